@@ -16,14 +16,14 @@ import { applyBatches, refusedNow } from './set-aside.ts'
 import { TakenTransactions, type VisibleTransactions } from '../compare/visible.ts'
 import { WaitingChanges, BatchRows } from './waiting-changes.ts'
 
-/** Interval at which to ask again while a batch is written. */
+/** Longest wait for changes while a batch is being written, ms. */
 const WRITING_MS = 10
 /** Complete transactions are committed after this time without a change: longer than the time between two reads. */
 const QUIET_MS = 10
 
 /** The write in progress. */
 type Writing = {
-  /** Transactions that are durable after this write; 0 for a piece of one. */
+  /** Source transactions that are durable after this write; 0 for a piece of a large one. */
   readonly transactions: number
   readonly oldestMs: number | null
   readonly ended: Promise<void>
@@ -75,12 +75,12 @@ export class ApplyWorker {
     )
   }
 
-  /** End of what is durable in the target; exclusive, see `LogPosition`. */
+  /** Position up to which changes are durable in the target; exclusive, see `LogPosition`. */
   get applied(): LogPosition {
     return this.#applied
   }
 
-  /** End of everything that was taken; exclusive as well. */
+  /** Position up to which changes were taken; exclusive. */
   get taken(): LogPosition {
     return this.#end
   }
@@ -128,12 +128,12 @@ export class ApplyWorker {
     return this.#writing !== null || this.#isBegun ? [] : this.#held.unsure
   }
 
-  /** Takes the answer for a table of `unsure`; must be called before anything else is written. */
+  /** Records whether a table of `unsure` has rows. Call it before anything else is written. */
   found(table: number, hasRows: boolean): void {
     this.#held.found(table, hasRows)
   }
 
-  /** Writes answers of `found` to the ledger, unless the next batch does. */
+  /** Writes results of `found` to the ledger. If changes wait, the next batch writes them instead. */
   async noteFound(): Promise<void> {
     if (this.#held.isFresh && this.isSettled) await this.#closed()()
   }
@@ -144,7 +144,7 @@ export class ApplyWorker {
     return written ?? (this.#waiting > 0 ? this.#oldestMs : (this.#open?.at ?? null))
   }
 
-  /** Ms until waiting transactions are due if no change comes; null if none wait, or one after them is open. */
+  /** Ms until waiting transactions are due if no change comes; null if none wait, or a later one is open. */
   get dueMs(): number | null {
     if (this.#writing !== null) return WRITING_MS
     if (this.#waiting === 0 || this.#open !== null) return null
@@ -197,11 +197,11 @@ export class ApplyWorker {
     }
   }
 
-  /** The open transaction changes a table of this apply worker. */
+  /** Notes that the open transaction changes a table of this apply worker. */
   #joined(): void {
     if (!this.#isEmpty || this.#open === null) return
     this.#isEmpty = false
-    // xid 0: a stream without transaction numbers reports changes only once they are visible.
+    // xid 0: the stream has no transaction ids, and reports changes only once they are visible.
     if (this.#open.xid !== 0) this.#taken.add(this.#open.xid)
   }
 
@@ -220,7 +220,7 @@ export class ApplyWorker {
     return null
   }
 
-  /** While a batch is written the next one grows, but not without limit. */
+  /** Waits for the write in progress: during it the next batch may grow, but not without limit. */
   async #full(): Promise<void> {
     await this.written()
     const isDue = this.#dueIn(this.#parts.clock.ticks()) <= 0
@@ -233,7 +233,7 @@ export class ApplyWorker {
     this.#write(this.#flush())
   }
 
-  /** Writes complete transactions before an open one that grows after them. */
+  /** Writes complete transactions because the open one has too many changes to keep apart. */
   async #complete(): Promise<void> {
     await this.written()
     this.#writeComplete()
@@ -259,7 +259,7 @@ export class ApplyWorker {
     await this.written()
   }
 
-  /** Writes rows that were read again, in a transaction outside of the stream. @param also statements for it */
+  /** Writes rows that were read again, in a transaction outside of the stream. @param also statements of it */
   async amend(table: number, puts: readonly Row[], gone: readonly Row[], also: readonly Statement[]): Promise<void> {
     if (!this.isSettled)
       throw new Error('rows from outside of the stream are written between two of its transactions only')
@@ -276,7 +276,7 @@ export class ApplyWorker {
 
   /**
    * Changes the ledger at once, or with the waiting rows: during a half-written transaction a target with a single
-   * writer accepts no other write. @returns true if it is durable
+   * writer accepts no other write. @returns true if the change is durable
    */
   async note(statements: readonly Statement[]): Promise<boolean> {
     await this.written()
@@ -291,7 +291,7 @@ export class ApplyWorker {
     if (this.#failure !== null) throw this.#failure
   }
 
-  /** Rolls back whatever was not committed; the apply worker cannot be used after that. */
+  /** Rolls back uncommitted changes; the apply worker cannot be used after that. */
   async giveUp(): Promise<void> {
     await this.#writing?.ended
     await this.#parts.writer.rollBack().catch(() => undefined)
@@ -330,14 +330,14 @@ export class ApplyWorker {
     this.#isEmpty = true
   }
 
-  /** Hands everything complete to the target without waiting. */
+  /** Starts to write all complete transactions; does not wait. */
   #writeComplete(): void {
     // Read before `#closed`, which resets the counts.
     const [transactions, oldestMs] = [this.#waiting, this.#oldestMs]
     this.#write(this.#closed(), transactions, oldestMs)
   }
 
-  /** Hands a batch over without waiting. @param transactions it makes durable @param oldestMs of the first */
+  /** Starts a write; does not wait. @param transactions that become durable @param oldestMs commit time of the first */
   #write(body: () => Promise<void>, transactions = 0, oldestMs: number | null = null): void {
     const from = this.#parts.clock.ticks()
     const ended = body()

@@ -35,17 +35,17 @@ export class ApplyWorkers {
     this.#from = lanes.map(({ applied }) => applied)
   }
 
-  /** Durable in the target, in all apply workers; exclusive, see `LogPosition`. */
+  /** Position up to which changes are durable in all apply workers; exclusive, see `LogPosition`. */
   get applied(): LogPosition {
     return least(this.#lanes.map(({ applied }) => applied))
   }
 
-  /** End of everything that was taken; exclusive as well. */
+  /** Position up to which all apply workers have taken changes; exclusive. */
   get taken(): LogPosition {
     return least(this.#lanes.map(({ taken }) => taken))
   }
 
-  /** The apply workers as last written, joined into one. */
+  /** Ledger rows of all apply workers as last written, joined into one row. */
   get row(): LaneRow {
     return joinedLanes(
       this.#lanes.map(({ row }) => row),
@@ -114,7 +114,7 @@ export class ApplyWorkers {
           this.#give(parts, change.table, change)
           break
         case 'reshaped':
-          // May also come between two transactions: a read finds it before it returns changes.
+          // This may also come between two transactions: a read detects it before it returns changes.
           if (this.#open === null) parts[this.#of[change.table] ?? -1]?.push(change)
           else this.#give(parts, change.table, change)
           break
@@ -136,7 +136,7 @@ export class ApplyWorkers {
     await this.#all((lane, at) => lane.take(parts[at] ?? []))
   }
 
-  /** True if the only apply worker gets all changes as they are: none must be split, and none comes again. */
+  /** True if the only apply worker has applied none of these changes yet, so all can be passed on as they are. */
   #isForOne(changes: readonly Change[]): boolean {
     const [from = 0n] = this.#from
     let open = this.#open
@@ -158,7 +158,7 @@ export class ApplyWorkers {
     if (this.#open === null) await this.#all((lane) => lane.commit())
   }
 
-  /** The same, only for apply workers in which transactions wait. */
+  /** As `commit`, only for apply workers in which transactions wait. */
   async commitTransactions(): Promise<void> {
     if (this.#open === null)
       await this.#all(async (lane) => {
@@ -207,7 +207,7 @@ export class ApplyWorkers {
     return true
   }
 
-  /** Rolls back whatever was not committed; the apply workers cannot be used after that. */
+  /** Rolls back uncommitted changes; the apply workers cannot be used after that. */
   async giveUp(): Promise<void> {
     await Promise.all(this.#lanes.map((lane) => lane.giveUp()))
   }

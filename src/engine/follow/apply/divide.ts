@@ -54,7 +54,7 @@ async function joinedTables(
   return [...new Set(group)].map((of) => group.flatMap((one, at) => (one === of ? [at] : [])))
 }
 
-/** Assigns each group, largest first, to the least loaded apply worker. @returns its number by table; none is empty */
+/** Assigns each group, largest first, to the least loaded apply worker. @returns worker number of each table */
 export function spreadGroups(
   groups: readonly (readonly number[])[],
   tables: readonly Pick<FollowTable, 'name'>[],
@@ -76,7 +76,7 @@ export function spreadGroups(
   return lanes
 }
 
-/** First row of each apply worker: the changes of its own tables. Apply worker 0 also gets the transaction count. */
+/** First ledger row of each apply worker: the change counts of its tables. Worker 0 also gets the transaction count. */
 function rowsOf(lanes: readonly number[], tables: readonly FollowTable[], all: LaneRow): readonly LaneRow[] {
   return [...new Set(lanes)]
     .toSorted((a, b) => a - b)

@@ -21,7 +21,7 @@ type Last = {
 
 export class Fold {
   readonly #identity: readonly number[]
-  /** Rows that came as bytes. */
+  /** Rows received as bytes. */
   #packed = new PackedRows()
   /** Finds packed rows by key name, as long as the batch has no other rows. */
   readonly #index = new NameIndex()
@@ -40,9 +40,8 @@ export class Fold {
   }
 
   /**
-   * @param live the target holds what the source held just before this change; matters for a moved row (its old key)
-   * and for a new row. During catch-up the target's row under the old key may be a later one, so no values are taken
-   * from it.
+   * @param live the target has the state of the source just before this change; matters for a new row, and for a
+   * changed row key. During catch-up the target's row with the old key may be newer, so its values are not used.
    * @throws Error if a change does not name its row key
    */
   add(change: RowChange, live: boolean): void {
@@ -59,9 +58,9 @@ export class Fold {
   }
 
   /**
-   * Adds a row whose chunk is still to be copied, with the state after this change. Until then the target holds neither
-   * its old nor its new key, so no old row can lend values to later changes.
-   * @returns its row key
+   * Deletes a row whose chunk is not copied yet: the copy will write the row in its state after this change. Until then
+   * the target has no row with the old or new key, so later changes cannot use stored values.
+   * @returns the new row key
    */
   leave(change: Exclude<RowChange, { type: 'delete' }>): Row {
     const key = this.#keyOf(change.row)
@@ -104,7 +103,7 @@ export class Fold {
     this.#put(name, { key, row, base: null, isNew }, this.#known(name))
   }
 
-  /** A row that keeps its key and comes with all values, or is deleted: its earlier state does not matter. */
+  /** Adds a row with all values and an unchanged key, or a deleted one: its earlier state does not matter. */
   #frame(frame: RowFrame, isNew: boolean, isGone: boolean): void {
     if (this.#isByName || frame.nameLength === -1) return this.#named(frame, isNew, isGone)
     const slot = this.#index.find(this.#packed, frame)

@@ -37,7 +37,7 @@ export class FoldedChanges {
     return this.#rows
   }
 
-  /** True if more would take too much memory. */
+  /** True if more changes would take too much memory. */
   get isPiece(): boolean {
     return this.#folded >= PIECE_ROWS || this.isLarge
   }
@@ -67,7 +67,7 @@ export class FoldedChanges {
     const fold = this.#folds[change.table]
     if (fold === undefined || !states.isApplied(change.table))
       throw new Error(`changes of table ${change.table} are not applied yet`)
-    // What the target holds matters only for moved and new rows.
+    // The target's stored row matters only for new rows and changed row keys.
     const isMoved = change.type === 'update' && change.key !== null
     const isHeld = isMoved && states.isExact(change.table, open.commit, keyText(change.key))
     const { touched } = this.#parts
@@ -86,7 +86,7 @@ export class FoldedChanges {
     if (where === 'copied' || change.type === 'delete')
       fold.add(change, isHeld || (change.type === 'insert' && states.isLive(change.table)))
     else {
-      // Only the row's deletion is applied: its chunk is still to be copied, or the source must be asked.
+      // Only delete the row: its chunk is not copied yet, or the row must be read from the source.
       const key = fold.leave(change)
       if (where === 'unsure') this.reread(change.table, [key], 'bound')
     }
@@ -122,19 +122,19 @@ export class FoldedChanges {
     this.#also.push(...ledger.rereads.statements(held.stream, this.table(table).key, named, reason))
   }
 
-  /** Gives everything folded so far, by table, and is empty after that. */
+  /** Returns and removes everything folded so far, by table. */
   takeBatches(): readonly TableBatch[] {
     this.#folded = 0
     this.#bytes = 0
     return [...this.#folds.entries()].flatMap(([at, fold]) => (fold.size === 0 ? [] : { at, ...fold.take() }))
   }
 
-  /** Gives the noted statements, once. */
+  /** Returns and removes the noted statements. */
   takeStatements(): readonly Statement[] {
     return this.#also.splice(0)
   }
 
-  /** Everything taken so far will be durable together. @returns all counts, by name of the source's table */
+  /** Ends the batch: `rows` counts from 0 again. @returns all change counts, by name of the source's table */
   closed(): Record<string, ChangeCounts> {
     this.#rows = 0
     return this.#counts.sums()

@@ -63,7 +63,7 @@ export class HeldRows {
     this.#isFresh = true
   }
 
-  /** @param counts for the ledger @returns the same with row counts; tables with unknown counts lose theirs */
+  /** Sets the row counts in `counts`, which the ledger gets; removes them for tables where they are unknown. */
   noted(counts: Record<string, ChangeCounts>): Record<string, ChangeCounts> {
     for (const one of Object.values(counts)) delete one.held
     for (const [at, rows] of this.#rows) {

@@ -15,9 +15,9 @@ export type LoopParts = ProvingParts & {
   readonly target: ChangeTarget
   readonly database: LedgerDatabase
   readonly states: TableStates
-  /** Apply workers that the command asks for; null keeps the existing ones. */
+  /** Requested number of apply workers; null keeps the existing ones. */
   readonly lanes: number | null
-  /** By name of a partly copied table: the rows to which changes are applied. */
+  /** Rows to which changes are applied, by name of a partly copied table. */
   readonly parts: ReadonlyMap<string, CopiedStretches>
   /** Divides the stream again. @returns false if its apply workers are at different positions */
   readonly divide: (lanes: number) => Promise<boolean>

@@ -42,9 +42,9 @@ export class FollowLoop {
   #provedAt: string | null = null
   /** The comparison round that the watch relies on; null while it needs a new one. */
   #proof: ProvingRound | null = null
-  /** A round that has ended, answered once the source confirms that no rows were lost before. */
+  /** An ended round whose result waits until the source confirms that the stream has missed no rows. */
   #unclear: ProvingRound | null = null
-  /** Live tables have rows to read again. */
+  /** True if live tables have rows to read again. */
   #rowsWait = false
   /** True once live tables were checked for missing indexes and constraints. */
   #isBuilt = false
@@ -130,7 +130,7 @@ export class FollowLoop {
     )
     side.answerTo((position) => source.confirm(position))
     const lane = side.lanes
-    // An earlier run may have ended before it could: with nothing to apply, this one would not either.
+    // An earlier run may have ended before it confirmed. With nothing left to apply, this run would not confirm either.
     source.confirm(lane.applied)
     this.#wholeness.lane = lane
     await this.#held.lookNow(lane)
@@ -239,7 +239,8 @@ export class FollowLoop {
   }
 
   /**
-   * Compares, and asks the watch unless changes are held back: they rule out a common snapshot. @returns true to end
+   * Compares, then calls the watch, except while changes are held back: then there is no common snapshot.
+   * @returns true to end the run
    */
   async #isProved(lane: ApplyWorkers, source: PacedStream, proving: Proving): Promise<boolean> {
     const { equal, signOff, watch } = this.#goal
@@ -248,7 +249,7 @@ export class FollowLoop {
     return watch !== null && !source.isHolding && (await this.#watched(watch, lane, source))
   }
 
-  /** Asks the watch. @returns true if its answer ends the run */
+  /** Calls the watch. @returns true if its answer ends the run */
   async #watched(watch: Watch, lane: ApplyWorkers, source: PacedStream): Promise<boolean> {
     if (!lane.isSettled || this.#rowsWait) return false
     const answer = await watch.between({
@@ -268,8 +269,8 @@ export class FollowLoop {
     const equal = this.#goal.equal || (watch !== null && this.#proof === null)
     if (proving.isFree && !this.#rowsWait && this.#unclear === null) {
       const request = await this.#asked()
-      // Before the snapshot: after it a transaction may be half written, and a target with a single writer accepts no
-      // other write.
+      // Write this before the snapshot: after it a transaction may be half written, and a target with a single writer
+      // accepts no other write.
       if (request !== null) await this.#signOffs.begun(request.id)
       if (request !== null || ((equal || proveEveryMs !== null) && proving.isDue)) {
         if (request === null) {
@@ -289,8 +290,8 @@ export class FollowLoop {
     }
     this.#unclear = null
     const { tables, run } = this.#parts
-    // A repair deletes from the target rows whose loss at the source the stream did not report, and both sides are
-    // equal then. So the source is asked before equality is reported.
+    // The source may lose rows without a change in the stream. A repair deletes them in the target, and both are equal.
+    // So check the source for lost changes before reporting equality.
     if ((round.request !== null || (this.#goal.equal && round.isEqual)) && !(await this.#wholeness.verify())) {
       this.#unclear = round
       source.ask()
@@ -337,7 +338,7 @@ export class FollowLoop {
     return { why, row, applied, provedAt: this.#provedAt }
   }
 
-  /** Once per run: creates indexes and constraints of live tables that an earlier run could not, or a user dropped. */
+  /** Once per run: creates indexes and constraints of live tables that an earlier run left out or a user dropped. */
   async #buildLacking(): Promise<void> {
     if (this.#isBuilt) return
     this.#isBuilt = true
@@ -389,7 +390,7 @@ export class FollowLoop {
   }
 }
 
-/** Side of an error: stores do not know their side, but `where` begins with the label of one. */
+/** Side of an error, whose `where` begins with the label of a store; null if neither or both labels match. */
 function sideOf({ where = '' }: SluiceError, { from, to }: LoopParts): 'source' | 'target' | null {
   const [isSource, isTarget] = [where.startsWith(from.label), where.startsWith(to.label)]
   return isSource === isTarget ? null : isSource ? 'source' : 'target'

@@ -29,7 +29,7 @@ export type ApplyAround = {
   readonly writer: Pick<ChangeWriter, 'apply' | 'rollBack'>
   /** Name of a table, by its number in the stream. */
   readonly name: (at: number) => string
-  /** True if the transaction has no other work. If false, a refused row ends the stream: a rollback would lose that. */
+  /** True if the transaction has no other work. Otherwise a refused row ends the stream: a rollback loses that work. */
   readonly isAlone: boolean
 }
 
@@ -94,7 +94,7 @@ async function named(refused: Refused, error: SluiceError, { writer, name }: Nam
   return withText(error, { message: `${table}${key}: ${error.message}` })
 }
 
-/** A row of the batch that is refused alone, found by halves; null if there is none. Rolls back before it searches. */
+/** A row of the batch that is refused alone, found by bisection; null if there is none. Rolls back before that. */
 async function refusedRow({ at, batch }: Refused, writer: ApplyAround['writer']): Promise<Put | null> {
   const { puts, gone } = unpacked(batch)
   if (puts.length === 1) return puts[0] ?? null
@@ -148,7 +148,7 @@ async function withoutRefused(
     if (await takes({ puts: some, gone })) return true
     const [only] = some
     if (some.length > 1) return await halves(some)
-    // The row may conflict with a unique value of another row of the batch that changes too.
+    // The row may conflict with a unique value of another row that the batch also changes: try it with those deleted.
     const others = new Set(puts.filter((put) => put !== only))
     if (only !== undefined && !(await takes(without(others)))) refused.add(only)
     return tries <= MOST_TRIES && refused.size <= MOST_REFUSED

@@ -22,7 +22,7 @@ const MOST_APART = 2_000
 /**
  * How many changed rows share a transaction of the target, and how long they wait for each other. Small batches keep
  * the wait short. Larger ones help where each transaction is slow regardless of its size, as in a DuckDB file, which
- * reads all keys of a table for each.
+ * reads all keys of a table for each transaction.
  */
 export class BatchRows {
   #most = FEWEST
@@ -38,7 +38,7 @@ export class BatchRows {
     return isRush ? RUSH_LINGER_MS : LINGER_MS
   }
 
-  /** A batch was written in `ms`. */
+  /** Adapts `most` to the duration of a batch. */
   took(ms: number): void {
     if (ms > SLOW_MS) this.#most = Math.min(MOST, this.#most * 2)
     else if (ms < QUICK_MS) this.#most = Math.max(FEWEST, this.#most / 2)

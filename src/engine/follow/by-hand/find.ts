@@ -22,7 +22,7 @@ export type BothViews = { readonly source: SourceView; readonly target: SourceVi
 /**
  * Compared rows.
  * @property unread rows of the source that cannot be read: whether they are equal is unknown
- * @property unexplained parts whose checksums differ, although no row does
+ * @property unexplained key ranges whose checksums differ although no row does
  */
 export type ComparedRows = { rows: number; targetRows: number; unread: number; unexplained: number }
 
@@ -57,7 +57,7 @@ export async function differencesIn(
   return inspected
 }
 
-/** Compares the rows of one key. Returns it in the system's spelling and the difference; null if neither side has it. */
+/** Compares the rows of one key. Returns the key as the system spells it, and the difference; null without any row. */
 export async function rowsOfKey(
   key: RowKey,
   table: FollowTable,
@@ -95,7 +95,7 @@ async function equalRows(
   }
 }
 
-/** Queries each row of one side from the other by key, in constant memory. @returns false if `found` ended it */
+/** Reads the rows of each side, and the same keys of the other; constant memory. @returns false if `found` ended it */
 async function rowByRow(
   requests: Requests,
   plan: TablePlan,
@@ -127,7 +127,7 @@ async function rowByRow(
     let unread = 0
     const request = { ...sourceRequest({ plan }, { by: 'keys', keys }), onRefused: () => void unread++ }
     const here = await rowsByKey(source, request, plan, signal)
-    // An unreadable row exists, but which of these rows it is is unknown.
+    // One of these rows exists but cannot be read. It is unknown which one, so report no row as missing.
     for (const row of unread > 0 ? [] : rows) {
       const difference = here.has(keyTextOf(row, places)) ? null : differenceOf(plan, undefined, row)
       if (difference !== null && !(await found(difference))) return false

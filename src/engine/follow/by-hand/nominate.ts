@@ -44,7 +44,7 @@ export type HandOptions = {
   readonly limit: number
 }
 
-/** A key of several rows that are not the same on both sides. @property error why no row is found by it */
+/** A key of several rows that are not the same on both sides. @property error why the key identifies no row */
 type SharedKey = { readonly key: RowKey; readonly error: SluiceError }
 
 /** Result of a comparison of both sides. */
@@ -57,11 +57,11 @@ export type ComparedByHand = {
   /** Rows of the source that cannot be read. */
   readonly unread: number
   readonly shared: readonly SharedKey[]
-  /** Parts whose checksums differ, although no row does. */
+  /** Key ranges whose checksums differ although no row does. */
   readonly unexplained: number
   /** Keys that neither side has. */
   readonly nowhere: readonly string[]
-  /** There are more differences than one command takes. */
+  /** True if there are more differences than one command nominates. */
   readonly more: boolean
   /** Keys of rows to read again, in the stream's row key columns. */
   readonly keys: readonly RowKey[]
@@ -106,7 +106,7 @@ export async function tableByHand(
     patiently(body, { emit: run.emit, retryMs: retryMsOf(from, to) }, stop)
   await using views = new SourceViews(from, abort)
   await again(() => views.current())
-  // Plan all tables of the stream: what --rename means depends on their number.
+  // Plan all tables of the stream: --table may be a name in the source or in the target.
   const copy = { ...copyOfStream(stream, options, {}), tables: stored.map(({ source }) => source), dryRun: true }
   const followed = new Set(stored.map(({ source }) => source))
   const begun = begunPlans(database)
@@ -206,7 +206,7 @@ export async function compareByHand(
   return { ...kinds, ...inspected, shared, nowhere: [], more, keys }
 }
 
-/** Of keys with several rows, those that still differ after the stream has read and written them. */
+/** Keys whose several rows still differ after the stream has read and written them. */
 export async function stillShared(
   { from, to, run }: RepairByHand,
   table: FollowTable,

@@ -15,9 +15,9 @@ import { streamKnown } from '../stream/named-stream.ts'
 import { refuseStanding } from './nominate.ts'
 
 const LOOK_MS = 250
-/** After this time (ms), find out what holds the stream back. */
+/** After this time (ms), report why the rows are not read yet. */
 const LONG_MS = 3000
-/** Interval of that, ms. */
+/** Interval between such reports, ms. */
 const ASK_MS = 5000
 
 export type Waited = {
@@ -59,7 +59,7 @@ export async function untilRead(
   }
 }
 
-/** Why the rows are not read yet, and a hint: in commit order they come after all changes before them. */
+/** Why the rows are not read yet, and a hint. The stream reads them only after all earlier changes. */
 async function heldBack(
   stream: string,
   { database }: StreamLedger,
@@ -98,8 +98,7 @@ export async function outcomeOf(
   ledger: StreamLedger,
   run: { readonly emit: (event: FollowRowEvent) => void },
 ): Promise<RepairCounts> {
-  // Not before the position at which the rows were read: a live table holds what the source held at the applied
-  // position.
+  // At or after the position at which the rows were read. A live table equals the source at the applied position.
   const position = await ledger.positionOf(stream, table)
   const repairs = await repairedSince(ledger.database, table, nominated.sinceMs)
   const sum = { mended: 0, removed: 0, equal: 0 }

@@ -12,7 +12,7 @@ import type { FollowTable } from '../stream/followed-table.ts'
 import { partitionWhere, type SidesWhere } from '../stream/partition-where.ts'
 import { byIdentity } from '../compare/rereads.ts'
 
-/** `range`: includes both bounds, in the first key column. `partition`: one of the source's table. */
+/** `range`: values of the first key column, both bounds included. `partition`: a partition of the source's table. */
 export type ScopeOptions =
   | { readonly by: 'key'; readonly keys: readonly string[] }
   | { readonly by: 'range'; readonly low: string; readonly high: string }
@@ -92,7 +92,7 @@ export async function compareScope(
   return { plan: keyed, pieces, where }
 }
 
-/** Ranges exclude their lower bound, so its rows come first. */
+/** Ranges exclude their lower bound, so the rows with that key come first. */
 async function* inclusive(
   { source }: TablePlan,
   low: string,

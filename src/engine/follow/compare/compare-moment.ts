@@ -29,7 +29,7 @@ export type TableComparison = {
   /** Surplus rows of one side that the differing keys do not explain: several rows with one key. Included in `more`. */
   readonly doubled: number
   readonly ms: number
-  /** Ranges that other workers compared; absent if none were asked. */
+  /** Number of ranges that other workers compared; absent without other workers. */
   readonly elsewhere?: number
 }
 

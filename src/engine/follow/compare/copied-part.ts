@@ -1,6 +1,6 @@
 /**
- * Which rows of a table are already copied, decided by their time alone, for a copy by periods that is paused. No copy
- * runs meanwhile, so open rows are read later, in a snapshot that shows every change left out.
+ * Decides by a row's time alone whether the row is already copied; for a paused copy by periods. No copy runs
+ * meanwhile, so the other rows are read later, in a snapshot that shows every change left out.
  */
 import type { ChangeRow } from '../../../model/copy/change.ts'
 import type { KeyBound } from '../../../model/copy/range.ts'
@@ -11,8 +11,8 @@ import { Cover } from '../../copy/plan/covered.ts'
 import { comparePeriodTimes } from '../../copy/plan/period-cut.ts'
 
 /**
- * `copied`: its chunk is copied. `open`: its chunk will be copied. `unsure`: its time equals a bound, so the other key
- * columns decide, and only the source can compare them.
+ * `copied`: the row's chunk is copied. `open`: the chunk will be copied. `unsure`: the row's time equals a bound, so
+ * the other key columns decide, and only the source can compare them.
  */
 export type RowState = 'copied' | 'open' | 'unsure'
 
@@ -29,7 +29,7 @@ export class CopiedStretches {
     this.#stretches = stretches
   }
 
-  /** For a row in its state after a change. */
+  /** State of a row, which is given as it is after a change. */
   of(row: ChangeRow): RowState {
     const time = row[this.#place]
     if (typeof time !== 'string') return 'unsure'
@@ -55,7 +55,7 @@ function besides(time: string, bound: KeyBound | null, side: 1 | -1): RowState {
 }
 
 /**
- * @param column of the source, the first of its key @param columns names in the order of a change's cells
+ * @param column first key column of the source @param columns column names in the order of a change's cells
  * @throws SluiceError NOT_FOLLOWABLE if the stream does not report the column
  */
 export async function copiedPart(

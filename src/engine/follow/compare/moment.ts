@@ -12,7 +12,7 @@ import { changeBytes, isRow, MOST_BYTES } from '../apply/change-bytes.ts'
 import type { ApplyWorkers } from '../apply/apply-workers.ts'
 import { isVisible, snapshotOf, type VisibleTransactions } from './visible.ts'
 
-/** Changes that wait in memory until the target's view is open. */
+/** Most changes that wait in memory until the target's view is open. */
 const MOST_HELD = 50_000
 const MOST_HELD_BYTES = 4 * MOST_BYTES
 /** How long the source may take to send everything before the fence position. */
@@ -22,9 +22,9 @@ const WAIT_MS = 20
 export type ComparedSnapshot = AsyncDisposable & {
   readonly source: SourceView
   readonly target: SourceView
-  /** Everything before it is in both views. */
+  /** Both views show all changes before this position. */
   readonly position: LogPosition
-  /** How long changes had to wait. */
+  /** How long changes had to wait, ms. */
   readonly pauseMs: number
 }
 
@@ -84,7 +84,7 @@ export async function atSnapshot<T>(
   return source === null ? 'late' : await whileHalted(parts, source, () => body(source))
 }
 
-/** For a stream that reads by snapshots: takes what its next view shows. Nothing newer comes unrequested. */
+/** For a stream that reads by snapshots: applies all that its next view shows. Newer changes come only on request. */
 async function reported(stream: SnapshotStream, { lane }: SnapshotParts): Promise<SourceView | null> {
   await lane.commit()
   return await stream.snapshot((changes) => lane.take(changes))
@@ -159,7 +159,7 @@ class Halt {
         if (change.type === 'begin' && change.commit >= fence) reached = true
       }
       if (this.#held.length > MOST_HELD || this.#bytes > MOST_HELD_BYTES) return 'many changes'
-      // A half-taken transaction must reach its end.
+      // Read on to the end of a transaction that was taken in part.
       if (reached && this.#since === null && !this.#lane.isBoundary) reached = false
     }
     return null

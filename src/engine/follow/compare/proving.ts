@@ -52,7 +52,7 @@ export type ProvingRound = {
   readonly position: string
   readonly pauseMs: number
   readonly compared: readonly TableComparison[]
-  /** The sign-off that asked for it. */
+  /** The sign-off that requested the round; null for none. */
   readonly request: SignOffRequest | null
 }
 
@@ -100,7 +100,7 @@ export class Proving implements AsyncDisposable {
 
   /**
    * Takes the snapshot of a round, and starts the comparison in the background.
-   * @param request a sign-off that says what is compared; null compares everything
+   * @param request sign-off whose scope is compared; null compares everything
    * @param atSnapshot called while both sides are at the snapshot, before anything newer is applied
    * @returns false if there was no common snapshot: another one may succeed
    */
@@ -131,8 +131,8 @@ export class Proving implements AsyncDisposable {
     const close = (): Promise<void> => (closed ??= Promise.resolve(got[Symbol.asyncDispose]()))
     const running: Running = { snapshot: got, close, request, end, settled: null }
     this.#running = running
-    // Close the views at once: the stream may be blocked at a TRUNCATE that waits for the target's view, and would not
-    // reach the end of the round.
+    // Close the views at once: the stream may be blocked at a TRUNCATE that waits for the target's view, and could then
+    // not end the round.
     const settle = async (settled: NonNullable<Running['settled']>): Promise<void> => {
       await close().catch(() => undefined)
       running.settled = settled
@@ -150,8 +150,8 @@ export class Proving implements AsyncDisposable {
   }
 
   /**
-   * Returns the end of a round, once: records its proofs, and notes rows that differ to be read again.
-   * @returns null while none has ended; for a sign-off, why its tables cannot be compared
+   * Returns the result of an ended round, once: records its proofs, and notes rows that differ to be read again.
+   * @returns null while no round has ended; for a sign-off, why its tables cannot be compared
    * @throws SluiceError DIFFERENCES if rows differ round after round, and what the stores threw
    */
   async ended(): Promise<ProvingRound | Unanswered | null> {
@@ -260,7 +260,7 @@ export class Proving implements AsyncDisposable {
   }
 }
 
-/** Numbers and tables that a sign-off wants compared; for one partition, the table with its rows on each side. */
+/** Numbers and tables in the scope of a sign-off; for one partition, the table limited to its rows on each side. */
 function tablesWanted(
   { tables: names, partition }: SignOffScope,
   tables: readonly FollowTable[],

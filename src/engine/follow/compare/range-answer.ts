@@ -9,7 +9,7 @@ import type { DiffSides } from '../../copy/diff/sides.ts'
 /** Differences that one comparison of a range lists and repairs; the next comparison finds the rest. */
 const MOST_DIFFERENCES = 20_000
 
-/** @property more unlisted differences @property missing keys only in the source @property extra the reverse */
+/** @property more unlisted differences @property missing keys only in the source @property extra only in the target */
 export type RangeAnswer = {
   readonly rows: bigint
   readonly targetRows: bigint
@@ -33,7 +33,7 @@ export async function answerOfRange(sides: DiffSides, range: Range, progress: Co
     sides,
     range,
     async (what) => {
-      // The target cannot be queried for this key, so it cannot be repaired: only the row counts include it.
+      // The target cannot be queried for this key, so the row cannot be repaired: only the row counts include it.
       if (what.kind === 'key' && what.difference.kind === 'missing' && what.difference.unasked !== undefined) return
       if (what.kind === 'key' && what.difference.unasked !== undefined) {
         shared++

@@ -1,7 +1,7 @@
 /**
- * Reads rows from the source by row key, between two transactions of the stream. These are rows that were moved with an
- * unchanged value that the stream does not report, and rows that a comparison found to differ. Later changes of the
- * stream are partly older than the read, so the table catches up once more.
+ * Reads rows from the source by row key, between two transactions of the stream: rows with unchanged values that the
+ * stream does not report, rows that the target refused, and rows that a comparison found to differ. Later changes of
+ * the stream may be older than the read, so the table catches up once more.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { bytesOfText } from '../../../model/copy/bytes-text.ts'
@@ -29,7 +29,7 @@ import { snapshotOf } from './visible.ts'
 /** Keys per query. */
 const AT_ONCE = 1000
 const AGAIN_MS = 50
-/** As many as a comparison lists per table. */
+/** Most rows of one repair: as many as a comparison lists per table. */
 const MOST_MENDED = 20_000
 
 export type RereadAround = {
@@ -45,9 +45,9 @@ export type RereadAround = {
 export type Reread = {
   /** `keyText` of the row keys that were read. */
   readonly keys: ReadonlySet<string>
-  /** How many of the rows that a comparison found were changed. */
+  /** Number of rows that a comparison found to differ and that were changed. */
   readonly repaired: number
-  /** From this position on, the table holds what the source held. */
+  /** From this position on, the table equals the source. */
   readonly fence: LogPosition
 }
 
@@ -93,7 +93,7 @@ export async function rereadRows(
  * For a live table, or the copied part of one, while the target holds exactly what the view shows. The table stays
  * equal to the source, and its unique values cannot conflict with later changes.
  * @param view of the source
- * @param part what is copied of the table; null for all of it
+ * @param part copied part of the table; null for the whole table
  * @returns how many rows were read, and how many of them were changed
  */
 export async function repairRows(
@@ -183,7 +183,7 @@ export function byIdentity({ plan, source, target }: FollowTable): TablePlan {
   return { ...plan, source: { ...plan.source, key: source.identity }, rangeKey: target.identity }
 }
 
-/** Part of a row key, as `keyPart` wrote it, as a cell again. */
+/** Converts a value of a row key from the text of `keyPart` to a cell. */
 function cellAt(text: string | null, table: FollowTable, at: number): Cell {
   const column = table.source.columns.find(({ name }) => name === table.source.identity[at])
   if (text === null || column === undefined) return null

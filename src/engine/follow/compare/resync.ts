@@ -22,7 +22,7 @@ const NONE = { inserts: 0, updates: 0, deletes: 0, truncates: 0 }
  * Names of the source's tables to copy again: those requested from this run, and those left by a run that did not
  * finish.
  * @throws SluiceError BAD_FLAG for a table that is not in the stream, STREAM_HALTED for one that the source no longer
- * has, NOT_FOLLOWABLE if the source cannot
+ * has, NOT_FOLLOWABLE if the source cannot publish single tables again
  */
 export async function recopiedTables(
   { operation, planned, restarts }: FollowingParts,

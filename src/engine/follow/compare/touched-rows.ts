@@ -15,7 +15,7 @@ export class TouchedRows {
     this.#most = most
   }
 
-  /** A comparison begins: earlier changes are part of it. */
+  /** Begins to record keys: the comparison that begins now includes all earlier changes. */
   begin(): void {
     this.#since = true
     this.#isMore = false
@@ -31,7 +31,7 @@ export class TouchedRows {
     if (this.size > this.#most) this.noteAll()
   }
 
-  /** Rows with unknown keys were deleted. */
+  /** Records that any row may have changed: the keys are unknown, or too many. */
   noteAll(): void {
     this.#isMore = true
     this.#tables.clear()

@@ -18,7 +18,7 @@ export function isVisible(xid: number, snapshot: VisibleTransactions): boolean {
   return whole < snapshot.xmax && !snapshot.open.has(whole)
 }
 
-/** The 64-bit transaction number that is nearest to a snapshot. */
+/** The 64-bit transaction id with these lower 32 bits that is nearest to the snapshot. */
 function wholeOf(xid: number, { xmax }: VisibleTransactions): bigint {
   const epoch = xmax / WRAP
   const whole = epoch * WRAP + BigInt(xid)
@@ -26,7 +26,7 @@ function wholeOf(xid: number, { xmax }: VisibleTransactions): bigint {
   return whole + WRAP / 2n < xmax ? whole + WRAP : whole
 }
 
-/** Transactions that may be reported before they are visible: at most one per session waits for its standby. */
+/** Most transactions that are reported before they are visible: at most one per session waits for its standby. */
 const MOST_TAKEN = 100_000
 const ANCIENT = 2n ** 30n
 

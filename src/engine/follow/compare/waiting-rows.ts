@@ -17,7 +17,7 @@ type Repaired = {
   readonly mended: string
 }
 
-/** Tables whose rows can be read again now. */
+/** Tables with waiting rows that can be read again now. */
 export async function waitingTables({ states, ledger, stream, tables }: LoopParts): Promise<readonly Waiting[]> {
   const waiting = await ledger.rereads.tables(stream)
   return [...tables.entries()].filter(
@@ -30,7 +30,7 @@ export async function waitingTables({ states, ledger, stream, tables }: LoopPart
   )
 }
 
-/** Reads them in a common snapshot of both sides. @returns false if there was none: another one may succeed */
+/** Reads the rows again in a common snapshot of both sides. @returns false if there was no snapshot: retry later */
 export async function repairWaiting(
   waiting: readonly Waiting[],
   parts: LoopParts,

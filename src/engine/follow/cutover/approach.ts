@@ -16,7 +16,7 @@ const FIRST_REST_MS = 500
 const LAST_REST_MS = 15_000
 
 export type ApproachParts = {
-  /** Of the stream that ends. */
+  /** Change source of the stream that ends. */
   readonly changes: ChangeSource
   readonly gates: Gates
   /** How long attempts are made, ms, from the end of the first comparison. */
@@ -25,10 +25,10 @@ export type ApproachParts = {
   readonly signal: AbortSignal
   /** @returns null while publication and slot of the reverse stream are being created */
   readonly wayBack: () => MadeStream | null
-  /** Reads again what may have changed in the ledger since the run began. */
+  /** Reads again the ledger rows that may have changed since the run began. */
   readonly look: () => Promise<void>
   readonly findings: () => Promise<readonly SwitchFinding[]>
-  /** Attempts of killed programs. */
+  /** Waits that attempts of killed programs caused. */
   readonly earlier?: Waited | undefined
 }
 
@@ -40,7 +40,7 @@ export class Approach {
   /** How long attempts have blocked other sessions. */
   readonly waits: Waits
   readonly #parts: ApproachParts
-  /** Since all rows were compared for the first time. */
+  /** Tick of the clock when all rows had been compared for the first time. */
   #readySince: number | null = null
   #written: { readonly position: bigint; readonly at: number } | null = null
   #lagMs: number | null = null
@@ -59,7 +59,7 @@ export class Approach {
     return this.#readySince !== null && clock.ticks() - this.#readySince >= triesForMs
   }
 
-  /** An attempt was given up. @returns ms until the next one */
+  /** Schedules the next attempt after one was given up. @returns ms until then */
   rest(): number {
     const restMs = this.#restMs
     this.#nextAt = this.#parts.clock.ticks() + restMs
@@ -67,7 +67,10 @@ export class Approach {
     return restMs
   }
 
-  /** @returns what to do first, if no attempt may begin @throws SluiceError NOT_SWITCHABLE; what the stores throw */
+  /**
+   * @returns `prove` if all rows must be compared again, `on` if no attempt may begin yet
+   * @throws SluiceError NOT_SWITCHABLE; what the stores throw
+   */
   async ready(now: Standstill): Promise<AttemptReady | 'prove' | 'on'> {
     const { gates, wayBack, look, clock } = this.#parts
     const isCompared = this.#isCompared(now)
@@ -130,8 +133,8 @@ export class Approach {
 }
 
 /**
- * How long other sessions may have waited for attempts of a cutover, ms: in one, and in all of them. @property isLeast
- * the length of one is not known
+ * How long other sessions may have waited for attempts of a cutover, ms: for the longest, and for all together.
+ * @property isLeast true if the length of an attempt is unknown
  */
 export type Waited = {
   readonly longestMs: number
@@ -142,7 +145,7 @@ export type Waited = {
 
 const NO_WAIT: Waited = { longestMs: 0, totalMs: 0, tries: 0, isLeast: false }
 
-/** Waits for the attempts of a cutover, with those of killed programs. */
+/** Sums up how long attempts of a cutover blocked other sessions, including attempts of killed programs. */
 export class Waits {
   #waited: Waited
 
@@ -154,17 +157,17 @@ export class Waits {
     return this.#waited
   }
 
-  /** In one attempt. */
+  /** Longest attempt, ms. */
   get longestMs(): number {
     return this.#waited.longestMs
   }
 
-  /** In all attempts. */
+  /** Sum of all attempts, ms. */
   get totalMs(): number {
     return this.#waited.totalMs
   }
 
-  /** An attempt has blocked sessions for `ms`; null if its length is not known. */
+  /** Adds an attempt. @param ms how long it blocked sessions; null if unknown */
   add(ms: number | null): void {
     const { longestMs, totalMs, tries, isLeast } = this.#waited
     const waited = Math.round(ms ?? 0)

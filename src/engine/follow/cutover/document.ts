@@ -59,7 +59,7 @@ export function cutoverDocument({
   })
 }
 
-/** @param document as `cutoverDocument` wrote it @throws SluiceError LEDGER_DAMAGED if there is none */
+/** @param document as `cutoverDocument` wrote it @throws SluiceError LEDGER_DAMAGED if it is null */
 export function identitiesIn(document: string | null): {
   readonly identities: { readonly public: string; readonly parked: string }
   readonly names: { readonly public: TableName; readonly parked: TableName }

@@ -4,7 +4,7 @@ import { hasSwitched, isUnderWay, type SwitchRow } from './switch-row.ts'
 export type Family = {
   /** Completed cutovers, oldest first. */
   readonly turns: readonly SwitchRow[]
-  /** Cutovers of the newest stream that a program is making, or was killed in before the switch. */
+  /** Cutovers of the newest stream that a program is preparing, or was preparing when it was killed. */
   readonly preparing: readonly SwitchRow[]
   /** The stream that is in use. */
   readonly newest: string

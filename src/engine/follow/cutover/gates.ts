@@ -13,7 +13,7 @@ export type Gate = {
 export class Gates {
   readonly report: (gate: Gate, table: string | null) => void
   readonly #known = new Map<string, Gate>()
-  /** The public name, once it is known. */
+  /** The table's public name; null until it is known. */
   table: string | null = null
 
   constructor(report: (gate: Gate, table: string | null) => void) {

@@ -27,17 +27,17 @@ export type CutoverReady = {
   readonly request: SwitchRequest
   readonly key: TableKey
   readonly identity: readonly string[]
-  /** The copy operation before the cutover, and the one after it. */
+  /** The copy operation before the cutover (`copy`), and after it (`reverse`). */
   readonly copy: CopyOperation
   readonly reverse: CopyOperation
-  /** The table that gets the public name, under its present name, and under the public one. */
+  /** The table that gets the public name: `taken` has its present name, `source` the public one. */
   readonly taken: FollowedTable
   readonly source: FollowedTable
   readonly oldTable: TableName
   /** Identities of both tables, independent of their names. */
   readonly identities: { readonly taken: string; readonly from: string }
   readonly findings: readonly SwitchFinding[]
-  /** Sign-off that it relies on; null without one. */
+  /** Id of the sign-off that the cutover relies on; null without one. */
   readonly signOff: string | null
 }
 
@@ -128,7 +128,7 @@ export async function readyFor(
   }
 }
 
-/** Checks that no program has the stream, and that its table holds every row. Uses the table name of the ledger. */
+/** Checks that no program owns the stream, and that its table is live. Names the table as the ledger does. */
 export async function streamGates(
   { stream, streams }: Pick<OpenedFamily, 'stream' | 'streams'>,
   changes: ChangeSource,
@@ -202,7 +202,7 @@ export async function quarantineGate(database: LedgerDatabase, { schema, name }:
   }
 }
 
-/** The newest sign-off of the whole table decides. @returns `id`: the one that the cutover relies on; null without one */
+/** The newest sign-off of the whole table decides. @returns `id`: the sign-off that the cutover relies on, or null */
 export async function signOffGate(
   database: LedgerDatabase,
   stream: string,
@@ -228,7 +228,7 @@ export async function signOffGate(
   }
 }
 
-/** Why no sign-off counts. */
+/** Why there is no valid sign-off of the whole table. */
 function missingSignOff(newest: SignOffVerdictRow | undefined, verdicts: readonly SignOffVerdictRow[]): string {
   if (newest !== undefined) {
     const at = isoTime(newest.endedMs)

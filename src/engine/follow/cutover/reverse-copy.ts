@@ -28,7 +28,7 @@ export function reverseCopy(operation: CopyOperation, source: TableName, target:
   }
 }
 
-/** As a stream stores it: everything but the URLs, which may hold passwords. */
+/** Options as a stream stores them, JSON: all but the URLs, which may contain passwords. */
 export function storedOptions(operation: CopyOperation): string {
   const { from: _from, to: _to, ...rest } = operation
   return JSON.stringify(rest)

@@ -17,7 +17,7 @@ export type MadeStream = { readonly slot: string; readonly start: string; readon
  * Inspects both sides in the new direction, under the present names of the tables.
  * @param ends of the new direction @param source the table that gets the public name
  * @returns the table as the source of the stream
- * @throws SluiceError NOT_FOLLOWABLE and what keeps the tables from being planned
+ * @throws SluiceError NOT_FOLLOWABLE, SOURCE_GONE, and errors of planning the table
  */
 export async function examineReverse(
   operation: CopyOperation,
@@ -52,8 +52,8 @@ export class Maker {
   #made: { readonly made: MadeStream } | { readonly failed: unknown } | null = null
 
   /**
-   * The caller may try again after a failure: the next call creates it again.
-   * @returns null while it is being created
+   * Begins to create the reverse stream on the first call, and again on the call after a failure.
+   * @returns null while the stream is being created
    * @throws what `ChangeSource.begin` throws, once for each creation
    */
   made(begin: (signal: AbortSignal) => Promise<MadeStream>): MadeStream | null {

@@ -93,7 +93,7 @@ export function ableOf({ store, stream }: Pick<OpenedFamily, 'store' | 'stream'>
   return { switches, changes }
 }
 
-/** After a kill in a cutover: the next run of the reverse stream removes what the earlier stream left at the source. */
+/** After a kill in a cutover: the next run of the reverse stream removes slot and publication of the earlier one. */
 export async function finishSwitch(
   { store, database }: Pick<OpenedFamily, 'store' | 'database'>,
   stream: string,
@@ -107,7 +107,7 @@ export async function finishSwitch(
   run.emit({ type: 'log', level: 'note', message: `slot and publication ${name} of the previous stream are removed` })
 }
 
-/** Removes what the earlier stream left at the source. Idempotent. */
+/** Removes slot and publication of the earlier stream. Idempotent. @returns their name */
 export async function cleanUp(
   { ledger, database }: Pick<OpenedFamily, 'ledger' | 'database'>,
   { changes }: Pick<Able, 'changes'>,

@@ -23,7 +23,7 @@ export type ReverseStream = {
   readonly position: string
   /** The old table, as the ledger names tables of the target. */
   readonly key: TableKey
-  /** Name of the table that it reads, `tableText`. */
+  /** Name of the table that the stream reads, `tableText`. */
   readonly sourceTable: string
   /** Version of the program that created it. */
   readonly tool?: string
@@ -81,7 +81,7 @@ export class SwitchLedger {
     ])
   }
 
-  /** The cutover did not happen, and everything of it is removed. */
+  /** Records that the cutover did not happen, and that everything of it is removed. */
   async giveUp(id: string): Promise<void> {
     await this.#database.batch([
       {
@@ -91,7 +91,7 @@ export class SwitchLedger {
     ])
   }
 
-  /** What the earlier stream left at the source is removed. */
+  /** Records that slot and publication of the earlier stream are removed. */
   async done(id: string): Promise<void> {
     await this.#database.batch([
       {
@@ -101,7 +101,7 @@ export class SwitchLedger {
     ])
   }
 
-  /** How long other sessions waited for the cutover; set once it is known. */
+  /** Records how long other sessions waited for the cutover, ms. */
   async noteWait(id: string, pauseMs: number): Promise<void> {
     const sql = 'UPDATE migration_switches SET pause_ms = ? WHERE switch_id = ?'
     await this.#database.batch([{ sql, parameters: [pauseMs, id] }])
@@ -148,13 +148,13 @@ export class SwitchLedger {
     }
   }
 
-  /** Enters a stream whose cutover happened in another database. Idempotent. */
+  /** Inserts a stream whose cutover happened in another database. Idempotent. */
   async noteReverse(id: string, next: ReverseStream): Promise<void> {
     const [first] = await this.#database.all('SELECT 1 FROM migration_streams WHERE stream_id = ?', [id])
     if (first === undefined) await this.#database.batch(this.#begun(id, next, next.tool ?? ''))
   }
 
-  /** A stream whose only table already holds all rows, and that no program runs yet. */
+  /** Inserts a stream whose only table already holds all rows, and that no program runs yet. */
   #begun(id: string, next: ReverseStream, tool: string): readonly Statement[] {
     const now = this.#now
     const { source, sourceIdentity, wishes, birth, position, key, sourceTable } = next

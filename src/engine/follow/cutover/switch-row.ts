@@ -6,25 +6,25 @@ import type { SqlRow } from '../../../model/run/sql-port.ts'
 /**
  * `preparing`: slot and publication of the reverse stream are being created, no table is switched. `switched`: the
  * other table has the public name; the earlier stream's slot and publication still exist at the source. `done`: those
- * are removed, too. `given up`: it did not happen, and everything of it is removed.
- * Between two databases also: `closing`: the table of the source may be closed. `closed`: it is, and its fence position
- * is known. `proved`: both tables are equal as of the fence, and only the target remains to be opened. `announced`: it
- * is open, and users know its address.
+ * are removed, too. `given up`: the cutover did not happen, and everything of it is removed.
+ * Between two databases also: `closing`: the source's table may be closed to writers. `closed`: the table is closed,
+ * and the position up to which the stream must be applied is known. `proved`: both tables are equal as of that
+ * position, and only the target remains to be opened. `announced`: the target is open, and users know its address.
  */
 export type SwitchStatus =
   'preparing' | 'closing' | 'closed' | 'proved' | 'switched' | 'announced' | 'done' | 'given up'
 
-/** True if the switch is made: the other table has the public name. */
+/** True if the cutover has happened: writers use the other table. */
 export function hasSwitched(status: SwitchStatus): boolean {
   return status === 'switched' || status === 'announced' || status === 'done'
 }
 
-/** True if a program makes it, or was killed while it did. */
+/** True if a program is making the cutover, or was killed while making it. */
 export function isUnderWay(status: SwitchStatus): boolean {
   return status !== 'given up' && !hasSwitched(status)
 }
 
-/** True if nothing of it is left to do. */
+/** True if no step of the cutover is left. */
 export function isOver(status: SwitchStatus): boolean {
   return status === 'done' || status === 'given up'
 }
@@ -38,7 +38,7 @@ export type SwitchRow = {
   /** From 1; odd turns go forward, even ones back. */
   readonly turn: number
   readonly status: SwitchStatus
-  /** Names with schema, as `tableText`: the public one, the earlier one of the new table, that of the old table. */
+  /** Names with schema, as `tableText`: the public name, the new table's earlier name, the old table's name. */
   readonly publicTable: string
   readonly takenTable: string
   readonly oldTable: string
@@ -47,11 +47,11 @@ export type SwitchRow = {
   /** Position at which the reverse stream starts. */
   readonly reversePosition: string | null
   readonly tries: number
-  /** Longest time that a session may have waited for it, ms. */
+  /** Longest time that a session may have waited for the cutover, ms. */
   readonly pauseMs: number | null
   readonly switchedMs: number | null
   readonly actor: string
-  /** Its tables are in two databases, this ledger in the opened one. `oldTable` is then a table of the other. */
+  /** True between two databases: the ledger is in the one to which writers move, and `oldTable` in the other. */
   readonly isBetween: boolean
 }
 

@@ -35,7 +35,7 @@ export type TurnParts = {
   readonly request: SwitchRequest
   /** Row key columns of the stream. */
   readonly identity: readonly string[]
-  /** Of the stream that ends. */
+  /** Change source of the stream that ends. */
   readonly changes: ChangeSource
   /** The table that gets the public name, under that name. */
   readonly source: FollowedTable
@@ -44,9 +44,9 @@ export type TurnParts = {
   /** @returns null while publication and slot of the reverse stream are being created */
   readonly wayBack: () => MadeStream | null
   readonly closing: (facts: ClosingFacts) => Closing
-  /** True if the ledger says that it has happened. */
+  /** True if the cutover has happened, according to the ledger. */
   readonly hasHappened: () => Promise<boolean>
-  /** Reads again what may have changed in the ledger since the run began. */
+  /** Reads again the ledger rows that may have changed since the run began. */
   readonly look: () => Promise<void>
   readonly gates: Gates
   readonly budgetMs: number
@@ -59,7 +59,7 @@ export type TurnParts = {
 export type ClosingFacts = {
   readonly fence: number
   readonly birth: StreamBirth
-  /** Position up to which the earlier stream is applied, and start position of the reverse one. */
+  /** Position up to which the earlier stream is applied; `position` is where the reverse stream starts. */
   readonly applied: string
   readonly position: string
   readonly pauseMs: number
@@ -80,7 +80,7 @@ export type TurnProof = {
 
 export type TurnEnd =
   | { readonly type: 'switched'; readonly facts: Omit<ClosingFacts, 'fence' | 'birth'> }
-  /** No attempt succeeded in time: the first check that was not met says why. */
+  /** No attempt succeeded in time: the first unmet cutover check is the reason. */
   | { readonly type: 'late' }
   /** The server did not report the outcome of the commit, and the ledger cannot be queried. */
   | { readonly type: 'unknown' }
@@ -90,7 +90,7 @@ export class CutoverTurn implements Watch {
   readonly #approach: Approach
   #end: TurnEnd | null = null
   #isBegun = false
-  /** Of the comparison that began last. */
+  /** State of the tables when the last comparison began. */
   #mark: SwitchMark | null = null
   #tries = 0
   /** Facts that the pending commit writes about the cutover. */
@@ -105,7 +105,7 @@ export class CutoverTurn implements Watch {
     return this.#approach.touched
   }
 
-  /** True if anything may have been created for it. */
+  /** True if anything may have been created for the cutover. */
   get isBegun(): boolean {
     return this.#isBegun
   }
@@ -137,7 +137,7 @@ export class CutoverTurn implements Watch {
       this.#isBegun = true
       await begin()
     }
-    // On each call, because partitions may have been added.
+    // Repeat this on each call, because partitions may have been added.
     await switches.guard(request, signal)
     this.#mark = await switches.mark(request, signal)
   }
@@ -267,7 +267,7 @@ export class CutoverTurn implements Watch {
     }
   }
 
-  /** Reads from the ledger whether a commit without a reply succeeded. @throws its error, if the ledger is away */
+  /** Reads from the ledger whether a commit without a reply succeeded. @throws `thrown` if the ledger cannot be read */
   async #hasHappened(thrown: unknown, facts: Omit<ClosingFacts, 'fence' | 'birth'>): Promise<boolean> {
     for (let i = 0; i < SETTLE_TRIES; i++) {
       const happened = await this.#parts.hasHappened().catch(() => null)

@@ -1,4 +1,4 @@
-/** Statements that move an apply worker's position, in the transaction of the rows that it covers. */
+/** Statements that advance an apply worker's position in the same transaction as its rows. */
 import type { Closing, LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { LaneRow } from '../../copy/ledger/stream-row.ts'

@@ -8,14 +8,14 @@ import type { SidesWhere } from '../stream/partition-where.ts'
 import { makeLateTable } from '../../copy/ledger/late-tables.ts'
 import type { TableKey } from '../../copy/ledger/owner.ts'
 
-/** What is compared. @property tables names of the source; empty: all of the stream */
+/** What is compared. @property tables names in the source; empty for all tables of the stream */
 export type SignOffScope = {
   readonly tables: readonly string[]
-  /** One partition of the one table. */
+  /** One partition of the only table in `tables`. */
   readonly partition?: {
     readonly source: TableName
     readonly target: TableName
-    /** If one side has no such partition: its name, and conditions for its rows. Both names are whole tables then. */
+    /** Set if one side lacks the partition: its name, and conditions for its rows in `source` and `target`. */
     readonly name?: string
     readonly where?: SidesWhere
   }
@@ -33,7 +33,7 @@ export type SignOffAnswer = {
 
 export type AnsweredSignOff = SignOffAnswer & { readonly begunMs: number; readonly endedMs: number }
 
-/** An ended sign-off. @property isOutdated its table was copied again after it was compared */
+/** An ended sign-off. @property isOutdated the table was copied again after the comparison */
 export type SignOffVerdictRow = {
   readonly id: string
   readonly by: string
@@ -102,7 +102,7 @@ export class SignOffLedger {
     return row === undefined ? null : (String(row[0]) as SignOffStep)
   }
 
-  /** @returns null while it is not compared */
+  /** @returns null until the comparison has ended */
   async answered(id: string): Promise<AnsweredSignOff | null> {
     const [row] = await this.#database.all(
       `SELECT answer, begun_ms, compared_ms FROM ${NAME} WHERE sign_off_id = ? AND status = 'compared'`,
@@ -113,13 +113,13 @@ export class SignOffLedger {
     return { ...answer, begunMs: Number(row[1]), endedMs: Number(row[2]) }
   }
 
-  /** Its tables cannot be compared: no program tries again. */
+  /** Records that the tables cannot be compared: no program tries again. */
   async refuse(id: string, failed: ErrorInfo): Promise<void> {
     const sql = `UPDATE ${NAME} SET status = 'dropped', answer = ?, ended_ms = ${this.#now} WHERE sign_off_id = ? AND status = 'comparing'`
     await this.#database.batch([{ sql, parameters: [JSON.stringify({ failed }), id] }])
   }
 
-  /** @returns why its tables could not be compared; null if it was not refused */
+  /** @returns why the tables could not be compared; null if the sign-off was not refused */
   async refused(id: string): Promise<ErrorInfo | null> {
     const [row] = await this.#database.all(
       `SELECT answer FROM ${NAME} WHERE sign_off_id = ? AND status = 'dropped' AND answer IS NOT NULL`,
@@ -135,7 +135,7 @@ export class SignOffLedger {
     await this.#database.batch([{ sql, parameters: [verdict, by, tool, JSON.stringify(document), id] }])
   }
 
-  /** Sign-offs of a stream, newest first; empty if the ledger has none. @param key the table whose `--resync` counts */
+  /** Sign-offs of a stream, newest first. @param key a sign-off is outdated if this table was copied again after it */
   async verdicts(stream: string, { schema, name }: TableKey): Promise<readonly SignOffVerdictRow[]> {
     if (!(await this.isThere())) return []
     const rows = await this.#database.all(

@@ -22,9 +22,9 @@ export type Behind = {
 }
 
 export type LagInput = {
-  /** Durable in the target. */
+  /** Position up to which changes are durable in the target. */
   readonly applied: LogPosition
-  /** End of everything received; null while something received is not applied. */
+  /** End of the received log; null while a received change is not applied. */
   readonly idleAt: LogPosition | null
   /** Commit time of the first waiting, else the last applied transaction, ms by the source's clock; null if none. */
   readonly commitMs: number | null
@@ -94,7 +94,7 @@ export class SourceSilence {
     }
   }
 
-  /** @param restMs when the log reader was seen to wait for more; null if it was not */
+  /** @param restMs time at which the log reader waited for more; null if it did not wait */
   #reach(position: LogPosition, restMs: number | null): void {
     const left = this.#samples.filter(({ end }) => end > position)
     const reached = this.#samples.findLast(({ end }) => end <= position)

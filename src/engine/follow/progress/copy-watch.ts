@@ -35,11 +35,11 @@ export class CopyWatch implements AsyncDisposable {
   readonly #source: SideAnswers
   readonly #target: SideAnswers
   readonly #timer: NodeJS.Timeout
-  /** What is being retried now: sides that do not answer, and chunks. */
+  /** Sides that do not answer, and chunks that are being retried. */
   readonly #failing = new Set<string>()
   #birth: StreamBirth
   #isBorn: boolean
-  /** What was applied before; null if no table of the stream takes changes yet. */
+  /** Progress of the stream before the copy; null if no table of the stream takes changes yet. */
   #applied: LaneRow | null = null
   #ended: SluiceError | null = null
 
@@ -56,7 +56,7 @@ export class CopyWatch implements AsyncDisposable {
   }
 
   /**
-   * Publication and slot exist. @param applied as `progress` returns it, if a table takes changes already; else null
+   * Notes that publication and slot exist. @param applied as `progress` returns it; null if no table takes changes yet
    */
   born(birth: StreamBirth, applied: LaneRow | null): void {
     this.#birth = birth
@@ -64,7 +64,7 @@ export class CopyWatch implements AsyncDisposable {
     this.#isBorn = true
   }
 
-  /** Takes every event of the run. */
+  /** Receives every event of the run. */
   heard(event: CopyEvent): void {
     if (event.type === 'chunk.retried') {
       if (yieldedText(event.error) === null) this.#failed(chunkName(event), event.error.message)
@@ -83,7 +83,7 @@ export class CopyWatch implements AsyncDisposable {
     await Promise.all([this.#source.settled(BRIEFLY_MS), this.#target.settled(BRIEFLY_MS)])
   }
 
-  /** Alerts with which it stopped the run, whatever their later state; null if it has not. */
+  /** Error with the alerts that stopped the run, even if they were cleared later; null if no alert did. */
   get ended(): SluiceError | null {
     return this.#ended
   }
@@ -106,7 +106,7 @@ export class CopyWatch implements AsyncDisposable {
     )
   }
 
-  /** Null until the slot exists: before that, and before the trigger logs are known, a failed query is no failure. */
+  /** Lag at the source; null if the query fails before slot or trigger logs exist, which is no error. */
   async #lag(): Promise<SourceLag | null> {
     const { changes, run } = this.#parts
     const isBorn = this.#isBorn
@@ -128,7 +128,7 @@ export class CopyWatch implements AsyncDisposable {
     this.#stopIfAsked()
   }
 
-  /** For tables that already take changes: what waits is no older than what was applied last. */
+  /** Lag of tables that already take changes: waiting changes are no older than the last applied one. */
   #lagOf(lag: SourceLag, clockMs: number): { readonly lagMs: number; readonly lagIs?: 'at most' | 'at least' } | null {
     const row = this.#applied
     if (row === null) return null

@@ -37,10 +37,10 @@ const JUDGED_MS = 5000
 const WINDOW_MS = 10_000
 
 type Standing = {
-  /** Durable in the target. */
+  /** Position up to which changes are durable in the target. */
   readonly applied: LogPosition
   readonly row: LaneRow
-  /** End of everything received; null while something received is not applied. */
+  /** End of the received log; null while a received change is not applied. */
   readonly idleAt: LogPosition | null
   /** Commit time of the first waiting, else the last applied transaction, ms by the source's clock; null if none. */
   readonly commitMs: number | null
@@ -69,7 +69,7 @@ export class ProgressReporter implements AsyncDisposable {
   #countedAt = -Infinity
   #askedAt = -Infinity
   reportedAt = -Infinity
-  /** When an overdue round last ended: until then what the source had sent lay unread. */
+  /** End of the last overdue round: until then, changes that the source had sent were not read. */
   #keptUntil = -Infinity
   /** Time of the last round. */
   #roundAt: number
@@ -99,7 +99,7 @@ export class ProgressReporter implements AsyncDisposable {
 
   /** Called on each round of the loop. @throws the error of the query for the source's position */
   async round(lane: ApplyWorkers, source: PacedStream, birth: StreamBirth): Promise<void> {
-    // A query made before this session was opened is no failure of this session.
+    // An error of a query from before this session was opened is no error of this session.
     if (this.#session?.lane !== lane) this.#failure = null
     this.#session = { lane, source, birth }
     this.#birth = birth
@@ -118,7 +118,7 @@ export class ProgressReporter implements AsyncDisposable {
     this.#parts.alerts?.passed('error')
   }
 
-  /** Both sides are opened again: until then the stream keeps its last state. */
+  /** Called before both sides are opened again: until then reports show the stream's last state. */
   broken(): void {
     if (this.#session !== null) this.#standing = standingOf(this.#session.lane, this.#session.source)
     this.#session = null
@@ -187,7 +187,7 @@ export class ProgressReporter implements AsyncDisposable {
       clockMs:
         lag.clockMs === undefined ? clock.now() : lag.clockMs + (isOld || isOverdue ? clock.ticks() - known.at : 0),
     })
-    // A source that has read its log answers at once.
+    // A source that has read its log to the end answers at once.
     if (session !== null && lag.readerWaits === false && now.idleAt !== null && now.idleAt < lag.now)
       session.source.ask()
     const { applied, row, idleAt, isHolding, isShut } = now
@@ -217,7 +217,7 @@ export class ProgressReporter implements AsyncDisposable {
     this.#stands((isBehind || session === null) && !isHolding && !isShut)
   }
 
-  /** @param isBehind true if something waits to be applied, as far as is known */
+  /** @param isBehind true if changes are known to wait */
   #stands(isBehind: boolean): void {
     const { alerts, clock } = this.#parts
     this.#still ??= { position: -1n, since: clock.ticks() }
@@ -276,7 +276,7 @@ function standingOf(lane: ApplyWorkers, source: PacedStream): Standing {
     applied: lane.applied,
     row: lane.row,
     idleAt: lane.hasNothing && !source.isHolding ? lane.taken : null,
-    // What waits is younger than what was applied last, by hours if nothing was written meanwhile.
+    // Waiting changes are younger than the last applied one, by hours if the source was idle in between.
     commitMs: lane.oldestMs ?? source.heldMs ?? lane.row.commitMs,
     durableMs: lane.row.commitMs,
     emptyForMs: source.emptyForMs,
@@ -290,12 +290,12 @@ function standingOf(lane: ApplyWorkers, source: PacedStream): Standing {
  * just the write rate of the source: not worth a report.
  */
 class BacklogRate {
-  /** Since the stream is behind; empty while it is not. */
+  /** Samples since the stream fell behind; empty while it keeps up. */
   #samples: { readonly at: number; readonly changes: number }[] = []
 
   /**
    * @param at ms of a steady clock @param changes applied so far
-   * @returns changed rows per second since the stream is behind, `kept up` if it is not, undefined while unknown
+   * @returns changed rows per second since the stream fell behind, `kept up` if it is not, undefined while unknown
    */
   look({ lagMs, isEarly }: Behind, at: number, changes: number): number | 'kept up' | undefined {
     if (isEarly || lagMs <= BEHIND_MS) this.#samples = []

@@ -31,7 +31,7 @@ export function openAlerts(
   const about = `${redactUrl(operation.from)} -> ${redactUrl(operation.to)}`
   const table = operation.tables.join(',')
   const sinks = sinksOf(alert, { run: operatorRun(run.runId, run.sharedRun), about, host: run.host })
-  /** By cause, how often an alert was raised. */
+  /** Number of raised alerts, by cause. */
   const begun = new Map<AlertEvent['cause'], number>()
   const report = (event: AlertEvent): void => {
     run.emit(event)

@@ -26,7 +26,7 @@ export class Progress {
   /**
    * @param applied durable position
    * @param text how the source writes positions
-   * @param isHeld the stream is paused: if nothing moves, earlier samples say nothing about its speed
+   * @param isHeld true if the stream is paused: without new changes, earlier samples do not show its rate
    */
   event(
     applied: LogPosition,

@@ -6,13 +6,13 @@ import type { StreamTable, StreamTableState } from '../../copy/ledger/stream-row
 
 type State = {
   readonly state: StreamTableState
-  /** Catch-up position: the table becomes live once it is applied, or did so. Null while the table is copied. */
+  /** Catch-up position: once it is applied, the table is live. Null while the table is being copied. */
   readonly fence: LogPosition | null
   /** From this position on the target's rows equal the source's, except for `newer`. */
   readonly exactFrom: LogPosition | null
-  /** By `keyText`, rows read again after the applied position: they may be newer than the changes applied. */
+  /** `keyText` of rows that were read again: they may be newer than the applied changes. */
   readonly newer: ReadonlySet<string>
-  /** Rows that take changes while the others are still to be copied; null if all rows do, or none. */
+  /** Rows that take changes while the others are still to be copied; null if all rows take changes, or no row does. */
   readonly part: CopiedStretches | null
 }
 
@@ -89,7 +89,7 @@ export class TableStates {
     )
   }
 
-  /** Rows were read from the source after the applied position. @param keys `keyText` of their row keys */
+  /** Notes rows that were read from the source after the applied position. @param keys `keyText` of their row keys */
   catchUp(at: number, fence: LogPosition, keys: Iterable<string>): void {
     const before = this.#states[at]
     if (before === undefined) return

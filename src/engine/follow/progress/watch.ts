@@ -7,7 +7,7 @@ import type { TouchedRows } from '../compare/touched-rows.ts'
 /** State in which everything received is durable in the target, and no row waits to be read again. */
 export type Standstill = {
   readonly lane: ApplyWorkers
-  /** What comes next; changes taken from it must be passed to the apply worker. */
+  /** Further changes; those that are read here must be passed to the apply worker. */
   readonly stream: ChangeStream
   /** Fencing token under which this program owns the stream. */
   readonly fence: number

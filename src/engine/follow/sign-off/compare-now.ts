@@ -1,6 +1,6 @@
 /**
- * Has a sign-off compared now: by the program that runs the stream, which finds the request in the ledger, or by this
- * one if none does. Results of earlier rounds are not used.
+ * Gets a sign-off compared now: by the program that runs the stream, which finds the request in the ledger, or by this
+ * program if no other runs the stream. Results of earlier rounds are not used.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asSluiceError, errorFromInfo } from '../../../shared/errors.ts'
@@ -16,7 +16,7 @@ const LOOK_MS = 500
 const LONG_MS = 30_000
 
 export type CompareParts = {
-  /** Of the sign-off. */
+  /** Id of the sign-off. */
   readonly id: string
   readonly stream: string
   /** Operation with which the stream began. */
@@ -28,7 +28,7 @@ export type CompareParts = {
 
 export type OpenLedger = AsyncDisposable & { readonly signOffs: SignOffLedger; readonly streams: StreamLedger }
 
-/** @returns null if it was stopped @throws the errors of a stream */
+/** @returns null if the run was stopped @throws the errors of a stream */
 export async function compareNow(parts: CompareParts): Promise<AnsweredSignOff | null> {
   const { run } = parts
   for (;;) {
@@ -40,7 +40,7 @@ export async function compareNow(parts: CompareParts): Promise<AnsweredSignOff |
 }
 
 /**
- * @returns the answer of the program that runs the stream, `free` if none does, and null if it was stopped
+ * @returns the answer of the program that runs the stream, `free` if none does, and null if this run was stopped
  * @throws SluiceError why that program could not compare the tables
  */
 async function untilFree({ id, stream, open, run }: CompareParts): Promise<AnsweredSignOff | 'free' | null> {
@@ -68,7 +68,7 @@ async function untilFree({ id, stream, open, run }: CompareParts): Promise<Answe
   }
 }
 
-/** Runs the stream until the sign-off is compared. @returns false if it was stopped */
+/** Runs the stream until the sign-off is compared. @returns false if the run was stopped */
 async function followed({ id, operation, run }: CompareParts): Promise<boolean> {
   try {
     const { alert: _alert, proveEveryMs: _every, ...follow } = operation.follow ?? {}
@@ -79,7 +79,7 @@ async function followed({ id, operation, run }: CompareParts): Promise<boolean> 
     if (ending.error !== undefined) throw ending.error
     return ending.stopped !== true
   } catch (error) {
-    // Another program has just taken the stream: it compares.
+    // Another program has just taken the stream, and compares.
     if (asSluiceError(error).code !== 'LEDGER_BUSY') throw error
     await sleep(LOOK_MS)
     return true

@@ -8,8 +8,8 @@ import type { OnlyStream } from '../progress/watch.ts'
 import { lanesRefusal, refuseTargetUrl } from './refusals.ts'
 
 /**
- * A copy, and the stream of its changes if `follow` asks for one.
- * @param within the only stream that it may resume, and its watch
+ * Runs a copy, and the stream of its changes if `follow` is set.
+ * @param within the only stream that the run may resume, and its watch
  * @throws SluiceError as `copy`, and as `Following.open`
  */
 export function copyAndFollow(operation: CopyOperation, run: CopyRun, within?: OnlyStream): Promise<Ending> {

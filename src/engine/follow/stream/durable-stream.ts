@@ -1,4 +1,4 @@
-/** A stream whose source discards nothing before the target has it on disk. */
+/** A stream that lets the source discard changes only after the target has them on disk. */
 import type { Change, LogPosition } from '../../../model/copy/change.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
@@ -8,7 +8,7 @@ import { StreamBehind } from './stream-behind.ts'
 
 /**
  * Returns the stream itself if a commit of the target is on disk once it is acknowledged. Otherwise positions are
- * confirmed after a flush, several at once if they come faster.
+ * confirmed after a flush, several at once if they come faster than flushes.
  * @returns a stream whose `next` also throws errors of the flush, and `passed` those of the last one
  */
 export function durably(
@@ -64,7 +64,7 @@ class DurableStream extends StreamBehind {
     } catch (error) {
       this.#failure ??= { error }
     } finally {
-      // In the same turn as the last test: a position that comes later begins a pass of its own.
+      // This runs in the same turn of the event loop as the last test: a later position begins a new pass.
       this.#passing = null
     }
   }

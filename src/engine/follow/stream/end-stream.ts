@@ -14,10 +14,10 @@ import { takeStream } from './take-stream.ts'
 /**
  * Idempotent.
  * @param source the store that the stream reads
- * @param to the one that it writes
+ * @param to the store that the stream writes
  * @param isMoved the caller has confirmed that the stream belongs to this target; otherwise slot and publication stay
  * at the source if they may belong to another target
- * @throws SluiceError LEDGER_BUSY if a running program follows, or a cutover to another database is under way;
+ * @throws SluiceError LEDGER_BUSY if a running program has the stream, or a cutover to another database is under way;
  * PLAN_CHANGED if the source is another database
  */
 export async function endStreamAtBoth(
@@ -37,7 +37,7 @@ export async function endStreamAtBoth(
   }
   await refuseSwitching(id, source, to, ledger, run)
   await takeStream(ledger, id, run)
-  // While this program owns the stream and it has not ended: after a kill in between, the same command resumes.
+  // Do this before the stream is recorded as ended: after a kill in between, the same command resumes.
   if (source.identity === to.identity) await endPrepared(id, to, ledger, run)
   const name = birth?.slot ?? streamName(id)
   const cdc = cdcOf({ id, wishes }, undefined)
@@ -63,8 +63,8 @@ export async function endStreamAtBoth(
 }
 
 /**
- * A cutover to another database may have closed the table of the source: without its stream it would never be opened
- * again.
+ * Refuses if a cutover to another database may have closed the source's table to writers: without the stream, the table
+ * would never be opened again.
  * @throws SluiceError LEDGER_BUSY
  */
 export async function refuseSwitching(
@@ -95,7 +95,7 @@ async function endPrepared(stream: string, store: CopyStore, ledger: StreamLedge
   const changes = store.offers.slotChanges?.()
   if (newest !== stream || preparing.length === 0 || changes === undefined) return
   const { abort: signal } = run.interrupt
-  // From the second turn on the table is the old table, and its guard stays.
+  // From the second cutover on the table is the old table, and its guard stays.
   if (turns.length === 0)
     for (const { key } of await ledger.tables(stream, changes)) await store.offers.switches?.unguard(key, signal)
   for (const { id, reverse } of preparing) {

@@ -11,12 +11,12 @@ import type { PlannedCopy, PlannedTable } from '../../copy/plan/plan-copy.ts'
 export type FollowTable = {
   /** Name of the source's table. */
   readonly name: string
-  /** As the ledger names the target's table. */
+  /** Name of the target's table in the ledger. */
   readonly key: TableKey
   readonly plan: TablePlan
   readonly source: FollowedTable
   readonly target: ChangeTable
-  /** When a part is compared: the condition in the target's SQL; the source's condition is in the plan. */
+  /** If only a part is compared: its condition in the target's SQL; the source's condition is in the plan. */
   readonly targetWhere?: string
 }
 
@@ -74,12 +74,12 @@ export function identityPlaces({ source }: FollowTable): readonly number[] {
   return source.identity.map((name) => source.columns.findIndex((column) => column.name === name))
 }
 
-/** Forwards values as their system prints them where the canonical form has less; not in a key. */
+/** Transfers values as their system prints them if the canonical form is less exact; not in a key. */
 function spelled(column: TablePlan['columns'][number], identity: readonly string[]): TablePlan['columns'][number] {
   const { as, source, target, from, codec } = column
   const isFree = as.kind === 'decimal' && as.scale === undefined && as.cut === undefined
   const exact = exactBetween(source, target)
-  // An older version began the stream: its rows are canonical.
+  // If an older version began the stream, its rows are in canonical form.
   const isCanonical = as.kind !== 'native' && (exact === 'any' || exact === 'text')
   const name = (isCanonical ? null : exact) ?? (isFree && source.native === target.native ? source.native : null)
   if (name === null || codec !== undefined) return column
@@ -94,7 +94,7 @@ function unwrittenColumns(plan: TablePlan): readonly string[] {
   return plan.target.columns.flatMap(({ name }) => (known.has(name) ? [] : [name]))
 }
 
-/** Columns that the target computes itself are not written. */
+/** Columns that a stream writes; not those that the target computes. */
 function writtenColumns({ columns }: TablePlan): TablePlan['columns'] {
   return columns.filter(({ target }) => target.generated !== true)
 }

@@ -1,7 +1,7 @@
 /**
- * Which target a stream belongs to. A copy of the target has the same ledger, and would move the slot beyond what the
- * original has. So the source records the target: address and facts of its database, and an owner that each start
- * replaces (decision 18). The ledger records the same owners in `StreamBirth.owners`.
+ * Which target a stream belongs to. A copy of the target has the same ledger, and would advance the slot beyond the
+ * position of the original. So the source records the target: address and facts of its database, and an owner that
+ * each start replaces (decision 18). The ledger records the same owners in `StreamBirth.owners`.
  */
 import { randomUUID } from 'node:crypto'
 import { errorLine, SluiceError } from '../../../shared/errors.ts'
@@ -12,7 +12,7 @@ import type { ChangeSource, Follower, StreamBirth } from '../../../model/follow/
 import type { CopyRun } from '../../copy/copy-run.ts'
 import type { StreamLedger } from '../../copy/ledger/streams.ts'
 
-/** Facts that a promotion keeps: if one differs, another database has the same address. */
+/** Facts that stay the same after a promotion: if one differs, another database has the same address. */
 const KEPT = ['system', 'database'] as const
 /** Facts that each identify one server, whatever its address. */
 const SERVER = ['system', 'server'] as const
@@ -40,8 +40,8 @@ export async function notedFollower(
 ): Promise<{ readonly other: OtherTarget | null; readonly noted: Follower | null; readonly now: Target }> {
   const noted = await changes.follower(slot, signal)
   const now = await targetNow(to, signal)
-  // A matching target whose ledger lacks the recorded owner is a promoted standby, or restored from a backup: positions
-  // show what it lacks.
+  // A matching target whose ledger lacks the recorded owner is a promoted standby, or restored from a backup: the check
+  // of positions detects changes that it lacks.
   const isShared = sharedRun !== undefined && owners.includes(noted?.owner ?? '')
   if (noted === null || isSameTarget(noted, now, isShared)) return { other: null, noted, now }
   return { other: { place: owners.includes(noted.owner) ? 'moved' : 'elsewhere', noted }, noted, now }
@@ -73,7 +73,7 @@ export async function refuseElsewhere(
 
 /**
  * Records this target under a new owner: in the ledger first, so that after a kill in between the next program finds
- * its own owner at the source. If it cannot be recorded, the run continues only if no other target is recorded.
+ * its own owner at the source. If the source refuses the record, the run continues only if it has no other target's.
  * @param birth as in the ledger since this program owns the stream
  * @param isMoved the user has confirmed that this target replaces the recorded one
  * @returns the stream's start data from here on
@@ -131,7 +131,7 @@ function addressesOf({ address }: Target, noted: Follower | null): readonly stri
   return [...new Set([...(noted === null ? [] : [noted.address, ...(noted.addresses ?? [])]), address])]
 }
 
-/** @param isShared the queue found the database to be the run's (decision 15), and the ledger knows the owner */
+/** @param isShared the queue identified this database as the run's (decision 15), and the ledger has the owner */
 function isSameTarget(noted: Follower, now: Target, isShared: boolean): boolean {
   const [was, is] = [noted.origin, now.origin]
   if (FILE.every((fact) => was[fact] !== undefined && was[fact] === is[fact])) return true
@@ -147,7 +147,7 @@ function isSameServer(was: Origin, is: Origin): boolean {
   return wasStartedOnce(was['started'], is['started'])
 }
 
-/** True if one of them is unknown: older programs record none. */
+/** True if both start times are the same, or one is unknown: older programs record none. */
 function wasStartedOnce(was: string | undefined, is: string | undefined): boolean {
   if (was === undefined || is === undefined || was === is) return true
   return was.startsWith('~') && is.startsWith('~') && Math.abs(Number(was.slice(1)) - Number(is.slice(1))) <= ROUNDED
@@ -158,7 +158,7 @@ function isKnown(fact: string | undefined): boolean {
   return fact !== undefined && !fact.endsWith(':')
 }
 
-/** Without this record both targets could take the stream. */
+/** Error if this target cannot be recorded: without the record, both targets could take the stream. */
 function notNoted(stream: string, { slot }: StreamBirth, noted: Follower, cause: SluiceError): SluiceError {
   return new SluiceError('SOURCE_DENIED', `the source could not record this target for stream ${stream}`, {
     where: cause.where,

@@ -35,7 +35,7 @@ export class Following implements FollowedStream {
   /**
    * Begins a stream for the tables of a plan, or takes over the existing one.
    * @throws SluiceError NOT_FOLLOWABLE, BAD_FLAG, TABLE_FOLLOWED, STREAM_HALTED, LEDGER_BUSY if another running program
-   * has them
+   * has the stream
    */
   static async open(parts: FollowingParts): Promise<Following> {
     return new Following(await openFollowedStream(parts))
@@ -45,7 +45,7 @@ export class Following implements FollowedStream {
     this.#open = open
   }
 
-  /** Takes every event of the run. */
+  /** Receives every event of the run. */
   heard(event: CopyEvent): void {
     this.#open.watch?.heard(event)
   }
@@ -59,9 +59,9 @@ export class Following implements FollowedStream {
   }
 
   /**
-   * Resolves once everything that a snapshot of the source shows is on its disk. Otherwise a crash could undo commits
-   * that were not flushed (`synchronous_commit = off`): their rows would stay in the target, and no stream would report
-   * it.
+   * Resolves once everything that a snapshot of the source shows is on the source's disk. Otherwise a crash could undo
+   * commits that were not flushed (`synchronous_commit = off`): their rows would stay in the target, and no stream
+   * would report this.
    */
   settle(): Promise<LogPosition> {
     return this.#open.sides.changes.fence(this.#open.parts.run.interrupt.abort)
@@ -114,8 +114,8 @@ export class Following implements FollowedStream {
 
   /**
    * Waits until every new snapshot shows the changes that were left out. While the copy was paused, changes of rows
-   * still to be copied were left out. One that the stream has reported may not be visible yet, if its commit waits for
-   * a standby.
+   * still to be copied were left out. A change that the stream has reported may not be visible yet: its commit may wait
+   * for a standby.
    */
   async #waitForLeftOut(): Promise<void> {
     const { run, stopping } = this.#open.parts
@@ -225,11 +225,11 @@ export class Following implements FollowedStream {
     return this.unfollowed(endingOf(copied, end, followed))
   }
 
-  /** Moves copied tables to catch-up, up to the source's present position. */
+  /** Sets copied tables to catch-up; the catch-up position is the source's present position. */
   async #noteCopied(copied: Awaited<ReturnType<OpenStream['ledger']['tables']>>): Promise<void> {
     const { ledger, stream, sides, parts } = this.#open
     const { run } = parts
-    // After every snapshot under which a chunk was read.
+    // This position is after every snapshot in which a chunk was read.
     const position = sides.changes.text(await sides.changes.fence(run.interrupt.abort))
     const keys = copied.map(({ key }) => key)
     await ledger.noteState(stream, keys, 'catchup', position)

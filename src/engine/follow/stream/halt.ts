@@ -42,7 +42,7 @@ function halted(stream: string, faults: readonly StreamFault[], gone: readonly s
   const tables = [...new Set(faults.flatMap((one) => one.tables))]
   const lost = faults.find(({ code }) => code === 'SLOT_LOST')
   const [first = lost] = faults
-  // Without `where`, which would name a table that the stream itself reported.
+  // Do not set `where`: it would name a table that the stream itself reported.
   return new SluiceError(
     lost === undefined ? 'STREAM_HALTED' : 'SLOT_LOST',
     (lost ?? first)?.message ?? 'the stream is halted',
@@ -55,7 +55,7 @@ function halted(stream: string, faults: readonly StreamFault[], gone: readonly s
   )
 }
 
-/** If only single tables have lost changes, the others keep their rows. */
+/** Command that copies tables again. If only single tables have lost changes, the others keep their rows. */
 function command(stream: string, faults: readonly StreamFault[], tables: readonly string[]): string {
   const isSingle = ({ code, tables: of }: StreamFault): boolean =>
     code === 'TABLE_CHANGED' || (/^(?:PUBLICATION|TRIGGERS)_CHANGED$/.test(code) && of.length === 1)
@@ -64,7 +64,7 @@ function command(stream: string, faults: readonly StreamFault[], tables: readonl
     : RESTART_STREAM
 }
 
-/** A missing table cannot be copied again. */
+/** Hint for missing tables, which cannot be copied again. */
 function withoutThem(stream: string, gone: readonly string[]): string {
   return (
     `restore ${gone.join(', ')} under that name, then run sluice follow ${stream} --resync ${shellNames(gone)}; ` +

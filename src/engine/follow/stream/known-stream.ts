@@ -43,9 +43,8 @@ export async function streamOfPlan(
 }
 
 /**
- * The stream as in the ledger now that this program owns it: while it waited for the lease, another program may have
- * changed it.
- * @throws SluiceError LEDGER_BUSY if it has ended
+ * Reads the stream again, once this program owns it: another program may have changed it during the wait for the lease.
+ * @throws SluiceError LEDGER_BUSY if the stream has ended
  */
 export async function streamHeld(id: string, database: LedgerDatabase): Promise<StreamRow> {
   const found = await streamNamed(database, id)
@@ -65,7 +64,7 @@ function endedMeanwhile(stream: string): SluiceError {
   })
 }
 
-/** How a stream captures changes: as it began. @param found null for a new one @throws SluiceError BAD_FLAG */
+/** How a stream captures changes: as when it began. @param found null for a new one @throws SluiceError BAD_FLAG */
 export function cdcOf(found: Pick<StreamRow, 'id' | 'wishes'> | null, asked: Cdc | undefined): Cdc {
   if (found === null) return asked ?? 'slot'
   const { follow } = JSON.parse(found.wishes) as Pick<CopyOperation, 'follow'>
@@ -79,7 +78,7 @@ export function cdcOf(found: Pick<StreamRow, 'id' | 'wishes'> | null, asked: Cdc
 
 /**
  * Checks for lost changes before planning errors are reported, because lost changes explain more.
- * @param recopied names of tables that are copied again: what they have lost does not matter
+ * @param recopied names of tables that are copied again: their faults are ignored
  * @throws SluiceError STREAM_HALTED, SLOT_LOST
  */
 export async function refuseFaulty(
@@ -103,13 +102,13 @@ export async function refuseFaulty(
     .filter(({ table }) => !recopied.has(tableText(table.table)))
     .concat(gone.map((name) => unknown({ ...NO_TABLE, table: { name } })))
   const { faults } = await changes.verify(birth, tables, changes.position(position), run.interrupt.abort)
-  // A program that seemed dead may have moved the position meanwhile: taking the stream reports it.
+  // A program that seemed dead may have advanced the position meanwhile: then taking the stream reports that program.
   if (faults.length > 0 && (await ledger.progress(id, changes)).position === position)
     throw await haltStream(ledger, id, union(faults, known), run, gone)
   if (gone.length > 0) throw notThere(id, gone)
 }
 
-/** A recorded fault stays until its table is emptied, also if the source shows it no longer. */
+/** A recorded fault stays until its table is emptied, even if the source no longer shows the fault. */
 function union(found: readonly StreamFault[], known: readonly StreamFault[]): readonly StreamFault[] {
   return [...found, ...known.filter(({ message }) => !found.some((one) => one.message === message))]
 }
@@ -131,12 +130,12 @@ export async function goneTables(
   return [...(await streamTableNames(stream, database))].filter((name) => !there.has(name))
 }
 
-/** Pause (ms) before the smallest number begins again; others wait ten times as long, and find its stream. */
+/** Pause (ms) before the smallest stream id begins again; others wait ten times as long, and find that stream. */
 const AGAIN_MS = 200
 
 /**
  * Begins a stream unless another program begins one at the same time. Each program that finds another stream withdraws
- * its own, so at most one remains. Then the smallest number begins again before the others check, so one remains.
+ * its own, so at most one remains. Then the smallest stream id begins again before the others check, so one remains.
  * @param begin records the stream in the ledger
  * @throws SluiceError TABLE_FOLLOWED if another program has these tables now; the reason of the signal
  */

@@ -1,4 +1,4 @@
-/** Whether the source can retain its log as long as the copy takes: beyond its limit slot and copy are lost. */
+/** Checks whether the source can retain its log during the copy: above its limit, slot and copy are lost. */
 import { sizeText } from '../../../shared/figures.ts'
 import type { FollowRefusal, WalRoom } from '../../../model/follow/port.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
@@ -10,7 +10,7 @@ const BYTES_A_SECOND = 10_000_000
 /**
  * Reports how long the free space lasts at the measured rate.
  * @param room null if the server does not report it
- * @returns why the copy cannot fit; none if it can, or if unknown
+ * @returns a refusal if the log does not fit; empty if it fits, or if this is unknown
  */
 export function roomRefusal(room: WalRoom | null, { tables }: PlannedCopy, run: CopyRun): readonly FollowRefusal[] {
   if (room === null || room.bytesPerSecond <= 0) return []

@@ -5,7 +5,7 @@ import type { ChangeStream } from '../../../model/follow/port.ts'
 import { reportsSnapshots, type SnapshotStream } from '../../../model/follow/moment-port.ts'
 import { StreamBehind } from './stream-behind.ts'
 
-/** @param look is called before; the stream throws what it throws */
+/** @param look checks the source; the stream throws its errors */
 export function looking(stream: ChangeStream, look: () => Promise<void>): ChangeStream {
   return reportsSnapshots(stream) ? new LookingSnapshots(stream, look) : new LookingStream(stream, look)
 }

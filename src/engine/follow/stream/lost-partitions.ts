@@ -11,7 +11,7 @@ import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
 
-/** Only for streams of `partition run`. @throws SluiceError PARTITION_CHANGED if one with copied rows is gone */
+/** Only for streams of `partition run`. @throws SluiceError PARTITION_CHANGED if one with copied rows is missing */
 export async function refuseLostPartitions(
   { id, wishes }: Pick<StreamRow, 'id' | 'wishes'>,
   { tables: [one], to }: PlannedCopy,
@@ -53,7 +53,7 @@ async function copiedRows(ledger: ChunkLedger, periods: PeriodOptions): Promise<
   const rows = new Map<string, bigint>()
   for await (const { range, written } of ledger.each(CLOSED)) {
     const [partition, ...others] = partitionsOfRange(parts, range)
-    // For a chunk over several partitions, the ledger does not have the rows of each, so it is not counted.
+    // For a chunk over several partitions, the ledger does not have the rows of each, so the chunk is not counted.
     if (partition !== undefined && others.length === 0) rows.set(partition, (rows.get(partition) ?? 0n) + written)
   }
   return rows

@@ -99,7 +99,7 @@ async function know(parts: FollowingParts): Promise<Known> {
   return known
 }
 
-/** Empties the tables of a stream, which only the stream has filled, and ends it. */
+/** Empties the tables of a stream, which only the stream has filled, and ends the stream. */
 async function endBefore({ parts, sides, ledger }: Known, before: StreamRow): Promise<void> {
   const { planned, run } = parts
   // Report every obstacle before anything is changed.
@@ -152,7 +152,7 @@ async function listen(taken: Taken): Promise<OpenStream> {
   const { parts, ledger, sides, cdc, found, isMoved, recopied, stream, tables, watch } = taken
   const { operation, planned, database, run } = parts
   const held = await streamHeld(stream, database)
-  // So that a command that resumes by the stream's id fires triggers, too.
+  // Store this, so that a command that resumes the stream by its id fires triggers, too.
   if (found !== null && operation.follow?.fireTriggers === true)
     await ledger.storeOptions(stream, withFiring(held.wishes))
   if (held.birth === null) await refuseCopiedMeanwhile(taken)
@@ -205,7 +205,7 @@ function watchOf(
   return new CopyWatch({ alerts, changes, planned, database, run, stop }, streamName(stream), birth)
 }
 
-/** Chunks read by now were read before the stream: since it is recorded no copy takes any, and held ones are freed. */
+/** Refuses chunks read before the stream: since it is recorded, no copy takes chunks, and held ones are freed. */
 async function refuseCopiedMeanwhile({ parts, ledger, found, stream }: Taken): Promise<void> {
   try {
     await refuseStreamGap(parts)

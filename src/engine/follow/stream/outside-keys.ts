@@ -8,15 +8,15 @@ import type { Orphans, Referrer } from '../../../model/archive/port.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import { onSide } from '../../copy/sides.ts'
 
-/** Timeout for counting the rows of all keys before a stream begins, and those of one key for a sign-off. */
+/** Timeouts for counting rows, ms: of all keys before a stream begins, and of one key for a sign-off. */
 const [PLAN_MS, SIGN_OFF_MS] = [5000, 60_000]
 
 type OutsideKey = { readonly table: TableName; readonly key: Referrer }
 
 /**
  * @param followed all tables of the target in the stream
- * @param counts also count the rows; false for a stream that resumes, which does not wait for it
- * @returns one warning per foreign key, with what to do
+ * @param counts true to count the rows, too; false for a stream that resumes, which does not wait for the count
+ * @returns one warning per foreign key, with a hint
  */
 export async function outsideWarnings(
   to: CopyStore,

@@ -10,7 +10,7 @@ import { reportsSnapshots } from '../../../model/follow/moment-port.ts'
 import { StreamBehind } from './stream-behind.ts'
 
 const NOTHING: readonly Change[] = []
-/** Changes that may pass at once after a rest: a second's worth. */
+/** After a rest, the changes of so many seconds may pass at once. */
 const BURST_SECONDS = 1
 
 export type StreamPace = {
@@ -23,8 +23,8 @@ export type StreamPace = {
 export class PacedStream extends StreamBehind {
   readonly #pace: StreamPace
   /**
-   * True for a stream that starts reading when asked, and keeps a snapshot and locks of the source until it has sent
-   * everything. It is not asked during a pause, instead of holding back what it sends.
+   * True for a stream that reads only on request, and keeps a snapshot and locks of the source until all is sent.
+   * During a pause nothing is requested, so nothing has to be held back.
    */
   readonly #isLazy: boolean
   #held: readonly Change[] = []
@@ -45,7 +45,7 @@ export class PacedStream extends StreamBehind {
     return this.#held.length > 0
   }
 
-  /** True if nothing is requested, so it is unknown whether anything waits. */
+  /** True if nothing is requested, so it is unknown whether changes wait. */
   get isShut(): boolean {
     return this.#isLazy && !this.#isOpen && this.#mayNotBegin()
   }
@@ -56,7 +56,7 @@ export class PacedStream extends StreamBehind {
     return first?.type === 'begin' ? first.at : null
   }
 
-  /** The stream without pace, for waiting for a position. @throws Error if earlier changes are held back */
+  /** The stream without limit or pause, to wait for a position. @throws Error if earlier changes are held back */
   get unpaced(): ChangeStream {
     if (this.isHolding) throw new Error('what is held back comes before what the stream gives now')
     return this.stream

@@ -13,7 +13,7 @@ type Pair = { readonly from: CopyStore; readonly to: CopyStore; readonly signal:
 /**
  * Uses the partitions of the source, or those of the target if the source has none.
  * @param name of the partition, with or without schema
- * @throws SluiceError BAD_FLAG if neither side has it, or if no condition selects its rows on both
+ * @throws SluiceError BAD_FLAG if neither side has the partition, or if no condition selects its rows on both sides
  */
 export async function partitionWhere(
   name: string,

@@ -41,8 +41,8 @@ export function refusePlans({ tables }: PlannedCopy, run: CopyRun): void {
  * Checks the order of the target's columns, as recorded for the stream: if two columns exchanged their names while no
  * program ran the stream, each would get the other's values.
  * @param tables as planned now
- * @param recopied names of tables that are copied again: their earlier order does not matter, and the present one
- * counts only once they are emptied
+ * @param recopied names of tables that are copied again: their earlier order does not matter, and the present one is
+ * recorded only once they are emptied
  * @param label of the target
  * @returns the start data with the present order; the same object if nothing changed
  * @throws SluiceError TABLE_REFUSED if recorded columns have another order

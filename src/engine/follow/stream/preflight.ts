@@ -85,7 +85,7 @@ export async function inspected(
     signal,
   })
   refuse(reported.refusals, run)
-  // Writers pay for triggers from the first one on, so report the cost before they are created.
+  // Triggers cost writers time as soon as the first one exists, so report the cost before any is created.
   const identified = plans.map((plan, at) => ({ ...sourceOf(plan), identity: preflight.identities[at] ?? [] }))
   const costs = isBorn ? [] : ((await changes.cost?.(identified, signal)) ?? [])
   for (const message of [...(isBorn ? [] : preflight.notes), ...costs, ...reported.notes])
@@ -98,9 +98,9 @@ export async function inspected(
 }
 
 /**
- * Why a table cannot be copied or replicated by its keys; reported before anything is created, and not when its turn
- * comes.
- * @param to takes the changes
+ * Why a table cannot be copied or replicated by its keys; reported before anything is created, and not only when the
+ * table is copied.
+ * @param to target of the changes
  */
 function keyRefusals({ name, plan, target }: FollowTable, to: Pick<ChangeTarget, 'folds'>): readonly FollowRefusal[] {
   const { table } = plan.source
@@ -140,7 +140,7 @@ function keyRefusals({ name, plan, target }: FollowTable, to: Pick<ChangeTarget,
   return refusals
 }
 
-/** @throws SluiceError NOT_FOLLOWABLE with the first of them; all are reported */
+/** @throws SluiceError NOT_FOLLOWABLE for the first refusal; all are reported */
 export function refuse(refusals: readonly FollowRefusal[], run: CopyRun): void {
   const [first] = refusals
   if (first === undefined) return

@@ -19,8 +19,8 @@ export function refusedWhileFollowing(
 }
 
 /**
- * Requires a target that can move the stream's position together with its rows. @throws SluiceError NOT_FOLLOWABLE for
- * the URL of another, before anything is opened
+ * Checks before anything is opened that the target can write rows and position in one transaction.
+ * @throws SluiceError NOT_FOLLOWABLE
  */
 export function refuseTargetUrl(url: string): void {
   const system = systemOf(url)
@@ -36,7 +36,7 @@ export function cannotFollow(system: string, where: string): SluiceError {
   })
 }
 
-/** Why a stream accepts no number of workers. */
+/** Error for a number of workers, which a stream does not use. */
 export function refusedWorkers(): SluiceError {
   return new SluiceError('BAD_FLAG', 'a run that follows does not use workers', {
     reason: 'its changes are applied in the order of their commits',
@@ -44,7 +44,7 @@ export function refusedWorkers(): SluiceError {
   })
 }
 
-/** Why a single table of a stream cannot be paused. */
+/** Error for a steering request for a single table of a stream. */
 export function refusedForStream(act: TableRequest['act']): SluiceError {
   return new SluiceError('BAD_FLAG', `${act} of one table is not possible in a run that follows`, {
     reason: 'a transaction may change several tables, and is applied as a whole',
@@ -52,7 +52,7 @@ export function refusedForStream(act: TableRequest['act']): SluiceError {
   })
 }
 
-/** More sessions would wait for each other. */
+/** Most apply workers: more sessions would wait for each other. */
 const MOST_LANES = 16
 
 /** Why a stream cannot be divided into that many apply workers; null if it can. */
@@ -70,7 +70,7 @@ export function lanesRefusal(
 }
 
 /**
- * Allows changes without a copy only for a copy by periods: there the time alone shows whether a row is copied already.
+ * Allows changes without a copy only for a copy by periods: there a row's time alone shows whether the row is copied.
  * @param stream null if none has begun @throws SluiceError BAD_FLAG
  */
 export function refuseInPart(

@@ -13,13 +13,13 @@ import { isEmpty } from '../apply/find-held-rows.ts'
 import { countChanges, sureRows, type ChangeCounts, type LaneRow } from '../../copy/ledger/stream-row.ts'
 
 /**
- * A table that was created again, or emptied by another program, lacks rows that no change brings again.
- * @param tables all of whose chunks are in the target
+ * Refuses tables that were recreated, or emptied by another program: no change restores their missing rows.
+ * @param tables tables whose chunks are all in the target
  * @throws SluiceError STREAM_HALTED
  */
 export async function refuseOtherTarget(
   tables: readonly (Pick<FollowTable, 'name' | 'key' | 'plan' | 'target'> & {
-    /** This run has copied or created it: no change was applied to it yet. */
+    /** True if this run has copied or created the table: no change was applied to it yet. */
     readonly isCopied: boolean
   })[],
   { counts }: Pick<LaneRow, 'counts'>,
@@ -29,7 +29,7 @@ export async function refuseOtherTarget(
     readonly to: CopyStore
     readonly database: LedgerDatabase
     readonly owner: RunOwner
-    /** The stream's changes fire triggers of the target. */
+    /** True if the stream's changes fire triggers of the target. */
     readonly fireTriggers: boolean
     readonly signal: AbortSignal
   },
@@ -50,7 +50,7 @@ export async function refuseOtherTarget(
     if (!(await isEmpty(there, target, signal))) {
       // Without a lasting mark, only the number of rows shows that the table was recreated. Triggers may remove rows.
       if (isCopied || fireTriggers || mark?.lasting === true || (isMarked && mark.text === known)) continue
-      // A row to be read again may be missing until then.
+      // Rows that wait to be read again may be missing.
       const waiting = await new RereadLedger(database).stillWaiting(stream, key)
       const held = (await leastRows(counts[name], new ChunkLedger(database, key, owner))) - BigInt(waiting.size)
       const { rows } = await there.extent({ ...target.table, key: target.identity }, null, true)

@@ -49,7 +49,7 @@ export function endingOf(copied: Ending, { why, row, applied, provedAt }: LoopEn
   return unbuilt === null ? ending : { ...ending, error: unbuilt }
 }
 
-/** The end of a run by `--alert-exit`. */
+/** Error of a run that `--alert-exit` has ended. */
 export function alerted(alerts: Alerts): SluiceError {
   return new SluiceError('ALERTED', `an alert ended the run: ${alerts.raised.join(', ')}`, {
     hint: 'nothing is lost, slot and position are kept: run the same command to resume',

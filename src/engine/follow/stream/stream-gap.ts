@@ -20,7 +20,7 @@ export async function refuseStreamGap({ operation, planned, database, owner }: P
     if (await new ChunkLedger(database, ledgerKey(table, planned), owner).has(READ)) read.push(table)
   if (read.length === 0) return
   const keys = read.map((table) => ledgerKey(table, planned))
-  // Another program may have begun the stream meanwhile, and have read them within it.
+  // Another program may have begun the stream meanwhile, and have read the chunks as part of it.
   if ((await streamsIntoTables(database, keys)).some(({ birth }) => birth !== null)) return
   const names = read.map(({ source }) => tableText(source.table)).join(', ')
   const was = read.length === 1 ? 'was copied while no stream followed it' : 'were copied while no stream followed them'
@@ -37,7 +37,7 @@ function hintOf({ periods }: Parts['operation'], read: readonly PlannedTable[]):
   return 'begin again with --restart --on-existing replace-range, which also removes rows that the source does not have'
 }
 
-/** For a restart, before the stream is recorded: after a kill the next run finds no chunk older than the stream. */
+/** Retires all chunks before a restarted stream is recorded: after a kill the next run finds no older chunk. */
 export async function retireBefore({ planned, database, owner }: Parts): Promise<void> {
   for (const table of planned.tables)
     await new ChunkLedger(database, ledgerKey(table, planned), owner).retireAll('restart', null)

@@ -13,7 +13,7 @@ const LOOK_MS = 1000
 /**
  * Waits for the lease of a program on another machine; does not wait for a running program on this machine.
  * @returns the fencing token
- * @throws SluiceError LEDGER_BUSY if a running program on this machine has it
+ * @throws SluiceError LEDGER_BUSY if a running program on this machine has the stream
  */
 export async function takeStream(ledger: StreamLedger, stream: string, run: CopyRun): Promise<number> {
   for (let reported = false; ; reported = true) {
@@ -36,8 +36,8 @@ export async function takeStream(ledger: StreamLedger, stream: string, run: Copy
 }
 
 /**
- * Frees chunks that others have read for the copy before: later changes may have been left out for them already, and
- * the log with these changes may be gone. None of these chunks is written from here on.
+ * Frees chunks that other programs have read for the copy: later changes of these rows may have been left out already,
+ * and the log with these changes may be gone. The other programs can no longer write these chunks.
  */
 async function freeChunks(ledger: StreamLedger, stream: string, run: CopyRun): Promise<void> {
   const { database } = ledger

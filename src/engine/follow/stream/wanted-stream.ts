@@ -1,6 +1,6 @@
 /**
- * Finds the stream that a command resumes, before anything is planned. The ledger says which tables it has, whatever
- * the command's patterns match now. A table dropped or renamed at the source halts the stream; a new one is not
+ * Finds the stream that a command resumes, before anything is planned. Its tables are those in the ledger, whatever the
+ * command's patterns match now. A table dropped or renamed at the source halts the stream; a new one is not
  * replicated.
  */
 import type { CopyStore } from '../../../model/copy/port.ts'
@@ -13,7 +13,7 @@ import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import { STREAM_COLUMNS, streamOf } from '../../copy/ledger/stream-row.ts'
 import { hasStreams } from '../../copy/ledger/stream-lookup.ts'
 
-/** @param source its identity @returns null if no active stream began with the same tables, or several did */
+/** @param source identity of the source @returns null unless exactly one active stream began with the same tables */
 export async function requestedStream(
   operation: CopyOperation,
   source: string,
@@ -39,7 +39,7 @@ export async function streamTableNames(stream: string, database: LedgerDatabase)
   return new Set((await database.all(sql, [stream])).map(([name]) => String(name)))
 }
 
-/** Which tables a command names, and where they go. */
+/** The tables that a command names, and their names in the target, as text to compare. */
 function placesOf({ tables, toSchema, toTable }: Pick<CopyOperation, 'tables' | 'toSchema' | 'toTable'>): string {
   return JSON.stringify([tables.toSorted(), toSchema ?? null, toTable ?? null])
 }
@@ -60,7 +60,7 @@ export function streamOptions(operation: CopyOperation, cdc: Cdc): string {
   return JSON.stringify({ ...rest, follow: { ...lasting, cdc }, restart: false })
 }
 
-/** The options with triggers fired from now on. */
+/** The options, changed so that triggers fire from now on. */
 export function withFiring(options: string): string {
   const { follow, ...rest } = JSON.parse(options) as Partial<CopyOperation>
   return JSON.stringify({ ...rest, follow: { ...follow, fireTriggers: true } })

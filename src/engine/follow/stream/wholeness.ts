@@ -7,11 +7,11 @@ import type { ApplyWorkers } from '../apply/apply-workers.ts'
 import type { LoopParts } from '../apply/loop-parts.ts'
 
 export class StreamWholeness {
-  /** Of the running session; null between two. */
+  /** Apply workers of the running session; null between two sessions. */
   lane: ApplyWorkers | null = null
   readonly #parts: Pick<LoopParts, 'changes' | 'ledger' | 'stream' | 'tables' | 'run' | 'alerts' | 'to'>
   #birth: StreamBirth
-  /** False if an earlier session has learned something that it may not have recorded. */
+  /** False if `#birth` has changes that may not be in the ledger yet. */
   #isBirthNoted = true
   #isHalted = false
 
@@ -20,7 +20,7 @@ export class StreamWholeness {
     this.#birth = birth
   }
 
-  /** Start data of the stream, with later changes that lose nothing. */
+  /** Start data of the stream, updated for changes of the source that lose no rows. */
   get birth(): StreamBirth {
     return this.#birth
   }
@@ -32,7 +32,7 @@ export class StreamWholeness {
   async verify(): Promise<boolean> {
     const { changes, ledger, stream, tables, run, to } = this.#parts
     await refuseElsewhere(stream, this.#birth, changes, to, run)
-    // A batch committed between the two reads would be ahead of the position read.
+    // Otherwise a batch could be committed after the position is read, and the slot could be ahead of it.
     await this.lane?.written()
     const { position } = await ledger.progress(stream, changes)
     const sources = tables.map((one) => one.source)
@@ -51,7 +51,7 @@ export class StreamWholeness {
     return unclear.length === 0
   }
 
-  /** With the waiting rows, or before them: what is applied is never ahead of the recorded start data. */
+  /** Records the start data with the waiting rows or before them: applied changes are never newer than the record. */
   async #noteBirth(): Promise<void> {
     if (this.#isBirthNoted) return
     const { ledger, stream } = this.#parts
@@ -68,7 +68,7 @@ export class StreamWholeness {
     return await this.#halt([{ code: 'TABLE_CHANGED', tables: [table], message, since: position }])
   }
 
-  /** A server without this slot may be another server: a check of the source finds that. */
+  /** Checks the source, because a server without this slot may be another server. @returns the more exact error */
   async explained(error: SluiceError): Promise<SluiceError> {
     if (this.#isHalted) return error
     try {

@@ -1,4 +1,4 @@
-/** Compares ranges for the worker that owns a stream. Proves nothing: the owner adds up the results. */
+/** Compares ranges for the worker that owns a stream. Records no proof: the owner adds up the results. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { Emit } from '../../../model/run/event.ts'
 import type { Clock } from '../../../shared/clock.ts'
@@ -16,7 +16,7 @@ import { sidesAt } from '../compare/compare-moment.ts'
 import { answerOfRange } from '../compare/range-answer.ts'
 import { RoundLedger, TRIES, type SharedRound } from './rounds.ts'
 
-/** How often to check that the round is still open: its snapshots keep VACUUM from removing dead rows. */
+/** Interval (ms) of checks that the round is still open: its snapshots keep VACUUM from removing dead rows. */
 const LOOK_MS = 1000
 
 export type CompareForParts = {
@@ -80,7 +80,7 @@ async function withRound(
       } catch (error) {
         await rounds.giveBack(round.id, claimed)
         if (signal.aborted) break
-        // The owner of the stream meets the same error, or it was specific to this host.
+        // The owner of the stream gets the same error, unless the error concerns only this host.
         const message = `this worker leaves a range to the owner of the stream: ${errorLine(asSluiceError(error).info())}`
         emit({ type: 'log', level: 'note', message })
         break

@@ -1,7 +1,7 @@
 /**
  * A comparison round whose ranges other workers compare, too. All use the snapshots of the stream's owner, so every
- * program gets the same result. Ranges that no worker takes, or that come back, are compared here: the round ends
- * without any of them.
+ * program gets the same result. Ranges that no other worker takes or finishes are compared here, so the round needs no
+ * other worker.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
@@ -66,7 +66,7 @@ export async function compareTogether(
   } finally {
     clearTimeout(calling)
     clearInterval(heart)
-    // If the ledger is unavailable, the next round or the next owner removes it.
+    // If the ledger is unavailable, the next round or the next owner removes this round.
     await rounds.end(stream).catch(() => undefined)
   }
 }
@@ -92,7 +92,7 @@ class Comparing {
   readonly #rounds: RoundLedger
   readonly #round: string
   readonly #answers: readonly TableAnswer[]
-  /** Ranges of each table without a result. */
+  /** Number of ranges without a result, by table. */
   readonly #open: number[]
   readonly #elsewhere: number[]
   readonly #progress = new Map<number, DiffProgress>()
@@ -131,7 +131,7 @@ class Comparing {
         if (followed === undefined) throw new Error(`a round has no table ${table}`)
         const sides = sidesAt(followed, this.#snapshot, signal)
         const answer = await answerOfRange(sides, range, await this.#progressOf(table))
-        // If the range was taken from this program meanwhile, another one answers it.
+        // If another program took the range after the lease expired, this result is discarded.
         await this.#rounds.answer(this.#round, claimed, answer)
       }
       const left = await this.#rounds.left(this.#round)
@@ -141,7 +141,7 @@ class Comparing {
     return this.#compared.toSorted((one, other) => one.table - other.table)
   }
 
-  /** Takes all results that are new since the last call. */
+  /** Adds up all results that are new since the last call. */
   async #take(): Promise<void> {
     for (const { no, table, isOwn, answer } of await this.#rounds.answers(this.#round, this.#known)) {
       this.#known.add(no)

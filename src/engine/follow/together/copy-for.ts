@@ -1,6 +1,6 @@
 /**
- * Copies chunks of a stream's tables for the worker that owns the stream, as long as that one copies. Each chunk is
- * read in a snapshot of this program: the stream has begun, so it contains every change after any snapshot. No table is
+ * Copies chunks of a stream's tables for the worker that owns the stream, while the owner copies. Each chunk is read in
+ * a snapshot of this program: the stream has begun, so it has every change after any such snapshot. No table is
  * finished here.
  */
 import { tableText } from '../../../model/copy/column-type.ts'
@@ -50,8 +50,8 @@ export type CopiedTotals = { readonly chunks: number; readonly rows: bigint }
 
 /**
  * @param sharedRun the same for all programs of the run
- * @returns at once if no program copies
- * @throws SluiceError LEASE_LOST if another program has taken the stream: it may be copied for that one;
+ * @returns what was copied; returns at once if no program copies
+ * @throws SluiceError LEASE_LOST if another program has taken the stream: the caller may copy for that program;
  * CONNECT_FAILED, and what the ledger throws
  */
 export async function copyFor(operation: CopyOperation, sharedRun: string, given: CopyRun): Promise<CopiedTotals> {
@@ -113,7 +113,7 @@ async function withChunks(copy: SharedCopy, parts: Parts): Promise<void> {
   const { position } = await new StreamLedger(database, owner).progress(stream.id, changes)
   // The stream's owner reports its faults; here the call only selects the stream for what follows.
   await changes.verify(stream.birth, [], changes.position(position), signal)
-  // As for the stream's owner: what a snapshot shows is on the disk of the source.
+  // As the stream's owner does: wait until everything that a snapshot shows is on the source's disk.
   views.settle = () => changes.fence(signal)
   steering.tables = planned.tables.map(({ source }) => tableText(source.table))
   await runs.start(

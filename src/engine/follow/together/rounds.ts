@@ -1,7 +1,7 @@
 /**
  * A comparison round that several programs share: its snapshots and ranges are in the target's ledger. The stream's
- * owner holds the snapshots, and begins and ends the round; the others take ranges under a lease. A result counts only
- * if its range was not taken again after the lease expired, although both results would be equal.
+ * owner holds the snapshots, and begins and ends the round; the others take ranges under a lease. A result is accepted
+ * only if its range was not taken again after the lease expired, although both results would be equal.
  */
 import { randomUUID } from 'node:crypto'
 import type { Range } from '../../../model/copy/range.ts'
@@ -18,10 +18,10 @@ import type { FollowTable } from '../stream/followed-table.ts'
 
 /** Ranges per INSERT. */
 const AT_ONCE = 200
-/** After this many attempts other programs leave a range to the stream's owner, which reports what is wrong with it. */
+/** After this many attempts other programs leave a range to the stream's owner, which reports the error. */
 export const TRIES = 2
 
-/** What a comparison needs to know of a table. */
+/** Facts of a table that a comparison needs. */
 type ComparedTable = Pick<FollowTable, 'plan' | 'targetWhere'>
 
 /** Marks a bigint, for which JSON has no type. No column option or setting has a name that begins like that. */
@@ -103,7 +103,7 @@ export class RoundLedger {
     return id
   }
 
-  /** No program takes a range after that, and pending results are discarded. */
+  /** Ends the rounds of a stream: no program takes a range after that, and pending results are discarded. */
   async end(stream: string): Promise<void> {
     await this.#database.batch(removed(stream))
   }
@@ -149,7 +149,7 @@ export class RoundLedger {
     }
   }
 
-  /** Takes the next free range. @param tries skips ranges with as many attempts @returns null if there is none */
+  /** Takes the next free range. @param tries skips ranges with this many attempts @returns null if no range is free */
   async claim(round: string, tries: number | null): Promise<ClaimedRange | null> {
     const claim = randomUUID()
     const taken = this.#lease.taken(this.#owner)

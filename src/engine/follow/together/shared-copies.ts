@@ -1,10 +1,10 @@
-/** First copies that several programs share: while the stream's owner copies, others of its run may take chunks. */
+/** First copies that several programs share: while the stream's owner copies, programs of its run may take chunks. */
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { isMissingTable } from '../../../stores/common/late-table.ts'
 import { makeLateTable } from '../../copy/ledger/late-tables.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 
-/** @property fence fencing token of the stream: no chunk is taken once another program owns it */
+/** @property fence fencing token of the stream: no chunk is taken once another program owns the stream */
 export type SharedCopy = { readonly stream: string; readonly fence: number }
 
 /** Other programs are called only after this time (ms): a shorter copy is not worth it. */
@@ -18,8 +18,8 @@ export class SharedCopies {
   }
 
   /**
-   * Call it when all tables are cut into chunks, and every new snapshot of the source shows what the stream has left
-   * out. @param sharedRun the same for all who share it
+   * Call it when all tables have chunks, and new snapshots of the source show all changes that the stream left out.
+   * @param sharedRun the same for all programs of the run
    */
   async begin({ stream, fence }: SharedCopy, sharedRun: string, runId: bigint): Promise<void> {
     await makeLateTable(this.#database, 'migration_shared_copies')
@@ -33,7 +33,7 @@ export class SharedCopies {
     ])
   }
 
-  /** @returns null if none is open */
+  /** @returns null if no copy is shared now */
   async standing(sharedRun: string): Promise<SharedCopy | null> {
     try {
       const [row] = await this.#database.all(

@@ -13,16 +13,16 @@ export type BetweenDocument = {
   readonly turn: number
   readonly closes: CutoverEndpoint
   readonly opens: CutoverEndpoint
-  /** Waits for the attempts before this one. */
+  /** Waits that earlier attempts caused. */
   readonly earlier?: Waited
   /** Start of the attempt: ms since the epoch by the clock of the ledger's database. Absent for older programs. */
   readonly closingMs?: number
-  /** Token under which the table of the source is closed; set from `closing` on. */
+  /** Token under which the source's table is closed to writers; set from `closing` on. */
   readonly token?: string
   /** Position up to which the stream is applied; set from `closed` on. */
   readonly fence?: string
   readonly sessionsEnded?: readonly string[]
-  /** The reverse stream; set from `proved` on. The closed database's ledger gets it once the other one is open. */
+  /** The reverse stream; set from `proved` on. Written to the ledger of `closes` once `opens` is open to writers. */
   readonly reverse?: ReverseStream
   /** Schema fingerprint of the target's table at its proof. */
   readonly mark?: string
@@ -36,7 +36,7 @@ export function documentText(document: Omit<BetweenDocument, 'format' | 'version
   return JSON.stringify({ format: 'sluice-cutover-between', version: 1, ...document })
 }
 
-/** @throws SluiceError LEDGER_DAMAGED if there is none */
+/** @throws SluiceError LEDGER_DAMAGED if `text` is null */
 export function documentOf(text: string | null): BetweenDocument {
   if (text === null) throw new SluiceError('LEDGER_DAMAGED', 'the ledger has a cutover without its document')
   return JSON.parse(text) as BetweenDocument

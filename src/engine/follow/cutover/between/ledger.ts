@@ -1,6 +1,6 @@
 /**
- * Steps of a cutover between two databases, in the ledger of the database that is opened. Each step updates one row
- * only from its expected status, while the program owns the stream. So two programs never continue from the same step.
+ * Steps of a cutover between two databases, in the ledger of the database to which writers move. Each step updates one
+ * row, only from its expected status and while this program owns the stream. So two programs never do the same step.
  */
 import type { Closing, LedgerDatabase, Statement } from '../../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../../stores/ledger-dialect.ts'
@@ -76,7 +76,7 @@ export class BetweenLedger {
     return Number(row?.[0])
   }
 
-  /** Called before the table of the source is closed. @returns false if another program continues the cutover */
+  /** Call it before closing the source's table to writers. @returns false if another program continues the cutover */
   closing(id: string, held: HeldStream, document: string): Promise<boolean> {
     return this.#moved(id, held, 'preparing', 'closing', document, [])
   }
@@ -98,9 +98,9 @@ export class BetweenLedger {
   }
 
   /**
-   * Withdraws the attempt: after this no program opens the target from its proof, and the source may be opened.
+   * Withdraws the attempt: after this no program opens the target to writers, and the source may be opened again.
    * @param to `preparing` if another attempt follows
-   * @returns status of the row after that: the requested one, or `switched` and later ones
+   * @returns status of the row after that: the requested one, or `switched` or later if the target was opened before
    */
   async withdraw(id: string, held: HeldStream, to: 'preparing' | 'given up'): Promise<SwitchStatus> {
     const { sql, parameters } = this.#isHeld(held, 'in whatever state')
@@ -141,19 +141,19 @@ export class BetweenLedger {
     }
   }
 
-  /** Users know the new address. */
+  /** Records that users know the new address. */
   async announced(id: string): Promise<void> {
     const sql = `UPDATE migration_switches SET status = 'announced' WHERE switch_id = ? AND status = 'switched'`
     await this.#database.batch([{ sql, parameters: [id] }])
   }
 
-  /** Everything of the earlier stream is removed, and the reverse stream is in its own ledger. */
+  /** Records that everything of the earlier stream is removed, and the reverse stream is in its own ledger. */
   async done(id: string): Promise<void> {
     const sql = `UPDATE migration_switches SET status = 'done', ended_ms = ${this.#now} WHERE switch_id = ? AND status IN ('switched', 'announced')`
     await this.#database.batch([{ sql, parameters: [id] }])
   }
 
-  /** How long writers were blocked, ms; set once it is known. */
+  /** Records how long writers were blocked, ms. */
   async noteWait(id: string, pauseMs: number): Promise<void> {
     const sql = 'UPDATE migration_switches SET pause_ms = ? WHERE switch_id = ?'
     await this.#database.batch([{ sql, parameters: [pauseMs, id] }])
@@ -180,7 +180,7 @@ export class BetweenLedger {
     return rows?.[0]?.[0] === to && rows[0][1] === document
   }
 
-  /** A stream that was halted or ended meanwhile must not open the target; the source may be opened in any state. */
+  /** Condition: this program owns the stream. Only opening the target also needs an active stream. */
   #isHeld({ stream, fence }: HeldStream, state: 'active' | 'in whatever state' = 'active'): Statement {
     const isActive = state === 'active' ? ` AND s.status = 'active'` : ''
     return {

@@ -8,16 +8,16 @@ import { hasSwitched, type SwitchRow } from '../switch-row.ts'
 import { documentOf, type BetweenDocument } from './document.ts'
 import type { AbleEnds, Between } from './sides.ts'
 
-/** @property waited for attempts of killed programs */
+/** @property isOpen the target is open to writers @property waited waits that attempts of killed programs caused */
 export type Settled = { readonly isOpen: boolean; readonly waited?: Waited }
 
 /** Timeout of the cleanup, ms. */
 const END_MS = 30_000
 
 /**
- * Opens the target if both sides were proved equal and the source is still closed; otherwise opens the source.
+ * Opens the target to writers if both sides were proved equal and the source is still closed; else opens the source.
  * @param forward true if the command has the direction of the cutover
- * @returns whether the target is open now; if not, the waits for the attempts that did not open it
+ * @returns whether the target is open now; if not, how long the attempts blocked writers
  * @throws SluiceError LEDGER_BUSY if a running program makes the cutover
  */
 export async function settleLeft(
@@ -81,14 +81,14 @@ export async function settleLeft(
   }
 }
 
-/** Waits for attempts that a killed program undid itself. The document of the last one does not have its end. */
+/** Waits caused by attempts that a killed program had undone. The end of the last attempt is not recorded. */
 function undone({ earlier, token }: BetweenDocument): Waited {
   const waits = new Waits(earlier)
   if (token !== undefined) waits.add(null)
   return waits.all
 }
 
-/** Removes what was created for a cutover that does not happen, unless another program now owns the stream. */
+/** Removes what was created for an abandoned cutover, unless another program now owns the stream. */
 export async function givenUp(
   { opens, stream, family }: Between,
   { closing, opening, back }: AbleEnds,
@@ -101,14 +101,14 @@ export async function givenUp(
   try {
     const standing = await opens.steps.standing(id)
     if (standing === null) return
-    // First the ledger, so that no program opens the target any more; then the source.
+    // Update the ledger first, so that no program opens the target any more; then open the source.
     if ((await opens.steps.withdraw(id, { stream: stream.id, fence }, 'given up')) !== 'given up') return
     const { token, closes, opens: to } = documentOf(standing.document)
     if (token !== undefined) {
       await closing.release(closes.table, token, signal)
       await closing.tidy(closes.table, signal)
     }
-    // From the second turn on the previous turn closed the target, and it stays closed.
+    // From the second cutover on, the previous one has closed the target, which stays closed.
     if (family.turns.length === 0) {
       await opening.release(to.table, `target_${id}`, signal)
       await opening.tidy(to.table, signal)

@@ -26,12 +26,12 @@ export type BetweenReady = {
   readonly identity: readonly string[]
   /** The copy operation after the cutover. */
   readonly reverse: CopyOperation
-  /** The table that is opened, as the source of the reverse stream. */
+  /** The table to which writers move, as the source of the reverse stream. */
   readonly taken: FollowedTable
   readonly findings: readonly SwitchFinding[]
-  /** Why the way back would be refused now, and what helps; null if it would not be. */
+  /** Why a cutover back would be refused now, and a hint; null if it would be allowed. */
   readonly shut: ShutWay | null
-  /** Sign-off that it relies on; null without one. */
+  /** Id of the sign-off that the cutover relies on; null without one. */
   readonly signOff: string | null
 }
 
@@ -107,12 +107,12 @@ export async function betweenReady(
   }
 }
 
-/** Warning before and after the cutover. */
+/** Warning that a cutover back is refused; emitted before and after the cutover. */
 export function noWayBack({ why, hint }: ShutWay): { readonly message: string; readonly hint: string } {
   return { message: `the cutover is possible, but going back is refused while ${why}`, hint }
 }
 
-/** @param findings of the other direction */
+/** @param findings for the cutover back */
 function shutBy(findings: readonly SwitchFinding[]): ShutWay | null {
   const refused = findings.filter(({ verdict }) => verdict === 'refused')
   if (refused.length === 0) return null
@@ -122,7 +122,7 @@ function shutBy(findings: readonly SwitchFinding[]): ShutWay | null {
   }
 }
 
-/** How many sessions may be terminated, and whether this role is allowed to. */
+/** Check: how many sessions may be terminated, and whether this role may terminate them. */
 async function sessionsGate(
   { closing }: AbleEnds,
   from: TableName,

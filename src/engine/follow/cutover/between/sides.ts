@@ -1,4 +1,4 @@
-/** Both databases of a cutover: the stream reads from the closed one, and its ledger is in the opened one. */
+/** Both databases of a cutover. The stream reads from `closes`; its ledger is in `opens`, to which writers move. */
 import { SluiceError } from '../../../../shared/errors.ts'
 import { redactUrl } from '../../../../shared/redact.ts'
 import type { CopyStore } from '../../../../model/copy/port.ts'
@@ -22,9 +22,9 @@ import { BetweenLedger } from './ledger.ts'
 import { finishUnnoted } from './unnoted.ts'
 
 export type Between = AsyncDisposable & {
-  /** Has the writers until the cutover; the stream reads from it. */
+  /** Database that the writers use until the cutover; the source of the stream. */
   readonly closes: CutoverEnd
-  /** Has the writers afterwards; its ledger holds the stream. */
+  /** Database that the writers use afterwards; its ledger has the stream. */
   readonly opens: CutoverEnd
   readonly family: Family
   /** The stream that ends with the cutover. */
@@ -35,7 +35,7 @@ export type Between = AsyncDisposable & {
 export type AbleEnds = {
   readonly closing: SwitchSide
   readonly opening: SwitchSide
-  /** Of the stream that ends, and of the reverse one. */
+  /** Change sources of the stream that ends (`changes`) and of the reverse stream (`back`). */
   readonly changes: ChangeSource
   readonly back: ChangeSource
 }
@@ -58,7 +58,7 @@ export async function betweenOf(
   const opened = async (side: 'source' | 'target', url: string): Promise<CutoverEnd> => {
     const store = await onSide(side, () => openExisting(url))
     open.push(store)
-    // Do not open more of a system whose tables cannot be cut over.
+    // Stop before opening the ledger if this system does not support cutovers.
     if (side === 'source' && store.offers.switchSide === undefined) throw cannotMove(stream, store, store)
     const database = await onSide(side, () => store.ledger())
     open.push(database)
@@ -113,7 +113,7 @@ export async function betweenOf(
   }
 }
 
-/** The newest stream, and the database that it opens. @throws SluiceError PLAN_CHANGED, LEDGER_DAMAGED */
+/** The newest stream of the family, and its two databases. @throws SluiceError PLAN_CHANGED, LEDGER_DAMAGED */
 async function newestOf(
   stream: string,
   from: CutoverEnd,
@@ -125,7 +125,8 @@ async function newestOf(
     [from, to],
   ] as const) {
     const newest = await streamNamed(opens.database, family.newest)
-    // A run that made a cutover has the id of the reverse stream, and its row in the ledger of the earlier stream.
+    // streamNamed also finds streams by run id. The run of a cutover has the id of the reverse stream, so the earlier
+    // stream may be found: skip it.
     if (newest?.id !== family.newest) continue
     if (newest.sourceIdentity !== closes.store.identity) throw another(newest, closes)
     return { closes, opens, family, stream: newest }
@@ -165,7 +166,7 @@ function cannotMove(stream: string, store: CopyStore, other: CopyStore): SluiceE
   })
 }
 
-/** A stream of this ledger; if the ledger has only the cutover that led to it, the stream before. */
+/** The stream with this id; if the ledger has only the cutover that created it, the stream that the cutover ended. */
 async function namedIn(database: LedgerDatabase, id: string): Promise<StreamRow | null> {
   const own = await streamNamed(database, id)
   if (own !== null) return own

@@ -21,7 +21,7 @@ export type BetweenParts = {
   /** Row key columns of the stream: both tables have them. */
   readonly identity: readonly string[]
   readonly changes: ChangeSource
-  /** Of the target: the reverse stream. */
+  /** Change source of the reverse stream, which reads from the target. */
   readonly back: ChangeSource
   readonly steps: BetweenLedger
   /** Records the cutover before anything is created for it. */
@@ -30,13 +30,13 @@ export type BetweenParts = {
   readonly says: { readonly source: Says; readonly target: Says }
   readonly wayBack: () => MadeStream | null
   readonly findings: () => Promise<readonly SwitchFinding[]>
-  /** Reads again what may have changed in the ledger since the run began. */
+  /** Reads again the ledger rows that may have changed since the run began. */
   readonly look: () => Promise<void>
   readonly document: (facts: DocumentFacts) => string
   readonly gates: Gates
   readonly budgetMs: number
   readonly triesForMs: number
-  /** Attempts of killed programs. */
+  /** Waits that attempts of killed programs caused. */
   readonly earlier?: Waited | undefined
   readonly endsSessions: boolean
   readonly clock: Clock
@@ -62,7 +62,7 @@ export type BetweenFacts = {
   readonly reversePosition: string
   readonly pauseMs: number
   readonly waitedMs: number
-  /** The length of an attempt is not known: both are at least that long. */
+  /** True if the length of an attempt is unknown: `pauseMs` and `waitedMs` are lower bounds. */
   readonly isLeast: boolean
   readonly tries: number
   readonly rows: bigint
@@ -73,5 +73,5 @@ export type BetweenFacts = {
 
 export type BetweenEnd =
   | { readonly type: 'switched'; readonly facts: BetweenFacts }
-  /** No attempt succeeded in time: the first check that was not met says why. */
+  /** No attempt succeeded in time: the first unmet cutover check is the reason. */
   | { readonly type: 'late' }

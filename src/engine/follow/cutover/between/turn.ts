@@ -1,8 +1,8 @@
 /**
- * One cutover between two databases, called by the stream's loop: closes the source, lets the stream catch up, compares
- * the rows changed meanwhile on both sides, and opens the target. An attempt that takes too long opens the source
- * again. Both sides are never open together: the ledger's row decides, and the target is opened in the transaction that
- * updates this row.
+ * One cutover between two databases, called by the stream's loop: closes the source to writers, lets the stream catch
+ * up, compares the rows changed meanwhile on both sides, and opens the target to writers. An attempt that takes too
+ * long opens the source again. Both sides are never open together: the ledger's row decides, and the target is opened
+ * in the transaction that updates this row.
  */
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import type { LogPosition } from '../../../../model/copy/change.ts'
@@ -35,9 +35,9 @@ type Try = {
   readonly started: DocumentFacts
   readonly held: HeldStream
   readonly since: number
-  /** The ledger may say `proved`: then a program that takes over may open the target. */
+  /** True if the ledger's status may be `proved`: then a program that takes over may open the target. */
   isProved: boolean
-  /** The statement that opens the target may have been sent. */
+  /** Not null if the statement that opens the target may have been sent. */
   facts: BetweenFacts | null
 }
 
@@ -50,7 +50,7 @@ const prove = (why: string): Shut => ({ next: 'prove', why })
 
 type ClosedSide = NonNullable<Awaited<ReturnType<SwitchSide['close']>>>
 
-/** Both sides hold the same changed rows. */
+/** Result of a comparison that found the changed rows equal on both sides. */
 type Equal = Pick<BetweenFacts, 'sequences' | 'reversePosition' | 'touched'>
 
 type Found = Equal &
@@ -78,7 +78,7 @@ export class BetweenTurn implements Watch {
     return this.#approach.touched
   }
 
-  /** True if anything may have been created for it. */
+  /** True if anything may have been created for the cutover. */
   get isBegun(): boolean {
     return this.#isBegun
   }
@@ -104,7 +104,7 @@ export class BetweenTurn implements Watch {
       this.#isBegun = true
       await begin()
     }
-    // On each call, because partitions may have been added.
+    // Repeat this on each call, because partitions may have been added.
     await opening.guard({ table: to, token: `target_${id}`, ...says.target }, signal)
     this.#marks = { source: await closing.mark(from, signal), target: await opening.mark(to, signal) }
   }
@@ -270,7 +270,7 @@ export class BetweenTurn implements Watch {
 
   async #open(one: Try, mark: SwitchMark, facts: BetweenFacts): Promise<'end' | Shut> {
     const { closing, opening, from, to, steps, id, signal, tell: report } = this.#parts
-    // An operator may have opened it manually.
+    // An operator may have opened the source manually.
     if (!(await closing.isClosed(from, one.token, signal))) return prove('the source is no longer closed')
     one.facts = facts
     const outcome = await opening.open(to, mark, steps.opening(id, one.held), signal)
@@ -301,7 +301,7 @@ export class BetweenTurn implements Watch {
   /**
    * Opens the source again, unless the target is open by now.
    * @returns true if the cutover has happened
-   * @throws SluiceError if neither is known: the source stays as it is
+   * @throws SluiceError if it is unknown which side is open: the source stays as it is
    */
   async #takeBack(one: Try): Promise<boolean> {
     const { steps, id, closing, from, clock } = this.#parts

@@ -1,13 +1,13 @@
 /**
- * Enters the reverse stream of a cutover in the ledger of the database that was closed, because its position moves with
- * the rows there. This happens once the other database is open, from the cutover's row, which is authoritative: if a
- * program was killed in between, the next one does it.
+ * Writes the reverse stream of a cutover to the ledger of the database that it writes to, because its position must
+ * change in the transactions of its rows. The cutover's row has its data, and is authoritative: if a program is killed
+ * after it has opened the other database, the next program does this.
  */
 import { hasSwitched } from '../switch-row.ts'
 import { documentOf } from './document.ts'
 import type { CutoverEnd } from './end.ts'
 
-/** Enters reverse streams of cutovers that have happened. Idempotent. */
+/** Writes reverse streams of cutovers that have happened. Idempotent. */
 export async function finishUnnoted(
   opened: Pick<CutoverEnd, 'switches'>,
   closed: Pick<CutoverEnd, 'database' | 'store' | 'streams' | 'switches'>,

@@ -8,15 +8,15 @@ import type { RunOf } from '../../../run/run-context.ts'
 import * as words from '../../../run/operations/words.ts'
 
 /**
- * Makes the table that a stream has filled the one in use, and keeps the other one equal from then on. Within one
- * database both are renamed; between two databases the writers move from one to the other.
+ * Moves users to the table that a stream has filled, and keeps the old table equal from then on. Within one database
+ * both tables are renamed; between two databases the writers move from one to the other.
  */
 export type CutoverOperation = {
   readonly kind: 'cutover'
-  /** Id of the stream, of one before or after it in the family, or of a run of it. */
+  /** Id of the stream, of an earlier or later stream of its family, or of a run of the stream. */
   readonly stream: string
   readonly to: string
-  /** Absent: the source that the stream has stored, in the target's database or another one. */
+  /** URL of the source; absent: the one stored with the stream. */
   readonly from?: string
   /** Name that the old table gets; absent: derived from its present name. */
   readonly parked?: string
@@ -29,7 +29,7 @@ export type CutoverOperation = {
   readonly revert: boolean
   /** Between two databases: a shell command that reports the new address to users. */
   readonly onSwitch?: string
-  /** Between two databases: waits for sessions that hold the source for writing, instead of terminating them. */
+  /** Between two databases: waits for sessions with a write lock on the source, instead of terminating them. */
   readonly keepSessions: boolean
   /** Keeps running the reverse stream, instead of ending when it has caught up. */
   readonly stay: boolean

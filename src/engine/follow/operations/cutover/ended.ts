@@ -26,7 +26,7 @@ type Late = {
   readonly triesForMs: number
 }
 
-/** No attempt succeeded in time. @param ending of the stream, which is unchanged */
+/** Result if no attempt succeeded in time. @param ending of the stream's run */
 export function late(ending: Ending, { said, hint, tries, triesForMs }: Late, { shut }: Gates): Ending {
   const why = shut === null ? `none of ${tries} tries succeeded` : `gate ${shut.name}: ${shut.detail}`
   const error = new SluiceError('OUT_OF_TRIES', `${said} within ${triesForMs} ms; ${why}`, { hint: shut?.hint ?? hint })

@@ -1,4 +1,4 @@
-/** `cutover` between two databases: moves the writers to the other one, and keeps the first one equal after that. */
+/** `cutover` between two databases: moves the writers to the other database, and keeps the first one equal. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { RESTART_STREAM } from '../../../../model/follow/lost-stream.ts'
 import type { SideAddress } from '../../../../model/follow/switch-side-port.ts'
@@ -39,10 +39,10 @@ const HOOK_MS = 300_000
 
 type Announcement = {
   readonly revert: boolean
-  /** The table that takes the writes now, and its address. */
+  /** The table to which users write now, and its address. */
   readonly table: TableName
   readonly address: SideAddress
-  /** The stream that keeps the closed table equal. */
+  /** The stream that keeps the old table equal. */
   readonly stream: string
 }
 
@@ -59,7 +59,7 @@ export async function cutoverBetween(operation: CutoverOperation, between: Betwe
     if (again === null) throw new Error('a database disappeared during the check')
     return await cutoverBetween(operation, again, run)
   }
-  // Remove what is left of a cutover in a direction that is not requested any more.
+  // Remove what is left of a cutover whose direction is no longer requested.
   if (left !== undefined && !dryRun && wanted !== 'next')
     await givenUp(between, able, left.id, (detail) => run.emit({ type: 'cutover.step', step: 'given up', detail }))
   if (wanted === 'nothing to revert') {
@@ -69,12 +69,12 @@ export async function cutoverBetween(operation: CutoverOperation, between: Betwe
   }
   const last = family.turns.at(-1)
   if (wanted === 'done' && last !== undefined) return await doneBefore(operation, between, last, run)
-  // Remove what an earlier turn has left. Its hook does not run: it belongs to the other direction.
+  // Remove what an earlier cutover has left. Do not run its hook, which is for the other direction.
   if (last !== undefined && last.status !== 'done' && !dryRun) await cleaned(between, last, run)
   return await switched(operation, between, able, settled?.waited, run)
 }
 
-/** The last turn already had this direction: `between` has the sides of the way back. */
+/** The last cutover already had this direction, so `between` has the roles of a cutover back. */
 async function doneBefore(
   operation: CutoverOperation,
   between: Between,
@@ -163,7 +163,7 @@ type TurnAround = {
   readonly gates: Gates
   readonly id: string
   readonly maker: Maker
-  /** Attempts of killed programs. */
+  /** Waits that attempts of killed programs caused. */
   readonly earlier: Waited | undefined
   readonly run: CutoverRun
 }
@@ -273,9 +273,9 @@ function saysOf({ able, ready: { from, to } }: TurnAround): BetweenParts['says']
 }
 
 /**
- * Finishes after the target is open: enters its reverse stream, notifies users, removes what the earlier stream left,
- * and lets the closed table catch up.
- * @param between state after the cutover: the database that was opened is the source of the reverse stream
+ * Finishes a cutover whose target is open: reports the new address to users, records the reverse stream, removes what
+ * the earlier stream left, and lets the old table catch up.
+ * @param between state after the cutover: `closes` is the database that was opened, the reverse stream's source
  */
 async function finished(
   operation: CutoverOperation,
@@ -332,7 +332,7 @@ async function announce(command: string, { revert, table, address, stream }: Ann
   })
 }
 
-/** Removes what the earlier stream left, and the triggers that closed a table. @param isDone sets status `done` */
+/** Removes slot and publication of the earlier stream, and triggers that closed a table. @param isDone sets `done` */
 async function cleaned(between: Between, row: SwitchRow, run: CutoverRun, isDone = true): Promise<void> {
   const { closes: opened, opens: closed } = between
   await finishUnnoted(opened, closed)

@@ -52,7 +52,7 @@ export async function performCutover(operation: CutoverOperation, run: CutoverRu
   return await switched(operation, standing, able, run)
 }
 
-/** The last turn already had this direction. */
+/** Result if the last cutover already had this direction. */
 async function doneBefore(
   operation: CutoverOperation,
   standing: OpenedFamily,
@@ -255,7 +255,7 @@ async function wayBack(
   return await followedBack({ ...before, next }, copy, id, run)
 }
 
-/** Removes what was created for a cutover that does not happen, unless another program now owns the stream. */
+/** Removes what was created for an abandoned cutover, unless another program now owns the stream. */
 async function givenUp(
   { ledger, streams, stream, family }: OpenedFamily,
   { changes, switches }: Able,
@@ -267,12 +267,12 @@ async function givenUp(
     // A program that owned the stream in between may have completed this cutover.
     const row = await ledger.find(id)
     if (row?.status !== 'preparing') return
-    // From the second turn on this table is the old table, whose guard stays.
+    // From the second cutover on this table is the old table, whose guard stays.
     if (family.turns.length === 0) {
       for (const { key } of await streams.tables(stream.id, changes))
         await switches.unguard(key, AbortSignal.timeout(END_MS))
     }
-    // Not under the run's abort signal: an aborted run must not leave a slot that retains the log.
+    // Do not use the run's abort signal: an aborted run must not leave a slot that retains the log.
     await changes.end(streamName(id), AbortSignal.timeout(END_MS))
     await ledger.giveUp(id)
     run.emit({

@@ -8,12 +8,12 @@ export type DiffFollowedOperation = {
   /** Id of the stream, or of the run that last worked on it. */
   readonly stream: string
   readonly to: string
-  /** Absent: the ledger's, which has no password. */
+  /** URL of the source; absent: the one in the ledger, which has no password. */
   readonly from?: string
   /** Name of the table in the source or the target; optional if the stream has one table. */
   readonly table?: string
   readonly scope: ScopeOptions
-  /** Rows reported one by one, per kind; all are counted. */
+  /** Most differences, and most repairs, that are reported one by one; all are counted. */
   readonly limit: number
   /** Only reports differences. */
   readonly dryRun: boolean

@@ -1,7 +1,7 @@
 /**
  * `diff --run STREAM`: compares named rows of a replicated table as they are now. With `--fix` the apply worker of the
- * stream repairs them, in whichever program it runs. Only the apply worker may write into the table: otherwise pending
- * changes would be overwritten or applied twice.
+ * stream repairs them; it may run in another program. Only the apply worker may write into the table: otherwise
+ * pending changes would be overwritten or applied twice.
  */
 import { dec } from '../../../../model/run/event.ts'
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
@@ -45,7 +45,7 @@ export async function performDiffFollowed(operation: DiffFollowedOperation, run:
       : await atTarget(operation, run, ({ ledger }) =>
           outcomeOf(waited, { name, keys: compared.keys, limit: operation.limit }, ledger, run),
         )
-  // What the stream has repaired is reported whatever comes after it.
+  // Report what the stream has repaired even if this comparison fails.
   const after = outcome === null ? compared.shared : await sharedAfter(operation, compared, run).catch(asSluiceError)
   const ending: Ending = {
     totals: totalsOf(compared, outcome),
@@ -110,7 +110,7 @@ async function look(operation: DiffFollowedOperation, run: DiffFollowedRun): Pro
   })
 }
 
-/** What differed as rows of one key, after the stream has written them: it may have repaired those, too. */
+/** Keys with several rows that still differ after the stream has written the rows: it may have repaired some. */
 async function sharedAfter(
   operation: DiffFollowedOperation,
   { shared }: ComparedByHand,
@@ -142,7 +142,7 @@ async function read(
       if (stopped === true) return 'stopped'
       if (error !== undefined) throw error
     } catch (thrown) {
-      // Another program took the stream at the same time, and reads them.
+      // Another program took the stream at the same time, and reads the rows.
       if (asSluiceError(thrown).code !== 'LEDGER_BUSY') throw thrown
     }
   }
@@ -157,7 +157,7 @@ type AtTarget = {
   readonly runs: RunLedger
 }
 
-/** Opens the target for each step: a copy opens it on its own in between. */
+/** Opens the target for each step: in between, a copy opens the target itself. */
 async function atTarget<T>(
   { to: url, dryRun }: DiffFollowedOperation,
   run: DiffFollowedRun,
@@ -234,7 +234,7 @@ function reportMore(
   emit({ type: 'log', level: 'note', message })
 }
 
-/** @param isRead true if the stream has read the rows, and `shared` is what it left */
+/** @param isRead true if the stream has read the rows, and `shared` are the keys that still differ */
 function errorOf(
   { missing, extra, different, unread, shared, unexplained, nowhere, more }: ComparedByHand,
   { name, dryRun, isRead }: { readonly name: string; readonly dryRun: boolean; readonly isRead: boolean },

@@ -1,6 +1,6 @@
 import type { Declaration } from '../../../run/operations/declaration.ts'
 
-/** Reports what the ledger knows of a stream; read-only, also while a program runs the stream. */
+/** Reports the ledger's history of a stream; read-only, also while a program runs the stream. */
 export type FollowReportOperation = {
   readonly kind: 'follow-report'
   /** Id of the stream, or of the run that last worked on it. */

@@ -14,17 +14,17 @@ import type { Declaration, InspectingCommand } from '../../../run/operations/dec
 import { PAGES } from '../../../run/operations/pages.ts'
 import * as words from '../../../run/operations/words.ts'
 
-/** Resumes the stream of a copy, as the command that began it would; or ends it. */
+/** Resumes the stream of a copy with the options of the command that began the stream; or ends the stream. */
 export type FollowOperation = {
   readonly kind: 'follow'
   /** Id of the stream, or of the run that last worked on it. */
   readonly stream: string
   readonly to: string
-  /** Absent: the ledger's, which has no password. */
+  /** URL of the source; absent: the one in the ledger, which has no password. */
   readonly from?: string
   /** Removes slot and publication; the tables stay as they are. */
   readonly end: boolean
-  /** Copies no rows that are still to be copied. */
+  /** Only applies changes: rows that are not copied yet stay uncopied. */
   readonly changesOnly?: true | undefined
   readonly untilCaughtUp: boolean
   readonly untilEqual: boolean

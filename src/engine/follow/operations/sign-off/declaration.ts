@@ -13,9 +13,9 @@ export type SignOffOperation = {
   /** Id of the stream, or of the run that last worked on it. */
   readonly stream: string
   readonly to: string
-  /** Absent: the ledger's, which has no password. */
+  /** URL of the source; absent: the one in the ledger, which has no password. */
   readonly from?: string
-  /** Names of the source; empty: all tables of the stream. */
+  /** Table names in the source; empty: all tables of the stream. */
   readonly tables: readonly string[]
   /** One partition of one table: only its rows are compared. */
   readonly partition?: string

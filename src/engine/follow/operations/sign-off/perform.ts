@@ -127,7 +127,7 @@ async function concluded(
   const followed = await streamTableNames(stream.id, database)
   const planned = await planFollowed(copyOperation, { from, to, begun: database }, followed, run.interrupt.abort)
   const { tables } = await signOffScope(operation, planned, run.interrupt.abort)
-  // As a cutover requires it: it exchanges one table, and reads the log of a slot.
+  // A cutover requires this: it exchanges one table, and reads the log of a slot.
   const hasCutover = followed.size === 1 && cdcOf(stream, undefined) === 'slot'
   const checks = [
     ...(await targetChecks(to, tables, run.interrupt.abort)).map((check) =>
@@ -222,7 +222,7 @@ async function objectChecks(
   })
 }
 
-/** A cutover advances sequences beyond both tables. Until then those of the new table are behind the source. */
+/** A cutover advances sequences beyond both tables. Until then the new table's sequences are behind the source. */
 function movedByCutover(check: SignOffCheck, isOneDatabase: boolean): SignOffCheck {
   if (check.check !== 'sequences' || check.outcome !== 'failed') return check
   const { hint, ...rest } = check

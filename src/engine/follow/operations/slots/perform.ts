@@ -10,7 +10,7 @@ import type { slots, SlotsOperation } from './declaration.ts'
 
 type SlotsRun = RunOf<typeof slots>
 
-/** Our slots are named `sluice_` and the run in which the stream began. */
+/** Name of a slot of sluice: `sluice_` and the id of the run that began the stream. */
 const RUN = /^sluice_(\d+)$/
 
 /** @throws SluiceError NOT_FOLLOWABLE for a store without slots, BAD_FLAG, MISSING_CONFIRM, SLOT_ACTIVE */
