@@ -26,9 +26,9 @@ export type AlarmOptions = {
   readonly now: Date
   /** Required whole periods after the current one. */
   readonly ahead: number
-  /** Which of them are missing. */
+  /** Required periods that are missing or partly covered. */
   readonly coming: Coming
-  /** Counted rows of the default partition: missing, archived and detached, future, other; null if not counted. */
+  /** Counted rows of the default partition: of missing, archived, later and other periods; null if not counted. */
   readonly stray: {
     readonly missing: readonly bigint[]
     readonly late: readonly (StrayRows & { readonly label: string })[]
@@ -37,11 +37,11 @@ export type AlarmOptions = {
     readonly others: StrayRows
   } | null
   readonly archive: ArchiveRecord | null
-  /** Set if the current run is the one that creates partitions, and was refused: it prints its own hints. */
+  /** True if this run was to create the partitions and was refused: it prints its own hints. */
   readonly refused?: boolean
 }
 
-/** Without a calendar only the alarms that need none. */
+/** Alarms of a table; without a calendar, only the alarms that need none. */
 export function alarmsOf(standing: PartitionCoverage, options: AlarmOptions): readonly Alarm[] {
   const { calendar, placed, kind, zone } = standing
   const { now, ahead, stray, coming, refused = false } = options
@@ -121,7 +121,7 @@ function manyAlarm({ partition, periods }: NonNullable<ReturnType<typeof holderO
   }
 }
 
-/** The first few. */
+/** Labels as text; of more than NAMED periods only the first, and the number of the others. */
 function labelsText(periods: readonly PlacedPeriod[]): string {
   const labels = periods.map(({ period }) => period.label)
   return labels.length <= NAMED
@@ -169,7 +169,7 @@ function missingAlarm(
   }
 }
 
-/** Rows of archived periods: their times are valid, but their partition was detached. */
+/** Alarms for rows of archived periods: their times are valid, but their partition was detached. */
 function lateAlarms(
   late: NonNullable<AlarmOptions['stray']>['late'],
   { table: { table } }: PartitionCoverage,

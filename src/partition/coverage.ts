@@ -72,8 +72,8 @@ export function placedPeriod(spec: CalendarSpec, period: Period, kind: ValueKind
 }
 
 /**
- * As `placedPeriod`, without a gap or an overlap of an hour: where midnight comes twice, a bound is at the one that a
- * neighbour has.
+ * As `placedPeriod`, but without a gap or an overlap of an hour: if midnight occurs twice, the bound is at the midnight
+ * that a neighbour uses.
  * @param edges bounds of other partitions
  */
 function besideOthers(spec: CalendarSpec, period: Period, kind: ValueKind, edges: readonly number[]): PlacedPeriod {
@@ -108,7 +108,7 @@ export function comingPeriods(
   const edges = all.flatMap(({ low, high }) => [low, high])
   for (const period of wanted(all, spec, kind, { now, ahead })) {
     const options = besideOthers(spec, period, kind, edges)
-    // A day that the zone skipped.
+    // The period is a day that the zone skipped.
     if (options.low >= options.high) continue
     const meets = all.filter(({ low, high }) => low < options.high && high > options.low)
     if (meets.length === 0) missing.push(options)
@@ -119,7 +119,7 @@ export function comingPeriods(
   return { missing, overlaps }
 }
 
-/** Periods completely within a gap; none if it begins before the year 1, or has more periods than the limit per run. */
+/** Periods completely within a gap; none if the gap begins before the year 1, or has more of them than MOST_AT_ONCE. */
 export function periodsWithin(spec: CalendarSpec, gap: Gap, kind: ValueKind): readonly PlacedPeriod[] {
   const found: PlacedPeriod[] = []
   let period = Number.isFinite(gap.low) ? periodOfNumber(spec, dayIn(spec, gap.low, kind)) : null
@@ -134,8 +134,8 @@ export function periodsWithin(spec: CalendarSpec, gap: Gap, kind: ValueKind): re
 }
 
 /**
- * The unbounded partition that covers required periods; null if there is none. Not the default partition, next to which
- * others can be created.
+ * The unbounded partition that covers required periods; null if there is none. Never the default partition: others can
+ * be created beside it.
  * @param ahead whole periods after the current one
  */
 export function catchAll(
@@ -200,7 +200,7 @@ function wanted(
   return (wentOn ? periodsUpTo(spec, today, end) : null) ?? refuseMany(spec, last.partition.to ?? today.from, end)
 }
 
-/** Null if there are too many, or if they begin before the year 1. */
+/** Periods from `first` to `end`; null if there are too many, or if they begin before the year 1. */
 function periodsUpTo(spec: CalendarSpec, first: Period | null, end: Period): readonly Period[] | null {
   const periods: Period[] = []
   for (let period = first; period === null || period.from <= end.from; period = nextPeriod(spec, period)) {

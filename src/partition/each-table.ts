@@ -29,17 +29,17 @@ export type EachTableOptions = {
 type TablesEnd = {
   /** Failed tables, in order. */
   readonly errors: readonly SluiceError[]
-  /** Tables of a pattern that are partitioned in an unsupported way. */
+  /** Number of tables of a pattern that are partitioned in an unsupported way. */
   readonly passedOver: number
   /** Archives of tables that were not inspected, each with the cause, as text. */
   readonly unread: readonly string[]
-  /** True if some were not begun because a stop was requested. */
+  /** True if some tables were not begun because a stop was requested. */
   readonly stopped: boolean
 }
 
 /**
- * Of a pattern, tables partitioned by ranges of one time column are processed, and others are reported; a table named
- * explicitly must be such a table.
+ * Processes the tables of a pattern that are partitioned by ranges of one time column, and reports the others. A table
+ * that is named explicitly must be partitioned in this way.
  * @param each called per table; an exception is reported, and the next table follows
  * @throws SluiceError NO_SUCH_TABLE; the error of the table if there is only one
  */

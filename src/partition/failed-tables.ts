@@ -1,6 +1,6 @@
 import { SluiceError } from '../shared/errors.ts'
 
-/** Final error of a run over several tables, each failure of which was reported. */
+/** Final error of a run over several tables, whose failures were reported before. */
 export function failedTables(errors: readonly SluiceError[]): { readonly error?: SluiceError } {
   const [first] = errors
   if (first === undefined) return {}

@@ -37,7 +37,7 @@ export async function filledPeriods(
   const cut = periodsOfYears(spec, years).flatMap((period) =>
     slicesOf(spec, period, unit ?? null).flatMap((part) => {
       const slice = placedPeriod(spec, part, planned.kind)
-      // A day that the zone skipped.
+      // The slice is a day that the zone skipped.
       return slice.low < slice.high ? [{ period, slice }] : []
     }),
   )

@@ -20,7 +20,7 @@ export function msFor(bytes: bigint, perHour: bigint): number {
 
 /**
  * Total time of slices copied in order by `lanes` concurrent sessions.
- * @param slices ms of each
+ * @param slices duration of each slice, ms
  */
 export function totalCopyTime(slices: readonly number[], lanes: number): number {
   const busy = Array.from({ length: Math.max(1, lanes) }, () => 0)

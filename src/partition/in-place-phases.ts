@@ -11,9 +11,9 @@ export type InPlacePhases = {
   readonly statements: readonly InPlaceStatement[]
   /** Size of the table without indexes. */
   readonly bytes: bigint
-  /** Names of new tables that are in use. */
+  /** Names for new tables that other objects already have. */
   readonly taken: readonly string[]
-  /** Null if the rows were not counted. */
+  /** Rows outside the new partitions; null if they were not counted. */
   readonly outside: Outside | null
   readonly budgetMs: number
 }

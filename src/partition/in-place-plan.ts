@@ -55,7 +55,7 @@ export async function inPlaceRequest(
   const { name } = table.table
   const coming = Array.from({ length: AHEAD }, (_, at) => nextPeriod(spec, last, at + 1)).flatMap((period) => {
     const { from, to, low, high } = placedPeriod(spec, period, planned.kind)
-    // A day that the zone skipped.
+    // The period is a day that the zone skipped.
     return low < high ? [{ name: newPartitionName(name, period.label), label: period.label, from, to }] : []
   })
   return {
@@ -71,7 +71,7 @@ export async function inPlaceRequest(
   }
 }
 
-/** The later one, so that rows of today and existing rows fit. */
+/** The later of the two periods, so that rows of today and existing rows fit. */
 export function lastOfPast(current: Period, filled: Period | undefined): Period {
   return filled === undefined || filled.from < current.from ? current : filled
 }
@@ -93,8 +93,8 @@ export function refuseSameNames({ planned, past, sideName, partitions }: InPlace
 }
 
 /**
- * @param label of the period @param bound end of the past partition: integers are times if it begins a day @throws
- * SluiceError BAD_FLAG
+ * @param label of the period @param bound end of the past partition: an integer is a time if it is the start of a day
+ * @throws SluiceError BAD_FLAG
  */
 export function sliceRequest(
   table: TableSpec,

@@ -71,7 +71,7 @@ const PARTS_OF: Readonly<Record<CalendarUnit, readonly (readonly NameForm[])[]>>
 export function* formsOf(unit: CalendarUnit): Iterable<NameForm> {
   yield* fromToForms(unit)
   for (const form of plainForms(unit)) yield* [form, upper(form), capital(form)]
-  // By the upper bound, as in `VALUES LESS THAN`, and by the day before it.
+  // Names may contain the upper bound, as in `VALUES LESS THAN`, or the day before it.
   for (const parts of unit === 'day' || unit === 'week' ? DAYS : [...DAYS, ...MONTHS_OF_YEARS]) {
     for (const separator of SEPARATORS) {
       const form = joined(parts, separator)

@@ -23,8 +23,8 @@ const MOST_BYTES = 63
  */
 export function styleOf({ spec, of }: FoundCalendar): NameStyle | null {
   for (let size = of.length; size > 0; size = size > 2 ? Math.ceil(size / 2) : size - 1) {
-    // Two names of the same shape without a common form contain something unknown, which a style from the newest alone
-    // would repeat.
+    // Two names of the same shape without a common form have an unknown part, which a style derived from the newest
+    // name alone would repeat.
     if (size === 1 && shapeOf(of.at(-1)) === shapeOf(of.at(-2))) return null
     const style = styleOfAll(spec, of.slice(-size))
     if (style !== null) return style

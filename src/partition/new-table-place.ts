@@ -1,4 +1,4 @@
-/** Database of the new table, that of the old one or another: existing tables and findings. Used by plan and run. */
+/** Database of the new table, which is the old table's or another: existing tables and findings, for plan and run. */
 import { tableText, type TableName } from '../model/copy/column-type.ts'
 import type { CopyStore } from '../model/copy/port.ts'
 import type { RangedTable } from '../model/partition/maintenance-port.ts'
@@ -42,7 +42,7 @@ export function newTablePlace(from: CopyStore, target: CopyStore, signal: AbortS
   return { source: { store: from, plan, signal }, target, maker, isElsewhere: from.identity !== target.identity }
 }
 
-/** Plan of the new table, with the default name for this place. @throws as `planNewTable` */
+/** Plan of the new table, with the default name for this database. @throws as `planNewTable` */
 export async function planNewTableAt(
   place: NewTablePlace,
   options: Omit<NewTablePlanOptions, 'nameOf'>,
@@ -52,8 +52,8 @@ export async function planNewTableAt(
 }
 
 /**
- * In the same database it has another name until the cutover. In another database it has the old one's name, unless a
- * stream already fills one under the other name.
+ * Default name of the new table. In the same database the table has another name until the cutover. In another database
+ * it has the old table's name, unless a stream already fills a table under the other name.
  */
 async function newName({ source, target, isElsewhere }: NewTablePlace, table: TableName): Promise<string> {
   const { store: from, signal } = source
@@ -102,7 +102,7 @@ export type PlacedNewTable = {
   readonly statements: NewTableStatements
 }
 
-/** For a table that does not exist yet. */
+/** Findings and statements for a new table that does not exist yet. */
 export async function placedNewTable(place: NewTablePlace, about: NewTableFit): Promise<PlacedNewTable> {
   const { source, maker, isElsewhere } = place
   const { planned, newTable, findings } = about

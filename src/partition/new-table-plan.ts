@@ -66,7 +66,7 @@ export async function planNewTable(source: PlanSource, options: NewTablePlanOpti
   )
   const partitions = periods.flatMap((period) => {
     const { from: low, to, low: begins, high } = placedPeriod(spec, period, planned.kind)
-    // A day that the zone skipped.
+    // The period is a day that the zone skipped.
     if (begins >= high) return []
     return [{ name: newPartitionName(table.table.name, period.label), label: period.label, from: low, to }]
   })
@@ -75,7 +75,7 @@ export async function planNewTable(source: PlanSource, options: NewTablePlanOpti
   return { planned, years, spec, findings, newTable: { name, filled, partitions } }
 }
 
-/** Names of the new tables that are in use. */
+/** Finding for names of new tables that other objects already have. */
 export async function takenFindings(
   { plan, signal }: PlanSource,
   { planned, newTable }: NewTablePlan,
@@ -98,7 +98,7 @@ export async function takenFindings(
 /** Constraints that rows may violate until the new table has caught up. */
 const LATE: ReadonlySet<string> = new Set(['unique', 'exclusion', 'foreign key from it'])
 
-/** True if `partition run` creates its object later. */
+/** True if `partition run` creates the object of the finding later. */
 export function isLate({ about, verdict }: PlanFinding): boolean {
   return LATE.has(about) && verdict !== 'refused'
 }
@@ -135,7 +135,7 @@ export async function copyFindings(
   ]
 }
 
-/** The index that a copy by periods needs. */
+/** Statement for the index that a copy by periods needs. */
 export function indexStatement({ table: { table }, column }: TableToPartition): string {
   const parts = table.schema === undefined ? [table.name] : [table.schema, table.name]
   return `CREATE INDEX CONCURRENTLY ON ${parts.map(quotedName).join('.')} (${quotedName(column.name)})`

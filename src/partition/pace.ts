@@ -27,8 +27,8 @@ export class CopyPace {
   readonly #timer: NodeJS.Timeout
 
   /**
-   * @param filled rows and bytes on disk per period, found before, mostly estimates
-   * @param endsAt end of the window, ms since the epoch; null without one
+   * @param filled rows and bytes on disk per period, counted or estimated before the copy
+   * @param endsAt end of the window, ms since the epoch; null without a window
    */
   constructor(
     table: string,

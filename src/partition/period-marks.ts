@@ -106,7 +106,7 @@ export function chosenSlices({ marks, first }: PeriodOptions, { from, through }:
   return { span: { after: low.after, through: behind?.after ?? null }, period, of: slices.length }
 }
 
-/** Check before the partitions are created. @throws SluiceError BAD_FLAG */
+/** Checks `--first` before the partitions are created. @throws SluiceError BAD_FLAG */
 export function refuseUnknownFirst(
   wanted: string | undefined,
   partitions: readonly { readonly name: string; readonly label: string }[],

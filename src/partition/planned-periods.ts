@@ -6,7 +6,7 @@ import type { CountedRows, Years } from '../model/partition/plan-port.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { currentPeriod } from './coverage.ts'
 
-/** More tables than this slow down every query plan of the server. */
+/** Limit of partitions: more tables than this slow down the planning of every query. */
 const MOST_PARTITIONS = 10_000
 /** Years around which periods of every calendar can be cut. Placeholders such as 0001 and 9999 lie outside. */
 const [FIRST_YEAR, LAST_YEAR] = [3, 9997]
@@ -41,7 +41,7 @@ export function rowYears({ years }: Years): RowYears {
   return { main, far: far.map(([year, counted]) => ({ year, ...counted })) }
 }
 
-/** Every period that may hold rows of these years, in order; one more year on both sides for zones and fiscal years. */
+/** Every period that may hold rows of these years, in order; with a month more on both sides, for zones. */
 export function periodsOfYears(
   spec: CalendarSpec,
   { first, last }: { readonly first: number; readonly last: number },

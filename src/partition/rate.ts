@@ -7,13 +7,13 @@ import type {
 } from '../model/partition/plan-port.ts'
 import { bytesPerHour } from './forecast.ts'
 
-/** Each session ends with whichever comes first. */
+/** Limits of each session, rows and ms: it ends at the first one that is reached. */
 const ROWS = 100_000
 const BUDGET_MS = 5000
 
 export type MeasuredRate = MeasuredRead & {
   readonly lanes: number
-  /** Of all sessions together. */
+  /** Bytes per hour of all sessions together. */
   readonly perHour: bigint
   /** Work of a copy that was not measured, as text. */
   readonly notMeasured: readonly string[]

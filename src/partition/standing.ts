@@ -37,7 +37,7 @@ export type PartitionCoverage = {
   readonly kind: ValueKind
   readonly placed: readonly PlacedPartition[]
   readonly gaps: readonly Gap[]
-  /** Null if its bounds match no calendar, and the user gave none. */
+  /** Null if its bounds match no calendar, and the options name none. */
   readonly calendar: TableCalendar | null
   /** Candidates if the calendar is null because its days could begin in several zones. */
   readonly zones: readonly string[]
@@ -45,7 +45,7 @@ export type PartitionCoverage = {
   readonly zone: string
 }
 
-/** Empty for a table without a calendar. @throws SluiceError BAD_FLAG for more periods than one run creates */
+/** Required periods without full coverage; empty without a calendar. @throws SluiceError BAD_FLAG for too many */
 export function comingOf(
   { placed: all, kind, calendar }: Pick<PartitionCoverage, 'placed' | 'kind' | 'calendar'>,
   options: CoverageRequest,
@@ -93,7 +93,7 @@ export async function partitionCoverage(
   if (kind === null) throw otherRanges(table)
   const zones = request.zone === undefined ? [await maintenance.zone(signal), 'UTC'] : [request.zone]
   const all = placedPartitions(table.partitions, kind)
-  // UTC under any of its names.
+  // Every name of UTC becomes `UTC`.
   const known = zones.flatMap((zone) =>
     zone === null ? [] : [/^(?:Etc\/)?(?:UTC|UCT|Zulu|Universal)$/i.test(zone) ? 'UTC' : zone],
   )

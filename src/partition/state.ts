@@ -18,7 +18,7 @@ export type StateOptions = {
   readonly kind: ValueKind
   /** Null if the table has no calendar. */
   readonly spec: CalendarSpec | null
-  /** As in its `Standing`. */
+  /** As in `PartitionCoverage`. */
   readonly zone: string
   readonly now: Date
   /** The first day that is kept; null if no age limit was given. */
@@ -67,7 +67,7 @@ export function stateOf(partition: RangePartition, options: StateOptions): Parti
   return options.cutOff !== null && last < parseDay(options.cutOff) ? 'due' : 'hot'
 }
 
-/** Whole calendar periods since its end, 0 for the one before the current; undefined if it is not over. */
+/** Whole calendar periods since a partition's end, 0 for the one before the current; undefined if it has not ended. */
 export function periodAge(partition: RangePartition, options: StateOptions): number | undefined {
   const { spec, kind, now } = options
   const high = edge(partition.to, Infinity, kind)
@@ -76,7 +76,7 @@ export function periodAge(partition: RangePartition, options: StateOptions): num
   return current - ordinalOf(spec, dayBefore(high, options)) - 1
 }
 
-/** The calendar period that it equals; null if there is none. */
+/** The calendar period with the bounds of the partition; null if there is none. */
 export function periodFor(partition: RangePartition, { spec, kind }: StateOptions): Period | null {
   return spec === null || partition.isDefault ? null : periodOfBounds(spec, partition.from, partition.to, kind)
 }

@@ -47,7 +47,7 @@ function isBounded({ from, to }: ArchivedPartition): boolean {
   return from !== null || to !== null
 }
 
-/** True if rows could lie in it, by the smallest and the largest value. */
+/** True if rows may be within the bounds, by the smallest and the largest value of the rows. */
 function meets({ from, to }: PrintedBounds, rows: StrayRows, kind: ValueKind): boolean {
   if (rows.rows === 0n || rows.from === null || rows.to === null) return false
   const at = (text: string | null, open: number): number => (text === null ? open : (readValue(text, kind)?.at ?? open))

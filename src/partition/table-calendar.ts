@@ -77,8 +77,8 @@ function fittingOf(
 }
 
 /**
- * Uses older partitions to distinguish zones, because in winter days of London equal those of UTC. Ambiguous candidates
- * are returned, preferred ones first.
+ * Uses older partitions to distinguish zones: in winter, days begin at the same time in London and in UTC. Ambiguous
+ * candidates are returned, preferred ones first.
  */
 function longest(
   fitting: readonly FoundCalendar[],
@@ -104,7 +104,7 @@ function beginDays(partitions: readonly RangePartition[], kind: ValueKind, zone:
   )
 }
 
-/** Periods equal to the partitions; null if one does not match. */
+/** Periods equal to the partitions; null if a partition equals no period. */
 export function matchingPeriods(
   partitions: readonly RangePartition[],
   spec: CalendarSpec,
@@ -119,7 +119,7 @@ export function matchingPeriods(
   return of
 }
 
-/** Except for zones, candidates share no period: a quarter is no month; quarters from April and May are disjoint. */
+/** Except for zones, candidates share no period: a quarter is no month; quarters from April and May are never equal. */
 function* candidates(kind: ValueKind, zones: readonly string[]): Iterable<CalendarSpec> {
   const inZones = isInstant(kind) ? [...new Set(zones)] : [zones[0] ?? DEFAULT_CALENDAR.zone]
   for (const zone of inZones) {

@@ -19,7 +19,7 @@ const WELL_KNOWN = [
 ]
 const MOST_NAMED = 3
 
-/** `Europe/Berlin, Europe/Paris or Africa/Ceuta`: at most three, that of this computer first. */
+/** `Europe/Berlin, Europe/Paris or Africa/Ceuta`: at most three, the zone of this computer first. */
 export function zonesText(zones: readonly string[]): string {
   const own = new Intl.DateTimeFormat().resolvedOptions().timeZone
   const known = [own, ...WELL_KNOWN].filter((zone) => zones.includes(zone))

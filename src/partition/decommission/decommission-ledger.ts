@@ -31,7 +31,7 @@ export type DecommissionDetail = {
 
 export type DecommissionRow = {
   readonly step: DecommissionStepName
-  /** Of the old table. */
+  /** Identity of the old table. */
   readonly identity: string
   readonly doneMs: number
   readonly actor: string
@@ -62,7 +62,7 @@ export class DecommissionLedger {
     await makeLateTable(this.#database, NAME)
   }
 
-  /** Oldest first; empty if the ledger has none. */
+  /** Steps of the table, oldest first; empty if the ledger has none. */
   async steps(): Promise<readonly DecommissionRow[]> {
     const there = await this.#database.all(ledgerDialect(this.#database.dialect).columns, [NAME])
     if (there.length === 0) return []
@@ -83,7 +83,7 @@ export class DecommissionLedger {
     await this.#database.batch([this.statement(step)])
   }
 
-  /** For the transaction of the step. */
+  /** Statement that records a step, for the transaction of the step. */
   statement({ step, identity, detail }: NewStep): Statement {
     const { now } = ledgerDialect(this.#database.dialect)
     const { runId, actor, tool } = this.#by
@@ -106,7 +106,8 @@ export class DecommissionLedger {
   }
 
   /**
-   * Returns a row while the table's state is unchanged, its cutover is the last one, and no reverse stream is active.
+   * Query that returns a row while the table has the required state, its cutover is the last one of the public table,
+   * the grace period is over, and its reverse stream has ended.
    * @param standing required last state step; `active` also if there was none
    */
   guard(standing: 'inactive' | 'active', graceMs = 0): Statement {

@@ -94,7 +94,7 @@ async function otherStreams(
   return found
 }
 
-/** A ledger of copies and streams that another login created and that cannot be read. */
+/** Finding for a ledger of copies and streams that cannot be read, or is damaged. */
 export function unreadLedger({ schema, damage }: UnreadLedger): DecommissionFinding {
   return {
     verdict: 'refused',

@@ -13,7 +13,7 @@ import { hasStreams } from '../../engine/copy/ledger/stream-lookup.ts'
 export type WayBack = {
   /** True if a stream may still write to the old table. */
   readonly isWanted: boolean
-  /** When it ended, ms; null if it has not, or if unknown. */
+  /** When the reverse stream ended, ms; null if it has not ended, or if unknown. */
   readonly endedMs: number | null
   readonly findings: readonly DecommissionFinding[]
 }
@@ -86,7 +86,7 @@ export async function wayBack(database: LedgerDatabase, row: SwitchRow): Promise
   }
 }
 
-/** Compares recorded rows of the old and the public table, as of the end of the reverse stream. */
+/** Last recorded comparison of the old and the public table, and whether changes were applied after it. */
 async function equality(database: LedgerDatabase, stream: string): Promise<DecommissionFinding> {
   const about = 'rows'
   const [waiting] = await database.all('SELECT count(*) FROM migration_stream_rereads WHERE stream_id = ?', [stream])
@@ -130,7 +130,7 @@ async function equality(database: LedgerDatabase, stream: string): Promise<Decom
   }
 }
 
-/** Holds on archives of this table: under its old name, or from the time when it was the public one. */
+/** Holds on archives of this table: under its old name, or under the public name that it had before. */
 export async function archiveHolds(
   { copies, oldTable, heir }: { readonly copies: CopyStore; readonly oldTable: TableName; readonly heir: TableName },
   identity: string,

@@ -47,8 +47,8 @@ export async function switchOfOldTable(database: LedgerDatabase, name: string, l
 }
 
 /**
- * Neither database has an old table then. The closed side follows from the streams: a stream after the cutover has
- * closed this side again.
+ * Error for a cutover between two databases, which leaves no old table. The newest stream into the table shows which
+ * side is closed to writers: this side, if that stream began after the cutover.
  */
 async function betweenTwo(database: LedgerDatabase, last: SwitchRow, label: string): Promise<SluiceError> {
   const { publicTable, oldTable, stream, reverse } = last

@@ -75,7 +75,7 @@ function copyPhase({ name, standing }: PartitionedCopy, now: Date): Phase {
   return { ...coverOf(standing, last), state: 'not begun', detail }
 }
 
-/** End of the partitions that follow now without a gap; null if none covers now. */
+/** Time up to which partitions exist without a gap from now on; null if no partition covers now. */
 function lastOf(standing: PartitionCoverage, now: Date): string | null {
   return coveredTo(standing.placed, nowFor({ ...standing, now }))?.partition.to ?? null
 }

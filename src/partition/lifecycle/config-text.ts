@@ -165,7 +165,7 @@ function keyLine(name: string, value: string | number): string {
   return `${name}: ${scalar(value)}`
 }
 
-/** Quoted if required, never folded. */
+/** YAML scalar: quoted if required, never folded. */
 function scalar(value: string | number): string {
   return stringify(value, { lineWidth: 0, blockQuote: false }).trimEnd()
 }

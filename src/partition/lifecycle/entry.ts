@@ -19,7 +19,7 @@ export type EntryWords = {
 }
 
 export type LifecycleEntry = {
-  /** As in `--table`. */
+  /** Name of the table, as in `--table`. */
   readonly table: string
   /** Index among the databases of the operation: the database of the table. */
   readonly from: number

@@ -15,14 +15,14 @@ import type { StreamStanding } from './stream-standing.ts'
 
 export type InspectedTable = {
   readonly entry: LifecycleEntry
-  /** With its schema, `tableText`. */
+  /** Name with schema, `tableText`. */
   readonly name: string
   /** The database in which the table has its public name now. */
   readonly store: CopyStore
-  /** Its ledger. */
+  /** Ledger of `store`. */
   readonly database: LedgerDatabase
   readonly table: TableSpec
-  /** Null without partitions. */
+  /** Coverage by its partitions; null without partitions. */
   readonly standing: PartitionCoverage | null
   /** Why its partitioning is not supported; null if it is, or if there are no partitions. */
   readonly odd: SluiceError | null
@@ -35,7 +35,7 @@ export type InspectedTable = {
   readonly wayBack: StreamStanding | null
   /** Steps that retire the old table. */
   readonly retired: readonly DecommissionRow[]
-  /** The database closed by a cutover between two databases; null for one within a database, and before any. */
+  /** The database that writers left by a cutover; null after a cutover within one database, and before any cutover. */
   readonly left: LeftDatabase | null
   /** Cutovers, oldest first. */
   readonly switches: readonly SwitchRow[]
@@ -47,14 +47,14 @@ export type InspectedTable = {
 
 /** The new table before its cutover. */
 export type PartitionedCopy = {
-  /** With its schema, and its database if it is another one. */
+  /** Name with schema, and with the database if that is another one. */
   readonly name: string
   readonly standing: PartitionCoverage
 }
 
 /** The database that a table moved from. */
 export type LeftDatabase = {
-  /** As recorded by the stream, without password. */
+  /** URL as recorded by the stream, without password. */
   readonly url: string
   /** The last step of its retirement; null if there was none, or all was undone. */
   readonly step: DatabaseStep | null

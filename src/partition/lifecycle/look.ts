@@ -115,14 +115,14 @@ async function copyOf(
   return standing === null ? null : { name: isBetween ? `${name} of ${store.label}` : name, standing }
 }
 
-/** Commands of an entry whose table is in the second database now. @param before its name in the first one */
+/** The entry for a table that is in the second database now. @param before the table's name in the first database */
 function placedIn(entry: LifecycleEntry, name: string, before: string): LifecycleEntry {
   const { words } = entry
   const table = name === before ? entry.table : name
   return { ...entry, table, words: { ...words, table: words.moved ?? words.table, here: words.back ?? words.stream } }
 }
 
-/** The cutover that moved a table to this database, unless a later stream from the old one began its reversal. */
+/** The cutover that moved a table to this database; null if a later stream shows that its writers moved back. */
 async function movedTo(database: LedgerDatabase, table: string, owner: RunOwner): Promise<SwitchRow | null> {
   const turns = (await readSwitches(database)).filter(
     ({ isBetween, oldTable, status, turn }) =>
@@ -149,7 +149,7 @@ async function lastStep(database: LedgerDatabase, identity: string, run: Run<'lo
   return last === undefined || last.step === 'active' ? null : last
 }
 
-/** Cutovers of a table: those between two databases are in the ledger of the database that each one opened. */
+/** Cutovers of a table. One between two databases is in the ledger of the database to which writers moved. */
 async function switchesOf(name: string, source: OpenStore, target: OpenStore): Promise<readonly SwitchRow[]> {
   const forward = (await readSwitches(target.database)).filter(
     ({ isBetween, publicTable, oldTable }) => (isBetween ? oldTable : publicTable) === name,

@@ -144,7 +144,7 @@ async function lagOf(
   }
 }
 
-/** Empty if there are no reasons. */
+/** `blocks` of a phase; absent if there are no reasons. */
 export function blocks(reasons: readonly (string | undefined)[]): Pick<Phase, 'blocks'> {
   const said = reasons.filter((reason) => reason !== undefined)
   return said.length === 0 ? {} : { blocks: said }

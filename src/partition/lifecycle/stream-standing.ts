@@ -32,9 +32,9 @@ export type StreamStanding = {
   /** Table of the target. */
   readonly key: TableKey
   readonly state: StreamTableState
-  /** True if a running program has it. */
+  /** True if a running program has the stream. */
   readonly isFollowed: boolean
-  /** Null before any change was applied. */
+  /** Progress of the apply workers, joined; null before any change was applied. */
   readonly lane: LaneRow | null
   readonly chunks: bigint
   readonly chunksDone: bigint

@@ -15,7 +15,7 @@ import { isVisible, snapshotOf, type VisibleTransactions } from './visible.ts'
 /** Most changes that wait in memory until the target's view is open. */
 const MOST_HELD = 50_000
 const MOST_HELD_BYTES = 4 * MOST_BYTES
-/** How long the source may take to send everything before the fence position. */
+/** Timeout until the source has sent everything before the position that is to be reached. */
 const ARRIVAL_MS = 30_000
 const WAIT_MS = 20
 
@@ -137,7 +137,7 @@ class Halt {
   async run({ stream, signal }: SnapshotParts, fence: LogPosition): Promise<NoSnapshot | null> {
     if (!this.#lane.isShownBy(this.#snapshot)) return 'order'
     const until = this.#clock.ticks() + ARRIVAL_MS
-    // An idle source sends nothing more if everything before the fence is already taken.
+    // An idle source sends nothing more if everything before that position is already taken.
     for (let reached = this.#lane.isBoundary && this.#lane.taken >= fence; !reached;) {
       if (this.#clock.ticks() > until) return 'late'
       stream.ask()

@@ -1,4 +1,4 @@
-/** Cutovers in the ledger: one row per turn, forward and back. */
+/** Cutovers in the ledger: one row per cutover, forward or back. */
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
@@ -35,7 +35,7 @@ export type SwitchRow = {
   readonly stream: string
   /** The stream that keeps the old table equal since then. */
   readonly reverse: string
-  /** From 1; odd turns go forward, even ones back. */
+  /** Number from 1; odd cutovers go forward, even ones back. */
   readonly turn: number
   readonly status: SwitchStatus
   /** Names with schema, as `tableText`: the public name, the new table's earlier name, the old table's name. */

@@ -13,13 +13,13 @@ import type { TargetSide, TargetTable } from './target-side.ts'
 /** State of a moved table on both sides, read after writes to its database had ended. */
 export type KeptTable = {
   readonly table: string
-  /** In the target. */
+  /** Schema and name in the target. */
   readonly schema: string
   readonly name: string
   readonly mark: string | null
   readonly rows: string
   readonly sourceRows: string
-  /** Its users moved there by a cutover: they may delete rows. */
+  /** True if a cutover moved its users to the target, where they may delete rows. */
   readonly isSwitched: boolean
 }
 
@@ -34,7 +34,7 @@ export type SidesOptions = {
 }
 
 export type BothSides = {
-  /** Why its rows cannot be assumed to be in the target; null if there is no reason. */
+  /** Why its rows cannot be assumed to be in the target; null if they can. */
   readonly lacks: string | null
   readonly proof: LastProof
   /** What was checked, as one sentence. */
@@ -48,7 +48,7 @@ export async function bothSides(table: ContainedTable, copy: MovedTable, options
   const proof = await lastProof(database, identity, copy)
   const to = nameOf(copy)
   const moved = `${copy.rows} rows ${copy.source === null ? 'went' : 'were copied'} to ${to} ${proof.detail}`
-  // The source is counted last: rows written meanwhile then count as missing in the target.
+  // Count the source last: rows written meanwhile are then reported as missing in the target.
   const there = await target.look(copy)
   if (there === null) return { lacks: `${moved}; the target has no table ${to} now`, proof, detail: moved, kept: null }
   const here = await onSide('source', () => inside.count(table, signal))
@@ -91,8 +91,9 @@ function lackOf({ table, copy, proof, moved, there, here }: Compared): string | 
 }
 
 /**
- * Minimum number of rows in the target. After a cutover, whose users may delete rows: 1 if the source has rows. After a
- * stream that ended equal: the rows of the source. Else the copied rows or those of the source, plus the surplus.
+ * Minimum number of rows in the target. After a cutover, users may delete rows: 1 if the source has rows. After a
+ * stream whose last comparison was equal: the rows of the source. Otherwise the copied rows or the rows of the source,
+ * whichever are more, plus the surplus.
  */
 function leastOf(copy: MovedTable, { by, equal }: LastProof, here: bigint): bigint {
   if (by === 'switch') return here > 0n ? 1n : 0n

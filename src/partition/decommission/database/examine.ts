@@ -36,7 +36,7 @@ export type InspectedDatabase = { readonly contents: Contents; readonly inside: 
 
 /**
  * For a database that accepts connections.
- * @param outside findings of its server, from a time when `seen` had sluice's only session in it
+ * @param outside findings of its server, made while `seen` was the only session of sluice in the database
  * @param inside the database itself, and the ledgers of archives in it
  */
 export async function examineOpen(
@@ -98,7 +98,7 @@ export type InspectedInactive = {
 }
 
 /**
- * For a database that refuses connections: its content cannot have changed since, that of the target can.
+ * For a database that refuses connections: its content cannot have changed since, but the target's can.
  * @param inactive the step that made it inactive @param left uncopied content that the user gave up
  */
 export async function examineInactive(

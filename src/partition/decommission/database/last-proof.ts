@@ -44,7 +44,7 @@ type Comparison = {
   readonly detail: string
 }
 
-/** Over all streams from the source; null if there was none. */
+/** Latest comparison by any stream from the source; null if there was no stream. */
 async function lastComparison(
   database: LedgerDatabase,
   identity: string,

@@ -9,7 +9,7 @@ import { BETWEEN_FORMAT } from '../../../engine/follow/cutover/switch-row.ts'
 
 type LastSwitch = {
   readonly turn: number
-  /** `closes`: the closed table in the database to remove. `opens`: the one opened instead. */
+  /** `closes`: the table in the database to remove, closed to writers. `opens`: the table that users write instead. */
   readonly closes: TableKey
   readonly opens: TableKey
   /** Equal rows of both sides at the cutover. */
@@ -18,7 +18,7 @@ type LastSwitch = {
   readonly ms: number
 }
 
-/** A table that a copy filled, or that a cutover opened. */
+/** A table that a copy filled, or to which a cutover moved users. */
 export type MovedTable = {
   /** `TableSpec.identity` of its source at planning; null for a table known from a cutover only. */
   readonly source: string | null
@@ -35,7 +35,7 @@ export type MovedTable = {
   readonly rows: string
   /** Surplus rows of the target, as counted by a copy. */
   readonly surplus: string
-  /** When the last chunk was copied; null if unknown, or none was. */
+  /** When the last chunk was copied, ms since the epoch; null if unknown, or if no chunk was. */
   readonly copiedMs: number | null
   /** Mark of its table when it was filled; null if unknown. */
   readonly mark: string | null
@@ -45,8 +45,8 @@ export type MovedTable = {
 
 /**
  * The last cutover of each table that moved its users to another database.
- * @param database ledger of the database that was opened
- * @param identity of the one to remove
+ * @param database ledger of the database to which users moved
+ * @param identity of the database to remove
  */
 async function switchesOut(database: LedgerDatabase, identity: string): Promise<readonly LastSwitch[]> {
   const { columns, types } = ledgerDialect(database.dialect)
@@ -112,14 +112,14 @@ function movedOf(
   }
 }
 
-/** A table kept equal by a reverse stream, whose users moved back: no copy filled its target. */
+/** A table that a reverse stream kept equal until its users moved back: no copy filled its target. */
 function bySwitch(switched: LastSwitch): MovedTable {
   const { opens, rows } = switched
   const whole = { isWhole: true, where: null, columns: [], surplus: '0', copiedMs: null, mark: null }
   return { source: null, ...opens, ...whole, rows, switched }
 }
 
-/** An invalid plan names no source. */
+/** Fields of a stored plan; empty if the plan is invalid. */
 function planOf(text: unknown): Readonly<Record<string, unknown>> {
   try {
     const plan: unknown = JSON.parse(String(text))

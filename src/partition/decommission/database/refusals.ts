@@ -54,7 +54,7 @@ export function refuseUnconfirmedDatabase(name: string, confirm: string | undefi
   )
 }
 
-/** Connections are refused, but the ledger has no record of it. */
+/** The database refuses connections, but the ledger has no record of that step. */
 export function alreadyClosed({ name, label }: Named): SluiceError {
   return new SluiceError('PARTITION_REFUSED', `database ${name} refuses connections, but not because of sluice`, {
     where: label,
@@ -63,7 +63,7 @@ export function alreadyClosed({ name, label }: Named): SluiceError {
   })
 }
 
-/** It was made inactive, but accepts connections. */
+/** The database was made inactive, but accepts connections. */
 export function openedByOthers({ name, label }: Named): SluiceError {
   return new SluiceError('PLAN_CHANGED', `database ${name} accepts connections again, but not because of sluice`, {
     where: label,

@@ -23,7 +23,7 @@ export type DatabaseDetail = {
   /** `inactive`: sessions that were ended, and the counters after that. */
   readonly ended?: readonly string[]
   readonly use?: DatabaseUse
-  /** Moved tables, as both sides were then; absent in steps of an older sluice. */
+  /** State of moved tables on both sides at that time; absent in steps of an older sluice. */
   readonly kept?: readonly KeptTable[]
 }
 
@@ -79,7 +79,7 @@ export class DatabaseSteps {
   /**
    * Records a step.
    * @param before number of the last step, 0 if there is none
-   * @returns the number of this one
+   * @returns the number of this step
    * @throws SluiceError PLAN_CHANGED if another program has recorded a step meanwhile
    */
   async note(
@@ -109,7 +109,7 @@ export class DatabaseSteps {
   }
 }
 
-/** The ledger differs from what this program read or recorded. */
+/** Error if the ledger differs from what this program read or recorded. */
 export function quicker(name: string): SluiceError {
   return new SluiceError('PLAN_CHANGED', `${name} has changed in the meantime`, {
     where: name,

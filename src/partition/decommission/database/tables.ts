@@ -37,7 +37,7 @@ export type DatabaseTablesOptions = SidesOptions & {
   readonly contents: Contents
   readonly moved: readonly MovedTable[]
   readonly leave: readonly string[]
-  /** Where the tables moved to, without password. */
+  /** URL of the database that the tables moved to, without password. */
   readonly to: string
 }
 
@@ -87,7 +87,7 @@ export async function tableFindings(options: DatabaseTablesOptions): Promise<Tab
   return { findings: found, kept }
 }
 
-/** Also compares columns, because a user's table may have the name of a sluice table. */
+/** True for a ledger table of sluice. Compares columns, too: a user's table may have the same name. */
 function isOurs({ table, columns }: ContainedTable): boolean {
   const own = ownTable(table.name)
   if (own === null || !isOfLedgers(own) || own.marks.length === 0) return false
@@ -139,7 +139,7 @@ function renamedTo({ table }: ContainedTable, copy: MovedTable): string {
 
 /** What a copy lacks; null if it is complete. */
 function lackOf(copy: MovedTable, { columns }: ContainedTable): string | null {
-  // Known from a cutover only: no plan lists its columns.
+  // A table known from a cutover only: no plan lists its columns.
   if (copy.source === null) return null
   if (!copy.isWhole) return `its copy into ${copy.name} is not complete`
   if (!isAll(copy)) return `only rows with ${copy.where ?? ''} were copied into ${copy.name}`

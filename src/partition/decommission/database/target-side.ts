@@ -23,7 +23,7 @@ export class TargetSide implements AsyncDisposable {
     this.#signal = signal
   }
 
-  /** Counts its rows. @returns null if the table does not exist @throws SluiceError CONNECTION_LOST, TARGET_DENIED … */
+  /** Counts a table's rows. @returns null if it does not exist @throws SluiceError CONNECTION_LOST, TARGET_DENIED … */
   async look({ schema, name }: { readonly schema: string; readonly name: string }): Promise<TargetTable | null> {
     const table: TableName = { name, ...(schema === '' ? {} : { schema }) }
     return await onSide('target', async () => {

@@ -11,7 +11,7 @@ import type { CopyStore } from '../../../model/copy/port.ts'
 import { redactUrl } from '../../../shared/redact.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 
-/** From a ledger of the database that the tables moved to. @param identity of the database to remove */
+/** Findings from a ledger of the database that the tables moved to. @param identity of the database to remove */
 export async function wantedByTarget(place: LedgerWhere, identity: string): Promise<readonly DecommissionFinding[]> {
   const { database } = place
   const streams = (await hasStreams(database))
@@ -32,7 +32,7 @@ export async function wantedByTarget(place: LedgerWhere, identity: string): Prom
   ]
 }
 
-/** From a ledger in the database itself. @param to the database that the tables moved to @param target its ledger */
+/** Findings from a ledger in the database itself. @param to where the tables moved @param target the ledger of `to` */
 export async function wantedInside(
   place: LedgerWhere,
   to: CopyStore,
@@ -44,7 +44,7 @@ export async function wantedInside(
         `SELECT stream_id, status, source_identity FROM migration_streams WHERE status <> 'ended' ORDER BY stream_id`,
       )
     : []
-  // Source and target of such a stream are those of the command exchanged, so neither is left for it to add.
+  // Such a stream reads from --to and writes into --from of this command, so the hint must name both URLs.
   const source = (identity: unknown): string => (identity === to.identity ? shellQuote(to.label) : 'SOURCE')
   return [
     ...streams.map(([id, status, identity]): DecommissionFinding => ({
@@ -138,7 +138,7 @@ function refused(about: string, object: string, detail: string, hint: string): D
   return { verdict: 'refused', about, object, detail, hint }
 }
 
-/** Archives whose ledger is in the database: without it their content and holds are unknown. */
+/** Archives whose ledger is in the database: without this ledger, their content and holds are unknown. */
 export async function archivesInside(
   ledgers: Ledgers,
   { to, signal }: { readonly to: CopyStore; readonly signal: AbortSignal },

@@ -15,7 +15,7 @@ export type LifecycleInitOperation = {
   readonly epoch?: Epoch | undefined
   readonly archive?: string
   readonly olderThan?: string
-  /** Text for the database in the file; absent if the file names it for all tables. */
+  /** Text for the database in the file; absent if the file names the database for all tables. */
   readonly fromText?: string
   /** The config file; null prints the entry. */
   readonly write: string | null

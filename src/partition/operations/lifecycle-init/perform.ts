@@ -22,7 +22,7 @@ type Run = RunOf<typeof lifecycleInit>
 
 /** Longest wait for a locked table. */
 const LOOK_WAIT_MS = 10_000
-/** Default of the commands. */
+/** Default of --ahead in the commands. */
 const AHEAD = 2
 
 type Found = Pick<WrittenEntry, 'by' | 'calendar' | 'found'>
@@ -30,7 +30,7 @@ type Found = Pick<WrittenEntry, 'by' | 'calendar' | 'found'>
 /** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, BAD_FLAG, BAD_CONFIG, CONNECT_FAILED */
 export async function performLifecycleInit(operation: LifecycleInitOperation, run: Run): Promise<Ending> {
   const { from, table, write, replace, fromText, archive, olderThan } = operation
-  // Refuse before minutes of reading.
+  // Refuse an unusable file before the table is read, which may take minutes.
   const before = write === null ? '' : await textOf(write)
   const { abort: signal } = run.interrupt
   await using store = await openSourceStore(from, undefined, { lockWaitMs: LOOK_WAIT_MS })

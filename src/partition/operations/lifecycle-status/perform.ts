@@ -21,7 +21,7 @@ import type { lifecycleStatus, LifecycleStatusOperation } from './declaration.ts
 
 type Run = RunOf<typeof lifecycleStatus>
 
-/** @throws SluiceError the error of the only table */
+/** @throws SluiceError the error of the table, if there is only one */
 export async function performLifecycleStatus(
   { entries, databases }: LifecycleStatusOperation,
   run: Run,

@@ -16,7 +16,7 @@ export type PartitionDecommissionDatabaseOperation = {
   readonly leave: readonly string[]
   /** Grace period after it was made inactive, ms. */
   readonly graceMs: number
-  /** Refused: a last copy exists for tables only. */
+  /** Always refused: a last copy is possible for tables only. */
   readonly archive?: string | undefined
   /** Only refuse connections, do not drop. */
   readonly inactive: boolean

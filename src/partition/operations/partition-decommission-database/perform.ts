@@ -159,7 +159,7 @@ async function ofOpen(retired: Retired): Promise<Ending> {
   return { totals: { ...totals, steps: '1' } }
 }
 
-/** Refuses connections, and inspects what is in it now. A request to stop accepts them again. */
+/** Refuses connections to the database, and inspects its contents. If a stop is requested, accepts them again. */
 async function closed(retired: Retired, inside: DatabaseInside, options: ExamineDatabase) {
   const { operation, retirement, identity, run } = retired
   const { stop, abort } = run.interrupt
@@ -217,7 +217,7 @@ export async function requireDropping({ to, steps, identity, name }: Going, sign
   await to.offers.durability?.flushed(signal)
 }
 
-/** Idempotent. */
+/** Accepts connections again if sluice has refused them. Idempotent. */
 async function undone(retired: Retired): Promise<Ending> {
   const { operation, retirement, identity, steps, run } = retired
   const last = (await steps.of(identity)).at(-1)
@@ -246,7 +246,7 @@ async function opened(retired: Retired, signal: AbortSignal): Promise<void> {
   await note(retired, 'active', {})
 }
 
-/** The server has no database of that name: the ledger shows whether sluice dropped it. */
+/** For a server without a database of that name: the ledger shows whether sluice dropped the database. */
 async function gone(
   { retirement, steps, to }: Pick<Retired, 'retirement' | 'steps' | 'to'>,
   operation: Operation,

@@ -122,7 +122,7 @@ async function next(
   return { totals: { ...totals, steps: '1' } }
 }
 
-/** The copy of an earlier run, if this run drops the table because of it, or shows what a drop would find. */
+/** Finding for the copy of an earlier run, if this run drops the table because of that copy, or is a dry run. */
 async function copyFindings(
   { steps, oldTable }: Retired,
   { graceOver }: InspectedOldTable,
@@ -192,7 +192,7 @@ async function archive(
   return archived
 }
 
-/** Idempotent. */
+/** Grants the revoked rights again. Idempotent. */
 async function undone(
   { row, store, ledger, steps, oldTable, name }: Retired,
   operation: PartitionDecommissionOperation,

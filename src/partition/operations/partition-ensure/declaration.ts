@@ -8,7 +8,7 @@ import * as words from '../../../engine/run/operations/words.ts'
 export type PartitionEnsureOperation = {
   readonly kind: 'partition-ensure'
   readonly from: string
-  /** Names or patterns; of a pattern the tables partitioned by time. */
+  /** Names or patterns; a pattern selects only tables that are partitioned by time. */
   readonly tables: readonly string[]
   /** Overrides of the calendar that is derived from the table. */
   readonly calendar: CalendarOptions

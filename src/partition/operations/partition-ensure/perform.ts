@@ -20,7 +20,7 @@ import type { partitionEnsure, PartitionEnsureOperation } from './declaration.ts
 
 type PartitionEnsureRun = RunOf<typeof partitionEnsure>
 
-/** Most severe first: it determines the final error. */
+/** Alarms, most severe first: the first one that was raised determines the final error. */
 const ALARM_CODES: readonly (readonly [PartitionAlarm, ErrorCode, string])[] = [
   ['none ahead', 'PARTITIONS_MISSING', 'required partitions are missing'],
   ['overlap', 'PARTITION_OVERLAP', 'partitions cover required periods only in part'],
@@ -43,7 +43,7 @@ export async function performPartitionEnsure(
   run: PartitionEnsureRun,
 ): Promise<Ending> {
   const { tables, calendar, epoch, dryRun } = operation
-  // The first reads of a table wait no longer either.
+  // This also limits how long the first reads of a table wait for locks.
   const waits = { lockWaitMs: operation.budgetMs }
   await using store = await (dryRun
     ? openCopyStore(operation.from, { mode: 'read', ...waits })
@@ -78,7 +78,7 @@ type Ensured = {
   planned: number
   moved: bigint
   readonly raised: PartitionAlarm[]
-  /** The run was stopped within a table. */
+  /** True if the run was stopped within a table. */
   isCut: boolean
 }
 
@@ -174,9 +174,9 @@ async function missingPeriods(
 
 type Attempt = {
   readonly made: Made | null
-  /** Why some could not be created. */
+  /** Why some partitions could not be created; null if all could. */
   readonly failure: SluiceError | null
-  /** Those that exist now, or would. */
+  /** Periods whose partitions exist now; in a dry run, those that could be created. */
   readonly periods: readonly Period[]
 }
 
@@ -197,7 +197,7 @@ async function attempt(
   return { ...some, failure: all.failure }
 }
 
-/** A dry run only predicts refusals. */
+/** Creates partitions for all periods; a dry run only predicts refusals. */
 async function attemptAll(
   found: TableWithCoverage,
   periods: readonly Period[],
@@ -253,7 +253,7 @@ function wanted(
   return { table, partitions, signal: run.interrupt.abort, stop: run.interrupt.stop }
 }
 
-/** For a period not created by this run; null if it does not exist because the run was stopped. */
+/** Status of a period not created by this run; null if it has no partition because the run was stopped. */
 function foundStatus({ name }: Period, made: Made | null): 'found' | null {
   return made?.foundMade.some((one) => one.name.name === name.name) === true ? 'found' : null
 }

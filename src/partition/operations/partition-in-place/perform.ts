@@ -31,7 +31,7 @@ type Able = {
   readonly inPlace: InPlaceStore
   readonly plan: PartitionPlanStore
   readonly table: TableSpec
-  /** As printed. */
+  /** Name of the table, as printed. */
   readonly name: string
   readonly limits: InPlaceLimits
   readonly tell: (step: PartitionStepEvent['step'], status: PartitionStepEvent['status'], detail: string) => void
@@ -42,7 +42,7 @@ type Able = {
  * TABLE_REFUSED, PLAN_CHANGED, TARGET_BUSY, TARGET_DENIED, SOURCE_GONE, STOPPED
  */
 export async function performPartitionInPlace(operation: PartitionInPlaceOperation, run: Run): Promise<Ending> {
-  // Every step is one transaction or one index: a request to stop undoes the one that works or waits for a lock.
+  // Every step is one transaction or one index: a stop request undoes the step that is running or waits for a lock.
   const signal = run.interrupt.stop
   await using store = await openExisting(operation.from)
   const [inPlace, plan] = [store.offers.inPlace, store.offers.partitionPlan]
@@ -102,7 +102,7 @@ async function partitioned(able: Able, operation: PartitionInPlaceOperation, run
   return { totals: { ...totals, switched: '1' }, next: ensureCommand(operation, name) }
 }
 
-/** An earlier run has partitioned the table. */
+/** Finishes a table that an earlier run has partitioned. */
 async function settled(able: Able, done: InPlaceDone, operation: PartitionInPlaceOperation, run: Run): Promise<Ending> {
   const { name, table, store, limits, tell: report } = able
   const ranged = await store.offers.maintenance?.look(table.table, false, limits.signal)

@@ -15,7 +15,7 @@ import { PARTITION_OPTIONS } from './options.ts'
 export type PartitionListOperation = {
   readonly kind: 'partition-list'
   readonly from: string
-  /** Names or patterns; of a pattern the tables partitioned by time. */
+  /** Names or patterns; a pattern selects only tables that are partitioned by time. */
   readonly tables: readonly string[]
   readonly calendar: CalendarOptions
   /** Unit of integers since 1970, if bounds and ledger do not determine it. */

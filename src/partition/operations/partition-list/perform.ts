@@ -1,4 +1,4 @@
-/** `partition list`: partitions of tables, whichever tool created them, their state, and what is missing. */
+/** `partition list`: partitions of tables, also those of other tools, their state, and missing partitions. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/run/event.ts'
 import { alarmsOf } from '../../alarms.ts'
@@ -103,7 +103,7 @@ function optionsOf(
   return { kind: standing.kind, spec, zone: standing.zone, now, cutOff: first, parts: ledgerParts(standing, archive) }
 }
 
-/** In the order of the table, including the default partition. */
+/** Row counts of the partitions, in the order of the table, including the default partition. */
 async function countsOf(
   { standing: { table } }: TableWithCoverage,
   store: Parameters<typeof maintenanceOf>[0],

@@ -30,7 +30,7 @@ const ORDER: readonly PlanFinding['verdict'][] = ['refused', 'changes', 'not loo
 
 /**
  * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, BAD_FLAG, UNSUPPORTED_URL, CONNECT_FAILED; TABLE_REFUSED if the
- * name of the new table belongs to another one
+ * name of the new table belongs to another table
  */
 export async function performPartitionPlan(operation: PartitionPlanOperation, run: Run): Promise<Ending> {
   const { from, to = from } = operation

@@ -23,7 +23,7 @@ export type PartitionRunOperation = {
   readonly into?: string | undefined
   /** Unit of the slices of a period, each of which is reported when copied. */
   readonly slices?: 'week' | 'month' | undefined
-  /** Numbers of the only slices of the first period that this run copies; default: the whole table. */
+  /** Numbers of slices of the first period: this run copies only these; default: the whole table. */
   readonly numbers?: SliceNumbers | undefined
   /** Partition, or label of its period, that is copied first. */
   readonly first?: string | undefined
@@ -39,7 +39,7 @@ export type PartitionRunOperation = {
   readonly untilCaughtUp: boolean
   readonly untilEqual: boolean
   readonly proveEveryMs?: number | undefined
-  /** Block writers while the slot is created, for seconds. */
+  /** Block writers for some seconds, while the slot is created. */
   readonly quiesce: boolean
   readonly restart: boolean
   readonly alert?: AlertOptions | undefined

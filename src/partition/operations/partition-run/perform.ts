@@ -14,7 +14,7 @@ import type { PartitionRunOperation } from './declaration.ts'
 import { prepare, type PartitionRun } from './prepare.ts'
 import type { Interrupt } from '../../../shared/abort.ts'
 
-/** Limit of quarantined rows before the table fails. */
+/** Limit of quarantined rows; with more, the table fails. */
 const MOST_ASIDE = 1000
 
 /**
@@ -110,7 +110,7 @@ function ofSlices(
   stream: string | null,
   to: string,
 ): Ending {
-  // If the window or the user stopped it, the slices are not complete: the same command resumes.
+  // If the window or the user stopped the run, the slices are not complete: the same command resumes.
   if (ending.stopped !== true || ending.error?.code !== 'STOPPED' || stream === null) return ending
   const slices = from === through ? `slice ${from}` : `slices ${from} to ${through}`
   const next = through < of ? `; or give --slices ${through + 1}-${of} to copy the rest of ${period}` : ''
@@ -171,7 +171,7 @@ type Window = {
 /** Limit of setTimeout. */
 const LONGEST_MS = 2_147_483_647
 
-/** @param windowMs from now on */
+/** @param windowMs length of the window from now on */
 function windowed(run: Pick<Run, 'interrupt' | 'clock'>, windowMs: number | undefined): Window {
   const reason = new SluiceError('DEADLINE', 'the window (--window) is over', {
     hint: 'run the same command to resume',

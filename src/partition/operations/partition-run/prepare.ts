@@ -31,7 +31,7 @@ type Prepared = { readonly about: NewTableFit; readonly periods: PeriodOptions }
 /** Longest wait for a locked table. */
 const LOOK_WAIT_MS = 10_000
 
-/** @throws SluiceError as `partitionRun` */
+/** @throws SluiceError as `performPartitionRun` */
 export async function prepare(operation: PartitionRunOperation, to: string, run: PartitionRun): Promise<Prepared> {
   await using from = await openSourceStore(operation.from, undefined, { lockWaitMs: LOOK_WAIT_MS })
   await using target = await onSide('target', () => openCopyStore(to, { mode: 'write' }))
@@ -108,7 +108,7 @@ function marksOf(
   return periodMarks({ newTable, kind, spec, slices: slices ?? null, first, now: run.clock.now() })
 }
 
-/** Partitions before their creation. */
+/** Partitions of the new table, before their creation. */
 function comingOf({ partitions }: NonNullable<NewTablePlan['newTable']>): RangedTable['partitions'] {
   return partitions.map(({ name, from, to }) => ({
     name: { name },
