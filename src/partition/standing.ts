@@ -1,4 +1,4 @@
-/** State of a partitioned table: partitions as times, calendar, naming style and archive. */
+/** State of a partitioned table: partitions as times, gaps, calendar and naming style. */
 import type { ArchiveRecord } from '../archive/ledger/record.ts'
 import { tableText, type Column, type TableName, type TableSpec } from '../model/copy/column-type.ts'
 import { SluiceError } from '../shared/errors.ts'

@@ -1,4 +1,4 @@
-/** Current state of a partition: future, current, over, due, held, and its archive state. */
+/** State of a partition of a table, by its bounds, the time, holds and the archive. */
 import { hasLeft, type ArchivedPartition, type ArchiveRecord } from '../archive/ledger/record.ts'
 import { isCutBy } from '../archive/plan/archived-as.ts'
 import { NativeParts } from '../archive/plan/native-parts.ts'

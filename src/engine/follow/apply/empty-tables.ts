@@ -1,4 +1,4 @@
-/** Empties target tables without firing triggers and foreign keys: rows of other tables that refer to them stay. */
+/** Empties target tables without triggers and foreign key actions: rows of other tables that refer to them stay. */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Statement } from '../../../model/run/ledger-port.ts'
 import type { ChangeTarget } from '../../../model/follow/port.ts'

@@ -3,7 +3,7 @@ import type { RowChange } from '../../../model/copy/change.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 import type { ChangeCounts } from '../../copy/ledger/stream-row.ts'
 
-/** Counts per table: inserts, updates, deletes, truncates. */
+/** Number of counts per table: inserts, updates, deletes, truncates. */
 const KINDS = 4
 
 export class LaneCounts {

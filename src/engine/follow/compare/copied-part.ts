@@ -29,7 +29,7 @@ export class CopiedStretches {
     this.#stretches = stretches
   }
 
-  /** State of a row, which is given as it is after a change. */
+  /** @param row the row as it is after a change */
   of(row: ChangeRow): RowState {
     const time = row[this.#place]
     if (typeof time !== 'string') return 'unsure'

@@ -28,7 +28,7 @@ export type ApproachParts = {
   /** Reads again the ledger rows that may have changed since the run began. */
   readonly look: () => Promise<void>
   readonly findings: () => Promise<readonly SwitchFinding[]>
-  /** Waits that attempts of killed programs caused. */
+  /** How long attempts of killed programs blocked other sessions. */
   readonly earlier?: Waited | undefined
 }
 

@@ -9,7 +9,7 @@ import { StreamBehind } from './stream-behind.ts'
 /**
  * Returns the stream itself if a commit of the target is on disk once it is acknowledged. Otherwise positions are
  * confirmed after a flush, several at once if they come faster than flushes.
- * @returns a stream whose `next` also throws errors of the flush, and `passed` those of the last one
+ * @returns a stream whose `next` and `passed` also throw errors of a flush
  */
 export function durably(
   stream: ChangeStream,

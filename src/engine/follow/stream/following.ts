@@ -1,7 +1,7 @@
 /**
  * A replicated copy after its stream is open (`open-stream`). Changes are applied to a table only after all its chunks
- * are copied. All state is in the ledger, so the same command resumes after any interruption, over as many snapshots as
- * needed.
+ * are copied; with `changesOnly`, to the copied periods. All state is in the ledger, so the same command resumes after
+ * any interruption, over as many snapshots as needed.
  */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { LogPosition } from '../../../model/copy/change.ts'

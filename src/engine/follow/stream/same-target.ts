@@ -19,7 +19,7 @@ import { countChanges, sureRows, type ChangeCounts, type LaneRow } from '../../c
  */
 export async function refuseOtherTarget(
   tables: readonly (Pick<FollowTable, 'name' | 'key' | 'plan' | 'target'> & {
-    /** True if this run has copied or created the table: no change was applied to it yet. */
+    /** True if this run has completed the copy of the table: its mark and number of rows are not compared. */
     readonly isCopied: boolean
   })[],
   { counts }: Pick<LaneRow, 'counts'>,

@@ -44,7 +44,7 @@ export async function wantedInside(
         `SELECT stream_id, status, source_identity FROM migration_streams WHERE status <> 'ended' ORDER BY stream_id`,
       )
     : []
-  // Such a stream reads from --to and writes into --from of this command, so the hint must name both URLs.
+  // Such a stream writes into --from of this command, and usually reads from --to, so the hint must name both URLs.
   const source = (identity: unknown): string => (identity === to.identity ? shellQuote(to.label) : 'SOURCE')
   return [
     ...streams.map(([id, status, identity]): DecommissionFinding => ({

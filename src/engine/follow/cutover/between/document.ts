@@ -13,7 +13,7 @@ export type BetweenDocument = {
   readonly turn: number
   readonly closes: CutoverEndpoint
   readonly opens: CutoverEndpoint
-  /** Waits that earlier attempts caused. */
+  /** How long earlier attempts blocked writers. */
   readonly earlier?: Waited
   /** Start of the attempt: ms since the epoch by the clock of the ledger's database. Absent for older programs. */
   readonly closingMs?: number

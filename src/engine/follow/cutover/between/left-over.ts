@@ -8,7 +8,7 @@ import { hasSwitched, type SwitchRow } from '../switch-row.ts'
 import { documentOf, type BetweenDocument } from './document.ts'
 import type { AbleEnds, Between } from './sides.ts'
 
-/** @property isOpen the target is open to writers @property waited waits that attempts of killed programs caused */
+/** @property isOpen the target is open to writers @property waited how long attempts of killed programs blocked them */
 export type Settled = { readonly isOpen: boolean; readonly waited?: Waited }
 
 /** Timeout of the cleanup, ms. */
@@ -81,7 +81,7 @@ export async function settleLeft(
   }
 }
 
-/** Waits caused by attempts that a killed program had undone. The end of the last attempt is not recorded. */
+/** How long attempts blocked writers that a killed program had undone. The end of the last attempt is not recorded. */
 function undone({ earlier, token }: BetweenDocument): Waited {
   const waits = new Waits(earlier)
   if (token !== undefined) waits.add(null)

@@ -36,7 +36,7 @@ export type BetweenParts = {
   readonly gates: Gates
   readonly budgetMs: number
   readonly triesForMs: number
-  /** Waits that attempts of killed programs caused. */
+  /** How long attempts of killed programs blocked writers. */
   readonly earlier?: Waited | undefined
   readonly endsSessions: boolean
   readonly clock: Clock

@@ -1,7 +1,7 @@
 /**
- * Writes the reverse stream of a cutover to the ledger of the database that it writes to, because its position must
- * change in the transactions of its rows. The cutover's row has its data, and is authoritative: if a program is killed
- * after it has opened the other database, the next program does this.
+ * Writes the reverse stream of a cutover to the ledger of that stream's target, because its position must change in the
+ * transactions of its rows. The cutover's row has its data, and is authoritative: if a program is killed after it has
+ * opened the other database to writers, the next program does this.
  */
 import { hasSwitched } from '../switch-row.ts'
 import { documentOf } from './document.ts'

@@ -163,7 +163,7 @@ type TurnAround = {
   readonly gates: Gates
   readonly id: string
   readonly maker: Maker
-  /** Waits that attempts of killed programs caused. */
+  /** How long attempts of killed programs blocked writers. */
   readonly earlier: Waited | undefined
   readonly run: CutoverRun
 }
