@@ -7,6 +7,7 @@ import { readValue, valueText, type ValueKind } from '../model/calendar/value-te
 import { MS_OF_DAY } from '../model/calendar/zone.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { placedPartitions, placedPeriod, type PlacedPartition } from './coverage.ts'
+import { nowFor } from './state.ts'
 import { slicesOf, type SliceNumbers, type SliceUnit } from '../model/calendar/slices.ts'
 
 export type MarksRequest = {
@@ -37,7 +38,7 @@ export function periodMarks({ newTable, kind, spec, slices, first, now }: MarksR
     if (next === undefined || next.low > one.high)
       marks.push({ after: lastBefore(one.partition.to ?? '', kind), partition: null, label: null })
   }
-  return { marks, first: firstOf(all, marks, first, now) }
+  return { marks, first: firstOf(all, marks, first, nowFor({ zone: spec.zone, kind, now: new Date(now) })) }
 }
 
 function marksOf(

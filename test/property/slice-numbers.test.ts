@@ -169,3 +169,21 @@ describe('numbers of slices', () => {
     })
   })
 })
+
+test("the current period is copied first: that of the calendar's zone for dates, and of the moment for times with a zone", () => {
+  const spec: CalendarSpec = { ...DEFAULT_CALENDAR, unit: 'month', zone: 'Asia/Tokyo' }
+  // 1 April in Tokyo, still 31 March in UTC.
+  const now = Date.parse('2024-03-31T20:00:00Z')
+  const firsts = (['date', 'timestamp', 'timestamptz'] as const).map((kind) => {
+    const partitions = partitionsOf(spec, kind, periodsFrom(spec, '2024-03-01', 3))
+    const { first, marks } = periodMarks({
+      newTable: { table: { name: 't' }, partitions },
+      kind,
+      spec,
+      slices: null,
+      now,
+    })
+    return marks.find(({ partition }) => partition === first)?.label
+  })
+  expect(firsts).toEqual(['2024-04', '2024-04', '2024-04'])
+})
