@@ -131,6 +131,47 @@ describe.each(['postgresql', 'mysql'] as const)('%s', (system) => {
   })
 })
 
+describe.each(['plain', 'native'] as const)('rows that violate CHECKs of domains, %s', (form) => {
+  const why = WITHOUT.get('postgresql') ?? ''
+
+  test.skipIf(why !== '')(`are refused before any leaves${why}`, async () => {
+    const place = await makePlace('postgresql', folder)
+    await place.sql(
+      'CREATE DOMAIN "a whole" AS numeric(9, 2)',
+      'CREATE DOMAIN positive AS "a whole"',
+      'CREATE TABLE v (id bigint NOT NULL, at timestamp(0) NOT NULL, value positive, parts positive[], PRIMARY KEY (id, at)) PARTITION BY RANGE (at)',
+      `CREATE TABLE v_0 PARTITION OF v FOR VALUES FROM ('2020-01-01') TO ('2020-04-01')`,
+      `CREATE TABLE v_1 PARTITION OF v FOR VALUES FROM ('2090-01-01') TO ('2091-01-01')`,
+      ...(form === 'native'
+        ? []
+        : [
+            'DROP TABLE v',
+            'CREATE TABLE v (id bigint PRIMARY KEY, at timestamp(0) NOT NULL, value positive, parts positive[])',
+          ]),
+      `INSERT INTO v VALUES (1, '2020-01-01', 5, '{1,2}'), (2, '2020-01-02', -1, NULL), (3, '2020-01-03', NULL, '{5,NULL,-1}'), (4, '2090-01-01', -5, NULL)`,
+      'ALTER DOMAIN positive ADD CONSTRAINT "is positive" CHECK (VALUE > 0) NOT VALID',
+      'ALTER DOMAIN "a whole" ADD CONSTRAINT small CHECK (VALUE < 100) NOT VALID',
+    )
+    const { run, restore } = commandsOf({ place, form, to: mkdtempSync(join(folder, 'to-')) })
+    const own = { ...run, tables: ['v'] } as Operation & { readonly kind: 'archive' }
+    const keys = form === 'plain' ? [2, 3] : ['2, 2020-01-02 00:00:00', '3, 2020-01-03 00:00:00']
+    const texts = ['value', 'parts'].map(
+      (column, at) => `2020-Q1 has 1 row that violates CHECK is positive of domain positive in ${column}: ${keys[at]}`,
+    )
+    const planned = warned(await perform({ ...own, dryRun: true, exact: true }))
+    for (const text of texts) expect(planned).toContain(`a run would be refused: ${text}`)
+    const [refused] = refusals(await perform(own))
+    expect(refused).toMatchObject({ code: 'ROW_REFUSED', message: texts.join('; ') })
+    await place.sql("UPDATE v SET value = 1, parts = '{1}' WHERE at < '2090-01-01'")
+    const before = await place.rows('SELECT * FROM v ORDER BY id')
+    expect(refusals(await perform({ ...own, drop: true, confirm: 'v' }))).toEqual([])
+    expect(await place.rows('SELECT id FROM v')).toEqual([['4']])
+    const back = await perform({ ...restore, table: 'v', partitions: ['2020-Q1'] } as Operation)
+    expect(back.finished).toMatchObject({ exitCode: 0 })
+    expect(await place.rows('SELECT * FROM v ORDER BY id')).toEqual(before)
+  })
+})
+
 const noServer = WITHOUT.get('postgresql') ?? ''
 test.skipIf(noServer !== '')(`code of a role that is not trusted does not run to count rows${noServer}`, async () => {
   const role = `stranger_${Date.now()}`

@@ -53,7 +53,8 @@ export async function reportDoubtful(
       const message = `a run would be refused: ${nullKeyText(label, nulls, request)}`
       emit({ type: 'log', level: 'warn', table: tableText(table.table), message, hint: NULL_KEY_HINT })
     }
-    const violating = candidate.native === null ? await violations(label, view, request, { store, emit, signal }) : []
+    const isNative = candidate.native !== null
+    const violating = await violations(label, view, request, { store, emit, signal, isNative })
     for (const one of violating) {
       const message = `a run would be refused: ${violationText(label, one)}`
       emit({ type: 'log', level: 'warn', table: tableText(table.table), message, hint: VIOLATION_HINT })

@@ -23,20 +23,22 @@ type Around = {
   readonly store: CopyStore
   readonly emit: Emit<'log'>
   readonly signal: AbortSignal
+  /** The rows are a partition that is a table: it gets constraints other than those of types back unchecked. */
+  readonly isNative: boolean
 }
 
 /**
- * @param request rows of a plain table; a partition that is a table gets its constraints back unchecked
  * @returns constraints with rows that violate them; one that cannot be tested is reported
  */
 export async function violations(
   label: string,
   view: SourceView,
   request: RowRequest,
-  { store, emit, signal }: Around,
+  { store, emit, signal, isNative }: Around,
 ): Promise<readonly Violation[]> {
   const { table } = request
-  const all = (await store.offers.unchecked?.list(table.table, signal)) ?? []
+  const listed = (await store.offers.unchecked?.list(table.table, signal)) ?? []
+  const all = isNative ? listed.filter(({ ofType }) => ofType) : listed
   if (all.length === 0) return []
   const conditions = all.flatMap(({ violated }) => (violated === null ? [] : [`(${violated})`]))
   if (conditions.length === all.length) {
@@ -87,7 +89,7 @@ export function violationText(label: string, { constraint, rows: { rows, keys } 
 
 /**
  * @param hint what to do in the present state of the partition
- * @throws SluiceError ROW_REFUSED if rows of a plain table could not be restored into it once they are removed
+ * @throws SluiceError ROW_REFUSED if rows could not be restored into the table once they are removed
  */
 export async function refuseViolations(
   { store, name, emit, interrupt }: ArchiveContext,
@@ -96,8 +98,8 @@ export async function refuseViolations(
   request: RowRequest,
   hint = VIOLATION_HINT,
 ): Promise<void> {
-  if (native !== null) return
-  const found = await violations(label, view, request, { store, emit, signal: interrupt.abort })
+  const isNative = native !== null
+  const found = await violations(label, view, request, { store, emit, signal: interrupt.abort, isNative })
   if (found.length === 0) return
   throw new SluiceError('ROW_REFUSED', found.map((one) => violationText(label, one)).join('; '), {
     where: `${name}, ${label}`,

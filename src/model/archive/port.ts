@@ -355,6 +355,8 @@ export interface ReferrerStore {
 export type UncheckedConstraint = {
   /** Kind and name for a message: `CHECK positive`. */
   readonly constraint: string
+  /** It is a constraint of a column's type: a partition that is created again as a table refuses such rows, too. */
+  readonly ofType?: true
   /**
    * True of a row that violates it: a condition in the SQL of the store, with unqualified column names. Null if it
    * would run code of a role that is not trusted.

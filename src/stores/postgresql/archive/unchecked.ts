@@ -34,7 +34,7 @@ export async function postgresUnchecked(
      WHERE k.conrelid = ${literal(found.oid)}::oid AND k.contype IN ('c', 'f', 'n') AND NOT k.convalidated
        AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced')::boolean, true) ORDER BY k.contype, k.conname`,
   )
-  return rows.map(([name, type, own, expression, parent, to, equal, match, ofStranger]) => {
+  const ofTable = rows.map(([name, type, own, expression, parent, to, equal, match, ofStranger]) => {
     const columns = namesIn(own)
     if (ofStranger === 't') return { constraint: `${type === 'c' ? 'CHECK' : 'foreign key'} ${name}`, violated: null }
     if (type === 'c') return { constraint: `CHECK ${name}`, violated: `NOT (${expression})` }
@@ -46,5 +46,31 @@ export async function postgresUnchecked(
     }
     const key = { columns, to: namesIn(to), equal: namesIn(equal) }
     return { constraint: `foreign key ${name}`, violated: danglingSql(key, parent ?? '', quoteName, match === 'f') }
+  })
+  return [...ofTable, ...(await ofDomains(session, found.oid))]
+}
+
+/** CHECKs of domains that columns have as their type, or as that of their array's elements. */
+async function ofDomains(session: CopySession, oid: string): Promise<readonly UncheckedConstraint[]> {
+  const rows = await session.ask(
+    `${TRUSTED}, typed AS (
+       SELECT a.attnum, a.attname, a.atttypid AS type, false AS many FROM pg_catalog.pg_attribute a
+       WHERE a.attrelid = ${literal(oid)}::oid AND a.attnum > 0 AND NOT a.attisdropped
+       UNION SELECT t.attnum, t.attname, CASE y.typtype WHEN 'd' THEN y.typbasetype ELSE y.typelem END, t.many OR y.typtype <> 'd'
+       FROM typed t JOIN pg_catalog.pg_type y ON y.oid = t.type AND (y.typtype = 'd' OR y.typcategory = 'A'))
+     SELECT t.attname, y.typname, k.conname, t.many, pg_catalog.format_type(y.typbasetype, y.typtypmod), pg_catalog.pg_get_expr(k.conbin, 0::oid),
+       ${RUNS_STRANGERS_CODE}
+     FROM typed t JOIN pg_catalog.pg_type y ON y.oid = t.type JOIN pg_catalog.pg_constraint k ON k.contypid = y.oid
+     WHERE k.contype = 'c' AND NOT k.convalidated ORDER BY t.attnum, k.conname`,
+  )
+  return rows.map(([column, domain, name, many, base, expression, ofStranger]) => {
+    const own = quoteName(column ?? '')
+    // The expression calls the value VALUE, which is the name of a column outside of a domain.
+    const values = many === 't' ? `pg_catalog.unnest(${own}) AS x (value)` : `(SELECT ${own}::${base} AS value) AS x`
+    return {
+      constraint: `CHECK ${name} of domain ${domain} in ${column}`,
+      ofType: true,
+      violated: ofStranger === 't' ? null : `EXISTS (SELECT FROM ${values} WHERE NOT (${expression}))`,
+    }
   })
 }
