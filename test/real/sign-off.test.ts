@@ -135,6 +135,24 @@ describe.skipIf(!POSTGRES_OWN)(`a sign-off ${POSTGRES_MISSING}`, () => {
     })
   })
 
+  test('names one statement for a sequence that two columns share', async () => {
+    const shared = [
+      'CREATE SEQUENCE both_of',
+      "CREATE TABLE item (id int PRIMARY KEY DEFAULT nextval('both_of'), other int DEFAULT nextval('both_of'))",
+    ]
+    const one = await stageOf(server, shared, ['item'])
+    const { events } = await caughtUp(one)
+    await one.source.sql('INSERT INTO item VALUES (70, 900), (80, 600)')
+    await caughtUp(one)
+    const started = events.find(({ type }) => type === 'follow.started')
+    if (started?.type !== 'follow.started') throw new Error('no stream')
+    const ends = { from: one.source.url, to: one.target.url }
+    const ran = await perform({ kind: 'sign-off', stream: started.stream, ...ends, tables: [] })
+    expect(ran.events.find((event) => event.type === 'check' && event.check === 'sequences')).toMatchObject({
+      hint: expect.stringMatching(/: SELECT setval\('public\.both_of', 900\)$/) as string,
+    })
+  })
+
   test('is given for one partition, whatever stands in another', async () => {
     const { finished, document } = await signOff({ partition: 'ev_2', by: 'Ada' })
     expect(finished).toMatchObject({ exitCode: 0, status: 'ok' })

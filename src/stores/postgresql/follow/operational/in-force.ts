@@ -1,5 +1,5 @@
 /** Checks that indexes, constraints, triggers and sequences of a table and its partitions are in force. */
-import { further } from '../../../../model/copy/sequence.ts'
+import { further, type SequenceOptions } from '../../../../model/copy/sequence.ts'
 import { settingFor } from '../../copy/positions.ts'
 import { quoteName } from '../../server/connect.ts'
 import { treeSql } from '../../server/relation.ts'
@@ -78,7 +78,9 @@ export async function sequencesAhead(
   )
   if (owned.length === 0) return { outcome: 'not checked', found: 'no column is numbered by a sequence' }
   const ahead: string[] = []
-  const behind: { readonly text: string; readonly hint: string }[] = []
+  const behind: string[] = []
+  // Several columns may share a sequence: one statement sets it beyond all of them.
+  const goals = new Map<string, { readonly goal: bigint; readonly options: Partial<SequenceOptions> }>()
   for (const [sequence, column, by, min, max] of owned) {
     if (sequence == null || column == null) continue
     const options = { increment: BigInt(by ?? 1), min: BigInt(min ?? 1), max: BigInt(max ?? 1) }
@@ -95,21 +97,22 @@ export async function sequencesAhead(
     const at = `${sequence} at ${last}${called === 't' ? '' : ', not used yet'}`
     const ends = `${column} ${value === null || value === undefined ? 'has no value' : `ends at ${value}`}`
     const text = `${at}, ${ends}${goal === own ? '' : `, and the source continues with ${source}`}`
-    const setting = settingFor(goal, options)
-    if (goal === next) ahead.push(text)
-    else {
-      const used = setting.given ? '' : ', false'
-      behind.push({ text, hint: `SELECT setval(${literal(sequence)}, ${setting.value}${used})` })
+    if (goal === next) {
+      ahead.push(text)
+      continue
     }
+    behind.push(text)
+    goals.set(sequence, { goal: further(goals.get(sequence)?.goal ?? goal, goal, increment), options })
   }
   if (behind.length === 0) return { outcome: 'ok', found: shown(ahead, '; ') }
+  const settings = [...goals].map(([sequence, { goal, options }]) => {
+    const { value, given } = settingFor(goal, options)
+    return `SELECT setval(${literal(sequence)}, ${value}${given ? '' : ', false'})`
+  })
   return {
     outcome: 'failed',
-    found: `behind the values of their columns, or the source: ${shown(
-      behind.map(({ text }) => text),
-      '; ',
-    )}`,
-    hint: `the stream does not replicate them; when programs no longer write to the source, check again, then: ${behind.map(({ hint }) => hint).join('; ')}`,
+    found: `behind the values of their columns, or the source: ${shown(behind, '; ')}`,
+    hint: `the stream does not replicate them; when programs no longer write to the source, check again, then: ${settings.join('; ')}`,
   }
 }
 
