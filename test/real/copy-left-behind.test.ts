@@ -327,6 +327,24 @@ describe('a plan names', () => {
     expect(named(single).filter((line) => /^(?:schema|name of)|alone/.test(line))).toEqual([])
   })
 
+  test('citext is recognised below any domains of either side, and not by its name alone', async (context) => {
+    const [from, to] = await places(context, 'postgresql', 'postgresql')
+    for (const place of [from, to])
+      await place.sql(
+        'CREATE EXTENSION citext',
+        'CREATE DOMAIN inner_mail AS citext',
+        'CREATE DOMAIN mail AS inner_mail',
+      )
+    await from.sql(
+      'CREATE SCHEMA own',
+      'CREATE DOMAIN own.citext AS text',
+      'CREATE TABLE t (id int PRIMARY KEY, a citext, b mail, c own.citext)',
+    )
+    await to.sql('CREATE TABLE t (id int PRIMARY KEY, a mail, b text, c text)')
+    const ran = await perform(copyOf(from, to, 't', { onExisting: 'upsert', dryRun: true }))
+    expect(named(ran)).toEqual(['collation public.t: b'])
+  })
+
   test('vectors of MariaDB 11.7 and MySQL 9 become digits, and the plan says so', async (context) => {
     const [from, to] = await places(context, 'mysql', 'sqlite')
     const [[release = ''] = []] = await from.rows('SELECT VERSION()')

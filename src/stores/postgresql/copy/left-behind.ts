@@ -162,9 +162,11 @@ function tablesSql(tables: readonly string[]): string {
           AND NOT c.attisdropped JOIN pg_catalog.pg_type y ON y.oid = c.atttypid
         WHERE c.atttypid = 'pg_catalog.oid'::regtype::oid OR y.typtype = 'd' AND y.typbasetype = 'pg_catalog.oid'::regtype::oid
       UNION ALL SELECT t.key, 'collation', c.attname FROM t JOIN pg_catalog.pg_attribute c ON c.attrelid = t.oid AND c.attnum > 0
-          AND NOT c.attisdropped JOIN pg_catalog.pg_type y ON y.oid = c.atttypid LEFT JOIN pg_catalog.pg_type b ON b.oid = y.typbasetype
-          LEFT JOIN pg_catalog.pg_collation k ON k.oid = c.attcollation
-        WHERE NOT coalesce(k.collisdeterministic, true) OR 'citext' IN (y.typname, coalesce(b.typname, ''))
+          AND NOT c.attisdropped LEFT JOIN pg_catalog.pg_collation k ON k.oid = c.attcollation
+        WHERE NOT coalesce(k.collisdeterministic, true) OR EXISTS (
+          WITH RECURSIVE types AS (SELECT y.* FROM pg_catalog.pg_type y WHERE y.oid = c.atttypid
+            UNION ALL SELECT y.* FROM types d JOIN pg_catalog.pg_type y ON y.oid = d.typbasetype)
+          SELECT FROM types y WHERE y.typtype = 'b' AND y.typname = 'citext')
       UNION ALL SELECT t.key, 'statistics', s.stxname FROM t JOIN pg_catalog.pg_statistic_ext s ON s.stxrelid = t.oid
       UNION ALL SELECT t.key, 'publication', p.pubname FROM t JOIN pg_catalog.pg_publication_rel r ON r.prrelid = t.oid
         JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid AND p.pubname !~ '^sluice_[0-9]+$'::text
