@@ -87,6 +87,26 @@ describe.runIf(CASSANDRA_AVAILABLE)('texts that are not valid UTF-8', () => {
     ])
   })
 
+  test('a row whose number in the key is empty stays in quarantine', { timeout: 60_000 }, async () => {
+    await from.cql(
+      'CREATE TABLE hollow (p int, c int, v int, PRIMARY KEY (p, c))',
+      'INSERT INTO hollow (p, c, v) VALUES (1, blobAsInt(0x), 5)',
+      'INSERT INTO hollow (p, c, v) VALUES (1, 2, 6)',
+    )
+    const target = await makePlace('sqlite', folder)
+    const ran = await perform(copyOf({ url: from.url }, target, 'hollow'))
+    expect(ran.finished).toMatchObject({ exitCode: 1, totals: { read: '2', written: '1', quarantined: '1' } })
+    expect(refusals(ran)).toEqual(['a row of the partition (1) has an empty value in its key, in c'])
+    const retry = { kind: 'retry-quarantine', from: from.url, to: target.url } as const
+    for (let i = 0; i < 2; i++) {
+      const { finished, events } = await perform(retry)
+      expect(finished, JSON.stringify(events)).toMatchObject({
+        error: { code: 'ROWS_ASIDE' },
+        totals: { gone: '0', quarantined: '1' },
+      })
+    }
+  })
+
   test('a comparison names rows with them', { timeout: 60_000 }, async () => {
     for (const { cql } of [from, to]) {
       await cql('CREATE TABLE both (id int PRIMARY KEY, t text)', "INSERT INTO both (id, t) VALUES (2, 'whole')")

@@ -1,5 +1,6 @@
 /** Reads a quarantined row again from the source and writes it. */
 import { keyTextOf } from '../../../model/copy/key-text.ts'
+import type { Column } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { isOneRow, rowKeyOf, rowKeyText, type RowKey } from '../../../model/copy/row-key.ts'
 import { rowHash, RowSum, addedSums } from '../../../model/copy/row-hash.ts'
@@ -184,14 +185,19 @@ function trueKey(quarantinedRow: QuarantinedRow, { source }: TablePlan): RowKey 
 }
 
 /**
- * No text finds a row whose key has bytes that are no characters, so finding none does not mean that it is gone.
+ * No text finds a row whose key has bytes that are no characters, nor does NULL find one of a partition whose key has an
+ * empty value, so finding none does not mean that it is gone.
  * @throws SluiceError ROW_REFUSED
  */
-function refuseUnfindable({ stage }: QuarantinedRow, key: RowKey, { source }: TablePlan): void {
-  const isBytes = (at: number): boolean =>
-    source.columns.some(({ name, type }) => name === source.key[at] && type.kind === 'bytes')
+function refuseUnfindable({ stage, row }: QuarantinedRow, key: RowKey, { source }: TablePlan): void {
+  const keyColumn = (at: number): Column | undefined => source.columns.find(({ name }) => name === source.key[at])
+  const hasOwnValues = source.columns.some(
+    ({ name, static: isShared }) => isShared !== true && !source.key.includes(name) && (row[name] ?? null) !== null,
+  )
   const isFindable = (text: string | null, at: number): boolean =>
-    text === null || isBytes(at) || !/^\\x|\ufffd/.test(text)
+    text === null
+      ? source.ring === undefined || !hasOwnValues || keyColumn(at)?.made !== undefined
+      : keyColumn(at)?.type.kind === 'bytes' || !/^\\x|\ufffd/.test(text)
   if (stage !== 'read' || key.every(isFindable)) return
   throw new SluiceError('ROW_REFUSED', `the key ${rowKeyText(key)} is not a value of its column, and finds no row`, {
     reason: 'it is unknown whether the source still has the row',

@@ -152,8 +152,23 @@ export class RowDecoder {
     })
   }
 
+  /** False of a partition that has static values only. The driver returns an empty number as NULL. */
+  #hasOwnValues(found: DriverRow): boolean {
+    const isOwn = ({ name }: Part): boolean => this.#shape.columns.get(name)?.part === 'regular'
+    return this.#parts.some((part) => isOwn(part) && (found[nameInRow(part.name)] ?? null) !== null)
+  }
+
   #noRow(found: DriverRow): SluiceError {
     const partition = this.#shape.partition.map((name) => driverText(found[nameInRow(name)])).join(', ')
+    if (this.#hasOwnValues(found)) {
+      const message = `a row of the partition (${partition}) has an empty value in its key, in ${this.#clustering}`
+      return new SluiceError('VALUE_REFUSED', message, {
+        where: tableText(this.#request.table.table),
+        reason: 'the server accepts no bytes as a value of any type; it is not NULL, and not a value of this type',
+        hint: 'write the row under another key at the source',
+        kind: 'source',
+      })
+    }
     return new SluiceError('VALUE_REFUSED', `the partition (${partition}) has static values, but no row`, {
       where: tableText(this.#request.table.table),
       reason: 'a row needs a complete key, and a part of its key is missing',
