@@ -268,6 +268,27 @@ describe.skipIf(!POSTGRES_OWN)(`a target ${POSTGRES_MISSING}`, () => {
     expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0 })
   })
 
+  test('of PostgreSQL names table and key of a row that it refuses at the commit', { timeout: 60_000 }, async () => {
+    const target = await makePlaceOf('postgresql')
+    const one = await stageOf(server, ['CREATE TABLE e (id int PRIMARY KEY, n int)'], ['e'], 1000, target)
+    expect((await caughtUp(one)).finished.exitCode).toBe(0)
+    // As for a login that cannot set the replica role.
+    await target.sql(
+      'ALTER TABLE e ADD UNIQUE (n) DEFERRABLE INITIALLY DEFERRED',
+      `DO $do$ DECLARE one name; BEGIN
+         FOR one IN SELECT tgname FROM pg_trigger WHERE tgrelid = 'e'::regclass LOOP
+           EXECUTE format('ALTER TABLE e ENABLE ALWAYS TRIGGER %I', one);
+         END LOOP;
+       END $do$`,
+    )
+    await one.source.sql('INSERT INTO e VALUES (1, 1), (2, 20), (3, 20)')
+    const { finished } = await caughtUp(one)
+    expect(finished, JSON.stringify(finished)).toMatchObject({
+      exitCode: 4,
+      error: { code: 'ROW_REFUSED', where: 'public.e', reason: 'constraint e_n_key: Key (n)=(20) already exists.' },
+    })
+  })
+
   test.each(['d1://account/db', 'cassandra://nowhere.invalid/ks'])(
     'that cannot follow is refused before anything is opened: %s',
     async (to) => {

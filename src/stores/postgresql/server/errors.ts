@@ -1,4 +1,5 @@
 /** Errors of a copy, classified by side, and by cause: a row, a table or the server. */
+import { tableText } from '../../../model/copy/column-type.ts'
 import { conditionHint } from '../../common/query-errors.ts'
 import { StoredKeyError } from '../../common/as-stored.ts'
 import { MemberRefused } from '../../common/refusals.ts'
@@ -198,6 +199,12 @@ function reasonOf({ detail, constraint, column }: ServerError): { readonly reaso
     ...(detail === undefined ? [] : [detail]),
   ]
   return parts.length === 0 ? {} : { reason: parts.join(': ') }
+}
+
+/** The table that the server's error is about, such as one of a constraint that is checked at the commit; else null. */
+export function tableOfError(thrown: unknown): string | null {
+  const { schema, table } = serverError(thrown) ?? {}
+  return schema === undefined || table === undefined ? null : tableText({ schema, name: table })
 }
 
 function serverError(thrown: unknown): ServerError | null {

@@ -9,7 +9,7 @@ import { retryableIfChanged } from '../../../common/refusals.ts'
 import type { Closing } from '../../../../model/run/ledger-port.ts'
 import type { Applied, ChangeRequest, ChangeTable, ChangeWriter } from '../../../../model/follow/port.ts'
 import { commitChunk, type LastLook } from '../../copy/commit.ts'
-import { postgresTargetError } from '../../server/errors.ts'
+import { postgresTargetError, tableOfError } from '../../server/errors.ts'
 import { relationColumnNames, RelationCache } from '../../server/relation.ts'
 import type { CopySession } from '../../server/session.ts'
 import { tableFromSql, literal, tableSql } from '../../server/sql.ts'
@@ -111,7 +111,7 @@ export class PostgresChangeWriter implements ChangeWriter {
       this.#ended(outcome === 'committed' ? 'committed' : 'rolled back')
       return outcome
     } catch (error) {
-      throw this.#failed(error, this.#settings.label)
+      throw this.#failed(error, tableOfError(error) ?? this.#settings.label)
     }
   }
 
