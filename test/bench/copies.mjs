@@ -1,7 +1,7 @@
 /**
  * `npm run bench -- copy [--runs N] [--rows N]`: copies beside the bare work in the same run, interleaved so that a slow moment of the machine meets both.
- * PostgreSQL to PostgreSQL beside a binary `COPY | COPY` pipe of one process, a 1000-row INSERT and, where it is installed, pgcopydb; PostgreSQL to SQLite beside the
- * bare reading and inserting of the same rows; PostgreSQL to D1 beside INSERTs of 19 rows. Each is timed twice: as a whole process, and from the first row
+ * PostgreSQL to PostgreSQL beside a binary `COPY | COPY` pipe of one process, a 1000-row INSERT and, where it is installed, pgcopydb; PostgreSQL to SQLite and to
+ * DuckDB beside the bare reading and loading of the same rows. Each is timed twice: as a whole process, and from the first row
  * to the last chunk, without what a program of any size costs to start and to plan. Asserts nothing.
  */
 import { spawnSync } from 'node:child_process'
@@ -15,6 +15,8 @@ import { megabytes, textTable, time } from './table.mjs'
 
 const SLUICE = path.join(ROOT, 'dist/cli/bin.js')
 const FLOOR = path.join(import.meta.dirname, 'floor-copy.mjs')
+/** Targets that are files, and the bare work of each. */
+const FILES = { sqlite: 'reading and inserting', duckdb: 'reading into CSV and loading it' }
 
 /** @param {{runs: number, rows: number, only?: string}} options */
 export async function copies({ runs, rows, only = '' }) {
@@ -53,14 +55,15 @@ export async function copies({ runs, rows, only = '' }) {
         way('postgresql: pgcopydb', (target) => [FLOOR, 'pgcopydb', source, target])
       }
     }
-    if (only === '' || only === 'sqlite') {
+    for (const [system, work] of Object.entries(FILES)) {
+      if (only !== '' && only !== system) continue
       ways.push({
-        name: 'sqlite: bare reading and inserting',
-        run: async (no) => timed([FLOOR, 'sqlite', source, path.join(folder, `floor-${no}.db`)], 1),
+        name: `${system}: bare ${work}`,
+        run: async (no) => timed([FLOOR, system, source, path.join(folder, `floor-${no}.${system}`)], 1),
       })
       ways.push({
-        name: 'sqlite: copy, canonical proof',
-        run: async (no) => timed(copy(`sqlite:///${path.join(folder, `copy-${no}.db`)}`), 1),
+        name: `${system}: copy, canonical proof`,
+        run: async (no) => timed(copy(`${system}:///${path.join(folder, `copy-${no}.${system}`)}`), 1),
       })
     }
     /** @type {Map<string, Timed[]>} */

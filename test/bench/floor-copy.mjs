@@ -1,13 +1,15 @@
 /** The bare work of a copy, without chunks, ledger or proof. argv: way, source, target. */
 import { spawnSync } from 'node:child_process'
+import { createWriteStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
+import { DuckDBInstance } from '@duckdb/node-api'
 import Database from 'better-sqlite3'
 import pg from 'pg'
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
 
 const [way = '', source = '', target = ''] = process.argv.slice(2)
-const COLUMNS = 'id, vendor, at, distance, fare, zone, note, ok'
-const TABLE = `CREATE TABLE rides (id bigint PRIMARY KEY, vendor int NOT NULL, at timestamptz NOT NULL, distance float8, fare numeric(10,2),
+const COLUMNS = 'id, vendor, "at", distance, fare, zone, note, ok'
+const TABLE = `CREATE TABLE rides (id bigint PRIMARY KEY, vendor int NOT NULL, "at" timestamptz NOT NULL, distance float8, fare numeric(10,2),
   zone text, note text, ok boolean)`
 
 /** @param {string} url */
@@ -70,6 +72,15 @@ if (way === 'pipe' || way === 'fill') {
   for (const row of batch) one.run(row)
   database.exec('COMMIT')
   database.close()
+} else if (way === 'duckdb') {
+  const csv = `${target}.csv`
+  await pipeline(from.query(copyTo('COPY rides TO STDOUT (FORMAT csv)')), createWriteStream(csv))
+  const instance = await DuckDBInstance.create(target, { threads: '2' })
+  const connection = await instance.connect()
+  await connection.run(TABLE)
+  await connection.run(`COPY rides FROM '${csv}' (HEADER false)`)
+  connection.closeSync()
+  instance.closeSync()
 }
 await from.end()
 const ms = Number(process.hrtime.bigint() - begun) / 1e6
