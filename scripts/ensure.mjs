@@ -224,7 +224,7 @@ function ensurePackages() {
   // From here on the folder is in between two states, and nothing in it may say otherwise.
   fs.rmSync(stampFile, { force: true })
   fs.rmSync(installedList, { force: true })
-  process.stderr.write('sluice: installing the locked packages (once, a minute or two)\n')
+  process.stderr.write('sluice: installing the locked packages with npm ci (once; native packages are compiled)\n')
   const result = runNpmCi()
   if (result.error?.code === 'ENOENT') fail(EXIT_CONFIGURATION, 'npm was not found on the PATH')
   if (result.signal !== null) fail(EXIT_CONFIGURATION, `npm ci was ended by ${result.signal}: start again to go on`)

@@ -133,7 +133,7 @@ export const OWN_COMMANDS: readonly CommandDeclaration[] = [
         describe: 'name of a command; else the page of the program',
       },
     ],
-    epilogue: '`sluice man copy | man -l -` shows it. `npm install -g` brings the pages along: man sluice-copy.\n',
+    epilogue: '`sluice man copy | man -l -` shows it.\n',
   },
   {
     name: 'completion',

@@ -59,6 +59,13 @@ test('what no copy by pattern takes along are the ledgers, and a table of birds 
   )
 })
 
+test('the statement that removes a ledger of copies has all of its tables, and no other', () => {
+  const [, statement = ''] =
+    /^DROP TABLE IF EXISTS\n(.*?);/ms.exec(readFileSync(join(ROOT, 'docs/reference/LEDGER.md'), 'utf8')) ?? []
+  const names = OWN_TABLES.flatMap(({ name, owner }) => (owner === 'copy' ? [name] : []))
+  expect(statement.split(',').map((name) => name.trim())).toEqual(names)
+})
+
 test('documents name every table', () => {
   const place: Readonly<Record<OwnTableOwner, string>> = {
     catalog: 'reference/CATALOG.md',
