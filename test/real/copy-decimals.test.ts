@@ -60,7 +60,9 @@ describe.each(PAIRS)('from $from to $to', ({ from, to }) => {
       await target.rows('SELECT DISTINCT typeof(speed), typeof(whole), typeof(wide) FROM rides WHERE wide IS NOT NULL'),
     ).toEqual([['real', 'real', 'text']])
     expect(await target.rows('SELECT wide FROM rides WHERE id = 1')).toEqual([[WIDE]])
-    expect(planOf(ran.events).notes?.join()).toMatch(/numbers become text, and the target compares them as text \('9' > '10'\): wide/)
+    expect(planOf(ran.events).notes?.join()).toMatch(
+      /numbers become text, and the target compares them as text \('9' > '10'\): wide/,
+    )
     const diff = await perform({
       kind: 'diff',
       from: source.url,

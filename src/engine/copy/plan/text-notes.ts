@@ -45,7 +45,11 @@ function numbersAsText({ columns }: Columns): readonly string[] {
       source.asText !== true &&
       (target.asText === true || target.type.kind === 'text'),
   )
-  return noted("numbers become text, and the target compares them as text ('9' > '10')", texts, ({ target }) => ` (${target.native})`)
+  return noted(
+    "numbers become text, and the target compares them as text ('9' > '10')",
+    texts,
+    ({ target }) => ` (${target.native})`,
+  )
 }
 
 function shapesAsText({ columns }: Columns): readonly string[] {
