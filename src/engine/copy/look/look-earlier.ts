@@ -5,6 +5,7 @@ import { rangeText } from '../../../model/copy/range.ts'
 import { dec } from '../../../model/run/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { countText } from '../../../shared/figures.ts'
+import { shellQuote } from '../../../shared/shell.ts'
 import { chunkKeyBounds } from '../chunk/chunk-events.ts'
 import type { TableContext } from '../table/context.ts'
 import { acceptance, recordedAccepted, type AcceptedSum } from '../ledger/accepted.ts'
@@ -254,7 +255,7 @@ function differs(
   if (atTarget.length === 0) {
     return new SluiceError('COUNTS_DIFFER', `the source's ${name} has changed since it was copied: ${list}`, {
       ...why,
-      hint: `copy what changed with --again, everything with ${restart}, or accept it with --accept-difference ${name}`,
+      hint: `copy what changed with --again, everything with ${restart}, or accept it with --accept-difference ${shellQuote(name)}`,
     })
   }
   return new SluiceError(
@@ -262,7 +263,7 @@ function differs(
     `the target does not hold the rows of ${name} that were copied into it: ${list}`,
     {
       ...why,
-      hint: `compare and restore rows with --again, copy everything with ${restart}, or accept it with --accept-difference ${name}`,
+      hint: `compare and restore rows with --again, copy everything with ${restart}, or accept it with --accept-difference ${shellQuote(name)}`,
     },
   )
 }
