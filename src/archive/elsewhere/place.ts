@@ -18,7 +18,7 @@ import { Ledgers } from '../work/find-ledger.ts'
 
 export type RestoreDestination = { readonly into?: string; readonly intoUrl?: string; readonly dryRun: boolean }
 
-/** @property isOwn the database is that of the archive itself */
+/** @property isOwn the store is the database of the archived table */
 export type RestoreTarget = AsyncDisposable & { readonly store: CopyStore; readonly isOwn: boolean }
 
 /** @throws SluiceError UNSUPPORTED_URL, CONNECT_FAILED … */
@@ -30,7 +30,7 @@ export async function openRestoreTarget(
   if (intoUrl === undefined) return same
   const store = await openCopyStore(intoUrl, { mode: dryRun ? 'plan' : 'write' })
   const isOwn = store.identity === own.identity
-  // Rows are written as the role of this URL, which may have other rights.
+  // Even for the own database, keep this store: the role of its URL may have other rights.
   if (!isOwn || store.can.writers > 1) {
     return { store, isOwn, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() }
   }
@@ -85,7 +85,7 @@ export async function restoreTargetTable(
   return found
 }
 
-/** The ledgers of another database would not be checked for archives or streams of the table. */
+/** Refuses a table of a different database than the URL's: that database's ledgers would not be checked. */
 function refuseOtherDatabase({ can, schema, label }: CopyStore, into: TableName): void {
   if (can.ledgerPerSchema !== true || schema === null || into.schema === undefined) return
   const letters = can.folds?.tables ?? 'exact'
@@ -98,7 +98,7 @@ function refuseOtherDatabase({ can, schema, label }: CopyStore, into: TableName)
   })
 }
 
-/** Objects that use the name but are not tables. */
+/** Kinds of objects that can have the name of the target table but are not tables. */
 const OTHERS: ReadonlySet<LeftKind> = new Set<LeftKind>(['view', 'foreign table', 'virtual table', 'free sequence'])
 
 async function refuseOther(store: CopyStore, name: TableName, signal: AbortSignal): Promise<void> {

@@ -1,4 +1,4 @@
-/** Plans into which columns, and as which types, archived rows go in another table, by the rules of copies. */
+/** Plans the columns and types of archived rows in another table, by the rules of `copy`. */
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { otherMeaning } from '../types/index.ts'
 import type { ArchiveContext } from '../steps/context.ts'
@@ -58,7 +58,7 @@ export async function planElsewhere(
   }
 }
 
-/** Checks that the table's types have members and attributes of archived texts. @throws SluiceError TABLE_REFUSED */
+/** Refuses a table whose types give archived texts another meaning. @throws SluiceError TABLE_REFUSED */
 export async function refuseOtherMeaning(
   to: CopyStore,
   table: TableSpec,
@@ -144,7 +144,7 @@ function cellOf(
   }
 }
 
-/** Replaces hints that name flags of copies, which do not exist here. */
+/** Replaces hints that name flags of `copy`, which `restore` does not have. */
 function inOurWords({ code, message, where, reason, kind }: SluiceError, found: TableSpec | null): SluiceError {
   const hint =
     found === null

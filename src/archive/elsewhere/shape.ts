@@ -17,7 +17,7 @@ export type ArchivedShapeColumn = {
 
 /**
  * All columns in the files of these partitions, in the order of the table.
- * @param folds of the system that gets them: whether names that differ only in case are one
+ * @param folds of the target: whether column names that differ only in case are equal
  * @throws SluiceError TABLE_REFUSED if two different columns have the same name
  */
 export function archivedShape(
@@ -52,14 +52,14 @@ export function archivedShape(
     .toSorted((a, b) => place(a.file) - place(b.file))
 }
 
-/** The name of a column that was dropped; another one if a column of the same rows has it now. */
+/** Name for a dropped column: its old name, with `__dropped` if a column of the same partition has that name now. */
 function nameOfDropped(name: string, isPresent: (name: string) => boolean): string {
   return isPresent(name) ? nameOfDropped(`${name}__dropped`, isPresent) : name
 }
 
 type Named = { readonly name: string; readonly file: StoredColumn; readonly of: string }
 
-/** The one whose type holds the values of both unchanged; null if they are two different columns. */
+/** The column whose type holds the values of both unchanged; null for different columns, or if neither type does. */
 function widestOf(a: Named, b: Named): Named | null {
   if (a.file.physical !== b.file.physical) return null
   if (JSON.stringify(a.file.as) === JSON.stringify(b.file.as) || isCarried(b.file.as, a.file.as)) return a
@@ -80,10 +80,10 @@ function twoColumns(
 }
 
 /**
- * The rows as a table of the source, for a plan of copies. No column is generated or numbered: such values were
- * archived as plain values.
- * @param now the current table; one without columns if it is gone
- * @param sameSystem the target prints and reads the source's texts
+ * The archived rows as a table of the source, for planTable. No column is generated or auto-incremented: such values
+ * were archived as plain values.
+ * @param now the current table; without columns if it was dropped
+ * @param sameSystem the target prints and reads values as the source does
  */
 export function tableOfShape(
   shape: readonly ArchivedShapeColumn[],
@@ -125,7 +125,7 @@ function own({ file: { column } }: ArchivedShapeColumn): Kept {
   }
 }
 
-/** The printed text of a system-specific type is a text in every other system, except types that all read alike. */
+/** In another system, a system-specific type becomes text, except JSON and DECIMAL, which all systems read alike. */
 function foreign({ file: { column, as } }: ArchivedShapeColumn): Kept {
   const { native, type, spelled } = column
   if (as.kind !== 'native') return { native, type: as }

@@ -129,7 +129,7 @@ async function rewrite(
     const { version } = await log.replace(commit, interrupt.abort)
     return { files: [...kept, ...archivedFiles(files, etags)], digest, version }
   } catch (thrown) {
-    // A disk that is full has not taken the commit; of any other end that is not known.
+    // On a full disk the commit was not written. After any other error this is unknown, so the files stay.
     if (writer.folder !== null && isDiskExhausted(asSluiceError(thrown))) {
       const own = await log.own(interrupt.abort).catch(() => undefined)
       const logged = own?.files.get(partition.label) ?? []
@@ -140,7 +140,7 @@ async function rewrite(
   }
 }
 
-/** Files of an attempt that failed, which no version names: they take room that the next one may need. */
+/** Removes files of a failed attempt, which no version names: the next attempt may need their disk space. */
 async function discard(
   { writer, interrupt }: ArchiveContext,
   folder: string,
@@ -155,11 +155,11 @@ async function discard(
 type Cutting = Pick<ErasureOf, 'test'> & {
   readonly folder: string
   readonly prefix: string
-  /** Gets what was written. */
+  /** Receives the new files, after their proof. */
   readonly files: InspectedFile[]
 }
 
-/** Each file once more, without the rows that go. @throws SluiceError PROOF_FAILED, NO_SPACE */
+/** Writes each file again without the rows to erase. @throws SluiceError PROOF_FAILED, NO_SPACE */
 async function cutFiles(
   context: ArchiveContext,
   partition: ArchivedPartition,

@@ -37,8 +37,8 @@ export type FoundRows = {
 /**
  * @param without paths of files that certainly hold no such row; they are not opened
  * @param attached tables of attached partitions, by their identities
- * @throws SluiceError UNSUPPORTED_TYPE if the source compares a column in another way; PROOF_FAILED, SOURCE_IO,
- * CONNECTION_LOST
+ * @throws SluiceError UNSUPPORTED_TYPE if the source compares a column differently from Parquet files; PROOF_FAILED,
+ * SOURCE_IO, CONNECTION_LOST
  */
 export async function foundRows(
   context: ArchiveContext,
@@ -113,7 +113,7 @@ export function fileTest(
   })
 }
 
-/** Digest of the current rows of a place. */
+/** Digest of the rows that a SourcePlace selects now. */
 export function placeDigest(
   { interrupt }: Pick<ArchiveContext, 'interrupt'>,
   view: SourceView,
@@ -122,7 +122,7 @@ export function placeDigest(
   return view.digest({ table, columns, range: wholeOf(table), where, ordered: false }, interrupt.abort)
 }
 
-/** All current columns of a table in the source: whole rows are deleted. */
+/** All current columns of a table in the source: the digest must cover the whole rows that are deleted. */
 export function columnsNow({ archived }: ArchiveContext, table: TableSpec): readonly ReadColumn[] {
   const texts = archived.stored.columns.filter(
     ({ as, name }) => as.kind === 'native' && table.columns.some((one) => one.name === name),

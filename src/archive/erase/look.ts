@@ -20,14 +20,14 @@ export type ErasedRows = {
   readonly thorough?: boolean
 }
 
-/** A partition that holds such rows, or whose files are not yet in a version or not yet removed. */
+/** A partition with rows to erase, or whose files are not yet in a version or not yet removed. */
 export type PartitionLook = {
   readonly partition: ArchivedPartition
   readonly archivedRows: bigint
   readonly sourceRows: bigint
   /** Paths of its files that hold such rows: these are rewritten without them. */
   readonly files: readonly string[]
-  /** True if its files are in no version yet, or the newest version may still have to remove them. */
+  /** True if its files are in no version yet, or it has expired and the newest version may still name its files. */
   readonly underWay: boolean
 }
 
@@ -41,14 +41,14 @@ export type EraseLook = {
 /** States in which files, if any, belong to no version: the partition is exported again. */
 export const UNDER_WAY: ReadonlySet<string> = new Set(['EXPORTING', 'EXPORTED', 'VERIFIED', 'FAILED'])
 
-/** How often rows are read again while other commands move partitions. */
+/** Tries of a read while other commands change the ledger. */
 const TRIES = 5
 
 /**
- * Reads by the ledger, and again if the ledger has changed meanwhile: a table that another command removes or drops
- * fails its reader.
+ * Calls `read`, and again with the reloaded ledger if `read` failed and the ledger has changed: another command may
+ * have dropped a table during the read.
  * @param reload reads the ledger again
- * @throws SluiceError LEDGER_BUSY if partitions keep moving; errors of `read` if none moved
+ * @throws SluiceError LEDGER_BUSY if the ledger changed in every try; the error of `read` if it did not change
  */
 export async function whileMoved<T>(
   { name, interrupt }: Pick<ArchiveContext, 'name' | 'interrupt'>,
@@ -115,19 +115,19 @@ export async function lookAround(
   return { partitions, otherRows: otherRows.digest, refusal }
 }
 
-/** Paths of files that need not be opened. Empty in a resumed erasure: statistics may hide the remaining rows. */
+/** Paths of files that cannot contain such rows, by their statistics. Empty if `thorough`: every file is opened. */
 export async function spared(context: ArchiveContext, { test, thorough }: ErasedRows): Promise<ReadonlySet<string>> {
   if (thorough === true) return new Set()
   const predicate = testPredicate(test, archivedColumns(context.archived))
   return (await context.log()).without(predicate, context.interrupt.abort)
 }
 
-/** @param isLogged the log names its files @throws SluiceError PARTITION_STATE if its rows are split over two places */
+/** @param isLogged the log names its files @throws SluiceError PARTITION_STATE if a step was begun and has not ended */
 export function refuseBetween(context: ArchiveContext, partition: ArchivedPartition, isLogged: boolean): void {
   const { state, restoring, retracted, removed, version, away, leaving } = partition
   const isBetween =
     away || leaving || restoring || removed.rows > 0n || (state === 'RESTORED' && !retracted && version !== null)
-  // The log names files that the ledger does not count; their rows are in the source too.
+  // The log names files of a partition that by its state is not archived; their rows are in the source too.
   const isLoose = !isArchived(state) && state !== 'PUBLISHED' && state !== 'EXPIRED' && isLogged
   if ((isBetween && state !== 'DROPPED' && state !== 'EXPIRED') || isLoose) throw between(context, partition)
 }
@@ -186,7 +186,7 @@ export function heldError(
   })
 }
 
-/** Ending the history removes files of expired partitions, whatever rows they hold; so a hold on one refuses it. */
+/** Error if an expired partition with files is held: the end of the history removes files of all expired partitions. */
 export function heldExpiredError({ name }: ArchiveContext, { partitions }: ArchiveRecord): SluiceError | null {
   const held = partitions.filter((one) => one.state === 'EXPIRED' && one.sweptMs === null && one.held !== null)
   const [first] = held

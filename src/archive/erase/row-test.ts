@@ -1,4 +1,4 @@
-/** The meaning of `--where` that the database and Parquet files share. Conditions that may differ are refused. */
+/** Translates `--where` to a test with the same result in the database and in Parquet files; refuses any other. */
 import type { ArchivedTable } from '../ledger/record.ts'
 import type { RowTest } from '../../model/archive/row-test.ts'
 import { NEGATED } from '../../model/lake/condition.ts'
@@ -90,8 +90,8 @@ export function archivedColumns({ stored }: Pick<ArchivedTable, 'stored'>): read
 }
 
 /**
- * A test as a condition, to compare it with statistics of files. Its values are spelled as in the files, which the user
- * need not have done (a uuid in upper case).
+ * A test as a condition, to compare it with statistics of files. Values are spelled as in the files, even if the user
+ * wrote them differently (a uuid in upper case).
  */
 export function testPredicate(test: RowTest, columns: readonly Pick<Column, 'name' | 'type'>[]): Predicate {
   const condition = (one: RowTest): Condition => {
@@ -150,8 +150,8 @@ function canonical({ name, type, native }: Column, op: Comparison, value: Litera
 }
 
 /**
- * False for infinity, NaN, years BC and times finer than a microsecond: archives never hold them as values of these
- * types, and systems differ. PostgreSQL rounds such a time, and DuckDB cuts it off.
+ * False for numbers out of range, infinity, NaN, years BC and times finer than a microsecond: archives never have them
+ * as values of these types, and systems differ. PostgreSQL rounds such a time, and DuckDB truncates it.
  */
 function isPlainValue(type: ColumnType, text: string): boolean {
   switch (type.kind) {

@@ -108,7 +108,7 @@ export async function erasePartitions(
 /**
  * Erases rows of the table that are in no partition of the archive.
  * @param reload reads the ledger again
- * @throws SluiceError PARTITION_CHANGED if others write such rows all the time
+ * @throws SluiceError PARTITION_CHANGED if another program keeps writing such rows
  */
 export async function eraseOtherRows(
   { context, erasures, erasure, wanted, run }: Erasing,

@@ -5,10 +5,10 @@ import type { EventBody } from '../../model/run/event.ts'
 
 export type Withhold = (text: string) => string
 
-/** Text after a number that this program counted: databases quote values in brackets, quotes and commas. */
+/** A number before one of these nouns is a count of this program. Databases put values in brackets, quotes, commas. */
 const COUNTED = '(?! (?:(?:more|such|archived) )*(?:rows?|files?|partitions?|of the partitions)(?![\\p{L}\\p{N}]))'
 
-/** A short number is a part of many others: only a whole one is taken out, and no count. */
+/** Replaces the values of a test by `***`. Only whole words: a short number is a part of many others. Counts stay. */
 export function withholding(test: RowTest): Withhold {
   const values = testedValues(test)
     .filter((value) => value !== '')
@@ -21,7 +21,7 @@ export function withholding(test: RowTest): Withhold {
   return (text) => values.reduce((clean, value) => clean.replaceAll(value, '***'), text)
 }
 
-/** The same error without its cause. */
+/** The same error without these values and without its cause. */
 export function withheldError(thrown: unknown, withhold: Withhold): SluiceError {
   const error = asSluiceError(thrown)
   if (error.code === 'INTERNAL') return error

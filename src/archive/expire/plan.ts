@@ -21,7 +21,7 @@ export type PlannedExpiry = {
 export type ExpiryOptions = {
   /** An age such as `10y`. */
   readonly olderThan: string
-  /** As the user typed them; empty means all. */
+  /** Labels as the user typed them; empty means all. */
   readonly named: readonly string[]
   /** By the clock of the database, ms since the epoch. */
   readonly nowMs: number

@@ -30,7 +30,7 @@ export function wantedRetention({ table, retentionMs }: ArchivedTable, asked: nu
   return asked ?? retentionMs ?? 0
 }
 
-/** Writes the ledger first; the property in the Delta table is for other programs. A repeated setting is one commit. */
+/** Writes the ledger first, then the Delta table's property, for other programs; no commit if the property is equal. */
 export async function keepRetention(
   {
     ledger,

@@ -132,7 +132,7 @@ function filesText(files: number): string {
   return files === 1 ? '1 file' : `${files} files`
 }
 
-/** Files outside the retention and without a hold. Without a retention none, and a note says how much stays. */
+/** Files older than the retention, without a hold. Without a retention: none, and a note reports what stays. */
 async function dueFiles(sweeping: Sweeping, retentionMs: number | null): Promise<readonly Due[]> {
   const { owned, others, database, record, run } = sweeping
   const { reader: store, writer, archived } = owned
@@ -184,7 +184,7 @@ async function dueFiles(sweeping: Sweeping, retentionMs: number | null): Promise
 }
 
 /**
- * True if the ledger keeps the files, independent of the log.
+ * True for files of an expired partition that the log still names, or that expired within the retention.
  * @param over files removed up to this time have been kept long enough, ms since the epoch
  */
 function stays(partition: ArchivedPartition | null, over: number): boolean {
@@ -197,7 +197,7 @@ function expiredLabel(partition: ArchivedPartition | null): readonly string[] {
   return partition?.state === 'EXPIRED' ? [partition.label] : []
 }
 
-/** From now on it cannot be restored. @returns false if it is held, in use, or was restored */
+/** Records that a partition cannot be restored any more. @returns false if it is held, in use, or was restored */
 async function markSwept(sweeping: Sweeping, ledger: PartitionLedger, label: string): Promise<boolean> {
   const { database, record } = sweeping
   const now = (): Promise<ArchivedPartition | null> => readPartition(database, record.table, label)
@@ -218,7 +218,7 @@ async function markSwept(sweeping: Sweeping, ledger: PartitionLedger, label: str
   }
 }
 
-/** The first version that can be read completely afterwards; null if only a checkpoint has the removals. */
+/** First version that is complete after the sweep; null if only a checkpoint has the removals. */
 function travelOf(due: readonly Due[]): number | null {
   const versions = due.flatMap(({ file }) => file.removedVersion ?? [])
   return versions.length === 0 ? null : Math.max(...versions)

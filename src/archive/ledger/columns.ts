@@ -84,12 +84,12 @@ const PARTITIONS: ArchiveColumns = {
   // Definitions that a native partition has in addition to its parent's, in the form of its store; NULL if an older
   // program detached it.
   own_ddl: 'text',
-  // 1 while the table of a native partition is detached and its rows still count.
+  // 1 while the table of a native partition is detached, but its rows are still read from that table.
   away: 'integer',
-  // 1 from before DETACH PARTITION CONCURRENTLY until the table is detached or the detach was given up; the system
-  // catalogs say how far it is.
+  // 1 from before DETACH PARTITION CONCURRENTLY until the table is detached or the detach was cancelled; the system
+  // catalogs show its progress.
   leaving: 'integer',
-  // Identify the owner's process, see `shared/owner`; NULL if an older program took the partition.
+  // Identify the owner's process, see `shared/owner`; NULL if an older program claimed the partition.
   machine: 'name',
   process_started: 'name',
   // Columns of the files and of the checksum, as JSON; NULL if an older program exported it: then those of the archive
@@ -104,7 +104,7 @@ const PARTITIONS: ArchiveColumns = {
   period: 'name',
   part: 'integer',
   // For a table partitioned by whole numbers: the kind of time they encode, or `name` if they encode none and the
-  // partition was named; otherwise NULL, also if an older program took it.
+  // partition was named; otherwise NULL, also if an older program archived it.
   chosen_by: 'name',
 }
 
@@ -171,7 +171,7 @@ const ERASED: ArchiveColumns = {
   left_rows: 'integer',
   checksum: 'name',
   delta_version: 'integer',
-  // Fence of the claim, or number of the run, that recorded it.
+  // Fencing token of the claim that recorded it; for rows in no partition a number derived from the run id.
   fence: 'integer',
   at_ms: 'integer',
 }
@@ -199,14 +199,14 @@ export const TABLES: Readonly<Record<string, LedgerTable>> = {
     columns: HISTORY,
   },
   migration_archive_erasures: { key: { ...OF_TABLE, erasure_id: 'integer' }, columns: ERASURES },
-  // `place`: the partition, or `table/` and the number of the run for rows in no partition.
+  // `place`: the partition, or `table/` and the run id for rows in no partition.
   migration_archive_erased: {
     key: { ...OF_TABLE, erasure_id: 'integer', place: 'name' },
     columns: ERASED,
   },
   migration_archive_sweeps: { key: { ...OF_TABLE, sweep_id: 'integer' }, columns: SWEEPS },
   migration_archive_heads: { key: { ...OF_TABLE, head: 'integer' }, columns: HEADS },
-  // Since version 10. Two programs may intend the same version: `head` says which of them landed.
+  // Since version 10. Two programs may intend the same version: `head` shows which commit landed.
   migration_archive_commits: {
     key: { ...OF_TABLE, delta_version: 'integer', head: 'integer' },
     columns: COMMITS,

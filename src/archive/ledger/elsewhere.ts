@@ -2,8 +2,8 @@
 import type { Origin } from '../../model/copy/identification-port.ts'
 
 /**
- * True if the two databases differ: table identities are valid only in the database that assigned them. A fact that one
- * side does not know is ignored.
+ * True if the two databases differ: table identities are valid only in the database that assigned them. A fact that is
+ * missing in one origin is ignored.
  */
 export function isElsewhere(then: Origin | null, now: Origin): boolean {
   return ['system', 'database'].some((fact) => {

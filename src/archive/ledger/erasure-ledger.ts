@@ -23,7 +23,7 @@ export type Erasure = {
   /** Names of the columns in the condition. */
   readonly tested: readonly string[]
   readonly signedBy: string
-  /** Hash of the condition, see `condition-hash`; null once it has ended. */
+  /** Hash of the condition, see `condition-hash`; null after the erasure has ended. */
   readonly condition: string | null
   readonly holder: Holder | null
   readonly version: number | null
@@ -41,7 +41,7 @@ export type Erased = {
 
 /** Rows and files of one partition, once they are erased. */
 export type ErasedNow = {
-  /** Fence of the claim, or number of the run: nothing is recorded twice. */
+  /** Fencing token of the claim, or a number derived from the run id: a repeated statement records nothing twice. */
   readonly fence: bigint
   readonly archivedRows: bigint
   readonly sourceRows: bigint
@@ -70,7 +70,7 @@ export class ErasureLedger {
     return (await this.all()).find(({ state }) => state !== 'done') ?? null
   }
 
-  /** Runs `body` while no other program can list files to destroy. @throws SluiceError LEDGER_BUSY; of `body` */
+  /** Runs `body` while no other program can list files to destroy. @throws SluiceError LEDGER_BUSY; errors of `body` */
   during<T>({ id, holder, reason }: Erasure, body: () => Promise<T>): Promise<T> {
     return this.#leases.during({ id, holder, what: `the erasure ${reason}` }, body)
   }
@@ -211,7 +211,7 @@ export class ErasureLedger {
     }
   }
 
-  /** Closing for rows in no partition: each run records its own once. */
+  /** Closing for rows in no partition: each run records its rows once. */
   closing(id: bigint, place: string, fence: bigint, sourceRows: bigint): Closing {
     const key: readonly SqlValue[] = [...this.#table, id]
     const guard = {

@@ -1,6 +1,6 @@
 /**
- * Ownership tokens of the log of one archive in the ledger: each is stored before its commit is written, so that after
- * a kill between the two the log decides.
+ * Stores ownership tokens of an archive's log in the ledger, each before its commit is written: after a kill between
+ * the two, the log shows whether the commit landed.
  */
 import type { ArchivedFile } from '../../model/archive/archived-file.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
@@ -153,7 +153,7 @@ export class HeadLedger implements HeadBook {
     ]
   }
 
-  /** From now on only this database may write into the archive. */
+  /** Makes the origin the only database that may write into the archive. */
   async setOrigin(origin: Origin): Promise<void> {
     await this.#database.batch([
       {
@@ -167,7 +167,7 @@ export class HeadLedger implements HeadBook {
    * Takes over the files that the log names for a partition: if the ledger has it as published, these are its published
    * files.
    * @param fence fence in the log; later claims are above it
-   * @param outdated further paths in the log, which it may remove
+   * @param outdated further paths in the log, which a later commit may remove
    */
   async takeOver(
     label: string,

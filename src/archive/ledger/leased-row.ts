@@ -31,7 +31,7 @@ export class RowLeases {
     this.#lease = new LeaseSql(LEASE_COLUMNS, databaseTimes(database.dialect, PARTITION_LEASE_MS))
   }
 
-  /** Runs `body` while only this program works on the row. @throws SluiceError LEDGER_BUSY; of `body` */
+  /** Runs `body` while only this program works on the row. @throws SluiceError LEDGER_BUSY; errors of `body` */
   async during<T>(row: LeasedRow, body: () => Promise<T>): Promise<T> {
     await this.#claim(row)
     const timer = beat(PARTITION_LEASE_MS / 3, () => this.#set(this.#lease.renewed.sql, this.#lease.renewed.parameters))

@@ -7,7 +7,7 @@ import type { SluiceError } from '../../shared/errors.ts'
 import type { Owner } from '../../shared/owner.ts'
 import type { ArchivedPartition } from './record.ts'
 
-/** How long the lease of a silent owner lasts, ms; the same as for copies. Without it a program changes nothing. */
+/** Duration of a lease without a heartbeat, ms; as for copies. A program without a lease changes nothing. */
 export const PARTITION_LEASE_MS = 30_000
 
 export type ArchiveOwner = Owner & { readonly runId: bigint }
@@ -27,16 +27,16 @@ export type PartitionFacts = {
   readonly retracted?: boolean
   readonly point?: ReadPoint
   readonly exportMs?: number
-  /** From now on. */
+  /** Grace period from now on, ms; the partition may be dropped after it. */
   readonly graceMs?: number
   readonly error?: SluiceError | null
   /** Paths that the Delta log names for the partition from now on. */
   readonly logged?: readonly string[]
-  /** Only if the partition has no hold. */
+  /** Record the facts only if the partition has no hold. */
   readonly unheld?: true
   /** Columns of the files and of the digest. */
   readonly columns?: readonly StoredColumn[]
-  /** True if its table is detached from its parent, and its rows count there. */
+  /** True if its table is detached from its parent, but its rows are still read from that table. */
   readonly away?: boolean
   /** Who expired it, at the current time; null if it was restored. */
   readonly expired?: { readonly by: string } | null

@@ -125,8 +125,8 @@ export class PartitionLedger {
   }
 
   /**
-   * An attached table is identified by its identity, so the ledger takes its current name. This includes one whose
-   * detach was recorded but has not begun.
+   * Updates the name of an attached table, which has the recorded identity. This includes a table whose detach was
+   * recorded but has not begun.
    */
   #renamed(label: string, { table, identity }: NonNullable<NewPartition['native']>, free: Statement): Statement {
     return {
@@ -165,7 +165,7 @@ export class PartitionLedger {
     return row === undefined ? undefined : ledgerText(row[0] ?? null)
   }
 
-  /** Sets or removes the hold of a period: of all its parts, and later ones. @param reason null removes the hold */
+  /** Sets or removes the hold of all parts of a period; later parts inherit it. @param reason null removes the hold */
   async holdPeriod(period: string, reason: string | null): Promise<void> {
     await this.hold(period, reason)
     await this.#database.batch([
@@ -222,7 +222,7 @@ export class PartitionLedger {
     ])
   }
 
-  /** Independent of the fence, because the partition may have been claimed more than once. */
+  /** Ends the lease, whatever its fencing token: this program may have claimed the partition more than once. */
   async release({ label }: Pick<PartitionClaim, 'label'>): Promise<void> {
     await this.#database.batch([
       {
@@ -246,7 +246,7 @@ export class PartitionLedger {
     if ((answers.at(-1) ?? []).length === 0) throw lost(label)
   }
 
-  /** The same as the end of a transaction of the source: rows and state change together or not at all. */
+  /** `move` as the end of a transaction of the source: rows and state change together or not at all. */
   closing(held: PartitionClaim, from: ArchiveState, to: ArchiveState, noted: PartitionFacts = {}): Closing {
     const { sets, parameters } = this.#sets(noted)
     const mine = [...this.#key, held.label, this.#owner.id, held.fence]
@@ -285,7 +285,7 @@ export class PartitionLedger {
     }
   }
 
-  /** A restored part whose rows now belong to another part has neither rows nor files any more. */
+  /** Clears rows and files of restored parts whose rows now belong to another part. */
   #absorbing(label: string, period: string): Statement {
     return {
       sql: `UPDATE migration_archive_partitions SET num_rows = NULL, checksum = NULL, files = NULL, file_bytes = NULL
@@ -367,8 +367,8 @@ export class PartitionLedger {
 }
 
 /**
- * True if the step removes rows from the source or the archive, or from what counts there; a hold forbids that. A
- * partition that is already detached may finish its steps up to DETACHED.
+ * True if the step deletes rows from the source or the archive, or detaches them; a hold forbids that. A partition that
+ * is already detached may finish its steps up to DETACHED.
  */
 function takesOut(
   from: ArchiveState,

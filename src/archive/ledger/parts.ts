@@ -29,7 +29,7 @@ export function isInProgress({ state, retracted, fence }: ArchivedPartition): bo
   return state === 'RESTORED' ? !retracted : state !== 'DROPPED' && state !== 'EXPIRED' && fence > 0n
 }
 
-/** True if it was restored and another part has all its rows since. */
+/** True for a restored part whose rows all belong to another part now. */
 export function isAbsorbed({ state, retracted, digest }: ArchivedPartition): boolean {
   return state === 'RESTORED' && retracted && digest === null
 }

@@ -15,8 +15,8 @@ export function isBeingRebuilt({ origin }: Pick<ArchiveRecord, 'origin'>): boole
 }
 
 /**
- * One transaction; it fails if another program has created the archive of this table meanwhile.
- * @param replaces id of an archive under this table in the ledger of which nothing was published; null for none
+ * Writes all rows in one transaction, which fails if another program has created the archive of this table meanwhile.
+ * @param replaces id of an archive of this table in the ledger of which nothing was published; null if there is none
  * @param more statements of the same transaction
  */
 export async function writeRebuilt(
@@ -89,7 +89,7 @@ export async function writeRebuilt(
           error_message: 'the ledger was rebuilt from the archive',
         },
         { at_ms: now },
-        // The history of the ledger before is kept.
+        // Keep history rows that are already in the ledger.
         unlessThere,
       ),
     ),

@@ -44,7 +44,7 @@ export const UNNOTED = { revision: '0', retentionMs: null, witness: null } as co
 /** @property values prefixes of the sha256 of non-key values by column: the ledger holds none of these values */
 export type WitnessRow = { readonly key: RowKey; readonly values: Readonly<Record<string, string>> }
 
-/** Distinguishes a table without an identity from another one of the same name, as of the end of the last run. */
+/** Facts at the end of the last run that distinguish a table without an identity from another one of the same name. */
 export type TableWitness = {
   /** Its name, and its schema fingerprint. */
   readonly table: TableName
@@ -67,7 +67,7 @@ export type ArchivedPartition = {
    */
   readonly from: string | null
   readonly to: string | null
-  /** The table that is the partition, or was it before it was dropped. */
+  /** Table of a native partition, also after it was dropped; null in a plain table. */
   readonly native: { readonly table: TableName; readonly identity: string } | null
   /** Digest of its rows as computed by the source; null before the export. */
   readonly digest: Digest | null
@@ -95,17 +95,17 @@ export type ArchivedPartition = {
   readonly own: string | null
   /** Columns of its files, and of the checksum they were proved with; before the export, those of the archive. */
   readonly columns: readonly StoredColumn[]
-  /** Its table is detached from its parent, and its rows count there: queries do not read them from the archive yet. */
+  /** Its table is detached from its parent, but queries still read the rows from that table, not from the archive. */
   readonly away: boolean
   /** When it expired, by the clock of the database, and who asked for it; null if it has not. */
   readonly expired: { readonly ms: number; readonly by: string } | null
   /** Time at which the destruction of its files began; null while an expired partition can be restored. */
   readonly sweptMs: number | null
-  /** A detach outside of any transaction has begun or is about to: only the system knows where its rows are. */
+  /** A detach outside of a transaction has begun or will begin: only the system catalogs show where its rows are. */
   readonly leaving: boolean
   /**
-   * What whole numbers of a column were archived as: a kind of time, or `name`. Null for other columns, and if an older
-   * program archived them.
+   * Meaning of the whole numbers in the time column: a kind of time, or `name` if they are no times. Null for other
+   * columns, and if an older program archived the partition.
    */
   readonly chosenBy: string | null
 }
@@ -115,7 +115,7 @@ export function hasLeft({ state, away }: Pick<ArchivedPartition, 'state' | 'away
   return isArchived(state) || state === 'EXPIRED' || away
 }
 
-/** True if all rows were deleted from a plain table: a row with one of their keys was inserted or changed since. */
+/** True if all rows were deleted from a plain table: a row that has one of their keys now was written later. */
 export function isAllRemoved({
   digest,
   native,
@@ -130,8 +130,8 @@ export function filePrefixes(partitions: readonly Pick<ArchivedPartition, 'fileP
 }
 
 /**
- * Paths that a sweep keeps whatever the log says, by label: they may hold the only copy of these partitions' rows. A
- * log that no longer names them is older or newer than the ledger.
+ * Paths that a sweep keeps whatever the log says, with the labels: they may be the only copy of these partitions' rows.
+ * A log that no longer names them is older or newer than the ledger.
  */
 export function onlyCopies(partitions: readonly ArchivedPartition[]): ReadonlyMap<string, string> {
   const kept = partitions.filter(({ state, retracted }) => isPublished(state) || (state === 'RESTORED' && !retracted))

@@ -1,6 +1,6 @@
 /**
  * The archive tables of the ledger, in the source database: `migration_archives`, one row per table;
- * `migration_archive_partitions`, one row per partition with its valid state; `migration_archive_history`, state
+ * `migration_archive_partitions`, one row per partition with its state; `migration_archive_history`, state
  * changes of partitions, for users; `migration_archive_heads`, ownership tokens of the Delta log that this ledger wrote
  * or intends to write; `migration_archive_commits`, the sha256 of each commit that this ledger wrote;
  * `migration_archive_erasures` and `migration_archive_erased`, what was erased and why; `migration_archive_sweeps`,

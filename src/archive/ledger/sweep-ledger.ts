@@ -1,4 +1,4 @@
-/** Sweeps of older versions in the ledger: which files are destroyed, recorded before the first is, and by whom. */
+/** Sweeps of older versions in the ledger: who destroys which files, recorded before the first file is destroyed. */
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { Owner } from '../../shared/owner.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
@@ -14,7 +14,7 @@ export type SweptFile = DestroyedFile & { readonly partition: string | null }
 
 export type ArchiveSweepRecord = {
   readonly id: bigint
-  /** Versions before it have lost files; null if only a checkpoint had them. */
+  /** Versions before it have lost files; null if only a checkpoint has the removals. */
   readonly version: number | null
   readonly retentionMs: number
   readonly files: readonly SweptFile[]
@@ -73,7 +73,7 @@ export class SweepLedger {
     ])
   }
 
-  /** @throws SluiceError LEDGER_BUSY; of `body` */
+  /** Runs `body` under the lease of the sweep. @throws SluiceError LEDGER_BUSY; errors of `body` */
   during<T>({ id, holder }: ArchiveSweepRecord, body: () => Promise<T>): Promise<T> {
     return this.#leases.during({ id, holder, what: `the sweep of run ${id}` }, body)
   }

@@ -1,4 +1,4 @@
-/** Reads the facts that an archive stores about itself, so that none is in the ledger alone. */
+/** Reads those facts from the ledger that the archive stores too, so that a lost ledger can be rebuilt. */
 import type { StoredColumn, StoredTable } from '../../model/archive/stored-column.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'

@@ -1,4 +1,4 @@
-/** What an archive's log is opened with, and what a commit to it did. */
+/** Arguments to open the log of an archive, and the result of a commit. */
 import type { CheckpointWriter } from '../../model/lake/checkpoint-writer.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
 import type { LogWriter } from '../../model/lake/log-writer.ts'

@@ -1,7 +1,7 @@
 /**
- * The Delta table of an archive. Each partition is one commit: its content is known before, and its file appears whole
- * under its name or not at all. A writer that finds the version taken reads on and tries the next one, as long as its
- * partition has no newer commit.
+ * The Delta table of an archive. Each change of a partition is one commit, whose file is created completely or not at
+ * all. If another writer took the version, the writer reads the new commits and tries the next version, unless its
+ * partition has a newer commit.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { commitName, logPathOf } from '../../delta/log-path.ts'
@@ -41,7 +41,7 @@ const TRIES = 200
 /** Prefix of properties that must have the expected value. */
 const OWN = 'sluice.'
 
-/** Lines of a commit, or the version that already says the same. */
+/** Lines of a commit, or the version that already has its content. */
 type Plan = { readonly lines: (author: Author) => readonly string[] } | { readonly already: number }
 
 type Planning = (state: ArchiveTableState | null, properties: ArchiveProperties | null) => Promise<Plan>
@@ -108,8 +108,8 @@ export class ArchiveTable implements ArchiveLog {
   }
 
   /**
-   * Paths of active files that certainly hold no row of a condition, by partition values and statistics; empty if these
-   * cannot answer it, or a commit is missing.
+   * Paths of active files that certainly have no row of a condition, by partition values and statistics; empty if the
+   * condition cannot be evaluated on these, or a commit is missing.
    * @throws SluiceError as `state`
    */
   async without(predicate: Predicate, signal: AbortSignal): Promise<ReadonlySet<string>> {
@@ -136,7 +136,7 @@ export class ArchiveTable implements ArchiveLog {
    * Adds the files of a partition in one commit, and removes those of an older attempt. The first commit creates the
    * table. Publishing twice makes one commit.
    * @throws SluiceError ARCHIVE_CONFLICT if a writer with a newer fence has published the partition, or the table is
-   * another one; PARTITION_CHANGED if a file is missing or has another size; of `LogWriter`
+   * another one; PARTITION_CHANGED if a file is missing or has another size; errors of `LogWriter`
    */
   async publish(publication: Publication, signal: AbortSignal): Promise<Published> {
     refuseUnfit(publication.partition, publication.txn.version)
@@ -154,7 +154,7 @@ export class ArchiveTable implements ArchiveLog {
   /**
    * Removes the files of a partition from the table in one commit; the files themselves stay. Retracting twice makes
    * one commit.
-   * @throws SluiceError ARCHIVE_CONFLICT as `publish`, and if there is no table; of `LogWriter`
+   * @throws SluiceError ARCHIVE_CONFLICT as `publish`, and if there is no table; errors of `LogWriter`
    */
   async retract(retraction: Retraction, signal: AbortSignal): Promise<Published> {
     refuseUnfit(retraction.partition, retraction.txn.version)
@@ -189,8 +189,8 @@ export class ArchiveTable implements ArchiveLog {
   }
 
   /**
-   * A commit without changes, and a checkpoint of it: readers then need nothing older.
-   * @throws SluiceError ARCHIVE_CONFLICT if there is no table; of `LogWriter` and `CheckpointWriter`
+   * Commits a version without changes, and writes its checkpoint: readers then need no older version.
+   * @throws SluiceError ARCHIVE_CONFLICT if there is no table; errors of `LogWriter` and `CheckpointWriter`
    */
   async milestone(
     { tableId, info }: Pick<Publication, 'tableId' | 'info'>,
@@ -208,15 +208,15 @@ export class ArchiveTable implements ArchiveLog {
 
   /**
    * Updates the table's properties from the ledger; no commit if they are equal.
-   * @param change changes that are not in the ledger yet, or are still in it
-   * @throws SluiceError ARCHIVE_FOREIGN, ARCHIVE_CONFLICT; of `LogWriter`
+   * @param change edits the ledger's properties: adds facts that the ledger will get, or omits facts that it will lose
+   * @throws SluiceError ARCHIVE_FOREIGN, ARCHIVE_CONFLICT; errors of `LogWriter`
    */
   async report(
     { tableId, info, change = (properties) => properties }: CommitOptions,
     signal: AbortSignal,
   ): Promise<{ readonly reported: boolean }> {
     const plan = async (state: ArchiveTableState | null, properties: ArchiveProperties | null): Promise<Plan> => {
-      // An unpublished table gets them with its first commit.
+      // An unpublished table gets the properties with its first commit.
       if (state === null || properties === null) return { already: -1 }
       const isSaidThere = withProperties(state.metadata.configuration ?? {}, properties) === null
       if (isSaidThere) return { already: state.version }
@@ -259,10 +259,10 @@ export class ArchiveTable implements ArchiveLog {
 
   /**
    * Gives the log another ownership token, so that every other ledger is refused from then on.
-   * @param judge inspects the version to take over; it throws if this is not allowed
-   * @returns properties for the table; null keeps its properties
+   * @param judge inspects the version to take over, and throws if this is not allowed; its result are the properties
+   * for the table, or null to keep the present ones
    * @param begin stores the token, and the checksum of its commit, before the commit is written
-   * @throws SluiceError ARCHIVE_CONFLICT if there is no table, or other programs commit all the time; of `judge`
+   * @throws SluiceError ARCHIVE_CONFLICT if there is no table, or other programs keep committing; errors of `judge`
    */
   async adopt(
     what: Adoption,
@@ -286,14 +286,14 @@ export class ArchiveTable implements ArchiveLog {
     throw this.#taken()
   }
 
-  /** If another ledger has continued the log, versions that this ledger once wrote may now be commits of the other. */
+  /** Deletes checksums of commits that may have been replaced, if another ledger has continued the log. */
   async #forgetOthers({ head, version }: ArchiveTableState, signal: AbortSignal): Promise<void> {
     const { heads, store } = this.#parts
     const known = await heads.read()
     if (known.length > 0 && isOwnHead(head, known)) return
     const sums = await heads.sums()
     const { differing } = await compareArchiveCommits(store, sums, signal)
-    // If the log was set back, other ledgers write the versions after its end from now on.
+    // If an older state of the log was restored, other commits get the versions after its end.
     await heads.forget([...differing, ...[...sums.keys()].filter((one) => one > version)])
   }
 
@@ -315,7 +315,7 @@ export class ArchiveTable implements ArchiveLog {
     throw conflict(store, `its id is ${tableId}, not ${expected.tableId}`, hint)
   }
 
-  /** The token of the log is the one written last: no other intended commit before it has landed. */
+  /** Records that the log has this token: no other commit intended for this version or an earlier one can land. */
   async #settle({ head, version }: ArchiveTableState): Promise<void> {
     const { heads } = this.#parts
     if (head === null) return
@@ -346,7 +346,7 @@ export class ArchiveTable implements ArchiveLog {
     })
   }
 
-  /** A log that names missing files seems sound until the rows are read. */
+  /** Requires the files to exist: a log that names missing files fails only when the rows are read. */
   async #findFiles({ files, partition }: Pick<Publication, 'files' | 'partition'>, signal: AbortSignal): Promise<void> {
     const { store } = this.#parts
     for (const { name, bytes } of files) {
@@ -383,7 +383,7 @@ export class ArchiveTable implements ArchiveLog {
     return version
   }
 
-  /** The commit is valid even if its checkpoint fails. */
+  /** Writes a checkpoint if one is due. The commit is valid even if this fails. */
   async #checkpoint(version: number, newest: number | null, signal: AbortSignal): Promise<void> {
     if (!isCheckpointDue(version, newest)) return
     try {

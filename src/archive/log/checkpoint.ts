@@ -33,7 +33,7 @@ export function isCheckpointDue(version: number, newest: number | null): boolean
 
 /**
  * Writes the checkpoint of a version, unless it exists, and points `_last_checkpoint` to it.
- * @throws SluiceError of reading, of `CheckpointWriter` and of `LogWriter`
+ * @throws SluiceError errors of reading, of `CheckpointWriter` and of `LogWriter`
  */
 export async function writeCheckpoint(parts: CheckpointParts, version: number, signal: AbortSignal): Promise<void> {
   const { store, writer, parquet, checkpoints, now } = parts
@@ -90,7 +90,7 @@ async function* rowsOf(
       json: JSON.stringify({ domainMetadata: domain }),
     })),
   ]
-  // Without a tombstone, programs that clean the table would delete a file as unknown.
+  // Keep tombstones for the retention: programs that clean the table delete files that the log does not name.
   const since = now - Math.max(RETENTION_MS, retentionMs(metadata.configuration) ?? 0)
   for await (const block of snapshot.tombstones(signal)) {
     yield block.filter(({ remove }) => (remove.deletionTimestamp ?? 0) > since).map(removeRow)

@@ -16,7 +16,7 @@ export type ArchiveCommitFacts = {
   /** The version that the commit was based on; null for the first commit. */
   readonly readVersion: number | null
   readonly isBlindAppend: boolean
-  /** Further members; they cannot replace one of ours. */
+  /** Further members of `commitInfo`; they do not replace the standard ones. */
   readonly info: Readonly<Record<string, string>>
 }
 
@@ -62,7 +62,7 @@ export function addLine(
   return `{"add":{${head},${tail}}}`
 }
 
-/** For a file as in the log: its path keeps the spelling. */
+/** Removes a file; its path is spelled as in the `add` action of the log. */
 export function removeLine({ path, partitionValues, size, tags }: AddAction, now: number): string {
   return line('remove', {
     path,

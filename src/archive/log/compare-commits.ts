@@ -4,7 +4,7 @@ import { commitName, LOG_FOLDER, logPathOf, parseLogName } from '../../delta/log
 import type { LogStore } from '../../model/lake/log-store.ts'
 import type { CommitSums } from './head.ts'
 
-/** By version, in order. */
+/** Versions in order. */
 export type ArchiveCommitsByState = {
   readonly equal: readonly number[]
   /** The ledger wrote this version, but the bytes differ. */
@@ -13,7 +13,7 @@ export type ArchiveCommitsByState = {
   readonly unknown: readonly number[]
 }
 
-/** Deleted commits are in no list. @throws SluiceError of reading a log */
+/** Deleted commits are in no list. @throws SluiceError errors of reading a log */
 export async function compareArchiveCommits(
   store: LogStore,
   sums: ReadonlyMap<number, CommitSums>,
@@ -28,7 +28,7 @@ export async function compareArchiveCommits(
     if (known === undefined) unknown.push(version)
     else if (known.sha256.has(await sha256Of(store, version, signal))) equal.push(version)
     else if (known.landed) differing.push(version)
-    // The log does not say yet whose commit landed first.
+    // The ledger does not know yet whether its own commit of this version reached the log.
     else unknown.push(version)
   }
   return { equal, differing, unknown }

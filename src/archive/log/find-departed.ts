@@ -1,4 +1,4 @@
-/** Finds partitions whose files were removed from an archive and not added again, with facts that the log still has. */
+/** Finds partitions whose files a restore or an expiry removed from an archive, and that were not added again. */
 import { readCommit } from '../../delta/commit-lines.ts'
 import { canonicalPath } from '../../delta/paths.ts'
 import { numRecordsOf } from '../../delta/stats.ts'
@@ -6,7 +6,7 @@ import type { AddAction } from '../../delta/actions.ts'
 import type { Departed, LoggedFile } from '../steps/log.ts'
 import { openTable, type LogSource } from './read-state.ts'
 
-/** By label. An erasure ends the history: partitions removed before it are not found. @throws SluiceError of a log */
+/** By label; without partitions removed before an erasure, which ends the history. @throws SluiceError SOURCE_IO … */
 export async function findDeparted(source: LogSource, signal: AbortSignal): Promise<ReadonlyMap<string, Departed>> {
   const { store } = source
   const departed = new Map<string, Departed>()

@@ -24,7 +24,7 @@ const FILE_KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>(['add', 'remove'
 
 /**
  * Returns only files that exist. A file whose commit has no time is left out: the time of its removal is unknown.
- * @throws SluiceError ARCHIVE_CONFLICT for another table; of reading the log
+ * @throws SluiceError ARCHIVE_CONFLICT for another table; errors of reading the log
  */
 export async function outdatedFiles(request: OutdatedRequest, signal: AbortSignal): Promise<readonly OutdatedFile[]> {
   const { store, writer, tableId } = request

@@ -19,7 +19,7 @@ export type OutlivedFile = { readonly path: string; readonly bytes: bigint }
 /**
  * @returns paths relative to the root: log files first, so that an older version cannot be read after its files are
  * gone
- * @throws SluiceError ARCHIVE_CONFLICT if the log is not an archive's; SOURCE_IO, TARGET_DENIED
+ * @throws SluiceError ARCHIVE_CONFLICT if the log is not the log of an archive; SOURCE_IO, TARGET_DENIED
  */
 export async function outlivedFiles(request: OutlivedRequest, signal: AbortSignal): Promise<readonly OutlivedFile[]> {
   const { writer, version, olderThanMs, awaited } = request

@@ -36,7 +36,7 @@ const TEMPORARY = /^\.tmp-/
  * Decides by names only: files that are neither Parquet nor our temporary files belong to other programs. Without a log
  * no data file is reported, because nothing is known about them. The whole log is read before the first file is
  * returned.
- * @throws SluiceError ARCHIVE_CONFLICT for another table; of reading the log, and then no file may be called stray
+ * @throws SluiceError ARCHIVE_CONFLICT for another table; errors of reading the log: no file is known as stray then
  */
 export async function* strays(request: StrayRequest, signal: AbortSignal): AsyncGenerator<StrayFile> {
   const { writer, now, olderThanMs, kept, tableId } = request
@@ -91,12 +91,12 @@ async function namedBy(
   return named
 }
 
-/** A file that a sluice program had not finished, in any folder. */
+/** True for a file that a sluice program has not finished, in any folder. */
 export function isTemporary(path: string): boolean {
   return TEMPORARY.test(strayName(path))
 }
 
-/** True for files that sluice has written, or may have, except those of the log. */
+/** True for files that sluice wrote or may have written, except files of the log. */
 export function isOwnFile(path: string): boolean {
   const name = strayName(path)
   if (isTemporary(path)) return true
@@ -107,7 +107,7 @@ export function strayName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1)
 }
 
-/** Root of another table whose log this file is part of. */
+/** Root of another Delta table if the file is part of that table's log; otherwise null. */
 export function tableAbove(path: string): string | null {
   const at = path.indexOf(`/${LOG_FOLDER}/`)
   return at === -1 ? null : path.slice(0, at)

@@ -1,4 +1,4 @@
-/** Finds to which of the ledgers named in its log the files of an archive may belong, apart from one ledger. */
+/** Finds the ledgers that may own a file of an archive: those named in its log, except the caller's own ledger. */
 import type { ActionKind } from '../../delta/actions.ts'
 import { readLog } from '../../delta/commit-lines.ts'
 import { canonicalPath } from '../../delta/paths.ts'
@@ -7,10 +7,10 @@ import { ledgerOfApp, type NamedLedger } from './ledger-name.ts'
 import { openTable, type LogSource } from './read-state.ts'
 
 export type Writers = {
-  /** True if the oldest existing commit names its ledger; programs before version 11 of the ledger named none. */
+  /** True if the oldest existing commit names its ledger; programs before ledger version 11 wrote no name. */
   readonly isNamed: boolean
   readonly others: readonly NamedLedger[]
-  /** Those of `others` to which a file may belong; all of them if no commit says who added it. */
+  /** Ledgers of `others` that may have added a file; all `others` if a commit that added it has no name or is gone. */
   mayBeOf(path: string): readonly NamedLedger[]
 }
 
@@ -18,8 +18,8 @@ const KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>(['add', 'txn'])
 
 /**
  * Reads commits only if the log names another ledger.
- * @param own id of the asking ledger; null if it has none yet
- * @throws SluiceError of reading a log
+ * @param own id of the caller's ledger; null if it has none yet
+ * @throws SluiceError errors of reading a log
  */
 export async function findWriters(source: LogSource, own: string | null, signal: AbortSignal): Promise<Writers> {
   const { store } = source

@@ -1,6 +1,6 @@
 /**
  * The ownership token of an archive's log (`head`): a number that each commit of sluice replaces, and that the ledger
- * stores before the commit is written. If the ledger does not know the log's token, another database continued the log:
+ * stores before the commit is written. If the ledger does not have the log's token, another database continued the log:
  * a copy of this one, the original of this copy, or this one before it was restored.
  */
 import { randomInt } from 'node:crypto'
@@ -13,7 +13,7 @@ import type { LedgerName } from './ledger-name.ts'
 /** Application id of the transaction that carries the token. */
 export const HEAD_APP = 'sluice/head'
 
-/** A writer-only feature: every reader may read the table; programs without tokens, as old sluice, refuse to write. */
+/** A writer-only feature: every reader may read the table; programs without tokens (old sluice) refuse to write. */
 export const HEAD_FEATURE = 'sluiceHead'
 
 /** Steps of up to 2^36 allow at least 2^17 commits below 2^53, which every reader stores exactly. */
@@ -54,7 +54,7 @@ export interface HeadBook {
    * another one: then nothing may be written
    */
   intend(intent: HeadIntent): Promise<void>
-  /** The log has this token at this version: no other token of that version or an earlier one can land any more. */
+  /** Records that the log has this token at this version: no other token of it or an earlier version can land. */
   settle(head: bigint, version: number): Promise<void>
   /** Commits of this ledger, by version; without those of older programs and other ledgers. */
   sums(): Promise<ReadonlyMap<number, CommitSums>>
@@ -68,14 +68,14 @@ export function nextHead(last: bigint | null): bigint {
   return next <= BigInt(Number.MAX_SAFE_INTEGER) ? next : BigInt(1 + randomInt(STEP))
 }
 
-/** @param head token of the log, null if it has none */
+/** True if the ledger wrote or intended the log's token. @param head token of the log, null if it has none */
 export function isOwnHead(head: bigint | null, heads: readonly LedgerHead[]): boolean {
   // A token that was written cannot disappear from a log.
   if (head === null) return !heads.some(({ state }) => state === 'left')
   return heads.some((one) => one.head === head)
 }
 
-/** The protocol of a table whose writers must know tokens; requirements for readers do not change. */
+/** The protocol with the requirement that writers support tokens; requirements for readers do not change. */
 export function withHeadFeature(protocol: ProtocolAction): ProtocolAction {
   const { minWriterVersion, writerFeatures = [] } = protocol
   if (minWriterVersion >= 7) {

@@ -1,5 +1,5 @@
 /**
- * Names of ledgers in the log of an archive: each commit carries that of its ledger in the application id of a `txn`,
+ * Names of ledgers in the log of an archive: each commit has the name of its ledger in the application id of a `txn`,
  * which checkpoints and erasures preserve.
  */
 import { createHash } from 'node:crypto'
@@ -10,7 +10,7 @@ export type LedgerName = {
   readonly id: string
   /** System, host and database at the time of naming, without user and password. */
   readonly at: string
-  /** The database it was made for: in a copy of that database, adoption gives it another name. */
+  /** Database for which the ledger was named; in a copy of that database, `archive adopt` renames the ledger. */
   readonly of: Origin
 }
 
@@ -24,7 +24,7 @@ export function ledgerApp({ id, at, of }: LedgerName): string {
   return `${PREFIX}${id}/${databaseDigest(of)}@${at}`
 }
 
-/** Independent of the order of the facts. */
+/** Digest of the facts; independent of their order. */
 export function databaseDigest(of: Origin): string {
   const facts = Object.entries(of).toSorted(([a], [b]) => (a < b ? -1 : 1))
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 16)

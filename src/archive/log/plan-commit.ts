@@ -1,4 +1,4 @@
-/** Builds the actions of a partition's commit, and finds what a log holds already of it. */
+/** Builds the actions of a partition's commit, and finds out whether the log already has them. */
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { isWellFormed } from '../../shared/well-formed.ts'
@@ -124,7 +124,7 @@ export function retractionLines(
 }
 
 /**
- * Only a new ownership token, and the table's properties.
+ * A commit with only a new ownership token and the table's properties.
  * @param operation ADOPT: another database takes the archive over. ERASE: readers need nothing older
  */
 export function tokenLines(
@@ -178,7 +178,7 @@ function protocolLines(shaped: ProtocolAction | null, state: ArchiveTableState |
   return state !== null && JSON.stringify(state.protocol) === JSON.stringify(protocol) ? [] : [protocolLine(protocol)]
 }
 
-/** Null if it does not change. */
+/** The schema to write; null if it does not change. */
 function shapeOf(
   { stored, keepsShape }: Publication,
   state: ArchiveTableState | null,
@@ -231,7 +231,7 @@ export function refuseAppendOnly(label: string, { metadata }: ArchiveTableState)
   })
 }
 
-/** In the form that Spark writes. */
+/** A predicate in the form that Spark writes. */
 function predicateOf(column: string, value: string): string {
   return JSON.stringify([`(${column} = '${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}')`])
 }

@@ -1,6 +1,6 @@
 /**
- * Facts that the ledger has and no file holds, as properties of the archive's Delta table: calendar, time column, grace
- * period, columns, and holds. A lost ledger is rebuilt from them.
+ * Facts of the ledger that no data file has, as properties of the archive's Delta table: calendar, time column, grace
+ * period, retention, columns, and holds. A lost ledger is rebuilt from them.
  */
 import { createHash } from 'node:crypto'
 import { RETENTION, retentionMs, retentionText } from './retention.ts'
@@ -8,7 +8,7 @@ import type { StoredColumn, StoredTable } from '../../model/archive/stored-colum
 
 export type ArchiveProperties = {
   readonly calendar: string
-  /** Null if partitions are the system's own. */
+  /** Null for native partitions. */
   readonly timeColumn: string | null
   readonly graceMs: number
   /** Retention of files that the newest version does not name; null if it was never set. */
@@ -16,11 +16,11 @@ export type ArchiveProperties = {
   readonly stored: StoredTable
   /** Reasons of holds, by label. */
   readonly holds: ReadonlyMap<string, string>
-  /** Columns of files, by their name in the files' tags; those of the table itself may be missing. */
+  /** Column sets of files, by their name in the files' tags (`columnsName`); the table's own set may be missing. */
   readonly columns: ReadonlyMap<string, readonly StoredColumn[]>
 }
 
-/** As in the metadata of a table. */
+/** Properties as in the metadata of a Delta table. */
 type Configuration = Readonly<Record<string, string | null>>
 
 const CALENDAR = 'sluice.calendar'

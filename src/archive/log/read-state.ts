@@ -60,7 +60,7 @@ export function isLogGap(error: unknown): error is SluiceError {
   return error instanceof SluiceError && error.code === 'LOG_GAP'
 }
 
-/** For callers that can do without the log if a commit of it is missing. */
+/** Null if a commit of the log is missing, for callers that can do without the log; throws other errors. */
 export function nullIfGap(error: unknown): null {
   if (isLogGap(error)) return null
   throw error

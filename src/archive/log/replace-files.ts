@@ -31,7 +31,7 @@ export function replacementLines(
   return [
     ...changeLines(state, author, {
       operation: 'DELETE',
-      // Empty, because the condition is about a person.
+      // Empty, because the condition may name a person.
       parameters: {},
       metrics: {
         numRemovedFiles: gone.length,

@@ -27,7 +27,7 @@ const SOURCE_TYPE = 'sluice.type'
 /** Metadata key of a field: earlier, narrower types that files may have. */
 const TYPE_CHANGES = 'delta.typeChanges'
 const WIDENING = { feature: 'typeWidening', property: 'delta.enableTypeWidening' } as const
-/** Table property: number of changes of the columns, so that a program that knows older columns does not undo them. */
+/** Table property: number of column changes, so that a program with an older column list does not undo them. */
 const SHAPE = 'sluice.shape'
 
 /** The schema of a new table for these columns. @throws SluiceError TABLE_REFUSED if two columns have the same name */
@@ -44,7 +44,7 @@ export function newShape(stored: StoredTable): DeltaTableShape {
  * The new schema of a table so that it accepts these columns. Fields are matched by physical names: new columns are
  * added, renamed ones get their new names, dropped ones are removed. A column that some file may lack becomes nullable.
  * @returns null if nothing must change, or a newer program has changed the table meanwhile
- * @throws SluiceError ARCHIVE_CONFLICT if a column has two types, or the ledger does not know the schema
+ * @throws SluiceError ARCHIVE_CONFLICT if a column has two types, or the schema differs from the ledger's
  */
 export function grownShape(
   stored: StoredTable,
@@ -123,7 +123,7 @@ export function grownShape(
   }
 }
 
-/** Features and versions in use are kept: programs that rely on them are unknown. */
+/** Both protocols combined. Keeps features and versions in use, because unknown programs may rely on them. */
 function bothProtocols(own: ProtocolAction, needed: ProtocolAction): ProtocolAction {
   if (needed.minWriterVersion < 7 && own.minWriterVersion < 7) {
     return own.minWriterVersion >= needed.minWriterVersion ? own : needed
@@ -183,7 +183,7 @@ function written({ name, physicalName, type, nullable, metadata }: Field, id: nu
   return { name, type: typeText(type), nullable, metadata: { ...own, ...mapping(id, physicalName) } }
 }
 
-/** The oldest protocol that supports the columns, because most readers know it. */
+/** The oldest protocol that supports the columns, because most readers support it. */
 function shapeOf(fields: readonly SchemaField[], maxColumnId: number | null): DeltaTableShape {
   const isMapped = maxColumnId !== null
   const isWidened = fields.some(({ metadata }) => Object.hasOwn(metadata, TYPE_CHANGES))
@@ -209,7 +209,7 @@ function shapeOf(fields: readonly SchemaField[], maxColumnId: number | null): De
   }
 }
 
-/** Readers of Parquet treat names that differ only in case as equal. */
+/** Physical names are compared without case: readers of Parquet treat names that differ only in case as equal. */
 function refuseSameNames({ columns, partitionColumn }: StoredTable): void {
   refuseDoubles([partitionColumn, ...columns.map(({ name }) => name)])
   refuseDoubles([partitionColumn, ...columns.map(({ physical }) => physical)].map((name) => name.toLowerCase()))

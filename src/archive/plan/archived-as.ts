@@ -1,4 +1,4 @@
-/** Uses the ledger to find out what numbers of a column mean. */
+/** Reads from the ledger what the numbers in a column mean. */
 import { isByValue } from '../ledger/by-value.ts'
 import type { ArchivedTable, ArchiveRecord } from '../ledger/record.ts'
 import type { Column, TableSpec } from '../../model/copy/column-type.ts'
@@ -6,21 +6,21 @@ import type { CopyStore } from '../../model/copy/port.ts'
 import { findArchive } from '../work/find-archive.ts'
 import { Ledgers } from '../work/find-ledger.ts'
 
-/** True if its bounds are ranges of this column: those of the table's own partitions, or periods of the column. */
+/** True if bounds in the ledger are ranges of this column: bounds of native partitions, or periods of the column. */
 export function isCutBy(record: Pick<ArchivedTable, 'timeColumn' | 'calendar'>, column: string): boolean {
   return record.timeColumn === null || (!isByValue(record) && record.timeColumn === column)
 }
 
 /**
- * Null if the archive is partitioned by another column. A table archived by its own partitions has no column in the
- * ledger; the partitions define it.
+ * The record; null if the archive is partitioned by another column. A table with native partitions has no column in the
+ * ledger; its partitions define the column.
  */
 export function ofColumn(record: ArchiveRecord | null, { name }: Column): ArchiveRecord | null {
   return record === null || record.timeColumn === null || record.timeColumn === name ? record : null
 }
 
 /**
- * The ledger's record of a table, read on its own session.
+ * The ledger's record of a table, read in a separate session.
  * @throws SluiceError CONNECT_FAILED; LEDGER_NEWER; ARCHIVE_CONFLICT if two ledgers name the table
  */
 export async function recordOf(
@@ -33,7 +33,7 @@ export async function recordOf(
 }
 
 /**
- * Reads the ledger only for whole numbers: other types are clear.
+ * The record of an archive by this column. Reads the ledger only for whole numbers: other types need no record.
  * @returns null for other columns, and if the table has no archive by this one
  * @throws SluiceError as recordOf
  */

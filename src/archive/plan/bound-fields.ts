@@ -3,7 +3,7 @@ import type { ArchivedPartition, ArchivedTable } from '../ledger/record.ts'
 
 type Bounds = Pick<ArchivedPartition, 'from' | 'to'>
 
-/** Bounds of a partition for events; none for a partition of one value, whose name is the value. */
+/** Bounds of a partition for events; empty for a partition of one value, whose name is the value. */
 export function boundFields(
   table: Pick<ArchivedTable, 'calendar'>,
   { from, to }: Bounds,

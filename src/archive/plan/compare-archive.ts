@@ -22,10 +22,10 @@ import type { ComparedPartition, Repair } from './compared-partition.ts'
 import { laterArchive } from './later-archive.ts'
 import { digestNow, expectedNow } from './not-removed.ts'
 
-/** For a label that is not in the ledger: the partition in the source; null if it has none. */
+/** For a label that is not in the ledger: the partition in the source; null if the source has none. */
 export type FindCandidate = (label: string) => Promise<NewPartition | null>
 
-/** Compares every partition in the ledger or the log, in no order. */
+/** Compares every partition of the ledger and of the log, in no order. */
 export async function* compareArchive(
   context: ArchiveContext,
   { partitions }: ArchiveRecord,
@@ -59,7 +59,7 @@ export async function* compareArchive(
   }
 }
 
-/** Whether the log must name the files of the ledger again, or all of them are gone. */
+/** Repair `unnamed` if the ledger's files exist and are proved; `gone` if all are missing; otherwise no repair. */
 async function unnamedOrGone(
   context: ArchiveContext,
   partition: ArchivedPartition,
@@ -76,8 +76,8 @@ async function unnamedOrGone(
 }
 
 /**
- * A RESTORED or EXPIRED partition whose files the log names again. An expired one only if the log is older than the
- * ledger: otherwise another program may have restored and dropped it since, and the log has the only copy.
+ * Repair `left` for a RESTORED or EXPIRED partition whose files the log names; EXPIRED only if the log is older than
+ * the ledger: otherwise another program may have restored and dropped it, and the only copy is in the archive.
  */
 function leftInLog(partition: ArchivedPartition | undefined, fence: bigint): Repair | null {
   if (partition === undefined) return null
@@ -86,7 +86,7 @@ function leftInLog(partition: ArchivedPartition | undefined, fence: bigint): Rep
   return isLeft ? { kind: 'left', partition } : null
 }
 
-/** The first file of a published partition that is missing, or has another size. Its bytes are not read. */
+/** Finding: the first file of a published partition that is missing or has another size. No bytes are read. */
 async function unlikeFile(
   { reader, interrupt }: ArchiveContext,
   partition: ArchivedPartition | undefined,
@@ -105,8 +105,7 @@ async function unlikeFile(
 }
 
 /**
- * Explains files that are gone although the ledger (from a backup) has them: what the log says about the partition
- * since, and which rows are lost.
+ * Explains missing files that the ledger (from a backup) has: which version removed them, and which rows are lost.
  */
 async function saidOfGone(
   context: ArchiveContext,
@@ -122,7 +121,7 @@ async function saidOfGone(
   }
 }
 
-/** Files of the ledger, if an old log names other, swept files; null if the log names an existing file. */
+/** Repair `unnamed` if the log is old and names only swept files, and the ledger's files are proved; otherwise null. */
 async function ownInstead(
   context: ArchiveContext,
   partition: ArchivedPartition | undefined,
@@ -179,7 +178,7 @@ async function compared(
   return { finding: 'differs from the source', partition: label, detail }
 }
 
-/** A table that is not found cannot be compared; for a detached table that is gone the archive has the rows. */
+/** Finding if the partition's table is not found; null for a plain table, or a detached table that was dropped. */
 async function absent(context: ArchiveContext, partition: ArchivedPartition): Promise<ArchiveFinding | null> {
   const { native, state, label } = partition
   if (native === null) return null
@@ -199,7 +198,7 @@ async function detachedOrGone(context: ArchiveContext, partition: ArchivedPartit
   }
 }
 
-/** The files of the ledger, read completely; null if one is missing or is not the proved one. */
+/** The ledger's files, read completely; null if one is missing or differs from its proof. */
 async function inspectedThere(
   context: ArchiveContext,
   partition: ArchivedPartition,
@@ -213,7 +212,7 @@ async function inspectedThere(
   }
 }
 
-/** The partition with no rows removed. */
+/** The partition as if no rows were removed from the source. */
 function inPlace(partition: ArchivedPartition): ArchivedPartition {
   return { ...partition, state: 'PUBLISHED', digest: null, removed: { rows: 0n, sum: '0' }, restoring: false }
 }
@@ -227,7 +226,7 @@ async function planned(
   return found === null ? null : plannedPartition(found, columns)
 }
 
-/** The proof in the tags of each file; files added by another writer are read instead. */
+/** Files with the proof in their tags. If a file of another writer has no proof, all files are read. */
 async function provedFiles(
   context: ArchiveContext,
   files: readonly LoggedFile[],

@@ -1,4 +1,4 @@
-/** How ledger, log and files of an archived partition differ, and how they agree again. */
+/** Differences of ledger, log and files of an archived partition, and their repair. */
 import type { ArchivedFile, InspectedFile } from '../../model/archive/archived-file.ts'
 import type { Digest } from '../../model/copy/rows.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
@@ -10,25 +10,25 @@ export type ComparedPartition = {
   /** Digest of the files that the log names; null if it names none. */
   readonly proof: Digest | null
   readonly files: readonly ArchivedFile[]
-  /** Fence of the last commit that published or retracted it; 0 without one. */
+  /** Fencing token of the last commit that published or retracted the partition; 0 without one. */
   readonly fence: bigint
   readonly finding: ArchiveFinding | null
   readonly repair: Repair | null
 }
 
 /**
- * How ledger and log agree again.
- * - `unnamed`: the log names no existing file, but those of the ledger exist and were read: the log must name them again.
- * - `gone`: the log names no file, and all files of the ledger are gone: the archive cannot name any again.
- * - `later`: the ledger calls it DROPPED, and the log names other, whole files: the ledger may take them over.
- * - `left`: the ledger calls it RESTORED or EXPIRED, and the log names its files: it must not name them.
+ * How ledger and log are made equal.
+ * - `unnamed`: the log names no existing file, but the ledger's files exist and were read: the log must name these.
+ * - `gone`: the log names no file, and all files of the ledger are missing: the archive lost the partition.
+ * - `later`: the state is DROPPED, and the log names other, complete files: the ledger may take them over.
+ * - `left`: the state is RESTORED or EXPIRED, and the log names the files: the log must remove them.
  */
 export type Repair =
   | {
       readonly kind: 'unnamed'
       readonly partition: ArchivedPartition
       readonly examined: readonly InspectedFile[]
-      /** Paths that the log names, and that are gone. */
+      /** Paths that the log names but that do not exist. */
       readonly outdated: readonly string[]
     }
   | { readonly kind: 'gone'; readonly partition: ArchivedPartition }

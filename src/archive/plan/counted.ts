@@ -1,4 +1,4 @@
-/** Counts how archived periods that still have rows in the database were checked, for one sentence at the end. */
+/** Counts by which check archived periods with rows in the database were compared, for a sentence at the end. */
 import type { PeriodLook } from './period-rows.ts'
 
 /** How a period was checked. `empty`: the database has no rows of it, so nothing more could be checked. */
@@ -21,7 +21,7 @@ export class PlanCounts {
     this.#add(this.#counts, how)
   }
 
-  /** States what was not checked; nothing if all was. @param next sentence about a command that checks more */
+  /** Text about what was not checked; empty if all was. @param next sentence about a command that checks more */
   notChecked(next: string): { readonly notChecked?: string } {
     const of = (how: How): number => this.#counts.get(how) ?? 0
     const unlooked = [...this.#notInspected.values()].reduce((sum, one) => sum + one, 0)

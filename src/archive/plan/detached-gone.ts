@@ -1,9 +1,9 @@
-/** Names detached tables that were dropped by hand. */
+/** Reports detached tables that were dropped by hand. */
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { restoreCommand } from '../steps/refusals.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 
-/** Text about the table of a detached partition that is gone; null if it is there, or has not been detached. */
+/** Message if the table of a detached partition is missing; null if it exists, or is not detached. */
 export async function detachedGone(
   store: CopyStore,
   name: string,
@@ -15,7 +15,7 @@ export async function detachedGone(
   const isOut = (away || state === 'DETACHED') && !leaving
   if (native === null || partitions === undefined || !isOut) return null
   if (!(await partitions.isGone(native.table, native.identity, signal))) return null
-  // Until it is proved, its rows count in that table, and the files may lack some.
+  // Until the detached table is proved, its rows are read from that table, and the files may lack some.
   return away
     ? `its detached table is gone, and its rows counted there: restore the table from a backup; ${restoreCommand(name, partition, '--dry-run')} shows what the archive has of them`
     : `its detached table is gone: a change to its rows after the proof is lost; ${restoreCommand(name, partition)} brings back the archived ones`

@@ -53,8 +53,8 @@ export async function emitArchiveForecast(
 }
 
 /**
- * Time from the export of a partition until the archive counts for it, ms by label. Only partitions that did this in
- * one claim; of several, the latest. Ends at PUBLISHED if the partition was not detached.
+ * Time from the start of an export until the partition is DETACHED, or PUBLISHED if it was not detached, ms by label.
+ * Only partitions that did this in one claim; of several claims, the latest.
  */
 async function takenMs(database: LedgerDatabase, { schema, name }: TableName): Promise<ReadonlyMap<string, number>> {
   if ((await ledgerColumns(database, 'migration_archive_history')).size === 0) return new Map()
@@ -80,7 +80,7 @@ async function takenMs(database: LedgerDatabase, { schema, name }: TableName): P
 
 type Size = { readonly rows: bigint; readonly sourceBytes: bigint; readonly bytes: bigint }
 
-/** Null if it was not exported. */
+/** Size of an exported partition; null if it was not exported, or has no rows. */
 function sizeOf({ digest, sourceBytes, files }: ArchivedPartition): Size | null {
   if (digest === null || digest.rows === 0n || sourceBytes === null || files.length === 0) return null
   return { rows: digest.rows, sourceBytes, bytes: files.reduce((sum, { bytes }) => sum + bytes, 0n) }
@@ -102,7 +102,7 @@ function foretold(rows: bigint, exported: readonly Size[]): Size {
   }
 }
 
-/** Below this many rows the time of a partition is that of its steps, and says nothing about rows. */
+/** With fewer rows, the time of a partition is the fixed time of its steps, and does not depend on rows. */
 const FEW = 100
 /** A partition with more rows than this multiple of the largest archived one cannot be forecast. */
 const FAR = 10
@@ -112,8 +112,8 @@ export type ExportSample = { readonly rows: bigint; readonly ms: number }
 /**
  * @param samples times of earlier partitions
  * @param due rows of each partition to process
- * @returns ms; null if the samples are not sufficient. Per partition the time of the quickest sample, plus per row the
- * median: a sample that waited for locks must not affect the forecast
+ * @returns ms; null if the samples are not sufficient. The sum of the fastest sample's time per partition, and of the
+ * median time per row: a sample that waited for locks must not affect the forecast
  */
 export function foretoldMs(samples: readonly ExportSample[], due: readonly bigint[]): number | null {
   const telling = samples.filter(({ rows }) => rows >= FEW)

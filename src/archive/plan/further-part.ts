@@ -1,4 +1,4 @@
-/** Finds the part as which late rows of an archived period would be archived. */
+/** Finds the name of the part under which late rows of an archived period would be archived. */
 import { byPeriod, isAbsorbed, isOnlyNoted, nextPart } from '../ledger/parts.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { periodRows, type PeriodLook, type PeriodSource } from './period-rows.ts'
@@ -6,7 +6,7 @@ import { countText } from '../../shared/figures.ts'
 
 export type PartName = Required<Pick<ArchivedPartition, 'label' | 'period' | 'part'>>
 
-/** The part for rows of the table; null if one of the period is in progress or restored. @param period label */
+/** The part for rows of the table; null if a part of the period is in progress or restored. @param period label */
 export function partFor(record: ArchiveRecord | null, period: string): PartName | null {
   const parts = (record?.partitions ?? []).filter((one) => one.period === period)
   if (record === null || parts.every(isOnlyNoted)) return { label: period, period, part: 1 }
@@ -43,7 +43,7 @@ export async function latePeriods(
   )
 }
 
-/** Text such as `3 rows that came when 2024-Q2 was archived already`. */
+/** Text such as `3 rows that came after 2024-Q2 was archived`. */
 export function lateText(rows: bigint, period: string): string {
   return `${countText(rows, 'row')} that came after ${period} was archived`
 }

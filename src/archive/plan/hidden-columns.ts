@@ -1,4 +1,4 @@
-/** Refuses tables with columns that the login may not read: they would be in no file, and deleted with the rows. */
+/** Refuses tables with columns that the login may not read: they would not be archived, but deleted with the rows. */
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 

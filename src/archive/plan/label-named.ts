@@ -1,4 +1,4 @@
-/** Finds the partition that a user named: users write `q2-fy2025` for Q2-FY25, and a native one has any name. */
+/** Finds the partition that a user named, such as `q2-fy2025` for Q2-FY25; native partitions have any names. */
 import { closest } from '../../shared/closest.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CalendarSpec } from '../../model/calendar/calendar.ts'
@@ -7,8 +7,8 @@ import { isQuotedLabel, jsonLabel, valueLabel } from './value-label.ts'
 
 /**
  * The label of a named partition; a name that is not a period is returned as it is.
- * @param known labels in the ledger or the table: they come before the calendar
- * @param calendar null if partitions are values: then every character counts
+ * @param known labels in the ledger or the table: they take precedence over the calendar
+ * @param calendar null if partitions are values: then the text must match exactly
  * @throws SluiceError BAD_FLAG if a name may mean two periods
  */
 export function labelNamed(calendar: CalendarSpec | null, text: string, known: readonly string[] = []): string {

@@ -22,14 +22,14 @@ import { queryColumns } from '../query/query-columns.ts'
 import { sharedPartition } from '../query/shared-partitions.ts'
 import { countText } from '../../shared/figures.ts'
 
-/** What a comparison by key needs in addition to the source. */
+/** Access to the archive for a comparison by key. */
 export type Archive = { readonly reader: LogStore; readonly open: OpenArchiveQuery }
 
 /**
  * Compares the rows of one archived period of a plain table with its files, by key.
  * @param values also compare values
  * @param neighbours other parts of the period whose rows are read from the archive
- * @returns one finding each for late, changed and deleted rows; null if a side lacks a key column
+ * @returns one finding each for late, changed and deleted rows; null if table or files lack a key column
  */
 export async function keyFindings(
   source: PeriodSource,
@@ -55,7 +55,7 @@ export async function keyFindings(
 /**
  * Compares rows of a table with the files of partitions, by key.
  * @param options `where`: a condition in the SQL of the store; null for all rows
- * @returns null if a side lacks a key column
+ * @returns null if table or files lack a key column
  */
 export async function keyDifferences(
   { store, table, signal }: PeriodSource,
@@ -66,8 +66,8 @@ export async function keyDifferences(
 ): Promise<KeyDifferences | null> {
   const columns = queryColumns(table, record.stored)
   const wanted = (name: string): boolean => values || table.key.includes(name) || name === record.timeColumn
-  // A value that was archived with an earlier column type may have another text for the same value. So of such columns
-  // only those of the key are compared.
+  // A value that was archived with an earlier column type may have another text for the same value. Of such columns,
+  // compare only key columns.
   const has = (column: QueryColumn): boolean =>
     partitions.every((partition) => {
       const found = columnIn(partition.columns, column)
@@ -121,13 +121,13 @@ function described(
   ]
 }
 
-/** True if the table should still hold all archived rows. */
+/** True if all archived rows should still be in the table. */
 function holdsAll({ state, removed, restoring }: ArchivedPartition): boolean {
   return state === 'DETACHED' && !restoring && removed.rows === 0n
 }
 
 /**
- * Finds rows whose key is not in the archive, in a table or in the part of it that a condition selects.
+ * Finds rows whose key is not in the archive, among the rows of a table that a condition selects.
  * @param parts parts of a period, from the current ledger
  */
 export function lateRows(
@@ -150,7 +150,7 @@ export function lateRows(
       return back.length === 0 ? found.late : { ...found.late, back: back.map(({ label }) => label) }
     } catch (thrown) {
       throwIfAborted(signal)
-      // A row has a value that no archive can hold: late rows are then counted, but not named.
+      // A row has a value that no archive can store: the caller then counts late rows without naming their keys.
       if (thrown instanceof SluiceError && thrown.code === 'VALUE_REFUSED') return null
       throw thrown
     }

@@ -1,4 +1,4 @@
-/** Recognises an archive that went on after the backup that a ledger came back from. */
+/** Recognises an archive that is newer than its ledger, because the ledger was restored from a backup. */
 import { readArchiveProperties } from '../log/properties.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { loggedPartition } from '../rebuild/logged.ts'
@@ -10,8 +10,8 @@ import type { ComparedPartition } from './compared-partition.ts'
 /**
  * Reads all files that the log names for a DROPPED partition, and compares them with their tags.
  * @param finding how the log differs from the ledger
- * @returns the partition as the log has it, as a repair, if all its files have the bytes and rows of their tags
- * @throws SluiceError SOURCE_IO, SOURCE_DENIED of a bucket that cannot be read
+ * @returns repair `later` with the partition as in the log, if all its files have the bytes and rows of their tags
+ * @throws SluiceError SOURCE_IO, SOURCE_DENIED if a bucket cannot be read
  */
 export async function laterArchive(
   context: ArchiveContext,

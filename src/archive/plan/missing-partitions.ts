@@ -1,6 +1,6 @@
 /**
- * Published native partitions that were taken out of their table by hand: their rows count as in the table, but no
- * query finds them. Found by the catalogs alone.
+ * Finds published native partitions that were detached or dropped by hand: in the ledger their rows are in the table,
+ * but no query finds them. Reads only the system catalogs.
  */
 import { isElsewhere } from '../ledger/elsewhere.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
@@ -15,7 +15,7 @@ import { nativeKind } from './time-kind.ts'
 
 export const NO_PARTITION = 'its table is no longer a partition, and the archive may have the only copy of its rows'
 
-/** None of a table that is gone itself. */
+/** The missing partitions of a table; none if the table itself is missing. */
 export async function missingPartitions(
   store: CopyStore,
   table: TableSpec,
@@ -46,17 +46,17 @@ async function rangesOf(
   }
 }
 
-/** As a run refuses it. */
+/** Error with which a run refuses a missing partition. */
 export function missingError({ table }: Pick<TableSpec, 'table'>, { partition }: MissingPartition): SluiceError {
   return gone(tableText(table), partition)
 }
 
-/** As a finding of `verify` has it. */
+/** Text about a missing partition for a finding of `archive verify`. */
 export function missingDetail({ isReplaced }: MissingPartition): string {
   return isReplaced ? `${NO_PARTITION}; the partitions between its bounds were not compared` : NO_PARTITION
 }
 
-/** Text of a query about archived rows left out because other partitions are within their bounds. */
+/** Message of a query: archived rows are not in the answer, because other partitions are within their bounds. */
 export function replacedText({ label }: Pick<ArchivedPartition, 'label'>): string {
   return `${label}: ${NO_PARTITION}; they were left out, and the rows that are between its bounds now count`
 }

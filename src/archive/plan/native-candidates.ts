@@ -13,7 +13,7 @@ import type { ArchiveCandidate, CandidateRequest } from './candidate.ts'
 import type { PartName } from './further-part.ts'
 import { edgesWithin, NativeParts, type NativeName } from './native-parts.ts'
 
-/** @param kind type of the bounds; null if they are not times: then only named partitions are due */
+/** @param kind type of the bounds; null if the bounds are not times: then only named partitions are due */
 export async function nativeCandidates(
   { partitions, kind: time }: Pick<NativePartitions, 'partitions'> & { readonly kind: ValueKind | null },
   wanted: CandidateRequest,
@@ -51,7 +51,7 @@ export async function nativeCandidates(
   return wanted.asked.length > 0 || partitions.some(({ isDefault }) => isDefault) ? candidates : keepNewest(candidates)
 }
 
-/** New rows go into the newest partition: without it, and without a default partition, the next INSERT fails. */
+/** Blocks the newest partition: without it, and without a default partition, the next INSERT fails. */
 function keepNewest(candidates: readonly ArchiveCandidate[]): readonly ArchiveCandidate[] {
   const at = candidates.findLastIndex(({ rows, status }) => status !== 'blocked' || rows > 0n)
   const newest = candidates[at]
@@ -67,7 +67,10 @@ function isEpoch(kind: ValueKind): boolean {
 
 type Place = Pick<ArchiveCandidate, 'status' | 'note'>
 
-/** A partition within a moved one's bounds holds late rows, if distinguishable from archived ones. */
+/**
+ * Blocks a due partition in the range of another partition of the ledger, if it cannot be archived as a further part;
+ * otherwise notes that it has late rows.
+ */
 function furtherOf(
   standing: Place,
   { part, period }: PartName,
@@ -112,7 +115,7 @@ function furtherOf(
   return { ...standing, note: standing.note === undefined ? late : `${late}; ${standing.note}` }
 }
 
-/** The calendar's label for its bounds, otherwise its own name: with the schema if another schema has this name. */
+/** The calendar's label for its bounds, otherwise its table's name: with the schema if another schema has this name. */
 function labelOf(
   { from, to, table: { table }, identity }: NativePartition,
   calendar: CalendarSpec,
@@ -138,7 +141,7 @@ function standingOf(
   return partition.own === null ? { status: 'due' } : { status: 'due', note: `has of its own: ${partition.own}` }
 }
 
-/** True if all its possible rows are older than the first day that is kept. */
+/** True if the upper bound is not after the first day that is kept. */
 export function isOld(
   { to }: Pick<NativePartition, 'to'>,
   until: string | null,
@@ -154,7 +157,7 @@ export function isOld(
   return end !== null && edge !== null && end.at <= edge.at
 }
 
-/** Estimates are good enough to show, except an estimate of zero. */
+/** Counts the rows if their estimate is zero; otherwise null, because an estimate above zero is sufficient. */
 async function rowsOf({ table, rows }: NativePartition, store: CopyStore, signal: AbortSignal): Promise<bigint | null> {
   if (rows > 0n) return null
   await using view = await store.source(signal)

@@ -1,4 +1,4 @@
-/** Decides which part of which period an attached native partition is. */
+/** Assigns attached native partitions to periods, and to parts of periods. */
 import { isInProgress, partLabel } from '../ledger/parts.ts'
 import { hasLeft, type ArchivedPartition } from '../ledger/record.ts'
 import type { TableName, TableSpec } from '../../model/copy/column-type.ts'
@@ -9,8 +9,8 @@ import type { PartName } from './further-part.ts'
 type Bounds = Pick<NativePartition, 'from' | 'to'>
 
 /**
- * A published partition that the table no longer has.
- * @property isReplaced whether other partitions within its bounds may have its rows
+ * A published partition that is no longer a partition of the table.
+ * @property isReplaced true if other partitions within its bounds may have its rows
  */
 export type MissingPartition = { readonly partition: ArchivedPartition; readonly isReplaced: boolean }
 
@@ -19,13 +19,13 @@ type Standing = Bounds & Pick<NativePartition, 'identity' | 'isDefault'>
 
 /** Partitions of the ledger in the range of an attached partition. */
 export type LedgerOverlap = {
-  /** Its ledger entry: that of its table, or of a table that it replaced and that was not archived, or was restored. */
+  /** The entry of its table, or of a table that it replaced and that was not archived, or was restored. */
   readonly own: ArchivedPartition | null
   /** The partition that was in this range before: the first part of the period. */
   readonly left: ArchivedPartition | null
-  /** A removed partition whose range overlaps in part. */
+  /** A removed partition whose range overlaps only partly. */
   readonly across: ArchivedPartition | null
-  /** A partition in this range whose rows are being removed one by one, begun before the table was partitioned. */
+  /** A partition in this range that was begun before the table was partitioned: its rows are removed one by one. */
   readonly open?: ArchivedPartition
   readonly expired?: ArchivedPartition
   /** The partition itself, archived and attached again by hand: the archive has its rows. */
@@ -60,7 +60,7 @@ export class NativeParts {
     return (this.#schemas.get(name)?.size ?? 0) > 1
   }
 
-  /** Finds the ledger entry for an attached partition. Every decision about a partition must use this. */
+  /** Finds the ledger entries for an attached partition. Every decision about a partition must use this. */
   seen(partition: Standing, kind: ValueKind): LedgerOverlap {
     const own = this.#known.filter((one) => isOf(one, partition, kind) && !hasLeft(one))
     const same = own.find(({ state }) => state !== 'RESTORED') ?? own[0] ?? this.#replaced(partition, kind)
@@ -79,9 +79,9 @@ export class NativeParts {
   }
 
   /**
-   * Published entries whose rows should be in the table, but which no partition there matches.
-   * @param isNumbered whether the partition numbers in the ledger come from this database: in another one, partitions
-   * match by equal bounds
+   * Published entries whose rows should be in the table, but which match no partition of it.
+   * @param isNumbered true if the table identities in the ledger are from this database; in another database,
+   * partitions match by equal bounds
    */
   missing(
     partitions: readonly (Standing & Pick<NativePartition, 'isLeaving'>)[],
@@ -99,15 +99,15 @@ export class NativeParts {
     })
   }
 
-  /** Reason of the hold that keeps it in the table: its own, or that of its period for late rows. Null without one. */
+  /** Reason of the partition's hold; for late rows, of the hold on their period. Null without a hold. */
   heldBy({ own, left }: LedgerOverlap): string | null {
     if (own !== null || left === null) return own?.held ?? null
     return this.#known.find(({ period, part }) => period === left.period && part === 1)?.held ?? null
   }
 
   /**
-   * A partition with a ledger entry keeps its name. One within the bounds of a removed partition is a further part of
-   * it.
+   * The name for the archive: the name in the ledger entry; the next part of the period for a partition within the
+   * bounds of a removed one; otherwise `label`.
    * @param label name if the ledger has nothing about it
    */
   nameOf(partition: NativePartition, label: string, kind: ValueKind): NativeName {
@@ -116,7 +116,7 @@ export class NativeParts {
     return { name: left === null ? { label, period: label, part: 1 } : this.#further(left.period), ...others }
   }
 
-  /** A ledger entry with the same bounds that is not archived and whose table is gone, or was unpartitioned. */
+  /** A ledger entry with the same bounds that is not archived, and whose table is missing or was unpartitioned. */
   #replaced(partition: Standing, kind: ValueKind): ArchivedPartition | undefined {
     return this.#known.find(
       (one) =>
@@ -138,17 +138,17 @@ export class NativeParts {
   }
 }
 
-/** Whether it is published, and its rows are those of a partition of the table. */
+/** True if it is published, and its rows are in an attached partition of the table. */
 export function isInTable({ state, native, away, leaving }: ArchivedPartition): boolean {
   return state === 'PUBLISHED' && native !== null && !away && !leaving
 }
 
-/** As the system prints bounds, which may be no times. */
+/** Compares bounds as the system prints them: they may be no times. */
 function isSameRange(a: Bounds, b: Bounds): boolean {
   return a.from === b.from && a.to === b.to
 }
 
-/** After a dump another table may have the number: its bounds are apart. */
+/** True for the same identity and overlapping bounds: after a dump, another table may have this identity. */
 function isOf(known: ArchivedPartition, partition: Standing, kind: ValueKind): boolean {
   const isApart = high(known, kind) <= low(partition, kind) || high(partition, kind) <= low(known, kind)
   return known.native?.identity === partition.identity && !isApart
@@ -159,7 +159,7 @@ function holds(outer: Bounds, inner: Bounds, kind: ValueKind): boolean {
   return low(outer, kind) <= low(inner, kind) && high(inner, kind) <= high(outer, kind)
 }
 
-/** Bounds of one partition that lie inside another one, where that would have to be split. */
+/** Bounds of the first partition that lie within `inside`: there `inside` would have to be split. */
 export function edgesWithin({ from, to }: Bounds, inside: Bounds, kind: ValueKind): readonly string[] {
   return [from, to].filter((bound): bound is string => {
     const at = bound === null ? NaN : (readValue(bound, kind)?.at ?? NaN)

@@ -1,4 +1,4 @@
-/** Creates the record of a new archive: its place, its columns, and the grace period. */
+/** Creates the record of a new archive: its location, columns and grace period. */
 import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
 import { UNNOTED, type ArchivedTable } from '../ledger/record.ts'
@@ -19,7 +19,7 @@ const DAY_MS = 86_400_000
 /** How long a detached partition is kept before it may be dropped, ms. */
 export const GRACE_MS = 7 * DAY_MS
 
-/** Ledger record of a table with nothing archived. @throws SluiceError BAD_FLAG without a place, UNSUPPORTED_TYPE */
+/** Ledger record of a new archive. @throws SluiceError BAD_FLAG without a location, UNSUPPORTED_TYPE */
 export async function newArchive(
   table: TableSpec,
   operation: ArchiveOperation,
@@ -49,7 +49,7 @@ export async function newArchive(
   }
 }
 
-/** Each table has its own folder below the given one. */
+/** Folder or URL of a table's archive: a subfolder of the given location. */
 export function archiveTablePlace(to: string, { table: { schema, name } }: Pick<TableSpec, 'table'>): string {
   // Table names may contain any character.
   const folder = partitionFolder('t', schema === undefined ? name : `${schema}.${name}`).slice('t='.length)

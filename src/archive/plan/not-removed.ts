@@ -15,7 +15,7 @@ import type { ArchivedPartition } from '../ledger/record.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 
-/** @returns `none` if there is nothing left to compare with */
+/** @returns `none` if the source has no rows or table to compare */
 export async function stillThere(
   context: ArchiveContext,
   partition: ArchivedPartition,
@@ -25,7 +25,7 @@ export async function stillThere(
   try {
     now = digest === null ? null : await digestNow(context, partition)
   } catch (thrown) {
-    // A value outside its type cannot be in a proved row.
+    // A row with a value outside of its type was not proved, so the rows differ.
     if (!(thrown instanceof SluiceError) || thrown.code !== 'VALUE_REFUSED') throw thrown
     return { finding: 'differs from the source', partition: label, detail: thrown.message }
   }
@@ -52,7 +52,7 @@ export async function expectedNow(context: ArchiveContext, partition: ArchivedPa
   return proofOver(context, partition, columns)
 }
 
-/** Digest of the rows of a partition still in the source; null if some were removed, or the table is missing. */
+/** Digest of the rows of a partition that are in the source; null if some were removed, or the table is missing. */
 export async function digestNow(context: ArchiveContext, partition: ArchivedPartition): Promise<Digest | null> {
   const { store, table, interrupt } = context
   const { state, native, removed, restoring, away } = partition

@@ -5,10 +5,10 @@ import type { Column, TableSpec } from '../../model/copy/column-type.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import { LARGE, readWitnessRows } from '../work/witness.ts'
 
-/** Digests of the values of a recorded row, by the column names at each time. */
+/** Digests of the values of a recorded row by column name: current and recorded. */
 type NotedValues = { readonly now: WitnessRow['values']; readonly before: WitnessRow['values'] }
 
-/** Those recorded rows that still exist. @param columns including the key */
+/** The recorded rows that still exist. @param columns including the key */
 export async function notedValues(
   store: CopyStore,
   table: TableSpec,
@@ -24,8 +24,8 @@ export async function notedValues(
 }
 
 /**
- * Columns that certainly kept their names: for each other column that they may be, a recorded row has the value of
- * theirs and not of that one, and no row has only the other value.
+ * Columns that certainly kept their names. For each other column that may have been renamed to this name, a recorded
+ * row with different values in both still has this column's value, and no such row has the other column's value.
  */
 export async function keptNames(
   store: CopyStore,

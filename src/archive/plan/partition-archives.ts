@@ -8,7 +8,7 @@ import { shellQuote } from '../../shared/shell.ts'
 import type { Run } from '../../engine/run/run-context.ts'
 import { namesNow, type Sought } from '../work/find-archive.ts'
 
-/** @property rowsAreOut rows are in the archive and no longer in a table below the partitioned one */
+/** @property rowsAreOut some rows are in the archive and no longer in the partitioned table */
 type OwnArchive = { readonly name: string; readonly labels: readonly string[]; readonly rowsAreOut: boolean }
 
 /** @throws SluiceError TABLE_REFUSED if the answer would lack rows of the table */
@@ -30,7 +30,7 @@ export async function refuseToAnswer(sought: Sought, table: TableSpec, signal: A
 /**
  * Warns if the table is a partition of another one, which will lack the removed rows.
  * @param isNew nothing of the table is archived yet
- * @throws SluiceError TABLE_REFUSED if partitions of it have their own archives, or a parent table has one already
+ * @throws SluiceError TABLE_REFUSED if partitions of the table, or its parent, have archives
  */
 export async function refuseTwoArchives(
   sought: Sought,
@@ -64,7 +64,7 @@ export async function refuseTwoArchives(
   emit({ type: 'log', level: 'warn', table: name, message })
 }
 
-/** What an erasure in the table does not cover, as text; null if there is nothing. */
+/** Text about archives that an erasure in the table does not cover; null if there are none. */
 export async function notErased(sought: Sought, table: TableSpec, signal: AbortSignal): Promise<string | null> {
   const own = await archivesBelow(sought, table.table, signal)
   return own.length === 0 ? null : `archives of partitions, each of which needs a separate erasure: ${namesOf(own)}`
@@ -108,7 +108,7 @@ function holdsFiles({ state, sweptMs, retracted, version }: ArchivedPartition): 
   )
 }
 
-/** Expired rows count nowhere any more. */
+/** True if some rows are no longer in the table. Not for an expired partition: its rows exist nowhere. */
 function isOut({ state, native, removed, away, leaving, restoring }: ArchivedPartition): boolean {
   if (state === 'EXPIRED') return false
   return (

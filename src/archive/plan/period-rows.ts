@@ -1,4 +1,4 @@
-/** Counts the rows that a table still holds of its archived periods, if that is cheap or if the caller asks for it. */
+/** Counts rows of archived periods that are still in a table, if that is cheap or requested. */
 import type { RowsPlace } from '../steps/rows-now.ts'
 import { cutCondition } from '../steps/cut-condition.ts'
 import { isByValue } from '../ledger/by-value.ts'
@@ -11,14 +11,14 @@ import type { CopyStore } from '../../model/copy/port.ts'
 
 /** Largest number of rows that is counted without request: takes less than a second on any system. */
 export const COUNTED_AT_ONCE = 1_000_000n
-/** Most separate ranges in one plan request; beyond this it covers all the time between the first and the last. */
+/** Limit of separate ranges in one plan request; with more, it covers one range from the first to the last. */
 const MOST_SPANS = 50
 
 export type PeriodSource = { readonly store: CopyStore; readonly table: TableSpec; readonly signal: AbortSignal }
 
 /** Result for one archived period of a plain table, or for late rows of a removed native partition. */
 export type PeriodLook =
-  /** `surplus`: rows beyond those in the ledger; negative if some are missing. `place`: where, if not in the table. */
+  /** `surplus`: rows beyond the ledger's number; negative if some are missing. `place`: another table that has them. */
   | { readonly rows: bigint; readonly surplus: bigint; readonly cheap: boolean; readonly place?: RowsPlace }
   /** The reason why it was not checked. */
   | { readonly notLooked: string }
@@ -32,7 +32,7 @@ type Periods = { readonly source: PeriodSource; readonly cut: Cut; readonly what
  * Counts the rows of archived periods that are still in the source. A count does not detect replaced rows or changed
  * values.
  * @param options `cheap`: only if it takes about a second; `any`: however long it takes
- * @returns one entry for each archived or expired period of which the source may hold rows
+ * @returns an entry for each archived or expired period that may have rows in the source
  */
 export async function periodRows(
   source: PeriodSource,
@@ -60,14 +60,14 @@ export async function periodRows(
   return inspections
 }
 
-/** Archived parts of a period of a plain table, under the one whose rows may still be in the table. */
+/** Archived parts of a period of a plain table. @property partition the part whose rows may still be in the table */
 type Group = {
   readonly partition: ArchivedPartition
   readonly parts: readonly ArchivedPartition[]
   readonly why?: string
 }
 
-/** Periods without parts in progress: rows of such a part count in place, and their expected number is unknown. */
+/** Periods without parts in progress: the expected number of rows of such a part is unknown. */
 function plainPeriods({ partitions }: ArchiveRecord): readonly Group[] {
   const groups = [...byPeriod(partitions.filter(({ native }) => native === null)).values()]
   return groups.flatMap((all): Group[] => {
@@ -80,7 +80,7 @@ function plainPeriods({ partitions }: ArchiveRecord): readonly Group[] {
   })
 }
 
-/** Per period the parts with distinct bounds (only the first part if known): late rows of all are in the same place. */
+/** Per period the first part, or else the parts with distinct bounds: their ranges include late rows of all parts. */
 function widest(natives: readonly ArchivedPartition[]): readonly Group[] {
   return [...byPeriod(natives).values()].flatMap((parts) => {
     const first = parts.find(({ part }) => part === 1)
@@ -89,7 +89,7 @@ function widest(natives: readonly ArchivedPartition[]): readonly Group[] {
   })
 }
 
-/** Late rows of a removed partition are in the default partition; null if the table has none. */
+/** The default partition, which has late rows of removed partitions; null if the table has none. */
 async function defaultOf({ store, table, signal }: PeriodSource, { calendar }: ArchiveRecord): Promise<Periods | null> {
   const listed = table.columns.length === 0 ? null : ((await store.offers.partitions?.list(table, signal)) ?? null)
   const rest = listed?.partitions.find(({ isDefault }) => isDefault)
@@ -134,7 +134,7 @@ async function rowsInspectedAt(
 const DEEP = 'sluice archive verify --deep adds them up'
 const UNCOUNTABLE = 'the database does not count tables of this size'
 
-/** A string is the reason why it cannot be counted. */
+/** Condition and expected rows of a period; a string is the reason why it cannot be counted. */
 function periodOf({ source: { store, table }, cut }: Periods, { partition, parts }: Group): Period | string {
   const { timeColumn } = cut
   if (!table.columns.some(({ name }) => name === timeColumn)) {
@@ -150,7 +150,7 @@ function periodOf({ source: { store, table }, cut }: Periods, { partition, parts
   return { partition, condition, expected: parts.reduce((sum, one) => sum + expectedRows(one), 0n) }
 }
 
-/** Number of rows of the period expected in the place. */
+/** Number of the partition's rows that are expected in the table. */
 function expectedRows({ state, digest, removed, native }: ArchivedPartition): bigint {
   return state === 'DROPPED' || state === 'EXPIRED' || native !== null ? 0n : (digest?.rows ?? 0n) - removed.rows
 }
@@ -162,7 +162,7 @@ async function effortOf(
   const expected = periods.reduce((sum, one) => sum + one.expected, 0n)
   // Without a planner each period costs a scan of the table.
   if (store.offers.periods === undefined) return { by: 'scan', rows: table.rows * BigInt(periods.length) } as const
-  // Values have no ranges to merge: too many of them are counted by a scan of the table.
+  // Values have no ranges to merge: many values are counted by one scan of the table.
   if (isByValue(cut) && periods.length > MOST_SPANS) return { by: 'scan', rows: table.rows }
   const spans = isByValue(cut)
     ? periods.map(({ condition }) => condition)
@@ -195,7 +195,7 @@ function tooMuch({ by, rows }: Effort, { cut: { timeColumn } }: Periods): string
   return `${why}; sluice archive list --count counts them`
 }
 
-/** Null if the system cannot count. */
+/** Row counts in the order of `periods`; null if the system cannot count. */
 async function countsOf(
   { store, table, signal }: PeriodSource,
   periods: readonly Period[],

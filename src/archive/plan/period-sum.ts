@@ -1,4 +1,4 @@
-/** Checks that the rows of a period are the sum of its parts: each part is proved, and no key is in two. */
+/** Checks that the rows of a period are the sum of its parts: each part is proved, and no key is in two parts. */
 import { byPeriod, isBack } from '../ledger/parts.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { sameKeys } from '../steps/beside.ts'
@@ -62,14 +62,14 @@ export async function* periodSums(
   }
 }
 
-/** Rows of restored parts are in the table, and not in the sum of archived ones. */
+/** Text about restored parts: their rows are in the table, and not in the sum of archived parts. */
 function backText(all: readonly ArchivedPartition[]): string {
   const back = all.filter(isBack).map(({ label }) => label)
   if (back.length === 0) return ''
   return `; ${back.join(', ')} ${back.length === 1 ? 'was' : 'were'} restored, and those rows are in the table, not in this sum`
 }
 
-/** A string is the reason why it could not be checked. */
+/** Finding if keys of the part are also in other parts; null if not; a string is the reason why it was not checked. */
 async function doubledIn(
   context: ArchiveContext,
   part: ArchivedPartition,

@@ -11,8 +11,8 @@ import { refusalText } from './row-triggers.ts'
 
 /**
  * The plan with rows of archived periods that are still in the source, as far as they can be counted in about a second.
- * For rows of a plain table that are to be removed also: rows of other tables that refer to them, and numbers that the
- * system will reuse.
+ * For rows of a plain table that a run will remove, also notes about rows of other tables that refer to them, and about
+ * key numbers that the system will reuse.
  */
 export async function inspectedThrough(
   plan: PlannedArchive,
@@ -30,8 +30,8 @@ export async function inspectedThrough(
 }
 
 /**
- * For a partition: what prevents its drop. For a plain table: rows that refer to a period prevent its removal, and later
- * rows may get their numbers.
+ * Adds notes. For a native partition: what prevents its drop. For a plain table: rows of other tables that prevent the
+ * removal, and key numbers that later rows may get.
  */
 async function withGoing(
   { table, archived, referred }: PlannedArchive,

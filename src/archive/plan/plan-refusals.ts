@@ -17,13 +17,13 @@ import { plannedName } from '../work/merge-parts.ts'
 import { archiveTablePlace } from './new-archive.ts'
 import type { PlannedPartition } from './planned-standing.ts'
 
-/** Hint if the requested calendar is not that of the archive. */
+/** Hint if the requested calendar differs from the archive's. */
 export const CALENDAR_HINT = 'leave --calendar, --first-month, --year-offset, --first-weekday and --zone out'
 
 /**
- * Refuses columns that cannot be stored as text: the one that partitions the archive, whose conditions would compare
- * texts, and bytes in the key, by which rows are removed and restored. An archive made so by an older sluice continues.
- * @param column the one that partitions the archive
+ * Refuses `--as-text` for the column that partitions the archive, because conditions would compare texts, and for bytes
+ * in the key, by which rows are removed and restored. Accepts it if the archive already has such a column.
+ * @param column column that partitions the archive
  * @param isLoose the text of a value is its SQL literal, which also works for keys
  * @throws SluiceError BAD_FLAG
  */
@@ -121,7 +121,7 @@ export function refuseOtherTime(
     change.kind === 'retyped'
       ? [`${change.column.column.native} now`, `make it ${change.kept.column.native} again; or `]
       : ['gone', '']
-  // The ledger has one place per table: `--to` with another folder is refused.
+  // The ledger has one location per table: `--to` with another folder is refused.
   const elsewhere = 'put its rows into a table of another name, which gets its own archive'
   throw new SluiceError('PLAN_CHANGED', `the archive of ${name} is partitioned by ${timeColumn}, which is ${what}`, {
     where: name,

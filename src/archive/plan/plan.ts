@@ -1,4 +1,4 @@
-/** Plans the archive of a table: which partitions are due, what they hold, and what was done so far. */
+/** Plans the archive of a table: which partitions are due, how many rows they have, and their state so far. */
 import {
   isUnpublished,
   readArchive,
@@ -54,12 +54,12 @@ export type PlannedArchive = {
   readonly before: ArchiveRecord | null
   /** Changes that the next publication makes to the columns of the archive. */
   readonly changes: readonly ColumnChange[]
-  /** Error of a run that would have to guess what became of a column; null if this is certain. */
+  /** Error of a run if the renames of columns are ambiguous; null if they are certain. */
   readonly unsure: SluiceError | null
   /** Labels that the command names. */
   readonly asked: ReadonlySet<string>
   readonly partitions: readonly PlannedPartition[]
-  /** Due partitions are detached as native partitions, not row by row. */
+  /** True if due partitions are detached as native partitions, not removed row by row. */
   readonly isNative: boolean
   /** The column that decides the partition of a row. */
   readonly by: string | null
@@ -67,7 +67,7 @@ export type PlannedArchive = {
   readonly unplaced: string | null
   /** Foreign keys that refer to the table. */
   readonly referred: Referred
-  /** Error if an age was given that does not apply to it; otherwise null. */
+  /** Error if `--older-than` was given, but the partitions are not by time; otherwise null. */
   readonly timeless: SluiceError | null
 }
 
@@ -143,7 +143,7 @@ export async function planArchive(
 }
 
 /**
- * The partitions of a table as units of its archive. Null for a table without any, and for one that was archived by
+ * The native partitions of a table, if its archive uses them. Null for a plain table, and if the table was archived by
  * another column, or by values, before it was partitioned: its archive continues row by row.
  */
 export async function nativesFor(
@@ -172,7 +172,7 @@ export async function nativeNow(
   return natives?.partitions.find(({ identity }) => identity === native.identity) ?? null
 }
 
-/** The archive with the present columns of the table. If nothing was published, they are planned from the start. */
+/** The archive with the present columns of the table. If nothing was published, all columns are planned again. */
 async function presentOf(
   table: TableSpec,
   record: ArchiveRecord,
@@ -237,7 +237,7 @@ async function candidatesOf(
   }
 }
 
-/** Text about the rows in the default partition, which no run archives. @returns null without one, or if empty */
+/** Text about rows in the default partition, which no run archives; null if there are none. */
 async function defaultText(
   { by, partitions }: NativePartitions,
   { store, signal }: { readonly store: CopyStore; readonly signal: AbortSignal },

@@ -23,17 +23,17 @@ type Around = {
   readonly others: readonly ArchivedPartition[]
   readonly asked: readonly NamedPartition[]
   readonly drop: boolean
-  /** An older program took its numbers for times. */
+  /** True if an older program took its numbers for times. */
   readonly mistaken: boolean
   /** `sluice restore` with the options that restore it. */
   readonly restoreCommand: string
 }
 
-/** True if it is not yet archived, and was not removed from the archive again. */
+/** True if the partition is not yet archived, and was not restored or expired. */
 const isOnItsWay = ({ state }: ArchivedPartition): boolean =>
   !isArchived(state) && state !== 'RESTORED' && state !== 'EXPIRED'
 
-/** What a run does with a partition, from its ledger entry and its source facts. */
+/** Status of a partition in a plan, from its ledger entry and its facts in the source. */
 export function plannedAction(
   known: ArchivedPartition | null,
   candidate: ArchiveCandidate | null,
@@ -45,7 +45,7 @@ export function plannedAction(
     if (period?.held != null && candidate !== null) return { status: 'held', note: period.held }
     return { status: candidate?.status ?? 'later', ...(candidate?.note === undefined ? {} : { note: candidate.note }) }
   }
-  // A hold does not stop a partition that has left its table: it continues until the archive counts for it.
+  // A hold does not stop a partition that is already detached: it continues until queries read it from the archive.
   if (known.held !== null && known.state !== 'DROPPED' && known.state !== 'EXPIRED' && !known.away && !known.leaving)
     return { status: 'held', note: known.held }
   const mistake = `an older sluice read its numbers as times: ${restoreCommand} restores it; if they are times, give --epoch s or ms`
@@ -96,7 +96,7 @@ export function plannedAction(
   }
 }
 
-/** In a plain table all rows in the bounds of a period go with one part: the first restored one that was asked for. */
+/** In a plain table, all rows of a period are archived with one part: the first restored part that was named. */
 function restoredAgain(
   known: ArchivedPartition,
   others: readonly ArchivedPartition[],
@@ -113,7 +113,7 @@ function restoredAgain(
     : { status: 'restored', note: `its rows are archived again with ${first.label}` }
 }
 
-/** Why it is not dropped, if a drop was requested. */
+/** Note with the time from which the partition may be dropped, if a drop was requested. */
 function graceLeft({ dropAfterMs }: ArchivedPartition, drop: boolean): { readonly note?: string } {
   return drop && dropAfterMs !== null ? { note: `it may be dropped from ${isoTime(dropAfterMs)} on` } : {}
 }

@@ -14,7 +14,7 @@ import { nearestText } from './label-named.ts'
 import { kindBySize, knownTimeKind } from './time-kind.ts'
 import { columnNamed } from '../../engine/copy/plan/column-named.ts'
 
-/** Hint for numbers that are not times. */
+/** Part of a hint, for numbers that are not times. */
 const OTHER_CUT = 'name another column with --by, or give --by-value, which makes each value a partition'
 
 /** @throws SluiceError BAD_FLAG if no time column is given */
@@ -65,7 +65,7 @@ export async function rangeCandidates(
   }
   for (let at = 0; at < periods.length; at++) {
     const period = periods[at]
-    // The ledger's state decides, not the rows in the source.
+    // Whether a period is a candidate depends on its state in the ledger, not on rows in the source.
     const part = period === undefined ? null : partFor(record, period.label)
     if (period === undefined || part === null) continue
     const look = part.part === 1 ? undefined : late.get(period.label)
@@ -94,7 +94,7 @@ export async function rangeCandidates(
   return { candidates, unplaced: unplaced.length === 0 ? null : unplaced.join('; ') }
 }
 
-/** Bounds of partitions inside a table, if they are ranges of whole numbers of this column. */
+/** Bounds of the table's partitions, if they are ranges of whole numbers of this column. */
 async function ownBounds(
   store: CopyStore,
   { table }: TableSpec,
@@ -137,9 +137,9 @@ function unplacedText(
 }
 
 /**
- * The first period after an empty one that may hold rows. Searches in growing steps, because one very old row would
+ * Index of the first period with rows after an empty one. Searches in growing steps, because one very old row would
  * otherwise cost a query for every period since.
- * @returns the number of periods if none holds rows
+ * @returns the number of periods if no later one has rows
  */
 async function nextWithRows(
   periods: readonly Period[],

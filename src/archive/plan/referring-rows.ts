@@ -1,19 +1,19 @@
-/** Rows whose foreign keys prevent partitions from being removed, and one example row per foreign key. */
+/** Finds rows whose foreign keys prevent the removal of partitions: one example row per foreign key. */
 import { referringText } from '../../model/archive/referring-text.ts'
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import type { Referrer, ReferringRow } from '../../model/archive/port.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { ArchiveCandidate } from './candidate.ts'
 
-/** Time limits of the search, ms: for one key and one partition, and for all of a table. */
+/** Time limits of the search, ms: per foreign key and partition, and for all partitions of a table. */
 const LOOK_MS = 500
 const ALL_LOOKS_MS = 5000
 
 /** Rows that refer to one partition, as texts. */
 export type HeldBy = {
-  /** An example row for each key that has one. */
+  /** An example row for each foreign key with referring rows. */
   readonly rows: readonly string[]
-  /** Keys whose rows were not searched. */
+  /** Foreign keys whose rows were not searched. */
   readonly notLooked: readonly string[]
 }
 
@@ -34,7 +34,7 @@ export class Referred {
   }
 
   /**
-   * @param table the partition, or the table it is a period of
+   * @param table the partition, or the plain table of the period
    * @param condition rows of the period, in the SQL of the store; null for the whole table
    */
   async look(table: TableName, condition: string | null, signal: AbortSignal): Promise<HeldBy> {
@@ -88,8 +88,8 @@ export function heldText({ rows, notLooked: notInspected }: HeldBy): string | nu
 }
 
 /**
- * For a whole table: `foreign key photos_ride: public.photos (ride_id) refers to (id), ON DELETE CASCADE`.
- * @param native its partitions are tables, so no row is deleted
+ * Note such as `foreign key photos_ride: public.photos (ride_id) refers to (id), ON DELETE CASCADE`.
+ * @param native partitions are detached as tables, so no row is deleted
  */
 export function referrerText(referrer: Referrer, native: boolean): string {
   const { table, columns, to, onDelete, stopsRemoval } = referrer

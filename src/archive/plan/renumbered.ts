@@ -1,4 +1,4 @@
-/** Identities of partitions in a database loaded from a dump: names and bounds are the same, identities are new. */
+/** Finds new identities of partitions in a database loaded from a dump: their names and bounds are the same. */
 import { isElsewhere } from '../ledger/elsewhere.ts'
 import { hasLeft, type ArchivedPartition, type ArchiveRecord } from '../ledger/record.ts'
 import type { ArchiveContext } from '../steps/context.ts'
@@ -47,8 +47,8 @@ export async function renumbered(context: ArchiveContext, record: ArchiveRecord)
 }
 
 /**
- * Of several tables that may be the detached one: those whose rows have the digest of the archived rows.
- * @throws SluiceError SOURCE_DENIED for a table that the login may not read, because its rows may be the right ones
+ * Of several tables that may be the detached one, those whose rows have the digest of the archived rows.
+ * @throws SluiceError SOURCE_DENIED if the login may not read a table: it may be the right one
  */
 async function withProvedRows(
   context: ArchiveContext,
@@ -63,7 +63,7 @@ async function withProvedRows(
       const rows = await digestNow(context, { ...out, native })
       if (rows !== null && equalDigests(rows, expected)) equal.push(native)
     } catch (thrown) {
-      // A table of another archive has other columns and other types.
+      // Ignore other errors: a table of another archive has other columns and types, and cannot be read like this.
       const error = asSluiceError(thrown)
       if (error.kind === 'stopped' || error.retryable || error.code === 'INTERNAL' || error.code === 'SOURCE_DENIED')
         throw error

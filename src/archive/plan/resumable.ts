@@ -1,6 +1,6 @@
 /**
- * Checks for read-only commands whether a run could continue an archive, so that `plan` and `list` show a refusal
- * before a run meets it.
+ * Checks for read-only commands whether a run could continue an archive, so that `plan` and `list` show the refusal
+ * of a later run.
  */
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import type { ArchivedTable } from '../ledger/record.ts'

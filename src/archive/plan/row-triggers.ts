@@ -1,4 +1,4 @@
-/** Reports what triggers and rules of a table do to rows that it removes and restores, before any row is removed. */
+/** Reports effects of triggers and rules on removed and restored rows, before any row is removed. */
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
@@ -77,8 +77,8 @@ export function refusalText({ code, message, reason }: SluiceError): string {
 }
 
 /**
- * Reports triggers and rules that fire for erased rows: what they write to other places stays.
- * @returns text about what the erasure does not cover; null if none fires
+ * Reports triggers and rules that fire for erased rows: rows that they write to other tables stay.
+ * @returns text about what the erasure does not cover; null if no trigger fires
  * @throws SluiceError TABLE_REFUSED if the system itself keeps deleted rows
  */
 export async function reportErased(

@@ -77,7 +77,7 @@ export async function* sourceFindings(
       continue
     }
     const isSuspect = differs !== null || surplusOf(look) !== 0n
-    // During a restore the expected number of rows is unknown.
+    // During a restore, the expected number of rows is unknown: always compare values.
     const isComing = partition.native === null && partition.restoring
     const isKeyed =
       look !== undefined && 'rows' in look && (isSuspect || (sums === 'none' && look.cheap && look.rows > 0n))
@@ -94,7 +94,7 @@ export async function* sourceFindings(
   }
 }
 
-/** The files of an expired period may be gone, so all its rows count as late. */
+/** Reports all rows of an expired period as late, because its files may be gone. */
 function* lateExpired({ label }: ArchivedPartition, look: PeriodLook | undefined): Generator<ArchiveFinding> {
   if (look === undefined || !('rows' in look) || look.rows === 0n) return
   const where = look.place === undefined ? 'the table' : `${tableText(look.place.table.table)}, the default partition`
@@ -102,7 +102,7 @@ function* lateExpired({ label }: ArchivedPartition, look: PeriodLook | undefined
   yield { finding: 'late rows', partition: label, detail }
 }
 
-/** Rows that arrived after their partition was removed: they are in the default partition. */
+/** Findings for rows that were inserted after their partition was removed: they are in the default partition. */
 async function lateNeighbours(
   { store, signal }: PeriodSource,
   record: ArchiveRecord,
@@ -145,8 +145,8 @@ function surplusOf(look: PeriodLook | undefined): bigint {
 }
 
 /**
- * Null if a side lacks a key column, or a file of the archive cannot be read, which is reported as another finding.
- * @param values compare values at once; otherwise only if keys differ
+ * Null if table or files lack a key column, or if a file cannot be read, which is reported as another finding.
+ * @param values always compare values; otherwise only if keys differ
  */
 async function differencesByKey(
   source: PeriodSource,
@@ -166,7 +166,7 @@ async function differencesByKey(
     if (!(thrown instanceof SluiceError)) throw thrown
     const { code, message } = thrown
     if (code === 'PARTITION_CHANGED' || code === 'SOURCE_GONE') return null
-    // A row that no archive of the table can hold was not archived.
+    // A row with a value that no archive can store was not archived, so it is a difference.
     if (code === 'VALUE_REFUSED')
       return [{ finding: 'differs from the source', partition: partition.label, detail: message }]
     throw thrown

@@ -1,6 +1,6 @@
 /**
- * Detects columns that swapped names, or whose name a later column took, in sources without column identities: rows
- * noted in the witness distinguish this from a changed column order.
+ * Detects columns that swapped names, or whose name another column has now, in sources without column identities. The
+ * rows recorded in the witness distinguish this from a changed column order.
  */
 import type { ArchivedTable } from '../ledger/record.ts'
 import { tableText, type Column, type TableSpec } from '../../model/copy/column-type.ts'
@@ -11,10 +11,10 @@ import { LARGE } from '../work/witness.ts'
 import { notedValues } from './noted-values.ts'
 
 /**
- * Compares the recorded rows that still exist. If none does, or their values changed, the names count.
+ * Compares the recorded rows that still exist. If none exists, or their values were updated, it relies on the names.
  * @param renamed the user's statements; `NAME=NAME` for a column that kept its name
- * @throws SluiceError PARTITION_CHANGED if all noted rows that exist have their values under swapped names, or those of
- * an archived column under a new name, or under that of another one while its own name has other values
+ * @throws SluiceError PARTITION_CHANGED if, in all recorded rows that exist, columns have exchanged their values, or
+ * the values of an archived column are now in a new column, or in another column while its own has different values
  */
 export async function refuseSwappedColumns(
   store: CopyStore,
@@ -40,7 +40,7 @@ export async function refuseSwappedColumns(
   )
   if (exchanged.length > 0)
     throw swappedError(store, table, exchanged, 'rename the columns to their names at the time of archiving')
-  // One value in all rows says nothing: another column may have it, too.
+  // A value that is equal in all rows is no evidence: another column may have the same value.
   const isTold = (name: string): boolean => new Set(there.map(({ before }) => before[name])).size > 1
   const fresh = freshColumns(table, stored.columns)
   for (const { name } of others.filter((one) => isTold(one.name))) {
@@ -48,7 +48,7 @@ export async function refuseSwappedColumns(
     if (now !== undefined) throw takenError(store, table, { name: now.name, before: name })
   }
   const isThere = (name: string): boolean => table.columns.some((one) => one.name === name)
-  // Values that two columns exchanged are those of UPDATE; a column that was added has others.
+  // If one column has the other's values and vice versa, an UPDATE exchanged them; a new column has different values.
   const isAnother = (before: string, name: string): boolean => !isOf(before, before) && !isOf(before, name)
   for (const one of others) {
     const { name } = one
@@ -59,7 +59,7 @@ export async function refuseSwappedColumns(
   }
 }
 
-/** A new column took the name of a renamed one. */
+/** Error: a new column has the former name of a renamed column. */
 function takenError(store: CopyStore, table: TableSpec, swapped: Swapped): SluiceError {
   const { name, before } = swapped
   const settle = settleCommand(tableText(table.table), { renamed: [`${before}=${name}`], dropped: [] })
@@ -67,7 +67,7 @@ function takenError(store: CopyStore, table: TableSpec, swapped: Swapped): Sluic
   return swappedError(store, table, [swapped], hint)
 }
 
-/** A renamed column took the name of a dropped one. @param isAgain a new column has the name that it had */
+/** Error: a renamed column has the name of a dropped one. @param isAgain a new column has the old name `before` */
 function tookError(store: CopyStore, table: TableSpec, swapped: Swapped, isAgain: boolean): SluiceError {
   const { name, before } = swapped
   const settled = (words: { readonly renamed?: readonly string[]; readonly dropped?: readonly string[] }): string =>
@@ -81,7 +81,7 @@ function tookError(store: CopyStore, table: TableSpec, swapped: Swapped, isAgain
 
 type Swapped = { readonly name: string; readonly before: string }
 
-/** @param names with other values than noted; empty if these are not all under each other's names */
+/** Columns that exchanged their values; empty if some name has no partner. @param names columns with changed values */
 function exchangedNames(names: readonly string[], isOf: (name: string, then: string) => boolean): readonly Swapped[] {
   const swapped = names.flatMap((name) => {
     const before = names.find((one) => isOf(name, one))
@@ -104,14 +104,14 @@ function swappedError(
   })
 }
 
-/** New columns before an archived one: adding alone puts them last, and a rename keeps the position. */
+/** New columns before an archived column: may be renamed ones, because ADD COLUMN alone appends a column. */
 function freshColumns(table: TableSpec, before: readonly { readonly name: string }[]): readonly Column[] {
   const isArchived = ({ name }: Column): boolean => before.some((one) => one.name === name)
   const last = table.columns.findLastIndex(isArchived)
   return table.columns.filter((one, at) => at < last && !isArchived(one) && one.generated !== true)
 }
 
-/** Archived columns that are at the position of another archived column. */
+/** Archived columns at the former position of another archived column. */
 function movedColumns(table: TableSpec, before: readonly { readonly name: string }[]): ReadonlySet<string> {
   const now = table.columns.map(({ name }) => name).filter((name) => before.some((one) => one.name === name))
   const then = before.map(({ name }) => name).filter((name) => now.includes(name))

@@ -18,11 +18,11 @@ import { keptNames } from './noted-values.ts'
 
 /** The user's statements about columns that the source cannot identify. */
 export type ColumnWords = {
-  /** `OLD=NEW`; `NAME=NAME`: it kept its name */
+  /** `OLD=NEW`; `NAME=NAME`: the column kept its name. */
   readonly renamed?: readonly string[]
   readonly dropped?: readonly string[]
   readonly asText?: readonly string[]
-  /** Wider types keep the existing fields. */
+  /** True: a column with a wider type keeps its field in the archive. */
   readonly widen?: boolean
 }
 
@@ -35,7 +35,7 @@ export type PresentArchive = {
 
 /**
  * The archive of a table with the table's present columns. Partitions keep the columns of their files.
- * @throws SluiceError BAD_FLAG for a missing column; UNSUPPORTED_TYPE for one that cannot be stored; PLAN_CHANGED
+ * @throws SluiceError BAD_FLAG for a missing column; UNSUPPORTED_TYPE if a column cannot be stored; PLAN_CHANGED
  */
 export async function presentArchive(
   store: CopyStore,
@@ -84,7 +84,7 @@ export async function seenArchive(
   }
 }
 
-/** What the system shows of its columns. Without identities of tables it has no renames that lose a name. */
+/** Identities of columns, if the system has them. A system without table identities cannot rename columns unnoticed. */
 async function known(
   store: CopyStore,
   table: TableSpec,
@@ -138,7 +138,7 @@ export function changeTexts(changes: readonly ColumnChange[]): readonly string[]
   })
 }
 
-/** What the next publication does with a column, and what this means for older rows. */
+/** Text: what the next publication does with a column, and the effect on older rows. */
 export function changeText(change: ColumnChange): string {
   const { name, column } = change.column
   switch (change.kind) {

@@ -1,6 +1,6 @@
 /**
- * The only place that decides whether values are times. For whole numbers this needs evidence, because serial ids and
- * dates written as numbers are whole numbers too.
+ * Decides whether values are times; no other file decides this. For whole numbers this needs evidence, because serial
+ * ids and dates written as numbers are whole numbers too.
  */
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { tableText, type Column, type TableSpec } from '../../model/copy/column-type.ts'
@@ -21,7 +21,7 @@ export const CHOSEN_BY_NAME = 'name'
 export type Evidence = {
   /** Value of `--epoch`. */
   readonly epoch?: Epoch | undefined
-  /** Bounds of partitions that are ranges of the column; null is open. */
+  /** Bounds of partitions that are ranges of the column; null is an open bound. */
   readonly bounds: readonly (string | null)[]
   /** Time zone of the day boundaries, if known. */
   readonly zone?: string | undefined
@@ -83,8 +83,8 @@ export function knownTimeKind(
 }
 
 /**
- * As timeKind, for a table that has or had native partitions: bounds of archived ones count too. Null also for columns
- * of other types, and for texts of which no bound is a time, such as ULIDs.
+ * As timeKind, for a table that has or had native partitions: bounds of archived partitions are evidence too. Null also
+ * for columns of other types, and for texts if no bound is a time, such as ULIDs.
  */
 export function nativeKind(
   table: Pick<TableSpec, 'table' | 'columns'>,
@@ -105,8 +105,8 @@ export function nativeKind(
 const TIMES: ReadonlySet<Column['type']['kind']> = new Set(['date', 'timestamp', 'text', 'native', 'int'])
 
 /**
- * The kind under which the ledger archived the numbers. Older programs did not record it: then a partition's name must
- * be that of the period between its bounds.
+ * The kind of the archived numbers by the ledger. Older programs did not record it: then a partition's label must be
+ * the label of the period between its bounds.
  */
 function recordedKind(record: Evidence['record']): NumberKind | null {
   const calendar = record === null ? null : recordCalendar(record)
@@ -120,7 +120,7 @@ function recordedKind(record: Evidence['record']): NumberKind | null {
   return null
 }
 
-/** Limits of integer types: as a bound they mean "open". */
+/** Limits of integer types: as bounds they are open. */
 const ENDS: ReadonlySet<string> = new Set(['0', '32767', '2147483647', '4294967295', '9223372036854775807'])
 /** Larger whole numbers are milliseconds: as seconds they would be after the year 5138. */
 const MOST_SECONDS = 100_000_000_000n
@@ -131,8 +131,8 @@ export function kindBySize(numbers: readonly string[]): NumberKind {
 }
 
 /**
- * A kind if every bound is a day boundary in the same zone. A single bound is not enough for zones other than the known
- * ones: it fits one of hundreds too easily.
+ * The kind, if all bounds are day boundaries in one time zone. A single bound must be one in UTC, or in the zone of the
+ * archive or of `zone`: among hundreds of zones it would fit one by chance.
  */
 function kindOfBounds(
   bounds: Evidence['bounds'],
@@ -148,7 +148,7 @@ function kindOfBounds(
   return zones.some(days) || (numbers.length > 1 && knownZones().some(days)) ? kind : null
 }
 
-/** Error for an age given for a table without times. */
+/** Error for an age that was given for a table without times. */
 export function timelessError({ table }: Pick<TableSpec, 'table'>, by: string): SluiceError {
   const name = tableText(table)
   return new SluiceError('UNSUPPORTED_TYPE', `${name} is partitioned by ranges of ${by}, which is not a time`, {

@@ -21,8 +21,9 @@ import { nativeNow, type PlannedArchive } from './plan.ts'
 const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 }
 
 /**
- * Reads all due rows, and warns for each column with values that a run would refuse: those that the archive cannot
- * hold, those outside the column's type, and rows that could not be restored. Error values of an enum are kept, and reported.
+ * Reads all due rows, and warns for each column with values that a run would refuse: values that the archive cannot
+ * store, values outside the column's type, and rows that could not be restored. Error values of an enum are archived;
+ * it reports them.
  */
 export async function reportDoubtful(
   { table, archived, partitions, by }: PlannedArchive,
@@ -88,7 +89,7 @@ export async function reportDoubtful(
   }
 }
 
-/** True if a printed value is doubtful, for a row with a value outside its type: the source prints its texts. */
+/** True if a value of a refused row is invalid. The row has a value outside its type, and is given as printed texts. */
 function isOdd(text: string | null, doubt: Doubt, error: SluiceError): boolean {
   if (text === null) return false
   const { name, as } = doubt.column
@@ -97,12 +98,12 @@ function isOdd(text: string | null, doubt: Doubt, error: SluiceError): boolean {
   return namesColumn(error, name)
 }
 
-/** True if an error is about a value of the column. Systems write the name in quotes, or after that of the table. */
+/** True if an error is about a value of the column. Systems write its name in quotes, or after the table's name. */
 function namesColumn({ where = '' }: SluiceError, name: string): boolean {
   return [`column \`${name}\``, `column "${name}"`, `.${name}, row `].some((text) => where.includes(text))
 }
 
-/** True if the stored type can hold the value, by its canonical text. */
+/** True if the stored type can hold the value. */
 function isHeld(cell: Cell, { column: { as } }: Doubt): boolean {
   if (cell === null) return true
   const text = canonicalCellText(cell)

@@ -16,8 +16,8 @@ import { columnNamed } from '../../engine/copy/plan/column-named.ts'
 export const MOST_VALUES = 1000
 
 /**
- * All values in the table, by label. If a value's partition was already removed, its rows are late ones.
- * @throws SluiceError BAD_FLAG for a column whose values cannot be partitions, or that has too many
+ * All values in the table, by label. If a value's partition was already removed, the rows are late.
+ * @throws SluiceError BAD_FLAG for a column whose values cannot be partitions, or that has more than MOST_VALUES
  */
 export async function valueCandidates(
   table: TableSpec,
@@ -30,7 +30,7 @@ export async function valueCandidates(
   const candidates: ArchiveCandidate[] = []
   for (const { value, label, rows, note } of await namedValues(table, column, { store, signal })) {
     const part = note === undefined ? partFor(record, label) : { label, period: label, part: 1 }
-    // The ledger's state decides, not the rows in the source.
+    // Whether a value is a candidate depends on its state in the ledger, not on rows in the source.
     if (part === null) continue
     const late = part.part > 1 ? { note: lateText(rows, part.period) } : {}
     candidates.push({

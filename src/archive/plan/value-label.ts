@@ -7,10 +7,10 @@ import type { ColumnType } from '../../model/copy/column-type.ts'
 /** Name of the partition of rows without a value. The text 'NULL' is written in quotes. */
 const NULL_LABEL = 'NULL'
 
-/** Longest label, characters: with the suffix of a further part and those of systems it must fit into 190. */
+/** Longest label, characters: with the suffix of a further part and suffixes of systems it must fit into 190. */
 export const LONGEST_LABEL = 150
 
-/** Characters written as they are: no control or format character, and no blank except the plain space. */
+/** Characters written without escape: no control or format character, and no blank except the plain space. */
 const SHOWN = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u
 
 /** @param value canonical text; null is NULL @returns not empty, without outer blanks, unique in the type */
@@ -20,7 +20,7 @@ export function valueLabel(value: string | null, kind: ColumnType['kind'] = 'tex
   return isPlain(value) ? value : quoted(value)
 }
 
-/** True if a text is a name in canonical quotes, or that of NULL. */
+/** True if a text is a label in canonical quotes, or the label of NULL. */
 export function isQuotedLabel(text: string): boolean {
   if (text === NULL_LABEL) return true
   return jsonLabel(text) === text

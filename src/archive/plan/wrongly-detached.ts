@@ -1,4 +1,4 @@
-/** For read-only commands: partitions that an older program detached from a table of serial ids. */
+/** Reports, in read-only commands, partitions that an older program detached from a table of serial ids. */
 import { restoreCommand } from '../steps/refusals.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
@@ -7,7 +7,7 @@ import type { CopyStore } from '../../model/copy/port.ts'
 import { openArchiveSource, recordsOf, tableNow } from '../work/each-table.ts'
 import { isMistaken, nativeKind } from './time-kind.ts'
 
-/** Partitions that are DETACHED: their rows exist, but the server refuses new rows between their bounds. */
+/** Such partitions that are DETACHED: their rows exist, but the server refuses new rows between their bounds. */
 async function mistakenIn(
   store: CopyStore,
   table: TableSpec,
@@ -22,13 +22,13 @@ async function mistakenIn(
     const by = table.columns.find(({ name }) => name === natives?.by)
     return detached.filter((one) => isMistaken(one, by, kind))
   } catch (thrown) {
-    // The table is now partitioned in another way, so none of them belongs into it.
+    // The table is now partitioned in another way, so no detached partition belongs into it.
     if (asSluiceError(thrown).code !== 'UNSUPPORTED_TYPE') throw thrown
     return []
   }
 }
 
-/** Messages about them for a whole database; none without archives. */
+/** Messages about such partitions of all tables in a database; empty without archives. */
 export async function mistakenOf(
   url: string,
   signal: AbortSignal,
@@ -43,7 +43,7 @@ export async function mistakenOf(
   return texts
 }
 
-/** Message about them; null if there are none. */
+/** Message about such partitions of a table; null if there are none. */
 export async function mistakenText(
   store: CopyStore,
   table: TableSpec,

@@ -1,7 +1,7 @@
 /**
- * Answers a query over the source and its archive as of one snapshot. Reads the ledger, then opens a view of the
- * source. If, once rows arrive, the ledger has other archived partitions than before, the query starts again: so no row
- * is missed or counted twice.
+ * Answers a query over the source and its archive as of one snapshot. Reads the ledger, opens a snapshot of the source,
+ * and reads the ledger again. If its archived partitions have changed, the query starts again, so that no row is missed
+ * or counted twice.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isByValue } from '../ledger/by-value.ts'
@@ -60,7 +60,7 @@ export type ArchiveQuestion = {
   readonly sql: string
   /** Most rows of the answer. */
   readonly limit: number
-  /** Fetch files whole and compare their sha256 before anything is read from them. */
+  /** Download files completely and compare their sha256 before they are read. */
   readonly verify?: boolean
   readonly signal: AbortSignal
   readonly open: OpenArchiveQuery
@@ -78,14 +78,14 @@ export type ArchiveAnswer = {
   readonly formerName: string | null
   /** Texts about comparisons that the statement makes differently from the database. */
   readonly otherwise: readonly string[]
-  /** Texts about table rows in place of archived ones that were gone: which of both count, and how to settle that. */
+  /** Texts about table rows with keys of removed archived rows: the answer has only the archived rows. */
   readonly unsettled: readonly string[]
   readonly pages: AsyncIterable<readonly QueryAnswerRow[]>
 }
 
 /**
  * @param reported called with the answer, which is valid until it returns
- * @throws SluiceError BAD_QUERY, PARTITION_CHANGED, PARTITION_STATE, LEDGER_BUSY if archives change all the time;
+ * @throws SluiceError BAD_QUERY, PARTITION_CHANGED, PARTITION_STATE, LEDGER_BUSY if the archive changes in every try;
  * errors of the source
  */
 export async function answer(
@@ -120,8 +120,8 @@ export async function answer(
     } catch (error) {
       throwIfAborted(signal)
       if (given || (error instanceof SluiceError && error.code === 'BAD_QUERY')) throw error
-      // Detaching a partition makes its readers fail, and files are deleted after a restore. Retry also if a partition
-      // came back and left again, although it then counts as before.
+      // A detach makes readers of the partition fail, and files are deleted after a restore. Retry also if a partition
+      // was restored and archived again: its state is as before, but the revision of the ledger differs.
       const moved =
         error instanceof Moved ||
         standingsText(await standingsOf(store, table, record, signal)) !== standingsText(standings) ||
@@ -139,10 +139,10 @@ export async function answer(
   )
 }
 
-/** Other partitions are archived than when the query began. */
+/** Thrown if other partitions are archived than at the begin of the query. */
 class Moved extends Error {}
 
-/** One attempt: the ledger's record of the archive, and which of its partitions are attached. */
+/** One attempt: the ledger's record of the archive, and the places of tables that the ledger alone does not show. */
 type Try = {
   readonly question: ArchiveQuestion
   readonly ledger: LedgerDatabase
@@ -191,19 +191,19 @@ async function inspect(one: Try): Promise<Seen> {
   return { ...one, present, seen, archived, columns, files, root }
 }
 
-/** What the statement needs. */
+/** Partitions and files that the statement needs. */
 type Needed = Seen & {
   readonly query: ArchiveQuery
   readonly mayMatch: (partition: ArchivedPartition) => boolean
   readonly read: readonly ArchivedPartition[]
   readonly wanted: ReturnType<typeof placedFiles>
-  /** Those of `read` that share the table with their archived rows, which are recognised by key. */
+  /** Partitions of `read` whose archived rows are still in the table: these rows are recognised by key. */
   readonly shared: ReturnType<typeof sharedPartitions>
 }
 
 /**
  * @throws SluiceError BAD_QUERY for columns that have no values in the files, or that may have been renamed;
- * PARTITION_CHANGED if a published partition that the query needs was taken out of the table
+ * PARTITION_CHANGED if a published partition that the query needs was detached by hand
  */
 async function neededOf(given: Seen, query: ArchiveQuery): Promise<Needed> {
   const { question, record, present, seen, archived, columns } = given
@@ -217,11 +217,11 @@ async function neededOf(given: Seen, query: ArchiveQuery): Promise<Needed> {
     missing.length === 0
   const by = isHere || needs.intervals.length === 0 ? null : await rangeColumn(store, table, seen, columns, signal)
   const matches = (partition: ArchivedPartition): boolean => mayMatch(partition, by, needs.intervals)
-  // If no partition took its place, its rows are in no table that is read.
+  // If no other partition covers its range, the rows of a missing partition are in no table that the query reads.
   const lost = missing.find(({ partition, isReplaced }) => !isReplaced && matches(partition))
   if (lost !== undefined) throw missingError(table, lost)
   const read = archived.filter(matches)
-  // The bounds of such a partition separate its rows from those of the table.
+  // Partitions that share rows with the table need the time column: their bounds separate archived from other rows.
   const cut = read.some(sharesRows) && record?.timeColumn != null ? [record.timeColumn] : []
   const doubt = doubtOf(table, present?.unsure ?? null, new Set([...needs.columns, ...cut]), read)
   if (doubt !== null) throw doubt
@@ -256,7 +256,7 @@ async function bring(needed: Needed, files: readonly QueryFile[]): Promise<Broug
     if (countedOf(now) !== countedOf(record)) throw new Moved()
     if (standingsText(await standingsOf(store, table, now, signal)) !== standingsText(standings)) throw new Moved()
   }
-  // If all readers of a view share one snapshot, it is fixed with the first row; otherwise only with the last.
+  // If all readers share one snapshot, check the ledger at the first row; otherwise after the last row.
   const settled = store.can.snapshot === 'shared'
   const away = [
     ...(await awayTables(store, seen, (one) => needed.mayMatch(one) && !attached.has(one.label), signal)),
@@ -323,7 +323,7 @@ function answerOf(brought: Brought, local: Awaited<ReturnType<typeof openFiles>>
 
 const ALL_LEFT_OUT = 'late rows, because rows of the table cannot be distinguished from archived ones by key:'
 
-/** @throws SluiceError BAD_QUERY for a column that the source computes, if rows were archived before it existed */
+/** @throws SluiceError BAD_QUERY for a generated column of the source, if rows were archived before it existed */
 function refuseUncomputed(
   columns: readonly QueryColumn[],
   needs: QueryNeeds,
@@ -344,7 +344,7 @@ function refuseUncomputed(
   }
 }
 
-/** The column whose ranges are the partitions. */
+/** The column whose ranges are the partitions; null for partitions by value. */
 async function rangeColumn(
   store: CopyStore,
   table: TableSpec,
@@ -352,7 +352,7 @@ async function rangeColumn(
   columns: readonly QueryColumn[],
   signal: AbortSignal,
 ): Promise<QueryColumn | null> {
-  // Values are not ranges: all files are opened, and their statistics skip rows.
+  // Values are not ranges: open all files; their statistics skip rows.
   if (record !== null && isByValue(record)) return null
   const name = record?.timeColumn ?? (await store.offers.partitions?.list(table, signal))?.by
   return columns.find((column) => column.name === name) ?? null

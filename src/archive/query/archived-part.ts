@@ -1,4 +1,4 @@
-/** The archived part of a table: partitions read from the archive, those that a query needs, and their files. */
+/** The archived part of a table: partitions that queries read from the archive, and their files. */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
@@ -10,7 +10,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { CheckedFiles } from './checked-files.ts'
 import { unitsOf } from './units.ts'
 
-/** Files of a bucket that are checked or fetched in parallel. */
+/** Number of files that are checked or downloaded in parallel. */
 const AT_ONCE = 8
 
 /** Partitions whose rows queries read from the archive. */
@@ -23,7 +23,7 @@ export function awayPartitions(record: ArchiveRecord | null): readonly ArchivedP
   return (record?.partitions ?? []).filter(({ away }) => away)
 }
 
-/** Partitions with a detach that has begun or is about to begin: only the database knows whether it has happened. */
+/** Partitions with a detach that has begun or will begin: only the system catalogs show whether it has happened. */
 export function leavingPartitions(record: ArchiveRecord | null): readonly ArchivedPartition[] {
   return (record?.partitions ?? []).filter(({ leaving, state }) => leaving && !isArchived(state))
 }
@@ -59,7 +59,7 @@ export function mayMatch(
 
 type Local = { readonly file: QueryFile; readonly isChecked: boolean; readonly release: () => Promise<void> }
 
-/** Files on a local disk, until disposed. */
+/** Opened files on a local disk; disposing removes downloaded copies. */
 export class QueriedLocalFiles implements AsyncDisposable {
   readonly files: readonly QueryFile[]
   /** Number of files whose bytes were not compared with the ledger. */
@@ -104,8 +104,7 @@ export function placedFiles({ files, columns }: Pick<ArchivedPartition, 'files' 
 
 /**
  * Opens files after checking size and, if recorded at the publication, ETag against the ledger.
- * @param columns Parquet names of the columns to read; null for whole files, whose sha256 is then compared before
- * anything is read
+ * @param columns Parquet names of the columns to read; null for complete files, whose sha256 is then compared first
  * @param checked compares the sha256 of files on a local disk, once for each
  * @throws SluiceError PARTITION_CHANGED for a file that is missing, has another size, ETag or sha256
  */

@@ -1,4 +1,4 @@
-/** Detached tables, and those about to be, whose rows still count. */
+/** Finds detached tables, and tables in a detach, whose rows queries still read. */
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { attachedNow } from '../steps/detached-table.ts'
 import { columnsFit, isSameShape } from '../types/fit.ts'
@@ -11,7 +11,7 @@ import { missingPartitions } from '../plan/missing-partitions.ts'
 import { awayPartitions, leavingPartitions } from './archived-part.ts'
 import type { AwayTable } from './hot-part.ts'
 
-/** @throws SluiceError PARTITION_STATE if one of them does not exist */
+/** Detached tables whose rows queries still read. @throws SluiceError PARTITION_STATE if a table does not exist */
 export async function awayTables(
   store: CopyStore,
   record: ArchiveRecord | null,
@@ -36,9 +36,10 @@ type Leaving = {
 }
 
 /**
- * @property attached tables that had left and were attached again by hand, by the labels of their partitions: their
- * rows are read through the table
- * @property missing partitions whose rows count as in the table, taken out of it by hand
+ * @property leaving partitions in a detach outside of a transaction
+ * @property attached tables that were detached and attached again by hand, by partition label: their rows are read
+ * through the table
+ * @property missing partitions that were detached by hand, though by the ledger their rows are in the table
  */
 export type Standings = {
   readonly leaving: readonly Leaving[]
@@ -47,8 +48,8 @@ export type Standings = {
 }
 
 /**
- * Where tables are that the ledger alone cannot locate: those in a detach outside of any transaction, those that have
- * left, and those that should still be partitions.
+ * Finds tables whose place the ledger alone does not show: tables in a detach outside of a transaction, detached
+ * tables, and tables that should still be partitions.
  */
 export async function standingsOf(
   store: CopyStore,
@@ -80,7 +81,7 @@ export function standingsText({ leaving, attached, missing }: Standings): string
   ])
 }
 
-/** Tables that can no longer be read through the parent. @throws SluiceError PARTITION_STATE if one is missing */
+/** Tables that cannot be read through the parent any more. @throws SluiceError PARTITION_STATE if one is missing */
 export function leavingTables(
   record: ArchiveRecord | null,
   leaving: readonly Leaving[],
@@ -99,7 +100,7 @@ function awayTable(record: ArchiveRecord | null, partition: ArchivedPartition, t
   return { table, shared: isSame ? null : shape.shared }
 }
 
-/** Error: a query needs these rows. It is reported only if nothing has changed meanwhile. */
+/** Error: a detached table with rows for the query is missing. Reported only if the ledger did not change meanwhile. */
 function goneAway(record: ArchiveRecord | null, { label }: ArchivedPartition): SluiceError {
   return new SluiceError(
     'PARTITION_STATE',
@@ -111,7 +112,7 @@ function goneAway(record: ArchiveRecord | null, { label }: ArchivedPartition): S
   )
 }
 
-/** Notes about archived files whose rows are read from the table instead. */
+/** Notes about archived partitions whose rows are read from the table instead of the files. */
 export function attachedTexts(attached: Standings['attached']): readonly string[] {
   return [...attached].map(
     ([label, table]) =>

@@ -1,10 +1,10 @@
-/** Remembers files on a local disk whose sha256 was compared, in a state file: one line each, newest last. */
+/** Records in a state file which local files had the expected sha256: one line per file, newest last. */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OwnLines } from '../../shared/own-lines.ts'
 import { stateFolder } from '../../shared/state-folder.ts'
 
-/** Lines kept when the file has more than twice as many. */
+/** Lines that are kept once the file has more than twice as many. */
 const KEPT = 10_000
 
 export class CheckedFiles {
@@ -22,7 +22,7 @@ export class CheckedFiles {
     const marks = await (this.#marks ??= this.#read())
     if (marks.get(path) === mark) return true
     if ((await compute()) !== sha256) return false
-    // A file that changes meanwhile is not remembered.
+    // Do not record a file that changed during the computation.
     if ((await markOf(path)) === before) {
       marks.set(path, mark)
       // If the line cannot be written, the next query compares again.

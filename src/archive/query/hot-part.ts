@@ -1,4 +1,4 @@
-/** The rows of a table that are still in the source: which of them count, which a query needs, and their text. */
+/** Rows of a table in the source for a query: the condition, the columns, and the rows as CSV. */
 import { isByValue } from '../ledger/by-value.ts'
 import { cutCondition } from '../steps/cut-condition.ts'
 import type { SharedColumn } from '../types/fit.ts'
@@ -60,13 +60,13 @@ export type HotRows = {
 }
 
 /**
- * A detached table whose rows count. @property shared its columns as columns of the present table, if they differ; null
- * if they are the same
+ * A detached table whose rows queries read. @property shared its columns as columns of the present table; null if they
+ * are the same
  */
 export type AwayTable = { readonly table: TableSpec; readonly shared: readonly SharedColumn[] | null }
 
 /**
- * Rows of the table, then those of detached tables.
+ * Rows of the table, then rows of detached tables.
  * @param begun called with the first row, or at the end without rows: from then on the snapshot of the source is fixed
  */
 export function hotRows(
@@ -94,7 +94,7 @@ export function hotRows(
       yield* wirePieces(batch.rows, columns)
     }
   }
-  /** Reads all rows: the condition of the request uses the present column names. */
+  /** Reads all rows without the condition, because the condition uses the present column names. */
   const fitted = async function* (table: TableSpec, shared: readonly SharedColumn[]): AsyncGenerator<Buffer> {
     const met = columns.map(({ physical }) => shared.find(({ now }) => now.physical === physical)?.file ?? null)
     const read = met.filter((file) => file !== null)
@@ -133,8 +133,8 @@ function isSingle({ can }: CopyStore): boolean {
 }
 
 /**
- * Remaining rows of a plain table's archived partition do not count. A native partition is detached as a whole. Rows of
- * those in `shared` are recognised one by one, by key.
+ * Excludes rows of a plain table that are already archived: by condition, or in DuckDB. A native partition is detached
+ * as a whole. Rows of partitions in `shared` are recognised one by one, by key.
  */
 function exceptions(
   store: CopyStore,
@@ -173,8 +173,8 @@ function exceptionOf(
 }
 
 /**
- * A condition for the source. Extended on both sides, because some sources store times as text: by a day, and with a
- * zone by the largest offset that a text may have, `+99:99:99`.
+ * A condition for the source. The interval is extended at both ends, because some sources store times as text: by a
+ * day; for times with a zone by 6 days, because a text may have an offset up to `+99:99:99`.
  */
 function pushed(
   { offers: { times } }: CopyStore,

@@ -1,4 +1,4 @@
-/** Describes where a statement compares values differently from the table's database, or uses another spelling. */
+/** Describes comparisons of a statement that differ from the table's database. */
 import { isEnum, membersOf, zeroText } from '../../model/copy/members.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { canShowAs, isComputedOtherwise, otherMeaning } from '../types/index.ts'
@@ -32,20 +32,20 @@ export function comparedTexts(
   columns: readonly QueryColumn[],
   { columns: read, texts }: QueryNeeds,
 ): readonly string[] {
-  // For a UUID or a time the archive has one spelling; a literal may spell the same value differently.
+  // For a UUID or a time as text, the archive has one spelling; a literal may spell the same value differently.
   const isText = ({ stored, as: { kind } }: QueryColumn): boolean => stored !== 'string' || kind === 'text'
   return columns
     .filter((column) => texts !== 'none' && read.has(column.name) && !isText(column))
     .map(({ name, column }) => `${name} (${column.native}${errorText(column.native)})`)
 }
 
-/** The text for the error value of an enum that also has `''` as a member: the server prints both alike. */
+/** Note on the error value of an enum that also has `''` as a member: the server prints both alike. */
 function errorText(native: string): string {
   const text = isEnum(native) ? zeroText(membersOf(native)) : ''
   return text === '' ? '' : `, whose error value is '${text}' here`
 }
 
-/** The asked columns, with what the files of each partition recorded of them. */
+/** The columns of the statement, each with its columns in the files of the partitions. */
 function recordedColumns(
   columns: readonly QueryColumn[],
   { columns: asked }: QueryNeeds,
@@ -62,7 +62,7 @@ function recordedColumns(
     }))
 }
 
-/** Columns in which a text of older files means another value of the enum or composite than now. */
+/** Columns of enums or composites in which a text in older files means a different value now. */
 export function otherMeanings(
   columns: readonly QueryColumn[],
   needs: QueryNeeds,

@@ -1,4 +1,4 @@
-/** Columns of a table in a query: those of its archive, and further ones of the source. */
+/** Columns of a table in a query: columns of the source and of its archive. */
 import { canShowAs } from '../types/index.ts'
 import { ruleFor } from '../types/rule.ts'
 import type { QueryColumn } from '../../model/archive/query-port.ts'
@@ -6,11 +6,11 @@ import type { StoredColumn, StoredTable } from '../../model/archive/stored-colum
 import type { Column, TableSpec } from '../../model/copy/column-type.ts'
 
 /**
- * In the order of the source. At the end: earlier types of columns whose values do not fit the present type, and
- * columns removed since the last publication.
+ * Columns in the order of the source. At the end: columns with an earlier type whose values do not fit the present
+ * type, and columns that were dropped since the last publication.
  * @param stored the archive with the table's present columns; null for a table that was never archived
  * @param noted columns of the archive in the ledger
- * @param has physical names in the files of the archive; null for all
+ * @param has physical names that the files of the archive have; null: all
  */
 export function queryColumns(
   { columns }: TableSpec,
@@ -51,7 +51,7 @@ function ofColumn(column: Column): StoredColumn {
   return { name: column.name, physical: column.name, column, ...storedAs(column) }
 }
 
-/** The type that an archive would use; without a rule it is the text that the source prints. */
+/** The type that an archive would use; without a rule, the text that the source prints. */
 function storedAs(column: Column): Pick<StoredColumn, 'as' | 'stored'> {
   return ruleFor(column, false) ?? { as: { kind: 'native', name: column.native }, stored: 'string' }
 }

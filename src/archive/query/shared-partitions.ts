@@ -1,6 +1,6 @@
 /**
- * Archived periods of a plain table of which rows are still or again in the table: being removed, being restored, or
- * late. They are recognised by key.
+ * Archived periods of a plain table that have rows in the table too: rows that are being removed or restored, and late
+ * rows. Archived rows are recognised by key.
  */
 import { isByValue } from '../ledger/by-value.ts'
 import { isAllRemoved, type ArchivedPartition, type ArchiveRecord } from '../ledger/record.ts'
@@ -18,18 +18,18 @@ import { countText } from '../../shared/figures.ts'
 
 export type SharedPartition = {
   readonly label: string
-  /** Null if only the source can compare its bounds: rows moved out of them are then not noticed. */
+  /** Null if only the source can compare the bounds: rows that were moved out of them are not detected then. */
   readonly within: Excepted | null
 }
 
-/** True if archived rows of the partition may be in the table too. After a drop only late rows are. */
+/** True if archived rows of the partition may be in the table too. After a drop, the table has only late rows. */
 export function sharesRows({ native, state, restoring }: ArchivedPartition): boolean {
   return native === null && (state === 'DETACHED' || restoring)
 }
 
 /**
- * Those of `read` whose rows in the table can be compared with the archive by key, so that late rows are found. Empty
- * if the archive or the table lacks a key column: then all rows between the bounds belong to the archive.
+ * Partitions of `read` whose rows in the table can be compared with the archive by key, so that late rows are found.
+ * Empty if archive or table lack a key column: then all rows between the bounds are taken for archived rows.
  */
 export function sharedPartitions(
   table: TableSpec,
@@ -59,8 +59,8 @@ export function sharedPartition(
 }
 
 /**
- * Texts about rows left out of the answer: all archived rows of their partition had been removed, and the table has
- * other rows with their keys.
+ * Texts about table rows that the answer does not have: all archived rows of their partition were removed from the
+ * table, and these rows have keys of archived ones.
  */
 export function unsettledRows(
   name: string,
@@ -79,7 +79,7 @@ export function unsettledRows(
   })
 }
 
-/** True if DuckDB can compare the column with the bound; null is open. */
+/** True if DuckDB can compare the column with the bound; null is an open bound. */
 export function isKnown(bound: string | null, { stored }: QueryColumn): boolean {
   return bound === null ? unitsOfDay(stored) > 0n : unitsOf(bound, stored) !== null
 }

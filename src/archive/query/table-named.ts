@@ -1,4 +1,4 @@
-/** Finds the table that a name means. */
+/** Finds a table by the name in a query. */
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { noSuchTable } from '../../engine/copy/plan/no-such-table.ts'

@@ -8,9 +8,9 @@ const FIRST_DAY = daysOf(1, 1, 1)
 const LAST_DAY = daysOf(9999, 12, 31)
 
 /**
- * A bound printed by a source, in days since 1970 for a date, in microseconds since 1970 for a timestamp, or as the
+ * A bound printed by a source as a number: days since 1970 for a date, microseconds since 1970 for a timestamp, or the
  * number itself.
- * @returns null if it is not certainly one of these
+ * @returns null if the text is not certainly such a value
  */
 export function unitsOf(text: string, stored: StoredType): bigint | null {
   switch (stored) {

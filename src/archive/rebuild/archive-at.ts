@@ -19,8 +19,8 @@ export type FoundArchive = {
 
 /**
  * @param to the archive itself, or the folder given to `archive run --to`
- * @throws SluiceError NO_LOG if neither is a Delta table; ARCHIVE_CONFLICT for one that sluice did not make, or for
- * another table; of reading a log
+ * @throws SluiceError NO_LOG if neither is a Delta table; ARCHIVE_CONFLICT if sluice did not make the Delta table, or
+ * it is the archive of another table; errors of reading a log
  */
 export async function archiveAt(to: string, table: TableSpec, opened: OpenedArchive, run: Run): Promise<FoundArchive> {
   for (const archive of placesAt(to, table)) {
@@ -36,7 +36,7 @@ export async function archiveAt(to: string, table: TableSpec, opened: OpenedArch
   })
 }
 
-/** True if a given folder means this archive, in either way. */
+/** True if a given folder is the archive, or the parent folder that `archive run --to` uses. */
 export function isAt(archive: string, to: string, table: TableSpec): boolean {
   return placesAt(to, table).some((place) => pathOfLocation(place) === pathOfLocation(archive))
 }

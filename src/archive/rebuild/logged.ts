@@ -1,4 +1,4 @@
-/** Partitions as in the log of an archive, with the facts in the tags of their files. */
+/** Reads partitions from the log of an archive: their facts are in the tags of their files. */
 import { digestSum } from '../../model/copy/row-hash.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { plannedPartition } from '../ledger/planned-partition.ts'
@@ -15,7 +15,7 @@ export function labelsOf(name: string, state: ArchiveLogState, { said }: SaidArc
   return new Set([...state.files.keys(), ...written, ...said.holds.keys()])
 }
 
-/** Columns of the table, and what the properties of the archive say of columns and holds. */
+/** Columns of the table; column sets and holds from the properties of the archive. */
 export type LoggedFacts = {
   readonly noted: Pick<SaidArchive['noted'], 'stored'>
   readonly said: Pick<SaidArchive['said'], 'columns' | 'holds'>

@@ -1,4 +1,4 @@
-/** Names files in the log again that a restore took out of it, and that a rebuilt ledger counts on. */
+/** Adds files to the log again that a restore removed from it, and that a rebuilt ledger needs. */
 import { readPartition, type ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveContext } from '../steps/context.ts'
 import { nameAgain } from '../steps/expire.ts'
@@ -9,7 +9,7 @@ import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 
 /**
  * @param partitions as in the new ledger
- * @param state the version of the log that they were compared with
+ * @param state version of the log with which the partitions were compared
  * @throws SluiceError ARCHIVE_CONFLICT, PROOF_FAILED if a file has changed since; LEASE_LOST
  */
 export async function nameFilesAgain(

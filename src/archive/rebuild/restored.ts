@@ -1,4 +1,4 @@
-/** Compares a partition whose files a restore took out of the log with the rows in the source. */
+/** Compares a partition whose files a restore removed from the log with the rows in the source. */
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { partitionCondition, type ArchiveContext } from '../steps/context.ts'
 import { filesStanding, type FilesStanding } from '../steps/files-there.ts'
@@ -11,9 +11,9 @@ import { differing, ofDetached, ofRest, type RebuildContext } from './whereabout
 
 /**
  * A partition without files in the newest version.
- * @property partition null if neither archive nor source have anything of it
- * @property compared archived rows that were compared with the source
- * @property gone what is lost of it, for a message
+ * @property partition the partition for the new ledger; null if neither archive nor source have it
+ * @property compared number of archived rows that were compared with the source
+ * @property gone text about what is lost
  */
 export type Unpublished = {
   readonly finding: readonly ArchiveFinding[]
@@ -22,15 +22,15 @@ export type Unpublished = {
   readonly gone?: string
 }
 
-/** Where its rows should be. */
+/** Where the rows of a restored partition should be. */
 type Place = RowsPlace & Pick<ArchivedPartition, 'native'>
 
 /**
- * RESTORED if the source lacks none of its rows. Otherwise a finding: accepted, the archive keeps the rows that are
- * missing, unless its files are gone, too.
+ * RESTORED if the source has all rows. Otherwise a finding; if it is accepted, the archive keeps the missing rows,
+ * unless the files are missing too.
  * @param before the partition as its files describe it, PUBLISHED
  * @param version the version that removed its files
- * @throws SluiceError of the store
+ * @throws SluiceError errors of the store
  */
 export async function restoredThere(
   context: ArchiveContext,
@@ -56,7 +56,7 @@ export async function restoredThere(
     return { finding: [finding], partition: restored, compared: 0n }
   }
   const missing = missingOf(found, archived)
-  // Without a key, as many rows may be other rows.
+  // Without a key, an equal number of rows may be different rows.
   if (missing === 0n && found.kind !== 'counted') return { finding: [], partition: restored, compared: archived }
   const damaged = found.kind === 'counted' ? await damageOf(context, before) : null
   if (damaged !== null) return { finding: [damaged], partition: null, compared: 0n }
@@ -65,7 +65,7 @@ export async function restoredThere(
   const accepted = missing === archived ? ({ ...kept, state: 'DROPPED' } as const) : await withRest()
   return { finding: [differing(before, detail)], partition: accepted, compared: archived }
 
-  /** If the rest is as archived, the archive counts, as after an interrupted removal; otherwise the table does. */
+  /** DETACHED if the table has only unchanged archived rows, as after an interrupted removal; otherwise PUBLISHED. */
   async function withRest(): Promise<ArchivedPartition> {
     const rest = place?.native === null && found !== null ? await ofRest(context, kept, found, found.now) : null
     return rest !== null && 'accepted' in rest ? rest.accepted : { ...kept, native: place?.native ?? null }
@@ -78,7 +78,7 @@ const NOT_PROVED: Readonly<Record<FilesStanding, string>> = {
   gone: 'and they are gone',
 }
 
-/** Reads the files. Null if their bytes are the proved ones. */
+/** Reads the files. A finding if they differ from their proof; otherwise null. */
 async function damageOf(context: ArchiveContext, before: ArchivedPartition): Promise<ArchiveFinding | null> {
   try {
     await proveInPlace(context, before)
@@ -91,7 +91,7 @@ async function damageOf(context: ArchiveContext, before: ArchivedPartition): Pro
   }
 }
 
-/** Only its files have its rows. */
+/** For a partition without a table: only its files have its rows. */
 async function withoutTable(context: ArchiveContext, before: ArchivedPartition): Promise<Unpublished> {
   const { native } = before
   const damaged = await damageOf(context, before)
@@ -118,7 +118,7 @@ function lostWithTable(before: ArchivedPartition): Unpublished {
   return { finding: [finding], partition: null, compared: 0n }
 }
 
-/** Null if it was a table that its parent no longer has. */
+/** The table of the partition's rows; null if its own table is no longer a partition. */
 function placeOf(context: ArchiveContext, before: ArchivedPartition, { natives }: RebuildContext): Place | null {
   const { from, to, native } = before
   if (natives === null || (native === null && context.archived.timeColumn !== null))
@@ -128,7 +128,7 @@ function placeOf(context: ArchiveContext, before: ArchivedPartition, { natives }
   return { table: found.table, where: null, native: { table: found.table.table, identity: found.identity } }
 }
 
-/** Null if they differ from the proof, and the files are not the proved ones. */
+/** The rows in the source; null if these and the files differ from the proof. */
 async function rowsOrNull(
   context: ArchiveContext,
   before: ArchivedPartition,
@@ -136,7 +136,7 @@ async function rowsOrNull(
   { late }: RebuildContext,
 ): Promise<RowsNow | null> {
   try {
-    // As those of an expired partition, its files are named by older versions only.
+    // Use EXPIRED because only older versions of the log name the files.
     return await rowsNow(context, { ...before, state: 'EXPIRED' }, place, late)
   } catch (thrown) {
     const { code } = asSluiceError(thrown)
@@ -150,7 +150,7 @@ async function rowsAt({ store, interrupt }: ArchiveContext, { table, where }: Pl
   return (await view.extent(table, where, true)).rows
 }
 
-/** Without a key fewer rows are missing ones. */
+/** Number of missing rows; without a key, the difference of the row counts. */
 function missingOf(found: RowsNow, archived: bigint): bigint {
   if (found.kind === 'equal') return 0n
   if (found.kind === 'keyed') return found.missing.rows

@@ -47,8 +47,8 @@ export type Rebuilding = RebuildOptions & {
 type Found = { readonly partitions: readonly ArchivedPartition[]; readonly findings: number; readonly compared: bigint }
 
 /**
- * @param before ledger rows of a killed rebuild, or of a run that found an archive that was not its own; null if the
- * ledger does not have the table
+ * @param before ledger rows of a killed rebuild, or of a run that found a different archive at the location; null if
+ * the ledger does not have the table
  * @throws SluiceError NO_LOG, ARCHIVE_CONFLICT, BAD_FLAG, PLAN_CHANGED; PROOF_FAILED if a partition differs: then
  * nothing was changed
  */
@@ -119,7 +119,7 @@ export async function rebuildLedger(
   )
   isOwned = true
   if (last !== null) await nameFilesAgain(context, database, last)
-  // Last: if the program is killed before this, the rebuild starts again.
+  // Last step: after a kill before it, the next adopt rebuilds the ledger again.
   await context.heads.setOrigin(origin)
   reportLost(last, run, context.name)
   const rebuilt = totals()['partitions'] ?? '0'
@@ -143,7 +143,7 @@ async function comparedWith(
   const { name } = context
   const partitions: ArchivedPartition[] = []
   let [findings, standing, compared] = [0, 0, 0n]
-  // A hold may have been set after a rebuild was killed.
+  // Keep holds of the ledger: one may have been set after a rebuild was killed.
   const held = new Map((before?.partitions ?? []).map((one) => [one.label, one.held]))
   const labels = [...labelsOf(name, state, said)].toSorted()
   const all = await comparedLabels(context, labels, { state, said, natives, late: lateRows(context, said.present) })
@@ -176,7 +176,7 @@ async function comparedWith(
 const NOTHING: Unpublished = { finding: [], partition: null, compared: 0n }
 type Sides = RebuildContext & { readonly state: ArchiveLogState; readonly said: SaidArchive }
 
-/** Findings without a partition cannot be accepted. */
+/** Compares all labels with the source. Findings without a partition cannot be accepted. */
 async function comparedLabels(
   context: ArchiveContext,
   labels: readonly string[],
@@ -211,7 +211,7 @@ async function comparedLabels(
   return all
 }
 
-/** Reads all bytes and rows of the files. */
+/** Reads all bytes and rows of the files, and adds ETags to the partition's files. */
 async function readThrough(
   context: ArchiveContext,
   logged: ArchivedPartition,
@@ -275,7 +275,7 @@ function report(
   })
 }
 
-/** Warns about definitions of dropped partitions, which no archive has and a restore would lack. */
+/** Warns about definitions of dropped partitions: no archive has them, so a restore does not create them. */
 function reportLost(
   last: { readonly partitions: readonly ArchivedPartition[] } | null,
   { emit }: Run<Events>,

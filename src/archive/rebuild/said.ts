@@ -30,9 +30,9 @@ export type RebuildOptions = {
 }
 
 export type SaidArchive = {
-  /** As in the archive. */
+  /** The description in the archive. */
   readonly noted: Omit<ArchiveRecord, 'partitions'>
-  /** The same with the table's present columns. */
+  /** The description with the table's present columns. */
   readonly present: Omit<ArchiveRecord, 'partitions'>
   readonly said: ReturnType<typeof readArchiveProperties>
 }
@@ -118,7 +118,7 @@ function cutBy(
   if (asked !== null && asked !== calendar)
     refuse(`the archive of ${name} has another calendar: ${calendar}`, CALENDAR_HINT)
   const own = said.calendar === undefined ? null : (said.timeColumn ?? null)
-  // The archive of a table that was partitioned later holds rows, and partitions archived since.
+  // If the table was partitioned later, its archive has periods by the time column, and native partitions since then.
   if (natives !== null && own === null) return { calendar, timeColumn: null }
   if (said.calendar !== undefined && own === null)
     refuse(`${name} has no partitions now, but was archived by partitions`, ANOTHER)
@@ -132,7 +132,7 @@ function cutBy(
 
 const ANOTHER = 'nothing was changed; change the table back to what was archived, or archive it into another folder'
 
-/** For an archive without recorded columns: those of the table, if they produce exactly the schema of the log. */
+/** For an archive without recorded columns: the table's columns, if they produce exactly the schema of the log. */
 async function storedBefore(
   table: TableSpec,
   archive: string,

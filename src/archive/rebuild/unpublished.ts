@@ -1,4 +1,4 @@
-/** Partitions without files in the newest version of an archive: restored, expired, or held before publishing. */
+/** Rebuilds partitions without files in the newest version of an archive: restored, expired, or only held. */
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { NewPartition } from '../ledger/partition-facts.ts'
 import { plannedPartition } from '../ledger/planned-partition.ts'
@@ -59,7 +59,7 @@ export async function unpublished(
   return { finding: (digest?.rows ?? 0n) === 0n ? [differing(partition, UNKNOWN_ROWS)] : [], partition, compared: 0n }
 }
 
-/** Its files may have been swept: it can be restored if all are there; they are read then. */
+/** An expired partition. It can be restored if all its files exist; a restore reads them. */
 async function expired(
   context: ArchiveContext,
   before: ArchivedPartition,
@@ -90,7 +90,7 @@ function departedPartition(
   return 'finding' in found ? null : found
 }
 
-/** The partition in the source; null if it has none of that name. */
+/** The partition in the source; null if the source has no partition of that label. */
 async function candidateOf(
   { store, table, interrupt }: ArchiveContext,
   label: string,
@@ -104,7 +104,7 @@ async function candidateOf(
     return values.find((one) => one.label === label) ?? null
   }
   const wanted = { asked, until: null, calendar, isLogged: true } as const
-  // The label of a further part without history is not that of a period.
+  // The label of a further part without history is not the label of a period.
   if (natives === null && !isPeriod(calendar, label)) return null
   const candidates =
     natives === null

@@ -22,7 +22,7 @@ export type RebuildContext = {
   readonly late: FindLate
 }
 
-/** @param parts all parts of one period, PUBLISHED, as in the log @returns by label @throws SluiceError of the store */
+/** @param parts all parts of a period, PUBLISHED, as in the log @returns by label @throws SluiceError CONNECTION_LOST … */
 export async function whereabouts(
   context: ArchiveContext,
   parts: readonly ArchivedPartition[],
@@ -59,7 +59,7 @@ async function ofNative(
   return found
 }
 
-/** @param standing rows between its bounds that belong to other parts */
+/** For a partition that is not attached. @param standing rows between its bounds that belong to other parts */
 async function ofLeft(
   context: ArchiveContext,
   logged: ArchivedPartition,
@@ -79,7 +79,7 @@ async function ofLeft(
   return { finding: differing(logged, detail), accepted: found.partition }
 }
 
-/** Rows between the bounds belong to one part at most; the others were removed. */
+/** For parts in a plain table: the rows between the bounds belong to at most one part; other parts were removed. */
 async function ofPlain(
   context: ArchiveContext,
   parts: readonly ArchivedPartition[],
@@ -102,7 +102,7 @@ async function ofPlain(
   }
   const [one, ...more] = rest
   if (one === undefined) {
-    // All rows in the table came late.
+    // All rows in the table are late.
     const last = parts.at(-1) ?? first
     const detail = `${now?.rows ?? 0n} rows of its period are in the table, and none of them is archived`
     return found.set(last.label, { finding: differing(last, detail), accepted: { ...last, state: 'DROPPED' } })
@@ -118,7 +118,7 @@ function isGone(rows: RowsNow, part: ArchivedPartition): boolean {
   return rows.kind === 'keyed' && rows.missing.rows === proofOf(part).rows
 }
 
-/** For a plain table: what it is if the difference is accepted. */
+/** For a plain table: the finding, and the partition if the user accepts the difference. */
 export async function ofRest(
   context: ArchiveContext,
   part: ArchivedPartition,
@@ -134,7 +134,7 @@ export async function ofRest(
   return removed === null ? { finding } : { finding, accepted: { ...part, state: 'DETACHED', removed } }
 }
 
-/** Null if another table has its bounds. */
+/** For a partition that is attached; null if it is another table with the same bounds. */
 async function ofAttached(
   context: ArchiveContext,
   logged: ArchivedPartition,
@@ -145,12 +145,12 @@ async function ofAttached(
   const now = await digestOrNull(context, partition)
   if (isOwn && now !== null && now.rows === 0n) return { partition: { ...partition, state: 'DROPPED' } }
   if (now !== null && equalDigests(now, await expectedNow(context, partition))) return { partition }
-  // Another table in its place, unless it is the same one in a copied database.
+  // A different identity and different rows: another table with these bounds.
   if (!isOwn && logged.native !== null) return null
   return { finding: differing(logged, countsText(now, logged)), accepted: partition }
 }
 
-/** For a table that its parent no longer has. */
+/** For a table that is no longer attached to its parent. */
 export async function ofDetached(
   context: ArchiveContext,
   logged: ArchivedPartition,
@@ -169,12 +169,12 @@ export async function ofDetached(
   const detached: ArchivedPartition = { ...logged, state: 'DETACHED' }
   const now = await digestOrNull(context, detached)
   if (now !== null && equalDigests(now, proofOf(logged))) return { partition: detached }
-  // As after the detach: its rows count in the detached table, and the next run exports them again.
+  // As right after the detach: queries read the rows from the detached table, and the next run exports them again.
   const detail = `in its detached table: ${countsText(now, logged)}`
   return { finding: differing(logged, detail), accepted: { ...logged, state: 'DETACHING', away: true } }
 }
 
-/** In another database a table has another identity, but the same bounds. */
+/** The attached table by identity, or by bounds: in another database, a table has another identity. */
 function attachedAs({ partitions }: NativePartitions, { native, from, to }: ArchivedPartition): NativePartition | null {
   const own = partitions.find(({ identity }) => identity === native?.identity)
   if (own !== undefined) return own
@@ -215,7 +215,7 @@ function countsText(now: Digest | null, { digest }: ArchivedPartition): string {
     : `${now.rows} rows in the database, ${rows} in the archive`
 }
 
-/** Digest of the missing rows; null if the rest cannot be a part of all. */
+/** Digest of the missing rows; null if `rest` cannot be a subset of `all`. */
 function less(all: Digest, rest: Digest): Digest | null {
   const sum = BigInt(`0x${all.sum}`) - BigInt(`0x${rest.sum}`)
   return sum < 0n ? null : { rows: all.rows - rest.rows, sum: sum.toString(16).padStart(16, '0') }

@@ -1,4 +1,4 @@
-/** Advances one partition as far as allowed. Steps can be repeated; the ledger's state decides the next. */
+/** Advances one partition as far as allowed. Steps can be repeated; the state in the ledger determines the next one. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { InspectedFile } from '../../model/archive/archived-file.ts'
 import type { ArchiveState } from '../../model/archive/state.ts'
@@ -28,19 +28,19 @@ export type AdvanceOptions = {
   readonly detach: boolean
   /** Continue to DROPPED once the grace period is over. */
   readonly drop: boolean
-  /** Archive it again although it was restored. */
+  /** Archive a restored partition again. */
   readonly again: boolean
 }
 
 export type AdvanceContext = {
   /** The partition from the current ledger. */
   readonly reload: () => Promise<ArchivedPartition>
-  /** Its table, if partitions are tables: attached, or detached. */
+  /** The table of a native partition, attached or detached; null for a plain table. */
   readonly native: () => Promise<PartitionTable | null>
   readonly periodParts: NeighbourParts
 }
 
-/** Maximum number of exports of a partition that keeps changing; then the run fails. */
+/** Maximum number of exports of a partition that changes again and again; then the run fails. */
 const MOST_EXPORTS = 3
 
 /** @returns the state that was reached @throws SluiceError, which is also recorded in the ledger */
@@ -78,7 +78,7 @@ export async function advancePartition(
       inspected = await step(context, work, next, inspected, given)
     } catch (thrown) {
       const error = asSluiceError(thrown)
-      // The export does not match the rows: start again from the beginning.
+      // The export does not match the rows: export again.
       if (error.code === 'PARTITION_CHANGED' && error.retryable && exports < MOST_EXPORTS) {
         if (isOut(partition)) held = await toExportAgain(context, work, error.message, error, lostRows)
         else warn(context, `${error.message}; it is exported again`)
@@ -103,14 +103,14 @@ export async function advancePartition(
   }
 }
 
-/** True if its files are published while queries still take its rows from the source. */
+/** True if its files are published, but queries still read its rows from the source. */
 function isOut({ state }: ArchivedPartition): boolean {
   return state === 'PUBLISHED' || state === 'DETACHING'
 }
 
 /**
- * For rows published by an earlier run, missing rows count as lost. Rows exported by this run are exported again as
- * they are now, unless none is left.
+ * Error if published rows are missing in the source. Rows of an earlier run may be lost; rows exported by this run are
+ * exported again as they are now, so the error is only for a partition without any row.
  */
 async function lostNow(
   context: ArchiveContext,
@@ -132,7 +132,7 @@ async function refuseLost(lostRows: () => Promise<SluiceError | null>): Promise<
 }
 
 /**
- * Starts the export again, because it does not match the rows.
+ * Moves the partition back to PLANNED, because the export does not match the rows.
  * @returns the claim to continue with
  * @throws SluiceError PARTITION_CHANGED if the source lacks published rows that only the archive may have; also
  * recorded in the ledger
@@ -160,7 +160,7 @@ function attemptsOf({ store, clock }: ArchiveContext): Attempts {
   return new Attempts(store.can.retryMs, clock)
 }
 
-/** Temporary error: a lock, a broken connection, a restarting server. `leave` has its own lock timeout. */
+/** True for a temporary error: a lock, a broken connection, a server restart. `leave` has its own lock timeout. */
 function passes({ retryable, code }: SluiceError, next: Step): boolean {
   if (next === 'leave' && code === 'TARGET_BUSY') return false
   return retryable && code !== 'PARTITION_CHANGED' && code !== 'LEASE_LOST' && code !== 'LEDGER_BUSY'
@@ -176,12 +176,12 @@ async function heldAgain({ ledger, name }: ArchiveContext, { label }: PartitionC
   throw lost(name, { label })
 }
 
-/** Steps that need the exported columns to equal those of the table: after a change the partition is exported again. */
+/** Steps that need the present columns of the table in the files: after a change, the partition is exported again. */
 const OLD_SHAPE_HINDERS: ReadonlySet<Step> = new Set<Step>(['verify', 'publish', 'detach', 'leave'])
 
 type Step = 'export' | 'verify' | 'publish' | 'detach' | 'leave' | 'prove' | 'drop' | 'retract'
 
-/** True if a step takes rows out of the table, or drops them: a hold forbids it. A `leave` that has begun continues. */
+/** True if a step removes rows from the table: a hold forbids it. A `leave` that has begun continues. */
 function takesOut(next: Step, { away, leaving }: ArchivedPartition): boolean {
   return next === 'detach' || next === 'drop' || (next === 'leave' && !away && !leaving)
 }
@@ -276,7 +276,7 @@ async function step(
   }
 }
 
-/** Files of an interrupted run may be lost with its spool folder, or cut: then the partition is exported again. */
+/** The proved files; null if the partition must be exported again: files of an interrupted run may be lost or cut. */
 async function provedOrAgain(
   context: ArchiveContext,
   { partition, held }: ClaimedPartition,

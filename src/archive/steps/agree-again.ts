@@ -1,4 +1,4 @@
-/** Makes ledger and log agree again after one of them came back from a backup, and every file is whole. */
+/** Makes ledger and log equal after one of them was restored from a backup. All files have passed their proof. */
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { whileClaimed, type Reload } from './claimed.ts'
 import type { ArchiveContext } from './context.ts'
@@ -7,7 +7,7 @@ import { losableRefusal } from './losable.ts'
 import { retractRestored } from './restore.ts'
 
 /**
- * DROPPED: the ledger has the rows, checksums, columns and files of the log from now on.
+ * For DROPPED: the ledger takes over rows, checksums, columns and files of the log.
  * @param later the partition as the log has it, whose files were just read
  * @throws SluiceError LEASE_LOST if another program works on it, or its state is another one now
  */
@@ -21,7 +21,7 @@ export async function takeLater(context: ArchiveContext, later: ArchivedPartitio
 }
 
 /**
- * RESTORED or EXPIRED: the log no longer names its files. They stay in the log if a crash of the server could lose the
+ * For RESTORED or EXPIRED: removes the files from the log. They stay in the log if a crash of the server could lose the
  * rows; the next run then tries again.
  * @throws SluiceError LEASE_LOST, ARCHIVE_CONFLICT, ARCHIVE_FOREIGN
  */

@@ -21,9 +21,9 @@ export type NeighbourParts = {
   readonly parts: (of: Pick<ArchivedPartition, 'period'>) => Promise<readonly ArchivedPartition[]>
   /** Periods of a plain table whose archived rows are still in it, from the current ledger. */
   readonly detached: () => Promise<readonly ArchivedPartition[]>
-  /** Those with fewer rows in the table than archived, by a count; empty if counting takes more than about a second. */
+  /** Such periods with fewer rows in the table than archived; empty if counting takes more than about a second. */
   readonly shrunken: () => Promise<readonly ArchivedPartition[]>
-  /** Rows of the source that files of other partitions have too, by key; null if a side lacks the key. */
+  /** Rows of the source whose keys are in files of other partitions; null if table or files lack a key column. */
   readonly doubled: (
     partition: ArchivedPartition,
     others: readonly ArchivedPartition[],
@@ -32,8 +32,8 @@ export type NeighbourParts = {
 }
 
 /**
- * Rows between the bounds belong to one part of a plain table. The caller holds the period, so no other program starts
- * another part.
+ * Refuses a second part in progress: in a plain table, rows between the bounds belong to one part. The caller has the
+ * claim of the period, so no other program starts another part.
  * @throws SluiceError PARTITION_STATE
  */
 export async function refuseOtherOpen(
@@ -71,7 +71,7 @@ export async function refuseDoubledRows(
 }
 
 /**
- * `refuseDoubledRows` for the files just proved: their rows are published, and later removed from the source.
+ * `refuseDoubledRows` for the files just proved: their rows will be published, and later removed from the source.
  * @param folder of the files
  * @throws as `refuseDoubledRows`; SOURCE_IO
  */
@@ -86,7 +86,7 @@ export async function refuseDoubledFiles(
   await refuseDoubled(context, partition, periodParts, (others) => sameKeys(context, { ...partition, paths }, others))
 }
 
-/** @param find rows that files of the others have too, by key; null if it cannot be checked */
+/** @param find finds rows whose keys are also in files of the others; null if it cannot check */
 async function refuseDoubled(
   context: ArchiveContext,
   partition: ArchivedPartition,
@@ -104,7 +104,7 @@ async function refuseDoubled(
 /**
  * Rows in files of one partition whose key is also in files of others.
  * @param one with absolute paths of its files, if they are local already
- * @returns null if a side lacks a key column
+ * @returns null if files lack a key column
  */
 export async function sameKeys(
   context: ArchiveContext,
@@ -152,9 +152,9 @@ async function mayHaveThem(
 }
 
 /**
- * Detached periods from which rows may have been moved here: if such a row left with this partition, their drop would
- * be refused without an explanation. Rows are rarely moved: periods with as many rows as archived are only compared
- * with late rows, which are few.
+ * Detached periods from which rows may have been moved here: if this partition removed such a row, their drop would be
+ * refused without an explanation. Moves are rare: periods with as many rows as archived are compared only with late
+ * rows, which are few.
  */
 async function mayBeMovedFrom(
   { table }: ArchiveContext,

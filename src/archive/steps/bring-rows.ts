@@ -21,9 +21,10 @@ const ROWS = 5000
 /**
  * For a partition that is DETACHED and restoring, or PUBLISHED: inserts rows whose key is free; existing rows must be
  * equal.
- * @param existing `none` if no row was found in the table; `equal`; `changed`: those with other values stay as they are
- * @throws SluiceError PARTITION_CHANGED, UNSUPPORTED_KEY, LEASE_LOST; rows written until then stay, but do not count
- * yet
+ * @param existing `none`: no row was found in the table; `equal`: existing rows must be equal; `changed`: existing rows
+ * may have other values, and keep them
+ * @throws SluiceError PARTITION_CHANGED, UNSUPPORTED_KEY, LEASE_LOST; rows written until then stay, but queries still
+ * read them from the archive
  */
 export async function bringRows(
   context: ArchiveContext,
@@ -48,7 +49,7 @@ export async function bringRows(
     if (existing !== 'none') {
       await using view = await store.source(interrupt.abort)
       const standing = await compareRowsNow(context, into, view, rows)
-      // A row that has its key in another spelling would be inserted a second time.
+      // Write only missing rows: a row with its key in another spelling would be inserted a second time.
       wanted = standing
         .filter(({ how }) => how === 'missing' || (how === 'changed' && existing === 'equal'))
         .map(({ row }) => row)
@@ -72,7 +73,7 @@ export function requireKey(context: ArchiveContext, { table, shared }: ComparedT
   )
 }
 
-/** Leaves out columns that the database computes. */
+/** Table and columns to write, without generated columns. */
 async function writingOf(context: ArchiveContext, into: ComparedTable): Promise<KeyedTable> {
   const { table, shared } = writtenOf(into).into
   return {
@@ -84,7 +85,7 @@ async function writingOf(context: ArchiveContext, into: ComparedTable): Promise<
   }
 }
 
-/** Triggers of the table that gets the rows; undefined if the system has none. */
+/** Triggers of the target table; undefined if the system has none. */
 async function rowTriggersOf(
   { store, interrupt }: ArchiveContext,
   { table }: ComparedTable,
@@ -133,8 +134,8 @@ async function notTaken(
 }
 
 /**
- * Archived rows that the table does not accept although their key is free. Each is tried alone in a transaction that is
- * rolled back.
+ * Archived rows that the table does not accept although their key is free. Writes each row alone, in a transaction that
+ * is rolled back.
  * @param rows whose keys are free in the table
  * @throws SluiceError ROW_REFUSED, CONNECTION_LOST …
  */
@@ -172,7 +173,7 @@ async function bringSome(
   const written = rows.map(writtenOf(into).row)
   const key = table.key.map((column) => columns.findIndex((one) => one.name === column))
   const keys = written.map((row) => rowKeyOf(row, key))
-  // Computed columns are compared, too.
+  // Compare generated columns too.
   const all = computedNames(into.shared).length === 0 ? {} : { columns: sharedColumns(into.shared) }
   return await withWriter(
     target,

@@ -1,4 +1,4 @@
-/** Claims a partition for one change of an adoption, and gives it back. */
+/** Claims a partition for one change of an adoption, and releases it. */
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveContext, ClaimedPartition } from './context.ts'
 import { lost } from './refusals.ts'
@@ -6,7 +6,7 @@ import { lost } from './refusals.ts'
 /** The partition as the ledger has it now. */
 export type Reload = () => Promise<ArchivedPartition>
 
-/** @throws SluiceError LEASE_LOST if another program works on it; of `work` */
+/** @throws SluiceError LEASE_LOST if another program works on the partition; errors of `work` */
 export async function whileClaimed(
   { ledger, name }: ArchiveContext,
   label: string,

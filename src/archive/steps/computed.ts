@@ -1,4 +1,4 @@
-/** Computed columns: a restore never writes them, but compares the computed values with the archived ones. */
+/** Generated columns: a restore never writes them, but compares the generated values with the archived ones. */
 import { sumOfRows } from '../../model/copy/row-hash.ts'
 import { rowKeyOf } from '../../model/copy/row-key.ts'
 import { equalDigests, type Row } from '../../model/copy/rows.ts'
@@ -13,7 +13,7 @@ import type { ComparedTable } from './rows-now.ts'
 
 const isComputed = ({ now }: SharedColumn): boolean => now.column.generated === true
 
-/** Names of the compared columns that the table computes. */
+/** Names of generated columns among the compared columns. */
 export function computedNames(shared: readonly SharedColumn[]): readonly string[] {
   return shared.filter(isComputed).map(({ now }) => now.name)
 }
@@ -32,7 +32,7 @@ export function writtenOf({ table, shared }: ComparedTable): {
 }
 
 /**
- * Names of columns whose computed values differ from the archived ones, found in a transaction that is rolled back.
+ * Names of generated columns whose values differ from the archived ones, found in a transaction that is rolled back.
  * @param rows of all columns, whose keys are free in the table
  * @throws SluiceError ROW_REFUSED, CONNECTION_LOST …
  */
@@ -58,7 +58,7 @@ export async function otherwiseComputed(
   })
 }
 
-/** Error: computed values differ from archived ones, so the rows cannot be restored if these columns are compared. */
+/** Error: generated values differ from archived ones, so the rows cannot be restored while these are compared. */
 export function computedRefusal(name: string, partition: ArchivedPartition, names: readonly string[]): SluiceError {
   const what = names.join(', ')
   const same = `give ${what} the earlier expression again, then run the same command`

@@ -26,7 +26,7 @@ export type ReadOnlyStepEvent = 'archive.progress' | 'log'
 /** Events of steps that change the archive. */
 export type Advancing = ReadOnlyStepEvent | 'archive.state'
 
-/** @param bytes of text read, or about as many as are removed or added up @param signal ends the wait */
+/** @param bytes of text read, or an estimate of bytes that are removed or digested @param signal ends the wait */
 export type ThrottleBytes = (bytes: number, signal: AbortSignal) => Promise<void>
 
 /** Serialises calls. */
@@ -37,15 +37,15 @@ export type ArchiveContext<E extends EventType = ReadOnlyStepEvent> = {
   readonly name: string
   readonly table: TableSpec
   readonly archived: ArchivedTable
-  /** Computed columns that are not compared with their archived values. */
+  /** Generated columns that are not compared with their archived values. */
   readonly uncompared?: ReadonlySet<string>
-  /** True if the ledger knows published files: then a log must exist. */
+  /** True if the ledger has published files: then a log must exist. */
   readonly published: boolean
   readonly store: CopyStore
   readonly ledger: PartitionLedger
   /**
-   * Call while the partition is claimed: a stream checks leases after it has left its mark, so that one of the two
-   * notices the other.
+   * Call while the partition is claimed. A stream first records itself, then checks leases: so one of the two detects
+   * the other.
    * @throws SluiceError TABLE_FOLLOWED if a stream reads from the table or writes into it
    */
   readonly refuseFollowed: () => Promise<void>
@@ -54,7 +54,7 @@ export type ArchiveContext<E extends EventType = ReadOnlyStepEvent> = {
   readonly log: () => Promise<ArchiveLog>
   readonly reader: LogStore
   readonly writer: LogWriter
-  /** Private folder of this run, for files on their way to or from a bucket. */
+  /** Private folder of this run, for files that are uploaded to or downloaded from a bucket. */
   readonly spool: string
   readonly fileBytes: number
   /** Waits until this many bytes of the source may be read or removed; null without a rate limit. */
@@ -89,8 +89,8 @@ export function partitionRowRequest(
 }
 
 /**
- * Matches the columns of a partition's files with those of the table. For a missing table all match; a column that is
- * not compared counts as added later.
+ * Matches the columns of a partition's files with the table's columns. For a missing table all match; a column that is
+ * not compared is treated as added later.
  */
 export function fitNow(
   { archived, uncompared }: Pick<ArchiveContext, 'archived' | 'uncompared'>,
@@ -105,7 +105,7 @@ export function fitNow(
   }
 }
 
-/** Columns of the present table, read and summed in the form of the files. */
+/** Columns of the present table, read and digested in the types of the files. */
 export function sharedColumns(shared: readonly SharedColumn[]): readonly ReadColumn[] {
   return shared.map(({ file, now }) => ({ name: now.name, as: travelsAs(file), column: now.column, exact: true }))
 }

@@ -8,7 +8,7 @@ import type { ArchivedPartition, ArchivedTable } from '../ledger/record.ts'
 type Cutting = Pick<CopyStore, 'offers'>
 
 /**
- * @param cut the partitioning column, and whether by time or by value
+ * @param cut the partitioning column and the calendar, which is `value` for partitions by value
  * @returns null if the table no longer has the column, its type is not a time, or this system does not compare its
  * values exactly
  */
@@ -25,7 +25,7 @@ export function cutCondition(
     : (store.offers.times?.condition(column, from, to) ?? null)
 }
 
-/** True for exactly the rows with this value, byte by byte. @param value canonical text; null is NULL */
+/** Condition for rows with exactly this value, byte by byte. @param value canonical text; null is NULL */
 export function valueCondition(store: Cutting, column: Column, value: string | null): string | null {
   const test: RowTest =
     value === null ? { kind: 'null', column: column.name } : { kind: 'compare', column: column.name, op: '=', value }

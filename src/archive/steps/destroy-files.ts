@@ -1,4 +1,4 @@
-/** Destroys files of an archive, each only while no ledger holds that rows are in it alone. */
+/** Destroys files of an archive, each only if no ledger names the file as the only copy of rows. */
 import type { LogWriter } from '../../model/lake/log-writer.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
@@ -12,17 +12,17 @@ import type { ArchiveContext } from './context.ts'
 
 type Owned = Pick<ArchiveContext, 'name' | 'archived' | 'store' | 'interrupt' | 'log'> & { readonly writer: LogWriter }
 
-/** A ledger that may count on files, and its name of the table. */
+/** A ledger that may need files, and its name of the table. */
 export type CountingLedger = {
   readonly store: Pick<CopyStore, 'offers'>
   readonly database: LedgerDatabase
   readonly table: TableName
 }
 
-/** Ledgers in the log other than its own. */
+/** Other ledgers that the log names. */
 export type Others = {
   readonly asked: readonly CountingLedger[]
-  /** A ledger to which a file may belong and that was not asked; null if there is none. */
+  /** A ledger that may need the file and was not read; null if there is none. */
   keeper(path: string): NamedLedger | null
 }
 
@@ -43,8 +43,8 @@ export class Destroyer {
    * Removes one file. Log and ledgers are read again if any ledger has changed since the previous file, and are flushed
    * to the disks of their servers before the file is removed.
    * @param path relative to the root
-   * @throws SluiceError ARCHIVE_CONFLICT if the newest version names it, a ledger counts on it, or it may belong to a
-   * ledger that was not asked; ARCHIVE_FOREIGN if the log has another ownership token than the ledger; TARGET_DENIED,
+   * @throws SluiceError ARCHIVE_CONFLICT if the newest version names it, a ledger needs it, or a ledger that was not
+   * read may need it; ARCHIVE_FOREIGN if the log has another ownership token than the ledger; TARGET_DENIED,
    * CONNECTION_LOST, SOURCE_IO
    */
   async remove(path: string): Promise<void> {
@@ -83,9 +83,9 @@ export class Destroyer {
 }
 
 /**
- * The facts on which decisions about an archive rest, as a short text that is read again before each irreversible step:
- * ownership tokens of the log, and state, fence and `retracted` of each partition. Equal texts mean the same ledger:
- * tokens are random, so a database restored from a backup that has moved on never has the same text.
+ * Fingerprint of a ledger, read again before each irreversible step: ownership tokens of the log, and state, fence and
+ * `retracted` of each partition. Equal texts mean the same ledger: tokens are random, so a database that was restored
+ * from a backup and then changed never has the same text.
  * @throws SluiceError CONNECTION_LOST … if the database does not answer
  */
 async function ledgerWord(database: LedgerDatabase, { schema, name }: TableName): Promise<string> {

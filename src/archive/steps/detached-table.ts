@@ -9,7 +9,7 @@ import type { ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveContext } from './context.ts'
 import { attachedAgain, gone, moved } from './refusals.ts'
 
-/** Null if it was dropped. @throws SluiceError PARTITION_CHANGED if it was renamed, moved or attached again */
+/** A detached table; null if it was dropped. @throws SluiceError PARTITION_CHANGED if it was moved or attached again */
 export async function findDetachedTable(
   context: ArchiveContext,
   partition: ArchivedPartition,
@@ -41,7 +41,7 @@ export async function partitionsNow({
   return new Map((found?.partitions ?? []).map((one) => [one.identity, one.table]))
 }
 
-/** Name of a detached table that was attached again by hand; null if it was not, or has not been detached. */
+/** Name of a detached table that was attached again by hand; null if not attached again, or never detached. */
 export async function attachedByHand(
   { store, table, archived, interrupt }: ArchiveContext,
   partition: ArchivedPartition,

@@ -9,7 +9,7 @@ import { destroyed, lost } from './refusals.ts'
 
 /**
  * DROPPED → EXPIRED, or the end of an interrupted expiry. The state changes only if the partition has no hold.
- * @param by user who asked for it
+ * @param by user who requested it
  * @throws SluiceError ARCHIVE_CONFLICT if the log does not name its files; ARCHIVE_FOREIGN, LEASE_LOST
  */
 export async function expirePartition(
@@ -30,13 +30,13 @@ export async function expirePartition(
 /** EXPIRED: removes its files from the Delta table, if this was not done yet. */
 export async function endExpiry(context: ArchiveContext, { partition, held }: ClaimedPartition): Promise<void> {
   if (partition.retracted) return
-  // The retention is measured by the clock of the database, as all times in the ledger.
+  // Use the clock of the database, as for all times in the ledger: the retention is measured from this time.
   await retractFiles(context, { partition, held }, 'expire', await context.ledger.now())
   await context.ledger.move(held, 'EXPIRED', 'EXPIRED', { retracted: true, logged: [] })
 }
 
 /**
- * Adds files to the log again that belong to the partition and that the log has removed. The state does not change.
+ * Adds a partition's files to the log again that the log has removed. The state does not change.
  * @param inspected the files as just read
  * @throws SluiceError LEASE_LOST if another program works on it, or its state is another one now; ARCHIVE_CONFLICT
  */
@@ -66,7 +66,7 @@ export async function unexpire(
   const { ledger, name } = context
   if (partition.sweptMs !== null) throw destroyed(name, partition)
   const paths = partition.files.map(({ path }) => path)
-  // Record this first, so that a run after a kill, or an erasure, knows what the log may name.
+  // Record this first: after a kill, a run or an erasure must have the paths that the log may name.
   await ledger.move(held, 'EXPIRED', 'EXPIRED', { retracted: false, logged: paths })
   const inspected = await proveArchived(context, partition)
   const { version } = await addFilesAgain(context, { partition: await reload(), held }, inspected)

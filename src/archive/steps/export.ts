@@ -42,7 +42,7 @@ export type ExportedPartition = {
   readonly ms: number
 }
 
-/** A detached table keeps its own columns; any other partition has those of the table. */
+/** Columns to export: a detached table keeps its own columns; any other partition has the columns of the table. */
 export function exportColumns(
   { archived }: ArchiveContext,
   { away, leaving, columns }: Pick<ArchivedPartition, 'away' | 'leaving' | 'columns'>,
@@ -50,12 +50,12 @@ export function exportColumns(
   return away || leaving ? columns : archived.stored.columns
 }
 
-/** Rows of one batch, if the source prints no text itself. */
+/** Rows of one batch, if the source cannot print rows as CSV. */
 const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 }
 
 /**
  * Writes the files to their final place if the archive is on a disk, otherwise to a spool folder.
- * @throws SluiceError PARTITION_CHANGED if the source returned other rows than it summed; UNSUPPORTED_KEY for rows
+ * @throws SluiceError PARTITION_CHANGED if the row counts of digest, text and files differ; UNSUPPORTED_KEY for rows
  * without a key; ROW_REFUSED for rows that could not be restored; VALUE_REFUSED, NO_SPACE …
  */
 export async function exportPartition(
@@ -68,7 +68,7 @@ export async function exportPartition(
   if (partition.native !== null && (native === null || native.identity !== partition.native.identity)) {
     throw gone(context.name, partition)
   }
-  // Refuse a bucket in which a commit could be overwritten before any row is read.
+  // Before any row is read, refuse a bucket in which a commit could be overwritten.
   await context.writer.ready?.(context.interrupt.abort)
   const prefix = `part-${context.runId}-${held.fence}`
   await removeLeftovers(context, work)
@@ -108,7 +108,7 @@ type BothWays = {
   readonly ms: number
 }
 
-/** Reads the rows twice: as text for files, and as the source's digest. If one fails, the other is aborted. */
+/** Reads the rows twice: as text for files, and for the source's digest. If one read fails, the other is aborted. */
 async function bothWays(
   context: ArchiveContext,
   { partition }: ClaimedPartition,
@@ -143,7 +143,7 @@ async function bothWays(
     ms = context.clock.ticks() - begun
     return files
   })
-  // Both at once use four processors, so with fewer they run one after the other.
+  // Both reads together use four processors: with fewer, they run one after the other.
   const sum = (availableParallelism() < 4 ? written.then(() => undefined) : Promise.resolve()).then(() =>
     pacedDigest(context, partition, view, request, signal),
   )
@@ -170,7 +170,7 @@ export async function dataFolder({ writer, archived, spool }: ArchiveContext, la
   return folder
 }
 
-/** Deletes incomplete files of a failed attempt: they take space that the next one may need, and no log names them. */
+/** Deletes files of a failed attempt, which no log names: the next attempt may need their space. */
 export async function removeParts(folder: string, prefix: string): Promise<void> {
   const names = await readdir(folder).catch(() => [])
   const own = names.filter((name) => name.startsWith(`${prefix}-`))
@@ -233,7 +233,7 @@ async function* counted(
       return
     }
     seen.bytes += BigInt(next.value.length)
-    // An estimate is enough for the progress; the exact rows are counted where they are printed and written.
+    // An estimate is sufficient for the progress; the exact number is known when all rows are printed and written.
     if (bytesOfRow === 0) bytesOfRow = next.value.length / Math.max(1, linesOf(next.value))
     report(BigInt(Math.round(Number(seen.bytes) / bytesOfRow)), seen.bytes)
     await pace?.(next.value.length, signal)
@@ -248,8 +248,8 @@ function linesOf(text: Buffer): number {
 }
 
 /**
- * Removes files of an interrupted attempt; never one that the log names, and none that another ledger may count on: a
- * sweep handles those, after asking that ledger.
+ * Removes files of an interrupted attempt, except files that the log names. If the log names another ledger, all files
+ * stay: a sweep reads that ledger before it removes files.
  */
 export async function removeLeftovers(context: ArchiveContext, { partition }: ClaimedPartition): Promise<void> {
   const { filePrefix, label, state } = partition
@@ -257,7 +257,7 @@ export async function removeLeftovers(context: ArchiveContext, { partition }: Cl
   if (filePrefix === null || state === 'RESTORED') return
   const { writer, interrupt, archived } = context
   const logged = await (await context.log()).own(interrupt.abort)
-  // The ledger of a copied database has names of files that the original has written.
+  // In a copied database, the ledger has names of files that the original database has written.
   const own = (await context.heads.name())?.id
   const ledgers = [...(logged?.txns.keys() ?? [])].flatMap((appId) => ledgerOfApp(appId) ?? [])
   if (ledgers.some(({ id }) => id !== own)) return

@@ -9,16 +9,16 @@ import { attachAgain } from './restore.ts'
 /** Rows that were only in the files. */
 export type LostRows = {
   readonly rows: bigint
-  /** True if the source has none of them: `rows` are all. */
+  /** True if the source has no row of the partition: all are lost. */
   readonly all: boolean
-  /** True if an unknown number of them was already restored. */
+  /** True if an unknown number of the rows was already restored. */
   readonly atMost: boolean
 }
 
 /**
- * Rows lost with the files of a partition: all if it was dropped, or if its detached table is gone; for a plain table
- * those that were removed.
- * @throws SluiceError PARTITION_CHANGED if its detached table is at another place
+ * Rows lost with the files of a partition: all if it was dropped, or if its detached table is missing; for a plain
+ * table the removed rows.
+ * @throws SluiceError PARTITION_CHANGED if its detached table was renamed or moved
  */
 export async function lostRows(context: ArchiveContext, partition: ArchivedPartition): Promise<LostRows> {
   const { state, native, digest, removed, restoring, away } = partition
@@ -28,16 +28,16 @@ export async function lostRows(context: ArchiveContext, partition: ArchivedParti
   return { rows: native === null && state === 'DETACHED' ? removed.rows : 0n, all: false, atMost: restoring }
 }
 
-/** As text for the user; empty if no row is lost. */
+/** Message about lost rows; empty if no row is lost. */
 export function lostText({ rows, all, atMost }: LostRows): string {
   if (rows === 0n) return ''
   return `${all ? 'all of its' : atMost ? 'up to' : ''} ${dec(rows)} rows are neither in the table nor in the archive`.trim()
 }
 
 /**
- * If all rows are lost: → EXPIRED with destroyed files. Otherwise → RESTORED: the rows in the source count as they are,
+ * If all rows are lost: → EXPIRED with destroyed files. Otherwise → RESTORED: the rows in the source stay as they are,
  * and a detached table is attached again.
- * @param by user who asked for it
+ * @param by user who requested it
  * @throws SluiceError LEASE_LOST if another program works on it; PARTITION_CHANGED as `lostRows`; as a restore of a
  * detached table
  */

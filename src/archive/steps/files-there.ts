@@ -2,10 +2,10 @@
 import type { ArchivedFile } from '../../model/archive/archived-file.ts'
 import type { ArchiveContext } from './context.ts'
 
-/** `other`: some are missing, or have another size. `gone`: none exists. */
+/** `other`: some files are missing, or have another size. `gone`: no file exists. */
 export type FilesStanding = 'there' | 'other' | 'gone'
 
-/** @throws SluiceError of a bucket that cannot be read */
+/** @throws SluiceError errors of a bucket that cannot be read */
 export async function filesStanding(
   { reader, interrupt }: Pick<ArchiveContext, 'reader' | 'interrupt'>,
   files: readonly Pick<ArchivedFile, 'path' | 'bytes'>[],

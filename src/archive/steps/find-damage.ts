@@ -14,12 +14,12 @@ import { localFiles } from './local-files.ts'
 import type { LoggedFile, ArchiveLogState } from './log.ts'
 
 export type ArchiveFinding = Omit<ArchiveFindingEvent, 'type' | 'table'>
-/** What was read of a partition. */
+/** Number of files and rows that were read of a partition. */
 export type Read = { readonly files: number; readonly rows: bigint }
 
 /**
  * Reads every published partition; each ends with a `Read`. A log continued by another database is reported first.
- * @throws SluiceError SOURCE_IO, SOURCE_DENIED of a bucket that cannot be read
+ * @throws SluiceError SOURCE_IO, SOURCE_DENIED if a bucket cannot be read
  */
 export async function* findings(
   context: ArchiveContext,
@@ -39,7 +39,7 @@ export async function* findings(
     throwIfAborted(interrupt.abort)
     if (isUnread(context, thrown)) throw thrown
     yield { finding: 'broken log', detail: asSluiceError(thrown).message }
-    // The files of the ledger are read all the same: queries read them.
+    // Read the ledger's files all the same, because queries read them too.
     isBroken = true
   }
   const published = partitions.filter((one) => isPublished(one.state))
@@ -62,13 +62,13 @@ export async function* findings(
   }
 }
 
-/** True if a bucket did not answer, or refused: what it holds may be sound. An error of a local disk is damage. */
+/** True if a bucket did not answer, or refused: its files may be sound. An error of a local disk is damage. */
 export function isUnread({ reader }: Pick<ArchiveContext, 'reader'>, thrown: unknown): boolean {
   const { code } = asSluiceError(thrown)
   return reader.requests !== undefined && (code === 'SOURCE_IO' || code === 'SOURCE_DENIED')
 }
 
-/** A foreign archive may be sound, but it is not what this ledger has proved. */
+/** Finding for a log of another ledger: the archive may be sound, but this ledger has not proved it. */
 async function foreignLog({ log, archived }: ArchiveContext, signal: AbortSignal): Promise<ArchiveFinding | null> {
   try {
     await (await log()).own(signal, { tableId: archived.archiveId })
@@ -80,7 +80,7 @@ async function foreignLog({ log, archived }: ArchiveContext, signal: AbortSignal
   }
 }
 
-/** True if the log may still name the files: a program was killed between commit and ledger, or has yet to commit. */
+/** True if the log may name the files: a program was killed between commit and ledger, or has not yet committed. */
 function mayBeLogged({ state, retracted }: ArchivedPartition): boolean {
   return state === 'RESTORED' || state === 'EXPIRED' ? !retracted : true
 }
@@ -137,7 +137,7 @@ export async function fileFindings(
   return [...found, { files: files.length, rows }]
 }
 
-/** Reads all files of a partition. @returns what is wrong with them; empty if they are whole */
+/** Reads all files of a partition. @returns findings; empty if the files are as proved */
 export async function damageOf(
   context: ArchiveContext,
   partition: ArchivedPartition,

@@ -18,17 +18,17 @@ import { amongOthersRefusal, tableNamesText, standingThere } from './restore-bes
 import { proofOf } from './take-out.ts'
 
 export type RestoreOptions = {
-  /** Rows of the source count as they are, even if their values differ from the archived ones. */
+  /** Keep rows of the source even if their values differ from the archived ones. */
   readonly asChanged: boolean
   /** Columns that the table no longer has; their values stay in older versions of the archive. */
   readonly without?: ReadonlySet<string>
-  /** Columns that the table may have lost; not certain. */
+  /** Columns that the table may have lost; null if this is certain. */
   readonly unsure: Unsure | null
   readonly late: FindLate
 }
 
 export type Foreseen = {
-  /** Where the rows are restored to; null if none are compared one by one. */
+  /** Where the rows are restored; null if no rows are compared one by one. */
   readonly place: RowsPlace | null
   /** Null if nothing was compared. */
   readonly found: RowsNow | null
@@ -42,7 +42,7 @@ export type Foreseen = {
   readonly isAmongOthers?: true
   /** The table was attached again by hand: its rows are already in the parent. */
   readonly isAttached?: true
-  /** Why it cannot be done. */
+  /** Why the restore is refused; null if it can be done. */
   readonly refusal: SluiceError | null
 }
 
@@ -58,7 +58,7 @@ export async function foresee(
   return refusal === null ? seen : { ...seen, text: refusal.message, refusal }
 }
 
-/** Error if its table cannot be attached; null where rows come back without it. */
+/** Error if the partition's table cannot be attached; null if it can, or if no table has to be attached. */
 async function returnRefusal(
   context: ArchiveContext,
   { native, from, to }: ArchivedPartition,
@@ -106,8 +106,8 @@ async function foreseeRows(
     }
   }
   if (isDropped) {
-    // If the archive already counts, the files have everything the table held; before that, the table may have held
-    // more.
+    // If queries already read the archive, the files have all rows of the table; before that, the table may have had
+    // more rows.
     return made(MADE_ANEW, partition.away && !options.asChanged ? droppedByHand(context.name, partition) : null)
   }
   if (partition.away) {
@@ -137,8 +137,8 @@ async function foreseeRows(
 }
 
 /**
- * For rows that count in their table: missing ones are restored, changed ones stay as they are.
- * @param tables partitions in the place of a missing one
+ * For a partition whose rows queries read from the table: missing rows are restored, changed rows are kept.
+ * @param tables other partitions that cover its range, if its own table is missing
  * @returns null if all its rows must be restored
  */
 async function published(
@@ -180,7 +180,7 @@ async function published(
   return { place: null, found: null, text: refusal.message, columns, refusal }
 }
 
-/** Its table is attached again: nothing has to move, and a restore only compares the rows with the archive. */
+/** For a table that is already attached again: a restore only compares its rows with the archive. */
 async function attachedAlready(
   context: ArchiveContext,
   partition: ArchivedPartition,
@@ -189,7 +189,7 @@ async function attachedAlready(
 ): Promise<Foreseen> {
   const { name, store, interrupt } = context
   const what = `its table was attached again by hand, and remains ${tableText(again)}`
-  // The archive does not count for it yet.
+  // Queries do not read this partition from the archive yet.
   const counting = partition.away ? await published(context, partition, [], options) : null
   if (counting !== null) {
     return {
@@ -249,7 +249,7 @@ async function amongOthers(
   }
 }
 
-/** Error that blocks a restore from the files; null if all are as proved, and their texts mean the same values. */
+/** Error if the rows cannot be restored from the files; null if these are as proved, and texts keep their meaning. */
 async function damageOf(context: ArchiveContext, partition: ArchivedPartition): Promise<SluiceError | null> {
   const other = meaningRefusal(context, partition)
   if (other !== null) return other
@@ -267,7 +267,7 @@ const ATTACHED_AGAIN = 'its table was detached, and is attached again unchanged'
 const MADE_ANEW =
   'its table was dropped by hand; it is recreated, filled from its files, and compared before it is attached'
 
-/** True if a detached table is gone, and its files are in the archive. */
+/** True if the table of a published or detached partition is missing; its files are in the archive. */
 async function isDroppedByHand(context: ArchiveContext, partition: ArchivedPartition): Promise<boolean> {
   const { state, native, away } = partition
   const isPublished = state === 'DETACHED' || state === 'PUBLISHED' || (away && state === 'DETACHING')
@@ -327,7 +327,7 @@ function refusalOf(
   return rowsRefusal(context, partition, place) ?? otherColumns(name, partition, what)
 }
 
-/** Error if no row of the files can go into the table. */
+/** Error if rows of the files cannot be written into the table. */
 function rowsRefusal(context: ArchiveContext, partition: ArchivedPartition, place: RowsPlace): SluiceError | null {
   return (
     valuelessRefusal(context, partition) ?? meaningRefusal(context, partition) ?? keyRefusal(context, partition, place)

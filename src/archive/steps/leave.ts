@@ -1,4 +1,4 @@
-/** Detaches a native partition, then proves it without locking others: PUBLISHED → DETACHING → DETACHED. */
+/** Detaches a native partition, then proves it without blocking sessions: PUBLISHED → DETACHING → DETACHED. */
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
@@ -10,8 +10,8 @@ import { changedRows, changedAway, droppedByHand, mustStay } from './refusals.ts
 import { detached, digestDifference, partitionRequest, proofOf, provePublished, settledStep } from './take-out.ts'
 
 /**
- * PUBLISHED → DETACHING, in the transaction that detaches its table. From then on queries of the parent do not reach
- * its rows; they count in the detached table.
+ * PUBLISHED → DETACHING, in the transaction that detaches its table. From then on SQL on the parent does not return the
+ * rows; sluice queries read them from the detached table.
  * @param proved this run has just read all its files
  * @throws SluiceError TARGET_BUSY if locks were not available, STOPPED, PARTITION_CHANGED if it is missing or has other
  * columns, LEASE_LOST, ARCHIVE_CONFLICT, PROOF_FAILED
@@ -34,7 +34,7 @@ export async function leaveParent(
       ...waits,
       stop: interrupt.stop,
       keep: ledger.keeping(held),
-      // Recorded before it begins: after a kill the next run asks the system how far it is.
+      // Recorded before the detach begins: after a kill, the next run reads the system catalogs to find its progress.
       begun: ledger.closing(held, 'PUBLISHED', 'PUBLISHED', { leaving: true, error: null, unheld: true }),
       left: ledger.closing(held, 'PUBLISHED', 'DETACHING', { away: true, leaving: false, error: null }),
     }),
@@ -46,7 +46,7 @@ export async function leaveParent(
 }
 
 /**
- * Ends a detach that an earlier run began outside of a transaction, or clears the mark if it never began.
+ * Ends a detach that an earlier run began outside of a transaction, or clears `leaving` if the detach never began.
  * @returns `left`: PUBLISHED → DETACHING; `in`: its table was not detached
  * @throws SluiceError TARGET_BUSY if statements that began earlier are still running, PARTITION_CHANGED if the table is
  * missing, LEASE_LOST
@@ -99,7 +99,7 @@ export async function proveAway(
   await context.ledger.move(held, 'DETACHING', 'DETACHED', { ...detached(context), away: false })
 }
 
-/** Null if a row has a value outside its type. @throws SluiceError PARTITION_CHANGED if the table is missing */
+/** Digest of the detached table; null if a value is outside its type. @throws SluiceError PARTITION_CHANGED */
 async function sumAway(context: ArchiveContext, partition: ArchivedPartition): Promise<Digest | null> {
   const { store, interrupt, name } = context
   const table = await findDetachedTable(context, partition)

@@ -1,4 +1,4 @@
-/** Makes files of the archive available on this machine: in their place on a disk, or fetched from a bucket. */
+/** Makes files of the archive available on this machine: in their folder on a disk, or downloaded from a bucket. */
 import { createHash } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'

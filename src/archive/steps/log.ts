@@ -21,7 +21,7 @@ export type LoggedFile = {
 export type ArchiveLogState = {
   readonly tableId: string
   readonly version: number
-  /** Ownership token; null before the first commit of a program that knows tokens. */
+  /** Ownership token; null before the first commit of a program that writes tokens. */
   readonly head: bigint | null
   /** Active files by the value of the partition column. */
   readonly files: ReadonlyMap<string, readonly LoggedFile[]>
@@ -44,7 +44,7 @@ export type Departed = {
 export type CommitOptions = {
   readonly tableId: string
   readonly info: Readonly<Record<string, string>>
-  /** Applied to the ledger's properties before they are written, if the ledger itself changes later. */
+  /** Edits the ledger's properties before they are written to the log, if the ledger is changed only after that. */
   readonly change?: (properties: ArchiveProperties) => ArchiveProperties
 }
 
@@ -61,9 +61,9 @@ export type Publication = {
   readonly tags: (file: InspectedFile) => Readonly<Record<string, string>>
   readonly info: Readonly<Record<string, string>>
   readonly txn: { readonly appId: string; readonly version: bigint }
-  /** Paths that may be removed from the table; null if an older program kept no list: then any of the partition. */
+  /** Paths that may be removed from the table; null if an older program kept no list: then all of the partition. */
   readonly known: ReadonlySet<string> | null
-  /** The caller's claim; the token of the commit is stored only while it is valid. */
+  /** The caller's claim; the token of the commit is stored only while the claim is valid. */
   readonly claim: CommitClaim | null
   /** The table already has all columns of the files. */
   readonly keepsShape?: true
@@ -86,7 +86,7 @@ export interface ArchiveLog {
     what: Pick<Publication, 'partition' | 'txn' | 'info' | 'tableId' | 'known' | 'claim'> & { readonly at?: number },
     signal: AbortSignal,
   ): Promise<{ readonly version: number }>
-  /** Paths of active files that certainly hold no row of a condition. */
+  /** Paths of active files that certainly have no row of a condition. */
   without(predicate: Predicate, signal: AbortSignal): Promise<ReadonlySet<string>>
   /** Replaces files of a partition; `kept` stay. */
   replace(
@@ -95,7 +95,7 @@ export interface ArchiveLog {
     },
     signal: AbortSignal,
   ): Promise<{ readonly version: number }>
-  /** A commit with a checkpoint: readers need nothing older. */
+  /** A commit with a checkpoint: readers need no older version. */
   milestone(what: Pick<Publication, 'tableId' | 'info'>, signal: AbortSignal): Promise<{ readonly version: number }>
   /** Facts in the log about partitions whose files it no longer names, by label. */
   departed(signal: AbortSignal): Promise<ReadonlyMap<string, Departed>>

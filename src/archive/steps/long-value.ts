@@ -1,4 +1,4 @@
-/** Names the value after an export failed because a value was too large. */
+/** Finds the value that was too large, after an export failed because of it. */
 import { constants } from 'node:buffer'
 import { keyPart } from '../../model/copy/row-key.ts'
 import type { Cell, Row } from '../../model/copy/rows.ts'
@@ -8,7 +8,7 @@ import type { CopyStore } from '../../model/copy/port.ts'
 import type { RowRequest } from '../../model/copy/source-port.ts'
 import type { ArchiveContext } from './context.ts'
 
-/** Largest value for every system, bytes: its hexadecimal digits fit into a Node string with the rest of the row. */
+/** Largest value, bytes, on every system: its hexadecimal digits fit into a Node string with the rest of the row. */
 const MOST_BYTES = 256_000_000
 const ONE_ROW = { rows: 1, bytes: 1 }
 
@@ -23,7 +23,7 @@ function isTooLong(thrown: unknown): boolean {
 /**
  * @param thrown by an export
  * @returns VALUE_REFUSED with key, column and limit if a value was too large; otherwise null. Reads the rows again up
- * to that value; if this fails, the value is not named
+ * to that value; if this fails, the error does not name the value
  */
 export async function longValueError(
   thrown: unknown,

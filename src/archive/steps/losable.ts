@@ -1,6 +1,6 @@
 /**
- * Tables whose rows may be lost in a server crash (such as unlogged ones): they must not hold the only copy of archived
- * rows, so the archive keeps its files.
+ * Refuses restores into tables whose rows may be lost in a server crash, such as unlogged ones. These must not have the
+ * only copy of archived rows, so the archive keeps its files.
  */
 import type { TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -26,7 +26,7 @@ export async function losableRefusal(
   })
 }
 
-/** Tables of the source that hold its rows, or will. A table that is created again is always crash-safe. */
+/** Tables of the source that have the rows, or will. A table that a restore creates is always crash-safe. */
 async function placesOf(
   context: ArchiveContext,
   { native, from, to }: ArchivedPartition,

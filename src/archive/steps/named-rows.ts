@@ -1,13 +1,13 @@
 /** Counts rows for a message, and names some by key. */
 import { rowKeyText, type RowKey } from '../../model/copy/row-key.ts'
 
-/** Rows of one kind, and the keys of some of them. */
+/** A number of rows, and the keys of some of them. */
 export type NamedRows = {
   readonly rows: bigint
   readonly keys: readonly string[]
-  /** The first one whose key is spelled differently in the table: as archived, and as in the table. */
+  /** The first key that is spelled differently in the table, in both spellings. */
   readonly spelled?: { readonly archived: string; readonly there: string }
-  /** Those outside of the bounds of the partition. */
+  /** The rows outside of the bounds of the partition. */
   readonly outside?: NamedRows
 }
 
@@ -20,7 +20,7 @@ export class Naming {
   readonly #keys: string[] = []
   #spelled: NamedRows['spelled']
 
-  /** @param there its key in the table, if spelled differently */
+  /** @param there the key in the table, if it is spelled differently */
   add(key: RowKey, there?: RowKey): void {
     this.rows++
     const text = rowKeyText(key)

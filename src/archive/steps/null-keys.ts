@@ -1,4 +1,4 @@
-/** Rows with NULL in a key column: the key does not identify them, so they cannot be archived. */
+/** Refuses rows with NULL in a key column: the key does not identify them, so they cannot be archived. */
 import { keyMayBeNull, tableText } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { RowRequest, SourceView } from '../../model/copy/source-port.ts'
@@ -22,7 +22,7 @@ export function nullKeyText(label: string, rows: bigint, { table }: Pick<RowRequ
 export const NULL_KEY_HINT =
   'give these rows a key, or remove them, then run the same command again; NOT NULL on the key columns prevents new ones'
 
-/** @throws SluiceError UNSUPPORTED_KEY if a row has no key: it could not be removed or recognised by it */
+/** @throws SluiceError UNSUPPORTED_KEY if a row has no key: it could not be removed or recognised later */
 export async function refuseNullKeys(
   label: string,
   view: SourceView,

@@ -1,4 +1,4 @@
-/** Finds archived rows whose keys a table treats as equal: texts compare in another way than at archiving. */
+/** Finds archived rows whose keys a table treats as equal, because its collation differs from that at archiving. */
 import type { Column, TableSpec } from '../../model/copy/column-type.ts'
 import { rowKeyOf, rowKeyText, type RowKey } from '../../model/copy/row-key.ts'
 import type { Row } from '../../model/copy/rows.ts'
@@ -21,7 +21,7 @@ export type OneKey = { readonly keys: readonly [string, string]; readonly by: st
 
 type Keyed = { readonly row: Row; readonly key: RowKey }
 
-/** Most keys kept in memory, and most pairs tried in the table. */
+/** Maximum of keys in memory, and of pairs tried in the table. */
 const MOST_KEYS = 1_000_000
 const MOST_PAIRS = 100
 
@@ -29,7 +29,7 @@ const MOST_PAIRS = 100
  * Two rows whose keys the table treats as equal, among pairs with the same letters and digits: each pair is tried in a
  * transaction that is rolled back.
  * @param rows whose keys are free in the table
- * @returns null if no pair was found; a collation may treat other texts as equal, too
+ * @returns null if no pair was found; a collation may treat other texts as equal too
  */
 export async function findOneKey(rows: AsyncIterable<readonly Row[]>, into: KeyedTable): Promise<OneKey | null> {
   const { table, columns } = into
@@ -92,7 +92,7 @@ async function areOne(
   )
 }
 
-/** Text about key columns that compare texts in another way than when they were archived; empty if there are none. */
+/** Text about key columns whose collation differs from that at archiving; empty if there are none. */
 export function comparedOtherwise(key: readonly string[], shared: readonly SharedColumn[]): string {
   const by = ({ column: { collation, sortsOnly } }: SharedColumn['now']): string =>
     collation === undefined || sortsOnly === true ? 'its bytes' : collation

@@ -1,4 +1,4 @@
-/** Partitions with other columns than their table: what a restore brings back or cannot, and what a drop loses. */
+/** Partitions with other columns than their table: refusals and texts for a restore, and a check before removal. */
 import { RowSum } from '../../model/copy/row-hash.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -41,7 +41,7 @@ function otherwiseText(file: StoredColumn, now: StoredColumn): readonly string[]
 
 /**
  * Error if the rows of a partition cannot be restored into the table's columns.
- * @param without columns whose values the user gives up; none of them may just have another name in the table
+ * @param without columns whose values the user gives up; refused if one may only have another name in the table
  */
 export function columnRefusal(
   context: ArchiveContext,
@@ -60,7 +60,7 @@ export function columnRefusal(
   const isKey = lost.some((column) => context.table.key.includes(retypedNow(now, column)?.name ?? ''))
   if (isKey && !isWholeInTable(partition)) return refusal(context, partition, what, elsewhereHint(context, partition))
   const retyped = kept.flatMap((column) => retypedNow(now, column) ?? [])
-  // If the source numbers its columns, a column added again is another one.
+  // If the source identifies its columns, a column that is added again is a different column.
   const again =
     retyped.length === kept.length
       ? `make it ${kept.map((column, i) => `${retyped[i]?.name} ${column.column.native}`).join(', ')} again, run the same command, then change the type; or `
@@ -75,7 +75,7 @@ export function columnRefusal(
   return refusal(context, partition, what, hint)
 }
 
-/** True for the column that cuts a plain table if it cuts it no more, or rows would come back without it. */
+/** True for the column that partitions a plain table if it no longer does, or restored rows would lack its values. */
 function isCut(context: ArchiveContext, partition: ArchivedPartition, lost: StoredColumn): boolean {
   const { archived, store, table } = context
   const now = retypedNow(archived.stored.columns, lost) ?? lost
@@ -83,7 +83,7 @@ function isCut(context: ArchiveContext, partition: ArchivedPartition, lost: Stor
   return !isWholeInTable(partition) || cutCondition(store, table, archived, partition) === null
 }
 
-/** True if no row can be without a value in it. */
+/** True if every row needs a value for this column. */
 function isNeeded({ column }: StoredColumn): boolean {
   return !column.nullable && column.hasDefault !== true && column.generated !== true && column.identity !== true
 }
@@ -98,7 +98,7 @@ export function valuelessRefusal(context: ArchiveContext, partition: ArchivedPar
   return refusal(context, partition, `${needed.name} needs a value, and has no default`, hint)
 }
 
-/** Error if archived texts would become other values; null if none would, or members were not recorded. */
+/** Error if archived texts would become other values; null if not, or if members were not recorded. */
 export function meaningRefusal(context: ArchiveContext, partition: ArchivedPartition): SluiceError | null {
   for (const { file, now } of fitNow(context, partition).shared) {
     const other = otherMeaning(file, now)
@@ -110,7 +110,7 @@ export function meaningRefusal(context: ArchiveContext, partition: ArchivedParti
   return null
 }
 
-/** If other rows have the key now, archived rows cannot go into the table. */
+/** Hint if the key has changed its type: archived rows cannot be restored into the table. */
 function elsewhereHint(context: ArchiveContext, partition: ArchivedPartition): string {
   return `give the key its earlier type, then run the same command; or ${intoText(context, partition)}`
 }
@@ -151,8 +151,8 @@ function lostText(now: readonly StoredColumn[], lost: StoredColumn): string {
 }
 
 /**
- * Before rows are removed: columns added since the export must hold the same value in all of them, such as a default,
- * so that no value is lost.
+ * Check before rows are removed: columns that were added since the export must have one value in all rows, such as a
+ * default, so that no value is lost.
  * @throws SluiceError PARTITION_CHANGED
  */
 export async function refuseFreshValues(

@@ -1,4 +1,4 @@
-/** The digest of a partition as computed by the source, within a rate limit. */
+/** Computes the digest of a partition in the source, within a rate limit. */
 import type { Digest } from '../../model/copy/rows.ts'
 import type { RowRequest, SourceView } from '../../model/copy/source-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
@@ -9,9 +9,9 @@ import type { ArchiveContext } from './context.ts'
 const ROWS = 50_000
 
 /**
- * Without a rate it is one statement, which the system may run in parallel. With a rate, a native partition is summed
- * by ranges of blocks; within one view no row is in two of them. A period of a plain table is always one statement:
- * cutting it would scan the table for each range.
+ * Without a rate it is one statement, which the system may run in parallel. With a rate, a native partition is digested
+ * by ranges of blocks; within one snapshot no row is in two ranges. A period of a plain table is always one statement:
+ * ranges of a period would each scan the table.
  * @throws as `SourceView.digest`
  */
 export async function pacedDigest(

@@ -15,7 +15,7 @@ import { damagedFile, notLogged, otherArchive } from './refusals.ts'
  * Reads every byte and every column of local files.
  * @param paths relative to the folder
  * @returns the files in order, with paths relative to the root
- * @throws SluiceError PROOF_FAILED if their rows are not those of the source
+ * @throws SluiceError PROOF_FAILED if the digest of their rows differs from `expected`
  */
 export async function proveFiles(
   context: ArchiveContext,
@@ -46,8 +46,8 @@ export async function proveFiles(
 }
 
 /**
- * Reads the published files of a partition again, in their place, before an irreversible step.
- * @throws SluiceError ARCHIVE_CONFLICT for files that are not the proved ones, or that the log does not name;
+ * Reads the published files of a partition again from the archive, before an irreversible step.
+ * @throws SluiceError ARCHIVE_CONFLICT for files that differ from their proof, or that the log does not name;
  * PROOF_FAILED
  */
 export async function proveArchived(
@@ -59,7 +59,7 @@ export async function proveArchived(
   return proveInPlace(context, partition)
 }
 
-/** As `proveArchived`, independent of the log. @throws SluiceError as `proveArchived` */
+/** `proveArchived` without a check of the log. @throws SluiceError as `proveArchived` */
 export async function proveInPlace(
   context: ArchiveContext,
   partition: ArchivedPartition,
@@ -88,7 +88,7 @@ async function whole<T>(context: ArchiveContext, partition: ArchivedPartition, w
   }
 }
 
-/** Checks that a partition's files have the proved bytes. @throws SluiceError ARCHIVE_CONFLICT naming the first bad */
+/** Requires the files of a partition to have the proved bytes. @throws SluiceError ARCHIVE_CONFLICT if one differs */
 export async function requireWhole(
   context: ArchiveContext,
   partition: ArchivedPartition,
@@ -104,9 +104,9 @@ export async function requireWhole(
 }
 
 /**
- * Digest of some columns of a partition, in the types of the transfer: the proof if these are all columns of the files,
+ * Digest of some columns of a partition, in the types of `columns`: the proof if these are all columns of the files,
  * otherwise computed from the files, which are proved first.
- * @throws SluiceError PROOF_FAILED if the rows of the files are not those of the proof
+ * @throws SluiceError PROOF_FAILED if the rows of the files differ from the proof
  */
 export async function proofOver(
   context: ArchiveContext,
@@ -153,7 +153,7 @@ export async function proveLogged(context: ArchiveContext, partition: ArchivedPa
   throw otherArchive(context.name, partition, 'the Delta log names other files')
 }
 
-/** @param etags of files in a bucket, by name */
+/** Files in the form of the ledger. @param etags of files in a bucket, by name */
 export function archivedFiles(
   files: readonly InspectedFile[],
   etags: ReadonlyMap<string, string> = new Map(),

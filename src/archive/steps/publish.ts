@@ -22,7 +22,7 @@ export async function publishFiles(
   files: readonly InspectedFile[],
 ): Promise<{ readonly version: number; readonly files: readonly ArchivedFile[] }> {
   const log = await context.log()
-  // A new table in its place would lack all other partitions.
+  // If the log is missing, do not create a new table: it would lack all other partitions.
   if (context.published && (await log.own(context.interrupt.abort)) === null) {
     throw otherArchive(context.name, work.partition, 'its Delta log is gone')
   }
@@ -44,7 +44,7 @@ export async function addFilesAgain(
   return log.publish({ ...publication(context, work, files), keepsShape: true }, context.interrupt.abort)
 }
 
-/** State in the ledger before the log removes the files. */
+/** State in the ledger while the log removes the files. */
 const AFTER = { restore: 'RESTORED', expire: 'EXPIRED' } as const
 
 /**
@@ -74,7 +74,7 @@ export async function retractFiles(
   )
 }
 
-/** Uploads files from the spool folder to a bucket, reads them back. @returns ETags by name, if the store has them */
+/** Uploads files from the spool folder to a bucket, and reads them back. @returns ETags by name, if there are any */
 export async function bringThere(
   context: ArchiveContext,
   partition: ArchivedPartition,
@@ -134,8 +134,8 @@ export function tagsOf(
     // Defined in docs/reference/CANONICAL.md.
     'sluice.checksum': digest.sum,
     'sluice.sha256': sha256,
-    // For rebuilding a lost ledger: the columns of the file, by their name among the table's properties, and the native
-    // table of the partition.
+    // To rebuild a lost ledger: the name of the column set, which is among the table's properties, and the native table
+    // of the partition.
     'sluice.columns': columnsName(columns),
     ...(native === null ? {} : { 'sluice.native': nativeText(native) }),
     ...(chosenBy === null ? {} : { 'sluice.chosenBy': chosenBy }),
@@ -152,7 +152,7 @@ export function knownOf({ logged }: ArchivedPartition): ReadonlySet<string> | nu
   return logged === null ? null : new Set(logged)
 }
 
-/** Files of a killed attempt may have been published, too. */
+/** Paths that the log may name after a commit, including files of killed attempts; null if the ledger has no list. */
 export function loggedWith({ logged }: ArchivedPartition, files: readonly InspectedFile[]): readonly string[] | null {
   return logged === null ? null : [...new Set([...logged, ...files.map(({ name }) => name)])]
 }
@@ -169,7 +169,7 @@ function infoOf(
   }
 }
 
-/** Application id of a partition's transactions: a later fence wins over an earlier one. */
+/** Application id of a partition's transactions, whose versions are fencing tokens: the greatest is valid. */
 export function appIdOf({ name }: Pick<ArchiveContext, 'name'>, label: string): string {
   return `sluice/${name}/${label}`
 }

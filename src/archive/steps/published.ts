@@ -1,6 +1,6 @@
 /**
- * Partitions that are PUBLISHED, or detached and not yet proved. Queries still take their rows from the source ("they
- * count there"), so the rows are compared before the archive removes its files.
+ * Partitions that are PUBLISHED, or detached and not yet proved. Queries still read their rows from the source, so
+ * the rows are compared before the archive removes its files.
  */
 import type { SameKeys } from '../../model/archive/parquet-port.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
@@ -13,8 +13,9 @@ import { rowsNow, rowsNowText, type RowsPlace } from './rows-now.ts'
 import { attachedByHand, findDetachedTable, attachedPartition } from './detached-table.ts'
 
 /**
- * @param standing tables in the range of a missing partition; empty if it is still a table
- * @returns null if its rows must be restored from the files, into their own table or together with others
+ * Where the rows of such a partition are in the source.
+ * @param standing attached tables in the range of a missing partition; empty if its own table exists
+ * @returns null if its rows must be restored from the files, into their own table or into several others
  * @throws SluiceError PARTITION_CHANGED if its table exists but is not a partition of this table, or was detached and
  * moved
  */
@@ -34,13 +35,13 @@ export async function publishedPlace(
 }
 
 /**
- * Error if a partition whose rows count in the source must not be exported again: archived rows are missing there, and
- * the export would replace what may be their only copy. Changed and late rows are no reason, nor is a row that a plain
- * table has in another period. A row with a changed key counts as missing.
- * @param same counts rows with keys of archived ones; null if this run exported them: then only an emptied partition is
+ * Error if such a partition must not be exported again: archived rows are missing in the source, and the export would
+ * replace what may be their only copy. Changed and late rows are no reason, nor are rows that moved to another period
+ * of a plain table. A row with a changed key is a missing row.
+ * @param same counts rows with keys of archived ones; null if this run exported them: then only an empty partition is
  * refused
- * @returns null if no row is missing or was archived, or the partition does not exist; without a key, if it has at
- * least as many rows as archived
+ * @returns null if no row is missing, none was archived, or the partition does not exist; without a key, also if it has
+ * at least as many rows as archived
  * @throws SluiceError as `rowsNow`
  */
 export async function lostRefusal(
@@ -60,14 +61,14 @@ export async function lostRefusal(
   return isLost ? removed(context, partition, rowsNowText(found, archived)) : null
 }
 
-/** True if the table of a partition that is not being detached has fewer rows than archived, by a count. */
+/** True if the table of a partition has fewer rows than archived, by a count; false during a detach. */
 export async function hasFewer(context: ArchiveContext, partition: ArchivedPartition): Promise<boolean> {
   if (partition.away || partition.leaving) return false
   const there = await standingRows(context, partition)
   return there !== null && there.rows < (partition.digest?.rows ?? 0n)
 }
 
-/** Null if the partition does not exist. */
+/** Number and place of the rows in the source; null if the partition does not exist. */
 async function standingRows(
   context: ArchiveContext,
   partition: ArchivedPartition,
@@ -79,7 +80,7 @@ async function standingRows(
   return { place, rows }
 }
 
-/** Place of a detached table, or one attached again; null if dropped. @throws SluiceError PARTITION_CHANGED if moved */
+/** A detached table, or one attached again; null if dropped. @throws SluiceError PARTITION_CHANGED if moved */
 async function placeAway(context: ArchiveContext, partition: ArchivedPartition): Promise<RowsPlace | null> {
   const again = await attachedByHand(context, partition)
   const attached = again === null ? null : await erasedTable(context, again)
@@ -93,7 +94,7 @@ export function emptied(context: Pick<ArchiveContext, 'name' | 'table'>, partiti
   return removed(context, partition, 'its rows are no longer there')
 }
 
-/** Error with the remedy: rows of a plain table with a key can be restored; others only into another table. */
+/** Error with a hint: rows of a plain table with a key can be restored; other rows only into another table. */
 function removed(
   { name, table }: Pick<ArchiveContext, 'name' | 'table'>,
   partition: ArchivedPartition,
@@ -103,7 +104,7 @@ function removed(
   return onlyCopy(name, partition, what)
 }
 
-/** Error: the table lacks rows that only the archive may have. @param what text about them */
+/** Error: the table lacks rows that only the archive may have. @param what text about these rows */
 export function onlyCopy(name: string, partition: ArchivedPartition, what: string): SluiceError {
   const into = `to read the archived rows, restore them into another table: ${elsewhereCommand(name, partition)}`
   const asChanged = restoreCommand(name, partition, '--as-changed', `--confirm=${name}`)

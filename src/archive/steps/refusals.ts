@@ -29,7 +29,7 @@ export function dropCommand(name: string, partition: Named): string {
   return `${runCommand(name, partition)} --drop --confirm=${shellQuote(name)}`
 }
 
-/** A value that begins like a flag must be in the same word as its flag. */
+/** Words of a flag: a value that begins with `-` is in the same word as its flag. */
 export function flagWord(name: string, value: string): readonly string[] {
   return value.startsWith('-') ? [`${name}=${value}`] : [name, value]
 }
@@ -63,7 +63,7 @@ export function removedByHand(name: string, partition: Named, what: string): Slu
   return notAsArchived(name, partition, what, `${back}; then ${again}`)
 }
 
-/** Error: rows of a detached table differ from the export. They cannot change any more. */
+/** Error: rows of a detached table differ from the export. SQL on the parent cannot change them any more. */
 export function changedAway(name: string, { label }: Named, how: string): SluiceError {
   return new SluiceError('PARTITION_CHANGED', `${label} of ${name} changed before it was detached: ${how}`, {
     where: `${name}, ${label}`,
@@ -92,7 +92,7 @@ export function gone(
   )
 }
 
-/** Error: a detached table is not where it was put. @param to where it should be */
+/** Error: a detached table was moved or renamed by hand. @param to name that it should have */
 export function moved(name: string, { label }: Named, to: TableName): SluiceError {
   return new SluiceError(
     'PARTITION_CHANGED',
@@ -123,7 +123,7 @@ function quotedTable({ schema, name }: TableName): string {
   return [...(schema === undefined ? [] : [schema]), name].map(quotedName).join('.')
 }
 
-/** Error: a detached table whose rows still counted is gone; the archive has the rows exported before. */
+/** Error: a detached table is missing before its proof; the archive has the rows exported before the detach. */
 export function droppedByHand(name: string, partition: Named): SluiceError {
   const command = asChangedCommand(name, partition)
   return new SluiceError(
@@ -137,7 +137,7 @@ export function droppedByHand(name: string, partition: Named): SluiceError {
   )
 }
 
-/** Error: the rows in the source differ from the archived ones; maybe only some of them are left. */
+/** Error: the rows in the source differ from the archived ones; some may already be removed. */
 export function changedAfter(name: string, partition: Named, how: string): SluiceError {
   return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} changed after it was archived: ${how}`, {
     where: `${name}, ${partition.label}`,
@@ -145,26 +145,26 @@ export function changedAfter(name: string, partition: Named, how: string): Sluic
   })
 }
 
-/** Remedy: keep archived rows whatever is in the table. */
+/** Command for a hint: restores archived rows into another table. */
 export function elsewhereCommand(name: string, partition: Named): string {
   return restoreCommand(name, partition, '--into', 'NEW_TABLE')
 }
 
-/** Remedy: accept the values that the table computes in these columns. */
+/** Hint: accept the values that the table generates in these columns. */
 export function withoutHint(name: string, partition: Named, columns: readonly string[]): string {
   const flags = columns.flatMap((column) => ['--without', column])
   return `to accept the values that the table computes for ${columns.join(', ')}, without a comparison: ${restoreCommand(name, partition, ...flags)}`
 }
 
-/** Remedy: give up archived rows whose keys other rows of the table have. */
+/** Command for a hint: gives up archived rows whose keys other rows of the table have. */
 export function asChangedCommand(name: string, partition: Named): string {
   return restoreCommand(name, partition, '--as-changed', `--confirm=${name}`)
 }
 
 /**
- * Error: rows with keys of archived ones have other values, and the user must decide which count.
- * @param changed the rows of the table
- * @param computed names of compared columns that the table computes
+ * Error: rows with keys of archived ones have other values, and the user must choose which rows are valid.
+ * @param what text about the rows of the table
+ * @param computed names of compared columns that the table generates
  */
 export function otherValues(
   name: string,
@@ -189,7 +189,7 @@ export function otherValues(
   })
 }
 
-/** Text about archived rows whose keys other rows have. */
+/** Text about archived rows that are given up, because other rows have their keys. */
 export function ceaseText(rows: bigint): string {
   return rows === 1n ? '1 archived row no longer counts' : `${rows} archived rows no longer count`
 }
@@ -253,7 +253,7 @@ export function changedByTriggers(name: string, partition: Named, fired: readonl
   )
 }
 
-/** Error: it has expired, and its files are being destroyed or are gone. */
+/** Error: the partition has expired, and its files are being destroyed or no longer exist. */
 export function destroyed(name: string, { label, sweptMs }: Pick<ArchivedPartition, 'label' | 'sweptMs'>): SluiceError {
   const when = sweptMs === null ? '' : `; the destruction of its files began at ${isoTime(sweptMs)}`
   return new SluiceError('PARTITION_STATE', `${label} of ${name} has expired and cannot be restored${when}`, {
@@ -262,7 +262,7 @@ export function destroyed(name: string, { label, sweptMs }: Pick<ArchivedPartiti
   })
 }
 
-/** Error: its lease expired, and another program has taken it over. */
+/** Error: the lease of the partition expired, and another program has claimed it. */
 export function lost(name: string, { label }: Named): SluiceError {
   return new SluiceError('LEASE_LOST', `another program now works on ${label} of ${name}`, { retryable: true })
 }
@@ -293,12 +293,12 @@ export function damagedFile(
   })
 }
 
-/** Remedy if the ledger counts on files that the log no longer names. */
+/** Hint if the ledger needs files that the log no longer names. */
 export function adoptHint(name: string): string {
   return `sluice archive adopt --table ${shellQuote(name)} --confirm=${shellQuote(name)} reads these files, and adds them to the log again`
 }
 
-/** Error: the ledger needs files that the log removed, as it comes from a backup, or the server lost a commit. */
+/** Error: the log removed files that the ledger needs: the ledger is from a backup, or the server lost a commit. */
 export function notLogged(name: string, { label, state }: Pick<ArchivedPartition, 'label' | 'state'>): SluiceError {
   return new SluiceError(
     'ARCHIVE_CONFLICT',

@@ -1,4 +1,4 @@
-/** Errors for archived rows that a table refuses. Unlike a copy's errors they mention no source, which may be gone. */
+/** Errors for archived rows that a table refuses. Unlike the errors of `copy`, they do not mention the source. */
 import { MemberRefused } from '../../stores/common/refusals.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
@@ -6,7 +6,7 @@ import type { ArchiveContext } from './context.ts'
 import { elsewhereCommand } from './refusals.ts'
 
 /**
- * For rows restored into their own table.
+ * Replaces errors of rows that are restored into their own table.
  * @throws SluiceError PARTITION_CHANGED for a value that is no longer a member of its enum: adding it again would not
  * equal the value in the remaining rows; ROW_REFUSED, VALUE_REFUSED
  */
@@ -38,7 +38,7 @@ function noMember(what: string, thrown: MemberRefused, into: string): SluiceErro
   })
 }
 
-/** For rows written into another table. @throws SluiceError ROW_REFUSED, VALUE_REFUSED */
+/** Replaces errors of rows that are written into another table. @throws SluiceError ROW_REFUSED, VALUE_REFUSED */
 export async function inOtherTable<T>(rows: Promise<T>): Promise<T> {
   try {
     return await rows
@@ -50,12 +50,12 @@ export async function inOtherTable<T>(rows: Promise<T>): Promise<T> {
   }
 }
 
-/** Hints that the stores write for copies. */
+/** Hints of stores that are only for `copy`. */
 const OF_COPIES = / (?:at its|in the) source|--on-existing|^compare the value/
 
 /**
- * Replaces the hint for a refused row if it is missing or speaks of copies; other errors are returned unchanged.
- * @param behind appended to the hint of the store, too
+ * Replaces the hint for a refused row if it is missing or is for `copy`; other errors are returned unchanged.
+ * @param behind appended to each hint, also to a hint of the store
  */
 function reworded(thrown: unknown, hint: string, behind = ''): unknown {
   if (!(thrown instanceof SluiceError)) return thrown

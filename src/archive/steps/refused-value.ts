@@ -1,4 +1,4 @@
-/** Errors for a value that the source can hold and an archive cannot: names the column, and the flag that stores it. */
+/** Errors for a value that an archive cannot store: with the column, and the flag that stores its text. */
 import type { ColumnType } from '../../model/copy/column-type.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -6,7 +6,7 @@ import { shellQuote } from '../../shared/shell.ts'
 import { quotedName } from '../../shared/sql-text.ts'
 
 /**
- * The VALUE_REFUSED of an export, with the column named in the store's `where`; unchanged if none is named.
+ * VALUE_REFUSED of an export, with the column from the `where` of the store's error; unchanged if it has no column.
  * @param by the column that decides the partition of a row: it cannot be stored as text
  */
 export function refusedValueOf(thrown: SluiceError, columns: readonly StoredColumn[], by: string | null): SluiceError {
@@ -31,8 +31,8 @@ export function refusedValueOf(thrown: SluiceError, columns: readonly StoredColu
 }
 
 /**
- * Stores name a column differently. A value already archived as printed text has no other text; the exception is
- * SQLite, which does not enforce column types.
+ * True if `where` names the column; stores do this in different forms. False for a column that is archived as printed
+ * text, because `--as-text` cannot help, except in SQLite, which does not enforce column types.
  */
 function isNamed(where: string, name: string, as: ColumnType): boolean {
   if (where.includes(`.${name}, row `)) return as.kind !== 'native' || as.name !== 'any'

@@ -1,6 +1,6 @@
 /**
- * Removes archived rows of a plain table one by one, if late rows are among them: each is found by its key, and deleted
- * only while it has the archived values. Late rows stay.
+ * Removes archived rows of a plain table by key, if late rows are among them: each row is deleted only while it has the
+ * archived values. Late rows stay.
  */
 import { added, NO_ROWS, subtracted, sumOfRows } from '../../model/copy/row-hash.ts'
 import { equalDigests, type Digest, type Row } from '../../model/copy/rows.ts'
@@ -48,7 +48,7 @@ export async function removeArchived(
   if (there.same.rows > 0n && fresh.some(({ column }) => column.generated !== true)) {
     throw changedAfter(name, partition, digestDifference(found.sum, whole))
   }
-  // If all were removed before, rows with their archived values were put back since.
+  // If all rows were removed before, rows with archived values were inserted again since.
   const before = isAllRemoved(partition) ? subtracted(whole, there.same) : partition.removed
   if (there.changed.rows > 0n || !equalDigests(added(before, there.same), whole)) {
     const late = { rows: 0n, keys: [] }
@@ -93,7 +93,7 @@ type Standing = {
   readonly changed: { readonly rows: bigint; readonly keys: readonly string[] }
 }
 
-/** @param by columns by which a row is compared; the digest covers those of `into` */
+/** @param by columns by which a row is compared; the digest covers the columns of `into` */
 async function standing(
   context: ArchiveContext,
   partition: ClaimedPartition['partition'],
@@ -121,19 +121,19 @@ async function standing(
 
 /**
  * DETACHED, restoring → the state before the restore: DROPPED if all rows had been removed, but DETACHED while rows of
- * the table have keys of archived ones. The archive counts all the time. Restored rows are deleted again, each only
- * while it has the values that were written; computed values may differ by now.
- * @throws SluiceError PARTITION_CHANGED, LEASE_LOST; the same restore then continues it
+ * the table have keys of archived ones. Queries read the archive all the time. Restored rows are deleted again, each
+ * only while it has the written values; generated values may differ.
+ * @throws SluiceError PARTITION_CHANGED, LEASE_LOST; the same restore can then be resumed
  */
 export async function backOut(context: ArchiveContext, { partition, held }: ClaimedPartition): Promise<void> {
   const { ledger, interrupt, store, table, name } = context
   const { into } = writtenOf({ table, shared: fitNow(context, partition).shared })
   const places = keyPlaces(into.shared, table)
-  // In a native table the rows are where they were before.
+  // A native partition: its table did not change.
   if (partition.native !== null || places === null)
     return ledger.move(held, 'DETACHED', 'DETACHED', { restoring: false })
   if (!isAllRemoved(partition)) {
-    // Archived rows that are in the table unchanged do not count, and are removed by the next drop.
+    // Queries do not read unchanged archived rows in the table, and the next drop removes them.
     const removed = await removedNow(context, partition)
     return ledger.move(held, 'DETACHED', 'DETACHED', { restoring: false, removed })
   }
@@ -152,8 +152,8 @@ export async function backOut(context: ArchiveContext, { partition, held }: Clai
   const { same, changed } = await standing(context, partition, into)
   if (same.rows > 0n) throw changedMeanwhile(name, partition, `${same.rows} of its rows are still in the table`)
   if (changed.rows === 0n) return ledger.move(held, 'DETACHED', 'DROPPED', { restoring: false })
-  // It is unknown whether such a row was restored and changed, or inserted by another program. In state DROPPED both it
-  // and the archived one would count.
+  // It is unknown whether such a row was restored and changed, or inserted by another program. In state DROPPED,
+  // queries would read this row and the archived one.
   await ledger.move(held, 'DETACHED', 'DETACHED', { restoring: false })
   const rows = changed.rows === 1n ? 'row is' : 'rows are'
   const message = `${partition.label}: ${changed.rows} ${rows} in the table with other values and keys of archived rows (${changed.keys.join('; ')}); queries count the archived ones and leave these out, until ${asChangedCommand(name, partition)} makes these count`

@@ -1,7 +1,7 @@
 /**
  * Removes rows of a plain table in ranges. Before the first row is removed, the digests of all ranges must add up to
- * the archived rows that are left: then no range has a row that is not archived, and each range is removed only while
- * its digest is unchanged. Otherwise rows are removed by key (`remove-archived`).
+ * the remaining archived rows: then all rows in the ranges are archived, and each range is removed only while its
+ * digest is unchanged. Otherwise rows are removed by key (`remove-archived`).
  */
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 import { keyMayBeNull } from '../../model/copy/column-type.ts'
@@ -42,17 +42,17 @@ export async function removeArchivedRows(
     partition,
     shared.map(({ file }) => file),
   )
-  // Without transactions a range may be half removed, and only its store knows that the rest was proved: always use the
-  // same range.
+  // Without transactions, a range may be removed in part, and only the store records that its rest was proved: always
+  // use the same range.
   const bytesOfRow = whole.rows === 0n ? 0 : Number(partition.sourceBytes ?? 0n) / Number(whole.rows)
   const found =
     store.can.atomic === 'row'
       ? { ranges: [{ range: wholeOf(table), digest: whole }], sum: whole, rows: whole.rows }
       : await summedRanges(context, partition, bytesOfRow)
-  // If all were removed before, a row that came back may have been moved out of the range: it is found only by its key.
+  // If all rows were removed before, a restored row may have been moved out of the range: find it by key.
   const isByKey =
     store.can.atomic !== 'row' && isAllRemoved(partition) && whole.rows > 0n && keyPlaces(shared, table) !== null
-  // Other rows are among the archived ones: remove only the archived ones, by key.
+  // If other rows are in the ranges, remove only archived rows, by key.
   if (isByKey || !equalDigests(found.sum, whole)) return removeArchived(context, { partition, held }, whole, found)
   const { ranges } = found
   const target = store.target()
@@ -82,7 +82,7 @@ export async function removeArchivedRows(
 
 type Proved = { readonly range: Range; readonly digest: Digest }
 
-/** `sum`: digest of all rows in the range and of those already removed; `rows`: number of rows in the table. */
+/** `sum`: digest of all rows in the ranges and of removed rows; `rows`: number of rows in the table. */
 type Summed = { readonly ranges: readonly Proved[]; readonly sum: Digest; readonly rows: bigint }
 
 async function summedRanges(

@@ -1,4 +1,4 @@
-/** Restores archived rows if another partition has their range now: into that one, compared in one transaction. */
+/** Restores archived rows into another partition that covers their range now; compared in the same transaction. */
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
@@ -38,7 +38,7 @@ export function tableNamesText(tables: readonly TableName[]): string {
   return `its rows are restored into ${names}, which ${tables.length === 1 ? 'is' : 'are'} now within its bounds; its own indexes, triggers and grants are not restored`
 }
 
-/** Error if its rows cannot go into other tables; null if all its keys are free. @throws SluiceError as `rowsNow` */
+/** Error if the rows cannot be restored into these tables; null if all keys are free. @throws SluiceError */
 export async function amongOthersRefusal(
   context: ArchiveContext,
   partition: ArchivedPartition,
@@ -85,7 +85,7 @@ export async function amongOthersRefusal(
 
 /**
  * DETACHED or DROPPED → RESTORED, or no change.
- * @param isMade its rows come from the files; otherwise from the detached table, which is dropped
+ * @param isMade rows are read from the files; otherwise from the detached table, which is dropped
  * @throws SluiceError PARTITION_CHANGED, TABLE_REFUSED, LEASE_LOST, ARCHIVE_CONFLICT
  */
 export async function restoreAmongOthers(

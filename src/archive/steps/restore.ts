@@ -1,4 +1,4 @@
-/** Restores archived rows into the source, compared with their proof; then removes their files from the Delta table. */
+/** Restores archived rows into the source and compares them with their proof; then the log removes the files. */
 import type { Digest } from '../../model/copy/rows.ts'
 import { asSluiceError, SluiceError, type ErrorCode } from '../../shared/errors.ts'
 import type { Giving, PartitionRequest, Reshape } from '../../model/archive/port.ts'
@@ -29,8 +29,8 @@ const BACK = { restoring: false, retracted: false, error: null } as const
 export type Restored = { readonly rows: bigint | null }
 
 /**
- * PUBLISHED, DETACHED, DROPPED, EXPIRED with existing files, or a detached partition that still counts in the source →
- * RESTORED, from wherever an earlier attempt ended. Refusals come before any change.
+ * PUBLISHED, DETACHING, DETACHED, DROPPED, or EXPIRED with existing files → RESTORED. Continues an earlier attempt.
+ * Refuses before any change.
  * @param reload the partition from the current ledger
  * @throws SluiceError PARTITION_STATE, PARTITION_CHANGED, ARCHIVE_CONFLICT, PROOF_FAILED
  */
@@ -40,7 +40,7 @@ export async function restorePartition(
   reload: () => Promise<ArchivedPartition>,
   options: RestoreOptions,
 ): Promise<Restored> {
-  // A detach that has begun is ended first: from there it can be restored.
+  // End a detach that has begun: after that, the partition can be restored.
   if (work.partition.leaving && work.partition.state === 'PUBLISHED') {
     await endLeaving(context, work)
     work = { held: work.held, partition: await reload() }
@@ -71,14 +71,14 @@ export async function restorePartition(
   }
   await retract(context, { held, partition: await reload() })
   const isInspected = isMade || seen.isAmongOthers === true || (seen.found !== null && seen.found.kind !== 'counted')
-  // Rows that kept other values are not among them.
+  // Do not count rows that kept other values.
   const changed = seen.found?.kind === 'keyed' ? seen.found.changed.rows : 0n
   return { rows: isInspected ? proofOf(partition).rows - changed : null }
 }
 
 /**
- * Does what is left of a restore in the Delta table.
- * @throws SluiceError TABLE_REFUSED if a server crash could lose the rows: then the log keeps naming the files
+ * Last step of a restore: removes the files from the Delta table.
+ * @throws SluiceError TABLE_REFUSED if a server crash could lose the rows: then the files stay in the log
  */
 export async function retract(context: ArchiveContext, work: ClaimedPartition): Promise<void> {
   if (work.partition.retracted) return
@@ -87,7 +87,7 @@ export async function retract(context: ArchiveContext, work: ClaimedPartition): 
   await retractRestored(context, work)
 }
 
-/** Removes the files of a RESTORED partition from the log. A server crash must not be able to lose its rows. */
+/** Removes the files of a RESTORED partition from the log. Call only if a server crash cannot lose the rows. */
 export async function retractRestored(context: ArchiveContext, work: ClaimedPartition): Promise<void> {
   await retractFiles(context, work, 'restore')
   await context.ledger.move(work.held, 'RESTORED', 'RESTORED', { retracted: true, logged: [] })
@@ -113,7 +113,7 @@ function isWhole({ found }: Foreseen): boolean {
   return found === null || found.kind !== 'keyed' || found.missing.rows === 0n
 }
 
-/** Errors that the same restore would meet again, until rows, constraints or rights of the table change. */
+/** Errors that the same restore would have again, until rows, constraints or rights of the table change. */
 const LASTING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'PARTITION_CHANGED',
   'ROW_REFUSED',
@@ -123,8 +123,8 @@ const LASTING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ])
 
 /**
- * Deletes restored rows again if the table does not accept the rest: otherwise the partition would stay between two
- * states, and each command would refer to the other one.
+ * Deletes restored rows again if the table does not accept the other rows: otherwise the partition would stay between
+ * two states, and hints of restore and drop would refer to each other.
  * @returns the error, with the state of the rows
  */
 async function backedOut(
@@ -137,11 +137,11 @@ async function backedOut(
   if (!LASTING.has(error.code) || !partition.restoring || context.store.can.atomic === 'row') return error
   const out = await backOut(context, { held, partition }).then(
     async () => outText(await reload()),
-    // The first error is more useful: after its repair the same restore continues with these rows.
+    // Report the first error: after its cause is corrected, the same restore continues with these rows.
     (thrown: unknown) =>
       `restored rows could not be removed again, and queries leave them out: ${asSluiceError(thrown).message}`,
   )
-  // The reason of PARTITION_CHANGED is about rows that stay, so it is replaced.
+  // The reason of PARTITION_CHANGED says that restored rows stay: replace it.
   const isReplaced = error.code === 'PARTITION_CHANGED' || error.reason === undefined
   return new SluiceError(error.code, error.message, {
     kind: error.kind,
@@ -163,7 +163,7 @@ function outText(partition: ArchivedPartition): string {
   return `queries still read these rows from the archive: ${rows}`
 }
 
-/** The rows in the source count again. */
+/** → RESTORED: from now on queries read the rows from the source again. */
 async function countAgain(
   context: ArchiveContext,
   { partition, held }: ClaimedPartition,
@@ -177,7 +177,7 @@ async function countAgain(
   return context.ledger.move(held, state, 'RESTORED', { ...BACK, removed: { rows: 0n, sum: '0' } })
 }
 
-/** Restores rows that were removed from a plain table by hand, while the other rows count. */
+/** Restores rows that were removed from a plain table by hand; queries read the other rows from the table. */
 async function bringMissing(
   context: ArchiveContext,
   { partition, held }: ClaimedPartition,
@@ -193,8 +193,8 @@ async function bringMissing(
 }
 
 /**
- * Warns of restored rows with foreign keys to missing rows, by key; a system that enforces keys refuses them. They
- * stay, because the archive has them so.
+ * Warns of restored rows whose foreign keys refer to missing rows; a system that enforces foreign keys refuses such
+ * rows. They stay as archived.
  */
 async function warnOfDangling(
   { store, name, emit, interrupt }: ArchiveContext,
@@ -213,7 +213,7 @@ async function warnOfDangling(
   }
 }
 
-/** Restores missing rows while the archive still counts; then compares everything again. */
+/** Restores missing rows while queries still read the archive; then compares all rows again. */
 async function fill(
   context: ArchiveContext,
   { partition, held }: ClaimedPartition,
@@ -225,9 +225,9 @@ async function fill(
   const { ledger, name } = context
   const from = partition.state === 'DROPPED' ? 'DROPPED' : 'DETACHED'
   const isPartly = before?.kind === 'keyed' && (before.same > 0n || before.changed.rows > 0n)
-  // From now on rows in the source do not count until all are there.
+  // From now on, queries do not read these rows in the source until all are restored.
   if (!partition.restoring) {
-    // Rows put back by other programs must not be deleted if this restore is undone.
+    // Rows that other programs inserted again must not be deleted if this restore is undone.
     const removed = isPartly ? await removedNow(context, partition) : proofOf(partition)
     const some = removed.rows < proofOf(partition).rows ? { removed } : {}
     await ledger.move(held, from, 'DETACHED', { restoring: true, error: null, ...some })
@@ -252,7 +252,7 @@ async function recreate(context: ArchiveContext, { partition, held }: ClaimedPar
   const { ledger, interrupt } = context
   const { shared } = fitNow(context, partition)
   const columns = shared.map(({ file }) => file)
-  // The files need not be read first: the rows are summed again in the transaction that restores them.
+  // Do not read the files first: the transaction that restores the rows computes their digest.
   await proveLogged(context, partition)
   const closing = ledger.closing(held, partition.state, 'RESTORED', { ...BACK, away: false })
   await using local = await localFiles(context, partition.files)

@@ -1,4 +1,4 @@
-/** Compares the present rows of an archived partition in the source with the archived ones, by key before a restore. */
+/** Compares the rows of an archived partition in the source with the archived ones, by digest and by key. */
 import type { TableSpec } from '../../model/copy/column-type.ts'
 import { rowHash } from '../../model/copy/row-hash.ts'
 import { rowKeyOf, type RowKey } from '../../model/copy/row-key.ts'
@@ -14,21 +14,21 @@ import { storedRows } from './stored-rows.ts'
 import { proofOf } from './step-end.ts'
 import { countText } from '../../shared/figures.ts'
 
-/** Where rows of a partition are: in the table itself, or in a detached table, which keeps its columns of that time. */
+/** Where rows of a partition are. @property isOwn a detached table, which keeps the columns of the detach */
 export type RowsPlace = { readonly table: TableSpec; readonly where: string | null; readonly isOwn?: true }
 
-/** @property back other parts of the period that were restored: their rows are among these */
+/** @property back other parts of the period that were restored: their rows are among the late rows */
 export type LateRows = NamedRows & { readonly back?: readonly string[] }
 
-/** Rows of a place whose key is not in the archive; null if this cannot be decided. */
+/** Finds rows whose key is not in the archive; null if this cannot be decided. */
 export type FindLate = (partition: ArchivedPartition, place: RowsPlace) => Promise<LateRows | null>
 
 export type RowsNow =
-  /** Equal by count and checksum. */
+  /** All rows are equal, by count and checksum. */
   | { readonly kind: 'equal'; readonly now: Digest }
   /** Different from the archived ones; without a key it is unknown which rows. */
   | { readonly kind: 'counted'; readonly now: Digest | null; readonly rows: bigint; readonly why: string }
-  /** By key: `same` and `changed` are in the table, `missing` are not, and `late` are there in addition. */
+  /** By key: archived rows that are in the table, `same` or `changed`, or `missing`; `late`: other rows. */
   | {
       readonly kind: 'keyed'
       /** Null if a row has a value outside its type. */
@@ -47,7 +47,7 @@ const SIZE = { rows: AT_ONCE, bytes: 16 * 1024 * 1024 }
 /**
  * Compares all columns of all rows. The files are read only if the digests differ; then their rows are searched by key
  * in the whole table, because a row may have been moved to another period.
- * @throws SluiceError ARCHIVE_CONFLICT, PROOF_FAILED for files that are not the proved ones; CONNECTION_LOST, SOURCE_IO
+ * @throws SluiceError ARCHIVE_CONFLICT, PROOF_FAILED for files that differ from their proof; CONNECTION_LOST, SOURCE_IO
  * …
  */
 export async function rowsNow(
@@ -88,7 +88,7 @@ export async function rowsNow(
   return { kind: 'keyed', now, rows, ...found, late: reported ?? { rows: uncounted, keys: [] } }
 }
 
-/** The columns that are compared between archived rows and those of a place. */
+/** Columns that are compared between archived rows and rows in the source. */
 export function sharedAt(
   context: ArchiveContext,
   partition: Pick<ArchivedPartition, 'columns'>,
@@ -98,7 +98,7 @@ export function sharedAt(
   return fitNow(context, partition).shared
 }
 
-/** Null if a row has a value outside its type, so it was never archived. */
+/** Digest of the rows; null if a row has a value outside its type: such a row was never archived. */
 async function digestOf(
   { interrupt }: ArchiveContext,
   view: SourceView,
@@ -120,7 +120,7 @@ async function digestOf(
   }
 }
 
-/** Positions of the key columns in a row; null without a key, or if the archive lacks a key column. */
+/** Indexes of the key columns in a row; null without a key, or if the archive lacks a key column. */
 export function keyPlaces(shared: readonly SharedColumn[], { key }: TableSpec): readonly number[] | null {
   const places = key.map((name) => shared.findIndex(({ now }) => now.name === name))
   return places.length === 0 || places.includes(-1) ? null : places
@@ -183,14 +183,14 @@ type Standing = {
   readonly row: Row
   readonly key: RowKey
   readonly how: 'same' | 'missing' | 'changed'
-  /** For a changed row: its key in the table, if a collation treats the two as equal. */
+  /** For a changed row: the key in the table, if it is spelled differently and a collation treats both as equal. */
   readonly there?: RowKey
 }
 
 /** A table, and the columns that are compared with archived rows. */
 export type ComparedTable = { readonly table: TableSpec; readonly shared: readonly SharedColumn[] }
 
-/** Compares archived rows with those of a table, by key. @param rows of the shared columns */
+/** Compares archived rows with rows of a table, by key. @param rows of the shared columns */
 export async function compareRowsNow(
   context: ArchiveContext,
   { table, shared }: ComparedTable,
@@ -228,7 +228,7 @@ export async function compareRowsNow(
     const key = keyOf(row)
     const name = JSON.stringify(key)
     if (!found.has(name) && (refused > 0 || others > 0)) {
-      // An unreadable row, or one with another spelling, does not show which key it matched: read each key alone.
+      // For an unreadable row, or a key with another spelling, the matching key is unknown: read each key alone.
       const before = refused
       const [there] = await look([key])
       if (there !== undefined) {
@@ -259,7 +259,7 @@ export function rowsNowText(found: RowsNow, archived: bigint): string {
   return parts.length === 0 ? 'no row is missing, changed or late' : parts.join(', ')
 }
 
-/** A row outside of the range is another row with the same key, or the archived row with a changed time. */
+/** Text about changed rows outside of the range: other rows with the same keys, or rows with a changed time. */
 function outsideText(outside: NamedRows, changed: bigint): string {
   if (outside.rows === changed)
     return changed === 1n ? 'which is outside of the partition' : 'all of them outside of the partition'

@@ -1,4 +1,4 @@
-/** Results of a step in the source, against the proof of the partition. */
+/** Maps results of a step in the source to errors. */
 import type { Digest } from '../../model/copy/rows.ts'
 import type { SluiceError } from '../../shared/errors.ts'
 import type { StepEnd } from '../../model/archive/port.ts'
@@ -11,7 +11,7 @@ export function proofOf({ digest, label }: ArchivedPartition): Digest {
   return digest
 }
 
-/** @throws SluiceError unless it is done */
+/** @throws SluiceError unless the step is done */
 export function settledStep(
   end: StepEnd,
   { name }: ArchiveContext,

@@ -9,7 +9,7 @@ import { localFiles } from './local-files.ts'
  * Rows of the files of a partition, in canonical form.
  * @param columns of the files
  * @param atOnce rows per batch
- * @param test which rows, with the column names of the files; default: all
+ * @param test selects rows, by the column names of the files; default: all rows
  */
 export async function* storedRows(
   context: ArchiveContext,

@@ -1,4 +1,4 @@
-/** Steps after PUBLISHED: the archive begins to count for a partition, and in the end the source removes its rows. */
+/** Steps after PUBLISHED: queries read a partition from the archive, and in the end the source removes its rows. */
 import { equalDigests } from '../../model/copy/rows.ts'
 import type { PartitionRequest } from '../../model/archive/port.ts'
 import type { Closing } from '../../model/run/ledger-port.ts'
@@ -14,9 +14,9 @@ import { digestDifference, proofOf, settledStep } from './step-end.ts'
 export { digestDifference, proofOf, settledStep } from './step-end.ts'
 
 /**
- * PUBLISHED → DETACHED for a plain table: its rows stay, but no longer count.
- * @param proved this run has just read all its files; files published by an earlier run are read again, because they
- * count from now on
+ * PUBLISHED → DETACHED for a plain table: its rows stay, but queries read them from the archive.
+ * @param proved this run has just read all its files; files published by an earlier run are read again, because queries
+ * read them from now on
  * @throws SluiceError PARTITION_CHANGED if its rows differ from the archive; LEASE_LOST, ARCHIVE_CONFLICT, PROOF_FAILED
  */
 export async function detachRows(
@@ -27,7 +27,7 @@ export async function detachRows(
   await provePublished(context, partition, proved)
   await using view = await context.store.source(context.interrupt.abort)
   const now = await view.digest(partitionRowRequest(context, partition, context.table), context.interrupt.abort)
-  // Exporting no rows would replace the only copy.
+  // Refuse: the next export would replace the only copy of the rows by nothing.
   if (now.rows === 0n && proofOf(partition).rows > 0n) throw emptied(context, partition)
   if (!equalDigests(now, proofOf(partition))) {
     throw changedRows(context.name, partition, digestDifference(now, proofOf(partition)))
@@ -57,7 +57,7 @@ export async function dropPartition(context: ArchiveContext, work: ClaimedPartit
   const closing = context.ledger.closing(held, 'DETACHED', 'DROPPED', { error: null })
   const end = await nativePartitions(context).drop({
     ...partitionRequest(context, partition, closing),
-    // An older program detached it and recorded no definitions.
+    // If an older program detached the table, its definitions are not recorded yet.
     ...(partition.own === null ? { keep: context.ledger.keeping(held) } : {}),
   })
   if (end === 'gone') {
@@ -76,7 +76,7 @@ export async function provePublished(
   else await proveArchived(context, partition)
 }
 
-/** Facts to record when the archive begins to count: the grace period starts here. */
+/** Facts to record when queries begin to read the archive: the grace period starts. */
 export function detached({ archived }: ArchiveContext): { readonly graceMs: number; readonly error: null } {
   return { graceMs: archived.graceMs, error: null }
 }

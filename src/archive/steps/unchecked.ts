@@ -1,4 +1,4 @@
-/** Rows that violate a constraint which the system did not check: dropped, they could not be restored into their table. */
+/** Finds rows that violate a constraint which the system did not check: once removed, they could not be restored. */
 import { tableText } from '../../model/copy/column-type.ts'
 import { rowKeyOf } from '../../model/copy/row-key.ts'
 import type { RowRequest, SourceView } from '../../model/copy/source-port.ts'
@@ -28,7 +28,7 @@ type Around = {
 }
 
 /**
- * @returns constraints with rows that violate them; one that cannot be tested is reported
+ * @returns constraints with rows that violate them; a constraint that cannot be tested is reported
  */
 export async function violations(
   label: string,
@@ -42,7 +42,7 @@ export async function violations(
   if (all.length === 0) return []
   const conditions = all.flatMap(({ violated }) => (violated === null ? [] : [`(${violated})`]))
   if (conditions.length === all.length) {
-    // Usually there are none, and one read is enough for all constraints.
+    // Usually no row violates one, so one read is sufficient for all constraints.
     const any = await violatingRows(view, request, conditions.join(' OR '), signal)
     if (any?.rows === 0n) return []
   }
@@ -57,10 +57,10 @@ export async function violations(
   return found
 }
 
-/** A parent table that the role cannot read, or a function that this session does not have. */
+/** Errors of a test: the role cannot read the parent table, or a function does not exist in this session. */
 const UNTESTABLE: ReadonlySet<string> = new Set(['BAD_PREDICATE', 'SOURCE_DENIED'])
 
-/** Null if the condition cannot be tested. */
+/** Rows that violate a constraint; null if the condition cannot be tested. */
 async function violatingRows(
   view: SourceView,
   request: RowRequest,
@@ -88,7 +88,7 @@ export function violationText(label: string, { constraint, rows: { rows, keys } 
 }
 
 /**
- * @param hint what to do in the present state of the partition
+ * @param hint hint for the present state of the partition
  * @throws SluiceError ROW_REFUSED if rows could not be restored into the table once they are removed
  */
 export async function refuseViolations(

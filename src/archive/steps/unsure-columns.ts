@@ -1,6 +1,6 @@
 /**
- * Columns that may have been renamed: the table lost one, and got another or has a similar one, and its system does not
- * number columns. Every command that reads archived values by column names must use this check.
+ * Finds columns that may have been renamed: the table lost a column, and has a new or a similar one, and its system
+ * does not identify columns. Every command that reads archived values by column names must use this check.
  */
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import { tableText, type Column, type TableSpec } from '../../model/copy/column-type.ts'
@@ -15,10 +15,10 @@ import { flagWord } from './refusals.ts'
 type Words = { readonly renamed?: readonly string[]; readonly dropped?: readonly string[] }
 
 /**
- * Decides whether archived values can be read by the present names: one of the columns may be a renamed one.
+ * Error if archived values cannot be read by the present column names, because a column may have been renamed.
  * @param names columns that are read; null for all
  * @param partitions archived rows that are read
- * @returns the refusal; null if no file of these partitions has an uncertain column, or none of these is read
+ * @returns null if no file of these partitions has an uncertain column, or no such column is read
  */
 export function doubtOf(
   table: Pick<TableSpec, 'table' | 'columns'>,
@@ -48,7 +48,7 @@ export function reportDoubt(
   emit({ type: 'log', level: 'warn', table: tableText(table.table), message, hint })
 }
 
-/** Error instead of a guess. @param words the user's statements on other columns @param hint if no run can help */
+/** Error for uncertain columns. The last arguments: the user's statements on other columns, and another hint. */
 export function unsureError(
   { table, columns }: Pick<TableSpec, 'table' | 'columns'>,
   unsure: Unsure,
@@ -86,7 +86,7 @@ export function unsureError(
   )
 }
 
-/** Error instead of a guess about columns that may have taken the name of a dropped one. */
+/** Error for columns that may have the name of a dropped one. */
 function takenError(
   name: string,
   { gone: lost, taken }: Unsure,
@@ -120,10 +120,9 @@ function takenText(taken: Unsure['taken']): string {
 }
 
 /**
- * Finds which new column may be which old one: their values must be of the same kind, and a pair counts only if it is
- * the only one for both.
- * @returns `open`: old columns with several candidates, or with one that several may be; `without`: old columns without
- * a candidate
+ * Finds for each dropped column the new columns that may be the same: their types must be of the same kind.
+ * @returns `pairs`: columns with one candidate, which is no candidate of another column; `open`: columns with other
+ * candidates; `without`: columns without a candidate
  */
 function paired(
   gone: Unsure['gone'],

@@ -1,10 +1,11 @@
-/** Checks that texts of types that users made still mean the archived values. */
+/** Checks that archived texts of user-defined types still mean the same values. */
 import type { DeclaredSourceType, StoredColumn } from '../../model/archive/stored-column.ts'
 import type { ColumnType } from '../../model/copy/column-type.ts'
 
 /**
  * Text about archived values that the column's present type would read differently; null if there are none, or an older
- * program recorded no types. A type created again, or restored from a dump, is compared by the names of its parts.
+ * program recorded no types. A type that was created again, or restored from a dump, is compared by the names of its
+ * members or attributes.
  */
 export function otherMeaning(then: Pick<StoredColumn, 'declared'>, now: Pick<StoredColumn, 'declared'>): string | null {
   for (const before of then.declared ?? []) {
@@ -21,7 +22,7 @@ export function otherMeaning(then: Pick<StoredColumn, 'declared'>, now: Pick<Sto
   return null
 }
 
-/** The type under its present name: one that was renamed, or moved with its schema, is the same. */
+/** The type under its present name: a type that was renamed, or whose schema was renamed, is the same. */
 export function renamedType(
   type: ColumnType,
   then: Pick<StoredColumn, 'declared'>,
@@ -51,7 +52,7 @@ function renamed(
   return after === undefined ? name : after.name + rest
 }
 
-/** A text of a renamed member cannot be mistaken for another one: the server refuses it. */
+/** Text about members that moved to other positions. Of a renamed member, the server refuses the old text. */
 function otherMembers(before: DeclaredSourceType, after: DeclaredSourceType, isSame: boolean): string | null {
   if (isSame) {
     const other = before.parts.find(({ number, name }) => {
@@ -67,7 +68,7 @@ function otherMembers(before: DeclaredSourceType, after: DeclaredSourceType, isS
     : `the members of ${after.name} have another order now`
 }
 
-/** The text of a composite lists attributes by position, so names do not matter if their numbers identify them. */
+/** Text about changed attributes. A composite's text lists them by position: names matter only for another type. */
 function otherPlaces(before: DeclaredSourceType, after: DeclaredSourceType, isSame: boolean): string | null {
   const list = ({ parts }: DeclaredSourceType): string =>
     JSON.stringify(parts.map(({ number, name, type }) => [isSame ? number : name, plainType(type)]))

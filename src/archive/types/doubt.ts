@@ -1,4 +1,4 @@
-/** Columns that may hold values that an archive cannot hold, or that it reports. */
+/** Columns that may have values which an archive cannot store, or which it reports. */
 import type { StoredColumn, StoredTable } from '../../model/archive/stored-column.ts'
 import { isEnum } from '../../model/copy/members.ts'
 
@@ -8,7 +8,7 @@ export type Doubt = {
   readonly why: string | null
 }
 
-/** Columns to check in the source before a new archive is begun, so that a refusal is known early. */
+/** Columns to check in the source before a new archive is begun, so that a refusal is reported early. */
 export function doubtful({ columns }: StoredTable): readonly Doubt[] {
   return columns.flatMap((column): readonly Doubt[] => {
     const { as } = column

@@ -1,7 +1,7 @@
 /**
  * Evolves an archive when the columns of its table change. A column keeps its physical name as long as it exists, so
- * that older files stay readable; column mapping maps the Delta table's name to it. Dropped columns, and earlier types
- * of a column, keep theirs for ever.
+ * that older files stay readable; column mapping maps the Delta table's name to it. Dropped columns, and columns with
+ * an earlier type, keep their physical names for ever.
  */
 import type { Column, Expression, TableSpec } from '../../model/copy/column-type.ts'
 import { tableText } from '../../model/copy/column-type.ts'
@@ -23,13 +23,13 @@ export type ColumnChange =
   | { readonly kind: 'widened'; readonly from: StoredColumn; readonly column: StoredColumn }
 
 export type EvolveOptions = {
-  /** Null if the source does not number columns. */
+  /** Null if the source does not identify columns. */
   readonly numbers: ColumnNumbers | null
   /** New names by old ones, for sources that cannot identify renamed columns; the same name if it was kept. */
   readonly renamed: ReadonlyMap<string, string>
   /** Columns dropped for good, for sources that cannot identify renamed columns. */
   readonly dropped: ReadonlySet<string>
-  /** False if the system renames no columns. */
+  /** False if the system cannot rename columns. */
   readonly canRename: boolean
   /** Columns whose rows show that they kept their names. */
   readonly sure?: ReadonlySet<string>
@@ -37,14 +37,14 @@ export type EvolveOptions = {
   readonly asText: readonly string[]
   /** `StoreAbilities.looseTypes` of the source. */
   readonly isLoose: boolean
-  /** A column with a wider type stays the same field, which readers without type widening refuse. */
+  /** True: a column with a wider type keeps its field (Delta type widening); readers must support that. */
   readonly widen: boolean
   readonly comments: Readonly<Record<string, string>>
 }
 
 /**
- * Columns removed from the table, and new names in it, if a rename may also be drop and add; and columns that may have
- * taken the name of a removed one.
+ * Uncertain columns. `gone`, `fresh`: columns that were removed and added, or renamed. `taken`: columns that may be
+ * another archived column under a new name.
  */
 export type Unsure = {
   readonly gone: readonly StoredColumn[]
@@ -59,12 +59,12 @@ export type Evolved = {
   readonly unsure: Unsure | null
 }
 
-/** A present column, and the archive's column that it is. */
+/** A present column, and the same column in the archive; null if it is new. */
 type Match = { readonly column: Column; readonly old: StoredColumn | null }
 
 /** @throws SluiceError UNSUPPORTED_TYPE, PLAN_CHANGED if a column would have the name of the partition column */
 export function evolved(table: TableSpec, before: StoredTable, options: EvolveOptions): Evolved {
-  // An archive created with column mapping numbers its columns by position.
+  // An archive that was created with column mapping has ids by position.
   const stored = before.mapped ? numbered(before) : before
   const { matches, gone, unsure } = matched(table, stored, options)
   refusePartitionName(table, stored)
@@ -133,7 +133,7 @@ export function evolved(table: TableSpec, before: StoredTable, options: EvolveOp
   return { stored: changes.length === 0 && !next.mapped ? next : numbered(next), changes, unsure }
 }
 
-/** `Evolved.unsure`, also for a table with a column that no archive can hold. */
+/** `Evolved.unsure`, also for a table with a column that no archive can store. */
 export function unsureOf(
   table: TableSpec,
   stored: StoredTable,
@@ -179,19 +179,19 @@ function matched(
   return { matches, gone, unsure: isUnsure ? { gone: unsaid, fresh, taken } : null }
 }
 
-/** Records the source's column numbers and declared types. */
+/** Adds the source's column numbers and declared types to the columns. */
 export function withNumbers(stored: StoredTable, numbers: ColumnNumbers | null): StoredTable {
   if (numbers === null) return stored
   const columns = stored.columns.map((column): StoredColumn => ({ ...column, ...notedOf(numbers, column.name) }))
   return { ...stored, columns, numbersOf: numbers.of }
 }
 
-/** True if MySQL adds zero bytes to values of the first type in a column of the second, which has a fixed length. */
+/** True if a column of type `to` has a fixed length, so that MySQL appends zero bytes to values of type `from`. */
 function isFilledUp(from: string, to: string): boolean {
   return from !== to && /^binary\b/i.test(to)
 }
 
-/** The column with its present expression; without one if it is unknown. */
+/** The column with the present expression; without an expression if it is unknown. */
 export function recomputed({ computed: _, ...column }: StoredColumn, now: Expression | undefined): StoredColumn {
   return now === undefined ? column : { ...column, computed: now }
 }
@@ -227,7 +227,7 @@ class Names {
     this.#next = (stored.lastId ?? all.length + 1) + 1
   }
 
-  /** A name that no file has used: the column's own if possible. */
+  /** A physical name that no file has used: the column's own name if possible. */
   physical(name: string): Pick<StoredColumn, 'physical'> {
     let physical = name
     while (!isFreeName(physical, this.#physical)) physical = `col-${this.#next++}`

@@ -1,8 +1,8 @@
-/** Matches the columns of archived files with those of the table. A column keeps its physical name under any name. */
+/** Matches the columns of archived files with the table's columns, by physical names, which do not change. */
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import { returnsAs } from './same-type.ts'
 
-/** `file`: as in the files, with the type of the transfer into the table; `now`: as in the table. */
+/** `file`: the column in the files, with the type of the transfer into the table; `now`: the column in the table. */
 export type SharedColumn = { readonly file: StoredColumn; readonly now: StoredColumn }
 
 export type ColumnsFit = {
@@ -27,7 +27,7 @@ export function columnsFit(files: readonly StoredColumn[], table: readonly Store
   return { shared, lost, fresh: table.filter((column) => !shared.some((one) => one.now === column)) }
 }
 
-/** A column with an earlier type whose values fit the present type, or one that only the archive stores differently. */
+/** A column whose type has changed, if its values fit the present type; null if not, or if it was dropped. */
 function retyped(file: StoredColumn, table: readonly StoredColumn[]): SharedColumn | null {
   const now = table.find(({ was }) => was?.includes(file.physical) === true)
   if (now === undefined) return null

@@ -36,8 +36,8 @@ export type StoringOptions = {
 }
 
 /**
- * The archive's form of a table. Generated columns are stored as values like all others; a restore skips those with
- * `column.generated`.
+ * The archive's columns for a table. Generated columns are stored as values like all others; a restore does not write
+ * columns with `column.generated`.
  * @throws SluiceError UNSUPPORTED_TYPE for a column whose type has no rule, and a table without columns; BAD_FLAG if an
  * option names an unknown column
  */

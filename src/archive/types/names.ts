@@ -4,7 +4,7 @@
 const FORBIDDEN = /[ ,;{}()\n\t=]/
 const PARTITION = 'sluice_partition'
 
-/** The names themselves if Parquet and all readers accept all of them, otherwise numbered ones. Case is ignored. */
+/** The names themselves if Parquet and all readers accept all of them, otherwise `col-1`, `col-2` … Case is ignored. */
 export function physicalNames(names: readonly string[]): {
   readonly physical: readonly string[]
   readonly mapped: boolean

@@ -1,4 +1,4 @@
-/** The type of a Delta schema that holds the values of a column exactly. */
+/** The type of a Delta schema that stores the values of a column exactly. */
 import type { Column, ColumnType } from '../../model/copy/column-type.ts'
 import type { StoredColumn, StoredType } from '../../model/archive/stored-column.ts'
 
@@ -32,7 +32,7 @@ export function ruleFor({ type, native }: Column, asText: boolean, isLoose = fal
     case 'float':
       return { as: type, stored: type.bits === 32 ? 'float' : 'double' }
     case 'text':
-      // Without a length the server does not pad: trailing blanks were written by the user.
+      // Without a length the server does not pad, so trailing blanks are part of the value.
       return type.padded === true && type.most === undefined ? textOf(native) : { as: type, stored: 'string' }
     case 'uuid':
     case 'time':
@@ -49,7 +49,7 @@ export function ruleFor({ type, native }: Column, asText: boolean, isLoose = fal
     case 'list':
       return namesObjects(type) ? null : textOf(native)
     case 'native':
-      // If each value has its own type, a plain text would not show it.
+      // If each value has its own type, a plain text would lose the type.
       return isAny(type) || namesObjects(type) ? null : textOf(native, type)
   }
 }

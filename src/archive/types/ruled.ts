@@ -1,4 +1,4 @@
-/** The type in which a column is stored, or an error if it cannot be. */
+/** The type in which an archive stores a column, or an error if it cannot store the column. */
 import type { Column } from '../../model/copy/column-type.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import { SluiceError } from '../../shared/errors.ts'

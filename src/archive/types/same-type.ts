@@ -1,4 +1,4 @@
-/** Compares two column types: can one archive column hold both, and do values of one fit unchanged into the other. */
+/** Compares two column types: whether one archive column can have both, and whether values of one fit the other. */
 import type { Column, ColumnType } from '../../model/copy/column-type.ts'
 import type { StoredColumn, StoredType } from '../../model/archive/stored-column.ts'
 import { isEnum, isMembered, membersOf, zeroText } from '../../model/copy/members.ts'
@@ -34,10 +34,9 @@ const PRINTED_OTHERWISE = /zerofill|^(?:year|bit)/i
 const WHOLE_ARRAY = /^(?:smallint|integer|bigint)\[\]$/
 
 /**
- * True if a query can show archived values of the first type in a column of the second: it can convert each to the
- * value that the system converts it to, even if that prints differently (an integer as a decimal). Excluded are
- * conversions whose result depends on how the system prints a value (an interval as text, json as jsonb): comparisons
- * would miss such values.
+ * True if a query can show archived values of the first type in a column of the second: DuckDB converts each value as
+ * the system does, even if the result prints differently (an integer as a decimal). False for conversions whose result
+ * depends on how the system prints a value (an interval as text, json as jsonb): comparisons would miss such values.
  */
 export function canShowAs(from: Native, to: Native): boolean {
   if (isCarried(from.as, to.as)) return true
@@ -79,9 +78,9 @@ function wholeDigits({ bits, unsigned }: ColumnType & { readonly kind: 'int' }):
 }
 
 /**
- * The type in which archived values go into a column that has another type now; null if they do not fit. Each becomes
- * the value that ALTER TABLE makes of it, with the same canonical text on both sides: the proof of the files is valid
- * for the table.
+ * The type in which archived values are transferred into a column that has another type now; null if they do not fit.
+ * Each value becomes the value that ALTER TABLE makes of it, with the same canonical text: the proof of the files is
+ * valid for the table.
  */
 export function returnsAs(from: StoredColumn, to: StoredColumn): ColumnType | null {
   const [a, b] = [travelsAs(from), travelsAs(to)]
@@ -111,7 +110,7 @@ function isGrown(from: string, to: string): boolean {
   return before.every((name, i) => name === after[i]) && zeroText(before) === zeroText(after)
 }
 
-/** True if every value of the first type is one of the second, with the same canonical text. */
+/** True if every value of the first type is a value of the second, with the same canonical text. */
 export function isCarried(from: ColumnType, to: ColumnType): boolean {
   if (from.kind === 'int' && to.kind === 'int') {
     if (from.unsigned === to.unsigned) return to.bits >= from.bits

@@ -1,16 +1,16 @@
-/** Finds columns that may have taken the name of a dropped one, in systems that do not number columns. */
+/** Finds columns that may have the name of a dropped one, in systems that do not identify columns. */
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import type { Column } from '../../model/copy/column-type.ts'
 
-/** A present column, the archived one of its name, and whether that is certain. */
+/** A present column, the archived column of its name, and whether both are certainly the same. */
 export type NamedColumn = { readonly column: Column; readonly old: StoredColumn; readonly isSure: boolean }
 
-/** An archived column whose present namesake may be another archived column. */
+/** An archived column, and the archived columns that the present column of its name may be instead. */
 export type TakenName = { readonly column: StoredColumn; readonly of: readonly StoredColumn[] }
 
 /**
- * A rename keeps position and type. So a column may be each archived one of its type for which all columns keep their
- * order. If they cannot keep it, it may be each of its type that is gone.
+ * A rename keeps position and type. So a column may be each archived column of its type for which all columns keep
+ * their order. If no such order exists, it may be each missing column of its type.
  * @param named in the order of the table @param stored archived columns, in the order that they had
  */
 export function doubtfulNames(
@@ -34,7 +34,7 @@ export function doubtfulNames(
   })
 }
 
-/** The first place of each column that leaves one for all before it; null if they cannot keep their order. */
+/** Smallest possible index of each column among the archived ones, in order; null if no such order exists. */
 function firstPlaces(
   named: readonly NamedColumn[],
   stored: readonly StoredColumn[],

@@ -1,4 +1,4 @@
-/** Processes partitions with several workers, each as far as allowed. An error of one does not stop the others. */
+/** Processes partitions with several workers, each partition as far as allowed; an error does not stop the others. */
 import { advancePartition, nextStep, type AdvanceOptions } from '../steps/advance.ts'
 import { partitionCondition, fitNow, type Advancing, type ArchiveContext } from '../steps/context.ts'
 import type { PartitionClaim } from '../ledger/partition-facts.ts'
@@ -35,7 +35,7 @@ export type AdvancePartition = (
 /** One or more workers. Each processes its own partition; they share the archive. */
 export type ArchiveWorkers = readonly ArchiveContext<Advancing>[]
 
-/** Archives partitions. @returns one outcome each, until the run was stopped */
+/** Archives partitions. @returns an outcome for each partition, until the run was stopped */
 export async function advanceAll(
   lanes: ArchiveWorkers,
   database: LedgerDatabase,
@@ -56,7 +56,7 @@ export async function advanceAll(
   return eachPartition(lanes, database, labels, run, { work, isThere })
 }
 
-/** Compares a partition with the others of its table. */
+/** Access to the other partitions of a table, to compare a partition with them. */
 function parallelContext(context: ArchiveContext, database: LedgerDatabase): NeighbourParts {
   const { store, archived, interrupt, reader } = context
   return {
@@ -87,13 +87,14 @@ function parallelContext(context: ArchiveContext, database: LedgerDatabase): Nei
   }
 }
 
-/** What to do with each partition, and the test that nothing is left to do. */
+/** @property work processes a partition @property isThere true if nothing is left to do */
 export type Aim = { readonly work: AdvancePartition; readonly isThere: (partition: ArchivedPartition) => boolean }
 
 /**
- * Claims each partition while a worker processes it. One that another program holds is tried again at the end.
- * @returns one outcome each, until the run was stopped; LEDGER_BUSY for those that others still hold and that are not
- * finished
+ * Claims each partition while a worker processes it. A partition that another program has claimed is tried again at the
+ * end.
+ * @returns an outcome for each partition, until the run was stopped; LEDGER_BUSY for partitions that are not finished
+ * and that other programs still have
  */
 export async function eachPartition(
   lanes: ArchiveWorkers,
@@ -123,7 +124,7 @@ type RoundParts = {
   readonly database: LedgerDatabase
   readonly run: Run
   readonly aim: Aim
-  /** Labels by period; removed when they are begun. */
+  /** Labels by period; a label is removed when its partition is begun. */
   readonly queue: string[][]
 }
 
@@ -133,7 +134,7 @@ class Round {
   readonly #parts: RoundParts
   /** Partitions held by other programs. */
   readonly #others: string[] = []
-  /** The disk is full: no other partition would fit either. */
+  /** True if the disk is full: no other partition would fit either. */
   #isFull = false
   /** Number of unprocessed partitions in periods that a worker had begun. */
   #left = 0
@@ -178,7 +179,7 @@ class Round {
     }
   }
 
-  /** @returns false if another program holds it; null if the run was stopped */
+  /** @returns false if another program has claimed the partition or its period; null if the run was stopped */
   async #try(label: string, lane: ArchiveContext<Advancing>): Promise<boolean | null> {
     await whilePaused(this.#parts.run)
     if (this.#parts.run.interrupt.stop.aborted) return null
@@ -221,7 +222,7 @@ class Round {
   }
 }
 
-/** Parts of one period are processed one after the other. */
+/** Labels by period: parts of one period are processed one after the other. */
 async function byPeriods(
   labels: readonly string[],
   database: LedgerDatabase,
@@ -239,7 +240,7 @@ async function byPeriods(
 
 /**
  * True if no other program works on another part of the period. Call it after claiming the part itself, so that one of
- * two programs notices the other. Expired leases are taken over: their former owners cannot change anything any more.
+ * two programs detects the other. Claims expired leases: their former owners cannot change anything any more.
  */
 async function holdsPeriod(
   { archived, ledger }: ArchiveContext,

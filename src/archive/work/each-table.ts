@@ -28,9 +28,9 @@ const QUOTED = new RegExp(`^(?:(${PART})\\.)?(${PART})$`, 'su')
 
 /**
  * A source with its ledgers.
- * @param changes true if something will be changed: then the ledger of a table is created, or upgraded to this version,
+ * @param changes true if the command changes data: then the ledger of a table is created, or upgraded to this version,
  * when it is first requested
- * @throws SluiceError LEDGER_NEWER, CONNECT_FAILED; UNSUPPORTED_URL if it is to be changed and cannot remove rows
+ * @throws SluiceError LEDGER_NEWER, CONNECT_FAILED; UNSUPPORTED_URL if `changes`, and the system cannot remove rows
  */
 export async function openArchiveSource(url: string, changes: boolean): Promise<OpenSource> {
   const store = changes ? await openExisting(url) : await openSourceStore(url)
@@ -70,7 +70,7 @@ export async function sourceTables(
 
 /**
  * One archived table.
- * @param hint what to do if it was never archived
+ * @param hint hint if the table was never archived
  * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, PARTITION_STATE; as `archiveOf`
  */
 export async function archivedTable(
@@ -101,7 +101,7 @@ export async function archivedSourceTable(
   throw new SluiceError('AMBIGUOUS_TABLE', `${name} is more than one table`, { hint: 'name it with its schema' })
 }
 
-/** The table of an archive; without columns if it no longer exists in the source, since its archive is still valid. */
+/** The table of an archive; without columns if the source no longer has it: its archive is still valid. */
 export async function tableNow(
   { store }: Pick<OpenedArchive, 'store'>,
   table: TableName,
@@ -111,7 +111,7 @@ export async function tableNow(
   return found ?? { table, identity: '', columns: [], key: [], primary: false, rows: 0n, bytes: 0n }
 }
 
-/** `name`: present name of the table, also if it no longer exists. */
+/** `name`: present name of the table; if it no longer exists, the last one. */
 export type RecordOf = { readonly name: TableName; readonly record: ArchiveRecord; readonly opened: OpenedArchive }
 
 /**
@@ -150,8 +150,8 @@ export async function recordsOf(
 }
 
 /**
- * Test whether a pattern, as users write it, matches a table: its name, with or without the schema, `*` for any
- * characters, or both in double quotes as in SQL.
+ * Test whether a pattern of the user matches a table. A pattern is a name with or without the schema, with `*` for any
+ * characters; or schema and name in double quotes, as in SQL.
  */
 function tablePattern(pattern: string, letters: LetterCase): (table: TableName) => boolean {
   const fits = namePattern(pattern, letters)
@@ -174,7 +174,7 @@ async function calledNow(source: OpenSource, signal: AbortSignal): Promise<reado
   return all.map((archived) => ({ archived, name: names.get(tableText(archived.table)) ?? archived.table }))
 }
 
-/** An archive can also be found by the former name of its table, as long as no other table has it. */
+/** An archive is also found by the former name of its table; refused if another table has this name now. */
 async function refuseOther(source: OpenSource, { name, archived }: Called, signal: AbortSignal): Promise<void> {
   const there = await source.store.tables(tableText(archived.table), signal)
   if (there.length > 0) throw otherArchivedTable(source.store, archived, name)

@@ -1,4 +1,4 @@
-/** Finds the archive of a table: the table may have been renamed since, and another table may have its old name. */
+/** Finds the archive of a table, also if the table was renamed, and another table has its old name. */
 import { isElsewhere } from '../ledger/elsewhere.ts'
 import { readArchive, type ArchivedTable, type ArchiveRecord } from '../ledger/record.ts'
 import { isArchived } from '../../model/archive/state.ts'
@@ -14,7 +14,7 @@ import { hasNotedRow, witnessed } from './witness.ts'
 /** A database with its ledgers; `OpenSource` is one. */
 export type Sought = { readonly store: CopyStore; readonly ledgers: Ledgers }
 
-/** `name`: name of the table in the ledger, now or after it is added. */
+/** `name`: name under which the ledger has the table, or will have it. */
 export type ArchiveOf = {
   readonly opened: OpenedArchive
   readonly name: TableName
@@ -22,7 +22,7 @@ export type ArchiveOf = {
 }
 
 /**
- * The archive of a table, whatever its name was.
+ * The archive of a table, also if the table was renamed.
  * @throws SluiceError PLAN_CHANGED if the ledger has this name for another table that was renamed since; as
  * `Ledgers.of`
  */
@@ -37,8 +37,8 @@ export async function archiveOf(
 }
 
 /**
- * As `archiveOf`, for callers that treat a table with the old name of an archived one as a table without an archive.
- * @returns `other`: the archive under the table's name, and the present name of its own table; null if there is none
+ * As `archiveOf`, but a table that has the old name of an archived table has no archive, instead of an error.
+ * @returns `other`: the archive under this name, and the present name of its table; null if there is none
  * @throws as `Ledgers.of`
  */
 export async function findArchive(
@@ -67,9 +67,9 @@ export async function findArchive(
 }
 
 /**
- * Present names of archived tables, by `tableText` of their name in the ledger: equal, unless the system identifies
- * them under another name, by number or witness. A table kept as the old one after `cutover` gave its archive to the
- * table with its name.
+ * Present names of archived tables, by `tableText` of their name in the ledger: equal, unless the system finds a table
+ * under another name, by table number or witness. After a cutover, the archive of the old table belongs to the new
+ * table, which has its name.
  */
 export async function namesNow(
   { store, ledgers }: Sought,
@@ -113,15 +113,15 @@ async function numbered(
   return found
 }
 
-/** In a copied database the number may belong to another table: its columns must match, too. */
+/** True if column numbers match too: in a copied database, the table number may belong to another table. */
 function hasNumbers({ stored }: ArchivedTable, { numbers }: NumberedTable): boolean {
   return stored.columns.some(({ name, number }) => number !== undefined && numbers.get(name) === number)
 }
 
-/** Error for the name of an archived table that another table has now. */
+/** Error: another table has the name of an archived table now. */
 export function otherArchivedTable(store: CopyStore, { table, archive }: ArchivedTable, now: TableName): SluiceError {
   const [old, name] = [tableText(table), tableText(now)]
-  // A number is never that of a copy, but a witness may be: the hint must not lead to dropping a live table.
+  // A copy never has the table number, but it may match the witness: the hint must not lead to a drop of a live table.
   const otherwise =
     store.offers.identities?.by === 'number'
       ? `if it replaced ${name} and has all of its rows, after ${name} is dropped`
@@ -134,7 +134,7 @@ export function otherArchivedTable(store: CopyStore, { table, archive }: Archive
 }
 
 /**
- * For tables without number and witness, and for those that neither identifies any more.
+ * For archived tables without number and witness, or that neither of them identifies any more.
  * @throws SluiceError PARTITION_STATE if a table without an archive may be a renamed archived one
  */
 export async function refusePerhapsRenamed(

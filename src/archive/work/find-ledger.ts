@@ -49,8 +49,8 @@ export class Ledgers implements AsyncDisposable {
   }
 
   /**
-   * Reads ledgers during a run that keeps using its own ledger of this store: that one stays open, because a file has
-   * one ledger and one lock.
+   * Reads ledgers during a run that uses its own ledger of this store. That ledger stays open, because a file has one
+   * ledger and one lock.
    * @throws SluiceError LEDGER_NEWER
    */
   static async beside(store: CopyStore, own: LedgerDatabase): Promise<Ledgers> {
@@ -60,10 +60,10 @@ export class Ledgers implements AsyncDisposable {
   }
 
   /**
-   * The ledger of a table, upgraded to this version if it may be written, and a store whose steps end in it; the
-   * login's own ledger if none has the table.
-   * @throws SluiceError ARCHIVE_CONFLICT if two have it; TABLE_REFUSED if one that may have it cannot be read, or not
-   * be written; LEDGER_NEWER
+   * The ledger of a table, upgraded to this version if it may be written, and a store that writes this ledger in its
+   * transactions; the login's own ledger if no ledger has the table.
+   * @throws SluiceError ARCHIVE_CONFLICT if two ledgers have the table; TABLE_REFUSED if a ledger that may have it
+   * cannot be read or written; LEDGER_NEWER
    */
   async of(table: TableName, signal: AbortSignal): Promise<OpenedArchive> {
     const { store, database } = await this.#naming(table, signal)
@@ -100,8 +100,8 @@ export class Ledgers implements AsyncDisposable {
       const record = await readArchive(place.database, table)
       if (record !== null) named.push({ ...place, isUnpublished: isUnpublished(record) })
     }
-    // An older program that did not find the ledger may have begun another one, and was refused before it published
-    // anything.
+    // An older program that did not find this ledger may have created another one. It was refused before it published
+    // anything, so ignore ledgers without publications.
     const published = named.filter((one) => !one.isUnpublished)
     const [first, second] = published.length > 0 ? published : named
     if (first !== undefined && second !== undefined) throw this.#twice(table, first, second)
@@ -110,7 +110,7 @@ export class Ledgers implements AsyncDisposable {
     return first ?? this.#places.own
   }
 
-  /** Refuse before anything is planned: a run that cannot record its work must not begin. */
+  /** Creates or upgrades a ledger before anything is planned: a run that cannot record its work must not begin. */
   async #prepare(database: LedgerDatabase): Promise<void> {
     const prepared =
       this.#prepared.get(database) ??
@@ -148,7 +148,7 @@ export class Ledgers implements AsyncDisposable {
   }
 }
 
-/** A database opened read-only accepts no batches. Each read here needs one row, or the rows of one statement. */
+/** A ledger for reading: replaces a batch by single statements, because a read-only database accepts no batches. */
 function readingLedger(database: LedgerDatabase): LedgerDatabase {
   const all: LedgerDatabase['all'] = async (sql, parameters) => {
     try {
@@ -172,7 +172,7 @@ function readingLedger(database: LedgerDatabase): LedgerDatabase {
   }
 }
 
-/** The server's error names one ledger table, but the login needs the same right on all of them. */
+/** Error for missing rights: the server names one ledger table, but the login needs the right on all of them. */
 function ledgerDenied(error: unknown, { label }: LedgerDatabase, use: 'read' | 'change'): unknown {
   if (!(error instanceof SluiceError) || error.code !== 'TARGET_DENIED') return error
   const reason = `this login may not ${use} the ledger of archives${error.reason === undefined ? '' : `: ${error.reason}`}`

@@ -1,4 +1,4 @@
-/** Merges partitions of the ledger and those found in the source into one list. */
+/** Merges partitions of the ledger and partitions found in the source into one list. */
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { byPeriod, otherParts } from '../ledger/parts.ts'
 import { restoreCommand } from '../steps/refusals.ts'
@@ -9,7 +9,7 @@ import { plannedAction, type PlannedPartition } from '../plan/planned-standing.t
 
 type Pair = Pick<PlannedPartition, 'candidate' | 'known'> & { readonly named: PartName }
 
-/** Known ones by their bounds, a further part after the others of its period, new ones last. */
+/** Partitions of the ledger in their order, further parts after the others of their period, new partitions last. */
 export function merged(
   name: string,
   candidates: readonly ArchiveCandidate[],

@@ -4,7 +4,7 @@ import type { ArchivedPartition } from '../ledger/record.ts'
 import type { CalendarSpec } from '../../model/calendar/calendar.ts'
 import { labelNamed } from '../plan/label-named.ts'
 
-/** `whole`: all parts of the period. */
+/** `whole`: means all parts of the period. */
 export type NamedPartition = { readonly label: string; readonly period: string; readonly whole: boolean }
 
 type Part = Pick<ArchivedPartition, 'label' | 'period' | 'part'>
@@ -30,7 +30,7 @@ export function askedFor(calendar: CalendarSpec | null, text: string, known: rea
   return { label, period: label, whole: true }
 }
 
-/** True if it or its period was named, or nothing was named. */
+/** True if the part or its period was named, or nothing was named. */
 export function isNamedPart(asked: readonly NamedPartition[], part: Pick<Part, 'label' | 'period'>): boolean {
   return asked.length === 0 || isAsked(asked, part)
 }

@@ -33,12 +33,12 @@ import { Throttle } from '../../engine/copy/workers/throttle.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { isAlive, thisProcess } from '../../shared/owner.ts'
 
-/** Approximate size of a file: large enough for scans, small enough to be rewritten and fetched. */
+/** Approximate size of a file, bytes: large enough for scans, small enough for rewrites and downloads. */
 export const FILE_BYTES = 256 * 1024 * 1024
 /** Memory of the engine that writes and reads Parquet, bytes. */
 export const MEMORY_BYTES = 1024 * 1024 * 1024
 
-/** For a detach: longest time that other sessions should wait for one attempt, and how long it is retried, ms. */
+/** Lock timeout and retry limit of a detach, ms: limits the wait of other sessions per attempt, and all attempts. */
 export const DETACH_WAIT_MS = 100
 export const BUDGET_MS = 60_000
 
@@ -54,19 +54,19 @@ export type ArchiveSizes = {
   readonly workers?: number
   /** As `ArchiveContext.uncompared`. */
   readonly uncompared?: ReadonlySet<string>
-  /** Nothing is written: a missing folder is not created. */
+  /** Write nothing: a missing folder is not created. */
   readonly reads?: true
-  /** Ownership tokens that count as own; default: those of the ledger. */
+  /** Ownership tokens that are accepted as own; default: the ledger's. */
   readonly heads?: Pick<HeadBook, 'read'>
 }
 
 /** A table in the ledger, and its partitions; `partitions` is absent for a new table. */
 type Known = ArchivedTable & { readonly partitions?: readonly Pick<ArchivedPartition, 'version'>[] }
 
-/** Closing it waits for the engine, and removes spooled files. */
+/** Disposing waits for the engine, and removes spooled files. */
 export type OpenArchive<E extends EventType = ReadOnlyStepEvent> = AsyncDisposable & {
   readonly context: ArchiveContext<E>
-  /** The same context for each worker, with its own engine and spool folder; the first one is `context`. */
+  /** The context of each worker, with its own engine and spool folder; the first is `context`. */
   readonly lanes: readonly ArchiveContext<E>[]
 }
 
@@ -78,14 +78,14 @@ type KnownArchive = Pick<ArchivedTable, 'table' | 'archive'> & {
 const SPOOL_PREFIX = `sluice-archive-${short(hostname())}-`
 /** Containers with the same host name have other processes under the same pids; null without a machine id. */
 const MACHINE = thisProcess().machine === null ? null : short(thisProcess().machine ?? '')
-/** Digest of the machine id, which older versions did not write, and the pid. */
+/** Digest of the machine id, which older versions did not write, and pid. */
 const SPOOL_REST = /^(?:([0-9a-f]{8})-)?(\d+)-/
-/** Age at which a folder is abandoned if it is unknown whether its program is running, ms. */
+/** Age after which a folder is removed if it is unknown whether its program is running, ms. */
 const SPOOL_FORGOTTEN_MS = 7 * 86_400_000
 
 /**
  * @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG, TARGET_DENIED, SOURCE_DENIED if columns are hidden; ARCHIVE_CONFLICT
- * if its folder is missing and something would be written
+ * if its folder is missing, unless `reads`
  */
 export async function openArchive<E extends EventType>(
   table: TableSpec,
@@ -152,7 +152,7 @@ export async function openArchive<E extends EventType>(
 }
 
 /**
- * The folder of an archive with published files must exist: if its disk is not mounted, a new folder would hide that.
+ * Requires the folder of an archive with published files: if its disk is not mounted, a new folder would hide that.
  * @throws SluiceError ARCHIVE_CONFLICT if the ledger has a publication and the folder on the disk is missing; never for
  * a bucket
  */
@@ -187,8 +187,8 @@ async function openDesk(memoryBytes: number): Promise<Desk> {
 }
 
 /**
- * Creates a private folder for files of a bucket and spilled data of the engine, and removes those of killed programs:
- * they may be as large as a partition.
+ * Creates a private folder for files of a bucket and spilled data of the engine. Removes folders of killed programs,
+ * which may be as large as a partition.
  */
 export async function makeSpool(root = tmpdir()): Promise<string> {
   for (const name of await readdir(root)) {
@@ -218,11 +218,11 @@ function paceOf(rate: number | undefined, { clock }: Run): ThrottleBytes | null 
   return (bytes, signal) => throttle.take(bytes, signal)
 }
 
-/** Also part of the context of an archive. */
+/** Access to the log of an archive, without an engine for its files. */
 export type OwnedFolder = Owned & { readonly reader: LogStore; readonly writer: LogWriter }
 
 /**
- * Access to the log of an archive without an engine for its files.
+ * Opens the log of an archive without an engine for its files.
  * @param called present name of the table, for messages
  * @throws SluiceError as `openArchive`
  */
@@ -242,7 +242,7 @@ export async function openOwned(
 
 /**
  * The Delta table, to read and to write.
- * @param archive as in the ledger: a path, or the URI of a prefix, in which `%20` is a space
+ * @param archive location as in the ledger: a path, or the URI of a prefix, in which `%20` is a space
  * @param mode `write`: a folder on a disk is created
  */
 async function openFolder(
@@ -260,7 +260,7 @@ type LogParts = {
   readonly writer: LogWriter
   readonly heads: HeadBook
   readonly database: LedgerDatabase
-  /** As in the ledger. */
+  /** Name in the ledger. */
   readonly table: TableName
   /** Name in messages. */
   readonly called: TableName

@@ -1,7 +1,7 @@
 /**
- * Other ledgers that the log of an archive names: of databases that it was moved from, or of copies of its database.
- * Ledgers of this database, and of databases that the user names, are read. Files of all others stay, because a log
- * must not decide to which host credentials are sent.
+ * Other ledgers that the log of an archive names: ledgers of former databases of the archive, or of copies of its
+ * database. Ledgers of this database, and of databases that the user names, are read. Other ledgers are not read,
+ * because a log must not decide to which host credentials are sent: their files stay.
  */
 import { onlyCopies, readArchive, type ArchivedPartition, type ArchiveRecord } from '../ledger/record.ts'
 import type { CountingLedger } from '../steps/destroy-files.ts'
@@ -18,7 +18,7 @@ import { openArchiveSource, type OpenSource } from './each-table.ts'
 import type { OwnedFolder } from './open.ts'
 import { originNow, otherDatabase } from './require-origin.ts'
 
-/** A ledger that was asked, and its record of the archive. */
+/** A ledger that was read, and its record of the archive. */
 type Asked = CountingLedger & {
   readonly record: ArchiveRecord
   readonly named: NamedLedger
@@ -27,7 +27,7 @@ type Asked = CountingLedger & {
   readonly only: ReadonlyMap<string, string>
 }
 
-/** Why a file stays, and what to do. @property back command that restores the rows, if it is their only copy */
+/** Why a file stays, with a hint. @property back command that restores the rows, if the file is their only copy */
 type Reason = { readonly why: string; readonly hint?: string; readonly back?: string }
 
 export class OtherLedgers implements AsyncDisposable {
@@ -35,7 +35,7 @@ export class OtherLedgers implements AsyncDisposable {
   readonly #writers: Writers
   readonly #opened: OpenSource[] = []
   readonly asked: Asked[] = []
-  /** Ids of ledgers that were asked, or are gone. */
+  /** Ids of ledgers that were read, or no longer exist. */
   readonly #known = new Set<string>()
   readonly #kept = new Map<string, Reason & { readonly bytes: bigint }>()
 
@@ -45,9 +45,9 @@ export class OtherLedgers implements AsyncDisposable {
   }
 
   /**
-   * Reads the log, and asks the ledgers of the given databases.
-   * @param wanted URLs of databases, or ids after `gone:`; warns about one that matches no ledger of the log
-   * @throws SluiceError CONNECT_FAILED … of a named database; of reading the log
+   * Reads the log, and the ledgers of the given databases.
+   * @param wanted URLs of databases, or ids after `gone:`; warns about a value that matches no ledger of the log
+   * @throws SluiceError CONNECT_FAILED … of a named database; errors of reading the log
    */
   static async ask(
     owned: OwnedFolder,
@@ -76,17 +76,17 @@ export class OtherLedgers implements AsyncDisposable {
     }
   }
 
-  /** In the log, but not asked. */
+  /** Ledgers that the log names, but that were not read. */
   get unasked(): readonly NamedLedger[] {
     return this.#writers.others.filter(({ id }) => !this.#known.has(id))
   }
 
-  /** The first ledger to which a file may belong and that was not asked; null if there is none. */
+  /** The first ledger that may need a file and was not read; null if there is none. */
   keeper(path: string): NamedLedger | null {
     return this.#writers.mayBeOf(path).find(({ id }) => !this.#known.has(id)) ?? null
   }
 
-  /** True if a file stays for another ledger, asked or not; `report` names it. */
+  /** True if a file stays for another ledger, read or not; then `report` mentions the file. */
   keeps(path: string, bytes: bigint): boolean {
     const why = this.reason(path)
     if (why !== null) this.#kept.set(path, { ...why, bytes })
@@ -111,15 +111,15 @@ export class OtherLedgers implements AsyncDisposable {
     return { why, hint: askHint(`sluice archive sweep --table ${shellQuote(this.#owned.name)}`, keeper) }
   }
 
-  /** Partitions of the asked ledgers, in their present state. */
+  /** Partitions of the other ledgers that were read, in their present state. */
   async partitions(): Promise<readonly ArchivedPartition[]> {
     const records = await Promise.all(this.asked.map(({ database, table }) => readArchive(database, table)))
     return records.flatMap((record) => record?.partitions ?? [])
   }
 
   /**
-   * Reports files that stay for ledgers that were not asked, and the next command; for a log with unnamed commits also
-   * which ledgers were asked.
+   * Reports files that stay for other ledgers, with a hint; for a log with commits that name no ledger also which
+   * ledgers were read.
    * @param files number of files that are removed, or would be
    */
   report(files: number, run: Run<'log'>): void {
@@ -146,8 +146,8 @@ export class OtherLedgers implements AsyncDisposable {
   }
 
   /**
-   * Reads the ledgers of this database, which need not be named. If all of them could be read, a ledger that the log
-   * names but that is not among them counts as gone.
+   * Reads the ledgers of this database, which the user need not name. If all could be read, a ledger of this database
+   * that the log names but that was not found no longer exists.
    */
   async #askHere(source: OpenSource, run: Run<'log'>): Promise<void> {
     const { store } = this.#owned
@@ -162,7 +162,7 @@ export class OtherLedgers implements AsyncDisposable {
     for (const { id } of here) this.#known.add(id)
   }
 
-  /** @returns ids of the ledgers that were asked */
+  /** @returns ids of the ledgers that were read */
   async #askIn(source: OpenSource, url: string, run: Run<'log'>): Promise<readonly string[]> {
     const { others } = this.#writers
     const { archiveId } = this.#owned.archived
@@ -199,7 +199,7 @@ export class OtherLedgers implements AsyncDisposable {
   }
 }
 
-/** @returns a SluiceError ARCHIVE_CONFLICT naming the ledgers that must be asked before the history may end */
+/** @returns a SluiceError ARCHIVE_CONFLICT with the ledgers that must be read before the history may be destroyed */
 export function unaskedError(name: string, [first, ...more]: readonly NamedLedger[]): SluiceError | null {
   if (first === undefined) return null
   const others = more.length === 0 ? '' : `, and ${more.length} more`
@@ -214,7 +214,7 @@ export function unaskedError(name: string, [first, ...more]: readonly NamedLedge
   )
 }
 
-/** @returns a SluiceError ARCHIVE_CONFLICT for a file that an erasure would destroy, or was to destroy */
+/** @returns a SluiceError ARCHIVE_CONFLICT for a file that an erasure would destroy */
 export function keptError(name: string, path: string, { why, hint, back }: Reason): SluiceError {
   const way = back ?? 'restore its rows into their database'
   return new SluiceError('ARCHIVE_CONFLICT', `${path} stays: ${why}`, {

@@ -42,8 +42,8 @@ function passed(before: ArchiveState, after: ArchiveState, state: ArchiveState):
 }
 
 /**
- * If one partition was processed, its own error; if one of several failed, TABLES_FAILED. If none failed, but other
- * programs use some: the error of the only one, or LEDGER_BUSY.
+ * If only one partition was processed, its own error; if at least one of several failed, TABLES_FAILED. If no partition
+ * failed, but other programs use some: the error of the only such partition, or LEDGER_BUSY.
  */
 function failureOf(
   outcomes: readonly PartitionOutcome[],

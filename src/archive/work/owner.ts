@@ -1,4 +1,4 @@
-/** The owner of a partition, for the ledger. */
+/** Lease owner of a partition in the ledger. */
 import { type PartitionLedger } from '../ledger/partition-ledger.ts'
 import { PARTITION_LEASE_MS, type ArchiveOwner } from '../ledger/partition-facts.ts'
 import { beat } from '../../stores/common/lease/heartbeat.ts'
@@ -8,7 +8,7 @@ export function archiveOwner({ runId, owner }: Pick<Run, 'runId' | 'owner'>): Ar
   return { ...owner, runId: BigInt(runId) }
 }
 
-/** Renews the leases of this program, until it is cleared. */
+/** Timer that renews the leases of this program until it is cleared. */
 export function beatOfArchive(ledger: PartitionLedger): NodeJS.Timeout {
   return beat(PARTITION_LEASE_MS / 3, () => ledger.renew())
 }

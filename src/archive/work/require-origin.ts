@@ -1,4 +1,4 @@
-/** An archive belongs to one database: a copy of it, and the same one after a failover, are refused until adoption. */
+/** An archive belongs to one database: its copies, and the database after a failover, are refused until adoption. */
 import { randomUUID } from 'node:crypto'
 import { isBeingRebuilt } from '../ledger/rebuilt-ledger.ts'
 import type { ArchiveContext } from '../steps/context.ts'
@@ -37,14 +37,15 @@ export async function requireOrigin(context: Owned): Promise<void> {
   await nameLedger(context, now)
 }
 
-/** From now on every commit of the log names this ledger. */
+/** Names this ledger, if it has no name yet: every later commit of the log has the name. */
 async function nameLedger({ archived, store, heads }: Owned, now: Origin): Promise<void> {
   if (archived.ledger === undefined) await heads.setName(ledgerName(null, store, now))
 }
 
 /**
- * Name of this ledger in the archive's log after an adoption: unchanged, unless its database is a copy of the one it
- * was named for. After a failover or a restore it cannot be distinguished from a copy, so it gets a new name, too.
+ * Name of this ledger in the archive's log after an adoption: unchanged, unless its database is a copy of the database
+ * for which it was named. After a failover or a restore, a database cannot be distinguished from a copy, so the ledger
+ * gets a new name too.
  */
 export function ledgerName(before: LedgerName | null, { label }: Pick<CopyStore, 'label'>, now: Origin): LedgerName {
   if (before !== null && changedFacts(before.of, now).length === 0) return before
@@ -70,7 +71,7 @@ async function inspectedAt(context: Omit<Owned, 'heads'>, now: Origin): Promise<
   return 'own'
 }
 
-/** Error if the ledger names another database; null if it names this one, or none. */
+/** Error if the ledger has the origin of another database; null for this database, or if no origin is recorded. */
 export function otherDatabase(context: Pick<Owned, 'name' | 'archived' | 'store'>, now: Origin): SluiceError | null {
   const { archived, store } = context
   const changes = archived.origin === null ? [] : changedFacts(archived.origin, now)
@@ -87,7 +88,7 @@ function sharedFacts(then: Origin, now: Origin): readonly string[] {
   return Object.keys(then).filter((name) => now[name] !== undefined)
 }
 
-/** Ignores a fact that one side does not know; if both share no fact, they cannot be shown to be equal. */
+/** Texts about differences. Ignores facts that one origin lacks; a text if there is no common fact to compare. */
 function changedFacts(then: Origin, now: Origin): readonly string[] {
   const both = sharedFacts(then, now)
   if (both.length === 0) return ['none of the identifiers that the ledger recorded can be read there']

@@ -1,8 +1,8 @@
 /**
- * Keeps a stream and the archive of one of its tables apart. An archive commits its lease of a partition, checks for
- * streams, and then moves rows. A stream commits its mark (a row in the ledger of the target; publication or triggers
- * at the source), checks for leases, and then copies. Each commits before it checks, so at least one notices the other:
- * the archive is refused, the stream waits. An archive never waits for a stream, so there is no deadlock.
+ * Prevents a stream and an archive run from working on one table at the same time. An archive run commits its lease of
+ * a partition, checks for streams, and then moves rows. A stream commits a row in the ledger of the target, and a
+ * publication or triggers at the source; then it checks for leases, and copies. Each commits before its check, so at
+ * least one detects the other: the archive run is refused, the stream waits. The run never waits: there is no deadlock.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { workedPartitions, type WorkedPartition } from '../ledger/work-leases.ts'

@@ -1,6 +1,6 @@
 /**
- * Identifies tables without a number by facts recorded at the end of their last run: their schema fingerprint (`mark`),
- * and some rows that stayed.
+ * Identifies tables without a table number by facts recorded at the end of their last run: their schema fingerprint
+ * (`mark`), and some rows that stayed.
  */
 import { createHash } from 'node:crypto'
 import type { ArchivedTable, TableWitness, WitnessRow } from '../ledger/record.ts'
@@ -23,21 +23,21 @@ export type MarkedTables = TableIdentities & { readonly by: 'mark' }
 
 type Noted = ArchivedTable & { readonly witness: TableWitness }
 
-/** Number of rows with the lowest keys, in addition to the last one: several, because some may be deleted. */
+/** Number of recorded rows with the lowest keys, in addition to the last row: several, because some may be deleted. */
 const FIRST = 3
 const SIZE = { rows: FIRST, bytes: 1024 * 1024 }
 
 /**
  * Present names of the tables of these archives, by `tableText` of the name in the ledger. In a ledger that was copied
- * into another database, the noted name means the table there. The first rule that fits decides:
- * 1. The table of the noted name with the noted mark is the archived one.
- * 2. So is a table of the noted name with any of the noted rows, compared by the values whose spelling is unchanged, or
- * one that cannot be read.
- * 3. So is the only other table with the key, each noted column, all noted rows with all of their values, and, if marks
- * last, the noted mark.
- * 4. If marks last and the noted name is gone: the only table of rule 3 with any mark, because one statement may rename
- * and alter.
- * 5. In doubt the name decides: the noted one if such a table exists, otherwise that of the ledger.
+ * into another database, the name in the witness means the table there. The first rule that applies identifies a table:
+ * 1. The table with the name and the mark of the witness.
+ * 2. The table with the name of the witness that has any recorded row, compared by the values whose spelling is
+ * unchanged; or that cannot be read.
+ * 3. The only other table with the key, all recorded columns, all recorded rows with all values, and, if marks do not
+ * change with a rename, the mark.
+ * 4. If marks do not change with a rename, and no table has the name of the witness: the only table of rule 3 with any
+ * mark, because one statement may rename and alter.
+ * 5. Otherwise the table with the name of the witness if it exists, or else with the name in the ledger.
  */
 export async function witnessed(
   store: CopyStore,
@@ -66,7 +66,7 @@ export async function witnessed(
   return found
 }
 
-/** A witness of the database that the ledger is in: a database may be a part of the names of its tables. */
+/** The witness in the ledger's present database: in some systems, the database is a part of table names. */
 function besideLedger(witness: TableWitness, noted: Origin | null, { database: now }: Origin): TableWitness {
   const { schema, name } = witness.table
   if (now === undefined || schema === undefined || schema === now || schema !== noted?.['database']) return witness
@@ -101,7 +101,7 @@ async function searched(
   return holder ?? own?.table ?? archived.table
 }
 
-/** The only table with all noted rows and all their values; null if there is none, or several. */
+/** The only table with all recorded rows and all their values; null if there is none, or several. */
 async function onlyHolder(
   view: SourceView,
   tables: readonly TableSpec[],
@@ -114,7 +114,7 @@ async function onlyHolder(
   return holders.length === 1 ? (holders[0] ?? null) : null
 }
 
-/** True if a table has one of the noted rows, as far as they can be compared. False if nothing was noted. */
+/** True if a table has one of the recorded rows, as far as they can be compared; false without a witness. */
 export async function hasNotedRow(
   store: CopyStore,
   table: TableSpec,
@@ -126,7 +126,7 @@ export async function hasNotedRow(
   return ((await heldRows(view, table, { ...archived, witness }, signal))?.alike ?? 0) > 0
 }
 
-/** True if it has the key and the noted columns; without noted ones all columns: ids alone identify nothing. */
+/** True if a table has the key and the recorded columns; if only keys were recorded, all columns of the archive. */
 function isAlike(table: TableSpec, { stored, witness }: Noted): boolean {
   const noted = Object.keys(witness.rows[0]?.values ?? {})
   const needed = noted.length > 0 ? noted : stored.columns.map(({ name }) => name)
@@ -134,18 +134,18 @@ function isAlike(table: TableSpec, { stored, witness }: Noted): boolean {
   return JSON.stringify(table.key) === JSON.stringify(witness.key) && needed.every((name) => has.has(name))
 }
 
-/** How many of the noted rows a table has. */
+/** Number of recorded rows that a table has. */
 type Held = {
   /**
-   * Rows with their key, and no different value in a column whose spelling is unchanged. A key alone is not enough,
-   * because ids begin with 1 in any table.
+   * Rows with the same key, and no different value in a column whose spelling is unchanged. An equal key alone is not
+   * sufficient, because ids begin with 1 in any table.
    */
   readonly alike: number
-  /** Rows with their key and all of their values. */
+  /** Rows with the same key and all recorded values. */
   readonly whole: number
 }
 
-/** Null if unknown: the table has another key, or this login may not read it. */
+/** The recorded rows in a table; null if unknown: it has another key, or this login may not read it. */
 async function heldRows(
   view: SourceView,
   table: TableSpec,
@@ -190,24 +190,24 @@ async function heldRows(
 /** Types whose values are spelled alike, independent of their size. */
 const WHOLE: ReadonlySet<string> = new Set(['bool', 'int', 'text', 'uuid', 'date'])
 
-/** Types without a stored checksum: their values may be large. */
+/** Types whose values are not recorded, because they may be large. */
 export const LARGE: ReadonlySet<string> = new Set(['bytes', 'json', 'list', 'native'])
 const MOST_COLUMNS = 32
 
-/** The columns of a witness: its key, and others. */
+/** Columns of a witness: the key, and up to MOST_COLUMNS others. */
 function columnsOf({ columns, key }: TableSpec): readonly Column[] {
   const others = columns.filter(({ name, type }) => !key.includes(name) && !LARGE.has(type.kind))
   return [...columns.filter(({ name }) => key.includes(name)), ...others.slice(0, MOST_COLUMNS)]
 }
 
-/** Different for NULL and the text 'NULL'. */
+/** Digest of a value, 16 hexadecimal digits; different for NULL and the text 'NULL'. */
 const sumOf = (text: string | null): string =>
   createHash('sha256')
     .update(text === null ? 'NULL' : `=${text}`)
     .digest('hex')
     .slice(0, 16)
 
-/** Rows of a range, or the first few of all by key. @param columns including the key */
+/** Rows of a range; for EVERY_KEY the first few by key. @param columns including the key */
 export async function readWitnessRows(
   view: SourceView,
   table: TableSpec,
@@ -227,7 +227,7 @@ export async function readWitnessRows(
   return found
 }
 
-/** Digests of the values outside the key, which identify them without storing them. */
+/** Digests of the values outside of the key: the ledger does not store the values themselves. */
 function sumsOf(row: Row, columns: readonly Column[], key: readonly number[]): Readonly<Record<string, string>> {
   return Object.fromEntries(
     columns.flatMap(({ name }, at) => (key.includes(at) ? [] : [[name, sumOf(keyPart(row[at] ?? null))]])),
@@ -235,8 +235,8 @@ function sumsOf(row: Row, columns: readonly Column[], key: readonly number[]): R
 }
 
 /**
- * Records the witness of a table at the end of a run, in place of the previous one. A failure is only logged: the table
- * is then identified by its name.
+ * Replaces the witness of a table at the end of a run. A failure is only logged: the table is then identified by its
+ * name.
  */
 export async function renewWitness(
   { store, database }: OpenedArchive,
@@ -257,7 +257,7 @@ export async function renewWitness(
   }
 }
 
-/** Replaces the witness in the ledger. @param witness null if the table has none: then only its name identifies it */
+/** Replaces the witness in the ledger. @param witness null without rows or key: then the name identifies it */
 async function noteWitness(
   database: LedgerDatabase,
   { schema, name }: TableName,

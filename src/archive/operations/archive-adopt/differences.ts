@@ -1,4 +1,4 @@
-/** Which differences an adoption accepts, and its sentences about them. */
+/** Decides which differences an adoption can accept, and writes its messages about them. */
 import type { ComparedPartition, Repair } from '../../plan/compared-partition.ts'
 import { restoreCommand } from '../../steps/refusals.ts'
 import { countText } from '../../../shared/figures.ts'
@@ -6,14 +6,14 @@ import { SluiceError } from '../../../shared/errors.ts'
 
 export const OF_FILES: ReadonlySet<string> = new Set(['missing file', 'changed file'])
 
-/** True if the partition is taken over on request; a damaged file does not change what the ledger says. */
+/** True if `--accept-difference` can take the partition over. A damaged file changes no facts in the ledger. */
 export function isAcceptable({ finding, repair }: ComparedPartition): boolean {
   if (finding === null) return true
   if (finding.finding === 'not in the log') return repair?.kind === 'gone' && repair.partition.held === null
   return finding.finding === 'differs from the source' || OF_FILES.has(finding.finding) || repair?.kind === 'later'
 }
 
-/** How ledger and log agree again, as text; null for files that are gone. @param dryRun nothing is changed */
+/** Message: how ledger and log are made equal; null for files that are gone. @param dryRun nothing is changed */
 export function repairText(repair: Repair, dryRun: boolean): string | null {
   const would = (now: string, then: string): string => (dryRun ? `would ${then}` : now)
   const { label, state, files, digest } = repair.partition
@@ -33,7 +33,7 @@ export function repairText(repair: Repair, dryRun: boolean): string | null {
   }
 }
 
-/** @property open differences that were not accepted @property closed those that cannot be accepted */
+/** @property open differences that were not accepted @property closed differences that cannot be accepted */
 type Differences = {
   readonly all: number
   readonly open: readonly ComparedPartition[]

@@ -1,4 +1,4 @@
-/** `archive adopt`: takes an archive over from another database, which is then refused, or after a failover. */
+/** `archive adopt`: makes this database the owner of an archive, also after a failover. The former owner is refused. */
 import { PartitionLedger } from '../../ledger/partition-ledger.ts'
 import { isBeingRebuilt } from '../../ledger/rebuilt-ledger.ts'
 import { retractAgain, takeLater } from '../../steps/agree-again.ts'
@@ -38,7 +38,8 @@ import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 type ArchiveAdoptRun = RunOf<typeof archiveAdopt>
 
 /**
- * Compares first, and changes nothing if a partition differs. A ledger that does not have the archive is rebuilt.
+ * Compares first, and changes nothing if a partition has a difference that was not accepted. A ledger that does not
+ * have the archive is rebuilt.
  * @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE, MISSING_CONFIRM, ARCHIVE_CONFLICT; PROOF_FAILED if a partition
  * differs; as `rebuildLedger`
  */
@@ -62,7 +63,7 @@ export async function performArchiveAdopt(operation: ArchiveAdoptOperation, run:
   return await rebuildLedger(table, { ...operation, to: place, calendar }, record, opened, run)
 }
 
-/** A run without a ledger starts a new archive, finds another in its place, and is refused without ledger rows. */
+/** True if the ledger has published nothing, and the log at that place has the id of another archive. */
 async function isOfAnother(
   { table }: TableSpec,
   record: ArchiveRecord,
@@ -128,14 +129,14 @@ async function takeOver(
     run.interrupt.abort,
   )
   for (const one of adoption.compared) await adoption.note(one)
-  // Last: if the program is killed before this, the database is still refused, and adopts again.
+  // Last step: after a kill before it, this database is still refused, and the user can run adopt again.
   await context.heads.setOrigin(origin)
-  // The noted table may be another database's; only the former origin identifies a copied ledger.
+  // The stored witness may name the database of the former origin. The new origin cannot map it: record a new witness.
   await renewWitness(opened, table, record, run)
   return { totals: { ...totalsOf(adoption.compared), version: dec(version) }, proof: 'canonical', notChecked: NOT_READ }
 }
 
-/** An unidentified table comes before a damaged file: it may hold the only copy. */
+/** The finding to report: an unidentified table rather than a damaged file, because that table may be the only copy. */
 function inFront(finding: ArchiveFinding | null, unclear: ArchiveFinding | null): ArchiveFinding | null {
   return finding === null || OF_FILES.has(finding.finding) ? (unclear ?? finding) : finding
 }
@@ -191,7 +192,7 @@ class Adoption {
     return { ...own, holds: new Map([...this.#back, ...own.holds]) }
   }
 
-  /** Says how ledger and log agree again; `withoutFiles` says it for files that are gone. */
+  /** Reports how ledger and log are made equal; `withoutFiles` reports it for files that are gone. */
   #report(repair: Repair): void {
     const message = repairText(repair, this.#parts.asked.dryRun)
     if (message !== null) this.#parts.run.emit({ type: 'log', level: 'note', table: this.#name, message })
@@ -247,8 +248,7 @@ class Adoption {
     }
     if (!this.#isKnown(label))
       await this.#ledger.addPartition((await this.#candidate(label)) ?? { label, from: null, to: null, native: null })
-    // The ledger keeps its list of files: if the program is killed here, the files of a partition without any are
-    // searched again.
+    // Repair `gone`: keep the ledger's list of files, so that after a kill the next adopt searches for them again.
     const own = repair?.kind === 'gone' ? repair.partition.files : files
     await context.heads.takeOver(label, own, fence, repair?.kind === 'unnamed' ? repair.outdated : [])
     switch (repair?.kind) {

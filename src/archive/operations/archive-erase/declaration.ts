@@ -12,7 +12,7 @@ export type ArchiveEraseOperation = {
   readonly where: string
   /** A ticket: written to the certificate, and identifies an interrupted erasure. */
   readonly reason: string
-  /** Databases whose ledgers are asked too, or `gone:` and a ledger's id: ledgers in the log besides that of `from`. */
+  /** Other ledgers that the log names: URL of the database to read one from, or `gone:ID` if it no longer exists. */
   readonly ledgers?: readonly string[] | undefined
   /** Name of the table, repeated. */
   readonly confirm?: string

@@ -169,7 +169,7 @@ async function erase(
 }
 
 /**
- * Two passes: an export that began before the rows left the table may hold them; the second pass finds it in progress.
+ * Two passes: an export that began before the rows left the table may hold them; the second pass finds that export.
  * @returns false if it was stopped
  */
 async function eraseAll(
@@ -190,7 +190,7 @@ async function eraseAll(
   return !run.interrupt.stop.aborted
 }
 
-/** As `lookAround`, while other commands may move partitions. */
+/** `lookAround`, repeated if it fails because another command has changed the ledger. */
 function lookNow(
   { context, wanted }: Pick<Erasing, 'context' | 'wanted'>,
   opened: OpenedArchive,
@@ -225,8 +225,8 @@ function refuseOther({ reason, condition, state }: Erasure, asked: string, test:
 }
 
 /**
- * Checks that a resumed erasure has the condition it began with, without storing the condition: a slow salted hash, as
- * for passwords. `salt:hash`, hexadecimal.
+ * Slow salted hash of a condition, as for passwords: `salt:hash`, hexadecimal. A resumed erasure must have the same
+ * condition, which is not stored.
  */
 export function conditionHash(test: RowTest, salt = randomBytes(SALT_BYTES)): string {
   return `${salt.toString('hex')}:${scryptSync(JSON.stringify(test), salt, SALT_BYTES).toString('hex')}`
@@ -251,7 +251,7 @@ function rewritten({ partitions }: EraseLook): readonly string[] {
   return partitions.flatMap(({ files }) => files)
 }
 
-/** Error if the system refuses to delete rows of a plain table: rows of the archive would be erased before. */
+/** Error if the system refuses to delete rows of a plain table; checked first, because files are rewritten first. */
 async function undeletable(
   { store, table, interrupt }: ArchiveContext,
   record: ArchiveRecord,
@@ -262,7 +262,7 @@ async function undeletable(
   return (await store.offers.rowTriggers?.removalRefusal?.(table.table, interrupt.abort)) ?? null
 }
 
-/** Null if no other ledger needs one of these files. */
+/** Error if another ledger needs one of these files; otherwise null. */
 function keptBy(others: OtherLedgers, name: string, paths: readonly string[]): SluiceError | null {
   for (const path of paths) {
     const kept = others.reason(path)

@@ -14,7 +14,7 @@ export type ArchiveExpireOperation = {
   readonly epoch?: Epoch
   /** Only these, by label; empty means all that are old enough. */
   readonly partitions: readonly string[]
-  /** Retention of files that the archive no longer names, ms; default: that of the ledger. */
+  /** Retention of files that the archive no longer names, ms; default: the ledger's. */
   readonly retentionMs?: number
   /** Name of the table, repeated. */
   readonly confirm?: string

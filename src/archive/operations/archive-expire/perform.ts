@@ -1,4 +1,4 @@
-/** `archive expire`: removes partitions left only in the archive, restorable until their files are destroyed. */
+/** `archive expire`: removes partitions that only the archive has; restorable until their files are destroyed. */
 import { isByValue } from '../../ledger/by-value.ts'
 import { ErasureLedger } from '../../ledger/erasure-ledger.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../../ledger/record.ts'
@@ -68,7 +68,7 @@ export async function performArchiveExpire(operation: ArchiveExpireOperation, ru
   await keepRetention(context, record, retentionMs)
   const work: AdvancePartition = async (held, reload) => {
     const partition = await reload()
-    // It may have been held or restored, or an erasure may have begun, since it was inspected.
+    // The partition may have been held or restored, or an erasure may have begun, since the plan was made.
     await refuseNow(context, partition, erasures)
     try {
       await expirePartition(context, { partition, held }, run.actor)
@@ -185,7 +185,7 @@ function allBlocked(name: string, blocked: readonly PlannedExpiry[]): SluiceErro
   })
 }
 
-/** What lets a partition expire that has not left the database. */
+/** Hint: the command after which partitions in these states can expire. */
 function wayOut(states: ReadonlySet<ArchivedPartition['state']>): string {
   if (states.has('DETACHED')) return '; sluice archive run --drop removes detached partitions from the database first'
   if (states.has('RESTORED')) return '; sluice archive run --partition PARTITION archives a restored partition again'

@@ -21,7 +21,7 @@ const HELD = {
   alert: words.alert,
 }
 
-/** The result is only a number, at the end. */
+/** None: the result is a number, at the end. */
 const EVENTS = [] as const
 
 export const archiveHold: Declaration<ArchiveHoldOperation, (typeof EVENTS)[number]> = {

@@ -20,7 +20,7 @@ import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 
 type ArchiveHoldRun = RunOf<typeof archiveHold>
 
-/** The calendar decides which partition a label means, and it is recorded with the archive. */
+/** Hint for a table without an archive: its calendar is not recorded yet, and the meaning of labels depends on it. */
 const FIRST =
   'run archive run --no-detach once, with the flags of later runs: it publishes, and removes nothing from the table; then hold the partition, and later runs keep it in the table'
 
@@ -46,7 +46,7 @@ export async function performArchiveHold(operation: ArchiveHoldOperation, run: A
     }
   }
   const labels = found.flatMap(({ label, parts }) => [label, ...parts.map((part) => part.label)])
-  // Archive first: a kill in between leaves a hold rather than none.
+  // Remove the hold from the archive first: after a kill in between, the ledger still has the hold.
   if (reason === null) await reportedWithout(labels, { table, record, opened, run })
   for (const { label, isPeriod, planned } of found) {
     if (planned !== null) await ledger.addPartition(planned.candidate ?? { label, from: null, to: null, native: null })
@@ -63,7 +63,7 @@ type About = {
   readonly run: ArchiveHoldRun
 }
 
-/** @throws SluiceError as `reportArchive`; then nothing is released */
+/** Removes the holds from the archive only. @throws SluiceError as `reportArchive`; then nothing is released */
 async function reportedWithout(labels: readonly string[], { table, record, opened, run }: About): Promise<void> {
   const change = (properties: ArchiveProperties): ArchiveProperties => ({
     ...properties,
@@ -113,7 +113,7 @@ function named({ table }: TableSpec): string {
 
 type Found = {
   readonly label: string
-  /** Means all parts of a period, and later ones. */
+  /** True if the label means all parts of a period, also later ones. */
   readonly isPeriod: boolean
   readonly parts: readonly ArchivedPartition[]
   readonly planned: PlannedPartition | null
@@ -125,7 +125,7 @@ function knownAs({ partitions, calendar }: ArchiveRecord, text: string): Found |
   return parts.length === 0 ? null : { label: asked.label, isPeriod: asked.whole, parts, planned: null }
 }
 
-/** A hold protects dropped partitions from expiring, and expired ones from a sweep. */
+/** Refuses a hold on a partition whose files are already being destroyed. */
 function refuseSwept(parts: readonly ArchivedPartition[], table: TableSpec, reason: string | null): void {
   const swept = reason === null ? undefined : parts.find(({ sweptMs }) => sweptMs !== null)
   if (swept !== undefined) throw destroyed(tableText(table.table), swept)

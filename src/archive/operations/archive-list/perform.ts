@@ -92,8 +92,8 @@ export async function performArchiveList(
 }
 
 /**
- * Texts about tables of partitions that are gone, by label; none if the ledger has changed since it was read: another
- * command may have detached or dropped them.
+ * Messages about missing tables of partitions, by label; none if the ledger has changed since it was read: another
+ * command may have detached or dropped these tables.
  */
 async function troublesNow(
   { store, database }: OpenedArchive,
@@ -138,7 +138,7 @@ function goingText(labels: ReadonlySet<string>): { readonly message: string; rea
   }
 }
 
-/** When a partition was expired and destroyed, and by whom. @param isGoing true if some of its files may still exist */
+/** Event fields of an expired partition: times and user. @param isGoing true if some of its files may still exist */
 function expiredFields(
   { state, expired, sweptMs, digest }: ArchivedPartition,
   retentionMs: number | null,

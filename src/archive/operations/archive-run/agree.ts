@@ -1,4 +1,4 @@
-/** Stage of a run that reports its plan, and refuses a run without an aim or with all due partitions blocked. */
+/** Stage of a run that reports its plan; refuses a run that selects no partition, or has only blocked due ones. */
 import { isByValue } from '../../ledger/by-value.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -28,7 +28,7 @@ export async function agreeArchiveRun({ operation, run, plans }: PlannedArchiveR
 const ONE_WORKER =
   'one worker is used: while a partition with subpartitions is read, other partitions cannot be detached'
 
-/** A table in the ledger is resumed; for a new one the command must say what is due. */
+/** Refuses new tables if no option defines which partitions are due. Tables in the ledger are resumed without it. */
 function refuseAimless(plans: readonly ArchiveTablePlan[], { olderThan, partitions }: ArchiveOperation): void {
   if (olderThan !== undefined || partitions.length > 0 || plans.some(({ fresh }) => !fresh)) return
   throw new SluiceError('BAD_FLAG', 'the command does not say which partitions are due', {

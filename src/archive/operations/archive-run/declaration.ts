@@ -13,7 +13,7 @@ export type ArchiveOperation = {
   readonly from: string
   /** Names or patterns. */
   readonly tables: readonly string[]
-  /** Folder or `s3://bucket/prefix`; each table has its own folder below it. Default: that of the ledger. */
+  /** Folder or `s3://bucket/prefix`; each table has its own folder below it. Default: the ledger's. */
   readonly to?: string
   /** Time column of a plain table, which decides the partition of a row; a partitioned table defines it itself. */
   readonly by?: string
@@ -21,7 +21,7 @@ export type ArchiveOperation = {
   readonly byValue?: string
   /** Unit of whole numbers that count since 1970, if neither bounds nor ledger define it. */
   readonly epoch?: Epoch
-  /** Default: that of the ledger, and calendar quarters for a new table. */
+  /** Default: the ledger's; calendar quarters for a new table. */
   readonly calendar?: CalendarSpec
   /** Such as `8q`: older than this many whole periods before today's. */
   readonly olderThan?: string
@@ -29,9 +29,9 @@ export type ArchiveOperation = {
   readonly partitions: readonly string[]
   /** Columns that are stored as the text that the source prints. */
   readonly asText: readonly string[]
-  /** A column with a wider type stays one column of the archive; older readers then refuse to read it. */
+  /** If a column gets a wider type, keep one archive column (Delta type widening); readers must support that. */
   readonly widen?: true
-  /** The plan reads all values that an archive may not be able to hold. */
+  /** The plan reads all values of columns whose values the archive may not be able to store. */
   readonly exact?: true
   /** `OLD=NEW`: renamed columns, if the source cannot identify them. */
   readonly renamed?: readonly string[]
@@ -43,7 +43,7 @@ export type ArchiveOperation = {
   readonly drop: boolean
   /** Name of the table, where the user must confirm. */
   readonly confirm?: string
-  /** How long a detached partition is kept, ms; default: that of the ledger, otherwise 7 days. */
+  /** How long a detached partition is kept, ms; default: the ledger's, otherwise 7 days. */
   readonly graceMs?: number
   /** Approximate size of a file, bytes. */
   readonly fileBytes?: number

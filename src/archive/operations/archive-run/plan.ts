@@ -24,7 +24,7 @@ export type ArchiveTablePlan = PlannedArchive & { readonly opened: OpenedArchive
 /** An archive run with planned tables; at least one is not refused. */
 export type PlannedArchiveRun = Begun & { readonly plans: readonly ArchiveTablePlan[]; readonly refused: RefusedTables }
 
-/** @throws SluiceError the first refusal if every table is refused; an error that does not concern one table only */
+/** @throws SluiceError the first refusal if every table is refused; any error that affects more than one table */
 export async function planArchiveRun(begun: Begun): Promise<PlannedArchiveRun> {
   const { operation, run, source } = begun
   const signal = run.interrupt.abort
@@ -90,7 +90,7 @@ export class RefusedTables {
     this.#run = run
   }
 
-  /** @throws SluiceError an error that affects all tables, or that of the only one */
+  /** @throws SluiceError an error that affects all tables, or the error of the only table */
   add(table: Pick<TableSpec, 'table'>, thrown: unknown): void {
     const error = asSluiceError(thrown)
     if (this.#tables === 1 || !OF_ONE_TABLE.has(error.code)) throw error
@@ -112,7 +112,7 @@ export function moves({ status }: PlannedPartition): boolean {
   return status === 'due' || status === 'resume' || status === 'drop'
 }
 
-/** True if rows are removed by DELETE: the table has no partitions, or the ledger has no table for one to process. */
+/** True if rows are removed by DELETE: the table has no partitions, or the ledger has a partition without a table. */
 function takesRows({ isNative, partitions }: PlannedArchive): boolean {
   return !isNative || partitions.some((one) => moves(one) && one.known !== null && one.known.native === null)
 }

@@ -1,4 +1,4 @@
-/** End of an archive run that only shows its plan: it moves nothing and creates no ledger. */
+/** Last stage of a dry run: shows the plan, changes nothing and creates no ledger. */
 import { dec } from '../../../model/run/event.ts'
 import { reportDoubtful } from '../../plan/unfit-values.ts'
 import { PlanCounts } from '../../plan/counted.ts'

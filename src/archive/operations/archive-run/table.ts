@@ -1,4 +1,4 @@
-/** One table of an archive run: records it in the ledger, and advances each of its partitions as far as it may. */
+/** One table of an archive run: records it in the ledger, and advances each partition as far as the options allow. */
 import { PartitionLedger } from '../../ledger/partition-ledger.ts'
 import { readArchive } from '../../ledger/record.ts'
 import type { AdvanceOptions } from '../../steps/advance.ts'
@@ -18,12 +18,12 @@ import { reportTable } from './tell.ts'
 
 type Work = Pick<PlannedArchiveRun, 'operation' | 'run'>
 
-/** @property unread text about the archive of a table with nothing due, if it could not be read; otherwise null */
+/** @property unread message that the archive of a table without due partitions could not be read; otherwise null */
 export type ArchivedTableOutcome = { readonly outcomes: readonly PartitionOutcome[]; readonly unread: string | null }
 
 /**
- * @returns an outcome for each partition that was to move; empty if there was none
- * @throws SluiceError if a new archive cannot be read: its place would be recorded without a test
+ * @returns an outcome for each partition to process; empty if there was none
+ * @throws SluiceError if a new archive cannot be read: its location would be recorded without a test
  */
 export async function archiveTable(plan: ArchiveTablePlan, { operation, run }: Work): Promise<ArchivedTableOutcome> {
   const { table, archived, opened } = plan
@@ -32,7 +32,7 @@ export async function archiveTable(plan: ArchiveTablePlan, { operation, run }: W
   const ledger = new PartitionLedger(opened.database, archived.table, archiveOwner(run))
   if (plan.fresh) {
     await ledger.addTable(archived, run.tool)
-    // Another run may have created the archive first: then use its place and its types.
+    // Another run may have created the archive first: then use the location and types of that archive.
     if ((await readArchive(opened.database, archived.table))?.archiveId !== archived.archiveId) {
       const around = { ...aroundOf(opened, run), name: archived.table }
       return archiveTable({ ...(await planArchive(table, operation, around)), opened }, { operation, run })
@@ -54,8 +54,8 @@ export async function archiveTable(plan: ArchiveTablePlan, { operation, run }: W
   const options = (label: string): AdvanceOptions => ({ detach, drop, again: plan.asked.has(label) })
   const labels = chosen.map(({ label }) => label)
   const outcomes = await advanceAll(open.lanes, opened.database, labels, options, run)
-  // Usually the commits have written the properties. This covers a hold whose command could not write to the archive,
-  // and an archive of an older program.
+  // Usually the commits have written the properties already; not if a hold command could not write to the archive, or
+  // an older program made it.
   if (!run.interrupt.stop.aborted) await reportAtLast(plan, run)
   return { outcomes, unread: null }
 }
@@ -69,8 +69,8 @@ async function noteColumns({ archived, before }: ArchiveTablePlan, ledger: Parti
 const LOST: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['ARCHIVE_FOREIGN', 'ARCHIVE_CONFLICT'])
 
 /**
- * A scheduled run reports at once, and not only when a partition is due, that the archive is gone or belongs to another
- * database.
+ * Checks the archive even if no partition is due, so that a scheduled run reports at once that the archive is missing
+ * or belongs to another database.
  * @throws SluiceError ARCHIVE_FOREIGN, ARCHIVE_CONFLICT; any error if the archive is new and cannot be read
  */
 async function inspectStanding(
@@ -88,7 +88,7 @@ function unreadText({ table: { table }, archived }: ArchiveTablePlan, { message 
   return `${redactUrl(archived.archive)}, the archive of ${tableText(table)}: nothing was due, and it was not read (${message})`
 }
 
-/** A failure only warns: archived partitions are valid even if the archive lacks some properties. */
+/** Writes the ledger's facts to the archive. A failure only warns: partitions are valid without these properties. */
 async function reportAtLast({ table: { table }, archived, opened }: ArchiveTablePlan, run: ArchiveRun): Promise<void> {
   try {
     await reportArchive(archived, opened, run, table)

@@ -23,7 +23,7 @@ export function reportTable(
   emit({ type: 'log', level, table: tableText(table), message, ...(hint === undefined ? {} : { hint }) })
 }
 
-/** Reports and skips tables without a time, which have no age. @throws SluiceError UNSUPPORTED_TYPE if all are such */
+/** Reports tables without a time, which are skipped: they have no age. @throws SluiceError if all tables are such */
 export function reportTimeless(plans: readonly PlannedArchive[], run: Teller): void {
   const [first] = plans
   const refused = plans.filter(({ timeless, partitions }) => timeless !== null && !partitions.some(isNoted))
@@ -36,7 +36,7 @@ export function reportTimeless(plans: readonly PlannedArchive[], run: Teller): v
   }
 }
 
-/** True if a run processes it, or reports why it does not. */
+/** True if a run processes the partition, or reports why it does not. */
 function isNoted({ status, known }: PlannedPartition): boolean {
   return known !== null && status !== 'done' && status !== 'later'
 }
@@ -46,18 +46,18 @@ export function reportUnplaced({ table, unplaced }: PlannedArchive, run: Teller)
   if (unplaced !== null) reportTable(run, 'note', table, unplaced)
 }
 
-/** Values have no age, so none is due by itself. */
+/** Reports that partitions by value are never due by age, if there is no other partition to process. */
 export function reportValues({ table, archived, partitions }: PlannedArchive, run: Teller): void {
   if (!isByValue(archived) || partitions.some(({ status }) => status !== 'later')) return
   reportTable(run, 'note', table, 'values are never due by age: name the values to archive with --partition')
 }
 
-/** Rows of other tables may prevent rows from being removed. */
+/** Reports rows of other tables whose foreign keys may prevent the removal. */
 export function reportReferrers({ table, isNative, referred }: PlannedArchive, run: Teller): void {
   for (const referrer of referred.referrers) reportTable(run, 'note', table, referrerText(referrer, isNative))
 }
 
-/** Changes that the next publication makes to the columns of the archive. */
+/** Reports changes that the next publication makes to the columns of the archive. */
 export function reportChanges({ table, changes }: PlannedArchive, run: Teller): void {
   for (const message of changeTexts(changes)) reportTable(run, 'note', table, message)
 }
@@ -66,7 +66,7 @@ export function reportUnsure({ table, unsure }: PlannedArchive, run: Teller): vo
   if (unsure !== null) reportTable(run, 'warn', table, `a run would be refused: ${unsure.message}`, unsure.hint)
 }
 
-/** Reports why partitions are not dropped yet, and that no other grace period applies to detached ones. */
+/** Reports until when detached partitions are kept, and that `--grace` does not change this. */
 export function reportGrace(
   { table, partitions }: PlannedArchive,
   { drop, graceMs }: Pick<ArchiveOperation, 'drop' | 'graceMs'>,

@@ -31,7 +31,7 @@ export async function performArchiveSweep(operation: ArchiveSweepOperation, run:
     const name = tableText(called)
     const owned = await openOwned(record, opened, run, called)
     const { reader, writer } = owned
-    // Only the database that owns the archive knows which files are not yet in the log.
+    // Only the ledger of the database that owns the archive has the names of files that are not yet in the log.
     if (!dryRun) await requireOrigin(owned)
     const retentionMs = asked === undefined ? record.retentionMs : wantedRetention(record, asked)
     if (!dryRun && retentionMs !== null && record.partitions.some(({ version }) => version !== null)) {
@@ -52,7 +52,7 @@ export async function performArchiveSweep(operation: ArchiveSweepOperation, run:
       olderThanMs,
       tableId: record.archiveId,
       kept: new Set(onlyCopies(record.partitions).keys()),
-      // Only the ledger names files of unpublished partitions.
+      // Only ledgers have the names of files of unpublished partitions.
       awaited: async () => {
         const own = (await readArchive(opened.database, record.table))?.partitions ?? []
         return filePrefixes([...own, ...(await others.partitions())])

@@ -1,4 +1,4 @@
-/** `archive verify`: reads a whole archive again and compares it with its recorded proof, and with source rows. */
+/** `archive verify`: reads a whole archive and compares it with its recorded proof, and with rows of the source. */
 import { findings, isUnread, type ArchiveFinding } from '../../steps/find-damage.ts'
 import { readPartition, type ArchivedPartition, type ArchiveRecord } from '../../ledger/record.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
@@ -26,10 +26,10 @@ import type { ArchiveContext } from '../../steps/context.ts'
 
 type ArchiveVerifyRun = RunOf<typeof archiveVerify>
 
-/** @property notCompared commits that were not compared, as text; null if each one was */
+/** @property notCompared message about commits that were not compared; null if all were compared */
 type ChangedCommits = { readonly findings: readonly ArchiveFinding[]; readonly notCompared: string | null }
 
-/** What was read of all archives, and what was found. */
+/** Counts and findings of all archives. */
 type Verified = {
   checked: number
   files: number
@@ -40,7 +40,7 @@ type Verified = {
   unread: SluiceError | null
   readonly inspected: PlanCounts
   readonly foreign: string[]
-  /** What to do next about findings that are no damaged files. */
+  /** Hints for findings that are no damaged files. */
   readonly hints: Set<string>
   readonly notCompared: string[]
   readonly movedOn: Set<string>
@@ -126,7 +126,7 @@ async function verifyOne(
   }
   const ofSource = sourceFindings(open.context, record, isWanted, operation.deep, verified.inspected)
   for await (const found of ofSource) {
-    // Another command may have changed its state since the ledger was read: the finding is then not valid.
+    // If another command has changed the partition since the ledger was read, the finding is not valid.
     const moved = found.partition !== undefined && (await hasMoved(opened.database, record, found.partition))
     if (moved) verified.movedOn.add(`${found.partition ?? ''} of ${name}`)
     else reported(found)
@@ -161,7 +161,7 @@ function endingOf(verified: Verified, { deep }: ArchiveVerifyOperation, stopped:
 
 /**
  * Commits of an archive's log that differ from those that this ledger wrote.
- * @param isForeign another ledger has continued the log, so differing commits may be its own and are not findings
+ * @param isForeign another ledger has continued the log and may have written differing commits: these are no findings
  * @throws SluiceError if the ledger cannot be read
  */
 async function changedCommits(
@@ -207,7 +207,7 @@ function damageError(found: number, hints: ReadonlySet<string>): SluiceError {
   })
 }
 
-/** Error: nothing that was read is damaged, but rows wait to be archived. */
+/** Error: no damage was found, but archived periods have late rows in the table. */
 function lateError({ late, checked }: { readonly late: number; readonly checked: number }): SluiceError {
   const [periods, partitions] = [late === 1 ? 'period has' : 'periods have', checked === 1 ? 'partition' : 'partitions']
   return new SluiceError('PROOF_FAILED', `${late} archived ${periods} late rows in the table`, {
@@ -236,7 +236,7 @@ function hintOf(
 
 const DEEP = 'sluice archive verify --deep compares values'
 
-/** Refuses unknown names: the user would take such a partition for verified. @throws SluiceError PARTITION_STATE */
+/** Refuses unknown names: the user would believe that they were verified. @throws SluiceError PARTITION_STATE */
 function refuseUnknown(records: readonly ArchiveRecord[], texts: readonly string[]): void {
   const known = records.flatMap(({ partitions }) => partitions.map(({ label }) => label))
   for (const text of texts) {

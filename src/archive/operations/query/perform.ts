@@ -24,7 +24,7 @@ export async function performQuery(operation: QueryOperation, run: QueryRun): Pr
   const table = await queriedTable(store, operation.table, signal)
   let rows = 0
   let verified: Dec | undefined
-  // One row more than shown, to know whether there are more.
+  // Request one row more than is shown, to find out whether there are more.
   const question = {
     store,
     table,

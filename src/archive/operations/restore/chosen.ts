@@ -20,7 +20,7 @@ export function chosenOf(
   for (const text of named) {
     const asked = askedFor(spec, text, partitions)
     const found = partitions.filter((one) => isAsked([asked], one))
-    // Of several parts only those with rows to restore.
+    // Of several parts, choose only those with rows to restore.
     const some = found.filter(
       ({ state, away, retracted }) => isPublished(state) || away || (state === 'RESTORED' && !retracted),
     )

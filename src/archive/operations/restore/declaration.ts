@@ -11,9 +11,9 @@ export type RestoreOperation = {
   readonly partitions: readonly string[]
   /** Keep rows of the source whose values differ from the archived ones; without this they prevent the restore. */
   readonly asChanged?: boolean
-  /** Columns that the table no longer has, or computes: their archived values are neither restored nor compared. */
+  /** Columns that the table no longer has, or generates: their archived values are neither restored nor compared. */
   readonly without?: readonly string[]
-  /** Target table instead of their own, `name` or `schema.name`; default: the same name in another database. */
+  /** Other target table, `name` or `schema.name`; default with `intoUrl`: the name of the archived table. */
   readonly into?: string
   /** URL of another database as the target. */
   readonly intoUrl?: string

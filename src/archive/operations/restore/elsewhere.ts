@@ -1,4 +1,4 @@
-/** `restore --into`: writes archived rows into another table or another database. The archive still counts for them. */
+/** `restore --into`: copies archived rows into another table or another database. The archive does not change. */
 import { cutCondition } from '../../steps/cut-condition.ts'
 import { fileTest } from '../../erase/found.ts'
 import { readPartition, type ArchivedPartition, type ArchiveRecord } from '../../ledger/record.ts'
@@ -44,7 +44,7 @@ import { countText } from '../../../shared/figures.ts'
 type RestoreRun = RunOf<typeof restore>
 
 /**
- * True if rows go into another table instead of back into their own.
+ * True if rows are restored into another table than the archived one.
  * @throws SluiceError BAD_FLAG for flags that do not apply in one of the two cases
  */
 export function goesElsewhere({ into, intoUrl, where, asChanged, without }: RestoreOperation): boolean {
@@ -86,7 +86,7 @@ export async function restoreElsewhere(operation: RestoreOperation, run: Restore
   }
 }
 
-/** Works for a table that no longer exists, too. */
+/** The archive of a table, also if the table no longer exists. */
 async function archiveOf(
   source: OpenSource,
   name: string,
@@ -168,7 +168,7 @@ function besides({ computed }: PlannedRestore): string {
   return computed.length === 0 ? '' : ` in all columns but ${computed.join(', ')}`
 }
 
-/** Columns that the target computes itself: neither written nor compared. */
+/** Message about generated columns of the target: neither written nor compared. */
 export function notCompared(table: string, computed: readonly string[]): { readonly notChecked?: string } {
   if (computed.length === 0) return {}
   const what = computed.join(', ')
@@ -191,7 +191,7 @@ async function plannedOf(
   return { planned, name: found?.table ?? name, found }
 }
 
-/** @throws SluiceError PARTITION_STATE if the log names no file of the partition */
+/** @throws SluiceError PARTITION_STATE if the rows of the partition cannot be read from the archive */
 async function refuseUnpublished(
   context: ArchiveContext,
   partition: ArchivedPartition,
@@ -219,14 +219,14 @@ async function refuseUnpublished(
   )
 }
 
-/** Copies the rows of a restored partition, without others of its table. */
+/** Command that copies only the rows of a restored partition. */
 async function copyCommand(
   { store, table, name, archived, interrupt }: ArchiveContext,
   partition: ArchivedPartition,
   { from, into, intoUrl = from }: RestoreOperation,
 ): Promise<string> {
   const natives = (await store.offers.partitions?.list(table, interrupt.abort)) ?? null
-  // A restored one is another table than the archived one.
+  // A restored partition is a new table with another identity: find it by its bounds.
   const own = natives?.partitions.find(({ from: first, to: end }) => first === partition.from && end === partition.to)
   const cut = natives === null ? archived : { ...archived, timeColumn: natives.by }
   const where = own === undefined ? cutCondition(store, table, cut, partition) : null
@@ -251,7 +251,7 @@ async function partsOf(
   return parts
 }
 
-/** Shows which rows would come, and what prevents it; changes nothing. */
+/** Reports which rows would be restored, and what prevents it; changes nothing. */
 async function foretold(
   context: ArchiveContext,
   chosen: readonly ArchivedPartition[],
@@ -298,7 +298,7 @@ async function foretold(
   }
 }
 
-/** Claims partitions while their files are read, so that no other program changes them. Their states do not change. */
+/** Claims partitions while their files are read, so that no other program changes them; does not change their state. */
 class Holding {
   readonly #context: ArchiveContext
   readonly #opened: OpenedArchive

@@ -1,4 +1,4 @@
-/** `restore`: brings archived partitions back into the live table, compared with their recorded proof. */
+/** `restore`: restores archived partitions into their table, compared with their recorded proof. */
 import { foresee, type Foreseen, type RestoreOptions } from '../../steps/foresee.ts'
 import { computedNames } from '../../steps/computed.ts'
 import { fitNow, type ArchiveContext } from '../../steps/context.ts'
@@ -86,8 +86,8 @@ export async function performRestore(operation: RestoreOperation, run: RestoreRu
 }
 
 /**
- * For rows of a plain table's period restored after the table was partitioned: says that they are in the default
- * partition, and how to have them archived again. Null if they are in partitions of their own, or in a plain table.
+ * Message if rows of a plain table's period were restored into the default partition, because the table was partitioned
+ * since; the hint is how to archive them again. Null if they are in their own partitions, or in a plain table.
  */
 async function cameToDefault(
   { store, table, archived, interrupt }: Pick<ArchiveContext, 'store' | 'table' | 'archived' | 'interrupt'>,
@@ -118,7 +118,7 @@ function uncomparedOf(context: ArchiveContext, chosen: readonly ArchivedPartitio
   return [...had].filter((name) => uncompared?.has(name) === true)
 }
 
-/** True if rows come back one by one: into a plain table, or if another partition covers some of their range. */
+/** True if rows are inserted one by one: into a plain table, or if another partition covers some of their range. */
 async function comesByRow(context: ArchiveContext, chosen: readonly ArchivedPartition[]): Promise<boolean> {
   for (const partition of chosen)
     if (partition.native === null || (await standingThere(context, partition)).length > 0) return true
@@ -152,8 +152,8 @@ function refuseUnconfirmed({ asChanged, dryRun, confirm, table: given }: Restore
 }
 
 /**
- * For `--dry-run`: what happens to late rows of a period that are in the default partition. They move into the restored
- * partition; the restore is refused if the archive has some of their keys, or if the table has no key.
+ * For `--dry-run`: text and refusal for late rows of a period in the default partition. A restore moves these rows into
+ * the restored partition; it is refused if the archive has some of their keys, or if the table has no key.
  */
 async function defaultPartitionRows(
   { context }: OpenArchive,
@@ -195,7 +195,7 @@ type Asked = {
   readonly options: RestoreOptions
 }
 
-/** Shows what a restore would find and do; changes nothing. */
+/** Reports what a restore would find and do; changes nothing. */
 async function foretold(
   { table, record, chosen, options: requests }: Asked,
   { opened, open }: { readonly opened: OpenedArchive; readonly open: OpenArchive },
@@ -241,7 +241,7 @@ async function foretold(
   }
 }
 
-/** Names constraints that archived rows may violate. */
+/** Text for `notChecked`: constraints that archived rows may violate. */
 async function notTried({ store, table, signal }: PeriodSource): Promise<string> {
   const unchecked = (await store.offers.unchecked?.list(table.table, signal)) ?? []
   const names = unchecked.map(({ constraint }) => constraint).join(', ')

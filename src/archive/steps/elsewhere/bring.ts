@@ -1,4 +1,4 @@
-/** Writes archived rows into another table, in a transaction with the proof that they are there; the archive stays. */
+/** Copies archived rows into another table and proves them in the same transaction; the archive does not change. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { added, NO_ROWS, RowSum } from '../../../model/copy/row-hash.ts'
 import type { Range } from '../../../model/copy/range.ts'
@@ -14,14 +14,14 @@ import { findOneKey, oneKeyText } from '../one-key.ts'
 import { RESTORE_ROWS, standingIn, type Destination, type DestinationState } from './destination.ts'
 import { partRows, type RestoredPart } from './part.ts'
 
-/** No ledger takes part. If the reply to a commit is lost, the rows are read to find out whether it landed. */
+/** Closing without a ledger. If the reply to a commit is lost, the rows are read to find out whether it landed. */
 const NOTHING: Closing = {
   statements: [],
   guard: { sql: 'SELECT 1', parameters: [] },
   landed: { sql: 'SELECT 1 WHERE 1 = 0', parameters: [] },
 }
 
-/** Digest of the rows of all parts, as they are in the table. `there`: they were there before. */
+/** Digest of the rows of all parts in the target table. `there`: the table had the rows before. */
 export type Brought = { readonly digest: Digest; readonly there: boolean }
 
 /**
@@ -48,7 +48,7 @@ export async function bringElsewhere(
   }
 }
 
-/** Error if the table refused rows because its key treats two of them as equal. Null for another or unknown cause. */
+/** Error if the target refused rows because its key treats two of them as equal; null for another or unknown cause. */
 async function keysAlike(
   context: ArchiveContext,
   parts: readonly RestoredPart[],
@@ -76,7 +76,7 @@ async function keysAlike(
   )
 }
 
-/** It is unknown whether the transaction has ended. */
+/** Errors after which it is unknown whether the transaction was committed. */
 const LOST: ReadonlySet<string> = new Set(['CONNECTION_LOST', 'COMMIT_UNKNOWN'])
 
 async function written(
@@ -87,7 +87,7 @@ async function written(
 ): Promise<Digest> {
   const { table, columns, store } = into
   const kept: readonly WriteColumn[] = columns
-  // A small number of rows is selected by keys; otherwise the whole table is summed before and after.
+  // A small number of rows is selected by keys; otherwise the digest of the whole table is computed before and after.
   const keys = before.kind === 'free' ? before.keys : null
   const range: Range = keys === null ? { by: 'all' } : { by: 'keys', keys }
   const isEmpty = before.kind === 'empty'

@@ -1,4 +1,4 @@
-/** The table that a restore writes archived rows into, and which of these rows it already has. */
+/** The target table of a restore, and the archived rows that it already has. */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { RowSum, rowHash } from '../../../model/copy/row-hash.ts'
 import { equalDigests, type Digest, type Row } from '../../../model/copy/rows.ts'
@@ -27,20 +27,20 @@ export const RESTORE_ROWS = 5000
 /** Maximum of keys that a message names. */
 const NAMED = 5
 
-/** `empty`: no rows. `free`: other rows, none with these keys. `there`: all of the archived rows, with equal values. */
+/** `empty`: no rows. `free`: other rows, none with these keys. `there`: all archived rows, with equal values. */
 export type DestinationState =
   | { readonly kind: 'empty' }
   | {
       readonly kind: 'free'
-      /** Keys of all rows; null if there are too many. */
+      /** Keys of all archived rows; null for more than RESTORE_ROWS. */
       readonly keys: readonly RowKey[] | null
     }
   | { readonly kind: 'there'; readonly digest: Digest }
 
 /**
- * Finds which archived rows of the parts an existing table has.
- * @throws SluiceError TARGET_NOT_EMPTY if keys are taken, or rows cannot be distinguished from those in the table; as
- * `rowsOf`
+ * Compares an existing table with the archived rows of the parts.
+ * @throws SluiceError TARGET_NOT_EMPTY if some keys are taken, or the rows cannot be distinguished from the table's
+ * own; as `partRows`
  */
 export async function standingIn(
   context: ArchiveContext,
@@ -53,7 +53,7 @@ export async function standingIn(
   return places === null ? await whole(context, parts, into, view) : await byKey(context, parts, into, { view, places })
 }
 
-/** Positions of the key columns in a row; null if the rows lack a key column, or the key may not be unique. */
+/** Indexes of the key columns in a row; null if the rows lack a key column, or the key may not be unique. */
 function keyPlaces({ table, columns }: Destination): readonly number[] | null {
   const places = table.key.map((name) =>
     columns.findIndex((column) => column.name === name && (table.primary || !column.column.nullable)),
@@ -73,7 +73,7 @@ async function isEmpty(
     range: { by: 'all' } as const,
     where: null,
     ordered: false,
-    // A row with a value outside its type counts as a row.
+    // A row with a value outside its type is a row too.
     onRefused: () => void (seen = true),
   }
   for await (const { rows } of view.read(request, { rows: 1, bytes: 1 << 20 }, interrupt.abort)) {
@@ -83,7 +83,7 @@ async function isEmpty(
   return !seen
 }
 
-/** Without a key: the table must hold exactly these rows, as left by another run. */
+/** Without a key: the table must have exactly these rows, from an earlier run. */
 async function whole(
   context: ArchiveContext,
   parts: readonly RestoredPart[],
@@ -128,7 +128,7 @@ async function byKey(
       const asked = rows.map((one) => rowKeyOf(one, places))
       const found = await standing(context, view, into, asked, places)
       const names = new Set(asked.map((key) => JSON.stringify(key)))
-      // Rows of the table with other spellings: its collation treats their keys as equal to keys of these rows.
+      // Rows of the table with another spelling of the key: its collation treats both as equal.
       const others = [...found.keys()].filter((name) => !names.has(name))
       changed += BigInt(others.length)
       for (const name of others.slice(0, NAMED - taken.length)) taken.push(rowKeyText(JSON.parse(name) as RowKey))
@@ -175,7 +175,7 @@ async function standing(
   return found
 }
 
-/** @param taken some of the keys @param rows number of taken keys @param changed those with other values */
+/** @param taken some of the keys @param rows number of taken keys @param changed number of rows with other values */
 function takenError(
   { store, table }: Destination,
   taken: readonly string[],

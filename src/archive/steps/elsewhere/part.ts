@@ -1,4 +1,4 @@
-/** Archived rows that go into another table: a whole partition, or the rows that meet a test. */
+/** Archived rows for another table: a whole partition, or the rows that match a test. */
 import { join } from 'node:path'
 import type { ArchivedFile } from '../../../model/archive/archived-file.ts'
 import type { RowTest } from '../../../model/archive/row-test.ts'
@@ -15,7 +15,7 @@ import { storedRows } from '../stored-rows.ts'
 
 export type RestoredPart = {
   readonly partition: ArchivedPartition
-  /** With the column names of the files; null for all rows. */
+  /** Test with the column names of the files; null for all rows. */
   readonly test: RowTest | null
   /** Files that may hold such rows. */
   readonly files: readonly ArchivedFile[]
@@ -26,9 +26,9 @@ export type RestoredPart = {
 }
 
 /**
- * The digest of a part. For a whole partition it is the proof; for some rows they are counted in files that are first
- * read and compared with their proof.
- * @param without paths of files that certainly hold no such row
+ * A part with its digest. For a whole partition this is the proof; for some rows it is computed from the files, after
+ * these were read and compared with their proof.
+ * @param without paths of files that certainly have no such row
  * @throws SluiceError ARCHIVE_CONFLICT for files that are not the proved ones; PROOF_FAILED, SOURCE_IO, ARCHIVE_FOREIGN
  */
 export async function partDigest(
@@ -45,7 +45,7 @@ export async function partDigest(
   return { partition, test, files, expect, bytes }
 }
 
-/** If a commit of the log is missing, the ledger decides, as for a query: each file is compared with its proof anyway. */
+/** If a commit of the log is missing, the ledger's files are used: each file is compared with its proof anyway. */
 async function requireLogged(context: ArchiveContext, partition: ArchivedPartition): Promise<void> {
   try {
     await proveLogged(context, partition)
@@ -78,8 +78,8 @@ async function meantRows(
 }
 
 /**
- * Its rows as in the files. After the last one their digest is compared.
- * @throws SluiceError ARCHIVE_CONFLICT if it is not the proved one; as `storedRows`
+ * The rows of a part as in the files. After the last row, their digest is compared.
+ * @throws SluiceError ARCHIVE_CONFLICT if the digest differs from the proof; as `storedRows`
  */
 export async function* partRows(
   context: ArchiveContext,
