@@ -18,9 +18,9 @@ export type PlannedRestore = {
   readonly table: TableSpec
   readonly create: boolean
   readonly columns: readonly ColumnPlan[]
-  /** Columns of the rows, in the order of `columns`. */
+  /** Archived columns to write, in the order of `columns`. */
   readonly shape: readonly ArchivedShapeColumn[]
-  /** Archived columns that the existing table computes itself. */
+  /** Archived columns that are generated columns of the existing table. */
   readonly computed: readonly string[]
 }
 
@@ -87,7 +87,7 @@ export async function refuseOtherMeaning(
   }
 }
 
-/** Between equal types of one system, values are passed on as archived, without conversion. */
+/** Type of the transfer: between equal types of one system, the archived type, so that values are not converted. */
 function travels(
   { source, target, as, from }: ColumnPlan,
   shape: readonly ArchivedShapeColumn[],

@@ -1,4 +1,4 @@
-/** The columns of archived rows that go into another table. Partitions archived before a column was added lack it. */
+/** Columns of archived rows for another table. Partitions archived before a column was added do not have it. */
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { folded } from '../types/names.ts'
 import { isCarried } from '../types/index.ts'

@@ -133,7 +133,7 @@ export function refuseBetween(context: ArchiveContext, partition: ArchivedPartit
 }
 
 /**
- * Rows of the table itself, without those of partitions that are erased separately.
+ * Rows of the table, without rows of partitions that are erased separately.
  * @param attached tables of attached partitions, by their identities
  */
 export async function otherRowsOfAll(

@@ -21,7 +21,7 @@ export type MissingColumnCauses = {
 
 /**
  * @param predicate as the user wrote it. No message shows its values, because messages are kept
- * @throws SluiceError BAD_PREDICATE if a column does not exist, its type does not compare alike on both sides, or a
+ * @throws SluiceError BAD_PREDICATE if a column does not exist, database and files compare its type differently, or a
  * value does not belong to its type
  */
 export function rowTest(
@@ -84,7 +84,7 @@ export function rowTest(
   return test(root)
 }
 
-/** Columns of an archive with their archived types, on which database and files agree. */
+/** Columns of an archive with their archived types, in which database and files compare values. */
 export function archivedColumns({ stored }: Pick<ArchivedTable, 'stored'>): readonly Column[] {
   return stored.columns.map(({ column, as, name }) => ({ ...column, name, type: as }))
 }

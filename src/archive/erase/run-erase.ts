@@ -51,7 +51,7 @@ export type Erasing = {
 }
 
 /**
- * Erases partitions one after the other, each under its fence.
+ * Erases partitions one after the other, each under its own claim.
  * @returns false if it was stopped before all were done
  * @throws SluiceError the error of the failed partition, or TABLES_FAILED
  */
@@ -234,7 +234,7 @@ export async function endHistory({ context, database, others, erasures, erasure,
   return { ...erasure, state: 'done', version, destroyed }
 }
 
-/** Files that no reader of this version needs. @param olderThanMs ms; no running program has older temporary files */
+/** Files that no reader of this version needs. @param olderThanMs no running program has older temporary files */
 export async function erasableFiles(
   context: ArchiveContext,
   { database, others }: Pick<Erasing, 'database' | 'others'>,

@@ -21,7 +21,7 @@ export function withholding(test: RowTest): Withhold {
   return (text) => values.reduce((clean, value) => clean.replaceAll(value, '***'), text)
 }
 
-/** The same error without these values and without its cause. */
+/** The same error without these values and without its cause; a bug (INTERNAL) is returned unchanged. */
 export function withheldError(thrown: unknown, withhold: Withhold): SluiceError {
   const error = asSluiceError(thrown)
   if (error.code === 'INTERNAL') return error

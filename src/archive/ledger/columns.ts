@@ -36,8 +36,8 @@ const ARCHIVES: ArchiveColumns = {
   // Name of this ledger in the archive's log, and the database it was named for, as JSON; NULL until a program of
   // version 11 or later changes the archive.
   ledger: 'text',
-  // Identifies the table after a rename, as JSON (`Witness`); NULL if it has an identity of its own or no key, or if an
-  // older program archived it. Since version 11.
+  // Identifies the table after a rename, as JSON (`TableWitness`); NULL if it has an identity of its own or no key, or
+  // if an older program archived it. Since version 11.
   witness: 'text',
 }
 
@@ -92,10 +92,10 @@ const PARTITIONS: ArchiveColumns = {
   // Identify the owner's process, see `shared/owner`; NULL if an older program claimed the partition.
   machine: 'name',
   process_started: 'name',
-  // Columns of the files and of the checksum, as JSON; NULL if an older program exported it: then those of the archive
-  // apply.
+  // Columns of the files and of the checksum, as JSON; NULL if an older program exported it: then the archive's
+  // columns apply.
   stored: 'text',
-  // When it expired, and who asked for it; NULL if it has not expired, or was restored.
+  // When it expired, and who requested it; NULL if it has not expired, or was restored.
   expired_ms: 'integer',
   expired_by: 'name',
   // Time at which the destruction of its files began: from then on it cannot be restored.

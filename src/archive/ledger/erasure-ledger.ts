@@ -23,7 +23,7 @@ export type Erasure = {
   /** Names of the columns in the condition. */
   readonly tested: readonly string[]
   readonly signedBy: string
-  /** Hash of the condition, see `condition-hash`; null after the erasure has ended. */
+  /** Hash of the condition, see `conditionHash`; null after the erasure has ended. */
   readonly condition: string | null
   readonly holder: Holder | null
   readonly version: number | null
@@ -114,9 +114,9 @@ export class ErasureLedger {
   }
 
   /**
-   * Records the start. If several start at the same time, at most one continues: each is recorded before it searches
-   * for others, and is deleted if it finds one.
-   * @throws SluiceError LEDGER_BUSY if another one has not ended
+   * Records the start. If several erasures start at the same time, at most one continues: each is recorded before it
+   * searches for others, and is deleted if it finds one.
+   * @throws SluiceError LEDGER_BUSY if another erasure has not ended
    */
   async begin(
     { id, reason, tested, signedBy, condition }: Pick<Erasure, 'id' | 'reason' | 'tested' | 'signedBy' | 'condition'>,
@@ -169,7 +169,7 @@ export class ErasureLedger {
   }
 
   /**
-   * Statements for the transaction that deletes rows of a place. Counts are added to those of earlier runs.
+   * Statements for the transaction that deletes rows of a place. Counts are added to the counts of earlier runs.
    * @param guard returns a row if that transaction does its work; otherwise nothing is recorded
    */
   noting(

@@ -29,7 +29,7 @@ export class HeadLedger implements HeadBook {
   }
 
   async read(): Promise<readonly LedgerHead[]> {
-    // A read-only ledger may be one of an older program.
+    // A read-only ledger may be from an older program.
     if ((await ledgerColumns(this.#database, 'migration_archive_heads')).size === 0) return []
     const { castText } = ledgerDialect(this.#database.dialect).types
     const rows = await this.#database.all(

@@ -9,7 +9,7 @@ import type { ArchivedPartition, ArchiveRecord } from './record.ts'
 /** Placeholder for the origin until the archive belongs to this ledger: a run is refused, and a rebuild restarts. */
 const BEGUN: Origin = { rebuilt: 'begun' }
 
-/** True if a rebuild was killed before the archive belonged to this ledger: what it wrote is not valid yet. */
+/** True if a rebuild was killed before the archive belonged to this ledger: its rows are not valid yet. */
 export function isBeingRebuilt({ origin }: Pick<ArchiveRecord, 'origin'>): boolean {
   return origin?.['rebuilt'] !== undefined
 }

@@ -44,7 +44,7 @@ export const UNNOTED = { revision: '0', retentionMs: null, witness: null } as co
 /** @property values prefixes of the sha256 of non-key values by column: the ledger holds none of these values */
 export type WitnessRow = { readonly key: RowKey; readonly values: Readonly<Record<string, string>> }
 
-/** Facts at the end of the last run that distinguish a table without an identity from another one of the same name. */
+/** Facts at the end of the last run that distinguish a table without an identity from another of the same name. */
 export type TableWitness = {
   /** Its name, and its schema fingerprint. */
   readonly table: TableName
@@ -93,11 +93,11 @@ export type ArchivedPartition = {
   readonly logged: readonly string[] | null
   /** Definitions that the table had in addition to its parent's, in the form of its store; null if not recorded. */
   readonly own: string | null
-  /** Columns of its files, and of the checksum they were proved with; before the export, those of the archive. */
+  /** Columns of its files, and of the checksum they were proved with; before the export, the archive's columns. */
   readonly columns: readonly StoredColumn[]
   /** Its table is detached from its parent, but queries still read the rows from that table, not from the archive. */
   readonly away: boolean
-  /** When it expired, by the clock of the database, and who asked for it; null if it has not. */
+  /** When it expired, by the clock of the database, and who requested it; null if it has not expired. */
   readonly expired: { readonly ms: number; readonly by: string } | null
   /** Time at which the destruction of its files began; null while an expired partition can be restored. */
   readonly sweptMs: number | null
@@ -178,7 +178,7 @@ export async function readArchive(database: LedgerDatabase, table: TableName): P
   return { ...archived, partitions: (partitions ?? []).map((one) => partitionOf(one, archived.stored)) }
 }
 
-/** One partition by its label; null if the ledger has none of that name. */
+/** One partition by its label; null if the ledger does not have it. */
 export async function readPartition(
   database: LedgerDatabase,
   table: TableName,
@@ -196,7 +196,7 @@ export async function readParts(
 ): Promise<readonly ArchivedPartition[]> {
   const found = await readSome(database, table, (there) => [
     { where: 'partition_name = ?', values: [period] },
-    // A read-only ledger may be one of an older program.
+    // A read-only ledger may be from an older program.
     ...(there.has('period') ? [{ where: 'period = ? AND partition_name <> ?', values: [period, period] }] : []),
   ])
   return found.filter((one) => one.period === period).toSorted((a, b) => a.part - b.part)
@@ -294,7 +294,7 @@ const PARTITION = [
 /** Read all columns as text, so that no number of the ledger is rounded. */
 const asTexts = (names: readonly string[], { dialect }: LedgerDatabase, there: ReadonlySet<string>): string => {
   const { castText } = ledgerDialect(dialect).types
-  // A read-only ledger may be one of an older program.
+  // A read-only ledger may be from an older program.
   return names.map((name) => `CAST(${there.has(name) ? name : 'NULL'} AS ${castText})`).join(', ')
 }
 const tableColumns = (database: LedgerDatabase, there: ReadonlySet<string>): string => asTexts(TABLE, database, there)

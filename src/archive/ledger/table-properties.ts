@@ -9,7 +9,7 @@ import { ledgerColumns } from './schema.ts'
 
 /** Null if the ledger does not have the table. */
 export async function tableProperties(database: LedgerDatabase, table: TableName): Promise<ArchiveProperties | null> {
-  // A read-only ledger may be one of an older program.
+  // A read-only ledger may be from an older program.
   if (!(await ledgerColumns(database, 'migration_archive_partitions')).has('stored')) return null
   const knowsRetention = (await ledgerColumns(database, 'migration_archives')).has('retention_ms')
   const { castText } = ledgerDialect(database.dialect).types

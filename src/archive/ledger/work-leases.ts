@@ -34,7 +34,7 @@ export async function workedPartitions(database: LedgerDatabase, me: Owner): Pro
     'native_table',
     ...ownerColumns(LEASE_COLUMNS),
   ]
-  // A read-only ledger may be one of an older program.
+  // A read-only ledger may be from an older program.
   const columns = wanted.map((name) => (there.has(name) ? name : 'NULL'))
   const { held } = new LeaseSql(LEASE_COLUMNS, databaseTimes(database.dialect, PARTITION_LEASE_MS))
   const rows = await database.all(

@@ -50,7 +50,7 @@ type Planning = (state: ArchiveTableState | null, properties: ArchiveProperties 
 type Commit = Pick<Publication, 'tableId' | 'claim'> &
   Partial<Pick<Publication, 'configuration'> & Pick<CommitOptions, 'change'>>
 
-/** Facts that the caller knows about the table. */
+/** Expected id and properties of the table. */
 type Expected = { readonly tableId?: string; readonly configuration?: Readonly<Record<string, string>> }
 
 export class ArchiveTable implements ArchiveLog {
@@ -70,7 +70,7 @@ export class ArchiveTable implements ArchiveLog {
 
   /**
    * The newest version; null if there is no log yet.
-   * @param expected facts that the caller knows about the table
+   * @param expected expected id and properties of the table
    * @throws SluiceError ARCHIVE_CONFLICT for a log that is not the expected one; TABLE_FEATURE, PROTOCOL_VERSION,
    * LOG_GAP, SOURCE_IO …
    */
@@ -133,10 +133,10 @@ export class ArchiveTable implements ArchiveLog {
   }
 
   /**
-   * Adds the files of a partition in one commit, and removes those of an older attempt. The first commit creates the
+   * Adds the files of a partition in one commit, and removes files of an older attempt. The first commit creates the
    * table. Publishing twice makes one commit.
-   * @throws SluiceError ARCHIVE_CONFLICT if a writer with a newer fence has published the partition, or the table is
-   * another one; PARTITION_CHANGED if a file is missing or has another size; errors of `LogWriter`
+   * @throws SluiceError ARCHIVE_CONFLICT if a writer with a newer fence has published the partition, or it is another
+   * table; PARTITION_CHANGED if a file is missing or has another size; errors of `LogWriter`
    */
   async publish(publication: Publication, signal: AbortSignal): Promise<Published> {
     refuseUnfit(publication.partition, publication.txn.version)
@@ -259,8 +259,8 @@ export class ArchiveTable implements ArchiveLog {
 
   /**
    * Gives the log another ownership token, so that every other ledger is refused from then on.
-   * @param judge inspects the version to take over, and throws if this is not allowed; its result are the properties
-   * for the table, or null to keep the present ones
+   * @param judge inspects the version to take over, and throws if this is not allowed; returns the properties for the
+   * table, or null to keep the present ones
    * @param begin stores the token, and the checksum of its commit, before the commit is written
    * @throws SluiceError ARCHIVE_CONFLICT if there is no table, or other programs keep committing; errors of `judge`
    */

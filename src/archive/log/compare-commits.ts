@@ -1,4 +1,4 @@
-/** Compares commits of an archive's log byte for byte with those that a ledger wrote. */
+/** Compares commits of an archive's log byte for byte with the commits that a ledger wrote. */
 import { createHash } from 'node:crypto'
 import { commitName, LOG_FOLDER, logPathOf, parseLogName } from '../../delta/log-path.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'

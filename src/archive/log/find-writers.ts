@@ -1,4 +1,4 @@
-/** Finds the ledgers that may own a file of an archive: those named in its log, except the caller's own ledger. */
+/** Finds the ledgers that may own a file of an archive: ledgers named in its log, except the caller's own. */
 import type { ActionKind } from '../../delta/actions.ts'
 import { readLog } from '../../delta/commit-lines.ts'
 import { canonicalPath } from '../../delta/paths.ts'

@@ -21,13 +21,13 @@ const STEP = 2 ** 36
 
 export type LedgerHead = { readonly head: bigint; readonly version: number; readonly state: 'intended' | 'left' }
 
-/** What a program must hold to commit, and which files the log names afterwards. */
+/** The claim that a program must have to commit, and the files that the log names afterwards. */
 export type CommitClaim = {
   readonly label: string
   readonly fence: bigint
   /** State that the ledger must have for the partition: it differs after a lost commit or a restored backup. */
   readonly state: ArchiveState
-  /** Paths of the partition that the log may name from now on; null keeps those of the ledger. */
+  /** Paths of the partition that the log may name from now on; null keeps the ledger's list. */
   readonly logged: readonly string[] | null
 }
 
@@ -50,13 +50,13 @@ export interface HeadBook {
   read(): Promise<readonly LedgerHead[]>
   /**
    * Stores a token, and the checksum of its commit, before the commit is written.
-   * @throws SluiceError LEASE_LOST if another program holds the partition of the claim, or its state in the ledger is
-   * another one: then nothing may be written
+   * @throws SluiceError LEASE_LOST if another program holds the partition of the claim, or its state in the ledger
+   * differs: then nothing may be written
    */
   intend(intent: HeadIntent): Promise<void>
   /** Records that the log has this token at this version: no other token of it or an earlier version can land. */
   settle(head: bigint, version: number): Promise<void>
-  /** Commits of this ledger, by version; without those of older programs and other ledgers. */
+  /** Commits of this ledger, by version; without commits of older programs and other ledgers. */
   sums(): Promise<ReadonlyMap<number, CommitSums>>
   /** Stops comparing these commits: they belong to another ledger, or are about to be destroyed. */
   forget(versions: readonly number[]): Promise<void>
@@ -112,7 +112,7 @@ export function foreignHead(where: string, version: number, table: string | null
   )
 }
 
-/** @param paths files that the ledger does not know */
+/** @param paths files that are not in the ledger */
 export function foreignFiles(where: string, partition: string, paths: readonly string[]): SluiceError {
   return new SluiceError(
     'ARCHIVE_FOREIGN',

@@ -45,9 +45,9 @@ const CONFIGURATION = { 'delta.checkpointInterval': '10', 'delta.enableExpiredLo
 const MAX_INT64 = 2n ** 63n - 1n
 
 /**
- * Adds the files of a partition, in place of those of an older attempt.
+ * Adds the files of a partition, in place of files of an older attempt.
  * @param state null for the commit that creates the table
- * @throws SluiceError ARCHIVE_CONFLICT, TABLE_REFUSED, TABLE_FEATURE if the table cannot take them
+ * @throws SluiceError ARCHIVE_CONFLICT, TABLE_REFUSED, TABLE_FEATURE if they cannot be added to the table
  */
 export function publicationLines(
   what: Publication,

@@ -39,7 +39,7 @@ export class NativeParts {
   readonly #known: readonly ArchivedPartition[]
   readonly #standing: ReadonlySet<string>
   readonly #labels: Set<string>
-  /** Schemas by table name, of attached partitions and of those in the ledger. */
+  /** Schemas by table name, of attached partitions and of partitions in the ledger. */
   readonly #schemas = new Map<string, Set<string | undefined>>()
 
   /** @param known partitions of the ledger @param standing attached partitions */

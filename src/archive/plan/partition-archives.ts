@@ -28,7 +28,7 @@ export async function refuseToAnswer(sought: Sought, table: TableSpec, signal: A
 }
 
 /**
- * Warns if the table is a partition of another one, which will lack the removed rows.
+ * Warns if the table is a partition of another table, which will lack the removed rows.
  * @param isNew nothing of the table is archived yet
  * @throws SluiceError TABLE_REFUSED if partitions of the table, or its parent, have archives
  */

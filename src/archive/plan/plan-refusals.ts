@@ -68,7 +68,7 @@ export function refuseUnknownColumns({ table, columns }: TableSpec, names: reado
 
 /**
  * The archive in the ledger, with the grace period of this command.
- * @throws SluiceError PLAN_CHANGED if the command asks for another place, partitioning or calendar
+ * @throws SluiceError PLAN_CHANGED if the command has another location, partitioning or calendar
  */
 export function sameArchive(
   table: TableSpec,
@@ -138,13 +138,13 @@ export function refuseByValue({ table }: TableSpec, { byValue }: ArchiveOperatio
   })
 }
 
-/** @throws SluiceError UNSUPPORTED_URL where rows cannot be removed from this system */
+/** @throws SluiceError UNSUPPORTED_URL if rows cannot be removed from this system */
 export function requireRemoval(store: CopyStore): void {
   if (store.target().remove !== undefined && store.offers.times !== undefined) return
   throw new SluiceError('UNSUPPORTED_URL', `rows of ${store.system} cannot be archived`, { where: store.label })
 }
 
-/** @throws SluiceError UNSUPPORTED_URL, UNSUPPORTED_KEY where rows cannot be removed one by one */
+/** @throws SluiceError UNSUPPORTED_URL, UNSUPPORTED_KEY if rows cannot be removed one by one */
 export function refuseUnremovable(table: TableSpec, store: CopyStore): void {
   const name = tableText(table.table)
   requireRemoval(store)

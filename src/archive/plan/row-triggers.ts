@@ -17,7 +17,7 @@ export async function reportLosable(
 }
 
 /**
- * Reports triggers and rules that fire, and those that do not fire in the session of a run.
+ * Reports triggers and rules that fire, or that do not fire in the session of a run.
  * @throws SluiceError TABLE_REFUSED if one may change or reject a row: restored rows would then differ from the
  * archived ones
  */

@@ -23,7 +23,7 @@ import { openArchiveQuery } from '../../stores/parquet.ts'
 import { countText } from '../../shared/figures.ts'
 
 /**
- * Counts the rows of periods; compares them by key if an index covers them, or if their number is not the expected one.
+ * Counts the rows of periods; compares them by key if an index covers them, or if their number is not as expected.
  * @param wanted true for requested partitions
  * @param deep also compare checksums of all rows
  * @param inspected collects which periods were checked, and how

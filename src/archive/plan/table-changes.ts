@@ -1,4 +1,4 @@
-/** Compares the present columns of an archived table with those of its archive. */
+/** Compares the present columns of an archived table with the columns of its archive. */
 import type { ArchiveRecord } from '../ledger/record.ts'
 import {
   evolved,

@@ -40,7 +40,7 @@ function isPlain(text: string): boolean {
   if (text === '' || text !== text.trim() || text.startsWith('"')) return false
   // Further parts have such names, and users write NULL in upper or lower case.
   if (/\.part\d{1,9}$/i.test(text) || text.toUpperCase() === NULL_LABEL) return false
-  // Texts that look equal may use different characters: only NFC is written without quotes.
+  // Different characters may be displayed alike: only NFC is written without quotes.
   return text === text.normalize('NFC') && SHOWN.test(text)
 }
 

@@ -238,7 +238,7 @@ function physicalOf({ question: { table }, columns, query: { needs }, shared }: 
     .flatMap((column) => [column.physical, ...(column.earlier ?? [])])
 }
 
-/** The rows of the table were read, from the same snapshot as the archive. */
+/** State after the rows of the table were read, from the same snapshot as the archive. */
 type Brought = Needed & {
   readonly hot: ReturnType<typeof hotPart>
   readonly came: Awaited<ReturnType<ArchiveQuery['bring']>>

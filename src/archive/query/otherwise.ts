@@ -77,7 +77,7 @@ export function otherMeanings(
 }
 
 /**
- * One sentence for each generated column whose values in older files come from another expression than the present one.
+ * One sentence for each generated column whose expression has changed since older files were written.
  */
 export function otherExpressions(
   columns: readonly QueryColumn[],

@@ -40,7 +40,7 @@ export type SaidArchive = {
 /**
  * @param natives partitions of the source; null for a plain table
  * @throws SluiceError BAD_FLAG if the user must give facts; PLAN_CHANGED if the archive contradicts them, or the table
- * is another one; ARCHIVE_CONFLICT, UNSUPPORTED_TYPE
+ * differs; ARCHIVE_CONFLICT, UNSUPPORTED_TYPE
  */
 export async function saidArchive(
   table: TableSpec,

@@ -22,7 +22,7 @@ export type RebuildContext = {
   readonly late: FindLate
 }
 
-/** @param parts all parts of a period, PUBLISHED, as in the log @returns by label @throws SluiceError CONNECTION_LOST … */
+/** @param parts all of one period, PUBLISHED, as in the log @returns by label @throws SluiceError CONNECTION_LOST … */
 export async function whereabouts(
   context: ArchiveContext,
   parts: readonly ArchivedPartition[],

@@ -9,7 +9,7 @@ import { retractRestored } from './restore.ts'
 /**
  * For DROPPED: the ledger takes over rows, checksums, columns and files of the log.
  * @param later the partition as the log has it, whose files were just read
- * @throws SluiceError LEASE_LOST if another program works on it, or its state is another one now
+ * @throws SluiceError LEASE_LOST if another program works on it, or its state has changed
  */
 export async function takeLater(context: ArchiveContext, later: ArchivedPartition, reload: Reload): Promise<void> {
   const { digest, files, columns, version } = later

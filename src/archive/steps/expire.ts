@@ -38,7 +38,7 @@ export async function endExpiry(context: ArchiveContext, { partition, held }: Cl
 /**
  * Adds a partition's files to the log again that the log has removed. The state does not change.
  * @param inspected the files as just read
- * @throws SluiceError LEASE_LOST if another program works on it, or its state is another one now; ARCHIVE_CONFLICT
+ * @throws SluiceError LEASE_LOST if another program works on it, or its state has changed; ARCHIVE_CONFLICT
  */
 export async function nameAgain(
   context: ArchiveContext,
@@ -56,7 +56,7 @@ export async function nameAgain(
 /**
  * EXPIRED → DROPPED: reads its files completely, and adds them to the Delta table again.
  * @returns the new claim: the log already has a transaction with the old fence
- * @throws SluiceError PROOF_FAILED, ARCHIVE_CONFLICT if a file is not the proved one; PARTITION_STATE, LEASE_LOST
+ * @throws SluiceError PROOF_FAILED, ARCHIVE_CONFLICT if a file differs from its proof; PARTITION_STATE, LEASE_LOST
  */
 export async function unexpire(
   context: ArchiveContext,

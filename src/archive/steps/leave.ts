@@ -99,7 +99,7 @@ export async function proveAway(
   await context.ledger.move(held, 'DETACHING', 'DETACHED', { ...detached(context), away: false })
 }
 
-/** Digest of the detached table; null if a value is outside its type. @throws SluiceError PARTITION_CHANGED */
+/** Digest of a detached table; null if a value is outside its type. @throws SluiceError PARTITION_CHANGED if missing */
 async function sumAway(context: ArchiveContext, partition: ArchivedPartition): Promise<Digest | null> {
   const { store, interrupt, name } = context
   const table = await findDetachedTable(context, partition)

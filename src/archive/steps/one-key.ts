@@ -1,4 +1,4 @@
-/** Finds archived rows whose keys a table treats as equal, because its collation differs from that at archiving. */
+/** Finds archived rows whose keys a table treats as equal, because its collation has changed since. */
 import type { Column, TableSpec } from '../../model/copy/column-type.ts'
 import { rowKeyOf, rowKeyText, type RowKey } from '../../model/copy/row-key.ts'
 import type { Row } from '../../model/copy/rows.ts'
@@ -92,7 +92,7 @@ async function areOne(
   )
 }
 
-/** Text about key columns whose collation differs from that at archiving; empty if there are none. */
+/** Text about key columns whose collation has changed since the rows were archived; empty if there are none. */
 export function comparedOtherwise(key: readonly string[], shared: readonly SharedColumn[]): string {
   const by = ({ column: { collation, sortsOnly } }: SharedColumn['now']): string =>
     collation === undefined || sortsOnly === true ? 'its bytes' : collation

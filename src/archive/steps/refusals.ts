@@ -43,7 +43,7 @@ export function changedRows(name: string, { label }: Named, how: string): Sluice
   })
 }
 
-/** Error: the source lacks rows that only the archive may have. @param what text about them */
+/** Error: the source lacks rows that only the archive may have. @param what text about these rows */
 export function notAsArchived(name: string, { label }: Named, what: string, hint: string): SluiceError {
   return new SluiceError(
     'PARTITION_CHANGED',
@@ -56,7 +56,7 @@ export function notAsArchived(name: string, { label }: Named, what: string, hint
   )
 }
 
-/** Error: rows of a published partition were removed from a plain table by hand. @param what text about them */
+/** Error: rows of a published partition were removed from a plain table by hand. @param what text about these rows */
 export function removedByHand(name: string, partition: Named, what: string): SluiceError {
   const back = `${restoreCommand(name, partition)} restores them from the archive`
   const again = `${runCommand(name, partition)} archives them again, or those that remain`
@@ -72,7 +72,7 @@ export function changedAway(name: string, { label }: Named, how: string): Sluice
   })
 }
 
-/** Error: the table of a partition is missing, or another one has its name. */
+/** Error: the table of a partition is missing, or another table has its name. */
 export function gone(
   name: string,
   { label, native, state }: Pick<ArchivedPartition, 'label' | 'native' | 'state'>,

@@ -38,7 +38,7 @@ export function tableNamesText(tables: readonly TableName[]): string {
   return `its rows are restored into ${names}, which ${tables.length === 1 ? 'is' : 'are'} now within its bounds; its own indexes, triggers and grants are not restored`
 }
 
-/** Error if the rows cannot be restored into these tables; null if all keys are free. @throws SluiceError */
+/** Error if the rows cannot be restored into these tables; null if all keys are free. @throws as `rowsNow` */
 export async function amongOthersRefusal(
   context: ArchiveContext,
   partition: ArchivedPartition,

@@ -170,7 +170,7 @@ async function countAgain(
   { found }: Foreseen,
 ): Promise<void> {
   if (partition.native !== null) {
-    // Under the lock, the rows must be those that were compared.
+    // Under the lock, the digest of the rows must be unchanged since the comparison.
     return attachAgain(context, { partition, held }, found?.now ?? proofOf(partition))
   }
   const state = partition.state === 'DROPPED' ? 'DROPPED' : 'DETACHED'

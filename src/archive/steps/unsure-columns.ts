@@ -48,7 +48,7 @@ export function reportDoubt(
   emit({ type: 'log', level: 'warn', table: tableText(table.table), message, hint })
 }
 
-/** Error for uncertain columns. The last arguments: the user's statements on other columns, and another hint. */
+/** Error for uncertain columns. @param words the user's statements on other columns @param hint replaces the hint */
 export function unsureError(
   { table, columns }: Pick<TableSpec, 'table' | 'columns'>,
   unsure: Unsure,

@@ -68,7 +68,7 @@ function otherMembers(before: DeclaredSourceType, after: DeclaredSourceType, isS
     : `the members of ${after.name} have another order now`
 }
 
-/** Text about changed attributes. A composite's text lists them by position: names matter only for another type. */
+/** Text about changed attributes, which texts list by position: by number in the same type, by name in a new one. */
 function otherPlaces(before: DeclaredSourceType, after: DeclaredSourceType, isSame: boolean): string | null {
   const list = ({ parts }: DeclaredSourceType): string =>
     JSON.stringify(parts.map(({ number, name, type }) => [isSame ? number : name, plainType(type)]))
@@ -79,7 +79,7 @@ function otherPlaces(before: DeclaredSourceType, after: DeclaredSourceType, isSa
   return `${what} were (${named(before)}) and are (${named(after)}) now`
 }
 
-/** Without the schema, which depends on the search_path, and without lengths: the server refuses too long values. */
+/** The type without schema, which depends on the search_path, and without length: the server refuses long values. */
 function plainType(type: string | undefined): string | undefined {
   return type?.replaceAll(/\([\d, -]+\)/g, '').replace(/^(?:"(?:[^"]|"")*"|\w+)\./, '')
 }

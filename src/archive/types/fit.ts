@@ -27,7 +27,7 @@ export function columnsFit(files: readonly StoredColumn[], table: readonly Store
   return { shared, lost, fresh: table.filter((column) => !shared.some((one) => one.now === column)) }
 }
 
-/** A column whose type has changed, if its values fit the present type; null if not, or if it was dropped. */
+/** A column whose type has changed, maybe only in the archive, if its values fit; null if not, or if it was dropped. */
 function retyped(file: StoredColumn, table: readonly StoredColumn[]): SharedColumn | null {
   const now = table.find(({ was }) => was?.includes(file.physical) === true)
   if (now === undefined) return null

@@ -1,4 +1,4 @@
-/** Maps the columns of a table to those of an archive: types and names. */
+/** Maps the columns of a table to columns of an archive: types and names. */
 import type { TableSpec } from '../../model/copy/column-type.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import type { StoredTable } from '../../model/archive/stored-column.ts'

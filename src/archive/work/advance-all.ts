@@ -132,7 +132,7 @@ type RoundParts = {
 class Round {
   readonly outcomes: PartitionOutcome[] = []
   readonly #parts: RoundParts
-  /** Partitions held by other programs. */
+  /** Partitions that other programs have claimed. */
   readonly #others: string[] = []
   /** True if the disk is full: no other partition would fit either. */
   #isFull = false
@@ -158,7 +158,7 @@ class Round {
     }
   }
 
-  /** Tries partitions held by other programs once more, unless the run was stopped or the disk is full. */
+  /** Tries partitions of other programs once more, unless the run was stopped or the disk is full. */
   async end(): Promise<void> {
     if (this.#isFull) {
       const left = this.#left + this.#parts.queue.flat().length + this.#others.length

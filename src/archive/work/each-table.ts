@@ -111,7 +111,7 @@ export async function tableNow(
   return found ?? { table, identity: '', columns: [], key: [], primary: false, rows: 0n, bytes: 0n }
 }
 
-/** `name`: present name of the table; if it no longer exists, the last one. */
+/** `name`: present name of the table; if it no longer exists, its name in the ledger. */
 export type RecordOf = { readonly name: TableName; readonly record: ArchiveRecord; readonly opened: OpenedArchive }
 
 /**

@@ -155,7 +155,7 @@ export class OtherLedgers implements AsyncDisposable {
     const origin = await originNow({ store, interrupt: run.interrupt })
     const database = databaseDigest(origin)
     const here = this.#writers.others.filter((one) => one.database === database)
-    // Without any fact all databases would look equal.
+    // Without any fact, all databases would be equal.
     if (here.length === 0 || Object.keys(origin).length === 0) return
     await this.#askIn(source, store.label, run)
     if ((await source.ledgers.unread(run.interrupt.abort)).length > 0) return

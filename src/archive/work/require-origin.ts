@@ -28,8 +28,7 @@ export type Owned = Pick<ArchiveContext, 'name' | 'archived' | 'store' | 'interr
 /**
  * Call before changing the archive, or anything that relies on it. A ledger of an older program gets its origin here,
  * if nothing was published.
- * @throws SluiceError ARCHIVE_FOREIGN if the database is not the one in the ledger, or the ledger has none; as
- * `ArchiveLog.own`
+ * @throws SluiceError ARCHIVE_FOREIGN if the ledger has the origin of another database, or none; as `ArchiveLog.own`
  */
 export async function requireOrigin(context: Owned): Promise<void> {
   const now = await originNow(context)

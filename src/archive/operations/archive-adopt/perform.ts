@@ -198,7 +198,7 @@ class Adoption {
     if (message !== null) this.#parts.run.emit({ type: 'log', level: 'note', table: this.#name, message })
   }
 
-  /** The partition as planned for the table; null if there is none of that label. */
+  /** The partition as planned for the table; null if the table has none of that label. */
   async #candidate(label: string): Promise<Awaited<ReturnType<FindCandidate>>> {
     const { asked, table, record, opened, run } = this.#parts
     const operation = {

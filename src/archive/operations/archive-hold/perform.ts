@@ -101,7 +101,7 @@ async function reported({ table, record, opened, run }: About, what: 'held' | 'r
   }
 }
 
-/** The hint of the original error comes first. */
+/** Hint that begins with the hint of the original error. */
 function againText({ hint }: SluiceError): string {
   const again = 'run the same command again when sluice can write to the archive'
   return hint === undefined ? again : `${hint}; then ${again}`

@@ -1,4 +1,4 @@
-/** Options of `sluice archive`; each action names those that it takes. */
+/** Options of `sluice archive`; each action names the options that it takes. */
 import { calendarOptions, EPOCH } from '../../../engine/run/operations/calendar-options.ts'
 import { alertOptions } from '../../../engine/run/operations/alert-options.ts'
 import { SWEEP_OPTIONS } from '../archive-sweep/declaration.ts'

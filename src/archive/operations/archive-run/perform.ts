@@ -14,7 +14,7 @@ import { renewWitness } from '../../work/witness.ts'
 import { archiveTable } from './table.ts'
 
 /**
- * Runs the stages; each uses the result of the one before.
+ * Runs the stages; each uses the result of the stage before.
  * @throws SluiceError if the run cannot start; errors of single partitions are reported with them
  */
 export async function archive(operation: ArchiveOperation, run: ArchiveRun): Promise<Ending> {

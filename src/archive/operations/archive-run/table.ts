@@ -54,8 +54,8 @@ export async function archiveTable(plan: ArchiveTablePlan, { operation, run }: W
   const options = (label: string): AdvanceOptions => ({ detach, drop, again: plan.asked.has(label) })
   const labels = chosen.map(({ label }) => label)
   const outcomes = await advanceAll(open.lanes, opened.database, labels, options, run)
-  // Usually the commits have written the properties already; not if a hold command could not write to the archive, or
-  // an older program made it.
+  // Usually the commits have written the properties. This writes them if a hold command could not, or if an older
+  // program made the archive.
   if (!run.interrupt.stop.aborted) await reportAtLast(plan, run)
   return { outcomes, unread: null }
 }

@@ -160,7 +160,7 @@ function endingOf(verified: Verified, { deep }: ArchiveVerifyOperation, stopped:
 }
 
 /**
- * Commits of an archive's log that differ from those that this ledger wrote.
+ * Commits of an archive's log that differ from the commits that this ledger wrote.
  * @param isForeign another ledger has continued the log and may have written differing commits: these are no findings
  * @throws SluiceError if the ledger cannot be read
  */

@@ -200,7 +200,7 @@ async function refuseUnpublished(
   const { name } = context
   const { label, state, away } = partition
   if (partition.sweptMs !== null) throw destroyed(name, partition)
-  // For a detached table the log names files until they are replaced: `partOf` compares them with the table.
+  // For a detached table, the log names files until new ones replace them: `partDigest` compares log and ledger.
   if (isPublished(state) || away) return
   const named = (command: string): string =>
     `sluice ${command} --table ${shellQuote(name)} --partition ${shellQuote(label)}`

@@ -111,7 +111,7 @@ async function cameToDefault(
   }
 }
 
-/** Computed columns of these partitions that the command excludes from the comparison. */
+/** Generated columns of these partitions that the command excludes from the comparison. */
 function uncomparedOf(context: ArchiveContext, chosen: readonly ArchivedPartition[]): readonly string[] {
   const { archived, uncompared } = context
   const had = new Set(chosen.flatMap((partition) => computedNames(fitNow({ archived }, partition).shared)))

@@ -29,7 +29,7 @@ export type RestoredPart = {
  * A part with its digest. For a whole partition this is the proof; for some rows it is computed from the files, after
  * these were read and compared with their proof.
  * @param without paths of files that certainly have no such row
- * @throws SluiceError ARCHIVE_CONFLICT for files that are not the proved ones; PROOF_FAILED, SOURCE_IO, ARCHIVE_FOREIGN
+ * @throws SluiceError ARCHIVE_CONFLICT for files that differ from their proof; PROOF_FAILED, SOURCE_IO, ARCHIVE_FOREIGN
  */
 export async function partDigest(
   context: ArchiveContext,
