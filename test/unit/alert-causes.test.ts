@@ -85,7 +85,7 @@ test.each([
   const error = new SluiceError(code, 'it says why').info()
   const [verdict] = [{ ...event, error }, beside, ended('TABLES_FAILED')].flatMap((one) => causes.take(one, 0))
   expect(verdict?.value).toMatch(new RegExp(`: crm/c: ${code} it says why$`))
-  expect(verdict?.failed).toBe('crm/c')
+  expect(verdict?.named).toBe('crm/c')
 })
 
 test('of many tables that failed five are explained, and all are named', () => {
@@ -96,7 +96,7 @@ test('of many tables that failed five are explained, and all are named', () => {
   )
   const [verdict] = [...tables, ended('TABLES_FAILED')].flatMap((one) => causes.take(one, 0))
   expect(verdict?.value).toMatch(/: a: SOURCE_IO why; .*; e: SOURCE_IO why; and 2 more: f, g$/)
-  expect(verdict?.failed).toBe('a')
+  expect(verdict?.named).toBe('a')
 })
 
 test('a run that fails is told, unless another cause has told its end; who stops a run knows', () => {

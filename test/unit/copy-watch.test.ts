@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
 import { CopyWatch, type CopyWatchParts } from '../../src/engine/follow/progress/copy-watch.ts'
 import { Alerts } from '../../src/engine/run/alerts/alerts.ts'
-import type { AlertEvent } from '../../src/model/run/alert.ts'
+import type { StreamVerdict } from '../../src/model/run/alert.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 
 test('an alert that has ended a run stays its cause, whatever the end of its chunks says', async () => {
-  const reported: AlertEvent[] = []
+  const reported: StreamVerdict[] = []
   let stops = 0
   const alerts = new Alerts(
     { conditions: [{ cause: 'error' }], exit: true } as never,
@@ -20,6 +20,6 @@ test('an alert that has ended a run stays its cause, whatever the end of its chu
   const error = new SluiceError('CONNECT_FAILED', 'the connection is lost').info()
   watch.heard({ type: 'chunk.retried', ...chunk, error } as never)
   watch.heard({ type: 'chunk.released', ...chunk, reason: 'stopped' } as never)
-  expect([stops, reported.map(({ state }) => state)]).toEqual([1, ['raised']])
+  expect([stops, reported.map(({ holds }) => holds)]).toEqual([1, [true]])
   expect(watch.ended).toMatchObject({ code: 'ALERTED', message: 'an alert ended the run: error' })
 })

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { Alerts } from '../../src/engine/run/alerts/alerts.ts'
 import type { LaneRow } from '../../src/engine/copy/ledger/stream-row.ts'
 import { ProgressReporter } from '../../src/engine/follow/progress/events.ts'
-import type { AlertCondition, AlertEvent } from '../../src/model/run/alert.ts'
+import type { AlertCondition, StreamVerdict } from '../../src/model/run/alert.ts'
 import type { FollowProgressEvent } from '../../src/model/follow/events.ts'
 import type { SourceLag, StreamBirth } from '../../src/model/follow/port.ts'
 
@@ -58,9 +58,12 @@ function stream(...conditions: AlertCondition[]): {
       from: { label: 'here' },
       to: { label: 'there', can: { writers: 8 } },
       steering: { isPaused: false, stop: new AbortController().signal },
-      alerts: new Alerts({ conditions }, ({ cause, state, value }: AlertEvent) =>
-        alerted.push(cause === 'lag' ? `${cause} ${state} ${value}` : `${cause} ${state}`),
-      ),
+      alerts: new Alerts({ conditions }, ({ cause, holds, value }: StreamVerdict) => {
+        // What never held has nothing to end in this run.
+        if (!holds && !alerted.some((one) => one.startsWith(cause))) return
+        const state = holds ? 'raised' : 'cleared'
+        alerted.push(cause === 'lag' ? `${cause} ${state} ${value}` : `${cause} ${state}`)
+      }),
     } as unknown as ConstructorParameters<typeof ProgressReporter>[0],
     BIRTH,
   )

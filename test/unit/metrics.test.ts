@@ -158,6 +158,11 @@ test('an alert is firing until it is over, and counted', async () => {
   expect(valuesOf(families, 'sluice_alert_firing', 'cause')).toEqual({ lag: 1 })
   expect(valuesOf(families, 'sluice_alerts_total', 'cause')).toEqual({ lag: 2 })
   expect(valuesOf(await reported(events.slice(0, 3)), 'sluice_alert_firing', 'cause')).toEqual({ lag: 0 })
+  // An earlier run has raised and sent it.
+  const open: EventBody = { type: 'log', level: 'note', message: 'it is open since yesterday', alert: 'lag' }
+  const later = await reported(bodies(begun, open))
+  expect(valuesOf(later, 'sluice_alert_firing', 'cause')).toEqual({ lag: 1 })
+  expect(valuesOf(later, 'sluice_alerts_total', 'cause')).toEqual({})
 })
 
 test('a worker: its slots, and what they do, by the run that they are of', async () => {

@@ -1,5 +1,5 @@
 /** Sends alerts of a run from its events to the sinks: once at start and once at end, also over repeated runs. */
-import type { AlertEvent, AlertKey, AlertOptions } from '../../model/run/alert.ts'
+import type { AlertCause, AlertEvent, AlertKey, AlertOptions, StreamVerdict } from '../../model/run/alert.ts'
 import type { AlertMemory } from '../../model/run/alert-memory.ts'
 import type { EventBody } from '../../model/run/event.ts'
 import { isoTime, type Clock } from '../../shared/clock.ts'
@@ -37,10 +37,13 @@ type Parts = {
   readonly stop: (reason: SluiceError, now: boolean) => void
 }
 
+/** Of a cause that was found in events, or of one of a stream. */
+type Verdict = Omit<CauseVerdict, 'cause'> & { readonly cause: AlertCause }
+
 /** Subject of a verdict. @property about text for sinks, independent of this program's folder */
 type Subject = {
   readonly key: AlertKey
-  readonly event: Pick<AlertEvent, 'type' | 'cause' | 'table'>
+  readonly event: Pick<AlertEvent, 'type' | 'table'> & { readonly cause: AlertCause }
   readonly about: string
 }
 
@@ -77,6 +80,14 @@ export class RunAlerts {
   /** Every event of the run except the last. */
   take(event: EventBody): void {
     if (event.type !== 'run.finished') this.#look(() => this.#causes.take(event, this.#now()))
+  }
+
+  /**
+   * A verdict about the stream of the run. It does not end the run: the stream ends itself between two batches.
+   * @param tables in the form of `--tables`
+   */
+  takeStream(verdict: StreamVerdict, tables: string): void {
+    this.#sending.append(async () => await this.#settle({ ...verdict, table: '', named: tables }))
   }
 
   /**
@@ -135,7 +146,7 @@ export class RunAlerts {
     }
   }
 
-  async #settle(verdict: CauseVerdict): Promise<void> {
+  async #settle(verdict: Verdict): Promise<void> {
     const subject = this.#subjectOf(verdict)
     if (verdict.holds) await this.#raise(verdict, subject)
     else {
@@ -145,7 +156,7 @@ export class RunAlerts {
     }
   }
 
-  async #raise({ value, limit, stoodMs = 0, notBefore = -Infinity }: CauseVerdict, subject: Subject): Promise<void> {
+  async #raise({ value, limit, stoodMs = 0, notBefore = -Infinity }: Verdict, subject: Subject): Promise<void> {
     const { key, event } = subject
     const at = this.#parts.clock.now() - stoodMs
     const noted = async (): ReturnType<AlertMemory['begin']> =>
@@ -156,8 +167,17 @@ export class RunAlerts {
       found = await noted()
     }
     const { is, since } = found
-    if (is === 'stands')
-      return this.#log('note', `alert ${key.cause} is open since ${isoTime(since)} and was sent then`, event.table)
+    if (is === 'stands') {
+      const message = `alert ${event.cause} is open since ${isoTime(since)} and was sent then`
+      const { cause, table } = event
+      return this.#parts.emit({
+        type: 'log',
+        level: 'note',
+        message,
+        alert: cause,
+        ...(table === undefined ? {} : { table }),
+      })
+    }
     const words = redactText(value, this.#secrets)
     const reported = { ...event, state: 'raised', value: words, ...(limit === undefined ? {} : { limit }) } as const
     await this.report(reported, subject, since)
@@ -171,19 +191,18 @@ export class RunAlerts {
     await this.report({ ...event, state: 'cleared', value: words }, subject, end.since)
   }
 
-  #subjectOf({ cause, table, failed }: CauseVerdict): Subject {
+  #subjectOf({ cause, table, named }: Verdict): Subject {
     const { queued } = this.#parts
     const place = subjectPlace(this.#operation, table)
     return {
       key: alertKey(queued ?? this.#operation, cause, table, queued !== undefined),
       event: { type: 'alert', cause, ...(table === '' ? {} : { table }) },
-      about: place === '' ? this.#namedBy(failed) : place,
+      about: place === '' ? this.#namedBy(named) : place,
     }
   }
 
-  /** The table that failed the run, otherwise those of the command. */
-  #namedBy(failed: string | undefined): string {
-    const tables = failed === undefined ? subjectsOf(this.#operation) : [failed]
+  #namedBy(named: string | undefined): string {
+    const tables = named === undefined ? subjectsOf(this.#operation) : [named]
     return tables.map((name) => redactUrl(subjectPlace(this.#operation, name))).join(',')
   }
 
@@ -209,8 +228,8 @@ export class RunAlerts {
     await this.#remembered(confirm(this.#memory, key, event.state, isReported, begin), undefined)
   }
 
-  #log(level: 'note' | 'warn' | 'error', message: string, table = ''): void {
-    this.#parts.emit({ type: 'log', level, message, ...(table === '' ? {} : { table }) })
+  #log(level: 'note' | 'warn' | 'error', message: string): void {
+    this.#parts.emit({ type: 'log', level, message })
   }
 }
 

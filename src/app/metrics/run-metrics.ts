@@ -126,10 +126,13 @@ export class RunMetrics {
       case 'run.steered':
         if (event.paused !== undefined) series.set('sluice_run_paused', { run }, event.paused ? 1 : 0)
         return
-      case 'log':
+      case 'log': {
+        const { alert: cause, table = '' } = event
+        if (cause !== undefined) series.set('sluice_alert_firing', { run, table, cause }, 1)
         if (event.level === 'warn' || event.level === 'error')
           series.add('sluice_log_messages_total', { run, level: event.level }, 1)
         return
+      }
       case 'plan.ready':
         series.set('sluice_plan_tables', { run }, Number(event.tables))
         return series.set('sluice_plan_work', { run, unit: event.unit }, Number(event.total))

@@ -4,6 +4,7 @@ import type { CopyStore } from '../../model/copy/port.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import type { LeftBehind } from '../../model/copy/left-behind.ts'
+import type { StreamVerdict } from '../../model/run/alert.ts'
 import type { Dec, Event, EventType } from '../../model/run/event.ts'
 import type { SluiceError } from '../../shared/errors.ts'
 import type { Owner } from '../../shared/owner.ts'
@@ -54,6 +55,8 @@ export type Run<E extends EventType = never> = OperationContext<E> & {
   readonly ledgerTotals?: (totals: LedgerTotals) => void
   /** For a worker: watches all runs of its queue for alerts. */
   readonly watchRuns?: (parts: WatchParts) => Promise<QueueWatch>
+  /** Takes verdicts about the stream of the run, of these tables in the form of `--tables`; absent without alerts. */
+  readonly streamAlert?: (verdict: StreamVerdict, tables: string) => void
   /** Returns when no program works on an archived partition of the stream's tables; set by `runOperation`. */
   readonly waitForArchives?: (begun: StreamBegun) => Promise<void>
   /** Completes commands in a text with the words of a command line; `runOperation` gives it to each run. */

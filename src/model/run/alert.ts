@@ -59,6 +59,14 @@ export type AlertOptions = {
   readonly exit?: true
 }
 
+/** State of a cause of a stream. Reported when it is first known, because an earlier run may have raised it, and on change. */
+export type StreamVerdict = {
+  readonly cause: StreamCause
+  readonly holds: boolean
+  readonly value: string
+  readonly limit?: string
+}
+
 /** What an alert is about: the same in each report of it. */
 export type AlertKey = {
   /** What is monitored, and how (`alertKey`); contains no password. */

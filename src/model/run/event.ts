@@ -16,7 +16,7 @@ import type { PartitionEvents } from '../partition/events.ts'
 import type { LifecycleEvents } from '../partition/lifecycle-events.ts'
 import type { ScheduleEvents } from '../share/schedule-events.ts'
 import type { WorkerEvents } from '../share/worker-events.ts'
-import type { AlertEvent } from './alert.ts'
+import type { AlertCause, AlertEvent } from './alert.ts'
 import type { AnswerEvents } from './answer-events.ts'
 import type { Dec, Int, Ms, Time } from './dec.ts'
 import type { RunReportEvent } from './report/formats.ts'
@@ -165,6 +165,8 @@ export type EventBody =
       hint?: string
       /** `sync --watch` only: the catalog cannot be reached, or can again. */
       catalog?: 'away' | 'back'
+      /** Cause of an alert that holds, and that an earlier run has sent. */
+      alert?: AlertCause
     }
   | {
       type: 'run.finished'

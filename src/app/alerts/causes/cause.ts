@@ -7,8 +7,8 @@ export type CauseVerdict = {
   readonly cause: RunCause
   /** Empty if the cause concerns the whole run. */
   readonly table: string
-  /** `failed` only: the first table that failed. */
-  readonly failed?: string
+  /** Tables that sinks are given if `table` is empty; those of the command if absent. */
+  readonly named?: string
   readonly holds: boolean
   /** Start of the current table's data, ms since the epoch: an older alert is about another table of the same name. */
   readonly notBefore?: number

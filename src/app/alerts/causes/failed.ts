@@ -41,7 +41,7 @@ export function failedWatch(holds: (cause: RunCause) => boolean): CauseWatch {
       const all = [...ofTables.values()]
       const value = all.length === 0 ? why : `${why}: ${tablesText([...ofTables])}`
       return [
-        { cause: 'failed', table: '', holds: true, value, ...(all[0] === undefined ? {} : { failed: all[0].table }) },
+        { cause: 'failed', table: '', holds: true, value, ...(all[0] === undefined ? {} : { named: all[0].table }) },
       ]
     },
   }

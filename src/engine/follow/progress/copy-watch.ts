@@ -124,6 +124,7 @@ export class CopyWatch implements AsyncDisposable {
     this.#passed('source')
     if (lag === null) return
     if (lag.status === 'lost') alerts.happened('slot-lost', `replication slot ${this.#birth.slot} is lost`)
+    else alerts.passed('slot-lost')
     alerts.look({ walBytes: Number(lag.heldBytes), ...this.#lagOf(lag, lag.clockMs ?? run.clock.now()) })
     this.#stopIfAsked()
   }
@@ -155,7 +156,8 @@ export class CopyWatch implements AsyncDisposable {
   #passed(what: string): void {
     // Chunks aborted by the end of the run do not clear the alert that ended it.
     if (this.#ended !== null) return
-    if (this.#failing.delete(what) && this.#failing.size === 0) this.#parts.alerts.passed('error')
+    this.#failing.delete(what)
+    if (this.#failing.size === 0) this.#parts.alerts.passed('error')
   }
 
   #stopIfAsked(): void {

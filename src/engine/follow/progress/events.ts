@@ -82,7 +82,9 @@ export class ProgressReporter implements AsyncDisposable {
   #failure: { readonly thrown: unknown } | null = null
   #isStopReported = false
   /** Last applied position, and since when, by the run's clock. */
-  #still: { readonly position: LogPosition; readonly since: number } | null = null
+  #still: { readonly position: LogPosition | null; readonly since: number } | null = null
+  /** True once this run has applied something, or found that nothing waits. */
+  #hasApplied = false
 
   /** @param birth as last recorded */
   constructor(parts: LoopParts, birth: StreamBirth) {
@@ -116,6 +118,7 @@ export class ProgressReporter implements AsyncDisposable {
     }
     this.report(false)
     this.#parts.alerts?.passed('error')
+    if (this.#known.lag.status !== 'lost') this.#parts.alerts?.passed('slot-lost')
   }
 
   /** Called before both sides are opened again: until then reports show the stream's last state. */
@@ -212,6 +215,7 @@ export class ProgressReporter implements AsyncDisposable {
       walBytes: Number(event.heldBytes),
       ...(rate === undefined ? {} : { rate }),
     })
+    this.#hasApplied ||= behind.isCaughtUp || (this.#still?.position ?? applied) !== applied
     if (this.#still?.position !== applied) this.#still = { position: applied, since: clock.ticks() }
     // A pause or rate limit was requested, so it raises no alert.
     this.#stands((isBehind || session === null) && !isHolding && !isShut)
@@ -220,10 +224,11 @@ export class ProgressReporter implements AsyncDisposable {
   /** @param isBehind true if changes are known to wait */
   #stands(isBehind: boolean): void {
     const { alerts, clock } = this.#parts
-    this.#still ??= { position: -1n, since: clock.ticks() }
+    this.#still ??= { position: null, since: clock.ticks() }
     // Time in which nothing was written at the source does not count as stalled.
     if (!isBehind) this.#still = { ...this.#still, since: clock.ticks() }
-    alerts?.look({ stalledMs: isBehind ? clock.ticks() - this.#still.since : 0 })
+    const stalledMs = isBehind ? clock.ticks() - this.#still.since : 0
+    alerts?.look({ stalledMs, isStalledLonger: !this.#hasApplied })
   }
 
   /** Reports what delays a requested stop. */

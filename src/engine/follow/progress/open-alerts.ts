@@ -1,47 +1,65 @@
-/** Creates the alerts of a stream, with their sinks. */
-import type { AlertEvent } from '../../../model/run/alert.ts'
-import type { Emit } from '../../../model/run/event.ts'
-import { redactUrl } from '../../../shared/redact.ts'
+/** Creates the alerts of a stream: only the program that has the stream reports them to the alerts of its run. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { StreamVerdict } from '../../../model/run/alert.ts'
+import { asSluiceError } from '../../../shared/errors.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
-import { operatorRun } from '../../run/run-id.ts'
 import { Alerts } from '../../run/alerts/alerts.ts'
-import { alertId, send, sinksOf } from '../../run/alerts/sinks.ts'
+import type { Run } from '../../run/run-context.ts'
+
+/** Longest wait for the ledger: a target that does not answer must not keep back its own alert. */
+const ANSWER_MS = 3000
+const AGAIN_MS = 250
 
 /**
  * Sinks get the tables that were requested for the stream, in the form of `--tables`; the event itself concerns the
  * whole stream.
- * @property sent waits until every alert has reached its sinks
+ * @param refuseLost throws LEASE_LOST if another program has the stream
+ * @returns `sent` waits until the run has every verdict; call it before the stream is released
  */
 export function openAlerts(
   operation: CopyOperation,
-  run: {
-    readonly runId: string
-    readonly sharedRun?: string
-    readonly host: string
-    readonly emit: Emit<'alert' | 'log'>
-  },
+  { streamAlert }: Pick<Run, 'streamAlert'>,
+  refuseLost: () => Promise<void>,
 ): {
   readonly alerts: Alerts | null
   readonly sent: () => Promise<void>
 } {
   const { alert } = operation.follow ?? {}
-  const under = new Set<Promise<void>>()
-  const sent = async (): Promise<void> => void (await Promise.all(under))
-  if (alert === undefined) return { alerts: null, sent }
-  const about = `${redactUrl(operation.from)} -> ${redactUrl(operation.to)}`
-  const table = operation.tables.join(',')
-  const sinks = sinksOf(alert, { run: operatorRun(run.runId, run.sharedRun), about, host: run.host })
-  /** Number of raised alerts, by cause. */
-  const begun = new Map<AlertEvent['cause'], number>()
-  const report = (event: AlertEvent): void => {
-    run.emit(event)
-    if (event.state === 'raised') begun.set(event.cause, (begun.get(event.cause) ?? 0) + 1)
-    const id = alertId(run.runId, event.cause, begun.get(event.cause) ?? 0)
-    const sending = send({ ...event, table, id }, sinks).then((failures) => {
-      for (const message of failures) run.emit({ type: 'log', level: 'warn', message })
-      under.delete(sending)
+  let last = Promise.resolve()
+  const sent = async (): Promise<void> => await last
+  if (alert === undefined || streamAlert === undefined) return { alerts: null, sent }
+  const tables = operation.tables.join(',')
+  const report = (verdict: StreamVerdict): void => {
+    const owns = isOwner(refuseLost)
+    last = last.then(async () => {
+      if (await owns) streamAlert(verdict, tables)
     })
-    under.add(sending)
   }
   return { alerts: new Alerts(alert, report), sent }
+}
+
+/** False if another program has the stream: this one stood still for longer than its lease. True if unknown. */
+async function isOwner(refuseLost: () => Promise<void>): Promise<boolean> {
+  const late = new AbortController()
+  const timer = setTimeout(() => late.abort(), ANSWER_MS)
+  const unknown = new Promise<boolean>((resolve) => {
+    late.signal.addEventListener('abort', () => resolve(true), { once: true })
+  })
+  const known = async (): Promise<boolean> => {
+    while (!late.signal.aborted) {
+      try {
+        await refuseLost()
+        return true
+      } catch (error) {
+        if (asSluiceError(error).code === 'LEASE_LOST') return false
+        await sleep(AGAIN_MS)
+      }
+    }
+    return true
+  }
+  try {
+    return await Promise.race([known(), unknown])
+  } finally {
+    clearTimeout(timer)
+  }
 }

@@ -239,8 +239,8 @@ export class Following implements FollowedStream {
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#open.heart)
     await this.#open.watch?.[Symbol.asyncDispose]()
-    await this.#open.ledger.lease.release(this.#open.stream).catch(() => undefined)
     await this.#open.alerting.sent()
+    await this.#open.ledger.lease.release(this.#open.stream).catch(() => undefined)
   }
 }
 

@@ -143,7 +143,7 @@ async function take(begun: Begun): Promise<Taken> {
   const { operation, run } = parts
   const fence = await takeStream(ledger, stream, run)
   const heart = beat(COPY_LEASE_MS / 3, () => ledger.lease.renew(stream))
-  const alerting = openAlerts(operation, run)
+  const alerting = openAlerts(operation, run, async () => await ledger.lease.refuseLost(stream, fence))
   return { ...begun, fence, heart, alerting, watch: watchOf(alerting, begun, found?.birth ?? null) }
 }
 

@@ -1,5 +1,5 @@
-/** Decides which alerts are raised: one event when a condition begins to hold, and one when it ends. */
-import type { AlertCause, AlertCondition, AlertEvent, AlertOptions } from '../../../model/run/alert.ts'
+/** Decides which alerts of a stream hold: one verdict when that is first known, and one whenever it changes. */
+import type { AlertCause, AlertCondition, AlertOptions, StreamCause, StreamVerdict } from '../../../model/run/alert.ts'
 import { tookText, sizeText } from '../../../shared/figures.ts'
 
 /** Measurements of a run at one time; absent if unknown. */
@@ -12,32 +12,34 @@ export type AlertMeasurements = {
   readonly rate?: number | 'kept up'
   /** How long nothing was applied although something waits, ms; 0 if nothing waits or something was applied. */
   readonly stalledMs?: number
+  /** True until this run has applied something: an earlier run may have been stalled, too. */
+  readonly isStalledLonger?: boolean
 }
 
 export class Alerts {
   readonly request: AlertOptions
-  readonly report: (event: AlertEvent) => void
-  readonly #raised = new Set<AlertCause>()
+  readonly report: (verdict: StreamVerdict) => void
+  /** Last verdict of each cause. */
+  readonly #holds = new Map<StreamCause, boolean>()
 
-  /** @param report emits the event and passes it to the sinks */
-  constructor(options: AlertOptions, report: (event: AlertEvent) => void) {
+  constructor(options: AlertOptions, report: (verdict: StreamVerdict) => void) {
     this.request = options
     this.report = report
   }
 
   /** Whether an alert has to end the run. */
   get ends(): boolean {
-    return this.request.exit === true && this.#raised.size > 0
+    return this.request.exit === true && this.raised.length > 0
   }
 
   /** Causes that hold now. */
-  get raised(): readonly AlertCause[] {
-    return [...this.#raised]
+  get raised(): readonly StreamCause[] {
+    return [...this.#holds].flatMap(([cause, holds]) => (holds ? [cause] : []))
   }
 
   look(sample: AlertMeasurements): void {
     for (const condition of this.request.conditions) {
-      if (!('limit' in condition)) continue
+      if (!('limit' in condition) || condition.cause === 'stuck') continue
       const { cause, limit } = condition
       const value = valueOf(cause, sample)
       if (value === undefined) continue
@@ -46,26 +48,28 @@ export class Alerts {
         continue
       }
       const holds = cause === 'rate' ? value < limit : value > limit
+      // Below the limit, a lower bound proves nothing about an alert of an earlier run.
+      const isLeast = cause === 'lag' ? sample.lagIs === 'at least' : cause === 'stalled' && sample.isStalledLonger
+      if (!holds && isLeast === true && !this.#holds.has(cause)) continue
       const about = cause === 'lag' && sample.lagIs !== undefined ? `${sample.lagIs} ` : ''
       this.#note(cause, holds, `${about}${wordsOf(cause, value)}`, wordsOf(cause, limit))
     }
   }
 
-  /** Raises an alert for an error or a lost replication slot; `passed` ends that of an error. */
+  /** Raises an alert for an error or a lost replication slot; `passed` ends it. */
   happened(cause: 'error' | 'slot-lost', what: string): void {
     if (this.request.conditions.some((condition) => condition.cause === cause)) this.#note(cause, true, what)
   }
 
-  passed(cause: 'error'): void {
-    if (this.#raised.has(cause)) this.#note(cause, false, 'the run continues')
+  passed(cause: 'error' | 'slot-lost'): void {
+    if (this.request.conditions.some((condition) => condition.cause === cause))
+      this.#note(cause, false, 'the run continues')
   }
 
-  #note(cause: AlertCause, holds: boolean, value: string, limit?: string): void {
-    if (holds === this.#raised.has(cause)) return
-    if (holds) this.#raised.add(cause)
-    else this.#raised.delete(cause)
-    const state = holds ? 'raised' : 'cleared'
-    this.report({ type: 'alert', cause, state, value, ...(limit === undefined ? {} : { limit }) })
+  #note(cause: StreamCause, holds: boolean, value: string, limit?: string): void {
+    if (holds === this.#holds.get(cause)) return
+    this.#holds.set(cause, holds)
+    this.report({ cause, holds, value, ...(limit === undefined ? {} : { limit }) })
   }
 }
 
