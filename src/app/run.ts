@@ -85,7 +85,7 @@ export async function runOperation(operation: Operation, options: RunOptions): P
     owner,
     watchRuns: async (parts) => new (await import('./share/run-watch.ts')).RunWatch(parts, whole),
     wholeBy: wholeCommands,
-    ...(alerts === null ? {} : { streamAlert: (verdict, tables) => alerts.takeStream(verdict, tables) }),
+    ...(alerts === null ? {} : { streamAlert: (found, tables) => alerts.takeStream(found, tables) }),
     waitForArchives: async (stream) => (await import('../archive/work/wait-for-archives.ts')).waitForArchives(stream),
     workOf: async (scheduled, known) => {
       const { scheduledWork: workOf } = await import('./share/schedules/work.ts')
