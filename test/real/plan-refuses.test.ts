@@ -1,4 +1,6 @@
 /** What a target cannot hold is refused by the plan, as the run would refuse it: what a dry run passes, goes. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { copyOf, makePlace, missing, perform, type Place, type System } from '../support/copy-systems.ts'
@@ -54,6 +56,37 @@ describe('a dry run refuses what a run refuses', () => {
     for (const dryRun of [true, false]) {
       const { finished } = await perform({ ...copyOf(source, target, 't'), dryRun })
       expect(finished.error).toMatchObject({ code: 'VALUE_REFUSED', message: 'a key of t is not a whole number: xx' })
+    }
+  })
+})
+
+describe('a dry run refuses a database file whose folder is missing, as the run does', () => {
+  const lake = join(import.meta.dirname, '../../fixtures/lake')
+  const missingFolder = (): string => join(folder.path, 'missing', 'folder')
+
+  test.for(['sqlite', 'duckdb'] as const)('%s as a target', async (system) => {
+    const source = await makePlace('sqlite', folder.path)
+    await source.sql('CREATE TABLE t (k INTEGER PRIMARY KEY)', 'INSERT INTO t VALUES (1)')
+    const copy = copyOf(source, { url: `${system}:///${missingFolder()}/x.db` }, 't')
+    const [plan, real] = [await perform({ ...copy, dryRun: true }), await perform(copy)]
+    expect(plan.finished).toMatchObject({ exitCode: 4, error: { code: 'CONNECT_FAILED' } })
+    expect(plan.finished.error).toEqual(real.finished.error)
+    expect(existsSync(missingFolder())).toBe(false)
+  })
+
+  test.for(['sqlite', 'duckdb'] as const)('%s as a catalog', async (system) => {
+    const catalog = `${system}:///${missingFolder()}/x.db`
+    const how = { catalog, batchSize: 1000, waitMs: 0, resume: false, verbose: false }
+    const one = { ...how, kind: 'import', table: join(lake, 'sales/orders'), allowRefused: false } as const
+    const all = { ...how, kind: 'batch-import', path: lake, recursive: true, exclude: [], parallel: 2 } as const
+    for (const operation of [one, all]) {
+      const [plan, real] = [
+        await perform({ ...operation, dryRun: true }),
+        await perform({ ...operation, dryRun: false }),
+      ]
+      expect(plan.finished, operation.kind).toMatchObject({ exitCode: 4, error: { code: 'CONNECT_FAILED' } })
+      expect(plan.finished.error).toEqual(real.finished.error)
+      expect(existsSync(missingFolder())).toBe(false)
     }
   })
 })

@@ -11,7 +11,7 @@ import type { CopyStore } from '../../model/copy/port.ts'
 import type { CopyDeclaration, CopyOptions } from '../../stores/declaration.ts'
 import type { CassandraOptions } from './operations/copy/option-types.ts'
 import { copyExamples, systemOf } from '../run/systems.ts'
-import { refuseFolder } from '../run/database-file.ts'
+import { lacksFolder, refuseFolder } from '../run/database-file.ts'
 import { onSide } from './sides.ts'
 
 export type SourceOptions = Pick<CopyOptions, 'lockWaitMs' | 'moving' | 'yields' | 'mortal' | 'onRetry'>
@@ -64,6 +64,8 @@ export async function openCopyStore(url: string, options: CopyOptions): Promise<
   if (file !== null) refuseFolder(file, redactUrl(url))
   if (options.mode !== 'plan') return await system.copies.open({ url, file }, options)
   if (file === null || existsSync(file)) return await system.copies.open({ url, file }, { ...options, mode: 'read' })
+  // Opening fails as in the run, and creates nothing.
+  if (lacksFolder(file)) return await system.copies.open({ url, file }, { ...options, mode: 'write' })
   return await openEmpty(url, system.copies)
 }
 

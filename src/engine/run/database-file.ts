@@ -1,4 +1,5 @@
 /** Databases that are local files. */
+import { dirname } from 'node:path'
 import { SluiceError } from '../../shared/errors.ts'
 import { isFolderPath } from '../../shared/folder.ts'
 
@@ -14,4 +15,9 @@ export function refuseFolder(file: string, label: string): void {
     where: label,
     hint: 'add the name of a file to it, such as catalog.db',
   })
+}
+
+/** True if opening the file for writing cannot create it, because its folder does not exist. */
+export function lacksFolder(file: string): boolean {
+  return !isFolderPath(dirname(file))
 }

@@ -9,7 +9,7 @@ import type { Route } from '../../model/run/route.ts'
 import { LAKES } from '../../stores/systems.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { parseCatalogUrl } from './catalog-url.ts'
-import { refuseFolder } from './database-file.ts'
+import { lacksFolder, refuseFolder } from './database-file.ts'
 
 export { parquetFooters, parquetRows, scratchDatabase } from '../../stores/parquet.ts'
 
@@ -55,4 +55,11 @@ export async function openCatalogDatabase(
   const { system, ...place } = parseCatalogUrl(url)
   if ('file' in place) refuseFolder(place.file, place.label)
   return await system.catalog.open(place, mode, options)
+}
+
+/** For plans: refuses a catalog file that the import could not create. @throws as `openCatalogDatabase` */
+export async function refuseUncreatable(url: string): Promise<void> {
+  const place = parseCatalogUrl(url)
+  // Opening fails as in the import, and creates nothing.
+  if ('file' in place && lacksFolder(place.file)) await (await openCatalogDatabase(url, 'write')).close()
 }

@@ -9,7 +9,7 @@ import { logHistory } from '../../../delta/segment.ts'
 import { dec, type PlanLine } from '../../../model/run/event.ts'
 import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
 import type { SqlDatabase } from '../../../model/run/sql-port.ts'
-import { openLake, parquetRows } from '../../run/registry.ts'
+import { openLake, parquetRows, refuseUncreatable } from '../../run/registry.ts'
 import type { Run } from '../../run/run-context.ts'
 import { orderedResults, lanesAt } from '../in-order.ts'
 import { catalogIfThere } from '../table-source.ts'
@@ -64,6 +64,7 @@ export async function planTables(
   run: Run,
   deep: boolean,
 ): Promise<Plan> {
+  await refuseUncreatable(catalogUrl)
   const lines: PlanLine[] = []
   let actions = 0
   let baseline = 0
