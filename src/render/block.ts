@@ -56,6 +56,18 @@ export function errorDetails(error: ErrorInfo): Block['details'] {
   ]
 }
 
+/**
+ * A message without the cause that it ends with, if an earlier line has that cause.
+ * @param reported earlier errors, as `CODE message`
+ */
+export function withoutReported(message: string, reported: Iterable<string>): string {
+  for (const earlier of reported) {
+    const cause = `: ${earlier.slice(earlier.indexOf(' ') + 1)}`
+    if (message.endsWith(cause)) return message.slice(0, -cause.length)
+  }
+  return message
+}
+
 /** The hint of a wrong condition lists every column, so it is wrapped. */
 function hintLines(code: ErrorInfo['code'], hint: string): Block['details'] {
   if (code !== 'BAD_PREDICATE') return [['do', hint]]

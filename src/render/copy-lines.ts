@@ -2,7 +2,7 @@
 import { ChunkLines, releasedText } from './chunk-lines.ts'
 import { leftLines } from '../model/copy/left-behind.ts'
 import type { CopyAgain, CopyPlanLine, CopyTally, Event, LookDifferenceEvent } from '../model/run/event.ts'
-import { errorDetails } from './block.ts'
+import { errorDetails, withoutReported } from './block.ts'
 import type { Block, SubjectColumn, MakeBlock } from './block.ts'
 import { typeMap } from './copy-listings.ts'
 import { objectReported, plannedObjects } from './object-lines.ts'
@@ -42,6 +42,8 @@ export class CopyLines {
   readonly #begun = new Map<string, number>()
   readonly #lastDone = new Map<string, number>()
   readonly #failures = new Set<string>()
+  /** Errors of chunks that were printed, as `CODE message`. */
+  readonly #chunkErrors = new Set<string>()
   readonly #chunks: ChunkLines
   #rate: string | null = null
   #quarantined = 0
@@ -137,6 +139,7 @@ export class CopyLines {
     if (this.#failed > MOST_LINES && !this.#options.verbose) return []
     const details = errorDetails(error)
     this.#options.onReported(reported)
+    this.#chunkErrors.add(reported)
     const text = `${this.#subject(table)}chunk ${chunk}  ${reported}`
     return [block('FAILED', text, { table, details, code: error.code, problem: true })]
   }
@@ -173,7 +176,8 @@ export class CopyLines {
       this.#options.onReported(reported)
       if (this.#failures.has(`${table}\n${reported}`)) return notes
       const details: Block['details'] = [...(proof === '' ? [] : [['proved', proof] as const]), ...errorDetails(error)]
-      return [block('FAILED', subject + reported, { table, details, code: error.code, problem: true }), ...notes]
+      const said = withoutReported(reported, this.#chunkErrors)
+      return [block('FAILED', subject + said, { table, details, code: error.code, problem: true }), ...notes]
     }
     if (alone) return [...(proof === '' ? [] : [block('proved', proof, { table })]), ...notes]
     if (status !== 'ok')
@@ -210,7 +214,8 @@ export class CopyLines {
     if (one === undefined) return [block('plan', `${plural(copies.length, 'table')}, none of which can be copied`)]
     if (copies.length === 1) return this.#planOf(one, '', `, ${hash}`, block)
     const rows = `${event.estimated ? 'about ' : ''}${plural(event.total, 'row')}`
-    const sums = [plural(copies.length, 'table'), rows, plural(event.chunks, 'chunk'), sizeText(event.bytes), hash]
+    const chunks = chunksText({ chunks: event.chunks, isAbout: copies.some((line) => line.chunksEstimated === true) })
+    const sums = [plural(copies.length, 'table'), rows, chunks, sizeText(event.bytes), hash]
     const shown = this.#options.verbose ? going : going.slice(0, MOST_LINES)
     const more = going.length - shown.length
     return [
@@ -224,7 +229,7 @@ export class CopyLines {
     const { table, columns, create } = line
     const facts = [
       `${line.estimated ? 'about ' : ''}${plural(line.rows, 'row')}`,
-      `${plural(line.chunks, 'chunk')} of ${grouped(line.chunkRows)}${byText(line)}`,
+      `${chunksText({ ...line, isAbout: line.chunksEstimated === true })} of ${grouped(line.chunkRows)}${byText(line)}`,
       plural(columns.length, 'column'),
       line.proof === 'none' ? 'no proof' : `proof by ${line.proof === 'count' ? 'count' : 'chunk'}`,
       ...(create || EXISTING[line.onExisting] === undefined ? [] : [EXISTING[line.onExisting] ?? '']),
@@ -300,6 +305,10 @@ function spanText({ from, to }: LookDifferenceEvent): string {
 
 function abs(rows: bigint): bigint {
   return rows < 0n ? -rows : rows
+}
+
+function chunksText({ chunks, isAbout }: { readonly chunks: string; readonly isAbout: boolean }): string {
+  return `${isAbout ? 'about ' : ''}${plural(chunks, 'chunk')}`
 }
 
 /** The column that a table is split by, with the smallest and the largest key if it is one column. */

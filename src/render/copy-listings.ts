@@ -204,7 +204,7 @@ export function copyPlanRow(line: CopyPlanLine): readonly string[] {
     line.status === 'refused' ? 'refused' : `${line.status}${line.create ? ', create' : ''}`,
     known ? `${line.estimated ? '~' : ''}${grouped(line.rows)}` : NONE,
     line.bytes === '0' ? NONE : sizeText(line.bytes),
-    known ? grouped(line.chunks) : NONE,
+    known ? `${line.chunksEstimated === true ? '~' : ''}${grouped(line.chunks)}` : NONE,
     known ? grouped(line.chunkRows) : NONE,
     line.key.length === 0 ? NONE : visible(line.key.join(', ')),
     line.status === 'refused' ? NONE : line.proof,

@@ -6,7 +6,7 @@ import { visible } from '../shared/visible.ts'
 import { PaceFold, paceText } from './pace.ts'
 import { SummaryFold } from './summary.ts'
 import { pad } from './cells.ts'
-import { errorDetails, SubjectColumn, reportAt } from './block.ts'
+import { errorDetails, SubjectColumn, reportAt, withoutReported } from './block.ts'
 import type { Block, MakeBlock } from './block.ts'
 import { ArchiveLines } from './archive-lines.ts'
 import { CdmLines } from './cdm-lines.ts'
@@ -291,7 +291,8 @@ export class Narrator {
     const blocks: Block[] = []
     const { error } = event
     const summed = error !== undefined && ['verify', 'stopped'].includes(ERROR_CODES[error.code])
-    const alone = error !== undefined && !summed && !this.#reported.has(`${error.code} ${error.message}`)
+    const isReported = error !== undefined && this.#reported.has(`${error.code} ${error.message}`)
+    const alone = error !== undefined && !summed && !isReported
     if (alone) {
       blocks.push(
         block(event.exitCode === 6 ? 'refused' : 'FAILED', error.message, {
@@ -316,10 +317,11 @@ export class Narrator {
     if (event.notChecked !== undefined && !this.#brief) blocks.push(block('note', event.notChecked))
     for (const file of event.wrote ?? []) blocks.push(block('note', `wrote ${file}`))
     if (event.runId !== null || !alone) blocks.push(block('end', this.#summary.text(event, this.#command)))
-    if (summed && error.hint !== undefined) blocks.push(block('do', error.hint))
+    if (summed && !isReported && error.hint !== undefined) blocks.push(block('do', error.hint))
     if (event.resumeCommand !== undefined) blocks.push(block('next', event.resumeCommand))
     const stopped = event.status === 'stopped' ? 'stopped; nothing is lost' : ''
-    const why = error === undefined ? stopped : summed ? error.message : error.code
+    const summary = error === undefined ? stopped : withoutReported(error.message, this.#reported)
+    const why = error === undefined || (summed && !isReported) ? summary : error.code
     blocks.push(block('exit', `${event.exitCode.toString().padEnd(2)} ${why}`.trimEnd()))
     return blocks
   }

@@ -63,6 +63,39 @@ describe('text', () => {
     const words = (await asText(manyTables, { quiet: true })).split('\n').filter((line) => /^\d/.test(line))
     expect(words.map((line) => line.split(/ +/)[1])).toEqual(['refused', 'FAILED', 'exit'])
   })
+  it('prints the text of a failure once', async () => {
+    const error = {
+      code: 'ROWS_ASIDE',
+      message: 'too many rows were refused',
+      hint: 'correct them',
+      retryable: false,
+    } as const
+    const cause = {
+      code: 'TARGET_NOT_EMPTY',
+      message: 'u already holds rows',
+      hint: 'choose',
+      retryable: false,
+    } as const
+    const chunks = {
+      code: 'CHUNKS_FAILED',
+      message: `1 of 1 chunks of u failed: ${cause.message}`,
+      hint: 'go on',
+      retryable: false,
+    } as const
+    const failed = (chunk: typeof cause | typeof error, ending: typeof chunks | typeof error) =>
+      stamped([
+        begin(),
+        [1, planOf([planLine()])],
+        [2, { type: 'chunk.failed', table: 't', chunk: '1', error: chunk }],
+        [3, { type: 'run.finished', status: 'failed', exitCode: 1, totals: {}, ms: 2, error: ending }],
+      ])
+    const once = await asText(failed(error, error))
+    for (const text of [error.message, error.hint]) expect(once.split(text)).toHaveLength(2)
+    expect(once).toContain('exit     1  ROWS_ASIDE')
+    const shortened = await asText(failed(cause, chunks))
+    expect(shortened.split(cause.message)).toHaveLength(2)
+    expect(shortened).toContain('exit     1  1 of 1 chunks of u failed\n')
+  })
   it('counts what it does not print', async () => {
     const error = { code: 'ROW_REFUSED', message: 'no', retryable: false } as const
     const failed = (n: number) => ({ ...error, message: `cause ${n}` })

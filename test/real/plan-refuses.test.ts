@@ -115,3 +115,31 @@ describe('what may look too much goes', () => {
     }
   })
 })
+
+test.for(['sqlite', 'duckdb', 'postgresql', 'mysql', 'd1'] as const)(
+  'the plan counts as many chunks as the run makes: %s',
+  { timeout: 120_000 },
+  async (from, { skip }) => {
+    const [source, target] = await places(from, 'sqlite', skip)
+    const rows = (some: readonly number[], row: (i: number) => string): string => some.map(row).join(', ')
+    const few = Array.from({ length: 40 }, (_, i) => i + 1)
+    await source.sql(
+      'CREATE TABLE holes (k INTEGER PRIMARY KEY)',
+      `INSERT INTO holes VALUES ${rows(few, (i) => `(${i + Math.trunc(i / 4)})`)}`,
+      'CREATE TABLE sparse (k INTEGER PRIMARY KEY)',
+      `INSERT INTO sparse VALUES ${rows(few, (i) => `(${i * 100})`)}`,
+      'CREATE TABLE named (k VARCHAR(9) PRIMARY KEY)',
+      `INSERT INTO named VALUES ${rows(few, (i) => `('k${i}')`)}`,
+      'CREATE TABLE pairs (a INTEGER, b INTEGER, PRIMARY KEY (a, b))',
+      `INSERT INTO pairs VALUES ${rows(few.slice(3), (i) => `(${i % 3}, ${i})`)}`,
+      'CREATE TABLE bare (a INTEGER)',
+      `INSERT INTO bare VALUES ${rows(few.slice(0, 9), (i) => `(${i})`)}`,
+      'CREATE TABLE empty (k INTEGER PRIMARY KEY)',
+    )
+    for (const name of ['holes', 'sparse', 'named', 'pairs', 'bare', 'empty']) {
+      const { events, finished } = await perform(copyOf(source, target, name, { chunkRows: 10 }))
+      const planned = events.flatMap((event) => (event.type === 'plan.ready' ? [event.chunks] : []))
+      expect(planned, name).toEqual([finished.totals['chunks']])
+    }
+  },
+)

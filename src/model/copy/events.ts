@@ -156,6 +156,8 @@ export type CopyPlanLine = {
   bytes: Dec
   chunkRows: Dec
   chunks: Dec
+  /** `chunks` is an estimate, though `rows` may be none. */
+  chunksEstimated?: true
   /** Chunks that the target accepts at the same time. */
   writers?: Dec
   key: readonly string[]

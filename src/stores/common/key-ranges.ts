@@ -164,7 +164,7 @@ export async function* cutByKey(
       return
     }
     const [low, high] = [wholeKey(table, span.low), wholeKey(table, span.high)]
-    if (estimate > 0n && high - low + 1n <= estimate * 2n) {
+    if (isDense(low, high, estimate)) {
       yield* byArithmetic(within, low, high, BigInt(rows))
       return
     }
@@ -253,6 +253,16 @@ export function wholeKey(table: TableSpec, text: string): bigint {
     where: table.table.name,
     hint: 'correct the row at the source, or name other unique columns with --key',
   })
+}
+
+/** Whether whole numbers from `low` to `high` are divided by arithmetic. @param estimate rows of the table; 0 if unknown */
+export function isDense(low: bigint, high: bigint, estimate: bigint): boolean {
+  return estimate > 0n && high - low + 1n <= estimate * 2n
+}
+
+/** Number of ranges of `byArithmetic`. */
+export function wholeSteps(low: bigint, high: bigint, step: bigint): bigint {
+  return (high - low) / step + 1n
 }
 
 /** Whole numbers from `low` to `high` in steps; the outer bounds stay unchanged. */

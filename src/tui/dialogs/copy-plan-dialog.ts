@@ -30,7 +30,7 @@ function planLines(plan: CopyPlanLine, detailed: boolean, cells: number): Line[]
     return lines
   }
   if (plan.status === 'done') put('nothing to do: everything is there, and proved', 'muted')
-  const chunks = `${amount(Number(plan.chunks), 'chunk')} of ${shownCount(Number(plan.chunkRows))}`
+  const chunks = `${plan.chunksEstimated === true ? 'about ' : ''}${amount(Number(plan.chunks), 'chunk')} of ${shownCount(Number(plan.chunkRows))}`
   const key = plan.key.length === 0 ? 'without a key' : `by ${plan.key.join(', ')}`
   put(
     `${plan.estimated ? 'about ' : ''}${amount(Number(plan.rows), 'row')}, ${bytes(Number(plan.bytes))}, ${chunks} ${key}${plan.status === 'resume' ? ', resumes' : ''}`,

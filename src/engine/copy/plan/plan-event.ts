@@ -3,7 +3,9 @@ import { tableText } from '../../../model/copy/column-type.ts'
 import type { LeftBehind } from '../../../model/copy/left-behind.ts'
 import { dec, type CopyPlanLine, type PlannedObjectLine } from '../../../model/run/event.ts'
 import type { Ending, Run } from '../../run/run-context.ts'
+import type { PeriodOptions } from '../../../model/copy/period-marks.ts'
 import type { ObjectPlans, PlannedObject } from '../objects/plan-objects.ts'
+import { plannedChunks } from './chunk-count.ts'
 import { leftOfTable } from './left-behind.ts'
 import type { PlannedCopy, PlannedTable } from './plan-copy.ts'
 import { quotaNotes, serviceLimits } from './service-limits.ts'
@@ -16,7 +18,7 @@ const STATUS = { new: 'copy', begun: 'resume', done: 'done' } as const
 
 /** Emits the plan. @param standings of each table in the ledger; empty if unread @param more further notes per table */
 export function emitPlan(
-  planned: PlannedCopy,
+  planned: PlannedCopy & { readonly periods?: PeriodOptions | undefined },
   hash: string,
   standings: readonly PlannedTableState[],
   run: Run<'plan.ready'>,
@@ -45,19 +47,18 @@ export function emitPlan(
 }
 
 function planLine(
-  { source, targetName, plan, extent, ring, error }: PlannedTable,
+  planned: PlannedTable,
   standing: PlannedTableState,
-  stores: Pick<PlannedCopy, 'from' | 'to'>,
+  stores: Pick<PlannedCopy, 'from' | 'to'> & { readonly periods?: PeriodOptions | undefined },
   objects: readonly PlannedObject[] | undefined,
   left: readonly LeftBehind[],
   more: readonly string[],
 ): CopyPlanLine {
+  const { source, targetName, plan, extent, ring, error } = planned
   const { can } = stores.to
   const own = leftOfTable(left, tableText(source.table))
   const open = standing === 'done' && objects?.some((object) => object.status === 'build') === true
-  const chunkRows = BigInt(plan?.chunkRows ?? 1)
-  const byRows = plan === null ? 0n : (extent.rows + chunkRows - 1n) / chunkRows
-  const chunks = ring === null ? byRows : BigInt(ring.wanted.length)
+  const { chunks, exact } = plannedChunks(planned, stores.periods)
   const amount = { rows: extent.rows, bytes: source.bytes, chunks }
   const notes = [
     ...(plan === null ? [] : [...textNotes(plan), ...zeroNotes(plan, stores)]),
@@ -74,6 +75,7 @@ function planLine(
     bytes: dec(source.bytes),
     chunkRows: dec(plan?.chunkRows ?? 0),
     chunks: dec(chunks),
+    ...(exact ? {} : { chunksEstimated: true as const }),
     writers: dec(can.writers),
     key: plan?.source.key ?? source.key,
     ...(extent.low === null ? {} : { low: extent.low }),

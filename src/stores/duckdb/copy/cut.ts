@@ -4,6 +4,7 @@ import type { Range } from '../../../model/copy/range.ts'
 import {
   Ascent,
   byArithmetic,
+  isDense,
   keyColumns,
   keyOrder,
   keySpan,
@@ -33,7 +34,7 @@ export async function* cutDuckdbKeys(
       return
     }
     const [low, high] = [BigInt(span.low), BigInt(span.high)]
-    if (table.rows > 0n && high - low + 1n <= table.rows * 2n) {
+    if (isDense(low, high, table.rows)) {
       yield* byArithmetic(within, low, high, BigInt(rows))
       return
     }

@@ -31,7 +31,15 @@ export async function divide(
   const work = objectWork(objects, planned, database, owner, operation.workers)
   const around = context(noted, following, work)
   const standing = await standings(planned, around)
-  emitPlan(planned, planHash, standing, run, objects, left, await againPlan(planned, operation, database))
+  emitPlan(
+    { ...planned, periods: operation.periods },
+    planHash,
+    standing,
+    run,
+    objects,
+    left,
+    await againPlan(planned, operation, database),
+  )
   const copied = following === null ? planned.tables : await following.toCopy()
   const elsewhere = await startTables(copied, tables, planned, around)
   await again(async () => track?.begin(planned, tables))

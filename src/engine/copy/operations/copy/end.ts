@@ -23,7 +23,15 @@ export async function showCopyPlan(shown: PlannedCopyRun): Promise<Ending> {
   const needsLedger = own.length > 0 && (companion !== null || operation.again === true)
   await using database = needsLedger ? await to.ledger() : null
   await companion?.examine({ operation, planned, run, database })
-  emitPlan(planned, planHash, [], run, objects, left, await notesOfAgain(shown, database))
+  emitPlan(
+    { ...planned, periods: operation.periods },
+    planHash,
+    [],
+    run,
+    objects,
+    left,
+    await notesOfAgain(shown, database),
+  )
   return { ...endOfPlan(planned), ...(left.length === 0 ? {} : { leftBehind: left }) }
 }
 
