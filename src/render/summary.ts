@@ -246,8 +246,9 @@ function differenceText({ totals, ms }: RunFinished): string {
   if (undone !== undefined) return `${plural(undone, 'repair')} undone in ${durationText(ms)}`
   if (missing === undefined || extra === undefined || different === undefined) return ''
   const compared = rows === undefined ? '' : `${plural(rows, 'row')} of the source compared: `
-  const repaired = fixed === '0' ? '' : `; ${grouped(fixed)} fixed`
-  return `${compared}${grouped(missing)} missing in the target, ${grouped(extra)} extra, ${grouped(different)} different${repaired}`
+  const repaired = fixed === '0' ? '' : `; ${grouped(fixed)} repaired`
+  const before = fixed === '0' ? '' : 'before the repair '
+  return `${compared}${before}${grouped(missing)} missing in the target, ${grouped(extra)} extra, ${grouped(different)} different${repaired}`
 }
 
 /** Result of fsck: numbers of findings and notes, and of the files, footers and vectors that were read. */

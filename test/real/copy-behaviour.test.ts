@@ -352,6 +352,9 @@ test('a diff names every key that differs, mends them, and takes the mending bac
   expect(kept.finished).toMatchObject({ exitCode: 1, totals: { fixed: '2', extra: '1' } })
   const repaired = await perform({ ...options, fix: true, deleteExtra: true })
   expect(repaired.finished).toMatchObject({ exitCode: 0, totals: { fixed: '1' } })
+  expect(of(repaired.events, 'table.finished')[0]?.notes?.[0]).toMatch(
+    /^before the repair: .* 1 extra, .*; 1 repaired$/,
+  )
   expect(await all(target)).toEqual(await all(source))
   const runId = (run: typeof repaired): string => run.events[0]?.runId ?? ''
   const undo = (run: typeof repaired): Promise<typeof repaired> =>

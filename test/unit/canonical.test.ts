@@ -230,9 +230,9 @@ describe('the text that proves a row', () => {
 describe('ranges in words', () => {
   it.each([
     [{ by: 'key', after: ['400000'], through: ['450000'] } as const, '400001–450000'],
-    [{ by: 'key', after: ['a', '7'], through: null } as const, 'after (a, 7)–end'],
+    [{ by: 'key', after: ['a', '7'], through: null } as const, 'after (a, 7) … end'],
     [{ by: 'key', after: null, through: ['-1'] } as const, 'start–-1'],
-    [{ by: 'key', after: ['a'], through: ['b'] } as const, 'after a–b'],
+    [{ by: 'key', after: ['a'], through: ['b'] } as const, 'after a … b'],
     [{ by: 'block', from: 0n, to: 129n } as const, 'blocks 0–128'],
     [{ by: 'block', from: 5n, to: null } as const, 'blocks 5–end'],
     [{ by: 'nullKey' } as const, 'no key'],

@@ -21,11 +21,11 @@ export type Range =
 
 export const EVERY_KEY: Range = { by: 'key', after: null, through: null }
 
-/** For messages and lists: `400001–450000`, `(a, 7)–end`, `blocks 0–128`. */
+/** For messages and lists: `400001–450000`, `after (a, 7) … end`, `blocks 0–128`. */
 export function rangeText(range: Range): string {
   switch (range.by) {
     case 'key':
-      return `${edge(range.after, 'start', true)}–${edge(range.through, 'end', false)}`
+      return `${edge(range.after, 'start', true)}${between(range)}${edge(range.through, 'end', false)}`
     case 'nullKey':
       return 'no key'
     case 'block':
@@ -39,12 +39,21 @@ export function rangeText(range: Range): string {
 
 const INTEGER = /^-?\d{1,19}$/
 
+/** A dash is read as part of a key that is a text or a UUID. */
+function between({ after, through }: Extract<Range, { by: 'key' }>): string {
+  return [after, through].every((bound) => bound === null || isInteger(bound)) ? '–' : ' … '
+}
+
+function isInteger(bound: KeyBound): boolean {
+  return bound.length === 1 && INTEGER.test(bound[0] ?? '')
+}
+
 /** Integers are shown inclusive at both ends, as users read ids. */
 function edge(bound: KeyBound | null, open: string, exclusive: boolean): string {
   if (bound === null) return open
   const [first = ''] = bound
   if (bound.length === 1) {
-    if (!INTEGER.test(first)) return exclusive ? `after ${first}` : first
+    if (!isInteger(bound)) return exclusive ? `after ${first}` : first
     return exclusive ? (BigInt(first) + 1n).toString() : first
   }
   return `${exclusive ? 'after ' : ''}(${bound.join(', ')})`

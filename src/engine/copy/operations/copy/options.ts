@@ -89,7 +89,7 @@ export const SELECTION: readonly Option[] = inGroup(TABLES, [
     type: 'number',
     fallback: 4,
     config: 'shown',
-    describe: 'chunks processed in parallel',
+    describe: 'chunks processed in parallel; always one into a target that takes one writer, such as a database file',
   },
   {
     name: 'properties',

@@ -169,8 +169,9 @@ async function compareTable(
 function countsText(one: DiffCounts, { fix }: DiffOperation): string {
   const { rows, targetRows, missing, extra, different, fixed, ranges, newer, errors } = one
   return (
+    (fixed > 0n ? 'before the repair: ' : '') +
     `${rows} rows in the source, ${targetRows} in the target: ${missing} missing, ${extra} extra, ${different} different` +
-    (fix ? `, ${fixed} repaired` : '') +
+    (fix ? `; ${fixed} repaired` : '') +
     (ranges > 0n ? `, and ${KEYLESS}` : '') +
     (newer > 0n ? `, ${newer} written later in the target` : '') +
     (errors > 0n ? `, ${errors} that could not be read or repaired` : '')
