@@ -1,4 +1,7 @@
-/** Interface of the replication stream of a copy. The copy gets it at its start and depends on no stream code. */
+/**
+ * Interface of the replication stream of a copy. It is passed to the copy at the start, so the copy needs no stream
+ * code.
+ */
 import type { LogPosition } from '../../model/copy/change.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { LedgerDatabase, Statement } from '../../model/run/ledger-port.ts'
@@ -45,7 +48,9 @@ export interface FollowedStream extends AsyncDisposable {
   /** Chunks can be claimed only while this query gives a row. */
   readonly fence: Statement
   heard(event: CopyEvent): void
-  /** Waits until everything that a read of the source shows now is durable there. @returns the log position */
+  /**
+   * Waits until all changes that a read of the source shows now are durable at the source. @returns the log position
+   */
   settle(): Promise<LogPosition>
   /** Tables with chunks that are not copied yet. */
   toCopy(): Promise<readonly PlannedTable[]>
@@ -53,7 +58,7 @@ export interface FollowedStream extends AsyncDisposable {
   copying(body: () => Promise<void>): Promise<void>
   /** Applies changes until the run ends. */
   follow(copied: Ending, around: CopyContext): Promise<Ending>
-  /** Ending of a run that did not get to applying changes. */
+  /** Ending of a run that ended before it could apply changes. */
   unfollowed(ending: Ending): Ending
 }
 
@@ -72,6 +77,6 @@ export interface Companion {
   examine(parts: InspectedParts): Promise<void>
   /** Starts or resumes the stream before the first chunk is read. @throws SluiceError, which ends the run */
   open(parts: StreamParts): Promise<FollowedStream>
-  /** @returns why this number of apply workers is not possible; null if it is */
+  /** @returns an error if this number of apply workers is not possible; otherwise null */
   lanesRefusal(lanes: number, to: CopyStore): SluiceError | null
 }

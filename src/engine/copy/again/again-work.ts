@@ -8,7 +8,7 @@ import { NumberSet } from './numbers.ts'
 export type AgainTally = {
   /** Chunks compared. */
   compared: bigint
-  /** Compared chunks in which rows were written or removed, or are open. */
+  /** Compared chunks with rows that were written, removed or quarantined, or are open. */
   differed: bigint
   /** Rows written. */
   mended: bigint
@@ -30,12 +30,12 @@ export type AgainWork = {
   readonly open: NumberSet
   /** Rows written per chunk id; only chunks of which rows were written. */
   readonly mended: Map<number, bigint>
-  /** Source views in which open rows were read. */
+  /** Ids of the read views of the source in which open rows were read. */
   readonly views: Set<string>
   readonly tally: AgainTally
 }
 
-/** The caller adds the chunks that were proved before this run. */
+/** Empty work. The caller adds the chunks that were proved before this run. */
 export function againWork(): AgainWork {
   return {
     left: new NumberSet(),
@@ -48,8 +48,8 @@ export function againWork(): AgainWork {
 }
 
 /**
- * A chunk as this run reports it: chunks not yet compared count as pending. In a compared chunk `written` are rows that
- * this run wrote, `skipped` are rows that were equal.
+ * A chunk as this run reports it: pending until it is compared. Of a compared chunk, `written` is the number of rows
+ * that this run wrote, and `skipped` the number of equal rows.
  */
 export function asCompared(chunk: StoredChunk, { left, proved, open, mended: repaired }: AgainWork): StoredChunk {
   const { id, no, read, quarantined } = chunk
@@ -71,7 +71,7 @@ export function againReported({ tally }: AgainWork): CopyAgain {
   }
 }
 
-/** Notes on what a comparison wrote and left, and how to undo it. */
+/** Notes: rows that a comparison wrote, removed or left, and the command that undoes the changes. */
 export function againNotes({ tally }: AgainWork, runId: bigint): readonly string[] {
   const { mended: repaired, removed, extra } = tally
   const notes: string[] = []

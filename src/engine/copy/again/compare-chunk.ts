@@ -21,7 +21,7 @@ import { comparePiece, type ComparedPiece } from './compare-piece.ts'
 
 /** Differences repaired in one call. */
 const TOGETHER = 1000
-/** Most comparisons of one range, so that rows that keep changing do not hold the run for ever. */
+/** Limit of comparisons of one range: rows may change all the time, and the run must end. */
 const MOST_ROUNDS = 4
 
 export type RefusedKey = { readonly key: RowKey; readonly error: SluiceError }
@@ -44,9 +44,9 @@ export type ChunkComparison = {
 
 export type Comparing = {
   readonly sides: Omit<DiffSides, 'target' | 'met'>
-  /** Tracks keys of this range and of others that become equal in the target; null where every key stays one row. */
+  /** Finds source keys, also of other ranges, that become equal in the target; null if keys stay distinct there. */
   readonly met: (() => MeetingKeys) | null
-  /** The target as of the beginning of the table's comparison. */
+  /** Read view of the target, opened when the comparison of the table began. */
   readonly target: SourceView
   readonly to: CopyStore
   readonly ring: RingPlan | null
@@ -130,7 +130,7 @@ export async function compareChunk(range: Range, work: Comparing): Promise<Chunk
   }
 }
 
-/** Ids of differences, equal in all rounds. Rows that share a key and are not asked for are numbered. */
+/** Ids of differences, equal in all rounds: the key, with a number if the row cannot be queried by it (`unasked`). */
 function numberedIds(): { idOf(difference: RowDifference): string; ofRefused(refused: RefusedKey): string } {
   const counts = new Map<string, number>()
   const ids = new Map<SluiceError, string>()
@@ -147,12 +147,15 @@ function numberedIds(): { idOf(difference: RowDifference): string; ofRefused(ref
   }
 }
 
-/** Rows without a key cannot be repaired. If the source has none, all are extra; else the larger count is open. */
+/**
+ * Rows without a key cannot be repaired. If the source has no such rows, all target rows are extra; otherwise the
+ * larger of both row counts is open.
+ */
 function keylessRows({ rows, targetRows }: ComparedPiece): { readonly extra: bigint; readonly open: bigint } {
   return rows === 0n ? { extra: targetRows, open: 0n } : { extra: 0n, open: rows > targetRows ? rows : targetRows }
 }
 
-/** Without checksums where the sides differ: rows were then compared one by one. */
+/** Digests of both sides; without checksums if they differ, because rows were then compared one by one. */
 export function comparedSums({
   piece: { source, target },
 }: ChunkComparison): Readonly<Record<'source' | 'target', Digest>> {

@@ -1,7 +1,7 @@
 /**
  * `copy --again`: compares chunks that earlier runs copied on both sides, and repairs differences as `diff --fix` does.
- * Runs after the unfinished chunks have been copied. One process at a time compares a table, under the lease that also
- * covers dividing it.
+ * Runs after the unfinished chunks have been copied. Only one process compares a table at a time: it holds the lease
+ * that is also needed to divide the table into chunks.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EVERY_KEY } from '../../../model/copy/range.ts'
@@ -35,7 +35,7 @@ import { NumberSet } from './numbers.ts'
 
 const WAIT_MS = 300
 const PROGRESS_MS = 250
-/** Differences named per table; all are counted. */
+/** Limit of differences per table that events name; all are counted. */
 const MOST_NAMED = 20
 /** Part number for rows that lie in no chunk. */
 const NO_CHUNK = -1
@@ -80,7 +80,7 @@ class TableComparison {
   readonly #again: AgainWork
   readonly #around: CopyContext
   readonly #sides: AgainSides
-  /** Remaining rows by chunk id: only in the target, open, and written later. Only chunks that have any. */
+  /** Rows left by chunk id: extra, open, and with newer values in the target. Chunks without such rows are left out. */
   readonly #rest = new Map<number, Pick<ChunkComparison, 'extra' | 'open' | 'newer'>>()
   readonly #differed = new NumberSet()
   /** Rows that only the target has, outside of all chunks. */
@@ -115,7 +115,7 @@ class TableComparison {
     this.#judge()
   }
 
-  /** Chunks to compare, each as of the read of its ledger page. */
+  /** Chunks to compare, in the state in which their page of the ledger was read. */
   async *#wanted(): AsyncGenerator<StoredChunk> {
     for await (const chunk of this.#chunks()) if (this.#again.left.has(chunk.no)) yield chunk
   }
@@ -133,7 +133,10 @@ class TableComparison {
     }
   }
 
-  /** Takes over the repair notes of an earlier run that was stopped: one `diff --undo` then reverts both. */
+  /**
+   * Takes over the repair notes of an earlier run that was stopped: one `diff --undo` then reverts the repairs of both
+   * runs.
+   */
   async #adopt(): Promise<void> {
     const { database, owner, key, plan, name, emit } = this.#context
     const adopted = await patiently(() => adoptRepairs(database, owner.runId, key, plan), this.#context, this.#stop)
@@ -146,7 +149,7 @@ class TableComparison {
     const { plan, store, planning } = this.#context
     const { views, run, database, owner, operation } = this.#around
     const from = { source: async () => sharedView(await views.current()) }
-    // Counter tables: a missing row is written by counting up, as a copy does.
+    // Counter tables: a missing row is written by increments, as in a copy.
     const counting = plan.columns.some(({ target }) => target.native === 'counter')
     const repair = { deleteExtra, ...(counting ? { counters: true as const } : {}), times: operation.cassandra ?? {} }
     const stores = { from, to: store, database, runId: owner.runId, hold: planning.hold }
@@ -159,7 +162,8 @@ class TableComparison {
   ): Promise<void> {
     const { steering } = this.#around
     await compareInWorkers(chunks, body, {
-      // Which row of a key is the first of its chunk depends on the order of the chunks.
+      // If source keys may merge, only the first row of a key is compared. Which row is first depends on the order of
+      // chunks.
       most: this.#sides.met === null ? this.#context.store.can.writers : 1,
       isOver: () => this.#isOver(),
       waits: (worker) =>
@@ -278,7 +282,7 @@ class TableComparison {
     return sum
   }
 
-  /** Rows of the target that lie in no chunk. @returns how many stay */
+  /** Searches for target rows outside of all chunks, and removes them if `deletes`. @returns number of rows left */
   async #surplusChunks(settler: Settler, deletes: boolean): Promise<bigint> {
     const { plan, ring, ledger, emit, name } = this.#context
     if (ring !== null && ring.part !== null) {

@@ -1,4 +1,4 @@
-/** Limits of `--delete-extra`: which target rows may be removed, and from how many on `--confirm` is required. */
+/** Limits of `--delete-extra`: which target rows may be removed, and above which number `--confirm` is required. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -10,8 +10,8 @@ import type { PlannedCopy, PlannedTable } from '../plan/plan-copy.ts'
 export const MOST_UNASKED = 1000n
 
 /**
- * The plan, with tables refused that `--again` cannot compare by a key, and with `--delete-extra` those of
- * `refusedForDeletion`.
+ * The plan, with an error for each table that `--again` cannot compare by key. With `--delete-extra`, tables are also
+ * refused as in `refusedForDeletion`.
  */
 export function refusedForAgain(planned: PlannedCopy, operation: CopyOperation): PlannedCopy {
   if (operation.again !== true) return planned
@@ -20,8 +20,8 @@ export function refusedForAgain(planned: PlannedCopy, operation: CopyOperation):
 }
 
 /**
- * The plan, with tables refused whose source may be read only in part: a row that the read leaves out would seem to be
- * missing in the source, and be removed from the target.
+ * The plan, with an error for each table whose source may be read only in part: a row outside that part would seem to
+ * be missing in the source, and would be removed from the target.
  */
 export function refusedForDeletion(planned: PlannedCopy): PlannedCopy {
   return refused(planned, (one) => shortRead(one, planned))

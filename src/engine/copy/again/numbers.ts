@@ -24,7 +24,7 @@ export class NumberSet {
     this.#size++
   }
 
-  /** @returns whether it was in the set */
+  /** @returns true if the number was in the set */
   delete(number: number): boolean {
     if (!this.has(number)) return false
     const { block, word, bit } = placeOf(number)

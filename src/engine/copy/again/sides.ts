@@ -104,11 +104,11 @@ export class AgainSides {
 
   async #drop(opened: Promise<SourceView> | null): Promise<void> {
     this.#target = null
-    // Ignore errors: the server may be gone, and the view with it.
+    // Ignore errors of closing: if the server is gone, so is its read view.
     await opened?.then((view) => view[Symbol.asyncDispose]()).catch(() => undefined)
   }
 
-  /** Closes the view of the target; the next comparison opens another. */
+  /** Closes the read view of the target; the next comparison opens another. */
   async closeTarget(): Promise<void> {
     await this.#drop(this.#target)
   }

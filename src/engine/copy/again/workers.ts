@@ -6,9 +6,9 @@ const LOOK_MS = 50
 
 export type RepairWorkers = {
   readonly most: number
-  /** True: begin nothing more. */
+  /** True if no worker may begin another chunk. */
   readonly isOver: () => boolean
-  /** Whether a worker (numbered from 1) begins nothing for now. */
+  /** True while this worker (numbered from 1) must not begin a chunk. */
   readonly waits: (worker: number) => boolean
 }
 

@@ -1,4 +1,4 @@
-/** Compares the digest of rows read with the digest of the target, and rows given to it with those it took. */
+/** Errors of a chunk's proof: the digests of both sides differ, or the target did not take all rows. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
@@ -22,7 +22,7 @@ export function compareDigests(plan: TablePlan, source: Digest, target: Digest):
   )
 }
 
-/** Rows of the target that the copied ones cannot be distinguished from. */
+/** Error: the target has rows with a NULL key that cannot be distinguished from the copied rows. */
 export function otherNullKeys({ source, target }: TablePlan, rows: bigint): SluiceError {
   const [verb, them] = rows === 1n ? ['is', 'it'] : ['are', 'them']
   return new SluiceError(
@@ -36,7 +36,7 @@ export function otherNullKeys({ source, target }: TablePlan, rows: bigint): Slui
   )
 }
 
-/** Rows that the target did not take, though it reported no error. */
+/** Error: the target did not take all rows, although it reported no error. */
 export function rowsDropped({ source, target }: TablePlan, dropped: bigint, read: bigint): SluiceError {
   return new SluiceError(
     'PROOF_FAILED',

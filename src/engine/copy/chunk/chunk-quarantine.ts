@@ -1,4 +1,4 @@
-/** Rows of a chunk that are quarantined: by this attempt, and by an earlier one that it resumes. */
+/** Quarantined rows of a chunk: those of this attempt, and of the earlier attempts that it resumes. */
 import type { Claim } from '../../../model/copy/plan.ts'
 import type { Statement } from '../../../model/run/ledger-port.ts'
 import { heldQuery } from '../ledger/stored-chunk.ts'
@@ -22,19 +22,19 @@ export class ChunkQuarantine {
   /** Unreadable rows, kept until the batch around them is written. */
   readonly #unread: RowToQuarantine[] = []
 
-  /** @param batchwise the target commits by batch: the chunk's transaction cannot record rows later */
+  /** @param batchwise the target commits each batch, so each quarantined row is recorded at once */
   constructor(context: TableContext, claim: Claim, batchwise: boolean) {
     this.#context = context
     this.#claim = claim
     this.#batchwise = batchwise
   }
 
-  /** Rows of this attempt. */
+  /** Rows that this attempt quarantined. */
   get rows(): readonly RowToQuarantine[] {
     return this.#rows
   }
 
-  /** A row that cannot be read: `noteUnread` records it. */
+  /** Adds a row that cannot be read; `noteUnread` records it. */
   unread(row: RowToQuarantine): void {
     this.#unread.push(row)
   }
@@ -43,7 +43,7 @@ export class ChunkQuarantine {
     for (const one of this.#unread.splice(0)) await this.note(one)
   }
 
-  /** @throws SluiceError if the table has too many of them */
+  /** Quarantines a row. @throws SluiceError ROWS_ASIDE if this attempt has more than `maxAside` of them */
   async note(refused: RowToQuarantine): Promise<void> {
     const { database, key, owner, name, maxAside, emit } = this.#context
     const row = this.#numbered(refused)
@@ -62,12 +62,14 @@ export class ChunkQuarantine {
     })
   }
 
-  /** Rows of all attempts. */
+  /** Number of rows that all attempts quarantined. */
   async count(): Promise<bigint> {
     return BigInt(this.#rows.length) + (this.#batchwise ? await this.#before() : 0n)
   }
 
-  /** Statements for the chunk's transaction; none where rows were recorded at once. */
+  /**
+   * Statements for the chunk's transaction; none if the target commits by batch, because rows were recorded at once.
+   */
   statements(): readonly Statement[] {
     if (this.#batchwise) return []
     const { database, key, owner } = this.#context

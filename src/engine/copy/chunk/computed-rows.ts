@@ -1,7 +1,9 @@
 import { added, NO_ROWS } from '../../../model/copy/row-hash.ts'
 import type { Digest } from '../../../model/copy/rows.ts'
 
-/** Digest of generated columns over all chunks of a table without a key: such chunks are no ranges of the target. */
+/**
+ * Digest of generated columns over all chunks of a table without a key: the target cannot select the rows of one chunk.
+ */
 export class ComputedRows {
   #sum = NO_ROWS
 

@@ -37,9 +37,9 @@ export class Computed {
   }
 
   /**
-   * Compares rows with their generated columns, for a range or for some keys.
+   * Compares rows, including their generated columns, with the target: those of a range, or those with some keys.
    * @param view source view of rows that were forwarded as bytes; null if rows went through `add`
-   * @param only keys that the chunk wrote, where other rows may lie between them
+   * @param only keys that the chunk wrote, if the range may hold other rows too; null for the whole range
    * @throws SluiceError PROOF_FAILED
    */
   async prove(

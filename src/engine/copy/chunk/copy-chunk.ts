@@ -131,8 +131,8 @@ class ChunkWork {
       this.#isFirst() &&
       (await writer.occupied())
     ) {
-      // The rows may come from a process that took over the chunk. Where a chunk is one transaction, `note` has checked
-      // that.
+      // The rows may come from a process that took over the chunk. If a chunk is one transaction, `claims.note` has
+      // checked this.
       if (this.#batchwise) await ledger.claims.current(this.#claim)
       throw notEmpty(plan.target.table.name)
     }
@@ -190,7 +190,7 @@ class ChunkWork {
     return this.#sumOfAll(sums)
   }
 
-  /** For a chunk resumed in its middle: digest of all its rows, read again. */
+  /** Reads all rows of a resumed chunk again. @returns their digest; null if `sums` is false */
   async #sumOfAll(sums: boolean): Promise<Digest | null> {
     const { database, plan, signal } = this.#context
     const before = await quarantineLines(database, this.#claim.id)
@@ -263,7 +263,7 @@ class ChunkWork {
       surplus,
       refused: refusedText(this.#quarantine.rows),
     }
-    // Store them before the chunk counts as done, so that a killed run does not lose them.
+    // Store weak writes before the chunk is completed, so that a killed run does not lose them.
     await this.#context.weak?.keep(this.#context)
     const closing = performance.now()
     const outcome = await writer.commit(
@@ -346,7 +346,7 @@ class ChunkWork {
     await this.#writeCarefully(writer, rows.slice(half), bytes / 2, stamps?.slice(half))
   }
 
-  /** Bytes are compared in key order, which rows without a key do not have; careful mode reads one row at a time. */
+  /** `echo` compares bytes in key order: rows without a key have no order, and careful mode does not forward bytes. */
   get #scheme(): ProofScheme {
     const { proof } = this.#context.plan
     return proof === 'echo' && (this.#careful || this.#claim.range.by !== 'key') ? 'canonical' : proof
@@ -373,7 +373,7 @@ class ChunkWork {
     }
   }
 
-  /** With columns that the target computes, and keys as the source holds them. */
+  /** The request, with generated columns to compare and with keys as the source holds them. */
   #wanted(range: Range): RowRequest {
     const request = this.#request(range)
     return { ...request, columns: [...request.columns, ...this.#computed.columns, ...this.#exact.columns] }

@@ -4,7 +4,7 @@ import { RowSum } from '../../../model/copy/row-hash.ts'
 import type { Digest, Row, Stamp } from '../../../model/copy/rows.ts'
 import type { RowBatch } from '../../../model/copy/source-port.ts'
 
-/** Servers count in whole seconds, and their clocks may differ. */
+/** Tolerance: servers store expiry times in whole seconds, and their clocks may differ. */
 const APART_MS = 2000
 /** Values that expire within this time are left out, because the target is read after the source. */
 const LEAST_MARGIN_MS = 10_000

@@ -1,4 +1,7 @@
-/** Proof of one chunk: digests of its rows on both sides, its target surplus, and the last key of an open range. */
+/**
+ * Proof of one chunk: digests of its rows on both sides, its target surplus, and its last key if its range has no upper
+ * bound.
+ */
 import type { Claim, TablePlan, TallyOfChunk } from '../../../model/copy/plan.ts'
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { KeyBound, Range } from '../../../model/copy/range.ts'
@@ -17,7 +20,7 @@ import { isRanged } from '../look/ranged.ts'
 import { onSide } from '../sides.ts'
 import type { WrittenKeys } from './written-keys.ts'
 
-/** Last key of a chunk whose range was open, as a bound and as the ledger stores it. */
+/** Last key of a chunk whose range had no upper bound, as a bound and as the ledger stores it. */
 export type OpenRangeEnd = { readonly last: KeyBound; readonly hi: string; readonly endId: bigint | null }
 
 /** A chunk whose rows are written but not committed. */
@@ -76,7 +79,7 @@ export class ChunkProof {
     if (keys !== null && columns !== null) return await this.#compareKeys(read, keys, columns)
     // Rows of block ranges cannot be found in the target: they are compared when the whole table is copied.
     if (range.by !== 'key' && range.by !== 'nullKey') return { source: read, stored: null, rows: null }
-    // Neither a range nor keys tell the rows of the chunk from others.
+    // Neither a range nor keys distinguish the chunk's rows from others.
     if (scheme === 'count' && keys === null && !fresh && !writer.seesRange)
       return { source: read, stored: null, rows: null }
     const only = keys?.texts ?? null
@@ -100,7 +103,7 @@ export class ChunkProof {
     return { source: read, stored, rows: only === null ? stored.rows : null }
   }
 
-  /** Compares what the target has under the keys of the chunk. */
+  /** Compares the target rows that have the chunk's keys. */
   async #compareKeys(
     read: Digest | null,
     { expected, texts: only }: WrittenKeys,
@@ -117,7 +120,7 @@ export class ChunkProof {
   }
 
   /**
-   * Rows that the target has to hold, if its whole range is counted. A range that holds others holds at least the rows
+   * Rows that the target's range must hold, for a proof by count. A range with other rows must hold at least the rows
    * written or skipped.
    */
   #counted(stored: bigint): bigint {
@@ -127,10 +130,10 @@ export class ChunkProof {
   }
 
   /**
-   * Rows in the target's range minus rows read. A range that was empty, or was emptied, holds what was written;
+   * Rows in the target's range minus rows read. A range that was empty, or was emptied, holds only the rows written;
    * otherwise rows are counted.
    * @param rows rows in the target's range, if counted
-   * @param last new end of a range that was open; null if the end is unchanged
+   * @param last new upper bound of a range that had none; null if the bound is unchanged
    * @returns null if the writer cannot count the range: the first count of a later run does
    */
   async surplus(tally: TallyOfChunk, rows: bigint | null, last: KeyBound | null): Promise<bigint | null> {
@@ -144,7 +147,10 @@ export class ChunkProof {
     return held + expired - tally.read - (last === null ? 0n : await this.#rowsAbove(last))
   }
 
-  /** Ends the last, open chunk at the largest key seen; the next run finds later rows above it. */
+  /**
+   * Upper bound for a last chunk without one: its largest key, so that the next run copies later rows above it. Null if
+   * the chunk has a bound or no rows.
+   */
   async end(): Promise<OpenRangeEnd | null> {
     const { context, claim, view } = this.#chunk
     const { plan, signal } = context

@@ -28,14 +28,16 @@ export function shownIn({ columns }: TablePlan, row: Row): RowToQuarantine['row'
   )
 }
 
-/** Takes one line out of a multiset. @returns false if it held none */
+/** Removes one line from a multiset. @returns false if the multiset did not contain the line */
 export function taken(lines: Map<string, number>, line: string): boolean {
   const left = lines.get(line) ?? 0
   if (left > 0) lines.set(line, left - 1)
   return left > 0
 }
 
-/** Error: the range holds rows already. @param begun partly copied, so the mode for existing rows is fixed */
+/**
+ * Error: the range holds rows already. @param begun the table is partly copied, so the mode for existing rows is fixed
+ */
 export function notEmpty(table: string, begun = false): SluiceError {
   return new SluiceError('TARGET_NOT_EMPTY', `the target's ${table} already holds rows in the range to be written`, {
     hint: begun

@@ -1,4 +1,6 @@
-/** Rows in which collection elements had their own write times or TTLs; one was written for all elements. */
+/**
+ * Rows whose collection elements had different write times or TTLs; all elements got the latest time and longest TTL.
+ */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { Stamp } from '../../../model/copy/rows.ts'
 import { rowCountText } from './rows-text.ts'

@@ -1,4 +1,4 @@
-/** Rows that a chunk wrote or found in the target, by their keys: others of the target may lie between them. */
+/** Keys of rows that a chunk wrote or found in the target, for proofs of a range that may hold other rows too. */
 import { keyTextOf } from '../../../model/copy/key-text.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { rowHash, RowSum } from '../../../model/copy/row-hash.ts'
@@ -21,11 +21,11 @@ export class WrittenKeys {
     this.#hashes = plan.cut === 'key' ? null : new Map()
   }
 
-  /** Null if the whole range is proved, or rows have no key by which the target could be asked. */
+  /** Null if the whole range is proved, or if the target's key cannot be used to query the rows. */
   static of(plan: TablePlan, range: Range): WrittenKeys | null {
     const { onExisting, proof, sortsAlike, source } = plan
     const isAmong = onExisting === 'upsert' || onExisting === 'append'
-    // A token range is no range of a target without a ring; there rows can only be counted by their keys.
+    // A target without a ring cannot select a token range, so its rows can only be counted by their keys.
     const isNamed = proof === 'count' && range.by !== 'nullKey'
     const isCounted = isNamed && (isAmong || (source.ring !== undefined && !sortsAlike))
     const isSummed = proof === 'canonical' && (isAmong || !sortsAlike)
@@ -36,13 +36,13 @@ export class WrittenKeys {
   /** @param row cells that are written */
   note(row: Row): void {
     const text = keyTextOf(row, this.#places)
-    // NULL is a key that any number of rows may have, and none of them is skipped for it.
+    // Any number of rows may have NULL in their key: the target never skips them as duplicates.
     if (this.#hashes !== null && this.#places.some((at) => (row[at] ?? null) === null)) return
     this.#texts.add(text)
     if (this.#hashes !== null) {
       const hash = rowHash(row)
       const first = this.#hashes.get(text)
-      // Without a key a source may have one row several times; the target has it once.
+      // A source without a key may have the same row several times; the target has the row once.
       if (first === hash) return
       if (first === undefined) this.#hashes.set(text, hash)
     }
@@ -54,7 +54,7 @@ export class WrittenKeys {
     return this.#texts
   }
 
-  /** Columns that `expected` is of; null if the rows that were read are compared as they are. */
+  /** Columns of the digest `expected`; null if the digest of the rows read is compared instead. */
   get columns(): readonly WriteColumn[] | null {
     const { columns } = this.#plan
     if (this.#isCounted) return writeColumns({ columns: this.#places.flatMap((at) => columns[at] ?? []) })
@@ -62,8 +62,8 @@ export class WrittenKeys {
   }
 
   /**
-   * What the target has to hold under these keys. A proof by count has the checksum of the keys too: the number alone
-   * would count one row of the target for each key that finds it.
+   * Digest that the target rows with these keys must have. A proof by count includes a checksum of the keys: a row
+   * count alone would count a target row once for each key that finds it.
    */
   get expected(): Digest {
     return this.#sum.digest()

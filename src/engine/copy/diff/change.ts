@@ -1,4 +1,4 @@
-/** Writes rows into the target if they still are as they were read, and reads back what it stored. */
+/** Writes rows to the target if they have not changed since they were read, and reads the stored rows back. */
 import { randomUUID } from 'node:crypto'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
@@ -49,7 +49,7 @@ export type Change = {
 /** `changed`: the target no longer holds the row as it was read, and nothing was written. */
 export type ChangeResult = 'fixed' | 'changed' | SluiceError
 
-/** Statements of the ledger that belong to rows. */
+/** Statements for the ledger that record changed rows. */
 export type Notes = {
   readonly statements: readonly Statement[]
   /** Gives a row once the statements are stored, if they and the rows share a transaction. */
@@ -57,14 +57,17 @@ export type Notes = {
 }
 
 const TRUE: Statement = { sql: 'SELECT 1', parameters: [] }
-/** Statements for writes that may be repeated: a write whose reply was lost is done again. */
+/**
+ * Returns no row. As `landed`, it marks a write that may be repeated: if the reply is lost, the write is done again.
+ */
 export const NEVER: Statement = { sql: 'SELECT 1 WHERE 1 = 0', parameters: [] }
 const FREELY: BatchStep = { guard: TRUE, advance: TRUE, landed: NEVER }
 
 /**
- * Applies all changes of one `kindsOf` together, without those that cannot be made; if a write is refused, each alone.
+ * Applies all changes of one `kindsOf` group in one write, without those that cannot be made. If the target refuses the
+ * write, applies each change alone.
  * @param notesOf the ledger's statements for some of the changes
- * @returns the result per change. Only a target whose `atomic` is 'chunk' has read back what is 'fixed'
+ * @returns the result per change. 'fixed' rows were read back only if the target's `atomic` is 'chunk'
  * @throws SluiceError LEASE_LOST if another process holds the lease
  */
 export async function changeTogether(
@@ -98,8 +101,8 @@ export async function changeTogether(
 }
 
 /**
- * Separates existing rows, new rows and removals: a write of new rows overwrites none that came meanwhile. Changed rows
- * come first, because a new row may take a unique value that they give up.
+ * Separates existing rows, new rows and removals: a write of new rows must not overwrite rows that another program
+ * wrote meanwhile. Changed rows come first, because a new row may need a unique value that they free.
  */
 export function kindsOf(changes: readonly Change[]): readonly (readonly Change[])[] {
   const kinds = [
@@ -111,7 +114,7 @@ export function kindsOf(changes: readonly Change[]): readonly (readonly Change[]
 }
 
 /**
- * Overwrites the rows with these keys, or removes them where there is no new row.
+ * Overwrites the rows with these keys, or removes them if `after` is null.
  * @throws SluiceError LEASE_LOST if another process holds the lease
  */
 export async function change(
@@ -123,7 +126,7 @@ export async function change(
   const { atomic } = to.can
   const rows = changes.flatMap(({ after }) => (after === null ? [] : [writtenCells(plan, after)]))
   const stamps = changes.flatMap(({ stamp }) => stamp ?? [])
-  // Without one transaction for all of it, record the old rows before changing them.
+  // Without one transaction for rows and ledger, record the old rows before changing them.
   if (atomic !== 'chunk' && notes.length > 0) {
     const owner = randomUUID()
     await batchOnce(database, owner, notes)
@@ -162,8 +165,8 @@ export async function change(
 }
 
 /**
- * Whether the changes were made. `others`: those that cannot be made, if nothing was; otherwise those of which the
- * target computes other values than the source.
+ * `isMade`: true if the changes were made. `others`: if false, the changes that cannot be made; if true, the changes
+ * for which the target computes other values than the source.
  */
 type Outcome = { readonly isMade: boolean; readonly others: ReadonlyMap<Change, ChangeResult> }
 
@@ -198,14 +201,14 @@ async function changedSince(
   return new Map(changed.map((one) => [one, 'changed']))
 }
 
-/** @param written rows that the target counted */
+/** @param written number of rows that the target reported as written */
 async function readBack(
   plan: TablePlan,
   changes: readonly Change[],
   written: number,
   writer: ChunkWriter,
 ): Promise<Outcome> {
-  // Rows to remove are gone from then on.
+  // After this digest, rows to remove are gone.
   await writer.digest({ scheme: 'count' })
   const stored = await storedRows(plan, writer)
   const holds = ({ text }: Change, after: Row | null): boolean => {
@@ -215,7 +218,8 @@ async function readBack(
   const unlike = changes.filter((one) => !holds(one, one.after === null ? null : writtenCells(plan, one.after)))
   const isTaken = ({ text, before, after }: Change): boolean =>
     before === null && after !== null && stored.has(text) && written < changes.length
-  // Another program's row, or one that a trigger changed: only the count of a single row says which.
+  // Either another program wrote the row, or a trigger changed it: only a write of a single row shows which, by its
+  // count.
   if (changes.length > 1 && unlike.some(isTaken)) throw storesAnother()
   const resultOf = (one: Change): ChangeResult => {
     const [row] = stored.all(one.text)
@@ -241,7 +245,7 @@ export function isEqualRow(given: Row, stored: Row): boolean {
   return given.every((cell, at) => isEqualCell(cell, stored[at] ?? null))
 }
 
-/** Error for a row of which the target stored another one. */
+/** Error for a row that the target stores or computes with other values. */
 export function storedInstead(plan: TablePlan, given: Row, stored: Row): SluiceError {
   const names = comparedColumns(plan).flatMap(({ to }, at) =>
     at >= given.length || isEqualCell(given[at] ?? null, stored[at] ?? null) ? [] : [to],
@@ -252,7 +256,7 @@ export function storedInstead(plan: TablePlan, given: Row, stored: Row): SluiceE
   })
 }
 
-/** Error for a row that was written or removed without an error, and is not as given. */
+/** Error for a row that was written or removed without an error, but is stored differently. */
 export function storesAnother(columns: readonly string[] = []): SluiceError {
   const at = columns.length === 0 ? '' : ` (${columns.join(', ')})`
   return new SluiceError('ROW_REFUSED', `the target stores another row${at}`, {

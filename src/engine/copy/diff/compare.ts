@@ -28,7 +28,7 @@ import {
 const LEAF_ROWS = 16_384
 const PIECES = 32
 const KEYS_AT_ONCE = 500
-/** Most searches of a range that changes under each of them. */
+/** Limit of searches of a range that changes during each search. */
 const MOST_SEARCHES = 3
 
 /** Receives the progress of a comparison. */
@@ -44,7 +44,7 @@ export type DiffRowCounts = {
 export type DiffFinding =
   | { readonly kind: 'key'; readonly difference: RowDifference }
   | { readonly kind: 'range'; readonly range: Range; readonly source: bigint; readonly target: bigint }
-  /** The checksums of both sides differ, and the search found no row that does. */
+  /** The checksums of both sides differ, but the search found no differing row. */
   | { readonly kind: 'unexplained'; readonly range: Range }
   /** An unreadable row of the source, as texts. */
   | { readonly kind: 'unread'; readonly row: readonly (string | null)[]; readonly error: SluiceError }
@@ -111,8 +111,8 @@ async function compareSums(
 }
 
 /**
- * Searches a range whose checksums differ. If that finds no difference, they are computed once more: without snapshots,
- * rows may have been written or have expired meanwhile.
+ * Searches a range whose checksums differ. If the search finds no difference, the checksums are computed once more:
+ * without snapshots, rows may have been written or have expired meanwhile.
  * @param both checksums of the range, computed before
  */
 async function explained(
@@ -134,7 +134,7 @@ async function explained(
     const now = await readableDigests(sides, range)
     if (now === null) return one
     const isSteady = equalDigests(now[0], before[0]) && equalDigests(now[1], before[1])
-    // A search by keys counts a row of the target for each row of the source that finds it.
+    // A search by keys counts a target row once for each source row that finds it.
     const counted = isSteady ? { ...one, rows: now[0].rows, targetRows: now[1].rows } : one
     if (differ > 0 || equalDigests(...now)) return counted
     if (isSteady || round === MOST_SEARCHES) {
@@ -145,13 +145,13 @@ async function explained(
   }
 }
 
-/** @returns rows of either side if the digests are equal; null if they differ or a row of the source cannot be read */
+/** @returns number of rows if both digests are equal; null if they differ or a row of the source cannot be read */
 export async function equalRows(sides: DiffSides, range: Range): Promise<bigint | null> {
   const sums = await readableDigests(sides, range)
   return sums !== null && equalDigests(...sums) ? sums[0].rows : null
 }
 
-/** Null if a row of the source cannot be read: such a range has no checksum. */
+/** Digests of both sides; null if a row of the source cannot be read: such a range has no checksum. */
 async function readableDigests(sides: DiffSides, range: Range): Promise<readonly [Digest, Digest] | null> {
   try {
     return await digests(sides, range)
@@ -269,7 +269,7 @@ function keysOf(plan: TablePlan, rows: readonly Row[]): Range {
   return { by: 'keys', keys: rows.map((row) => rowBound(plan, row)) }
 }
 
-/** Rows of the source with the keys of these; unreadable ones are found by the caller. */
+/** Rows of the source with the keys of `some`. Unreadable rows are left out: the caller reports them. */
 async function readAll(sides: DiffSides, some: readonly Row[]): Promise<KeyedRows> {
   const { plan, source, signal } = sides
   const request = sourceRequest(sides, keysOf(plan, some))

@@ -1,6 +1,6 @@
 /**
- * A completed chunk of a copy, or the whole table if it can only be counted as a whole: what a comparison finds in it,
- * and the surplus to expect afterwards.
+ * Results of a comparison for one completed chunk of a copy, or for the whole table if it can only be counted as a
+ * whole; and the surplus to expect afterwards.
  */
 import type { Expected } from '../ledger/surplus-changes.ts'
 import type { RowDifference } from './difference.ts'
@@ -38,8 +38,9 @@ export class ComparedPart {
   }
 
   /**
-   * Surplus to expect from now on. If the counts were as expected before, they are so after the repair. If not, the new
-   * value is recorded only if both sides are equal now: a difference that a repair leaves stays a difference.
+   * Surplus to expect from now on. If the counts matched the recorded surplus before, the new value follows from the
+   * repair. If not, a value is recorded only if both sides are equal now: later runs must still report a difference
+   * that the repair left.
    * @returns null if the recorded value stays
    */
   expected(): bigint | null {

@@ -1,5 +1,5 @@
 /**
- * The copy that filled a table, if the target's ledger knows a copy of the same rows. A comparison that repairs rows
+ * The copy that filled a table, if the target's ledger has a copy of the same rows. A comparison that repairs rows
  * updates the counts that later runs of that copy expect.
  */
 import type { TablePlan } from '../../../model/copy/plan.ts'
@@ -25,12 +25,12 @@ export class CopiedTable {
   /** The table as a whole, if its chunks cannot be counted in the target; else null. */
   readonly whole: ComparedPart | null
   readonly #chunks: ChunkLedger
-  /** Parts of differences that are not settled yet, by row key. */
+  /** Part of each difference that is not settled yet, by row key. */
   readonly #owners = new Map<string, ComparedPart>()
   /** Parts whose expected surplus has changed. */
   readonly #changed: ComparedPart[] = []
   readonly #ledger: Ledger
-  /** Quarantined rows: they are counted with their chunks. */
+  /** Quarantined rows of a table that is counted as a whole: the ledger counts them with their chunks. */
   readonly #quarantined: bigint
   #noted = 0
 
@@ -72,7 +72,7 @@ export class CopiedTable {
     this.#owners.get(JSON.stringify(key))?.count(kind, isFixed)
   }
 
-  /** These differences are final, whether they were counted or had gone. */
+  /** Call when these differences are final: counted, or gone when read again. */
   done(differences: readonly RowDifference[]): void {
     for (const { key } of differences) {
       const text = JSON.stringify(key)
@@ -133,7 +133,7 @@ type Ledger = {
 
 /**
  * @param sourceIdentity `CopyStore.identity` of the source
- * @returns null if the ledger knows no copy of the same rows of this table, or has no chunk that can be counted
+ * @returns null if the ledger has no copy of the same rows of this table, or no chunk that can be counted
  */
 export async function copiedTable(
   one: PlannedTable,

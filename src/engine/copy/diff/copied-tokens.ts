@@ -1,4 +1,7 @@
-/** Maps compared token ranges to chunks of a copy, however divided, and tracks which chunks are compared completely. */
+/**
+ * Maps compared token ranges, whatever their bounds, to chunks of a copy, and tracks which chunks are compared
+ * completely.
+ */
 import { cutTokens, tokenCount, type TokenRange } from '../../../model/copy/ring.ts'
 import { chunkTokens, type RingPlan } from '../plan/ring-plan.ts'
 import type { ComparedPart } from './copied-part.ts'
@@ -22,7 +25,7 @@ export class CopiedTokens {
     this.table = table
     this.#ring = ring
     this.#chunks = chunks
-    // The whole table counts as compared only after the search for rows that only the target has.
+    // The whole table is compared only after the search for rows that only the target has.
     if (table.whole !== null) this.#left.set(table.whole, tokenCount(ring.ring))
   }
 
@@ -70,7 +73,7 @@ export class CopiedTokens {
     this.table.compared(part)
   }
 
-  /** Call when the whole target was searched for rows that only it has. */
+  /** Call after the whole target was searched for rows that the source does not have. */
   inspectedForExtra(): void {
     const { whole } = this.table
     if (whole !== null) whole.isWhole = this.#left.get(whole) === 0n

@@ -1,11 +1,13 @@
-/** Values that expire during a comparison: it is no difference if one side shows them a little longer. */
+/**
+ * Values that expire during a comparison: no difference is reported if one side still returns them for a short time.
+ */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { areStamped, type DiffSides } from './sides.ts'
 import { expiryOf, LIVES_APART_MS, isEqualCell, type Timed } from './times.ts'
 
 /**
- * Until when a value may have expired on one side and still be read on the other. Covers the duration of the read, the
- * whole seconds of both servers and their clock offsets.
+ * Latest expiry time of values that may have expired on one side and are still read on the other. Covers the duration
+ * of the read, the whole seconds of both servers and their clock offsets.
  * @param begunMs when both sides were queried, in milliseconds since 1970
  * @param rows of both sides
  * @returns milliseconds since 1970; 0 if no value expires
@@ -34,7 +36,7 @@ export function isEnding(
   const all = [...plan.columns.keys()]
   if (source !== undefined && target !== undefined) {
     const unlike = all.filter((at) => !isEqualCell(source.row[at] ?? null, target.row[at] ?? null))
-    // Equal values with different expiry are a difference of their own.
+    // Equal values with different expiry times are a difference.
     if (unlike.length === 0) return false
     return unlike.every((at) => {
       const [here, there] = [source.row[at] ?? null, target.row[at] ?? null]

@@ -49,7 +49,7 @@ export function unproved(name: string, compared: Compared): SluiceError | null {
   return notProved(name, 'the checksums of both sides differ, but no differing row was found')
 }
 
-/** @param range whose checksums differ on both sides, though no row that was found does */
+/** @param range range whose checksums differ, although no differing row was found */
 export function unexplainedRange(name: string, range: Range): SluiceError {
   return notProved(name, `${rangeText(range)}: the checksums of both sides differ, but no differing row was found`)
 }

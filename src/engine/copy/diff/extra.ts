@@ -44,7 +44,7 @@ export async function findExtra(
   await name()
 }
 
-/** Keeps keys that no readable source row has. @returns error of an unreadable key, which may be any of them */
+/** Removes keys that readable source rows have. @returns error of an unreadable key, which may equal any key left */
 async function forgetThere(sides: DiffSides, unfound: Map<string, RowKey>): Promise<SluiceError | null> {
   const { plan, source, signal } = sides
   const key = keyPositions(plan).flatMap((at) => plan.columns[at] ?? [])

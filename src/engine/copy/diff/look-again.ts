@@ -1,4 +1,6 @@
-/** Reads differing rows again in new snapshots: in a table under writes, rows on their way appear as differences. */
+/**
+ * Reads differing rows again in new snapshots: while programs write, a row that reaches one side later seems to differ.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
@@ -11,7 +13,7 @@ import { lifetimesApart } from './tokens.ts'
 
 const AFTER_MS = [250, 1000]
 const KEYS_AT_ONCE = 200
-/** Most rows found on neither side that are verified, per read. */
+/** Limit of rows, per read, that were found on neither side and are verified. */
 const MOST_MADE_SURE = 100
 
 export type Again = {
@@ -47,7 +49,7 @@ const PRESENT: Readonly<Record<RowDifference['kind'], Present>> = {
 }
 
 /**
- * Each suspect ends in one group: still differs, seen equal or on neither side, or unreadable at the source.
+ * Each suspect ends in one group: still different; no longer different, or on neither side; unreadable at the source.
  * @param patient wait 250 ms before the read, and read again after 1 s if some differences have gone; useless where
  * very many rows differ
  */
@@ -131,7 +133,9 @@ async function madeSure(
   return sure
 }
 
-/** True if the largest key up to `key` is `key`. Not answerable on a ring or for a NULL key: false then. */
+/**
+ * True if the largest key up to `key` is `key`. False on a ring or for a NULL key, where this query is not possible.
+ */
 async function isPresent(sides: DiffSides, side: 'source' | 'target', key: RowKey): Promise<boolean> {
   const { plan, signal } = sides
   const through = key.flatMap((text) => text ?? [])
@@ -142,7 +146,7 @@ async function isPresent(sides: DiffSides, side: 'source' | 'target', key: RowKe
   return last !== null && range.by === 'key' && JSON.stringify(last) === JSON.stringify(range.through)
 }
 
-/** A row that cannot be read counts as different, unless it is the source that has it and cannot read it. */
+/** Result for a row that cannot be read: it differs; null if the source has the row but cannot read it. */
 async function lookAlone(sides: DiffSides, suspect: RowDifference, error: SluiceError): Promise<Look> {
   const { plan, signal } = sides
   const range = { by: 'keys', keys: [suspect.key] } as const

@@ -1,4 +1,7 @@
-/** Source keys already compared. If several source rows get one key in the target, it holds only one of them. */
+/**
+ * Source keys already compared. If several source rows get the same key in the target, the target holds only one of
+ * them.
+ */
 import { createHash } from 'node:crypto'
 import { keyTextOf } from '../../../model/copy/key-text.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
@@ -6,7 +9,7 @@ import type { Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { keyPositions } from '../table/context.ts'
 
-/** Three quarters of the slots of a table of 2^24 slots: 320 MiB. */
+/** Limit of keys: three quarters of a hash table of 2^24 slots, which takes 320 MiB. */
 const MOST_KEYS = 12_582_912
 const FIRST_SLOTS = 1024
 /** 32-bit words of a digest. */
@@ -21,7 +24,7 @@ export type MeetingKeys = {
   taken(plan: TablePlan, rows: readonly Row[]): { readonly first: ReadonlySet<Row>; readonly others: readonly Row[] }
 }
 
-/** Keys as 128-bit digests (collisions ruled out in practice), each with the last pass that met it. */
+/** Keys as 128-bit digests (collisions ruled out in practice), each with the last pass that read it. */
 export class MetKeys {
   readonly #most: number
   /** Part compared by each pass, indexed by pass number from 1. */
@@ -35,7 +38,7 @@ export class MetKeys {
     this.#most = most
   }
 
-  /** @param part number of the rows that are read: passes over the same part meet the same rows */
+  /** @param part number of the part of the table that is read: passes over one part read the same rows */
   pass(part = 0): MeetingKeys {
     const pass = this.#parts.push(part) - 1
     return { taken: (plan, rows) => this.#taken(plan, rows, pass) }

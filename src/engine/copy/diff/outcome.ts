@@ -5,11 +5,11 @@ export type DiffCounts = {
   missing: bigint
   extra: bigint
   different: bigint
-  /** Repaired, of all of these. */
+  /** Repaired rows: those that were missing, extra or different. */
   fixed: bigint
   /** Differing ranges of a table without a key. */
   ranges: bigint
-  /** Different, and written later in the target. */
+  /** Different rows that the target wrote later. */
   newer: bigint
   /** Rows that could not be read or repaired. */
   errors: bigint

@@ -17,12 +17,12 @@ import { noneSettled, type Settler } from './settle.ts'
 import type { DiffSides } from './sides.ts'
 import { reportUnreadRow } from './unread.ts'
 
-/** Differences that are read again; further ones are counted as found. */
+/** Limit of differences that are read again; others are counted without a second read. */
 const MOST_RECHECKED = 20_000
 
 /**
  * @param copied null if no copy of the same rows is known, or nothing is repaired
- * @returns counts, and the error of the first range whose difference no row explains
+ * @returns counts, and the error of the first range whose checksums differ although no differing row was found
  */
 export async function diffPlain(
   operation: DiffOperation,

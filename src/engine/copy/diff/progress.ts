@@ -21,7 +21,7 @@ export class DiffProgress {
   seen = 0n
   reportedAt = Number.NEGATIVE_INFINITY
 
-  /** @param extent what is to be compared, as far as known */
+  /** @param extent rows and ranges to compare, as far as known */
   constructor(table: string, extent: DiffExtent, emit: Emit<'diff.progress'>, clock: Clock) {
     this.#table = table
     this.#extent = extent
@@ -31,12 +31,12 @@ export class DiffProgress {
     this.step('comparing')
   }
 
-  /** A range with different checksums is divided into about this many pieces. */
+  /** Call when a range with different checksums is divided. @param pieces approximate number of pieces */
   divided(pieces: number): void {
     this.#left += Math.max(1, pieces) - 1
   }
 
-  /** A range is compared; `rows` of the source that were not reported before. */
+  /** Call when a range is compared. @param rows rows of the source that were not reported before */
   settled(rows: bigint): void {
     this.#ranges++
     this.#left = Math.max(0, this.#left - 1)
@@ -67,7 +67,7 @@ export class DiffProgress {
     this.#differences++
   }
 
-  /** @param differences current count, if some have gone */
+  /** @param differences current number, if some no longer differ */
   step(step: Step, differences = this.#differences): void {
     this.#differences = differences
     if (step !== 'comparing') this.#left = 0
@@ -76,7 +76,7 @@ export class DiffProgress {
 
   report(step: Step): void {
     const { estimated } = this.#extent
-    // Every row of the source is compared by then, so use the real count instead of the estimate.
+    // In this step all rows of the source are compared, so use their number instead of the estimate.
     const rows = step === EXTRA ? this.#rows : this.#extent.rows
     this.#emit({
       type: 'diff.progress',

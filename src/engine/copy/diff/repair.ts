@@ -33,15 +33,15 @@ export type RepairOptions = {
   /** Remove rows that the source does not have; otherwise they stay. */
   readonly deleteExtra: boolean
   readonly only?: 'missing' | 'different'
-  /** Write missing counter rows by counting up. */
+  /** Write missing counter rows by increments. */
   readonly counters?: true
   readonly overwriteNewer?: true
   readonly times?: TimeOptions
 }
 
 /**
- * `left`: nothing to do, or the target wrote it later. `equal`: it no longer differs. `changed`: another program changed
- * it between read and write, and nothing was written.
+ * `left`: the options exclude the repair, or the target has newer values. `equal`: the row no longer differs.
+ * `changed`: another program changed the row between read and write, and nothing was written.
  */
 export type RepairResult = ChangeResult | 'left' | 'equal'
 
@@ -70,7 +70,7 @@ export async function repairKeys(
   const taken = await heldOtherwise(
     sides,
     changes.flatMap(({ key, before, after }) =>
-      // A batch cannot look before it writes, as a transaction does.
+      // A batch cannot read before it writes; a transaction can.
       around.to.can.atomic === 'batch' || (before === null && after !== null) ? [key] : [],
     ),
   )
@@ -89,7 +89,7 @@ export async function repairKeys(
   return outcome
 }
 
-/** @param ids receives the number of each note */
+/** @param ids receives the ids of the notes of each change */
 function repairNotes(
   plan: TablePlan,
   changes: readonly Change[],
@@ -157,7 +157,7 @@ function changeOf(
 /**
  * Reads repaired rows again, where the transaction of the repair could not. In some targets a recent removal hides a
  * write with an older time, and a trigger may change or ignore a write, so only a read shows whether a row is repaired.
- * @returns what the target holds instead, per change
+ * @returns rows that the target holds instead, by change; null if the target has no such row
  */
 async function readAgain(
   sides: DiffSides,
@@ -171,7 +171,7 @@ async function readAgain(
   const { plan } = sides
   const byRow = around.to.can.atomic === 'row'
   const unlike = async (): Promise<ReadonlyMap<Change, Row | null>> => {
-    // New view: an open one may show the rows as before the write.
+    // Open a new read view: an older one may return the rows as before the write.
     await using target = await around.to.source(around.signal)
     const keys = done.map(({ key }) => key)
     const found = await byBound({ ...sides, target }, 'target', keys)
@@ -199,9 +199,9 @@ async function readAgain(
 }
 
 /**
- * Makes the notes true of repairs that were recorded before they were made: those of rows that were not written go, and
- * others name what the target stored.
- * @param notes ids per key, the last one of the last attempt
+ * Corrects notes that were recorded before their repairs. Removes the notes of rows that were not written; other notes
+ * get the row that the target stored.
+ * @param notes ids of the notes by change; the last id belongs to the last attempt
  */
 async function correctNotes(
   plan: TablePlan,
@@ -221,7 +221,7 @@ async function correctNotes(
   if (statements.length > 0) await database.batch(statements)
 }
 
-/** Later than any removal until now, with the TTLs of the source. */
+/** The stamp with the current time, which is later than earlier removals, and with the TTLs of the source. */
 function writtenNow(stamp: Stamp | undefined): Stamp | undefined {
   if (stamp === undefined) return undefined
   const now = BigInt(Date.now()) * 1000n
@@ -256,7 +256,7 @@ function differing({ plan, lifetimes }: DiffSides, a: Timed, b: Timed): readonly
   return [...new Set([...values, ...differingLifetimes(plan, a, b).map(({ column }) => column)])]
 }
 
-/** True for counter tables: values are added to, never set. */
+/** True for counter tables: counters are incremented, never set. */
 function isCounting({ columns }: TablePlan): boolean {
   return columns.some(({ target }) => target.native === 'counter')
 }

@@ -1,4 +1,7 @@
-/** Compares a table with a token ring: several workers compare its ranges, each reported once it is settled. */
+/**
+ * Compares a table with a token ring: several workers compare its ranges, and each range is reported when its
+ * differences are settled.
+ */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { EVERY_KEY } from '../../../model/copy/range.ts'
 import type { TokenRange } from '../../../model/copy/ring.ts'
@@ -17,12 +20,12 @@ import { reportUnreadRow } from './unread.ts'
 import { findExtra } from './extra.ts'
 import { compareTokens, type TokenHooks, type TokenTally } from './tokens.ts'
 
-/** Differences of a range that are settled in one call. */
+/** Limit of differences of a range that are settled in one call. */
 const TOGETHER = 1000
 
 export type DiffRange = Extract<EventBody, { type: 'diff.range' }>
 
-/** Keeps a record of ranges elsewhere. */
+/** Records ranges in other tables, such as those of the Cassandra Data Migrator. */
 export type RangeRecord = {
   readonly begun: (tokens: TokenRange) => Promise<void>
   readonly ended: (tokens: TokenRange, range: DiffRange) => Promise<void>
@@ -121,8 +124,8 @@ async function diffRange(
 }
 
 /**
- * In a target without the ring, searches the source for all target rows. With only a part of the ring it is unknown
- * which rows belong to it, so the search is skipped.
+ * If the target is not on the same ring, searches the source for all target rows. If only a part of the ring is
+ * compared, it is unknown which target rows belong to this part, so the search is skipped.
  */
 async function extras({ sides, ring, settler, progress, copied, run }: RingTable, outcome: DiffCounts): Promise<void> {
   const table = tableText(sides.plan.source.table)

@@ -1,4 +1,7 @@
-/** Rows that share a key, because no unique index forbids it. No key finds one of them alone: they are compared together. */
+/**
+ * Rows that share a key, because no unique index prevents it. A query by key returns all of them, so they are compared
+ * together.
+ */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { sumOfRows } from '../../../model/copy/row-hash.ts'
 import { equalDigests, type Row } from '../../../model/copy/rows.ts'
@@ -13,7 +16,7 @@ export function isShared<T>(key: string, source: ByKey<T>, target: ByKey<T>): bo
   return here > 0 && there > 0 && here + there > 2
 }
 
-/** Difference of the rows of a key, of which the source has at least one; null if both sides have the same. */
+/** Difference of the rows with a key that the source has; null if both sides have equal rows. */
 export function differenceOfKey(
   plan: TablePlan,
   key: string,
@@ -45,9 +48,9 @@ export function sharedDifference(
 }
 
 /**
- * Completes a batch of source rows that was read without regard to keys: it has all rows of a shared key, or, if an
- * earlier batch had them, none.
- * @param source, target rows of the batch, and those that the target has under their keys
+ * Completes a batch of source rows, which may have only some rows of a shared key. Afterwards the batch has all of
+ * them, or none if an earlier batch had them.
+ * @param source, target rows of the batch, and target rows with the same keys
  * @param done shared keys of earlier batches
  * @param read all rows of the source with these keys
  */

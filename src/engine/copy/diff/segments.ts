@@ -1,7 +1,7 @@
 /**
- * Parts of a table, compared one after the other. The first and last are open-ended, so that rows outside the source's
- * keys are found. If a copy filled the table, parts end where its chunks do, so that each difference belongs to one
- * chunk.
+ * Parts of a table, compared one after the other. The first part has no lower bound and the last no upper bound, so
+ * that target rows outside the source's keys are found. If a copy filled the table, parts end at bounds of its chunks,
+ * so that each difference belongs to one chunk.
  */
 import { hasWholeBounds, keyMayBeNull } from '../../../model/copy/column-type.ts'
 import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
@@ -11,7 +11,7 @@ import type { ComparedPart } from './copied-part.ts'
 import type { CopiedTable } from './copied-table.ts'
 import type { DiffSides } from './sides.ts'
 
-/** Rows of a range that gets one checksum. */
+/** Limit of rows in a range that gets one checksum. */
 export const SEGMENT_ROWS = 200_000
 
 /** Most chunks in a segment, however few rows they hold. */
@@ -61,9 +61,9 @@ function joinedPieces(pieces: readonly RangePiece[]): RangeSegment {
 }
 
 /**
- * Each chunk as of the read of its ledger page. A chunk that another run divides meanwhile is compared in its old and
- * its new form, and never left out.
- * @returns whether one chunk holds the rows with a NULL key
+ * Segments of chunks, in the state in which their ledger page was read. If another run divides a chunk meanwhile, the
+ * old and the new chunks are compared; none is left out.
+ * @returns true if a chunk holds the rows with a NULL key
  */
 async function* ofChunks(sides: DiffSides, copied: CopiedTable): AsyncGenerator<RangeSegment, boolean> {
   const integers = hasWholeBounds(sides.plan.source)
@@ -113,7 +113,10 @@ async function coverNow(copied: CopiedTable): Promise<{ readonly cover: Cover; r
   return { cover, last }
 }
 
-/** Groups adjacent chunks up to the rows of one checksum; others stay alone. @param rows assumed for an unread chunk */
+/**
+ * Groups adjacent chunks, up to SEGMENT_ROWS rows or SEGMENT_CHUNKS chunks; other chunks form their own group.
+ * @param rows assumed number of rows of an unfinished chunk
+ */
 async function* groups(chunks: AsyncIterable<StoredChunk>, rows: number): AsyncGenerator<readonly StoredChunk[]> {
   let group: StoredChunk[] = []
   let left = 0

@@ -13,10 +13,10 @@ import { changedMeanwhile, type RepairHold } from './change.ts'
 import { repairKeys, type RepairResult, type RepairOptions } from './repair.ts'
 import type { DiffSides } from './sides.ts'
 
-/** Differences read again with a pause. With more than these, timing is not the cause. */
+/** Limit of differences that are read again after a pause: if more rows differ, timing is not the cause. */
 const PATIENT = 20_000
 const AT_ONCE = 200
-/** How often a row is read and written again that another program changes in between. */
+/** Tries to repair a row that another program changes between read and write. */
 const TRIES = 3
 
 export type Settled = {
@@ -28,11 +28,14 @@ export type Settled = {
   removed: number
   newer: number
   errors: number
-  /** Differed before, and no longer do. */
+  /** Rows that differed before and no longer differ. */
   gone: number
   /** Unreadable rows of the source: they exist, and are no difference. */
   unread: number
-  /** Rows added on each side since then, minus rows removed; without rows that a repair wrote or removed. */
+  /**
+   * Rows added on each side since the differences were found, minus rows removed; without rows that a repair wrote or
+   * removed.
+   */
   rows: bigint
   targetRows: bigint
   /** Rows of the source that the target refused. */
@@ -56,7 +59,7 @@ export const noneSettled = (): Settled => ({
 })
 
 export type RepairContext = {
-  /** Opens the views in which rows of the source are read again. */
+  /** Opens read views of the source, in which rows are read again. */
   readonly from: Pick<CopyStore, 'source'>
   readonly to: CopyStore
   /** Null if nothing is repaired. */
@@ -70,16 +73,16 @@ export type RepairContext = {
 
 /** How differences are handled. */
 export type SettleOptions = {
-  /** Repair them; otherwise they are only counted and named. */
+  /** Repair differences; otherwise they are only counted and named. */
   readonly fix: boolean
-  /** Differences that are named; all are counted. */
+  /** Limit of differences that are named; all are counted. */
   readonly limit: number
   readonly repair: RepairOptions
-  /** Read them again after a pause, so that rows still on their way are not reported. */
+  /** Read differences again after a pause, so that rows that reach one side later are not reported. */
   readonly patient: boolean
 }
 
-/** What is compared, without the views to read it in. */
+/** Both sides of a comparison, without their read views. */
 export type ComparedSides = Omit<DiffSides, 'source' | 'target'>
 
 /** Settles the differences of one table. */
@@ -114,8 +117,8 @@ export class Settler {
   async settle(suspects: readonly RowDifference[], into: Settled, before?: (left: number) => void): Promise<void> {
     if (suspects.length === 0) return before?.(0)
     if (this.#around.to.can.atomic === 'row') return this.#settle(suspects, into, before)
-    // One at a time: each takes connections of the target for its reads and its transaction, and several could wait for
-    // each other's connections.
+    // One call at a time: each needs several connections of the target, so parallel calls could wait for each other's
+    // connections.
     const settled = this.#turn.then(() => this.#settle(suspects, into, before))
     this.#turn = settled.catch(() => undefined)
     return settled

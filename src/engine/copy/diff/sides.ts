@@ -22,7 +22,7 @@ export type DiffSides = {
   readonly targetWhere?: string
   /** Compare expiry times too, where both sides keep them. */
   readonly lifetimes?: true
-  /** Keys of the source already compared; absent if every key stays one row in the target. */
+  /** Keys of the source already compared; absent if different keys stay different in the target. */
   readonly met?: MeetingKeys
 }
 
@@ -77,7 +77,9 @@ export function sourceRequest({ plan }: Pick<DiffSides, 'plan'>, range: Range): 
   return { table: plan.source, columns, range, where, ordered: false, ...sharedOnly(plan) }
 }
 
-/** The user's `--where` is SQL of the source. In the target every row counts, or those that `targetWhere` selects. */
+/**
+ * Request for target rows: all, or those that `targetWhere` selects. The user's `--where` is SQL of the source only.
+ */
 export function targetRequest(
   { plan, targetWhere }: Pick<DiffSides, 'plan' | 'targetWhere'>,
   range: Range,
@@ -120,7 +122,7 @@ export async function rowsByKey(
   return rows
 }
 
-/** Rows by key, of which the map has the last of each. Others with the same key (no unique index) are kept apart. */
+/** Rows by key. The map has the last row of each key; `others` has earlier rows with the same key (no unique index). */
 export class ByKey<T> extends Map<string, T> {
   readonly #others = new Map<string, T[]>()
 
@@ -152,7 +154,7 @@ export class ByKey<T> extends Map<string, T> {
     return BigInt(this.size + this.others.length)
   }
 
-  /** Earlier rows of keys that came again. */
+  /** Earlier rows of keys that several rows have. */
   get others(): readonly T[] {
     return [...this.#others.values()].flat()
   }
@@ -171,7 +173,7 @@ export class KeyedRows extends ByKey<Row> {
   }
 }
 
-/** Removes rows whose keys are not among these: a collation may find other keys than those that were asked for. */
+/** Removes rows with other keys than these: under a collation, a query may also return rows with other keys. */
 export function keepKeys<T>(rows: ByKey<T>, keys: ReadonlyMap<string, unknown>): void {
   for (const key of rows.keys()) if (!keys.has(key)) rows.remove(key)
 }
@@ -215,6 +217,6 @@ function keyTypes(plan: TablePlan): readonly (ColumnType | undefined)[] {
 }
 
 function canonical(type: ColumnType | undefined, text: string): string {
-  // Older versions write a missing value as the empty text; only texts can be empty.
+  // Older versions stored a missing value as the empty text; only texts can be empty.
   return type === undefined || text === '' ? text : (keyPart(normalizer(type)(text)) ?? '')
 }

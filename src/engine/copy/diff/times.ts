@@ -1,4 +1,7 @@
-/** Write times of repaired values: those of the source, and never overwriting a value that the target wrote later. */
+/**
+ * Write times of repaired values: those of the source, so that values that the target wrote later stay unless the user
+ * overwrites them.
+ */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { canonicalCellText } from '../../../model/copy/canonical.ts'
 import type { Cell, Row, Stamp } from '../../../model/copy/rows.ts'
@@ -71,7 +74,7 @@ function asked({ columns }: TablePlan, stamp: Stamp, options: TimeOptions): Stam
     options.ttl ??
     (lifetimesAt === null ? undefined : lifetimesAt.reduce((longest, i) => Math.max(longest, lifetimes[i] ?? 0), 0))
   return {
-    // A TTL set by the run counts from the write.
+    // A TTL set by the run begins at the write.
     ...(options.ttl !== undefined || readMs === undefined ? {} : { readMs }),
     times: one === null ? times : times.map((time) => (time === null ? null : one)),
     lifetimes: life === undefined ? lifetimes : lifetimes.map((_, i) => (times[i] == null || life === 0 ? null : life)),
@@ -83,7 +86,7 @@ function later(a: bigint | null, b: bigint | null): bigint | null {
   return a > b ? a : b
 }
 
-/** Columns with equal values and different expiry, with both times. */
+/** Columns whose expiry times differ, with both times as text. */
 export function differingLifetimes(
   plan: TablePlan,
   source: Timed,

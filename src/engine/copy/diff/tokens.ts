@@ -148,7 +148,7 @@ async function compareMaps(
   hooks.compared(here.size)
 }
 
-/** Difference of rows with equal values and different expiry; null if expiry is not compared or is the same. */
+/** Difference in expiry times of rows with equal values; null if there is none, or if expiry is not compared. */
 export function lifetimesApart(
   { plan, lifetimes }: DiffSides,
   here: Timed | undefined,
@@ -164,7 +164,7 @@ function timed({ lifetimes }: DiffSides, request: RowRequest): RowRequest {
   return lifetimes === true ? { ...request, stamps: true } : request
 }
 
-/** Rows of the source with the keys of these. */
+/** Rows of the source with the keys of `some`. */
 async function readAll(sides: DiffSides, some: readonly Timed[]): Promise<ByKey<Timed>> {
   const { plan, source, signal, lifetimes } = sides
   const range: Range = { by: 'keys', keys: some.map(({ row }) => rowBound(plan, row)) }

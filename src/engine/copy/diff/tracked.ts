@@ -17,7 +17,7 @@ import { trackingTitles } from '../../run/systems.ts'
 export type DiffRecord = RangeRecord & { readonly end: () => Promise<void> }
 
 /**
- * @returns the ranges to compare, shuffled so that no server is read from one end to the other
+ * @returns the ranges to compare, shuffled, so that successive ranges are read from different servers
  * @throws SluiceError UNSUPPORTED_URL, NO_RING, BAD_FLAG if the run cannot be tracked
  */
 export async function trackDiff(
@@ -118,7 +118,7 @@ class Counted implements DiffRecord {
   }
 }
 
-/** The same event as for copies. */
+/** Emits `run.tracked`, as a copy does. */
 function reportRun(
   { ring: options }: DiffOperation,
   table: string,

@@ -5,7 +5,7 @@ import type { Row } from '../../../model/copy/rows.ts'
 import { undoneStatement, wasUndone } from '../ledger/repairs.ts'
 import { changeTogether, kindsOf, NEVER, type Change, type ChangeResult, type Notes, type Repairing } from './change.ts'
 
-/** A row changed by repairs of one run: as it was before the first one, and as the last one left it. */
+/** A row changed by repairs of one run, with its values before the first repair and after the last repair. */
 export type Undoing = {
   readonly ids: readonly string[]
   readonly key: RowKey
@@ -14,9 +14,9 @@ export type Undoing = {
 }
 
 /**
- * Restores rows that still are as a repair left them, or as before it. Only a target with transactions checks that and
- * reads back, and notes that they are undone: in others `noteUndone` has to follow, because an undo that breaks off
- * before is repeated.
+ * Restores rows that still have the values that a repair left, or already those before it. Only in a target with
+ * transactions, this is checked, rows are read back, and the undo is recorded with them. For other targets call
+ * `noteUndone` afterwards: an undo that was interrupted before is repeated.
  * @returns the result per row
  */
 export async function undoRepairs<U extends Undoing>(
@@ -46,7 +46,9 @@ export async function undoRepairs<U extends Undoing>(
   return results
 }
 
-/** Notes that rows are as before their repairs; nothing in a target with transactions, which has noted it. */
+/**
+ * Records that rows are restored. Does nothing for a target with transactions, because `undoRepairs` has recorded it.
+ */
 export async function noteUndone(
   undone: readonly Undoing[],
   { to, database }: Pick<Repairing, 'to' | 'database'>,

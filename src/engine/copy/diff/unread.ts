@@ -1,4 +1,4 @@
-/** Rows of the source that cannot be compared: they are named, and count as errors. */
+/** Rows of the source that cannot be compared: they are named and counted as errors. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 import type { DiffRun } from './diff-run.ts'

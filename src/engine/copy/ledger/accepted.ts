@@ -10,7 +10,7 @@ export type Acceptance = {
   /** Null for the table as a whole. */
   readonly chunk: { readonly id: number; readonly no: number; readonly fence: number } | null
   readonly source: bigint
-  /** Null if no run recorded an expected count. */
+  /** Rows that the target was expected to hold; its actual rows if no run recorded an expected number. */
   readonly expected: bigint
   readonly target: bigint
 }
@@ -56,7 +56,7 @@ export function acceptance(
   ]
 }
 
-/** Sum of accepted differences of a table that still apply: not of chunks that were copied or repaired since. */
+/** Sum of accepted differences of a table, without those of chunks that were copied or repaired since. */
 export type AcceptedSum = {
   readonly chunks: number
   /** Rows that the target held beyond the expected ones, and rows that it lacked. */

@@ -1,4 +1,7 @@
-/** Repairs of an unfinished run are assigned to the run that resumes it, so that one `diff --undo` reverts both. */
+/**
+ * Repairs of an unfinished run are assigned to the run that resumes it, so that one `diff --undo` reverts the repairs
+ * of both runs.
+ */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'

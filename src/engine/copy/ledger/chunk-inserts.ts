@@ -5,7 +5,7 @@ import type { StoredRange } from './keys.ts'
 import type { TableKey } from './owner.ts'
 
 const CHUNKS_A_STATEMENT = 250
-/** Values of a chunk that are not numbers. */
+/** Bound parameters per chunk; numbers are part of the SQL text. */
 const PARAMETERS_A_CHUNK = 4
 const COLUMNS = 'table_name, schema_name, start_id, end_id, status, records_processed, run_id, chunk_no, kind, lo, hi'
 

@@ -33,22 +33,25 @@ export type ChunkTotals = {
   }
   /** Target rows beyond those written from the source, in chunks that this run completed. */
   readonly extra: bigint
-  /** Chunks completed by other runs; of these, before `begunMs`; first and last completion, ms since the epoch. */
+  /**
+   * Chunks completed by other runs: all (`earlier`), those before `begunMs` (`old`), and times of the first and last
+   * completion, ms since the epoch.
+   */
   readonly earlier: bigint
   readonly old: bigint
   readonly closedSpan: readonly [number, number] | null
-  /** Of `earlier`: chunks that were copied without a proof, and those proved by their number of rows only. */
+  /** Chunks of `earlier` that were copied without a proof, and those that were proved only by their number of rows. */
   readonly unproved: bigint
   readonly counted: bigint
   /** Chunks in which a comparison has left differences. */
   readonly differing: bigint
-  /** Views of the source in which chunks were read. */
+  /** Ids of the read views of the source in which chunks were read. */
   readonly views: readonly string[]
 }
 
 /**
  * @param runId of the calling run @param begunMs its start, by the clock of the ledger's database
- * @param withCodes reads `codes`, which only a shared run needs
+ * @param withCodes read `codes`, which only a distributed run needs
  */
 export async function chunkTotals(
   database: LedgerDatabase,
@@ -135,13 +138,13 @@ export async function chunkTotals(
   }
 }
 
-/** Most stretches of completed chunks that are listed; later ones are only in the sums. */
+/** Limit of ranges of adjacent completed chunks that are listed; the totals include all chunks. */
 const STRETCHES = 10_000
 
 /**
- * Completed chunks without quarantined rows: their sums, and which they are.
- * @param integers the key is one whole number, so bounds are included
- * @param weak proofs of chunks that are only written; one such chunk counts for all
+ * Completed chunks without quarantined rows: totals, and ranges of adjacent chunks.
+ * @param integers the key is one integer column: each range gets its first and last key
+ * @param weak proof kinds of chunks that are only written; with one such chunk, all ranges are reported as written
  */
 export async function cleanChunks(
   database: LedgerDatabase,
@@ -202,17 +205,22 @@ function behind(value: string, order: string): string {
   return `MAX(${value}) OVER (ORDER BY ${order} ROWS BETWEEN 1 FOLLOWING AND 1 FOLLOWING)`
 }
 
-/** What all chunks of a table cover. */
+/** Key ranges that the chunks of a table cover. */
 export type Coverage = {
   readonly any: boolean
   /** Largest chunk number. */
   readonly last: number
   readonly nullKeys: boolean
-  /** Key ranges in the order of insertion. Adjacent chunks are merged: no range begins where the one before it ends. */
+  /**
+   * Key ranges in the order of insertion. Adjacent chunks are merged: no range begins at the end of the previous range.
+   */
   readonly ranges: readonly Range[]
 }
 
-/** The database merges adjacent chunks whose bounds are equal texts: a million of them are one row of the answer. */
+/**
+ * Reads which ranges the chunks cover. The database merges adjacent chunks whose bounds are equal texts, so that a
+ * million chunks may be one row of the result.
+ */
 export async function coverage(database: LedgerDatabase, key: TableKey): Promise<Coverage> {
   const identity = [key.name, key.schema]
   const { castText } = ledgerDialect(database.dialect).types

@@ -49,7 +49,7 @@ export class ChunkLedger {
 
   /**
    * Live chunks in pages, in the order of insertion: a ledger may have more of them than memory holds. Each chunk is
-   * returned once, as of the read of its page, even if other processes change chunks meanwhile.
+   * returned once, in its state when its page was read, even if other processes change chunks meanwhile.
    * @param such condition on columns of the ledger
    * @param size chunks per read
    */
@@ -97,7 +97,7 @@ export class ChunkLedger {
     return Number(row?.[0] ?? 0)
   }
 
-  /** Totals of all live chunks. @param weak proofs of chunks that `weak` counts */
+  /** Totals of all live chunks. @param weak proof kinds of the chunks to count in `closed.weak` */
   async sums(weak: readonly string[] = []): Promise<LedgerChunkSums> {
     const sum = (what: string): string => `CAST(COALESCE(SUM(${what}), 0) AS ${this.#text})`
     const isWeak = proofIn(weak)
@@ -173,7 +173,10 @@ export class ChunkLedger {
     return true
   }
 
-  /** Moves all chunks of the table to the history. @param planning if only the table's lease owner may do so */
+  /**
+   * Moves all chunks of the table to the history. @param planning lease that this process must own; null: no lease is
+   * required
+   */
   async retireAll(reason: string, planning: Planning | null): Promise<void> {
     const statements = this.#retire(OF_TABLE, this.#identity, reason)
     await (planning === null ? batchOnce(this.#database, this.#owner.id, statements) : planning.change(statements))
@@ -214,7 +217,7 @@ export class ChunkLedger {
     for (const some of inBatches(statements)) await this.#database.batch(some)
   }
 
-  /** Makes failed chunks pending again. @param no only this chunk @returns how many there were */
+  /** Makes failed chunks pending again. @param no only this chunk @returns number of these chunks */
   async reopenFailed(no: string | null = null): Promise<number> {
     this.claims.released(0)
     const failed = `${OF_TABLE} AND status = 'failed' AND ${BROKEN}${no === null ? '' : ` AND chunk_no = ${BigInt(no)}`}`

@@ -1,7 +1,7 @@
 /**
  * Search conditions for the next pending chunk, bounded by chunk numbers so that an index is used or a scan stays
- * small. State kept between claims is only a hint: the last condition of a claim always covers chunks released
- * elsewhere.
+ * small. State kept between claims is only a hint: the last condition of a claim always covers chunks that other
+ * processes released.
  */
 
 /** Job number `no`, from 1, `of` the jobs that share a copy. */
@@ -17,7 +17,10 @@ export type ClaimScope = {
 
 type Span = readonly [from: number, through: number]
 
-/** Spans in the first query, which nearly always finds a chunk, and in later ones: statement size is limited. */
+/**
+ * Limits of spans in the first query, which nearly always finds a chunk, and in later queries: statement size is
+ * limited.
+ */
 const FIRST_SPANS = 20
 const MORE_SPANS = 1000
 
@@ -41,7 +44,10 @@ export class ClaimSearch {
     return this.#at !== null
   }
 
-  /** Conditions to append after WHERE … AND, tried in order until one hits. @param ends smallest and largest number */
+  /**
+   * Conditions to append after WHERE … AND, tried in order until one finds a chunk. @param ends smallest and largest
+   * pending number
+   */
   queries(ends: Span | null): readonly string[] {
     const from = this.#at === null ? this.#mark : this.#jump(ends ?? [0, 0])
     if (this.#spans === null) return from <= 0 ? [''] : [` AND chunk_no >= ${from}`, '']
@@ -55,7 +61,7 @@ export class ClaimSearch {
     return this.#spans === null ? [''] : grouped(this.#spans).map(within)
   }
 
-  /** A chunk was claimed: no smaller one was free. */
+  /** Call when a chunk was claimed: no smaller number was free. */
   found(no: number): void {
     this.#mark = no
   }

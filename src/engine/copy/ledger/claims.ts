@@ -1,4 +1,7 @@
-/** Claims of chunks under leases by the database's clock, also of dead owners. No lock is held while one is copied. */
+/**
+ * Claims chunks under leases, by the database's clock; chunks of dead owners too. No lock is held while a chunk is
+ * copied.
+ */
 import { storableError } from './error-text.ts'
 import { randomUUID } from 'node:crypto'
 import type { Claim } from '../../../model/copy/plan.ts'
@@ -28,7 +31,7 @@ export class ChunkClaims {
   readonly #dialect: LedgerDialect
   /** Chunks that workers of this process are copying. */
   readonly #mine = new Set<number>()
-  /** Claims requested, and claims answered. */
+  /** Numbers of claims requested and answered. */
   #asked = 0
   #answered = 0
   #search = new ClaimSearch({ only: null, seed: null })
@@ -68,8 +71,8 @@ export class ChunkClaims {
   }
 
   /**
-   * Sets a check that follows each claim. Another program may forbid the copy: it records that first, and searches for
-   * claims then. A claim is recorded before its check, so at least one of the two programs sees the other.
+   * Sets a check that follows each claim. Another program may forbid the copy: it first records this, and then searches
+   * for claims. A claim is recorded before its check, so at least one of the two programs sees the other.
    * @param allowed throws if a claimed chunk must be given back
    */
   askBehind(allowed: () => Promise<void>): void {
@@ -77,11 +80,11 @@ export class ChunkClaims {
   }
 
   /**
-   * Claims the next pending chunk, smallest number first. Its fencing token grows, so that its earlier owner cannot
-   * complete it.
+   * Claims the next pending chunk, smallest number first. The chunk's fencing token is incremented, so that an earlier
+   * owner cannot complete the chunk.
    * @param part only every nth chunk, if several jobs share a copy
    * @param except chunk numbers to skip
-   * @returns null if none is due
+   * @returns null if no chunk is due
    * @throws SluiceError LEASE_LOST if the fence of `under` is gone; errors of `askBehind`
    */
   async claim(part: JobShare | null, except: readonly string[] = []): Promise<Claim | null> {
@@ -97,7 +100,7 @@ export class ChunkClaims {
     }
   }
 
-  /** This process no longer copies the chunk, whatever the ledger says. */
+  /** Call when this process no longer copies the chunk. The ledger is not changed. */
   drop({ id }: Claim): void {
     this.#mine.delete(id)
   }
@@ -120,7 +123,7 @@ export class ChunkClaims {
     return claim
   }
 
-  /** An index leads to the first chunk from a number on, however many there are. */
+  /** Finds the next chunk by an index, in a time that does not depend on the number of chunks. */
   async #claimNext(due: string): Promise<Claim | null> {
     if (this.#search.isScattered) this.#ends ??= await this.#pendingEnds()
     for (const look of this.#search.queries(this.#ends)) {
@@ -131,7 +134,10 @@ export class ChunkClaims {
     return null
   }
 
-  /** For a file of one process, without an index: claims the results of one scan in turn, and skips taken ones. */
+  /**
+   * For a database file of one process, without an index: claims the chunks found by one scan in turn, and skips
+   * claimed ones.
+   */
   async #claimAhead(due: string): Promise<Claim | null> {
     for (;;) {
       const next = this.#ahead.shift()
@@ -259,8 +265,8 @@ export class ChunkClaims {
   }
 
   /**
-   * Chunks whose lease has expired, and chunks that this process holds without knowing: a service may execute an
-   * unanswered claim long after another claim has replaced it.
+   * Chunks whose lease has expired, and chunks claimed in the name of this process that no worker copies: a service may
+   * execute an unanswered claim long after another claim has replaced it.
    */
   async expired(): Promise<readonly StoredChunk[]> {
     const asked = this.#asked
@@ -378,7 +384,7 @@ function claimOf(row: SqlRow): Claim {
   }
 }
 
-/** Two primes: adjacent numbers are moved far apart, and the first ten thousand all get different places. */
+/** Two primes: adjacent chunk numbers get distant sort values, and the first ten thousand get different values. */
 const [STRIDE, AROUND] = [7919, 10_007]
 
 function scattered(seed: number | null): string {

@@ -1,6 +1,6 @@
 /**
- * Statements that complete a chunk in the transaction of its rows. If the chunk was lost, the one statement that would
- * complete it finds no row.
+ * Statements that complete a chunk in the transaction of its rows. If another process took over the chunk, the
+ * statement that would complete it changes no row.
  */
 import type { Claim, ReadPoint, TallyOfChunk } from '../../../model/copy/plan.ts'
 import type { Digest, ProofScheme } from '../../../model/copy/rows.ts'
@@ -67,7 +67,7 @@ export function closingOf(
   }
 }
 
-/** Moves the cursor of a chunk in a target that commits by batch. */
+/** Statements that advance the cursor of a chunk with each batch, for a target that commits by batch. */
 export function stepOf(
   owner: RunOwner,
   claim: Claim,

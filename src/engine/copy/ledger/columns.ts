@@ -30,9 +30,9 @@ export const CHUNK_COLUMNS: CopyColumns = {
   schema_name: 'name',
   run_id: 'integer',
   chunk_no: 'integer',
-  // key, nullKey, block, all: what `lo` and `hi` bound.
+  // Kind of the range from `lo` to `hi`: key, nullKey, block or all.
   kind: 'name',
-  // JSON lists of texts; NULL is open.
+  // JSON lists of texts; NULL is no bound.
   lo: 'text',
   hi: 'text',
   attempt: 'counter',
@@ -67,7 +67,7 @@ export const CHUNK_COLUMNS: CopyColumns = {
 export const LATE_RUN_COLUMNS: CopyColumns = {
   // Set when the run ends; NULL while it runs.
   rows_written: 'integer',
-  // Until when its process counts as alive, in ms by this database's clock; NULL for runs without a heartbeat.
+  // Time until which the process is considered alive, ms by this database's clock; NULL for runs without a heartbeat.
   alive_until: 'integer',
 }
 
@@ -146,7 +146,7 @@ const REPAIR_COLUMNS: CopyColumns = {
   table_name: 'name',
   row_key: 'text',
   action: 'name',
-  // The row as the target held it; NULL if it held none.
+  // The row that the target held; NULL if it held none.
   before_json: 'text',
   after_json: 'text',
   repaired_ms: 'integer',
@@ -201,7 +201,7 @@ export function tables(dialect: Types): readonly string[] {
   ]
 }
 
-/** Primary keys of tables that older programs made without one. */
+/** Primary keys of tables that older versions created without a primary key. */
 export function lateKeys({ types }: Types): Readonly<Record<string, string>> {
   return { migration_ledger: 'PRIMARY KEY (version)', migration_chunk_history: `COLUMN history_id ${types.id}` }
 }
@@ -226,7 +226,10 @@ export function ledgerColumnType({ types }: Types, kind: CopyColumnKind): string
   return kind === 'counter' ? `${types.integer} DEFAULT 0` : types[kind]
 }
 
-/** Statements that remove what only older ledgers have: where no index is kept, none can be damaged. */
+/**
+ * Statements that remove the index of older ledgers in databases where the ledger has no indexes, because an index
+ * could be damaged.
+ */
 export function removals({ indexes }: Pick<LedgerDialect, 'indexes'>): readonly string[] {
   return indexes.kept ? [] : [indexes.drop(OLD_CHUNK_INDEX, CHUNK_TABLE)]
 }

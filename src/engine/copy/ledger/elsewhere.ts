@@ -24,14 +24,14 @@ const UNUSABLE: ReadonlySet<string> = new Set(['LEDGER_DAMAGED', 'TABLE_REFUSED'
 export const DAMAGED_HINT =
   'its owner can restore all tables migration_* of that schema from one backup, or drop them if its copies and streams are no longer needed'
 
-/** Whether a ledger knows the requested item. */
+/** True if the ledger has the requested item. */
 type Knows = (database: LedgerDatabase) => Promise<boolean>
 
 /**
- * Creates or upgrades the ledger, unless another ledger names a target table: a second one would miss the copies of the
- * first.
- * @throws SluiceError TABLE_REFUSED if another ledger that counts for a table names it and this one does not; errors of
- * `prepareLedger`
+ * Creates or upgrades the ledger, unless another ledger names a target table: a second ledger would not have the copies
+ * of the first.
+ * @throws SluiceError TABLE_REFUSED if another ledger that is valid for a table (see `OtherLedgers.list`) names the
+ * table and this ledger does not; errors of `prepareLedger`
  */
 export async function beginLedger(
   { to, tables }: Pick<PlannedCopy, 'to' | 'tables'>,
@@ -57,8 +57,8 @@ export async function beginLedger(
 /**
  * @param what subject and verb, such as `stream 7 is`
  * @param url for the hint: the option or side to which the ledger belongs
- * @throws SluiceError TABLE_REFUSED if another ledger has the run, stream or switch and this one does not; for callers
- * that would write here
+ * Call before writing to this ledger.
+ * @throws SluiceError TABLE_REFUSED if another ledger has the run, stream or cutover and this ledger does not
  */
 export async function refuseKnownElsewhere(
   to: CopyStore,
@@ -79,8 +79,8 @@ export async function refuseKnownElsewhere(
 }
 
 /**
- * A ledger to read: the login's own if it knows the item, else the first other one that does, else its own. Other
- * ledgers that know the item are reported in a note.
+ * The ledger to read: the login's own if it has the item; otherwise the first other ledger that has the item; otherwise
+ * the login's own. Further ledgers that have the item are reported in a note.
  * @returns dispose it after reading
  */
 export async function readLedger(
@@ -114,8 +114,8 @@ export async function readLedger(
 }
 
 /**
- * @param table only ledgers that count for it; null for all
- * @returns other ledgers that know the item, and those that cannot be queried
+ * @param table only ledgers that are valid for this table (see `OtherLedgers.list`); null for all
+ * @returns other ledgers that have the item, and those that cannot be queried
  */
 async function knowing(
   places: LedgerPlaces,
@@ -137,7 +137,7 @@ async function knowing(
   return { others, unread }
 }
 
-/** Other ledgers than `own` that count for a table, for reading; to be disposed. */
+/** Ledgers other than `own` that are valid for a table (see `OtherLedgers.list`), for reading. Dispose the result. */
 export async function knowingLedgers(
   store: CopyStore,
   own: LedgerDatabase,
@@ -160,9 +160,9 @@ function byName({ schema }: Pick<LedgerWhere, 'schema'>, url = 'the target'): st
 }
 
 /**
- * All ledgers of copies and streams in a database, to check whether any of them needs something. Planted ones count
- * too: they can only ask to keep more.
- * @returns the login's own first, if it is one, and those that cannot be queried
+ * All ledgers of copies and streams in a database, to check whether one of them still needs an object. Ledgers planted
+ * by other roles are included: their only effect is that more is kept.
+ * @returns the ledgers, first the login's own if it exists, and those that cannot be queried
  */
 export async function allLedgers(
   store: CopyStore,

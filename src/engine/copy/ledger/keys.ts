@@ -1,4 +1,4 @@
-/** How the ledger stores which part of a table a chunk is. */
+/** Converts the range of a chunk to columns of the ledger, and back. */
 import { hasWholeBounds, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { KeyBound, Range } from '../../../model/copy/range.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
@@ -14,7 +14,7 @@ export type StoredRange = {
 
 const MOST = 2n ** 63n - 1n
 
-/** @param span smallest and largest key seen, for open ends */
+/** @param span smallest and largest key seen, for a range without a bound */
 export function storeRange(
   range: Range,
   table: TableSpec,

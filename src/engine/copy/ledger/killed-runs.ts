@@ -1,4 +1,6 @@
-/** Runs whose processes ended without recording it: readers see them as killed, and the next writer records that. */
+/**
+ * Runs whose processes ended without recording an end: readers report them as killed, and the next writer records this.
+ */
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { fateOf, type ProcessIdentity, type StoredIdentity } from '../../../shared/owner.ts'
@@ -12,7 +14,7 @@ export const SILENT_DETAIL = 'its process exists but sends no heartbeat: it hang
 
 /**
  * SQL for the number of rows that a run wrote: in chunks that it copied last, including those that a restart retired
- * since, and rows that it repaired. Chunks that it only compared do not count. The run id is a literal: with a column,
+ * since, and rows that it repaired. Chunks that it only compared are left out. The run id is a literal: with a column,
  * PostgreSQL expects most of the ledger to match and reads all of it.
  */
 export function killedRunRows(run: bigint): string {
@@ -39,7 +41,7 @@ export type Life = 'runs' | 'silent' | 'killed'
  */
 export function lifeOf(run: Sign, now: number, here: ProcessIdentity): Life {
   if (run.status !== 'running') return 'runs'
-  // The asking process is not frozen: for an earlier run of the same process, an expired heartbeat means that it ended.
+  // The calling process is not frozen: if the heartbeat of its earlier run has expired, that run has ended.
   const isOwn = run.pid === here.pid && run.machine === here.machine && run.started === here.started
   const fate = isOwn ? 'unknown' : fateOf(run, here)
   const isSilent = run.aliveUntil !== null && run.aliveUntil < now
@@ -47,7 +49,7 @@ export function lifeOf(run: Sign, now: number, here: ProcessIdentity): Life {
   return isSilent ? 'silent' : 'runs'
 }
 
-/** SQL for the last completion of a chunk of a run, ms since the epoch. */
+/** SQL for the time of the last completion of a chunk of a run, ms since the epoch. */
 export function lastChunkOf(run: bigint): string {
   return `(SELECT MAX(c.completed_ms) FROM migration_checkpoints c WHERE c.run_id = ${run})`
 }

@@ -1,4 +1,4 @@
-/** Checks that a ledger knows a named run or table: a wrong name must not be taken for "nothing is waiting". */
+/** Checks that the ledger has a named run or table: an empty result for a wrong name would be misleading. */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 

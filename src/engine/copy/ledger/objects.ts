@@ -1,4 +1,7 @@
-/** Indexes and constraints that copies created, for people to read. What exists is queried from the target itself. */
+/**
+ * Record of the indexes and constraints that copies created, for users. The target itself is queried for existing
+ * objects.
+ */
 import type { ObjectKind } from '../../../model/copy/schema-object.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { RunOwner, TableKey } from './owner.ts'
@@ -57,7 +60,7 @@ export class ObjectLedger {
     return rows.length > 0
   }
 
-  /** Objects whose creation was interrupted, but that exist. */
+  /** Records as built the objects that exist although their creation was interrupted. */
   async settle(table: TableKey, there: readonly ObjectRow[]): Promise<void> {
     if (there.length === 0) return
     await (this.#made ??= this.#make())
@@ -70,7 +73,7 @@ export class ObjectLedger {
     )
   }
 
-  /** Only for runs that create objects: an older ledger gets the table then. */
+  /** Called only by runs that create objects: older ledgers do not have the table. */
   async #make(): Promise<void> {
     await makeLateTable(this.#database, 'migration_objects')
   }

@@ -18,7 +18,7 @@ export function forgetBatches(owner: string): Statement {
   return { sql: `DELETE FROM migration_tokens WHERE substr(token, 1, ${prefix.length}) = ?`, parameters: [prefix] }
 }
 
-/** A lease that this process holds until another one takes it after missed heartbeats. */
+/** A lease that this process holds until another process takes it after missed heartbeats. */
 export type Hold = {
   /** Extends the lease, so that no process takes it before the batch has ended. */
   readonly renew: Statement
@@ -30,7 +30,7 @@ export type Hold = {
  * Runs a batch exactly once, even if replies are lost.
  * @param owner its tokens are removed by `forgetBatches`
  * @param hold nothing happens unless this process still holds it
- * @throws errors of the database if nothing of the batch happened
+ * @throws errors of the database if no statement of the batch took effect
  */
 export async function batchOnce(
   database: LedgerDatabase,
@@ -47,7 +47,7 @@ export async function batchOnce(
   }
 }
 
-/** Fails with the whole batch if the token exists, and if the lease is lost, because a token is never NULL. */
+/** Makes the batch fail if the token exists. If the lease is lost, the token is NULL, which the column refuses. */
 function tokenStatement({ dialect }: LedgerDatabase, token: string, hold: Hold | null): Statement {
   if (hold === null) return { sql: 'INSERT INTO migration_tokens (token) VALUES (?)', parameters: [token] }
   const { castText: text } = ledgerDialect(dialect).types

@@ -3,12 +3,12 @@ import type { TableName } from '../../../model/copy/table-name.ts'
 import type { Owner } from '../../../shared/owner.ts'
 
 /**
- * Lease of a chunk, a plan and a run without a heartbeat, in milliseconds. Half of a catalog's lease: a chunk is small,
- * and a process that takes one over first ends the session of its old owner.
+ * Lease of a chunk and of a plan, and time after its last heartbeat until a run is killed, in milliseconds. Half of a
+ * catalog's lease: a chunk is small, and a process that takes one over first ends the session of its old owner.
  */
 export const COPY_LEASE_MS = 30_000
 
-/** The live copy that a chunk belongs to: one table of the target. */
+/** Key of the copy that a chunk belongs to: one table of the target. */
 export type TableKey = { readonly schema: string; readonly name: string }
 
 /** Key of a target table; the schema is empty if it has none. */

@@ -1,6 +1,6 @@
 /**
- * One process at a time divides a table, under a lease: another one takes over from a dead process, and a frozen one
- * changes nothing when it resumes.
+ * Lease under which one process at a time divides a table. Another process takes over from a dead one; a frozen process
+ * that lost the lease can change nothing when it resumes.
  */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
@@ -33,7 +33,7 @@ export class Planning {
     this.#lease = leaseOf(database)
   }
 
-  /** Takes the lease if free, expired, or its process has ended. @returns whether this process divides the table */
+  /** Takes the lease if free, expired, or its process has ended. @returns true if this process has the lease */
   async take(): Promise<boolean> {
     const [row] = await this.#database.all(
       `SELECT ${ownerColumns(COLUMNS).join(', ')} FROM migration_plans WHERE ${TABLE}`,

@@ -1,6 +1,6 @@
 /**
- * Records a copy in the tables of the Cassandra Data Migrator. Before it: finds what an earlier run left. During it:
- * each range. At the end: the totals.
+ * Records a copy in the tables of the Cassandra Data Migrator: each range during the copy, and the totals at its end.
+ * Before the copy, finds the ranges that an earlier run left.
  */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { RING_TOKENS, type TokenRange } from '../../../../model/copy/ring.ts'
@@ -98,7 +98,7 @@ export class CopyTrack {
   }
 
   /**
-   * Finds what an earlier run left.
+   * Finds the ranges that an earlier run left.
    * @returns the wanted ranges; null for all
    * @throws SluiceError BAD_FLAG if the run number is taken; errors of the target
    */
@@ -312,7 +312,10 @@ export class CopyTrack {
   }
 }
 
-/** A copy that resumes by itself also names the earlier run. @param own may be stored already, after a lost reply */
+/**
+ * Id of the latest earlier copy; 0 for none. A copy that resumes without `--prev-run-id` names it too.
+ * @param own id of this run, which may be stored already after a lost reply
+ */
 async function latestOf(store: TrackStore, { targetName }: PlannedTable, own: bigint): Promise<bigint> {
   const runs = await store.runs(targetName.name)
   return runs.find(({ type, runId }) => type === 'MIGRATE' && runId !== own)?.runId ?? 0n

@@ -1,6 +1,6 @@
 /**
- * Copies that were stopped or killed but are not recorded so. Their own ranges that the ledger has as done become PASS,
- * and the run becomes ENDED. Ranges that a later run completed keep the state in which the dead run left them.
+ * Corrects the records of copies that were stopped or killed. Ranges that such a run completed, by the ledger, become
+ * PASS, and the run becomes ENDED. Ranges that a later run completed keep the state that the dead run recorded.
  */
 import { tokensOfRange, type TokenRange } from '../../../../model/copy/ring.ts'
 import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
@@ -14,7 +14,7 @@ import { countsOfInfo, runInfo, sumCounts, type CdmCounts } from './run-info.ts'
 
 export type TrackedCopy = {
   readonly store: TrackStore
-  /** Without a schema. */
+  /** Name of the table without a schema. */
   readonly table: string
   readonly key: TableKey
   readonly ring: TokenRange
@@ -62,7 +62,7 @@ async function settleRanges(
   return ranges.map((range) => passed.find(({ low }) => low === range.low) ?? range)
 }
 
-/** Ranges without a recorded end that these chunks completed, as PASS with their counts. */
+/** Ranges without a recorded end that these chunks cover completely, as PASS with the chunks' counts. */
 export function passedRanges(
   ranges: readonly TrackedRange[],
   chunks: readonly StoredChunk[],

@@ -42,14 +42,16 @@ export async function previousRun(
   return { previous: { run, pending: ranges.filter(({ status }) => PENDING.has(status)) }, lost: null }
 }
 
-/** Only the latest run of its type counts: an older failed run has been continued since. */
+/**
+ * The latest run of the type, if it did not end or has failed ranges. Older failed runs were continued by later runs.
+ */
 function latestUnfinished(runs: readonly TrackedRun[], type: RunType): TrackedRun | undefined {
   const latest = runs.filter((run) => run.type === type).toSorted((a, b) => (a.runId < b.runId ? 1 : -1))[0]
   if (latest === undefined) return undefined
   return latest.status !== 'ENDED' || failedRanges(latest.info) > 0 ? latest : undefined
 }
 
-/** Pending ranges that `done` covers completely: their end was not recorded. DIFF ranges never count as done. */
+/** Pending ranges that `done` covers completely: their end was not recorded. DIFF ranges are never done. */
 export function doneSince(pending: readonly TrackedRange[], done: readonly TokenRange[]): readonly TrackedRange[] {
   const merged = mergedTokens(done)
   return pending.filter((range) => range.status !== 'DIFF' && remainingTokens([range], merged).length === 0)

@@ -1,4 +1,4 @@
-/** Events that report a copy as the Cassandra Data Migrator does, for users of its files; our own events come too. */
+/** Events that report a copy as the Cassandra Data Migrator does, in addition to the events of every copy. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { dec } from '../../../../model/run/event.ts'
 import type { CopyOperation } from '../../operations/copy/declaration.ts'

@@ -40,7 +40,7 @@ export function sumCounts(all: Iterable<CdmCounts>): CdmCounts {
   return sum
 }
 
-/** Parses the counters of a text, without those of ranges; empty for a text of another form. */
+/** Parses the row counters of a `run_info` text, without the counters of ranges; empty for a text of another form. */
 export function countsOfInfo(type: RunType, info: string | null): CdmCounts {
   const counts: Partial<Record<CountName, bigint>> = {}
   for (const name of NAMES[type]) {
@@ -50,7 +50,7 @@ export function countsOfInfo(type: RunType, info: string | null): CdmCounts {
   return counts
 }
 
-/** Number of failed ranges in a text; 0 if it names none. */
+/** Number of failed ranges in a `run_info` text; 0 if the text has no such number. */
 export function failedRanges(info: string | null): number {
   return Number(/Partitions Failed: (\d+)/.exec(info ?? '')?.[1] ?? 0)
 }

@@ -1,12 +1,13 @@
 /**
  * One run over one table in `cdm_run_info` and `cdm_run_details`. Changes of ranges are written together after a short
- * delay, and all of them before the run ends. What a killed process did not write, the next run finds in the ledger.
+ * delay, and all of them before the run ends. Changes that a killed process did not write are read from the ledger by
+ * the next run.
  */
 import type { TokenRange } from '../../../../model/copy/ring.ts'
 import type { RunType, TrackedRange, TrackStatus, TrackStore } from '../../../../model/copy/track-port.ts'
 import { runInfo, sumCounts, type CdmCounts } from './run-info.ts'
 
-/** Longest wait of a change to be written together with others, in milliseconds. */
+/** Longest delay before a change is written, in milliseconds: changes of this time are written together. */
 const WAIT_MS = 250
 
 export type TrackedTableOptions = {
@@ -15,7 +16,7 @@ export type TrackedTableOptions = {
   readonly table: string
   readonly runId: bigint
   readonly type: RunType
-  /** 0 for none. */
+  /** Id of the earlier run; 0 for none. */
   readonly previous: bigint
   /** Milliseconds since 1970. */
   readonly now: () => number
@@ -66,7 +67,7 @@ export class TrackedTable {
     this.#set(range, 'STARTED', null, this.#options.now())
   }
 
-  /** The range is free again; nothing done with it is kept. */
+  /** The worker released the range; its rows have to be copied again. */
   released(range: TokenRange): void {
     this.#set(range, 'NOT_STARTED', null, null)
   }
@@ -93,7 +94,7 @@ export class TrackedTable {
   /**
    * Writes pending changes and the end of the run. ENDED even if ranges failed; a run stopped before all of its ranges
    * were done stays STARTED.
-   * @param elsewhere lower ends of ranges that another run completed: they do not keep this run open
+   * @param elsewhere lower bounds of ranges that another run completed: this run may end without them
    * @throws SluiceError errors of the target
    */
   async end(elsewhere: ReadonlySet<bigint> = new Set()): Promise<void> {

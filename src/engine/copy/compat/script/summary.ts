@@ -79,7 +79,7 @@ export class CopySummary {
       }))
   }
 
-  /** Retries count as recovered only when the chunk is done. */
+  /** Removes the retries of a chunk, and returns their number. They are recovered only when the chunk is done. */
   #takeRetries(event: { readonly table: string; readonly chunk: string }): number {
     const retries = this.#retries.get(chunkName(event)) ?? 0
     this.#retries.delete(chunkName(event))
@@ -90,7 +90,7 @@ export class CopySummary {
     const known = this.#tables.get(table)
     if (known !== undefined) return known
     const sums: Sums = {
-      // Stays so if no further event of the table comes.
+      // Stays if no later event reports a status of the table.
       status: 'stopped',
       written: 0n,
       all: null,
@@ -105,7 +105,7 @@ export class CopySummary {
   }
 }
 
-/** The ledger also counts chunks that were done before this run. */
+/** Rows of earlier runs: the ledger's counts include chunks that were done before this run. */
 function earlierOf({ written, all }: Sums): { readonly earlier?: Dec } {
   return all === null || all.there <= written ? {} : { earlier: dec(all.there - written) }
 }

@@ -1,4 +1,4 @@
-/** Rows accepted only at level ONE: reported, and listed in the ledger before their chunk counts as done. */
+/** Rows accepted only at level ONE: reported, and listed in the ledger before their chunk is completed. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { dec, type Emit } from '../../../../model/run/event.ts'
 import type { TablePlan } from '../../../../model/copy/plan.ts'
@@ -19,13 +19,13 @@ type Copied = {
 }
 
 const LEVEL = 'ONE'
-/** Keys in one event. */
+/** Limit of keys in one event. */
 const TOLD = 100
 
 export class WeakWrites {
   readonly #keys = new Map<string, Key[]>()
 
-  /** @param table the target's name of it @param key its texts there; shorter for a row without clustering columns */
+  /** @param table name in the target @param key texts of the target key; fewer for a row without clustering columns */
   note(table: string, key: readonly (string | null)[]): void {
     const texts = key.map((text) => text ?? '')
     const keys = this.#keys.get(table)
