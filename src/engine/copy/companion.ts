@@ -28,8 +28,8 @@ export type StreamParts = {
   readonly owner: RunOwner
   readonly run: CopyRun
   /**
-   * Only in a task of a run that restarts, copies tables again, or confirms its target: what earlier executions have
-   * done of that, and where it is recorded.
+   * Restarts and confirmations that earlier executions have recorded. Given only to a task of a distributed run that
+   * restarts, copies tables again, or confirms its target.
    */
   readonly restarts?: SharedRestarts
   /** Stops copying tables. */

@@ -19,7 +19,7 @@ export type SourceOptions = Pick<CopyOptions, 'lockWaitMs' | 'moving' | 'yields'
 /** Pause between two reports about a store that does not answer, ms. */
 const TOLD_AGAIN_MS = 5000
 
-/** Store options of a run: waits are emitted. In a shared run no session outlives a frozen process (`mortal`). */
+/** Store options of a run: waits are emitted. In a distributed run, no session outlives a frozen process (`mortal`). */
 export function storeOptions(run: {
   readonly emit: Emit<'log'>
   readonly clock: Pick<Clock, 'ticks'>
@@ -46,7 +46,7 @@ export function tellingRetries(emit: Emit<'log'>, clock: Pick<Clock, 'ticks'>): 
   }
 }
 
-/** Opens the store that a copy reads; errors count as the source's. @throws as `openCopyStore` */
+/** Opens the store that a copy reads; errors are reported as errors of the source. @throws as `openCopyStore` */
 export function openSourceStore(url: string, asked?: CassandraOptions, more: SourceOptions = {}): Promise<CopyStore> {
   const options = { ...more, ...(asked === undefined ? {} : { cassandra: asked }) }
   return onSide('source', () => openCopyStore(url, { mode: 'read', ...options }))

@@ -1,4 +1,4 @@
-/** Assigns errors to source or target: a store does not know whether it is read or written. */
+/** Assigns errors to source or target: an error of a store does not show on which side the store is. */
 import { SluiceError, type ErrorKind } from '../../shared/errors.ts'
 
 /** Runs `body` on one side; errors of a store become errors of that side. */

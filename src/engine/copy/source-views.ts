@@ -1,4 +1,7 @@
-/** The view of the source that all readers share. If it is lost with its server, a new one replaces it. */
+/**
+ * The read view of the source (a snapshot, if the system has them) that all readers share. A new one replaces it if its
+ * server fails.
+ */
 import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { SourceView } from '../../model/copy/source-port.ts'
@@ -10,9 +13,9 @@ export class SourceViews implements AsyncDisposable {
   readonly #signal: AbortSignal
   #current: Promise<SourceView> | null = null
   readonly #old: SourceView[] = []
-  /** Number of views opened. With more than one, the copy is no single snapshot of the source. */
+  /** Number of read views opened. With more than one, the copy is not a single snapshot of the source. */
   count = 0
-  /** Awaited for every new view before it is read. */
+  /** Awaited for every new read view before rows are read in it. */
   settle: () => Promise<unknown> = async () => undefined
 
   constructor(source: CopyStore, signal: AbortSignal) {
@@ -31,8 +34,8 @@ export class SourceViews implements AsyncDisposable {
   }
 
   /**
-   * Drops the view if an error means that it is lost, so that the next call opens another. An error for one table, or
-   * from an overloaded server, keeps a view that is still valid.
+   * Drops the read view if an error means that it is lost, so that the next call opens another. An error for one table,
+   * or from an overloaded server, keeps a view that is still valid.
    * @returns true for the first caller that reported the loss
    */
   async renew(broken: SourceView, error: SluiceError): Promise<boolean> {
@@ -50,7 +53,7 @@ export class SourceViews implements AsyncDisposable {
     return (await this.#current?.catch(() => null)) === view
   }
 
-  /** Runs a query from which nothing is copied. A view lost during it does not count in `count`. */
+  /** Runs a query whose rows are not copied. If its read view is lost, `count` does not include this view. */
   async ask<T>(body: (view: SourceView) => Promise<T>): Promise<T> {
     const view = await this.current()
     try {
@@ -63,7 +66,7 @@ export class SourceViews implements AsyncDisposable {
     }
   }
 
-  /** Closes all views, so that none holds locks or old rows at the source. The next one opened counts as the first. */
+  /** Closes all read views, so that none holds locks or old rows at the source. `count` begins at 0 again. */
   async release(): Promise<void> {
     await this.#close()
     this.count = 0
@@ -80,7 +83,7 @@ export class SourceViews implements AsyncDisposable {
       try {
         await view[Symbol.asyncDispose]()
       } catch {
-        // Its server is gone, and the view with it.
+        // Ignore errors of closing: if the server is gone, so is its read view.
       }
     }
   }
@@ -99,8 +102,8 @@ export class SourceViews implements AsyncDisposable {
 }
 
 /**
- * Opens a view per query. A lasting view would keep its locks while another session asks for the same table; an
- * exclusive request in between, such as TRUNCATE, would then make both wait for ever.
+ * Opens a read view per query. A lasting view would keep its locks while another session locks the same table. If an
+ * exclusive lock waits between them, such as that of TRUNCATE, both would wait for ever.
  */
 export function askingOnce(views: SourceViews): Pick<SourceViews, 'ask'> {
   return {

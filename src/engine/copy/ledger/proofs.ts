@@ -1,4 +1,4 @@
-/** Proofs of chunks that were written earlier: by another program, or compared again. */
+/** Records proofs of chunks that were written earlier: copied by another program, or compared again. */
 import type { ReadPoint, TallyOfChunk } from '../../../model/copy/plan.ts'
 import type { Digest, ProofScheme } from '../../../model/copy/rows.ts'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
@@ -39,9 +39,8 @@ export async function trust(
 }
 
 /**
- * Records the comparison of a whole table whose chunks cannot be found again in the target. A single chunk is the whole
- * table. Several chunks have no checksums of their own there: their proof is `table`, and each gets the checksum of the
- * whole target table.
+ * Records the comparison of a whole table whose chunks cannot be selected in the target. A single chunk is the whole
+ * table. Of several chunks, each gets the proof `table` and the checksum of the whole target table.
  * @param chunks number of chunks of the table
  * @param stored digest of the target table
  */
@@ -52,7 +51,10 @@ export function wholeProof({ schema, name }: TableKey, chunks: bigint, stored: D
   }
 }
 
-/** Records that a comparison has left differences in a chunk. @param hold nothing happens without the table's lease */
+/**
+ * Records that a comparison has left differences in a chunk.
+ * @param hold query that returns a row while this process has the table's lease; otherwise nothing happens
+ */
 export function differing(chunk: StoredChunk, hold: Statement): Statement {
   return {
     sql: `UPDATE migration_checkpoints SET proof = '${DIFFERS}' WHERE id = ? AND COALESCE(fence, 0) = ? AND ${CLOSED} AND EXISTS (${hold.sql})`,
@@ -63,7 +65,7 @@ export function differing(chunk: StoredChunk, hold: Statement): Statement {
 /**
  * Records the result of a chunk that was compared again.
  * @param hold nothing happens unless this process has the lease of the table
- * @param also statements of the same transaction; they do nothing unless the given query gives a row
+ * @param also statements of the same transaction; they must do nothing unless the given query returns a row
  * @returns false if the chunk has a new owner since it was read
  */
 export async function proveAgain(
@@ -76,7 +78,10 @@ export async function proveAgain(
     readonly source: Digest
     readonly target: Digest
     readonly point: ReadPoint
-    /** Target rows minus source rows, as recorded and as counted; null if no range of the target, or not recorded. */
+    /**
+     * Target rows minus source rows, as recorded before and as counted now; null if not recorded, or if the target
+     * cannot select the range.
+     */
     readonly before: bigint | null
     readonly surplus: bigint | null
     /** Duration of the comparison, ms. */
@@ -99,7 +104,7 @@ export async function proveAgain(
   const answers = await database.batch([
     ...noted,
     {
-      // No claim marks a chunk that its run compared and did not copy.
+      // `claim` NULL marks a chunk that its run compared and did not copy.
       sql: `UPDATE migration_checkpoints SET status = ?, run_id = ?, claim = NULL, started_ms = ${now} - ?, records_processed = ?, rows_read = ?, rows_written = ?,
               rows_skipped = ?, rows_quarantined = ?, proof = ?, source_checksum = ?, target_checksum = ?, read_view = ?, read_position = ?,
               read_at = ?, surplus = ?, completed_ms = ${now}, error_code = ?, error_message = ?

@@ -12,25 +12,26 @@ import { CLOSED, heldQuery, OF_TABLE } from './stored-chunk.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 
 export type RowToQuarantine = {
-  /** Key that finds the row at the source again; empty if it has none. */
+  /** Key of the row at the source; empty if the row has none. */
   readonly key: RowKey
   readonly stage: 'read' | 'write'
   readonly code: ErrorCode
   readonly message: string
-  /** Values by column, for people to read. */
+  /** Values by column, in readable form. */
   readonly row: Readonly<Record<string, string | number | null>>
-  /** Number of indistinguishable rows of its chunk recorded before it; see `numbered`. */
+  /** Number of indistinguishable rows of its chunk recorded before it; see `numberRefusedRows`. */
   readonly nth?: number
 }
 
 export type QuarantinedRow = RowToQuarantine & { readonly id: string; readonly runId: bigint; readonly table: TableKey }
 
-/** Longer values are cut: the row itself stays at the source. */
+/** Limit of characters per value; longer values are cut, because the row itself stays at the source. */
 const SHOWN = 1000
 
 /**
  * Statements that write a row into the quarantine; repeating them changes nothing.
- * @param held gives a row while they may write; not needed in the transaction of the chunk, which has checked that
+ * @param held query that returns a row while the statements may write; absent in the chunk's transaction, which checks
+ * this
  */
 export function quarantineStatement(
   database: LedgerDatabase,
@@ -43,7 +44,7 @@ export function quarantineStatement(
   const { now } = ledgerDialect(database.dialect)
   const { key, row, nth = 0 } = quarantinedRow
   const isKeyless = key.length === 0
-  // Each refused row has its own entry, and gets the same one when its chunk is copied again.
+  // Each refused row has its own entry, with the same id when its chunk is copied again.
   const among = isOneRow(key) ? (nth === 0 ? [] : [claim.no, nth]) : [isKeyless ? claim.no : null, nth]
   const identity = [table.schema, table.name, key, isKeyless ? row : null, ...among]
   const id = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 32)
@@ -111,9 +112,8 @@ export async function quarantineLines(database: LedgerDatabase, checkpoint: numb
 }
 
 /**
- * Settles chunks that count more quarantined rows than they have entries: older versions wrote one entry for several
- * rows of one key. Once the last entry is replayed, the cause of their refusal is gone, and the key is in the target or
- * gone from the source.
+ * Completes chunks with quarantined rows whose entries are all replayed: older versions wrote one entry for several
+ * rows of one key. When the last entry is replayed, the key is in the target or no longer in the source.
  */
 export function settleStatement({ schema, name }: TableKey): Statement {
   const lines = (which: string): string =>
@@ -127,7 +127,10 @@ export function settleStatement({ schema, name }: TableKey): Statement {
   }
 }
 
-/** Marks all rows of a chunk as replayed. @param held gives a row while allowed; absent if the transaction checked */
+/**
+ * Marks all rows of a chunk as replayed. @param held query that returns a row while this is allowed; absent if the
+ * transaction checks it
+ */
 export function replayedChunk(database: LedgerDatabase, checkpoint: number, held?: Statement): Statement {
   const { now } = ledgerDialect(database.dialect)
   const under = held === undefined ? '' : ` AND EXISTS (${held.sql})`
@@ -138,7 +141,7 @@ export function replayedChunk(database: LedgerDatabase, checkpoint: number, held
 }
 
 /**
- * For an attempt that copies its chunk from the beginning: ends the entries of earlier attempts, because this one
+ * For an attempt that copies its chunk from the beginning: ends the entries of earlier attempts, because this attempt
  * writes or refuses each of their rows itself. Otherwise a later replay would count such a row twice.
  */
 export function endedLines(
@@ -149,8 +152,8 @@ export function endedLines(
 }
 
 /**
- * As `endedLines`, for a target that commits by batch. Ends nothing once another process has the chunk, nor entries
- * written after this call, however late the service executes the statement.
+ * As `endedLines`, for a target that commits by batch. Entries stay if another process has the chunk, or if they are
+ * written after this call, even if the service executes the statement later.
  */
 export async function endLines(database: LedgerDatabase, owner: RunOwner, claim: Claim): Promise<void> {
   if (endedLines(database, claim).length === 0) return

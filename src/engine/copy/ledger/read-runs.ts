@@ -34,10 +34,10 @@ export type RecordedChunk = {
   readonly table: string
   readonly no: string
   readonly status: string
-  /** First and last value of a one-integer key, or token, both inclusive; null if open or another key. */
+  /** First and last value of a one-integer key, or token, both inclusive; null without a bound or for another key. */
   readonly first: string | null
   readonly last: string | null
-  /** Bounds as in the ledger: JSON lists of texts, the lower one exclusive; null if open. */
+  /** Bounds as in the ledger: JSON lists of texts, the lower bound exclusive; null for no bound. */
   readonly lo: string | null
   readonly hi: string | null
   readonly rows: bigint
@@ -49,8 +49,8 @@ export type RecordedChunk = {
 export type StatusCount = { readonly status: string; readonly chunks: bigint; readonly rows: bigint }
 
 /**
- * Newest first. A run whose process is gone is reported as killed, recorded or not. Reads ledgers of version 1
- * unchanged.
+ * Runs, newest first. A run whose process is gone is reported as killed, even if the ledger does not record it yet.
+ * Ledgers of version 1 can be read too.
  * @param id only this run; null for all @param here this process
  */
 export async function recordedCopyRuns(

@@ -1,4 +1,4 @@
-/** Ledger records per table of its database: its copy, what of it is proved, its stream. For read-only commands. */
+/** Ledger records per table, for read-only commands: its copy, the proved chunks, its stream. */
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
@@ -72,7 +72,7 @@ export function ledgerTableKey(schema: SqlValue | undefined, table: SqlValue | u
 const whole = (value: SqlValue | undefined): bigint => BigInt(value == null ? 0 : String(value))
 
 /**
- * Numbers of a table's open chunks within a range of numbers, for read-only callers.
+ * Numbers of a table's unfinished chunks within a range of numbers, for read-only callers.
  * @param table of the source, as events name it
  * @returns null if the ledger has no plan of the table
  */

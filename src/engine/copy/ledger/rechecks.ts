@@ -1,11 +1,14 @@
-/** Rows written at a lower consistency level than requested, until they are found, or written again, at that level. */
+/**
+ * Rows written at a lower consistency level than requested, until they are found or written again at the requested
+ * level.
+ */
 import { createHash } from 'node:crypto'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import type { RunOwner, TableKey } from './owner.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { makeLateTable } from './late-tables.ts'
 
-/** Keys in one row of the ledger. */
+/** Limit of keys in one row of the ledger. */
 const KEYS = 500
 
 export type Recheck = {

@@ -1,4 +1,4 @@
-/** Refuses writes into tables of a stream by any process but the stream's own run, which would not know of them. */
+/** Refuses writes into tables of a stream, except by the stream's own run: the stream would not see such rows. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'

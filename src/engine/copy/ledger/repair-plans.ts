@@ -1,4 +1,4 @@
-/** How repaired rows are recorded: columns, types and key. Without it they could not be restored. */
+/** Columns, types and key with which repaired rows are recorded. Without them the rows could not be restored. */
 import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
@@ -92,7 +92,7 @@ async function read(database: LedgerDatabase, runId: bigint, { schema, name }: T
     )
     return row === undefined ? null : (JSON.parse(String(row[0])) as Stored)
   } catch (error) {
-    // A ledger in which no run has recorded one.
+    // No run has recorded a plan in this ledger.
     if (isMissingTable(error)) return null
     throw error
   }

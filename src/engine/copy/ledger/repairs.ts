@@ -53,7 +53,7 @@ export function forgottenStatement(id: string): Statement {
   return { sql: 'DELETE FROM migration_repairs WHERE repair_id = ?', parameters: [id] }
 }
 
-/** Replaces the row that a repair left, if the target stored another one. */
+/** Replaces the row that a repair recorded, if the target stored another row. */
 export function correctedStatement(id: string, after: Row | null): Statement {
   return {
     sql: 'UPDATE migration_repairs SET after_json = ? WHERE repair_id = ?',

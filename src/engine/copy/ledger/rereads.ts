@@ -1,6 +1,6 @@
 /**
- * Rows to be read from the source again. They are recorded in the transaction that leaves them out, and removed in the
- * one that writes them.
+ * Rows to be read from the source again. They are recorded in the transaction that skips them, and removed in the
+ * transaction that writes them.
  */
 import { randomUUID } from 'node:crypto'
 import type { RowKey } from '../../../model/copy/row-key.ts'
@@ -10,8 +10,8 @@ import type { TableKey } from './owner.ts'
 
 /**
  * Why a row is read again. `unchanged`: the stream does not report all of its values. `difference`: a comparison found
- * it to differ. `refused`: the target refused the row as streamed. `bound`: its time equals a bound, so it is unknown
- * whether its chunk is copied; it waits until all chunks are.
+ * it to differ. `refused`: the target refused the row as streamed. `bound`: the time of the row equals a bound, so it
+ * is unknown whether its chunk is copied; the row waits until all chunks are copied.
  */
 export type RereadReason = 'unchanged' | 'difference' | 'refused' | 'bound'
 
@@ -26,7 +26,7 @@ export class RereadLedger {
     this.#now = ledgerDialect(database.dialect).now
   }
 
-  /** Records rows to be read from the source; for the transaction that leaves them out. */
+  /** Records rows to be read from the source; for the transaction that skips them. */
   statements(
     id: string,
     { schema, name }: TableKey,

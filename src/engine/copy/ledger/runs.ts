@@ -22,7 +22,7 @@ export type PlanRow = {
   readonly source: string
   readonly sourceTable: string
   readonly hash: string
-  /** The hashed text, JSON: to name what differs. */
+  /** The hashed text, JSON; used to name the options that differ. */
   readonly plan: string
   readonly wishes: string
   readonly chunkRows: number
@@ -44,7 +44,7 @@ export class RunLedger {
     this.#unlessThere = unlessThere
   }
 
-  /** Records the start of a run, and the end of killed runs. @param beats it sends heartbeats, see `runRenewal` */
+  /** Records the start of a run, and the end of killed runs. @param beats the run sends heartbeats, see `runRenewal` */
   async start(run: NewRunRow, beats = false): Promise<void> {
     await markKilled(this.#database, this.#owner)
     const [, ...identity] = ownerValues(this.#owner)
@@ -96,7 +96,7 @@ export class RunLedger {
     await this.finish(kind === 'stopped' ? 'stopped' : 'failed', exitCode, message).catch(() => undefined)
   }
 
-  /** The plan under which a target table is or was filled; null if it never was. */
+  /** The plan of the copy that fills or filled a target table; null if there is none. */
   async plan(key: TableKey): Promise<PlanRow | null> {
     const [row] = await this.#database.all(
       `SELECT source, source_table, plan_hash, plan, chunk_rows, planned, made_here, wishes FROM migration_plans

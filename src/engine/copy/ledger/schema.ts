@@ -13,9 +13,9 @@ import { STEPS } from './steps.ts'
 export const LEDGER_VERSION = 4
 
 /**
- * Creates a missing ledger, upgrades an older one, and adds columns to a table of the script. A process killed
- * meanwhile leaves the old version, and the next one repeats the step. Concurrent processes repeat each other's
- * statements.
+ * Creates a missing ledger, upgrades an older one, and adds columns to a table of the script. If a process is killed
+ * meanwhile, the ledger keeps the old version, and the next process repeats the step. Concurrent processes may run the
+ * same statements.
  * @returns whether a table of the script was adopted
  * @throws SluiceError LEDGER_NEWER; LEDGER_DAMAGED if a table is missing; TABLE_REFUSED if a user's table has a name of
  * the ledger

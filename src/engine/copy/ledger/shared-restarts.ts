@@ -1,6 +1,7 @@
 /**
- * What a shared run has already restarted (`--restart`, `--resync`) or confirmed (`--moved`). Each execution of each
- * task gets the original options: without these notes each would restart again and empty what an earlier one copied.
+ * Restarts (`--restart`, `--resync`) and confirmations (`--moved`) that a distributed run has done. Each execution of
+ * each task gets the original options: without these notes, each would restart again and delete rows that an earlier
+ * execution copied.
  */
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
@@ -11,7 +12,7 @@ import type { TableKey } from './owner.ts'
 /**
  * `stream`: the table's stream was ended, and another one started. `chunks`: its chunks were retired, and its plan
  * replaced. `resync`: the table was emptied within its stream, to be copied again. `moved`: the target was recorded as
- * the one of the table's stream.
+ * the target of the table's stream.
  */
 export type Restarted = 'stream' | 'chunks' | 'resync' | 'moved'
 
@@ -21,7 +22,7 @@ export class SharedRestarts {
   readonly #database: LedgerDatabase
   readonly #run: string
 
-  /** @param sharedRun of any execution: a run resumed after its end does not restart again */
+  /** @param sharedRun id from any execution: a run resumed after its end does not restart again */
   constructor(database: LedgerDatabase, sharedRun: string) {
     this.#database = database
     this.#run = sharedRun.split('/')[0] ?? sharedRun

@@ -10,7 +10,7 @@ const TABLE = 'shared_run = ? AND schema_name = ? AND table_name = ?'
 
 /**
  * @property begunMs by the clock of the ledger's database @property lookedBy run that found the earlier chunks as
- * expected; null if none has
+ * expected; null if no run has
  */
 export type SharedStanding = { readonly begunMs: number; readonly lookedBy: bigint | null }
 
@@ -24,7 +24,9 @@ export class SharedTables {
     this.#sharedRun = sharedRun
   }
 
-  /** Records the start of tables; the first execution to do so counts. @param begunMs start of that execution */
+  /**
+   * Records the start of tables; only the record of the first execution is kept. @param begunMs start of this execution
+   */
   async begin(keys: readonly TableKey[], begunMs: number): Promise<void> {
     await makeLateTable(this.#database, 'migration_shared_tables')
     const { unlessThere } = ledgerDialect(this.#database.dialect)
@@ -64,8 +66,10 @@ export class SharedTables {
   }
 
   /**
-   * The same up to the end of the run; null if the ledger has no start of it, as of a program before such starts.
-   * @param agoMs age of the end: later chunks are left out, since other runs may have completed them
+   * Totals up to the end of the run; null if the ledger has no start of the run, because older versions did not record
+   * it.
+   * @param agoMs time since the end of the run, ms: chunks completed later are left out, because other runs may have
+   * completed them
    */
   async totalsAtEnd(agoMs: number): Promise<LedgerTotals | null> {
     const { totals, isBegun } = await this.#read(agoMs)

@@ -15,7 +15,7 @@ import {
   type CopyColumns,
 } from './columns.ts'
 
-/** What a step may read of the ledger before it changes it. */
+/** Facts about the ledger that a step may read before it changes the ledger. */
 export type LedgerFacts = {
   readonly types: LedgerDialect['types']
   readonly indexes: LedgerDialect['indexes']
@@ -27,9 +27,8 @@ export type LedgerFacts = {
 
 /**
  * @property version of the ledger once all statements ran
- * @property statements each runs alone, and may run twice or in two processes at once: it adds only what is missing. A
- * ledger just created runs them too. No statement may need, to be built, the result of an earlier statement of its
- * step.
+ * @property statements each runs alone, and may run twice or in two processes at once, so it must only add what is
+ * missing. A new ledger runs them too. All statements of a step are built before the first one runs.
  */
 export type LedgerStep = {
   readonly version: number

@@ -40,9 +40,9 @@ export type StoredChunk = {
 }
 
 /**
- * Error code of a completed chunk with refused rows. In the ledger it is `failed` with this code, where people search
- * for failures; its other rows are proved. A chunk that was given up because of too many of them has this code too, and
- * counts none.
+ * Error code of a completed chunk with refused rows. The ledger has `failed` and this code, so that queries for
+ * failures find the chunk; its other rows are proved. A chunk that was given up because of too many refused rows has
+ * this code too, but no quarantined rows.
  */
 export const ASIDE_CODE = 'ROWS_ASIDE'
 const ASIDE = `COALESCE(error_code, '') = '${ASIDE_CODE}' AND COALESCE(rows_quarantined, 0) > 0`
@@ -50,7 +50,9 @@ const ASIDE = `COALESCE(error_code, '') = '${ASIDE_CODE}' AND COALESCE(rows_quar
 export const DIFFERS = 'differs'
 /** Condition for completed chunks. */
 export const CLOSED = `(status = 'completed' OR (status = 'failed' AND ${ASIDE}))`
-/** Completed chunks that nothing proves: `none`, `differs`, or `count` if chunks of the plan have more than that. */
+/**
+ * Proof kinds of completed chunks that are not proved: `none`, `differs`, and `count` if the plan has a stronger proof.
+ */
 export function weakProofs(planned: ProofScheme): readonly string[] {
   return ['none', DIFFERS, ...(planned === 'count' || planned === 'none' ? [] : ['count'])]
 }
@@ -64,7 +66,7 @@ export function proofIn(proofs: readonly string[]): string {
 export const OF_TABLE = 'table_name = ? AND schema_name = ?'
 /** Parameters of `heldBy`: no other process has taken the chunk since it was claimed. */
 export const HELD = "id = ? AND fence = ? AND owner = ? AND status = 'in_progress'"
-/** The chunk's run compared it and copied none of it: a copied chunk keeps its claim. */
+/** Condition for chunks that their run compared and did not copy: a copied chunk keeps its claim. */
 export const COMPARED = `claim IS NULL AND ${CLOSED}`
 /** With `status = 'failed'`: nothing of the chunk is in the target. */
 export const BROKEN = `NOT (${ASIDE})`

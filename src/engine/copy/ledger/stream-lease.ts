@@ -1,4 +1,7 @@
-/** The lease of a stream in the ledger of the target: which process follows it, and the fencing token of its writes. */
+/**
+ * The lease of a stream in the ledger of the target: which process runs the stream, and the fencing token of its
+ * writes.
+ */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import {
@@ -117,7 +120,7 @@ export class StreamLease {
   }
 }
 
-/** The refusal of a process whose stream another one has taken. */
+/** Error for a process whose stream another process has taken. */
 export function streamLost(): SluiceError {
   return new SluiceError('LEASE_LOST', 'another program follows this stream now', {
     hint: 'this program applies no more changes; end one of the two programs',

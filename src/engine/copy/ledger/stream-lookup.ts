@@ -1,4 +1,4 @@
-/** Streams found in a ledger by readers that do not hold them. */
+/** Finds streams in a ledger, for readers without the lease of the stream. */
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { TableKey } from './owner.ts'
@@ -34,7 +34,10 @@ export async function streamsIntoTables(
   return rows.map((row) => streamOf(row.slice(0, -1)))
 }
 
-/** Streams that have not ended: of the own ledger, else of the first other one that counts for a table and has any. */
+/**
+ * Streams that have not ended and write into these tables: those of the own ledger; otherwise those of the first other
+ * ledger that has such streams and is valid for the table (see `OtherLedgers.list`).
+ */
 export async function streamsInto(
   store: CopyStore,
   { database, signal }: { readonly database: LedgerDatabase; readonly signal: AbortSignal },

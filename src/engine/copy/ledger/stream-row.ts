@@ -13,7 +13,7 @@ export type StreamStatus = 'begun' | 'active' | 'halted' | 'ended'
 /**
  * `resync`: the table is to be emptied and copied again within the stream. `copying`: no change of the stream is
  * applied to the table. `catchup`: all chunks are copied; changes are applied that may be older than some rows. `live`:
- * it holds what the source held at the applied position.
+ * the table has the rows of the source as of the applied position.
  */
 export type StreamTableState = 'resync' | 'copying' | 'catchup' | 'live'
 
@@ -27,7 +27,7 @@ export type StreamRow = {
   readonly wishes: string
   /** Null until publication and replication slot exist. */
   readonly birth: StreamBirth | null
-  /** Why it is halted; empty otherwise. */
+  /** Reasons why the stream is halted; otherwise empty. */
   readonly faults: readonly StreamFault[]
 }
 
@@ -53,7 +53,7 @@ export type KnownRowCount = { readonly rows: number; readonly changes: number }
 /**
  * Changes applied to a table since it was copied last.
  * @property before counts before that, if the table was copied again within its stream
- * @property held as of the apply worker's position; absent if unknown
+ * @property held row count at the apply worker's position; absent if unknown
  */
 export type ChangeCounts = CountedChanges & { before?: CountedChanges; held?: KnownRowCount }
 
@@ -84,11 +84,14 @@ export function sureRows(counts: ChangeCounts | undefined): number | null {
 export type LaneRow = {
   readonly lane: number
   readonly position: string
-  /** Transactions of the target that have moved it. */
+  /** Number of target transactions that have advanced the position. */
   readonly batches: number
   /** Commit time of the last applied transaction, ms since the epoch by the source's clock. */
   readonly commitMs: number | null
-  /** Source transactions; one over tables of several apply workers is counted by the worker of its first table. */
+  /**
+   * Source transactions. A transaction over tables of several apply workers is counted by the worker of its first
+   * table.
+   */
   readonly transactions: number
   readonly counts: Readonly<Record<string, ChangeCounts>>
 }

@@ -36,7 +36,10 @@ export type Positions = {
   readonly position: (text: string) => LogPosition
 }
 
-/** @property position in source form @property differing rows @property pauseMs how long changes were held back */
+/**
+ * @property position in source form @property differing rows @property pauseMs time during which changes were held
+ * back, ms
+ */
 export type StoredStreamProof = {
   readonly position: string
   readonly rows: bigint
@@ -62,14 +65,17 @@ export class StreamLedger {
     this.#now = ledgerDialect(database.dialect).now
   }
 
-  /** Creates its tables in a ledger that has none. */
+  /** Creates the tables of streams if the ledger has none. */
   async prepare(): Promise<void> {
     if (await hasStreams(this.database)) return
-    // Last, because readers test for this table.
+    // Create `migration_streams` last, because readers test for this table.
     for (const name of TABLES.toReversed()) await makeLateTable(this.database, name)
   }
 
-  /** Records a stream and takes its lease before anything is created. @param also statements of the same transaction */
+  /**
+   * Records a stream and takes its lease, before publication and replication slot are created. @param also statements
+   * of the same transaction
+   */
   async begin(
     stream: Pick<StreamRow, 'id' | 'source' | 'sourceIdentity' | 'wishes'>,
     tables: readonly Pick<StreamTable, 'key' | 'source'>[],
@@ -95,7 +101,7 @@ export class StreamLedger {
     ])
   }
 
-  /** Publication and replication slot exist: the apply worker starts at the slot's position. */
+  /** Call when publication and replication slot exist: the apply worker starts at the slot's position. */
   async born(id: string, birth: StreamBirth): Promise<void> {
     await this.database.batch([
       { sql: 'DELETE FROM migration_stream_lanes WHERE stream_id = ?', parameters: [id] },
@@ -120,13 +126,13 @@ export class StreamLedger {
     ])
   }
 
-  /** Records the options with which a run continues the stream by its number. */
+  /** Records the options with which `follow RUN` continues the stream. */
   async storeOptions(id: string, options: string): Promise<void> {
     const sql = 'UPDATE migration_streams SET wishes = ? WHERE stream_id = ?'
     await this.database.batch([{ sql, parameters: [options, id] }])
   }
 
-  /** Does nothing if another process has the stream. */
+  /** Statement that replaces the stored start of a stream. Does nothing if another process has the stream. */
   birthStatement(id: string, birth: StreamBirth): Statement {
     return {
       sql: 'UPDATE migration_streams SET birth = ? WHERE stream_id = ? AND owner = ?',
@@ -135,9 +141,9 @@ export class StreamLedger {
   }
 
   /**
-   * The tables are emptied and registered again at the source: they are copied from here on as if the stream had
+   * Statements for tables that were emptied and registered again at the source: they are copied as if the stream had
    * started with them, and the cause of a halt is cleared.
-   * @param lanes with the counts of the tables that stay
+   * @param lanes apply workers with their new counts, in which tables copied again begin at 0
    */
   resyncStatements(
     id: string,
@@ -212,7 +218,7 @@ export class StreamLedger {
     }))
   }
 
-  /** In the order of their numbers. @throws SluiceError LEDGER_DAMAGED if the stream has none */
+  /** Apply workers of the stream, by number. @throws SluiceError LEDGER_DAMAGED if the stream has none */
   async lanes(id: string): Promise<readonly LaneRow[]> {
     const sql = `SELECT ${LANE_COLUMNS} FROM migration_stream_lanes WHERE stream_id = ? ORDER BY lane`
     const rows = await this.database.all(sql, [id])
@@ -222,7 +228,9 @@ export class StreamLedger {
     })
   }
 
-  /** Progress of the stream: that of its slowest apply worker. @throws SluiceError LEDGER_DAMAGED */
+  /**
+   * Progress of the stream: position of its slowest apply worker, and counts of all. @throws SluiceError LEDGER_DAMAGED
+   */
   async progress(id: string, positions: Positions): Promise<LaneRow> {
     return joinedLanes(await this.lanes(id), positions)
   }
@@ -240,7 +248,7 @@ export class StreamLedger {
   /**
    * Assigns the tables of a stream to apply workers again; all workers must be at one position.
    * @param lanes worker of each table, by its key
-   * @param rows the workers from now on
+   * @param rows the new workers
    */
   async divide(id: string, lanes: readonly (readonly [TableKey, number])[], rows: readonly LaneRow[]): Promise<void> {
     await this.database.batch([

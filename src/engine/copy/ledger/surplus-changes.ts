@@ -1,6 +1,6 @@
 /**
  * Changes that comparing and repairing runs made to the expected surplus. Undoing their repairs undoes these changes
- * too, so that a count finds again what it would have found before.
+ * too, so that later counts expect the earlier surplus.
  */
 import { randomUUID } from 'node:crypto'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
@@ -57,7 +57,7 @@ export function surplusStatements(
 
 /**
  * Records a change of a known surplus; run it in the same transaction, before the change.
- * @param of whose surplus it is
+ * @param of kind of the ledger row that has the surplus
  * @param where selects the row of the ledger
  */
 export function notedChange(
@@ -77,7 +77,10 @@ export function notedChange(
   }
 }
 
-/** Assigns the changes of one run to another, as for its repairs. The ledger must have the table of changes. */
+/**
+ * Assigns the changes of one run to another run, as `adoptRepairs` does with repairs. The ledger must have the table of
+ * changes.
+ */
 export function adoptedChanges(from: bigint, to: bigint, { schema, name }: TableKey): Statement {
   return {
     sql: `UPDATE migration_surplus_changes SET run_id = ? WHERE run_id = ? AND ${TABLE} AND undone_ms IS NULL`,
@@ -85,7 +88,7 @@ export function adoptedChanges(from: bigint, to: bigint, { schema, name }: Table
   }
 }
 
-/** Restores the surplus expected before a run. Call before its rows are restored: until they are, counts differ. */
+/** Restores the surplus expected before a run. Call before its rows are restored: until then, counts differ. */
 export async function undoSurplusChanges(
   database: LedgerDatabase,
   runId: bigint,

@@ -1,11 +1,11 @@
-/** Maps runs of the ledger to runs of `cdm_run_info`, where their ids differ because the user gave one. */
+/** Maps runs of the ledger to runs of `cdm_run_info`: the ids differ if the user gave one. */
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { isMissingTable } from '../../../stores/common/late-table.ts'
 import { makeLateTable } from './late-tables.ts'
 import type { TableKey } from './owner.ts'
 
-/** Repeating it changes nothing. */
+/** Records the id of a tracked run; repeating this changes nothing. */
 export async function noteTrackedRun(
   database: LedgerDatabase,
   runId: bigint,
@@ -49,7 +49,7 @@ async function namedRuns(
     )
     return new Map(rows.map(([tracked, run]) => [BigInt(String(tracked)), BigInt(String(run))]))
   } catch (error) {
-    // A ledger in which no run was given an id.
+    // In this ledger no user gave a run an id.
     if (isMissingTable(error)) return new Map()
     throw error
   }

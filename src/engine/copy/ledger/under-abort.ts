@@ -1,4 +1,4 @@
-/** Ledger wrapper: calls fail with its reason 3 s after an abort, or once one takes 10 s after a stop. */
+/** Ledger wrapper whose calls fail 3 s after an abort, or once a call takes 10 s after a stop. */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Interrupt } from '../../../shared/abort.ts'
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
@@ -6,7 +6,9 @@ import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 /** Time for the ledger after an abort, for all calls together: leases not released by then expire by themselves. */
 const GRACE_MS = 3000
 
-/** Limit of each call after a stop. The first call beyond it is the last: each could wait for `retry_seconds`. */
+/**
+ * Limit of each call after a stop. When a call exceeds it, all later calls fail: each could wait for `retry_seconds`.
+ */
 const STOP_MS = 10_000
 
 /**

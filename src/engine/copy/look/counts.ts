@@ -37,7 +37,7 @@ export async function countRanges(
   return found
 }
 
-/** Unreadable rows count too. */
+/** Number of rows, including unreadable ones. */
 async function read(view: SourceView, request: RowRequest, signal: AbortSignal): Promise<bigint> {
   let count = 0n
   const onRefused = (): void => {

@@ -1,4 +1,7 @@
-/** Checks chunks that earlier runs proved: reports when that was, and whether both sides still hold as many rows. */
+/**
+ * Checks chunks that earlier runs proved: reports when they were proved, and whether both sides still have the expected
+ * numbers of rows.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { rangeText } from '../../../model/copy/range.ts'
@@ -20,7 +23,7 @@ import type { TableTotals } from '../table/chunk-sums.ts'
 import { inspectCopied, type InspectedCounts, type LookResult } from './look.ts'
 import { isRanged, wholeReason } from './ranged.ts'
 
-/** Chunks named in a message. */
+/** Limit of chunks named in a message. */
 const NAMED = 5
 const NOTED_AT_ONCE = 20
 
@@ -36,12 +39,15 @@ export type EarlierInspection = {
 const TURN_WAIT_MS = 500
 
 /**
- * `mine`: this run is to count now, and has the lease. Otherwise the run that has counted; null if this one was asked
+ * `mine`: this run has the lease and must count now. `by`: the other run that has counted. Null if this run was asked
  * to stop while it waited.
  */
 type LookTurn = 'mine' | { readonly by: bigint } | null
 
-/** Counts chunks of other runs, unless declined. @param standing of the run's chunks @throws as `inspectCopied` */
+/**
+ * Counts chunks of other runs, unless the options exclude it. @param standing of the run's chunks @throws as
+ * `inspectCopied`
+ */
 export async function lookEarlier(
   context: TableContext,
   standing: TableTotals,
@@ -79,8 +85,8 @@ export async function lookEarlier(
 }
 
 /**
- * One task of a shared run counts the earlier chunks, and the others use its result. The lease for dividing the table
- * covers it, so that a lost task is replaced. Waits for a task that counts.
+ * One task of a distributed run counts the earlier chunks, and the others use its result. The task needs the lease for
+ * dividing the table, so that another task can replace a lost one. Waits for a task that counts.
  */
 async function turnToLook(context: TableContext, shared: SharedTables, stop: AbortSignal): Promise<LookTurn> {
   const { key, planning, name, emit } = context
@@ -106,7 +112,7 @@ async function endTurn({ plan, planning }: TableContext): Promise<void> {
   if (plan.cut === 'key') await planning.end()
 }
 
-/** @param said the chunks in words */
+/** @param said text about the chunks, for the notes */
 async function countEarlier(
   context: TableContext,
   standing: TableTotals,
@@ -173,7 +179,10 @@ function isAccepted({ name, plan, key }: TableContext, accepted: readonly string
   return accepted.some((one) => names.includes(one))
 }
 
-/** Version 1 recorded no surplus of the table: a table that it created was empty. */
+/**
+ * Surplus of a table that is counted as a whole; null if unknown. Version 1 recorded none: a table that it created was
+ * empty.
+ */
 async function surplusOfPlan({ key, plan }: TableContext, { runs }: CopyContext): Promise<bigint | null> {
   const known = await runs.planSurplus(key)
   if (known !== null) return known

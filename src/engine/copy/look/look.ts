@@ -35,7 +35,9 @@ export function changedSide({ before, source, expected, target }: InspectedCount
   return target - (expected - source) === before ? 'source' : 'target'
 }
 
-/** Surplus of a chunk in the ledger. Version 1 recorded none: a range that had to be empty holds what was written. */
+/**
+ * Surplus of a chunk in the ledger. Version 1 recorded none: a range that had to be empty holds only the rows written.
+ */
 export function surplusOf({ plan }: TableContext, { surplus, read, written }: StoredChunk): bigint | null {
   if (surplus !== null) return surplus
   return plan.onExisting === 'refuse' || plan.onExisting === 'replace-range' ? written - read : null
@@ -130,7 +132,7 @@ class Look {
     return { unknown: this.#unknown, found: this.#found, more: this.#more, fewer: this.#fewer }
   }
 
-  /** Block ranges are valid in one view only, so a table without a key is counted as a whole. */
+  /** Block ranges are valid in one read view only, so a table without a key is counted as a whole. */
   async #sourceOf(chunks: Earlier['chunks'], count: number): Promise<bigint | null> {
     if (this.#context.plan.cut !== 'key') return (await this.#source([{ by: 'all' }]))[0] ?? 0n
     let [sum, at] = [0n, 0]

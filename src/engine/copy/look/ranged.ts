@@ -2,7 +2,7 @@
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { StoreAbilities } from '../../../model/copy/abilities.ts'
 
-/** Decimals stored as text in one of the two systems sort differently there. */
+/** Decimals that only one of the two systems stores as text sort differently in that system. */
 export function isRanged({ cut, sortsAlike, source, columns }: TablePlan): boolean {
   if (cut !== 'key' || !sortsAlike) return false
   if (source.ring !== undefined) return true

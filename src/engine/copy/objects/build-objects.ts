@@ -21,7 +21,7 @@ export type Built = {
   readonly left: number
 }
 
-/** @param workers most objects built at the same time, within the limit of the target */
+/** @param workers limit of objects built at the same time; the target's own limit applies too */
 export function objectWork(
   plans: ObjectPlans,
   { from, to }: PlannedCopy,
@@ -120,7 +120,7 @@ export function objectsError(table: string, errors: readonly SluiceError[]): Slu
   })
 }
 
-/** @returns why it could not be created; null if it exists */
+/** @returns the error if the object could not be created; null if it exists */
 async function buildOne(
   object: SchemaObject,
   context: BuildContext,

@@ -1,4 +1,4 @@
-/** What a copy creates in addition to rows. */
+/** Indexes and constraints that a copy creates in addition to rows. */
 import type { ObjectLedger } from '../ledger/objects.ts'
 import type { ObjectPlans } from './plan-objects.ts'
 import type { BuildLimit } from './slots.ts'

@@ -11,11 +11,13 @@ export type PlannedObject = {
   /** Its name in the source. */
   readonly name: string
   readonly kind: SchemaObject['kind']
-  /** A unique key of the target has its columns and these: columns of the target's key that the source's lacks. */
+  /**
+   * Extra columns of an existing unique key in the target: columns of the target's primary key that the source's lacks.
+   */
   readonly widenedBy?: readonly string[]
 } & (
   | { readonly status: 'build'; readonly object: SchemaObject; readonly note?: string }
-  /** As in the target, with its name there. */
+  /** The object as it is in the target, with its name in the target. */
   | { readonly status: 'there'; readonly object: SchemaObject }
   | { readonly status: 'left'; readonly reason: string }
 )
@@ -59,7 +61,7 @@ type Around = {
   readonly to: CopyStore
   readonly names: Names
   readonly isOneDatabase: boolean
-  /** Of the source. */
+  /** Primary key of the source table. */
   readonly primary: SchemaObject | undefined
 }
 
@@ -78,7 +80,7 @@ async function planTableObjects(
       object.broken === true ? { refused: 'it is not valid in the source' } : translateObject(object, passage)
     const fitted = 'refused' in translated ? translated : to.objects().fitted(translated, plan.target)
     if ('refused' in fitted) {
-      // Within one database a foreign key to a table outside of the copy means the same table.
+      // Within one database, a foreign key to a table outside of the copy refers to the same table on both sides.
       const own = isOneDatabase && kind === 'foreign key' ? there.find((one) => isSame(one, object)) : undefined
       planned.push(
         own === undefined
@@ -111,7 +113,7 @@ async function planTableObjects(
 }
 
 /**
- * A partitioned table accepts a unique key only with the column of its partitions, which its primary key has as well.
+ * A partitioned table accepts a unique key only with the column of its partitions. Its primary key has this column too.
  * @param primary the source's primary key
  */
 function widenedBy(
@@ -145,7 +147,7 @@ function isConstraint({ kind }: SchemaObject): boolean {
   return kind === 'foreign key' || kind === 'check'
 }
 
-/** A default that uses a sequence comes with its column. */
+/** A default that uses a sequence is created with its column. */
 function isNumbered({ kind, name }: SchemaObject, { columns }: TablePlan): boolean {
   const column = columns.find(({ from }) => from === name)
   return kind === 'default' && column?.source.sequence !== undefined && column.target.sequence !== undefined
@@ -179,7 +181,7 @@ function equalKeys(one: string, other: string, { can }: CopyStore): boolean {
   return can.folds?.columns === true ? one.toLowerCase() === other.toLowerCase() : one === other
 }
 
-/** Notes on what a reader of the plan would not expect. */
+/** Notes on differences to the source that a reader of the plan would not expect. */
 function noteOf(before: SchemaObject, after: SchemaObject): { readonly note?: string } {
   const notes: string[] = []
   if (before.name !== after.name && after.kind !== 'default') notes.push(`is called ${after.name} in the target`)
@@ -192,11 +194,11 @@ function noteOf(before: SchemaObject, after: SchemaObject): { readonly note?: st
   return notes.length === 0 ? {} : { note: notes.join(', ') }
 }
 
-/** Names for objects of the target: the source's name, or one prefixed with the table's name if that is taken. */
+/** Names for objects of the target: the source's name, or that name with the table's name as prefix if it is taken. */
 class Names {
   readonly #to: CopyStore
   readonly #signal: AbortSignal
-  /** Given to objects of this run. */
+  /** Names of this run's tables, and names given to its objects. */
   readonly #given = new Set<string>()
 
   /** @param tables of the run, whose names are reserved before they are created */

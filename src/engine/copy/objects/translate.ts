@@ -1,4 +1,7 @@
-/** Translates an object of a source table for the target, under other names or for another system; or says why not. */
+/**
+ * Translates an object of a source table for the target, under other names or for another system; or returns why this
+ * is not possible.
+ */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import {
@@ -10,7 +13,7 @@ import {
 
 export type Translated = SchemaObject | { readonly refused: string }
 
-/** Between two tables, and two systems. */
+/** Context of a translation between two tables and two systems. */
 export type Passage = {
   readonly plan: TablePlan
   /** True if the target accepts the source's own definitions. */
@@ -44,7 +47,7 @@ export function translateObject(object: SchemaObject, passage: Passage): Transla
   }
 }
 
-/** SQL text is copied unchanged, and only if all of its names mean the same in the target. */
+/** Copies SQL text unchanged, and only if all names in it have the same meaning in the target. */
 function verbatim(object: Exclude<SchemaObject, ForeignKey>, { plan, sameWords, from }: Passage): Translated {
   const what = wordOf(object)
   if (!sameWords) return { refused: `${what} is written in the SQL of ${from}, and is not translated` }

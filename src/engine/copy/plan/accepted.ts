@@ -2,12 +2,15 @@
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 
-/** @param named columns of any table that has them, and `table.column` or `schema.table.column` of one */
+/** @param named names of columns in any table, and `table.column` or `schema.table.column` for a column of one table */
 export function acceptedColumns(source: TableSpec, named: readonly string[]): readonly string[] {
   return named.flatMap((name) => columnNamed(source, name) ?? [])
 }
 
-/** A name that no table of the copy has is an error; else it applies where it exists. @throws SluiceError BAD_FLAG */
+/**
+ * Refuses a name that no table of the copy has; other names apply to tables that have them. @throws SluiceError
+ * BAD_FLAG
+ */
 export function refuseUnknownAccepted(sources: readonly TableSpec[], named: readonly string[]): void {
   const unknown = named.find((name) => !sources.some((source) => columnNamed(source, name) !== null))
   const [only, ...others] = sources

@@ -10,7 +10,7 @@ import { pairTypes } from './pair-types.ts'
 import type { TableOptions } from './table-options.ts'
 
 /**
- * @param isKey it belongs to the key of the source
+ * @param isKey the column belongs to the key of the source
  * @throws SluiceError TABLE_REFUSED, UNSUPPORTED_TYPE, BAD_FLAG
  */
 export function planColumn(
@@ -62,7 +62,10 @@ export function columnCalled(name: string, { columns }: TableSpec): Column | und
   )
 }
 
-/** If two columns went to one, the values of one would be lost. @throws SluiceError TABLE_REFUSED */
+/**
+ * Refuses two source columns with the same target column: the values of one would be lost. @throws SluiceError
+ * TABLE_REFUSED
+ */
 export function refuseOneColumn(source: TableSpec, columns: readonly ColumnPlan[], to: CopyStore): void {
   const seen = new Map<string, string>()
   for (const { from, to: name } of columns) {
@@ -82,7 +85,10 @@ export function refuseOneColumn(source: TableSpec, columns: readonly ColumnPlan[
   }
 }
 
-/** Otherwise every row would be refused. @throws SluiceError BAD_FLAG */
+/**
+ * Refuses a constant that the target column cannot hold: otherwise every row would be refused. @throws SluiceError
+ * BAD_FLAG
+ */
 function refuseConstant({ name, type, always = '' }: Column, target: Column, as: ColumnType): void {
   try {
     converter(type, as)(always)

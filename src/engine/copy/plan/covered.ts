@@ -1,6 +1,6 @@
 /**
- * Which parts of a table chunks cover, and which not. A million chunks are added one after the other; adjacent ones are
- * merged to keep memory small. Bounds are compared as bytes only: adjacent chunks have equal ones.
+ * Key ranges that chunks cover, and the gaps between them. Adjacent chunks are merged, so that a million chunks need
+ * little memory. Bounds are compared only as texts: adjacent chunks have equal bounds.
  */
 import type { KeyBound, Range } from '../../../model/copy/range.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -15,7 +15,7 @@ export class Cover {
   readonly #keepsIds: boolean
   readonly #starts = new Map<string, AdjacentChunks>()
   readonly #ends = new Map<string, AdjacentChunks>()
-  /** Chunks that begin or end where another chunk does. */
+  /** Chunks with the same lower or upper bound as another chunk. */
   readonly #more: AdjacentChunks[] = []
 
   /** @param keepsIds keep chunk ids, for `stretches` */
@@ -46,8 +46,8 @@ export class Cover {
 
   /**
    * Ranges that no chunk covers.
-   * @param integers the key is one whole number, so that gaps between chunks can be found; otherwise only the part
-   * after the last chunk can
+   * @param integers the key is one integer column, so that gaps between chunks can be found; otherwise only the range
+   * after the last chunk can be found
    * @throws SluiceError LEDGER_DAMAGED if chunks are missing in the middle and their range is unknown
    */
   gaps(integers: boolean): readonly KeyRange[] {
@@ -105,12 +105,12 @@ function gapsOfNumbers(stretches: readonly AdjacentChunks[]): readonly KeyRange[
   return gaps
 }
 
-/** For a key that is one whole number. */
+/** Bound of a key of one integer column. */
 function number(bound: KeyBound | null): bigint | null {
   return bound === null ? null : BigInt(bound[0] ?? 0)
 }
 
-/** An open beginning comes first. */
+/** Compares lower bounds; null, which is no bound, comes first. */
 function compareBounds(a: bigint | null, b: bigint | null): number {
   if (a === b) return 0
   if (a === null) return -1

@@ -38,7 +38,7 @@ type Sides = {
   readonly signal: AbortSignal
 }
 
-/** What in a key sorts differently in the target, for messages; null if nothing does. */
+/** Text for messages about key values that sort differently in the target; null if there are none. */
 async function unlike(column: Column, plan: TablePlan, sides: Sides): Promise<string | null> {
   const { from, to } = sides
   const { kind } = column.type
@@ -48,7 +48,7 @@ async function unlike(column: Column, plan: TablePlan, sides: Sides): Promise<st
     return last === null ? null : `the spelling of ${last}`
   }
   if (kind !== 'date' && kind !== 'time' && kind !== 'timestamp') return null
-  // Times with several spellings are normalized on their way.
+  // Times with several spellings are normalized by the copy.
   if (from.can.textTimes === true) return 'a time in another spelling'
   // A TIME of MySQL has a sign and up to three digits of hours, which other systems do not accept.
   if (kind === 'time') return from.system === to.system ? null : 'a time beyond its day'
@@ -77,7 +77,7 @@ async function lastKey(
   { source, where }: TablePlan,
   { ask, signal }: Sides,
 ): Promise<string | null> {
-  // A line end, so that a comment at the end of the user's condition does not swallow the bracket.
+  // A line end, so that a comment at the end of the user's condition does not hide the bracket.
   const both = where === undefined ? condition : `(${where}\n) AND (${condition})`
   const last = await ask((view) => view.last(source, EVERY_KEY, both, signal))
   return last === null ? null : last.join(', ')

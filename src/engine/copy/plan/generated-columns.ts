@@ -6,7 +6,7 @@ import { columnCalled } from './column-plans.ts'
 import { pairTypes } from './pair-types.ts'
 import type { TableOptions } from './table-options.ts'
 
-/** @property sameWords whether the servers of both sides print expressions alike */
+/** @property sameWords true if the servers of both sides print expressions alike */
 export type Likeness = { readonly sameSystem: boolean; readonly sameWords: boolean }
 
 /** True if the target also computes a generated column of the source. */
@@ -48,7 +48,7 @@ export function newlyChecked(source: TableSpec, checked: readonly ColumnPlan[], 
   return checked.flatMap((one) => (wasChecked(source, one.source, one.target, likeness) ? [] : [one.from]))
 }
 
-/** True if versions before decision 16 compared it too. */
+/** True if versions before decision 16 compared the column too. */
 function wasChecked({ key }: TableSpec, column: Column, other: Column, { sameSystem }: Likeness): boolean {
   const [one, another] = [column.expression, other.expression]
   if (key.length === 0 || !sameSystem || one === undefined || another === undefined) return false
@@ -57,12 +57,12 @@ function wasChecked({ key }: TableSpec, column: Column, other: Column, { sameSys
   return isAlike && !isLocal && bareSql(one) === bareSql(another)
 }
 
-/** Compares expressions as versions before decision 16 did: their plans are recognized by it. */
+/** Expression in the form that versions before decision 16 compared, so that plans of these versions are recognized. */
 function bareSql({ sql }: Expression): string {
   return sql.replaceAll(/[\s()]/g, '')
 }
 
-/** Null if unknown: a server does not show one of them, or the servers may print one expression differently. */
+/** Null if unknown: a server does not show its expression, or the servers may print the same expression differently. */
 function hasSameExpression(
   { expression: one }: Column,
   { expression: other }: Column,
@@ -86,7 +86,9 @@ function comparablePair(column: Column, other: Column, sameSystem: boolean): Pic
   }
 }
 
-/** Removes what does not change the meaning: blanks, case of words, brackets around the whole expression. */
+/**
+ * The expression without differences that do not change its meaning: blanks, case of words, brackets around all of it.
+ */
 function plainText({ sql }: Expression): string {
   const quoted = /('(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`)/
   const split = sql.split(quoted)

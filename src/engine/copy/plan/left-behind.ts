@@ -1,4 +1,7 @@
-/** Dependencies that do not come along: the source's, minus what the target has or gets. Not part of a plan's hash. */
+/**
+ * Dependencies that do not come along: those of the source that the target neither has nor gets. Not part of a plan's
+ * hash.
+ */
 import { tableText, type Column } from '../../../model/copy/column-type.ts'
 import { leftBehind, type LeftBehind, type LeftFound, type LeftKind } from '../../../model/copy/left-behind.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
@@ -32,7 +35,7 @@ export async function planLeftBehind(
     const there = targets.filter(({ table }) => table === tableText(plan.target.table))
     for (const entry of sources.filter(({ table }) => table === name)) {
       const rest = withoutCarried(entry, plan, there, carried)
-      // Not reported between different systems: the other one enforces types anyway, and has no rowid.
+      // Not reported between different systems: the other system always enforces types, and has no rowid.
       const means = sameWords || (entry.kind !== 'strict' && entry.kind !== 'without rowid')
       const isSwitchable = to.offers.switches !== undefined && from.identity === to.identity
       if (rest !== null && means) found.push(isSwitchable ? within(rest) : rest)
@@ -44,14 +47,14 @@ export async function planLeftBehind(
   return found
 }
 
-/** True if the target numbers this column, as far as a plan shows. */
+/** True if the target generates numbers for this column, as far as a plan shows. */
 function isNumbered({ target, create }: TablePlan, column: string, { numbering }: Numbering): boolean {
   if (numbering === undefined || !create) return true
   return target.key[0] === column && (numbering === 'first of key' || target.key.length === 1)
 }
 
 /**
- * Columns whose sequences a target cannot have, or not as the source has them.
+ * Columns whose sequences the target cannot have, or only with other properties.
  * @param sameSystem both sides keep sequences in the same way
  */
 function sequencesLeft(plan: TablePlan, can: Numbering, sameSystem: boolean): readonly LeftBehind[] {
@@ -72,7 +75,7 @@ function lostOf({ sequence }: Column, target: Column, isOwn: boolean, plain: boo
   return sequence.options?.cycle === true ? 'cyclic sequence' : null
 }
 
-/** The dependency, if both tables are in one database and a cutover may switch them. */
+/** The dependency of a table, if both tables are in one database and a cutover may move writers between them. */
 function within(entry: LeftBehind): LeftBehind {
   if (entry.kind !== 'view') return entry
   return { ...entry, means: 'it reads the table of the source; a cutover recreates it for the new one' }
@@ -82,7 +85,10 @@ async function factsOf(store: CopyStore, scope: LeftScope, signal: AbortSignal):
   return await store.dependencies().left(scope, signal)
 }
 
-/** @param there what the target's table has @returns null if nothing of it is left behind */
+/**
+ * The entry without names that the target has or gets; null if no name is left.
+ * @param there dependencies of the target's table
+ */
 function withoutCarried(
   { definitions, ...entry }: LeftFound,
   plan: TablePlan,
@@ -102,7 +108,7 @@ function withoutCarried(
   const defined = new Set(same.flatMap((one) => [...(one.definitions?.values() ?? [])]))
   const isThere = (name: string): boolean => {
     const definition = definitions?.get(name)
-    // A definition names columns as they are called in the source.
+    // A definition contains the source's column names, so it is compared only if no column is renamed.
     if (definition === undefined || plan.columns.some(({ from, to }) => from !== to))
       return has.has(targetName(name, plan))
     return defined.has(definition)
@@ -113,7 +119,7 @@ function withoutCarried(
 
 const OPTIONS = { strict: 'STRICT', 'without rowid': 'WITHOUT ROWID' } as const
 
-/** Whether a created table can have a collation of the source. */
+/** True if a created table can have this collation of the source. */
 type Carried = (collation: string) => boolean
 
 async function carriedCollations(to: CopyStore, plans: readonly TablePlan[], signal: AbortSignal): Promise<Carried> {
@@ -126,7 +132,7 @@ async function carriedCollations(to: CopyStore, plans: readonly TablePlan[], sig
   return (collation) => there.has(collation)
 }
 
-/** A created table gets the source's collations if both systems know them. */
+/** A created table gets the source's collations if both systems have them. */
 function isCarried(kind: LeftBehind['kind'], name: string, { columns, create }: TablePlan, carried: Carried): boolean {
   if (kind !== 'collation' && kind !== 'blank collation') return false
   const column = columns.find(({ from }) => from === name)
@@ -157,7 +163,7 @@ function generatedOf(plan: TablePlan): readonly LeftBehind[] {
   return [...entry(lost), ...entry(uncompared, 'not compared: the target computes it itself')]
 }
 
-/** Source columns that a copy leaves out, and those that lose something, as accepted: its options chose both. */
+/** Losses that the options of a copy chose: source columns left out, and columns with an accepted loss. */
 export function chosenLosses({ source, columns }: TablePlan): readonly LeftBehind[] {
   const table = tableText(source.table)
   const names = source.columns.flatMap(({ name, generated }) =>

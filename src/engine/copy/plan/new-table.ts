@@ -36,7 +36,7 @@ export function newTable(
       ? { settings: to.offers.tableOptions.fitted(source.settings).kept }
       : {}),
     ...(sameSystem && source.times !== undefined ? { times: { hidden: source.times.hidden } } : {}),
-    // The created table is on a ring as its source is; whether on the same ring, only the target knows.
+    // The created table has a ring like its source. The plan cannot tell whether it is the same ring.
     ...(sameSystem && ring !== undefined
       ? {
           ring: {

@@ -30,7 +30,7 @@ async function meantTable(store: Asked, name: string): Promise<string | null> {
         if (isLedgerTable(table)) continue
         const whole = tableText(table)
         found.set(whole.toLowerCase(), whole)
-        // If two schemas have the name, the one that needs no schema comes first.
+        // If two schemas have the name, keep the table that can be named without a schema: it is found first.
         if (!found.has(table.name.toLowerCase())) found.set(table.name.toLowerCase(), whole)
       }
     } catch {

@@ -1,4 +1,4 @@
-/** Refuses copies over tables that the program itself keeps in a target: its ledger or a catalog. */
+/** Refuses copies over tables that sluice itself keeps in a target: its ledger or a catalog. */
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { foldedText } from '../../../shared/name-pattern.ts'

@@ -1,4 +1,4 @@
-/** Type in which the values of one column are transferred into another, and what they lose. */
+/** Type in which values of one column are transferred to another column, and the loss, if any. */
 import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
 import { fitsDouble } from '../../../model/copy/decimal.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -8,8 +8,8 @@ export type Pairing = { readonly as: ColumnType; readonly lossy?: string }
 
 /**
  * @param sameSystem both systems print and read each other's texts
- * @param accepted loss was accepted for the column: lossless pairs then keep the form they had when they counted as
- * lossy, so that copies started that way are resumed
+ * @param accepted the user accepted losses of the column: lossless pairs that older versions reported as lossy then
+ * keep their old form, so that copies of these versions are resumed
  * @param rewritten transfer JSON in its canonical form, not as the original text
  * @throws SluiceError UNSUPPORTED_TYPE if no value could be transferred
  */
@@ -51,7 +51,7 @@ function betweenJson(source: Column, target: Column): Pairing | null {
   return { as: { kind: 'json' }, lossy: 'doubled names, blanks and the spelling of numbers in JSON are not kept' }
 }
 
-/** Geometries become texts that other systems understand, and such texts become geometries. */
+/** Geometries become texts that other systems can read, and such texts become geometries. */
 function betweenShapes(source: Column, target: Column): Pairing | null {
   const name = source.portable ?? target.portable
   if (name === undefined || (source.type.kind !== 'text' && target.type.kind !== 'text')) return null
@@ -70,7 +70,7 @@ function paired(source: Column, target: Column, accepted: boolean): Pairing {
   )
 }
 
-/** Between equal types of one system its own text is exact; a canonical form would lose the spelling. */
+/** Between equal types of one system, the system's own text is exact; a canonical form would lose the spelling. */
 function verbatim({ type, native }: Column): ColumnType {
   const isSpelled = type.kind === 'decimal' && type.spelled === true
   return isSpelled || type.kind === 'json' || type.kind === 'list' ? { kind: 'native', name: native } : type
@@ -178,7 +178,7 @@ function fromTimestamp(source: ColumnType & { kind: 'timestamp' }, target: Colum
   if (target.kind === 'date') return { as: { kind: 'date', cut: true }, lossy: 'the time of day is not kept' }
   if (target.kind !== 'timestamp') return null
   const pairing = shorter(source, source.digits, target.digits)
-  // A timestamp without a zone counts as UTC if it comes from one with a zone; the other way round its meaning is
+  // A timestamp with a zone becomes UTC in a column without a zone. In the other direction, the meaning of the time is
   // unknown.
   if (source.zone || !target.zone) return pairing
   return { ...pairing, lossy: 'a time without a zone is read as UTC' }

@@ -1,18 +1,18 @@
 /**
  * Key ranges per period, for keys whose first column is a time: their copy order, their uncovered parts, and the period
- * of a range. A bound between two periods consists of the time alone, so rows of one time stay together.
+ * of a range. A bound between two periods consists of the time alone, so rows with equal times are in one period.
  */
 import type { PeriodMark, PeriodOptions } from '../../../model/copy/period-marks.ts'
 import type { KeyBound, Range } from '../../../model/copy/range.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { KeyRange, AdjacentChunks } from './covered.ts'
 
-/** @property at its position among all parts, by time */
+/** @property at index among all periods of the table, by time */
 export type PeriodPart = { readonly at: number; readonly mark: PeriodMark; readonly range: KeyRange }
 
 const OUTSIDE: PeriodMark = { after: '', partition: null, label: null }
 
-/** All parts of a table, by time: without gaps, and open at both ends. */
+/** All periods of a table, by time, without gaps: the first has no lower bound, and the last no upper bound. */
 export function periodParts({ marks }: Pick<PeriodOptions, 'marks'>): readonly PeriodPart[] {
   const bounds = marks.map(({ after }): KeyBound => [after])
   return [OUTSIDE, ...marks].map((mark, at) => ({
@@ -22,7 +22,7 @@ export function periodParts({ marks }: Pick<PeriodOptions, 'marks'>): readonly P
   }))
 }
 
-/** Parts in copy order. */
+/** Periods in copy order. */
 export function byPriority(options: PeriodOptions): readonly PeriodPart[] {
   const parts = periodParts(options)
   const first = parts.findIndex(({ mark }) => mark.partition === options.first)
@@ -37,16 +37,16 @@ export function byPriority(options: PeriodOptions): readonly PeriodPart[] {
   })
 }
 
-/** Position of the first slice of a partition. */
+/** Index of the first slice of a partition. */
 function periodAt(parts: readonly PeriodPart[], partition: string): number {
   return parts.findIndex(({ mark }) => mark.partition === partition)
 }
 
 /**
- * Uncovered key ranges, in the order of `byPriority`. Within a part chunks are made one after the other, so the covered
- * part is its beginning.
+ * Uncovered key ranges, in the order of `byPriority`. Within a period, chunks are created in key order, so the covered
+ * range is the beginning of the period.
  * @param stretches of `Cover`
- * @throws SluiceError LEDGER_DAMAGED if chunks begin where no part begins: chunks are missing, or the partitions have
+ * @throws SluiceError LEDGER_DAMAGED if chunks begin where no period begins: chunks are missing, or the partitions have
  * changed
  */
 export function gapsOfPeriods(options: PeriodOptions, stretches: readonly AdjacentChunks[]): readonly KeyRange[] {
@@ -82,7 +82,7 @@ export function gapsOfPeriods(options: PeriodOptions, stretches: readonly Adjace
 }
 
 /**
- * Parts in which a chunk's range has keys, by time. Several if the chunk was made for other slices, or before
+ * Periods that a chunk's range overlaps, by time. Several if the chunk was created for other slices, or before
  * partitions were added at the end.
  */
 export function partsOfRange(parts: readonly PeriodPart[], range: Range): readonly PeriodPart[] {
@@ -95,12 +95,12 @@ export function partsOfRange(parts: readonly PeriodPart[], range: Range): readon
   return parts.slice(first.at, Math.max(first.at, last.at) + 1)
 }
 
-/** Partitions in which a chunk's range has keys, each once. */
+/** Partitions that a chunk's range overlaps, each once. */
 export function partitionsOfRange(parts: readonly PeriodPart[], range: Range): readonly string[] {
   return [...new Set(partsOfRange(parts, range).flatMap(({ mark }) => mark.partition ?? []))]
 }
 
-/** The part of a row's key. */
+/** The period that a row key belongs to. */
 function partOf(parts: readonly PeriodPart[], [time = '']: KeyBound): PeriodPart {
   const [first] = parts
   if (first === undefined) throw new Error('a table has at least one part')
@@ -116,7 +116,7 @@ export function comparePeriodTimes(a: string, b: string): number {
 
 const WHOLE = /^-?\d+$/
 
-/** A text that sorts as the time does, for years AD; all earlier ones sort equal, before them. */
+/** A text that sorts like the time, for years AD. All earlier times get the same text, which sorts before these. */
 function sortable(text: string): string {
   if (text === 'infinity') return '~'
   if (text === '-infinity' || text.endsWith(' BC')) return '!'

@@ -47,14 +47,14 @@ const UNKNOWN: Extent = { rows: 0n, exact: false, low: null, high: null, nullKey
 /** Context of planning. */
 export type Planner = {
   readonly views: Pick<SourceViews, 'ask'>
-  /** Calls a server, again if it was only overloaded. */
+  /** Calls a server, and retries after transient failures. */
   readonly again: <T>(body: () => Promise<T>) => Promise<T>
   readonly signal: AbortSignal
   /** Use of the tables; default: rows are written. */
   readonly purpose?: PlanPurpose
-  /** Known extents, and those found on the way, so that planning twice queries the source once. */
+  /** Extents found so far, so that planning twice queries the source once. */
   readonly extents?: Map<string, Extent>
-  /** Ledger that knows where a table was copied to before. */
+  /** Target names of earlier copies, from the ledger. */
   readonly begun?: Pick<BegunPlans, 'placeOf'>
   /** Tables of a stream, by name: only these are planned, if they exist. */
   readonly followed?: ReadonlySet<string>
@@ -74,7 +74,7 @@ export async function planCopy(
   const tables: PlannedTable[] = []
   for (const source of sources) tables.push(await planOne(source, operation, { from, to, ...planner }))
   const named = refuseOneName(tables, to)
-  // The largest first: otherwise a single worker could end with a large table.
+  // Largest table first: otherwise a large table could be left to a single worker at the end.
   return { from, to, leftOut, unfollowed, tables: named.toSorted((a, b) => Number(b.extent.rows - a.extent.rows)) }
 }
 
@@ -229,9 +229,10 @@ async function planOne(
 }
 
 /**
- * Decisions that older versions made differently: decimals without trailing zeros, only days of the calendar, and
- * before that JSON in canonical form, no key of an enum, no values of generated columns, no times of collections. And
- * of any version: column types not taken from rows of the target.
+ * Options for the plans of older versions, see `TableOptions`. `trimmed`: decimals without trailing zeros, and only
+ * days of the calendar. Before that: JSON in canonical form (`rewritten`), no key that contains an enum (`key`), no
+ * values of generated columns (`ungenerated`), no own times of collections (`rowTimes`). Of any version: column types
+ * not taken from rows of the target (`intoEmpty`).
  */
 const BEFORE: readonly Partial<TableOptions>[] = [
   { trimmed: true },
@@ -247,7 +248,7 @@ const BEFORE: readonly Partial<TableOptions>[] = [
   { intoEmpty: true },
 ]
 
-/** Errors of today's plan for which an older plan may still be used. */
+/** Errors of the current plan for which an older form of the plan may still be used. */
 const REPLANNED: ReadonlySet<string> = new Set(['LOSSY_TYPE', 'UNSUPPORTED_TYPE'])
 
 /** Each table with the target name under which the ledger has a copy of it, and its plan for that name. */
@@ -267,7 +268,7 @@ async function placed(
   return all
 }
 
-/** Today's plan, into the target tables that the ledger names: a restart uses the same table, not a second one. */
+/** The current plan, with the target names in the ledger: a restart uses the same table, not a second one. */
 export async function asPlaced(
   planned: PlannedCopy,
   operation: CopyOperation,
@@ -278,8 +279,8 @@ export async function asPlaced(
 }
 
 /**
- * Copies are resumed as they were started: into the target table that the ledger names. If today's plan differs, or is
- * refused for a loss, an older form of the plan is used, provided that it matches the ledger's hash.
+ * The plan for resuming copies as they were started: with the target names in the ledger. If the current plan differs,
+ * or is refused for a loss, an older form of the plan is used, provided that it matches the ledger's hash.
  */
 export async function asBegun(
   planned: PlannedCopy,
@@ -306,7 +307,10 @@ export async function asBegun(
   return { ...planned, tables: kept }
 }
 
-/** A key of whole numbers with another value at one of its ends cannot be divided. @throws SluiceError VALUE_REFUSED */
+/**
+ * Refuses an integer key whose smallest or largest value is no integer: it cannot be divided.
+ * @throws SluiceError VALUE_REFUSED
+ */
 function refuseOddKey(table: TableSpec, { low, high }: Extent): void {
   const [name, ...more] = table.key
   const column = more.length > 0 ? undefined : table.columns.find((one) => one.name === name)
@@ -357,7 +361,7 @@ export async function targetTableNow(name: TableName, to: CopyStore, signal: Abo
   return found.find(({ table }) => foldedName(table, to) === foldedName(name, to)) ?? null
 }
 
-/** Equal for two table names that a store treats as one. */
+/** Text that is equal for two table names that a store treats as one. */
 function foldedName(name: TableName, { can }: CopyStore): string {
   const text = JSON.stringify([name.schema ?? null, name.name])
   return foldedText(text, can.folds?.tables ?? 'exact')
@@ -384,7 +388,9 @@ function refuseOneName(tables: readonly PlannedTable[], to: CopyStore): readonly
   })
 }
 
-/** A store of one database may name a table of another one. */
+/**
+ * Refuses to copy a table onto itself. A store of one database may also name a table of another database of the server.
+ */
 function refuseItself(
   [from, source]: readonly [CopyStore, TableSpec],
   [to, target, found]: readonly [CopyStore, TableName, TableSpec | null],

@@ -6,11 +6,12 @@ import { begunPlans } from '../ledger/begun-plans.ts'
 import { SourceViews } from '../source-views.ts'
 import { asBegun, planCopy, type PlannedCopy, type Planner } from './plan-copy.ts'
 
-/** @property begun ledger in which the copy was started, whose plans it keeps; null before the start */
+/** @property begun ledger with the plans of the started copy; null before the start */
 type Ends = { readonly from: CopyStore; readonly to: CopyStore; readonly begun: LedgerDatabase | null }
 
 /**
- * Queries each server once if today's plan is the one that was started, and holds no view of the source on return.
+ * Plans the copy of a stream. Queries each server once if the current plan is the stored plan, and closes the read view
+ * of the source before it returns.
  * @param followed names of the stream's source tables
  * @throws SluiceError errors of planCopy, and the error of the first table that cannot be planned
  */

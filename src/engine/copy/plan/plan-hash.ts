@@ -15,8 +15,8 @@ export type HashRules = (source: string, plan: Plan) => Essence
 const IDENTITY = 'table identity'
 
 /**
- * For a table read without inherited rows, which older versions read: their copies are not resumed. Other tables do not
- * have this field.
+ * Field for a table that is read without rows of inheriting tables. Older versions read these rows, so their copies are
+ * not resumed. Other tables do not have this field.
  */
 export const OWN_ROWS = 'rows'
 
@@ -38,7 +38,7 @@ const rulesOf1: HashRules = (source, plan) => ({
   ...(plan.source.withoutHeirs === true
     ? { [OWN_ROWS]: 'its own, without those of the tables that inherit from it' }
     : {}),
-  // Keeps chunks proved by an older version apart from chunks in which these columns were compared.
+  // Distinguishes chunks proved by an older version from chunks in which these columns were compared.
   ...(plan.newlyChecked === undefined ? {} : { 'generated columns that are compared': plan.newlyChecked }),
   // The same for collections that an older version wrote with the write time of their row.
   ...(plan.ownTimes === undefined ? {} : { [OWN_TIMES]: plan.ownTimes }),
@@ -70,7 +70,7 @@ export function essenceUnder(hash: string, source: string, plan: Plan, rules = R
 
 /** True if a stored hash, of any version, is this plan's. */
 export function isHashOf(hash: string, source: string, plan: Plan, rules = RULES): boolean {
-  // A copy started without inherited rows is resumed so, whatever became of the inheriting tables.
+  // A copy started without inherited rows is resumed without them, even if the inheriting tables have changed.
   const alone: Plan = { ...plan, source: { ...plan.source, withoutHeirs: true } }
   return [plan, alone].some((one) => {
     const essence = essenceUnder(hash, source, one, rules)
@@ -90,12 +90,14 @@ export function essenceHash(essence: unknown): string {
 }
 
 /**
- * First difference of a stored and today's plan, in words. @param today by the stored one's rules, see `essenceUnder`
+ * First difference of a stored and today's plan, in words. @param today hashed fields of today's plan under the stored
+ * plan's rules, see `essenceUnder`
  */
 export function planDifference(stored: string, today: Essence | null): string {
   if (today === null) return 'a newer sluice made that plan'
   const before = JSON.parse(stored) as Essence
-  // The identity comes last: in some systems it changes with the columns, and says less than they do.
+  // Compare the identity last: in some systems it changes with the columns, whose difference is the more useful
+  // message.
   const { [IDENTITY]: identity, ...rest } = today
   for (const [name, now] of [...Object.entries(rest), [IDENTITY, identity] as const]) {
     const then = before[name]

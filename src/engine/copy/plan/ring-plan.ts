@@ -31,7 +31,7 @@ export type RingPlan = {
   readonly asked: boolean
   /** Ascending. */
   readonly wanted: readonly TokenRange[]
-  /** The covered part of the table in words; null for all of it. */
+  /** Text about the covered part of the table; null for the whole table. */
   readonly part: string | null
 }
 
@@ -112,7 +112,7 @@ export async function tokensOfChunks(
   return all
 }
 
-/** Whether a run works on a chunk: true if any part of it is wanted. */
+/** Function that returns true for chunks of the run: those of which any part is wanted. */
 export function isWantedChunk(plan: RingPlan): (chunk: StoredChunk) => boolean {
   if (plan.part === null) return () => true
   return (chunk) => {

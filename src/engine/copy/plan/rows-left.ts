@@ -1,4 +1,4 @@
-/** What a copy loses of rows and tables, besides columns: TTLs, table options, static columns, counters. */
+/** Losses of a copy other than columns: TTLs, table options, static columns, counters. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { leftBehind, type LeftBehind } from '../../../model/copy/left-behind.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'

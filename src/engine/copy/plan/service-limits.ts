@@ -9,7 +9,7 @@ const SHARE = 5 / 6
 
 export type Amount = { readonly rows: bigint; readonly bytes: bigint; readonly chunks: bigint }
 
-/** Empty for a target that does not count requests. */
+/** Number of requests of a copy, and time that the limit adds, ms; empty for a target without a limit of requests. */
 export function serviceLimits(
   { requests }: StoreAbilities,
   amount: Amount,
@@ -22,7 +22,7 @@ export function serviceLimits(
   return { requests: dec(count), requestMs: Math.round((spread * requests.seconds * 1000) / most) }
 }
 
-/** Quotas of the service, with what the copy needs of them; empty if it has none. */
+/** Notes on the quotas of the service, and on those that the copy exceeds; empty for a service without quotas. */
 export function quotaNotes({ quotas = [] }: StoreAbilities, { rows, bytes }: Amount): readonly string[] {
   if (quotas.length === 0) return []
   const texts = quotas.map(({ plan, rowsADay, bytes: most }) => {
@@ -42,7 +42,10 @@ export function quotaNotes({ quotas = [] }: StoreAbilities, { rows, bytes }: Amo
   return [`quotas of the service: ${texts.join('; ')}${need}`]
 }
 
-/** Claim, guard, rows in pieces, reading them back, and the end of each chunk; measured on real copies. */
+/**
+ * Approximate number of requests, measured on real copies: claim, guard, rows in pieces, their read-back, and the end
+ * of each chunk.
+ */
 function requestsOf({ chunks, bytes }: Amount): bigint {
   return 20n + chunks * 9n + (bytes / REQUEST_BYTES) * 2n
 }

@@ -1,4 +1,4 @@
-/** Whether a key range of the source is a key range of the target. */
+/** Decides whether a key range of the source is also a key range of the target. */
 import { isDeepStrictEqual } from 'node:util'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { ColumnPlan, TablePlan } from '../../../model/copy/plan.ts'
@@ -9,7 +9,7 @@ type Sorted = Pick<TablePlan, 'source' | 'target' | 'columns'> & { readonly same
 
 /** False if collations differ, or if a type was converted and may sort differently. */
 export function sortAlike({ source, target, columns, sameSystem }: Sorted): boolean {
-  // Bounds of ranges cannot contain columns that are made on the way.
+  // Bounds of ranges cannot contain columns that the copy derives.
   const cutting = source.ring === undefined ? source.key : source.key.slice(0, source.ring.columns)
   if (source.columns.some(({ name, made }) => made !== undefined && cutting.includes(name))) return false
   if (source.ring !== undefined || target.ring !== undefined) return sameRing(source, target, columns)
@@ -18,7 +18,7 @@ export function sortAlike({ source, target, columns, sameSystem }: Sorted): bool
     if (column === undefined || column.source.collation !== column.target.collation) return false
     if (mayMerge(column)) return false
     if (column.source.asText !== column.target.asText) return false
-    // Systems sort trailing blanks differently: 'a' and 'a\t' may change places.
+    // Systems sort trailing blanks differently: 'a' and 'a\t' may be in another order.
     if (!sameSystem && isPadded(column.source) && isPadded(column.target)) return false
     const [a, b] = [column.source.type.kind, column.target.type.kind]
     return a === b && a !== 'native' && a !== 'json' && a !== 'list'
@@ -42,7 +42,10 @@ export async function withCollations(plan: TablePlan, to: CopyStore, signal: Abo
     : findingByKey(plan, `${lacking.from}, of a collation that the target does not have,`)
 }
 
-/** @param what sorts differently @throws SluiceError UNSUPPORTED_KEY if ranges of the target are to be replaced */
+/**
+ * @param what text about the key values that sort differently @throws SluiceError UNSUPPORTED_KEY if ranges of the
+ * target are to be replaced
+ */
 export function findingByKey(plan: TablePlan, what: string): TablePlan {
   if (plan.onExisting !== 'replace-range') return { ...plan, sortsAlike: false }
   throw noRange(plan.target, what)
@@ -55,7 +58,10 @@ export function noRange({ table }: TableSpec, what: string): SluiceError {
   })
 }
 
-/** True if two key values may become one: the next key column would mix their rows. A time taken for UTC stays. */
+/**
+ * True if two key values may become equal: the next key column would mix their rows. Not for a time that is read as
+ * UTC.
+ */
 export function mayMerge({ lossy, as, source }: ColumnPlan): boolean {
   return lossy !== undefined && (source.spelled === true || !isDeepStrictEqual(as, source.type))
 }

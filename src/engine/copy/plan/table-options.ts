@@ -21,9 +21,13 @@ export type TableOptions = {
   readonly ungenerated?: true
   /** The copy was started by a version that wrote collections with the write time and TTL of their row. */
   readonly rowTimes?: true
-  /** Values are in canonical form where their system holds more (`Column.exactAs`), as in a copy started that way. */
+  /**
+   * Values are transferred in canonical form even if `Column.exactAs` would keep more, as in a copy started that way.
+   */
   readonly trimmed?: true
-  /** Columns of the target are read as those of an empty table, as in a copy started into one. */
+  /**
+   * Columns of the target are planned as those of an empty table, as in a copy that was started into an empty table.
+   */
   readonly intoEmpty?: true
   /** Compare values of generated columns even if their expressions differ. */
   readonly anyExpression?: true

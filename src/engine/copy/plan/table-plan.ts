@@ -21,11 +21,11 @@ const BY_ROWS: readonly (readonly [below: bigint, size: number])[] = [
   [2_000_000n, 50_000],
 ]
 const LARGEST_SIZE = 100_000
-/** Bytes of a chunk: limits one transaction, its proof, and a repeat after a failure. */
+/** Limit of bytes per chunk, which also limits one transaction, its proof, and a retry. */
 const MOST_CHUNK_BYTES = 64n * 1024n * 1024n
 const LEAST_SIZE = 500
 
-/** Texts, quoted names and comments: brackets in them do not count. */
+/** Texts, quoted names and comments: brackets in them are ignored. */
 const SKIPPED = /'(?:[^'\\]|\\.|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|--[^\n]*|\/\*[\s\S]*?\*\/|\$(\w*)\$[\s\S]*?\$\1\$/g
 
 /**
@@ -142,12 +142,12 @@ function refuseEmpty({ table, columns }: TableSpec, chosen: readonly Column[]): 
   })
 }
 
-/** Systems that can resume within a batch. */
+/** Hint that lists targets that do not commit by batch. */
 function elsewhere(): string {
   return `copy into ${titlesOf(({ copies }) => copies !== undefined && copies.atomic !== 'batch')}`
 }
 
-/** Rows of an exploded map share a key of the source. @throws SluiceError UNSUPPORTED_KEY */
+/** Refuses exploded maps, whose rows share a key of the source. @throws SluiceError UNSUPPORTED_KEY */
 function refuseSeveral({ table, key, columns }: TableSpec): void {
   if (!columns.some(({ name, made }) => made === 'key' && key.includes(name))) return
   throw new SluiceError('UNSUPPORTED_KEY', `each row of ${tableText(table)} becomes several rows`, {
@@ -156,7 +156,7 @@ function refuseSeveral({ table, key, columns }: TableSpec): void {
   })
 }
 
-/** Replacing existing rows needs the keys of both sides. @throws SluiceError UNSUPPORTED_KEY */
+/** Refuses modes for existing rows that need a key that a table does not have. @throws SluiceError UNSUPPORTED_KEY */
 function refuseKeys(
   { onExisting }: TableOptions,
   source: TableSpec,
@@ -182,7 +182,7 @@ function refuseKeys(
   }
 }
 
-/** Refuses a user's condition that would leave the brackets put around it. @throws SluiceError BAD_PREDICATE */
+/** Refuses a user's condition that would close the brackets around it. @throws SluiceError BAD_PREDICATE */
 function refuseUnbalanced(where: string): void {
   const bare = where.replaceAll(SKIPPED, ' ')
   let depth = 0
@@ -218,7 +218,10 @@ export function withKey(table: TableSpec, key: readonly string[] | undefined): T
   return { ...rest, key, primary: false }
 }
 
-/** Two rows would get one key. @throws SluiceError UNSUPPORTED_KEY */
+/**
+ * Refuses a key whose texts do not distinguish all values: two rows would get the same key. @throws SluiceError
+ * UNSUPPORTED_KEY
+ */
 function refuseOneWay({ table, key, columns }: TableSpec): void {
   const column = columns.find(({ name, oneWay }) => oneWay === true && key.includes(name))
   if (column === undefined) return
@@ -278,7 +281,7 @@ function sameNames(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((name) => b.includes(name))
 }
 
-/** Rows whose values need no conversion or check are forwarded as bytes. */
+/** Format in which rows are forwarded as bytes; null if values need conversion or checks. */
 function framesOf(
   from: CopyStore,
   to: CopyStore,
@@ -292,7 +295,7 @@ function framesOf(
   const sorted = source.key.every((name) => source.columns.find((one) => one.name === name)?.collation === undefined)
   if (!sorted) return null
   const common = from.can.frames.filter((format) => to.can.frames.includes(format))
-  // User-defined types have different numbers in each database, and the binary form of lists contains these.
+  // User-defined types have different OIDs in each database, and the binary form of lists contains OIDs.
   const binary = columns.every(({ source: column }) => !isNative(column.type))
   const format: FrameFormat = binary ? 'pg-binary' : 'pg-text'
   return common.includes(format) ? format : null

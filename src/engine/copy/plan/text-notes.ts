@@ -101,7 +101,7 @@ function textsAsValues({ columns }: Columns): readonly string[] {
 
 const TEXTS: ReadonlySet<ColumnType['kind']> = new Set(['text', 'native', 'bytes', 'list'])
 
-/** @param behind what follows the name of a column; its type in the source by default */
+/** @param behind returns the text after the name of a column; default: its type in the source */
 function noted(
   what: string,
   columns: Columns['columns'],

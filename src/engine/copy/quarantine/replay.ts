@@ -21,7 +21,7 @@ import { withWriter } from '../../../stores/common/with-writer.ts'
 const ONE_ROW = { rows: 1, bytes: 1024 * 1024 }
 
 /**
- * Writes the row and counts it in its chunk, in one transaction if the target has them.
+ * Writes the row and counts it in its chunk, in one transaction if the target has transactions.
  * @param plan of the table, with `upsert`
  * @returns `gone` if the source no longer has the row
  * @throws SluiceError UNSUPPORTED_KEY for a row without a key; ROW_REFUSED, VALUE_REFUSED if it is still refused;
@@ -40,7 +40,7 @@ export async function replay(
   const { to, view, database, signal } = around
   const key = trueKey(quarantinedRow, plan)
   const rows = await sourceRows(key, plan, view, signal)
-  // A comparison names a row by the key that the target holds, which other rows of the source may become, too.
+  // A comparison records a row with its key in the target, and other source rows may get the same key.
   const isBare = !findsByKey(plan) && JSON.stringify(targetKeys(plan, key)[0]) === JSON.stringify(key)
   if (rows.length === 0) refuseUnfindable(quarantinedRow, key, plan)
   if (rows.length === 0 && isBare) throw notKnown(key, plan)
@@ -67,8 +67,8 @@ export async function replay(
       const only = new Set(rows.map((row) => keyTextOf(row, positions)))
       const isThere = async (): Promise<boolean> =>
         equalDigests(sum.digest(), await writer.digest({ scheme: 'canonical', only }))
-      // Which row with such a key was refused is unknown: the entry ends only if none of them is missing, or if there
-      // is only one.
+      // If several rows may have the key, it is unknown which one was refused: the entry ends only if none of them is
+      // missing, or if there is only one such row.
       const isPresent = rows.length > 0 && !isOneRow(key) && (await isThere())
       if (rows.length > 1 && !(isPresent && change === null)) throw notOne(key, rows.length)
       if (rows.length === 1 && !isOneRow(key) && before > 0n && !isPresent)
@@ -105,7 +105,10 @@ async function holdsOther(
   return (await writer.stored(writeColumns(plan))).some((row) => !only.has(keyTextOf(row, positions)))
 }
 
-/** Rows of the source with the key. @throws SluiceError ROW_REFUSED if there are several of a key that names one row */
+/**
+ * Rows of the source with the key. @throws SluiceError ROW_REFUSED if several rows have a key that must identify one
+ * row
+ */
 async function sourceRows(key: RowKey, plan: TablePlan, view: SourceView, signal: AbortSignal): Promise<Row[]> {
   const request = {
     table: plan.source,
@@ -125,7 +128,10 @@ async function sourceRows(key: RowKey, plan: TablePlan, view: SourceView, signal
   return rows
 }
 
-/** Change of the chunk by the row; that of a row that is gone if another entry of this key was replayed. */
+/**
+ * Statement that updates the chunk for the row. If another entry with this key was replayed, the chunk is updated as
+ * for a row that is gone.
+ */
 async function changeOf(
   database: LedgerDatabase,
   quarantinedRow: QuarantinedRow,
@@ -149,7 +155,7 @@ async function hasReplayed(database: LedgerDatabase, { id }: QuarantinedRow): Pr
   return found.length > 0
 }
 
-/** Key of the row in the target; empty if it is no valid value there. */
+/** Key of the row in the target; empty if the key is no valid value in the target. */
 function targetKeys(plan: TablePlan, key: RowKey): readonly RowKey[] {
   try {
     const range = targetRange({ plan }, { by: 'keys', keys: [key] })
@@ -160,7 +166,7 @@ function targetKeys(plan: TablePlan, key: RowKey): readonly RowKey[] {
   }
 }
 
-/** Entries of older versions have an empty text for a NULL key; the stored row shows which it was. */
+/** Key of an entry. Older versions wrote an empty text for a NULL key; the stored row shows which of both is meant. */
 function trueKey(quarantinedRow: QuarantinedRow, { source }: TablePlan): RowKey {
   if (quarantinedRow.key.length === 0) {
     throw new SluiceError('UNSUPPORTED_KEY', `a row of ${quarantinedRow.table.name} has no key to find it by`, {
@@ -185,8 +191,8 @@ function trueKey(quarantinedRow: QuarantinedRow, { source }: TablePlan): RowKey 
 }
 
 /**
- * No text finds a row whose key has bytes that are no characters, nor does NULL find one of a partition whose key has an
- * empty value, so finding none does not mean that it is gone.
+ * Refuses a key that no query finds, even if the row still exists: a text with bytes that are no characters, or NULL
+ * for an empty value in the key of a partition.
  * @throws SluiceError ROW_REFUSED
  */
 function refuseUnfindable({ stage, row }: QuarantinedRow, key: RowKey, { source }: TablePlan): void {
@@ -205,7 +211,7 @@ function refuseUnfindable({ stage, row }: QuarantinedRow, key: RowKey, { source 
   })
 }
 
-/** Several rows of the source may become this key, and the entry does not say which of them was refused. */
+/** Error: several source rows may get this key, and the entry does not show which of them was refused. */
 function notKnown(key: RowKey, { source, target }: TablePlan): SluiceError {
   return new SluiceError(
     'ROW_REFUSED',
@@ -217,7 +223,7 @@ function notKnown(key: RowKey, { source, target }: TablePlan): SluiceError {
   )
 }
 
-/** Writing this row would overwrite the other one, which would be lost. */
+/** Error: another row has the key, and writing this row would overwrite it. */
 function fallsTogether(key: RowKey, { target }: TablePlan): SluiceError {
   return new SluiceError(
     'ROW_REFUSED',
@@ -237,7 +243,7 @@ function notOne(key: RowKey, rows: number, where = 'in the source'): SluiceError
   })
 }
 
-/** The last replayed row completes its chunk. */
+/** SQL assignments by which the last replayed row completes its chunk. */
 const SETTLED = ['status', 'error_code', 'error_message']
   .map((name) => {
     const whole = name === 'status' ? "'completed'" : 'NULL'
@@ -248,7 +254,8 @@ const SETTLED = ['status', 'error_code', 'error_message']
 const NOTHING: Statement = { sql: 'SELECT 1', parameters: [] }
 
 /**
- * Counts the row as written in its chunk, and adds it to the checksum.
+ * Statement that counts the row as written in its chunk, and adds it to the checksum; null if the chunk is not
+ * completed.
  * @param more change of the target's surplus: 1 if the source has one row fewer, or the target one more
  */
 async function chunkChange(

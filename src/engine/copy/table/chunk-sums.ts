@@ -1,4 +1,7 @@
-/** Totals over the chunks of a table, added one by one or by the ledger. Of single chunks it keeps only tokens. */
+/**
+ * Totals over the chunks of a table, added chunk by chunk, or computed by the ledger. Of single chunks only tokens are
+ * kept.
+ */
 import type { TokenRange } from '../../../model/copy/ring.ts'
 import { asCompared, type AgainWork } from '../again/again-work.ts'
 import type { TableContext } from './context.ts'
@@ -8,7 +11,7 @@ import { chunkTokens } from '../plan/ring-plan.ts'
 import type { Tallies } from './table-run.ts'
 
 export class TableTotals {
-  /** As in the ledger. */
+  /** Number of chunks in the ledger. */
   chunks = 0n
   failed = 0n
   /** Error of the first failed chunk. */
@@ -20,13 +23,13 @@ export class TableTotals {
   isOpen = false
   /** Tokens of chunks on a ring. */
   readonly tokens: TokenRange[] = []
-  /** True if all chunks are completed, as this run sees it: chunks that it has yet to compare are not. */
+  /** True if all chunks are completed, as this run reports it: chunks that it must still compare are not completed. */
   isWhole = true
-  /** The target was compared as a whole, which alone proves chunks that are no ranges of it. */
+  /** The target was compared as a whole: the only proof of chunks that are no ranges of the target. */
   isProvedWhole = false
-  /** Views of the source in which chunks were read. */
+  /** Ids of the read views of the source in which chunks were read. */
   readonly views = new Set<string>()
-  /** Checksum of their source rows, if chunks are no ranges of the target, and number of rows written. */
+  /** Checksum of the source rows of all chunks, if chunks are no ranges of the target; and number of rows written. */
   sourceSum = 0n
   written = 0n
   /** Target rows beyond those written from the source, in chunks that this run copied. */
@@ -35,7 +38,7 @@ export class TableTotals {
   earlier = 0n
   /** Number of these chunks that were completed before `begunMs`. */
   old = 0n
-  /** Of `earlier`: copied without a proof, and proved by their number of rows only. */
+  /** Chunks of `earlier` that were copied without a proof, and those that were proved only by their number of rows. */
   unproved = 0n
   counted = 0n
   /** Chunks in which a comparison has left differences. */
@@ -44,7 +47,7 @@ export class TableTotals {
   provedSpan: readonly [number, number] | null = null
   readonly #context: TableContext
   readonly #again: AgainWork | undefined
-  /** Start of this run, or of the shared run of this task, by the clock of the ledger. */
+  /** Start of this run, or of the distributed run of this task, by the clock of the ledger. */
   readonly begunMs: number
   readonly #done = { read: 0n, written: 0n, skipped: 0n, quarantined: 0n, bytes: 0n, chunks: 0n }
 
@@ -124,7 +127,7 @@ export class TableTotals {
     return weakProofs(this.#context.plan.proof).includes('count')
   }
 
-  /** @param inspected chunks of other runs that this one counted on both sides */
+  /** @param inspected number of chunks of other runs that this run counted on both sides */
   tally(inspected: number): Tallies {
     const { chunks: done, ...sums } = this.#done
     return {
@@ -138,7 +141,7 @@ export class TableTotals {
     }
   }
 
-  /** Chunks that a comparison has proved again count as this run's. */
+  /** The chunk as this run reports it: a chunk that it compared belongs to this run. */
   #seen(chunk: StoredChunk): StoredChunk {
     if (this.#again === undefined) return chunk
     const { proved, open } = this.#again

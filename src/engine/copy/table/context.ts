@@ -44,7 +44,7 @@ export type TableContext = {
   readonly store: CopyStore
   readonly target: CopyTarget
   readonly views: SourceViews
-  /** The only view in which the table's chunks are valid; null if they are valid in every view. */
+  /** The only read view in which the table's chunks are valid; null if they are valid in every read view. */
   readonly only: SourceView | null
   readonly ledger: ChunkLedger
   readonly planning: Planning
@@ -52,18 +52,18 @@ export type TableContext = {
   readonly owner: RunOwner
   readonly throttle: Throttle
   readonly frameRows: FrameRows
-  /** Digest of its chunks with their generated columns. */
+  /** Digest of the table's chunks with their generated columns. */
   readonly computedRows: ComputedRows
   /** Receives the durations of target calls. */
   readonly pulse: SlowTarget
   readonly batch: BatchSize
-  /** Rows that may be quarantined before the table is given up. */
+  /** Quarantined rows that a table may have; with more, the table is given up. */
   readonly maxAside: number
   /** Receives rows that could only be written at ONE. */
   readonly weak?: WeakWrites
-  /** Uneven elements in chunks that this process copied. */
+  /** Collection elements with different write times or TTLs, in chunks that this process copied. */
   readonly uneven: UnevenElements
-  /** This run compares and repairs what earlier runs copied. */
+  /** This run compares and repairs chunks that earlier runs copied. */
   readonly compares?: true
   /** As in `ChunkRequest`. */
   readonly pastTriggers?: true
@@ -127,7 +127,10 @@ export function keyedTargetTable({ target, rangeKey }: TablePlan): TableSpec {
   return rangeKey.length === 0 ? target : { ...target, key: rangeKey }
 }
 
-/** Positions of the target's key columns in a row; empty if it has no key, or if not all of it is copied. */
+/**
+ * Positions of the target's key columns in a row; empty if the target has no key, or if the key is not copied
+ * completely.
+ */
 export function targetKeyPositions(plan: TablePlan): readonly number[] {
   const positions = keyedTargetTable(plan).key.map((name) => plan.columns.findIndex(({ to }) => to === name))
   return positions.includes(-1) ? [] : positions

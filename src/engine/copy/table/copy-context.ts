@@ -23,9 +23,9 @@ export type CopyContext = {
   readonly database: LedgerDatabase
   readonly owner: RunOwner
   readonly runs: RunLedger
-  /** In a task of a shared run: state shared with the other tasks. */
+  /** In a task of a distributed run: state shared with the other tasks. */
   readonly shared?: SharedTables
-  /** In a task of a run with `--restart`: restarts that the run has made already. */
+  /** In a task of a distributed run with `--restart`: restarts that the run has done already. */
   readonly restarts?: SharedRestarts
   /** For a copy with a stream: chunks can be claimed only while this query returns a row. */
   readonly fence?: Statement
@@ -34,7 +34,7 @@ export type CopyContext = {
   /** Objects to create in addition to rows; absent if there are none. */
   readonly objects?: ObjectWork
   readonly pulse: SlowTarget
-  /** What the copy does not transfer, for all tables. */
+  /** Dependencies and values that the copy does not transfer, of all tables. */
   readonly left: readonly LeftBehind[]
   /** Receives keys of rows that the target accepted only at consistency level ONE. */
   readonly weak?: WeakWrites

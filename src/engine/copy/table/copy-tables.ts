@@ -5,7 +5,7 @@ import type { CopyContext } from './copy-context.ts'
 import type { TableRun } from './table-run.ts'
 
 /**
- * Starts tables, and adds them to those of the run. A task of a shared run leaves out tables that another process
+ * Starts tables, and adds them to those of the run. A task of a distributed run leaves out tables that another process
  * copies alone, and works on the others first.
  * @returns the tables left out
  */

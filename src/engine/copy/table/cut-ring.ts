@@ -17,7 +17,7 @@ export async function cutRing(context: TableContext, ring: RingPlan): Promise<vo
   await ledger.adopt()
   await cutPending(context, ring)
   const open = openTokens(ring, await tokensOfChunks(ring, ledger.each()))
-  // Until these are inserted, completed chunks do not cover all that is wanted.
+  // Until these ranges are inserted, completed chunks do not cover the wanted part, so record that first.
   if (open.length > 0) await planning.note(false, plan.chunkRows)
   let next = (await ledger.lastNo()) + 1
   for (let at = 0; at < open.length; at += AT_ONCE) {
@@ -52,7 +52,7 @@ async function cutPending(context: TableContext, ring: RingPlan): Promise<void> 
 }
 
 function stored({ plan }: TableContext, { ring }: RingPlan, tokens: TokenRange): StoredRange {
-  // An open end is the end of the ring, so its first and last token are known.
+  // A range without a bound ends at the end of the ring, so its first and last token are known.
   const span = { low: ring.low.toString(), high: ring.high.toString() }
   return storeRange(rangeOfTokens(tokens, ring), plan.source, span)
 }

@@ -67,7 +67,7 @@ export async function settlePlan(
 }
 
 function hintOf(reason: string, { cut }: TablePlan): string {
-  // Users who set this option mostly have rows in the way.
+  // Users who set this option mostly have existing rows in the target.
   if (reason.startsWith('on-existing: ') && cut === 'key')
     return 'copy it as before, with --again if the target has rows: it compares them with the source and repairs what differs'
   if (reason.startsWith(`${OWN_ROWS}: `))
@@ -119,10 +119,10 @@ export async function cutTable(
   const writer = new ChunkWriterDown(context, extent, found.last + 1)
   const open: Range[] = []
   for (const gap of found.gaps) {
-    // The part after the last chunk counts only if it has rows: otherwise every run would add an empty chunk.
+    // Divide the range after the last chunk only if it has rows: otherwise every run would add an empty chunk.
     if (!found.any || (await view.last(plan.source, gap, plan.where ?? null, context.signal)) !== null) open.push(gap)
   }
-  // Until these are divided, completed chunks do not cover the whole table.
+  // Until these ranges are divided, completed chunks do not cover the whole table, so record that first.
   if (open.length > 0) await planning.note(false, plan.chunkRows)
   for (const gap of open) {
     for await (const range of view.cut(sized(plan, extent), gap, plan.where ?? null, plan.chunkRows, context.signal)) {
@@ -186,7 +186,7 @@ function digestThere(context: TableContext, range: Range): Promise<Digest> {
   return inspectTarget(context, range, (writer) => writer.digest({ scheme: 'canonical' }))
 }
 
-/** A chunk without rows keeps its open end; if rows were added since, it has work again. */
+/** Reopens completed chunks without an upper bound if rows were added: a chunk without rows gets no upper bound. */
 async function reopenEmptied({ plan, ledger, signal }: TableContext, view: SourceView): Promise<void> {
   for await (const chunk of ledger.each(`${CLOSED} AND hi IS NULL`)) {
     const { range } = chunk
@@ -195,7 +195,7 @@ async function reopenEmptied({ plan, ledger, signal }: TableContext, view: Sourc
   }
 }
 
-/** Divides a table without a key. Block ranges are valid in one view only, so an interrupted copy starts again. */
+/** Divides a table without a key. Block ranges are valid in one read view only, so an interrupted copy starts again. */
 async function cutOnce(context: TableContext, runs: RunLedger, view: SourceView, extent: Extent): Promise<void> {
   const { plan, key, ledger, planning, target, signal, store } = context
   const { chunks, closed, written } = await ledger.sums()
@@ -215,7 +215,7 @@ async function cutOnce(context: TableContext, runs: RunLedger, view: SourceView,
     const there = await inspectTarget(context, { by: 'all' }, (writer) => writer.digest({ scheme: 'count' }))
     // A target that stores row by row may hold more rows of the copy than the ledger counts.
     if (store.can.atomic !== 'row' && there.rows > written) throw otherRows(context, there.rows, written)
-    // Emptied first: if the program ends here, the chunks remain, and the next run empties the target again.
+    // Empty the target first: if the program ends here, the chunks remain, and the next run empties the target again.
     await target.clear(plan.target, signal)
     await planning.note(false, plan.chunkRows)
     await ledger.retireAll('restarted', planning)
@@ -291,7 +291,7 @@ class ChunkWriterDown {
   }
 }
 
-/** With the counted number of rows, which shows whether keys are dense. */
+/** The source's table with the counted number of rows, which shows whether keys are dense. */
 function sized(plan: TablePlan, extent: Extent): TablePlan['source'] {
   return { ...plan.source, rows: extent.rows }
 }

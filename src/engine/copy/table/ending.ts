@@ -50,7 +50,7 @@ export async function endTables(tables: readonly TableRun[], around: CopyContext
     summed.ok--
   }
   for (const { context, ended } of tables) {
-    // A failure here loses nothing: the next run then counts the table before it treats it as the same one.
+    // A failure here loses nothing: the next run then counts the rows before it accepts the table as the same one.
     if (context !== null && (ended?.error?.kind ?? 'verify') === 'verify')
       await noteTarget(context, around.runs).catch(() => undefined)
   }
@@ -74,7 +74,7 @@ async function finishAll(tables: readonly TableRun[], around: CopyContext): Prom
     }
     const { tally, error, leftOut, unbuilt, unlooked } = await finishTable(table, table.context, around)
     for (const name of Object.keys(NOTHING) as (keyof Sums)[]) all.sums[name] += tally[name]
-    // Earlier runs may have quarantined them. An unreadable ledger was reported before.
+    // Earlier runs may have quarantined these rows. An unreadable ledger was reported before.
     if (tally.quarantined > 0n)
       for (const runId of await quarantinedRuns(around.database, table.context.key).catch(() => []))
         all.quarantined.add(runId)
@@ -126,7 +126,7 @@ function errorOfAll(errors: readonly SluiceError[], tables: number, first: Sluic
   )
 }
 
-/** The same command does what is left; some endings need one more option. */
+/** Command that continues the copy: the same command, for some errors with one more option. */
 function nextAfter({ code, where }: SluiceError, commandLine: string): string {
   if (code === 'COUNTS_DIFFER') return `${commandLine} --again`
   if (code === 'ROWS_EXTRA' && where !== undefined) return `${commandLine} --confirm=${shellQuote(where)}`
@@ -143,8 +143,8 @@ function againTotals(tables: readonly TableRun[]): Readonly<Record<string, strin
 }
 
 /**
- * What this run itself checked: chunks that it proved, or counts of chunks that earlier runs proved. Chunks that were
- * copied with a weaker proof decide for all.
+ * Proof that this run itself made: of the chunks that it proved, or by counts of chunks that earlier runs proved.
+ * Chunks that were copied with a weaker proof determine the result for all.
  */
 function proofOf(
   { verify, noLook }: CopyOperation,

@@ -1,4 +1,6 @@
-/** End of a table without chunks left: its state in the ledger, what the target holds, and whether it is complete. */
+/**
+ * Finishes a table without chunks left: checks its state in the ledger and in the target, and whether it is complete.
+ */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { dec, type CopyTally } from '../../../model/run/event.ts'
 import { sumText } from '../../../model/copy/row-hash.ts'
@@ -59,7 +61,7 @@ export async function finishTable(table: TableRun, context: TableContext, around
       inspected = await lookEarlier(context, standing, around)
       error = worse(error, inspected.error)
     }
-    // Count differences do not keep a table from getting its indexes.
+    // Differing counts do not prevent the creation of indexes.
     if ((error === null || error === inspected?.error) && standing.isWhole && !run.interrupt.abort.aborted) {
       const unproved = await patiently(() => proveWhole(context, standing), context, steering.stop)
       standing.isProvedWhole = true
@@ -69,7 +71,7 @@ export async function finishTable(table: TableRun, context: TableContext, around
       // Statistics come last, so that they include indexes on expressions.
       more = [...unproved, ...(await patiently(() => finishTarget(context, around), context, steering.stop))]
     }
-    // A process that waits to divide it may continue.
+    // A process that waits to divide the table may continue.
     await context.planning.end()
   } catch (thrown) {
     error ??= asSluiceError(thrown)
@@ -106,7 +108,7 @@ async function standingOf(
   { again }: TableRun,
   { runs, shared }: CopyContext,
 ): Promise<TableTotals> {
-  // Chunks proved by earlier executions or other tasks of a shared run count as its own.
+  // Chunks proved by earlier executions or other tasks of a distributed run belong to the run.
   const begunMs = (await shared?.standing(context.key))?.begunMs ?? (await runs.startedMs())
   const standing = new TableTotals(context, again, begunMs)
   const { runId } = context.owner
@@ -124,7 +126,7 @@ async function finishTarget(
   { name, plan, target, signal, periods, emit }: TableContext,
   { from, left }: CopyContext,
 ): Promise<readonly string[]> {
-  // A table by periods is large: the server may read it for minutes.
+  // A table that is copied by periods is large: the server may read it for minutes.
   if (periods !== undefined) {
     const message = 'all periods are copied: sequences are set, and the server gathers statistics (ANALYZE)'
     emit({ type: 'log', level: 'note', table: name, message })
@@ -154,7 +156,7 @@ function leftLine(
   return own.length === 0 ? {} : { leftBehind: own }
 }
 
-/** True if the table is not divided completely and no process is doing that. */
+/** True if the table is not divided completely and no process is dividing it. */
 async function isHalfCut(
   { key, planning, ring }: TableContext,
   runs: RunLedger,
@@ -172,7 +174,7 @@ function verdict(
   leavesOut: boolean,
 ): SluiceError | null {
   if (failed > 0n) {
-    // Another task may have given them up for a while: the next turn of this one tries them by itself.
+    // Another task may have given up the chunks for a transient cause: the next execution of this task retries them.
     const passing = shared === undefined ? undefined : passingOf(codes)
     return new SluiceError(
       passing ?? 'CHUNKS_FAILED',
@@ -213,9 +215,9 @@ function verdict(
 }
 
 /**
- * Block chunks are no ranges of the target: their checksums or numbers of rows are added up and compared with those of
- * the whole table.
- * @returns notes on what is not proved by that
+ * Block chunks are no ranges of the target: their checksums or numbers of rows are added up, and compared with the
+ * checksum or number of rows of the whole table.
+ * @returns notes on columns that this does not prove
  */
 async function proveWhole(context: TableContext, totals: TableTotals): Promise<readonly string[]> {
   const { plan } = context
@@ -227,7 +229,7 @@ async function proveWhole(context: TableContext, totals: TableTotals): Promise<r
   return plan.onExisting === 'refuse' ? await sumWhole(context, totals) : []
 }
 
-/** A table that may have held rows before holds at least those that were written. */
+/** Compares the number of rows. A table that may have held rows before must hold at least the rows written. */
 async function countWhole(context: TableContext, written: bigint): Promise<void> {
   const { plan } = context
   const { rows } = await inspectTarget(context, { by: 'all' }, (writer) => writer.digest({ scheme: 'count' }))
@@ -244,7 +246,7 @@ async function sumWhole(
   const stored: Digest = await inspectTarget(context, { by: 'all' }, (writer) => writer.digest({ scheme: 'canonical' }))
   compareDigests(plan, copied, stored)
   const notes = plan.checked === undefined ? [] : await proveComputed(context, copied)
-  // Otherwise the ledger would call chunks canonical without a checksum of the target.
+  // Otherwise the ledger would have the proof `canonical` for chunks without a checksum of the target.
   await context.database.batch([wholeProof(context.key, chunks, stored)])
   return notes
 }
@@ -270,7 +272,10 @@ async function proveComputed(context: TableContext, copied: Digest): Promise<rea
   return []
 }
 
-/** Other runs' chunks have checksums of written columns only: reads the source again. Null if it has other rows now. */
+/**
+ * Digest of the rows with generated columns; null if the source has other rows now. Chunks of other runs have checksums
+ * of written columns only, so the source is read again.
+ */
 async function rowsWithComputed(
   { plan, views, computedRows, signal }: TableContext,
   copied: Digest,
@@ -286,7 +291,7 @@ async function rowsWithComputed(
   })
 }
 
-/** Missing rows are worse than quarantined rows. */
+/** The error to report: missing rows are worse than quarantined rows. */
 function worse(error: SluiceError | null, inspected: SluiceError | null): SluiceError | null {
   return error === null || (inspected !== null && error.code === 'ROWS_ASIDE') ? (inspected ?? error) : error
 }
@@ -311,7 +316,7 @@ function copyTally(tally: Tallies, points: number, { again }: TableRun, { proved
   }
 }
 
-/** Existing rows between the copied ones: they are not part of the proof. */
+/** Note on existing rows in the copied ranges, which are not part of the proof. */
 function extraNotes({ plan }: TableContext, { extra }: TableTotals): readonly string[] {
   if (extra === 0n) return []
   return [
@@ -319,7 +324,7 @@ function extraNotes({ plan }: TableContext, { extra }: TableTotals): readonly st
   ]
 }
 
-/** Limits of the proof. */
+/** Notes, including limits of the proof. */
 function notesOf(
   { plan, ring, owner }: TableContext,
   states: number,

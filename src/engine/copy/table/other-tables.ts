@@ -10,7 +10,7 @@ const PAUSE_MS = 300
 
 /**
  * Moves the chunks of an earlier copy to the history if both its source and its target were other tables than the
- * current ones, and reports that. Nothing of that copy is left in either.
+ * current ones, and reports that. The current tables then have no row of that copy.
  * @returns true if this process did so: it then holds the lease of the table until it stores the new plan. False also
  * if the system cannot identify its tables
  */
@@ -20,7 +20,7 @@ export async function retireOfOthers(context: TableContext, runs: RunLedger, sou
     const known = await runs.plan(key)
     if (known === null || isHashOf(known.hash, source, plan)) return false
     if (!isOfOtherTable(known.plan, source, plan) || !(await isOtherTarget(context, runs))) return false
-    // Tasks of one run get here at the same time: one of them starts again, and the others find its plan.
+    // Tasks of one run may do this at the same time: one of them starts again, and the others find its plan.
     if (!(await planning.take())) {
       throwIfAborted(signal)
       await sleep(PAUSE_MS)

@@ -7,7 +7,7 @@ import type { StoredChunk } from '../ledger/stored-chunk.ts'
 import type { KeyRange } from '../plan/covered.ts'
 import { byPriority, partsOfRange, periodParts, type PeriodPart } from '../plan/period-cut.ts'
 
-/** @property isShared some chunk also has rows of other parts, so rows of chunks cannot be summed for this one */
+/** @property isShared a chunk also has rows of other periods, so the rows of this period must be counted */
 type Sum = { chunks: number; closed: number; rows: bigint; isShared: boolean; begun: number | null }
 
 type Around = {
@@ -29,7 +29,7 @@ export class PeriodProgress {
   readonly #clock: Clock
   readonly #proof: PeriodProof
   readonly #count: Around['count']
-  /** By the position of a part, and for whole partitions by their names. */
+  /** Sums by index of a period, and sums of whole partitions by name. */
   readonly #sums = new Map<number | string, Sum>()
 
   constructor(table: string, options: PeriodOptions, around: Around) {
@@ -71,7 +71,10 @@ export class PeriodProgress {
     for (const sum of this.#sumsOf(range)) sum.begun ??= this.#clock.ticks()
   }
 
-  /** A chunk is proved. Does not report a part whose rows cannot be counted now. @param rows of the chunk */
+  /**
+   * Call when a chunk is proved. Does not report a period whose rows cannot be counted now. @param rows rows of the
+   * chunk
+   */
   async closed(range: Range, rows: bigint): Promise<void> {
     const sums = this.#sumsOf(range)
     for (const sum of sums) {
@@ -82,7 +85,7 @@ export class PeriodProgress {
     const whole = [...this.#sums].filter(([, sum]) => sums.includes(sum) && isWhole(sum))
     for (const [key, sum] of whole) {
       const { partition, slice } = (typeof key === 'number' ? this.#parts[key]?.mark : undefined) ?? { partition: key }
-      // Without slices a part is the whole partition.
+      // Without slices, a period is the whole partition, which has its own sum.
       if (typeof partition !== 'string' || (typeof key === 'number' && slice === undefined)) continue
       await this.report(key, partition, sum, false).catch(() => undefined)
     }
@@ -103,7 +106,7 @@ export class PeriodProgress {
     ]
   }
 
-  /** @param key of its sum */
+  /** @param key key of the sum in `#sums` */
   async report(key: number | string, partition: string, sum: Sum, earlier: boolean): Promise<void> {
     const parts = this.#parts.filter(({ at, mark }) => (typeof key === 'number' ? at === key : mark.partition === key))
     const [first, last] = [parts[0], parts.at(-1)]

@@ -9,14 +9,14 @@ import { onSide } from '../sides.ts'
 export type Before = {
   /** Rows that have to be in the target. */
   readonly kept: bigint
-  /** True if rows in the target are relied on: written, found, or left by a chunk interrupted between batches. */
+  /** True if the copy relies on rows in the target: written, found, or left by a chunk interrupted between batches. */
   readonly holdsRows: boolean
 }
 
 /**
  * Compares the current table with the recorded one, and records it.
  * @throws SluiceError PLAN_CHANGED for another table, if its system can identify tables. If a table's mark also changes
- * with ALTER, only for a table with fewer rows than were copied, unless this run compares all of them
+ * with ALTER, only for a table with fewer rows than were copied, unless this run compares all rows
  */
 export async function settleTarget(context: TableContext, runs: RunLedger, before: Before): Promise<void> {
   const { key, plan, store, signal } = context
@@ -25,7 +25,7 @@ export async function settleTarget(context: TableContext, runs: RunLedger, befor
   if (mark === null) return
   const known = await runs.targetMark(key)
   if (known === mark.text) return
-  // An older copy recorded no mark: the current table is then taken for its own.
+  // An older version recorded no mark: the current table is then accepted as the copy's table.
   if (known !== null && before.holdsRows) await refuseAnother(context, mark.lasting, before.kept)
   await runs.noteTargetMark(key, mark.text)
 }

@@ -39,7 +39,7 @@ import { PeriodProgress } from './period-progress.ts'
 import type { KeyRange } from '../plan/covered.ts'
 import { onSide } from '../sides.ts'
 
-/** Rows between two replies of the target: enough for its fastest path, few enough for memory and for a stop. */
+/** Rows per batch: enough for the target's fastest path, and few enough for memory and for a fast stop. */
 const BATCH_ROWS = 5000
 const REQUEST_ROWS = 25_000
 const BATCH_BYTES = 4 * 1024 * 1024
@@ -47,8 +47,7 @@ const PLANNING_LOOK_MS = 300
 
 /**
  * Prepares one table so that workers can claim its chunks. An error does not affect other tables.
- * @returns null if another process copies it alone, because it has no key to divide it by, and `elsewhere` says not to
- * wait
+ * @returns null if another process copies it alone, because it has no key to divide it by, and `elsewhere` is 'leave'
  */
 export async function startTable(one: PlannedTable, planned: PlannedCopy, around: CopyContext): Promise<TableRun>
 export async function startTable(
@@ -93,7 +92,7 @@ export async function startTable(
   }
 }
 
-/** The table has failed; workers take no chunks of it. */
+/** Result for a table that has failed: workers take no chunks of it. */
 function failed(one: PlannedTable, begun: number, error: SluiceError, { run }: CopyContext): TableRun {
   const name = tableText(one.source.table)
   run.emit({
@@ -181,7 +180,7 @@ async function withEarlier(context: TableContext, { operation: { span } }: CopyC
 }
 
 /**
- * For a table copied by periods: whether a key range may hold a row of the time span. The key begins with the time; a
+ * True if a key range may hold a row of the time span, in a table copied by periods, whose key begins with the time. A
  * run may copy only such chunks.
  */
 export function reaches(range: Range, { after, through }: TimeSpan): boolean {
@@ -194,7 +193,7 @@ export function reaches(range: Range, { after, through }: TimeSpan): boolean {
   return begins && (high === undefined || comparePeriodTimes(high, after) > 0)
 }
 
-/** From here on only chunks with rows of the span are claimed. @returns whether unfinished chunks are left out */
+/** Limits claims to chunks that may hold rows of the span. @returns true if unfinished chunks are left out */
 export async function takeSpan(ledger: Pick<ChunkLedger, 'each' | 'claims'>, span: TimeSpan): Promise<boolean> {
   const only: number[] = []
   let isLeft = false
@@ -224,7 +223,7 @@ async function divided(
       await ready.ledger.reopenFailed()
       view = await views.current()
       await cutTable(ready, runs, view, one.extent)
-      // Block ranges are of no use to another process: it waits until all of them are copied.
+      // Keep the lease for block ranges: another process cannot use them, and waits until all of them are copied.
       if (ready.plan.cut === 'key') await ready.planning.end()
       return ready.plan.cut === 'block' ? { ...ready, only: view } : ready
     } catch (thrown) {
@@ -246,8 +245,9 @@ async function divided(
 }
 
 /**
- * Waits for another process that divides the table. @returns whether this one is to divide it, it is divided, or
- * another process copies it alone
+ * Waits for another process that divides the table.
+ * @returns `to be cut` if this process must divide the table, `cut` if it is divided, `copied elsewhere` if another
+ * process copies it alone
  */
 async function mayCut(
   { key, name, plan, planning }: TableContext,
@@ -267,7 +267,7 @@ async function mayCut(
 
 /**
  * Creates the table, unless it was created since the plan was made.
- * @throws SluiceError PLAN_CHANGED if it existed and is gone, held rows and holds none, or is another one
+ * @throws SluiceError PLAN_CHANGED if a table with copied rows is missing or empty, or is another table
  */
 async function withTable(
   context: TableContext,
@@ -294,7 +294,7 @@ async function withTable(
   try {
     await target.create(plan.target, signal)
   } catch (thrown) {
-    // The lease excludes other creators: the reply to an earlier attempt may have been lost.
+    // Under the lease, no other process creates the table: the reply to an earlier attempt may have been lost.
     const made = await planAgain(ready, one, planned)
     if (made.plan.create) throw thrown
     await settleTarget(made, runs, before)
@@ -324,7 +324,7 @@ function lostRows({ name, plan }: TableContext, copied: bigint): SluiceError {
   })
 }
 
-/** The plan for a table that another process has created meanwhile. */
+/** The context with a new plan if another process has created the table meanwhile; otherwise the same context. */
 async function planAgain(context: TableContext, one: PlannedTable, planned: PlannedCopy): Promise<TableContext> {
   const { plan, signal } = context
   if (!plan.create) return context

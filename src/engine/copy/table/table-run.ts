@@ -15,10 +15,10 @@ export type Tallies = {
   readonly proved: bigint
   /** Chunks completed by other runs, and not changed by this one. */
   readonly earlier: bigint
-  /** Of these: copied without a proof, and proved by their number of rows only. */
+  /** Chunks of `earlier` that were copied without a proof, and those that were proved only by their number of rows. */
   readonly unproved: bigint
   readonly counted: bigint
-  /** Number of these chunks whose rows this run counted on both sides. */
+  /** Number of chunks of `earlier` whose rows this run counted on both sides. */
   readonly looked: bigint
 }
 
@@ -38,13 +38,13 @@ export type TableRun = {
   readonly name: string
   /** Null for a table that could not be started. */
   readonly context: TableContext | null
-  /** By the run's clock. */
+  /** Start of the table, in ticks of the run's clock. */
   readonly begun: number
   /** Set if the table was given up. */
   error: SluiceError | null
   done: boolean
   quarantined: number
-  /** Chunks of it that workers of this run have. */
+  /** Number of the table's chunks that workers of this run have. */
   busy: number
   /** Work of `--again` once its chunks are copied; absent if nothing is compared. */
   readonly again?: AgainWork

@@ -28,7 +28,7 @@ export async function reportStarted(
   const earlier = await earlierWork(context)
   // The number of blocks is known only after reading.
   if (context.plan.cut === 'key' && earlier.last > 0n) around.steering.noteLastChunk(table, earlier.last)
-  // Chunks to be compared in this run do not count as completed.
+  // Chunks that this run must compare are not reported as completed.
   const proved = again === null ? earlier.closed : { chunks: 0n, written: 0n, weak: 0n }
   const weak = weakProofs(context.plan.proof)
   emit({
@@ -75,7 +75,7 @@ export async function reportStarted(
   }
 }
 
-/** Most chunks of earlier runs reported one by one. With more, only chunks with quarantined rows are. */
+/** Limit of chunks of earlier runs that are reported one by one. Above it, only chunks with quarantined rows are. */
 const TOLD_ONE_BY_ONE = 10_000n
 
 async function reportSummed({ database, key, name, plan, emit }: TableContext): Promise<void> {
@@ -96,7 +96,7 @@ async function reportSummed({ database, key, name, plan, emit }: TableContext): 
   })
 }
 
-/** @property weak chunks whose proof is less than the plan's */
+/** @property weak number of chunks with a weaker proof than the plan's */
 type Closed = { readonly chunks: bigint; readonly written: bigint; readonly weak: bigint }
 
 /** Chunks that this run wants, and the completed ones among them. */
@@ -117,7 +117,7 @@ async function earlierWork(context: TableContext): Promise<EarlierWork> {
   return { chunks, closed: { chunks: closed, written, weak: weakly }, last }
 }
 
-/** A service that counts requests bills the rows read for counting. */
+/** Reports the cost of counting earlier chunks: a service that counts requests bills the rows read. */
 function reportCost(
   { name, store, plan }: TableContext,
   { chunks, written: rows }: Closed,

@@ -13,7 +13,7 @@ import type { TableRequest } from '../../../model/run/table-request.ts'
 import type { SteeringRequest } from '../../run/operation.ts'
 import type { Steered } from '../../run/steered.ts'
 
-/** Longer requests are rejected. */
+/** Limit of characters per request; a longer one closes the connection. */
 const LONGEST = 10_000
 
 /** Path of a run's socket. @param runId as events show it */
@@ -75,14 +75,14 @@ function listen(socket: Socket, steering: Steered, watched: SocketRun | null): v
       text = text.slice(end + 1)
       if (watched === null || isWatching || !asksToWatch(line)) {
         const said = answer(line, steering, watched)
-        // A watcher would take a reply for an event.
+        // A watcher would read a reply as an event.
         if (!isWatching) socket.write(`${JSON.stringify(said)}\n`)
         continue
       }
       isWatching = true
       watched.join(socket)
     }
-    // What is left is one request that has not ended.
+    // The remaining text is one request without a line end.
     if (text.length > LONGEST) socket.destroy()
   })
 }

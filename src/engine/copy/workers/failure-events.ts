@@ -33,7 +33,7 @@ export class ReportedFailures {
   }
 }
 
-/** What failed, why, and where. Errors contain no secrets. */
+/** Text of an error: what failed, why, and where. Errors contain no secrets. */
 function causeText({ message, reason, where }: SluiceError): string {
   return `${message}${reason === undefined ? '' : ` (${reason})`}${where === undefined ? '' : `: ${where}`}`
 }

@@ -28,7 +28,7 @@ export function retryMsOf(...stores: readonly Pick<CopyStore, 'can'>[]): number 
   return Math.max(...stores.map(({ can }) => can.retryMs ?? RETRY_MS))
 }
 
-/** True if the other side is overloaded, so that less should be requested. A broken connection is no sign of that. */
+/** True if the server is overloaded, so that the copy should send less. A broken connection is no sign of overload. */
 export function isPressure({ code }: SluiceError): boolean {
   return code === 'RATE_LIMITED' || code === 'TARGET_BUSY' || code === 'TARGET_IO' || code === 'SOURCE_IO'
 }

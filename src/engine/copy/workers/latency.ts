@@ -1,16 +1,16 @@
 /**
- * Latency of a target compared with its usual one: a copy that slows the target down for others should go slower
- * itself. The usual latency is learned from the copy's own samples, and only in calm phases.
+ * Compares the latency of a target with its usual latency: a copy that slows the target down for others must slow down.
+ * The usual latency is learned from the copy's own samples, and only in calm phases.
  */
 import type { Clock } from '../../../shared/clock.ts'
 
-/** Age of samples that count for the current latency. */
+/** Maximum age of samples for the current latency. */
 const WINDOW_MS = 10_000
 const FEWEST = 5
-/** With few writes older samples count too, up to this age. */
+/** With few writes, older samples are used too, up to this age. */
 const OLDEST_MS = 120_000
 const MOST = 4096
-/** Calm ticks needed before anything counts as slow, and calm ticks kept for the usual latency. */
+/** Calm ticks needed before the target can be slow, and calm ticks kept for the usual latency. */
 const LEARNED = 10
 const REMEMBERED = 60
 /** Slow above SLOW times the usual for some ticks; calm again below CALM times. */
@@ -30,7 +30,7 @@ export class LatencyMeter {
   p95: number | null = null
   isSlow = false
 
-  /** @param fine a cost that is harmless, however unusual */
+  /** @param fine cost up to which the target is never slow */
   constructor(clock: Clock, fine: number) {
     this.#clock = clock
     this.#fine = fine
@@ -52,7 +52,7 @@ export class LatencyMeter {
     const least = this.#samples.length - FEWEST
     this.#samples = this.#samples.filter(({ at }, i) => at > now - (i < least ? WINDOW_MS : OLDEST_MS))
     if (this.#samples.length < FEWEST) {
-      // Too few writes for a statement.
+      // Too few writes for a result.
       this.p95 = null
       this.isSlow = false
       return
@@ -75,7 +75,7 @@ export class LatencyMeter {
     if (this.#above >= SLOW_TICKS) this.isSlow = true
   }
 
-  /** Takes the current latency as the usual one from now on. */
+  /** Forgets the usual latency; the following samples define it. */
   accept(): void {
     this.#calm = []
     this.isSlow = false

@@ -13,7 +13,7 @@ export type RetryContext = { readonly name?: string; readonly emit: Emit<'log'>;
 /**
  * @param body may be run again in any case
  * @param stop ends the waiting
- * @param passes for which errors to retry
+ * @param passes true for errors after which to retry
  * @throws errors of `body` that are not transient; the stop's reason
  */
 export async function patiently<T>(
@@ -41,7 +41,7 @@ export async function patiently<T>(
 }
 
 /**
- * Opens a store, and retries while its server is overloaded. An unreachable one is not retried: its URL is more likely
+ * Opens a store, and retries while its server is overloaded. An unreachable server is not retried: the URL is probably
  * misspelt. @throws as `patiently`
  */
 export function openPatiently<T>(open: () => Promise<T>, reported: RetryContext, stop: AbortSignal): Promise<T> {

@@ -1,4 +1,4 @@
-/** Frees chunks whose owners are gone. Their server sessions are ended first, so that these can commit nothing. */
+/** Frees chunks whose owners are gone. Their server sessions are ended first, so that they can commit nothing more. */
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { endedHolder } from '../../../stores/common/lease/columns.ts'
 import type { ChunkLedger } from '../ledger/chunks.ts'
@@ -7,12 +7,12 @@ import type { StoredChunk } from '../ledger/stored-chunk.ts'
 
 export type Reclaimed = { readonly chunk: StoredChunk; readonly why: 'lease' | 'ended' }
 
-/** Chunks of owners whose lease has expired, by the clock of the database. */
+/** Frees chunks of owners whose lease has expired, by the clock of the database. */
 export async function reclaimExpired(database: LedgerDatabase, ledger: ChunkLedger): Promise<readonly Reclaimed[]> {
   return free(database, ledger, await ledger.claims.expired(), 'lease')
 }
 
-/** Chunks of ended processes of this machine: there is no need to wait for their leases. */
+/** Frees chunks of ended processes of this machine, without waiting for their leases. */
 export async function reclaimDead(
   database: LedgerDatabase,
   ledger: ChunkLedger,
@@ -20,12 +20,12 @@ export async function reclaimDead(
 ): Promise<readonly Reclaimed[]> {
   const chunks = await ledger.claims.held()
   const dead = chunks.filter(({ holder }) => endedHolder(holder, owner) !== null)
-  // Chunks of the script, which records no owners: they count as those of dead ones.
+  // Chunks of the script, which records no owners: they are freed like chunks of dead owners.
   const nobodys = chunks.filter(({ holder }) => holder === null)
   return free(database, ledger, [...dead, ...nobodys], 'ended')
 }
 
-/** Chunks of all other owners: rows read in earlier views must not be written any more. */
+/** Frees chunks of all other owners: rows read in earlier read views must not be written any more. */
 export async function reclaimOthers(
   database: LedgerDatabase,
   ledger: ChunkLedger,
@@ -42,8 +42,8 @@ export async function reclaimOthers(
 }
 
 /**
- * First ends the owner's session at the server, so that nothing of it can commit any more, then frees its chunk.
- * Changes nothing if the lease has a new owner since.
+ * First ends the owner's session at the server, so that it can commit nothing more, then frees its chunk. The ledger
+ * stays unchanged if the chunk has a new owner since.
  */
 async function free(
   database: LedgerDatabase,

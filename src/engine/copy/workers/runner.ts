@@ -1,4 +1,7 @@
-/** Workers of a copy: each claims the next chunk of any table, copies it, and retries or gives up by the failure. */
+/**
+ * Workers of a copy: each claims the next chunk of any table, copies it, and retries or gives up, depending on the
+ * failure.
+ */
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { dec, type ReleaseReason } from '../../../model/run/event.ts'
@@ -22,7 +25,7 @@ const LOOK_MS = 50
 /** Pause of a worker without work before it queries the ledger again. */
 const IDLE_MS = 500
 const PROGRESS_MS = 250
-/** Chunks of which rows were copied. */
+/** Condition for chunks of which rows were copied. */
 const BEGUN = '(rows_written > 0 OR rows_quarantined > 0 OR cursor_key IS NOT NULL)'
 
 /** A table whose chunks are being copied. */
@@ -30,13 +33,13 @@ type Working = TableRun & { readonly context: TableContext }
 
 export type RunnerOptions = {
   readonly tables: readonly TableRun[]
-  /** Most workers possible; the steering sets how many of them work. */
+  /** Limit of workers; `steering` sets how many of them work. */
   readonly workers: number
   readonly steering: Steering
   readonly part: JobShare | null
   readonly abort: AbortSignal
   readonly clock: Clock
-  /** Called once for each table of which nothing is left. */
+  /** Called once for each table without chunks left. */
   readonly finish: (table: TableRun, context: TableContext) => Promise<void>
   /** A failed chunk is released to the process that runs the copy. */
   readonly leaves?: true
@@ -182,11 +185,11 @@ class Worker {
           continue
         }
         const yielded = view === null ? null : yieldedText(error)
-        // A table requested by another session is no failure and does not count as one: use the first pause.
+        // If another session needs the table, this is no failed attempt: use the first pause.
         const waitMs = yielded === null ? attempts.failed() : pauseAfter(1)
         if (kind === 'table' || kind === 'row' || waitMs === null) return await this.#giveUp(table, claim, kind, error)
         if (error.kind === 'source' && view !== null) {
-          // All chunks of a dropped view end with it; only one of them reports that.
+          // All chunks that read a dropped view fail; only one of them reports this.
           if ((await context.views.renew(view, error)) && yielded !== null) this.#note(table, yielded)
           if (context.only !== null && !(await context.views.has(view)))
             return await this.#giveUp(table, claim, 'table', blocksLost(context, error))
@@ -207,7 +210,10 @@ class Worker {
     }
   }
 
-  /** In a target that commits in batches, a failed attempt may have got further than the claim shows. */
+  /**
+   * The claim with its current cursor: in a target that commits in batches, a failed attempt may have written more rows
+   * than the claim shows.
+   */
   async #refreshed({ context }: Working, claim: Claim, attempt: number): Promise<Claim> {
     const { atomic } = context.store.can
     if (attempt === 1 || atomic === 'chunk') return claim
@@ -244,7 +250,7 @@ class Worker {
     const isBegun = thrown.code === 'TARGET_NOT_EMPTY' && (await ledger.has(BEGUN).catch(() => false))
     const error = isBegun ? notEmpty(plan.target.table.name, true) : thrown
     const compared = table.again !== undefined && (error.code === 'PROOF_FAILED' || error.code === 'TARGET_NOT_EMPTY')
-    // Chunks whose rows are in the way are compared with the source after everything else is copied.
+    // Chunks with existing rows in their range are compared with the source after all other chunks are copied.
     if (compared) {
       table.again?.left.add(claim.no)
       emit({ type: 'chunk.released', table: name, chunk: String(claim.no), reason: 'compare', error: error.info() })
@@ -265,8 +271,8 @@ class Worker {
     try {
       await ledger.claims.release(claim, 0, error === null ? null : { code: error.code, message: error.message })
     } catch {
-      // The ledger is unreachable, or another process has the chunk: its lease expires by itself, and no worker here
-      // has it.
+      // The ledger is unreachable, or another process has the chunk: its lease expires by itself, and no worker of this
+      // process has it.
       return this.#letGo(table, claim, 'taken', error)
     }
     this.#letGo(table, claim, reason, error)
@@ -339,7 +345,10 @@ async function retryFailed(table: TableRun, context: TableContext, { chunk, shar
   })
 }
 
-/** Aborted with either signal. Disposable, because runs are long and chunks are many: removes its listeners. */
+/**
+ * A signal that is aborted with either signal. Dispose it after each chunk to remove its listeners: a run has many
+ * chunks.
+ */
 function linked(a: AbortSignal, b: AbortSignal): { readonly signal: AbortSignal } & Disposable {
   const controller = new AbortController()
   const pass = (): void => controller.abort(a.aborted ? a.reason : b.reason)

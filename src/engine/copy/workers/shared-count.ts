@@ -1,9 +1,12 @@
-/** Totals of a shared run from the ledger: task reports would count a killed task's chunks twice, or lose them. */
+/**
+ * Totals of a distributed run from the ledger: reports of tasks would count chunks of a killed task twice, or not at
+ * all.
+ */
 import type { LedgerTotals } from '../../../model/share/distributed.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import type { SharedTables } from '../ledger/shared-tables.ts'
 
-/** Between two reads, ms. */
+/** Pause between two reads, ms. */
 const EVERY_MS = 5_000
 /** Summing millions of chunks takes seconds: reads take at most this share of the time. */
 const PART = 1 / 50
@@ -16,7 +19,10 @@ export class SharedCount {
   #reading: Promise<void> = Promise.resolve()
   #isOver = false
 
-  /** Reads at once, so that a worker killed within seconds leaves a reading too, and every five seconds until `end`. */
+  /**
+   * Reads at once, so that totals are reported even if the worker is killed within seconds, then every five seconds
+   * until `end`.
+   */
   constructor(shared: SharedTables, report: (totals: LedgerTotals) => void, clock: Clock) {
     this.#shared = shared
     this.#report = report
@@ -24,7 +30,10 @@ export class SharedCount {
     this.#reading = this.#readAndWait()
   }
 
-  /** Reads once more, after this execution's last chunk. An unreachable ledger is no failure: the next one reads it. */
+  /**
+   * Reads once more, after this execution's last chunk. An unreachable ledger is no failure: the next execution reads
+   * it.
+   */
   async end(): Promise<void> {
     this.#isOver = true
     if (this.#timer !== null) clearTimeout(this.#timer)

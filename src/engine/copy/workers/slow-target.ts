@@ -5,18 +5,18 @@ import { LatencyMeter } from './latency.ts'
 import type { Throttle } from './throttle.ts'
 
 const MEBIBYTE = 1024 * 1024
-/** Fixed cost of a call, as bytes. */
+/** Fixed cost of a call, expressed in bytes. */
 const LEAST_BYTES = MEBIBYTE / 4
-/** Frames are many and small, and most of them only fill a buffer. */
+/** Bytes of frames in one sample: frames are many and small, and most of them only fill a buffer. */
 const FRAME_BYTES = MEBIBYTE
-/** Harmless milliseconds for a mebibyte of rows, and for the end of a chunk. */
+/** Latency up to which the target is never slow, ms: for a mebibyte of rows, and for the end of a chunk. */
 const FINE_ROWS_MS = 500
 const FINE_COMMIT_MS = 2000
 const LOOK_MS = 1000
 const TOLD_EVERY = 5
 /** After this many ticks at the slowest rate without effect, the copy is not the cause. */
 const GIVE_UP_TICKS = 60
-/** Lowering the rate has helped below this share of the latency at its beginning. */
+/** A lower rate has helped if the latency is below this share of the latency at the beginning. */
 const HELPED = 0.8
 
 export class SlowTarget {
@@ -79,7 +79,7 @@ export class SlowTarget {
     this.#throttle.pressed(`the target takes ${shown(slow.p95)} for ${what}${usual}`, reported(slow.p95, slow.baseline))
     if (!this.#throttle.isSlowest || slow.p95 < this.#first * HELPED) return
     if (++this.#atLeast < GIVE_UP_TICKS) return
-    // Fewer rows do not make it faster: other programs keep it busy, or it has become slow.
+    // Fewer rows do not make the target faster: other programs keep it busy, or it has become slow.
     slow.accept()
     this.#throttle.lift()
   }

@@ -1,6 +1,6 @@
 /**
  * Settings that a user changes while a copy runs, from the screen or over the control socket. The latest request
- * counts. Workers check them before they claim a chunk, and while they have one.
+ * applies. Workers check them before they claim a chunk, and while they have one.
  */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { HeldState } from '../../../model/run/table-request.ts'
@@ -10,9 +10,9 @@ export type { HeldState } from '../../../model/run/table-request.ts'
 
 /** A chunk that a worker has. */
 export type Flight = {
-  /** Aborted when it is to be given back. */
+  /** Aborted when the chunk must be given back. */
   readonly given: AbortSignal
-  /** Aborted when its next attempt need not wait any longer. */
+  /** Aborted when the next attempt of the chunk must not wait any longer. */
   readonly wake: AbortSignal
 }
 
@@ -23,7 +23,7 @@ export class Steering {
   tables: readonly string[] = []
   /** Called for every applied request, with the table's full name. */
   onOptions: (request: SteeringRequest) => void = () => undefined
-  /** Why a request cannot be applied now, of any kind; null if it can. @throws nothing */
+  /** Error for a request of any kind that cannot be applied now; null if it can be applied. @throws nothing */
   refusal: (request: SteeringRequest) => SluiceError | null = ({ act }) =>
     act === 'lanes' ? new SluiceError('BAD_FLAG', 'this run does not replicate changes and has no apply workers') : null
   readonly #control: RunControl | undefined
@@ -97,7 +97,7 @@ export class Steering {
     return { ...request, table }
   }
 
-  /** True if the request is about a table of a shared run that other processes have, and this one does not. */
+  /** True if the request is about a table of a distributed run that only other processes have. */
   isForOthers(request: SteeringRequest): boolean {
     if (!('table' in request) || request.shared !== true || this.refusal(request) !== null) return false
     return !this.tables.some((table) => isNamed(table, request.table))
@@ -128,7 +128,7 @@ export class Steering {
     this.onOptions(known)
   }
 
-  /** The chunks of the table are known now: none has a larger number. */
+  /** Call when the chunks of a table are known. @param no largest chunk number */
   noteLastChunk(table: string, no: bigint): void {
     this.#last.set(table, no)
   }
@@ -140,7 +140,7 @@ export class Steering {
     return mine
   }
 
-  /** A worker has a chunk until `land`. */
+  /** Call when a worker takes a chunk, and `land` when the worker has finished. */
   fly(table: string, chunk: number): Flight & { readonly land: () => void } {
     const controls = { given: new AbortController(), wake: new AbortController() }
     const key = flightKey(table, String(chunk))
@@ -184,7 +184,7 @@ export class Steering {
     }
     if (chunk === undefined) {
       this.#tables.delete(table)
-      // Skipped chunks stay skipped: they are named one by one.
+      // Skipped chunks stay skipped: a request must name each of them.
       for (const no of this.chunks(table, 'paused')) this.#chunks.get(table)?.delete(no)
     } else this.#chunks.get(table)?.delete(chunk)
     if (act === 'resume') return
@@ -194,7 +194,7 @@ export class Steering {
     }
   }
 
-  /** By its full name, or by its last part if only one table has it. */
+  /** Table of a request, by its full name, or by the last part of the name if only one table has it. */
   #tableOf(name: string): string {
     if (this.tables.includes(name)) return name
     const [one, ...more] = this.tables.filter((table) => isNamed(table, name))
@@ -210,7 +210,7 @@ export class Steering {
   }
 }
 
-/** By its full name, or by its last part. */
+/** True if `name` is the table's full name or its last part. */
 const isNamed = (table: string, name: string): boolean => table === name || table.endsWith(`.${name}`)
 /** No table name contains U+0000. */
 const flightKey = (table: string, chunk: string): string => `${table}\u0000${chunk}`

@@ -1,6 +1,6 @@
 /**
- * Rate limit for rows: one that the user sets, and one that halves when target or source is overloaded or answers
- * slowly, and grows again while all is well (additive increase, multiplicative decrease).
+ * Rate limits for rows: one that the user sets, and one that is halved when target or source is overloaded or answers
+ * slowly, and then grows again (additive increase, multiplicative decrease).
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TargetLatency } from '../../../model/run/event.ts'
@@ -43,14 +43,14 @@ export class Throttle {
   #before = 0
   #changedAt = 0
   #last: Promise<void> = Promise.resolve()
-  /** Rows of the last seconds, for the rate at which trouble began. */
+  /** Rows of the last seconds, for the rate at which the overload began. */
   #recent: { readonly at: number; rows: number }[] = []
-  /** Whether the rate may grow again. */
+  /** True if the rate may grow again. */
   mayGrow = true
   /** Rows per second before the current slowness. */
   #unhurried: number | null = null
   #stoppedAt: number | null = null
-  /** Chunks whose rows wait. */
+  /** Number of chunks whose rows wait. */
   #waiting = 0
 
   constructor(options: ThrottleOptions) {
@@ -70,7 +70,7 @@ export class Throttle {
     return this.#limit !== null && this.#unhurried !== null && this.#limit <= this.#least(this.#unhurried)
   }
 
-  /** Counts rows that went, or are about to go, with or without a limit. */
+  /** Counts rows that were sent, or are about to be sent, with or without a limit. */
   moved(rows: number): void {
     const now = this.#options.clock.ticks()
     const last = this.#recent.at(-1)
@@ -80,15 +80,17 @@ export class Throttle {
     while ((this.#recent[0]?.at ?? now) < now - COOL_DOWN_MS) this.#recent.shift()
   }
 
-  /** Corrects a guess: this many more rows went than were taken (negative: fewer). The next rows wait for them. */
+  /**
+   * Corrects an estimate: this many more rows were sent than were taken (negative: fewer). The next rows wait for them.
+   */
   settle(rows: number): void {
     this.moved(rows)
     if (this.limit !== null) this.#allowance -= rows
   }
 
   /**
-   * As `take`, in parts that all waiting chunks get within a second, so that each shows progress at any rate. Without a
-   * limit nothing waits.
+   * As `take`, but in parts: each waiting chunk gets a part within a second, so that each chunk shows progress at any
+   * rate. Without a limit no rows wait.
    * @param left called after each part, and at the end, with the number of rows that still wait
    * @throws SluiceError as `take`
    */
@@ -109,8 +111,8 @@ export class Throttle {
   }
 
   /**
-   * Waits until this many rows may go, in the order of calls.
-   * @throws SluiceError STOPPED if they may not go within three seconds after a stop
+   * Waits until this many rows may be sent, in the order of calls.
+   * @throws SluiceError STOPPED if they may not be sent within three seconds after a stop
    */
   async take(rows: number, signal: AbortSignal): Promise<void> {
     const before = this.#last
@@ -126,7 +128,7 @@ export class Throttle {
 
   async #take(rows: number, signal: AbortSignal): Promise<void> {
     for (;;) {
-      // Also while a large batch is waited for, which may take longer than the trouble lasts.
+      // Grow also while a large batch waits: this may take longer than the overload lasts.
       this.#grow()
       const limit = this.limit
       const now = this.#options.clock.ticks()
@@ -137,7 +139,7 @@ export class Throttle {
       }
       this.#allowance = Math.min(limit * BURST_SECONDS, this.#allowance + ((now - this.#filledAt) / 1000) * limit)
       this.#filledAt = now
-      // A batch above the burst goes once the full burst is available; the following rows wait for the rest.
+      // A batch larger than the burst is sent once the full burst is available; the following rows wait for the rest.
       if (this.#allowance >= Math.min(rows, limit * BURST_SECONDS)) {
         this.#allowance -= rows
         return
@@ -159,8 +161,9 @@ export class Throttle {
   }
 
   /**
-   * The other side is overloaded.
-   * @param latency set if it only answers slowly: other causes are possible, so the rate is lowered only to a share
+   * Halves the rate. Call when a server is overloaded.
+   * @param latency set if the server only answers slowly: other causes are possible, so the rate is not lowered below
+   * `LEAST_SHARE` of the earlier rate
    */
   pressed(reason: string, latency?: TargetLatency): void {
     const now = this.#options.clock.ticks()
@@ -177,7 +180,7 @@ export class Throttle {
     this.#options.onChange({ reason, rate: limit, ...(latency === undefined ? {} : { latency }) })
   }
 
-  /** Removes every limit but the user's. */
+  /** Removes every limit except the user's. */
   lift(): void {
     if (this.#limit === null) return
     this.#limit = null

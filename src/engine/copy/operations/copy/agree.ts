@@ -1,4 +1,7 @@
-/** Stage of a copy that reconciles plan and ledger: what was started already, and what prevents it from continuing. */
+/**
+ * Stage of a copy that reconciles plan and ledger: what was started already, and what prevents the copy from
+ * continuing.
+ */
 import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
 import { refusedForAgain } from '../../again/delete-extra.ts'
 import { CopyTrack } from '../../compat/cdm/copy-track.ts'
@@ -13,12 +16,12 @@ import type { CopyOperation } from './declaration.ts'
 import { otherRows, type PlannedCopyRun } from './plan.ts'
 import { standings } from './standings.ts'
 
-/** A copy that may start: the plan matches the ledger, and the operation says what is left to do. */
+/** A copy that may start: the plan matches the ledger, and the operation has the options for the remaining work. */
 export type Agreed = PlannedCopyRun & {
   readonly database: LedgerDatabase
   readonly owner: RunOwner
   readonly runs: RunLedger
-  /** Only in a task of a run that restarts: what earlier executions have restarted. */
+  /** Restarts of earlier executions; only in a task of a distributed run that restarts. */
   readonly restarts: SharedRestarts | undefined
 }
 
@@ -47,7 +50,7 @@ export async function agreeCopy(given: PlannedCopyRun, database: LedgerDatabase)
   return { ...known, ...others, operation, planned }
 }
 
-/** Today's plan, adapted to the copy in the ledger; with `restart` only the target names are taken from it. */
+/** The current plan, adapted to the copy in the ledger; with `restart`, only target names are taken from the ledger. */
 export function asNoted(
   { planner, database }: Pick<Agreed, 'planner' | 'database'>,
   some: PlannedCopy,
@@ -70,7 +73,7 @@ async function restartsOf(
   return restarts
 }
 
-/** Drops `restart` once earlier executions of the shared run have restarted all tables. */
+/** Removes `restart` if earlier executions of the distributed run have restarted all tables. */
 async function withoutRestart(known: Agreed): Promise<CopyOperation> {
   const { operation, restarts, planned } = known
   if (restarts === undefined || !operation.restart) return operation

@@ -14,7 +14,7 @@ import type { CopyOperation } from './declaration.ts'
 
 type Hearer = (event: CopyEvent) => void
 
-/** Listeners that get the run's events before its caller does, in this order, each from its stage on. */
+/** Listeners that get the run's events before its caller does, in this order, each from the stage that sets it. */
 export type Hearers = { track: Hearer | null; reported: Hearer | null; stream: Hearer | null }
 
 export type BegunCopy = {

@@ -43,7 +43,7 @@ export type CopyOperation = {
   /** Schema for new tables in the target; default: that of the source. */
   readonly toSchema?: string
   readonly columns?: readonly string[]
-  /** New column names by old ones; also the table's, if only one is copied. */
+  /** Names of columns in the target, by their names in the source. */
   readonly rename: Readonly<Record<string, string>>
   /** Name of the table in the target, where one table is copied. */
   readonly toTable?: string
@@ -51,7 +51,7 @@ export type CopyOperation = {
   readonly key?: readonly string[]
   readonly onExisting: OnExisting
   readonly acceptLossy: readonly string[]
-  /** For a comparison: values are compared as the columns of both sides can hold them. */
+  /** Do not refuse lossy columns. Set by `diff`, which compares values in types that both sides can hold. */
   readonly acceptAllLossy?: true
   /** Type of decimals in tables created in SQLite or D1; default: by their precision. */
   readonly decimal?: (typeof DECIMALS)[number]
@@ -65,23 +65,23 @@ export type CopyOperation = {
   readonly rate?: number
   /** This job's share of the chunks, where several jobs split a copy. */
   readonly part?: { readonly no: number; readonly of: number }
-  /** Rows of a table that may be quarantined before the table is given up. */
+  /** Quarantined rows that a table may have; with more, the table is given up. */
   readonly maxAside: number
   /** Do not count the rows of chunks that earlier runs completed. */
   readonly noLook?: true
   /** Tables whose differing counts of earlier chunks are accepted, by their names in the source or the target. */
   readonly acceptDifference?: readonly string[]
   readonly restart: boolean
-  /** Compare every chunk that earlier runs copied again, and write what differs. */
+  /** Compare all chunks of earlier runs on both sides, and write differing rows. */
   readonly again?: true
   /** As `again`, if earlier runs copied everything: the Cassandra Data Migrator reads everything on each start. */
   readonly againWhenDone?: true
   /** With `again`: remove rows that the source does not have. */
   readonly deleteExtra?: true
-  /** Table of which more rows may be removed than the limit without confirmation. */
+  /** Table from which more rows may be removed than the limit that applies without confirmation. */
   readonly confirm?: string
   readonly dryRun: boolean
-  /** Then apply changes of the source until the run is asked to stop. */
+  /** After the copy, apply changes of the source until the run is asked to stop. */
   readonly follow?: FollowOptions
   /** Objects created in the target once the rows are copied; default: none. */
   readonly with?: readonly ObjectOptions[]
@@ -95,13 +95,13 @@ export type CopyOperation = {
   readonly codecs?: CodecOptions
   /** Record runs in `cdm_run_info` and `cdm_run_details`, as the Cassandra Data Migrator does. */
   readonly track?: TrackOptions
-  /** Also print the lines of the Cassandra Data Migrator, for users of its files. */
+  /** Also print log lines in the format of the Cassandra Data Migrator. */
   readonly cdmLines?: true
-  /** Copy the table period by period; its key begins with their column. Set by `partition run`. */
+  /** Copy the table period by period; the row key begins with the column of the periods. Set by `partition run`. */
   readonly periods?: PeriodOptions
   /** With `periods`: copy only chunks with rows of this time span, and leave the others; default: all. */
   readonly span?: TimeSpan
-  /** How Cassandra is written and read; default: its URL and general defaults. */
+  /** Options for writing and reading Cassandra; default: those of its URL, and general defaults. */
   readonly cassandra?: CassandraOptions
   /** Work as the parallel script for Cassandra does: sum up the tables at the end. */
   readonly script?: ScriptOptions

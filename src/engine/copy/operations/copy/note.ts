@@ -1,4 +1,7 @@
-/** Stages recorded before rows are copied: the run, its task, its entries in another tool's tables, its stream. */
+/**
+ * Stages that record a copy before rows are copied: the run, its task, its entries in another tool's tables, its
+ * stream.
+ */
 import { redactUrl } from '../../../../shared/redact.ts'
 import { refusedForAgain } from '../../again/delete-extra.ts'
 import type { FollowedStream } from '../../companion.ts'
@@ -10,7 +13,7 @@ import { asNoted, targetTableKeys, type Agreed } from './agree.ts'
 
 /** A copy whose run is recorded in the ledger. */
 export type RecordedCopy = Agreed & {
-  /** State shared with other tasks of the run; null if it is not shared. */
+  /** State shared with other tasks of a distributed run; null for other runs. */
   readonly shared: SharedTables | null
   /** Records the copy in the tables of the Cassandra Data Migrator; null if not requested. */
   readonly track: CopyTrack | null
@@ -45,7 +48,7 @@ export async function note(agreed: Agreed): Promise<RecordedCopy> {
 
 /**
  * Starts or resumes the stream of a copy: it delivers all changes committed from now on.
- * @returns null for a copy without a stream; the caller closes it
+ * @returns the stream, which the caller closes; null for a copy without a stream
  * @throws SluiceError as `Companion.open`; the run is recorded as failed
  */
 export async function openFollowing(noted: RecordedCopy): Promise<FollowedStream | null> {

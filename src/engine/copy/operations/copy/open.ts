@@ -15,7 +15,7 @@ import type { BegunCopy } from './begin.ts'
 export type OpenedCopy = BegunCopy & {
   readonly from: CopyStore
   readonly views: SourceViews
-  /** Calls a server, again if it was only overloaded. */
+  /** Calls a server, and retries after transient failures. */
   readonly again: Planner['again']
   readonly planning: Planner
 }
@@ -48,7 +48,10 @@ export async function look(given: BegunCopy, from: CopyStore, views: SourceViews
   return { ...given, from, views, again, planning }
 }
 
-/** A refused copy leaves no file: it is planned against an empty database and ends there. @throws as `openCopyStore` */
+/**
+ * Opens the target. A refused copy creates no file: it is planned against a temporary empty database. @throws as
+ * `openCopyStore`
+ */
 export async function openCopyTarget(given: OpenedCopy): Promise<CopyStore> {
   const { operation, options, throttle, weak } = given
   const isRefused = !operation.dryRun && isMissingFile(operation.to) && (await isRefusedWhole(given))

@@ -52,16 +52,16 @@ export type CassandraOptions = {
 
 export type FollowOptions = {
   /**
-   * `caught-up`: ends once every table holds what the source held when the run began to apply changes. `equal`: ends
-   * once every row was found equal in one snapshot of both sides. `signOff`: ends once the comparison requested in the
-   * ledger is answered. Absent: runs until it is stopped.
+   * `caught-up`: ends once every table has the rows that the source had when the run began to apply changes. `equal`:
+   * ends once every row was found equal in one snapshot of both sides. `signOff`: ends once the comparison requested in
+   * the ledger is answered. Absent: runs until it is stopped.
    */
   readonly until?: 'caught-up' | 'equal' | { readonly signOff: string }
   /** Writers of the tables wait while the replication slot is created. */
   readonly quiesce?: true
   /** Ms between two comparisons of all rows; absent: none. */
   readonly proveEveryMs?: number
-  /** Alerts for lag, for log kept back at the source, and for errors. */
+  /** Alerts for lag, for log that the source must retain, and for errors. */
   readonly alert?: AlertOptions
   /** Copy nothing: apply changes to existing rows. For streams of `partition run`. */
   readonly changesOnly?: true
@@ -69,7 +69,7 @@ export type FollowOptions = {
   readonly lanes?: number
   /** Tables of the stream that are emptied and copied again while the others keep their rows. */
   readonly resync?: readonly string[]
-  /** The target has another address, or is another database, than the source recorded: continue here from now on. */
+  /** The target has another address, or is another database, than the source recorded: continue with this target. */
   readonly moved?: true
   /** Triggers of the target also fire for applied changes. */
   readonly fireTriggers?: true

@@ -41,7 +41,9 @@ export const ENDS: readonly Option[] = inGroup('Source and target:', [
   },
 ])
 
-/** Which tables and columns, under which names. `spark-word` carries ignored words of spark-submit, for a note. */
+/**
+ * Options for tables, columns and their names. `spark-word` has ignored arguments of spark-submit, which a note lists.
+ */
 export const SELECTION: readonly Option[] = inGroup(TABLES, [
   { name: 'table', type: 'list', shown: 'none', completes: 'table', describe: 'a table of the source; repeatable' },
   {
@@ -134,7 +136,7 @@ export const RING: readonly Option[] = inGroup('Cassandra:', [
   },
 ])
 
-/** The Cassandra Data Migrator calls this tracking. */
+/** Options to record a run in tables of the target, which the Cassandra Data Migrator calls tracking. */
 export const TRACK: readonly Option[] = inGroup('Cassandra:', [
   {
     name: 'track-run',

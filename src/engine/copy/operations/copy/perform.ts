@@ -15,8 +15,8 @@ import { planCopyRun } from './plan.ts'
 import { runCopy } from './run.ts'
 
 /**
- * The stages, each built on the result of the one before. Resources are held here, so that they stay open through all
- * later stages.
+ * Runs the stages of a copy; each uses the result of the previous one. Resources are opened here, so that they stay
+ * open through all later stages.
  * @param companion for a copy with a stream
  * @throws SluiceError if the copy cannot start; errors of single tables are reported with the table
  */

@@ -18,7 +18,7 @@ import type { OpenedCopy } from './open.ts'
 export type PlannedCopyRun = OpenedCopy &
   OtherRows & {
     readonly to: CopyStore
-    /** The options ask a shared run to restart. */
+    /** True if the options tell a distributed run to restart. */
     readonly isRestart: boolean
     /** The stream that the command resumes; null if there is none yet. */
     readonly asked: WantedStream | null
@@ -36,7 +36,7 @@ export async function planCopyRun(inspected: OpenedCopy, to: CopyStore): Promise
   let { operation } = inspected
   const isRestart = operation.restart && run.sharedRun !== undefined && !operation.dryRun
   if (isRestart && companion !== null) operation = { ...operation, restart: !(await hasRestarted(to, run.sharedRun)) }
-  // A plan that is only shown follows the command alone.
+  // A plan that is only shown depends on the command alone.
   const asked = operation.dryRun ? null : ((await companion?.asked(operation, from, to)) ?? null)
   const planner: Planner = {
     ...planning,

@@ -15,7 +15,7 @@ import { divide, type Divided } from './divide.ts'
 import { endCopy } from './end.ts'
 import type { RecordedCopy } from './note.ts'
 
-/** Upper limit for workers, also for requests while it runs. */
+/** Upper limit for workers, also for steering requests. */
 const MOST_WORKERS = 64
 
 /** Runs the work with heartbeat, steering and counters. @throws errors that end it; the run is recorded as failed */

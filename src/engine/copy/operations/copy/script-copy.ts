@@ -32,7 +32,10 @@ async function bySize(operation: CopyOperation, run: CopyRun): Promise<CopyOpera
   return await patiently(() => sizedCopy(operation, from, run), { emit }, interrupt.stop)
 }
 
-/** Sets sizes that the user left open by the largest row estimate; reports them. @throws SluiceError of the source */
+/**
+ * Sets the sizes that the user left open, by the largest row estimate, and reports them. @throws SluiceError of the
+ * source
+ */
 async function sizedCopy(operation: CopyOperation, from: CopyStore, run: Run<'log'>): Promise<CopyOperation> {
   const { auto = [] } = operation.script ?? {}
   if (auto.length === 0) return operation

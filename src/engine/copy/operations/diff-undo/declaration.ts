@@ -5,7 +5,7 @@ export type DiffUndoOperation = {
   /** Run of the diff that repaired. */
   readonly runId: string
   readonly to: string
-  /** Names of target tables; empty: all that it repaired. */
+  /** Names of target tables; empty: all tables that the run repaired. */
   readonly tables: readonly string[]
 }
 

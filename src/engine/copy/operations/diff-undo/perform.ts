@@ -1,4 +1,4 @@
-/** `diff --undo RUN`: restores rows as before a repair, from the target's ledger. Does not read the source. */
+/** `diff --undo RUN`: restores the rows that a repair changed, from the target's ledger. Does not read the source. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../../model/copy/plan.ts'
 import { rowKeyText, type RowKey } from '../../../../model/copy/row-key.ts'
@@ -28,7 +28,7 @@ type DiffUndoRun = RunOf<typeof diffUndo>
 
 type Around = { readonly to: CopyStore; readonly database: LedgerDatabase; readonly runId: bigint }
 
-/** Rows that are read together before any of them is restored. */
+/** Limit of rows that are read and restored together. */
 const AT_ONCE = 200
 
 export async function performDiffUndo(operation: DiffUndoOperation, run: DiffUndoRun): Promise<Ending> {
@@ -139,13 +139,15 @@ const CHANGED = 'has changed since the repair, and is not put back'
 const textOf = (result: 'changed' | 'recent'): string =>
   result === 'changed' ? CHANGED : 'has a part that was written a short time ago, and is not put back'
 
-/** Why a target without transactions kept another row. */
+/** Reason for which a target without transactions kept another row. */
 function keptBy({ before }: Chain, { to }: Around): 'changed' | 'recent' | SluiceError {
   if (to.can.atomic === 'batch') return storesAnother()
   return before === null ? 'recent' : 'changed'
 }
 
-/** Rows that a target without transactions does not hold as before: they could not be read back while written. */
+/**
+ * Rows that a target without transactions did not restore. Such a target cannot read rows back while it writes them.
+ */
 async function notRestored(
   plan: TablePlan,
   back: readonly Chain[],
@@ -159,7 +161,7 @@ async function notRestored(
 
 type Chain = Undoing & { readonly table: RecordedRepair['table'] }
 
-/** One entry per row: as it was before its first repair, and as the last one left it. @param repairs latest first */
+/** One entry per row, with its values before the first repair and after the last repair. @param repairs latest first */
 function chains(repairs: readonly RecordedRepair[]): readonly Chain[] {
   const rows = new Map<
     string,
@@ -231,7 +233,7 @@ async function rowsNow(
 const nameOf = ({ schema, name }: RecordedRepair['table']): { readonly schema?: string; readonly name: string } =>
   schema === '' ? { name } : { schema, name }
 
-/** Matches the full name or its last part; all if none is named. */
+/** True if the full name or its last part is listed, or if the list is empty. */
 function isWanted(tables: readonly string[], name: string): boolean {
   return tables.length === 0 || tables.some((one) => one === name || name.endsWith(`.${one}`))
 }

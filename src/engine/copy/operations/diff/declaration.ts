@@ -20,7 +20,7 @@ export type DiffOperation = {
   readonly where?: string
   readonly key?: readonly string[]
   readonly workers: number
-  /** Differences that are named; all are counted. */
+  /** Limit of differences that are named; all are counted. */
   readonly limit: number
   /** Make the target equal to the source. */
   readonly fix: boolean
@@ -28,7 +28,7 @@ export type DiffOperation = {
   readonly deleteExtra: boolean
   /** With `fix`: repair only missing rows, or only different ones. */
   readonly fixOnly?: 'missing' | 'different'
-  /** With `fix`: write missing counter rows by counting up. Different ones are repaired without it. */
+  /** With `fix`: write missing counter rows by increments. Different counter rows are repaired without this option. */
   readonly fixCounters?: true
   /** With `fix`: overwrite values that the target wrote later than the source. */
   readonly overwriteNewer?: true

@@ -143,7 +143,7 @@ async function compareTable(
     if (error !== undefined) throw error
     const open = openOf(outcome)
     if (open === 0n) {
-      // A stopped comparison does not count as equal.
+      // A stopped comparison must not be reported as equal.
       if (run.interrupt.stop.aborted) return false
       const lost = unexplained(name, outcome)
       if (lost !== null) throw lost
@@ -189,7 +189,7 @@ function endOf(all: Compared, operation: DiffOperation, run: DiffRun): Ending {
   const errors = failures.map(({ error }) => error)
   // Report an internal error first, even if other tables failed for other reasons.
   const failed = errors.find(({ code }) => code === 'INTERNAL') ?? errors[0]
-  // A table that could not be compared does not count as equal.
+  // A table that could not be compared must not be reported as equal.
   if (failed !== undefined) return { totals, error: failed }
   const open = openOf(sum)
   if (open === 0n) return { totals }
@@ -268,7 +268,7 @@ function differText(sum: DiffCounts, open: bigint): string {
   const { ranges, errors } = sum
   const rows = open - ranges
   if (rows === 0n) return KEYLESS
-  // Nothing else is known of rows that could not be read.
+  // Only their number is known of rows that could not be read.
   if (keyedOf(sum) <= 0n && ranges === 0n)
     return errors === 1n ? 'one row could not be compared' : `${errors} rows could not be compared`
   return `${rows === 1n ? 'one row differs' : `${rows} rows differ`}${ranges === 0n ? '' : `, and ${KEYLESS}`}`
@@ -341,7 +341,7 @@ function requests(operation: DiffOperation): CopyOperation {
   }
 }
 
-/** Shown only if above 0. */
+/** Counts that are shown only if above 0. */
 const RARE: ReadonlySet<string> = new Set<keyof DiffCounts>(['newer', 'errors'])
 
 function totalsOf({ sum, tables, equal }: Compared): Readonly<Record<string, string>> {

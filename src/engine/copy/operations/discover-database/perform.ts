@@ -59,7 +59,9 @@ type Reported = {
   readonly followed: ReadonlyMap<string, TargetStream>
 }
 
-/** Tables are listed even if the ledger cannot be read, or an old version left it. */
+/**
+ * Ledger records by table. Empty if the ledger cannot be read or has an old version, so that tables are still listed.
+ */
 async function ledgerOf(store: CopyStore): Promise<Reported> {
   const none: Reported = { filled: new Map(), followed: new Map() }
   try {

@@ -1,4 +1,4 @@
-/** `retry-quarantine`: reads rows that a copy quarantined again from the source, and writes them. */
+/** `retry-quarantine`: reads the quarantined rows of a copy from the source again, and writes them. */
 import type { TablePlan } from '../../../../model/copy/plan.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
@@ -105,10 +105,10 @@ export async function performRetryQuarantine(
   return { totals: decimals(totals), error, next: run.commandLine }
 }
 
-/** A plan, and a view of the source as that plan reads it. */
+/** A plan, and the read view of the source that belongs to the plan. */
 type Again = { readonly plan: TablePlan; readonly view: SourceView }
 
-/** The plan under which the row was to be copied. */
+/** The plan of the copy that quarantined the row. */
 async function planAgain(
   row: Pick<QuarantinedRow, 'table'>,
   around: {

@@ -7,7 +7,7 @@ export type TokensOperation = {
   readonly from: string
   /** Names or patterns. */
   readonly tables: readonly string[]
-  /** Equal parts of the ring that are reported. */
+  /** Number of equal parts of the ring to report. */
   readonly splits: number
   /** Number of windows to read; a window is a few hundred rows. */
   readonly sample: number
@@ -15,7 +15,7 @@ export type TokensOperation = {
   readonly seed: string
 }
 
-/** More parts are of no use to a reader. */
+/** Limit of parts, so that the report stays readable. */
 const MOST_PARTS = 10_000
 const MOST_WINDOWS = 1_000_000
 

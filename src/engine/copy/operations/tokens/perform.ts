@@ -11,7 +11,7 @@ import type { tokens, TokensOperation } from './declaration.ts'
 
 type TokensRun = RunOf<typeof tokens>
 
-/** Parts named as the fullest and the emptiest. */
+/** Number of parts named as the fullest, and as the emptiest. */
 const NAMED = 3
 
 /** @throws SluiceError NO_SUCH_TABLE, NO_RING if the table has no token ring */
