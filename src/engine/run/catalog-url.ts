@@ -35,7 +35,7 @@ export function parseCatalogUrl(url: string): CatalogUrl {
   return { system, ...filePlace(system, written.toLowerCase(), rest) }
 }
 
-/** Whether there can be a catalog at all: false for a missing file; always true for a server, which must be queried. */
+/** True if the URL may have a catalog: false for a missing file; always true for a server, which must be queried. */
 export function mayHoldCatalog(url: string): boolean {
   const parsed = parseCatalogUrl(url)
   return !('file' in parsed) || existsSync(parsed.file)

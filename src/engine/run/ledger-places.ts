@@ -1,9 +1,9 @@
-/** Ledgers of one database: that of the URL or login, and those of other logins in the first search_path schemas. */
+/** Ledgers of one database: that of the URL or login, and those that other logins created in other schemas. */
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import type { LedgerPlace } from '../../model/copy/ledgers-port.ts'
 
-/** A ledger with a store that uses it, and its location in words. @property schema '' for the own one */
+/** A ledger with a store that uses it, and a text for its location. @property schema '' for the login's own ledger */
 export type LedgerWhere = {
   readonly store: CopyStore
   readonly database: LedgerDatabase

@@ -1,11 +1,11 @@
-/** Context of an operation: steering requests, and what it needs. The operations are in operations/list.ts. */
+/** Context of an operation, and steering requests. The list of operations is in app/operations/list.ts. */
 import type { Interrupt } from '../../shared/abort.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { ReadWords, WorkOf } from '../../model/share/work-port.ts'
 import type { Emit, EventBody, EventType } from '../../model/run/event.ts'
 import type { TableRequest } from '../../model/run/table-request.ts'
 
-/** @property shared the run is shared by several programs: one without this table leaves it to the others */
+/** @property shared the run is distributed: a program that does not have this table leaves the request to the others */
 export type TableSteering = TableRequest & { readonly shared?: true }
 
 /** Steering request for a running copy. */
@@ -23,7 +23,7 @@ export type SteeringRequest =
 /** Steering values of a run, which may change while it runs; read between batches. */
 export type RunControl = {
   readonly paused: boolean
-  /** Workers that may work now; null: as the operation says. */
+  /** Number of workers that may work now; null: the number in the operation. */
   readonly lanes: number | null
   /** The number of workers cannot be changed while it runs. */
   readonly fixedLanes?: boolean
@@ -31,7 +31,7 @@ export type RunControl = {
   readonly onRequest?: (listener: (request: SteeringRequest) => void) => void
 }
 
-/** What an operation needs besides its own data. */
+/** Context that an operation needs besides its own data. */
 export type OperationContext<E extends EventType = EventType> = {
   readonly emit: Emit<E>
   readonly interrupt: Interrupt

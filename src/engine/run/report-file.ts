@@ -6,10 +6,13 @@ import type { RunReportEvent } from '../../model/run/report/formats.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Ending } from './run-context.ts'
 
-/** As a file: standard output. */
+/** Path that stands for standard output. */
 const PRINTED = '-'
 
-/** Called before the work: a wrong path should not waste minutes. @throws SluiceError BAD_FLAG */
+/**
+ * Checks that a report can be written. Call before the work, so that a wrong path does not waste minutes. @throws
+ * SluiceError BAD_FLAG
+ */
 export async function checkReport(path: string): Promise<void> {
   if (path === PRINTED) return
   try {
@@ -28,8 +31,8 @@ export async function checkReport(path: string): Promise<void> {
 
 /**
  * Writes a report, if the user wants one.
- * @param path undefined: none; `-` prints it
- * @param text of the report, in the format of a path
+ * @param path undefined: no report; `-` prints the report
+ * @param text returns the report in the format of the path
  * @returns the written file, for the end of the run
  * @throws SluiceError BAD_FLAG
  */
@@ -55,13 +58,13 @@ export async function writeReport(
   }
 }
 
-/** Whether a report is to be JSON: the name ends with `.json`. */
+/** True if a report must be JSON: the name ends with `.json`. */
 export function isJson(path: string): boolean {
   return /\.json$/i.test(path)
 }
 
 /**
- * Called before the work: the report's file can be written, and exists only with `overwrite`.
+ * Checks that the report's file can be written, and that it exists only with `overwrite`. Call before the work.
  * @throws SluiceError BAD_FLAG if the file exists or cannot be written
  */
 export async function checkNewFile(path: string, overwrite: boolean): Promise<void> {

@@ -16,7 +16,7 @@ import type { OperationContext } from './operation.ts'
 export type Ending = {
   readonly totals: Readonly<Record<string, Dec>>
   readonly proof?: string
-  /** What was not checked, although a reader might expect it. */
+  /** Text about checks that a reader might expect, but that were not made. */
   readonly notChecked?: string
   /** Ran to the end, but with an error to report. */
   readonly error?: SluiceError
@@ -25,9 +25,9 @@ export type Ending = {
   readonly wrote?: readonly string[]
   /** Runs that have rows in quarantine. */
   readonly asideRuns?: readonly Dec[]
-  /** Dependencies that a copy has not brought along. */
+  /** Dependencies that a copy did not transfer. */
   readonly leftBehind?: readonly LeftBehind[]
-  /** Command to run next if something is left. */
+  /** Command to run next if work is left. */
   readonly next?: string
 }
 
@@ -37,7 +37,7 @@ export type StreamBegun = {
   readonly to: { readonly store: CopyStore; readonly tables: readonly TableName[] }
   readonly ledger: LedgerDatabase
   readonly run: Pick<Run<'log'>, 'emit' | 'owner' | 'interrupt'>
-  /** Fires when the run is to stop. */
+  /** Aborted when the run must stop. */
   readonly stopping: AbortSignal
 }
 
@@ -47,11 +47,11 @@ export type Run<E extends EventType = never> = OperationContext<E> & {
   readonly owner: Owner
   /** Folder of this machine's run history; absent: none is kept. */
   readonly book?: string
-  /** For a task: the same for all turns of all tasks of one shared run. */
+  /** For a task: id that is equal for all executions of all tasks of one distributed run. */
   readonly sharedRun?: string
   /** For a task that has a stream: asks other workers to copy or compare with it. */
   readonly callOthers?: () => void
-  /** For a task that copies: gets the ledger's totals of the shared run. */
+  /** For a task that copies: receives the ledger's totals of the distributed run. */
   readonly ledgerTotals?: (totals: LedgerTotals) => void
   /** For a worker: watches all runs of its queue for alerts. */
   readonly watchRuns?: (parts: WatchParts) => Promise<QueueWatch>
@@ -63,14 +63,14 @@ export type Run<E extends EventType = never> = OperationContext<E> & {
   readonly wholeBy?: (commandLine: string) => (text: string) => string
   /** Steers the run over its socket until disposed; absent if there is no socket. */
   readonly steerBy?: (steered: Steered) => Disposable
-  /** Gets the events of a worker's tasks: they are not events of the worker's own run. */
+  /** Receives the events of a worker's tasks: they are not events of the worker's own run. */
   readonly slots?: SlotListener
 }
 
 export type SlotListener = {
   /** An event of a task. */
   readonly event: (slot: HeardSlot, event: Event) => void
-  /** A shared run whose end this worker has recorded in the queue. */
+  /** A distributed run whose end this worker has recorded in the queue. */
   readonly ended: (run: EndedRun) => void
 }
 

@@ -16,7 +16,9 @@ export function newRunId(clock: Clock): string {
   return last.toString()
 }
 
-/** The run id that an operator knows: for a task that of the shared run. @param sharedRun as `ClaimedSlot.sharedRun` */
+/**
+ * The run id that the user sees: for a task, the id of the distributed run. @param sharedRun as `ClaimedSlot.sharedRun`
+ */
 export function operatorRun(runId: string, sharedRun: string | undefined): string {
   return sharedRun?.split('/')[0] ?? runId
 }

@@ -18,7 +18,7 @@ export function runsIn(folder: string): readonly string[] {
 
 const WRITABLE_BY_OTHERS = 0o022
 
-/** A socket is created and then listened on: a socket of this age, ms, may be between the two. */
+/** Age, ms, up to which a socket may be created, but not accept connections yet. */
 const YOUNG_MS = 10_000
 
 /** Removes a socket that refused a connection: its run was killed and cannot remove it. Never throws. */
@@ -27,7 +27,7 @@ export function removeDead(socketPath: string): void {
     const found = lstatSync(socketPath)
     if (found.isSocket() && Date.now() - found.mtimeMs > YOUNG_MS) rmSync(socketPath)
   } catch {
-    // Another program was faster, or it may not be removed: it is ignored anyway.
+    // Another program has removed the socket, or this user may not remove it: it is ignored anyway.
   }
 }
 
@@ -53,8 +53,8 @@ export function refuseStranger(folder: string): void {
 }
 
 /**
- * Makes the folder, or makes an existing one private to this user. In a folder that another user made first, that user
- * could replace the sockets, whatever their permissions, and inherited permissions could let him in.
+ * Makes the folder, or makes an existing one private to this user. In a folder that another user created first, that
+ * user could replace the sockets, even if their permissions are correct, or connect to them by inherited permissions.
  * @throws SluiceError TARGET_DENIED, or the file system's error
  */
 export function makeSocketFolder(folder: string): void {
@@ -65,7 +65,7 @@ export function makeSocketFolder(folder: string): void {
   refuseStranger(folder)
 }
 
-/** @param id as the user gave it */
+/** @param id id that the user gave */
 export function noSuchLocalRun(id: string, where: string): SluiceError {
   return new SluiceError('NO_SUCH_PATH', `run ${id} is not running on this machine`, {
     where,

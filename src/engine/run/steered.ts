@@ -1,9 +1,9 @@
-/** What is steered over a control socket. */
+/** Interface of a run that is steered over a control socket. */
 import { dec, type EventBody } from '../../model/run/event.ts'
 import type { SteeringRequest } from './operation.ts'
 
 export type Steered = {
-  /** As the socket reports it. */
+  /** State that the socket reports. */
   state(): Readonly<Record<string, unknown>>
   /** The request as it will be applied. @throws SluiceError BAD_FLAG if it cannot be applied */
   checked(request: SteeringRequest): SteeringRequest

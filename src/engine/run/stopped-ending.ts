@@ -8,8 +8,9 @@ export type TableError = { readonly name: string; readonly error: SluiceError }
 const NAMED = 5
 
 /**
- * The stop decides the exit code. Tables that had failed before are its error, because the stop does not explain them.
- * @param tables of the run, with those that were not begun
+ * Ending with the exit code of the stop. Tables that failed before are its error, because the stop does not explain
+ * them.
+ * @param tables number of tables of the run, including those that were not begun
  */
 export function stoppedEnding(totals: Ending['totals'], failures: readonly TableError[], tables: number): Ending {
   const failed = failures.filter(({ error }) => error.kind !== 'stopped')

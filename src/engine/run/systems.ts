@@ -1,4 +1,4 @@
-/** What a URL says before anything is opened: its system and that one's abilities. Loads declarations, no driver. */
+/** Properties of a URL that are known without opening it: its system, and abilities of the system. Loads no drivers. */
 import type { SystemDeclaration } from '../../stores/declaration.ts'
 import { SYSTEMS } from '../../stores/systems.ts'
 
@@ -13,44 +13,47 @@ export function systemOfFile(head: Buffer): SystemDeclaration | null {
   return SYSTEMS.find(({ file }) => file?.isOne(head) === true) ?? null
 }
 
-/** By the name that stores and dialects use. @throws Error if no declaration has the name: a store without one */
+/** System by the name that stores and dialects use. @throws Error if no declaration has the name */
 export function systemNamed(name: string): SystemDeclaration {
   const found = SYSTEMS.find((system) => system.name === name)
   if (found === undefined) throw new Error(`no declaration of ${name}`)
   return found
 }
 
-/** Whether two systems, by name, print and parse each other's texts. */
+/** True if two systems, by name, print and parse each other's texts. */
 export function sameFamily(one: string, other: string): boolean {
   return systemNamed(one).family === systemNamed(other).family
 }
 
-/** Whether a word is the URL of a database that can hold a catalog. */
+/** True if a word is the URL of a database that can hold a catalog. */
 export function isCatalogUrl(word: string): boolean {
   return systemOf(word)?.catalog !== undefined
 }
 
-/** Whether a word is the URL of a database whose tables can be copied. */
+/** True if a word is the URL of a database whose tables can be copied. */
 export function isCopyUrl(word: string): boolean {
   return systemOf(word)?.copies !== undefined
 }
 
-/** Whether the database allows one opener at a time: while its catalog is open, its tables cannot be read too. */
+/** True if the database can be opened only once at a time: while its catalog is open, its tables cannot be read. */
 export function hasOneOpener(url: string): boolean {
   return systemOf(url)?.catalog?.oneOpener === true
 }
 
-/** Whether a batch holds rows of one partition, instead of rows that go to the target at once. */
+/** True if a batch holds rows of one partition; otherwise a batch holds the rows of one write. */
 export function batchesByPartition(url: string): boolean {
   return systemOf(url)?.copies?.batchesByPartition === true
 }
 
-/** Whether a catalog URL takes `schema=NAME`; else the alternative in words; null for a system without catalogs. */
+/**
+ * True if a catalog URL accepts `schema=NAME`; otherwise a text with the alternative; null for a system without
+ * catalogs.
+ */
 export function catalogSchemaSupport(url: string): true | { readonly instead: string } | null {
   return systemOf(url)?.catalog?.schema ?? null
 }
 
-/** URLs of catalogs for a hint, those of files first. */
+/** URLs of catalogs for a hint, URLs of files first. */
 export function catalogExamples(): string {
   const holding = SYSTEMS.flatMap(({ catalog, example, file }) =>
     catalog === undefined ? [] : [{ text: catalog.example ?? example, isFile: file !== undefined }],

@@ -1,4 +1,4 @@
-/** Port between a worker and the watch for alerts of the shared runs in its queue. */
+/** Interface between a worker and the watch for alerts of the distributed runs in its queue. */
 import type { AlertKey } from '../../model/run/alert.ts'
 import type { StoodChunk } from '../../model/share/distributed.ts'
 import type { Emit } from '../../model/run/event.ts'
@@ -8,7 +8,7 @@ import type { AlertBook, QueueWorker } from '../../model/share/queue-port.ts'
 /** A task of this worker. */
 export type OwnSlot = {
   readonly runId: string
-  /** Its chunks; empty if it has not reported to the queue lately: another worker may have them then. */
+  /** Chunks of the task; empty if the task has not reported to the queue recently: another worker may have them. */
   readonly standing: readonly StoodChunk[]
   /** Chunks that have advanced within the last `ms`. */
   readonly moved: (ms: number) => readonly MovedChunk[]
@@ -33,16 +33,16 @@ export interface QueueWatch {
   /** @param own tasks of this worker @throws SluiceError if the queue is unreachable */
   look(own: readonly OwnSlot[]): Promise<void>
   /**
-   * Reads the ledgers of runs that have ended since their last reading, within five seconds. @throws SluiceError if the
+   * Reads the ledgers of runs that have ended since the last reading, within five seconds. @throws SluiceError if the
    * queue is unreachable
    */
   countEnds(): Promise<void>
-  /** Sends the end of an alert that the queue has recorded. @param since when it began, ms since the epoch */
+  /** Sends the end of an alert that the queue has recorded. @param since start of the alert, ms since the epoch */
   cleared(run: AlertRun, key: AlertKey, since: number): void
   /**
-   * Resolves when every alert so far was sent; no sending begins after the limit. Never rejects.
-   * @param ms the limit
-   * @returns how many were not sent: the queue gives them again, a minute after they were recorded
+   * Resolves when all alerts so far are sent; after the limit no further alert is sent. Never rejects.
+   * @param ms the limit, ms
+   * @returns number of alerts that were not sent: the queue returns them again, a minute after they were recorded
    */
   sent(ms: number): Promise<number>
 }

@@ -8,9 +8,9 @@ export type AlertMeasurements = {
   /** How `lagMs` is bounded; absent if it is exact. */
   readonly lagIs?: 'at most' | 'at least'
   readonly walBytes?: number
-  /** Changes per second while it is behind. */
+  /** Changes applied per second while the stream is behind. */
   readonly rate?: number | 'kept up'
-  /** How long nothing was applied although something waits, ms; 0 if nothing waits or something was applied. */
+  /** Time without an applied change although changes wait, ms; 0 if no change waits or a change was applied. */
   readonly stalledMs?: number
   /** True until this run has applied something: an earlier run may have been stalled, too. */
   readonly isStalledLonger?: boolean
@@ -27,7 +27,7 @@ export class Alerts {
     this.report = report
   }
 
-  /** Whether an alert has to end the run. */
+  /** True if an alert has to end the run. */
   get ends(): boolean {
     return this.request.exit === true && this.raised.length > 0
   }

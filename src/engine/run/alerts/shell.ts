@@ -6,8 +6,8 @@ const LONGEST = 30_000
 
 /**
  * @param env added to this program's variables; NUL becomes U+FFFD, and values are cut after 30,000 characters
- * @param timeoutMs after this time it is killed with its child processes
- * @returns null if it ended with 0; else how it ended, in words: its exit code or signal. Never throws
+ * @param timeoutMs after this time the command is killed with its child processes
+ * @returns null if the exit code is 0; otherwise a text with the exit code or signal. Never throws
  */
 export async function runShell(
   command: string,
@@ -45,7 +45,7 @@ function holdable(env: Readonly<Record<string, string>>): Record<string, string>
   return Object.fromEntries(texts) as Record<string, string>
 }
 
-/** The shell and its children are one process group. */
+/** Kills the shell and its children, which are one process group. */
 function killAll({ pid }: ChildProcess): void {
   if (pid === undefined) return
   try {

@@ -11,7 +11,7 @@ export type AlertSinks = {
   /** http or https; may hold a secret, and is never shown. */
   readonly webhook?: string
   readonly run: string
-  /** The machine that reports it. */
+  /** The host that reports the alert. */
   readonly host: string
   /** What the run is about: `copy postgresql://…`, without passwords. */
   readonly about: string
@@ -28,14 +28,15 @@ export function sinksOf({ command }: AlertOptions, run: Pick<AlertSinks, 'run' |
 }
 
 /**
- * Id of an alert: the same for its start, its end and repeated sending, so a receiver may drop what it has with this
- * `state`. @param about what identifies the alert, and its start time
+ * Id of an alert: the same for its start, its end and repeated sending. A receiver may ignore an alert if it already
+ * has its id and `state`.
+ * @param about values that identify the alert, and its start time
  */
 export function alertId(...about: readonly (string | number)[]): string {
   return createHash('sha256').update(JSON.stringify(about)).digest('hex').slice(0, 16)
 }
 
-/** Id of an alert that has a key. @param since when it began, ms since the epoch, as recorded */
+/** Id of an alert that has a key. @param since recorded start of the alert, ms since the epoch */
 export function alertIdOf({ scope, cause, table }: AlertKey, since: number): string {
   return alertId(scope, cause, table, since)
 }
@@ -43,13 +44,13 @@ export function alertIdOf({ scope, cause, table }: AlertKey, since: number): str
 /** An alert as it is sent. @property id from `alertId` */
 export type SentAlert = AlertEvent & { readonly id: string }
 
-/** Sends to every sink. @returns failures in words; empty if every sink accepted it. Never throws */
+/** Sends to every sink. @returns texts of the failures; empty if every sink accepted the alert. Never throws */
 export async function send(event: SentAlert, sinks: AlertSinks): Promise<readonly string[]> {
   const failures = await Promise.all([runCommand(event, sinks), post(event, sinks)])
   return failures.filter((one) => one !== null)
 }
 
-/** Whether at least one sink accepted it, or there is no sink. @param failures result of `send` */
+/** True if at least one sink accepted the alert, or if there is no sink. @param failures result of `send` */
 export function isReached(failures: readonly string[], { command, webhook }: AlertSinks): boolean {
   return failures.length === 0 || (failures.length === 1 && command !== undefined && webhook !== undefined)
 }

@@ -1,4 +1,4 @@
-/** Options of alerts: for which findings of a run an alert is raised, and what receives it. */
+/** Options of alerts: causes that raise an alert, its command, and the exit of the run. */
 import { ALERT_CAUSES, CAUSE_FORMS, type AlertCause } from '../../../model/run/alert.ts'
 import { inGroup, type Option } from './option.ts'
 

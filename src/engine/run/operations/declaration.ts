@@ -34,38 +34,40 @@ export type StoreField<O> = {
 }
 
 /**
- * Data that is gone afterwards and that no other run brings back, or so much of a table at once that its name must be
- * confirmed. What `diff --undo` removes does not count as destroyed.
+ * Data that is deleted and that no other run can restore, or so many rows of a table that its name must be confirmed.
+ * Rows that `diff --undo` removes are not destroyed in this sense.
  */
 export type Destruction<O> = {
   readonly what: string
-  /** Only if this field is on or set; else always. */
+  /** Data is destroyed only if this field is on or set; absent: always. */
   readonly when?: FieldOf<O>
-  /** Not if one of these fields is on. */
+  /** Data is not destroyed if one of these fields is on. */
   readonly unless?: readonly FieldOf<O>[]
-  /** Field with the typed name of what may go. */
+  /** Field with the name that the user types to confirm the deletion. */
   readonly confirm?: FieldOf<O>
   /**
-   * A terminal asks for the name before anything begins: `Type NAME`, then these words. Absent: the flag is required,
-   * or the run asks after counting.
+   * Text after `Type NAME`, with which a terminal asks for the name before the run starts. Absent: the flag is
+   * required, or the run asks after counting.
    */
   readonly asked?: string
   /** Where the name is found, for a frontend that shows the dry run and then asks. */
   readonly named?: NamedBy<O>
-  /** The name is not asked for if all counts of the dry run, except that of tables, are 0. */
+  /** Do not ask for the name if all counts of the dry run are 0, except the count of tables. */
   readonly counted?: true
-  /** A wrong name is refused before the start, with these words before the right one. Absent: the run compares them. */
+  /**
+   * Text before the right name, in the refusal of a wrong name before the start. Absent: the run compares the names.
+   */
   readonly against?: string
   /**
-   * What the operation does to that name: without a name and a terminal it is refused before anything begins. Absent:
-   * the run refuses it.
+   * Text for the refusal without a name and a terminal, before the run starts: what the operation does to that name.
+   * Absent: the run refuses itself.
    */
   readonly refused?: (name: string) => string
 }
 
 /**
- * Either a field of the operation: its only name, or `several` for none or more than one. Or a field of an event of its
- * dry run: without such an event nothing is destroyed.
+ * Source of the name to confirm. Either a field of the operation: its only name, or `several` for no name or more than
+ * one. Or a field of an event of the dry run: without such an event no data is destroyed.
  */
 export type NamedBy<O> =
   | { readonly field: FieldOf<O>; readonly several?: string }
@@ -78,11 +80,11 @@ export type NamedBy<O> =
       readonly or?: FieldOf<O>
     }
 
-/** Another command that inspects, without changes, what this one would work on. */
+/** Another command that inspects, without changes, the objects that this command would work on. */
 export type InspectingCommand = {
-  /** With its action: `partition plan`. Operands stay. */
+  /** Command with its action: `partition plan`. Operands are kept. */
   readonly command: string
-  /** Options that it also gets; the config file is always among them. */
+  /** Options of this command that the other one also gets; the config file is always included. */
   readonly keeps: readonly string[]
   /** Words that are added. */
   readonly add?: readonly string[]
@@ -95,7 +97,7 @@ export type Declaration<O extends { readonly kind: string }, E extends RunEventT
   readonly kind: O['kind']
   /** The command that starts it, or the name of a command declared by another operation. */
   readonly command: CommandDeclaration | string
-  /** Where its fields are on the command line; without this and `actions`, `cli/readers.ts` parses it by hand. */
+  /** Command-line words of its fields; without this and `actions`, `cli/readers.ts` parses the command by hand. */
   readonly words?: OperationWords<O>
   /** The same for an operation that is one or more actions of a command: `archive list`. */
   readonly actions?: Actions<O>
@@ -116,22 +118,26 @@ export type Declaration<O extends { readonly kind: string }, E extends RunEventT
   /** Field that asks for the plan only: then nothing is changed. */
   readonly plans?: FieldOf<O>
   /**
-   * How several machines share it (`--distributed`); absent: they do not. `chunks`: any number of workers at once,
-   * coordinated by the ledger, unless one of the `unless` fields is on. `parts`: one worker at a time has it, or one
-   * for each name in `field`; the next one resumes. `stream`: always, or if that field is on, one worker has the whole
-   * stream and others compare with it.
+   * How several machines share a run (`--distributed`); absent: not at all. `chunks`: any number of workers at once,
+   * coordinated by the ledger, unless one of the `unless` fields is on. `parts`: one worker at a time has the run, or
+   * one worker for each name in `field`; the next worker resumes. `stream`: one worker has the whole stream, and others
+   * compare with it; always, or if that field is on.
    */
   readonly distributes?: {
     readonly by: 'chunks' | 'parts'
     readonly unless?: readonly FieldOf<O>[]
     readonly field?: FieldOf<O>
     readonly stream?: true | FieldOf<O>
-    /** Store field that one machine would find in the ledger, without a password: workers need the store's name. */
+    /**
+     * Store field that a single machine would read from the ledger, where URLs have no password: workers need the
+     * store's name.
+     */
     readonly needs?: 'from' & FieldOf<O>
   }
   /**
    * Causes of its alerts; absent: it has none. `by`: fields that were part of the scope in earlier versions
-   * (`alertKeyBefore`); none are added. `how`: fields that say how it works and do not distinguish alerts (`alertKey`).
+   * (`alertKeyBefore`); none are added. `how`: fields about the way in which it works, which do not distinguish alerts
+   * (`alertKey`).
    */
   readonly alerts?: {
     readonly causes: readonly AlertCause[]
@@ -142,7 +148,10 @@ export type Declaration<O extends { readonly kind: string }, E extends RunEventT
   readonly comesAgain?: true | FieldOf<O>
   /** Fields with which it runs until stopped: a schedule would never see its end. */
   readonly endless?: readonly FieldOf<O>[]
-  /** Dry-run events that describe how it works, not what is due: a change of them voids a schedule's confirmation. */
+  /**
+   * Dry-run events about the way in which it works, not about due work: if they change, a schedule's confirmation is
+   * void.
+   */
   readonly marks?: readonly E[]
   /** Command that inspects before this one, if the operation has no field for a plan. */
   readonly look?: InspectingCommand

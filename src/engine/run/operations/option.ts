@@ -25,18 +25,23 @@ export type Option = {
   readonly alias?: string
   /** `list`: may be repeated, and takes one word each time. */
   readonly type: 'text' | 'number' | 'flag' | 'choice' | 'list'
-  /** What a value counts, or how a text is parsed: `duration` like 90s or 30d, `bytes` like 64MB. */
+  /** Unit of a number, or the way in which a text is parsed: `duration` like 90s or 30d, `bytes` like 64MB. */
   readonly unit?: 'duration' | 'bytes' | 'rows' | 'rows a second' | 'seconds' | 'percent'
   readonly choices?: readonly string[]
   /** Bounds of a number, default 0 and none; for a duration the smallest, in ms. */
   readonly least?: number
   readonly most?: number
   readonly default?: string | number | boolean
-  /** Effective value if neither flag nor config file sets an option whose absence differs from any given value. */
+  /**
+   * Effective value of an option that neither flag nor config file sets, if an unset option must stay distinguishable.
+   */
   readonly fallback?: string | number | boolean
-  /** The same in words, if it is not a single value. */
+  /** Text for the effective value, if it is not a single value. */
   readonly shown?: string
-  /** Whether the config file may set it under this name: `default` of the flag; `shown`: read by the command itself. */
+  /**
+   * Set if the config file may set the option under this name. `default`: as default of the flag; `shown`: the command
+   * itself reads it.
+   */
   readonly config?: 'default' | 'shown'
   readonly required?: true
   /** Heading above the option in the help. */
@@ -60,7 +65,7 @@ export function inGroup(group: string, options: readonly Option[]): readonly Opt
 export type CommandDeclaration = CommandPage & {
   /** In the order of the help. */
   readonly takes: readonly Option[]
-  /** Options that people use first, at most ten; required if a command has more. `--help=all` shows the rest. */
+  /** The options that users need first, at most ten; required if a command has more. `--help=all` shows the rest. */
   readonly first?: readonly string[]
   /** One paragraph below the options. */
   readonly epilogue?: string

@@ -21,7 +21,7 @@ export const CONNECT: Option = {
   describe: 'URL of the PostgreSQL database with the queue, or a store of the config file',
 }
 
-/** A list that takes one word each time: else it would also take the path that follows. */
+/** A list that takes one word each time: otherwise it would also take the path that follows. */
 export const EXCLUDE: Option = {
   name: 'exclude',
   type: 'list',
@@ -30,7 +30,7 @@ export const EXCLUDE: Option = {
   describe: 'skip paths that contain this word or match this glob; repeatable',
 }
 
-/** How deep a lake is searched. */
+/** Option to search subfolders of a lake. */
 export const RECURSIVE: Option = {
   name: 'recursive',
   alias: 'r',
@@ -99,12 +99,12 @@ export function waitOption(standard: '0s' | '10s'): Option {
   }
 }
 
-/** Instead of naming tables. */
+/** Option in place of names of tables. */
 export const ALL_TABLES: Option = { name: 'all', type: 'flag', default: false, describe: 'every table of the catalog' }
 
 export const CHECKED_FILES = ['none', 'sample', 'all'] as const
 
-/** Which data files are checked for existence. */
+/** Option for the data files that are checked for existence. */
 export const CHECK_FILES: Option = {
   name: 'check-files',
   type: 'choice',
@@ -114,7 +114,7 @@ export const CHECK_FILES: Option = {
   describe: 'which data files to check for existence',
 }
 
-/** Which version of a table is meant. */
+/** Options that select a version of a table. */
 export const AS_OF: readonly Option[] = [
   { name: 'version', type: 'number', describe: 'files of this version' },
   { name: 'timestamp', type: 'text', describe: 'files as of this ISO date or time; UTC unless it names a zone' },

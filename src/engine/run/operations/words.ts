@@ -1,6 +1,6 @@
 /**
- * From which command-line words the fields of an operation come, as data. A frontend parses them by it
- * (`cli/words.ts`); what it cannot express, such as flags that exclude each other, is parsed there by hand.
+ * Command-line words from which the fields of an operation are parsed, as data for the frontend (`cli/words.ts`). Rules
+ * that the data cannot express, such as flags that exclude each other, are parsed by hand there.
  */
 import type { AlertOptions } from '../../../model/run/alert.ts'
 import type { AsOf } from '../../../model/lake/as-of.ts'
@@ -20,7 +20,7 @@ export type OperationWord =
   | { readonly as: 'flag' | 'set'; readonly option: string }
   /** `names`: each word may hold several, separated by commas. `filled`: absent if empty. */
   | { readonly as: 'list' | 'names' | 'filled'; readonly option: string }
-  /** At least one; `where` says where the possible values are listed. */
+  /** At least one value; `where` is a text about the place where the possible values are listed. */
   | { readonly as: 'some'; readonly option: string; readonly where: string }
   /** Names of tables, or `--all`, which gives an empty list. */
   | { readonly as: 'tables or all'; readonly option: string }
@@ -30,7 +30,7 @@ export type OperationWord =
   | { readonly as: 'end'; readonly option: 'from' | 'to'; readonly required?: true }
   /** The same for an option without a default from the config file or a variable. */
   | { readonly as: 'database'; readonly option: string }
-  /** Any number of the same. `gone:ID` instead of one means a ledger that is gone. */
+  /** Any number of databases. `gone:ID` stands for a ledger that no longer exists. */
   | { readonly as: 'databases'; readonly option: string }
   | { readonly as: 'catalog'; readonly required?: true }
   /** `--connect`, else `connect:` of the config file; absent without either. */
@@ -99,7 +99,7 @@ export const optionalRun = (option: string): WordSource<string | undefined> => (
 export const list = (option: string): WordSource<readonly string[]> => ({ as: 'list', option })
 /** Absent if empty. */
 export const filledList = (option: string): WordSource<readonly string[] | undefined> => ({ as: 'filled', option })
-/** @param where says where the possible values are listed */
+/** @param where text about the place where the possible values are listed */
 export const someOf = (option: string, where: string): WordSource<readonly string[]> => ({ as: 'some', option, where })
 export const names = (option: string): WordSource<readonly string[]> => ({ as: 'names', option })
 export const tablesOrAll = (option: string): WordSource<readonly string[]> => ({ as: 'tables or all', option })
@@ -123,7 +123,7 @@ export const sliceUnit = (option: string): WordSource<SliceUnit | undefined> => 
 export const sliceNumbers = (option: string): WordSource<SliceNumbers | undefined> => ({ as: 'slice numbers', option })
 export const constant = <const T>(value: T): WordSource<T> => ({ as: 'constant', value })
 
-/** Prefix of a `--ledger` value with the id of a ledger that is gone for good. */
+/** Prefix of a `--ledger` value with the id of a ledger that no longer exists. */
 export const GONE = 'gone:'
 
 /** `--calendar` and its related options. */
