@@ -38,7 +38,7 @@ export type StreamParts = {
   readonly stopping: AbortSignal
 }
 
-/** What is known before the stream creates anything. */
+/** Arguments for the checks before the stream is created. */
 export type InspectedParts = Pick<StreamParts, 'operation' | 'planned' | 'run'> & {
   readonly database: LedgerDatabase | null
 }

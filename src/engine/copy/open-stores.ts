@@ -36,7 +36,7 @@ export function tellingRetries(emit: Emit<'log'>, clock: Pick<Clock, 'ticks'>): 
       if (clock.ticks() - reportedAt < TOLD_AGAIN_MS) return
       reportedAt = clock.ticks()
       const left = `try ${attempt} follows; retries end after ${Math.ceil(forMs / 1000)} s`
-      // The cause first: a small screen cuts the end.
+      // Report the cause first: a small screen cuts the end.
       emit({
         type: 'log',
         level: 'warn',

@@ -26,7 +26,7 @@ export type WatchParts = {
   readonly emit: Emit<'alert' | 'log'>
 }
 
-/** A run, with the operation of the task that has asked. */
+/** A run, with the operation of the task that reported the alert. */
 export type AlertRun = { readonly runId: string; readonly operation: unknown }
 
 export interface QueueWatch {

@@ -134,7 +134,7 @@ export class ChunkProof {
    * otherwise rows are counted.
    * @param rows rows in the target's range, if counted
    * @param last new upper bound of a range that had none; null if the bound is unchanged
-   * @returns null if the writer cannot count the range: the first count of a later run does
+   * @returns null if the writer cannot count the range: the first count of a later run then records the surplus
    */
   async surplus(tally: TallyOfChunk, rows: bigint | null, last: KeyBound | null): Promise<bigint | null> {
     const { context, fresh, expired, writer } = this.#chunk

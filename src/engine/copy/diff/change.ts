@@ -37,7 +37,7 @@ export type Change = {
   readonly text: string
   readonly key: RowKey
   readonly before: Row | null
-  /** Including values that the target computes itself. */
+  /** The new row, including values that the target computes itself. */
   readonly after: Row | null
   readonly stamp: Stamp | undefined
   /** The source row as read; null if the source has none. */

@@ -10,9 +10,9 @@ export class ComparedPart {
   readonly chunk: Expected
   /** Expected surplus of the target; null if it was never recorded. */
   readonly surplus: bigint | null
-  /** All of its rows were compared. */
+  /** True if all rows of the part were compared. */
   isWhole = false
-  /** Rows differ, but how many is unknown. */
+  /** True if rows differ, but their number is unknown. */
   isUnclear = false
   /** Differences not settled yet. */
   open = 0

@@ -101,7 +101,7 @@ export class CopiedTokens {
     if (missing.length === 0) return
     for (const chunk of await this.table.chunksOf(missing)) {
       const [tokens, part] = [chunkTokens(chunk, this.#ring), this.table.partOf(chunk)]
-      // Another worker may have begun it meanwhile.
+      // Another worker may have begun the chunk meanwhile.
       if (tokens === null || part === null || this.#begun.has(chunk.id)) continue
       this.#begun.set(chunk.id, part)
       this.#left.set(part, tokenCount(tokens))

@@ -24,7 +24,7 @@ type Compared = Counted & {
 }
 
 /**
- * @param name of what was compared
+ * @param name name of the table or range compared
  * @param quarantined rows that may be missing but need not be
  * @returns null if the differing rows explain the counts of both sides
  */

@@ -29,7 +29,7 @@ type InspectedAt = {
   readonly differ: readonly RowDifference[]
   /** Rows that no longer differ. */
   readonly gone: number
-  /** Unreadable rows of the source: they exist, and are reported elsewhere. */
+  /** Unreadable rows of the source: they exist, and are no difference. */
   readonly unread: number
   /** Rows added on each side since the differences were found, minus rows removed. */
   readonly rows: bigint

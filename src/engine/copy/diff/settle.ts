@@ -16,7 +16,7 @@ import type { DiffSides } from './sides.ts'
 /** Limit of differences that are read again after a pause: if more rows differ, timing is not the cause. */
 const PATIENT = 20_000
 const AT_ONCE = 200
-/** Tries to repair a row that another program changes between read and write. */
+/** Number of tries to repair a row that another program changes between read and write. */
 const TRIES = 3
 
 export type Settled = {

@@ -183,7 +183,7 @@ export function areStamped({ source, target }: TablePlan): boolean {
   return source.ring !== undefined && target.ring !== undefined
 }
 
-/** Whether expiry times are compared: not if the run sets its own TTLs instead of those of the source. */
+/** Option to compare expiry times; empty if a side has none, or if the run sets its own TTLs. */
 export function comparesLifetimes(plan: TablePlan, options: TimeOptions = {}): { readonly lifetimes?: true } {
   const isOwn = options.ttl === undefined && options.dropStamps !== true && options.livesOf === undefined
   return isOwn && areStamped(plan) ? { lifetimes: true } : {}

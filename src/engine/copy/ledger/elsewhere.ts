@@ -55,9 +55,9 @@ export async function beginLedger(
 }
 
 /**
+ * Call before writing to this ledger.
  * @param what subject and verb, such as `stream 7 is`
  * @param url for the hint: the option or side to which the ledger belongs
- * Call before writing to this ledger.
  * @throws SluiceError TABLE_REFUSED if another ledger has the run, stream or cutover and this ledger does not
  */
 export async function refuseKnownElsewhere(

@@ -1,4 +1,4 @@
-/** Rows that could not be written, with their cause, until they are corrected and replayed. */
+/** Rows that could not be read or written, with their cause, until they are corrected and replayed. */
 import { bytesText } from '../../../model/copy/bytes-text.ts'
 import { createHash } from 'node:crypto'
 import { isOneRow, type RowKey } from '../../../model/copy/row-key.ts'

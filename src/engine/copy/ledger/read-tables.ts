@@ -19,7 +19,7 @@ export type FilledTable = {
 
 export type TargetStream = { readonly stream: string; readonly status: string; readonly state: string }
 
-/** @returns by schema and name, as `nameOf` joins them */
+/** @returns tables by `ledgerTableKey` */
 export async function filledTables(database: LedgerDatabase): Promise<ReadonlyMap<string, FilledTable>> {
   const { castText: text } = ledgerDialect(database.dialect).types
   const rows = await database.all(

@@ -13,7 +13,7 @@ type Stored = {
   readonly columns: readonly { readonly from: string; readonly to: string; readonly as: ColumnType }[]
 }
 
-/** Call before the first repair of a table. Creates the ledger's table for it if an older ledger lacks it. */
+/** Call before the first repair of a table. Creates the ledger's table for such plans if an older ledger lacks it. */
 export async function noteRepairPlan(
   database: LedgerDatabase,
   runId: bigint,
@@ -34,7 +34,9 @@ export async function noteRepairPlan(
   ])
 }
 
-/** Text of how rows are recorded; equal for plans whose repairs can be undone together. */
+/**
+ * Text of the columns and the key with which rows are recorded; equal for plans whose repairs can be undone together.
+ */
 export function repairPlanText({ source, rangeKey, columns }: TablePlan): string {
   const stored: Stored = { key: source.key, rangeKey, columns: columns.map(({ from, to, as }) => ({ from, to, as })) }
   return JSON.stringify(stored)

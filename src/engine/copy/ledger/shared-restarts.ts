@@ -38,7 +38,7 @@ export class SharedRestarts {
     return await this.#has(`what = 'stream'`, [])
   }
 
-  /** True if the run has confirmed its target; another target may be confirmed since. */
+  /** True if the run has confirmed its target; another target may have been confirmed since. */
   async hasMoved(): Promise<boolean> {
     return await this.#has(`what = 'moved'`, [])
   }

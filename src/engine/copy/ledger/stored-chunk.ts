@@ -62,9 +62,9 @@ export function proofIn(proofs: readonly string[]): string {
   return proofs.length === 0 ? '1 = 0' : `proof IN (${proofs.map((proof) => `'${proof}'`).join(', ')})`
 }
 
-/** Parameters: name and schema of a table. */
+/** Condition for chunks of a table. Parameters: name and schema of the table. */
 export const OF_TABLE = 'table_name = ? AND schema_name = ?'
-/** Parameters of `heldBy`: no other process has taken the chunk since it was claimed. */
+/** Condition that no other process has taken the chunk since it was claimed. Parameters: `heldBy`. */
 export const HELD = "id = ? AND fence = ? AND owner = ? AND status = 'in_progress'"
 /** Condition for chunks that their run compared and did not copy: a copied chunk keeps its claim. */
 export const COMPARED = `claim IS NULL AND ${CLOSED}`

@@ -37,7 +37,7 @@ export type StreamTable = {
   readonly source: string
   readonly lane: number
   readonly state: StreamTableState
-  /** Catch-up position: the table is live once it is applied; null while it is copied. */
+  /** Catch-up position: the table is live once this position is applied; null while the table is copied. */
   readonly fence: LogPosition | null
 }
 

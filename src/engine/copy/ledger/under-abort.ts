@@ -13,7 +13,7 @@ const STOP_MS = 10_000
 
 /**
  * @returns the same ledger. Its calls fail with the abort's reason some seconds after an abort. After a stop, all calls
- * fail with the stop's reason once one was not answered for ten seconds
+ * fail with the stop's reason once a call was not answered for ten seconds
  */
 export function ledgerUnderAbort(
   database: LedgerDatabase,

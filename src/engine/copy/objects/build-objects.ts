@@ -37,12 +37,12 @@ export function objectWork(
 
 const NOTHING: Built = { errors: [], left: 0 }
 
-/** All objects of a table but foreign keys. */
+/** Builds all objects of a table except foreign keys. */
 export async function buildOwnObjects(context: TableContext, around: CopyContext): Promise<Built> {
   return buildThese(context, around, ({ kind }) => kind !== 'foreign key')
 }
 
-/** Foreign keys between tables that are both copied completely. */
+/** Builds foreign keys between tables that are both copied completely. */
 export async function buildForeignKeys(
   tables: readonly TableRun[],
   around: CopyContext,
@@ -141,7 +141,7 @@ async function buildOne(
   try {
     await patiently(
       async () => {
-        // Another process, or a statement left running by a dead owner, may have created it.
+        // Another process, or a statement left running by a dead owner, may have created the object.
         if (await isThere()) return await ledger.settle(key, [object])
         if (!isReported) emit({ type: 'index.started', table, name, kind })
         isReported = true

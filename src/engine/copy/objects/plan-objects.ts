@@ -8,7 +8,7 @@ import type { PlannedCopy } from '../plan/plan-copy.ts'
 import { ORDERED, translateObject, type Passage } from './translate.ts'
 
 export type PlannedObject = {
-  /** Its name in the source. */
+  /** Name of the object in the source. */
   readonly name: string
   readonly kind: SchemaObject['kind']
   /**
@@ -22,7 +22,7 @@ export type PlannedObject = {
   | { readonly status: 'left'; readonly reason: string }
 )
 
-/** By the name of the source's table. */
+/** Plans by the name of the source's table. */
 export type ObjectPlans = ReadonlyMap<string, readonly PlannedObject[]>
 
 /** @param options requested kinds; nothing is read if empty */

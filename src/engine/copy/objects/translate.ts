@@ -122,7 +122,7 @@ function foreignKey(object: ForeignKey, passage: Passage): Translated {
   }
 }
 
-/** SQLite ignores the case of names. */
+/** Plan of a table of this run; undefined if the run has none. SQLite ignores the case of names. */
 function planOf(table: TableName, { plans }: Passage): TablePlan | undefined {
   const text = tableText(table)
   const exact = plans.get(text)

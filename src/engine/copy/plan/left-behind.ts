@@ -75,7 +75,7 @@ function lostOf({ sequence }: Column, target: Column, isOwn: boolean, plain: boo
   return sequence.options?.cycle === true ? 'cyclic sequence' : null
 }
 
-/** The dependency of a table, if both tables are in one database and a cutover may move writers between them. */
+/** The dependency, described for two tables in one database: a cutover between them recreates views. */
 function within(entry: LeftBehind): LeftBehind {
   if (entry.kind !== 'view') return entry
   return { ...entry, means: 'it reads the table of the source; a cutover recreates it for the new one' }
@@ -136,7 +136,7 @@ async function carriedCollations(to: CopyStore, plans: readonly TablePlan[], sig
 function isCarried(kind: LeftBehind['kind'], name: string, { columns, create }: TablePlan, carried: Carried): boolean {
   if (kind !== 'collation' && kind !== 'blank collation') return false
   const column = columns.find(({ from }) => from === name)
-  // For a column that is not copied nothing is reported.
+  // Nothing is reported for a column that is not copied.
   if (column === undefined) return true
   const { source, target } = column
   if (!create || source.native !== target.native || source.collation !== target.collation) return false

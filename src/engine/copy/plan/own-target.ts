@@ -12,7 +12,7 @@ export type PlanPurpose = 'write' | 'mend' | 'look'
 /**
  * @param there the existing table of that name; null if there is none
  * @param hint in the words of the command
- * @throws SluiceError BAD_FLAG for a table of a ledger, and for one of a catalog whose rows would be overwritten
+ * @throws SluiceError BAD_FLAG for a table of a ledger, and for a table of a catalog whose rows would be overwritten
  */
 export function refuseOwnTarget(
   name: TableName,

@@ -308,7 +308,7 @@ function proofOf(verify: Verify, frames: FrameFormat | null, target: TableSpec, 
   return frames === null ? 'canonical' : 'echo'
 }
 
-/** @throws SluiceError TABLE_REFUSED if either is a materialized view */
+/** @throws SluiceError TABLE_REFUSED if the source or the target is a materialized view */
 function refuseViews(from: CopyStore, to: CopyStore, source: TableSpec, target: TableSpec | null): void {
   const [view, label] = source.viewOf === undefined ? [target, to.label] : [source, from.label]
   if (view?.viewOf === undefined) return

@@ -19,7 +19,7 @@ export class TableTotals {
   /** Error codes of failed chunks. */
   readonly codes = new Set<string>()
   quarantined = 0n
-  /** Some chunks are not completed. */
+  /** True if some chunks are not completed. */
   isOpen = false
   /** Tokens of chunks on a ring. */
   readonly tokens: TokenRange[] = []
@@ -122,7 +122,7 @@ export class TableTotals {
     return cut === 'key' || proof === 'none' || (proof === 'canonical' && onExisting !== 'refuse')
   }
 
-  /** The plan proves chunks by more than their number of rows. */
+  /** True if the plan proves chunks by more than their number of rows. */
   get #isMore(): boolean {
     return weakProofs(this.#context.plan.proof).includes('count')
   }

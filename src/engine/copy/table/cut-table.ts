@@ -55,7 +55,7 @@ export async function settlePlan(
       madeHere: plan.create || (unused && known?.madeHere === true),
     }
     await runs.savePlan(key, row, instead)
-    // Another process may have stored one at the same time.
+    // Another process may have stored a plan at the same time.
     known = (await runs.plan(key)) ?? row
   } else if (mayBeOthers) known = (await runs.plan(key)) ?? known
   if (isKnown(known)) return

@@ -23,7 +23,7 @@ export type PeriodProof = 'chunk' | 'count'
 export class PeriodProgress {
   readonly #table: string
   readonly #parts: readonly PeriodPart[]
-  /** In copy order. */
+  /** Periods in copy order. */
   readonly #order: readonly PeriodPart[]
   readonly #emit: Emit<'partition.landed'>
   readonly #clock: Clock

@@ -1,4 +1,7 @@
-/** Checks that the target's table is the one that the ledger's rows were copied into, not another in its place. */
+/**
+ * Checks that the target's table is the one that the ledger's rows were copied into, not another table of the same
+ * name.
+ */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { inspectTarget, type TableContext } from './context.ts'

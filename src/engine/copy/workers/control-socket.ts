@@ -26,7 +26,7 @@ export function controlSocketPath(
 
 /** What a run offers to clients of its socket besides steering. */
 export type SocketRun = {
-  /** The socket receives every event from now on. */
+  /** Sends every event from now on to the socket. */
   readonly join: (socket: Socket) => void
   readonly abort: () => void
 }

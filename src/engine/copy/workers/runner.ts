@@ -325,7 +325,7 @@ class Worker {
 async function retryFailed(table: TableRun, context: TableContext, { chunk, shared }: TableSteering): Promise<void> {
   const { emit, ledger, name } = context
   const reopened = await ledger.reopenFailed(chunk ?? null)
-  // Another process of the run may have reopened them already.
+  // Another process of the run may have reopened the chunks already.
   const isElsewhere = shared === true && table.ended !== undefined && table.ended.error !== null
   if (reopened > 0 || isElsewhere || (chunk === undefined && table.error !== null)) {
     // Otherwise no worker claims chunks of a table that was given up or reported as failed.

@@ -161,7 +161,7 @@ export class Throttle {
   }
 
   /**
-   * Halves the rate. Call when a server is overloaded.
+   * Call when a server is overloaded: halves the rate, at most once in `COOL_DOWN_MS`.
    * @param latency set if the server only answers slowly: other causes are possible, so the rate is not lowered below
    * `LEAST_SHARE` of the earlier rate
    */

@@ -8,7 +8,7 @@ export type AlertMeasurements = {
   /** How `lagMs` is bounded; absent if it is exact. */
   readonly lagIs?: 'at most' | 'at least'
   readonly walBytes?: number
-  /** Changes applied per second while the stream is behind. */
+  /** Changes per second while the stream is behind; 'kept up' if it is not behind. */
   readonly rate?: number | 'kept up'
   /** Time without an applied change although changes wait, ms; 0 if no change waits or a change was applied. */
   readonly stalledMs?: number

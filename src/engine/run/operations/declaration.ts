@@ -60,7 +60,7 @@ export type Destruction<O> = {
   readonly against?: string
   /**
    * Text for the refusal without a name and a terminal, before the run starts: what the operation does to that name.
-   * Absent: the run refuses itself.
+   * Absent: the run itself refuses to go on.
    */
   readonly refused?: (name: string) => string
 }

@@ -33,7 +33,8 @@ export type Option = {
   readonly most?: number
   readonly default?: string | number | boolean
   /**
-   * Effective value of an option that neither flag nor config file sets, if an unset option must stay distinguishable.
+   * Effective value of an option that neither flag nor config file sets, if an unset option must stay distinguishable
+   * from a set one.
    */
   readonly fallback?: string | number | boolean
   /** Text for the effective value, if it is not a single value. */

@@ -55,7 +55,7 @@ declare const TYPE: unique symbol
 /** A word with the type of its parsed value, which exists only for the compiler. */
 export type WordSource<T> = OperationWord & { readonly [TYPE]?: readonly [T] }
 
-/** A source for every field. */
+/** A `WordSource` for every field of the operation. */
 export type OperationWords<O> = { readonly [K in Exclude<keyof O, 'kind'>]: WordSource<O[K]> }
 
 /** Parsed by hand in the frontend: only the options it takes are listed. */
@@ -132,7 +132,7 @@ export const CALENDAR_FLAGS = ['calendar', 'first-month', 'year-offset', 'first-
 /** Options of alerts. */
 export const ALERT_FLAGS: readonly string[] = ['alert', 'alert-command', 'alert-exit']
 
-/** The options that a source is parsed from. */
+/** Names of the options from which a word is parsed. */
 export function wordOptions(word: OperationWord): readonly string[] {
   switch (word.as) {
     case 'catalog':

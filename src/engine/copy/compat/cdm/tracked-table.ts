@@ -62,12 +62,12 @@ export class TrackedTable {
     await this.#putRun('STARTED')
   }
 
-  /** A worker has taken the range. */
+  /** Call when a worker has taken the range. */
   started(range: TokenRange): void {
     this.#set(range, 'STARTED', null, this.#options.now())
   }
 
-  /** The worker released the range; its rows have to be copied again. */
+  /** Call when the worker has released the range: its rows have to be copied again. */
   released(range: TokenRange): void {
     this.#set(range, 'NOT_STARTED', null, null)
   }

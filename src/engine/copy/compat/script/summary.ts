@@ -1,4 +1,4 @@
-/** Results per table of a copy, in this run and earlier ones, folded from its events. */
+/** Results per table of a copy, in this run and earlier runs, computed from its events. */
 import { dec, type CopySummaryLine, type Dec, type TableStatus } from '../../../../model/run/event.ts'
 import type { CopyEvent } from '../../copy-run.ts'
 import type { ErrorInfo } from '../../../../shared/errors.ts'

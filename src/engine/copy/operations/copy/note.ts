@@ -63,7 +63,10 @@ export async function openFollowing(noted: RecordedCopy): Promise<FollowedStream
   }
 }
 
-/** Connects the stream: it gets events, settles each read of the source, and checks requests for apply workers. */
+/**
+ * Connects the stream to the copy: the stream gets events, is awaited before each new read view of the source is read,
+ * and checks requests for apply workers.
+ */
 export function join({ companion, hearers, views, steering, to }: RecordedCopy, following: FollowedStream): void {
   hearers.stream = (event) => following.heard(event)
   views.settle = () => following.settle()

@@ -65,7 +65,10 @@ export type FollowOptions = {
   readonly alert?: AlertOptions
   /** Copy nothing: apply changes to existing rows. For streams of `partition run`. */
   readonly changesOnly?: true
-  /** Apply workers: sessions that apply changes at the same time; absent: as the stream has, 1 at its start. */
+  /**
+   * Apply workers: sessions that apply changes at the same time; absent: the number that the stream has, 1 at its
+   * start.
+   */
   readonly lanes?: number
   /** Tables of the stream that are emptied and copied again while the others keep their rows. */
   readonly resync?: readonly string[]

@@ -13,7 +13,7 @@ export const PROOFS = ['chunk', 'count', 'none'] as const
 export const AS_OTHERS = 'As other tools have it:'
 const TABLES = 'Tables and columns:'
 
-/** Operations that apply changes as they come. */
+/** Operations that run a stream. */
 export const STREAMS: readonly string[] = ['copy --follow', 'follow', 'cutover']
 
 /** A stream, identified by its id. */

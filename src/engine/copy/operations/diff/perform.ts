@@ -268,7 +268,7 @@ function differText(sum: DiffCounts, open: bigint): string {
   const { ranges, errors } = sum
   const rows = open - ranges
   if (rows === 0n) return KEYLESS
-  // Only their number is known of rows that could not be read.
+  // Of rows that could not be read, only the number is known.
   if (keyedOf(sum) <= 0n && ranges === 0n)
     return errors === 1n ? 'one row could not be compared' : `${errors} rows could not be compared`
   return `${rows === 1n ? 'one row differs' : `${rows} rows differ`}${ranges === 0n ? '' : `, and ${KEYLESS}`}`

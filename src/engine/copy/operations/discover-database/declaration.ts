@@ -16,7 +16,7 @@ export const discoverDatabase: Declaration<DiscoverDatabaseOperation, (typeof EV
   command: 'discover',
   shape: 'listing',
   stores: [
-    // No `end`: no event names it, and `relation` says which database it is.
+    // No `end`: `run.started` names the database neither as source nor as target.
     { field: 'url', family: 'database', access: 'read' },
   ],
   events: EVENTS,
