@@ -1,7 +1,4 @@
-/**
- * Claims chunks under leases, by the database's clock; chunks of dead owners too. No lock is held while a chunk is
- * copied.
- */
+/** Claims chunks under leases by the database's clock, also those of dead owners. Copying a chunk holds no lock. */
 import { storableError } from './error-text.ts'
 import { randomUUID } from 'node:crypto'
 import type { Claim } from '../../../model/copy/plan.ts'
@@ -134,10 +131,7 @@ export class ChunkClaims {
     return null
   }
 
-  /**
-   * For a database file of one process, without an index: claims the chunks found by one scan in turn, and skips
-   * claimed ones.
-   */
+  /** For a database file of one process, without an index: claims chunks found by one scan, except claimed ones. */
   async #claimAhead(due: string): Promise<Claim | null> {
     for (;;) {
       const next = this.#ahead.shift()

@@ -307,10 +307,7 @@ export async function asBegun(
   return { ...planned, tables: kept }
 }
 
-/**
- * Refuses an integer key whose smallest or largest value is no integer: it cannot be divided.
- * @throws SluiceError VALUE_REFUSED
- */
+/** Refuses an integer key whose smallest or largest value is no integer. @throws SluiceError VALUE_REFUSED */
 function refuseOddKey(table: TableSpec, { low, high }: Extent): void {
   const [name, ...more] = table.key
   const column = more.length > 0 ? undefined : table.columns.find((one) => one.name === name)
@@ -388,9 +385,7 @@ function refuseOneName(tables: readonly PlannedTable[], to: CopyStore): readonly
   })
 }
 
-/**
- * Refuses to copy a table onto itself. A store of one database may also name a table of another database of the server.
- */
+/** Refuses to copy a table onto itself. A store of one database may name a table of another one of the server. */
 function refuseItself(
   [from, source]: readonly [CopyStore, TableSpec],
   [to, target, found]: readonly [CopyStore, TableName, TableSpec | null],
