@@ -50,8 +50,8 @@ export type TuiOptions = {
     readonly operation?: Operation
     readonly commandLine?: string
     /**
-     * True: leave when the operation has ended, without a key. False: the user leaves by a key. Set: the exit code is
-     * the operation's.
+     * `true`: leave when the operation has ended. `false`: stay open until the user leaves. If defined, runTui returns
+     * the exit code of the operation.
      */
     readonly leaveWhenDone?: boolean
     /** A run of another program that is shown; it continues after the user leaves. */
@@ -64,7 +64,7 @@ export type TuiOptions = {
 /** A little longer than the repeat interval of a held key, ms. */
 const REST_MS = 120
 
-/** @property goesOn whether a run of another program had not ended when the user left */
+/** @property goesOn whether a run of another program was still active when the user left */
 export type TuiResult = { readonly exitCode: number; readonly goesOn: boolean }
 
 type Props = { readonly row: number; readonly line: Line; readonly columns: number; readonly ascii: boolean }
@@ -253,7 +253,7 @@ class DrawnRows {
     })
   }
 
-  /** Called after `lines` were committed. Renders that React discards do not count. */
+  /** Records the rows on the terminal. Call after the commit, because React may discard a render. */
   show(lines: readonly Line[]): void {
     this.#shown = lines
   }

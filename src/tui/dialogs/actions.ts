@@ -62,7 +62,7 @@ function readInto<K extends Dialog['kind']>(
   })
 }
 
-/** Identifies the check of a dialog: a dialog that was closed and reopened must not receive events of the first one. */
+/** Dry run or check of each dialog, by the dialog's operation: a reopened dialog must not receive earlier events. */
 const tokens = new WeakMap<object, TuiJob>()
 
 /** Shows the plan of an import, read by a dry run of the same operation. */
@@ -75,7 +75,7 @@ export function askPlan(s: Acting, title: string, dry: TuiJob, job: TuiJob, star
     dry,
     (d, event) => {
       if (event.type === 'plan.ready') return { ...d, lines: event.details ?? [], state: 'ready' }
-      // Once there are lines, each shows its own error; a table that cannot be imported is no error of the plan.
+      // After plan.ready each line shows the error of its table, so the error of the run is not needed.
       const failed = event.type === 'run.finished' && d.state === 'reading' ? event.error : undefined
       return failed === undefined ? d : { ...d, error: failed }
     },
@@ -210,7 +210,7 @@ function acceptRollback(s: Acting, dialog: Of<'rollback'>): void {
     s.flash(`cancelled: ${dialog.row.name} stays in the catalog`)
     return
   }
-  // A roll back that loses data goes through the form: its plan lists what is lost, and the name is typed below it.
+  // A roll back that loses data opens the form with --forget: its plan lists the losses and asks for the name.
   const form = s.state.forms.find(({ words }) => words.join(' ') === 'rollback')
   const [table] = subjectsOf(dialog.operation)
   if (dialog.state === 'unsafe' && form !== undefined && table !== undefined) {
@@ -292,7 +292,7 @@ export function completedPalette(state: State): string | null {
   return entry === undefined ? null : completedEntry(entry)
 }
 
-/** Keys that only one dialog uses. @returns whether the key was used. */
+/** Handles keys whose effect depends on the kind of the dialog. @returns whether the key was used. */
 export function dialogKey(s: Acting, key: string): boolean {
   const dialog = s.state.dialog
   if (dialog === null) return false
@@ -359,7 +359,7 @@ function lifecycleKey(s: Acting, dialog: Of<'lifecycle'>, key: string): boolean 
 /** Cells by which an arrow key scrolls a wide table. */
 const SIDEWAYS = 20
 
-/** While a name is typed, letters are text. */
+/** Handles a key of the plan dialog. While the user types a name, letters and arrows go to the text field. */
 function startKey(s: Acting, dialog: Of<'start'>, key: string): boolean {
   const isTyped = wantsName(dialog)
   switch (key) {

@@ -25,7 +25,7 @@ function keysOf({ keys }: Binding<KeyCommand>): string {
   return keys.length === 0 ? ': only' : keys.map(shownKeyName).join(' ')
 }
 
-/** Keys of a group. A search lists each binding of a pair; else a pair has one line. */
+/** Lines of a key group. The two keys of a pair share a line, except in search results. */
 function groupLines(group: KeyGroup, from: Listed, find: string, cells: number): Line[] {
   const found = from.flatMap((b) => {
     if (b.group !== group) return []
@@ -55,9 +55,9 @@ export function helpLines(state: State, find: string, cells: number): readonly L
   return columns(openScreen(state).keys, from, find, cells)
 }
 
-/** The keys that work now, and why others of the screen do nothing for the row under the cursor. */
+/** The keys that work now, and why other keys of the screen do nothing for the row under the cursor. */
 export function helpLinesNow(state: State, cells: number): readonly Line[] {
-  // One line covers a pair; a key with a hint of its own is no part of one.
+  // An unlisted key is shown in the line of another key, unless it has its own hint.
   const working = workingBindings(state).filter((b) => b.unlisted !== true || b.hint !== undefined)
   const missing = unavailableBindings(state).map(({ binding, reason }) =>
     fit([span(padEnd(keysOf(binding), KEYS), 'muted'), span(`${binding.label}: ${reason}`, 'muted')], cells),

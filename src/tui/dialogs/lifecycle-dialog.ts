@@ -37,7 +37,7 @@ export function lifecycleBox(d: Of<'lifecycle'>, state: State): Box {
   return { lines: framed(state, title, body, keys.join(' · '), cells), cells, top: false }
 }
 
-/** The dialog after `j`, `k` or a page key: moves to another command and shows it, or scrolls if there is none. */
+/** The dialog after a key: `j` and `k` choose another command, or scroll if there is no command; page keys scroll. */
 export function movedLifecycle(d: Of<'lifecycle'>, state: State, by: number): Of<'lifecycle'> {
   const { shown, rows, room } = drawn(d, state)
   const last = Math.max(0, rows.length - room)

@@ -26,8 +26,8 @@ const OF_KNOWN_TABLES: ReadonlySet<KeyCommand> = new Set(['validate', 'compare']
 const MOST_TABLES = 100
 
 /**
- * Matching commands: first those that begin with the text, then those that contain every word, then tables named after
- * a command.
+ * Entries that match the typed text: key commands, commands for a named table, forms. Among key commands and among
+ * forms, those that begin with the text come first.
  */
 export function paletteEntries(state: State): readonly PaletteEntry[] {
   const field = state.dialog?.kind === 'palette' ? state.dialog.field.text : ''
@@ -51,7 +51,10 @@ export function paletteEntries(state: State): readonly PaletteEntry[] {
   return [...whole, ...rest.filter(isNamed), ...rest.filter((entry) => !isNamed(entry))]
 }
 
-/** Command forms: if the text names a whole command, that one with the words after it; else all with every word. */
+/**
+ * Forms that match the text. `whole`: the form whose full name the text begins with, and the words after the name.
+ * `some`: without such a form, all forms that contain every word.
+ */
 function formsFor(
   { forms }: State,
   text: string,
@@ -74,7 +77,7 @@ function formsFor(
   return { whole: [], some: ordered.map((form) => ({ form, words: [] })) }
 }
 
-/** Words split as in a shell; split at blanks while a quote is open. */
+/** Words split as in a shell, or at blanks if a quote is not closed. */
 function typedWords(text: string): readonly string[] {
   try {
     return listWords(text)
@@ -83,7 +86,7 @@ function typedWords(text: string): readonly string[] {
   }
 }
 
-/** Tables that match the words after a command, on any screen. */
+/** Entries for a command and each table that matches the words after the command. Works on every screen. */
 function namedTables(state: State, [first = '', ...rest]: readonly string[]): readonly PaletteEntry[] {
   const rows = (state.slots.tables.value ?? []).filter(
     (row) => row.kind === 'delta' && rest.every((word) => row.name.toLowerCase().includes(word)),
@@ -99,7 +102,7 @@ function namedTables(state: State, [first = '', ...rest]: readonly string[]): re
   return entries
 }
 
-/** Tab completion: the chosen command, and its table. */
+/** Text after tab: the chosen command and its table. */
 export function completedEntry(entry: PaletteEntry): string {
   if ('form' in entry) return [...entry.form.words, ...entry.words.map(listWord), ''].join(' ')
   const { binding, row } = entry

@@ -75,7 +75,7 @@ function parts(d: Of<'start'>, state: State): Parts {
     planRows(text, inner, d.left, d.read?.lists).map((part) => line(part, storyTone(text))),
   )
   if (d.state === 'reading') rows.push(line(d.read?.lists === true ? '…' : 'asking what it would do …', 'muted'))
-  // The output of the run already contains the error.
+  // Skip the error if a line of the output already shows it.
   if (d.error !== null && !d.lines.some((text) => storyTone(text) === 'bad')) {
     const { code, message, where, reason, hint } = d.error
     rows.push(
@@ -89,7 +89,7 @@ function parts(d: Of<'start'>, state: State): Parts {
   // Subtracts the frame and a row above and below the dialog.
   const free = state.size.rows - 4 - tail.length
   if (free >= head.length + LEAST_ROOM) return { head, rows, tail, room: free - head.length }
-  // Keep the buttons visible: the command line scrolls with the plan then.
+  // Too few rows: the command line scrolls with the plan, so that the buttons stay visible.
   return { head: [], rows: [...head, ...rows], tail: tail.slice(1), room: Math.max(1, free + 3) }
 }
 

@@ -133,7 +133,7 @@ function openOf(s: Acting, { of }: Start): Start | null {
   return dialog?.kind === 'start' && dialog.of === of ? dialog : null
 }
 
-/** `enter`: starts only if the button is chosen or the name is typed. */
+/** Handles `enter`: starts the command if the focus is on Start and a required name is typed exactly. */
 export function acceptStart(s: Acting, dialog: Start): void {
   if (dialog.state !== 'ready') return
   if (dialog.focus === 'back') {

@@ -83,7 +83,7 @@ export type Dialog =
       readonly kind: 'start'
       readonly of: {
         readonly title: string
-        /** The table whose phases offered it, or the form it was filled in. */
+        /** Table whose lifecycle phases offered the command; null if the command comes from a form. */
         readonly row: RelationRow | null
         readonly form: Form | null
         readonly command: string
@@ -105,7 +105,7 @@ export type Dialog =
   /** Why a row needs attention, by its key. */
   | { readonly kind: 'need'; readonly key: string }
   | { readonly kind: 'quit'; readonly choice: number }
-  /** @property run view id of the run: by now another run may be steered */
+  /** @property run view id of the run; another run may have become active since */
   | { readonly kind: 'abort'; readonly run: number; readonly choice: number }
   /** Confirmation before stopping a run of another program. */
   | { readonly kind: 'stop'; readonly run: number; readonly choice: number }

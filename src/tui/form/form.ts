@@ -1,4 +1,4 @@
-/** State of a command form, as plain data: cursor, typed values, and what the command line made of them. */
+/** State of a command form, as plain data: cursor, typed values, and the parsed command or its error. */
 import type { CompletionCandidate, CommandForm, FormOption, Startable } from '../../app/command-port.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import { field, type TextField } from '../state/text-field.ts'
@@ -87,7 +87,7 @@ export function shownOptions({ of, find }: Pick<Form, 'of' | 'find'>): readonly 
   return [...fits.filter(isFirst), ...others]
 }
 
-/** The best match of the search: name starts with the text, then name contains it, else the cursor stays. */
+/** Option that the search finds: its name starts with the text, else contains it; else the option under the cursor. */
 export function foundOption(form: Pick<Form, 'of' | 'find' | 'cursor'>): string {
   const wanted = (form.find?.text ?? '').toLowerCase()
   if (wanted === '') return form.cursor
@@ -101,14 +101,14 @@ export function isFirst({ name, needed, operand, completes }: FormOption): boole
   return needed || operand === true || name === 'table' || completes === 'database' || completes === 'folder or bucket'
 }
 
-/** The next value of an option that is not typed: unset, yes, no for a flag; unset, then each value for a choice. */
+/** The next value of a flag or a choice: unset, then each value that the option offers. */
 export function turned(option: FormOption, value: string, by: 1 | -1): string {
   const values = ['', ...(option.type === 'flag' ? flagValues(option) : (option.choices ?? []))]
   const at = Math.max(0, values.indexOf(value))
   return values[(at + by + values.length) % values.length] ?? ''
 }
 
-/** Only the value that differs from the default is offered: `yes` for a flag that is off, `no` for one that is on. */
+/** The value that differs from the default: `no` if the flag is on by default, else `yes`. */
 function flagValues(option: FormOption): readonly string[] {
   return (option.default ?? option.fallback) === true ? ['no'] : ['yes']
 }

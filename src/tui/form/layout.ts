@@ -44,7 +44,7 @@ export function formLayout(form: Form, { columns, rows }: Size): FormLayout {
   }
 }
 
-/** What prevents the start, in one text. If an option is only missing, the hint is left out. */
+/** What prevents the start, in one text. If only an option is missing, the hint is left out. */
 export function hindrance({ of }: Form, { message, hint }: ErrorInfo): string {
   const isMissing = /missing|no catalog|is given|needs/.test(message) && of.takes.some(({ needed }) => needed)
   return hint === undefined || isMissing ? message : `${message}: ${hint}`

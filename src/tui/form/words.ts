@@ -20,7 +20,7 @@ export function wordsOf(of: CommandForm, values: ReadonlyMap<string, string>): r
 }
 
 /**
- * Refuses an empty operand in front of a filled one: operands are known by position, so the next would take its place.
+ * Refuses an empty operand before a filled one: operands are identified by position, and the filled one would move up.
  * @throws SluiceError BAD_FLAG naming the missing operands
  */
 export function refuseEmptyOperand({ takes }: CommandForm, values: ReadonlyMap<string, string>): void {
@@ -72,8 +72,8 @@ function flagWords({ name, type }: FormOption, parts: readonly string[]): readon
 
 /**
  * Form values that a command line sets.
- * @param words after those of the form
- * @throws SluiceError BAD_FLAG for a word that the form has no option for
+ * @param words words after the name of the command
+ * @throws SluiceError BAD_FLAG for a word that belongs to no option of the form
  */
 export function valuesIn(of: CommandForm, words: readonly string[]): ReadonlyMap<string, string> {
   const values = new Map<string, string[]>()
@@ -106,7 +106,7 @@ export function valuesIn(of: CommandForm, words: readonly string[]): ReadonlyMap
   )
 }
 
-/** A word of a list as it would be typed. */
+/** A word as typed in a list: quoted if it is empty or contains blanks, quotes or backslashes. */
 export function listWord(word: string): string {
   return word !== '' && !/[\s'"\\]/.test(word) ? word : shellQuote(word)
 }

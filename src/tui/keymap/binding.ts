@@ -12,7 +12,7 @@ export type KeyGroup =
   | 'PROGRAM'
   | 'DIALOGS'
 
-/** Which layer receives a key: the innermost open one; `always` works everywhere. */
+/** Layer that receives a key: the open dialog or prompt, else the screen; `always` works in both. */
 export type KeyScope = 'screen' | 'dialog' | 'always'
 
 type Entry = {
@@ -25,15 +25,15 @@ type Entry = {
   readonly hint?: string | ((state: State) => string)
   /** Key names in the hint, if not the first of `keys`. */
   readonly hintKeys?: string
-  /** Which hints are dropped first when the last row is short: the highest rank. */
+  /** Hints with the highest rank are dropped first if the last row is too short (default 5). */
   readonly rank?: number
-  /** When the hint is shown, if not always when the key works. */
+  /** Condition for the hint, in addition to `when`. */
   readonly hintWhen?: (state: State) => boolean
   /** Line of the help page for this binding and its counterpart: keys and text. */
   readonly help?: readonly [string, string]
-  /** True: the help line of the counterpart covers it. */
+  /** True: the help page of all keys has no line for this binding, because another line covers it. */
   readonly unlisted?: true
-  /** True: listed in the palette. Cursor movement is not. */
+  /** True: listed in the palette. Cursor movement is not listed. */
   readonly palette?: true
 }
 

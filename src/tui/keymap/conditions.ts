@@ -47,7 +47,7 @@ export const manyPanes: When = (s) => panes(s) && geometry(s).detail > 0 && geom
 /** Whether the tabs are visible. */
 export const tabsSeen: When = (s) => manyPanes(s) || inDetail(s)
 export const manyPanesOrZoom: When = (s) => onTables(s) && (s.zoom || manyPanes(s))
-/** Inside a tab, its own keys are hinted before actions on the table. */
+/** Whether actions on the table are hinted. Tabs other than the overview hint their own keys instead. */
 export const actsHinted: When = (s) => inList(s) || inTab('overview')(s)
 export const timed: When = (s) => inTab('files')(s) || inTab('partitions')(s)
 export const offLog: When = (s) => s.screen !== 'log'
@@ -223,7 +223,7 @@ export const farFromWorkers: When = (s) => knowsQueue(s) && !nearWorkers(s) && q
 export const nearSchedules: When = (s) => knowsQueue(s) && s.screen === 'runs'
 export const farFromSchedules: When = (s) => knowsQueue(s) && !nearSchedules(s) && queueView(s)?.kind !== 'schedules'
 export const onScheduleRun: When = (s) => runOfSchedule(scheduleAtCursor(s)) !== null
-/** A schedule that is active. A void one must be added again, with its plan confirmed. */
+/** A schedule that can be steered. A void schedule must be added again, and its plan confirmed. */
 export const onLivingSchedule: When = (s) => {
   const schedule = scheduleAtCursor(s)
   return s.queue?.error === null && schedule !== null && schedule.state !== 'void'
@@ -239,7 +239,7 @@ export const onLivingWorker: When = (s) => s.queue?.error === null && workerAtCu
 export const onSlot: When = (s) => slotAtCursor(s) !== null
 /** A task whose run is in a ledger that this program can open. */
 export const hasSlotLedger: When = (s) => slotLedger(s) !== null
-/** State of the open queue run that `p` acts on. */
+/** What `p` can do with the open queue run; null if no run is open. */
 const sharedPause = (s: State): 'works' | 'rests' | 'ended' | null => {
   const run = shownRun(s)
   return run === null ? null : pauseOf(run)

@@ -17,7 +17,7 @@ const SHOWN: Readonly<Record<string, string>> = {
   end: 'End',
 }
 
-/** `j`, `↓`, `PgDn`, `ctrl-d`. */
+/** Display name of a key, such as `j`, `↓`, `PgDn` or `ctrl-d`. */
 export function shownKeyName(key: string): string {
   return SHOWN[key] ?? key
 }
@@ -32,7 +32,7 @@ export function commandOf(state: State, key: string): KeyCommand | null {
   return null
 }
 
-/** What a key does on other screens. Shown when it does nothing here, so that the user notices before typing on. */
+/** What a key does on other screens. Shown if it does nothing here, so that the user notices before the next key. */
 export function onOtherScreens(state: State, key: string): readonly string[] {
   if (state.dialog !== null || state.prompt !== null) return []
   return KEYMAP.filter((binding) => binding.scope === 'screen' && binding.keys.includes(key)).map(({ label }) => label)

@@ -89,7 +89,7 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
       const { worker, table, chunk, unit, step = null } = event
       const { span, attempt } = same ? before : NO_STEP
       const view = { worker, table, chunk, unit, waits: null, step, span, attempt }
-      // A copy starts its chunk from the beginning after a wait, so its rate does too.
+      // After a wait a copy reads the chunk from its beginning, so measure the rate from now.
       const again = run.copy !== null && before?.waits !== null
       const startedAt = same && !again ? before.startedAt : now
       return {
@@ -177,7 +177,7 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
         phase: 'done',
         pausedAt: null,
         workers: [],
-        // Chunks that a copy has not closed are rolled back.
+        // Chunks that a copy has not completed are rolled back.
         doneBefore: run.copy === null ? doneNow(run) : run.doneBefore,
         endedAt: now,
         finished: event,
@@ -219,7 +219,7 @@ function withCounts(run: RunView, event: Extract<Reported, { type: 'run.summary'
   }
 }
 
-/** A table that is being compared is shown as a worker: rows of its source, and the ranges left. */
+/** Shows a table that is being compared as a worker, with its source rows and the number of ranges left. */
 function comparing(run: RunView, event: Extract<Event, { type: 'diff.progress' }>, now: number): RunView {
   const { table, step, done, total, left } = event
   const known = run.workers.find((worker) => worker.table === table)
@@ -238,7 +238,7 @@ function comparing(run: RunView, event: Extract<Event, { type: 'diff.progress' }
   return { ...run, workers: setWorker(run, view), comparing: event }
 }
 
-/** `run` in another phase, with when it was paused. @param now ms since the epoch */
+/** `run` in another phase; sets or clears `pausedAt`. @param now ms since the epoch */
 export function turnedTo(run: RunView, phase: RunView['phase'], now: number): RunView {
   return { ...run, phase, pausedAt: phase === 'paused' ? (run.pausedAt ?? now) : null }
 }
@@ -265,7 +265,7 @@ const before = (samples: RunView['samples'], now: number): RunView['samples'] =>
 /** Adds at most one sample per second; called with every event and every tick of a live run. */
 export function sample(run: RunView, now: number): RunView {
   const newest = run.samples.at(-1)
-  // An event with an earlier time: samples that a tick took later are not valid for it.
+  // An event may be older than the newest tick: drop the samples that were taken after the event.
   if (newest !== undefined && now < newest.at) return sample({ ...run, samples: before(run.samples, now) }, now)
   if (newest !== undefined && now - newest.at < 950) return run
   return { ...run, samples: last(run.samples, { at: now, done: doneNow(run), bytes: bytesNow(run) }, KEPT_SAMPLES) }

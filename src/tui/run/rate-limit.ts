@@ -7,7 +7,7 @@ export function limitOf(run: RunView): number {
   return run.wantedRate ?? asked ?? Infinity
 }
 
-/** The limit after one key: half or double; no limit if it is far above the actual rate. Or why it cannot change. */
+/** The limit after one key: half, double, or none if it is far above the actual rate; or why it cannot change. */
 export function rateAfter(
   run: RunView,
   faster: boolean,

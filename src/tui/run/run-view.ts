@@ -28,7 +28,7 @@ export type WorkerView = {
   readonly attempt: number
 }
 
-/** One second of progress. */
+/** Work and bytes that the run has done up to the time `at`, ms since the epoch. */
 export type ProgressSample = { readonly at: number; readonly done: number; readonly bytes: number }
 
 export type RunView = {
@@ -39,7 +39,7 @@ export type RunView = {
   readonly joined: { readonly host: string; readonly pid: number; readonly folder: string | null } | null
   readonly runId: Dec | null
   readonly phase: 'starting' | 'running' | 'paused' | 'stopping' | 'aborting' | 'done'
-  /** When it was paused, ms since the epoch; null if it is not paused. */
+  /** When the run was paused, ms since the epoch; null if the run is not paused. */
   readonly pausedAt: number | null
   readonly startedAt: number
   readonly endedAt: number | null
@@ -69,7 +69,7 @@ export type RunView = {
   readonly wantedRate: number | null
   /** State of a copy. Not immutable: it changes in place with every event. */
   readonly copy: CopyProgress | null
-  /** State of an archive run or a restore; it also changes in place. */
+  /** State of an archive run or a restore; also changed in place. */
   readonly archiving: ArchiveProgress | null
   readonly counts: Readonly<Record<'ok' | 'current' | 'failed' | 'refused' | 'stopped' | 'skipped', number>>
   readonly results: readonly TableResult[]
@@ -87,7 +87,7 @@ export type RunView = {
   /** State of an `fsck` run. */
   readonly fsck: FsckView | null
   readonly errors: readonly ErrorInfo[]
-  /** Why there is no plan yet, as the run reported it; null if it did not. */
+  /** Reason reported by the run why there is no plan yet; null if not reported. */
   readonly trouble: string | null
   /** Output of the run, line by line. */
   readonly story: readonly string[]
@@ -180,7 +180,7 @@ export function runProgress(run: RunView): number | null {
   return Math.min(0.99, Math.max(0, (run.baseline + doneNow(run)) / all))
 }
 
-/** Tables of an import by result; null for runs whose unit is not actions. */
+/** Tables of an import by result; null if the unit is not actions, or for fewer than two tables. */
 export function endedTables({
   plan,
   counts,
@@ -194,7 +194,7 @@ export function endedTables({
 function isGoneThrough({ finished, copy, archiving, plan }: RunView): boolean {
   if (finished?.status !== 'failed' || plan === null) return false
   if (copy !== null) return copy.isGoneThrough
-  // A run that could not read something ends with another code.
+  // A run that could not read some rows or files ends with another error code.
   return archiving === null && finished.error?.code === 'DIFFERENCES'
 }
 
@@ -221,7 +221,7 @@ export function byteRate(run: RunView, now: number, windowMs: number): number | 
 function pace(run: RunView, now: number, windowMs: number, of: 'done' | 'bytes', amount: number): number | null {
   const end = run.endedAt ?? now
   const sampled = sampleBefore(run, end - windowMs)
-  // Nothing moves while a copy is planned.
+  // Leave out the time in which the run was planned.
   const begunAt = run.copy?.begunAt ?? run.archiving?.begunAt ?? null
   const from =
     begunAt !== null && sampled !== null && sampled.at < begunAt ? { at: begunAt, done: 0, bytes: 0 } : sampled
@@ -263,7 +263,7 @@ export function perSecond(run: RunView): number[] {
   return out
 }
 
-/** Work per second of a worker: of its chunk, or of its last one while this is younger than 1 s; null if unknown. */
+/** Work per second of a worker in its chunk; in the first second, the rate of its previous chunk. Null if unknown. */
 export function workerRate(run: RunView, worker: WorkerView, now: number): number | null {
   const ms = now - worker.startedAt
   if (ms >= 1000) return (worker.done * 1000) / ms

@@ -3,9 +3,9 @@ import { declarationOf } from '../../app/operations/facts.ts'
 import { isRunShownOn } from './run-screen.ts'
 import type { RunView } from './run-view.ts'
 
-/** Number of lines kept; the newest. */
+/** Largest number of lines kept; the newest ones. */
 const KEPT_LINES = 1000
-/** `0:02 FAILED   what`. */
+/** An output entry: `0:02 FAILED   what`. */
 const BLOCK = /^\s*(?:\d+:)?\d+:\d\d +(\S+) +(.*)$/
 
 /** The run with new lines added. */
@@ -13,7 +13,7 @@ export function withStory(run: RunView, lines: readonly string[]): RunView {
   return { ...run, story: [...run.story, ...lines].slice(-KEPT_LINES) }
 }
 
-/** Whether the screen of the run is its output: no event came that another view draws. */
+/** Whether the screen of the run shows its output, because no event arrived that another view draws. */
 export function isStory(run: RunView): boolean {
   if (run.story.length === 0) return false
   if (run.copy !== null) {

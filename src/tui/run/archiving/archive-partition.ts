@@ -8,7 +8,7 @@ import type {
 import { ARCHIVE_STATES, type ArchiveState } from '../../../model/archive/state.ts'
 import type { ErrorInfo } from '../../../shared/errors.ts'
 
-/** Archive states in their order. RESTORED, EXPIRED and FAILED are outside of it. */
+/** Archive states in the order of a run, without RESTORED, EXPIRED and FAILED. */
 export const STAGES = ARCHIVE_STATES.slice(0, ARCHIVE_STATES.indexOf('RESTORED'))
 
 export type PartitionStatus = 'waits' | 'running' | 'done' | 'failed' | 'blocked' | 'held'
@@ -28,7 +28,7 @@ export type StepView = {
 const WINDOW_MS = 10_000
 const WINDOW_SAMPLES = 64
 
-/** Passes over the partition's rows before a step begins. */
+/** Completed passes over the partition's rows when a step begins. */
 const PASS: Readonly<Partial<Record<ArchiveStep, number>>> = { exporting: 0, verifying: 1, removing: 2, dropping: 2 }
 
 export class ArchivePartition {
@@ -51,7 +51,7 @@ export class ArchivePartition {
   ms = 0
   /** Bytes read from the source by completed steps of this run. */
   #moved = 0
-  /** Whether this run has worked on it. */
+  /** Whether this run has worked on the partition. */
   #touched = false
 
   constructor(table: string, name: string, plan: ArchivePlanEvent | null, goal: ArchiveState) {
@@ -107,7 +107,7 @@ export class ArchivePartition {
     return this.#moved + (this.step?.bytes ?? 0)
   }
 
-  /** Row visits that this run needs: rows times passes. For a failed partition, only those done. */
+  /** Row visits that this run needs: rows times passes. For a failed partition, only the completed visits. */
   get work(): number {
     const { status } = this
     if (status === 'blocked' || status === 'held') return 0

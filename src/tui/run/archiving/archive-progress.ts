@@ -15,7 +15,7 @@ export class ArchiveProgress {
   readonly #archives = new Map<string, ArchiveColumnsEvent>()
   #list: readonly ArchivePartition[] = []
   #current: ArchivePartition | null = null
-  /** When work on the first partition began. */
+  /** When work on the first partition began, ms since the epoch. */
   begunAt: number | null = null
   /** Planned partitions without work: already archived, not old enough, or restored earlier. */
   readonly left = { done: 0, later: 0, restored: 0 }

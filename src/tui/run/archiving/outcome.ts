@@ -34,7 +34,7 @@ export function shownSizes(source: number, stored: number): string {
   return `${bytes(source)} → ${bytes(stored)} (${timesText(source, stored)})`
 }
 
-/** `5.7×` */
+/** Ratio of source size to stored size, such as `5.7×`. */
 export function timesText(source: number, stored: number): string {
   const times = source / stored
   return `${times < 9.95 ? times.toFixed(1) : Math.round(times).toString()}×`

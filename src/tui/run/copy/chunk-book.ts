@@ -1,6 +1,6 @@
 /**
  * Chunks kept for display: active ones, failed ones, and the newest of the others. The chunk map has the state of all
- * chunks, the ledger has every detail. It is changed in place, like the map.
+ * chunks, the ledger has every detail. This collection is changed in place, like the map.
  */
 import type { KeySpan } from '../../../model/run/event.ts'
 import { KEPT } from '../../../model/run/kept.ts'
@@ -84,7 +84,7 @@ export class ChunkBook {
     return this.#active.get(key) ?? this.#noted.get(key) ?? this.#recent.get(key) ?? null
   }
 
-  /** Files a chunk under its state. */
+  /** Stores a chunk among the active ones, the noted ones (failed, held, quarantined rows) or the recent ones. */
   put(chunk: Chunk): void {
     const key = chunkKey(chunk)
     this.remove(chunk)

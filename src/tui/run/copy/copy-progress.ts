@@ -1,6 +1,6 @@
 /**
- * State of a copy, folded from its events: tables, chunks, checksums, throttle. Its size does not grow with the number
- * of chunks; therefore it is changed in place.
+ * State of a copy, folded from its events: tables, chunks, checksums, throttle. A copy may have 100,000 chunks, so the
+ * object is changed in place and never copied.
  */
 import { WorkPace } from '../../../model/copy/work-pace.ts'
 import type { Event, EventBody, KeySpan, TargetLatency, LookDifferenceEvent } from '../../../model/run/event.ts'
@@ -26,7 +26,7 @@ export class CopyProgress {
   throttle: Pressure | null = null
   /** Time that the target takes for a batch; null before the first measurement. */
   latency: TargetLatency | null = null
-  /** When the first chunk began; rates count from here. */
+  /** When the first chunk began, ms since the epoch; rates are measured from this time. */
   begunAt: number | null = null
   /** Largest number of workers seen. */
   workers = 0
@@ -100,7 +100,7 @@ export class CopyProgress {
     }
   }
 
-  /** Totals of all tables, for closed chunks. */
+  /** Totals of all tables, for completed chunks. */
   tally(): TableTally {
     const sum: TableTally = { read: 0, written: 0, skipped: 0, quarantined: 0, proved: 0 }
     for (const { tally } of this.#tables.values()) {
@@ -183,7 +183,7 @@ export class CopyProgress {
     table.begun++
     // A table reported as failed is tried again.
     table.result = null
-    // A worker that begins another chunk no longer has its old one: another worker took it over.
+    // A worker that begins another chunk has lost its previous chunk to another worker.
     for (const other of this.book.active) if (other.worker === worker) this.#letGo(other)
     const held = this.book.find(name, no)?.held ?? null
     this.#put({ ...freshChunk(name, no, spanOf(event)), state: 'copying', worker, startedAt: now, held })
@@ -266,12 +266,12 @@ export class CopyProgress {
     this.#latest = event.table
   }
 
-  /** A chunk that was proved earlier, and differs now. */
+  /** Marks a chunk as failed that was proved earlier, and whose rows differ now. */
   #differs(event: Of<'look.difference'>): void {
     if (event.chunk === undefined || event.accepted === true) return
     const known = this.book.find(event.table, event.chunk) ?? freshChunk(event.table, event.chunk, spanOf(event))
     const error = { code: 'COUNTS_DIFFER', message: countDifferenceText(event), retryable: false } as const
-    // A chunk that was steered before it began has no range yet.
+    // A chunk that was steered before it began has no key range yet.
     const span = event.from === undefined && event.to === undefined ? known.span : spanOf(event)
     this.#put({ ...known, span, state: 'failed', error, againAt: null, earlier: true })
   }
@@ -282,7 +282,7 @@ export class CopyProgress {
     this.#put({ ...known, state: 'failed', error: event.error, againAt: null, ms })
   }
 
-  /** A rolled-back, unclaimed chunk: kept in the list only if a steering request holds it. */
+  /** Removes a chunk that was rolled back and has no worker, unless a steering request holds it. */
   #released({ table, chunk }: Of<'chunk.released'>): void {
     const known = this.book.find(table, chunk)
     if (known?.held == null) return this.#letGo({ table, no: chunk })
@@ -324,7 +324,7 @@ export class CopyProgress {
     }
   }
 
-  /** Active chunks were rolled back and are free for the next run. */
+  /** Clears the throttle and the active chunks: the server has rolled them back, and the next run copies them. */
   #ended(): void {
     this.throttle = null
     for (const chunk of this.book.drop()) this.#at(chunk.table).map.set(chunk.no, 'pending')
@@ -336,7 +336,7 @@ export class CopyProgress {
   }
 }
 
-/** Whether a closed chunk was compared with the rows in the target. */
+/** Whether a completed chunk was compared with the rows in the target. */
 function isProved(table: CopyTable, checksum: { readonly target: string } | undefined): boolean {
   return table.provedByChunk && (checksum === undefined || checksum.target !== '')
 }

@@ -24,7 +24,7 @@ export class CopyTable {
   readonly plan: CopyPlanLine | null
   started: CopyStartedEvent | null = null
   map = new ChunkMap({ by: 'order' }, 0)
-  /** Totals of this run, for closed chunks. */
+  /** Totals of this run, for completed chunks. */
   readonly here = nothing()
   /** Totals of earlier runs. */
   readonly before = nothing()
@@ -96,13 +96,13 @@ export class CopyTable {
     return this.begun > 0 ? 'copying' : 'waits'
   }
 
-  /** Whether no chunk is left: each is closed, with its rows written or quarantined. */
+  /** Whether all chunks are completed: their rows are written or quarantined. */
   get isGoneThrough(): boolean {
     const { all, pending, copying, waits, failed } = this.map.counts()
     return this.state === 'ok' || (this.started !== null && all > 0 && pending + copying + waits + failed === 0)
   }
 
-  /** Totals of all runs, for closed chunks; from the ledger once the result is known. */
+  /** Totals of all runs, for completed chunks; from the ledger once the result is known. */
   get tally(): TableTally {
     const { result, here, before } = this
     if (result?.copied !== undefined) return talliedBy(result.copied, before.proved + here.proved)
@@ -115,7 +115,7 @@ export class CopyTable {
     }
   }
 
-  /** Rows of the table, counted or estimated; never less than were read. */
+  /** Rows of the table, counted or estimated; at least the rows that were read. */
   get rows(): number {
     const { copied } = this.result ?? {}
     if (copied !== undefined && this.result?.status === 'ok') return Number(copied.read)

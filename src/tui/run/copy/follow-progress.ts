@@ -11,7 +11,7 @@ export type StreamTableView = {
   truncates: number
   /** Result of the last comparison; null before the first. */
   proved: { readonly position: string; readonly rows: number; readonly differing: number } | null
-  /** Source rows compared in the current round, and their estimated total; null between rounds. */
+  /** Source rows that the current comparison has read, and their estimated total; null if no comparison is active. */
   comparing: { readonly done: number; readonly total: number } | null
 }
 

@@ -8,7 +8,7 @@ export type KeyAxis = { readonly by: 'value'; readonly low: bigint; readonly hig
 export type AxisPart = { readonly from: number; readonly to: number }
 
 const WHOLE = /^-?\d{1,40}$/
-/** Types whose values are proportional to their distance. Digits in a text sort differently. */
+/** Numeric key types. Texts of digits are excluded, because they do not sort by their numeric value. */
 const NUMERIC = /int|serial|numeric|decimal|number|year/i
 
 /** @param native declared type of the key column in the source; null if no plan has it */
@@ -19,7 +19,7 @@ export function axisOf({ key, low, high }: CopyStartedEvent, native: string | nu
   return a > b ? { by: 'order' } : { by: 'value', low: a, high: b }
 }
 
-/** Position of a chunk on an axis of values. Rows without a key are placed at its end. */
+/** Position of a chunk on an axis of values. Rows without a key are at the end of the axis. */
 export function axisPlace(axis: Extract<KeyAxis, { by: 'value' }>, { from, to }: KeySpan): AxisPart {
   if (from === undefined && to === undefined) return { from: 1, to: 1 }
   const span = Number(axis.high - axis.low + 1n)

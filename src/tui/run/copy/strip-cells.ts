@@ -20,7 +20,7 @@ export class StripCells {
     this.#covered = new Float64Array(width)
   }
 
-  /** @param by 1 adds a chunk, -1 removes it; place and state must be those it was added with */
+  /** @param by 1 adds a chunk; -1 removes a chunk that was added with the same place and state */
   add(place: AxisPart, state: number, by: 1 | -1): void {
     if (state === 0) return
     const [a, b] = [place.from * this.width, place.to * this.width]

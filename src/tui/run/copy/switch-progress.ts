@@ -16,12 +16,12 @@ const HOLDING: ReadonlySet<CutoverStepEvent['step']> = new Set([
 export class SwitchProgress {
   /** By name, in the order of their first event. */
   readonly gates = new Map<string, SwitchGate>()
-  /** The newest step; null before there was one. */
+  /** The newest step; null before the first. */
   step: { readonly text: string; readonly holds: boolean; readonly at: number } | null = null
   switched: CutoverSwitchedEvent | null = null
   #newest: string | null = null
 
-  /** The check that reported waiting last and still waits; null if none does. */
+  /** The waiting cutover check that reported last; null if no check is waiting. */
   get waitsFor(): SwitchGate | null {
     const newest = this.gates.get(this.#newest ?? '')
     if (newest?.state === 'waiting') return newest

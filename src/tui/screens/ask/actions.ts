@@ -34,7 +34,7 @@ export class AskSession {
   #answering: Answering | null = null
   #asked = 0
   #isLoading = false
-  /** Whether ctrl-c has already warned that the next one leaves: the statement may have ended just before the key. */
+  /** Whether ctrl-c has warned that a second ctrl-c leaves: the statement may have ended just before the first. */
   #leaves = false
   readonly #saving: AskSaving
   readonly #reading = new Set<string>()
@@ -64,7 +64,7 @@ export class AskSession {
   }
 
   /**
-   * Inserts pasted text with its lines; none of it is a command. @returns whether an open field of this screen took it
+   * Inserts pasted text with its line ends, never as commands. @returns false if no text field of this screen is open
    */
   paste(text: string): boolean {
     const state = this.#store.get()
@@ -92,7 +92,7 @@ export class AskSession {
     return state.ask.box === null ? this.#typed(state, key) : this.#inBox(state, key)
   }
 
-  /** ctrl-c: cancels a running statement, and does nothing else. @returns whether the key was used */
+  /** Handles ctrl-c: cancels a running statement, else warns once. @returns whether the key was used */
   interrupt(): boolean {
     const state = this.#store.get()
     if (state.screen !== 'ask') return false
@@ -201,7 +201,7 @@ export class AskSession {
     else if (box.kind === 'offers') {
       this.#set({ box: null })
       if (!this.press({ name, typed })) return false
-      // Typing on narrows the list.
+      // Another letter narrows the list.
       if (/^[\w.$]$/.test(typed)) this.#offer(false)
     } else {
       const next = edit(box.field, name, typed)
@@ -325,7 +325,7 @@ export class AskSession {
     const rows = await this.#answering.window(missing.from, missing.count).catch(() => [])
     this.#isLoading = false
     const { ask } = this.#store.get()
-    // Another answer has replaced it; these rows belong to the old one.
+    // These rows belong to an earlier answer.
     if (ask.answer?.id !== answer.id) return void this.#load()
     if (rows.length === 0) return
     const widths = grownWidths(ask.widths, ask.answer.progress.columns ?? [], rows)

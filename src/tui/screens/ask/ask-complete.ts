@@ -15,12 +15,12 @@ const WORD =
 /** Keywords that only a table can follow. */
 const WANTS_TABLE = /\b(?:from|join|into|update|table|describe|desc)\s+$/i
 const MOST = 200
-/** With at most this many relations the columns of all are offered. */
+/** Largest number of relations for which all columns are offered while the statement names no relation. */
 const FEW = 50
 
 export type Offers = { readonly offers: readonly Offer[]; readonly length: number }
 
-/** @param relations tables and views of the place */
+/** @param relations tables and views of the database that is asked */
 export function offersFor(editor: Editor, relations: readonly AskRelation[]): Offers {
   const before = beforeCaret(editor)
   const match = WORD.exec(before)

@@ -8,7 +8,7 @@ export type Editor = Place & {
   /** Preferred column of up and down, kept across shorter lines. */
   readonly wanted: number | null
   readonly undo: readonly Place[]
-  /** Whether the last change was a typed letter, so that undo removes a word at once. */
+  /** Whether the last change was a typed character: undo removes all characters typed in a row. */
   readonly typing: boolean
 }
 
@@ -71,8 +71,8 @@ export function undone(of: Editor): Editor {
 }
 
 /**
- * The editor after a key, or null if it does not use the key, as up in the first line and down in the last.
- * @param key name of the key @param typed what it prints, '' if nothing
+ * The editor after a key, or null if the editor does not use the key, such as up in the first line.
+ * @param key name of the key @param typed text that the key types, '' if none
  */
 export function edited(of: Editor, key: string, typed: string): Editor | null {
   const line = of.lines[of.row] ?? ''
@@ -129,7 +129,7 @@ function cut(of: Editor, from: number, to: number): Editor {
 }
 
 function changed(of: Editor, to: Place, typing = false): Editor {
-  // Letters of one word are one change.
+  // Characters typed in a row are one change.
   const undo = typing && of.typing ? of.undo : remembered(of)
   return { ...to, wanted: null, undo, typing }
 }
@@ -145,7 +145,7 @@ function moved(of: Editor, row: number, column: number): Editor {
 function vertical(of: Editor, row: number): Editor {
   const wanted = of.wanted ?? of.column
   const line = of.lines[row] ?? ''
-  // Never into the middle of a multi-unit character.
+  // Do not place the caret inside a character of several UTF-16 units.
   const column = wanted >= line.length ? line.length : leftOf(line, wanted + 1)
   return { ...moved(of, row, column), wanted }
 }
