@@ -239,7 +239,7 @@ export const onLivingWorker: When = (s) => s.queue?.error === null && workerAtCu
 export const onSlot: When = (s) => slotAtCursor(s) !== null
 /** A task whose run is in a ledger that this program can open. */
 export const hasSlotLedger: When = (s) => slotLedger(s) !== null
-/** What `p` can do with the open queue run; null if no run is open. */
+/** What `p` does with the open queue run, see `pauseOf`; null if nothing. */
 const sharedPause = (s: State): 'works' | 'rests' | 'ended' | null => {
   const run = shownRun(s)
   return run === null ? null : pauseOf(run)

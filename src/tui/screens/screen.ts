@@ -1,4 +1,4 @@
-/** What the frame, the keys and the help ask of a screen. `index.ts` has one entry for each. */
+/** What the frame, the keys and the help need from a screen. `index.ts` has one entry for each screen. */
 import type { Line } from '../draw/line.ts'
 import type { KeyGroup } from '../keymap/binding.ts'
 import type { Move } from '../state/position.ts'
@@ -18,7 +18,7 @@ export type ScreenEntry = {
   readonly keys: readonly KeyGroup[]
   /** The group that acts on its row or its run: the help says why one of these keys does nothing. */
   readonly ownKeys?: KeyGroup
-  /** Title of the help page, if not that of the tab. */
+  /** Title of the help page; default: the title of the tab. */
   readonly helpTitle?: (state: State) => string
   /** All lines between head and foot. */
   readonly draw: (state: State, cells: number) => Line[]

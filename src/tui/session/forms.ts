@@ -290,7 +290,7 @@ function questionFor(form: Form, name: string, typed: string): readonly string[]
     texts.delete(name)
     return [...safeWords(of, texts), `--${name}`, typed]
   }
-  // Later operands must not count as given.
+  // Leave out later operands: else the typed word would be completed as an operand after them.
   const operands = of.takes.filter((one) => one.operand === true)
   for (const { name: later } of operands.slice(operands.indexOf(option))) texts.delete(later)
   return [...safeWords(of, texts), typed]

@@ -1,4 +1,4 @@
-/** The active run and those waiting. */
+/** The active run and the waiting runs. */
 import type { TableRequest } from '../../model/run/table-request.ts'
 import type { RunningOperation, Workbench } from '../../app/workbench.ts'
 import type { Event } from '../../model/run/event.ts'
@@ -57,9 +57,9 @@ export class JobQueue {
     return this.#current !== null
   }
 
-  /** Starts a job, or queues it after those that are waiting. */
+  /** Queues jobs after the waiting ones, and starts the next job if no run is active. */
   add(jobs: readonly TuiJob[], show = true): void {
-    // A run that has sent `run.finished` needs no waiting.
+    // Jobs do not wait for a run that has sent `run.finished`.
     const behind = this.#current !== null && this.#current.finished === null
     for (const [index, job] of jobs.entries()) {
       this.#waiting.push({ job, show: !show || behind ? 'no' : index === 0 ? 'yes' : 'in its turn' })
@@ -83,7 +83,7 @@ export class JobQueue {
     this.#current.handle.stop(exitCode)
   }
 
-  /** Aborts the running batches too. */
+  /** As `stop`, but aborts the running batches. */
   abort(exitCode?: number): void {
     this.#dropWaiting()
     if (this.#current === null) return

@@ -1,4 +1,4 @@
-/** Data that the visible screen lacks, as a list of questions. Nothing is read twice, and nothing invisible is read. */
+/** Reads that the visible screen needs, each with a key that changes when the data must be read again. */
 import type { Workbench } from '../../app/workbench.ts'
 import { lakeTables } from '../screens/tables/stores.ts'
 import { detailContent, geometry, tabRows } from '../state/geometry.ts'
@@ -9,7 +9,7 @@ export type Need = {
   [K in SlotName]: {
     readonly slot: K
     readonly identity: string
-    /** Identity, generation and page: another key needs another answer. */
+    /** Identity, generation, page and state of the table: if the key changes, the data is read again. */
     readonly key: string
     readonly ask: (workbench: Workbench) => Promise<SlotValues[K]>
   }

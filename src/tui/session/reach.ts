@@ -7,7 +7,7 @@ import type { SlotName } from '../state/state.ts'
 
 /** Interval of retries while the catalog is away, ms. */
 const AGAIN_MS = 4000
-/** Without an answer for this long a note is shown, ms, so that a slow server is not taken for a frozen screen. */
+/** Time without an answer after which a note is shown, ms: a slow server must not look like a frozen screen. */
 const SLOW_MS = 5000
 
 export type ShowFlash = (text: string, tone?: 'plain' | 'ok' | 'bad') => void
@@ -48,7 +48,7 @@ export class WorkbenchReach {
     }
     this.#away = true
     if (this.#again !== null || this.#closed) return
-    // Any slot may notice first; reading the list of tables at once then shows whether the catalog is away.
+    // If another slot failed first, read the list of tables at once: it shows whether the catalog can be reached.
     const pause = slot === 'tables' || slot === 'runs' ? AGAIN_MS : 0
     this.#again = setTimeout(() => {
       this.#again = null

@@ -48,7 +48,7 @@ export class RunFlow {
     this.#timer ??= setTimeout(() => this.flush(), FLUSH_MS)
   }
 
-  /** Adds the printed lines and the log entries of an event; the event itself is already in the store. */
+  /** Adds the printed lines and the log entries of an event, but not the event itself. */
   report(event: Event): void {
     this.notified.push(...(this.#story?.take(event) ?? []))
     this.#entries.push(...this.#log.event(event, this.#clock.now()))

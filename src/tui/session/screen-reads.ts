@@ -22,7 +22,7 @@ export class ScreenReads {
   readonly #reach: WorkbenchReach
   #closed = false
 
-  /** @param restMs how long the cursor rests on a row before its details are read */
+  /** @param restMs how long the cursor rests on a row before its details are read, ms */
   constructor(workbench: Workbench, store: Store<State, Action>, clock: Clock, restMs: number, flash: ShowFlash) {
     this.#workbench = workbench
     this.#store = store
@@ -31,12 +31,12 @@ export class ScreenReads {
     this.#reach = new WorkbenchReach(flash, () => store.dispatch({ type: 'reload', now: clock.now() }))
   }
 
-  /** A read elsewhere failed: retries begin if the catalog is away. */
+  /** Reports a read that failed elsewhere: retries begin if the catalog cannot be reached. */
   failed(slot: SlotName, error: SluiceError): void {
     this.#reach.failed(slot, error)
   }
 
-  /** Begins the reads that the present screen lacks. */
+  /** Starts reads of data that the screen lacks. */
   look(): void {
     if (this.#closed) return
     const state = this.#store.get()
@@ -60,7 +60,7 @@ export class ScreenReads {
     const { slot, key, identity } = need
     const stopWaiting = this.#reach.waiting()
     try {
-      // Start the read before dispatching: the dispatch triggers further reads, and the tables must be asked first.
+      // Start the read before dispatching: the dispatch starts further reads, and the tables must be read first.
       const asked = need.ask(this.#workbench)
       this.#store.dispatch({ type: 'loading', slot, key })
       const value = await asked
@@ -81,8 +81,8 @@ export class ScreenReads {
 }
 
 /**
- * Detects a cursor that moves on without resting: details of passed rows are not read. The first step after a rest
- * counts as rest.
+ * Detects a cursor that moves on without resting: details of passed rows are not read. After a rest, the details of
+ * the next row are read at once.
  */
 class Passing {
   readonly #restMs: number

@@ -1,6 +1,6 @@
 /**
- * Controller behind the keys: starts and steers runs, leaves; what a screen shows is read by ScreenReads. Its own state
- * is only pending work; all visible state is in the store.
+ * Controller behind the keys: starts, steers and ends runs, and leaves the UI. ScreenReads reads what a screen shows.
+ * The session has only pending work; all visible state is in the store.
  */
 import type { CommandPort } from '../../app/command-port.ts'
 import type { TableRow } from '../../model/lake/answers.ts'
@@ -234,8 +234,8 @@ export class TuiSession implements Acting {
   }
 
   /**
-   * ctrl-c and SIGINT: stops the run, aborts a stopping one, leaves if nothing runs. A run of another program is only
-   * left.
+   * Handles ctrl-c and SIGINT: stops the run, aborts a run that is stopping, leaves if nothing runs. A run of another
+   * program continues.
    */
   interrupt(): void {
     if (this.ask.interrupt()) return
@@ -328,7 +328,7 @@ export class TuiSession implements Acting {
   flash(text: string, tone: 'plain' | 'ok' | 'bad' = 'plain'): void {
     const note = { text, tone }
     this.store.dispatch({ type: 'flash', flash: note })
-    // Errors and ongoing work stay until the next key; other notes give way to the hints.
+    // Notes about errors and ongoing work stay until the next key; others are removed after NOTE_MS.
     if (tone === 'bad' || text.endsWith('…')) return
     clearTimeout(this.#noteTimer)
     this.#noteTimer = setTimeout(() => {
@@ -352,7 +352,7 @@ export class TuiSession implements Acting {
     return dialog?.kind === 'help' && dialog.typing ? dialog.field : null
   }
 
-  /** Whether the key was text for an open field, or used by an open dialog. */
+  /** Edits the open field, or passes the key to the open dialog. @returns whether the key was used */
   #edit(key: KeyPress): boolean {
     if (this.state.dialog?.kind === 'form') return this.forms.press(this.state.dialog.form, key)
     const current = this.#typingField()

@@ -1,4 +1,4 @@
-/** Layout of the screen by its size and open panes. Views draw by it; reducers scroll by it. */
+/** Layout of the screen by its size and open panes. Views draw with this layout, and reducers scroll with it. */
 import type { State, Tab } from './state.ts'
 import { drawnLines } from '../screens/tables/drawn-list.ts'
 
@@ -23,7 +23,7 @@ export function geometry(state: State): Geometry {
   const body = wide && state.screen === 'tables' ? rows - 5 : rows - 3
   if (state.screen !== 'tables') return { mode: wide ? 'two' : 'one', body, list: columns, detail: 0, activity: 0 }
   const inDetail = state.focus === 'detail'
-  // Predicate, funnel and long paths need width: with less than three panes the Files tab takes all of it.
+  // Predicate, funnel and long paths need width: with fewer than three panes the Files tab takes the whole width.
   const alone = !wide || state.zoom || (inDetail && state.detail.tab === 'files' && columns < 160)
   if (alone) {
     const mode = wide ? 'two' : 'one'
@@ -49,7 +49,7 @@ export function tablesHeight(state: State): number {
   return Math.max(1, g.body - 1 - (g.mode === 'one' ? summaryRows(g.body) : 0))
 }
 
-/** Below 16 rows there is no summary. */
+/** Rows of the summary; 0 on a screen with fewer than 16 rows. */
 export function summaryRows(body: number): number {
   return body >= 13 ? SUMMARY_ROWS : 0
 }
@@ -96,7 +96,7 @@ export function runsHeight(state: State): number {
 /** Whether an empty line fits between the questions of Compare and the figures. */
 export const hasRoom = (body: number): boolean => body >= 24
 
-/** Rows of the questions of Compare; each takes two rows if there is space. */
+/** Rows per question on the Compare screen (two if there is space), and the number of visible questions. */
 export function questionRows(state: State, questions: number): { readonly step: 1 | 2; readonly list: number } {
   const body = geometry(state).body
   const roomy = body >= 34 && questions * 2 + 17 <= body

@@ -20,7 +20,7 @@ export function moveIndex(index: number, move: Move, total: number, height: numb
   return Math.max(0, Math.min(total - 1, to))
 }
 
-/** First visible row, so that `cursor` is visible and no row is wasted after the end. */
+/** First visible row, so that `cursor` is visible and no space is left below the last row. */
 export function scrollTop(top: number, cursor: number, total: number, height: number): number {
   const near = Math.max(Math.min(top, cursor), cursor - height + 1)
   return Math.max(0, Math.min(near, Math.max(0, total - height)))

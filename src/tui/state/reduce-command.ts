@@ -149,7 +149,7 @@ export function reduceCommand(state: State, command: KeyCommand): State {
       return markAll(state)
     case 'filter':
       if (state.screen === 'log') return { ...state, prompt: prompt('log-filter', state.log.filter) }
-      // A filter applies to all rows.
+      // The filter applies to the whole list, so leave the list of tables that need attention.
       return {
         ...state,
         focus: state.focus === 'needs' ? 'list' : state.focus,

@@ -66,7 +66,7 @@ function withLog(state: State, entries: readonly LogEntry[]): State {
 function withField(state: State, field: NonNullable<State['prompt']>['field']): State {
   if (state.prompt !== null) {
     const prompt = { ...state.prompt, field, error: null }
-    // Filters act while typing; a where condition is a query and waits for enter.
+    // Filters apply while the user types; a where condition is a query and waits for enter.
     if (prompt.kind === 'filter') return { ...state, prompt, tables: { ...state.tables, filter: field.text } }
     if (prompt.kind === 'log-filter') return { ...state, prompt, log: { ...state.log, filter: field.text } }
     return { ...state, prompt }
@@ -275,7 +275,7 @@ function reduce(state: State, action: Action): State {
     case 'database-opened': {
       const { url, title, parent } = action
       const others = state.databases.filter((database) => database.url !== url)
-      // While it is read again, the old tables stay visible.
+      // While the database is read again, its old tables stay visible.
       const relations = state.databases.find((database) => database.url === url)?.relations ?? []
       const database = { url, title, parent, state: 'reading', relations, error: null } as const
       return { ...state, databases: [...others, database] }
@@ -352,7 +352,7 @@ const OF_MARKS: ReadonlySet<Operation['kind']> = new Set([
   'copy',
 ])
 
-/** What keeps each cursor on its row. */
+/** Functions that keep each cursor on its row. */
 const SETTLED = [...Object.values(SCREENS).map(({ settle }) => settle), settledPalette]
 
 /** The next state. */

@@ -27,7 +27,7 @@ export function rememberedOf(state: State): Remembered {
   const stores = state.stores.filter(({ added }) => added).map(({ name, url }) => ({ name, url }))
   return {
     screen: openScreen(state).next,
-    // A row that is gone is given up.
+    // The row of the last session while it may still appear, else the row under the cursor.
     row: state.tables.wanted ?? cursorRow(state)?.key ?? null,
     tab: state.detail.tab,
     filter,
@@ -37,7 +37,7 @@ export function rememberedOf(state: State): Remembered {
   }
 }
 
-/** @returns null for a value of another kind; invalid fields are left out */
+/** @returns null if the value is no object; invalid fields are left out */
 export function readRemembered(value: unknown): Partial<Remembered> | null {
   if (typeof value !== 'object' || value === null) return null
   const of = value as Readonly<Record<string, unknown>>

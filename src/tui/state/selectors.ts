@@ -18,7 +18,7 @@ export function joinedRun(state: State): RunView | undefined {
   return open !== null && open.joined !== null && isRunning(open) ? open : undefined
 }
 
-/** The run that keys steer: the open one, or that of this program. */
+/** The run that keys steer: the open run of another program, else the active run of this program. */
 export function steeredRun(state: State): RunView | undefined {
   // On the queue screen keys steer the open queue run instead.
   if (state.screen === 'queue') return undefined

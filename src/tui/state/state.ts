@@ -47,7 +47,7 @@ export type ListPosition = { readonly cursor: number; readonly top: number }
 
 export const START: ListPosition = { cursor: 0, top: 0 }
 
-/** Data read from the workbench, with the key of its question; `loading` is the key of the pending question. */
+/** Data read from the workbench, with the key of its read; `loading` is the key of the pending read. */
 export type DataSlot<T> = {
   readonly key: string
   readonly identity: string
@@ -123,7 +123,7 @@ export type Database = {
   /** URL without password, as operations name it. */
   readonly url: string
   readonly title: string
-  /** Row that it was opened from; null for the program's own database. */
+  /** Key of the row from which the database was opened; null for the program's own database. */
   readonly parent: string | null
   readonly state: 'reading' | 'ready' | 'failed'
   readonly relations: readonly RelationEvent[]
@@ -134,7 +134,7 @@ export type Database = {
 export const KEPT_RUN_VIEWS = 50
 
 export type RunsState = {
-  /** Runs started here, oldest first; the last may be active. */
+  /** Runs started here, oldest first, after joined runs of other programs. The last may be active. */
   readonly views: readonly RunView[]
   /** Runs of this machine, as last read. */
   readonly machine: readonly MachineRun[]
@@ -181,7 +181,7 @@ export type State = {
   readonly timelines: ReadonlyMap<string, TimelineShown>
   /** Lifecycle phases that were read, by row key. */
   readonly lifecycles: ReadonlyMap<string, LifecycleShown>
-  /** Time of the last read or event, at most a minute old; ages count from here. */
+  /** Time of the last read or event, at most a minute old; ages are relative to it. ms since the epoch. */
   readonly now: number
   /** Incremented by `R` and by every finished run; data of older generations is read again. */
   readonly generation: number
@@ -220,7 +220,7 @@ const FRESH_POSITIONS: Readonly<Record<Tab, ListPosition>> = {
   features: START,
 }
 
-/** Detail state for the table `key`, from its start. */
+/** Detail state for the table `key`. Tab and sort of `from` are kept; everything else is reset. */
 export function freshDetail(key: string | null, from: DetailState | null): DetailState {
   return {
     key,

@@ -28,7 +28,7 @@ function insert(of: TextField, typed: string): TextField {
 
 /**
  * The field after a key; null if the key does not edit text.
- * @param key name of the key; @param typed what it prints, '' if nothing.
+ * @param key name of the key; @param typed text that the key types, '' if none.
  */
 export function edit(of: TextField, key: string, typed: string): TextField | null {
   const [before, after] = around(of)

@@ -45,7 +45,7 @@ function cellsOf(row: string): Cells | null {
     if (parts.length !== width(text)) return false
     const code = codeOf(style)
     for (const part of parts) {
-      // Check each character: a wide one and one without width would add up to the right sum.
+      // Check each character: a wide and a zero-width character would add up to the right width.
       if (part > '\u02ff' && width(part) !== 1) return false
       chars.push(part)
       styles.push(code)
@@ -62,7 +62,7 @@ function cellsOf(row: string): Cells | null {
 
 /**
  * Output that turns row `line` (from 1) from `from` into `to`; null if the whole row must be written.
- * @param columns of the terminal. A row drawn for a wider terminal overlaps in the last cell, and so would blanks.
+ * @param columns of the terminal; a wider row is written whole, because its last cells overlap in the last column
  */
 export function rowDiff(from: string, to: string, line: number, columns: number): string | null {
   const a = cellsOf(from)

@@ -27,7 +27,7 @@ export class Takeover {
     this.#ways = ways
   }
 
-  /** Raw mode, bracketed paste, alternate screen, no cursor, no line wrap. */
+  /** Switches to raw mode, bracketed paste and the alternate screen; turns cursor and line wrap off. */
   enter(): void {
     this.#take()
     process.on('exit', this.#restore)
@@ -85,7 +85,7 @@ export class Takeover {
       if (fd === null) this.#stdout.write(LEAVE)
       else writeSync(fd, LEAVE)
     } catch {
-      // As above.
+      // The terminal is gone.
     }
   }
 

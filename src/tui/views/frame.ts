@@ -55,22 +55,22 @@ function placeOf(state: State, room: number): string {
   if (operation !== undefined && (run !== null || state.catalog === null) && betweenDatabases(operation)) {
     const { source = '', target } = operationEnds(operation)
     if (target === undefined) return source
-    // A stream may have no source in its name.
+    // The operation of a stream may not name the source.
     return source === '' ? target : ends(source, target, room)
   }
   if (state.lake !== null) return `${state.lake} → ${state.catalog ?? ''}`
   return state.catalog ?? state.databases[0]?.url ?? ''
 }
 
-/** Connection settings do not identify what is copied. */
+/** A URL without connection settings, which do not identify what is copied. */
 const withoutSettings = (url: string): string => url.replace(/\?.*$/, '')
 
-/** Whether it is a long operation on databases. */
+/** Whether the operation is a long one on databases. */
 function betweenDatabases(operation: Operation): boolean {
   return declarationOf(operation.kind).shape === 'long' && storeOf(operation, 'database') !== undefined
 }
 
-/** A URL without system and user. For a database file, the path as it is opened: three slashes begin a relative one. */
+/** A URL without system and user; for a database file its path: a URL with three slashes has a relative path. */
 function bare(url: string): string {
   return url.replace(/^\w+:\/\/(?:\/|[^/@]*@)?/, '')
 }

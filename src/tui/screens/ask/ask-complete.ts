@@ -20,7 +20,7 @@ const FEW = 50
 
 export type Offers = { readonly offers: readonly Offer[]; readonly length: number }
 
-/** @param relations tables and views of the database that is asked */
+/** @param relations tables and views that the statement can query */
 export function offersFor(editor: Editor, relations: readonly AskRelation[]): Offers {
   const before = beforeCaret(editor)
   const match = WORD.exec(before)

@@ -3,7 +3,7 @@ import type { AskedStatement, AskPlace } from '../../../app/ask/port.ts'
 import { placeKey } from './state.ts'
 import type { State } from '../../state/state.ts'
 
-/** All places, the most usual first. */
+/** All places: the catalog first, then databases, then tables with their archive. */
 export function askPlaces({ catalog, databases }: Pick<State, 'catalog' | 'databases'>): readonly AskPlace[] {
   const catalogs = catalog === null ? [] : [{ kind: 'catalog', url: catalog } as const]
   const opened = databases.map(({ url }) => ({ kind: 'database', url }) as const)
@@ -22,7 +22,7 @@ export function placesFound(state: State, typed: string): readonly AskPlace[] {
   })
 }
 
-/** The current place: the chosen one, the last queried one, or the first. */
+/** The chosen place; else the last queried place that is still open; else the first. */
 export function currentAskPlace(state: State): AskPlace | null {
   if (state.ask.place !== null) return state.ask.place
   const there = askPlaces(state)
@@ -36,7 +36,7 @@ export function askPlaceText(place: AskPlace): string {
   return `${place.kind} · ${place.url}`
 }
 
-/** Past statements, newest first, without duplicates. */
+/** Past statements that contain all typed words, newest first, without duplicates. */
 export function historyFound(history: readonly AskedStatement[] | null, typed: string): readonly AskedStatement[] {
   const words = typed.toLowerCase().split(/\s+/)
   const seen = new Set<string>()

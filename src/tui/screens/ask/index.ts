@@ -25,7 +25,7 @@ function heldBox(before: State, after: State): State {
 
 export const ASK: ScreenEntry = {
   title: 'Ask',
-  // Its first key would type into a statement.
+  // A new session does not begin on this screen: its first key would be typed into the statement.
   next: 'tables',
   keys: ['ASK screen', 'MOVE', 'PROGRAM', 'RUN screen', 'DIALOGS'],
   ownKeys: 'ASK screen',

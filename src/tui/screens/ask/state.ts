@@ -20,7 +20,7 @@ export type AskBox =
       readonly kind: 'offers'
       readonly offers: readonly Offer[]
       readonly cursor: number
-      /** Number of units before the caret that the offer replaces. */
+      /** Number of UTF-16 units before the caret that the offer replaces. */
       readonly length: number
     }
 
@@ -43,7 +43,7 @@ export type GridPlace = {
 }
 
 export type AskState = {
-  /** Null until chosen; then the default applies, see `currentAskPlace`. */
+  /** Null if the user has not chosen a place: the default applies, see `currentAskPlace`. */
   readonly place: AskPlace | null
   readonly editor: Editor
   readonly pane: 'editor' | 'grid'

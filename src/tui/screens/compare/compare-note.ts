@@ -26,7 +26,7 @@ function measuredText({ files, sql }: QuestionEvent): string {
     : `Measured: files with ${ofFiles}, SQL with ${ofSql}.`
 }
 
-/** How much the bars of a side exceed the measured values. */
+/** How the bars of a side differ from the measured values. */
 function addedText(side: 'files' | 'sql', questions: readonly QuestionEvent[], compare: BarsShown): string {
   const name = side === 'files' ? 'files' : 'SQL'
   const sides = questions.map((question) => question[side])

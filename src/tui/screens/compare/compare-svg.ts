@@ -95,7 +95,7 @@ function scaleOf(values: readonly (number | null)[]): (value: number) => number 
   return (value) => (value <= 0 ? 0 : Math.max(2, ((Math.log10(value) - low) / wide) * (RIGHT - LEFT)))
 }
 
-/** Font size in pixels for a text that has to fit; `size` or less. */
+/** Font size at which a text fits into `wide` pixels: 11 to `size` pixels. */
 function fontOf(text: string, size: number, wide: number): number {
   return Number(Math.max(11, Math.min(size, wide / (text.length * LETTER))).toFixed(1))
 }

@@ -1,4 +1,4 @@
-/** A list of a queue screen as columns: those that fit, heading and rows. */
+/** A list of a queue screen as a table: heading and rows, with the columns that fit the screen. */
 import type { Line, Span } from '../../draw/line.ts'
 import { cell, chosen, fit, span } from '../../draw/line.ts'
 import { marksOf } from '../../draw/theme.ts'
@@ -24,7 +24,7 @@ export type Grid = {
 }
 
 /**
- * @param cells of the screen
+ * @param cells width of the screen
  * @param across text of a row without columns; null for a row with columns
  */
 export function gridOf<R>(

@@ -9,8 +9,8 @@ import { queueCrumbs, queueHeight, queueScreen } from './view.ts'
 const HELP = { workers: 'Workers', schedules: 'Schedules', run: 'Run of a queue' } as const
 
 /**
- * For a run its id, which `sluice ctl` and `sluice runs --distributed` take; for a worker its host; for a schedule its
- * command.
+ * Text to copy: the id of a run, for `sluice ctl` and `sluice runs --distributed`; the host of a worker; the command of
+ * a schedule.
  */
 function copied(state: State): Copied | null {
   const view = queueView(state)
@@ -24,7 +24,7 @@ function copied(state: State): Copied | null {
 export const QUEUE: ScreenEntry = {
   title: 'Queue',
   under: 'runs',
-  // A queue is opened again from the list of runs.
+  // A new session begins with the list of runs, from which the user opens the queue.
   next: 'runs',
   keys: ['RUN screen', 'MOVE', 'PROGRAM', 'FIND AND SORT', 'DIALOGS'],
   helpTitle: (state) => HELP[queueView(state)?.kind ?? 'run'],

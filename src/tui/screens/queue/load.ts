@@ -1,4 +1,4 @@
-/** Refreshes the queue every two seconds while one of its screens is open; one question at a time. */
+/** Refreshes the queue every two seconds while a screen shows it; sends one request at a time. */
 import type { QueueWanted, Workbench } from '../../../app/workbench.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
@@ -8,7 +8,7 @@ import type { State } from '../../state/state.ts'
 import type { Store } from '../../state/store.ts'
 
 const LOOK_MS = 2_000
-/** After this time without an answer the queue is shown as away, ms; the answer is still awaited. */
+/** Time without an answer after which the queue is shown as unreachable, ms. The answer is still awaited. */
 const PATIENCE_MS = 6_000
 /** Most runs listed. */
 const MOST = 200
@@ -36,7 +36,7 @@ export class QueuePolling {
   readonly #clock: Clock
   readonly #timer: NodeJS.Timeout | null
   #isAsking = false
-  /** The last question, as JSON. */
+  /** The last request, as JSON. */
   #asked = ''
   #isOpen = false
   #closed = false
@@ -48,7 +48,7 @@ export class QueuePolling {
     this.#timer = this.#queue === undefined ? null : setInterval(() => this.#tick(), LOOK_MS).unref()
   }
 
-  /** Called after a state change: asks at once for a newly opened screen. */
+  /** Called after a state change: sends a request at once if another screen was opened. */
   look(): void {
     const wanted = wantedFromQueue(this.#store.get())
     if (wanted !== null && JSON.stringify(wanted) !== this.#asked) void this.#ask(wanted)
@@ -89,7 +89,7 @@ export class QueuePolling {
     this.look()
   }
 
-  /** Reports an error once, until it changes. */
+  /** Reports an error, unless the same error is already shown. */
   #away(error: SluiceError): void {
     const { queue } = this.#store.get()
     if (this.#closed || queue === null) return

@@ -9,7 +9,7 @@ export function queueView({ screen, queue }: State): QueueView | null {
   return screen === 'queue' ? (queue?.trail.at(-1) ?? null) : null
 }
 
-/** The run of the open screen, including pending steering requests; null while not read, or if unknown. */
+/** The run of the open screen, including pending steering requests; null until read, or if the queue lacks the run. */
 export function shownRun(state: State): SharedRun | null {
   const view = queueView(state)
   const { queue } = state
@@ -19,7 +19,7 @@ export function shownRun(state: State): SharedRun | null {
   return reported == null ? null : withSent(reported, queue)
 }
 
-/** Tasks of the run; empty while not read. */
+/** Tasks of the run; empty until read. */
 export function shownSlots(state: State): readonly TaskRow[] {
   const view = queueView(state)
   const { run = null } = state.queue ?? {}

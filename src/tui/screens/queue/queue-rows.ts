@@ -83,7 +83,7 @@ export function scheduleAtCursor(state: State): ScheduleEvent | null {
 export const runOfSchedule = (schedule: ScheduleEvent | null): string | null =>
   schedule?.running ?? schedule?.lastRun ?? null
 
-/** The run of a line; for a worker process with several tasks, that of the first. */
+/** The run of a line; for a worker process with several tasks, the run of the first task. */
 export const runOfLine = ({ worker, slot }: WorkerLine): string | null => (slot ?? worker.slots[0])?.runId ?? null
 
 /** Name of a run in lists: operation and subject. */

@@ -40,7 +40,7 @@ export type QueueShown = {
   readonly workers: readonly WorkerRow[]
   /** Null until read. */
   readonly schedules: readonly ScheduleEvent[] | null
-  /** The run of the open screen; `found` is null if the queue does not know it. */
+  /** The run of the open screen; `found` is null if the queue has no such run. */
   readonly run: { readonly runId: string; readonly found: SharedRun | null; readonly slots: readonly TaskRow[] } | null
   /** Steering requests sent, but not yet stored by the queue. */
   readonly sent: { readonly runId: string; readonly options: RunRequests } | null
@@ -102,7 +102,7 @@ export function slotWord(slot: TaskRow, run: SharedRun, queue: QueueShown): Slot
   const { state, exitCode, error } = slot
   // The task is called again when there is something to copy or compare.
   if (state === 'ended' && slot.onCall && exitCode === 0 && run.status === 'running') return 'on call'
-  // Another task did the rest.
+  // Another task completed the remaining work.
   if (state === 'ended' && exitCode === null && error === null) return 'ended'
   if (state === 'ended') return exitCode === 0 ? 'ok' : exitCode === STOPPED ? 'stopped' : 'failed'
   if (queue.error !== null) return 'not known'
@@ -115,7 +115,7 @@ export function slotWord(slot: TaskRow, run: SharedRun, queue: QueueShown): Slot
 
 const STOPPED = 75
 
-/** Whether its worker has sent a heartbeat since the newest request, and so has received it. */
+/** Whether the worker of a task has sent a heartbeat since the newest request, and so has received the request. */
 function hasHeard({ beatAt }: TaskRow, { wishes: { orderedAt } }: SharedRun): boolean {
   return orderedAt === undefined || (beatAt !== null && beatAt > orderedAt)
 }
@@ -125,7 +125,7 @@ export function deafSlots(slots: readonly TaskRow[], run: SharedRun): number {
   return slots.filter((slot) => !hasHeard(slot, run)).length
 }
 
-/** Whether a task is moving rows, as far as known. */
+/** Whether a worker with a recent heartbeat holds the task, so that the task's rate is current. */
 export const isAtWork = (word: SlotWord): boolean => word === 'working' || word === 'paused'
 
 /** State of a worker process as shown: without a recent heartbeat it is not shown as `lives`. */
@@ -143,7 +143,7 @@ export function workerWord({ state, beatAt }: WorkerRow, queue: QueueShown): Wor
 export type SharedWord =
   'running' | 'waits' | 'pausing' | 'paused' | 'stopping' | 'not known' | 'ok' | 'failed' | 'refused' | 'stopped'
 
-/** @param slots tasks if known: a run is `pausing` until all of them rest */
+/** @param slots tasks if known: a run is `pausing` until no task works */
 export function sharedWord(run: SharedRun, queue: QueueShown, slots: readonly TaskRow[] | null = null): SharedWord {
   const { status, wishes } = run
   if (status !== 'running') return status

@@ -11,7 +11,7 @@ import { rateOfSlots } from './queue-shown.ts'
 
 export type SharedSteer = 'pause' | 'rate' | 'workers' | 'stop'
 
-/** A run of a kind that only a newer version knows can only be stopped. */
+/** Operation of a run; null if only a newer version of sluice has it: such a run can only be stopped. */
 const kindOf = (run: SharedRun): OperationKind | null =>
   Object.hasOwn(OPERATIONS, run.kind) ? (run.kind as OperationKind) : null
 
@@ -32,8 +32,8 @@ export function steersShared(run: SharedRun, what: SharedSteer): boolean {
 }
 
 /**
- * Effect of `p`: pauses the run, resumes it (also one that was restored with a copy of its queue), or queues the rest
- * of an ended one.
+ * Effect of `p`: `works` pauses the run; `rests` resumes it, or confirms a run that was restored with a copy of its
+ * queue; `ended` queues the remaining work.
  */
 export function pauseOf(run: SharedRun): 'works' | 'rests' | 'ended' | null {
   if (run.status === 'running' && run.isUnconfirmed && run.wishes.stop !== true) return 'rests'

@@ -90,7 +90,7 @@ function headOf(state: State, run: SharedRun, queue: QueueShown, cells: number, 
   ]
 }
 
-/** Source of the data about a run: its own answer, or the list of runs before that has arrived. */
+/** Part of the queue that has the newest data of a run: the run itself, or the list of runs until the run is read. */
 const listOf = (runId: string, { run }: QueueShown): QueueList => (run?.runId === runId ? 'run' : 'runs')
 
 /** Who began the run, when, and which queue its tasks wait in. */
@@ -116,7 +116,7 @@ function endLines(run: SharedRun, cells: number, roomy: boolean): Line[] {
   ]
 }
 
-/** Reason why no worker takes waiting tasks; empty if there is none. */
+/** Reason why no worker takes the waiting tasks; empty if a worker can take them. */
 function untaken(run: SharedRun, queue: QueueShown): readonly string[] {
   if (run.isUnconfirmed) return ['it was put into this queue in another database: p confirms it here, x ends it']
   if (

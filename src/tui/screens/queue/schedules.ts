@@ -46,7 +46,7 @@ function columnsOf(queue: QueueShown, state: State): readonly GridColumn<Schedul
   ]
 }
 
-/** State of a schedule; `not known` while the queue is away. */
+/** State of a schedule; `not known` while the queue cannot be reached. */
 function standing({ state, running, wanted, error }: ScheduleEvent, queue: QueueShown, marks: ThemeMarks): Span {
   if (queue.error !== null) return stateSpan('not known', marks)
   if (state === 'void') return span(`${marks.bad} void`, 'bad')

@@ -90,7 +90,7 @@ export class SharedRuns {
         this.#flash(`not ordered: ${message}${hint === undefined ? '' : `; ${hint}`}`, 'bad')
       }
       this.#waiting -= 1
-      // Later requests are still pending.
+      // While later requests are pending, keep showing all of them.
       if (this.#waiting === 0 || run === null) this.#store.dispatch({ type: 'queue-noted', run })
     })
   }

@@ -65,7 +65,7 @@ export function stateSpan(word: SlotWord | WorkerWord | SharedWord, marks: Theme
   }
 }
 
-/** Empty below 0.5, so that idle work is not shown as a stalled 0. */
+/** Rows per second as text; empty below 0.5, so that idle work is not shown as a stalled 0. */
 export const rateText = (perSecond: number): string => (perSecond < 0.5 ? '' : rate(perSecond))
 
 /** `CODE message: reason` on one line. */
@@ -120,8 +120,8 @@ export function optionsText({ held, rate: rows, workers, lanes, tables = [], sto
 }
 
 /**
- * Steering requests, and whether all working tasks have received them; null if there was never one. @param cells of the
- * line
+ * Steering requests, and whether all working tasks have received them; null if there is nothing to show.
+ * @param cells width of the line
  */
 export function orderLine(run: SharedRun, slots: readonly TaskRow[], queue: QueueShown, cells: number): Line | null {
   const { wishes, status } = run

@@ -1,4 +1,4 @@
-/** The result of a run that has the cursor. Until the user moves it, it is on the newest. */
+/** The result of a run under the cursor. Until the user moves the cursor, it follows the newest result. */
 import type { RunView } from '../../run/run-view.ts'
 import { moveIndex, scrollTop, type Move } from '../../state/position.ts'
 import { runLayout } from './run-layout.ts'

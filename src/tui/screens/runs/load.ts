@@ -74,7 +74,7 @@ export class RunsWatch {
     }
   }
 
-  /** Reports an error once, until it changes. */
+  /** Reports an error, unless the same error was reported last. */
   #say(trouble: SluiceError | null): void {
     const text = trouble === null ? '' : `${trouble.message}: ${trouble.where ?? ''}`
     if (text === this.#said || this.#closed) return

@@ -1,5 +1,5 @@
 /**
- * Rows of the Runs screen: runs of this session, of this machine, and of all open catalogs and ledgers. Each run once,
+ * Rows of the Runs screen: runs of this session, of this machine, of the queue, and of all open catalogs and ledgers,
  * the newest first.
  */
 import type { MachineRun, SharedRun } from '../../../app/workbench.ts'
@@ -47,7 +47,7 @@ function begunAt(row: ListedRun): number {
   return msOf(row.run.startedAt) ?? 0
 }
 
-/** New index of a row's run, which another source may report now. Null if it is gone. */
+/** Index of the same run in the new list, possibly under another kind. Null if the run is gone. */
 export function sameRun(rows: readonly ListedRun[], was: ListedRun): number | null {
   const same = rows.findIndex((row) => row.kind === was.kind && isSame(row, was))
   const found = same >= 0 ? same : rows.findIndex((row) => keyOf(row) === keyOf(was))
@@ -61,12 +61,12 @@ const isSame = (a: ListedRun, b: ListedRun): boolean =>
 const keyOf = (row: ListedRun): string =>
   `${listedRunId(row) ?? (row.kind === 'here' ? row.run.id : '')} ${row.kind === 'past' ? row.run.table : ''}`
 
-/** Null until known. */
+/** Run id of a row; null until known. */
 export function listedRunId(row: ListedRun): string | null {
   return row.kind === 'here' || row.kind === 'shared' ? row.run.runId : row.run.run
 }
 
-/** Short description of what it did. */
+/** Short description of what the run did. */
 export function runMeaning(row: ListedRun): string {
   switch (row.kind) {
     case 'here':
@@ -83,7 +83,7 @@ export function runMeaning(row: ListedRun): string {
 }
 
 /**
- * Whether it is a run of one of these operations. @param kinds such as `follow`, or `copy --follow` if a flag is
+ * Whether the row is a run of one of these operations. @param kinds such as `follow`, or `copy --follow` if a flag is
  * required
  */
 export function isRunOf(row: ListedRun, kinds: readonly string[]): boolean {
@@ -99,7 +99,7 @@ function kindOf(row: ListedRun): string {
   return row.kind === 'ledger' ? row.run.operation : row.run.command
 }
 
-/** Null if it was not recorded. */
+/** Command line of the run; null if not recorded. */
 function commandOf(row: ListedRun): string | null {
   return row.kind === 'here' || row.kind === 'machine' || row.kind === 'shared' ? row.run.commandLine : null
 }

@@ -89,7 +89,7 @@ function slotOf(run: string, state: State): string | null {
   return shared === null ? null : `queue task, of run ${shared.runId}`
 }
 
-/** Cells of a queue run. While the queue is away it is not shown as working. */
+/** Cells of a queue run. While the queue cannot be reached, the run is not shown as running. */
 function sharedCells(reported: SharedRun, { queue, now }: State): Cells {
   if (queue === null) throw new Error('a run of a queue without a queue')
   const run = withSent(reported, queue)
@@ -157,7 +157,7 @@ function ledgerCells(run: CopyRunEvent, state: State): Cells {
   }
 }
 
-/** Width of the column for the place of a run. */
+/** Width of the WHERE column. */
 const WHERE = 9
 
 /** Width of the status word, after its mark. */
@@ -211,7 +211,7 @@ export function runsScreen(state: State, cells: number): Line[] {
   const wide = cells >= 100
   const places = state.queue !== null
   const command = wide ? COMMAND.wide : COMMAND.small
-  // Without a WHERE column the notes begin with the place.
+  // Without a WHERE column the notes of queue runs begin with `queue`.
   const name = Math.max(14, Math.min(40, Math.floor(cells * 0.25)) - (places ? (wide ? WHERE : 6) : 0))
   if (cells < NARROW) return narrowList(state, rows, cells, body)
   const head = line(

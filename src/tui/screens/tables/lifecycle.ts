@@ -20,7 +20,7 @@ const TONES: Readonly<Record<LifecycleState, Tone>> = {
   'not asked for': 'muted',
 }
 
-/** A row of the view; `command` if it belongs to one. */
+/** A row of the view, and the command that the row shows; null if it shows none. */
 export type LifecycleRow = { readonly line: Line; readonly command: string | null }
 
 /** Lines of `cells`, with a title. */

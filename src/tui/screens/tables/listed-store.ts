@@ -9,7 +9,7 @@ export type RememberedStore = {
   readonly name: string
   /** A path, or a URL without password. */
   readonly url: string
-  /** Why it cannot be read at all. */
+  /** Why the store cannot be read at all. */
   readonly error?: ErrorInfo
 }
 
@@ -24,7 +24,7 @@ export type ListedStore = RememberedStore & {
   readonly failure: ErrorInfo | null
   /** Copies into this database from its own ledger, the newest first. */
   readonly copies: readonly CopyRunEvent[]
-  /** Tables of a lake. Those of a database are in `databases`. */
+  /** Tables of a lake. Tables of a database are in `databases`. */
   readonly tables: readonly TableRow[]
 }
 

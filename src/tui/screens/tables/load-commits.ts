@@ -43,7 +43,7 @@ export class Live {
     clearInterval(this.#aging)
   }
 
-  /** At most one question at a time, and none while the tables are not visible. */
+  /** Sends at most one request at a time, and none while the tables are not visible. */
   async #look(): Promise<void> {
     const state = this.#store.get()
     if (this.#asking || this.#closed || !isShown(state)) return

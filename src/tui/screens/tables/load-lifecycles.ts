@@ -1,6 +1,6 @@
 /**
- * The four phases of a table as `lifecycle status` reports them, and the commands that they offer. They come from the
- * table's entry in the config file, or without one from the table itself.
+ * The four phases of a table as `lifecycle status` reports them, and the commands that they offer. The settings come
+ * from the table's entry in the config file; a table without an entry is inspected as it is.
  */
 import type { RunningOperation, Workbench } from '../../../app/workbench.ts'
 import type { LifecycleStatusOperation } from '../../../partition/operations/lifecycle-status/declaration.ts'

@@ -1,4 +1,4 @@
-/** Stores in addition to the program's own. Each is read when it is unfolded; one that fails does not hide the rest. */
+/** Stores in addition to the program's own, read when unfolded. A store that cannot be read does not hide others. */
 import type { RunningOperation, Workbench } from '../../../app/workbench.ts'
 import type { CommandPort } from '../../../app/command-port.ts'
 import { commonStart } from '../../../shared/common-start.ts'
@@ -135,8 +135,8 @@ export class Stores {
   }
 
   /**
-   * Reads the copies into a database from its ledger. No ledger means no copies; an unreachable database already
-   * reports by its tables.
+   * Reads the copies into a database from its ledger. Without a ledger there are no copies. Errors are ignored: the
+   * table list of the database reports them.
    */
   async #copies({ key, url }: ListedStore): Promise<void> {
     const { operation, commandLine } = copyRunsOf(url, MOST_COPIES)

@@ -124,7 +124,7 @@ function reportedOfSync({ key, state: now, error }: Sync, state: State): Needy |
   }
 }
 
-/** All of them, regardless of the filter of the list. */
+/** All tables, stores and syncs that need attention, regardless of the filter of the list. */
 export function needyRows(state: State): readonly Needy[] {
   const tables = lakeTables(state).flatMap((row) => {
     const one = row.kind === 'delta' ? reported(row) : null

@@ -171,7 +171,7 @@ function columnTexts({ columns }: RelationEvent): readonly string[] {
   ]
 }
 
-/** Largest size of an empty table with its indexes. */
+/** Largest size of an empty table with its indexes, bytes. */
 const EMPTY_BYTES = 100_000
 
 /** Whether an estimate of 0 rows means that the system has never counted, because the table takes space. */

@@ -1,4 +1,4 @@
-/** Keeps the cursor of the tables list on its row by key. If the row is gone, another one is chosen for good. */
+/** Keeps the cursor of the tables list on its row by key. If the row is gone, another row gets and keeps the cursor. */
 import { needyRows, toNeedy } from './needy.ts'
 import { freshDetail, type State } from '../../state/state.ts'
 import { cursorRow, visibleRows, type ListRow } from './tables-list.ts'
@@ -28,7 +28,7 @@ function onRow(before: State, after: State): State {
   return to(first?.key ?? null)
 }
 
-/** The nearest remaining row after it, else before it. */
+/** The nearest remaining row after the row `key`, else before it. */
 function nextTo(key: string, before: readonly ListRow[], now: readonly ListRow[]): ListRow {
   const there = new Map(now.map((row) => [row.key, row]))
   const at = before.findIndex((row) => row.key === key)

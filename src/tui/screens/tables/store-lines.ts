@@ -30,7 +30,7 @@ function standing(state: State, row: StoreRow): Standing {
   return { text: reported, tone: 'muted', error: null }
 }
 
-/** The line of a store after its mark, in `cells`. An open database has its column titles on it. */
+/** The line of a store after its mark, in `cells`. The line of an open database has the column titles. */
 export function storeLine(state: State, row: StoreRow, cells: number): Line {
   const marks = marksOf(state.ascii)
   const { text, tone, error } = standing(state, row)

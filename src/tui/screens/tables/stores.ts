@@ -22,7 +22,7 @@ export function lakeTables({ slots, stores }: Pick<State, 'slots' | 'stores'>): 
   return stores.length === 0 ? own : [...own, ...stores.flatMap(({ tables }) => tables)]
 }
 
-/** @param database its tables, if it is a database */
+/** @param database tables of the store, if the store is a database */
 export function storeRow(store: ListedStore, database: Database | null): StoreRow {
   const { key, name, url, open, state } = store
   const tables = store.kind === 'lake' ? store.tables : (database?.relations ?? [])
@@ -54,7 +54,7 @@ export function ownRow({ lake, catalog, databases, slots, ownFolded }: State): S
   }
 }
 
-/** State of a store; for a database, that of its table list. */
+/** State of a store; for a database, the state of its table list. */
 export function storeState(store: ListedStore, database: Database | null): Pick<ListedStore, 'state' | 'failure'> {
   if (store.kind !== 'database' || database === null) return store
   return { state: database.state, failure: database.error }

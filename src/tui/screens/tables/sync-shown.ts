@@ -6,10 +6,10 @@ import type { ErrorInfo } from '../../../shared/errors.ts'
 export const ALL_CATALOG_TABLES = ''
 
 export type Sync = {
-  /** Key of the table; EVERY_TABLE for all of them. */
+  /** Key of the table; ALL_CATALOG_TABLES for all tables of the catalog. */
   readonly key: string
   readonly state: 'running' | 'stopping' | 'failed'
-  /** Why it ended. */
+  /** Why the sync ended. */
   readonly error: ErrorInfo | null
   /** Current error of a sync that continues and retries by itself. */
   readonly trouble: string | null
@@ -20,7 +20,7 @@ export type Sync = {
 /** Most samples kept. */
 const MOST = 60
 
-/** The sync of a table; its own one has priority over that of all tables. */
+/** The sync of a table: its own sync, else the sync of all tables. */
 export function syncOf(syncs: readonly Sync[], key: string): Sync | null {
   return syncs.find((one) => one.key === key) ?? syncs.find((one) => one.key === ALL_CATALOG_TABLES) ?? null
 }

@@ -25,7 +25,7 @@ export class Syncs {
     this.#store = store
   }
 
-  /** Starts syncing these tables, or stops it if any is being synced. */
+  /** Starts to sync these tables; if some are being synced, stops those instead. */
   toggle(rows: readonly TableRow[], place: OpenLake): void {
     const known = rows.filter(isInCatalog)
     const going = known.filter(({ key }) => this.#running.has(key))

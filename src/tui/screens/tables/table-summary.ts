@@ -40,7 +40,7 @@ function tally(rows: readonly TableRow[]): string {
   ].join(' · ')
 }
 
-/** Why the catalog is away, the most important part first, since the line is cut. */
+/** Why the catalog cannot be reached, the most important part first, since the line is cut. */
 const whyAway = ({ message, reason, where, hint }: ErrorInfo): string =>
   [reason ?? message, where, hint].filter((part) => part !== undefined).join(' · ')
 

@@ -53,7 +53,7 @@ function haystack(row: TableRow): string {
   return `${row.name} ${row.error?.code ?? ''} ${catalog} ${row.proof.state}`
 }
 
-/** Tables of a database in list order; a sort that only lakes have sorts them by name. */
+/** Tables of a database in list order; by name if the list is sorted by a column that only lake tables have. */
 function relationRows({ url, relations }: Database, filter: string, sort: TableSort, sign: number): readonly ListRow[] {
   const amount = (relation: RelationEvent): number =>
     sort === 'files' ? Number(relation.rows) : sort === 'bytes' ? Number(relation.bytes) : 0
@@ -99,7 +99,7 @@ function treeRows(
   ]
 }
 
-/** Rows in screen order. The last result is cached, because one key press asks many times. */
+/** Rows in screen order. The last result is cached, because one key press calls this many times. */
 export function visibleRows(state: State): readonly ListRow[] {
   const { filter, sort, descending } = state.tables
   const { databases, stores, ownFolded: folded } = state

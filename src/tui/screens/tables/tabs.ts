@@ -37,7 +37,7 @@ export function moveTab(state: State, move: Move): State {
   return { ...state, detail: { ...state.detail, at: { ...state.detail.at, [tab]: next } } }
 }
 
-/** Loaded rows of a tab, and their identities. */
+/** Loaded rows of a tab, and a name that identifies each row. */
 function tabPage(state: State, tab: Tab): { readonly page: Page<unknown>; readonly names: readonly string[] } | null {
   const all = <T>(page: Page<T> | null, nameOf: (row: T) => string): ReturnType<typeof tabPage> =>
     page === null ? null : { page, names: page.rows.map(nameOf) }
@@ -66,7 +66,7 @@ function tabPage(state: State, tab: Tab): { readonly page: Page<unknown>; readon
   }
 }
 
-/** Keeps the cursor of the open tab on its row, on an existing one, and visible. */
+/** Keeps the cursor of the open tab on its row, else on an existing row, and visible. */
 export function settledTab(before: State, after: State): State {
   return visibleTab(heldTab(before, after))
 }

@@ -20,13 +20,13 @@ export function underCursor(state: State, run: RunView): UnderCursor | null {
   return layout.cursor === 'none' || chunk === undefined ? null : { kind: 'chunk', chunk }
 }
 
-/** Whether the user has put the cursor there. */
+/** Whether the user has put the cursor on this table or chunk. */
 export function isChosen(state: State, under: UnderCursor): boolean {
   const { table, chunk } = state.runs.copy
   return under.kind === 'table' ? under.table.name === table : chunkKey(under.chunk) === chunk
 }
 
-/** Moves the cursor. Without a cursor it goes to the chunks. */
+/** Moves the cursor. If no list has the cursor, puts it on the chunks. */
 export function moveInCopy(state: State, run: RunView, move: Move): State {
   const layout = copyLayout(state, run)
   const { copy } = state.runs

@@ -43,7 +43,7 @@ function provedText({ copy, operation, finished }: RunView): string {
   if (operation.verify === 'none') return ' · nothing was proved, as requested'
   const how =
     operation.verify === 'count' ? 'the numbers of rows are equal' : 'rows and checksums are equal on both sides'
-  // The tables have changed since: the chunks say nothing about their current content.
+  // The tables have changed since: the proof of the chunks does not hold for the current rows.
   const when = isFollowed({ copy, operation }) ? ' when they were copied' : ''
   const total = (name: string): number => Number(finished?.totals[name] ?? 0)
   const weak = total('unproved') + total('counted')

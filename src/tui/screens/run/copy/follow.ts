@@ -60,7 +60,7 @@ export function followLines(
   const curve = (values: readonly number[]): string => padEnd(sparkline(values, SPARK, ascii), SPARK)
   const rest = cells - SPARK - 4
   const both = `${slot}    ${compared}`
-  // The rest of the log was read or is about to be: no change is known to wait.
+  // With lag 0, log that is not read yet may still contain changes, so say only what is known.
   const foot = isWhole
     ? `${last.lagMs === 0 ? 'nothing is known to wait' : `behind ${waits}`}    ${compared}`
     : width(both) <= rest
@@ -85,12 +85,12 @@ export function lagText({ lagMs, lagIs, lagBytes, waiting }: FollowProgressEvent
   return lagMs === 0 ? 'no lag' : `lag ${lagIs === undefined ? '' : `${lagIs} `}${clockSpan(lagMs)} · ${waits}`
 }
 
-/** Current activity, or since when it is paused. */
+/** Current activity, or since when the run is paused. */
 function doingText({ pausedAt }: FollowedRun, now: number): string {
   return pausedAt === null ? 'following' : `paused at ${timeOfDay(pausedAt)}, ${clockSpan(now - pausedAt)} ago`
 }
 
-/** Before the stream is open there are no figures. */
+/** What the run does before the stream is open; there are no figures yet. */
 function beginning(run: FollowedRun, now: number, cells: number): Line[] {
   if (run.trouble !== null) return [line(` ${cutEnd(clean(run.trouble), cells - 2)}`, 'warn'), [], []]
   const doing = run.plan === null ? 'asking both sides and the ledger what there is' : 'opening the stream'

@@ -75,11 +75,11 @@ function barLine(state: State, run: RunView, cells: number): Line {
   ]
 }
 
-/** Counts closed chunks only: the result of other rows is not known yet. */
+/** Counts completed chunks only: the result of other rows is not known yet. */
 function readLine(run: RunView, copy: CopyProgress, cells: number): Line {
   if (run.plan === null) {
     if (run.finished !== null) return []
-    // Nothing else changes then, so show the reason for waiting here.
+    // Nothing else changes while the run waits, so show the reason here.
     if (run.trouble !== null) return line(` ${cutEnd(clean(run.trouble), cells - 2)}`, 'warn')
     return line(' planning: asking both sides what there is …', 'muted')
   }
@@ -159,7 +159,7 @@ function paceLine(state: State, run: RunView, copy: CopyProgress, cells: number,
   ]
 }
 
-/** 95th percentile of the target's time per megabyte of rows. */
+/** 95th percentile of the target's time per megabyte of rows, ms. */
 function latencyText({ latency }: CopyProgress): readonly string[] {
   if (latency === null) return []
   const usual = latency.baselineMs === null ? '' : `, usually ${Math.round(latency.baselineMs)}`

@@ -75,7 +75,7 @@ function doing(run: RunView, { switched, step, gates, waitsFor }: SwitchProgress
   return { text: step?.text ?? 'all checked gates are open', tone: 'strong' }
 }
 
-/** With the progress of the comparison that it waits for. */
+/** What a cutover check waits for, with the progress of a comparison. */
 function waitText({ name, detail }: SwitchGate, { comparing }: RunView): string {
   if (name !== 'compared' || comparing === null) return detail
   const [done, total] = [numberOf(comparing.done) ?? 0, numberOf(comparing.total) ?? 0]

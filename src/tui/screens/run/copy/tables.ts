@@ -82,7 +82,7 @@ function summary(copy: CopyProgress, state: State): string {
   ].join(' · ')
 }
 
-/** True if all chunks are proved except for quarantined rows; then their number is shown instead of the error. */
+/** True if all chunks are proved except for quarantined rows; the number of these rows then replaces the error. */
 function lacksRowsOnly({ error, map }: CopyTable): boolean {
   const { all, proved, aside: quarantined } = map.counts()
   return error?.code === 'ROWS_ASIDE' && all > 0 && proved + quarantined === all

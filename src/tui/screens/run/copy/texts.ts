@@ -22,11 +22,11 @@ export function chunkWord({ state, held }: Chunk): string {
   return state === 'aside' ? 'proved' : state
 }
 
-/** Command to run after quarantined rows were repaired; '' if the run is no copy. */
+/** Command to run after quarantined rows were repaired; '' if the run is no copy, or a copy with replication. */
 export function retryOf({ operation, commandLine, runId, copy, finished }: RunView): string {
-  // A replicated copy retries them by itself.
+  // A copy with replication retries quarantined rows by itself.
   if (operation.kind !== 'copy' || operation.follow !== undefined) return ''
-  // While the run is active, only its own quarantined rows are known by run.
+  // Until the run ends, it is unknown which earlier runs quarantined rows.
   const runs = finished?.asideRuns ?? (copy?.hasOlderQuarantined === true || runId === null ? [] : [runId])
   return retryCommand(operation, commandLine, runs)
 }
@@ -233,7 +233,7 @@ export function copyTableLines(table: CopyTable, run: RunView): readonly string[
   ]
 }
 
-/** `id  bigint → INTEGER`, with what gets lost. */
+/** `id  bigint → INTEGER`, and what the conversion loses. */
 export function columnText(column: {
   from: string
   to: string
