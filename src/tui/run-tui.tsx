@@ -35,7 +35,7 @@ export type TuiOptions = {
   readonly lifecycle?: LifecycleStatusOperation
   /** Stores named in the config file, in addition to those that the workbench has open. */
   readonly stores?: readonly RememberedStore[]
-  /** Storage for the state that one session leaves to the next; without it nothing is kept. */
+  /** Storage of the state for the next session; if absent, nothing is kept. */
   readonly memory?: MemoryPort
   /** Parses printed commands, so that they can be started. */
   readonly commands?: CommandPort
@@ -46,7 +46,7 @@ export type TuiOptions = {
   readonly restMs?: number
   readonly initial?: {
     readonly screen?: Screen
-    /** An operation to start at once, as a long-running command does. */
+    /** Operation that the UI starts at once, for a long-running command. */
     readonly operation?: Operation
     readonly commandLine?: string
     /**
@@ -61,7 +61,7 @@ export type TuiOptions = {
   readonly onEvent?: (run: number, event: Event) => void
 }
 
-/** A little longer than the repeat interval of a held key, ms. */
+/** Default of `restMs`, ms: a little longer than the repeat interval of a held key. */
 const REST_MS = 120
 
 /** @property goesOn whether a run of another program was still active when the user left */
@@ -241,7 +241,7 @@ function Row({ row, line, columns, ascii }: Props): ReactNode {
   )
 }
 
-/** Which rows of a screen are not on the terminal yet. */
+/** Keeps the rows on the terminal, to find the rows that must be drawn. */
 class DrawnRows {
   #shown: readonly Line[] = []
 

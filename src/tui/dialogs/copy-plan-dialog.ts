@@ -10,7 +10,7 @@ import type { Box, Of } from './box.ts'
 import { framed } from './box.ts'
 import { columnText } from '../screens/run/copy/texts.ts'
 
-/** Up to this many tables all columns are listed; with more, only lossy ones. */
+/** Largest number of tables for which all columns are listed; with more tables, only lossy columns are. */
 const DETAILED = 3
 
 /** Whether the plan contains a table to copy. */
@@ -67,7 +67,7 @@ const PROOF: Readonly<Record<string, string>> = {
   none: 'not proved',
 }
 
-/** After this time the reason for waiting is shown, ms. */
+/** Time after which the reason for waiting is shown, ms. */
 const LONG_MS = 3000
 
 function waitLines({ askedAt, reported }: Of<'copy-plan'>, now: number, cells: number): Line[] {

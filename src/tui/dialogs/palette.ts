@@ -20,7 +20,7 @@ export type PaletteEntry =
   /** `words`: words typed after the command. */
   | { readonly form: CommandForm; readonly words: readonly string[] }
 
-/** Commands that take a table name; those of the second set need a table in the catalog. */
+/** Commands that take a table name; commands of OF_KNOWN_TABLES need a table in the catalog. */
 const OF_TABLES: ReadonlySet<KeyCommand> = new Set(['import', 'fsck'])
 const OF_KNOWN_TABLES: ReadonlySet<KeyCommand> = new Set(['validate', 'compare'])
 const MOST_TABLES = 100
@@ -109,7 +109,7 @@ export function completedEntry(entry: PaletteEntry): string {
   return row === null ? `${binding.command} ` : `${binding.command} ${row.name}`
 }
 
-/** Object of the command, if it is not the row under the cursor. */
+/** Text about the object of a command; empty if the object is the row under the cursor. */
 function on({ binding, row }: Extract<PaletteEntry, { row: unknown }>, state: State): string {
   if (row !== null) return `  · ${row.name}`
   if (!binding.group.startsWith('ACT') || state.tables.marks.size === 0) return ''

@@ -30,7 +30,7 @@ export function lineText(of: Line): string {
   return of.map((s) => s.text).join('')
 }
 
-/** Exactly `cells` wide: cut or filled with spaces. */
+/** The line in exactly `cells` cells: cut, or filled with spaces. */
 export function fit(of: Line, cells: number): Line {
   const out: Span[] = []
   let left = cells

@@ -1,4 +1,4 @@
-/** Tab completion of an option's text, and candidates that the screen itself knows. */
+/** Tab completion of an option's text, and candidates from the state of the screen. */
 import type { CompletionCandidate, FormOption } from '../../app/command-port.ts'
 import { commonStart } from '../../shared/common-start.ts'
 import { runRows } from '../state/selectors.ts'
@@ -9,7 +9,7 @@ import { listWord } from './words.ts'
 
 const MOST = 100
 
-/** Candidates from the screen: open databases, tables of lake and catalog, runs. @param typed their prefix */
+/** Candidates from the screen: open databases, tables of lake and catalog, runs. @param typed prefix of candidates */
 export function stateCandidates(option: FormOption, typed: string, state: State): readonly CompletionCandidate[] {
   const all = known(option, state).filter(({ word }) => word.startsWith(typed))
   return all.slice(0, MOST)

@@ -1,4 +1,4 @@
-/** Initial values of a form, taken from the screen it is opened from. */
+/** Initial values of a form, taken from the screen from which the user opens the form. */
 import type { CommandForm, FormOption } from '../../app/command-port.ts'
 import { tableArgument } from '../session/operations.ts'
 import { runRows } from '../state/selectors.ts'
@@ -7,13 +7,13 @@ import type { State } from '../state/state.ts'
 import { cursorRow, targetRows } from '../screens/tables/tables-list.ts'
 import { listWord } from './words.ts'
 
-/** Values by option. Typed values replace those of the screen. */
+/** Initial values by option name. Typed values replace values of the screen. */
 export function valuesFrom(
   of: CommandForm,
   state: State,
   typed: ReadonlyMap<string, string>,
 ): ReadonlyMap<string, string> {
-  // A table on the screen does not belong to another database.
+  // Leave out tables of the screen if --from names another database.
   const from = typed.get('from')
   const isElsewhere = from !== undefined && from !== databaseOf(state)
   const values = of.takes.flatMap((option) => {
@@ -69,7 +69,7 @@ function deltaOf({ type }: FormOption, state: State): string {
 function runOf({ runsOf }: FormOption, state: State): string | null {
   if (state.screen !== 'runs') return null
   const row = runRows(state)[state.runs.at.cursor]
-  // The id of a shared run means something only to the queue.
+  // Only the queue can find a run by the id of a shared run.
   if (row?.kind === 'shared') return null
   return row === undefined || (runsOf !== undefined && !isRunOf(row, runsOf)) ? null : listedRunId(row)
 }

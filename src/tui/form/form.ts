@@ -56,7 +56,7 @@ export function typedTexts({ values }: Pick<Form, 'values'>): ReadonlyMap<string
   return new Map([...values].map(([name, { text }]) => [name, text]))
 }
 
-/** The word being typed; the last word of a list. */
+/** The word being typed: in a list, the last word. */
 export function typedWord({ type }: FormOption, text: string): string {
   return type === 'list' ? (/\S*$/.exec(text)?.[0] ?? '') : text
 }

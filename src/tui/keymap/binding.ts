@@ -23,7 +23,7 @@ type Entry = {
   readonly when: (state: State) => boolean
   /** Hint text of the last row, which may depend on the state. Without it there is no hint. */
   readonly hint?: string | ((state: State) => string)
-  /** Key names in the hint, if not the first of `keys`. */
+  /** Key names in the hint; default: the first of `keys`. */
   readonly hintKeys?: string
   /** Hints with the highest rank are dropped first if the last row is too short (default 5). */
   readonly rank?: number

@@ -76,7 +76,7 @@ export const canUnfold: When = (s) => {
   const row = inList(s) ? cursorRow(s) : null
   return row?.kind === 'store' && !row.open
 }
-/** Whether `←` closes the store under or around the cursor. For a Delta table, `←` belongs to the tabs. */
+/** Whether `←` closes the store of the row under the cursor. For a Delta table, `←` changes the tab. */
 export const canFold: When = (s) => {
   const row = inList(s) ? cursorRow(s) : null
   return row !== null && row.kind !== 'delta' && storeOfRow(s, row)?.open === true

@@ -1,4 +1,4 @@
-/** State of one run, folded from its events. Bounded: lists keep the newest entries, counters count all. */
+/** State of one run, folded from its events. Its size is limited: lists keep the newest entries, counters count all. */
 import type { Dec, DifferenceEvent, EventBody, KeySpan, QuestionEvent } from '../../model/run/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import { ArchiveProgress } from './archiving/archive-progress.ts'
@@ -276,7 +276,7 @@ export function shownTotal(run: RunView, done: number): number {
   return run.finished?.status === 'ok' && done > 0 ? done : Math.max(planned, done)
 }
 
-/** Whether the run still works. */
+/** Whether the run has not ended. */
 export function isRunning(run: RunView | undefined): run is RunView {
   return run !== undefined && run.phase !== 'done'
 }

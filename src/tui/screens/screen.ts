@@ -26,7 +26,7 @@ export type ScreenEntry = {
   readonly crumbs?: (state: State) => string
   /** Moves the cursor of the focused list. */
   readonly move: (state: State, move: Move) => State
-  /** Called after every change, on any screen: keeps its cursors on their rows, or on existing ones, and visible. */
+  /** Called after every change, on any screen. Keeps the cursors visible and on their rows, or on existing rows. */
   readonly settle: (before: State, after: State) => State
   /** Closes the innermost open element; at the end, the screen. */
   readonly back: (state: State) => State

@@ -281,7 +281,7 @@ export class Forms implements Filling {
   }
 }
 
-/** Command line to complete: the other complete options, then the one being typed. Operands after that are left out. */
+/** Command line to complete: the other complete options, then the option being typed. Later operands are left out. */
 function questionFor(form: Form, name: string, typed: string): readonly string[] {
   const { of } = form
   const texts = new Map(typedTexts(form))

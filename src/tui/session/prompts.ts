@@ -34,7 +34,7 @@ export function parseAsOf(text: string): AsOf | null {
 /** `enter` in a prompt. */
 export function acceptPrompt(s: Acting, prompt: Prompt): void {
   const text = prompt.field.text
-  // Also keep input that turns out to be wrong, so that it can be corrected instead of typed again.
+  // Keep wrong input too, so that the user can correct it instead of typing it again.
   if (text.trim() !== '') s.store.dispatch({ type: 'accepted', kind: prompt.kind, text: text.trim() })
   switch (prompt.kind) {
     case 'filter':
@@ -87,8 +87,8 @@ export function acceptPrompt(s: Acting, prompt: Prompt): void {
 }
 
 /**
- * Source and tables of `c`: the marked tables of the database under the cursor, or the table under it. `from` is null
- * if the cursor is not on a database table.
+ * Source and tables of `c`: the marked tables of the database of the row under the cursor, else the table in this row.
+ * `from` is null if the cursor is not on a database table.
  */
 function copied(state: State): { readonly from: string | null; readonly tables: readonly string[] } {
   const row = cursorRow(state)

@@ -5,7 +5,7 @@ import { pointedIn } from '../../shared/pointed.ts'
 import { CONNECTION } from '../state/selectors.ts'
 import type { SlotName } from '../state/state.ts'
 
-/** Interval of retries while the catalog is away, ms. */
+/** Interval of retries while the catalog cannot be reached, ms. */
 const AGAIN_MS = 4000
 /** Time without an answer after which a note is shown, ms: a slow server must not look like a frozen screen. */
 const SLOW_MS = 5000

@@ -1,4 +1,4 @@
-/** Reads the data that the screen lacks: one read per slot at a time, so that a held key does not queue many. */
+/** Reads the data that the screen lacks: one read per slot at a time, so that a held key does not queue many reads. */
 import type { Workbench } from '../../app/workbench.ts'
 import type { TableRow } from '../../model/lake/answers.ts'
 import type { Clock } from '../../shared/clock.ts'
@@ -92,8 +92,8 @@ class Passing {
   #isPassing = false
 
   /**
-   * @param restMs time after which the cursor counts as resting, ms; 0: it rests on every row @param rested called when
-   * the cursor rests after passing rows
+   * @param restMs time on a row after which the cursor is resting, ms; 0: at once @param rested called when the cursor
+   * rests after passing rows
    */
   constructor(restMs: number, rested: () => void) {
     this.#restMs = restMs

@@ -6,7 +6,7 @@ export const SMALLEST = { columns: 40, rows: 10 }
 
 export type Geometry = {
   readonly mode: 'small' | 'one' | 'two' | 'three'
-  /** Rows between the head (two lines and a rule) and the foot. */
+  /** Rows between the two head lines and the foot line, without the edges of panes. */
   readonly body: number
   /** Widths; 0 for a hidden pane. */
   readonly list: number

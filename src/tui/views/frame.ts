@@ -65,7 +65,7 @@ function placeOf(state: State, room: number): string {
 /** A URL without connection settings, which do not identify what is copied. */
 const withoutSettings = (url: string): string => url.replace(/\?.*$/, '')
 
-/** Whether the operation is a long one on databases. */
+/** Whether the operation works on databases and is long-running. */
 function betweenDatabases(operation: Operation): boolean {
   return declarationOf(operation.kind).shape === 'long' && storeOf(operation, 'database') !== undefined
 }
@@ -75,7 +75,7 @@ function bare(url: string): string {
   return url.replace(/^\w+:\/\/(?:\/|[^/@]*@)?/, '')
 }
 
-/** Two URLs in `room` cells. Shortened step by step: first without the user, then without the system. */
+/** Two URLs in `room` cells; to fit, they lose first the user, then the system, then their middle. */
 function ends(from: string, to: string, room: number): string {
   const shorter = [(url: string) => url, (url: string) => url.replace(/:\/\/[^/@]*@/, '://'), bare]
   for (const short of shorter) {

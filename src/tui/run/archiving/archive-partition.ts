@@ -130,7 +130,7 @@ export class ArchivePartition {
     if (this.goal === 'RESTORED') return Math.min(most, inStep)
     const began = passesOf(this.plan?.state ?? null)
     const passed = this.step === null ? passesOf(this.state) : (PASS[this.step.step] ?? passesOf(this.state))
-    // A partition that is exported again starts over.
+    // A repeated export of a partition is no progress.
     return Math.min(most, Math.max(0, passed - began) * this.size + (passed < began ? 0 : inStep))
   }
 
@@ -147,7 +147,7 @@ function passesOf(state: ArchiveState | null): number {
   return state !== null && STAGES.indexOf(state) >= STAGES.indexOf('VERIFIED') ? 2 : 0
 }
 
-/** Rows and bytes per second of a step in the last seconds. Null before one second has passed, or if nothing moved. */
+/** Rows and bytes per second of a step over WINDOW_MS. Null before one second has passed, or if nothing moved. */
 export function stepRates({ samples }: StepView): { readonly rows: number | null; readonly bytes: number | null } {
   const [first] = samples
   const last = samples.at(-1)

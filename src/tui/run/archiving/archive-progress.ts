@@ -31,7 +31,7 @@ export class ArchiveProgress {
     else if (event.type === 'archive.state') this.#begin(event, now).reach(event)
   }
 
-  /** In the order of the plan. */
+  /** All partitions with work, in the order of the plan. */
   get partitions(): readonly ArchivePartition[] {
     return this.#list
   }

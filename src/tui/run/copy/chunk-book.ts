@@ -24,7 +24,7 @@ export type Chunk = {
   readonly startedAt: number | null
   readonly ms: number | null
   readonly error: ErrorInfo | null
-  /** When the next try begins. */
+  /** When the next try begins, ms since the epoch. */
   readonly againAt: number | null
   /** The first rows of the chunk that the target refused. */
   readonly rows: readonly ShownRefusedRow[]
@@ -111,7 +111,7 @@ export class ChunkBook {
     return some.filter((chunk) => chunk.table === table).toSorted((a, b) => ORDER[a.state] - ORDER[b.state])
   }
 
-  /** Forgets failed chunks of a table, so that they count as not tried. */
+  /** Removes the failed chunks of a table, which are tried again. */
   forgetFailed(table: string): void {
     for (const chunk of this.#noted.values()) if (chunk.table === table && chunk.state === 'failed') this.remove(chunk)
   }
@@ -123,7 +123,7 @@ export class ChunkBook {
         this.#recent.set(chunkKey(chunk), { ...chunk, state: 'proved' })
   }
 
-  /** Removes all holds on chunks of a table. */
+  /** Releases the chunks of a table that a steering request holds. */
   unhold(table: string): void {
     for (const some of [this.#active, this.#noted]) {
       for (const [key, chunk] of some) {

@@ -104,7 +104,7 @@ export class ChunkMap {
     return cells
   }
 
-  /** Whether chunks are drawn without gaps: after a table was cut again, some chunk numbers are unused. */
+  /** Whether chunks are drawn without gaps: if a table was cut into chunks again, some chunk numbers are unused. */
   get #together(): boolean {
     return this.axis.by === 'order' && this.#largest > this.#all
   }

@@ -42,7 +42,7 @@ export class CopyProgress {
     return name === null ? null : (this.#tables.get(name) ?? null)
   }
 
-  /** The table of the newest chunk event; the first table before there is one. */
+  /** The table of the newest chunk event; before the first event, the first table. */
   get latest(): CopyTable | null {
     const [first] = this.#tables.values()
     return this.table(this.#latest) ?? first ?? null
@@ -113,7 +113,7 @@ export class CopyProgress {
     return sum
   }
 
-  /** Expected rows of all tables, without refused ones. */
+  /** Expected rows of all tables that are not refused. */
   rows(): { readonly rows: number; readonly estimated: boolean } {
     let rows = 0
     let estimated = false
@@ -248,7 +248,7 @@ export class CopyProgress {
     if (proved) table.before.proved += written
     const state = quarantined > 0 ? 'aside' : proved ? 'proved' : 'written'
     table.map.set(event.chunk, state, spanOf(event))
-    // Details of other chunks are not kept.
+    // Details of chunks without quarantined rows are not kept.
     if (quarantined === 0) return
     const chunk = freshChunk(event.table, event.chunk, spanOf(event))
     const { attempt, checksum = null } = event
@@ -324,7 +324,7 @@ export class CopyProgress {
     }
   }
 
-  /** Clears the throttle and the active chunks: the server has rolled them back, and the next run copies them. */
+  /** Clears the throttle and the active chunks: they were rolled back, and the next run copies them. */
   #ended(): void {
     this.throttle = null
     for (const chunk of this.book.drop()) this.#at(chunk.table).map.set(chunk.no, 'pending')

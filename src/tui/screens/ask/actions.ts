@@ -110,7 +110,7 @@ export class AskSession {
     return true
   }
 
-  /** @returns whether the command is one of this screen */
+  /** Executes a command of this screen. @returns false for other commands */
   run(command: KeyCommand): boolean {
     const state = this.#store.get()
     switch (command) {

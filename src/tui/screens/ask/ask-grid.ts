@@ -9,7 +9,7 @@ import type { AskState, GridPlace, RowWindow } from './state.ts'
 import type { State } from '../../state/state.ts'
 
 const WIDEST = 40
-/** For a single-column answer, such as a plan. */
+/** Largest column width of an answer with a single column, such as a query plan. */
 const WIDEST_ALONE = 400
 const NARROWEST = 3
 /** Rows read beyond both ends of the screen, so that a few keys need no read. */

@@ -50,10 +50,10 @@ export type AskState = {
   readonly box: AskBox | null
   readonly answer: AnswerShown | null
   readonly window: RowWindow
-  /** Width of each column in cells; it only grows with the rows seen. */
+  /** Width of each column in cells; widths grow with the loaded rows, and never shrink. */
   readonly widths: readonly number[]
   readonly at: GridPlace
-  /** Oldest first; null until it is read. */
+  /** Past statements, oldest first; null until read. */
   readonly history: readonly AskedStatement[] | null
   /** Which history entry is in the editor, counted from the newest; null for typed text. */
   readonly recalled: number | null

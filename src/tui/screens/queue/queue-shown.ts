@@ -35,7 +35,7 @@ export type QueueShown = {
   readonly heardAt: Readonly<Record<QueueList, number | null>>
   /** Version of worker processes that can take runs started by this program. */
   readonly program: string | null
-  /** Newest first. */
+  /** Runs of the queue, newest first. */
   readonly runs: readonly SharedRun[]
   readonly workers: readonly WorkerRow[]
   /** Null until read. */

@@ -55,7 +55,7 @@ export function reduceQueue(state: State, action: QueueAction): State {
   }
 }
 
-/** Opens a screen of the queue. From another screen of the queue it is nested, else it starts a new trail. */
+/** Opens a screen of the queue. `esc` then returns to the queue screen that was open, else to the Runs screen. */
 export function openedQueue(state: State, view: QueueView): State {
   const { queue } = state
   if (queue === null) return state

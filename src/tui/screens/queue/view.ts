@@ -11,7 +11,7 @@ type Pane = {
   /** Name in the breadcrumbs. */
   readonly title: (view: QueueView) => string
   readonly draw: (state: State, cells: number) => Line[]
-  /** Rows of its list. */
+  /** Visible rows of the list. */
   readonly height: (state: State) => number
 }
 

@@ -36,7 +36,7 @@ function ratesOf(points: readonly CurvePoint[]): readonly Valued[] {
   })
 }
 
-/** Mean of the values in each column's time; a column without a point takes the next one. */
+/** Mean of the values in the time of each column; a column without a value takes the next value. */
 function resampled(values: readonly Valued[], width: number): readonly number[] {
   const from = values[0]?.at ?? 0
   const span = Math.max(1, (values.at(-1)?.at ?? 0) - from)

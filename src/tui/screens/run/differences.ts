@@ -17,7 +17,7 @@ export function rowDifferenceText({ key, difference, columns = [], fixed }: Diff
   return `${name} ${WORDS[difference]}${values.length === 0 ? '' : `: ${values.join(', ')}`}${fixed === true ? ', repaired' : ''}`
 }
 
-/** Differing rows of one table as text below a title, as far as kept; empty if there are none. */
+/** Differing rows of one table as text below a title; only the newest rows are kept. Empty if there are none. */
 export function differingRows({ differences, differenceCount }: RunView, table: string): readonly string[] {
   const rows = differences.filter((one) => one.table === table).map((one) => `  ${rowDifferenceText(one)}`)
   if (rows.length === 0) return []

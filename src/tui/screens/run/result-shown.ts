@@ -26,7 +26,7 @@ export function shownResult(state: State, run: RunView): RunView['results'][numb
   return runResults(state, run)[resultPosition(state, run, 1).index] ?? null
 }
 
-/** Moves the cursor. Moving to the last row of an active run follows the newest again. */
+/** Moves the cursor. After a move to the last row of an active run, the cursor follows the newest result again. */
 export function moveInResults(state: State, run: RunView, move: Move): State {
   const { results: height } = runLayout(state, run)
   const total = runResults(state, run).length

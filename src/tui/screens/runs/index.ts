@@ -24,7 +24,7 @@ function heldRun(before: State, after: State): State {
     before.queue?.runs === after.queue?.runs &&
     before.slots.runs === after.slots.runs
   if (at !== before.runs.at || isAsBefore) return after
-  // Without a chosen run the cursor returns to the newest one.
+  // If the user has chosen no run, the cursor stays on the newest run.
   if (at.cursor === 0 && (before.screen !== 'runs' || before.runs.open !== null)) return after
   const rows = runRows(after)
   const height = runsHeight(after)
@@ -37,7 +37,7 @@ function heldRun(before: State, after: State): State {
   return next === at || rows.length === 0 ? after : { ...after, runs: { ...after.runs, at: next } }
 }
 
-/** Cursor 0 follows the newest; otherwise it is the index plus one. */
+/** Keeps the cursor on its result. Cursor 0 follows the newest result; another value is the index plus one. */
 function heldResult(before: State, after: State): State {
   const { results } = after.runs
   if (results !== before.runs.results || results.cursor === 0 || before.runs.views === after.runs.views) return after

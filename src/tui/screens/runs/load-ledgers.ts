@@ -13,7 +13,7 @@ import { copyRunsOf } from '../../session/operations.ts'
 const AGAIN_MS = 4000
 /** Most chunks listed; failed ones come first. */
 const CHUNKS = 20
-/** A run is searched among this many newest ones. */
+/** Number of newest runs among which a run is searched. */
 const FOUND_AMONG = 500
 
 export class LedgerPicture {

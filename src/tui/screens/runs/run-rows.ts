@@ -104,7 +104,7 @@ function commandOf(row: ListedRun): string | null {
   return row.kind === 'here' || row.kind === 'machine' || row.kind === 'shared' ? row.run.commandLine : null
 }
 
-/** The queue run that a run of this machine or of a ledger is a task of; null if unknown. */
+/** The queue run to which a run of this machine or of a ledger belongs as a task; null if unknown. */
 export function sharedBy({ queue }: State, run: string): SharedRun | null {
   return queue?.runs.find(({ slotRuns }) => slotRuns.includes(run)) ?? null
 }

@@ -83,7 +83,7 @@ function cellsOf(row: ListedRun, state: State): Cells {
 
 const HERE = 'here'
 
-/** Note for a run that is the turn of a task, because the shared run is also listed; null for others. */
+/** Note on a run that belongs to a queue run, which is also listed; null for other runs. */
 function slotOf(run: string, state: State): string | null {
   const shared = sharedBy(state, run)
   return shared === null ? null : `queue task, of run ${shared.runId}`
@@ -197,7 +197,7 @@ function withQueue(lines: readonly Line[], { queue }: State, cells: number, body
   return [...block(lines, cells, body - 1), ...block([queueLine(queue, 'runs', cells)], cells, 1)]
 }
 
-/** Shown if there are no runs. */
+/** Lines shown if there are no runs. */
 function nothingListed({ slots: { runs } }: State, cells: number): Line[] {
   if (runs.error !== null) return wrap(clean(runs.error), cells - 4).map((text) => line(`   ${text}`, 'bad'))
   return [line(runs.value === null ? '   reading …' : '   no run is recorded', 'muted')]

@@ -1,6 +1,6 @@
 /**
- * Updates of the Tables screen without a key: new commits, their state in the catalog, and ages. If no text changes,
- * nothing is written.
+ * Updates of the Tables screen without a key press: new commits, their state in the catalog, and ages. If no text
+ * changes, nothing is written.
  */
 import type { Workbench } from '../../../app/workbench.ts'
 import type { Clock } from '../../../shared/clock.ts'
@@ -12,7 +12,7 @@ import { activeRun } from '../../state/selectors.ts'
 import type { State } from '../../state/state.ts'
 import type { Store } from '../../state/store.ts'
 
-/** Interval of asking the reader thread for changes, ms; a new commit is shown at the second time. */
+/** Interval of asking the reader thread for changes, ms. A change that it has seen is returned by the next request. */
 const LOOK_MS = 200
 /** Interval of redrawing ages when nothing else is drawn, ms. */
 export const AGES_MS = 60_000

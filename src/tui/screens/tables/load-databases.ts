@@ -27,7 +27,7 @@ export class Databases {
     this.#store = store
   }
 
-  /** Lists the tables of a database. @param parent key of the row it was opened from */
+  /** Lists the tables of a database. @param parent key of the row from which the database is opened */
   open(url: string, title: string, parent: string | null): void {
     if (this.#asking.has(url)) return
     this.#store.dispatch({ type: 'database-opened', url, title, parent })

@@ -76,7 +76,7 @@ function heldTab(before: State, after: State): State {
   const slot = TABS.find((one) => one === tab && one !== 'overview')
   if (slot === undefined || slot === 'overview' || before.slots[slot] === after.slots[slot]) return after
   const at = after.detail.at[tab]
-  // Without a chosen row the cursor stays on the newest one.
+  // If the user has chosen no row, the cursor stays on the newest row.
   if (at !== before.detail.at[tab] || before.detail.key !== after.detail.key) return after
   if (after.focus !== 'detail' && at.cursor === 0) return after
   const [was, now] = [tabPage(before, tab), tabPage(after, tab)]

@@ -32,7 +32,7 @@ export function shownPartition(state: State, run: RunView): ArchivePartition | n
   return archivePartitions(state, run)[archivePosition(state, run).index] ?? null
 }
 
-/** Moves the cursor. Moving to the last row of an active run follows the work again. */
+/** Moves the cursor. After a move to the last row of an active run, the cursor follows the work again. */
 export function moveInArchive(state: State, run: RunView, move: Move): State {
   const partitions = archivePartitions(state, run)
   const { list } = archiveLayout(state, run)

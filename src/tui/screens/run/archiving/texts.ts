@@ -47,7 +47,7 @@ export function partitionFacts(partition: ArchivePartition, archiving: ArchivePr
   return facts.filter(([, text]) => text !== '')
 }
 
-/** Lines for a dialog. */
+/** Details of a partition as lines for a dialog. */
 export function partitionLines(partition: ArchivePartition, archiving: ArchiveProgress): readonly string[] {
   const stored = archiving.archiveOf(partition.table)
   const odd = (stored?.columns ?? []).filter(({ note }) => note !== undefined)

@@ -1,4 +1,4 @@
-/** The Run screen of an active cutover: what it waits for, its cutover checks, and the stream that it relies on. */
+/** The Run screen of an active cutover: the check that it waits for, all cutover checks, and the stream. */
 import { clockSpan, shownCount, numberOf, percent } from '../../../../render/screen-format.ts'
 import type { Line, Tone } from '../../../draw/line.ts'
 import { block, line, rule, span } from '../../../draw/line.ts'
