@@ -7,7 +7,7 @@ import type { SlotName } from '../state/state.ts'
 
 /** Interval of retries while the catalog cannot be reached, ms. */
 const AGAIN_MS = 4000
-/** Time without an answer after which a note is shown, ms: a slow server must not look like a frozen screen. */
+/** Time without an answer after which a note is shown, ms: users may mistake a slow server for a frozen screen. */
 const SLOW_MS = 5000
 
 export type ShowFlash = (text: string, tone?: 'plain' | 'ok' | 'bad') => void
