@@ -22,7 +22,7 @@ export type ArchivePlanEvent = {
   note?: string
 }
 
-/** Work ahead of a run of one table, estimated from partitions of the same table that were exported before. */
+/** Estimated work of a run for one table, from partitions of this table that were exported before. */
 export type ArchiveForecastEvent = {
   type: 'archive.forecast'
   table: string
@@ -32,10 +32,10 @@ export type ArchiveForecastEvent = {
   /** Rows of the partitions that are not only dropped; `estimated` if some of them were not counted. */
   rows: Dec
   estimated: boolean
-  /** Estimated text from the database, and size of the Parquet files; absent if nothing was exported before. */
+  /** Estimates: bytes of text read from the source, and bytes of the Parquet files; absent without earlier exports. */
   sourceBytes?: Dec
   bytes?: Dec
-  /** Estimated, one partition after the other; absent until one went through all states in one run. */
+  /** Estimated, one partition after the other; absent until one partition went through all states in one run. */
   ms?: Ms
   /** Partitions that are processed concurrently. */
   workers: Int
@@ -115,14 +115,14 @@ export type ArchivedEvent = {
   dropAfter?: string
   held?: string
   error?: string
-  /** Expiry and its author; until when it can at least be restored; when its files were destroyed. Times are UTC. */
+  /** Time and user of the expiry, earliest end of restorability, and time when its files were destroyed. UTC. */
   expiredAt?: string
   expiredBy?: string
   until?: string
   destroyedAt?: string
   /** Checksum of the proved rows; only for expired partitions. */
   checksum?: string
-  /** Rows of the period that the table holds now; absent if they were not counted. */
+  /** Rows of the period in the table now; absent if they were not counted. */
   counted?: Dec
   /** Counted rows of the period minus the rows that the ledger expects in the table: negative if rows are missing. */
   surplus?: Dec
@@ -132,7 +132,7 @@ export type ArchivedEvent = {
   notLooked?: readonly string[]
 }
 
-/** Something in an archive differs from its proof (`archive verify`), or belongs to nothing (`archive sweep`). */
+/** A difference between an archive and its proof (`archive verify`), or an unreferenced file (`archive sweep`). */
 export type ArchiveFindingEvent = {
   type: 'archive.finding'
   table: string
@@ -159,7 +159,7 @@ export type ArchiveFindingEvent = {
   bytes?: Dec
 }
 
-/** Rows to erase, or erased: of one partition, or without `partition` those of the table outside the archive. */
+/** Rows to erase, or erased: of one partition; without `partition`, rows of the table that are not in the archive. */
 export type ArchiveErasureEvent = {
   type: 'archive.erasure'
   table: string
@@ -170,7 +170,7 @@ export type ArchiveErasureEvent = {
   archived: Dec
   source: Dec
   files: Dec
-  /** Why nothing of it may be changed. */
+  /** Reason of the hold that forbids changes of the partition. */
   held?: string
 }
 
@@ -188,7 +188,7 @@ export type ArchiveExpiryEvent = {
   checksum?: string
   files: Dec
   bytes: Dec
-  /** Until when it can at least be restored, UTC. */
+  /** The partition can be restored at least until this time, UTC. */
   until?: string
   held?: string
   note?: string
@@ -203,7 +203,7 @@ export type ArchiveDestroyedEvent = {
   sha256: string
 }
 
-/** Which parts of a table a query read. */
+/** Partitions, files and source rows that a query read. */
 export type QuerySourcesEvent = {
   type: 'query.sources'
   table: string
@@ -222,9 +222,9 @@ export type QuerySourcesEvent = {
   hotColumns: readonly string[]
   /** Fetched rows left out because the archive has their key; their values were not compared. */
   leftOut?: Dec
-  /** Fetched rows left out: a detached period has their key in the archive, though they now lie in another period. */
+  /** Fetched rows left out because a detached period has their key in the archive, although they are in another now. */
   moved?: Dec
-  /** Columns that the statement, but not the database, compares or sorts as text, with type: `price (numeric)`. */
+  /** Columns that the query compares or sorts as text, but the database does not; with type: `price (numeric)`. */
   asTexts?: readonly string[]
   /** Text columns compared by bytes, where the database uses a collation or ignores trailing blanks. */
   byBytes?: readonly string[]

@@ -10,7 +10,7 @@ export type ExpressionRules = {
 export type OtherExpression = {
   /** As DuckDB calls the function or operator. */
   readonly names: readonly string[]
-  /** The arguments for which it differs; absent: all. */
+  /** Arguments for which the result differs; absent: all. */
   readonly where?: ArgumentTest
   /** The difference, as a sentence without a subject: `counts bytes in MySQL, and characters in DuckDB`. */
   readonly what: string

@@ -14,7 +14,7 @@ export type WriteRequest = {
   readonly folder: string
   /** Files are named `${prefix}-00000.parquet` and so on. */
   readonly prefix: string
-  /** Approximate size at which the next file is begun. */
+  /** Approximate size of a file, after which the next file begins. */
   readonly fileBytes: number
   readonly signal: AbortSignal
 }
@@ -76,7 +76,7 @@ export interface ParquetFiles extends AsyncDisposable {
   sameKeys(one: KeyedFiles, others: readonly KeyedFiles[], signal: AbortSignal): Promise<SameKeys>
   /**
    * Row count and checksum of the rows in a key range, in the sort order of the source for integers and timestamps.
-   * Only for keys that sort alike there and in Parquet.
+   * Only for keys that the source and Parquet sort alike.
    * @param key names of the key's columns
    */
   digest(request: ReadFiles & { readonly key: readonly string[]; readonly range: Range }): Promise<Digest>

@@ -9,7 +9,7 @@ import type { SluiceError } from '../../shared/errors.ts'
 /** A partition that the system stores as a table of its own. */
 export type NativePartition = {
   readonly table: TableSpec
-  /** The system's number of the table; a new table with the same name has another number. */
+  /** OID of the table; a new table with the same name has another OID. */
   readonly identity: string
   /** Bounds of the partition column as the system prints them: lower inclusive, upper exclusive, null is open. */
   readonly from: string | null
@@ -20,23 +20,23 @@ export type NativePartition = {
   /** Why it cannot be detached, as text; null if it can. */
   readonly blocked: string | null
   /**
-   * Whether a detach outside of a transaction has begun and not ended: new statements do not find its rows by the
-   * parent.
+   * True while a detach outside of a transaction has begun and not ended: new statements on the parent do not return
+   * its rows.
    */
   readonly isLeaving: boolean
   /**
-   * Whether it is partitioned itself. Reading it locks the parent table until the transaction ends, so that no other
+   * True if it is partitioned itself. A read of it locks the parent table until the transaction ends, so that no other
    * partition can be detached.
    */
   readonly isDivided: boolean
-  /** Properties that it does not inherit from its parent, as short text; they are kept when it leaves. Null if none. */
+  /** Properties not inherited from the parent, as short text; the ledger keeps them after a detach. Null if none. */
   readonly own: string | null
 }
 
 /** The table of a partition, attached or not. */
 export type PartitionTable = Pick<NativePartition, 'table' | 'identity'>
 
-/** A table by name and number. */
+/** A table by name and OID. */
 export type NumberedName = { readonly table: TableName; readonly identity: string }
 
 export type NativePartitions = {
@@ -60,7 +60,7 @@ export type PartitionRequest = {
   readonly signal: AbortSignal
 }
 
-/** Own indexes, triggers, grants, comments and storage go into the ledger before the partition leaves. */
+/** Records own indexes, triggers, grants, comments and storage of a partition in the ledger, before it is detached. */
 export type Keeping = {
   /** Records them in the transaction of the step. @param own text for the ledger */
   readonly keep?: (own: string) => Statement
@@ -88,14 +88,14 @@ export type LeavingBegun = {
 }
 
 /**
- * State of a partition whose detach may have begun. `in`: attached. `pending`: new statements no longer find its rows
- * through the parent. `out`: detached, in its old schema. `away`: in the schema for archived tables. `gone`.
+ * State of a partition whose detach may have begun. `in`: attached. `pending`: new statements on the parent no longer
+ * return its rows. `out`: detached, in its old schema. `away`: in the schema for archived tables. `gone`: dropped.
  */
 export type LeaveStanding = 'in' | 'pending' | 'out' | 'away' | 'gone'
 
 /** Own properties, restored together with the rows. */
 export type Giving = {
-  /** What was kept in the ledger; absent if nothing. */
+  /** Properties recorded in the ledger; absent if there are none. */
   readonly own?: string
   /** Called after the commit for each property that the system refused to create, with the reason. */
   readonly notGiven?: (what: string, why: string) => void
@@ -107,11 +107,11 @@ export type Reshape = {
   readonly renamed: readonly { readonly from: string; readonly to: string }[]
 }
 
-/** Rows of a partition to bring back when other rows lie between its bounds by now. */
+/** Restores rows of a partition when the table already has other rows within its bounds. */
 export type AmongOthersRequest = PartitionRequest & {
   /** For messages. */
   readonly label: string
-  /** Columns of the table now that get values, and the expected digest in these columns. */
+  /** Current columns of the table that get values, and the expected digest of the rows in these columns. */
   readonly came: readonly ReadColumn[]
   readonly expectCame: Digest
   /** Names of these columns in the detached table, in the same order. */
@@ -130,7 +130,7 @@ export type RowTriggers = {
   readonly quiet: boolean
   /** Hint: what to do about those in `changing`. */
   readonly remedy: string
-  /** Set if their bodies are functions that sluice does not read: then those of `firing` may change other rows too. */
+  /** Set if they call functions that sluice does not read: those of `firing` may then change other rows. */
   readonly unread?: true
   /** How the system keeps deleted rows of the table, and the statement that removes them; absent if it keeps none. */
   readonly history?: { readonly by: string; readonly remedy: string }
@@ -139,7 +139,7 @@ export type RowTriggers = {
 export interface RowTriggerStore {
   /** Lists triggers and rules that fire on INSERT or DELETE of a plain table. */
   list(table: TableName, signal: AbortSignal): Promise<RowTriggers>
-  /** The error that a removal of rows would end with, whatever the rows are; null if none is known. */
+  /** Error with which every removal of rows from the table would fail; null if none is known. */
   removalRefusal?(table: TableName, signal: AbortSignal): Promise<SluiceError | null>
 }
 
@@ -148,7 +148,7 @@ export type Kin = { readonly above: readonly TableName[]; readonly below: readon
 
 export type Inheritance = { readonly parents: readonly TableName[]; readonly heirs: readonly TableName[] }
 
-/** A partition that was detached. @property numbered true if its number was given by this database */
+/** A partition that was detached. @property numbered true if `identity` is an OID of this database, not of an origin */
 export type LeftTable = {
   readonly table: TableName
   readonly identity: string
@@ -157,13 +157,13 @@ export type LeftTable = {
   readonly numbered: boolean
 }
 
-/** Native partitions that are tables. Every change and its closing are one transaction. */
-/** Where a partition comes back. */
+/** Parent, name and bounds with which a partition is attached again. */
 export type ReturnPlace = Pick<PartitionRequest, 'parent' | 'partition' | 'identity'> & {
   readonly from: string | null
   readonly to: string | null
 }
 
+/** Native partitions that are tables. Every change and its closing are one transaction. */
 export interface PartitionStore {
   /**
    * The partitions of a table, sorted by lower bound.
@@ -186,7 +186,7 @@ export interface PartitionStore {
    * @throws SluiceError TARGET_BUSY as `leave`, STOPPED
    */
   endLeave(request: Omit<PartitionRequest, 'expect'> & Leaving): Promise<StepEnd | 'in'>
-  /** Current state, and the table as it can be read there; null if it is gone. */
+  /** Current state, and the table under its current name; null if it does not exist. */
   leaving(
     request: Pick<PartitionRequest, 'parent' | 'partition' | 'identity'>,
     signal: AbortSignal,
@@ -197,27 +197,27 @@ export interface PartitionStore {
   inheritance(table: TableName, signal: AbortSignal): Promise<Inheritance>
   /**
    * Tables that a table is a partition or heir of, and its own partitions and heirs, at any depth.
-   * @param identities numbers of tables that count as below it, with everything below them
+   * @param identities OIDs of tables that are treated as its partitions, with their own partitions and heirs
    */
   kin(table: TableName, identities: readonly string[], signal: AbortSignal): Promise<Kin>
-  /** True if no table has this number, and none has the name that the detached one had. */
+  /** True if no table has this OID, or the name of the detached table. */
   isGone(partition: TableName, identity: string, signal: AbortSignal): Promise<boolean>
-  /** A detached table, found by its number; null if it does not exist. */
+  /** A detached table, found by its OID; null if it does not exist. */
   detached(partition: TableName, identity: string, signal: AbortSignal): Promise<TableSpec | null>
   /**
-   * Detached tables that were attached again by hand, by number. They are found by the name at detaching or by number,
-   * and are placed where rows of their bounds may be.
+   * Detached tables that were attached again by hand: current name by `identity`. A table is found by its detached
+   * name, or by its OID if it is where rows of its recorded bounds may be.
    */
   attached(parent: TableName, left: readonly LeftTable[], signal: AbortSignal): Promise<ReadonlyMap<string, TableName>>
-  /** Tables with the name of a detached one; since a dump the number may differ. Several if neither decides. */
+  /** Tables that may be a detached partition, by name or OID: a load of a dump changes OIDs. Several if ambiguous. */
   detachedTables(partition: TableName, identity: string, signal: AbortSignal): Promise<readonly NumberedName[]>
-  /** The error that a `drop` of the table would end with now, detached or not yet; null if objects do not prevent it. */
+  /** Error with which `drop` would fail now because of other objects; null if none. The table may still be attached. */
   dropRefusal(table: Pick<PartitionRequest, 'identity'>, signal: AbortSignal): Promise<SluiceError | null>
   /** Checks the rows of a detached table again, and drops it. */
   drop(request: PartitionRequest & Keeping): Promise<StepEnd>
-  /** The error that `attach` or `recreate` would end with now, because of a name or late rows; null if none is known. */
+  /** Error with which `attach` or `recreate` would fail now because of a name or late rows; null if none is known. */
   returnRefusal(request: ReturnPlace, signal: AbortSignal): Promise<SluiceError | null>
-  /** Attaches a detached table under its old name, after adapting its columns to those of the parent now. */
+  /** Attaches a detached table under its old name, after adapting its columns to the current ones of the parent. */
   attach(
     request: PartitionRequest &
       Giving & { readonly from: string | null; readonly to: string | null; readonly reshape?: Reshape },
@@ -240,7 +240,7 @@ export interface PartitionStore {
   /**
    * Inserts rows into the partitions that now cover their bounds, and compares them there. Own properties of the
    * partition are not restored.
-   * @param csv the rows; null for those of the detached table, which is then dropped
+   * @param csv the rows; null to take the rows of the detached table, which is then dropped
    * @throws SluiceError PARTITION_CHANGED if a key is taken, TABLE_REFUSED if no partition takes a row
    */
   bringAmongOthers(request: AmongOthersRequest, csv: AsyncIterable<Buffer> | null): Promise<StepEnd>
@@ -286,7 +286,7 @@ export interface PeriodStore {
   ): Promise<readonly bigint[]>
   /**
    * The column whose highest numbers the system reuses once the matching rows are removed. Null if it reuses none, or
-   * if the highest number stays. Only for systems that do not record which numbers were given.
+   * if the highest number stays. Only for systems that do not record the last assigned number.
    */
   givesAgain?(table: TableSpec, condition: string, signal: AbortSignal): Promise<string | null>
 }
@@ -358,8 +358,8 @@ export type UncheckedConstraint = {
   /** It is a constraint of a column's type: a partition that is created again as a table refuses such rows, too. */
   readonly ofType?: true
   /**
-   * True of a row that violates it: a condition in the SQL of the store, with unqualified column names. Null if it
-   * would run code of a role that is not trusted.
+   * SQL condition of the store that is true for a violating row, with unqualified column names. Null if it would run
+   * code of a role that is not trusted.
    */
   readonly violated: string | null
 }
@@ -369,20 +369,20 @@ export interface UncheckedStore {
   list(table: TableName, signal: AbortSignal): Promise<readonly UncheckedConstraint[]>
 }
 
-/** A table with the numbers of its columns by name. */
+/** A table with the attribute numbers of its columns by name. */
 export type NumberedTable = { readonly table: TableName; readonly numbers: ReadonlyMap<string, number> }
 
 /** How a table is recognised after a rename. */
 export type TableIdentities =
   | {
       readonly by: 'number'
-      /** Current names of tables, by identities of `ColumnFacts.numbers`. Without missing tables and partitions. */
+      /** Current names of tables, by identities of `ColumnFacts.numbers`. Omits partitions and missing tables. */
       tables(identities: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, NumberedTable>>
     }
   | {
       readonly by: 'mark'
       /** True if a table keeps its mark when it is renamed. */
       readonly lasting: boolean
-      /** By `tableText`: a text that changes if a table is recreated, maybe also if altered. No missing tables. */
+      /** By `tableText`: a text that changes if a table is recreated, maybe also if altered. Omits missing tables. */
       marks(tables: readonly TableName[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>
     }

@@ -1,6 +1,6 @@
 /**
- * One statement over a table whose rows are partly in Parquet files and partly in a database. The store analyses the
- * statement and returns what it needs; the caller brings only that, and gets the answer.
+ * One statement over a table whose rows are partly in Parquet files and partly in a database. `needs` has the columns
+ * and ranges that the statement reads: the caller fetches only these from the source, then reads the answer.
  */
 import type { TableName } from '../copy/column-type.ts'
 import type { ExpressionRules } from './expressions.ts'
@@ -76,7 +76,7 @@ export type QueryFile = {
 /** A row of the answer; integers that a double would round are bigints. */
 export type QueryAnswerRow = readonly (null | string | number | bigint | Uint8Array)[]
 
-/** Source rows left out because files have their key. @property moved those of them outside the bounds of the files */
+/** Source rows left out because files have their key. @property moved how many of them lie outside the files' bounds */
 export type LeftOutRows = { readonly keyed: bigint; readonly moved: bigint }
 
 export interface ArchiveQuery extends AsyncDisposable {
@@ -100,7 +100,7 @@ export interface ArchiveQuery extends AsyncDisposable {
     except: readonly Excepted[],
     shared?: readonly Shared[],
   ): Promise<{ readonly rows: bigint; readonly leftOut: readonly LeftOutRows[] }>
-  /** Compares fetched rows of one partition with its files, by key and fetched columns. Instead of `pages`, once. */
+  /** Compares fetched rows of a partition with its files, by key and fetched columns. Call once, instead of `pages`. */
   compare(partition: Shared): Promise<KeyDifferences>
   /**
    * The answer over the fetched rows and these files. Call once.

@@ -5,7 +5,7 @@ import type { Comparison } from '../lake/condition.ts'
 export type RowTest =
   | { readonly kind: 'compare'; readonly column: string; readonly op: Comparison; readonly value: string }
   | { readonly kind: 'null'; readonly column: string }
-  /** Test of a column that does not exist: it counts as NULL. */
+  /** Test of a column that does not exist: its value is NULL. */
   | { readonly kind: 'absent'; readonly isNull: boolean }
   | { readonly kind: 'and' | 'or'; readonly parts: readonly RowTest[] }
   | { readonly kind: 'not'; readonly part: RowTest }
@@ -63,7 +63,7 @@ export function testSql(
 
 /**
  * The same test for other column names.
- * @param named the new name; null if there is no such column. `asked`: for a comparison, or for a NULL test
+ * @param named returns the new name, or null if there is no such column; `asked` is the type of test
  */
 export function renamedTest(test: RowTest, named: (column: string, asked: 'value' | 'null') => string | null): RowTest {
   switch (test.kind) {

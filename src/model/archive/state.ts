@@ -14,9 +14,9 @@ export const ARCHIVE_STATES = [
 ] as const
 
 /**
- * Where the rows of a partition count: in the source up to PUBLISHED and after RESTORED; in the archive from DETACHED
- * on. DETACHING: the table has left its parent and its rows count from there until their checksum is computed. EXPIRED:
- * nowhere. FAILED: a person must inspect it first; the rows count where they counted before.
+ * Location of the valid rows of a partition: the source up to PUBLISHED and after RESTORED; the archive from DETACHED
+ * on. DETACHING: the table that has left its parent, until its checksum is computed. EXPIRED: none. FAILED: as in the
+ * state before; a person must inspect it first.
  */
 export type ArchiveState = (typeof ARCHIVE_STATES)[number]
 

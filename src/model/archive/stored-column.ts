@@ -18,15 +18,18 @@ export type StoredType =
   | `decimal(${number},${number})`
 
 /**
- * A type of PostgreSQL that a user made: `range` also for multiranges, `base` for types of extensions. Values of an
- * enum name members; those of a composite list attributes by position.
+ * A user-defined type of PostgreSQL: `range` also for multiranges, `base` for types of extensions. A value of an enum
+ * is the name of a member; a value of a composite type lists attributes by position.
  */
 export type DeclaredSourceType = {
   readonly name: string
   readonly kind: 'enum' | 'composite' | 'range' | 'domain' | 'base'
   /** Identity of the type in its database: changes if the type is recreated or restored from a dump. */
   readonly identity: string
-  /** Members or attributes in order; for ranges and domains one part with the type below. `number` survives a rename as long as `identity` stays. */
+  /**
+   * Members or attributes in order; for ranges and domains one part with the underlying type. `number` survives a
+   * rename as long as `identity` stays.
+   */
   readonly parts: readonly { readonly number: string; readonly name: string; readonly type?: string }[]
 }
 
@@ -34,7 +37,7 @@ export type DeclaredSourceType = {
 export type ColumnNumbers = {
   readonly of: string
   readonly numbers: ReadonlyMap<string, number>
-  /** Types that users made, in values of a column, by column name. */
+  /** User-defined types in the values of a column, by column name. */
   readonly declared: ReadonlyMap<string, readonly DeclaredSourceType[]>
 }
 
@@ -51,7 +54,7 @@ export type StoredColumn = {
   readonly comment?: string
   /** The source's number of the column, which survives a rename (PostgreSQL: `attnum`); absent if it has none. */
   readonly number?: number
-  /** Types that users made, in its values when the column was recorded; absent if none, or from older programs. */
+  /** User-defined types in its values at the time of recording; absent if none, or if recorded by an older program. */
   readonly declared?: readonly DeclaredSourceType[]
   /** Expression of a generated column when it was recorded; absent for others, and if recorded by an older program. */
   readonly computed?: Expression
@@ -78,7 +81,7 @@ export type StoredTable = {
   readonly retired?: readonly string[]
   /** Number of column changes since the archive was created; 0 if absent. */
   readonly shape?: number
-  /** Largest id of the column mapping, and that of the partition column; absent like `StoredColumn.id`. */
+  /** Largest id of the column mapping, and id of the partition column; absent like `StoredColumn.id`. */
   readonly lastId?: number
   readonly partitionId?: number
   /** Identity of the table that the `number`s belong to. */

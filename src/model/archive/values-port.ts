@@ -31,9 +31,9 @@ export interface Times {
    */
   condition(column: Column, from: string | null, to: string | null): string | null
   /**
-   * As `condition`, but true for every row that may have such a time, whatever its value is: it leaves out only rows
-   * that certainly have none. Times may be compared by their local day. Absent where the system enforces types:
-   * `condition` is certain there.
+   * As `condition`, but true for every row that may have such a time: only rows that certainly have none are left out.
+   * Times may be compared by their local day. Absent if the system enforces column types, because `condition` is then
+   * exact.
    */
   around?(column: Column, from: string | null, to: string | null): string | null
 }

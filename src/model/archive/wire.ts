@@ -80,7 +80,7 @@ function floatText(value: number): string {
   return Object.is(value, -0) ? '-0' : String(value)
 }
 
-/** Empty bytes are not NULL. */
+/** Empty bytes are quoted, because an empty field is NULL. */
 function hex(bytes: Uint8Array): string {
   return bytes.byteLength === 0 ? '""' : hexDigits(bytes)
 }

@@ -20,7 +20,7 @@ const OWN_OPTIONS: Readonly<Record<CalendarUnit, readonly Option[]>> = {
 }
 
 /**
- * Options may be omitted. Any unit takes all of them: an age in quarters uses them in a calendar of months, too.
+ * Options may be omitted. Every unit accepts all options: an age in quarters needs first-month in any calendar.
  * @throws SluiceError BAD_FLAG
  */
 export function parseCalendar(text: string): CalendarSpec {

@@ -12,7 +12,8 @@ export type CalendarSpec = {
   /** 1 to 12: the first month of a year, and of its first quarter. */
   readonly firstMonth: number
   /**
-   * Added to the calendar year in which a fiscal year begins. With January and 1, Q2-FY25 is April to June 2024.
+   * Added to the calendar year in which a fiscal year begins. With first month 1 and offset 1, Q2-FY25 is April to
+   * June 2024.
    */
   readonly yearOffset: number
   /** 1 (Monday) to 7. */

@@ -2,7 +2,7 @@
 import { civilDay, DAYS_OF_400_YEARS, DAYS_TO_1970, type CivilDay } from '../run/civil-day.ts'
 import { SluiceError } from '../../shared/errors.ts'
 
-/** 0001-01-01 and 9999-12-31: in between, years have four digits, and days sort like their texts. */
+/** 0001-01-01 and 9999-12-31: between them, years have four digits, and days sort like their texts. */
 export const FIRST_DAY = -719_162
 export const LAST_DAY = 2_932_896
 

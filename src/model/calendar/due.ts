@@ -20,8 +20,8 @@ export function periodOfValue(spec: CalendarSpec, value: string, kind: ValueKind
 }
 
 /**
- * All periods from that of the smallest value to the last that ended before the first day that is kept, in order,
- * computed lazily. Some may hold no rows. Days that the zone skipped are left out.
+ * Due periods in order, computed lazily: from the period of the smallest value to the last period that ended before
+ * `cutOffDay` or on it. Some may have no rows. Days that the zone skipped are left out.
  * @param smallest as in `periodOfValue`; null for a table without rows
  * @param cutOffDay from `cutOff`
  * @throws SluiceError VALUE_REFUSED for values before the year 1 and for `-infinity`; BAD_FLAG for too many periods
@@ -44,7 +44,7 @@ export function duePeriods(
   }
 }
 
-/** May be infinite, or beyond the largest JavaScript date. */
+/** Day number of a value; it may be infinite, or beyond the largest JavaScript date. */
 function dayOfValue(spec: CalendarSpec, text: string, kind: ValueKind): number {
   const value = readValue(text, kind)
   if (value === null) {
@@ -54,7 +54,7 @@ function dayOfValue(spec: CalendarSpec, text: string, kind: ValueKind): number {
     })
   }
   if (!isInstant(kind)) return Math.floor(value.at / MS_OF_DAY)
-  // Beyond these, no zone offset moves the value back into the valid range.
+  // Beyond these limits, no zone offset moves the value back into the valid range.
   const known = value.at > (FIRST_DAY - 2) * MS_OF_DAY && value.at < (LAST_DAY + 2) * MS_OF_DAY
   return known ? dayAt(spec.zone, value.at) : Math.floor(value.at / MS_OF_DAY)
 }

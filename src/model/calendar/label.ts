@@ -6,7 +6,7 @@
  * - quarters and years `2024-Q2` and `2024`; `Q2-FY25` and `FY25` if a year begins in another month or has an offset
  *
  * A fiscal year has two digits from 2000 to 2099 and four otherwise: FY25 is 2025, FY1999 is 1999. Fiscal quarters do
- * not sort by name, nor do years of two digits among those of four: sort periods by their first day.
+ * not sort by name, nor do years with two digits and with four: sort periods by their first day.
  */
 import type { CalendarSpec } from './calendar.ts'
 import { civilDay } from '../run/civil-day.ts'

@@ -39,7 +39,7 @@ export function periodReadings(spec: CalendarSpec, text: string): readonly Perio
   const starts = own === null ? startsOf(spec, tokensOf(text)) : [periodStart(spec, own)]
   const found = new Map<string, Period>()
   for (const start of starts) {
-    // Only these days have names.
+    // Other days are in no period with a name.
     const period = isLabelled(start) ? periodOfNumber(spec, start) : null
     if (period !== null) found.set(period.label, period)
   }
@@ -120,7 +120,7 @@ function yearOf(text: string): number {
   return Number(text) + (text.length === 2 ? 2000 : 0)
 }
 
-/** A year without `FY` may be fiscal or a calendar year, if both have such a quarter. */
+/** A year without `FY` is read as a fiscal year, and as a calendar year too if a quarter begins in that month. */
 function quarters(spec: CalendarSpec, year: Token | undefined, quarter: string): readonly number[] {
   const number = yearOf(year?.text ?? '')
   const fiscal = periodStart(spec, (number - spec.yearOffset) * 4 + Number(quarter) - 1)

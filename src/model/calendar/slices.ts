@@ -1,4 +1,4 @@
-/** Weeks or months of a period, clipped at its bounds, which are copied one after the other or side by side. */
+/** Weeks or months of a period, clipped at its bounds. They are copied one after the other or concurrently. */
 import type { CalendarSpec } from './calendar.ts'
 import { periodsBetween, type Period } from './period.ts'
 

@@ -1,5 +1,5 @@
 /**
- * Start of days in a time zone. Instants are milliseconds since the epoch; days are numbered as in civil.ts.
+ * First instants of days in a time zone. Instants are ms since the epoch; days are numbered as in civil.ts.
  *
  * Clocks can be put forward over midnight (the day begins at 1:00), put back over it (midnight comes twice), or moved
  * over a whole day. A day begins when the clock first shows it or a later day, and lasts until the next begins. So each
@@ -13,12 +13,12 @@ const MS_OF_HOUR = 3_600_000
 /** Larger than the offset of any zone from UTC, ever. */
 const WIDEST = 16 * MS_OF_HOUR
 
-/** All zones that this program knows, each under one name. */
+/** All supported time zones, each under one name. */
 export function knownZones(): readonly string[] {
   return Intl.supportedValuesOf('timeZone')
 }
 
-/** True if this program knows a zone, by any of its names. */
+/** True if a zone is supported, under any of its names. */
 export function isZone(name: string): boolean {
   try {
     return clockOf(name) !== null
@@ -27,7 +27,7 @@ export function isZone(name: string): boolean {
   }
 }
 
-/** Start of a day; a skipped day starts with the next. @throws SluiceError BAD_FLAG for an unknown zone */
+/** First instant of a day; for a skipped day, that of the next day. @throws SluiceError BAD_FLAG for an unknown zone */
 export function firstInstant(zone: string, day: number): number {
   const shown = day * MS_OF_DAY
   if (zone === 'UTC') return shown

@@ -9,25 +9,25 @@ export type StoreAbilities = {
    * a single row, and then writes must be idempotent.
    */
   readonly atomic: 'chunk' | 'batch' | 'row'
-  /** `shared`: one snapshot for all readers of a view. `connection`: one each. `none`: rows may change meanwhile. */
+  /** `shared`: all readers of a view share a snapshot. `connection`: one per connection. `none`: rows may change. */
   readonly snapshot: 'shared' | 'connection' | 'none'
   /** Chunks that can be written at the same time; further workers only wait. */
   readonly writers: number
   /** `any` if workers on several machines can share the target. */
   readonly hosts: 'any' | 'one'
-  /** Formats that it prints and reads besides rows. */
+  /** Row formats that it writes and reads without decoding. */
   readonly frames: readonly FrameFormat[]
   /** Largest size of one value, in bytes. */
   readonly maxValueBytes: number
   /** How long transient errors are retried, ms: `retry_seconds` of its URL. Absent if the URL has no such parameter. */
   readonly retryMs?: number
-  /** Request quota: this many within this many seconds before the service blocks the caller. */
+  /** Request quota: the service blocks a caller with more than `most` requests within `seconds`. */
   readonly requests?: { readonly most: number; readonly seconds: number }
   /** Quotas of the service by payment plan. */
   readonly quotas?: readonly { readonly plan: string; readonly rowsADay?: number; readonly bytes?: number }[]
   /** Why a read may miss existing rows, as text; absent if every read is complete. */
   readonly shortReads?: string
-  /** Names that differ only in case are the same: of tables in these letters, of columns. Absent if they differ. */
+  /** Set if names that differ only in case are equal; `tables`: for which letters. Absent if such names differ. */
   readonly folds?: { readonly tables?: Exclude<LetterCase, 'exact'>; readonly columns?: true }
   /** Tables have user-defined schemas, which a copy keeps between two systems with this flag. */
   readonly keepsSchemas?: true
@@ -45,7 +45,7 @@ export type StoreAbilities = {
   readonly farTimes?: true
   /** Each schema is a database with its own ledgers; a store opened for another schema does not read them. */
   readonly ledgerPerSchema?: true
-  /** Has no decimal type: `declare` chooses a replacement, and honours the options. */
+  /** Has no decimal type: `declare` chooses a replacement by its options. */
   readonly decimals?: 'declared'
   /**
    * Which column of a new table is numbered without a sequence object: the first of the key, or the only column of the

@@ -6,16 +6,16 @@ import { SluiceError } from '../../shared/errors.ts'
 /** No JSON begins like this. */
 const BOUNDS = /^\[[+-]?\d+:/
 
-/** Whether the text of a list is that of an array with bounds of its own. */
+/** True if the text of a list is an array with explicit bounds. */
 export function hasArrayBounds(text: string): boolean {
   return BOUNDS.test(text)
 }
 
 /**
- * Encoder of a column that holds no bounds: JSON would renumber the elements.
+ * Encoder for a column that cannot store array bounds: as JSON, the elements would be renumbered from 1.
  * @param as type in which the values are transferred
- * @param name of the column, where the caller does not add it to errors
- * @throws (the function) SluiceError ROW_REFUSED for an array with bounds of its own
+ * @param name of the column, if the caller does not add it to errors
+ * @throws (the function) SluiceError ROW_REFUSED for an array with explicit bounds
  */
 export function withoutArrayBounds<C extends Cell, T>(
   as: ColumnType,

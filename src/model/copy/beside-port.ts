@@ -1,4 +1,4 @@
-/** Dependencies of tables besides rows, keys, indexes, constraints: what a copy can bring along, and what not. */
+/** Dependencies of tables besides rows, keys, indexes and constraints: those that a copy transfers, and the others. */
 import type { TableName, TableSpec } from './column-type.ts'
 import type { LeftFound } from './left-behind.ts'
 import type { ColumnSequence } from './sequence.ts'
@@ -14,12 +14,12 @@ export type LeftScope = {
 
 /** Missing rights never fail a lookup: the result then has an entry of the kind `unread`. */
 export interface DependencyStore {
-  /** What the given tables have and a copy does not bring along. Empty for a table that does not exist. */
+  /** Dependencies of the given tables that a copy does not transfer. Empty for a table that does not exist. */
   left(scope: LeftScope, signal: AbortSignal): Promise<readonly LeftFound[]>
   /** Sequences that number columns of a table, with their current positions. Empty for a table that does not exist. */
   sequences(table: TableSpec, signal: AbortSignal): Promise<readonly ColumnSequence[]>
   /** The table with the expressions of its generated columns and its creation options. */
   detailed(table: TableSpec, signal: AbortSignal): Promise<TableSpec>
-  /** The given collations of another database of its kind that also exist here; absent if collations are built in. */
+  /** Which of another database's collations also exist in this one; absent if the system's collations are fixed. */
   collations?(names: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>>
 }

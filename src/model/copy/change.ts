@@ -5,8 +5,8 @@ import type { Cell, Row } from './rows.ts'
 
 /**
  * A position in the log of a source (an LSN in PostgreSQL). An applied position is exclusive: transactions whose commit
- * record begins before it are applied, a transaction whose commit record begins at it is not. Adjacent commits differ
- * by nothing else.
+ * record begins before it are applied, a transaction whose commit record begins at it is not. The end of one commit may
+ * be the begin of the next commit record.
  */
 export type LogPosition = bigint
 
@@ -14,8 +14,8 @@ export type LogPosition = bigint
 export type ChangeRow = readonly (Cell | undefined)[]
 
 /**
- * Tables are indexes into the list that the stream was opened with. `frame`: the same row as bytes, if the source sent
- * it so; `row` and `key` are decoded on demand. The frame of a DELETE holds the row key only.
+ * `table` is an index into the list that the stream was opened with. `frame`: the same row as bytes, if the source sent
+ * bytes; `row` and `key` are then decoded on demand. The frame of a DELETE has the row key only.
  */
 export type RowChange =
   | { readonly type: 'insert'; readonly table: number; readonly row: ChangeRow; readonly frame?: RowFrame }
@@ -31,7 +31,7 @@ export type RowChange =
 
 export type Change =
   /**
-   * @property xid transaction number, unsigned 32 bits; 0 if the changes come from a snapshot instead of a transaction
+   * @property xid transaction id, unsigned 32 bits; 0 if the changes come from a snapshot instead of a transaction
    * @property commit position where its commit record begins
    * @property at ms since the epoch, by the clock of the source
    */

@@ -1,6 +1,6 @@
 /**
- * Column types that do not depend on a system. A pair of columns travels as one of these types, and is proved in it;
- * docs/reference/CANONICAL.md defines the canonical text of each.
+ * Column types that do not depend on a system. Values of a pair of columns are transferred and proved as one of these
+ * types; docs/reference/CANONICAL.md defines the canonical text of each.
  */
 import type { ColumnSequence } from './sequence.ts'
 import type { TableName } from './table-name.ts'
@@ -34,9 +34,9 @@ export type ColumnType =
   | { readonly kind: 'timestamp'; readonly zone: boolean; readonly digits: number; readonly cut?: number }
   /** `spelled`: the text as written, not in canonical form. */
   | { readonly kind: 'json'; readonly spelled?: true }
-  /** Travels as a JSON array. */
+  /** Transferred as a JSON array. */
   | { readonly kind: 'list'; readonly of: ColumnType }
-  /** Text that only its own system understands: ranges, intervals, points, enums and domains between equal systems. */
+  /** Text that only its own system can parse: ranges, intervals, points, enums and domains between equal systems. */
   | { readonly kind: 'native'; readonly name: string }
 
 export type Column = {
@@ -55,16 +55,16 @@ export type Column = {
   readonly sequence?: ColumnSequence
   /** Numbered by the system if no value is given. */
   readonly identity?: true
-  /** It has a default if an INSERT omits it. */
+  /** It has a default value for an INSERT that omits it. */
   readonly hasDefault?: true
   /** Numbers stored as text, which the system compares and sorts as text: '9' > '10'. */
   readonly asText?: true
   /** Keeps JSON as written; other JSON columns drop duplicate names and normalise numbers. */
   readonly spelled?: true
   /**
-   * Outside of a key, its system holds values whose canonical form is another value: 1.50 of a decimal without a scale,
-   * 0000-00-00, or 'true' in a BOOLEAN of SQLite. Two columns of equal declaration exchange values as the native type
-   * of this name.
+   * Native type in which two columns with the same declaration exchange values. Set if the column is in no key and can
+   * store values that their canonical form would change: 1.50 of a decimal without a scale, 0000-00-00, or 'true' in a
+   * BOOLEAN of SQLite.
    */
   readonly exactAs?: string
   /** Its system prints trailing zeros of decimals; a text column of the target keeps them. */
@@ -73,9 +73,9 @@ export type Column = {
   readonly fields?: string
   /** The system cannot recreate the same values from their texts. */
   readonly oneWay?: true
-  /** Portable form of its values, if no other system can read the native form; a native type has this name. */
+  /** Portable form of its values, if no other system can read the native form; also the name of a native type. */
   readonly portable?: 'ewkb'
-  /** Only its system understands its values: they are copied as the hexadecimal digits of their bytes. */
+  /** Only its own system can interpret its values: they are copied as the hexadecimal digits of their bytes. */
   readonly hexed?: true
   /** Collation by which it is sorted and compared; absent if by bytes. */
   readonly collation?: string
@@ -113,7 +113,7 @@ export type TableSpec = {
   readonly key: readonly string[]
   /** True for a primary key, false for a unique one. */
   readonly primary: boolean
-  /** The unique key takes NULLs for equal (`NULLS NOT DISTINCT`). */
+  /** NULLs are equal in the unique key (`NULLS NOT DISTINCT`). */
   readonly nullsEqual?: true
   /** Estimates of the system, unless counting costs nothing. */
   readonly rows: bigint
@@ -122,7 +122,7 @@ export type TableSpec = {
   readonly partitioning?: string
   /** The login may not read some columns, which are missing here because the system does not name them. */
   readonly hidesColumns?: true
-  /** Tables with exactly its columns inherit from it; read without their rows, which a plain query includes. */
+  /** All tables that inherit from it have exactly its columns. A plain query returns their rows; reads exclude them. */
   readonly withoutHeirs?: true
   /** Materialized view of this table (`schema.name`): it cannot be written, and its rows may lag behind. */
   readonly viewOf?: string
@@ -134,7 +134,7 @@ export type TableSpec = {
   readonly options?: readonly TableOption[]
   /** User-defined types of its columns, each after the types that it uses. */
   readonly types?: readonly UserType[]
-  /** Creation options by name, as its system writes them; only its own system understands them. */
+  /** Creation options by name, as its system writes them; only its own system can use them. */
   readonly settings?: Readonly<Record<string, string>>
   /** The system stores a write time and a TTL with each value. `hidden`: columns whose times cannot be read. */
   readonly times?: {
@@ -162,7 +162,7 @@ export type RingSpec = {
   readonly descending?: readonly string[]
 }
 
-/** True if only the system knows the type: its values may have no binary form, or one with ids of this database. */
+/** True for a type that only its system has: its binary form may not exist, or may contain ids of this database. */
 export function isNative(type: ColumnType): boolean {
   return type.kind === 'native' || (type.kind === 'list' && isNative(type.of))
 }
@@ -172,12 +172,12 @@ export function isCut(type: ColumnType): boolean {
   return 'cut' in type && type.cut !== undefined
 }
 
-/** Nullable key columns: key ranges leave rows with NULL there out. */
+/** Nullable key columns. Key ranges do not include rows with NULL in one of them. */
 export function keyMayBeNull({ key, columns }: Pick<TableSpec, 'key' | 'columns'>): readonly string[] {
   return key.filter((name) => columns.find((column) => column.name === name)?.nullable === true)
 }
 
-/** True if the bounds of its ranges are integers, so that arithmetic with them is possible. */
+/** True if the bounds of the table's key ranges are integers, so that arithmetic with them is possible. */
 export function hasWholeBounds({ key, columns, ring }: TableSpec): boolean {
   if (ring !== undefined) return true
   return key.length === 1 && columns.find(({ name }) => name === key[0])?.type.kind === 'int'

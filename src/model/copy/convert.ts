@@ -5,8 +5,8 @@ import { refusedValue } from './refused.ts'
 
 /**
  * Like `normalizer(as)`, for values of the type `from`: digits that `as` cannot hold are rounded half away from zero,
- * and a timestamp that becomes a date loses its time. Texts are never rounded: they hold a value of `as`, or are
- * refused.
+ * and a timestamp that becomes a date loses its time. Texts are never rounded: a text that is not exactly a value of
+ * `as` is refused.
  * @throws (the function) SluiceError VALUE_REFUSED for a value that is not of `from`, or not of `as`
  */
 export function converter(from: ColumnType, as: ColumnType): Normalizer {
@@ -31,8 +31,8 @@ export function converter(from: ColumnType, as: ColumnType): Normalizer {
 }
 
 /**
- * Like `converter`, for columns read as decimals because decimals were written into them. The shortest spelling of a
- * float is that decimal. A float with more digits is another number, and is not rounded until both look the same.
+ * Like `converter`, for float columns into which decimals were written: the shortest text of such a float is the
+ * decimal. A float with more digits is another number: it is not rounded, so that a comparison finds the difference.
  * @throws (the function) SluiceError VALUE_REFUSED
  */
 export function storedConverter(from: ColumnType, as: ColumnType): Normalizer {
@@ -72,7 +72,7 @@ export function rounded(text: string, places: number): string {
   return `${sign}${whole}${fraction === '' ? '' : `.${fraction}`}`
 }
 
-/** Cuts off instead of rounding: rounding up could carry a time into the next year. */
+/** Cuts digits off instead of rounding: rounding up could carry a time into the next year. */
 function shortened(text: string, digits: number): string {
   const found = /\.(\d+)/.exec(text)
   if (found === null) return text

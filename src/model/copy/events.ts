@@ -57,9 +57,9 @@ export type TargetLatency = {
 }
 
 /**
- * Why a chunk was given back. `stop`: the run stops. `asked`: it was requested back. `lease`: no heartbeat of its owner
- * for too long. `ended`: the owner's program ended. `taken`: another program has it. Otherwise another program may take
- * it.
+ * Why a chunk was released. `stop`: the run stops. `asked`: its release was requested. `lease`: no heartbeat of its
+ * owner for too long. `ended`: the owner's program ended. `compare`: its rows are compared with the source at the end
+ * of the copy. `left`: another program shall copy it after an error. `taken`: another program has claimed it.
  */
 export type ReleaseReason = 'stop' | 'asked' | 'lease' | 'ended' | 'compare' | 'left' | 'taken'
 
@@ -70,7 +70,7 @@ export type CopyTally = {
   proved: Dec
   /** Chunks proved by other runs, which this run did not change. */
   earlier: Dec
-  /** Of these: chunks that were copied without a proof, and those proved by their number of rows only. Absent for 0. */
+  /** Of these: chunks copied without a proof, and chunks proved by their number of rows only. Absent for 0. */
   unproved?: Dec
   counted?: Dec
   /** Number of these chunks whose rows this run counted, on both sides. */
@@ -141,7 +141,7 @@ export type CopyStartedEvent = {
   chunkRows: Dec
   /** Chunks that the target accepts at the same time: further workers only wait. */
   writers?: Dec
-  /** Chunks known so far; `done`: those that earlier runs copied; `unproved`: of these, with less than the plan's proof. */
+  /** Chunks planned so far; `done`: copied by earlier runs; `unproved`: of these, with a weaker proof than planned. */
   chunks: Dec
   done: { chunks: Dec; rows: Dec; unproved?: Dec }
 }
@@ -172,7 +172,7 @@ export type CopyPlanLine = {
   requests?: Dec
   /** Minimum time over which the requests must be spread, ms. */
   requestMs?: Ms
-  /** If more than rows was requested. */
+  /** Set if indexes, constraints or defaults were requested. */
   objects?: readonly PlannedObjectLine[]
   /** Dependencies of this table that are not copied. */
   leftBehind?: readonly LeftBehind[]
@@ -192,7 +192,7 @@ export type PlannedObjectLine = {
 /** All events of this file. */
 export type CopyEvents =
   | CopyStartedEvent
-  /** Steering request for a table of a copy, or a chunk. After `retry` the table finishes again; that result counts. */
+  /** Steering request for a table of a copy, or a chunk. After `retry` the table ends again with the valid result. */
   | { type: 'table.steered'; table: string; chunk?: string; act: 'pause' | 'resume' | 'skip' | 'retry' }
   | ChunkStartedEvent
   | {
@@ -225,7 +225,7 @@ export type CopyEvents =
   | { type: 'look.progress'; table: string; done: Dec; total: Dec }
   | LookDifferenceEvent
   | { type: 'chunk.failed'; table: string; chunk: string; error: ErrorInfo }
-  /** A chunk of a copy is free again: its worker gave it back, or died. */
+  /** A chunk of a copy can be claimed again: its worker released it, or died. */
   | { type: 'chunk.released'; table: string; chunk: string; reason: ReleaseReason; error?: ErrorInfo }
   /** An index, a constraint or a default that is created besides the rows of a copy, by its name in the target. */
   | { type: 'index.started'; table: string; name: string; kind: string }
@@ -259,7 +259,7 @@ export type CopyEvents =
       cdmRun?: Dec
       /** The run that it resumes. */
       previous?: Dec
-      /** Ranges that the previous run left; 0 also for a tracked run without work. */
+      /** Ranges that the previous run did not finish; 0 also for a tracked run without work. */
       pending?: Dec
     }
   /** Result of such a run, with the names and the order of `run_info`. */

@@ -18,7 +18,7 @@ export interface FrameLayout {
 export interface RowFrame {
   /** `identityName` of its row key. */
   readonly name: string
-  /** Offset and length in `data` of the bytes that identify `name` within its layout; length -1 if there are none. */
+  /** Offset and length in `data` of the key bytes; in one layout, equal bytes mean equal names. Length -1: none. */
   readonly nameAt: number
   readonly nameLength: number
   /** Whole protocol messages; the row begins at the offset `at`. */

@@ -1,9 +1,9 @@
-/** What distinguishes a database and its tables from others. */
+/** Facts that identify a database and its tables. */
 import type { TableName } from './column-type.ts'
 
-/** Distinguishes a table from a replacement with the same name, alone or together with its rows. */
+/** Distinguishes a table from a replacement with the same name. */
 export type TableMark = {
-  /** Differs for another table. */
+  /** Another table has another text. */
   readonly text: string
   /** True if it stays as long as the table exists; otherwise it also changes when the table is altered. */
   readonly lasting: boolean
@@ -19,8 +19,8 @@ export interface Identification {
   /** Distinguishes this database from a copy. @throws SluiceError CONNECTION_LOST … */
   origin(signal: AbortSignal): Promise<Origin>
   /**
-   * Start of the server, which differs on a copy of the whole server. Equal texts are the same start; `~` and seconds
-   * since the epoch if the server reports only an uptime.
+   * Start time of the server, which differs on a copy of the whole server. Equal texts mean the same start; `~` and
+   * seconds since the epoch if the server reports only an uptime.
    * @returns null if the system or the server does not report it
    */
   started(signal: AbortSignal): Promise<string | null>

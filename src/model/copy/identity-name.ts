@@ -2,7 +2,7 @@
 import { keyText } from './key-text.ts'
 import type { Row } from './rows.ts'
 
-/** Within one table, two results are equal only if the row keys are. A key of one text value is returned unchanged. */
+/** Unique per row key within one table. A key of one text value is returned unchanged. */
 export function identityName(key: Row): string {
   const [only] = key
   // No clash: other results begin with U+0000, which no text from a log contains.

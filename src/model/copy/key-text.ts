@@ -15,12 +15,12 @@ export function keyTextOf(row: Row, places: readonly number[]): string {
   return keyText(places.map((at) => row[at] ?? null))
 }
 
-/** The parts of a `keyText`, each as written by `cellText`. */
+/** The parts of a `keyText`, each as written by `canonicalCellText`; null for NULL. */
 export function keyParts(text: string): readonly (string | null)[] {
   return JSON.parse(text) as readonly (string | null)[]
 }
 
-/** Reverses `cellText`. @throws SluiceError VALUE_REFUSED for a text that `cellText` cannot have written */
+/** Reverses `canonicalCellText`. @throws SluiceError VALUE_REFUSED for bytes or a float not written by that function */
 export function cellOfText(text: string, as: ColumnType): Exclude<Cell, null> {
   if (as.kind !== 'bytes' && as.kind !== 'float') return text
   const bytes = bytesOfHex(text)

@@ -1,4 +1,4 @@
-/** What a copy does not bring along, as data and as lines for the plan, JSON and the end of a run. */
+/** Dependencies that a copy does not transfer, as data, and as lines for the plan, JSON and the end of a run. */
 import type { Open } from '../run/dec.ts'
 
 export type LeftKind =
@@ -56,7 +56,7 @@ export type LeftBehind = {
 
 /** As a store finds them, before the two sides are compared. */
 export type LeftFound = LeftBehind & {
-  /** By name, what each of these is: those of the target may have other names. Absent if only names are compared. */
+  /** Definitions by name: objects of the target may have other names. Absent if only names are compared. */
   readonly definitions?: ReadonlyMap<string, string>
 }
 
@@ -200,7 +200,7 @@ export function groupedLeft(
   }))
 }
 
-/** Number of names in a line; JSON has all of them. */
+/** Limit of names in a line; JSON has all names. */
 const SHOWN = 4
 
 /** One line per kind and meaning, over all tables: `left behind: 2 triggers (a, b): …`. */

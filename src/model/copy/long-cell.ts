@@ -1,8 +1,8 @@
-/** Long values, which are processed in pieces: as one text they would take several times their size. */
+/** Long values, processed in pieces: as one text they would take several times their size in memory. */
 import { hexDigits } from './bytes-text.ts'
 import type { Cell } from './rows.ts'
 
-/** Length from which a value counts as long: characters of a text, or bytes. */
+/** A value above this length is long: characters of a text, or bytes. */
 const LONG = 1 << 20
 /** Small, so that pieces that were hashed or sent are freed at once. */
 const PIECE = 1 << 15

@@ -1,4 +1,4 @@
-/** Members of MySQL's enums and sets, and the text of the value number 0. */
+/** Members of MySQL's enums and sets, and the text of the value with number 0. */
 
 /** Members of an `enum('a','b')` or a `set`. The dictionary doubles quotes, and escapes some characters with `\`. */
 export function membersOf(native: string): readonly string[] {
@@ -12,7 +12,7 @@ export function membersOf(native: string): readonly string[] {
 const SPELLED: Readonly<Record<string, string>> = { '\\': '\\', '0': '\0', n: '\n', r: '\r', Z: '\u001a' }
 
 /**
- * The text of number 0: the error value of an enum, the empty set of a set. Empty, as the server prints it. If the
+ * The text of number 0, which is the error value of an enum, and the empty set. Empty, as the server prints it. If the
  * empty text is a member: the shortest run of zeros that is not a member.
  */
 export function zeroText(members: readonly string[]): string {

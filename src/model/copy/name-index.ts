@@ -14,7 +14,7 @@ const SEED = Math.floor(Math.random() * 2 ** 31)
 export class NameIndex {
   #slots = new Int32Array(FEWEST).fill(FREE)
   #count = 0
-  /** Free place found by `find`. */
+  /** Index of the free entry that `find` found. */
   #hole = 0
 
   /** @param frame with its key bytes @returns index of the row with the same key; -1 if there is none */

@@ -1,13 +1,13 @@
 import type { TableSpec } from './column-type.ts'
 import type { SchemaObject } from './schema-object.ts'
 
-/** Indexes, constraints and defaults: lists those of tables, and creates more. */
+/** Lists indexes, constraints and defaults of tables, and creates them. */
 export interface ObjectStore {
-  /** Equal for systems that understand each other's definitions. */
+  /** Equal for systems that accept each other's definitions. */
   readonly words: string
   /** All objects of a table, primary key included; empty if the table does not exist. */
   list(table: TableSpec, signal: AbortSignal): Promise<readonly SchemaObject[]>
-  /** Where names of its kind must be unique. */
+  /** Scope within which the names of such objects must be unique. */
   scope(object: SchemaObject): 'table' | 'schema'
   /** Which of the names belong to objects outside of the table. */
   taken(table: TableSpec, names: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>>

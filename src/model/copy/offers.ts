@@ -1,6 +1,6 @@
 /**
- * What not every system has, each by a name and a small port: `store.offers.periods?.counts(…)`. A system declares the
- * names, and `Offered` makes its store have exactly these.
+ * Capabilities that not every system has, each with a name and a port: `store.offers.periods?.counts(…)`. A system
+ * declares the names; `Offered` requires its store to have exactly these.
  */
 import type {
   PartitionStore,
@@ -27,11 +27,11 @@ import type { SharedViews, Spellings } from './source-port.ts'
 import type { TableOptions } from './target-port.ts'
 import type { Tracks } from './track-port.ts'
 
-/** @typeParam Store `CopyStore`, which has these and is opened by one of them */
+/** @typeParam Store `CopyStore`; a parameter, because `CopyStore` itself has capabilities */
 export type Capabilities<Store> = {
   /** Options of tables, such as compaction. */
   readonly tableOptions: TableOptions
-  /** A view that another program opened. */
+  /** Joins a read view that another program opened. */
   readonly sharedViews: SharedViews
   /** For systems whose commits may not wait for the disk. */
   readonly durability: Durability
@@ -43,7 +43,7 @@ export type Capabilities<Store> = {
   readonly tracks: Tracks
   /** Tables lie on a ring of tokens. */
   readonly ring: TokenRing
-  /** Identifies a database and its tables, unlike a copy or another table of the same name. */
+  /** Distinguishes a database from a copy, and a table from another one with the same name. */
   readonly identification: Identification
   /** How a table is recognised after a rename. */
   readonly identities: TableIdentities
@@ -67,13 +67,13 @@ export type Capabilities<Store> = {
   readonly partitions: PartitionStore
   /** Partitions of a table, and creation of new ones, for systems with range partitioning. */
   readonly maintenance: MaintenanceStore
-  /** What partitioning an unpartitioned table would take. */
+  /** Facts for a plan that partitions an unpartitioned table. */
   readonly partitionPlan: PartitionPlanStore
   /** Partitions a table without copying it. */
   readonly inPlace: InPlaceStore
   /** Retires the old table after a cutover. */
   readonly decommission: DecommissionStore
-  /** Committed changes in commit order, from the log. Each call opens its own: it holds which stream is read. */
+  /** Committed changes in commit order, from the log. Each call returns a new source, which stores its own stream. */
   readonly slotChanges: () => ChangeSource
   /** The same, by triggers that record each change. */
   readonly triggerChanges: () => ChangeSource
@@ -89,7 +89,7 @@ export type Capabilities<Store> = {
 
 export type Capability = keyof Capabilities<unknown>
 
-/** What a store offers; absent if its system lacks it. */
+/** Capabilities of a store; absent if its system lacks them. */
 export type Offers<Store> = Partial<Capabilities<Store>>
 
 type Offering = { readonly offers: Offers<unknown> }
@@ -99,7 +99,7 @@ export function changesBy(cdc: Cdc, { offers }: Offering): ChangeSource | undefi
   return cdc === 'slot' ? offers.slotChanges?.() : offers.triggerChanges?.()
 }
 
-/** True if a stream between the two is possible at all. */
+/** True if a stream from the first store to the second is possible. */
 export function canFollow({ offers: from }: Offering, { offers: to }: Offering): boolean {
   return (from.slotChanges ?? from.triggerChanges) !== undefined && to.changeTarget !== undefined
 }

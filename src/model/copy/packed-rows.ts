@@ -1,6 +1,6 @@
 /**
- * Changed rows of one table as bytes, in arrays of numbers: thousands of rows are a few objects. One object per row
- * kept the garbage collector busy for a quarter of the time (measured with one-row transactions).
+ * Changed rows of one table as bytes, in arrays of numbers: thousands of rows are a few objects. With one object per
+ * row, garbage collection took a quarter of the time (measured with one-row transactions).
  */
 import type { FrameLayout, RowFrame } from './frame.ts'
 import type { Row } from './rows.ts'
@@ -11,7 +11,7 @@ export const IS_NEW = 1
 export const IS_LEFT = 2
 /** The row is deleted: its bytes hold the row key only. */
 export const IS_GONE = 4
-/** The place is empty: the batch now holds the row as cells. */
+/** The entry is unused: the batch now has the row as cells. */
 const IS_DROPPED = 8
 const STAYS = IS_NEW | IS_LEFT
 
@@ -29,7 +29,7 @@ export class PackedRows {
   #length = 0
   #dropped = 0
 
-  /** @param room initial places; grows as needed */
+  /** @param room initial number of entries; grows as needed */
   constructor(room = FEWEST) {
     const slots = Math.max(room, FEWEST)
     this.#blockOf = new Int32Array(slots)
@@ -40,7 +40,7 @@ export class PackedRows {
     this.#flags = new Uint8Array(slots)
   }
 
-  /** Number of places, including empty ones; indexes count from 0. */
+  /** Number of entries, including unused ones; indexes begin at 0. */
   get length(): number {
     return this.#length
   }
@@ -63,7 +63,7 @@ export class PackedRows {
     this.#put(slot, frame, (this.flags(slot) & STAYS) | (isGone ? IS_GONE : 0))
   }
 
-  /** Empties the place: the batch holds the row in another form from now on. */
+  /** Marks the entry as unused: from now on the batch has the row in another form. */
   drop(slot: number): void {
     if (!this.isThere(slot)) return
     this.#flags[slot] = IS_DROPPED

@@ -2,9 +2,9 @@
 
 /** Start of a period, or of a slice of one. */
 export type PeriodMark = {
-  /** The largest value of the column before it, as the source prints values; its own values sort after this. */
+  /** Largest column value before the period, as the source prints it: values of the period sort after it. */
   readonly after: string
-  /** Partition for its rows; null between and after partitions, where rows go to the default partition. */
+  /** Partition for its rows; null if no partition covers them, so that they go to the default partition. */
   readonly partition: string | null
   /** Its name in the calendar. */
   readonly label: string | null
@@ -14,9 +14,9 @@ export type PeriodMark = {
 
 /** A range of the time column, as the source prints values. @property through null if the range has no end */
 export type TimeSpan = {
-  /** The largest value before it. */
+  /** Largest value before the range. */
   readonly after: string
-  /** The largest value in it. */
+  /** Largest value in the range. */
   readonly through: string | null
 }
 

@@ -38,9 +38,9 @@ export type TablePlan = {
   readonly chosen?: true
   /** Generated columns that both sides compute: compared, never written. Compared rows hold them after `columns`. */
   readonly checked?: readonly ColumnPlan[]
-  /** Names of those that versions before decision 16 did not compare: part of the hash. */
+  /** Names of columns in `checked` that older versions did not compare. Part of the hash. */
   readonly newlyChecked?: readonly string[]
-  /** Collections with their own write time and TTL. Part of the hash. Older versions gave them those of their row. */
+  /** Collections with their own write time and TTL. Part of the hash: older versions gave them the times of the row. */
   readonly ownTimes?: readonly string[]
   /** A condition in the SQL of the source. */
   readonly where?: string
@@ -81,7 +81,7 @@ export type Claim = {
   readonly attempt: number
   /** Progress of a target that cannot hold a whole chunk in one transaction. */
   readonly cursor: string | null
-  /** Rows written up to that cursor. */
+  /** Rows written up to `cursor`. */
   readonly written: bigint
 }
 

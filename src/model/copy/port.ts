@@ -1,4 +1,4 @@
-/** What a store offers to copies: tables, a source, a target, a ledger; and by name what not every system has. */
+/** What a store offers to copies: tables, a source, a target, a ledger; and by name, capabilities of some systems. */
 import type { StoreAbilities } from './abilities.ts'
 import type { DependencyStore } from './beside-port.ts'
 import type { Column, ColumnType, TableSpec } from './column-type.ts'
@@ -23,14 +23,14 @@ export interface CopyStore extends AsyncDisposable {
   readonly system: string
   /** URL without password. */
   readonly label: string
-  /** Identity of the database, independent of the host name in the URL: two URLs of one database have the same. */
+  /** Identity of the database, independent of the host name in the URL: equal for all URLs of one database. */
   readonly identity: string
   readonly can: StoreAbilities
-  /** What its system has and others may not. */
+  /** Capabilities that not every system has. */
   readonly offers: Offers<CopyStore>
   /** Default schema for table names without one; null if the system has no schemas. */
   readonly schema: string | null
-  /** Its URL names that schema: tables in the default schema of another store map to it too. */
+  /** Its URL names `schema`: tables in the default schema of another store map to it too. */
   readonly namesSchema?: true
   /**
    * Tables by name: `schema.name` or `name`, with `*` for any characters.
@@ -48,7 +48,7 @@ export interface CopyStore extends AsyncDisposable {
   /** Refuses what `CopyTarget.create` would refuse, without creating anything. @throws SluiceError TABLE_REFUSED */
   refuseUncreatable(table: TableSpec, signal: AbortSignal): Promise<void>
   objects(): ObjectStore
-  /** Sequences, generated expressions, and what a copy does not bring along. */
+  /** Sequences, generated expressions, and dependencies that a copy does not transfer. */
   dependencies(): DependencyStore
   /** In the schema of the URL, or the default schema of the login. */
   ledger(): Promise<LedgerDatabase>

@@ -1,9 +1,9 @@
-/** Ranges of a table. Only the store that holds the rows compares bounds, because only it knows how its texts sort. */
+/** Ranges of a table. Only the store that has the rows compares bounds, because systems sort texts differently. */
 import type { RowKey } from './row-key.ts'
 
 /**
- * One text per key column, as the store prints the value. A shorter bound covers only the first columns: keys equal in
- * those are not above it.
+ * One text per key column, as the store prints the value. A shorter bound has only the first columns: keys with equal
+ * first columns are not above the bound.
  */
 export type KeyBound = readonly string[]
 

@@ -9,8 +9,8 @@ export type ReadColumn = {
   /** Converts its values to `as`; only derived stores apply it. */
   readonly codec?: Codec
   /**
-   * Refuse a value that writing its canonical form would not recreate in storage class and spelling; timestamps may be
-   * spelled differently. Not needed in stores that enforce column types.
+   * Refuse a value whose storage class or spelling would change if its canonical form were written back. The spelling
+   * of timestamps may change. Not needed in stores that enforce column types.
    */
   readonly exact?: true
 }

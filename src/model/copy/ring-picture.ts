@@ -30,7 +30,7 @@ export type FullPartition = {
   readonly token: bigint
   readonly rows: number
   readonly bytes: number
-  /** It was not read to its end. */
+  /** True if the partition was not read to its end. */
   readonly more: boolean
 }
 
@@ -50,7 +50,7 @@ export type RingPicture = {
   readonly partitioner: RingSpec['partitioner']
   /** Ascending, without gaps. */
   readonly parts: readonly RingPart[]
-  /** Sorted by address; empty if the driver does not know the ring. */
+  /** Sorted by address; empty if the driver does not report the ring. */
   readonly hosts: readonly RingHost[]
   readonly fullest: FullPartition | null
 }

@@ -46,7 +46,7 @@ export function halveTokens({ low, high }: TokenRange): readonly [TokenRange, To
 }
 
 /**
- * The parts of the wanted ranges that no done range covers, however either were split.
+ * The parts of the wanted ranges that no done range covers, independent of how both lists were split.
  * @returns in the order of `wanted`, ascending within each; overlapping wanted ranges are repeated
  */
 export function remainingTokens(wanted: readonly TokenRange[], done: readonly TokenRange[]): readonly TokenRange[] {
@@ -90,7 +90,7 @@ export function cutTokens(
 }
 
 /**
- * The start of each range, at least its first token.
+ * The first `percent` percent of each range, at least its first token.
  * @param percent 1 to 100
  */
 export function sampleTokens(ranges: readonly TokenRange[], percent: number): readonly TokenRange[] {

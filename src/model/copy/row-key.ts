@@ -2,7 +2,7 @@
 import { bytesText } from './bytes-text.ts'
 import type { Cell, Row } from './rows.ts'
 
-/** Each value as in `Bound`, null for NULL: then several rows may have the same key. */
+/** Each value as in `KeyBound`, null for NULL: then several rows may have the same key. */
 export type RowKey = readonly (string | null)[]
 
 /** @param places indexes of the key columns in the row */

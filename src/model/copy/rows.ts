@@ -25,12 +25,12 @@ export type FrameFormat = 'pg-binary' | 'pg-text'
 
 /** Write times of a row's values (µs since 1970) and remaining TTLs (s), one of each per column. */
 export type Stamp = {
-  /** Null if there is none: key columns, missing values, some servers' collections. For a collection the latest. */
+  /** Null for key columns, missing values, and collections of some servers. For a collection, the latest time. */
   readonly times: readonly (bigint | null)[]
-  /** Null if a value never expires. For a collection the longest of its elements. */
+  /** Null if a value never expires. For a collection, the longest TTL of its elements. */
   readonly lifetimes: readonly (number | null)[]
   /** Indexes of collections whose elements have different times or TTLs; absent if there are none. */
   readonly uneven?: readonly number[]
-  /** When it was read, ms since 1970 by the clock of this program: the remaining TTLs count from then. */
+  /** Time of the read, ms since 1970 by the clock of this program: the remaining TTLs start at this time. */
   readonly readMs?: number
 }

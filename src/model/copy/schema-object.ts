@@ -13,7 +13,7 @@ export type IndexPart = {
   readonly nulls?: 'first' | 'last'
   /** Only this many characters or bytes of each value are indexed. */
   readonly prefix?: number
-  /** Operator class, collation and other properties that only this system knows. */
+  /** Operator class, collation and other properties that only this system has. */
   readonly special?: string
 }
 

@@ -1,6 +1,6 @@
 /** Tuning table of the parallel script: how many rows it processes at a time, by table size. */
 
-/** Sizes that the script's settings control. */
+/** Sizes that the script's settings determine. */
 export type ScriptSizes = {
   /** Chunks processed at the same time. */
   readonly workers: number

@@ -1,4 +1,4 @@
-/** What a source offers: views, each of one snapshot, and reads of key ranges in them. */
+/** What a source offers: read views, each of one snapshot, and reads of key ranges in them. */
 import type { Column, TableSpec } from './column-type.ts'
 import type { ReadPoint } from './plan.ts'
 import type { Range } from './range.ts'
@@ -46,7 +46,7 @@ export type RowBatch = {
   readonly rows: readonly Row[]
   readonly bytes: number
   readonly stamps?: readonly Stamp[]
-  /** Number of source rows they were made from, if it differs. */
+  /** Number of source rows from which `rows` were made, if it differs from their number. */
   readonly sourceRows?: number
 }
 
@@ -71,12 +71,12 @@ export type Extent = {
   readonly nullKeys: boolean
 }
 
-/** A view of a source, in one snapshot if it has them. Several requests may run at the same time. */
+/** A read view of a source, in one snapshot if the system has snapshots. Requests may run concurrently. */
 export interface SourceView extends AsyncDisposable {
   readonly point: ReadPoint
   /** Handle for `SharedViews.joined` of another program, valid while the view is open; absent if not shareable. */
   readonly exported?: string
-  /** Whether the view can still be read; absent if the store cannot tell. A failed statement does not close it. */
+  /** True while the view can be read; absent if the store cannot determine it. A failed statement does not close it. */
   readonly isValid?: (() => boolean) | undefined
   /** @param exact true to count, which may take as long as reading the key */
   extent(table: TableSpec, where: string | null, exact: boolean): Promise<Extent>
@@ -87,7 +87,7 @@ export interface SourceView extends AsyncDisposable {
   cut(table: TableSpec, within: Range, where: string | null, rows: number, signal: AbortSignal): AsyncIterable<Range>
   /** Canonical rows. @throws SluiceError VALUE_REFUSED for a value of another type; BAD_PREDICATE for the condition */
   read(request: RowRequest, size: BatchSize, signal: AbortSignal): AsyncIterable<RowBatch>
-  /** Rows as the system prints them; returns how many. A failure of the source is thrown, never taken for the end. */
+  /** Rows as the system prints them; returns how many. A failure of the source is thrown, and never ends the rows. */
   frames?(request: RowRequest, format: FrameFormat, signal: AbortSignal): AsyncGenerator<Buffer, bigint>
   /** Rows as the CSV of `model/archive/wire.ts`, produced by the system; returns how many. */
   csv?(request: RowRequest, signal: AbortSignal): AsyncGenerator<Buffer, bigint>
@@ -107,8 +107,8 @@ export interface SourceView extends AsyncDisposable {
 
 export type Spellings = {
   /**
-   * Condition for values of a column that may be spelled otherwise than in canonical form, such as a UUID in upper
-   * case; null if its type has one spelling.
+   * Condition for values of a column whose spelling may differ from the canonical form, such as a UUID in upper case;
+   * null if its type has one spelling.
    */
   condition(column: Column): string | null
 }

@@ -1,11 +1,11 @@
-/** Summary events for a late viewer: they replace events that are not kept one by one, and give the same totals. */
+/** Summary events for a late viewer: they replace events that are not stored one by one, and give the same totals. */
 import type { Dec, Int, Open, Time } from '../run/dec.ts'
 import type { TableStatus } from '../run/run-status.ts'
 
 /** Totals of the events of chunks; `proved`: rows written by chunks with a checksum. */
 export type ChunkEventTotals = { read: Dec; written: Dec; skipped: Dec; quarantined: Dec; proved: Dec }
 
-/** `pending`: begun, then given back. */
+/** `pending`: begun, then released. */
 export type ClosedState = 'pending' | 'proved' | 'written' | 'aside' | 'failed'
 
 /** Consecutive chunks in the same state. */
@@ -27,7 +27,7 @@ export type ChunksSummaryEvent = {
   table: string
   /** When the first chunk of the table began; absent if this run has begun none. */
   since?: Time
-  /** Begun by this run, and closed by it. */
+  /** Chunks that this run began, and chunks that it closed. */
   begun: Dec
   chunks: Dec
   /** Work done by this run, by the unit of the chunks. */
@@ -46,7 +46,7 @@ export type ChunksSummaryEvent = {
 /** Replaces events of the whole run that are not sent again: their number and totals. */
 export type RunSummaryEvent = {
   type: 'run.summary'
-  /** `table.finished`, by status. */
+  /** Number of `table.finished` events by status. */
   tables: Readonly<Partial<Record<Open<TableStatus>, Dec>>>
   /** `chunk.done` events outside of copies. */
   chunks: Dec

@@ -43,8 +43,8 @@ export interface CopyTarget {
   clear(table: TableSpec, signal: AbortSignal): Promise<void>
   /**
    * Finishes a loaded table: sequence positions, statistics. Idempotent.
-   * @param sequences of the source, by target column: those of the target advance at least as far, and never go back.
-   * Other columns continue after their largest value
+   * @param sequences of the source, by target column: sequences of the target advance at least as far, and never go
+   * back. Other numbered columns continue after their largest value
    * @returns what the sequences of the target cannot do, as text
    */
   finish(table: TableSpec, signal: AbortSignal, sequences?: readonly ColumnSequence[]): Promise<readonly string[]>
@@ -52,8 +52,8 @@ export interface CopyTarget {
   open(request: ChunkRequest): Promise<ChunkWriter>
   /**
    * Removes rows if they match the expected digest. Rows and ledger change in one transaction if possible. Otherwise a
-   * row written after it was read stays, and 'differs' may follow after others were removed. Repeating the request
-   * continues after a crash.
+   * row that was written after its read stays, and the result may be `differs` although other rows were removed.
+   * Repeating the request continues after a crash.
    */
   remove?(request: RemoveRequest): Promise<StepEnd>
 }
@@ -62,11 +62,11 @@ export interface CopyTarget {
 export interface ChunkWriter extends AsyncDisposable {
   /** For `LedgerDatabase.endSession`; empty if there is no session to end. */
   readonly session: string
-  /** Its write turn until it ends, so that ledger batches wait; for stores with one writer. See `withWriter`. */
+  /** Write turn of the transaction, for stores with one writer: ledger batches wait until it ends. See `withWriter`. */
   readonly turn?: Turn
   /**
-   * False if it sees only the rows it was given, because range bounds mean nothing in the target; otherwise `digest`
-   * covers the range.
+   * False if `digest` covers only the rows given to `write`, because range bounds mean nothing in the target. True if
+   * it covers the range.
    */
   readonly seesRange: boolean
   /** True if the target already held rows in the range before this chunk. */

@@ -2,8 +2,8 @@
 import type { Column } from './column-type.ts'
 
 /**
- * `bytes`: by bytes. `nocase`: A to Z are equal to a to z. `rtrim`: blanks at the end do not count. `system`: only the
- * system knows; case, accents, blanks and punctuation may count or not.
+ * `bytes`: by bytes. `nocase`: A to Z are equal to a to z. `rtrim`: blanks at the end are ignored. `system`: by rules
+ * of the system, which may ignore case, accents, blanks and punctuation.
  */
 export type TextEquality = 'bytes' | 'nocase' | 'rtrim' | 'system'
 
@@ -12,7 +12,7 @@ export function textEquality({
   sortsOnly,
   native,
 }: Pick<Column, 'collation' | 'sortsOnly' | 'native'>): TextEquality {
-  // Its collation says nothing about equality.
+  // citext ignores case, whatever its collation is.
   if (/(?:^|\.)"?citext"?$/.test(native)) return 'system'
   if (collation === undefined || sortsOnly === true) return 'bytes'
   if (collation === 'NOCASE') return 'nocase'

@@ -1,5 +1,5 @@
 /**
- * `cdm_run_info` and `cdm_run_details`, which the Cassandra Data Migrator keeps in the target: its users query them,
+ * `cdm_run_info` and `cdm_run_details`, which the Cassandra Data Migrator stores in the target: its users query them,
  * and it reads them when it resumes a run. The authoritative record of a copy is the ledger.
  */
 import type { LedgerDatabase } from '../run/ledger-port.ts'
@@ -11,7 +11,7 @@ export type RunType = 'MIGRATE' | 'VALIDATE'
 export type TrackedRun = {
   /** Without a schema. */
   readonly table: string
-  /** Nanoseconds since 1970, or any other number that the other tool chose. */
+  /** Nanoseconds since 1970, or any number that the Cassandra Data Migrator chose. */
   readonly runId: bigint
   readonly type: RunType
   /** 0 for none. */
@@ -33,7 +33,7 @@ export type TrackedRange = {
   readonly started: number | null
 }
 
-/** The two tables of one schema. Writes are idempotent; columns without a given value keep theirs. */
+/** The two tables of one schema. Writes are idempotent; a column without a given value keeps its stored one. */
 export interface TrackStore {
   /** Creates missing tables. @throws SluiceError TABLE_REFUSED for tables of others under these names, TARGET_DENIED … */
   prepare(): Promise<void>
@@ -52,7 +52,7 @@ export interface Tracks {
 
 const STATUSES: readonly TrackStatus[] = ['NOT_STARTED', 'STARTED', 'PASS', 'FAIL', 'DIFF', 'DIFF_CORRECTED', 'ENDED']
 
-/** Status in a row of another tool; an unknown word counts as a range that is not done. */
+/** Status in a row of another tool; `NOT_STARTED` for an unknown word. */
 export function trackStatus(word: unknown): TrackStatus {
   return STATUSES.find((status) => status === word) ?? 'NOT_STARTED'
 }

@@ -59,14 +59,14 @@ export type CutoverSwitchedEvent = {
   table: string
   /** The name that the old table has now. */
   parked: string
-  /** Only between two databases: the one that takes writes now, and the closed one. */
+  /** Only between two databases: the database that takes writes now, and the one that no longer takes writes. */
   database?: string
   closed?: string
   revert: boolean
   /** Longest wait of a session per try, and the total of all tries. */
   pauseMs: Ms
   waitedMs: Ms
-  /** Only between two databases: a killed program left a try whose length is not known, so both are at least that. */
+  /** Only between two databases: both times are lower bounds, because a program was killed during a try. */
   isLeast?: true
   tries: Dec
   /** Rows of the full comparison, and rows compared again within the cutover. */

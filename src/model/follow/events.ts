@@ -11,7 +11,7 @@ export type FollowStartedEvent = {
   tables: Dec
   /** Created by this run. */
   isNew: boolean
-  /** Triggers record changes, in a schema or tables with names from `slot`. Absent with a replication slot. */
+  /** Set if triggers record changes; their schema or tables are named after `slot`. Absent with a replication slot. */
   cdc?: 'trigger'
 }
 
@@ -44,11 +44,10 @@ export type FollowProgressEvent = {
   /** Age of the last applied commit, or of the first one delayed by a rate limit or a pause; 0 if all is applied. */
   lagMs: Ms
   /**
-   * Bound that `lagMs` is; absent if it is exact. `at most` with a log: the source has more log than it sent and still
-   * reads it, or does not reply; `lagMs` counts from the last applied commit, or from the last position that the source
-   * sent. `at most` with triggers, whose records have no time: `lagMs` counts from the start of the last applied round,
-   * or from the last time without records. What waits is younger, or nothing waits. `at least`: nothing was applied
-   * yet; `lagMs` counts from the run's first read.
+   * Set if `lagMs` is a bound. `at most` with a log: the source still reads log that it did not send, or is silent;
+   * `lagMs` starts at the last applied commit, or at the last position that the source sent. `at most` with triggers,
+   * whose records have no time: `lagMs` starts at the begin of the last applied batch, or at the last time without
+   * records; pending changes are younger. `at least`: nothing was applied yet; `lagMs` starts at the run's first read.
    */
   lagIs?: 'at most' | 'at least'
   /** Transactions and changed rows over all runs of the stream. */
@@ -122,7 +121,7 @@ export type FollowProvedEvent = {
   /** How long changes had to wait for the snapshot. */
   pauseMs: Ms
   ms: Ms
-  /** Ranges that other workers compared; absent if none were asked. */
+  /** Ranges that other workers compared; absent if no other worker was asked. */
   elsewhere?: Dec
 }
 

@@ -1,7 +1,7 @@
 /** A stream that cannot continue: all of its tables have to be copied again. */
 import { SluiceError } from '../../shared/errors.ts'
 
-/** Hint of such a stream. */
+/** Hint for a lost stream. */
 export const RESTART_STREAM = 'run the command that began the stream, with --restart'
 
 /** The loss affects all tables of a stream: copying some of them again does not repair it. */

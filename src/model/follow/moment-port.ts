@@ -1,13 +1,13 @@
-/** A stream of changes that is read from snapshots: it can stop at a snapshot of the source and return a view of it. */
+/** A stream of changes that is read from snapshots: it can end exactly at a snapshot, and return a view of that. */
 import type { Change } from '../copy/change.ts'
 import type { SourceView } from '../copy/source-port.ts'
 import type { ChangeStream } from './port.ts'
 
 export interface SnapshotStream extends ChangeStream {
   /**
-   * Passes to `take` all remaining changes that a snapshot contains, and none beyond it, up to the end of a transaction
-   * or an `idle`. Call between two transactions, when everything before is confirmed.
-   * @returns a view of the same snapshot; null if none can be had now
+   * Passes to `take` all remaining changes that a snapshot contains, and no later ones, up to the end of a transaction
+   * or an `idle`. Call between two transactions, when all earlier changes are confirmed.
+   * @returns a view of the same snapshot; null if no snapshot is available now
    * @throws as `next`, and what `take` throws
    */
   snapshot(take: (changes: readonly Change[]) => Promise<void>): Promise<SourceView | null>

@@ -13,6 +13,6 @@ export interface OperationalPreflight {
    * @returns every check for every table, also those that could not be made
    */
   check(tables: readonly OperationalTable[], signal: AbortSignal): Promise<readonly SignOffCheck[]>
-  /** The partition with this name, with or without schema; null if there is none that holds rows itself. */
+  /** The partition with this name, with or without schema; null if no such partition stores rows itself. */
   partition(table: TableName, name: string, signal: AbortSignal): Promise<TableName | null>
 }

@@ -1,4 +1,4 @@
-/** What a store offers to replication streams: a source's changes in commit order, and applying them to a target. */
+/** What a store offers to replication streams: as a source, changes in commit order; as a target, their application. */
 import type { Change, ChangeBatch, LogPosition } from '../copy/change.ts'
 import type { TableName, TableSpec } from '../copy/column-type.ts'
 import type { FrameFormat, Row } from '../copy/rows.ts'
@@ -68,7 +68,7 @@ export type StreamBirth = {
   readonly shapes: Readonly<Record<string, string>>
   /**
    * Per table (`tableText`) copied again within the stream: changes committed before this position are in the copy, and
-   * the stream skips them. They may have columns or a publication that no longer exist.
+   * the stream skips them. The skipped changes may have columns or a publication that no longer exist.
    */
   readonly since?: Readonly<Record<string, string>>
   /**
@@ -82,7 +82,7 @@ export type StreamBirth = {
 
 /** The target of a stream, as recorded at the source at each start. */
 export type Follower = {
-  /** Random for each start: an earlier copy of the target does not know it. */
+  /** Random for each start: an older copy of the target does not have it. */
   readonly owner: string
   /** Address of the target, without user and password. */
   readonly address: string
@@ -104,7 +104,7 @@ export type StreamFault = {
 
 /** State of a stream, compared with its start record. */
 export type StreamState = {
-  /** Empty if nothing was lost. A fault of some tables loses nothing of the others. */
+  /** Empty if nothing was lost. A fault that lists tables affects only these. */
   readonly faults: readonly StreamFault[]
   /** New `StreamBirth.shapes` after harmless changes, such as a partition added empty: the caller stores them. */
   readonly moved: Readonly<Record<string, string>>
@@ -131,7 +131,7 @@ export type SourceLag = {
   readonly safeBytes: bigint | null
   /** As reported by the server: `reserved`, `extended`, `unreserved`, `lost`. */
   readonly status: string
-  /** Current time of the clock of commit times, ms since the epoch, maybe hours off. Absent: that of this machine. */
+  /** Time by the clock that stamps commits, ms since the epoch; may be hours off. Absent: clock of this machine. */
   readonly clockMs?: number
   /**
    * True if the server's log reader has read everything and waits: a silent stream then has no changes. False if it
@@ -170,7 +170,7 @@ export interface ChangeSource {
   cost?(tables: readonly FollowedTable[], signal: AbortSignal): Promise<readonly string[]>
   /**
    * Creates the publication, then the slot, then waits until all transactions open by then have ended: any later
-   * snapshot contains what the slot does not. Removes leftovers of a killed attempt under the same names first.
+   * snapshot contains all changes that the slot omits. First removes leftovers of a killed attempt with these names.
    * @param name of slot and publication: `sluice_`, then lower-case letters, digits and underscores; at most 63
    * @param report called with what it waits for, if that takes longer than some seconds
    * @param quiet block writers of the tables while the slot is created, for seconds at most; ignored without a slot
@@ -213,14 +213,14 @@ export interface ChangeSource {
     report?: (message: string) => void,
   ): Promise<StreamBirth>
   /**
-   * Everything visible to a snapshot taken before this call has its commit record before the returned position.
-   * (`pg_current_wal_insert_lsn`: with synchronous_commit=off a visible commit may lie behind `pg_current_wal_lsn`.)
+   * @returns a position after the commit records of all transactions that are visible to snapshots before this call
+   * (`pg_current_wal_insert_lsn`: with synchronous_commit=off a visible commit may lie behind `pg_current_wal_lsn`)
    */
   fence(signal: AbortSignal): Promise<LogPosition>
   lag(birth: StreamBirth, signal: AbortSignal): Promise<SourceLag>
   /**
    * Changes from a position on. Ends a walsender that a dead program left active.
-   * @param frames format that the target accepts: rows that the source can send so have a `RowChange.frame`
+   * @param frames format that the target accepts: rows that the source can send in it have a `RowChange.frame`
    * @throws SluiceError SLOT_LOST, SLOT_ACTIVE if another running program reads it
    */
   open(
@@ -230,7 +230,7 @@ export interface ChangeSource {
     signal: AbortSignal,
     frames?: FrameFormat,
   ): Promise<ChangeStream>
-  /** The target recorded at the last start; null if none: an older program began it, or the record is removed. */
+  /** The target recorded at the last start; null if an older program began the stream, or the record was removed. */
   follower(name: string, signal: AbortSignal): Promise<Follower | null>
   /**
    * Records the target that replicates from here on. With triggers, the previous owner cannot delete records after this
@@ -244,7 +244,7 @@ export interface ChangeSource {
   end(name: string, signal: AbortSignal): Promise<void>
   /** SQL for the user to remove a stream whose ledger is lost; only for sources where no sluice command can. */
   endByHand?(name: string): string
-  /** Publications of any streams that include a table, its partitions or its parents; none if it does not exist. */
+  /** Publications of streams that include a table, its partitions or its parents; none if it does not exist. */
   streamsOf?(table: TableName, signal: AbortSignal): Promise<readonly string[]>
   /** All slots of the server, of all databases. */
   slots(signal: AbortSignal): Promise<readonly ReplicationSlotLine[]>
@@ -275,9 +275,9 @@ export type ChangeTable = {
   readonly table: TableSpec
   /** In the order of the cells of `ChangeRow`. */
   readonly columns: readonly WriteColumn[]
-  /** Columns that identify rows: those mapped from the source's row key, whatever the key of the target is. */
+  /** Columns that identify rows: mapped from the row key of the source, whatever the key of the target is. */
   readonly identity: readonly string[]
-  /** Those of `identity` that have another type or collation than at the source. */
+  /** Columns of `identity` whose type or collation differs from the source. */
   readonly comparedApart?: readonly string[]
   /**
    * The table is COPYING or CATCHUP: a chunk copied late may hold a value that an older change writes again, so
@@ -315,7 +315,7 @@ export interface ChangeTarget {
   readonly frames?: FrameFormat
   /** Checks the requirements; read-only. */
   examine(request: ChangeRequest): Promise<TargetPreflight>
-  /** True if a table with this collation can take two different keys of the source as equal. */
+  /** True if two different keys of the source may be equal in a table with this collation. */
   folds?(collation: string): boolean
   open(request: ChangeRequest): Promise<ChangeWriter>
 }

@@ -1,6 +1,6 @@
 /**
- * What a store offers to a cutover within one database: from one commit on the public name is the new table, with
- * everything that was bound to the old table rather than to its name.
+ * What a store offers to a cutover within one database: one commit gives the public name to the new table, and
+ * recreates for it the objects that are bound to the old table rather than to its name.
  */
 import type { LogPosition } from '../copy/change.ts'
 import type { TableName } from '../copy/column-type.ts'
@@ -41,7 +41,7 @@ export type SwitchLimits = {
   readonly budgetMs?: number
 }
 
-/** Comparison of the rows with some keys on both sides, by digest. */
+/** Comparison of rows by digest, for given keys on both sides. */
 export type SwitchProof = { readonly rows: bigint; readonly targetRows: bigint; readonly isEqual: boolean }
 
 /** Opaque snapshot of both tables' partitions, bounds and files: it changes if rows change outside of any stream. */
@@ -59,7 +59,7 @@ export interface SwitchStore {
    */
   open(request: SwitchRequest, limits: SwitchLimits, signal: AbortSignal): Promise<SwitchAttempt | null>
   /**
-   * Prevents other sessions from writing to the new table and its partitions, unless something does so already. Blocks
+   * Prevents other sessions from writing to the new table and its partitions, unless it is protected already. Blocks
    * sessions only briefly.
    * @throws SluiceError SOURCE_GONE, TARGET_BUSY
    */
@@ -70,7 +70,7 @@ export interface SwitchStore {
 
 /** The transaction of a cutover. Disposed without `commit`, it rolls back, and waiting sessions use the old table. */
 export interface SwitchAttempt extends AsyncDisposable {
-  /** After every committed change of `from`; no session can make another one. */
+  /** Log position after every committed change of `from`; no session can change `from` any more. */
   readonly fence: LogPosition
   /**
    * How long other sessions may have waited so far, ms: since the first lock request, and until the server has ended

@@ -1,6 +1,6 @@
 /**
  * What a store offers to a cutover between two databases. No transaction spans both, so each side is closed and opened
- * separately. A closed table can be read, and takes writes only from its stream.
+ * for writers separately. A closed table can be read, and only its stream can write to it.
  */
 import type { LogPosition } from '../copy/change.ts'
 import type { TableName } from '../copy/column-type.ts'
@@ -16,9 +16,9 @@ export type SidePositions = { readonly text: string }
 
 /** Possible writers of a table. */
 export type SideWriters = {
-  /** Sessions that hold it for writing now, as text. */
+  /** Sessions that have a write lock on it now, as text. */
   readonly holding: readonly string[]
-  /** Prepared transactions that hold it: they have no session that could be ended. */
+  /** Prepared transactions that have such a lock: they have no session that could be ended. */
   readonly prepared: readonly string[]
   /** Sessions of roles that may write to it. */
   readonly connected: number
@@ -37,18 +37,18 @@ export type SideCloseRequest = {
   readonly lockTimeoutMs: number
   /** Longest total time of all tries, ms. */
   readonly budgetMs: number
-  /** End sessions that still hold the table for writing after the first tries. */
+  /** End sessions that still have a write lock on the table after the first tries. */
   readonly endsSessions: boolean
 }
 
 export type SideClosed = {
-  /** After every change committed by anything but the stream. */
+  /** Log position after every committed change that is not from the stream. */
   readonly fence: LogPosition
   /** Sessions that were ended, as text. */
   readonly ended: readonly string[]
 }
 
-/** Row count of some keys, and a digest that is equal on both sides for equal rows. */
+/** Row count for given keys, and a digest that is equal on both sides for equal rows. */
 export type SideDigest = { readonly rows: bigint; readonly sums: string }
 
 /** Address of a database for users; without password. */
@@ -66,14 +66,14 @@ export interface SwitchSide {
   /** @returns changes of the table since the mark, other than rows, as text */
   changesSince(table: TableName, mark: SwitchMark, signal: AbortSignal): Promise<readonly string[]>
   /**
-   * Closes a table without writers, unless it is closed already, and partitions added since.
+   * Closes a table that has no writers. If it is closed already, closes partitions that were added since.
    * @throws SluiceError SOURCE_GONE, TARGET_BUSY
    */
   guard(request: Pick<SideCloseRequest, 'table' | 'token' | 'says' | 'hint'>, signal: AbortSignal): Promise<void>
   /**
    * Closes a table that is in use. Replaces a closing with another token.
    * @returns null if other sessions kept the lock for the whole budget
-   * @throws SluiceError SOURCE_GONE, CONNECTION_LOST: the table may be closed by then
+   * @throws SluiceError SOURCE_GONE; CONNECTION_LOST, after which the table may be closed
    */
   close(request: SideCloseRequest, ended: (session: string) => void, signal: AbortSignal): Promise<SideClosed | null>
   /** True if a table and all of its partitions are closed by this token. */
@@ -90,11 +90,11 @@ export interface SwitchSide {
     signal: AbortSignal,
   ): Promise<SideDigest>
   positions(table: TableName, signal: AbortSignal): Promise<SidePositions>
-  /** Sets sequences beyond both sides, and beyond values that sessions may have cached. @returns those set, as text */
+  /** Sets sequences beyond the positions of both sides and cached values of sessions. @returns those set, as text */
   advance(table: TableName, source: SidePositions, signal: AbortSignal): Promise<readonly string[]>
   /**
    * Opens a table in the transaction of the closing statements, which the ledger of this database runs.
-   * @param mark the table must not have changed since, except its rows
+   * @param mark the table must not have changed since this mark, except its rows
    * @returns the changes as text, if there are any; nothing is opened then
    * @throws SluiceError COMMIT_UNKNOWN, CONNECTION_LOST, TARGET_BUSY
    */

@@ -84,7 +84,7 @@ export type Overview = {
   readonly txns: readonly { readonly appId: string; readonly version: string }[]
   readonly domains: readonly { readonly domain: string; readonly configuration: string }[]
   readonly lastRuns: readonly RunEvent[]
-  /** Latest check of its files, if the table is in the catalog. */
+  /** Latest `fsck` of the table, if it is in the catalog. */
   readonly fsck: { readonly version: number; readonly checkedAt: number; readonly findings: number } | null
   /** Files by size class, and commits per day of the last 8 weeks (oldest first); null if the catalog lacks them. */
   readonly fileSizes: readonly { readonly label: string; readonly files: number }[] | null

@@ -21,8 +21,8 @@ export type WrittenCheckpoint = {
 export interface CheckpointWriter {
   /**
    * Writes a classic checkpoint in one Parquet file: columns and types of PROTOCOL.md, "Checkpoint Schema"; rows in
-   * their order. The file gets its name after it is complete, recounted by kind, and synced to disk.
-   * @param file must not exist; a temporary text of the rows is next to it during the write
+   * their order. The file gets its name after its rows were counted again by kind, and it was synced to disk.
+   * @param file must not exist; a temporary text file of the rows is next to it during the write
    * @throws SluiceError VALUE_REFUSED for values that Parquet cannot hold (a lone surrogate, a number above 64 bits),
    * NO_SPACE, TARGET_IO
    */

@@ -11,7 +11,7 @@ export type FsckFindingEvent = {
   finding: FindingKind
   path?: string
   column?: string
-  /** `log`: what the log says. `found`: what is there. */
+  /** `log`: value according to the log. `found`: actual value. */
   log?: string
   found?: string
   detail: string

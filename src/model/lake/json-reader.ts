@@ -2,7 +2,7 @@
 import { SluiceError } from '../../shared/errors.ts'
 import { stringEnd } from './json-tokens.ts'
 
-/** Builds values. Of equal names the last counts, as in JSON.parse. */
+/** Builds values. The last of equal names is used, as in JSON.parse. */
 export type JsonShape<T> = {
   object(members: ReadonlyMap<string, T>): T
   array(items: readonly T[]): T

@@ -74,7 +74,7 @@ export function isS3Url(text: string): boolean {
   return S3_SCHEMES.has(SCHEME.exec(text)?.[1]?.toLowerCase() ?? '')
 }
 
-/** Bucket names contain no ':' or '@'. This also catches a secret with a slash, of which only the start is here. */
+/** Bucket names contain no ':' or '@'. Also catches a secret with a slash, whose first part is taken as the bucket. */
 function refuseCredentials(bucket: string): void {
   if (!/[:@]/.test(bucket)) return
   throw new SluiceError('BAD_CONFIG', 'an S3 URL must not hold credentials', {

@@ -22,7 +22,7 @@ export type RequestCounts = {
   readonly gets: number
   readonly heads: number
   readonly bytes: number
-  /** Longest chain of requests, each begun after the end of the previous one: the reader waits so many latencies. */
+  /** Longest chain of requests, each begun after the end of the previous one: the reader waits this many latencies. */
   readonly inSequence: number
 }
 

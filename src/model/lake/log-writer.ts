@@ -8,15 +8,15 @@ export interface LogWriter {
   /** The local folder, where files can be written in place. Null for a bucket. */
   readonly folder: string | null
   /**
-   * Writes a small object unless one of that name exists. On return it is complete and durable. Of two concurrent
+   * Writes a small object unless an object has this name. On return it is complete and durable. Of two concurrent
    * writers exactly one succeeds.
-   * @returns `exists` if there is another one. After a lost reply the object is read: equal bytes are from this writer
+   * @returns `exists` if another object has the name. After a lost reply, an object with equal bytes is this one
    * @throws SluiceError TARGET_DENIED, NO_SPACE, TARGET_IO; UNSUPPORTED_URL for a bucket that overwrites nevertheless
    */
   putIfAbsent(path: string, bytes: Buffer, signal: AbortSignal): Promise<'written' | 'exists'>
   /**
-   * Checks, before any work, that of two concurrent writers only one gets a name. Absent on a disk, which guarantees
-   * it; a bucket is asked once.
+   * Tests, before any work, that of two concurrent writers only one gets a name. Absent on a disk, which guarantees
+   * that; a bucket is tested once.
    * @throws SluiceError UNSUPPORTED_URL for a bucket that overwrites nevertheless; TARGET_DENIED, TARGET_IO
    */
   ready?(signal: AbortSignal): Promise<void>

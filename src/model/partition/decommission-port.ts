@@ -8,8 +8,8 @@ import type { Statement } from '../run/ledger-port.ts'
 import type { ReadColumn } from '../copy/read-column.ts'
 
 /**
- * `refused`: prevents the step. `changes`: the removal changes it. `look`: the user should inspect it first. `fine`:
- * checked. `not known`: not recorded, or not visible to this login.
+ * `refused`: prevents the step. `waits`: delays the drop. `changes`: the removal changes it. `look`: the user should
+ * inspect it first. `fine`: checked. `not known`: not recorded, or not visible to this login.
  */
 export type DecommissionVerdict = 'refused' | 'waits' | 'changes' | 'look' | 'fine' | 'not known'
 
@@ -26,7 +26,7 @@ export type DecommissionFinding = {
 export type TableUse = {
   readonly reads: string
   readonly writes: string
-  /** What differs after the counters were set to 0, also by a crash of the server; null if unknown. */
+  /** Changes whenever the counters are reset, also by a crash of the server; null if unknown. */
   readonly resetAt: string | null
   /** Time of the last read, ms since the epoch; null if never, absent if the server does not record it. */
   readonly lastReadMs?: number | null
@@ -55,7 +55,7 @@ export type DecommissionStep = OldTable & {
   readonly signal: AbortSignal
 }
 
-/** Digest of a table's rows when they were copied last. */
+/** Digest of a table's rows at their last copy. */
 export type KnownRows = { readonly columns: readonly ReadColumn[]; readonly digest: Digest }
 
 /**

@@ -13,7 +13,7 @@ export type PartitionedEvent = {
   partitions: Dec
   /** True if there is a default partition. */
   hasDefault: boolean
-  /** End of the partitions without a gap; absent if there are none. */
+  /** Upper bound up to which the partitions have no gap; absent if there are none. */
   coveredTo?: string
   /** The last partition has no upper bound. */
   isOpen?: boolean
@@ -66,7 +66,7 @@ export type PartitionAlarmEvent = {
 export type PartitionStandsEvent = {
   type: 'partition.stands'
   table: string
-  /** `ahead`: required periods after today's. `missing`: how many of these and of the current one do not exist. */
+  /** `ahead`: required periods after the current one. `missing`: how many of these and the current one do not exist. */
   ahead: Dec
   missing: Dec
   /** Rows in the default partition; absent if they were not counted. */
@@ -144,7 +144,7 @@ export type PartitionPaceEvent = {
 export type PartitionFindingEvent = {
   type: 'partition.finding'
   table: string
-  /** `refused`: prevents it. `changes`: is altered by it. `made`: recreated unchanged. `fine`: nothing to do. */
+  /** `refused`: prevents partitioning. `changes`: altered by it. `made`: recreated unchanged. `fine`: nothing to do. */
   verdict: 'refused' | 'changes' | 'made' | 'fine' | 'not looked'
   /** Its kind, such as `foreign key` or `rows without a time`. */
   about: string
@@ -180,8 +180,8 @@ export type PartitionForecastEvent = {
   off?: Dec
   bytes: Dec
   /**
-   * For a slice at the measured rate of one copy session, for a partition with as many slices at a time as there are
-   * sessions; absent if nothing was measured.
+   * Of a slice: at the measured rate of one copy session. Of a partition: with one slice per session at a time. Absent
+   * if nothing was measured.
    */
   ms?: Ms
   /** True if it alone fits into the window; absent without a window. */
@@ -240,11 +240,11 @@ export type DecommissionStepEvent = {
   table: string
   /** Absent for a table. */
   of?: 'database'
-  /** The table that has its name; for a database the URL, without password, of the database its tables moved to. */
+  /** The table that has its name now; of a database: URL, without password, of the database that has its tables now. */
   public: string
   /**
-   * `inactive`: only its owner may use it; a database refuses connections. `active`: that was undone. `archived`: its
-   * rows were copied again and compared. `dropped`: it was removed.
+   * `inactive`: only its owner may use it; a database refuses connections. `active`: `inactive` was undone. `archived`:
+   * its rows were copied again and compared. `dropped`: it was removed.
    */
   step: 'inactive' | 'active' | 'archived' | 'dropped'
   /** `found`: done by an earlier run. */

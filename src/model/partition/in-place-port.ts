@@ -1,6 +1,6 @@
 /**
  * What a store offers to partition a table without copying it: the table becomes the first partition of a new table
- * with its name, next to new periods. All reading of the table is done beforehand, while it is in use.
+ * with its name, next to new periods. The table is read before that, while it is in use.
  */
 import type { Column, TableName } from '../copy/column-type.ts'
 import type { PlanFinding, TableToPartition, NewTablePartition } from './plan-port.ts'
@@ -39,7 +39,7 @@ export type Outside = {
   readonly nulls: bigint
   /** At or after the bound, infinite values included. */
   readonly beyond: bigint
-  /** The largest finite one; null if there are none. */
+  /** Largest finite value at or after the bound; null if there is none. */
   readonly latest: string | null
 }
 

@@ -12,9 +12,9 @@ export type PrintedBounds = { readonly from: string | null; readonly to: string 
 export type RangePartition = PrintedBounds & {
   /** Only the name in systems whose partitions are not tables. */
   readonly name: TableName
-  /** The partition's own number, which a replacement does not have; its name in systems without such numbers. */
+  /** OID of the partition, which a replacement does not have; its name in systems whose partitions have no id. */
   readonly identity: string
-  /** The default partition: without bounds, or in systems without gaps without an upper bound. */
+  /** True for the partition without bounds; in systems that allow no gaps, for the one without an upper bound. */
   readonly isDefault: boolean
   /** From the statistics of the system; null if it has none. */
   readonly rows: bigint | null
@@ -61,7 +61,7 @@ export type MakeRequest = {
   /** Total time without the required locks before giving up, ms. */
   readonly budgetMs: number
   readonly signal: AbortSignal
-  /** After it fires no step begins and nothing is waited for: what is not attached by then is removed. */
+  /** After it fires, no step begins and no wait continues: new tables that are not attached by then are removed. */
   readonly stop?: AbortSignal
   readonly onStep?: (step: MakeStep, rows: bigint, total: bigint | null) => void
 }
@@ -76,7 +76,7 @@ export type NotGiven = {
 }
 
 export type Made = {
-  /** Those that this call created, without those created by other programs meanwhile. */
+  /** Partitions that this call created, without partitions that other programs created meanwhile. */
   readonly made: readonly (ComingPartition & { readonly moved: bigint })[]
   /** Partitions with the same bounds that another program created meanwhile. */
   readonly foundMade: readonly ComingPartition[]

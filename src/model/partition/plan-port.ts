@@ -1,6 +1,6 @@
 /**
  * What a store offers for planning to partition a table: findings, distribution of its rows over time, statements that
- * create the new table, and a measured write rate. Leaves no changes.
+ * create the new table, and a measured write rate. Only `make` leaves changes.
  */
 import type { Column, TableSpec } from '../copy/column-type.ts'
 
@@ -46,7 +46,7 @@ export type Years = {
 export type Bucket = CountedRows & { readonly bytes: bigint }
 
 export type RowSpread = {
-  /** One fewer than bounds. */
+  /** One per pair of neighbouring bounds. */
   readonly buckets: readonly Bucket[]
   readonly sampled: Sampled
 }
@@ -86,17 +86,17 @@ export type NewTableStatements = {
   readonly columns: readonly NewTableLine[]
 }
 
-/** A column as the statement that creates the table has it: `line` is one of its lines. */
+/** A column of the new table, and its line in the statement that creates the table. */
 export type NewTableLine = { readonly name: string; readonly type: string; readonly line: string }
 
-/** What a finding is about that holds only in the database of the old table: publications that have new tables, too. */
+/** `about` of a finding that holds only in the database of the old table: a publication includes new tables too. */
 export const PUBLISHED_PARTITIONS = 'published partitions'
 
 /** Result of trying the statements of a new table in a database. */
 export type Rehearsal = {
-  /** Types that it lacks: of the other statements only the columns of the table were tried then. */
+  /** Types that the database lacks. If there are any, only the columns of the new table were tried. */
   readonly missing: readonly string[]
-  /** Why it refuses required statements, each reason once; `hint` where the database itself cannot be changed. */
+  /** Why it refuses required statements, each reason once; `hint` if the database itself cannot be changed. */
   readonly refused: readonly { readonly reason: string; readonly hint?: string }[]
   /** The refused statements of `late`, with reasons. */
   readonly left: readonly { readonly statement: string; readonly reason: string }[]
@@ -105,7 +105,7 @@ export type Rehearsal = {
 export interface PartitionPlanStore {
   /**
    * All findings from the system catalogs. A read that the login may not make is a finding, too.
-   * @param nulls whether rows with NULL in the column are known
+   * @param nulls true if rows with NULL in the column were found
    * @throws SluiceError SOURCE_GONE, SOURCE_DENIED, CONNECTION_LOST
    */
   findings(planned: TableToPartition, nulls: boolean, signal: AbortSignal): Promise<readonly PlanFinding[]>
@@ -136,7 +136,7 @@ export interface PartitionPlanStore {
    * TABLE_REFUSED with the server's message
    */
   make(statements: readonly string[], signal: AbortSignal): Promise<void>
-  /** True if an index leads with the column: otherwise each period would need a scan of the whole table. */
+  /** True if the column is the first of an index: otherwise each period would need a scan of the whole table. */
   isIndexed(planned: TableToPartition, signal: AbortSignal): Promise<boolean>
   /** Reads rows and writes them to a temporary table with the indexes of the new one, then rolls back. */
   measure(request: MeasureRequest): Promise<MeasuredRead>

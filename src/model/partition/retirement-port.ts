@@ -18,7 +18,7 @@ export type DatabaseStanding = {
 export type DatabaseUse = {
   readonly sessions: string | null
   readonly writes: string
-  /** What differs after the counters were set to 0, also by a crash of the server; null if unknown. */
+  /** Changes whenever the counters are reset, also by a crash of the server; null if unknown. */
   readonly resetAt: string | null
 }
 
@@ -27,7 +27,7 @@ export type DatabaseLook = { readonly use: DatabaseUse; readonly findings: reado
 /** A table of a user or of sluice, partitions included. */
 export type ContainedTable = {
   readonly table: TableName
-  /** Beginning of `TableSpec.identity`. */
+  /** Prefix of `TableSpec.identity`. */
   readonly identity: string
   /** Estimate of the server; null if there is none. */
   readonly rows: string | null
@@ -43,7 +43,7 @@ export type Contents = {
   readonly findings: readonly DecommissionFinding[]
 }
 
-/** A session within the database, which stays when others are refused. */
+/** A session in the database, which stays open when the database refuses connections. */
 export interface DatabaseInside extends AsyncDisposable {
   /** @throws SluiceError CONNECTION_LOST … */
   look(signal: AbortSignal): Promise<Contents>
@@ -63,15 +63,15 @@ export interface DatabaseRetirement extends AsyncDisposable {
   readonly name: string
   /** Common prefix of the identities of all databases of its server. */
   readonly server: string
-  /** The database of the same server that is connected to instead. */
+  /** Another database of the same server, to which this connects. */
   readonly through: string
-  /** Prevents concurrent retirement by this database, until disposed. @returns false if another program holds it */
+  /** Locks the database against concurrent retirement until disposed. @returns false if another program has the lock */
   hold(): Promise<boolean>
   /** @returns null if the server has no database of that name */
   standing(signal: AbortSignal): Promise<DatabaseStanding | null>
   /** Current name of the database with an identity; null if it does not exist. */
   nameOf(identity: string, signal: AbortSignal): Promise<string | null>
-  /** The server's data of the database, also while it refuses connections. @throws SluiceError SOURCE_GONE */
+  /** Counters and findings of the server, even if the database refuses connections. @throws SluiceError SOURCE_GONE */
   look(signal: AbortSignal): Promise<DatabaseLook>
   /** @throws SluiceError CONNECT_FAILED if it refuses connections */
   inside(signal: AbortSignal): Promise<DatabaseInside>

@@ -4,7 +4,7 @@ import type { AlertEvent, AlertKey } from './alert.ts'
 /** Raised or cleared. */
 export type AlertState = AlertEvent['state']
 
-/** An alert not confirmed within this time is sent again by the next caller, because its sender may have died; ms. */
+/** Time, ms, after which an unconfirmed alert is sent again by the next caller, because its sender may have died. */
 export const CONFIRM_MS = 60_000
 
 /**
@@ -20,6 +20,6 @@ export type AlertMemory = AsyncDisposable & {
   begin(key: AlertKey, at: number): Promise<{ readonly is: 'new' | 'stands'; readonly since: number }>
   /** Records the end of an alert. @returns `none` if not active; `cleared` also if unconfirmed for `CONFIRM_MS` */
   end(key: AlertKey): Promise<{ readonly is: 'cleared'; readonly since: number } | { readonly is: 'none' }>
-  /** Confirms that its start or end was sent, or need not be. No effect if the other one was recorded since. */
+  /** Confirms that a start or end was sent, or need not be sent. No effect if the opposite was recorded since. */
   sent(key: AlertKey, state: AlertState): Promise<void>
 }

@@ -48,7 +48,7 @@ export type RelationEvent = {
   ring?: Pick<RingSpec, 'partitioner' | 'columns'>
   /** True if an interrupted copy of it can be resumed. */
   resumable: boolean
-  /** Copy into this table by its database's ledger: rows written; chunks in total, done, and with equal checksums. */
+  /** Copy into this table, from the ledger: rows written; chunks in total, done, and with equal checksums. */
   filled?: { rows: Dec; chunks: Dec; done: Dec; proved: Dec; at?: string; source?: string }
   /** The stream that applies changes to it, and its state for this table. */
   followed?: { stream: Dec; status: string; state: string }
@@ -242,7 +242,7 @@ export type AnswerTiming = {
   bucketRequests?: Dec
   /** Simulated latency of a round trip of this side. */
   addedMs?: Ms
-  /** Where it is added: on the wire by a proxy, or to calls of the program if the lake is a folder. */
+  /** Where the latency is added: on the wire by a proxy, or to calls of the program if the lake is a folder. */
   delayed?: 'wire' | 'calls'
   /** Threads of DuckDB, if this side reads Parquet or a catalog through it. */
   duckdbThreads?: Int<1>

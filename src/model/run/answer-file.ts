@@ -1,6 +1,6 @@
 /** Writes the result of a query to a file with typed columns. */
 
-/** Declared type of a column, if Parquet has it. `datetime`: a time without a zone that its driver prints with Z. */
+/** Declared type of a column, if Parquet has it. `datetime`: timestamp without zone, whose driver text ends with Z. */
 export type DeclaredType =
   | 'text'
   | 'boolean'
@@ -20,7 +20,7 @@ export type DeclaredType =
 /** Largest precision of a decimal in Parquet. */
 export const DECIMAL_DIGITS = 38
 
-/** @returns undefined if Parquet cannot hold it: without digits, with a negative scale, or too long */
+/** @returns undefined unless the precision is 1 to 38, and the scale is 0 to the precision */
 export function decimalType(precision: number, scale: number): DeclaredType | undefined {
   const fits = precision > 0 && precision <= DECIMAL_DIGITS && scale >= 0 && scale <= precision
   return fits ? `decimal(${precision},${scale})` : undefined
@@ -32,8 +32,8 @@ export type AnswerType = 'text' | 'bytes' | 'real' | 'integer' | 'large-integer'
 export type AnswerColumn = { readonly name: string; readonly type: AnswerType }
 
 /**
- * @property csv one line per row: NULL is empty, all other values are quoted, bytes are hexadecimal digits, and an
- * extra last column is `1`
+ * @property csv one line per row: NULL is empty, all other values are quoted, bytes are hexadecimal digits; each line
+ * ends with an extra column `1`
  */
 export type AnswerFile = {
   readonly path: string

@@ -1,7 +1,7 @@
 /**
- * Events of a run as one closed, versioned union: the UI folds them, other frontends print them; no code reads them
- * back as the truth. Documented in docs/reference/EVENTS.md; docs/events.schema.json is made from these types. Ids,
- * versions, counts and bytes are decimal strings (`Dec`); durations are numbers of ms.
+ * Events of a run as one closed, versioned union: the UI folds them, other frontends print them. They are for display:
+ * no code relies on stored events. Documented in docs/reference/EVENTS.md; docs/events.schema.json is made from these
+ * types. Ids, versions, counts and bytes are decimal strings (`Dec`); durations are numbers of ms.
  */
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { ArchiveEvents } from '../archive/events.ts'
@@ -81,7 +81,7 @@ export type EventBody =
       details?: readonly PlanLine[]
       /** Copy only: one per table. */
       copies?: readonly CopyPlanLine[]
-      /** Copy only: what it does not bring along. */
+      /** Copy only: dependencies that it does not transfer. */
       leftBehind?: readonly LeftBehind[]
     }
   /** Settings changed during the run; absent ones are unchanged. */
@@ -99,12 +99,12 @@ export type EventBody =
       actions?: Dec
       /** `sync` only: versions of the log that the catalog lacks and that could not be imported. */
       behind?: Dec
-      /** `sync` only, if it could not import: when the catalog last got the table. */
+      /** `sync` only, if it could not import: time of the last import of the table. */
       importedAt?: string
       ms: Ms
       /** Copy only. */
       copied?: CopyTally
-      /** Copy only: what it did not bring along of this table. */
+      /** Copy only: dependencies of this table that it did not transfer. */
       leftBehind?: readonly LeftBehind[]
       notes?: readonly string[]
       error?: ErrorInfo
@@ -135,7 +135,7 @@ export type EventBody =
       catalog: string
       /** Names of the two sides, if they are not log and catalog. */
       sides?: readonly [string, string]
-      /** `validate` only: when the catalog got the table. */
+      /** `validate` only: time of the import into the catalog. */
       importedAt?: string
     }
   | FsckEvents
@@ -163,7 +163,7 @@ export type EventBody =
       table?: string
       message: string
       hint?: string
-      /** `sync --watch` only: the catalog cannot be reached, or can again. */
+      /** `sync --watch` only: the catalog cannot be reached, or can be reached again. */
       catalog?: 'away' | 'back'
       /** Cause of an alert that holds, and that an earlier run has sent. */
       alert?: AlertCause
@@ -180,7 +180,7 @@ export type EventBody =
       resumeCommand?: string
       /** Copy only: runs with quarantined rows that are still not in the target. */
       asideRuns?: readonly Dec[]
-      /** Copy only: what it did not bring along. */
+      /** Copy only: dependencies that it did not transfer. */
       leftBehind?: readonly LeftBehind[]
       /** Files that this run wrote for the user, such as a report. */
       wrote?: readonly string[]

@@ -18,18 +18,18 @@ export interface LedgerDatabase extends AsyncDisposable {
    */
   batch(statements: readonly Statement[]): Promise<readonly (readonly SqlRow[])[]>
   /**
-   * For servers where tables of other roles may execute their code.
-   * @param schema of the tables; absent: as unqualified names find them
+   * For servers on which a table may run code of its owner, if that is another role.
+   * @param schema of the tables; absent: the server resolves the unqualified names
    * @throws SluiceError TABLE_REFUSED if one of the tables exists and must not be written to
    */
   refuseStrangers?(names: readonly string[], schema?: string): Promise<void>
   /**
-   * Statements that convert existing ledger tables to the current character set and collation, which hold every name
-   * and compare names by bytes; only for databases where older tables may differ. Each statement may run twice.
+   * Statements that convert existing ledger tables to the current character set and collation, which can store every
+   * name and compare names by bytes. Only for databases where older tables may differ. Each statement may run twice.
    */
   renewals?(tables: readonly string[]): Promise<readonly string[]>
   /**
-   * Ends what a dead owner left running on the server, so that none of it can commit any more.
+   * Ends the session that a dead owner left on the server, so that nothing of it can commit any more.
    * @param session from `ChunkWriter.session`
    */
   endSession(session: string): Promise<void>

@@ -14,7 +14,7 @@ export type BookedRun = {
   readonly folder: string | null
   readonly source: string | null
   readonly target: string | null
-  /** Description of its subject. */
+  /** Description of what it works on. */
   readonly about: string
   /** ms since the epoch. */
   readonly begunAt: number

@@ -87,12 +87,13 @@ export interface SqlDatabase extends SqlReader, AsyncDisposable {
   /** Tables and views for completion. */
   relations(): Promise<readonly KnownRelation[]>
   /**
-   * For servers where tables of other roles may execute their code; called automatically before the first write.
-   * @param schema of the tables; absent: as unqualified names find them
+   * For servers on which a table may run code of its owner, if that is another role. Called automatically before the
+   * first write.
+   * @param schema of the tables; absent: the server resolves the unqualified names
    * @throws SluiceError TABLE_REFUSED if one of the tables exists and must not be written to
    */
   refuseStrangers?(names: readonly string[], schema?: string): Promise<void>
-  /** Takes a lock at once; null if another session has it. Absent without server sessions. */
+  /** Takes a lock without waiting; null if another session has it. Absent without server sessions. */
   lock?(name: string): Promise<SessionLock | null>
   /** Milliseconds since the epoch by the database's own clock. */
   now(): Promise<number>

@@ -3,9 +3,8 @@ import type { KeySpan } from './event.ts'
 import type { ChunkStretch } from '../copy/summary-events.ts'
 
 /**
- * Follows the previous chunk. If only the outer bounds are known, equal widths are assumed, which is enough for
- * display.
- * @param no a chunk number of the stretch @returns undefined if unknown
+ * If only the outer bounds are known, equal widths of all chunks are assumed, which is enough for display.
+ * @param no number of one of the chunks @returns undefined if unknown
  */
 export function spanIn({ first, last, edges }: ChunkStretch, no: number): KeySpan | undefined {
   if (edges === undefined) return undefined

@@ -38,7 +38,7 @@ export class Turn {
     }
   }
 
-  /** Runs code within this turn, which the caller has by `wait`: another request for the turn in there is refused. */
+  /** Runs `body` in this turn, which the caller got from `wait`: another request for the turn by `body` is refused. */
   within<T>(body: () => T | Promise<T>): T | Promise<T> {
     return had.run(new Set([...(had.getStore() ?? []), this]), body)
   }

@@ -51,8 +51,8 @@ export type TurnProgress = SlotProgress & { readonly open: bigint; readonly stan
 export const MOST_STANDING = 64
 
 /**
- * Ledger totals of a shared run: rows and chunks that are closed, each once. @property at time of reading, ms since the
- * epoch by the clock of the ledger's database
+ * Ledger totals of a shared run: closed chunks and their rows, each counted once. @property at time of the read, ms
+ * since the epoch by the clock of the ledger's database
  */
 export type LedgerTotals = { readonly rows: bigint; readonly chunks: number; readonly at: number }
 
@@ -106,7 +106,7 @@ export type TaskRow = SlotProgress & {
   readonly turns: number
   readonly workerId: string | null
   readonly host: string | null
-  /** Run in the ledger or the catalog of its newest turn. */
+  /** Run of its newest turn in the ledger or the catalog. */
   readonly ledgerRun: string | null
   readonly beatAt: number | null
   /** True if its worker sent no heartbeat for `LOST_AFTER_MS`. */
@@ -124,9 +124,9 @@ export type DistributedRun = SlotProgress & {
   readonly runId: string
   readonly kind: string
   readonly commandLine: string
-  /** With store names instead of URLs; that of a newer program may be unknown to this one. */
+  /** With store names instead of URLs; this program may not have an operation of a newer one. */
   readonly operation: unknown
-  /** Queue of its tasks; null is the one of workers without queue names. */
+  /** Queue of its tasks; null is the queue of workers without queue names. */
   readonly queue: string | null
   readonly source: string | null
   readonly target: string | null
@@ -145,14 +145,14 @@ export type DistributedRun = SlotProgress & {
     readonly ended: number
     /** Working tasks whose worker sent no heartbeat for `LOST_AFTER_MS`. */
     readonly lost: number
-    /** Those that share all of the work, which `--tasks` asks for; 0 if each has a part of its own. */
+    /** Tasks that share all of the work, as requested with `--tasks`; 0 if each task has its own part. */
     readonly whole: number
   }
-  /** Last reading of the ledger, by its clock, if before the end of the run: totals may be higher. Otherwise null. */
+  /** Time of the last read of the ledger, if before the end of the run: totals may be higher. Otherwise null. */
   readonly countedAt: number | null
   /** Workers that refused it, with reasons. */
   readonly refusals: readonly { readonly host: string; readonly error: ErrorInfo }[]
-  /** Runs in ledger, catalog and run history of the newest turns of its tasks. */
+  /** Runs of the newest turns of its tasks, in ledger, catalog and run history. */
   readonly slotRuns: readonly string[]
   /** Tasks are queued, and no live worker takes them. */
   readonly isWaiting: boolean
@@ -189,7 +189,7 @@ export type QueueStand = {
   readonly waiting: number
   /** Schedules that begin nothing until they are confirmed in this database. */
   readonly unconfirmed: number
-  /** The same for runs. */
+  /** Runs that begin nothing until they are confirmed in this database. */
   readonly unconfirmedRuns: number
   /** Schedules that begin nothing because their command cannot be parsed or differs from the confirmed one. */
   readonly refusedSchedules: number
@@ -205,7 +205,7 @@ export function takesFrom(
   return worker.program === program && takesFromQueue(worker.queues, queue)
 }
 
-/** True if a worker of these queues takes work of `queue`; null is that of workers without queue names. */
+/** True if a worker of these queues takes work of `queue`; null is the queue of workers without queue names. */
 export function takesFromQueue(queues: readonly string[], queue: string | null): boolean {
   return queue === null ? queues.length === 0 : queues.includes(queue)
 }
@@ -225,8 +225,8 @@ export type WatchedRun = {
   /** Working tasks without a heartbeat for `SILENT_AFTER_MS`. */
   readonly silent: readonly SilentSlot[]
   /**
-   * Tasks taken from a lost worker, until that was reported and is over. `isBack`: that worker has the task again; null
-   * if not recorded. `isKilled`: its worker is alive, and killed the program.
+   * Tasks that were taken from a lost worker, until start and end of the loss are reported. `isBack`: that worker has
+   * the task again; null if not recorded. `isKilled`: the worker is alive, and killed the program.
    */
   readonly lost: readonly (SilentSlot & {
     readonly at: number
@@ -258,19 +258,19 @@ export type SilentSlot = {
   readonly chunks: readonly StoodChunk[]
 }
 
-/** An active alert of a run. @property chunks affected ones without progress since */
+/** An active alert of a run. @property chunks affected chunks that made no progress since its start */
 export type StandingAlert = AlertKey & { readonly since: number; readonly chunks: readonly string[] }
 
 /** Interval of heartbeats. */
 export const BEAT_MS = 2_000
-/** Age of the last heartbeat after which a worker is silent, and counts in no rate. */
+/** Age of the last heartbeat after which a worker is silent, and its rate is ignored. */
 export const SILENT_AFTER_MS = 7_000
 /** Age after which a worker is lost, and its tasks are queued again. Equals the lease of a chunk. */
 export const LOST_AFTER_MS = 30_000
-/** Interval of each worker's search for abandoned tasks: taken `TAKEN_OVER_MS` or less after their last heartbeat. */
+/** Interval of each worker's search for abandoned tasks. Takeover: at most `TAKEN_OVER_MS` after the last heartbeat. */
 export const SWEEP_MS = 2_000
 export const TAKEN_OVER_MS = 35_000
-/** A resumable task is given back after this time, so that runs and workers alternate. */
+/** A resumable task is released after this time, so that runs and workers alternate. */
 export const TASK_TURN_MS = 5 * 60_000
 /** A run that every worker refuses ends when no worker that could take it sent a heartbeat for this time. */
 export const REFUSED_FOR_MS = 60_000

@@ -15,10 +15,10 @@ export const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'NO_SPACE',
 ])
 
-/** Some of these pass, and some do not, which a ledger does not note. */
+/** Errors that may be transient or permanent: a ledger does not record which. */
 const DOUBTFUL: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['CONNECT_FAILED', 'TARGET_DENIED'])
 
-/** The first code of a failure, as a ledger has it, after which another try is worth while. */
+/** First of the codes after which a retry may succeed; undefined if there is none. @param codes from a ledger */
 export function passingOf(codes: Iterable<string>): ErrorCode | undefined {
   const known = new Set(codes)
   return [...PASSING, ...DOUBTFUL].find((code) => known.has(code))

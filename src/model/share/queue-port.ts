@@ -79,8 +79,8 @@ export type QueueSweep = {
 }
 
 /**
- * Number of schedules and of running runs. @property isSetBack none: after the timeline switch the queue shows an
- * earlier state
+ * Number of confirmed schedules and running runs. @property isSetBack none were confirmed: after the timeline switch
+ * the queue has an earlier state
  */
 export type Carried = { readonly schedules: number; readonly runs: number; readonly isSetBack?: true }
 
@@ -124,7 +124,7 @@ export interface RunQueue extends AsyncDisposable {
   /**
    * Adds steering requests to a running run. `held: false` also confirms a run that was queued in another database, of
    * which this one is a copy.
-   * @param tables requests for single tables, in order, by the names that the tasks know
+   * @param tables requests for single tables, in order, by the names that the tasks use
    * @returns false if the run does not exist, or has ended
    */
   steer(runId: string, options: RunRequests, tables?: readonly TableRequest[]): Promise<boolean>
@@ -141,23 +141,23 @@ export interface RunQueue extends AsyncDisposable {
 }
 
 /**
- * State of a loss report: reported, sent; end reported, end sent. What is not confirmed as sent is reported again after
- * `CONFIRM_MS`.
+ * State of a loss report: start reported, start sent; end reported, end sent. A report that is not confirmed as sent is
+ * repeated after `CONFIRM_MS`.
  */
 export type LossReport = 'reported' | 'sent' | 'over' | 'forgotten'
 
 /**
  * @property isMine false if another worker already had the task
  * @property goesOn the task is queued again; never if the run was requested to stop
- * @property ended the run, if this ended it: returned to one worker, unless the reply is lost
+ * @property ended the run, if this call ended it: one worker gets it, or none if the reply is lost
  */
 export type Released = { readonly isMine: boolean; readonly goesOn: boolean; readonly ended: EndedRun | null }
 
-/** One worker's side of the queue. */
+/** Operations of one worker on the queue. */
 export interface QueueWorker {
   /** Sends a heartbeat. @param draining takes no new work @returns true if the worker was requested to end */
   beat(draining: boolean): Promise<boolean>
-  /** @returns null if another worker has the task, or nothing of it is left */
+  /** @returns null if another worker has the task, or the task has ended */
   claim(key: SlotKey): Promise<ClaimedSlot | null>
   /**
    * @param tables that can be steered, if they changed
@@ -175,23 +175,23 @@ export interface QueueWorker {
   uncounted(): Promise<readonly UncountedRun[]>
   /**
    * Records a run's final ledger totals, unless lower than the recorded ones: then chunks were copied again.
-   * @param totals null for a run that the ledger does not know: what its tasks reported stays
+   * @param totals null for a run that the ledger does not have: the totals that its tasks reported stay
    */
   countEnd(run: Pick<UncountedRun, 'runId' | 'endedAt'>, totals: LedgerTotals | null): Promise<void>
   /** Stores the events of this turn for as long as the run is listed. */
   keep(slot: ClaimedSlot, events: readonly Event[]): Promise<void>
-  /** Gives a task back, and ends the run with its last one. */
+  /** Releases a task, and ends the run with its last task. */
   release(slot: ClaimedSlot, end: SlotEnd): Promise<Released>
   /** Queues the on-call tasks of its run that are not working. */
   callOthers(slot: ClaimedSlot): Promise<void>
-  /** Gives back a task that this worker must not process, and records why. */
+  /** Releases a task that this worker must not process, and records why. */
   refuse(slot: ClaimedSlot, error: ErrorInfo): Promise<void>
   sweep(): Promise<QueueSweep>
   /** Runs with `--alert` that are running, or have an active alert. */
   watch(): Promise<readonly WatchedRun[]>
   /**
-   * Records the state of a loss report. Atomic: of concurrent workers one gets true; another one may later, if it was
-   * not confirmed within `CONFIRM_MS`.
+   * Records the state of a loss report. Atomic: of concurrent workers one gets true; another worker may get true later,
+   * if the report was not confirmed within `CONFIRM_MS`.
    * @param at of the loss
    * @returns true if this call changed it
    */

@@ -1,6 +1,6 @@
 /** A run as it is queued. */
 
-/** @property identity of the database or folder that the name means where the run was submitted */
+/** @property identity of the database or folder that had this name on the machine that submitted the run */
 export type QueuedStore = { readonly name: string; readonly identity: string; readonly label: string }
 
 /**
@@ -13,7 +13,7 @@ export type QueuedSlot = { readonly about: string; readonly operation?: unknown;
 export type QueuedRun = {
   readonly runId: string
   readonly kind: string
-  /** A task is given back after a while, and resumed later. */
+  /** Tasks are released after a while, and resumed later. */
   readonly takesTurns: boolean
   /** With a name instead of each URL. */
   readonly operation: unknown
@@ -25,7 +25,7 @@ export type QueuedRun = {
   readonly program: string
   readonly actor: string
   readonly host: string
-  /** Queue of its tasks; null is that of workers without queue names. */
+  /** Queue of its tasks; null is the queue of workers without queue names. */
   readonly queue: string | null
   readonly slots: readonly QueuedSlot[]
   /** Digest of the confirmed plan: a task whose own plan differs runs nothing. */

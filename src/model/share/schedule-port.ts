@@ -33,7 +33,7 @@ export type ScheduleSpec = {
 /** A scheduled time: its period and the time, ms since the epoch. */
 export type ScheduledTime = { readonly period: string; readonly at: number }
 
-/** @property since times up to it are handled, ms @property next null if there are no more */
+/** @property since all times up to this one are handled, ms since the epoch @property next null after the last time */
 export type Clockwork = { readonly since: number; readonly next: ScheduledTime | null }
 
 export type Schedule = ScheduleSpec &
@@ -44,7 +44,7 @@ export type Schedule = ScheduleSpec &
     readonly addedAt: number
     /** It was requested to run now. */
     readonly wanted: boolean
-    /** A live worker takes work from its queue; draining ones do not count. */
+    /** A live worker that is not draining takes work from its queue. */
     readonly hasWorker: boolean
     /** Its current run. */
     readonly running: string | null
@@ -82,32 +82,32 @@ export interface ScheduleBook {
   /** Milliseconds since the epoch, by the clock of the queue's database. */
   now(): Promise<number>
   /**
-   * @param replace true to replace an existing one, whose history stays @returns false if the name is taken, or there
-   * is none to replace
+   * @param replace true to replace an existing schedule, whose history stays @returns false if the name is taken, or
+   * there is no schedule to replace
    */
   add(spec: ScheduleSpec, clockwork: Clockwork, replace: boolean): Promise<boolean>
   /** By name. @param name only that one */
   list(name?: string): Promise<readonly Schedule[]>
   /** Newest first. */
   history(name: string, limit: number): Promise<readonly ScheduledRun[]>
-  /** @returns false if there is none of that name that could be paused */
+  /** @returns false if no schedule of this name can be paused */
   pause(name: string): Promise<boolean>
   /** @param clockwork from now on @returns as `pause` */
   resume(name: string, clockwork: Clockwork): Promise<boolean>
   /** Removes its history too; its runs stay in the list of runs. @returns as `pause` */
   remove(name: string): Promise<boolean>
-  /** Makes the next worker start it, whatever its time. @returns false if there is none of that name, or it is void */
+  /** Makes the next worker start it, whatever its time. @returns false if it does not exist, or is void */
   want(name: string): Promise<boolean>
   /** Schedules confirmed in another database than this one; they begin nothing until they are confirmed here. */
   unconfirmed(): Promise<readonly Schedule[]>
-  /** Number of those that begin nothing because their command cannot be parsed or differs from the confirmed one. */
+  /** Number of schedules that begin nothing: their command cannot be parsed, or differs from the confirmed one. */
   refused(): Promise<number>
   /**
-   * Those with an active alert although nothing prevents a start: a later run was begun for their newest time, or they
-   * were added again.
+   * Schedules with an active alert although nothing prevents a start: a later run was begun for their newest time, or
+   * they were added again.
    */
   recovered(): Promise<readonly Schedule[]>
-  /** Void ones whose alert is not active, or was begun by a program that did not confirm it. */
+  /** Void schedules whose alert is not active, or was begun by a program that did not confirm it. */
   unalerted(): Promise<readonly Schedule[]>
   /** Schedules that are due and have no current run. */
   due(): Promise<readonly Schedule[]>
@@ -121,7 +121,7 @@ export interface ScheduleBook {
    * @returns false, without recording, if another worker has begun it since
    */
   refuse(found: Pick<Schedule, 'name' | 'since' | 'wanted'>, error: ErrorInfo, isVoid: boolean): Promise<boolean>
-  /** For the schedule of a run whose plan differs from the confirmed one. */
+  /** Records the refusal of a run, whose plan differs from the confirmed one, at its schedule. */
   refuseRun(runId: string, error: ErrorInfo): Promise<void>
   /** Events of the newest turn of each task of a run. */
   output(runId: string): Promise<readonly { readonly no: number; readonly events: readonly Event[] }[]>

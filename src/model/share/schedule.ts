@@ -1,6 +1,6 @@
 /** Recurring work, as plain data. */
 
-/** `void`: what was confirmed is not what it would do now. */
+/** `void`: the command would now do something else than was confirmed. */
 export type ScheduleState = 'on' | 'paused' | 'void'
 
 /**

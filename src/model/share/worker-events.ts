@@ -63,7 +63,7 @@ export type WorkerEvent = {
   queues: readonly string[]
   /** Tasks in work, each as `RUN/NO`. */
   slots: readonly string[]
-  /** Rows per second, of all of them. */
+  /** Rows per second, of all its tasks. */
   rate: Dec
   begunAt: Time
   beatAt: Time

@@ -50,7 +50,7 @@ export type ReportedRefusals = {
   readonly rows: Dec
   /** Of those, rows that a later attempt copied. */
   readonly replayed: Dec
-  /** The message of one of them. */
+  /** Message of one of these rows. */
   readonly example: string
 }
 
@@ -147,7 +147,7 @@ export type BookPart = {
 }
 
 /**
- * A task of a shared run. @property ledgerRun its newest turn's run in ledger, catalog and run history, which has its
+ * A task of a shared run. @property ledgerRun run of its newest turn in ledger, catalog and run history, which has its
  * own report
  */
 export type ReportedSlot = {
@@ -193,7 +193,7 @@ export type RunReport = {
   readonly format: 'sluice-run-report'
   readonly version: 1
   readonly run: string
-  /** When it was written, and by which program. */
+  /** Time of the report, and program version that wrote it. */
   readonly at: string
   readonly tool: string
   readonly looked: readonly InspectedAt[]
