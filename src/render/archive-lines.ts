@@ -144,7 +144,7 @@ export class ArchiveLines {
     return [...this.#rest(block), block('at', this.#subject(event) + archivePaceText(this.#pace.of(event)))]
   }
 
-  /** Counts of what the plan left out, once it is printed. */
+  /** Counts of the partitions that were not printed, after the lines of the plan. */
   #rest(block: MakeBlock): readonly Block[] {
     if (this.#left.size === 0) return []
     const { more = 0, ...others } = Object.fromEntries(this.#left)
@@ -177,7 +177,7 @@ const STATUS: Readonly<Record<Of<'archive.planned'>['status'], string>> = {
   blocked: 'blocked',
 }
 
-/** `3 partitions  about 24,691,356 rows  about 2.4 GB -> 420 MB (5.7x)  about 2:46, foretold from 5 partitions`. */
+/** `3 partitions to archive  about 24,691,356 rows  about 2.4 GB -> 420 MB (5.7x), estimated from 5 partitions`. */
 export function forecastText(event: Of<'archive.forecast'>): string {
   const { partitions, drops, rows, estimated, sourceBytes, bytes, ms, workers, from } = event
   const sizes = printedSizes(sourceBytes, bytes)
@@ -195,7 +195,7 @@ export function forecastText(event: Of<'archive.forecast'>): string {
     : `${facts}, estimated from ${plural(from, 'partition')}`
 }
 
-/** `2020-04-01 .. 2020-07-01`, the second exclusive; empty if both are open. */
+/** `2020-04-01 .. 2020-07-01`, the upper bound exclusive; empty if both are open. */
 export function boundsText({ from, to }: { readonly from?: string; readonly to?: string }): string {
   if (from === undefined && to === undefined) return ''
   return `${visible(from ?? '')} .. ${visible(to ?? '')}`.trim()

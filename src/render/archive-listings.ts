@@ -112,7 +112,7 @@ export const ARCHIVED: Listing = {
         ],
 }
 
-/** Files that differ from what was proved, or that belong to nothing. */
+/** Differences between an archive and its proof, and unreferenced files. */
 export const ARCHIVE_FINDINGS: Listing = {
   columns: [left('TABLE'), left('PARTITION'), left('FINDING'), left('PATH'), right('SIZE'), left('DETAIL')],
   row: (event) =>

@@ -5,12 +5,12 @@ import { sizeText, durationText, grouped, plural } from '../shared/figures.ts'
 
 type RunFinished = Extract<EventBody, { type: 'run.finished' }>
 
-/** Totals that are counts of partitions, in the order in which partitions pass them. */
+/** Totals that count partitions by state, in the order in which a partition goes through the states. */
 const PASSED = ['exported', 'published', 'detached', 'dropped', 'restored', 'failed'] as const
 
 /**
  * The result in one sentence.
- * @param planOnly nothing was going to be changed
+ * @param planOnly true for a dry run
  * @returns null for other commands, and if nothing is counted
  */
 export function archiveText(finished: RunFinished, command: string, planOnly: boolean): string | null {

@@ -4,7 +4,7 @@ import { pointedIn, pointerLines } from '../shared/pointed.ts'
 import { oneLine, visible } from '../shared/visible.ts'
 import { cells, pad } from './cells.ts'
 
-/** Width of a text with a place in it, and of a list of names; with the labels it fits most terminals. */
+/** Width, in cells, of a text with a caret below it, and of a list of names; with labels it fits most terminals. */
 const WIDTH = 100
 
 export type LineWord =
@@ -31,7 +31,7 @@ export type MakeBlock = (
   extra?: Partial<Pick<Block, 'details' | 'table' | 'code' | 'problem'>>,
 ) => Block
 
-/** A `Tell` for the given elapsed time. */
+/** A `MakeBlock` for the given elapsed time. */
 export function reportAt(elapsed: string): MakeBlock {
   return (word, text, extra = {}) => {
     const pointed = pointedIn(text)
@@ -47,7 +47,7 @@ export function reportAt(elapsed: string): MakeBlock {
   }
 }
 
-/** where, cause and do of an error. */
+/** Detail lines of an error, with the labels `where`, `cause` and `do`. */
 export function errorDetails(error: ErrorInfo): Block['details'] {
   return [
     ...(error.where === undefined ? [] : [['where', error.where] as const]),

@@ -21,7 +21,7 @@ export class CdmLines {
   /** Rows that this run has read, by its final counts. */
   #read = 0n
 
-  /** The lines of an event; empty before a run declares that it uses them. */
+  /** The lines of an event; empty before `run.tracked`, which requests them. */
   event(event: Event): readonly string[] {
     switch (event.type) {
       case 'run.tracked':
@@ -64,7 +64,7 @@ export class CdmLines {
       `PARAM -- Min Partition: ${min}`,
       `PARAM -- Max Partition: ${max}`,
       `PARAM -- Number of Splits : ${splits}`,
-      // A run with nothing left to do has no number, although tracking was requested.
+      // A run with nothing left to do has no run id, although tracking was requested.
       `PARAM -- Track Run : ${cdmRun !== undefined || pending !== undefined}`,
       ...(cdmRun === undefined ? [] : [`PARAM -- RunId : ${cdmRun}`, `PARAM -- Previous RunId : ${previous ?? '0'}`]),
       `PARAM -- Coverage Percent: ${coverage}`,
@@ -74,7 +74,7 @@ export class CdmLines {
     ]
   }
 
-  /** The migrator counts one run, our summary all runs into the same tables. If they differ, both are printed. */
+  /** The migrator counts one run, sluice all runs into the same tables. If they differ, both are printed. */
   #earlier({ totals: { read, written, skipped, quarantined } }: Of<'run.finished'>): readonly string[] {
     if (read === undefined || BigInt(read) === this.#read) return []
     const all = `Read: ${read}; Write: ${written ?? 0}; Skipped: ${skipped ?? 0}; Error: ${quarantined ?? 0}`
@@ -84,7 +84,7 @@ export class CdmLines {
   #range({ table, worker, from, to }: Of<'chunk.started'>): string | null {
     const begun = this.#begun.get(table)
     if (begun === undefined) return null
-    // Open ends are those of the ring.
+    // An open bound is the end of the ring.
     return `ThreadID: ${worker} Processing min: ${from?.[0] ?? begun.min} max: ${to?.[0] ?? begun.max}`
   }
 }
@@ -111,7 +111,7 @@ function countedLines({ cdmRun, counters }: Of<'run.counted'>): readonly string[
   ]
 }
 
-/** The migrator does not know rows that exist only in the target. */
+/** No lines for surplus rows of the target: the migrator does not look for them. */
 function differenceLines({ difference, key, columns = [], fixed }: Of<'difference'>): readonly string[] {
   const row = key.join(' %% ')
   if (difference === 'missing') {

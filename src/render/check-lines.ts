@@ -7,7 +7,7 @@ import type { LifecyclePhaseEvent } from '../model/partition/lifecycle-events.ts
 const WORDS = { ok: 'ok', warn: 'warn', fail: 'FAIL' } as const
 const CHECK_WIDTH = 18
 
-/** Each area once, its checks below it, and below a problem its cause and what to do. */
+/** Prints each area once, its checks below it, and below a problem its cause and remedy. */
 export class CheckLines {
   #area: string | null = null
 
@@ -27,7 +27,7 @@ const NUMBERS = ['', 'I', 'II', 'III', 'IV']
 const STATE_WIDTH = 13
 const NAME_WIDTH = 19
 
-/** Each table once, below it its four phases, below each its obstacles and next command. */
+/** Prints each table once, its four phases below it, and below each phase its obstacles and next command. */
 export class LifecycleLines {
   #table: string | null = null
 

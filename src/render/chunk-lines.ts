@@ -62,7 +62,7 @@ export class ChunkLines {
     const no = (this.#done.get(table) ?? 0n) + 1n
     this.#done.set(table, no)
     if (!this.#verbose) return []
-    // Chunks that were found later are counted as well.
+    // The total grows if chunks were added after the start.
     const all = no > begun.open ? no : begun.open
     const share = `[${grouped(String(no))}/${grouped(String(all))}] ${((Number(no) * 100) / Number(all)).toFixed(1)} %`
     const refused = quarantined === '0' ? '' : `, ${plural(quarantined, 'row')} quarantined`
@@ -79,7 +79,7 @@ function spanText({ from, to }: Of<'chunk.started'> | Of<'chunk.done'>, { key, l
   return first === undefined || last === undefined ? '' : ` (${column} ${first} to ${last})`
 }
 
-/** A chunk that was released, and why. @param chunk as its line names it */
+/** A chunk that was released, and why. @param chunk text that names it */
 export function releasedText(chunk: string, reason: Of<'chunk.released'>['reason']): string {
   return `${chunk} is ${reason === 'taken' ? 'no longer copied here' : 'free again'}: ${RELEASED[reason]}`
 }

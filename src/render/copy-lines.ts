@@ -161,7 +161,7 @@ export class CopyLines {
     return this.#chunks.done(event, this.#subject(event.table), block)
   }
 
-  /** How a table ended; null if the general lines are used. */
+  /** Result of a table; null if the narrator prints its general lines instead. */
   finished(event: Of<'table.finished'>, block: MakeBlock): readonly Block[] | null {
     const { table, copied, error, status } = event
     if (copied === undefined || status === 'refused') return null
@@ -188,7 +188,7 @@ export class CopyLines {
     return [block('ok', subject + facts + took, { table }), ...notes]
   }
 
-  /** Objects that were not copied. A dry run has reported them already. */
+  /** Dependencies that were not transferred. Empty for a dry run, which reports them with the plan. */
   left({ leftBehind = [] }: Of<'run.finished'>, block: MakeBlock): readonly Block[] {
     return this.#options.dryRun ? [] : leftLines(leftBehind).map((text) => block('note', text))
   }
@@ -317,7 +317,7 @@ function byText({ key, low, high }: CopyPlanLine): string {
   return ` by ${key.join(', ')}${low === undefined || high === undefined ? '' : ` (${low} to ${high})`}`
 }
 
-/** What `--again` proved now. If the target has more rows than the source, only those of the source are equal. */
+/** What `--again` proved now. With surplus rows in the target, the proof covers only the rows of the source. */
 function comparedText(proved: string, chunks: string, quarantinedRows: string, { compared, extra }: CopyAgain): string {
   const all = `${grouped(proved)} of ${plural(chunks, 'chunk')} proved now, ${grouped(compared)} of them compared`
   const what = extra === '0' ? 'count and checksum equal' : 'every row of the source is equal in the target'

@@ -23,7 +23,7 @@ function relationRow(event: RelationEvent): readonly string[] {
   const { table, rows, estimated, bytes, key, partitioning, resumable, note } = event
   return [
     visible(table),
-    // A system that has never counted reports no rows, even for a table with data.
+    // Without statistics a system may estimate 0 rows for a table with data.
     estimated && rows === '0' && Number(bytes) > EMPTY_BYTES
       ? '?'
       : `${estimated && rows !== '0' ? '~' : ''}${grouped(rows)}`,
@@ -151,10 +151,10 @@ export const DIFFERENCE_COLUMNS: readonly TableColumn[] = [
   left('TARGET'),
 ]
 
-/** Longer texts are cut: the row is in both tables, and JSON lines hold the whole values. */
+/** Longer texts are cut; JSON lines have the whole values. */
 const SHOWN = 60
 
-/** A row for each column that differs, or one for a row that is missing on one side. */
+/** One line per column that differs, or one line for a row that is missing on one side. */
 export function differenceRows(event: DifferenceEvent): readonly (readonly string[])[] {
   const { table, key, columns = [] } = event
   const what = `${event.difference}${event.fixed === true ? ', fixed' : ''}`

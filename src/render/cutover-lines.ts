@@ -1,4 +1,4 @@
-/** A cutover as lines: its checks, objects bound to the old table, each step, and how long others waited. */
+/** A cutover as lines: its checks, objects bound to the old table, each step, and how long sessions waited. */
 import type { Event } from '../model/run/event.ts'
 import type { Block, MakeBlock } from './block.ts'
 import { durationText, plural } from '../shared/figures.ts'
@@ -60,7 +60,7 @@ function switchedLine(event: Of<'cutover.switched'>, block: MakeBlock): Block {
   })
 }
 
-/** Between two databases: the table keeps its name, and users get another address. */
+/** Between two databases: the table keeps its name, and writers use another address. */
 function movedLine(event: Of<'cutover.switched'>, block: MakeBlock): Block {
   const { table, revert, pauseMs, waitedMs, tries, provedRows, touchedRows, stream, position, wayBack } = event
   const goes = `${wayBack} ${revert ? 'goes forward again' : 'goes back'}`

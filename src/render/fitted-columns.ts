@@ -3,7 +3,7 @@ import { cells } from './cells.ts'
 import type { TableColumn } from './column.ts'
 
 const GAP = 2
-/** A text that is cut shorter is useless. */
+/** Minimum width of a cut text, in cells; a shorter text is useless. */
 const LEAST = 12
 /** Numbers, ids and times are never cut, because a part would be a different value. */
 const WHOLE = /^[\d.,:\s-]*$/
@@ -12,8 +12,8 @@ const EMPTY = /^-?$/
 /**
  * Computes widths that fit: empty columns are left out first, then texts are cut, the widest first.
  * If that is not enough, columns are left out by their rank.
- * @param natural widths that hold everything
- * @param isAll whether there are no more rows
+ * @param natural widths without any cut
+ * @param isAll true if `rows` are all rows of the table
  * @returns null for a column that is left out; wider than `room` if nothing more can be left out
  */
 export function fitted(

@@ -82,8 +82,8 @@ export class FsckLines {
 }
 
 /**
- * @param from what was done already at the first event of the step
- * @param ms time since then
+ * @param from `done` at the first event of the step
+ * @param ms time since the first event
  */
 function progressText({ step, done, total, bytes }: Of<'fsck.progress'>, from: number, ms: number): string {
   const [inspected, all] = [Number(done), Number(total ?? 0)]

@@ -11,10 +11,10 @@ export type LogEntry = {
   readonly text: string
 }
 
-/** An entry is cut, so that one hostile message cannot fill the memory. */
+/** Maximum length of an entry, in cells, so that one hostile message cannot fill the memory. */
 const LOG_CELLS = 500
 
-/** Screens have these themselves: the pace of a run, and the command that resumes it. */
+/** Left out, because screens show these themselves: the pace of a run, and the command that resumes it. */
 const DRAWN: ReadonlySet<LineWord> = new Set(['at', 'next'])
 
 const ERROR_LABELS: ReadonlySet<string> = new Set(['where', 'cause', 'do'])

@@ -41,7 +41,7 @@ const STEPS: Readonly<Record<Step['step'], string>> = {
 
 export class Narrator {
   readonly #verbose: boolean
-  /** A step of a larger command. */
+  /** True for a step of a larger command. */
   readonly #brief: boolean
   readonly #pace = new PaceFold()
   readonly #summary: SummaryFold
@@ -67,7 +67,7 @@ export class Narrator {
   readonly notified = new Set<string>()
 
   /**
-   * @param origin time that counts as 0:00; default: that of the first event
+   * @param origin time shown as 0:00, ms since the epoch; default: time of the first event
    * @param brief for a step of a larger command, which is reported in fewer lines
    * @param dryRun only the plan was requested
    */
@@ -278,7 +278,7 @@ export class Narrator {
       const why = error === undefined ? '' : `: ${error.message}`
       blocks.push(block('note', `${subject}${event.status}${why}`, { table }))
     }
-    // Some notes were printed earlier; the event repeats them for those who read nothing else.
+    // The event repeats all notes, for readers of this event only. Omit those that were printed already.
     const notes = (event.notes ?? []).filter((note) => !this.notified.has(`${table}\n${note}`))
     const from = event.historyFrom ?? '0'
     if (from !== '0' && event.status === 'ok' && event.notes?.some((note) => note.includes('answers from')) !== true) {

@@ -25,8 +25,8 @@ export type ShownPace = {
 }
 
 /**
- * A plan may count commits, which a listing knows, while its chunks count actions, which are known only after reading.
- * Then the finished share is counted in commits, by the versions of each table, and the rate in actions.
+ * A plan may count commits, which a listing returns, while chunks count actions, whose number is known only after a
+ * read. Then the finished share is computed in commits, by the versions of each table, and the rate in actions.
  */
 export class PaceFold {
   #baseline = 0
@@ -60,7 +60,7 @@ export class PaceFold {
         this.#commits.set(event.table, Number(event.toVersion) - Number(event.fromVersion) + 1)
         break
       case 'copy.started':
-        // What earlier runs have done counts for the share, but not for the rate.
+        // Rows of earlier runs are part of the share, but not of the rate.
         this.#baseline += Number(event.done.rows)
         break
       case 'diff.progress': {
@@ -137,7 +137,7 @@ export class PaceFold {
     }
   }
 
-  /** Chunks that are reported only as sums. */
+  /** Adds chunks that are reported only as totals. */
   #summed({ work, bytes }: { readonly work: Readonly<Record<string, string>>; readonly bytes: string }): void {
     for (const [unit, done] of Object.entries(work)) {
       this.#unit = unit

@@ -1,4 +1,4 @@
-/** Partitions of live tables as lines: what was created, how long others may have waited, and alarms. */
+/** Partitions of live tables as lines: what was created, how long sessions may have waited, and alarms. */
 import type { Event, EventBody } from '../model/run/event.ts'
 import type { Block, SubjectColumn, MakeBlock } from './block.ts'
 import { sizeText, durationText, grouped, measureText, plural } from '../shared/figures.ts'

@@ -1,5 +1,5 @@
 /**
- * Output of `partition plan`: findings as an aligned table, measurements, hours of each partition, and statements.
+ * Output of `partition plan`: findings as an aligned table, measurements, estimated times, and statements.
  * The statements run as they are printed.
  */
 import type { Event, EventBody } from '../model/run/event.ts'

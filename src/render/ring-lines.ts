@@ -1,4 +1,4 @@
-/** The ring of a table as lines: a bar for the rows in each part of it, and the extremes. */
+/** The ring of a table as lines: a bar for the rows in each part, and the fullest and emptiest parts. */
 import { ringGroups } from '../model/copy/ring-groups.ts'
 import type { Event, RingEvent, RingHostEvent, RingPartEvent } from '../model/run/event.ts'
 import { sizeText, factorText, grouped, plural } from '../shared/figures.ts'

@@ -30,7 +30,7 @@ export function rowWriter(format: RowFormat, write: (text: string) => void, draw
   return format === 'json' ? jsonWriter(write) : alignedWriter(write, drawn)
 }
 
-/** Numbers are right-aligned; a column whose first value is NULL counts as text. */
+/** Numbers are right-aligned; a column whose first value is NULL is aligned as text. */
 function alignedWriter(write: (text: string) => void, { room, columns }: Drawn): RowWriter {
   let names: readonly string[] = []
   let table: TableWriter | null = null
@@ -65,7 +65,7 @@ function alignedWriter(write: (text: string) => void, { room, columns }: Drawn):
   }
 }
 
-/** NULL is nothing between two commas, and an empty text a pair of quotes. */
+/** NULL is an empty field, and an empty text is a pair of quotes. */
 function csvWriter(write: (text: string) => void): RowWriter {
   const cell = (value: RowValue): string => {
     if (value === null) return ''

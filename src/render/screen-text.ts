@@ -1,8 +1,8 @@
 /** Text measured in terminal cells: width, cutting and padding. Nothing here uses `.length` as a width. */
 import stringWidth from 'string-width'
 
-// Printable ASCII, western European letters, and the lines, blocks, dots and marks of screens are as wide as long.
-// That covers nearly every cell; all other text has to be measured character by character.
+// Characters of one cell: printable ASCII, western European letters, and the lines, blocks, dots and marks of screens.
+// That covers nearly every text; all other text has to be measured character by character.
 const NARROW =
   /^[\x20-\x7e\u00a1-\u00ac\u00ae-\u017f\u2010-\u2027\u2030-\u205e\u2190-\u2193\u21bb\u2212\u2248-\u2265\u2298\u2500-\u25a1\u25b2-\u25db\u2713\u2717\u2800-\u28ff]*$/
 // C0, DEL, C1 and the marks that reorder a line: names come from a lake that anyone may have written to.
@@ -80,7 +80,7 @@ export function padStart(text: string, cells: number): string {
   return ' '.repeat(Math.max(0, cells - width(cut))) + cut
 }
 
-/** A long file name without the part that is equal or random in all of them: `part-00007-c17a….parquet`. */
+/** A Parquet file name without most of its random part: `part-00007-c17a….parquet`. */
 export function shortFile(path: string): string {
   return path.replace(/(part-\d+-[0-9a-f]{4})[^/]*(\.parquet)$/i, '$1…$2')
 }
@@ -100,7 +100,7 @@ export function wrap(text: string, cells: number): string[] {
     while (width(rest) > cells) {
       const head = takeStart(rest, cells)
       if (head === '') {
-        // One character wider than the whole row.
+        // A single character is wider than the row.
         rest = '…'
         break
       }

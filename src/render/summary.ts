@@ -51,7 +51,7 @@ export class SummaryFold {
         this.#planOnly ||= event.details !== undefined
         break
       case 'table.finished':
-        // A table that was retried counts by its last result.
+        // For a table that was retried, the last result is valid.
         this.#tables.set(event.table, event.status)
         this.#actions += BigInt(event.actions ?? 0)
         break

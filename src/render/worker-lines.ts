@@ -1,4 +1,4 @@
-/** Events of a worker about its slots, as lines. */
+/** Events of a worker about its tasks, as lines. */
 import type { Event } from '../model/run/event.ts'
 import type { Block, MakeBlock } from './block.ts'
 import { EXIT_OF_KIND } from '../shared/errors.ts'
@@ -13,7 +13,7 @@ const WORDS: Readonly<Record<Exclude<Extract<Event, { type: 'worker.slot' }>['st
     refused: 'is refused by this worker',
   }
 
-/** A time after "a rest" would read as the length of the rest. */
+/** The time precedes "a rest", because after these words it would read as the length of the rest. */
 function restOf(ms: number | undefined): string {
   return `failed${ms === undefined ? '' : ` after ${durationText(ms)}`}, and is tried again after a rest`
 }
