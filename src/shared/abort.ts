@@ -12,7 +12,7 @@ export type Interrupt = {
 /** An interrupt that never fires. */
 export const NEVER: Interrupt = { stop: new AbortController().signal, abort: new AbortController().signal }
 
-/** The owner's side of an `Interrupt`. Aborting also stops. */
+/** An `Interrupt` that its owner fires. Aborting also stops. */
 export class Interrupter implements Interrupt {
   readonly #stop = new AbortController()
   readonly #abort = new AbortController()
@@ -31,7 +31,7 @@ export class Interrupter implements Interrupt {
   }
 }
 
-/** Exit code of a stopped run: that of the first signal that requested it, else 75. */
+/** Exit code of a stopped run: the code of the first signal that requested the stop, else 75. */
 export function exitOfStop({ stop }: Interrupt): number {
   const reason: unknown = stop.reason
   return reason instanceof SluiceError && reason.kind === 'stopped' ? reason.exitCode : EXIT_OF_KIND.stopped

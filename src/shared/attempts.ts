@@ -8,7 +8,7 @@ const FEWEST_ATTEMPTS = 8
 /** How long such work is retried, ms, unless the URL of a store sets `retry_seconds` (docs/reference/DATABASES.md). */
 export const RETRY_MS = 60_000
 
-/** Milliseconds before another attempt: random up to the doubled limit, so that workers do not retry in step. */
+/** Ms before another attempt: random up to a limit that doubles each time, so that workers do not retry in step. */
 export function pauseAfter(attempts: number, random: () => number = Math.random): number {
   return Math.ceil(random() * Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempts - 1, 20)))
 }

@@ -1,6 +1,6 @@
 /**
  * The common beginning of all texts, as the first one spells it; empty if there are none.
- * @param alike whether two letters count as the same; default: they must be equal
+ * @param alike true if two letters are treated as equal; default: identical letters only
  */
 export function commonStart(
   [first = '', ...others]: readonly string[],

@@ -1,4 +1,4 @@
-/** Compiled code, seen from this module: it lies one folder below its root, in `build` as in the bundles of `dist`. */
+/** Compiled code, relative to this module: compiled, it is one folder below the root, in `build` and in `dist`. */
 const COMPILED = import.meta.url.endsWith('.ts') ? '../../dist/' : '../'
 
 /**

@@ -91,7 +91,7 @@ export const ERROR_CODES = {
   PARTITION_HELD: 'state',
   /** Two programs publish into one archive, or the archive is not the one in the ledger. */
   ARCHIVE_CONFLICT: 'state',
-  /** The archive belongs to another database, or the log continues from a head that the ledger does not know. */
+  /** The archive belongs to another database, or its log continues from a head that is not in the ledger. */
   ARCHIVE_FOREIGN: 'state',
   /** The replication slot of a stream is gone, invalidated, or another one: changes since its position are lost. */
   SLOT_LOST: 'state',
@@ -112,7 +112,7 @@ export const ERROR_CODES = {
   NO_RING: 'unsupported',
   UNSUPPORTED_TYPE: 'unsupported',
   LOSSY_TYPE: 'unsupported',
-  /** Changes of a table, or of a whole server, cannot be followed. */
+  /** Changes of a table, or of a whole server, cannot be replicated. */
   NOT_FOLLOWABLE: 'unsupported',
   /** Two tables that cannot be exchanged in their current form. */
   NOT_SWITCHABLE: 'unsupported',
@@ -185,7 +185,7 @@ export type ErrorInfo = {
   readonly reason?: string
   readonly where?: string
   readonly retryable: boolean
-  /** For a bug only: where in the program it is, without the message of the error. */
+  /** For a bug only: stack frames, without the message of the error. */
   readonly stack?: string
 }
 
@@ -248,7 +248,7 @@ export function errorFromInfo(info: ErrorInfo, kind?: ErrorKind): SluiceError {
   })
 }
 
-/** Any thrown value as a `SluiceError`; anything else is a bug of sluice and becomes INTERNAL. */
+/** A thrown value as a `SluiceError`; a value of another class is a bug of sluice and becomes INTERNAL. */
 export function asSluiceError(thrown: unknown): SluiceError {
   if (thrown instanceof SluiceError) return thrown
   const error = thrown instanceof Error ? thrown : new Error(String(thrown))

@@ -10,7 +10,7 @@ const BYTE_UNITS = ['B', 'KB', 'MB', 'GB', 'TB', 'PB', 'EB'] as const
 /**
  * Decimal units: `9.8 GB`, `512 MB`, `148 KB`, `96 B`.
  * @param bytes 0 or more
- * @param places digits after the point for every amount above bytes; default: three digits in all
+ * @param places digits after the point for every unit above B; default: 1 below 100, and 0 from 100 on
  */
 export function sizeText(bytes: string | number | bigint, places?: 0 | 1): string {
   const next = places === 1 ? 999.95 : 999.5

@@ -1,4 +1,4 @@
-/** Whether a path is a folder, without failing if the path is impossible. */
+/** Tests whether a path is a folder, without an error for an impossible path. */
 import { statSync } from 'node:fs'
 
 /** Errors of `stat` for a path that leads nowhere: a file in its middle, a name that is too long, a loop of links. */

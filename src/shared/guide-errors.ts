@@ -1,6 +1,6 @@
 /**
  * Failures that the guide names, in its words, for `new SluiceError(...permissionDenied('TARGET_DENIED', { where }))`.
- * A reason or hint in the details replaces that of the guide unless noted; `more` is appended to the hint of the guide.
+ * A reason or hint in the details replaces the guide's, unless noted; `more` is appended to the hint of the guide.
  */
 import type { ErrorCode, ErrorDetails } from './errors.ts'
 
@@ -13,7 +13,7 @@ export function permissionDenied(code: 'SOURCE_DENIED' | 'TARGET_DENIED', detail
 
 const NO_ROOM = 'Disk space exhausted'
 
-/** Whether a disk is full, and not the memory of a program. */
+/** True if a disk is full, not the memory of a program. */
 export function isDiskExhausted({ code, message }: { readonly code: string; readonly message: string }): boolean {
   return code === 'NO_SPACE' && message === NO_ROOM
 }
@@ -25,7 +25,7 @@ export function spaceExhausted(details: ErrorDetails = {}, more = ''): Said {
 
 const NOT_CONNECTED = 'Network or authentication issues'
 
-/** @param details a more exact reason is put before the words of the guide; a hint is appended to that of the guide */
+/** @param details a more exact reason is put before the guide's reason; a hint is appended to the guide's hint */
 export function connectionFailed({ reason, hint, ...details }: ErrorDetails = {}): Said {
   const check = 'Check database URL and credentials'
   return [

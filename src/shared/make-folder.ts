@@ -1,4 +1,4 @@
-/** Creates folders and missing parents. Node's `recursive` never ends in a folder that accepts none, as in /proc. */
+/** Creates folders and missing parents. Node's `recursive` never returns below a folder that refuses any, as in /proc. */
 import { mkdirSync, statSync } from 'node:fs'
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
@@ -15,7 +15,7 @@ export async function makeFolder(path: string, mode = 0o777): Promise<string | n
   } catch (error) {
     if (!lacksParent(error, folder)) throw error
   }
-  // Another program may create the same ones meanwhile: it failed only if it fails below a folder that exists.
+  // Another program may create the same folders meanwhile: only an error below an existing parent is a failure.
   const first = await makeFolder(dirname(folder), mode)
   const own = await make(folder, mode)
   return first ?? own

@@ -1,8 +1,8 @@
-/** Work that is requested repeatedly, and that is done once for all requests during one execution. */
+/** Work that is requested repeatedly: all requests during one execution cause one more execution. */
 
 /**
  * @param body does not reject
- * @returns a function that requests it: it begins at once, or once more after the current execution
+ * @returns a function that requests the work: `body` begins at once, or once more after the current execution
  */
 export function oneAtATime(body: () => Promise<void>): () => void {
   let isOn = false

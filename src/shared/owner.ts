@@ -1,6 +1,6 @@
 /**
- * Identifies a process on a machine, and whether it has ended. Two containers of one host have separate processes with
- * the same numbers, and a number is reused once its process has ended.
+ * Identifies a process of a machine, and tests whether it has ended. A PID is not enough: containers of one host have
+ * the same PIDs for different processes, and a PID is reused once its process has ended.
  */
 import { randomUUID } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
@@ -8,12 +8,12 @@ import { hostname } from 'node:os'
 
 /** Identity of a process that other processes can check. */
 export type ProcessIdentity = {
-  /** Where its number is valid: one boot of one kernel, and a PID namespace; null if the system does not report it. */
+  /** Scope of the PID: one boot of one kernel, and a PID namespace; null if the system does not report it. */
   readonly machine: string | null
   /** Name of the host, for messages only. */
   readonly host: string
   readonly pid: number
-  /** Its start in ticks since boot (proc_pid_stat(5), field 22), which identifies a reused number; null if unknown. */
+  /** Its start in ticks since boot (proc_pid_stat(5), field 22), which shows a reused PID; null if unknown. */
   readonly started: string | null
 }
 
@@ -42,7 +42,7 @@ const SYSTEM: ProcessLook = { isAlive, startOf: processStart }
 
 let own: Omit<ProcessIdentity, 'host'> | null = null
 
-/** This process. @param host the name of its machine, for people */
+/** This process. @param host the name of its machine, for messages */
 export function thisProcess(host = hostname()): ProcessIdentity {
   own ??= { machine: readMachine(), pid: process.pid, started: processStart(process.pid) }
   return { ...own, host }
@@ -67,12 +67,12 @@ export function fateOf(one: StoredIdentity, here: ProcessIdentity, look: Process
   return now !== null && now !== started ? 'ended' : 'lives'
 }
 
-/** Whether the process of a row has certainly ended, so that its lease need not be awaited. @param here this process */
+/** True if the process of a row has certainly ended, so that its lease need not be awaited. @param here this process */
 export function hasEnded(one: StoredIdentity, here: ProcessIdentity, look: ProcessLook = SYSTEM): boolean {
   return fateOf(one, here, look) === 'ended'
 }
 
-/** Whether a process of this machine runs. A zombie does not count: the PID 1 of a container may never reap it. */
+/** True if a process of this machine runs. False for a zombie: PID 1 of a container may never reap it. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
@@ -95,14 +95,14 @@ export function cpuOf(pid: number): number | null {
 
 /** Index of the start among the words after the name. */
 const START = 19
-/** Index of the time in user mode; that in the kernel is the next word. */
+/** Index of the time in user mode; the next word is the time in the kernel. */
 const USER_TIME = 11
 
 /** The words of proc_pid_stat(5) after the name in parentheses, the state first; null if the system has none. */
 function statusOf(pid: number): readonly string[] | null {
   if (process.platform !== 'linux') return null
   try {
-    // A /proc of another namespace has other processes with the same numbers.
+    // A /proc of another namespace has other processes with the same PIDs.
     if (readlinkSync('/proc/self') !== String(process.pid)) return null
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ')

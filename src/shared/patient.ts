@@ -1,11 +1,11 @@
-/** Retries while another program holds what is needed. */
+/** Retries a call while it fails because of another program. */
 import { restUnder, throwIfAborted, type Interrupt } from './abort.ts'
 import type { Clock } from './clock.ts'
 import { SluiceError, type ErrorCode } from './errors.ts'
 
 const TRY_EVERY_MS = 200
 
-/** Retries until it succeeds or the time is over. */
+/** Retries `act` until it succeeds or the time is over. */
 export type Patient = <T>(act: () => Promise<T>) => Promise<T>
 
 /**

@@ -13,7 +13,7 @@ export function pointedMessage({ words, source, at }: Pointed): string {
   return `${words}\n  ${source}\n  ${' '.repeat(at)}^`
 }
 
-/** The parts of such a message; null for any other one. */
+/** The parts of such a message; null for any other message. */
 export function pointedIn(message: string): Pointed | null {
   const [, words, source, before] = /^(.*)\n {2}(.*)\n {2}( *)\^$/.exec(message) ?? []
   if (words === undefined || source === undefined || before === undefined) return null

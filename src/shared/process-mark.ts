@@ -1,18 +1,18 @@
 /**
  * Names of files and folders that belong to one process, so that other processes recognize leftovers.
- * Containers share folders but have processes with the same numbers.
+ * Containers may share a folder, and have different processes with the same PID.
  */
 import { createHash } from 'node:crypto'
 import { hasEnded, thisProcess, type ProcessIdentity, type ProcessLook } from './owner.ts'
 
-/** For a regular expression: machine, number and start of a process. */
+/** For a regular expression: machine, PID and start of a process. */
 export const MARK = String.raw`([0-9a-f]{8})-(\d+)-(\d+)`
 
-/** After this time, files of a process in an unknown state are treated as those of an ended one, ms. */
+/** After this time, files of a process in an unknown state are treated as files of an ended process, ms. */
 const FORGOTTEN_MS = 7 * 86_400_000
 /** Unmarked leftovers must be unmodified for at least this time, ms. */
 const QUIET_MS = 3_600_000
-/** Precision of comparing the time of a file with the start of a process, ms. */
+/** Tolerance when the time of a file is compared with the start of a process, ms. */
 const TICK_MS = 1000
 
 /** The mark of this process; unique, unless the system does not report the start of processes. */
@@ -30,7 +30,7 @@ function tagOf({ machine, host }: ProcessIdentity): string {
 }
 
 /**
- * Whether a marked file belongs to a process that has ended.
+ * True if a marked file belongs to a process that has ended.
  * @param parts of `MARK`
  * @param modified its last modification, ms since the epoch
  */
@@ -44,11 +44,11 @@ export function isLeft(
   if (tag !== tagOf(here)) return age > FORGOTTEN_MS
   const one = { machine: here.machine, host: here.host, pid: Number(pid), started: started === '0' ? null : started }
   if (hasEnded(one, here, look)) return true
-  // Of an earlier process with our number, if no start time distinguishes the two.
+  // Without start times, a file that is older than this process is from an earlier process with the same PID.
   return one.pid === here.pid && one.started === null && age > process.uptime() * 1000 + TICK_MS
 }
 
-/** As `isLeft`, for older names, which have only the number of the process. */
+/** As `isLeft`, for older names, which have only the PID. */
 export function isLeftUnmarked(pid: number, modified: number): boolean {
   const here = thisProcess()
   const one = { machine: here.machine, host: here.host, pid, started: null }

@@ -3,7 +3,7 @@
 import { visible } from './visible.ts'
 
 const SECRET_PARAMETER = /^(?:.*(?:password|passwd|pwd|token|secret).*|.*api[-_]?key|access[-_]?key|sslkey)$/i
-/** Their authorities end at the first slash, whatever `:` and `@` follow; any other URL is treated as a database. */
+/** In these, the authority ends at the first slash, whatever `:` and `@` follow. Others are treated as databases. */
 const WEB_SCHEME = /^(?:https?|wss?|ftps?|hdfs|git(?:\+\w+)?|ssh)$/i
 /** Shorter secrets are removed from URLs only: replaced everywhere, `db` would garble half of the output. */
 const MIN_SECRET = 4

@@ -11,7 +11,7 @@ export function shellOption(flag: string, quoted: string): string {
   return flag + valueAfterFlag(quoted)
 }
 
-/** A quoted value with what is between it and its flag. */
+/** A quoted value after its separator from the flag: `=` if the value begins with a dash, otherwise a blank. */
 export function valueAfterFlag(quoted: string): string {
   return `${/^'?-/.test(quoted) ? '=' : ' '}${quoted}`
 }

@@ -1,4 +1,4 @@
-/** Quotes names and texts in SQL as our sessions read it: a quote is doubled, and a backslash is a plain character. */
+/** Quotes names and texts for SQL in sessions of sluice: a quote is doubled, and a backslash is a plain character. */
 
 export function quotedName(name: string): string {
   return `"${name.replaceAll('"', '""')}"`

@@ -12,9 +12,8 @@ export function startThread(entry: URL, workerData: unknown): Worker {
     workerData,
     stdout: true,
     stderr: true,
-    // At the end of a thread Node would close every file descriptor that it opened. The descriptor of a pipe is closed
-    // with
-    // its socket, may be reused for a file of another thread, and would then be closed there.
+    // At the end of a thread, Node would close every file descriptor that the thread opened. The descriptor of a pipe
+    // is closed with its socket, and may then be reused for a file of another thread: Node would close that file.
     trackUnmanagedFds: false,
   })
 }

@@ -1,4 +1,4 @@
-/** Node 20 has it, but TypeScript's library for it does not. */
+/** Node 20 has `isWellFormed`, but TypeScript's library for Node 20 does not declare it. */
 type Checked = string & { isWellFormed(): boolean }
 
 /** False for a text with half a character (a surrogate without its pair), which has no form in UTF-8. */

@@ -1,4 +1,4 @@
-/** The folder that a command works in: the base of relative paths and URLs in its line, and of the config search. */
+/** The folder in which a command runs: base of relative paths and URLs in its command line, and of config search. */
 import process from 'node:process'
 import { shellQuote } from './shell.ts'
 

@@ -9,7 +9,7 @@ export function withoutControls(text: string): string {
   return text.replaceAll(CONTROLS, visible)
 }
 
-/** Whether the text has no line end. */
+/** True if the text has no line end. */
 export function isOneLine(text: string): boolean {
   return text.search(LINE_ENDS) < 0
 }

@@ -167,7 +167,7 @@ export class InputGrammar {
     return true
   }
 
-  /** @returns whether the character was consumed, as the methods below */
+  /** @returns whether the character was consumed, as in the methods below */
   #behindEscape(char: string): boolean {
     if (char === ESC) {
       if (this.#isDouble) this.#tokens.push({ kind: 'esc' })

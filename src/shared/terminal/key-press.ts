@@ -21,7 +21,7 @@ export function keyOfCharacter(character: string): KeyPress {
   if (code === 0x7f || code === 8) return bareKey('backspace')
   if (code === 27) return bareKey('esc')
   if (code > 0 && code < 27) return bareKey(`ctrl-${String.fromCodePoint(code + 96)}`)
-  // Ctrl with a blank or a mark is not bound, and is not text.
+  // Ctrl with a blank or a punctuation character is not bound, and is not text.
   if (code < 32) return bareKey(`ctrl-${String.fromCodePoint(code + 64)}`)
   return { name: character, typed: character }
 }

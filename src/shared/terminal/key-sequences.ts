@@ -163,7 +163,7 @@ function modifiersOf(text: string | undefined): number | null {
   return bits < 0 || bits > 255 || (bits & OTHERS) > 0 ? null : bits
 }
 
-/** A repeated key counts as pressed, a released one does not. */
+/** True for a pressed or a repeated key, false for a released key. */
 function isPressed(event: string | undefined): boolean {
   return event === undefined || event === '1' || event === '2'
 }

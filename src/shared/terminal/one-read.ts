@@ -57,8 +57,8 @@ function singleKey(token: InputToken, isDirty: boolean): OneRead | null {
       return { inputs: [], note: `alt-${token.name} does nothing here` }
     case 'text': {
       const keys = token.text.length > LONGEST_MOVES ? [] : keysOfText(token.text)
-      // Ctrl-c stops a run and the second time aborts it, so users repeat it if the program is slow. A paste never has
-      // only it.
+      // Ctrl-c stops a run, and the second one aborts it, so users repeat it if the program is slow. A paste never
+      // consists of ctrl-c only.
       const isInterrupt = keys.every(({ name }) => name === 'ctrl-c')
       return keys.length === 1 || (keys.length > 0 && isInterrupt) ? { inputs: keys.map(pressed), note: null } : null
     }

@@ -8,8 +8,8 @@ export const LEAVE_INPUT = '\u001b[?2004l'
 /** Wait after escape: no user presses another key so fast, and a terminal sends the rest of a sequence at once. */
 const ESCAPE_MS = 50
 /**
- * Wait within a sequence, which a slow line may split. The only keys that begin like one are alt with `[ O P X ] ^ _`,
- * which no action uses.
+ * Wait within a sequence, which a slow line may split. The only keys that begin like a sequence are alt with
+ * `[ O P X ] ^ _`, which no action uses.
  */
 const SEQUENCE_MS = 500
 /** Wait within a paste, which a distant terminal sends in pieces. */
@@ -92,7 +92,7 @@ export class TerminalInput {
 
   readonly #waited = (): void => {
     const reads = this.#reads
-    // If the program was busy, the rest may have arrived without having been read yet.
+    // If the program was busy, the rest may have arrived, but is not read yet.
     this.#late = setImmediate(() => {
       this.#late = null
       if (reads !== this.#reads) return
