@@ -12,7 +12,7 @@ import { sizeText, durationText, grouped, plural } from '../shared/figures.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
 
-/** Number of lines of one kind that are printed; the rest is counted, and JSON lines hold them all. */
+/** Number of lines of one kind that are printed; the rest is counted, and JSON lines have all of them. */
 const MOST_LINES = 20
 /** Number of columns of a new table that are listed, if at most `MOST_MAPS` tables are copied. */
 const MOST_COLUMNS = 40

@@ -16,7 +16,7 @@ const STEPS = {
   history: 'commits',
 } as const
 
-/** Number of findings of each kind that are printed; the rest is counted, and JSON lines hold them all. */
+/** Number of findings of each kind that are printed; the rest is counted, and JSON lines have all of them. */
 const MOST = 20
 const WIDTH = 16
 

@@ -200,7 +200,7 @@ export const RUNS_HERE: Drawn['columns'] = {
   ended: { rank: 1, text: timeText, none: '' },
 }
 
-/** The listing of an event; null if it is not a row of one. */
+/** The listing to which an event belongs; null if it is not a row of a listing. */
 export function listingOf(event: Event): Listing | null {
   switch (event.type) {
     case 'table':

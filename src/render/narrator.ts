@@ -341,7 +341,7 @@ export class Narrator {
 
 /**
  * Blocks for the steps of partitioning a table in place; empty for events of other operations.
- * Findings and statements are printed as those of a plan.
+ * Findings and statements are printed as for `partition plan`.
  */
 export function inPlaceBlocks(event: Event, subjects: SubjectColumn, block: MakeBlock): readonly Block[] {
   if (event.type !== 'partition.step') return []

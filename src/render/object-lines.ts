@@ -4,7 +4,7 @@ import { errorDetails, type Block, type MakeBlock } from './block.ts'
 import { cutListed } from './copy-listings.ts'
 import { durationText, plural } from '../shared/figures.ts'
 
-/** Number of names of one kind that are listed; JSON lines hold them all. */
+/** Number of names of one kind that are listed; JSON lines have all of them. */
 const MOST_NAMES = 20
 
 type ObjectEvent = Extract<Event, { type: 'index.started' | 'index.done' | 'index.failed' }>

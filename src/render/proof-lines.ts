@@ -5,7 +5,7 @@ import { plural } from '../shared/figures.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
 
-/** Number of differences that are printed; the rest is counted, and JSON lines hold them all. */
+/** Number of differences that are printed; the rest is counted, and JSON lines have all of them. */
 const MAX_DIFFERENCES = 20
 
 const SIDES = ['log', 'catalog'] as const

@@ -19,7 +19,7 @@ function edits(a: string, b: string): number {
   return row[b.length] ?? 0
 }
 
-/** The word of `known` that was probably meant, or null if none is near. */
+/** The word of `known` that was probably meant; null if no word is similar. */
 export function closest(word: string, known: readonly string[]): string | null {
   const prefixed = known.filter((name) => word.length >= 3 && name.startsWith(word))
   if (prefixed.length === 1) return prefixed[0] ?? null

@@ -1,4 +1,4 @@
-/** Compiled code, relative to this module: compiled, it is one folder below the root, in `build` and in `dist`. */
+/** Root of the compiled code, relative to this module; a compiled module is one folder below it (`build`, `dist`). */
 const COMPILED = import.meta.url.endsWith('.ts') ? '../../dist/' : '../'
 
 /**

@@ -93,7 +93,7 @@ export const ERROR_CODES = {
   ARCHIVE_CONFLICT: 'state',
   /** The archive belongs to another database, or its log continues from a head that is not in the ledger. */
   ARCHIVE_FOREIGN: 'state',
-  /** The replication slot of a stream is gone, invalidated, or another one: changes since its position are lost. */
+  /** The replication slot of a stream is missing, invalidated or replaced: changes since its position are lost. */
   SLOT_LOST: 'state',
   /** Another running program reads the replication slot. */
   SLOT_ACTIVE: 'state',
@@ -170,7 +170,7 @@ export type ErrorDetails = {
   readonly hint?: string | undefined
   /** Whether the same call may succeed later without any change by a user. */
   readonly retryable?: boolean | undefined
-  /** Overrides the kind of the code, if one code can fail on either side. */
+  /** Overrides the kind of the code, for codes that occur at the source and at the target. */
   readonly kind?: ErrorKind | undefined
   /** Overrides the exit code of the kind: a run ended by a signal has the exit code of the signal. */
   readonly exitCode?: number | undefined

@@ -8,7 +8,7 @@ export type HashPair = { a: number; b: number }
 
 const TWO_21 = 0x200000
 
-/** Mixes the UTF-16 units of `text`, then of `suffix`, into `out`; a separator keeps ('ab','c') from ('a','bc'). */
+/** Mixes the UTF-16 units of `text`, then of `suffix`, into `out`; a separator makes ('ab','c') unlike ('a','bc'). */
 export function hashInto(out: HashPair, text: string, suffix: string | null): void {
   let h1 = 0x9e3779b1
   let h2 = 0x85ebca77

@@ -1,4 +1,4 @@
-/** Creates folders and missing parents. Node's `recursive` never returns below a folder that refuses any, as in /proc. */
+/** Creates folders and missing parents. Node's `recursive` never returns in /proc, which accepts no folders. */
 import { mkdirSync, statSync } from 'node:fs'
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'

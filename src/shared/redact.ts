@@ -3,7 +3,7 @@
 import { visible } from './visible.ts'
 
 const SECRET_PARAMETER = /^(?:.*(?:password|passwd|pwd|token|secret).*|.*api[-_]?key|access[-_]?key|sslkey)$/i
-/** In these, the authority ends at the first slash, whatever `:` and `@` follow. Others are treated as databases. */
+/** In URLs of these schemes, the authority ends at the first slash. All other URLs are treated as databases. */
 const WEB_SCHEME = /^(?:https?|wss?|ftps?|hdfs|git(?:\+\w+)?|ssh)$/i
 /** Shorter secrets are removed from URLs only: replaced everywhere, `db` would garble half of the output. */
 const MIN_SECRET = 4

@@ -5,7 +5,7 @@ import path from 'node:path'
 /** @returns an absolute path, which may not exist yet; `sluice` in the XDG state folder */
 export function stateFolder(env: Readonly<Record<string, string | undefined>>): string {
   const state = env['XDG_STATE_HOME']
-  // The XDG rules require to ignore a relative path.
+  // The XDG specification requires that a relative path is ignored.
   const root = state !== undefined && path.isAbsolute(state) ? state : path.join(homedir(), '.local', 'state')
   return path.join(root, 'sluice')
 }

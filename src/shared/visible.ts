@@ -21,7 +21,7 @@ export function oneLine(text: string): string {
 const ACTED_ON = /[\u007f-\u009f\u2028\u2029]|\p{Bidi_Control}/gu
 
 /**
- * A value as one line of JSON that is inert in terminals and in GitHub's runner, which takes `##[` for a command.
+ * A value as one line of JSON that is inert in terminals and in GitHub's runner, which reads `##[` as a command.
  * It parses to the same value.
  */
 export function visibleJson(value: unknown): string {

@@ -53,7 +53,7 @@ export type ArchiveColumnsEvent = {
   /** Column whose values are the partitions, if they are not periods of the calendar. */
   byValue?: string
   columns: readonly { column: string; source: string; stored: string; note?: string }[]
-  /** Why a run would refuse the archive: another database continues it, or something else is in its place. */
+  /** Why a run would refuse the archive: another database continues it, or another object is at its location. */
   foreign?: string
   /** What was not inspected, and why, as text. */
   notLooked?: readonly string[]
@@ -115,7 +115,7 @@ export type ArchivedEvent = {
   dropAfter?: string
   held?: string
   error?: string
-  /** Time and user of the expiry, earliest end of restorability, and time when its files were destroyed. UTC. */
+  /** Time and user of the expiry, time until which it can be restored at least, time of file destruction. UTC. */
   expiredAt?: string
   expiredBy?: string
   until?: string
@@ -126,7 +126,7 @@ export type ArchivedEvent = {
   counted?: Dec
   /** Counted rows of the period minus the rows that the ledger expects in the table: negative if rows are missing. */
   surplus?: Dec
-  /** Why a run would refuse the archive: another database continues it, or something else is in its place. */
+  /** Why a run would refuse the archive: another database continues it, or another object is at its location. */
   foreign?: string
   /** What was not inspected, and why, as text. */
   notLooked?: readonly string[]

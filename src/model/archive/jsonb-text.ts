@@ -62,7 +62,7 @@ function numeric(digits: string): string {
   return `${isZero ? '' : sign}${front}${scale === 0 ? '' : `.${back}`}`
 }
 
-/** Largest exponent that PostgreSQL's numeric takes. */
+/** Largest exponent that PostgreSQL's numeric accepts. */
 const MOST_POWER = 131_071
 
 function lossy(why: string): SluiceError {

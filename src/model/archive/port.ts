@@ -6,7 +6,7 @@ import type { Closing, Statement } from '../run/ledger-port.ts'
 import type { ReadColumn } from '../copy/read-column.ts'
 import type { SluiceError } from '../../shared/errors.ts'
 
-/** A partition that the system stores as a table of its own. */
+/** A partition that the system stores as a separate table. */
 export type NativePartition = {
   readonly table: TableSpec
   /** OID of the table; a new table with the same name has another OID. */
@@ -89,7 +89,7 @@ export type LeavingBegun = {
 
 /**
  * State of a partition whose detach may have begun. `in`: attached. `pending`: new statements on the parent no longer
- * return its rows. `out`: detached, in its old schema. `away`: in the schema for archived tables. `gone`: dropped.
+ * return its rows. `out`: detached, in its old schema. `away`: in the schema for archived tables. `gone`: otherwise.
  */
 export type LeaveStanding = 'in' | 'pending' | 'out' | 'away' | 'gone'
 
@@ -101,7 +101,7 @@ export type Giving = {
   readonly notGiven?: (what: string, why: string) => void
 }
 
-/** Columns of a detached table that differ from those of its parent now. */
+/** Differences between the columns of a detached table and the current columns of its parent. */
 export type Reshape = {
   readonly dropped: readonly string[]
   readonly renamed: readonly { readonly from: string; readonly to: string }[]
@@ -143,12 +143,12 @@ export interface RowTriggerStore {
   removalRefusal?(table: TableName, signal: AbortSignal): Promise<SluiceError | null>
 }
 
-/** Table inheritance: rows of `above` include those of the table; rows of the table include those of `below`. */
+/** Table inheritance: reads of `above` include the rows of the table; reads of the table include those of `below`. */
 export type Kin = { readonly above: readonly TableName[]; readonly below: readonly TableName[] }
 
 export type Inheritance = { readonly parents: readonly TableName[]; readonly heirs: readonly TableName[] }
 
-/** A partition that was detached. @property numbered true if `identity` is an OID of this database, not of an origin */
+/** A partition that was detached. @property numbered true if `identity` is an OID that this database assigned */
 export type LeftTable = {
   readonly table: TableName
   readonly identity: string
@@ -293,7 +293,7 @@ export interface PeriodStore {
 
 /** A foreign key that references a table. */
 export type Referrer = {
-  /** Name of the constraint; null if the system gives none. */
+  /** Name of the constraint; null if it has none. */
   readonly name: string | null
   /** The referencing table and its columns. */
   readonly table: TableName

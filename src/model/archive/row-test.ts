@@ -5,7 +5,7 @@ import type { Comparison } from '../lake/condition.ts'
 export type RowTest =
   | { readonly kind: 'compare'; readonly column: string; readonly op: Comparison; readonly value: string }
   | { readonly kind: 'null'; readonly column: string }
-  /** Test of a column that does not exist: its value is NULL. */
+  /** Test of a column that does not exist: it is treated as NULL. */
   | { readonly kind: 'absent'; readonly isNull: boolean }
   | { readonly kind: 'and' | 'or'; readonly parts: readonly RowTest[] }
   | { readonly kind: 'not'; readonly part: RowTest }

@@ -25,7 +25,7 @@ export type TimeExtent = {
 export interface Times {
   /**
    * A condition for rows whose time in a column is within `from` (inclusive) and `to` (exclusive); null if the column
-   * has no time type. Integers count as times, with digits as bounds.
+   * has no time type. Integers are treated as times, with digits as bounds.
    * @param from canonical text, in UTC for a column with a time zone; null is open. A day means its start
    * @throws SluiceError VALUE_REFUSED for a bound that is not a time
    */

@@ -41,7 +41,7 @@ export type StoreAbilities = {
   readonly noListKeys?: true
   /** Stores dates and times as text and sorts them as text, which matches time order in the years 1 to 9999. */
   readonly textTimes?: true
-  /** Holds times before the year 1, after 9999, or infinite. */
+  /** Can store times before the year 1, after the year 9999, and infinite times. */
   readonly farTimes?: true
   /** Each schema is a database with its own ledgers; a store opened for another schema does not read them. */
   readonly ledgerPerSchema?: true

@@ -42,7 +42,7 @@ export type Change =
   /** The columns of a table changed since the stream was opened. Its changes cannot be applied from here on. */
   | { readonly type: 'reshaped'; readonly table: number; readonly reason: string }
   /**
-   * @property end where the next log record may begin: the applied position once this transaction is applied
+   * @property end position where the next log record may begin; the applied position after this transaction
    * @property isCounted false if another apply worker counts the transaction
    */
   | { readonly type: 'commit'; readonly end: LogPosition; readonly isCounted?: false }

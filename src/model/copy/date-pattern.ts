@@ -87,7 +87,7 @@ function shapeOf(part: Part): string {
   if ('literal' in part) return part.literal.replaceAll(/[.*+?^${}()|[\]\\/-]/g, String.raw`\$&`)
   const { field, width } = part
   if (field === 'half') return '(AM|PM)'
-  // A single letter takes any number of digits, but no field has more than these.
+  // A single letter accepts any number of digits, but no year has more than 4, and no other field more than 2.
   if (width === 1 && field !== 'fraction') return field === 'year' ? String.raw`(\d{1,4})` : String.raw`(\d{1,2})`
   return String.raw`(\d{${width}})`
 }

@@ -48,7 +48,7 @@ export type LookDifferenceEvent = {
   accepted?: true
 } & KeySpan
 
-/** Time that a target takes for a megabyte of rows, ms. */
+/** Time that a target needs for a megabyte of rows, ms. */
 export type TargetLatency = {
   /** 95th percentile of the last seconds. */
   p95Ms: Ms
@@ -59,7 +59,8 @@ export type TargetLatency = {
 /**
  * Why a chunk was released. `stop`: the run stops. `asked`: its release was requested. `lease`: no heartbeat of its
  * owner for too long. `ended`: the owner's program ended. `compare`: its rows are compared with the source at the end
- * of the copy. `left`: another program shall copy it after an error. `taken`: another program has claimed it.
+ * of the copy. `left`: it failed here, and is left to the owner of the stream. `taken`: another program has it, or may
+ * claim it when its lease has expired.
  */
 export type ReleaseReason = 'stop' | 'asked' | 'lease' | 'ended' | 'compare' | 'left' | 'taken'
 
@@ -240,7 +241,7 @@ export type CopyEvents =
   /** New limit in rows per second, set by the user or because the target slowed down. */
   | { type: 'throttle.on'; reason: string; rate: Dec; cause?: 'pressure' | 'latency'; latency?: TargetLatency }
   | { type: 'throttle.off' }
-  /** Time that the target of a copy takes for a megabyte of rows; sent every few seconds. */
+  /** Time that the target of a copy needs for a megabyte of rows; sent every few seconds. */
   | ({ type: 'target.latency' } & TargetLatency)
   /** A run over the ring of one table in terms of the Cassandra Data Migrator: tokens, number of ranges, run id. */
   | {

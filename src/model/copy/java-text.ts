@@ -41,7 +41,7 @@ type Decimal = { readonly unscaled: bigint; readonly scale: number }
 
 /**
  * `BigDecimal.toString`, which shows digits and scale: `1.50`, `1.2E+4`, `1E-7`.
- * @param text a number with all of its digits; its scale is that of the text
+ * @param text a number with all of its digits, which also determine the scale
  * @throws SluiceError VALUE_REFUSED
  */
 export function javaDecimal(text: string): string {

@@ -14,7 +14,7 @@ export interface ObjectStore {
   /** The object as this store would list it after creation, or why it cannot create it, as text. */
   fitted(object: SchemaObject, table: TableSpec): SchemaObject | { readonly refused: string }
   /**
-   * Creates an object unless one of its name exists; rebuilds what an interrupted build left. Idempotent.
+   * Creates an object unless an object with its name exists; rebuilds what an interrupted build left. Idempotent.
    * @param inUse other sessions may write to the table: they are blocked as little as possible
    * @throws SluiceError OBJECTS_FAILED if rows or the definition prevent it
    */

@@ -34,7 +34,7 @@ export type TablePlan = {
   /** True if the target table must be created. */
   readonly create: boolean
   readonly columns: readonly ColumnPlan[]
-  /** Columns were named by the user; otherwise all columns of the source are copied, also those removed meanwhile. */
+  /** Set if the user named the columns; absent if all columns of the source are copied, also columns dropped later. */
   readonly chosen?: true
   /** Generated columns that both sides compute: compared, never written. Compared rows hold them after `columns`. */
   readonly checked?: readonly ColumnPlan[]

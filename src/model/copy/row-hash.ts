@@ -77,7 +77,7 @@ export class RowSum {
     this.#count(md5(text, 'binary'), 1)
   }
 
-  /** Adds a row by the md5 of that text, if the text would be too long. */
+  /** Adds a row by the md5 of its `rowText`, if the text would be too long. */
   addHash(hash: Hash): void {
     this.#rows += 1n
     this.#count(hash.digest('binary'), 1)

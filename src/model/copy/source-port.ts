@@ -87,7 +87,7 @@ export interface SourceView extends AsyncDisposable {
   cut(table: TableSpec, within: Range, where: string | null, rows: number, signal: AbortSignal): AsyncIterable<Range>
   /** Canonical rows. @throws SluiceError VALUE_REFUSED for a value of another type; BAD_PREDICATE for the condition */
   read(request: RowRequest, size: BatchSize, signal: AbortSignal): AsyncIterable<RowBatch>
-  /** Rows as the system prints them; returns how many. A failure of the source is thrown, and never ends the rows. */
+  /** Rows as the system prints them; returns how many. Throws if the source fails: the rows never end early. */
   frames?(request: RowRequest, format: FrameFormat, signal: AbortSignal): AsyncGenerator<Buffer, bigint>
   /** Rows as the CSV of `model/archive/wire.ts`, produced by the system; returns how many. */
   csv?(request: RowRequest, signal: AbortSignal): AsyncGenerator<Buffer, bigint>

@@ -30,7 +30,7 @@ export type DigestRequest = {
   /** Limits the work to rows with these `keyText`s, if other rows may lie between them. */
   readonly only?: ReadonlySet<string>
   readonly frames?: FrameFormat
-  /** Other columns than those of the chunk, over all rows, not only written ones; only with `canonical`. */
+  /** Columns instead of the chunk's columns: digest of all rows, not only of written ones. Only with `canonical`. */
   readonly columns?: readonly WriteColumn[]
 }
 

@@ -1,4 +1,4 @@
-/** A stream of changes that is read from snapshots: it can end exactly at a snapshot, and return a view of that. */
+/** A stream of changes that is read from snapshots: it can stop at a snapshot, and return a read view of it. */
 import type { Change } from '../copy/change.ts'
 import type { SourceView } from '../copy/source-port.ts'
 import type { ChangeStream } from './port.ts'

@@ -3,7 +3,7 @@ import type { TableName, TableSpec } from '../copy/column-type.ts'
 import type { ColumnSequence } from '../copy/sequence.ts'
 import type { SignOffCheck } from './sign-off.ts'
 
-/** @property sequences those of the source, by columns of the table */
+/** @property sequences sequences of the source, by columns of the table */
 export type OperationalTable = { readonly spec: TableSpec; readonly sequences: readonly ColumnSequence[] }
 
 export interface OperationalPreflight {

@@ -80,7 +80,7 @@ export interface SwitchSide {
   isClosed(table: TableName, token: string, signal: AbortSignal): Promise<boolean>
   /** Opens a table closed by this token; no effect for another token, or if repeated. Blocks no sessions. */
   release(table: TableName, token: string, signal: AbortSignal): Promise<void>
-  /** Removes leftovers of a closing from an open table. @returns false if other sessions hold the table */
+  /** Removes leftovers of a closing from an open table. @returns false if other sessions have a lock on the table */
   tidy(table: TableName, signal: AbortSignal): Promise<boolean>
   /** @param identity names of the columns */
   digest(

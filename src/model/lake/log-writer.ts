@@ -10,7 +10,7 @@ export interface LogWriter {
   /**
    * Writes a small object unless an object has this name. On return it is complete and durable. Of two concurrent
    * writers exactly one succeeds.
-   * @returns `exists` if another object has the name. After a lost reply, an object with equal bytes is this one
+   * @returns `exists` if another object has the name. After a lost reply, an object with equal bytes means `written`
    * @throws SluiceError TARGET_DENIED, NO_SPACE, TARGET_IO; UNSUPPORTED_URL for a bucket that overwrites nevertheless
    */
   putIfAbsent(path: string, bytes: Buffer, signal: AbortSignal): Promise<'written' | 'exists'>

@@ -32,7 +32,7 @@ const QUOTED = /"(?:[^"]|"")*"|`(?:[^`]|``)*`|'(?:[^']|'')*'/y
 const SHOWN = 60
 
 /**
- * BAD_PREDICATE with the place in words and under a caret:
+ * BAD_PREDICATE with the position in words, and as a caret:
  * ```
  * unknown column "dat" at character 1
  *   dat >= '2024-01-01'

@@ -42,7 +42,7 @@ export type PartitionEvent = {
   /** False if the rows were counted. */
   estimated: boolean
   bytes?: Dec
-  /** Whole periods since its end; 0 for the one before the current. */
+  /** Whole periods since its end; 0 for the period before the current one. */
   age?: Int
   note?: string
 }
@@ -126,7 +126,7 @@ export type PartitionLandedEvent = {
   earlier?: true
 }
 
-/** Speed of the partition that is copied first, compared with what its window needs. */
+/** Speed of the partition that is copied first, compared with the speed that its window requires. */
 export type PartitionPaceEvent = {
   type: 'partition.pace'
   table: string
@@ -135,7 +135,7 @@ export type PartitionPaceEvent = {
   /** Estimated. */
   total: Dec
   bytesPerHour: Dec
-  /** Speed that the rest needs to finish within the window; absent without a window. */
+  /** Speed at which the remaining rows are copied within the window; absent without a window. */
   neededPerHour?: Dec
   leftMs?: Ms
 }

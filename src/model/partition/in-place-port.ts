@@ -9,7 +9,7 @@ export type InPlaceRequest = {
   readonly planned: TableToPartition
   /** Name of the table as a partition, in its own schema. */
   readonly past: string
-  /** Name of the new table until it gets the public one, within one transaction. */
+  /** Name of the new table until it gets the public name, within one transaction. */
   readonly sideName: string
   /** First value after the past partition, as the column prints it. */
   readonly bound: string

@@ -1,6 +1,6 @@
 /**
  * What a store offers for maintaining the partitions of a table: their state, and the creation of new ones while the
- * table is in use. The caller decides which and when; the store creates them without blocking other sessions.
+ * table is in use. The caller decides what to create and when; the store does it without blocking other sessions.
  */
 import type { Column, TableName } from '../copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -106,7 +106,7 @@ export interface MaintenanceStore {
   count(table: RangedTable, signal: AbortSignal): Promise<readonly bigint[]>
   /**
    * Counts rows of the default partition, in one snapshot.
-   * @returns the rows of each span, in order, and all other rows with their smallest and largest value
+   * @returns the number of rows within each of `spans`, in order; of all other rows also the smallest and largest value
    */
   stray(
     table: RangedTable,

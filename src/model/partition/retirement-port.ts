@@ -1,6 +1,6 @@
 /**
- * What a system offers to retire a whole database after its tables have moved. Everything but `contents` uses another
- * database of the same server, because a database cannot refuse its own sessions, nor drop itself.
+ * What a system offers to retire a whole database after its tables have moved. Everything but `inside` uses another
+ * database of the same server, because a session cannot close or drop the database to which it is connected.
  */
 import type { Interrupt } from '../../shared/abort.ts'
 import type { TableName } from '../copy/column-type.ts'
@@ -76,7 +76,7 @@ export interface DatabaseRetirement extends AsyncDisposable {
   /** @throws SluiceError CONNECT_FAILED if it refuses connections */
   inside(signal: AbortSignal): Promise<DatabaseInside>
   /**
-   * Refuses connections from here on, and ends all sessions but that of `inside`. Idempotent. A stop ends only the
+   * Makes the database refuse connections, and ends all its sessions except `inside`. Idempotent. A stop ends only the
    * wait for sessions: `reopen` works after it.
    * @throws SluiceError SOURCE_GONE, TARGET_DENIED; TARGET_BUSY if sessions do not end within `budgetMs`: connections
    * are refused nevertheless

@@ -15,7 +15,7 @@ export type AlertMemory = AsyncDisposable & {
   /**
    * Records an active alert.
    * @param at ms since the epoch
-   * @returns `new` also if its start was recorded but not confirmed within `CONFIRM_MS`; `since`: first recorded
+   * @returns `new` also if its start was recorded but not confirmed within `CONFIRM_MS`; `since`: time of its start
    */
   begin(key: AlertKey, at: number): Promise<{ readonly is: 'new' | 'stands'; readonly since: number }>
   /** Records the end of an alert. @returns `none` if not active; `cleared` also if unconfirmed for `CONFIRM_MS` */

@@ -139,7 +139,7 @@ export type CopyRunEvent = {
   status: string
   /** Rows of the chunks that this run processed last. */
   rows: Dec
-  /** The machine that it runs or ran on, if it is another one. */
+  /** The machine on which it runs or ran, if it is not this one. */
   host?: string
   startedAt?: Time
   completedAt?: Time

@@ -1,6 +1,6 @@
 /**
- * Events of a run as one closed, versioned union: the UI folds them, other frontends print them. They are for display:
- * no code relies on stored events. Documented in docs/reference/EVENTS.md; docs/events.schema.json is made from these
+ * Events of a run as one closed, versioned union: the UI folds them, other frontends print them. Ledger and catalog are
+ * authoritative, not stored events. Documented in docs/reference/EVENTS.md; docs/events.schema.json is made from these
  * types. Ids, versions, counts and bytes are decimal strings (`Dec`); durations are numbers of ms.
  */
 import type { ErrorInfo } from '../../shared/errors.ts'

@@ -9,7 +9,7 @@ export type SqlDialect = 'postgresql' | 'mysql' | 'sqlite' | 'duckdb'
 
 export interface SqlReader {
   readonly dialect: SqlDialect
-  /** All rows of a query, columns in select order. Integers are numbers: cast to text those that may exceed 2^53. */
+  /** All rows of a query, columns in select order. Integers are numbers: cast to text any that may exceed 2^53. */
   all(sql: string, parameters?: SqlRow): Promise<readonly SqlRow[]>
   /** Rows in pages of at most `pageRows`; the statement is open only during the iteration. */
   pages(sql: string, parameters: SqlRow, pageRows: number): AsyncIterable<readonly SqlRow[]>
@@ -39,7 +39,7 @@ export const REPEATABLE: HasLanded = async () => false
 /** Rows of a query that a user entered. */
 export type QueryPage = {
   readonly columns: readonly string[]
-  /** Declared types; undefined if there is none, or none that other systems share. */
+  /** Declared types; undefined for a column without a type, or with a type that other systems do not have. */
   readonly types?: readonly (DeclaredType | undefined)[]
   readonly rows: readonly SqlRow[]
 }

@@ -18,7 +18,7 @@ export function tableOptions(act: TableRequest['act'], text: string): TableReque
 /** Why a table or chunk must not begin: until it is resumed, or for the rest of this run. */
 export type HeldState = 'paused' | 'skipped'
 
-/** A table that is held back, or one of its chunks. */
+/** A paused or skipped table, or chunk of a table. */
 export type TableHold = { readonly table: string; readonly chunk?: string; readonly held: HeldState }
 
 /** Failed parts are to be retried. @property at ms since the epoch, by the clock of the queue's database */

@@ -18,7 +18,7 @@ export type RunRequests = {
   readonly workers?: number
   /** For the task of the stream: number of apply workers. */
   readonly lanes?: number
-  /** Tables and chunks that are held back. */
+  /** Paused and skipped tables and chunks. */
   readonly tables?: readonly TableHold[]
   /** Failed parts of tables to retry; a task that begins later retries them anyway. */
   readonly retries?: readonly TableRetry[]
@@ -172,8 +172,8 @@ export type WorkerRow = {
   readonly begunAt: number
   readonly beatAt: number
   /**
-   * `lives`: recent heartbeat. `draining`: takes no new work. `silent`: no heartbeat for `SILENT_AFTER_MS`. `lost`: for
-   * `LOST_AFTER_MS`. `ended`: it reported its end.
+   * `lives`: recent heartbeat. `draining`: takes no new work. `silent`: no heartbeat for `SILENT_AFTER_MS`. `lost`: no
+   * heartbeat for `LOST_AFTER_MS`. `ended`: it reported its end.
    */
   readonly state: 'lives' | 'draining' | 'silent' | 'lost' | 'ended'
   readonly slots: readonly { readonly runId: string; readonly no: number; readonly rate: number }[]

@@ -110,7 +110,7 @@ export interface RunQueue extends AsyncDisposable {
    * @throws SluiceError CONNECT_FAILED, CONNECTION_LOST, TARGET_DENIED
    */
   submit(run: QueuedRun): Promise<void>
-  /** Newest first. @param runId only that one */
+  /** Newest first. @param runId only this run */
   runs(limit: number, runId?: string): Promise<readonly DistributedRun[]>
   slots(runId: string): Promise<readonly TaskRow[]>
   /** Live ones first; ended ones of the last day. */

@@ -4,8 +4,8 @@
 export type QueuedStore = { readonly name: string; readonly identity: string; readonly label: string }
 
 /**
- * @property operation default: that of the run @property onCall waits for requests of the stream's task, and does not
- * affect the run's end
+ * @property operation default: operation of the run @property onCall true for a task that waits for requests of the
+ * stream's task, and does not affect the run's end
  */
 export type QueuedSlot = { readonly about: string; readonly operation?: unknown; readonly onCall?: true }
 

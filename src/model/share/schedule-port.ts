@@ -86,7 +86,7 @@ export interface ScheduleBook {
    * there is no schedule to replace
    */
   add(spec: ScheduleSpec, clockwork: Clockwork, replace: boolean): Promise<boolean>
-  /** By name. @param name only that one */
+  /** Sorted by name. @param name only this schedule */
   list(name?: string): Promise<readonly Schedule[]>
   /** Newest first. */
   history(name: string, limit: number): Promise<readonly ScheduledRun[]>
@@ -112,12 +112,12 @@ export interface ScheduleBook {
   /** Schedules that are due and have no current run. */
   due(): Promise<readonly Schedule[]>
   /**
-   * In one transaction: the run, its tasks and jobs, the history line, and the next time. @returns obstacle: `runs`, an
-   * earlier run is active; `moved`, another worker was faster
+   * In one transaction: the run, its tasks and jobs, the history line, and the next time. @returns `runs` if an earlier
+   * run is active; `moved` if another worker was faster
    */
   begin(name: string, begun: DueSchedule): Promise<'begun' | 'runs' | 'moved'>
   /**
-   * Records why no run was begun. @param found as it was found due @param isVoid it never runs again
+   * Records why no run was begun. @param found the schedule as read when due @param isVoid it never runs again
    * @returns false, without recording, if another worker has begun it since
    */
   refuse(found: Pick<Schedule, 'name' | 'since' | 'wanted'>, error: ErrorInfo, isVoid: boolean): Promise<boolean>

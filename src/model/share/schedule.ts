@@ -4,8 +4,8 @@
 export type ScheduleState = 'on' | 'paused' | 'void'
 
 /**
- * What happens to times missed without a worker. `last`: the newest one runs. `all`: each runs, one after the other.
- * `none`: those more than an hour late are skipped.
+ * What happens to times that were missed because no worker ran. `last`: the newest one runs. `all`: each runs, one
+ * after the other. `none`: the newest one runs if it is at most one hour late.
  */
 export const CATCH_UP = ['last', 'all', 'none'] as const
 export type CatchUp = (typeof CATCH_UP)[number]

@@ -100,7 +100,7 @@ export type SharedRunEvent = {
   refusedBy?: readonly string[]
 }
 
-/** A table of a shared run that is held back, or one of its chunks, in a list. */
+/** A paused or skipped table of a shared run, or a chunk of it, in a list. */
 export type SharedTableEvent = {
   type: 'shared.table'
   run: Dec

@@ -1,8 +1,8 @@
 /**
  * Splits the bytes of a terminal into characters, keys sent as sequences, and pastes between their brackets. Everything
  * else (reports of mouse and focus, answers about the device, colours and modes) is swallowed. A sequence may arrive in
- * pieces of any size. Memory is bounded: a sequence is kept up to the length of the longest key, a paste up to that of
- * a text field. The caller decides when an incomplete sequence is given up.
+ * pieces of any size. Memory is bounded: a sequence is kept up to the length of the longest key, a paste up to the
+ * length of a text field. The caller decides when an incomplete sequence is given up.
  */
 import { keyOfCsi, keyOfSs3 } from './key-sequences.ts'
 import type { KeyPress } from './key-press.ts'
