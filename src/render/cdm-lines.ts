@@ -111,7 +111,7 @@ function countedLines({ cdmRun, counters }: Of<'run.counted'>): readonly string[
   ]
 }
 
-/** No lines for surplus rows of the target: the migrator does not look for them. */
+/** No lines for surplus rows of the target: the migrator does not search for them. */
 function differenceLines({ difference, key, columns = [], fixed }: Of<'difference'>): readonly string[] {
   const row = key.join(' %% ')
   if (difference === 'missing') {
