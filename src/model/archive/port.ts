@@ -200,7 +200,7 @@ export interface PartitionStore {
    * @param identities OIDs of tables that are treated as its partitions, with their own partitions and heirs
    */
   kin(table: TableName, identities: readonly string[], signal: AbortSignal): Promise<Kin>
-  /** True if no table has this OID, or the name of the detached table. */
+  /** True if no table has this OID, and no table has the name of the detached one. */
   isGone(partition: TableName, identity: string, signal: AbortSignal): Promise<boolean>
   /** A detached table, found by its OID; null if it does not exist. */
   detached(partition: TableName, identity: string, signal: AbortSignal): Promise<TableSpec | null>
