@@ -68,7 +68,7 @@ export async function detachedTables(
   return numbered.length === 0 ? alike : numbered
 }
 
-/** The detached table and those below it, locked exclusively; null if it does not exist. */
+/** Locks the detached table and the tables below it exclusively; null if the table does not exist. */
 export async function lockDetachedTable(
   session: CopySession,
   locks: Locks,

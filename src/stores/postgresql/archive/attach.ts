@@ -23,10 +23,10 @@ export type Parent = FoundRelation & { readonly key: PartitionKey }
 type LateRows = { readonly parent: Parent; readonly rest: TableName; readonly columns: string; readonly where: string }
 
 /**
- * A constraint spares the server the scan under the parent's lock. Rows of the range in the default partition are moved
- * into it.
- * @throws SluiceError TABLE_REFUSED if the default partition holds rows of the range that cannot be distinguished from
- * the table's; errors of the server if another partition overlaps
+ * Attaches a table with a CHECK constraint on its bounds, so that the server scans no rows under the parent's lock.
+ * Rows of the range in the default partition are moved into the table.
+ * @throws SluiceError TABLE_REFUSED if rows of the range in the default partition cannot be moved; errors of the server
+ * if another partition overlaps
  */
 export async function attachTable(
   session: CopySession,
@@ -58,7 +58,9 @@ async function lateRowsOf(session: CopySession, parent: Parent, bounds: Partitio
   return { parent, rest, columns: await columnsOf(session, parent), where: betweenSql(column, type, bounds) }
 }
 
-/** `attachTable` would refuse late rows. Changes nothing. @throws SluiceError TABLE_REFUSED */
+/**
+ * @throws SluiceError TABLE_REFUSED if a publication or foreign key prevents that late rows are moved. Moves nothing.
+ */
 export async function refuseLateRows(session: CopySession, parent: Parent, bounds: PartitionBounds): Promise<void> {
   const late = await lateRowsOf(session, parent, bounds)
   if (late === null || !(await hasLate(session, late))) return
@@ -79,7 +81,7 @@ export async function defaultPartition(session: CopySession, { oid }: Parent): P
   return row === undefined ? null : { schema: row[0] ?? '', name: row[1] ?? '' }
 }
 
-/** Moves rows that arrived late. Without a unique key duplicates cannot be found: then they stay, and ATTACH fails. */
+/** Moves late rows. Without a unique key duplicates could not be found: then the rows stay, and ATTACH fails. */
 async function bringLate(session: CopySession, table: KnownTable, late: LateRows): Promise<void> {
   if (!(await hasLate(session, late))) return
   await refusePublished(session, late)
@@ -93,7 +95,7 @@ async function bringLate(session: CopySession, table: KnownTable, late: LateRows
 }
 
 /**
- * Refuses published late rows: their removal would be sent to subscribers, their insertion into a detached table not.
+ * Refuses published late rows: subscribers would receive their DELETE, but not their INSERT into a detached table.
  * @throws SluiceError TABLE_REFUSED
  */
 async function refusePublished(session: CopySession, late: LateRows): Promise<void> {
@@ -141,7 +143,7 @@ async function refuseReferred(session: CopySession, { parent, rest, where }: Lat
 
 type ReferredTable = { readonly table: TableName; readonly referrer: Referrer }
 
-/** Keys to the default partition or its parents, and keys to one table alone below it, if it is itself partitioned. */
+/** Foreign keys to the default partition or its parents, and to tables below it, if it is itself partitioned. */
 async function referrersBelow(session: CopySession, rest: TableName): Promise<readonly ReferredTable[]> {
   const found = new Map<string, ReferredTable>()
   for (const table of await withTablesBelow(session, rest)) {
@@ -171,8 +173,8 @@ function inTheWay(late: LateRows, cause: unknown): SluiceError {
 }
 
 /**
- * Statements that move late rows out of the default partition, and back after the attachment. One statement deletes and
- * keeps the same rows, whatever other sessions write meanwhile.
+ * Statements that move late rows out of the default partition, and back after the attachment. A single statement
+ * deletes rows and stores the deleted ones, so concurrent writes are not lost.
  */
 function moveByHand({ parent, rest, columns, where }: LateRows): string {
   const [from, lateTable] = [tableSql(rest), tableSql({ ...rest, name: suffixed(rest.name, 'late') })]
@@ -181,10 +183,13 @@ function moveByHand({ parent, rest, columns, where }: LateRows): string {
   return `move them to another table: ${away}; run the same command again; then move them back: INSERT INTO ${tableSql(parent.name)} (${columns}) OVERRIDING SYSTEM VALUE SELECT ${columns} FROM ${lateTable}`
 }
 
-/** @property unchecked statements for when its rows are there: they may violate constraints that are NOT VALID */
+/** @property unchecked statements that add the NOT VALID constraints, after the load: rows may violate them */
 export type LikeParent = KnownTable & { readonly unchecked: readonly string[] }
 
-/** A table to attach. ATTACH creates its indexes, unless the default partition would be locked meanwhile. */
+/**
+ * Creates a table to attach. Without a default partition, which ATTACH would lock meanwhile, ATTACH creates the
+ * indexes.
+ */
 export async function createLike(session: CopySession, parent: Parent, name: TableName): Promise<LikeParent> {
   const [row] = await session.ask(
     `SELECT partdefid <> 0::oid FROM pg_catalog.pg_partitioned_table WHERE partrelid = ${literal(parent.oid)}::oid`,
@@ -193,7 +198,7 @@ export async function createLike(session: CopySession, parent: Parent, name: Tab
   // Only the parent has identity columns.
   const like = `LIKE ${tableSql(parent.name)} INCLUDING ALL EXCLUDING IDENTITY EXCLUDING STATISTICS${indexes}`
   await session.ask(`CREATE TABLE ${tableSql(name)} (${like})`)
-  // LIKE makes them valid.
+  // LIKE copies NOT VALID constraints as valid ones.
   const unchecked = await session.ask(
     `SELECT pg_catalog.quote_ident(conname), pg_catalog.pg_get_constraintdef(oid) FROM pg_catalog.pg_constraint
      WHERE conrelid = ${literal(parent.oid)}::oid AND contype IN ('c', 'n') AND NOT connoinherit AND NOT convalidated ORDER BY 1`,

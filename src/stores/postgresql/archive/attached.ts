@@ -1,4 +1,4 @@
-/** Former partitions that are below their parent again: found by name, or by number, which may differ after a dump. */
+/** Former partitions that are below their parent again: found by archived name, or by OID, which a dump changes. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { LeftTable } from '../../../model/archive/port.ts'
@@ -11,12 +11,14 @@ import { archivedName } from './move.ts'
 type Below = {
   readonly oid: string
   readonly table: TableName
-  /** The parent's partition that it is or is below, and whether that is the default one. */
+  /**
+   * The direct partition of the parent: this table, or the one that contains it. `isDefault` is about this partition.
+   */
   readonly top: TableName
   readonly isDefault: boolean
 }
 
-/** At any depth, by their recorded numbers. */
+/** Archived tables at any depth below the parent, by their recorded OIDs. */
 export async function attachedTables(
   session: CopySession,
   parent: TableName,
@@ -62,7 +64,7 @@ async function tablesBelow(
   }))
 }
 
-/** Null if the bounds are not a range of one column: then the number must do. */
+/** Null if the bounds are not a range of one column: then tables are found by OID alone. */
 async function keyOf(
   session: CopySession,
   parent: { readonly oid: string; readonly name: TableName },
@@ -75,7 +77,7 @@ async function keyOf(
   }
 }
 
-/** True if rows of the recorded bounds may be in it. */
+/** True if the table may contain rows within the recorded bounds. */
 async function mayHold(
   session: CopySession,
   parent: string,

@@ -1,4 +1,6 @@
-/** Brings archived rows back into a range in use: into the partitioned table, or late rows into their partition. */
+/**
+ * Inserts archived rows into a range in use, and moves late rows of the default partition into a restored partition.
+ */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { equalDigests } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -13,7 +15,7 @@ import { boundsOf, type PartitionBounds } from '../server/bounds.ts'
 import type { PartitionKey } from '../server/known.ts'
 import type { KnownTable } from '../server/locks.ts'
 
-/** Temporary table for rows, for one transaction. */
+/** Temporary table for restored rows, for one transaction. */
 export const BACK: TableName = { schema: 'pg_temp', name: 'sluice_back' }
 
 /** Names of partitions that overlap a range, without the default one. */
@@ -50,8 +52,8 @@ export async function createBack(session: CopySession, parent: TableName): Promi
 }
 
 /**
- * Inserts rows of a table into the partitioned one, and compares them there.
- * @param source names of its columns, in the order of `request.came`
+ * Inserts rows of a table into the partitioned one, and compares the stored rows with `expectCame`.
+ * @param source the table, and its columns in the order of `came`
  * @param rest the default partition; null without one
  * @returns `differs` if the stored rows are not those that were sent
  * @throws SluiceError PARTITION_CHANGED if a key exists already, TABLE_REFUSED if a row has no partition
@@ -119,12 +121,12 @@ function noPartition(parent: TableName, label: string, why: string, cause?: unkn
   })
 }
 
-/** A trigger by its state, in `pg_trigger.tgenabled`. */
+/** Clause of ALTER TABLE that restores a trigger's state, by `pg_trigger.tgenabled`. */
 const ENABLED = { O: 'ENABLE', A: 'ENABLE ALWAYS' } as const
 
 /**
- * Runs `move` without the DELETE triggers of a table and of the tables below it: a moved row is not deleted. They are
- * locked exclusively, and the triggers are enabled again in the same transaction.
+ * Runs `move` without the DELETE triggers of a table and of the tables below it, since a move is no deletion. The
+ * tables are locked exclusively; the triggers are enabled again in the same transaction.
  */
 async function withoutDeletes<T>(session: CopySession, table: TableName, move: () => Promise<T>): Promise<T> {
   const oid = `${literal(tableSql(table))}::pg_catalog.regclass::oid`
@@ -146,10 +148,11 @@ async function withoutDeletes<T>(session: CopySession, table: TableName, move: (
 }
 
 /**
- * Moves rows of the default partition within the bounds of a table into it, so that it can be attached. Both are locked
- * exclusively.
- * @param table has a unique key, which refuses a row that is already there
- * @throws SluiceError PARTITION_CHANGED if a key exists in it
+ * Moves rows of the default partition into the table of their bounds, so that it can be attached. Both tables are
+ * locked exclusively.
+ * @param table has a unique key, which refuses duplicates
+ * @returns the number of moved rows
+ * @throws SluiceError PARTITION_CHANGED if the table already has a key of these rows
  */
 export async function moveLate(
   session: CopySession,

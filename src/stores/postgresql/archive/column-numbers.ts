@@ -1,4 +1,4 @@
-/** Numbers of tables and columns, which a rename does not change. */
+/** OIDs of tables and attribute numbers of columns, which a rename does not change. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { ColumnNumbers } from '../../../model/archive/stored-column.ts'
 import type { CopySession } from '../server/session.ts'
@@ -8,7 +8,7 @@ import { declaredTypes } from './declared-types.ts'
 import { tableByName } from '../server/known.ts'
 
 /**
- * `attnum` by name, the oid of the table, and types that users made, in its columns; null if there is no such table.
+ * `attnum` by column name, OID of the table, and user-defined types of its columns; null if the table does not exist.
  * @param database identity of this database
  */
 export async function columnNumbers(
@@ -22,7 +22,7 @@ export async function columnNumbers(
   return { of: oid, numbers: await numbersOf(session, oid), declared: await declaredTypes(session, oid, database) }
 }
 
-/** Tables by these oids; missing ones and partitions are left out. */
+/** Tables by OID; missing tables and partitions are left out. */
 export async function tablesNumbered(
   session: CopySession,
   oids: readonly string[],

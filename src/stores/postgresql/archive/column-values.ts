@@ -30,7 +30,7 @@ export async function postgresColumnValues(
   return { values, more: rows.length > most }
 }
 
-/** Without timestamps: a partition per timestamp is never meant. */
+/** Types of columns to partition by value. No timestamps: each would be a partition of its own. */
 const COMPARED: ReadonlySet<Column['type']['kind']> = new Set(['bool', 'int', 'decimal', 'text', 'uuid', 'date'])
 
 async function isComparable({ type }: Column, ask: (sql: string) => Promise<readonly TextRow[]>): Promise<boolean> {

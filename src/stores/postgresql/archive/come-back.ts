@@ -1,4 +1,4 @@
-/** Brings a partition back: as the detached table, as a new table, or as rows among those that arrived meanwhile. */
+/** Restores a partition: attaches the detached table, loads a new table, or inserts its rows among newer rows. */
 import type { AmongOthersRequest, Giving, PartitionRequest, Reshape } from '../../../model/archive/port.ts'
 import { AS_REPLICA } from '../copy/replica-role.ts'
 import type { TableName } from '../../../model/copy/column-type.ts'
@@ -57,7 +57,7 @@ export async function recreate(
   // FREEZE: rows of a new table need no later visibility check.
   await unsent(session, name, () => loadCsv(session, name, request.columns, csv, ', FREEZE'))
   await session.askAll(table.unchecked)
-  // Columns that the parent got since were not proved.
+  // Compares the archived columns only: the parent may have newer ones.
   if (!(await hasRows(session, table, request))) return 'differs'
   // Indexes first: the attachment locks the parent.
   await given?.give('filled', table)
@@ -69,8 +69,8 @@ export async function recreate(
 }
 
 /**
- * Fills a new table. Publications of all tables, or of its schema, would send its rows under its own name, although
- * subscribers did not see them leave. They send no rows of an UNLOGGED table, nor those of a rewrite.
+ * Fills a new table without sending its rows to subscribers, which never received their deletion. Publications of all
+ * tables or of the schema would send the rows, but not those of an UNLOGGED table or of a table rewrite.
  */
 async function unsent(
   session: CopySession,

@@ -9,9 +9,9 @@ import { refitted, type Refit } from './csv-refit.ts'
 /**
  * Sends all rows to the server.
  * @param options of COPY besides its format, as `, FREEZE`
- * @returns how many it took
- * @throws SluiceError UNSUPPORTED_TYPE for columns whose values the server does not take in this form; errors of the
- * server, and of `csv`
+ * @returns the number of rows that the server stored
+ * @throws SluiceError UNSUPPORTED_TYPE for list columns, which cannot be written from CSV; errors of the server, and of
+ * `csv`
  */
 export async function loadCsv(
   session: CopySession,
@@ -29,7 +29,7 @@ export async function loadCsv(
 }
 
 function fitOf({ name, as, column }: WriteColumn): Refit | null {
-  // The server takes no values for generated columns.
+  // The server accepts no values for generated columns.
   if (column.generated === true) return 'drop'
   if (as.kind === 'bytes') return 'bytes'
   if (as.kind !== 'list') return null

@@ -7,7 +7,9 @@ import { postgresSelection, travelsWhole } from '../server/cells.ts'
 
 export const CSV_BATCH: BatchSize = { rows: 1000, bytes: 1024 * 1024 }
 
-/** Null if a column's values need a program. Sessions print dates in ISO style, intervals in ISO 8601, in UTC. */
+/**
+ * Null if the server cannot print a column in this form. Needs a session with ISO dates, ISO 8601 intervals, and UTC.
+ */
 export function csvList(columns: readonly ReadColumn[]): string | null {
   const fields: string[] = []
   for (const column of columns) {
@@ -18,7 +20,7 @@ export function csvList(columns: readonly ReadColumn[]): string | null {
   return fields.join(', ')
 }
 
-/** Reference implementation of the COPY output, and used for values that need a program; returns the number of rows. */
+/** Reference implementation of the COPY output, also used if `csvList` is null. Returns the number of rows. */
 export async function* csvByReading(
   columns: readonly ReadColumn[],
   batches: AsyncIterable<RowBatch>,

@@ -1,4 +1,4 @@
-/** Types that users made, in columns of a table: also in domains, arrays, ranges and attributes of composites. */
+/** User-defined types of a table's columns, also those inside domains, arrays, ranges and composites. */
 import type { DeclaredSourceType } from '../../../model/archive/stored-column.ts'
 import type { CopySession } from '../server/session.ts'
 import { literal } from '../server/sql.ts'
@@ -63,12 +63,12 @@ function typesSql(oid: string): string {
     ORDER BY m.attname, t.oid`
 }
 
-/** The type below a domain or a range, as its only part. */
+/** The base type of a domain, or the subtype of a range, as its only part. */
 function partSql(type: string, modifier: string): string {
   return `pg_catalog.json_build_array(pg_catalog.json_build_object('number', '0', 'name', '', 'type', pg_catalog.format_type(${type}, ${modifier})))`
 }
 
-/** Also for a multirange; before version 14 there are none. @param range of `pg_range` @param type of `pg_type` */
+/** Also true for a multirange (since version 14). @param range row of `pg_range` @param type row of `pg_type` */
 function isRangeOf(range: string, type: string): string {
   return `(${range}.rngtypid = ${type}.oid OR (pg_catalog.to_jsonb(${range}) ->> 'rngmultitypid'::text)::oid = ${type}.oid)`
 }

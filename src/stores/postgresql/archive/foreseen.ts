@@ -1,4 +1,4 @@
-/** Refusals that a plan can find before the step: in the words of the step. */
+/** Refusals that a plan can find before the step: the errors that the step would throw. */
 import type { ReturnPlace } from '../../../model/archive/port.ts'
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -18,7 +18,9 @@ import { BOUND_HINT, stepError } from './step-errors.ts'
 /** Longest wait of a plan for a lock that only a change of the table's definition or its indexes blocks, ms. */
 const LOCK_MS = 500
 
-/** The error of a DROP TABLE that other objects prevent; null if none does. Keys to the whole table do not count. */
+/**
+ * The error of a DROP TABLE that other objects prevent, or null. Ignores foreign keys to the whole partitioned table.
+ */
 export async function dropRefusal(session: CopySession, { oid, name }: KnownTable): Promise<SluiceError | null> {
   const objects = await dropDependents(session, oid, 'without inherited keys')
   if (objects.length === 0) return null
@@ -47,8 +49,8 @@ export async function returnRefusal(
 }
 
 /**
- * The error of a DELETE that the server refuses because of a publication; null if it refuses none, or may not be asked.
- * The server checks this for an explained statement, too, which removes nothing.
+ * The error of a DELETE that the server refuses because of a publication; null if it does not, or if EXPLAIN fails for
+ * another reason. The server checks this for EXPLAIN too, which deletes nothing.
  */
 export async function removalRefusal(
   session: CopySession,

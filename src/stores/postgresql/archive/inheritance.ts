@@ -4,7 +4,7 @@ import type { Inheritance, Kin } from '../../../model/archive/port.ts'
 import type { CopySession } from '../server/session.ts'
 import { tableByName } from '../server/known.ts'
 
-/** Without partitions and partitioned tables. */
+/** Parents and heirs by INHERITS; empty for partitions and partitioned tables. */
 export async function inheritanceOf(session: CopySession, table: TableName): Promise<Inheritance> {
   const found = await tableByName(session, table)
   if (found === null || found.kind === 'p' || found.parent !== null) return { parents: [], heirs: [] }
@@ -12,7 +12,7 @@ export async function inheritanceOf(session: CopySession, table: TableName): Pro
   return { parents: above, heirs: below }
 }
 
-/** Partitions and inheriting tables alike. */
+/** Tables above this one, and tables below this one or `oids`: by INHERITS and as partitions. */
 export async function kinOf(session: CopySession, table: TableName, oids: readonly string[]): Promise<Kin> {
   const found = await tableByName(session, table)
   const own = found === null ? [] : [found.oid]
@@ -23,7 +23,7 @@ export async function kinOf(session: CopySession, table: TableName, oids: readon
   }
 }
 
-/** @param itself numbers of tables that are among them */
+/** @param itself OIDs of tables that the result also includes */
 async function related(
   session: CopySession,
   itself: readonly string[],

@@ -1,8 +1,8 @@
 /**
  * Detaches a partition with DETACH PARTITION CONCURRENTLY, outside of any transaction, if long statements make every
  * lock attempt fail. Its first transaction marks the partition: later statements do not read it through the parent. The
- * second one must wait for earlier readers. The server would hold a session for that wait, so the command is cancelled
- * there, and FINALIZE is retried until it succeeds.
+ * second one must wait for earlier readers. A lock timeout ends the command in that wait, and FINALIZE is retried until
+ * it succeeds.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tableText } from '../../../model/copy/column-type.ts'
@@ -17,7 +17,7 @@ import { moveBelow, tablesBelow } from '../server/tree.ts'
 
 export type DetachedPartition = Pick<PartitionRequest, 'parent' | 'partition' | 'identity'>
 
-/** First version with such a detach. */
+/** First server version with DETACH PARTITION CONCURRENTLY. */
 const SINCE = 140_000
 /** Longest wait for the end of a terminated session, ms. */
 const ENDING_MS = 5000
@@ -57,8 +57,9 @@ export async function detachState(
 }
 
 /**
- * Marks a partition. Returns true if it is marked, or further; false if the parent was locked against it.
- * @param patienceMs timeout for its lock, which blocks only changes of the table's definition
+ * Marks a partition.
+ * @param patienceMs lock timeout, ms; the lock blocks only changes of the table's definition
+ * @returns true if the partition is marked or detached; false if the lock timeout expired first
  */
 export async function markLeaving(
   session: CopySession,
@@ -78,7 +79,7 @@ export async function markLeaving(
   return (await detachState(session, where)).standing !== 'in'
 }
 
-/** The caller holds its lock and those of the tables below: finishes the detach if necessary, and moves the table. */
+/** Finishes the detach if necessary, and moves the table. The caller has locked the table and those below it. */
 export async function endAndMove(session: CopySession, where: DetachedPartition, table: FoundRelation): Promise<void> {
   const { standing } = await detachState(session, where)
   if (standing === 'pending') {
@@ -89,7 +90,7 @@ export async function endAndMove(session: CopySession, where: DetachedPartition,
   if (table.kind === 'p') await moveBelow(session, await tablesBelow(session, table))
 }
 
-/** Lock of the session that may mark a partition: a later program ends that session before it reads the partition. */
+/** Advisory lock of a session that may mark a partition: a later program finds the session by this lock and ends it. */
 export async function lockLeaving(session: CopySession, identity: string): Promise<void> {
   await session.ask(`SELECT pg_catalog.pg_advisory_lock(${keyOf(identity)})`)
 }
@@ -98,7 +99,10 @@ export async function unlockLeaving(session: CopySession, identity: string): Pro
   await session.ask(`SELECT pg_catalog.pg_advisory_unlock(${keyOf(identity)})`)
 }
 
-/** After it returns no earlier program marks the partition. @throws SluiceError TARGET_BUSY if one does not end */
+/**
+ * Ends sessions of earlier programs that may mark the partition.
+ * @throws SluiceError TARGET_BUSY if one does not end
+ */
 export async function endMarkers(session: CopySession, { identity, partition }: DetachedPartition): Promise<void> {
   const until = performance.now() + ENDING_MS
   for (;;) {

@@ -15,10 +15,10 @@ import { readOwn } from './own.ts'
 import { postgresReferrers } from './referrers.ts'
 import { moveBelow, refuseOtherBelow, tablesBelow } from '../server/tree.ts'
 
-/** Share of the time for the detach; the rest is for lock waits. */
+/** Share of `patienceMs` for the detach; the rest is for lock waits. */
 const DETACH_SHARE = 0.4
 
-/** Read before any lock is taken: that takes longer than all work under the locks. */
+/** Facts read before any lock is taken, since the queries take longer than all work under the locks. */
 export type Leave = {
   readonly pair: Pair
   /** Tables of a partition that is partitioned itself. */
@@ -28,7 +28,7 @@ export type Leave = {
   readonly own: string | null
   /** True if foreign keys refer to the table: the server then checks for referring rows, with all locks held. */
   readonly referred: boolean
-  /** Changes with the definition of either table. */
+  /** Fingerprint: changes if the definition of one of the tables changes. */
   readonly mark: string
 }
 
@@ -47,7 +47,9 @@ function oidsOf({ parent, partition }: Pair, below: readonly KnownTable[]): read
   return [parent, partition, ...below].map(({ oid }) => oid)
 }
 
-/** Locks of a detach in order: the server would wait in turn for each default partition and referenced table. */
+/**
+ * Locks of a detach, in order. Otherwise the server would wait for the default partition and referenced tables in turn.
+ */
 async function leavingLocks(
   session: CopySession,
   { parent, partition }: Pair,
@@ -90,7 +92,7 @@ export async function takeAway(
   return 'done'
 }
 
-/** While the server checks for rows that refer to the partition, all users of the table wait. */
+/** Detaches with a statement timeout: all users of the table wait while the server checks for referring rows. */
 async function withinPatience(
   session: CopySession,
   detach: string,

@@ -10,12 +10,12 @@ import { hasOwnSchema } from '../server/trusted-tables.ts'
 
 export const ARCHIVED_SCHEMA = 'sluice_archived'
 
-/** Contains the table's number: the same name may exist there from another schema or an earlier year. */
+/** Contains the table's OID: a table of the same name, from another schema or an earlier year, may be archived too. */
 export function archivedName({ name }: TableName, oid: string): TableName {
   return { schema: ARCHIVED_SCHEMA, name: suffixed(name, oid) }
 }
 
-/** True if a name in that schema is the archived name of this table, with any number. */
+/** True if a name is the archived name of this table, with any OID. */
 export function isArchivedName(name: string, table: TableName): boolean {
   const oid = /_(\d{1,10})$/.exec(name)?.[1]
   return oid !== undefined && archivedName(table, oid).name === name
@@ -52,7 +52,7 @@ export async function moveTable(session: CopySession, { oid, name: from }: Known
   }
   if (now.schema === schema) return rename(to.name)
   await renameTaken(session, oid, schema)
-  // Rename before or after, depending on which name is free.
+  // Rename before or after SET SCHEMA, depending on which name is free.
   if (await isTaken(session, { ...now, schema }, oid)) await rename(to.name)
   await session.ask(`ALTER TABLE ${tableSql(now)} SET SCHEMA ${quoteName(schema)}`)
   now = { ...now, schema }

@@ -1,4 +1,4 @@
-/** Recorded schemas of a partition that were renamed or dropped: its tables come back into the parent's schema. */
+/** Recorded schemas of a partition that were renamed or dropped: its tables are restored into the parent's schema. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { CopySession } from '../server/session.ts'
 import { literal } from '../server/sql.ts'
@@ -20,7 +20,9 @@ export async function schemaNow(session: CopySession, noted: TableName, parent: 
 }
 
 const IDENTIFIER = String.raw`"(?:[^"]|"")*"|[\p{L}_][\p{L}\p{N}_$]*`
-/** Skips string literals and unqualified names. A column after the second part stays. */
+/**
+ * Matches schema and table of a qualified name, not a column after them. Skips string literals and unqualified names.
+ */
 const QUALIFIED = new RegExp(
   String.raw`'(?:[^']|'')*'|(?<![\p{L}\p{N}_$.])(${IDENTIFIER})\.(${IDENTIFIER})|"(?:[^"]|"")*"`,
   'gu',

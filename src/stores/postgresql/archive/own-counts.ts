@@ -1,7 +1,7 @@
-/** Counts properties that only partitions have, so that a plan of many partitions needs one query. */
+/** Counts a partition's own properties, which the parent has not. A plan of many partitions needs only one query. */
 import type { TextRow } from '../server/session.ts'
 
-/** Name of one, name of several, and SQL that counts them for the partition `c`, whose row of pg_inherits is `i`. */
+/** Singular, plural, and SQL that counts them for the partition `c`, whose row of pg_inherits is `i`. */
 const KINDS: readonly (readonly [one: string, many: string, sql: (c: string) => string])[] = [
   [
     'index',
@@ -35,7 +35,11 @@ const KINDS: readonly (readonly [one: string, many: string, sql: (c: string) => 
   ['set of storage parameters', '', (c) => `(${c}.reloptions IS NOT NULL)::int`],
 ]
 
-/** Columns whose generation expression differs from a table above. @param c row of pg_class @param above its number */
+/**
+ * Columns whose generation expression differs from that in the table above.
+ * @param c row of pg_class
+ * @param above OID
+ */
 export function computedSql(c: string, above: string): string {
   return `SELECT a.attname FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_attribute b ON b.attrelid = ${above} AND b.attname = a.attname AND NOT b.attisdropped
         JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum JOIN pg_catalog.pg_attrdef e ON e.adrelid = b.attrelid AND e.adnum = b.attnum

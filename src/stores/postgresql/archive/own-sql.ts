@@ -5,12 +5,12 @@ import { literal, tableSql } from '../server/sql.ts'
 import { NOTING_TRIGGERS } from '../partition/maintenance/key-log.ts'
 
 /**
- * A table to make like the partition, created by CREATE TABLE … LIKE without indexes, statistics objects and identity.
- * The statements then also create what a partition has from its parent, since this table has none.
+ * A new copy of the partition, created by CREATE TABLE … LIKE without indexes, statistics objects and identity. This
+ * table has no parent, so the statements also create what the partition inherits.
  */
 export type PartitionLikeTable = {
   readonly name: TableName
-  /** Names of its indexes and statistics objects, by the numbers of the partition's. */
+  /** New names of indexes and statistics objects, by the OIDs of the partition's ones. */
   readonly names: ReadonlyMap<string, string>
 }
 
@@ -18,8 +18,8 @@ export type PartitionLikeTable = {
  * Rows of stage, description, statement, and place (execution order). Stages: `computed` and `empty` before rows are
  * loaded, `filled` before the table is attached, `attached` after it. `cloned`: for triggers that the attachment
  * creates. The search path must be empty, so that the server qualifies every name.
- * @param table number of the partition
- * @param parent number of its parent, whose properties are left out
+ * @param table OID of the partition
+ * @param parent OID of its parent, whose properties are left out
  * @param newTable subject of the statements; by default the partition itself
  */
 export function ownStatementsSql(table: string, parent: string, newTable: PartitionLikeTable | null = null): string {
@@ -183,21 +183,25 @@ WITH named (oid, name) AS (
 SELECT stage, what, sql, place FROM made ORDER BY place, what, sql`
 }
 
-/** The server's text with the new table's names: they are in its head, whose length is known. */
+/** Index definition of the server, with the new names in its first part, whose length is known. */
 const INDEX_OF_TWIN = `pg_catalog.format('CREATE %sINDEX %I ON %s ', CASE WHEN x.indisunique THEN 'UNIQUE ' ELSE '' END, x.relname, t.name)
     || pg_catalog.substr(pg_catalog.pg_get_indexdef(x.indexrelid), pg_catalog.length(CASE WHEN x.indisunique THEN 'CREATE UNIQUE ' ELSE 'CREATE ' END || x.head) + 1)`
 
-/** The server's text of statistics, with the new table's name at its end. */
+/** Statistics definition of the server, with the new names; the table's name is at its end. */
 const STATISTICS_OF_TWIN = `pg_catalog.format('CREATE STATISTICS %I.%I', s.schema, s.name)
     || pg_catalog.left(pg_catalog.substr(pg_catalog.pg_get_statisticsobjdef(s.oid), pg_catalog.length(pg_catalog.format('CREATE STATISTICS %I.%I', s.own_schema, s.stxname)) + 1), -length(t.own)) || t.name`
 
-/** A definition that names its table once after a keyword, before any text of users. */
+/**
+ * The definition with the new table's name. The old name follows the first `word`, before any text that users wrote.
+ */
 function ofNewTable(definition: string, word: string): string {
   const at = `pg_catalog.strpos(${definition}, ' ${word} ' || t.own)`
   return `pg_catalog.left(${definition}, ${at}) || '${word} ' || t.name || pg_catalog.substr(${definition}, ${at} + pg_catalog.length(' ${word} ' || t.own))`
 }
 
-/** Rows: name of an index, and the parent's index that it is a part of; null for the partition's own. */
+/**
+ * Rows: name of an index, and of the parent's index to which it is attached; null for an index of the partition alone.
+ */
 export function indexNamesSql(table: string): string {
   return `
     SELECT c.relname, p.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid

@@ -13,20 +13,20 @@ import { indexNamesSql, ownStatementsSql } from './own-sql.ts'
 import { countText } from '../../../shared/figures.ts'
 
 /**
- * `computed`: before rows are loaded, whose values depend on it. `empty`: before rows are loaded. `filled`: before the
+ * `computed`: generation expressions, before rows are loaded. `empty`: before rows are loaded. `filled`: before the
  * attachment. `attached`: after it. `cloned`: for triggers that every attachment creates.
  */
 export type DetachedRuleStage = 'computed' | 'empty' | 'filled' | 'attached' | 'cloned'
 
 /** As named in `own-sql`. */
 const UNLOGGED = 'UNLOGGED'
-/** Statements that name statistics first. */
+/** Statements whose first qualified name is that of a statistics object. */
 const STATISTICS = /^(?:CREATE|ALTER|COMMENT ON) STATISTICS /
 
 type OwnStatement = { readonly stage: DetachedRuleStage; readonly what: string; readonly sql: string }
 type OwnIndex = {
   readonly name: string
-  /** The parent's index that it is a part of; null for an index of the partition alone. */
+  /** The parent's index to which this one is attached; null for an index of the partition alone. */
   readonly of: string | null
 }
 type Own = {
@@ -40,7 +40,7 @@ type Own = {
 export type NotRestored = { readonly what: string; readonly why: string }
 
 /**
- * For a table that no session changes meanwhile.
+ * Reads the table's own properties. No session may change them meanwhile.
  * @param parent its properties are left out; null if it no longer exists
  * @returns JSON for the ledger, which `GivenBack` reads
  */
@@ -67,9 +67,9 @@ export class GivenBack {
   readonly missing: NotRestored[] = []
   readonly #session: CopySession
   readonly #own: Own
-  /** Names of its indexes and statistics. */
+  /** Names of the partition's indexes and statistics. */
   readonly #names: ReadonlySet<string>
-  /** Schemas that its statements name and that do not exist. */
+  /** Schemas in the statements that do not exist. */
   #gone: ReadonlySet<string> | null = null
 
   /** @throws SluiceError LEDGER_DAMAGED */
@@ -87,7 +87,7 @@ export class GivenBack {
     return this.#own.division ?? null
   }
 
-  /** What a new table lacks of that partitioning. */
+  /** The partitioning that a new table lacks, to report. */
   get undivided(): readonly NotRestored[] {
     if (this.division === null) return []
     const { by, tables } = this.division
@@ -96,8 +96,9 @@ export class GivenBack {
   }
 
   /**
+   * Runs the statements of a stage.
    * @throws errors of the server that concern the server or its locks, not the statement; SluiceError TABLE_REFUSED if
-   * it refuses one of `computed`: without that the rows would differ
+   * the server refuses a `computed` statement: without it the rows would differ
    */
   async give(stage: DetachedRuleStage, table: KnownTable): Promise<void> {
     await withFullNames(this.#session, async () => {
@@ -117,7 +118,9 @@ export class GivenBack {
     })
   }
 
-  /** Names of the table, its indexes and statistics get its current schema if the recorded one does not exist. */
+  /**
+   * Replaces a missing recorded schema by the table's current one, in names of the table, its indexes and statistics.
+   */
   async #placed(sql: string, { name: { schema = 'public', name } }: KnownTable): Promise<string> {
     this.#gone ??= await missingSchemas(
       this.#session,
@@ -141,7 +144,7 @@ export class GivenBack {
     })
   }
 
-  /** Generated names of the parent's indexes on the new table may collide with its own ones. */
+  /** Renames indexes of the new table whose generated names the partition's own indexes need. */
   async #freeNames({ oid, name }: KnownTable): Promise<void> {
     const wanted = new Set(this.#own.indexes.flatMap((one) => (one.of === null ? [one.name] : [])))
     for (const index of await this.#indexes(oid)) {
@@ -149,7 +152,7 @@ export class GivenBack {
     }
   }
 
-  /** Indexes from the parent get their old names; two may have to swap. */
+  /** Gives attached indexes their old names. All are renamed twice, since two may have to swap names. */
   async #nameIndexes({ oid, name: { schema } }: KnownTable): Promise<void> {
     const before = new Map(this.#own.indexes.flatMap((one) => (one.of === null ? [] : [[one.of, one.name]])))
     const others = (await this.#indexes(oid)).flatMap(({ of, ...index }) => {
@@ -206,7 +209,7 @@ function renaming(schema: string | undefined, name: string, to: string): string 
   return `ALTER INDEX ${tableSql(schema === undefined ? { name } : { schema, name })} RENAME TO ${quoteName(to)}`
 }
 
-/** Default privileges may have added grants that the model table lacks. */
+/** Revokes the grants of a new table: default privileges may have added some that the original table lacks. */
 export async function revokeDefaults(session: CopySession, { oid, name }: KnownTable): Promise<void> {
   const rows = await session.ask(
     `SELECT DISTINCT CASE e.grantee WHEN 0::oid THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)) END
@@ -224,7 +227,9 @@ export function isRefusal(error: unknown): boolean {
   return state !== null && state !== '55P03' && /^(?:0A|0L|0P|22|23|2B|2F|38|39|3F|42|55|P0)/.test(state)
 }
 
-/** In a transaction: the server qualifies all names, and no operator of another schema is used. */
+/**
+ * Runs `body` in a transaction with an empty search path: the server qualifies all names and uses its own operators.
+ */
 export async function withFullNames<T>(session: CopySession, body: () => Promise<T>): Promise<T> {
   const [row] = await session.ask(`SELECT pg_catalog.current_setting('search_path')`)
   await session.ask(`SELECT pg_catalog.set_config('search_path', '', true)`)

@@ -306,9 +306,9 @@ async function keep(
 }
 
 /**
- * For a detached table whose own properties were not recorded yet. It gets its old name first, because these properties
- * contain it.
- * @returns its name now
+ * Records the own properties of a detached table, if they are not recorded yet. Renames the table back first, because
+ * the properties contain its name.
+ * @returns the table's current name
  */
 async function keptLate(session: CopySession, table: KnownTable, request: LastRequest): Promise<TableName> {
   if (request.keep === undefined) return table.name
@@ -319,7 +319,7 @@ async function keptLate(session: CopySession, table: KnownTable, request: LastRe
   return name
 }
 
-/** Adds why the step did not wait for the sessions in the way. */
+/** The error, with the reason why the partition was not detached concurrently. */
 function withWhy(error: SluiceError, why: string): SluiceError {
   const { reason, where, hint } = error
   return new SluiceError('TARGET_BUSY', error.message, {

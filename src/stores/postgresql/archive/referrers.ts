@@ -8,7 +8,7 @@ import { tableFromSql, literal, tableSql } from '../server/sql.ts'
 import { isConnectionLoss, sqlStateOf } from '../server/server-errors.ts'
 import { tableByName } from '../server/known.ts'
 
-/** As in `pg_constraint.confdeltype`. */
+/** Actions by `pg_constraint.confdeltype`. */
 const ON_DELETE: Readonly<Record<string, string>> = {
   a: 'NO ACTION',
   r: 'RESTRICT',
@@ -17,7 +17,7 @@ const ON_DELETE: Readonly<Record<string, string>> = {
   d: 'SET DEFAULT',
 }
 
-/** SQL of the names of numbered columns, as JSON in this order. @param relation SQL of their table's oid */
+/** SQL of column names by attribute numbers, as JSON in this order. @param relation SQL of the table's OID */
 export function columnNamesSql(numbers: string, relation: string): string {
   return `(SELECT pg_catalog.json_agg(a.attname ORDER BY u.n) FROM pg_catalog.unnest(${numbers}) WITH ORDINALITY AS u (number, n)
       JOIN pg_catalog.pg_attribute a ON a.attrelid = ${relation} AND a.attnum = u.number)`
@@ -34,7 +34,7 @@ export function namesIn(json: string | null | undefined): readonly string[] {
   return JSON.parse(json ?? '[]') as string[]
 }
 
-/** For a partition also those to its parent. Only constraints by users: the server adds one for every partition. */
+/** Foreign keys to a table, also through its parents. Without those that the server adds for every partition. */
 export async function postgresReferrers(session: CopySession, table: TableName): Promise<readonly Referrer[]> {
   const found = await tableByName(session, table)
   if (found === null) return []
@@ -64,7 +64,7 @@ export async function postgresReferrers(session: CopySession, table: TableName):
   })
 }
 
-/** In its own transaction. */
+/** Runs in its own transaction; `unknown` if it takes longer than `budgetMs`. */
 export async function postgresReferringRow(
   session: CopySession,
   table: TableName,
@@ -77,7 +77,7 @@ export async function postgresReferringRow(
   )
 }
 
-/** In its own transaction. */
+/** Runs in its own transaction; `unknown` if it takes longer than `budgetMs`. */
 export async function postgresOrphans(
   session: CopySession,
   table: TableName,
@@ -126,7 +126,7 @@ async function within<T>(
   }
 }
 
-/** In the caller's transaction. @returns null if no row refers */
+/** Values of a referring row; null if there is none. Runs in the caller's transaction. */
 export async function referringNow(
   session: CopySession,
   table: TableName,

@@ -1,4 +1,4 @@
-/** Deletes rows of a plain table; the proof uses exactly the deleted rows. */
+/** Deletes rows of a plain table; the proof compares exactly the deleted rows. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -16,7 +16,7 @@ import type { StepBodyEnd, Steps, WithinStep } from './steps.ts'
 
 /**
  * @param database identity of this database
- * @throws SluiceError TABLE_REFUSED if rows of other tables would be deleted with these, or prevent it
+ * @throws SluiceError TABLE_REFUSED if the DELETE would change rows of other tables, or they prevent it
  */
 export function removePostgresRows(steps: Steps, request: RemoveRequest, database: string): Promise<StepEnd> {
   return steps.run({ ...request, table: request.table.table }, (within) => remove(within, request, database))
@@ -52,7 +52,7 @@ async function digestOfRemoved(
     const list = columns.map(postgresSelection).join(', ')
     return digestOfQuery(session, `${statement} RETURNING ${list}`, { columns, table: tableText(table.table) })
   }
-  // Converted to a number at once, so that the server stores no texts.
+  // RETURNING computes the hash, so that the server stores numbers, not texts.
   const hash = `(SELECT ${hashSql(columns)} FROM (SELECT ${texts.join(', ')} OFFSET 0) AS texts)`
   const [row] = await session.askOne(
     `WITH gone AS (${statement} RETURNING ${hash} AS hash) SELECT count(*), coalesce(pg_catalog.sum(hash), 0) FROM gone`,
@@ -64,7 +64,7 @@ function relationOf(session: CopySession, { table }: RemoveRequest): Promise<Pos
   return new RelationCache().of(table.table, (sql) => session.ask(sql))
 }
 
-/** If rows are found by blocks, the identity has a suffix after the number. */
+/** True if the identity is this table's. Tables that are read by blocks have a suffix after the OID. */
 function isOf(identity: string, database: string, oid: string): boolean {
   const own = `${database}/${oid}`
   return identity === own || identity.startsWith(`${own}/`)

@@ -1,11 +1,11 @@
-/** Adapts a detached table to columns that its parent got since, so that it can be attached again. */
+/** Adapts a detached table to later changes of its parent's columns, so that it can be attached again. */
 import type { Reshape } from '../../../model/archive/port.ts'
 import { quoteName } from '../server/connect.ts'
 import type { CopySession } from '../server/session.ts'
 import { literal, tableSql } from '../server/sql.ts'
 import type { KnownTable } from '../server/locks.ts'
 
-/** For an exclusively locked table. @throws errors of the server, which name the row without a fitting value */
+/** The table is locked exclusively. @throws errors of the server, such as for a value that does not fit the new type */
 export async function reshapeTable(
   session: CopySession,
   table: KnownTable,
@@ -70,7 +70,7 @@ async function columnsOf(
   }))
 }
 
-/** Constraints that the table needs as a partition, as clauses. */
+/** Clauses that add CHECK constraints of the parent, which a partition needs. */
 async function checksOf(session: CopySession, { oid }: KnownTable, parent: KnownTable): Promise<readonly string[]> {
   const rows = await session.ask(
     `SELECT p.conname, pg_catalog.pg_get_constraintdef(p.oid) FROM pg_catalog.pg_constraint p

@@ -12,8 +12,8 @@ const NONE: RowTriggers = { changing: [], firing: [], quiet: false, remedy: REME
 
 /**
  * Triggers for INSERT and DELETE. A BEFORE or INSTEAD OF row trigger may change or skip the row, and so may a rule.
- * `quiet` if the role may set `session_replication_role`, no foreign key of or to the table or one of its partitions
- * would then go unchecked, and none of the triggers fires in replicas. Of partitions only row triggers fire, and no rule.
+ * `quiet`: the role may set `session_replication_role`, the table and its partitions have no foreign keys, which would
+ * go unchecked, and no trigger fires in replicas. Only row triggers of partitions fire, not their rules.
  */
 export async function postgresRowTriggers(session: CopySession, table: TableName): Promise<RowTriggers> {
   const found = await tableByName(session, table)

@@ -1,4 +1,4 @@
-/** Errors that prevent the archiving, return or removal of a partition, with a hint. */
+/** Errors that prevent archiving, restoring or removing a partition, with a hint. */
 import { SluiceError } from '../../../shared/errors.ts'
 import { foreignKeyHint, hiddenHint, postgresTargetError } from '../server/errors.ts'
 import { reservedHint } from '../server/missing-right.ts'
@@ -10,9 +10,9 @@ type About = {
   readonly settings: PostgresSettings
   /** For messages. */
   readonly table: string
-  /** Sessions that hold what the step waited for. */
+  /** Sessions that hold or wait for locks of the step. */
   readonly holders?: readonly string[]
-  /** Rights for a role that lacks one. */
+  /** Hint for a role that lacks a right. */
   readonly rights?: string
 }
 
@@ -62,7 +62,7 @@ export function stepError(thrown: unknown, { settings, table, holders = [], righ
     case '23503':
       return refused(foreignKeyHint(message))
     case '23514':
-      // A violated bound of a partition has no name.
+      // A violated partition bound has no constraint name.
       if (constraint === undefined) {
         return refused('move rows between its bounds out of the default partition, then run the same command again')
       }

@@ -16,14 +16,14 @@ import { stepError } from './step-errors.ts'
 
 /** Sessions kept open for the next step. */
 const KEPT = 1
-/** Rest between two tries. */
+/** Wait between two tries, ms. */
 const FIRST_REST_MS = 40
 const MOST_REST_MS = 700
-/** Share of the time for lock waits: sessions behind wait for the work under the locks, too. */
+/** Share of `patienceMs` for lock waits: sessions in the lock queue also wait for the work under the locks. */
 const LOCKS_SHARE = 0.6
-/** The server ends a program that stalls with locks for this long, ms. */
+/** The server ends a session that is idle with locks for this long, ms. */
 const FROZEN_MS = 5000
-/** Lock timeout of a statement, ms: all others queue behind it. */
+/** Lock timeout of a statement, ms: other sessions queue behind its lock request. */
 const PATIENCE_MS = 2000
 
 export type LedgerCheckedStep = {
@@ -33,10 +33,10 @@ export type LedgerCheckedStep = {
   readonly signal: AbortSignal
 }
 
-/** For a body: its transaction's session, and the tables that it waits for. */
 /** How the body of a step ended, before the ledger was checked. */
 export type StepBodyEnd = 'done' | 'differs' | 'gone'
 
+/** Session of the transaction in which a body runs, and the tables whose locks the body waits for. */
 export type WithinStep = { readonly session: CopySession; readonly locks: Locks }
 
 export class Steps implements AsyncDisposable {
@@ -76,7 +76,7 @@ export class Steps implements AsyncDisposable {
 
   /**
    * Tries to get all locks, each time in a new transaction and only briefly, then runs the body.
-   * @param find what to lock, read again for each try; null if it does not exist
+   * @param find returns the locks to take, again for each try; null if the table does not exist
    * @returns the outcome, the number of tries that other sessions blocked, and the longest time from the first lock to
    * the end, ms
    * @throws SluiceError TARGET_BUSY if the locks were not granted within the retry limit, STOPPED; else as `run`

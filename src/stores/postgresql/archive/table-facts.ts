@@ -1,4 +1,4 @@
-/** Facts about a table to archive, and about the server's writing to disk. */
+/** Facts about a table to archive, and whether the server writes commits to disk. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { Losable } from '../../../model/copy/durability-port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -6,7 +6,7 @@ import { tableByName } from '../server/known.ts'
 import type { CopySession } from '../server/session.ts'
 import { literal, tableSql } from '../server/sql.ts'
 
-/** Comments on columns, by column name; empty if there are none, or no such table. */
+/** Comments on columns, by column name; empty if the table has none or does not exist. */
 export async function columnComments(
   session: CopySession,
   table: TableName,
@@ -42,9 +42,8 @@ export async function postgresLosableTables(
 }
 
 /**
- * Whether a commit that waits for the disk gets there: sessions of ours wait (`durableSql`), and the server has to
- * write.
- * @returns TARGET_DENIED where `fsync` is off; null where all is well
+ * Checks that commits reach the disk. The sessions wait for that (`durableSql`), but the server must also use fsync.
+ * @returns TARGET_DENIED if `fsync` is off; else null
  */
 export async function unsynced(session: CopySession, label: string): Promise<SluiceError | null> {
   const [row] = await session.ask("SELECT pg_catalog.current_setting('fsync')")

@@ -27,12 +27,12 @@ export function postgresTimeCondition({ name, type }: Column, from: string | nul
   }
 }
 
-/** For dates and for times in the session's zone. */
+/** Literal for dates, and for timestamps in the session's zone. */
 const FIRST = "'0001-01-01'"
 
 /**
- * Uses an index if there is one; counts NULLs if the column may hold them. Days before the year 1 are counted, but are
- * no limit.
+ * Smallest and largest value, by an index if there is one, and the number of NULLs if the column may hold them. Values
+ * before the year 1 are counted, but are not the smallest.
  * @throws SluiceError SOURCE_GONE; errors of the server
  */
 export async function postgresTimeExtent(session: CopySession, table: TableSpec, column: Column): Promise<TimeExtent> {

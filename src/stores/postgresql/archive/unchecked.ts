@@ -1,4 +1,4 @@
-/** Constraints of PostgreSQL that are NOT VALID: the server has not checked the rows that were there before. */
+/** Constraints of PostgreSQL that are NOT VALID: the server has not checked the rows that existed before them. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { UncheckedConstraint } from '../../../model/archive/port.ts'
 import { danglingSql } from '../../common/referring-sql.ts'
@@ -9,7 +9,7 @@ import { literal } from '../server/sql.ts'
 import { isStranger, TRUSTED } from '../server/trusted-roles.ts'
 import { columnNamesSql, namesIn, operatorsSql } from './referrers.ts'
 
-/** SQL over `k`: a function or an operator of it belongs to a role that is not trusted. */
+/** SQL condition: the constraint `k` uses a function or operator that an untrusted role owns. */
 const RUNS_STRANGERS_CODE = `EXISTS (
        SELECT FROM pg_catalog.pg_depend d
          LEFT JOIN pg_catalog.pg_proc p ON d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND p.oid = d.refobjid
@@ -17,7 +17,7 @@ const RUNS_STRANGERS_CODE = `EXISTS (
        WHERE d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND d.objid = k.oid
          AND (p.oid IS NOT NULL OR o.oid IS NOT NULL) AND ${isStranger('coalesce(p.proowner, o.oprowner)')})`
 
-/** Without those that are NOT ENFORCED: they refuse no row. */
+/** Constraints that are NOT VALID, without those that are NOT ENFORCED, which refuse no row. */
 export async function postgresUnchecked(
   session: CopySession,
   table: TableName,
