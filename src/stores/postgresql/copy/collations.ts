@@ -3,8 +3,8 @@ import type { CopySession, TextRow } from '../server/session.ts'
 import { literal } from '../server/sql.ts'
 
 /**
- * Expression for the collation with the given oid. NULL if texts are compared by their bytes, otherwise its name, or
- * the locale of the database, and the version of the library that orders by it.
+ * Expression for the collation with the given OID: NULL if texts are compared by bytes. Else its name (for the default
+ * collation, the locale of the database) and the version of the library that sorts.
  */
 export function collationSql(oid: string, version: number): string {
   // Before version 15 databases only had locales of the C library, and the server did not record their versions.
@@ -27,8 +27,8 @@ export function sortsOnlySql(oid: string): string {
 }
 
 /**
- * Quoted name of the collation here that has the name of another table's collation. Null if there is none: the column
- * then gets the default of the database.
+ * Quoted name of the collation in this database with the name of another table's collation. Null if there is none: the
+ * column then gets the default collation of the database.
  */
 export async function namedCollation(
   collation: string,
@@ -44,7 +44,7 @@ export async function namedCollation(
   return row?.[0] ?? null
 }
 
-/** Whether the database compares texts by their bytes by default. */
+/** True if the default collation of the database compares texts by bytes. */
 export async function isBytewise(session: CopySession): Promise<boolean> {
   const [row] = await session.ask(
     `SELECT ${collationSql('\'pg_catalog."default"\'::regcollation', session.version)} IS NULL`,

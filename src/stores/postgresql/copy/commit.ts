@@ -9,8 +9,8 @@ import { CopySession } from '../server/session.ts'
 import { underSignal } from '../server/under-signal.ts'
 
 /**
- * A value that is read after all statements of a transaction, in a message that is sent anyway.
- * @property see checks it; if it throws, nothing is committed
+ * A query that runs after all statements of a transaction, without another round trip.
+ * @property see checks the value; if it throws, nothing is committed
  */
 export type LastLook = { readonly sql: string; readonly see: (found: string | null) => Promise<void> }
 
@@ -69,7 +69,7 @@ async function closed(
   }
 }
 
-/** Whether the transaction is committed, by a new connection. @throws SluiceError COMMIT_UNKNOWN */
+/** True if the transaction is committed. Asks in a new connection. @throws SluiceError COMMIT_UNKNOWN */
 function hasCommitted(
   { backend }: CopySession,
   {

@@ -46,7 +46,7 @@ export function copyRows(session: CopySession, query: string, format: 'text' | '
   }
 }
 
-/** Checks the count: servers send one message a row, and in the binary format one more for the end. */
+/** The number of rows, checked: servers send one message a row, and one more for the end of the binary format. */
 function complete(out: CopyOut, format: 'text' | 'csv' | 'binary', last: number): bigint {
   const { messages, rows } = out.counted
   const sent = format === 'binary' ? messages - 1n : messages

@@ -1,4 +1,4 @@
-/** What DuckDB computes differently from PostgreSQL. */
+/** Functions that DuckDB computes differently from PostgreSQL. */
 import type { ExpressionRules } from '../../../model/archive/expressions.ts'
 
 export const POSTGRES_EXPRESSIONS: ExpressionRules = {

@@ -1,10 +1,10 @@
-/** Identity of a database, the same by whatever address it is reached. */
+/** Identity of a database, independent of the address by which it is reached. */
 import type { Origin } from '../../../model/copy/identification-port.ts'
 import { isConnectionLoss } from '../server/server-errors.ts'
 import type { PostgresSettings } from '../server/settings.ts'
 import type { CopySession } from '../server/session.ts'
 
-/** Number of the server and of the database in it; the server's address if it does not show its number. */
+/** System identifier of the server (its address if the server denies the identifier) and OID of the database. */
 export async function databaseIdentity(session: CopySession, settings: PostgresSettings): Promise<string> {
   const [row] = await session.ask(
     'SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()',
@@ -13,7 +13,7 @@ export async function databaseIdentity(session: CopySession, settings: PostgresS
   return `postgresql/${await serverIdentity(session, settings)}/${database}`
 }
 
-/** The server's own number, or its address. */
+/** System identifier of the server; its address if the server denies the identifier. */
 export async function serverIdentity(session: CopySession, { host, port }: PostgresSettings): Promise<string> {
   try {
     const [row] = await session.ask('SELECT system_identifier FROM pg_catalog.pg_control_system()')
@@ -45,7 +45,7 @@ export async function originOf(session: CopySession): Promise<Origin> {
       const [row] = await session.ask(sql)
       if (row?.[0] != null) known[name] = row[0]
     } catch (error) {
-      // Some services deny these functions. A lost connection is another matter: the facts may exist.
+      // Some services deny these functions. A lost connection is an error: the facts may exist.
       if (isConnectionLoss(error)) throw error
     }
   }

@@ -35,17 +35,17 @@ import { underSignal } from '../server/under-signal.ts'
 export type PostgresCopyOptions = {
   /** Variables of libpq (PGHOST, PGPASSWORD …); default: those of the program. */
   readonly environment?: PostgresEnvironment
-  /** Most sessions of one view of a source at the same time; further requests wait. */
+  /** Most sessions of one read view of a source at the same time; further requests wait. */
   readonly readers?: number
   /** Longest wait of a session for a lock, ms, unless the session sets another. */
   readonly lockWaitMs?: number | undefined
-  /** Tables may be emptied during a read: another view reads them again. */
+  /** Tables may be emptied during a read: another read view reads them again. */
   readonly moving?: true | undefined
-  /** Releases what is read, with SOURCE_BUSY, if another session waits for an exclusive lock of a table. */
+  /** Ends reads with SOURCE_BUSY if another session waits for an exclusive lock of a table that is read. */
   readonly yields?: true | undefined
-  /** The server ends the sessions of a view if this program freezes for as long as a lease. */
+  /** The server ends the sessions of a read view if this program is frozen for as long as a lease lasts. */
   readonly mortal?: true | undefined
-  /** Schema of every name without one, instead of the schema of the URL. */
+  /** Schema of names without a schema, instead of the schema in the URL. */
   readonly schema?: string
 }
 
@@ -174,7 +174,7 @@ class PostgresCopy implements CopyStore {
     const options = {
       schema: this.#settings.schema,
       frozenMs: FROZEN_LEDGER_MS,
-      // If a crash lost leases and fences, they would be given to two programs.
+      // If a crash lost leases and fencing tokens, two programs could get the same ones.
       isDurable: true,
       ...(environment === undefined ? {} : { environment }),
     }

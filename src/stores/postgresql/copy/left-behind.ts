@@ -49,7 +49,7 @@ export async function postgresLeftBehind(
   return [...groupedLeft(fresh), ...children, ...objects]
 }
 
-/** Most rows that are counted in a table, and most tables; for others the server's estimate is reported. */
+/** Most rows that are counted in a table, and most tables that are counted. Others get the server's estimate. */
 const MOST_COUNTED = 1_000_000
 const MOST_COUNTED_TABLES = 8
 
@@ -113,7 +113,7 @@ function regclassOf({ schema, name }: TableName, own: string): string {
   return tableSql({ schema: schema ?? own, name })
 }
 
-/** Kinds and columns of extended statistics: the whole definition without its name and its table. */
+/** Expression for kinds and columns of extended statistics: their definition without their name and their table. */
 const definitionSql = `(
       SELECT pg_catalog.substr(w.body, 1 + pg_catalog.length(pg_catalog.format('CREATE STATISTICS %I.%I', w.nspname, w.stxname)))
       FROM (
@@ -174,8 +174,8 @@ function tablesSql(tables: readonly string[]): string {
 }
 
 /**
- * Objects of no copied table: views, foreign tables, free sequences and types of its schemas; other schemas with their
- * number of tables, without those of sluice.
+ * Objects that belong to no copied table: views, foreign tables, free sequences and types of the given schemas. Also
+ * other schemas, with the number of their tables except sluice's own.
  */
 function databaseSql(schemas: readonly string[]): string {
   const list = `ARRAY[${schemas.map(literal).join(', ')}]`

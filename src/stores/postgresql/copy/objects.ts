@@ -146,7 +146,7 @@ class Builder {
     )
   }
 
-  /** Adds it NOT VALID, then validates: locks are held briefly, and other sessions can write while rows are checked. */
+  /** Adds the key NOT VALID, then validates: locks are short, and other sessions can write while rows are checked. */
   async #foreignKey(object: ForeignKey, isThere: boolean): Promise<void> {
     const name = quoteName(object.name)
     const alter = `ALTER TABLE ${this.#sql}`
@@ -243,9 +243,9 @@ function objectLock(session: CopySession, lock: string, table: TableSpec): Objec
 }
 
 /**
- * The session that holds the lock, if it seems idle: no statement of it is visible as running, and it neither has nor
- * awaits a lock of the table above a reader's. A login sees the locks of all sessions, but only the statements of its
- * own sessions, so that this one may be counting rows.
+ * The session that holds the lock, if it seems idle: no running statement is visible, and it neither has nor awaits a
+ * lock of the table stronger than ACCESS SHARE. A role sees the locks of all sessions, but only the statements of its
+ * own sessions, so the holder may still be counting rows.
  */
 function idleHolderSql(lock: string, { table }: TableSpec): string {
   const here = '(SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())'

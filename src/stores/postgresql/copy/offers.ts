@@ -40,13 +40,13 @@ type Ask = <T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>) 
 type OfferParts = {
   readonly settings: PostgresSettings
   readonly identity: string
-  /** Schema of names without one. */
+  /** Schema of names without a schema. */
   readonly schema: string
   readonly sessions: Pool<CopySession>
   readonly steps: Steps
-  /** Most sessions of one view. */
+  /** Most sessions of one read view. */
   readonly readers: number
-  /** Reports errors as those of a source. */
+  /** Runs a body in a session; throws its errors as errors of a source. */
   readonly ask: Ask
   readonly withSchema: (schema: string) => Promise<CopyStore>
 }

@@ -10,7 +10,7 @@ type Found = {
   readonly entry: ColumnSequence
 }
 
-/** Sequences of identity columns, and of columns whose default is only `nextval` of one. */
+/** Sequences of identity columns, and of columns whose default is just `nextval` of a sequence. */
 export async function postgresSequences(session: CopySession, table: TableName): Promise<readonly ColumnSequence[]> {
   return (await found(session, table)).map(({ entry }) => entry)
 }
@@ -62,7 +62,7 @@ async function found(session: CopySession, table: TableName): Promise<readonly F
 
 /**
  * Moves sequences of a target table up to the source's position, never back.
- * @returns what could not be done, as text
+ * @returns messages about sequences that could not be moved
  */
 export async function movePostgresSequences(
   session: CopySession,
@@ -99,8 +99,8 @@ export async function movePostgresSequences(
 }
 
 /**
- * Arguments of `setval` after which a sequence continues with `goal`: the number before it, as used. If the goal is the
- * first number, there is none before it.
+ * Arguments of `setval` after which a sequence continues with `goal`: the previous number, as used. If the goal is the
+ * first number of the sequence: the goal, as unused.
  */
 export function settingFor(
   goal: bigint,

@@ -18,11 +18,11 @@ export type DigestSource = {
   /** SQL after FROM, and after WHERE. */
   readonly from: string
   readonly condition: string
-  /** True for all rows of a table: the server may then add up in parallel workers. */
+  /** True for all rows of a table: parallel workers of the server can then compute the sum. */
   readonly whole?: boolean
   /** Name for messages. */
   readonly table: string
-  /** Key columns by which rows that are requested `asStored` are found. */
+  /** Row key columns, to find rows that are requested `asStored`. */
   readonly storedKey?: readonly string[]
 }
 
@@ -38,7 +38,7 @@ export async function digestPostgresRows(session: CopySession, source: DigestSou
   return { rows: BigInt(row?.[0] ?? 0), sum: sumText(BigInt(row?.[1] ?? 0)) }
 }
 
-/** Reference implementation of the SQL, and the only way for JSON and lists. @param wanted rows that count */
+/** Reference implementation of the SQL, and the only way for JSON and lists. @param wanted true for rows to include */
 export async function digestByReading(
   session: CopySession,
   source: DigestSource,
@@ -73,7 +73,7 @@ function digestSql({ columns, from, condition, whole }: DigestSource): string | 
   const repeated = whole === true ? repeatedSql(columns) : null
   if (repeated !== null)
     return `SELECT count(*), coalesce(pg_catalog.sum(${repeated}), 0) FROM ${from} WHERE ${condition}`
-  // A subquery makes each text once; OFFSET keeps the planner from inlining it, which would make it twice.
+  // The subquery computes each text once. OFFSET stops the planner from inlining it, which would compute texts twice.
   return `SELECT count(*), coalesce(pg_catalog.sum(${hashSql(columns)}), 0) FROM (SELECT ${texts.join(', ')} FROM ${from} WHERE ${condition} OFFSET 0) AS texts`
 }
 
@@ -100,8 +100,8 @@ function lengthOf({ kind }: ColumnType): string | null {
 }
 
 /**
- * The same number, but each text is made twice, once to measure it. Only a query without a subquery runs in parallel
- * workers, and two of them gain more than the second text costs. Null if a text is expensive.
+ * The same number as `hashSql`, without a subquery, so that parallel workers can compute it. Each text is computed
+ * twice, once for its length; two workers gain more than this costs. Null if a text is expensive.
  */
 function repeatedSql(columns: readonly AnyColumn[]): string | null {
   const parts: string[] = []

@@ -137,14 +137,14 @@ export class PostgresSnapshot implements AsyncDisposable {
     return this.#lost === null && this.#holder.alive
   }
 
-  /** Why all sessions were ended; null if they were not. */
+  /** The cause, if all sessions were ended on purpose; else null. */
   get lost(): SluiceError | null {
     return this.#lost
   }
 
   /**
-   * From now on ends all sessions as soon as another one waits for an exclusive lock of a table of theirs; reads then
-   * fail with `lost`.
+   * From now on ends all sessions as soon as another session waits for an exclusive lock of a table that they read;
+   * reads then fail with `lost`.
    * @param always true: for any such session; false: only if a session of this snapshot waits, too
    */
   letGoWhereWanted(always: boolean): void {
@@ -163,7 +163,9 @@ export class PostgresSnapshot implements AsyncDisposable {
     })
   }
 
-  /** From now on keeps the snapshot, whichever session waits: positions found in it are invalid in another. */
+  /**
+   * From now on keeps the snapshot even if a session waits for a lock: block numbers are invalid in another snapshot.
+   */
   keep(): void {
     this.#unwatched()
   }
@@ -190,8 +192,8 @@ export class PostgresSnapshot implements AsyncDisposable {
 }
 
 /**
- * A WAL position after the commit of every transaction in the snapshot; null if the server does not show it. The insert
- * position, because with synchronous_commit=off a visible commit may not be written yet, and is after
+ * A WAL position after the commit of every transaction in the snapshot; null if the server does not show it. It is the
+ * insert position: with synchronous_commit=off a visible commit may not be written yet, so its record may be after
  * `pg_current_wal_lsn`.
  */
 async function logPosition(session: CopySession): Promise<string | null> {

@@ -30,15 +30,15 @@ import { streamUnderSignal, underSignal } from '../server/under-signal.ts'
 const NEVER = new AbortController().signal
 
 export type ViewOptions = {
-  /** Another view may replace this one at any time. */
+  /** Another read view may replace this one at any time. */
   readonly isMoving?: boolean
-  /** The view releases its tables if another session waits for an exclusive lock; reads then fail with SOURCE_BUSY. */
+  /** Sessions release their tables if another one waits for an exclusive lock; reads then fail with SOURCE_BUSY. */
   readonly yields?: boolean
   /** The server ends the sessions if this program freezes for as long as a lease. */
   readonly isMortal?: boolean
 }
 
-/** Rows of a block if unknown: as many as very small rows give. */
+/** Assumed rows of a block if unknown: the number for very small rows. */
 const GUESS = 100n
 
 /** @throws SluiceError CONNECT_FAILED, TLS_FAILED, SOURCE_DENIED … of the source's kind */
@@ -68,7 +68,11 @@ export async function joinedSource(settings: PostgresSettings, exported: string,
   }
 }
 
-/** View of a session's snapshot. @param holder in a transaction; taken over @throws errors of the server */
+/**
+ * Read view of a session's snapshot.
+ * @param holder in a transaction; the view closes it
+ * @throws errors of the server
+ */
 export async function postgresHeldView(
   settings: PostgresSettings,
   holder: CopySession,
@@ -132,7 +136,8 @@ class PostgresView implements SourceView {
         this.#use(where, signal, (session) => session.askOne(filled(sql, parameters)))
       yield* cutByKey(table, within, where, rows, table.rows, keyDialect(relation), ask)
     } else if (within.by === 'block') {
-      // Block numbers are valid in one snapshot only. Without it a table without a key would be copied from its start.
+      // Block numbers are valid in one snapshot only. If it is lost, a table without a key is copied again from its
+      // start.
       this.#snapshot.keep()
       const blocks = await this.#use(null, signal, async (session) => {
         const { oid } = await this.#relation(table, session)
@@ -251,7 +256,7 @@ class PostgresView implements SourceView {
     }
   }
 
-  /** If all sessions were ended on purpose, that is the cause, whatever error the session got. */
+  /** The error to report: if all sessions were ended on purpose, that is the cause of any error. */
   #failure(thrown: unknown, signal: AbortSignal, where: string | null): unknown {
     const { lost } = this.#snapshot
     return lost === null || signal.aborted ? postgresSourceError(thrown, this.#settings, where) : lost

@@ -185,8 +185,8 @@ export class PostgresTarget implements CopyTarget, AsyncDisposable {
 }
 
 /**
- * Sets the sequences of a table's columns after the largest value, so that new rows get no copied number. Never sets
- * one back.
+ * Sets the sequences of a table's columns after the largest value, so that new rows get no copied number. Never moves a
+ * sequence back.
  * @param except columns whose sequences are set to the source's position
  */
 async function setSequences(
@@ -229,7 +229,7 @@ function refuseFollowed({ table, onExisting }: ChunkRequest, { followers }: Post
   )
 }
 
-/** @param keepBytes whether texts without a named collation are compared by their bytes, as key ranges were cut */
+/** @param keepBytes whether texts without a named collation are compared by bytes, as in the limits of key ranges */
 async function columnSql(table: TableName, column: Column, keepBytes: boolean, session: CopySession): Promise<string> {
   const { name, type, native, nullable, identity, collation, expression, sequence } = column
   const parts = [quoteName(name), native]

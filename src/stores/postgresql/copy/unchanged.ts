@@ -17,7 +17,7 @@ export class UnchangedTables {
   readonly #held = new WeakMap<CopySession, Set<string>>()
   readonly #isMoving: boolean
 
-  /** @param isMoving whether another view may be used: then the error is retryable */
+  /** @param isMoving whether another read view may replace this one: then the error is retryable */
   constructor(isMoving: boolean) {
     this.#isMoving = isMoving
   }
@@ -34,7 +34,7 @@ export class UnchangedTables {
   ): Promise<void> {
     const held = this.#held.get(session) ?? new Set()
     if (held.has(relation.oid)) return
-    // Locks it and its partitions, as any read does. LOCK TABLE does not take a view or a foreign table.
+    // Locks it and its partitions, as any read does. LOCK TABLE accepts no view or foreign table.
     await session.ask(`SELECT FROM ${tableFromSql(relation)} LIMIT 0`)
     const names = columns.map(({ name }) => name)
     const [row] = await session.ask(changedSql(relation, names))

@@ -1,4 +1,4 @@
-/** Inserts rows; overwrites or keeps those with the same key. By a temporary table: COPY has no ON CONFLICT. */
+/** Inserts rows; overwrites or keeps those with the same key. Uses a temporary table: COPY has no ON CONFLICT. */
 import type { ChunkRequest } from '../../../model/copy/target-port.ts'
 import { quoteName } from '../server/connect.ts'
 import type { PostgresRelation } from '../server/relation.ts'
@@ -7,7 +7,7 @@ import { columnList, tableFromSql, tableSql } from '../server/sql.ts'
 
 const STAGE = 'pg_temp.sluice_rows'
 
-/** @param periodKey constraint of a key WITHOUT OVERLAPS: ON CONFLICT takes it by name and with DO NOTHING only */
+/** @param periodKey constraint of a key WITHOUT OVERLAPS: ON CONFLICT accepts only its name, and only DO NOTHING */
 function keySql(key: readonly string[], periodKey: string | null): string {
   return periodKey === null ? `(${columnList(key)})` : `ON CONSTRAINT ${quoteName(periodKey)}`
 }

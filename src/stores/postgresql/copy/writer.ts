@@ -150,7 +150,7 @@ export class PostgresWriter implements ChunkWriter {
   stored(columns: readonly WriteColumn[]): Promise<readonly Row[]> {
     return this.#do(async () => {
       const found = `FROM ${this.#from} WHERE ${this.#condition()}`
-      // A statement of its own: only the next one sees what the sessions committed that it waited for.
+      // A separate statement: only the next one sees the commits of sessions that this one waited for.
       await this.#session.ask(`SELECT ${found} FOR NO KEY UPDATE`)
       const { pieces } = copyRows(this.#session, `SELECT ${columns.map(postgresSelection).join(', ')} ${found}`, 'text')
       const stored = { key: this.#request.table.key, odd: new WeakSet<Row>() }
@@ -191,7 +191,7 @@ export class PostgresWriter implements ChunkWriter {
     return rangeSql(table, this.#relation, range, null)
   }
 
-  /** Also for chunks without rows: rows of their range in the target are gone from the source. */
+  /** Also for chunks without rows: the target may have rows of their range, which the source has deleted. */
   async #begin(): Promise<void> {
     if (this.#begun) return
     this.#begun = true
