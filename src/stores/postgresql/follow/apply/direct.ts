@@ -1,4 +1,6 @@
-/** Applies small batches by prepared statements: one message a batch, and no temporary table for commits to empty. */
+/**
+ * Applies small batches by prepared statements: one message a batch, and no temporary table that commits must empty.
+ */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { Cell, Row } from '../../../../model/copy/rows.ts'
 import type { WriteColumn } from '../../../../model/copy/write-column.ts'
@@ -52,12 +54,15 @@ export class DirectChanges {
     this.#text = parameterTexts(tableText(request.table.table), columns)
   }
 
-  /** True if a batch can be applied this way: other batches need the rows as they were before. */
+  /** True if a batch can be applied this way: other batches need the rows from before the batch. */
   takes({ partial }: Pick<FramedBatch, 'partial'>): boolean {
     return partial.length === 0 || (this.#shape.way === 'merge' && partial.every(({ isMoved }) => !isMoved))
   }
 
-  /** Updates rows that keep values. @returns puts not written: row not found, or a guarded column would change */
+  /**
+   * Updates rows that keep values of some columns.
+   * @returns puts not written: row not found, or a guarded column would change
+   */
   async keep(partial: readonly PartialPut[]): Promise<readonly PartialPut[]> {
     const counts = await this.#run(partial.map((one) => this.#kept(one)))
     return partial.filter((_, n) => counts[n] === 0)

@@ -19,7 +19,7 @@ import { binaryRows } from './binary-rows.ts'
 import { identityColumns, type MergeColumn } from './merge.ts'
 import { copiedBytes, LONG, PIECE } from './pieces.ts'
 
-/** More layouts than a table has at any time. */
+/** Layouts in the cache: more than a table has at any time. */
 const MOST_LAYOUTS = 1000
 
 const TAB = 9
@@ -32,7 +32,7 @@ const LETTER_N = code('N')
 /** Rows of a batch that are written from their bytes, by slot: all in the binary formats, or all as texts. */
 export type Framed = { readonly packed: PackedRows; readonly slots: readonly number[]; readonly isBinary: boolean }
 
-/** A batch whose rows stay bytes where they came as bytes. */
+/** A batch in which rows that arrived as bytes stay bytes, if possible. */
 export type FramedBatch = SortedBatch & {
   /** Rows to insert or update. */
   readonly frames: Framed | null
@@ -208,7 +208,7 @@ export class RowFrames {
     return { layout, fields: new FrameFields(layout.width), whole, key: this.#key.map((at) => whole[at] as number) }
   }
 
-  /** Positions of the written columns in a message; null if the target must be given other texts than the source's. */
+  /** Positions of the written columns in a message; null if the target needs other texts than the source's. */
   #placesIn({ columns, places }: Framer): readonly number[] | null {
     const found: number[] = []
     for (const { at, inIdentity } of this.#written) {
@@ -252,7 +252,7 @@ function isOf(share: Share, isNew: boolean): boolean {
   return share === 'all' || isNew === (share === 'new')
 }
 
-/** True if the target can be given the source's text. */
+/** True if the source's text can be written to the target unchanged. */
 function isSame(from: ReadColumn, to: WriteColumn): boolean {
   return from.codec === undefined && from.column.native === to.column.native && travelsWhole(from) && travelsWhole(to)
 }

@@ -8,9 +8,9 @@ import type { PostgresShapeColumn, PostgresApplyShape } from './shape.ts'
 export const OPERATION = {
   gone: 'd',
   put: 'p',
-  /** A put with unchanged values, which are copied from the row of its base. */
+  /** A put with unchanged values, which are copied from its base: the stored row with the old row key. */
   fill: 'm',
-  /** A put with unchanged values that stay in place: its base is its own row key. */
+  /** A put with unchanged values that stay in place: the old row key is the new one. */
   keep: 'u',
 } as const
 
@@ -113,9 +113,9 @@ export function stageSql(stage: string, request: ChangeTable, shape: PostgresApp
 const MANY_ROWS = 1000
 
 /**
- * For the open transaction, before rows are found by row key. If the statistics call a table nearly empty, but it was
- * filled since, the planner reads its whole index and compares each entry with each change. A bitmap scan can only find
- * rows, so it excludes this plan; it costs a fifth more.
+ * Settings for the open transaction, before statements that find rows by row key. If statistics show a filled table as
+ * nearly empty, the planner reads its whole index and compares each entry with each change. Then only bitmap scans are
+ * allowed, which exclude this plan and cost a fifth more.
  */
 export function findingSql({ members }: PostgresApplyShape): string {
   const holders = members.filter(({ kind }) => kind === 'r').map(({ oid }) => oid)
@@ -233,8 +233,8 @@ function putStatement(
 const FIRST_USER_TYPE = 16_384
 
 /**
- * SQL: a column of the target row `t` has a value. Uses the operator of pg_catalog, since another role may have put one
- * for varchar or for a domain into the search_path; a user's type is compared by the operator of its own schema.
+ * SQL: a column of the target row `t` has a value. Uses the operator of pg_catalog, since another role may have created
+ * one for varchar or a domain in the search_path; a user's type is compared by the operator of its own schema.
  */
 function sameSql({ name, typeOid }: PostgresShapeColumn, value: string): string {
   return `t.${quoteName(name)} ${typeOid < FIRST_USER_TYPE ? 'OPERATOR(pg_catalog.=)' : '='} ${value}`

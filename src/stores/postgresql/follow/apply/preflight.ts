@@ -1,4 +1,4 @@
-/** Preflight check of a target: what would keep changes out of it, or alter their effect. Changes nothing. */
+/** Preflight check of a target: finds what would prevent changes or alter their effect. Changes nothing. */
 import { tableText, type Column } from '../../../../model/copy/column-type.ts'
 import { textEquality } from '../../../../model/copy/text-equality.ts'
 import type { ChangeRequest, ChangeTable, FollowRefusal, TargetPreflight } from '../../../../model/follow/port.ts'
@@ -20,7 +20,7 @@ type Ground = {
   readonly request: ChangeRequest
   /** Triggers and foreign keys do not fire for changes. */
   readonly isReplica: boolean
-  /** Object ids of the tables that receive changes, and of their partitions. */
+  /** OIDs of the tables that receive changes, and of their partitions. */
   readonly followed: ReadonlySet<string>
 }
 
@@ -120,7 +120,7 @@ function examineColumns(request: ChangeTable, shape: PostgresApplyShape, refuse:
   return lacking.length === 0 && identity.length > 0 && unusable.length === 0
 }
 
-/** What compares different texts as equal; null if nothing does. */
+/** Type or collation that treats different texts as equal; null if texts are compared by bytes. */
 function foldedBy(column: Column): string | null {
   if (textEquality(column) === 'bytes') return null
   const { native, collation, sortsOnly } = column

@@ -100,8 +100,8 @@ export async function readPostgresApplyShape(
 
 /**
  * @param label of the database
- * @throws SluiceError TABLE_REFUSED if the table does not exist, its columns have exchanged their names, or something
- * that every change needs is missing
+ * @throws SluiceError TABLE_REFUSED if the table does not exist, its columns have exchanged their names, or a column or
+ * index that every change needs is missing
  */
 export async function soundPostgresShape(
   request: ChangeTable,

@@ -58,7 +58,7 @@ export class PostgresStage {
   #made = false
   /** The temporary table was created in the open transaction: a rollback removes it. */
   #isNew = false
-  /** It contains rows of this transaction. */
+  /** The temporary table contains rows of this transaction. */
   #used = false
 
   /** @param name unique among the tables of a session */
@@ -78,7 +78,7 @@ export class PostgresStage {
     this.#encodeGone = encoder(table, bases, OPERATION.gone)
     this.#keyText = parameterTexts(table, bases)
     const removeAny = removeAnySql(request, shape)
-    // 0: the server takes the type of the parameter from the statement.
+    // 0: the server infers the type of the parameter from the statement.
     this.#removeAny = removeAny === null ? null : { text: removeAny, types: [0] }
     this.#find = { text: this.#sql.find, types: [] }
     this.#encodeRows = encoder(table, columns)
@@ -113,8 +113,8 @@ export class PostgresStage {
   }
 
   /**
-   * Copies new rows straight into the table. If one of them exists already, or the table refuses a COPY, they are
-   * applied like other rows, which reports what is wrong with a row.
+   * Copies new rows straight into the table. If one of them exists already, or the table refuses a COPY, all are
+   * applied like other rows, so that errors name the row.
    * @param whole cells of the written columns
    * @param frames rows that came as bytes
    */
@@ -143,7 +143,7 @@ export class PostgresStage {
     this.#used = false
   }
 
-  /** For a table whose columns have changed. */
+  /** Drops the temporary table, if columns of the target have changed. */
   async drop(): Promise<void> {
     if (this.#made) await this.#session.ask(`DROP TABLE IF EXISTS pg_temp.${this.#name}`)
     this.#made = false
@@ -172,7 +172,7 @@ export class PostgresStage {
     return []
   }
 
-  /** Sends rows with their merge statements, as no count is needed: each further message costs both sides a wait. */
+  /** Sends rows with their merge statements, as no count is needed: each further message would cost a round trip. */
   async #merge(batch: FramedBatch): Promise<void> {
     const puts = batch.whole.length > 0 || batch.frames !== null
     const isGone = batch.gone.length > 0 || batch.goneFrames !== null

@@ -141,9 +141,8 @@ export class PostgresChangeWriter implements ChangeWriter {
   }
 
   /**
-   * Last check before the commit. Written tables stay locked until the end of the transaction, so their names and
-   * columns are either still those of the tables that were filled, or were wrong from the first statement on. Throws
-   * SluiceError TABLE_REFUSED.
+   * Last check before the commit. Written tables stay locked until the end of the transaction: if their names and
+   * columns are right now, they were right for every statement. Throws SluiceError TABLE_REFUSED.
    */
   #lastLook(): LastLook {
     const wanted = [...this.#written].flatMap((table) => {
@@ -167,7 +166,7 @@ export class PostgresChangeWriter implements ChangeWriter {
   }
 
   /**
-   * Columns may come and go: the next transaction reads the table again.
+   * Columns may be added or dropped: the next transaction reads the table again.
    * @throws SluiceError TABLE_REFUSED for another table, and for columns that have exchanged their names
    */
   async #seeChanged(table: number): Promise<void> {

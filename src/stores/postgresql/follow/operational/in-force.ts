@@ -10,7 +10,7 @@ import type { CheckedTable, OperationalVerdict } from './examined.ts'
 /** Most names in one line. */
 const SHOWN = 5
 
-/** Object ids of the table and of all of its partitions. */
+/** OIDs of the table and of all of its partitions. */
 function members(oid: string): string {
   return `(${treeSql(`${literal(oid)}::oid`)})`
 }
@@ -59,8 +59,8 @@ export async function triggersFire(session: CopySession, { oid }: CheckedTable):
 }
 
 /**
- * Streams do not replicate sequences. Behind the column's largest value, the next row fails or reuses a number; behind
- * the source, it gets the number of a row that was deleted.
+ * Streams do not replicate sequences. If a sequence is behind the column's largest value, the next row fails or reuses
+ * a number; if it is behind the source, the next row gets the number of a deleted row.
  */
 export async function sequencesAhead(
   session: CopySession,

@@ -104,7 +104,7 @@ export class PostgresOperational implements OperationalPreflight {
     throwIfAborted(signal)
     const { label } = this.#settings
     try {
-      // A session that writes: the checks must meet the same refusals.
+      // A session for writing, so that the checks get the same refusals as writers.
       await using session = await CopySession.open(this.#settings, 'write')
       return await underSignal(session, signal, () => body(session))
     } catch (error) {
