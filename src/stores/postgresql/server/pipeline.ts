@@ -4,7 +4,7 @@ import type { Connection, Submittable } from 'pg'
 /** Prepared once per session; identified by the object. */
 export type PreparedStatement = {
   readonly text: string
-  /** Object ids of the parameter types. */
+  /** OIDs of the parameter types. */
   readonly types: readonly number[]
 }
 

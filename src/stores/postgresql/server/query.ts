@@ -29,7 +29,7 @@ const READER = 'pg_read_all_data'
 /** First version with that role. */
 const HAS_READER = 140_000
 
-/** By object id, as in pg_type.dat; the same on every server. */
+/** By OID, as in pg_type.dat; the same on every server. */
 const BY_OID: Readonly<Record<number, DeclaredType>> = {
   16: 'boolean',
   18: 'text',

@@ -91,7 +91,7 @@ function nativeType({ name }: PgType): ColumnType {
   return { kind: 'native', name }
 }
 
-/** By object ids of pg_type.dat, which are the same on every server. */
+/** By OIDs of pg_type.dat, which are the same on every server. */
 function builtInType(oid: number, modifier: number): ColumnType | null {
   switch (oid) {
     case 16:

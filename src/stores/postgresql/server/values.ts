@@ -4,7 +4,7 @@ import type { CustomTypesConfig } from 'pg'
 import { isoOfText } from '../../../shared/clock.ts'
 import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
 
-/** Object ids of types, from pg_type.dat; the same on every server. */
+/** OIDs of types, from pg_type.dat; the same on every server. */
 const OID = {
   bool: 16,
   bytea: 17,

@@ -6,7 +6,7 @@ import { refusedValue } from '../../../../model/copy/refused.ts'
 export type ElementJson = (text: string) => string
 
 /**
- * @param literal without bounds, which JSON does not have
+ * @param literal without explicit bounds of its subscripts, which JSON cannot express
  * @param delimiter between elements: pg_type.typdelim
  * @throws SluiceError VALUE_REFUSED if the text is not an array
  */
@@ -51,7 +51,7 @@ export function arrayJson(literal: string, element: ElementJson, delimiter = ','
   return json
 }
 
-/** @returns null for a type that not every system knows */
+/** @returns null for lists and native types */
 export function elementJson(type: ColumnType): ElementJson | null {
   switch (type.kind) {
     case 'bool':

@@ -1,4 +1,7 @@
-/** Starts and ends a stream: publication, then slot, then every earlier transaction is visible to snapshots. */
+/**
+ * Starts and ends a stream. The start creates the publication, then the slot, then waits until snapshots show every
+ * earlier transaction.
+ */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
@@ -14,7 +17,7 @@ import type { PostgresWait } from '../../server/waiting.ts'
 
 /**
  * If this fails, publication and slot are removed.
- * @param wait its session may write
+ * @param wait its session must allow writes: it creates the publication
  * @param quiet makes writers of the tables wait while the slot is created
  * @throws SluiceError SOURCE_BUSY, SLOT_ACTIVE, NOT_FOLLOWABLE; errors of the server
  */
@@ -87,7 +90,7 @@ export async function notedNow(
   }
 }
 
-/** Server and database of a stream. Outside of a transaction: a refused query is no error, but would abort it. */
+/** Server and database of a stream. Call outside a transaction: a refused query is ignored, but would abort one. */
 export async function notedPlace(session: CopySession): Promise<StreamBirth['facts']> {
   const [row] = await session.ask('SELECT pg_catalog.current_database()')
   return { ...(await originOf(session)), 'slot.plugin': PLUGIN, 'slot.database': row?.[0] ?? '' }
@@ -139,6 +142,6 @@ async function removeMade(settings: PostgresSettings, name: string): Promise<voi
     await using session = await CopySession.open(settings, 'write')
     await endReplication(session, name, 'refuse')
   } catch {
-    // The error before this one is the useful one.
+    // The caller throws the earlier error, which is the useful one.
   }
 }

@@ -15,13 +15,13 @@ export type CellReaders = readonly (readonly (Reader | null)[])[]
 /** Element type of an array column, as the server describes it. */
 type Element = {
   readonly delimiter: string
-  /** Object id of the type; for a domain, of its base type. */
+  /** OID of the type; for a domain, of its base type. */
   readonly base: number
   /** Function that casts it to text; empty if the cast is the type's own output. */
   readonly cast: string
 }
 
-/** Casts to text by object id of the type, including those that differ from what the type prints. */
+/** Casts to text by OID of the type, including those that differ from what the type prints. */
 const CASTS: Readonly<Record<number, ElementJson>> = {
   // bool
   16: (text) => JSON.stringify(text === 't' ? 'true' : 'false'),

@@ -156,7 +156,7 @@ export class Changes {
     return relation.rows.frame(block, at, end)
   }
 
-  /** True for a row of a table that is not followed, or no longer: the types of its values are unknown. */
+  /** True for a row of a table that is not followed, or not any more: the types of its values are unknown. */
   #isUnread(block: Buffer, at: number, end: number): boolean {
     const kind = block[at]
     if ((kind !== INSERT && kind !== UPDATE && kind !== DELETE) || end - at < 1 + 4) return false
@@ -217,7 +217,9 @@ export class Changes {
     if (tables.length > 0) this.#batch.push({ type: 'truncate', tables })
   }
 
-  /** Table of a change that is given out. If the table has changed, reports this once. */
+  /**
+   * Table of a change; null if the change is left out. If the definition of the table has changed, reports this once.
+   */
   #followed(id: number): ReplicatedRelation | null {
     if (this.#state === 'between') throw broken('a change is outside of a transaction')
     const relation = this.#relations.of(id)

@@ -2,7 +2,7 @@
 import type { PartitionNote } from './partition-notes.ts'
 import type { ColumnShape, Node, SeenShape, ReplicatedShape } from './shapes.ts'
 
-/** Facts from the database for what two shapes alone cannot decide. */
+/** Facts from the database, for cases that two shapes alone do not decide. */
 export type Beyond = {
   /** Whether a new partition holds rows; `unclear` if it cannot be inspected now. */
   readonly rows: ReadonlyMap<string, 'none' | 'some' | 'unclear'>
@@ -51,7 +51,7 @@ export function untoldNodes(
   const nodes = new Map(now.nodes.map((node) => [node.oid, node]))
   const known = new Set(before.nodes.map(({ oid }) => oid))
   const { added } = notedPartitions(before, notes)
-  // A partition created inside of a partitioned table that was attached later was filled through that table.
+  // A partition created as a partition got its rows through its parent: they are reported if the parent's rows are.
   const reported = ({ oid, parent, attached }: Node): boolean => {
     if (known.has(oid) || added.get(oid) === attached) return true
     const above = parent === null ? undefined : nodes.get(parent)
@@ -60,7 +60,10 @@ export function untoldNodes(
   return now.nodes.filter((node) => !reported(node))
 }
 
-/** Detached partitions whose rows are in noted ones; noted ones that must exist, with their attaching transactions. */
+/**
+ * `gone`: detached partitions whose rows are in partitions of a note. `added`: partitions of notes, which must exist,
+ * with the transactions that attached them.
+ */
 function notedPartitions(
   { nodes: [root, ...nodes] }: ReplicatedShape,
   notes: readonly PartitionNote[],
@@ -104,7 +107,7 @@ function ofColumns(before: ReplicatedShape, now: ReplicatedShape, asked: readonl
     if (!followed.has(was.name)) continue
     const changed = ofColumn(was, places.get(was.place))
     if (changed !== null) return changed
-    // ALTER that computes all values again reports none: ALTER COLUMN … TYPE … USING to the same type, too.
+    // The stream does not report values that ALTER TABLE computes again, even if USING keeps the type of the column.
     if (rewritten(before, now) && was.changed !== places.get(was.place)?.changed) {
       return `ALTER TABLE has rewritten its rows, perhaps column ${was.name}`
     }
@@ -129,7 +132,7 @@ function rewritten({ nodes: [was] }: ReplicatedShape, { nodes: [is] }: Replicate
   return was?.file !== is?.file
 }
 
-/** Object ids below are the server's own; a table or type has fewer columns than that. */
+/** Smallest OID of user objects; a table or type has fewer columns than this. */
 const FIRST_OWN_OID = 16_384
 
 function ofTypes(before: ReplicatedShape, now: ReplicatedShape): string | null {
@@ -139,7 +142,7 @@ function ofTypes(before: ReplicatedShape, now: ReplicatedShape): string | null {
     if (is === undefined) continue
     const lost = parts.find((part) => !is.includes(part))
     if (lost === undefined) continue
-    // A part is object id and label (enum), or place, type and modifier (composite type).
+    // A part is OID and label (enum), or attribute number, type and modifier (composite type).
     const at = Number(lost.split(' ', 1)[0])
     const label = lost.slice(lost.indexOf(' ') + 1)
     const isField = at < FIRST_OWN_OID && /^\d+ -?\d+$/.test(label)
@@ -184,7 +187,7 @@ function ofPartitions(
 
 /**
  * A TRUNCATE of a single partition is not reported for its root, but gives the partition another file. VACUUM FULL does
- * so too and cannot be distinguished from it.
+ * so too, and cannot be distinguished from TRUNCATE.
  */
 function ofFiles(
   before: ReplicatedShape,

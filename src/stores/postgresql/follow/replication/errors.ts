@@ -33,7 +33,7 @@ export class ServerMessage extends Error {
   }
 }
 
-/** The server has left changes out. */
+/** The server skipped changes, because the publication did not exist. */
 export class PublicationMissing extends Error {}
 
 /** @returns a SluiceError of the source's kind; errors not from the server or connection unchanged */

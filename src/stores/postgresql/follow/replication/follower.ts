@@ -9,8 +9,8 @@ export async function readPostgresFollower(session: CopySession, of: StreamObjec
 }
 
 /**
- * @param was owner that is noted now; null for none
- * @param lock statement that keeps notes from being lost meanwhile
+ * @param was owner in the current note; null without a note
+ * @param lock statement that locks the notes against concurrent changes
  * @returns false if another owner is noted
  * @throws errors of the server
  */

@@ -7,7 +7,7 @@ import { identityName } from '../../../../model/copy/identity-name.ts'
 import type { Row } from '../../../../model/copy/rows.ts'
 import type { ReadColumn } from '../../../../model/copy/read-column.ts'
 
-/** What the messages of one table have in common between two Relation messages. */
+/** Layout that all messages of one table share between two Relation messages. */
 export interface MessageLayout extends FrameLayout {
   /** In the order of the cells of a row. */
   readonly columns: readonly ReadColumn[]

@@ -6,7 +6,7 @@ import type { Reader } from '../../server/cells.ts'
 import type { ValueText } from './binary-text.ts'
 import { FramedChange, FrameFields, lengthAt, type MessageLayout } from './framed-change.ts'
 
-/** Larger messages are read value by value, because the frames of a batch keep the blocks that they came in. */
+/** Larger messages are read value by value, because the frames of a batch keep their blocks in memory. */
 const MOST = 8 * 1024 * 1024
 
 const INSERT = code('I')

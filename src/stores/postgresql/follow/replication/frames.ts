@@ -1,7 +1,7 @@
 /**
  * Splits the bytes of a connection into whole messages of PostgreSQL's protocol, in blocks; an incomplete message waits
- * for the rest. Blocks are parts of a few large buffers, into which the connection is read. A buffer for each reading,
- * and another one for each message that lies in two of them, were most of the garbage collector's work.
+ * for the rest. Blocks are parts of a few large buffers, into which the connection is read: a buffer for each read
+ * would cost most of the garbage collector's time.
  */
 import { broken } from './pgoutput.ts'
 
@@ -11,7 +11,7 @@ export const HEADER = 5
 const MOST = 2 ** 30 + HEADER
 /** Bytes of a buffer: rows that wait keep all of it in memory. */
 const BUFFER = 256 * 1024
-/** Free space for one reading of the connection. */
+/** Free bytes for one read of the connection. */
 const ROOM = 32 * 1024
 
 /** @param at start of the message, with its header @param end start of the next message */
@@ -77,7 +77,7 @@ export class ReplicationFrames {
 
   #reserve(bytes: number): void {
     if (this.#buffer.length - this.#to >= bytes) return
-    // Double the buffer each time: copying a large message at each reading would take hours.
+    // Double the buffer each time: copying a large message at each read would take hours.
     this.#renew(Math.max(BUFFER, Math.min(this.#need + ROOM, 2 * this.waiting)))
     if (this.#buffer.length - this.#to < bytes) this.#renew(this.#to + bytes)
   }

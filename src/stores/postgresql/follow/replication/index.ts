@@ -110,7 +110,7 @@ export class PostgresChanges implements ChangeSource {
     signal: AbortSignal,
     frames?: FrameFormat,
   ): Promise<ChangeStream> {
-    // The owner of the run's lease reads the slot; another reader is a dead program.
+    // Only the owner of the run's lease may read the slot: another reader is a program that lost the lease.
     const stream = await openReplicationStream(this.#settings, birth, tables, from, { signal, takeOver: true, frames })
     try {
       // From here on no other program can replace the slot, and nothing is confirmed yet.

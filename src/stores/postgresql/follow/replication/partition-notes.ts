@@ -1,7 +1,7 @@
 /**
  * Notes of `partition ensure` for the streams of a table: a note guarantees that the stream reports every row of the
  * attached partitions under the table's name. It is in the comment of each stream's publication, or of its triggers'
- * schema. It is written in the attaching transaction, so both become visible together.
+ * schema. It is written in the attaching transaction, so the note and the partitions become visible together.
  */
 import { isRefusal } from '../../archive/own.ts'
 import type { CopySession } from '../../server/session.ts'
@@ -9,11 +9,11 @@ import { literal } from '../../server/sql.ts'
 import { changeComment, readComment, type StreamObject, type StreamComment } from './stream-comment.ts'
 
 export type PartitionNote = {
-  /** Object id of the partitioned table. */
+  /** OID of the partitioned table. */
   readonly table: string
-  /** Object id of the detached partition whose rows the new partitions contain; null if the new ones are empty. */
+  /** OID of the detached partition whose rows the new partitions contain; null if the new ones are empty. */
   readonly from: string | null
-  /** Object ids of the attached partitions, each with the transaction that attached it. */
+  /** OIDs of the attached partitions, each with the transaction that attached it. */
   readonly to: Readonly<Record<string, string>>
 }
 

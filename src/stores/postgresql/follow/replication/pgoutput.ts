@@ -13,7 +13,7 @@ export type RelationColumn = {
   /** Part of the replica identity. */
   readonly key: boolean
   readonly name: string
-  /** Object id of the type, and its length or precision: pg_attribute.atttypmod. */
+  /** OID of the type, and its length or precision: pg_attribute.atttypmod. */
   readonly type: number
   readonly modifier: number
 }
@@ -76,7 +76,7 @@ const UNCHANGED = code('u')
 const TEXT = code('t')
 const BINARY = code('b')
 
-/** Text function for the binary format of a type, by its object id. */
+/** Text function for the binary format of a type, by its OID. */
 export type BinaryTexts = (type: number) => (data: Buffer, start: number, end: number) => string
 
 /** Reads one message between two offsets of a buffer. Reusable, for one message after the other. */

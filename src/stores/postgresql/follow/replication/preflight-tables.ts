@@ -141,7 +141,7 @@ async function uniqueKeys(
   return keys
 }
 
-/** Name of the root table by the object id of a partition. */
+/** Name of the root table by the OID of a partition. */
 function partitionsOf(shapes: readonly ReplicatedShape[]): ReadonlyMap<string, string> {
   return new Map(
     shapes.flatMap(({ nodes: [root, ...nodes] }) => nodes.map(({ oid }) => [oid, root?.name ?? ''] as const)),

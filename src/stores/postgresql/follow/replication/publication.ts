@@ -14,7 +14,7 @@ export type PublicationRequest = {
   readonly generated: boolean
 }
 
-/** What a publication sends, as texts to compare: facts of the publication, and of its tables by object id. */
+/** What a publication sends, as texts to compare: facts of the publication, and of its tables by OID. */
 export type FoundPublication = {
   readonly facts: Readonly<Record<string, string>>
   readonly tables: ReadonlyMap<string, string>
@@ -56,8 +56,8 @@ export async function needsGenerated(session: CopySession, tables: readonly Tabl
 }
 
 /**
- * Call it in a transaction; it locks out writers. Otherwise the server might leave out later changes of an open
- * transaction that has already changed the table.
+ * Publishes a table, again if it is published already. Call it in a transaction: it locks the table against writers.
+ * Otherwise the server might leave out later changes of an open transaction that has already changed the table.
  */
 export async function publishTableAgain(
   session: CopySession,
@@ -87,8 +87,8 @@ export async function dropPublication(session: CopySession, name: string): Promi
 }
 
 /**
- * Each catalog row has its own object id and the number of the transaction that wrote it, which reveals a table that
- * was removed and added again.
+ * Facts of a publication. They include its OID, the id of the transaction that wrote it, and the OID of each table's
+ * entry, which reveals a table that was removed and added again.
  * @returns null if the publication does not exist
  */
 export async function findPublication(session: CopySession, name: string): Promise<FoundPublication | null> {

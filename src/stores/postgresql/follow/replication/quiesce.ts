@@ -18,9 +18,9 @@ const REST_MS = 200
 const TRY_MS = 60_000
 
 /**
- * Locks the tables in SHARE ROW EXCLUSIVE mode, which does not block readers. This lock gets no transaction number; one
- * in ACCESS EXCLUSIVE mode would, and creating a slot would wait for it for ever.
- * @returns to be disposed once the slot exists; disposing reports how long writers may have waited
+ * Locks the tables in SHARE ROW EXCLUSIVE mode, which does not block readers. With this lock the session has no
+ * transaction id. With ACCESS EXCLUSIVE it would have one, and the creation of a slot would wait for it for ever.
+ * @returns the locks: dispose them once the slot exists; this reports how long writers may have waited
  * @throws SluiceError SOURCE_BUSY if other sessions lock a table during all attempts
  */
 export async function quiesced(

@@ -1,4 +1,4 @@
-/** Maps relation numbers of the stream to tables and column positions, and checks that the tables are unchanged. */
+/** Maps relation OIDs of the stream to tables and column positions, and checks that the tables are unchanged. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { FollowedTable } from '../../../../model/follow/port.ts'
 import type { CopySession, TextRow } from '../../server/session.ts'
@@ -22,12 +22,12 @@ export class ReplicatedRelations {
   readonly #tables: readonly FollowedTable[]
   readonly #readers: CellReaders
   readonly #places: ReadonlyMap<string, number>
-  /** Object ids of the tables when the stream was opened; no entry for a table that did not exist. */
+  /** OIDs of the tables when the stream was opened; no entry for a table that did not exist. */
   readonly #ids: ReadonlyMap<number, number>
   readonly #ask: Ask
   /** Type with its length as the server prints it, by `typeKey`. */
   readonly #types: Map<string, string>
-  /** Columns of each table in the order of their numbers, as the stream noted them; empty if it noted none. */
+  /** Columns of each table in the order of their attribute numbers, as noted for the stream; empty without a note. */
   readonly #noted: readonly (readonly ColumnShape[])[]
   readonly #known = new Map<number, ReplicatedRelation>()
   /** Format of values. */
@@ -108,7 +108,7 @@ export class ReplicatedRelations {
     return this.#learn(unknown).then(() => void this.#known.set(message.id, this.#compared(place, message)))
   }
 
-  /** Finds a table by name; a renamed table by its number. */
+  /** Finds a table by name; a renamed table by its OID. */
   #placeOf({ id, schema, name }: RelationMessage): number | null {
     return this.#places.get(tableText({ schema, name })) ?? this.#known.get(id)?.table ?? this.#ids.get(id) ?? null
   }
@@ -156,8 +156,8 @@ export class ReplicatedRelations {
 }
 
 /**
- * A name may be given to another column after a rename. Only the order of the column numbers, and the type's number,
- * show which column has a name in this message.
+ * After a rename another column may have a name. Only the order of the attribute numbers, and the type's OID, show
+ * which column has a name in this message.
  * @returns why a name belongs to another column than noted; null if none does
  */
 function renumberedIn(noted: readonly ColumnShape[], columns: RelationMessage['columns']): string | null {

@@ -1,4 +1,4 @@
-/** Tables of a stream that are copied again within it: published again if missing, and noted in their current form. */
+/** Tables of a stream that are copied again: published again if missing, and noted with their current shape. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
@@ -18,7 +18,10 @@ import { waitPostgresUntil, type PostgresWait } from '../../server/waiting.ts'
 const LOCK_MS = 500
 const NO_LOCK = '55P03'
 
-/** @param wait its session may write @throws SLOT_LOST, STREAM_HALTED, NOT_FOLLOWABLE, SOURCE_BUSY; server errors */
+/**
+ * @param wait its session must allow writes
+ * @throws SluiceError SLOT_LOST, STREAM_HALTED, NOT_FOLLOWABLE, SOURCE_BUSY; errors of the server
+ */
 export async function renewTables(
   birth: StreamBirth,
   tables: readonly FollowedTable[],
@@ -30,7 +33,7 @@ export async function renewTables(
   for (const table of tables) await published(birth, table, wait)
   const noted = await notedNow(session, birth.publication, tables)
   const members = tables.map(({ table }) => memberFact(table.table))
-  // Wait for commits before this position: later snapshots then contain what the stream leaves out.
+  // Wait for commits before this position: later snapshots then contain all changes that the stream leaves out.
   const since = lsnText(await commitFence(session))
   await waitForOpen(wait)
   const names = tables.map(({ table }) => tableText(table.table))

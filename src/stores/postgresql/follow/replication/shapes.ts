@@ -1,6 +1,7 @@
 /**
- * The shape of a followed table: facts that change when rows come, go or read differently without the stream reporting
- * it. Columns, types, replica identity, partitions, files of rows. Read without a lock that could block other sessions.
+ * The shape of a followed table: facts that change if rows are added, removed or read differently without a report in
+ * the stream. These are columns, types, replica identity, partitions and files of rows. They are read without a lock
+ * that could block other sessions.
  */
 import type { CopySession, TextRow } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
@@ -21,15 +22,15 @@ export type Node = {
   readonly bounds: string
   /** Transaction that attached it; empty for the table itself. */
   readonly attached: string
-  /** pg_class.relreplident (`d`, `i`, `f`, `n`), then the columns that it means. */
+  /** pg_class.relreplident (`d`, `i`, `f`, `n`), then the columns of this replica identity. */
   readonly identity: readonly string[]
 }
 
 export type ColumnShape = {
-  /** Number of the column: stays the same when the column is renamed. */
+  /** Attribute number: stays the same when the column is renamed. */
   readonly place: string
   readonly name: string
-  /** Object id and modifier of the type. */
+  /** OID and modifier of the type. */
   readonly type: string
   readonly native: string
   /** `s` stored, `v` virtual, empty for a column that is not generated. */
@@ -42,9 +43,9 @@ export type ColumnShape = {
 
 export type ReplicatedShape = {
   readonly columns: readonly ColumnShape[]
-  /** Labels of enums and fields of composite types that its columns use, by the object id of the type. */
+  /** Labels of enums and fields of composite types that its columns use, by the OID of the type. */
   readonly types: Readonly<Record<string, readonly string[]>>
-  /** The table first, then its partitions by object id. */
+  /** The table first, then its partitions by OID. */
   readonly nodes: readonly Node[]
 }
 
@@ -70,7 +71,7 @@ export function parseReplicatedShape(text: string): ReplicatedShape {
 /** Without statistics, catalogs would be read completely for each partition (2,000: 1.5 s, by index 0.3 s). */
 export const BY_INDEX = 'SET LOCAL enable_seqscan TO off'
 
-/** @returns shapes by object id of the table; dropped tables are missing */
+/** @returns shapes by OID of the table; dropped tables are missing */
 export async function readShapes(
   session: CopySession,
   oids: readonly string[],
@@ -130,9 +131,9 @@ function grouped(rows: readonly TextRow[]): ReadonlyMap<string, TextRow[]> {
  * A partition that is being detached is left out: queries of its root no longer show its rows. An index identifies rows
  * in the stream under the conditions of the server's `RelationGetIndexList`: valid and immediate.
  *
- * CREATE TABLE … PARTITION OF writes columns that are inherited from the start; ATTACH and DETACH write each again. A
- * column row still as written with the table shows that the table was created as a partition of this parent. `cmin` has
- * another meaning in a row that a later command has touched (`xmax`).
+ * CREATE TABLE … PARTITION OF writes columns that are inherited from the start; ATTACH and DETACH write each column
+ * again. So an inherited column that is unchanged since the table was created shows that the table was created as a
+ * partition of this parent. `cmin` has another meaning in a row that a later command has touched (`xmax`).
  */
 function nodesSql(oids: string): string {
   return `
@@ -166,7 +167,7 @@ function columnsSql(oids: string): string {
     ORDER BY a.attrelid, a.attnum`
 }
 
-/** User-defined types, also in domains, arrays, ranges and fields. Object ids below 16384 are the server's own. */
+/** User-defined types, also in domains, arrays, ranges and fields. OIDs below 16384 are the server's own. */
 function typesSql(oids: string): string {
   return `
     WITH RECURSIVE used AS (

@@ -77,7 +77,7 @@ export async function findSlots(session: CopySession, name: string | null = null
 }
 
 /**
- * Creates the slot. This takes until every transaction that was open at its start has ended.
+ * Creates the slot. The server waits until every transaction that was open at the start of this has ended.
  * @returns the position from which on the slot reports every transaction
  * @throws SluiceError SOURCE_BUSY as `waitPostgresUntil`; errors of the server
  */
@@ -110,9 +110,10 @@ export async function createSlot(settings: PostgresSettings, name: string, wait:
 }
 
 /**
- * Waits until every transaction of this database that is open now has ended. One whose commit record is before the
- * slot's position may be invisible for a while, waiting for a synchronous standby. Each holds the lock of its number
- * until every snapshot shows it. A snapshot's own numbers leave out those after the last one that ended.
+ * Waits until every transaction of this database that is open now has ended. A transaction whose commit record is
+ * before the slot's position may still be invisible, because it waits for a synchronous standby. It holds the lock on
+ * its transaction id until every snapshot shows it. The list in a snapshot leaves out ids after the last ended
+ * transaction.
  */
 export function waitForOpen(wait: PostgresWait): Promise<void> {
   return ended(wait, 'the first snapshot', 'database')
@@ -131,7 +132,7 @@ export async function waitForRoom(wait: PostgresWait): Promise<void> {
   }
 }
 
-/** Waits for all transactions that have a number and are open now. */
+/** Waits for all transactions that have a transaction id and are open now. */
 async function ended(wait: PostgresWait, what: string, of: 'database' | 'server'): Promise<void> {
   const { session } = wait
   const here =

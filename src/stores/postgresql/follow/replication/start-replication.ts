@@ -47,7 +47,7 @@ export function startSql({ slot, publication, from, origin, isBinary = false }: 
 /**
  * Gives a session the settings of a copy, and checks that the server uses them.
  * @returns wal_sender_timeout in ms; 0 if there is none
- * @throws SluiceError CONNECT_FAILED if a pooler between here and the server does not pass settings on
+ * @throws SluiceError CONNECT_FAILED if a pooler does not pass settings on to the server
  */
 export async function agreeSettings(client: Client, settings: PostgresSettings): Promise<number> {
   await client.query(copySettings(settings))

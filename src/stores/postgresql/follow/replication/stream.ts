@@ -21,7 +21,7 @@ export type StreamOptions = {
   readonly signal: AbortSignal
   /** Leaves out rows that were applied under any replication origin. */
   readonly origin?: 'none'
-  /** Whole rows as bytes; `pg-binary`: as texts if a column has no binary format that this program knows. */
+  /** Whole rows as bytes; `pg-binary`: as texts if sluice does not support the binary format of a column. */
   readonly frames?: FrameFormat | undefined
   /** Terminates the session that reads the slot now: the caller has the lease, so that program is dead. */
   readonly takeOver?: boolean
@@ -147,7 +147,7 @@ class SlotStream implements ChangeStream {
     return changes.length > 0
   }
 
-  /** Changes read before a failure are given out before the failure is thrown. */
+  /** Changes read before a failure are returned before the failure is thrown. */
   async #read(): Promise<readonly Change[]> {
     try {
       while (!this.#changes.isBatch) {

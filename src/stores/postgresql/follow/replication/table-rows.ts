@@ -59,13 +59,13 @@ export class TableRows {
     return { type: 'insert', table: this.#place, row: this.#row(row, null) }
   }
 
-  /** @throws SluiceError VALUE_REFUSED, BAD_STREAM; Misfit */
+  /** @throws SluiceError VALUE_REFUSED, BAD_STREAM; MisfitRow */
   update(old: OldRow | null, row: Tuple): RowChange {
     const cells = this.#row(row, old)
     return { type: 'update', table: this.#place, key: old === null ? null : this.#moved(old, cells), row: cells }
   }
 
-  /** @throws SluiceError VALUE_REFUSED, BAD_STREAM; Misfit */
+  /** @throws SluiceError VALUE_REFUSED, BAD_STREAM; MisfitRow */
   delete(old: OldRow): RowChange {
     return { type: 'delete', table: this.#place, key: this.#key(old) }
   }

@@ -1,4 +1,4 @@
-/** Notes which transactions truncated which table: of all reported changes only this one gives partitions new files. */
+/** Notes which transactions truncated which table: no other reported change gives partitions new files. */
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import type { Change } from '../../../../model/copy/change.ts'
 import type { ChangeStream } from '../../../../model/follow/port.ts'
@@ -38,7 +38,7 @@ export class TruncateNotes implements ReportedChanges {
     }
   }
 
-  /** Notes that a transaction truncated a table. @param xid its number, 32 bits */
+  /** Notes that a transaction truncated a table. @param xid its id, 32 bits */
   note(table: string, xid: number): void {
     const known = this.truncates.get(table) ?? new Set()
     this.truncates.set(table, known.add(xid))

@@ -27,11 +27,11 @@ const LOOK_MS = 200
 /** Shape of a table that is gone or was never noted. */
 const NO_SHAPE = '{"columns":[],"types":{},"nodes":[]}'
 
-/** What this program has seen of the stream. */
+/** Changes of the stream that this program has received. */
 export type ReportedChanges = {
   /** Transactions for which the stream reported a TRUNCATE, by table. */
   readonly truncates: ReadonlyMap<string, ReadonlySet<number>>
-  /** End of the log when something was first seen that only the stream can explain; written by `verifyStream`. */
+  /** By `oid file`: end of the log when a new file of a partition was first seen; written by `verifyStream`. */
   readonly unclear: Map<string, LogPosition>
 }
 
@@ -96,7 +96,7 @@ export async function verifyStream(
   }
 }
 
-/** Log after the slot's own position is kept, whatever this program has applied. @returns null if nothing is lost */
+/** Why the slot has lost changes; null if it has not. It keeps the log after its own position, not after `applied`. */
 export async function slotFault(
   session: CopySession,
   birth: StreamBirth,

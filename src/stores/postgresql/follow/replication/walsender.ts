@@ -1,6 +1,6 @@
 /**
- * The connection of a stream: a walsender, and its messages in blocks. While too much waits here, reading is paused,
- * but our position is still sent: the server would take silence for a dead client (wal_sender_timeout).
+ * The connection of a stream: a walsender, and its messages in blocks. While too many bytes wait here, reading is
+ * paused, but the position is still sent: without it the server would end the connection (wal_sender_timeout).
  */
 import { performance } from 'node:perf_hooks'
 import type { Duplex } from 'node:stream'
@@ -16,7 +16,7 @@ import { agreeSettings, StartReplication, startSql, type WalRequest } from './st
 /** Bytes that wait for a reader: reading pauses at `FULL` and resumes at `ROOM`. */
 const FULL = 4 * 1024 * 1024
 const ROOM = 1024 * 1024
-/** If fewer bytes come at a time, wake the reader after `REST_MS`: small transactions are then processed together. */
+/** If fewer bytes arrive at a time, wake the reader after `REST_MS`: small transactions are then processed together. */
 const FEW = 48 * 1024
 const REST_MS = 4
 /**
@@ -138,7 +138,10 @@ export class WalSender implements AsyncDisposable {
     return this.#received
   }
 
-  /** The oldest block of whole messages; null if none waits. @throws what ended the connection, after the last block */
+  /**
+   * The oldest block of whole messages; null if none waits.
+   * @throws the error that ended the connection, after the last block
+   */
   shift(): Buffer | null {
     const block = this.#blocks.shift()
     if (block === null) {
@@ -211,7 +214,7 @@ export class WalSender implements AsyncDisposable {
       this.#onServerError = (error) => begun.handleError(error)
     })
     this.#onServerError = null
-    // Four within the timeout after which the server takes the client for dead.
+    // Four reports within wal_sender_timeout, after which the server would end the connection.
     const everyMs = timeoutMs === 0 ? STATUS_MS : Math.max(50, Math.min(STATUS_MS, timeoutMs / 4))
     this.#timer = setInterval(() => this.#beat(), everyMs).unref()
     this.report(false)
@@ -265,7 +268,7 @@ export class WalSender implements AsyncDisposable {
     }, REST_MS)
   }
 
-  /** Handles what cannot wait for the reader. */
+  /** Handles messages that cannot wait for the reader. */
   #see(data: Buffer, at: number, end: number, begun: () => void): void {
     const kind = data[at]
     if (kind === COPY_DATA) {

@@ -8,7 +8,7 @@ export type WireColumn = { readonly name: string; readonly type: number; readonl
 
 export type ReplicationWire = {
   readonly isBinary: boolean
-  /** Returns the function that makes texts of a type's values, by the type's object id. */
+  /** Returns the function that converts values of a type to texts, by the OID of the type. */
   readonly text: (type: number) => ValueText
 }
 

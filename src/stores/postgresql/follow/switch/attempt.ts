@@ -31,8 +31,8 @@ import { cutoverTables, type CutoverTable, type CutoverTables } from './sides.ts
 import { lockAll } from './take.ts'
 
 /**
- * Longest wait for further locks, ms. All other sessions wait for the table by now. If one of them holds a lock that we
- * need, the server would cancel it to end the deadlock: so we give up first.
+ * Longest wait for further locks, ms. All other sessions wait for the table by now. If one of them holds a lock that
+ * the cutover needs, the server would cancel it to end the deadlock. So the cutover gives up first.
  */
 const MOST_PATIENCE_MS = 150
 

@@ -1,4 +1,4 @@
-/** User objects that refer to the table by object id: recreated in the cutover from the server's text with names. */
+/** User objects that refer to the table by OID: the cutover recreates them from definitions that contain names. */
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
 import { cutoverFacts, type CutoverTables, type CutoverStep } from './sides.ts'

@@ -1,4 +1,4 @@
-/** Guards an old table and its partitions by triggers that pass only our applying sessions, not other replicas. */
+/** Guards an old table and its partitions by triggers that accept only sluice's apply sessions, not other replicas. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { APPLY } from '../apply/pass.ts'
 import { quoteName } from '../../server/connect.ts'
@@ -18,9 +18,9 @@ const NESTED_LOCK = 1_936_487_786n
 const FOREIGN_KEY_ACTION = ' WHERE [$][0-9]+[^ ]* OPERATOR[(]'
 
 /**
- * Statements to run after the tables have changed places. The guard also passes foreign key actions: they change the
- * rows of the public table in the same way. It passes and counts what other triggers write, because an error would
- * abort transactions of users (`nestedWrites`).
+ * Statements to run after the tables have exchanged their names. The guard also accepts foreign key actions: they
+ * change the rows of the public table in the same way. It accepts and counts writes of other triggers, because an error
+ * would abort transactions of users (`nestedWrites`).
  */
 export function guardSql(
   { from, oldTable, oldTableName }: CutoverTables,
@@ -35,7 +35,7 @@ export function guardSql(
   })
 }
 
-/** Statements to run before the tables change places; none if each table already has its guard. */
+/** Statements to run before the tables exchange their names; none if each table already has its guard. */
 export async function guardBeforeSql({ session, from, to }: CutoverTables): Promise<readonly string[]> {
   const rows = await session.ask(
     `SELECT n.nspname, c.relname, c.oid = ${to.oid}::oid, EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND g.tgenabled = 'A' AND ${isGuardSql('g')}),
@@ -43,7 +43,7 @@ export async function guardBeforeSql({ session, from, to }: CutoverTables): Prom
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relkind IN ('r', 'p') AND c.oid IN (${treeSql(`${to.oid}::oid`)}) ORDER BY 3 DESC, c.oid`,
   )
-  // A guard of an earlier version does not count.
+  // A guard of an earlier version does not count writes of other triggers.
   const counts = rows.length > 0 && (await hasCounter(session, to))
   const bare = rows.filter(([, , isTable, has]) => has !== 't' || (isTable === 't' && !counts))
   if (bare.length === 0) return []
@@ -73,7 +73,7 @@ function guardedSql(
   { says, hint }: { readonly says: string; readonly hint: string },
 ): readonly string[] {
   const guard = guardName(of)
-  // The lock is taken before the number: `nestedWrites` reads them in the other order.
+  // The lock is taken before nextval: `nestedWrites` reads both in the opposite order.
   const body = `DECLARE context text;
 BEGIN
   IF pg_catalog.current_setting(${literal(APPLY)}, true) = 'on' THEN RETURN NULL; END IF;
@@ -118,8 +118,8 @@ async function hasCounter(session: CopySession, table: CutoverTable): Promise<bo
 }
 
 /**
- * What the guard of a table has let pass, other than changes of the stream and foreign key actions.
- * @property count changes with each such statement, and stays so after a rollback; empty if there was none
+ * Statements that the guard of a table accepted, other than changes of the stream and foreign key actions.
+ * @property count changes with each such statement, even if it is rolled back; empty if there was none
  * @property isOpen a transaction with such a statement has not ended
  */
 export async function nestedWrites(
@@ -150,7 +150,7 @@ export async function isGuarded(session: CopySession, oid: string): Promise<bool
 }
 
 /**
- * Statements that remove the guard of a table, of its partitions, and of partitions detached since; none if unguarded.
+ * Statements that remove the guard of a table, its partitions, and later detached partitions; none if unguarded.
  * @param oid of the table
  */
 export async function unguardSql(session: CopySession, oid: string): Promise<readonly string[]> {

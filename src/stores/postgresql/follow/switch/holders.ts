@@ -26,7 +26,7 @@ export async function cutoverHolderFindings(sides: CutoverTables): Promise<reado
   })
 }
 
-/** A prepared transaction has no session; it is identified by the lock of its own number. */
+/** A prepared transaction has no session: find it by the lock on its transaction id. */
 function holdersSql({ from }: CutoverTables): string {
   const age = (since: string): string => `extract(epoch FROM pg_catalog.clock_timestamp() - ${since})::int`
   return `

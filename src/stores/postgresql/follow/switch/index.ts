@@ -27,7 +27,7 @@ import { cutoverTable, cutoverTables, type CutoverTable } from './sides.ts'
 import { dependentsWithRules, lockAll, lockDependent, lookFirstSql } from './take.ts'
 
 const BUDGET_MS = 5000
-/** Limits for guarding, ms: no session waits long for a guard, since a table is held for long or not at all. */
+/** Limits for guarding, ms. Lock waits are short, so that no other session waits long behind them. */
 const SHORTLY = { patienceMs: 200, budgetMs: 20_000 }
 
 export class PostgresSwitches implements SwitchStore {

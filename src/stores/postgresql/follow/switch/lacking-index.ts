@@ -1,4 +1,4 @@
-/** Statement that creates an index which the table to be opened lacks. */
+/** Statement that creates a unique index that is missing on the table to which writers move. */
 import { suffixed } from '../../archive/move.ts'
 import { quoteName } from '../../server/connect.ts'
 import { withColumn } from '../../partition/plan/list-text.ts'
@@ -10,7 +10,7 @@ type Lacking = {
   readonly columns: readonly string[]
 }
 
-/** SQL: column by whose ranges the table with this object id is partitioned; NULL for a table without partitions. */
+/** SQL: column by whose ranges the table with this OID is partitioned; NULL for a table without partitions. */
 export const partitionColumnSql = (oid: string): string =>
   `(SELECT a.attname FROM pg_catalog.pg_partitioned_table p JOIN pg_catalog.pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = p.partattrs[0] WHERE p.partrelid = ${oid}::oid)`
 

@@ -93,7 +93,7 @@ function ofSide(
   }
 }
 
-/** A subscription writes by object id, so it continues under any name. Not every role may read subscriptions. */
+/** A subscription writes by OID, so it continues under any name. Not every role may read subscriptions. */
 async function subscriptions({ session, from, to }: CutoverTables): Promise<readonly CutoverStep[]> {
   await session.ask('SAVEPOINT looking')
   try {

@@ -26,11 +26,11 @@ export type PostgresTableLog = {
   readonly table: TableName
   readonly key: readonly KeyColumn[]
   readonly oid: string
-  /** Object id of the sequence of its notes. */
+  /** OID of the sequence of its notes. */
   readonly counter: string
-  /** The function that notes: its object id, and the transaction that wrote it. */
+  /** The function that notes: its OID, and the transaction that wrote it. */
   readonly note: string
-  /** The trigger that guards the log: its object id, and the transaction that wrote it. */
+  /** The trigger that guards the log: its OID, and the transaction that wrote it. */
   readonly guard: string
   /** SQL condition: the log and the columns of the key are unchanged. */
   readonly unchanged: string

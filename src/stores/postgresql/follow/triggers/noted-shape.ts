@@ -7,13 +7,13 @@ import { readShapes, type SeenShape, type ReplicatedShape } from '../replication
 
 /** Triggers of a table or partition that call a function of a stream. */
 type Firing = {
-  /** Each trigger that fires always and for every row: its object id, and the transaction that wrote it. */
+  /** Each trigger that fires always and for every row: its OID, and the transaction that wrote it. */
   readonly rows: string
   /** The same for TRUNCATE. */
   readonly emptied: string
 }
 
-/** @property firing by object id of the node */
+/** @property firing by OID of the node */
 type NotedShape = { readonly seen: SeenShape; readonly firing: Readonly<Record<string, Firing>> }
 
 const NOTHING: Firing = { rows: '', emptied: '' }
@@ -37,7 +37,7 @@ export function notedOf(text: string | undefined): {
   return JSON.parse(text) as { readonly shape: ReplicatedShape; readonly firing: NotedShape['firing'] }
 }
 
-/** @returns shapes by object id of the table; dropped tables are missing */
+/** @returns shapes by OID of the table; dropped tables are missing */
 export async function readNoted(
   session: CopySession,
   oids: readonly string[],

@@ -33,7 +33,7 @@ const LOCK_MS = 1000
 export type PostgresNotedTable = {
   readonly table: FollowedTable
   readonly log: PostgresTableLog
-  /** Object id and columns as of the start of the stream. */
+  /** OID and columns as of the start of the stream. */
   readonly shape: ReplicatedShape
 }
 
@@ -235,7 +235,9 @@ function sameKey(table: FollowedTable): string {
 /** Kinds of which two values may be equal although their texts differ: citext, collations, intervals. */
 const SPELLED: ReadonlySet<ColumnType['kind']> = new Set(['text', 'native', 'list'])
 
-/** The text of a value by its output function, compared by its bytes; the value itself if equal values have one text. */
+/**
+ * The text of a value by its output function, compared by its bytes; the value itself if equal values have one text.
+ */
 function spelledSql({ columns }: FollowedTable, name: string, sql: string): string {
   const kind = columns.find((column) => column.name === name)?.column.type.kind
   return kind !== undefined && SPELLED.has(kind) ? `pg_catalog.concat(${sql}) COLLATE pg_catalog."C"` : sql
