@@ -21,7 +21,7 @@ export async function cutoverMark(session: CopySession, tables: readonly Cutover
 
 /**
  * Both tables must be locked against all other sessions.
- * @param tables the one that has the public name, then the one that gets it; or one of two databases
+ * @param tables the table with the public name, then the table that gets it; or the only table in this database
  * @returns the changes in words; empty if nothing changed
  * @throws SluiceError NOT_SWITCHABLE if a partition of the second table is gone
  */

@@ -73,7 +73,7 @@ function exchange([one, other]: readonly [Named, Named]): readonly string[] {
   return [renamed(one, one.name, between), renamed(other, other.name, one.name), renamed(one, between, other.name)]
 }
 
-/** Pairs by name and suffix first; then by definition, if exactly one object on each side has it. */
+/** Pairs by name and suffix first; then by definition, if exactly one object of each table has it. */
 function pairsOf(old: readonly Named[], fresh: readonly Named[]): readonly (readonly [Named, Named])[] {
   const left = new Set(fresh)
   const pairs: [Named, Named][] = []

@@ -114,7 +114,7 @@ function withoutTable({ kind, definition, table }: Code): string {
   return definition
 }
 
-/** Leaves out our own: those of streams refer to their table by OID, and guards are removed separately. */
+/** Leaves out sluice's own triggers: those of streams refer to a table by OID, and guards are removed separately. */
 function codeOf(sides: CutoverTables, { oid }: CutoverTable): Promise<readonly Code[]> {
   return cutoverFacts<Code>(
     sides,

@@ -1,4 +1,4 @@
-/** Sequences in a cutover between databases: the opened side gives out only numbers that the other one never gave. */
+/** Sequences in a cutover between databases: the new table gets only numbers that the old one never issued. */
 import type { SidePositions } from '../../../../model/follow/switch-side-port.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
@@ -28,9 +28,10 @@ export async function positionsOf(session: CopySession, side: CutoverTable): Pro
 }
 
 /**
- * If a new position would exceed the range of the sequence, it is set only as far as numbers were given out.
- * @param source positions of the other side
- * @returns in words, what was set
+ * Sets the sequences after all numbers that either database may have issued. If this would exceed the range of a
+ * sequence, it is set to the last issued number.
+ * @param source positions of the other database
+ * @returns messages about the new positions
  */
 export async function advanceSequence(
   session: CopySession,

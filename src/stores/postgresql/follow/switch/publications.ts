@@ -1,4 +1,4 @@
-/** User publications: from the switch on they contain the other table, with the same column list and row filter. */
+/** User publications: from the cutover on they contain the other table, with the same column list and row filter. */
 import { quoteName } from '../../server/connect.ts'
 import { publishedBySql } from '../../server/publications.ts'
 import { cutoverFacts, type CutoverTables, type CutoverStep } from './sides.ts'

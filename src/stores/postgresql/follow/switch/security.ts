@@ -134,7 +134,7 @@ function securitySql({ oid }: CutoverTable): string {
     FROM pg_catalog.pg_class c WHERE c.oid = ${oid}::oid`
 }
 
-/** Rights on a table and on its columns. @param owner OID of the table whose owner will then own this one */
+/** Rights on a table and on its columns. @param owner OID of the table whose owner this table gets */
 function grantsSql(oid: string, owner: string): string {
   const grantee = `CASE e.grantee WHEN 0::oid THEN 'PUBLIC' WHEN c.relowner THEN (SELECT pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(o.relowner)) FROM pg_catalog.pg_class o WHERE o.oid = ${owner})
     ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)) END`

@@ -45,7 +45,7 @@ export async function cutoverSequenceFindings(sides: CutoverTables): Promise<rea
         ...(one.options === other.options
           ? []
           : [`ALTER TABLE ${to.sql} ALTER COLUMN ${quoteName(one.column)} ${set(one.options)}`]),
-        // Locks the sequence until the transaction ends, also against sessions that take numbers without a row.
+        // Locks the sequence until the transaction ends, also against sessions that call nextval without an INSERT.
         `ALTER SEQUENCE ${one.sql} OWNER TO ${quoteName(one.owner)}`,
         beyondSql(literal(other.sql), one, `(SELECT b.last_value FROM ${other.sql} b)`, one.cache),
       ],
@@ -61,7 +61,7 @@ function set(options: string): string {
 
 /**
  * SQL that sets a sequence after the last values of two sequences, and after the numbers that sessions may have cached.
- * If that exceeds the range of the sequence, it is set only as far as numbers were given out.
+ * If that exceeds the range of the sequence, it is set to the last issued number.
  * @param sequence the sequence to set, as SQL that is cast to regclass
  * @param one sequence whose last value and range are used
  * @param other last value of the other sequence, in SQL

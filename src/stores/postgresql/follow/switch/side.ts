@@ -1,4 +1,6 @@
-/** One of two databases between which a table moves: closed and opened alone, compared by digests valid in both. */
+/**
+ * One of the two databases of a cutover: closes and opens its table, and computes digests to compare with the other.
+ */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import type { RowKey } from '../../../../model/copy/row-key.ts'
 import { restUnder, throwIfAborted } from '../../../../shared/abort.ts'
@@ -40,7 +42,7 @@ const TIDY = { patienceMs: 200, budgetMs: 3000 }
 /** After this many attempts at the lock, sessions are terminated. */
 const TRIES = 2
 const REST_MS = 50
-/** The server ends a frozen program that holds a table after this time, in ms. */
+/** The server ends the session of a frozen program that locks a table after this time, in ms. */
 const FROZEN_MS = 2000
 /** Longest wait, before a table is opened, for a session that changes its partitions, in ms. */
 const OPEN_MS = 2000

@@ -12,13 +12,13 @@ export type CutoverTable = {
   /** Schema and name in SQL. */
   readonly sql: string
   readonly isPartitioned: boolean
-  /** pg_class.relkind: `r`, `p`, or that of another object with this name. */
+  /** pg_class.relkind: `r`, `p`, or another kind if no table has this name. */
   readonly kind: string
 }
 
 export type CutoverTables = {
   readonly session: CopySession
-  /** Has the public name until the switch. */
+  /** The table that has the public name until the cutover. */
   readonly from: CutoverTable
   readonly to: CutoverTable
   /** The public name in SQL: name of `from` before the cutover, and of `to` after it. */
@@ -32,11 +32,11 @@ export type CutoverTables = {
 export type CutoverStep = SwitchFinding & {
   /** To run while the tables have their old names. */
   readonly before?: readonly string[]
-  /** To run after the tables have changed places. */
+  /** To run after the tables have exchanged their names. */
   readonly after?: readonly string[]
 }
 
-/** Covers one topic. Needs a transaction with an empty search path, so that the server writes full names. */
+/** Inspects one topic. Needs a transaction with an empty search path, so that the server writes full names. */
 export type CutoverInspection = (sides: CutoverTables) => Promise<readonly CutoverStep[]>
 
 /** @returns null if no relation has this name */

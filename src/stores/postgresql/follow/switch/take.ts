@@ -5,12 +5,12 @@ import { literal, tableSql } from '../../server/sql.ts'
 import type { CutoverTable } from './sides.ts'
 
 /**
- * Wait in ms after which the server checks for a deadlock. The first session to check is cancelled: this must be ours.
- * The server then also cancels an autovacuum that blocks this session, which might wait for it for hours.
+ * Wait in ms after which the server checks for a deadlock. The first session to check is cancelled: this must be the
+ * session of sluice. The server then also cancels an autovacuum that blocks this session, possibly for hours.
  */
 const LOOK_MS = 20
 
-/** Statement for the start of the transaction. A role that may not set it waits as long as any other session. */
+/** Sets this wait at the start of a transaction. A role that may not set it waits as long as any other session. */
 export function lookFirstSql(version: number): string {
   const granted =
     version < 150_000 ? '' : " OR pg_catalog.has_parameter_privilege(current_user, 'deadlock_timeout', 'SET')"
@@ -38,8 +38,8 @@ export async function lockAll(
 }
 
 /**
- * Locks an object that is recreated within the switch against all sessions, and only this one: LOCK TABLE of a view
- * would lock every table that it reads.
+ * Locks an object that the cutover recreates, against all sessions. Locks nothing else: LOCK TABLE of a view would lock
+ * every table that the view reads.
  * @throws errors of the server
  */
 export async function lockDependent(
@@ -54,8 +54,8 @@ export async function lockDependent(
 }
 
 /**
- * Views, and tables with rules, policies or foreign keys, that read a table, if this role may change them. Others are
- * refused.
+ * Views, and tables with rules, policies or foreign keys, that read a table, if this role may change them. The cutover
+ * refuses all others.
  */
 export async function dependentsWithRules(session: CopySession, { oid }: CutoverTable): Promise<readonly Dependent[]> {
   const rows = await session.ask(

@@ -1,4 +1,4 @@
-/** Sessions that write into a table, and terminating those that do not release it. */
+/** Finds sessions that write into a table, and terminates those that do not release it. */
 import type { SideWriters } from '../../../../model/follow/switch-side-port.ts'
 import { treeSql } from '../../server/relation.ts'
 import type { CopySession } from '../../server/session.ts'
@@ -34,7 +34,7 @@ export async function writersOf(session: CopySession, side: CutoverTable): Promi
   }
 }
 
-/** Terminates sessions that hold a table for writing, as far as this role may. @returns these, in words */
+/** Terminates sessions that lock a table for writing, if this role may do so. @returns descriptions of the sessions */
 export async function endWriters(session: CopySession, side: CutoverTable): Promise<readonly string[]> {
   // In one statement, so that a session that has already released the table is not terminated.
   const rows = await session.ask(

@@ -33,16 +33,16 @@ import { logsFault, otherTime } from './verify.ts'
 
 /** Lock timeout in ms: other sessions queue behind a requested lock. */
 const LOCK_MS = 700
-/** Attempts with `LOCK_MS`; then longer than 1 s, after which a server cancels an autovacuum that blocks a lock. */
+/** Attempts with `LOCK_MS`. Later ones wait longer than 1 s, after which servers cancel an autovacuum with the lock. */
 const SHORT_TRIES = 5
 const LONG_LOCK_MS = 1500
 /** The server ends a frozen program that holds locks after this time, in ms. */
 const FROZEN_MS = 5000
 
 /**
- * Waits for no long transaction: each table is locked against writers only while its triggers are created. So an
- * earlier writer has ended and is visible, and a later one is noted. If this fails, everything created is removed.
- * @param wait its session may write
+ * Waits for no long transaction: each table is locked against writers only while its triggers are created. So writes of
+ * earlier sessions are visible, and triggers note later ones. If this fails, everything created is removed.
+ * @param wait its session must allow writes
  * @throws SluiceError SOURCE_BUSY if a table cannot be locked, NOT_FOLLOWABLE; errors of the server
  */
 export async function beginPostgresTriggers(
@@ -90,8 +90,8 @@ export async function endPostgresTriggers(name: string, wait: PostgresWait): Pro
 }
 
 /**
- * Starts tables of a stream again that are copied again within it: the new copy contains what their old notes are
- * about.
+ * Creates new logs and triggers for tables of a stream that are copied again: the new copy contains all changes of the
+ * old notes.
  * @throws SluiceError STREAM_HALTED, SLOT_LOST if all tables of the stream have lost changes; as
  * `beginPostgresTriggers`
  */
@@ -215,7 +215,7 @@ async function removeMade(settings: PostgresSettings, name: string, { tell: repo
     const signal = AbortSignal.timeout(POSTGRES_WAIT_MS)
     await endPostgresTriggers(name, { session, signal, tell: report, patienceMs: LOCK_MS * 10 })
   } catch {
-    // The error before this one is the useful one.
+    // The caller throws the earlier error, which is the useful one.
     report(
       `triggers and logs in schema ${name} could not be removed, and still record writes: the same command, or one with --restart, removes them`,
     )

@@ -1,4 +1,4 @@
-/** Measures what noting costs writers, on copies of rows in a transaction that is rolled back. Only reads tables. */
+/** Measures the cost of triggers for writers, on copies of rows in a transaction that is rolled back. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { millisText } from '../../../../shared/figures.ts'
@@ -11,7 +11,7 @@ import type { CopySession } from '../../server/session.ts'
 import { makePostgresLog, makeSchema } from './log.ts'
 
 const WRITES = 200
-/** Trials of each kind of write; the median counts, because other programs use the same machine. */
+/** Trials of each kind of write; the median is reported, because other programs use the same machine. */
 const TRIALS = 5
 /** Only the largest tables are measured. */
 const MOST_TABLES = 8

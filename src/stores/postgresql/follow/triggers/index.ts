@@ -36,7 +36,7 @@ import { insertPosition, triggerFence } from './position.ts'
 import { PostgresRounds } from './rounds.ts'
 import { verifyPostgresTriggers } from './verify.ts'
 
-/** The catalogs store the lower half of a transaction's number. */
+/** The catalogs store the lower half of a transaction id. */
 const HALF = 0xffff_ffffn
 
 export class PostgresTriggers implements ChangeSource {
@@ -45,10 +45,13 @@ export class PostgresTriggers implements ChangeSource {
   readonly #readers: number
   readonly notified = new TruncateNotes()
   readonly #patienceMs: number
-  /** Lists the slots of the server, too. */
+  /** Converts positions, lists slots, and reads the database name. */
   readonly #server: PostgresChanges
 
-  /** @param readers sessions of a view at a time @param patienceMs how long `begin` and `end` try to lock a table */
+  /**
+   * @param readers sessions of a read view at the same time
+   * @param patienceMs how long `begin` and `end` try to lock a table
+   */
   constructor(settings: PostgresSettings, sessions: Pool<CopySession>, readers: number, patienceMs = POSTGRES_WAIT_MS) {
     this.#settings = settings
     this.#sessions = sessions
@@ -103,7 +106,8 @@ export class PostgresTriggers implements ChangeSource {
     applied: LogPosition,
     signal: AbortSignal,
   ): Promise<StreamState> {
-    // After all that this check can see; the next catch-up position makes the log grow if no session writes.
+    // A position after everything that this check sees. If no session writes, the next catch-up position lets the log
+    // grow.
     const end = await this.#read(signal, async (session) => {
       await refuseStandby(session)
       return (await insertPosition(session)) + 1n
@@ -122,7 +126,7 @@ export class PostgresTriggers implements ChangeSource {
       name.startsWith('log of ') ? [(JSON.parse(text) as { readonly oid: string }).oid] : [],
     )
     return this.#read(signal, async (session) => {
-      // Read before the notes: if there are none, none was made until this time.
+      // Read the clock before the notes: if there are none, no note was waiting at this time.
       const at = await postgresClockMs(session)
       const found = await session.ask(
         `SELECT pg_catalog.pg_total_relation_size(c.oid), c.oid::regclass FROM pg_catalog.pg_class c WHERE c.oid = ANY (${literal(`{${logs.join(',')}}`)}::oid[])`,

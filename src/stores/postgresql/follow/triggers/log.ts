@@ -1,6 +1,6 @@
 /**
- * What a stream by triggers keeps at the source, in one schema: for each table a log of keys and its noting function; a
- * row with the position up to which notes were forgotten; a guard against other programs emptying a log.
+ * Objects of a stream by triggers at the source, in one schema: for each table a log of keys, and the function that
+ * fills it; a row with the position up to which notes were deleted; a guard against deletes by other programs.
  */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
@@ -28,7 +28,7 @@ export type PostgresTableLog = {
   readonly oid: string
   /** OID of the sequence of its notes. */
   readonly counter: string
-  /** The function that notes: its OID, and the transaction that wrote it. */
+  /** The function that fills the log: its OID, and the transaction that wrote it. */
   readonly note: string
   /** The trigger that guards the log: its OID, and the transaction that wrote it. */
   readonly guard: string
@@ -48,12 +48,12 @@ export function postgresLogOf({ facts, slot }: StreamBirth, { table }: FollowedT
   return JSON.parse(text) as PostgresTableLog
 }
 
-/** The row with the position up to which notes were forgotten. */
+/** The row with the position up to which notes were deleted. */
 export function progressSql(name: string): string {
   return tableSql({ schema: name, name: 'progress' })
 }
 
-/** Locks the progress row, so that only one program at a time forgets notes; for use in a transaction. */
+/** Locks the progress row, so that only one program at a time deletes notes; for use in a transaction. */
 export function progressLock(name: string): string {
   return `SELECT one FROM ${progressSql(name)} FOR UPDATE`
 }
@@ -90,7 +90,10 @@ export async function ownLog(session: CopySession, schema: string, { table }: Fo
   return { schema, name: `keys_${row?.[0] ?? ''}` }
 }
 
-/** Log, function and triggers of a table that is locked against writers. @throws SluiceError, Changed, server errors */
+/**
+ * Creates log, function and triggers of a table that is locked against writers.
+ * @throws SluiceError; Changed; errors of the server
+ */
 export async function makePostgresLog(
   session: CopySession,
   schema: string,
@@ -174,7 +177,7 @@ export function keysAs({ key }: PostgresTableLog): string {
   return key.map(({ name }, i) => `${postgresLogKeyColumn(i)} AS ${quoteName(name)}`).join(', ')
 }
 
-/** Deletes exactly what a snapshot showed, and records the position. @param snapshot text of `pg_current_snapshot` */
+/** Deletes exactly the notes in a snapshot, and records the position. @param snapshot text of `pg_current_snapshot` */
 export function forgetSql(name: string, logs: readonly PostgresTableLog[], snapshot: string, upTo: string): string {
   const seen = `pg_catalog.txid_visible_in_snapshot(txid, ${literal(snapshot)}::pg_catalog.txid_snapshot)`
   return [

@@ -1,4 +1,4 @@
-/** The shape of a table noted by triggers: without replica identity, with the triggers of it and its partitions. */
+/** Shape of a table with triggers of a stream: without replica identity, with the triggers of table and partitions. */
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import { treeSql } from '../../server/relation.ts'
 import type { CopySession } from '../../server/session.ts'

@@ -2,12 +2,11 @@
  * Positions of a stream by triggers are positions of the server's log. It grows by itself, so they can be compared, and
  * reported in bytes like those of a slot.
  *
- * A round has the position that was read before its snapshot was taken. A catch-up position is one byte after the
- * position that was read for it, and the log is made to grow right afterwards. So a round has reached a catch-up
- * position only if its position was read later, and its snapshot taken later still: it shows everything that any
- * snapshot before the catch-up position shows. The positions of commit records do not matter: a transaction with one
- * before a position may become visible long after it, after its session waited for the disk or a standby. A later round
- * reports it, because its notes become visible together with it.
+ * A round reads its position first, then takes its snapshot. A catch-up position is one byte after the end of the log,
+ * and a record is added to the log right afterwards. So if the position of a round reaches a catch-up position, it was
+ * read later, and its snapshot shows everything that any snapshot before the catch-up position shows. The positions of
+ * commit records do not matter: a transaction may become visible long after its commit record was written, because its
+ * session waits for the disk or a standby. A later round reports it, because its notes become visible together with it.
  *
  * Everything reported is on the source's disk: after a crash the log never ends before a position that a target has,
  * and no transaction that a target has is lost (with synchronous_commit=off a commit is visible before it is written).

@@ -40,7 +40,7 @@ export type PostgresNotedTable = {
 export type PostgresReportedRound = {
   /** As `pg_current_snapshot` prints it: exactly the notes visible in it were reported. */
   readonly snapshot: string
-  /** Tables with reported changes, by place. */
+  /** Indexes of the tables with reported changes. */
   readonly tables: readonly number[]
 }
 
@@ -99,7 +99,7 @@ export async function* postgresReportedRound(
       else yield* rowsOf(session, place, one, null)
     }
   }
-  // Release the locks: a view may use this snapshot for long, and no session should wait for it.
+  // Release the locks: a read view may use this snapshot for long, and no session should wait for it.
   await session.ask('ROLLBACK TO SAVEPOINT round; RELEASE SAVEPOINT round')
   return { snapshot, tables: begun.tables }
 }
@@ -136,7 +136,7 @@ async function opened({ session, tables }: RoundOptions): Promise<Begun | Reshap
   const [now] = await session.ask(
     `SELECT pg_catalog.pg_current_snapshot(), floor(extract(epoch FROM pg_catalog.now()) * 1000)::bigint, ${WRITTEN}`,
   )
-  // Look up keys one by one: a plan that reads a whole table for some keys would take as long as the table is large.
+  // Look up keys one by one: other plans may read a whole large table for a few keys.
   await session.ask('SET LOCAL enable_hashjoin TO off; SET LOCAL enable_mergejoin TO off')
   const noted = rows
     .map(([place, count, txids]) => ({
@@ -215,13 +215,13 @@ async function* rowsOf(
     yield rows.map((row): RowChange => ({ type: 'update', table: place, key: null, row }))
 }
 
-/** Each key once, in each of its spellings: after an update of 'a' to 'A' the target holds the former. */
+/** Each key once, in each of its spellings: after an update of 'a' to 'A' the target still has 'a'. */
 function distinctKeys({ table, log }: PostgresNotedTable): string {
   const columns = log.key.map(({ name }, i) => spelledSql(table, name, postgresLogKeyColumn(i)))
   return `SELECT DISTINCT ON (${columns.join(', ')}) ${keysAs(log)} FROM ${tableSql(log.table)}`
 }
 
-/** Equal by the type, which an index serves, and in the same spelling. */
+/** SQL condition: keys are equal by their type, so that an index is used, and have the same spelling. */
 function sameKey(table: FollowedTable): string {
   return table.identity
     .flatMap((name) => {
@@ -232,7 +232,7 @@ function sameKey(table: FollowedTable): string {
     .join(' AND ')
 }
 
-/** Kinds of which two values may be equal although their texts differ: citext, collations, intervals. */
+/** Kinds whose values may be equal although their texts differ: citext, collations, intervals. */
 const SPELLED: ReadonlySet<ColumnType['kind']> = new Set(['text', 'native', 'list'])
 
 /**

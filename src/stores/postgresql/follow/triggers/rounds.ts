@@ -24,9 +24,9 @@ type RoundsOptions = {
   readonly settings: PostgresSettings
   readonly birth: StreamBirth
   readonly tables: readonly FollowedTable[]
-  /** Called for each transaction that truncated a table. @param table by place */
+  /** Called for each transaction that truncated a table. @param table its index in `tables` */
   readonly onEmptied: (table: number, txid: string) => void
-  /** Sessions of a view at the same time. */
+  /** Sessions of a read view at the same time. */
   readonly readers: number
   readonly signal: AbortSignal
 }

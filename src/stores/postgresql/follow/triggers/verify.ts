@@ -78,7 +78,9 @@ export async function verifyPostgresTriggers(
   }
 }
 
-/** Why this is not the server at which the stream began, or is an earlier state of it; null if it is the server. */
+/**
+ * Why this is another server than at the start of the stream, or an earlier state of that server; null if it is not.
+ */
 export async function otherTime(
   session: CopySession,
   birth: StreamBirth,
@@ -95,7 +97,7 @@ async function setBack(session: CopySession, applied: LogPosition): Promise<stri
   return `the server's log ends at ${now}, but changes up to ${lsnText(applied)} are applied: the server was restored to an earlier time`
 }
 
-/** Detects notes that were forgotten but not applied: the target is an older one, or another program deleted them. */
+/** Detects notes that were deleted but not applied: the target was restored, or another program deleted them. */
 export async function logsFault(
   session: CopySession,
   { slot }: StreamBirth,

@@ -1,10 +1,10 @@
-/** Objects of a table that DROP does not remove: column sequences move to its heir, the guard function is dropped. */
+/** Objects beside a table to drop: column sequences move to the new table, and the guard function is dropped. */
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 
-/** @property heir true if the heir's column may own it: same column name, schema and owner */
+/** @property heir true if a column of the new table may own it: same column name, schema and owner */
 export type OwnedSequence = { readonly name: TableName; readonly column: string; readonly heir: boolean }
 
 /** Sequences that a column owns, without those of identity columns. */
@@ -29,7 +29,7 @@ export async function ownedSequences(
   }))
 }
 
-/** Keeps the values. A sequence that the heir cannot own gets no owner column. */
+/** Keeps the values. A sequence that the new table cannot own gets no owner column. */
 export async function moveSequence(
   session: CopySession,
   { name, column, heir }: OwnedSequence,

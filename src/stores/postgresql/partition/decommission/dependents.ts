@@ -1,4 +1,4 @@
-/** Dependents of a table to drop: those that refuse the DROP, those that lose it silently, and code that names it. */
+/** Objects around a table to drop: those that prevent it, those that lose the table silently, code with its name. */
 import type { DecommissionFinding } from '../../../../model/partition/decommission-port.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
@@ -19,7 +19,7 @@ const NAMED = `CASE WHEN d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclas
       ELSE pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) END`
 
 /**
- * Objects that DROP TABLE would be refused for, as the server names them: qualified if the search path is empty.
+ * Objects that prevent DROP TABLE, as the server names them: qualified if the search path is empty.
  * @param which `without inherited keys`: without foreign keys to the partitioned table, which a detach ends
  */
 export async function dropDependents(

@@ -9,8 +9,8 @@ import { guardFunctions, moveSequence, ownedSequences } from './beside.ts'
 import { refusals } from './look.ts'
 
 /**
- * Never with CASCADE: a new dependent of the table makes it fail.
- * @returns what was done in addition, in words
+ * Does not use CASCADE: a new dependent of the table makes the DROP fail.
+ * @returns messages about further changes
  * @throws SluiceError TABLE_REFUSED
  */
 export async function dropOldTable(
