@@ -1,4 +1,4 @@
-/** Rights on one table: read, revoked from all but the owner, and granted again. */
+/** Reads the rights on a table, revokes those of all roles but the owner, and grants them again. */
 import { SluiceError } from '../../../../shared/errors.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
@@ -39,7 +39,7 @@ export async function readGrants(session: CopySession, oid: string): Promise<rea
 
 /**
  * Revokes the rights of all roles but the owner.
- * @returns what was revoked, as text for `giveBack`
+ * @returns the revoked rights, as text for `giveBack`
  * @throws SluiceError TABLE_REFUSED if a right is left
  */
 export async function takeAll(session: CopySession, { oid, name }: KnownTable): Promise<string> {
@@ -57,8 +57,8 @@ export async function takeAll(session: CopySession, { oid, name }: KnownTable): 
 }
 
 /**
- * Grants what `takeAll` revoked. The owner grants all of it, also what another role had granted.
- * @returns rights of roles or columns that no longer exist, in words
+ * Grants the rights that `takeAll` revoked. The owner grants all of them, also those that another role had granted.
+ * @returns rights of roles or columns that no longer exist, as text
  * @throws SluiceError LEDGER_DAMAGED
  */
 export async function giveBack(

@@ -26,7 +26,7 @@ import { inspectOldTable } from './look.ts'
 
 const RIGHTS = 'connect as the owner of the table, who may also write the tables of the ledger'
 
-/** Body of a transaction. @returns false if it must not happen */
+/** Body of a transaction under the table's lock. */
 type Body<T> = (session: CopySession, table: KnownTable) => Promise<T>
 
 export class PostgresDecommission implements DecommissionStore {
@@ -81,7 +81,7 @@ export class PostgresDecommission implements DecommissionStore {
     return done.result === null ? { end: 'differs' as const, also: [] } : { end: 'done' as const, also: done.result }
   }
 
-  /** Runs under the table's lock, retried until the retry limit. A kill leaves all of it or nothing. */
+  /** Runs one transaction under the table's lock, retried until the retry limit. A kill leaves no partial step. */
   async #step<T>(
     { table, identity, guard, patienceMs, budgetMs, signal }: DecommissionStep,
     mode: WantedLock['mode'],

@@ -17,7 +17,7 @@ import { boundsState, dropBoundsSql } from './bounds.ts'
 import { exchangeKeys, soundIndexes, wantedIndexes, type IndexToBuild } from './indexes.ts'
 import { planFinding, stripped, takeover } from './inspections.ts'
 
-/** The new table, as far as it can be created before tables in use are locked. */
+/** The parts of the new table that can be created before tables in use are locked. */
 export type PreparedNewTable = {
   readonly about: About
   readonly parts: NewTableParts
@@ -107,7 +107,7 @@ export async function switchStatements(
   ]
 }
 
-/** Renames to the default name next to a table of this name; keeps the old name if the default is taken. */
+/** Renames the default partition after the table; none if another relation has that name. */
 function renameDefault(
   { schema, name }: About,
   { sideName: newParts }: InPlaceRequest,

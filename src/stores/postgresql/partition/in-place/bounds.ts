@@ -1,4 +1,4 @@
-/** The check that spares the server a scan when the table becomes a partition: added NOT VALID, then validated. */
+/** CHECK constraint on the bounds, so that the server scans no rows when the table becomes a partition. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type {
@@ -20,7 +20,7 @@ import { boundsMark } from '../../server/marks.ts'
 /** State of the constraint: whether it has these bounds, and whether every row was checked. */
 export type BoundsState = 'missing' | 'other' | 'unchecked' | 'valid'
 
-/** No lower bound: writers may still write old rows. */
+/** Condition of the constraint. It has no lower bound, since writers may still write old rows. */
 export function newRowsCondition({ planned, bound }: InPlaceRequest): string {
   return betweenSql(planned.column.name, planned.column.native, { from: null, to: bound })
 }
@@ -69,9 +69,9 @@ export async function boundsStatements(about: About, request: InPlaceRequest): P
 }
 
 /**
- * Adds and validates the constraint. Others wait at most the lock timeout. The validation reads the table once and
- * blocks no reader and no writer.
- * @throws SluiceError PARTITION_REFUSED if a row is outside; the constraint is then removed
+ * Adds the constraint NOT VALID, then validates it. Other sessions wait at most the lock timeout. The validation reads
+ * the table once and blocks no reader and no writer.
+ * @throws SluiceError PARTITION_REFUSED if a row is outside of the bounds; the constraint is then removed
  */
 export async function sayBounds(
   about: Pick<About, 'session' | 'oid' | 'sql' | 'schema' | 'name'>,
@@ -116,7 +116,7 @@ export function dropBoundsSql(table: string, oid: string): string {
   return `ALTER TABLE ${table} DROP CONSTRAINT IF EXISTS ${quoteName(boundsMark(oid))}`
 }
 
-/** Runs briefly under an exclusive lock of the table. */
+/** Runs statements under a short exclusive lock of the table. */
 async function alone(
   { session, oid, sql }: Pick<About, 'session' | 'oid' | 'sql'>,
   patience: Patience,
@@ -136,7 +136,7 @@ async function alone(
 
 const LOCK_MS = 200
 
-/** Reads the whole table if no index helps. */
+/** Counts the rows outside of the bounds. Reads the whole table if no index helps. */
 export async function outsideOf(session: CopySession, sql: string, request: InPlaceRequest): Promise<Outside> {
   const { column, kind } = request.planned
   const by = quoteName(column.name)

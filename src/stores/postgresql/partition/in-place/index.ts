@@ -1,5 +1,6 @@
 /**
- * Makes a table the first partition of a new one. Scans run before, while it is in use; the rest is one transaction.
+ * Makes a table the first partition of a new one. Scans run first, while the table is in use; the rest is one
+ * transaction.
  */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { restUnder, throwIfAborted } from '../../../../shared/abort.ts'
@@ -49,16 +50,16 @@ const MOST_REST_MS = 5000
 /** An index build takes hours: the server checks at this interval whether its client is still connected. */
 const LOOK_FOR_US =
   "SELECT pg_catalog.set_config(name, '2s', false) FROM pg_catalog.pg_settings WHERE name = 'client_connection_check_interval'"
-/** SQLSTATE of a statement that ran longer than other sessions may wait for it. */
+/** SQLSTATE of a statement that exceeded `statement_timeout`, because other sessions wait for it. */
 const TOO_LONG = '57014'
 
 const OTHERS = 'other sessions held the locks that it needs'
 
 type Body<T> = (session: CopySession) => Promise<T>
-/** One attempt under the locks. @returns what was created */
+/** One attempt under the locks. @returns findings about created objects */
 type Try = (session: CopySession, held: LockBudget, lockTimeoutMs: number) => Promise<readonly PlanFinding[]>
 
-/** Lock timeout of these statements, ms: they block no session, but an autovacuum may run for hours. */
+/** Lock timeout of the statements after the cutover, ms: they block no session, but may wait for an autovacuum. */
 const SETTLE_LOCK_MS = 5000
 
 export class PostgresInPlace implements InPlaceStore {
@@ -263,7 +264,7 @@ export class PostgresInPlace implements InPlaceStore {
   }
 }
 
-/** Statements after the switch, with the table in use. @returns what is left, in words, each with its statement */
+/** Runs the statements after the cutover, while the table is in use. @returns failed statements, with their errors */
 async function settleTable(session: CopySession, table: TableName): Promise<readonly string[]> {
   const side = await cutoverTable(session, table)
   if (side === null) return []
@@ -292,7 +293,7 @@ async function settleTable(session: CopySession, table: TableName): Promise<read
   return left
 }
 
-/** Creates the new table and rolls it back, to compare both. Without foreign keys, which block writers. */
+/** Creates the new table, compares both, and rolls back. Creates no foreign keys, which would block writers. */
 async function planned(session: CopySession, request: InPlaceRequest): Promise<InPlacePlan> {
   const about = await aboutTable(session, request.planned, false)
   const [row] = await session.ask(`SELECT pg_catalog.pg_table_size(${about.oid})`)
@@ -323,7 +324,7 @@ async function planned(session: CopySession, request: InPlaceRequest): Promise<I
   }
 }
 
-/** From here on the server ends this session if it stalls, or takes longer than other sessions may wait. */
+/** From now on the server ends this session if it is idle, or takes longer than other sessions may wait. */
 async function lastWords(session: CopySession, held: LockBudget, { budgetMs }: InPlaceLimits): Promise<void> {
   await held.shorten()
   held.work()

@@ -1,4 +1,4 @@
-/** Unique indexes that the new table needs on its past: built while other sessions write, before anything is locked. */
+/** Unique indexes that the first partition needs: built while other sessions write, before tables are locked. */
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import type { InPlaceStatement, InPlaceReported } from '../../../../model/partition/in-place-port.ts'
 import { quoteName } from '../../server/connect.ts'
@@ -29,7 +29,7 @@ export type IndexToBuild = {
   readonly sql: string
 }
 
-/** Indexes that must exist before the switch. */
+/** Indexes that must exist before the cutover. */
 export async function wantedIndexes(about: About): Promise<readonly IndexToBuild[]> {
   const narrow = await planFacts<Narrow>(about, narrowSql(about))
   return narrow.flatMap((of): IndexToBuild[] => {
@@ -70,7 +70,7 @@ export async function buildIndexes(
   const there = await soundIndexes(session, oid)
   const names = new Set(wanted.map(({ name }) => name))
   for (const [name, isSound] of there) {
-    // An index for an index that was dropped since is not needed either.
+    // An index in place of an index that was dropped meanwhile is not needed either.
     if (isSound && names.has(name)) continue
     report('index', 'begun', `${name} is dropped: ${isSound ? 'it is no longer needed' : 'its build was interrupted'}`)
     await session.ask(`DROP INDEX CONCURRENTLY IF EXISTS ${tableSql({ schema, name })}`)
@@ -89,8 +89,8 @@ export async function buildIndexes(
 }
 
 /**
- * Statements of the switch, when the table already has its name as the past, and its indexes theirs.
- * @param rename new index names by the old ones
+ * Statements of the cutover. The table and its indexes already have the names of the first partition.
+ * @param names `now`: current name of an index; `free`: an unused name for it
  */
 export function exchangeKeys(
   past: string,

@@ -1,4 +1,4 @@
-/** Findings for a table that becomes a partition: of itself before any change, and of dependencies by the new table. */
+/** Findings about a table that becomes a partition, before any change, and about its dependencies at the cutover. */
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
@@ -14,7 +14,10 @@ import type { CutoverTables, CutoverStep } from '../../follow/switch/sides.ts'
 
 const LOOKS = inspections(sameCode)
 
-/** Steps that move what is bound to the old table to the new one. @param reported also those that are only reported */
+/**
+ * Steps that move dependencies of the old table to the new one.
+ * @param reported includes findings that change nothing
+ */
 export async function takeover(sides: CutoverTables, reported: boolean): Promise<readonly CutoverStep[]> {
   const steps: CutoverStep[] = []
   for (const look of [...LOOKS, ...(reported ? [cutoverHolderFindings] : [])]) steps.push(...(await look(sides)))
@@ -124,7 +127,7 @@ function oddSql({ oid }: About): string {
         WHERE g.tgrelid = ${oid}::oid AND NOT g.tgisinternal AND (p.proname ~ '^sluice_'::text OR n.nspname ~ '^sluice_'::text)) AS f ORDER BY 1::text`
 }
 
-/** Statements that remove from the table what a partition must not have. @param past its name by then */
+/** Statements that remove properties that a partition must not have. @param past name of the table at that time */
 export async function stripped(about: About, past: string): Promise<readonly string[]> {
   const rows = await about.session.ask(
     `SELECT 'DROP TRIGGER ' || pg_catalog.quote_ident(g.tgname) || ' ON ' || ${literal(past)} FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ${about.oid}::oid AND NOT g.tgisinternal

@@ -1,4 +1,7 @@
-/** Reverts the partitioning: the past is the table again. The new one, whose other partitions are empty, is dropped. */
+/**
+ * Reverts the partitioning: the first partition becomes the table again. The new table, whose other partitions are
+ * empty, is dropped.
+ */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { InPlaceDone } from '../../../../model/partition/in-place-port.ts'
@@ -33,7 +36,7 @@ export async function pastOf(session: CopySession, name: TableName): Promise<Lea
   return { past: { schema: schema ?? '', name: past ?? '' }, bound: to, oid: oid ?? '' }
 }
 
-/** Locks the table and its partitions against all others. */
+/** Locks the table and its partitions against all other sessions. */
 export async function takeBack(
   session: CopySession,
   table: CutoverTable,
@@ -116,7 +119,7 @@ async function refuseFilled(session: CopySession, table: TableName, leaf: Leaf):
   )
 }
 
-/** Restores the old primary key and uniques; nothing to do if they always had the time column. */
+/** Restores the old primary key and unique constraints; none if these always had the time column. */
 async function narrowed(session: CopySession, { past, oid }: Leaf): Promise<readonly string[]> {
   const rows = await session.ask(
     `SELECT x.relname, k.conname, pg_catalog.obj_description(x.oid, 'pg_class') FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid

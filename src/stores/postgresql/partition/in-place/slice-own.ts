@@ -1,4 +1,4 @@
-/** What a period that leaves the past gets from it: what a partition does not have from the partitioned table. */
+/** Properties that a period cut out of the first partition gets from it, because partitions do not inherit them. */
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import { ownStatementsSql } from '../../archive/own-sql.ts'
 import type { KnownTable } from '../../server/locks.ts'
@@ -22,7 +22,7 @@ export async function ownOfPast(
   const [identity] = await session.ask(
     `SELECT indexrelid FROM pg_catalog.pg_index WHERE indrelid = ${literal(past.oid)}::oid AND indisreplident`,
   )
-  // An index of the past alone: new partitions do not have it.
+  // An index of the first partition alone: new partitions do not have it.
   const isUnknown = identity !== undefined && !names.has(identity[0] ?? '')
   return rows.flatMap(([of, , sql, place]) => {
     const number = Number(place)
@@ -33,8 +33,8 @@ export async function ownOfPast(
 
 /**
  * Statements that set the states of triggers from the parent, which an attachment creates enabled.
- * @param past still attached
- * @param tables those to attach
+ * @param past the first partition, still attached
+ * @param tables new partitions, to be attached
  */
 export async function statesOfPast(
   session: CopySession,
@@ -50,7 +50,7 @@ export async function statesOfPast(
   return statements
 }
 
-/** Names of a partition's indexes, by the numbers of those of another one for the same index of the parent. */
+/** Names of a partition's indexes, by the OIDs of the indexes of `from` that belong to the same index of the parent. */
 async function indexesOf(
   session: CopySession,
   from: KnownTable,

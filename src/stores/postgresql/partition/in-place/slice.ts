@@ -1,4 +1,7 @@
-/** Makes the latest period of a past a partition. Its rows move in one transaction; all other sessions wait for it. */
+/**
+ * Splits the latest period from the first partition (the past). Its rows move in one transaction; all other sessions
+ * wait for it.
+ */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { SlicePlan, SliceRequest } from '../../../../model/partition/in-place-port.ts'
@@ -59,8 +62,8 @@ export async function planSlice(session: CopySession, request: SliceRequest): Pr
 }
 
 /**
- * Adds a check that the server later accepts as the bounds of the narrower past. It calls a function of sluice, which
- * returns true until the later rows are gone. Others do not wait for the validation.
+ * Adds a CHECK constraint that the server later accepts as the bounds of the narrower past. The constraint calls a
+ * function of sluice, which returns true until the rows have moved. Other sessions do not wait for the validation.
  */
 export async function prepareSlice(session: CopySession, request: SliceRequest, patience: Patience): Promise<void> {
   const { leaf, past } = await slicedOf(session, request)
@@ -90,7 +93,7 @@ export async function prepareSlice(session: CopySession, request: SliceRequest, 
 /**
  * The caller has locked the table and its partitions. The server trusts the check and reads no row of the past. A
  * lookup by index after the DELETE, under the same lock, verifies it.
- * @returns rows that moved
+ * @returns number of moved rows
  * @throws SluiceError PLAN_CHANGED, PARTITION_REFUSED
  */
 export async function moveSlice(session: CopySession, request: SliceRequest): Promise<bigint> {
@@ -201,7 +204,7 @@ async function refuseStale(
   if (stale !== null) throw refused(request, leaf, stale)
 }
 
-/** Refuses what keeps rows from moving, makes it too slow, or runs with their DELETE. */
+/** Refuses objects that prevent the move, make it too slow, or run with the DELETE of the rows. */
 async function refuseBound(
   session: CopySession,
   request: SliceRequest,
@@ -254,7 +257,9 @@ async function refuseBound(
     )
 }
 
-/** Refuses a replica identity that only the past has: the new partition would refuse the changes that are published. */
+/**
+ * Refuses a replica identity that only the past has: the server would refuse published changes of the new partition.
+ */
 async function refuseUnidentified(
   session: CopySession,
   request: SliceRequest,

@@ -8,7 +8,7 @@ export type SideTable = {
   readonly belongs: (row: string) => string
   /** True if the key alone decides: all rows with the same key belong to the same table. */
   readonly byKey: boolean
-  /** Null for the successor of the default partition. */
+  /** Null for the new default partition. */
   readonly coming: ComingPartition | null
   rows: bigint
 }

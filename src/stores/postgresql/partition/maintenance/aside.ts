@@ -29,12 +29,12 @@ export class SideTables {
     this.tables = tables
   }
 
-  /** Copies all rows of one snapshot, which is taken once changes are noted. */
+  /** Copies all rows of one snapshot, which is taken after the triggers note changes. */
   async fill(onRows: (rows: bigint) => void): Promise<void> {
     await this.#inOneSnapshot(async () => this.#fill(onRows))
   }
 
-  /** Applies noted changes. @returns how many notes it applied */
+  /** Applies noted changes. @returns number of applied notes */
   async follow(): Promise<number> {
     return this.#inOneSnapshot(async () => {
       const all = await noted(this.#session, this.#log)
@@ -69,7 +69,7 @@ export class SideTables {
     }
   }
 
-  /** Applies these notes; must run in a transaction whose snapshot has exactly them. */
+  /** Applies these notes. Must run in a transaction whose snapshot has exactly these notes. */
   async #apply({ ids, emptied }: LogNotes): Promise<void> {
     if (ids.length === 0) return
     const session = this.#session

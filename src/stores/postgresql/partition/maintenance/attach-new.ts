@@ -63,7 +63,7 @@ export async function attachNew(
   return { missing: [...newTable.missing, ...missing], notes: newTable.notes }
 }
 
-/** Partitions by their names in this transaction, each with the transaction that attached it. */
+/** OIDs of partitions, each with the transaction that attached it. @param names as of this transaction */
 export async function attachedAs(
   session: CopySession,
   names: readonly TableName[],

@@ -3,9 +3,9 @@ import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 
 /**
- * Text that changes with every change of the tables' definition: transaction numbers of their catalog rows. Statistics
- * are updated in place and do not change it.
- * @param oids numbers of the tables
+ * Digest that changes with every change of the tables' definition: of the transaction ids of their catalog rows.
+ * Statistics are updated in place and do not change it.
+ * @param oids of the tables
  */
 export async function definitionMark(session: CopySession, oids: readonly string[]): Promise<string> {
   const tables = `${literal(`{${oids.join(',')}}`)}::oid[]`

@@ -3,14 +3,14 @@ import { restUnder, throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { CopySession } from '../../server/session.ts'
 
-/** The letters `sluc`, in front of the number of a table. */
+/** The letters `sluc`, in front of the OID of a table. */
 const NAMESPACE = 0x736c7563n << 32n
 /** The letters `sluf`: by this lock the triggers see that a session reads their notes. */
 const FOLLOWER = 0x736c7566n << 32n
 const REST_MS = 50
 const MOST_REST_MS = 500
 
-/** Lock key of a session that follows the changes of a partition. @param oid number of the partitioned table */
+/** Lock key of a session that follows the changes of a partition. @param oid of the partitioned table */
 export function followerKey(oid: string): bigint {
   return FOLLOWER | BigInt(oid)
 }

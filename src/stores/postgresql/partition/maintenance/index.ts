@@ -84,7 +84,7 @@ export class PostgresMaintenance implements MaintenanceStore {
       })
     } catch (error) {
       if (isStop(error, request)) return NOTHING_MADE
-      // A SluiceError already says what failed.
+      // A SluiceError already names the cause.
       if (error instanceof SluiceError) throw error
       if (!isPostgresBusy(error) || !session.alive) throw stepError(error, about)
       const locks = new Locks(session)
@@ -96,7 +96,7 @@ export class PostgresMaintenance implements MaintenanceStore {
     }
   }
 
-  /** Removes what a failed run created and did not attach; otherwise the next run does. */
+  /** Removes objects that a failed run created and did not attach. If this fails, the next run removes them. */
   async #tidy({ table, patienceMs }: MakeRequest): Promise<void> {
     const limits = { patienceMs, budgetMs: TIDYING_MS, signal: new AbortController().signal }
     let session: CopySession | null = null

@@ -32,28 +32,28 @@ export type LogNames = {
   readonly note: TableName
 }
 
-/** What to note, where, and for how long. */
+/** Table, key and lifetime of a log. */
 type LogOptions = LogNames & {
   readonly of: KnownTable
   /** Columns that identify rows and are never NULL. */
   readonly key: readonly KeyColumn[]
-  /** Lock key of the following session: without that lock nothing is noted. Null: noted while the triggers exist. */
+  /** Advisory lock of the session that reads the notes; without it nothing is noted. Null: changes are always noted. */
   readonly lock: bigint | null
-  /** True if its partitions are noted, too. */
+  /** True if changes of the table's partitions are noted, too. */
   readonly isTree: boolean
   /** Names of the triggers: for rows, and for TRUNCATE. */
   readonly triggers: readonly [rows: string, emptied: string]
   /** Name of the constraint that marks the log; null for none. */
   readonly mark: string | null
-  /** Argument of the triggers: who owns them. */
+  /** Argument of the triggers, which identifies their stream or partitioned table. */
   readonly owner: string
 }
 
 export type KeyLog = LogOptions & {
   readonly oid: string
-  /** Number of the sequence of notes. */
+  /** OID of the sequence that numbers the notes. */
   readonly counter: string
-  /** Number of the noting function. */
+  /** OID of the noting function. */
   readonly function: string
   /** SQL condition: the log and the key columns are unchanged. */
   readonly unchanged: string
@@ -61,7 +61,7 @@ export type KeyLog = LogOptions & {
   readonly sameNames: string
 }
 
-/** What one snapshot shows of a log. */
+/** Notes of a log in one snapshot. */
 export type LogNotes = {
   /** Numbers of the notes: exactly these are deleted once they are applied. */
   readonly ids: readonly string[]
@@ -69,7 +69,9 @@ export type LogNotes = {
   readonly emptied: boolean
 }
 
-/** Far above all note numbers. A change that cannot be noted sets the sequence to it, which no rollback undoes. */
+/**
+ * Far above all note numbers. A change that cannot be noted sets the sequence to this; a rollback does not undo that.
+ */
 const LOST = 2n ** 62n
 
 export function logNames({ oid, name }: KnownTable): LogNames {
@@ -77,12 +79,12 @@ export function logNames({ oid, name }: KnownTable): LogNames {
   return { table: { schema, name: `sluice_keys_${oid}` }, note: { schema, name: `sluice_note_${oid}` } }
 }
 
-/** Number of the table whose changes a log holds; null if it is no log's name. */
+/** OID of the table whose changes a log contains; null if this is not the name of a log. */
 export function loggedTable(name: string): string | null {
   return /^sluice_keys_(\d+)$/.exec(name)?.[1] ?? null
 }
 
-/** Number of the table that a noting function was made for; null if it is no such function's name. */
+/** OID of the table of a noting function; null if this is not the name of such a function. */
 export function notedTable(name: string): string | null {
   return /^sluice_note_(\d+)$/.exec(name)?.[1] ?? null
 }
@@ -90,7 +92,7 @@ export function notedTable(name: string): string | null {
 /**
  * The caller's transaction has locked the table against writers. After its commit no change in a later snapshot is
  * missing in the log while this session lasts; after the session nothing is noted.
- * @param parent number of the partitioned table
+ * @param parent OID of the partitioned table
  */
 export async function beginKeyLog(
   session: CopySession,
@@ -213,7 +215,8 @@ export function noteSql(
       ? ''
       : `-- Nobody follows any more.
     IF pg_catalog.pg_try_advisory_xact_lock_shared(${lock}) THEN RETURN NULL; END IF;`
-  // A block with an exception handler uses a transaction number, so there is none while nothing has changed.
+  // A block with an exception handler uses a transaction id of its own, so changes are first noted without such a
+  // block.
   const body = `BEGIN
     -- Of another table, whose values nobody may have looked at with the rights of this function.
     IF ${other} THEN RETURN NULL; END IF;
@@ -240,7 +243,7 @@ export function noteSql(
   return ownFunctionSql(tableSql(note), of.oid, declared).join(';\n')
 }
 
-/** Drops log, function and triggers. @param on the table's current name; null if it, or its triggers, are gone */
+/** Drops log, function and triggers. @param on current name of the table; null if the table or its triggers are gone */
 export function dropKeyLogSql({ table, note }: LogNames, on: TableName | null): string {
   const triggers =
     on === null ? [] : NOTING_TRIGGERS.map((name) => `DROP TRIGGER IF EXISTS ${quoteName(name)} ON ${tableSql(on)}`)
@@ -249,7 +252,7 @@ export function dropKeyLogSql({ table, note }: LogNames, on: TableName | null): 
   )
 }
 
-/** First statement of a transaction that reads table and log: no TRUNCATE can empty the table behind its snapshot. */
+/** First statement of a transaction that reads table and log: no TRUNCATE can empty the table after its snapshot. */
 export function lockedSql({ of }: KeyLog): string {
   return `LOCK TABLE ONLY ${tableSql(of.name)} IN ACCESS SHARE MODE`
 }
@@ -268,7 +271,7 @@ export async function hasLogNotes(session: CopySession, log: KeyLog): Promise<bo
   return (await session.ask(`SELECT FROM ${tableSql(log.table)} LIMIT 1`)).length > 0
 }
 
-/** SQL condition: a change could not be noted. @param counter number of the sequence of notes */
+/** SQL condition: a change could not be noted. @param counter OID of the sequence that numbers the notes */
 export function lostSql(counter: string): string {
   return `coalesce(pg_catalog.pg_sequence_last_value(${literal(counter)}::oid::pg_catalog.regclass) >= ${LOST}, false)`
 }

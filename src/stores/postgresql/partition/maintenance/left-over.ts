@@ -1,4 +1,4 @@
-/** Objects left by a killed run: they have its mark, and are attached nowhere. */
+/** Objects that a killed run left: tables with the mark of sluice that are not attached, and noting triggers. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { tableByIdentity } from '../../server/known.ts'
 import type { KnownTable } from '../../server/locks.ts'
@@ -26,7 +26,7 @@ type LeftOver = {
   readonly noting: readonly Noting[]
 }
 
-/** @param parent number of the partitioned table @returns the left-over objects in words; null if there are none */
+/** @param parent OID of the partitioned table @returns text that lists left-over objects; null if there are none */
 export async function leftOverOf(session: CopySession, parent: string): Promise<string | null> {
   const { tables, noting } = await look(session, parent)
   const words = [
@@ -36,7 +36,7 @@ export async function leftOverOf(session: CopySession, parent: string): Promise<
   return words.length === 0 ? null : words.join('; ')
 }
 
-/** Drops left-over objects. No other program may work on the table: the objects could be its own. */
+/** Drops left-over objects. No other program may work on the table: the objects could belong to that program. */
 export async function clearLeftOver(session: CopySession, patience: Patience, parent: string): Promise<void> {
   const { tables, noting } = await look(session, parent)
   for (const one of noting) await dropNoting(session, patience, one)
@@ -48,7 +48,7 @@ export async function clearLeftOver(session: CopySession, patience: Patience, pa
         if (still) await session.ask(`DROP TABLE ${tableSql(table.name)}`)
       })
     } catch (error) {
-      // Objects without a table may have been removed by another run.
+      // Another run may have removed the table.
       if (sqlStateOf(error) !== UNDEFINED_TABLE) throw error
     }
   }
@@ -92,7 +92,7 @@ async function marked(session: CopySession, parent: string): Promise<readonly Kn
 
 /**
  * Finds noting triggers and functions of partitions and former partitions; a trigger shows its table.
- * @param logged numbers of tables that have logs; null for tables that are no log
+ * @param logged OIDs of tables that have logs; null for tables that are no log
  */
 async function notingOf(
   session: CopySession,
@@ -116,7 +116,7 @@ async function notingOf(
     const one = found.get(on ?? '') ?? { triggers: new Set(), functions: new Map() }
     found.set(on ?? '', one)
     if (trigger != null) one.triggers.add(trigger)
-    // A user's trigger with our name may call a function of the user.
+    // A user's trigger with the same name may call a function of the user.
     if (notedTable(name ?? '') !== null)
       one.functions.set(`${schema}.${name}`, { schema: schema ?? '', name: name ?? '' })
   }

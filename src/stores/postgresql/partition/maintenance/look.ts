@@ -79,7 +79,7 @@ async function columnOf(session: CopySession, { oid, name }: FoundRelation, key:
 }
 
 function partitionsSql(parent: string, sizes: boolean): string {
-  // For a partitioned partition, the size of all its parts.
+  // For a partition that is partitioned itself, the size of all its partitions.
   const bytes = `CASE c.relkind WHEN 'p' THEN (SELECT pg_catalog.sum(pg_catalog.pg_total_relation_size(s.relid)) FROM pg_catalog.pg_partition_tree(c.oid) s)
     WHEN 'f' THEN NULL ELSE pg_catalog.pg_total_relation_size(c.oid) END`
   // A pending detach is marked since version 14.

@@ -15,8 +15,8 @@ const MOST_ROWS = 10_000
  * Applies the current rows of the keys, not those of the event: a user's trigger may have changed them again, and with
  * a deferred check two rows can share a key for a while.
  * @param columns columns that the server does not generate
- * @param late names of deferrable constraints of these tables, whose failure at the end of a transaction no block could
- * catch
+ * @param late names of deferrable constraints of these tables: a failure at the end of a transaction could not be
+ * caught
  * @returns plpgsql statements for `noteSql`
  */
 export function mirrorSql(
@@ -63,7 +63,7 @@ export function mirrorSql(
     EXCEPTION WHEN OTHERS THEN NULL; END;`
 }
 
-/** Deferrable constraints. */
+/** Qualified names of the deferrable constraints of these tables. */
 export async function lateConstraints(session: CopySession, tables: readonly KnownTable[]): Promise<readonly string[]> {
   const rows = await session.ask(
     `SELECT pg_catalog.format('%I.%I', n.nspname, k.conname) FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_namespace n ON n.oid = k.connamespace

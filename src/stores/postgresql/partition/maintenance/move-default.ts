@@ -57,7 +57,7 @@ export async function moveDefault(
     options,
   }: { readonly table: RangedTable; readonly rest: RangePartition; readonly options: readonly ComingPartition[] },
 ): Promise<Moved> {
-  // Before the switch a stop cancels the running statement, and what was created is removed.
+  // Until the cutover a stop cancels the running statement, and the created objects are removed.
   const { stop = NEVER.stop } = request
   const dropping = <T>(body: () => Promise<T>): Promise<T> => underSignal(session, stop, body)
   const { spec, key } = await dropping(() => refuseMove(session, table, rest))

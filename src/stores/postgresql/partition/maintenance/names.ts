@@ -1,8 +1,10 @@
-/** Names and marks of unfinished tables. The next run recognizes them by both, so it never takes a user's table. */
+/** Names and marks of unfinished tables. The next run recognizes them by both, so it never drops a user's table. */
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import { literal } from '../../server/sql.ts'
 
-/** Prefix of the constraint that marks a table to attach or detached; the partitioned table's number follows. */
+/**
+ * Prefix of the constraint that marks a table to attach or a detached one; the OID of the partitioned table follows.
+ */
 const MARK = 'sluice_aside_of_'
 
 const OWN_NAME = /^sluice_(?:aside|keys)_\d+/
@@ -17,19 +19,19 @@ export function attachMark(parent: string): string {
   return `${MARK}${parent}`
 }
 
-/** True if the constraint is one of our marks. */
+/** True if the constraint is a mark of sluice. */
 export function isMark(constraint: string): boolean {
   return constraint.startsWith(MARK)
 }
 
-/** True if a marked table also has one of our names. */
+/** True if a marked table also has a name of sluice. */
 export function isOwnName({ name }: TableName): boolean {
   return OWN_NAME.test(name)
 }
 
 /**
- * Numbers and names of unattached tables with the mark of a partitioned table; also those in its schema whose mark
- * matches no table of this database: they came from a dump, or their table was dropped.
+ * OIDs and names of unattached tables with the mark of a partitioned table. Also those in its schema whose mark matches
+ * no table of this database: they are from a dump, or their table was dropped.
  */
 export function markedTablesSql(parent: string): string {
   const schemasSql = `SELECT o.relnamespace FROM pg_catalog.pg_class o WHERE o.oid = ${literal(parent)}::oid

@@ -24,13 +24,13 @@ const OF_PARENT: ReadonlySet<number> = new Set([20, 21, 30, 31, 33, 34, 62, 63, 
 
 type Own = { readonly what: string; readonly sql: string; readonly place: number }
 
-/** Something that the new table could not be given, and the server's reason. */
+/** A property that the new table could not get, and the server's reason. */
 export type MissingProperty = { readonly what: string; readonly why: string; readonly hint?: string }
 
 export type NewPartitionOptions = {
   /** The model table: a partition, or the partitioned table itself. */
   readonly of: KnownTable
-  /** Number of the partitioned table. */
+  /** OID of the partitioned table. */
   readonly parent: string
   /** Its name until it is attached. */
   readonly sideTable: TableName
@@ -51,7 +51,7 @@ export class NewPartitionTable {
   readonly options: NewPartitionOptions
   readonly #session: CopySession
   readonly #statements: readonly { readonly stage: string; readonly own: Own }[]
-  /** Names of its indexes, by the numbers of the model's. */
+  /** Names of its indexes, by the OIDs of the model's indexes. */
   readonly names: ReadonlyMap<string, string>
 
   private constructor(
@@ -99,7 +99,7 @@ export class NewPartitionTable {
     return newTable
   }
 
-  /** Adds indexes, statistics, rights and comments: all that has no effect until other sessions use the table. */
+  /** Adds indexes, statistics, rights and comments: objects without effect until other sessions use the table. */
   async furnish(): Promise<void> {
     for (const { stage, own } of this.#statements) {
       if (stage === 'empty' || stage === 'cloned' || LATE.has(own.place)) continue
@@ -108,7 +108,7 @@ export class NewPartitionTable {
     await this.#nameUngiven()
   }
 
-  /** Tests which of the last statements the server accepts. @returns those, for the transaction that attaches */
+  /** Tests which of the last statements the server accepts. @returns the accepted ones, to run before the attachment */
   async late(): Promise<readonly string[]> {
     const taken: string[] = []
     const wanted = this.#statements.filter(({ stage, own }) => stage !== 'cloned' && LATE.has(own.place))

@@ -1,6 +1,6 @@
-/** Errors that delay or restart a switch instead of failing it. */
+/** Errors that delay or restart a cutover instead of failing it. */
 
-/** The switch must wait for a temporary obstacle, such as an old snapshot. */
+/** The cutover must wait for a temporary obstacle, such as an old snapshot. */
 export class NotNow extends Error {}
 
 /** Another session changed the partitions: start again. */

@@ -1,6 +1,7 @@
 /**
- * Snapshots older than the mirroring: one that first reads the table after the switch would miss rows. They are
- * compared by transaction numbers, not times: `SET TRANSACTION SNAPSHOT` gives a snapshot to a later transaction.
+ * Waits for snapshots older than the mirroring: a session that first reads the table after the cutover with such a
+ * snapshot would miss rows. Snapshots are compared by transaction ids, not times: `SET TRANSACTION SNAPSHOT` gives a
+ * snapshot to a later transaction.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
@@ -10,13 +11,13 @@ import { literal } from '../../server/sql.ts'
 
 const REST_MS = 100
 /**
- * Rounds of waiting if an old writer gives new snapshots the same oldest transaction as old ones. Then all running
- * transactions are awaited: once for the first ones, and again for those that got their snapshots.
+ * Rounds of waiting, if new snapshots have the same oldest transaction as old ones, because of an old writer. Each
+ * round waits for all running transactions, since those of the earlier round may have exported their snapshots to them.
  */
 const HANDED_ON = 3
 
 type View = {
-  /** Session that has the snapshot, in words. */
+  /** Description of the session that has the snapshot. */
   readonly of: string
   /** True if it may be older than the mirroring. */
   readonly suspect: boolean
@@ -44,7 +45,7 @@ export class OldViews {
   readonly notified: boolean
   /** If snapshots cannot be distinguished, those of transactions that began before this server time are suspect. */
   #before = '-infinity'
-  /** All transactions that ran, for a role that may not see their snapshots. */
+  /** Transactions that ran at the start of a round, for a role that may not see their snapshots. */
   #running: readonly string[] = []
 
   private constructor(session: CopySession, since: bigint, table: TableName, reported: boolean) {
@@ -54,13 +55,16 @@ export class OldViews {
     this.notified = reported
   }
 
-  /** @param since number of a committed transaction */
+  /** @param since id of a committed transaction */
   static async since(session: CopySession, since: string, table: TableName): Promise<OldViews> {
     const [row] = await session.ask(`SELECT pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')`)
     return new OldViews(session, BigInt(since), table, row?.[0] === 't')
   }
 
-  /** Waits until none is left. @throws SluiceError TARGET_BUSY if one is held for longer than `budgetMs` */
+  /**
+   * Waits until no older snapshot is left.
+   * @throws SluiceError TARGET_BUSY if one is held for longer than `budgetMs`
+   */
   async ended({ budgetMs, signal }: { readonly budgetMs: number; readonly signal: AbortSignal }): Promise<void> {
     const end = performance.now() + budgetMs
     for (let times = 1; times <= HANDED_ON; times++) {
@@ -76,7 +80,7 @@ export class OldViews {
     }
   }
 
-  /** Checks again, with the table locked exclusively. @throws SluiceError TARGET_BUSY if there is one again */
+  /** Checks again, with the table locked exclusively. @throws SluiceError TARGET_BUSY if there is an older snapshot */
   async refuse(): Promise<void> {
     const suspect = (await this.#look()).find((view) => view.suspect)
     if (suspect !== undefined) throw this.#kept(suspect)
@@ -126,7 +130,7 @@ export class OldViews {
       WHERE s.active AND s.slot_type = 'physical' AND ${this.#older('s.xmin')}`
   }
 
-  /** Compared by age, because transaction numbers wrap around. */
+  /** Compared by age, because transaction ids wrap around. */
   #older(xmin: string): string {
     return `${xmin} IS NOT NULL AND pg_catalog.age(${xmin}) >= pg_catalog.age(${literal(String(this.#since & 0xffff_ffffn))}::xid)`
   }

@@ -16,7 +16,7 @@ import { staleGenerated } from './row-refusals.ts'
 
 /**
  * Rows with changes that are noted but not applied are left out on both sides.
- * @returns how many rows were compared
+ * @returns number of compared rows
  * @throws SluiceError PROOF_FAILED; NotNow if all rows were truncated meanwhile, so nothing can be compared
  */
 export async function proveQuarantined(

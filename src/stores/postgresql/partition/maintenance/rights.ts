@@ -14,8 +14,8 @@ const OWNED = {
 }
 
 /**
- * Revokes them, in the transaction that created the object. The search path must be empty.
- * @param oid number of the table, sequence, function or schema
+ * Revokes these rights, in the transaction that created the object. The search path must be empty.
+ * @param oid of the table, sequence, function or schema
  */
 export async function revokeOthers(
   session: CopySession,

@@ -25,7 +25,7 @@ export function rowRefusal(error: unknown, rest: KnownTable): unknown {
       hint: `ALTER FUNCTION ${called} SET search_path TO the schemas that it needs, then run the same command again`,
     })
   }
-  // A violated bound of a partition has no name.
+  // A violated partition bound has no constraint name.
   if (state === CHECK_BROKEN && constraint !== undefined && !isMark(constraint)) {
     return unmovable(rest, {
       reason: `a row of it violates the constraint ${constraint} (${message}): the condition has changed since the row was written`,
@@ -36,7 +36,7 @@ export function rowRefusal(error: unknown, rest: KnownTable): unknown {
 }
 
 /**
- * Finds generated values that their expression no longer gives: copies would differ.
+ * Finds generated values that differ from the present result of their expression: copies would differ.
  * @param condition SQL over the rows to read
  * @returns null if there is none
  */

@@ -24,7 +24,7 @@ export type SwitchPlan = {
   readonly rest: KnownTable
   readonly log: KeyLog
   readonly sideTable: SideTables
-  /** Statements for its tables that run last. */
+  /** Statements for the new tables that run last. */
   readonly late: readonly string[]
   /** Definition of the table and its default partition when the copy began (`definitionMark`). */
   readonly definition: string
@@ -33,7 +33,7 @@ export type SwitchPlan = {
 
 /**
  * One transaction: detaches the old default partition, attaches the new ones, swaps names, removes the log.
- * @returns new name of the old one, and trigger states that the server refused
+ * @returns new name of the old default partition, and trigger states that the server refused
  * @throws NotNow, Changed; errors of the server
  */
 export async function switchOver(
@@ -128,12 +128,12 @@ async function exchanged(
     const rename = (from: string, to: string): string =>
       `ALTER ${kind} ${tableSql({ schema: schema ?? '', name: from })} RENAME TO ${quoteName(to)}`
     const own = name ?? ''
-    // Distinct from a new name that was truncated.
+    // The suffix differs from that of a truncated new name.
     return [rename(own, suffixed(own, `${oid}_old`)), rename(fresh, own)]
   })
 }
 
-/** Sequences that DROP would remove with the old table. */
+/** Statements that give the new table the sequences that DROP would remove with the old one. */
 async function sequencesTo(
   session: CopySession,
   of: KnownTable,

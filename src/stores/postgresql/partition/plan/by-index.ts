@@ -25,7 +25,7 @@ type Node = { readonly 'Node Type': string; readonly 'Plan Rows': number; readon
 
 /** @returns no rows if the planner would scan the table, or expects more rows than `most` */
 export async function rowsByIndex(session: CopySession, sql: string, most: number): Promise<readonly TextRow[]> {
-  // Without ANALYZE the planner takes the table for small or the rows for few, and avoids the index.
+  // Without ANALYZE the planner may assume a small table or few rows, and avoid the index.
   await session.ask(WAYS.map((way) => `SET LOCAL ${way} TO off`).join('; '))
   const [row] = await session.ask(`EXPLAIN (FORMAT JSON) ${sql}`)
   const [explained] = JSON.parse(row?.[0] ?? '[]') as readonly { readonly Plan: Node }[]
