@@ -21,9 +21,8 @@ const HAS_REPORT = `lost -> 'isReported'::text IS NOT NULL`
 const isLate = (field: string): string => `(lost ->> '${field}'::text)::float8 < ${NOW} - ${CONFIRM_MS}::float8`
 
 /**
- * How a slot's row notes the report of its loss. `reportedAt` and `overAt` exist until the sender confirms. Without a
- * sink that took the alert nothing is confirmed: it is sent again after `CONFIRM_MS`. The loss is removed once it is
- * over.
+ * How a slot's row notes the report of its loss. `reportedAt` and `overAt` exist until the sender confirms. If no sink
+ * accepted the alert, it is not confirmed, and is sent again after `CONFIRM_MS`. The loss is removed once it is over.
  * @property becomes SQL: the new note
  * @property where SQL: the notes that it applies to
  */
@@ -41,7 +40,7 @@ export const LOSS_REPORTS: Readonly<Record<LossReport, { readonly becomes: strin
   forgotten: { becomes: 'NULL', where: `lost -> 'overAt'::text IS NOT NULL` },
 }
 
-/** SQL over `a`, an alert of a table or of none: unconfirmed for `CONFIRM_MS`, so that another sender may take it. */
+/** SQL condition: the alert `a` is unconfirmed for `CONFIRM_MS`, so another sender may send it. */
 export function isUnsentYet(a: string): string {
   return `EXISTS (SELECT FROM ${ALERTS} u WHERE u.about = ${a}.about AND u.table_name = ${a}.table_name AND u.cause = '${UNSENT.raised}' AND ${LATE})`
 }

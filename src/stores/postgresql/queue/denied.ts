@@ -11,8 +11,8 @@ import { QUEUE_SCHEMA } from './schema.ts'
 export type QueueUse = 'look' | 'change' | 'make'
 
 /**
- * Maps a refusal of the server to an error with the use and the GRANT for it. It asks for the owner of the queue; if
- * that fails, too, the statement has a placeholder for the owner.
+ * Maps a refusal of the server to an error with the use and the GRANT for it. Reads the owner of the queue for this; if
+ * there is none, or the server does not answer, the hint explains how a queue is created.
  */
 export async function deniedInQueue(
   thrown: unknown,

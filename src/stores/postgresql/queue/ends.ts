@@ -24,7 +24,7 @@ export async function isToStop(client: PoolClient, runId: string): Promise<boole
   return rows[0]?.stops === true
 }
 
-/** Ends waiting slots and slots of lost workers. Ends the run if none is worked on: it was asked to stop. */
+/** For a run that must stop: ends waiting slots and slots of lost workers, and the run if no slot is worked on. */
 export async function endOfStopped(client: PoolClient, runId: string): Promise<EndedRun | null> {
   const { rows } = await client.query<{ no: number }>(
     `UPDATE ${QUEUE_SCHEMA}.sluice_run_slots s SET state = 'queued', fence = s.fence + 1, rate = 0
@@ -41,9 +41,8 @@ export async function endOfStopped(client: PoolClient, runId: string): Promise<E
 
 /**
  * Ends slots that wait, and removes their jobs.
- * @param end `exitCode`: for all waiting slots, which keep the error that they rested for. `shared`: the error, as
- * jsonb, of the slot that finished a shared operation, null if it ended well; the waiting slots did nothing at the end
- * of it and get no exit code
+ * @param end `exitCode`: for all waiting slots, which keep their last error. `shared`: the error, as jsonb, of the slot
+ * that finished a shared operation, null if it succeeded; the waiting slots did no work at its end and get no exit code
  */
 export async function dropQueued(
   client: PoolClient,
@@ -62,8 +61,8 @@ export async function dropQueued(
 }
 
 /**
- * Records the end of a run of which no slot is queued or worked on. Slots that share one operation report on all of it:
- * the last one with a verdict counts. Of slots with work of their own the worst counts.
+ * Records the end of a run without queued or working slots. Slots that share one operation report its result: the run
+ * gets the last result. If each slot has its own operation, the run gets the worst result.
  * @returns null if the run is active, or ended earlier
  */
 export async function endOfRun(client: PoolClient, runId: string): Promise<EndedRun | null> {

@@ -25,9 +25,9 @@ export class QueueIdentity {
   }
 
   /**
-   * @returns JSON: number and name of the database, number of its server if the login may read it, timeline of its log.
-   * A promotion and a restore from a backup change the timeline. A file copy of a whole server has the same identity
-   * until it is promoted
+   * @returns JSON: OID and name of the database, system identifier of its server if the login may read it, timeline of
+   * its log. A promotion and a restore from a backup change the timeline. A file copy of a whole server has the same
+   * identity until it is promoted
    */
   async read(): Promise<string> {
     const { rows } = await this.#ask<{ database: string; name: string; may: boolean }>(DATABASE)
@@ -68,7 +68,7 @@ export function isOnStandby(before: string, now: string): boolean {
 
 /**
  * SQL: the row was confirmed in another database. Facts that one of both identities lacks are not compared.
- * @param identity the parameter with what `QueueIdentity` reads
+ * @param identity the parameter with the text that `QueueIdentity` reads
  * @param row alias of a schedule or a run
  */
 export function isOtherDatabase(identity: string, row: 's' | 'r'): string {

@@ -1,4 +1,4 @@
-/** Code bound to the table by its number: triggers, rules, views, functions, policies. */
+/** Objects bound to the table by its OID: triggers, rules, views, functions, policies. */
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
@@ -112,7 +112,7 @@ function triggersSql({ oid }: About): string {
     FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ${oid}::oid AND NOT g.tgisinternal ORDER BY g.tgname`
 }
 
-/** Functions with a body parsed at creation, or the table's rows as arguments or results. Other bodies use names. */
+/** Functions are bound by a body parsed at creation, or by the table's row type. Other bodies refer to it by name. */
 function boundSql({ oid }: About): string {
   return `
     WITH t AS (SELECT c.*, y.typarray FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_type y ON y.oid = c.reltype WHERE c.oid = ${oid}::oid),

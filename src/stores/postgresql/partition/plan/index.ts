@@ -45,7 +45,7 @@ const LOOKS: readonly PlanInspection[] = [
   storageOf,
 ]
 
-/** Lock timeout, ms: a foreign key of the new table blocks writers of the referenced table until all is created. */
+/** Lock timeout, ms: a foreign key of the new table blocks writers of the referenced table until the commit. */
 const LOCK_WAIT_MS = 300
 const TRIES = 20
 const REST_MS = 250
@@ -153,8 +153,8 @@ export class PostgresPartitionPlan implements PartitionPlanStore {
 }
 
 /**
- * Creates the new table with its partitions: all of it, or nothing.
- * @throws errors of the server; its lock refusal if a referenced table was locked by other sessions in all tries
+ * Creates the new table with its partitions, in one transaction.
+ * @throws errors of the server, such as the lock timeout if other sessions locked a referenced table in all tries
  */
 async function makeTables(session: CopySession, statements: readonly string[]): Promise<void> {
   for (let left = TRIES; ; left--) {

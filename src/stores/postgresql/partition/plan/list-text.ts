@@ -50,7 +50,7 @@ export function onOneLine(definition: string): string {
   return line.trim()
 }
 
-/** Position after a literal or quoted name; doubled quotes belong to it. */
+/** Position of the closing quote of a literal or quoted name; doubled quotes do not close it. */
 function endOfQuoted(text: string, start: number): number {
   const quote = text[start] ?? ''
   for (let at = start + 1; at < text.length; at++) {

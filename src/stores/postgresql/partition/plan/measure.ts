@@ -64,7 +64,10 @@ export async function measureLanes(request: MeasureRequest, open: () => Promise<
   return { rows: pieces.reduce((sum, { rows }) => sum + rows, 0n), bytes, ms, onlyRead }
 }
 
-/** Creates the target table, partitioned, so that each row must find its partition. @returns why it cannot, if so */
+/**
+ * Creates the target table, partitioned, so that each row must find its partition.
+ * @returns the server's reason if this is impossible; else null
+ */
 async function prepared(session: CopySession, request: MeasureRequest): Promise<string | null> {
   await session.begin('ISOLATION LEVEL READ COMMITTED')
   await session.ask(`SELECT pg_catalog.set_config('search_path', '', true); SAVEPOINT sample`)
@@ -122,7 +125,7 @@ async function fill(
   return done
 }
 
-/** @returns rows; if the new table refuses one of them, further rows are only read */
+/** @returns number of rows; if the new table refuses one of them, further rows are only read */
 async function round(on: Lane, { sql, columns, where, format }: Table & { readonly where: string }): Promise<bigint> {
   const out = on.reader.copyOut(`COPY (SELECT ${columns} FROM ONLY ${sql} WHERE ${where}) TO STDOUT (FORMAT ${format})`)
   if (on.writer === null) for await (const _ of piecesOf(out, on));

@@ -71,11 +71,14 @@ export type NewTableIndex = {
   readonly comment: string | null
   readonly constraintComment: string | null
   readonly space: string | null
-  /** Of a primary key or a unique constraint, whose definition omits them. */
+  /** Storage parameters of a primary key or a unique constraint, whose definition omits them. */
   readonly options: string | null
 }
 
-/** SQL: definition from `USING` on, of index `x` on table `c` in `n`. By length, since names may hold any words. */
+/**
+ * SQL: definition, from `USING` on, of index `x` on table `c` in schema `n`. Cut by length: names may contain any
+ * words.
+ */
 export const indexTailSql = `pg_catalog.ltrim(pg_catalog.substr(pg_catalog.pg_get_indexdef(x.oid), 1 + pg_catalog.length('CREATE ' || CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END || 'INDEX '
         || pg_catalog.quote_ident(x.relname) || ' ON ' || CASE c.relkind WHEN 'p' THEN 'ONLY ' ELSE '' END || pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname))))`
 
@@ -123,7 +126,7 @@ export function tableSqlOf({ oid }: About): string {
     FROM pg_catalog.pg_class c WHERE c.oid = ${oid}::oid`
 }
 
-/** Constraints without an index, for the new table `%1$s`: validated, also if NOT VALID, and without NO INHERIT. */
+/** Constraints without an index, for the new table: without NOT VALID, so that they are checked, and NO INHERIT. */
 export function constraintsSql({ oid }: About): string {
   return `
     SELECT pg_catalog.json_build_object('kind', k.contype, 'name', k.conname, 'comment', pg_catalog.obj_description(k.oid, 'pg_constraint'),
@@ -151,7 +154,7 @@ export function statisticsSql({ oid }: About): string {
     WHERE t.oid = ${oid}::oid ORDER BY s.stxname`
 }
 
-/** Everything else to recreate, as statements on `target`. @param target in SQL */
+/** Statements that recreate policies, row security, comments on columns and grants. @param target table, in SQL */
 export function restSql({ oid }: About, target: string): string {
   const table = `'${target.replaceAll("'", "''")}'`
   const role = `CASE e.grantee WHEN 0::oid THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)) END`

@@ -1,4 +1,4 @@
-/** Statements that create the new table. They do not refer to the old one, so they run wherever its types exist. */
+/** Statements that create the new table. They do not name the old table, so they run wherever its types exist. */
 import type { NewTableLine, NewTablePartition, NewTableStatements } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { literal, tableSql } from '../../server/sql.ts'
@@ -27,10 +27,10 @@ type Constraint = {
   readonly comment: string | null
 }
 
-/** Suffix for indexes, statistics and partitions of the new table, so that their names differ from the old one's. */
+/** Suffix for indexes and statistics of the new table, so that their names differ from those of the old table. */
 const MARK = 'p'
 
-/** In execution order. */
+/** Statements, in execution order. */
 export type NewTableParts = {
   readonly made: readonly string[]
   /** Indexes of `made` for unique and exclusion keys other than the primary key. */
@@ -122,7 +122,7 @@ export async function newTableParts(
 }
 
 /**
- * Taken names: of the new tables, of their indexes (one namespace with tables), and of statistics.
+ * Names that other objects have already, of the new tables, their indexes (one namespace with tables) and statistics.
  * @param tables the new table, and its partitions
  */
 export async function takenNames(about: About, tables: readonly string[]): Promise<readonly string[]> {
@@ -160,7 +160,7 @@ function ownNames(old: readonly { readonly name: string }[], taken: readonly str
   return names
 }
 
-/** Definitions of its checks, for the new table. */
+/** Definitions of the table's CHECK constraints, for the new table. */
 export async function checkDefinitions(about: About): Promise<readonly string[]> {
   const constraints = await planFacts<Constraint>(about, constraintsSql(about))
   return constraints.flatMap(({ kind, definition }) => (kind === 'c' ? [definition] : []))
@@ -234,7 +234,7 @@ function sequenceOptions({ start, increment, minimum, maximum, cache, cycle }: N
   return `START ${start} INCREMENT ${increment} MINVALUE ${minimum} MAXVALUE ${maximum} CACHE ${cache}${cycle ? ' CYCLE' : ''}`
 }
 
-/** Before the partitions are created, which inherit it from their parent. */
+/** Storage of a column: set before the partitions are created, which inherit it from their parent. */
 function columnStorage(target: string, { name, storage, compression }: NewTableColumn): readonly string[] {
   const alter = `ALTER TABLE ${target} ALTER COLUMN ${quoteName(name)}`
   return [
@@ -243,7 +243,7 @@ function columnStorage(target: string, { name, storage, compression }: NewTableC
   ]
 }
 
-/** After the partitions are created: they do not inherit it. For the parent the server counts its partitions' rows. */
+/** Statistics options of a column: set after the partitions are created, which do not inherit them. */
 function columnStatistics(
   target: string,
   leaves: readonly string[],

@@ -9,7 +9,7 @@ import { literal } from '../../server/sql.ts'
 /** Lock timeout, ms: a foreign key blocks writers of the referenced table until the rollback. */
 const LOCK_WAIT_MS = 300
 
-/** Refusals of statements about an object that an earlier statement could not make. */
+/** Refusals of statements about an object that an earlier statement could not create. */
 const AFTERMATH = /^(?:relation|constraint|statistics object) .* does not exist$/
 
 type Refused = Rehearsal['refused'][number]
@@ -40,7 +40,7 @@ export async function rehearsed(session: CopySession, statements: NewTableStatem
         break
       }
       if (refused.size === 0 || !AFTERMATH.test(error.message)) refused.set(error.message, { reason: error.message })
-      // Without the table all that comes behind it is refused.
+      // Without the table all later statements are refused.
       if (/^CREATE (?:TABLE|SEQUENCE)/.test(statement)) break
     }
     return { missing, refused: [...refused.values()], left: missing.length > 0 ? [] : left }
@@ -49,7 +49,7 @@ export async function rehearsed(session: CopySession, statements: NewTableStatem
   }
 }
 
-/** @returns why each column is refused in a statement, and the statement with the mere types of these columns */
+/** @returns why each column is refused in a statement, and the statement with only the types of these columns */
 async function columnFaults(
   session: CopySession,
   statement: string,
@@ -80,14 +80,14 @@ function refusalOfColumn({ name, line }: NewTableLine, { message }: Error, versi
   }
 }
 
-/** As `refusalOf`, and nothing of the statement stays. */
+/** As `refusalOf`, but rolls the statement back. */
 async function probed(session: CopySession, statement: string): Promise<Error | null> {
   const error = await refusalOf(session, statement)
   if (error === null) await session.ask('ROLLBACK TO SAVEPOINT try')
   return error
 }
 
-/** A missing schema, or text that is no type name, is an error of the server. */
+/** True if the type does not exist. For a missing schema, or text that is no type name, the server throws an error. */
 async function isMissing(session: CopySession, type: string): Promise<boolean> {
   let found: string | null = null
   const error = await refusalOf(session, async () => {

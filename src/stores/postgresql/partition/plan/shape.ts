@@ -1,4 +1,4 @@
-/** Properties of the table: what cannot be partitioned at all, and which values its column takes. */
+/** Properties of the table and its column that prevent or affect partitioning. */
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { type About, planFacts } from './about.ts'
 import { shellQuote } from '../../../../shared/shell.ts'

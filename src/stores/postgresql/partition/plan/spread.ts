@@ -17,7 +17,7 @@ import { rowsByIndex, inspectedUp } from './by-index.ts'
 const BLOCKS = 8192
 /** A table of fewer blocks is read completely. */
 const WHOLE = 2 * BLOCKS
-/** Periods that an index is queried for, and rows of all of them together. */
+/** Limits of queries by an index: periods, and rows of all of them together. */
 const LOOKED_UP = 1000
 const LOOKED_UP_ROWS = 1_000_000
 /** An estimate with a larger relative error than this is counted by an index, if there is one. */
@@ -144,7 +144,7 @@ async function repair(
   }
 }
 
-/** True if an estimate is unreliable: from no block with rows, or from few. */
+/** True if an estimate is unreliable, because no or few sampled blocks have such rows. */
 function isPoor({ rows, off }: CountedRows): boolean {
   return off !== null && (rows < 2n || Number(off) > Number(rows) * POOR)
 }
@@ -157,7 +157,7 @@ export function rowBytes({ table }: Pick<TableToPartition, 'table'>): string {
 }
 
 const NONE: CountedRows = { rows: 0n, off: null }
-/** Of 100 samples that find none, 95 are of a table with fewer. */
+/** Probability that a sample finds no row, although the table has more rows than the bound. */
 const CHANCE = 0.05
 
 /** Bound for rows that the sample did not find: each may be in a block of its own. */
@@ -224,7 +224,7 @@ function yearOf({ column, kind }: TableToPartition): string {
   }
 }
 
-/** Null is the start of the year 1, or the end of the year 9999. */
+/** SQL condition: the column is in the range. Null is the start of the year 1, or the end of the year 9999. */
 function between(planned: Pick<TableToPartition, 'column' | 'kind'>, from: string | null, to: string | null): string {
   const by = quoteName(planned.column.name)
   const [low, high] = edges(planned, from, to)

@@ -96,7 +96,9 @@ function replicaIdentity({ kind, index, primary, key }: Identity, { sql }: About
   }
 }
 
-/** New partitions in all publications of the table, without an identity of changed rows: the server refuses changes. */
+/**
+ * Publications of the table that publish changes, if the server would refuse them in partitions without an identity.
+ */
 export async function unidentifiedFindings(about: About): Promise<readonly PlanFinding[]> {
   const [identity] = await planFacts<Identity>(about, identitySql(about))
   return unidentified(identity, await planFacts<Publication>(about, publicationsSql(about)))

@@ -100,7 +100,7 @@ function lost({ target, columns: given }: ConflictClause, narrow: readonly Narro
     : 'the server refuses it after the key gets the column: no unique index matches it then'
 }
 
-/** Statements with ON CONFLICT; otherwise why they cannot be read, in words. */
+/** Statements with ON CONFLICT; otherwise why they cannot be read, as text. */
 async function recorded({ session }: About): Promise<readonly string[] | string> {
   const [row] = await session.ask(
     `SELECT pg_catalog.quote_ident(n.nspname) FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace

@@ -24,7 +24,7 @@ import { findingsOf, useOf } from './outside.ts'
 import { busy, endSessions, sessionsOf } from './sessions.ts'
 
 const RIGHTS = 'connect as the owner of the database, or as a superuser'
-/** Class of the advisory lock that excludes other programs; the database number is the second key. */
+/** Class of the advisory lock that excludes other programs; a hash of the database name is the second key. */
 const LOCK_CLASS = 1_936_487_795
 /** Longest wait for the lock of the database in one attempt to drop it, ms. */
 const DROP_ATTEMPT_MS = 1000
@@ -146,7 +146,7 @@ class PostgresRetirement implements DatabaseRetirement {
     await this.#session.close()
   }
 
-  /** @returns number of the database @throws SluiceError SOURCE_GONE if its name belongs to another one by now */
+  /** @returns OID of the database @throws SluiceError SOURCE_GONE if another database has its name now */
   async #itself(session: CopySession, identity: string): Promise<string> {
     const oid = this.#oidOf(identity)
     const [row] = await session.ask(

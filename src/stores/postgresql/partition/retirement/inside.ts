@@ -1,4 +1,4 @@
-/** Contents of a database, from a session in it: tables, large objects, outgoing streams, and what else is dropped. */
+/** Contents of a database, from a session in it: tables, large objects, outgoing streams, and other objects. */
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import type { DecommissionFinding } from '../../../../model/partition/decommission-port.ts'
 import type { ContainedTable, Contents, DatabaseInside } from '../../../../model/partition/retirement-port.ts'
@@ -12,7 +12,7 @@ import { underSignal } from '../../server/under-signal.ts'
 import { sqlStateOf } from '../../server/server-errors.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
 
-/** Also the state for a table with rows that a policy would hide. */
+/** SQLSTATE of a missing right; also of a table with rows that a policy would hide. */
 const NO_RIGHT = '42501'
 /** Most names in one finding. */
 const MOST_NAMES = 20

@@ -53,7 +53,7 @@ async function rights(session: CopySession, oid: string): Promise<readonly Decom
   ]
 }
 
-/** Obstacles for which PostgreSQL would refuse the DROP, and sessions that would lose work once refused. */
+/** Objects because of which PostgreSQL would refuse the DROP. */
 async function inTheWay(session: CopySession, oid: string): Promise<readonly DecommissionFinding[]> {
   const rows = await session.ask(
     `SELECT 'prepared transaction', p.gid, p.owner FROM pg_catalog.pg_prepared_xacts p JOIN pg_catalog.pg_database d ON d.datname = p.database WHERE d.oid = ${oid}::oid

@@ -38,7 +38,11 @@ export async function sessionsOf(
   }))
 }
 
-/** Ends them, and waits until all are gone. @returns the ended ones, in words @throws SluiceError TARGET_BUSY */
+/**
+ * Terminates the sessions in a database, and waits until all have ended.
+ * @returns descriptions of the terminated sessions
+ * @throws SluiceError TARGET_BUSY
+ */
 export async function endSessions(
   session: CopySession,
   oid: string,
