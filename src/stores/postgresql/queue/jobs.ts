@@ -1,9 +1,9 @@
-/** Jobs of graphile-worker for slots. Each slot has one job key, so a slot that is queued twice waits once. */
+/** Jobs of graphile-worker for slots. Each slot has one job key, so a slot that is queued twice has one job. */
 import type { PoolClient } from 'pg'
 import type { SlotKey } from '../../../model/share/queue-port.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 
-/** Task that a worker asks for: slots of its own program, in one queue that it takes from. */
+/** Task name for slots of a program in a queue. A worker takes tasks of its own program and its queues. */
 export function taskName(program: string, queue: string | null): string {
   return `sluice slot, ${program}${queue === null ? '' : `, ${queue}`}`
 }
@@ -11,7 +11,7 @@ export function taskName(program: string, queue: string | null): string {
 /** Flag of a run's jobs. A worker that refused the run forbids the flag, and gets no job of it. */
 export const jobFlag = (runId: string): string => `run ${runId}`
 
-/** SQL over `s`, a slot: its `jobs.key`. */
+/** SQL: `jobs.key` of the slot `s`. */
 const KEY = "'sluice/' || s.run_id || '/' || s.slot_no"
 
 /** Slots to queue or to unqueue: SQL condition and its values. */
@@ -47,7 +47,7 @@ export async function unqueueSlots(client: PoolClient, { where, values }: Which)
 /** SQL over `s`, a waiting slot: it has no job that a worker would ever take. */
 export const HAS_NO_JOB = `NOT EXISTS (SELECT FROM graphile_worker.jobs j WHERE j.key = ${KEY} AND j.attempts < j.max_attempts)`
 
-/** Unlocks the jobs of slots, whichever worker holds them: those of a lost worker would stay locked for four hours. */
+/** Unlocks the jobs of slots, of any worker: those of a lost worker would stay locked for four hours. */
 export async function unlockJobs(client: PoolClient, keys: readonly SlotKey[]): Promise<void> {
   if (keys.length === 0) return
   await client.query(

@@ -25,17 +25,17 @@ export const silent = (column: string, forMs = LOST_AFTER_MS): string =>
   `${column} < now() - ${forMs} * interval '1 millisecond'`
 
 /**
- * SQL, true for a worker whose heartbeats came without a gap for `LOST_AFTER_MS`, or since its first one if that was
- * not `UNWITNESSED`. After a gap it is unknown which other workers were cut off, and which were silent because the
- * queue was down.
+ * SQL condition: the worker had heartbeats without a gap for `LOST_AFTER_MS`, or since its first one if that was not
+ * `UNWITNESSED`. After a gap it is unknown which other workers were cut off, and which were silent because the queue
+ * was down.
  * @param workerId the parameter with its id
  */
 export const steady = (workerId: string): string =>
   `NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_workers me WHERE me.worker_id = ${workerId} AND (${silent('me.beat_at', SILENT_AFTER_MS)} OR NOT ${silent('me.reached_at')}))`
 
-/** SQL over a worker: a heartbeat within a day. Older workers no longer count, not even as lost. */
+/** SQL condition: the worker had a heartbeat within a day. Older workers are ignored; they are not even lost. */
 const LATELY = `beat_at > now() - interval '1 day'`
-/** SQL over `o`, a worker that has not ended: a heartbeat within `SILENT_AFTER_MS`. */
+/** SQL condition: the worker `o`, which has not ended, had a heartbeat within `SILENT_AFTER_MS`. */
 const HEARD = `NOT ${silent('o.beat_at', SILENT_AFTER_MS)}`
 /** SQL: other workers are silent, and none is steady. A new worker cannot know if they died or the queue was down. */
 export const UNWITNESSED = `(SELECT coalesce(bool_or(NOT ${HEARD}) AND NOT bool_or(${HEARD} AND (o.reached_at IS NULL OR ${silent('o.reached_at')})), false)
@@ -51,7 +51,10 @@ export function hasWorker(queue: string): string {
 }
 /** SQL: the worker `w` takes slots of the run `r`, as `takesFrom`. */
 export const TAKES = `w.program = r.program AND ${takesFromQueue('r.queue')}`
-/** SQL over `r`, an active run: not confirmed in this database (the parameter is its identity), so it waits. */
+/**
+ * SQL condition: the active run `r` waits, not confirmed in this database.
+ * @param identity parameter with its identity
+ */
 export const unconfirmedSql = (identity: string): string =>
   `(r.status = 'running' AND ${isOtherDatabase(identity, 'r')})`
 /** SQL: slots of the run `r` are queued or lost, and no worker that takes them had a heartbeat in `LOST_AFTER_MS`. */
@@ -67,7 +70,7 @@ export const UNREPORTED = `(s.unreported IS NOT NULL AND coalesce((s.unreported 
 /** Most ledgers that a worker reads again in one pass. */
 const MOST_UNCOUNTED = 20
 
-/** SQL: rows of a slot. Rows of chunks that a turn left open count for the next worker of the slot. */
+/** SQL: rows of a slot. Rows of chunks that a turn left open are counted by the next worker of the slot. */
 const ROWS = `earlier_rows + turn_rows - CASE WHEN state = 'queued' THEN ${OPEN_ROWS} ELSE 0 END`
 
 type RunRecord = Readonly<
@@ -117,7 +120,7 @@ export async function readStand(pool: QueuePool): Promise<Omit<QueueStand, 'unco
   }
 }
 
-/** Newest first. */
+/** Runs of the queue, newest first. */
 export async function readRuns(pool: QueuePool, limit: number, runId?: string): Promise<readonly DistributedRun[]> {
   const { rows } = await pool.ask<RunRecord>(
     `SELECT r.run_id, r.kind, r.command_line, r.operation, r.queue, r.source, r.target, r.program, r.actor, r.host, ${ms('r.begun_at')} AS begun_at,
@@ -182,7 +185,7 @@ type SlotRecord = Readonly<
     Record<'beat_at' | 'exit_code', number | null>
 > & { readonly state: SlotState; readonly on_call: boolean; readonly lost: boolean; readonly error: ErrorInfo | null }
 
-/** In order of their numbers. */
+/** Slots of a run, in order of their numbers. */
 export async function readSlots(pool: QueuePool, runId: string): Promise<readonly TaskRow[]> {
   const { rows } = await pool.ask<SlotRecord>(
     `SELECT s.run_id, s.slot_no, s.about, s.state, ${ON_CALL} AS on_call, s.turns, s.worker_id, w.host, s.ledger_run, ${ms('s.beat_at')} AS beat_at,
@@ -222,9 +225,9 @@ type WatchRecord = Omit<WatchedRun, 'runId' | 'silent' | 'lost' | 'alerts' | 'un
 }
 
 /**
- * Runs with alerts that go on, or that have an alert or are due to raise one. Runs confirmed in another database, of
- * which this one is a copy, are watched there.
- * @param workerId of the worker that asks: while it is not `steady`, no other one counts as silent
+ * Runs with alert options: active ones, and others with an alert, a lost slot or an unreported failure. Runs confirmed
+ * in another database, of which this one is a copy, are watched there.
+ * @param workerId of the worker that asks: while it is not `steady`, no other worker is reported as silent
  */
 export async function readWatched(pool: QueuePool, workerId: string): Promise<readonly WatchedRun[]> {
   const { rows } = await pool.ask<WatchRecord>(

@@ -31,7 +31,7 @@ export class QueuePool implements AsyncDisposable {
    */
   static async open(url: string, most: number): Promise<QueuePool> {
     const settings = postgresSettings(url)
-    // Reports faults of the server in our words, and shows if the connection is encrypted.
+    // Maps errors of the server to SluiceErrors, and shows if the connection is encrypted.
     const { client, socket, local } = await connect(settings, 'write')
     const isEncrypted = socket instanceof TLSSocket
     await client.end().catch(() => undefined)
@@ -96,8 +96,8 @@ export class QueuePool implements AsyncDisposable {
   }
 
   /**
-   * To be called before the queue is written to. An incomplete queue is checked again each time: any role may still
-   * create parts of it.
+   * Call it before a write to the queue. An incomplete queue is checked again each time: any role may still create
+   * parts of it.
    * @throws SluiceError TABLE_REFUSED if a part of it belongs to a role that is not trusted
    */
   async writable(): Promise<void> {
@@ -146,7 +146,7 @@ export class QueuePool implements AsyncDisposable {
     return await deniedInQueue(error, { pool: this.pool, settings: this.settings, use })
   }
 
-  /** Refuses a schema of this name without the tables of a queue if another role owns it. */
+  /** Error for an incomplete queue; if an untrusted role owns a part of it, the error of `writable`. */
   async #notWhole(cause: unknown): Promise<unknown> {
     try {
       await this.writable()
@@ -176,7 +176,7 @@ const HOOKS = {
   },
 }
 
-/** Returns a row if the schemas of a queue exist, and in that of sluice the table that is created first. */
+/** Returns a row if both schemas of a queue exist, and the table that sluice creates first. */
 const IS_WHOLE = `SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = 'sluice_queue' AND c.relname = 'sluice_queue_version' AND EXISTS (SELECT FROM pg_catalog.pg_namespace j WHERE j.nspname = 'graphile_worker')`
 

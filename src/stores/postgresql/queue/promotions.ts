@@ -1,4 +1,6 @@
-/** Remembers the queue of a worker: if it was there before a promotion, the promoted database is no copy. */
+/**
+ * Remembers the database of a worker's queue: if the worker used it before a promotion, the promoted one is no copy.
+ */
 import type { Carried } from '../../../model/share/queue-port.ts'
 import { isOtherDatabase, isOnStandby, isSameServer, type AskPostgres } from './identity.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
@@ -11,7 +13,7 @@ const LACKED = 2
 export class Promotions {
   readonly #ask: AskPostgres
   readonly #workerId: string
-  /** Identity where this worker was seen last, and its first heartbeat there. */
+  /** Identity of the database that this worker used last, and its first heartbeat there. */
   #seen: { readonly identity: string; readonly begun: string } | null = null
   /** Heartbeats of this worker, by its row. */
   #beats = 0
@@ -26,7 +28,7 @@ export class Promotions {
     this.#beats = Math.max(this.#beats, beats)
   }
 
-  /** @param identity of the current database @returns how many schedules, and runs that go on, were confirmed there */
+  /** @param identity of the current database @returns numbers of schedules and active runs that it confirmed there */
   async carry(identity: string): Promise<Carried> {
     if (this.#seen?.identity === identity) return NOTHING
     const { rows } = await this.#ask<{ begun: string; beats: number }>(
@@ -35,12 +37,12 @@ export class Promotions {
     )
     const [before, begun] = [this.#seen, rows[0]?.begun]
     const seen = begun === undefined ? null : { identity, begun }
-    // A copy made elsewhere has no row of this worker, or a later one.
+    // In a copy that this worker did not use, it has no row, or a row with a later start.
     if (before === null || before.begun !== begun || !isSameServer(before.identity, identity)) {
       this.#seen = seen
       return NOTHING
     }
-    // The standby is about to be promoted; until then the earlier database counts.
+    // The standby is about to be promoted; until then the earlier identity is kept.
     if (isOnStandby(before.identity, identity)) return NOTHING
     const beats = rows[0]?.beats ?? 0
     if (beats < this.#beats - LACKED) {

@@ -1,4 +1,4 @@
-/** Queue of shared runs in PostgreSQL: graphile-worker hands out slots, our rows have the state of runs and workers. */
+/** Queue of shared runs in PostgreSQL: graphile-worker hands out slots; tables of sluice have the state of runs. */
 import { makeWorkerUtils } from 'graphile-worker'
 import type { PoolClient } from 'pg'
 import type { DistributedRun, QueueStand, RunRequests, TaskRow, WorkerRow } from '../../../model/share/distributed.ts'
@@ -70,7 +70,10 @@ export async function openPostgresQueue(url: string, mode: 'look' | 'work', slot
   }
 }
 
-/** Orders for tables after more requests; empty if there are none. Locks the run's row until the transaction ends. */
+/**
+ * Steering requests for tables, merged with the earlier ones; empty without new ones. Locks the run's row until the
+ * transaction ends.
+ */
 async function tableOrders(
   client: PoolClient,
   runId: string,
@@ -195,7 +198,7 @@ class PostgresQueue implements RunQueue {
     return { set: `, confirmed_in = ${parameter}`, values: [await this.#pool.identity.read()] }
   }
 
-  /** Reads again which tables exist, so that a long reader sees a later queue. @throws SluiceError LEDGER_NEWER */
+  /** Reads which tables exist, so that a queue created later is found. @throws SluiceError LEDGER_NEWER */
   async seen(): Promise<QueueTables> {
     try {
       if (!this.#there.confirmedRuns) this.#there = await lookForQueue((text) => this.#pool.ask(text), this.label)

@@ -1,4 +1,4 @@
-/** Rights in the database of a queue: its owners, what a role has, and the statements that grant the rest. */
+/** Rights in the database of a queue: its owners, the rights of a role, and statements that grant the missing ones. */
 import { SluiceError } from '../../../shared/errors.ts'
 import { nameForSql } from '../../../shared/name-for-sql.ts'
 import type { QueueGrants, QueueRights, QueueRole } from '../../../model/share/queue-rights-port.ts'
@@ -12,7 +12,7 @@ const SCHEMA = quoted(QUEUE_SCHEMA)
 type Owner = {
   readonly name: string
   readonly superuser: boolean
-  /** Owns the schema of our queue or a table in it, not only those of graphile-worker. */
+  /** Owns the schema of sluice or a table in it, not only those of graphile-worker. */
   readonly of_queue: boolean
   /** The role that gets the rights already has those of this owner. */
   readonly held: boolean
@@ -106,7 +106,7 @@ class PostgresQueueRights implements QueueRights {
   }
 }
 
-/** Rights to read our tables; an observer does not read those of graphile-worker. */
+/** Rights to read the tables of sluice; an observer does not read those of graphile-worker. */
 function observerGrants(place: Place, all: readonly Owner[], to: string): QueueGrants {
   const owners = all.filter((owner) => owner.of_queue)
   const role = quoted(to)

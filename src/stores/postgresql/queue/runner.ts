@@ -1,11 +1,11 @@
-/** Runs graphile-worker to hand out slots: which ones, without its own log, and how it stops. */
+/** Runs graphile-worker to hand out slots: selects its tasks, suppresses its log, and stops it. */
 import { EventEmitter } from 'node:events'
 import { Logger, run } from 'graphile-worker'
 import type { Notification, Pool } from 'pg'
 import type { QueueRunner, SlotKey, WorkerAbout } from '../../../model/share/queue-port.ts'
 import { jobFlag, taskName } from './jobs.ts'
 
-/** No log of graphile-worker: our own events report the same. */
+/** No log of graphile-worker: events of sluice report the same. */
 export const SILENT = new Logger(() => () => undefined)
 /** Poll for delayed jobs that are due, ms. New jobs are announced at once. */
 const POLL_MS = 2_000
@@ -51,7 +51,7 @@ export async function takeSlots(
     isStopping = true
     await runner.stop()
   }
-  /** A new runner checks the schema, and refuses one that it does not know. */
+  /** Stops the runner after an incompatible change: a new runner checks the schema, and refuses an unknown one. */
   async function stopWhereChanged(): Promise<void> {
     if ((await breakingIn(pool)) !== breaking) await stop()
   }

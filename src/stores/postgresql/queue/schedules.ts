@@ -286,7 +286,7 @@ export class PostgresSchedules implements ScheduleBook {
   }
 }
 
-/** Deletes old history lines, their runs, and output and slots of those. */
+/** Deletes old history lines, their runs, and the slots and output of these runs. */
 async function forget(client: PoolClient, name: string): Promise<void> {
   const old = `SELECT h.no, h.run_id FROM ${HISTORY} h WHERE h.name = $1 ORDER BY h.no DESC OFFSET ${KEPT}`
   await client.query(`DELETE FROM ${RUNS} r USING (${old}) o WHERE r.run_id = o.run_id`, [name])
@@ -323,7 +323,7 @@ function scheduleOf(row: Row, last: ScheduledRun | null): Schedule {
   }
 }
 
-/** The schedule came here with a copy of its queue: what one environment runs may be unwanted in another. */
+/** Error for a schedule in a copy of its queue: runs of one environment may be unwanted in another. */
 function unconfirmed(name: string): SluiceError {
   const command = `sluice schedule resume ${shellQuote(name)}`
   return new SluiceError('MISSING_CONFIRM', `schedule ${name} was confirmed in another database than this one`, {

@@ -1,4 +1,6 @@
-/** Facts about a database, from another one of its server: users, obstacles to the DROP, and the login's rights. */
+/**
+ * Facts about a database, from another database of its server: users, obstacles to the DROP, and the login's rights.
+ */
 import type { DecommissionFinding } from '../../../../model/partition/decommission-port.ts'
 import type { DatabaseUse } from '../../../../model/partition/retirement-port.ts'
 import { quoteName } from '../../server/connect.ts'
@@ -7,7 +9,7 @@ import { literal } from '../../server/sql.ts'
 import { countedSince } from '../counters.ts'
 import { sessionsOf, type DatabaseSession } from './sessions.ts'
 
-/** @param oid of the database @param own processes of our own sessions in it */
+/** @param oid of the database @param own processes of sluice's sessions in it */
 export async function findingsOf(
   session: CopySession,
   oid: string,
