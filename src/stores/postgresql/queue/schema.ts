@@ -1,4 +1,4 @@
-/** Tables of a queue, in their own schema next to graphile-worker's, and how they are created and upgraded. */
+/** Creates and upgrades the tables of a queue, in a schema beside that of graphile-worker. */
 import type { Pool, QueryResult, QueryResultRow } from 'pg'
 import { SluiceError } from '../../../shared/errors.ts'
 import { sqlStateOf } from '../server/server-errors.ts'
@@ -16,8 +16,8 @@ const WITH_CONFIRMED_IN = 6
 const WITH_COUNTED_ENDS = 7
 
 /**
- * SQL over `s`: the slot waits for a call (since version 3; at first such slots only compared). `to_jsonb` also works
- * on the older queue that a read-only session may find.
+ * SQL condition: the slot `s` waits for a call (column `compares`, since version 3). `to_jsonb` also works on the older
+ * queue that a read-only session may find.
  */
 export const ON_CALL = "coalesce((to_jsonb(s) ->> 'compares'::text)::boolean, false)"
 /** SQL over `w`, a worker, as `ON_CALL`: it shall take no more work. */
@@ -30,7 +30,7 @@ export const COUNT_IS_DUE =
   "(to_jsonb(r) ? 'counted_end'::text AND r.ended_at IS NOT NULL AND to_jsonb(r) ->> 'ledger_rows'::text IS NOT NULL AND (to_jsonb(r) ->> 'counted_end'::text)::timestamptz IS DISTINCT FROM r.ended_at)"
 export const OPEN_ROWS = "coalesce((to_jsonb(s) ->> 'open_rows'::text)::bigint, 0)"
 
-/** Which of our tables and columns exist: versions added them one after the other. */
+/** Tables and columns of the queue that exist: each version adds some. */
 export type QueueTables = {
   readonly runs: boolean
   readonly schedules: boolean
@@ -41,7 +41,7 @@ export type QueueTables = {
   readonly confirmedRuns: boolean
 }
 
-/** Our schema, and that of graphile-worker. */
+/** The schemas of sluice and of graphile-worker. */
 const SCHEMAS = [QUEUE_SCHEMA, 'graphile_worker']
 /** Longest wait for a lock while part of the queue is created, ms: less than a statement may take. */
 const LOCK_MS = 10_000
@@ -129,7 +129,7 @@ const CONFIRMED_IN = `
 
 /**
  * Version 7: when the ledger of a run was last read, by the clock of this database, and the end of the run for which it
- * was read again. Runs that ended well read it before.
+ * was read again. Runs that succeeded have read it before their end.
  */
 const COUNTED_ENDS = `
   ALTER TABLE ${QUEUE_SCHEMA}.sluice_runs ADD COLUMN counted_at timestamptz, ADD COLUMN counted_end timestamptz;
@@ -140,9 +140,9 @@ const COUNTED_ENDS = `
 /**
  * Version 8: the error of a slot until a worker has reported it; how many heartbeats a worker sent, and since when it
  * reaches the queue again (NULL before its first gap); the database that a run was submitted to or confirmed in.
- * Existing runs were submitted here, unless the schedules show that the queue is a copy: one that is on was confirmed
- * elsewhere, and none here. NULL is a run that a worker of version 7 submits next to those of this version: workers of
- * its program take it, and they do not open a queue of version 8.
+ * Existing runs were submitted here, unless the schedules show that the queue is a copy: an active schedule was
+ * confirmed elsewhere, and no schedule here. NULL: a run that a worker of version 7 submitted after the upgrade.
+ * Running workers of its program take it; that program does not open a queue of version 8.
  */
 const CONFIRMED_RUNS = `
   ALTER TABLE ${QUEUE_SCHEMA}.sluice_run_slots ADD COLUMN unreported jsonb;
@@ -164,8 +164,8 @@ export async function makeSchemas(pool: Pool, label: string): Promise<void> {
 }
 
 /**
- * Creates what is missing, in one transaction. Programs that do so at once wait for each other, and only for roles with
- * a right to the queue: they use no lock that any login may take, such as an advisory one.
+ * Creates or upgrades the tables, in one transaction. Programs that do this at once wait for each other. They use no
+ * lock that any login may take, such as an advisory one, so only roles with a right to the queue can block them.
  * @throws SluiceError LEDGER_NEWER for tables of a newer program, TARGET_BUSY
  */
 export async function prepareQueue(pool: Pool, label: string): Promise<void> {
@@ -182,7 +182,7 @@ export async function prepareQueue(pool: Pool, label: string): Promise<void> {
   })
 }
 
-/** A publication of all tables refuses to change a table without a key, as older programs made this one. */
+/** Adds the key that older programs did not create: a publication of all tables prevents changes without a key. */
 const KEYED = `DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_index WHERE indrelid = '${VERSION_TABLE}'::pg_catalog.regclass::oid AND indisprimary) THEN
     ALTER TABLE ${VERSION_TABLE} ADD PRIMARY KEY (version);
@@ -220,7 +220,7 @@ async function bringUp(client: Asked, version: number, identity: string): Promis
 
 /**
  * Runs a transaction that waits for no lock longer than `LOCK_MS`.
- * @param kept what it may wait for: the table of an existing queue, or a session that creates schemas and tables
+ * @param kept lock that it may wait for: of the table of an existing queue, or of a session that creates schemas
  * @throws SluiceError TARGET_BUSY names the sessions that it waited for
  */
 async function patiently(
@@ -286,7 +286,7 @@ const NOTHING: QueueTables = { runs: false, schedules: false, drains: false, tab
 /** All tables of a queue that was just created or upgraded. */
 export const WHOLE: QueueTables = { runs: true, schedules: true, drains: true, tables: true, confirmedRuns: true }
 
-/** Reads the catalog: a session that once failed to find a schema by name keeps not finding it. */
+/** Reads the catalog: a session that failed to find a schema by name once does not find it later. */
 async function isThere(client: Asked): Promise<boolean> {
   const { rows } = await client.query<{ found: boolean }>(
     `SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -1,4 +1,4 @@
-/** One worker's side of the queue: heartbeat, slots claimed under a fencing token, and the sweep for lost slots. */
+/** The queue as one worker uses it: heartbeat, slots claimed with a fencing token, and the sweep for lost slots. */
 import type { PoolClient } from 'pg'
 import {
   SILENT_AFTER_MS,
@@ -51,7 +51,7 @@ const RUNS = `${QUEUE_SCHEMA}.sluice_runs`
 
 const WORKERS = `${QUEUE_SCHEMA}.sluice_workers`
 
-/** First rest after a transient failure, ms. It doubles with each retry, up to `LONGEST_REST_MS`. */
+/** First wait after a transient failure, ms. It doubles with each retry, up to `LONGEST_REST_MS`. */
 const FIRST_REST_MS = 2_000
 
 const LONGEST_REST_MS = 60_000

@@ -14,7 +14,7 @@ export function arrayElements({ of }: ColumnType & { readonly kind: 'list' }): E
 }
 
 /**
- * @param json canonical JSON of an array, or the literal of one with bounds of its own
+ * @param json canonical JSON of an array, or an array literal with explicit bounds
  * @throws SluiceError VALUE_REFUSED for JSON that is no array
  */
 export function arrayLiteral(json: string, of: Elements): string {

@@ -82,7 +82,7 @@ export function fieldReader(column: AnyColumn): FieldReader {
 /**
  * Reads the server's text of the column itself, without `postgresSelection` and without escapes. It gives the same cell
  * as a copy. Null if the cell is the text.
- * @param json `to_jsonb` for the text of an array; null if the column is none
+ * @param json `to_jsonb` for the text of an array; null if the column is no array
  */
 export function valueReader(column: AnyColumn, json: ((literal: string) => string) | null): Reader | null {
   const {
@@ -99,7 +99,7 @@ export function valueReader(column: AnyColumn, json: ((literal: string) => strin
   return quick === undefined ? slowReader(column) : quick
 }
 
-/** JSON of an array; of one with bounds of its own the text that the server prints. */
+/** JSON of an array; for an array with explicit bounds, the text that the server prints. */
 function listReader(as: ColumnType): Reader {
   const read = normalizer(as)
   return as.kind === 'list' ? (text) => (hasArrayBounds(text) ? text : read(text)) : read

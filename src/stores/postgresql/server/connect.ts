@@ -17,7 +17,7 @@ const OLDEST = 130_000
 const LOCK_TIMEOUT_MS = 30_000
 const KEEPALIVE_MS = 30_000
 
-/** Server process of a connection; both together identify it for all time. */
+/** Server process of a connection: pid and start time together are unique for all time. */
 export type Backend = { readonly pid: number; readonly startedAt: string }
 
 export type Connected = {
@@ -54,7 +54,7 @@ const SPELLING: readonly (readonly [name: string, value: string])[] = [
   ['xmloption', 'content'],
   // Without it NULL in an array is read as the text "NULL".
   ['array_nulls', 'on'],
-  // Without it a backslash in our literals would be an escape.
+  // Without it a backslash in literals of sluice would be an escape.
   ['standard_conforming_strings', 'on'],
   // With it the server quotes every name, and texts of the same object differ.
   ['quote_all_identifiers', 'off'],
@@ -65,9 +65,9 @@ const SPELLING: readonly (readonly [name: string, value: string])[] = [
 ]
 
 /**
- * Opens a connection and applies the settings. First it checks if a pooler shares the server process, and if another
- * role planted an object that our statements would run.
- * @param purpose `replication`: the server answers with a walsender, which takes statements in the simple protocol only
+ * Opens a connection and applies the settings. Checks first if another role planted an object that statements of sluice
+ * would run, and if a pooler shares the server process.
+ * @param purpose `replication`: opens a walsender, which accepts statements in the simple protocol only
  * @throws SluiceError CONNECT_FAILED (retryable if the server may come up by itself), TLS_FAILED, TARGET_DENIED
  */
 export async function connect(
@@ -249,8 +249,8 @@ const TRIES = 3
 
 /**
  * True if a pooler may give the server process to another client between two transactions. Changes nothing. A pooler
- * invents the process number that a client gets at connection; the server reports the real one.
- * @param pid number of the process on the server
+ * invents the process id that a client receives when it connects; the server reports the real one.
+ * @param pid process id on the server
  */
 async function lends(client: Client, settings: PostgresSettings, purpose: Purpose, pid: number): Promise<boolean> {
   const { processID } = client as Client & { readonly processID?: number | null }

@@ -1,11 +1,11 @@
-/** COPY … FROM STDIN: sends pieces unchanged; an error on either side ends both. */
+/** COPY … FROM STDIN: sends pieces unchanged. An error of the server ends the pieces, and the other way round. */
 import type { Duplex } from 'node:stream'
 import type { Connection, Submittable } from 'pg'
 import type { CopyFlow } from './copy-out.ts'
 
 const COPY_DATA = 100
 const COPY_DONE = Buffer.from([99, 0, 0, 0, 4])
-/** Most bytes of one message; servers take less than a gigabyte. */
+/** Most bytes of one message; servers accept less than a gigabyte. */
 const MOST = 64 * 1024 * 1024
 
 export type Pieces = AsyncIterable<Buffer> | Iterable<Buffer>
@@ -45,7 +45,7 @@ export class CopyIn implements Submittable {
   }
 
   /**
-   * Sends all pieces. Returns how many rows the server took.
+   * Sends all pieces. Returns the number of rows that the server stored.
    * @param isEager send rows right after the statement, without waiting for the server; by the protocol, a server that
    * refuses the statement skips them
    * @throws errors of the server; or the error of `pieces`, after the server was asked to discard the rows
@@ -117,7 +117,7 @@ export class CopyIn implements Submittable {
     this.#socket.removeListener('drain', this.#wake)
   }
 
-  /** A silence counts for the server only while this program waits for it, not while it waits for rows. */
+  /** The server's silence is measured only while this program waits for the server, not while it waits for rows. */
   async #server<T>(promise: Promise<T>): Promise<T> {
     this.#flow.waiting()
     try {

@@ -15,7 +15,7 @@ const FULL = 1024 * 1024
 
 type Listener = (data: Buffer) => void
 
-/** Called when the server has to wait for this program, and when this program waits for the server again. */
+/** `waiting` is called when this program begins to wait for the server; `paused` when the server has to wait for it. */
 export type CopyFlow = { waiting(): void; paused(): void }
 
 export class CopyOut implements Submittable {
@@ -69,7 +69,7 @@ export class CopyOut implements Submittable {
     connection.sync()
   }
 
-  /** What the server sent since the last call, in one piece; null at the end. */
+  /** Rows that the server sent since the last call, in one piece; null at the end. */
   async next(): Promise<Buffer | null> {
     for (;;) {
       if (this.#failure !== null) throw this.#failure

@@ -10,7 +10,7 @@ export interface SocketSink {
   room(): Buffer
   /** Called with the number of bytes written there. */
   took(bytes: number): void
-  /** Takes bytes that were read elsewhere. */
+  /** Receives bytes that were read elsewhere. */
   take(given: Buffer): void
 }
 
