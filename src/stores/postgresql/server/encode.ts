@@ -7,7 +7,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import { arrayLiteral, arrayElements } from './array-literal.ts'
 
-/** Characters per piece: larger ones are no faster, smaller ones cost a system call each. */
+/** Characters per piece: larger pieces are no faster, smaller ones need more system calls. */
 const PIECE = 128 * 1024
 const SPECIAL = /[\\\t\n\r]/
 const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' }
@@ -18,7 +18,7 @@ type Field = (cell: Exclude<Cell, null>) => string
 /**
  * @param table for messages
  * @param first COPY text of a column in front of `columns`, the same in each row; empty for none
- * @returns a function that makes COPY text of rows
+ * @returns a function that yields the COPY text of rows in pieces
  */
 export function encoder(
   table: string,
@@ -64,7 +64,7 @@ function lineOf(table: string, fields: readonly (Field | null)[], row: Row, firs
     }
     return `${line}\n`
   } catch (error) {
-    // Errors of JavaScript for texts beyond half a gigabyte.
+    // JavaScript throws these errors for texts above half a gigabyte.
     if (!(error instanceof RangeError) && (error as NodeJS.ErrnoException).code !== 'ERR_STRING_TOO_LONG') throw error
     throw new SluiceError('ROW_REFUSED', `a row is too large to be written to ${table} as text`, {
       where: table,
@@ -74,7 +74,7 @@ function lineOf(table: string, fields: readonly (Field | null)[], row: Row, firs
   }
 }
 
-/** A row's line in pieces. @param made the bytes of a part of it */
+/** Yields the line of one row in pieces. @param made encodes a part of the line */
 function* longLine(
   fields: readonly (Field | null)[],
   row: Row,

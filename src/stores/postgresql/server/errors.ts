@@ -29,11 +29,11 @@ const OF_SOURCE: Partial<Record<ErrorCode, ErrorCode>> = {
   TARGET_CORRUPT: 'SOURCE_IO',
 }
 
-/** A syntax error, or a missing column: perhaps a name without its quotes. */
+/** SQLSTATEs of a syntax error and of a missing column: a name in the condition may lack its quotes. */
 const NAMES: ReadonlySet<string> = new Set(['42601', '42703'])
 
 /**
- * @param where the user's condition, if it was part of the statement: mistakes are then the user's
+ * @param where the user's condition, if it was part of the statement: a mistake in the statement is then BAD_PREDICATE
  * @returns a SluiceError of the source, unless the error is not from the database
  */
 export function postgresSourceError(thrown: unknown, settings: PostgresSettings, where: string | null = null): unknown {
@@ -102,7 +102,7 @@ export function postgresTargetError(thrown: unknown, settings: PostgresSettings,
   return postgresError(thrown, settings)
 }
 
-/** Readers wait only for exclusive locks of a table. */
+/** Error after a lock timeout of a reader. Readers wait only for ACCESS EXCLUSIVE locks. */
 function locked({ label, lockWaitMs }: PostgresSettings, cause: unknown): SluiceError {
   const time = lockWaitMs === undefined ? 'too long' : `longer than ${(lockWaitMs / 1000).toFixed(1)} seconds`
   return new SluiceError('TARGET_BUSY', `other sessions lock a table for ${time}`, {
@@ -114,7 +114,7 @@ function locked({ label, lockWaitMs }: PostgresSettings, cause: unknown): Sluice
   })
 }
 
-/** The snapshot is gone, or the session that held it: the source must be read from a new snapshot. */
+/** Error if the snapshot, or the session that held it, is lost: the source must be read from a new snapshot. */
 export function viewLost(settings: PostgresSettings, cause: unknown): SluiceError {
   return new SluiceError('CONNECTION_LOST', 'the snapshot of the source is gone', {
     where: settings.label,
@@ -126,7 +126,10 @@ export function viewLost(settings: PostgresSettings, cause: unknown): SluiceErro
   })
 }
 
-/** All sessions of a snapshot were closed for another's exclusive lock. @param table as the server spells it */
+/**
+ * Error after all sessions of a snapshot were closed, because another session waits for an exclusive lock.
+ * @param table as the server spells it
+ */
 export function tableWanted(settings: PostgresSettings, table: string): SluiceError {
   return new SluiceError(
     'SOURCE_BUSY',
@@ -167,7 +170,7 @@ function denied(code: ErrorCode, server: ServerError, settings: PostgresSettings
   })
 }
 
-/** For a table whose policies apply to this role; the server says if they apply to its owner, too. */
+/** Hint for a table whose row policies apply to this role. The server's hint shows if they apply to the owner, too. */
 export function hiddenHint({ hint = '' }: Pick<ServerError, 'hint'>): string {
   const owner = hint.includes('NO FORCE ROW LEVEL SECURITY')
     ? 'or, as its owner, ALTER TABLE … NO FORCE ROW LEVEL SECURITY first'
@@ -175,12 +178,12 @@ export function hiddenHint({ hint = '' }: Pick<ServerError, 'hint'>): string {
   return `rows would be left out without an error: connect as a role with BYPASSRLS, ${owner}`
 }
 
-/** True if the text of a statement is at fault, not the state of a server. */
+/** True if the text of a statement caused the error, not the state of the server. */
 function isMistake(state: string): boolean {
   return /^(?:0A|21|22|25006|2F|38|39|42|P0)/.test(state) && state !== '42501'
 }
 
-/** The server gives type and value only in its message. */
+/** Type and value of a refused enum member, which only the server's message contains; null for other errors. */
 function memberOf({ message }: ServerError): Pick<MemberRefused, 'what' | 'rename' | 'add'> | null {
   const [, type = '', value = ''] = /^invalid input value for enum (.+?): "(.*)"$/s.exec(message) ?? []
   if (type === '') return null
@@ -211,7 +214,7 @@ function serverError(thrown: unknown): ServerError | null {
   return sqlStateOf(thrown) !== null && !(thrown instanceof SluiceError) ? (thrown as ServerError) : null
 }
 
-/** Hint: a restored row lacks its referred row, or a removed row is referred to. Both unless the error is English. */
+/** Hint for a restored row that refers to a missing row, or for a removed row that others refer to; else for both. */
 export function foreignKeyHint(message: string): string {
   const lacking =
     'restored rows refer to a missing row: restore that row, or drop the foreign key, then run the same command again'

@@ -10,12 +10,12 @@ import { belongs, isStranger, TRUSTED } from './trusted-roles.ts'
 
 /** Title of the tree in the server's message, the same in every language. */
 export const TREE = 'rewritten parse tree'
-/** Makes the server send the tree of each statement. Its log gets it, too, if the login may not change that. */
+/** Makes the server send the tree of each statement. It also logs the tree, unless the login may turn that off. */
 export const SHOW_TREES =
   'SET LOCAL debug_pretty_print TO off; SET LOCAL client_min_messages TO log; SET LOCAL debug_print_rewritten TO on'
 export const HIDE_TREES = 'SET LOCAL debug_print_rewritten TO off; SET LOCAL client_min_messages TO warning'
 
-/** Objects with lower numbers are created with the database cluster. */
+/** Objects with lower OIDs are created with the database cluster. */
 const FIRST_OF_USERS = '16384::pg_catalog.oid'
 /** Roles whose members can do more than read or write rows. */
 const REACHING = ['pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program', 'pg_signal_backend']
@@ -32,7 +32,7 @@ const READING = `^(${[
 /** Functions that run a query or a view that is not in the tree. */
 const RUNS_OTHERS = '^(query|table|cursor|schema|database)_to_xml'
 
-/** SQL: the login, or a role that it may become, can do more than read or write rows. */
+/** SQL condition: the login, or a role that it may become, can do more than read or write rows. */
 const REACHES = `EXISTS (
   SELECT FROM pg_catalog.pg_roles r
   WHERE (r.rolsuper OR r.rolname OPERATOR(pg_catalog.=) ANY (ARRAY[${REACHING.map(literal).join(', ')}]::pg_catalog.name[]))
@@ -84,7 +84,7 @@ export function usesSql(tree: string): string {
   WHERE s.why IS NOT NULL LIMIT 1`
 }
 
-/** True for the tree of a query or a change, not of the statement that shows it. */
+/** True for the tree of a SELECT, INSERT, UPDATE or DELETE, not for that of a utility statement (SET, PREPARE). */
 export const isAnalysed = (tree: string): boolean => /^\(\{QUERY\s+:commandType\s+[1-4]\s/.test(tree)
 
 export function refusedUse([what, name, why]: SqlRow, where: string): SluiceError {
@@ -99,13 +99,13 @@ const FUNCTIONS = 'funcid|opfuncid|hashfuncid|negfuncid|aggfnoid|winfnoid|tsmhan
 const OPERATORS = 'opno|opnos|eqop|sortop|cycle_mark_neop'
 const RELATIONS = 'relid'
 
-/** Numbers of fields; a line may end at any blank. No name or value can imitate a field: blanks are escaped. */
+/** OIDs in these fields; a line may end at any blank. No name or value can imitate a field: its blanks are escaped. */
 function oidsOf(tree: string, fields: string): readonly string[] {
   const found = tree.matchAll(new RegExp(`:(?:${fields})\\s+(?:\\(o\\s+)?(\\d+(?:\\s+\\d+)*)`, 'g'))
   return [...found].flatMap(([, numbers = '']) => numbers.split(/\s+/))
 }
 
-/** Relations that are read with the rights of the login, not with those of a view's owner. */
+/** OIDs of relations that are read with the rights of the login, not with those of a view's owner. */
 function directly(tree: string): readonly string[] {
   return [...tree.matchAll(/:relid\s+(\d+)(?:(?!:relid\s)[^])*?:checkAsUser\s+0\b/g)].map(
     ([, relation = '']) => relation,

@@ -1,4 +1,4 @@
-/** Tables of an archive in the current system catalogs: by name, and by number, which is unique. */
+/** Finds tables of an archive in the current system catalogs, by name or by OID, which is unique. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ReadColumn } from '../../../model/copy/read-column.ts'
@@ -7,9 +7,9 @@ import { literal } from './sql.ts'
 import type { KnownTable } from './locks.ts'
 
 export type FoundRelation = KnownTable & {
-  /** As in pg_class. */
+  /** `relkind` of pg_class. */
   readonly kind: string
-  /** Number of a partition's parent. */
+  /** OID of a partition's parent; null for other tables. */
   readonly parent: string | null
   /** True if a detach was begun and not finished. */
   readonly leaving: boolean
@@ -65,7 +65,7 @@ export async function partitionKey(
 }
 
 /**
- * True if a table has exactly the archived columns: values of a new one would be lost with its rows.
+ * True if a table has exactly the archived columns: values of an added column would be lost with its rows.
  * @param columns with or without generated ones
  */
 export async function hasColumns(
@@ -85,7 +85,7 @@ export async function hasColumns(
 }
 
 async function found(session: CopySession, condition: string): Promise<FoundRelation | null> {
-  // A pending detach is marked since version 14.
+  // PostgreSQL 14 and newer mark a pending detach.
   const [row] = await session.ask(
     `SELECT c.oid, n.nspname, c.relname, c.relkind, i.inhparent,
        coalesce((pg_catalog.to_jsonb(i) ->> 'inhdetachpending'::text)::boolean, false)

@@ -8,7 +8,7 @@ import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import { fieldReader, inColumn, unescaped, type FieldReader } from './cells.ts'
 
 const NEWLINE = 10
-/** Bytes of a row above which no string can hold it. */
+/** Most bytes of a row: a larger one does not fit in a string. */
 const MOST_ROW = 500 * 1024 * 1024
 
 type LineOptions = {
@@ -45,7 +45,7 @@ export async function* batches(pieces: AsyncIterable<Buffer>, options: LineOptio
   if (rows.length > 0) yield { rows, bytes }
 }
 
-/** Input pieces end anywhere, output texts at a line end. */
+/** Yields texts that end at a line end; input pieces may end anywhere. */
 async function* wholeLines(pieces: AsyncIterable<Buffer>, table: string): AsyncGenerator<string> {
   let begun: Buffer[] = []
   let length = 0
@@ -80,7 +80,7 @@ class LineReader {
     this.#readers = options.columns.map(fieldReader)
   }
 
-  /** Null for a quarantined row. */
+  /** Decodes one line; returns null for a quarantined row. */
   row(line: string): Row | null {
     const { table, columns, onRefused, stored } = this.#options
     const fields = line.split('\t')
@@ -116,7 +116,7 @@ class LineReader {
     }
   }
 
-  /** A target row with a value that does not fit its type. */
+  /** Decodes a target row with values that do not fit their types: they stay text, and `odd` gets the row. */
   #asStored(line: string, { key, odd }: StoredRows): Row {
     const { table, columns } = this.#options
     const row = line.split('\t').map((field, at): Cell => {

@@ -2,13 +2,13 @@
 import type { SessionLock } from '../../../model/run/sql-port.ts'
 import type { SqlSession } from './sql-session.ts'
 
-/** Keeps a session without a lock for the next one: opening one takes longer than a whole small table. */
+/** Keeps an unlocked session for the next lock: opening a session takes longer than copying a small table. */
 type KeepSession = (session: SqlSession) => Promise<void>
 
 /**
- * Takes a lock at once, on a session that it then owns; null if another session holds it. If a pooler shares the
- * session between transactions (pgbouncer with pool_mode=transaction), it takes no lock and refuses none: the lock
- * would stay with a session of other clients. Then only the lease separates two owners.
+ * Takes a lock without waiting; returns null if another session holds it. The lock owns `session`. If a pooler shares
+ * sessions between transactions (pgbouncer with pool_mode=transaction), no lock is requested and none refused. A lock
+ * would stay with a session that other clients use, so only the lease separates two owners.
  */
 export async function takePostgresLock(
   session: SqlSession,
@@ -30,7 +30,7 @@ export async function takePostgresLock(
     async [Symbol.asyncDispose]() {
       if (released) return
       released = true
-      // Closing alone would keep the lock until the server notices, and the next request would be refused.
+      // Without the unlock the server keeps the lock until it detects the closed connection: the next request fails.
       const unlocked =
         session.alive &&
         !session.isLent &&

@@ -1,7 +1,7 @@
 /**
  * Locks a partition and its parent without deadlocks. A query through the parent locks the parent, then the partition.
- * A session that locks the partition first and then waits for the parent would deadlock with it, and the server would
- * end one of both.
+ * A session that locks the partition first and then waits for the parent would deadlock with that query. The server
+ * would cancel one of them.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
@@ -18,7 +18,7 @@ const MOST_HOLDERS = 3
 
 export type KnownTable = { readonly oid: string; readonly name: TableName }
 
-/** True if a statement ended because other sessions hold, or have just changed, what it needs. */
+/** True if a statement failed because other sessions hold its locks, or have just changed the same catalog entries. */
 export function isPostgresBusy(error: unknown): boolean {
   return isInTheWay(error) || (error instanceof SluiceError && error.code === 'TARGET_BUSY')
 }
@@ -31,7 +31,7 @@ export class Locks {
     this.#session = session
   }
 
-  /** Adds tables that later statements may wait for. */
+  /** Adds tables that later statements may wait for: `holders` includes them. */
   involve(...oids: readonly string[]): void {
     for (const oid of oids) this.#involved.add(oid)
   }
@@ -43,7 +43,7 @@ export class Locks {
   }
 
   /**
-   * Raises the lock from no writers to exclusive, with the parent; for a short time.
+   * Takes ACCESS EXCLUSIVE on the parent, then on the partition. Each wait is shorter than `deadlock_timeout`.
    * @throws SluiceError TARGET_BUSY if a session waits for the partition, errors of the server if locks are held for
    * long
    */
@@ -72,14 +72,14 @@ export class Locks {
   }
 
   /**
-   * Rolls back, and names sessions that hold or want what it waited for, prepared transactions first; empty if they are
-   * gone.
+   * Rolls back and returns texts of sessions that hold or wait for locks on these tables; empty if they have ended.
+   * Prepared transactions come first.
    */
   async holders(): Promise<readonly string[]> {
     if (this.#involved.size === 0) return []
     try {
       await this.#session.ask('ROLLBACK')
-      // A prepared transaction has no session; it is found by the lock of its own number.
+      // A prepared transaction has no session: find it by the lock on its transaction id.
       const rows = await this.#session.ask(
         `SELECT DISTINCT p.gid, a.pid, coalesce(nullif(a.application_name, ''), a.backend_type, 'a session'), coalesce(a.state, 'unknown')
          FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid

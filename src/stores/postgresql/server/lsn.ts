@@ -6,9 +6,9 @@ import { sqlStateOf } from './server-errors.ts'
 
 /** Header bytes of a log page: of each page, and of the first one of a file. */
 const HEADERS = [24n, 40n]
-/** Smallest size of a log file. */
+/** Smallest size of a log file, bytes. */
 const FILE = 1024n * 1024n
-/** The role lacks the right, or the session is read-only. */
+/** SQLSTATEs: the role lacks the right, or the session is read-only. */
 const NO_RIGHT = /^(?:42501|25006)$/
 
 /** `0/1A2B3C8`, as pg_lsn prints it. */
@@ -37,7 +37,7 @@ export async function commitFence(session: CopySession): Promise<LogPosition> {
   return recordEnd(lsnOf(position), BigInt(pageBytes))
 }
 
-/** True if the log up to a position is on disk: no stream gets further. */
+/** True if the log is on disk up to a position, and on a standby: no stream sends log that is not on disk. */
 export async function isFlushed(session: CopySession, position: LogPosition): Promise<boolean> {
   const [row] = await session.ask(
     `SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_current_wal_flush_lsn() END`,
@@ -46,8 +46,9 @@ export async function isFlushed(session: CopySession, position: LogPosition): Pr
 }
 
 /**
- * Flushes the log to disk by a commit. A SELECT that prunes a page writes log, too. Readers roll back, so that log
- * stays in memory until another session commits, which an idle source never does. Does nothing if the role may not.
+ * Flushes the log to disk by a commit. A SELECT that prunes a page writes log, too. Readers roll back, so this log
+ * stays in memory until another session commits, which may never happen on an idle source. Does nothing if the role
+ * lacks the right.
  */
 export async function flushLog(session: CopySession): Promise<void> {
   try {
@@ -62,7 +63,7 @@ export async function flushLog(session: CopySession): Promise<void> {
 
 /**
  * Latest end of the last record before a position. At a page end the server reports an insert position after the next
- * page's header, which no record has reached: a stream that sent everything would stay before it until more is written.
+ * page's header, which no record has reached. A stream that sent all records would stay before it until the next write.
  */
 export function recordEnd(position: LogPosition, pageBytes: bigint): LogPosition {
   const offset = position % pageBytes

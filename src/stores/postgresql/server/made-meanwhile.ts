@@ -1,4 +1,4 @@
-/** Schemas and tables that two programs create at once, because both found them missing. */
+/** SQLSTATEs for a schema or table that another program created after this one found it missing. */
 import { sqlStateOf } from './server-errors.ts'
 
 const MADE_MEANWHILE: ReadonlySet<string> = new Set(['23505', '42P06', '42P07'])

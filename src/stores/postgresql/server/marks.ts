@@ -1,4 +1,4 @@
-/** Names of objects on a table that becomes a first partition. They differ from users' names and show the purpose. */
+/** Names of objects on a table that becomes the first partition. They differ from users' names and show the purpose. */
 const PREFIX = 'sluice_in_place_'
 
 /** Name of the constraint with the bounds of the table. */
@@ -7,25 +7,26 @@ export function boundsMark(table: string): string {
 }
 
 /**
- * Name of a unique index with the columns of another one and the time column, or those columns alone.
- * @param of number of that index
- * @param attnum number of the time column; null without it
+ * Name of a unique index with the columns of another index, and with the time column if `attnum` is given.
+ * @param table OID of the table
+ * @param of OID of the other index
+ * @param attnum attribute number of the time column; null without it
  */
 export function indexMark(table: string, of: string, attnum: string | null): string {
   return `${PREFIX}${table}_${of}_${attnum ?? 'own'}`
 }
 
-/** Name of the check and the function of a past whose latest rows will move. @param past number of that partition */
+/** Name of the check and the function of a past partition whose latest rows will move. @param past its OID */
 export function sliceMark(past: string): string {
   return `${PREFIX}${past}_slice`
 }
 
-/** SQL condition: a name is none of these. @param name column in SQL */
+/** SQL condition: the name is none of this file. @param name SQL of the column with the name */
 export function notOwnSql(name: string): string {
   return `${name} !~ '^${PREFIX}[0-9]+(_|$)'::text`
 }
 
-/** Comments of the indexes after the switch: a revert recognizes the indexes by them. */
+/** Comments of the indexes after the cutover: a revert recognizes the indexes by them. */
 export const INDEX_NOTES = {
   /** Replaces the primary key. */
   key: 'sluice in place: primary key with the time column',

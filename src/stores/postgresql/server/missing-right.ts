@@ -13,7 +13,7 @@ const RIGHTS: Readonly<Record<string, { readonly on: string; readonly read: stri
 }
 const OF_TABLE = { on: 'TABLE', read: 'SELECT', write: 'SELECT, INSERT, UPDATE, DELETE' }
 
-/** @returns the hint for an object that another role made under a name of sluice's; null for other messages */
+/** @returns the hint for an object that another role created under a reserved name; null for other messages */
 export function reservedHint(message: string): string | null {
   const [, kind] = RESERVED.exec(message) ?? []
   if (kind === undefined) return null

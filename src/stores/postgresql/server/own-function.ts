@@ -1,12 +1,12 @@
-/** Functions of sluice whose names others can foresee. CREATE OR REPLACE keeps the owner, who may replace it again. */
+/** Functions of sluice whose names other roles can predict. CREATE OR REPLACE keeps the owner, who may replace it. */
 import { literal } from './sql.ts'
 import { isStranger, TRUSTED } from './trusted-roles.ts'
 
 /**
  * Statements for one transaction: create or replace a function without arguments, then fail with SQLSTATE 42501 if it,
- * or a relation of its name, belongs to an untrusted role. The check comes last: by then no other role can replace it.
+ * or a relation of its name, belongs to an untrusted role. The check comes last, when no other role can replace it.
  * @param name in SQL
- * @param of number of the table that calls it: the owner of that table is trusted, whose triggers run in any case
+ * @param of OID of the table whose triggers call it; the table's owner is trusted, because its triggers run in any case
  * @param declared the statement from RETURNS on
  */
 export function ownFunctionSql(name: string, of: string, declared: string): readonly string[] {

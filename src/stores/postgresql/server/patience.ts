@@ -1,6 +1,6 @@
 /**
- * Transactions that lock tables in constant use. A queued lock request blocks all sessions behind it: so each try has a
- * short timeout, and is repeated after growing rests.
+ * Transactions that lock tables in constant use. A queued lock request blocks all sessions behind it, so each try has
+ * a short lock timeout. The pauses between tries grow.
  */
 import { restUnder, throwIfAborted } from '../../../shared/abort.ts'
 import { isPostgresBusy, type KnownTable } from './locks.ts'
@@ -10,11 +10,11 @@ import { tableSql } from './sql.ts'
 
 const FIRST_REST_MS = 40
 const MOST_REST_MS = 700
-/** Share of the time for lock waits: sessions behind wait for the work under the locks, too. */
+/** Share of `patienceMs` for lock waits: sessions in the lock queue also wait for the work under the locks. */
 const LOCKS_SHARE = 0.7
-/** Applies while more than this share of the retry time is left; later all of it may be used. */
+/** LOCKS_SHARE applies while more than this share of `budgetMs` is left; later, lock waits may use all the time. */
 const EARLY = 0.7
-/** The server ends a program that stalls with locks for this long, ms. */
+/** The server ends a session that is idle in a transaction with locks for this long, ms. */
 const FROZEN_MS = 5000
 
 export type WantedLock = {
@@ -30,7 +30,7 @@ export type PatienceLimits = {
   readonly signal: AbortSignal
 }
 
-/** Another session held what it needs, or changed it at the same time. */
+/** True if another session held a lock or changed the same rows: a retry may succeed. */
 function passes(error: unknown): boolean {
   return isPostgresBusy(error) || sqlStateOf(error) === '40001'
 }
@@ -58,14 +58,14 @@ export class Patience {
     return Math.ceil(this.#longestMs)
   }
 
-  /** How often a transaction was given up because other sessions held its locks. */
+  /** Count of tries that failed because other sessions held locks or changed the same rows. */
   get tries(): number {
     return this.#tries
   }
 
   /**
-   * Takes the locks in this order, runs the body and commits; retried as needed.
-   * @param last try once even after a stop: it finishes what was begun
+   * Takes the locks in this order, runs the body and commits; retries while other sessions prevent it.
+   * @param last if true, tries once even after an abort, to finish what was begun
    * @throws errors of the server, including a lock timeout
    */
   async run<T>(locks: readonly WantedLock[], body: () => Promise<T>, last = false): Promise<T> {
@@ -99,7 +99,7 @@ export class Patience {
     }
   }
 
-  /** Runs a repeatable body, retried as needed. @throws as `run` */
+  /** Runs a repeatable body; retries while other sessions prevent it. @throws as `run` */
   async again<T>(body: () => Promise<T>): Promise<T> {
     const { budgetMs, signal } = this.#limits
     const end = performance.now() + budgetMs

@@ -31,7 +31,7 @@ export function ignoredPasswordFile(environment: PostgresEnvironment): string | 
 export function passwordFromFile(server: Server, environment: PostgresEnvironment): string | undefined {
   const text = optionFileText(fileOf(environment), isOpenToOthers)
   if (text === null) return undefined
-  // Local servers are listed as localhost, also those behind a socket file.
+  // The file lists local servers as localhost, also those behind a socket file.
   const hosts = server.host.startsWith('/') ? [server.host, 'localhost'] : [server.host]
   const wanted = [hosts, [String(server.port)], [server.database], [server.user]]
   for (const line of text.split(/\r?\n/)) {

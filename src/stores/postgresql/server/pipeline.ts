@@ -1,7 +1,7 @@
-/** Prepared statements in one message: many of them cost one round trip, and each is parsed once per session. */
+/** Sends many prepared statements in one round trip; each is parsed once per session. */
 import type { Connection, Submittable } from 'pg'
 
-/** Prepared once per session; identified by the object. */
+/** A statement that is prepared once per session; the object is its identity. */
 export type PreparedStatement = {
   readonly text: string
   /** OIDs of the parameter types. */
@@ -21,7 +21,10 @@ type PipelineConnection = Connection & {
 }
 
 export class Pipeline implements Submittable {
-  /** Rows that each step changed. @throws errors of the server for the first step that fails; later ones are not run */
+  /**
+   * Count of rows that each step changed.
+   * @throws the server's error of the first failed step; later steps do not run
+   */
   readonly ended: Promise<readonly number[]>
   readonly #steps: readonly PreparedStep[]
   readonly #prepared: PreparedNames

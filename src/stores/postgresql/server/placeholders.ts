@@ -1,10 +1,10 @@
 /** Converts `?` placeholders to PostgreSQL's numbered ones. */
 
-/** Text where `?` is no placeholder: comments, quoted names, strings of four kinds. */
+/** Text where `?` is no placeholder: line comments, quoted names and string literals. */
 const LITERAL =
   /--[^\n]*|"(?:[^"]|"")*"|(?<![\w$])[eE]'(?:[^'\\]|\\[^]|'')*'|'(?:[^']|'')*'|(?<![\w$])(\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$)[^]*?\1/y
 
-/** Replaces each `?` outside of strings, quoted names and comments by `$1`, `$2` …; also returns their number. */
+/** Replaces each `?` outside of strings, quoted names and comments by `$1`, `$2` …; returns text and count. */
 export function numberPlaceholders(sql: string): { readonly text: string; readonly count: number } {
   if (!sql.includes('?')) return { text: sql, count: 0 }
   let text = ''
@@ -28,7 +28,7 @@ export function numberPlaceholders(sql: string): { readonly text: string; readon
   return { text: text + sql.slice(copied), count }
 }
 
-/** Comments nest in PostgreSQL. */
+/** Position after a block comment; comments nest in PostgreSQL. */
 function endOfComment(sql: string, start: number): number {
   let depth = 0
   for (let at = start; at < sql.length; at++) {

@@ -1,14 +1,14 @@
 /**
- * Finds functions and operators that another role planted in the search path. One that fits the arguments better than
- * the server's own would run as this login (CVE-2018-1058). Those with the server's exact arguments, and types, are
- * never used: pg_catalog is first in every session (`connect.ts`). The statement qualifies every function and operator,
- * since it runs first.
+ * Finds functions and operators that another role planted in the search path. A planted one that fits the arguments
+ * better than the built-in would run as this login (CVE-2018-1058). Planted types, and objects with exactly the
+ * arguments of a built-in, are never used: pg_catalog is first in every session (`connect.ts`). The statement qualifies
+ * every function and operator, since it runs before any check.
  */
 import { SluiceError } from '../../../shared/errors.ts'
 import { sqlLiteral } from '../../../shared/sql-text.ts'
 import { isStranger, TRUSTED } from './trusted-roles.ts'
 
-/** A planted object: as DROP names it, its schema, and its owner. */
+/** A planted object: its text for DROP, its schema and its owner. */
 export type Planted = readonly [what: string, schema: string, owner: string]
 
 /** The schema pg_catalog. */
@@ -27,9 +27,9 @@ type Catalog = {
   readonly relation: string
   /** Prefix of its columns: `oprname`, `oprnamespace`, `oprowner`. */
   readonly prefix: string
-  /** SQL over `s`, the schema, and `o`, the object: its name for DROP. */
+  /** SQL over `s`, the schema, and `o`, the object: its text for DROP. */
   readonly dropped: string
-  /** SQL over `o` and `b`, a built-in of that name: same arguments, so the built-in is found first and used. */
+  /** SQL over `o` and `b`, a built-in of that name: their arguments are the same, so the server uses the built-in. */
   readonly same: string
   /** SQL over `o`: a statement of sluice can call it. */
   readonly called: string
@@ -55,8 +55,8 @@ const CATALOGS: readonly Catalog[] = [
 ]
 
 /**
- * Returns at most one row, for a session whose search_path is the server's or, if given, `schema` alone. @returns as
- * `Planted`
+ * SQL that returns at most one planted object, as `Planted`.
+ * @param schema only schema of the search_path; null for the path of the session
  */
 export function plantedSql(schema: string | null): string {
   const path = schema === null ? 'pg_catalog.current_schemas(true)' : `ARRAY[${sqlLiteral(schema)}]::pg_catalog.name[]`

@@ -63,7 +63,7 @@ async function serverVerdict(reader: SqlReader): Promise<Verdict> {
   return ok(`PostgreSQL ${String(version)}, ${String(encoding)}, collation ${String(collation)}`)
 }
 
-/** By the defaults of a new session: read-only sessions turn writing off themselves. */
+/** Checks the defaults of a new session, because sluice sets its reading sessions read-only itself. */
 async function writesVerdict(reader: SqlReader): Promise<Verdict> {
   const [[standby, readOnly, source] = []] = await reader.all(
     `SELECT pg_catalog.pg_is_in_recovery()::int, s.reset_val, s.source FROM pg_catalog.pg_settings s WHERE s.name = 'default_transaction_read_only'`,
@@ -98,7 +98,9 @@ async function durabilityVerdict(reader: SqlReader): Promise<Verdict> {
   })
 }
 
-/** Null if no role may create objects in the path. Each session checks for them once, at its start (`planted.ts`). */
+/**
+ * Null if no untrusted role may create objects in the search_path. Sessions check once, at their start (`planted.ts`).
+ */
 async function searchPathVerdict(reader: SqlReader): Promise<Verdict | null> {
   const rows = await reader.all(
     `${TRUSTED}
@@ -135,7 +137,7 @@ async function timeoutsVerdict(reader: SqlReader, hasStatementTimeout: boolean):
   })
 }
 
-/** Settings of a new session of this login on this database. */
+/** Values that these settings have in a new session of this login on this database. */
 async function resetValues(reader: SqlReader, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const rows = await reader.all(
     `SELECT name, reset_val FROM pg_catalog.pg_settings WHERE name IN (${names.map(() => '?').join(', ')})`,

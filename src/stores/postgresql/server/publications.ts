@@ -1,10 +1,10 @@
 /** Which publications send the rows of a table. */
 
 /**
- * SQL of the publications that send one of some tables, by its name, with its schema, or with all tables: the columns of
- * pg_publication, then `how` (`table`, `schema` or `all`) and `relation`, the named table; NULL unless `how` is `table`.
- * @param version of the server; publications of schemas exist from 15 on
- * @param oids SQL of the tables: one oid, a list, or a query
+ * SQL of the publications that send at least one of some tables. Its columns are those of pg_publication, then `how`
+ * and `relation`. `how` is `table`, `schema` or `all`; `relation` is the named table, or NULL unless `how` is `table`.
+ * @param version of the server; publications of schemas exist from PostgreSQL 15 on
+ * @param oids SQL of the tables: one OID, a list, or a query
  */
 export function publishedBySql(version: number, oids: string): string {
   const bySchema =
