@@ -1,7 +1,7 @@
 /**
- * Queries that a user types: a separate session, a read-only transaction, and a cursor. The server declares a cursor
- * only for a query, not for COPY or several statements. A superuser becomes a read-only role. A query that could leave
- * that role, or do more than read or write rows, is refused before it runs.
+ * Runs queries that a user types: on a separate session, in a read-only transaction, through a cursor. The server
+ * accepts a cursor only for one query, not for COPY or several statements. For a superuser, the transaction uses a
+ * read-only role. A query that could leave that role, or do more than read or write rows, is refused before it runs.
  */
 import { randomUUID } from 'node:crypto'
 import { decimalType, type DeclaredType } from '../../../model/run/answer-file.ts'
@@ -20,16 +20,16 @@ import { QUERY_TYPES } from './values.ts'
 
 const DECLARE = 'DECLARE sluice_query NO SCROLL CURSOR FOR\n'
 /**
- * EXPLAIN, for which the server has no cursor. The explained query follows the match: an option list differs from a
- * query in parentheses, which begins with one of four words.
+ * Matches EXPLAIN with its options, up to the explained query. A query in parentheses is no option list: it begins with
+ * SELECT, VALUES, TABLE or WITH. The server has no cursor for EXPLAIN.
  */
 const EXPLAIN =
   /^\s*explain\b(?:\s*\((?!\s*(?:select|values|table|with)\b)[^()'"/-]*\)|(?:\s+analy[sz]e\b)?(?:\s+verbose\b)?)/i
 const READER = 'pg_read_all_data'
-/** First version with that role. */
+/** First server version with this role. */
 const HAS_READER = 140_000
 
-/** By OID, as in pg_type.dat; the same on every server. */
+/** Types by OID, as in pg_type.dat; the same on every server. */
 const BY_OID: Readonly<Record<number, DeclaredType>> = {
   16: 'boolean',
   18: 'text',
@@ -90,7 +90,9 @@ export async function* queryPostgresServer(
 }
 
 class QuerySession extends WireSession {
-  /** Characters before the user's text in the last statement; negative if the beginning of this text was left out. */
+  /**
+   * Count of characters before the user's text in the last statement; negative if the text's beginning was left out.
+   */
   ahead = 0
 
   static async open(settings: PostgresSettings): Promise<QuerySession> {
@@ -114,8 +116,8 @@ class QuerySession extends WireSession {
   }
 
   /**
-   * Lets the server analyse a query, without planning or running it, and checks what it uses.
-   * @param before user's text before the query
+   * Makes the server analyse a query, without planning or running it, and checks the objects that the query uses.
+   * @param before the user's text before the query
    * @throws SluiceError BAD_QUERY for functions that do more than read, for functions of other roles, and for what
    * could leave a superuser's read-only role
    */
@@ -155,25 +157,29 @@ class QuerySession extends WireSession {
     if (rows[0] !== undefined) throw refusedUse(rows[0], this.settings.label)
   }
 
-  /** Runs the user's statement, or its end. @param prefix by sluice @param leftOut user's characters before the text */
+  /**
+   * Runs the user's statement, or the end of it.
+   * @param prefix text that sluice puts before it
+   * @param leftOut count of the user's characters before `text`
+   */
   async typed(prefix: string, text: string, leftOut = 0): Promise<QueryPage> {
     this.ahead = prefix.length - leftOut
     return await this.page(prefix + text)
   }
 
-  /** By the extended protocol, which allows one statement per text. */
+  /** Runs a statement by the extended protocol, which allows one statement per text. */
   async page(text: string): Promise<QueryPage> {
     const { fields, rows } = await this.answer<SqlRow>({ text, queryMode: 'extended', types: QUERY_TYPES })
     return { columns: fields.map(({ name }) => name), types: fields.map(postgresDeclaredIn), rows }
   }
 
-  /** Unchanged: an error of the server about a query concerns its text. */
+  /** Returns the error unchanged: `queryError` maps it, because most errors concern the query's text. */
   protected override named(error: unknown): unknown {
     return error
   }
 }
 
-/** The column type of answer files for a column of a query; undefined if they have none. */
+/** Type that a query's column gets in answer files; undefined if none fits. */
 export function postgresDeclaredIn(field: {
   readonly dataTypeID: number
   readonly dataTypeModifier: number
@@ -181,12 +187,12 @@ export function postgresDeclaredIn(field: {
   if (field.dataTypeID !== NUMERIC) return BY_OID[field.dataTypeID]
   if (field.dataTypeModifier < HEADER) return undefined
   const modifier = field.dataTypeModifier - HEADER
-  // Eleven bits with a sign: -1000 to 1000.
+  // The scale has eleven bits with a sign: -1000 to 1000.
   const scale = ((modifier & 0x7ff) ^ 1024) - 1024
   return decimalType((modifier >> 16) & 0xffff, scale)
 }
 
-/** Maps an error about the query to BAD_QUERY; errors of the server or the connection stay what they are. */
+/** Maps an error about the query to BAD_QUERY, and an error of the server or the connection to its usual code. */
 function queryError(error: unknown, sql: string, ahead: number, settings: PostgresSettings): unknown {
   if (error instanceof SluiceError) return error
   const state = sqlStateOf(error)

@@ -1,4 +1,4 @@
-/** Work on sessions of a source: an abort signal ends it, and errors are those of the source. */
+/** Runs work on sessions of a source. An abort signal ends the work; its errors become errors of the source. */
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { Pool } from '../../common/pool.ts'
 import { postgresSourceError } from './errors.ts'
@@ -8,7 +8,7 @@ import type { PostgresSettings } from './settings.ts'
 
 type Body<T> = (session: CopySession) => Promise<T>
 
-/** On a session of the pool. @throws SluiceError of `body`, and CONNECTION_LOST … as the store */
+/** Runs `body` on a session of the pool. @throws SluiceError of `body`, and CONNECTION_LOST … as the store */
 export function asking<T>(
   readers: Pool<CopySession>,
   settings: PostgresSettings,
@@ -18,7 +18,7 @@ export function asking<T>(
   return ofSource(settings, signal, () => readers.use((session) => underSignal(session, signal, () => body(session))))
 }
 
-/** In one snapshot, with an empty search path. @throws as `asking` */
+/** Runs `body` in one snapshot, with an empty search_path. @throws as `asking` */
 export function reading<T>(
   readers: Pool<CopySession>,
   settings: PostgresSettings,
@@ -35,7 +35,7 @@ export function reading<T>(
   })
 }
 
-/** On a session of its own that may write. @throws as `asking` */
+/** Runs `body` on a new session that may write. @throws as `asking` */
 export function writing<T>(settings: PostgresSettings, signal: AbortSignal, body: Body<T>): Promise<T> {
   return ofSource(settings, signal, async () => {
     await using session = await CopySession.open(settings, 'write')

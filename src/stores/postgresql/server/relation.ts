@@ -1,25 +1,25 @@
-/** A table as statements use it, found by their name for it. */
+/** A table or view that statements name, with the facts that they need. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import type { CopySession, TextRow } from './session.ts'
 import { literal, type FromRelation } from './sql.ts'
 
 export type PostgresRelation = FromRelation & {
   readonly oid: string
-  /** Identity columns whose values no UPDATE may set. */
+  /** Columns GENERATED ALWAYS AS IDENTITY: no UPDATE may set their values. */
   readonly alwaysNumbered: readonly string[]
-  /** Tables whose rows change or are deleted with rows of this one. */
+  /** Tables whose foreign keys delete or change their rows when rows of this table are deleted. */
   readonly followers: readonly string[]
   /** Name of a primary key WITHOUT OVERLAPS; null otherwise. */
   readonly periodKey: string | null
 }
 
-/** SQL over the table `c`: tables inherit from it. They are read separately; partitions are read with their table. */
+/** SQL over the table `c`: tables inherit from it. These are read separately; partitions are read with their table. */
 export const HAS_HEIRS = `(c.relkind = 'r' AND c.relhassubclass AND EXISTS (
   SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid))`
 
 /**
- * SQL over the table `c`: tables inherit from it, and all have exactly its columns, so their rows could pass for its
- * own. A query by its plain name returns them, too.
+ * SQL over the table `c`: tables inherit from it, and all have exactly its columns, so their rows cannot be
+ * distinguished from its own. A query by its plain name returns them, too.
  */
 export const HAS_ALIKE_HEIRS = `(${HAS_HEIRS} AND NOT EXISTS (
   WITH RECURSIVE heirs AS (
@@ -30,14 +30,14 @@ export const HAS_ALIKE_HEIRS = `(${HAS_HEIRS} AND NOT EXISTS (
     SELECT FROM pg_catalog.pg_attribute b
     WHERE b.attrelid = c.oid AND b.attname = a.attname AND b.attnum > 0 AND NOT b.attisdropped)))`
 
-/** SQL over a table: its own oid, and those of all its partitions. Foreign keys may refer to one partition alone. */
+/** SQL over a table: its OID, and those of all its partitions. A foreign key may refer to a single partition. */
 export function treeSql(oid: string): string {
   return `SELECT ${oid} UNION ALL SELECT relid::oid FROM pg_catalog.pg_partition_tree(${oid})`
 }
 
-/** SQL over a trigger: a user's, or the clone of one on a partition, which is internal before PostgreSQL 15. */
+/** SQL over a trigger: it is a user's, or its clone on a partition, which is internal before PostgreSQL 15. */
 export function isUsersTriggerSql(trigger: string): string {
-  // Triggers of keys have an index, and may be clones too.
+  // Triggers of keys refer to an index, and may be clones, too.
   return `(NOT ${trigger}.tgisinternal OR ${trigger}.tgparentid <> 0::oid AND ${trigger}.tgconstrindid = 0::oid)`
 }
 
@@ -88,7 +88,7 @@ async function find(
   }
 }
 
-/** Names of its columns in order, from the session's catalog. */
+/** Names of the relation's columns in order, from the system catalogs. */
 export async function relationColumnNames(
   session: CopySession,
   { oid }: Pick<PostgresRelation, 'oid'>,

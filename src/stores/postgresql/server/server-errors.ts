@@ -1,4 +1,4 @@
-/** Maps errors of PostgreSQL and of the connection to SluiceErrors, in the guide's words if it has them. */
+/** Maps errors of PostgreSQL and of the connection to SluiceErrors, with the guide's texts where it has some. */
 import { SluiceError, type ErrorCode, type ErrorDetails } from '../../../shared/errors.ts'
 import { connectionFailed, databaseMissing, permissionDenied, spaceExhausted } from '../../../shared/guide-errors.ts'
 import { redactText } from '../../../shared/redact.ts'
@@ -16,7 +16,7 @@ type Raw = {
   readonly cause?: unknown
 }
 
-/** Our codes that only wrap a failure of server or connection; others are final, and a retry does not change them. */
+/** Codes of SluiceErrors that only wrap a failure of server or connection. Other errors are final: no retry helps. */
 const WRAPPERS: ReadonlySet<ErrorCode> = new Set(['CONNECTION_LOST', 'CONNECT_FAILED', 'TARGET_BUSY', 'TARGET_IO'])
 
 /** ENOENT: the socket file is missing while the server restarts. */
@@ -25,7 +25,7 @@ const NETWORK =
 const BROKEN =
   /^(?:Connection terminated|Client has encountered a connection error|Client was closed|timeout expired|timeout exceeded when trying to connect|Query read timeout)/
 const STARTING = /^57P0[123]$/
-/** The server ended the session: session or transaction was idle, or took too long. Nothing of it was committed. */
+/** SQLSTATEs of a session that the server ended by a timeout: idle, or too long. Its transaction is not committed. */
 const ENDED = /^(?:25P03|25P04|57P05)$/
 const NO_RETRY_HINT = 'run the same command again: it continues where it stopped'
 
@@ -35,11 +35,11 @@ export function sqlStateOf(error: unknown): string | null {
   return typeof code === 'string' && typeof severity === 'string' && /^[\dA-Z]{5}$/.test(code) ? code : null
 }
 
-/** True if the connection is lost, could not be made, or is unavailable now. */
+/** True if the connection is lost or could not be made, or if the server is unavailable now. */
 export function isConnectionLoss(error: unknown): boolean {
   const state = sqlStateOf(error)
   const raw = rawOf(error)
-  // A protocol violation is our fault, unless it ends the session: poolers report a lost server so.
+  // A protocol violation is a fault of sluice, unless it ends the session: poolers report a lost server this way.
   if (state === '08P01') return raw?.severity === 'FATAL'
   if (state !== null) return STARTING.test(state) || ENDED.test(state) || state.startsWith('08') || state === '53300'
   if (raw === null) return false
@@ -47,12 +47,12 @@ export function isConnectionLoss(error: unknown): boolean {
   return BROKEN.test(String(raw.message))
 }
 
-/** True if a table changed since its statement was prepared; a new name works. */
+/** True if a table changed since its statement was prepared; a new statement name works. */
 export function isStalePlan(error: unknown): boolean {
   return sqlStateOf(error) === '0A000' && /cached plan/.test(String(rawOf(error)?.message))
 }
 
-/** True if another transaction is in the way: a lock, a deadlock, or a change of the same object in the catalogs. */
+/** True if another transaction stopped the statement: by a lock, a deadlock, or a change of the same catalog entry. */
 export function isInTheWay(error: unknown): boolean {
   const state = sqlStateOf(error)
   if (state === 'XX000') return String(rawOf(error)?.message).startsWith('tuple concurrently ')
@@ -68,7 +68,7 @@ export function isTransient(error: unknown): boolean {
   return isOvertaken(error) || isConnectionLoss(error) || isStalePlan(error)
 }
 
-/** True if nothing can be written for now: on a standby, which may be promoted, or with a read-only default. */
+/** True if the server refuses writes for now: it is a standby, which may be promoted, or read-only by default. */
 export function isPostgresReadOnly(error: unknown): boolean {
   const raw = error instanceof SluiceError && error.code === 'TARGET_DENIED' ? error.cause : error
   const state = sqlStateOf(raw)
@@ -81,7 +81,7 @@ export function failsIdentityCheck(error: unknown): boolean {
   return rawOf(error)?.routine === 'CheckCmdReplicaIdentity'
 }
 
-/** True if a publication has the table, and nothing identifies the rows that a statement changes or removes. */
+/** True if a publication has the table, but no replica identity identifies the rows that a statement changes. */
 export function lacksIdentity(error: unknown): boolean {
   return sqlStateOf(error) === '55000' && failsIdentityCheck(error)
 }
@@ -92,7 +92,7 @@ export const LACKS_IDENTITY = {
   hint: 'give the table a primary key, or ALTER TABLE … REPLICA IDENTITY FULL; or remove it from the publication',
 } as const
 
-/** @returns a SluiceError of the target; SQL mistakes (class 42) and other errors are returned unchanged */
+/** @returns a SluiceError of the target; errors without a case here, as most SQL mistakes (class 42), unchanged */
 export function postgresError(thrown: unknown, settings: PostgresSettings): unknown {
   if (thrown instanceof SluiceError) return thrown
   const state = sqlStateOf(thrown)
@@ -175,7 +175,7 @@ export function postgresError(thrown: unknown, settings: PostgresSettings): unkn
   return thrown
 }
 
-/** Final errors of connecting, when retries have ended or make no sense. */
+/** Final error of connecting, after the last try. */
 export function postgresConnectFailed(thrown: unknown, settings: PostgresSettings): SluiceError {
   if (thrown instanceof SluiceError && thrown.code !== 'CONNECTION_LOST') return thrown
   const cause = thrown instanceof SluiceError ? thrown.cause : thrown
@@ -194,7 +194,7 @@ function whyNotConnected(cause: unknown, settings: PostgresSettings): NoConnecti
   const place = host.startsWith('/') ? `${host}/.s.PGSQL.${port}` : `${host.includes(':') ? `[${host}]` : host}:${port}`
   const message = String(rawOf(cause)?.message)
   const state = sqlStateOf(cause)
-  // The driver asks for a password before it notices that there is none.
+  // Without a password, the driver fails itself, or the server refuses the login.
   if (settings.password() === null && (state === '28P01' || /^SASL: .*password/.test(message)))
     return noPassword(settings)
   if (state === '28P01') {
@@ -228,7 +228,10 @@ function noPassword({ host, port, user, database, ignoredPasswordFile }: Postgre
   return [reason, `set PGPASSWORD, or write ${line} into ~/.pgpass (mode 600), or a password into the URL`]
 }
 
-/** Reason and hint if the server lacks something of the URL. By design, no password gives the error of a wrong one. */
+/**
+ * Reason and hint if the server lacks the database or the role; else null. With password authentication, a missing role
+ * gives the error of a wrong password, by design.
+ */
 function missingIn(cause: unknown): readonly [reason: string, hint: string] | null {
   const state = sqlStateOf(cause)
   if (state === '3D000') {
@@ -257,7 +260,7 @@ export function connectionLost(thrown: unknown, settings: PostgresSettings): Slu
   })
 }
 
-/** The driver's error that a SluiceError has as cause; null for another cause. */
+/** The driver's error, also as the cause of a SluiceError that wraps it; null for others. */
 function rawOf(error: unknown): Raw | null {
   let at: unknown = error
   while (at instanceof SluiceError) {
@@ -269,14 +272,14 @@ function rawOf(error: unknown): Raw | null {
 
 function whereOf(thrown: unknown, settings: PostgresSettings): string {
   const { code, message } = thrown as Raw
-  // Failures for several addresses of one name come as an error without a message of its own.
+  // If all addresses of a host name fail, the AggregateError has no message of its own.
   const parts =
     thrown instanceof AggregateError ? (thrown.errors as readonly Raw[]).map((one) => one.message) : [message]
   const text = `${settings.label}: ${parts.map(String).join('; ')}${typeof code === 'string' ? ` (${code})` : ''}`
   return redactText(text, settings.secrets)
 }
 
-/** For a pooler that shares server processes, when one must stay. @param reason what needs it, as a sentence */
+/** Error for a pooler that shares server processes. @param reason why one process must stay, as a sentence */
 export function pooled(settings: PostgresSettings, reason: string): SluiceError {
   return new SluiceError('CONNECT_FAILED', 'a connection pooler gives out another session for each transaction', {
     where: settings.label,

@@ -8,11 +8,14 @@ import type { PostgresSettings } from './settings.ts'
 import { toPostgres } from './values.ts'
 import { literal } from './sql.ts'
 
-/** Added to those of every session (`connect.ts`), if known. Others would hide rows, cut them or change checksums. */
+/**
+ * Added to the settings of every session (`connect.ts`), if the server knows them. Other values would hide rows, cut
+ * them or change checksums.
+ */
 const SETTINGS: Readonly<Record<string, string>> = {
   IntervalStyle: 'iso_8601',
   row_security: 'off',
-  // Compiling a chunk's plan takes longer than running it.
+  // JIT compilation of a chunk's plan takes longer than its execution.
   jit: 'off',
   idle_session_timeout: '0',
   transaction_timeout: '0',
@@ -33,15 +36,15 @@ const NEEDS_SESSION = 'a copy needs sessions that keep their settings, snapshots
 
 export type TextRow = readonly (string | null)[]
 
-/** No parsing: every value as the server prints it. */
+/** Every value stays the text that the server prints. */
 const TEXTS = { getTypeParser: () => (text: string) => text }
 
 export class CopySession extends WireSession {
   /**
-   * A commit of a writing session is on disk when it is answered: a crash does not undo what follows it (a log, a DROP,
-   * an emptied table).
-   * @throws SluiceError as `connect`; CONNECT_FAILED if a pooler shares the session between transactions: no settings
-   * were applied then
+   * Opens a session. By default, an answered commit of a writing session is on disk: later steps rely on it (a log
+   * entry, a DROP, an emptied table), so a crash must not undo it.
+   * @throws SluiceError as `connect`; CONNECT_FAILED if a pooler shares the session between transactions, before the
+   * settings are applied
    */
   static async open(settings: PostgresSettings, mode: OpenMode): Promise<CopySession> {
     const isDurable = settings.isDurable ?? mode === 'write'
@@ -56,32 +59,32 @@ export class CopySession extends WireSession {
     }
   }
 
-  /** Name for the ledger, by which exactly this server process can be ended if its owner vanished. */
+  /** Name of this server process for the ledger: unique, so that the process can be ended if its owner is gone. */
   get name(): string {
     return `${this.backend.pid} ${this.backend.startedAt}`
   }
 
-  /** Runs our own statements, separated by semicolons; returns the rows of the last one. */
+  /** Runs statements of sluice, separated by semicolons; returns the rows of the last one. */
   async ask(sql: string): Promise<readonly TextRow[]> {
     return (await this.#texts({ text: sql })).rows
   }
 
-  /** Runs statements in one message: sessions that wait for a lock do not wait for each round trip. */
+  /** Runs statements in one message: sessions that wait for their locks need not wait for a round trip each. */
   async askAll(statements: readonly string[]): Promise<void> {
     if (statements.length > 0) await this.ask(statements.join(';\n'))
   }
 
-  /** Runs one statement that contains text of a user. */
+  /** Runs one statement that contains text of a user; returns its rows. */
   async askOne(sql: string): Promise<readonly TextRow[]> {
     return (await this.#texts({ text: sql, queryMode: 'extended' })).rows
   }
 
-  /** Rows of one statement with `?` for its parameters. */
+  /** Runs one statement with `?` for its parameters; returns its rows. */
   async all(sql: string, parameters: SqlRow = []): Promise<readonly TextRow[]> {
     return (await this.#texts(withParameters(sql, parameters))).rows
   }
 
-  /** One statement of our own; returns how many rows it changed. */
+  /** Runs one statement with `?` for its parameters; returns how many rows it changed. */
   async run(sql: string, parameters: SqlRow = []): Promise<number> {
     return (await this.#texts(withParameters(sql, parameters))).rowCount ?? 0
   }
@@ -98,7 +101,7 @@ export class CopySession extends WireSession {
     throw pooled(this.settings, NEEDS_SESSION)
   }
 
-  /** Unchanged: its meaning depends on the side and the table of the copy, see `errors.ts`. */
+  /** Returns the error unchanged: its meaning depends on the side and the table of the copy, see `errors.ts`. */
   protected override named(error: unknown): unknown {
     return error
   }

@@ -34,24 +34,24 @@ export type PostgresSettings = {
   /** Most connections of each kind: for statements, and for write transactions. */
   readonly poolSize: number
   readonly statementTimeoutMs: number | null
-  /** Longest lock wait of sessions of a copy; absent: the server's setting. */
+  /** Longest lock wait of sessions of a copy, ms; absent: the server's setting. */
   readonly lockWaitMs?: number | undefined
   /** The server ends a transaction that is idle for this long, ms; absent: never. */
   readonly frozenMs?: number | undefined
-  /** An answered commit is on disk, whatever `synchronous_commit` role and database have. */
+  /** If true, an answered commit is on disk, whatever `synchronous_commit` the role and the database have. */
   readonly isDurable?: boolean | undefined
   readonly connectTimeoutMs: number
   /** How long work is retried after a transient failure, ms. */
   readonly retryMs: number
-  /** Longest silence of the server during a statement, ms; then the connection is given up. */
+  /** Silence of the server during a statement, ms, after which the connection is closed if the server does not work. */
   readonly responseTimeoutMs: number
-  /** Prepare repeated statements by name; poolers that switch sessions do not support it. */
+  /** If true, repeated statements are prepared by name; poolers that share sessions do not support it. */
   readonly prepare: boolean
   /** Route to the server, if it is not direct. */
   readonly route?: Route | undefined
 }
 
-/** Parameters of libpq, which a service may have, too. */
+/** Parameters of libpq; a service may have them, too. */
 const OF_LIBPQ =
   'host port user password dbname sslmode sslrootcert sslcert sslkey connect_timeout application_name'.split(' ')
 const PARAMETERS = [
@@ -126,8 +126,8 @@ export function postgresSettings(url: string, environment: PostgresEnvironment =
 }
 
 /**
- * Reads the service that the URL or PGSERVICE names; empty if neither does. Settings that this program does not support
- * are refused: without them it would be another connection.
+ * Returns a function that reads the service of the URL or PGSERVICE; empty if neither names one. Settings that sluice
+ * does not support are refused: without them the connection could be a different one.
  * @throws SluiceError BAD_CONFIG
  */
 function serviceOf(
@@ -198,7 +198,7 @@ type UrlParts = {
   readonly parameters: ReadonlyMap<string, string>
 }
 
-/** Split by hand in the same way as `redactUrl`: what is used as password is what messages hide. */
+/** Splits a URL in the same way as `redactUrl`, so that messages hide exactly the text that is used as password. */
 function splitUrl(url: string, label: string): UrlParts {
   const match = /^postgres(?:ql)?:\/\/([^?#]*)(?:\?([^#]*))?/i.exec(url)
   if (match === null) {

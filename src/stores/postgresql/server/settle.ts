@@ -6,7 +6,7 @@ import type { Backend } from './connect.ts'
 import { isConnectionLoss } from './server-errors.ts'
 
 const POLL_MS = 50
-/** Time for the server to end the process of a broken connection, ms: by itself, and then on request. */
+/** Time for the server to end the process of a broken connection, ms: GRACE_MS by itself, PATIENCE_MS in all. */
 const GRACE_MS = 1000
 const PATIENCE_MS = 6000
 
@@ -19,9 +19,9 @@ export type PostgresLostCommit<R extends Asked> = {
   readonly what: 'a transaction' | 'a chunk' | 'a switch'
   /** Server process that got the COMMIT. */
   readonly backend: Backend
-  /** Id of the transaction, if known: the server is asked for it first. */
+  /** Transaction id, if known: its status decides before `landed`. */
   readonly id?: string
-  /** True if its effects exist; undefined if nothing distinguishes them. */
+  /** Returns true if the effects of the transaction exist; undefined if nothing distinguishes them. */
   readonly landed: ((reader: R) => Promise<boolean>) | undefined
   readonly lost: unknown
   readonly label: string
@@ -30,8 +30,8 @@ export type PostgresLostCommit<R extends Asked> = {
 }
 
 /**
- * Outcome of a transaction whose connection broke after COMMIT was sent and before the reply: of the catalog, a ledger
- * or a chunk. False: it was surely not committed, and never will be.
+ * True if a transaction was committed whose connection broke after COMMIT was sent and before the reply. False if it
+ * surely was not, and never will be. Used for transactions of the catalog, a ledger or a chunk.
  * @throws SluiceError COMMIT_UNKNOWN if the outcome cannot be found
  */
 export async function hasLanded<R extends Asked>(commit: PostgresLostCommit<R>): Promise<boolean> {
@@ -47,7 +47,7 @@ export async function hasLanded<R extends Asked>(commit: PostgresLostCommit<R>):
   if (landed === undefined) throw unknown('the reply was lost, and its rows cannot be distinguished from others', lost)
   try {
     return await ask(async (reader) => {
-      // While the old process exists, its commit may still be running: an answer now could be wrong a little later.
+      // While the old process exists, its commit may still be running: an answer now could become wrong.
       if (!(await backendIsGone(reader, backend))) throw unknown('the server still works on it', lost)
       const fate = commit.id === undefined ? null : await fateOf(reader, commit.id)
       return fate ?? (await landed(reader))
@@ -58,7 +58,7 @@ export async function hasLanded<R extends Asked>(commit: PostgresLostCommit<R>):
   }
 }
 
-/** Outcome of a transaction by its id; null if the server does not know it, or no longer. */
+/** True if the transaction with this id was committed, false if not; null if the server has no record of the id. */
 async function fateOf(reader: Asked, id: string): Promise<boolean | null> {
   try {
     for (let polls = 0; polls < MOST_POLLS; polls++) {
@@ -70,7 +70,7 @@ async function fateOf(reader: Asked, id: string): Promise<boolean | null> {
     }
   } catch (error) {
     if (isConnectionLoss(error)) throw error
-    // Another server has replaced the old one and does not know the transaction: its rows are what counts now.
+    // Another server may have replaced the old one and does not know the transaction: its rows decide.
   }
   return null
 }

@@ -1,4 +1,4 @@
-/** Detects a connection that has gone silent, which raises no error: a dead network seems to be a slow server. */
+/** Detects a silent connection: a dead network raises no error, and cannot be distinguished from a slow server. */
 import type { Duplex } from 'node:stream'
 
 export class SilenceWatch {
@@ -9,8 +9,9 @@ export class SilenceWatch {
   #waiting = 0
 
   /**
-   * @param limitMs silence after which the connection is checked
-   * @param stillWorking asks over another connection if the server works on the statement, as while it builds an index
+   * @param limitMs silence after which the connection is checked, ms
+   * @param stillWorking returns true if the server still works on the statement, such as an index build; it must use
+   * another connection
    */
   constructor(socket: Duplex, limitMs: number, stillWorking: () => Promise<boolean>) {
     this.#socket = socket
@@ -19,7 +20,7 @@ export class SilenceWatch {
     socket.on('data', () => this.heard())
   }
 
-  /** A statement begins to wait for its reply. */
+  /** Call when a statement begins to wait for its reply, and `end` when the wait ends. */
   begin(): void {
     if (this.#waiting++ > 0) return
     this.#timer = setTimeout(() => void this.#silent(), this.#limitMs)
@@ -40,7 +41,7 @@ export class SilenceWatch {
   async #silent(): Promise<void> {
     const timer = this.#timer
     const working = await this.#stillWorking().catch(() => false)
-    // The wait has ended meanwhile.
+    // The wait ended during the check.
     if (timer === null || this.#timer !== timer) return
     if (working) {
       timer.refresh()

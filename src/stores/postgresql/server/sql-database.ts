@@ -1,4 +1,4 @@
-/** PostgreSQL as a SQL database: connection pools, loads by COPY, transactions that are retried if that is safe. */
+/** PostgreSQL as a SQL database: connection pools, loads by COPY, and transactions that are retried if that is safe. */
 import { SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import { Pool } from '../../common/pool.ts'
@@ -40,7 +40,7 @@ import { UNQUALIFIED_PLACE, refuseStrangers, hasOwnSchema, Strangers } from './t
 
 /** How long opening waits for a server that is starting, ms. */
 const STARTING_MS = 5000
-/** Most lock timeouts before a write fails; each has waited for the whole `lock_timeout`. */
+/** Most lock timeouts after which a write is retried; each has waited for the whole `lock_timeout`. */
 const MOST_LOCK_TIMEOUTS = 2
 
 /** Columns of users' relations, without partitions, which are found through their parents. */
@@ -110,10 +110,10 @@ class PostgresDatabase implements SqlDatabase {
   readonly #writers: Pool<SqlSession>
   #closed = false
   #hasWritten = false
-  /** Session of a lock that was released. */
+  /** Session of a released lock, kept for the next lock. */
   #spare: SqlSession | null = null
   readonly #strangers: Strangers
-  /** Our tables exist and may be written to. */
+  /** Check that sluice's tables may be written to; null if the next write must run it. */
   #trusted: Promise<void> | null = null
 
   constructor(settings: PostgresSettings, mode: OpenMode, options: PostgresOptions) {
@@ -212,7 +212,7 @@ class PostgresDatabase implements SqlDatabase {
     const ask = <A>(question: (reader: SqlReader) => Promise<A>): Promise<A> =>
       this.#retrying(() => this.#held.use((session) => question(readerOf(session))))
     let foreign = false
-    // A server that took writes before and refuses them now may be promoted; one that never took any is the wrong one.
+    // A server that refuses writes now but accepted some before may be promoted; else it is the wrong server.
     let isTurned = false
     return this.#retrying(
       async () => {
@@ -294,7 +294,7 @@ class PostgresDatabase implements SqlDatabase {
     await this.close()
   }
 
-  /** Without our tables another role may still create some, so each write checks again. */
+  /** Checks sluice's tables. While they are missing, another role may create them, so each write checks again. */
   async #mayWrite(): Promise<void> {
     let areTrusted = false
     try {
@@ -305,7 +305,7 @@ class PostgresDatabase implements SqlDatabase {
     }
   }
 
-  /** A transaction that keeps tables of other roles as they were checked. */
+  /** Begins a transaction in which tables of other roles stay as they were checked. */
   #begin(session: SqlSession, kind: string): Promise<void> {
     return this.#strangers.begin({
       begin: () => session.begin(kind),

@@ -14,14 +14,14 @@ import { toPostgres, TYPES } from './values.ts'
 /** Most rows of a page in the protocol. */
 const MOST_ROWS = 2 ** 31 - 1
 
-/** Warning: a GRANT of a right that the login may not grant, or only in part. */
+/** SQLSTATE of the warning that a GRANT had no effect, or only a part of it, because the login lacks the right. */
 const NOT_GRANTED = '01007'
 
 let cursors = 0
 
 /** For the transaction of a script: a program uses the created tables for hours, and a crash must not undo them. */
 const DURABLE = durableSql('transaction')
-/** A role may have warnings turned off. */
+/** Turns warnings on, because a role may have them off. */
 const HEARD = 'SET LOCAL client_min_messages TO warning'
 
 export class SqlSession extends WireSession {
@@ -43,7 +43,7 @@ export class SqlSession extends WireSession {
     return this.#failure
   }
 
-  /** What broke the connection, if a statement has met it. */
+  /** Error of a lost connection: that of the first failed statement, if any. */
   override loss(): unknown {
     return (this.#failure ??= super.loss())
   }
@@ -86,7 +86,7 @@ export class SqlSession extends WireSession {
     }))
   }
 
-  /** Needs a transaction. The fast way to page; until it ends, the driver blocks other statements of the session. */
+  /** Yields pages of rows, fast; needs a transaction. Until it ends, other statements of the session wait. */
   async *walk(sql: string, parameters: SqlRow, pageRows: number): AsyncGenerator<readonly SqlRow[]> {
     const { text } = this.#statements.of(sql, parameters.length)
     const cursor = new Cursor<SqlRow>(text, toPostgres(parameters), { rowMode: 'array', types: TYPES })
@@ -107,7 +107,8 @@ export class SqlSession extends WireSession {
   }
 
   /**
-   * Needs a transaction, which can be used meanwhile. Takes 50 % longer: the server collects a page before it sends.
+   * Yields pages of rows; needs a transaction. Other statements can run between pages. Takes 50 % longer than `walk`:
+   * the server collects a page before it sends it.
    */
   async *pages(sql: string, parameters: SqlRow, pageRows: number): AsyncGenerator<readonly SqlRow[]> {
     const name = quotedName(`sluice_${++cursors}`)

@@ -13,7 +13,7 @@ import { arrayLiteral, arrayElements } from './array-literal.ts'
 /** Placeholder of a bound. A user's condition may contain `?`, an operator of PostgreSQL, but never this. */
 const BOUND = `:${randomUUID()}:`
 
-/** Sorted by its byte, not as text: it has no collation. */
+/** A type that sorts by its byte, not as text: it has no collation. */
 const CHAR = '"char"'
 
 const TEXT = quoteName(`text ${randomUUID()}`)
@@ -49,7 +49,7 @@ export function keyDialect(relation: FromRelation): KeyDialect {
     from: () => tableFromSql(relation),
     bound: boundOf,
     value: keyValue,
-    // Aliased, or ORDER BY would take it for the column, and sort texts.
+    // Without the alias, ORDER BY the column would sort by this text.
     text: (column) => `${quoteName(column.name)}::text AS ${TEXT}`,
     // Longer texts with this prefix sort after it: no text has a smaller character than U+0000.
     below: (text) => (text.includes('\0') ? text.slice(0, text.indexOf('\0')) : null),
@@ -60,7 +60,7 @@ export function keyDialect(relation: FromRelation): KeyDialect {
 
 const DATES: Limits = ['4714-11-24 BC', '5874897-12-31']
 const TIMES: Limits = ['4714-11-24 00:00:00 BC', '294276-12-31 23:59:59.999999']
-/** Bounds are compared as numbers of 64 bits, whatever the column has. */
+/** Bounds are compared as 64-bit integers, whatever type of integer the column has. */
 const WHOLE = wholeLimits(64, false)
 
 const CLOCK: Limits = ['00:00:00', '24:00:00']
@@ -84,8 +84,8 @@ function boundOf(column: Column): string {
 }
 
 /**
- * A comparison of columns by `op` of pg_catalog: another role may have planted one for varchar, for a domain or for an
- * array in the search_path. Columns of types that are not built in are compared by the operator of the search_path.
+ * SQL of the operator `op` of pg_catalog for a comparison of columns. Another role may have planted such an operator
+ * for varchar, a domain or an array in the search_path. Columns of types that are not built in need the search_path.
  */
 export function operatorSql(op: string, columns: readonly Column[]): string {
   return columns.every(({ type }) => builtIn(type) !== null) ? `OPERATOR(pg_catalog.${op})` : op
@@ -106,7 +106,7 @@ export function filled(sql: string, parameters: SqlRow): string {
   return parts.reduce((text, part, i) => text + literal(String(parameters[i - 1])) + part)
 }
 
-/** Rows of a range that meet a user's condition. */
+/** SQL condition for rows of a range that meet a user's condition. */
 export function rangeSql(table: TableSpec, relation: FromRelation, range: Range, where: string | null): string {
   const { sql, parameters } = rangeCondition(table, range, where, keyDialect(relation))
   const condition = filled(sql, parameters)
@@ -116,7 +116,8 @@ export function rangeSql(table: TableSpec, relation: FromRelation, range: Range,
 }
 
 /**
- * Rows with one of these keys, as a join: thousands of comparisons would be evaluated for every row of the table.
+ * Condition for rows with one of these keys, as a join: the server would evaluate thousands of comparisons for every
+ * row.
  * @param keys without NULL values, which no list contains
  */
 export function amongSql(table: TableSpec, keys: readonly RowKey[]): string {
@@ -149,7 +150,7 @@ function builtIn(type: ColumnType): string | null {
     case 'bool':
       return 'boolean'
     case 'int':
-      // Bounds may come from a table with wider numbers.
+      // Bounds may come from a table with a wider integer type.
       return 'bigint'
     case 'decimal':
       return 'numeric'
@@ -172,5 +173,5 @@ function builtIn(type: ColumnType): string | null {
   }
 }
 
-/** For the open transaction: deferred triggers and constraints run now, not at the commit after rows were compared. */
+/** Makes deferred triggers and constraints run before rows are compared, not after it at the commit. */
 export const CONSTRAINTS_NOW = 'SET CONSTRAINTS ALL IMMEDIATE'

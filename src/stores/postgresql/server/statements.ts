@@ -51,7 +51,7 @@ export class PreparedStatements {
     return known
   }
 
-  /** A prepared plan no longer fits its tables: the text gets a new name. */
+  /** Call if a prepared plan no longer fits its tables: the statement gets a new name when it is repeated. */
   forget(sql: string): void {
     const known = this.#known.get(sql)
     if (known?.name === undefined) return

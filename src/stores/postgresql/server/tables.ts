@@ -1,4 +1,4 @@
-/** Tables from the system catalogs. */
+/** Reads the columns, key, size and partitioning of tables from the system catalogs. */
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { collationSql, sortsOnlySql } from '../copy/collations.ts'
 import { HAS_ALIKE_HEIRS } from './relation.ts'
@@ -7,7 +7,7 @@ import { literal } from './sql.ts'
 import { compositeFields, postgresColumnType, loadTypes } from './types.ts'
 
 type TablePattern = {
-  /** On `n.nspname` and `c.relname`. */
+  /** SQL over `n.nspname` and `c.relname`. */
   readonly condition: string
   /** True if one name was given, not a pattern. */
   readonly exact: boolean
@@ -16,8 +16,8 @@ type TablePattern = {
 const QUOTED = /^(?:"((?:[^"]|"")+)"|([^".*]+))(?:\.(?:"((?:[^"]|"")+)"|([^".*]+)))?$/
 
 /**
- * Tables and partitioned tables that match a pattern; partitions only if it names one. Rows and bytes of a partitioned
- * table include all parts; a table with inheriting tables is counted alone.
+ * Tables and partitioned tables that match a pattern; a partition only if the pattern is its name. Rows and bytes of a
+ * partitioned table include all partitions; those of a table with inheriting tables do not include these.
  * @param database identity of this database
  */
 export function findPostgresTables(
@@ -28,10 +28,10 @@ export function findPostgresTables(
   return describeTables(session, { ...tablePattern(pattern), kinds: "'r', 'p'" }, database)
 }
 
-/** Table names of a user: `schema.name`, `name`, `*` for any characters; double quotes as in SQL also work. */
+/** Parses a user's pattern: `schema.name` or `name`, with `*` for any characters; SQL's double quotes also work. */
 function tablePattern(pattern: string): TablePattern {
   const readings = [like('c.relname', pattern, 'pg_catalog.pg_table_is_visible(c.oid)')]
-  // Names may contain dots: compared as a whole, it does not matter which dot separates.
+  // Names may contain dots. A comparison of the whole text need not know which dot separates schema and name.
   if (pattern.includes('.')) readings.push(like("(n.nspname::text || '.' || c.relname::text)", pattern, 'true'))
   const quoted = pattern.includes('"') ? QUOTED.exec(pattern) : null
   if (quoted !== null) {
@@ -48,14 +48,14 @@ function tablePattern(pattern: string): TablePattern {
   return { condition: readings.map((reading) => `(${reading})`).join(' OR '), exact: !pattern.includes('*') }
 }
 
-/** System names are compared by bytes, whatever the collation of the database. */
+/** Names in system catalogs are compared by bytes, whatever the collation of the database. */
 function like(name: string, pattern: string, more: string): string {
   if (!pattern.includes('*')) return `${name} = ${literal(pattern)} AND ${more}`
   const escaped = pattern.replaceAll(/[\\%_]/g, String.raw`\$&`).replaceAll('*', '%')
   return `${name} LIKE ${literal(escaped)}::text AND ${more}`
 }
 
-/** Relations: a condition on `n` and `c`, whether it names single ones, and `relkind`s. */
+/** Selects relations: SQL over `n` and `c`, whether it names single relations, and a list of `relkind`s. */
 export type RelationFilter = { readonly condition: string; readonly exact: boolean; readonly kinds: string }
 
 /** @param database identity of this database */
@@ -116,7 +116,7 @@ export async function describeTables(
       indexes.filter(([owner]) => owner === oid),
       floats,
     )
-    // Block numbers are meaningless after the file is rewritten; keys are not.
+    // Block numbers become invalid when the file is rewritten; keys do not.
     const place = key.columns.length === 0 && blocks != null ? `/${file}` : ''
     return {
       table: { schema: schema ?? '', name: name ?? '' },
@@ -182,7 +182,7 @@ function columnsSql(oids: string, version: number): string {
     WHERE a.attrelid = ANY (${oids}) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum`
 }
 
-/** Unique indexes on plain columns, the preferred key first. */
+/** SQL of the unique indexes on plain columns, the preferred key first. */
 function indexesSql(oids: string): string {
   return `
     SELECT i.indrelid, i.indisprimary, pg_catalog.json_agg(a.attname ORDER BY k.n),
@@ -196,7 +196,10 @@ function indexesSql(oids: string): string {
       pg_catalog.bool_or(a.attcollation <> 0::oid AND a.attcollation <> i.indcollation[k.n]), count(*), x.relname`
 }
 
-/** @param floats columns unfit for range bounds: two systems compare such numbers differently */
+/**
+ * The first index without float columns.
+ * @param floats not fit for key ranges: two systems may compare them differently
+ */
 function bestKey(
   indexes: readonly TextRow[],
   floats: readonly string[],

@@ -1,6 +1,6 @@
 /**
- * Partitions that are partitioned themselves: a tree of tables that is archived and removed as a whole. The server
- * detaches and drops the tree with its root; a change of schema or name affects one table only, and so does a lock.
+ * Partitions that are partitioned themselves: such a tree of tables is archived and removed as a whole. A detach or a
+ * DROP of the root affects the whole tree. A lock, or a change of schema or name, affects one table only.
  */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -39,7 +39,7 @@ export async function withTablesBelow(session: CopySession, table: TableName): P
   return found === null ? [table] : [table, ...(await tablesBelow(session, found)).map(({ name }) => name)]
 }
 
-/** Null if the table is not partitioned itself. */
+/** How a table is partitioned itself; null if it is not. */
 export async function divisionOf(session: CopySession, table: KnownTable): Promise<Division | null> {
   const [row] = await session.ask(
     `SELECT pg_catalog.pg_get_partkeydef(partrelid) FROM pg_catalog.pg_partitioned_table WHERE partrelid = ${literal(table.oid)}::oid`,
@@ -49,7 +49,7 @@ export async function divisionOf(session: CopySession, table: KnownTable): Promi
   return { by: row[0] ?? '', tables: below.map(({ oid, name }) => ({ oid, ...name })) }
 }
 
-/** For a table that is locked exclusively: locks the tables below it likewise. A table's lock does not include them. */
+/** Locks the tables below an exclusively locked table in the same mode: its lock does not include them. */
 export async function lockBelow(session: CopySession, locks: Locks, table: FoundRelation): Promise<void> {
   if (table.kind !== 'p') return
   const held = new Set<string>()
@@ -64,16 +64,16 @@ export async function lockBelow(session: CopySession, locks: Locks, table: Found
   }
 }
 
-/** Moves them into the schema of archived tables, after their parent, so that no writer finds one by its old name. */
+/** Moves tables into the schema of archived tables, after their parent, so that no writer finds one by its old name. */
 export async function moveBelow(session: CopySession, below: readonly KnownTable[]): Promise<void> {
   for (const table of below) await moveTable(session, table, archivedName(table.name, table.oid))
 }
 
 /**
- * Moves them back to their names when the partition left. Tables added since then stay.
- * @param root their parent, which has its name again
- * @param division null if unknown: they move next to the root, under names that may be truncated. So do tables whose
- * schema no longer exists.
+ * Moves the tables below a partition back to the names that they had when it was detached. Tables added later stay.
+ * @param root the partition, which has its name again
+ * @param division null if unknown: the tables move into the schema of `root`, under names that may be truncated. So do
+ * tables whose schema no longer exists.
  * @throws SluiceError TABLE_REFUSED if another table has the name of one of them in its former schema
  */
 export async function moveBelowBack(session: CopySession, root: KnownTable, division: Division | null): Promise<void> {
@@ -91,7 +91,7 @@ export async function moveBelowBack(session: CopySession, root: KnownTable, divi
   }
 }
 
-/** @throws SluiceError TARGET_BUSY if another session changed the tables below since they were found and locked */
+/** @throws SluiceError TARGET_BUSY if another session changed the tables below after they were found and locked */
 export async function refuseOtherBelow(
   session: CopySession,
   partition: KnownTable,

@@ -1,6 +1,6 @@
-/** Roles that a login trusts. Statements qualify each function and operator: they run before anything is trusted. */
+/** Roles that a login trusts. Statements qualify each function and operator, because they run before any check. */
 
-/** The login, its roles, the database's owner, and superusers: these already have full power over the login. */
+/** The login, its roles, the database's owner, and superusers: these have full power over the login in any case. */
 export const TRUSTED = `WITH RECURSIVE mine (role) AS (
     SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user
     UNION SELECT m.roleid FROM pg_catalog.pg_auth_members m JOIN mine ON m.member OPERATOR(pg_catalog.=) mine.role),

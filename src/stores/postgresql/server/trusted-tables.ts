@@ -1,7 +1,7 @@
 /**
- * Checks if another role could have planted our tables: a table that it owns, or has a trigger on, runs its code as the
- * login that writes (as in CVE-2018-1058). One rule for ledgers, catalogs, archives, streams and queues. Statements
- * qualify every function and operator, since they run before anything is trusted.
+ * Checks if another role could have planted tables of sluice. A table that this role owns, or has a trigger on, runs
+ * its code as the login that writes (as in CVE-2018-1058). The rule is the same for ledgers, catalogs, archives,
+ * streams and queues. Statements qualify every function and operator, because they run before any check.
  */
 import { SluiceError } from '../../../shared/errors.ts'
 import { sqlLiteral, quotedName } from '../../../shared/sql-text.ts'
@@ -12,19 +12,19 @@ import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { tableSql } from './sql.ts'
 import { belongs, isStranger, TRUSTED } from './trusted-roles.ts'
 
-/** A table that each ledger of a kind has, by which it is found. */
+/** Names of a table that each ledger of a kind has: ledgers are found by it. */
 const MARKS = { archive: 'migration_archives', copy: 'migration_ledger' } as const
 
 /** SQL: the OID of a system catalog, as in `pg_depend`. */
 const catalogOid = (name: string): string => `'pg_catalog.${name}'::pg_catalog.regclass::pg_catalog.oid`
 
-/** Objects that a table's part may depend on without running code: relations, keys, its schema, publications. */
+/** Catalogs of objects that a part of a table may depend on without running code. */
 const LIFELESS = ['pg_class', 'pg_constraint', 'pg_namespace', 'pg_publication'].map(catalogOid).join(', ')
 
 /**
- * SQL over `c`, a relation: something of it depends on an object that is not built in. Built-in objects are not in
- * `pg_depend`. Columns, defaults, checks, indexes, statistics, policies, rules, triggers and partitions count, at any
- * number of steps, even if the planner computes them in advance.
+ * SQL over `c`, a relation: a part of it depends on an object that is not built in. Built-in objects are not in
+ * `pg_depend`. Parts are columns, defaults, checks, indexes, statistics, policies, rules, triggers and partitions, at
+ * any depth: reading the relation may run their code, even during planning.
  */
 const LEADS_OUT = `EXISTS (
         WITH RECURSIVE parts (class, oid) AS (
@@ -36,7 +36,7 @@ const LEADS_OUT = `EXISTS (
         WHERE NOT (d.refclassid OPERATOR(pg_catalog.=) ANY (ARRAY[${LIFELESS}]))
           AND NOT EXISTS (SELECT FROM parts o WHERE o.class OPERATOR(pg_catalog.=) d.refclassid AND o.oid OPERATOR(pg_catalog.=) d.refobjid))`
 
-/** SQL over `c`: it has inheriting tables, or inherits itself. Partitions do not count. */
+/** SQL over `c`: it has inheriting tables other than partitions, or inherits itself. */
 const HAS_HEIRS = `EXISTS (
         SELECT FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class k ON k.oid OPERATOR(pg_catalog.=) i.inhrelid
         WHERE i.inhrelid OPERATOR(pg_catalog.=) c.oid OR (i.inhparent OPERATOR(pg_catalog.=) c.oid AND NOT k.relispartition))`
@@ -90,8 +90,8 @@ export const OF_QUEUE: OwnPlace = {
 }
 
 /**
- * Returns a row for each table: schema, name, why it may not be read, whether trusted roles own it, else its SQL name.
- * A login cannot lock what it may not read.
+ * Returns a row for each table: schema, name, why it may not be read, `trusted` if trusted roles control it, else its
+ * SQL name. The SQL name is NULL without the right to read: such a table cannot be locked.
  */
 const standingSql = ({ isIn, isOfStranger }: OwnPlace): string => `${TRUSTED}
   SELECT n.nspname, c.relname, ${NOT_PLAIN},
@@ -101,8 +101,8 @@ const standingSql = ({ isIn, isOfStranger }: OwnPlace): string => `${TRUSTED}
   WHERE c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p', 'v', 'm', 'f']::pg_catalog."char"[]) AND ${isIn}`
 
 /**
- * Returns a row if a schema of the queue, or a table or function in it, belongs to another role. The hint about its
- * owner is only for logins that could not have created a queue here: others do not need the rights of that role.
+ * Returns a row if a schema of the queue, or a table or function in it, belongs to an untrusted role. The owner's name
+ * for the hint is NULL if the login may create schemas: it does not need the rights of that role.
  */
 const QUEUE_WRITE_SQL = `${TRUSTED},
   found (schema, name, owner) AS (
@@ -119,7 +119,7 @@ const QUEUE_WRITE_SQL = `${TRUSTED},
 /**
  * Ledgers of a kind outside the search_path of this login. Any role may plant a table of that name: a ledger counts for
  * a table only if its owner is trusted, or may archive or fill the table itself.
- * @param table absent, or missing in the database: all ledgers
+ * @param table if null, or missing in the database, all ledgers are returned
  */
 export async function otherLedgers(
   ask: Ask,
@@ -148,9 +148,9 @@ type Ask = (sql: string) => Promise<readonly SqlRow[]>
 
 /**
  * @param names tables to check; by default all of ledgers and catalogs
- * @param schema of the tables; absent: as unqualified names find them
- * @throws SluiceError TABLE_REFUSED if one of them must not be written to: its triggers, rules, defaults, checks and indexes
- * would run
+ * @param schema of the tables; absent: tables that unqualified names find
+ * @throws SluiceError TABLE_REFUSED if one of them must not be written to: its triggers, rules, defaults, checks and
+ * indexes would run
  */
 export async function refuseStrangers(
   ask: Ask,
@@ -184,8 +184,8 @@ export type Judged = { begin(): Promise<void>; readonly ask: Ask; rollBack(): Pr
 const MOST_ROUNDS = 5
 
 /**
- * Our tables, read by long-lived sessions. Tables of trusted roles are checked once. An untrusted role may change its
- * tables at any time: these are checked for each query, in its transaction, which locks them.
+ * Checks sluice's tables for long-lived sessions that read them. Tables of trusted roles are checked once. An untrusted
+ * role may change its tables at any time: these are locked and checked in the transaction of each query.
  */
 export class Strangers {
   readonly #place: OwnPlace
@@ -199,24 +199,24 @@ export class Strangers {
     this.#label = label
   }
 
-  /** True if our tables exist and trusted roles own them all: no query needs a transaction for them. */
+  /** True if sluice's tables exist and trusted roles own them all: no query needs a transaction for the check. */
   get areNone(): boolean {
     return this.#isTrusted
   }
 
-  /** Check at opening. @throws SluiceError TABLE_REFUSED if a table may not be read */
+  /** Checks the tables when a store is opened. @throws SluiceError TABLE_REFUSED if a table may not be read */
   async opened(ask: Ask): Promise<void> {
     await this.#judge(ask)
   }
 
-  /** Begins a transaction that keeps the tables as checked. @throws SluiceError TABLE_REFUSED, without a transaction */
+  /** Begins a transaction in which the tables stay as checked. @throws SluiceError TABLE_REFUSED, after a rollback */
   async begin({ begin, ask, rollBack }: Judged): Promise<void> {
     for (let round = 0; round < MOST_ROUNDS; round++) {
       await begin()
       if (this.#isTrusted) return
       try {
         const locked = this.#names
-        // Lock first: an older snapshot would not show changes.
+        // Lock first: a snapshot from before the lock would not show the latest changes.
         if (locked.length > 0) await ask(`LOCK TABLE ${locked.join(', ')} IN ACCESS SHARE MODE`)
         if ((await this.#judge(ask)).every((name) => locked.includes(name))) return
       } catch (error) {

@@ -3,7 +3,7 @@ import type { ColumnType } from '../../../model/copy/column-type.ts'
 import { literal } from './sql.ts'
 import type { TextRow } from './session.ts'
 
-/** A type as in pg_type. */
+/** A row of pg_type. */
 type PgType = {
   readonly oid: string
   /** Name without length and precision, qualified if necessary. */
@@ -80,7 +80,7 @@ export function postgresColumnType(oid: string, modifier: number, types: Readonl
   if (type.kind === 'd') return postgresColumnType(type.base, type.modifier, types)
   if (type.element !== '0') {
     const element = types.get(type.element)
-    // Binary arrays contain the number of a domain, which differs in another database.
+    // Binary arrays contain the OID of a domain, which differs in another database.
     const of = element?.kind === 'd' ? nativeType(element) : postgresColumnType(type.element, modifier, types)
     return { kind: 'list', of }
   }
@@ -91,7 +91,7 @@ function nativeType({ name }: PgType): ColumnType {
   return { kind: 'native', name }
 }
 
-/** By OIDs of pg_type.dat, which are the same on every server. */
+/** Type of a built-in OID of pg_type.dat, the same on every server; null for other OIDs. */
 function builtInType(oid: number, modifier: number): ColumnType | null {
   switch (oid) {
     case 16:
@@ -137,7 +137,7 @@ function builtInType(oid: number, modifier: number): ColumnType | null {
 function numeric(modifier: number): ColumnType {
   if (modifier < 0) return { kind: 'decimal' }
   const bits = modifier - 4
-  // Eleven bits with a sign: a scale below zero rounds before the decimal point.
+  // The scale has eleven bits with a sign; if it is below zero, values are rounded before the decimal point.
   return { kind: 'decimal', precision: (bits >> 16) & 0xffff, scale: ((bits & 0x7ff) ^ 0x400) - 0x400 }
 }
 
@@ -192,10 +192,10 @@ export function declarePostgresType(type: ColumnType): PostgresDeclaredType {
   }
 }
 
-/** Items with a single form in a JSON array. */
+/** Types whose values have only one form in a JSON array. */
 const PLAIN_ITEMS: ReadonlySet<ColumnType['kind']> = new Set(['bool', 'int', 'text', 'uuid'])
 
-/** Other lists stay JSON: of floats or dates as the source spells them, and lists of different lengths in one. */
+/** Other lists become JSON: floats and dates keep the source's spelling, and inner lists may differ in length. */
 function declareList(item: ColumnType): PostgresDeclaredType {
   const of = declarePostgresType(item)
   return PLAIN_ITEMS.has(item.kind) && of.type.kind === item.kind
@@ -212,7 +212,7 @@ function declareInt(bits: number, unsigned: boolean): PostgresDeclaredType {
 }
 
 function declareDecimal({ precision, scale = 0 }: ColumnType & { readonly kind: 'decimal' }): PostgresDeclaredType {
-  // Before version 15 a scale is between 0 and the precision.
+  // Before PostgreSQL 15, a scale must be between 0 and the precision.
   if (precision === undefined || precision < 1 || precision > MOST_PRECISION || scale < 0 || scale > precision) {
     return { native: 'numeric', type: { kind: 'decimal' } }
   }

@@ -1,4 +1,4 @@
-/** Work on a session that an abort signal ends. */
+/** Runs work on a session; an abort signal ends the session. */
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { CopySession } from './session.ts'
 

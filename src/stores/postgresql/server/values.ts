@@ -1,4 +1,4 @@
-/** Values to and from PostgreSQL's text format. */
+/** Converts values to and from PostgreSQL's text format. */
 import { bytesOfText } from '../../../model/copy/bytes-text.ts'
 import type { CustomTypesConfig } from 'pg'
 import { isoOfText } from '../../../shared/clock.ts'

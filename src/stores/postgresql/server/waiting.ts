@@ -1,4 +1,4 @@
-/** Waits for transactions of other sessions, and names them. */
+/** Waits for transactions of other sessions, and reports them. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { TableName } from '../../../model/copy/column-type.ts'
@@ -7,7 +7,7 @@ import { treeSql } from './relation.ts'
 import type { CopySession } from './session.ts'
 import { literal, tableSql } from './sql.ts'
 
-/** Wait after which the caller is notified, ms. */
+/** Wait after which open transactions are reported, ms. */
 const SILENT_MS = 2000
 /** Default limit of a wait, ms. */
 export const POSTGRES_WAIT_MS = 600_000
@@ -15,7 +15,7 @@ const FIRST_REST_MS = 20
 const MOST_REST_MS = 1000
 
 export type PostgresWait = {
-  /** Session for the check, not the one that waits. */
+  /** Session that reads the open transactions; another session waits for them. */
   readonly session: CopySession
   readonly signal: AbortSignal
   readonly tell: (message: string) => void
@@ -23,9 +23,10 @@ export type PostgresWait = {
 }
 
 /**
- * Transactions whose end is awaited. A replication slot starts once all numbered transactions of the server, in any
- * database, have ended; a snapshot shows all of its own database; a lock waits for the sessions that hold the tables.
- * @property without server process of a session of sluice
+ * Transactions whose end is awaited. A replication slot starts after all transactions with an id on the server, in any
+ * database. A snapshot that shows all changes must start after those of its own database. A lock waits for sessions
+ * that hold conflicting locks on the table.
+ * @property without pid of a session of sluice, which is left out
  */
 export type WaitsFor =
   | { readonly of: 'server'; readonly without?: number }
@@ -34,17 +35,17 @@ export type WaitsFor =
 
 const SERVER: WaitsFor = { of: 'server' }
 
-/** Locks on a table that other sessions may hold despite the wanted one. */
+/** Table locks of other sessions that do not conflict with the wanted lock. */
 const BESIDE = {
   'SHARE UPDATE EXCLUSIVE': ['AccessShareLock', 'RowShareLock', 'RowExclusiveLock'],
   'SHARE ROW EXCLUSIVE': ['AccessShareLock', 'RowShareLock'],
   'ACCESS EXCLUSIVE': [],
 } as const
 
-/** SQL over a lock `l`: its holder has a transaction with a number. */
+/** SQL over a lock `l`: it shows that its holder has a transaction id. */
 export const NUMBERED = "l.locktype = 'transactionid' AND l.granted AND l.mode = 'ExclusiveLock'"
 
-/** Sessions and prepared transactions that are awaited, longest first, each in a few words. */
+/** Texts of the sessions and prepared transactions that are awaited, the oldest transaction first. */
 export async function openTransactions(session: CopySession, waitsFor: WaitsFor = SERVER): Promise<readonly string[]> {
   const { holding, prepared } = holdersOf(waitsFor)
   const without = waitsFor.of === 'server' ? (waitsFor.without ?? 0) : 0
@@ -66,7 +67,7 @@ export async function openTransactions(session: CopySession, waitsFor: WaitsFor 
   return rows.map(([who, age]) => (age == null ? (who ?? '') : `${who}, open for ${age} s`))
 }
 
-/** Conditions on a lock of a session, and on a prepared transaction. */
+/** SQL conditions on a lock `l` of a session, and on a prepared transaction `x`. */
 function holdersOf(waitsFor: WaitsFor): { readonly holding: string; readonly prepared: string } {
   if (waitsFor.of === 'server') return { holding: NUMBERED, prepared: 'true' }
   const here = 'x.database = pg_catalog.current_database()'
@@ -81,8 +82,8 @@ function holdersOf(waitsFor: WaitsFor): { readonly holding: string; readonly pre
 }
 
 /**
- * Waits for a condition.
- * @param what what cannot go on, for the message
+ * Waits until a condition is true.
+ * @param what the work that waits, for messages
  * @throws SluiceError SOURCE_BUSY after the limit, with the transactions; the reason of the signal
  */
 export async function waitPostgresUntil(

@@ -1,30 +1,30 @@
 /**
- * Detects a session that waits for an exclusive lock (TRUNCATE, ALTER TABLE, LOCK TABLE) of a table that snapshot
- * readers hold. If an idle reader holds the table and another reader requests it, that one queues behind the session,
- * and the session behind the readers. The server sees no deadlock, because half of the circle is in this program, and
- * all writers of the table wait, too.
+ * Detects a session that waits for an exclusive lock (TRUNCATE, ALTER TABLE, LOCK TABLE) on a table that snapshot
+ * readers hold. If an idle reader holds the table, the session waits for it. Another reader that then requests the
+ * table waits for the session. The server detects no deadlock, because the readers depend on each other only in this
+ * program. All writers of the table wait, too.
  */
 import type { TextRow } from './session.ts'
 
 const LOOK_MS = 250
-/** Shortest use of a snapshot, ms, if only the other session waits: so tables that are often altered get copied. */
+/** Shortest use of a snapshot, ms, if only the other session waits: so a table that is often altered is copied, too. */
 const LEAST_MS = 2000
 
 export type WantedOptions = {
-  /** On a separate session, in a transaction. */
+  /** Runs a statement on a separate session, in a transaction. */
   readonly ask: (sql: string) => Promise<readonly TextRow[]>
   /** Server processes that read the snapshot. */
   readonly readers: () => readonly number[]
   /**
-   * True: give the snapshot up for any waiting session. False: only if a reader waits, too, so that none would
-   * continue: a copy should show one snapshot of the source as long as possible.
+   * True: give the snapshot up for any waiting session. False: only if a reader waits, too, so that neither would
+   * continue. A copy should show one snapshot of the source as long as possible.
    */
   readonly always: boolean
-  /** Called once, with the name of the table. */
+  /** Called at most once, with the name of the table. */
   readonly onWanted: (table: string) => void
 }
 
-/** Checks until it is ended, a session waits, or the connection is lost. @returns function that ends the checks */
+/** Checks repeatedly, until a session waits or a check fails. @returns a function that ends the checks */
 export function watchWanted({ ask, readers, always, onWanted }: WantedOptions): () => void {
   const begun = performance.now()
   let timer: NodeJS.Timeout | null = null
@@ -46,8 +46,8 @@ export function watchWanted({ ask, readers, always, onWanted }: WantedOptions): 
     next()
   }
   const next = (): void => {
-    // A failed check must not end the transaction of the snapshot, so the server is read all the same. Readers report
-    // what ends the session.
+    // A failed check ends the checks, but not the transaction of the snapshot, so the copy continues. If the session is
+    // lost, readers report it.
     const giveUp = (): unknown => ask('ROLLBACK TO SAVEPOINT looking').catch(() => undefined)
     timer = setTimeout(() => void look().catch(giveUp), LOOK_MS).unref()
   }
@@ -58,7 +58,7 @@ export function watchWanted({ ask, readers, always, onWanted }: WantedOptions): 
   }
 }
 
-/** Sessions that request an exclusive lock held by a reader, and whether a reader waits, too. Every role sees both. */
+/** SQL of a table that readers hold and another session wants exclusively, and if a reader waits. Needs no rights. */
 function wantedSql(pids: readonly number[]): string {
   const ours = `'{${pids.join(',')}}'::int[]`
   return `WITH waiting AS MATERIALIZED (

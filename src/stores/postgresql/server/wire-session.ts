@@ -30,7 +30,7 @@ export type WireQuery = {
   readonly queryMode?: 'extended'
 }
 
-/** @property command the tag of its end, as `COMMIT` */
+/** @property command command tag of the statement, such as `COMMIT` */
 export type PostgresAnswer<R> = {
   readonly command: string
   readonly rowCount: number | null
@@ -53,7 +53,7 @@ export class WireSession implements Pooled {
   readonly #watch: SilenceWatch
   readonly #flow: CopyFlow
   #alive = true
-  /** Statements that the server has not answered. */
+  /** Count of statements that the server has not answered. */
   #busy = 0
   #out: CopyOut | null = null
   readonly #prepared: PreparedNames = new Map()
@@ -76,7 +76,7 @@ export class WireSession implements Pooled {
     this.#flow = { waiting: () => this.#watch.begin(), paused: () => this.#watch.end() }
   }
 
-  /** False once the connection has ended, on either side. */
+  /** False once either side has ended the connection. */
   get alive(): boolean {
     return this.#alive
   }
@@ -116,7 +116,7 @@ export class WireSession implements Pooled {
     }
   }
 
-  /** Runs our own statements without parameters; returns the tag of the last one. */
+  /** Runs statements of sluice without parameters; returns the command tag of the last one. */
   async command(sql: string): Promise<string> {
     return (await this.answer({ text: sql })).command
   }
@@ -126,15 +126,18 @@ export class WireSession implements Pooled {
     return connectionLost(new Error('Connection terminated between two statements'), this.settings)
   }
 
-  /** Sends rows to `COPY … FROM STDIN`; returns how many it took. @throws errors of the server, or of `pieces` */
+  /**
+   * Sends rows to `COPY … FROM STDIN`; returns their count from the server.
+   * @throws errors of the server, or of `pieces`
+   */
   copyIn(sql: string, pieces: Pieces): Promise<bigint> {
     return this.copyAmong([sql], pieces)
   }
 
   /**
    * `copyIn` among other statements, all in one message: earlier ones run first, later ones after the rows. The first
-   * failure ends all.
-   * @param statements one of them a COPY; rows of others are not read
+   * failure ends all of them.
+   * @param statements one of them is a COPY; result rows of the others are not read
    */
   copyAmong(statements: readonly string[], pieces: Pieces): Promise<bigint> {
     const isEager = statements.length > 1
@@ -146,7 +149,7 @@ export class WireSession implements Pooled {
 
   /**
    * Runs prepared statements in one message; returns how many rows each has changed.
-   * @throws errors of the server for the first that fails: later ones are not run, and `forgetPrepared` must follow
+   * @throws the server's error of the first failed statement: later ones do not run, and `forgetPrepared` must follow
    */
   async pipeline(steps: readonly PreparedStep[]): Promise<readonly number[]> {
     if (steps.length === 0) return []
@@ -154,21 +157,21 @@ export class WireSession implements Pooled {
     return this.watched(() => this.client.query(new Pipeline(steps, this.#prepared)).ended)
   }
 
-  /** Statements of a failed message may not have been prepared. */
+  /** Forgets all prepared statements: after a failed message, some may not exist on the server. */
   async forgetPrepared(): Promise<void> {
     if (this.#prepared.size === 0) return
     this.#prepared.clear()
     await this.command('DEALLOCATE ALL')
   }
 
-  /** Rows of `COPY … TO STDOUT`. A session whose rows were not read to the end must be destroyed. */
+  /** Returns the rows of `COPY … TO STDOUT`. If they are not read to the end, the session must be destroyed. */
   copyOut(sql: string): CopyOut {
     refuseNul(sql)
     this.#out = this.client.query(new CopyOut(sql, this.#socket, this.#driver, this.#flow))
     return this.#out
   }
 
-  /** Never throws; does not wait for a server that does not answer. */
+  /** Closes the connection. Never throws; waits at most END_TIMEOUT_MS for the server. */
   async close(): Promise<void> {
     if (!this.#alive) return
     this.#alive = false
@@ -181,7 +184,9 @@ export class WireSession implements Pooled {
     await this.close()
   }
 
-  /** Ends the connection in any state. A busy server would notice only at its reply, so its process is terminated. */
+  /**
+   * Ends the connection in any state. A busy server process would notice it only when it replies, so it is terminated.
+   */
   destroy(): void {
     if (!this.#alive) return
     this.#alive = false
@@ -202,7 +207,7 @@ export class WireSession implements Pooled {
     return (Array.isArray(result) ? result.at(-1) : result) as PostgresAnswer<R>
   }
 
-  /** True if a single statement needs its own transaction, because the session lacks the settings. */
+  /** True if a single statement needs its own transaction, because a pooler's session lacks the settings. */
   #needsTransaction({ text }: WireQuery): boolean {
     return this.#local !== null && this.client.getTransactionStatus() === 'I' && !text.startsWith('BEGIN ')
   }
@@ -219,7 +224,7 @@ export class WireSession implements Pooled {
     }
   }
 
-  /** Runs work that waits for the server all the time, in turn. */
+  /** Runs work in turn, under the silence watch: it must wait for the server all the time. */
   protected watched<T>(work: () => Promise<T>): Promise<T> {
     return this.#inTurn(async () => {
       this.#watch.begin()
@@ -231,12 +236,12 @@ export class WireSession implements Pooled {
     })
   }
 
-  /** Maps an error to a SluiceError if it is clear without context. */
+  /** Maps an error to a SluiceError if its meaning does not depend on the statement. */
   protected named(error: unknown): unknown {
     return postgresError(error, this.settings)
   }
 
-  /** Queues statements of a session here, not in the driver, so that each is watched from its own start. */
+  /** Queues the statements of a session here, not in the driver, so that the watch of each begins at its own start. */
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const mine = this.#last.then(async () => {
       this.#busy++
@@ -253,7 +258,7 @@ export class WireSession implements Pooled {
   }
 }
 
-/** U+0000 would end the text within the protocol. */
+/** Refuses U+0000, at which the protocol ends a text. */
 function refuseNul(sql: string): void {
   if (sql.includes('\0')) throw new SluiceError('VALUE_REFUSED', 'a statement cannot hold the character U+0000')
 }
