@@ -97,8 +97,8 @@ export class GivenBack {
 
   /**
    * Runs the statements of a stage.
-   * @throws errors of the server that concern the server or its locks, not the statement; SluiceError TABLE_REFUSED if
-   * the server refuses a `computed` statement: without it the rows would differ
+   * @throws errors of the server that concern the server or its locks, not the statement
+   * @throws SluiceError TABLE_REFUSED if the server refuses a `computed` statement, without which the rows would differ
    */
   async give(stage: DetachedRuleStage, table: KnownTable): Promise<void> {
     await withFullNames(this.#session, async () => {

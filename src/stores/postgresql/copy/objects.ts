@@ -243,9 +243,9 @@ function objectLock(session: CopySession, lock: string, table: TableSpec): Objec
 }
 
 /**
- * The session that holds the lock, if it seems idle: no running statement is visible, and it neither has nor awaits a
- * lock of the table stronger than ACCESS SHARE. A role sees the locks of all sessions, but only the statements of its
- * own sessions, so the holder may still be counting rows.
+ * The session that holds the lock, if it seems idle: it has no visible running statement, and neither holds nor
+ * requests a stronger lock than ACCESS SHARE on the table. A role sees the locks of all sessions, but only the
+ * statements of its own sessions, so the holder may still be counting rows.
  */
 function idleHolderSql(lock: string, { table }: TableSpec): string {
   const here = '(SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())'

@@ -143,8 +143,8 @@ export class PostgresSnapshot implements AsyncDisposable {
   }
 
   /**
-   * From now on ends all sessions as soon as another session waits for an exclusive lock of a table that they read;
-   * reads then fail with `lost`.
+   * From now on, closes all sessions when another session waits for an exclusive lock on a table that they read. Reads
+   * then fail with `lost`.
    * @param always true: for any such session; false: only if a session of this snapshot waits, too
    */
   letGoWhereWanted(always: boolean): void {

@@ -42,7 +42,8 @@ export async function endOfStopped(client: PoolClient, runId: string): Promise<E
 /**
  * Ends slots that wait, and removes their jobs.
  * @param end `exitCode`: for all waiting slots, which keep their last error. `shared`: the error, as jsonb, of the slot
- * that finished a shared operation, null if it succeeded; the waiting slots did no work at its end and get no exit code
+ * that finished a shared operation; null if it succeeded. The waiting slots did no work at its end and get no exit
+ * code.
  */
 export async function dropQueued(
   client: PoolClient,

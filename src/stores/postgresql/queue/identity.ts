@@ -67,7 +67,7 @@ export function isOnStandby(before: string, now: string): boolean {
 }
 
 /**
- * SQL: the row was confirmed in another database. Facts that one of both identities lacks are not compared.
+ * SQL: the row was confirmed in another database. Facts that either identity lacks are not compared.
  * @param identity the parameter with the text that `QueueIdentity` reads
  * @param row alias of a schedule or a run
  */

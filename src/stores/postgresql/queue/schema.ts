@@ -111,8 +111,8 @@ const STEERED_TABLES = `
 `
 
 /**
- * Version 5: rows and chunks of a copy by the ledger of its target, and the time of that reading (ms since the epoch,
- * the ledger's clock); the chunks that a slot works on, and its lost worker; run and chunks of an alert.
+ * Version 5. Copies: rows and chunks by the ledger of the target, and the time of that reading (ms since the epoch, the
+ * ledger's clock). Slots: the chunks that a slot works on, and its lost worker. Alerts: run and chunks.
  */
 const TOTALS_AND_LOSSES = `
   ALTER TABLE ${QUEUE_SCHEMA}.sluice_runs ADD COLUMN ledger_rows bigint, ADD COLUMN ledger_chunks int, ADD COLUMN ledger_ms bigint;
@@ -128,8 +128,8 @@ const CONFIRMED_IN = `
 `
 
 /**
- * Version 7: when the ledger of a run was last read, by the clock of this database, and the end of the run for which it
- * was read again. Runs that succeeded have read it before their end.
+ * Version 7: the time when the ledger of a run was last read, by the clock of this database. Also the end of the run
+ * for which it was read again. Runs that succeeded have read it before their end.
  */
 const COUNTED_ENDS = `
   ALTER TABLE ${QUEUE_SCHEMA}.sluice_runs ADD COLUMN counted_at timestamptz, ADD COLUMN counted_end timestamptz;
@@ -138,8 +138,8 @@ const COUNTED_ENDS = `
 `
 
 /**
- * Version 8: the error of a slot until a worker has reported it; how many heartbeats a worker sent, and since when it
- * reaches the queue again (NULL before its first gap); the database that a run was submitted to or confirmed in.
+ * Version 8. Slots: the error until a worker has reported it. Workers: the count of sent heartbeats, and the time since
+ * which a worker reaches the queue again (NULL before its first gap). Runs: the database of submission or confirmation.
  * Existing runs were submitted here, unless the schedules show that the queue is a copy: an active schedule was
  * confirmed elsewhere, and no schedule here. NULL: a run that a worker of version 7 submitted after the upgrade.
  * Running workers of its program take it; that program does not open a queue of version 8.

@@ -87,8 +87,8 @@ export async function connect(
 
 /**
  * Makes commits of the session, or of the transaction, wait for the disk, even if role or database have
- * `synchronous_commit = off`: a crash would undo commits that other sessions saw. It does not wait for a standby; a
- * higher setting stays.
+ * `synchronous_commit = off`. Otherwise a crash could undo commits that other sessions saw. Commits do not wait for a
+ * standby; a higher setting stays.
  */
 export function durableSql(scope: 'session' | 'transaction'): string {
   return `SELECT pg_catalog.set_config('synchronous_commit', 'local', ${scope === 'transaction'}) WHERE pg_catalog.current_setting('synchronous_commit') = 'off'`

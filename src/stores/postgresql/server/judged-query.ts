@@ -41,8 +41,8 @@ const REACHES = `EXISTS (
 const named = (schema: string, name: string): string => `pg_catalog.concat(${schema}, '.', ${name})`
 
 /**
- * Returns a row if another role created a domain with a CHECK, and the login has rights beyond rows: a literal of such
- * a type runs the CHECK during parsing. Must run before the query is sent to the server.
+ * Returns a row if another role created a domain with a CHECK, and the login has rights beyond rows. A literal of such
+ * a type runs the CHECK during parsing, so this must run before the query is sent to the server.
  */
 export const DOMAINS_SQL = `${TRUSTED}
   SELECT 'uses a database with the domain', ${named('n.nspname', 'd.typname')}, ${belongs('d.typowner')}

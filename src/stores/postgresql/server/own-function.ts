@@ -3,10 +3,11 @@ import { literal } from './sql.ts'
 import { isStranger, TRUSTED } from './trusted-roles.ts'
 
 /**
- * Statements for one transaction: create or replace a function without arguments, then fail with SQLSTATE 42501 if it,
- * or a relation of its name, belongs to an untrusted role. The check comes last, when no other role can replace it.
+ * Statements for one transaction that create or replace a function without arguments. They fail with SQLSTATE 42501 if
+ * the function, or a relation of its name, belongs to an untrusted role. The check comes last, when no other role can
+ * replace the function.
  * @param name in SQL
- * @param of OID of the table whose triggers call it; the table's owner is trusted, because its triggers run in any case
+ * @param of OID of the table that calls it; the table's owner is trusted, because its triggers run in any case
  * @param declared the statement from RETURNS on
  */
 export function ownFunctionSql(name: string, of: string, declared: string): readonly string[] {

@@ -41,7 +41,7 @@ const TEXTS = { getTypeParser: () => (text: string) => text }
 
 export class CopySession extends WireSession {
   /**
-   * Opens a session. By default, an answered commit of a writing session is on disk: later steps rely on it (a log
+   * Opens a session. By default, an answered commit of a writing session is on disk. Later steps rely on it (a log
    * entry, a DROP, an emptied table), so a crash must not undo it.
    * @throws SluiceError as `connect`; CONNECT_FAILED if a pooler shares the session between transactions, before the
    * settings are applied

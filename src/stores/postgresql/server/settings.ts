@@ -21,8 +21,8 @@ export type PostgresSettings = {
   readonly user: string
   readonly database: string
   /**
-   * From the URL, the service file, the environment or the password file, read again at each call: a password may
-   * change while a program runs for days. Null without one.
+   * Password from the URL, the service file, the environment or the password file; null without one. It is read again
+   * at each call, because it may change while a program runs for days.
    */
   password(): string | null
   /** Path of a password file that is ignored, because other users may read it. */

@@ -101,7 +101,7 @@ class PostgresDatabase implements SqlDatabase {
   readonly #options: PostgresOptions
   readonly #statements: PreparedStatements
   /**
-   * Three pools, because code with a connection may need another one: a write that reads outside its transaction would
+   * Three pools, because code with a connection may need another one. A write that reads outside its transaction would
    * wait forever if writes had taken all connections. Sessions of the first pool are held for single statements only.
    * Page walks and read transactions hold theirs for long, may nest, and are few. The URL limits the number of writes.
    */

@@ -117,8 +117,8 @@ const QUEUE_WRITE_SQL = `${TRUSTED},
   WHERE f.schema OPERATOR(pg_catalog.=) ANY (ARRAY['sluice_queue', 'graphile_worker']::pg_catalog.name[]) AND ${isStranger('f.owner')} LIMIT 1`
 
 /**
- * Ledgers of a kind outside the search_path of this login. Any role may plant a table of that name: a ledger counts for
- * a table only if its owner is trusted, or may archive or fill the table itself.
+ * Ledgers of a kind outside the search_path of this login. Any role may plant a table of that name. So a table's ledger
+ * is returned only if its owner is trusted, or may archive or fill the table itself.
  * @param table if null, or missing in the database, all ledgers are returned
  */
 export async function otherLedgers(

@@ -54,7 +54,7 @@ export type PostgresApplyShape = {
   readonly way: 'merge' | 'replace'
   /**
    * Columns of the `secondary` indexes. A row in which one of them changes is deleted before other rows are written, so
-   * that values can move from row to row; other rows are updated in place.
+   * that values can move from row to row. Other rows are updated in place.
    */
   readonly guarded: readonly string[]
   /** Exclusion constraints, and unique indexes that can refuse a row whose row key no other row has. */

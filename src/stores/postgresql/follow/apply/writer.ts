@@ -35,7 +35,7 @@ type KnownTable = {
   readonly direct: DirectChanges
   readonly stage: PostgresStage
   readAt: number
-  /** Number of the transaction in which it was read. */
+  /** `#number` of the transaction in which it was read. */
   readIn: number
 }
 
@@ -44,7 +44,7 @@ export class PostgresChangeWriter implements ChangeWriter {
   readonly #session: CopySession
   readonly #settings: PostgresSettings
   readonly #tables = new Map<number, KnownTable>()
-  /** Number of the open transaction, or of the last one. */
+  /** Counter of transactions: the open transaction, or the last one. */
   #number = 0
   /** Tables that this transaction has written to. */
   readonly #written = new Set<number>()

@@ -60,7 +60,7 @@ export async function triggersFire(session: CopySession, { oid }: CheckedTable):
 
 /**
  * Streams do not replicate sequences. If a sequence is behind the column's largest value, the next row fails or reuses
- * a number; if it is behind the source, the next row gets the number of a deleted row.
+ * a number. If it is behind the source, the next row gets the number of a deleted row.
  */
 export async function sequencesAhead(
   session: CopySession,

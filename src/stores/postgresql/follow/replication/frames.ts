@@ -1,7 +1,7 @@
 /**
  * Splits the bytes of a connection into whole messages of PostgreSQL's protocol, in blocks; an incomplete message waits
- * for the rest. Blocks are parts of a few large buffers, into which the connection is read: a buffer for each read
- * would cost most of the garbage collector's time.
+ * for the rest. Blocks are parts of a few large buffers, into which the connection is read. Separate buffers for each
+ * read would take most of the garbage collector's time.
  */
 import { broken } from './pgoutput.ts'
 

@@ -1,7 +1,7 @@
 /**
- * Notes of `partition ensure` for the streams of a table: a note guarantees that the stream reports every row of the
- * attached partitions under the table's name. It is in the comment of each stream's publication, or of its triggers'
- * schema. It is written in the attaching transaction, so the note and the partitions become visible together.
+ * Notes of `partition ensure` for the streams of a table. A note guarantees that the stream reports every row of the
+ * attached partitions under the table's name. It is stored in the comment of each stream's publication, or of its
+ * triggers' schema. The attaching transaction writes it, so the note and the partitions become visible together.
  */
 import { isRefusal } from '../../archive/own.ts'
 import type { CopySession } from '../../server/session.ts'

@@ -212,8 +212,8 @@ function ofColumns({ columns }: FollowedTable, shape: ReplicatedShape, version: 
 }
 
 /**
- * From version 18 on a server refuses every UPDATE and DELETE if the replica identity has a generated column that is
- * not published; one that is not stored cannot be published: CheckCmdReplicaIdentity in
+ * From version 18 on, a server refuses every UPDATE and DELETE if the replica identity has a generated column that is
+ * not published. A generated column that is not stored cannot be published. Source: CheckCmdReplicaIdentity in
  * https://github.com/postgres/postgres/blob/REL_18_STABLE/src/backend/executor/execReplication.c
  */
 function ofWholeRows({ columns, nodes: [root] }: ReplicatedShape, version: number): readonly Obstacle[] {

@@ -88,7 +88,7 @@ export async function dropPublication(session: CopySession, name: string): Promi
 
 /**
  * Facts of a publication. They include its OID, the id of the transaction that wrote it, and the OID of each table's
- * entry, which reveals a table that was removed and added again.
+ * entry. These OIDs reveal a table that was removed and added again.
  * @returns null if the publication does not exist
  */
 export async function findPublication(session: CopySession, name: string): Promise<FoundPublication | null> {

@@ -9,7 +9,7 @@ import type { PostgresSettings } from '../../server/settings.ts'
 import { NUMBERED, waitPostgresUntil, type PostgresWait } from '../../server/waiting.ts'
 
 export const PLUGIN = 'pgoutput'
-/** Prefix and form of our names of slots and publications. */
+/** Form of the names that sluice gives to slots and publications. */
 const OURS = /^sluice_[a-z0-9_]{1,56}$/
 /** Longest wait for the slot, ms. Servers notice a dead program within 1 s (`client_connection_check_interval`). */
 const RELEASE_MS = 5000

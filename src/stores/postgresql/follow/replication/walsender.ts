@@ -21,7 +21,7 @@ const FEW = 48 * 1024
 const REST_MS = 4
 /**
  * Bytes read during such a pause. If a connection is not read at all, the server handles each row separately until the
- * buffer is full, which costs it twice as much (measured on one machine).
+ * buffer is full. That doubles the server's cost (measured on one machine).
  */
 const RESTING = 16 * 1024
 const STATUS_MS = 5000

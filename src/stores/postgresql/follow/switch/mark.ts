@@ -1,6 +1,6 @@
 /**
- * Detects changes of two tables that are no row changes of the stream: partitions added or removed, files truncated or
- * rewritten, and rows that triggers of other tables wrote into a guarded table.
+ * Detects changes of two tables that a stream does not report as row changes. Partitions may be added or removed, files
+ * truncated or rewritten, and triggers of other tables may write rows into a guarded table.
  */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
@@ -22,7 +22,7 @@ export async function cutoverMark(session: CopySession, tables: readonly Cutover
 /**
  * Both tables must be locked against all other sessions.
  * @param tables the table with the public name, then the table that gets it; or the only table in this database
- * @returns the changes in words; empty if nothing changed
+ * @returns a text for each change; empty if nothing changed
  * @throws SluiceError NOT_SWITCHABLE if a partition of the second table is gone
  */
 export async function changesSinceMark(

@@ -28,7 +28,7 @@ export type CutoverTables = {
   readonly oldTableName: string
 }
 
-/** A finding, with statements that recreate the object; they use the names that the tables have by then. */
+/** A finding, with statements that recreate the object. They use the names of the tables at the time when they run. */
 export type CutoverStep = SwitchFinding & {
   /** To run while the tables have their old names. */
   readonly before?: readonly string[]

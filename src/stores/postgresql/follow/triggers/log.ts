@@ -1,6 +1,6 @@
 /**
- * Objects of a stream by triggers at the source, in one schema: for each table a log of keys, and the function that
- * fills it; a row with the position up to which notes were deleted; a guard against deletes by other programs.
+ * Objects of a stream by triggers at the source, in one schema. Each table has a log of keys, and a function that fills
+ * it. One row holds the position up to which notes were deleted. A guard prevents deletes by other programs.
  */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'

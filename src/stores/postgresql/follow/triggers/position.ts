@@ -3,13 +3,14 @@
  * reported in bytes like those of a slot.
  *
  * A round reads its position first, then takes its snapshot. A catch-up position is one byte after the end of the log,
- * and a record is added to the log right afterwards. So if the position of a round reaches a catch-up position, it was
- * read later, and its snapshot shows everything that any snapshot before the catch-up position shows. The positions of
- * commit records do not matter: a transaction may become visible long after its commit record was written, because its
+ * and a record is added to the log right afterwards. So a position of a round that reaches a catch-up position was read
+ * later. The round's snapshot shows everything that any snapshot before the catch-up position shows. The positions of
+ * commit records do not matter. A transaction may become visible long after its commit record was written, because its
  * session waits for the disk or a standby. A later round reports it, because its notes become visible together with it.
  *
- * Everything reported is on the source's disk: after a crash the log never ends before a position that a target has,
- * and no transaction that a target has is lost (with synchronous_commit=off a commit is visible before it is written).
+ * Every reported transaction is on the source's disk, although with synchronous_commit=off a commit is visible before
+ * it is written. So after a crash, the log never ends before a position that a target has, and the source has every
+ * transaction that a target has.
  */
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import type { CopySession } from '../../server/session.ts'

@@ -22,9 +22,9 @@ const KIND = 'ISOLATION LEVEL REPEATABLE READ READ ONLY'
 /** Rows and bytes of one piece. */
 const PIECE = { rows: 2000, bytes: 4 * 1024 * 1024 }
 /**
- * A round with more keys is large: the target writes it in pieces, and a unique value may move from a row of a later
- * piece to a row of an earlier one. So if a table has other unique values than its key, all keys are reported as
- * deleted before the rows.
+ * A round with more keys is large: the target writes it in pieces. A unique value may move from a row of a later piece
+ * to a row of an earlier one. So if a table has other unique values than its key, all keys are reported as deleted
+ * before the rows.
  */
 const MANY = 10_000
 /** Lock timeout of a round, in ms: other sessions queue behind its request. */

@@ -25,7 +25,7 @@ export async function takeover(sides: CutoverTables, reported: boolean): Promise
 }
 
 /**
- * Findings that apply only if one table is a copy of the other: here no rows are applied or compared, and partitions
+ * Findings that apply only if one table is a copy of the other. Here, no rows are applied or compared, and partitions
  * are used through the table.
  */
 function isOfCopies({ about, verdict }: CutoverStep): boolean {

@@ -37,7 +37,7 @@ type Sliced = {
 }
 
 /**
- * Counts the rows to move and estimates the time: a sample is written into a table like the partition and deleted
+ * Counts the rows to move and estimates the time. It writes a sample into a table like the partition and deletes it
  * there, in a transaction that is rolled back.
  * @throws SluiceError PARTITION_REFUSED, PLAN_CHANGED
  */

@@ -1,5 +1,5 @@
 /**
- * A new partition is created like its neighbour, but without constraints that the partitioned table lacks: a constraint
+ * A new partition is created like its neighbour, but without constraints that the partitioned table lacks. A constraint
  * for a single period could refuse every row of another period.
  */
 import { tableText, type Column } from '../../../../model/copy/column-type.ts'

@@ -10,8 +10,8 @@ import { tableFromSql } from '../../server/sql.ts'
 const NONE: StrayRows = { rows: 0n, from: null, to: null }
 
 /**
- * Row counts of the default partition: those within each of the ranges, and all others with their smallest and largest
- * value. 0 if there is no default partition.
+ * Row counts of the default partition: of each range, and of all other rows with their smallest and largest value. 0 if
+ * there is no default partition.
  * @throws SluiceError SOURCE_GONE if the default partition no longer exists; errors of the server
  */
 export async function strayRows(

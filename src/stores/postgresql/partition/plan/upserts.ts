@@ -1,6 +1,6 @@
 /**
- * Finds ON CONFLICT on keys that become wider: in the server's statement statistics, if they exist and are readable,
- * and in functions and rules, whose statements the server may not count.
+ * Finds ON CONFLICT on keys that become wider. Sources are the server's statement statistics, if they exist and are
+ * readable, and functions and rules, whose statements the server may not count.
  */
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { sqlStateOf } from '../../server/server-errors.ts'
