@@ -11,13 +11,13 @@ export type ReadCommand = { readonly operation: Operation; readonly commandLine:
 export type Startable = ReadCommand & {
   /** The command that shows the plan; null if only its stores are known. */
   readonly plan: ReadCommand | null
-  /** Read-only listing: it is its own plan. */
+  /** True for a read-only listing, which is its own plan. */
   readonly lists: boolean
   /** Notes on the command besides its operation; without a plan also what it reads and writes. */
   readonly notes: readonly string[]
 }
 
-/** Events as the lines that a run without the UI prints. */
+/** Converts events to the lines that a run without the UI prints. */
 export type Story = {
   /** @returns the added lines */
   take(event: Event): readonly string[]
@@ -25,7 +25,7 @@ export type Story = {
 
 /** An option of a form. */
 export type FormOption = Option & {
-  /** The command cannot be read without it. */
+  /** True if the command is invalid without this option. */
   readonly needed: boolean
 }
 
@@ -38,7 +38,7 @@ export type CommandForm = {
   readonly group: CommandGroup
   /** Operands in order, then options in the order of the help. */
   readonly takes: readonly FormOption[]
-  /** Read-only with any values. */
+  /** True if the command is read-only with any values. */
   readonly reads: boolean
 }
 
@@ -49,7 +49,7 @@ export type CommandPort = {
   /**
    * Parses a printed command.
    * @param commandLine as a shell reads it, beginning with `sluice`
-   * @throws SluiceError BAD_FLAG, BAD_CONFIG for invalid words; UNSUPPORTED for what only a shell can start
+   * @throws SluiceError BAD_FLAG, BAD_CONFIG for invalid words; UNSUPPORTED for a command that only a shell can start
    */
   read(commandLine: string): Promise<Startable>
   /**

@@ -6,7 +6,7 @@ import type { KnownName } from './known-names.ts'
 import { knownTables } from '../engine/lake/import/known-tables.ts'
 import { resolveTable, tableKey } from '../engine/lake/resolve.ts'
 
-/** `catalog table`: ends of paths, with ids as meaning, and ids. `catalog column`: columns of one table. */
+/** `catalog table`: ends of table paths, and table ids. `catalog column`: columns of one table. */
 export type CatalogNamedKind = 'catalog table' | 'catalog column'
 
 /**
@@ -34,7 +34,7 @@ export async function knownInCatalog(
   })
 }
 
-/** Paths without their common folders; for a single path its last two parts. */
+/** Paths without their common folders; a single path is shortened to its last two parts. */
 export function pathEnds(locations: readonly string[]): readonly string[] {
   const paths = locations.map((location) => location.replace(/\/+$/, '').split('/'))
   const [first = []] = paths

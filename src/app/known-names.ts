@@ -47,7 +47,7 @@ async function partitionNames(
   for (const pattern of tables) {
     for (const table of await opened.store.tables(pattern, signal)) {
       isMeant.add(tableText(table.table))
-      // Partitioning that archives do not support is reported by the plan.
+      // Ignore the error if archives do not support the partitioning: the plan reports it.
       const natives = await opened.store.offers.partitions?.list(table, signal).catch(() => null)
       for (const { table: part, isDefault } of natives?.partitions ?? []) {
         if (!isDefault) found.set(part.table.name, 'not archived')

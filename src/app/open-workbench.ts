@@ -6,10 +6,10 @@ import type { KnownQueue } from './thread/threaded-queue.ts'
 import type { Workbench } from './workbench.ts'
 
 /**
- * Lake and catalog are optional: what is not open is empty.
- * @param options.lake folder with the tables; without one the tables are those of the catalog
+ * Lake and catalog are optional: without them, their lists are empty.
+ * @param options.lake folder with the tables; if absent, the tables of the catalog are shown
  * @param options.database URL of a database whose tables are shown
- * @param options.urls others that operations reference by their displayed form
+ * @param options.urls further URLs, to which operations refer by their displayed form
  * @throws SluiceError BAD_CONFIG, UNSUPPORTED_URL for a catalog URL that cannot be opened
  */
 export async function openWorkbench(options: {
@@ -20,7 +20,7 @@ export async function openWorkbench(options: {
   readonly tool: string
   readonly actor: string
   readonly host: string
-  /** Folder of this machine's run history; not recorded if absent. */
+  /** Folder of this machine's run history; if absent, runs are not recorded. */
   readonly book?: string
   /** The queue of workers, if one is configured. */
   readonly queue?: KnownQueue

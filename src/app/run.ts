@@ -26,22 +26,22 @@ export type RunOptions = {
   readonly tool: string
   readonly actor: string
   readonly host: string
-  /** The command that repeats it, without secrets. */
+  /** The command that repeats the run, without secrets. */
   readonly commandLine: string
   readonly onEvent: (event: Event) => void
   /** Worker only: receives events of its tasks. */
   readonly slots?: SlotListener
-  /** Folder of this machine's run history; not recorded if absent. */
+  /** Folder of this machine's run history; if absent, the run is not recorded. */
   readonly book?: string
-  /** Task only: the same for all turns of all tasks of a shared run. */
+  /** Task only: id of the shared run, the same for all turns of all its tasks. */
   readonly sharedRun?: string
-  /** Task with a stream only: requests other workers to copy or compare with it. */
+  /** Task with a stream only: requests that other workers help to copy and compare. */
   readonly callOthers?: () => void
   /** Copy task only: receives the ledger totals of the shared run. */
   readonly ledgerTotals?: (totals: LedgerTotals) => void
-  /** Do not run the stream of the operation, but copy and compare for its worker while there is work. */
+  /** Do not run the operation's stream: copy and compare for the worker that runs the stream, while work is left. */
   readonly onCall?: true
-  /** Memory of alerts of earlier runs; default: that of this machine. @param say called with its problems, as text */
+  /** Memory of alerts of earlier runs; default: the memory of this machine. @param say called with problems, as text */
   readonly alertMemory?: (say: (what: string) => void) => AlertMemory
   /** Task only: the operation as queued, which identifies its alerts on every host. */
   readonly queued?: Operation
@@ -155,7 +155,7 @@ function endedAs(
   }
 }
 
-/** A command refused for its usage would be refused again, so it is not offered as the next one. */
+/** Removes the resume command if it is the command that was refused for its usage: it would be refused again. */
 function withoutItself(ended: RunFinished, { commandLine }: RunOptions): RunFinished {
   const { resumeCommand, ...rest } = ended
   const isRefused = ended.exitCode === EXIT_OF_KIND.usage || ended.exitCode === EXIT_OF_KIND.unsupported
@@ -167,7 +167,7 @@ function endedBy(error: SluiceError, ended: RunFinished): RunFinished {
   return { ...ended, status: statusOf(error.kind), exitCode: error.exitCode, error: error.info() }
 }
 
-/** Null without alert options. */
+/** Alerts of the run; null without alert options. */
 async function runAlerts(
   operation: Operation,
   { clock, book, alertMemory, queued, onCall, sharedRun, host, goesOn }: RunOptions,
@@ -208,7 +208,7 @@ function overdue({ stop }: Interrupt): SluiceError | null {
   return reason instanceof SluiceError && reason.code === 'DEADLINE' ? reason : null
 }
 
-/** Null for runs that are not watched. */
+/** Live view of the run; null if the run cannot be watched. */
 async function liveRun(
   operation: Operation,
   { interrupt, control, commandLine, tool, host, clock, book }: RunOptions,
@@ -246,7 +246,7 @@ function verdict(
   return { status: statusOf(error.kind), exitCode: error.exitCode }
 }
 
-/** The unfinished imports that this operation resumes. Errors here occur again, and are reported, in the operation. */
+/** The unfinished imports that this operation resumes. Errors are ignored here: they occur again in the operation. */
 async function resumed(operation: Operation): Promise<{ resumes?: Dec; baseline?: { done: Dec } }> {
   if ((operation.kind !== 'import' && operation.kind !== 'batch-import') || operation.dryRun) return {}
   try {
@@ -271,12 +271,11 @@ async function perform(operation: Operation, run: Run<EventType>): Promise<Endin
   return (await load())(operation, run)
 }
 
-/** Dropped work that does not end: a hanging server must not keep a run from reporting its end. */
-
-/** How long dropped work is waited for, ms: ten seconds after its abort the program is killed, and reports nothing. */
+/** Longest wait for aborted work, ms. Ten seconds after the abort the program is killed, and reports nothing. */
 const DROPPED_MS = 7000
 
 /**
+ * Waits for the work, but not for ever after an abort: a hanging server must not prevent a run from reporting its end.
  * @param abort of the run @throws what the work throws, or the abort's reason if the work has not ended `patienceMs`
  * after the abort
  */

@@ -56,14 +56,14 @@ export type RunAbout = {
 }
 
 /**
- * An active run of another program on this machine. Leaving it stops nothing. If it breaks off, a final event says so.
- * `done` resolves with the exit code, and with 0 if the viewer left or was disconnected.
+ * An active run of another program on this machine. Leaving it stops nothing. If that program ends without a result, a
+ * final event reports this. `done` resolves with the exit code, and with 0 if the viewer left or was disconnected.
  */
 export type JoinedRun = RunningOperation & {
   readonly about: RunAbout
   /** Represents everything before the first event that listeners receive. */
   readonly snapshot: readonly Event[]
-  /** True if the run disconnected this viewer because it read too slowly: it can join again. */
+  /** True if the run disconnected this viewer because the viewer read too slowly. The viewer can join again. */
   wasDropped(): boolean
   /** Called with the reason if a request to the run was not applied. */
   onRefused(listener: (message: string) => void): void
@@ -73,7 +73,7 @@ export type JoinedRun = RunningOperation & {
 export interface Workbench extends AsyncDisposable {
   /** The lake's path as given; null if only a catalog or a database was opened. */
   readonly lake: string | null
-  /** URL without password; null if there is no catalog, nor a table of one. */
+  /** URL of the catalog without password; null if no catalog was opened. */
   readonly catalog: string | null
   /** A database whose tables are shown, as URL without password: `discover-database` and `copy` accept this form. */
   readonly database?: string | null
@@ -117,8 +117,8 @@ export interface Workbench extends AsyncDisposable {
 }
 
 /**
- * A run in this machine's run history, which is only informative. Its command lines work from our folder: with a `cd`
- * in front if the run has another one.
+ * A run in this machine's run history, which is only informative. Its command lines work in the folder of this program:
+ * they begin with `cd` if the run has another folder.
  */
 export type MachineRun = Omit<BookedRun, 'owner'> & {
   readonly host: string | null
@@ -126,7 +126,7 @@ export type MachineRun = Omit<BookedRun, 'owner'> & {
   readonly state: 'live' | 'ended' | 'broken off' | 'elsewhere'
   readonly canJoin: boolean
   readonly end: BookedEnd | null
-  /** The later run that completed this one by its follow-up command; null if there is none. */
+  /** The later run that completed this run by its follow-up command; null if there is none. */
   readonly doneBy: string | null
 }
 
@@ -141,6 +141,6 @@ export type MachineRuns = {
   readonly trouble?: () => SluiceError | null
   /** Progress of a run over time, oldest first; only for display. */
   readonly curve: (runId: string) => Promise<readonly CurvePoint[]>
-  /** @throws SluiceError NO_SUCH_PATH, CONNECT_FAILED if it cannot be joined */
+  /** @throws SluiceError NO_SUCH_PATH, CONNECT_FAILED if the run cannot be joined */
   readonly join: (runId: string) => Promise<JoinedRun>
 }

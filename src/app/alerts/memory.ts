@@ -3,7 +3,7 @@ import type { AlertKey } from '../../model/run/alert.ts'
 import type { AlertMemory } from '../../model/run/alert-memory.ts'
 import { alertMemoryFile, isDamaged, openAlertMemory, setBookApart } from '../../stores/run-book.ts'
 
-/** Lasts as long as the program. */
+/** A memory that lasts as long as the program. */
 export function memoryOfProgram(): AlertMemory {
   const standing = new Map<string, number>()
   const keyOf = ({ scope, cause, table }: AlertKey): string => JSON.stringify([scope, cause, table])
@@ -50,7 +50,7 @@ export function memoryOfMachine(folder: string, say: (what: string) => void): Al
     } catch (error) {
       await close()
       if (isDamaged(error) && tries < 2) {
-        // Another program may have replaced the file meanwhile: only one that is damaged twice is moved away.
+        // Another program may have replaced the file meanwhile: rename only a file that was damaged twice.
         if (tries === 1) {
           setBookApart(file)
           say(`${file} was damaged and was renamed: open alerts are sent again`)

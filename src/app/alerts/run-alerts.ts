@@ -22,14 +22,14 @@ const LOOK_MS = 1000
 const LAST_MS = 60_000
 
 type Parts = {
-  /** Id of the user's run; for a task that of the shared run. */
+  /** Id of the user's run; for a task, the id of the shared run. */
   readonly runId: string
   readonly host: string
   /** True if a run with this end is retried automatically: then it has not failed. */
   readonly goesOn: ((finished: RunFinished) => boolean) | undefined
   readonly clock: Clock
   readonly emit: (body: EventBody) => void
-  /** Memory of earlier runs; only of this program if absent. */
+  /** Memory shared with earlier runs. If absent, the memory ends with this program. */
   readonly memory: ((say: (what: string) => void) => AlertMemory) | undefined
   /** The operation as queued, with store names, because URLs differ between hosts. Absent outside of a queue. */
   readonly queued?: Operation
@@ -77,7 +77,7 @@ export class RunAlerts {
       : null
   }
 
-  /** Every event of the run except the last. */
+  /** Handles an event of the run. The last event is passed to `ended` instead. */
   take(event: EventBody): void {
     if (event.type !== 'run.finished') this.#look(() => this.#causes.take(event, this.#now()))
   }
@@ -216,7 +216,7 @@ export class RunAlerts {
     }
   }
 
-  /** Sends the alert, and records whether a sink accepted it, or there is none. @param since its recorded start */
+  /** Sends the alert. Records it as sent if a sink accepted it, or no sink is set. @param since its recorded start */
   async report(event: AlertEvent, { key, about }: Subject, since: number): Promise<void> {
     this.#parts.emit(event)
     const sent = { ...event, id: alertIdOf(key, since), ...(about === '' ? {} : { table: about }) }

@@ -25,13 +25,13 @@ const HOW: ReadonlySet<string> = new Set(
     /\s+/,
   ),
 )
-/** The same within a field. */
+/** Such fields within an object field. */
 const HOW_WITHIN: Readonly<Record<string, readonly string[]>> = { ring: ['splits'] }
 
 /**
- * Identity of an alert across runs. The scope contains what is inspected and how: runs of one scope find the same. A
- * finding of a run with other options, such as `--deep` or `--to-table`, is ended only by such a run. Without a table,
- * the scope names the subject of the whole run.
+ * Identity of an alert across runs. The scope contains what is inspected and how: runs of one scope find the same. An
+ * alert of a run with options such as `--deep` or `--to-table` is cleared only by a run with the same options. Without
+ * a table, the scope names the subject of the whole run.
  * @param isQueued the operation is as queued: this program's folder does not apply
  */
 export function alertKey(operation: Operation, cause: AlertKey['cause'], table: string, isQueued: boolean): AlertKey {
@@ -54,7 +54,7 @@ export function alertKey(operation: Operation, cause: AlertKey['cause'], table: 
   return { scope, cause, table: subjectOf(table) }
 }
 
-/** The key of versions up to 2026-11, with the fields of `alerts.by` only: their active alerts are stored under it. */
+/** The key in versions up to 2026-11, from the fields of `alerts.by` only: active alerts may be stored under it. */
 export function alertKeyBefore(operation: Operation, cause: AlertKey['cause'], table: string): AlertKey {
   const { alerts } = declarationOf(operation.kind)
   const subjects = subjectFieldsOf(operation.kind)
@@ -81,21 +81,21 @@ function isGiven(value: unknown): boolean {
   return typeof value !== 'object' || Object.keys(value).length > 0
 }
 
-/** Limits and alerts of a stream do not count; but a copy that continues as a stream differs from one that ends. */
+/** Limits and alerts of a stream are ignored. But a copy that continues as a stream differs from a copy that ends. */
 function fieldText(field: string, value: unknown): string {
   if (field === 'follow') return 'true'
   return JSON.stringify(value, (_key, part: unknown) => (typeof part === 'string' ? redactUrl(part) : part))
 }
 
-/** A relative path means a different table in each folder. */
+/** A table's name for users. Paths are made absolute: a relative path means a different table in each folder. */
 export function subjectPlace(operation: Operation, name: string): string {
   const family = familyOf(operation)
   return family === null || name === '' ? name : placeOf(name, family)
 }
 
 /**
- * Identity of an alert's table across runs, stable while its folder is unavailable. A name without a slash is an id if
- * a catalog is given that may have it, or if the command does not name it; otherwise it is relative to this folder.
+ * Identity of an alert's table across runs, stable while its folder is unavailable. A name without a slash is a table
+ * id if the command has a catalog, or does not contain the name; otherwise it is a path relative to this folder.
  */
 function subjectKey(operation: Operation, name: string, isQueued: boolean): string {
   const family = familyOf(operation)
@@ -111,7 +111,7 @@ function familyOf(operation: Operation): StoreFamily | null {
   return declarationOf(operation.kind).stores.find(({ field }) => subjects.includes(field))?.family ?? null
 }
 
-/** Paths in a queue are absolute; other names there are ids. */
+/** Paths in a queued operation are absolute; its other names are ids. */
 function pathKey(name: string, isQueued: boolean): string {
   if (IS_URL.test(name)) return redactUrl(name)
   return isQueued ? name : resolve(workingFolder() ?? '', name)

@@ -43,7 +43,7 @@ export function declaredFit(type: DeclaredType): Fits {
 }
 
 function isDecimal(value: SqlValue, precision: number, scale: number): boolean {
-  // A double does not fit, whatever its digits.
+  // Other doubles do not fit: their digits are not exact.
   const isWritten = typeof value === 'string' || typeof value === 'bigint' || Number.isSafeInteger(value)
   const found = isWritten ? NUMBER.exec(String(value)) : null
   if (found === null || Object.is(value, -0)) return false

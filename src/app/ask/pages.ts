@@ -16,10 +16,10 @@ import type { AskPlace, AskQuestion, AskRelation } from './port.ts'
 
 const PAGE_ROWS = 500
 const EXPLAINS = /^\s*explain\b/i
-/** A trailing semicolon is allowed, but not in SQL of cursors and views. */
+/** Trailing semicolon. It is removed because the SQL of cursors and views must not have one. */
 const END = /;\s*$/
 
-/** Receives the rows; the statement waits for it. */
+/** Receives the rows. The next page is read after `rows` has resolved. */
 export type AnswerSink = {
   columns(names: readonly string[], types?: QueryPage['types']): void
   rows(rows: readonly SqlRow[]): Promise<void>
@@ -63,7 +63,7 @@ export async function askInto(
   }
 }
 
-/** @throws SluiceError UNSUPPORTED_URL for a system without statements here; CONNECT_FAILED … */
+/** @throws SluiceError UNSUPPORTED_URL for a system in which sluice cannot run statements; CONNECT_FAILED … */
 export async function openAsked(url: string): Promise<SqlDatabase> {
   if (systemOf(url)?.catalog === undefined) {
     const { title = 'such a database', unasked } = systemOf(url) ?? {}

@@ -24,7 +24,7 @@ export type AskCell = null | {
 
 export type AskProgress = {
   readonly state: 'running' | 'cancelling' | 'done'
-  /** Null until the statement was parsed. */
+  /** Null until the columns of the result are known. */
   readonly columns: readonly string[] | null
   readonly rows: number
   /** Size of the result file. */
@@ -32,7 +32,7 @@ export type AskProgress = {
   readonly ms: number
   /** True once these are all rows of the result. */
   readonly whole: boolean
-  /** The user cancelled it, and the statement has ended on the server. */
+  /** True once the user has cancelled the statement, and it has ended on the server. */
   readonly cancelled: boolean
   readonly error: ErrorInfo | null
   /** Notes besides the rows, such as which partitions were read. */
@@ -60,9 +60,9 @@ export type Saved =
   /** The path exists, and was not changed. */
   | { readonly kind: 'exists' }
   /**
-   * `rows`: counted in the written file. `asText`: columns stored as text because their values have no common type of
-   * the format, or look like numbers or times that drivers return as text. `renamed`: columns with a duplicate name, as
-   * `a -> a_2`.
+   * `rows`: counted in the written file. `asText`: columns stored as text because the format has no type for all of
+   * their values, or because the values look like numbers or times that drivers return as text. `renamed`: columns
+   * with a duplicate name, as `a -> a_2`.
    */
   | {
       readonly kind: 'saved'
@@ -98,7 +98,7 @@ export type AskedStatement = { readonly at: string; readonly place: AskPlace; re
 
 export interface AskPort {
   ask(question: AskQuestion): Answering
-  /** Tables and views there. @throws SluiceError CONNECT_FAILED, UNSUPPORTED_URL … */
+  /** Tables and views that a statement can name. @throws SluiceError CONNECT_FAILED, UNSUPPORTED_URL … */
   relations(place: AskPlace): Promise<readonly AskRelation[]>
   /** Oldest first. Unreadable entries are left out. */
   history(): Promise<readonly AskedStatement[]>

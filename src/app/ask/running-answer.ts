@@ -68,7 +68,7 @@ export class RunningAnswer implements AsyncDisposable {
     return (await this.#spool?.cell(row, column)) ?? null
   }
 
-  /** @throws SluiceError BAD_QUERY while it runs, or if rows are missing; as `saveRows` */
+  /** @throws SluiceError BAD_QUERY while the statement runs, or if rows are missing; otherwise as `saveRows` */
   save(options: SaveOptions): Promise<Saved> {
     const saving = this.#busy.then(async () => {
       const [spool, columns] = [this.#spool, this.#columns]
@@ -103,7 +103,7 @@ export class RunningAnswer implements AsyncDisposable {
       error = asSluiceError(thrown)
     }
     clearInterval(beat)
-    // Only if the cancellation itself came back as the error: before that the statement may still run on the server.
+    // Only the cancellation's own error proves that the statement has ended on the server.
     const cancelled = error?.code === 'STOPPED' && this.#cancel.signal.aborted
     this.#done = {
       ms: performance.now() - this.#began,

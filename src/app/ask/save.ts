@@ -140,12 +140,12 @@ function* csvCells(row: readonly (AskCell | string)[]): Generator<string> {
 }
 
 async function* csv({ columns, spool }: Rows): AsyncGenerator<string> {
-  // A row of one NULL would be an empty line, which many readers skip.
+  // A row whose only column is NULL is written as an empty line, which many readers skip.
   const line = (cells: Iterable<string>): string => `${[...cells].join(',')}\r\n`
   yield* chunks(line(csvCells(columns)), spool, (row) => line(csvCells(row)))
 }
 
-/** Integers that JSON would round, and bytes, are text. */
+/** Integers that JSON readers may round, infinite numbers, NaN and bytes are written as strings. */
 async function* jsonLines({ columns, spool }: Rows): AsyncGenerator<string> {
   const keys = uniqueNames(columns).map((name) => JSON.stringify(name))
   yield* chunks('', spool, (row) => `{${row.map((cell, i) => `${keys[i] ?? '""'}:${jsonOf(cell)}`).join(',')}}\n`)
@@ -206,7 +206,7 @@ async function moved(from: string, to: string, overwrite: boolean): Promise<bool
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if (code === 'EEXIST') return false
-      // Some file systems have no links.
+      // Some file systems have no hard links.
       if ((await stat(to).catch(() => null)) !== null) return false
     }
   }

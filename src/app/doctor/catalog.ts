@@ -100,7 +100,7 @@ async function importsVerdict(database: SqlDatabase): Promise<Verdict> {
   return ok(`none unfinished${active}`)
 }
 
-/** During an import some are missing intentionally. */
+/** Checks for missing indexes. During an import some are missing intentionally. */
 async function indexesVerdict(database: SqlDatabase): Promise<Verdict | null> {
   const { files, objectNames } = dialectOf(database)
   let missing: readonly string[]

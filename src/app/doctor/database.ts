@@ -1,4 +1,4 @@
-/** Checks the catalog's database, from address to settings. A failure skips checks that would fail for its reason. */
+/** Checks the catalog's database, from address to settings. After a failure, checks that depend on it are skipped. */
 import type { Clock } from '../../shared/clock.ts'
 import type { SqlDatabase } from '../../model/run/sql-port.ts'
 import type { ServerPreflight } from '../../stores/common/preflight-port.ts'
@@ -18,7 +18,7 @@ const AREA = 'database'
 type Run = { readonly clock: Clock; readonly runId: string }
 
 export async function examineDatabase(examination: Examination, url: string, run: Run): Promise<void> {
-  // Systems without catalogs are checked for copies.
+  // Systems without catalogs have their own checks, for copies.
   const examine = systemOf(url)?.examine
   if (examine !== undefined) return await examine(examination, url, run.clock)
   const known: { catalog?: CatalogUrl; server?: ServerPreflight | undefined } = {}
@@ -49,7 +49,7 @@ async function login(examination: Examination, catalog: CatalogUrl, url: string)
   let given = false
   await examination.check(AREA, 'login', async (signal) => {
     const opened = await openCatalogDatabase('file' in catalog ? url : impatient(url), 'read')
-    // It was opened after the timeout, so it is closed at once.
+    // The session was opened after the timeout: close it at once.
     if (signal.aborted) await closed(opened)
     else {
       database = opened
@@ -102,14 +102,14 @@ async function archivesVerdict(url: string, signal: AbortSignal): Promise<Verdic
   return warn(`${first.message}${more}`, { hint: first.hint })
 }
 
-/** Limits the connection attempt to the time of a check. Every catalog server supports these parameters. */
+/** The URL with a connection timeout below the time limit of a check. Every catalog server supports the parameters. */
 function impatient(url: string): string {
   const [base = '', query = ''] = (url.split('#', 1)[0] ?? '').split(/\?(.*)/s)
   const kept = query.split('&').filter((pair) => pair !== '' && !/^(?:connect_timeout|retry_seconds)=/.test(pair))
   return `${base}?${[...kept, 'connect_timeout=4', 'retry_seconds=0'].join('&')}`
 }
 
-/** Does not wait for a server that stopped replying. */
+/** Closes the database, and waits at most 2 s: the server may have stopped replying. */
 async function closed(database: SqlDatabase): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, 2_000)))

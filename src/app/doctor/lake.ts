@@ -82,7 +82,7 @@ async function tablesVerdict(path: string, tables: string[], signal: AbortSignal
   return warn('none', { cause: 'no folder there holds a _delta_log', hint: 'name the folder that holds the tables' })
 }
 
-/** Delta uses the file's time as commit time, unless the commit contains its own. */
+/** Checks the file times of commits. Delta uses them as commit times, unless a commit contains its own time. */
 export function timesVerdict({ commits }: Pick<LogListing, 'commits'>, now: number): Verdict {
   const ahead = commits.filter(({ modified }) => modified > now + AHEAD_MS)
   if (ahead.length > 0) {

@@ -89,7 +89,7 @@ async function temporaryVerdict(): Promise<Verdict> {
   return spaceVerdict(`${folder}, ${sizeText(free)} free`, free, 'free some, or set TMPDIR to a larger file system')
 }
 
-/** Bytes that this user may still write there. */
+/** Bytes that this user may still write to the file system of the folder. */
 export async function freeSpace(folder: string): Promise<number> {
   const { bavail, bsize } = await statfs(folder)
   return bavail * bsize

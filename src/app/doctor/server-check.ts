@@ -9,7 +9,7 @@ const SLOW_MS = 50
 const SKEW_WARN_MS = 2_000
 const SKEW_FAIL_MS = 30_000
 
-/** Median of several. */
+/** Checks the median of several round trips. */
 export async function databaseRoundTripVerdict(database: SqlDatabase): Promise<Verdict> {
   const times: number[] = []
   for (let i = 0; i < ROUND_TRIPS; i++) {
@@ -26,7 +26,7 @@ export async function databaseRoundTripVerdict(database: SqlDatabase): Promise<V
   })
 }
 
-/** Leases use the database's clock, a process of this machine its own. */
+/** Compares the clocks of server and machine: leases of running imports depend on both. */
 export async function clockVerdict(database: SqlDatabase, clock: Pick<Clock, 'now'>): Promise<Verdict> {
   const before = clock.now()
   const there = await database.now()

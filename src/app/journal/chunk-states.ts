@@ -1,14 +1,14 @@
-/** Compact state and key range of every chunk of a table whose events are no longer kept. Updated in place. */
+/** Compact states and key ranges of the chunks of one table whose events are no longer kept. Updated in place. */
 import type { ChunkStretch, ClosedState, KeySpan } from '../../model/run/event.ts'
 
 const STATES: readonly (ClosedState | null)[] = [null, 'pending', 'proved', 'written', 'aside', 'failed']
-/** Larger numbers do not occur in plans. */
+/** Largest chunk number that is stored. Plans contain no larger ones. */
 const MOST = 4_000_000
 const WHOLE = /^-?\d{1,40}$/
 /** This many digits always fit into 64 bits. */
 const SHORT = 18
 
-/** Knowledge about a bound of a chunk. */
+/** State of a bound of a chunk: not reported, no integer bound, or reported. */
 const EDGE = { untold: 0, open: 1, told: 2 } as const
 
 type Growing = { first: number; last: number; state: ClosedState; edges?: (string | null)[] }
@@ -49,7 +49,7 @@ export class ChunkStates {
     for (let no = 0; no <= this.#largest; no++) if (STATES[this.#states[no] ?? 0] === 'failed') this.#states[no] = 1
   }
 
-  /** The known states, as runs of chunks that are as long as possible. */
+  /** The known states, as the longest possible ranges of adjacent chunks with the same state. */
   stretches(): readonly ChunkStretch[] {
     const found: Growing[] = []
     let last: Growing | null = null

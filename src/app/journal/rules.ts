@@ -1,4 +1,4 @@
-/** Which events a run keeps for late viewers, except those of chunks. */
+/** Rules for the events that a run keeps for late viewers, except events of chunks. */
 import type { Event, EventType } from '../../model/run/event.ts'
 import { KEPT } from '../../model/run/kept.ts'
 
@@ -15,12 +15,12 @@ type Newest<T extends EventType> = {
 
 export type Rule<T extends EventType = EventType> = Keyed<T> | Newest<T>
 
-/** Limit of events per partition of an archive, equal to that of a plan. */
+/** Limit of partition events of an archive, for each event type. */
 const OF_PARTITIONS = 20_000
 
 const single = { by: (): string => '' }
 
-/** Other events: as many as a screen keeps. */
+/** For event types without a rule, the newest are kept, as many as a screen keeps. */
 const RULES: { readonly [T in EventType]?: Rule<T> } = {
   'run.started': single,
   'plan.ready': single,

@@ -1,6 +1,6 @@
 /**
- * Run journal: the events that a late viewer needs to build the same state as one from the start. Bounded: events of
- * chunks are summed up when no view can show them any more, and lists keep the newest entries.
+ * Run journal: the events that a late viewer needs to build the same state as a viewer from the start. Bounded: events
+ * of chunks are summed up when no view can show them any more, and lists keep the newest entries.
  */
 import { dec, type ClosedState, type Event, type EventType, type TableStatus } from '../../model/run/event.ts'
 import { KEPT } from '../../model/run/kept.ts'
@@ -31,7 +31,7 @@ export class RunJournal {
   readonly #ended = new Map<string, Of<'table.finished'>>()
   readonly #endedBefore = new Map<TableStatus, bigint>()
   readonly #counts: Counts = { mismatches: 0n, differences: 0n, findings: 0n }
-  /** How often each step of a partition has ended. */
+  /** Number of completed steps of each partition. */
   readonly #steps = new Map<string, number>()
   readonly #active = new Map<string, ChunkLife>()
   readonly #noted = new Map<string, ChunkLife>()
@@ -168,7 +168,7 @@ export class RunJournal {
 
   #begin(event: Of<'copy.started'>): void {
     const table = this.#table(event.table)
-    // Its chunk map restarts; completed work stays counted.
+    // The chunk map of the table restarts; completed work stays counted.
     for (const some of [this.#noted, this.#recent]) {
       for (const [key, life] of some) {
         if (life.table !== event.table || life.end === null) continue
@@ -286,7 +286,7 @@ export class RunJournal {
     this.#end(freshLife(event.table, chunk), event)
   }
 
-  /** No worker has it any more. @param isHeldStill keep its steering request */
+  /** Handles a chunk that no worker copies any more. @param isHeldStill keep the chunk's steering request */
   #letGo(at: { readonly table: string; readonly chunk: string }, isHeldStill: boolean): void {
     const life = this.#takeOut(keyOf(at))
     if (life === null) return this.#retire({ ...freshLife(at.table, at.chunk) }, 'pending')
@@ -341,11 +341,11 @@ export class RunJournal {
     if (oldest !== undefined) this.#endEarlier(oldest)
   }
 
-  /** From now on it is only counted. */
+  /** Drops the final event of a table, which from now on is only counted. */
   #endEarlier(event: Of<'table.finished'>): void {
     this.#ended.delete(event.table)
     this.#endedBefore.set(event.status, (this.#endedBefore.get(event.status) ?? 0n) + 1n)
-    // A comparison has no chunks to count its work.
+    // A comparison has no chunks: count its work by its last progress.
     const compared = this.#keyed.get(`diff.progress\n${event.table}`)
     if (compared?.type !== 'diff.progress' || compared.seq > event.seq) return
     this.#work.add('row', compared.done)
@@ -356,7 +356,7 @@ export class RunJournal {
 const keyOf = ({ table, chunk = '' }: { readonly table: string; readonly chunk?: string }): string =>
   `${chunk}\n${table}`
 
-/** Events that all others refer to. */
+/** True for events that all others refer to. */
 function isBase({ type }: Event): boolean {
   return type === 'run.started' || type === 'plan.ready'
 }

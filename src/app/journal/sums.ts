@@ -51,7 +51,7 @@ export class CompletedWork {
     this.#units.set(unit, (this.#units.get(unit) ?? 0n) + BigInt(done))
   }
 
-  /** Adds all of another one. */
+  /** Adds the work of `other`. */
   take(other: CompletedWork): void {
     this.chunks += other.chunks
     this.bytes += other.bytes

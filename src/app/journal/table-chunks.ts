@@ -1,4 +1,4 @@
-/** Chunks of one table in the run journal: events of those that a view can show, state and totals of all others. */
+/** Chunks of one table in the run journal: events of chunks that a view can show, state and totals of all others. */
 import { KEPT } from '../../model/run/kept.ts'
 import { spanIn } from '../../model/run/stretch-span.ts'
 import { dec, type ChunksSummaryEvent, type ClosedState, type Event, type KeySpan } from '../../model/run/event.ts'
@@ -74,21 +74,21 @@ export class TableChunks {
     )
   }
 
-  /** One of its chunks was started. */
+  /** Records the time of the first chunk that was started. */
   noteStart(event: Of<'chunk.started'>): void {
     if (this.#since !== null) return
     this.#since = event.ts
     this.#note(event)
   }
 
-  /** A chunk of an earlier run that no view shows. */
+  /** Adds a chunk of an earlier run that no view shows. */
   skip(event: Of<'chunk.skipped'>): void {
     this.#note(event)
     this.#before.add(event)
     this.#states.set(event.chunk, closedBy(event), event)
   }
 
-  /** Chunks of earlier runs that were never sent one by one. */
+  /** Adds chunks of earlier runs that were never reported one by one. */
   skipMany(event: Of<'chunks.summary'>): void {
     this.#note(event)
     this.#before.take(event.before)
@@ -98,7 +98,7 @@ export class TableChunks {
     }
   }
 
-  /** Drops its events. @param as its state, if they do not contain it */
+  /** Drops the events of a chunk, and keeps its state. @param as the state, if the events do not contain it */
   retire(life: ChunkLife, as: ClosedState | null = null): void {
     const { chunk, started, end } = life
     for (const event of eventsOf(life)) this.#note(event)
@@ -115,7 +115,7 @@ export class TableChunks {
       this.work.add(end.unit, end.read ?? end.done)
     } else if (end?.type === 'chunk.skipped') this.#before.add(end)
     const state = as ?? (end === null ? 'pending' : closedBy(end))
-    // No event has reported its state.
+    // No event has reported the state of this chunk.
     if (as === null && end === null && started === null && life.retried === null) return
     this.#states.set(chunk, state, spanOf(life))
   }
@@ -124,7 +124,7 @@ export class TableChunks {
     this.#states.forgetFailed()
   }
 
-  /** Number and time are those of the newest dropped event. */
+  /** The summary, with number and time of the newest dropped event. */
   summary(): ChunksSummaryEvent & { readonly seq: number; readonly ts: string } {
     const { chunks, work, bytes, retries } = this.work.reported()
     return {

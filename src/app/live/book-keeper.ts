@@ -5,7 +5,7 @@ import type { BookedRun, RunBook } from '../../model/run/run-book.ts'
 import { isDamaged, openRunBook, runBookFile, setBookApart } from '../../stores/run-book.ts'
 import { Pulse } from './pulse.ts'
 
-/** Limit of points of a curve; beyond it every second one is removed, and the interval doubles. */
+/** Limit of points of a curve. At the limit every second point is removed, and the interval doubles. */
 const POINTS = 300
 const FIRST_MS = 1000
 
@@ -85,7 +85,7 @@ export class BookKeeper implements AsyncDisposable {
   }
 }
 
-/** @returns a history with the run in it; a damaged one is moved away and replaced */
+/** @returns a run history that contains the run; a damaged history is renamed and replaced */
 async function begunBook(file: string, run: BookedRun, isNew = false): Promise<RunBook> {
   let book: RunBook | null = null
   try {

@@ -1,12 +1,12 @@
 /** Follow-up command in a list of runs. */
 import type { MachineRun } from '../workbench.ts'
 
-/** `--confirm` with its name, in any quoting that a shell accepts. */
+/** `--confirm` with its value, in any quoting that a shell accepts. */
 const CONFIRMATION = / (?:--confirm(?:=| )(?:'[^']*'|\\.|[^\s'\\])*|'--confirm=[^']*'(?:\\''[^']*')*)/g
 
 /**
- * The command that continues a run, without a confirmation: a user who copies it from a list has not read what it
- * destroys. The command then asks for the name.
+ * The command that continues a run, without --confirm: a user who copies the command from a list has not read what it
+ * destroys. The command then asks for the confirmation.
  * @returns null if nothing is left to do, or the run is still active
  */
 export function goesOnBy({ state, end, commandLine, doneBy }: MachineRun): string | null {

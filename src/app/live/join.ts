@@ -28,8 +28,8 @@ type Line = {
 /**
  * @param env determines the folder of the sockets
  * @returns once all past state has arrived
- * @throws SluiceError NO_SUCH_PATH if there is no such active run here; CONNECT_FAILED if it does not reply, or its
- * version cannot be joined
+ * @throws SluiceError NO_SUCH_PATH if no such run is active on this machine; CONNECT_FAILED if the run does not reply,
+ * or runs a version that cannot be joined
  */
 export async function joinRun(
   runId: string,
@@ -207,7 +207,7 @@ class Joined {
   }
 }
 
-/** The resume command, adapted to the viewer's folder. */
+/** The event, with its resume command adapted to the viewer's folder. */
 function resumedFrom(event: Event, folder: string | null): Event {
   if (event.type !== 'run.finished' || event.resumeCommand === undefined) return event
   return { ...event, resumeCommand: fromFolder(event.resumeCommand, folder) }
@@ -217,7 +217,7 @@ const BROKEN = new SluiceError('RUN_BROKE_OFF', 'the run was interrupted: its pr
   hint: 'run the same command to resume',
 })
 
-/** A final event for a run that ended without one. */
+/** Final event for a run whose program ended without sending it. */
 function brokenOff({ runId, commandLine }: RunAbout, last: Event | null): Event {
   return {
     v: 1,

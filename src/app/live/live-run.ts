@@ -27,7 +27,7 @@ export type LiveOptions = {
   readonly host: string
   readonly startedAt: string
   readonly clock: Clock
-  /** Folder of the run history; not recorded if absent. */
+  /** Folder of the run history; if absent, the run is not recorded. */
   readonly book?: string
   readonly owner: ProcessIdentity
   /** Emits an event of the run. */
@@ -35,7 +35,7 @@ export type LiveOptions = {
 }
 
 export class LiveRun implements AsyncDisposable {
-  /** Fires with the given one, and on a request over the socket. */
+  /** Fires with the interrupt of the options, and on a request over the socket. */
   readonly interrupt: Interrupter = new Interrupter()
   readonly control: RunControl
   readonly #journal = new RunJournal()
@@ -91,7 +91,7 @@ export class LiveRun implements AsyncDisposable {
     return live
   }
 
-  /** Every event of the run. An error in the journal ends the journal, not the run. */
+  /** Takes every event of the run. An error in the journal ends the journal, not the run. */
   take(event: Event): void {
     if (this.#isBroken) return
     try {

@@ -48,10 +48,10 @@ export class LocalRuns implements MachineRuns {
     return await this.#read((book) => book.curve(runId), [])
   }
 
-  /** Why the run history could not be read last time; null if it could, or if there is none. */
+  /** Error of the last read of the run history; null if the read succeeded, or if there is no history. */
   readonly trouble = (): SluiceError | null => this.#trouble
 
-  /** Damaged histories that were moved away. */
+  /** Files of damaged run histories that were renamed. */
   asides(): readonly string[] {
     return this.#file === null ? [] : damagedBooks(this.#file)
   }
@@ -72,7 +72,7 @@ export class LocalRuns implements MachineRuns {
       this.#book ??= openRunBook(file)
       return ask(await this.#book)
     } catch (error) {
-      // Another program may move it away: the next read opens the current file.
+      // Another program may have renamed the file: the next read opens the current one.
       this.close()
       this.#trouble = unreadBook(file, error)
       return otherwise
@@ -80,7 +80,7 @@ export class LocalRuns implements MachineRuns {
   }
 }
 
-/** None in a folder that other users can write to. */
+/** Runs with a socket in the folder; empty if other users can write to the folder. */
 function ownRuns(folder: string): readonly string[] {
   try {
     refuseStranger(folder)
@@ -90,7 +90,7 @@ function ownRuns(folder: string): readonly string[] {
   }
 }
 
-/** A later successful run of this one's follow-up command; null without one. @param later runs begun after it */
+/** A later run that did the follow-up command with success; null if none did. @param later runs begun after this one */
 function doneSince({ folder, commandLine, end }: BookRow, later: readonly BookRow[]): string | null {
   if (end !== null && end.resumeCommand === null) return null
   const command = end?.resumeCommand ?? commandLine
@@ -140,7 +140,7 @@ function unbooked(run: string): MachineRun {
   }
 }
 
-/** A socket without a listener was left by a killed run. */
+/** True if a program listens at the socket. A socket without a listener was left by a killed run, and is removed. */
 function isAnswered(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = createConnection(path)

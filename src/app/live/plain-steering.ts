@@ -1,4 +1,4 @@
-/** Steering of an operation without its own: stop, abort, and pause where the operation supports it. */
+/** Default steering, for operations without their own: stop, abort, and pause if the operation supports it. */
 import { SluiceError } from '../../shared/errors.ts'
 import type { Interrupter } from '../../shared/abort.ts'
 import type { RunControl, SteeringRequest } from '../../engine/run/operation.ts'

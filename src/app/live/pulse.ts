@@ -1,4 +1,4 @@
-/** Progress figures of a run, folded from its events for a curve. */
+/** Progress figures of a run for a curve, computed from its events. */
 import type { Event } from '../../model/run/event.ts'
 
 export class Pulse {
@@ -7,15 +7,15 @@ export class Pulse {
   #follows: boolean
   #done = 0
   #bytes = 0
-  /** Work of earlier tasks of the same run: for current work by table and chunk, and in total for completed work. */
+  /** Rows of earlier tasks of the same run: by table and chunk for current chunks, as a total for completed chunks. */
   readonly #earlier = new Map<string, number>()
   #earlierDone = 0
-  /** Current work: rows and bytes by worker, table or partition. */
+  /** Current work: rows and bytes by chunk, table, partition or step. */
   readonly #open = new Map<string, { done: number; bytes: number }>()
-  /** Rows by partition that this run archives; null for other runs. */
+  /** Rows of each partition that this run archives; null for other commands. */
   #archived: Map<string, { rows: number; isThere: boolean }> | null = null
 
-  /** @param follows true from the first event if it works for another program's stream */
+  /** @param follows true from the first event if the run works for the stream of another program */
   constructor(follows = false) {
     this.#follows = follows
   }
@@ -46,7 +46,7 @@ export class Pulse {
         this.#follows = true
         break
       case 'diff.progress':
-        // Repeated comparisons of a stream cover rows that it already copied.
+        // Repeated comparisons of a stream cover rows that the stream has already copied.
         if (!this.#follows) this.#open.set(event.table, { done: Number(event.done), bytes: 0 })
         break
       case 'fsck.progress':
@@ -80,12 +80,12 @@ export class Pulse {
     }
   }
 
-  /** Rows processed, also repeatedly: base of a rate. */
+  /** Rows processed; rows that are processed again count again. Base of a rate. */
   get done(): number {
     return this.#sum(this.#done, 'done')
   }
 
-  /** Rows brought so far, each once, even if processed repeatedly. */
+  /** Rows transferred so far; rows that were processed again count once. */
   get rows(): number {
     if (this.#archived === null) return this.done + this.#earlierDone + this.#earlierOpen
     let sum = 0

@@ -1,6 +1,6 @@
 /**
- * Viewers of a run over its socket. A viewer cannot slow the run: one who reads too slowly is disconnected, and can
- * rejoin with a snapshot. Progress that is outdated within 100 ms is not sent.
+ * Viewers of a run over its socket. A viewer cannot slow the run: a viewer that reads too slowly is disconnected, and
+ * can rejoin with a snapshot. Progress events that a newer one replaces within 100 ms are not sent.
  */
 import type { Socket } from 'node:net'
 import type { Event } from '../../model/run/event.ts'
@@ -11,7 +11,7 @@ import type { RunJournal } from '../journal/run-journal.ts'
 const MOST_WAITING = 4 * 1024 * 1024
 const MOST_VIEWERS = 32
 const PROGRESS_MS = 100
-/** Time to read the rest after the last event. */
+/** Time for viewers to read the rest after the last event, ms. */
 const LINGER_MS = 1_000
 
 type Viewer = { readonly socket: Socket; readonly limit: number }
@@ -59,7 +59,7 @@ export class Viewers {
     this.#send(this.#line(event))
   }
 
-  /** Ends all connections. Resolves when everything was read, or nothing was for a while. */
+  /** Ends all connections. Resolves when all data has left this program, or after LINGER_MS. */
   async end(): Promise<void> {
     this.#flush()
     const gone = [...this.#viewers].map(
@@ -70,7 +70,7 @@ export class Viewers {
             clearTimeout(linger)
             resolve()
           })
-          // Bytes that have left this program may be read later.
+          // The viewer can still read bytes that have left this program.
           socket.end(() => socket.destroy())
         }),
     )

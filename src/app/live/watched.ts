@@ -1,8 +1,8 @@
-/** Which runs can be watched. */
+/** Decides which runs can be watched. */
 import { declarationOf, isPlanOnly } from '../operations/facts.ts'
 import type { Operation } from '../operations/list.ts'
 
-/** True if a run of it reports progress: it can be watched, and run in the background. */
+/** True if a run of the operation reports progress: the run can be watched, and started in the background. */
 export function isWatched(operation: Operation): boolean {
   const { shape } = declarationOf(operation.kind)
   return (shape === 'long' || shape === 'lines') && !isPlanOnly(operation)

@@ -8,7 +8,7 @@ type Declared<L extends string> = {
   readonly kind: MetricKind
   readonly help: string
   readonly labels: readonly L[]
-  /** Value of the label for further tables: their sum, or none if it has no meaning. Only for metrics by `table`. */
+  /** Value for tables without their own label: their sum, or none if a sum makes no sense. For metrics by `table`. */
   readonly others?: 'sum' | 'none'
 }
 
@@ -25,8 +25,8 @@ const gauge = <L extends string>(help: string, ...labels: readonly L[]): Declare
 const lone = <L extends string>(declared: Declared<L>): Declared<L> => ({ ...declared, others: 'none' })
 
 /**
- * `run`: id of a run; for a worker that of the shared run. `error`, `code`: codes of docs/reference/EXIT-CODES.md, not
- * texts.
+ * `run`: id of a run; for a worker, the id of the shared run. `error`, `code`: codes of docs/reference/EXIT-CODES.md,
+ * not messages.
  */
 export const METRICS = {
   // ── a run

@@ -3,7 +3,7 @@ import { collectDefaultMetrics, Counter, Gauge, Registry, type GaugeConfiguratio
 import { METRICS, type MetricName } from './declared.ts'
 import type { MetricSample } from './series.ts'
 
-/** @param of samples of a metric at the time of a scrape */
+/** @param of returns the samples of a metric at the time of a scrape */
 export function registryOf(of: (metric: MetricName) => Iterable<MetricSample>): Registry {
   const register = new Registry()
   for (const [name, { kind, help, labels }] of Object.entries(METRICS)) {
@@ -26,7 +26,7 @@ export function registryOf(of: (metric: MetricName) => Iterable<MetricSample>): 
   return register
 }
 
-/** A gauge without a value has no sample: prom-client would print 0, which a rule could take for a time or a count. */
+/** A gauge without a value has no sample. prom-client would print 0, and an alert rule would treat it as a value. */
 function gauge(about: GaugeConfiguration<string>, samples: () => Iterable<MetricSample>): Gauge {
   let isKnown = false
   const made = new Gauge({

@@ -10,7 +10,7 @@ type Open = { readonly table: string; readonly metric: Rows; rows: number }
 
 export class OpenWork {
   readonly #series: Series
-  /** By run and task, then by table and chunk. */
+  /** By run and task, then by table and chunk or partition. */
   readonly #open = new Map<string, Map<string, Open>>()
 
   constructor(series: Series) {
@@ -37,7 +37,7 @@ export class OpenWork {
     this.#close(run, slot, table, `partition ${partition}`)
   }
 
-  /** Removes all of its work. */
+  /** Removes all work of a task. */
   drop(run: string, slot: string): void {
     for (const open of this.#open.get(`${run} ${slot}`)?.values() ?? []) this.#leave(run, open)
     this.#open.delete(`${run} ${slot}`)

@@ -1,4 +1,4 @@
-/** Converts events to metrics, without measurements of its own. Pure; times are those of the events. */
+/** Converts events to metrics. Measures nothing itself: times are from the events. */
 import type { Event, EventType } from '../../model/run/event.ts'
 import type { MetricName } from './declared.ts'
 import { OpenWork } from './open-work.ts'
@@ -14,7 +14,7 @@ export class RunMetrics {
   readonly #open: OpenWork
   /** Last reported position of each stream. */
   readonly #positions = new Map<string, string>()
-  /** Tasks that this worker has, by shared run. */
+  /** Tasks that this worker works on, by shared run. */
   readonly #slots = new Map<string, Set<string>>()
 
   /** @param shown redacts a table name */
@@ -93,7 +93,7 @@ export class RunMetrics {
     this.#series.set('sluice_worker_slots_working', {}, working)
   }
 
-  /** The run has no work here any more: clears its momentary values, because an old lag would be an alarm for ever. */
+  /** Clears the momentary values of a run without work in this program: an old lag would raise an alarm for ever. */
   #left(run: string): void {
     for (const metric of MOMENTARY) this.#series.clear(metric, run)
     this.#series.ended(run)

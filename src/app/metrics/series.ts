@@ -16,15 +16,16 @@ export type MetricSample = { readonly labels: Labels; value: number }
 
 class RunSeries {
   readonly samples = new Map<MetricName, Map<string, MetricSample>>()
-  /** Labels of the tables that have one of their own. */
+  /** Labels by table, for tables with their own label. */
   readonly tables = new Map<string, string>()
-  /** Last values of tables without a label of their own, by metric and labels. */
+  /** Last values of tables without their own label, by metric and labels. */
   readonly others = new Map<string, number>()
 }
 
 export class Series {
-  /** By run; values without a run have an empty name. Oldest end first. */
+  /** By run id; empty for values without a run. */
   readonly #runs = new Map<string, RunSeries>()
+  /** Ended runs, oldest end first. */
   readonly #ended = new Set<string>()
   readonly #shown: (text: string) => string
   #tables = 0
@@ -52,7 +53,7 @@ export class Series {
     for (const { samples } of this.#runs.values()) yield* samples.get(metric)?.values() ?? []
   }
 
-  /** The run has no work any more: it is removed once enough later runs have ended. */
+  /** Marks a run as ended. It is removed once enough later runs have ended. */
   ended(run: string): void {
     this.#ended.delete(run)
     this.#ended.add(run)
@@ -64,13 +65,13 @@ export class Series {
     }
   }
 
-  /** The run is active, or active again. */
+  /** Marks a run as active, also after its end. */
   begun(run: string): void {
     this.#ended.delete(run)
   }
 
   #put(metric: MetricName, given: Labels, value: number, how: 'set' | 'add'): void {
-    // A text that is not a number counts as unknown.
+    // Number() of a text that is no number is NaN: the value is unknown.
     if (!Number.isFinite(value)) return
     const run = this.#run(given['run'] ?? '')
     const { table } = given
@@ -95,7 +96,7 @@ export class Series {
     return made
   }
 
-  /** Null for a table without a label of its own. */
+  /** Label of a table; null if the limit of labels is reached. */
   #labelOf({ tables }: RunSeries, table: string): string | null {
     const known = tables.get(table)
     if (known !== undefined) return known

@@ -4,7 +4,7 @@ import { isIP, type AddressInfo } from 'node:net'
 import { hostname } from 'node:os'
 import { SluiceError } from '../../shared/errors.ts'
 
-/** @property host null: only this machine @property port 0: a free one */
+/** @property host null: only this machine @property port 0: any free port */
 export type MetricsAddress = { readonly host: string | null; readonly port: number }
 
 /** Limits for slow or idle clients. */
@@ -29,7 +29,7 @@ export class MetricsServer implements AsyncDisposable {
     const first = await listening(host ?? '127.0.0.1', port, exposition)
     const { port: taken } = first.address() as AddressInfo
     const servers = [first]
-    // `localhost` may mean IPv4 or IPv6; one is enough if the other is unavailable, or if a free port is taken there.
+    // `localhost` may mean IPv4 or IPv6. IPv4 is enough if IPv6 is unavailable, or the chosen free port is taken there.
     if (host === null) {
       const second = await listening('::1', taken, exposition).catch((error: unknown) => {
         if (port !== 0 && error instanceof SluiceError && error.code === 'PORT_TAKEN') return error
@@ -99,8 +99,8 @@ async function answer(
 
 /**
  * True if the Host header is an address, `localhost`, or a name of this machine by the system, the option or
- * $SLUICE_METRICS_NAMES. Prevents DNS rebinding: a malicious page sends its own name, and cannot send an address other
- * than that of its origin.
+ * $SLUICE_METRICS_NAMES. Prevents DNS rebinding: a malicious page sends its own host name, and cannot send another
+ * address than its origin's.
  */
 function isOwnName({ headers }: IncomingMessage, named: string): boolean {
   const host = hostOf(headers.host ?? '')

@@ -5,7 +5,7 @@ const BOTH = '--from postgresql://app@old/app --to postgresql://app@new/app'
 const CATALOG = '--database-url sqlite:///lake.db'
 const STREAM = '1795299297523649216'
 
-/** By command, or command and action; words after the program name. */
+/** Words after the program name, by command, or by command and action. */
 export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   discover: [
     'discover ./lake --recursive',

@@ -31,17 +31,17 @@ export function declarationOf(kind: OperationKind): AnyDeclaration {
 /** Mapping between the command line and the fields of an operation. */
 type AnyWords = OperationWords<Readonly<Record<string, unknown>>>
 
-/** An action of a command. One that is parsed by hand has no words, only the names of its options. */
+/** An action of a command. If the action is parsed by hand, `words` is null, and `byHand` has the option names. */
 export type SpokenAction = {
   readonly name: string
-  /** The flag that distinguishes it from another action of the same name; null for the one without. */
+  /** The flag that distinguishes the action from another one of the same name; null if it has no such flag. */
   readonly flag: string | null
   readonly kind: OperationKind
   readonly words: AnyWords | null
   readonly byHand: readonly string[]
 }
 
-/** The operation that declares a command. @throws Error for a command that starts none */
+/** The operation that declares a command. @throws Error if no operation declares the command */
 export function declaringOperation(command: string): AnyDeclaration {
   const owner = kinds
     .map(declarationOf)
@@ -50,7 +50,7 @@ export function declaringOperation(command: string): AnyDeclaration {
   return owner
 }
 
-/** Actions of a command, in the order of the list; empty if it has other operands. */
+/** Actions of a command, in the order of the list; empty for a command without actions. */
 export function actionsOf(command: string): readonly SpokenAction[] {
   return kinds.flatMap((kind) =>
     Object.entries(declarationOf(kind).actions ?? {}).flatMap(([key, words]) => {
@@ -94,7 +94,7 @@ export function declarationOfCommand(command: string): AnyDeclaration | null {
 
 /**
  * Default number of an option, so that a frontend starts the same as the bare command.
- * @throws Error for an option that has none
+ * @throws Error for an option without a default number
  */
 export function defaultNumber(kind: OperationKind, option: string): number {
   const value = defaultOf(kind, option)
@@ -174,7 +174,7 @@ export function subjectsOf(operation: Operation): readonly string[] {
   return fields.map((field) => textsOf(operation, field)).find((names) => names.length > 0) ?? []
 }
 
-/** Fields that may hold the subject of this kind of operation; the first one given counts. */
+/** Fields that may hold the subject of this kind of operation; the first field with a value is used. */
 export function subjectFieldsOf(kind: OperationKind): readonly string[] {
   return [declarationOf(kind).about ?? []].flat()
 }
@@ -185,20 +185,20 @@ export function isPlanOnly(operation: Operation): boolean {
   return plans !== undefined && valueOf(operation, plans) === true
 }
 
-/** Output format of its result rows. */
+/** Output format of the operation's result rows. */
 export function rowFormatOf(operation: Operation): RowFormat {
   const { rows } = declarationOf(operation.kind)
   const format = rows === undefined ? undefined : valueOf(operation, rows)
   return format === 'csv' || format === 'json' ? format : 'table'
 }
 
-/** True if it can be scheduled. */
+/** True if the operation can be scheduled. */
 export function comesAgain(operation: Operation): boolean {
   const { comesAgain: when } = declarationOf(operation.kind)
   return when === true || (when !== undefined && valueOf(operation, when) === true)
 }
 
-/** The field that makes it run until stopped; null if it ends by itself. */
+/** The field that makes the operation run until it is stopped; null if the operation ends by itself. */
 export function endlessBy(operation: Operation): string | null {
   const { endless = [] } = declarationOf(operation.kind)
   return endless.find((field) => isOn(operation, field)) ?? null
@@ -244,7 +244,7 @@ export function destructionsOf(operation: Operation): readonly AnyDestruction[] 
 
 /**
  * Why `--confirm` has no effect in this operation.
- * @returns null if it has one; else the fields of which one must be set first; empty if no field helps
+ * @returns null if `--confirm` has an effect; otherwise the fields, one of which must be set; empty if no field helps
  */
 export function unconfirmable(operation: Operation): readonly string[] | null {
   const { destroys = [] } = declarationOf(operation.kind)

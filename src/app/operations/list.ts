@@ -1,6 +1,6 @@
 /**
- * All operations in the order of the help: declaration, and the function that performs it, loaded when it runs. A new
- * operation is a folder in `operations` of its capability and an entry here.
+ * All operations in the order of the help: the declaration, and the function that performs the operation, loaded when
+ * the operation runs. A new operation is a folder in `operations` of its capability and an entry here.
  */
 import type { Ending, Run } from '../../engine/run/run-context.ts'
 import type { Declaration, RunEventType } from '../../engine/run/operations/declaration.ts'
@@ -302,9 +302,9 @@ type Entries = typeof OPERATIONS
 type OperationOf<E> = E extends { readonly declaration: Declaration<infer O> } ? O : never
 
 /**
- * What a user can start, as data. A frontend (command line, UI, thread) creates one; `runOperation` runs it and emits
- * events, which are all that a frontend shows. TABLE is a path with a `_delta_log` below it, or a table id of the
- * catalog.
+ * What a user can start, as data. A frontend (command line, UI, thread) creates an operation; `runOperation` runs it
+ * and emits events, and a frontend shows nothing else. TABLE is a path with a `_delta_log` below it, or a table id of
+ * the catalog.
  */
 export type Operation = OperationOf<Entries[keyof Entries]>
 

@@ -7,7 +7,7 @@ import { fateOf, thisProcess } from '../../shared/owner.ts'
 import { fromFolder } from '../../shared/working-folder.ts'
 import { openRunBook, runBookFile, unreadBook } from '../../stores/run-book.ts'
 
-/** @property trouble why the history could not be read; null if it could */
+/** @property trouble message if the history cannot be read; otherwise null */
 type InspectedUp = { readonly part: BookPart | null; readonly trouble: string | null }
 
 /** Text for a run without an end, by the state of its process. */

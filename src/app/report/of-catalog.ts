@@ -13,7 +13,7 @@ export async function catalogPart(
   runId: bigint,
   here: ProcessIdentity,
 ): Promise<CatalogPart | null> {
-  // Whether a run was killed follows from later runs, so all of those are read, and no earlier ones.
+  // Later runs show whether this run was killed: read all of them, and no earlier ones.
   const [[newer] = []] = await reader.all('SELECT COUNT(*) FROM catalog_audit WHERE run_id >= ?', [runId])
   const runs = await readAudit(reader, Number(newer ?? 0), here)
   const found = runs.find((row) => row.runId === String(runId))

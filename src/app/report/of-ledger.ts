@@ -63,7 +63,7 @@ export async function ledgerPart(
   }
 }
 
-/** Without a checksum of the target no proof: a table without a key is compared only as a whole, after all chunks. */
+/** A chunk without a checksum of the target is unproved. A table without a key is compared only after all chunks. */
 const HELD =
   "CASE WHEN proof IN ('echo', 'canonical', 'table') AND COALESCE(target_checksum, '') = '' THEN NULL ELSE proof END"
 
@@ -117,7 +117,7 @@ async function tablesOf(ledger: LedgerDatabase, runId: bigint): Promise<readonly
   }
   for (const [name, { mended: repaired, removed }] of await repairsOf(ledger, runId)) {
     const old = tables.get(name) ?? untouched(name)
-    // A repaired row of a compared chunk does not count as equal.
+    // Rows of a compared chunk that were repaired are reported as written, not as equal.
     const equal = BigInt(old.equal) > repaired ? BigInt(old.equal) - repaired : 0n
     tables.set(name, { ...old, written: plus(old.written, dec(repaired)), equal: dec(equal), removed: dec(removed) })
   }
@@ -174,7 +174,7 @@ async function slowestOf(ledger: LedgerDatabase, runId: bigint): Promise<readonl
   }))
 }
 
-/** Counted by the database, because a run may have millions of chunks. */
+/** Number of chunks by duration, counted by the database, because a run may have millions of chunks. */
 async function durationsOf(ledger: LedgerDatabase, runId: bigint): Promise<readonly DurationBand[]> {
   const { castText: text } = ledgerDialect(ledger.dialect).types
   const band = `CASE ${BANDS_MS.map((ms, i) => `WHEN completed_ms - started_ms < ${ms} THEN ${i}`).join(' ')} ELSE ${BANDS_MS.length} END`

@@ -3,11 +3,11 @@ import type { TaskRow } from '../../model/share/distributed.ts'
 import type { Event } from '../../model/run/event.ts'
 import { errorLine, type ErrorCode, type ErrorInfo } from '../../shared/errors.ts'
 
-/** @property message with its code, if it has one */
+/** @property message with the error code, if there is one */
 export type FailureCause = { readonly table?: string; readonly message: string; readonly hint?: string }
 
 const DIFFERENCES: ErrorCode = 'DIFFERENCES'
-/** Final errors of runs over several tables, where each failure is a cause. */
+/** Final errors of runs over several tables: the failure of each table is a cause. */
 const SUMMARIES: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['TABLES_FAILED', DIFFERENCES])
 
 /** Limit of causes per task; further ones are counted. */
@@ -21,7 +21,7 @@ export function isCause(event: Event): boolean {
   return event.type === 'log' && event.level === 'error'
 }
 
-/** Folds the events of one turn: the last one of each table counts. */
+/** Collects causes from the events of one turn. The last `table.finished` of a table replaces its earlier causes. */
 export class FailureCauses {
   readonly #found = new Map<string, FailureCause>()
   #more = 0
@@ -31,7 +31,7 @@ export class FailureCauses {
       const { table, error, status, notes } = event
       this.#found.delete(table)
       if (error !== undefined) this.#note(table, { table, message: errorLine(error), ...hintOf(error) })
-      // A comparison reports a differing table without an error. An earlier event on its range or row is more exact.
+      // A comparison reports a differing table without an error. An earlier event on a range or row is more exact.
       else if (status === 'failed' && !this.all.some((cause) => cause.table === table))
         this.#note(table, { table, message: `${DIFFERENCES} ${notes?.[0] ?? 'the table differs'}` })
     } else if (event.type === 'log' && event.level === 'error') {
@@ -56,7 +56,7 @@ export class FailureCauses {
   }
 }
 
-/** The error of a run with its causes as reason, unless it has a reason, or is the only cause itself. */
+/** The error of a run, with the causes as its reason. Unchanged if it has a reason, or is the only cause itself. */
 export function withCauses(error: ErrorInfo, causes: FailureCauses): ErrorInfo {
   const others = causes.all.filter((cause) => !isSameCause(cause, error))
   if (error.reason !== undefined || others.length === 0) return error
@@ -75,7 +75,7 @@ export function isSameCause({ message }: FailureCause, error: Pick<ErrorInfo, 'c
 }
 
 /**
- * Causes from the tasks of a run, each once, without the run's own error. Successful and on-call tasks have none.
+ * Causes from the tasks of a run, each once, without the run's own error. Successful and on-call tasks are left out.
  * @param output kept events of each task
  */
 export function causesOfSlots(

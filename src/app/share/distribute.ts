@@ -17,7 +17,7 @@ export type DistributeOptions = {
   readonly commandLine: string
   /** URL of the queue's database. */
   readonly queue: string
-  /** Queue of its tasks; null is that of workers without queue names. */
+  /** Name of the queue for its tasks; null for the unnamed queue. */
   readonly queueName: string | null
   /** Number of workers that may share one operation. */
   readonly slots: number
@@ -38,11 +38,11 @@ export type Distributed = {
   readonly onCall: number
   /** URL of the queue, without password. */
   readonly label: string
-  /** Live workers of the same program version that take it. */
+  /** Number of live workers of the same program version that take from this queue. */
   readonly workers: number
 }
 
-/** @throws SluiceError BAD_FLAG if it cannot be shared, UNSUPPORTED_URL, CONNECT_FAILED … */
+/** @throws SluiceError BAD_FLAG if the operation cannot be shared, UNSUPPORTED_URL, CONNECT_FAILED … */
 export async function distributeRun(options: DistributeOptions): Promise<Distributed> {
   const { queueName, clock, tool, commandLine, slots, actor, host, warn } = options
   // Refuse before anything is opened.

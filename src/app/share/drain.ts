@@ -1,4 +1,4 @@
-/** Drains workers of a queue: they take no new tasks, give theirs back after the current batch, and end. */
+/** Drains workers of a queue: they take no new tasks, give their tasks back after the current batch, and end. */
 import { SluiceError } from '../../shared/errors.ts'
 import type { RunQueue } from '../../model/share/queue-port.ts'
 

@@ -1,6 +1,6 @@
 /**
- * Final totals of shared runs from the ledger of their target. Tasks read it while they work, so a run that ended while
- * the ledger was unreachable, or whose last task was killed, has an older reading.
+ * Final totals of shared runs from the ledger of their target. Tasks read the ledger while they work. The totals of a
+ * run are older than its end if the ledger was unreachable then, or the last task was killed.
  */
 import type { UncountedRun } from '../../model/share/distributed.ts'
 import { systemClock } from '../../shared/clock.ts'
@@ -29,7 +29,7 @@ export class EndCounts {
     this.#known = known
   }
 
-  /** Reads due ledgers, at most 5 s; slower ones are recorded later. @throws SluiceError if the queue is unreachable */
+  /** Reads due ledgers. Waits 5 s; later results are recorded too. @throws SluiceError if the queue is unreachable */
   async read(): Promise<void> {
     const from = systemClock.ticks()
     const runs = await this.#queue.uncounted()
@@ -40,7 +40,7 @@ export class EndCounts {
     await answerWithin(Promise.all(due.map((run) => this.#readOne(run, from))), [])
   }
 
-  /** Never rejects: an unreadable ledger is retried. @param from when the queue was asked, as `systemClock.ticks` */
+  /** Never rejects: an unreadable ledger is retried. @param from time of the queue's answer, as `systemClock.ticks` */
   async #readOne(run: UncountedRun, from: number): Promise<void> {
     const { runId } = run
     this.#reading.add(runId)

@@ -30,8 +30,8 @@ export class FinishedChunks {
   }
 
   /**
-   * Keys (`keyOf`) of chunks that are closed in, or missing from, the ledger; empty if it cannot be read, so that the
-   * data of the queue counts. Never rejects.
+   * Keys (`standingChunkKey`) of chunks that are closed in, or missing from, the ledger. Empty if the ledger cannot be
+   * read: then the data of the queue is used. Never rejects.
    * @param fresh read every time @param named chunks of active alerts, read occasionally
    */
   async among(

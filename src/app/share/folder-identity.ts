@@ -1,5 +1,5 @@
 /**
- * Checks that a folder is the one of the submitted run. Workers share buckets and databases across machines, but
+ * Checks that a folder is the folder of the submitted run. Workers share buckets and databases across machines, but
  * folders only on one machine.
  */
 import { randomUUID } from 'node:crypto'
@@ -55,7 +55,7 @@ function placeOf(folder: string): string {
   }
 }
 
-/** Concurrent commands may each create one; any of them is valid. */
+/** Name of the marker file; null if there is none. Concurrent commands may each create a marker: all are valid. */
 function markOf(folder: string): string | null {
   try {
     return readdirSync(folder).find((name) => name.startsWith(MARK)) ?? null
@@ -64,7 +64,7 @@ function markOf(folder: string): string | null {
   }
 }
 
-/** Null if this user may not write to the folder: its workers run as another user. */
+/** Name of a new marker file; null if this user may not write to the folder: its workers run as another user. */
 function newMark(folder: string, warn: (message: string) => void): string | null {
   const name = `${MARK}${randomUUID()}`
   const file = join(folder, name)

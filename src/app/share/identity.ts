@@ -9,7 +9,7 @@ import { ownUrl, type NamedUrl } from '../../model/share/own-url.ts'
 
 /**
  * Current identity of a database, independent of its URL.
- * @throws SluiceError CONNECT_FAILED, BAD_CONFIG … as opening it does
+ * @throws SluiceError CONNECT_FAILED, BAD_CONFIG … as opening the database does
  */
 export async function identified({ name, url }: NamedUrl): Promise<QueuedStore> {
   await using store = await openCopyStore(url, { mode: 'read' })
@@ -50,7 +50,7 @@ async function checkDatabase(begun: QueuedStore, url: string): Promise<void> {
 
 /**
  * How two database identities differ, as text.
- * @param url of the local one: its system names the parts
+ * @param url of the local database: its system has names for the parts of an identity
  */
 export function identityDifference(url: string, here: string, begun: string): string {
   const names = systemOf(url)?.copies?.identity ?? []

@@ -1,17 +1,17 @@
-/** Whether a worker reaches its queue: logs each cause once, and ends a worker whose login stays refused. */
+/** Records whether a worker reaches its queue: logs each cause once, and ends a worker whose login stays refused. */
 import { asSluiceError, errorLine, type SluiceError } from '../../shared/errors.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { redactValue } from '../../shared/redact.ts'
 import { RefusedLogin } from './refused-login.ts'
 
-/** Errors of a lost connection, or one that cannot be made. */
+/** Errors of a connection that is lost or cannot be made. */
 const LOST: ReadonlySet<string> = new Set(['CONNECTION_LOST', 'CONNECT_FAILED'])
 
 export class QueueContact {
   readonly #secrets: readonly string[]
   readonly #log: (level: 'note' | 'warn', message: string) => void
   readonly #login: RefusedLogin
-  /** Reasons why the queue is unreachable; none if it is reachable. */
+  /** Reasons why the queue is unreachable; empty if the queue is reachable. */
   readonly #causes = new Set<string>()
 
   /** @param refused called once, after two minutes in which the queue refused the login */

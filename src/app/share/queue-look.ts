@@ -25,18 +25,18 @@ export type QueueWanted = {
 
 /** Data of the listings; null if not requested. */
 export type QueueSeen = {
-  /** Clock of the queue's database, ms since the epoch, as all times of its rows. */
+  /** Time of the queue's database, ms since the epoch, from the same clock as all times of its rows. */
   readonly now: number
   /** Program version of workers that take runs of this program, as `program` of their rows. */
   readonly program: string
   readonly runs: readonly SharedRun[] | null
   readonly workers: readonly WorkerRow[] | null
   readonly schedules: readonly ScheduleEvent[] | null
-  /** `found` is null if the queue does not know the run. */
+  /** `found` is null if the queue has no such run. */
   readonly run: { readonly found: SharedRun | null; readonly slots: readonly TaskRow[] } | null
 }
 
-/** @property notes on the change @property schedules all of them after the change */
+/** @property notes on the change @property schedules all schedules after the change */
 export type ScheduleChanged = { readonly notes: readonly string[]; readonly schedules: readonly ScheduleEvent[] }
 
 export interface QueueLook {
@@ -45,13 +45,13 @@ export interface QueueLook {
   /** @throws SluiceError CONNECT_FAILED, CONNECTION_LOST, UNSUPPORTED_URL, LEDGER_NEWER; the next call tries again */
   look(wanted: QueueWanted): Promise<QueueSeen>
   /**
-   * Records steering requests of a run; `held: false` of an ended run queues the rest of it.
+   * Records steering requests of a run. For an ended run, `held: false` queues the unfinished rest.
    * @returns the run with its current requests
    * @throws SluiceError NO_SUCH_PATH, BAD_FLAG, CONNECT_FAILED
    */
   steer(runId: string, options: RunRequests): Promise<SharedRun>
   /**
-   * Requests a worker to take no new tasks, give its tasks back, and end.
+   * Drains a worker: it takes no new tasks, gives its tasks back, and ends.
    * @returns all workers
    * @throws SluiceError NO_SUCH_PATH, CONNECT_FAILED
    */

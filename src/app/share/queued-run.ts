@@ -15,7 +15,7 @@ import { operationFolders, namedStores, sharingOf, withStoreNames, type Sharing,
 export type Queueable = {
   /** With complete URLs. */
   readonly operation: Operation
-  /** Stores of the config file that it uses. */
+  /** Stores of the config file that the operation uses. */
   readonly stores: readonly NamedUrl[]
   readonly folders: readonly string[]
 }
@@ -29,7 +29,7 @@ export function queueable(operation: Operation, known: readonly NamedUrl[]): Que
 }
 
 /**
- * Current identities of its stores and folders; creates marker files. @param warn called for what cannot be compared
+ * Current identities of the stores and folders; creates marker files. @param warn called if a folder gets no marker
  * @throws SluiceError CONNECT_FAILED, NO_SUCH_PATH …
  */
 export async function storeIdentities(
@@ -42,7 +42,7 @@ export async function storeIdentities(
   return named
 }
 
-/** @param most workers that may share it @param whole one task does all of the work */
+/** @param most workers that may share the operation @param whole one task does all of the work */
 function slotsOf(
   sharing: Sharing,
   operation: Operation,
@@ -63,7 +63,7 @@ function slotsOf(
   }
 }
 
-/** @throws SluiceError BAD_FLAG if it cannot be shared */
+/** @throws SluiceError BAD_FLAG if the operation cannot be shared */
 export function queuedRun({ operation, stores }: Queueable, options: QueuedOptions): QueuedRun {
   const { commandLine, tool, actor, host, clock, queue, mark = null, whole = false } = options
   const sharing = sharingOf(operation)

@@ -23,7 +23,7 @@ export class RefusedLogin {
     return this.#error
   }
 
-  /** A call to the queue failed: any failure other than a refused login restarts the two minutes. */
+  /** Records a failed call to the queue. Any failure other than a refused login restarts the two minutes. */
   failed(error: SluiceError): void {
     if (error.code !== 'CONNECT_FAILED' || error.retryable) {
       this.#since = null
@@ -36,7 +36,7 @@ export class RefusedLogin {
     this.#last()
   }
 
-  /** The queue has replied. */
+  /** Records a reply of the queue. */
   answered(): void {
     this.#since = null
   }

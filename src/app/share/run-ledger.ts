@@ -9,7 +9,7 @@ import { ownUrl, type NamedUrl } from '../../model/share/own-url.ts'
 const ANSWER_MS = 5_000
 
 /**
- * Reads the ledger of a run; does nothing if the target's name means another database here, or one without a ledger.
+ * Reads the ledger of a run. Does nothing if the target's name means another database here, or there is no ledger.
  * @param target name of the store that the run copies into @param known stores of this machine, by their names in runs
  * @throws SluiceError BAD_CONFIG for an unknown store, and errors of the store and `body`
  */

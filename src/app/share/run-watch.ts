@@ -1,7 +1,7 @@
 /**
- * Alerts of shared runs that none of their tasks can raise: a killed, hung or disconnected worker reports nothing, so
- * every live worker reads the queue for all of them. The queue stores active alerts, so that one host reports each.
- * Times are those of the queue's database.
+ * Alerts of shared runs that no task can raise: a killed, hung or disconnected worker reports nothing, so every live
+ * worker reads the queue for all runs. The queue stores active alerts, so that each alert is reported by one host.
+ * Times are from the clock of the queue's database.
  */
 import type { AlertEvent, AlertKey, AlertOptions } from '../../model/run/alert.ts'
 import type { AlertState } from '../../model/run/alert-memory.ts'
@@ -32,13 +32,13 @@ import { FinishedChunks } from './finished-chunks.ts'
 import { knownOperation } from './known-operation.ts'
 import type { AlertRun, MovedChunk, OwnSlot, QueueWatch, WatchParts } from '../../engine/run/watch-port.ts'
 
-/** Alert options of a run. */
+/** Operation of a run, with its alert options and sinks. */
 type AlertedRun = { readonly operation: Operation; readonly wish: AlertOptions; readonly sinks: AlertSinks }
 /** A run with its alert options. */
 type Known = AlertedRun & { readonly run: WatchedRun }
 /** A chunk without progress. @property host null if unknown */
 type Stood = StoodChunk & { readonly host: string | null }
-/** @property moves progress here since a chunk is named, by its key @property finished keys of chunks */
+/** @property moves progress of a chunk, by its key, since an alert named it @property finished keys of done chunks */
 type Unstuck = {
   readonly moves: (key: string) => readonly MovedChunk[]
   readonly finished: ReadonlySet<string>
@@ -46,9 +46,9 @@ type Unstuck = {
 }
 type Words = Omit<AlertEvent, 'type' | 'run' | 'state'>
 type Settled = (isReported: boolean) => Promise<void>
-/** @property run that it stood for @property since ms since the epoch */
+/** @property run id of the alert's run @property since start of the alert, ms since the epoch */
 type Ended = { readonly run: string; readonly since: number; readonly words: Words }
-/** What waits to be sent. */
+/** An alert that waits to be sent. */
 type Waiting = { readonly state: AlertState; settled: Settled }
 
 export class RunWatch implements QueueWatch {
@@ -56,12 +56,12 @@ export class RunWatch implements QueueWatch {
   readonly #whole: Whole
   readonly #finished: FinishedChunks
   readonly #counts: EndCounts
-  /** By run: each chunk of an active alert, and since when it is named here, ms of a monotonic clock. */
+  /** By run: the chunks of active alerts, and when this worker first read them, ms of a monotonic clock. */
   readonly #named = new Map<string, ReadonlyMap<string, number>>()
-  /** Chunks at the start of each `stuck`, by run and table; `since` distinguishes it from an earlier one. */
+  /** Chunks at the start of each `stuck` alert, by run and table; `since` distinguishes alerts of one table. */
   readonly #raised = new Map<string, Pick<StandingAlert, 'since' | 'chunks'>>()
   readonly #sending = new AlertQueue()
-  /** By id: the latest unsent one. */
+  /** The latest unsent alert, by id. */
   readonly #waiting = new Map<string, Waiting>()
 
   /** @param whole completes commands in an alert */
@@ -98,7 +98,7 @@ export class RunWatch implements QueueWatch {
     const value = 'it ended while the queue could not be reached'
     const words = { cause, value, ...(table === '' ? {} : { table }) }
     const sent = this.#noted(key, 'cleared')
-    // A look finds it only as an alert of the run, and ends it then.
+    // If no sink accepted the end, record the alert as active: the next look finds it, and ends it again.
     const settled: Settled = async (isReported) =>
       await (isReported
         ? sent(true)
@@ -110,7 +110,7 @@ export class RunWatch implements QueueWatch {
     return await this.#sending.done(ms)
   }
 
-  /** Null if the run has no alerts, or is unknown to this program. */
+  /** Null if the run has no alert options, or this program version does not have its operation. */
   wanted({ runId, operation: read }: AlertRun): AlertedRun | null {
     const operation = knownOperation(read)
     const options = operation === null ? undefined : alertOptionsOf(operation)
@@ -120,8 +120,8 @@ export class RunWatch implements QueueWatch {
   }
 
   /**
-   * Failures that no task program reported, whichever worker recorded the end. Keyed like those of a task, so that a
-   * later successful run clears them.
+   * Raises failures that no task program reported, independent of the worker that recorded the end. The alerts have the
+   * keys of a task's alerts, so that a later successful run clears them.
    */
   async #failures({ run }: Known): Promise<void> {
     const { queue, alerts } = this.#parts
@@ -137,7 +137,7 @@ export class RunWatch implements QueueWatch {
       }
       const key = alertKey(asked.operation, 'failed', '', true)
       const { is, since } = await alerts.begin(key)
-      // Active since an earlier run, unless a worker recorded it and was killed before sending it.
+      // The alert is active since an earlier run, unless a worker recorded it and was killed before sending it.
       if (is === 'stands' && !taken.isAgain) {
         await reported()
         continue
@@ -150,7 +150,7 @@ export class RunWatch implements QueueWatch {
     }
   }
 
-  /** Tasks taken from a lost worker: each is reported once, and ends when another worker has it, or the run is over. */
+  /** Reports tasks of lost workers, each once. An alert ends when a worker has the task again, or the run is over. */
   async #losses(known: Known): Promise<void> {
     const { runId, status, lost } = known.run
     const { queue } = this.#parts
@@ -159,7 +159,7 @@ export class RunWatch implements QueueWatch {
       const key = { runId, no }
       const id = alertId(runId, no, at)
       const reported = { type: 'alert', cause: 'worker-lost', run: runId, id, ...hostOf(host) } as const
-      // Workers read the same data concurrently: the row of the task decides which of them reports it.
+      // Workers read the same data concurrently: noteLoss returns true for one of them, which reports the task.
       if (await queue.noteLoss(key, at, 'reported'))
         this.#send(known, { ...reported, state: 'raised', value: lossText(loss) }, async (isReported) => {
           if (isReported) await queue.noteLoss(key, at, 'sent')
@@ -176,7 +176,7 @@ export class RunWatch implements QueueWatch {
     }
   }
 
-  /** No live worker of its program version; raised by other workers; ends when one is alive, or the run has ended. */
+  /** Raises `no-worker` if no live worker has the run's program version; ends it when one has, or the run has ended. */
   async #waits(known: Known): Promise<void> {
     const { runId, waitsFor, alerts, status } = known.run
     const key: AlertKey = { scope: `run ${runId}`, cause: 'no-worker', table: '' }
@@ -217,13 +217,13 @@ export class RunWatch implements QueueWatch {
     for (const alert of standing) this.#noteRaised(run.runId, alert)
     const now = systemClock.ticks()
     const named = this.#namedSince(run.runId, standing, now)
-    // A named chunk made no progress for the limit before that: later progress came after.
+    // A chunk is named after the limit without progress, so any progress in this window was made after that.
     const moves = (key: string): readonly MovedChunk[] =>
       own.flatMap((slot) => slot.moved(now - (named.get(key) ?? now) + condition.limit))
     for (const alert of standing) await this.#unstuck(known, alert, { moves, finished, limit })
   }
 
-  /** Chunks that are finished, but not by a task here: by a silent host after its last heartbeat, or by another one. */
+  /** Chunks that were finished by another host, such as a silent one after its last heartbeat. */
   async #finishedOf(
     { run, operation }: Known,
     stood: readonly Stood[],
@@ -236,8 +236,8 @@ export class RunWatch implements QueueWatch {
   }
 
   /**
-   * Ends when each of its chunks has progressed (whether or not that was sent), when the run or a later one of the same
-   * command succeeded, or when it was stopped. A failed run does not end it.
+   * Ends the alert when each of its chunks has made progress, when the run was stopped, or when it or a later run of
+   * the same command succeeded. A failed run does not end the alert.
    */
   async #unstuck(known: Known, alert: StandingAlert, { moves, finished, limit }: Unstuck): Promise<void> {
     const { run, operation } = known
@@ -266,7 +266,7 @@ export class RunWatch implements QueueWatch {
     await over(`${chunksText(raised.map((chunk) => ({ chunk })))} ${how}`)
   }
 
-  /** For an alert raised by another host, the chunks read first are used. */
+  /** Keeps the chunks of an alert. For an alert of another host, these are the chunks that were read first. */
   #noteRaised(runId: string, alert: StandingAlert): void {
     const key = raisedKey(runId, alert)
     if (this.#raised.get(key)?.since === alert.since) return
@@ -283,7 +283,7 @@ export class RunWatch implements QueueWatch {
     return named
   }
 
-  /** @returns its start, ms since the epoch by the clock of the queue; null if it was active before */
+  /** @returns start of the alert, ms since the epoch by the clock of the queue; null if it was active before */
   async #begin(known: Known, key: AlertKey, words: Words, note: AlertNote): Promise<number | null> {
     const { alerts } = this.#parts
     const { is, since } = await alerts.begin(key, note)
@@ -312,9 +312,9 @@ export class RunWatch implements QueueWatch {
   }
 
   /**
-   * Records in the queue that a sink accepted it. If none did, a check after `CONFIRM_MS` finds it unconfirmed and
-   * sends it again.
-   * @param reached called if one did
+   * The returned function records in the queue that a sink accepted the alert. If no sink did, a check after
+   * `CONFIRM_MS` finds the alert unconfirmed and sends it again.
+   * @param reached called if a sink accepted the alert
    */
   #noted(key: AlertKey, state: AlertState, reached?: () => Promise<void>): Settled {
     return async (isReported) => {
@@ -325,8 +325,8 @@ export class RunWatch implements QueueWatch {
   }
 
   /**
-   * An unsent duplicate is sent once, and settled as recorded last: the queue returns it again if it is not confirmed
-   * within a minute.
+   * Sends an alert after the waiting ones. A duplicate of a waiting alert only replaces its `settled`: the queue
+   * returns an alert again if it is not confirmed within a minute.
    * @param settled called with whether a sink accepted it @param table for sinks, if the alert has no table
    */
   #send({ sinks }: Pick<AlertedRun, 'sinks'>, { id, ...event }: SentAlert, settled: Settled, table = ''): void {
@@ -352,7 +352,7 @@ function raisedKey(runId: string, { scope, table }: Pick<AlertKey, 'scope' | 'ta
   return `${runId}\0${scope}\0${table}`
 }
 
-/** Chunks of own and of silent tasks, each once with its time without progress. Own chunks override silent hosts'. */
+/** Chunks of own and of silent tasks, with their time without progress. Own chunks replace those of silent hosts. */
 function stoodOf({ now, silent }: WatchedRun, own: readonly OwnSlot[], host: string): readonly Stood[] {
   const all = [
     ...silent.flatMap(({ chunks, beatAt, host: other }) =>

@@ -1,4 +1,4 @@
-/** Which operations can be shared, how their work is divided into tasks, and the replacement of URLs by names. */
+/** Decides whether an operation can be shared, divides it into tasks, and replaces URLs by names. */
 import { existsSync } from 'node:fs'
 import { SluiceError } from '../../shared/errors.ts'
 import { isS3Url } from '../../model/lake/lake-url.ts'
@@ -8,16 +8,16 @@ import { commandNameOf, declarationOf, isPlanOnly, storesOf, urlsOf, withUrls } 
 import type { Operation } from '../operations/list.ts'
 
 /**
- * How the work is divided. `chunks`: every task does all of it, coordinated by the ledger. `parts`: each task has a
- * part of its own, or all of it, and one worker at a time processes it. `stream`: one task has all of it; the others
- * copy and compare on its request.
+ * How the work is divided. `chunks`: every task runs the whole operation, and the ledger coordinates their chunks.
+ * `parts`: each task has its own part of the operation, or all of it; one worker at a time processes a task. `stream`:
+ * one task runs the whole operation; the others copy and compare on its request.
  */
 export type Sharing =
   | { readonly by: 'chunks' }
   | { readonly by: 'stream' }
   | { readonly by: 'parts'; readonly parts: readonly { readonly about: string; readonly operation: Operation }[] }
 
-/** @throws SluiceError BAD_FLAG if it cannot be shared */
+/** @throws SluiceError BAD_FLAG if the operation cannot be shared */
 export function sharingOf(operation: Operation): Sharing {
   const { distributes } = declarationOf(operation.kind)
   const command = commandNameOf(operation.kind)
@@ -65,7 +65,7 @@ export function operationFolders(operation: Operation): readonly string[] {
 
 /**
  * The stores of the config file that an operation uses.
- * @throws SluiceError BAD_FLAG for one that has no name there
+ * @throws SluiceError BAD_FLAG for a database without a name in the config file
  */
 export function namedStores(operation: Operation, known: readonly NamedUrl[]): readonly NamedUrl[] {
   return [...new Set(urlsOf(operation))].map((url) => {

@@ -8,7 +8,7 @@ import { memoryOfMachine, memoryOfProgram } from '../alerts/memory.ts'
 import type { Operation } from '../operations/list.ts'
 import type { AlertAnswer, AlertQuestion } from './slot-messages.ts'
 
-/** Timeout of the worker's reply, ms: it has ended, or hangs. */
+/** Timeout of the worker's reply, ms. A worker that does not reply has ended, or hangs. */
 const ANSWER_MS = 20_000
 
 export class SlotAlerts {
@@ -71,7 +71,7 @@ export class SlotAlerts {
   }
 }
 
-/** The operation without `stuck`, unless that ends the run: `RunWatch` detects it for all tasks, also lost ones. */
+/** The operation without `stuck`, which `RunWatch` detects for all tasks. Unchanged if alerts end the run. */
 export function leftToWorkers(operation: Operation): Operation {
   const without = (options: AlertOptions | undefined): AlertOptions | undefined =>
     options === undefined || options.exit === true

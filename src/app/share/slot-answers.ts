@@ -1,7 +1,7 @@
-/** Detects a task program that no longer replies to its worker: stopped, looping or disk-blocked, it ignores a stop. */
+/** Detects a task program that no longer replies to its worker. If stopped, looping or disk-blocked, it cannot end. */
 import { BEAT_MS, LOST_AFTER_MS } from '../../model/share/distributed.ts'
 
-/** Time for loading its modules, ms. */
+/** Time for loading the modules of the program, ms. */
 const START_MS = 120_000
 
 export class SlotAnswers {
@@ -14,7 +14,7 @@ export class SlotAnswers {
   #silentMs = 0
 
   /**
-   * @param hasFiles true if it opens database files: their drivers block the program during a statement, which may read
+   * @param hasFiles true if the program opens database files: their drivers block it during a statement, which may read
    * a whole table
    * @param cpu CPU time used so far, in any unit; null if the system does not report it
    */
@@ -23,13 +23,13 @@ export class SlotAnswers {
     this.#cpu = cpu
   }
 
-  /** It was requested to end: from now on silence counts during a statement too, unless the statement uses CPU. */
+  /** Call when the program is requested to end. Then silence in a statement is timed too, unless it uses CPU. */
   stopped(): void {
     if (!this.#isStopped) this.#silentMs = 0
     this.#isStopped = true
   }
 
-  /** Call every `BEAT_MS`. Counts calls, so a worker that hung itself counts one. @returns true to send a question */
+  /** Call every `BEAT_MS`. Counts calls, not time, in case the worker itself hung. @returns true to send a question */
   beat(): boolean {
     if (this.#isAsked) this.#silentMs = this.#isWithinStatement() ? 0 : this.#silentMs + BEAT_MS
     const isAsking = !this.#isAsked
@@ -37,7 +37,7 @@ export class SlotAnswers {
     return isAsking
   }
 
-  /** Any message of the program. @param isAnswer true for the reply to the question */
+  /** Call for any message of the program. @param isAnswer true for the reply to the question */
   heard(isAnswer: boolean): void {
     this.#silentMs = 0
     this.#hasAnswered = true
@@ -45,8 +45,8 @@ export class SlotAnswers {
   }
 
   /**
-   * True if it may be in a long computation: its worker sends no heartbeats for it, so other workers see the task as
-   * silent. False while it starts: other workers would start a second program, on hosts that are as slow.
+   * True if the program may be in a long computation: then its worker sends no heartbeats for the task, so that others
+   * see the task as silent. False while the program starts: another host would start a second one, and may be as slow.
    */
   get isLate(): boolean {
     return this.#hasAnswered && this.#silentMs >= this.#limit / 3
@@ -56,7 +56,7 @@ export class SlotAnswers {
     return this.#silentMs >= this.#limit
   }
 
-  /** A program that is stopped, or blocked by a disk, uses no CPU. */
+  /** True if a statement may block the program. If it is stopped, or blocked by a disk, it uses no CPU. */
   #isWithinStatement(): boolean {
     if (!this.#hasFiles || !this.#hasAnswered) return false
     const [before, now] = [this.#cpuBefore, this.#cpu()]

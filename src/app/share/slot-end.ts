@@ -6,22 +6,22 @@ import type { SlotDone } from './slot-messages.ts'
 
 /** Number of retries after crashes. */
 const CRASHES = 5
-/** Number of rests for a refused login or a session-sharing pooler: 2 min, in which a password change may end. */
+/** Number of rests for a refused login or a session-sharing pooler: 2 min, enough for a password change to end. */
 export const REFUSED_LOGINS = 6
 
-/** Summary errors: those of the tables decide. */
+/** Summary errors: the errors of the tables decide instead. */
 const SUMS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['TABLES_FAILED'])
 
 /**
  * A failed chunk never fails a task: its program has done everything else, and the task is over.
- * @param rested failed turns before it
- * @returns `rest` with the cause if it is retried after a while, `none` if it is over. If all failed tables have one
- * cause, it is the error
+ * @param rested earlier failed turns of the task
+ * @returns `rest` with the cause if the task is retried after a pause, `queue` if it was stopped, `none` if it is over.
+ * If all tables failed with CONNECT_FAILED, the first of these errors is the error of the task
  */
 export function slotEnd({ exitCode, error, crashed, leftOut, failures = [] }: SlotDone, rested: Rested): SlotEnd {
   const reported = error === undefined ? {} : { error }
   if (crashed) return { left: restsFor(rested, error) < CRASHES ? 'rest' : 'none', exitCode, ...reported }
-  // The next turn would leave it out again.
+  // The next turn would leave out the same work again.
   if (leftOut === true) return { left: 'none', exitCode, ...reported }
   if (exitCode === EXIT_OF_KIND.stopped || exitCode > 128) return { left: 'queue', exitCode: EXIT_OF_KIND.stopped }
   if (error === undefined) return { left: 'none', exitCode }

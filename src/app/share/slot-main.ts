@@ -47,11 +47,11 @@ const order = await new Promise<SlotOrder>((resolve) => {
 })
 // Without the worker there are no heartbeats, so another worker may soon get the task.
 process.on('disconnect', () => interrupter.requestStop(new SluiceError('STOPPED', 'the worker of this task is gone')))
-// A terminal signals all of its programs; the worker decides what to do.
+// A terminal sends signals to all of its programs: ignore them, because the worker decides what to do.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
 
 const operation = withOwnUrls(order.operation as Operation, order.stores)
-// Workers detect `stuck` for all tasks of a shared run; only if it ends the run, the task must do so.
+// Workers detect `stuck` for all tasks of a shared run. The task detects it only if alerts end the run.
 const watched = leftToWorkers(operation)
 const secrets = order.stores.flatMap(({ url }) => secretsOfUrl(url))
 const { turnMs, book, sharedRun, onCall } = order

@@ -9,10 +9,10 @@ import type { SteeringRequest } from '../../engine/run/operation.ts'
 import type { NamedUrl } from '../../model/share/own-url.ts'
 
 /**
- * @property leftOut it stopped by itself, because the rest was to be left out
- * @property isUnworked it ended before its run began, so its run raised no alert
- * @property failures errors of its incomplete tables
- * @property isGone it did not reply for too long, and was killed
+ * @property leftOut the program stopped by itself, because the rest of its work was to be left out
+ * @property isUnworked the program ended before its run began, so no alert was raised
+ * @property failures errors of incomplete tables
+ * @property isGone the program did not reply for too long, and was killed
  */
 export type SlotDone = {
   readonly exitCode: number
@@ -36,15 +36,15 @@ export type SlotOrder = {
   readonly host: string
   /** Applied before anything begins. */
   readonly wishes: readonly SteeringRequest[]
-  /** Recorded by its run in the ledger, besides its own id. */
+  /** Id of the shared run. The run of the task records it in the ledger, besides its own id. */
   readonly sharedRun: string
-  /** Failed turns before it. */
+  /** Earlier failed turns of the task. */
   readonly rested: Rested
-  /** Ends regularly after this time of work, ms; when it is done if absent. */
+  /** The turn ends after this time of work, ms; if absent, when the work is done. */
   readonly turnMs?: number
   /** Copies and compares for the task of the stream, and does not run the stream itself. */
   readonly onCall?: true
-  /** Digest of the confirmed plan: does nothing if its own plan differs. */
+  /** Digest of the confirmed plan: the task does nothing if its current plan differs. */
   readonly mark?: string
   /** Folder of this machine's run history. */
   readonly book?: string
@@ -68,7 +68,7 @@ export function orderOf(
     ...(slot.takesTurns ? { turnMs: TASK_TURN_MS } : {}),
     ...(slot.mark === null ? {} : { mark: slot.mark }),
     ...(slot.onCall ? { onCall: true } : {}),
-    // On-call runs follow each other without a subject of their own, so they are not recorded.
+    // On-call runs follow each other, and have no subject of their own: do not record them.
     ...(book === undefined || slot.onCall ? {} : { book }),
   }
 }

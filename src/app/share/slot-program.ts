@@ -1,4 +1,4 @@
-/** The program of one task, from its worker's view: started, steered and monitored. */
+/** Starts, steers and monitors the program of one task, for its worker. */
 import { fork, type ChildProcess } from 'node:child_process'
 import { MOST_STANDING, type LedgerTotals, type StoodChunk, type TurnProgress } from '../../model/share/distributed.ts'
 import type { Event } from '../../model/run/event.ts'
@@ -21,24 +21,24 @@ const RATE_MS = 10_000
 
 const FIRST_EVENTS = 60
 const LAST_EVENTS = 140
-/** Causes between the first and the last events. */
+/** Limit of kept causes of failures between the first and the last events. */
 const MIDDLE_EVENTS = 100
 /** Longer events are left out, because they may contain values of any length. */
 const LONGEST_EVENT = 8_000
 
 export class SlotProgram {
   readonly done: Promise<SlotDone>
-  /** Id of its run in ledger, catalog and run history, once reported. */
+  /** Id of the task's run in ledger, catalog and run history; null until the program reports it. */
   ledgerRun: string | null = null
   /** Latest ledger totals read by the program, and their arrival, ms of a monotonic clock; null before. */
   totals: { readonly read: LedgerTotals; readonly heardAt: number } | null = null
-  /** Called with each event of its run. */
+  /** Called with each event of the task's run. */
   heard: (event: Event) => void = () => undefined
-  /** Called when a table is finished: the queue must know it in case this host is lost. */
+  /** Called when a table is finished: the queue must record it in case this host is lost. */
   settled: () => void = () => undefined
-  /** Called when it has a stream, and requests others to compare with it. */
+  /** Called when a task with a stream requests that other workers help. */
   called: () => void = () => undefined
-  /** Asks the alert memory. Does not reject. */
+  /** Sends a question to the alert memory. Does not reject. */
   asked: (question: AlertQuestion) => Promise<AlertAnswer['answer']> = async () => null
   readonly #child: ChildProcess
   readonly #pulse: Pulse
@@ -56,7 +56,7 @@ export class SlotProgram {
   readonly steered = new SteeredNames()
   #points: { readonly at: number; readonly done: number }[] = []
 
-  /** @param honoured requests before its start */
+  /** @param honoured requests that were recorded before the start */
   constructor(order: Omit<SlotOrder, 'wishes'>, honoured: SharedRequests) {
     this.#pulse = new Pulse(order.onCall)
     this.#onCall = order.onCall === true
@@ -88,7 +88,7 @@ export class SlotProgram {
         resolve({ ...said, ...error, crashed: false })
       }
       const crashed = (error: ErrorInfo): SlotDone => ({ exitCode: 70, crashed: true, error })
-      // A reported end counts, even if the program then hangs.
+      // A reported end is used, even if the program then hangs.
       this.#giveUp = () => ended(() => ({ ...crashed(GONE), isGone: true }))
       this.#child.once('error', (error) => ended(() => crashed(crash(error.message))))
       this.#child.once('exit', (code, signal) => {
@@ -113,7 +113,7 @@ export class SlotProgram {
     }
   }
 
-  /** Chunks in work. @param now as `progress` */
+  /** Chunks that have started and not ended, with their time without progress. @param now as `progress` */
   standing(now: number): readonly StoodChunk[] {
     return this.#standing
       .standing(now, 0)
@@ -133,31 +133,31 @@ export class SlotProgram {
     this.honoured = reported
   }
 
-  /** Its events, without progress events. */
+  /** Kept events of the task, without progress events. */
   get said(): readonly Event[] {
     return this.notified.kept
   }
 
-  /** Requests it to end after its batch. */
+  /** Requests that the program ends after its batch. */
   stop(): void {
     this.#answers.stopped()
     this.#send({ stop: true })
   }
 
-  /** Requests it to abort its batch. */
+  /** Requests that the program aborts its batch. */
   abort(): void {
     this.#answers.stopped()
     this.#send({ abort: true })
   }
 
-  /** Kills it if it does not end by itself. */
+  /** Kills the program, for use if it does not end by itself. */
   kill(): void {
     this.#child.kill('SIGKILL')
   }
 
   /**
-   * Call every `BEAT_MS`: tests whether it replies. One that does not for too long is killed and counts as done: it
-   * holds only leases, and blocked by a disk it may survive the kill.
+   * Call every `BEAT_MS`: tests whether the program replies. After too long without a reply, the program is killed and
+   * treated as ended: it holds only leases, and may survive the kill if a disk blocks it.
    */
   ask(): void {
     if (this.#answers.isGone) {
@@ -166,7 +166,7 @@ export class SlotProgram {
     } else if (this.#answers.beat()) this.#send({ ping: true })
   }
 
-  /** True if it has not replied for a while. */
+  /** True if the program has not replied for a while. */
   get isLate(): boolean {
     return this.#answers.isLate
   }
@@ -202,7 +202,7 @@ export class SlotProgram {
 
   #keepMove(move: MovedChunk, at: number): void {
     const key = standingChunkKey({ ...move, chunk: move.chunk ?? '' })
-    // The newest are at the end.
+    // Keep the newest moves at the end.
     this.#moved.delete(key)
     this.#moved.set(key, { ...move, at })
     const [oldest] = this.#moved.keys()

@@ -1,4 +1,4 @@
-/** Steering requests for a task's program: changes since the last message. Numbers of a run are shared among tasks. */
+/** Steering requests for a task's program: changes since the last message. Numbers of a run are divided among tasks. */
 import type { RunRequests } from '../../model/share/distributed.ts'
 import { isSameTable, type TableHold, type TableRetry } from '../../model/run/table-request.ts'
 import type { ClaimedSlot, SlotOrders } from '../../model/share/queue-port.ts'
@@ -7,7 +7,7 @@ import type { SteeringRequest } from '../../engine/run/operation.ts'
 /** @property among number of tasks that share the numbers */
 export type SharedRequests = { readonly wishes: RunRequests; readonly among: number }
 
-/** What a task is asked to do now. */
+/** Current requests for a task. */
 export function requestsOf(slot: ClaimedSlot, { wishes, working }: SlotOrders): SharedRequests {
   return { wishes: { ...askedRate(slot), ...wishes }, among: working }
 }
@@ -20,12 +20,12 @@ function askedRate({ takesTurns, operation }: ClaimedSlot): Pick<RunRequests, 'r
   return typeof operation.rate === 'number' ? { rate: operation.rate } : {}
 }
 
-/** Before any message. */
+/** Requests before the first message. */
 export const NOTHING_TOLD: SharedRequests = { wishes: {}, among: 0 }
 
 /**
  * @param before last message; `NOTHING_TOLD` before its start
- * @param onCall it copies for the task of the stream, and has no apply workers
+ * @param onCall the task copies for the task of the stream, and has no apply workers
  */
 export function optionsSince(before: SharedRequests, now: SharedRequests, onCall: boolean): readonly SteeringRequest[] {
   const share = (number: number): number => Math.max(1, Math.floor(number / Math.max(1, now.among)))
@@ -49,7 +49,7 @@ function tableOptionsSince(
   // A program retries earlier failures by itself when it begins.
   const again = before === NOTHING_TOLD ? [] : retries.filter((one) => !before.wishes.retries?.some(isRetry(one)))
   const gone = known.filter((one) => !tables.some(isHold(one)))
-  // A request for a whole table also resets its chunks: those still held back are sent again.
+  // A request for a whole table also resets its chunks: send requests for chunks that are still held back again.
   const retried = new Set([...gone, ...again].map(({ table }) => table))
   const added = tables.filter((one) => retried.has(one.table) || !known.some(isHold(one)))
   return [

@@ -8,10 +8,10 @@ import { unknownRun } from './unknown-run.ts'
 import { refuseForOperation, refuseWorkers, wholeOptions } from './table-orders.ts'
 
 /**
- * @param options null: only read the run. `resume` of an ended run queues the rest of it again
+ * @param options null: only read the run. `held: false` of an ended run queues its unfinished rest again
  * @param tables requests for single tables, in order
  * @returns the run as it is now
- * @throws SluiceError NO_SUCH_PATH for an unknown run; BAD_FLAG for an ended one, an unknown table, or an unsupported
+ * @throws SluiceError NO_SUCH_PATH for an unknown run; BAD_FLAG for an ended run, an unknown table, or an unsupported
  * request; CONNECT_FAILED
  */
 export async function steerSharedRun(
@@ -24,7 +24,7 @@ export async function steerSharedRun(
   return await steered(queue, runId, options, tables)
 }
 
-/** As `steerSharedRun`, over an open queue. @throws SluiceError as `steerShared` */
+/** As `steerSharedRun`, over an open queue. @throws SluiceError as `steerSharedRun` */
 export async function steered(
   queue: RunQueue,
   runId: string,
@@ -45,12 +45,12 @@ export async function steered(
     if (!(await queue.steer(runId, options, wholeOptions(before, tables, known)))) throw ended(before)
   }
   const [after] = await queue.runs(1, runId)
-  // Nothing is left of a successful run.
+  // A successful run has nothing left to queue.
   if (isOver && after?.status === 'ok') throw ended(after)
   return after ?? before
 }
 
-/** State of the run. For a stopping run this ends tasks of lost workers, because no worker may be left to find them. */
+/** State of the run. In a stopping run, this ends the tasks of lost workers: perhaps no worker is left to find them. */
 async function standing(queue: RunQueue, runId: string): Promise<DistributedRun> {
   const [found] = await queue.runs(1, runId)
   if (found === undefined) throw unknownRun(runId, queue.label)

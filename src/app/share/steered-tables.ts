@@ -7,7 +7,7 @@ export function tablesCalled(table: string, names: readonly string[]): readonly 
   return names.filter((name) => name.endsWith(`.${table}`))
 }
 
-/** True if no task has such a table; false while some have not planned. */
+/** True if no task has such a table; false while some tasks have not planned. */
 export function isUnknownTable(table: string, { names, isWhole }: SteeredTables): boolean {
   return isWhole && !names.includes(table) && tablesCalled(table, names).length !== 1
 }
@@ -26,7 +26,7 @@ export class SteeredNames {
     }
   }
 
-  /** The queue has received the names. @param names that were sent */
+  /** Call when the queue has received the names. @param names that were sent */
   heard(names: readonly string[] | undefined): void {
     if (this.fresh === names) this.fresh = undefined
   }

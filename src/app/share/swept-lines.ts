@@ -6,7 +6,7 @@ export class SweptLines {
   /** Runs already reported as unconfirmed in this database. */
   #held: ReadonlySet<string> = new Set()
 
-  /** New facts of a sweep; an unconfirmed run is named once. */
+  /** Log lines for a sweep; an unconfirmed run is reported once. */
   of({ lost, unqueued, refused, carried, unconfirmed }: QueueSweep): readonly Line[] {
     const again = new Set(lost.map(keyOf))
     const others = unqueued.filter((key) => !again.has(keyOf(key)))

@@ -116,7 +116,7 @@ function renamed({ held, ...hold }: TableHold, { names }: SteeredTables): readon
 function isAskedFor(table: string, operation: unknown): boolean {
   return [...patternsOf(operation)].some((pattern) => {
     const fits = namePattern(pattern, 'unicode')
-    // Either may include a schema that the other omits.
+    // The pattern may include a schema that the table name omits, or the reverse.
     const bare = namePattern(lastPart(pattern), 'unicode')
     return fits(table) || (pattern.includes('.') !== table.includes('.') && bare(lastPart(table)))
   })

@@ -1,15 +1,15 @@
 /**
- * Working time of a task before it is given back; only processing of chunks counts. Reading the ledger before the first
- * chunk, and counting chunks of earlier runs at the end, are excluded: stopping there would make the next turn repeat
- * them, and end like this one.
+ * Limits the working time of a task before it is given back. Only the processing of chunks is timed. Reading the ledger
+ * before the first chunk, and counting chunks of earlier runs at the end, are excluded: after a stop there, the next
+ * turn would repeat this work, and end in the same way.
  */
 import type { Event } from '../../model/run/event.ts'
 
 /** Interval of checks, ms. */
 const LOOK_MS = 1000
 /**
- * Reading a ledger of millions of chunks takes minutes: a turn lasts at least this many times longer than its
- * beginning, so that most of it is work.
+ * Reading a ledger of millions of chunks takes minutes. A turn lasts at least this many times as long as its
+ * beginning, so that most of the turn is work.
  */
 const TIMES_ITS_BEGINNING = 20
 

@@ -5,7 +5,7 @@ import { shellQuote } from '../../shared/shell.ts'
 
 type WaitingText = { readonly message: string; readonly hint: string }
 
-/** What a run waits for, with a hint; null if it does not wait. */
+/** Message and hint for a run that waits for a worker or a confirmation; null if it does not wait. */
 export function waitingText(run: DistributedRun): WaitingText | null {
   const { runId, program, queue, commandLine, isWaiting, isUnconfirmed } = run
   if (isUnconfirmed) return unconfirmedText(runId)
@@ -17,13 +17,13 @@ export function waitingText(run: DistributedRun): WaitingText | null {
   }
 }
 
-/** Flags that leave the command to as many tasks in the same queue: printed commands lack them. */
+/** Flags for the same number of tasks in the same queue: printed commands do not contain them. */
 function queueFlags({ queue, slots: { whole } }: DistributedRun): string {
   const tasks = whole === 0 || whole === TASK_LIMITS.fallback ? '' : ` --tasks ${whole}`
   return ` --distributed${tasks}${queue === null ? '' : ` --queue ${shellQuote(queue)}`}`
 }
 
-/** A run of one environment may be unwanted in a copy. */
+/** Message and hint for an unconfirmed run: in a copy of the queue's database, the run may be unwanted. */
 export function unconfirmedText(runId: string): WaitingText {
   return {
     message: `the run ${runId} begins nothing: it was put into this queue in another database, and the queue is a copy, or was moved, restored from a backup or promoted while no worker was there`,

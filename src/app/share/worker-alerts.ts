@@ -1,6 +1,6 @@
 /**
  * Alert memory for the tasks of a worker: the queue, or the memory of this machine while the queue is unreachable.
- * Changes in that time are sent to the queue later, so that other hosts know what was sent.
+ * Changes in that time are written to the queue later, so that other hosts see which alerts were sent.
  */
 import type { AlertKey } from '../../model/run/alert.ts'
 import type { AlertMemory, AlertState } from '../../model/run/alert-memory.ts'
@@ -11,7 +11,7 @@ import type { AlertRun } from '../../engine/run/watch-port.ts'
 type Asked = Exclude<AlertAct, { readonly sent: AlertState }>
 type Found = Extract<AlertAnswer['answer'], { readonly found: unknown }>
 
-/** A change that the queue does not know yet. @property isTold its end was found here, and the task sends it */
+/** A change that is not in the queue yet. @property isReported this machine had the alert: the task sends its end */
 type Unheard = {
   readonly act: Asked
   readonly key: AlertKey
@@ -31,14 +31,14 @@ type Parts = {
 
 export class WorkerAlerts {
   readonly #parts: Parts
-  /** By alert: its latest change. */
+  /** The latest change of each alert. */
   readonly #unheard = new Map<string, Unheard>()
 
   constructor(parts: Parts) {
     this.#parts = parts
   }
 
-  /** Uses the memory of this machine until the queue knows all changes. Never rejects. */
+  /** Uses the memory of this machine until the queue has all changes. Never rejects. */
   async answer({ act, key }: AlertQuestion, { runId, operation }: ClaimedSlot): Promise<AlertAnswer['answer']> {
     if (typeof act === 'object' && 'sent' in act) return await this.#sent(key, act.sent)
     if (this.#unheard.size === 0) {
@@ -62,7 +62,7 @@ export class WorkerAlerts {
     return answer
   }
 
-  /** If the queue cannot record it, the alert is sent again later. */
+  /** Records that an alert was sent. If the queue cannot record this, the alert is sent again later. */
   async #sent(key: AlertKey, state: AlertState): Promise<AlertAnswer['answer']> {
     await this.#parts.own.sent(key, state)
     await this.#parts.queue.sent(key, state).catch((error: unknown) => this.#parts.note(error))
@@ -81,19 +81,19 @@ export class WorkerAlerts {
         if (end.is === 'cleared' && !isReported) this.#parts.cleared(run, key, end.since)
         else await this.#parts.queue.sent(key, 'cleared')
       }
-      // A task may have changed it meanwhile.
+      // A task may have changed the alert meanwhile.
       if (this.#unheard.get(name) === one) this.#unheard.delete(name)
     }
   }
 
-  /** An alert of this machine's memory, raised without the queue. @throws SluiceError if the queue is unreachable */
+  /** Begins an alert in the queue, with its start in this machine's memory. @throws SluiceError if unreachable */
   async #begin(key: AlertKey, at: number): ReturnType<AlertMemory['begin']> {
     const { queue } = this.#parts
     const found = await queue.begin(key, { at })
     const before = await this.#forgotten(key)
     if (before.is === 'none') return found
     if (found.is === 'new' && found.since !== before.since) {
-      // It was sent with an id that contains its start time.
+      // The alert was sent with an id that contains its start time.
       await queue.end(key)
       await queue.begin(key, { at: before.since })
     }

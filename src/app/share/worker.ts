@@ -46,7 +46,7 @@ const REPORT_MS = 10_000
 const AGAIN_MS = 2_000
 /** How long an ending worker tries to reach its queue, ms; after that another worker's sweep finds its tasks. */
 const LEAVING_MS = 5_000
-/** How long an ending worker begins to send waiting alerts, ms; the last one may take half a minute more. */
+/** Time in which an ending worker starts to send waiting alerts, ms. The last one may take half a minute more. */
 const LAST_ALERTS_MS = 20_000
 
 export class Worker {
@@ -138,7 +138,7 @@ export class Worker {
           (key) => this.#perform(key),
           () => [...this.#refused],
         )
-        // Also ends if the queue gives up by itself: then it is opened again.
+        // The runner may also end by itself: then the loop starts another one.
         await Promise.race([
           runner.ended.catch((error: unknown) => this.#contact.failed(error)),
           this.#idle(idleMs, stop),
@@ -153,7 +153,7 @@ export class Worker {
     }
     over.abort()
     await Promise.all([beats, sweeps, watches])
-    // Its last changes need not wait for another worker.
+    // Deliver the last changes of alerts now, so that they need not wait for another worker.
     if (this.#contact.isReached) {
       await this.#alerts.deliver().catch((error: unknown) => this.#contact.failed(error))
       await watch?.look([]).catch((error: unknown) => this.#contact.failed(error))
@@ -175,7 +175,7 @@ export class Worker {
       const slot = await this.#queue.claim(key)
       if (slot !== null) await this.#worked(slot)
     } catch (error) {
-      // Not claimed, or unknown: a sweep finds it.
+      // The task was not claimed, or the result is unknown: a sweep finds it.
       this.#contact.failed(error)
     } finally {
       this.#taken -= 1
@@ -191,8 +191,8 @@ export class Worker {
       await checkStores(slot.stores, this.#known)
     } catch (thrown) {
       const error = redactValue(asSluiceError(thrown).info(), this.#secrets)
-      // The database's identity is unknown: the next try reads the password again. A login that stays refused belongs
-      // to this worker; other workers may have another one.
+      // The database's identity is unknown: the next try reads the password again. A login that stays refused is an
+      // error of this worker only: other workers may use another login.
       if (error.retryable || (error.code === 'CONNECT_FAILED' && restsFor(slot.rested, error) < REFUSED_LOGINS))
         return await this.#end(slot, { exitCode: asSluiceError(thrown).exitCode, error, crashed: false }, 0)
       this.#refused.add(slot.runId)
@@ -245,7 +245,7 @@ export class Worker {
     const orders = await this.#queue.progress(slot, program.progress(this.#run.clock.ticks()), program.ledgerRun, fresh)
     program.steered.heard(fresh)
     await this.#count(slot, program)
-    // Another worker has the task, because this one was taken for lost: the ledger's fencing tokens separate writes.
+    // Another worker has the task, because this one was considered lost: the ledger's fencing tokens stop late writes.
     if (orders === null || orders.isOver) return program.abort()
     const known = this.#programs.get(program)
     if (known !== undefined) known.heardAt = this.#run.clock.ticks()
@@ -279,7 +279,7 @@ export class Worker {
     await this.#toQueue(async () => {
       // For a lost task, the queue keeps the data of its last heartbeat.
       if (program !== null && !end.isLost) await this.#last(slot, program)
-      // Before the run ends, so that the schedule begins nothing in between.
+      // Refuse the schedule before the run ends, so that it begins no run in between.
       if (end.error?.code === 'SCHEDULE_VOID') await this.#schedules.refuseRun(slot.runId, end.error)
       const released = await this.#queue.release(slot, end)
       ;({ isMine, goesOn, ended } = released)
@@ -312,7 +312,7 @@ export class Worker {
     }
   }
 
-  /** Retries until the queue has it, or this worker is aborted or ends: then another worker's sweep finds the task. */
+  /** Retries until the queue has recorded it. If this worker is aborted or ends, another one's sweep finds the task. */
   async #toQueue(say: () => Promise<void>): Promise<void> {
     const { interrupt, clock } = this.#run
     const { abort } = interrupt
@@ -333,7 +333,7 @@ export class Worker {
   async #sweep(): Promise<void> {
     const swept = await this.#queue.sweep()
     for (const run of swept.ended) this.#run.slots?.ended(run)
-    // A resumed run may be acceptable now.
+    // Forget refused runs: a resumed run may be acceptable now.
     this.#refused.clear()
     for (const run of swept.own) this.#refused.add(run)
     // Waiting for withheld tasks does not count as idle.

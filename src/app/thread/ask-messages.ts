@@ -2,7 +2,7 @@
 import type { ErrorInfo, ErrorKind } from '../../shared/errors.ts'
 import type { AskPlace, AskProgress, AskQuestion, SaveOptions } from '../ask/port.ts'
 
-/** A statement whose result is held, or a request for the names it can use. */
+/** A statement whose result the thread keeps, or a request for the names that statements can use. */
 export type AskStart = { readonly question: AskQuestion } | { readonly relations: AskPlace }
 
 export type AskOrder =

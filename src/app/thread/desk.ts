@@ -21,7 +21,7 @@ import { listLakeTables, rowsAgain } from '../../engine/lake/queries/tables.ts'
 import type { QueryMethod } from './messages.ts'
 import { hasOneOpener } from '../../engine/run/systems.ts'
 
-/** Connection timeout, ms: stores would wait a minute for a server; a screen reports it as unreachable and retries. */
+/** Connection timeout, ms: stores would wait a minute. The screen reports the server as unreachable, and retries. */
 const PATIENCE_MS = 1000
 
 /** True for an unreachable server, as opposed to an unreadable catalog. */
@@ -46,7 +46,7 @@ export class QueryDesk implements Answers {
   /** Listed tables, by path of the lake. */
   readonly #lakes = new Map<string, readonly TableRow[]>()
   readonly #fresh = new FreshRows()
-  /** Why the catalog was unreachable at the last listing of the tables. */
+  /** Error if the catalog was unreachable since the last listing of the tables; otherwise null. */
   #away: SluiceError | null = null
 
   constructor(at: { readonly lake: string | null; readonly catalog: string | null }) {
@@ -75,7 +75,7 @@ export class QueryDesk implements Answers {
     this.#fresh[Symbol.dispose]()
   }
 
-  /** A file with one opener would block every run if it stayed open between queries. */
+  /** Closes the database. A file with one opener would block every run if it stayed open between queries. */
   async #letGo(): Promise<void> {
     const database = this.#database
     this.#database = null

@@ -1,4 +1,4 @@
-/** Entry of the thread for a queue. Calls run one after the other, so that a read after a change shows it. */
+/** Entry of the thread for a queue. Calls run one after the other, so that a read after a change shows the change. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { asSluiceError } from '../../shared/errors.ts'
 import { QueueDesk } from '../share/queue-desk.ts'

@@ -1,4 +1,4 @@
-/** Statements in threads: each has its own, which also holds the result. The caller's event loop never waits. */
+/** Runs each statement in its own thread, which also holds the result. The caller's event loop never waits. */
 import type { Worker } from 'node:worker_threads'
 import { compiledEntry } from '../../shared/compiled-entry.ts'
 import { errorFromInfo, SluiceError } from '../../shared/errors.ts'
@@ -23,7 +23,7 @@ export class ThreadedAsking implements AskPort {
   readonly #history = new AskHistory()
   readonly #open = new Set<AskThread>()
 
-  /** @param urlOf the complete URL of a displayed one */
+  /** @param urlOf returns the complete URL of a displayed URL */
   constructor(urlOf: (label: string) => string) {
     this.#urlOf = urlOf
   }

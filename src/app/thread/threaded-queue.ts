@@ -62,7 +62,7 @@ class Asked {
   /** @param gone called when the thread has ended by itself */
   constructor(start: QueueStart, gone: () => void) {
     this.#thread = startThread(compiledEntry('app/thread/queue-main'), start)
-    // It does not keep the program running.
+    // The thread must not keep the program running.
     this.#thread.unref()
     const failAll = (error: Error): void => {
       gone()
@@ -87,7 +87,7 @@ class Asked {
     })
   }
 
-  /** Earlier calls are still answered, unless the server is silent. */
+  /** Ends the thread. Earlier calls are still answered, unless the server is silent. */
   close(): void {
     this.#thread.postMessage('close')
     setTimeout(() => void this.#thread.terminate(), GRACE_MS).unref()

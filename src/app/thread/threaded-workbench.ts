@@ -97,7 +97,7 @@ export class ThreadedWorkbench implements Workbench {
     const { promise, clear } = after(GRACE_MS)
     await Promise.race([ended, promise])
     clear()
-    // What could not roll back in time is terminated like kill -9, which a catalog survives.
+    // An operation that did not roll back in time is terminated as by kill -9, which a catalog survives.
     await Promise.all([
       this.#queries?.worker.terminate(),
       this.asking.terminate(),
@@ -159,7 +159,7 @@ export class ThreadedWorkbench implements Workbench {
   }
 }
 
-/** The query thread. `closed` aborts its queries, and resolves when none is running any more. */
+/** The query thread. `closed` aborts its queries, and resolves when no query is running any more. */
 type Asked = { readonly worker: Worker; readonly closed: () => Promise<void> }
 
 function after(ms: number): { readonly promise: Promise<void>; readonly clear: () => void } {
@@ -207,7 +207,7 @@ function startOperation(operation: Operation, commandLine: string, identity: Ide
     else missed.push(event)
   }
   const done = new Promise<number>((resolve) => {
-    /** The thread ended without a final event: creates one, so that every run has one. */
+    /** Creates the final event if the thread ended without sending it, so that every run has one. */
     const endFor = (message: string): void => {
       if (last?.type === 'run.finished') return
       const aborted = Atomics.load(cells, FLAG.abort) !== 0
@@ -230,7 +230,7 @@ function startOperation(operation: Operation, commandLine: string, identity: Ide
   // The first request determines the exit code.
   const stop = (exitCode: number = EXIT_OF_KIND.stopped): void =>
     void Atomics.compareExchange(cells, FLAG.stop, 0, exitCode)
-  // Copies receive messages, because they have several requesters and the last one counts; imports read the flags.
+  // Copies receive messages: they have several requesters, and the last request is valid. Imports read the flags.
   const options = (what: SteeringRequest): void => worker.postMessage(what)
   const running: RunningOperation = {
     operation,

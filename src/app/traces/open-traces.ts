@@ -1,4 +1,4 @@
-/** Sends traces of runs to a collector by OTLP over HTTP. An unreachable one is reported once, never waited for. */
+/** Sends traces of runs to a collector by OTLP over HTTP. An unreachable collector is reported once, not waited for. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { defaultResource, detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources'

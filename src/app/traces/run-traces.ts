@@ -8,7 +8,7 @@ import type { ErrorInfo } from '../../shared/errors.ts'
 
 type Of<T extends EventType> = Extract<Event, { type: T }>
 
-/** Limit of failed spans, and of other spans below a run; of others beyond the limit one of EACH is kept. */
+/** Limit of failed spans of a run, and of its other spans. Beyond the limit, one in EACH of the other spans is kept. */
 const ALL = 1000
 const EACH = 100
 
@@ -195,7 +195,7 @@ export class RunTraces {
   }
 }
 
-/** Only the code, because error texts may contain keys and values. */
+/** Marks a span as failed, with the error code only: error texts may contain keys and values. */
 export function failSpan(span: Span, error: ErrorInfo | undefined): void {
   if (error === undefined) return
   span.setStatus({ code: SpanStatusCode.ERROR, message: error.code }).setAttribute('error.type', error.code)

@@ -52,7 +52,7 @@ export function reportEnd(run: EndedRun, { tracer, ids, shown }: Around): void {
   span.end(timeOf(endedAt))
 }
 
-/** HrTime, because a number before the program's start would count as monotonic time. @param ms since the epoch */
+/** HrTime, because a number before the program's start would be read as monotonic time. @param ms since the epoch */
 function timeOf(ms: number): HrTime {
   const seconds = Math.floor(ms / 1000)
   return [seconds, Math.round((ms - seconds * 1000) * 1_000_000)]

@@ -14,7 +14,7 @@ export type Callable = {
   readonly takes: ReadonlyMap<string, Option>
 }
 
-/** Options of every command; one whose value may be left out is read as a flag. */
+/** Options of every command. An option whose value may be left out is read as a flag. */
 const GLOBALS: readonly Option[] = GLOBAL_OPTIONS.map((option) => ({
   ...option,
   type: needsValue(option) ? 'text' : 'flag',
@@ -28,7 +28,7 @@ const known = new Map<string, Callable | null>()
 
 /**
  * @param next the word after the name: an action, or anything else
- * @returns null if it starts no operation
+ * @returns null if the command starts no operation
  */
 export function callable(name: string, next: string | undefined): Callable | null {
   return remembered(name, actionsOf(name).find((one) => one.name === next)?.name ?? null, null)

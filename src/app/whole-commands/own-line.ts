@@ -1,4 +1,4 @@
-/** Parses the printed command line of a run: all of its words belong to it, in any order. */
+/** Parses the printed command line of a run: all words of the line belong to the command, in any order. */
 import { actionsOf } from '../operations/facts.ts'
 import type { WrittenCall, CommandWord } from './call.ts'
 import { GLOBAL_OPTIONS, needsValue } from '../../engine/run/operations/global-options.ts'
@@ -10,7 +10,7 @@ const YES_OR_NO = /^(?:true|false)$/
 
 /**
  * @param line begins with `sluice`, as printed by `commandLine` of the command line
- * @returns null if it starts no operation
+ * @returns null if the command starts no operation
  */
 export function ownCall(line: string): WrittenCall | null {
   const [program, ...all] = [...line.matchAll(WORD)].map(([raw], at, found): CommandWord => ({

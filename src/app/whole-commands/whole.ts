@@ -20,7 +20,7 @@ const OF_QUEUE: readonly string[] = ['connect', 'config', 'no-config']
 /** Commands that always use a queue, also without `--distributed`. */
 const OF_ITSELF: ReadonlySet<string> = new Set(['worker', 'workers', 'schedule'])
 
-/** Options that name tables: no table selection is added then. */
+/** Options that name tables: with one of them, no table selection is added. */
 const NAMES_TABLES: readonly string[] = ['table', 'tables', 'run', 'undo']
 
 /** Flag that restricts a command to this machine. */
@@ -28,8 +28,8 @@ const HERE = 'here'
 
 /**
  * @param commandLine printed command of the run, which begins with `sluice`
- * @param urls URLs of the run by flag, possibly with passwords: a text may show one without it, and the command line
- * has its variable or store name
+ * @param urls URLs of the run by flag, possibly with passwords: a text may show a URL without its password, and the
+ * command line has its variable or store name
  */
 export function wholeCommands(commandLine: string, urls: Readonly<Record<string, string>> = {}): Whole {
   const run = ownCall(commandLine)
@@ -66,7 +66,7 @@ function completed(text: string, call: WrittenCall, { run, shown, isNoted }: Rep
     .toSorted((a, b) => b.value.start - a.value.start)
     .reduce((whole, { name, value, isOfFlag }) => {
       const word = value.raw === 'URL' ? urlOf(run, name, call) : (meant(value.raw, run) ?? shown.get(value.raw))
-      // A text puts a name behind its flag without knowing whether the parser takes it for another flag.
+      // A value that begins with a dash must be joined to its flag with `=`: the parser would read it as another flag.
       const isApart = isOfFlag && whole[value.start - 1] === ' '
       const put = isApart ? valueAfterFlag(word ?? value.raw) : (word ?? value.raw)
       return `${whole.slice(0, value.start - (isApart ? 1 : 0))}${put}${whole.slice(value.end)}`
@@ -87,7 +87,7 @@ function operand(run: WrittenCall, name: string): string | undefined {
   return run.callable.operands[at]?.many === true && run.operands.length > 1 ? undefined : run.operands[at]?.raw
 }
 
-/** Stores of the run that the command takes and the text omits. */
+/** Options for stores of the run that the command accepts and the text omits. */
 function ends({ callable, flags }: WrittenCall, run: WrittenCall, without: readonly string[]): readonly string[] {
   if (flags.has(HERE)) return []
   const toWorkers = flags.has('distributed')

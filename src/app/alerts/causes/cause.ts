@@ -2,7 +2,7 @@
 import type { RunCause } from '../../../model/run/alert.ts'
 import type { EventBody } from '../../../model/run/event.ts'
 
-/** State of a cause according to an event. Tables that were not inspected have none. */
+/** State of a cause according to an event. Tables that were not inspected have no verdict. */
 export type CauseVerdict = {
   readonly cause: RunCause
   /** Empty if the cause concerns the whole run. */

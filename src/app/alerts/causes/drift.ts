@@ -6,7 +6,7 @@ import { countText } from '../../../shared/figures.ts'
 
 /** Another program imports or locks the table right now. */
 const BUSY: ReadonlySet<ErrorCode> = new Set(['TABLE_LOCKED', 'TARGET_BUSY', 'LEASE_LOST'])
-/** The catalog does not answer: a fault of no table, whichever was being updated. */
+/** The catalog cannot be reached: not an error of the table that was being updated. */
 const AWAY: ReadonlySet<ErrorCode> = new Set(['CONNECT_FAILED', 'CONNECTION_LOST', 'TLS_FAILED'])
 
 export function drift(): CauseWatch {
@@ -43,7 +43,7 @@ export function drift(): CauseWatch {
 
 const answers: CauseVerdict = well('', 'the catalog answers')
 
-/** Result of `sync` for a table. */
+/** Verdicts for the result of `sync` on one table. */
 function followed(event: Extract<EventBody, { type: 'table.finished' }>): readonly CauseVerdict[] {
   const { table, status, error, behind, importedAt } = event
   if (status === 'ok' || status === 'current') return [well(table, 'the catalog has followed its log'), answers]

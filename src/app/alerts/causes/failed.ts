@@ -4,7 +4,7 @@ import type { EventBody } from '../../../model/run/event.ts'
 import { errorLine, type ErrorCode, type ErrorInfo } from '../../../shared/errors.ts'
 import type { CauseWatch } from './cause.ts'
 
-/** Final errors that these causes already report; `failed` is not raised as well. */
+/** Final errors that these causes report: if one of them is active, `failed` is not raised too. */
 const TOLD_BY: Readonly<Partial<Record<ErrorCode, readonly RunCause[]>>> = {
   DIFFERENCES: ['drift', 'fsck'],
   PROOF_FAILED: ['verify'],
@@ -30,7 +30,7 @@ export function failedWatch(holds: (cause: RunCause) => boolean): CauseWatch {
       if (event.type !== 'run.finished' || event.error?.code === 'ALERTED') return []
       const { status, error, exitCode } = event
       if (status === 'stopped' && (error === undefined || !AFTER_STOP.has(error.code))) return []
-      // What was left out may be what had failed.
+      // A skipped table may be the one that failed before, so the alert stays as it is.
       if (status === 'ok' && leavesOut) return []
       if (status === 'ok') return [{ cause: 'failed', table: '', holds: false, value: 'the run ended well' }]
       if (error !== undefined && TOLD_BY[error.code]?.some(holds) === true) return []

@@ -37,7 +37,7 @@ export function defaultRows(): CauseWatch {
   ]
   return watch({
     alarm: 'rows in the default',
-    // A large default partition is not counted by default; then the state is unknown.
+    // Rows of a large default partition are not counted unless requested; then the state is unknown.
     stood: ({ table, defaultRows: rows }, [first]) =>
       rows === undefined ? [] : said(table, BigInt(rows), first === undefined ? '' : `: ${first.detail}`),
     phase: ({ table, defaultRows: rows }) => (rows === undefined ? [] : said(table, BigInt(rows), '')),
@@ -46,7 +46,7 @@ export function defaultRows(): CauseWatch {
 
 type Sought = {
   readonly alarm: AlarmEvent['alarm']
-  /** For an inspected table, with its alarms. */
+  /** Verdicts for an inspected table with its alarms. */
   readonly stood: (
     table: Extract<EventBody, { type: 'partition.stands' }>,
     alarms: readonly AlarmEvent[],

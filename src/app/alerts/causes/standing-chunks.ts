@@ -1,11 +1,11 @@
 /** Chunks in work, and how long each has made no progress: for alerts of a run, and a task's reports to its queue. */
 import type { EventBody } from '../../../model/run/event.ts'
 
-/** A chunk in work. */
+/** A chunk that has started and not ended. */
 export type OpenChunk = {
   readonly table: string
   readonly chunk: string
-  /** Highest progress of each step: repeating it in a retry is no progress. */
+  /** Highest progress of each step: reaching it again in a retry is no progress. */
   readonly most: Map<string, bigint>
   /** Last progress, ms of a monotonic clock. */
   since: number
@@ -14,7 +14,7 @@ export type OpenChunk = {
   why: string
 }
 
-/** Change of a chunk: new progress, done, or given back without progress. */
+/** Change of a chunk: new progress, done, or failed or released (`let go`). */
 export type ChunkMove = { readonly table: string; readonly chunk: string; readonly is: 'further' | 'done' | 'let go' }
 
 export class StandingChunks {
@@ -25,7 +25,7 @@ export class StandingChunks {
   take(event: EventBody, at: number): ChunkMove | null {
     switch (event.type) {
       case 'chunk.started':
-        // The time continues for a chunk that is restarted within the run.
+        // The time without progress continues if a chunk is restarted within the run.
         this.#opened(event, at)
         return null
       case 'chunk.progress':

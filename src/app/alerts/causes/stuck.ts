@@ -12,8 +12,9 @@ const NAMED = 20
 
 /**
  * An alert of a table.
- * @property named chunks at its start @property standing chunks still without progress, also later ones @property moves
- * changes of the others
+ * @property named chunks at its start
+ * @property standing chunks still without progress, also later ones
+ * @property moves changes of chunks that left `standing`
  */
 type Raised = {
   readonly named: readonly string[]
@@ -62,7 +63,7 @@ export function stuck(limit: number): CauseWatch {
   }
 }
 
-/** In the order of the first chunk of each table. */
+/** Chunks by table, in the order of each table's first chunk. */
 export function byTable<C extends { readonly table: string }>(chunks: readonly C[]): ReadonlyMap<string, readonly C[]> {
   const found = new Map<string, C[]>()
   for (const chunk of chunks) {
@@ -80,7 +81,7 @@ export function chunksText(chunks: readonly { readonly chunk: string }[]): strin
   return `${chunks.length === 1 ? 'chunk' : 'chunks'} ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }
 
-/** Chunks of an alert, at its end. @param moves changes of its chunks */
+/** Text for the end of an alert: its chunks, and their changes. @param moves changes of its chunks */
 export function movedText(named: readonly string[], moves: ReadonlySet<ChunkMove['is']>): string {
   const isOne = named.length === 1
   const [further, done] = [isOne ? 'continues' : 'continue', isOne ? 'is done' : 'are done']

@@ -7,7 +7,7 @@ import { failedWatch } from './failed.ts'
 import { defaultRows, noneAhead } from './partitions.ts'
 import { stuck } from './stuck.ts'
 
-/** @param conditions those of streams are ignored; the stream raises them */
+/** @param conditions conditions of streams are ignored here: the stream raises them */
 export class AlertCauses {
   readonly #watches: readonly CauseWatch[]
   readonly #found = new Set<RunCause>()
@@ -26,7 +26,7 @@ export class AlertCauses {
     return this.#noted(this.#watches, (watch) => watch.take(event, at))
   }
 
-  /** Causes that depend on time only. */
+  /** Verdicts that depend on time only. */
   look(at: number): readonly CauseVerdict[] {
     return this.#noted(this.#watches, (watch) => watch.look?.(at) ?? [])
   }
@@ -71,7 +71,7 @@ export class AlertCauses {
   }
 }
 
-/** `verify`: an archive differs from its proof. Late rows in the table do not count. */
+/** `verify`: an archive differs from its proof. Late rows in the table raise no alert. */
 function verify(): CauseWatch {
   const tables = new InspectedTables()
   return {
@@ -124,7 +124,7 @@ function quarantine(): CauseWatch {
   }
 }
 
-/** `fsck`: a file of the table differs from the log. Notes do not count: the version is not affected. */
+/** `fsck`: a file of the table differs from the log. Notes raise no alert: they do not affect the version. */
 function fsck(): CauseWatch {
   const tables = new InspectedTables()
   return {

@@ -11,10 +11,10 @@ export type ReportOperation = {
   /** Target database of a copy, whose ledger is read. */
   readonly to?: string
   readonly catalog?: string
-  /** Database with the queue of workers; read if no other source knows the run. */
+  /** Database with the queue of workers; read if no other source has the run. */
   readonly connect?: string
   readonly format: ReportFormat
-  /** A file; printed if absent, or `-`. */
+  /** File for the report; if absent or `-`, the report is printed. */
   readonly write?: string
   readonly overwrite: boolean
 }

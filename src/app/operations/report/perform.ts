@@ -21,7 +21,7 @@ import type { report, ReportOperation } from './declaration.ts'
 /**
  * An unreachable database does not prevent the report: other sources are reported, and the run ends with its error.
  * @throws SluiceError BAD_FLAG for an invalid or unknown run id, or an unwritable file; CONNECT_FAILED … if no other
- * source knows the run
+ * source has the run
  */
 export async function performReport(operation: ReportOperation, run: RunOf<typeof report>): Promise<Ending> {
   const { format, overwrite } = operation
@@ -86,13 +86,13 @@ async function gathered(
   else if (book.trouble !== null) notInspectedAt.push(`the run history of this machine: ${book.trouble}`)
   else inspected.push({ what: 'book', where: run.host, knows: book.part !== null })
   const isKnown = ledger !== null || audit !== null || (book !== null && book.part !== null)
-  // Only a shared run is known by its id in the queue alone, so a possibly unavailable queue is not read for others.
+  // Only shared runs are found in the queue alone: for other runs, do not read the queue, which may be unavailable.
   const queue =
     isKnown || connect === undefined ? null : await ask('queue', connect, async () => await queuePart(connect, id))
   if (connect === undefined) notInspectedAt.push('the queue of workers (--connect URL)')
   const [failure = null] = failures
   if (!isKnown && queue === null) {
-    // The unreachable source may know it.
+    // The unreachable source may have the run.
     if (failure !== null) throw failure
     throw new SluiceError('BAD_FLAG', `no source that was read has run ${id}`, {
       reason: `read: ${inspected.map(({ what, where }) => `the ${what} of ${where}`).join(', ') || 'none'}; not read: ${notInspectedAt.join('; ') || 'no other source'}`,
@@ -117,7 +117,7 @@ async function gathered(
   return { document, failure }
 }
 
-/** Errors of a database or the connection to it; usage errors are thrown before anything is written. */
+/** Kinds of errors of a database or its connection. Other errors are thrown before anything is written. */
 const AWAY: ReadonlySet<ErrorKind> = new Set(['source', 'target', 'state'])
 
 async function ofCatalog(url: string, runId: bigint, run: RunOf<typeof report>) {

@@ -53,10 +53,10 @@ export async function performSql(operation: SqlOperation, run: SqlRun): Promise<
   return { totals: { rows: dec(rows) } }
 }
 
-/** A catalog is checked first; a database without one is queried directly. */
+/** Checks the catalog before the query. A database without a catalog is queried directly. */
 async function withAsked(url: string, body: (database: SqlDatabase) => Promise<void>): Promise<void> {
   {
-    // For a system without statements this throws the reason.
+    // For a system in which sluice cannot run statements, openAsked throws an error with the reason.
     const open = systemOf(url)?.unasked === undefined ? openCatalogDatabase(url, 'read') : openAsked(url)
     await using database = await open
     if (!(await holdsCatalog(database))) {

@@ -10,8 +10,8 @@ export type ScheduleChange = 'pause' | 'resume' | 'run-now' | 'remove'
 
 /**
  * @returns notes on the change
- * @throws SluiceError NO_SUCH_PATH for an unknown name, BAD_FLAG and SCHEDULE_VOID if its state does not allow it,
- * CONNECT_FAILED
+ * @throws SluiceError NO_SUCH_PATH for an unknown name, BAD_FLAG and SCHEDULE_VOID if the state of the schedule does
+ * not allow the change, CONNECT_FAILED
  */
 export async function changeSchedule(
   queue: RunQueue,
@@ -32,7 +32,7 @@ export function unknownSchedule(name: string): SluiceError {
   })
 }
 
-/** Notes; null if it was not possible. */
+/** Return notes on the change; null if the change is not possible. */
 const DO: Readonly<Record<ScheduleChange, (queue: RunQueue, found: Schedule) => Promise<readonly string[] | null>>> = {
   pause: async ({ schedules }, { name, running }) =>
     (await schedules.pause(name))
@@ -58,7 +58,7 @@ const DO: Readonly<Record<ScheduleChange, (queue: RunQueue, found: Schedule) => 
       : null,
 }
 
-/** Times missed during a pause are not caught up with: that is the purpose of a pause. */
+/** Resumes a schedule. Times missed during the pause do not run later: that is the purpose of a pause. */
 async function resumed(schedules: ScheduleBook, { name, rule, since }: Schedule): Promise<readonly string[] | null> {
   const now = await schedules.now()
   const parsed = parseRule(rule)

@@ -1,4 +1,4 @@
-/** Converts a rule to times of systemd.time(7) and crontab(5); what they cannot express exactly is refused. */
+/** Converts a rule to times of systemd.time(7) and crontab(5). A rule that they cannot express exactly is refused. */
 import { digits } from '../../../model/calendar/civil.ts'
 import { MS_OF_DAY } from '../../../model/calendar/zone.ts'
 import { SluiceError } from '../../../shared/errors.ts'

@@ -2,9 +2,9 @@
 import type { CatchUp } from '../../../model/share/schedule.ts'
 import { newestUntil, occurrencesAfter, type Occurrence, type ScheduleRule } from './rule.ts'
 
-/** With `none`, later times do not run. */
+/** With `none`, a time that is late by more than this does not run, ms. */
 export const LATE_MS = 3_600_000
-/** With `all`, limit of times to catch up with; older ones are skipped. */
+/** With `all`, limit of missed times that still run; older ones are skipped. */
 export const MOST_CAUGHT_UP = 100
 
 /** Times that are skipped. */

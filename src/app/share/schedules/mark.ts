@@ -10,7 +10,7 @@ import { sortedJson } from './plan.ts'
 /** Runs an operation to its end, and passes on its events. */
 export type Trial = (plan: Operation, onEvent: (event: Event) => void) => Promise<RunFinished>
 
-/** Events of the dry run of an operation; empty if it has none. @throws SluiceError if its plan is refused */
+/** Events of the dry run of an operation; empty if it has no dry run. @throws SluiceError if the dry run fails */
 export async function trialOf(operation: Operation, trial: Trial): Promise<readonly Event[]> {
   const plan = planOf(operation)
   if (plan === null) return []

@@ -26,7 +26,7 @@ export function parseRule(text: string): ScheduleRule {
   return { every: 'period', calendar: parseCalendar(calendar), day: Number(day), minute: minuteOf(clock) }
 }
 
-/** @param said as typed @throws SluiceError BAD_FLAG if a day is not a multiple of the interval */
+/** @param said the interval as typed @throws SluiceError BAD_FLAG if a day is not a multiple of the interval */
 export function intervalOf(ms: number, said: string): ScheduleRule {
   const fits = Number.isInteger(ms / MS_OF_MINUTE) && ms > 0 && ms < MS_OF_DAY && MS_OF_DAY % ms === 0
   if (fits) return { every: 'interval', ms }

@@ -1,6 +1,6 @@
 /**
- * Recurrence of a schedule: with every period of a calendar, at a local time of its zone; or at an interval, counted
- * from midnight UTC. Times are computed here because crontab has neither quarters from April nor a zone of its own
+ * Recurrence of a schedule: once in every period of a calendar, at a local time of its zone; or at an interval, counted
+ * from midnight UTC. Times are computed here because crontab has neither quarters from April nor time zones
  * (graphile-worker uses UTC).
  */
 import type { CalendarSpec } from '../../../model/calendar/calendar.ts'
@@ -20,14 +20,14 @@ export type ScheduleRule =
   /** A divisor of a day. */
   | { readonly every: 'interval'; readonly ms: number }
 
-/** @property period its name, the same for ever @property at ms since the epoch */
+/** @property period name of the period, which never changes @property at ms since the epoch */
 export type Occurrence = { readonly period: string; readonly at: number }
 
 const MS_OF_MINUTE = 60_000
 
 /**
- * Times after `after`, in order; they end with the year 9999. A local time that the zone skips occurs when the clocks
- * are put forward; of one that occurs twice the first counts.
+ * Times after `after`, in order, up to the year 9999. If the clocks are put forward over a local time, the instant of
+ * that change is used; if a local time occurs twice, the first.
  * @param after ms since the epoch, exclusive
  */
 export function* occurrencesAfter(rule: ScheduleRule, after: number): Generator<Occurrence, void> {
@@ -74,7 +74,7 @@ function intervalAt(at: number): Occurrence {
   return { period: `${new Date(at).toISOString().slice(0, 16)}Z`, at }
 }
 
-/** The period before that of a day, or the first there is. */
+/** The period before the period of a day; for the first period, itself. */
 function before(calendar: CalendarSpec, day: number): Period | null {
   const now = periodOfNumber(calendar, day)
   if (now === null) return null
@@ -92,7 +92,7 @@ export function localInstant(zone: string, day: number, minute: number): number 
   const [begins, ends] = [firstInstant(zone, day), firstInstant(zone, day + 1)]
   const shown = day * MS_OF_DAY + minute * MS_OF_MINUTE
   const ahead = zoneWallClock(zone, begins) - begins
-  // True on all but two days a year. A day that begins at 1:00, or is skipped, has earlier times at its start.
+  // True on all but two days a year. If a day begins at 1:00, or is skipped, earlier times become its start.
   if (zoneWallClock(zone, ends) - ends === ahead) return Math.max(begins, shown - ahead)
   for (let at = begins; at < ends; at += MS_OF_MINUTE) if (zoneWallClock(zone, at) >= shown) return at
   return ends

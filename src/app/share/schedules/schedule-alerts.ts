@@ -1,4 +1,4 @@
-/** `failed` for schedules that begin no run: no run can raise it, and workers may be unable to parse its options. */
+/** `failed` for schedules that begin no run: no run can raise the alert, and workers may fail to parse its options. */
 import type { AlertEvent, AlertKey, AlertOptions } from '../../../model/run/alert.ts'
 import type { AlertState } from '../../../model/run/alert-memory.ts'
 import { LOST_AFTER_MS } from '../../../model/share/distributed.ts'
@@ -27,7 +27,7 @@ type Parts = {
 
 export class ScheduleAlerts {
   readonly #parts: Parts
-  /** Since when each due schedule begins nothing, by period, as seen by this worker, ms of a monotonic clock. */
+  /** By due period: when this worker first could not begin the schedule, ms of a monotonic clock. */
   readonly #refusedSince = new Map<string, number>()
   /** Names of schedules whose alert is in `#sending`. */
   readonly #waiting = new Set<string>()
@@ -40,14 +40,14 @@ export class ScheduleAlerts {
     this.#parts = parts
   }
 
-  /** Sends ended alerts, and those that no sink accepted. @param due all schedules due now; the others have begun */
+  /** Ends alerts, and repeats those that no sink accepted. @param due all schedules due now; the others have begun */
   async look(due: readonly Schedule[]): Promise<void> {
     const periods = new Set(due.map(periodOf))
     for (const period of this.#refusedSince.keys()) if (!periods.has(period)) this.#refusedSince.delete(period)
     const { schedules, note } = this.#parts
     try {
       for (const schedule of await schedules.recovered()) this.#end(schedule)
-      // They are not due any more, so no worker refuses them again.
+      // These schedules are not due any more, so no worker refuses them again.
       for (const schedule of await schedules.unalerted())
         if (schedule.error !== null) this.refused(schedule, true, `it begins no run: ${errorLine(schedule.error)}`)
     } catch (error) {
@@ -57,7 +57,7 @@ export class ScheduleAlerts {
 
   /**
    * Raises the alert of a schedule that is void, or still due 30 s after this worker could not begin it: until then
-   * another worker may.
+   * another worker may begin it.
    */
   refused(schedule: Schedule, isVoid: boolean, why: string): void {
     const { alerts, clock } = this.#parts
@@ -74,12 +74,12 @@ export class ScheduleAlerts {
     })
   }
 
-  /** Waits until all are sent, as `QueueWatch.sent`. */
+  /** Waits until all alerts are sent, as `QueueWatch.sent`. */
   async sent(ms: number): Promise<number> {
     return await this.#sending.done(ms)
   }
 
-  /** Ends the alert of a schedule, also if its options no longer include `failed`, by its current alert command. */
+  /** Ends the alert of a schedule, with its current alert command, even if its options no longer include `failed`. */
   #end(schedule: Schedule): void {
     const options = failedOptions(schedule.words) ?? { conditions: [] }
     this.#append(schedule, async () => {
@@ -121,12 +121,12 @@ export class ScheduleAlerts {
   }
 }
 
-/** Identifies the due period of a schedule. A start by hand does not change it. */
+/** Identifies the due period of a schedule. A start by hand does not change `since`, so `wanted` is added. */
 const periodOf = ({ name, since, wanted }: Schedule): string => JSON.stringify([name, since, wanted])
 
 const keyOf = ({ name }: Schedule): AlertKey => ({ scope: scheduleScope(name), cause: 'failed', table: '' })
 
-/** Alert options of words that include `failed`, even if the other words cannot be parsed; otherwise null. */
+/** Alert options in the words of a command, even if other words cannot be parsed; null if they lack `failed`. */
 export function failedOptions(words: readonly string[]): AlertOptions | null {
   const conditions = valueOf(words, '--alert')?.split(',') ?? []
   if (!conditions.some((one) => one.trim() === 'failed')) return null

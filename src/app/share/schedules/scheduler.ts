@@ -1,6 +1,6 @@
 /**
  * Scheduling by a worker: finds due schedules every few seconds, and creates their runs. Each run and the record of its
- * period are one transaction, so any number of workers may do this. A run is queued like any other.
+ * period are written in one transaction, so any number of workers may do this. A run is queued like any other.
  */
 import { takesFromQueue } from '../../../model/share/distributed.ts'
 import type { Clock } from '../../../shared/clock.ts'
@@ -57,18 +57,18 @@ export class Scheduler {
     if (found.length === 0) return
     const now = await book.now()
     for (const schedule of found) {
-      // Its run needs workers of this version and of that queue, whose config files are used to parse its words.
+      // A run of the schedule needs workers of this version and of that queue: parse its words with their config files.
       if (takesFromQueue(this.#options.queues, schedule.queue)) await this.#begin(schedule, now)
       else if (!schedule.hasWorker) await this.#noteWaiting(schedule, now)
     }
   }
 
-  /** Waits for its alerts, as `QueueWatch.sent`. */
+  /** Waits until the alerts of schedules are sent, as `QueueWatch.sent`. */
   async sent(ms: number): Promise<number> {
     return await this.#options.alerts.sent(ms)
   }
 
-  /** Records an error for a late schedule; a worker of its queue that starts now begins it, and clears the error. */
+  /** Records an error for a late schedule. A worker of its queue that starts later begins it, and clears the error. */
   async #noteWaiting(schedule: Schedule, now: number): Promise<void> {
     const { queue, next, wanted } = schedule
     if (!wanted && now - (next?.at ?? now) < LATE_MS) return
@@ -79,7 +79,7 @@ export class Scheduler {
     await this.#refuse(schedule, error)
   }
 
-  /** Schedules that came with a copy of the queue are reported once by each worker; they never become due. */
+  /** Reports schedules that came with a copy of the queue's database, once per worker. They never become due. */
   async #noteUnconfirmed(): Promise<void> {
     const held = await this.#options.book.unconfirmed()
     const names = new Set(held.map(({ name }) => name))
@@ -96,7 +96,7 @@ export class Scheduler {
     const { name, since, catchUp } = schedule
     try {
       const rule = parseRule(schedule.rule)
-      // A start by hand belongs to no period, and moves no time.
+      // A start by hand belongs to no period, and does not change the next time.
       const due: Due | null = schedule.wanted ? null : dueOf(rule, catchUp, since, now)
       if (due === null && !schedule.wanted) return
       const run = due !== null && due.run === null ? null : await this.#queued(schedule)

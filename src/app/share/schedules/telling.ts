@@ -8,7 +8,7 @@ import { zoneWallClock } from '../../../model/calendar/zone.ts'
 import { parseRule, ruleWords } from './rule-text.ts'
 import { occurrencesAfter, type ScheduleRule } from './rule.ts'
 
-/** @param wanted start (ms since the epoch) and limit @returns number of times */
+/** Reports times after `after` (ms since the epoch), at most `count`. @returns number of reported times */
 export function reportTimes(
   schedule: string,
   rule: ScheduleRule,

@@ -1,4 +1,4 @@
-/** Schedules as systemd units or a crontab line, to use without a queue. Those programs handle missed times. */
+/** Schedules as systemd units or a crontab line, for use without a queue. Missed times are left to systemd and cron. */
 import { shellQuote } from '../../../shared/shell.ts'
 import { crontabTimes, systemdTimes } from './cron-times.ts'
 import { ruleWords } from './rule-text.ts'

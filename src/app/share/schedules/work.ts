@@ -10,7 +10,8 @@ import { operationMark, trialOf, type Trial } from './mark.ts'
 import type { SharedWork } from '../../../model/share/work-port.ts'
 
 /**
- * @param trial runs its dry run @throws SluiceError BAD_FLAG if it cannot be shared, or uses a database without a name
+ * @param trial runs the dry run @throws SluiceError BAD_FLAG if the operation cannot be scheduled or shared, or uses a
+ * database without a name
  */
 export function scheduledWork(operation: Operation, known: readonly NamedUrl[], trial: Trial): SharedWork {
   const whole = withUrls(operation, (name) => known.find((store) => store.name === name)?.url ?? name)
@@ -28,7 +29,7 @@ export function scheduledWork(operation: Operation, known: readonly NamedUrl[], 
   }
 }
 
-/** @throws SluiceError BAD_FLAG if it cannot be scheduled, or never ends: the next time would wait for ever */
+/** @throws SluiceError BAD_FLAG if the operation cannot be scheduled, or never ends: the next run would never start */
 export function refuseUnlessItComesAgain(operation: Operation): void {
   if (!comesAgain(operation)) throw notForSchedules(operation)
   const endless = endlessBy(operation)

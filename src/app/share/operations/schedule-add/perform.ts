@@ -17,7 +17,8 @@ type Run = RunOf<typeof scheduleAdd>
 const SHOWN = 10
 
 /**
- * @throws SluiceError BAD_FLAG if it cannot be scheduled, MISSING_CONFIRM for a destructive command, CONNECT_FAILED …
+ * @throws SluiceError BAD_FLAG if the command cannot be scheduled, MISSING_CONFIRM for a destructive command,
+ * CONNECT_FAILED …
  */
 export async function performScheduleAdd(operation: ScheduleAddOperation, run: Run): Promise<Ending> {
   const { connect, name, words, commandLine, catchUp, slots, queue: queueName = null, replace } = operation

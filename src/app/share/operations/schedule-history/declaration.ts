@@ -6,7 +6,7 @@ export type ScheduleHistoryOperation = {
   readonly connect: string
   readonly name: string
   readonly limit: number
-  /** Output of this run, or with `output` of the newest one, instead of a list. */
+  /** Print the output of this run instead of a list. With `output` only: the output of the newest run. */
   readonly runId?: string
   readonly output: boolean
 }

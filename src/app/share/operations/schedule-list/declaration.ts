@@ -4,7 +4,7 @@ import type { Declaration } from '../../../../engine/run/operations/declaration.
 export type ScheduleListOperation = {
   readonly kind: 'schedule-list'
   readonly connect: string
-  /** Only this one. */
+  /** List only this schedule. */
   readonly name?: string
 }
 

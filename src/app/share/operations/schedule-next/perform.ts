@@ -1,4 +1,4 @@
-/** `schedule next`: by the clock of the queue's database. */
+/** `schedule next`: the next times of a schedule, by the clock of the queue's database. */
 import { dec } from '../../../../model/run/event.ts'
 import { openQueue } from '../../queues.ts'
 import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'

@@ -8,7 +8,7 @@ export type SchedulePrintOperation = {
   /** In the form of `app/share/schedules/rule-text`. */
   readonly rule: string
   readonly words: readonly string[]
-  /** It is destructive each time. */
+  /** True if each run of the command is destructive. */
   readonly destroys: boolean
   /** Working folder of the command. */
   readonly folder: string

@@ -9,7 +9,7 @@ export type WorkerOperation = {
   readonly connect: string
   /** Tasks processed at the same time. */
   readonly concurrency: number
-  /** Queues to take from; empty for that of workers without queue names. */
+  /** Queues to take from; empty for the unnamed queue. */
   readonly queues: readonly string[]
   /** Stores of the config file: names, and their URLs at the same index. */
   readonly names: readonly string[]

@@ -6,7 +6,7 @@ import { CONNECT } from '../../../../engine/run/operations/shared-options.ts'
 export type WorkersOperation = {
   readonly kind: 'workers'
   readonly connect: string
-  /** Host or id of workers that take no new tasks, give theirs back, and end. */
+  /** Host or id of workers to drain: they take no new tasks, give their tasks back, and end. */
   readonly drain?: string
 }
 
