@@ -29,7 +29,7 @@ export type FormOption = Option & {
   readonly needed: boolean
 }
 
-/** A command, or an action of one, as a form. */
+/** A command, or an action of a command, as a form. */
 export type CommandForm = {
   /** Leading words: `archive run`. */
   readonly words: readonly string[]
@@ -57,7 +57,7 @@ export type CommandPort = {
    * @param words without `sluice`
    */
   readWords(words: readonly string[]): Promise<Startable>
-  /** Every command that starts an operation, and every action of one. */
+  /** Every command that starts an operation, and every action of such commands. */
   forms(): readonly CommandForm[]
   /**
    * Completions of the last word; waits for a database at most two seconds, and never rejects.
@@ -66,7 +66,7 @@ export type CommandPort = {
   complete(words: readonly string[]): Promise<readonly CompletionCandidate[]>
   /** The help page of the command. @param words of the form */
   help(words: readonly string[]): Promise<string>
-  /** The command with this installation's program name, maybe not in PATH. @param commandLine begins with `sluice` */
+  /** The command as this installation is called, if not as `sluice`. @param commandLine begins with `sluice` */
   called(commandLine: string): string
   /** @param plan true if only the plan is requested */
   story(plan: boolean): Story

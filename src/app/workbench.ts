@@ -137,7 +137,7 @@ export type { BookedEnd, CurvePoint } from '../model/run/run-book.ts'
 export type MachineRuns = {
   /** Newest first; also runs that are only known by their socket. */
   readonly list: (limit: number) => Promise<readonly MachineRun[]>
-  /** Why the last list was incomplete: the history cannot be read. Null if it was complete. */
+  /** Error if the last list is incomplete, because the run history cannot be read; otherwise null. */
   readonly trouble?: () => SluiceError | null
   /** Progress of a run over time, oldest first; only for display. */
   readonly curve: (runId: string) => Promise<readonly CurvePoint[]>

@@ -25,8 +25,8 @@ export function memoryOfProgram(): AlertMemory {
 }
 
 /**
- * The memory of this machine, opened on first use. A damaged file is moved away and replaced by an empty one; without
- * any file, this program uses its own memory. Calls never reject.
+ * The memory of this machine, opened on first use. A damaged file is renamed and replaced by an empty one; if no file
+ * can be used, alerts are remembered until the program ends. Calls never reject.
  * @param folder of the run history
  * @param say called with a problem of the file, as text
  */

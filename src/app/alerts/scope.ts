@@ -13,8 +13,8 @@ const PATHS: ReadonlySet<StoreFamily> = new Set(['lake', 'table', 'folder'])
 const IS_URL = /^[a-z][a-z0-9+]+:/i
 
 /**
- * Fields that affect only how a run works or reacts: runs that differ in them have the same subject. All other fields,
- * also of later versions, distinguish alerts.
+ * Fields that affect only how a run works or reacts: runs that differ only in these have the same subject. All other
+ * fields, also of later versions, distinguish alerts.
  */
 const HOW: ReadonlySet<string> = new Set(
   `kind alert dryRun confirm verbose seed limit count report checkpoint track script

@@ -79,7 +79,7 @@ export function cellHead(bytes: Buffer, at: number, column: number): CellHead {
 
 /**
  * @param bytes the value, or its start
- * @param whole true if it is complete
+ * @param whole true if the value is complete
  */
 export function askCell(kind: Kind, bytes: Buffer, whole: boolean): AskCell {
   if (kind === 'null') return null

@@ -68,7 +68,7 @@ export class AnswerColumnFacts {
     return this.#bytes && (this.#texts || this.#reals || this.#integers)
   }
 
-  /** True if the column became text because of mixed types, or if all its texts look like numbers or times. */
+  /** True if the column became text because of mixed types, or if all its texts may be numbers or times. */
   get reportedAsText(): boolean {
     if (this.type !== 'text') return false
     // Declared as text, and nothing else was seen; or declared as a type that some values do not fit.

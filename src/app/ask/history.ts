@@ -27,7 +27,7 @@ export class AskHistory {
     return (await this.#lines.read()).flatMap(askedOf).slice(-KEPT)
   }
 
-  /** @returns false if it is not kept: it contains a password, is too long, or cannot be written */
+  /** @returns false if the statement is not kept: it contains a password, is too long, or cannot be written */
   add(asked: AskedStatement): Promise<boolean> {
     const { sql } = asked
     if (sql.length > LONGEST || SECRET.test(sql) || redactText(sql) !== sql) return Promise.resolve(false)

@@ -61,7 +61,7 @@ export type Saved =
   | { readonly kind: 'exists' }
   /**
    * `rows`: counted in the written file. `asText`: columns stored as text because the format has no type for all of
-   * their values, or because the values look like numbers or times that drivers return as text. `renamed`: columns
+   * their values, or because the values may be numbers or times that drivers return as text. `renamed`: columns
    * with a duplicate name, as `a -> a_2`.
    */
   | {
@@ -102,7 +102,7 @@ export interface AskPort {
   relations(place: AskPlace): Promise<readonly AskRelation[]>
   /** Oldest first. Unreadable entries are left out. */
   history(): Promise<readonly AskedStatement[]>
-  /** @returns false if it is not kept because it contains a password */
+  /** @returns false if the statement is not kept, because it contains a password, is too long, or cannot be written */
   remember(asked: AskedStatement): Promise<boolean>
   /** Writes a text file, by the same rules as rows. @returns the absolute path, or null if the path exists */
   write(path: string, text: string, overwrite: boolean): Promise<string | null>

@@ -250,7 +250,7 @@ function named(error: SluiceError, path: string, temporaryFile: string): SluiceE
   })
 }
 
-/** @returns completions of a path as the user began it; folders end with '/'. Empty if the folder cannot be read. */
+/** @returns completions of a path that is being typed; folders end with '/'. Empty if the folder cannot be read. */
 export async function pathsThatBegin(begin: string): Promise<readonly string[]> {
   const slash = begin.lastIndexOf('/')
   const folder = begin.slice(0, slash + 1)

@@ -116,7 +116,7 @@ export class LiveRun implements AsyncDisposable {
     })
   }
 
-  /** From now on the operation's own steering is used, until it is disposed. */
+  /** Uses the operation's own steering until the result is disposed. */
   steerBy(steered: Steered): Disposable {
     this.#own = steered
     if (this.#plain.held) {

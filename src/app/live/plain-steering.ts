@@ -35,7 +35,7 @@ export class PlainSteering implements Steered {
     this.onOptions(request)
   }
 
-  /** The control for the operation: the given one, combined with requests from outside. */
+  /** The control for the operation: the given control, combined with requests from outside. */
   control(given: RunControl | undefined): RunControl {
     const isHeld = (): boolean => this.held
     return {

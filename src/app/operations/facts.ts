@@ -211,7 +211,7 @@ export function planOf(operation: Operation): Operation | null {
 }
 
 /**
- * What must be typed as confirmation, from the events of its dry run.
+ * What must be typed as confirmation, from the events of the operation's dry run.
  * @returns null if no confirmation is needed; `name` is null if no name is declared
  */
 export function typedName(

@@ -21,7 +21,7 @@ export function isCause(event: Event): boolean {
   return event.type === 'log' && event.level === 'error'
 }
 
-/** Collects causes from the events of one turn. The last `table.finished` of a table replaces its earlier causes. */
+/** Collects causes from the events of one turn. The last `table.finished` of a table replaces earlier ones. */
 export class FailureCauses {
   readonly #found = new Map<string, FailureCause>()
   #more = 0

@@ -40,7 +40,7 @@ export class EndCounts {
     await answerWithin(Promise.all(due.map((run) => this.#readOne(run, from))), [])
   }
 
-  /** Never rejects: an unreadable ledger is retried. @param from time of the queue's answer, as `systemClock.ticks` */
+  /** Never rejects: an unreadable ledger is retried. @param from time of the query to the queue, `systemClock.ticks` */
   async #readOne(run: UncountedRun, from: number): Promise<void> {
     const { runId } = run
     this.#reading.add(runId)

@@ -47,7 +47,7 @@ export class QueueContact {
     this.#log('warn', `the queue cannot be reached, and running tasks continue: ${text}`)
   }
 
-  /** Call after writes: a queue that only answers reads, such as a standby, counts as unreachable. */
+  /** Call after writes: a queue that only answers reads, such as a standby, is treated as unreachable. */
   wrote(): void {
     this.#login.answered()
     if (this.isReached) return

@@ -98,7 +98,7 @@ export class RunWatch implements QueueWatch {
     const value = 'it ended while the queue could not be reached'
     const words = { cause, value, ...(table === '' ? {} : { table }) }
     const sent = this.#noted(key, 'cleared')
-    // If no sink accepted the end, record the alert as active: the next look finds it, and ends it again.
+    // If no sink accepted the end, record the alert as active: the next check finds it, and ends it again.
     const settled: Settled = async (isReported) =>
       await (isReported
         ? sent(true)
@@ -176,7 +176,7 @@ export class RunWatch implements QueueWatch {
     }
   }
 
-  /** Raises `no-worker` if no live worker has the run's program version; ends it when one has, or the run has ended. */
+  /** Raises `no-worker` while no live worker has the run's program version, and ends the alert afterwards. */
   async #waits(known: Known): Promise<void> {
     const { runId, waitsFor, alerts, status } = known.run
     const key: AlertKey = { scope: `run ${runId}`, cause: 'no-worker', table: '' }
@@ -327,7 +327,7 @@ export class RunWatch implements QueueWatch {
   /**
    * Sends an alert after the waiting ones. A duplicate of a waiting alert only replaces its `settled`: the queue
    * returns an alert again if it is not confirmed within a minute.
-   * @param settled called with whether a sink accepted it @param table for sinks, if the alert has no table
+   * @param settled called with true if a sink accepted the alert @param table for sinks, if the alert has no table
    */
   #send({ sinks }: Pick<AlertedRun, 'sinks'>, { id, ...event }: SentAlert, settled: Settled, table = ''): void {
     const { emit } = this.#parts

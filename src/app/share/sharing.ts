@@ -55,7 +55,7 @@ export function refuseUnnamedEnd(operation: Operation): void {
 export function operationFolders(operation: Operation): readonly string[] {
   const places = storesOf(operation).filter(({ family, name }) => {
     if (isS3Url(name)) return false
-    // The id of a table in the catalog may look like a path.
+    // The id of a table in the catalog may have the form of a path.
     return (
       family === 'lake' || family === 'folder' || (family === 'table' && (/^\.{0,2}\//.test(name) || existsSync(name)))
     )

@@ -56,7 +56,7 @@ export class SlotAnswers {
     return this.#silentMs >= this.#limit
   }
 
-  /** True if a statement may block the program. If it is stopped, or blocked by a disk, it uses no CPU. */
+  /** True if a statement may block the program. A program that is stopped, or blocked by a disk, uses no CPU. */
   #isWithinStatement(): boolean {
     if (!this.#hasFiles || !this.#hasAnswered) return false
     const [before, now] = [this.#cpuBefore, this.#cpu()]

@@ -50,7 +50,7 @@ export type SlotOrder = {
   readonly book?: string
 }
 
-/** The order of a claimed task. @param stores URLs of its names on this machine */
+/** The order of a claimed task. @param stores URLs of the task's store names on this machine */
 export function orderOf(
   slot: ClaimedSlot,
   stores: readonly NamedUrl[],

@@ -24,7 +24,7 @@ function askedRate({ takesTurns, operation }: ClaimedSlot): Pick<RunRequests, 'r
 export const NOTHING_TOLD: SharedRequests = { wishes: {}, among: 0 }
 
 /**
- * @param before last message; `NOTHING_TOLD` before its start
+ * @param before last message; `NOTHING_TOLD` before the start of the task
  * @param onCall the task copies for the task of the stream, and has no apply workers
  */
 export function optionsSince(before: SharedRequests, now: SharedRequests, onCall: boolean): readonly SteeringRequest[] {

@@ -312,7 +312,7 @@ export class Worker {
     }
   }
 
-  /** Retries until the queue has recorded it. If this worker is aborted or ends, another one's sweep finds the task. */
+  /** Retries until the queue has recorded it. If this worker ends first, the sweep of another worker finds the task. */
   async #toQueue(say: () => Promise<void>): Promise<void> {
     const { interrupt, clock } = this.#run
     const { abort } = interrupt
@@ -336,7 +336,7 @@ export class Worker {
     // Forget refused runs: a resumed run may be acceptable now.
     this.#refused.clear()
     for (const run of swept.own) this.#refused.add(run)
-    // Waiting for withheld tasks does not count as idle.
+    // A worker that waits for withheld tasks is not idle.
     if (swept.isWithheld) this.#busyAt = this.#run.clock.ticks()
     for (const line of this.#sweptLines.of(swept)) this.#run.emit({ type: 'log', ...line })
   }

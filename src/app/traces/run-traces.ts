@@ -1,6 +1,6 @@
 /**
- * Converts events to spans: a run, its tables, and their chunks, partition steps and comparisons. Times are those of
- * the events; the number of spans is bounded.
+ * Converts events to spans: a run, its tables, and their chunks, partition steps and comparisons. Times are from the
+ * events; the number of spans is bounded.
  */
 import { SpanStatusCode, trace, type Attributes, type Context, type Span, type Tracer } from '@opentelemetry/api'
 import type { Event, EventType } from '../../model/run/event.ts'

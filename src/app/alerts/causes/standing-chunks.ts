@@ -1,4 +1,4 @@
-/** Chunks in work, and how long each has made no progress: for alerts of a run, and a task's reports to its queue. */
+/** Started chunks, and how long each has made no progress: for alerts of a run, and a task's reports to its queue. */
 import type { EventBody } from '../../../model/run/event.ts'
 
 /** A chunk that has started and not ended. */

@@ -1,5 +1,5 @@
 /**
- * `stuck`: a chunk in work makes no progress, despite retries. Ends with progress of the chunk, the end of its table,
+ * `stuck`: a started chunk makes no progress, despite retries. Ends with progress of the chunk, the end of its table,
  * or the regular end of the run.
  */
 import { tookText } from '../../../shared/figures.ts'

@@ -19,7 +19,7 @@ export type Due = {
 }
 
 /**
- * @param since times up to it are handled, ms since the epoch
+ * @param since times up to this one are handled, ms since the epoch
  * @returns null if nothing is due
  */
 export function dueOf(rule: ScheduleRule, catchUp: CatchUp, since: number, now: number): Due | null {

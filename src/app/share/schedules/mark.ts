@@ -22,7 +22,7 @@ export async function trialOf(operation: Operation, trial: Trial): Promise<reado
 
 /**
  * Digest of how an operation works: columns, calendar, target. Excludes what is due, which differs each time.
- * @param events of its dry run
+ * @param events of the operation's dry run
  */
 export function operationMark(operation: Operation, events: readonly Event[]): string {
   const { marks = [] } = declarationOf(operation.kind)

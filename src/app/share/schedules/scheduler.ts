@@ -30,7 +30,7 @@ export type SchedulerOptions = {
   readonly workOf: WorkOf
   readonly tool: string
   readonly host: string
-  /** Queues of its worker; empty means the queue without a name. */
+  /** Queues of the worker; empty for the unnamed queue. */
   readonly queues: readonly string[]
   readonly clock: Clock
   readonly log: (level: 'note' | 'warn', message: string) => void

@@ -10,7 +10,8 @@ type Run = RunOf<typeof scheduleChange>
 const CHANGED = { pause: 'paused', resume: 'resumed', 'run-now': 'wanted', remove: 'removed' } as const
 
 /**
- * @throws SluiceError NO_SUCH_PATH for an unknown name, BAD_FLAG if its state does not allow the change, CONNECT_FAILED
+ * @throws SluiceError NO_SUCH_PATH for an unknown name, BAD_FLAG if the state of the schedule does not allow the
+ * change, CONNECT_FAILED
  */
 export async function performScheduleChange(
   { connect, name, change }: ScheduleChangeOperation,
