@@ -14,12 +14,12 @@ import { givenFlag, given, givenText, type Arguments } from './arguments.ts'
 import { parseByteSize } from './byte-size.ts'
 import { parseDuration } from './duration.ts'
 
-/** Command and the causes it can raise. Others are refused, because such an alert could never come. */
+/** A command and the causes that it can raise. Other causes are refused: such an alert would never be raised. */
 export type Alerting = {
   /** As typed: `archive verify`. */
   readonly command: string
   readonly causes: readonly AlertCause[]
-  /** What is needed for another cause: `requires --follow`. */
+  /** Text about the requirement of another cause, such as `requires --follow`. */
   readonly others?: (cause: AlertCause) => string | null
 }
 
@@ -79,7 +79,7 @@ function conditionOf(text: string, { command, causes, others }: Alerting): Alert
   })
 }
 
-/** @param rest text after the word; null if it does not fit */
+/** @param rest text after the word @returns null if the text does not fit the cause */
 function withLimit(cause: AlertCause, rest: string): AlertCondition | null {
   const [, sign, value = ''] = /^([<>])\s*(.+)$/.exec(rest) ?? []
   switch (cause) {

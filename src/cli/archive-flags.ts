@@ -18,7 +18,7 @@ const LEAST_FILE_BYTES = 1000
 /** Smallest memory with which the Parquet writer starts, bytes. */
 const LEAST_MEMORY_BYTES = 32_000_000
 
-/** With more workers the default memory would be too little for each. */
+/** Limit of workers: with more, the share of each in the default memory would be too small. */
 const MOST_WORKERS = 16
 /** Lowest useful rate; no partition is worth a slower one. */
 const LEAST_RATE = 1000
@@ -100,7 +100,7 @@ function cutOptions(
   return { byValue, ...given('olderThan', ageIn(args, 'older-than', {})) }
 }
 
-/** The memory is divided among the workers. @throws SluiceError BAD_FLAG */
+/** Bytes of memory, which is divided among the workers. @throws SluiceError BAD_FLAG */
 function memoryOf(text: string, workers = 1): number {
   return parseByteSize('--memory', text, LEAST_MEMORY_BYTES * workers)
 }
@@ -109,7 +109,7 @@ function filled<K extends string>(name: K, words: readonly string[]): Partial<Re
   return words.length === 0 ? {} : ({ [name]: words } as Record<K, readonly string[]>)
 }
 
-/** Archive place of `--to`. A database URL under `to` in the config file is the target of copies, and is ignored. */
+/** Folder or bucket of `--to`. A database URL under `to` in the config file is the target of copies, and is ignored. */
 export function archivePlaceArgument(
   args: Arguments,
   { defaults, env }: Pick<RequestContext, 'defaults' | 'env'>,
@@ -126,7 +126,7 @@ export function archivePlaceArgument(
   })
 }
 
-/** @returns undefined if nothing is set: then the ledger decides */
+/** @returns undefined if nothing is set: then the calendar in the ledger is used */
 function calendarOf(args: Arguments, defaults: ConfigDefaults): CalendarSpec | undefined {
   const options = calendarOptions(args, defaults)
   return Object.keys(options).length === 0 ? undefined : { ...DEFAULT_CALENDAR, ...options }

@@ -65,7 +65,7 @@ export function requiredCount(args: Arguments, name: string, least: number, most
   return value
 }
 
-/** Value of a boolean flag; the last one counts. */
+/** Value of a boolean flag. If the flag is repeated, the last value is used. */
 export function givenFlag(args: Arguments, name: string): boolean {
   const value = args[name]
   return Array.isArray(value) ? value.at(-1) === true : value === true

@@ -1,4 +1,4 @@
-/** Which operations `--background` accepts, and when such a run has begun. */
+/** Decides which operations `--background` accepts, and reports when such a run has begun. */
 import { isWatched } from '../app/live/watched.ts'
 import type { Operation } from '../app/operations/list.ts'
 import type { Event } from '../model/run/event.ts'

@@ -24,15 +24,15 @@ import type { CliSession } from './session.ts'
 /** Order for the background process. It is sent over a pipe, so that it is not visible in a list of processes. */
 export type BackgroundOrder = { readonly words: readonly string[]; readonly operation: Operation }
 
-/** Most log files kept; the newest. */
+/** Limit of kept log files; the oldest are removed. */
 const KEPT_LOGS = 200
-/** A started run that has not failed within this time counts as begun, ms. */
+/** A started run that has not failed within this time is treated as begun, ms. */
 const PATIENCE_MS = 15_000
 
 /**
  * Starts the operation in a separate process.
  * @param words of the command line @param line the same, redacted
- * @returns the exit code: 0 once it has begun, else that of the run that could not begin
+ * @returns the exit code: 0 if the run has begun, otherwise the exit code of the run that could not begin
  */
 export async function runInBackground(
   { words, operation }: BackgroundOrder,
@@ -78,7 +78,7 @@ export function wordsOfChild(argv: readonly string[]): readonly string[] {
   return [...kept, ...(kept.includes('--json') || kept.includes('--ci') ? [] : ['--ci']), ...rest]
 }
 
-/** Signals while a background run is started. SIGHUP is ignored: the run may have begun, and is handed over anyway. */
+/** Signals while a background run is started. SIGHUP is ignored: the run may have begun, and must continue. */
 export function signalsOfStart(signals: NodeJS.EventEmitter): NodeJS.EventEmitter {
   signals.on('SIGHUP', () => undefined)
   const others = new EventEmitter()

@@ -1,4 +1,4 @@
-/** Additions of the command line to the events of a run: notes after the first, another next command in the last. */
+/** Additions of the command line to the events of a run: notes after the first event, a next command in the last. */
 import type { RunFinished } from '../engine/run/operation.ts'
 import type { Event } from '../model/run/event.ts'
 

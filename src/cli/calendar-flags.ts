@@ -4,7 +4,7 @@ import { isZone } from '../model/calendar/zone.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { given, givenCount, givenText, type Arguments } from './arguments.ts'
 
-/** The same settings in the config file. */
+/** Calendar settings of the config file. */
 type CalendarDefaults = {
   readonly calendar?: CalendarUnit | undefined
   readonly 'first-month'?: string | number | undefined
@@ -58,7 +58,7 @@ export function ageIn(args: Arguments, option: string, defaults: CalendarDefault
   })
 }
 
-/** A number from 1 up, a name, or the first three letters of one. @throws SluiceError BAD_FLAG */
+/** A number from 1 up, a name, or the first three letters of a name. @throws SluiceError BAD_FLAG */
 function ordinal(flagName: string, text: string, names: readonly string[]): number {
   const word = text.trim().toLowerCase()
   const number = /^\d{1,2}$/.test(word)

@@ -14,7 +14,7 @@ export type CatalogChoice = {
    * the lake.
    */
   readonly from: 'flag' | 'variable' | 'config' | 'state'
-  /** Why the config file's catalog has no URL; then `url` is empty. Thrown only if the command needs a catalog. */
+  /** Error if the config file's catalog has no URL; then `url` is empty. Thrown only if the command needs a catalog. */
   readonly unset?: SluiceError
   /** Origin of the schema that was put into the URL. */
   readonly schemaFrom?: 'flag' | 'variable'
@@ -36,8 +36,8 @@ export function chooseCatalog(
 
 /**
  * The URL of the catalog.
- * @param kept URLs of catalogs kept by the UI, if any of them may be meant
- * @throws SluiceError BAD_FLAG if there is none, or it is no URL
+ * @param kept URLs of catalogs kept by the UI, if the user may mean one of them
+ * @throws SluiceError BAD_FLAG if no catalog is given, or its text is no URL
  */
 export function catalogUrl(choice: CatalogChoice | null, kept: readonly string[] = []): string {
   if (choice === null && kept.length > 1) {
@@ -65,7 +65,7 @@ export function catalogUrl(choice: CatalogChoice | null, kept: readonly string[]
   return choice.url
 }
 
-/** Most kept catalogs named in a hint. */
+/** Limit of kept catalogs that a hint names. */
 const MOST_KEPT = 5
 
 const named = (url: string): string => `--database-url ${shellQuote(url)}`
@@ -76,8 +76,8 @@ export function sqliteUrl(file: string): string {
 }
 
 /**
- * File of the catalog that the UI keeps for a lake if none is named: in the user's state folder, so that reading a lake
- * writes nothing into it. The first import creates it.
+ * File of the catalog that the UI keeps for a lake if no catalog is given: in the user's state folder, so that reading
+ * a lake writes nothing into the lake. The first import creates the file.
  */
 export function stateCatalogFile(lake: string, env: Readonly<Record<string, string | undefined>>): string {
   const location = locationOf(lake)
@@ -87,8 +87,8 @@ export function stateCatalogFile(lake: string, env: Readonly<Record<string, stri
 }
 
 /**
- * The catalog that the UI keeps for a lake, for a command that names none: that of the folder or bucket, or the nearest
- * above it. Commands do not create one, because a script whose variable is not set must fail.
+ * The catalog that the UI keeps for a lake, for a command without a catalog: the catalog of the folder or bucket, or of
+ * the nearest one above. Commands do not create it, because a script whose variable is not set must fail.
  * @param place path of a lake or of a table in it
  * @returns null if there is none
  */

@@ -1,4 +1,4 @@
-/** The command that does the same again, to copy into a POSIX shell: quoted, complete, without passwords. */
+/** Prints the command that repeats a run, to copy into a POSIX shell: quoted, complete, without passwords. */
 import { GLOBAL_OPTIONS } from '../engine/run/operations/global-options.ts'
 import { redactText } from '../shared/redact.ts'
 import { shellQuote } from '../shared/shell.ts'
@@ -12,7 +12,7 @@ import { SCHEMA_VARIABLE } from './schema-choice.ts'
 
 /** Flags that choose a frontend for one call; printed commands leave them out. */
 const FACE_FLAGS = new Set(['--ci', '--json', '--tui', '--no-input', '--background'])
-/** Flags of any command whose value is or may be a URL: a word may come before the command that it belongs to. */
+/** Flags of any command whose value is or may be a URL: a flag may be typed before its command. */
 const URL_FLAGS: ReadonlySet<string> = new Set(
   [...GLOBAL_OPTIONS, ...COMMANDS.flatMap(({ takes }) => takes)].flatMap(({ name, operand, completes }) =>
     completes === 'database' && operand !== true ? [`--${name}`] : [],
@@ -27,9 +27,9 @@ const WITHHELD: ReadonlyMap<string, ReadonlySet<string>> = new Map(
   }),
 )
 
-/** One-time flags with a value: once begun, the ledger knows what is left. */
+/** One-time flags with a value: after the start of the run, the remaining work is in the ledger. */
 const ONCE: ReadonlySet<string> = new Set(['--resync'])
-/** Flag that leaves a command to workers; printed commands leave it and the flags of the queue out. */
+/** Flag that leaves a command to workers. Printed commands omit this flag and the flags of the queue. */
 const TO_WORKERS = '--distributed'
 const OF_QUEUES: ReadonlySet<string> = new Set([...ONCE, '--connect', '--tasks', '--queue'])
 /** Commands that use the same flags to inspect a queue. */
@@ -40,7 +40,7 @@ export type PrintedMore = {
   readonly add?: readonly string[]
   /** Flags without a value that must not be repeated: a resumed run does not restart. */
   readonly drop?: readonly string[]
-  /** The same with a value: run numbers are unique. */
+  /** Flags with a value that must not be repeated: run ids are unique. */
   readonly dropValued?: readonly string[]
   /** Environment, to name the variable of a URL with a password. */
   readonly env?: Readonly<Record<string, string | undefined>>

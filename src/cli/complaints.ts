@@ -56,7 +56,7 @@ export function unknownFlag(words: string, argv: readonly string[], entry: Comma
   return new SluiceError('BAD_FLAG', `unknown ${named.join(', ')}`, { hint: takersOf(words, entry) ?? page })
 }
 
-/** Hint with the commands that take one of these words as a flag; null if none does. */
+/** Hint with the commands that accept one of these words as a flag; null if none does. */
 function takersOf(words: string, entry: CommandDeclaration | null): string | null {
   for (const word of words.split(', ')) {
     const takers = COMMANDS.flatMap(({ name, takes }) => {

@@ -1,4 +1,4 @@
-/** Searches the config file if none is named: `sluice.yaml` of the current folder or one above it, else of the user. */
+/** Searches the config file if none is given: `sluice.yaml` of the current folder or one above it, else of the user. */
 import { lstatSync, realpathSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import path from 'node:path'
@@ -19,14 +19,14 @@ export type FoundConfig = {
 
 const NONE: FoundConfig = { file: null, passedOver: [], untrusted: null }
 
-/** Commands that read no config file, or only the one they write. `ctl` reads it if a queue is used. */
+/** Commands that read no config file, or only the file that they write. `ctl` reads it if a queue is used. */
 const WITHOUT: ReadonlySet<string> = new Set(['completion', 'init', 'man', 'ctl', 'trust'])
 
 /**
- * Only the nearest file counts. A file that another user may have written, or that this user has not trusted, is not
- * read unasked: it can name databases, files to write, and commands to start. The file in the user's own config folder
- * needs no trust.
- * @param cwd the folder to begin in @param uid null if the system has no owners
+ * Only the nearest file is used. A file that another user may have written, or that this user has not trusted, is not
+ * read without `--config`: it can name databases, files to write, and commands to start. The file in the user's own
+ * config folder needs no trust.
+ * @param cwd the folder to begin in @param uid of this user; null if the system has no file owners
  */
 export function searchConfig(argv: readonly string[], cwd: string, env: Env, uid: number | null): FoundConfig {
   const word = firstWord(argv)
@@ -46,7 +46,7 @@ export function searchConfig(argv: readonly string[], cwd: string, env: Env, uid
   return { file: null, passedOver, untrusted: null }
 }
 
-/** Whether a flag is among the words, before they are parsed. */
+/** True if a flag is among the words, which are not parsed yet. */
 export function hasFlag(argv: readonly string[], flag: string): boolean {
   const end = argv.indexOf('--')
   return (end === -1 ? argv : argv.slice(0, end)).includes(flag)
@@ -79,8 +79,8 @@ const WRITABLE_BY_GROUP = 0o020
 const WRITABLE_BY_ALL = 0o002
 
 /**
- * Null if no other user can have written the file: checks it, its folder, and a link to it. @returns else the reason,
- * or `missing`
+ * Checks the file, its folder, and a link to the file. @returns null if no other user can have written the file,
+ * otherwise the reason, or `missing`
  */
 export function whyNot(file: string, uid: number | null): string | null {
   try {

@@ -156,7 +156,7 @@ function dataOf(document: Document.Parsed, lines: LineCounter, file: string): un
   }
 }
 
-/** ` (line 3, column 5)` of an offset; '' without one. */
+/** ` (line 3, column 5)` of an offset; '' for undefined. */
 function at(offset: number | undefined, lines: LineCounter): string {
   if (offset === undefined) return ''
   const { line, col } = lines.linePos(offset)

@@ -1,4 +1,4 @@
-/** A question in the terminal before a change. */
+/** Asks a question in the terminal before a change. */
 import { SluiceError } from '../shared/errors.ts'
 import type { CliContext } from './ports.ts'
 import { typedLine } from './prompt.ts'

@@ -11,9 +11,9 @@ import type { CliSession } from './session.ts'
 export type Confirmation = { readonly operation: Operation } | { readonly exitCode: number }
 
 /**
- * In a terminal, shows the dry run and asks for the name. Otherwise the operation itself refuses without a name, before
- * it changes anything, unless it is refused here.
- * @param interactive whether there is a terminal to ask in
+ * In a terminal, shows the dry run and asks for the name. Without a terminal, a missing name is refused here, or by the
+ * operation itself before it changes anything.
+ * @param interactive true if there is a terminal to ask in
  * @throws SluiceError MISSING_CONFIRM, STOPPED
  */
 export async function confirmed(

@@ -14,10 +14,10 @@ type Run = Parameters<typeof showRun>[0]
 type Face = Parameters<typeof showRun>[1]
 
 /**
- * Runs the copy, and again with the typed name; its other writes stay.
+ * Runs the copy, and runs it again with the typed name. Other writes of the first run stay.
  * @param heard called with every event
  * @returns the exit code
- * @throws SluiceError MISSING_CONFIRM if another name is typed: then none of the rows was removed
+ * @throws SluiceError MISSING_CONFIRM if another name is typed: then no row was removed
  */
 export async function showRemoval(
   operation: CopyOperation,
@@ -34,7 +34,7 @@ export async function showRemoval(
   })
   if (error === undefined || operation.confirm !== undefined) return exitCode
   const name = error.where ?? ''
-  // The screen unrefs stdin when it leaves; without pending work the program would end here.
+  // The screen unrefs stdin when it closes; without pending work the program would end here.
   context.stdin.ref()
   const answer = (await ask(`${error.message}. Type ${name} to remove them: `, session, context)).trim()
   if (answer === name && name !== '')

@@ -15,7 +15,7 @@ type Side = 'from' | 'to'
 
 export type GivenStore = {
   readonly url: string
-  /** `script`: named by variables of the resumable script. `properties`: by those of the Cassandra Data Migrator. */
+  /** `script`: from variables of the resumable script. `properties`: from properties of the Cassandra Data Migrator. */
   readonly origin: 'flag' | 'properties' | 'config' | 'script'
   /** The flag for another command; for a URL of the config file, `--config` with the file. */
   readonly printed: string
@@ -29,7 +29,7 @@ const SCRIPT_PRINTED: Readonly<Record<Side, string>> = {
 }
 
 /**
- * Source or target by priority: flag, properties, config file, variables of the script; null if none names it.
+ * Source or target by priority: flag, properties, config file, variables of the script; null if none has it.
  * @throws SluiceError BAD_FLAG if it is no URL
  */
 export function givenStoreUrl(
@@ -68,7 +68,7 @@ export function givenStoreUrl(
   return script === undefined ? null : { url: script, origin: 'script', printed: SCRIPT_PRINTED[side] }
 }
 
-/** @throws SluiceError BAD_FLAG if none is given */
+/** As `givenStoreUrl`, for a required store. @throws SluiceError BAD_FLAG if it is not given */
 export function chooseEnd(
   side: Side,
   args: Arguments,
@@ -84,7 +84,7 @@ export function chooseEnd(
   })
 }
 
-/** Database URL of a flag, or of the store it names. @throws SluiceError BAD_FLAG if it is no URL */
+/** Database URL of a flag, or of the store that the flag names. @throws SluiceError BAD_FLAG if it is no URL */
 export function namedDatabase(option: string, args: Arguments, defaults: ConfigDefaults, env: Env): string | undefined {
   const word = givenText(args, option)
   if (word === undefined) return undefined

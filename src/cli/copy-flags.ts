@@ -17,7 +17,7 @@ import { splitNames, splitRename } from './name-list.ts'
 import { scriptOptions } from './script-variables.ts'
 import type { GivenScriptOptions } from './script-variables.ts'
 
-/** @returns undefined if none is given @throws SluiceError BAD_FLAG, BAD_CONFIG */
+/** Objects of `--with`. @returns undefined if none is given @throws SluiceError BAD_FLAG, BAD_CONFIG */
 export function readObjects(args: Arguments, defaults: ConfigDefaults): readonly ObjectOptions[] | undefined {
   const flags = givenList(args, 'with').flatMap((word) => splitNames('--with', word))
   const words = flags.length > 0 ? flags : configNames('with', defaults.with)
@@ -43,7 +43,7 @@ export type Selected = {
   readonly ends: Ends
   /** Options from variables of the resumable script; null if they name neither source nor target, and are ignored. */
   readonly script: GivenScriptOptions | null
-  /** Options from properties of the Cassandra Data Migrator; null without any. */
+  /** Options from properties of the Cassandra Data Migrator; null if there are none. */
   readonly cdm: CdmOptions | null
   /** Flags for the printed command that were not typed. */
   readonly add: readonly string[]

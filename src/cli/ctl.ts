@@ -13,7 +13,7 @@ type Sent = ControlRequest & { readonly until: number }
 export type RunState = Readonly<Record<string, unknown>>
 
 const ANSWER_MS = 5_000
-/** An answer is one line; a longer one is not from sluice. In characters. */
+/** Limit of an answer, which is one line, in characters. A longer line is not from sluice. */
 const LONGEST = 1_000_000
 
 const SILENT_HINT =
@@ -34,8 +34,8 @@ const FALSE = new Set(['false', 'no', 'off', '0'])
 const VALUED = new Set(['workers', 'lanes', 'rate'])
 
 /**
- * Joins words to settings: `workers 8 skip a/3` becomes `workers=8 skip=a#3`, the older spelling. `name=value` is left
- * as it is; so a table can be named whose name is one of these words or ends like a chunk.
+ * Joins words to settings: `workers 8 skip a/3` becomes `workers=8 skip=a#3`, the older spelling. `name=value` stays
+ * unchanged, for tables whose name is one of these words or ends like a chunk.
  */
 function joined(words: readonly string[]): readonly string[] {
   const settings: string[] = []
@@ -54,7 +54,7 @@ function joined(words: readonly string[]): readonly string[] {
   return settings
 }
 
-/** Parses settings such as `workers 8 stop`; without any, asks for the state. @throws SluiceError BAD_FLAG */
+/** Parses settings such as `workers 8 stop`; without words, requests the state. @throws SluiceError BAD_FLAG */
 export function controlRequest(words: readonly string[]): ControlRequest {
   if (words.length === 0) return { get: true }
   const set: Record<string, Setting> = {}
@@ -117,7 +117,7 @@ function wrong(message: string): SluiceError {
 }
 
 /**
- * Sends one request; resolves with the state of the run after it.
+ * Sends one request; resolves with the state of the run after the request.
  * @throws SluiceError NO_SUCH_PATH if no such run is active here, CONNECT_FAILED if it does not answer, or the error in
  * its answer
  */
@@ -184,7 +184,7 @@ function stateOf(line: string, where: string): RunState {
   )
 }
 
-/** A run of another version may send unknown codes. */
+/** The code; BAD_FLAG for an unknown one, which a run of another version may send. */
 function knownCode(code: unknown): ErrorCode {
   return typeof code === 'string' && Object.hasOwn(ERROR_CODES, code) ? (code as ErrorCode) : 'BAD_FLAG'
 }

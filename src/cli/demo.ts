@@ -39,7 +39,7 @@ export type DemoOptions = {
 
 export type DemoOutcome = { readonly exitCode: number; readonly lake: string; readonly catalog: string }
 
-/** A relative path below the current folder, else the absolute one. */
+/** A relative path below the current folder, else the absolute path. */
 function shortPath(target: string, cwd: string): string {
   const relative = path.relative(cwd, target)
   return relative === '' || relative.startsWith('..') || path.isAbsolute(relative) ? target : `./${relative}`
@@ -141,7 +141,7 @@ class Steps {
     return await this.#run(operation, ['validate', table])
   }
 
-  /** Three runs per question and no cold start keep the demo below 20 s; the printed command measures more. */
+  /** Three runs per question and no cold start keep the demo below 20 s. */
   async compare(table: string): Promise<RunFinished> {
     const operation: Operation = { kind: 'performance-compare', table, catalog: this.#catalog, runs: 3, cold: false }
     return await this.#run(operation, ['performance-compare', table, '--runs', '3', '--no-cold'])
@@ -153,7 +153,7 @@ class Steps {
   }
 }
 
-/** Intentional errors of the package's lake count as success; any other error sets the exit code. */
+/** Exit code of the demo: the code of the first failed step. Intentional errors of the package's lake are ignored. */
 function demoExitCode(
   ownLake: boolean,
   imported: RunFinished,

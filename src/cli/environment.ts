@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 
 type Env = Record<string, string | undefined>
 
-/** Value of `--color=WHEN`, `--color WHEN`, `--color`, `--no-color`; the last one wins. Null if none is given. */
+/** Value of `--color=WHEN`, `--color WHEN`, `--color`, `--no-color`; the last one is used. Null if none is given. */
 export function colorFlag(argv: readonly string[]): string | null {
   let found: string | null = null
   for (const [index, word] of argv.entries()) {
@@ -18,7 +18,7 @@ export function colorFlag(argv: readonly string[]): string | null {
   return found
 }
 
-/** Whether a stream gets colours, by priority: flag, FORCE_COLOR, NO_COLOR, TERM=dumb, whether it is a terminal. */
+/** True if a stream gets colours, by priority: flag, FORCE_COLOR, NO_COLOR, TERM=dumb, whether it is a terminal. */
 export function wantsColor(flag: string | null, env: Readonly<Env>, isTTY: boolean): boolean {
   if (flag === 'always' || flag === 'true') return true
   if (flag === 'never' || flag === 'false') return false
@@ -48,14 +48,14 @@ export function nodeComplaint(version: string): string | null {
   return `sluice needs Node 20.19 or newer, but this is ${version}: install a newer one from https://nodejs.org`
 }
 
-/** First Node whose headers have the destructor below. */
+/** First major version of Node whose headers can contain the call for which `addonComplaint` searches. */
 const MAJOR_OF_HOOKS = 24
 
 /**
- * Message if the add-on of SQLite was compiled with headers of Node 24.19 or newer, or null: better-sqlite3 12 then aborts
- * the process while memory is freed (WiseLibs/better-sqlite3#1515).
+ * Message if the add-on of SQLite was compiled with headers of Node 24.19 or newer, or null: better-sqlite3 12 then
+ * aborts the process while memory is freed (WiseLibs/better-sqlite3#1515).
  * @param version of this Node
- * @param file finds the compiled add-on; one that cannot be read is not judged
+ * @param file returns the path of the compiled add-on; the result is null if the add-on cannot be read
  */
 export function addonComplaint(version: string, file: () => string): string | null {
   if (Number(/^v(\d+)/.exec(version)?.[1]) < MAJOR_OF_HOOKS) return null

@@ -1,4 +1,4 @@
-/** Exit codes and what each means, for pages and for `--help --json`. */
+/** Exit codes and their meanings, for help pages and for `--help --json`. */
 
 export const EXIT_CODES: readonly { readonly code: number; readonly meaning: string }[] = [
   { code: 0, meaning: 'done and proved' },

@@ -20,7 +20,7 @@ export type FaceOptions = {
   readonly rowFormat?: RowFormat
   /** True: only the plan is requested. */
   readonly dryRun?: boolean
-  /** Whether to print progress lines; `false` for output read after the run. Default `true`. */
+  /** Print progress lines; `false` for output that is read after the run. Default `true`. */
   readonly progress?: boolean
 }
 

@@ -8,10 +8,10 @@ const RENAMED: ReadonlyMap<string, string> = new Map([
   ['patience', 'lock-timeout'],
   ['budget', 'retry-limit'],
 ])
-/** Of `partition`, which applies no changes by sessions that a flag counts. */
+/** For `partition`, which has workers, but no apply workers. */
 const OF_PARTITION: ReadonlyMap<string, string> = new Map([['lanes', 'workers']])
 
-/** The words with each old flag under its new name. What follows `--` is left as it is. */
+/** The words with each old flag under its new name. Words after `--` stay unchanged. */
 export function currentFlags(argv: readonly string[]): readonly string[] {
   const end = argv.indexOf('--')
   const isPartition = firstWord(argv) === 'partition'

@@ -1,4 +1,4 @@
-/** Flags that every command takes. */
+/** Flags that every command accepts. */
 import type { Argv } from 'yargs'
 import { givenFlag, given, givenCount, givenText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
@@ -22,7 +22,7 @@ export type Globals = {
   readonly quiet: boolean
   /** Runs in the background, without the terminal. */
   readonly background: boolean
-  /** Leaves the run to workers of this queue; null: it runs here. */
+  /** Leaves the run to workers of this queue; null: this program runs it. */
   readonly distributed: DistributedOptions | null
   /** The queue whose runs the UI lists; null if none is configured. */
   readonly connect: KnownQueue | null
@@ -37,7 +37,7 @@ export type Globals = {
   readonly maxRuntimeMs?: number
   /** Address of the metrics server; null: none. */
   readonly metrics: MetricsOptions | null
-  /** Includes the schema in its URL. */
+  /** The catalog; its URL includes the schema. */
   readonly catalog: CatalogChoice | null
   /** Schema for a URL given as an operand. */
   readonly schema: SchemaChoice | null
@@ -97,18 +97,18 @@ export function helpAsked(argv: readonly string[]): 'first' | 'all' | null {
 
 /**
  * Declares the flags; hidden, because `sluice --help` lists them once for all commands.
- * @param own options of the command, which count
+ * @param own options of the command, which replace global flags of the same name
  */
 export function declareGlobals(yargs: Argv, defaults: ConfigDefaults, own: readonly string[]): void {
   const names = GLOBAL_OPTIONS.map(({ name }) => name)
   for (const option of GLOBAL_OPTIONS) {
     const { name, bare } = option
     const on = /^no-(.+)$/.exec(name)?.[1]
-    // yargs itself has the help, and reads `no-` as what turns an option off.
+    // yargs provides the help itself, and reads the prefix `no-` as turning an option off.
     if (own.includes(name) || name === 'help' || name === 'version' || names.includes(on ?? '')) continue
     const hidden = { hidden: true, global: true } as const
     if (on !== undefined) yargs.option(on, { ...hidden, type: 'boolean', default: true })
-    // Read from the words before anything is loaded (environment.ts); declared so that it is no unknown flag.
+    // environment.ts reads this flag before anything is loaded. Declare it, so that it is no unknown flag.
     else if (bare === true) yargs.option(name, { ...hidden, default: true })
     else yargs.option(name, { ...yargsOption(option, defaults), ...hidden })
   }
@@ -155,7 +155,7 @@ function distributedOptions(
   defaults: ConfigDefaults,
   own: readonly string[],
 ): DistributedOptions | null {
-  // Some commands have them as options of their own.
+  // Some commands have their own options of these names.
   const slots = own.includes('tasks') ? undefined : givenCount(args, 'tasks', TASK_LIMITS.least, TASK_LIMITS.most)
   const queue = own.includes('queue') ? undefined : givenText(args, 'queue')
   if (!givenFlag(args, 'distributed')) {

@@ -13,24 +13,24 @@ export type DocumentedOption = {
   readonly name: string
   readonly alias: string | null
   readonly type: 'text' | 'number' | 'flag' | 'choice'
-  /** What a value counts or how a text is read, such as `duration` or `bytes`. */
+  /** Unit or format of the value, such as `duration` or `bytes`. */
   readonly unit: string | null
   readonly choices: readonly string[]
-  /** Bounds of a number; the least of a duration in milliseconds. */
+  /** Bounds of a number; `least` of a duration is in milliseconds. */
   readonly least: number | null
   readonly most: number | null
-  /** Without the config file. */
+  /** Default without the config file. */
   readonly default: string | number | boolean | null
-  /** The default in words where it is no one value. */
+  /** Text for a default that is not one value. */
   readonly defaultText: string | null
   readonly description: string
   /** Heading on the page. */
   readonly group: string | null
   readonly repeatable: boolean
   readonly required: boolean
-  /** False: only `--help=all` shows it. */
+  /** False: only `--help=all` shows the option. */
   readonly first: boolean
-  /** No page shows it. */
+  /** True: no page shows the option. */
   readonly hidden: boolean
 }
 
@@ -43,14 +43,14 @@ export type DocumentedCommand = {
   readonly name: string
   readonly group: string
   readonly summary: string
-  /** As it is called: `sluice import <table>`. */
+  /** How the command is called: `sluice import <table>`. */
   readonly usage: string
   readonly positionals: readonly DocumentedPositional[]
   readonly options: readonly DocumentedOption[]
-  /** What the first positional can say, with the names of the options that each action takes. */
+  /** Actions, which are values of the first positional, with the names of their options. */
   readonly actions: readonly {
     readonly name: string
-    /** The option that makes another action of the same name of it. */
+    /** The option that selects this action among those of the same name; null if it needs none. */
     readonly withOption: string | null
     readonly summary: string | null
     readonly options: readonly string[]
@@ -70,7 +70,7 @@ export type CommandLineDocument = {
   readonly exitCodes: readonly { readonly code: number; readonly meaning: string }[]
 }
 
-/** @param command null for all of them @param tool version of the program */
+/** @param command null for all commands @param tool version of the program */
 export function commandLineDocument(command: CommandDeclaration | null, tool: string): CommandLineDocument {
   return {
     format: 'sluice-command-line',
@@ -139,7 +139,7 @@ function optionOf(option: Option, first: boolean): DocumentedOption {
   }
 }
 
-/** A list repeats what it takes, which is a text. */
+/** A list is a repeatable text. */
 function typeOf({ type }: Option): DocumentedOption['type'] {
   return type === 'list' ? 'text' : type
 }

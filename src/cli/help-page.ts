@@ -1,4 +1,4 @@
-/** Pages of the help: that of a command, made of what yargs prints, and those that need no yargs. */
+/** Help pages: the page of a command, from the output of yargs, and pages that need no yargs. */
 import { existsSync } from 'node:fs'
 import { ACTION_SUMMARIES } from '../app/operations/action-pages.ts'
 import { actionsOf } from '../app/operations/facts.ts'
@@ -9,12 +9,12 @@ import { laterOptions } from './option-flags.ts'
 import { otherWord } from './other-words.ts'
 import { topicPage, topicsOf } from './topics.ts'
 
-/** Examples on a page that leaves options out. */
+/** Number of examples on a page that leaves options out. */
 const FEW = 4
 
 /**
- * The page of a command: that of yargs, then its actions, examples that a shell takes, and where to read on.
- * @param all whether the page has every option
+ * The page of a command: the page of yargs, then the actions, examples in shell syntax, and further pages.
+ * @param all true if the page has every option
  */
 export function commandPage(page: string, command: CommandDeclaration, all: boolean): string {
   const { name } = command
@@ -33,8 +33,8 @@ export function commandPage(page: string, command: CommandDeclaration, all: bool
 }
 
 /**
- * The page of the program, of a topic or of a word of another tool, and any page as JSON.
- * @returns null where yargs has the page, or the word is unknown
+ * The page of the program, of a topic or of a word of another tool; as JSON, also the page of a command.
+ * @returns null if yargs prints the page, or the word is unknown
  */
 export async function pageWithoutYargs(
   word: string | null,

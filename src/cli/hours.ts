@@ -47,7 +47,7 @@ export function hoursText({ from, to, zone }: Hours): string {
   return `${timeText(from)}-${timeText(to)} (${zone})`
 }
 
-/** Whether the local time in the zone is within the hours. @param instant time, ms since the epoch */
+/** True if the local time in the zone is within the hours. @param instant time, ms since the epoch */
 export function isWithin(hours: Hours, instant: number): boolean {
   const minute = Math.floor(zoneWallClock(hours.zone, instant) / MINUTE_MS)
   const now = minute - Math.floor(minute / DAY) * DAY
@@ -58,7 +58,7 @@ export function isWithin(hours: Hours, instant: number): boolean {
 /** Pauses a run outside of the hours. @param report called once when the run starts to wait, once when it resumes */
 export function holdOutside(hours: Hours, clock: Pick<Clock, 'now'>, report: (message: string) => void): RunControl {
   let isHeld = false
-  // A waiting run asks many times a second; the answer can change only with the minute.
+  // A waiting run reads `paused` many times a second; the value can change only with the minute.
   let minute = Number.NaN
   return {
     lanes: null,

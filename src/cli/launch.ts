@@ -12,7 +12,7 @@ import { compiledEntry } from '../shared/compiled-entry.ts'
 import { holdsPassword, shownWords } from './shown-words.ts'
 import type { CliContext } from './ports.ts'
 
-/** Time for whatever still holds the event loop (an idle connection, a thread) after all output is written, ms. */
+/** Time until exit after all output is written, if a connection or a thread still holds the event loop, ms. */
 const LINGER_MS = 500
 
 /** Words that print the help of the program. */
@@ -65,9 +65,9 @@ export async function launch(
     return
   }
   hidePasswords(argv)
-  // Until the run has its own process, the terminal may already be closed.
+  // The terminal may be closed before the run has its own process.
   if (argv.includes('--background')) process.on('SIGHUP', () => undefined)
-  // Always set: a parent may have set `test` or `development`, and React would load its slow build.
+  // Always set: a parent process may have set `test` or `development`, and React would load its slow build.
   process.env['NODE_ENV'] = 'production'
   const colorTalk = wantsColor(colorFlag(argv), process.env, isatty(2))
   settleColor(argv, process.env, isatty(1))
@@ -92,7 +92,7 @@ export async function launch(
     searchFrom: process.cwd(),
     program: programWords({
       env: process.env,
-      // Not the script that Node runs: that may add words in front, as the example of the guide does.
+      // Not the script that Node runs, which may add words before the command, as the example in the guide does.
       script: fileURLToPath(compiledEntry('cli/bin')),
       cwd: process.cwd(),
     }),

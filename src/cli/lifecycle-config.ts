@@ -80,7 +80,7 @@ const ENTRY = z.strictObject({
 
 export const LIFECYCLE_KEYS: readonly string[] = Object.keys(ENTRY.shape)
 
-/** A table's name as `--table` takes it. */
+/** A table's name, as for `--table`. */
 const tableName = word.regex(/^[^*?]+$/, 'is a pattern: each table needs its own entry')
 
 export const LIFECYCLE: z.ZodType<Readonly<Record<string, LifecycleConfig>>> = z.record(tableName, ENTRY)

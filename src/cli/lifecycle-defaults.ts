@@ -8,18 +8,18 @@ import { configuredFor } from './option-flags.ts'
 import type { LifecycleConfig } from './lifecycle-config.ts'
 import { namedTableArguments } from './table-words.ts'
 
-/** Schema of a name without one, before the database is known. */
+/** Schema of table names without a schema, before the database is known. */
 export const DEFAULT_SCHEMA = 'public'
 
 /** Default of `--config` for commands that need the file. */
 export const DEFAULT_CONFIG = 'sluice.yaml'
 
 type Taker = {
-  /** Entry key that is its `--to`. */
+  /** Key of the entry whose value is the command's `--to`. */
   readonly place: 'to' | 'archive'
   /** Entry keys that have another meaning as options of this command. */
   readonly without: readonly string[]
-  /** Actions that destroy the only copy of data: they take all options from the command line. */
+  /** Actions that destroy the only copy of data: all their options must be on the command line. */
   readonly never?: readonly string[]
 }
 
@@ -33,7 +33,7 @@ const TAKERS: Readonly<Record<string, Taker>> = {
 
 export type Said = { readonly args: Arguments; readonly defaults: ConfigDefaults }
 
-/** @property ends flags for databases from the entry; printed commands need them, because most do not read entries */
+/** @property ends flags for databases from the entry. Printed commands need them: most commands do not read entries */
 export type SaidByEntry = Said & { readonly ends: readonly string[] }
 
 /**
@@ -52,7 +52,7 @@ export function withLifecycle(
   if (taker === undefined || entry === undefined) return { args, defaults, ends: [] }
   const taken = takenBy(action)
   const { from, to: _to, archive: _archive, lanes, ...others } = { ...entry, ...alertFor(entry, action) }
-  // What a plan computes with; `workers` is what a run copies with.
+  // A plan computes with `lanes` of the entry; `workers` of the entry is for the copy of a run.
   const options = action.kind === 'partition-plan' ? { ...others, workers: lanes } : others
   const said = Object.entries(options).filter(
     ([name, value]) =>
@@ -78,7 +78,7 @@ export function withLifecycle(
   }
 }
 
-/** An entry lists causes for all commands about its table: keep those that this command can raise. */
+/** Alerts of an entry, which lists causes for all commands about its table: only causes that this command can raise. */
 function alertFor({ alert }: LifecycleConfig, { kind }: SpokenAction): Partial<LifecycleConfig> {
   const said = alert === undefined ? '' : conditionsFor(alert, declarationOf(kind).alerts?.causes ?? [])
   return said === '' ? { alert: undefined, 'alert-command': undefined, 'alert-exit': undefined } : { alert: said }

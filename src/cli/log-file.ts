@@ -37,7 +37,7 @@ function levelOf(event: Event): keyof typeof LEVELS {
   return 'info'
 }
 
-/** Another user of the machine must not choose which file of the user gets the lines; root's links are the system's. */
+/** Refuses a link of another user, who could choose the file that gets the lines. Links of root are allowed. */
 function refuseLinkOfOthers(file: string): void {
   const link = lstatSync(file, { throwIfNoEntry: false })
   const uid = process.getuid?.()
@@ -70,7 +70,7 @@ export function logFileFace(
   }
   let broken = false
   // Written synchronously, because the log is read to see what a killed run did last. A full disk must not end or block
-  // the run: its ledger is the catalog, not this file.
+  // the run, which does not depend on this file.
   const write = (line: string): void => {
     if (broken) return
     try {

@@ -103,8 +103,8 @@ async function signalsOf({ request, globals }: Parsed, { signals }: CliContext):
 }
 
 /**
- * Whether to warn about a password. Not in the background, where the parent has the words, and not for JSON, whose
- * caller chose its words.
+ * True if a visible password needs a warning. Not in a background process, whose parent was given the words, and not
+ * for JSON, whose caller chose the words.
  */
 function isPasswordReported(argv: readonly string[], mode: FrontendMode, { background }: CliContext): boolean {
   return mode !== 'json' && background === undefined && holdsPassword(argv)
@@ -248,7 +248,7 @@ async function perform(
   const confirmation = background ?? (await confirmed(operation, line, mode === 'tui', session, context))
   if ('exitCode' in confirmation) return confirmation.exitCode
   operation = confirmation.operation
-  // Commands that list runs use it to select which ones.
+  // For commands that list runs, --distributed selects the runs to list.
   if (globals.distributed !== null && operation.kind !== 'shared-runs') {
     const { queueWords, refuseWithWorkers, runDistributed } = await import('./distributed.ts')
     refuseWithWorkers(globals, reported)
@@ -263,7 +263,7 @@ async function perform(
     ? await openTelemetry(globals.metrics, secrets, mode === 'tui', context)
     : NO_TELEMETRY
   const { live, warnings, next } = reported ?? {}
-  // The log of a background run is read from any folder.
+  // Note the folder, because the log of a background run may be read from any folder.
   const from = background === undefined ? [] : [`folder  ${process.cwd()}`]
   const said = [...from, ...(reported?.notes ?? []), ...((await live?.()) ?? []), ...telemetry.notes]
   const notes = said.length === 0 ? undefined : said
@@ -293,19 +293,19 @@ async function perform(
   return exitCode
 }
 
-/** Whether the command is shown on a screen; a plan is printed. */
+/** True if the command is shown on a screen; a plan is printed. */
 function isLong(operation: Operation): boolean {
   return declarationOf(operation.kind).shape === 'long' && !isPlanOnly(operation)
 }
 
-/** Whether the run has hours of the day; then it runs headless. @throws SluiceError BAD_FLAG with --tui */
+/** True if the run has hours of the day; then it runs without the UI. @throws SluiceError BAD_FLAG with --tui */
 function keepsHours(reported: CommandTexts | undefined, { tui }: Globals): boolean {
   if (reported?.hours === undefined) return false
   if (!tui) return true
   throw new SluiceError('BAD_FLAG', '--tui and --between exclude each other', { hint: 'leave one of the two out' })
 }
 
-/** Whether the run writes a log file; then it runs headless. @throws SluiceError BAD_FLAG with --tui */
+/** True if the run writes a migrator's log; then it runs without the UI. @throws SluiceError BAD_FLAG with --tui */
 function isLogged(reported: CommandTexts | undefined, { tui }: Globals): boolean {
   if (reported?.log === undefined) return false
   if (!tui) return true

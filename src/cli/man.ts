@@ -15,7 +15,7 @@ const VARIABLES: readonly (readonly [name: string, meaning: string])[] = [
   ['SLUICE_PROGRAM', 'how hints call the program, where it is started through another one'],
 ]
 
-/** Escapes a text for roff: no line is taken for a request, and dashes stay ASCII for the shell. */
+/** Escapes a text for roff: no line is read as a request, and dashes stay ASCII for the shell. */
 function roff(text: string): string {
   return text
     .replaceAll('\\', '\\e')

@@ -18,18 +18,18 @@ export type ModeInput = {
 
 const OFF = new Set(['', '0', 'false', 'no', 'off'])
 
-/** Whether a variable like `CI` is switched on. */
+/** True if a variable like `CI` is switched on. */
 export function isOn(value: string | undefined): boolean {
   return value !== undefined && !OFF.has(value.trim().toLowerCase())
 }
 
-/** Whether the environment is that of a build server. */
+/** True in the environment of a build server. */
 export function inCi(env: ModeInput['env']): boolean {
   return isOn(env['CI']) || isOn(env['GITHUB_ACTIONS'])
 }
 
 /**
- * `--json` gives JSON lines; the UI needs a terminal on both sides and no request for text; everything else is text.
+ * `--json` gives JSON lines. The UI needs a terminal as stdin and stdout, and no flag for text. Otherwise text is used.
  * @throws SluiceError BAD_FLAG if `--tui` is given and not possible
  */
 export function chooseMode(input: ModeInput): FrontendMode {

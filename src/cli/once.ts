@@ -29,7 +29,8 @@ export function refuseTwice(args: Arguments, argv: readonly string[], takes: rea
 }
 
 /**
- * @param operation null if the command starts none @throws SluiceError BAD_FLAG if `--confirm` has nothing to confirm
+ * @param operation null if the command starts no operation
+ * @throws SluiceError BAD_FLAG if `--confirm` has nothing to confirm
  */
 export function refuseUnneededConfirm(args: Arguments, operation: Operation | null): void {
   if (args['confirm'] === undefined) return

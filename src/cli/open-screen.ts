@@ -11,7 +11,7 @@ import { actorName, deadlineOf, secretsOf } from './session.ts'
 import { openTelemetry, reportBeforeScreen } from './telemetry.ts'
 import type { TranscriptOptions } from './transcript.ts'
 
-/** Options of the lines left in the scrollback. */
+/** Options of the lines that stay in the terminal's scrollback. */
 export function printed({ quiet, verbose, logFile }: Globals, secrets: readonly string[]): TranscriptOptions {
   return { quiet, verbose, logFile, secrets }
 }
@@ -62,7 +62,7 @@ export async function openScreen(
   return await openUi(options, context, telemetry.listen)
 }
 
-/** URLs that the UI is opened on; a store name is resolved to a URL that is not on the line. */
+/** URLs that the UI opens. A store name is resolved to a URL that is not on the command line. */
 export function namedBy({
   target,
   database,

@@ -61,15 +61,15 @@ export type OpenOptions = {
   readonly host: string
   /** Time limit of each run. */
   readonly deadline?: Deadline
-  /** Whether to restore the state of the last session; default true. */
+  /** Restore the state of the last session; default true. */
   readonly remembers?: boolean
-  /** Options of the lines printed after leaving. */
+  /** Options of the lines that are printed after the UI has closed. */
   readonly transcript: TranscriptOptions
 }
 
 type Face = Omit<OpenOptions, 'target' | 'catalog' | 'database' | 'remembers'> & { readonly memory?: UiMemory | null }
 
-/** Stores that the UI is opened on. */
+/** Stores that the UI opens. */
 type Opened = { readonly lake: string | null; readonly catalog: string | null; readonly database: string | null }
 
 /** Lake and catalog of the UI. For a lake without a catalog, one in the user's state folder is used. */
@@ -116,7 +116,7 @@ export async function showJoined(
   return shownUntil(nothing, face, context, { joined, leaveWhenDone })
 }
 
-/** Stores shown on the other screens while a command runs: those it works on. */
+/** Stores of the operation, which the other screens show while it runs. */
 function catalogOfRun(operation: Operation): Opened {
   const database = storeOf(operation, 'database')
   if (database !== undefined) return { lake: null, catalog: null, database }
@@ -213,7 +213,7 @@ async function shownUntil(
   return { exitCode, goesOn }
 }
 
-/** Whether it is a path or URL, as opposed to a table id. */
+/** True for a path or URL, as opposed to a table id. */
 function isPlace(name: string): boolean {
   return isS3Url(name) || isFolder(name)
 }

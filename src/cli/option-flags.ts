@@ -8,7 +8,7 @@ import type { ConfigDefaults } from './config.ts'
 type Configured = string | number | boolean | string[] | undefined
 
 /**
- * Declares what a command takes, with the defaults of the config file.
+ * Declares the operands and options of a command, with the defaults of the config file.
  * @param all false: the help page shows only the first options
  */
 export function declareCommand(yargs: Argv, command: CommandDeclaration, defaults: ConfigDefaults, all: boolean): void {
@@ -21,7 +21,7 @@ export function declareCommand(yargs: Argv, command: CommandDeclaration, default
   if (said.length > 0) yargs.epilogue(said.join('\n'))
 }
 
-/** Options that only `--help=all` shows: those of alerts, and all but `first` if the command has `first`. */
+/** Options that only `--help=all` shows: options of alerts, and all options not in `first` if the command has it. */
 export function laterOptions({ takes, first }: CommandDeclaration): readonly Option[] {
   return takes.filter(
     ({ name, operand, hidden }) =>
@@ -35,7 +35,7 @@ function declareOperand(yargs: Argv, { name, type, describe }: Option): void {
   yargs.positional(name, { type: 'string', ...(type === 'list' ? { array: true } : {}), describe })
 }
 
-/** One option as yargs takes it. */
+/** One option in the form of yargs. */
 export function yargsOption(option: Option, defaults: ConfigDefaults): Options {
   const { alias, group, required, hidden, describe } = option
   const configured = option.config === undefined ? undefined : configuredFor(option.name, defaults)
@@ -54,7 +54,7 @@ export function yargsOption(option: Option, defaults: ConfigDefaults): Options {
   }
 }
 
-/** A list takes one word per flag; otherwise it would take all following words. */
+/** A list has one word per flag; otherwise yargs would read all following words as its values. */
 const OF_TYPE: Readonly<Record<Option['type'], Options>> = {
   text: { type: 'string', requiresArg: true },
   number: { type: 'number', requiresArg: true },
@@ -63,7 +63,7 @@ const OF_TYPE: Readonly<Record<Option['type'], Options>> = {
   list: { array: true, string: true, nargs: 1, requiresArg: true },
 }
 
-/** Default shown in the help, if yargs does not know it. */
+/** Text of the default in the help; undefined if yargs shows its own default. */
 function shownDefault({ type, config, fallback, shown }: Option, configured: Configured): string | undefined {
   if (Array.isArray(configured)) {
     if (type === 'list') return configured.join(', ')

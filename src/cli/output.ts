@@ -28,7 +28,7 @@ class Side {
   get failure(): Error | null {
     return this.#failure
   }
-  /** Whether the stream's buffer is full. */
+  /** True if the stream's buffer is full. */
   get congested(): boolean {
     return this.#stream.writableNeedDrain
   }

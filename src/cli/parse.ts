@@ -34,7 +34,7 @@ import { refuseLoneSchema, targetInSchema } from './schema-choice.ts'
 
 export type Parsed = { readonly request: Request; readonly globals: Globals }
 
-/** Placeholder for words after `--`: yargs gives them to no operand, and would read `-dash` as flags. */
+/** Placeholder for words after `--`: yargs assigns them to no operand, and would read `-dash` as flags. */
 const LITERAL = '\u0000'
 
 type LocalPlace = 'file' | 'folder'
@@ -43,7 +43,7 @@ type LocalPlace = 'file' | 'folder'
 function checkFirstWord(word: string): void {
   if (word.includes('://') || existsSync(word)) return
   const names = COMMANDS.map((command) => command.name)
-  // An action of several commands, such as list, does not identify one.
+  // An action of several commands, such as list, does not identify a command.
   const having = names.filter((name) => actionsOf(name).some((action) => action.name === word))
   const of = having.length === 1 ? having[0] : undefined
   const other = of === undefined ? otherWord(word) : null
@@ -174,7 +174,7 @@ async function buildParser(
   })
 }
 
-/** Options of a command that take a local file or folder. A URL there would create a folder with `:` in its name. */
+/** Options of a command for a local file or folder. A URL as value would create a folder with `:` in its name. */
 export function localPlaces(command: string): Readonly<Record<string, LocalPlace>> {
   const options = [...GLOBAL_OPTIONS, ...(commandNamed(command)?.takes ?? [])]
   return Object.fromEntries(
@@ -204,7 +204,7 @@ function placeAmong(args: Arguments): string {
   return typeof named === 'string' ? named : '.'
 }
 
-/** Whether the operands name no path: tables by id or by the end of their path, or the whole catalog. */
+/** True if the operands name no path: tables by id or by the end of their path, or the whole catalog. */
 function namesNoPlace({ takes }: CommandDeclaration, args: Arguments): boolean {
   if (args['path'] !== undefined || takes.some(({ completes, operand }) => completes === 'path' && operand === true))
     return false
@@ -220,8 +220,8 @@ function withNote(request: Request, note: string): Request {
 }
 
 /**
- * Stores that the UI lists besides the one that it opens: those of the config file. Without any, and in a folder
- * without a lake, the database of $DATABASE_URL.
+ * Stores that the UI lists besides the one that it opens: the stores of the config file. If it has none, and the folder
+ * has no lake: the database of $DATABASE_URL.
  */
 async function nearbyStores(
   target: string,
@@ -237,7 +237,7 @@ async function nearbyStores(
 }
 
 /**
- * What the UI shows of tables in the config file; nothing if one of its variables is not set: other tables are shown.
+ * Lifecycle settings of the config file for the UI; empty if one of their variables is not set.
  */
 async function lifecycleFor(
   args: Arguments,
@@ -313,7 +313,7 @@ export async function parseCommandLine(
   return { request: outcome.request, globals: outcome.globals }
 }
 
-/** Replaces words after `--` by placeholders: they are operands whatever they look like. `reveal` restores them. */
+/** Replaces words after `--` by placeholders: they are operands even with dashes. `reveal` restores the words. */
 function hideLiterals(argv: readonly string[]): {
   readonly words: readonly string[]
   readonly reveal: <T>(value: T) => T | string
@@ -336,12 +336,12 @@ function hideLiterals(argv: readonly string[]): {
   return { words: [...argv.slice(0, end), ...placeholders], reveal }
 }
 
-/** yargs strips quotes from `--flag="value"` for a list only. From a value in a word of its own it strips none. */
+/** Splits `--flag="value"` into two words: yargs strips quotes in one word for a list only, in a second word never. */
 function withOwnQuotes(word: string): readonly string[] {
   return /^(--[^=]+)=(['"].*)$/s.exec(word)?.slice(1) ?? [word]
 }
 
-/** The help page of a command. @param all with every option, and not only with those that people use first */
+/** The help page of a command. @param all true: with every option, not only with the first ones */
 export async function commandHelp(name: string, all = false): Promise<string> {
   const { request } = await parseCommandLine([name, all ? '--help=all' : '--help'], {})
   return request.kind === 'help' ? request.text : ''

@@ -15,7 +15,7 @@ export type ConfigStore = NamedUrl & { readonly error?: ErrorInfo }
 /** Functions of the engine that the command line calls. */
 export type EnginePort = Pick<typeof engine, 'distribute' | 'steerShared' | 'runOperation' | 'openWorkbench'>
 
-/** A long command that the UI starts at once, shows, and leaves with. */
+/** A long command that the UI starts and shows. @property leaveWhenDone close the UI when the run has ended */
 export type RunToShow = { readonly operation: Operation; readonly commandLine: string; readonly leaveWhenDone: boolean }
 
 /** A run of another program that is shown; it continues after the user leaves. */
@@ -49,7 +49,7 @@ export type CliContext = {
   readonly stderr: NodeJS.WriteStream
   readonly stdinTTY: boolean
   readonly stdoutTTY: boolean
-  /** Whether stderr gets colours, decided before NO_COLOR was removed. */
+  /** True if stderr gets colours, decided before NO_COLOR was removed. */
   readonly colorTalk: boolean
   readonly clock: Clock
   /** Folder where the search for a config file begins; absent: no search. */

@@ -1,4 +1,4 @@
-/** How hints call this program: `sluice` is only right if a shell finds it under that name. */
+/** How hints call this program: `sluice` is right only if a shell finds the program by that name. */
 import { realpathSync } from 'node:fs'
 import path from 'node:path'
 import { COMMANDS } from './command-list.ts'

@@ -23,8 +23,8 @@ export async function typedLine(
   }
   const onExit = (): void => setRawMode(false)
   process.on('exit', onExit)
-  // Node's line editor would treat unknown input as text, so it gets keys one by one; it also switches the terminal on
-  // suspension.
+  // Node's line editor would treat unknown input as text, so it gets keys one by one. It also switches the mode of the
+  // terminal on suspension.
   const keys = Object.assign(new Readable({ read: () => undefined }), { isTTY: true, setRawMode })
   const terminal = createInterface({ input: keys, output: stderr, terminal: true })
   const input = new TerminalInput(stdin, (read) => {

@@ -12,14 +12,14 @@ type Env = Readonly<Record<string, string | undefined>>
 export type DistributedOptions = {
   /** URL of the queue's database. */
   readonly connect: string
-  /** Name of the queue; null: the default one, which every worker takes from. */
+  /** Name of the queue; null: the unnamed queue, for workers without queue names. */
   readonly queue: string | null
   readonly slots: number
   /** Stores of the config file. */
   readonly stores: readonly NamedUrl[]
 }
 
-/** @throws SluiceError BAD_FLAG if none is named */
+/** URL of the queue's database. @throws SluiceError BAD_FLAG if none is given */
 export function chooseQueue(args: Arguments, defaults: ConfigDefaults, env: Env): string {
   const flag = givenText(args, 'connect')
   const word = flag ?? (defaults.connect === undefined ? undefined : urlBehind(defaults.connect, env, 'connect'))
@@ -35,7 +35,7 @@ export function chooseQueue(args: Arguments, defaults: ConfigDefaults, env: Env)
 }
 
 /**
- * The queue shown in the UI; null if none is configured. An unset variable is reported there, and does not prevent the
+ * The queue shown in the UI; null if none is configured. The UI reports an unset variable, which does not prevent its
  * start.
  * @throws SluiceError BAD_FLAG if the flag names no database
  */

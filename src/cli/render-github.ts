@@ -17,7 +17,7 @@ import type { Output } from './output.ts'
 
 /** GitHub keeps 10 annotations of a kind per step: nine of sluice, and one with the number of the rest. */
 const MAX_ANNOTATIONS = 9
-/** Most rows of the summary: GitHub refuses more than 1 MB. */
+/** Limit of rows in the summary: GitHub refuses more than 1 MB. */
 const MAX_ROWS = 1000
 
 type Kind = 'error' | 'warning' | 'notice'

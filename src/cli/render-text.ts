@@ -1,4 +1,4 @@
-/** Headless text: messages on stderr, results on stdout. */
+/** Text output without the UI: messages on stderr, results on stdout. */
 import pc from 'picocolors'
 import type { RowFormat } from '../model/run/row-format.ts'
 import type { ArchiveColumnsEvent } from '../model/archive/events.ts'
@@ -26,26 +26,26 @@ import type { TableWriter } from '../render/text-table.ts'
 export type TextOptions = {
   readonly quiet: boolean
   readonly verbose: boolean
-  /** Whether keywords on stderr are coloured. */
+  /** True: keywords on stderr are coloured. */
   readonly color: boolean
-  /** Whether to fold entries of a table with details into groups of GitHub's log. */
+  /** True: entries of a table with details are folded into groups of GitHub's log. */
   readonly github: boolean
   readonly redact: (text: string) => string
   /** How hints call the program. */
   readonly program?: string
   /** How rows of a query are written; default: a table. */
   readonly rowFormat?: RowFormat
-  /** Width of the terminal on stdout in cells; absent without one. */
+  /** Width of the terminal on stdout in cells; absent without a terminal. */
   readonly room?: number
   /** True: the plan is the result. */
   readonly dryRun?: boolean
-  /** Whether to print progress lines; `false` for output read after the run. Default `true`. */
+  /** Print progress lines; `false` for output that is read after the run. Default `true`. */
   readonly progress?: boolean
 }
 
 /**
- * `FRAME`: kept by --quiet for a command run by a timer, whose mail must name the database. `LAST_WORDS`: left out for
- * a step of a larger command.
+ * `FRAME`: lines that --quiet keeps for a command run by a timer, whose mail must name the database. `LAST_WORDS`:
+ * lines that are left out for a step of a larger command.
  */
 const FRAME: ReadonlySet<LineWord> = new Set(['start', 'end'])
 const LAST_WORDS: ReadonlySet<LineWord> = new Set(['next', 'do', 'exit'])
@@ -225,7 +225,7 @@ export function textFace(output: Output, options: TextOptions): Face {
   }
 }
 
-/** Whether a command prints no start line, because its output is its result. `ctl` is no operation. */
+/** True for a command without a start line, because its output is its result. `ctl` is no operation. */
 function printsOnly(command: string): boolean {
   const shape = declarationOfCommand(command)?.shape
   return shape === 'listing' || shape === 'answer' || command === 'ctl'

@@ -19,13 +19,13 @@ export type AttachRequest = {
 }
 
 /**
- * The requested run; without one, the only active run here.
- * @throws SluiceError NO_SUCH_PATH if there is none, or several
+ * The requested run; without an id, the only active run on this machine.
+ * @throws SluiceError NO_SUCH_PATH if there is no such run; without an id, also if several runs are active
  */
 export async function joinedFrom({ run, env, socketPath }: AttachRequest): Promise<JoinedRun> {
   if (run !== null) return await joinedOrEnded(run, env)
   const live = await liveRuns(socketPath)
-  // A silent run cannot be watched, so it does not count if another one answers.
+  // A silent run cannot be watched, so it is ignored if another run answers.
   const answering = live.filter(({ command }) => command !== null)
   const [only, ...more] = answering.length === 0 ? live : answering
   const folder = path.dirname(socketPath('0'))
@@ -78,15 +78,15 @@ async function liveRuns(socketPath: (runId: string) => string): Promise<readonly
 
 const shown = ({ run, command }: Live): string => `${run} ${command ?? 'does not answer'}`
 
-/** Message when a run is left that continues. */
+/** Message after leaving a run, which continues. */
 export function goesOn(runId: string): string {
   return `run ${runId} continues; to watch it again: sluice attach ${runId}`
 }
 
 /**
- * Headless: prints what the run itself would print.
- * @param again joins the run again after it dropped the connection
- * @returns the run's exit code if it ends while watched; that of the signal if it is left
+ * Watches without the UI: prints what the run itself would print.
+ * @param again joins the run again after the run has dropped the connection
+ * @returns the exit code of the run if it ends while watched; the exit code of the signal if the run is left
  */
 export async function watchRun(
   session: CliSession,

@@ -31,8 +31,8 @@ export async function runCtl(session: CliSession, options: CtlOptions): Promise<
 type Found = { readonly run: string; readonly state: RunState | null }
 
 /**
- * States of all runs; sockets left behind by killed runs are skipped. All are asked at once, so that a silent run does
- * not delay others.
+ * States of all runs; sockets left behind by killed runs are skipped. All requests are sent at once, so that a silent
+ * run does not delay others.
  */
 async function statesOf(socketPath: (runId: string) => string): Promise<readonly Found[]> {
   const asked = runsIn(path.dirname(socketPath('0'))).map(async (run): Promise<readonly Found[]> => {

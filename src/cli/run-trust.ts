@@ -44,7 +44,7 @@ function changed(file: string, action: 'trust' | 'remove', env: CliContext['env'
   return [realpathSync(file)]
 }
 
-/** Asks in a terminal whether to trust the file, and stores it. @returns whether it is trusted */
+/** Asks in a terminal whether to trust the file, and stores the trust. @returns true if the file is trusted */
 export async function askTrust(file: string, { env, stdin, stderr }: CliContext): Promise<boolean> {
   const hash = contentHash(file)
   const since = hasChanged(file, env) ? ' It has changed since it was trusted.' : ''

@@ -9,7 +9,7 @@ import { bookFolder } from './book-folder.ts'
 import type { CliContext } from './ports.ts'
 import type { CliSession } from './session.ts'
 
-/** Number of newest runs searched for live ones. */
+/** Number of newest runs among which live runs are searched. */
 const RECENT = 200
 
 type Env = CliContext['env']

@@ -10,7 +10,7 @@ import { parseDuration } from './duration.ts'
 
 type RuleOption = Exclude<(typeof SCHEDULE_RULE_OPTIONS)[number], 'every'>
 
-/** Options that affect a rule or the names of its periods, by unit. Parts of a day count from midnight UTC. */
+/** Options that affect a rule or the names of its periods, by unit. Parts of a day are counted from midnight UTC. */
 const HEEDED: Readonly<Record<CalendarUnit | 'part', readonly RuleOption[]>> = {
   part: [],
   day: ['at', 'zone'],
@@ -38,7 +38,7 @@ export function scheduleRule(args: Arguments, defaults: Parameters<typeof calend
 
 /** Refuses options that have no effect, except if they equal the default. */
 function refuseUnheeded(args: Arguments, every: string, unit: CalendarUnit | 'part', day: number): void {
-  // Without the config file; every option is validated, even if it does not apply.
+  // Ignore the config file. Every option is validated, even if it does not apply.
   const { firstMonth, yearOffset, firstWeekday, zone } = { ...DEFAULT_CALENDAR, ...calendarOptions(args, {}) }
   const said: Readonly<Record<RuleOption, boolean>> = {
     at: givenText(args, 'at') !== undefined,

@@ -48,7 +48,7 @@ export class ScheduleText {
       this.#face = this.#openFace(this.#output)
     }
     this.#slot = slot
-    // The event may come from another version; print what this one understands.
+    // The event may come from another version: print what this version supports.
     this.#face?.event(event as Event, false)
     return this.#output
       .taken()

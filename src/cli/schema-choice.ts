@@ -1,4 +1,4 @@
-/** `--schema NAME`: schema of a PostgreSQL catalog. It becomes part of the URL, so the engine sees only that. */
+/** `--schema NAME`: schema of a PostgreSQL catalog. It becomes part of the URL, so the engine needs only the URL. */
 import { SluiceError } from '../shared/errors.ts'
 import { isCatalogUrl, catalogSchemaSupport } from '../engine/run/systems.ts'
 import type { CatalogChoice } from './catalog-choice.ts'

@@ -42,9 +42,9 @@ export type SessionOptions = FaceOptions & {
 export type RunSettings = Beginning & {
   /** True: a step of a larger command. `prelude`: its failure also ends that command, and is printed as its end. */
   readonly part?: boolean | 'prelude'
-  /** Hours of the day in which it works. */
+  /** Hours of the day in which the run works. */
   readonly hours?: Hours | undefined
-  /** Also called with the events. */
+  /** Called with every event, in addition to the frontends. */
   readonly listen?: (event: Event) => void
   /** For a worker: called with events of its tasks. */
   readonly slots?: SlotListener | undefined

@@ -1,4 +1,4 @@
-/** The config file of a command line, read only where this user trusts it. */
+/** The config file of a command line, read only if this user trusts it. */
 import process from 'node:process'
 import { SluiceError } from '../shared/errors.ts'
 import { hasFlag, searchConfig, type FoundConfig } from './config-search.ts'
@@ -6,7 +6,7 @@ import { firstWord, helpAsked } from './globals.ts'
 import { chooseMode } from './mode.ts'
 import type { CliContext } from './ports.ts'
 
-/** A refusal of the words, with the config files that were not read: they may hold what is missing. */
+/** A usage error, with a hint that names config files that were not read: they may have the missing setting. */
 export function namingPassedOver(error: SluiceError, { passedOver }: FoundConfig): SluiceError {
   if (passedOver.length === 0 || error.kind !== 'usage') return error
   const hint = [...(error.hint === undefined ? [] : [error.hint]), ...passedOver].join('; ')
@@ -23,7 +23,7 @@ const WITHOUT_TRUST: ReadonlySet<string> = new Set(['discover'])
 
 /**
  * The found config after deciding about an untrusted file; in a terminal the user is asked.
- * @throws SluiceError BAD_CONFIG if it is not trusted and the command might mean something else without it
+ * @throws SluiceError BAD_CONFIG if the file is not trusted, and the command might mean something else without it
  */
 export async function settledTrust(
   argv: readonly string[],
@@ -43,7 +43,7 @@ export async function settledTrust(
   }
 }
 
-/** Whether the user can be asked; `--yes` does not answer this question. */
+/** True if the user can be asked. `--yes` does not answer this question. */
 function canAsk(argv: readonly string[], { env, stdinTTY, stdoutTTY }: CliContext): boolean {
   const has = (flag: string): boolean => hasFlag(argv, flag)
   const input = !has('--no-input') && !has('--yes') && !has('-y')

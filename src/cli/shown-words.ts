@@ -9,7 +9,7 @@ export function shownWords(argv: readonly string[]): readonly string[] {
   return argv.map((word) => word.replace(/\b[a-z][a-z0-9+.-]*:\/\/.*/is, redactUrl))
 }
 
-/** Whether a word contains a URL with a password. */
+/** True if a word contains a URL with a password. */
 export function holdsPassword(argv: readonly string[]): boolean {
   const shown = shownWords(argv)
   return argv.some((word, at) => word !== shown[at])

@@ -21,7 +21,7 @@ export function someTableArguments(args: Arguments, defaults: ConfigDefaults): r
   })
 }
 
-/** @throws SluiceError BAD_FLAG for none or several */
+/** The only table. @throws SluiceError BAD_FLAG for no table or several */
 export function oneTableOf(args: Arguments, defaults: ConfigDefaults): string {
   const [table, ...more] = someTableArguments(args, defaults)
   if (table !== undefined && more.length === 0) return table

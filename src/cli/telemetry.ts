@@ -46,7 +46,7 @@ type Reported = AsyncDisposable & {
 
 /**
  * @param metrics null: none
- * @param holds whether a screen hides messages until it is left
+ * @param holds true if a screen hides messages until it closes
  * @throws SluiceError PORT_TAKEN, BAD_FLAG
  */
 export async function openTelemetry(
@@ -85,7 +85,7 @@ export async function openTelemetry(
   }
 }
 
-/** Prints the address of the metrics before the screen opens; it is visible again after leaving. */
+/** Prints the address of the metrics before the screen opens; the line is visible again after the screen has closed. */
 export function reportBeforeScreen({ notes }: Telemetry, { stderr }: CliContext): void {
   for (const note of notes) stderr.write(`sluice: ${note}\n`)
 }
@@ -130,7 +130,7 @@ function harmless<A extends readonly unknown[]>(hear: (...reported: A) => void):
     try {
       hear(...reported)
     } catch {
-      // One figure is lost.
+      // The event is missing in the telemetry.
     }
   }
 }

@@ -80,7 +80,7 @@ function commandsThatReport(cause: AlertCause): readonly string[] {
   return able.length === kinds.length ? ['all that take --alert'] : [...new Set(able.map(commandNameOf))]
 }
 
-/** Whether runs of a command can continue in the background. */
+/** True if runs of a command can continue in the background. */
 function canGoOn(command: string): boolean {
   return (Object.keys(OPERATIONS) as OperationKind[]).some((kind) => {
     const { shape } = declarationOf(kind)

@@ -1,6 +1,6 @@
 /**
- * Text left in the scrollback after the terminal UI: for each run the lines of a headless run. Log files are written
- * during the run.
+ * Text that stays in the scrollback after the terminal UI: for each run the lines of a run without the UI. Log files
+ * are written during the run.
  */
 import type { Event } from '../model/run/event.ts'
 import { sayings, withNext } from './beginning.ts'
@@ -12,7 +12,7 @@ import { HeldOutput } from './held-output.ts'
 import { openOutput } from './output.ts'
 import type { CliContext } from './ports.ts'
 
-/** Most runs printed; a session may have many, and the last ones matter. */
+/** Limit of printed runs. A session may have many runs: the last ones are printed. */
 const KEPT_RUNS = 5
 
 export type TranscriptOptions = Omit<FaceOptions, 'progress'> & Beginning

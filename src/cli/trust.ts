@@ -22,7 +22,7 @@ export function contentHash(file: string): string {
   return createHash('sha256').update(readFileSync(file)).digest('hex')
 }
 
-/** Whether this user has trusted the file with its current content; false if it cannot be read. */
+/** True if this user has trusted the file with its current content; false if it cannot be read. */
 export function isTrusted(file: string, env: Env): boolean {
   try {
     return trusted(env).get(realpathSync(file)) === contentHash(file)
@@ -31,7 +31,7 @@ export function isTrusted(file: string, env: Env): boolean {
   }
 }
 
-/** Whether the file was trusted with other content. */
+/** True if the file was trusted with other content. */
 export function hasChanged(file: string, env: Env): boolean {
   return trusted(env).has(realpathSync(file)) && !isTrusted(file, env)
 }
@@ -44,10 +44,10 @@ export function trustFile(file: string, env: Env, hash = contentHash(file)): voi
   store(new Map([...trusted(env), [realpathSync(file), hash]]), env)
 }
 
-/** @returns whether the file was trusted @throws SluiceError TARGET_DENIED if the state folder cannot be written */
+/** @returns true if the file was trusted @throws SluiceError TARGET_DENIED if the state folder cannot be written */
 export function withdrawTrust(file: string, env: Env): boolean {
   const left = new Map(trusted(env))
-  // A deleted file is stored under the path it was trusted by.
+  // A deleted file has no real path any more: search the path under which it was trusted.
   const wasTrusted = [path.resolve(file), realOf(file)].map((name) => left.delete(name)).includes(true)
   if (wasTrusted) store(left, env)
   return wasTrusted

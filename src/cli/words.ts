@@ -197,7 +197,7 @@ function ofOption(word: OfOption, option: Option, { command, args, context }: Sp
   }
 }
 
-/** Default for a flag that is not on the line; yargs has already inserted the defaults that it knows. */
+/** Default for a flag that is not on the line. yargs has already inserted the defaults that were declared to it. */
 function otherwise(word: Single, option: Option, { defaults }: RequestContext): unknown {
   const configured = option.config === 'shown' ? configuredFor(option.name, defaults) : undefined
   return configured ?? option.fallback ?? word.otherwise

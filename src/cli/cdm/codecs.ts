@@ -22,7 +22,7 @@ const REFUSED: Readonly<Record<string, string>> = {
 const NEEDLESS: ReadonlySet<string> = new Set(['BIGINT_BIGINTEGER'])
 
 /**
- * The codecs of a run; `options` is absent without any. `notes` are for the user.
+ * The codecs of a run; `options` is absent if there are none. `notes` are for the user.
  * @throws SluiceError BAD_CONFIG for an unknown or unsupported name, pattern or zone
  */
 export function codecsOf(settings: CdmSettings): {

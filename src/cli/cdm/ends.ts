@@ -18,7 +18,7 @@ export function keyspaceTable(settings: CdmSettings, side: 'origin' | 'target'):
   return { keyspace, table }
 }
 
-/** Whether the target is YugabyteDB SQL. @param byClass whether the Java class says so */
+/** True if the target is YugabyteDB SQL. @param byClass true if the Java class writes to YugabyteDB SQL */
 export function isYsql(settings: CdmSettings, byClass: boolean): boolean {
   const type = settings.text('spark.cdm.connect.target.type')?.toLowerCase()
   if (type !== undefined && type !== 'cassandra' && type !== 'yugabyte')
@@ -26,7 +26,7 @@ export function isYsql(settings: CdmSettings, byClass: boolean): boolean {
   return byClass || type === 'yugabyte' || (type === undefined && settings.text(`${YSQL}.host`) !== undefined)
 }
 
-/** Whether the properties name a cluster; without, the local one is used. */
+/** True if the properties name a cluster; otherwise the local cluster is used. */
 export function namesCluster(settings: CdmSettings, side: 'origin' | 'target'): boolean {
   return ['host', 'port', 'username'].some((name) => settings.text(`spark.cdm.connect.${side}.${name}`) !== undefined)
 }

@@ -107,7 +107,7 @@ const KNOWN: Readonly<Record<string, Known>> = {
   'spark.cdm.transform.codecs': used,
   'spark.cdm.transform.codecs.timestamp.string.format': used,
   'spark.cdm.transform.codecs.timestamp.string.zone': used,
-  // Cassandra cannot store a null in a map, so none can be read.
+  // Cassandra cannot store a null in a map, so there is none to remove.
   'spark.cdm.transform.map.remove.null.value': idle,
   'spark.cdm.filter.cassandra.partition.min': used,
   'spark.cdm.filter.cassandra.partition.max': used,
@@ -170,7 +170,7 @@ export function nearestKey(key: string): string | null {
   return keys.find((known) => short(known).toLowerCase() === meant) ?? null
 }
 
-/** Whether it is a key of Spark itself, not of the migrator. */
+/** True for a key of Spark itself, not of the migrator. */
 export function isSparksOwn(key: string): boolean {
   return key.startsWith('spark.') && !key.startsWith('spark.cdm.')
 }

@@ -33,8 +33,8 @@ export type CdmOptions = {
 }
 
 /**
- * @param properties later ones win
- * @param ysql whether the Java class writes to YugabyteDB SQL
+ * @param properties if a key is repeated, the last property is used
+ * @param ysql true if the Java class writes to YugabyteDB SQL
  * @throws SluiceError BAD_CONFIG with the property and its location
  */
 export function cdmOptions(properties: readonly Property[], ysql: boolean): CdmOptions {

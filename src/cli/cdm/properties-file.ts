@@ -9,7 +9,7 @@ export type Property = {
   readonly where: string
 }
 
-/** @throws SluiceError BAD_CONFIG if it cannot be read */
+/** @throws SluiceError BAD_CONFIG if the file cannot be read */
 export function readPropertiesFile(file: string): readonly Property[] {
   let text: string
   try {
@@ -37,7 +37,7 @@ export function confProperty(word: string): Property {
 
 /**
  * @param file for messages
- * @returns in file order; if a key is repeated, the last one counts
+ * @returns properties in file order; if a key is repeated, the last property must be used
  * @throws SluiceError BAD_CONFIG for an invalid escape
  */
 export function parseProperties(text: string, file: string): readonly Property[] {
@@ -51,7 +51,7 @@ export function parseProperties(text: string, file: string): readonly Property[]
   return found
 }
 
-/** Logical lines with a property, continuation lines joined; `no` is the number of the first, from 1. */
+/** Logical lines with a property, continuation lines joined; `no` is the number of the first line, from 1. */
 function* logicalLines(text: string): Generator<{ readonly line: string; readonly no: number }> {
   const lines = text.replace(/^\uFEFF/, '').split(/\r\n|\n|\r/)
   let open: { line: string; no: number } | null = null

@@ -9,8 +9,8 @@ export class CdmSettings {
   readonly notes: readonly string[]
 
   /**
-   * @param properties later ones win
-   * @throws SluiceError BAD_CONFIG for an unsupported one
+   * @param properties if a key is repeated, the last property is used
+   * @throws SluiceError BAD_CONFIG for an unsupported property
    */
   constructor(properties: readonly Property[]) {
     const notes: string[] = []

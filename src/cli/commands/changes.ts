@@ -1,4 +1,4 @@
-/** changes: between two versions, in ascending order. */
+/** changes: its flags. The two versions must be in ascending order. */
 import { SluiceError } from '../../shared/errors.ts'
 import { requiredCount, given, requiredText } from '../arguments.ts'
 import { operate } from './command.ts'

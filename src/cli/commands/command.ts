@@ -15,17 +15,17 @@ import type { Operation } from '../../app/operations/list.ts'
 export type CommandTexts = {
   /** For the printed command that repeats the run. */
   readonly printed: PrintedMore
-  /** Notes printed at its beginning. */
+  /** Notes printed at the beginning of the run. */
   readonly notes?: readonly string[]
   /** Notes on other active runs, also printed at the beginning. */
   readonly live?: () => Promise<readonly string[]>
   /** Warnings printed at the beginning, about what may be unintended. */
   readonly warnings?: readonly string[]
-  /** Hours of the day in which it works. */
+  /** Hours of the day in which the run works. */
   readonly hours?: Hours
   /** Log file for the output, in addition to the console. */
   readonly log?: string
-  /** The next command, if it is not the same one again. */
+  /** The next command, if it is not the same command again. */
   readonly next?: (finished: RunFinished, runId: string) => string | undefined
 }
 

@@ -53,7 +53,7 @@ function operationOf(
   return {
     kind: 'copy',
     ...selection,
-    // Script and migrator overwrite rows of equal key, so resumed work of theirs does too.
+    // The script and the migrator overwrite rows of equal key, so a copy that resumes their work does too.
     onExisting:
       ON_EXISTING.find((choice) => choice === wanted) ?? (script === null && cdm === null ? 'refuse' : 'upsert'),
     acceptLossy: lossy.length > 0 ? lossy : configNames('accept-lossy', defaults['accept-lossy']),
@@ -184,7 +184,7 @@ function reportedOf(args: Arguments, operation: CopyOperation, { ends, script, c
     // A resumed run must not restart.
     printed: { add: [...add, ...more], drop: ['--restart'], dropValued: ['--run-id'] },
     notes,
-    // A replicated copy retries such rows by itself.
+    // A replicated copy retries quarantined rows by itself.
     next: (finished, runId) => (operation.follow === undefined ? retryCommand(finished, runId, ends) : undefined),
   }
 }
@@ -199,11 +199,11 @@ function retryCommand(
   if (exitCode !== EXIT_OF_KIND.verify || quarantined === '0' || chunks !== String(BigInt(proved) + BigInt(earlier)))
     return undefined
   if (error?.code !== 'ROWS_ASIDE') return undefined
-  // Rows quarantined by one run are found by its number; those of several runs need no number.
+  // Quarantined rows of one run are found by its id. For rows of several runs, no id is given.
   const runs = quarantinedRuns.length > 1 ? [] : [quarantinedRuns[0] ?? runId]
   const shown = (end: Ends['to']): readonly string[] => [...(end.beside === undefined ? [] : [end.beside]), end.printed]
   const flags = [...shown(to)]
-  // The ledger has the source without its password.
+  // The ledger has the URL of the source without its password: add the source if a password is needed.
   if (from.origin === 'script' || secretsOfUrl(from.url).length > 0) flags.unshift(...shown(from))
   return ['sluice', 'quarantine', 'retry', ...runs, ...new Set(flags)].join(' ')
 }

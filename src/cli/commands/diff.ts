@@ -13,7 +13,7 @@ import type { DiffOperation } from '../../engine/copy/operations/diff/declaratio
 import { operate } from './command.ts'
 import type { Command, Request, RequestContext } from './command.ts'
 
-/** The ledger of the target lists the repairs, so nothing else must be named. */
+/** The ledger of the target lists the repairs, so the source is not needed. */
 function undoRequest(runId: string, args: Arguments, { env, defaults }: RequestContext): Request {
   const to = chooseEnd('to', args, defaults, env)
   const tables = [...givenList(args, 'table'), ...givenList(args, 'tables')]

@@ -8,7 +8,7 @@ import { spoken } from '../words.ts'
 import { operate } from './command.ts'
 import type { Command } from './command.ts'
 
-/** Flags of an active run; a report only reads. */
+/** Flags that affect an active run; a report only reads the ledger. */
 const OF_RUNS = ['end', 'until-caught-up', 'until-equal', 'alert-exit'] as const
 
 const follow: Command = {

@@ -27,7 +27,7 @@ const lifecycle: Command = {
 }
 
 /**
- * Tables of the config file with their databases; only the named ones if any. @throws SluiceError BAD_FLAG, BAD_CONFIG
+ * Tables of the config file with their databases; with `--table`, only those. @throws SluiceError BAD_FLAG, BAD_CONFIG
  */
 export function lifecycleStatusRequest(args: Arguments, context: Words): LifecycleStatusOperation {
   const { lifecycle: all = {} } = context.defaults
@@ -54,7 +54,7 @@ export function lifecycleStatusRequest(args: Arguments, context: Words): Lifecyc
   return { kind: 'lifecycle-status', tables, entries, databases }
 }
 
-/** The matching entry; the schema may be missing in the option or in the file. Null if none or several match. */
+/** Name of the matching entry; the schema may be missing in option or file. Null if none or several match. */
 function keyOf(table: string, known: readonly string[]): string | null {
   if (known.includes(table)) return table
   const same = known.filter((one) => one.endsWith(`.${table}`) || `${DEFAULT_SCHEMA}.${one}` === table)
@@ -76,7 +76,7 @@ function entryOf(
   const config = { config: givenText(args, 'config') }
   const defaults: ConfigDefaults = { ...context.defaults, ...given('from', entry.from), to: entry.to }
   const from = chooseEnd('from', config, defaults, env)
-  // Without its own `to`, the partitioned table is in the same database as the old one, even if the file has `to` for
+  // If the entry has no `to`, the partitioned table is in the database of the old table, even if the file has `to` for
   // copies.
   const to = entry.to === undefined ? null : givenStoreUrl('to', config, defaults, env)
   const fromWord = endWord(from.origin === 'script' ? '$DATABASE_URL' : defaults.from, from.url, context)
@@ -142,7 +142,7 @@ function init(args: Arguments, context: Words): Request {
   )
 }
 
-/** @property text absent if the written file already sets it for all tables */
+/** @property text value of `from`; absent if the written file already sets `from` for all tables */
 function fromWritten(
   args: Arguments,
   { url, origin }: ReturnType<typeof chooseEnd>,

@@ -8,7 +8,7 @@ import { operate } from './command.ts'
 import type { Command } from './command.ts'
 import { tablesOrAllArgument } from '../table-words.ts'
 
-/** What to keep. @throws SluiceError BAD_FLAG unless exactly one of the two flags is given */
+/** Versions to keep. @throws SluiceError BAD_FLAG unless exactly one of the two flags is given */
 function keepOf(args: Arguments): { readonly versions: number } | { readonly forMs: number } {
   const versions = givenCount(args, 'keep-versions', 1)
   const forMs = givenDuration(args, 'older-than')

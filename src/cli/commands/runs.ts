@@ -1,4 +1,4 @@
-/** runs: from a catalog, a ledger, a queue, or this machine. */
+/** runs: lists the runs of a catalog, a ledger, a queue, or this machine. */
 import { SluiceError } from '../../shared/errors.ts'
 import { requiredCount, givenFlag, given, givenText } from '../arguments.ts'
 import { chooseEnd } from '../copy-ends.ts'

@@ -20,7 +20,7 @@ import { scheduleRule } from '../schedule-rule.ts'
 import { operate, type Command, type Request, type RequestContext } from './command.ts'
 
 const NAME = /^[A-Za-z0-9][\w.-]{0,62}$/
-/** Flags that a scheduled command cannot have: the schedule sets the time, and a worker the place. */
+/** Flags that a scheduled command cannot have: a worker runs it, at the times of the schedule. */
 const NOT_THERE = [
   '--distributed',
   '--background',
@@ -132,7 +132,7 @@ async function print(name: string, args: Arguments, context: RequestContext): Pr
   })
 }
 
-/** The words after `--`; a single one, as from a form, is split as in a shell. */
+/** The words after `--`. A single word, as from a form, is split as in a shell. */
 function wordsOf(args: Arguments): readonly string[] {
   const words = givenList(args, 'command')
   const [first, ...more] = words
@@ -166,7 +166,7 @@ async function readInner(words: readonly string[], args: Arguments, context: Req
   return request.operation
 }
 
-/** @returns whether it destroys something @throws SluiceError MISSING_CONFIRM if it does, and is not confirmed */
+/** @returns true if the operation destroys data @throws SluiceError MISSING_CONFIRM if a confirmation is missing */
 function refuseUnconfirmed(operation: Operation): boolean {
   const destroys = destructionsOf(operation)
   const confirmed = new Map<string, unknown>(Object.entries(operation)).get('confirm') !== undefined

@@ -1,4 +1,4 @@
-/** Answers the shell's question what a word may become. */
+/** Answers a shell's request for completions of a word. */
 import { completionOf } from './candidates.ts'
 import { PLACE_LINES } from './scripts.ts'
 
@@ -8,7 +8,7 @@ type Quote = "'" | '"' | null
 
 /**
  * Answers a shell that passes words as typed, and expects quoted answers.
- * @param raw words with their quotes; the last may have an open one
+ * @param raw words with their quotes; the last word may have an open quote
  */
 export async function rawAnswer(
   raw: readonly string[],
@@ -25,7 +25,7 @@ export async function rawAnswer(
 
 /**
  * Removes quotes, backslashes and variables from a word as typed; the last quote may still be open.
- * @param env values of variables; an unset one stays as written
+ * @param env values of variables; an unset variable stays as written
  */
 function unquoted(raw: string, env: Env): { readonly text: string; readonly open: Quote } {
   let open: Quote = null
@@ -62,7 +62,7 @@ function quotedFor(word: string, open: Quote): string {
 const MEANING_CELLS = 60
 
 /**
- * @param words after the program name, up to the cursor @param env may name the database to ask @param patienceMs
+ * @param words after the program name, up to the cursor @param env may have the URL of the database @param patienceMs
  * timeout for the database; default 2 s
  */
 export async function completionAnswer(

@@ -1,6 +1,6 @@
 /**
- * Candidates at the cursor, from the command declarations and the stores of the config file. It opens no database;
- * ./names.ts does.
+ * Candidates at the cursor, from the command declarations and the stores of the config file. Opens no database: names
+ * from databases come from ./names.ts.
  */
 import type { CatalogNamedKind } from '../../app/known-catalog.ts'
 import type { NamedKind } from '../../app/known-names.ts'
@@ -15,13 +15,13 @@ export type WordCandidate = { readonly word: string; readonly meaning: string }
 
 /** `files`, `folders`: the shell also completes these, as for any program. */
 type Completion = {
-  /** Whether one word may contain several values. */
+  /** True if one word may contain several values. */
   readonly commas?: boolean
   readonly candidates: readonly WordCandidate[]
   readonly places: 'files' | 'folders' | null
-  /** It is a database URL, which may name a file. */
+  /** The word is a database URL, which may name a file. */
   readonly isDatabase?: true
-  /** Names to ask the line's database for. */
+  /** Names that must be read from the line's database. */
   readonly wanted?: CompletionRequest
 }
 
@@ -30,7 +30,7 @@ export type CompletionRequest = {
   readonly kind: NamedKind | CatalogNamedKind
   readonly flag: string
   readonly takes: readonly Option[]
-  /** One word may contain several, separated by commas. */
+  /** One word may contain several names, separated by commas. */
   readonly commas?: true
   /** For columns: the table named as an operand. */
   readonly table?: string
@@ -120,7 +120,7 @@ function optionNamed(word: string, takes: readonly Option[]): Partial<Option> | 
   )
 }
 
-/** Whether the next word is the value of this one. */
+/** True if the next word is the value of this one. */
 function takesValue(word: string, takes: readonly Option[]): boolean {
   if (!word.startsWith('-') || word.includes('=')) return false
   const name = word.replace(/^--?/, '')
@@ -153,7 +153,7 @@ function valuesOfOption(
   }
 }
 
-/** Names that only the line's database or catalog knows. */
+/** Names that must be read from the line's database or catalog. */
 function wantedOf(
   completes: Completes | undefined,
   takes: readonly Option[],
@@ -188,7 +188,7 @@ function flagsOf(takes: readonly Option[], before: readonly string[]): readonly 
   return [...own, ...shared]
 }
 
-/** The next operand; the last one is repeated if it is a list. */
+/** Completions of the next operand; the last operand is repeated if it is a list. */
 function operandOf(command: string, takes: readonly Option[], before: readonly string[]): Completion {
   const operands = takes.filter(({ operand }) => operand === true)
   const given = givenOperands(command, takes, before).length
@@ -215,7 +215,7 @@ function givenOperands(command: string, takes: readonly Option[], before: readon
   return given
 }
 
-/** Store names of the config file on the line; empty if it cannot be read, because errors have no place here. */
+/** Store names of the config file on the line; empty if it cannot be read: completion must not print errors. */
 function storesIn(before: readonly string[]): readonly WordCandidate[] {
   const file = configFlag(before)
   if (file === null) return []

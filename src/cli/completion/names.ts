@@ -1,6 +1,6 @@
 /**
- * Names from the line's database for shell completion. The user waits at the key, so there is a timeout, and errors are
- * ignored; the command itself reports them.
+ * Names from the line's database for shell completion. The user waits after a key press, so there is a timeout, and
+ * errors are ignored; the command itself reports them.
  */
 import { knownInCatalog } from '../../app/known-catalog.ts'
 import { knownNames, type KnownName } from '../../app/known-names.ts'
@@ -14,7 +14,7 @@ import type { WordCandidate, CompletionRequest } from './candidates.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
-/** Timeout, ms: a user waits at the key. */
+/** Timeout for the database, ms. */
 const PATIENCE_MS = 2000
 /** Characters that a line-based answer cannot contain; each shell quotes all others itself. */
 const UNSAID = /[\p{Cc}\u2028\u2029]/u
@@ -67,7 +67,7 @@ export async function knownTo(
 function namesIn(names: readonly KnownName[], typed: string, kind: CompletionRequest['kind']): readonly KnownName[] {
   const fitting = names.filter(({ name }) => name.startsWith(typed))
   if (kind === 'table') return fitting.filter(({ name }) => isSpelled(name, typed))
-  // Ids are offered only if one has been begun.
+  // Ids are offered only if the user has begun to type one.
   const ids = new Set(kind === 'catalog table' ? names.map(({ meaning }) => meaning) : [])
   const short = fitting.filter(({ name }) => !ids.has(name))
   return short.length > 0 ? short : typed === '' ? [] : fitting
@@ -82,12 +82,12 @@ function catalogOf(before: readonly string[], defaults: ConfigDefaults, env: Env
   return more.length === 0 ? only : undefined
 }
 
-/** A table has a name with and one without schema: offer the form that is being typed. */
+/** True if the name has a schema as the typed text has. Every table is listed with and without its schema. */
 function isSpelled(name: string, current: string): boolean {
   return name.includes('.') === current.includes('.')
 }
 
-/** The database to ask; the source if the command has source and target: a table may not be in the target yet. */
+/** URL of the database to read: the source if the command has both, because a table may not be in the target yet. */
 function databaseOf(
   takes: readonly Option[],
   before: readonly string[],

@@ -1,4 +1,4 @@
-/** Completion scripts: how a shell asks sluice for completions. */
+/** Completion scripts, with which shells request completions from sluice. */
 
 /** Answer format: a word, a tab, its description. These lines ask the shell to complete files or folders itself. */
 export const PLACE_LINES = { files: ':files', folders: ':folders' } as const

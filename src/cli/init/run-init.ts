@@ -14,7 +14,7 @@ export type InitRequest = GivenPlaces & { readonly write: string; readonly dryRu
 type Around = {
   readonly cwd: string
   readonly tool: string
-  /** Whether to ask the user. */
+  /** True: ask the user before the file is written. */
   readonly asks: boolean
   readonly json: boolean
 }

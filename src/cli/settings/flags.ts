@@ -66,7 +66,7 @@ export function scripted(
   return {
     ...rest,
     workers: sizes.workers,
-    // Only for Cassandra a batch has the script's meaning, not the number of rows sent to the target at once.
+    // For Cassandra, the script's batch is `cassandra.batchRows`; `batchRows` are the rows sent to the target at once.
     ...(batchesByPartition(operation.to) ? {} : { batchRows: sizes.batchRows }),
     maxAside: set('max-aside') ? operation.maxAside : Number.MAX_SAFE_INTEGER,
     onExisting: set('on-existing') ? operation.onExisting : 'upsert',

@@ -55,7 +55,7 @@ export class MigratorLines {
   /** Key columns by table, and how many of them form the partition key. */
   readonly #keys = new Map<string, { readonly names: readonly string[]; readonly partition: number }>()
 
-  /** Lines of an event, each with its line feed; '' if it has none. */
+  /** Lines of an event, each with its line feed; '' if the event has no lines. */
   event(event: Event): string {
     if (event.type === 'run.started') this.#narrator = new Narrator(true)
     if (event.type === 'copy.started')

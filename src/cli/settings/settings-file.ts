@@ -25,7 +25,7 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
 
 export type FileSettings = {
   readonly values: Partial<ScriptSizes>
-  /** Oddities that do not prevent the run. Values of unknown keys are never shown. */
+  /** Problems that do not prevent the run. Values of unknown keys are never shown. */
   readonly warnings: readonly string[]
 }
 

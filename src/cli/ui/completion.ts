@@ -6,7 +6,7 @@ import { completionOf } from '../completion/candidates.ts'
 import { knownTo } from '../completion/names.ts'
 import { urlFiles } from '../../app/url-files.ts'
 
-/** Most candidates. */
+/** Limit of candidates. */
 const MOST = 200
 
 /**

@@ -15,7 +15,7 @@ function removed(file: string): void {
   try {
     rmSync(file, { force: true })
   } catch {
-    // It did not exist.
+    // The temporary file stays.
   }
 }
 
