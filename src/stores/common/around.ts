@@ -3,12 +3,12 @@
 /** Names of the optional members of a port. */
 export type OptionalNames<T> = { [K in keyof T]-?: Pick<T, K> extends Required<Pick<T, K>> ? never : K }[keyof T]
 
-/** Each optional member, or null: the wrapper does not have it, whatever is below. */
+/** Each optional member; null if the wrapper lacks it, even if the wrapped port has it. */
 export type OptionalAnswers<T> = { readonly [K in OptionalNames<T>]: NonNullable<T[K]> | null }
 
 /**
  * The optional members of a port that are not null. The compiler checks that all of them are named.
- * @param answers all optional members: forwarded if the port below has them; null if it does not, or if the wrapper
+ * @param answers all optional members: forwarded if the wrapped port has them; null if it does not, or if the wrapper
  * refuses them
  */
 export function presentMembers<T>(answers: OptionalAnswers<T>): Partial<Pick<T, OptionalNames<T>>> {
@@ -16,7 +16,7 @@ export function presentMembers<T>(answers: OptionalAnswers<T>): Partial<Pick<T, 
   return Object.fromEntries(kept) as Partial<Pick<T, OptionalNames<T>>>
 }
 
-/** A member of the port below, bound to it; null if it has none. */
+/** A method of the wrapped port, bound to that port; null if the port lacks it. */
 export function forwarded<T extends object, K extends OptionalNames<T>>(below: T, name: K): NonNullable<T[K]> | null {
   const member: unknown = below[name]
   return typeof member === 'function' ? (member.bind(below) as NonNullable<T[K]>) : null

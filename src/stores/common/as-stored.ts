@@ -10,7 +10,7 @@ export type OddRows = WeakSet<Row>
 /** No text of a canonical row ends with this. */
 const NOT_CANONICAL = '!'
 
-/** Adds a row to a digest; a row with such a value never equals a canonical row, whatever its texts are. */
+/** Adds a row to a digest; a row with such a value never equals a canonical row, even if their texts are equal. */
 export function addStored(sum: RowSum, row: Row, odd: OddRows): void {
   if (odd.has(row)) sum.addText(`${rowText(row)}${NOT_CANONICAL}`)
   else sum.add(row)
@@ -22,15 +22,21 @@ export function storedCell(value: SqlValue): Cell {
   return typeof value === 'number' && Number.isInteger(value) ? String(value) : value
 }
 
-/** Whether an error says that a value is not of its column's type. */
+/** True if the error means that a value is not of its column's type. */
 export function isRefusedValue(error: unknown): error is SluiceError {
   return error instanceof SluiceError && error.code === 'VALUE_REFUSED'
 }
 
-/** A row key value of a target. If a store reads a target as it reads sources, this error still concerns the target. */
+/**
+ * Row key value of a target that is not of its type. Stays an error of the target, even if the store reads it as a
+ * source.
+ */
 export class StoredKeyError extends SluiceError {}
 
-/** Error for a value that is not of its type. @param isTarget rows are read `asStored`: only for row key values */
+/**
+ * Error for a value that is not of its column's type. @param isTarget rows are read `asStored`: the value is of a row
+ * key
+ */
 export function valueError(
   isTarget: boolean,
   message: string,

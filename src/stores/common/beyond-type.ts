@@ -1,4 +1,6 @@
-/** Values of another system outside of the limits of a column: no row has them, and a comparison would fail. */
+/**
+ * Values of another system outside the limits of a column: no row has such a value, and comparing with it would fail.
+ */
 import type { ColumnType } from '../../model/copy/column-type.ts'
 
 export type BoundSide = 'below' | 'above'
@@ -6,7 +8,7 @@ export type BoundSide = 'below' | 'above'
 /** Smallest and largest value of a type, as canonical texts. */
 export type Limits = readonly [low: string, high: string]
 
-/** The side of the limits on which a canonical text is; null if within them. @param limits null if there are none */
+/** `below` or `above` if a canonical text is outside the limits, else null. @param limits null if the type has none */
 export function beyondLimits({ kind }: ColumnType, text: string, limits: Limits | null): BoundSide | null {
   if (limits === null) return null
   const compare = kind === 'date' || kind === 'timestamp' ? compareTimes : compareNumbers
@@ -20,13 +22,13 @@ export function wholeLimits(bits: number, unsigned: boolean): Limits {
   return unsigned ? ['0', String(values - 1n)] : [String(-values / 2n), String(values / 2n - 1n)]
 }
 
-/** A text that is no number or time counts as within the limits: the system itself reports what is wrong with it. */
+/** A text that is neither a number nor a time is treated as within the limits: the system itself reports the error. */
 const NUMBER = /^(-?)0*(\d*)(?:\.(\d*))?$/
 const TIME = /^(\d+)-(\d\d-\d\d(?:[ T][\d:.]+)?)(?:[+-][\d:]+)?( \(?BC\)?)?/
 const ERA = / \(BC\)/
 
 function compareNumbers(a: string, b: string): number {
-  // A time of day without its colons is a number that sorts alike.
+  // Without its colons, a time of day is a number that sorts alike.
   const [x, y] = [NUMBER.exec(a.replaceAll(':', '')), NUMBER.exec(b.replaceAll(':', ''))]
   if (x === null || y === null) return 0
   const signs = sign(x) - sign(y)

@@ -8,7 +8,7 @@ export function textOrNull(value: Given): string | null {
   return value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : String(value)
 }
 
-/** @returns a number that a double holds exactly, as all numbers of the catalog are */
+/** @returns the number; callers pass only integers that a double holds exactly, such as all numbers of the catalog */
 export function numberOrNull(value: Given): number | null {
   return value === null || value === undefined ? null : Number(value)
 }

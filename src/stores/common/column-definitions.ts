@@ -3,7 +3,7 @@ import { bracketElements, closingBracket, maskedCode, nameAt, type Quoting } fro
 
 export type ColumnDefinition = { readonly column: string; readonly text: string; readonly code: string }
 
-/** Definitions of columns; also those of constraints, under their first word. */
+/** Definitions of columns. A constraint is included under its first word, as if that were a column's name. */
 export function columnsIn(sql: string, quoting: Quoting = 'standard'): readonly ColumnDefinition[] {
   return bracketElements(sql, quoting).flatMap((element) => {
     const named = nameAt(element, quoting)

@@ -1,5 +1,5 @@
 /**
- * Checks that column names still mean the planned columns. RENAME changes a column's name and keeps its place: if two
+ * Checks that column names still mean the planned columns. RENAME changes a column's name, but not its position: if two
  * columns have exchanged names, the order of names has changed.
  */
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
@@ -9,9 +9,9 @@ import { SluiceError } from '../../shared/errors.ts'
 type Planned = { readonly table: TableName; readonly columns: readonly { readonly name: string }[] }
 
 /**
- * For rows of a chunk.
- * @param now names in the table's order, under the lock or in the snapshot that rows are read or written by
- * @param side source or target, of which it is the table @param label of its database
+ * Checks a table before rows of a chunk are read or written.
+ * @param now names in the table's order, read under the lock or in the snapshot that the rows are read or written with
+ * @param side whose table this is @param label of that database
  * @throws SluiceError SOURCE_GONE, TABLE_REFUSED if planned columns have another order
  */
 export function refuseReordered(
@@ -34,7 +34,7 @@ export function refuseReordered(
 }
 
 /**
- * For changes of a stream: `refuseReordered` of the target, before the transaction that wrote them commits.
+ * For changes of a stream: checks the target's table before the transaction that writes them commits.
  * @throws SluiceError TABLE_REFUSED
  */
 export function refuseReorderedTarget(planned: Planned, now: readonly string[], label: string): void {

@@ -100,7 +100,7 @@ export function maskedCode(sql: string, quoting: Quoting = 'standard', filler = 
 }
 
 /**
- * Position of the bracket that closes one which was opened before `from`; the end of the text if none does.
+ * Position of the bracket that closes the one opened before `from`; the length of the text if there is none.
  * @param code as `maskedCode` returns it
  */
 export function closingBracket(code: string, from: number): number {

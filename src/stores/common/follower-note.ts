@@ -38,7 +38,7 @@ export function refuseOtherFollower({ slot, owners = [] }: StreamBirth, noted: F
   })
 }
 
-/** Ports that a URL need not name, by its protocol. */
+/** Default ports, by protocol of the URL. */
 const USUAL: Readonly<Record<string, string>> = {
   'postgresql:': '5432',
   'postgres:': '5432',
@@ -47,9 +47,8 @@ const USUAL: Readonly<Record<string, string>> = {
 }
 
 /**
- * Address of a database, so that two URLs of one place compare equal:
- * URL without user, password and options, with its port; a text that is not a URL is returned unchanged. All names of
- * the local host are equal.
+ * Address of a database, so that two URLs of one database compare equal: URL without user, password and options, with
+ * its port; a text that is not a URL is returned unchanged. All names of the local host are equal.
  */
 export function addressOf(label: string): string {
   if (!URL.canParse(label)) return label

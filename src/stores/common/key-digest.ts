@@ -11,7 +11,10 @@ import { keyColumns } from './key-ranges.ts'
 
 const KEYS_AT_ONCE = 200
 
-/** Keys in the form of ranges. @param only as `keyText` @param columns with the types in which values were sent */
+/**
+ * Parses keys into the form that ranges have.
+ * @param only as `keyText` @param columns with the types in which values were sent
+ */
 export function rowKeysOf(
   only: Iterable<string>,
   { table, columns }: { readonly table: TableSpec; readonly columns: readonly WriteColumn[] },
@@ -22,12 +25,14 @@ export function rowKeysOf(
   )
 }
 
-/** True if rows of given keys must be looked up by them: the range does not say where they are in the target. */
+/** True if rows must be looked up by their keys, because the range of the source is not a range of the target. */
 export function areAway({ range, sortsAlike }: Pick<ChunkRequest, 'range' | 'sortsAlike'>): boolean {
   return range.by === 'all' || range.by === 'block' || (range.by === 'key' && sortsAlike === false)
 }
 
-/** @param keys in the form of ranges @param digest of the rows in a range of keys @param atOnce keys per range */
+/**
+ * Digest of the rows with these keys. @param digest digest of the rows of one list of keys @param atOnce keys per list
+ */
 export async function digestOfKeys(
   keys: readonly RowKey[],
   digest: (range: Range & { readonly by: 'keys' }) => Promise<Digest>,

@@ -15,7 +15,7 @@ export type KeyDialect = {
   bound(column: Column): string
   /** Parameter of that SQL. */
   value(column: Column, text: string): SqlValue
-  /** Expression that gives a key as the text that `value` takes. */
+  /** SQL expression of a key column as text, in the form that `value` takes. */
   text(column: Column): string
   /**
    * For a text that no column of this system can hold: the largest storable text that sorts before it; null for every
@@ -117,7 +117,7 @@ export async function keySpan(
   const [column] = keyColumns(table)
   if (column === undefined) return null
   const condition = rangeCondition(table, range, where, dialect)
-  // Two subqueries, because SQLite uses the ends of an index only if a query asks for one of them.
+  // Two subqueries: SQLite reads only one end of an index if a query has just one MIN or MAX.
   const ends = ['MIN', 'MAX'].map(
     (end) =>
       `(SELECT ${end}(${dialect.quote(column.name)}) AS ${dialect.quote(end)} FROM ${dialect.from(table)} WHERE ${condition.sql}) AS of_${end}`,
@@ -141,8 +141,8 @@ export function refuseFloatKey(table: TableSpec): void {
 }
 
 /**
- * Ranges of about `rows` rows. Dense whole numbers are cut by arithmetic. Other keys are cut at the store's bound after
- * that many rows, which reads the index once, as far as the caller goes.
+ * Ranges of about `rows` rows. Dense whole numbers are cut by arithmetic. Other keys are cut after every `rows` rows:
+ * this reads the index once, as far as the caller iterates.
  * @param estimate rows of the table; 0 if unknown
  */
 export async function* cutByKey(
@@ -207,8 +207,8 @@ export async function* cutByBounds(
 }
 
 /**
- * Checks that bounds of ranges grow strictly. A bound that repeats, however many came between, shows that the system
- * compares this key differently from its sort order: such a table would be divided for ever.
+ * Checks that bounds of ranges grow strictly. A repeated bound, even after many others, shows that the system compares
+ * this key differently from its sort order: such a table would be divided for ever.
  */
 export class Ascent {
   readonly #table: TableSpec
@@ -347,7 +347,7 @@ function comparison(all: readonly Column[], given: KeyBound, op: '>' | '<=', dia
 
 /**
  * `comparison` for a bound with a value outside of its column's limits: only the key columns before it are compared.
- * @param side of the limits on which that value is
+ * @param side whether that value is below or above the limits
  */
 function comparedBefore(
   columns: readonly Column[],
@@ -364,7 +364,7 @@ function comparedBefore(
   return { sql, parameters: [...apart.parameters, ...equal.parameters] }
 }
 
-/** `a >= ? AND (a > ? OR (a = ? AND b > ?))`; the first term lets row groups be skipped. */
+/** `a >= ? AND (a > ? OR (a = ? AND b > ?))`; because of the first term, the system can skip row groups. */
 function columnByColumn(
   names: readonly string[],
   marks: readonly string[],

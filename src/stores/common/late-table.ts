@@ -13,8 +13,8 @@ export async function makeLate(database: LedgerDatabase, name: string, body: str
 }
 
 /**
- * Writes the version of a ledger into its table, unless that is as high already: a newer program, or one at the same
- * time, has written it.
+ * Writes the version of a ledger into its table, unless a version at least as high is there: another program may have
+ * written it.
  */
 export async function noteVersion(database: LedgerDatabase, table: string, version: number): Promise<void> {
   const noted = async (): Promise<number> =>
@@ -53,7 +53,7 @@ export async function keyTables(database: LedgerDatabase, keys: Readonly<Record<
   }
 }
 
-/** Makes one change to a ledger table; if another program has made it at the same time, it counts as done. */
+/** Makes one change to a ledger table; no error if another program has made the same change. */
 export async function changeTable(database: LedgerDatabase, sql: string): Promise<void> {
   try {
     await database.batch([{ sql, parameters: [] }])

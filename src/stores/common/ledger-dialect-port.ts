@@ -23,36 +23,36 @@ export type LedgerDialect = {
   readonly unlessThere: string
   /** Statements before the first table. */
   readonly before: readonly string[]
-  /** A login sees no tables that it has no right on. */
+  /** The database hides tables on which the login has no right. */
   readonly hidesTables: boolean
   /** Names of the columns of a table, which is the parameter; no rows if there is no such table. */
   readonly columns: string
-  /** Names of tables, as given, and of their columns, for this number of tables, whose names are the parameters. */
+  /** Query for the names of tables, as given, and of their columns; parameters: the names of this number of tables. */
   columnsOfAll(tables: number): string
   /**
-   * Those of this number of tables, whose names are the parameters, that have no primary key. Null if a key cannot be
-   * added to a table, and none is ever needed.
+   * Query for tables without a primary key; parameters: the names of this number of tables. Null if a key cannot be
+   * added to an existing table, and is never needed.
    */
   readonly keyless: ((tables: number) => string) | null
   /** Indexes of the table of chunks. */
   readonly indexes: {
     /**
-     * False if the database may damage an index of changing rows when a program is killed and the file is then opened
-     * and closed before the next run: its ledgers get no indexes, older ones lose theirs, and chunks are read ahead,
-     * because no other program has the file.
+     * False if a kill, followed by opening and closing the file before the next run, may damage an index of changing
+     * rows. Then ledgers get no indexes, older ledgers lose theirs, and chunks are read ahead: no other program has the
+     * file open.
      */
     readonly kept: boolean
     /**
-     * Before the name of a new index, so that an existing one stays; empty if the database has no such word, and fails
-     * with an error that says it exists.
+     * Words before the name of a new index that keep an existing index. Empty if the database has no such words:
+     * creating an existing index then fails with an error.
      */
     readonly unlessThere: string
-    /** Statement that removes an index, also if it is gone; or that then fails with an error that is accepted. */
+    /** Statement that removes an index. For a missing index it does nothing, or fails with an error that is ignored. */
     drop(name: string, table: string): string
   }
   /**
-   * How an UPDATE finds the row that a query gives. `subquery`: compares ids with its result. `join`: for databases
-   * where that would read and lock every row, and a join would not.
+   * How an UPDATE finds the row that a query returns. `subquery`: compares ids with the query's result. `join`: for
+   * databases that would read and lock every row for a subquery.
    */
   readonly updates: 'subquery' | 'join'
   /**

@@ -15,7 +15,7 @@ export function isLedgerTable({ name }: TableName): boolean {
   return own !== null && isOfLedgers(own)
 }
 
-/** Whether a table that `isLedgerTable` names has the ledger's columns, and is not the user's. */
+/** Whether a table for which `isLedgerTable` is true has the ledger's columns, and is not the user's. */
 export function isOwnLedgerTable({ table, columns }: Pick<TableSpec, 'table' | 'columns'>): boolean {
   return lacking(ownTable(table.name), namesOf(columns)) === null
 }
@@ -36,8 +36,8 @@ export async function refuseForeignTables(
 }
 
 /**
- * Checks that a ledger has every table of its version, with its columns. One statement, which changes nothing.
- * Recreated, an empty table would say that nothing was copied or archived yet.
+ * Checks that a ledger has every table of its version, with its columns. One statement, which changes nothing. A
+ * missing table must not be recreated empty: that would mean that nothing was copied or archived yet.
  * @param version of the ledger, as recorded
  * @throws SluiceError LEDGER_DAMAGED; TABLE_REFUSED if one of them is the user's
  */
@@ -92,7 +92,7 @@ export function refuseForeignAmong(tables: readonly Pick<TableSpec, 'table' | 'c
 
 /**
  * Checks the tables of the Cassandra Data Migrator in a schema. Two statements, which change nothing.
- * @throws SluiceError TABLE_REFUSED if one is of another shape, or belongs to a role that this login does not trust
+ * @throws SluiceError TABLE_REFUSED if a table lacks a column, or belongs to a role that this login does not trust
  */
 export async function refuseForeignTracks(database: LedgerDatabase, schema: string): Promise<void> {
   await database.refuseStrangers?.(TRACKS, schema)

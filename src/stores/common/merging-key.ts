@@ -3,9 +3,9 @@ import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 
 /**
- * For a target that keeps one row for each key: two rows of the source may have one key there, and the second would
- * overwrite the first without notice.
- * @param found the table of the target @param key its key @param given key of the source by names of the target
+ * For a target that keeps one row for each key: two rows of the source may have the same key in the target, and the
+ * second would overwrite the first without notice.
+ * @param found the table of the target @param key its key @param given key of the source, in names of the target
  * @throws SluiceError UNSUPPORTED_KEY
  */
 export function refuseMerging(found: TableSpec, key: readonly string[], given: readonly string[]): void {

@@ -7,7 +7,7 @@ export type NewTableLimits = {
   readonly title: string
   /** Most columns of one table; absent if only memory limits them. */
   readonly columns?: number
-  /** Why the system accepts no such name, in words; null for a name that it accepts. */
+  /** Why the system refuses a name, in words; null if it accepts the name. */
   readonly unnamed: (name: string) => string | null
 }
 
@@ -34,7 +34,7 @@ export function refuseUnmakeable(table: TableSpec, { title, columns, unnamed }: 
     refuse(`table of ${length} columns`, `the limit is ${columns}`, 'copy fewer columns with --columns')
 }
 
-/** Why no SQL of a system with delimited names can spell a name. */
+/** Why SQL cannot contain a name even if it is delimited by quotes; null if it can. */
 export function unspelled(name: string): string | null {
   if (name === '') return 'a name has at least one character'
   return name.includes('\0') ? 'the name contains the character U+0000' : null

@@ -13,13 +13,16 @@ const IDLE_MS = 30_000
 export type ObjectLock = {
   /** Does not wait. @returns whether the session now has the lock */
   take(): Promise<boolean>
-  /** The idle session that holds it, and the statement that ends it; null if the holder is working, gone or unknown. */
+  /**
+   * The idle session that holds the lock, and the statement that ends it; null if the holder is working, gone or
+   * unknown.
+   */
   idleHolder(): Promise<{ readonly session: string; readonly end: string } | null>
 }
 
 /**
- * Takes the lock. A killed program leaves its statement running at the server: the next one waits for it, and finds the
- * object made.
+ * Takes the lock. A killed program leaves its statement running at the server: the next program waits for the lock, and
+ * then finds the object made.
  * @throws SluiceError OBJECTS_FAILED if an idle session has held it for 30 s; the reason of the signal
  */
 export async function takeObjectLock(

@@ -1,7 +1,8 @@
 /** What a store reports before it retries by itself. */
 
 /**
- * A store that could not be reached, or a request that an open one sends again. @property attempt the next one
+ * A store that could not be reached, or a request that an open store sends again.
+ * @property attempt number of the next attempt
  * @property forMs how long it will be retried, ms
  */
 export type OpenedAgain = {
@@ -9,6 +10,6 @@ export type OpenedAgain = {
   readonly why: string
   readonly attempt: number
   readonly forMs: number
-  /** A request of a store that was reached before. */
+  /** The store is open: a request is sent again. */
   readonly isOpen?: true
 }

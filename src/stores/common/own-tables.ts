@@ -24,7 +24,7 @@ export type OwnTable = {
   readonly marks: readonly string[]
   /** It has one column, which a user's table may have among others. */
   readonly oneColumn?: true
-  /** There are several: the name is followed by the number of the table that one is about. */
+  /** There are several: the number after the name is that of the table or stream which it belongs to. */
   readonly numbered?: true
 }
 
@@ -51,7 +51,7 @@ export const OWN_TABLES: readonly OwnTable[] = [
   { name: 'migration_tokens', owner: 'copy', since: 1, marks: ['token'], oneColumn: true },
   { name: 'migration_runs', owner: 'copy', since: 1, marks: ['run_id', 'plan_hash'] },
   { name: 'migration_plans', owner: 'copy', since: 1, marks: ['schema_name', 'table_name', 'plan_hash'] },
-  // The script's own table has only these.
+  // The table that the script makes has only these columns.
   { name: 'migration_checkpoints', owner: 'copy', since: 1, marks: ['table_name', 'records_processed'] },
   { name: 'migration_chunk_history', owner: 'copy', since: 1, marks: ['table_name', 'retired_ms'] },
   { name: 'migration_quarantine', owner: 'copy', since: 1, marks: ['quarantine_id', 'row_key'] },
@@ -164,7 +164,7 @@ export function isOfLedgers({ owner }: OwnTable): boolean {
 /** Ledger tables with a fixed name. */
 export const LEDGER_TABLES: readonly OwnTable[] = OWN_TABLES.filter((one) => isOfLedgers(one) && one.numbered !== true)
 
-/** Name and one column of each of them: a count of tables excludes them by it. */
+/** Name and one column of each ledger table: counts of tables use them to exclude ledger tables. */
 export const LEDGER_MARKS: readonly (readonly [name: string, column: string])[] = LEDGER_TABLES.flatMap(
   ({ name, marks: [mark] }) => (mark === undefined ? [] : [[name, mark] as const]),
 )

@@ -17,7 +17,7 @@ export function countsByIndex(
   return `SELECT ${conditions.map((one) => `(SELECT ${text('count(*)')} FROM ${from} WHERE ${one})`).join(', ')}`
 }
 
-/** Rows of a position in `conditions` and its count, for conditions with at least one row: the table is read once. */
+/** Query for index in `conditions` and count, for conditions with at least one row: the table is read once. */
 export function countsByScan(
   from: string,
   conditions: readonly string[],

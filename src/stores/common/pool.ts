@@ -11,7 +11,7 @@ export interface Pooled {
 }
 
 export type PoolLimits = {
-  /** Connections at once; `Infinity` if the user of one may need another before it is done. */
+  /** Most connections at a time; `Infinity` if a caller may need a second one before it returns the first. */
   readonly most: number
   /** Unused connections that stay open. */
   readonly idle: number
@@ -42,7 +42,7 @@ export class Pool<S extends Pooled> {
     this.#idle.push(session)
   }
 
-  /** Runs the body with a connection that no other caller uses meanwhile. One that broke is not used again. */
+  /** Runs the body with a connection that no other caller uses meanwhile. A broken connection is not used again. */
   async use<T>(body: (session: S) => Promise<T>): Promise<T> {
     const session = await this.take()
     try {
@@ -65,7 +65,7 @@ export class Pool<S extends Pooled> {
     }
   }
 
-  /** Gives a connection back, in any state. */
+  /** Returns a connection to the pool, in any state. */
   async give(session: S): Promise<void> {
     this.#used.delete(session)
     if (!session.alive) {
@@ -116,7 +116,7 @@ export class Pool<S extends Pooled> {
     await new Promise<void>((resolve, reject) => this.#waiting.push({ resolve, reject }))
   }
 
-  /** Gives the place to the caller that has waited longest, or frees it. */
+  /** Lets the caller that has waited longest take a connection. If no caller waits, one more is free. */
   #free(): void {
     const next = this.#waiting.shift()
     if (next === undefined) this.#places++

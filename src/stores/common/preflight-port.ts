@@ -23,7 +23,7 @@ export type PreflightTarget =
   | { readonly kind: 'host'; readonly host: string; readonly port: number }
   | { readonly kind: 'socket'; readonly path: string }
 
-/** What the URL requests. */
+/** Options from the URL. */
 export type ServerOptions = {
   readonly tls: TlsPlan
   readonly isLocal: boolean
@@ -36,7 +36,7 @@ export type ServerCheck = {
   look(database: SqlDatabase, options: ServerOptions): Promise<Verdict | null>
 }
 
-/** A server that holds catalogs, as its URL says. */
+/** A server that holds catalogs, and its options, from its URL. */
 export type ServerPreflight = {
   readonly target: PreflightTarget
   readonly options: ServerOptions

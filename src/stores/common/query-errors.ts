@@ -13,7 +13,7 @@ export function badQuery(message: string, where: string, cause?: unknown): Sluic
   return new SluiceError('BAD_QUERY', message.trim().replace(/\.$/, ''), { where, hint: HINT, cause })
 }
 
-/** For statements that write or return no rows: they are not started. */
+/** Error for a statement that writes, or returns no rows. It is not started. */
 export function givesNoRows(where: string): SluiceError {
   return new SluiceError('BAD_QUERY', 'the statement is not a query', {
     where,
@@ -33,7 +33,7 @@ export function tookTooLong(timeoutMs: number, where: string): SluiceError {
   })
 }
 
-/** `line 2, column 7` of a position in a text, from 0. */
+/** `line 2, column 7`, both counted from 1, of a position that is counted from 0. */
 export function placeIn(text: string, at: number): string {
   const before = text.slice(0, at).split('\n')
   return `line ${before.length}, column ${(before.at(-1) ?? '').length + 1}`

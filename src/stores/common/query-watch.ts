@@ -21,7 +21,7 @@ export class QueryWatch implements Disposable {
 
   /**
    * For an error that may come from stopping the query.
-   * @param outOfTime the database reports a timeout: its clock may be the faster one
+   * @param outOfTime the database reports a timeout, which its clock may reach before this program's clock
    * @throws SluiceError the signal's reason, DEADLINE
    */
   throwIfOver(label: string, outOfTime = false): void {

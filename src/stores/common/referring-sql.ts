@@ -57,7 +57,7 @@ export function danglingSql(
   return `(${given}) AND NOT EXISTS (SELECT 1 FROM (SELECT ${names} FROM ${parent}) AS sluice_parent WHERE ${same})`
 }
 
-/** True of a row `t` of the table that a row `f` refers to, by the operators of the key. */
+/** Condition that row `t` is the row that `f` refers to, by the operators of the foreign key. */
 function isReferred({ columns, to, equal = [] }: Referrer, quote: ReferringDialect['quote']): string {
   return to.map((name, i) => `t.${quote(name)} ${equal[i] ?? '='} f.${quote(columns[i] ?? name)}`).join(' AND ')
 }

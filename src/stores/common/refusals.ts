@@ -63,7 +63,7 @@ export function tableRefused({ system, label, table, message, cause }: RefusedWr
   })
 }
 
-/** Adds to an error which value of which row it is about. @param at position of the value in the row */
+/** Adds to an error the column and the row key of its value. @param at index of the value in the row */
 export function ofValue(
   error: unknown,
   { table, columns }: Pick<ChunkRequest, 'table' | 'columns'>,

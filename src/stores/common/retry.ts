@@ -19,7 +19,7 @@ export type RetryOptions = {
 }
 
 /**
- * Runs the body until it succeeds, fails for good, or the time is over.
+ * Runs the body until it succeeds, fails with an error that is not transient, or the time is over.
  * @param body gets the number of its attempt, from 1
  * @throws what the last attempt threw
  */

@@ -3,7 +3,7 @@ import type { Column, ColumnType } from '../../model/copy/column-type.ts'
 import type { ChunkRequest } from '../../model/copy/target-port.ts'
 import { keyColumns } from './key-ranges.ts'
 
-/** Kinds that sort the same in every system. Texts sort by collation elsewhere. */
+/** Kinds with the same sort order in every system. Texts are missing: their order depends on a collation. */
 const SAME_ORDER: ReadonlySet<ColumnType['kind']> = new Set([
   'int',
   'decimal',

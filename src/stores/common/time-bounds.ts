@@ -15,15 +15,15 @@ export function betweenBounds(
   return sides.length === 0 ? `${expression} IS NOT NULL` : sides.join(' AND ')
 }
 
-/** Digits, checked: bounds go into the text of a statement. */
+/** Returns the bound, checked to be a whole number, because bounds become part of a statement's text. */
 export function wholeBound(bound: string): string {
   if (/^-?\d{1,20}$/.test(bound)) return bound
   throw new Error(`this is not a whole number: ${bound}`)
 }
 
 /**
- * `2024-04-01 00:00:00`, in UTC if a zone is given, also for a date; checked. @throws SluiceError VALUE_REFUSED if it
- * is neither a date nor a timestamp
+ * The bound as `2024-04-01 00:00:00`, in UTC if it has a zone; a date gets the time 00:00:00.
+ * @throws SluiceError VALUE_REFUSED if it is neither a date nor a timestamp
  */
 export function timestampBound(bound: string): string {
   const canonical = canonicalInstant(bound, true)

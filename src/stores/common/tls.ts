@@ -11,7 +11,7 @@ export type TlsOptions = {
   readonly mode?: TlsMode | undefined
   /** PEM file of the authorities to trust instead of those that come with Node. */
   readonly ca?: PemFile | undefined
-  /** PEM files of the client's own certificate and key, for servers that ask for one. */
+  /** PEM files of the client's own certificate and key, for servers that require them. */
   readonly cert?: PemFile | undefined
   readonly key?: PemFile | undefined
   /** Name or address that the user gave; the certificate must be for it. */

@@ -2,7 +2,7 @@ import type { ChunkRequest, ChunkWriter, CopyTarget } from '../../model/copy/tar
 
 /**
  * Opens the writer of a chunk while the body runs; writers are opened only here. If the store has one writer, a batch
- * of its ledger waits until the chunk has ended: within the body it would wait for ever, so it is refused at once.
+ * of its ledger waits until the chunk has ended. A batch within the body would wait for ever, so it is refused at once.
  * @throws as `CopyTarget.open` and the body; SluiceError INTERNAL for a call that would wait for this chunk
  */
 export async function withWriter<T>(

@@ -31,8 +31,8 @@ export type ApplyRules = {
   /** Display name: `SQLite`. */
   readonly system: string
   /**
-   * `unchecked`: the applying session switches them off. `refused`: it cannot, and they would refuse its deletes: it
-   * deletes rows before it writes them.
+   * `unchecked`: the applying session switches foreign keys off. `refused`: it cannot, so tables with foreign keys are
+   * refused. A batch deletes rows before it writes them, and a foreign key would refuse its deletes.
    */
   readonly foreignKeys: 'unchecked' | 'refused'
   /** Whether a table without an index on the row key can be replicated: all changes of a batch scan it once. */
@@ -41,7 +41,7 @@ export type ApplyRules = {
   readonly overwrites: boolean
 }
 
-/** @param request as `ChangeTarget.examine` got it */
+/** @param request as passed to `ChangeTarget.examine` */
 export function inspectedTable(
   request: ChangeTable,
   look: TableLook,

@@ -31,7 +31,7 @@ export function applyIndexes(objects: readonly SchemaObject[], identity: readonl
   }
 }
 
-/** Covers all rows, by whole values of plain columns, as the columns compare them. */
+/** True if the index covers all rows by whole values of plain columns, compared as the columns are compared. */
 function whole(index: IndexObject): boolean {
   return (
     isPlainIndex(index) && index.parts.every(({ prefix, special }) => prefix === undefined && special === undefined)

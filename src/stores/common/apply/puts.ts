@@ -9,8 +9,8 @@ import type { ChangeTable } from '../../../model/follow/port.ts'
 export type WrittenColumn = { readonly name: string; readonly at: number; readonly inIdentity: boolean }
 
 /**
- * A put with unchanged values.
- * @property isMoved its base row has another row key @property mask one character per column of the request; 1:
+ * A put with unchanged values, which come from its base row: the row of the target before the change.
+ * @property isMoved the base row has another row key @property mask one character per column of the request; 1:
  * unchanged value
  */
 export type PartialPut = { readonly put: Put; readonly base: Row; readonly isMoved: boolean; readonly mask: string }
@@ -59,7 +59,7 @@ function cellsOf(put: Put, request: ChangeTable, written: readonly WrittenColumn
   return cells
 }
 
-/** `undefined` for an unchanged value; row key values come separately from the row. */
+/** Value of a column; `undefined` if unchanged. A missing row key value is taken from `key`. */
 export function putCell(
   { row, key }: Put,
   { at, inIdentity, name }: Pick<WrittenColumn, 'at' | 'inIdentity' | 'name'>,

@@ -13,8 +13,8 @@ export interface ChangeSteps {
   /** Begins a transaction. */
   begin(signal: AbortSignal): Promise<void>
   /**
-   * Reads the bases of partial puts first, then deletes, then writes the puts.
-   * @param table its number among those that the session was opened for
+   * Reads the base rows of partial puts first, then deletes, then writes the puts.
+   * @param table index of the table among those that the session was opened for
    * @returns puts whose base row is missing; nothing was written for them
    */
   apply(table: number, batch: SortedBatch, signal: AbortSignal): Promise<readonly PartialPut[]>
@@ -36,10 +36,10 @@ export class TurnWriter implements ChangeWriter {
   readonly #request: ChangeRequest
   readonly #steps: ChangeSteps
   readonly #turn: Turn
-  /** Gives the turn back; null while no transaction is open. */
+  /** Releases the writer's turn; null while no transaction is open. */
   #leave: (() => void) | null = null
   #isBegun = false
-  /** Error that ended the transaction: no call may follow before `rollBack`, or a part would be committed alone. */
+  /** Error that ended the transaction. Until `rollBack` it fails every call, or a part would be committed alone. */
   #failure: unknown = null
   #isDisposed = false
 

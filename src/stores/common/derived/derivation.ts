@@ -4,7 +4,7 @@ import type { CodecOptions } from '../../../model/copy/codec.ts'
 export type Derivation = {
   /** Columns with the same value in every row, by name, as texts. */
   readonly constants?: Readonly<Record<string, string>>
-  /** A map of which every entry becomes a row, and the columns for its key and value. */
+  /** A map column whose every entry becomes a row, and the columns for the entry's key and value. */
   readonly explodeMap?: { readonly column: string; readonly key: string; readonly value: string }
   /** Conversions between a number or a timestamp and a text, by the types of both columns. */
   readonly codecs?: CodecOptions

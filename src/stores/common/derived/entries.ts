@@ -56,7 +56,7 @@ function noMap(value: Json): SluiceError {
 }
 
 function cellOf({ as, column }: ReadColumn): (value: Json) => Cell {
-  // Between two Cassandra systems the spelling is the value.
+  // Type native (both sides are Cassandra): the text is transferred unchanged.
   const convert = as.kind === 'native' ? null : converter(column.type, as)
   return (value) => {
     if (value === null) return null

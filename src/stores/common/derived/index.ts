@@ -52,7 +52,7 @@ export function derivedStore(store: CopyStore, options: Derivation): CopyStore {
       slotChanges: null,
       triggerChanges: null,
       changeTarget: null,
-      // An archive holds the rows of a table unchanged: a table with derived rows has none.
+      // An archive holds the rows of a table unchanged, so a table with derived rows cannot have an archive.
       identities: null,
       otherLedgers: null,
       partitions: null,
@@ -78,7 +78,7 @@ export function derivedStore(store: CopyStore, options: Derivation): CopyStore {
   }
 }
 
-/** Columns of a table with derived ones have no numbers that an archive could keep. */
+/** Without column numbers: only archives keep them, and a table with derived columns cannot have an archive. */
 function commentsOnly(facts: ColumnFacts, below: (table: TableSpec) => TableSpec): ColumnFacts {
   return {
     numbers: () => Promise.resolve(null),

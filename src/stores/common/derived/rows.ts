@@ -1,4 +1,4 @@
-/** Makes rows of a request from rows of the table below. */
+/** Makes rows with derived columns from rows of the source table. */
 import { conversionOf, readType, type Conversion } from '../../../model/copy/codec.ts'
 import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { converter } from '../../../model/copy/convert.ts'
@@ -15,7 +15,7 @@ type Place =
   | { readonly entry: 'key' | 'value' }
 
 export type RowPlan = {
-  /** Columns to read from the table below. */
+  /** Columns to read from the source table. */
   readonly columns: readonly ReadColumn[]
   /** For a map: no rows if it is null or empty, else one per entry; a refused entry is reported without its value. */
   rowsOf(row: Row, refused: (row: Row, error: SluiceError) => void): readonly Row[]
@@ -82,7 +82,7 @@ export function rowPlan(
       places.map((place, at) => {
         if ('at' in place) return texts[place.at] ?? null
         if ('cell' in place) return wanted[at]?.column.always ?? null
-        // The texts are not of a single entry: the key is null, and the value is the whole map.
+        // An unreadable row is not split into entries: the key is null, and the value is the whole map.
         return place.entry === 'key' ? null : (texts[mapAt] ?? null)
       }),
   }

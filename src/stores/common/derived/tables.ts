@@ -8,8 +8,8 @@ import { addsNothing, type Derivation } from './derivation.ts'
 const TEXT: ColumnType = { kind: 'text' }
 
 /**
- * The key of the map becomes the last part of the table's key: only both together identify a row.
- * @throws SluiceError BAD_FLAG if a column is missing, or exists already; UNSUPPORTED_TYPE if it holds no map
+ * Adds the derived columns. The map's key becomes the last column of the row key, because a source row becomes several.
+ * @throws SluiceError BAD_FLAG if a column is missing, or exists already; UNSUPPORTED_TYPE if it is no map
  */
 export function derivedTable(table: TableSpec, options: Derivation, system: string): TableSpec {
   if (addsNothing(options)) return table

@@ -15,9 +15,9 @@ import type { Derivation } from './derivation.ts'
 const BATCH: BatchSize = { rows: 5000, bytes: 8 * 1024 * 1024 }
 
 /**
- * The view without the optional members that it lacks.
- * @param bases tables below, by name
- * @param spelled the system below treats spellings of a number as different values
+ * The wrapped view, without optional members that the source's view lacks or that derived rows do not allow.
+ * @param bases source tables, by name
+ * @param spelled the source treats different spellings of a number as different values
  */
 export function derivedSource(
   view: SourceView,
@@ -34,14 +34,14 @@ export function derivedSource(
       isValid: forwarded(view, 'isValid'),
       counts: derived.countsBelow(),
       clockApartMs: forwarded(view, 'clockApartMs'),
-      // The system below prints only its own columns.
+      // The source's server prints only its own columns.
       frames: null,
       csv: null,
     }),
   )
 }
 
-/** Ranges are those of the table below: their bounds lack the derived columns. */
+/** Ranges are ranges of the source table: their bounds lack the derived columns. */
 class DerivedView implements SourceView {
   readonly #view: SourceView
   readonly request: Derivation
@@ -59,7 +59,7 @@ class DerivedView implements SourceView {
     return this.#view.point
   }
 
-  /** Counts rows of the table below, however many each of them becomes. */
+  /** Counts rows of the source table, not the entries that they are split into. */
   extent(table: TableSpec, where: string | null, exact: boolean): Promise<Extent> {
     return this.#view.extent(this.#base(table), where, exact)
   }
@@ -116,7 +116,7 @@ class DerivedView implements SourceView {
     return sum.digest()
   }
 
-  /** Null if rows become several: then only reading gives their number. */
+  /** Null if rows are split into entries: their number is known only after reading the maps. */
   countsBelow(): NonNullable<SourceView['counts']> | null {
     const { explodeMap } = this.request
     const below = this.#view
@@ -132,7 +132,7 @@ class DerivedView implements SourceView {
     return this.#view[Symbol.asyncDispose]()
   }
 
-  /** A token ring hashes the columns of its own key, whatever row key the copy uses. */
+  /** Keeps the key of a table with a token ring: tokens are hashes of that key, not of the copy's row key. */
   #base(table: TableSpec): TableSpec {
     const base = this.#bases.get(tableText(table.table))
     if (base === undefined) return table
@@ -162,8 +162,7 @@ class DerivedView implements SourceView {
     const keys = new Set(range.keys.map((key) => JSON.stringify(key)))
     const positions = table.key.map((name) => columns.findIndex((column: ReadColumn) => column.name === name))
     if (positions.includes(-1)) return () => true
-    // Rows of an unreadable map were recorded without an entry's key (older versions: an empty text): they mean all
-    // entries.
+    // A recorded row of an unreadable map has no entry key (in older versions: an empty text), and means all entries.
     const part = table.key.indexOf(entry.name)
     return (row) => {
       const texts = rowKeyOf(row, positions)
@@ -181,7 +180,7 @@ function textsOf(row: Row): readonly (string | null)[] {
   return row.map(keyPart)
 }
 
-/** Splits into batches of at most the requested rows; also a batch without rows reports what was read for it. */
+/** Splits into batches of at most the requested rows. Without rows, one empty batch reports the rows and bytes read. */
 function* parted(
   rows: readonly Row[],
   stamps: readonly Stamp[],

@@ -24,7 +24,7 @@ export const LEASE_COLUMNS: LeaseColumns = {
   until: 'lease_until',
 }
 
-/** The lease owner that a row names. */
+/** The lease owner that is stored in a row. */
 export type Holder = StoredIdentity & { readonly id: string }
 
 /** Columns that identify the owner, in the order of `storedLeaseOwner` and `ownerValues`. */
@@ -42,7 +42,7 @@ const IS_ID = new RegExp(`^${UUID}$`)
 /** Form in which versions up to 1.0 named a program that divides a table: host, process number, and an id. */
 const OLD_PLANNER = new RegExp(`^(.*)/(\\d+)/${UUID}$`)
 
-/** The lease owner that a row names; null if none. @param row values of `ownerColumns`, numbers also as texts */
+/** The lease owner that is stored in a row; null if none. @param row values of `ownerColumns`, numbers also as texts */
 export function storedLeaseOwner(row: SqlRow): Holder | null {
   const [id, host, pid, machine, started] = row
   if (id == null) return null
@@ -58,7 +58,10 @@ export function fateOfHolder(holder: Holder, me: ProcessIdentity & { readonly id
   return holder.id === me.id ? 'lives' : fateOf(holder, me)
 }
 
-/** Id of a row's lease owner that has certainly ended: its lease need not be waited for. @param me this program */
+/**
+ * Id of a lease owner whose program has certainly ended, so that its lease need not be waited for; else null.
+ * @param me this program
+ */
 export function endedHolder(holder: Holder | null, me: Owner): string | null {
   return holder !== null && fateOfHolder(holder, me) === 'ended' ? holder.id : null
 }

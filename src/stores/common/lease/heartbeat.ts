@@ -1,10 +1,10 @@
 /** Heartbeat that keeps a program's leases. */
 
 /**
- * Calls `body` repeatedly, never a second time while one call runs. Errors are ignored: the next heartbeat, or the end
- * of the lease, settles them.
+ * Calls `body` repeatedly, never a second time while one call runs. Errors are ignored: the next heartbeat renews the
+ * leases, or they expire.
  * @param everyMs a third of the lease or less, so that one heartbeat may fail
- * @returns the timer, which keeps no program running; clearing it lets the leases run out
+ * @returns the timer, which does not keep the process running; after `clearInterval` the leases expire
  */
 export function beat(everyMs: number, body: () => Promise<unknown>): NodeJS.Timeout {
   let under = false

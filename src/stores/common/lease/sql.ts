@@ -14,7 +14,7 @@ export function databaseTimes(dialect: SqlDialect, leaseMs: number): Times {
   return { now: { sql: now, parameters: [] }, end: { sql: `${now} + ?`, parameters: [leaseMs] } }
 }
 
-/** Times from a reading of the database's clock just before. @param nowMs ms since the epoch */
+/** Times from the database's clock, which the caller has just read. @param nowMs ms since the epoch */
 export function timesAt(nowMs: number, leaseMs: number): Times {
   return { now: { sql: '?', parameters: [nowMs] }, end: { sql: '?', parameters: [nowMs + leaseMs] } }
 }
@@ -39,7 +39,7 @@ export class LeaseSql {
   }
 
   /**
-   * For WHERE: it has no owner, this owner, an expired lease, or an owner that has ended.
+   * For WHERE: the row has no owner, this owner, an expired lease, or an owner that has ended.
    * @param ended id of an ended owner, see `endedHolder`
    */
   free(owner: Owner, ended: string | null): Statement {
@@ -51,20 +51,20 @@ export class LeaseSql {
     }
   }
 
-  /** For WHERE: it has an owner with a valid lease. */
+  /** For WHERE: the row has an owner with a valid lease. */
   get held(): Statement {
     const { owner, until } = this.#columns
     const { now } = this.#times
     return { sql: `${owner} IS NOT NULL AND COALESCE(${until}, 0) >= ${now.sql}`, parameters: now.parameters }
   }
 
-  /** For SET: its owner keeps it. */
+  /** For SET: the owner extends its lease. */
   get renewed(): Statement {
     const { end } = this.#times
     return { sql: `${this.#columns.until} = ${end.sql}`, parameters: end.parameters }
   }
 
-  /** For SET: it has no owner any more. */
+  /** For SET: removes the owner. */
   get back(): string {
     return `${this.#columns.owner} = NULL, ${this.#columns.until} = 0`
   }

@@ -81,7 +81,7 @@ export function positionQuery({ table: { name } }: TableSpec): SqliteListQuery {
   return { sql: 'SELECT CAST(seq AS TEXT) FROM sqlite_sequence WHERE lower(name) = lower(?)', parameters: [name] }
 }
 
-/** Expressions of generated columns, by column name in small letters. @param sql the text of CREATE TABLE */
+/** Expressions of generated columns, by column name in lower case. @param sql the text of CREATE TABLE */
 export function generatedExpressions(sql: string): ReadonlyMap<string, NonNullable<Column['expression']>> {
   return new Map(
     columnsIn(sql, 'brackets').flatMap(({ column, code, text }) => {

@@ -22,8 +22,8 @@ const WHOLE = /^-?\d+$/
 const SAFE_DIGITS = 15
 
 /**
- * What to bind for values of one column, so that the same value is read back. Cells that are not values of the type
- * come from a column that another program wrote into: they are bound unchanged, to be restored as they were.
+ * Converts cells of one column into values to bind, so that the same value is read back. A cell that is not a value of
+ * the type was written by another program: it is bound unchanged, to restore it exactly.
  * @throws (the function) SluiceError ROW_REFUSED
  */
 export function binderOf(as: ColumnType, affinity: Affinity): Binder {

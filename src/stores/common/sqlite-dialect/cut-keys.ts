@@ -7,8 +7,8 @@ import { cutByKey, keyColumns, rangeCondition, type KeyDialect } from '../key-ra
 type KeyRange = Range & { readonly by: 'key' }
 
 /**
- * As `cutByKey`. Keys of another type than their column's, and texts that are not valid characters, cannot be found
- * again by a text: the last range takes all rows from there on.
+ * As `cutByKey`. A key of another type than its column's, or with invalid characters, is not found by its text, and
+ * cannot be a bound: the last range has all rows from such a key on.
  */
 export async function* cutStoredKeys(
   table: TableSpec,

@@ -60,7 +60,7 @@ export function createSqliteDialectTable(table: TableSpec): string {
   return `CREATE TABLE ${quote(name)} (\n  ${columns.join(',\n  ')}\n)${optionsSql(table)}`
 }
 
-/** Whether its numbers come from a sequence in the source: then the number of a deleted row is not given again. */
+/** Whether the column numbers rows from a sequence in the source, so that a deleted row's number is never reused. */
 function isNumbered({ options = [] }: TableSpec, { sequence }: Column): boolean {
   if (options.includes('WITHOUT ROWID')) return false
   return options.includes('AUTOINCREMENT') || (sequence !== undefined && (sequence.options?.increment ?? 1n) === 1n)
@@ -87,8 +87,9 @@ export function rowidKey(table: TableSpec): string | null {
 export type OnConflict = 'fail' | 'skip' | 'overwrite'
 
 /**
- * Start and end of an INSERT, around rows or a SELECT. `skip`, `overwrite` use only the key: other constraints fail,
- * also those that a table declares ON CONFLICT REPLACE or IGNORE, which would remove or leave out rows in silence.
+ * Start and end of an INSERT, around rows or a SELECT. `skip` and `overwrite` apply to the key only. Any other violated
+ * constraint is an error, even one declared with ON CONFLICT REPLACE or IGNORE, which would silently remove or skip
+ * rows.
  */
 export function insertEnds(
   table: TableSpec,

@@ -137,7 +137,7 @@ function grouped(rows: readonly SqlRow[]): readonly (readonly SqlRow[])[] {
   return [...groups.values()]
 }
 
-/** Which of the names are taken in the database by anything but an index of the table. */
+/** Query for those of the names that the database has for other objects than indexes of the table. */
 export function takenQuery({ table }: TableSpec, names: readonly string[]): SqliteListQuery {
   return {
     sql: `SELECT j.value FROM json_each(?) AS j JOIN sqlite_schema AS s ON lower(s.name) = lower(j.value)
@@ -147,7 +147,8 @@ export function takenQuery({ table }: TableSpec, names: readonly string[]): Sqli
 }
 
 /**
- * The object as these systems make it. Constraints only known to CREATE TABLE are refused, unless an index suffices.
+ * The object as these systems can create it. A constraint that only CREATE TABLE can define is refused, unless an index
+ * suffices.
  */
 export function fittedObject(object: SchemaObject): SchemaObject | { readonly refused: string } {
   switch (object.kind) {

@@ -51,7 +51,7 @@ export function sqliteCellReaderOf({ type }: Pick<Column, 'type'>, as: ColumnTyp
 
 /**
  * As `sqliteCellReaderOf`, for values that must be restorable: refuses a value if writing its canonical form would give
- * another class or spelling. Timestamps may be spelled differently.
+ * another storage class or spelling. Timestamps may be spelled differently.
  * @throws (the function) SluiceError VALUE_REFUSED
  */
 export function exactReader({ native, type }: Pick<Column, 'native' | 'type'>, as: ColumnType): CellReader {

@@ -14,7 +14,7 @@ import { quote } from './ddl.ts'
 
 /** Most keys kept in memory: about 400 MB. */
 const MOST_KEYS = 3_000_000
-/** Comparisons per statement: D1 takes a hundred parameters. */
+/** Comparisons per statement: D1 allows 100 parameters. */
 const MOST_TERMS = 80
 const BATCH = { rows: 5000, bytes: 8 * 1024 * 1024 }
 const TEXT: ColumnType = { kind: 'text' }
@@ -28,12 +28,12 @@ const MAY_DIFFER: Partial<Record<ColumnType['kind'], (name: string) => string>> 
   timestamp: (name) => `${unlessAt(name, [5, 8, 11, 14, 17], '-- ::')} OR ${unlessFraction(name, 20)}`,
 }
 
-/** Characters at these places, from 1. */
+/** True if a text does not have these characters at these positions, counted from 1. */
 function unlessAt(name: string, places: readonly number[], characters: string): string {
   return `${places.map((at) => `substr(${name}, ${at}, 1)`).join(' || ')} <> '${characters}'`
 }
 
-/** The rest of a text from a place on is neither empty nor a fraction without trailing zeros. */
+/** True if a text from a position on is neither empty nor a fraction without trailing zeros. */
 function unlessFraction(name: string, from: number): string {
   return `substr(${name}, ${from}) GLOB '*[^0-9.]*' OR substr(${name}, ${from}) GLOB '.*0' OR ${name} GLOB '*.'`
 }
@@ -57,8 +57,8 @@ export class Spellings {
   }
 
   /**
-   * The range; one of keys also has the stored spellings of these keys. Reads the keys of the table once, if a key has
-   * a type with several spellings and is not found as it is.
+   * Returns the range; a range of keys gets the stored spellings of its keys, too. Reads all keys of the table once, if
+   * a key has a type with several spellings and is not found unchanged.
    * @throws SluiceError UNSUPPORTED_KEY if too many keys are spelled otherwise
    */
   async found(table: TableSpec, range: Range, signal: AbortSignal): Promise<Range> {
@@ -121,7 +121,7 @@ function isSpelled(column: Column): boolean {
   return otherSpelling(column) !== null
 }
 
-/** Converter of keys; a part that is no value of its column stays as it is. */
+/** Converter of keys; a part that is not a value of its column's type is returned unchanged. */
 function canonicalOf(table: TableSpec): (key: RowKey) => RowKey {
   const normalizers = keyColumns(table).map(({ type }) => normalizer(type))
   return (key) =>

@@ -1,7 +1,7 @@
 /**
  * Types of columns in SQLite's own words, and back. SQLite accepts any word as a type and stores by its affinity: a
  * word with `TEXT` in it keeps every character, so `DECIMAL_TEXT(38,10)` keeps all its digits where `DECIMAL` would
- * convert to a double. `DECIMAL_REAL(10,2)` does so on purpose: it keeps 15 digits, and compares as numbers do.
+ * convert to a double. `DECIMAL_REAL(10,2)` is a double on purpose: it keeps 15 digits, and compares as numbers do.
  */
 import { fitsDouble } from '../../../model/copy/decimal.ts'
 import type { ColumnType } from '../../../model/copy/column-type.ts'
@@ -19,7 +19,7 @@ export function affinityOf(declared: string, strict = false): Affinity {
   return /REAL|FLOA|DOUB/.test(name) ? 'real' : 'numeric'
 }
 
-/** A column whose types only its values show: they are read to find out. */
+/** Type of a column whose declaration gives no type: its values are read to infer types. */
 export const ANY: ColumnType = { kind: 'native', name: 'any' }
 
 export type SqliteDeclaredType = {
@@ -32,7 +32,7 @@ export type SqliteDeclaredType = {
 /**
  * The name of a type that SQLite keeps exactly, and the type as it is read back.
  * @param decimal what decimals become. Default: doubles if these keep all digits, else texts; `text`: always texts;
- * `real`: always doubles, and if digits get lost the type that is read back says so
+ * `real`: always doubles; if these lose digits, the type as read back is a float
  */
 export function declareSqliteType(type: ColumnType, decimal?: 'text' | 'real'): SqliteDeclaredType {
   const native = nativeOf(type, decimal)
@@ -54,9 +54,9 @@ export function spelledOf({ kind }: ColumnType): { readonly spelled?: true } {
 const RESPELLED: ReadonlySet<ColumnType['kind']> = new Set(['bool', 'decimal', 'uuid', 'date', 'time', 'timestamp'])
 
 /**
- * `Column.exactAs` of a column: its canonical values would be stored as other values than the column holds, `1` for
+ * `Column.exactAs` of a column, if a canonical value would be stored as another value than the column holds: `1` for
  * 'true', `7` for 7.0, or lower case for a UUID in upper case.
- * @param declared not the type that rows show: those of the target change during a copy
+ * @param type from the declaration: types that are inferred from rows change in the target during a copy
  * @param isInferred the type was taken from rows
  */
 export function exactOf(
@@ -165,7 +165,7 @@ function decimalOf(precision?: number, scale = 0): ColumnType {
   return precision === undefined ? { kind: 'decimal' } : { kind: 'decimal', precision, scale }
 }
 
-/** If a double cannot keep the digits, the column is no decimal, whatever its name. */
+/** A decimal whose digits a double cannot keep is read as a float, whatever its declared name. */
 function decimalInDouble(precision?: number, scale = 0): ColumnType {
   return fitsDouble(precision, scale) ? decimalOf(precision, scale) : { kind: 'float', bits: 64 }
 }

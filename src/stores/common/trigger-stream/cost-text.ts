@@ -1,8 +1,7 @@
 /**
- * Text: what noting costs a write, compared with a write without it. On a busy machine the measured times vary by more
- * than that.
- * @param what fires @param without time of one write without triggers @param noted time with them @param text formats a
- * time
+ * Text on the time that triggers add to a write; if the measured times vary by more, the text is only about that.
+ * @param what fires @param without time of one write without triggers @param noted time with triggers
+ * @param text formats a time
  */
 export function costText(
   what: 'trigger' | 'triggers',

@@ -1,7 +1,7 @@
 /**
- * Positions of streams whose source has no log: numbers of a counter in one row at the source. A round takes its number
- * before its snapshot, and a catch-up position takes one too. So a round with a greater number than a catch-up position
- * shows everything that any snapshot taken before that position shows.
+ * Positions of streams whose source has no log: numbers of a counter in one row at the source. Each round takes a
+ * number before its snapshot; a catch-up position is such a number too. A round with a greater number than a catch-up
+ * position therefore includes all changes visible to snapshots before that position.
  */
 import type { LogPosition } from '../../../model/copy/change.ts'
 import { positionOf } from '../../../model/copy/position.ts'
@@ -19,8 +19,9 @@ export function counterOf(text: string): LogPosition {
 
 /**
  * Compares the counter with what was applied.
- * @param counter at the source now @param forgotten up to where notes were deleted there; null for none @param applied
- * durable in the target
+ * @param counter at the source now
+ * @param forgotten last position whose notes were deleted at the source; null if none were deleted
+ * @param applied durable in the target
  * @returns what was lost, in words; null if nothing was
  */
 export function counterFault(

@@ -11,7 +11,7 @@ export type RoundState = {
   /** Position of the source now. */
   readonly end: LogPosition
   readonly isNoted: boolean
-  /** Position, if nothing is noted: everything committed before it was emitted, and is on the source's disk. */
+  /** Position if nothing is noted: all changes committed before it were emitted, and are durable at the source. */
   readonly idle: LogPosition
 }
 
@@ -26,7 +26,7 @@ export type StreamRound = {
   readonly isEmpty: boolean
   /**
    * Durably deletes exactly the emitted notes, and records the position in the same transaction. Called once, when the
-   * target has them.
+   * changes are durable in the target.
    */
   forget(upTo: LogPosition): Promise<void>
   /** A view that reads the snapshot of the round; only for rounds with `forView`. */

@@ -44,7 +44,7 @@ export class TriggerStream implements SnapshotStream {
       for (;;) {
         throwIfAborted(this.#signal)
         await this.#forgotten()
-        // Its notes still exist: the next round would emit them again.
+        // The notes of that round still exist: another round would emit them again.
         if (this.notified !== null) return []
         if (this.#telling !== null) {
           const { value, done } = await this.#telling.next()
@@ -118,7 +118,7 @@ export class TriggerStream implements SnapshotStream {
     this.notified = null
   }
 
-  /** The changes that follow those of a round. */
+  /** The last change of a round: its commit, or `idle` if it was empty. */
   #ended(round: StreamRound): readonly Change[] {
     this.#restMs = FIRST_REST_MS
     if (round.isEmpty) return [{ type: 'idle', position: this.#last }]
@@ -127,7 +127,7 @@ export class TriggerStream implements SnapshotStream {
     return [{ type: 'commit', end: this.#last }]
   }
 
-  /** Begins a round if something is noted. @returns the position of the source, if nothing is and it has moved */
+  /** Begins a round if something is noted. Else returns the position of the source if it has moved, or null. */
   async #look(): Promise<LogPosition | null> {
     const at = performance.now()
     const { end, isNoted, idle } = await this.#rounds.look()
