@@ -1,6 +1,6 @@
 /**
- * Texts that are not valid. Servers accept some such bytes, and the driver would replace them with U+FFFD: it is changed
- * here to return the bytes themselves, which also differ in keys, and are accepted as the same key.
+ * Texts that are not valid. Servers accept some such bytes, and the driver would replace them with U+FFFD. Here the
+ * driver is changed to return the bytes: different keys stay different, and servers accept the bytes as the same key.
  */
 import { isAscii, isUtf8 } from 'node:buffer'
 import cassandra from 'cassandra-driver'
@@ -20,7 +20,7 @@ Encoder.prototype.decode = function decode(bytes, type) {
   return value.includes('\ufffd') && !isUtf8(bytes) ? bytes : value
 }
 
-/** @param value of a text, as the driver returns it @throws SluiceError VALUE_REFUSED */
+/** @param value of a text column, as the driver returns it @throws SluiceError VALUE_REFUSED */
 export function validText(value: unknown): string {
   if (typeof value === 'string') return value
   throw new SluiceError('VALUE_REFUSED', 'this text is not valid UTF-8', {

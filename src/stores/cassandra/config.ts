@@ -20,7 +20,7 @@ export type CassandraSettings = {
   readonly keyspace: string | null
   readonly user: string | null
   readonly password: string | null
-  /** Null: that of the node which answers first. */
+  /** Null: the datacenter of the node that answers first. */
   readonly datacenter: string | null
   /** Name of a level, as LOCAL_QUORUM; null for the default. */
   readonly consistency: string | null

@@ -133,7 +133,7 @@ async function connected(client: Client, settings: CassandraSettings, signal?: A
   try {
     return await unlessAborted(found, signal)
   } catch (error) {
-    // The driver cannot be stopped while it connects: close the client once it has.
+    // The driver cannot be stopped while it connects: close the client after it has connected.
     if (signal?.aborted === true) found.then(() => client.shutdown()).catch(() => undefined)
     throw cassandraError(error, settings, 'connect')
   }
@@ -173,7 +173,7 @@ async function introduced(client: Client, settings: CassandraSettings): Promise<
   const { rows } = await client.execute(
     'SELECT release_version, native_protocol_version, partitioner, cluster_name, data_center FROM system.local',
     [],
-    // With the largest page size: a guardrail on pages refuses this first statement, or none.
+    // With the largest page size: a guardrail on pages refuses this first statement, or no statement at all.
     { consistency: 1, fetchSize: settings.mostPageRows ?? LARGEST_PAGE },
   )
   const said = (name: string): string => String(rows[0]?.get(name) ?? '')
@@ -186,7 +186,7 @@ async function introduced(client: Client, settings: CassandraSettings): Promise<
   }
 }
 
-/** A frozen node acknowledges no end of a connection; longest wait for it, ms. */
+/** Longest wait for the end of a connection, ms: a frozen node does not acknowledge it. */
 const CLOSE_MS = 1500
 
 async function closed(client: Client): Promise<void> {
@@ -214,7 +214,7 @@ function clientOf(
       prepare: false,
       ...(levels === null ? {} : { consistency: levels.readLevel, serialConsistency: levels.serialLevel }),
     },
-    // This read timeout is for the login and the driver's own requests; sluice's requests have that of the profile.
+    // This read timeout is for the login and the driver's own requests; sluice's requests use the profile's timeout.
     socketOptions: { connectTimeout: connectTimeoutMs, readTimeout: connectTimeoutMs, keepAlive: true },
     profiles: [new ExecutionProfile('default', { readTimeout: requestTimeoutMs })],
     monitorReporting: { enabled: false },

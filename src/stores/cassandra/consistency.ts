@@ -74,8 +74,9 @@ const ATTEMPTS_AT_LEVEL = 3
 
 /**
  * Runs writes at a level. Unavailable and timeouts are retried, then at ONE if that is allowed; an unreachable or
- * overloaded cluster is retried with pauses that double. Only for writes that may be done twice: not for counters, not
- * for conditions.
+ * Runs writes at a level. Unavailable and timeouts are retried, then at ONE if that is allowed; an unreachable or
+ * overloaded cluster is retried with pauses that double. Only for writes that may be repeated: not for counters or
+ * conditional writes.
  */
 export class FallBack<Rows> {
   /** Number of writes that were done at ONE. */

@@ -1,4 +1,4 @@
-/** Tables with fixed names in Cassandra, which has no owners of tables: another table of such a name is known by its shape. */
+/** Tables with fixed names in Cassandra, where tables have no owners: columns and key tell them from a user's table. */
 import { SluiceError } from '../../shared/errors.ts'
 import { quotedName } from '../../shared/sql-text.ts'
 import type { CassandraLink } from './connect.ts'

@@ -148,7 +148,7 @@ function invalid(message: string, doing: Doing): Verdict {
   ]
 }
 
-/** The keyspace that a URL or a table names does not exist. */
+/** The keyspace of a URL or a table does not exist. */
 function keyspaceMissing(name: string): Verdict {
   const options = "{'class': 'NetworkTopologyStrategy', 'DATACENTER': 3}"
   return databaseMissing(
@@ -234,7 +234,7 @@ function tlsVerdict({ error, message }: Failure, settings: CassandraSettings): S
   )
 }
 
-/** The statement that grants the right in `User u has no SELECT permission on <table ks.t> or any of its parents`. */
+/** GRANT statement for the right that is missing by a message `User u has no SELECT permission on <table ks.t> …`. */
 function grantFor(message: string): string {
   const [, user, right, on] = /User (\S+) has no (\w+) permission on <([^>]+)>/.exec(message) ?? []
   if (user === undefined || right === undefined || on === undefined) return 'GRANT the missing right to this user'

@@ -125,7 +125,7 @@ export async function clockSkew(
   return worst
 }
 
-/** The driver gives no list for an empty one. */
+/** The driver returns no array for an empty result. */
 function rowsOf({ rows }: { readonly rows?: readonly types.Row[] }): readonly types.Row[] {
   return rows ?? []
 }

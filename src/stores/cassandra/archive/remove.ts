@@ -4,7 +4,7 @@
  * is removed row by row.
  *
  * A row is removed with the latest write time of its values, so that later writes stay. If a part of a row stays, or a
- * batch has changed, the result is 'differs': rows removed so far are in the archive, and the rest is hot.
+ * batch has changed, the result is 'differs': the rows removed so far are in the archive, the others in the table.
  */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { RowSum } from '../../../model/copy/row-hash.ts'
@@ -80,8 +80,8 @@ function keyEncoder(shape: CassandraShape, columns: readonly ReadColumn[]): (row
 }
 
 /**
- * @param sums of the batches as they were proved; null if an earlier attempt proved them and has removed some rows
- * since: then only rows are removed of which every value is older than that proof
+ * @param sums digests of the batches as they were proved; null if an earlier attempt proved them and has removed some
+ * rows since: then a row is removed only if every value is older than that proof
  * @returns whether all of the rows are gone
  */
 async function removeBatches(

@@ -81,7 +81,7 @@ function boundOf({ type }: Column, literal: string | undefined): string | null {
 const SIZE = { rows: 5000, bytes: 2 ** 20 }
 
 /**
- * Smallest and largest timestamp of a table: read row by row, because no release finds the ends of a column.
+ * Smallest and largest timestamp of a table: read row by row, because no release can search for them.
  * @throws as `SourceView.read`
  */
 export async function cassandraTimeExtent(

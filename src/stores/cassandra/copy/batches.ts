@@ -1,10 +1,10 @@
-/** Groups writes that are sent together: those of one row, and, with batches, those of neighbours in one partition. */
+/** Groups writes that are sent together: the writes of one row, and with batches the adjacent rows of one partition. */
 import type { Encoded, Write } from './row-writes.ts'
 import type { Sending } from './sender.ts'
 
 /**
- * A server warns of larger batches, and refuses those of ten times as much (batch_size_fail_threshold_in_kb); since 3.6
- * only those of several partitions.
+ * Servers warn about larger batches, and refuse batches above ten times this size (batch_size_fail_threshold_in_kb);
+ * since 3.6 they refuse only batches of several partitions.
  */
 const BATCH_BYTES = 5 * 1024
 /** Servers refuse requests and mutations above 16 MiB. */
@@ -19,12 +19,12 @@ export type RowItem = {
   readonly partition: () => string
 }
 
-/** Default rows of a batch: beyond these the bytes are the limit, and more rows gain nothing. */
+/** Default rows of a batch. More rows gain nothing: the bytes are then the limit. */
 export const BATCH_ROWS = 100
 
 /**
- * Batches hold rows of one partition only: that is one write for its replicas, while for rows of several partitions one
- * node would have to wait for all of the others. Measured on one node: 15,600 to 18,100 rows a second alone, 256 at a
+ * A batch holds rows of one partition only: it is one write for the replicas. With several partitions, one node would
+ * have to wait for all the others. Measured on one node: 15,600 to 18,100 rows a second as single writes, 256 at a
  * time; 40,800 to 58,300 in batches of 50.
  * @param most rows of a batch
  */
@@ -53,7 +53,7 @@ export function batchesOf(items: readonly RowItem[], most: number): readonly Sen
   return sendings
 }
 
-/** The writes of one row are one write for its replicas, all or none, unless they exceed a request. */
+/** All writes of a row are one atomic write for its replicas, unless together they exceed the size of a request. */
 function alone(item: RowItem): readonly Sending[] {
   const { row, writes } = item
   const isTooLarge = writes.length > 1 && sizeOf(item) > REQUEST_BYTES

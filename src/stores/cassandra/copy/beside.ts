@@ -7,7 +7,7 @@ import type { CassandraLink } from '../connect.ts'
 
 type Lookup = { readonly kind: LeftKind; readonly what: string; readonly cql: string }
 
-/** Queries by keyspace. They give the table, or null for an object of the whole keyspace, and a name. */
+/** Queries by keyspace. They return the table, or null for an object of the whole keyspace, and a name. */
 const LOOKUPS: readonly Lookup[] = [
   {
     kind: 'trigger',

@@ -9,7 +9,7 @@ import type { Parameters } from './row-writes.ts'
 import type { CassandraShape } from './shape.ts'
 import type { CassandraStatements } from './statements.ts'
 
-/** The whole key of a row, or that of a partition of which only the static columns are meant. */
+/** The whole key of a row; or a partition key, to read only the static columns of the partition. */
 export type CassandraRowKey = { readonly values: Parameters; readonly staticOnly: boolean }
 
 const ANY = 0
@@ -52,7 +52,8 @@ export class KeyReader {
 
   /**
    * @param timed columns whose write times and TTLs are read too
-   * @returns values of the driver in the order of the names, then two for each of `timed`; null if there is no such row
+   * @returns values of the driver in the order of the names, then write time and TTL for each of `timed`; null if there
+   * is no such row
    * @throws errors of the driver
    */
   async read(

@@ -6,7 +6,7 @@ export function guardedStatement({ sql, parameters }: Statement): Statement {
   return { sql: `SELECT CASE WHEN EXISTS(${sql}) THEN 1 ELSE json('fenced') END`, parameters }
 }
 
-/** @param ledger speaks SQLite's SQL @throws what the ledger throws if the chunk is neither closed nor lost */
+/** @param ledger uses SQLite's SQL @throws the ledger's error if the chunk is not closed, and no other worker has it */
 export async function closeCassandraChunk(
   ledger: LedgerDatabase,
   { statements, guard, landed }: Closing,
@@ -17,7 +17,7 @@ export async function closeCassandraChunk(
   } catch (error) {
     const gives = async ({ sql, parameters }: Statement): Promise<boolean> =>
       (await ledger.all(sql, parameters)).length > 0
-    // The batch may have run and only its answer got lost.
+    // The batch may be committed, and only the reply lost.
     if (await gives(landed)) return 'committed'
     if (!(await gives(guard))) return 'fenced'
     throw error

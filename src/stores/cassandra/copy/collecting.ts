@@ -1,6 +1,6 @@
 /**
- * Collections whose elements are separate cells. Written again with the same time, lists hold everything twice, and
- * other collections keep elements that the source has removed meanwhile; so the target's value is read first.
+ * Collections whose elements are separate cells. A second write with the same write time would double the elements of
+ * lists, and other collections would keep elements that the source has removed. So the target's value is read first.
  */
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
@@ -20,10 +20,10 @@ export class Collecting {
   readonly #rows: RowWrites
   readonly #reader: KeyReader
   readonly #names: readonly string[]
-  /** The same, if the server returns their write times. */
+  /** The same if the server returns write times of collections (5.0 and later), else empty. */
   readonly #timed: readonly string[]
   readonly #decoders: readonly ReturnType<typeof cassandraDecoder>[]
-  /** Whether the target can hold only what this writer has written; null if not yet known. */
+  /** Whether all rows of the target's range are from this writer; null if not yet known. */
   #isFresh: boolean | null = null
   #latest = 0n
 
@@ -47,7 +47,7 @@ export class Collecting {
     })
   }
 
-  /** Rows of unknown writes may be in the target from now on. */
+  /** Call if rows of writes with unknown result may be in the target. */
   doubt(): void {
     this.#isFresh = false
   }
@@ -86,7 +86,7 @@ export class Collecting {
     return changes
   }
 
-  /** @param has value in the target; null if none @returns null if it is written with its own time */
+  /** @param has value in the target; null if none @returns null to write it with its own time; or the time to use */
   #changeOf(encoded: Encoded, at: number, has: Cell, there: CellTime): 'leave' | bigint | null {
     const { row, stamp } = encoded
     const isSame = has === (row[at] ?? null)

@@ -14,10 +14,10 @@ import { cassandraFailure } from '../failure.ts'
 import type { CassandraShape } from './shape.ts'
 import type { CassandraStatements } from './statements.ts'
 
-/** How long an addition whose answer was lost may still arrive: nodes drop older ones. */
+/** How long an addition may still be applied after its reply was lost, ms: nodes drop older ones. */
 const SETTLE_MS = 5000
 const PAUSE_MS = 200
-/** Additions to one counter: after these another program must be counting there too. */
+/** Most additions to one counter: if it still differs, another program must be adding to it. */
 const MOST_ADDED = 3
 
 export type CounterRow = {
@@ -51,7 +51,7 @@ export class Counters {
     this.#signal = signal
   }
 
-  /** Counters of a row, and separately those that its partition shares: each belongs to its own key. */
+  /** Counters of a row, and separately the static counters of its partition: their keys differ. */
   rowsOf(
     columns: readonly WriteColumn[],
     row: Row,
@@ -74,16 +74,16 @@ export class Counters {
     ]
   }
 
-  /** Whether the target has counted anything there. */
+  /** Whether the target has a value in one of these counters. */
   async holds({ key, values }: CounterRow): Promise<boolean> {
     const found = await this.#reader.read([...values.keys()], key)
     return found !== null && found.some((value) => value !== null)
   }
 
   /**
-   * Brings counters to the values of the source. Only one program may do so for a row at a time; the chunk's lease
-   * ensures that. A deleted counter continues from its value before (from 4.0 on, if its row was deleted), so a counter
-   * that was missing is read again after the addition, and the rest is added.
+   * Sets counters to the values of the source by additions. Only one program may do so for a row at a time; the chunk's
+   * lease ensures that. A deleted counter continues from its earlier value (from 4.0 on, if its row was deleted). So a
+   * counter that was missing is read again after the addition, and the remaining difference is added.
    * @throws SluiceError ROW_REFUSED; errors of the driver
    */
   async bring(row: CounterRow): Promise<void> {
@@ -95,7 +95,7 @@ export class Counters {
       const fresh = behind.filter(({ has }) => has === null)
       if (fresh.length === 0) return
       const now = await this.#readSurely(row)
-      // Checked by the proof of the chunk, or the next comparison.
+      // The proof of the chunk, or the next comparison, checks the counters.
       if (now === 'unknown') return
       behind = this.#behind(row, now).filter(({ name }) => fresh.some((one) => one.name === name))
       const deleted = behind.find(({ has }) => has === null)
@@ -103,7 +103,10 @@ export class Counters {
     }
   }
 
-  /** Adds once. After a lost answer, waits until the addition can no longer arrive, and reads again what is missing. */
+  /**
+   * Adds once. After a lost reply, waits until the addition can no longer be applied, then reads the remaining
+   * difference.
+   */
   async #addPatiently(row: CounterRow, behind: readonly Behind[], until: number): Promise<void> {
     let some = behind
     while (some.length > 0) {

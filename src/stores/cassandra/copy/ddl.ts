@@ -1,4 +1,4 @@
-/** Creates tables and their types, and waits until every node knows them. */
+/** Creates tables and their types, and waits until all nodes agree about the schema. */
 import { tableText, type Column, type TableSpec, type UserType } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -134,8 +134,8 @@ const USER_TYPE = 0x30
 const turns = new WeakMap<CassandraLink, Turn>()
 
 /**
- * Changes the schema; all nodes that are up know the change when it returns. One at a time: releases before 3.0 write a
- * table's whole definition with each change, so the later of two concurrent ones would undo the earlier.
+ * Changes the schema; returns when all nodes that are up have the change. One change at a time: releases before 3.0
+ * write a table's whole definition with each change, so the later of two concurrent changes would undo the earlier.
  */
 export async function changeSchema(link: CassandraLink, sql: string, signal: AbortSignal): Promise<void> {
   const turn = turns.get(link) ?? new Turn()

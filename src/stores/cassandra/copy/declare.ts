@@ -3,10 +3,10 @@ import type { ColumnType } from '../../../model/copy/column-type.ts'
 import { columnTypeOf, isBefore, type SimpleName } from './cql-type.ts'
 
 /**
- * Lists become text, because Cassandra's own hold no nulls and no nested lists; so do JSON, and times without a zone,
+ * Lists become text, because Cassandra's lists hold no nulls and no nested lists; so do JSON, and times without a zone,
  * because a `timestamp` is a point in time.
  * @param _inKey unused: keys take every type that is declared here
- * @param release of the server: before 2.2 there are no small numbers, dates and times
+ * @param release of the server: before 2.2 there are no types smallint, tinyint, date and time
  */
 export function declareCql(
   type: ColumnType,

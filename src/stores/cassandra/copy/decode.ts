@@ -16,7 +16,7 @@ import { columnTypeOf, type CqlField, type CqlType, type SimpleName } from './ty
 /**
  * Returns the function that decodes the driver's values, which are BigInt for whole numbers, Map for maps and Set for
  * sets.
- * @param as type that the values travel as; `native` between two Cassandra systems, which keeps trailing zeros of
+ * @param as type in which values are transferred; `native` between two Cassandra systems, which keeps trailing zeros of
  * decimals and missing fields
  * @throws SluiceError UNSUPPORTED_TYPE; the function: VALUE_REFUSED
  */
@@ -27,7 +27,7 @@ export function cassandraDecoder(type: CqlType, as: ColumnType): (value: unknown
   return (value) => (value == null ? null : convert(read(value)))
 }
 
-/** Whether the column's canonical form is also that of the type that values travel as. */
+/** Whether the column's canonical form is also that of the type in which values are transferred. */
 function isAlready(type: ColumnType, as: ColumnType): boolean {
   if (as.kind === 'native') return true
   if (type.kind === 'json') return as.kind === 'json' || as.kind === 'list'
@@ -133,7 +133,7 @@ function mapJson(type: CqlType & { readonly kind: 'map' }, spelled: boolean): Js
   }
 }
 
-/** The key of a map as the name of a member. */
+/** The key of a map as the name of a JSON member. */
 function nameOf({ name }: CqlType & { readonly kind: 'simple' }, spelled: boolean): (key: unknown) => string {
   if (name === 'text' || name === 'ascii') return validText
   const json = scalarJson(name, spelled)
@@ -143,7 +143,7 @@ function nameOf({ name }: CqlType & { readonly kind: 'simple' }, spelled: boolea
   }
 }
 
-/** Parts added to the type after the value was written are missing in it: null for every system but Cassandra. */
+/** A value lacks fields that were added to the type after its write: null for every system but Cassandra. */
 function tupleJson(parts: readonly CqlType[], spelled: boolean): JsonWriter {
   const writers = parts.map((part) => jsonOf(part, spelled))
   return (value) => {

@@ -184,7 +184,7 @@ function mapOf(type: CqlType & { readonly kind: 'map' }, spelled: boolean): Byte
   }
 }
 
-/** The name of a member as the JSON of its key. */
+/** Converts the name of a JSON member back into the JSON of the map's key. */
 function keyOf(key: CqlType): (name: string) => Json {
   const name = key.kind === 'simple' ? key.name : 'text'
   switch (name) {
@@ -281,7 +281,7 @@ function collection(count: number, parts: readonly Buffer[]): Buffer {
   return Buffer.concat([head, lengthened(parts)])
 }
 
-/** Each with its length in bytes before it; -1 for null. */
+/** Joins the parts, each after its length in bytes; -1 for null. */
 function lengthened(parts: readonly (Buffer | null)[]): Buffer {
   const bytes = Buffer.allocUnsafe(parts.reduce((sum, part) => sum + 4 + (part?.length ?? 0), 0))
   let at = 0

@@ -21,7 +21,7 @@ export class Existing {
   readonly #shape: CassandraShape
   readonly request: StampOptions
   readonly #signal: AbortSignal
-  /** By partition: whether it has its own static values. */
+  /** By partition: whether the target already has its static values. */
   readonly #kept = new Map<string, boolean>()
 
   constructor(
@@ -41,8 +41,8 @@ export class Existing {
   }
 
   /**
-   * Adds a row if its key is free, in one step. A row with its own write times cannot be added so, because Cassandra
-   * allows no timestamps with conditions: its key is only read, and a concurrent writer has the later time.
+   * Adds a row if its key is free, in one step. Cassandra allows no timestamps with conditions, so a row with its own
+   * write times is not added here: its key is only read, and a concurrent writer has the later write time.
    */
   async add(row: Encoded): Promise<InsertOutcome> {
     const { ttl, writetime, dropStamps } = this.request

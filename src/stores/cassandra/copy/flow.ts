@@ -46,7 +46,7 @@ export class RequestFlow {
     throwIfAborted(signal)
   }
 
-  /** To the longest waiting writer: so a late one gets its share. */
+  /** Lets the writer that has waited longest send its request, so that a late writer gets its share. */
   #giveBack(): void {
     const next = this.#waiting.shift()
     if (next === undefined) this.#free++

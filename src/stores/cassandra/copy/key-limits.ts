@@ -1,11 +1,11 @@
-/** What the cluster takes as a key, beyond the types of its columns. */
+/** Limits of the cluster for keys, besides the types of their columns. */
 
 /** Most bytes of a partition key, and of a clustering key. */
 const MOST_KEY_BYTES = 65_535
 
 /**
  * Why the cluster cannot hold these values as a whole partition key or clustering key; null if it can. NULLs are not
- * judged.
+ * checked.
  */
 export function unheldKey(part: 'partition' | 'clustering', values: readonly (Buffer | null)[]): string | null {
   if (part === 'partition' && values.length === 1 && values[0]?.length === 0) return 'a partition key cannot be empty'

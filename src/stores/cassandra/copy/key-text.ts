@@ -2,7 +2,10 @@
 import { bytesText } from '../../../model/copy/bytes-text.ts'
 import { timestampText } from './moments.ts'
 
-/** Text of a value, equal for equal values of one type only. Never throws: it may name what cannot be converted. */
+/**
+ * Text of a value, equal only for equal values of one type. Never throws: messages name values that cannot be
+ * converted.
+ */
 export function driverText(value: unknown): string {
   if (value === null || value === undefined) return ''
   switch (typeof value) {

@@ -79,7 +79,7 @@ function ofLastDay(text: string): number | null {
   return ms
 }
 
-/** NaN without two digits. */
+/** Number of the two digits at a position; NaN if they are not digits. */
 function pair(text: string, at: number): number {
   const tens = text.charCodeAt(at) - 0x30
   const ones = text.charCodeAt(at + 1) - 0x30
@@ -131,7 +131,7 @@ export function cassandraDurationText({ months, days, nanos }: DurationParts): s
 const DURATION_TEXT =
   /^(-?)(?:(\d+)y)?(?:(\d+)mo)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?(?:(\d+)us)?(?:(\d+)ns)?$/
 
-/** Null unless it is exactly a text of `durationText`. */
+/** Null unless it is exactly a text of `cassandraDurationText`. */
 export function durationOf(text: string): DurationParts | null {
   const found = DURATION_TEXT.exec(text)
   if (found === null) return null

@@ -37,7 +37,7 @@ export type Decimal = { readonly unscaled: bigint; readonly scale: number }
 /** With all of its digits, so that the same decimal can be parsed from it: `1.50`, `-3`, `12e3`. */
 export function spelledDecimal({ unscaled, scale }: Decimal): string {
   if (scale === 0) return unscaled.toString()
-  // Else the text would have too many zeros.
+  // A text without an exponent would have too many zeros.
   if (scale < 0 || scale > 200) return `${unscaled}e${-scale}`
   const digits = (unscaled < 0n ? -unscaled : unscaled).toString().padStart(scale + 1, '0')
   const point = digits.length - scale
@@ -46,7 +46,7 @@ export function spelledDecimal({ unscaled, scale }: Decimal): string {
 
 const DECIMAL = /^(-?\d+)(?:\.(\d+))?(?:e(-?\d{1,10}))?$/
 
-/** Null if it is not a number; NaN is none in Cassandra. */
+/** Null if it is not a number; Cassandra's decimals have no NaN. */
 export function decimalOf(text: string): Decimal | null {
   const found = DECIMAL.exec(text)
   if (found === null) return null

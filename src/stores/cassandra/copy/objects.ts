@@ -142,7 +142,7 @@ function isPlainName(name: string): boolean {
   return /^[a-z]\w*$/.test(name) && name === name.toLowerCase()
 }
 
-/** For these the server records that they are built. */
+/** True for methods whose completed builds the server records. */
 function isKnown({ method }: IndexObject): boolean {
   return method === PLAIN || method === SASI || method === SAI
 }

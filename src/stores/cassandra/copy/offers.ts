@@ -31,7 +31,10 @@ export function cassandraOffers({ link, keyspace, source }: OfferParts): Cassand
     tracks: { open: (schema) => new CqlTrack(link, schema) },
     ring: { sample: (table, look, signal) => ringPicture(link, table, look, signal) },
     identification: {
-      /** Tables of a keyspace that was restored elsewhere have other ids, unless its schema names the old ones. */
+      /**
+       * Tables of a keyspace that was restored elsewhere have other ids, unless the old ids were given when they were
+       * created.
+       */
       origin: () =>
         asked(async () => {
           const ledger = await tableId(link, { schema: keyspace(), name: 'sluice_ledger_head' })

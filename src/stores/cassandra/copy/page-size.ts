@@ -1,10 +1,13 @@
 /** Rows of the next page: about `PAGE_BYTES`, so that wide rows fit in memory and narrow ones need few requests. */
 
-/** Desired bytes of a page: a worker holds three, with those that are being fetched and written. */
+/** Desired bytes of a page: a worker holds three, including one that is fetched and one that is written. */
 const PAGE_BYTES = 1024 * 1024
 /** Rows of the first page, if nothing is known about the rows. */
 const FIRST_ROWS = 200
-/** Larger pages stay until they move to the old generation, which costs more than the saved requests. */
+/**
+ * Larger pages survive until garbage collection moves them to the old generation, which costs more than the saved
+ * requests.
+ */
 const MOST_ROWS = 1000
 const GROWTH = 4
 

@@ -1,7 +1,7 @@
 /**
  * Pages of a token range, in ring order. If the servers cannot give a page, it is requested with fewer rows, then the
- * rest of the range is divided, down to one token; there, partitions are read one by one. What is unreadable even so is
- * reported, never silently left out.
+ * rest of the range is divided, down to one token; there, partitions are read one by one. Rows that are still
+ * unreadable are reported, never silently left out.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errors, type types } from 'cassandra-driver'
@@ -30,7 +30,7 @@ export type CassandraPageRequest = {
   readonly shared: SharedColumns | null
   readonly where: string | null
   readonly size: PageSize
-  /** Whether unreadable parts are reported; else the first of them ends the reading, wherever in a range it is. */
+  /** Whether all unreadable parts are reported; else the first one ends the reading, wherever in a range it is. */
   readonly careful: boolean
   /** Called with the key of a partition whose rest is unreadable; with its token if even the key cannot be read. */
   readonly unreadable: (partition: readonly unknown[] | bigint, thrown: unknown) => void
@@ -39,11 +39,11 @@ export type CassandraPageRequest = {
 /** Pauses before a partition is given up: the servers may recover. */
 const PAUSES_MS = [500, 2000] as const
 /**
- * Parts into which a range is divided if the failing place is unknown: many, because each level costs one timeout, and
- * the good parts cost nothing.
+ * Parts into which a range is divided if the failing token is unknown. Many, because each level costs one timeout, and
+ * the readable parts cost nothing.
  */
 const PARTS = 16
-/** Column name of our own, in addition to those of the table. */
+/** Name of the column with the token, which is read in addition to the table's columns. */
 const TOKEN = 'sluice_token'
 
 /** A page, and the state for the next one. */
@@ -51,7 +51,7 @@ type Fetched = DriverPage & { readonly state: string | null }
 
 type Piece = {
   readonly tokens: TokenRange
-  /** The last row of it that was emitted: rows up to it are skipped. Such a piece is one token. */
+  /** Last emitted row of the piece: rows up to it are skipped. Such a piece is one token. */
   readonly after: DriverRow | null
   /** Its first token could not be read either, so the failure is located only by dividing. */
   readonly blind?: true
@@ -293,7 +293,7 @@ export class Pages {
     return (await whileBusy(() => link.client.execute(cql, [...parameters], options), link, this.#signal)).rows
   }
 
-  /** The rows after the last emitted one; null if that is not among them. */
+  /** The rows after the last emitted one; null if the emitted one is not among them. */
   #behind(rows: readonly DriverRow[], last: DriverRow): readonly DriverRow[] | null {
     const key = this.#cells(last, this.#keyColumns)
     const at = rows.findIndex((row) => same(this.#cells(row, this.#keyColumns), key))

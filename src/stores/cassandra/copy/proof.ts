@@ -1,4 +1,6 @@
-/** Digest of the target's rows, which proves them: by token ranges, or row by row if ranges differ there. */
+/**
+ * Digest of the target's rows, which proves them: by token ranges, or row by row if the target has other token ranges.
+ */
 import { normalizer } from '../../../model/copy/canonical.ts'
 import { keyTextOf } from '../../../model/copy/key-text.ts'
 import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
@@ -15,7 +17,7 @@ import { cassandraScan } from './scan.ts'
 import type { CassandraShape } from './shape.ts'
 import { hasStatics, isSharedBound } from './shared-only.ts'
 
-/** Small enough for memory, and for a page to come soon. */
+/** Small enough for memory, and for a short wait for each page. */
 const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 } as const
 const KEYS_AT_ONCE = 10_000
 

@@ -28,7 +28,7 @@ export async function serverEstimates(link: CassandraLink, { table, ring }: Tabl
   return found.length === 0 ? null : estimated(found)
 }
 
-/** Estimate for a range, if keys are spread evenly within each estimated one. */
+/** Estimate for a range, if keys are spread evenly within each range that has an estimate. */
 export function estimated(found: readonly RangeEstimate[]): Estimated {
   return (within) => {
     let [partitions, bytes] = [0, 0]
@@ -53,7 +53,7 @@ type EstimateRow = {
 
 type Host = ReturnType<CassandraLink['client']['hosts']['values']>[number]
 
-/** Each server knows only its own ranges. */
+/** Each server has estimates for its own ranges only. */
 async function estimatesAt(
   { client }: CassandraLink,
   host: Host,

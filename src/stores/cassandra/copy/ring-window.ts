@@ -32,7 +32,7 @@ export type ReadRingPart = (piece: TokenRange, start: bigint) => Promise<RingWin
 
 type Partition = { token: bigint; key: readonly string[]; rows: number; bytes: number; more: boolean }
 
-/** What was read from a token on: complete partitions, and the token up to which all is known. */
+/** Result of reading from a token on: complete partitions, and the last token up to which all of them were read. */
 type Stretch = {
   readonly partitions: readonly Partition[]
   /** Null if the end of the range was reached. */

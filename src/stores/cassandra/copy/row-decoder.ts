@@ -29,7 +29,7 @@ type StampPart = {
 export class RowDecoder {
   /** The columns that a statement has to read. */
   readonly what: string
-  /** The static ones of them; null if there are none. */
+  /** The static columns among them; null if there are none. */
   readonly shared: SharedColumns | null
   readonly #request: RowRequest
   readonly #shape: CassandraShape
@@ -107,12 +107,12 @@ export class RowDecoder {
     return row
   }
 
-  /** Whether it is not a row, but a partition with static values only. */
+  /** True if it is not a row, but a partition with static values only. */
   isSharedOnly(found: DriverRow): boolean {
     return this.#clustering !== null && found[nameInRow(this.#clustering)] == null
   }
 
-  /** Whether there can be such partitions. */
+  /** Whether the table can have partitions with static values only. */
   get mayShareOnly(): boolean {
     return hasStatics(this.#shape)
   }
@@ -133,7 +133,7 @@ export class RowDecoder {
     return { times, lifetimes, readMs, ...(uneven.length === 0 ? {} : { uneven }) }
   }
 
-  /** A row as texts, whatever it holds. */
+  /** A row as texts, even if its values cannot be decoded. */
   shown(found: DriverRow): readonly (string | null)[] {
     return this.#parts.map(({ name, decode }) => {
       const value: unknown = found[nameInRow(name)]
@@ -152,7 +152,7 @@ export class RowDecoder {
     })
   }
 
-  /** False of a partition that has static values only. The driver returns an empty number as NULL. */
+  /** False for a partition that has static values only. The driver returns an empty number as NULL. */
   #hasOwnValues(found: DriverRow): boolean {
     const isOwn = ({ name }: Part): boolean => this.#shape.columns.get(name)?.part === 'regular'
     return this.#parts.some((part) => isOwn(part) && (found[nameInRow(part.name)] ?? null) !== null)

@@ -21,7 +21,7 @@ export type Write = {
   readonly lifetimes?: { readonly at: number; readonly until: number }
 }
 
-/** A row as the cluster takes it. */
+/** A row in the encoding of the cluster. */
 export type Encoded = {
   readonly row: Row
   readonly cells: Parameters
@@ -31,7 +31,7 @@ export type Encoded = {
   readonly staticOnly: boolean
 }
 
-/** A statement and the positions of its values; it may leave out all columns but the key. */
+/** A statement and the positions of its values. `isWhole`: false if it has only the key's columns. */
 type InsertForm = { readonly sql: string; readonly all: readonly number[]; readonly isWhole: boolean }
 
 /**
@@ -57,7 +57,7 @@ export class RowWrites {
   readonly #regulars: readonly number[]
   readonly #inserts = new Map<string, InsertForm>()
 
-  /** @param keepNulls an absent value removes that of the target */
+  /** @param keepNulls an absent value removes the value of the target */
   constructor(
     shape: CassandraShape,
     columns: readonly WriteColumn[],
@@ -99,7 +99,7 @@ export class RowWrites {
     return { row, cells, stamp, bytes, staticOnly }
   }
 
-  /** Values of the key; only of the partition key if there is no more. */
+  /** Values of the key; only of the partition key if the row has only static values. */
   key({ cells, staticOnly }: Encoded): Parameters {
     const partition = this.#partition.map((at) => cells[at] ?? null)
     return staticOnly ? partition : [...partition, ...this.#clustering.map((at) => cells[at] ?? null)]
@@ -140,7 +140,7 @@ export class RowWrites {
 
   /**
    * @param statics whether the partition's static values are written with it
-   * @param collections those not written with their own write time and TTL, by position
+   * @param collections collections that are not written with their own write time and TTL, by position
    */
   writes(encoded: Encoded, statics: boolean, collections: Collections | null = null): readonly Write[] {
     const { cells, stamp, staticOnly } = encoded
@@ -188,7 +188,7 @@ export class RowWrites {
     if (!form.isWhole) for (const one of at) this.#updateOne(writes, cells, using, [one], form.all)
   }
 
-  /** The INSERT for a set of columns; that of the key alone if there are too many sets. */
+  /** The INSERT for a set of columns; the INSERT for the key alone if there are too many sets. */
   #insertForm(at: readonly number[], how: UsingClause): InsertForm {
     const name = `${how} ${at.join()}`
     const known = this.#inserts.get(name)
@@ -270,7 +270,7 @@ export class RowWrites {
     return at.map((one) => this.#columns[one]?.name ?? '')
   }
 
-  /** @returns whether the row is that of a partition without rows */
+  /** @returns true for a partition without rows: only its static values are written */
   #checkKey(cells: Parameters): boolean {
     const isNull = (at: number): boolean => (cells[at] ?? null) === null
     const none = this.#partition.find(isNull)

@@ -1,4 +1,4 @@
-/** Checks that target tables stay the same while written: the rows of one that is dropped and recreated are gone. */
+/** Checks that target tables stay the same while written: a table that is dropped and recreated has lost its rows. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CassandraLink } from '../connect.ts'

@@ -156,7 +156,7 @@ async function* inspected(
     const partition = encoded(0, columns)
     if (partition === null) return []
     const mayShare = decoder.mayShareOnly && isSharedBound(key, columns)
-    // Older versions wrote absent values as empty texts. A NULL is part of no other row's key.
+    // Older versions wrote absent values as empty texts. The key of another row contains no NULL.
     if (!mayShare && key.includes(null)) return []
     if (!mayShare || (spellsEmpty && !key.includes(null))) {
       const rest = encoded(columns, parts.length)

@@ -1,9 +1,9 @@
 /**
  * Static values at page boundaries. Cassandra 2.0.6 to 2.0.15 and 2.1.0 to 2.1.5 return null for the static columns of
- * every row of a partition that continues from the previous page (CASSANDRA-8502). It is detected by the data, not by
- * the release: all rows of a partition have the same static values, so a partition with one at the end of a page and
- * none at the start of the next is read again. With correct servers that happens at most if the value was removed
- * between two pages.
+ * every row of a partition that continues from the previous page (CASSANDRA-8502). This fault is detected by the data,
+ * not by the release: all rows of a partition have the same static values. So a partition with a static value at the
+ * end of a page, and none at the start of the next, is read again. With correct servers this happens only if the value
+ * was removed between two pages.
  */
 import type { types } from 'cassandra-driver'
 

@@ -11,7 +11,7 @@ import { type Encoded, type Parameters, type Write } from './row-writes.ts'
 export type Sending = {
   readonly writes: readonly Write[]
   readonly rows: readonly Encoded[]
-  /** One write after the other, the first one last; stops after one that is refused. */
+  /** Sends one write after the other, the first one last, until one is refused. */
   readonly inTurn?: true
 }
 

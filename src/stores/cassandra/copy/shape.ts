@@ -71,7 +71,7 @@ export async function cassandraTableShape(link: CassandraLink, table: TableName)
   return { table: { schema: keyspace, name: table.name }, columns, partition, clustering, counters }
 }
 
-/** The driver's types declare another enumeration for it. */
+/** Code of a type: the driver's types declare another enumeration for it. */
 function codeOf({ code }: DriverType): number {
   return code
 }

@@ -3,8 +3,8 @@ import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { CassandraShape } from './shape.ts'
 
 /**
- * Whether a key may be that of such a partition. Older versions wrote it with empty texts, like that of a row whose
- * clustering key is empty texts: a partition can only have one of the two.
+ * Whether a key may be the key of such a partition. Older versions wrote empty texts after the partition key, as in a
+ * row whose clustering key is empty texts: a partition can have only one of the two.
  * @param partition number of columns of the partition key
  */
 export function isSharedBound(bound: RowKey, partition: number): boolean {

@@ -1,4 +1,4 @@
-/** Size of a table: the servers' estimate, else that of a sample of its ring. Only small tables are counted. */
+/** Size of a table: the servers' estimate, else the estimate by a sample of its ring. Only small tables are counted. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { RING_TOKENS, splitTokens } from '../../../model/copy/ring.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
@@ -16,7 +16,9 @@ export const CASSANDRA_COUNT_UP_TO = 100_000n
 const COUNT_PARTS = 16
 const COUNT_LANES = 4
 
-/** Estimates, exact if the sample has read all rows; 0 if it fails: a copy finds out what can be read. */
+/**
+ * Estimates, exact if the sample has read all rows. 0 if the sample fails: the copy itself reports what cannot be read.
+ */
 export async function estimatedRows(
   link: CassandraLink,
   spec: Omit<TableSpec, 'rows' | 'bytes'>,

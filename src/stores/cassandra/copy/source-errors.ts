@@ -12,7 +12,7 @@ const OF_SOURCE: Partial<Record<ErrorCode, ErrorCode>> = {
   TABLE_REFUSED: 'SOURCE_IO',
 }
 
-/** @param where the user's condition, which is blamed for errors @returns a SluiceError of the source's kind */
+/** @param where the user's condition, named as the cause of errors @returns a SluiceError of the source's kind */
 export function cassandraSourceError(
   thrown: unknown,
   { settings }: CassandraLink,

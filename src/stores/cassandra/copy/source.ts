@@ -18,7 +18,7 @@ import { refuseNoCondition } from './select.ts'
 import { CASSANDRA_COUNT_UP_TO, countCassandraRows } from './size.ts'
 import { cassandraSourceError } from './source-errors.ts'
 
-/** Batch size for reading rows that are only summed up. */
+/** Batch size for reading rows of which only the digest is computed. */
 const TO_SUM: BatchSize = { rows: 5000, bytes: 4 * 1024 * 1024 }
 
 export class CassandraSource implements SourceView {
@@ -55,7 +55,7 @@ export class CassandraSource implements SourceView {
     return (await this.digest(request, this.#signal)).rows
   }
 
-  /** By arithmetic: tokens are spread evenly, as far as partitions are. */
+  /** Divides by arithmetic: tokens are spread evenly, if partitions are. */
   async *cut(table: TableSpec, within: Range, _where: string | null, rows: number): AsyncGenerator<Range> {
     const { ring } = table
     if (ring === undefined || within.by !== 'key') {
@@ -89,7 +89,7 @@ export class CassandraSource implements SourceView {
     return digestOfRows(this.read(request, TO_SUM, signal, odd), odd)
   }
 
-  /** Tokens have no largest key: new rows may have any token. */
+  /** Always null: new rows may have any token, so there is no largest key. */
   last(): Promise<null> {
     return Promise.resolve(null)
   }

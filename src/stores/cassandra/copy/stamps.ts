@@ -23,7 +23,7 @@ export type StampGroup = { readonly using: CellStamps; readonly at: readonly num
 
 export type RowUsing = {
   readonly groups: readonly StampGroup[]
-  /** For parts without a time of their own: the key, collections of servers that return none. */
+  /** For values without their own write time: the key, and collections if the server returns no times for them. */
   readonly whole: CellStamps
 }
 
@@ -50,7 +50,7 @@ export class Stamping {
   /**
    * @param at positions of the values that are written
    * @param absent positions of the values that are removed: with their own time if the stamp has one, else with the
-   * row's, so that older values go
+   * row's time, so that older values are removed
    */
   of(stamp: Stamp | undefined, at: readonly number[], absent: readonly number[] = []): RowUsing {
     if (stamp === undefined || this.#drop) {
@@ -81,7 +81,7 @@ export class Stamping {
     return { groups, whole }
   }
 
-  /** Write time and TTL of all these values; null if they differ. Most rows were written at once. */
+  /** Write time and TTL of all these values; null if they differ. Most rows were written by one statement. */
   #alike(stamp: Stamp, at: readonly number[], whole: CellStamps): CellStamps | null {
     let using: CellStamps | null = null
     for (const position of at) {
@@ -116,7 +116,7 @@ export class Stamping {
     return latest ?? this.#now
   }
 
-  /** Parts without a TTL of their own expire with the last of the others; never, if one of those never expires. */
+  /** TTL of the key and of values without their own TTL: the longest of the others; 0 if one of these never expires. */
   #longest(times: Stamp['times'], lifetimes: Stamp['lifetimes']): number {
     if (this.#lifetimesOf !== null) return Math.max(0, ...this.#lifetimesOf.map((at) => lifetimes[at] ?? 0))
     let longest = 0

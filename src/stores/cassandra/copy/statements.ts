@@ -1,4 +1,4 @@
-/** Statements for single rows of a table. A text stays the same object, so that the driver finds it prepared. */
+/** Statements for single rows of a table. Each text is made once, so that the driver finds it prepared. */
 import { cassandraTableName } from './names.ts'
 import { selectedCqlColumn } from './selected.ts'
 import type { CassandraShape } from './shape.ts'

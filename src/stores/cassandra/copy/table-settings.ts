@@ -1,5 +1,5 @@
 /**
- * Options of a table (compaction, compression, TTL …) as the cluster lists them, and those that another release
+ * Options of a table (compaction, compression, TTL …) as the cluster lists them, and which of them another release
  * accepts. All are in the spelling of current releases.
  */
 import type { TableName } from '../../../model/copy/column-type.ts'
@@ -39,7 +39,7 @@ const SINCE: Readonly<Record<string, readonly [number, number]>> = {
   allow_auto_snapshot: [5, 0],
   incremental_backups: [5, 0],
 }
-/** First release whose writes can say that a row never expires in a table with a default TTL (CASSANDRA-11207). */
+/** First release in which a write can set no expiry in a table with a default TTL (CASSANDRA-11207). */
 const FOREVER: readonly [number, number] = [3, 6]
 /** First release that no longer accepts an option. */
 const UNTIL: Readonly<Record<string, readonly [number, number]>> = {
@@ -136,7 +136,7 @@ export function settingsFor(
   }
 }
 
-/** TTL in seconds that the server gives every row without one, whatever the writer says; 0 if the writer decides. */
+/** TTL in seconds that the server gives every row without one, even if the write sets no expiry; 0 if a write can. */
 export function forcedLife({ default_time_to_live: life = '0' }: TableSettings, release: string): number {
   return isBefore(release, ...FOREVER) ? Number(life) : 0
 }

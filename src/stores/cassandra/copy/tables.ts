@@ -122,7 +122,7 @@ function timesOf(
   return { hidden: [], ...(many.length === 0 ? {} : { ofElements: many }) }
 }
 
-/** The driver learns of new keyspaces with a delay, and may not know one that the server lists. */
+/** The driver's metadata gets new keyspaces with a delay, and may lack one that the server lists. */
 async function refreshed<T>(link: CassandraLink, keyspace: string, look: () => Promise<T | null>): Promise<T | null> {
   await link.client.metadata.refreshKeyspace(keyspace)
   return (await look()) ?? null

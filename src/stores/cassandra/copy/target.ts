@@ -59,7 +59,7 @@ export class CassandraTarget implements CopyTarget {
     await this.#guard(() => truncate(this.#link, table, signal), 'schema')
   }
 
-  /** Nothing to do after loading; there are no sequences. */
+  /** Nothing to do after loading. @returns a note for each sequence, which Cassandra does not have */
   async finish(
     _table: TableSpec,
     _signal: AbortSignal,

@@ -1,4 +1,4 @@
-/** Write time and TTL of a value; for a collection, whose elements are separate cells, those of the whole. */
+/** Write time and TTL of a value; of a collection, whose elements are separate cells, the latest and the longest. */
 
 export type CellTime = {
   /** Microseconds since 1970, the latest of all cells; null without cells. */

@@ -33,7 +33,8 @@ export async function serverTime({ client, readLevel }: CassandraLink): Promise<
 }
 
 /**
- * What is left: write times, and the value of `first`: the first partition key column for rows, the first clustering
+ * What is left after a removal: write times, and the value of `first`: the first partition key column for rows, the
+ * first clustering column for static values.
  * column for static values.
  */
 export type Left = { readonly times: readonly (bigint | null)[]; readonly first: unknown }
@@ -46,14 +47,14 @@ export class TimedRemoval {
   readonly #timed: number
   readonly #isCounter: boolean
 
-  /** Of rows, by their whole key. */
+  /** Removal of rows, by their whole key. */
   static ofRows(link: CassandraLink, shape: CassandraShape, signal: AbortSignal): TimedRemoval {
     const key = [...shape.partition, ...shape.clustering]
     const columns = [...shape.columns.values()].filter(({ part }) => part === 'regular')
     return new TimedRemoval(link, shape, signal, { key, columns, first: key[0] ?? '', what: '' })
   }
 
-  /** Of static values, by the key of their partition; `first` is not null if the partition has rows. */
+  /** Removal of static values, by the key of their partition; `first` is not null if the partition has rows. */
   static ofStatics(link: CassandraLink, shape: CassandraShape, signal: AbortSignal): TimedRemoval {
     const columns = [...shape.columns.values()].filter(({ part }) => part === 'static')
     const what = columns.map(({ name }) => quotedName(name)).join(', ')
@@ -93,8 +94,8 @@ export class TimedRemoval {
   }
 
   /**
-   * Removes what was read: up to the latest write time of its values. Elements of collections, and the row's own
-   * INSERT, have no readable time: of these only what was written before `quiet` is removed.
+   * Removes a row as it was read: up to the latest write time of its values. Elements of collections, and the row's own
+   * INSERT, have no readable time: they are removed only if they were written before `quiet`.
    * @param latest write time of the values as read; null if none of them has one
    * @param quiet microseconds since 1970, well before the row was read
    * @returns false if a newer part is left
@@ -127,7 +128,7 @@ export class TimedRemoval {
   }
 }
 
-/** Null if no value of the row has a write time. */
+/** Latest write time of a row's values; null if none has a write time. */
 export function latestOf(stamp: Pick<Stamp, 'times'> | undefined): bigint | null {
   let latest: bigint | null = null
   for (const time of stamp?.times ?? []) if (time !== null && (latest === null || time > latest)) latest = time
@@ -138,7 +139,7 @@ export function latestOf(stamp: Pick<Stamp, 'times'> | undefined): bigint | null
  * A removal has the latest write time of the row: if that is ahead of the clock, it would hide every row written under
  * this key until then.
  * @param now of the server, microseconds since 1970
- * @throws SluiceError of this code and with this hint
+ * @throws SluiceError with this code and this hint
  */
 export function refuseAhead(
   { key, latest, now }: { readonly key: RowKey; readonly latest: bigint | null; readonly now: bigint },
@@ -160,8 +161,8 @@ export function refuseAhead(
 }
 
 /**
- * Removes the rows that the request's range names, up to the time of their latest value, so that later writes stay.
- * Parts without a readable write time are removed once they are old enough: the caller reads the rows again.
+ * Removes the rows whose keys are in the request's range, up to the time of their latest value, so that later writes
+ * stay. Parts without a readable write time are removed once they are old enough: the caller reads the rows again.
  * @throws SluiceError ROW_REFUSED for a row with a write time ahead of the clock; errors of the driver
  */
 export async function removeKeys(

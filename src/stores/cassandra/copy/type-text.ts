@@ -64,8 +64,8 @@ const SIMPLE: ReadonlySet<string> = new Set<SimpleName>([
 ])
 
 /**
- * @param fieldsOf fields of a user-defined type by its name; without it they stay unknown, and its values can be
- * neither read nor written
+ * @param fieldsOf fields of a user-defined type by its name; without it, values of such a type can be neither read nor
+ * written
  * @throws SluiceError UNSUPPORTED_TYPE if it is not a CQL type
  */
 export function parseCql(native: string, fieldsOf?: (name: string) => readonly CqlField[] | null): CqlType {

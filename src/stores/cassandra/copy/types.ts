@@ -46,8 +46,8 @@ const USER_TYPE = 0x30
 const TUPLE = 0x31
 
 /**
- * @param info from the driver's metadata of a table: that of a result does not say what is frozen
- * @param old a server before 3.6, where user-defined types are always frozen without saying so
+ * @param info from the driver's metadata of a table: metadata of a result does not contain what is frozen
+ * @param old a server before 3.6, where user-defined types are always frozen, although not declared so
  */
 export function cqlTypeOf(info: DriverType, old: boolean): CqlType {
   return typeOf(info, old, false)

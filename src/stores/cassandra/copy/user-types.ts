@@ -5,7 +5,7 @@ import { cassandraTableName } from './names.ts'
 import type { UserType } from '../../../model/copy/column-type.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 
-/** All user-defined types within some types, each after those that it uses. */
+/** All user-defined types within some types, each after the types that it uses. */
 export function userTypesOf(types: readonly CqlType[]): readonly UserType[] {
   const found = new Map<string, UserType>()
   for (const type of types) collect(type, found)

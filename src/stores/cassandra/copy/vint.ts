@@ -8,7 +8,7 @@ export function vintBytes(value: bigint): Buffer {
 /** The number of leading ones in the first byte is the number of bytes that follow. @param value 0 to 2^64 - 1 */
 export function uvintBytes(value: bigint): Buffer {
   const bits = value.toString(2).length
-  // Each further byte adds seven bits; with eight of them none is left in the first.
+  // Each further byte adds seven bits; with eight further bytes, no bit of the first is left.
   const extra = bits > 56 ? 8 : Math.ceil(bits / 7) - 1
   const bytes = Buffer.alloc(extra + 1)
   for (let at = extra, rest = value; at >= 0; at--, rest >>= 8n) bytes[at] = Number(rest & 0xffn)

@@ -1,5 +1,5 @@
 /**
- * Writes a chunk. Rows stay as soon as they are written, and writing them again changes nothing: write times and TTLs
+ * Writes a chunk. Written rows are not rolled back. Writing them again changes nothing, because write times and TTLs
  * are those of the source.
  */
 import { shownValue } from '../../../model/copy/bytes-text.ts'
@@ -50,9 +50,9 @@ export class CassandraChunkWriter implements ChunkWriter {
   readonly #existing: Existing
   readonly #collecting: Collecting
   readonly #counters: Counters
-  /** Whether ranges have the same meaning here as in the source. */
+  /** Whether a range of the source is the same range in this table. */
   readonly #byTokens: boolean
-  /** Keys of the rows written, if ranges cannot find them. */
+  /** Keys of the written rows, if the source's ranges do not apply to this table. */
   readonly #given: Map<string, CassandraRowKey> | null
   /** The partition whose static columns were last written, with their values. */
   #statics: string | null = null
@@ -101,7 +101,7 @@ export class CassandraChunkWriter implements ChunkWriter {
       if (this.#given !== null) for (const row of encoded) this.#given.set(...this.#keyOf(row))
       return count
     } catch (error) {
-      // Unknown which part was written.
+      // It is unknown which rows were written.
       this.#statics = null
       this.#collecting.doubt()
       throw cassandraError(error, this.#parts.link.settings, 'write')
@@ -149,7 +149,7 @@ export class CassandraChunkWriter implements ChunkWriter {
     return this.#put(rows)
   }
 
-  /** Writes all rows, over existing ones. @returns how many have not expired by then */
+  /** Writes all rows, over existing ones. @returns number of rows that have not expired by then */
   async #put(rows: readonly Encoded[]): Promise<number> {
     const { flow, options } = this.#parts
     const { signal } = this.#request

@@ -18,11 +18,11 @@ export type StoredEntry = {
 
 export type EntryBatch = {
   readonly statements: readonly Statement[]
-  /** Rows that it inserted, changed and deleted: another count means another ledger. */
+  /** Number of rows that it inserted, changed and deleted: another number in a replica means another ledger. */
   readonly changes: number
 }
 
-/** Bytes before it is deflated. */
+/** Most bytes of an entry before it is compressed. */
 export const MOST_ENTRY_BYTES = 10_000_000
 const DEFLATE_FROM = 512
 const PLAIN = 0

@@ -96,7 +96,7 @@ export class LedgerFollower {
     this.#advance(entry, now)
     const since = entry.seq - this.#snapshotSeq
     const { snapshotEntries } = this.#options
-    // If the snapshot at an earlier entry failed, that at a later one makes up for it.
+    // If a snapshot fails, the next one is saved after a quarter of the usual number of entries.
     const isDue = since >= snapshotEntries && since % (snapshotEntries / 4n) === 0n
     const isHeavy = Math.floor(before / SNAPSHOT_BYTES) !== Math.floor(this.#bytes / SNAPSHOT_BYTES)
     if ((isDue || isHeavy) && this.#saving === null) {

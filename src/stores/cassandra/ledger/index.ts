@@ -230,7 +230,10 @@ class CqlLedger implements LedgerDatabase {
     }
   }
 
-  /** Whether an entry is part of the log, as far as known while answers may be lost. */
+  /**
+   * Whether an entry is part of the log; `nowhere`: not yet, and still possible. Retries reads after transient
+   * failures.
+   */
   async #find(
     entry: LedgerLogEntry,
     unsure: SluiceError | null,

@@ -1,5 +1,5 @@
 /**
- * The log of a ledger in Cassandra: entries, each naming the previous one, and a head row that names the last.
+ * The log of a ledger in Cassandra: entries, each with the previous one's id, and a head row with the id of the last.
  *
  * An entry is written first, without effect. It becomes part of the log when the head row moves on to it, by one
  * lightweight transaction that succeeds only if the head is where the writer expects it. So a log has no forks and no
@@ -155,7 +155,7 @@ export class LedgerLog {
     )
     if (found === null) return 'applied'
     if (found instanceof SluiceError) return found
-    // If the driver or a server sent it twice, the first one may have succeeded.
+    // If the driver or a server has sent the update twice, the first one may have succeeded.
     return String(found.get('id')) === id ? 'applied' : 'taken'
   }
 
@@ -213,7 +213,7 @@ export class LedgerLog {
     return count
   }
 
-  /** @returns null if one is missing */
+  /** Joins the parts. @returns null if one is missing */
   async readParts(id: string, count: number): Promise<Buffer | null> {
     const pieces: Buffer[] = []
     for (let part = 0; part < count; part++) {
@@ -233,7 +233,7 @@ export class LedgerLog {
     await this.#run(`DELETE FROM ${this.tables.part} WHERE id = ?`, [uuid(id)], this.#level.plain)
   }
 
-  /** Replaces the latest snapshot. @returns whether `instead` was still the latest */
+  /** Replaces the latest snapshot. @returns `applied` if `instead` was still the latest */
   async publish(snapshot: LedgerSnapshot & { readonly id: string }, instead: LedgerSnapshot): Promise<AppendOutcome> {
     const { position, id, parts, sum } = snapshot
     const found = await this.#cas(
@@ -245,7 +245,7 @@ export class LedgerLog {
     return found === null || String(found.get('snapshot_seq')) === String(position.seq) ? 'applied' : 'taken'
   }
 
-  /** Removes whole buckets that a snapshot covers. @param before the first that stays */
+  /** Removes whole buckets that a snapshot covers. @param before first bucket that stays */
   async trim(from: bigint, before: bigint): Promise<void> {
     if (from >= before) return
     for (let bucket = from; bucket < before; bucket++) {
@@ -336,7 +336,7 @@ export class LedgerLog {
     const options: QueryOptions = {
       prepare: true,
       consistency,
-      // A condition that was true once is not true again.
+      // Not repeatable with a condition: once it was applied, the condition is false.
       isIdempotent: serial === undefined,
       fetchSize: 64,
       ...(serial === undefined ? {} : { serialConsistency: serial }),

@@ -12,7 +12,7 @@ import type { CassandraLink } from '../connect.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 
 const PREFIX = 'sluice_making_'
-/** After this time the program that made such a table is taken for dead, ms. */
+/** After this time the program that made such a table is treated as ended, ms. */
 const DEAD_MS = 30_000
 
 /**

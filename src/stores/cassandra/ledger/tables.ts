@@ -85,14 +85,14 @@ export async function makeLogTables(link: CassandraLink, keyspace: string): Prom
   }
 }
 
-/** @throws SluiceError TABLE_REFUSED if a table of the log's names is not of the log; errors of the driver */
+/** @throws SluiceError TABLE_REFUSED if a table with a name of the log has other columns; errors of the driver */
 export function refuseOtherLogTables(link: CassandraLink, keyspace: string): Promise<void> {
   return refuseOtherShapes(link, keyspace, TABLES)
 }
 
 const ATTEMPTS = 8
 
-/** All programs use the same node, if they see the same ones: so each sees at once what another has created. */
+/** All programs use the same node, if they know of the same nodes: so each sees at once what another has created. */
 async function change(link: CassandraLink, sql: string): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
