@@ -1,6 +1,6 @@
 /**
- * Texts that are not valid UTF-8: MariaDB stores lone surrogates, and the driver would replace them with U+FFFD. It is
- * changed here to return the bytes themselves.
+ * Texts that are not valid UTF-8: MariaDB stores lone surrogates, and the driver would replace them with U+FFFD. Here
+ * the driver is changed to return the bytes themselves.
  */
 import { isUtf8 } from 'node:buffer'
 import { createRequire } from 'node:module'
@@ -9,7 +9,7 @@ import { SluiceError } from '../../shared/errors.ts'
 
 type Packet = {
   readonly buffer: Buffer
-  /** Behind what has been read. */
+  /** Position after the bytes that were read. */
   offset: number
   readLengthCodedNumber(): number | null
   readLengthCodedString(encoding: string): string | Buffer | null
@@ -34,7 +34,7 @@ DriverPacket.prototype.readLengthCodedString = function readLengthCodedString(en
   return encoding !== 'utf8' || isUtf8(bytes) ? text : Buffer.from(bytes)
 }
 
-/** @param value of a text, as the driver returns it @throws SluiceError VALUE_REFUSED */
+/** @param value of a text column, as the driver returns it @throws SluiceError VALUE_REFUSED */
 export function validText<T>(value: T): T {
   if (!(value instanceof Uint8Array)) return value
   throw new SluiceError('VALUE_REFUSED', 'the text is not valid in the character set of its column', {

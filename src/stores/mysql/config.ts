@@ -91,8 +91,8 @@ export function mysqlConfig(url: string, env: NodeJS.ProcessEnv = process.env): 
 
 /**
  * User and password from `[client]` of `~/.my.cnf` for this host and user, read at each call. Source: MySQL's manual,
- * "Using Option Files". A file that other users can read is ignored. If it names a host or a user, its login is used
- * only for those: a password must not be sent elsewhere.
+ * "Using Option Files". A file that other users can read is ignored. If the file has a host or a user, its login is
+ * used only for those: a password must not be sent elsewhere.
  */
 function clientLogin(env: NodeJS.ProcessEnv, host: string, user?: string): ClientLogin {
   const text = optionFileText(join(env['HOME'] ?? homedir(), '.my.cnf'), isOpenToOthers)

@@ -13,7 +13,7 @@ export type MysqlSessionPurpose = 'read' | 'write'
 
 const SQL_MODE =
   'ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ENGINE_SUBSTITUTION'
-/** Seconds that a consumer may take over a page, and a body over its own work, before the server ends the session. */
+/** Session timeouts (wait_timeout, net_read_timeout, net_write_timeout), s: the caller may be slow. */
 const PATIENCE = 28_800
 /** Statements the driver keeps prepared; the server's limit for all its clients is 16,382 by default. */
 const PREPARED = 100
@@ -167,7 +167,7 @@ async function prepareSession(
     `SESSION wait_timeout = ${PATIENCE}`,
     `SESSION net_write_timeout = ${PATIENCE}`,
     `SESSION net_read_timeout = ${PATIENCE}`,
-    // After a statement that commits by itself, such as DDL, the rest of the body must still run in a transaction.
+    // After a statement that commits by itself, such as DDL, the next statements must still run in a transaction.
     `SESSION autocommit = ${purpose === 'write' ? 0 : 1}`,
   ]
   await session.command(`SET ${settings.join(', ')}`)

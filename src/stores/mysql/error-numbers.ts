@@ -60,7 +60,7 @@ export function mysqlErrorNumber(thrown: unknown): number | null {
 export function mysqlFailure(thrown: unknown): Failure | null {
   if (!(thrown instanceof Error)) return null
   const { code, fatal } = thrown as { readonly code?: unknown; readonly fatal?: unknown }
-  // After a connection was cut the driver only says that nothing can follow.
+  // After a connection was cut, the driver's error has no code, and is only marked as fatal.
   if (code === undefined && fatal === true) return { code: LOST, errno: null, message: thrown.message }
   if (typeof code !== 'string') return null
   // Node tries all addresses of a name and reports each in `errors`, with an empty message.

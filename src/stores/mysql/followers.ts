@@ -65,7 +65,7 @@ export async function refuseCascadingDelete(
   )
 }
 
-/** Such tables that information_schema shows. */
+/** Tables whose rows would be deleted or changed, as information_schema shows them. */
 async function seenFollowers(session: MysqlSession, { schema, name }: TableName): Promise<readonly string[]> {
   const rows = await session.rows(
     `SELECT DISTINCT CONCAT(CONSTRAINT_SCHEMA, '.', TABLE_NAME) FROM information_schema.REFERENTIAL_CONSTRAINTS
@@ -75,7 +75,7 @@ async function seenFollowers(session: MysqlSession, { schema, name }: TableName)
   return rows.map(([follower]) => String(follower))
 }
 
-/** Such tables in InnoDB's own list; null without the right to read it. */
+/** Tables whose rows would be deleted or changed, by InnoDB's own list; null without the right to read it. */
 async function listedFollowers(session: MysqlSession, table: TableName): Promise<readonly string[] | null> {
   const list = session.facts.flavour === 'mariadb' ? 'INNODB_SYS_FOREIGN' : 'INNODB_FOREIGN'
   const schema = table.schema === undefined ? 'DATABASE()' : sqlLiteral(table.schema)

@@ -54,7 +54,7 @@ function refuseFunctions(sql: string, where: string): void {
   })
 }
 
-/** @param open makes a session that may only read */
+/** @param open opens a session that can only read */
 export async function* queryMysqlServer(
   open: () => Promise<MysqlSession>,
   sql: string,

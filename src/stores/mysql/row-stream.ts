@@ -130,7 +130,7 @@ export class RowStream {
     this.#resume()
   }
 
-  /** Ends the stream with an error; the first one counts. */
+  /** Ends the stream with an error; later errors are ignored. */
   fail(error: unknown): void {
     if (!this.#done) this.#error ??= error
     this.#end()
@@ -193,7 +193,7 @@ export class RowStream {
   }
 }
 
-/** Column types of a query that answer files have, too. */
+/** Declared type of a column of a query, if answer files have such a type. */
 function declaredIn(field: FieldPacket): DeclaredType | undefined {
   const { columnType, decimals, columnLength, flags, extendedTypeName } = field
   if (columnType === undefined) return undefined

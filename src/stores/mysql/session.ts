@@ -127,7 +127,7 @@ export class MysqlSession implements Pooled {
     }
   }
 
-  /** Rolls back; a session that cannot even do that is ended. Never throws. */
+  /** Rolls back; a session that cannot roll back is ended. Never throws. */
   async rollBack(): Promise<void> {
     if (this.#broken === null) await this.command('ROLLBACK').catch(() => this.destroy())
   }
@@ -194,7 +194,8 @@ export class MysqlSession implements Pooled {
       })
       return { changed: header.affectedRows, warnings: header.warningStatus }
     } catch (error) {
-      // End the connection: the server would take the rest of the file, still being sent, for the next statement.
+      // End the connection: the server would read the rest of the file, which is still being sent, as the next
+      // statement.
       if (isAsked && !isRead && !(error instanceof SluiceError)) this.fail(error)
       throw this.#named(error)
     }

@@ -7,7 +7,7 @@ import type { MysqlSession } from './session.ts'
 import { isMysqlTransient, passesBeforeLogin } from './transaction.ts'
 
 export type MysqlLostCommit<T> = {
-  /** User lock that only the session held that sent the COMMIT; null if the server has no such locks. */
+  /** User lock of the session that sent the COMMIT, and of no other; null if the server has no such locks. */
   readonly mark: string | null
   /** How long the server may take to end that session, in milliseconds: it rolls back first. */
   readonly endMs: number
@@ -17,7 +17,7 @@ export type MysqlLostCommit<T> = {
    */
   readonly answer: ((asker: MysqlSession) => Promise<T>) | undefined
   readonly lost: unknown
-  /** Runs something on another connection. */
+  /** Runs the body on another connection. */
   ask<R>(body: (asker: MysqlSession) => Promise<R>): Promise<R>
 }
 

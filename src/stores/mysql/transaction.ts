@@ -1,4 +1,4 @@
-/** One attempt at a write transaction: knows whether it can still commit, and whether a repeat may help. */
+/** One attempt at a write transaction. Records whether it can still commit, and whether a repeat may help. */
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlRow, SqlTransaction } from '../../model/run/sql-port.ts'
 import { mysqlFailure, isConnectionGone, isLockLost, isMysqlReadOnly } from './error-numbers.ts'
@@ -51,7 +51,7 @@ export class Transaction implements SqlTransaction {
 
   /**
    * DDL statements commit in MySQL by themselves, with the changes before them. So a script of them is not undone if it
-   * fails half-way, and a repeat meets what the first attempt created. Write scripts so that they can run again.
+   * fails half-way, and a repeat finds what the first attempt created. Write scripts so that they can run again.
    */
   async script(sql: string): Promise<void> {
     this.#types.clear()

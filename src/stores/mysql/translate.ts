@@ -9,7 +9,7 @@ const LONGEST_KEPT = 20_000
 
 const translated = new Map<string, string>()
 
-/** The statement as MySQL and MariaDB understand it; literals, quoted names and comments stay unchanged. */
+/** The statement in the SQL of MySQL and MariaDB; literals, quoted names and comments stay unchanged. */
 export function translateSql(sql: string): string {
   if (!CAST.test(sql)) return sql
   const known = translated.get(sql)

@@ -78,7 +78,7 @@ export function portRowReader(fields: readonly FieldPacket[]): MysqlRowReader {
   }
 }
 
-/** The driver makes objects and lists of these. */
+/** The driver returns objects and lists for values of other types. */
 function readOther(value: unknown): SqlValue {
   return value instanceof Uint8Array || typeof value === 'string' ? value : JSON.stringify(value)
 }

@@ -15,7 +15,7 @@ import { isMysqlTransient, isRefusedForNow, passesBeforeLogin, Transaction } fro
 const IDLE_WRITERS = 4
 /** How long the server may take to end a session that was cut off, in milliseconds. */
 const END_MS = 10_000
-/** The same before a repeat, in milliseconds. It only saves waiting for the old session's locks. */
+/** The same before a repeat, ms. Short: it only saves waiting for the old session's locks. */
 const END_BEFORE_REPEAT_MS = 2_000
 
 /** Wraps the error of an attempt after which another may succeed. */
@@ -69,7 +69,7 @@ export class MysqlWriter {
         await this.#rollBack(session)
         const { doom } = transaction
         if (doom !== null && isMysqlTransient(doom)) throw new Repeatable(doom)
-        // A server that took writes before and refuses them now may be promoted; one that never did is the wrong one.
+        // A server that accepted writes before may be promoted again; a server that never did is the wrong one.
         throw this.#hasWritten && isRefusedForNow(error) ? new Repeatable(error) : error
       }
       await this.#commit(session, landed)

@@ -77,7 +77,7 @@ export async function mysqlOrphans(
   }
 }
 
-/** @param answer from the first row */
+/** @param answer makes the result from the first row */
 async function limited<T>(
   session: MysqlSession,
   sql: string,

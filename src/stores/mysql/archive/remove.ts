@@ -1,7 +1,7 @@
 /**
- * Deletes rows of a table if they are what they have to be. They are locked first, with the gaps between them, so that
- * none can change, come or go until the transaction ends. All reads are locking reads: they see the last commit, not a
- * snapshot.
+ * Deletes rows of a table if they are exactly the expected ones. The rows and the gaps between them are locked first,
+ * so that no row can be changed, added or removed until the transaction ends. All reads are locking reads: they see the
+ * last commit, not a snapshot.
  */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { equalDigests } from '../../../model/copy/rows.ts'
@@ -23,8 +23,8 @@ import type { MysqlTableShape } from '../copy/shape.ts'
 import { takeMark } from '../mark.ts'
 
 /**
- * The server's numbers for "there is no such table", and for "rows refer to this one": one each for logins that may,
- * and may not, see the other table.
+ * Error numbers of the server: no such table; rows refer to this row, for logins that may not see the other table, and
+ * for logins that may.
  */
 const NO_SUCH_TABLE = 1146
 const REFERRED_TO = new Set([1217, 1451])
@@ -87,7 +87,7 @@ async function deleted(session: MysqlSession, request: RemoveRequest): Promise<'
   return BigInt(changed) === expect.rows ? 'deleted' : 'differs'
 }
 
-/** Checked once the table is in use, so that it can no longer be altered. */
+/** Checked after the transaction has used the table, so that the table can no longer be altered. */
 async function isSame(session: MysqlSession, { table: { table, identity } }: RemoveRequest): Promise<boolean> {
   const [[schema, created] = []] = await session.rows(
     'SELECT TABLE_SCHEMA, CREATE_TIME FROM information_schema.TABLES WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?',

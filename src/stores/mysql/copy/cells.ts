@@ -55,7 +55,7 @@ function gaplessBytes(name: string): string {
 }
 
 /**
- * SQL for the text of a member; number 0 gets its own text, because the server would print that of the empty member.
+ * SQL for the text of a member; number 0 gets its own text, because the server would print the empty member's text.
  * @param as the enum or set that the text is read as; other types leave the name unchanged
  */
 export function enumMemberSql(name: string, as: ColumnType): string {

@@ -1,6 +1,6 @@
 /**
- * Row count and checksum of a range. If the server can print every value in canonical form, it adds up itself and only
- * the sum is sent. It returns NULL for a value that it cannot print; then the rows are read.
+ * Row count and checksum of a range. If the server can print every value in canonical form, it computes the checksum,
+ * and only the result is sent. It returns NULL for a value that it cannot print; then the rows are read.
  */
 import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
 import { keyTextOf } from '../../../model/copy/key-text.ts'
@@ -17,10 +17,10 @@ import { readMysqlRows } from './read.ts'
 import { isDated } from './printed-days.ts'
 import { baseTypeName, isBytes, isText, isWholeType } from './types.ts'
 
-/** Rows and bytes of a batch in memory while rows are added up. */
+/** Rows and bytes of a batch in memory while the checksum of rows is computed. */
 const BATCH = { rows: 1_000, bytes: 8 * 2 ** 20 }
 
-/** @param only keys of the rows that count; null: all rows */
+/** @param only keys of the rows to include; null: all rows */
 export async function mysqlCanonicalDigest(
   session: MysqlSession,
   request: RowRequest,
@@ -86,7 +86,7 @@ const UUID = '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
 type Spelling = { readonly text: string; readonly length?: string }
 
 /**
- * SQL that prints values of a type, with NULL for values that only a reader can judge.
+ * SQL that prints values of a type, with NULL for values that must be read to be checked.
  * @returns null if the server cannot print the type in canonical form
  */
 function spelling(name: string, as: ColumnType, column: Column): Spelling | null {

@@ -1,6 +1,6 @@
 /**
- * Converts values for a column. Refuses what the server would accept and change (round, cut, pad, take for another
- * value); what the server refuses itself is left to it.
+ * Converts values for a column. Refuses what the server would accept and change (round, cut, pad, store as another
+ * value). Values that the server itself refuses are not checked here.
  */
 import { withoutArrayBounds } from '../../../model/copy/array-bounds.ts'
 import { bytesOfHex } from '../../../model/copy/bytes-text.ts'
@@ -214,7 +214,9 @@ function memberEncoder(as: ColumnType, native: string): Encoder | null {
   return base === 'enum' ? member(known, zero) : members(known, zero ?? '')
 }
 
-/** By number: a collation may take two members for equal, and a text of digits is taken for a number. */
+/**
+ * Encodes a member as its number: a collation may treat two members as equal, and the server reads digits as a number.
+ */
 function member(known: readonly string[], zero: string | null): Encoder {
   const numbers = new Map(known.map((one, at) => [one, BigInt(at + 1)]))
   return (cell) => {
@@ -225,7 +227,7 @@ function member(known: readonly string[], zero: string | null): Encoder {
   }
 }
 
-/** By the bits of its members, as in `member`: the server never reads the empty text as a member. */
+/** Encodes members as their bits, as in `member`: the server never reads the empty text as a member. */
 function members(known: readonly string[], zero: string): Encoder {
   const bits = new Map(known.map((one, at) => [one, 1n << BigInt(at)]))
   return (cell) => {

@@ -13,7 +13,7 @@ const OF_ROW = new Set([
   1526, 1644, 1690, 1713, 1748, 3140, 3141, 3156, 3157, 3819, 3854, 3988, 4025, 4078,
 ])
 const LOCK_WAIT = 1205
-/** A `?` in a user's condition is taken for a parameter. */
+/** The server reads a `?` in a user's condition as a parameter. */
 const WRONG_ARGUMENTS = 1210
 
 const OF_SOURCE: Partial<Record<ErrorCode, ErrorCode>> = {

@@ -19,7 +19,8 @@ import { baseTypeName, isBytes, isOpaque, isText } from './types.ts'
 const MOST_PARAMETERS = 65_535
 const MOST_ROWS = 1_000
 /**
- * Batch sizes that stay prepared, besides full batches; few changes are split into them. Others would fill the cache.
+ * Batch sizes whose statements stay prepared, besides full batches; few changes are split into these sizes. Statements
+ * of other sizes would fill the cache.
  */
 export const KEPT_ROWS = [256, 64, 32, 16, 8, 4, 2, 1]
 const INSERT_BYTES = 4 * 2 ** 20
@@ -121,7 +122,7 @@ function insertHead({ table, columns }: InsertInto): string {
   return `INSERT INTO ${table} (${columns.map(({ name }) => quoted(name)).join(', ')}) VALUES `
 }
 
-/** If another unique index found a row with another key, a division by zero keeps it from being overwritten. */
+/** If another unique index finds a row with another key, a division by zero prevents that the row is overwritten. */
 function upsertTail({ columns, key }: InsertInto): string {
   const same = key.map((name) => `${quoted(name)} <=> VALUES(${quoted(name)})`).join(' AND ')
   const [first = '', ...others] = key.map(quoted)
@@ -131,7 +132,7 @@ function upsertTail({ columns, key }: InsertInto): string {
   return ` ON DUPLICATE KEY UPDATE ${[guard, ...assignments].join(', ')}`
 }
 
-/** @property zeros error values of enums among the rows: the server warns of each */
+/** @property zeros error values of enums among the rows: the server warns about each */
 type Done = { readonly changed: number; readonly warnings: number; readonly zeros: number }
 
 async function inBatches(
@@ -165,7 +166,7 @@ function countZeros(columns: readonly WriteColumn[], rows: readonly SqlRow[]): n
   return places.reduce((sum, at) => sum + rows.filter((row) => row[at] === 0n).length, 0)
 }
 
-/** Only without strict mode the server writes an enum's error value. Other warnings are still refused. */
+/** The server writes an enum's error value only without strict mode. Other warnings are still refused. */
 async function withoutStrict<T>(session: MysqlSession, write: () => Promise<T>): Promise<T> {
   await session.command(
     "SET @sluice_strict = @@SESSION.sql_mode, SESSION sql_mode = REPLACE(REPLACE(@@SESSION.sql_mode, 'STRICT_TRANS_TABLES', ''), 'STRICT_ALL_TABLES', '')",
@@ -184,7 +185,7 @@ function asWritten(row: SqlRow): SqlValue[] {
 
 type Warning = { readonly number: number; readonly text: string }
 
-/** @param zeros error values of enums that were written: so many warnings are expected */
+/** @param zeros error values of enums that were written, each with an expected warning */
 async function warningsOf(session: MysqlSession, zeros: number): Promise<readonly Warning[]> {
   const rows = await session.command('SHOW WARNINGS')
   let expected = zeros

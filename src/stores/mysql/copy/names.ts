@@ -7,8 +7,8 @@ export { quoted } from '../load.ts'
 
 /**
  * True for NULL only. In a NOT NULL date column, `IS NULL` is also true for 0000-00-00, and so is `t.day IS NULL` for a
- * row that an outer join has found; with `sql_auto_is_null` it is true for the id generated last. `IS NOT NULL` is as
- * anywhere.
+ * row that an outer join has found; with `sql_auto_is_null` it is true for the id generated last. `IS NOT NULL` works
+ * as in other systems.
  * @param name quoted
  */
 export function isNull(name: string): string {
@@ -37,7 +37,9 @@ export function tablePattern(pattern: string, folded: boolean): TablePattern {
     : { schema: fits(pattern.slice(0, dot)), table: fits(pattern.slice(dot + 1)) }
 }
 
-/** True if the dictionary can hold the name: it is utf8mb3, and comparing it with other letters is an error. */
+/**
+ * True if the dictionary can hold the name: its texts are utf8mb3, and comparing them with other letters is an error.
+ */
 export function isDictionaryName(name: string): boolean {
   return !/[\u{10000}-\u{10ffff}]/u.test(name)
 }

@@ -111,7 +111,7 @@ function foreignKey(name: string, rows: readonly SqlRow[]): SchemaObject {
   }
 }
 
-/** InnoDB treats the two alike. */
+/** The rule of a foreign key: InnoDB treats RESTRICT and NO ACTION alike. */
 function action(rule: string): string {
   return rule === 'RESTRICT' ? 'NO ACTION' : rule
 }

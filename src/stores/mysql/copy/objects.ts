@@ -187,7 +187,7 @@ function lockOf({ table }: TableSpec): string {
   return `sluice ${createHash('sha256').update(words).digest('hex').slice(0, 40)}`
 }
 
-/** True if an object of that kind has the name; a default is always set again, which takes no time. */
+/** True if an object of the same kind has the name. False for a default: it is set again, which takes no time. */
 function isSamePlace(one: SchemaObject, other: SchemaObject): boolean {
   const place = ({ kind }: SchemaObject): string => (kind === 'index' || kind === 'unique' ? 'index' : kind)
   return other.kind !== 'default' && place(one) === place(other) && one.name.toLowerCase() === other.name.toLowerCase()

@@ -75,7 +75,7 @@ function recognised({
         const sql =
           'SELECT CREATE_TIME FROM information_schema.TABLES WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?'
         const [[created] = []] = await ask(signal, (session) => session.rows(sql, [schema ?? null, name]))
-        // Also changed by an ALTER.
+        // An ALTER changes this time, too.
         return created == null ? null : { text: String(created), lasting: false }
       },
     },

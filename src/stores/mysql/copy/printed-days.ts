@@ -4,7 +4,7 @@ import { baseTypeName } from './types.ts'
 
 const DATED = new Set(['date', 'datetime', 'timestamp'])
 
-/** `native`: as declared. */
+/** @param native type as declared */
 export function isDated(native: string): boolean {
   return DATED.has(baseTypeName(native))
 }
@@ -13,7 +13,7 @@ export function isPrintedDay({ as, column }: Pick<WriteColumn, 'as' | 'column'>)
   return as.kind === 'native' && isDated(column.native)
 }
 
-/** Takes days that no calendar has into dates of this session. */
+/** Lets the session store dates that no calendar has. */
 export const ODD_DAYS =
   "SET @sluice_mode = @@SESSION.sql_mode, SESSION sql_mode = CONCAT(REPLACE(REPLACE(@@SESSION.sql_mode, 'NO_ZERO_IN_DATE', ''), 'NO_ZERO_DATE', ''), ',ALLOW_INVALID_DATES')"
 export const USUAL_DAYS = 'SET SESSION sql_mode = @sluice_mode'

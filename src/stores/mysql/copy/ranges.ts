@@ -148,8 +148,8 @@ function side(columns: readonly Column[], edge: KeyBound, beyond: '>' | '<', las
 }
 
 /**
- * Condition for values of an enum or a set before or after one, by their numbers. Those of an enum are listed, which
- * the server reads as ranges of the index; a set has too many combinations.
+ * Condition for values of an enum or a set before or after one, by their numbers. The values of an enum are listed,
+ * which the server reads as ranges of the index; a set has too many combinations.
  */
 function numbered({ name, native }: Column, edge: string, beyond: '>' | '<'): SqlCondition {
   const number = memberNumber(native, edge)
@@ -187,8 +187,8 @@ function bound({ native, type }: Column): string {
 }
 
 /**
- * Parameter for equality with this key value. NULL, which equals nothing, for a time that no row can have, as in a
- * bound at the end of all times.
+ * Parameter for equality with this key value. NULL, which equals nothing, for a time that no row can have, such as
+ * `infinity` in a bound.
  */
 export function equalValue(column: Column, given: string): SqlValue {
   return farSide(column, given) === null ? value(column, given) : null
@@ -228,7 +228,9 @@ const TIMES: ReadonlySet<string> = new Set(['date', 'datetime', 'timestamp'])
 const LOWEST = '0000-01-01 00:00:00'
 const HIGHEST = '9999-12-31 23:59:59.999999'
 
-/** Position of a time that no row here can have: before the year 1 or after 9999; null for other times. */
+/**
+ * `below` or `above` for a time that no row of MySQL can have: before the year 1 or after 9999; null for other times.
+ */
 function farSide({ native }: Column, given: string): 'below' | 'above' | null {
   if (!TIMES.has(baseTypeName(native))) return null
   if (/^-infinity$|BC\)?$/i.test(given)) return 'below'

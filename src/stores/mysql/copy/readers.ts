@@ -10,7 +10,7 @@ import type { MysqlSession } from '../session.ts'
 import { sourceLost } from './errors.ts'
 import { endStatement, openCopySession } from './sessions.ts'
 
-/** How often all snapshots are taken, if writes came between them. */
+/** How often all snapshots are taken, if a write occurred between them. */
 const ATTEMPTS = 3
 /** How long discarding a result may take before the statement is killed, in milliseconds. */
 const DRAIN_MS = 20

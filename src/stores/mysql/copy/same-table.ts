@@ -1,6 +1,6 @@
 /**
  * Detects replaced tables. A snapshot holds the rows of every table, but not the names. After a RENAME, as by tools
- * that alter large tables, readers would find under the name the rows that the new table had at the snapshot: some or
+ * that alter large tables, a reader of the name would find the rows that the new table had at the snapshot: some or
  * none.
  */
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
@@ -36,7 +36,7 @@ export class SameTables {
       refuseReordered(spec, now, 'source', label)
       return
     }
-    // If it was altered so that no older snapshot can be read, the server says so.
+    // Fails if the table was altered so that older snapshots cannot read it.
     await session.rows(`SELECT 1 FROM ${name} LIMIT 1`)
     throw new SluiceError('CONNECTION_LOST', `${tableText(table)} is not the table that was opened at the beginning`, {
       where: label,
@@ -54,7 +54,7 @@ export async function columnsInOrder(
   tables: readonly TableName[],
 ): Promise<readonly (readonly string[])[]> {
   if (tables.length === 0) return []
-  // Names as literals, table by table: servers find only those; for a list they read the whole dictionary.
+  // Names as literals, table by table: for a list of names, servers read the whole dictionary.
   const questions = tables.map(
     ({ schema, name }, place) =>
       `SELECT ${place} AS place, COLUMN_NAME AS name, ORDINAL_POSITION AS ordinal FROM information_schema.COLUMNS

@@ -32,7 +32,7 @@ export async function openCopySession(config: MysqlConfig, purpose: MysqlSession
       "lc_messages = 'en_US'",
       ...(session.facts.flavour === 'mariadb' ? OF_MARIADB : []),
       ...(purpose === 'write' ? FOR_WRITING : []),
-      // The server knows no fractions of a second.
+      // The server accepts only whole seconds.
       ...(purpose === 'read' && config.lockWaitMs !== undefined
         ? [`lock_wait_timeout = ${Math.max(1, Math.ceil(config.lockWaitMs / 1000))}`]
         : []),
@@ -105,6 +105,6 @@ export async function endStatement(config: MysqlConfig, session: MysqlSession): 
     return
   }
   session.dropStream()
-  // The KILL may have arrived after the statement had ended, and would end the next one: let it end this one.
+  // If the KILL arrives after the statement has ended, it ends the next one, which is this one.
   if (session.broken === null) await session.command('DO 0').catch(() => undefined)
 }

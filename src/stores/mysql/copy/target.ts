@@ -54,7 +54,7 @@ export class MysqlTarget implements CopyTarget, AsyncDisposable {
     })
   }
 
-  /** AUTO_INCREMENT has risen with the rows by itself; the source's may be higher. */
+  /** The rows have already raised AUTO_INCREMENT; the source's next number may be higher. */
   async finish(
     table: TableSpec,
     signal: AbortSignal,

@@ -101,7 +101,7 @@ export function isShape(base: string): boolean {
   return OPAQUE.has(base) && base !== 'vector'
 }
 
-/** Opaque, and without a form that other systems know. */
+/** Opaque, and without a form that other systems can read. */
 export function isHexed(base: string): boolean {
   return OPAQUE.has(base) && !isShape(base)
 }

@@ -26,8 +26,8 @@ import { SameTables } from './same-table.ts'
 import { interruptibleMysql, stopOn } from './sessions.ts'
 
 /**
- * Requests run in parallel over as many readers as the URL's `pool_size` says; further ones wait. With `pool_size=1`
- * all of them see one snapshot; with more, each reader sees its own. Tables of engines without transactions are read in
+ * Requests run in parallel, each on one of the `pool_size` readers; further requests wait. With `pool_size=1` all
+ * requests see one snapshot; with more, each reader has its own. Tables of engines without transactions are read in
  * their current state.
  * @throws SluiceError CONNECT_FAILED, TLS_FAILED
  */

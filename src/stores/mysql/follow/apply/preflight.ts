@@ -143,7 +143,7 @@ function objectOf({ name, unique, usable, columns }: IndexFacts): IndexObject {
     unique,
     method: 'btree',
     include: [],
-    // An index that no statement can name finds no rows.
+    // An index that no statement can name does not find rows.
     parts: columns.map((column) => ({ column, ...(usable ? {} : { special: 'unusable' }) })),
   }
 }

@@ -65,7 +65,7 @@ export async function grantedRights(
   const marks = grantees.map(() => '?').join(', ')
   const granted = (view: string, more: string): string =>
     `SELECT PRIVILEGE_TYPE FROM information_schema.${view} WHERE GRANTEE IN (${marks})${more}`
-  // A schema is a pattern where rights on schemas are granted, and a name where rights on tables are.
+  // The schema is a pattern in rights on schemas, and a name in rights on tables.
   const inSchema = ' AND COALESCE(?, DATABASE()) LIKE TABLE_SCHEMA'
   const rows = await session.rows(
     [

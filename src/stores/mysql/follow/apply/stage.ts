@@ -70,9 +70,9 @@ export class MysqlStage {
   }
 
   /**
-   * Updates the rows of `stays` in place, and completes the rows of `fills` from their base rows; `insert` writes
-   * these.
-   * @returns rows whose base is missing in the target
+   * Updates the rows of `stays` in place, and completes the rows of `fills` from their base rows in the target;
+   * `insert` writes these.
+   * @returns puts whose base row is missing in the target
    */
   async take(
     shape: ApplyShape,
@@ -118,7 +118,7 @@ export class MysqlStage {
     await this.#session.execute(`DELETE FROM ${quoted(this.#name)}`)
   }
 
-  /** @returns number of rows whose base was found; -1 if nothing had to be set */
+  /** @returns number of rows whose base row was found; -1 if nothing had to be set */
   async #bring(
     shape: ApplyShape,
     [one]: readonly PartialPut[],
@@ -166,7 +166,7 @@ export class MysqlStage {
     return cell === undefined ? null : (this.#encoders[place] as MysqlCellEncoder)(cell)
   }
 
-  /** Place of a row key column among the written ones. */
+  /** Index of a row key column among the written columns. */
   #placeOf(keyAt: number): number {
     return this.#written.findIndex(({ name }) => name === this.#request.identity[keyAt])
   }

@@ -108,7 +108,7 @@ class MysqlChangeWriter implements ChangeWriter {
     })
   }
 
-  /** By DELETE: TRUNCATE would commit the changes before it. */
+  /** Uses DELETE, because TRUNCATE would commit the changes before it. */
   async truncate(tables: readonly number[]): Promise<void> {
     if (tables.length === 0) return
     const requests = tables.map((table) => this.#table(table).table.table)

@@ -33,16 +33,16 @@ import { TOKEN, wholeFault } from './verify.ts'
 const CLEARING_MS = 10_000
 /**
  * A trigger keeps the sql_mode under which it was created. It has to be empty, so that our triggers add no rule to
- * users' writes: noted values have the types of the table, which has checked them. Everything that is compared later is
- * read under the mode of all sessions, because the server prints definitions by it.
+ * users' writes: noted values have the types of the table, which has checked them. Definitions that are compared later
+ * are read under the mode of all sessions, because the server prints them according to it.
  */
 const TRIGGER_MODE = `SET @sluice_mode = @@SESSION.sql_mode, SESSION sql_mode = ''`
 const USUAL_MODE = 'SET SESSION sql_mode = @sluice_mode'
 
 /**
- * Creates progress row, logs and triggers. No transaction has to end after this: every transaction that wrote to a
- * table before its triggers existed has ended by then (`busy.ts`), and later writes are noted.
- * @param wait its session may write, and is used for nothing else afterwards
+ * Creates progress row, logs and triggers. The caller need not wait for transactions: each one that wrote to a table
+ * before its triggers existed has ended by then (`busy.ts`), and later writes are noted.
+ * @param wait its session must allow writes, and is used for nothing else afterwards
  * @throws SluiceError TARGET_BUSY if a table stays locked, NOT_FOLLOWABLE; the server's errors. What was created is
  * removed then
  */
@@ -176,7 +176,7 @@ function changedMeanwhile(reason: string): SluiceError {
   })
 }
 
-/** On a new session: the old one may be closed by now. If this fails, the next `begin` removes the same. */
+/** On a new session: the old one may be closed by now. If this fails, the next `begin` removes the same objects. */
 async function removeMade(config: MysqlConfig, name: string, { tell: report }: MysqlWait): Promise<void> {
   try {
     await using session = await openCopySession(config, 'write')

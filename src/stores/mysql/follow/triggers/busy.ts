@@ -79,7 +79,7 @@ export async function waitMysqlUntil(
   }
 }
 
-/** Oldest first; none if the login may not see them. */
+/** Open transactions, oldest first; none if the login may not see them. */
 async function openTransactions(session: MysqlSession): Promise<readonly string[]> {
   try {
     const rows = await session.rows(

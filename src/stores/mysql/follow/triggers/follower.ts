@@ -27,7 +27,9 @@ export async function lockProgress(session: MysqlSession, database: string, name
   await session.rows(`SELECT one FROM ${ticked(mysqlProgressTable(database, name))} FOR UPDATE`)
 }
 
-/** @param session may write @param was current owner; null for none @returns false if another owner is recorded */
+/**
+ * @param session must allow writes @param was current owner; null for none @returns false if another owner is recorded
+ */
 export async function writeMysqlFollower(
   session: MysqlSession,
   database: string,

@@ -111,7 +111,7 @@ export class MysqlTriggers implements ChangeSource {
   lag(birth: StreamBirth, signal: AbortSignal): Promise<SourceLag> {
     return this.#read(signal, async (session) => {
       const progress = await readProgress(session, this.#config.database, birth.slot)
-      // Read the clock before the notes: if there are none, none was made until then.
+      // Read the clock before counting notes: a count of 0 then means that no note was waiting at that time.
       const at = await mysqlClockMs(session)
       const { bytes, waiting } = await sizeOf(session, birth)
       return {

@@ -122,9 +122,9 @@ export function logStatements(
 }
 
 /**
- * Statements that create the triggers of a table. They fire after all others of their event, so they see the row as the
- * user's BEFORE triggers have changed it. An UPDATE notes the new key, and also the old one if `exactSql` differs: `a`
- * and `A` may be one value in the key, and two in the target.
+ * Statements that create the triggers of a table. They fire after all other triggers of their event, so they see the
+ * row as the user's BEFORE triggers have changed it. An UPDATE notes the new key, and also the old one if `exactSql`
+ * differs: `a` and `A` may be one value in the key, and two in the target.
  */
 export function triggerStatements(
   table: TableName,

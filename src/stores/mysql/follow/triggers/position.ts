@@ -48,7 +48,11 @@ export async function readProgress(session: MysqlSession, database: string, name
   }
 }
 
-/** Takes the next number and commits. @param session may write @throws SluiceError SOURCE_IO, retryable: row missing */
+/**
+ * Takes the next number and commits.
+ * @param session must allow writes
+ * @throws SluiceError SOURCE_IO, retryable: row missing
+ */
 export async function takeNumber(session: MysqlSession, database: string, name: string): Promise<LogPosition> {
   const { changed } = await session.execute(
     `UPDATE ${ticked(mysqlProgressTable(database, name))} SET counter = LAST_INSERT_ID(counter + 1)`,

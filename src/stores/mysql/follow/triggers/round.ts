@@ -39,7 +39,7 @@ export type MysqlNotedTable = {
 /** Note numbers that are deleted from a log at once. */
 const AT_ONCE = 2000
 
-/** Reported notes of a batch, by place of the table. */
+/** Reported notes of a batch, by index of the table. */
 export type MysqlReportedRound = ReadonlyMap<number, ReportedNotes>
 
 /** The exact numbers of the notes that a batch has reported. */
@@ -81,7 +81,7 @@ type Reshaped = Extract<Change, { type: 'reshaped' }>
 /**
  * Changes in pieces; none at all if no table has notes.
  * @param session in a transaction with its snapshot taken, after a savepoint `sluice`
- * @param begun `position` of the batch, and the time `at` which it was taken, before the snapshot: everything committed
+ * @param begun `position` of the batch, and `at`, the time when it was taken, before the snapshot: everything committed
  * until then is included
  * @returns null if a table could not be read, or was altered after the snapshot: then nothing was reported
  * @throws SluiceError VALUE_REFUSED, SOURCE_IO if a log was emptied; the server's errors
@@ -111,7 +111,7 @@ export async function* mysqlReportedRound(
   return reported
 }
 
-/** @returns number of notes by place, only for tables that have notes */
+/** @returns number of notes by index of the table, only for tables that have notes */
 async function countNotes(
   session: MysqlSession,
   tables: readonly MysqlNotedTable[],
@@ -202,7 +202,7 @@ function columnsOf({ columns }: FollowedTable, names: readonly string[]): readon
 
 /**
  * SQL for keys without a row. `a` and `A` can be equal in the table's key, and the target may hold one while the source
- * now has the other. So a key also counts as deleted if `exactSql` of the row found differs.
+ * now has the other. So a key is also reported as deleted if `exactSql` of the row found differs.
  * @param isAll all keys, whether their row exists or not
  */
 function goneSql({ table, log }: MysqlNotedTable, isAll: boolean): string {

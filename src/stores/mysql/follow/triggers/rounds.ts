@@ -125,7 +125,9 @@ export class MysqlRounds implements Rounds {
     await this.#writer.close()
   }
 
-  /** Takes a number and a snapshot, then raises `shown`: see `position.ts`. @returns with the server's time */
+  /**
+   * Takes a number and a snapshot, then raises `shown`: see `position.ts`. @returns the number, and the server's time
+   */
   async #begin(session: MysqlSession): Promise<{ readonly position: LogPosition; readonly at: number }> {
     const { config, birth } = this.request
     const position = await takeNumber(this.#writer, config.database, birth.slot)

@@ -1,7 +1,7 @@
 /**
- * Schema fingerprint of a replicated table: changes if rows may have come or gone without a trigger. InnoDB gives a
- * table, and each partition, a new id whenever it is recreated: by TRUNCATE, by an ALTER TABLE that rewrites it, by
- * EXCHANGE PARTITION. In MariaDB CREATE_TIME does not change by TRUNCATE (measured, 10.11).
+ * Schema fingerprint of a replicated table: changes if rows may have been added or removed without a trigger. InnoDB
+ * gives a table, and each partition, a new id whenever it is recreated: by TRUNCATE, by an ALTER TABLE that rewrites
+ * it, by EXCHANGE PARTITION. In MariaDB CREATE_TIME does not change by TRUNCATE (measured, 10.11).
  */
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'

@@ -148,7 +148,9 @@ function keyFault(
   return `unique index ${index} on its key (${key.join(', ')}) is gone, or was changed`
 }
 
-/** Altered and altered back: if the table had a foreign key in between, no trigger has noted what that removed. */
+/**
+ * Fault of a table that was altered and altered back: a foreign key in between may have removed rows without a note.
+ */
 function backFault(before: MysqlTriggerShape, now: MysqlTriggerShape): string | null {
   const isSame = JSON.stringify({ ...before, altered: '' }) === JSON.stringify({ ...now, altered: '' })
   return isSame && before.altered !== now.altered

@@ -1,11 +1,14 @@
-/** Finds who holds a table by the server's metadata lock instrument; by default it is on in MySQL, off in MariaDB. */
+/**
+ * Whether a transaction holds a table, by the server's metadata lock instrument: by default on in MySQL, off in
+ * MariaDB.
+ */
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
 import type { MysqlSession } from '../../session.ts'
 
 const INSTRUMENT = 'wait/lock/metadata/sql/mdl'
 
-/** True if a transaction holds the table now; null if the server does not say, or not to this login. */
+/** True if a transaction holds the table now; null if the server does not report it, or not to this login. */
 export type HeldNow = () => Promise<boolean | null>
 
 export async function mysqlLockHolders(session: MysqlSession, { schema, name }: TableName): Promise<HeldNow> {

@@ -1,9 +1,9 @@
 /**
  * ALTER statements that need a table exclusively. Such a statement waits for all transactions that have used the table,
  * and later statements queue behind it. Worse, a transaction that has read the table and now writes to it is ended by
- * the server as a deadlock. So for half of the time nothing has to wait: MariaDB gets NOWAIT; MySQL has none, so it is
- * asked first whether a transaction holds the table. Only if the table was never free does the statement wait. MySQL
- * knows no lock timeout below a second, so the wait is ended by KILL QUERY.
+ * the server as a deadlock. So for half of the time no transaction has to wait: MariaDB gets NOWAIT; MySQL has none, so
+ * sluice first checks whether a transaction holds the table. Only if the table was never free does the statement wait.
+ * MySQL has no lock timeout below a second, so the wait is ended by KILL QUERY.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
@@ -73,7 +73,7 @@ export async function alterWhenFree(
     await check()
     const held = await heldNow()
     const at = performance.now()
-    // If the server does not say who holds the table, waiting is the only way.
+    // If the server does not report whether the table is held, waiting is the only way.
     if (held === null && tries === 1) waitsAt = at
     const mayWait = at >= waitsAt
     if (held !== true || mayWait) {
@@ -112,7 +112,7 @@ async function ended(
   )
   void end.then(() => (isOver = true))
   const step = Math.min(50, Math.max(5, patienceMs / 4))
-  // When it was last seen working, not waiting.
+  // When the statement was last seen working, not waiting for a lock.
   let worked = performance.now()
   for (;;) {
     await Promise.race([end, sleep(step)])
@@ -123,7 +123,7 @@ async function ended(
   }
   if (!isOver) await watcher.command(`KILL QUERY ${worker.facts.id}`)
   const error = await end
-  // The KILL may have arrived after the statement had ended, and would end the next one: let it end this one.
+  // If the KILL arrives after the statement has ended, it ends the next one, which is this one.
   if (worker.broken === null) await worker.command('DO 0').catch(() => undefined)
   return error
 }

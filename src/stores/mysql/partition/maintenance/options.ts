@@ -4,14 +4,14 @@ import type { TableName } from '../../../../model/copy/column-type.ts'
 
 const TEXT = String.raw`'(?:[^'\\]|\\.|'')*'`
 const NAME = '"(?:[^"]|"")*"|`(?:[^`]|``)*`'
-/** Texts and names match as a whole, so that nothing in them is taken for syntax. */
+/** Texts and names match as a whole, so that nothing in them is parsed as syntax. */
 const PIECES = new RegExp(
   `PARTITION (${NAME}|[\\w$\\u0080-\\uffff]+) VALUES LESS THAN (?:MAXVALUE|\\((?:${TEXT}|[^()'])*\\))((?:${TEXT}|${NAME}|[^'",()\`])*)|${TEXT}|${NAME}`,
   'g',
 )
 
 /**
- * Options behind the bounds of each partition, by its name: `DATA DIRECTORY`, `COMMENT`, `TABLESPACE`, `NODEGROUP`, the
+ * Options after the bounds of each partition, by its name: `DATA DIRECTORY`, `COMMENT`, `TABLESPACE`, `NODEGROUP`, the
  * engine.
  * @param session with ANSI_QUOTES, and backslashes that escape
  */
@@ -20,7 +20,7 @@ export async function partitionOptions(session: MysqlSession, table: TableName):
   return optionsIn(String(created))
 }
 
-/** Parses them from the output of SHOW CREATE TABLE. */
+/** Parses the options from the output of SHOW CREATE TABLE. */
 export function optionsIn(created: string): ReadonlyMap<string, string> {
   const options = new Map<string, string>()
   for (const [, name, behind] of created.matchAll(PIECES)) {
