@@ -52,7 +52,7 @@ export function sqliteAlertMemory(file: string, clock: Pick<Clock, 'now'> = syst
       const noted = database.prepare(BEGIN).get({ ...key, at: Math.round(at) }) as Row | undefined
       if (noted !== undefined) return { is: 'new', since: noted.since_ms }
       const known = database.prepare(SINCE).get(key) as Row | undefined
-      // Another program ended it between the two statements: it was open until then.
+      // Another program has ended the alert between the two statements: it was open until then.
       return { is: 'stands', since: known?.since_ms ?? Math.round(at) }
     },
     end: async (key) => {

@@ -36,7 +36,7 @@ function fileOf(label: string): string | null {
   return label.startsWith('sqlite:///') ? resolve(label.slice('sqlite:///'.length)) : null
 }
 
-/** Why a database file cannot be opened; SQLite itself does not say. Reading also needs a writable folder (WAL). */
+/** Why a database file cannot be opened; SQLite does not report it. Reading also needs a writable folder (WAL). */
 function accessOf(label: string): Access {
   const file = fileOf(label)
   if (file === null) return 'there'

@@ -6,7 +6,7 @@ import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import type { SqliteShape } from '../copy/shape.ts'
 
 /**
- * Conditions; each row of `within` meets one of them. Rows of a piece may be deleted before the next condition is
+ * SQL conditions; each row of `within` meets one of them. Rows of a piece may be deleted before the next condition is
  * requested.
  * @param ask returns the rows of a statement, integers as bigints
  */

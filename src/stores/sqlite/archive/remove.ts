@@ -57,7 +57,11 @@ export async function removeSqliteRows(connection: Database.Database, request: R
   return 'done'
 }
 
-/** If the count differs from the expected rows, the condition is not deterministic, or a trigger interfered. */
+/**
+ * Deletes the rows.
+ * @returns their number; if it differs from the expected one, the condition is not deterministic, or a trigger
+ * interfered
+ */
 async function deleted(
   connection: Database.Database,
   { table, signal }: RemoveRequest,

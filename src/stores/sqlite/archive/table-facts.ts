@@ -27,9 +27,9 @@ export function sqliteTableMarks(
 }
 
 /**
- * Detects row numbers that SQLite will assign again: the next is one above the largest existing one.
- * @returns the column of these numbers if the row with the largest one meets the condition; null otherwise, and with
- * AUTOINCREMENT
+ * Detects row numbers that SQLite will assign again: the next number is one above the largest existing one.
+ * @returns the column of these numbers if the row with the largest number meets the condition; else, and with
+ * AUTOINCREMENT, null
  */
 export function givenAgain(
   connection: Database.Database,

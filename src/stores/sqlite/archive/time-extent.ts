@@ -69,7 +69,8 @@ function expressionsOf({ name, type }: Column): { readonly sorted: string; reado
   const isText = `typeof(${column}) = 'text'`
   const isDay = `${column} GLOB '${DAY}'`
   const isInstant = `(${column} GLOB '${DAY}[ T][0-2][0-9]:[0-5][0-9]*' AND ${sorted} GLOB '${DAY} [0-9][0-9]:[0-9]*')`
-  // Without a zone an offset has no meaning, and such texts sort wrongly. A timestamp without zone takes no `Z` either.
+  // Without a zone an offset has no meaning, and such texts sort wrongly. A timestamp without zone may not have `Z`
+  // either.
   const offset = zone ? '0' : `substr(${column}, 11) GLOB '*[+${type.kind === 'timestamp' ? 'Zz' : ''}-]*'`
   return { sorted, odd: `NOT (${isText} AND (${isDay} OR ${isInstant}) AND NOT ${offset})` }
 }

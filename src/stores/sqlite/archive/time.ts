@@ -51,7 +51,7 @@ export function sqliteTimeAround({ name, type }: Column, from: string | null, to
   }
 }
 
-/** True for texts with a day of the calendar and what may be a time of day behind it; NULL for NULL. */
+/** True for texts that begin with a day of the calendar and may have a time of day after it; NULL for NULL. */
 function beginsWithDay(column: string): string {
   const day = `substr(${column}, 1, 10)`
   const rest = `substr(${column}, 11)`
@@ -71,8 +71,8 @@ function withoutMarks(column: string): string {
 }
 
 /**
- * For all offsets that `canonicalInstant` reads, up to 24 hours; NULL for others. Where the time has no seconds, SQLite
- * adds them.
+ * SQL for a time in UTC, for all offsets that `canonicalInstant` reads, up to 24 hours; NULL for others. If the time
+ * has no seconds, SQLite adds them.
  */
 function inUtc(column: string): string {
   const sign = `instr(replace(substr(${column}, 11), '+', '-'), '-')`
@@ -109,7 +109,7 @@ function instantCondition(column: string, from: string | null, to: string | null
   return sides.join(' AND ')
 }
 
-/** The shortest text of a time: all texts of it begin with this or sort after it. */
+/** The shortest text of a time: all texts of the same time begin with it or sort after it. */
 function shortest(bound: string): string {
   return ofFourDigits(
     timestampBound(bound)

@@ -4,7 +4,7 @@ import { definitionTokens, type DefinitionToken } from '../../common/definition-
 
 export type Deed = 'insert' | 'update' | 'delete'
 
-/** @property table its name as `foldedText` has it */
+/** @property table name in the form of `foldedText` */
 export type TriggerWrite = { readonly table: string; readonly deed: Deed }
 
 export type TriggerText = {

@@ -30,12 +30,12 @@ const STRETCH = 2000
 
 type SqliteChunkParts = {
   readonly shape: SqliteShape
-  /** Stored keys that are other spellings of requested ones: their rows are of the range, too. */
+  /** Stored keys with another spelling than the requested ones: their rows belong to the range, too. */
   readonly others: readonly RowKey[]
   readonly label: string
   /** Called when the transaction has ended. */
   readonly leave: () => void
-  /** Held until then. */
+  /** Held until the transaction has ended. */
   readonly turn: Turn
 }
 
@@ -109,7 +109,7 @@ export class SqliteChunk implements ChunkWriter {
     if (careful) this.#guard(() => this.#connection.exec('SAVEPOINT sluice_write'))
     let written = 0
     try {
-      // The key of such a row does not conflict with that of the row that overwrites it.
+      // A stored row with another spelling of the key does not conflict with the new row, so it is deleted first.
       if (onExisting === 'upsert') this.#deleteRows(this.#others)
       for (let at = 0; at < rows.length; at += STRETCH) {
         throwIfAborted(signal)
@@ -237,7 +237,7 @@ export class SqliteChunk implements ChunkWriter {
     return keyListParts(range, table.key.length, KEY_TERMS).map((part) => rangeCondition(table, part, null, keys))
   }
 
-  /** If bounds do not apply: new rows get numbers above all others. */
+  /** Rows of the chunk if its bounds do not apply: new rows get rowids above all others. */
   #newRows({ rowid }: SqliteShape): Stored {
     const { table, columns } = this.#request
     if (rowid === null) return { table, columns, conditions: [{ sql: '1 = 1', parameters: [] }], order: '' }

@@ -13,8 +13,8 @@ export type SqliteWriter = { readonly connection: Database.Database; readonly re
 /**
  * Opens a file for writing, and creates a missing one. In WAL mode readers see the last commit while a chunk is
  * written. `synchronous = NORMAL` waits for the disk only at checkpoints: a power cut may lose the last commits, but
- * only whole ones. Rows and ledger are in one file, so they stay consistent, and what the ledger then lacks is copied
- * again.
+ * only whole ones. Rows and ledger are in one file, so they stay consistent, and chunks that the ledger then lacks are
+ * copied again.
  */
 export function openSqliteWriter(file: string): SqliteWriter {
   const fresh = !existsSync(file) || statSync(file).size === 0

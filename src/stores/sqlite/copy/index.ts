@@ -49,7 +49,7 @@ const ABILITIES: StoreAbilities = {
 
 /**
  * Opens a database file. `write` mode creates a missing file; `read` mode never writes. `ledger()` of a writing store
- * keeps every other copy out until the ledger is disposed.
+ * locks the file against other copies until the ledger is disposed.
  * @throws SluiceError CONNECT_FAILED, TARGET_DENIED, TARGET_CORRUPT
  */
 export async function openSqliteCopy(file: string, { mode, label }: SqliteCopyOptions): Promise<CopyStore> {

@@ -24,7 +24,7 @@ export class Inserter {
   readonly #connection: Database.Database
   readonly #request: ChunkRequest
   readonly #binders: readonly Binder[]
-  /** Place of the rowid column, for which SQLite would replace NULL by a number. */
+  /** Index of the rowid column, in which SQLite would replace NULL by a number. */
   readonly #alias: number
   readonly #rowsAStatement: number
   readonly #statements = new Map<number, Database.Statement>()

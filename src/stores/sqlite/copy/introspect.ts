@@ -47,7 +47,7 @@ function specOf(
   size: { readonly rows: bigint; readonly bytes: bigint },
 ): TableSpec {
   const shape = sqliteShape(connection, name)
-  // 1: columns of virtual tables.
+  // `hidden` is 1 for hidden columns of virtual tables.
   const infos = sqliteColumns(connection, name).filter(({ hidden }) => hidden !== 1)
   const columns = columnSpecs(connection, name, infos, shape)
   return {
@@ -93,7 +93,7 @@ function columnSpecs(
   })
 }
 
-/** Every row is its own block, by its number; rows below 1 belong to the first. */
+/** Every row is its own block, by its rowid; rowids below 1 belong to the first block. */
 function blocksOf(connection: Database.Database, table: string, rowid: string): bigint {
   const most = connection
     .prepare(`SELECT max(${rowid}) FROM ${quote(table)}`)

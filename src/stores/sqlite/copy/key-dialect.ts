@@ -74,7 +74,7 @@ function storedValue({ name, type }: Column, text: string): SqlValue {
   }
 }
 
-/** For messages. */
+/** Text of a key, for messages. */
 export function shownSqliteKey(values: readonly SqlValue[]): string {
   const shown = values.map((value) => {
     if (value === null) return 'NULL'

@@ -36,7 +36,7 @@ type OfferParts = {
 
 export function sqliteOffers(parts: OfferParts): SqliteOffers {
   const { file, label, turn, reader, writer, within } = parts
-  // One for all callers, because it holds which stream is read.
+  // One for all callers, because it records which stream is read.
   let triggers: SqliteTriggers | null = null
   return {
     durability: new SqliteDurability(file),
@@ -126,7 +126,7 @@ class SqliteIdentification implements Identification {
     return { file: ino.toString(), ...(isKnown ? { made: birthtimeNs.toString() } : {}) }
   }
 
-  /** There is no server. */
+  /** Null: there is no server. */
   started(): Promise<null> {
     return Promise.resolve(null)
   }

@@ -1,7 +1,7 @@
 /**
  * Builds the checksum texts of rows in SQLite itself: one value per row is returned instead of one per column. Only for
- * values that this program wrote, and that SQLite stores in canonical form; `RowReader` is the slow implementation for
- * all values.
+ * values that this program wrote, and that SQLite stores in canonical form; `SqliteRowReader` is the slow
+ * implementation for all values.
  */
 import type Database from 'better-sqlite3'
 import { canonicalCellText } from '../../../model/copy/canonical.ts'
@@ -19,7 +19,7 @@ type Piece = (value: Stored) => string
 
 const WHOLE: Piece = String
 
-/** Floats are sixteen digits each. */
+/** The text of a float always has sixteen digits. */
 function floatPiece(read: CellReader): Piece {
   return (value) => (value === null ? 'N' : `16:${canonicalCellText(read(value))}`)
 }

@@ -100,7 +100,7 @@ export class SqliteRowReader {
   readonly #scan: SqliteScan
   readonly #care: Care
   readonly #readers: readonly CellReader[]
-  /** Columns of floating point numbers: these are never taken for integers, however large they are. */
+  /** Columns of floating point numbers: these are never read as integers, however large they are. */
   readonly #floats: readonly boolean[]
   /** Position of a text's bytes in a row; 0 if they are not read. */
   readonly #bytesAt: readonly number[]

@@ -105,7 +105,7 @@ export class SqliteView implements SourceView {
     for await (const { rows } of this.#slices(request, signal, odd)) {
       for (const row of rows) addStored(sum, row, odd)
     }
-    // If the view is closed meanwhile, the iteration ends as usual, and the sum would lack rows.
+    // If the view is closed meanwhile, the iteration ends as usual, and the checksum would lack rows.
     if (!this.#connection.open) throw new Error('the snapshot was closed while its checksum was computed')
     return sum.digest()
   }

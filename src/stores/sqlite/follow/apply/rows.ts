@@ -27,7 +27,7 @@ export class SqliteChangedRows {
   readonly #written: readonly WrittenColumn[]
   readonly #columns: readonly WriteColumn[]
   readonly #binders: readonly Binder[]
-  /** Places of the row key columns among the written columns, in key order. */
+  /** Indexes of the row key columns in the written columns, in key order. */
   readonly #key: readonly number[]
   /** True: rows are overwritten in place, by a unique index on the row key. False: deleted, then inserted. */
   readonly #isOver: boolean
@@ -58,7 +58,7 @@ export class SqliteChangedRows {
     this.#isOver = isUnique && secondary.length === 0
   }
 
-  /** @returns rows whose base is missing */
+  /** @returns puts whose base row, which has their unchanged values, is not in the target */
   async apply({ gone, whole, partial }: SortedBatch, signal: AbortSignal): Promise<readonly PartialPut[]> {
     const rows: SqlRow[] = []
     const lacking: PartialPut[] = []
@@ -70,7 +70,7 @@ export class SqliteChangedRows {
         await breathe()
       }
     }
-    // Before anything is deleted: values may come from rows that will be.
+    // Read the base rows first: the deletes below may remove them.
     await each(partial, (one) => {
       const filled = this.#filled(one)
       if (filled === null) lacking.push(one)
@@ -115,7 +115,7 @@ export class SqliteChangedRows {
     })
   }
 
-  /** The complete row, with the stored values of its base; null if the base is missing. */
+  /** The complete row: unchanged values come from the stored base row; null if that row is missing. */
   #filled({ put, base }: PartialPut): SqlRow | null {
     const found = this.#statement('base', () => {
       const names = this.#columns.map(({ name }) => quote(name))

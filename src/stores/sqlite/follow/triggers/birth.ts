@@ -18,7 +18,8 @@ export function fileNumber(file: string): string {
 }
 
 /**
- * Writers wait for some milliseconds. Every write before is visible, and every write after is noted.
+ * Creates triggers, logs and counter; writers wait for some ms. Every earlier write is visible, and every later write
+ * is noted.
  * @param file path of the database @throws the driver's errors
  */
 export async function beginSqliteTriggers(

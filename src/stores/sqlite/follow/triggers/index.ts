@@ -169,7 +169,7 @@ export class SqliteTriggers implements ChangeSource {
     return 'main'
   }
 
-  /** On a new connection, so that it opens the file that the path names now. */
+  /** On a new connection, so that it opens the file that is now at the path. */
   async #read<T>(signal: AbortSignal, body: (connection: Database.Database) => T | Promise<T>): Promise<T> {
     return await this.#with(signal, () => (existsSync(this.#file) ? openReader(this.#file) : missing()), body)
   }
