@@ -43,7 +43,7 @@ class DuckDbCheckpointWriter implements CheckpointWriter {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-checkpoint-'))
     try {
       const found = await writeRows(text, rows, signal)
-      // DuckDB would take some characters of a name for a pattern; this link's name has none.
+      // DuckDB would read some characters of a name as a pattern; this link's name has none.
       await symlink(resolve(dirname(file)), join(folder, 'at'))
       const near = (name: string): string => sqlLiteral(join(folder, 'at', basename(name)))
       using db = await openDuckDb({

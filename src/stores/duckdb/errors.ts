@@ -1,6 +1,6 @@
 /**
  * Classifies DuckDB's errors for catalogs, copies and files: the fault of the machine, a row or a statement. DuckDB has
- * no error codes, so the first words of a message must do. The caller adds the context.
+ * no error codes, so messages are classified by their first words. The caller adds the context.
  */
 import { SluiceError, type ErrorCode } from '../../shared/errors.ts'
 import { connectionFailed, databaseMissing, permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
@@ -12,7 +12,7 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** For errors about data: later lines may contain the row, which belongs in no message. */
+/** For errors about data: later lines of a message may contain the row, which sluice must not print. */
 export function firstLine(error: unknown): string {
   return messageOf(error).split('\n', 1)[0] ?? ''
 }
@@ -46,7 +46,7 @@ export function isExpressionError(error: unknown): boolean {
   )
 }
 
-/** For a file that cannot be opened. @param label URL of the database */
+/** Error for a file that cannot be opened. @param label URL of the database */
 export function duckdbConnectFailed(cause: unknown, label: string): SluiceError {
   const details = { where: `${label}: ${messageOf(cause)}`, cause }
   if (!/no such file/i.test(messageOf(cause))) return new SluiceError(...connectionFailed(details))
@@ -80,7 +80,7 @@ function unreadableFile(message: string): readonly [message: string, hint: strin
     : null
 }
 
-/** For a database file. Unknown errors are returned unchanged. */
+/** Maps an error of a database file. Unknown errors are returned unchanged. */
 export function duckdbError(error: unknown, label: string): unknown {
   const known = engineError(error, label)
   if (known instanceof SluiceError) return known
@@ -95,7 +95,7 @@ export function duckdbError(error: unknown, label: string): unknown {
   return error
 }
 
-/** For a session, with or without a database file. Unknown errors are returned unchanged. */
+/** Maps an error of a session, with or without a database file. Unknown errors are returned unchanged. */
 export function engineError(error: unknown, label: string): unknown {
   if (error instanceof SluiceError) return error
   const message = messageOf(error)
@@ -127,7 +127,7 @@ const OF_COPIES: Partial<Readonly<Record<ErrorCode, string>>> = {
   CONNECT_FAILED: 'the database file cannot be opened',
 }
 
-/** For a side of a copy. @returns a SluiceError of that side; unknown errors are returned unchanged */
+/** Maps an error of a copy. @returns a SluiceError of this side; unknown errors are returned unchanged */
 export function duckdbCopyError(thrown: unknown, label: string, side: DuckdbCopySide): unknown {
   const known = duckdbError(thrown, label)
   if (!(known instanceof SluiceError) || known === thrown) return known

@@ -65,7 +65,7 @@ function kindOf(value: Value): Kind {
   return value instanceof Map ? 'struct' : 'list'
 }
 
-/** Unknown fields are a newer version's. */
+/** Unknown fields are no fault: a newer version may have added them. */
 function faultIn(value: Value, shape: Shape, thrift: Thrift): string | null {
   if (!(value instanceof Map)) return `a ${shape.name} is not a struct`
   if (shape === LOGICAL && value.size !== 1) return `a ${shape.name} has ${value.size} kinds`

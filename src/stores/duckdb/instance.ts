@@ -108,7 +108,7 @@ export class SharedDuckDb {
   release(connection: DuckDBConnection): void {
     connection.closeSync()
     if (--this.#uses > 0) return
-    // The timer does not keep the process alive: its end closes the instance.
+    // The timer does not keep the process alive: at its end, the process closes the instance.
     this.#timer = setTimeout(() => void this.#close(), IDLE_MS)
     this.#timer.unref()
   }

@@ -1,4 +1,6 @@
-/** The one way to open a DuckDB file, for catalog, copy and ledger: claimed, and changes of a killed program kept. */
+/**
+ * The only way to open a DuckDB file, for catalog, copy and ledger: claims it, and keeps changes of a killed program.
+ */
 import { existsSync, rmSync, statSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
@@ -122,12 +124,12 @@ function plantedMacro([schema, name, type]: readonly [string, string, string], w
   })
 }
 
-/** True if the file has such a log. Call before the file is opened. */
+/** True if the file has a log that a killed program has left. Call before the file is opened. */
 function hasLeftLog(file: string): boolean {
   return existsSync(`${file}.wal`)
 }
 
-/** True for a file of no bytes: SQLite takes it for a new database, DuckDB for a damaged one. */
+/** True for a file of no bytes: for SQLite it is a new database, for DuckDB a damaged one. */
 function isEmptyFile(file: string): boolean {
   const found = statSync(file, { throwIfNoEntry: false })
   return found?.isFile() === true && found.size === 0

@@ -25,7 +25,7 @@ const TAIL_BYTES = 8
 /** Magic at both ends, and the length of the footer. */
 const LEAST_BYTES = 12
 const MAGIC_BYTES = 4
-/** Writers that do not mark truncated texts truncate them here at the earliest. */
+/** Bytes up to which no writer truncates a text without marking it. */
 const LONGEST_UNCUT = 63
 
 class DuckDbFooters implements ParquetFooters {

@@ -85,7 +85,7 @@ async function rowCount(connection: DuckDBConnection, source: string, file: stri
   return rows
 }
 
-/** A name that DuckDB takes for this one file: pattern characters or odd bytes get a symbolic link. */
+/** A name that DuckDB reads as this one file: names with pattern characters or odd bytes get a symbolic link. */
 async function plainName(file: string, folder: string): Promise<string> {
   if (!/[*?[\]{}\\\u0000-\u001f]/.test(file)) return file
   const link = join(folder, 'source.parquet')
@@ -117,7 +117,7 @@ async function openParquet(shared: SharedDuckDb, file: string, signal: AbortSign
     }
     const rows = await rowCount(connection, source, file)
     const facts = { rows, columns: await parquetColumns(connection, source) }
-    // A column with a damaged name would count as unknown and be skipped: all files would silently be missing.
+    // A column with a damaged name would be skipped as unknown: all files would silently be missing.
     const names = facts.columns.map(({ name }) => name)
     const unknown = names.find((name) => !COLUMNS.has(name))
     if (rows > 0 && unknown !== undefined && !names.includes('add') && !names.includes('sidecar'))

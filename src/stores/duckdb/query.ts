@@ -24,7 +24,7 @@ import { fromDuckdb } from './sql-values.ts'
 
 const RESULT = 'sluice_query_result'
 
-/** Locks files, extensions and other databases; no query can change that. */
+/** Denies access to files, extensions and other databases; no query can change that. */
 const ENCLOSE = 'SET enable_external_access = false; SET lock_configuration = true'
 
 const BY_ID: Readonly<Partial<Record<DuckDBTypeId, DeclaredType>>> = {

@@ -1,6 +1,7 @@
 /**
- * Carries the text of one DuckDB COPY: for a large file through a FIFO, so that never all is stored, else through a
- * temporary file. It returns bytes; after `copied` has resolved, the caller must check that they are complete.
+ * Carries the text of one DuckDB COPY: for a large file through a FIFO, so that the whole text is never stored, else
+ * through a temporary file. It returns bytes; after `copied` has resolved, the caller must check that they are
+ * complete.
  */
 import { execFile } from 'node:child_process'
 import { closeSync, constants, createReadStream, openSync } from 'node:fs'
@@ -52,8 +53,8 @@ async function* throughFifo(
   signal: AbortSignal,
   counted: (rows: number) => void,
 ): AsyncGenerator<Buffer> {
-  // With both ends open here, neither side waits for the other to open. We end the stream: when the COPY is over, for
-  // whatever reason.
+  // With both ends open here, neither side waits for the other to open. This side ends the stream when the COPY is
+  // over, with or without an error.
   let keeper: number | null = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK)
   const release = (): void => {
     if (keeper !== null) closeSync(keeper)
@@ -83,7 +84,7 @@ async function* throughFifo(
     for await (const chunk of socket) yield chunk as Buffer
     ended = true
   } catch (error) {
-    // An aborted socket says little; the error of the COPY is the reason.
+    // The error of an aborted socket does not name the cause; the error of the COPY does.
     const outcome = await copied
     throw 'error' in outcome ? outcome.error : error
   } finally {

@@ -46,7 +46,7 @@ export class DuckdbSession {
     return result.returnType === ResultReturnType.QUERY_RESULT ? result.rowCount : result.rowsChanged
   }
 
-  /** Rows of a statement that may be no query, and then returns none. */
+  /** Rows of a statement; none if it is not a query. */
   async given(sql: string, parameters: SqlRow = []): Promise<readonly SqlRow[]> {
     const result = await this.result(sql, parameters)
     return result.returnType === ResultReturnType.QUERY_RESULT ? rowsIn(result) : []
@@ -74,7 +74,7 @@ export class DuckdbSession {
     }
   }
 
-  /** A statement without parameters, without any part by a user. */
+  /** Runs a statement without parameters and without text of a user. */
   async raw(sql: string): Promise<void> {
     await this.result(sql)
   }
@@ -127,7 +127,7 @@ export class DuckdbSession {
     return duckdbError(error, this.label)
   }
 
-  /** Runs something with exclusive use of the connection. */
+  /** Runs the body with exclusive use of the connection. */
   protected async naming<T>(body: () => Promise<T>): Promise<T> {
     try {
       return await this.#turn.take(body)

@@ -47,7 +47,7 @@ function closeQuietly(appender: DuckDBAppender): void {
   try {
     appender.closeSync()
   } catch {
-    // The first error is the one that counts.
+    // Ignored: the first error is the one to report.
   }
 }
 

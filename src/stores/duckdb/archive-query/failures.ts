@@ -9,7 +9,7 @@ import { queryFailure } from './statement.ts'
 /** Error text of a column that was not loaded, in case it is read all the same. */
 export const NOT_BROUGHT = 'sluice did not read the column'
 
-/** The plan had no error, so the files may be at fault. */
+/** Error of a query whose plan had no error, so the files may be the cause. */
 export function answerFailure(error: unknown, folder: string, hint: string): unknown {
   if (error instanceof SluiceError || !(error instanceof Error)) return queryFailure(error, hint)
   const { message } = error

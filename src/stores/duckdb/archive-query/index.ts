@@ -1,6 +1,6 @@
 /**
- * Queries over archived files and rows of a source. First the statement's table is an empty one, over which DuckDB
- * plans the statement: the plan shows what it needs. Then it is a view over only that.
+ * Queries over archived files and rows of a source. First DuckDB plans the statement over an empty table: the plan
+ * shows which rows and columns are needed. Then the table is replaced by a view of only these.
  */
 import { randomUUID } from 'node:crypto'
 import type {
@@ -58,7 +58,7 @@ export const openDuckdbArchiveQuery: OpenArchiveQuery = async (request) => {
       throwIfAborted(request.signal)
       throw queryFailure(error, hint)
     }
-    // A statement of DuckDB alone, with expressions of its own.
+    // SUMMARIZE is a statement of DuckDB alone, with expressions of its own.
     const isSummary = /^\s*SUMMARIZE\b/i.test(request.sql)
     if (request.expressions !== undefined && !isSummary) {
       const [[json] = []] = await session.rows(`SELECT json_serialize_plan(${sqlLiteral(request.sql)})`)
@@ -235,7 +235,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
     return names.flatMap((name) => this.#request.columns.find((column) => column.name === name) ?? [])
   }
 
-  /** Files compared by keys or values only, for a FROM clause: with the current physical column names. */
+  /** For a FROM clause: files of which only keys or values are compared, with the current physical column names. */
   async #placed(files: readonly QueryFile[], columns: readonly QueryColumn[]): Promise<string> {
     const links: string[] = []
     for (const { file } of files) links.push(await this.#session.place(file, `key-${this.#links++}.parquet`))

@@ -1,6 +1,6 @@
 /**
- * What a statement needs of a table, from DuckDB's plan of it over an empty table. What is not surely understood is
- * left out: then more is read, and the result is the same.
+ * What a statement needs of a table, from DuckDB's plan of it over an empty table. Parts of the plan that are not
+ * surely understood are ignored: then more is read, and the result is the same.
  */
 import type { Interval, QueryColumn, QueryNeeds } from '../../../model/archive/query-port.ts'
 
@@ -19,7 +19,7 @@ export const WITHOUT: readonly string[] = [
   'window_self_join',
 ]
 
-/** Types with values counted in whole units. */
+/** Types whose values are whole numbers of a unit. */
 const COUNTED: Readonly<Record<string, string>> = {
   byte: 'TINYINT',
   short: 'SMALLINT',
@@ -76,7 +76,8 @@ export function needsOf(plan: string, standIn: string, columns: readonly QueryCo
 }
 
 /**
- * Keeps as text what JSON would round, or does not have. Inside a text of the statement the quotes would be escaped.
+ * Keeps as text the numbers that JSON would round, or does not have. In texts of the statement, quotes are escaped, so
+ * nothing is replaced there.
  */
 export function parsedPlan(plan: string): PlanJson {
   return JSON.parse(plan.replaceAll(UNSAFE, '"value":"$1"')) as PlanJson
@@ -158,7 +159,7 @@ function intervalsOf(scan: PlanJson, columns: readonly QueryColumn[]): readonly 
 
 const OPEN: Span = { least: null, most: null }
 
-/** Values that a filter accepts, or more. */
+/** A range that includes all values which a filter accepts. */
 function spanOf(filter: PlanJson | undefined, type: string): Span {
   switch (at(filter, 'filter_type')) {
     case 'CONSTANT_COMPARISON':

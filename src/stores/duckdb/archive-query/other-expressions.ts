@@ -1,4 +1,4 @@
-/** Refuses expressions that the source computes differently, so that no answer differs from its own in silence. */
+/** Refuses expressions that the source computes differently, so that no answer silently differs from the source's. */
 import type { ArgumentTest, ExpressionRules, OtherExpression } from '../../../model/archive/expressions.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { parsedPlan, type PlanJson } from './needs.ts'
@@ -7,7 +7,7 @@ type Node = { readonly [key: string]: PlanJson }
 
 /**
  * @param plan of the statement before any optimizer, as `json_serialize_plan` writes it
- * @param readsReal true if it reads a column of floating point numbers
+ * @param readsReal true if the statement reads a column of floating point numbers
  * @throws SluiceError BAD_QUERY
  */
 export function refuseOtherExpressions(plan: string, { others }: ExpressionRules, readsReal: boolean): void {
@@ -62,7 +62,7 @@ function isWhere(where: ArgumentTest | undefined, parts: readonly Node[], readsR
     case 'fraction':
       return types.some((type) => FRACTIONS.has(type))
     case 'real':
-      // DuckDB's averages of whole numbers are floating point numbers, and those of databases have all digits.
+      // DuckDB's averages of whole numbers are floating point numbers; the averages of databases have all digits.
       return readsReal && (types[0] === 'DOUBLE' || types[0] === 'FLOAT')
     case 'single':
       return parts.length === 1
@@ -77,7 +77,7 @@ function isWhere(where: ArgumentTest | undefined, parts: readonly Node[], readsR
   }
 }
 
-/** The value of a constant, also below casts and a sign; null if it is none. */
+/** The value of a constant, also below casts and a sign; null if it is no constant. */
 function constantOf(part: Node | undefined): number | string | null {
   if (part === undefined) return null
   const { expression_class: kind, value, child, children, name } = part

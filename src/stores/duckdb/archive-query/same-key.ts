@@ -1,4 +1,4 @@
-/** Finds source rows whose keys files have, where the table compares keys by a collation. */
+/** Finds source rows whose keys are also in files, if the table compares keys by a collation. */
 import type { QueryColumn } from '../../../model/archive/query-port.ts'
 import { textEquality, type TextEquality } from '../../../model/copy/text-equality.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -19,7 +19,7 @@ export function sameKey(key: readonly KeyColumn[], hot: string, archived: string
 }
 
 /**
- * Refuses a row whose key the system perhaps treats as equal to an archived one that the table has no other row for:
+ * Refuses a source row whose key the system may treat as equal to an archived key without an equal row in the table:
  * letters and digits are the same, without case and accents. A collation may treat other texts as equal, too.
  * @throws SluiceError PARTITION_STATE
  */

@@ -42,7 +42,7 @@ function shown(value: string, type: DuckDBTypeId): string {
   switch (type) {
     case DuckDBTypeId.TIMESTAMP_TZ:
       return `CAST(${value} AS VARCHAR)`
-    // The shortest digits that identify the value: widened first, they would differ.
+    // The shortest digits that identify the value: after a cast to DOUBLE, they would differ.
     case DuckDBTypeId.FLOAT:
       return `CAST(CAST(${value} AS VARCHAR) AS DOUBLE)`
     default:

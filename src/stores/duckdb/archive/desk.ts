@@ -31,7 +31,7 @@ export class Desk implements AsyncDisposable {
     return this.db.connection
   }
 
-  /** A path as an SQL literal. DuckDB would take some characters for a pattern; this link's name has none. */
+  /** A path as an SQL literal. DuckDB would read some characters as a pattern; this link's name has none. */
   async named(path: string): Promise<string> {
     const link = join(this.folder, `at-${++this.#links}`)
     await symlink(resolve(path), link)
@@ -58,7 +58,7 @@ export async function openDesk({ memoryBytes, threads, tempFolder }: DeskOptions
     const desk = new Desk(db, folder)
     try {
       await db.connection.run(
-        // Memory that one statement released is not cached next to what the next one needs.
+        // Memory that a statement has released is not cached, because the next statement needs it.
         "SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET disabled_optimizers = 'statistics_propagation,filter_pushdown'; SET allocator_bulk_deallocation_flush_threshold = '16MB'",
       )
       return desk

@@ -6,7 +6,7 @@ import type { StoredColumn } from '../../../model/archive/stored-column.ts'
 import { firstLine, isDenied, isDiskFull, messageOf } from '../errors.ts'
 import { valueRefusal } from './wire-cast.ts'
 
-/** Errors of the machine, for either direction. */
+/** Errors of the machine, for reads and for writes. */
 export function machineError(error: unknown, where: string, side: 'source' | 'target'): SluiceError | null {
   const message = messageOf(error)
   if (isDiskFull(error)) {

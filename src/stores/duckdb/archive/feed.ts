@@ -9,7 +9,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 
 /**
  * More than any pipe holds. The statement skips this first line. Once it is written, the FIFO is surely open for
- * reading: from then on each side notices the end of the other.
+ * reading: from then on, each side is notified if the other closes.
  */
 const OPENING_BYTES = 1_100_000
 /** Bytes buffered here while the statement is busy. */
@@ -113,7 +113,7 @@ async function throughFifo<T>(
   signal.removeEventListener('abort', onAbort)
   const whole = first !== null && 'value' in first && first.value
   if (!whole) {
-    // The bytes so far must not count as all rows.
+    // The bytes so far must not be read as the complete CSV.
     connection.interrupt()
     await Promise.race([statement, pipe.opened])
   }
@@ -128,7 +128,7 @@ async function throughFifo<T>(
   throw new SluiceError('INTERNAL', 'DuckDB stopped reading before the last row')
 }
 
-/** @returns true if every row was written; false if the reader ended before */
+/** @returns true if every row was written; false if the reader has ended before the last row */
 async function pump(rows: AsyncIterator<Buffer>, opening: Buffer, pipe: Pipe): Promise<Outcome<boolean>> {
   try {
     await pipe.open(opening)
@@ -150,7 +150,7 @@ async function pump(rows: AsyncIterator<Buffer>, opening: Buffer, pipe: Pipe): P
   }
 }
 
-/** The last bytes of the rows are no whole line. */
+/** Error for rows whose last line is not complete. */
 export function cutOffError(): SluiceError {
   return new SluiceError('SOURCE_IO', 'the rows of the source end in the middle of a line', {
     hint: 'the connection to the source broke; run the same command again',
@@ -158,13 +158,15 @@ export function cutOffError(): SluiceError {
   })
 }
 
-/** The writing end of a FIFO. Writes after the reader's end are dropped: the reader's statement says why it ended. */
+/**
+ * The writing end of a FIFO. Writes after the reader's end are dropped: the reader's statement reports why it ended.
+ */
 class Pipe {
-  /** Both ends until the reader opens: a write-only end cannot be opened before. */
+  /** Open for reading and writing until the reader opens: before, the FIFO cannot be opened for writing only. */
   #keeper: number | null
   readonly #socket: Socket
   #reached = (): void => undefined
-  /** Resolves once the reader has opened the FIFO. If it saw an end before, it would wait forever for a writer. */
+  /** Resolves once the reader has opened the FIFO. If the writer closed before, the reader would wait forever. */
   readonly opened = new Promise<void>((resolve) => {
     this.#reached = resolve
   })

@@ -53,7 +53,7 @@ export class LongValue {
   }
 }
 
-/** A long value, or DuckDB's value for another one. */
+/** A long value, or DuckDB's value if it is not long. */
 export type DuckdbLongCell = DuckDBValue | LongValue
 
 /**
@@ -129,7 +129,7 @@ function bytesOf({ physical, stored }: StoredColumn): string {
   return stored === 'binary' ? quotedName(physical) : `encode(${quotedName(physical)})`
 }
 
-/** The md5 of a row's `rowText`. @param cells those that are not long in the form of `proofText` */
+/** The md5 of a row's `rowText`. @param cells values that are not long have the form of `proofText` */
 export async function hashOfRow(cells: readonly DuckdbLongCell[], columns: readonly StoredColumn[]): Promise<Hash> {
   const hash = createHash('md5')
   for (const [i, cell] of cells.entries()) {

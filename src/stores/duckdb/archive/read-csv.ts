@@ -64,7 +64,7 @@ async function* respelledCsv(
   return count
 }
 
-/** The same row by row. */
+/** As `csvOf`, row by row. */
 async function* longCsv(
   desk: Desk,
   named: string,

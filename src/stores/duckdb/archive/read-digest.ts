@@ -82,7 +82,7 @@ function conditionOf(columns: readonly StoredColumn[], key: readonly string[], r
   return rangeCondition(spec, range, null, dialect)
 }
 
-/** Texts of a Parquet file are compared byte by byte. */
+/** Refuses keys that sort differently in their source: texts of a Parquet file are compared byte by byte. */
 function checkOrder({ name, as, column }: StoredColumn): void {
   switch (as.kind) {
     case 'int':

@@ -1,4 +1,6 @@
-/** Columns whose form in files must be changed in a way that SQL cannot: their rows are converted one by one here. */
+/**
+ * Columns whose form in files must be changed in a way that SQL does not support: their rows are converted one by one.
+ */
 import { jsonbText } from '../../../model/archive/jsonb-text.ts'
 import type { StoredColumn } from '../../../model/archive/stored-column.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'

@@ -1,6 +1,6 @@
 /**
  * Statistics of a file as in a Delta log, from its rows, not from its footer. Readers skip files by them, so they must
- * be true bounds; if no exact one can be written, it is a little wider.
+ * be true bounds; a bound that cannot be written exactly is a little wider.
  */
 import type { FileStats } from '../../../model/archive/archived-file.ts'
 import type { StoredColumn } from '../../../model/archive/stored-column.ts'

@@ -1,4 +1,4 @@
-/** SQL from the texts of the wire form to Parquet values; it refuses whatever would become another value. */
+/** SQL from the texts of the wire form to Parquet values; values that would change are refused. */
 import type { StoredColumn } from '../../../model/archive/stored-column.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { sqlLiteral, quotedName } from '../../../shared/sql-text.ts'
@@ -77,7 +77,7 @@ function checkedTimestamp(text: string, at: number, otherwise: Otherwise): strin
   )
 }
 
-/** DuckDB ignores a BC after a date. */
+/** Condition that a text has no BC, which DuckDB ignores after a date. */
 function christian(text: string): string {
   return `NOT ends_with(${text}, 'C')`
 }

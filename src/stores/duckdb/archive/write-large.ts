@@ -28,7 +28,7 @@ export class LargeRowWriter {
   #rows: LargeRow[] = []
   #bytes = 0
 
-  /** @param memoryBytes of the program's options: files of rows get smaller with it */
+  /** @param memoryBytes of the program's options: with less memory, files have fewer rows */
   constructor(desk: Desk, request: WriteRequest, memoryBytes: number) {
     this.#desk = desk
     this.#request = request
@@ -36,7 +36,8 @@ export class LargeRowWriter {
   }
 
   /**
-   * First writes the earlier rows if this one does not fit into their file: then the source has freed it from memory.
+   * First writes the earlier rows if this one does not fit into their file; by then, the source has freed it from
+   * memory.
    * @throws as `ParquetFiles.write`, in DuckDB's own words; SluiceError NO_SPACE, with key and column
    */
   async take(row: LargeRow): Promise<void> {

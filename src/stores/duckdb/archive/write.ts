@@ -15,7 +15,9 @@ import { castColumn, wireName } from './wire-cast.ts'
 import { LargeRowWriter } from './write-large.ts'
 
 const MB = 1 << 20
-/** DuckDB's CSV buffer; it holds several. It may split rows that are not far smaller: those take another way. */
+/**
+ * DuckDB's CSV buffer; it holds several. Rows that are not far smaller may be split, so they are written separately.
+ */
 const PIECE_BYTES = 4 * MB
 /** Bytes of a row's text: 2,048 rows make a vector, which is in memory as a whole. */
 const ROW_BYTES = { most: MB / 4, least: MB / 64 }

@@ -255,7 +255,10 @@ export class DuckdbChunk implements ChunkWriter {
   }
 }
 
-/** New rows have numbers above all others. @throws SluiceError UNSUPPORTED_KEY for a table that hides its numbers */
+/**
+ * Condition for new rows: their row numbers are above all others.
+ * @throws SluiceError UNSUPPORTED_KEY for a table that hides its numbers
+ */
 async function newRows(session: DuckdbCopySession, { table }: ChunkRequest): Promise<SqlCondition> {
   if (hidesNumbers(table.columns)) {
     throw new SluiceError('UNSUPPORTED_KEY', 'a column named rowid hides the numbers of the rows', {

@@ -1,4 +1,4 @@
-/** Key ranges. DuckDB stores no rows in key order: all bounds come from one scan of the keys, not one from another. */
+/** Key ranges. DuckDB stores no rows in key order, so all bounds come from one scan of the keys. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import {

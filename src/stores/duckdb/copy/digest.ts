@@ -29,7 +29,7 @@ export async function duckdbDigest(
     ;[row] = await session.rows(asked, parameters, { where, signal })
   } catch (error) {
     if (session.inTransaction || !isDuckdbRowError(error)) throw error
-    // A value cannot be converted: reading row by row names it.
+    // A value cannot be converted: reading row by row finds it, and names it in the error.
     return slowDigest(session, query, signal)
   }
   if (row === undefined) throw new SluiceError('INTERNAL', 'DuckDB gave no sum')

@@ -74,7 +74,9 @@ async function connect({ database, label, side }: Parts): Promise<DuckdbCopySess
   return DuckdbCopySession.open(await database.connect(), label, side)
 }
 
-/** A program that has a target open writes into it: so this is how two copies collide. */
+/**
+ * Maps TARGET_BUSY of a target to LEDGER_BUSY: the program that has the target open writes into it, as another copy.
+ */
 function busyAsState(error: unknown, side: DuckdbCopySide): unknown {
   if (!(error instanceof SluiceError) || error.code !== 'TARGET_BUSY' || side === 'source') return error
   const { where, reason } = error

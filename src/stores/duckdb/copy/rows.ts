@@ -53,7 +53,7 @@ export async function* duckdbRows(
   const asked = { where, signal }
   const [counted] = await session.rows(`SELECT count(*) ${from}`, parameters, asked)
   const rows = Number(counted?.[0])
-  // Not aliased: ORDER BY would take an alias for a column of that name.
+  // Not aliased: ORDER BY would read an alias as a column of that name.
   const columns = request.columns.map(({ column, as }) => duckdbSelection(column, as))
   const tail = `${from}${order === '' ? '' : ` ORDER BY ${order}`}`
   const select = `SELECT ${columns.length === 0 ? '1' : columns.join(', ')} ${tail}`
@@ -70,7 +70,7 @@ export async function* duckdbRows(
       // The condition is valid, or the rows could not have been counted.
       const isRow = isDuckdbRowError(error) || (error instanceof SluiceError && isDuckdbRowError(error.cause))
       if (session.inTransaction || !isRow) throw error
-      // DuckDB does not say which row it is.
+      // DuckDB's error does not name the row.
       return await singly()
     }
   }

@@ -34,7 +34,7 @@ export function kept(text: string): string {
 /**
  * Canonical text of a column's value; for JSON, lists and structs a JSON text, unless the target reads DuckDB's own
  * text.
- * @param tries as for `selected`
+ * @param tries as for `duckdbSelection`
  */
 export function canonicalText({ name, type, native }: Column, as: ColumnType, tries = false): string {
   const value = quotedName(name)
@@ -92,7 +92,7 @@ function withoutZeros(printed: string, { digits }: { readonly digits: number }):
 /**
  * `rowText` of a column's value, as SQL.
  * @param ours this program bound the values, so texts and JSON are canonical
- * @returns null if only JavaScript can do it
+ * @returns null if only JavaScript can compute it
  */
 export function proofText(column: Column, as: ColumnType, ours: boolean): string | null {
   if (!sameForm(column, as, ours)) return null

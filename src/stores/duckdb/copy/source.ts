@@ -35,7 +35,7 @@ export class DuckdbView implements SourceView {
     this.#session = session
   }
 
-  /** @throws SluiceError UNSUPPORTED_KEY where DuckDB does not print a key */
+  /** @throws SluiceError UNSUPPORTED_KEY for a key that DuckDB cannot convert to text */
   async extent(table: TableSpec, where: string | null, exact: boolean): Promise<Extent> {
     const span =
       table.key.length === 1 ? await keySpan(table, EVERY_KEY, where, DUCKDB_SOURCE_KEYS, this.#ask(where)) : null
@@ -150,7 +150,7 @@ export class DuckdbView implements SourceView {
   }
 }
 
-/** Nothing but keys is converted in what is asked here. */
+/** Error of a failed conversion: these statements convert only keys. */
 function unprinted(cause: unknown): SluiceError {
   return new SluiceError('UNSUPPORTED_KEY', 'DuckDB cannot convert a key of a row to text', {
     reason: 'a time in seconds or milliseconds can be later than the latest time in microseconds of DuckDB',
@@ -159,7 +159,7 @@ function unprinted(cause: unknown): SluiceError {
   })
 }
 
-/** As the dialect hands them over. */
+/** Texts of keys in the form of `DUCKDB_SOURCE_KEYS`. */
 function* keyTexts(table: TableSpec, keys: readonly RowKey[]): Generator<RowKey> {
   const columns = keyColumns(table)
   for (const key of keys) {

@@ -72,7 +72,7 @@ function withPlaces(text: string, places: number): string {
   return refuse(`the column stores ${places} decimal places`, text)
 }
 
-/** DuckDB makes a text of a list within a list of texts. @param json canonical */
+/** Refuses nested lists: in a list of texts, DuckDB would make a text of an inner list. @param json canonical */
 function flat(json: string): string {
   const isFlat = !json.includes('[', 1) || !(JSON.parse(json) as readonly unknown[]).some(Array.isArray)
   return isFlat ? json : refuse('the column accepts only lists of one dimension', json)

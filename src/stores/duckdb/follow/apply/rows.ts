@@ -42,7 +42,7 @@ export class DuckdbChangedRows {
   /** @returns puts whose base row is missing */
   async apply({ gone, whole, partial }: SortedBatch, signal: AbortSignal): Promise<readonly PartialPut[]> {
     const keys = this.#key.map((place) => this.#columns[place] as StagedColumn)
-    // Before any DELETE: values may come from rows that are deleted.
+    // Read the base rows first: the deletes below may remove them.
     const lacking = partial.length === 0 ? [] : await this.#fill(partial, keys, signal)
     if (gone.length > 0) {
       await this.#stage(GONE, keys, gone, signal)
