@@ -1,7 +1,7 @@
 /**
  * Limits the rate of requests. Cloudflare counts them per user over five minutes, and blocks every call for five more
- * above the limit. So all users of one token in this program share one budget. It counts for itself, and follows the
- * API's own numbers if they are given.
+ * above the limit. So all users of one token in this program share one budget. The budget counts its own requests, and
+ * follows the numbers of the API if they are given.
  */
 import { createHash } from 'node:crypto'
 import { setTimeout as sleepFor } from 'node:timers/promises'
@@ -12,7 +12,7 @@ export type BudgetRate = { readonly most: number; readonly seconds: number }
 
 /** The documented limit of the API. */
 export const API_RATE: BudgetRate = { most: 1200, seconds: 300 }
-/** The rest is for other users of the token: the dashboard, a deployment. */
+/** Share of the limit for this program; the rest is for other users of the token: the dashboard, a deployment. */
 const SHARE = 5 / 6
 /** Waits of at least this length are reported, ms. */
 const TOLD_MS = 5_000
@@ -53,7 +53,7 @@ export class RequestBudget {
     this.#sleep = sleep
   }
 
-  /** Requests of this window that may still go out, as far as known. */
+  /** Requests that may still be sent in this window, as far as known. */
   get left(): number {
     this.#forget(this.#ticks())
     return Math.min(this.#ownLeft(), this.#left?.count ?? Number.POSITIVE_INFINITY)
@@ -95,7 +95,7 @@ export class RequestBudget {
     this.#left = { count, until: this.#ticks() + rest[1] * 1000 }
   }
 
-  /** Sends nothing for this time: the API has said that it will not answer before. */
+  /** Sends nothing for this time: the API will not answer before. */
   block(ms: number): void {
     this.#blockedUntil = Math.max(this.#blockedUntil, this.#ticks() + ms)
   }

@@ -40,7 +40,7 @@ export type Throttled = { readonly status: number; readonly waitMs: number }
 export type ClientOptions = {
   readonly budget: RequestBudget
   readonly rule?: Partial<ClientRule>
-  /** Called before a wait that the API or the budget demands; status 0 for the budget's. */
+  /** Called before a wait that the API or the budget demands; status 0 for a wait of the budget. */
   onThrottle?(why: Throttled): void
   /** Called before a request is retried because the API is unreachable or failing. */
   onRetry?(why: D1Failure, attempt: number, forMs: number): void
@@ -148,8 +148,8 @@ export class D1Client {
   }
 
   /**
-   * Waits as after a failure, so that a caller's loop does not spin. @param why of the request that the caller sends
-   * again @param forMs as `onRetry`
+   * Waits as after a failure, so that a caller's loop does not spin.
+   * @param why failure of the request that the caller sends again @param forMs as `onRetry`
    */
   async pause(why: D1Failure, attempts: number, forMs: number, signal: AbortSignal): Promise<void> {
     this.#onRetry(why, attempts + 1, forMs)

@@ -1,4 +1,4 @@
-/** A failed request: what the API or the network said, and whether anything can have been executed. */
+/** A failed request: the message of the API or the network, and whether the request may have been executed. */
 
 export type D1FailureKind =
   /** The statement or its values were refused; nothing of the request took effect. */
@@ -48,7 +48,7 @@ export class D1Failure extends Error {
     this.waitMs = waitMs ?? null
   }
 
-  /** Whether it is about the SQL of the request. Else D1 gave a reason that it does not document. */
+  /** Whether the failure is about the SQL of the request. If not, D1 gave a reason that it does not document. */
   get namesStatement(): boolean {
     return SQLITE.test(this.message)
   }
@@ -131,7 +131,7 @@ export function brokenBy(thrown: unknown): D1Failure {
   })
 }
 
-/** The innermost cause: the message of fetch itself says nothing. */
+/** The innermost cause: the message of `fetch` itself does not name it. */
 function innermost(thrown: unknown): { readonly code: string; readonly message: string } {
   let found = { code: 'unknown', message: String(thrown) }
   for (let at = thrown, depth = 0; at instanceof Error && depth < 5; depth++) {

@@ -1,4 +1,4 @@
-/** One call of Cloudflare's REST API, with its answer taken out of the envelope. */
+/** One call of Cloudflare's REST API; returns the result from the envelope of the answer. */
 import { setMaxListeners } from 'node:events'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { redactText } from '../../shared/redact.ts'

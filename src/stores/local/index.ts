@@ -64,7 +64,10 @@ function statOrNull(file: string): Stats | null {
   }
 }
 
-/** Real path of a folder that may be missing: the existing part is resolved, the rest kept. @throws as `sourceError` */
+/**
+ * Real path of a folder that may be missing: the existing part is resolved, the rest kept.
+ * @throws as `localSourceError`
+ */
 export function realFolder(path: string): string {
   const absolute = resolve(path)
   try {

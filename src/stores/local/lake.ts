@@ -72,7 +72,7 @@ async function foldersOf(path: string): Promise<readonly LakeItem[]> {
     for await (const entry of await opendir(path)) {
       if (entry.isFile() || !mayHoldTables(entry.name)) continue
       const folder = itemOf(entry, join(path, entry.name)).filter(({ kind }) => kind === 'folder')
-      // A data file may be a link, too, to a disk that is away.
+      // A data file may also be a symbolic link, to a disk that is not mounted.
       if (entry.isSymbolicLink() && targetOf(join(path, entry.name)) === 'nowhere') continue
       items.push(...folder)
     }
@@ -89,12 +89,12 @@ function itemOf(entry: Dirent, path: string): readonly LakeItem[] {
   const target = entry.isSymbolicLink() ? targetOf(path) : 'file'
   if (target === 'folder') return [{ kind: 'folder', name, path, link: () => realpathSync(path) }]
   if (DATABASE_FILE.test(name)) return [{ kind: 'file', name, path }]
-  // `look` says why such a link cannot be followed: it may lead to a table.
+  // `look` reports why such a link cannot be followed: it may lead to a table.
   const mayBeFolder = target === 'denied' || (target === 'nowhere' && extname(name) === '')
   return mayBeFolder ? [{ kind: 'folder', name, path }] : []
 }
 
-/** What a symbolic link leads to; `denied` if that cannot be found out. */
+/** Target of a symbolic link; `denied` if it cannot be inspected. */
 function targetOf(path: string): 'folder' | 'file' | 'nowhere' | 'denied' {
   try {
     const stat = statSync(path, { throwIfNoEntry: false })

@@ -28,8 +28,8 @@ export class Ahead<T> {
   constructor(fetch: (path: string, signal: AbortSignal) => Promise<T>, inFlight: number = IN_FLIGHT) {
     this.#fetch = fetch
     this.#inFlight = inFlight
-    // The signal lasts as long as the run: a weak reference, so that it does not keep what a reader left here when it
-    // stopped early.
+    // The signal lasts as long as the run: a weak reference, so that objects of a reader that stopped early can be
+    // freed.
     const own = new WeakRef(this)
     this.#abort = () => own.deref()?.drop()
   }

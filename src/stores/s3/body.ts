@@ -117,7 +117,7 @@ export async function* readChunks(client: S3Client, request: BodyRequest): Async
   if (length > 0) yield held.length === 1 ? (held[0] as Buffer) : Buffer.concat(held, length)
 }
 
-/** All of it at once, for small objects and ranges. */
+/** The whole object or range at once, for small ones. */
 export async function readWhole(
   client: S3Client,
   request: BodyRequest,

@@ -55,7 +55,7 @@ export type RetryRule = { readonly tries: number; readonly baseMs: number; reado
 /** Six tries wait about 6 s together at most. `idleMs`: a store that sends nothing for half a minute has failed. */
 export const RETRIES: RetryRule = { tries: 6, baseMs: 100, idleMs: 30_000 }
 
-/** Time for sending a body, in addition to the usual wait: bytes per millisecond. */
+/** Slowest upload, bytes per ms: the limit for an answer is longer by the time for sending the body. */
 const SLOWEST_UPLOAD = 50
 const EMPTY_SHA256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
 

@@ -171,7 +171,7 @@ class Copy {
     this.#chunks = columnChunks(footer, size)
   }
 
-  /** Null: everything, also if the columns are unknown. */
+  /** Ranges to fetch; null: everything, also if the columns are unknown. */
   #wanted(columns: readonly string[] | undefined, size: number): readonly ByteRange[] | null {
     if (columns === undefined) return null
     // The first request has fetched the footer; without columns nothing else is needed.

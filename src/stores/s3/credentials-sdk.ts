@@ -116,7 +116,7 @@ export async function fromWebIdentity(env: Env, profile: Profile, region: string
   return await gotten(provider(), who, 2 * REQUEST_TIMEOUT_MS, () => refused(who, undefined))
 }
 
-/** The agent next to a container (ECS, EKS Pod Identity). */
+/** Credentials from the agent next to a container (ECS, EKS Pod Identity); null if none is set. */
 export async function fromContainer(env: Env): Promise<Credentials | null> {
   const relative = presentText(env['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI'])
   const full = presentText(env['AWS_CONTAINER_CREDENTIALS_FULL_URI'])
@@ -209,7 +209,9 @@ function refused(who: string, code: string | undefined, retryable = false): Slui
   return new SluiceError('SOURCE_DENIED', `${who} gave no credentials: ${code ?? 'its answer has none'}`, { retryable })
 }
 
-/** Includes names of errors, which say more than the messages of broken connections. */
+/**
+ * Message of an error, or of all errors in it. Timeouts get the error's name, because their messages do not name them.
+ */
 function messageOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(messageOf).join(', ')
   if (!(error instanceof Error)) return String(error)

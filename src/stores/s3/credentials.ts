@@ -32,7 +32,8 @@ export class CredentialSource {
   }
 
   /**
-   * @param refused keys that the store has just called expired @throws SluiceError BAD_CONFIG, SOURCE_DENIED, SOURCE_IO
+   * @param refused keys that the store has just refused as expired
+   * @throws SluiceError BAD_CONFIG, SOURCE_DENIED, SOURCE_IO
    */
   async get(refused?: Credentials | null): Promise<Credentials | null> {
     const current = this.#current

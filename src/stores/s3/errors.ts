@@ -74,7 +74,7 @@ export function passes({ status, code }: S3Refusal): boolean {
   return code === 'RequestTimeout' || code === 'SlowDown' || code === 'InternalError'
 }
 
-/** Whether a refusal says that the request belongs to another region. */
+/** Whether a refusal means that the request belongs to another region. */
 export function pointsElsewhere({ status, code }: S3Refusal): boolean {
   return status === 301 || status === 307 || status === 400 || code === 'AuthorizationHeaderMalformed'
 }
@@ -150,7 +150,7 @@ export function refusalError(refusal: S3Refusal, where: string, tries: number): 
   })
 }
 
-/** Certificate errors: another try cannot repair them. */
+/** Certificate errors: another attempt cannot succeed. */
 const CERTIFICATE = /^(?:CERT_|ERR_TLS_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(?:GET|VERIFY)_)/
 
 function causeCode(error: unknown): string {

@@ -1,6 +1,6 @@
 /**
  * Names of the folders directly in a table. They are listed among its files in name order, so everything must be
- * listed. Only the contents of data folders can be skipped, because their names begin alike.
+ * listed. Only data folders can be skipped, because their names begin with the same column name.
  */
 import type { Unseen } from '../../model/lake/lake-store.ts'
 import type { S3Client } from './client.ts'

@@ -67,7 +67,7 @@ async function onePage(client: S3Client, request: ListRequest, token: string | n
 
 function parsePage(xml: string): ListPage {
   if (!xml.includes('</ListBucketResult>')) throw new Error('the listing is cut short')
-  // Not every store supports encoding-type; one that does says so.
+  // Not every store supports encoding-type; the answer names it if it was used.
   const decode = tagText(xml, 'EncodingType') === 'url' ? urlDecoded : (text: string) => text
   const objects: ListedObject[] = []
   for (const item of elements(xml, 'Contents')) {

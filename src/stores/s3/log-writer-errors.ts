@@ -12,7 +12,7 @@ const NEEDED =
   'the credentials need s3:PutObject, s3:GetObject, s3:ListBucket, s3:DeleteObject and s3:AbortMultipartUpload'
 const FULL = /HTTP 507|QuotaExceeded|StorageFull/i
 
-/** @param error of the client, which blames the source */
+/** @param error of the client, which reports errors of the source */
 export function ofTarget(error: unknown): unknown {
   if (!(error instanceof SluiceError)) return error
   const { where, reason, retryable } = error

@@ -172,7 +172,7 @@ async function complete(
   }
 }
 
-/** Remaining parts cost money, and only this program knows the upload. */
+/** Removes the parts of a failed upload: they cost money, and only this program has the upload's id. */
 async function takeBack({ client, ...at }: S3Object, uploadId: string): Promise<void> {
   const signal = AbortSignal.timeout(ABORT_MS)
   const request = { ...at, kind: 'writes', method: 'DELETE', query: { uploadId }, signal } as const

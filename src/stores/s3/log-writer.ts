@@ -1,6 +1,6 @@
 /**
- * The folder of a Delta table in a bucket, for writing. The store must ensure that only one of two objects gets a name;
- * it is tested for that first.
+ * The folder of a Delta table in a bucket, for writing. The store must accept only one of two objects with the same
+ * name; this is tested first.
  */
 import { randomUUID } from 'node:crypto'
 import type { LogWriter } from '../../model/lake/log-writer.ts'
@@ -104,7 +104,7 @@ class S3LogWriter implements LogWriter {
       for await (const { objects } of listPages(client, { bucket: at.bucket, counts: at.counts, prefix, signal })) {
         throwIfAborted(signal)
         for (const { key, size, modified } of objects) {
-          // A folder that a console has made is an object without a name.
+          // A console makes a folder as an object whose key ends with a slash.
           if (!key.endsWith('/')) yield { path: key.slice(this.#prefix.length), size: BigInt(size), modified }
         }
       }

@@ -14,7 +14,7 @@ import { Spool } from './spool.ts'
 export type S3LogOptions = {
   /** Default: one client for the whole process, set up from its environment. */
   readonly client?: S3Client
-  /** Way to the store, if not direct; ignored if `client` is given. */
+  /** Route to the store, if not direct; ignored if `client` is given. */
   readonly route?: Route | undefined
 }
 
@@ -83,7 +83,7 @@ class S3Log implements LogStore {
       throwIfAborted(signal)
       for (const { key, size, modified, etag } of objects) {
         const name = key.slice(prefix.length)
-        // A folder made by a console is an object without a name.
+        // A console makes a folder as an object with an empty name.
         if (name === '' || name.includes('/')) continue
         // Not for data folders: they may hold millions of files, and none of those is read.
         if (inLog) this.#listed.set(`${folder}/${name}`, { size, etag })

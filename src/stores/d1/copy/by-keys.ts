@@ -1,6 +1,6 @@
 /**
- * Digest of rows found by their keys, for key ranges that differ here: texts sort by collation elsewhere, and decimals
- * are texts here. Thousands of keys go in one parameter.
+ * Digest of rows found by their keys, for key ranges of the source that are no ranges of D1: in other systems texts
+ * sort by a collation, and in D1 decimals are texts. Thousands of keys go in one parameter.
  */
 import { cellOfText, keyParts } from '../../../model/copy/key-text.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'

@@ -1,4 +1,4 @@
-/** Encodes values for D1 as JSON, which SQLite decodes on the other side. */
+/** Encodes values for D1 as JSON, which SQLite decodes. */
 import { hexDigits } from '../../../model/copy/bytes-text.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -23,7 +23,7 @@ export type D1Encoder = {
    * @param odd whether the position may hold values that are `isOdd`
    */
   sql(at: number, odd: boolean): string
-  /** Extreme numbers, and bytes or others where the column's type has none. */
+  /** True for extreme numbers (`doubles.ts`), and for values that are not of the column's type. */
   isOdd(value: SqlValue): boolean
 }
 

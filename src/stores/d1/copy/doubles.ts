@@ -1,7 +1,7 @@
 /**
- * Encodes floating point numbers for SQLite. It reads a decimal number as the nearest double only if the exponent is
- * small; for others often as its neighbour. Those are sent as a whole number and a power of two, whose product is
- * exact.
+ * Encodes floating point numbers for SQLite. SQLite reads a decimal number as the nearest double only if the exponent
+ * is small, else often as a neighbouring double. Such numbers are sent as a whole number and a power of two, whose
+ * product is exact.
  */
 
 /** Range in which SQLite reads decimals exactly. */

@@ -29,7 +29,7 @@ import { creation, D1Target } from './target.ts'
 export type D1CopyOptions = {
   readonly environment?: D1Environment
   readonly signal?: AbortSignal
-  /** Called before a wait that the API or the budget demands; status 0 for the budget's. */
+  /** Called before a wait that the API or the budget demands; status 0 for a wait of the budget. */
   readonly onThrottle?: (why: Throttled) => void
   /** Called before a request is sent again. */
   readonly onRetry?: (again: OpenedAgain) => void

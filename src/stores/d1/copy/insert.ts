@@ -16,8 +16,9 @@ import { d1Encoder, MOST_ROW_BYTES, type D1Encoder } from './cells.ts'
 
 /** Bytes of JSON per statement. A parameter may be twice as long, but that gains nothing. */
 const JSON_BYTES = 1_000_000
-/** Values of a long row above this get their own parameter; a parameter holds this many digits of bytes. */
+/** Bytes above which a value of a long row gets its own parameter. */
 const LONG_VALUE_BYTES = 50_000
+/** Hex digits per parameter; a longer BLOB takes several parameters. */
 const HEX_PIECE = 1_000_000
 const MOST_PARAMETERS = 100
 /** D1's limit per table. */
@@ -35,7 +36,7 @@ export class Inserts {
   readonly #encoders: readonly D1Encoder[]
   readonly #head: string
   readonly #tail: string
-  /** For rows without and with odd values. */
+  /** Statement for usual rows, and for rows with extreme numbers or values of another type (see `isOdd`). */
   readonly #sql: readonly [plain: string, odd: string]
   readonly #mostRows: number
   /** Index of a column in which NULL would not stay NULL: SQLite assigns a row number instead. */
@@ -51,7 +52,7 @@ export class Inserts {
     this.#columns = columns
     this.#encoders = columns.map(d1Encoder)
     this.#head = head
-    // Without a condition the parser would take ON as that of a join.
+    // Without WHERE, SQLite would parse ON CONFLICT as the ON of a join.
     this.#tail = ` WHERE true${tail}`
     const sql = (odd: boolean): string => {
       const values = this.#encoders.map((encoder, i) => encoder.sql(i, odd))

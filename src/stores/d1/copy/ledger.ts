@@ -18,7 +18,7 @@ export class D1Ledger implements LedgerDatabase {
     this.#signal = signal
   }
 
-  /** Whole numbers beyond 2^53 have to be cast to text. */
+  /** Statements must cast whole numbers beyond 2^53 to text. */
   async all(sql: string, parameters: SqlRow = []): Promise<readonly SqlRow[]> {
     const [rows = []] = await this.batch([{ sql, parameters }])
     return rows

@@ -1,5 +1,5 @@
 /**
- * Reads from the rows of tables what the schema does not say: row counts, and types of undeclared columns. A column
+ * Reads from the rows of tables what is not in the schema: row counts, and types of undeclared columns. A column
  * without a type gets the type of its first rows. SQLite has no dates, so a declared date column whose values are
  * numbers is a number.
  */

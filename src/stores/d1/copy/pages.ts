@@ -29,7 +29,7 @@ export type D1PageRequest = {
   readonly range: Range
   readonly where: string | null
   readonly keys: KeyDialect
-  /** Whose table it is: this side is blamed for a value that is not of its type. */
+  /** Whose table it is: a value that is not of its type is an error of this side. */
   readonly blame: 'source' | 'target'
 }
 

@@ -19,7 +19,7 @@ export type Scanned = { readonly rows: readonly Row[]; readonly bytes: number }
 /** Key values per statement, which takes a hundred parameters. */
 export const MOST_KEY_PARAMETERS = 80
 
-/** @throws D1Failure; SluiceError VALUE_REFUSED, unless `onRefused` takes such rows; as `pagesOf` */
+/** @throws D1Failure; SluiceError VALUE_REFUSED, unless `onRefused` takes such rows; as `d1Pages` */
 export async function* d1Scan(client: D1Client, request: D1Scan, signal: AbortSignal): AsyncGenerator<Scanned> {
   const { columns, table, blame, onRefused, odd } = request
   const decoder = d1Decoder(columns, tableText(table.table), blame, odd && { key: table.key, odd })

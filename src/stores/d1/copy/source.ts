@@ -165,7 +165,7 @@ export class D1Source implements SourceView {
   }
 }
 
-/** @param where the user's condition, which is blamed for errors @returns a SluiceError of the source */
+/** @param where the user's condition, named as the cause of errors @returns a SluiceError of the source */
 function sourceError(thrown: unknown, client: D1Client, where: string | null): unknown {
   const { settings } = client
   if (thrown instanceof D1Failure && thrown.kind === 'sql' && !/not authorized/i.test(thrown.message)) {

@@ -71,7 +71,7 @@ export async function runOnce(
     const [has, holds] = await ask(client, [landed, guard], signal)
     if (has) return { kind: 'landed' }
     if (!holds) return { kind: 'fenced' }
-    // Then the guard did not fail: broken JSON in the rows gives the same error.
+    // The guard still holds, so it did not fail: broken JSON in the rows gives the same error.
     if (refused || performance.now() > deadline) throw failure
     await client.pause(failure, attempt, deadline - performance.now(), signal)
   }
@@ -87,7 +87,7 @@ async function ask(
   return results.map(({ rows }) => rows.length > 0)
 }
 
-/** Another worker has the chunk. */
+/** Error for a chunk that another worker has. */
 export function leaseLost(client: D1Client, cause?: unknown): SluiceError {
   return new SluiceError('LEASE_LOST', 'another worker has taken over this chunk', {
     where: client.settings.label,

@@ -67,7 +67,7 @@ function shapeOf(
       primary: Number(pk),
       hidden: Number(hidden),
     }))
-    // 1: columns of virtual tables.
+    // `hidden` is 1 for hidden columns of virtual tables.
     .filter(({ hidden }) => hidden !== 1)
   const byName = new Map<string, D1Row[]>()
   for (const row of indexRows) {

@@ -42,8 +42,8 @@ export class D1ChunkWriter implements ChunkWriter {
   #toClear: boolean
 
   /**
-   * @param request its cursor says how far an earlier attempt came: those rows are part of the chunk and must not be
-   * removed
+   * @param request its cursor is the position that an earlier attempt has reached: the rows before it are part of the
+   * chunk and must not be removed
    * @throws SluiceError UNSUPPORTED_KEY
    */
   constructor(
@@ -78,7 +78,7 @@ export class D1ChunkWriter implements ChunkWriter {
     return this.#byRange
   }
 
-  /** Also false if the chunk's bounds mean nothing here: an existing row is then refused by its key. */
+  /** Also false if the chunk's bounds do not apply here: an existing row is then refused by its key. */
   async occupied(): Promise<boolean> {
     if (!this.#byRange) return false
     const { table, signal } = this.#request
