@@ -155,7 +155,7 @@ export type CopyDeclaration = {
   ): Promise<DatabaseRetirement>
 }
 
-/** A kind of place for lakes. */
+/** A kind of storage for lakes. */
 export type LakeDeclaration = {
   /** As distinguished by `parseLakeUrl`. */
   readonly kind: 'local' | 'bucket'

@@ -1,4 +1,4 @@
-/** All systems, and all places for lakes. A new one is a folder with a `declared.ts`, and a line here. */
+/** All systems, and all kinds of storage for lakes. A new one is a folder with a `declared.ts`, and a line here. */
 import { cassandra } from './cassandra/declared.ts'
 import { d1 } from './d1/declared.ts'
 import type { LakeDeclaration, SystemDeclaration } from './declaration.ts'

@@ -114,7 +114,7 @@ async function linked(settings: CassandraSettings, options: ConnectOptions): Pro
   }
 }
 
-/** The driver needs the local datacenter before it connects: a first connection asks a node for its own. */
+/** The driver needs the local datacenter before it connects: a first connection reads it from a node. */
 async function findDatacenter(settings: CassandraSettings, encrypted: boolean, signal?: AbortSignal): Promise<string> {
   const scout = clientOf(settings, encrypted, null, {
     isMetadataSyncEnabled: false,

@@ -1,4 +1,4 @@
-/** Tables with fixed names in Cassandra, where tables have no owners: columns and key tell them from a user's table. */
+/** Tables with fixed names in Cassandra, where tables have no owners: a user's table differs in columns or key. */
 import { SluiceError } from '../../shared/errors.ts'
 import { quotedName } from '../../shared/sql-text.ts'
 import type { CassandraLink } from './connect.ts'

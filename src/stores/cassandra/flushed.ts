@@ -42,7 +42,7 @@ async function periodOf({ client, settings }: CassandraLink, host: Host): Promis
 
 /**
  * Milliseconds, from the rows of `system_views.settings`; 4.0 and 4.1 use different names, and 4.0 plain milliseconds.
- * @returns null if they are not there
+ * @returns null if the settings are missing
  */
 export function syncPeriod(settings: ReadonlyMap<string, string>): number | null {
   const mode = settings.get('commitlog_sync')

@@ -24,7 +24,7 @@ export type OwnTable = {
   readonly marks: readonly string[]
   /** It has one column, which a user's table may have among others. */
   readonly oneColumn?: true
-  /** There are several: the number after the name is that of the table or stream which it belongs to. */
+  /** There are several: the number after the name identifies the table or the stream. */
   readonly numbered?: true
 }
 

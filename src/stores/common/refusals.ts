@@ -97,7 +97,7 @@ function shown(cell: Cell): string {
   return typeof cell === 'object' ? `x'${hexDigits(cell)}'` : String(cell).slice(0, 60)
 }
 
-/** Details of a refusal: a composite type has other fields on the other side. */
+/** Details of a refusal: the fields of a composite type differ between source and target. */
 export const OTHER_FIELDS = {
   reason: 'the text of a value does not name the fields: values would change places',
   hint: 'give the type the same fields in the same order on both sides, or leave the column out with --columns',

@@ -1,4 +1,4 @@
-/** Regroups rows from the slices of a database into the batches that the reader asked for. */
+/** Regroups rows from a database's slices into batches of the requested size. */
 import type { Row } from '../../model/copy/rows.ts'
 import type { BatchSize, RowBatch } from '../../model/copy/source-port.ts'
 

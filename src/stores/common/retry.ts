@@ -25,7 +25,7 @@ export type RetryOptions = {
  */
 export async function retrying<T>(body: (attempt: number) => Promise<T>, options: RetryOptions): Promise<T> {
   const { forMs, clock = systemClock, random = Math.random, sleep = sleepFor } = options
-  // Counted from the first failure: a body that fails after an hour still has its whole time for retries.
+  // Counted from the first failure: a call that fails after an hour still has the whole time for retries.
   let deadline: number | null = null
   for (let attempt = 1; ; attempt++) {
     try {

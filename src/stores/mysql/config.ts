@@ -20,7 +20,7 @@ export type MysqlConfig = {
   readonly database: string
   readonly tls: TlsPlan
   readonly connectMs: number
-  /** Silence in ms after which the server is asked whether it still works on the statement. */
+  /** Silence in ms after which another connection checks whether the server still works on the statement. */
   readonly responseMs: number
   /** How long a transaction is repeated after its first failure, in milliseconds. */
   readonly retryMs: number

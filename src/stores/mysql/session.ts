@@ -132,7 +132,7 @@ export class MysqlSession implements Pooled {
     if (this.#broken === null) await this.command('ROLLBACK').catch(() => this.destroy())
   }
 
-  /** Number of columns that a statement will return; the server knows it before the statement runs. */
+  /** Number of columns that a statement will return, before it runs. */
   async columnCount(sql: string): Promise<number> {
     try {
       return await this.#ask<number>((settle) => {

@@ -5,7 +5,7 @@ const BETWEEN_MS = 1_000
 
 export type WatchedSession = {
   readonly socket: Socket
-  /** Silence after which the server is asked, in milliseconds. */
+  /** Silence after which `stillWorking` is called, in milliseconds. */
   readonly responseMs: number
   /** False while the consumer is slow: the connection is not at fault then. */
   isWaiting(): boolean

@@ -25,7 +25,7 @@ export type SimpleName =
 
 export type CqlField = { readonly name: string; readonly type: CqlType }
 
-/** Types within another type are always frozen, even if their text does not say so. */
+/** Types within another type are always frozen, even if their text lacks `frozen`. */
 export type CqlType =
   | { readonly kind: 'simple'; readonly name: SimpleName }
   | { readonly kind: 'list' | 'set'; readonly of: CqlType; readonly frozen: boolean }

@@ -1,4 +1,4 @@
-/** What Cassandra and YCQL offer besides the core of a store. */
+/** Optional capabilities of Cassandra and YCQL as a store. */
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import { cassandraTimeCondition, cassandraTimeExtent } from '../archive/time.ts'
 import type { CassandraLink } from '../connect.ts'

@@ -88,7 +88,7 @@ async function* picked(
   else for await (const { rows, readMs } of pages) yield { rows: rows.filter(isWanted), readMs }
 }
 
-/** Regroups pages into batches of the requested size: small pages are joined, those of wide rows split. */
+/** Regroups pages into batches of the requested size: joins small pages, and splits pages of wide rows. */
 async function* grouped(
   pages: AsyncIterable<DriverPage>,
   decoder: RowDecoder,

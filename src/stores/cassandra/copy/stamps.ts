@@ -1,4 +1,4 @@
-/** Write time and TTL of each written value: those of the source, cell by cell, unless the options set others. */
+/** Write time and TTL of each written value: the source's, cell by cell, unless the options set others. */
 import type { Stamp } from '../../../model/copy/rows.ts'
 
 /** Microseconds since 1970, null for the server's own time. Seconds: null if not set, 0 for no expiry. */

@@ -2,7 +2,7 @@
  * An entry of the log: batches of statements that changed the ledger, in order, and the time that all of them used as
  * now.
  *
- * Stored as JSON with marks for values that JSON lacks, deflated if that saves space: the first byte says which.
+ * Stored as JSON with marks for values that JSON lacks, deflated if that saves space: the first byte shows whether.
  */
 import { createHash } from 'node:crypto'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'

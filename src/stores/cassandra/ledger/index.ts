@@ -51,7 +51,7 @@ export async function openCqlLedger(
   return new CqlLedger(link, follower, signal, options.isReadOnly ?? false)
 }
 
-/** Less than a lease, so that a waiting program is not taken for dead. */
+/** Less than a lease, so that a waiting program is not treated as ended. */
 const MOST_PATIENCE_MS = 15_000
 const SNAPSHOT_ENTRIES = 1000
 /** Limits for batches that share an entry. */

@@ -1,8 +1,8 @@
 /**
  * One participant's copy of the ledger: an SQLite database in memory, which only entries of the log change.
  *
- * What SQLite would take from its environment comes from the entry: the clock is the entry's, and random functions are
- * refused. So equal entries make equal databases on every machine.
+ * Values that SQLite would read from its environment come from the entry: the clock is the entry's, and random
+ * functions are refused. So equal entries make equal databases on every machine.
  */
 import Database from 'better-sqlite3'
 import { SluiceError } from '../../../shared/errors.ts'

@@ -92,7 +92,9 @@ export function refuseOtherLogTables(link: CassandraLink, keyspace: string): Pro
 
 const ATTEMPTS = 8
 
-/** All programs use the same node, if they know of the same nodes: so each sees at once what another has created. */
+/**
+ * All programs use the same node, if they have the same list of nodes: so each sees at once what another has created.
+ */
 async function change(link: CassandraLink, sql: string): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {

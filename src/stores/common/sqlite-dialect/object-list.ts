@@ -137,7 +137,7 @@ function grouped(rows: readonly SqlRow[]): readonly (readonly SqlRow[])[] {
   return [...groups.values()]
 }
 
-/** Query for those of the names that the database has for other objects than indexes of the table. */
+/** Query for the names that are taken by objects other than indexes of the table. */
 export function takenQuery({ table }: TableSpec, names: readonly string[]): SqliteListQuery {
   return {
     sql: `SELECT j.value FROM json_each(?) AS j JOIN sqlite_schema AS s ON lower(s.name) = lower(j.value)

@@ -19,7 +19,7 @@ const MOST_TERMS = 80
 const BATCH = { rows: 5000, bytes: 8 * 1024 * 1024 }
 const TEXT: ColumnType = { kind: 'text' }
 
-/** Conditions for values that may be spelled otherwise, by kind of type. D1 refuses patterns of more than 50 characters. */
+/** Conditions for values that may have another spelling, by kind of type. D1 refuses patterns above 50 characters. */
 const MAY_DIFFER: Partial<Record<ColumnType['kind'], (name: string) => string>> = {
   decimal: (name) => `typeof(${name}) = 'text'`,
   uuid: (name) => `length(${name}) <> 36 OR ${name} GLOB '*[^0-9a-f-]*' OR ${unlessAt(name, [9, 14, 19, 24], '----')}`,

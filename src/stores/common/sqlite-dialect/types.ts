@@ -56,7 +56,7 @@ const RESPELLED: ReadonlySet<ColumnType['kind']> = new Set(['bool', 'decimal', '
 /**
  * `Column.exactAs` of a column, if a canonical value would be stored as another value than the column holds: `1` for
  * 'true', `7` for 7.0, or lower case for a UUID in upper case.
- * @param type from the declaration: types that are inferred from rows change in the target during a copy
+ * @param kind of the declared type: types that are inferred from rows change in the target during a copy
  * @param isInferred the type was taken from rows
  */
 export function exactOf(

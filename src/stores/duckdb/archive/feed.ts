@@ -162,7 +162,7 @@ export function cutOffError(): SluiceError {
  * The writing end of a FIFO. Writes after the reader's end are dropped: the reader's statement reports why it ended.
  */
 class Pipe {
-  /** Open for reading and writing until the reader opens: before, the FIFO cannot be opened for writing only. */
+  /** Open for reading and writing until the reader opens: until then, the FIFO cannot be opened for writing only. */
   #keeper: number | null
   readonly #socket: Socket
   #reached = (): void => undefined

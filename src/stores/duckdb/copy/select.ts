@@ -70,7 +70,7 @@ export function utcTimestampSql(value: string): string {
   return `CASE WHEN isinf(${value}) THEN CAST(${value} AS VARCHAR) ELSE CAST(make_timestamp(epoch_us(${value})) AS VARCHAR) END`
 }
 
-/** A TIMESTAMP_NS, computed from its number with nine digits: DuckDB does not print those of its first day. */
+/** A TIMESTAMP_NS with nine digits, computed from its number: DuckDB does not print times of its first day. */
 function nanoClock(value: string): string {
   const number = `epoch_ns(${value})`
   const micros = `make_timestamp(${number} // 1000 - CASE WHEN ${number} % 1000 < 0 THEN 1 ELSE 0 END)`

@@ -110,7 +110,7 @@ function whole(cell: Present): string {
   throw new Unfit(`not a whole number: ${shown(cell)}`)
 }
 
-/** Shorter numbers would be taken for years of this century and the last. */
+/** The server reads shorter numbers as years of this century or the last. */
 function year(cell: Present): string {
   const digits = whole(cell)
   if (digits === '0') return '0000'

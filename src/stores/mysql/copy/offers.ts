@@ -1,4 +1,4 @@
-/** What MySQL and MariaDB offer besides the core of a store. */
+/** Optional capabilities of MySQL and MariaDB as a store. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { Pool } from '../../common/pool.ts'

@@ -94,7 +94,7 @@ export class MysqlTarget implements CopyTarget, AsyncDisposable {
     return this.#once(this.#shapes, table, (session) => mysqlTableShape(session, table))
   }
 
-  /** @throws SluiceError TABLE_REFUSED if rows of other tables would be deleted with those of a range */
+  /** @throws SluiceError TABLE_REFUSED if rows of other tables would be deleted with the rows of a range */
   #refuseFollowed(spec: TableSpec): Promise<void> {
     const { table } = spec
     const without = 'copy with --on-existing upsert'

@@ -108,7 +108,7 @@ function refuseFollowers(connection: Database.Database, request: RemoveRequest):
       const parent = `SELECT ${to.map(quote).join(', ')} FROM ${quote(name)} WHERE ${sql}`
       // Rows that are deleted too may refer to each other.
       const others = `SELECT ${columns.map(quote).join(', ')} FROM ${quote(child.name)}${own ? ` WHERE (${sql}) IS NOT TRUE` : ''}`
-      // SQLite compares by the collation of the left side: that of the parent.
+      // SQLite compares by the collation of the left side, here the parent's.
       const same = columns.map((column, i) => `t.${quote(to[i] ?? column)} = f.${quote(column)}`).join(' AND ')
       const rows = connection.prepare(`SELECT 1 FROM (${parent}) AS t, (${others}) AS f WHERE ${same} LIMIT 1`)
       if (rows.get(...parameters, ...(own ? parameters : [])) === undefined) continue

@@ -1,4 +1,4 @@
-/** What SQLite offers besides the core of a store. */
+/** Optional capabilities of SQLite as a store. */
 import { closeSync, existsSync, fsyncSync, openSync, statSync } from 'node:fs'
 import type Database from 'better-sqlite3'
 import type { TableName } from '../../../model/copy/column-type.ts'

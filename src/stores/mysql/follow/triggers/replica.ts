@@ -3,7 +3,7 @@ import { mysqlErrorNumber } from '../../error-numbers.ts'
 import type { FollowRefusal } from '../../../../model/follow/port.ts'
 import type { MysqlSession } from '../../session.ts'
 
-/** Error numbers: no right on the whole server; a statement that the server does not know. */
+/** Error numbers: no right on the whole server; a statement that the server does not have. */
 const [DENIED, UNKNOWN] = [1227, 1064]
 
 /** @returns null if the server is no replica */

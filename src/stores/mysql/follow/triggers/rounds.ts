@@ -20,7 +20,7 @@ import { mysqlReportedRound, type MysqlNotedTable, type MysqlReportedRound } fro
 import { NO_TABLE, parseMysqlShape } from './shape.ts'
 import { TOKEN } from './verify.ts'
 
-/** Lock timeout of a batch for a table, in seconds: the server knows no fractions. */
+/** Lock timeout of a batch for a table, in seconds: the server accepts only whole ones. */
 const LOCK_SECONDS = 1
 
 type RoundsOptions = {

@@ -104,7 +104,7 @@ export async function hasRowsIn(session: MysqlSession, table: TableName, partiti
   return rows.length > 0
 }
 
-/** Converts between a name and InnoDB's spelling of it, which is that of file names. */
+/** Converts a name to or from InnoDB's spelling, which is the spelling of file names. */
 function spelled(text: string, from: string, to: string): string {
   const of = from === 'filename' ? `CONVERT(CONVERT(${text} USING binary) USING filename)` : text
   return to === 'filename'

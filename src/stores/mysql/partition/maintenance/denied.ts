@@ -1,4 +1,4 @@
-/** Rights that a login lacks, as the server names them, so that the user knows what to ask for. */
+/** Rights that a login lacks, in the server's words, so that the user can request them. */
 import { SluiceError } from '../../../../shared/errors.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
 

@@ -90,7 +90,7 @@ export function makeSqliteLog(
   )
 }
 
-/** Removes a stream's objects, all or those of one table; within a write transaction. May be repeated. */
+/** Removes a stream's objects, for all tables or for one; within a write transaction. May be repeated. */
 export function removeMade(connection: Database.Database, stream: string, number?: number): void {
   if (!OURS.test(stream)) return
   const log = number === undefined ? null : sqliteLogTable(stream, number)
