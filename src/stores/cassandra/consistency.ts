@@ -21,7 +21,7 @@ const LEVELS = {
 export type LevelName = keyof typeof LEVELS
 export type ConsistencyLevel = { readonly name: LevelName; readonly number: number }
 
-/** The same as the Cassandra Data Migrator's. */
+/** Default level, the same as the Cassandra Data Migrator's. */
 export const DEFAULT_LEVEL: ConsistencyLevel = { name: 'LOCAL_QUORUM', number: LEVELS.LOCAL_QUORUM }
 export const DEFAULT_SERIAL: ConsistencyLevel = { name: 'LOCAL_SERIAL', number: LEVELS.LOCAL_SERIAL }
 export const ONE: number = LEVELS.ONE

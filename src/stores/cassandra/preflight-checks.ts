@@ -137,7 +137,9 @@ export async function rightsVerdict(link: CassandraLink): Promise<Verdict> {
   })
 }
 
-/** Of two writes of a row the later time wins, and times come from the nodes and from this machine. */
+/**
+ * Checks the clocks: of two writes of a row the later time wins, and times come from the nodes and from this machine.
+ */
 export async function clocksVerdict(link: CassandraLink, clock: Pick<Clock, 'now'>): Promise<Verdict> {
   const { ms, address } = await clockSkew(link, clock)
   const amount = Math.abs(ms)

@@ -15,7 +15,7 @@ const REACHED = 'check that the server can be reached from here: its address, fi
 
 const hostOf = (place: string): string => place.replace(/:\d+$/, '')
 
-/** Null if the network is not the cause. */
+/** Reason and hint for a failed connection; null if the network is not the cause. */
 export function networkCause({ code, place, waitedMs }: Failed): NoConnectionCause | null {
   switch (code) {
     case 'ECONNREFUSED':

@@ -22,9 +22,9 @@ export type OwnTable = {
   readonly only?: readonly string[]
   /** Columns that it has had in every version: they distinguish it from a user's table of that name. */
   readonly marks: readonly string[]
-  /** It has one column, which a user's table may have among others. */
+  /** The table has one column, which a user's table may have among others. */
   readonly oneColumn?: true
-  /** There are several: the number after the name identifies the table or the stream. */
+  /** There are several such tables: the number after the name identifies the table or the stream. */
   readonly numbered?: true
 }
 

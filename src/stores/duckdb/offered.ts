@@ -1,4 +1,4 @@
-/** Names of what the system offers; its declaration imports no driver. */
+/** Names of the system's optional capabilities. Imports no driver, because the system's declaration uses it. */
 import type { Capability } from '../../model/copy/offers.ts'
 import type { Offered } from '../../model/copy/port.ts'
 

@@ -17,7 +17,7 @@ export async function makeDurableFolder(folder: string): Promise<void> {
   }
 }
 
-/** Null if it does not exist. */
+/** Facts about a file; null if it does not exist. */
 export async function statOrNull(file: string): Promise<BigIntStats | null> {
   try {
     return await stat(file, { bigint: true })

@@ -24,7 +24,7 @@ type Line = {
 
 const UNSIGNED = 32
 const NEWDECIMAL = 246
-/** By the type numbers of the protocol; integers are the signed ones. TINYINT(1) is no boolean: it can hold 2. */
+/** Declared types by type number of the protocol; integers are signed. TINYINT(1) is no boolean: it can hold 2. */
 const BY_NUMBER: Readonly<Record<number, DeclaredType>> = {
   1: 'int16',
   2: 'int16',

@@ -46,7 +46,7 @@ function refuseNumber(value: number): never {
   throw new SluiceError('VALUE_REFUSED', `${value} is not a number that MySQL can hold`)
 }
 
-/** The same bytes, not a copy. */
+/** The same bytes as a Buffer, not a copy. */
 export function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

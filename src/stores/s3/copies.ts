@@ -150,7 +150,10 @@ class Copy {
     await this.#fetch(cutRanges(rest, PART), signal)
   }
 
-  /** The first request: all of a small object; the first part of one wanted whole; else its end with the footer. */
+  /**
+   * The first request: a small object as a whole; else the first part, or the end with the footer if columns are
+   * wanted.
+   */
   async #begin(columns: readonly string[] | undefined, signal: AbortSignal): Promise<void> {
     const small = this.#knownSize !== null && this.#knownSize <= SMALL
     const range = small ? {} : columns === undefined ? { start: 0, end: PART } : { start: -TAIL }

@@ -20,7 +20,7 @@ export class Collecting {
   readonly #rows: RowWrites
   readonly #reader: KeyReader
   readonly #names: readonly string[]
-  /** The same if the server returns write times of collections (5.0 and later), else empty. */
+  /** The same names if the server returns write times of collections (5.0 and later), else empty. */
   readonly #timed: readonly string[]
   readonly #decoders: readonly ReturnType<typeof cassandraDecoder>[]
   /** Whether all rows of the target's range are from this writer; null if not yet known. */

@@ -14,7 +14,7 @@ export function inetText(bytes: Uint8Array): string {
   return `${texts.slice(0, start).join(':')}::${[...texts.slice(start + length), ...tail].join(':')}`
 }
 
-/** Null if it is not an address. */
+/** Bytes of an address; null if the text is not an address. */
 export function inetBytes(text: string): Buffer | null {
   if (isIPv4(text)) return Buffer.from(text.split('.').map(Number))
   if (!isIPv6(text) || text.includes('%')) return null

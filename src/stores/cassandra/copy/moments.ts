@@ -131,7 +131,7 @@ export function cassandraDurationText({ months, days, nanos }: DurationParts): s
 const DURATION_TEXT =
   /^(-?)(?:(\d+)y)?(?:(\d+)mo)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?(?:(\d+)us)?(?:(\d+)ns)?$/
 
-/** Null unless it is exactly a text of `cassandraDurationText`. */
+/** Parses a duration; null unless it is exactly a text of `cassandraDurationText`. */
 export function durationOf(text: string): DurationParts | null {
   const found = DURATION_TEXT.exec(text)
   if (found === null) return null

@@ -34,7 +34,7 @@ export function varintOf(bytes: Buffer): bigint {
 /** `scale`: number of digits after the point; if negative, of additional zeros. */
 export type Decimal = { readonly unscaled: bigint; readonly scale: number }
 
-/** With all of its digits, so that the same decimal can be parsed from it: `1.50`, `-3`, `12e3`. */
+/** Text of a decimal with all of its digits, so that the same decimal can be parsed from it: `1.50`, `-3`, `12e3`. */
 export function spelledDecimal({ unscaled, scale }: Decimal): string {
   if (scale === 0) return unscaled.toString()
   // A text without an exponent would have too many zeros.
@@ -46,7 +46,7 @@ export function spelledDecimal({ unscaled, scale }: Decimal): string {
 
 const DECIMAL = /^(-?\d+)(?:\.(\d+))?(?:e(-?\d{1,10}))?$/
 
-/** Null if it is not a number; Cassandra's decimals have no NaN. */
+/** Parses a decimal; null if the text is not a number. Cassandra's decimals have no NaN. */
 export function decimalOf(text: string): Decimal | null {
   const found = DECIMAL.exec(text)
   if (found === null) return null

@@ -53,7 +53,7 @@ type Piece = {
   readonly tokens: TokenRange
   /** Last emitted row of the piece: rows up to it are skipped. Such a piece is one token. */
   readonly after: DriverRow | null
-  /** Its first token could not be read either, so the failure is located only by dividing. */
+  /** The first token of the piece could not be read either, so the failure is located only by dividing. */
   readonly blind?: true
 }
 

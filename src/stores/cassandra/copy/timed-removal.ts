@@ -110,7 +110,7 @@ export class TimedRemoval {
     return (await this.inspect(key)) === null
   }
 
-  /** Null if nothing is left. */
+  /** Reads what is left of the row, or of the static values; null if nothing is left. */
   async inspect(key: readonly (Buffer | null)[]): Promise<Left | null> {
     const { rows } = await this.#run(this.#look, key, this.#link.readLevel)
     const values = rows[0]?.values() as unknown[] | undefined

@@ -36,7 +36,7 @@ export function derivedTable(table: TableSpec, options: Derivation, system: stri
   }))
   const { blocks: _blocks, ...rest } = table
   return {
-    // Blocks are read by number; rows derived from one row have none.
+    // Blocks are read by row number, which rows derived from one map do not have.
     ...(explodeMap === undefined ? table : rest),
     identity: `${table.identity} ${createHash('sha256')
       .update(JSON.stringify([Object.entries(constants), explodeMap]))

@@ -47,7 +47,7 @@ type Reader = Pick<SourceView, 'read'> & {
   counts(request: CountRequest, signal: AbortSignal): Promise<readonly bigint[]>
 }
 
-/** The other spellings of one view. */
+/** Stored keys of one view that have another spelling than the canonical one. */
 export class Spellings {
   readonly #reader: Reader
   readonly #tables = new Map<string, Promise<Stored>>()

@@ -41,7 +41,7 @@ export class D1Target implements CopyTarget {
     }
   }
 
-  /** Without a position of the source SQLite continues after the largest row number by itself. */
+  /** Without the source's next number, SQLite continues after the largest row number by itself. */
   async finish(
     table: TableSpec,
     signal: AbortSignal,

@@ -176,7 +176,10 @@ export class D1ChunkWriter implements ChunkWriter {
     })
   }
 
-  /** Without a cursor a lost answer leaves it unknown whether rows were stored: only repeatable writes are retried. */
+  /**
+   * Writes without a cursor: after a lost reply it is unknown whether rows were stored, so only repeatable writes are
+   * retried.
+   */
   async #writeFreely(statements: readonly D1Statement[]): Promise<readonly D1Result[]> {
     const { onExisting, table, signal } = this.#request
     const repeatable = table.key.length > 0 && (onExisting === 'upsert' || onExisting === 'append')

@@ -45,7 +45,7 @@ export async function* withoutLargeRows(csv: AsyncIterable<Buffer>, options: Lar
       for (let start = 0; start < piece.length; start += SLICE_BYTES) {
         throwIfAborted(signal)
         const slice = piece.subarray(start, start + SLICE_BYTES)
-        // Start of what is passed on, and of the unfinished row.
+        // Start of the bytes to pass on, and of the unfinished row.
         let from = 0
         let row = 0
         for (let at = 0; at < slice.length; at++) {

@@ -197,7 +197,7 @@ export class DuckdbChunk implements ChunkWriter {
     return fromTable(this.#request.table)
   }
 
-  /** A statement now would commit on its own. */
+  /** Refuses calls after the end of the transaction: a statement would commit by itself. */
   #begun(): void {
     if (this.#over) throw new Error('the transaction of the chunk has ended')
   }

@@ -184,7 +184,7 @@ export class SqliteChunk implements ChunkWriter {
     this.#guard(() => this.#end())
   }
 
-  /** Without a transaction each statement would commit by itself. */
+  /** Refuses calls after the end of the transaction: a statement would commit by itself. */
   #begun(): void {
     if (this.#over) throw new Error('the transaction of the chunk has ended')
   }

@@ -1,4 +1,4 @@
-/** Preflight checks of a target of changes: what refuses changes, or gives them another meaning. Reads only. */
+/** Preflight checks of a target of changes: causes for which it would refuse or alter changes. Reads only. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { IndexObject } from '../../../../model/copy/schema-object.ts'
 import {

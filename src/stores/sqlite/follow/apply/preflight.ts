@@ -1,4 +1,4 @@
-/** Preflight checks of a SQLite target: what refuses changes, or gives them another meaning. Reads only. */
+/** Preflight checks of a SQLite target: causes for which it would refuse or alter changes. Reads only. */
 import type Database from 'better-sqlite3'
 import { inspectedTable, type ApplyRules, type TableLook } from '../../../common/apply/examined-table.ts'
 import type { ChangeRequest, ChangeTable, FollowRefusal, TargetPreflight } from '../../../../model/follow/port.ts'
