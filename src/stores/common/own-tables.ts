@@ -5,9 +5,10 @@
  */
 
 /**
- * Which part makes a table and migrates it under its own version: the catalog of logs, the ledger of copies, the ledger
- * of archives, the log that holds a ledger in Cassandra, the tables shared with the Cassandra Data Migrator, helper
- * tables while a table is partitioned, the state of a trigger stream at its source, and the queue of workers.
+ * The part of sluice that makes a table and migrates it under its own version. `catalog`: of logs. `copy`, `archive`:
+ * their ledgers. `ledger log`: the log that holds a ledger in Cassandra. `track`: shared with the Cassandra Data
+ * Migrator. `partitions`: helper tables while a table is partitioned. `streams`: state of a trigger stream at its
+ * source. `queue`: of workers.
  */
 export type OwnTableOwner = 'catalog' | 'copy' | 'archive' | 'ledger log' | 'track' | 'partitions' | 'streams' | 'queue'
 

@@ -1,6 +1,6 @@
 /**
  * Carries the text of one DuckDB COPY: for a large file through a FIFO, so that the whole text is never stored, else
- * through a temporary file. It returns bytes; after `copied` has resolved, the caller must check that they are
+ * through a temporary file. It returns bytes; after the iteration, the caller must check by `rows` that they are
  * complete.
  */
 import { execFile } from 'node:child_process'

@@ -106,7 +106,7 @@ function fromList(name: string): string {
 
 /**
  * True if a DELETE opens no tables besides its own and the known ones. MariaDB opens and locks all tables that a DELETE
- * may change, also for EXPLAIN and even if the login may not see them, and counts them for the session.
+ * may change, also for EXPLAIN, and even tables that the login may not see. It counts the opened tables per session.
  * @param known number of other tables that it opens according to information_schema
  * @returns false too if this was not measured for the server, or if a trigger opens tables
  */

@@ -1,8 +1,8 @@
 /**
  * Rows of one running statement, with back pressure: the connection pauses while more than a few pages wait for their
- * reader. The protocol allows no second statement before the last row has arrived. If one is needed, as inside a
- * transaction that queries while it iterates, `keepRest` buffers the remaining rows in memory, so that the caller does
- * not wait for itself; the catalog's own reads never need this.
+ * reader. The protocol allows no second statement before the last row has arrived. If a second one is needed, as in a
+ * transaction that queries while it iterates, `keepRest` buffers the remaining rows in memory. Otherwise the caller
+ * would wait for itself. The catalog's own reads never need this.
  */
 import type { FieldPacket } from 'mysql2'
 import type { SqlRow, SqlValue } from '../../model/run/sql-port.ts'

@@ -210,7 +210,7 @@ function refused(who: string, code: string | undefined, retryable = false): Slui
 }
 
 /**
- * Message of an error, or of all errors in it. Timeouts get the error's name, because their messages do not name them.
+ * Message of an error, or of all errors in it. The name of a TimeoutError is included: it is clearer than its message.
  */
 function messageOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(messageOf).join(', ')

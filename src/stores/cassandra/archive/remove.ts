@@ -1,7 +1,7 @@
 /**
- * Removes archived rows from a table, if they are exactly the expected ones. There is no transaction: the rows are read
- * and summed up, the proof is recorded in the ledger, then they are read again batch by batch, and each unchanged batch
- * is removed row by row.
+ * Removes archived rows from a table, if they are exactly the expected ones. There is no transaction: the rows are
+ * read, their digest is compared, and the proof is recorded in the ledger. Then the rows are read again batch by batch,
+ * and each unchanged batch is removed row by row.
  *
  * A row is removed with the latest write time of its values, so that later writes stay. If a part of a row stays, or a
  * batch has changed, the result is 'differs': the rows removed so far are in the archive, the others in the table.

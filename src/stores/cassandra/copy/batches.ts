@@ -4,7 +4,7 @@ import type { Sending } from './sender.ts'
 
 /**
  * Servers warn about larger batches, and refuse batches above ten times this size (batch_size_fail_threshold_in_kb);
- * since 3.6 they refuse only batches of several partitions.
+ * since 3.6 both concern only batches of several partitions.
  */
 const BATCH_BYTES = 5 * 1024
 /** Servers refuse requests and mutations above 16 MiB. */

@@ -86,7 +86,9 @@ export class Collecting {
     return changes
   }
 
-  /** @param has value in the target; null if none @returns null to write it with its own time; or the time to use */
+  /**
+   * @param has value in the target; null if none @returns `leave`, a write time, or null to write it with its own time
+   */
   #changeOf(encoded: Encoded, at: number, has: Cell, there: CellTime): 'leave' | bigint | null {
     const { row, stamp } = encoded
     const isSame = has === (row[at] ?? null)

@@ -1,9 +1,9 @@
 /**
  * The log of a ledger in Cassandra: entries, each with the previous one's id, and a head row with the id of the last.
  *
- * An entry is written first, without effect. It becomes part of the log when the head row moves on to it, by one
- * lightweight transaction that succeeds only if the head is where the writer expects it. So a log has no forks and no
- * gaps, and a program that is behind the trimmed part cannot write.
+ * An entry is written first, without effect. It becomes part of the log by one lightweight transaction on the head row,
+ * which succeeds only if the head still names the previous entry. So a log has no forks and no gaps, and a program that
+ * is behind the trimmed part cannot write.
  */
 import { setTimeout as sleepFor } from 'node:timers/promises'
 import { types, type QueryOptions } from 'cassandra-driver'

@@ -23,7 +23,10 @@ export type D1Encoder = {
    * @param odd whether the position may hold values that are `isOdd`
    */
   sql(at: number, odd: boolean): string
-  /** True for extreme numbers (`doubles.ts`), and for values that are not of the column's type. */
+  /**
+   * True for extreme numbers (`doubles.ts`), for bytes in a column without bytes, and for other values in a column of
+   * bytes.
+   */
   isOdd(value: SqlValue): boolean
 }
 

@@ -99,7 +99,7 @@ export type Decoder = {
 type StoredRows = { readonly key: readonly string[]; readonly odd: OddRows }
 
 /**
- * @param table for messages @param kind side whose error a value is that is not of its type
+ * @param table for messages @param kind kind of the errors for values that are not of their type
  * @throws (`row`) SluiceError VALUE_REFUSED with table, column and row
  */
 export function d1Decoder(

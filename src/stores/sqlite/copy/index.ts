@@ -222,7 +222,7 @@ class SqliteCopy implements CopyStore {
   }
 }
 
-/** Refuses a missing file, which the driver would create. */
+/** Opens an existing file for reading; refuses a missing one, which the driver would create. */
 function openOld(file: string): Database.Database {
   if (!existsSync(file)) throw Object.assign(new Error('there is no such file'), { code: 'SQLITE_CANTOPEN' })
   return openReader(file)

@@ -2,13 +2,13 @@
  * The counter of a stream, in the source file. SQLite has one writer at a time, so all writes have one order. A
  * catch-up position adds 1 in its own transaction. A batch takes the write lock, opens its snapshot, adds 1 and
  * commits: nothing is committed between the snapshot and the number. So the snapshot shows exactly what was committed
- * before that number, and a batch with a larger number than a catch-up position shows everything that was visible when
- * the position was taken. Changes are on disk before they are reported. With `synchronous = NORMAL`, which most
- * programs use in WAL mode, a power cut may lose a commit; with FULL the WAL is synced after the commit
+ * before that number. A batch with a larger number than a catch-up position therefore includes all changes that were
+ * visible when the position was taken. Changes are on disk before they are reported. With `synchronous = NORMAL`, which
+ * most programs use in WAL mode, a power cut may lose a commit; with FULL the WAL is synced after the commit
  * (sqlite.org/pragma.html#pragma_synchronous: "FULL … in WAL mode … the WAL file is synced after each transaction
  * commit"). A WAL is only appended to, and is recovered from its beginning up to the first incomplete frame
- * (sqlite.org/walformat.html). So once a commit of sluice is synced, every commit before it is on disk too, of any
- * program; and what was checkpointed earlier was synced by the program that did so, unless with `synchronous = OFF`.
+ * (sqlite.org/walformat.html). So once a commit of sluice is synced, every commit before it, of any program, is on disk
+ * too. Earlier checkpoints were synced by the program that made them, unless with `synchronous = OFF`.
  */
 import { existsSync } from 'node:fs'
 import Database from 'better-sqlite3'

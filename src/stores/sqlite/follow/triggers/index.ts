@@ -213,7 +213,7 @@ function sizeOf(connection: Database.Database, log: string): { readonly notes: b
   return { notes: BigInt(notes), bytes: BigInt(Math.round(notes * (size + NOTE_BYTES))) }
 }
 
-/** Refuses a missing file, which the driver would create. */
+/** Error for a missing file, which the driver would create. */
 function missing(): never {
   throw Object.assign(new Error('there is no such file'), { code: 'SQLITE_CANTOPEN' })
 }
