@@ -19,7 +19,7 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** `value` for messages, cut short. */
+/** `value` as text for messages, cut to 40 characters. */
 export function shown(value: unknown): string {
   if (value === undefined) return 'missing'
   const text = JSON.stringify(value) ?? typeof value
@@ -30,8 +30,8 @@ type Is<T, K extends string, V> = Fields<T & { [name in K]: V }>
 type MayBe<T, K extends string, V> = Fields<T & { [name in K]?: V | null }>
 
 /**
- * Reads the fields of one action one by one, so that a message can name the wrong field. The type of `of` knows which
- * fields were read: where an action must have a field that was not read, the compiler reports it.
+ * Reads the fields of one action one by one, so that a message can name the wrong field. The type of `of` has the
+ * fields that were read, so the compiler reports a required field that was not read.
  */
 export class Fields<T = unknown> {
   readonly kind: string
@@ -93,7 +93,7 @@ export class Fields<T = unknown> {
       throw this.#bad(field, 'a whole number within 2^53')
   }
 
-  /** A time that is only shown: an invalid value counts as absent. */
+  /** A time that is only displayed: an invalid value becomes null. */
   time<K extends string>(field: K): asserts this is MayBe<T, K, number> {
     if (this.#all[field] !== undefined && !Number.isSafeInteger(this.#all[field])) this.#all[field] = null
   }

@@ -3,7 +3,9 @@
  * because stats and unknown fields must survive byte for byte. Unknown fields are never an error.
  */
 
-/** The fields of PROTOCOL.md, those with checkpoint columns. Commits may hold more, such as `maxRowIndex` of Spark. */
+/**
+ * Fields in PROTOCOL.md, which are also the checkpoint columns. Commits may have more, such as `maxRowIndex` of Spark.
+ */
 export type DeletionVectorDescriptor = {
   readonly storageType: string
   readonly pathOrInlineDv: string
@@ -33,7 +35,10 @@ export type AddAction = {
   readonly baseRowId?: number | null
   readonly defaultRowCommitVersion?: number | null
   readonly clusteringProvider?: string | null
-  /** JSON texts of structs that only checkpoints have; set only if the caller asked. Null fields are left out. */
+  /**
+   * JSON texts of structs that only checkpoints have; set only if the caller reads `structs` (`FileFields`). Null
+   * fields are left out.
+   */
   readonly stats_parsed?: unknown
   readonly partitionValues_parsed?: unknown
 }

@@ -16,7 +16,7 @@ import type { LogListing } from './listing.ts'
 import { logPathOf } from './log-path.ts'
 import { canonicalPath, dvId } from './paths.ts'
 
-/** `path` is canonical; `raw` the line of the log. */
+/** `path` is canonical; `raw` is the line of the log. */
 export type LoggedChange = { readonly version: number; readonly line: number; readonly raw: string } & (
   | { readonly change: 'added'; readonly path: string; readonly dvId: string | null; readonly add: AddAction }
   | { readonly change: 'removed'; readonly path: string; readonly dvId: string | null; readonly remove: RemoveAction }
@@ -62,7 +62,7 @@ function changeOf({ line, raw, action }: ActionLine, version: number, root: stri
 }
 
 /**
- * The changes from version `from` to version `to`: those of the commits `from + 1` to `to`, in the order of the log.
+ * Changes from version `from` to version `to`, made by commits `from + 1` to `to`, in the order of the log.
  * @param from -1 for all changes since before version 0
  * @throws SluiceError VERSION_NOT_FOUND if `to` is newer than the log or below `from`; LOG_GAP if a commit between them
  * is missing

@@ -1,11 +1,11 @@
-/** Which columns of a checkpoint to read for which actions. */
+/** Columns of a checkpoint to read for each kind of action. */
 import type { ParquetSelection } from '../model/lake/parquet-rows.ts'
 import type { ActionKind } from './actions.ts'
 
 /**
- * Fields of file actions to read from Parquet: `all`; `identity` = path, deletion vector and size; `counts` = those,
- * and of the statistics only `numRecords`; `structs` = all, and the structs that repeat stats and partition values in
- * the table's types. Fields not asked for are absent or 0. JSON checkpoints always return everything.
+ * Fields of file actions to read from Parquet: `all`; `identity` = path, deletion vector and size; `counts` = these and
+ * `numRecords` of the statistics; `structs` = all, and the structs that repeat stats and partition values in the
+ * table's types. Other fields are absent or 0. JSON checkpoints always return all fields.
  */
 export type FileFields = 'all' | 'identity' | 'counts' | 'structs'
 
@@ -41,7 +41,7 @@ const OTHER_FIELDS: readonly (readonly [ActionKind, readonly string[]])[] = [
   ['sidecar', words('path sizeInBytes modificationTime tags')],
 ]
 
-/** The columns for some kinds of actions; all kinds when none are named. */
+/** Columns to read for `kinds`; for all kinds of actions if it is undefined. */
 export function selectionOf(kinds: ReadonlySet<ActionKind> | undefined, fields: FileFields): ParquetSelection {
   const files = FILE_FIELDS[fields]
   const all: (readonly [ActionKind, readonly string[]])[] = [

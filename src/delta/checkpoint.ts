@@ -1,6 +1,6 @@
 /**
  * Reads checkpoints as streams of actions (PROTOCOL.md, "Checkpoints"): classic, multi-part and V2 with sidecars. Every
- * fault of a checkpoint is BAD_CHECKPOINT, so that a reader can try an older one.
+ * fault of a checkpoint is BAD_CHECKPOINT, so that a reader can try an older checkpoint.
  */
 import { SluiceError } from '../shared/errors.ts'
 import type { LogStore } from '../model/lake/log-store.ts'
@@ -22,7 +22,7 @@ export type CheckpointOptions = {
   readonly fields?: FileFields
 }
 
-/** Some `ParquetRows` can check a whole file before it is read; that is much cheaper than rendering its rows. */
+/** `prove` checks a whole file without rendering its rows, which is much cheaper. Some `ParquetRows` lack it. */
 type MaybeProving = ParquetRows & {
   prove?(file: string, selection: ParquetSelection, signal: AbortSignal): Promise<void>
 }
@@ -40,7 +40,9 @@ function badCheckpoint(
   return new SluiceError('BAD_CHECKPOINT', message, { where: file, hint, cause })
 }
 
-/** Maps errors of a damaged checkpoint to BAD_CHECKPOINT; errors of this machine (network, rights, disk) stay. */
+/**
+ * Maps errors of a damaged checkpoint to BAD_CHECKPOINT; other errors (network, rights, disk) are returned unchanged.
+ */
 function asBadCheckpoint(error: unknown, checkpoint: CheckpointFiles, file: string): unknown {
   if (!(error instanceof SluiceError)) return error
   if (error.code === 'SOURCE_GONE') {
@@ -107,7 +109,7 @@ async function proveParquet(source: Source, path: string, selection: ParquetSele
   }
 }
 
-/** Kinds to read from the top file: sidecars lead to file actions, and the manifest row marks a V2 checkpoint. */
+/** Kinds to read from the top-level file: also sidecars, which have the file actions, and the manifest row of V2. */
 function topKinds(kinds: ReadonlySet<ActionKind> | undefined): ReadonlySet<ActionKind> | undefined {
   if (kinds === undefined) return undefined
   const all = new Set<ActionKind>(kinds).add('checkpointMetadata')
@@ -178,8 +180,8 @@ async function* allLines(source: Source, options: CheckpointOptions): AsyncGener
 }
 
 /**
- * The actions of a checkpoint in blocks: the rows of its file or parts, then those of its sidecars. `line` counts the
- * returned lines from 1, so it depends on `kinds`; `raw` is the JSON line, or the Parquet row rendered as JSON.
+ * The actions of a checkpoint in blocks: the rows of its file or parts, then the rows of its sidecars. `line` counts
+ * the returned lines from 1, so it depends on `kinds`; `raw` is the JSON line, or the Parquet row rendered as JSON.
  * @param parquet opened only if a file is Parquet
  * @throws SluiceError BAD_CHECKPOINT, possibly after some blocks were returned: the caller must then discard these
  */
@@ -197,7 +199,10 @@ export async function* readCheckpoint(
   }
 }
 
-/** Reads a checkpoint to its end, for callers that cannot take back rows. @throws SluiceError BAD_CHECKPOINT */
+/**
+ * Checks a whole checkpoint, for callers that cannot discard rows after an error.
+ * @throws SluiceError BAD_CHECKPOINT
+ */
 export async function proveCheckpoint(
   store: LogStore,
   parquet: () => Promise<ParquetRows>,
@@ -208,7 +213,7 @@ export async function proveCheckpoint(
   const selection = selectionOf(options.kinds, options.fields ?? 'all')
   const found: { sidecars: SidecarAction[] } = { sidecars: [] }
   const nothing = new Set<ActionKind>(wantsFiles(options.kinds) ? ['sidecar'] : ['checkpointMetadata'])
-  // JSON lines must be parsed to be checked; of Parquet rows only the names of the sidecars are needed.
+  // Parsing checks JSON lines. Parquet files are checked below, so here only the names of the sidecars are read.
   const kinds = checkpoint.format === 'json' ? options.kinds : nothing
   for await (const _ of topLines(source, { signal: options.signal, ...(kinds === undefined ? {} : { kinds }) }, found))
     void _

@@ -1,4 +1,4 @@
-/** Finding the column that a condition names. */
+/** Resolves column names in conditions. */
 import { predicateError, renderColumn } from '../model/lake/predicate.ts'
 import type { ColumnRef } from '../model/lake/predicate.ts'
 import { leafColumns, typeText } from './schema.ts'
@@ -9,7 +9,7 @@ const NAMED_AT_MOST = 3
 /** Enough for all columns of nearly every table; a list of thousands would hide the message. */
 const LISTED_AT_MOST = 400
 
-/** The field of this exact name; otherwise the only one whose name differs just in case, as in Spark. */
+/** The field with this exact name; otherwise the only field whose name differs only in case, as in Spark. */
 function fieldNamed(struct: StructType, name: string): Field | undefined {
   const exact = struct.fields.find((field) => field.name === name)
   if (exact) return exact

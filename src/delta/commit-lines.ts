@@ -1,6 +1,6 @@
 /**
  * Reads commits as streams of actions: JSON, one object per line (PROTOCOL.md, "Delta Log Entries"). Memory does not
- * grow with the size of a commit. A line that cannot be read ends the reading; no line is skipped.
+ * grow with the size of a commit. An unreadable line is an error; no line is skipped.
  */
 import { createHash } from 'node:crypto'
 import { isAscii, isUtf8 } from 'node:buffer'
@@ -35,17 +35,19 @@ export type LineOptions = {
   readonly onMark?: () => void
 }
 
-/** Most lines of a block: small enough to stop quickly, large enough that waiting between blocks costs nothing. */
+/** Maximum lines of a block: small enough to stop quickly, large enough that waiting between blocks costs nothing. */
 const BLOCK_LINES = 2000
 const LF = 10
 const CR = 13
 
-/** Matches where a line may hold a second action; the parser decides, and refuses two. No JSON string matches. */
+/**
+ * Matches where a line may have a second action; the parser then decides. The inside of a JSON string never matches.
+ */
 const MORE_ACTIONS = new RegExp(String.raw`\}\s*,\s*"(?:${[...KINDS].join('|')})"`)
 
 /** True if a line is certainly an action of a kind that was not asked for; decided without parsing it. */
 function surelyOther(raw: string, kinds: ReadonlySet<ActionKind>): boolean {
-  // A line with another end is cut, or continues on the next line.
+  // A line with another end is truncated, or continues on the next line.
   if (!raw.endsWith('}}')) return false
   const isOther =
     (!kinds.has('add') && raw.startsWith('{"add":{')) || (!kinds.has('remove') && raw.startsWith('{"remove":{'))
@@ -80,7 +82,7 @@ class LineReader {
     })
   }
 
-  /** Error for the next line, which is not read. */
+  /** Error for the next line, which is too long to be read. */
   tooLong(): SluiceError {
     this.#line++
     return this.fail('the line is longer than 512 MB')
@@ -187,9 +189,9 @@ export async function* actionLines(
 }
 
 /**
- * The actions of one commit, in blocks of some thousand lines, in the order of the file.
+ * The actions of one commit, in blocks of at most 2000 lines, in the order of the file.
  * @param onEnd called after the last block with the size and digest of exactly the bytes that were read
- * @throws SluiceError BAD_ACTION (`file:line`) for what is not UTF-8, not JSON or not an action; SOURCE_GONE,
+ * @throws SluiceError BAD_ACTION (`file:line`) for a line that is not UTF-8, not JSON or not an action; SOURCE_GONE,
  * SOURCE_DENIED, SOURCE_IO
  */
 export function readCommit(

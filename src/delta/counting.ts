@@ -4,7 +4,7 @@ import type { LogListingEntry, LogObject, LogStore } from '../model/lake/log-sto
 export type ReadCounts = {
   /** Listings started. */
   lists: number
-  /** Files opened; one that is opened twice counts twice. */
+  /** Files opened; a file opened twice is counted twice. */
   opened: number
   /** Bytes returned; for files read by name (Parquet) the size of the whole file. */
   bytes: number
@@ -12,7 +12,7 @@ export type ReadCounts = {
 
 export type CountingLogStore = LogStore & { readonly counts: ReadCounts }
 
-/** Passes every call on to `store` and counts it in `counts`, which starts at zero and may be reset. */
+/** Passes every call on to `store`. Counts listings, reads and bytes in `counts`, which a caller may reset. */
 export function countingLogStore(store: LogStore): CountingLogStore {
   const counts: ReadCounts = { lists: 0, opened: 0, bytes: 0 }
   return {

@@ -59,7 +59,7 @@ async function readRange(store: LogStore, path: string, start: number, end: numb
   return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)
 }
 
-/** The data between the size and the CRC-32, both checked. */
+/** The data of a vector in a file, without its size and CRC-32, which are checked. */
 async function readStored(
   store: LogStore,
   path: string,

@@ -1,11 +1,11 @@
 /**
  * Finds names that occur twice in one JSON object. RFC 8259 §4 leaves their meaning open, and readers differ:
- * JavaScript takes the last, DuckDB the first. A log that two readers read differently is refused.
+ * JavaScript uses the last, DuckDB the first. A log that two readers read differently is refused.
  */
 import { jsonTokens } from '../model/lake/json-tokens.ts'
 import { jsonStringText } from './stats.ts'
 
-/** Deepest nesting of objects and lists in a line: any reader can follow that many levels on its stack. */
+/** Maximum nesting of objects and lists in a line: recursive readers do not overflow their stack with it. */
 export const MOST_NESTED_IN_LOG = 1000
 
 /**
@@ -34,10 +34,10 @@ export function doubledName(raw: string, names: number): string | null {
 }
 
 const BACKSLASH = 92
-/** A name before such a blank is not counted, and could hide a name that was lost. */
+/** `colonsIn` does not count a name before such a blank, so the count could hide a lost name. */
 const BLANK_BEFORE_COLON = /"\s+:/
 
-/** Counts ends of names without a blank before the colon. A quote in a string follows an odd number of backslashes. */
+/** Counts names without a blank before the colon. A quote after an odd number of backslashes is inside a string. */
 function colonsIn(raw: string): number {
   let sum = 0
   for (let at = raw.indexOf('":'); at !== -1; at = raw.indexOf('":', at + 2)) if (!isEscaped(raw, at)) sum++

@@ -1,4 +1,4 @@
-/** A table's requirements of readers (PROTOCOL.md, "Table Features"), and those that sluice refuses. */
+/** Features that a table requires of readers (PROTOCOL.md, "Table Features"), and features that sluice refuses. */
 import { SluiceError } from '../shared/errors.ts'
 import type { MetadataAction, ProtocolAction } from './actions.ts'
 
@@ -20,7 +20,7 @@ const KNOWN_READER_FEATURES: ReadonlySet<string> = new Set([
   'variantShredding-preview',
 ])
 
-/** With these the log in the file system is not complete. */
+/** Features with which the log in the file system may lack commits. */
 const ELSEWHERE: ReadonlySet<string> = new Set([
   'catalogManaged',
   'catalogManaged-preview',
@@ -45,7 +45,10 @@ function refusedFeature(name: string): SluiceError {
   })
 }
 
-/** Why sluice must not read it, or null. @returns SluiceError PROTOCOL_VERSION or TABLE_FEATURE with the first cause */
+/**
+ * Why sluice must not read a table, or null.
+ * @returns SluiceError PROTOCOL_VERSION or TABLE_FEATURE with the first cause
+ */
 export function readerRefusal(protocol: ProtocolAction, _metadata: MetadataAction): SluiceError | null {
   const { minReaderVersion } = protocol
   if (minReaderVersion > NEWEST_READER) {
@@ -54,14 +57,14 @@ export function readerRefusal(protocol: ProtocolAction, _metadata: MetadataActio
       hint: 'use a newer sluice',
     })
   }
-  // A reader-and-writer feature is in both lists; one list is enough to know that the log is incomplete.
+  // A reader-and-writer feature should be in both lists; the writer list alone is enough to refuse the table.
   for (const name of protocol.writerFeatures ?? []) if (ELSEWHERE.has(name)) return refusedFeature(name)
   if (minReaderVersion < 3) return null
   const unknown = (protocol.readerFeatures ?? []).find((name) => !KNOWN_READER_FEATURES.has(name))
   return unknown === undefined ? null : refusedFeature(unknown)
 }
 
-/** Features that old writer versions imply, and how to find out whether a table really uses one. */
+/** Features that old writer versions imply, and a test whether a table uses the feature. */
 const LEGACY: readonly {
   readonly name: string
   readonly writer: number
@@ -85,8 +88,8 @@ const LEGACY: readonly {
 ]
 
 /**
- * Features to show for a table, sorted: those that its protocol names, and of those implied by an old protocol version
- * the ones that the table really uses.
+ * Features to show for a table, sorted: those named in its protocol, and those that an old protocol version implies if
+ * the table uses them.
  */
 export function featureNames(protocol: ProtocolAction, metadata: MetadataAction): readonly string[] {
   const names = new Set([...(protocol.readerFeatures ?? []), ...(protocol.writerFeatures ?? [])])

@@ -39,7 +39,7 @@ function partIn(digest: Buffer): number {
   return digest.readUInt16LE(0) % PARTS
 }
 
-/** A file of a set, in the form that both sides use. */
+/** A file of a set; both sets use this form. */
 export type SetFile = { readonly path: string; readonly dvId: string | null; readonly size: number }
 type FileSet = () => AsyncIterable<readonly SetFile[]>
 
@@ -49,13 +49,13 @@ export async function sumsOf(files: FileSet): Promise<FileSums> {
   return sums
 }
 
-/** About how many files are kept in memory to name differences: all of a small set, some parts of a larger one. */
+/** Approximate number of files kept in memory to name differences: all of a small set, some parts of a larger set. */
 const HELD_FILES = 20_000
 
 /**
  * Examples of files that only one of the two sets has, sorted by path; reads both sets once more.
- * @param apart parts in which they differ
- * @param files of the larger set
+ * @param apart parts in which the sets differ
+ * @param files number of files in the larger set
  */
 export async function onlyInOne(
   one: FileSet,

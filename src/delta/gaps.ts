@@ -1,4 +1,4 @@
-/** Commits missing between existing ones. Log cleanup removes only the oldest commits, so these have another cause. */
+/** Finds commits missing between existing commits. Log cleanup is not the cause: it removes only the oldest commits. */
 import type { CheckpointFiles, LogListing } from './listing.ts'
 import type { History } from './segment.ts'
 
@@ -72,7 +72,7 @@ function isOne(spans: readonly VersionInterval[]): boolean {
 /** Maximum number of intervals in a text; further ones are only counted. */
 const SHOWN = 5
 
-/** One text: `commit 4`, `commits 0 to 3, 5`; none if there are no intervals. */
+/** A list with one text: `commit 4`, `commits 0 to 3, 5`; empty if there are no intervals. */
 function spansText(noun: string, spans: readonly VersionInterval[]): readonly string[] {
   if (spans.length === 0) return []
   const shown = spans.slice(0, SHOWN).map(({ from, to }) => (from === to ? `${from}` : `${from} to ${to}`))

@@ -1,4 +1,6 @@
-/** Unpaired surrogates in JSON: parsers treat them differently, and databases do not store them (RFC 8259, §8.2). */
+/**
+ * Finds unpaired surrogates in JSON: parsers treat them differently, and databases do not store them (RFC 8259, §8.2).
+ */
 
 /** In valid UTF-8, a surrogate can only be written as an escape. */
 const SURROGATE = /\\u[dD][89a-fA-F]/

@@ -18,7 +18,7 @@ export type CommitSummary = {
   readonly adds: number
   readonly removes: number
   readonly addedBytes: bigint
-  /** Of removes that state their size. */
+  /** Bytes of removes that state their size. */
   readonly removedBytes: bigint
   /** Size of the log file. */
   readonly logBytes: number
@@ -81,7 +81,7 @@ async function summarise(
 }
 
 /**
- * Summaries of commits, newest first, at most `limit`. Each commit is read only when the caller asks for it.
+ * Summaries of commits, newest first, at most `limit`. A commit is read when the caller requests the next summary.
  * @throws SluiceError BAD_ACTION, SOURCE_GONE …
  */
 export async function* commitHistory(

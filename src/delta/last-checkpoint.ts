@@ -17,7 +17,7 @@ export type LastCheckpointHint = {
 }
 
 /**
- * Copy of a V2 checkpoint's contents, as Delta on Spark writes it. Null lists: it has none.
+ * Copy of a V2 checkpoint's contents, as Delta on Spark writes it. A list is null if the copy lacks it.
  * @property name of the checkpoint's file @property actions JSON texts of all actions but files and sidecars
  */
 export type HintCopy = {
@@ -26,11 +26,11 @@ export type HintCopy = {
   readonly actions: readonly string[] | null
 }
 
-/** Largest hint that is read, bytes; a schema of a thousand columns takes some hundred KB. */
+/** Bytes of a hint that are read at most; a schema of a thousand columns takes some hundred KB. */
 export const MAX_HINT_BYTES = 16 << 20
 
 type Checkpoints = {
-  /** Complete ones. */
+  /** Complete checkpoints. */
   readonly checkpoints: readonly { readonly version: number; readonly files: readonly unknown[] }[]
   readonly incomplete: readonly { readonly version: number }[]
 }
@@ -103,7 +103,7 @@ export async function readHint(store: LogStore, signal: AbortSignal): Promise<La
   return object === null ? null : hintOf(object)
 }
 
-/** `bad`: the file names no checkpoint; `text` is its beginning, `why` is one clause. */
+/** `bad`: the file is not a valid hint; `text` is the beginning of the file, `why` is one clause. */
 export type HintLook =
   | { readonly state: 'absent' }
   | { readonly state: 'bad'; readonly text: string; readonly why: string }
@@ -111,13 +111,13 @@ export type HintLook =
 
 const SHOWN_BYTES = 80
 
-/** Reads the hint and says what is wrong with it. @throws SluiceError SOURCE_DENIED; SOURCE_IO if a retry may help */
+/** Reads the hint and finds what is wrong with it. @throws SluiceError SOURCE_DENIED; SOURCE_IO if a retry may help */
 export async function inspectHint(store: LogStore, signal: AbortSignal): Promise<HintLook> {
   let bytes: Buffer | null
   try {
     bytes = await readSmall(store, logPathOf(LAST_CHECKPOINT), signal)
   } catch (error) {
-    // `_last_checkpoint` is a folder.
+    // SOURCE_IO without a retry: `_last_checkpoint` is a folder.
     if (!(error instanceof SluiceError) || error.code !== 'SOURCE_IO' || error.retryable) throw error
     return { state: 'bad', text: '', why: `${LAST_CHECKPOINT} is not a file` }
   }
@@ -136,8 +136,8 @@ export async function inspectHint(store: LogStore, signal: AbortSignal): Promise
 }
 
 /**
- * The checkpoints by which to judge a hint to a version: the listed ones; if none has the version, those of it now. A
- * writer may have made it after the listing.
+ * Checkpoints to compare a hint with: the listed ones. If these lack the version of the hint, lists this version again:
+ * a writer may have written the checkpoint after the listing.
  * @throws SluiceError SOURCE_DENIED, SOURCE_IO
  */
 export async function checkpointsNamed(
@@ -151,7 +151,7 @@ export async function checkpointsNamed(
 }
 
 /**
- * Checks that `_last_checkpoint` leads to a checkpoint: it is only a hint, but real readers do not open a table whose
+ * Checks that `_last_checkpoint` leads to a checkpoint: it is only a hint, but other readers do not open a table whose
  * hint is wrong. Returns what is wrong; null if the hint is missing, or names a checkpoint of the log, even an old one.
  */
 export function hintFault(

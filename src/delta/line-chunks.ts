@@ -2,7 +2,10 @@
 
 /** Longest line, bytes: a JavaScript string cannot be longer. */
 export const MAX_LINE = 512 << 20
-/** Longest text of one object over several lines; more is a broken file, not a pretty-printed action. */
+/**
+ * Longest text of one object over several lines, in characters: a longer one is a broken file, not a pretty-printed
+ * action.
+ */
 const MAX_SPREAD = 64 << 20
 const LF = 10
 
@@ -44,7 +47,7 @@ export class LineSpread {
   }
 }
 
-/** Cuts a stream of bytes at line breaks: every buffer except the last ends with one. */
+/** Cuts a stream of bytes at line breaks: every buffer except the last ends with a line break. */
 export async function* wholeLines(chunks: AsyncIterable<Buffer>, tooLong: () => Error): AsyncGenerator<Buffer> {
   let held: Buffer[] = []
   let length = 0
@@ -58,7 +61,7 @@ export async function* wholeLines(chunks: AsyncIterable<Buffer>, tooLong: () => 
     }
     if (held.length === 0) yield last === chunk.length - 1 ? chunk : chunk.subarray(0, last + 1)
     else {
-      // Copy only the line that crosses the border, not the rest of the chunk.
+      // Copy only the line that spans two chunks, not the rest of the chunk.
       const first = chunk.indexOf(LF)
       yield Buffer.concat([...held, chunk.subarray(0, first + 1)])
       if (first !== last) yield chunk.subarray(first + 1, last + 1)

@@ -1,6 +1,6 @@
 /**
- * The listing of a log folder: all of it, or the files from the last checkpoint on, and the rest once it is needed. If
- * the store lists in pages that cost a request each, one page is enough for the newest version of a long log.
+ * The listing of a log folder: all files, or only files from the last checkpoint on, and the older files when needed. A
+ * store may list in pages that cost a request each: one page is then enough for the newest version of a long log.
  */
 import { throwIfAborted } from '../shared/abort.ts'
 import { SluiceError } from '../shared/errors.ts'
@@ -16,7 +16,7 @@ export type LogReach = 'newest' | 'all'
 export class ListedLog {
   readonly #store: LogStore
   #known: LogListing
-  /** Files of versions below this are not listed yet; 0 if all are. */
+  /** Files of versions below this are not listed yet; 0 if all files are listed. */
   #from: number
   #whole: Promise<LogListing> | null = null
 
@@ -37,7 +37,7 @@ export class ListedLog {
     return new ListedLog(store, await listLog(store, { signal }), 0)
   }
 
-  /** What is listed so far: always everything from some version on, so its newest version is that of the log. */
+  /** The files listed so far: all files from some version on, so its newest version is the newest of the log. */
   get known(): LogListing {
     return this.#known
   }
@@ -54,7 +54,7 @@ export class ListedLog {
   }
 
   /**
-   * A listing that is enough to find the files of a version: the known part if it holds the checkpoint that is needed,
+   * A listing that is enough to find the files of a version: the known part if it has the necessary checkpoint,
    * otherwise the whole log.
    * @param version undefined: the newest
    * @throws SluiceError SOURCE_DENIED, SOURCE_IO
@@ -83,7 +83,9 @@ export class ListedLog {
   }
 }
 
-/** Null if the hint is of no use, for whatever reason: the whole log is then listed. */
+/**
+ * Lists from the checkpoint of the hint on. Null if this fails or is not enough: the caller then lists the whole log.
+ */
 async function listNewest(
   store: LogStore,
   signal: AbortSignal,
@@ -103,8 +105,8 @@ async function listNewest(
 }
 
 /**
- * True if a listing that begins above version 0 is enough to build a version: it holds a usable checkpoint at or below
- * it. Checkpoints that are not listed are older.
+ * True if a listing that begins above version 0 is enough to build a version: it has a usable checkpoint at or below
+ * this version. Checkpoints that are not listed are older.
  */
 function reaches(listing: LogListing, version: number | undefined, without: ReadonlySet<CheckpointFiles>): boolean {
   try {

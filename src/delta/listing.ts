@@ -23,7 +23,7 @@ export type CheckpointFiles = {
   readonly files: readonly LogFileFacts[]
 }
 
-/** Time (ms) at which the first of its files was written: used as the time of its version if the commit is gone. */
+/** Time (ms since the epoch) of the first file of a checkpoint: the time of its version if the commit is gone. */
 export function checkpointModified({ files }: CheckpointFiles): number {
   return Math.min(...files.map(({ modified }) => modified))
 }

@@ -6,7 +6,7 @@ import { halfCharacter } from './half-characters.ts'
 import { Fields, bad, isObject, shown } from './action-fields.ts'
 import type { JsonObject, WhereText } from './action-fields.ts'
 
-/** `partial`: the checkpoint was read with few columns, so fields that were not asked for may be absent. */
+/** `partial`: the checkpoint was read with few columns, so other fields may be absent. */
 export type ParseMode = 'whole' | 'partial'
 
 type FileFields = {
@@ -54,7 +54,7 @@ function txnOf(fields: Fields, raw: string, where: WhereText): TxnAction {
   if (typeof version !== 'number') throw bad(`txn.version should be a whole number, is ${shown(version)}`, where)
   fields.time('lastUpdated')
   const exact = Number.isSafeInteger(version) ? String(version) : exactVersion(raw, where)
-  // JSON.parse keeps -0; among versions there is only one zero.
+  // JSON.parse keeps -0; a version has only one zero.
   return Object.assign(fields.of, { version: exact === '-0' ? '0' : exact })
 }
 
@@ -122,7 +122,7 @@ function checked(kind: string, value: JsonObject, raw: string, where: WhereText,
   }
 }
 
-/** Names of the actions that sluice knows. A line with one of them, and a value, is that action. */
+/** Names of the actions that sluice reads. A line with a non-null member of such a name is this action. */
 export const KINDS: ReadonlySet<string> = new Set([
   'add',
   'remove',
@@ -136,7 +136,7 @@ export const KINDS: ReadonlySet<string> = new Set([
   'checkpointMetadata',
 ])
 
-/** The first name in the text; JavaScript would put names that are whole numbers first. */
+/** The first name in the text; `Object.keys` would list whole-number names first. */
 function firstName(raw: string): string {
   const [, name] = jsonTokens(raw)
   return name?.startsWith('"') === true ? (JSON.parse(name) as string) : ''

@@ -92,7 +92,7 @@ function parseRoot(root: string): Root {
   return { place, folder: withSlash(place.path), literalFolder, prefixes }
 }
 
-// A table calls this millions of times with the same root, so caching the last one is enough.
+// A table calls this millions of times with the same root, so caching the last root is enough.
 let lastRootText = ''
 let lastRoot: Root = parseRoot('file:///')
 
@@ -113,7 +113,7 @@ function locate(path: string, root: string): string | Place {
     place = placeOf(scheme, path.slice(scheme.length + 1), true)
   } else {
     const decoded = decodeOnce(path)
-    // Escaped slashes and dots count: `%2Fetc/x` and `%2e%2e/x` are checked after decoding.
+    // Check after decoding, because slashes and dots may be escaped: `%2Fetc/x`, `%2e%2e/x`.
     const joined = decoded.startsWith('/') ? decoded : table.folder + decoded
     const { scheme: own, authority } = table.place
     place = { scheme: own, authority, path: tidy(own, joined) }
@@ -159,11 +159,13 @@ export function canonicalPath(path: string, root: string): string {
   }
   const located = locate(path, root)
   if (typeof located !== 'string') return `${located.scheme}://${located.authority}${located.path}`
-  // A relative name in the form of an absolute one (an escaped ':') must not equal the real absolute one.
+  // A relative name that looks absolute (by an escaped ':') must differ from the absolute name.
   return SCHEME.test(located) ? `./${located}` : located
 }
 
-/** Where to read a data file. One outside the table (shallow clone) is a percent-encoded URI: only open if asked to. */
+/**
+ * Location of a data file. A file outside the table (shallow clone) is a percent-encoded URI: open it only on request.
+ */
 export function resolveDataPath(
   path: string,
   root: string,

@@ -1,4 +1,4 @@
-/** Cheap facts of a table for listings: one read of the log if possible, DuckDB only if needed. */
+/** Reads facts of a table for listings at low cost: one read of the log if possible, DuckDB only if needed. */
 import { SluiceError } from '../shared/errors.ts'
 import type { LogStore } from '../model/lake/log-store.ts'
 import type { ParquetRows } from '../model/lake/parquet-rows.ts'
@@ -28,7 +28,7 @@ export type TableFacts = {
   /** Null if the table cannot be read. */
   readonly files: number | null
   readonly bytes: bigint | null
-  /** Also null if the log, or the checksum that was used, does not say. */
+  /** Null also if the log has no row counts, or the counts come from a checksum file. */
   readonly rows: bigint | null
   /** Source of the counts. */
   readonly countedBy: 'crc' | 'commits' | 'checkpoint' | null
@@ -89,9 +89,9 @@ async function count(store: LogStore, snapshot: Snapshot, listing: LogListing, s
 }
 
 /**
- * The facts of a table at its latest version. If it cannot be read, `refusal` says why, in addition to all facts that
- * were found. Counts come from a small replay of commits, otherwise from the valid `.crc` of that version, otherwise
- * from the checkpoint.
+ * The facts of a table at its latest version. If the table cannot be read, `refusal` has the reason, beside all facts
+ * that were found. Counts come from a small replay of commits, otherwise from the valid `.crc` of that version,
+ * otherwise from the checkpoint.
  * @param parquet called only if counts or metadata are available in a Parquet checkpoint only
  * @throws SluiceError NO_LOG, SOURCE_DENIED, SOURCE_IO if there is no log to read; the signal's reason if it is aborted
  */

@@ -1,6 +1,6 @@
 /**
- * Decides whether a file may hold a row that meets a condition, from partition values and stats alone. False only if
- * this is certain: missing, cut or doubtful facts keep the file (PROTOCOL.md, "Per-file Statistics").
+ * Decides whether a file may have a row that meets a condition, from partition values and stats alone. Excludes a file
+ * only if this is certain: missing, cut or doubtful facts keep the file (PROTOCOL.md, "Per-file Statistics").
  *
  * Conditions follow SQL's three-valued logic, so a comparison with null is never true; NaN sorts above all numbers;
  * text compares by code points and case-sensitively; a timestamp without a zone is UTC.
@@ -28,11 +28,11 @@ export type Pruning = {
   byPartition(partitionValues: DeltaPartitionValues | null | undefined): boolean
   /** True if a file with these stats may match, whatever its partition. */
   byStats(stats: string | null | undefined): boolean
-  /** Both at once; excludes more files if OR joins the two kinds. */
+  /** Tests both at once; excludes more files if OR joins the two kinds. */
   byFile(partitionValues: DeltaPartitionValues | null | undefined, stats: string | null | undefined): boolean
 }
 
-/** Facts about a file; null for a side that is not tested. */
+/** Facts about a file; null for facts that are not tested. */
 type Facts = { readonly partition: DeltaPartitionValues | null; readonly stats: StatsPieces | null }
 type Test = (facts: Facts) => boolean
 
@@ -132,7 +132,7 @@ function betweenTest(compiler: Compiler, condition: Extract<Condition, { kind: '
   const { column: ref, low, high } = condition
   const column = compiler.columnOf(ref)
   const checks = comparable(compiler, ref, column)
-  // Check each bound alone first, so that an error names the one that does not fit.
+  // Check each bound alone first, so that an error names the bound that does not fit.
   const parts = [compareTest(compiler, ref, '>=', low), compareTest(compiler, ref, '<=', high)]
   const check = checks === 'any' || parts.includes(NEVER) ? null : checks.between(low, high)
   return check ? valueTest(column, check) : joined('and', parts)

@@ -1,7 +1,7 @@
 /**
  * The files of a version by reverse replay (PROTOCOL.md, "Action Reconciliation"): reads commits from newest to oldest
- * into a set of seen keys, then filters the rows of the checkpoint by it. The key of a file is its canonical path and
- * its deletion vector.
+ * into a set of seen keys, then returns the checkpoint rows whose keys are not in the set. The key of a file is its
+ * canonical path and its deletion vector.
  */
 import { SluiceError } from '../shared/errors.ts'
 import type { LogStore } from '../model/lake/log-store.ts'
@@ -23,7 +23,7 @@ export type FileReference = {
   /** Canonical. */
   readonly path: string
   readonly dvId: string | null
-  /** Version of the commit of this action; null if only a checkpoint has it, that is "at or before its version". */
+  /** Version of the commit of this action; null if only a checkpoint has it, so the commit is not known. */
   readonly version: number | null
 }
 
@@ -34,10 +34,13 @@ export type ReplaySource = {
 }
 
 const FILE_KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>(['add', 'remove'])
-/** A commit up to this size (bytes) is held in memory to find its last action for each file; others are read twice. */
+/**
+ * A commit up to this size (bytes) is held in memory to find its last action for each file; larger commits are read
+ * twice.
+ */
 const HELD = 8 << 20
 
-/** NUL cannot occur in a path, so the keys of two files cannot be equal. */
+/** Key of a file. NUL cannot occur in a path, so two files cannot have the same key. */
 export function fileKey(path: string, dv: string | null): string {
   return dv === null ? path : `${path}\0${dv}`
 }
@@ -102,7 +105,7 @@ class Replay {
     return readLog(this.#source.store, commit.name, options)
   }
 
-  /** Reads the lines of a commit from last to first; the first one seen for a file is the commit's last action. */
+  /** Reads the lines of a commit from last to first; the first line found for a file is the commit's last action. */
   async *#held(commit: CommitFile): AsyncGenerator<readonly FileReference[]> {
     const { root } = this.#source.store
     const lines: ActionLine[] = []
@@ -119,7 +122,10 @@ class Replay {
     if (found.length > 0) yield found.toReversed()
   }
 
-  /** First pass: the number of the last line for each file. Second pass: those lines. Only keys are held in memory. */
+  /**
+   * The first pass finds the number of the last line for each file, the second returns these lines. Only keys are held
+   * in memory.
+   */
   async *#twice(commit: CommitFile, oldest: boolean): AsyncGenerator<readonly FileReference[]> {
     const { root } = this.#source.store
     const last = new Map<string, number>()
@@ -175,8 +181,8 @@ function changedWhileRead(commit: CommitFile): SluiceError {
 }
 
 /**
- * The latest action for every file of a segment, of the wanted kind: adds are the active files, removes the tombstones.
- * Within a commit the later line wins. Newest commits come first, the checkpoint last.
+ * Files of a segment whose latest action is of the wanted kind: `add` for active files, `remove` for tombstones. Within
+ * a commit the later line wins. Newest commits come first, the checkpoint last.
  * @throws SluiceError BAD_ACTION, BAD_CHECKPOINT (the caller must then discard earlier blocks), LOG_CHANGED,
  * SOURCE_GONE …
  */

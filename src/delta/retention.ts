@@ -35,6 +35,6 @@ export function intervalMs(text: string): number {
 export function retentionOf(metadata: MetadataAction | null): number {
   const text = metadata?.configuration?.['delta.deletedFileRetentionDuration']
   if (text === undefined || text === null) return TOMBSTONE_RETENTION_MS
-  // Infinity is the safe side: a tombstone kept too long costs space; one dropped too early breaks time travel.
+  // Infinity is safe: a tombstone kept too long costs space; a tombstone dropped too early breaks time travel.
   return intervalMs(text)
 }

@@ -72,7 +72,7 @@ function runContainer(bytes: Buffer, key: number, at: number, cardinality: numbe
   return { kind: 'run', key, at: at + 2, length, cardinality }
 }
 
-/** Reads one 32-bit bitmap at `start`; returns it and its end. */
+/** Reads one 32-bit bitmap at `start`; returns its containers and the offset of its end. */
 function readBitmap(bytes: Buffer, start: number): { readonly containers: readonly Container[]; readonly end: number } {
   const cookie = bytes.readUInt32LE(start)
   const withRuns = (cookie & 0xffff) === RUN_COOKIE

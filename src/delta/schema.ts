@@ -158,12 +158,13 @@ function parseType(value: unknown, mapping: ColumnMappingMode, where: string, de
 }
 
 /**
- * Parses `schemaString`; without one there are no columns. Unknown primitive types become `unknown`, which is no error.
- * @param mapping whether physical names count; see `columnMappingMode`
+ * Parses `schemaString`; without it the table has no columns. Unknown primitive types become `unknown`, which is no
+ * error.
+ * @param mapping decides whether physical names and ids are used; see `columnMappingMode`
  * @throws SluiceError BAD_SCHEMA
  */
 export function parseSchema(schemaString: string | null | undefined, mapping: ColumnMappingMode = 'none'): StructType {
-  // Metadata written by Delta's own tests may lack it; Spark reads such a table as one without columns.
+  // Metadata written by Delta's own tests may lack the schema; Spark then reads a table without columns.
   if (schemaString === null || schemaString === undefined) return { kind: 'struct', fields: [] }
   let value: unknown
   try {
@@ -171,14 +172,14 @@ export function parseSchema(schemaString: string | null | undefined, mapping: Co
   } catch (error) {
     throw bad('schemaString is not JSON', error)
   }
-  // The metadata of a field may hold any JSON, and is shown and compared recursively.
+  // The metadata of a field may be any JSON, and recursive code displays and compares it.
   if (isNestedDeeper(value)) throw bad(`schemaString is nested more than ${MOST_NESTED_SCHEMA} deep`)
   const type = parseType(value, mapping, 'the table', 0)
   if (type.kind !== 'struct') throw bad(`the table's type is ${typeText(type)}, not a struct`)
   return type
 }
 
-/** The active mode: the property counts only if the protocol has the feature. */
+/** The active mode: the property is ignored if the protocol lacks the feature. */
 export function columnMappingMode(
   protocol: Pick<ProtocolAction, 'minReaderVersion' | 'readerFeatures'>,
   metadata: Pick<MetadataAction, 'configuration'>,

@@ -8,24 +8,24 @@ export type LogSegment = {
   readonly checkpoint: CheckpointFiles | null
   /** Ascending and contiguous: checkpoint + 1 (or 0) to `version`. */
   readonly commits: readonly CommitFile[]
-  /** Other complete checkpoints at or below `version`, newest first; used if this one turns out to be unreadable. */
+  /** Other complete checkpoints at or below `version`, newest first; used if `checkpoint` is unreadable. */
   readonly fallbacks: readonly CheckpointFiles[]
 }
 
 /** The versions that the log can still build: all from `from` on. */
 export type History = {
   readonly from: number
-  /** State of version `from`; null if `from` is 0 and all commits exist. */
+  /** Checkpoint of version `from`; null if `from` is 0 and all commits exist. */
   readonly checkpoint: CheckpointFiles | null
   /** Ascending and contiguous, all of them above the checkpoint. */
   readonly commits: readonly CommitFile[]
-  /** The commit of version `from` itself, if a checkpoint holds its state: time and operation are known from it. */
+  /** The commit of version `from`, if it exists beside the checkpoint: it has the time and operation of the version. */
   readonly baseCommit: CommitFile | null
   /** Commits below `from`, from which no version can be built any more. */
   readonly orphans: readonly CommitFile[]
 }
 
-/** Commits that count for time travel: those of versions that can be built, ascending. */
+/** Commits for time travel: of all versions that can be built, ascending. */
 export function commitsOf({ baseCommit, commits }: History): readonly CommitFile[] {
   return baseCommit === null ? commits : [baseCommit, ...commits]
 }
@@ -78,7 +78,7 @@ function gapError(
   base: number | null,
   hole: { readonly from: number; readonly to: number; readonly next: number | null },
 ): SluiceError {
-  // Without a next commit at or below the target, the gap ends at the next commit or checkpoint above it.
+  // Without a next commit at or below the target, the gap ends at the next commit or checkpoint above the target.
   const above = listing.commits[firstAtLeast(listing.commits, hole.to + 1)]?.version
   const cp = listing.checkpoints[firstAtLeast(listing.checkpoints, hole.to + 1)]?.version
   const end =
@@ -107,9 +107,9 @@ function gapError(
 /**
  * The files of `version` (default: the latest): the newest complete checkpoint at or below it, and the commits after
  * it.
- * @param without checkpoints found unreadable; the next older one, or version 0, is then the start
- * @throws SluiceError VERSION_NOT_FOUND if the log never had the version or no longer has it; LOG_GAP naming what is
- * missing
+ * @param without checkpoints found unreadable; the next older checkpoint, or version 0, is then the start
+ * @throws SluiceError VERSION_NOT_FOUND if the log never had the version or no longer has it; LOG_GAP naming the
+ * missing commits
  */
 export function segmentAt(listing: LogListing, version?: number, without: Without = NONE): LogSegment {
   const latest = listing.latest

@@ -42,7 +42,7 @@ export type TableCounts = { readonly files: number; readonly bytes: bigint; read
 export type SnapshotContext = {
   readonly store: LogStore
   readonly parquet: () => Promise<ParquetRows>
-  /** Of the whole log, or of all files from some version on. */
+  /** Listing of the whole log, or of all files from some version on. */
   readonly listing: LogListing
   /** Returns the listing of the whole log, if `listing` is not whole. Checkpoints of both are the same objects. */
   readonly whole?: (signal: AbortSignal) => Promise<LogListing>
@@ -50,11 +50,11 @@ export type SnapshotContext = {
   readonly note: (text: string) => void
 }
 
-/** Bytes of Parquet; in memory they may take twenty times as much. */
+/** Bytes of Parquet; they may need twenty times as much memory. */
 const SMALL_CHECKPOINT = 1 << 20
 const SMALL_COMMITS = 8 << 20
 
-/** Errors that lead to an older checkpoint: a state without protocol or metadata has lost rows, too. */
+/** Errors after which an older checkpoint is tried: a checkpoint without protocol or metadata has lost rows, too. */
 const LAME: ReadonlySet<string> = new Set(['BAD_CHECKPOINT', 'MISSING_PROTOCOL', 'MISSING_METADATA'])
 
 /** True if another checkpoint may help. */
@@ -75,7 +75,7 @@ export class Snapshot {
   #segment: LogSegment
   #head: TableHead | null = null
   #state: DeltaTableState | null = null
-  /** Field sets for which the current checkpoint was read to its end. */
+  /** Kinds and fields for which the whole current checkpoint was checked. */
   readonly #proven = new Set<string>()
 
   /** @throws SluiceError VERSION_NOT_FOUND, LOG_GAP */
@@ -98,17 +98,17 @@ export class Snapshot {
     return this.#head
   }
 
-  /** Everything except the files. @throws as `head` */
+  /** Protocol, metadata, transactions and domains. @throws as `head` */
   async state(signal: AbortSignal): Promise<DeltaTableState> {
     this.#state ??= await this.#withFallback(() => readTableState(this.#source(), signal), signal)
     return this.#state
   }
 
   /**
-   * The active files in blocks, those of the newest commits first. If another checkpoint could replace the current one,
-   * the current one is checked to its end before its first row is returned, so that damage never shows as a shorter
-   * list.
-   * @throws SluiceError BAD_CHECKPOINT if the version cannot be built in another way; BAD_ACTION, SOURCE_GONE …
+   * The active files in blocks, files of the newest commits first. If another checkpoint could replace the current one,
+   * the whole current one is checked before its first row is returned: damage must not appear as a shorter list.
+   * @throws SluiceError BAD_CHECKPOINT if the version cannot be built without this checkpoint; BAD_ACTION, SOURCE_GONE
+   * …
    */
   async *files(options: {
     readonly signal: AbortSignal
@@ -193,13 +193,13 @@ export class Snapshot {
     return blocks
   }
 
-  /** Without a replacement there is no need to check: the caller gets the error itself. */
+  /** Checks the checkpoint. Not needed if no other can replace it: the caller then gets the error from the read. */
   async #prove(kind: ActionKind, signal: AbortSignal, fields: FileFields): Promise<void> {
     const { store, parquet } = this.#context
     const { checkpoint } = this.#segment
     const key = `${kind}/${fields}`
     if (checkpoint === null || this.#proven.has(key)) return
-    // An unlisted older checkpoint may exist; listing it would cost more than the check.
+    // An older checkpoint may exist that is not listed; a listing costs more than the check.
     if (this.#isWhole && this.#listedStandIn(checkpoint) === null) return
     await proveCheckpoint(store, parquet, checkpoint, { signal, kinds: new Set([kind]), fields })
     this.#proven.add(key)

@@ -30,10 +30,12 @@ const FILE_KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>(['add', 'remove'
 type FileAction = { readonly path: string; readonly deletionVector?: DeletionVectorDescriptor | null | undefined }
 type OddFile = { isActive: boolean; readonly spellings: Map<string, Spelling> }
 
-/** Takes every add and remove of a segment: first those of the checkpoint, then those of the commits, oldest first. */
+/** Collects adds and removes of a segment. Pass the rows of the checkpoint first, then the commits, oldest first. */
 export class Spellings {
   readonly #root: string
-  /** Version of the last add, by key, of active files with canonical paths only: most are, at one number each. */
+  /**
+   * Version of the last add, by key, of active files whose paths were always canonical: most files, one number each.
+   */
   readonly #plain = new Map<string, number | null>()
   /** Files with another spelling at least once. */
   readonly #odd = new Map<string, OddFile>()
@@ -50,7 +52,7 @@ export class Spellings {
     let file = this.#odd.get(key)
     if (file === undefined) {
       if (canonical === path) {
-        // Removed for all readers, until another line names it.
+        // The file is removed for all readers, until another line names it.
         if (kind === 'remove') this.#plain.delete(key)
         else this.#plain.set(key, version)
         return
@@ -69,7 +71,7 @@ export class Spellings {
     file.spellings.set(path, { path, kind, version })
   }
 
-  /** Files that readers that compare paths as text have more often than sluice, or although sluice does not. */
+  /** Files of which readers that compare text have more copies than sluice: two for one, or one of a removed file. */
   apart(): readonly SpelledApart[] {
     return [...this.#odd.values()]
       .map(({ isActive, spellings }) => ({ isActive, spellings: [...spellings.values()] }))
@@ -99,12 +101,12 @@ export async function spelledApart(
   return spellings.apart()
 }
 
-/** How many times readers that compare text have the file. */
+/** Number of copies of the file for readers that compare text. */
 function copies(spellings: readonly Spelling[]): number {
   return spellings.filter(({ kind }) => kind === 'add').length
 }
 
-/** Describes what both kinds of readers have of a file. */
+/** Describes a file as sluice and as readers that compare text see it. */
 export function fileReadings({ spellings, isActive }: SpelledApart): string {
   const said = spellings.map(({ path, kind, version }) => {
     const where = version === null ? 'the checkpoint' : `commit ${version}`

@@ -14,7 +14,7 @@ import { logPathOf } from './log-path.ts'
 import type { CommitFile } from './listing.ts'
 import type { ReplaySource } from './replay.ts'
 
-/** Decides whether and how a table can be read. */
+/** The actions that decide whether and how a table can be read. */
 export type TableHead = { readonly protocol: ProtocolAction; readonly metadata: MetadataAction }
 
 export type DeltaTableState = TableHead & {
@@ -54,7 +54,7 @@ async function collect(source: ReplaySource, signal: AbortSignal, headOnly: bool
   const { store, parquet, segment } = source
   const kinds = headOnly ? HEAD_KINDS : STATE_KINDS
   const found = new Collector()
-  // Callers of the state mostly read the files next, from the same commits, so keep what was read ahead.
+  // Callers of the state mostly read the files next, from the same commits, so keep the data that was read ahead.
   store.ahead?.(segment.commits.map(({ name }) => logPathOf(name)).toReversed(), { signal, keep: true })
   for (let i = segment.commits.length - 1; i >= 0; i--) {
     if (headOnly && found.complete) return found

@@ -132,7 +132,7 @@ export function statsReader(paths: readonly (readonly string[])[]): StatsReader 
     return piece === 'null' ? undefined : piece
   }
 
-  /** Moves to the object's next member: true with its key noted and `at` on its value; false and `at` after '}'. */
+  /** Moves to the object's next member. True: the key is recorded, `at` is on the value. False: `at` is after '}'. */
   function nextMember(first: boolean): boolean {
     let code = skipSpace()
     if (code === CLOSE_BRACE) {
@@ -189,7 +189,7 @@ export function statsReader(paths: readonly (readonly string[])[]): StatsReader 
     for (let first = true; nextMember(first); first = false) {
       if (keyIs('numRecords')) {
         const count = scalar()
-        // Of two the first counts, as for DuckDB.
+        // Of two `numRecords`, use the first, as DuckDB does.
         if (!isCounted) pieces.numRecords = count
         isCounted = true
       } else if (keyIs('minValues')) readTree(tree, pieces.min)
@@ -236,10 +236,12 @@ export function jsonStringText(piece: string): string | null {
 
 const countReader = statsReader([])
 
-/** Strings, which stay as they are, and invalid JSON of careless writers: NaN, infinite numbers, a trailing comma. */
+/**
+ * Matches strings, which are kept, and invalid JSON that some writers write: NaN, infinite numbers, a trailing comma.
+ */
 const STRING_OR_SLIP = /"(?:[^"\\]|\\.)*"|-?\b(?:nan|inf(?:inity)?)\b|(?<![[{,]\s*),(?=\s*[}\]])/giu
 
-/** Whether a text is JSON, by the rules that DuckDB has when `validate` reads the log: half of a character is none. */
+/** True if DuckDB accepts a text as JSON when `validate` reads the log: not with an unpaired surrogate. */
 function isJson(text: string): boolean {
   try {
     return halfCharacter(text, JSON.parse(text)) === null
@@ -251,10 +253,10 @@ function isJson(text: string): boolean {
   }
 }
 
-/** Rows of a file by its stats: null when they are missing, no JSON as a whole, or no safe non-negative integer. */
+/** Rows of a file by its stats; null if these are missing or not JSON, or the count is no safe non-negative integer. */
 export function numRecordsOf(stats: string | null | undefined): number | null {
   if (stats === null || stats === undefined || !isJson(stats)) return null
-  // Only the first key can be taken by pattern: further in, a column or a value may read the same.
+  // A pattern is safe for the first key only: later, a column or a value may have the same text.
   const digits = LEADING_COUNT.exec(stats)?.[1] ?? countReader.read(stats)?.numRecords
   if (digits === undefined || !WHOLE_NUMBER.test(digits)) return null
   const count = Number(digits)
@@ -265,7 +267,7 @@ function shown(piece: string | undefined): string | undefined {
   return piece === undefined ? undefined : (jsonStringText(piece) ?? piece)
 }
 
-/** Smallest and largest value and null count of a column, as text to show; what the stats lack is left out. */
+/** Smallest and largest value and null count of a column, as text to show; members that the stats lack are absent. */
 export function statsRange(
   stats: string | null | undefined,
   physicalPath: readonly string[],

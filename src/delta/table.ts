@@ -1,4 +1,4 @@
-/** A Delta table read through its log, with all its queries. The log is listed only once. */
+/** A Delta table read through its log. The log is listed once; opened for `newest`, it may need a second listing. */
 import { SluiceError } from '../shared/errors.ts'
 import type { LogStore } from '../model/lake/log-store.ts'
 import type { ParquetRows } from '../model/lake/parquet-rows.ts'
@@ -58,7 +58,9 @@ export class DeltaTable {
     return this.#log.known.latest as number
   }
 
-  /** What was skipped: incomplete checkpoints among the listed ones, then unreadable ones in order of discovery. */
+  /**
+   * Notes on skipped checkpoints: incomplete ones among the listed files, then unreadable ones in order of discovery.
+   */
   get notes(): readonly string[] {
     const incomplete = this.#log.known.incomplete.map(
       ({ version, parts, present }) => `checkpoint ${version} ignored: ${present} of its ${parts} parts exist`,
@@ -73,7 +75,7 @@ export class DeltaTable {
 
   /**
    * The table at a version or time. Reads and checks protocol and metadata.
-   * @param options.allowRefused reads even if features would refuse
+   * @param options.allowRefused reads the table even if sluice does not support its protocol or features
    * @throws SluiceError VERSION_NOT_FOUND, LOG_GAP, MISSING_PROTOCOL, MISSING_METADATA, PROTOCOL_VERSION,
    * TABLE_FEATURE, BAD_CHECKPOINT
    */
@@ -123,7 +125,10 @@ export class DeltaTable {
     yield* logChanges(this.store, await this.listing(signal), from, to, signal)
   }
 
-  /** The log up to the latest version without a gap. @throws SluiceError LOG_GAP, SOURCE_DENIED, SOURCE_IO */
+  /**
+   * The part of the log without a gap that ends at the latest version.
+   * @throws SluiceError LOG_GAP, SOURCE_DENIED, SOURCE_IO
+   */
   async run(signal: AbortSignal = this.#signal): Promise<History> {
     return logHistory(await this.listing(signal), this.#unreadable)
   }
@@ -134,7 +139,7 @@ export class DeltaTable {
   }
 
   /**
-   * Why `run` begins no earlier; null if the log holds nothing older.
+   * Why `run` leaves out older files of the log; null if the log has no older files.
    * @throws SluiceError LOG_GAP, SOURCE_DENIED, SOURCE_IO
    */
   async cutOff(signal: AbortSignal): Promise<string | null> {

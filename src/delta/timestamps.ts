@@ -1,5 +1,5 @@
 /**
- * Times of commits (PROTOCOL.md, "In-Commit Timestamps"): the time in the commit if the table keeps one, otherwise the
+ * Times of commits (PROTOCOL.md, "In-Commit Timestamps"): the time in the commit if the table records it, otherwise the
  * time of the file. File times out of order are moved forward, so that a later version never has an earlier time.
  */
 import { SluiceError } from '../shared/errors.ts'
@@ -19,7 +19,7 @@ export type CommitTime = {
   readonly inCommit: boolean
 }
 
-/** First version whose commit holds its own time, and that time; null if the table does not keep them. */
+/** First version with an in-commit timestamp, and this time; null if the table does not record them. */
 export type InCommitRule = { readonly fromVersion: number; readonly fromTime: number } | null
 
 /** Bytes that contain the first line of any commit with in-commit timestamps, where commitInfo must come first. */
@@ -99,12 +99,11 @@ async function timeOf(
 }
 
 /**
- * The newest version that is not younger than `timestamp`; the latest if all are older. Reads as few commits as
- * possible.
+ * The newest version whose time is at or before `timestamp`. Reads as few commits as possible.
  * @param commits ascending, at least one
  * @param timestamp milliseconds since the epoch
- * @param before version of a checkpoint below all commits that was written by then, or null
- * @throws SluiceError VERSION_NOT_FOUND if the first commit is already younger
+ * @param before version of a checkpoint below all commits, written at or before `timestamp`; null if none
+ * @throws SluiceError VERSION_NOT_FOUND if the first commit is later and `before` is null
  */
 export async function versionAt(
   store: LogStore,

@@ -1,4 +1,4 @@
-/** Z85 (ZeroMQ RFC 32): five characters encode four bytes. For a deletion vector's file UUID and inline data. */
+/** Z85 (ZeroMQ RFC 32): five characters encode four bytes. Used for a deletion vector's file UUID and inline data. */
 
 const ALPHABET = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#'
 const DIGITS = new Int8Array(128).fill(-1)
@@ -16,7 +16,7 @@ function digitsValue(text: string, from: number, to: number): number {
 
 /**
  * Number of bytes missing in the last group. The RFC does not define a rest of one to three bytes; the Rust crate
- * `z85`, and so delta-kernel-rs, prefixes the group with as many '#', with which no complete group can begin.
+ * `z85`, and so delta-kernel-rs, prefixes the group with as many '#'. A complete group cannot begin with '#'.
  */
 function missingBytes(text: string): number {
   const last = text.slice(-5)

@@ -1,8 +1,8 @@
 /**
  * Compares values of a file with the statistics of the log. A value is out of bounds if a condition on it would skip
- * the file, so the code that skips files decides: what that code tolerates (times cut to milliseconds, NaN) is
- * tolerated here. Not tolerated is what makes other readers skip a file: a text above its max, and a decimal beyond a
- * bound that was rounded to a double.
+ * the file. The code that skips files decides this, so times cut to milliseconds and NaN are tolerated. Two cases are
+ * reported only because other readers skip the file: a text above its max, and a decimal beyond a bound that was
+ * rounded to a double.
  */
 import { parseTimestamp } from '../../model/lake/instant.ts'
 import type { LiteralValue } from '../../model/lake/predicate.ts'
@@ -21,7 +21,7 @@ export type Misstated = {
 
 /** Facts about a column of one file. */
 export type ColumnFacts = {
-  /** Null if it is unknown, or is not a count of the column's nulls. */
+  /** Number of nulls. Null if it is unknown, or does not count the nulls of this column. */
   readonly nulls: number | null
   /** Values of rows that the statistics cover. */
   readonly values: readonly string[]
@@ -57,7 +57,7 @@ const COUNT = /^\d+$/
 
 /**
  * Bounds and counts that are not JSON values of the column's type: readers that parse them fail, or ignore them.
- * @returns with the text of the log unchanged
+ * @returns `log` is the text in the log, cut to 80 characters
  */
 export function illTyped({ column, min, max, nulls }: StatsOfFile['columns'][number]): readonly Misstated[] {
   const name = column.physicalPath.join('.')
@@ -78,12 +78,12 @@ export function illTyped({ column, min, max, nulls }: StatsOfFile['columns'][num
   return wrong
 }
 
-/** True if bounds of this type can be compared. */
+/** True if bounds of the column's type can be compared. */
 export function hasBounds({ field }: LeafColumn): boolean {
   return typeof columnChecks(field) !== 'string'
 }
 
-/** Rows of a file; those that no deletion vector hides; whether null counts are exact. */
+/** Rows of a file, rows that no deletion vector hides, and whether null counts are exact. */
 export type FileRowCounts = { readonly rows: number; readonly visible: number; readonly isTight: boolean }
 
 export function misstatements(
@@ -109,7 +109,10 @@ export function misstatements(
   return found
 }
 
-/** With wide bounds a null count means none, all or some (PROTOCOL.md, "Per-file Statistics"); some is unchecked. */
+/**
+ * Expected number of nulls; null if unknown. With wide bounds a null count only means none, some or all nulls
+ * (PROTOCOL.md, "Per-file Statistics"); some is not checked.
+ */
 function claimedNulls(nulls: number, { rows, visible, isTight }: FileRowCounts): number | null {
   if (isTight || nulls === 0) return nulls
   return nulls >= rows ? visible : null
@@ -137,9 +140,9 @@ function isPlainText({ field }: LeafColumn): boolean {
 const LONE_SURROGATE = /\p{Surrogate}/u
 
 /**
- * True if a text is at most its max, by code points, which is the order of UTF-8 bytes. A writer that cuts a max must
- * raise it: a max that is only the beginning of the value is below it, and other readers skip the file, though ours
- * does not.
+ * True if a text is at most its max in the order of code points, which is the order of UTF-8 bytes. A writer that
+ * truncates a max must round it up: a prefix of the value is less than the value, and other readers skip the file.
+ * Sluice does not skip it.
  */
 function isBelow(value: string, max: string): boolean {
   const text = jsonStringText(max)

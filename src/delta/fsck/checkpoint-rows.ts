@@ -25,7 +25,7 @@ export class CheckedCheckpointRows {
     this.#stats = statsComparer(leafColumns(schema))
   }
 
-  /** Tombstones and files share their keys: a file occurs once in a checkpoint, as one of the two. */
+  /** A checkpoint has one row of a file: an add or a remove. So both kinds of rows share one set of keys. */
   row(file: AddAction | RemoveAction): readonly Finding[] {
     const key = fileKey(canonicalPath(file.path, this.#root), dvId(file.deletionVector))
     if (!this.#seen.has(key)) {
@@ -37,7 +37,7 @@ export class CheckedCheckpointRows {
   }
 
   /**
-   * @param add with its structs as JSON texts, or as objects of its own line
+   * @param add its structs are JSON texts, or objects parsed from `raw`
    * @param raw text of the line, which has all digits of the numbers
    */
   structsOf(add: AddAction, raw: string): readonly Finding[] {
@@ -48,7 +48,7 @@ export class CheckedCheckpointRows {
     if (parsedStats !== null && stats != null) apart.push(...(this.#stats(stats, parsedStats) ?? []))
     if (parsedValues !== null) {
       const parsed = valuesOf(parsedValues)
-      // The form of bytes in the struct is up to the writer, so binary columns are not compared.
+      // Writers differ in how they store bytes in a struct, so binary columns are not compared.
       const judged = this.#schema.fields.filter(
         ({ physicalName, type }) => Object.hasOwn(partitionValues ?? {}, physicalName) && kindOf(type) !== 'binary',
       )

@@ -11,11 +11,11 @@ import { partitionsApart, statsComparer, type ApartValues } from '../values/same
 
 type FileWord = { readonly path: string; readonly add: AddAction | null; readonly wasAdded: boolean }
 
-/** The latest action for everything that commits name. */
+/** The latest action for each file, protocol, metadata, transaction and domain of the lines. */
 export class LatestActions {
   readonly #root: string
   readonly files = new Map<string, FileWord>()
-  /** Protocol, metadata, transactions and domains as comparable texts, by what they describe. */
+  /** Protocol, metadata, transactions and domains as comparable texts, keyed by what they describe. */
   readonly state = new Map<string, string>()
   /** Keys of files that were named more than once. */
   readonly doubled = new Set<string>()
@@ -85,7 +85,7 @@ function metadataText({ id, schemaString, partitionColumns, configuration }: Met
 /** A difference between a compaction file and its commits. */
 export type Departure = { readonly path?: string; readonly detail: string }
 
-/** @param commits resulting state @param compacted the file's content @param schema of the checked version */
+/** @param commits actions of the commits @param compacted actions of the file @param schema of the checked version */
 export function departures(commits: LatestActions, compacted: LatestActions, schema: StructType): readonly Departure[] {
   const found: Departure[] = []
   const compare = fileComparer(leafColumns(schema), schema)

@@ -1,7 +1,7 @@
 /**
- * Finds what one commit states more than once: for a file (path and vector), for the table's schema or protocol, for a
- * transaction or a domain. The protocol allows one action of each in a commit, and the order of actions means nothing.
- * Readers that use the first line and readers that use the last one get different tables.
+ * Finds several actions of one commit for the same file (path and vector), schema, protocol, transaction or domain. The
+ * protocol allows one action for each in a commit, and the order of actions has no meaning. Readers that use the first
+ * line and readers that use the last line get different tables.
  */
 import { createHash } from 'node:crypto'
 import type { LogAction, ActionKind } from '../actions.ts'
@@ -10,7 +10,7 @@ import type { Finding } from './finding.ts'
 type Kind = Extract<ActionKind, 'add' | 'remove' | 'metaData' | 'protocol' | 'txn' | 'domainMetadata'>
 type Named = {
   readonly path: string
-  /** What occurs twice if it is not a file: `metaData`, `txn of "app"`. */
+  /** Null for a file; else what occurs twice: `metaData`, `txn of "app"`. */
   readonly state: string | null
   readonly kinds: Kind[]
   readonly digests: Set<string>
@@ -33,7 +33,10 @@ export class DoubledActions {
     this.#take(kind, key, path, null, raw)
   }
 
-  /** Ignores all actions except those of schema, protocol, transactions and domains. @param commit path of its file */
+  /**
+   * Records an action of schema, protocol, transaction or domain, and ignores others.
+   * @param commit path of its file
+   */
   state(action: LogAction, commit: string, raw: string): void {
     const said = stateOf(action)
     // A key cannot collide with a path: no path begins with NUL.
@@ -50,7 +53,7 @@ export class DoubledActions {
     }
   }
 
-  /** Call in the order of the versions. */
+  /** Ends a commit. Call in the order of the versions. */
   endCommit(version: number): void {
     for (const [key, named] of this.#commit) {
       const before = this.#open.get(key)
@@ -87,7 +90,7 @@ function stateOf(action: LogAction): { readonly kind: Kind; readonly text: strin
   }
 }
 
-/** Describes both readings of what a commit states twice; null if all readers read the same. */
+/** Describes what readers get from doubled actions; null for a single action, and for removes only. */
 function readings(version: number, { state, kinds, digests }: Named): string | null {
   const [first, last] = [kinds[0], kinds.at(-1)]
   if (kinds.length < 2) return null

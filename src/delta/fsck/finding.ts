@@ -1,4 +1,4 @@
-/** What `fsck` finds. */
+/** Findings of `fsck`. */
 import type { FindingKind } from '../../model/lake/findings.ts'
 
 /** `finding`: the table cannot be read correctly. `note`: worth knowing, but the checked version is correct. */
@@ -7,7 +7,7 @@ export type FindingLevel = 'finding' | 'note'
 export type Finding = {
   readonly level: FindingLevel
   readonly kind: FindingKind
-  /** As in the log or the listing. */
+  /** Spelled as in the log or the listing. */
   readonly path?: string
   /** Physical name, with dots between the parts. */
   readonly column?: string

@@ -1,4 +1,4 @@
-/** The listing of a table's folder, about 100 bytes per object, and which objects the log refers to. */
+/** The listing of a table's folder, in about 100 bytes per object, with marks of objects that the log refers to. */
 
 /** Which part of the log refers to an object. */
 export const MARKS = { active: 1, kept: 2, expired: 4 } as const

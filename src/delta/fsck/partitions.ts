@@ -7,7 +7,8 @@ import type { Finding } from './finding.ts'
 type Values = Readonly<Record<string, string | null>>
 
 /**
- * A check of the keys of partition values, and that readers can convert them to the columns' types.
+ * Returns a check that a file has a value for each partition column, and that readers can convert it to the column's
+ * type.
  * @param partitionColumns logical names
  */
 export function partitionCheck(

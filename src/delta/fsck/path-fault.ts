@@ -1,4 +1,4 @@
-/** Finds texts in the place of a file path for which no store can have a file. */
+/** Finds paths in a log that cannot name a file in any store. */
 import { parseLakeUrl, urlScheme } from '../../model/lake/lake-url.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { decodeOnce } from '../paths.ts'

@@ -1,6 +1,6 @@
 /**
- * Finds actions of commits without what PROTOCOL.md requires. delta-spark reads them with a default, as sluice
- * does; readers on delta-kernel refuse the whole table.
+ * Finds actions of commits whose required fields are missing or wrong (PROTOCOL.md). delta-spark and sluice use a
+ * default for a missing field; readers on delta-kernel refuse the whole table.
  */
 import { isObject, type JsonObject } from '../action-fields.ts'
 import type { ActionKind } from '../actions.ts'
@@ -17,13 +17,13 @@ const REQUIRED: Readonly<Partial<Record<ActionKind, readonly string[]>>> = {
 const FLAG = /"dataChange"\s*:\s*(?:true|false)/
 const VALUES = /"partitionValues"\s*:\s*\{/
 const NO_WHOLE_TIME = /"deletionTimestamp"\s*:\s*(?!-?\d+\s*[,}]|null)/
-/** From these versions on a protocol lists its features. */
+/** Protocol versions from which a protocol lists its features. */
 const LISTED = { Reader: 3, Writer: 7 } as const
 
 export class RequiredFields {
   #findings: readonly (Finding & { readonly of: ActionKind })[] = []
   readonly #commit = new Map<string, Fault>()
-  /** Kinds of this commit of which readers use the newest action, and read none below it. */
+  /** `metaData` and `protocol`, if this commit has them: readers use only the newest action of these kinds. */
   readonly #replaced = new Set<ActionKind>()
 
   get findings(): readonly Finding[] {
@@ -64,7 +64,10 @@ export class RequiredFields {
   }
 }
 
-/** Of the many actions of files, without parsing: an escaped quote or a text cannot look like these. */
+/**
+ * True if an add or a remove has its required fields, decided without parsing. The patterns cannot match inside a JSON
+ * string.
+ */
 function isWhole(kind: ActionKind, raw: string): boolean {
   if (kind === 'add') return FLAG.test(raw) && VALUES.test(raw)
   return kind === 'remove' && FLAG.test(raw) && !NO_WHOLE_TIME.test(raw)
@@ -96,7 +99,7 @@ const PHYSICAL = 'delta.columnMapping.physicalName'
 
 /**
  * Each field of a mapped schema has its own id and physical name (PROTOCOL.md, "Column Mapping").
- * @param metadata of a commit, as it is written @returns what is wrong; empty if columns are not mapped
+ * @param metadata of a commit, as it is written @returns faults; empty if columns are not mapped
  */
 function mappingFaults({ schemaString, configuration }: JsonObject): readonly string[] {
   const mode = isObject(configuration) ? configuration['delta.columnMapping.mode'] : undefined

@@ -17,7 +17,7 @@ export class RowIds {
   /** The first file without a base id. */
   #bare: string | null = null
 
-  /** Counts a file without a base id, and ignores one with an unknown number of rows. */
+  /** Counts a file without a base id. Ignores a file with an unknown number of rows. */
   add(path: string, baseRowId: number | null, stats: string | null): void {
     if (baseRowId === null) {
       this.#without++
@@ -34,7 +34,7 @@ export class RowIds {
     return this.#files.length
   }
 
-  /** Of a table that tracks rows: at most one, for all files without a base id. */
+  /** For a table with row tracking: at most one finding, for all files without a base id. */
   absent(): readonly Finding[] {
     if (this.#bare === null) return []
     const more = this.#without === 1 ? '' : `, like ${this.#without - 1} more`

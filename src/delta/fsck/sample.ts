@@ -1,4 +1,4 @@
-/** A reproducible sample: the items with the smallest hashes; the same seed draws the same items. */
+/** A reproducible sample: the items with the smallest hashes; the same seed selects the same items. */
 import { createHash } from 'node:crypto'
 
 type Drawn<T> = { readonly rank: string; readonly item: T }

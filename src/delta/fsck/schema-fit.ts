@@ -6,7 +6,7 @@ import { typeText } from '../schema.ts'
 /** A column of the file that readers cannot read as the column of the table. */
 export type ColumnMisfit = { readonly column: string; readonly table: string; readonly file: string }
 
-/** A column that the file lacks, and one that the table does not know: probably one column that lost its name. */
+/** A missing column of the table and an unknown one of the file: probably one column under a wrong name. */
 export type Renamed = { readonly column: string; readonly unknown: string }
 
 export type SchemaFit = {
@@ -14,7 +14,7 @@ export type SchemaFit = {
   readonly renamed: readonly Renamed[]
   /** Columns that occur twice in the file. */
   readonly doubled: readonly string[]
-  /** Number of columns of the table that the file has; older files lack columns that were added later. */
+  /** Number of the table's columns in the file; 1 if all are partition columns. Old files lack columns added later. */
   readonly present: number
   /** Leaf of the file for a column with statistics; null if the file does not have it. */
   readonly leafOf: (column: LeafColumn) => { readonly field: FooterField; readonly names: readonly string[] } | null
@@ -41,9 +41,9 @@ const STORED: Readonly<Record<string, readonly string[]>> = {
 type Found = { readonly misfits: ColumnMisfit[]; readonly renamed: Renamed[]; readonly doubled: string[] }
 
 /**
- * @param partitionColumns logical names; their values come from the log, so the file may hold anything under their
- * names
- * @param limits `hidden`: columns of the table outside its schema, such as row ids; `writer`: as named in the footer
+ * @param partitionColumns logical names; their values come from the log, so columns of the file with these names are
+ * not checked
+ * @param limits `hidden`: columns of the table outside its schema, such as row ids; `writer`: name in the footer
  */
 export function schemaFit(
   schema: StructType,
@@ -72,7 +72,7 @@ export function schemaFit(
   }
 }
 
-/** By id in mode `id`, otherwise by name. Readers differ in whether case counts, so an exact match is preferred. */
+/** Finds a column by id in mode `id`, otherwise by name. Some readers ignore case, so an exact match is preferred. */
 function findField(field: Field, fields: readonly FooterField[], mode: ColumnMappingMode): FooterField | null {
   if (mode === 'id') return fields.find(({ id }) => id !== null && id === field.id) ?? null
   const { physicalName } = field
@@ -113,15 +113,15 @@ type At = {
   readonly path: readonly string[]
   readonly mode: ColumnMappingMode
   readonly hasZoneless: boolean
-  /** Type changes of the field that the type belongs to. */
+  /** Type changes of the column whose type is compared. */
   readonly changes: readonly TypeChange[]
   readonly into: Found
 }
 
 /**
- * A missing column alone was added later; an unknown one alone is allowed. With mapped names columns may be dropped and
- * renamed, so only pairs with the same id or name are reported.
- * @param wanted those of `known` that the file should hold
+ * A missing column without an unknown one was added later; an unknown column alone is allowed. With mapped names
+ * columns may be dropped and renamed, so only pairs with the same id or name are reported.
+ * @param wanted the columns of `known` that the file should have
  */
 function inspectNames(
   known: readonly Field[],
@@ -192,7 +192,7 @@ function compare(type: DeltaType, found: FooterField, at: At): void {
   }
 }
 
-/** Element of a list, in the three-level form or the old two-level one (Parquet, "LogicalTypes", compatibility). */
+/** Element of a list, in the three-level form or the old two-level form (Parquet, "LogicalTypes", compatibility). */
 function elementOf(list: FooterField): FooterField | null {
   // A repeated field that is not inside a list is a list itself.
   if (list.isRepeated && list.converted !== 'LIST') return { ...list, isRepeated: false }
@@ -206,7 +206,7 @@ function elementOf(list: FooterField): FooterField | null {
   return isElement ? { ...repeated, isRepeated: false } : (repeated.fields[0] ?? null)
 }
 
-/** True if writers store the column's type in the leaf's type. Files from before a widening have an earlier type. */
+/** True if writers use the leaf's type for this Delta type. The caller also tries the types before a widening. */
 function leafFits(type: DeltaType, { type: name, physical, isRepeated }: FooterField, hasZoneless: boolean): boolean {
   if (name === null || isRepeated) return false
   if (type.kind === 'decimal') {

@@ -3,7 +3,7 @@ import type { ProtocolAction } from '../actions.ts'
 import type { DeltaType, PrimitiveName, StructType } from '../schema.ts'
 import type { Finding } from './finding.ts'
 
-/** Reader features of a type, the first is the final one (PROTOCOL.md, "Timestamp without timezone", "Variant Data Type"). */
+/** Reader features of a type, the final name first (PROTOCOL.md, "Timestamp without timezone", "Variant Data Type"). */
 const FEATURES: Readonly<Partial<Record<PrimitiveName, readonly [string, ...string[]]>>> = {
   timestamp_ntz: ['timestampNtz', 'timestampWithoutTimezone'],
   variant: ['variantType', 'variantType-preview'],

@@ -1,11 +1,14 @@
-/** Finds what VACUUM deletes: old objects outside hidden folders that neither newest version nor retention needs. */
+/**
+ * Finds objects that VACUUM deletes: old, outside hidden folders, needed by neither the newest version nor the
+ * retention.
+ */
 import { MARKS, type Listed, type ListedFiles } from './listed-files.ts'
 
 const NEVER_HIDDEN = ['_change_data', '_delta_index']
 
 /**
- * True if VACUUM skips an object: a part of its path starts with `.` or `_`, and is neither a partition nor a folder of
- * change data (Delta, `DeltaTableUtils.isHiddenDirectory`).
+ * True if VACUUM skips an object: a part of its path starts with `.` or `_`, and is neither a partition nor
+ * `_change_data` nor `_delta_index` (Delta, `DeltaTableUtils.isHiddenDirectory`).
  * @param partitionColumns physical names
  */
 export function isHidden(path: string, partitionColumns: readonly string[]): boolean {

@@ -15,13 +15,13 @@ export type ValueCheck = {
   stats(min: string | undefined, max: string | undefined): boolean
 }
 
-/** Conditions for one column's type; null if it cannot be compared with the literal. */
+/** Conditions for one column's type; null if the type cannot be compared with the literal. */
 export type ColumnChecks = {
   compare(op: Comparison, value: LiteralValue): ValueCheck | null
   between(low: LiteralValue, high: LiteralValue): ValueCheck | null
 }
 
-/** True if some value of the span is at or above the value. */
+/** True if the span may have a value at or above `value`. */
 function reaches<V>(domain: Domain<V>, span: ValueBounds<V>, value: V): boolean {
   if (span.high === undefined || domain.compare(span.high, value) >= 0) return true
   return span.beyond === 'prefix' && domain.startsWith?.(value, span.high) === true

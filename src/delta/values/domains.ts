@@ -1,6 +1,6 @@
 /**
- * The order of the values of each column type, and how far a file's bounds can be trusted. A span never claims more
- * than is certain: if a writer may have rounded, cut or left out a value, the span is wider than the text.
+ * The order of the values of each column type, and safe bounds from a file's statistics. If a writer may have rounded,
+ * truncated or left out a value, the bounds are wider than the text.
  */
 import { parseDate, parseTimestamp } from '../../model/lake/instant.ts'
 import type { LiteralValue } from '../../model/lake/predicate.ts'
@@ -17,7 +17,7 @@ export type ValueBounds<V> = {
   readonly beyond?: 'prefix' | 'nan'
 }
 
-/** A literal converted to the column's type: one value, or two if rounding leaves a doubt. */
+/** A literal converted to the column's type: one value, or a range if rounding makes the value uncertain. */
 export type LiteralPoint<V> = { readonly low: V; readonly high: V }
 
 export type Domain<V> = {
@@ -39,12 +39,12 @@ export function bareText(piece: string): string {
   return jsonStringText(piece) ?? piece
 }
 
-/** Exactly this value. */
+/** A literal of exactly this value; null for null. */
 export function point<V>(value: V | null): LiteralPoint<V> | null {
   return value === null ? null : { low: value, high: value }
 }
 
-/** The text of a literal of one of these kinds. */
+/** The text of a literal of one of these kinds; null for other kinds. */
 export function literalText(value: LiteralValue, ...kinds: readonly LiteralValue['kind'][]): string | null {
   return kinds.includes(value.kind) && 'text' in value ? value.text : null
 }
@@ -75,8 +75,8 @@ export function compareCodePoints(a: string, b: string): number {
 const CUT_MARKS: ReadonlySet<number> = new Set([0x3f, 0x7f, 0x7fff, 0xfffd, 0xffff])
 
 /**
- * A max without the marks that writers append to a cut one: the highest character they know, or the remains of half a
- * surrogate pair. The rest is a bound for everything that starts with it, even if the mark was part of the value.
+ * A max without the marks that writers append when they truncate it: their highest character, or the remains of half a
+ * surrogate pair. The rest bounds all values that start with it, even if the mark was part of the value.
  */
 function withoutCutMarks(text: string): string {
   let end = text.length
@@ -125,7 +125,9 @@ export const dateDomain: Domain<number> = {
   }),
 }
 
-/** Stats are cut to milliseconds: the true max is up to 999 µs higher; up to 1970 the cut raised min by as much. */
+/**
+ * Stats are truncated to ms: the true max is up to 999 µs higher, and up to 1970 the true min is up to 999 µs lower.
+ */
 const CUT_MICROS = 999n
 const TOO_FINE = /\.\d{7}/
 

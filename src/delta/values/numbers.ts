@@ -27,8 +27,8 @@ const LONGEST_DOUBLE = 17
 const GUARD_DIGITS = 20
 
 /**
- * delta-rs writes decimal stats through a double. Up to 15 digits survive; bounds of wider types were seen to be wrong
- * by 1.4 units of the last place of a double. At least four units are allowed in both directions.
+ * delta-rs writes decimal stats through a double. Up to 15 digits survive; bounds of wider types can be wrong by 1.4
+ * units in the last place of a double. So bounds are widened by at least four units.
  */
 function widened(value: Numeric, direction: 1n | -1n): Numeric {
   const { unscaled, scale } = exact(value)

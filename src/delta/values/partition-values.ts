@@ -29,8 +29,8 @@ function timestamp(text: string, isInstant: boolean): PartitionValue {
   const parsed = parseTimestamp(text)
   if (!parsed) return ANY
   const { micros, zoned } = parsed
-  // A wall-clock column takes no zone, an instant needs one. If the text does not match, the writer's zone decides, and
-  // it is unknown.
+  // A wall-clock column takes no zone, an instant needs one. If the text does not match, the value depends on the
+  // writer's zone, which is unknown.
   const reach = zoned === isInstant ? 0n : ZONE_REACH
   return { kind: 'timestamp', low: micros - reach, high: micros + reach }
 }

@@ -10,7 +10,7 @@ import { bareText } from './domains.ts'
 import { parseDouble, parsePartitionValue, type PartitionValue } from './partition-values.ts'
 import { hasBeenFloat, kindOf } from './typed.ts'
 
-/** Texts of two sides that mean different values; `what` names the place: `minValues.id`, `partition value p`. */
+/** Two texts that mean different values; `what` names the fact: `minValues.id`, `partition value p`. */
 export type ApartValues = {
   readonly column: string
   readonly what: string
@@ -26,7 +26,7 @@ const MICROS_OF_MS = 1000n
 export type StatsComparer = (one: string, other: string) => readonly ApartValues[] | null
 
 /**
- * Whether a fact that only one side has is a difference: never (`same`), always (`apart`), or if the second side lacks
+ * Whether a fact that only one text has is a difference: never (`same`), always (`apart`), or if the second text lacks
  * it (`kept`).
  */
 export type MissingFacts = 'same' | 'apart' | 'kept'
@@ -95,7 +95,7 @@ function isSameNumber(a: string, b: string): boolean {
   return left !== null && right !== null && compareExact(left, right) === 0
 }
 
-/** Some writers convert decimals to double, which keeps only these digits. */
+/** True if both decimals are the same double: some writers convert decimals to double, which keeps 17 digits. */
 function isSameByDouble(a: string, b: string): boolean {
   return Math.min(digitsOf(a), digitsOf(b)) <= DIGITS_OF_DOUBLE && Number(a) === Number(b)
 }
@@ -115,7 +115,7 @@ function isSameDouble(a: number | null, b: number | null, isFloat: boolean): boo
 function isSameInstant(a: string, b: string): boolean {
   const [left, right] = [parseTimestamp(a), parseTimestamp(b)]
   if (left === null || right === null) return a === b
-  // A cut text is the earlier instant, before 1970 too; some writers divide, which rounds towards 1970.
+  // Truncated text is the earlier instant, before 1970 too; but some writers divide, which rounds towards 1970.
   return floorMs(left.micros) === floorMs(right.micros) || left.micros / MICROS_OF_MS === right.micros / MICROS_OF_MS
 }
 
@@ -123,7 +123,10 @@ function floorMs(micros: bigint): bigint {
   return micros / MICROS_OF_MS - (micros % MICROS_OF_MS < 0n ? 1n : 0n)
 }
 
-/** True if two partition values mean the same: null and the empty text do, as do spellings of one number or time. */
+/**
+ * True if two partition values mean the same: null and the empty text are equal, and so are spellings of one number or
+ * time.
+ */
 export function isSamePartitionValue(a: string | null, b: string | null, type: DeltaType): boolean {
   if (a === b) return true
   const [left, right] = [parsePartitionValue(a, type), parsePartitionValue(b, type)]
@@ -158,7 +161,9 @@ function isSameValue(left: PartitionValue, right: PartitionValue, type: DeltaTyp
 
 export type PartitionMap = Readonly<Record<string, string | null>>
 
-/** @returns differences of the two maps, and keys that one lacks. Values of unknown columns are compared as text. */
+/**
+ * @returns differences of the two maps, and keys that only one map has. Values of unknown columns are compared as text.
+ */
 export function partitionsApart(
   fields: readonly Field[],
   one: PartitionMap,

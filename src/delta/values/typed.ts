@@ -30,7 +30,10 @@ export function kindOf(type: DeltaType): string {
   return type.kind === 'primitive' ? type.name : type.kind
 }
 
-/** True if a value of the column may have been a 4-byte float: its type is, or was before a widening. */
+/**
+ * True if a value of the column may have been a 4-byte float: the column's type is float, or was float before a
+ * widening.
+ */
 export function hasBeenFloat({ type, typeChanges }: Field): boolean {
   return kindOf(type) === 'float' || typeChanges.some(({ from }) => kindOf(from) === 'float')
 }
@@ -77,7 +80,10 @@ function writtenScale(text: string): number {
   return (point === -1 ? 0 : digits.length - point - 1) - Number(exponent)
 }
 
-/** True if a number is in range. Digits beyond a decimal's scale: some readers change the value, others refuse. */
+/**
+ * True if a number is in range. Digits beyond a decimal's scale are refused: some readers change the value, others
+ * refuse it.
+ */
 function fits({ unscaled, scale }: ExactNumber, type: DeltaType): boolean {
   const unit = 10n ** BigInt(scale)
   const magnitude = unscaled < 0n ? -unscaled : unscaled
