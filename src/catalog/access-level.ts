@@ -1,4 +1,4 @@
-/** Access levels of a login in a catalog, each including the lower ones, and what a level lacks. */
+/** Access levels of a login in a catalog, each including the lower ones, and the rights missing for a level. */
 
 /** `reader` queries; `importer` also writes rows; `admin` also creates and upgrades the catalog. */
 export type AccessLevel = 'reader' | 'importer' | 'admin'
@@ -7,9 +7,9 @@ export const ACCESS_LEVELS: readonly AccessLevel[] = ['reader', 'importer', 'adm
 export type CatalogRights = {
   /** Name on the server. */
   readonly login: string
-  /** The highest complete level; null if not even reading works. */
+  /** The highest complete level; null if rights for reading are missing. */
   readonly level: AccessLevel | null
-  /** Rights that each level lacks in addition to the one before, such as `INSERT on delta_files`. */
+  /** Rights missing for each level, without those of the level below, such as `INSERT on delta_files`. */
   readonly missing: Readonly<Record<AccessLevel, readonly string[]>>
   /** Optional rights: without them an import is slower. */
   readonly wanted: readonly string[]

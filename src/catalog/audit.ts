@@ -1,6 +1,6 @@
 /**
- * `catalog_audit`: who changed the catalog, when, how, and with what result. It never holds secrets. While a command
- * runs, `detail` names its process, so that readers can find out whether it was killed.
+ * `catalog_audit`: who changed the catalog, when, how, and with what result. It has no secrets. While a command runs,
+ * `detail` names its process, so that readers can find out whether the process was killed.
  */
 import { isoTime } from '../shared/clock.ts'
 import { fateOf, type Fate, type ProcessIdentity } from '../shared/owner.ts'
@@ -117,7 +117,7 @@ function detailOf({ machine, pid, started }: ProcessIdentity): string {
   return JSON.stringify({ pid, machine, process_started: started })
 }
 
-/** State of the process of a running command. Older programs do not name it. */
+/** State of the process of a running command. Unknown for rows of older programs. */
 function fateOfRun(detail: string | null, host: string, here: ProcessIdentity): Fate {
   const named = /^\{"pid":(\d+),"machine":(?:null|"([^"]*)"),"process_started":(?:null|"(\d+)")\}$/.exec(detail ?? '')
   if (named === null) return 'unknown'

@@ -5,7 +5,10 @@ import type { SqlDatabase, SqlReader } from '../model/run/sql-port.ts'
 import { readImportHead, wholeness, type ImportHead, type CatalogTableKey } from './import/head.ts'
 import { catalogPresence, migrateCatalog } from './migrate.ts'
 
-/** Checks that a catalog can be read. @throws SluiceError NOT_A_CATALOG for none, CATALOG_NEWER, LEDGER_DAMAGED */
+/**
+ * Checks that a catalog can be read.
+ * @throws SluiceError NOT_A_CATALOG if the database has none, CATALOG_NEWER, LEDGER_DAMAGED
+ */
 export async function checkCatalog(database: SqlDatabase): Promise<void> {
   if ((await catalogPresence(database)) === 'present') return
   throw new SluiceError('NOT_A_CATALOG', 'the database has no catalog yet', {
@@ -29,7 +32,7 @@ export type ReadableTable = {
 }
 
 /**
- * @param version default: the current one
+ * @param version default: the current version
  * @throws SluiceError NO_SUCH_TABLE, IMPORT_UNFINISHED, NOT_IMPORTED (rows removed by hand), HISTORY_MISSING,
  * VERSION_NOT_FOUND
  */
@@ -77,7 +80,9 @@ export async function readableTable(reader: SqlReader, by: CatalogTableKey, vers
   }
 }
 
-/** True if a table's oldest version is the beginning of its log; only a base checkpoint leaves such rows. */
+/**
+ * True if the log had no versions below the table's oldest one: only then the catalog has rows of a base checkpoint.
+ */
 async function beganAtBase(reader: SqlReader, tableId: string, historyFrom: number): Promise<boolean> {
   const rows = await reader.all('SELECT 1 FROM delta_protocols WHERE table_id = ? AND version = ? AND source = 1', [
     tableId,

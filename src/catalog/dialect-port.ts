@@ -1,6 +1,6 @@
 /**
- * Differences between the databases that can hold a catalog. Statements with `?` placeholders that all of them accept
- * are with their callers; here are only real differences, one object per dialect.
+ * Differences between the databases that can hold a catalog. Statements with `?` placeholders that all databases accept
+ * are in the code that runs them. A dialect has only the differences.
  */
 import type { SqlDatabase, SqlReader } from '../model/run/sql-port.ts'
 import type { CatalogRights } from './access-level.ts'
@@ -9,7 +9,7 @@ import type { GrantPlan, GrantOptions } from './grant-plan.ts'
 export type Migration = {
   readonly version: number
   readonly name: string
-  /** `${binary}` in it is replaced by the binary collation, whose name differs between servers of one dialect. */
+  /** `${binary}` in the SQL is replaced by the binary collation, whose name differs between servers of one dialect. */
   readonly sql: string
   readonly breaking: boolean
   /** Query for foreign objects that prevent the migration, one column; run before it. */
@@ -34,7 +34,7 @@ export type FileStorage =
       readonly add: string
       /** Builds the missing indexes of a table's partition; its parameter is the table id. */
       readonly index: string
-      /** The same for every table that is not being imported. */
+      /** Builds the missing indexes of every table that is not being imported. */
       readonly indexAll: string
     }
 
@@ -47,7 +47,7 @@ export type RelationNames = {
 
 export type CatalogDialect = {
   readonly migrations: readonly Migration[]
-  /** False if DDL commits by itself: migrations must then be repeatable from their start. */
+  /** False if DDL commits implicitly: migrations must then be repeatable from their start. */
   readonly transactionalDdl: boolean
   /** File and partition numbers are unique in the database, or within their table. */
   readonly numbering: 'database' | 'table'
@@ -62,11 +62,14 @@ export type CatalogDialect = {
   readonly dependents: string
   /** SQL expression: the JSON token at `path` of the JSON text in `column`, as text; NULL if absent. */
   jsonText(column: string, path: readonly string[]): string
-  /** A time, ms since the epoch, for columns of `migration_status`; only if they do not take ISO 8601 text. */
+  /** Text of a time (ms since the epoch) for columns of `migration_status`; absent if they accept ISO 8601. */
   timeText?(ms: number): string
-  /** Statements for the least rights; only if a system has logins. @throws SluiceError BAD_FLAG, NOT_A_CATALOG */
+  /**
+   * Statements that grant only the required rights; only for systems with logins.
+   * @throws SluiceError BAD_FLAG, NOT_A_CATALOG
+   */
   grants?(reader: SqlReader, options: GrantOptions, names: RelationNames): Promise<GrantPlan>
-  /** Rights of the connection's login, asked from the server and never tried; only for systems with logins. */
+  /** Rights of the connection's login, read from the server without test writes; only for systems with logins. */
   rights?(reader: SqlReader, names: RelationNames): Promise<CatalogRights>
   /** Replacement of `${binary}` on this server. */
   binaryCollation?(database: SqlDatabase): string

@@ -1,4 +1,4 @@
-/** `catalog_fsck`: findings of the latest `fsck` of each table. The first row of a table says what was checked. */
+/** `catalog_fsck`: findings of the latest `fsck` of each table. The first row of a table describes what was checked. */
 import type { Finding } from '../delta/fsck/finding.ts'
 import type { SqlDatabase, SqlTransaction } from '../model/run/sql-port.ts'
 

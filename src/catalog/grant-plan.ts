@@ -8,7 +8,7 @@ export type GrantPlan = {
   readonly statements: readonly string[]
   /** What the statements cannot do, or do outside of the catalog. */
   readonly notes: readonly string[]
-  /** Role that may run them. */
+  /** Role that may run the statements. */
   readonly by: string
   /** Why it is unknown whether the role exists; then statements are printed, but not run. */
   readonly unsure?: string

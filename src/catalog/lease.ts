@@ -1,6 +1,7 @@
 /**
  * One writer per table: a lease by the database's clock, with a fence that grows at each change of owner. A writer that
- * lost it is refused at its next commit, so a stalled process that wakes up late cannot overwrite its successor's rows.
+ * lost its lease is refused at its next commit, so a stalled process that wakes up late cannot overwrite its
+ * successor's rows.
  */
 import { SluiceError } from '../shared/errors.ts'
 import type { Owner } from '../shared/owner.ts'
@@ -26,8 +27,8 @@ import {
 import { OWNERS_VERSION } from './migration-5.ts'
 
 /**
- * How long a silent owner counts as alive if its process cannot be checked, ms. Longer than the lease of a chunk: a
- * batch of a large import is one transaction, which renews the lease when it begins.
+ * Time (ms) after which another run may take the lease of a silent owner whose process cannot be checked. Longer than
+ * the lease of a chunk: a batch of a large import is one transaction, which renews the lease only when it begins.
  */
 export const CATALOG_LEASE_MS = 60_000
 /** How often a working owner renews its lease, ms. */
@@ -40,13 +41,13 @@ export type CatalogLeaseHolder = Owner & { readonly command: string }
 export type Lease = CatalogLeaseHolder & {
   readonly tableId: string
   readonly fence: number
-  /** Ends with the session; null without session locks, or if a lease had to expire. Taken again after a restart. */
+  /** Null if the system has no session locks, or another session still has it. Taken again after a server restart. */
   lock: SessionLock | null
 }
 
 /**
- * Takes the lease of a table. If its owner has ended, it is taken over at once: on this machine always, on others where
- * the database has session locks.
+ * Takes the lease of a table. The lease of an ended owner is taken over at once: on this machine always, on other
+ * machines only if the database has session locks.
  * @throws SluiceError TABLE_LOCKED that names the holder
  */
 export async function acquireLease(database: SqlDatabase, tableId: string, me: CatalogLeaseHolder): Promise<Lease> {
@@ -61,7 +62,7 @@ export async function acquireLease(database: SqlDatabase, tableId: string, me: C
       },
       async (reader) => {
         const row = await rowOf(reader, tableId)
-        // Another worker of this run has the same id.
+        // Compare more than the id: another worker of this run has the same id.
         return row !== null && row.holder.id === me.id && row.fence === mine && row.acquiredAt === now
       },
     )
@@ -70,7 +71,7 @@ export async function acquireLease(database: SqlDatabase, tableId: string, me: C
     await lock?.[Symbol.asyncDispose]()
     const other = error instanceof SluiceError && error.code !== 'VALUE_REFUSED'
     const row = other ? null : await rowOf(database, tableId)
-    // Both found no row and wrote one: the key decides which was first.
+    // Two programs found no row and inserted one: the primary key refused the second.
     if (row !== null && row.holder.id !== me.id) throw locked(tableId, row, now)
     throw error
   }
@@ -84,7 +85,7 @@ type LeaseRow = {
   readonly expiresAt: number
 }
 
-/** @param owner columns that the row has */
+/** @param owner names of the owner columns in this catalog */
 async function rowOf(reader: SqlReader, tableId: string, owner: readonly string[] = OWNER): Promise<LeaseRow | null> {
   const [row] = await reader.all(
     `SELECT fence, command, acquired_at, expires_at, ${owner.join(', ')} FROM catalog_leases WHERE table_id = ?`,
@@ -121,7 +122,7 @@ async function takeRow(
     `UPDATE catalog_leases SET fence = ?, command = ?, acquired_at = ?, ${taken.sql} WHERE table_id = ? AND fence = ?`,
     [fence, me.command, now, ...taken.parameters, tableId, row.fence],
   )
-  // Another program took it between the read and the change.
+  // Another program took the lease between the read and the change.
   if (changed !== 1) throw locked(tableId, (await rowOf(transaction, tableId)) ?? row, now)
   return fence
 }
@@ -189,7 +190,7 @@ export async function releaseLease(database: SqlDatabase, lease: Lease): Promise
   try {
     await database.write(
       (transaction) =>
-        // The row keeps its last owner's name: the column takes no NULL.
+        // The row keeps its last owner's name: the column is NOT NULL.
         transaction.run(`UPDATE catalog_leases SET expires_at = 0 WHERE ${MINE}`, mine(lease)),
       REPEATABLE,
     )
@@ -203,7 +204,10 @@ export function beatOfLease(database: SqlDatabase, lease: Lease): NodeJS.Timeout
   return beat(RENEW_MS, () => keepLease(database, lease))
 }
 
-/** The current holder of a table's lease, or null. A catalog of an older program is read as it is. */
+/**
+ * The current holder of a table's lease, or null. In a catalog of an older program, columns that it lacks are read as
+ * NULL.
+ */
 export async function leaseHolder(
   reader: SqlReader,
   tableId: string,

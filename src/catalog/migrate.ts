@@ -1,4 +1,4 @@
-/** Numbered, forward-only migrations. A catalog made by a newer sluice is refused, never guessed at. */
+/** Numbered, forward-only migrations. A catalog created by a newer sluice is refused. */
 import { createHash } from 'node:crypto'
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
 import { isoTime } from '../shared/clock.ts'
@@ -21,10 +21,10 @@ const LOCK_LOOK_MS = 100
 export type CatalogPresence = 'absent' | 'present'
 
 /**
- * Brings a database to the newest schema: all that is missing in one transaction; where DDL commits by itself, one
- * statement at a time, each repeatable.
- * @throws SluiceError CATALOG_NEWER, NOT_A_CATALOG; LEDGER_DAMAGED if it has lost a table; TARGET_BUSY if another
- * program's migration does not end; TABLE_REFUSED if other users' objects block it
+ * Applies all missing migrations in one transaction; where DDL commits implicitly, one statement at a time, each
+ * repeatable.
+ * @throws SluiceError CATALOG_NEWER, NOT_A_CATALOG; LEDGER_DAMAGED if the catalog has lost a table; TARGET_BUSY if
+ * another program's migration does not end; TABLE_REFUSED if other users' objects block it
  */
 export async function migrateCatalog(database: SqlDatabase, nowMs: number): Promise<void> {
   const dialect = dialectOf(database)
@@ -49,13 +49,13 @@ async function migrate(
   if (done.length === 0) await transaction.script(MIGRATIONS_TABLE)
   for (const migration of dialect.migrations.slice(done.length)) {
     await refuseBlocked(transaction, migration)
-    // The row first: a second process that migrates at the same time fails on its key, not in the middle of DDL.
+    // Insert the row first: a second process that migrates at the same time fails on the key, not in the middle of DDL.
     await record(transaction, migration, nowMs)
     await perform(transaction, migration, binary)
   }
 }
 
-/** Here the row comes last: a migration without a row runs again from its start. */
+/** Inserts the row of a migration last: a migration without a row runs again from its start. */
 async function migrateByStatement(
   transaction: SqlTransaction,
   dialect: CatalogDialect,
@@ -80,7 +80,10 @@ async function perform(transaction: SqlTransaction, { sql, done }: Migration, bi
   await transaction.script(sql.replaceAll('${binary}', binary))
 }
 
-/** Other users' objects are never dropped: a view on a column fixes its type. @throws SluiceError TABLE_REFUSED */
+/**
+ * Refuses a migration that objects of other users block, such as a view on a column. They are never dropped.
+ * @throws SluiceError TABLE_REFUSED
+ */
 async function refuseBlocked(reader: SqlReader, { name, blockers }: Migration): Promise<void> {
   if (blockers === undefined) return
   const others = (await reader.all(blockers)).map(([text]) => String(text))
@@ -120,8 +123,8 @@ function migrating(database: SqlDatabase): SluiceError {
 }
 
 /**
- * Whether a database holds a catalog that this version can read.
- * @throws SluiceError CATALOG_NEWER if a newer tool made it; LEDGER_DAMAGED if it has lost a table
+ * Finds out whether a database has a catalog that this program can read.
+ * @throws SluiceError CATALOG_NEWER if a newer sluice created it; LEDGER_DAMAGED if it has lost a table
  */
 export async function catalogPresence(database: SqlDatabase): Promise<CatalogPresence> {
   return (await applied(database, dialectOf(database))).length === 0 ? 'absent' : 'present'
@@ -159,7 +162,10 @@ async function applied(
   return versions
 }
 
-/** A lost table is not recreated: empty, it would contradict the log. @throws SluiceError LEDGER_DAMAGED */
+/**
+ * Refuses a catalog that has lost a table: an empty new table would contradict the log.
+ * @throws SluiceError LEDGER_DAMAGED
+ */
 async function refuseIncomplete(
   reader: SqlReader & { readonly label?: string },
   names: ReadonlySet<unknown>,
@@ -184,7 +190,7 @@ async function isHidden(reader: SqlReader, name: string): Promise<boolean> {
     return true
   } catch (error) {
     const { code, retryable } = asSluiceError(error)
-    // A lost connection says nothing about the table.
+    // After a lost connection it is unknown whether the table exists.
     if (retryable) throw error
     return code === 'TARGET_DENIED'
   }

@@ -1,6 +1,6 @@
 /**
  * The views of migration 2. All use `current_version`, as delta_active_files does, so their readers never see half a
- * version. Files are grouped by partition number before any join, so that a million of them take one pass.
+ * version. Files are grouped by partition number before any join, so that a million files need one pass.
  */
 
 export type ViewFunctions = {
@@ -84,7 +84,7 @@ JOIN delta_partitions p ON p.table_id = s.table_id AND p.partition_no = s.partit
 WHERE s.small_files > 0`
 }
 
-/** A table's state before the known history is unknown, and so is its first change. */
+/** A table's state before the known history is unknown, and so is its first change: NULL. */
 function growth(iso: Iso, known: Known): string {
   const change = (column: string): string =>
     `e.${column} - CASE WHEN e.nth = 1 AND e.history_from = 0 THEN 0 ELSE e.${column}_before END AS ${column}_change`

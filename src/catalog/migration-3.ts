@@ -1,4 +1,7 @@
-/** Migration 3: findings of the last `fsck` of each table. Never edited after a release; changes are new ones. */
+/**
+ * Migration 3: findings of the last `fsck` of each table. Never edited after a release; later changes are new
+ * migrations.
+ */
 
 type FindingTypes = {
   readonly text: string

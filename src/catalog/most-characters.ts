@@ -1,2 +1,4 @@
-/** Most characters of a metaData action, and of any other, that `validate` can hold in all its copies in its memory. */
+/**
+ * Maximum characters of a metaData action, and of any other action: `validate` keeps several copies of it in memory.
+ */
 export const MOST_CHARACTERS = { metaData: 8 << 20, other: 32 << 20 } as const

@@ -1,15 +1,15 @@
-/** Commits that the catalog holds and the log has lost, as to a cleaner: their lines are in the catalog alone. */
+/** Finds commits that only the catalog still has: the log has lost them, for example by a cleanup. */
 import type { LogListing } from '../delta/listing.ts'
 import type { SqlDatabase, SqlReader } from '../model/run/sql-port.ts'
 import { ORPHANS } from './export/commits.ts'
 
-/** Ranges of versions that are named. */
+/** Maximum number of ranges in a text. */
 const NAMED = 4
 
 /**
  * Versions whose commit is in the catalog, and not in the log; ascending.
- * @param from first version of the catalog's history; it may hold commits below it, too
- * @param logFrom first version that the log gives: versions of the history below it are not listed
+ * @param from first version of the catalog's history; the catalog may have commits below it, too
+ * @param logFrom first version that the log can build: versions of the history below it are not returned
  */
 export async function commitsOnlyHeld(
   reader: SqlReader,
@@ -26,7 +26,7 @@ export async function commitsOnlyHeld(
   return [...below, ...within].map(([version]) => Number(version)).filter((version) => !inLog.has(version))
 }
 
-/** As `commitsOnlyHeld`, of the commits at or below the base `from`, in the copies that a validation has. */
+/** As `commitsOnlyHeld`, for commits at or below the base `from`, from the copies that a validation has. */
 export async function commitsOnlyCopied(
   scratch: SqlDatabase,
   from: number,
@@ -53,7 +53,7 @@ export function versionsText(versions: readonly number[]): string {
   return `commit${versions.length === 1 ? '' : 's'} ${texts.join(', ')}${more}`
 }
 
-/** Text about such commits; '' if there are none. */
+/** Text about commits that only the catalog has; '' if there are none. */
 export function onlyHeldText(versions: readonly number[]): string {
   if (versions.length === 0) return ''
   return `${versionsText(versions)} ${versions.length === 1 ? 'is' : 'are'} in the catalog alone`

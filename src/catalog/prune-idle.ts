@@ -3,13 +3,16 @@ import type { SqlReader } from '../model/run/sql-port.ts'
 import { oldestKept, type Keep } from './prune.ts'
 import { STATE_RELATIONS, type StateRelation } from './state-relations.ts'
 
-/** A completely imported table that a prune would leave as it is. */
+/** A completely imported table that a prune would not change. */
 export type IdleTable = { readonly latest: number; readonly historyFrom: number }
 
 /** Tables per statement. */
 const AT_ONCE = 100
 
-/** Tables whose history begins at the right version, without rows below it. @param tableIds completely imported */
+/**
+ * Tables whose history begins at the oldest version to keep, without rows below it.
+ * @param tableIds completely imported
+ */
 export async function idleTables(
   reader: SqlReader,
   tableIds: readonly string[],

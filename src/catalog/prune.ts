@@ -1,6 +1,6 @@
 /**
  * Removes old versions. One transaction first raises `history_from` and deletes the commits below it, so that answers
- * are right after a kill at any point; then rows that no kept version needs go, a bounded number at a time.
+ * are right after a kill at any point; then steps of bounded size delete the rows that no kept version needs.
  */
 import { isoTime } from '../shared/clock.ts'
 import { SluiceError } from '../shared/errors.ts'
@@ -11,23 +11,28 @@ import type { RelationRowCounts } from './rollback.ts'
 import { sweepStep, type CatalogSweep } from './sweep-step.ts'
 import { hasFewRows, rowsBelow, sweepBelow } from './sweep.ts'
 
-/** Versions to keep: a number, or all that were the latest at some time since then (ms since the epoch). */
+/**
+ * Versions to keep: a number, or all versions that were the latest at some time since `sinceMs` (ms since the epoch).
+ */
 export type Keep = { readonly versions: number } | { readonly sinceMs: number }
 
 export type Pruned = {
-  /** Oldest version that the catalog can answer now. */
+  /** Oldest version that can be read from the catalog now. */
   readonly historyFrom: number
   /** Removed or removable rows by relation, without zeros. */
   readonly rows: RelationRowCounts
 }
 
-/** The oldest kept version; the present one if nothing older can go. @throws SluiceError BAD_FLAG for no versions */
+/**
+ * The oldest version to keep; the present oldest one if nothing can be removed.
+ * @throws SluiceError BAD_FLAG if no version would remain
+ */
 export async function oldestKept(reader: SqlReader, table: ReadableTable, keep: Keep): Promise<number> {
   if ('versions' in keep) {
     if (keep.versions < 1) throw new SluiceError('BAD_FLAG', 'at least one version of a table must remain')
     return Math.max(table.historyFrom, table.latest - keep.versions + 1)
   }
-  // The version that was the latest at that time is still needed for it.
+  // Keep the version that was the latest at `sinceMs`.
   const version = await versionAtTime(reader, table.tableId, keep.sinceMs)
   return Math.max(table.historyFrom, version ?? table.historyFrom)
 }
@@ -58,7 +63,7 @@ export async function pruneTable(at: CatalogSweep, historyFrom: number, nowMs: n
     if (raised !== 1) {
       throw new SluiceError('LEASE_LOST', `${tableId} was changed by another run; nothing was pruned`)
     }
-    // Commits go at once: they list the history, and give the version at a time.
+    // Delete commits in this transaction: queries read the history, and the version at a time, from them.
     return transaction.run('DELETE FROM delta_commits WHERE table_id = ? AND version < ?', [tableId, historyFrom])
   })
   return { historyFrom, rows: withCommits(commits, await sweepBelow(at, historyFrom)) }

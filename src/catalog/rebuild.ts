@@ -28,7 +28,7 @@ export function isRebuilt(raw: string, add: AddColumns): boolean {
   const tail = `"${afterStats(add)}`
   if (!raw.startsWith(head) || !raw.endsWith(tail)) return false
   const escaped = raw.slice(head.length, raw.length - tail.length)
-  // An unescaped quote would end the text early; escapes other than of a quote can be written in several ways.
+  // An unescaped quote would end the text early; other escapes than of a quote have several spellings.
   if (escaped.startsWith('"') || ODD_ESCAPE.test(escaped)) return rebuildAddLine(add) === raw
   return true
 }

@@ -7,7 +7,10 @@ export const MIGRATIONS_RELATION = 'catalog_migrations'
 const CREATE_VIEW = /\bCREATE (?:OR REPLACE )?VIEW (\w+)\b/g
 const TABLES = OWN_TABLES.filter(({ owner, name }) => owner === 'catalog' && name !== MIGRATIONS_RELATION)
 
-/** Without partitions, whose rows are accessed through their parent, and without the list of migrations. */
+/**
+ * Names of tables and views. Leaves out partitions, which are accessed through their parent, and the list of
+ * migrations.
+ */
 export function relationNames({ migrations }: Pick<CatalogDialect, 'migrations'>): RelationNames {
   const views = migrations.flatMap(({ sql }) => [...sql.matchAll(CREATE_VIEW)].map(([, name = '']) => name))
   return { tables: TABLES.map(({ name }) => name), views: [...new Set(views)] }

@@ -1,6 +1,7 @@
 /**
  * Migration 1 of the catalogs on PostgreSQL, MySQL and DuckDB: the relations of docs/reference/CATALOG.md in the types
- * of each. SQLite's is in sqlite/001-catalog.ts. Never edited after a release; later changes are new migrations.
+ * of each dialect. SQLite's migration is in sqlite/001-catalog.ts. Never edited after a release; later changes are new
+ * migrations.
  */
 
 export type RelationTypes = {

@@ -1,5 +1,5 @@
 /**
- * The catalog's relations as lists of columns, for all code that uses them. docs/reference/CATALOG.md explains each to
+ * The catalog's relations as lists of columns, for all code that uses them. docs/reference/CATALOG.md explains them to
  * users.
  */
 
@@ -99,7 +99,7 @@ export function columnPlaces<C extends readonly string[]>(columns: C): { readonl
   return Object.fromEntries(columns.map((name, at) => [name, at])) as { readonly [name in C[number]]: number }
 }
 
-/** A row from its values by name: none can be missing, or in another's place. */
+/** A row from its values by name: no value can be missing or at a wrong index. */
 export function rowOf<C extends readonly string[], V>(columns: C, values: { readonly [name in C[number]]: V }): V[] {
   return columns.map((name: C[number]) => values[name])
 }

@@ -1,4 +1,4 @@
-/** Removes a table from the catalog. The log, from which the catalog was made, is never changed. */
+/** Removes a table from the catalog. The log is never changed. */
 import type { SqlReader, SqlTransaction } from '../model/run/sql-port.ts'
 import { forgetFsck } from './fsck-findings.ts'
 import { RELATIONS_OF_TABLE } from './import/head.ts'
@@ -25,12 +25,12 @@ export async function deleteTable(transaction: SqlTransaction, tableId: string):
     const rows = await transaction.run(`DELETE FROM ${relation} WHERE table_id = ?`, [tableId])
     if (rows > 0) counts.push({ relation, rows })
   }
-  // Not counted before: an older catalog has no such relation.
+  // Not in `ALL_RELATIONS`, because a catalog before migration 3 lacks the relation.
   await forgetFsck(transaction, tableId)
   return counts
 }
 
-/** Other relations that refer to the catalog by a foreign key or a view, and so depend on these rows. */
+/** Names of objects outside the catalog that depend on its rows. @param objects the dialect's query for them */
 export async function dependents(reader: SqlReader, objects: string): Promise<readonly string[]> {
   const rows = await reader.all(objects)
   return rows.map(([name]) => String(name))

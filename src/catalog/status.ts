@@ -1,4 +1,7 @@
-/** `migration_status`: one row per import, as in the guide. Times are texts on SQLite, and before an upgrade. */
+/**
+ * `migration_status`: one row per import, as in the guide. Times are text in SQLite, and in other catalogs before
+ * migration 4.
+ */
 import { isoOfText, isoTime } from '../shared/clock.ts'
 import type { SqlReader, SqlTransaction } from '../model/run/sql-port.ts'
 import { dialectOf } from './dialect.ts'
@@ -11,13 +14,13 @@ export type StatusRow = {
   readonly status: ImportStatus
   readonly version: number | null
   readonly filesProcessed: number
-  /** ISO 8601 in UTC, as `completedAt`; null if migration 4 found no time in it. */
+  /** ISO 8601 in UTC, like `completedAt`; null if migration 4 could not convert the text. */
   readonly startedAt: string | null
   readonly completedAt: string | null
   readonly errorMessage: string | null
 }
 
-/** Starts an import's row; the id is given, so that ids sort by time. */
+/** Inserts an import's row. The caller gives the id, so that ids sort by time. */
 export async function startStatus(
   transaction: SqlTransaction,
   importId: string,

@@ -1,4 +1,6 @@
-/** Rows of protocol, metadata, transactions and domains below a version that newer ones replaced. Others stay. */
+/**
+ * Counts and deletes rows of protocol, metadata, transactions and domains below a version, if newer rows replaced them.
+ */
 import { STATE_RELATIONS, type StateRelation } from './state-relations.ts'
 import type { RelationRowCounts } from './rollback.ts'
 import type { SqlReader } from '../model/run/sql-port.ts'
@@ -54,7 +56,7 @@ export async function dropSuperseded(at: CatalogSweep, below: number): Promise<R
   return counts
 }
 
-/** Rows below a version that are still the newest of their key at it, ascending by version. */
+/** Rows below version `at` that are still the newest of their key at this version, ascending. */
 async function inForce(
   reader: SqlReader,
   tableId: string,

@@ -1,6 +1,6 @@
 /**
  * Deletes ranges of removed files. They do no harm, because ranges are only used for existing files, but take space.
- * Zones stay as they are: bounds that are too wide rule out no file wrongly.
+ * Zones are not changed: bounds that are too wide exclude no file wrongly.
  */
 import type { SqlReader } from '../model/run/sql-port.ts'
 import { rangeColumns, ZONE_FILES } from './ranges/columns.ts'
@@ -34,7 +34,10 @@ export async function sweepRanges(at: CatalogSweep, stepRows: number): Promise<n
   return gone
 }
 
-/** Number of ranges of files that were added before a version and removed at or before it, or are already gone. */
+/**
+ * Number of ranges of files that were added before a version and removed at or before it, or are no longer in the
+ * catalog.
+ */
 export async function rangesBelow(reader: SqlReader, tableId: string, below: number): Promise<number> {
   if ((await rangeColumns(reader, tableId)).length === 0) return 0
   const [row] = await reader.all(

@@ -1,6 +1,6 @@
 /**
- * Deletes rows that no version from `history_from` on needs. Readers never see these rows, so they go in transactions
- * of a bounded size, each under the table's lease; a kill leaves some for the next sweep.
+ * Deletes rows that no version from `history_from` on needs. Readers never see these rows, so they are deleted in
+ * transactions of bounded size, each under the table's lease. After a kill the next sweep deletes the rest.
  */
 import type { SqlReader } from '../model/run/sql-port.ts'
 import type { RelationRowCounts } from './rollback.ts'
@@ -23,7 +23,7 @@ export async function hasFewRows(reader: SqlReader, tableId: string, most: numbe
   return row?.[0] === 0
 }
 
-/** Rows read in one transaction. */
+/** Rows examined in one transaction. */
 const STEP_ROWS = 50_000
 
 /**
@@ -54,7 +54,10 @@ export async function* fileSteps(
   }
 }
 
-/** Removes rows that no version from `below` on needs; the history begins there. @returns removed rows, by relation */
+/**
+ * Removes rows that no version from `below` on needs; the history begins at `below`.
+ * @returns removed rows, by relation
+ */
 export async function sweepBelow(at: CatalogSweep, below: number): Promise<RelationRowCounts> {
   const { tableId } = at
   let files = 0

@@ -1,4 +1,4 @@
-/** `catalog_validations`: the result of each validation, so that a list can show which tables are proved. */
+/** `catalog_validations`: the result of each validation, so that a list can show which tables are validated. */
 import type { SqlReader, SqlTransaction } from '../model/run/sql-port.ts'
 
 export type ValidationRow = {

@@ -1,8 +1,8 @@
-/** Commands that resolve a table whose log is gone, was moved or is not the one in the catalog, for use in hints. */
+/** Commands for hints about a table whose log is gone, was moved, or is not the imported one. */
 import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
 
-/** Removes the table from the catalog, whatever its log holds. */
+/** Removes the table from the catalog, independently of its log. */
 export function forgetCommand(tableId: string): string {
   const id = shellQuote(tableId)
   return `sluice rollback ${id} --forget --confirm=${id}`
@@ -17,7 +17,7 @@ export function againIfRight(tableId: string, url: string): string {
   return `if the log is right, remove the table from the catalog and import it again: ${forgetCommand(tableId)} --database-url ${shellQuote(url)}`
 }
 
-/** Follows the table to its new folder. */
+/** Imports a moved table from its new folder. */
 export function movedCommand(tableId: string): string {
   return `sluice import PATH --table-id ${shellQuote(tableId)} --moved`
 }

@@ -28,7 +28,9 @@ const RANGES_AND_VIEWS = rangesAndViews(
 
 const FSCK = fsckFindings({ text: 'VARCHAR', key: 'VARCHAR', bigint: 'BIGINT', end: '' })
 
-/** Adds `Z` to a text without a zone; otherwise it would be read in the zone of this machine. */
+/**
+ * SQL that converts a text to a time. Adds `Z` to a text without a zone, as DuckDB would use the zone of this machine.
+ */
 function timeOf(column: string): string {
   const text = `CAST(${column} AS VARCHAR)`
   const zoned = `CASE WHEN regexp_matches(${text}, '(Z|[+-][0-9:]+)$') THEN ${text} ELSE ${text} || 'Z' END`

@@ -69,7 +69,7 @@ export function checkpointLine({ columns, raw, fromCheckpoint }: AddRecord): str
   })
 }
 
-/** Replaces lone surrogates by their JSON escapes, which mean the same; they can only occur in strings. */
+/** Replaces lone surrogates by JSON escapes with the same meaning. They can only occur in strings. */
 function withoutHalves(json: string): string {
   return json.replace(/\p{Surrogate}/gu, (half) => `\\u${half.charCodeAt(0).toString(16)}`)
 }

@@ -1,7 +1,7 @@
 /**
- * The state of a version as rows of a checkpoint. If the catalog began with a checkpoint, its original rows are
- * returned in their order, so that importing the export gives the same catalog; otherwise the rows are built from the
- * present state.
+ * The state of a version as rows of a checkpoint. For the checkpoint with which the catalog began, the original rows
+ * are returned in their order, so that importing the export gives the same catalog. Other rows are built from the state
+ * of the version.
  */
 import {
   VECTOR_FIELDS,
@@ -49,7 +49,11 @@ export class ExportedCheckpointRows {
     this.#nowMs = nowMs
   }
 
-  /** All rows. @throws SluiceError TARGET_CORRUPT for another number of files, or without protocol or metadata */
+  /**
+   * All rows.
+   * @throws SluiceError TARGET_CORRUPT if the number of files differs from the stored one, or protocol or metadata is
+   * missing
+   */
   async *pages(): AsyncGenerator<readonly CheckpointRow[]> {
     const { tableId, historyFrom } = this.#table
     const based = (await this.#reader.all(IS_OWN, [tableId, historyFrom])).length > 0
@@ -99,7 +103,7 @@ export class ExportedCheckpointRows {
 
   async *#activeAdds(): AsyncGenerator<readonly Row[]> {
     const { tableId } = this.#table
-    // Files are numbered in the order of versions, so skip those of later versions.
+    // Files are numbered in the order of versions, so skip files of later versions.
     const [later] = await this.#reader.all(LATER_FILES, [tableId, this.version])
     const end = (later?.[0] ?? Number.MAX_SAFE_INTEGER) as number
     for await (const page of keyedPages(this.#reader, ACTIVE, [tableId, this.version, this.version, end])) {

@@ -11,12 +11,12 @@ export type ExportedLine = AtLine & { readonly raw: string }
 
 export type HeldCommit = {
   readonly version: number
-  /** ms since the epoch, for the time of the file. */
+  /** Time of the exported file, ms since the epoch; null if unknown. */
   readonly modified: number | null
   /** Size and sha256 of the original file, or null if not stored. */
   readonly bytes: number | null
   readonly digest: Uint8Array | null
-  /** Non-blank lines, as counted when it was read; null if not counted. */
+  /** Non-blank lines, counted by the import; null if not counted. */
   readonly numLines: number | null
   /** In the order of the file; can be called again. */
   lines(): AsyncIterable<readonly ExportedLine[]>
@@ -28,12 +28,12 @@ const ADDS = `SELECT ${ADD_COLUMNS} FROM delta_files
   WHERE table_id = ? AND added_version = ? AND from_checkpoint = 0 AND file_no < ? AND file_no > ? ORDER BY file_no LIMIT ?`
 const ACTIONS =
   'SELECT line, raw FROM delta_actions WHERE table_id = ? AND version = ? AND source = 0 AND line > ? ORDER BY line LIMIT ?'
-// Files of a version are numbered before those of later ones: without these bounds every commit would scan all files.
+// Files of a version have lower numbers than files of later versions. Without bounds every commit would scan all files.
 const COMMITS = `SELECT version, commit_info, commit_info_line, commit_time, in_commit_time, file_mtime, log_bytes, log_digest, num_lines, first_file_no,
     min(first_file_no) OVER (ORDER BY version ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING)
   FROM delta_commits WHERE table_id = ? AND version > ? AND version <= ? ORDER BY version LIMIT 1000`
-// A commit below the base was stored with all its lines. The rest of a commit after a killed sweep has neither adds nor
-// its commitInfo, and must not count as a commit.
+// A commit below the base is stored with all its lines. Rows left by a killed sweep have neither adds nor commitInfo,
+// and must not be taken for a commit.
 export const ORPHANS = `SELECT DISTINCT version FROM delta_actions
   WHERE table_id = ? AND source = 0 AND version < ? AND kind IN ('add', 'commitInfo') ORDER BY version`
 
@@ -48,13 +48,13 @@ function commitOf([version, info, infoLine, time, inCommit, mtime, bytes, digest
     bytes: numberOrNull(bytes),
     digest: bytesOrNull(digest),
     numLines: numberOrNull(numLines),
-    /** Number of its first file, and of the first file of any later commit. */
+    /** Number of the commit's first file, and of the first file of any later commit. */
     first: numberOrNull(first),
     next: numberOrNull(next),
   }
 }
 
-/** Commits in the catalog, ascending; those below `historyFrom` are remains in the log. */
+/** Commits in the catalog, ascending; commits below `historyFrom` are leftovers in the log. */
 export async function* heldCommits(reader: SqlReader, table: ExportedTable): AsyncGenerator<HeldCommit> {
   const { tableId, historyFrom, latest } = table
   for (const [orphan] of await reader.all(ORPHANS, [tableId, historyFrom])) {
@@ -82,14 +82,14 @@ export async function* heldCommits(reader: SqlReader, table: ExportedTable): Asy
 }
 
 /**
- * Time of the exported file of a version, ms. Commit times grow from version to version; the amount that earlier
- * commits added to the first one must be in its file time, because nothing else has it.
+ * Time of the exported file of a version, ms. Times of versions must increase, so commits before the first version may
+ * have moved its time forward. Only its file time can keep this shift.
  */
 function fileTime(first: boolean, time: number | null, inCommit: number, modified: number | null): number | null {
   return first && inCommit === 0 ? time : modified
 }
 
-/** Time of the exported checkpoint file: without its commit, it is the time of the version. */
+/** Time of the exported checkpoint file: readers use it as the time of the version if the commit is missing. */
 export async function checkpointTime(
   reader: SqlReader,
   { tableId, historyFrom }: ExportedTable,

@@ -1,13 +1,13 @@
 /** Reads rows of the catalog in line order: pages by key, and the merge of two sorted streams of pages. */
 import type { SqlReader, SqlRow } from '../../model/run/sql-port.ts'
 
-/** Something at a line of a commit, or in a row of a checkpoint. */
+/** An item with its line in a commit, or its row in a checkpoint. */
 export type AtLine = { readonly line: number }
 
 const PAGE_ROWS = 2_000
 
 /**
- * All rows of a query, page by page. Each page is its own statement, so that two queries can alternate on one
+ * All rows of a query, page by page. Each page is a separate statement, so that two queries can alternate on one
  * connection.
  * @param above start of the first page, exclusive
  * @param sql ends in `> ? ORDER BY … LIMIT ?`; its first column is a whole number by which the rows are ordered

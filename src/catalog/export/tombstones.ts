@@ -18,7 +18,7 @@ const REMOVES = `SELECT version, source, line, raw FROM delta_actions
 
 /**
  * Removes that are valid at a version, newest first.
- * @param baseSource rows that count for the first version: those of its checkpoint, or of its commit
+ * @param baseSource source of the rows to read for the first version: its checkpoint or its commit
  * @param after removes up to this time (ms) have expired
  */
 export async function* tombstonesAt(
@@ -67,7 +67,7 @@ type Candidate = {
   readonly path: string
   readonly dv: string | null
   readonly hash: number
-  /** Two hashes of the key, 85 bits in total, because a million keys must be remembered. */
+  /** Two hashes of the key, 85 bits in total, because memory must hold a million keys. */
   readonly id: string
 }
 

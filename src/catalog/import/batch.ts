@@ -21,13 +21,13 @@ import { FILE, type FileRow } from './rows.ts'
 import { setMany } from './set-many.ts'
 
 const { first_file_no: FIRST_FILE_NO } = columnPlaces(COMMIT_COLUMNS)
-/** Partitions remembered at most; above this the memory is cleared and the table is queried again. */
+/** Maximum number of cached partitions; above it the cache is cleared and the table is queried again. */
 const MAX_REMEMBERED_PARTITIONS = 200_000
 const HASHES_A_QUESTION = 400
 
 export class Batch {
   readonly files: FileRow[] = []
-  /** A commit row, and the index of its first file in `files` (or null): its `first_file_no` is known at writing. */
+  /** A commit row, and the index of its first file in `files` (or null): `writeBatch` sets `first_file_no`. */
   readonly commits: { readonly row: SqlValue[]; readonly firstFile: number | null }[] = []
   readonly actions: SqlValue[][] = []
   readonly metadata: SqlValue[][] = []
@@ -80,7 +80,7 @@ export class FileNumbers {
   }
 
   async #number(transaction: SqlTransaction, unknown: readonly string[]): Promise<void> {
-    // Several texts may mean one partition: its row has the first one.
+    // Several texts may mean one partition: its row has the first text.
     const partitions = new Map<string, string[]>()
     for (const text of unknown) {
       const values = canonicalValues(text)
@@ -124,14 +124,17 @@ export class FileNumbers {
     }
   }
 
-  /** Reserves file numbers, if they count per table. Queries the table only once: it has no index while it loads. */
+  /**
+   * Reserves `count` numbers of files in the table; returns the first. Queries the table once: it has no index in a
+   * load.
+   */
   async reserveFiles(reader: SqlReader, count: number): Promise<number> {
     const first = this.#nextFile ?? (await nextNumber(reader, this.#tableId, 'delta_files', 'file_no'))
     this.#nextFile = first + count
     return first
   }
 
-  /** A rollback also removed the partitions that the transaction created. */
+  /** Clears the cache after a rollback, which also removed the partitions that the transaction created. */
   forgetPartitions(): void {
     this.#numbers.clear()
   }
@@ -143,7 +146,7 @@ function moveRows<T>(from: T[], to: T[]): void {
 }
 
 /**
- * Writes all rows of a batch; the caller moves the table's head in the same transaction.
+ * Writes all rows of a batch; the caller updates the table's head in the same transaction.
  * @param reserved number of the first file row; null if numbers are taken from the database in this transaction
  * @returns the number of the first file row, or null if there is none
  */
@@ -186,7 +189,7 @@ export async function writeBatch(
   return firstNumber
 }
 
-/** If numbers are unique in the database, only one writer runs at a time; otherwise each table has its own. */
+/** If numbers are unique in the database, only one writer runs at a time; otherwise each table has its own numbers. */
 async function nextNumber(reader: SqlReader, tableId: string, relation: string, column: string): Promise<number> {
   const ofTable = dialectOf(reader).numbering === 'table'
   const [row] = await reader.all(

@@ -1,7 +1,7 @@
 /**
  * Commit times (PROTOCOL.md, "In-Commit Timestamps"). The rule of the newest version decides the times of all versions:
- * the time in the commit if the table keeps it, otherwise the file's time, made to grow from version to version as
- * Spark does. So time travel has one answer.
+ * the time in the commit if the table records it, otherwise the file's time, moved forward where needed so that times
+ * increase, as in Spark. So a time leads to exactly one version.
  */
 import type { CommitInfoAction, MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import type { CommitFile } from '../../delta/listing.ts'
@@ -23,13 +23,13 @@ const PAGE_ROWS = 5000
 /** No version has an in-commit time. */
 const NEVER = Number.MAX_SAFE_INTEGER
 
-/** First version whose commits hold their own time. */
+/** First version with in-commit times. */
 function ruledFrom({ protocol, metadata }: Declared): number {
   const rule = protocol === null || metadata === null ? null : inCommitRule({ protocol, metadata })
   return rule?.fromVersion ?? NEVER
 }
 
-/** Largest value of (file time minus version) of the commits up to a version, among those that readers count. */
+/** Largest lead (file time minus version) of the commits up to a version. */
 function aheadUpTo(commits: readonly CommitFile[], version: number): number {
   return commits.reduce(
     (most, one) => (one.version <= version ? Math.max(most, Math.floor(one.modified) - one.version) : most),
@@ -37,18 +37,18 @@ function aheadUpTo(commits: readonly CommitFile[], version: number): number {
   )
 }
 
-/** The rule of a batch's newest version, if it differs from that of the versions before. */
+/** The rule of a batch's newest version, if it differs from the rule of the versions before. */
 export type ChangedRule = {
-  /** First version whose time is the commit's own. */
+  /** First version with an in-commit time. */
   readonly inCommitFrom: number
-  /** Commits that a reader of the log counts. */
+  /** Commits from which a reader of the log computes times. */
   readonly commits: readonly CommitFile[]
 }
 
 /**
- * Times of the imported versions, by the rule of each. A file time is the version plus the largest lead (file time
- * minus version) of its own file and all earlier ones. The newest stored time includes the lead of files that the log
- * no longer has, and of versions pruned from the catalog.
+ * Computes the times of the imported versions, each by its own rule. A file time is the version plus the largest lead
+ * (file time minus version) of its own file and all earlier files. The newest stored time includes the lead of files
+ * that the log no longer has, and of versions pruned from the catalog.
  */
 export class CommitClock {
   #ruledFrom: number | null
@@ -61,7 +61,8 @@ export class CommitClock {
   /**
    * @param declared protocol and metadata of the newest version in the catalog
    * @param stored versions in the catalog, or null
-   * @param commits lists those that a reader of the log counts; called only if the catalog is not sufficient
+   * @param commits lists the commits from which a reader of the log computes times; called only if the catalog is not
+   * sufficient
    */
   constructor(
     database: SqlReader,
@@ -78,7 +79,7 @@ export class CommitClock {
   /**
    * The time of the next version, by the protocol and metadata up to it.
    * @param modified time of its file, ms
-   * @param hasCommit false for a checkpoint without its commit: its time does not move later ones
+   * @param hasCommit false for a checkpoint without its commit: its time does not move later times
    */
   async next(
     version: number,
@@ -102,7 +103,7 @@ export class CommitClock {
     return { time: version + this.#ahead, inCommit: false }
   }
 
-  /** The new rule, if it changed since the last call: the times of earlier versions are then different. */
+  /** The new rule, if it changed since the last call: the times of earlier versions must then be computed again. */
   takeChange(): ChangedRule | null {
     const changed = this.#changed
     this.#changed = null
@@ -144,8 +145,8 @@ export type Retimed = {
 }
 
 /**
- * Computes the stored times of versions again by the rule of the newest version, as a reader of the log would; for
- * versions that the log no longer has, as when it had them.
+ * Computes the stored times of versions again by the rule of the newest version, as a reader of the log would. For
+ * versions that the log no longer has, the result is as if it still had them.
  */
 export async function retime(
   transaction: SqlTransaction,
@@ -173,7 +174,7 @@ export async function retime(
         string | null,
       ]
       if (version === inLogFrom) ahead = -Infinity
-      // For the first version, if the log lacks it too: its stored time contains the lead of commits that are gone.
+      // If the log lacks the first version too, its stored time contains the lead of commits that are gone.
       const isPushed = version === from && version < inLogFrom && inCommit === 0
       const file = modified === null || isPushed ? time : modified
       if (bytes !== null) ahead = Math.max(ahead, file - version)
@@ -200,7 +201,7 @@ function commitInfoOf(raw: string): CommitInfoAction | null {
 }
 
 /**
- * Computes stored times again, if an older program stored each by the rule of its own version and the newest version
+ * Computes stored times again, if an older program stored them by the rule of their own version, and the newest version
  * has another rule.
  * @param commits as of `CommitClock`
  * @returns the time of the newest version if it changed, otherwise null
@@ -228,9 +229,9 @@ export async function retimeStale(
 
 /**
  * Computes all times of a table again.
- * @param versions all of them
- * @param declared protocol and metadata of the newest
- * @param commits that a reader of the log counts
+ * @param versions all versions of the table
+ * @param declared protocol and metadata of the newest version
+ * @param commits from which a reader of the log computes times
  */
 export async function retimeTable(
   transaction: SqlTransaction,

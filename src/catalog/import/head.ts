@@ -1,4 +1,6 @@
-/** State of a table in the catalog: its head row, whether its import ended, and the remains of an interrupted one. */
+/**
+ * State of a table in the catalog: its head row, whether its import ended, and the remains of an interrupted import.
+ */
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { isoTime } from '../../shared/clock.ts'
 import type { SqlDatabase, SqlReader, SqlTransaction } from '../../model/run/sql-port.ts'
@@ -14,14 +16,16 @@ export type Cursor = {
   readonly total: number
   /** Rows of the base checkpoint already written, while its version is not complete. */
   readonly checkpointRows?: number
-  /** Files written by all runs of this import; and how many of them up to the current version. */
+  /** Files written by all runs of this import, and the part of them up to the current version. */
   readonly files?: number
   readonly wholeFiles?: number
-  /** Identity of that checkpoint: rows are skipped only if it is unchanged. */
+  /** Identity of the base checkpoint: its rows are skipped only if it is unchanged. */
   readonly checkpoint?: string
-  /** The distributed run that works on it, and the number of actions done when it began. */
+  /** The distributed run that works on this import, and the number of actions done when that run began. */
   readonly shared?: { readonly run: string; readonly from: number }
-  /** Version of the checkpoint that becomes the table's new base; rows below it are removed before it completes. */
+  /**
+   * Version of the checkpoint that becomes the table's new base; rows below it are removed before the import completes.
+   */
   readonly rebase?: number
 }
 
@@ -76,8 +80,8 @@ export type ImportWholeness = 'whole' | 'unfinished' | 'broken'
 
 /**
  * A table is whole only if `migration_status` has a completed row for its import and its files exist. So the two
- * DELETEs of the guide's manual rollback are harmless: they leave a `broken` table, which reads refuse, and an import
- * starts from nothing.
+ * DELETEs of the guide's manual rollback are harmless: they leave a `broken` table, which reads refuse, and the next
+ * import starts from nothing.
  */
 export async function wholeness(reader: SqlReader, head: ImportHead): Promise<ImportWholeness> {
   const importId = head.importId ?? head.cursor?.importId ?? null
@@ -115,8 +119,8 @@ export const RELATIONS_OF_TABLE = [
 const PURGE_ROWS = 50_000
 
 /**
- * Removes the rows of a broken or half-loaded table in bounded transactions; the table is unreadable from the first one
- * on.
+ * Removes the rows of a broken or half-loaded table in bounded transactions; the table is unreadable from the first
+ * transaction on.
  * @param importId unfinished import that continues afterwards and keeps its row in `migration_status`
  */
 export async function purgeTable(
@@ -204,7 +208,7 @@ export type HeadState = {
   readonly nowMs: number
 }
 
-/** Moves the head. The condition includes the old version: if no row matches, another program wrote this table. */
+/** Updates the head row. False if another program wrote this table: then no row has the old version. */
 export async function moveHead(
   transaction: SqlTransaction,
   tableId: string,

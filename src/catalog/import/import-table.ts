@@ -1,6 +1,6 @@
 /**
  * Imports the log of one table: streams everything it still has, in batches that end on a version boundary. An import
- * that was killed and started again ends with the same catalog as an undisturbed one. This file reads; `record.ts`
+ * that was killed and started again ends with the same catalog as an uninterrupted one. This file reads; `record.ts`
  * writes.
  */
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
@@ -33,7 +33,10 @@ import { checkpointIdentity, type Start } from './start.ts'
 
 export type { ImportOptions, ImportResult } from './options.ts'
 
-/** Most file rows held while one version is read; a larger version is written in parts above the current version. */
+/**
+ * Maximum file rows in memory while one version is read; a larger version is written in parts above the current
+ * version.
+ */
 const MAX_ROWS_OF_A_VERSION = 25_000
 
 /**
@@ -124,7 +127,7 @@ class ImportRun {
 
   /**
    * Upgrades rows stored by older programs. It reads every commit and partition of the table in the catalog, so it does
-   * nothing if the caller only wants new commits: a sync may call it for each of them.
+   * nothing with `olderCompared`: a sync may call it for every new commit.
    * @returns the time of the newest version if it changed, otherwise null
    */
   async repairStored(stored: Versions, commits: () => Promise<readonly CommitFile[]>): Promise<number | null> {
@@ -134,7 +137,7 @@ class ImportRun {
     return retimeStale(database, this.#lease, stored, await stateAt(database, tableId, stored.to), commits)
   }
 
-  /** Commits that a reader of the log counts; none if the log has a gap that only the catalog fills. */
+  /** Commits from which a reader of the log computes times; none if the log has a gap that only the catalog fills. */
   async #commitsOfLog(listing: LogListing): Promise<readonly CommitFile[]> {
     const { log, interrupt, olderCompared } = this.#o
     const whole = olderCompared === true ? await listLog(log, { signal: interrupt.abort, attributes: true }) : listing
@@ -159,8 +162,8 @@ class ImportRun {
     first: ScannedCommits,
   ): Promise<void> {
     const { indexes } = this.#o
-    // When files from before this import end, they are found by key; above a base loaded now, all ends are known
-    // beforehand.
+    // The ends of files from before this import need look-ups by key. Above a base loaded now, all ends are known in
+    // advance.
     const lookUp = start.kind !== 'fresh' && start.kind !== 'rebase'
     if (lookUp) await indexes.ensure(this.#o.tableId)
     replay.begin(first.index, lookUp)
@@ -195,7 +198,7 @@ class ImportRun {
     onNote(`imported as unreadable: ${refusal.message}`)
   }
 
-  /** Loads the base checkpoint row by row, above the current version; then the row of its version. */
+  /** Loads the base checkpoint row by row, above the current version; then adds the row of its version. */
   async #loadBase(replay: Replay, checkpoint: CheckpointFiles, history: History, skipRows: number): Promise<void> {
     const { log, parquet, interrupt, database, tableId, batchSize } = this.#o
     const { record } = this
@@ -260,7 +263,7 @@ class ImportRun {
         if (record.batch.files.length >= Math.max(MAX_ROWS_OF_A_VERSION, batchSize)) await record.flush(replay, {})
       }
       if ((read as CommitBytes | null)?.bytes !== commit.size) throw new LookupMismatch()
-      // Allowed, but more often a write cut off by a crash than a commit without actions.
+      // An empty commit is allowed, but more often it is a write that a crash interrupted.
       if (record.done === before)
         onNote(`commit ${commit.version} is empty: it was taken for a version without actions`)
       await replay.finishVersion(commit.version, commit, read, commit.modified)
@@ -275,7 +278,7 @@ class ImportRun {
       status,
       importId: record.importId,
       version: record.version,
-      // After a stop before the move to a new base, the old base is still valid.
+      // After a stop before the new base is current, the old base is still valid.
       historyFrom: record.version !== null && record.version < record.historyFrom ? null : record.historyFrom,
       files: replay?.totals.files ?? 0,
       bytes: replay?.totals.bytes ?? 0,

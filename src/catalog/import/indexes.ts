@@ -9,7 +9,7 @@ import { dialectOf } from '../dialect.ts'
 
 export class FileIndexes {
   readonly #database: SqlDatabase
-  /** Rows were loaded while indexes were missing or statistics outdated. */
+  /** True if rows were loaded since the statistics were refreshed. */
   #stale = false
 
   constructor(database: SqlDatabase) {
@@ -75,7 +75,7 @@ export class FileIndexes {
     this.#stale = false
   }
 
-  /** If DDL commits by itself, another worker or program may do the same at the same time: then it is done. */
+  /** Ignores the error if another worker or program did the same: possible where DDL commits implicitly. */
   async #orElsewhere(work: Promise<void>, name: string, wanted: boolean): Promise<void> {
     try {
       await work

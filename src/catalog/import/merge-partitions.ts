@@ -1,4 +1,4 @@
-/** Merges partitions with several rows in the catalog: an older program made a row for each key order of a writer. */
+/** Merges partitions with several rows in the catalog: older programs stored a row for each key order of a writer. */
 import { throwIfAborted } from '../../shared/abort.ts'
 import type { SqlTransaction } from '../../model/run/sql-port.ts'
 import { writeUnderLease, type Lease } from '../lease.ts'
@@ -12,8 +12,9 @@ const PAGE_ROWS = 5_000
 const ROWS_A_STATEMENT = 500
 
 /**
- * Gives every row its present hash, and the files of a partition the number of its first row. Reads every partition of
- * the table, in pages. One transaction per partition: a reader in one transaction always sees the same files.
+ * Sets the current hash of every row, and gives the files of a partition the number of its first row. Reads every
+ * partition of the table, in pages. One transaction per partition: a reader in one transaction always sees the same
+ * files.
  * @throws SluiceError LEASE_LOST; the signal's reason
  */
 export async function mergePartitions(at: Place, lease: Lease): Promise<void> {
@@ -36,7 +37,10 @@ export async function mergePartitions(at: Place, lease: Lease): Promise<void> {
   }
 }
 
-/** Afterwards rows of one partition have the same hash, so the database finds them without a map of all. */
+/**
+ * Afterwards rows of one partition have the same hash, so the database finds them without a map of all partitions in
+ * memory.
+ */
 async function setHashes(at: Place, lease: Lease): Promise<void> {
   const { database, tableId } = at
   const column = { relation: 'delta_partitions', key: 'partition_no', column: 'values_hash', tableId } as const
@@ -76,7 +80,7 @@ async function* doubled({ database, tableId }: Place): AsyncGenerator<readonly [
       if (known === undefined) partitions.set(values, [number, []])
       else known[1].push(number)
     }
-    // Different partitions may have the same hash by chance; they have no other rows.
+    // Different partitions may have the same hash by chance: skip partitions with only one row.
     for (const partition of partitions.values()) if (partition[1].length > 0) yield partition
     after = hashes.at(-1)?.[0] as number
   }

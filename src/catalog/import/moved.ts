@@ -20,24 +20,24 @@ import { setMany } from './set-many.ts'
 
 const PAGE_ROWS = 5000
 
-/** The catalog's data of a table whose rows stay. */
+/** A moved table whose rows are kept. */
 export type Followed = {
   /** Former location of the table. */
   readonly before: string
   readonly stored: Versions | null
   /** Listing of the whole log. */
   readonly listing: LogListing
-  /** Commits that a reader of the log counts. */
+  /** Commits from which a reader of the log computes times. */
   readonly commits: readonly CommitFile[]
 }
 
 type FileTime = readonly [version: number, modified: number]
 
 /**
- * Sets the table's location to that of the log, and takes over its file times. The caller has checked that it is the
- * imported log.
- * @param from null if no row stays
- * @returns the time of the newest version if rows stay, otherwise null
+ * Sets the table's location to the root of the log, and stores the log's file times. The caller has checked that it is
+ * the imported log.
+ * @param from null if no row is kept
+ * @returns the time of the newest version if rows are kept, otherwise null
  * @throws SluiceError LOG_REWRITTEN if paths that name one file at one location name two at the other; LEASE_LOST
  */
 export async function followLog(options: ImportOptions, lease: Lease, from: Followed | null): Promise<number | null> {
@@ -62,9 +62,8 @@ export async function followLog(options: ImportOptions, lease: Lease, from: Foll
 }
 
 /**
- * Commit files whose time was changed by a copy of the folder or a restore; time travel uses these times. Returns
- * versions whose file has another time than in the catalog, with the log's time, ms. Versions that the log no longer
- * has are left out.
+ * Versions whose file has another time in the log than in the catalog, with the log's time, ms. Versions that the log
+ * no longer has are left out. A copy or a restore of the folder changes file times, which time travel uses.
  */
 async function changedFileTimes(
   reader: SqlReader,
@@ -85,14 +84,18 @@ async function changedFileTimes(
   })
 }
 
-/** Stores them; commit times must be computed again afterwards. */
+/** Stores file times; the caller must then compute commit times again. */
 function storeFileTimes(transaction: SqlTransaction, tableId: string, times: readonly FileTime[]): Promise<void> {
   return setMany(transaction, { relation: 'delta_commits', key: 'version', column: 'file_mtime', tableId }, times)
 }
 
 type FileKey = readonly [fileNo: number, hash: number]
 
-/** Files with another key below the log's root. @param before former location @throws SluiceError LOG_REWRITTEN */
+/**
+ * Files whose key is another one below the log's root.
+ * @param before former location
+ * @throws SluiceError LOG_REWRITTEN
+ */
 export async function keysFrom(
   reader: SqlReader,
   { database, tableId, log, interrupt }: Pick<ImportOptions, 'database' | 'tableId' | 'log' | 'interrupt'>,
@@ -144,8 +147,8 @@ type Named = { readonly path: string; readonly other: string }
 
 /**
  * Finds paths that are one file with one root and two with the other: adds and removes would then match differently.
- * Remembers only paths that the roots resolve differently, which are few unless a writer uses absolute paths.
- * @returns two of them as text, or null
+ * Keeps only paths in memory that the roots resolve differently: few, unless a writer uses absolute paths.
+ * @returns text about two such paths, or null
  */
 async function readApart(
   paths: () => AsyncIterable<readonly string[]>,

@@ -20,9 +20,9 @@ export type ImportOptions = {
   readonly log: LogStore
   readonly parquet: () => Promise<ParquetRows>
   readonly tableId: string
-  /** The catalog may have another location for the table: it is changed to that of `log`. */
+  /** The catalog may have another location of the table: it is replaced by the root of `log`. */
   readonly moved?: boolean
-  /** The caller has compared the commits below the known version with those of the log. */
+  /** The caller has compared the commits below the known version with the log's commits. */
   readonly olderCompared?: boolean
   /** A transaction ends on a version boundary at or above this many rows. */
   readonly batchSize: number
@@ -31,7 +31,7 @@ export type ImportOptions = {
   readonly clock: Clock
   readonly holder: CatalogLeaseHolder
   readonly waitMs: number
-  /** Id of the row in `migration_status`, unless an unfinished import continues with its own. */
+  /** Id of the row in `migration_status`, unless an unfinished import continues with its own id. */
   readonly importId: string
   /** For a share of a distributed run: the id of that run. */
   readonly sharedRun?: string
@@ -50,7 +50,7 @@ export type ImportOptions = {
   readonly onNote: (message: string) => void
   /** Resolves when the run may continue; called after every batch. */
   readonly whilePaused?: () => Promise<void>
-  /** Most events in memory; smaller in tests. */
+  /** Maximum number of adds and removes in memory; smaller in tests. */
   readonly maxEvents?: number
   /** File rows discarded, swept or given ranges in one transaction; smaller in tests. */
   readonly stepRows?: number
@@ -61,7 +61,9 @@ export type ImportResult = {
   readonly importId: string
   readonly version: number | null
   readonly historyFrom: number | null
-  /** Why the history begins no earlier, where this import chose its begin; null where the log holds nothing older. */
+  /**
+   * Why the history does not begin earlier, if this import chose the first version; null if the log has nothing older.
+   */
   readonly cutOff?: string | null
   readonly files: number
   readonly bytes: number

@@ -1,4 +1,4 @@
-/** Checks whether the log's protocol allows it to be read; call before anything is written. */
+/** Checks whether sluice can read a log, by its protocol; call before anything is written. */
 import type { MetadataAction, ProtocolAction, ActionKind } from '../../delta/actions.ts'
 import { readerRefusal } from '../../delta/features.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -44,7 +44,7 @@ const LONG = {
 /**
  * Refuses an action that could be imported but not validated.
  * @param raw the line of the action
- * @param place a version, or a file with the number of a line
+ * @param place a version, or a file and a line number, for the message
  * @throws SluiceError BAD_ACTION
  */
 export function refuseLong(raw: string, kind: ActionKind | null, place: string, label: string): void {

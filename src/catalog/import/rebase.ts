@@ -1,7 +1,8 @@
 /**
  * A new base for a table that stays readable. The log was cleaned up past the catalog's version, and only a checkpoint
- * above it is left. Everything before the cutover is invisible: open file lifetimes end at the new base's version, the
- * base is written above the current version, and the transaction that makes it current deletes the old history.
+ * above this version is left. Readers see no change before the new base is current: open file lifetimes end at the new
+ * base's version, the base is written above the current version, and the transaction that makes it current deletes the
+ * old history.
  */
 import type { SqlTransaction } from '../../model/run/sql-port.ts'
 import { STATE_RELATIONS } from '../state-relations.ts'
@@ -9,10 +10,10 @@ import { sweepStep, type CatalogSweep } from '../sweep-step.ts'
 import { dropActions, fileSteps } from '../sweep.ts'
 
 /**
- * Prepares the switch: deletes rows that an earlier try wrote above the current version, and ends every open lifetime
+ * Prepares the new base: deletes rows that an earlier try wrote above the current version, and ends every open lifetime
  * at the new base.
  * @param current version that readers see
- * @param base version of the checkpoint, above it
+ * @param base version of the checkpoint, above `current`
  */
 export async function setRebasedRowsApart(at: CatalogSweep, current: number, base: number): Promise<void> {
   const { database, tableId } = at
@@ -39,8 +40,8 @@ export async function setRebasedRowsApart(at: CatalogSweep, current: number, bas
 }
 
 /**
- * Part of the transaction that makes the new base current. Valid state is queried by key over all versions: a
- * transaction or domain that the base does not have must not become valid again.
+ * Deletes old state, in the transaction that makes the new base current. Queries for valid state read all versions: a
+ * transaction or domain that the base lacks would become valid again.
  */
 export async function dropOldState(transaction: SqlTransaction, tableId: string, base: number): Promise<void> {
   for (const relation of ['delta_commits', ...STATE_RELATIONS.map(({ name }) => name)]) {

@@ -1,4 +1,7 @@
-/** Write transactions of an import: a batch, the head, the cursor, the status and the lease change together or not. */
+/**
+ * Write transactions of an import: a batch, the head, the cursor, the status and the lease change together or not at
+ * all.
+ */
 import { breathe, throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { HasLanded, SqlTransaction } from '../../model/run/sql-port.ts'
@@ -44,9 +47,9 @@ export class ImportRecord {
   /** Actions done, including those of an interrupted import. */
   done = 0
   baseline = 0
-  /** Why the table's data cannot be read; it is imported anyway. */
+  /** Why the table's data cannot be read; the log is imported anyway. */
   refused: string | null = null
-  /** The distributed run of which this is a share, and the progress when it began. */
+  /** The distributed run of which this import is a share, and the progress when that run began. */
   #shared: Cursor['shared']
   readonly #o: ImportOptions
   readonly #lease: Lease
@@ -54,13 +57,13 @@ export class ImportRecord {
   #importId: string
   #hasStatus = false
   #total = 0
-  /** Version that the transactions so far make current, including the running one. */
+  /** Version that the transactions so far make current, including the running transaction. */
   #aim: number | null = null
   #writing: Promise<number | null> | null = null
-  /** Version of a new base, until nothing of the old history is left. */
+  /** Version of a new base, until the old history is deleted. */
   #rebase: number | null = null
 
-  /** Files written by earlier runs of this import, by all of them, and by all up to the current version. */
+  /** Files written by earlier runs of this import, by all its runs, and by all its runs up to the current version. */
   #filesBefore = 0
   #files = 0
   #wholeFiles = 0
@@ -76,7 +79,7 @@ export class ImportRecord {
     return this.#importId
   }
 
-  /** Writes the rows that mark a running import. Nothing is written before this. */
+  /** Writes the rows that mark a running import. No row of the log is written before this. */
   async open(start: Exclude<Start, { kind: 'current' }>, latest: number, actions: number): Promise<void> {
     const { database, tableId, log, clock, indexes, onStart, onNote, sharedRun } = this.#o
     if (start.importId !== null) this.#importId = start.importId
@@ -134,8 +137,8 @@ export class ImportRecord {
 
   /**
    * Writes the batch in one transaction. `part` is null at a version boundary; otherwise the rows stay above the
-   * current version and the cursor says how far they reach. If a server does the writing, this resolves while it works:
-   * the next lines are read meanwhile; transactions run one after the other.
+   * current version and the cursor has their number. With `parallelWrites` it resolves before the transaction ends, so
+   * that the next lines are read meanwhile. Transactions never overlap.
    * @throws StopHere if a stop was requested and this is not the last batch; SluiceError LEASE_LOST, NO_SPACE … of this
    * batch or the previous one
    */
@@ -166,7 +169,7 @@ export class ImportRecord {
     }
   }
 
-  /** Waits for the running transaction. @returns the number of its first file @throws what it throws */
+  /** Waits for the running transaction. @returns the number of its first file @throws the error of the transaction */
   async settled(): Promise<number | null> {
     const writing = this.#writing
     this.#writing = null
@@ -197,7 +200,7 @@ export class ImportRecord {
     })
   }
 
-  /** Extends ranges to the new files. They are optional: after a stop the next import continues them. */
+  /** Extends ranges to the new files. They are optional: after a stop the next import continues with them. */
   async extendRanges(): Promise<void> {
     const { database, tableId, interrupt, stepRows } = this.#o
     const window = stepRows === undefined ? {} : { windowFiles: stepRows }
@@ -233,7 +236,7 @@ export class ImportRecord {
         })
       })
     } catch {
-      // The catalog cannot be written: that failure is reported, and the next run repairs the row.
+      // The catalog cannot be written: the caller throws the error of the import, and the next run repairs the row.
     }
   }
 
@@ -345,7 +348,7 @@ export class ImportRecord {
   }
 }
 
-/** Each batch leaves a different cursor or version: finding them shows that its transaction was committed. */
+/** Checks whether a transaction was committed: each batch leaves a different cursor or version. */
 function landedAt(tableId: string, cursor: string, version: number | null): HasLanded {
   return async (reader) => {
     const [row] = await reader.all('SELECT "cursor", current_version FROM delta_tables WHERE table_id = ?', [tableId])

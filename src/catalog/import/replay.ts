@@ -110,7 +110,7 @@ export class Replay {
     this.#keep(version, SOURCE.checkpoint, line, raw, action)
   }
 
-  /** A line of a commit at or below the base, which is only history: stored raw, counted, without effect on files. */
+  /** Stores the raw line of a commit at or below the base, which is only history, without effect on files. */
   takeRawLine(version: number, { line, raw, action }: ActionLine, ofBase: boolean): void {
     if (ofBase) {
       this.#tally.lines++
@@ -129,7 +129,7 @@ export class Replay {
     this.#batch.actions.push(actionRow(this.#tableId, version, SOURCE.commit, line, kind, raw))
   }
 
-  /** Queries the open lifetimes that the next lines will end, many at once, because of the server's latency. */
+  /** Queries the open lifetimes that the next lines will end, many in one query, because of the server's latency. */
   async lookAhead(lines: readonly ActionLine[]): Promise<void> {
     this.#openRows.clear()
     if (!this.#lookUp) return
@@ -210,7 +210,7 @@ export class Replay {
     this.#tally = emptyTally()
   }
 
-  /** A part of the running version was written: the batch is empty and the first file's number is known. */
+  /** Call after a part of the running version was written: the batch is empty and the first file's number is known. */
   partWritten(firstFileNo: number | null): void {
     const tally = this.#tally
     if (tally.firstFile !== null && firstFileNo !== null) tally.firstFileNo ??= firstFileNo + tally.firstFile
@@ -372,7 +372,7 @@ type OpenRow = {
   readonly vector: string | null
 }
 
-/** Visible rows: without those that a deletion vector hides. */
+/** Rows that no deletion vector hides; null if unknown. */
 function liveRecords(file: Pick<AddAction, 'deletionVector'>, records: number | null): number | null {
   return records === null ? null : records - (file.deletionVector?.cardinality ?? 0)
 }

@@ -16,7 +16,7 @@ import { isRebuilt } from '../rebuild.ts'
 
 export type FileRow = SqlValue[]
 
-// Rows are filled by position, because objects per file and remove would cost more.
+// Rows are filled by position, because an object for each file and remove would cost more.
 export const FILE = columnPlaces(FILE_COLUMNS)
 const ACTION = columnPlaces(ACTION_COLUMNS)
 const NO_FILE: readonly SqlValue[] = FILE_COLUMNS.map(() => null)

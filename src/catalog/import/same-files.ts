@@ -39,12 +39,12 @@ export function filesOfLog(snapshot: Snapshot, signal: AbortSignal): () => Async
   }
 }
 
-/** Result of comparing both sides at one version of the log. */
+/** Result of comparing catalog and log at one version of the log. */
 export type FilesComparison = {
   readonly version: number
   /** Id in the log's metadata. */
   readonly metadataId: string
-  /** Text about files that only one side has; empty if there are none. */
+  /** Text about files that only the log or only the catalog has; empty if there are none. */
   readonly apart: string
 }
 
@@ -52,7 +52,7 @@ type Catalog = { readonly database: SqlReader; readonly tableId: string; readonl
 
 /**
  * Compares the files of the catalog's version with the log's: at that version, or at the first readable checkpoint
- * above it. In that case, files that commits between the two add or remove are left out on both sides.
+ * above it. For a checkpoint, files that commits between both versions add or remove are left out on both sides.
  * @param catalog `current`: its version of the table
  * @returns null if the log can build neither that version nor a later one
  * @throws SluiceError SOURCE_IO, SOURCE_GONE, BAD_ACTION …
@@ -97,7 +97,7 @@ async function comparedAt(
   return { version, metadataId: metadata.id, apart: aloneText(one, other) }
 }
 
-/** The version itself if the log can build it, otherwise that of the first checkpoint above it. */
+/** The version itself if the log can build it, otherwise the version of the first checkpoint above it. */
 function firstReadable({ listing, unreadable }: SnapshotContext, version: number): number | null {
   try {
     return segmentAt(listing, version, unreadable).version

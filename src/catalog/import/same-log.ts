@@ -9,7 +9,7 @@ import type { SqlDatabase, SqlReader } from '../../model/run/sql-port.ts'
 import { againIfRight } from '../ways-out.ts'
 import type { ImportHead } from './head.ts'
 
-/** Most older commits with a changed file time that an import reads to compare their bytes. */
+/** Maximum number of older commits with a changed file time that an import reads to compare their bytes. */
 const MAX_READ = 100
 
 type At = {
@@ -18,7 +18,10 @@ type At = {
   readonly listing: LogListing
   readonly log: LogStore
   readonly database: SqlDatabase
-  /** The log was moved, with new file times: later checks could not find out which bytes were never compared. */
+  /**
+   * The log was moved. Its file times are stored afterwards, so later checks cannot find commits whose bytes were not
+   * compared.
+   */
   readonly moved?: boolean
   readonly signal: AbortSignal
   readonly onNote: (message: string) => void
@@ -33,7 +36,10 @@ export type NewestKnown = {
   readonly digest: Uint8Array | null
 }
 
-/** State of the catalog's newest commit in the log: `gone` if only its file is missing, as after a cleanup. */
+/**
+ * State of the catalog's newest commit in the log: `gone` if the log lacks its file, as after a cleanup, or the catalog
+ * lacks its digest.
+ */
 export type Newest =
   | { readonly is: 'same' }
   | { readonly is: 'gone' }
@@ -89,9 +95,9 @@ export async function checkNewest({ head, current, listing, log, database, signa
 }
 
 /**
- * Compares older commits of both sides by size. Those with another file time, as after a copy of the lake, are read, up
- * to a limit that keeps this cheap; for a moved log all are read.
- * @param most commits to read
+ * Compares older commits of both sides by size. Commits with another file time, as after a copy of the lake, are read,
+ * up to a limit. For a moved log all commits are read.
+ * @param most maximum number of commits to read
  * @throws SluiceError LOG_REWRITTEN
  */
 export async function checkOlder(
@@ -166,14 +172,17 @@ export async function compareImportedCommits(
   for (const commit of both) {
     const held = known.get(commit.version)
     if (held === undefined) continue
-    // Read it even if the size differs: the store keeps an announced file until it is read.
+    // Read it even if the size differs: the store keeps a file announced by `ahead` until it is read.
     const same = await hasDigest(log, commit, held.digest, signal)
     if (!same || held.bytes !== commit.size) other.push(commit.version)
   }
   return { compared: both.length, other }
 }
 
-/** True if any commit has another size or time than when it was imported. A never readable table can be discarded. */
+/**
+ * True if any commit has another size or time than when it was imported. Enough for a table that was never readable,
+ * because it can be discarded.
+ */
 export async function changedSince(
   database: SqlReader,
   { tableId }: ImportHead,
@@ -191,7 +200,10 @@ export async function changedSince(
   )
 }
 
-/** Compares a checkpoint's table id with the catalog's, if nothing better is left. @throws SluiceError LOG_REWRITTEN */
+/**
+ * Compares a checkpoint's table id with the catalog's, if the commit to compare is gone.
+ * @throws SluiceError LOG_REWRITTEN
+ */
 export function checkSameTable(
   head: ImportHead,
   { log, database: { label } }: Pick<At, 'log' | 'database'>,

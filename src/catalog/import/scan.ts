@@ -1,4 +1,4 @@
-/** First pass over a range of commits: which key is added or removed when, and the last protocol and metadata. */
+/** First pass over a range of commits: finds where keys are added or removed, and the last protocol and metadata. */
 import type { HashPair } from '../../shared/hash.ts'
 import { hashInto } from '../../shared/hash.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
@@ -11,7 +11,7 @@ import { breathe, type Interrupt } from '../../shared/abort.ts'
 import { CloseIndex } from './close-index.ts'
 import { refuseLong } from './readable.ts'
 
-/** Most events in memory (about 50 bytes each); a longer log is imported in several ranges. */
+/** Maximum number of adds and removes in memory (about 50 bytes each); a longer log is imported in several ranges. */
 export const MAX_EVENTS = 4_000_000
 
 const LINES_A_BREATH = 20_000
@@ -21,10 +21,10 @@ export type ScannedCommits = {
   readonly index: CloseIndex
   /** Number of lines of all kinds. */
   readonly lines: number
-  /** The last ones of the range, or null. */
+  /** The last protocol and metadata of the range; null if it has none. */
   readonly protocol: ProtocolAction | null
   readonly metadata: MetadataAction | null
-  /** False if `maxEvents` ended it early. */
+  /** False if `maxEvents` ended the range early. */
   readonly whole: boolean
 }
 
@@ -84,8 +84,8 @@ export async function scanStretch(
 }
 
 /**
- * Notes keys in line order, although they arrive on two ways: most are cut out of the raw text, the others come in
- * blocks of parsed lines. After the first line of the second kind, the others wait for the block, too.
+ * Records keys in line order, although they arrive in two ways: most are cut from the raw text, the others come in
+ * blocks of parsed lines. After a line that must be parsed, keys from raw text wait for the block, too.
  */
 class KeyNotes {
   readonly #index: CloseIndex
@@ -106,7 +106,7 @@ class KeyNotes {
     this.#waits = false
   }
 
-  /** Gets the text of each line first; true if the line is done. */
+  /** Receives the text of each line first; true if the line needs no parsing. */
   readonly takeText = (raw: string, line: number): boolean => {
     const path = plainPath(raw)
     if (path === null) {
@@ -129,7 +129,7 @@ class KeyNotes {
       else if (action.kind === 'remove') this.#note(action.remove.path, dvId(action.remove.deletionVector))
     }
     this.#waiting.splice(0, at)
-    // All lines so far are in this block or wait here, so no earlier one can follow.
+    // All lines so far are in this block or wait here, so no earlier line can follow.
     this.end()
   }
 
@@ -148,18 +148,17 @@ const ADD = '{"add":{"path":"'
 const REMOVE = '{"remove":{"path":"'
 
 /**
- * The path of a file action, cut out of a line that begins as most writers begin it and cannot contain a deletion
- * vector; otherwise null. Other faults of the line are found by the second pass, which parses all of it and must find
- * the same keys.
+ * The path of a file action, cut from a line in the usual form that cannot contain a deletion vector; otherwise null.
+ * The second pass parses the whole line, finds its other faults, and must find the same keys.
  */
 function plainPath(raw: string): string | null {
   const isAdd = raw.startsWith(ADD)
   if (!isAdd && !raw.startsWith(REMOVE)) return null
-  // The beginning of an action that continues on the next line.
+  // The action continues on the next line.
   if (!raw.endsWith('}}')) return null
   const start = isAdd ? ADD.length : REMOVE.length
   const end = raw.indexOf('"', start)
-  // A name can be spelled with escapes.
+  // The name may be spelled with escapes.
   if (end === -1 || raw.includes('deletionVector', end) || raw.includes('\\u00', end)) return null
   const path = raw.slice(start, end)
   return path.includes('\\') ? null : path

@@ -1,6 +1,6 @@
 /**
- * Finds the start of an import, with a base checkpoint that was read to its end first: a corrupt one is replaced by the
- * next, before anything is written.
+ * Finds the start of an import. A base checkpoint is read to its end before anything is written; a corrupt one is
+ * replaced by the next.
  */
 import type { ActionKind, MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { proveCheckpoint, readCheckpoint } from '../../delta/checkpoint.ts'
@@ -32,7 +32,7 @@ export type SoundStart = {
   readonly latest: number
   /** The latest listing: of the whole log, or from the known version on. */
   readonly listing: LogListing
-  /** Why the history at the base begins no earlier; null if the log holds nothing older, or there is no base. */
+  /** Why the history does not begin before the base; null if the log has nothing older, or there is no base. */
   readonly cutOff: string | null
 }
 
@@ -46,15 +46,15 @@ type At = {
   readonly tableId: string
   /** The catalog may have another location: then the log must be identified by its content. */
   readonly moved?: boolean
-  /** The caller has compared the commits below the known version with the log's: then only new ones are needed. */
+  /** The caller has compared the commits below the known version with the log's: then only new commits are needed. */
   readonly olderCompared?: boolean
   readonly signal: AbortSignal
   readonly onNote: (message: string) => void
 }
 
 /**
- * If the caller has compared older commits, the log is listed from the table's version on; that is enough if it has the
- * known commit and all above it. Otherwise older commits are compared by size and time.
+ * If the caller has compared older commits, the log is listed from the table's version on; that is enough if the
+ * listing has the known commit and all commits above it. Otherwise older commits are compared by size and time.
  * @throws SluiceError TABLE_ID_TAKEN, NO_SUCH_TABLE, NO_LOG, LOG_GAP, LOG_REWRITTEN; BAD_CHECKPOINT if no other
  * checkpoint can replace it
  */
@@ -106,7 +106,7 @@ async function shortStart(list: ListFrom, head: ImportHead, current: number, at:
   try {
     listing = await list(current)
   } catch (error) {
-    // The log has nothing at or above that version: the whole log shows why.
+    // The log has nothing at or above that version: the caller lists the whole log and finds the reason.
     if (error instanceof SluiceError && error.code === 'NO_LOG') return null
     throw error
   }
@@ -125,7 +125,7 @@ async function shortStart(list: ListFrom, head: ImportHead, current: number, at:
 
 /**
  * Checks that the log is still the imported one.
- * @returns `unknown` if the newest known commit is gone; `changed` if it is another log, but the import was never
+ * @returns `unknown` if the newest known commit is gone; `changed` if commits have changed, but the import was never
  * readable
  * @throws SluiceError LOG_REWRITTEN
  */
@@ -144,8 +144,8 @@ async function sameLog(
 }
 
 /**
- * The newest known commit cannot be compared: the log's files at that version, or at a checkpoint above it, decide
- * whether it is the same log.
+ * Decides whether it is the same log if the newest known commit cannot be compared: compares the files of the log at
+ * that version, or at a checkpoint above it.
  * @throws SluiceError LOG_REWRITTEN, also if nothing is left to compare
  */
 async function checkFiles(

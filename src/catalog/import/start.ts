@@ -12,7 +12,7 @@ export type ImportPoint = {
 }
 
 type Work = {
-  /** The head row as it will be when the import begins; null if there is none yet. */
+  /** The head row as it will be when the import begins; null if there is no row yet. */
   readonly head: ImportHead | null
   readonly history: History
   readonly historyFrom: number
@@ -24,7 +24,7 @@ type Work = {
   readonly note: string | null
   /** Id of an unfinished import that is resumed, or null. */
   readonly importId: string | null
-  /** Actions that were done before. */
+  /** Actions done by earlier runs of the import. */
   readonly done: number
   /** Rows of the base checkpoint that are already in the catalog. */
   readonly skipRows: number
@@ -37,7 +37,10 @@ export type Start =
   | ({ readonly kind: 'fresh' } & Work)
   | ({ readonly kind: 'resume' } & Work)
   | ({ readonly kind: 'continue' } & Work)
-  /** The log was cleaned past the current version: a checkpoint above it becomes the base; readers keep the old one. */
+  /**
+   * The log was cleaned past the current version: a checkpoint above it becomes the base. Until then readers see the
+   * old one.
+   */
   | ({ readonly kind: 'rebase' } & Work)
 
 const NOTHING: ImportPoint = {
@@ -46,14 +49,17 @@ const NOTHING: ImportPoint = {
   metadata: null,
 }
 
-/** Commits above a version, or null if one up to the newest is missing. The listing may leave out older ones. */
+/** Commits above a version, or null if one up to the newest is missing. The listing may leave out older commits. */
 export function commitsAbove(listing: LogListing, current: number): readonly CommitFile[] | null {
   const above = listing.commits.filter(({ version }) => version > current)
   const whole = above.every(({ version }, i) => version === current + 1 + i)
   return whole && current + above.length === listing.latest ? above : null
 }
 
-/** The caller checks that this is the imported log. @param options.changed a never readable import's commits changed */
+/**
+ * Decides how an import starts. The caller checks that the log is the imported one.
+ * @param options.changed commits of an import that was never readable have changed
+ */
 export async function importStart(options: {
   readonly head: ImportHead | null
   readonly wholeness: ImportWholeness | null
@@ -106,7 +112,7 @@ export async function importStart(options: {
     commits,
     resume: await resumePoint(database, head),
     done: unfinished?.done ?? 0,
-    // Before the move itself nothing needs a sweep: rows written ahead are discarded as usual.
+    // Before the new base is current nothing needs a sweep: rows written ahead are discarded as usual.
     sweep: base !== null && base <= current ? head.historyFrom : null,
   }
 }
@@ -117,7 +123,7 @@ export function baseCheckpoint(start: Exclude<Start, { kind: 'current' }>): Chec
   return loads ? start.history.checkpoint : null
 }
 
-/** Names, sizes and times of a checkpoint's files; a resumed import skips its rows only while they are the same. */
+/** Names, sizes and times of a checkpoint's files; a resumed import skips its rows only if they are unchanged. */
 export function checkpointIdentity(checkpoint: CheckpointFiles): string {
   return checkpoint.files.map((file) => `${file.name}:${file.size}:${file.modified}`).join('|')
 }
@@ -134,7 +140,7 @@ function fresh(
   return { ...workFrom(history, { ...how, head: cleared }), kind: 'fresh', purge: how.purge }
 }
 
-/** A whole history, nothing of it done yet. */
+/** Work of an import of the whole history, from its start. */
 function workFrom(
   history: History,
   at: { readonly head: ImportHead | null; readonly importId: string | null; readonly note: string | null },

@@ -1,4 +1,4 @@
-/** The catalog in MySQL and MariaDB. Every DDL statement commits by itself, so each can run again after a kill. */
+/** The catalog in MySQL and MariaDB. Every DDL statement commits implicitly, so each can run again after a kill. */
 import { isoTime } from '../../shared/clock.ts'
 import { sqlLiteral } from '../../shared/sql-text.ts'
 import { laterMigrations } from './migrations.ts'
@@ -11,9 +11,9 @@ import { mysqlRights } from './rights.ts'
 const END = ' ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARSET = utf8mb4 COLLATE = ${binary}'
 
 const relations = catalogSql({
-  // TEXT ends at 64 KB, and only a strict server reports it.
+  // TEXT is limited to 64 KB, and only a server in strict mode reports longer values.
   text: 'longtext',
-  // A key of InnoDB holds 3,072 bytes, and a character takes up to four.
+  // A key of InnoDB has at most 3,072 bytes, and a character takes up to four.
   key: 'varchar(500)',
   bytes: 'longblob',
   end: END,

@@ -1,4 +1,4 @@
-/** The least rights for a catalog in MySQL or MariaDB. */
+/** Statements that grant only the required rights for a catalog in MySQL or MariaDB. */
 import type { SqlReader } from '../../model/run/sql-port.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { AccessLevel } from '../access-level.ts'

@@ -33,7 +33,7 @@ const FSCK = fsckFindings({
   end: ' ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARSET = utf8mb4 COLLATE = ${binary}',
 })
 
-/** Nested, because a strict server fails the statement if a function gets a text that is not a date. */
+/** The CASEs are nested, because in strict mode a function fails the statement for a text that is not a date. */
 function timeOf(column: string): string {
   const time = `concat(replace(left(${column}, 19), 'T', ' '), coalesce(regexp_substr(substr(${column}, 20), '^[.][0-9]+'), ''))`
   const zone = `regexp_substr(substr(${column}, 20), '[+-][0-9:]+$')`
@@ -49,8 +49,8 @@ const modify = (type: string): string =>
 
 /**
  * Migration 4 of the catalog in MySQL and MariaDB: DATETIME(6) in UTC, because a TIMESTAMP ends in 2038. Every
- * statement commits by itself: the texts are first changed to the form of the new type, and the whole can run again
- * after each statement, also the last. If an older program imports meanwhile, the server refuses its last statement;
+ * statement commits implicitly: the texts are first changed to the form of the new type, and all statements can run
+ * again after a kill at any point. If an older program imports meanwhile, the server refuses its last statement;
  * repeating that import resumes it.
  */
 const STATUS_TIMES_SQL = `${modify('longtext')}UPDATE migration_status SET ${STATUS_TIMES.map((column) => `${column} = ${timeOf(column)}`).join(',\n  ')};

@@ -28,7 +28,7 @@ export async function mysqlRights(reader: SqlReader, { tables, views }: Relation
   })
 }
 
-/** MySQL lists the privileges of roles only if they are named; MariaDB lists those of the current role. */
+/** MySQL lists the privileges of roles only if they are named; MariaDB lists the privileges of the current role. */
 async function showGrants(reader: SqlReader): Promise<readonly string[]> {
   const texts = (rows: readonly (readonly unknown[])[]): string[] => rows.map(([text]) => String(text))
   const [[version, role] = []] = await reader.all('SELECT version(), current_role()')

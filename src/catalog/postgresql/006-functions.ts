@@ -1,11 +1,11 @@
 /**
- * Migration 6 of the PostgreSQL catalog: functions with their owner's rights resolve no name in the catalog's schema,
- * because a login that may create objects there could add an operator that matches better than the server's own
- * (CVE-2018-1058). The catalog's relations are named with their schema instead. Never edited after a release.
+ * Migration 6 of the PostgreSQL catalog: SECURITY DEFINER functions resolve no name in the catalog's schema, because a
+ * login that may create objects there could add an operator that matches better than the server's own (CVE-2018-1058).
+ * Names of the catalog's relations are qualified with the schema instead. Never edited after a release.
  */
 import type { Migration } from '../dialect-port.ts'
 
-/** The quoted name of the catalog's schema, and that name as a literal, in the texts below. */
+/** Placeholders in the texts below: the quoted name of the catalog's schema, and this name as a literal. */
 export const HOME = '@home@'
 export const HOME_TEXT = '@home text@'
 

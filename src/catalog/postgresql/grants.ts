@@ -1,4 +1,4 @@
-/** The least rights for a catalog in PostgreSQL. */
+/** Statements that grant only the required rights for a catalog in PostgreSQL. */
 import type { SqlReader } from '../../model/run/sql-port.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { GrantPlan, GrantOptions } from '../grant-plan.ts'
@@ -105,7 +105,7 @@ async function catalogOf(reader: SqlReader, known: RelationNames): Promise<Catal
   }
 }
 
-/** `id text` is an argument with its name. */
+/** Removes the names of arguments: `id text` becomes `text`. */
 function typesOnly(identity: string): string {
   return identity
     .split(', ')

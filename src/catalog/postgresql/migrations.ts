@@ -31,7 +31,7 @@ const FSCK = fsckFindings({ text: 'text COLLATE "C"', key: 'text COLLATE "C"', b
 
 const NAMES = STATUS_TIMES.map(sqlLiteral).join(', ')
 
-/** Nested, because a failed cast ends the statement, and AND has no fixed order. Sessions are in UTC. */
+/** The CASEs are nested, because a failed cast ends the statement, and AND has no fixed order. Sessions are in UTC. */
 function timeOf(column: string): string {
   const text = `${column}::text`
   const lastDay = `make_date(substr(${text}, 1, 4)::int, substr(${text}, 6, 2)::int, 1) + interval '1 month' - interval '1 day'`

@@ -14,7 +14,7 @@ export const IMPORT_FUNCTIONS = [
 
 const WRITES = ['INSERT', 'UPDATE', 'DELETE'] as const
 
-/** @param role if not the login's own; must exist */
+/** @param role default: the login; must exist */
 export async function postgresqlRights(
   reader: SqlReader,
   { tables, views }: RelationNames,

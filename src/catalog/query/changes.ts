@@ -74,7 +74,7 @@ const NO_ADD = ADD_COLUMNS.split(',')
   .map((column) => (column.trim() === 'line' ? 'line' : 'NULL'))
   .join(', ')
 
-/** The changes of `catalogChanges`, complete: as many bytes as a reader of the log gets. */
+/** As `catalogChanges`, with the full content of each line, as a reader of the log gets it. */
 export async function* wholeChangesBetween(
   reader: SqlReader,
   tableId: string,

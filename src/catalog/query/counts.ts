@@ -23,7 +23,7 @@ export async function countsAt(reader: SqlReader, tableId: string, version: numb
   return { files, bytes, rows: unknown > 0 ? null : records, commitTime }
 }
 
-/** The newest version whose commit time is at or before `timeMs`, or null. Commit times grow with versions. */
+/** The newest version whose commit time is at or before `timeMs`, or null. Commit times increase with versions. */
 export async function versionAtTime(reader: SqlReader, tableId: string, timeMs: number): Promise<number | null> {
   const [row] = await reader.all(
     `SELECT max(c.version) FROM delta_commits c JOIN delta_tables t ON t.table_id = c.table_id

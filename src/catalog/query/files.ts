@@ -1,4 +1,4 @@
-/** Active files of a version. A snapshot is one range predicate, without replay, at every version. */
+/** Active files of a version. One range predicate selects them at every version, without a replay. */
 import type { SqlReader, SqlRow } from '../../model/run/sql-port.ts'
 import { keyHash } from '../../shared/hash.ts'
 import { canonicalPath } from '../../delta/paths.ts'
@@ -73,7 +73,7 @@ export async function filesByNumber(
   return files
 }
 
-/** Files that a list of file numbers covers, as `candidateFiles` gives them. */
+/** Numbers of files that may match, and which files they cover: the result of `candidateFiles`. */
 export type Numbered = {
   readonly numbers: readonly number[]
   readonly builtTo: number
@@ -81,7 +81,7 @@ export type Numbered = {
   readonly restFrom: number
 }
 
-/** Active files by their numbers, without those that the numbers do not cover, in pages. */
+/** Active files among the numbers, in pages, without files that the numbers do not cover. */
 export async function* numberedFiles(
   reader: SqlReader,
   tableId: string,

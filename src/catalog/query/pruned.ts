@@ -1,7 +1,7 @@
 /**
- * Files that a condition cannot rule out. Partitions are judged once each by their values, the statistics of the
- * remaining files one by one, exactly. Ranges of columns tell SQL which statistics need not be read. A file that could
- * match is never dropped.
+ * Finds files that a condition cannot exclude. Each partition is tested once, by its values, then each remaining file
+ * by its statistics. With ranges of columns, SQL excludes files whose statistics need not be read. A file that could
+ * match is never excluded.
  */
 import { compilePruning, type Pruning } from '../../delta/pruning.ts'
 import { parsePredicate } from '../../model/lake/predicate.ts'
@@ -25,7 +25,7 @@ export type TablePruning = Pruning & { readonly bound: BoundCondition }
 
 /** For fewer files, reading the statistics is faster than querying the ranges. */
 const FEW_FILES = 2_000
-/** Fetching files one by one by their numbers is faster up to this share of all. */
+/** Up to this share of all files, reading files by their numbers is faster. */
 const MOST_SHARE = 0.25
 
 /** Binds a condition to the table as it was at a version. @throws SluiceError BAD_PREDICATE */
@@ -69,8 +69,8 @@ export async function totalsByPartition(
 }
 
 /**
- * Active files that may hold a matching row, in pages. A condition needs several statements: only the reader of a
- * transaction sees one state of the catalog.
+ * Active files that may hold a matching row, in pages. A condition needs several statements: only with the reader of a
+ * transaction do they see one state of the catalog.
  */
 export async function* prunedFiles(
   database: SqlReader,

@@ -9,7 +9,9 @@ export type CatalogTableState = {
   readonly metadata: MetadataAction | null
 }
 
-/** The newest row of `relation` at or below a version; of the same version, a commit line precedes a checkpoint row. */
+/**
+ * The newest row of `relation` at or below a version; in one version, a commit line is preferred to a checkpoint row.
+ */
 function newest(relation: string, columns: string): string {
   return `SELECT ${columns} FROM ${relation} WHERE table_id = ? AND version <= ? ORDER BY version DESC, source ASC, line DESC LIMIT 1`
 }
@@ -61,7 +63,7 @@ const DOMAINS = `SELECT domain, configuration FROM (
     FROM delta_domains WHERE table_id = ? AND version <= ?) AS ranked
   WHERE nth = 1 AND removed = 0 ORDER BY domain`
 
-/** Domains in force: the newest row of each, without removed ones. */
+/** Active domains: the newest row of each domain, without removed domains. */
 export async function domainsAt(
   reader: SqlReader,
   tableId: string,

@@ -1,7 +1,7 @@
 /**
- * Builds and extends ranges in windows of some thousand files; each is a transaction that writes the rows and advances
- * `built_to`. After a kill the build continues from there; of two concurrent builders, one waits at that update and
- * then reads the columns again.
+ * Builds and extends ranges in windows of some thousand files; each window is a transaction that writes the rows and
+ * advances `built_to`. After a kill the build continues at `built_to`. Of two concurrent builders, one waits at the
+ * update of `built_to` and then reads the columns again.
  */
 import { leafColumns, schemaOf } from '../../delta/schema.ts'
 import { statsReader } from '../../delta/stats.ts'
@@ -18,7 +18,7 @@ export type ExtendOptions = {
   readonly guard?: (transaction: SqlTransaction) => Promise<void>
   /** After each window: number of files read so far. */
   readonly onProgress?: (files: number) => void
-  /** Numbers of files in one transaction, in whole zones, at least one; smaller in tests. */
+  /** File numbers per transaction, rounded down to whole zones, at least one zone; smaller in tests. */
   readonly windowFiles?: number
 }
 
@@ -26,7 +26,7 @@ const WINDOW_FILES = 16 * ZONE_FILES
 const PAGE_ROWS = 2_000
 
 /**
- * Extends the ranges of a table to its current version. Costs two queries if it has none, or all are up to date.
+ * Extends the ranges of a table to its current version. Costs at most three queries if there is nothing to build.
  * @returns files that were read
  * @throws SluiceError of the catalog; the signal's reason
  */
@@ -105,7 +105,10 @@ async function extendTogether(
   }
 }
 
-/** The build begins at the zone of the first new file, which may have reused a removed file's number. */
+/**
+ * Starts the build at the zone of the first new file, which may have reused a removed file's number. Null if another
+ * builder has changed the columns.
+ */
 async function beginAt(
   database: SqlDatabase,
   tableId: string,
@@ -142,7 +145,7 @@ async function beginAt(
          WHERE table_id = ? AND column_no = ? AND built_to = ? AND built_version = ?`,
           [column.builtTo, column.builtVersion, column.kind, column.name, tableId, columnNo, builtTo, builtVersion],
         )
-        // A server that counts only changed rows says 0 for a row that already had these values.
+        // A server that counts only changed rows returns 0 for a row that already had these values.
         if (changed !== 1 && !(await columnsStand(transaction, tableId, [column]))) return false
         await deleteFrom(transaction, tableId, columnNo, from)
       }

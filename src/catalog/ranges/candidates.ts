@@ -1,4 +1,4 @@
-/** Files that their ranges cannot rule out: first zones of 1,024 files, then the files of the remaining zones. */
+/** Finds files that their ranges cannot exclude: first zones of 1,024 files, then the files of the remaining zones. */
 import type { SqlReader, SqlValue } from '../../model/run/sql-port.ts'
 import { columnsStand, firstFileAfter, rangeColumns, ZONE_FILES, type RangeColumn } from './columns.ts'
 import { rangeTest, testedRangeColumns, type BoundCondition, type RangeTest } from './condition.ts'
@@ -9,7 +9,7 @@ export type Candidates = {
   /** The numbers cover files up to `builtTo` that were added up to `builtVersion`. */
   readonly builtTo: number
   readonly builtVersion: number
-  /** No file outside that cover has a lower number. */
+  /** No file that is not covered has a lower number. */
   readonly restFrom: number
 }
 
@@ -19,7 +19,7 @@ const ZONES_A_STATEMENT = 500
 const PAGE_ROWS = 20_000
 
 /**
- * Null if ranges say nothing about the condition, or leave more than `most` files: then statistics are read. Never
+ * Null if ranges cannot test the condition, or leave more than `most` files: the caller then reads statistics. Never
  * leaves out a file that `pruning.byFile` would keep.
  */
 export async function candidateFiles(
@@ -82,13 +82,13 @@ function joins(relation: string, columns: readonly RangeColumn[], keys: readonly
     .join('')
 }
 
-/** For the joins and the first two placeholders after WHERE. */
+/** Parameters for the joins and the first two placeholders after WHERE. */
 function headParameters(columns: readonly RangeColumn[], tableId: string): SqlValue[] {
   const [first, ...others] = columns
   return [...others.flatMap(({ columnNo }) => [tableId, columnNo]), tableId, (first as RangeColumn).columnNo]
 }
 
-/** `IS NOT TRUE`: an unbounded side rules nothing out. */
+/** `IS NOT TRUE` keeps files whose bound is NULL, which means unbounded. */
 function whereOf(test: RangeTest, columns: readonly RangeColumn[]): string {
   if ('parts' in test)
     return test.parts.map((part) => `(${whereOf(part, columns)})`).join(` ${test.kind.toUpperCase()} `)

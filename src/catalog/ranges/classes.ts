@@ -43,7 +43,7 @@ export function rangeClassOf({ type, metadata }: Field): RangeClass | null {
   }
 }
 
-/** True if ranges of one class are valid for a column of another: a date may have become a timestamp. */
+/** True if ranges of one class are valid for a column of another class: a date may have become a timestamp. */
 export function answersFor(built: RangeClass, asked: RangeClass | null): boolean {
   return built === asked || (built === 'date' && asked === 'timestamp_ntz')
 }
@@ -78,7 +78,10 @@ export function spanKeys(kind: RangeClass, min: string | undefined, max: string 
   }
 }
 
-/** Exactly the number in the text, whatever the type: callers do the rounding. NaN and infinities give no bound. */
+/**
+ * Key of exactly the number in the text, for every type: `literals.ts` allows for rounding. Null for NaN and
+ * infinities.
+ */
 function numericBound(piece: string | undefined, direction: Direction): Buffer | null {
   if (piece === undefined) return null
   const text = bareText(piece)

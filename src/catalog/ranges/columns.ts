@@ -12,16 +12,16 @@ export type RangeColumn = {
   /** Files up to this number that were added at or before `builtVersion` have ranges. */
   readonly builtTo: number
   readonly builtVersion: number
-  /** Time of the request, ISO: distinguishes it from a column that was dropped and requested again. */
+  /** Time of the request, ISO: changes if the column is dropped and requested again. */
   readonly createdAt: string
 }
 
-/** Files per row of `delta_range_zones`: those whose numbers have the same quotient by this. */
+/** Files per row of `delta_range_zones`: the zone is the file number divided by this, rounded down. */
 export const ZONE_FILES = 1_024
 
 const RANGES_SINCE = 2
 
-/** Columns of a table that have ranges; none in a catalog older than ranges. */
+/** Columns of a table that have ranges; none in a catalog before migration 2. */
 export async function rangeColumns(reader: SqlReader, tableId: string): Promise<readonly RangeColumn[]> {
   const [migrated] = await reader.all('SELECT version FROM catalog_migrations WHERE version = ?', [RANGES_SINCE])
   return migrated === undefined ? [] : readColumns(reader, tableId)
@@ -71,7 +71,7 @@ export async function firstFileAfter(
   return next !== null && next !== version + 1 ? 'unknown' : first
 }
 
-/** True if the catalog has exactly these columns with ranges. */
+/** True if the catalog still has these range columns, unchanged. */
 export async function columnsStand(
   reader: SqlReader,
   tableId: string,

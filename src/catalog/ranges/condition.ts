@@ -1,6 +1,7 @@
 /**
- * A condition reduced to what stored ranges can decide. It selects every file that src/delta/pruning.ts selects, and
- * mostly few others. In an AND, parts on columns without ranges are dropped; an OR with such a part selects every file.
+ * Reduces a condition to a test that stored ranges can decide. It selects every file that src/delta/pruning.ts selects,
+ * and mostly few others. In an AND, parts on columns without ranges are dropped; an OR with such a part selects every
+ * file.
  */
 import { resolveColumn } from '../../delta/columns.ts'
 import type { LeafColumn, StructType } from '../../delta/schema.ts'
@@ -38,7 +39,7 @@ const NONE: RangeTest = { kind: 'none' }
 /** An IN with more values than this is treated as one range from the smallest to the largest. */
 const MOST_VALUES = 16
 
-/** The condition must have been compiled for pruning before: that refuses values of the wrong type. */
+/** The test for a condition. Call `compilePruning` before: it refuses values of the wrong type. */
 export function rangeTest(bound: BoundCondition, columns: readonly RangeColumn[]): RangeTest {
   return testOf({ ...bound, columns }, bound.predicate.root, false)
 }

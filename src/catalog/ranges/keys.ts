@@ -1,4 +1,6 @@
-/** Values as bytes that sort likewise under memcmp, as in all four databases. A cut key is a bound further out. */
+/**
+ * Encodes values as bytes with the same order under memcmp, as in all four databases. A truncated key is a wider bound.
+ */
 import type { ExactNumber } from '../../model/run/exact-number.ts'
 import { isWellFormed } from '../../shared/well-formed.ts'
 
@@ -53,7 +55,7 @@ function keyOfDigits(digits: string, scale: number, isNegative: boolean, directi
   }
   const growsAway = (direction === 'up') !== isNegative
   if (isCut && growsAway) bytes.push(BEYOND)
-  // Of two magnitudes with the same beginning the longer is greater, and below zero it must sort first.
+  // Of two magnitudes with the same beginning the longer is greater, so among negative numbers it must sort first.
   return Buffer.from(isNegative ? [...bytes.map((byte) => 0xff - byte), BEYOND] : bytes)
 }
 
@@ -61,7 +63,7 @@ function twoBytes(value: number): [number, number] {
   return [value >> 8, value & 0xff]
 }
 
-/** Microseconds since the epoch; a date counts as its midnight. Null beyond 64 bits. */
+/** Microseconds since the epoch; a date is encoded as its midnight. Null beyond 64 bits. */
 export function timeKey(micros: bigint): Buffer | null {
   if (micros < -(2n ** 63n) || micros >= 2n ** 63n) return null
   const key = Buffer.alloc(8)
@@ -78,7 +80,7 @@ export function textKey(text: string, direction: Direction): Buffer | null {
   return direction === 'down' ? Buffer.from(head) : Buffer.concat([head, Buffer.from([BEYOND])])
 }
 
-/** Above every text that starts with this one. */
+/** A key above every text that starts with `start`. */
 export function textKeyBeyond(start: string): Buffer | null {
   const key = textKey(start, 'up')
   if (key === null || key.at(-1) === BEYOND) return key

@@ -1,6 +1,6 @@
 /**
- * The keys that a file needs to match a literal. If the exact judgement allows for rounding (floats, decimals that went
- * through a double, timestamps cut to milliseconds), the limits are wider by as much.
+ * Keys that the bounds of a file must reach to match a literal. Where src/delta/pruning.ts allows for rounding (floats,
+ * decimals that went through a double, timestamps cut to milliseconds), the limits are wider, too.
  */
 import { parseExactNumber, type ExactNumber } from '../../model/run/exact-number.ts'
 import type { Comparison, LiteralValue } from '../../model/lake/predicate.ts'
@@ -14,11 +14,11 @@ import { booleanKey, numberKey, textKey, textKeyBeyond, timeKey } from './keys.t
 export type LiteralReach = { readonly reach: Buffer | null; readonly start: Buffer | null }
 
 const NOTHING: LiteralReach = { reach: null, start: null }
-/** Longer decimals may have lost digits in a double. */
+/** Decimals with more digits may have lost digits in a double. */
 const SAFE_DIGITS = 15
 const CUT_MICROS = 999n
 
-/** For `column op literal`, if the types match. */
+/** Limits for `column op literal`; none if the types do not match. */
 export function wantedBy(field: Field, op: Comparison, value: LiteralValue): LiteralReach {
   if (op === '<>') return NOTHING
   const around = keysAround(field, value)
@@ -30,17 +30,17 @@ export function wantedBy(field: Field, op: Comparison, value: LiteralValue): Lit
     case '<=':
       return { reach: null, start }
     default:
-      // Many writers leave a NaN out of max.
+      // No limits: NaN sorts above all numbers, and many writers leave it out of max.
       return isFloating(field) ? NOTHING : { reach, start: null }
   }
 }
 
-/** For `column BETWEEN low AND high`. */
+/** Limits for `column BETWEEN low AND high`. */
 export function wantedBetween(field: Field, low: LiteralValue, high: LiteralValue): LiteralReach {
   return { reach: keysAround(field, low).reach, start: keysAround(field, high).start }
 }
 
-/** For a pattern that begins with this text. */
+/** Limits for a LIKE pattern that begins with this text. */
 export function wantedByPrefix(prefix: string): LiteralReach {
   return { reach: textKey(prefix, 'down'), start: textKeyBeyond(prefix) }
 }
@@ -99,7 +99,10 @@ function numberAround(value: LiteralValue, isWide: boolean): LiteralReach {
 
 const SHIFT_DIGITS = 19
 
-/** Wider by one part in 2^50 and a little more; the exact judgement allows for one in 2^52. */
+/**
+ * Moves a number by one part in 2^50 and a little more, because src/delta/values/numbers.ts widens bounds by one in
+ * 2^50.
+ */
 function shifted({ unscaled, scale }: ExactNumber, direction: 1n | -1n): ExactNumber {
   const fine = unscaled * 10n ** BigInt(SHIFT_DIGITS)
   const step = ((fine < 0n ? -fine : fine) >> 50n) + 10n ** BigInt(scale)
@@ -110,7 +113,7 @@ function timesAround(micros: bigint): LiteralReach {
   return { reach: timeKey(micros - CUT_MICROS), start: timeKey(micros + CUT_MICROS) }
 }
 
-/** As far as the next smaller and greater float, or double. */
+/** Limits at the next smaller and the next greater float or double. */
 function doubleAround(value: LiteralValue, isFloat: boolean): LiteralReach {
   const text = literalText(value, 'number', 'string')
   const number = text === null ? null : parseDouble(text)

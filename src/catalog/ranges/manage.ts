@@ -10,7 +10,7 @@ export type WantedColumn = {
   readonly kind: RangeClass
 }
 
-/** Requests ranges for columns; `extendRanges` builds them. Columns that already have some are left as they are. */
+/** Requests ranges for columns; `extendRanges` builds them. Columns that already have ranges stay unchanged. */
 export async function addRangeColumns(
   database: SqlDatabase,
   tableId: string,
@@ -38,7 +38,7 @@ export async function addRangeColumns(
   )
 }
 
-/** Deletes the ranges of a column; none is used from the first statement on. */
+/** Deletes the ranges of a column in one transaction. */
 export async function dropRangeColumn(
   database: SqlDatabase,
   tableId: string,

@@ -17,7 +17,7 @@ export const RANGE_COLUMNS = [
 export const ZONE_COLUMNS = ['table_id', 'column_no', 'zone_no', 'min_key', 'max_key', 'has_nulls', 'has_values']
 const LOAD_ROWS = 10_000
 
-/** Bounds of the files that may hold a value; a file of nulls alone must not widen its zone's bounds. */
+/** Bounds of a zone, from its files that may have values: a file with only nulls must not widen them. */
 type Zone = {
   readonly columnNo: number
   readonly zoneNo: number
@@ -28,7 +28,7 @@ type Zone = {
 }
 
 export class RangeRows {
-  /** Files that were added. */
+  /** Number of files added. */
   files = 0
   readonly #tableId: string
   readonly #columns: readonly RangeColumn[]
@@ -47,7 +47,7 @@ export class RangeRows {
     for (const [slot, { columnNo, kind }] of this.#columns.entries()) {
       const min = stats?.min[slot]
       const max = stats?.max[slot]
-      // Without both, nothing is known, not even the two values of a boolean.
+      // Without min and max, nothing is known, not even the two values of a boolean.
       const { low, high } =
         min === undefined && max === undefined ? { low: null, high: null } : spanKeys(kind, min, max)
       const nulls = stats?.nulls[slot]

@@ -198,7 +198,7 @@ CREATE VIEW delta_active_files AS
     AND (f.removed_version IS NULL OR f.removed_version > t.current_version);
 `
 
-/** Indexes of delta_files; an import into an empty catalog builds them last (measured: 1.33× the floor, not 1.9×). */
+/** Indexes of delta_files. An import into an empty catalog builds them last, which is faster. */
 export const fileIndexes = [
   { name: 'delta_files_table', sql: 'CREATE INDEX IF NOT EXISTS delta_files_table ON delta_files(table_id)' },
   { name: 'delta_files_key', sql: 'CREATE INDEX IF NOT EXISTS delta_files_key ON delta_files(key_hash)' },

@@ -6,7 +6,7 @@ import { fileIndexes, sqliteCatalogSql } from './001-catalog.ts'
 export const sqliteDialect: CatalogDialect = {
   migrations: [{ version: 1, name: 'catalog', sql: sqliteCatalogSql, breaking: true }, ...laterMigrations],
   transactionalDdl: true,
-  // The row id is the key: the smallest and fastest.
+  // The row id is the key, because it is the smallest and fastest one.
   numbering: 'database',
   files: {
     kind: 'shared',

@@ -91,7 +91,7 @@ function tombstonesComparison(version: number, { removes }: Expiry): ValidateCom
   }
 }
 
-/** A JSON text that a writer may have rewritten: white space means nothing. */
+/** A JSON text that a writer may have rewritten: white space is ignored. */
 const minified = (name: string): ComparedField => {
   const text = (side: string): string => `coalesce(CAST(TRY(json(${side}."${name}")) AS VARCHAR), ${side}."${name}")`
   return { name, log: text('l'), catalog: text('c'), mode: 'json' }
@@ -147,7 +147,10 @@ function stateComparison(kind: ParsedKind, version: number, { txns }: Expiry): V
   }
 }
 
-/** Comparisons of the checkpoint loaded as second source: its rows are the side of the log, the replay the other. */
+/**
+ * Comparisons of the checkpoint loaded as second source: its rows are side `log`, the rows of the replay side
+ * `catalog`.
+ */
 export function checkpointComparisons(version: number, expiry: Expiry): readonly ValidateComparison[] {
   const states = (Object.keys(STATES) as ParsedKind[]).map((kind) => stateComparison(kind, version, expiry))
   return [...states, filesComparison(version), tombstonesComparison(version, expiry)]

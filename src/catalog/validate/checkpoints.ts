@@ -23,7 +23,7 @@ export type CheckpointsInspected = {
   readonly unreadable: number
   /** Complete checkpoints up to the validated version. */
   readonly all: number
-  /** Checkpoints whose commits are gone: there is nothing to compare them with. */
+  /** Checkpoints that cannot be compared, because their commits are gone. */
   readonly notJudged: number
 }
 
@@ -35,7 +35,7 @@ type At = {
 }
 
 /**
- * Compares up to `limit` checkpoints: the newest, the oldest, and random others. One that cannot be read is a
+ * Compares up to `limit` checkpoints: the newest, the oldest, and random others. An unreadable checkpoint is a
  * difference.
  * @param now ms since the epoch; decides which tombstones and transactions have expired
  * @throws SluiceError SOURCE_IO and other transient ones; the interrupt's reason
@@ -60,7 +60,7 @@ export async function checkCheckpoints(
     if (able.includes(one)) continue
     report.notes.push(`checkpoint ${one.version} is not checked: some commits that it covers are missing`)
   }
-  // Checkpoints known to be unreadable are reported whatever the limit.
+  // Checkpoints known to be unreadable are reported independently of the limit.
   const unread = able.filter((one) => broken.has(one))
   const sound = able.filter((one) => !broken.has(one))
   const chosen = choose(sound, limit, random)
@@ -76,7 +76,7 @@ export async function checkCheckpoints(
   return { inspected, unreadable, all: all.length, notJudged: all.length - able.length }
 }
 
-/** @returns true if it could be read, and was compared */
+/** @returns true if the checkpoint was read and compared */
 async function checkOne(at: At, checkpoint: Checkpoint, broken: string | undefined, now: number): Promise<boolean> {
   const { log, scratch, report } = at
   const { version } = checkpoint
@@ -124,7 +124,7 @@ function choose(from: readonly Checkpoint[], limit: number, random: () => number
   if (from.length <= limit) return from
   const chosen = new Set([from.at(-1), from[0]].slice(0, limit))
   for (let i = 0; chosen.size < limit; i++) {
-    // A draw may repeat a chosen one; after many draws the next in order is taken.
+    // A draw may repeat a chosen checkpoint; after many draws, take the next in order.
     const at = i < limit * 4 ? Math.min(from.length - 1, Math.floor(random() * from.length)) : i % from.length
     chosen.add(from[at])
   }

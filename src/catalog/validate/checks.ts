@@ -3,14 +3,17 @@ import { VECTOR_FIELDS } from '../../delta/actions.ts'
 import type { ValidateComparison, ComparedField } from './compare.ts'
 import { catalogActiveAt, logActiveAt } from './replay-sql.ts'
 
-/** Versions in both sides. If one side begins earlier, `sameStart` is false: its first version has no exact history. */
+/**
+ * Versions in both log and catalog. If they begin differently, `sameStart` is false: lifetimes at `from` cannot be
+ * compared exactly.
+ */
 export type VersionRange = { readonly from: number; readonly version: number; readonly sameStart: boolean }
 
 /** Fields with the same name on both sides. */
 export const same = (names: readonly string[], mode?: ComparedField['mode']): ComparedField[] =>
   names.map((name) => ({ name, log: `l."${name}"`, catalog: `c."${name}"`, ...(mode === undefined ? {} : { mode }) }))
 
-/** Without fields that a commit may have and a checkpoint has no column for. */
+/** A deletion vector without fields for which a checkpoint has no column. */
 const vectorOf = (side: string): string =>
   `CASE WHEN nullif(${side}.deletion_vector, 'null') IS NOT NULL THEN CAST(json_object(${VECTOR_FIELDS.map((name) => `'${name}', json_extract(${side}.deletion_vector, '$.${name}')`).join(', ')}) AS VARCHAR) END`
 
@@ -43,7 +46,7 @@ const STATE_FIELDS: readonly ComparedField[] = [
 /** SQL: numbers the active rows of a file, of which a base checkpoint may list several. */
 const placeBy = (order: string): string => `row_number() OVER (PARTITION BY key, dv ORDER BY ${order}) AS place`
 
-/** If a checkpoint holds a file's stats in columns, there is no text: the values are compared. */
+/** If a checkpoint has a file's stats in columns, without their text, compare the values. */
 const STATS_FIELDS: readonly ComparedField[] = [
   {
     name: 'stats',
@@ -81,14 +84,14 @@ export function compareFileLifetimes({ from, sameStart }: VersionRange): readonl
     fields: [...EXACT_FIELDS, ...STATS_FIELDS, ...STATE_FIELDS],
   }
   if (sameStart) return [exact]
-  // Files in both sides at the first version: only one side knows where their lifetimes began.
+  // Files of both sides at the first version: only one side has the versions at which their lifetimes began.
   const atBorder: ValidateComparison = {
     ...common,
     on: 'l.key = c.key AND l.dv = c.dv',
     log: `SELECT * FROM (${LOG_LIVES}) WHERE version <= ${from} AND (removed_version IS NULL OR removed_version > ${from})`,
     catalog: `SELECT *, 1 AS present FROM cat_life WHERE added <= ${from} AND (removed_version IS NULL OR removed > ${from})`,
     fields: [
-      // One side has the spelling of a checkpoint's writer, the other that of a commit.
+      // One side has the spelling of a checkpoint's writer, the other the spelling of a commit.
       ...STATE_FIELDS.map((field): ComparedField => {
         if (field.name === 'deletion_vector') return VECTOR_OF_CHECKPOINT
         return field.name === 'partition_values' ? { ...field, mode: 'spelled' } : field
@@ -139,7 +142,7 @@ export function commitsComparison({ from, version, sameStart }: VersionRange): V
   const facts = sameStart
     ? same(COMMIT_FACTS)
     : [
-        // One side may have it from a checkpoint, which has another time.
+        // One side may have the time of a checkpoint, which differs.
         where('l.has_commit AND c.log_bytes IS NOT NULL', 'commit_time'),
         ...COMMIT_FACTS.filter((name) => name !== 'commit_time' && name !== 'first_file_no').map((name) =>
           where(`l.version > ${from}`, name),
@@ -156,9 +159,11 @@ export function commitsComparison({ from, version, sameStart }: VersionRange): V
   }
 }
 
-/** Lines in no other relation, byte for byte; a checkpoint's rows have no text and are compared by value. */
+/**
+ * Compares lines that are in no other relation, byte for byte. Rows of a checkpoint have no text, so these by value.
+ */
 export function compareActions({ from, sameStart }: VersionRange): readonly ValidateComparison[] {
-  // Commits below the first version are not replayed: a catalog that moved to a new base lacks them.
+  // Compare commits below the first version only if the catalog has them: after a move to a new base it lacks them.
   const known = `(o.version >= ${from} OR CAST(o.version AS VARCHAR) IN (SELECT version FROM cat_actions))`
   const kept = `SELECT o.version, CASE WHEN o.source = 1 THEN 1 ELSE 0 END AS source, o.line, o.kind, o.raw, 1 AS present
     FROM log_other o LEFT JOIN log_info i ON i.version = o.version AND i.line = o.line AND o.source IN (0, 3)
@@ -175,7 +180,10 @@ export function compareActions({ from, sameStart }: VersionRange): readonly Vali
   }))
 }
 
-/** NULL instead of '': the same partition. In JSON only such a value has a colon and two quotes before `,` or `}`. */
+/**
+ * Replaces '' by NULL, which is the same partition. In JSON only such a value has a colon and two quotes before `,` or
+ * `}`.
+ */
 export const emptyAsNull = (values: string): string => `regexp_replace(${values}, ':""([,}])', ':null\\1', 'g')`
 
 /** A file's partition row must have the file's values, and the hash that belongs to them. */

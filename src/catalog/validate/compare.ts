@@ -76,7 +76,7 @@ SELECT id, fullkey, ${SAME_ATOM} AS atom FROM (
     WHERE mode IN (${JSON_MODES}) AND json_valid(log) AND json_valid(catalog)) d, json_tree(d.text) t
   WHERE t.atom IS NOT NULL OR (d.mode IN ('values', 'spelled') AND t.type = 'NULL'))`
 
-/** The catalog writes JSON without white space; a text with some was not written by an import. */
+/** The catalog writes JSON without white space; an import never writes a text with white space. */
 export const COMPACT = `NOT regexp_matches(regexp_replace(catalog, '"(\\\\.|[^"\\\\])*"', '', 'g'), '[ \\t\\r\\n]')`
 
 /** Statements that remove from `difference` values that only differ in spelling. */
@@ -89,7 +89,7 @@ export const SETTLE: readonly string[] = [
    WHERE (l.atom IS DISTINCT FROM c.atom) AND (d.mode <> 'shared' OR (l.id IS NOT NULL AND c.id IS NOT NULL))`,
   `DELETE FROM difference WHERE mode IN (${JSON_MODES}) AND coalesce(json_valid(log) AND json_valid(catalog), false)
      AND id NOT IN (SELECT id FROM unequal) AND (mode IN ('shared', 'spelled') OR ${COMPACT})`,
-  // A side without any stats contradicts nothing.
+  // Missing stats on one side are no difference.
   `DELETE FROM difference WHERE mode = 'shared' AND (log IS NULL OR catalog IS NULL)`,
 ]
 

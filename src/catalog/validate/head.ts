@@ -11,7 +11,7 @@ import type { Report } from './report.ts'
 export type CatalogHead = {
   readonly version: number
   readonly historyFrom: number
-  /** Progress of a running import, or null: rows above `version` are its own and not yet visible to readers. */
+  /** Progress of an unfinished import, or null. Its rows above `version` are not yet visible to readers. */
   readonly cursor: string | null
   readonly importId: string | null
 }
@@ -36,8 +36,8 @@ export async function importedHead(scratch: SqlDatabase, tableId: string): Promi
 
 /**
  * True if the catalog's first version was read from a checkpoint. False for a table pruned to this version, even if its
- * log was cleaned to the same version. Three relations show it, because a checkpoint also has protocol and metadata.
- * The majority decides; the comparison then reports rows that disagree.
+ * log was cleaned to the same version. Three relations have such rows: the raw actions, the protocol and the metadata
+ * of the checkpoint. The majority decides; the comparison then reports rows that disagree.
  */
 export async function beganAtBase(scratch: SqlDatabase, version: number): Promise<boolean> {
   const relations = ['cat_actions', 'cat_protocols', 'cat_metadata']
@@ -116,7 +116,7 @@ const headComparison = (version: number, root: string): ValidateComparison => ({
   ],
 })
 
-/** Compares the row of `delta_tables`; `sameStart` as in `Range`. */
+/** Compares the row of `delta_tables`; `sameStart` as in `VersionRange`. */
 export async function checkHead(report: Report, head: CatalogHead, root: string, sameStart: boolean): Promise<void> {
   const comparison = headComparison(head.version, root)
   const isKnown = sameStart ? 'true' : 'l.has_commit'
@@ -129,8 +129,8 @@ export async function checkHead(report: Report, head: CatalogHead, root: string,
 }
 
 /**
- * A table counts as imported only if the row of its import is completed. Both rows are from one snapshot of the
- * catalog: an import may have continued since.
+ * Checks that the row of the table's import is completed. Both rows are from one snapshot of the catalog: an import may
+ * have continued since.
  */
 export async function checkImport(report: Report, scratch: SqlDatabase, head: CatalogHead): Promise<void> {
   const rows = await scratch.all(`SELECT import_id, status, version FROM ${copyOf('migration_status')}`)

@@ -1,8 +1,8 @@
 /**
- * Proves that the catalog agrees with the log. DuckDB reads and replays the log again in SQL; the catalog's rows are
- * loaded, too, and both are compared as sets: every file lifetime, commit and line, at the latest version and at older
- * ones. Then checksum files and `_last_checkpoint` are compared, every checkpoint with the replay, and ranges with the
- * statistics they were made from.
+ * Compares the catalog with the log. DuckDB reads and replays the log in SQL; the catalog's rows are loaded, too, and
+ * both are compared as sets: every file lifetime, commit and line, at the latest version and at older ones. Then
+ * checksum files, `_last_checkpoint` and chosen checkpoints are compared with the replay, and ranges with the
+ * statistics from which they were built.
  */
 import type { LogStore } from '../../model/lake/log-store.ts'
 import type { Emit } from '../../model/run/event.ts'
@@ -49,7 +49,7 @@ export type ValidationOptions = {
   readonly scratch: () => Promise<SqlDatabase>
   /** Older versions to check in addition to the latest. */
   readonly samples: number
-  /** Most checkpoints to compare with the commits; Infinity: all. */
+  /** Maximum number of checkpoints to compare with the commits; Infinity: all. */
   readonly checkpoints: number
   /** ms since the epoch; decides what has expired from a checkpoint. */
   readonly now: number
@@ -161,7 +161,7 @@ async function compareTable(options: ValidationOptions, long: LongLines): Promis
   const ofCatalog = report.differences
   const at = { log, scratch, report, signal }
   for (const version of versions) if (loaded.folder.crcs.has(version)) await checkCrc(at, version)
-  // In stores with folders, a folder of that name is not listed.
+  // In stores with folders the listing leaves out a folder of this name, so read it in any case.
   if (loaded.folder.hasLastCheckpoint || log.requests === undefined) {
     await checkLastCheckpoint(at, loaded.folder, range.from, range.version).catch((error: unknown) => {
       const failed = asSluiceError(error)
@@ -190,8 +190,9 @@ async function compareTable(options: ValidationOptions, long: LongLines): Promis
 }
 
 /**
- * Leaves out commits at or below the base that only the catalog has: the log was cleaned of them, which is no
- * difference. @returns their versions
+ * Leaves out commits at or below the base that only the catalog has: a cleanup removed them from the log, which is no
+ * difference.
+ * @returns their versions
  */
 async function leaveOutCleaned(
   scratch: SqlDatabase,
@@ -212,8 +213,8 @@ async function leaveOutCleaned(
 }
 
 /**
- * True if both sides begin with a checkpoint, or both with a commit. A catalog can begin with checkpoint 0 only if
- * there is one: otherwise rows that claim it are damaged, and must be compared.
+ * True if both sides begin with a checkpoint, or both with a commit. A catalog can begin with checkpoint 0 only if the
+ * log has one: otherwise rows with this source are damaged, and must be compared.
  */
 async function startsAlike(scratch: SqlDatabase, { window, folder }: LoadedLog): Promise<boolean> {
   const { start, base } = window
@@ -232,7 +233,7 @@ async function noteSpellings(scratch: SqlDatabase, report: Report, version: numb
   )
 }
 
-/** Log and catalog agree that a file of the base checkpoint is active twice; its writer did not mean that. */
+/** Notes files that the base checkpoint lists twice: log and catalog agree, but its writer did not intend it. */
 async function noteBase(scratch: SqlDatabase, report: Report): Promise<void> {
   const [row] = await scratch.all(DOUBLED_IN_BASE)
   const count = Number(row?.[0] ?? 0)
@@ -243,7 +244,7 @@ async function noteBase(scratch: SqlDatabase, report: Report): Promise<void> {
   )
 }
 
-/** Log and catalog agree on times that do not increase; readers may still disagree on the version at a time. */
+/** Notes times that do not increase: log and catalog agree, but readers may disagree on the version at a time. */
 async function noteTimes(scratch: SqlDatabase, report: Report): Promise<void> {
   const [row] = await scratch.all(UNTIMELY)
   const count = Number(row?.[0] ?? 0)

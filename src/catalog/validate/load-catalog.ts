@@ -46,7 +46,7 @@ export const TABLE_COLUMNS = [
   'updated_at',
 ] as const
 
-/** Columns of bytes. All others are read as text: integers may pass 2^53, and a damaged catalog may hold any value. */
+/** Binary columns. All others are read as text: integers may exceed 2^53, and a damaged catalog may hold any value. */
 const BINARY = new Set(['raw', 'add_raw', 'log_digest'])
 
 type Texts = readonly (string | null)[]
@@ -129,7 +129,7 @@ async function copy(
   }
 }
 
-/** UTF-8 bytes as text, others in hexadecimal: damaged values must differ, not be repaired here. */
+/** Text of a value: bytes as UTF-8 if they are valid, else in hexadecimal, so that damaged values differ. */
 function asText(value: SqlValue, inHex: boolean): string | null {
   if (value === null || typeof value === 'string') return value
   if (!(value instanceof Uint8Array)) return String(value)
@@ -140,7 +140,7 @@ function asText(value: SqlValue, inHex: boolean): string | null {
 
 const FILE = columnPlaces(FILE_COLUMNS)
 
-/** Canonical path, its key hash, and the digest of the line that the row rebuilds. */
+/** Canonical path, its key hash, and the digest of the line rebuilt from the row. */
 function fileExtra(row: SqlRow, root: string): Texts {
   const string = (i: number): string | null => (row[i] as string | null) ?? null
   const key = canonicalPath(string(FILE.path) ?? '', root)
@@ -171,7 +171,7 @@ function fileExtra(row: SqlRow, root: string): Texts {
 
 const PARTITION = columnPlaces(PARTITION_COLUMNS)
 
-/** The hash of the row's values; the hash of the stored text is also right, in rows of older programs. */
+/** The expected hash of the row's values. In rows of older programs the hash of the stored text is also correct. */
 function partitionExtra(row: SqlRow): Texts {
   const text = String(row[PARTITION.partition_values])
   const stored = String(row[PARTITION.values_hash])

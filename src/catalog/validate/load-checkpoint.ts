@@ -23,7 +23,7 @@ type At = {
 }
 
 /**
- * Loads all rows of a checkpoint, those of its sidecars after those of its own files.
+ * Loads all rows of a checkpoint, rows of its sidecars after rows of its own files.
  * @returns number of rows in its own files, and in the sidecars
  * @throws SluiceError BAD_CHECKPOINT if a file cannot be read to its end
  */
@@ -48,7 +48,7 @@ export async function loadCheckpoint(
   return { own, sidecars: rows - own }
 }
 
-/** Numbers the rows as the catalog does: across all files, without those that only describe the checkpoint. */
+/** Numbers the rows as the catalog does: across all files, without rows that only describe the checkpoint. */
 export const RENUMBER: readonly string[] = [
   `DELETE FROM log_other WHERE source IN (1, 2) AND (kind IN ('sidecar', 'checkpointMetadata') OR kind = 'unknown:' OR raw = '{}')`,
   `CREATE TEMP TABLE numbered AS SELECT version, source, line, row_number() OVER (PARTITION BY version, source ORDER BY line) AS row
@@ -98,8 +98,8 @@ async function sidecarsOf(
 }
 
 /**
- * Checks what a loaded V2 checkpoint states: its version, and the sizes of its sidecars. Readers that check either
- * refuse it.
+ * Refuses a loaded V2 checkpoint whose metadata has another version, or other sizes of its sidecars. Some readers
+ * refuse it, too.
  * @throws SluiceError BAD_CHECKPOINT
  */
 export async function refuseContradicted(
@@ -173,14 +173,14 @@ async function addAsStruct(transaction: SqlTransaction, from: string): Promise<s
 }
 
 /**
- * DuckDB prints a decimal with as many digits as its scale as `.5`, which is invalid JSON. The pattern takes only a
+ * DuckDB prints a decimal whose precision equals its scale as `.5`, which is invalid JSON. The pattern matches only a
  * number after the closing quote of a name, never text in a string.
  */
 function withWholeDigits(struct: string): string {
   return String.raw`CAST(regexp_replace(CAST(to_json(${struct}) AS VARCHAR), '([^\\:{,]":-?)\.', '\10.', 'g') AS JSON)`
 }
 
-/** DuckDB takes some characters of a file name for a pattern. */
+/** Escapes the characters of a file name that DuckDB would read as a glob pattern. */
 function literally(file: string): string {
   return file.replace(/[*?[]/g, '[$&]')
 }

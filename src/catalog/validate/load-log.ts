@@ -39,11 +39,11 @@ const STRUCTURE = `{"add":{${FILE_FIELDS}},"remove":{"path":"VARCHAR","deletionV
 const PARSE = `
 CREATE OR REPLACE TEMP TABLE parsed AS SELECT version, source, line, text, raw, digest, TRY(from_json(text, '${STRUCTURE}')) AS a FROM line`
 
-/** PROTOCOL.md, "Deletion Vectors", derived fields: an offset of 0 counts. */
+/** PROTOCOL.md, "Deletion Vectors", derived fields: an offset of 0 is part of the id. */
 const dvIdOf = (dv: string): string =>
   `(${dv}->>'storageType') || (${dv}->>'pathOrInlineDv') || coalesce('@' || (${dv}->>'offset'), '')`
 
-/** Row count from valid JSON only, up to the largest integer that a double holds: no catalog stores more. */
+/** Row count from valid JSON only; NULL from 2^53 on, as in the catalog. */
 const COUNT = `nullif(least(TRY(CAST(regexp_extract(CAST(json_extract(coalesce(f.stats, f.stats_parsed), '$.numRecords') AS VARCHAR), '^\\d{1,16}$') AS BIGINT)), ${2 ** 53}), ${2 ** 53})`
 
 const ADDS = `

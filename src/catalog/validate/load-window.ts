@@ -1,4 +1,4 @@
-/** Loads all of the log that a validation needs into the scratch database: base, commits and history. */
+/** Loads the files of the log that a validation needs into the scratch database: base, commits and history. */
 import { LOG_FOLDER } from '../../delta/log-path.ts'
 import { canonicalPath } from '../../delta/paths.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
@@ -68,7 +68,10 @@ export async function loadLog(
   }
 }
 
-/** Stores canonical forms of paths with several spellings: JavaScript computes, SQL reads them. Repeatable. */
+/**
+ * Stores canonical forms of paths that may have several spellings: JavaScript computes them, SQL reads them.
+ * Repeatable.
+ */
 export async function nameOddPaths(scratch: SqlDatabase, root: string): Promise<void> {
   for await (const page of scratch.pages(ODD_PATHS, [], PAGE_ROWS)) {
     const rows = page.map(([path]) => [String(path), canonicalPath(String(path), root)])
@@ -76,7 +79,9 @@ export async function nameOddPaths(scratch: SqlDatabase, root: string): Promise<
   }
 }
 
-/** One row per version of the window, with the time of the commit file, or the checkpoint if it is missing. */
+/**
+ * One row per version of the window, with the time of the commit file, or of the checkpoint if the commit is missing.
+ */
 async function nameVersions(
   scratch: SqlDatabase,
   { start, version, base, commits, history }: VersionWindow,

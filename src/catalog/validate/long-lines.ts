@@ -1,4 +1,6 @@
-/** Lines above the import's limit: catalogs of older programs have them, and the validator may lack memory for them. */
+/**
+ * Finds lines above the import's limit: catalogs of older programs may have them, and the validator may lack memory.
+ */
 import { SluiceError } from '../../shared/errors.ts'
 import { MOST_CHARACTERS } from '../most-characters.ts'
 import { forgetCommand } from '../ways-out.ts'
@@ -18,7 +20,7 @@ export class LongLines {
     this.#label = label
   }
 
-  /** Notes long lines of a log file. */
+  /** Records long lines of a log file. */
   piece(path: string, { firstLine, body }: LinesPiece): void {
     if (body.length <= MOST_CHARACTERS.metaData) return
     for (let [start, line] = [0, firstLine]; start < body.length; line++) {
@@ -34,13 +36,15 @@ export class LongLines {
     }
   }
 
-  /** Notes a long line or value. Of two with one length the later is named: the log's, which is loaded last. */
+  /** Records a long line or value. Of two with the same length the later one is kept: the log is loaded last. */
   text(place: string, { length: characters }: string, most: number = MOST_CHARACTERS.other): void {
     if (characters <= most || characters < (this.#longest?.characters ?? 0)) return
     this.#longest = { place, characters, most }
   }
 
-  /** @returns the error to throw: if memory ran out and a line is above the limit, one that names the longest line */
+  /**
+   * @returns the error to throw: if memory ran out and a line is above the limit, an error that names the longest line
+   */
   explain(thrown: unknown): unknown {
     const long = this.#longest
     if (long === null || !(thrown instanceof SluiceError) || thrown.code !== 'NO_SPACE') return thrown

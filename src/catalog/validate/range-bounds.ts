@@ -1,13 +1,13 @@
 /**
- * Bounds of a column: those that statistics allow, and those of a stored key. Keys are only decoded here, never made,
- * so that no code is shared with src/catalog/ranges, which makes them. The rules for statistics are those of
- * src/delta/values/domains.ts, written again below.
+ * Bounds of a column that statistics allow, and bounds decoded from stored keys. No code is shared with
+ * src/catalog/ranges, which encodes the keys. The rules for statistics are the rules of src/delta/values/domains.ts,
+ * implemented a second time.
  */
 import type { ColumnStats } from './range-stats.ts'
 
 /** `unscaled` / 10^`scale`; times are microseconds, booleans 0 and 1. */
 export type Exact = { readonly unscaled: bigint; readonly scale: number }
-/** Text is its UTF-8, because the database compares bytes. */
+/** Text is compared as UTF-8, because the database compares bytes. */
 export type ByteBound = Exact | Buffer
 /** Null means no bound. */
 export type ByteBounds = { readonly low: ByteBound | null; readonly high: ByteBound | null }
@@ -92,7 +92,7 @@ function numberIn(key: Uint8Array): Exact | null {
   if (!isCanonical || pairs.length > PAIRS_AT_MOST || pairs.some((pair) => pair < 1 || pair > 100)) return null
   if (isBeyond && pairs.length < PAIRS_AT_MOST) return null
   const digits = Array.from(pairs, (pair) => String(pair - 1).padStart(2, '0')).join('')
-  // The number above all that begin with these digits is the next one of that length.
+  // The bound above all numbers that begin with these digits is the next number of this length.
   const magnitude = BigInt(digits) + (isBeyond ? 1n : 0n)
   const scale = digits.length - exponent
   const unscaled = (isNegative ? -magnitude : magnitude) * 10n ** BigInt(Math.max(0, -scale))
@@ -178,7 +178,7 @@ function times(isInstant: boolean): BoundsRule {
 
 // Text and flags.
 
-/** Marks that writers put after a shortened max, and replacements of half a character. */
+/** Marks that writers append to a truncated max, and replacements of half a character. */
 const CUT_MARKS = /(?:[?\u{7f}\u{7fff}\u{fffd}\u{ffff}\u{10ffff}]|\p{Surrogate})+$/u
 /** Above every byte that can continue UTF-8. */
 const ABOVE_UTF8 = Buffer.from([0xf5])
@@ -190,7 +190,7 @@ const texts: BoundsRule = {
     const bytes = (value: string | null): Buffer | null =>
       value === null || /\p{Surrogate}/u.test(value) ? null : Buffer.from(value)
     const high = bytes(text(facts.max)?.replace(CUT_MARKS, '') ?? null)
-    // The value may be a prefix of longer ones.
+    // The value may be a prefix of longer values.
     return { low: bytes(text(facts.min)), high: high === null ? null : Buffer.concat([high, ABOVE_UTF8]) }
   },
   decoded: (key) => Buffer.from(key),

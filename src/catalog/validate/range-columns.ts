@@ -24,11 +24,14 @@ export type ReportDifference = (difference: CatalogDifference) => Promise<void>
 
 /** Migration that added ranges. */
 const RANGES_SINCE = 2
-/** As in the relations themselves. */
+/** Files per zone, as in src/catalog/ranges/columns.ts. */
 export const EXPECTED_ZONE_FILES = 1_024
 const ISO = /^\d{4}-\d{2}-\d{2}T[\d:.]+Z$/
 
-/** The columns, after reporting their differences; null if the table has neither such columns nor rows of any. */
+/**
+ * Reports differences of range columns and returns the usable ones; null if the table has neither columns nor rows of
+ * ranges.
+ */
 export async function provedColumns(
   reader: SqlReader,
   tableId: string,
@@ -63,7 +66,7 @@ export async function provedColumns(
     const physicalPath = pathOf(path)
     if (physicalPath === null) await say('physical_path', 'a list of names', path)
     else if (historyFrom === 0) {
-      // Schemas of removed versions are gone, so a column that only they had is not wrong.
+      // After a prune the schemas of removed versions are gone, so an unknown column is no difference.
       const known = names.get(JSON.stringify(physicalPath))
       if (known === undefined) await say('physical_path', 'no column of any schema', path)
       else if (!known.has(String(name))) await say('name', [...known].join(' or '), name)
@@ -92,7 +95,7 @@ function pathOf(text: SqlValue | undefined): readonly string[] | null {
   }
 }
 
-/** Rows without a column: the next column of that number would get them. */
+/** Reports rows without a column: the next column with this number would get them. */
 async function reportStrays(
   reader: SqlReader,
   tableId: string,

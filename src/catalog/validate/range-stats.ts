@@ -45,7 +45,7 @@ function isObject(tree: Tree | undefined): tree is Members {
   return typeof tree === 'object' && tree !== null && !Array.isArray(tree)
 }
 
-/** @param written gives a scalar as it was in the text */
+/** @param written returns a scalar as it was in the text */
 function factsIn(root: Members, written: (leaf: string | number | boolean) => string): LoggedFileStats {
   const at = (tree: Tree | undefined, name: string): Tree | undefined =>
     isObject(tree) && Object.hasOwn(tree, name) ? tree[name] : undefined

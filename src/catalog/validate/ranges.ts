@@ -1,7 +1,7 @@
 /**
- * Compares a table's ranges with the statistics: no key may be further in than a file's statistics allow, or a query
- * would miss that file. Keys further out, and rows of removed files, hide nothing and are no difference. The statistics
- * themselves are compared with the log elsewhere.
+ * Compares a table's ranges with the statistics: a key must not be narrower than the file's statistics allow, or a
+ * query would miss the file. Wider keys, and rows of removed files, are no difference. The statistics themselves are
+ * compared with the log elsewhere.
  */
 import { throwIfAborted } from '../../shared/abort.ts'
 import type { SqlDatabase, SqlReader, SqlRow, SqlValue } from '../../model/run/sql-port.ts'
@@ -10,14 +10,14 @@ import { provedColumns, EXPECTED_ZONE_FILES, type ProvedColumn, type ReportDiffe
 import { fileStats } from './range-stats.ts'
 import type { CatalogDifference, Report } from './report.ts'
 
-/** Number of pairs of a column and a file that its ranges cover, and how many of them have their row. */
+/** Number of pairs of column and file that ranges cover, and number of these pairs that have a row. */
 export type RangesSeen = { readonly covered: number; readonly found: number }
 
 const WINDOW_ZONES = 4
 const PAGE_ROWS = 1_000
 const MOST_WAITING = 1_000
 
-/** One check if the table has ranges; otherwise none. */
+/** Makes one check if the table has ranges; otherwise none. */
 export async function checkRanges(
   report: Report,
   catalog: SqlDatabase,
@@ -43,8 +43,8 @@ export async function checkRanges(
 }
 
 /**
- * Reports every place where ranges could hide a file; memory is bounded by a window of files. Null for a table without
- * ranges.
+ * Reports every range with which a query could miss a file; memory is bounded by a window of files. Null for a table
+ * without ranges.
  * @throws errors of the reader; the signal's reason
  */
 export async function proveRanges(
@@ -134,7 +134,7 @@ class ColumnProof {
     const keys = 'min_key, max_key, has_nulls, has_values'
     const files = await reader.all(`SELECT zone_no, file_no, ${keys} FROM delta_file_ranges ${where}`, parameters)
     const zones = await reader.all(`SELECT zone_no, ${keys} FROM delta_range_zones ${where}`, parameters)
-    // No query finds a row in a zone other than its file's.
+    // Ignore rows in another zone than the zone of their file: no query finds them.
     const atHome = files.filter(([zone, file]) => Math.floor(Number(file) / EXPECTED_ZONE_FILES) === zone)
     return new ColumnProof(column, byNumber(atHome.map((row) => row.slice(1))), byNumber(zones))
   }
@@ -203,7 +203,7 @@ class ColumnProof {
     }
   }
 
-  /** @param inward sign of `key` compared with `bound` if the key is further in */
+  /** @param inward sign of `key` compared with `bound` if the key is too narrow */
   #judgeKey(
     at: Pick<CatalogDifference, 'path' | 'field'>,
     key: SqlValue,
@@ -232,7 +232,7 @@ function byNumber(rows: readonly SqlRow[]): ReadonlyMap<number, readonly Stored[
   return found
 }
 
-/** Files of nulls alone have no bounds of values. */
+/** The content of both. Files with only nulls have no bounds. */
 function together(a: Content, b: Content): Content {
   const flags = {
     mayHaveNulls: a.mayHaveNulls || b.mayHaveNulls,

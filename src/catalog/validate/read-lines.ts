@@ -5,13 +5,13 @@ import type { LogStore } from '../../model/lake/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
 
 export type LinesPiece = { readonly firstLine: number; readonly body: Buffer }
-/** @property isMarked true if it begins with a byte order mark, which is not in the pieces */
+/** @property isMarked true if the file begins with a byte order mark, which is not in the pieces */
 export type ReadFileFacts = { readonly bytes: number; readonly digest: string; readonly isMarked: boolean }
 
 const LF = 10
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
 
-/** Pieces of whole lines; at the end, size and sha256 of exactly the bytes read. */
+/** Yields pieces of whole lines; returns size and sha256 of exactly the bytes read. */
 export async function* linePieces(
   log: LogStore,
   path: string,

@@ -5,7 +5,10 @@ export const ODD_PATHS = `
 SELECT DISTINCT path FROM (SELECT path FROM log_add UNION ALL SELECT path FROM log_remove)
 WHERE path NOT IN (SELECT path FROM path_key) AND (contains(path, '%') OR contains(path, ':') OR starts_with(path, '/') OR contains(path, './') OR contains(path, '//') OR ends_with(path, '.'))`
 
-/** Every add and remove that counts, in log order. PROTOCOL.md, "Action Reconciliation": the key is (path, dvId). */
+/**
+ * Adds and removes of commits, and adds of the base checkpoint. PROTOCOL.md, "Action Reconciliation": the key is (path,
+ * dvId).
+ */
 const EVENTS = `
 CREATE TABLE log_event AS
 SELECT a.version, a.source, a.line, coalesce(k.key, a.path) AS key, coalesce(a.dv_id, '') AS dv, true AS is_add
@@ -15,8 +18,8 @@ SELECT r.version, r.source, r.line, coalesce(k.key, r.path), coalesce(r.dv_id, '
 FROM log_remove r LEFT JOIN path_key k ON k.path = r.path WHERE r.source = 0`
 
 /**
- * A lifetime ends with the next event of its key in a commit, of either kind; `nth` numbers those that begin in one
- * version. Two rows of the base checkpoint do not end each other: readers have both.
+ * A lifetime ends with the next event of its key in a commit, of either kind; `nth` numbers the lifetimes of a key that
+ * begin in one version. Two rows of the base checkpoint do not end each other: readers have both.
  */
 const LIVES = `
 CREATE TABLE log_life AS
@@ -39,8 +42,8 @@ SELECT f.*, coalesce(f.dv_id, '') AS dv, TRY_CAST(f.added_version AS BIGINT) AS 
 FROM cat_files f LEFT JOIN cat_repeated r USING (file_no)`
 
 /**
- * Running totals: the sums of what each version adds to and removes from the active files. Records are readable rows:
- * those of the file without those marked in its deletion vector.
+ * Running totals of the active files after each version. Records are visible rows: rows of the file without rows marked
+ * in its deletion vector.
  */
 const TOTALS = `
 CREATE TABLE log_total AS
@@ -67,8 +70,9 @@ WHERE kind = 'commitInfo' AND source IN (0, 3) AND version >= (SELECT min(versio
 
 /**
  * Commit times, all by the newest version's configuration: the in-commit timestamp, else the file's own time, at least
- * 1 ms after the version before. The second in closed form: time(v) = v + max over u <= v of (mtime(u) - u). The time
- * of a checkpoint without its commit does not move later ones; commits that the log has lost do, by the catalog.
+ * 1 ms after the version before. The file's time in closed form: time(v) = v + max over u <= v of (mtime(u) - u). The
+ * time of a checkpoint without its commit does not move later times. Commits that the log has lost do: the catalog has
+ * their times.
  */
 const TIMES = `
 CREATE TABLE log_time AS
@@ -97,13 +101,16 @@ seen AS (
   FROM log_version v LEFT JOIN log_info i ON i.version = v.version)
 SELECT version, inside IS NOT NULL AS in_commit, modified, has_commit, coalesce(inside, by_file) AS commit_time FROM seen`
 
-/** Number of in-commit timestamps that are not above the one before, and the first such version. */
+/** Number of in-commit timestamps that are not above the previous one, and the first such version. */
 export const UNTIMELY = `
 SELECT count(*), min(version) FROM (
   SELECT version, commit_time, lag(commit_time) OVER (ORDER BY version) AS before FROM log_time WHERE in_commit)
 WHERE commit_time <= before`
 
-/** Facts and effects of each commit. The base's own does not change files: its actions are counted from its lines. */
+/**
+ * Facts and effects of each commit. The commit of the base does not change files: its actions are counted from its
+ * lines.
+ */
 const COMMITS = `
 CREATE TABLE log_commit AS
 WITH lines AS (
@@ -135,7 +142,7 @@ LEFT JOIN first_files ff ON ff.version = v.version`
 /** Needs `log_version(version, modified, has_commit)`: every version of the window with the time of its file. */
 export const REPLAY: readonly string[] = [EVENTS, LIVES, REPEATED, CATALOG_LIVES, TOTALS, INFOS, TIMES, COMMITS]
 
-/** State at a version: the newest row of each key; a commit's line precedes a row of the base checkpoint. */
+/** State at a version: the newest row of each key; a commit's line is preferred to a row of the base checkpoint. */
 const newest = (kind: string, partition: string, version: number): string => `
 SELECT raw FROM log_other WHERE kind = '${kind}' AND source IN (0, 1) AND version <= ${version}
 QUALIFY row_number() OVER (PARTITION BY ${partition} ORDER BY version DESC, source, line DESC) = 1`
@@ -146,7 +153,7 @@ export const logTxnsAt = (version: number): string => newest('txn', `raw->>'$.tx
 export const logDomainsAt = (version: number): string =>
   `SELECT raw FROM (${newest('domainMetadata', `raw->>'$.domainMetadata.domain'`, version)}) WHERE coalesce(raw->>'$.domainMetadata.removed', 'false') <> 'true'`
 
-/** Active files at a version, defined in another way: the newest event of a key is an add, or a row of the base. */
+/** Active files at a version, found without `log_life`: keys whose newest event is an add, or a row of the base. */
 export const logActiveAt = (version: number): string => `
 SELECT e.*, a.size, a.num_records, a.path FROM (
   SELECT * FROM log_event WHERE version <= ${version}

@@ -5,7 +5,7 @@ import { compareSql, SETTLE, SETTLED, type ValidateComparison } from './compare.
 import { settleByType } from './settle-by-type.ts'
 import { loadCounted, runAll } from './scratch.ts'
 
-/** Most differences shown; all of them are counted. */
+/** Maximum number of differences shown; all differences are counted. */
 export const MAX_SHOWN = 1000
 const MAX_TEXT = 400
 
@@ -82,7 +82,7 @@ export class Report {
     return Number(row?.[0] ?? 0)
   }
 
-  /** Adds differences of a check that `noted` ends; call it with a bounded number, since every row may differ. */
+  /** Adds differences to a check that `noted` ends. Call it with a bounded number, because every row may differ. */
   async note(version: number, check: string, found: readonly CatalogDifference[]): Promise<void> {
     if (found.length === 0) return
     const columns = ['id', 'check', 'version', 'path', 'field', 'mode', 'log', 'catalog']

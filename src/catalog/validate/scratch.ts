@@ -1,6 +1,6 @@
 /**
  * Relations of the scratch database that hold log and catalog. The validator replays in DuckDB's SQL, because the
- * importer replays in JavaScript: two implementations without shared code are unlikely to have the same bug.
+ * importer replays in JavaScript: two different implementations are unlikely to have the same bug.
  */
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlDatabase, SqlRow, SqlTransaction } from '../../model/run/sql-port.ts'
@@ -67,12 +67,15 @@ export async function loadCounted(
   }
 }
 
-/** Separators of a packed page, and its NULL mark. JSON and normal paths never hold them; others load the slow way. */
+/**
+ * Separators of a packed page, and its NULL mark. JSON and normal paths never have them; a page that has them is loaded
+ * cell by cell.
+ */
 const [NOTHING, ROW, CELL] = ['\x1d', '\x1e', '\x1f']
 
 /**
- * Loads rows of text as one text that DuckDB splits, several times faster than cell by cell. If a value holds a
- * separator, the counts show it, and the page is loaded cell by cell instead.
+ * Loads rows of text as one text that DuckDB splits, several times faster than cell by cell. If a value has a
+ * separator, the counts differ, and the page is loaded cell by cell instead.
  */
 export async function loadPacked(
   scratch: SqlDatabase,

@@ -49,7 +49,7 @@ async function judgeAt(scratch: SqlDatabase, version: number): Promise<Judge> {
   }
 }
 
-/** Schema and partition columns (logical names) in force at a version; null if the log has no readable schema. */
+/** Schema and partition columns (logical names) at a version; null if the log has no readable schema. */
 export async function schemaAtVersion(
   scratch: SqlDatabase,
   version: number,

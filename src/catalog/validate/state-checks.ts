@@ -8,7 +8,7 @@ const flag = (path: string): string => `CASE WHEN ${json(path)} = 'true' THEN '1
 /** A time that is only displayed; NULL if it is not a whole number. */
 const time = (path: string): string => `nullif(regexp_extract(${json(path)}, '^-?[0-9]{1,16}$'), '')`
 
-/** The schema assumed for old tables that never had one. */
+/** The schema assumed for metadata without a schema. */
 export const NO_SCHEMA = '{"type":"struct","fields":[]}'
 
 /** Columns of the parsed relations, extracted from the raw lines by DuckDB's JSON functions. */
@@ -72,7 +72,7 @@ export const rawColumns = (kind: ParsedKind): string =>
     .map(([name, sql]) => `${sql} AS "${name}"`)
     .join(', ')
 
-/** All rows of a parsed relation, each with its line. */
+/** Compares all rows of a parsed relation, each with its line. */
 export function compareParsed(kind: ParsedKind, { from, sameStart }: VersionRange): ValidateComparison {
   return {
     check: PARSED[kind].relation.slice(4),
@@ -87,8 +87,8 @@ export function compareParsed(kind: ParsedKind, { from, sameStart }: VersionRang
 }
 
 /**
- * The state in force at a version: one row of protocol and of metadata, one per key of the others.
- * @param given compare only the keys in the log, which may have dropped others
+ * Compares the valid state at a version: one row of protocol and of metadata, and one row per key of the others.
+ * @param given compare only keys that the log has, because the log may have dropped others
  */
 export function compareState(
   kind: ParsedKind,

@@ -1,4 +1,6 @@
-/** Versions known to both log and catalog, and the log files that build them, listed by rules of its own. */
+/**
+ * Selects the versions that both log and catalog have, and the log files that build them, without src/delta/segment.ts.
+ */
 import { LOG_FOLDER, parseLogName } from '../../delta/log-path.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -92,7 +94,7 @@ export type VersionWindow = {
 
 /**
  * The longest run of versions that ends at `version`: from 0 if all commits exist, else from the first checkpoint that
- * joins them.
+ * is followed by all later commits.
  * @param without checkpoints that could not be read
  * @throws SluiceError LOG_GAP if `version` cannot be built
  */

@@ -18,7 +18,7 @@ type At = {
   readonly signal: AbortSignal
 }
 
-/** The text of such a file, or its size in bytes if that is above `bound`. */
+/** The text of a file of the log, or its size in bytes if the size is above `bound`. */
 async function textOf({ log, signal }: At, name: string, bound: number): Promise<string | number> {
   const chunks: Buffer[] = []
   let bytes = 0
@@ -31,7 +31,7 @@ async function textOf({ log, signal }: At, name: string, bound: number): Promise
 }
 
 /**
- * Loads the text if it is a JSON object; a broken one is a note, not a difference of the catalog.
+ * Loads a file into `witness` if it is a JSON object; a broken file is a note, not a difference of the catalog.
  * @returns the size in bytes of a file above `bound`, which was not read
  */
 async function hear(at: At, name: string, bound: number): Promise<boolean | number> {
@@ -73,7 +73,7 @@ const CRC_STATES: readonly { readonly kind: ParsedKind; readonly field: string; 
   },
 ]
 
-/** PROTOCOL.md, "Version Checksum File". Absent and null fields are not compared. */
+/** Compares a checksum file (PROTOCOL.md, "Version Checksum File"). Absent and null fields are not compared. */
 export async function checkCrc(at: At, version: number): Promise<void> {
   const name = crcName(version)
   const heard = await hear(at, name, MAX_CRC_BYTES)
@@ -96,8 +96,8 @@ export async function checkCrc(at: At, version: number): Promise<void> {
 }
 
 /**
- * The hint names a checkpoint by version; only its number of files describes a state. A hint to a missing checkpoint is
- * a note: the table is the same without it, but real readers that follow it do not open the table.
+ * Compares the hint's number of files; its other fields describe no state of the table. A hint to a missing checkpoint
+ * is a note: the table is the same without it, but readers that follow the hint cannot open the table.
  */
 export async function checkLastCheckpoint(at: At, folder: LogFolder, from: number, to: number): Promise<void> {
   const heard = await hear(at, LAST_CHECKPOINT, MAX_HINT_BYTES)
