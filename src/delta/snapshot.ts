@@ -107,8 +107,8 @@ export class Snapshot {
   /**
    * The active files in blocks, files of the newest commits first. If another checkpoint could replace the current one,
    * the whole current one is checked before its first row is returned: damage must not appear as a shorter list.
-   * @throws SluiceError BAD_CHECKPOINT if the version cannot be built without this checkpoint; BAD_ACTION, SOURCE_GONE
-   * …
+   * @throws SluiceError BAD_CHECKPOINT if the version cannot be built without this checkpoint; other codes of a read,
+   * such as BAD_ACTION or SOURCE_GONE
    */
   async *files(options: {
     readonly signal: AbortSignal

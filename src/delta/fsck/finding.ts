@@ -17,6 +17,6 @@ export type Finding = {
   readonly found?: string
   readonly detail: string
   readonly bytes?: bigint
-  /** Path of the missing file, below the root: for an old version, the newest version decides what this means. */
+  /** Path of a missing file below the root. If only an old version needs the file, the finding becomes a note. */
   readonly absent?: string
 }

@@ -1,4 +1,7 @@
-/** A catalog opened for one run: checked, made if needed; writing runs are recorded in its audit; always closed. */
+/**
+ * Opens a catalog for one run: checks it, creates it if needed, records writing runs in its audit, and always closes
+ * it.
+ */
 import type { AccessLevel, CatalogRights } from '../../catalog/access-level.ts'
 import { auditEnd, auditStart } from '../../catalog/audit.ts'
 import { checkCatalog, prepareCatalog } from '../../catalog/catalog.ts'
@@ -32,7 +35,7 @@ export async function withCatalog<T>(
 }
 
 /**
- * Explains a TARGET_DENIED by the rights that the login lacks and by the command that grants them.
+ * Explains a TARGET_DENIED with the rights that the login lacks and the command that grants them.
  * @param wants access level that the command needs
  * @returns a better TARGET_DENIED if the login lacks a right; else `thrown`
  */
@@ -59,12 +62,12 @@ function missingFor({ missing }: CatalogRights, wants: AccessLevel): readonly [A
   return null
 }
 
-/** How long a run waits for another program, ms, if its operation sets no other limit. */
+/** Default of the longest time that a run waits for another program, ms. */
 export const WAIT_MS = 10_000
 
 /**
- * Waits while another program has the catalog's file open: only one can at a time.
- * @param waitMs limit for all that is tried with this `Patient` together, ms
+ * Retries while another program has the catalog's file open: only one program can open it.
+ * @param waitMs limit for all tries of this `Patient` together, ms
  */
 export function whileHeld({ clock, interrupt, emit }: Run<'log'>, waitMs: number): Patient {
   const onNote = (message: string): void => emit({ type: 'log', level: 'note', message })
@@ -74,7 +77,7 @@ export function whileHeld({ clock, interrupt, emit }: Run<'log'>, waitMs: number
 export type WritableCatalog = { readonly database: SqlDatabase; readonly indexes: FileIndexes }
 
 /**
- * Opens a catalog for writing, makes or upgrades it, and records the command with its result in the audit.
+ * Opens a catalog for writing, creates or upgrades it, and records the command with its result in the audit.
  * @param subject table or folder that the command is about
  * @param patient opens the catalog; may try more than once
  */

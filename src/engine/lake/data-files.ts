@@ -1,6 +1,6 @@
 /**
  * Checks that the data files of a snapshot exist, by listings: no file is opened or requested by name, and none outside
- * the table root is checked. A bucket is listed as a whole if that takes fewer requests than its folders would.
+ * the table root is checked. A bucket is listed as a whole if that needs fewer requests than listing its folders.
  */
 import { resolveDataPath } from '../../delta/paths.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
@@ -12,7 +12,7 @@ export type Presence = {
   readonly checked: number
   readonly missing: readonly string[]
   readonly missingTotal: number
-  /** Files whose path is outside of the table root (shallow clones): never checked unless asked for. */
+  /** Files whose path is outside of the table root (shallow clones): not checked. */
   readonly outside: number
 }
 

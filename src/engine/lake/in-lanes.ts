@@ -3,11 +3,11 @@ import type { LakeRun } from './import/lake-run.ts'
 import { laneOpen } from '../run/pause.ts'
 
 /**
- * Resolves when all items are done, or, after a stop, when the started ones are. Pauses and changes of the number of
- * workers apply between two items.
- * @param lanes most workers; more than there are items make no difference
- * @param work gets the item and the number of its worker, from 1
- * @throws what the work throws
+ * Resolves when all items are done, or, after a stop, when the started items are done. Pauses and changes of the number
+ * of workers apply between two items.
+ * @param lanes maximum number of workers; not more than items are started
+ * @param work receives the item and the number of the worker, from 1
+ * @throws errors of `work`
  */
 export async function inWorkers<T>(
   items: readonly T[],
@@ -18,7 +18,7 @@ export async function inWorkers<T>(
   const queue = [...items]
   const lane = async (number: number): Promise<void> => {
     while (queue.length > 0 && (await laneOpen(number, run))) {
-      // Another worker may have taken the last one meanwhile.
+      // Another worker may have taken the last item meanwhile.
       const item = queue.shift()
       if (item === undefined) return
       await work(item, number)

@@ -1,17 +1,17 @@
 /** Works on the items of a stream, several at a time; results come in the order of the items. */
 import { isS3Url } from '../../model/lake/lake-url.ts'
 
-/** Tables of a bucket that are inspected at the same time: that is mostly waiting. */
+/** Tables of a bucket that are inspected at the same time: this work is mostly waiting. */
 const PARALLEL_TABLES = 16
 
-/** How many tables at these places are inspected at the same time. */
+/** Number of tables at these locations that are inspected at the same time. */
 export function lanesAt(places: readonly string[]): number {
   return places.some(isS3Url) ? PARALLEL_TABLES : 1
 }
 
 /**
- * @param limit most items at the same time; 1: one after the other, each when its result is asked for
- * @throws what the stream or the work throws, in the item's turn
+ * @param limit maximum number of items at the same time; with 1, an item starts when its result is requested
+ * @throws errors of the stream or of `work`, in the order of the items
  */
 export async function* orderedResults<T, R>(
   items: AsyncIterable<T> | Iterable<T>,
@@ -22,7 +22,7 @@ export async function* orderedResults<T, R>(
   try {
     for await (const item of items) {
       const result = work(item)
-      // The error is thrown at the item's turn; if an earlier one fails, never.
+      // The error is thrown at the item's turn; if an earlier item fails, it is never thrown.
       result.catch(() => undefined)
       waiting.push(result)
       while (waiting.length >= limit) yield await (waiting.shift() as Promise<R>)

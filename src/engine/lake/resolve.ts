@@ -59,7 +59,7 @@ export async function resolveTable(table: string, catalog: SqlReader | null): Pr
   )
 }
 
-/** Whether a path is a folder. @throws SluiceError SOURCE_DENIED if a folder above may not be entered, SOURCE_IO */
+/** True if a path is a folder. @throws SluiceError SOURCE_DENIED if a folder above may not be entered, SOURCE_IO */
 function isFolder(path: string): boolean {
   try {
     return isFolderHere(path)

@@ -1,6 +1,6 @@
 /**
- * Opens a table in the catalog if it is there, else from its log. A table that is named by its path and was never
- * imported is read from its files, with a note.
+ * Opens a table in the catalog if it was imported, else from its log. A table that is named by its path and was never
+ * imported is read from its log, with a note.
  */
 import { readableTable, type ReadableTable } from '../../catalog/catalog.ts'
 import { readImportHead } from '../../catalog/import/head.ts'

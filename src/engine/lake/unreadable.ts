@@ -1,4 +1,4 @@
-/** Warning for tables that readers must refuse, but that a catalog may hold (`import --allow-refused`). */
+/** Warning for tables that readers must refuse, but that a catalog may have (`import --allow-refused`). */
 import type { ReadableTable } from '../../catalog/catalog.ts'
 import { stateAt } from '../../catalog/query/state.ts'
 import { readerRefusal } from '../../delta/features.ts'

@@ -1,6 +1,6 @@
 /**
  * Finds tables and database files below a folder. A folder with a `_delta_log` is a table: its data folders, which may
- * hold millions of files, are not entered; its other folders are, because they may hold tables.
+ * hold millions of files, are not entered; its other folders are entered, because they may have tables.
  */
 import type { FolderLook, LakeItem, LakeStore, TableFolders, Unseen } from '../../model/lake/lake-store.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
@@ -81,7 +81,7 @@ async function* walk(
   }
   if (look.is === 'denied') {
     if (depth === 0) throw look.error
-    // The root of a disk has this folder, which only its file system writes to, and only its administrator reads.
+    // File systems have this folder in their root, for their own use; only the administrator can read it.
     if (name === 'lost+found') yield { kind: 'excluded', name, word: name }
     else yield { kind: 'unreadable', name, path, error: look.error }
     return
@@ -104,7 +104,7 @@ async function* walk(
     }
     const real = item.link?.()
     if (real !== undefined) {
-      // A link may lead back up; every real folder is entered once.
+      // A link may lead to a parent folder; every real folder is entered once.
       if (seen.has(real)) continue
       seen.add(real)
     }
@@ -118,7 +118,7 @@ async function* walk(
   }
 }
 
-/** The folders of a table, or the error of a table whose folder must not be listed: its log was readable without that. */
+/** The folders of a table, or the error if its folder cannot be listed: reading its log does not need the listing. */
 async function foldersOrDenied(
   look: Extract<FolderLook, { is: 'table' }>,
   signal: AbortSignal,
@@ -134,7 +134,7 @@ async function foldersOrDenied(
 }
 
 /**
- * `--exclude WORD`: a substring of the path below the folder, or a glob of it if WORD holds `*`, `?` or `[`.
+ * `--exclude WORD`: a substring of the path below the folder, or a glob for this path if WORD has `*`, `?` or `[`.
  * @returns the first word that excludes `path` ('/' between parts), or null
  */
 function excludedBy(path: string, words: readonly string[]): string | null {
@@ -169,7 +169,7 @@ function globToRegExp(glob: string): RegExp {
 
 /**
  * Folders of a table that may hold tables, as a recursive walk enters them. Empty if the table's folder cannot be
- * listed: reading the table did not need that. Links are left out, because they may lead back up.
+ * listed: reading the table does not need the listing. Links are left out, because they may lead to a parent folder.
  * @param name of the table in the walk
  */
 export async function foldersInside(
@@ -203,12 +203,15 @@ function namesText(names: readonly string[]): string {
   return `${names.slice(0, NAMED).join(', ')}${names.length > NAMED ? ' and others' : ''}`
 }
 
-/** Note about folders that only a recursive walk searches. @param verb what it does with their tables, as `lists` */
+/**
+ * Note about folders that only a recursive walk searches.
+ * @param verb what a recursive walk does with their tables, such as `lists`
+ */
 export function shallowText(names: readonly string[], done: string, verb: string): string {
   return `folders below ${namesText(names)} were not ${done}: --recursive (-r) ${verb} them, too`
 }
 
-/** The end of a run that could not search all folders: its tables may be not all that there are. */
+/** Error of a run that could not search all folders, so that its result may lack tables. */
 export function unsearchedError(names: readonly string[]): SluiceError {
   const what = names.length === 1 ? 'one folder' : `${names.length} folders`
   return new SluiceError('TABLES_FAILED', `${what} could not be searched for tables: ${namesText(names)}`, {

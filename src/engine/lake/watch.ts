@@ -1,11 +1,11 @@
 /**
- * Signals that logs may have changed: at once for local folders that the system watches, else by the clock. The caller
- * reads the log to find what changed.
+ * Signals that logs may have changed: at once for local folders that the system watches, else at a fixed interval. The
+ * caller reads the log to find what changed.
  */
 import { watch, type FSWatcher } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Most watched folders: each needs a system handle. */
+/** Maximum number of watched folders: each needs a system handle. */
 const MAX_FOLDERS = 4096
 /** Wait after the first change, ms: a commit takes several steps, and commits come in series. */
 const SETTLE_MS = 60
@@ -20,7 +20,7 @@ export class LogWatch implements Disposable {
   notified = false
 
   /**
-   * @param intervalMs how often all logs are due, whatever the system reports
+   * @param intervalMs interval at which all logs are due, independently of reports of the system, ms
    * @param onNote called once if the system watches no more folders
    */
   constructor(intervalMs: number, onNote: (message: string) => void) {
@@ -28,7 +28,7 @@ export class LogWatch implements Disposable {
     this.#onNote = onNote
   }
 
-  /** Watches exactly these folders, by key. Folders that cannot be watched are due by the clock. */
+  /** Watches exactly these folders, by key. Folders that cannot be watched are due at the interval. */
   follow(folders: ReadonlyMap<string, string>): void {
     for (const key of this.#watchers.keys()) if (!folders.has(key)) this.#drop(key)
     for (const [key, folder] of folders) {
@@ -62,12 +62,12 @@ export class LogWatch implements Disposable {
     return keys
   }
 
-  /** Whether the system reports changes of this folder. */
+  /** True if the system reports changes of this folder. */
   watches(key: string): boolean {
     return this.#watchers.has(key)
   }
 
-  /** What may have changed since the last call; does not wait. */
+  /** Keys that may have changed since the last call; does not wait. */
   take(): ReadonlySet<string> {
     const keys = new Set(this.#changed)
     this.#changed.clear()

@@ -1,6 +1,6 @@
 /**
- * An answer of either side: pages of rows in the side's own form. Rows are converted to the shared form only on
- * request, so that timed runs do not pay for the proof.
+ * An answer from the files or from SQL: pages of rows in their own form. Rows are converted to the common form only on
+ * request, so that timed runs do not include the work of the proof.
  */
 import { setImmediate } from 'node:timers/promises'
 import type { AnswerRow } from './answer-row.ts'
@@ -9,7 +9,7 @@ import { AnswerDigest } from './digest.ts'
 export type { AnswerRow } from './answer-row.ts'
 
 /**
- * Longest time without a turn of the event loop, ms: a store may answer without waiting, and a stop must get through.
+ * Longest time without a turn of the event loop, ms: a store may answer without waiting, and a stop must be noticed.
  */
 export const LOOP_TURN_MS = 100
 
@@ -39,7 +39,7 @@ export async function answerDigest(answer: PagedAnswer): Promise<AnswerDigest> {
   return digest
 }
 
-/** All rows in the form that both sides share. */
+/** All rows in the common form. */
 export async function* answerRows(answer: PagedAnswer): AsyncGenerator<AnswerRow> {
   for await (const page of withTurns(answer)) for (let at = 0; at < page.rows; at++) yield page.row(at)
 }

@@ -1,4 +1,7 @@
-/** Answers the questions from the log's files. Each answer begins with a listing: a reader cannot know what is new. */
+/**
+ * Answers the questions from the log's files. Each answer begins with a listing, which is the only way to find new
+ * commits.
+ */
 import { compilePruning } from '../../../delta/pruning.ts'
 import { readLog } from '../../../delta/commit-lines.ts'
 import { canonicalPath, dvId } from '../../../delta/paths.ts'
@@ -52,7 +55,7 @@ export async function* askFiles(id: QuestionId, plan: ComparePlan, side: FilesSi
   }
 }
 
-/** The newest version; `plan.version` if the catalog is behind or the log has new commits since. */
+/** The newest version; `plan.version` if the log is newer. */
 async function snapshotFor(table: DeltaTable, plan: ComparePlan, side: FilesSide): Promise<Snapshot> {
   const isNewest = table.latest === plan.version
   return table.snapshot(isNewest ? {} : { version: plan.version }, { signal: side.signal })
@@ -135,7 +138,7 @@ async function* oldSnapshot(table: DeltaTable, plan: ComparePlan, side: FilesSid
   yield answerPage([{ files, bytes, rows }], (sum) => countsRow(sum.files, sum.bytes, sum.rows))
 }
 
-/** Reads from the newest commit down: the first commit that adds the file is the answer. */
+/** Reads commits from the newest to the oldest: the first one that adds the file is the answer. */
 async function* fileOrigin(table: DeltaTable, plan: ComparePlan, side: FilesSide): PagedAnswer {
   const { origin } = plan
   const path = canonicalPath(origin?.path ?? '', side.log.root)
@@ -153,7 +156,7 @@ async function* fileOrigin(table: DeltaTable, plan: ComparePlan, side: FilesSide
   }
 }
 
-/** `engine` is `engineInfo`, as current engines write it: the catalog has the same field. */
+/** `engine` is `engineInfo` only, because the catalog stores this field. */
 function summaryRow(commit: CommitSummary): AnswerRow {
   const engine = commit.commitInfo?.['engineInfo']
   return commitRow({ ...commit, engine: typeof engine === 'string' ? engine : null })

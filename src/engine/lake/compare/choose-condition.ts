@@ -1,4 +1,4 @@
-/** Picks a condition on one data column whose min/max pruning keeps some files and drops as many as it can. */
+/** Selects a condition on one data column whose min/max pruning keeps some files and excludes as many as possible. */
 import { compilePruning, type Pruning } from '../../../delta/pruning.ts'
 import { leafColumns, type LeafColumn, type StructType } from '../../../delta/schema.ts'
 import { statsRange } from '../../../delta/stats.ts'
@@ -10,14 +10,16 @@ import { sqlLiteral } from '../../../shared/sql-text.ts'
 const COLUMNS = 32
 /** Literals tried for each column, evenly spaced in the sample. */
 const LITERALS = 5
-/** Files of the sample that each condition is tried on. */
+/** Number of files of the sample on which each condition is tried. */
 const TRIED_ON = 300
-/** Characters: a condition with a longer text would not be readable. */
+/** Maximum characters of a literal: a longer condition is not readable. */
 const MAX_LITERAL = 100
 
 type Types = { readonly schema: StructType; readonly partitionColumns: readonly string[] }
 
-/** A value of the statistics in the grammar of `--where`; null if the column's type does not compare with literals. */
+/**
+ * A value of the statistics in the grammar of `--where`; null if the column's type cannot be compared with literals.
+ */
 function literalOf(column: LeafColumn, value: string): string | null {
   const quoted = sqlLiteral(value)
   if (column.type.kind === 'decimal') return value
@@ -46,7 +48,7 @@ function compiled(text: string, types: Types): Pruning | null {
   try {
     return compilePruning(parsePredicate(text), types.schema, types.partitionColumns)
   } catch (error) {
-    // The grammar or the type does not take this value: try the next.
+    // The value does not fit the grammar or the type: try the next.
     if (error instanceof SluiceError && error.code === 'BAD_PREDICATE') return null
     throw error
   }

@@ -13,7 +13,7 @@ import { Distance, type LatencySetting } from './distance.ts'
 
 type Timed = { readonly rows: number; readonly ms: number }
 
-/** Optional method of a `ParquetRows` beyond its port: passed on, because readers use it if it is there. */
+/** `ParquetRows` with its optional method `prove`, which is passed on, because readers use it if it exists. */
 type Proving = ParquetRows & { prove?(...args: Parameters<ParquetRows['lines']>): Promise<void> }
 
 /**
@@ -30,8 +30,8 @@ function bytesReadSoFar(): bigint | null {
 }
 
 /**
- * DuckDB passes rows as lines through a pipe or a temporary file. The kernel counts these bytes as read a second time,
- * although they are not read from the table again. `reported` gets their number, to subtract it.
+ * Calls `reported` with the number of bytes of rendered rows, to subtract them. DuckDB passes rows through a pipe or a
+ * temporary file, so the kernel counts these bytes as read, although they are not bytes of the table.
  */
 function parquetCountingLines(inner: ParquetRows, reported: (bytes: number) => void): ParquetRows {
   const rows: Proving = inner
@@ -51,8 +51,8 @@ function parquetCountingLines(inner: ParquetRows, reported: (bytes: number) => v
 }
 
 /**
- * Opens the store or the connection, asks, and reads the answer to its end; all three are timed.
- * @param passed gets the number of bytes that are not bytes of the table
+ * Opens the store or the connection, asks the question, and reads the whole answer; all three are timed.
+ * @param passed called with numbers of bytes that are not bytes of the table
  */
 async function ask(request: ColdRequest, latency: LatencySetting, passed: (bytes: number) => void): Promise<Timed> {
   const { side, question, plan, path, catalogUrl } = request
@@ -69,9 +69,12 @@ async function ask(request: ColdRequest, latency: LatencySetting, passed: (bytes
   return done(await catalog.read((reader) => drain(askSql(question, plan, reader, signal))))
 }
 
-/** Asks again with the drivers loaded, all else fresh, and without a proxy, so that only reads for the answer count. */
+/**
+ * Bytes read for the answer. Asks again with loaded drivers, fresh connections and no proxy, so that nothing else
+ * counts.
+ */
 async function bytesOf(request: ColdRequest): Promise<string | null> {
-  // The same reader that was timed, except for the proxy: its reads are not part of the answer.
+  // The reader that was timed, without the proxy, whose reads are not part of the answer.
   const near: LatencySetting = { ms: 0, lake: request.latency.lake === 'calls' ? 'calls' : null, sql: null }
   let passed = 0
   const before = bytesReadSoFar()

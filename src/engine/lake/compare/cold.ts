@@ -21,12 +21,12 @@ export type ColdRequest = {
   readonly catalogUrl: string
   /** The same as in the warm runs. */
   readonly latency: LatencySetting
-  /** Ask a second time over fresh connections, to count the bytes read without those of loading drivers. */
+  /** Ask a second time over fresh connections, to count the bytes read without bytes of loading drivers. */
   readonly countBytes: boolean
 }
 
 export type ColdAnswer = {
-  /** From before the store or connection is opened to the end of the answer. */
+  /** Time from before the store or connection is opened to the end of the answer. */
   readonly ms: number
   readonly rows: number
   readonly readBytes: string | null

@@ -1,6 +1,6 @@
 /**
- * Compares answers in constant memory, in any order of rows: a sum of the rows' hashes over all rows, and one for each
- * of `SHARES` groups of rows. Groups that differ can then be read again alone.
+ * Compares answers in constant memory, in any order of rows: one sum of the hashes of all rows, and one sum for each of
+ * `SHARES` groups of rows. Only groups that differ must then be read again.
  */
 import { createHash } from 'node:crypto'
 import { plus } from '../../../shared/plus.ts'

@@ -1,4 +1,4 @@
-/** Simulated latency on both sides: what is delayed, how, and the text that describes it. */
+/** Simulated latency for files and SQL: what is delayed, how, and the text that describes it. */
 import type { LogStore } from '../../../model/lake/log-store.ts'
 import { PARQUET_THREADS } from '../../../model/lake/parquet-rows.ts'
 import type { SqlDatabase, SqlDialect } from '../../../model/run/sql-port.ts'
@@ -24,7 +24,7 @@ export function latencyOf(path: string, dialect: SqlDialect, ms: number): Latenc
   return { ms, lake, sql: systemNamed(dialect).file === undefined ? 'wire' : null }
 }
 
-/** Opens what is measured, with the simulated latency. The proxy is up before anything is timed. */
+/** Opens logs and catalogs with the simulated latency. The proxy runs before anything is timed. */
 export class Distance implements AsyncDisposable {
   readonly #latency: LatencySetting
   readonly #wire: DelayedWire | null
@@ -42,7 +42,7 @@ export class Distance implements AsyncDisposable {
     return new Distance(latency, lake === 'wire' || sql === 'wire' ? await DelayedWire.start(ms) : null)
   }
 
-  /** A fresh log for a timed run: nothing of it is cached. @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG */
+  /** A fresh log for a timed run, without cached files. @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG */
   async openLog(path: string): Promise<LogStore> {
     const { lake } = this.#latency
     const log = await openLake(path, { route: lake === 'wire' ? this.#wire?.route : undefined })
@@ -60,7 +60,7 @@ export class Distance implements AsyncDisposable {
   }
 }
 
-/** Describes what was delayed on either side, and what was not. */
+/** Describes what was delayed for files and SQL, and what was not. */
 export function latencyText({ ms, lake, sql }: LatencySetting): string {
   const onWire =
     lake === 'wire' && sql === 'wire'
@@ -86,12 +86,12 @@ export function latencyText({ ms, lake, sql }: LatencySetting): string {
   return `simulated latency: ${ms} ms a round trip; ${parts.join('; ')}`
 }
 
-/** Whether reading the catalog uses the same DuckDB threads setting as reading Parquet. */
+/** True if the catalog is read by DuckDB, with the same number of threads as Parquet. */
 export function takesThreads(dialect: SqlDialect): boolean {
   return systemNamed(dialect).catalog?.threads === true
 }
 
-/** Describes the threads of DuckDB on either side; both sides have the same number. */
+/** Describes the threads of DuckDB for files and SQL; both have the same number. */
 export function threadsText(dialect: SqlDialect): string {
   const threads = PARQUET_THREADS === 1 ? 'one thread' : `${PARQUET_THREADS} threads`
   return takesThreads(dialect)

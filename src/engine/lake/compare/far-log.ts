@@ -1,18 +1,18 @@
 /**
- * A lake in a folder, delayed like a distant bucket. A folder has no wire to delay, so each call that would be a
- * request waits in the program as long as a request through the wire would.
+ * A lake in a folder, delayed like a distant bucket. A folder has no connection to delay, so each call that would be a
+ * request to a bucket waits in the program as long as this request would.
  */
 import { requestBegins, requestEnds, type LogStore } from '../../../model/lake/log-store.ts'
 import { later } from './later.ts'
 
-/** Announced reads that wait at the same time: as many as the reader of buckets has in flight. */
+/** Prefetched reads that wait at the same time: as many as the reader of buckets has in flight. */
 const IN_FLIGHT = 16
 /** Names per page of a listing. */
 const PAGE_NAMES = 1_000
 
 /**
- * Delay of calls: one round trip each, and one more for the first call of each connection. Connections stay open, as
- * those to a bucket do.
+ * Delay of calls: one round trip each, and one more for the first call of each connection. Connections stay open, like
+ * connections to a bucket.
  */
 export class FarCalls {
   readonly #roundTripMs: number

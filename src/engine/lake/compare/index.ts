@@ -1,4 +1,4 @@
-/** `performance-compare`: asks files and SQL the same questions, and proves that every answer is the same. */
+/** `performance-compare`: asks files and SQL the same questions, and compares every answer. */
 import { createHash } from 'node:crypto'
 import type { Emit, QuestionEvent } from '../../../model/run/event.ts'
 import { dec } from '../../../model/run/event.ts'
@@ -22,7 +22,7 @@ export type CompareOptions = {
   readonly catalog: SqlDatabase
   /** The same catalog with the simulated latency: this one is timed. Default: `catalog`. */
   readonly farCatalog?: SqlDatabase
-  /** For the cold child process; sent to it on stdin only. */
+  /** URL for the cold child process, which gets it on stdin only. */
   readonly catalogUrl: string
   readonly tableId: string
   /** As the user named it, for events. */
@@ -38,11 +38,11 @@ export type CompareOptions = {
   readonly openLog: () => LogStore | Promise<LogStore>
   /** Counts the round trips of SQL. Default: they are not counted. */
   readonly sqlTrips?: SqlTrips
-  /** What is delayed on either side. Default: nothing. */
+  /** What is delayed for files and SQL. Default: nothing. */
   readonly latency?: LatencySetting
 }
 
-/** An answered question with the values picked for it and the digest of its answer. */
+/** An answered question with the values selected for it and the digest of its answer. */
 export type CompareResult = QuestionEvent & {
   readonly detail: string
   readonly digest: string
@@ -65,8 +65,8 @@ export type CompareSummary = {
 }
 
 /**
- * Asks every question on both sides; emits `plan.ready`, then one `question` each as soon as it is answered.
- * Ends normally if answers differ: see `compareFailure`.
+ * Asks every question on both sides; emits `plan.ready`, then a `question` event for each answered question. Ends
+ * normally if answers differ: see `compareFailure`.
  * @throws SluiceError BAD_FLAG for an unknown question; STOPPED; read errors of either side
  */
 export async function compareTable(options: CompareOptions): Promise<CompareSummary> {
@@ -121,7 +121,7 @@ export async function compareTable(options: CompareOptions): Promise<CompareSumm
   return summarise(options, plan, results, skipped)
 }
 
-/** Describes the requests of all questions, each asked once; null if the lake is a local folder. */
+/** Text about the requests of all questions, each asked once; null if the lake is a local folder. */
 export function requestsText(results: readonly Pick<QuestionEvent, 'files'>[]): string | null {
   const counted = results.flatMap(({ files }) => (files.requests === undefined ? [] : [files]))
   if (counted.length === 0) return null

@@ -1,10 +1,10 @@
 /**
- * Timers that never fire early. Timers of Node count whole milliseconds, and may fire a part of a millisecond early.
+ * Timers that never fire early. Node's timers count whole milliseconds, and may fire a fraction of a millisecond early.
  */
 
 /**
- * Calls `act` as soon as `due` is reached, not before. The last part of a millisecond is spent in turns of the event
- * loop.
+ * Calls `act` as soon as `due` is reached, not before. The last fraction of a millisecond is spent in turns of the
+ * event loop.
  * @param due ms on the clock of `performance.now()`
  */
 export function later(due: number, act: () => void): void {

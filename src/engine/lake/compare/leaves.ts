@@ -1,6 +1,6 @@
 /**
- * Compares JSON texts by value: a file's statistics in a commit with those in a checkpoint, which its writer may have
- * formatted differently or shortened. Numbers are compared with all their digits, times as instants.
+ * Compares JSON texts by value: a file's statistics in a commit with its statistics in a checkpoint, whose writer may
+ * have reformatted or shortened them. Numbers are compared with all their digits, times as instants.
  */
 import { compareExact, parseExactNumber } from '../../../model/run/exact-number.ts'
 import { eachScalar } from '../../../model/lake/json-tokens.ts'
@@ -11,13 +11,13 @@ const WHOLE = /^-?\d+$/
 const DIGITS_OF_DOUBLE = 17
 const TIME = /^\d{4}-\d{2}-\d{2}[T ]\d{2}:/
 
-/** Shown for a value that a side does not have. */
+/** Text in place of a value that the files or SQL lack. */
 export const MISSING = 'missing'
 
 export type Contradiction = { readonly at: string; readonly files: string; readonly sql: string }
 
 /**
- * First leaf with different values that both texts have; null if none. A text that is not JSON is one leaf.
+ * First leaf that both texts have with different values; null if there is none. A text that is not JSON is one leaf.
  * @param isKept true if a leaf that SQL lacks is a contradiction, too
  */
 export function contradiction(files: string, sql: string, isKept = false): Contradiction | null {
@@ -52,7 +52,7 @@ function isSame(a: string, b: string): boolean {
   const [left, right] = [parseExactNumber(a), parseExactNumber(b)]
   if (left === null || right === null) return false
   if (compareExact(left, right) === 0) return true
-  // Some writers pass decimals through a double on their way into a checkpoint: at most this many digits survive.
+  // Some writers convert decimals to double for a checkpoint: at most this many digits survive.
   const fraction = !WHOLE.test(a) || !WHOLE.test(b)
   return fraction && Math.min(digitsOf(a), digitsOf(b)) <= DIGITS_OF_DOUBLE && Number(a) === Number(b)
 }

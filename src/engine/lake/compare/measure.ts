@@ -1,4 +1,4 @@
-/** Measures one question on both sides: proved once, then timed warm in turns, then asked cold. */
+/** Measures one question on files and SQL: compares the answers once, then times warm runs in turns, then cold runs. */
 import { readableTable } from '../../../catalog/catalog.ts'
 import { countingLogStore } from '../../../delta/counting.ts'
 import { DeltaTable } from '../../../delta/table.ts'
@@ -21,10 +21,10 @@ import { median, p95, roundMs } from './timing.ts'
 
 const NOTHING: RequestCounts = { lists: 0, gets: 0, heads: 0, bytes: 0, inSequence: 0 }
 
-/** Questions that ask for a total, with the question for the rows behind it: equal totals do not prove equal files. */
+/** Questions for totals, with the question for their rows: equal totals do not prove equal files. */
 const PROVED_BY: Partial<Record<QuestionId, QuestionId>> = { counts: 'active-files' }
 
-/** Most cold runs of a side; after `COLD_BUDGET_MS` together no further one begins. */
+/** Maximum number of cold runs of files or SQL; no run begins after `COLD_BUDGET_MS` in total. */
 const COLD_RUNS = 3
 const COLD_BUDGET_MS = 5_000
 
@@ -39,7 +39,7 @@ export type MeasureOptions = {
   readonly cold: boolean
   readonly interrupt: Interrupt
   readonly latency: LatencySetting
-  /** Null: the round trips of SQL are not counted, and unknown. */
+  /** Null: round trips of SQL are not counted. */
   readonly sqlTrips: SqlTrips | null
   /** Called with the reason if cold figures are missing. */
   readonly onNote: (message: string) => void
@@ -58,10 +58,10 @@ export type MeasuredQuestion = {
 
 type Cold = { readonly ms: number; readonly readBytes: string | null; readonly rows: number }
 
-/** @throws SluiceError STOPPED, ABORTED; whatever either side throws */
+/** @throws SluiceError STOPPED, ABORTED; errors of files or SQL */
 export async function measure(id: QuestionId, options: MeasureOptions): Promise<MeasuredQuestion> {
   const { plan, catalog, interrupt, cold } = options
-  // A stop need not wait for the question: it commits nothing.
+  // A stop need not wait for the end of the question, because questions write nothing.
   const signal = interrupt.stop
   const log = await options.openLog()
   const counting = countingLogStore(log)
@@ -70,7 +70,7 @@ export async function measure(id: QuestionId, options: MeasureOptions): Promise<
   const sql = (reader: SqlReader, question = id): PagedAnswer => askSql(question, plan, reader, signal)
   const { latency } = options
 
-  // The warm-up is the proof: both answers are read to their end and compared, untimed.
+  // The warm-up is the proof: both whole answers are read and compared, untimed.
   let requests: RequestCounts | null = null
   let isCounted = false
   const proof = await prove(
@@ -138,7 +138,9 @@ export async function measure(id: QuestionId, options: MeasureOptions): Promise<
 
 type Rows = { readonly files: number; readonly sql: number }
 
-/** @returns ms of each run, and per side the row count of a run that differs from the proved one, or the proved one */
+/**
+ * @returns ms of each run, and row counts of files and SQL: of a run with another count than the proof, if there is one
+ */
 async function timedRuns(
   files: () => Promise<number>,
   sql: () => Promise<number>,
@@ -149,7 +151,7 @@ async function timedRuns(
   const rows = { ...proved }
   for (let run = 0; run < runs; run++) {
     throwIfAborted(interrupt.stop)
-    // Take turns, so that other load of the machine affects both sides.
+    // Take turns, so that other load of the machine affects both.
     const [filesTimed, sqlTimed] = [await timed(files), await timed(sql)]
     filesTimes.push(filesTimed.ms)
     sqlTimes.push(sqlTimed.ms)
@@ -160,11 +162,11 @@ async function timedRuns(
 }
 
 /**
- * Whether catalog and log, whose newest versions differed at the start, still differ: a writer or a sync may run during
- * the comparison.
- * @returns the difference in words; null if both began at one version, or if the side that was behind has advanced
- * since
- * @throws SluiceError of the side that was behind
+ * Checks whether catalog and log, whose newest versions differed at the start, still differ: a writer or a sync may run
+ * during the comparison.
+ * @returns the difference in words; null if both had the same version at the start, or the one that was behind has
+ * advanced since
+ * @throws SluiceError of the log or catalog that was behind
  */
 async function versionsApart(plan: ComparePlan, files: FilesSide, catalog: SqlDatabase): Promise<string | null> {
   const { logVersion, catalogVersion, version, tableId } = plan
@@ -192,7 +194,7 @@ async function timed(run: () => Promise<number>): Promise<{ readonly ms: number;
   return { ms: performance.now() - begun, rows }
 }
 
-/** A proof holds for the timed runs only if they returned as many rows; a table that changed meanwhile fails here. */
+/** The difference if a run returned another number of rows than the proof, because the table has changed; else null. */
 function changedRows(
   which: string,
   proved: number,

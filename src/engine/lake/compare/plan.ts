@@ -1,4 +1,6 @@
-/** What exactly is asked of one table. Plain data: the cold child process gets it as JSON, so all runs ask the same. */
+/**
+ * Values of the questions for one table. Plain data: the cold child process gets it as JSON, so all runs ask the same.
+ */
 import type { StructType } from '../../../delta/schema.ts'
 import { QUESTIONS, type CompareQuestion, type QuestionId } from './questions.ts'
 import type { AddPartitionValues } from './rows.ts'
@@ -7,11 +9,11 @@ export type ComparePlan = {
   readonly tableId: string
   /** URI of the table root in the catalog. */
   readonly location: string
-  /** The version that is asked for: the newest that both sides have. */
+  /** The compared version: the newest that log and catalog both have. */
   readonly version: number
   readonly logVersion: number
   readonly catalogVersion: number
-  /** First version that both sides can answer. */
+  /** First version that log and catalog both have. */
   readonly from: number
   readonly partition: AddPartitionValues | null
   /** Condition on one data column, in the grammar of `--where`. */
@@ -23,14 +25,14 @@ export type ComparePlan = {
   readonly commits: number
   /** `changes` asks for the commits above this version. */
   readonly changesFrom: number | null
-  /** Of `version`. Without it values are compared as written. */
+  /** Schema at `version`. Without it values are compared as written. */
   readonly schema?: StructType
 }
 
 export type PlannedQuestion = CompareQuestion & {
   /** The title with this table's versions in it. */
   readonly asked: string
-  /** What was picked for the question: the partition, the condition, the file. Empty if nothing had to be picked. */
+  /** Value selected for the question: the partition, the condition, the file. Empty if it needs none. */
   readonly detail: string
 }
 

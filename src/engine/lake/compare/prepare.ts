@@ -1,4 +1,7 @@
-/** Picks what to ask of a table, before any timing: versions that both sides have, a partition, a condition, a file. */
+/**
+ * Selects the values of the questions before any timing: versions that log and catalog have, a partition, a condition,
+ * a file.
+ */
 import { readableTable, type ReadableTable } from '../../../catalog/catalog.ts'
 import { partitionTotals, type FileRecord } from '../../../catalog/query/files.ts'
 import { stateAt } from '../../../catalog/query/state.ts'
@@ -16,7 +19,7 @@ import { sampleFiles } from './sample.ts'
 
 const LAST_COMMITS = 20
 const CHANGED_COMMITS = 141
-/** Most files of the picked partition: a typical query does not read half of the table. */
+/** Maximum files of the selected partition: a typical query does not read half of the table. */
 const PARTITION_FILES = 1_000
 const PARTITIONS_LOOKED_AT = 10_000
 const NO_FILES = 'the table has no files'
@@ -34,7 +37,7 @@ export type PrepareOptions = {
   readonly parquet: () => Promise<ParquetRows>
   readonly catalog: SqlDatabase
   readonly tableId: string
-  /** Picking a condition or a file reads every active file, so it is done only for these questions. */
+  /** Selecting a condition or a file reads every active file, so it is done only for these questions. */
   readonly wanted: ReadonlySet<QuestionId>
   readonly signal: AbortSignal
 }
@@ -53,7 +56,7 @@ export async function prepareComparison(options: PrepareOptions): Promise<Prepar
     const version = Math.min(snapshot.version, imported.latest)
     const from = Math.max(run.from, imported.historyFrom)
     if (version < from) throw nothingShared(imported, run.from)
-    // A checkpoint gives only the state of its version, not the commit that made it.
+    // A checkpoint has only the state of its version, not the commit that wrote it.
     const firstCommit = from === 0 && run.checkpoint === null ? 0 : from + 1
     const reasons = new Map<QuestionId, string>()
     const picked = await pick({ reader, tableId, version, firstCommit, wanted, signal }, reasons)

@@ -1,5 +1,5 @@
 /**
- * Proves that two answers are the same, row by row. Digests need one pass over either side. If they differ, the rows of
+ * Proves that two answers are the same, row by row. Digests need one pass over each answer. If they differ, the rows of
  * the groups that differ are read again and compared field by field, in as many passes as memory requires, until a
  * difference is found or all are equal.
  */
@@ -9,7 +9,7 @@ import { leafColumns, type StructType } from '../../../delta/schema.ts'
 import { partitionsApart, statsComparer, type PartitionMap } from '../../../delta/values/same.ts'
 import { contradiction, MISSING, type Contradiction } from './leaves.ts'
 
-/** Asks one side again; the answer is valid while `body` runs. */
+/** Asks files or SQL again; the answer is valid while `body` runs. */
 export type AskAgain = <T>(body: (answer: PagedAnswer) => Promise<T>) => Promise<T>
 
 export type CompareProof = {
@@ -19,11 +19,11 @@ export type CompareProof = {
   readonly difference: string | null
 }
 
-/** Rows of one side in memory at the same time: about 100 MB of large rows. */
+/** Rows of SQL in memory at the same time: about 100 MB of large rows. */
 const HELD_ROWS = 100_000
-/** Most differences that the result names. */
+/** Maximum number of differences that the result names. */
 const NAMED = 3
-/** Most characters of a value in a message. */
+/** Maximum characters of a value in a message. */
 const SHOWN = 60
 
 /** @param schema of the table: with it statistics and partition values are compared by the types of their columns */
@@ -111,7 +111,7 @@ async function compare(
   return found
 }
 
-/** First field in which the rows of the two sides differ, in words; null if they are equal. */
+/** First field in which a row of the files and a row of SQL differ, in words; null if they are equal. */
 type RowDifference = (files: AnswerRow, sql: AnswerRow) => string | null
 
 function differenceOfRows(schema: StructType | undefined): RowDifference {

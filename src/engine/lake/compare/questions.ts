@@ -1,4 +1,6 @@
-/** The questions of `performance-compare`: what is asked, and how either side answers. Pure data for every frontend. */
+/**
+ * The questions of `performance-compare`: what is asked, and how files and SQL answer. Pure data for every frontend.
+ */
 
 export type QuestionId =
   | 'latest-version'
@@ -15,7 +17,7 @@ export type CompareQuestion = {
   readonly id: QuestionId
   /** Without the versions of a certain table. At most 25 characters: a column of the headless table. */
   readonly title: string
-  /** What either side reads, and how. */
+  /** What the files' reader and SQL read, and how. */
   readonly files: string
   readonly sql: string
 }
@@ -84,5 +86,5 @@ export function isQuestionId(text: string): text is QuestionId {
   return IDS.has(text)
 }
 
-/** What `cold` means: this text goes wherever cold figures are shown. */
+/** What `cold` means: shown wherever cold figures are shown. */
 export const COLD_MEANING = 'cold means a fresh process and connection, not an emptied page cache'

@@ -28,7 +28,7 @@ export type ReportMeta = {
   readonly commandLine: string
 }
 
-/** The machine this runs on. */
+/** Facts about this machine. */
 export function machineFacts(): MachineFacts {
   const all = cpus()
   return {

@@ -1,4 +1,4 @@
-/** Counts the sequential round trips that a question needs on either side. The runs for this are not timed. */
+/** Counts the sequential round trips that a question needs with files and with SQL. These runs are not timed. */
 import type { LogStore, RequestCounts } from '../../../model/lake/log-store.ts'
 import type { SqlDatabase, SqlReader } from '../../../model/run/sql-port.ts'
 import { openCatalogDatabase } from '../../run/registry.ts'

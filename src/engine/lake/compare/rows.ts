@@ -1,11 +1,14 @@
-/** Rows of an answer in the form that both sides share: the fields that both have. Made outside of all timed parts. */
+/** Rows of an answer in the common form: the fields that files and SQL both have. Built outside of all timed parts. */
 import type { DeletionVectorDescriptor, MetadataAction, ProtocolAction } from '../../../delta/actions.ts'
 import { isNestedDeeper } from '../../../model/lake/json-nesting.ts'
 import type { AnswerRow } from './answer.ts'
 
 export type AddPartitionValues = Readonly<Record<string, string | null>>
 
-/** An empty value is null (PROTOCOL.md, "Partition Value Serialization"); the order of keys does not matter. */
+/**
+ * Comparable text. An empty value is null (PROTOCOL.md, "Partition Value Serialization"), and the order of keys is
+ * ignored.
+ */
 export function partitionValuesText(values: AddPartitionValues | null | undefined): string {
   const entries = Object.entries(values ?? {}).map(
     ([name, value]) => [name, value === '' ? null : (value ?? null)] as const,
@@ -18,7 +21,10 @@ export function parsePartitionValues(text: string | null): AddPartitionValues {
   return objectOf(text) as AddPartitionValues
 }
 
-/** JSON text as a value. A text that is not JSON, or nested too deep, is returned as is, so that it only differs. */
+/**
+ * JSON text as a value. A text that is not JSON, or nested too deep, is returned unchanged, so that it shows as a
+ * difference.
+ */
 export function parsed(text: string | null): unknown {
   if (text === null || text === '') return null
   try {
@@ -41,20 +47,20 @@ export type ComparedFileFacts = {
   readonly size: number
   readonly modificationTime: number
   readonly partitionValues: AddPartitionValues | null | undefined
-  /** A `DeletionVectorDescriptor`; on the SQL side the catalog's copy of it. */
+  /** A `DeletionVectorDescriptor`; for SQL the catalog's copy of it. */
   readonly deletionVector: unknown
   readonly tags: unknown
   readonly baseRowId: number | null | undefined
   readonly defaultRowCommitVersion: number | null | undefined
   readonly clusteringProvider: string | null | undefined
   readonly stats: string | null | undefined
-  /** By the statistics; null if they have no row count. */
+  /** Row count in the statistics; null if they have none. */
   readonly rows: number | null
 }
 
 /**
- * Compares what checkpoints keep of a file (PROTOCOL.md, "Action Reconciliation"). `dataChange` is not kept. Statistics
- * may be dropped or rewritten by a checkpoint, but not by the catalog: SQL must have what the files have.
+ * Fields that checkpoints keep of a file (PROTOCOL.md, "Action Reconciliation"), so without `dataChange`. A checkpoint
+ * may drop or rewrite statistics, but not the catalog: SQL must have every value of the files.
  */
 export function comparedFileRow(file: ComparedFileFacts): AnswerRow {
   const { path, dvId, size, modificationTime, stats, rows } = file
@@ -81,7 +87,7 @@ function vectorOf(value: unknown): unknown {
   return { storageType, pathOrInlineDv, offset, sizeInBytes, cardinality }
 }
 
-/** No tags equals tags without values. */
+/** Missing tags are equal to tags without values. */
 function tagsOf(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value ?? null
   const entries = Object.entries(value).filter(([, one]) => one !== null)

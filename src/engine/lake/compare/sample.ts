@@ -42,7 +42,7 @@ export async function sampleFiles(
   const reservoir = new Reservoir()
   let turn = performance.now()
   for await (const page of activeFiles(reader, tableId, version)) {
-    // A file database answers without ever waiting: give the event loop a turn, so that a stop gets through.
+    // A file database answers without ever waiting: give the event loop a turn, so that a stop is noticed.
     if (performance.now() - turn > LOOP_TURN_MS) {
       await breathe()
       turn = performance.now()

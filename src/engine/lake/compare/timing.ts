@@ -21,7 +21,7 @@ export function p95(values: readonly number[]): number {
   return sorted[Math.max(0, Math.ceil(sorted.length * 0.95) - 1)] ?? Number.NaN
 }
 
-/** Which side's warm median is smaller, and how many times. */
+/** Whether files or SQL have the smaller warm median, and by which factor. */
 export function verdict(filesMs: number, sqlMs: number): TimingVerdict {
   const files = Math.max(filesMs, LEAST_MS)
   const sql = Math.max(sqlMs, LEAST_MS)

@@ -1,5 +1,5 @@
 /**
- * Proves that a checkpoint gives the same files as the log without it: readers that start from a checkpoint with a
+ * Compares the files of a checkpoint with a replay of the log without it: readers that start from a checkpoint with a
  * missing entry lose that file's rows.
  */
 import type { Finding } from '../../../delta/fsck/finding.ts'
@@ -12,18 +12,18 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { parquetRows } from '../../run/registry.ts'
 import type { Subject } from './subject.ts'
 
-/** Files that are named. */
+/** Maximum number of files that a finding names. */
 const NAMED = 4
-/** Most bytes of commits replayed from the first one on: a replay needs about as many bytes of heap as of log. */
+/** Maximum bytes of commits for a replay from the first commit: it needs about as many bytes of heap as the log has. */
 const MOST_REPLAYED = 1024 ** 3
 
 type At = { readonly subject: Subject; readonly checkpoint: CheckpointFiles; readonly signal: AbortSignal }
 
 /**
- * Replays the log up to the checkpoint without it: all commits, or those after an older checkpoint if the first ones
- * are gone or all together are larger than 1 GiB.
+ * Replays the log to the version of the checkpoint, without it: all commits, or the commits after an older checkpoint
+ * if the first commits are gone or all commits are larger than 1 GiB.
  * @param sums of the files in the checkpoint
- * @returns null if nothing else gives the version, else the findings
+ * @returns null if the version cannot be built without the checkpoint, else the findings
  * @throws SluiceError of commits that cannot be read
  */
 export async function compareCheckpoint(at: At, sums: FileSums): Promise<readonly Finding[] | null> {
@@ -51,7 +51,7 @@ export async function compareCheckpoint(at: At, sums: FileSums): Promise<readonl
   return null
 }
 
-/** Newest first. */
+/** Older checkpoints, newest first. */
 function olderThan({ version }: CheckpointFiles, { checkpoints }: LogListing): readonly CheckpointFiles[] {
   return checkpoints.filter((one) => one.version < version).toReversed()
 }

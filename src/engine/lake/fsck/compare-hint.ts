@@ -1,6 +1,6 @@
 /**
  * Compares the copy of a V2 checkpoint in `_last_checkpoint` (`v2Checkpoint`) with the checkpoint. Delta on Spark reads
- * sidecars, protocol and metadata from the copy where there is one; the protocol does not describe it.
+ * sidecars, protocol and metadata from the copy if there is one; PROTOCOL.md does not describe it.
  */
 import type { LogAction } from '../../../delta/actions.ts'
 import type { Finding } from '../../../delta/fsck/finding.ts'
@@ -11,7 +11,7 @@ import { parseAction } from '../../../delta/parse-action.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { firstOf } from '../../../shared/first-of.ts'
 
-/** Most differences that are named one by one. */
+/** Maximum number of differences that are named. */
 const MOST_NAMED = 3
 
 export class HintCopyCheck {
@@ -52,7 +52,7 @@ function parsed(text: string): LogAction {
   }
 }
 
-/** What readers use of an action, in one spelling; null if a copy does not hold such actions. */
+/** The parts of an action that readers use, as comparable text; null if a copy does not have such actions. */
 function comparedText(action: LogAction): string | null {
   if (action.kind === 'protocol') {
     const { minReaderVersion, minWriterVersion, readerFeatures, writerFeatures } = action.protocol
@@ -73,7 +73,7 @@ function comparedText(action: LogAction): string | null {
   return action.kind === 'unknown' ? `unknown ${action.name}` : null
 }
 
-/** @param copied null or undefined if the copy has none of the kind: then readers open the checkpoint */
+/** @param copied null or undefined if the copy has no list of the kind: then readers open the checkpoint */
 function differences(
   what: 'sidecar' | 'action',
   copied: readonly string[] | null | undefined,

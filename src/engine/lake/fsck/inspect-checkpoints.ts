@@ -1,7 +1,7 @@
 /**
- * Checks the checkpoints that readers start from: the newest complete one, that of the checked version, and the one
- * that `_last_checkpoint` names. They are read whole, their rows are compared with each other, and their files with
- * those of the commits.
+ * Checks the checkpoints from which readers start: the newest complete one, the one for the checked version, and the
+ * one that `_last_checkpoint` names. Reads them whole, and compares their rows with each other and their files with the
+ * commits.
  */
 import type { SidecarAction } from '../../../delta/actions.ts'
 import { readCheckpoint, sidecarPath } from '../../../delta/checkpoint.ts'
@@ -27,20 +27,22 @@ import type { Subject } from './subject.ts'
 export type CheckpointCounts = {
   /** Complete checkpoints of the log. */
   readonly all: number
-  /** Read whole. */
+  /** Checkpoints chosen to be read whole. */
   readonly read: number
   /** Versions of checkpoints that were not read. */
   readonly notRead: readonly number[]
   /** Number of checkpoints whose files were compared with a replay of the log without them. */
   readonly compared: number
-  /** Versions of checkpoints that were read, but could not be compared: nothing else in the log gives their version. */
+  /**
+   * Versions of checkpoints that were read, but could not be compared: the log cannot build their version without them.
+   */
   readonly notJudged: readonly number[]
   readonly sidecars: number
 }
 
 /**
  * @param parquet for the pages of Parquet files
- * @param spellings gets the files in the checkpoint that the version starts from
+ * @param spellings receives the files of the checkpoint from which the version starts
  * @throws SluiceError of a store that cannot be read; bad contents of a file are findings
  */
 export async function inspectCheckpoints(
@@ -85,7 +87,7 @@ export async function inspectCheckpoints(
   return { all: checkpoints.length, read: chosen.length, compared, notRead, notJudged, sidecars }
 }
 
-/** Versions that are named one by one. */
+/** Maximum number of versions in a text. */
 const MOST_VERSIONS = 8
 
 /** Text: what was read and compared, and what was not. @param wrong number of findings about checkpoints */
@@ -115,7 +117,10 @@ function asFinding(error: unknown, checkpoint: CheckpointFiles): Finding {
   return unreadable(checkpoint, where, error.message)
 }
 
-/** @param copy that of `_last_checkpoint`, if it is of this one @returns the digest of its files; null if unreadable */
+/**
+ * @param copy the copy in `_last_checkpoint`, if it is of this checkpoint
+ * @returns the digest of the checkpoint's files; null if it is unreadable
+ */
 async function inspect(
   { store, schema }: Subject,
   checkpoint: CheckpointFiles,
@@ -182,7 +187,10 @@ async function inspect(
   }
 }
 
-/** Checks that all sidecars exist with their size; opens every V2 checkpoint for that. @returns sidecars checked */
+/**
+ * Checks that all sidecars exist with the stated size; opens every V2 checkpoint for this.
+ * @returns sidecars checked
+ */
 async function inspectSidecars(
   { store }: Subject,
   checkpoints: readonly CheckpointFiles[],

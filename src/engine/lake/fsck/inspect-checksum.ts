@@ -8,11 +8,11 @@ import { firstOf } from '../../../shared/first-of.ts'
 import type { FsckReport } from './report.ts'
 import type { Subject } from './subject.ts'
 
-/** Most paths that are named. */
+/** Maximum number of paths that are named. */
 const MOST_NAMED = 3
 
 /**
- * Compares the checksum file of the version with its active files, and reports how many others exist.
+ * Compares the checksum file of the version with its active files, and reports how many other checksum files exist.
  * @param counts of all active files
  * @throws SluiceError of a store that cannot be read
  */
@@ -52,7 +52,7 @@ export async function inspectChecksum(
   report.checked('checksums', crc === null ? 0 : 1, crcs.length, Number(isWrong) + Number(lost !== ''), `${own}${rest}`)
 }
 
-/** How the paths of a list differ from those of the active files; '' if they are equal. */
+/** Text about paths that only a list or only the active files have; '' if they are equal. */
 async function differenceOf({ store, files }: Subject, listed: readonly AddAction[]): Promise<string> {
   const ofList = async function* (): AsyncGenerator<readonly SetFile[]> {
     yield listed.map((add) => setFile(add.path, add.deletionVector, add.size, store.root))

@@ -1,5 +1,6 @@
 /**
- * Compares log compaction files with the commits that they replace. sluice reads only commits; others may use either.
+ * Compares log compaction files with the commits that they replace. sluice reads only commits; other readers may use
+ * either.
  */
 import type { ActionKind } from '../../../delta/actions.ts'
 import { readLog } from '../../../delta/commit-lines.ts'
@@ -26,9 +27,9 @@ const NAMED = 20
 
 export type CompactedCounts = {
   readonly all: number
-  /** Compared with their commits. */
+  /** Files compared with their commits. */
   readonly read: number
-  /** Names of those whose commits are gone. */
+  /** Names of compaction files whose commits are gone. */
   readonly notRead: readonly string[]
 }
 

@@ -59,7 +59,7 @@ export class FileExaminer {
       const known = leaf === null || leaf.field.leaf === null ? undefined : footer.leaves[leaf.field.leaf]
       if (known === undefined) continue
       bounds++
-      // Tight statistics cover only the rows that the vector leaves; the footer covers all.
+      // Tight statistics cover only rows that the deletion vector does not hide; the footer covers all rows.
       const facts: ColumnFacts = {
         nulls: file.vector === null ? known.nulls : null,
         values: file.vector === null || !tight ? known.values : [],
@@ -176,7 +176,7 @@ function hiddenColumns(configuration: Readonly<Record<string, string | null>>): 
   return new Set(keys.flatMap((key) => configuration[key] ?? []))
 }
 
-/** A missing column reads as all null, so statistics that say all null agree with it. */
+/** A missing column is read as NULL, so statistics with only nulls agree with it. */
 function isAllNull({ min, max, nulls }: StatsOfFile['columns'][number], rows: number): boolean {
   return min === undefined && max === undefined && (nulls === undefined || Number(nulls) >= rows)
 }
@@ -188,7 +188,7 @@ function absentColumn(path: string, { column, nulls, min }: StatsOfFile['columns
   return { level: 'finding', kind: 'columns-missing', path, column: name, log, detail }
 }
 
-/** False if the table calls the column a string and the file has plain bytes, which may be invalid text. */
+/** False if the column is a string in the table, and plain bytes in the file, which may be invalid text. */
 function isText(
   { column }: StatsOfFile['columns'][number],
   { field }: NonNullable<ReturnType<SchemaFit['leafOf']>>,
@@ -197,7 +197,7 @@ function isText(
   return !(type.kind === 'primitive' && type.name === 'string') || field.type === 'VARCHAR'
 }
 
-/** Never throws: what cannot be read is a finding. */
+/** A finding if the deletion vector hides rows beyond the end of the file. @param rows null if unknown */
 export function vectorFindings(file: FsckFile, vector: DeletionVector, rows: number | null): readonly Finding[] {
   const { path } = file
   if (rows === null || vector.last === null || vector.last < BigInt(rows)) return []

@@ -39,7 +39,7 @@ export type HistoryCounts = {
   readonly incomplete: readonly Finding[]
   /** Files with commit versions of rows above their own commit. */
   readonly early: readonly Finding[]
-  /** Commits without an in-commit timestamp, or with one that is not above that of the previous commit. */
+  /** Commits without an in-commit timestamp, or with one that is not above the previous one. */
   readonly untimely: readonly Finding[]
 }
 
@@ -47,7 +47,7 @@ export type HistoryCounts = {
  * Marks the files of older versions in the listing.
  * @param keepFrom ms since the epoch: VACUUM keeps files that were removed since
  * @param needed files of the version that were not found
- * @param spellings gets every file of the commits
+ * @param spellings receives every file of the commits
  */
 export async function inspectHistory(
   { store, table, version: wanted }: Subject,
@@ -210,8 +210,8 @@ class InCommitTimes {
 }
 
 /**
- * Commits that are gone from the middle of a log: a finding where versions can no longer be read, and a note where only
- * what a commit did is gone.
+ * Reports commits that are missing in the middle of a log: a finding if versions can no longer be read, a note if only
+ * the changes of a commit are lost.
  */
 export function gapFindings(gaps: Gaps): readonly Finding[] {
   const detail = gapText(gaps)

@@ -40,13 +40,13 @@ export async function listTable(
 }
 
 export type ListingCounts = {
-  /** Not checked: outside of the table root. */
+  /** Files not checked, because they are outside of the table root. */
   outside: number
   /** Deletion vectors that are not checked: outside of the table root. */
   vectorsOutside: number
-  /** Not checked: cannot be read. */
+  /** Files not checked, because they cannot be read. */
   unread: number
-  /** Modification time differs from the log's. */
+  /** Files whose modification time differs from the log's. */
   times: number
 }
 
@@ -64,7 +64,7 @@ export class ListingCheck {
     this.#signal = signal
   }
 
-  /** Marks a file and its vector as needed. @returns whether the file was marked before: then it is active twice */
+  /** Marks a file and its vector as needed. @returns true if the file was marked before, so it is active twice */
   async needed(file: FsckFile): Promise<boolean> {
     const place = await this.#places.file(file.path).catch(unreadIsNull)
     const vector = await this.#vectorPlace(file).catch(unreadIsNull)
@@ -77,8 +77,8 @@ export class ListingCheck {
   }
 
   /**
-   * Compares the size, and counts a different time. `place` is null if the file cannot be opened: it is outside,
-   * unreachable, missing or has another size.
+   * Compares the size, and counts a different time. `place` is null if the file is outside, unreachable or missing, or
+   * its path is unusable.
    * @returns locations of the file and of its vector
    */
   async check(
@@ -136,7 +136,7 @@ export class ListingCheck {
   async #factsOf(place: FilePlace): Promise<{ readonly size: number; readonly modified: number } | null> {
     const no = place.inside ? this.#listed.find(place.path) : null
     if (no !== null) return { size: this.#listed.sizeOf(no), modified: this.#listed.timeOf(no) }
-    // Behind a linked folder, under another spelling of its name, or written since the listing: ask for the object
+    // The file may be behind a linked folder, have another spelling, or be newer than the listing: request the object
     // itself.
     return place.store.head(place.path, this.#signal)
   }
@@ -155,7 +155,7 @@ export class ListingCheck {
     }
   }
 
-  /** @returns whether it was marked before */
+  /** @returns true if it was marked before */
   #mark(path: string): boolean {
     const no = this.#listed.find(path)
     if (no === null) return false

@@ -10,8 +10,8 @@ import { SluiceError } from '../../../shared/errors.ts'
 const NO_SEGMENT: ReadonlySet<string> = new Set(['LOG_GAP', 'NO_LOG', 'VERSION_NOT_FOUND'])
 
 /**
- * Gets the file names from the passes that read checkpoints and commits anyway: first every row of the checkpoint that
- * the version starts from, then the commits, ascending.
+ * Receives the file names from checks that read checkpoints and commits: first every row of the checkpoint from which
+ * the version starts, then the commits, ascending.
  */
 export class SpellingCheck {
   readonly #segment: LogSegment | null
@@ -25,7 +25,7 @@ export class SpellingCheck {
     this.#isBased = segment?.checkpoint === null
   }
 
-  /** Has no findings if the log no longer gives the version. @throws SluiceError of a store that cannot be read */
+  /** Has no findings if the log can no longer build the version. @throws SluiceError of a store that cannot be read */
   static async begin(table: DeltaTable, version: number, signal: AbortSignal): Promise<SpellingCheck> {
     try {
       return new SpellingCheck(await table.segment(version, signal), table.store.root)
@@ -35,7 +35,7 @@ export class SpellingCheck {
     }
   }
 
-  /** Takes the names of a checkpoint's rows; null if the version does not start from this checkpoint. */
+  /** Receives the names of a checkpoint's rows; null if the version does not start from this checkpoint. */
   ofCheckpoint(checkpoint: CheckpointFiles): Names | null {
     if (this.#segment?.checkpoint !== checkpoint) return null
     return {

@@ -16,7 +16,7 @@ import type { FsckFile, Subject } from './subject.ts'
 /** A file to be opened. */
 export type FsckJob = {
   readonly file: FsckFile
-  /** Null: only its vector is checked. */
+  /** Null: only the file's deletion vector is checked. */
   readonly place: FilePlace | null
   readonly vector: FilePlace | 'inline' | null
 }
@@ -32,14 +32,17 @@ export type InsideCounts = {
 
 type Outcome = { readonly findings: readonly Finding[]; readonly counts: InsideCounts }
 
-/** Files whose footers one query reads. */
+/** Number of files whose footers one query reads. */
 const BATCH = 32
-/** Batches at the same time: DuckDB decodes one file per thread; a bucket mostly waits. */
+/**
+ * Batches in parallel: `near` for a folder, because DuckDB decodes one file per thread; `far` for a bucket, which
+ * mostly waits.
+ */
 const LANES = { near: 2, far: 4 } as const
 
 /**
  * @param options.deep also reads all rows
- * @param options.progress gets every file that was checked
+ * @param options.progress receives every file that was checked
  * @throws SluiceError of a store that cannot be read; bad contents of a file are findings
  */
 export async function lookInside(
@@ -181,7 +184,7 @@ async function vectorOf(
   }
 }
 
-/** Whether a place could not be read because it is a folder, not a file. */
+/** True if the read failed because the path is a folder, not a file. */
 async function isFolder({ store, path }: FilePlace, error: SluiceError, signal: AbortSignal): Promise<boolean> {
   return error.code === 'SOURCE_IO' && !error.retryable && (await store.head(path, signal)) === null
 }

@@ -21,7 +21,7 @@ export class Places {
   /** Folders that cannot be reached, with the reason. */
   readonly #unread = new Map<string, string>()
 
-  /** @param outside whether files outside of the table root are checked too */
+  /** @param outside true: also check files outside of the table root */
   constructor(store: LogStore, outside: boolean) {
     this.#store = store
     this.#outside = outside
@@ -53,7 +53,7 @@ export class Places {
 
   /**
    * Reason for skipping a file after a read error. An outside folder that cannot be reached is not tried again.
-   * @returns null if the error is one of the table's own store and must end the check
+   * @returns null if the error must end the check, such as an error of the table's own store
    */
   passOver(place: FilePlace, error: unknown): string | null {
     if (!(error instanceof SluiceError) || error.kind === 'internal' || error.kind === 'stopped') return null

@@ -33,7 +33,7 @@ export class FsckProgress {
     if (step === 'files' || step === 'sample') this.report()
   }
 
-  /** @param bytes of files, by the log; of objects, by the listing */
+  /** @param bytes size of files in the log, or of objects in the listing */
   add(count: number, bytes = 0): void {
     this.#done += count
     this.#bytes += bytes

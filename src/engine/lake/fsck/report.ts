@@ -1,18 +1,18 @@
-/** Emits findings as events, and per level of checks what was checked. */
+/** Emits findings as events, and after each kind of check what was checked. */
 import type { Finding } from '../../../delta/fsck/finding.ts'
 import { FINDINGS, type FindingKind } from '../../../model/lake/findings.ts'
 import { dec, type Emit, type FsckCheckedEvent } from '../../../model/run/event.ts'
 
-/** Most findings that are stored in a catalog. */
+/** Maximum number of findings stored in a catalog. */
 const MOST_KEPT = 50_000
-/** Most notes of one kind that are events; further ones are only counted. */
+/** Maximum number of notes of one kind that are emitted as events; further notes are only counted. */
 const NOTES_TOLD = 10_000
 
 export class FsckReport {
   readonly #emit: Emit<'fsck.finding' | 'fsck.checked'>
   readonly #table: string
   readonly #counts = new Map<FindingKind, number>()
-  /** Findings so far: two levels may find the same. */
+  /** Keys of findings so far: two checks may find the same. */
   readonly #known = new Set<string>()
   /** Paths of missing files. */
   readonly absent = new Set<string>()
@@ -61,7 +61,7 @@ export class FsckReport {
     })
   }
 
-  /** Reports that a level of checks is complete. */
+  /** Reports that a kind of check is complete. */
   checked(check: FsckCheckedEvent['check'], inspected: number, of: number, findings: number, detail: string): void {
     this.#emit({
       type: 'fsck.checked',

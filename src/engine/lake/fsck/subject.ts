@@ -40,13 +40,13 @@ export type Subject = {
   readonly schema: StructType
   /** Logical names. */
   readonly partitionColumns: readonly string[]
-  /** Blocks of all active files; `isWanted` is false for those that `--since` leaves out. */
+  /** Blocks of all active files; `isWanted` is false for files that `--since` leaves out. */
   readonly files: () => AsyncIterable<readonly { readonly file: FsckFile; readonly isWanted: boolean }[]>
-  /** Number of active files, including those that `--since` leaves out. */
+  /** Number of active files, including files that `--since` leaves out. */
   readonly count: () => Promise<number>
-  /** Configuration of a metadata domain; null if it is not in force. */
+  /** Configuration of a metadata domain; null if the domain is not active. */
   readonly domain: (name: string) => Promise<string | null>
-  /** Catalog that the active files come from; null if they come from the log. */
+  /** Catalog from which the active files are read; null if they are read from the log. */
   readonly catalog: { readonly tableId: string; readonly newest: NewestKnown } | null
 }
 
@@ -179,7 +179,7 @@ function keyOf(path: string, id: string | null): string {
   return `${path}\0${id ?? ''}`
 }
 
-/** Keys of the files that commits after a version added: a checkpoint does not record when. */
+/** Keys of the files that commits after a version added: a checkpoint does not record when its files were added. */
 async function addedSince(
   table: DeltaTable,
   since: number | undefined,

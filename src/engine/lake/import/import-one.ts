@@ -21,7 +21,7 @@ export type ImportTarget = {
   readonly tableId?: string
   /** The log, if it is open already. */
   readonly log?: LogStore | undefined
-  /** Worker that imports it, from 1. */
+  /** Number of the worker that imports the table, from 1. */
   readonly worker: number
 }
 
@@ -29,13 +29,13 @@ export type ImportSettings = {
   readonly batchSize: number
   readonly allowRefused: boolean
   readonly waitMs: number
-  /** The table's folder may have moved: the catalog entry of that id gets the new location. */
+  /** The table's folder may have moved: the table with this id in the catalog gets the new location. */
   readonly moved?: boolean
   /** The commits below the known version were already compared with the log's. */
   readonly olderCompared?: boolean
   /** `false`: do not record a failure that happened before the first write (default `true`). */
   readonly noteFailure?: boolean
-  /** Versions that the log had and the catalog had not when they were compared; reported if they cannot be imported. */
+  /** Number of versions that the catalog lacked when it was compared with the log; reported if the import fails. */
   readonly behind?: number
   /** When the catalog first got the table; set if the import only adds new commits. */
   readonly importedAt?: string
@@ -47,10 +47,10 @@ export type TableOutcome = {
   readonly ms: number
 }
 
-/** Why a catalog answers no earlier, where it is not this import that decided. */
+/** Why the catalog has no older versions, if this import did not choose the first version. */
 const OLDER_UNKNOWN = 'the catalog has no older versions'
 
-/** At most this many progress events a second and table. */
+/** Shortest time between two progress events of a table, ms. */
 const PROGRESS_EVERY_MS = 250
 
 /** Never rejects: errors are in the outcome and in `table.finished`. */
@@ -174,7 +174,7 @@ class ImportEvents {
     const { emit } = this.#run
     const notes = this.#notes
     if (status === 'completed') {
-      // What was imported earlier may have been pruned since.
+      // Versions of earlier imports may have been pruned since.
       const why = cutOff === undefined ? OLDER_UNKNOWN : (cutOff ?? 'the log has no older versions')
       if ((historyFrom ?? 0) > 0 && actions > 0) notes.push(`answers from v${historyFrom}: ${why}`)
       emit({ type: 'chunk.done', table, chunk: this.#chunk, worker, done: dec(this.#actions), unit: 'action', ms })
@@ -195,7 +195,7 @@ class ImportEvents {
   }
 }
 
-/** A table in the catalog keeps its id, whatever name it was first imported under. */
+/** Id of a table in the catalog. It stays the same, even if the table is now imported under another name. */
 async function knownTableId(reader: SqlReader, log: LogStore): Promise<string | null> {
   return (await readImportHead(reader, { location: log.root }))?.tableId ?? null
 }

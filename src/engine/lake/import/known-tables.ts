@@ -1,4 +1,4 @@
-/** The tables of a catalog with the facts that show whether their logs have news: one query for all of them. */
+/** The tables of a catalog with the facts that show whether their logs have new commits: one query for all tables. */
 import { readImportHead, wholeness, type CatalogTableKey, type ImportWholeness } from '../../../catalog/import/head.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
@@ -8,9 +8,9 @@ import { resolveTable, tableKey } from '../resolve.ts'
 export type ImportedTable = {
   readonly tableId: string
   readonly location: string
-  /** When the catalog got it; identifies the import: a removed and re-imported table has another time. */
+  /** When the catalog got the table; identifies the import: a removed and re-imported table has another time. */
   readonly importedAt: string
-  /** Current version; null before the first is complete. */
+  /** Current version; null before the first version is complete. */
   readonly version: number | null
   /** Readable: imported completely, and no rows removed by hand. */
   readonly settled: boolean
@@ -25,7 +25,7 @@ const KNOWN = `SELECT t.table_id, t.location, t.created_at, t.current_version, t
   FROM delta_tables t LEFT JOIN migration_status s ON s.import_id = t.import_id AND s.table_id = t.table_id
   LEFT JOIN delta_commits c ON c.table_id = t.table_id AND c.version = t.current_version`
 
-/** All tables by id, or only the one with an id or location. */
+/** All tables, ordered by id, or only the table with the given id or location. */
 export async function knownTables(reader: SqlReader, by?: CatalogTableKey): Promise<readonly ImportedTable[]> {
   const [where, parameters] =
     by === undefined
@@ -79,7 +79,7 @@ export async function namedLakeTables(
   return [...found.values()]
 }
 
-/** How complete a table is that is not `settled`; null if it has left the catalog. */
+/** State of the import of a table that is not `settled`; null if the table is no longer in the catalog. */
 export async function importStatus(reader: SqlReader, tableId: string): Promise<ImportWholeness | null> {
   const head = await readImportHead(reader, { tableId })
   return head === null ? null : wholeness(reader, head)

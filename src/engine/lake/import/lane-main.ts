@@ -15,7 +15,9 @@ const interrupter = new Interrupter()
 let paused = false
 const post = (message: LaneMessage): void => parentPort?.postMessage(message)
 
-/** The connection; null if it failed: then no table is sent here. Never rejects: that would end the thread. */
+/**
+ * The connection; null if it failed: then this thread gets no table. Never rejects: a rejection would end the thread.
+ */
 const opening = open()
 let working: Promise<unknown> = Promise.resolve()
 

@@ -11,7 +11,8 @@ import type { LaneMessage, LaneOrder, LaneStart } from './lane-messages.ts'
 
 const LOOK_EVERY_MS = 40
 /**
- * How long a thread may take to close its connection, ms; then it is ended, which the catalog survives like kill -9.
+ * Longest time for a thread to close its connection, ms. Then it is terminated, which is as safe for the catalog as
+ * kill -9.
  */
 const GRACE_MS = 10_000
 
@@ -19,7 +20,7 @@ type Target = Omit<ImportTarget, 'log'>
 type Pending = { readonly target: Target; readonly begun: number; readonly finish: (outcome: TableOutcome) => void }
 
 export class LaneThread {
-  /** Null once its connection is open, else the error; then it imports nothing. Never rejects. */
+  /** Resolves to null when the connection is open, or to the error: then the thread imports nothing. Never rejects. */
   readonly opened: Promise<SluiceError | null>
   readonly #worker: Worker
   readonly #run: LakeRun
@@ -69,7 +70,7 @@ export class LaneThread {
     })
   }
 
-  /** Closes its connection and ends it; an import that still runs is aborted. */
+  /** Closes the connection and ends the thread; an import that still runs is aborted. */
   async close(): Promise<void> {
     const { stop, abort } = this.#run.interrupt
     if (this.#pending !== null)

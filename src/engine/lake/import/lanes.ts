@@ -10,9 +10,9 @@ import { LaneThread } from './lane-thread.ts'
 import { importAndReport, type ImportSettings, type ImportTarget, type TableOutcome } from './import-one.ts'
 import { inWorkers } from '../in-lanes.ts'
 
-/** Most workers if the user can change their number during the run. */
+/** Maximum number of workers if the user can change it during the run. */
 const MAX_LANES = 16
-/** Starting a thread takes as long as parsing some megabytes of a log. */
+/** Bytes of log from which a table is large: starting a thread takes as long as parsing some megabytes. */
 const LARGE_LOG_BYTES = 16 * 2 ** 20
 /** Rough upper bound of memory for the import of a large table. */
 const THREAD_BYTES = 400 * 2 ** 20
@@ -21,7 +21,7 @@ const THREAD_BYTES = 400 * 2 ** 20
 export type LaneSplit = {
   /** Tables with at least this many bytes of log are large. */
   readonly largeLogBytes?: number
-  /** Most threads. */
+  /** Maximum number of threads. */
   readonly threads?: number
   /** Program of the threads. */
   readonly entry?: URL
@@ -41,7 +41,7 @@ export async function importInLanes(
   run: LakeRun,
   split: LaneSplit = {},
 ): Promise<readonly NamedOutcome[]> {
-  // Largest first, so that no long table begins when the other workers are about to finish.
+  // Largest first, so that no large table begins when the other workers are about to finish.
   const queue = targets.toSorted((a, b) => b.logBytes - a.logBytes)
   const outcomes: NamedOutcome[] = []
   const asked = run.control === undefined || run.control.fixedLanes === true ? parallel : MAX_LANES
@@ -62,7 +62,8 @@ export async function importInLanes(
     const thread = new LaneThread(url, run, split.entry)
     threads.set(worker, thread)
     if ((await thread.opened) === null) return thread
-    // The server gives no further connection, but this thread has one. If the server is down, the import reports it.
+    // The server accepts no further connection, so this thread uses its own. If the server is down, the import reports
+    // it.
     threads.delete(worker)
     freeThreads = 0
     await thread.close()
@@ -87,9 +88,9 @@ export async function importInLanes(
 }
 
 /**
- * No threads for a single worker, which this thread can do, nor if one writer blocks the other: two tables of 45 MB in
- * SQLite took longer with threads than without. A thread also gives up on a writer that holds the file for ten seconds,
- * while workers of one thread take turns.
+ * Number of threads. None for a single worker, which runs in this thread, and none if one writer blocks the other: two
+ * tables of 45 MB in SQLite took longer with threads than without. A thread also fails if another writer locks the file
+ * for ten seconds, while workers of one thread take turns.
  */
 function threadsFor(catalog: WritableCatalog, lanes: number): number {
   if (lanes === 1 || !catalog.database.parallelWrites) return 0

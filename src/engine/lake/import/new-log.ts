@@ -1,6 +1,6 @@
 /**
- * Writes a `_delta_log` under a temporary name and renames it as a whole: a folder of that name is always complete. The
- * next run removes what a killed run has left.
+ * Writes a `_delta_log` under a temporary name and renames it as a whole: a folder with the final name is always
+ * complete. The next run removes leftovers of a killed run.
  */
 import { createHash, randomBytes, type Hash } from 'node:crypto'
 import { mkdir, open, readdir, rename, rm, stat, utimes, type FileHandle } from 'node:fs/promises'
@@ -23,7 +23,7 @@ export type CommitText = {
 export type WrittenCommit = { readonly lines: number; readonly bytes: number; readonly identical: boolean }
 
 const PARTIAL = new RegExp(String.raw`^_delta_log\.partial-${MARK}-[0-9a-f]{8}$`)
-/** Name used by older versions of sluice: number and start of the process. */
+/** Name used by older versions of sluice: id and start of the process. */
 const OLD_PARTIAL = /^_delta_log\.partial-(\d+)-\d+-[0-9a-f]{8}$/
 const BUFFER_BYTES = 1 << 20
 export class NewLog implements AsyncDisposable {
@@ -60,7 +60,7 @@ export class NewLog implements AsyncDisposable {
 
   /**
    * Writes a commit, with its original bytes if they can be restored.
-   * @returns number of lines, bytes, and whether the digest is that of the original
+   * @returns number of lines, bytes, and whether the digest is equal to the digest of the original
    */
   async writeCommit(name: string, commit: CommitText): Promise<WrittenCommit> {
     const file = join(this.folder, name)
@@ -108,7 +108,7 @@ export class NewLog implements AsyncDisposable {
 type Form = { readonly mark: string; readonly lineBreak: string; readonly end?: number }
 const PLAIN: Form = { mark: '', lineBreak: '\n' }
 const BYTE_ORDER_MARK = '\ufeff'
-/** Most blank lines at the end that are tried. */
+/** Maximum number of line breaks at the end that are tried. */
 const MOST_BLANK = 16
 
 type Formed = WrittenCommit & {
@@ -214,7 +214,7 @@ async function refuseExisting(folder: string): Promise<void> {
   })
 }
 
-/** Whether a folder is the unfinished log of a run that has ended. */
+/** True if a folder is the unfinished log of a run that has ended. */
 async function isAbandoned(folder: string, name: string): Promise<boolean> {
   const marked = PARTIAL.exec(name)
   const [, pid] = OLD_PARTIAL.exec(name) ?? []

@@ -23,7 +23,7 @@ export type PlanTarget = {
   readonly path: string
   /** Id in the catalog, existing or new; absent: the import finds or makes one. */
   readonly tableId?: string
-  /** The catalog may have the table of that id at another place. */
+  /** The catalog may have another location of the table with this id. */
   readonly moved?: boolean
 }
 
@@ -111,7 +111,7 @@ export async function planTables(
 }
 
 /**
- * Wraps a bucket's log: the listing of the plan serves the import that follows at once, which saves a round trip if
+ * Wraps a bucket's log: the import that follows at once uses the listing of the plan, which saves a round trip if
  * nothing is new. Local logs are returned unchanged: listing them again costs nothing.
  */
 function listedOnce(log: LogStore): LogStore {
@@ -241,7 +241,7 @@ async function bytesALine(log: LogStore, commits: readonly CommitFile[], signal:
 type Foreseen = Pick<ImportOptions, 'database' | 'log' | 'parquet' | 'tableId' | 'moved' | 'interrupt'>
 
 /**
- * Read-only; notes are left to the import.
+ * Throws the error with which an import would fail. Writes nothing and emits no notes.
  * @throws SluiceError as `soundStart` and `followLog`: TABLE_ID_TAKEN, NO_SUCH_TABLE, LOG_REWRITTEN, LOG_GAP …
  */
 export async function refuseImport(options: Foreseen): Promise<void> {

@@ -17,25 +17,25 @@ import { knownTables, importStatus, type ImportedTable } from './known-tables.ts
 export type Synced = {
   readonly status: 'ok' | 'current' | 'failed' | 'refused' | 'skipped' | 'stopped'
   readonly error: SluiceError | null
-  /** Versions that the catalog still lacks afterwards; null if the log cannot be listed. */
+  /** Number of versions that the catalog still lacks afterwards; null if the log cannot be listed. */
   readonly behind: number | null
   readonly actions: number
-  /** Whether `table.finished` has been emitted. */
+  /** True if `table.finished` has been emitted. */
   readonly reported: boolean
 }
 
-/** Most older commits with a changed file time that are read per check: a copy of a lake has only such ones. */
+/** Maximum older commits with a changed file time that one check reads: in a copy of a lake all commits have one. */
 const OLDER_READ = 10
 
 export type SyncSettings = {
   readonly batchSize: number
   readonly worker: number
   readonly waitMs: number
-  /** The command names its tables: one that the catalog no longer answers for fails instead of being skipped. */
+  /** The command names its tables: a table that the catalog can no longer read fails instead of being skipped. */
   readonly isNamed: boolean
 }
 
-/** What this run has compared, by table; not compared again while the listing is unchanged. */
+/** Comparisons of this run, by table; not repeated while the listing is unchanged. */
 export type ComparedImports = Map<
   string,
   {
@@ -47,7 +47,7 @@ export type ComparedImports = Map<
 >
 
 /**
- * Never rejects. Emits nothing for a table that is current: the caller does.
+ * Never rejects. Emits nothing for a table that is current: the caller emits the event.
  * @param table as the catalog had it; read again before anything is written
  */
 export async function syncTable(
@@ -119,12 +119,12 @@ export async function syncTable(
   }
 }
 
-/** The folder in which a table's commits appear; null if the system cannot watch it. */
+/** The folder in which a table's commits appear; null if it is not a local folder, which alone can be watched. */
 export function logFolder({ location }: Pick<ImportedTable, 'location'>): string | null {
   return location.startsWith('file://') ? join(pathOfLocation(location), '_delta_log') : null
 }
 
-/** The log from a version on; null if nothing of that is left. */
+/** The listing of the log from a version on; null if there is nothing from this version on. */
 async function look(log: LogStore, from: number, signal: AbortSignal): Promise<LogListing | null> {
   try {
     return await listLog(log, { signal, attributes: true, from })
@@ -136,9 +136,9 @@ async function look(log: LogStore, from: number, signal: AbortSignal): Promise<L
 }
 
 /**
- * Whether the newest known commit is the log's last and has the same bytes. Size and time do not show that: a commit
- * may be overwritten by one of equal length, and a copy keeps times. So each run reads it once, which is one small file
- * per table.
+ * True if the newest known commit is the log's last and has the same bytes. Size and time do not prove this: a commit
+ * may be overwritten by another one of equal length, and a copy keeps times. So each run reads this commit once: one
+ * small file per table.
  */
 async function isCurrent(
   log: LogStore,
@@ -191,7 +191,7 @@ function done(status: 'current' | 'skipped', behind: number | null): Synced {
   return { status, error: null, behind, actions: 0, reported: status === 'skipped' }
 }
 
-/** Emits `table.finished` for a table without news. */
+/** Emits `table.finished` for a table without new commits. */
 export function reportCurrent(table: ImportedTable & { readonly name: string }, ms: number, run: LakeRun): void {
   run.emit({
     type: 'table.finished',

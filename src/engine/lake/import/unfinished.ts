@@ -1,4 +1,4 @@
-/** Interrupted imports that an operation will resume. */
+/** Finds interrupted imports that an operation will resume. */
 import { existsSync, realpathSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import type { Cursor } from '../../../catalog/import/head.ts'
@@ -12,7 +12,7 @@ import type { BatchImportOperation } from '../operations/batch-import/declaratio
 
 type Import = ImportOperation | BatchImportOperation
 
-/** @returns the newest of their ids and the sum of their finished actions; empty if there are none */
+/** @returns the newest id of these imports and the sum of their finished actions; empty if there are none */
 export async function unfinishedImports(operation: Import): Promise<{ resumes?: Dec; baseline?: { done: Dec } }> {
   if (!mayHoldCatalog(operation.catalog)) return {}
   const place = operation.kind === 'import' ? operation.table : operation.path
@@ -33,7 +33,7 @@ export async function unfinishedImports(operation: Import): Promise<{ resumes?: 
   return newest === 0n ? {} : { resumes: newest.toString(), baseline: { done: dec(done) } }
 }
 
-/** Location as the catalog spells it; null if the text is not a place. */
+/** Location as the catalog spells it; null if the text is no existing location. */
 function rootOf(place: string): string | null {
   if (isS3Url(place)) {
     const url = parseLakeUrl(place)

@@ -1,4 +1,4 @@
-/** What the catalog knows of each table, for lists: one read for all of them. */
+/** Facts about the tables of a catalog, for lists. */
 import type { NewestKnown } from '../../../catalog/import/same-log.ts'
 import { leaseHolder } from '../../../catalog/lease.ts'
 import { latestValidations } from '../../../catalog/validations.ts'
@@ -19,7 +19,7 @@ export type CatalogRow = {
   readonly bytes: number | null
   readonly rows: number | null
   readonly commitTime: number | null
-  /** The commit of that version as it was imported. */
+  /** The commit of `version`, as it was imported. */
   readonly newest: NewestKnown | null
   /** URL of the catalog as displayed. */
   readonly catalogUrl: string
@@ -29,7 +29,10 @@ export type CatalogRow = {
   readonly proof: ProofState
 }
 
-/** Ignores the lease of a process that has ended. @param only these locations; all tables if absent */
+/**
+ * Tables of a catalog, ordered by id. Ignores leases of processes that have ended.
+ * @param only these locations; all tables if absent
+ */
 export async function catalogRows(database: SqlDatabase, only?: ReadonlySet<string>): Promise<readonly CatalogRow[]> {
   const now = await database.now()
   const proofs = await latestValidations(database)
@@ -95,7 +98,7 @@ export async function catalogRows(database: SqlDatabase, only?: ReadonlySet<stri
             }),
       state,
       proof:
-        // A proof is void once its rows were removed by hand.
+        // A validation is void if the table's rows were removed by hand.
         proof === undefined || known === null
           ? { state: 'never' }
           : proof.differences === 0

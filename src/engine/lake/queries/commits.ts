@@ -10,7 +10,7 @@ import { checkpointVersions, eventOfRecord, eventOfSummary } from '../operations
 import type { CommitDetail, Page } from '../../../model/lake/answers.ts'
 import type { Located } from './located.ts'
 
-/** Most files of a commit that are shown; totals count all. */
+/** Maximum files of a commit that are shown; totals include all. */
 const FILES_SHOWN = 500
 
 export async function historyPage(

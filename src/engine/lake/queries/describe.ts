@@ -38,7 +38,7 @@ export async function declared(located: Located, signal: AbortSignal): Promise<D
   }
 }
 
-/** Protocol and metadata only, which needs less of a log. */
+/** Protocol and metadata only, which reads less of a log. */
 export async function logHead(
   located: Located,
   asOf: AsOf,

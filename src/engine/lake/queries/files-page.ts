@@ -1,4 +1,4 @@
-/** The Files tab: a page of the active files that match a condition, and how far each step narrows them. */
+/** The Files tab: a page of the active files that match a condition, and the number of files that each step leaves. */
 import { countsAt } from '../../../catalog/query/counts.ts'
 import { ACTIVE, filesByNumber, type FileRecord } from '../../../catalog/query/files.ts'
 import { prunedFiles, pruningAt, totalsByPartition } from '../../../catalog/query/pruned.ts'
@@ -129,7 +129,7 @@ function sizeOf({ files, bytes }: { readonly files: number; readonly bytes: numb
   return { files, bytes }
 }
 
-/** Whether a file was kept although it lacks min and max of some column of the condition. */
+/** True if a file lacks min and max of a column of the condition. */
 export function lacksStats(stats: string | null | undefined, pruning: Pruning): boolean {
   return pruning.dataColumns.some(({ physicalPath }) => {
     const { min, max } = statsRange(stats, physicalPath)

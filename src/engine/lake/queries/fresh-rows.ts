@@ -1,6 +1,6 @@
 /**
- * Finds rows of the list that may have changed. Local folders are watched by the system. Tables elsewhere, and shares
- * that other machines write to, are polled for their next commit: those on the screen, every few seconds.
+ * Finds rows of the list that may have changed. Local folders are watched by the system. Other tables, and shares to
+ * which other machines write, are polled for their next commit every few seconds, if they are on the screen.
  */
 import { commitName, LOG_FOLDER } from '../../../delta/log-path.ts'
 import { pathOfLocation } from '../../../model/lake/lake-url.ts'
@@ -15,7 +15,7 @@ import { catalogVersions } from './catalog-rows.ts'
 const POLL_MS = 3000
 /** How often the catalog is polled, ms: other programs import tables too. */
 const CATALOG_MS = 2000
-/** Most tables on the screen that are polled: as many as a tall terminal shows. */
+/** Maximum number of tables on the screen that are polled: as many as a tall terminal shows. */
 const MOST = 100
 
 export class FreshRows implements Disposable {
@@ -44,9 +44,9 @@ export class FreshRows implements Disposable {
   }
 
   /**
-   * Rows that may have changed. Changes that the system reports are due at the next call.
+   * Rows that may have changed. A change that the system reports is returned one call later.
    * @param seen keys of the rows on the screen
-   * @param ask gets the catalog if it can be queried now; null if there is none
+   * @param ask returns the catalog if it can be queried now; null if there is none
    */
   async due(
     seen: readonly string[],
@@ -97,7 +97,7 @@ export class FreshRows implements Disposable {
   /** Tables whose version in the catalog has changed since the last call. */
   async #moved(database: SqlDatabase | null): Promise<readonly string[]> {
     if (database === null) {
-      // If a catalog is made later, all its tables count as changed.
+      // If a catalog is created later, all its tables are reported as changed.
       this.#versions = new Map()
       return []
     }

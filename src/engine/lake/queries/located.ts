@@ -57,7 +57,7 @@ async function atTime(database: SqlDatabase, tableId: string, timeMs: number): P
 }
 
 /**
- * What a typed path or URL is: a lake, or a database, which may be a file.
+ * Finds out whether a typed path or URL is a lake or a database, which may be a file.
  * @throws SluiceError NO_SUCH_PATH; UNSUPPORTED_URL if it is neither
  */
 export async function placedAt(text: string): Promise<PlacedLake> {

@@ -14,7 +14,7 @@ import type { Located } from './located.ts'
 
 type InLog = Extract<Located, { from: 'log' }>
 
-/** Most files kept in memory for one page. */
+/** Maximum number of files in memory for one page. */
 const MAX_FILES = 200_000
 
 export async function filesFromLog(

@@ -1,4 +1,6 @@
-/** Maps physical column names to the schema's: with column mapping, files are recorded under the physical ones. */
+/**
+ * Maps physical column names to logical names: with column mapping, values and statistics of files have physical names.
+ */
 import { schemaOf, type StructType } from '../../../delta/schema.ts'
 import type { PartitionRow } from '../../../model/lake/answers.ts'
 import type { DeclaredTable } from './describe.ts'

@@ -1,4 +1,4 @@
-/** The catalog's record of commands for lists: a command about a folder comes with the result for each table. */
+/** Commands recorded in the catalog, for lists. A command about a folder has a result for each table. */
 import { realpathSync } from 'node:fs'
 import { readAudit, type AuditRow } from '../../../catalog/audit.ts'
 import { readStatus, type StatusRow } from '../../../catalog/status.ts'
@@ -9,12 +9,12 @@ import type { SqlReader } from '../../../model/run/sql-port.ts'
 import type { RecordedCommand, TableRow } from '../../../model/lake/answers.ts'
 import type { Located } from './located.ts'
 
-/** Commands that are searched for those about one table. */
+/** Number of newest commands that are searched for commands about one table. */
 const LOOKED_THROUGH = 200
-/** Runs of a table that are shown. */
+/** Maximum number of runs of a table that are shown. */
 const SHOWN = 5
 
-/** Commands recorded in the catalog, newest first; those about one table have its name in the list. */
+/** Commands recorded in the catalog, newest first; commands about one table have the table's name in the list. */
 export async function recentRuns(
   reader: SqlReader,
   count: number,
@@ -39,7 +39,7 @@ export async function recentRuns(
   })
 }
 
-/** The newest runs of one table: those about it alone, and its part in those about a folder. */
+/** The newest runs of one table: commands about the table alone, and its part of commands about a folder. */
 export async function runsOf(table: TableRow, located: Located, reader: SqlReader): Promise<readonly RunEvent[]> {
   const rows = await readAudit(reader, LOOKED_THROUGH, thisProcess())
   const isAlone = ({ subject }: AuditRow): boolean =>
@@ -57,7 +57,7 @@ export async function runsOf(table: TableRow, located: Located, reader: SqlReade
     .slice(0, SHOWN)
 }
 
-/** Whether an import began while a command ran: then it is part of it. */
+/** True if an import began while a command ran: then it is part of the command. */
 function isWithin({ startedAt }: StatusRow, { startedAt: from, completedAt: to }: AuditRow): boolean {
   return startedAt !== null && startedAt >= from && (to === null || startedAt <= to)
 }

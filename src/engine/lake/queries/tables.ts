@@ -1,4 +1,4 @@
-/** The tables list: what is below the lake, together with what the catalog knows of it. */
+/** The tables list: tables below the lake, with facts from the catalog. */
 import { resolve } from 'node:path'
 import { probeTable } from '../../../delta/probe.ts'
 import { newestOf, rewritten, type NewestKnown } from '../../../catalog/import/same-log.ts'
@@ -14,7 +14,7 @@ import { UNKNOWN_TABLE, type CatalogState, type TableRow } from '../../../model/
 import { catalogRows, type CatalogRow } from './catalog-rows.ts'
 
 /**
- * Rows by name. A table that is current in the catalog is not read again: its counts come from there.
+ * Rows by name. For a table that is current in the catalog, the counts are read from the catalog.
  * @param away why the catalog cannot be queried; null if it was, or if there is none yet
  */
 export async function listLakeTables(
@@ -76,7 +76,7 @@ async function rowsOfLake(
   return rows
 }
 
-/** A folder that cannot be read may hold tables. Its key is not that of a table, which may have a row of its own. */
+/** Row of a folder that cannot be read, and may have tables. Its key differs from the key of a table at this path. */
 function unsearchedRow({ name, path, error }: Extract<FoundInFolder, { kind: 'unreadable' }>): TableRow {
   return { key: `${path}/`, name: `${name}/`, location: path, kind: 'delta', ...UNKNOWN_TABLE, error: error.info() }
 }
@@ -164,8 +164,8 @@ async function listedFrom(log: LogStore, version: number, signal: AbortSignal): 
 const compared = new Map<string, string>()
 
 /**
- * Why the newest imported commit has changed. A local log: its bytes are compared once for each size and time. A
- * bucket: only the size, because the bytes would cost one request per table; sync compares those.
+ * How the newest imported commit has changed. For a local log the bytes are compared once for each size and time. For a
+ * bucket only the size is compared, because the bytes need one request per table; sync compares the bytes.
  * @returns null if no change was found
  */
 async function otherThanImported(
@@ -186,7 +186,8 @@ async function otherThanImported(
 }
 
 /**
- * A complete table is `behind` if its log has newer commits, `truncated` if it ends earlier; else as in the catalog.
+ * A complete table is `behind` if its log has newer commits, `truncated` if its log ends earlier; else as in the
+ * catalog.
  */
 function catalogState(row: CatalogRow | undefined, latest: number): CatalogState {
   if (row === undefined) return { state: 'none' }

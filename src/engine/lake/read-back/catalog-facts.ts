@@ -1,4 +1,6 @@
-/** A version as the catalog's relations have it: from rows and columns; raw lines only for what columns cannot hold. */
+/**
+ * Facts of a version from the rows and columns of the catalog; from raw lines only if a column cannot store the value.
+ */
 import { ADD_COLUMNS, addRecord, utf8, type AddRecord } from '../../../catalog/export/adds.ts'
 import { keyedPages } from '../../../catalog/export/merge.ts'
 import { tombstonesAt } from '../../../catalog/export/tombstones.ts'
@@ -27,9 +29,9 @@ import type { VersionFacts } from './version-facts.ts'
 export type CatalogVersion = {
   readonly table: ReadableTable
   readonly version: number
-  /** Version of the other side's checkpoint: files up to it have no added version there. -1 without a checkpoint. */
+  /** Version of the exported log's checkpoint, which has no added version of its files; -1 without a checkpoint. */
   readonly checkpoint: number
-  /** Source of the first version's rows, which decides its removes. */
+  /** Source of the rows to read for removes of the first version: its checkpoint or its commit. */
   readonly baseSource: number
   /** Removes before this time, ms, are left out. */
   readonly expired: number
@@ -105,7 +107,7 @@ function statsOf(stats: string, raw: Uint8Array | null): string {
 
 type Values = Readonly<Record<string, string | null>>
 
-/** Cached partition texts: tables have fewer partitions than files. */
+/** Maximum number of cached partition texts: tables have fewer partitions than files. */
 const MOST_KEPT = 10_000
 const partitions = new Map<string, string | null>()
 

@@ -1,6 +1,7 @@
 /**
- * Compares two readings of a million files without keeping either in memory. Facts go by key into groups, each with a
- * count and a digest sum. Equal sums mean equal facts; groups that differ are read once more, and their facts named.
+ * Compares two sets of facts, such as a million files, without keeping them in memory. The key of a fact decides its
+ * group; each group has a count and a sum of digests. Equal sums mean equal facts; groups that differ are read once
+ * more, to name their facts.
  */
 import { hash } from 'node:crypto'
 import { hashInto, type HashPair } from '../../../shared/hash.ts'
@@ -68,11 +69,11 @@ export type ComparedFacts = {
   readonly left: number
   readonly right: number
   readonly differences: readonly FactDifference[]
-  /** Groups that also differ but were not read again. */
+  /** Number of groups that also differ, but were not read again. */
   readonly unnamed: number
 }
 
-/** Most groups whose facts are named: each has about one of 1,024 facts. */
+/** Maximum number of groups whose facts are named: each has about one of 1,024 facts. */
 const MOST_GROUPS = 16
 
 export async function compareFacts(left: FactBlocks, right: FactBlocks): Promise<ComparedFacts> {

@@ -1,4 +1,4 @@
-/** Facts of a table as two readings give them, field by field, in a form in which equal values are equal texts. */
+/** Facts of a table as texts, field by field: equal values have equal texts. */
 import {
   VECTOR_FIELDS,
   type AddAction,
@@ -12,7 +12,7 @@ import { isWellFormed } from '../../../shared/well-formed.ts'
 /** One fact: key and field values; null for an absent value. */
 export type Fact = { readonly key: string; readonly values: readonly (string | null)[] }
 
-/** A file is identified by its path as in the log and its deletion vector: another vector makes another file. */
+/** Values of a file; its key is the canonical path and the deletion vector, `path` is as in the log. */
 export const FILE_FIELDS = [
   'path',
   'deletion vector',
@@ -140,7 +140,7 @@ function escapedHalves(json: string): string {
   return isWellFormed(json) ? json : json.replace(/\p{Surrogate}/gu, (half) => `\\u${half.charCodeAt(0).toString(16)}`)
 }
 
-/** A map sorted by key. Null and empty are equal; a key with a null value counts. */
+/** A map sorted by key. Null and empty maps are equal; a key with a null value is kept. */
 export function map(value: Readonly<Record<string, string | null>> | null | undefined): string | null {
   if (value === null || value === undefined) return null
   const names = Object.keys(value)
@@ -153,7 +153,7 @@ function list(value: readonly string[] | null | undefined): string | null {
   return value === null || value === undefined || value.length === 0 ? null : JSON.stringify(value)
 }
 
-/** The fields that a checkpoint can hold; null equals absent. */
+/** Text of the vector's fields that a checkpoint can store; null equals absent. */
 export function vectorText(value: object | null | undefined): string | null {
   if (value === null || value === undefined) return null
   const said = new Map<string, unknown>(Object.entries(value))

@@ -1,6 +1,6 @@
 /**
- * Reads an exported log with sluice's own reader before it is published, and compares all of it with the catalog. A log
- * that this reader refuses or reads differently is never published.
+ * Reads an exported log with sluice's own reader before it is published, and compares sampled versions with the
+ * catalog. A log that this reader refuses or reads differently is never published.
  */
 import type { ReadableTable } from '../../../catalog/catalog.ts'
 import { countsAt } from '../../../catalog/query/counts.ts'
@@ -20,22 +20,25 @@ import { compareFacts, type ComparedFacts, type FactDifference } from './fact-su
 import { logFacts } from './log-facts.ts'
 import { FIELDS, type What } from './version-facts.ts'
 
-/** Most versions that are read. */
+/** Maximum number of versions that are read. */
 const MOST_VERSIONS = 8
-/** Limit for the files of all sampled versions but the last: this many, or half as many as the last version has. */
+/**
+ * Limit for the files of all sampled versions but the last: this many, or half of the files of the last version if that
+ * is more.
+ */
 const FEW_FILES = 50_000
-/** Most differences that are shown; all are counted. */
+/** Maximum number of differences that are shown; all are counted. */
 const MOST_SHOWN = 1000
 const MOST_TEXT = 400
 const SIDES = ['export', 'catalog'] as const
 
 export type ExportedLog = {
-  /** The finished files; their names are those of a `_delta_log`. */
+  /** Folder of the finished files, which have the names of a `_delta_log`. */
   readonly folder: string
   readonly table: ReadableTable
   /** Versions that have a checkpoint. */
   readonly checkpoints: readonly number[]
-  /** The first checkpoint replaces all older commits. */
+  /** True if the first checkpoint replaces all older commits. */
   readonly based: boolean
   /** Name of the table in events. */
   readonly subject: string
@@ -200,7 +203,7 @@ function evenly(from: number, latest: number, count: number): readonly number[] 
   return Array.from({ length: count }, (_, i) => Math.round(latest - (i * (latest - from)) / (count - 1)))
 }
 
-/** Whether the last version can also be built without its own checkpoint. */
+/** True if the last version can also be built without its own checkpoint. */
 function canDoWithout({ checkpoints, based, table: { historyFrom, latest } }: ExportedLog): boolean {
   return checkpoints.includes(latest) && !(based && latest === historyFrom)
 }
@@ -216,7 +219,7 @@ function shown(
   return { ...path, field: fields[field] ?? '', log: cut(left), catalog: cut(right) }
 }
 
-/** The log without checkpoints of that version. */
+/** The log without checkpoints of a version and without `_last_checkpoint`. */
 function without(log: LogStore, version: number): LogStore {
   const isHidden = (name: string): boolean => {
     const path = parseLogName(name)

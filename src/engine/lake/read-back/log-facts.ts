@@ -43,7 +43,7 @@ export function once(facts: readonly Fact[] | (() => readonly Fact[])): FactBloc
 
 type Totals = { files: number; bytes: bigint; rows: bigint | null }
 
-/** Also counts: `totals` are those of the last complete reading of all files. */
+/** Also sets `totals`, the totals of the last complete reading of all files. */
 async function* files(snapshot: Snapshot, totals: Totals, signal: AbortSignal): AsyncGenerator<readonly Fact[]> {
   Object.assign(totals, { files: 0, bytes: 0n, rows: 0n })
   for await (const block of snapshot.files({ signal })) {

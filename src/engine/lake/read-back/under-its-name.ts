@@ -5,7 +5,7 @@ import { openLake } from '../../run/registry.ts'
 
 /**
  * Presents the files as if they were already in `_delta_log` below the table's location: absolute paths in the log then
- * mean files of that table.
+ * refer to files of this table.
  */
 export async function underItsName(folder: string, root: string): Promise<LogStore> {
   const log = await openLake(dirname(folder))

@@ -1,4 +1,4 @@
-/** What is compared of a version, in the order of reporting. */
+/** Kinds of facts that are compared for a version, in the order of reporting. */
 import type { FactBlocks } from './fact-sums.ts'
 import { DOMAIN_FIELDS, FILE_FIELDS, METADATA_FIELDS, PROTOCOL_FIELDS, REMOVE_FIELDS, TXN_FIELDS } from './facts.ts'
 
@@ -9,7 +9,7 @@ export const FIELDS = {
   metadata: METADATA_FIELDS,
   transactions: TXN_FIELDS,
   domains: DOMAIN_FIELDS,
-  /** Totals of all files; those of the log are known only after its files were read. */
+  /** Totals of all files; the totals of the log are known only after its files were read. */
   totals: ['files', 'bytes', 'rows'],
 } as const
 

@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net'
 import { later } from '../later.ts'
 
-/** Most bytes under way, more than a usual kernel's receive window; beyond it the sender is paused. */
+/** Maximum delayed bytes, more than a usual kernel's receive window; above it the sender is paused. */
 const ON_THE_WAY = 16 << 20
 
 /** `data` null: the sender has ended, or the connection broke. */
@@ -42,7 +42,7 @@ export class DelayLine {
       this.#blocked = false
       this.#leave()
     })
-    // It may have broken before the listeners were added.
+    // The socket may have closed before the listeners were added.
     if (from.destroyed) this.#end(true)
     else from.resume()
   }

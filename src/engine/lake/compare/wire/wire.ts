@@ -10,7 +10,7 @@ export type WireStart = { readonly roundTripMs: number; readonly turns: SharedAr
 export type WireOrder = { readonly id: number; readonly address: ServerAddress }
 export type WireAnswer = { readonly id: number } & ({ readonly port: number } | { readonly error: string })
 
-/** Id of the thread's own message that it is up. */
+/** Id of the message that the thread is running. */
 export const UP = 0
 
 type Asked = { readonly resolve: (port: number) => void; readonly reject: (error: SluiceError) => void }
@@ -33,7 +33,7 @@ export class DelayedWire implements AsyncDisposable {
   }
 
   /**
-   * Starts a proxy and waits until its thread is up, so that no timed part pays for that.
+   * Starts a proxy and waits until its thread is running, so that no timed part includes this.
    * @param roundTripMs added to each request with its answer, ms
    */
   static async start(roundTripMs: number): Promise<DelayedWire> {
@@ -55,12 +55,12 @@ export class DelayedWire implements AsyncDisposable {
     return { host: '127.0.0.1', port: await port }
   }
 
-  /** Round trips so far; those of one connection are sequential. */
+  /** Number of round trips so far; round trips of one connection are sequential. */
   get turns(): number {
     return Atomics.load(new Int32Array(this.#turns), 0)
   }
 
-  /** Cuts every connection through it. */
+  /** Ends the proxy and every connection through it. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#worker.terminate()
   }

@@ -51,7 +51,7 @@ type TablesBelow = {
   readonly unsearched: readonly string[]
 }
 
-/** Searches the folder; what it does not search is reported. */
+/** Searches the folder, and reports the folders that it does not search. */
 async function tablesBelow(operation: BatchImportOperation, run: BatchImportRun): Promise<TablesBelow> {
   const { path, only, recursive } = operation
   const targets: PlanTarget[] = []
@@ -129,7 +129,7 @@ function endOf(totals: Record<string, string>, failures: readonly SluiceError[],
   return counts.unsearched.length === 0 ? { totals } : { totals, error: unsearchedError(counts.unsearched) }
 }
 
-/** Exit 6 if all failures are refusals, else 1. */
+/** Exit 6 if all failures are refusals and all folders were searched, else 1. */
 function failedError(failures: readonly SluiceError[], { tables, refused, unsearched }: Failed): SluiceError {
   if (refused === failures.length && unsearched.length === 0) {
     return new SluiceError('TABLE_FEATURE', `${refused} of ${tables} tables need a feature that sluice refuses`, {

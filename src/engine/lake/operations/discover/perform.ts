@@ -1,4 +1,4 @@
-/** `discover`: every table below a folder with its facts, readable or not and why. Changes nothing. */
+/** `discover`: lists every table below a folder with its facts, and why it is not readable. Changes nothing. */
 import { probeTable } from '../../../../delta/probe.ts'
 import { dec, type TableEvent } from '../../../../model/run/event.ts'
 import { isoTime } from '../../../../shared/clock.ts'
@@ -77,7 +77,7 @@ export async function performDiscover(operation: DiscoverOperation, run: Discove
   }
 }
 
-/** Facts of one table as an event. An unreadable table is an answer, not a failure. */
+/** Facts of one table as an event. For an unreadable table the event has the error. */
 export async function discoveredTableEvent(name: string, path: string, signal: AbortSignal): Promise<TableEvent> {
   const head = { type: 'table', table: name, location: path } as const
   try {

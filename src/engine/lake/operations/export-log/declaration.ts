@@ -9,7 +9,7 @@ const CHECKPOINTS = ['none', 'base', 'latest'] as const
 
 /**
  * Checkpoints of an exported log: `none`; `base`: of the version where the catalog begins, without which its commits
- * cannot be read; `latest`: that one and one of the latest version.
+ * cannot be read; `latest`: `base` and a checkpoint of the latest version.
  */
 export type ExportedCheckpoint = (typeof CHECKPOINTS)[number]
 

@@ -1,7 +1,7 @@
 /**
  * `export-log`: writes the catalog's copy of a table as a `_delta_log`. Commits get their original bytes and times. If
- * the catalog does not begin at version 0, a checkpoint of its first version makes them readable. Before it is
- * published, sluice's own reader reads the log, and all of it is compared with the catalog.
+ * the catalog does not begin at version 0, a checkpoint of its first version makes them readable. Before the log is
+ * published, sluice's own reader reads it, and sampled versions are compared with the catalog.
  */
 import { readableTable, type ReadableTable } from '../../../../catalog/catalog.ts'
 import { ExportedCheckpointRows } from '../../../../catalog/export/checkpoint-rows.ts'
@@ -28,7 +28,7 @@ import { firstOf } from '../../../../shared/first-of.ts'
 
 type ExportLogRun = RunOf<typeof exportLog>
 
-/** Versions that a warning names. */
+/** Maximum number of versions that a warning names. */
 const MOST_NAMED = 10
 
 export async function performExportLog(operation: ExportLogOperation, run: ExportLogRun): Promise<Ending> {
@@ -77,10 +77,10 @@ export async function performExportLog(operation: ExportLogOperation, run: Expor
 }
 
 /**
- * A checkpoint decides for every reader which spelling of a path is the file. Refuses one that would give readers other
- * files than the commits do.
+ * A checkpoint has one spelling of a path for all readers. Refuses a checkpoint that would give readers other files
+ * than the commits do.
  * @param folder of a log that has no checkpoint of the version yet
- * @param root URI of the table that the log was exported from
+ * @param root URI of the table whose log is exported
  * @throws SluiceError DIFFERENCES naming the first file, with both readings
  */
 async function refuseSettling(folder: string, root: string, version: number, signal: AbortSignal): Promise<void> {
@@ -102,7 +102,7 @@ async function refuseSettling(folder: string, root: string, version: number, sig
   )
 }
 
-/** Whether the first version needs a checkpoint: only a table whose commits begin at 0 does not. */
+/** True if the first version needs a checkpoint: always, except for a table whose commits begin at 0. */
 async function beginsWithCheckpoint(reader: SqlReader, table: ReadableTable): Promise<boolean> {
   if (table.historyFrom > 0) return true
   const [row] = await reader.all('SELECT log_bytes FROM delta_commits WHERE table_id = ? AND version = 0', [
@@ -111,7 +111,10 @@ async function beginsWithCheckpoint(reader: SqlReader, table: ReadableTable): Pr
   return row?.[0] === null
 }
 
-/** Versions that get a checkpoint, ascending. @throws SluiceError BAD_FLAG if a log without any could not be read */
+/**
+ * Versions that get a checkpoint, ascending.
+ * @throws SluiceError BAD_FLAG if the log cannot be read without a checkpoint
+ */
 function checkpointsOf(
   { checkpoint = 'base' }: ExportLogOperation,
   table: ReadableTable,
@@ -162,7 +165,7 @@ async function writeCommits(
   return { commits: dec(commits), bytes: dec(bytes), identical: dec(identical) }
 }
 
-/** @returns the number of its rows */
+/** Writes a checkpoint and `_last_checkpoint`. @returns the number of rows */
 async function writeCheckpoint(
   log: NewLog,
   reader: SqlReader,
@@ -195,7 +198,10 @@ function missingLines({ version, numLines }: HeldCommit, found: number): SluiceE
   )
 }
 
-/** White space between lines was lost, or a source column of a line was changed: the digest does not show which. */
+/**
+ * Warning: white space between lines was lost, or a source column of a line was changed. The digest does not show
+ * which.
+ */
 function notTheBytes(versions: readonly number[]): string {
   return `commit ${firstOf(versions, MOST_NAMED)} ${versions.length === 1 ? 'does' : 'do'} not have the bytes of the original: sluice validate TABLE says whether the rows are those of its log`
 }

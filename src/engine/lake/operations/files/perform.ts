@@ -67,7 +67,7 @@ export async function performFiles(operation: FilesOperation, run: FilesRun): Pr
   return { totals: { version: dec(totals.version), files: dec(totals.files), bytes: dec(totals.bytes) } }
 }
 
-/** A file of the catalog as an event. `rows` are those a reader sees. */
+/** A file of the catalog as an event. `rows` are the rows that no deletion vector hides. */
 export function fileEvent(file: FileRecord): FileEvent {
   const vector = file.deletionVector === null ? null : (JSON.parse(file.deletionVector) as DeletionVectorDescriptor)
   return {

@@ -9,7 +9,7 @@ import * as words from '../../../run/operations/words.ts'
 export type FsckOperation = {
   readonly kind: 'fsck'
   readonly table: string
-  /** If it has the table, the active files come from its rows. */
+  /** If the catalog has the table, the active files are read from it. */
   readonly catalog?: string
   readonly asOf: AsOf
   /** Also read all rows. */

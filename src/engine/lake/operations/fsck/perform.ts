@@ -57,7 +57,7 @@ async function store(catalog: string, run: FsckRun, record: FsckRecord): Promise
 
 const BREATHE_EVERY = 1000
 
-/** Numbers of active files of the version: all, those to check (`wanted`), with a vector, and found (`there`). */
+/** Numbers of active files of the version: all, to check (`wanted`), with a vector, and usable (`there`). */
 type Counts = { all: number; bytes: bigint; wanted: number; vectors: number; there: number }
 
 function activeTwice({ path, vector }: FsckFile): Finding {
@@ -200,7 +200,7 @@ class Check {
     }
   }
 
-  /** Reports findings about the add actions of active files, which need no file. */
+  /** Reports findings about the add actions of active files, without opening a file. */
   async reportActions(): Promise<void> {
     const { all } = this.#counts
     const report = this.#report
@@ -351,7 +351,7 @@ class Check {
     })
   }
 
-  /** Files and vectors that are missing, which is already reported. */
+  /** Missing files and vectors that are already reported. */
   #missing(): ReadonlySet<string> {
     return new Set([...this.#report.absent, ...this.#absent.map((finding) => finding.absent ?? '')])
   }

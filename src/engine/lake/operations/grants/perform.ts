@@ -1,4 +1,4 @@
-/** `grants`: prints the least rights that a login needs on a catalog as SQL; `--apply` also grants them. */
+/** `grants`: prints SQL that grants only the rights that a login needs on a catalog; `--apply` also runs it. */
 import type { GrantPlan, GrantOptions } from '../../../../catalog/grant-plan.ts'
 import { dialectOf } from '../../../../catalog/dialect.ts'
 import { dec } from '../../../../model/run/event.ts'
@@ -40,7 +40,9 @@ async function planOf(catalog: string, options: Parameters<typeof grantPlan>[1])
   return await grantPlan(database, options)
 }
 
-/** In one transaction if the database supports it; else each statement commits by itself, and can be repeated. */
+/**
+ * Runs the statements in one transaction if DDL is transactional; else each one commits by itself and can be repeated.
+ */
 async function grant(database: SqlDatabase, plan: GrantPlan, report: (sql: string) => void): Promise<void> {
   const oneByOne = !dialectOf(database).transactionalDdl
   const groups = oneByOne ? plan.statements.map((sql) => [sql]) : [plan.statements]
@@ -72,7 +74,7 @@ async function grantPlan(reader: SqlReader, options: GrantOptions): Promise<Gran
 /**
  * Error: a file has no logins, only permissions.
  * @param title of its system
- * @param file its text on other files needed
+ * @param file `beside`: text about other files that must be accessible
  */
 function fileHasNoRoles(title: string, { beside }: { readonly beside?: string }): SluiceError {
   return new SluiceError('UNSUPPORTED_URL', `a ${title} file has no roles to grant rights to`, {

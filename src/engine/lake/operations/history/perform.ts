@@ -14,7 +14,7 @@ type HistoryRun = RunOf<typeof history>
 
 export async function performHistory(operation: HistoryOperation, run: HistoryRun): Promise<Ending> {
   let commits = 0
-  // One more commit is read, to know whether older ones are left out.
+  // One more commit is read, to know whether older commits are left out.
   let more = false
   let cut: string | null = null
   const report = (event: CommitEvent): void => {

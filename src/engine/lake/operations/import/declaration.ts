@@ -10,7 +10,7 @@ export type ImportOperation = {
   readonly table: string
   readonly catalog: string
   readonly tableId?: string
-  /** The table of `tableId` has moved here from the place that the catalog knows. */
+  /** The table with the id `tableId` was moved here from its location in the catalog. */
   readonly moved?: true | undefined
   readonly dryRun: boolean
   readonly resume: boolean

@@ -63,8 +63,8 @@ export async function performImportOne(operation: ImportOperation, run: ImportOn
 }
 
 /**
- * A table of the catalog may move only if its old place has no log any more.
- * @throws SluiceError BAD_FLAG, TABLE_ID_TAKEN; errors of listing the old place
+ * Refuses to move a table if its old location still has a log.
+ * @throws SluiceError BAD_FLAG, TABLE_ID_TAKEN; errors of listing the old location
  */
 async function refuseCopy({ tableId, catalog }: ImportOperation, path: string, run: ImportOneRun): Promise<void> {
   if (tableId === undefined) {

@@ -8,10 +8,10 @@ import * as words from '../../../run/operations/words.ts'
 export type IndexOperation = {
   readonly kind: 'index'
   readonly table: string
-  /** As conditions name them. */
+  /** Names as in conditions. */
   readonly columns: readonly string[]
   readonly catalog: string
-  /** Remove their ranges. */
+  /** Remove the ranges of the columns. */
   readonly drop: boolean
   /** Longest wait for another program, ms; 0 if absent. */
   readonly waitMs?: number

@@ -1,4 +1,4 @@
-/** `index`: stores or removes min/max ranges of columns: a condition on them then reads few files' statistics. */
+/** `index`: stores or removes min/max ranges of columns. With ranges, a condition reads the statistics of few files. */
 import { readableTable, type ReadableTable } from '../../../../catalog/catalog.ts'
 import { readImportHead } from '../../../../catalog/import/head.ts'
 import { waitForLease } from '../../../../catalog/import/lease-wait.ts'

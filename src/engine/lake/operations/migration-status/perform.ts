@@ -34,7 +34,7 @@ export async function performMigrationStatus(
     }
     const behind = await commitsBehind(database, wanted, run.interrupt.abort)
     for (const row of rows) {
-      // Rows come newest first: only a table's newest import shows how far behind it is.
+      // Rows come newest first: only a table's newest import shows how far behind the table is.
       const lag = behind.get(row.tableId) ?? null
       behind.delete(row.tableId)
       if (lag !== null && 'why' in lag) {
@@ -67,7 +67,10 @@ export async function performMigrationStatus(
   })
 }
 
-/** An import may be recorded of a table that has left the catalog: then only its exact id finds it. */
+/**
+ * Id of a table by its name. A table that is no longer in the catalog may have recorded imports: only its exact id
+ * finds them.
+ */
 async function idOf(name: string, database: SqlReader): Promise<string> {
   const places = await tablePlaces(database)
   const [one, ...others] = places.some(({ tableId }) => tableId === name) ? [] : endingIn(name, places)
@@ -93,13 +96,13 @@ export async function performRuns(operation: RunsOperation, run: RunOf<typeof ru
   })
 }
 
-/** Tables inspected at the same time: a remote store mostly waits. */
+/** Tables inspected at the same time: reads of a remote store mostly wait. */
 const LOOKS = 8
 
 /** How many versions the log is ahead of the catalog, or why that is unknown (which is not 0). */
 type Lag = { readonly versions: number } | { readonly why: string }
 
-/** By table id. One listing per table, from the known version on. */
+/** Lag by table id. Needs one listing per table, from the known version on. */
 async function commitsBehind(
   reader: SqlReader,
   tableId: string | undefined,
@@ -148,7 +151,7 @@ async function lagOf(
   }
 }
 
-/** A log from `version` on; if there is nothing, the whole log. @throws errors of listing it */
+/** Listing of a log from `version` on; if there is nothing, of the whole log. @throws errors of listing it */
 async function listedFrom(log: LogStore, version: number, signal: AbortSignal): Promise<LogListing> {
   try {
     const listing = await listLog(log, { signal, from: version })

@@ -9,7 +9,7 @@ export type PruneOperation = {
   /** Empty: all tables of the catalog. */
   readonly tables: readonly string[]
   readonly catalog: string
-  /** How many versions to keep, or all that were the latest within this many ms. */
+  /** Number of versions to keep, or all versions that were the latest within `forMs` ms. */
   readonly keep: { readonly versions: number } | { readonly forMs: number }
   /** Name of the table, or `all` if several: typed again as confirmation. */
   readonly confirm?: string

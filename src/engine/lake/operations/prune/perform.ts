@@ -1,4 +1,4 @@
-/** `prune`: removes old versions of tables from the catalog. The log is never touched. */
+/** `prune`: removes old versions of tables from the catalog. The log is never changed. */
 import { readableTable } from '../../../../catalog/catalog.ts'
 import { waitForLease } from '../../../../catalog/import/lease-wait.ts'
 import { releaseLease } from '../../../../catalog/lease.ts'
@@ -20,7 +20,7 @@ type PruneRun = RunOf<typeof prune>
 
 type Named = ImportedTable & { readonly name: string }
 
-/** Tables to prune, and those that are left out. */
+/** Tables to prune, and tables that are left out. */
 type ChosenTables = { readonly tables: readonly Named[]; readonly left: readonly Named[] }
 
 const LEFT_OUT = 'left out: its import is not finished, or its rows were removed; import it again first'
@@ -74,7 +74,7 @@ export async function performPrune(operation: PruneOperation, run: PruneRun): Pr
   return withWritableCatalog(url, run, names.length === 0 ? 'all tables' : names.join(', '), body, patient)
 }
 
-/** With all tables, those that cannot be read are left out. */
+/** Without names, selects all tables and leaves out tables that cannot be read. */
 async function chosenTables(database: SqlDatabase, names: readonly string[]): Promise<ChosenTables> {
   const all = await tablesOf(database, names)
   const tables = names.length > 0 ? all : all.filter(({ settled }) => settled)

@@ -5,7 +5,7 @@ import { CHECK_FILES, CHECKED_FILES, TABLE, waitOption, WOULD_GO } from '../../.
 import { PAGES } from '../../../run/operations/pages.ts'
 import * as words from '../../../run/operations/words.ts'
 
-/** Which data files are checked for existence before a table may go. */
+/** Which data files are checked for existence before a table may be removed. */
 export type CheckFiles = (typeof CHECKED_FILES)[number]
 
 export type RollbackOperation = {
@@ -17,7 +17,7 @@ export type RollbackOperation = {
   readonly dryRun: boolean
   /** Longest wait for another program, ms; 0 if absent. */
   readonly waitMs?: number
-  /** Remove the table even if its log does not give what the catalog holds. */
+  /** Remove the table even if its log lacks data that the catalog has. */
   readonly forget?: true | undefined
   readonly alert?: AlertOptions
 }

@@ -1,6 +1,6 @@
 /**
- * `verify-rollback` proves that the log alone still gives the table and says what would go; `rollback` proves the same
- * and then removes the table's rows in one transaction. Neither ever writes to the log.
+ * `verify-rollback` checks that the log alone still has the whole table, and reports what would be removed. `rollback`
+ * checks the same, then removes the table's rows in one transaction. Neither writes to the log.
  */
 import {
   readImportHead,
@@ -44,15 +44,15 @@ const NOT_OPENED: Readonly<Record<CheckFiles, string>> = {
 }
 
 type Verdict = {
-  /** What the catalog holds and the log does not give: `--forget` allows losing it. */
+  /** Data of the catalog that the log lacks, as problems: `--forget` accepts its loss. */
   readonly lost: readonly string[]
-  /** Reasons against the removal itself. */
+  /** Reasons why the rows cannot be removed now. */
   readonly inUse: readonly string[]
   readonly checks: number
   readonly rows: RelationRowCounts
 }
 
-/** Whether a removal has to be refused. */
+/** True if a removal must be refused. */
 const isRefused = ({ lost, inUse }: Verdict, forget: boolean): boolean =>
   inUse.length > 0 || (lost.length > 0 && !forget)
 
@@ -60,7 +60,7 @@ export async function performVerifyRollback(operation: VerifyRollbackOperation, 
   return wouldRemove(operation, run, false)
 }
 
-/** @param forget whether losing what the log does not give is allowed */
+/** @param forget true: data that the log lacks may be lost */
 async function wouldRemove(
   { catalog, table, checkFiles }: VerifyRollbackOperation | RollbackOperation,
   run: RollbackRun,
@@ -85,7 +85,7 @@ function sayLost({ head: { tableId } }: Subject, { lost }: Verdict, { emit }: Ro
   emit({ type: 'log', level: 'warn', table: tableId, message })
 }
 
-/** The command line that removes: another verb, no dry run. Its catalog URL has no password. */
+/** The command line of the removal: another verb, no dry run. Its catalog URL has no password. */
 function removalOf(commandLine: string, tableId: string): string {
   const [flags = '', ...words] = commandLine.split(/ -- (.*)$/s)
   const same = flags.replace(' verify-rollback', ' rollback').replaceAll(/ (?:--dry-run|-n|--confirm=\S+)(?= |$)/g, '')
@@ -112,7 +112,7 @@ export async function performRollback(operation: RollbackOperation, run: Rollbac
     // Reading a long log again takes longer than a lease lasts.
     const renewal = beatOfLease(database, lease)
     try {
-      // Verify exactly the confirmed table: the typed name may resolve to another one by now.
+      // Verify exactly the confirmed table: the typed name may resolve to another table by now.
       const subject = await subjectAt(operation.table, log, { tableId }, database)
       const verdict = await verify(subject, database, operation.checkFiles, run, lease.id)
       if (isRefused(verdict, forget)) return { totals: totalsOf(verdict), error: notSafe(subject, verdict) }
@@ -202,7 +202,7 @@ async function checkLog(
 ): Promise<void> {
   const { abort } = run.interrupt
   const { tableId, currentVersion: version } = head
-  // An incomplete import, or rows removed by hand, answer no queries, so nothing could be lost.
+  // A table whose import is incomplete, or whose rows were removed by hand, is not readable, so no data can be lost.
   const held = state === 'whole' ? versionsOf(head) : null
   try {
     const table = await DeltaTable.open(log, parquetRows, abort)
@@ -321,7 +321,7 @@ function totalsOf({ checks, lost, inUse, rows }: Verdict): Record<string, string
   return totals
 }
 
-/** The error with advice; `validate` also sends users of a damaged catalog here. */
+/** The error of a refused removal, with advice; `validate` also sends users of a damaged catalog here. */
 function notSafe({ head: { tableId }, state }: Subject, { lost, inUse }: Verdict): SluiceError {
   const message = `rolling back ${tableId} is not safe: ${[...lost, ...inUse].join('; ')}`
   if (inUse.length > 0) {

@@ -9,7 +9,7 @@ import type { DeltaTable } from '../../../../delta/table.ts'
 import type { LogStore } from '../../../../model/lake/log-store.ts'
 import type { SqlDatabase } from '../../../../model/run/sql-port.ts'
 
-/** The commits are the imported ones, only the files differ: if the catalog is wrong, nothing would be lost. */
+/** Problem text if the commits are the imported ones, and only the files differ: a removal then loses no commit. */
 export const DISAGREES = 'log and catalog hold different tables'
 
 export type RollbackWitness = {
@@ -32,7 +32,7 @@ type Sides = {
   readonly snapshot: Snapshot
 }
 
-/** Reads the log if the catalog holds nothing complete to compare it with. @throws SluiceError of the log */
+/** Reads the log if the catalog has nothing complete for a comparison. @throws SluiceError of the log */
 export async function notHeld(snapshot: Snapshot, signal: AbortSignal): Promise<RollbackWitness> {
   const said = countsText(snapshot.version, await sumsOf(filesOfLog(snapshot, signal)))
   return { name: 'log re-read', equal: true, log: said, catalog: 'nothing whole', problem: '' }

@@ -12,7 +12,7 @@ export type SyncOperation = {
   readonly catalog: string
   /** Run until stopped. */
   readonly watch: boolean
-  /** While watching: how often every log is inspected, ms. */
+  /** Interval at which a watch inspects every log, ms. */
   readonly intervalMs: number
   readonly batchSize: number
   readonly parallel: number

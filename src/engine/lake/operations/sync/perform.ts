@@ -52,7 +52,9 @@ async function tablesOf(database: SqlDatabase, names: readonly string[]): Promis
   return (await knownTables(database)).map((table) => ({ ...table, name: table.tableId }))
 }
 
-/** The watched tables as the catalog has them now: the named ones, even if their folders have moved, or all. */
+/**
+ * The watched tables, read again from the catalog: the named tables, even if their folders were moved, or all tables.
+ */
 async function tablesNow(
   database: SqlDatabase,
   listed: readonly Named[],
@@ -83,7 +85,7 @@ async function round(
   await inWorkers(tables, parallel, run, async (table, worker) => {
     const begun = run.clock.ticks()
     const result = await syncTable(catalog, table, proved, { batchSize, worker, waitMs, isNamed }, run)
-    // An import has emitted its own event; a table without news has not.
+    // An import has emitted its own event; a table without new commits has not.
     if (!result.reported) reportCurrent(table, run.clock.ticks() - begun, run)
     outcomes.set(table.tableId, result)
   })
@@ -132,7 +134,7 @@ async function watchTables(
     }
   }
   await catalog.indexes.finish()
-  // A watch always ends by a stop, and has reported each failure when it came.
+  // A watch always ends by a stop, and has reported each failure when it occurred.
   return { totals: totalsOf(tables.length, outcomes), stopped: true }
 }
 

@@ -5,7 +5,7 @@ import { TABLE } from '../../../run/operations/shared-options.ts'
 import { PAGES } from '../../../run/operations/pages.ts'
 import * as words from '../../../run/operations/words.ts'
 
-/** Older versions that are checked by default. */
+/** Number of older versions that are checked by default. */
 export const SAMPLED_VERSIONS = 4
 
 export type ValidateOperation = {
@@ -13,9 +13,9 @@ export type ValidateOperation = {
   readonly table: string
   readonly catalog: string
   readonly verbose: boolean
-  /** Older versions to check besides the latest. */
+  /** Number of older versions to check besides the latest. */
   readonly samples: number
-  /** Most checkpoints to compare; absent means all. */
+  /** Maximum number of checkpoints to compare; absent means all. */
   readonly checkpoints?: number
   readonly alert?: AlertOptions
 }

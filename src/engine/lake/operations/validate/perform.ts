@@ -1,4 +1,4 @@
-/** `validate`: proves a table of the catalog against its log, and records the result. */
+/** `validate`: compares a table of the catalog with its log, and records the result. */
 import { readImportHead } from '../../../../catalog/import/head.ts'
 import type { CheckpointsInspected } from '../../../../catalog/validate/checkpoints.ts'
 import { validateTable, type ValidationResult } from '../../../../catalog/validate/index.ts'
@@ -19,7 +19,7 @@ import { countText } from '../../../../shared/figures.ts'
 
 type ValidateRun = RunOf<typeof validate>
 
-/** Beyond the log: not checked here. */
+/** What a validation does not check. */
 const NOT_OPENED =
   'data files and deletion vectors were not opened, nor structs of checkpoints compared with their texts: sluice fsck TABLE does both'
 
@@ -35,7 +35,7 @@ export async function performValidate(operation: ValidateOperation, run: Validat
         hint: `import it first: sluice import ${shellQuote(operation.table)} --database-url ${shellQuote(redactUrl(operation.catalog))}`,
       })
     }
-    // An incomplete table cannot be proved.
+    // Refuses an incomplete table, which cannot be validated.
     await readableTable(database, { tableId: head.tableId })
     const [known] = await knownTables(database, { tableId: head.tableId })
     let otherThanRanges = 0
