@@ -1,6 +1,7 @@
 /**
  * Migration 6 of the PostgreSQL catalog: SECURITY DEFINER functions resolve no name in the catalog's schema. A login
- * that may create objects there could add an operator that matches better than the server's own (CVE-2018-1058). Names of the catalog's relations are qualified with the schema instead. Never edited after a release.
+ * that may create objects there could add an operator that matches better than the server's own (CVE-2018-1058). Names
+ * of the catalog's relations are qualified with the schema instead. Never edited after a release.
  */
 import type { Migration } from '../dialect-port.ts'
 
