@@ -769,9 +769,9 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
       ],
       [
         ['--', 'copy', '--from', 'shop', '--to', 'cold', '--table', 'inv', '--again', '--follow'],
-        'copy --follow runs until it is stopped',
+        'copy --follow does not end by itself',
       ],
-      [['--', 'sync', '--all', '--watch', '--database-url', 'cold'], 'sync --watch runs until it is stopped'],
+      [['--', 'sync', '--all', '--watch', '--database-url', 'cold'], 'sync --watch does not end by itself'],
       [['--every', '7m', ...ENSURE], '7m does not divide a day evenly'],
       [['--every', 'month', '--day', '0', ...ENSURE], '--day 0'],
       [['--every', '1h', '--at', '02:00', ...ENSURE], '--every 1h does not take --at'],

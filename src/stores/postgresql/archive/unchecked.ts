@@ -12,9 +12,9 @@ import { columnNamesSql, namesIn, operatorsSql } from './referrers.ts'
 /** SQL condition: the constraint `k` uses a function or operator that an untrusted role owns. */
 const RUNS_STRANGERS_CODE = `EXISTS (
        SELECT FROM pg_catalog.pg_depend d
-         LEFT JOIN pg_catalog.pg_proc p ON d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND p.oid = d.refobjid
-         LEFT JOIN pg_catalog.pg_operator o ON d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass AND o.oid = d.refobjid
-       WHERE d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND d.objid = k.oid
+         LEFT JOIN pg_catalog.pg_proc p ON d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass::oid AND p.oid = d.refobjid
+         LEFT JOIN pg_catalog.pg_operator o ON d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass::oid AND o.oid = d.refobjid
+       WHERE d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass::oid AND d.objid = k.oid
          AND (p.oid IS NOT NULL OR o.oid IS NOT NULL) AND ${isStranger('coalesce(p.proowner, o.oprowner)')})`
 
 /** Constraints that are NOT VALID, without those that are NOT ENFORCED, which refuse no row. */
@@ -32,7 +32,7 @@ export async function postgresUnchecked(
        ${columnNamesSql('k.confkey', 'k.confrelid')}, ${operatorsSql('k.conpfeqop')}, k.confmatchtype, ${RUNS_STRANGERS_CODE}
      FROM pg_catalog.pg_constraint k
      WHERE k.conrelid = ${literal(found.oid)}::oid AND k.contype IN ('c', 'f', 'n') AND NOT k.convalidated
-       AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced')::boolean, true) ORDER BY k.contype, k.conname`,
+       AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced'::text)::boolean, true) ORDER BY k.contype, k.conname`,
   )
   const ofTable = rows.map(([name, type, own, expression, parent, to, equal, match, ofStranger]) => {
     const columns = namesIn(own)
