@@ -1,4 +1,4 @@
-/** Everything a reader can ask of a table in the catalog, as text: two equal texts are two equal sets of answers. */
+/** All answers of the catalog's read functions about a table, as text: equal texts mean equal answers. */
 import { readableTable } from '../../src/catalog/catalog.ts'
 import { catalogChanges } from '../../src/catalog/query/changes.ts'
 import { countsAt, versionAtTime } from '../../src/catalog/query/counts.ts'
@@ -7,7 +7,7 @@ import { commitsUpTo } from '../../src/catalog/query/history.ts'
 import { domainsAt, stateAt, txnsAt } from '../../src/catalog/query/state.ts'
 import type { SqlReader } from '../../src/model/run/sql-port.ts'
 
-/** @param from first version that is asked about; the oldest that the catalog answers when absent */
+/** @param from first version to query; default: the oldest version that the catalog can answer */
 export async function answersOf(reader: SqlReader, tableId: string, from?: number): Promise<string> {
   const table = await readableTable(reader, { tableId })
   const first = from ?? table.historyFrom
@@ -25,7 +25,7 @@ export async function answersOf(reader: SqlReader, tableId: string, from?: numbe
       state: await stateAt(reader, tableId, version),
       txns: await txnsAt(reader, tableId, version),
       domains: await domainsAt(reader, tableId, version),
-      // Partitions of one size stand in the order in which the catalog met them.
+      // Partitions of equal size are in the order in which the catalog first saw them.
       partitions: (await partitionTotals(reader, tableId, version, 100, 0)).toSorted((a, b) =>
         a.values < b.values ? -1 : 1,
       ),

@@ -1,6 +1,7 @@
 /**
- * Batches that a source could send, and what they come to: values that are unchanged come from the rows before the batch; then what is gone goes, then what
- * is put is written. Rows are an id, a text that may be unchanged, a value that a secondary unique index may stand on, and a day.
+ * Random change batches, and a reference implementation of their result. It takes unchanged values from the rows before
+ * the batch, then deletes the `gone` keys, then writes the `puts`. A row is an id, a text that may be unchanged, a
+ * value that may have a secondary unique index, and a day.
  */
 import fc from 'fast-check'
 import type { ChangeBatch, ChangeRow, Put } from '../../src/model/copy/change.ts'
@@ -10,7 +11,7 @@ const KEYS = ['1', '2', '3', '4', '5', '6']
 
 export type Model = Map<string, Row>
 
-/** What a batch comes to; identities whose base is not there are lacking. */
+/** The rows after a batch. `lacking`: keys of puts whose base row is missing. */
 export function reference(
   model: Model,
   { puts, gone }: ChangeBatch,
@@ -28,7 +29,7 @@ export function reference(
   return { after, lacking }
 }
 
-/** A batch that a source could send: identities once each, and unique values that no two rows have afterwards. */
+/** A batch that a source could send: each key once, and no two rows with the same unique value afterwards. */
 export const batches = fc.array(
   fc.record({
     key: fc.constantFrom(...KEYS),
@@ -48,7 +49,7 @@ export function batchOf(options: readonly Options[], shift: number): ChangeBatch
   const puts = once
     .filter(({ kind }) => kind !== 'gone')
     .map(({ key, kind, base, text, month }): Put => {
-      // Values go round, so that rows take what others had.
+      // Rotates the values, so that rows take values that other rows had.
       const u = String((Number(key) + shift) % KEYS.length)
       const partial = kind === 'same' || kind === 'moved'
       const row: ChangeRow = [key, partial ? undefined : text, u, month]
@@ -57,7 +58,7 @@ export function batchOf(options: readonly Options[], shift: number): ChangeBatch
   return { puts, gone }
 }
 
-/** The same by single statements, as an application would write them. */
+/** The same batch as single statements, as an application would write them. */
 export function rowByRow(table: string, before: Model, batch: ChangeBatch): readonly string[] {
   const { after, lacking } = reference(before, batch)
   const written = batch.puts.map(({ key }) => key).filter((key) => !lacking.includes(key))
@@ -76,7 +77,7 @@ export function isUnique(model: Model): boolean {
   return new Set(values).size === values.length
 }
 
-/** The first shift of the values that leaves them unique; where none does, the batch is left out. */
+/** The first shift of the values, from `from` on, after which they are unique; `from` if no shift does. */
 export function uniqueShift(model: Model, options: readonly Options[], from: number): number {
   for (let shift = from; shift < from + KEYS.length; shift++) {
     if (isUnique(reference(model, batchOf(options, shift)).after)) return shift

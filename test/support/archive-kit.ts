@@ -1,4 +1,4 @@
-/** Tables with hard values as an archive stores them, and the way into Parquet files and back. */
+/** Tables with difficult values as an archive stores them; writes them to Parquet files and reads them back. */
 import { mkdtempSync, mkdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -29,7 +29,7 @@ export function newFolder(): string {
   return folder
 }
 
-/** As CSV, in buffers of any size. */
+/** Rows as CSV, in buffers of any size. */
 export async function* csvOf(
   rows: readonly Row[],
   columns: readonly StoredColumn[],
@@ -51,7 +51,7 @@ export async function gathered<T>(all: AsyncIterable<readonly T[]>): Promise<T[]
   return list
 }
 
-/** A CSV and the number of rows that it came with. */
+/** The whole CSV as text, and the number of rows that the generator reported. */
 export async function drained(csv: AsyncGenerator<Buffer, bigint>): Promise<{ text: string; rows: bigint }> {
   const parts: Buffer[] = []
   for (;;) {

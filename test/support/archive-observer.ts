@@ -1,6 +1,6 @@
 /**
- * Looks at an archive from outside: with plain drivers, a reader of Delta logs of its own, and DuckDB. Whatever sluice does meanwhile, every row has to
- * be somewhere, and has to count once.
+ * Inspects an archive from outside, with plain drivers, its own reader of Delta logs, and DuckDB. At every step of
+ * sluice, each row must be stored somewhere and must count exactly once.
  */
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
@@ -10,7 +10,7 @@ import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
 import Database from 'better-sqlite3'
 import pg from 'pg'
 
-/** Id and hash of what else is in a row. */
+/** Id of a row, and hash of its other columns. */
 export type HashedRow = readonly [id: string, hash: string]
 export type Rows = ReadonlyMap<string, string>
 
@@ -20,7 +20,7 @@ type Partition = {
   readonly from: string | null
   readonly to: string | null
   readonly isNative: boolean
-  /** Number of its table. */
+  /** OID of its table. */
   readonly identity: string | null
 }
 
@@ -32,7 +32,7 @@ type HotRow = {
   readonly of?: string
 }
 
-/** Ledger and rows of the source as of one moment. */
+/** Ledger and rows of the source, read in one transaction. */
 type Hot = { readonly partitions: readonly Partition[]; readonly rows: readonly HotRow[] }
 
 export type Seen = { readonly problems: readonly string[]; readonly states: Readonly<Record<string, string>> }
@@ -55,7 +55,7 @@ export class Observer implements AsyncDisposable {
   readonly #close: () => Promise<void>
   readonly #duckdb: DuckDBConnection
   readonly #known = new Map<string, readonly HashedRow[]>()
-  /** What the table held before anybody archived it. */
+  /** Rows of the table before it was archived. */
   expected: Rows = new Map()
 
   private constructor(
@@ -84,13 +84,13 @@ export class Observer implements AsyncDisposable {
     return observer
   }
 
-  /** What is in the source now is what has to be there from now on. */
+  /** From now on, expects the rows that the source has now. */
   async expectThis(): Promise<void> {
     const { rows } = await this.#read()
     this.expected = new Map(rows.filter(({ live }) => live).map(({ id, hash }) => [id, hash]))
   }
 
-  /** Rows that somebody has just written into the table have to be there, too. */
+  /** Also expects these rows, which a test has just written into the table. */
   async expectAlso(ids: readonly (number | string)[]): Promise<void> {
     const live = await this.live()
     const more = ids.map((id): HashedRow => [String(id), live.get(String(id)) ?? 'it was never written'])
@@ -103,14 +103,14 @@ export class Observer implements AsyncDisposable {
     return new Map(rows.filter(({ live }) => live).map(({ id, hash }) => [id, hash]))
   }
 
-  /** One look. */
+  /** Inspects source and archive once. */
   async look(): Promise<Seen> {
     for (let tried = 0; tried < TRIES; tried++) {
       const before = this.#log()
       const hot = await this.#read()
-      // Log and source are no one thing: what has changed in one while the other was read is looked at again.
+      // Log and source are not read in one transaction: if the log changed meanwhile, read both again.
       if (this.#log().text !== before.text) continue
-      // To an older snapshot of PostgreSQL a table that is attached meanwhile is a part of its parent already.
+      // An older snapshot of PostgreSQL already shows a table that is attached later as a partition of its parent.
       if (JSON.stringify(statesOf(hot)) !== JSON.stringify(statesOf({ partitions: await this.#ledger(), rows: [] })))
         continue
       const archived: (readonly [label: string, row: HashedRow])[] = []
@@ -120,7 +120,7 @@ export class Observer implements AsyncDisposable {
     throw new Error('the log changes faster than anybody can look')
   }
 
-  /** Looks again and again until the work is done. */
+  /** Inspects repeatedly until the work is done. */
   async watch<T>(
     work: Promise<T>,
   ): Promise<{ readonly result: T; readonly looks: number; readonly problems: readonly string[] }> {
@@ -148,13 +148,13 @@ export class Observer implements AsyncDisposable {
     )
     const leaving = partitions.filter(({ state, isNative }) => state === 'DETACHED' && !isNative)
     const keys = new Set(archived.map(([label, [id]]) => `${label}/${id}`))
-    // A table that has left its parent counts until the archive answers for it.
+    // A detached table counts until the archive answers for its partition.
     const away = new Set(
       partitions.flatMap(({ label, identity }) => (out.has(label) || identity === null ? [] : [identity])),
     )
     const counts = ({ id, at, live, of }: HotRow): boolean =>
       (live || (of !== undefined && away.has(of))) &&
-      // What came late counts where it stands.
+      // Rows that arrived late are not in the archive, and count in the table.
       !leaving.some(
         ({ label, from, to }) =>
           keys.has(`${label}/${id}`) && (from === null || at >= from) && (to === null || at < to),
@@ -192,7 +192,7 @@ export class Observer implements AsyncDisposable {
     ]
   }
 
-  /** The active files, each with its partition; versions have to be without a gap. */
+  /** The active files, each with its partition. Throws if a version is missing. */
   #log(): { readonly text: string; readonly active: ReadonlyMap<string, string> } {
     const folder = join(this.#source.archive, '_delta_log')
     const names = existsSync(folder) ? readdirSync(folder).filter((name) => /^\d{20}\.json$/.test(name)) : []
@@ -230,7 +230,7 @@ export class Observer implements AsyncDisposable {
   }
 }
 
-/** What drivers give here are texts, numbers and NULL. */
+/** Drivers return only texts, numbers and NULL here. */
 function textOf(value: unknown): string | null {
   if (value === null || value === undefined) return null
   return typeof value === 'string' ? value : JSON.stringify(value)
@@ -281,13 +281,13 @@ async function postgres({ url, table }: ObservedSource): Promise<Reading> {
   const ledger = async (): Promise<readonly Partition[]> =>
     (await hasLedger()) ? (await ask(LEDGER)).map(partitionOf) : []
   const once = async (): Promise<Hot> => {
-    // The table first: a snapshot that was taken before its lock may see partitions leave that it still needs.
+    // Lock the table first: a snapshot from before the lock may miss partitions that are detached meanwhile.
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
     try {
       await client.query(`LOCK TABLE "${table}" IN ACCESS SHARE MODE`)
       const partitions = await ledger()
       const rows = (await ask(`SELECT ${values} FROM "${table}"`)).map((row) => hotRow(row, true))
-      // Of a tree of tables the root shows all rows.
+      // The root of a partition tree shows the rows of all its partitions.
       const aside = await ask(
         `SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'sluice_archived' AND c.relkind IN ('r', 'p') AND NOT c.relispartition ORDER BY 1`,
       )
@@ -305,7 +305,7 @@ async function postgres({ url, table }: ObservedSource): Promise<Reading> {
       try {
         return await look()
       } catch (error) {
-        // Tables that are dropped fail their readers, and servers die in some tests.
+        // Readers fail if a table is dropped meanwhile, and some tests kill the server.
         if (tried === TRIES) throw error
         await sleep(10)
         if (!(error instanceof pg.DatabaseError) || (error.code ?? '').startsWith('57P')) {

@@ -1,21 +1,30 @@
-/** Small tables to archive: native partitions of PostgreSQL, and plain tables; and the commands that a person would give. */
+/**
+ * Small tables to archive, as native partitions of PostgreSQL or as plain tables, and the commands that a user would
+ * run.
+ */
 import { join } from 'node:path'
 import { perform, type Place, type Ran } from './copy-systems.ts'
 import { Observer } from './archive-observer.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 
 export const TABLE = 'bookings'
-/** Quarters that are archived, and the day behind each. */
+/** Quarters that are archived, each with its first day and the day after its last. */
 export const QUARTERS: readonly (readonly [from: string, to: string])[] = [
   ['2020-01-01', '2020-04-01'],
   ['2020-04-01', '2020-07-01'],
 ]
 const KEPT = ['2090-01-01', '2091-01-01'] as const
 
-/** `native`: partitions of PostgreSQL. `divided`: those that are archived are partitioned themselves. */
+/**
+ * `native`: partitions of PostgreSQL. `divided`: the archived partitions are partitioned themselves. `plain`: one
+ * table.
+ */
 export type Form = 'native' | 'divided' | 'plain'
 
-/** Two levels of tables below the first partition, one in another schema, and one level with a default partition below the second. */
+/**
+ * The first partition has two levels of tables below it, one table in another schema; the second one has one level with
+ * a default partition.
+ */
 const DIVIDED: readonly { readonly by: string; readonly tables: readonly string[] }[] = [
   {
     by: ' PARTITION BY HASH (id)',
@@ -41,11 +50,11 @@ export type Archived = {
   /** Folder that archives are given, and the one that this table's lies in. */
   readonly to: string
   readonly archive: string
-  /** Partitions that are archived side by side; one when absent. */
+  /** Partitions that are archived in parallel; default 1. */
   readonly workers?: number
 }
 
-/** @param rows of each partition */
+/** @param rows rows per partition */
 export async function makeBookings(place: Place, form: Form, to: string, rows = 300): Promise<Archived> {
   const isSqlite = place.system === 'sqlite'
   const columns = isSqlite
@@ -77,7 +86,7 @@ export function observe({ place, archive }: Archived): Promise<Observer> {
 
 const RUN = { kind: 'archive', tables: [TABLE], asText: [], detach: true, drop: false, dryRun: false } as const
 
-/** What a person does with an archive, in this order. */
+/** Commands that a user runs for an archive, in this order. */
 export function commandsOf({
   place,
   form,
@@ -113,7 +122,7 @@ export function commandsOf({
   }
 }
 
-/** Count and sum of ids as `sluice query` has them. */
+/** Count and sum of the ids, as `sluice query` returns them. */
 export async function countedBy(query: Operation): Promise<{ readonly ran: Ran; readonly counted: string }> {
   const ran = await perform(query)
   const rows = ran.events.flatMap((event) => (event.type === 'row' ? [event.values.map(String).join(' ')] : []))
@@ -124,7 +133,7 @@ export function countOf(rows: ReadonlyMap<string, string>): string {
   return `${rows.size} ${[...rows.keys()].reduce((sum, id) => sum + Number(id), 0)}`
 }
 
-/** Asks again and again until the work is done. @returns what it was told beside what it should be told */
+/** Runs the query repeatedly until the work is done. @returns the results that differ from `wanted` */
 export async function askedMeanwhile(
   query: Operation,
   wanted: string,

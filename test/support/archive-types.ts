@@ -1,4 +1,7 @@
-/** A column for every type that an archive takes, with the values at its edges, and how the server itself says what each of them is. */
+/**
+ * A column for every type that an archive supports, with its boundary values, and SQL by which the server itself prints
+ * each value.
+ */
 
 /** How the file holds a value, and how `judge_values` prints it. */
 export type Held =
@@ -7,7 +10,7 @@ export type Held =
   | 'float32'
   | 'float64'
   | 'text'
-  /** A text whose zeros behind the point of a second mean nothing. */
+  /** A text in which trailing zeros of the fraction of a second do not count. */
   | 'time'
   | 'bytes'
   | 'days'
@@ -16,9 +19,9 @@ export type Held =
 export type TypeCase = {
   readonly type: string
   readonly held: Held
-  /** Literals of SQL; NULL joins them. */
+  /** SQL literals; NULL is added to them. */
   readonly values: readonly string[]
-  /** Its values need `--as-text`: without it those values are refused, or the whole type. */
+  /** `values`: some values need `--as-text` and are refused without it. `type`: the whole type needs it. */
   readonly asText?: 'values' | 'type'
 }
 
@@ -36,10 +39,10 @@ const TEXTS = [
   LONG,
 ]
 
-/** Characters that only an escape writes. */
+/** Includes characters that need an escape in a literal. */
 const PG_TEXTS = [...TEXTS, `E'a\\nb\\r\\n\\tc'`, `E'\\\\N'`, `E'\\\\.'`, `E'\\u0001\\u007f'`]
 
-/** Statements before the table. */
+/** Statements to run before the table is created. */
 export const POSTGRESQL_FIRST: readonly string[] = [
   `CREATE TYPE mood AS ENUM ('calm', 'Calm', 'it''s "odd"', '', 'a,b')`,
   'CREATE TYPE pair AS (a integer, "b c" text)',

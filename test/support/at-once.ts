@@ -1,7 +1,7 @@
-/** A statement of PostgreSQL between two steps of a program that runs in this process. */
+/** Runs a statement of PostgreSQL between two steps of a program in this process. */
 import { execFileSync } from 'node:child_process'
 
-/** Runs a statement before it returns: nothing of this program goes on meanwhile. */
+/** Runs a statement synchronously: no other code of this process runs meanwhile. */
 export function atOnce(url: string, statement: string): void {
   const program = `
     import pg from 'pg'

@@ -1,6 +1,6 @@
 /**
- * Which database the catalogs of a test live in: SQLite, or what `SLUICE_TEST_BACKEND` says. Tests name a catalog by a file; on a server that is a
- * database or a schema of its own. `vitest.config.ts` runs the catalog's suites once a backend.
+ * The database of the catalogs in a test: SQLite, or what `SLUICE_TEST_BACKEND` names. Tests name a catalog by a file;
+ * on a server each file becomes a database or a schema. `vitest.config.ts` runs the catalog's suites once per backend.
  */
 import { createHash } from 'node:crypto'
 import { openCatalogDatabase } from '../../src/engine/run/registry.ts'
@@ -8,22 +8,27 @@ import { PLANTED } from './servers/planted.ts'
 import type { OpenMode, SqlDatabase, SqlDialect } from '../../src/model/run/sql-port.ts'
 
 export const BACKEND = (process.env['SLUICE_TEST_BACKEND'] ?? 'sqlite') as SqlDialect
-/** Plants stand behind the search_path of a database, and not beside a schema that is named. */
+/** Plants are found through the search_path of a database, and do not work with a schema in the URL. */
 const IN_SCHEMAS = BACKEND === 'postgresql' && !PLANTED
 export const ON_SERVER = BACKEND === 'postgresql' || BACKEND === 'mysql'
 
 /** `SLUICE_TEST_ALL=1` runs every case of every suite, which takes most of an hour on two cores. */
 export const ALL = Boolean(process.env['SLUICE_TEST_ALL'])
 
-/** Every nth of many like cases that are slow, so that a run stays within a quarter of an hour; all with `SLUICE_TEST_ALL`. */
+/**
+ * Every nth of many similar slow cases, so that a run stays within a quarter of an hour; all with `SLUICE_TEST_ALL`.
+ */
 export function someOf<T>(cases: readonly T[], every: number): readonly T[] {
   return ALL ? cases : cases.filter((_, i) => i % every === 0)
 }
 
-/** Each backend but SQLite, which does all, takes another share of many like cases. */
+/** SQLite runs all cases; every other backend runs another share of them. */
 const SHARES: Readonly<Record<SqlDialect, number>> = { sqlite: 0, postgresql: 0, mysql: 1, duckdb: 2 }
 
-/** All of many like cases on SQLite, every nth elsewhere: what differs between databases shows in few of them, and a run has an end. */
+/**
+ * All of many similar cases on SQLite, every nth on other backends: few of them show a difference between databases,
+ * and the run time must stay limited.
+ */
 export function shareOf<T>(cases: readonly T[], every: number): readonly T[] {
   return BACKEND === 'sqlite' || ALL ? cases : cases.filter((_, i) => i % every === SHARES[BACKEND] % every)
 }
@@ -31,9 +36,9 @@ export function shareOf<T>(cases: readonly T[], every: number): readonly T[] {
 export type Moment = readonly [when: 'before' | 'after', at: number]
 
 /**
- * Moments of a run of `writes` transactions at which it is killed, right before or after the COMMIT of one of them: the beginning, the end, and
- * every nth between. After one COMMIT lies on disk what lies there before the next, so that the two kinds take turns. Each backend has another
- * share, and those beside SQLite a smaller one. All of them with `SLUICE_TEST_ALL`.
+ * Points at which a run of `writes` transactions is killed, right before or after a COMMIT: the first, the last, and
+ * every nth between. The state on disk after one COMMIT is the state before the next, so the two kinds alternate. Each
+ * backend has another share, and those other than SQLite a smaller one. All points with `SLUICE_TEST_ALL`.
  */
 export function killMoments(writes: number, every: number, elsewhere: number): readonly Moment[] {
   const all = Array.from({ length: writes }, (_, i) => i + 1)
@@ -47,16 +52,19 @@ export function killMoments(writes: number, every: number, elsewhere: number): r
   ]
 }
 
-/** Runs of a property: so many on SQLite, a share of them elsewhere, and `all` everywhere with `SLUICE_TEST_ALL`. */
+/**
+ * Runs of a property test: `sqlite` on SQLite, `elsewhere` on other backends, and `all` everywhere with
+ * `SLUICE_TEST_ALL`.
+ */
 export function runsOf(sqlite: number, elsewhere: number, all: number): number {
   return ALL ? all : BACKEND === 'sqlite' ? sqlite : elsewhere
 }
 
 const made = new Set<string>()
-/** Those of PostgreSQL, which cannot be asked for one that may be there. */
+/** Databases that exist on PostgreSQL, which has no CREATE DATABASE IF NOT EXISTS. */
 const databases = new Set<string>()
 
-/** The URL of the catalog that `file` stands for. Of a server, `SLUICE_TEST_SERVER` holds the address (test/setup). */
+/** The URL of the catalog for `file`. For a server, `SLUICE_TEST_SERVER` holds the address (test/setup). */
 export function catalogUrl(file: string): string {
   if (!ON_SERVER) return `${BACKEND}:///${file}`
   const name = `t_${createHash('sha256').update(file).digest('hex').slice(0, 16)}`
@@ -67,21 +75,21 @@ export function catalogUrl(file: string): string {
   return server.href
 }
 
-/** Opens the catalog that `file` stands for; for writing it is made. */
+/** Opens the catalog for `file`; creates it if it is opened for writing. */
 export async function openAt(file: string, mode: OpenMode): Promise<SqlDatabase> {
   const url = catalogUrl(file)
   if (ON_SERVER && !IN_SCHEMAS && mode === 'write') await makeDatabase(new URL(url).pathname.slice(1))
   return openCatalogDatabase(url, mode)
 }
 
-/** Makes the database of a catalog that a child program is going to open. */
+/** Creates the database of a catalog that a child program will open. */
 export async function makeRoom(file: string): Promise<string> {
   const url = catalogUrl(file)
   if (ON_SERVER && !IN_SCHEMAS) await makeDatabase(new URL(url).pathname.slice(1))
   return url
 }
 
-/** Removes what the tests of one file made on a server. */
+/** Drops what the tests of one file created on a server. */
 export async function dropMade(): Promise<void> {
   if (made.size === 0) return
   const names = [...made]
@@ -103,7 +111,7 @@ async function makeDatabase(name: string): Promise<void> {
   await administrate(server, [`CREATE DATABASE "${name}"`])
 }
 
-/** Runs statements at a server, past the program. @param url of PostgreSQL, MySQL or MariaDB */
+/** Runs statements at a server with a plain driver. @param url of PostgreSQL, MySQL or MariaDB */
 export async function administrate(url: string, statements: readonly string[]): Promise<void> {
   if (/^postgres(?:ql)?:/.test(url)) {
     const { Client } = (await import('pg')).default

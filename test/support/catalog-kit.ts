@@ -1,4 +1,7 @@
-/** What tests of the catalog share: logs written from plain actions, imports into a file, and a catalog as comparable text. */
+/**
+ * Helpers of catalog tests: write logs from plain actions, import them into a file, and print a catalog as comparable
+ * text.
+ */
 import {
   copyFileSync,
   existsSync,
@@ -79,12 +82,12 @@ export function writeLog(table: string, commits: readonly (readonly Line[])[], f
 
 let importIds = 0n
 
-/** A new holder of leases, in this process unless `more` says something else. */
+/** A new lease owner, in this process unless `more` overrides it. */
 export function holderOf(command: string, more: Partial<CatalogLeaseHolder> = {}): CatalogLeaseHolder {
   return { ...newOwner('here'), command, ...more }
 }
 
-/** For `holderOf`: whoever finds what it has left finds that it has ended. */
+/** For `holderOf`: a lease owner whose process has ended. */
 export const ENDED: Partial<CatalogLeaseHolder> = { pid: NOBODYS_PID }
 
 /** Imports a table folder into an open catalog. */
@@ -116,7 +119,7 @@ export async function importInto(
   return result
 }
 
-/** Opens the catalog that `file` stands for, ready for imports. Where it is a file that is not there yet, it begins as a copy of an empty one. */
+/** Opens the catalog for `file`, ready for imports. If the file does not exist, it is a copy of an empty catalog. */
 export async function openCatalog(file: string): Promise<SqlDatabase> {
   if (!ON_SERVER && !existsSync(file) && existsSync(dirname(file))) {
     emptyCatalog ??= makeEmptyCatalog()
@@ -127,10 +130,10 @@ export async function openCatalog(file: string): Promise<SqlDatabase> {
   return database
 }
 
-/** Making a catalog takes several times as long as copying it. */
+/** Creating a catalog takes several times as long as copying it. */
 let emptyCatalog: Promise<string> | null = null
 
-/** Made once a run. Several test files may come at once: each makes one then, and all are alike. */
+/** Created once per run. If several test files come at the same time, each creates one, and all are equal. */
 async function makeEmptyCatalog(): Promise<string> {
   const run = process.env['SLUICE_TEST_FOLDER'] ?? mkdtempSync(join(tmpdir(), 'sluice-empty-'))
   const template = join(run, `empty.${BACKEND}`)
@@ -157,7 +160,7 @@ const DUMPED: Readonly<Record<string, string>> = {
   migration_status: 'table_id, status, version, error_message',
 }
 
-/** Everything a catalog holds apart from times, run ids and the audit: two equal texts are two equal catalogs. */
+/** The contents of a catalog without times, run ids and audit rows: equal texts mean equal catalogs. */
 export async function dumpCatalog(database: SqlDatabase): Promise<string> {
   const parts: string[] = []
   for (const [relation, columns] of Object.entries(DUMPED)) {
@@ -175,7 +178,7 @@ export async function dumpCatalog(database: SqlDatabase): Promise<string> {
     )
     parts.push(`${relation}\n${texts.toSorted().join('\n')}`)
   }
-  // Whether statistics were made is a matter of how much was loaded at once.
+  // Whether the catalog has statistics depends on how much was loaded in one import.
   const objects = (await database.all(dialectOf(database).objectNames))
     .map(([name]) => String(name))
     .filter((name) => !name.startsWith('sqlite_stat'))

@@ -1,8 +1,8 @@
-/** The Cassandra Data Migrator's smoke cases, which lie beside the project: data, properties, what is expected. */
+/** Smoke cases of the Cassandra Data Migrator, stored outside the project: data, properties, expected results. */
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
 const SHARED = process.env['SLUICE_SHARED'] ?? resolve(import.meta.dirname, '../../../shared')
 export const CDM_SIT = join(SHARED, 'datasets/cdm-sit/smoke')
-/** Why they cannot be run; empty where they can. */
+/** Why the cases cannot run; empty if they can. */
 export const CDM_SIT_MISSING = existsSync(CDM_SIT) ? '' : `${CDM_SIT} is missing: set SLUICE_SHARED`

@@ -1,4 +1,4 @@
-/** Logs as a cleaner leaves them: a checkpoint that says what the commits up to it came to, and those commits gone. */
+/** Logs after cleanup: a checkpoint with the state of the commits up to it, and those commits deleted. */
 import { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { commitName } from '../../src/delta/log-path.ts'
@@ -6,7 +6,7 @@ import type { Line } from './catalog-kit.ts'
 
 type Keyed = Readonly<Record<string, unknown>>
 
-/** Rows of the checkpoint of a version, from a plain replay of the lines; files by path alone. */
+/** Rows of the checkpoint of a version, from a plain replay of the lines; files are identified by path alone. */
 export function checkpointOf(commits: readonly (readonly Line[])[], version: number): readonly Line[] {
   const single = new Map<string, Line>()
   const keyed = new Map<string, Line>()

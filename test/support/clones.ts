@@ -1,4 +1,4 @@
-/** Copies of a whole database, as a restored backup or a template gives them. */
+/** Copies of a whole database, as a restored backup or a template creates them. */
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
@@ -25,7 +25,7 @@ function cloneOfFile(place: Place, file: string): Place {
   return { ...place, url: `sqlite:///${file}`, sql }
 }
 
-/** As a dump of one database that is loaded into another one of the same server. */
+/** A dump of one database that is loaded into another database of the same server. */
 async function cloneOfTables(place: Place, folder: string): Promise<Place> {
   const clone = await makePlace('mysql', folder)
   const [from, to] = [place, clone].map(({ url }) => new URL(url).pathname.slice(1))

@@ -1,4 +1,4 @@
-/** A collector of traces that listens on this machine: what programs send it by OTLP over HTTP in JSON. */
+/** A trace collector on this machine: receives what programs send by OTLP over HTTP in JSON. */
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 

@@ -1,11 +1,14 @@
-/** Random tables and conditions on them, as fast-check draws them: columns of every kind, few values of each, statistics of many writers. */
+/**
+ * Random tables and conditions on them for fast-check: columns of every kind, few values of each, statistics in the
+ * styles of several writers.
+ */
 import fc from 'fast-check'
 import type { ColumnRef, Condition, Literal } from '../../src/model/lake/predicate.ts'
 import { literalFor, type ColumnKind, type Habits, type Value } from './lake-rows.ts'
 
 export type Kinds = Readonly<Record<string, ColumnKind>>
 
-/** Columns that statistics are written of, one of each kind. */
+/** Columns that have statistics, one of each kind. */
 export const DATA = {
   id: 'long',
   price: 'double',
@@ -45,14 +48,14 @@ const text = fc
       maxLength: 5,
     }),
     fc.array(fc.constantFrom('a', 'b'), { maxLength: 3 }),
-    // Around the place where keys are cut.
+    // Lengths around the limit at which keys are truncated.
     fc
       .tuple(fc.constantFrom(62, 63, 64, 65, 70), fc.constantFrom('a', 'é', '\u{1F600}', 'b'))
       .map(([n, end]) => ['a'.repeat(n), end]),
   )
   .map((parts) => parts.join(''))
 
-/** Few values of each kind, so that files and literals meet at their edges. */
+/** Few values of each kind, so that boundaries of files and literals are often equal. */
 const VALUES: Readonly<Record<ColumnKind, fc.Arbitrary<Exclude<Value, null>>>> = {
   long: fc.oneof(
     fc.bigInt(-5n, 20n),
@@ -85,13 +88,13 @@ const VALUES: Readonly<Record<ColumnKind, fc.Arbitrary<Exclude<Value, null>>>> =
   boolean: fc.boolean(),
 }
 
-/** Rows of these columns, with a null now and then. */
+/** Rows of these columns, sometimes with NULL. */
 export function rowOf(kinds: Kinds): fc.Arbitrary<Record<string, Value>> {
   const nullable = (kind: ColumnKind): fc.Arbitrary<Value> => fc.option(VALUES[kind], { freq: 6, nil: null })
   return fc.record(Object.fromEntries(Object.entries(kinds).map(([name, kind]) => [name, nullable(kind)])))
 }
 
-/** How writers cut, round and leave out. */
+/** How writers truncate, round and omit statistics. */
 export const habits: fc.Arbitrary<Habits> = fc.record({
   cut: fc.constantFrom(1, 2, 3, 32, 100),
   cutUnits: fc.boolean(),

@@ -1,12 +1,12 @@
-/** What must hold of a ledger, checked past our own code: `docs/reference/LEDGER.md` says it in words. */
+/** Invariants of a ledger (`docs/reference/LEDGER.md`), checked with SQL and not with code of src. */
 import type { Place } from './copy-systems.ts'
 
 type Text = string | null | undefined
 
 /**
- * What is wrong where every chunk of a table is said to be done.
- * @param rows of the source
- * @returns nothing where all is well
+ * Problems of a table whose chunks all are said to be done.
+ * @param rows number of rows in the source
+ * @returns empty if there is no problem
  */
 export async function ledgerProblems(place: Place, table: string, rows: number): Promise<readonly string[]> {
   const name = literal(place, table)
@@ -18,7 +18,7 @@ export async function ledgerProblems(place: Place, table: string, rows: number):
   let sum = 0
   for (const chunk of chunks) {
     const [id, , , status, records, read, put, skipped, aside, proof, source, target, lease, , , fence, attempt] = chunk
-    // People who read the ledger see refused rows by the status of their chunk, which is closed all the same.
+    // A finished chunk with quarantined rows has the status `failed`, so that users who read the ledger see them.
     const closed = Number(aside) > 0 ? status === 'failed' && chunk[18] === 'ROWS_ASIDE' : status === 'completed'
     if (!closed) problems.push(`chunk ${id} is ${status}`)
     if (Number(read) !== Number(put) + Number(skipped) + Number(aside)) problems.push(`chunk ${id} does not add up`)
@@ -37,7 +37,10 @@ export async function ledgerProblems(place: Place, table: string, rows: number):
   return [...problems, ...(await endProblems(place, name)), ...(await claimProblems(place))]
 }
 
-/** Chunks of keys cover everything from the smallest key to the largest exactly once; the numbers beside them say the same. */
+/**
+ * Chunks of keys cover everything from the smallest key to the largest exactly once; the number columns agree with the
+ * keys.
+ */
 function chainProblems(chunks: readonly (readonly Text[])[]): readonly string[] {
   const problems: string[] = []
   const byStart = new Map(chunks.map((chunk) => [chunk[1] ?? '', chunk]))
@@ -64,7 +67,7 @@ function chainProblems(chunks: readonly (readonly Text[])[]): readonly string[] 
   return problems
 }
 
-/** What a run that ended well leaves behind: no plan half cut, no row aside, no other run that says it works on the table. */
+/** What a run that ended well leaves: a complete plan, no quarantined row, no other run that claims the table. */
 async function endProblems(place: Place, name: string): Promise<readonly string[]> {
   const problems: string[] = []
   const [plan] = await place.rows(`SELECT planned, planner FROM migration_plans WHERE table_name = ${name}`)
@@ -89,7 +92,7 @@ async function endProblems(place: Place, name: string): Promise<readonly string[
   return problems
 }
 
-/** A chunk has one owner, and is in one place. */
+/** A chunk has one owner, and is in one table only. */
 async function claimProblems(place: Place): Promise<readonly string[]> {
   const problems: string[] = []
   const [[running] = []] = await place.rows("SELECT COUNT(*) FROM migration_checkpoints WHERE status = 'in_progress'")
@@ -106,12 +109,12 @@ async function claimProblems(place: Place): Promise<readonly string[]> {
 }
 
 export type LedgerWatch = {
-  /** Looks at every chunk once more. */
+  /** Inspects every chunk once more. */
   look(): Promise<void>
   readonly problems: readonly string[]
 }
 
-/** Looks at a ledger while copies work on it: fences never fall, and what is done stays done. */
+/** Inspects a ledger while copies run: fences never decrease, and completed chunks stay completed. */
 export function watchLedger(place: Place, table: string): LedgerWatch {
   const seen = new Map<string, { readonly fence: bigint; readonly status: string }>()
   const problems: string[] = []

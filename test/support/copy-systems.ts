@@ -1,4 +1,4 @@
-/** Empty databases of every system that copies know, for tests that speak to them past our own code. */
+/** Empty databases of every system that copies support, for tests that access them with plain drivers. */
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { inject } from 'vitest'
@@ -12,7 +12,7 @@ import type { Answer } from '../setup/servers.ts'
 import { d1Account } from './servers/d1-account.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 
-/** Those that speak SQL. */
+/** Systems that speak SQL. */
 export type System = 'postgresql' | 'mysql' | 'sqlite' | 'duckdb' | 'd1'
 
 export type Place = {
@@ -26,14 +26,14 @@ export type Place = {
 
 type Text = string | null
 
-/** Why a system cannot be had; empty where it can. */
+/** Why a system is not available; empty if it is. */
 export async function missing(system: System): Promise<string> {
   if (system === 'sqlite' || system === 'duckdb') return ''
   const answer = await ask(system)
   return 'missing' in answer ? answer.missing : ''
 }
 
-/** @param folder for systems that are files */
+/** @param folder for systems whose databases are files */
 export async function makePlace(system: System, folder: string): Promise<Place> {
   const name = newName()
   switch (system) {
@@ -63,7 +63,7 @@ export type Ran = { readonly finished: RunFinished; readonly events: readonly Ev
 export type RunOptions = {
   readonly interrupt?: Interrupt
   readonly control?: RunControl
-  /** It is a slot of this run. */
+  /** Set if the run is a task of this distributed run. */
   readonly sharedRun?: string
   readonly onEvent?: (event: Event) => void
 }
@@ -80,7 +80,7 @@ const DEFAULTS = {
   dryRun: false,
 } as const
 
-/** Runs an operation as a command would. */
+/** Runs an operation as the command would. */
 export async function perform(operation: Operation, options: RunOptions = {}): Promise<Ran> {
   const events: Event[] = []
   const finished = await runOperation(operation, {
@@ -181,7 +181,7 @@ async function postgresPlace(server: string, name: string): Promise<Place> {
   return postgresAt(url.href)
 }
 
-/** A database that is there. */
+/** A database that exists. */
 export function postgresAt(url: string): Place {
   const run = async (statements: readonly string[]): Promise<readonly (readonly Text[])[]> => {
     const { default: pg } = await import('pg')

@@ -1,4 +1,6 @@
-/** Values that copies go wrong on, a column a type: what is declared, written, read back and proved has to be the same cells. */
+/**
+ * Values that copies get wrong, one column per type: declaring, writing, reading and proving must keep the cells equal.
+ */
 import type { Column, ColumnType, TableSpec } from '../../src/model/copy/column-type.ts'
 import type { Cell, Row } from '../../src/model/copy/rows.ts'
 import type { CopyStore } from '../../src/model/copy/port.ts'
@@ -87,7 +89,10 @@ export const ZOO: readonly Zoo[] = [
   { name: 'list', type: { kind: 'list', of: { kind: 'int', bits: 32 } }, cells: ['[1,2,null]', '[]', null] },
 ]
 
-/** A table of the zoo as a store would make it, and its rows: one for each value of the column that has most. */
+/**
+ * A table with all these columns as a store would create it, and its rows: one for each value of the column with the
+ * most values.
+ */
 export function zooTable(
   store: CopyStore,
   name: string,
@@ -118,7 +123,7 @@ export function tableOf(name: string, columns: readonly Column[], key: readonly 
   return { table: { name }, identity: '', columns, key, primary: true, rows: 0n, bytes: 0n }
 }
 
-/** Columns of a table that is read, each as what it is. */
+/** Requests all columns of a table, each in its own type. */
 export function readAll(table: TableSpec, range: Range = EVERY_KEY): RowRequest {
   const columns = table.columns.map((column) => ({ name: column.name, as: column.type, column }))
   return { table, columns, range, where: null, ordered: range.by === 'key' }

@@ -1,4 +1,4 @@
-/** Random types of Cassandra with random values of them, as its driver has both. */
+/** Random types of Cassandra with random values of them, as its driver represents both. */
 import cassandra from 'cassandra-driver'
 import fc from 'fast-check'
 import { cqlTypeOf, type CqlType, type DriverType } from '../../src/stores/cassandra/copy/types.ts'
@@ -6,7 +6,7 @@ import { cqlTypeOf, type CqlType, type DriverType } from '../../src/stores/cassa
 const { types } = cassandra
 const { dataTypes: codes } = types
 
-/** What the driver offers without a word of it in its types. */
+/** Methods of the driver that its type declarations omit. */
 type DriverEncoder = {
   encode(value: unknown, type: DriverType): Buffer | null
   decode(bytes: Buffer | null, type: DriverType): unknown
@@ -105,7 +105,7 @@ export const SINGLES: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   varint,
 }
 
-/** Those that a server of 2.1 knows. */
+/** Types that a server of version 2.1 supports. */
 export const OLD_NAMES = Object.keys(SINGLES).filter(
   (name) => !['date', 'duration', 'smallint', 'time', 'tinyint'].includes(name),
 )
@@ -117,12 +117,12 @@ export function single(name: string): Sample {
 
 const encoder = driverEncoder(4)
 
-/** Values that Cassandra takes for the same are there once, and in the order that they were made. */
+/** Removes values that Cassandra considers equal, and keeps the order in which they were drawn. */
 function distinct(info: DriverType): { comparator: (a: unknown, b: unknown) => boolean } {
   return { comparator: (a, b) => spelled(a, info) === spelled(b, info) }
 }
 
-/** Equal for two values that a server takes for the same: 0 and 0.00, and sets in any order. */
+/** Equal texts for values that a server considers equal: 0 and 0.00, and sets in any order. */
 function spelled(value: unknown, { code, info }: DriverType): string {
   if (value === null || value === undefined) return '-'
   const inner = info as DriverType & readonly DriverType[] & { readonly fields: readonly Field[] }
@@ -162,7 +162,7 @@ function plainDecimal(value: cassandra.types.BigDecimal): string {
   return `${unscaled}e${-scale}`
 }
 
-/** Any type, nested up to some depth. */
+/** Any type, nested up to `depth`. */
 export function samples(names: readonly string[], depth: number): fc.Arbitrary<Sample> {
   const simple = fc.constantFrom(...names).map(single)
   if (depth === 0) return simple

@@ -1,4 +1,7 @@
-/** A table that everybody writes to by its public name, and its partitioned twin in the same database, filled by a stream. */
+/**
+ * A table that users write to by its public name, and its partitioned new table in the same database, filled by a
+ * stream.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { CutoverOperation } from '../../src/engine/follow/operations/cutover/declaration.ts'
@@ -7,7 +10,7 @@ import { copyOf, perform, placeOn, type Place, type Ran } from './copy-systems.t
 import { randomOf } from './follow-writer.ts'
 import type { PostgresServer } from './servers/postgresql.ts'
 
-/** Names as somebody has chosen them. */
+/** Names with characters that need quotes. */
 export const PUBLIC = 'Book ings'
 export const TWIN = "Book ings' parts"
 export const PARKED = 'book"ings old'
@@ -26,11 +29,11 @@ const TABLES: readonly string[] = [
 export type CutoverStage = {
   readonly place: Place
   readonly copy: CopyOperation
-  /** Of the stream that fills the twin. */
+  /** Id of the stream that fills the new table. */
   readonly stream: string
 }
 
-/** Makes both tables. @returns the copy that fills the twin */
+/** Creates both tables. @returns the copy that fills the new table */
 export async function makeTwins(place: Place, rows: number): Promise<CopyOperation> {
   await place.sql(
     ...TABLES,
@@ -51,7 +54,7 @@ export async function cutoverStage(server: PostgresServer, rows: number): Promis
   return { place, copy, stream: started?.stream ?? '' }
 }
 
-/** As the command would have it. */
+/** The operation with the defaults of the command. */
 export function cutoverOf(
   { place, stream }: CutoverStage,
   more: Partial<Omit<CutoverOperation, 'kind'>> = {},
@@ -73,7 +76,7 @@ export function cutoverOf(
   }
 }
 
-/** Goes back, or forward again: the old names come by themselves. */
+/** Reverts a cutover, or repeats it; the old names are found by the program. */
 export function turnOf(stage: CutoverStage, revert: boolean): CutoverOperation {
   const { parked: _parked, ...rest } = cutoverOf(stage, { revert })
   return rest
@@ -83,18 +86,18 @@ export function switched(stage: CutoverStage, more: Partial<Omit<CutoverOperatio
   return perform(cutoverOf(stage, more))
 }
 
-/** What became of each booking that was committed, as its writer knows it. */
+/** The state of each committed booking, as its writer knows it. */
 export type Booker = {
   readonly committed: () => number
-  /** Longest that one statement took, ms. */
+  /** Longest time of one statement, ms. */
   readonly longestMs: () => number
-  /** @returns ids that have to be there */
+  /** @returns ids that must be in the table */
   stop(): Promise<ReadonlySet<string>>
 }
 
 /**
- * Sessions that insert, change, move to another quarter and delete by the public name, all the time; each knows what it has committed. A statement that fails, for
- * whatever reason, fails the test: nobody may notice a switch but by waiting.
+ * Sessions that insert, update, move to another quarter and delete by the public name, without a pause; each knows what
+ * it has committed. A statement that fails, for any reason, fails the test: a cutover may only make users wait.
  */
 export function startBooker(url: string, seed: number, sessions = 3): Booker {
   const ids = new Set<string>()
@@ -164,12 +167,13 @@ export function startBooker(url: string, seed: number, sessions = 3): Booker {
   }
 }
 
-/** @returns how many looks there were */
+/** @returns number of reads */
 export type Observer = { stop(): Promise<number> }
 
 /**
- * Somebody who reads by the public name all the time, in sessions that know nothing of a switch: rows that nobody touches are there at every moment, each once.
- * @param rows that the stage began with: no booker touches them
+ * Reads by the public name without a pause, in sessions that do not know of the cutover: rows that no booker changes
+ * are always there, each once.
+ * @param rows rows at the start of the stage, which no booker changes
  */
 export function startObserver(url: string, rows: number): Observer {
   let isStopped = false

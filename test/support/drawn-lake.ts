@@ -1,6 +1,6 @@
 /**
- * Small Delta tables, drawn: columns of all primitive types with odd values, true statistics in the habits of several writers, and every form that a
- * log has for them. Data files are real ones, so that readers of others can be asked too.
+ * Small random Delta tables: columns of all primitive types with extreme values, correct statistics in the styles of
+ * several writers, and every form of a log. Data files are real, so that other readers can be compared.
  */
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,7 +12,7 @@ type Kind = {
   readonly type: string
   readonly duckdb: string
   readonly values: readonly string[]
-  /** Whether statistics and conditions write it in quotes. */
+  /** Whether statistics and conditions write the value in quotes. */
   readonly quoted: boolean
 }
 const LONG_TEXT = 'abcdefghijklmnopqrstuvwxyz012345'
@@ -41,7 +41,7 @@ const isOdd = (value: string): boolean => /NaN|Infinity/.test(value)
 const sql = ({ duckdb }: Kind, value: string | null): string =>
   value === null ? `CAST(NULL AS ${duckdb})` : `CAST(${sqlLiteral(value)} AS ${duckdb})`
 
-/** How a writer states bounds of a column. */
+/** How a writer records the bounds of a column. */
 const HABITS = ['full', 'full', 'absent', 'null', 'no-min', 'no-max', 'nan'] as const
 type Habit = (typeof HABITS)[number]
 type Row = readonly (string | null)[]
@@ -69,7 +69,7 @@ const drawnFile: fc.Arbitrary<DrawnFile> = fc.record({
 const FORMS = ['commits', 'compacted', 'text', 'struct', 'both', 'sidecar'] as const
 export type DrawnLake = {
   readonly files: readonly DrawnFile[]
-  /** In which commit a file is added, of 1 to 4, and removed again. */
+  /** The commit (1 to 4) that adds a file, and the commit that removes it. */
   readonly history: readonly { readonly added: number; readonly removed: number | null }[]
   readonly form: (typeof FORMS)[number]
   readonly isCleaned: boolean
@@ -77,7 +77,7 @@ export type DrawnLake = {
 }
 
 const OPERATORS = ['=', '<>', '<', '<=', '>', '>='] as const
-/** As sluice and as DuckDB have it. */
+/** A condition in the syntax of sluice and of DuckDB. */
 type DrawnCondition = { readonly shown: string; readonly sql: string }
 const leaf: fc.Arbitrary<DrawnCondition> = fc
   .record({
@@ -125,7 +125,9 @@ export const drawnLake: fc.Arbitrary<DrawnLake> = fc.record({
   conditions: fc.array(drawnCondition, { minLength: 12, maxLength: 12 }),
 })
 
-/** Below zero where a comes first, by the order of statistics: NaN above all numbers, texts by code points. */
+/**
+ * Negative if `a` comes first, in the order of statistics: NaN is above all numbers, texts are compared by code points.
+ */
 function compareBounds({ type, quoted }: Kind, a: string, b: string): number {
   if (type === 'long') return Number(BigInt(a) - BigInt(b) > 0n) - Number(BigInt(a) - BigInt(b) < 0n)
   if (quoted) return Buffer.compare(Buffer.from(a), Buffer.from(b))
@@ -137,7 +139,10 @@ function compareBounds({ type, quoted }: Kind, a: string, b: string): number {
   return Number(a) - Number(b)
 }
 
-/** Bounds as a writer states them, in JSON; undefined where it leaves one out. @param isStruct values keep all their digits then */
+/**
+ * Bounds in JSON as a writer records them; undefined if it omits one. @param isStruct if true, values keep all their
+ * digits
+ */
 function boundOf(kind: Kind, drawn: DrawnFile, i: number, side: 'min' | 'max', isStruct: boolean): string | undefined {
   const { type } = kind
   const habit = drawn.habits[i] as Habit
@@ -157,11 +162,14 @@ function boundOf(kind: Kind, drawn: DrawnFile, i: number, side: 'min' | 'max', i
   return isQuoted(kind, bound, isStruct) ? JSON.stringify(bound) : bound
 }
 
-/** A number of JSON is a double on its way into a struct, which a decimal may not be. */
+/** A JSON number becomes a double on its way into a struct, which would change a decimal. */
 const isQuoted = (kind: Kind, value: string, isStruct: boolean): boolean =>
   kind.quoted || isOdd(value) || (isStruct && kind.type.startsWith('decimal'))
 
-/** The first 32 characters, and for a largest value one more that is above all others; left out where none is. */
+/**
+ * The first 32 characters; a largest value gets one more character that is above all others. Undefined if there is
+ * none.
+ */
 function cutText(value: string, side: 'min' | 'max'): string | undefined {
   const characters = Array.from(value)
   if (characters.length <= 32) return JSON.stringify(value)
@@ -207,7 +215,7 @@ const HEAD = [
   }),
 ]
 
-/** As the protocol writes partition values. */
+/** Partition values in the format of the protocol. */
 const partitionText = ({ type }: Kind, value: string | null): string | null =>
   value !== null && type.startsWith('timestamp') ? value.replace('T', ' ').replace('Z', '') : value
 
@@ -252,7 +260,7 @@ const CHECKPOINT = {
 
 const commitFile = (version: number, name = 'json'): string => `${String(version).padStart(20, '0')}.${name}`
 
-/** Makes the table, and a relation `rows` of the database with all its rows and the names of their files in `file`. */
+/** Creates the table, and a relation `rows` in the database with all its rows and the name of their file in `file`. */
 export class LakeMaker implements Disposable {
   readonly #db: DuckDb
 
@@ -310,7 +318,7 @@ export class LakeMaker implements Disposable {
     return names
   }
 
-  /** Files with rows that meet a condition, and how many rows do. */
+  /** Files with rows that match a condition, and the number of those rows. */
   async matching(condition: DrawnCondition): Promise<{ readonly files: readonly string[]; readonly rows: number }> {
     const result = await this.#db.connection.runAndReadAll(
       `SELECT file, count(*) FROM rows WHERE ${condition.sql} GROUP BY file ORDER BY file`,
@@ -322,7 +330,7 @@ export class LakeMaker implements Disposable {
     }
   }
 
-  /** What stands beside the commits: the checkpoint of version 3, or a compacted file of the commits 1 to 3. */
+  /** Files besides the commits: the checkpoint of version 3, or a compacted file of the commits 1 to 3. */
   async #form(
     log: string,
     { form, files, isCleaned }: DrawnLake,

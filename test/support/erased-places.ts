@@ -1,4 +1,4 @@
-/** Where a text stands that was to be erased: files below an archive, Parquet decoded, and tables of its ledger. */
+/** Finds places of a text that should be erased: files below an archive, decoded Parquet, and tables of its ledger. */
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'

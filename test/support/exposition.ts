@@ -1,4 +1,7 @@
-/** A strict reader of the text format of Prometheus 0.0.4, as its specification has it: what it does not allow is an error. It shares nothing with what writes it. */
+/**
+ * A strict reader of the Prometheus text format 0.0.4, by its specification: it throws on anything the specification
+ * does not allow. It shares no code with the writer.
+ */
 
 export type Read = { readonly name: string; readonly labels: Readonly<Record<string, string>>; readonly value: number }
 export type Family = { readonly type: string; readonly help: string; readonly samples: readonly Read[] }
@@ -48,7 +51,7 @@ export function readExposition(text: string): ReadonlyMap<string, Family> {
   return families
 }
 
-/** Values of a metric by one label, or of those that fit. */
+/** Values of a metric by one label, optionally only those with matching labels. */
 export function valuesOf(
   families: ReadonlyMap<string, Family>,
   metric: string,
@@ -78,7 +81,7 @@ function sampleOf(line: string): Read | null {
     }
     at += 1
   }
-  // As Go's ParseFloat reads it: the case of NaN is nothing to it.
+  // Go's ParseFloat ignores the case of NaN.
   const value = /^ ([Nn]a[Nn]|[+-]Inf|[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?)$/u.exec(line.slice(at))
   if (value === null) return null
   return { name, labels, value: Number((value[1] ?? '').replace('Inf', 'Infinity').replace('Nan', 'NaN')) }

@@ -1,11 +1,14 @@
-/** A MySQL source that is never at rest: sessions that insert, replace, update, delete, move keys, exchange unique values and roll back, by a seed. */
+/**
+ * Writes to a MySQL source without a pause: sessions insert, replace, update, delete, move keys, exchange unique values
+ * and roll back, by a seed.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createConnection, type Connection } from 'mysql2/promise'
 import { expect } from 'vitest'
 import type { CopyOperation } from '../../src/engine/copy/operations/copy/declaration.ts'
 import { copyOf, perform, type Place, type Ran } from './copy-systems.ts'
 
-/** Tables, with what is compared of each past our own code. */
+/** Tables, with the columns that tests compare by plain queries. */
 const NAMES = ['acct', 'moves', 'ev', 'cnt'] as const
 const COMPARED: Readonly<Record<(typeof NAMES)[number], string>> = {
   acct: 'id, qty, name, seat, total, big',
@@ -28,7 +31,7 @@ function mysqlTables(rows: number): readonly string[] {
   ]
 }
 
-/** A copy that is followed by triggers, with a source that is filled. */
+/** A stream by triggers, with a filled source. */
 export async function mysqlStage(source: Place, target: Place, rows: number): Promise<MysqlStage> {
   await source.sql(...mysqlTables(rows))
   const one = copyOf(source, target, NAMES[0], { chunkRows: Math.ceil(rows / 4), workers: 2, with: ['indexes'] })
@@ -41,7 +44,7 @@ export function runUntil({ copy }: MysqlStage, until: 'caught-up' | 'equal'): Pr
   return perform({ ...copy, follow: { ...copy.follow, until } })
 }
 
-/** Every row of both sides, read by drivers of our own, is the same. */
+/** Every row of both sides, read with plain drivers, is the same. */
 export async function expectSame({ source, target }: MysqlStage): Promise<void> {
   for (const name of NAMES) {
     const query = `SELECT ${COMPARED[name]} FROM ${name}`
@@ -51,14 +54,14 @@ export async function expectSame({ source, target }: MysqlStage): Promise<void> 
   }
 }
 
-/** Decimals of files have no zeros at their end. */
+/** Decimals of file databases have no trailing zeros. */
 function plain(text: string | null): string | null {
   return text !== null && /^-?\d+\.\d+$/.test(text) ? String(Number(text)) : text
 }
 
 type MysqlWriter = { stop(): Promise<number> }
 
-/** Errors that sessions give each other: duplicate keys, deadlocks, lock waits. */
+/** Expected errors of concurrent sessions: duplicate keys, deadlocks, lock waits. */
 const EXPECTED = new Set([1062, 1213, 1205, 1020])
 
 export function startMysqlWriter(url: string, seed: number, keys: number, pauseMs = 2): MysqlWriter {
@@ -130,7 +133,7 @@ function statements(random: Random, keys: number): readonly string[] {
     case 7:
       return [`UPDATE IGNORE acct SET id = ${other} WHERE id = ${id}`]
     case 8:
-      // Two rows exchange a unique value.
+      // Two rows exchange their unique values.
       return [
         `SELECT seat INTO @one FROM acct WHERE id = ${id}`,
         `SELECT seat INTO @two FROM acct WHERE id = ${other}`,
@@ -142,7 +145,7 @@ function statements(random: Random, keys: number): readonly string[] {
       return [`INSERT IGNORE INTO moves VALUES (${id}, '${spelled}${random(5)}', ${random(100)})`]
     case 10:
     case 11:
-      // The same to the key, and another value to most targets.
+      // Equal under the key's collation, but a different value for most targets.
       return [`UPDATE IGNORE moves SET b = '${spelled}${random(5)}', a = ${id} WHERE a >= ${id} ORDER BY a LIMIT 1`]
     case 12:
       return [`UPDATE moves SET b = UPPER(b) WHERE a = ${id}`]
@@ -168,7 +171,7 @@ function randomOf(seed: number): Random {
   }
 }
 
-/** What streams have left at the source. */
+/** Objects that streams have left at the source. */
 export async function leftInMysql(source: Place): Promise<readonly string[]> {
   const rows = await source.rows(
     `SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME LIKE 'sluice%'

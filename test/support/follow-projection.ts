@@ -1,4 +1,4 @@
-/** Rows of the writer's tables as texts that are the same in every system, read by drivers of our own. */
+/** Rows of the writer's tables as texts that are the same in every system, read with plain drivers. */
 import { createHash } from 'node:crypto'
 import { expect } from 'vitest'
 import type { System } from './copy-systems.ts'
@@ -6,7 +6,7 @@ import type { Stage } from './follow-stage.ts'
 
 type Projection = Partial<Record<System, string>>
 
-/** Of each table one query a system, with the same columns in the same order. */
+/** One query per table and system, with the same columns in the same order. */
 const PROJECTIONS: Readonly<Record<string, Projection>> = {
   acct: {
     postgresql: `SELECT id, qty, name, md5(big), note, trim_scale(total), trim_scale(free), (extract(epoch FROM at) * 1000000)::bigint FROM acct`,
@@ -55,7 +55,7 @@ export async function expectSameRows({ source, target, names }: Stage, where = '
   }
 }
 
-/** Long texts by their sums, JSON with its members in order, numbers in one spelling. */
+/** Long texts as checksums, JSON with sorted members, numbers in one format. */
 function plain(text: string | null): unknown {
   if (text === null) return null
   if (/^[[{]/.test(text)) return inOrder(JSON.parse(text))

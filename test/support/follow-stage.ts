@@ -1,4 +1,4 @@
-/** A server that tells changes, and a followed copy between two of its databases. */
+/** A server with logical replication, and a stream between two of its databases. */
 import { expect } from 'vitest'
 import type { CopyOperation } from '../../src/engine/copy/operations/copy/declaration.ts'
 import { copyOf, perform, placeOn, type Place, type Ran } from './copy-systems.ts'
@@ -22,16 +22,19 @@ export type Stage = {
   readonly source: Place
   readonly target: Place
   readonly copy: CopyOperation
-  /** Names of the followed tables, the same on both sides. */
+  /** Names of the replicated tables, the same on both sides. */
   readonly names: readonly string[]
 }
 
-/** The tables of the writer with rows. @param rows of the largest @param target where they go; another database of the server, if nothing is said */
+/**
+ * The tables of the writer with rows. @param rows rows of the largest table @param target default: another database of
+ * the server
+ */
 export async function writerStage(server: PostgresServer, rows: number, target?: Place): Promise<Stage> {
   return await stageOf(server, [...FOLLOW_TABLES, ...seedRows(rows)], FOLLOW_NAMES, Math.ceil(rows / 6), target)
 }
 
-/** @param statements that make the tables in the source */
+/** @param statements create the tables in the source */
 export async function stageOf(
   server: PostgresServer,
   statements: readonly string[],
@@ -46,12 +49,12 @@ export async function stageOf(
   return { source, target, names, copy: { ...one, tables: [...names], follow: {} } }
 }
 
-/** Follows until everything is applied that the source holds now. */
+/** Runs the stream until all current changes of the source are applied. */
 export function caughtUp({ copy }: Stage): Promise<Ran> {
   return perform({ ...copy, follow: { ...copy.follow, until: 'caught-up' } })
 }
 
-/** Every row of both sides, read by a driver of our own, is the same. @param where for messages */
+/** Every row of both sides, read with a plain driver, is the same. @param where for messages */
 export async function expectEqual({ source, target, names }: Stage, where = ''): Promise<void> {
   const [left, right] = [await followedRows(source.rows, names), await followedRows(target.rows, names)]
   for (const name of names) {

@@ -1,8 +1,14 @@
-/** A source that is never at rest: sessions that insert, update, delete, move keys, roll back and empty tables, by a seed, until they are told to stop. */
+/**
+ * Writes to a source without a pause: sessions insert, update, delete, move keys, roll back and truncate tables, by a
+ * seed, until `stop`.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 
-/** Tables of the writer: wide values that are stored apart, keys of several columns, a table in partitions, and a row that everybody counts up. */
+/**
+ * Tables of the writer: wide values that are stored in TOAST, keys of several columns, a partitioned table, and a row
+ * that all sessions increment.
+ */
 export const FOLLOW_TABLES: readonly string[] = [
   `CREATE TABLE acct (id bigint PRIMARY KEY, qty int NOT NULL, name text, big text, note varchar(40) DEFAULT 'x',
      total numeric(12,2), free numeric, at timestamptz NOT NULL DEFAULT now())`,
@@ -19,7 +25,7 @@ export const FOLLOW_TABLES: readonly string[] = [
 
 export const FOLLOW_NAMES = ['acct', 'moves', 'ev', 'cnt'] as const
 
-/** Rows to begin with. */
+/** Initial rows. */
 export function seedRows(rows: number): readonly string[] {
   return [
     `INSERT INTO acct SELECT i, i % 100, 'name ' || i, CASE WHEN i % 7 = 0 THEN repeat(md5(i::text), 120) END, 'n', i * 0.25, i * 0.10 FROM generate_series(1, ${rows}) i`,
@@ -31,26 +37,26 @@ export function seedRows(rows: number): readonly string[] {
 
 export type WriterOptions = {
   readonly seed: number
-  /** Sessions at the same time. */
+  /** Number of parallel sessions. */
   readonly sessions?: number
-  /** Keys that statements choose from: as many as there are rows to begin with. */
+  /** Number of keys that statements choose from: the number of initial rows. */
   readonly keys: number
   /** Pause between transactions, ms. */
   readonly pauseMs?: number
-  /** Tables are emptied now and then. */
+  /** Truncates tables now and then. */
   readonly truncates?: boolean
-  /** The target has no NaN. */
+  /** Writes no NaN, because the target has none. */
   readonly numbersOnly?: boolean
 }
 
 export type Writer = {
-  /** Transactions that were committed so far. */
+  /** Number of committed transactions so far. */
   readonly committed: () => number
-  /** Ends after the transactions that run. @throws what a session failed of, other than conflicts between them */
+  /** Stops after the running transactions. @throws the error of a session, except conflicts between sessions */
   stop(): Promise<number>
 }
 
-/** Errors that sessions give each other: duplicate keys, deadlocks, lock waits. */
+/** Expected errors of concurrent sessions: duplicate keys, deadlocks, lock waits. */
 const EXPECTED = new Set(['23505', '40P01', '55P03', '40001'])
 
 /** @param url of a superuser of the source */
@@ -137,7 +143,7 @@ async function statement(
       return void (await client.query(`DELETE FROM acct WHERE id = ${id}`))
     case 8:
     case 9:
-      // Moved with a value that the stream does not report.
+      // The row moves to another key with a value that the stream does not report.
       return void (await client.query(
         `UPDATE acct SET id = ${other} WHERE id = ${id} AND NOT EXISTS (SELECT FROM acct WHERE id = ${other})`,
       ))
@@ -185,7 +191,7 @@ export function randomOf(seed: number): Random {
   }
 }
 
-/** Rows of every table of the writer, as texts, in the order of their keys. @param rows asks one side */
+/** Rows of every table of the writer, as texts, in the order of their keys. @param rows runs a query on one side */
 export async function followedRows(
   rows: (query: string) => Promise<readonly (readonly (string | null)[])[]>,
   names: readonly string[] = FOLLOW_NAMES,

@@ -1,4 +1,7 @@
-/** A small healthy table with every kind of thing that `fsck` looks at: two partitions, statistics, a deletion vector in a file. */
+/**
+ * A small correct table with every kind of object that `fsck` checks: two partitions, statistics, a deletion vector in
+ * a file.
+ */
 import { mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
@@ -32,7 +35,7 @@ export type HealthyTable = {
   readonly vector: string
 }
 
-/** @param folder is made */
+/** @param folder is created */
 export async function makeHealthyTable(folder: string): Promise<HealthyTable> {
   mkdirSync(join(folder, '_delta_log'), { recursive: true })
   using duck = await openDuckDb({ threads: 1, memoryLimit: '256MB' })
@@ -123,7 +126,7 @@ export async function makeHealthyTable(folder: string): Promise<HealthyTable> {
   return { folder, files, vector }
 }
 
-/** Writes the file of a vector that hides these rows. */
+/** Writes a deletion vector file that hides these rows. */
 export function writeVector(file: string, rows: readonly bigint[]): Buffer {
   const data = Buffer.concat([magic(), encodeRoaring64(rows)])
   writeFileSync(file, storedVector(data))
@@ -167,7 +170,7 @@ function magic(): Buffer {
   return bytes
 }
 
-/** Version of the file, then size, data and CRC-32. */
+/** Format version, then size, data and CRC-32. */
 function storedVector(data: Buffer): Buffer {
   const stored = Buffer.alloc(1 + 4 + data.length + 4)
   stored[0] = 1

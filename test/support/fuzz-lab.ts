@@ -1,6 +1,6 @@
 /**
- * One table under fuzz: a copy that is damaged and put back, and what reader, importer, discover and validator make of the damaged bytes.
- * Every method that looks adds what must not be to `problems`; what it returns is for comparing.
+ * One table for fuzz tests: a copy that is damaged and restored, and the results of reader, importer, discover and
+ * validator on the damaged bytes. Methods add violations to `problems`; their results are for comparison.
  */
 import { copyFileSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -29,17 +29,17 @@ import { Files } from './fuzz-mutations.ts'
 import { fileText, metadataText, naivePicture, pairs, parquetObjects, protocolText, type Picture } from './fuzz-twin.ts'
 
 const signal = new AbortController().signal
-/** Nothing here takes a second on a whole table. */
+/** No operation on the undamaged table takes a second. */
 const HANG_MS = 10_000
 
-/** A call that either gave something or failed in a way that users may see. */
+/** The value of a call, or an error that users may see. */
 export type Seen<T> =
   { readonly value: T; readonly error: null } | { readonly value: null; readonly error: SluiceError }
 
 export type ReaderView = { readonly picture: Picture; readonly segment: LogSegment; readonly notes: readonly string[] }
 export type ImportView = { readonly picture: Picture; readonly result: ImportResult; readonly historyFrom: number }
 
-/** Errors that a damaged log may lead to. Everything else is a bug: INTERNAL, a target's error, or another class. */
+/** Errors that a damaged log may cause. Any other error is a bug: INTERNAL, an error of a target, or another class. */
 function isFair(error: unknown): error is SluiceError {
   return (
     error instanceof SluiceError &&
@@ -59,7 +59,7 @@ export class Lab implements Disposable {
   private constructor(source: string) {
     this.folder = join(this.#home.path, 'table')
     this.#template = join(this.#home.path, 'empty.db')
-    // Data files are nothing to a log reader; vectors lie among them.
+    // A log reader ignores data files; deletion vectors are among them.
     this.files = new Files(source, this.folder, (file) => file.startsWith('_delta_log') || file.endsWith('.bin'))
   }
 
@@ -74,7 +74,7 @@ export class Lab implements Disposable {
     this.#home[Symbol.dispose]()
   }
 
-  /** A call under a time limit whose failure must be one that a damaged log may lead to. */
+  /** A call with a time limit; its error must be one that a damaged log may cause. */
   async attempt<T>(what: string, run: () => Promise<T>): Promise<Seen<T>> {
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {
@@ -95,12 +95,12 @@ export class Lab implements Disposable {
     }
   }
 
-  /** Everything that the reader can say of a version, and its agreement with the naive twin. */
+  /** Everything that the reader returns for a version; adds a problem if the reference implementation disagrees. */
   async reader(what: string, version?: number): Promise<Seen<ReaderView>> {
     const seen = await this.attempt(what, async () => {
       const table = await DeltaTable.open(openLocalLog(this.folder), parquetRows, signal)
       let view = await this.#look(what, table, version)
-      // A checkpoint that fails half-way through the questions leaves answers from before and after: ask again.
+      // If a checkpoint fails half-way, some answers come from before and some from after: query again.
       if (view.notes.length > 0) view = await this.#look(what, table, version)
       return view
     })
@@ -145,7 +145,7 @@ export class Lab implements Disposable {
     }
   }
 
-  /** History and changes to their ends: where both can be read, they count the same adds and removes. */
+  /** Reads history and changes to their ends: where both are readable, they count the same adds and removes. */
   async stories(): Promise<void> {
     const listed = await this.attempt('open', () => DeltaTable.open(openLocalLog(this.folder), parquetRows, signal))
     if (listed.value === null) return
@@ -179,7 +179,7 @@ export class Lab implements Disposable {
     })
   }
 
-  /** A file for a catalog that holds nothing yet. */
+  /** A path for a new, empty catalog. */
   emptyCatalog(): string {
     const file = join(this.#home.path, `catalog-${this.#catalogs++}.db`)
     copyFileSync(this.#template, file)
@@ -190,7 +190,9 @@ export class Lab implements Disposable {
     for (const end of ['', '-wal', '-shm']) rmSync(catalog + end, { force: true })
   }
 
-  /** An import into a catalog file, what its SQL then shows, and its agreement with the naive twin. */
+  /**
+   * Imports into a catalog file and reads the result by SQL; adds a problem if the reference implementation disagrees.
+   */
   async importer(catalog: string, batchSize: number): Promise<Seen<ImportView>> {
     const database = openSqlite(catalog, 'write')
     try {
@@ -248,7 +250,7 @@ export class Lab implements Disposable {
     }
   }
 
-  /** What a failed import leaves for everybody to see is a whole version or nothing. */
+  /** A failed import leaves a whole version or nothing visible. */
   async #expectWholeVersion(database: SqlDatabase): Promise<void> {
     const found = await database.all(
       `SELECT t.current_version, t.num_files, count(f.file_no)
@@ -267,7 +269,7 @@ export class Lab implements Disposable {
     return text.slice(0, text.indexOf('migration_status'))
   }
 
-  /** Checks that found a difference, by what bore witness. */
+  /** Checks that found a difference, each with its second source. */
   async validate(catalog: string): Promise<Seen<readonly string[]>> {
     await using database = openSqlite(catalog, 'read')
     return await this.attempt('validate', async () => {
@@ -293,7 +295,7 @@ export class Lab implements Disposable {
     })
   }
 
-  /** Rows by kind of a Parquet file of the log, or null when it cannot be read. */
+  /** Number of rows by kind of a Parquet file of the log; null if it cannot be read. */
   async kinds(file: string): Promise<ReadonlyMap<string, number> | null> {
     const seen = await this.attempt(`rows of ${file}`, () => parquetObjects(join(this.folder, file)))
     if (seen.value === null) return null
@@ -318,7 +320,7 @@ export class Lab implements Disposable {
   }
 }
 
-/** How two pictures differ, or null. */
+/** The difference of two pictures, or null. */
 export function differenceOf(a: Picture, b: Picture): string | null {
   for (const field of ['files', 'txns', 'domains'] as const) {
     const [left, right] = [a[field], b[field]]
@@ -334,7 +336,10 @@ export function differenceOf(a: Picture, b: Picture): string | null {
   return null
 }
 
-/** Checkpoints write stats anew or drop them, and format the schema anew: without that two sources of one state agree. */
+/**
+ * Checkpoints rewrite or drop statistics and reformat the schema: without these parts, two sources of one state are
+ * equal.
+ */
 export function withoutStyle(picture: Picture): Picture {
   return {
     ...picture,
@@ -343,7 +348,7 @@ export function withoutStyle(picture: Picture): Picture {
   }
 }
 
-/** What a crash or a forgotten cleaning leaves: private folders of Parquet readers, and open files. */
+/** What a crash or a missing cleanup leaves: private folders of Parquet readers, and open files. */
 export function leftovers(): { readonly folders: readonly string[]; readonly open: number } {
   const folders = readdirSync(tmpdir()).filter((name) => !name.startsWith('sluice-test-'))
   return { folders, open: readdirSync('/proc/self/fd').length }

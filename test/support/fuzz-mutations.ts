@@ -1,4 +1,7 @@
-/** Damage to the files of a log, as data: what can happen to bytes, which files it happens to, and the draw that decides where. */
+/**
+ * Damage to the files of a log, as data: kinds of damage to bytes, the files to damage, and the random choice of the
+ * place.
+ */
 import { mkdirSync, readFileSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
@@ -16,14 +19,14 @@ export function drawFrom(seed: number): Draw {
   }
 }
 
-/** A number for a text, so that every mutation has a seed of its own whatever ran before it. */
+/** A seed from a text, so that each mutation is independent of those before it. */
 export function seedOf(text: string): number {
   let hash = 0x811c9dc5
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
   return hash >>> 0
 }
 
-/** New bytes, and where the damage is for the message. */
+/** New bytes, and the place of the damage for the message. */
 type Damaged = { readonly bytes: Buffer; readonly at: string }
 type Damage = (bytes: Buffer, draw: Draw) => Damaged
 
@@ -45,7 +48,7 @@ function lineAt(bytes: Buffer, draw: Draw): { readonly start: number; readonly l
   return { start, length: (end === -1 ? bytes.length : end + 1) - start }
 }
 
-/** A random byte of a set, or any byte where the file has none of them. */
+/** A random byte of a set, or any byte if the file has none of them. */
 function someByte(bytes: Buffer, draw: Draw, wanted: (byte: number) => boolean): number {
   const start = draw(bytes.length)
   for (let i = 0; i < bytes.length; i++) {
@@ -58,7 +61,7 @@ function someByte(bytes: Buffer, draw: Draw, wanted: (byte: number) => boolean):
 const isDigit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39
 const isLetter = (byte: number): boolean => (byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x7a
 
-/** What can happen to the bytes of one file. */
+/** Kinds of damage to the bytes of one file. */
 export const DAMAGE = {
   'flip a bit': (bytes, draw) => {
     const at = draw(bytes.length)
@@ -112,19 +115,19 @@ export const DAMAGE = {
   empty: () => ({ bytes: Buffer.alloc(0), at: '' }),
 } as const satisfies Record<string, Damage>
 
-/** What can happen to files as a whole. */
+/** Kinds of damage to whole files. */
 const WHOLE = ['delete', 'swap', 'overwrite with another'] as const
 
 export type DamageName = keyof typeof DAMAGE | (typeof WHOLE)[number]
 
-/** Damage that makes sense in lines of JSON, and in Parquet and other binary files. */
+/** Damage that suits lines of JSON, or Parquet and other binary files. */
 export const TEXT_DAMAGE: readonly DamageName[] = [...(Object.keys(DAMAGE) as (keyof typeof DAMAGE)[]), ...WHOLE]
 const LINE_DAMAGE = /line|digit|letter/
 export const BINARY_DAMAGE: readonly DamageName[] = TEXT_DAMAGE.filter((name) => !LINE_DAMAGE.test(name))
 
 type LogFile = { readonly bytes: Buffer; readonly accessed: Date; readonly modified: Date }
 
-/** One file that was changed: `bytes` is null where it was deleted. */
+/** One changed file; `bytes` is null if it was deleted. */
 export type Change = {
   readonly file: string
   readonly damage: DamageName
@@ -132,12 +135,12 @@ export type Change = {
   readonly at: string
 }
 
-/** The files of a table as they were, for damaging and for putting back. */
+/** The original files of a table, to damage and to restore. */
 export class Files {
   readonly folder: string
   readonly #files = new Map<string, LogFile>()
 
-  /** Copies those files of `source` to `folder` that are wanted, with their times but not their permissions. */
+  /** Copies the `wanted` files of `source` to `folder`, with their times but without their permissions. */
   constructor(source: string, folder: string, wanted: (file: string) => boolean) {
     this.folder = folder
     for (const entry of readdirSync(source, { recursive: true, withFileTypes: true })) {
@@ -156,7 +159,7 @@ export class Files {
     return [...this.#files.keys()].filter((file) => pattern.test(file)).toSorted()
   }
 
-  /** Draws what happens to `count` files out of `targets`. */
+  /** Draws a change for `count` files out of `targets`. */
   mutation(targets: readonly string[], count: number, draw: Draw): readonly Change[] {
     const changes = new Map<string, Change>()
     for (let i = 0; i < count; i++) {
@@ -174,7 +177,7 @@ export class Files {
     return [...changes.values()]
   }
 
-  /** As an editor or a bad disk copy would do it: the damaged files have a new time. */
+  /** Writes the damaged files with a new time, as an editor or a bad disk copy would. */
   apply(changes: readonly Change[]): void {
     for (const { file, bytes } of changes) {
       if (bytes === null) rmSync(join(this.folder, file))
@@ -182,7 +185,7 @@ export class Files {
     }
   }
 
-  /** Puts the files of a mutation back, times included. */
+  /** Restores the files of a mutation, with their times. */
   restore(changes: readonly Change[]): void {
     for (const { file } of changes) this.#restore(file)
   }
@@ -200,7 +203,7 @@ export class Files {
   }
 }
 
-/** A mutation in one line. */
+/** Describes a mutation in one line. */
 export function shown(changes: readonly Change[]): string {
   return changes.map(({ damage, file, at }) => `${damage} ${at} of ${file.replace('_delta_log/', '')}`).join(' + ')
 }

@@ -1,6 +1,6 @@
 /**
- * The naive twin of reader and importer: all lines of some files, forward, into maps. It shares with them what a path and a deletion vector
- * are called, and the Parquet reader; nothing else.
+ * The reference implementation of reader and importer: reads all lines of some files forward into maps. It shares with
+ * src only the names of paths and deletion vectors, and the Parquet reader.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,9 +12,9 @@ import { parquetRows } from '../../src/engine/run/registry.ts'
 const NEVER = new AbortController().signal
 const EMPTY_SCHEMA = '{"type":"struct","fields":[]}'
 
-/** Everything of a version in a form that two readings can be compared by. */
+/** The contents of a version in a form in which two readings can be compared. */
 export type Picture = {
-  /** One text a file, sorted. */
+  /** One text per file, sorted. */
   readonly files: readonly string[]
   readonly protocol: string
   readonly metadata: string
@@ -24,7 +24,7 @@ export type Picture = {
 
 type Named = { readonly path: string; readonly deletionVector?: DeletionVectorDescriptor | null }
 
-/** An object of the log whose fields nobody has checked. */
+/** An object of the log with unchecked fields. */
 type Loose = {
   readonly add?: AddAction | null
   readonly remove?: Named | null
@@ -63,7 +63,10 @@ export function pairs(of: Iterable<readonly [string, string]>): readonly string[
   return [...of].map(([name, value]) => JSON.stringify([name, value])).toSorted()
 }
 
-/** JSON objects of a file by trying: a line, or as many lines as make one. @throws Error when a part of the file makes none */
+/**
+ * JSON objects of a file by trial: one line, or as many lines as form one object. @throws Error if a part of the file
+ * forms none
+ */
 export function objectsOf(bytes: Buffer): readonly Loose[] {
   const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   const found: Loose[] = []
@@ -108,7 +111,10 @@ export async function parquetObjects(file: string): Promise<readonly Loose[]> {
 
 class NewTable {
   readonly #root: string
-  /** A file that a checkpoint lists twice is there twice: no reader looks for that, because remembering every row would cost too much. */
+  /**
+   * A file that a checkpoint lists twice counts twice: no reader checks for that, because remembering every row would
+   * cost too much.
+   */
   readonly #files = new Map<string, readonly string[]>()
   readonly #txns = new Map<string, string>()
   readonly #domains = new Map<string, string | null>()
@@ -152,8 +158,8 @@ class NewTable {
 }
 
 /**
- * The version that a checkpoint (or nothing) and some commits make.
- * @throws SluiceError BAD_CHECKPOINT; Error when a file is no log
+ * The version that results from a checkpoint (or none) and some commits.
+ * @throws SluiceError BAD_CHECKPOINT; Error if a file is not a log
  */
 export async function naivePicture(
   folder: string,

@@ -1,12 +1,12 @@
 /**
- * Rows of a made-up table, the stats that different writers would keep of them, and a slow evaluator of conditions over rows.
- * It shares nothing with src: values are compared as what they are, not as text.
+ * Rows of a test table, the statistics that different writers would record, and a slow reference implementation of
+ * conditions over rows. It shares no code with src, and compares values in their own types, not as text.
  */
 import type { Condition, LiteralValue } from '../../src/model/lake/predicate.ts'
 
 export type ColumnKind = 'long' | 'double' | 'float' | 'decimal' | 'string' | 'date' | 'timestamp' | 'boolean'
 
-/** Decimals are thousandths, dates days, timestamps microseconds. */
+/** Decimals are thousandths, dates are days, timestamps are microseconds. */
 export type Value = bigint | number | string | boolean | null
 export type Row = Readonly<Record<string, Value>>
 
@@ -27,7 +27,7 @@ export function decimalText(thousandths: bigint): string {
   return `${thousandths < 0n ? '-' : ''}${digits.slice(0, -3)}.${digits.slice(-3)}`
 }
 
-/** The literal a person would write for a value. */
+/** The literal that a user would write for a value. */
 export function literalFor(kind: ColumnKind, value: Exclude<Value, null>): LiteralValue {
   switch (kind) {
     case 'boolean':
@@ -66,7 +66,7 @@ function valueOf(kind: ColumnKind, literal: LiteralValue): Value {
   }
 }
 
-/** Negative, zero, positive; NaN is above all numbers and equal to itself; text goes by its UTF-8 bytes. */
+/** Negative, zero or positive; NaN is above all numbers and equal to itself; texts are compared by UTF-8 bytes. */
 export function compareValues(a: Exclude<Value, null>, b: Exclude<Value, null>): number {
   if (typeof a === 'string' && typeof b === 'string') return Buffer.compare(Buffer.from(a), Buffer.from(b))
   if (typeof a === 'number' && typeof b === 'number') {
@@ -137,16 +137,16 @@ export function evaluate(condition: Condition, row: Row, kinds: Readonly<Record<
   }
 }
 
-/** Ways in which writers differ. */
+/** Differences between writers. */
 export type Habits = {
-  /** Length to which text is cut, in UTF-16 units or code points, and what goes behind a cut max. */
+  /** Length to which texts are truncated, in UTF-16 units or code points, and the suffix of a truncated maximum. */
   readonly cut: number
   readonly cutUnits: boolean
   readonly mark: '' | '\ufffd' | '\u{10ffff}'
   readonly keepsNaN: boolean
   readonly decimalsAsDoubles: boolean
   readonly plural: boolean
-  /** Rows that a deletion vector takes away after the stats were made. */
+  /** Statistics include rows that a deletion vector has since removed. */
   readonly wide: boolean
   readonly without: 'nothing' | 'max' | 'bounds' | 'numRecords' | 'nullCount'
 }
@@ -166,7 +166,7 @@ function boundText(kind: ColumnKind, value: Exclude<Value, null>, isMax: boolean
     case 'date':
       return `"${dateText(Number(value))}"`
     case 'timestamp': {
-      // Towards zero, as integer division does.
+      // Rounds towards zero, as integer division does.
       const millis = (value as bigint) / 1000n
       return `"${timestampText(millis * 1000n, 3)}"`
     }
@@ -183,7 +183,7 @@ function boundText(kind: ColumnKind, value: Exclude<Value, null>, isMax: boolean
   }
 }
 
-/** The stats text of a file with these rows. */
+/** Statistics of a file with these rows, as text. */
 export function statsOf(rows: readonly Row[], kinds: Readonly<Record<string, ColumnKind>>, habits: Habits): string {
   const min: string[] = []
   const max: string[] = []

@@ -1,10 +1,10 @@
-/** Owners of leases as a row may name them, each with what becomes of what he holds. */
+/** Possible lease owners of a row, each with whether its process has ended. */
 import { newOwner, type Owner } from '../../src/shared/owner.ts'
 
-/** Above what Linux gives. */
+/** Above the largest pid of Linux. */
 export const NOBODYS_PID = 2 ** 22 + 1
 
-/** Taken at once where he has ended, and waited for otherwise. */
+/** The lease is taken over at once if `ended`; otherwise the test waits for its expiry. */
 export type LeaseCase = readonly [name: string, owner: () => Owner, ended: boolean]
 
 const OF_EVERY_SYSTEM: readonly LeaseCase[] = [
@@ -22,5 +22,5 @@ const OF_MACHINES: readonly LeaseCase[] = [
   ['a program of this machine whose number another has now', () => ({ ...newOwner('here'), started: '1' }), true],
 ]
 
-/** Only Linux tells machines and starts. */
+/** Only Linux reports machine ids and start times of processes. */
 export const LEASE_CASES = process.platform === 'linux' ? [...OF_EVERY_SYSTEM, ...OF_MACHINES] : OF_EVERY_SYSTEM

@@ -1,4 +1,4 @@
-/** A plain table `s` whose first quarter of 2023 leaves for an archive and comes back. */
+/** A plain table `s` whose first quarter of 2023 is archived and restored. */
 import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
@@ -7,10 +7,10 @@ import { perform, type Place, type Ran } from './copy-systems.ts'
 
 type Run = Operation & { readonly kind: 'archive' }
 
-/** A table `s` whose column `d` says when: its rows of this period leave. */
+/** Period of the column `d` whose rows are archived. */
 const PERIOD = '2023-Q1'
 
-/** The commands that a person would give, with a folder of its own below `folder` for the archive. */
+/** The commands that a user would run, with a new folder below `folder` for the archive. */
 export function leaveCommands(place: Pick<Place, 'url'>, folder: string, more: Partial<Run> = {}) {
   const run = {
     kind: 'archive',

@@ -1,4 +1,7 @@
-/** Archives that a program made which wrote no version of its ledger, in every state in which it can be killed: a copy for one test. */
+/**
+ * Archives of programs from before versions of the ledger (or with version 2), in every state in which they can be
+ * killed: one copy per test.
+ */
 import { cpSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import Database from 'better-sqlite3'
@@ -8,7 +11,7 @@ const FIXTURES = resolve(import.meta.dirname, '../../fixtures/archives')
 
 export type OldArchives = { readonly url: string; readonly file: string; readonly archives: string }
 
-/** One table a state, called `t_` and the state. */
+/** One table per state, with the name `t_` and the state. */
 export function oldSqliteArchives(folder: string): OldArchives {
   const archives = join(folder, 'archive')
   const file = join(folder, 'prod.db')
@@ -21,8 +24,9 @@ export function oldSqliteArchives(folder: string): OldArchives {
 }
 
 /**
- * Native partitions, one table a state. `postgresql` knew neither versions nor heads; `postgresql-heads` wrote version 2.
- * @returns an empty database that holds them now
+ * Native partitions, one table per state. The program of `postgresql` wrote neither versions nor ownership tokens; that
+ * of `postgresql-heads` wrote version 2.
+ * @returns a new database that holds them
  */
 export async function oldPostgresArchives(
   folder: string,

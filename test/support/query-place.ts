@@ -1,4 +1,4 @@
-/** A small table of which the quarter 2023-Q1 is archived and dropped, and the questions that `query` is asked of it. */
+/** A small table whose quarter 2023-Q1 is archived and dropped, and queries on it. */
 import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import type { RowValue } from '../../src/model/run/event.ts'
@@ -6,7 +6,7 @@ import type { Operation } from '../../src/app/operations/list.ts'
 import type { RunFinished } from '../../src/engine/run/operation.ts'
 import { makePlace, perform, type Place, type Ran, type System } from './copy-systems.ts'
 
-/** Rows of the archived quarter and of one that stays have these times. */
+/** Timestamps of the rows: the archived quarter, and one that stays. */
 export const COLD = '2023-02-01'
 export const HOT = '2026-11-01'
 
@@ -14,7 +14,7 @@ export type Asked = {
   readonly rows: readonly (readonly RowValue[])[]
   readonly columns: readonly string[]
   readonly finished: RunFinished
-  /** Messages of the log, what `query.sources` says was not looked at, and what it says is compared as text. */
+  /** Log messages, what `query.sources` reports as not read, and what it reports as compared as text. */
   readonly notes: string
   readonly events: Ran['events']
 }
@@ -28,7 +28,7 @@ export type QueryPlace = {
 }
 
 /**
- * A table `s` with `id`, `ts` and more columns: partitions by range of PostgreSQL, elsewhere a plain one.
+ * A table `s` with `id`, `ts` and more columns: partitions by range of PostgreSQL, a plain table elsewhere.
  * @param columns definitions behind `id` and `ts`
  * @param rows values of both kinds of rows, as SQL
  * @param first statements before the table is made

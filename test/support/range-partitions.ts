@@ -1,4 +1,4 @@
-/** Partitions as a system lists them, for the pieces that read bounds and names alone. */
+/** Partitions as a system lists them, for functions that read only bounds and names. */
 import { boundsFor } from '../../src/model/calendar/bounds.ts'
 import type { CalendarSpec } from '../../src/model/calendar/calendar.ts'
 import { nextPeriod, periodOf, type Period } from '../../src/model/calendar/period.ts'
@@ -14,13 +14,13 @@ export function rangePartition(
   return { name: { name }, identity: name, from, to, isDefault, rows: null, bytes: null }
 }
 
-/** So many periods that follow each other. @param day that the first of them holds */
+/** `count` consecutive periods. @param day a day of the first period */
 export function periodsFrom(spec: CalendarSpec, day: string, count: number): readonly Period[] {
   const first = periodOf(spec, day)
   return Array.from({ length: count }, (_, n) => nextPeriod(spec, first, n))
 }
 
-/** Partitions of periods; a day that its zone has left out has none. */
+/** Partitions of periods; a day that its time zone skipped has none. */
 export function partitionsOf(
   spec: CalendarSpec,
   kind: ValueKind,

@@ -1,4 +1,4 @@
-/** Lines of the real tables' commits, for tests that want many of what writers really wrote. */
+/** Lines of the real tables' commits, for tests that need many lines of real writers. */
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { TABLES } from '../tables/shared-tables.ts'

@@ -1,4 +1,4 @@
-/** A ledger in an SQLite file that several programs use at once: unlike `openCopyStore` it asks for no lock of its own. */
+/** A ledger in an SQLite file that several programs use at the same time: unlike `openCopyStore`, it takes no lock. */
 import Database from 'better-sqlite3'
 
 /** @param {string} file */

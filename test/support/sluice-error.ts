@@ -1,6 +1,6 @@
 import { SluiceError } from '../../src/shared/errors.ts'
 
-/** The `SluiceError` that a call throws; fails when it throws none. */
+/** The `SluiceError` that a call throws; fails if it throws none. */
 export function sluiceErrorOf(run: () => unknown): SluiceError {
   try {
     run()

@@ -1,4 +1,4 @@
-/** A file system of a given size, for what happens when it is full. */
+/** A file system of a given size, to test full disks. */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -6,15 +6,15 @@ import { join } from 'node:path'
 
 export type Disk = Disposable & {
   readonly path: string
-  /** Bytes that are taken. */
+  /** Used bytes. */
   used(): number
   resize(bytes: number): void
 }
 
-/** Why there can be none; empty where there can. */
+/** Why no file system can be mounted; empty if one can. */
 export const MOUNT_MISSING = whyNoMount()
 
-/** @param bytes that it can hold; all of its users may write to it */
+/** @param bytes capacity; all users may write to it */
 export function smallDisk(bytes: number): Disk {
   const path = mkdtempSync(join(tmpdir(), 'sluice-disk-'))
   const mount = (options: string): void => {
@@ -31,7 +31,7 @@ export function smallDisk(bytes: number): Disk {
     resize: (size) => mount(`remount,size=${Math.ceil(size)}`),
     [Symbol.dispose]: () => {
       const { status } = spawnSync('umount', [path])
-      // What still holds it open lets go in its own time.
+      // Processes that still have it open release it later.
       if (status !== 0) spawnSync('umount', ['-l', path])
       rmSync(path, { recursive: true, force: true })
     },

@@ -1,4 +1,7 @@
-/** A writer of a SQLite file that does whatever fires triggers in surprising ways: rows that REPLACE removes, keys that move, foreign-key actions, savepoints. */
+/**
+ * Writes to a SQLite file in ways that fire triggers unexpectedly: rows that REPLACE removes, keys that change,
+ * foreign-key actions, savepoints.
+ */
 import type Database from 'better-sqlite3'
 
 export const SQLITE_TABLES = [
@@ -23,7 +26,10 @@ export function randomOf(seed: number): Random {
   }
 }
 
-/** One transaction of some statements, of which those that are refused leave nothing. @param keys how many there are: few make many conflicts */
+/**
+ * One transaction of several statements; refused ones have no effect. @param keys number of keys: few keys cause many
+ * conflicts
+ */
 export function writeSome(connection: Database.Database, random: Random, keys: number): void {
   connection.pragma(`foreign_keys = ${random(5) === 0 ? 'OFF' : 'ON'}`)
   connection.pragma(`recursive_triggers = ${random(4) === 0 ? 'ON' : 'OFF'}`)

@@ -1,10 +1,10 @@
-/** A server whose log tells no changes, and a copy out of it that is followed by triggers. */
+/** A server without logical replication, and a stream out of it by triggers. */
 import { copyOf, perform, placeOn, type Ran } from './copy-systems.ts'
 import { FOLLOW_NAMES, FOLLOW_TABLES, seedRows } from './follow-writer.ts'
 import type { Stage } from './follow-stage.ts'
 import type { PostgresServer } from './servers/postgresql.ts'
 
-/** @param statements that make the tables in the source */
+/** @param statements create the tables in the source */
 export async function triggerStage(
   server: PostgresServer,
   statements: readonly string[],
@@ -17,12 +17,12 @@ export async function triggerStage(
   return { source, target, names, copy: { ...one, tables: [...names], follow: { cdc: 'trigger' } } }
 }
 
-/** The tables of the writer with rows. @param rows of the largest */
+/** The tables of the writer with rows. @param rows rows of the largest table */
 export function writerTriggerStage(server: PostgresServer, rows: number): Promise<Stage> {
   return triggerStage(server, [...FOLLOW_TABLES, ...seedRows(rows)], FOLLOW_NAMES, Math.ceil(rows / 6))
 }
 
-/** Compares all rows as of one moment, mends, and ends. */
+/** Compares all rows as of one snapshot, repairs them, and ends. */
 export function untilEqual({ copy }: Stage): Promise<Ran> {
   return perform({ ...copy, follow: { ...copy.follow, until: 'equal' } })
 }

@@ -1,4 +1,7 @@
-/** A table that everybody writes to, and its partitioned twin in another database, filled by a stream; users find the one that takes writes by a file that the hook writes. */
+/**
+ * A table that users write to, and its partitioned new table in another database, filled by a stream; users find the
+ * database that accepts writes in a file that the hook writes.
+ */
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,7 +13,7 @@ import { copyOf, perform, placeOn, type Place } from './copy-systems.ts'
 import { randomOf } from './follow-writer.ts'
 import type { PostgresServer } from './servers/postgresql.ts'
 
-/** The same on both sides, as somebody has chosen it. */
+/** The same name on both sides, with characters that need quotes. */
 export const TABLE = `Book ings' "1"`
 export const SQL = `"Book ings' ""1"""`
 
@@ -29,11 +32,14 @@ export type TwoStage = {
   readonly source: Place
   readonly target: Place
   readonly copy: CopyOperation
-  /** Of the stream that fills the target. */
+  /** Id of the stream that fills the target. */
   readonly stream: string
-  /** Holds the URL of the database that takes writes, as far as users know, and a word that is another one for each turn. */
+  /**
+   * Contains the URL of the database that accepts writes, as far as users know, and a word that changes with each
+   * cutover.
+   */
   readonly addressFile: string
-  /** What `--on-switch` is given. */
+  /** The command for `--on-switch`. */
   readonly hook: string
 }
 
@@ -58,14 +64,14 @@ export async function twoStage(
   const started = events.find((event) => event.type === 'follow.started')
   const addressFile = join(mkdtempSync(join(tmpdir(), 'sluice-two-')), "where 'it' is")
   writeFileSync(addressFile, `${source.url} first`)
-  // Both databases may be on two servers: the names of databases are random.
+  // The databases may be on two servers: their names are random.
   const file = `'${addressFile.replaceAll("'", String.raw`'\''`)}'`
   const urls = [source, target].map(({ url }) => `*/${new URL(url).pathname.slice(1)}) u='${url}';;`).join(' ')
   const hook = `case "$SLUICE_SWITCH_HOST:$SLUICE_SWITCH_PORT/$SLUICE_SWITCH_DATABASE" in ${urls} *) exit 9;; esac; echo "$u $SLUICE_SWITCH_STREAM" > ${file}.new && mv ${file}.new ${file}`
   return { source, target, copy, stream: started?.stream ?? '', addressFile, hook }
 }
 
-/** As the command would have it. */
+/** The operation with the defaults of the command. */
 export function twoCutover(
   { source, target, stream, hook }: TwoStage,
   more: Partial<Omit<CutoverOperation, 'kind'>> = {},
@@ -95,20 +101,20 @@ export function addressIn({ addressFile }: Pick<TwoStage, 'addressFile'>): {
   return { url, word }
 }
 
-/** What became of each booking, as its writer knows it. */
+/** The state of each booking, as its writer knows it. */
 export type TwoWriter = {
   readonly committed: () => number
-  /** Longest that one booking took, reconnecting and all, ms. */
+  /** Longest time of one booking, with reconnecting, ms. */
   readonly longestMs: () => number
-  /** Ids that are never deleted again, by now. */
+  /** Ids committed so far that are never deleted. */
   readonly kept: () => readonly string[]
-  /** @returns by id, how often it was changed, of those that have to be there */
+  /** @returns for each id that must exist: how often it was changed */
   stop(): Promise<ReadonlyMap<string, number>>
 }
 
 /**
- * Sessions that insert, change, move and delete all the time. Where a statement is refused, or the session is ended, they look up the address and go on there; what
- * became of a statement whose answer was lost they look up, too.
+ * Sessions that insert, change, move and delete without a pause. If a statement is refused, or the session is ended,
+ * they read the address and continue there. If an answer was lost, they query whether the statement was executed.
  */
 export function startTwoWriter(stage: TwoStage, seed: number, sessions = 3): TwoWriter {
   const changed = new Map<string, number>()
@@ -126,7 +132,7 @@ export function startTwoWriter(stage: TwoStage, seed: number, sessions = 3): Two
       client = fresh
       return fresh
     }
-    /** @param settled what became of it, where the answer was lost; null runs it again */
+    /** @param settled queries the result of a statement whose answer was lost; null runs it again */
     const run = async <T>(
       body: (client: pg.Client) => Promise<T>,
       settled: (client: pg.Client) => Promise<T | null>,
@@ -147,7 +153,7 @@ export function startTwoWriter(stage: TwoStage, seed: number, sessions = 3): Two
           return result
         } catch (error) {
           if (error instanceof Error && error.message.startsWith('booking')) throw error
-          // Refused by the closed side, or nobody answers any more.
+          // The closed side refused it, or no server answers.
           const { code } = error as { code?: string }
           if (sent && code !== '55000' && code !== '40001') isLost = true
           await client?.end().catch(() => undefined)
@@ -173,7 +179,7 @@ export function startTwoWriter(stage: TwoStage, seed: number, sessions = 3): Two
           )
           if (fresh === null || changed.has(fresh)) throw new Error(`booking ${fresh} was given twice`)
           changed.set(fresh, 0)
-          // Every second one stays for ever, and an observer looks for it.
+          // Every second booking is never deleted, and an observer checks for it.
           if (turn % 2 === 0) kept.push(fresh)
           mine.push(fresh)
         } else if (what < 9 || kept.includes(id)) {
@@ -225,7 +231,7 @@ export function startTwoWriter(stage: TwoStage, seed: number, sessions = 3): Two
   }
 }
 
-/** Somebody outside. @returns how much was seen; throws what was wrong */
+/** Observes from outside. @returns number of observations; throws the first violation */
 export type Watcher = { stop(): Promise<number> }
 
 function repeated(body: () => Promise<boolean>): Watcher {
@@ -246,7 +252,10 @@ function repeated(body: () => Promise<boolean>): Watcher {
   }
 }
 
-/** Reads where users write, all the time: every booking that is committed and never deleted is there, and every row once. */
+/**
+ * Reads where users write, without a pause: every committed booking that is never deleted must be there, and every row
+ * once.
+ */
 export function startTwoObserver(stage: TwoStage, rows: number, writer: TwoWriter): Watcher {
   return repeated(async () => {
     const before = addressIn(stage)
@@ -272,8 +281,9 @@ export function startTwoObserver(stage: TwoStage, rows: number, writer: TwoWrite
 }
 
 /**
- * Writes to both sides at once, all the time, once the target has refused it first: while the transaction of one side is open, the other one has to refuse.
- * @returns a watcher that throws where both sides have committed
+ * Writes to both sides at the same time, without a pause. Once the target has refused a write, one side must refuse
+ * while a transaction of the other side is open.
+ * @returns a watcher that throws if both sides have committed
  */
 export function startProbe({ source, target }: TwoStage): Watcher & { readonly isArmed: () => boolean } {
   let [isArmed, turn] = [false, 0]

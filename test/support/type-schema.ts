@@ -1,7 +1,7 @@
 /**
- * Zod schemas of declared TypeScript types, read from the source: so a type and its schema cannot differ. Knows the
- * types that documents and events are made of: objects, lists, tuples, unions and literals, and the scalars of the
- * model, which say more than `string` and `number`.
+ * Zod schemas of declared TypeScript types, read from the source, so that type and schema cannot differ. Supports the
+ * types of documents and events: objects, lists, tuples, unions and literals, and the scalars of the model, which are
+ * stricter than `string` and `number`.
  */
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
@@ -14,7 +14,7 @@ type Module = {
   readonly file: string
   readonly types: Map<string, TSType>
   readonly values: Map<string, Expression>
-  /** Local name to the file and the name that it comes from. */
+  /** Local name to the file and name that it is imported from. */
   readonly imports: Map<string, { readonly file: string; readonly name: string }>
 }
 
@@ -39,7 +39,7 @@ const SCALARS: Readonly<Record<string, (...bounds: readonly (number | undefined)
 
 const modules = new Map<string, Module>()
 
-/** The schema of a type that is declared, or exported again, by a file. */
+/** The schema of a type that a file declares or re-exports. */
 export function schemaOfType(file: string, name: string): z.ZodType {
   const module = moduleOf(path.resolve(file))
   const type = module.types.get(name)
@@ -49,7 +49,7 @@ export function schemaOfType(file: string, name: string): z.ZodType {
   return schemaOfType(from.file, from.name)
 }
 
-/** As JSON, with the title that its file begins with. */
+/** The schema as JSON, with this title at the top. */
 export function jsonSchemaOf(schema: z.ZodType, title: string): string {
   const { $schema, ...rest } = z.toJSONSchema(schema, { target: 'draft-2020-12' })
   return `${JSON.stringify({ $schema, title, ...rest }, null, 2)}\n`
@@ -195,7 +195,7 @@ function alternatives(schema: z.ZodType): readonly z.ZodType[] {
   return schema instanceof z.ZodUnion ? (schema.options as z.ZodType[]) : [schema]
 }
 
-/** Each of the first with each of the second, as objects with the fields of both. */
+/** Combines each of the first with each of the second into an object with the fields of both. */
 function both(first: readonly z.ZodType[], second: readonly z.ZodType[]): readonly z.ZodType[] {
   return first.flatMap((one) =>
     second.map((other) => z.strictObject({ ...(one as z.ZodObject).shape, ...(other as z.ZodObject).shape })),
@@ -207,7 +207,7 @@ function textsOf(schema: z.ZodType): readonly string[] {
   return schema instanceof z.ZodLiteral && typeof schema.value === 'string' ? [schema.value] : []
 }
 
-/** All texts of a union are one list of values. */
+/** Merges all string literals of a union into one enum. */
 function oneOf(schemas: readonly z.ZodType[]): z.ZodType {
   const flat = schemas.flatMap(alternatives)
   const texts = flat.flatMap(textsOf)

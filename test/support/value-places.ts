@@ -1,4 +1,4 @@
-/** Small tables that are archived by the values of a column, and the commands that a person would give. */
+/** Small tables that are archived by the values of a column, and the commands that a user would run. */
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { Operation } from '../../src/app/operations/list.ts'
@@ -11,19 +11,19 @@ export const ORDERS = 'orders'
 
 export type Orders = {
   readonly place: Place
-  /** Folder that archives are given, and the one that this table's lies in. */
+  /** Parent folder of archives, and the folder of this table's archive. */
   readonly to: string
   readonly archive: string
   /** Id and value, as the database prints it. */
   readonly rows: Map<number, string | null>
 }
 
-/** As a literal of SQL; null is NULL. */
+/** Value as an SQL literal; null becomes NULL. */
 export type Literal = (value: string | null) => string
 
 export const textLiteral: Literal = (value) => (value === null ? 'NULL' : `'${value.replaceAll("'", "''")}'`)
 
-/** A text of any characters, as MySQL reads it: a backslash is none of its own there. */
+/** A text of any characters as a literal; in MySQL a backslash is an escape character. */
 export const bytesLiteral: Literal = (value) =>
   value === null ? 'NULL' : `CONVERT(X'${Buffer.from(value).toString('hex')}' USING utf8mb4)`
 
@@ -91,14 +91,14 @@ export function named(operation: Operation, ...partitions: readonly string[]): O
   return { ...operation, partitions } as Operation
 }
 
-/** @throws Error where it does not end well */
+/** @throws Error if it fails */
 export async function done(operation: Operation): Promise<Ran> {
   const ran = await perform(operation)
   if (ran.finished.exitCode !== 0) throw new Error(JSON.stringify(ran.finished.error ?? ran.finished))
   return ran
 }
 
-/** What `sluice query` counts, beside what it should: number and sum of the ids. */
+/** Count and sum of the ids: the result of `sluice query`, and the expected one. */
 export async function whole(orders: Orders): Promise<readonly [counted: string, wanted: string]> {
   const { counted } = await countedBy(orderCommands(orders).query)
   return [counted, `${orders.rows.size} ${[...orders.rows.keys()].reduce((sum, id) => sum + id, 0)}`]

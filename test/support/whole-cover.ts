@@ -1,4 +1,7 @@
-/** What chunks cover, from all of them at once: what `Cover` and the segments of a comparison, which are told of one after the other, are held to. */
+/**
+ * Reference implementation for `Cover` and the segments of a comparison: it gets all chunks together, and they get one
+ * after the other.
+ */
 import type { KeyBound, Range } from '../../src/model/copy/range.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import type { StoredChunk } from '../../src/engine/copy/ledger/stored-chunk.ts'
@@ -8,13 +11,14 @@ type KeyRange = Range & { readonly by: 'key' }
 type WholeCover = {
   /** Chunks of keys from the smallest to the largest. */
   readonly chain: readonly StoredChunk[]
-  /** Ranges that no chunk covers. */
+  /** Key ranges that no chunk covers. */
   readonly gaps: readonly KeyRange[]
 }
 
 /**
- * @param integers the key is one whole number, so that gaps between chunks can be told; elsewhere only what lies behind the last chunk can
- * @throws SluiceError LEDGER_DAMAGED where somebody took chunks out of the middle and nobody can tell which
+ * @param integers the key is one integer, so that gaps between chunks can be found; otherwise only a gap after the last
+ * chunk can
+ * @throws SluiceError LEDGER_DAMAGED if chunks are missing in the middle and their key ranges cannot be found
  */
 export function coverOf(chunks: readonly StoredChunk[], integers: boolean): WholeCover {
   const keyed = chunks.filter(({ range }) => range.by === 'key')
@@ -22,7 +26,7 @@ export function coverOf(chunks: readonly StoredChunk[], integers: boolean): Whol
   return integers ? byNumber(keyed) : byLinks(keyed)
 }
 
-/** Chunks that follow one another. */
+/** Groups of chunks whose key ranges adjoin. */
 export function neighbours(chain: readonly StoredChunk[]): readonly (readonly StoredChunk[])[] {
   const groups: StoredChunk[][] = []
   for (const chunk of chain) {
@@ -79,12 +83,12 @@ function endOf({ range }: StoredChunk): KeyBound | null {
   return range.by === 'key' ? range.through : null
 }
 
-/** Of a key that is one whole number. */
+/** The bound of a key that is one integer. */
 function wholeBound(bound: KeyBound | null): bigint | null {
   return bound === null ? null : BigInt(bound[0] ?? 0)
 }
 
-/** An open beginning comes first. */
+/** An open lower bound comes first. */
 function compareBounds(a: bigint | null, b: bigint | null): number {
   if (a === b) return 0
   if (a === null) return -1

@@ -1,4 +1,7 @@
-/** Workers for tests: real programs that share runs, each with a config file of its own and, where the machine allows, in namespaces of its own. */
+/**
+ * Workers for tests: real programs that share runs, each with its own config file and, if the machine allows it, in its
+ * own namespaces.
+ */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -12,25 +15,25 @@ import { BIN, cleanEnv } from '../e2e/support/program.ts'
 import { temporaryFolder } from './catalog-kit.ts'
 import { startPostgres, type PostgresServer } from './servers/postgresql.ts'
 
-/** Whether a program gets a name, process numbers and a network of its own. */
+/** Whether a program can get its own host name, process ids and network. */
 export const NAMESPACES =
   spawnSync('unshare', ['--uts', '--pid', '--net', '--fork', '--mount-proc', 'hostname', 'probe']).status === 0
 
-/** Preloaded into a program whose clock is an hour ahead. */
+/** Preloaded into a program to set its clock one hour ahead. */
 const HOUR_AHEAD = `const now = Date.now; Date.now = () => now() + 3_600_000`
 
 export type WorkerOptions = {
   readonly host?: string
-  /** Stores that differ from those of the stage. */
+  /** Stores that replace those of the stage. */
   readonly stores?: Readonly<Record<string, string>>
   readonly args?: readonly string[]
   /** Its clock is an hour ahead of the servers'. */
   readonly hourAhead?: boolean
-  /** Runs first in the worker and in the programs of its slots. */
+  /** Preloaded into the worker and its worker processes. */
   readonly preload?: string
-  /** Reaches servers over TCP, which a network of its own does not let through. */
+  /** Uses TCP to reach servers, so it gets no network namespace. */
   readonly overTcp?: boolean
-  /** More variables of its surroundings. */
+  /** Additional environment variables. */
   readonly env?: Readonly<Record<string, string>>
 }
 
@@ -58,12 +61,12 @@ export class TestWorker {
     return this.#text + this.#err
   }
 
-  /** How its slots stand, in the order in which it said so. */
+  /** States of its worker processes, in the order in which it reported them. */
   get slots(): readonly string[] {
     return this.events.flatMap((event) => (event.type === 'worker.slot' ? [event.state] : []))
   }
 
-  /** Numbers of the programs that it has started, by their entry. */
+  /** Process ids of the programs that it has started with this entry file. */
   programs(entry: string): readonly number[] {
     const group = String(this.child.pid)
     return readdirSync('/proc').flatMap((pid) => {
@@ -76,14 +79,14 @@ export class TestWorker {
     })
   }
 
-  /** To the program and to those that it has started, as when a machine stands still or falls over. */
+  /** Sends a signal to the program and its child processes, as if a machine hangs or fails. */
   signal(signal: NodeJS.Signals): void {
     const { pid } = this.child
     if (pid === undefined) return
     try {
       process.kill(-pid, signal)
     } catch {
-      // It has ended.
+      // The process has ended.
     }
   }
 }
@@ -110,8 +113,8 @@ export class WorkerStage implements AsyncDisposable {
 
   /**
    * Two servers: one with the databases `source`, `target` and `other`, one with the queue.
-   * @param settings more of them for the first, such as `wal_level=logical`
-   * @param stores URLs in place of those of the servers, for everybody
+   * @param settings additional ones of the first server, such as `wal_level=logical`
+   * @param stores URLs that replace those of the servers, for every program
    */
   static async open(
     settings: readonly string[] = [],
@@ -127,7 +130,7 @@ export class WorkerStage implements AsyncDisposable {
     return stage
   }
 
-  /** Over the socket file, which every namespace of this machine has. */
+  /** Over the socket file, which every namespace of this machine can reach. */
   urlOf(server: PostgresServer, database: string): string {
     const url = server.url(database).replace(/@[^/]*\//, `@localhost:${server.port}/`)
     return `${url}?host=${encodeURIComponent(server.socketFolder)}`
@@ -145,7 +148,7 @@ export class WorkerStage implements AsyncDisposable {
     }
   }
 
-  /** A command of whoever begins or looks at runs, as it goes. */
+  /** Starts a command of a user who begins or inspects runs. */
   desk(...args: readonly string[]): TestWorker {
     const child = spawn(process.execPath, [BIN, '--json', ...args], {
       cwd: this.folder,
@@ -156,14 +159,14 @@ export class WorkerStage implements AsyncDisposable {
     return new TestWorker(child)
   }
 
-  /** The same, to its end. */
+  /** Runs such a command to its end. */
   async sluice(...args: readonly string[]): Promise<{ code: number | null; events: readonly Event[]; err: string }> {
     const program = this.desk(...args)
     const code = await program.ended
     return { code, events: program.events, err: program.said }
   }
 
-  /** @returns its id, of a copy or another run that is left to workers */
+  /** @returns the id of the new distributed run */
   async distribute(...args: readonly string[]): Promise<string> {
     const { code, events, err } = await this.sluice(...args, '--distributed')
     const row = events.find((event) => event.type === 'row')
@@ -201,7 +204,7 @@ export class WorkerStage implements AsyncDisposable {
     return worker
   }
 
-  /** How the run stands, by the queue. */
+  /** State of the run, from the queue. */
   async run(runId: string): Promise<DistributedRun> {
     await using queue = await openQueue(this.urlOf(this.queue, 'queue'), 'look')
     const [found] = await queue.runs(1, runId)
@@ -211,8 +214,9 @@ export class WorkerStage implements AsyncDisposable {
 
   /**
    * Waits for a state.
-   * @param isSo `true` once it has come; anything else is what was seen instead
-   * @throws Error where it did not come, with what was seen last, the slots of the queue, what the sessions of the data server wait for, and what workers said
+   * @param isSo returns `true` once it is reached, otherwise what was seen instead
+   * @throws Error if it is not reached, with what was seen last, the tasks in the queue, what sessions of the data
+   * server wait for, and the output of workers
    */
   async until(what: string, isSo: () => unknown, ms = 90_000): Promise<void> {
     const from = performance.now()
@@ -228,7 +232,7 @@ export class WorkerStage implements AsyncDisposable {
     }
   }
 
-  /** Slots by the queue, and sessions of the data server that are in a transaction. */
+  /** Tasks in the queue, and sessions of the data server that are in a transaction. */
   async #standing(): Promise<readonly string[]> {
     const slots = this.ask(
       this.queue,
@@ -247,14 +251,14 @@ export class WorkerStage implements AsyncDisposable {
     return ['slots', 'sessions'].map((name, at) => `${name}: ${JSON.stringify(shown[at])}`)
   }
 
-  /** Ends all workers that there are, also those of a try before. */
+  /** Ends all workers, also those of an earlier attempt of the test. */
   async endWorkers(): Promise<void> {
     const workers = this.#workers.splice(0)
     for (const worker of workers) worker.signal('SIGKILL')
     await Promise.all(workers.map(({ ended }) => ended))
   }
 
-  /** A queue without runs and without workers: a worker of a test that failed would take the slots of all tests after it. */
+  /** Empties the queue of runs and workers: a worker of a failed test would take the tasks of all later tests. */
   async forgetRuns(): Promise<void> {
     await this.endWorkers()
     const [made] = await this.ask<{ there: boolean }>(
@@ -267,7 +271,7 @@ export class WorkerStage implements AsyncDisposable {
     await this.ask(this.queue, 'queue', sql)
   }
 
-  /** Chunks of the target's ledger that are done. */
+  /** Completed chunks in the target's ledger. */
   async chunksDone(): Promise<number> {
     try {
       const sql = `SELECT count(*)::int AS n FROM migration_checkpoints WHERE status = 'completed'`
@@ -290,7 +294,7 @@ export class WorkerStage implements AsyncDisposable {
     return { ...cleanEnv(), XDG_STATE_HOME: own, XDG_RUNTIME_DIR: own, HOME: own }
   }
 
-  /** A config file that the user of that host has trusted. */
+  /** A config file that is trusted by the user of that host. */
   #config(folder: string, other: Readonly<Record<string, string>>, host: string): void {
     const stores = {
       shop: this.urlOf(this.data, 'source'),
@@ -306,7 +310,7 @@ export class WorkerStage implements AsyncDisposable {
   }
 }
 
-/** A source table, and a target without a key in which a row that came twice stands twice; every statement that brought rows is noted beside it. */
+/** Creates the source table. */
 export async function makeOrders(stage: WorkerStage, rows: number): Promise<void> {
   await stage.ask(
     stage.data,
@@ -317,7 +321,10 @@ export async function makeOrders(stage: WorkerStage, rows: number): Promise<void
   )
 }
 
-/** From now on each row that a committed transaction brings is noted beside its table, however often. */
+/**
+ * Creates a target table without a key, in which a duplicate row is visible; a trigger records each inserted row in
+ * `brought`.
+ */
 export async function noteRows(stage: WorkerStage): Promise<void> {
   await stage.ask(
     stage.data,
@@ -330,7 +337,7 @@ export async function noteRows(stage: WorkerStage): Promise<void> {
   )
 }
 
-/** Both sides compared from outside, and how often rows came. */
+/** Count, distinct ids and checksum of both sides. */
 export async function compared(stage: WorkerStage): Promise<{ source: string; target: string }> {
   const sql = `SELECT count(*) || ' ' || count(DISTINCT id) || ' ' || md5(string_agg(id || note || amount, ',' ORDER BY id)) AS sum FROM orders`
   const [source] = await stage.ask<{ sum: string }>(stage.data, 'source', sql)

@@ -1,4 +1,7 @@
-/** Archives that programs have left in each state: one table a state, of two years that go into the archive and one that stays. */
+/**
+ * Archives that killed programs have left in each state: one table per state, with two years that go into the archive
+ * and one that stays.
+ */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
@@ -13,15 +16,15 @@ const YEARS = [2019, 2020, 2090] as const
 
 type Stage = 'run' | 'drop' | 'restore'
 type Left = {
-  /** What was done, one after the other; the last of it is killed where something is said of that. */
+  /** Commands in this order; the last one is killed at `at`, if given. */
   readonly did: readonly Stage[]
   readonly at?: string
   readonly when?: 'before' | 'after'
-  /** Of the first partition, as the ledger has it; that of a plain table last, where it is another. */
+  /** Ledger state of the first partition; `plain`: the state of a plain table, if it differs. */
   readonly state: readonly [native: string, plain?: string]
 }
 
-/** By the name of the table. */
+/** By table name. */
 export const LEFT: Readonly<Record<string, Left>> = {
   planned: { did: ['run'], at: 'state EXPORTING', when: 'before', state: ['PLANNED'] },
   exporting: { did: ['run'], at: 'COMMIT state EXPORTING', when: 'after', state: ['EXPORTING'] },
@@ -83,11 +86,11 @@ async function makeTable(place: Place, form: Form, table: string): Promise<void>
   }
 }
 
-/** Ids that a table holds when all of it is there. */
+/** Ids of a complete table. */
 export const IDS = YEARS.flatMap((year) => Array.from({ length: ROWS }, (_, n) => String(year * 100 + n)))
 export const KEPT = IDS.slice(-ROWS)
 
-/** @param to folder of archives */
+/** @param to folder for the archives */
 export async function leaveArchives(place: Place, form: Form, to: string): Promise<void> {
   for (const [name, { did, at, when, state }] of Object.entries(LEFT)) {
     const table = `t_${name}`
@@ -107,7 +110,10 @@ export async function leaveArchives(place: Place, form: Form, to: string): Promi
   }
 }
 
-/** Numbers of tables are of the server: those of this one take their places, in the ledger and in names of detached tables. */
+/**
+ * OIDs of tables belong to a server: replaces the old ones in the ledger and in names of detached tables by those of
+ * this server.
+ */
 const NUMBERS = `DO $$
 DECLARE one record; own oid; aside text;
 BEGIN
@@ -125,7 +131,7 @@ BEGIN
   UPDATE migration_archives SET stored = regexp_replace(stored, '"numbersOf":"[0-9]+"', format('"numbersOf":"%s"', to_regclass(format('%I.%I', schema_name, table_name))::oid));
 END $$`
 
-/** Says in the ledger that its archives belong to this database, which is a copy of theirs. */
+/** Records in the ledger that the archives belong to this database, which is a copy of the original one. */
 export async function adoptHere(place: Place): Promise<void> {
   if (place.system === 'sqlite') {
     const { ino } = statSync(place.url.replace('sqlite:///', ''), { bigint: true })
@@ -138,7 +144,7 @@ export async function adoptHere(place: Place): Promise<void> {
   )
 }
 
-/** Ids in the active files of a Delta table, by nothing but its log and DuckDB. */
+/** Ids in the active files of a Delta table, read from its log and with DuckDB. */
 export async function archivedIds(archive: string): Promise<readonly string[]> {
   const log = join(archive, '_delta_log')
   const active = new Set<string>()

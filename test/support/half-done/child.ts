@@ -1,4 +1,4 @@
-/** Programs that leave work half-done. */
+/** Programs that are killed and leave work half-done. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
@@ -12,21 +12,21 @@ const PROGRAM = resolve(import.meta.dirname, '../../fault/half-done-child.mjs')
 export type Dies =
   | { readonly type: Event['type']; readonly times: number }
   | { readonly planning: true }
-  /** At the first statement of PostgreSQL that matches, or the COMMIT of its transaction. */
+  /** Before or after the first statement of PostgreSQL that matches, or the COMMIT of its transaction. */
   | { readonly sql: string; readonly commits?: true; readonly when: 'before' | 'after' }
-  /** From outside, when that is so. */
+  /** Killed from outside once the function returns true. */
   | { readonly once: () => Promise<boolean> }
 
 export type Leaving = {
-  /** The machine that it says it runs on. */
+  /** The host name that the program reports. */
   readonly host: string
-  /** Where it is killed; it has to come to its end where absent. */
+  /** Where it is killed; without it, it must run to its end. */
   readonly dies?: Dies
-  /** The ledger gets no mark of the tables, because theirs will be others. */
+  /** The ledger gets no identity of the tables, because the restored tables have other ones. */
   readonly unmarked?: boolean
 }
 
-/** Runs an operation in a program of its own. @throws Error where it ends in another way */
+/** Runs an operation in its own process. @throws Error if it ends in another way */
 export async function leave(operation: Operation, { dies, ...leaving }: Leaving): Promise<RunFinished | undefined> {
   const child = spawn(process.execPath, [PROGRAM], {
     env: { ...process.env, SLUICE_CHILD: JSON.stringify({ operation, dies, ...leaving }) },

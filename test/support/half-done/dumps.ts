@@ -1,6 +1,6 @@
 /**
- * Databases of PostgreSQL as `pg_dump` writes them, with what their server calls its things. In another server those things have other numbers, slots
- * other positions: they take their places in the rows of the ledger, and nothing else of these rows is changed.
+ * Databases of PostgreSQL as `pg_dump` writes them, with the OIDs and names of their server. Another server has other
+ * OIDs and other positions of slots: these are replaced in the rows of the ledger, and nothing else is.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -24,7 +24,10 @@ type Head = {
   readonly roles: readonly string[]
 }
 
-/** Writes a database down as it is. @throws Error where `pg_dump` is older than the server: SLUICE_TEST_PG_BIN names a server of its version */
+/**
+ * Dumps a database. @throws Error if `pg_dump` is older than the server; SLUICE_TEST_PG_BIN must name binaries of its
+ * version
+ */
 export async function dumpDatabase(place: Place, fixture: string): Promise<void> {
   const dump = (...more: readonly string[]): string =>
     execFileSync('pg_dump', ['--inserts', '--no-owner', ...more, place.url], { encoding: 'utf8', maxBuffer: 2 ** 26 })
@@ -53,9 +56,9 @@ export async function dumpDatabase(place: Place, fixture: string): Promise<void>
 }
 
 /**
- * Databases of their own that hold what was written down, ledgers as if their programs had worked here.
- * @param fixtures that of the source first
- * @param reported what the source said behind its slots and before the position of the ledger
+ * Restores dumps into new databases, with ledgers as if their programs had run on this server.
+ * @param fixtures the source's first
+ * @param reported statements in the source after the slot's start and before the applied position
  */
 export async function loadDatabases(
   server: PostgresServer,
@@ -68,7 +71,7 @@ export async function loadDatabases(
   return empty.map(([, place]) => place)
 }
 
-/** The same in databases that are there, and empty. @param sides the source first */
+/** The same for databases that exist and are empty. @param sides the source first */
 export async function fillDatabases(
   sides: readonly (readonly [fixture: string, place: Place])[],
   reported: readonly string[] = [],
@@ -113,7 +116,7 @@ async function loadObjects(place: Place, fixture: string): Promise<Head & { plac
 }
 
 const POSITION = /(?<![\w/-])[0-9A-F]{1,3}\/[0-9A-F]{5,8}(?![\w-])/g
-/** What a switch between two databases has noted, with the birth of the stream back. */
+/** What a cutover between two databases has recorded, with the start state of the reverse stream. */
 const SWITCH = /'(\{"format":"sluice-cutover-between"(?:[^']|'')*\})'/g
 const BIRTH = /'(\{"slot":(?:[^']|'')*\})'/g
 
@@ -125,7 +128,7 @@ function isBehind(one: string, other: string): boolean {
   return (a ?? 0n) > (b ?? 0n)
 }
 
-/** What a stream noted of its source when it began, as far as it is read here. */
+/** What a stream recorded of its source at its start, as far as it is used here. */
 type Birth = {
   readonly publication: string
   readonly facts: Readonly<Record<string, string>>
@@ -136,7 +139,7 @@ type Shape = {
   readonly nodes: readonly { readonly name: string; readonly parent: string | null }[]
 }
 
-/** @param sides what each database says now: a stream is of the one that has its publication */
+/** @param sides the catalog of each database; the stream belongs to the database with its publication */
 function reborn(birth: Birth, sides: readonly Numbers[]): Birth {
   const { publication, facts } = birth
   const changed = sides.find((one) => one.has(`publication ${publication}`)) ?? sides[0] ?? new Map<string, string>()

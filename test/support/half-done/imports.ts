@@ -1,4 +1,4 @@
-/** A table whose import was killed among its batches, in a catalog of each system. */
+/** A table whose import was killed between its batches, in a catalog of each system. */
 import { join } from 'node:path'
 import type { Operation } from '../../../src/app/operations/list.ts'
 import { add, METADATA, PROTOCOL, remove, writeLog, type Line } from '../catalog-kit.ts'
@@ -8,7 +8,7 @@ import { ELSEWHERE } from './copies.ts'
 const VERSIONS = 12
 const FILES = 6
 
-/** Files that are there at the end: what `writeTable` adds less what it takes away. */
+/** Active files at the end: those that `writeTable` adds, without those that it removes. */
 export function activeFiles(): readonly string[] {
   const files = Array.from({ length: VERSIONS }, (_, version) =>
     Array.from({ length: FILES }, (_file, file) => `${version}-${file}.parquet`),
@@ -44,7 +44,7 @@ export function importOf(table: string, catalog: string): Operation {
     batchSize: 10,
     verbose: false,
     allowRefused: false,
-    // The lease of a fixture that was made just now.
+    // Wait for the lease of a fixture that was made just before.
     waitMs: 90_000,
   }
 }

@@ -1,4 +1,7 @@
-/** A keyspace of one fixed name, because ledgers tell tables by it, that is written down as CQL and read back with the same numbers of tables. */
+/**
+ * A keyspace with a fixed name, because ledgers identify tables by it. It is dumped as CQL, and restored with the same
+ * table ids.
+ */
 import { readFileSync, writeFileSync, mkdirSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
@@ -15,7 +18,7 @@ export type Keyspace = AsyncDisposable & {
   writeDown(fixture: string): Promise<void>
 }
 
-/** @param fixture what is read back into it */
+/** @param fixture the dump to restore, if any */
 export async function openKeyspace(fixture?: string): Promise<Keyspace> {
   const [base = '', query] = (await sharedCassandra()).split('?')
   const url = `${base.replace(/\/?$/, '/')}${NAME}${query === undefined ? '' : `?${query}`}`
@@ -90,7 +93,7 @@ async function dumpOf(client: Client): Promise<readonly string[]> {
   return statements
 }
 
-/** Of plain types, of which these tables are made. */
+/** Simple types, the only ones in these tables. */
 const PLAIN = ['bigint', 'blob', 'boolean', 'int', 'text', 'timestamp', 'uuid', 'varchar'] as const
 
 function typeName(code: types.dataTypes): string {

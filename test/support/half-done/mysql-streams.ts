@@ -1,4 +1,7 @@
-/** Streams by triggers out of MariaDB: its tables, logs and triggers are made again here, and the ledger of the target gets the numbers and times that this server gave them. */
+/**
+ * Streams by triggers out of MariaDB: their tables, logs and triggers are created again here, and the ledger of the
+ * target gets the ids and times of this server.
+ */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { openCopyStore } from '../../../src/engine/copy/open-stores.ts'
@@ -7,11 +10,11 @@ import { rehashed, literal, meant } from './plans.ts'
 import { DATABASE, readBack, writeDown } from './room.ts'
 import { leaveStream, type Ends, type State } from './trigger-streams.ts'
 
-/** Where the server of the fixture stood; its number takes the rest. */
+/** Placeholder for the server's identity in a fixture. */
 const SERVER = 'half-done-server'
 const BIRTH = /'(\{"slot":(?:[^']|'')*\})'/g
 
-/** What a plan calls the identity of a table ends so. */
+/** End of a table's identity in a plan: the table and its creation time. */
 const MADE_AT = /\/(\w+)@\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/g
 
 type Facts = {
@@ -26,7 +29,7 @@ type Log = {
 }
 type Shape = { readonly ids: Readonly<Record<string, string>> }
 
-/** @param folder of the file that the target is */
+/** @param folder folder of the target's file */
 export async function leaveMysqlStream(state: State, fixture: string, folder: string): Promise<void> {
   const ends = { source: await makePlace('mysql', folder), target: await makePlace('sqlite', folder) }
   await leaveStream(ends, state)
@@ -57,7 +60,7 @@ export async function loadMysqlStream(fixture: string, folder: string): Promise<
   return { source, target: await readBack('sqlite', `${fixture}-target`, folder, 'text', here) }
 }
 
-/** How a ledger calls a server and a database. */
+/** The identity of a server and a database in a ledger. */
 async function calledHere({ url }: Place): Promise<{ readonly server: string; readonly database: string }> {
   await using store = await openCopyStore(url, { mode: 'read' })
   const at = store.identity.lastIndexOf('/')
@@ -79,7 +82,7 @@ async function factsOf({ rows }: Place): Promise<Facts> {
   }
 }
 
-/** What a stream noted of its source when it began, with the numbers and times of this server. */
+/** What a stream recorded of its source at its start, with the ids and times of this server. */
 function reborn(birth: Birth, { ids, altered, triggers }: Facts): Birth {
   const facts = Object.entries(birth.facts).map(([name, text]) => {
     if (!name.startsWith('log of ')) return [name, text]

@@ -1,10 +1,15 @@
-/** What a server of PostgreSQL calls things by number, and how a ledger, functions and names that came from another server get the numbers of this one. */
+/**
+ * OIDs and other ids of a PostgreSQL server, and how a ledger, functions and names from another server get the ids of
+ * this one.
+ */
 import type { Place } from '../copy-systems.ts'
 
-/** By what they are, such as `relation public.orders`. */
+/** Ids by object, such as `relation public.orders`. */
 export type Numbers = ReadonlyMap<string, string>
 
-/** What is named by its number in a ledger, in functions and in names of things, wherever it stands there. */
+/**
+ * Objects whose ids are in a ledger, in functions or in object names; these ids are replaced wherever they are found.
+ */
 const CALLED = `SELECT 'system', system_identifier::text FROM pg_control_system()
   UNION ALL SELECT 'database', oid::text FROM pg_database WHERE datname = current_database()
   UNION ALL SELECT 'name', current_database()
@@ -18,7 +23,10 @@ const CALLED = `SELECT 'system', system_identifier::text FROM pg_control_system(
   UNION ALL SELECT 'publication ' || pubname, oid::text FROM pg_publication
   UNION ALL SELECT 'member ' || p.pubname || ' ' || m.prrelid::regclass, m.oid::text FROM pg_publication_rel m JOIN pg_publication p ON p.oid = m.prpubid`
 
-/** Transactions that have changed a thing of the catalog, and what only newer servers know: small, and known by where they stand. */
+/**
+ * Transactions that changed an object of the catalog, and facts that only newer servers have. These ids are small, so
+ * they are replaced by their place and not by a search.
+ */
 const CHANGED = `SELECT 'column ' || n.nspname || '.' || c.relname || ' ' || a.attnum, a.xmin::text FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.oid >= 16384 AND a.attnum > 0
   UNION ALL SELECT 'partition ' || n.nspname || '.' || c.relname, i.xmin::text FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -26,12 +34,15 @@ const CHANGED = `SELECT 'column ' || n.nspname || '.' || c.relname || ' ' || a.a
   UNION ALL SELECT 'publication ' || pubname, xmin::text FROM pg_publication
   UNION ALL SELECT 'generated ' || pubname, coalesce(to_jsonb(p) ->> 'pubgencols', '') FROM pg_publication p`
 
-/** Things whose names have a number of another thing, functions whose text has one: they get their new ones by these statements. */
+/**
+ * Objects whose names contain an id of another object, and functions whose text contains one: these statements rename
+ * them.
+ */
 const NAMED = `SELECT format('ALTER TABLE %s RENAME CONSTRAINT %I TO ', conrelid::regclass, conname), conname FROM pg_constraint WHERE oid >= 16384 AND contype NOT IN ('p', 'u', 'x') AND conrelid <> 0
   UNION ALL SELECT format('ALTER %s %s RENAME TO ', CASE relkind WHEN 'i' THEN 'INDEX' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, oid::regclass), relname FROM pg_class
     WHERE oid >= 16384 AND relkind IN ('r', 'p', 'i', 'S') AND relnamespace <> 'pg_toast'::regnamespace
   UNION ALL SELECT format('ALTER FUNCTION %s RENAME TO ', oid::regprocedure), proname FROM pg_proc WHERE oid >= 16384`
-/** Notes of triggers, by transactions of another server. */
+/** Keys that triggers recorded, with transaction ids of another server. */
 const NOTES = `SELECT format('UPDATE %s SET txid = txid_current()', c.oid::regclass) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname ~ '^sluice_[0-9]+$' AND c.relname ~ '^keys_[0-9]+$' AND c.relkind = 'r'`
 const WRITTEN = `SELECT pg_get_functiondef(oid) FROM pg_proc WHERE oid >= 16384 AND prokind = 'f'`
@@ -48,7 +59,7 @@ async function asked({ rows }: Place, query: string): Promise<Numbers> {
   return new Map((await rows(query)).map(([what, number]) => [what ?? '', number ?? '']))
 }
 
-/** @param here new numbers by old ones */
+/** @param here new ids by old ones */
 export function renumbered(text: string, here: Numbers): string {
   const escaped = [...here.keys()]
     .toSorted((a, b) => b.length - a.length)
@@ -59,7 +70,7 @@ export function renumbered(text: string, here: Numbers): string {
   )
 }
 
-/** Gives things whose names or texts have numbers of another server those of this one. @returns new numbers by old ones */
+/** Renames objects and rewrites functions that contain ids of another server. @returns new ids by old ones */
 export async function settleIn(place: Place, called: Numbers): Promise<Numbers> {
   const paired = (now: Numbers, nameOf: (what: string) => string): Numbers =>
     new Map([...called].map(([what, old]) => [old, now.get(nameOf(what)) ?? old]))

@@ -1,4 +1,7 @@
-/** A database of PostgreSQL as statements: schemas, tables and their partitions, rows, keys, indexes and views. What fixtures need, and no more. */
+/**
+ * A database of PostgreSQL as statements: schemas, tables and their partitions, rows, keys, indexes and views. Only
+ * what fixtures need.
+ */
 import type { Place } from '../copy-systems.ts'
 
 const OWN = "n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'"

@@ -1,14 +1,16 @@
-/** What programs have left half-done in a queue: a run whose worker was killed, one that no worker has taken, and a schedule that is due. */
+/**
+ * Half-done work in a queue: a run whose worker was killed, one that no worker has taken, and a schedule that is due.
+ */
 import { expect } from 'vitest'
 import type { WorkerStage } from '../worker-stage.ts'
 import type { Place } from '../copy-systems.ts'
 import type { PostgresServer } from '../servers/postgresql.ts'
 
 const ROWS = 120
-/** Databases of the stage, as their fixtures are called. */
+/** Databases of the stage; their fixtures have the same names. */
 export const SIDES = ['source', 'target', 'queue'] as const
 
-/** @returns the command of the run that a worker has begun, and of the one that none has */
+/** @returns the command for a run of one table */
 const copyOf = (table: string): readonly string[] =>
   `copy --from shop --to cold --table ${table} --checkpoint-size 10 --workers 1`.split(' ')
 
@@ -19,7 +21,7 @@ function serverOf(stage: WorkerStage, side: (typeof SIDES)[number]): PostgresSer
   return side === 'queue' ? stage.queue : stage.data
 }
 
-/** A database of the stage as fixtures are made from, and loaded into. */
+/** A database of the stage, to dump into a fixture or to load one into. */
 export function placeOf(stage: WorkerStage, side: (typeof SIDES)[number]): Place {
   const server = serverOf(stage, side)
   return {
@@ -35,7 +37,7 @@ export function placeOf(stage: WorkerStage, side: (typeof SIDES)[number]): Place
   }
 }
 
-/** Leaves it in a stage whose databases are empty. */
+/** Leaves the work in a stage whose databases are empty. */
 export async function leaveQueue(stage: WorkerStage): Promise<void> {
   await stage.ask(stage.data, 'source', ['begun', 'waiting', 'same'].map(table).join(';'))
   await stage.ask(stage.data, 'target', table('same'))
@@ -52,7 +54,7 @@ export async function leaveQueue(stage: WorkerStage): Promise<void> {
   await stage.ask(stage.queue, 'queue', due)
 }
 
-/** Names of stores mean these databases, and no others, as they did where the fixture was made. */
+/** Makes names of stores in the queue refer to the databases of this stage. */
 export async function meantHere(stage: WorkerStage, identities: ReadonlyMap<string, string>): Promise<void> {
   const here = JSON.stringify([...identities].map(([name, identity]) => ({ name, identity, label: name })))
   const meant = `(SELECT jsonb_agg(h) FROM jsonb_array_elements('${here.replaceAll("'", "''")}') h WHERE h ->> 'name' IN (SELECT s ->> 'name' FROM jsonb_array_elements(stores) s))`
@@ -60,7 +62,9 @@ export async function meantHere(stage: WorkerStage, identities: ReadonlyMap<stri
     await stage.ask(stage.queue, 'queue', `UPDATE sluice_queue.${of} SET stores = ${meant}`)
 }
 
-/** As the hints of `runs --distributed` say of runs of a program before: they are stopped, and their commands given again. */
+/**
+ * Follows the hints of `runs --distributed` for runs of an earlier program: stops them, and runs their commands again.
+ */
 export async function finishQueue(stage: WorkerStage): Promise<void> {
   const waits = async (): Promise<readonly string[]> => {
     const { events } = await stage.sluice('runs', '--distributed')
@@ -72,7 +76,7 @@ export async function finishQueue(stage: WorkerStage): Promise<void> {
   let old: readonly string[] = []
   await stage.until('both runs wait', async () => (old = await waits()).length === 2)
   for (const run of old) expect((await stage.sluice('ctl', run, 'stop', '--distributed')).code).toBe(0)
-  // A sweep ends the one whose worker is lost.
+  // A sweep ends the run whose worker is lost.
   for (const run of old) await stage.until('it is stopped', async () => (await stage.run(run)).status === 'stopped')
   const fresh = [await stage.distribute(...copyOf('begun')), await stage.distribute(...copyOf('waiting'))]
   for (const run of fresh) {

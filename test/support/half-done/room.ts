@@ -1,4 +1,4 @@
-/** An empty database of each system that holds half-done work, as its files or statements put it there, and how it is written down. */
+/** Dumps and restores a database of each system with half-done work, as files or as statements. */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
@@ -6,18 +6,18 @@ import { makePlace, type Place, type System } from '../copy-systems.ts'
 import { postgresDump } from './postgresql-dump.ts'
 
 export const FIXTURES = resolve(import.meta.dirname, '../../../fixtures/half-done')
-/** What each run of CI holds this program to. */
+/** The newest program version with fixtures; each run of CI tests it. */
 export const NEWEST = '0c1cced4'
-/** Where programs worked whose traces are kept: no folder of anybody's machine. */
+/** Replaces the folder of the programs in fixtures, so that they name no real folder. */
 export const THEIRS = '/sluice/half-done'
 
-/** Of MySQL, where the name of the database is part of the names of tables. */
+/** For MySQL, where names of tables include the name of the database. */
 export const DATABASE = 'half_done_database'
 
-/** Ends of the names of files that SQLite and DuckDB keep beside a database. */
+/** Suffixes of the files that SQLite and DuckDB keep for a database. */
 const BESIDE = ['', '-wal', '-journal', '.wal'] as const
 
-/** A folder whose name may stand in a fixture. */
+/** A folder with a fixed name, which may be in a fixture. */
 export function neutralFolder(): string {
   const neutral = join('/tmp', 'sluice-half-done')
   rmSync(neutral, { recursive: true, force: true })
@@ -25,7 +25,7 @@ export function neutralFolder(): string {
   return neutral
 }
 
-/** Writes a database down as it is. @param folder of the programs that worked with it; texts name it `THEIRS` in the fixture */
+/** Dumps a database. @param folder of the programs that worked with it; `THEIRS` replaces it in the fixture */
 export async function writeDown(
   place: Place,
   fixture: string,
@@ -51,9 +51,9 @@ export async function writeDown(
 }
 
 /**
- * A database of its own that holds what was written down.
- * @param folder what `THEIRS` is here
- * @param here what else is called otherwise here, in its statements
+ * A new database with the restored dump.
+ * @param folder replaces `THEIRS`
+ * @param here replaces other names in the statements
  */
 export async function readBack(
   system: System,

@@ -1,4 +1,4 @@
-/** The history of runs of a user: one that came to its end, one that was killed, one that was refused. */
+/** The run history of a user: one run that completed, one that was killed, one that was refused. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -9,7 +9,10 @@ import { BIN, cleanEnv } from '../../e2e/support/program.ts'
 import { makePlace, type Place } from '../copy-systems.ts'
 import { ELSEWHERE } from './copies.ts'
 
-/** How the program that left them listed them, the newest first: table, status, exit code. Of the one that was killed no other machine knows more. */
+/**
+ * The listing by the program that left them, newest first: table, status, exit code. Another machine cannot learn how
+ * the killed one ended.
+ */
 export const LISTED = [
   ['nothing', 'refused', 2],
   ['t', `on ${ELSEWHERE}`, null],
@@ -18,7 +21,7 @@ export const LISTED = [
 
 const HISTORY = join('sluice', 'runs.db')
 
-/** A command in a folder, whose state is kept there. @param kills whether it is killed at an event */
+/** Runs a command in a folder that also holds its state. @param kills true for the event at which it is killed */
 async function command(
   folder: string,
   args: readonly string[],
@@ -44,7 +47,7 @@ async function command(
   return events()
 }
 
-/** Two small tables and a place for them. */
+/** Two small tables, and an empty target. */
 async function ends(folder: string): Promise<readonly [source: Place, target: Place]> {
   const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
   await source.sql(

@@ -1,6 +1,6 @@
 /**
- * The source of copies that were left half-done: a database of D1, which is known by its name alone, on whatever machine it lies.
- * What stands here is what fixtures were made from, and stays.
+ * The source of half-done copies: a D1 database, whose identity is its name alone, on any machine. Fixtures were made
+ * from these rows, so they must not change.
  */
 import { inject } from 'vitest'
 import type { Answer } from '../../setup/servers.ts'
@@ -10,17 +10,17 @@ import type { Place } from '../copy-systems.ts'
 const ACCOUNT = 'abcdef0123456789abcdef0123456789'
 const DATABASE = '00000000-0000-4000-8000-0000000000aa'
 
-/** Tables, and how many rows each has. */
+/** Tables and their numbers of rows. */
 export const TABLES = { done: 40, divided: 200, broken: 120, ours: 120 } as const
 export type Table = keyof typeof TABLES
-/** A row of `broken` that no target holds before it is mended. */
+/** A row of `broken` that no target accepts until `repair`. */
 export const REFUSED = { id: 17, as: 'abc', mended: 119 } as const
 export const CHUNK = 20
 
 export type Source = AsyncDisposable & {
   readonly place: Place
   readonly account: D1Account
-  /** Makes the row of `broken` one that a target can hold. */
+  /** Changes the row of `broken` to one that a target accepts. */
   repair(): Promise<void>
 }
 
@@ -29,7 +29,7 @@ export async function d1Answer(): Promise<Answer> {
   return (await response.json()) as Answer
 }
 
-/** Makes it, and puts what a program needs to reach it into the environment. */
+/** Creates the source, and sets the environment variables that a program needs to reach it. */
 export async function openSource(base: string): Promise<Source> {
   const account = d1Account(base, ACCOUNT)
   Object.assign(process.env, account.environment)

@@ -1,4 +1,4 @@
-/** Streams by triggers out of SQLite that were killed: among the chunks, and with half of the changes applied. */
+/** Streams by triggers out of SQLite that were killed: between the chunks, and with half of the changes applied. */
 import { statSync } from 'node:fs'
 import { basename } from 'node:path'
 import { expect } from 'vitest'
@@ -12,7 +12,7 @@ export type Ends = { readonly source: Place; readonly target: Place }
 export const STATES = ['copying', 'live'] as const
 export type State = (typeof STATES)[number]
 
-/** Says in the ledger of a target that its source is this file, which is a copy of theirs. */
+/** Sets this file as the source in the ledger of a target; it is a copy of the original source. */
 export function fromHere(source: Place): (text: string) => string {
   const file = source.url.replace('sqlite:///', '')
   const { dev, ino } = statSync(file, { bigint: true })
@@ -40,7 +40,7 @@ export function followed({ source, target }: Ends): CopyOperation {
 
 export async function leaveStream(ends: Ends, state: State): Promise<void> {
   const { source, target } = ends
-  // A file keeps it.
+  // SQLite stores this setting in the file.
   if (source.system === 'sqlite') await source.sql('PRAGMA journal_mode = WAL')
   await source.sql(`CREATE TABLE orders (id INTEGER PRIMARY KEY, v VARCHAR(40))`, inserted(1, 60, 'v'))
   const endless = { ...followed(ends), follow: { cdc: 'trigger' } } as const

@@ -1,4 +1,7 @@
-/** A node of a real Cassandra 5.0, for what no older server has. Its jars are those of `cassandra-all`, which Maven fetches. */
+/**
+ * A node of a real Cassandra 5.0, for features that older servers lack. Its jars are those of `cassandra-all`, which
+ * Maven downloads.
+ */
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
@@ -9,11 +12,11 @@ import { connectCassandra } from '../../../src/stores/cassandra/connect.ts'
 
 const RELEASE = '5.0.8'
 const LIB = process.env['SLUICE_CASSANDRA5_LIB'] ?? path.join(os.homedir(), `.cache/sluice-cassandra-${RELEASE}/lib`)
-/** `host:port` of a server of 5.0 or later that runs already. */
+/** `host:port` of a running server, version 5.0 or later. */
 const NAMED = process.env['CASSANDRA5_CONTACT_POINTS'] ?? ''
 const START_MS = 120_000
 
-/** Why there is no such node; empty where there is one. */
+/** Why no such node is available; empty if one is. */
 export const FIVE_MISSING =
   NAMED !== '' || existsSync(path.join(LIB, `cassandra-all-${RELEASE}.jar`))
     ? ''
@@ -24,19 +27,19 @@ if (FIVE_MISSING !== '') process.stderr.write(`tests of Cassandra 5.0 are skippe
 export type FiveOptions = {
   /** Login with a password: the superuser is cassandra/cassandra. */
   readonly users?: true
-  /** More of cassandra.yaml. */
+  /** Additional settings of cassandra.yaml. */
   readonly yaml?: Readonly<Record<string, unknown>>
 }
 
 export type Five = AsyncDisposable & {
   /** @param login `user:password` @param query of the URL */
   url(keyspace?: string, login?: string, query?: string): string
-  /** Runs statements, as the superuser where there are users. */
+  /** Runs statements, as the superuser if there are users. */
   cql(...statements: readonly string[]): Promise<void>
   rows(cql: string): Promise<readonly (readonly unknown[])[]>
 }
 
-/** Starts a node of its own, or takes the one that is named. @throws Error with the end of its log */
+/** Starts a new node, or uses the named one. @throws Error with the end of its log */
 export async function startFive(options: FiveOptions = {}): Promise<Five> {
   const isNamed = NAMED !== '' && Object.keys(options).length === 0
   const node = isNamed ? null : await startNode(options)
@@ -50,7 +53,7 @@ export async function startFive(options: FiveOptions = {}): Promise<Five> {
     await using link = await connectCassandra(url(), { readConsistency: 'ONE', writeConsistency: 'ONE' })
     return await body(async (cql) => {
       const { rows } = await link.client.execute(cql)
-      // A statement without an answer has no rows for the driver.
+      // For a statement without a result the driver returns no rows.
       return ((rows as typeof rows | undefined) ?? []).map((row) => row.values() as unknown[])
     })
   }
@@ -100,7 +103,7 @@ async function startNode({ users, yaml }: FiveOptions): Promise<Running> {
     ...(users === true ? { authenticator: 'PasswordAuthenticator', authorizer: 'CassandraAuthorizer' } : {}),
     ...yaml,
   }
-  // JSON is YAML.
+  // JSON is valid YAML.
   writeFileSync(path.join(folder, 'conf/cassandra.yaml'), JSON.stringify(settings))
   const log = path.join(folder, 'system.log')
   writeFileSync(path.join(folder, 'conf/logback.xml'), logback(log))

@@ -1,4 +1,4 @@
-/** The cluster that all suites of a run share, and a keyspace of its own for each test. */
+/** The cluster that all suites of a run share, and a new keyspace for each test. */
 import { inject } from 'vitest'
 import type { types } from 'cassandra-driver'
 import { connectCassandra, type CassandraLink, type ConnectOptions } from '../../../src/stores/cassandra/connect.ts'
@@ -8,17 +8,17 @@ export type TestKeyspace = AsyncDisposable & {
   readonly name: string
   /** `cassandra://` URL with the keyspace. */
   readonly url: string
-  /** Connected to the keyspace's cluster at the level ONE. */
+  /** Connected to the cluster of the keyspace with consistency level ONE. */
   readonly link: CassandraLink
-  /** Runs statements one after the other; unquoted table names are of this keyspace. */
+  /** Runs statements one after the other; unquoted table names refer to this keyspace. */
   cql(...statements: readonly string[]): Promise<void>
-  /** Rows of a question, in the driver's form. */
+  /** Rows of a query, in the driver's format. */
   rows(cql: string, parameters?: readonly unknown[]): Promise<readonly types.Row[]>
 }
 
 let number = 0
 
-/** URL of the shared cluster, without a keyspace. @throws Error when there is none */
+/** URL of the shared cluster, without a keyspace. @throws Error if there is none */
 export async function sharedCassandra(): Promise<string> {
   const response = await fetch(`${inject('serverBroker')}/cassandra`)
   if (!response.ok) throw new Error(`no cassandra server: ${await response.text()}`)
@@ -27,7 +27,10 @@ export async function sharedCassandra(): Promise<string> {
   throw new Error(`no cassandra server: ${answer.missing}`)
 }
 
-/** @param cluster URL of another cluster than the shared one, without a keyspace @param replication SimpleStrategy of 1 unless given */
+/**
+ * @param cluster URL of another cluster, without a keyspace; default: the shared one @param replication default:
+ * SimpleStrategy of 1
+ */
 export async function newKeyspace(
   options: { readonly cluster?: string; readonly replication?: string; readonly connect?: ConnectOptions } = {},
 ): Promise<TestKeyspace> {

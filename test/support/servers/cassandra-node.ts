@@ -1,4 +1,7 @@
-/** One node of a real Cassandra 2.1, of the jars that npm has, on Java 17: own folder, own address, to be stopped, killed, frozen and started again. */
+/**
+ * One node of a real Cassandra 2.1, from the jars that npm has, on Java 17: with its own folder and address. It can be
+ * stopped, killed, frozen and restarted.
+ */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
@@ -11,34 +14,36 @@ const START_MS = 60_000
 const STOP_MS = 15_000
 
 export type NodeOptions = {
-  /** Megabytes that Java may use for objects; 400 unless given. */
+  /** Java heap in megabytes; default 400. */
   readonly heapMb?: number
-  /** `batch`: a write that was answered survives a kill -9; `periodic` is several times faster. */
+  /** `batch`: an acknowledged write survives a kill -9; `periodic` is several times faster. */
   readonly commitlog?: 'batch' | 'periodic'
   readonly partitioner?: 'Murmur3Partitioner' | 'RandomPartitioner'
-  /** Users log in with a password and have rights; the superuser is cassandra/cassandra. */
+  /** Users log in with a password and have permissions; the superuser is cassandra/cassandra. */
   readonly users?: boolean
-  /** Certificate and key of the server as a PKCS#12 file of password `sluice`; without it the node offers no TLS. */
+  /**
+   * Certificate and key of the server as a PKCS#12 file with the password `sluice`; without it the node offers no TLS.
+   */
   readonly keystore?: string
-  /** More of cassandra.yaml, as `read_request_timeout_in_ms`. */
+  /** Additional settings of cassandra.yaml, such as `read_request_timeout_in_ms`. */
   readonly yaml?: Readonly<Record<string, unknown>>
-  /** More words for Java. */
+  /** Additional arguments of Java. */
   readonly java?: readonly string[]
-  /** Faster changes of the schema, which a node that is killed would lose. */
+  /** Makes schema changes faster; a killed node would lose them. */
   readonly forgetful?: boolean
 }
 
 export type NodePlace = {
   readonly ip: string
   readonly seed: string
-  /** Native protocol. */
+  /** Port of the native protocol. */
   readonly port: number
-  /** Between nodes; the port after it is taken too. */
+  /** Port between nodes; the next port is used too. */
   readonly storagePort: number
 }
 
 const JARS = findJars()
-/** Why no node can be started; empty where one can. */
+/** Why no node can be started; empty if one can. */
 export const NODE_MISSING = whyNot()
 
 function findJars(): string | null {
@@ -66,7 +71,7 @@ export class CassandraNode implements AsyncDisposable {
   #child: ChildProcess | null = null
   readonly #killAtExit = (): void => void this.#child?.kill('SIGKILL')
 
-  /** @param folder for its data; made here, removed with the node */
+  /** @param folder for its data; created here, removed with the node */
   constructor(folder: string, place: NodePlace, options: NodeOptions) {
     this.folder = folder
     this.place = place
@@ -91,10 +96,13 @@ export class CassandraNode implements AsyncDisposable {
     return Math.round((pages * 4096) / 1e6)
   }
 
-  /** Starts it, on the data it has. @param yaml takes the place of settings from then on @throws Error with the end of its log */
+  /**
+   * Starts the node on its existing data. @param yaml replaces settings from now on @throws Error with the end of its
+   * log
+   */
   async start(yaml: Readonly<Record<string, unknown>> = {}): Promise<void> {
     const { folder, place } = this
-    // JSON is YAML.
+    // JSON is valid YAML.
     const written = { ...settingsOf(folder, place, this.#options), ...this.#options.yaml, ...yaml }
     fs.writeFileSync(path.join(folder, 'conf/cassandra.yaml'), JSON.stringify(written))
     const child = spawn('java', javaWords(folder, place, this.#options), { cwd: folder, stdio: 'ignore' })
@@ -124,10 +132,10 @@ export class CassandraNode implements AsyncDisposable {
     await this.start(yaml)
   }
 
-  /** Connections stay open and nothing is answered, until `thaw`. */
+  /** Connections stay open and no request is answered, until `thaw`. */
   async freeze(): Promise<void> {
     this.#child?.kill('SIGSTOP')
-    // The signal is on its way for a while, and threads of the node go on answering.
+    // The signal takes a while to arrive; until then threads of the node still answer.
     while (!this.#isFrozen()) await sleep(5)
   }
 
@@ -154,7 +162,7 @@ export class CassandraNode implements AsyncDisposable {
     process.off('exit', this.#killAtExit)
     if (child === null || child.exitCode !== null || child.signalCode !== null) return
     const ended = once(child, 'exit')
-    // A frozen program hears no SIGTERM.
+    // A frozen process does not receive SIGTERM.
     if (signal !== 'SIGKILL') child.kill('SIGCONT')
     child.kill(signal)
     const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
@@ -172,7 +180,7 @@ function settingsOf(folder: string, { ip, seed, port, storagePort }: NodePlace, 
     partitioner: `org.apache.cassandra.dht.${partitioner}`,
     authenticator: users ? 'PasswordAuthenticator' : 'AllowAllAuthenticator',
     authorizer: users ? 'CassandraAuthorizer' : 'AllowAllAuthorizer',
-    // Rights that a test gives or takes count at once.
+    // Permissions that a test grants or revokes take effect at once.
     permissions_validity_in_ms: 0,
     data_file_directories: [path.join(folder, 'data')],
     commitlog_directory: path.join(folder, 'commitlog'),
@@ -225,7 +233,7 @@ function settingsOf(folder: string, { ip, seed, port, storagePort }: NodePlace, 
 let opened: readonly string[] | undefined
 
 function javaWords(folder: string, { ip, seed }: NodePlace, options: NodeOptions): readonly string[] {
-  // Cassandra of 2014 reaches into packages that Java closes since 9.
+  // Cassandra of 2014 uses internal packages that Java closes since version 9.
   opened ??= spawnSync('java', ['--describe-module', 'java.base'], { encoding: 'utf8' })
     .stdout.split('\n')
     .flatMap((line) => {
@@ -238,7 +246,7 @@ function javaWords(folder: string, { ip, seed }: NodePlace, options: NodeOptions
     '-Xms96m',
     `-Xmx${options.heapMb ?? 400}m`,
     '-XX:+UseSerialGC',
-    // A node of a test ends long before the second compiler has paid for its time.
+    // A test node ends long before the second compiler saves time.
     '-XX:TieredStopAtLevel=1',
     '-Xshare:auto',
     ...opened,
@@ -254,7 +262,7 @@ function javaWords(folder: string, { ip, seed }: NodePlace, options: NodeOptions
     `-Dcassandra.storagedir=${folder}`,
     '-Djava.net.preferIPv4Stack=true',
     `-Dcassandra.ring_delay_ms=${ip === seed ? 0 : 3000}`,
-    // Eight seconds at every start; `agree` waits for what matters, and no longer.
+    // Saves eight seconds per start; `agree` waits for the necessary state only.
     '-Dcassandra.skip_wait_for_gossip_to_settle=0',
     '-Dcassandra.boot_without_jna=true',
     '-Dcassandra.superuser_setup_delay_ms=0',

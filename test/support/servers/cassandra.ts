@@ -1,4 +1,7 @@
-/** Real Cassandra clusters for tests: one node or two, started here; or a cluster that CASSANDRA_CONTACT_POINTS names. */
+/**
+ * Real Cassandra clusters for tests: one to three nodes, started here, or a cluster that CASSANDRA_CONTACT_POINTS
+ * names.
+ */
 import fs from 'node:fs'
 import net from 'node:net'
 import os from 'node:os'
@@ -9,36 +12,36 @@ import { CassandraNode, NODE_MISSING, type NodeOptions, type NodePlace } from '.
 
 /** `host:port,host2`, or a whole `cassandra://` URL without a keyspace. */
 const NAMED = process.env['CASSANDRA_CONTACT_POINTS'] ?? ''
-/** What a node with users has at first. */
+/** The first superuser of a node with users, and its password. */
 export const SUPERUSER = 'cassandra'
 
-/** Why there is no cluster; empty where there is one. */
+/** Why no cluster is available; empty if one is. */
 export const CASSANDRA_MISSING = NAMED === '' ? NODE_MISSING : ''
-/** True as well where `.ci/run` has installed Java, so that a node that cannot be started fails there. */
+/** Also true where `.ci/run` has installed Java, so that the tests fail there if a node cannot start. */
 export const CASSANDRA_AVAILABLE = CASSANDRA_MISSING === '' || Boolean(process.env['SLUICE_REQUIRE_CASSANDRA'])
-/** Whether nodes are started here, so that they can be killed and configured. */
+/** Whether nodes are started here and can be killed and configured. */
 export const CASSANDRA_OWN = NODE_MISSING === '' || Boolean(process.env['SLUICE_REQUIRE_CASSANDRA'])
 
 if (!CASSANDRA_AVAILABLE) process.stderr.write(`tests of Cassandra are skipped: ${CASSANDRA_MISSING}\n`)
 
 export type CassandraCluster = AsyncDisposable & {
-  /** None for a cluster that was named. */
+  /** Empty for a named cluster. */
   readonly nodes: readonly CassandraNode[]
-  /** `cassandra://` URL of all nodes; with users that of the superuser unless another is given. */
+  /** `cassandra://` URL of all nodes; with users, of the superuser by default. */
   url(keyspace?: string, user?: string, password?: string): string
-  /** Runs statements as the superuser, at ONE. */
+  /** Runs statements as the superuser, with consistency level ONE. */
   cql(...statements: readonly string[]): Promise<void>
-  /** Waits until every node that runs sees every other one up. */
+  /** Waits until every running node sees every other one as up. */
   agree(): Promise<void>
   stop(): Promise<void>
 }
 
-/** The named cluster, or a node of one's own. @throws Error when it does not come up */
+/** The named cluster, or a new node. @throws Error if it does not start */
 export async function startCassandra(options: NodeOptions = {}): Promise<CassandraCluster> {
   return NAMED === '' ? startOwn(1, options) : namedCluster(NAMED)
 }
 
-/** Nodes of one's own, on 127.0.0.1, 127.0.0.2 …: to be killed, frozen and configured. */
+/** New nodes on 127.0.0.1, 127.0.0.2 …, which tests may kill, freeze and configure. */
 export async function startOwn(count: 1 | 2 | 3, options: NodeOptions = {}): Promise<CassandraCluster> {
   if (NODE_MISSING !== '') throw new Error(NODE_MISSING)
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-test-cassandra-'))
@@ -51,7 +54,7 @@ export async function startOwn(count: 1 | 2 | 3, options: NodeOptions = {}): Pro
   })
   const cluster = new OwnCluster(folder, nodes, options)
   try {
-    // One after the other: two that start at once may choose the same tokens.
+    // One after the other: two nodes that start at the same time may choose the same tokens.
     for (const node of nodes) await node.start()
     if (options.users === true) await cluster.waitForLogin()
     if (count > 1) await cluster.agree()
@@ -93,13 +96,13 @@ class OwnCluster implements CassandraCluster {
     await this.stop()
   }
 
-  /** The first superuser is made some time after the port is open. */
+  /** Cassandra creates the first superuser some time after the port is open. */
   async waitForLogin(): Promise<void> {
     await until('a first login', () => this.cql('SELECT * FROM system_auth.users'))
   }
 
   async agree(): Promise<void> {
-    // To write and read at ALL what lies on all nodes, each has to see the others.
+    // To write and read with level ALL what is on all nodes, each node must see the others.
     const all = `{'class': 'SimpleStrategy', 'replication_factor': ${this.nodes.length}}`
     await until('nodes that know each other', async () => {
       for (const { place } of this.nodes) {
@@ -178,7 +181,7 @@ async function until(what: string, attempt: () => Promise<void>): Promise<void> 
   }
 }
 
-/** A native port, and two ports in a row for the nodes among themselves, that are free on all addresses. */
+/** A native port, and two consecutive ports for the nodes among themselves, all free on every address. */
 async function freePorts(ips: readonly string[]): Promise<readonly [native: number, storage: number]> {
   for (let attempt = 0; attempt < 50; attempt++) {
     const port = await anyPort()

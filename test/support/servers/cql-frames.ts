@@ -1,4 +1,4 @@
-/** Frames of Cassandra's native protocol 3 and 4, for a proxy that answers some of them in the server's place. */
+/** Frames of Cassandra's native protocol 3 and 4, for a proxy that answers some requests instead of the server. */
 import type { ClientData, ProxyConnection } from './proxy.ts'
 
 const HEADER_BYTES = 9
@@ -9,8 +9,8 @@ export const EXECUTE = 0x0a
 export const BATCH = 0x0d
 
 /**
- * A listener of a proxy that looks at whole frames.
- * @param decide gives the bytes that the client gets for a frame, which then never reaches the server; null lets it pass
+ * A proxy listener that reads whole frames.
+ * @param decide returns the answer to the client for a frame that is not forwarded; null forwards it
  */
 export function answering(decide: (opcode: number, frame: Buffer) => Buffer | null): ClientData {
   const begun = new Map<number, Buffer>()
@@ -41,11 +41,11 @@ function firstOf(bytes: Buffer): Buffer | null {
   return bytes.length < length ? null : bytes.subarray(0, length)
 }
 
-/** An ERROR for a request. @param code of the protocol, as 0x1001 for an overloaded node */
+/** An ERROR answer to a request. @param code of the protocol, such as 0x1001 for an overloaded node */
 export function errorFor(request: Buffer, code: number, message: string): Buffer {
   const text = Buffer.from(message)
   const frame = Buffer.alloc(HEADER_BYTES + 4 + 2 + text.length)
-  // The same version and stream, with the bit of an answer.
+  // The version and stream of the request, with the response bit.
   request.copy(frame, 0, 0, OPCODE_AT)
   frame[0] = (request[0] ?? 0) | 0x80
   frame[1] = 0

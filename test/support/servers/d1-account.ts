@@ -1,4 +1,4 @@
-/** An account of one's own at the D1 server of the tests: its databases, what goes wrong with its requests, and how many there were. */
+/** A new account at the D1 server of the tests: its databases, the faults of its requests, and counts of requests. */
 import { randomBytes } from 'node:crypto'
 import type { D1Fault } from './d1-faults.ts'
 import { D1_TOKEN, type D1Counts, type D1Limit, type D1State } from './d1.ts'
@@ -8,24 +8,24 @@ export type D1Database = {
   readonly name: string
   /** `d1://ACCOUNT/DATABASE` */
   readonly url: string
-  /** Runs statements past faults and counts. */
+  /** Runs statements without faults and without counting them. */
   sql(...statements: readonly string[]): Promise<readonly (readonly unknown[])[]>
 }
 
 export type D1Account = AsyncDisposable & {
   readonly id: string
-  /** What a program needs in its environment. */
+  /** Environment variables for a program. */
   readonly environment: Readonly<Record<string, string>>
-  /** @param uuid where it has to be that of before */
+  /** @param uuid set it to recreate a database with its former id */
   database(name?: string, uuid?: string): Promise<D1Database>
-  /** What goes wrong from now on, in this order where several fit. */
+  /** Faults from now on; if several match, the first one applies. */
   faults(...faults: readonly D1Fault[]): Promise<void>
   limit(limit: D1Limit | null): Promise<void>
   counts(): Promise<D1Counts>
   reset(): Promise<void>
 }
 
-/** @param base what `startD1` gave @param id one of its own unless given */
+/** @param base the result of `startD1` @param id default: a random one */
 export function d1Account(base: string, id: string = randomBytes(16).toString('hex')): D1Account {
   const made: string[] = []
   const api = async (method: string, path: string, body?: unknown): Promise<unknown> => {

@@ -1,20 +1,21 @@
-/** What goes wrong between a program and D1, on demand. */
+/** Faults between a program and D1, on demand. */
 import type http from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** What goes wrong with the next request that fits; one with `?quiet` in its address is spared, and not counted. */
+/** A fault for the next matching request; requests with `?quiet` in their address are neither affected nor counted. */
 export type D1Fault = {
   /**
-   * `status`: answered without being executed. `after`: executed, and answered with the status all the same. `cut`: the connection ends before
-   * anything is executed; `later`: so too, and it is executed afterwards. `lost`: executed, and the connection ends without an answer; `half`: in the
-   * middle of it. `mute`: executed, and never answered. `slow`: answered after a while.
+   * `status`: answered with the status, not executed. `after`: executed, then answered with the status. `cut`: the
+   * connection ends, not executed. `later`: the connection ends, executed afterwards. `lost`: executed, the connection
+   * ends without an answer. `half`: executed, the connection ends inside the answer. `mute`: executed, never answered.
+   * `slow`: answered after `ms`.
    */
   readonly kind: 'status' | 'after' | 'cut' | 'later' | 'lost' | 'half' | 'mute' | 'slow'
-  /** A regular expression over the body of the request. */
+  /** A regular expression for the body of the request. */
   readonly match?: string
-  /** Requests that fit and go through before. */
+  /** Matching requests to let through first. */
   readonly skip?: number
-  /** Requests that it happens to; 1 unless told. */
+  /** Number of requests that are affected; default 1. */
   readonly count?: number
   readonly status?: number
   readonly code?: number
@@ -23,7 +24,7 @@ export type D1Fault = {
   readonly ms?: number
 }
 
-/** A fault whose numbers count down. */
+/** A fault whose counters are decremented. */
 export type Pending = { -readonly [K in keyof D1Fault]: D1Fault[K] }
 
 export type Reply = {
@@ -32,7 +33,7 @@ export type Reply = {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** The fault that this request meets, if one fits. */
+/** The fault for this request, or null. */
 export function due(faults: Pending[], body: string): D1Fault | null {
   const at = faults.findIndex(({ match }) => match === undefined || new RegExp(match).test(body))
   const fault = faults[at]
@@ -46,7 +47,7 @@ export function due(faults: Pending[], body: string): D1Fault | null {
   return { ...fault }
 }
 
-/** @param execute lets the request be answered as it should */
+/** @param execute processes the request normally */
 export async function misbehave(
   fault: D1Fault,
   request: http.IncomingMessage,
@@ -85,7 +86,7 @@ export async function misbehave(
   }
 }
 
-/** An answer as the API words its failures. */
+/** An error answer in the format of the API. */
 export function refusal(status: number, code: number, message: string): Reply {
   return { status, body: JSON.stringify({ result: [], errors: [{ code, message }], messages: [], success: false }) }
 }

@@ -1,4 +1,4 @@
-/** What tests of D1 have in common: the shared server, stores on databases of one's own, tables, and a ledger that is as small as can be. */
+/** Helpers of D1 tests: the shared server, stores on new databases, tables, and a minimal ledger. */
 import { inject } from 'vitest'
 import type { Column, ColumnType, TableSpec } from '../../../src/model/copy/column-type.ts'
 import type { Cell, Row } from '../../../src/model/copy/rows.ts'
@@ -31,7 +31,7 @@ export type D1Stage = AsyncDisposable & {
   open(options?: D1CopyOptions): Promise<D1CopyStore>
 }
 
-/** A database and a store on it that waits for nobody's limits. */
+/** A database and a store on it whose request rate is not limited. */
 export async function d1Stage(base: string, options: D1CopyOptions = {}): Promise<D1Stage> {
   const account = d1Account(base)
   const database = await account.database()
@@ -50,7 +50,7 @@ export async function d1Stage(base: string, options: D1CopyOptions = {}): Promis
   }
 }
 
-/** A budget that no test can use up. */
+/** A request budget that no test can use up. */
 export function freeBudget(): RequestBudget {
   const budget = new RequestBudget()
   budget.heard(
@@ -59,7 +59,7 @@ export function freeBudget(): RequestBudget {
   return budget
 }
 
-/** A table as a plan would make it for this store. */
+/** A table spec as a plan would contain it for this store. */
 export function tableFor(
   store: CopyStore,
   name: string,
@@ -81,7 +81,7 @@ export function tableFor(
   }
 }
 
-/** Columns with the types that values travel as. */
+/** Columns with the types in which values are transferred. */
 export function columnsOf(table: TableSpec, types: Readonly<Record<string, ColumnType>> = {}): readonly ReadColumn[] {
   return table.columns.map((column) => ({ name: column.name, as: types[column.name] ?? column.type, column }))
 }
@@ -98,7 +98,7 @@ export async function readAll(
   return rows
 }
 
-/** Bytes compare as what they are. */
+/** Rows with bytes as hex, so that they can be compared. */
 export function plainRows(
   rows: readonly Row[],
 ): readonly (readonly (Exclude<Cell, Uint8Array> | { readonly hex: string })[])[] {
@@ -110,7 +110,7 @@ export function plainRows(
 export const LEDGER_DDL =
   'CREATE TABLE chunks (id INTEGER PRIMARY KEY, owner TEXT, fence INTEGER, status TEXT, cursor_key TEXT, stored INTEGER DEFAULT 0)'
 
-/** One chunk of a ledger in the hands of `owner`. */
+/** One ledger chunk that `owner` has claimed. */
 export class TestClaim {
   readonly id: number
   readonly owner: string
@@ -123,7 +123,7 @@ export class TestClaim {
     this.fence = fence
   }
 
-  /** Puts the chunk into the owner's hands, whoever had it before. */
+  /** Assigns the chunk to the owner, also if another one owned it. */
   get taken(): string {
     return `INSERT INTO chunks (id, owner, fence, status) VALUES (${this.id}, '${this.owner}', ${this.fence}, 'in_progress')
       ON CONFLICT (id) DO UPDATE SET owner = excluded.owner, fence = excluded.fence, status = 'in_progress'`
@@ -160,7 +160,7 @@ export class TestClaim {
 
 const HELD = "id = ? AND fence = ? AND owner = ? AND status = 'in_progress'"
 
-/** With how far an attempt before has come. */
+/** With the cursor that an earlier attempt has reached. */
 export type TestChunk = ChunkRequest & { readonly cursor: string | null }
 
 export function chunkOf(table: TableSpec, more: Partial<TestChunk> = {}): TestChunk {

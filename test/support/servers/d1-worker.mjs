@@ -1,6 +1,7 @@
 /**
- * Runs inside workerd: hands statements to a real D1 database and gives back what that answers, as rows and columns. The path names the binding.
- * The binding's own `batch` would turn rows into objects, which lose columns of equal names and the order of columns that look like numbers.
+ * Runs inside workerd: passes statements to a real D1 database and returns the result as rows and columns. The path
+ * names the binding. The `batch` of the binding would turn rows into objects, which lose columns with equal names and
+ * the order of columns whose names look like numbers.
  */
 export default {
   async fetch(request, env) {

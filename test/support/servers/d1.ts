@@ -1,6 +1,6 @@
 /**
- * Cloudflare D1 for tests: workerd with real D1 databases, behind the REST API as it is documented. Whoever has the address can make databases,
- * also programs in processes of their own; faults and counts belong to an account, so that tests do not meet each other's.
+ * Cloudflare D1 for tests: workerd with real D1 databases, behind the documented REST API. Every program with the
+ * address can create databases; faults and counts belong to an account, so that tests do not affect each other.
  */
 import { randomUUID } from 'node:crypto'
 import fs from 'node:fs'
@@ -11,7 +11,7 @@ import { due, misbehave, refusal, send, type D1Fault, type Pending, type Reply }
 
 export const D1_TOKEN = 'v1.0-a-test-token-that-nobody-may-print'
 
-/** How many requests an account may send in a time, and how long it is blocked otherwise. */
+/** Most requests of an account in a period, and how long the account is blocked above that. */
 export type D1Limit = { readonly most: number; readonly seconds: number; readonly blockSeconds: number }
 
 export type D1Counts = {
@@ -21,7 +21,7 @@ export type D1Counts = {
   readonly bytes: number
 }
 
-/** The part of an account's state that tests set and read at `/test/ACCOUNT`. */
+/** The part of an account's state that tests write and read at `/test/ACCOUNT`. */
 export type D1State = { readonly faults?: readonly D1Fault[]; readonly limit?: D1Limit | null; readonly reset?: true }
 
 export type D1Server = { readonly url: string; readonly stop: () => Promise<void> }
@@ -38,11 +38,11 @@ type Account = {
 type Database = { readonly uuid: string; readonly name: string; readonly binding: string; readonly account: string }
 
 const DATABASES = 150
-/** What an account is told whose limit is as good as none, so that nobody who copies here has to wait. */
+/** Headers for an account with practically no limit, so that a copy never waits. */
 const UNLIMITED = { Ratelimit: '"default";r=1000000;t=300', 'Ratelimit-Policy': '"default";q=1000000;w=300' }
 const API = '/client/v4/accounts/'
 
-/** Why there is no server; empty when there is one. */
+/** Why no server is available; empty if one is. */
 export const D1_MISSING: string = findMiniflare() ? '' : 'miniflare is not installed'
 export const D1_AVAILABLE: boolean = D1_MISSING === ''
 if (!D1_AVAILABLE && process.env['CI']) throw new Error(`CI needs workerd: ${D1_MISSING}`)
@@ -56,7 +56,7 @@ function findMiniflare(): boolean {
   }
 }
 
-/** @returns the base of the API, as `CLOUDFLARE_API_BASE_URL` wants it */
+/** @returns the base URL of the API, for `CLOUDFLARE_API_BASE_URL` */
 export async function startD1(): Promise<D1Server> {
   const { Miniflare } = await import('miniflare')
   const bindings = Array.from({ length: DATABASES }, (_, i) => `DB${i}`)
@@ -180,7 +180,7 @@ class Front {
 
   async #run({ binding }: Database, statements: readonly unknown[], verb: 'query' | 'raw'): Promise<Reply> {
     const text = await this.#ask(binding, JSON.stringify(statements))
-    // What succeeds goes through as text: it can be long, and nothing in it is to be changed.
+    // Successful answers are forwarded as text: they can be long, and must not be changed.
     if (text.startsWith('[')) {
       const result = verb === 'raw' ? text : JSON.stringify((JSON.parse(text) as readonly RawResult[]).map(asObjects))
       return { status: 200, body: `{"result":${result},"errors":[],"messages":[],"success":true}` }
@@ -209,7 +209,7 @@ class Front {
     return success(shownHere, { page, per_page: size, count: shownHere.length, total_count: found.length })
   }
 
-  /** @param uuid as a test wants it, which Cloudflare does not heed; one of its own otherwise */
+  /** @param uuid chosen by a test, although Cloudflare ignores it; default: a random one */
   #create(account: string, name: string, uuid: string = randomUUID()): Reply {
     const taken = [...this.#databases.values()].some((one) => one.account === account && one.name === name)
     if (taken) return refusal(400, 7502, `A database with the name '${name}' already exists`)
@@ -220,7 +220,7 @@ class Front {
     return success(shown(database))
   }
 
-  /** Its binding serves another database afterwards. */
+  /** Deletes a database; another database may reuse its binding. */
   async #drop(database: Database): Promise<Reply> {
     this.#databases.delete(database.uuid)
     const kinds =
@@ -284,7 +284,7 @@ type RawResult = {
   readonly results: { readonly columns: readonly string[]; readonly rows: readonly (readonly unknown[])[] }
 }
 
-/** Rows of `/query`: one object each, in which the last of equal names wins. */
+/** Rows of `/query`: one object each; of columns with equal names, the last one wins. */
 function asObjects(one: RawResult): unknown {
   const { columns, rows } = one.results
   return { ...one, results: rows.map((row) => Object.fromEntries(columns.map((name, i) => [name, row[i]]))) }

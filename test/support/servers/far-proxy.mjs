@@ -1,5 +1,5 @@
-// A proxy as somebody else would write one to make a server lie further away, in a process of its own: every piece is passed on by a timer.
-// node far-proxy.mjs PORT MS: prints the port it listens on. MS is a round trip; connecting takes one.
+// A proxy in its own process that simulates a distant server: a timer delays every piece of data.
+// Usage: node far-proxy.mjs PORT MS. Prints the port it listens on. MS is the round trip time; connecting takes one.
 import net from 'node:net'
 
 const [target, roundTrip] = process.argv.slice(2).map(Number)
@@ -17,7 +17,7 @@ const proxy = net.createServer({ allowHalfOpen: true, pauseOnConnect: true, noDe
     const server = net.connect({ port: target, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
     server.on('error', () => server.destroy())
     passOn(client, server)
-    // A server that speaks first has heard of the client half a round trip after the client heard of it.
+    // If the server speaks first, it accepted the client half a round trip after the client connected.
     setTimeout(() => passOn(server, client), roundTrip / 2)
     client.resume()
   }, roundTrip)

@@ -1,4 +1,7 @@
-/** A MariaDB of one's own for a test file: own folder, own port on 127.0.0.1, gone afterwards. Or a server that somebody named. */
+/**
+ * A new MariaDB for a test file, with its own folder and port on 127.0.0.1, removed afterwards; or a server that an
+ * environment variable names.
+ */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -16,26 +19,26 @@ const USER = 'app'
 const PASSWORD = 'app-password'
 
 export type MariadbOptions = {
-  /** Off: the server refuses LOAD DATA LOCAL. */
+  /** False: the server refuses LOAD DATA LOCAL. */
   readonly localInfile?: boolean
   /** Paths of PEM files; without them the server offers no TLS. */
   readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string }
-  /** More words for the command line. */
+  /** Additional command line arguments. */
   readonly more?: readonly string[]
 }
 
 export interface MariadbServer extends AsyncDisposable {
   readonly port: number
-  /** False for a server that somebody named: it is not ours to kill. */
+  /** False for a named server, which tests must not kill. */
   readonly isOurs: boolean
-  /** `mysql://` URL; without a database none is named in it. */
+  /** `mysql://` URL; without a database it names none. */
   url(database?: string, user?: string, password?: string): string
   createDatabase(name: string): Promise<void>
   /** Runs statements as the superuser. */
   sql(...statements: readonly string[]): Promise<void>
-  /** Ends the server with SIGKILL; its files stay. */
+  /** Ends the server with SIGKILL; its files are kept. */
   kill9(): Promise<void>
-  /** Starts it again on its files and its port, after `kill9` or from running. */
+  /** Restarts the server on its files and its port, after `kill9` or while it runs. */
   restart(): Promise<void>
   /** Ends the server and removes its files. */
   stop(): Promise<void>
@@ -44,13 +47,13 @@ export interface MariadbServer extends AsyncDisposable {
 const SERVER = findProgram(['mariadbd', 'mysqld'])
 const INSTALLER = findProgram(['mariadb-install-db'])
 
-/** Why there is no server; empty when there is one. */
+/** Why no server is available; empty if one is. */
 export const MARIADB_MISSING: string =
   NAMED !== undefined || (SERVER !== null && INSTALLER !== null) ? '' : 'mariadbd is not installed'
-/** True as well where `.ci/run` has installed it, so that a server that is gone fails there. npm has none to bring along. */
+/** Also true where `.ci/run` has installed it, so that the tests fail there if it is missing. npm has no MariaDB. */
 export const MARIADB_AVAILABLE: boolean = MARIADB_MISSING === '' || Boolean(process.env['SLUICE_REQUIRE_MYSQL'])
 
-/** @throws Error with the end of the server's log when it does not start */
+/** @throws Error with the end of the server's log if it does not start */
 export async function startMariadb(options: MariadbOptions = {}): Promise<MariadbServer> {
   if (NAMED !== undefined) return named(NAMED)
   if (SERVER === null || INSTALLER === null) throw new Error(MARIADB_MISSING)
@@ -76,7 +79,7 @@ export async function startMariadb(options: MariadbOptions = {}): Promise<Mariad
         '--auth-root-authentication-method=normal',
         '--skip-test-db',
       ]
-      // The folder for temporary files belongs to whoever runs the tests, and not to the server's user.
+      // The folder for temporary files belongs to the user of the tests, not to the server's user.
       const env = { ...process.env, TMPDIR: parent }
       execFileSync(INSTALLER, install, { ...owner, cwd: parent, stdio: 'pipe', env })
     })
@@ -238,7 +241,7 @@ function createStatement(name: string): string {
   return `CREATE DATABASE \`${name.replaceAll('`', '``')}\` CHARACTER SET utf8mb4`
 }
 
-/** The key has to be readable by the server's user, who cannot be asked to read ours. */
+/** Copies the PEM files for the server's user, which may not be allowed to read the originals. */
 function tlsWords(tls: NonNullable<MariadbOptions['tls']>, folder: string, owner: Owner | null): string[] {
   return (['ca', 'cert', 'key'] as const).map((part) => {
     const copy = join(folder, `${part}.pem`)
@@ -248,7 +251,7 @@ function tlsWords(tls: NonNullable<MariadbOptions['tls']>, folder: string, owner
   })
 }
 
-/** Root may not run the server itself; `nobody` will do where Debian's package made no user. */
+/** Root may not run the server itself; the user `nobody` is used if Debian's package created none. */
 function serverUser(): Owner | null {
   if (process.getuid?.() !== 0) return null
   for (const line of readFileSync('/etc/passwd', 'utf8').split('\n')) {

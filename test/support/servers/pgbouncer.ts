@@ -1,4 +1,4 @@
-/** A PgBouncer of one's own: own folder, own port on 127.0.0.1, gone afterwards. */
+/** A new PgBouncer with its own folder and port on 127.0.0.1, removed afterwards. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -8,13 +8,13 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PASSWORD, type PostgresServer } from './postgresql.ts'
 
-/** Debian has it in /usr/sbin, which is not on the path of every user. */
+/** Debian installs it in /usr/sbin, which is not on the path of every user. */
 const PROGRAM = ['pgbouncer', '/usr/sbin/pgbouncer'].find((name) => spawnSync(name, ['--version']).status === 0)
-/** Why there is none; empty where there is one. */
+/** Why PgBouncer is not available; empty if it is. */
 export const PGBOUNCER_MISSING: string = PROGRAM === undefined ? 'pgbouncer is not installed' : ''
-/** True as well where `.ci/run` requires it, so that a pooler that is gone fails there. */
+/** Also true where `.ci/run` requires it, so that the tests fail there if it is missing. */
 export const PGBOUNCER_AVAILABLE: boolean = PGBOUNCER_MISSING === '' || Boolean(process.env['SLUICE_REQUIRE_PGBOUNCER'])
-/** It refuses to run as root. */
+/** PgBouncer refuses to run as root. */
 const NOBODY = { uid: 65_534, gid: 65_534 }
 const READY_MS = 10_000
 
@@ -23,7 +23,7 @@ export type Pooler = AsyncDisposable & {
   url(database: string): string
 }
 
-/** @param size processes of the server that the pool of a database lends */
+/** @param size server connections in the pool of a database */
 export async function startPgbouncer(
   server: PostgresServer,
   mode: 'transaction' | 'session',

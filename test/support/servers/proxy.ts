@@ -1,33 +1,36 @@
-/** A TCP proxy that fails on demand: cut connections, or bytes that no longer arrive while the connection seems alive. */
+/** A TCP proxy that fails on demand: it cuts connections, or drops bytes while the connection seems alive. */
 import net from 'node:net'
 
-/** Sees what a client sends before it is forwarded; answering `drop` keeps that piece from the server. */
+/** Called with what a client sends before it is forwarded; returning `drop` drops that piece. */
 export type ClientData = (data: Buffer, connection: ProxyConnection) => 'drop' | void
 
 export type ProxyConnection = {
   /** Number of the connection, from 1. */
   readonly id: number
-  /** Cuts the client off at once; the server gets what was sent before, and then the end. */
+  /** Cuts the client off at once; the server gets the data that was sent before, and then the end. */
   cut(): void
-  /** From now on neither side hears the other, nor that it has ended, as behind a pulled cable; only `send` still gets through. */
+  /**
+   * From now on nothing is forwarded, not even the end of a connection, as behind a pulled cable; only `send` still
+   * works.
+   */
   mute(): void
-  /** Gives the server bytes as though the client had sent them just now. */
+  /** Sends bytes to the server as if they came from the client. */
   send(data: Buffer): void
-  /** Gives the client bytes as though the server had sent them just now. */
+  /** Sends bytes to the client as if they came from the server. */
   answer(data: Buffer): void
 }
 
 export type Proxy = AsyncDisposable & {
   readonly port: number
-  /** Connections that are open now. */
+  /** Number of open connections. */
   readonly connections: number
-  /** Ends every connection at once; new ones are accepted. */
+  /** Ends every connection at once; new ones are still accepted. */
   cut(): void
-  /** Nothing is forwarded any more in either direction, also on new connections; nobody is told. */
+  /** Forwards nothing in either direction, also on new connections; neither side gets an error. */
   freeze(): void
   thaw(): void
   onClientData(listener: ClientData | null): void
-  /** New connections lead to another port. */
+  /** Connects new connections to another port. */
   redirect(port: number): void
   close(): Promise<void>
 }
@@ -54,7 +57,7 @@ export async function startProxy(firstPort: number, targetHost = '127.0.0.1'): P
       to.once('drain', () => frozen || from.resume())
     }
     client.on('data', (data) => {
-      // A cut comes after this piece has been given on, as when a cable is pulled behind it.
+      // A cut takes effect after this piece has been forwarded.
       if (!muted && listener?.(data, connection) !== 'drop' && !muted) forward(data, client, server)
     })
     server.on('data', (data) => {

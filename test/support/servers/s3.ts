@@ -1,6 +1,6 @@
 /**
- * A real S3 server for tests (npm's s3rver in a child), behind an HTTP front of ours that counts what passes and breaks what it is told to:
- * no server fails on demand.
+ * A real S3 server for tests (npm's s3rver in a child process), behind an HTTP proxy that counts requests and injects
+ * faults on demand.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createHash, createHmac } from 'node:crypto'
@@ -23,29 +23,29 @@ export type Passed = {
 export type S3Server = AsyncDisposable & {
   readonly endpoint: string
   readonly bucket: string
-  /** What a client needs in its environment. */
+  /** Environment variables for a client. */
   readonly env: Readonly<Record<string, string>>
   url(prefix: string): string
-  /** Copies a folder below a prefix with its times, which S3 keeps to the second. */
+  /** Copies a folder below a prefix with its times, which S3 stores in seconds. */
   putFolder(folder: string, prefix: string): void
   put(key: string, bytes: Buffer | string): void
   remove(key: string): void
-  /** Where the server keeps the objects below a prefix: several files of it for each of them. */
+  /** Where the server stores the objects below a prefix: several files per object. */
   folderOf(prefix: string): string
-  /** What has passed since the last `reset`. */
+  /** Requests since the last `reset`. */
   requests(): { readonly lists: number; readonly gets: number; readonly heads: number; readonly log: readonly Passed[] }
-  /** Most requests that were under way at the same time since the last `reset`. */
+  /** Most concurrent requests since the last `reset`. */
   mostAtOnce(): number
   reset(): void
   /** The next `count` requests are answered with `status` and an S3 error. */
   failNext(count: number, status: number, code?: string, headers?: Readonly<Record<string, string>>): void
-  /** Bodies of the next `count` answers to GETs of objects end after `bytes`; `between` runs before the connection is cut. */
+  /** Delays every request by `ms`. */
   cutNext(count: number, bytes: number, between?: () => void): void
-  /** Every request waits so long, ms. */
+  /** Removes this parameter from requests, as if the server did not support it. */
   delay(ms: number): void
-  /** The server is not told this parameter of a request, as if it did not know it. */
+  /** Removes this header from answers, as if the store did not support it; null for all headers. */
   forget(parameter: string): void
-  /** Answers come without this header, as from a store that does not know it; null for all of them. */
+  /** Whether answers have weak ETags, as behind a compressing proxy. */
   hide(header: string | null): void
   /** Whether ETags of answers are weak ones, as behind a proxy that compresses. */
   weaken(isWeak: boolean): void
@@ -55,7 +55,7 @@ const BUCKET = 'lake'
 const KEY = 'S3RVER'
 const READY_MS = 15_000
 
-/** Why no server can be had; empty where one can. */
+/** Why no server is available; empty if one is. */
 export const S3_MISSING = findS3rver() === null ? 's3rver is not installed' : ''
 export const S3_AVAILABLE = S3_MISSING === ''
 if (!S3_AVAILABLE && process.env['CI']) throw new Error(`CI needs an S3 server: ${S3_MISSING}`)
@@ -69,8 +69,8 @@ function findS3rver(): string | null {
 }
 
 /**
- * @param pageKeys most keys and folders of a page of a listing, as a store may choose to have fewer than were asked for
- * @throws Error when the server does not come up
+ * @param pageKeys most keys and folders per page of a listing: a store may return fewer than requested
+ * @throws Error if the server does not start
  */
 export async function startS3({ pageKeys = 1000 }: { readonly pageKeys?: number } = {}): Promise<S3Server> {
   const program = findS3rver()
@@ -78,7 +78,7 @@ export async function startS3({ pageKeys = 1000 }: { readonly pageKeys?: number 
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-test-s3-'))
   const lists = new URL('s3rver-lists.mjs', import.meta.url).href
   const words = ['-d', folder, '-a', '127.0.0.1', '-p', '0', '--silent', '--configure-bucket', BUCKET]
-  // Its lists are cut with a cipher that OpenSSL 3 keeps behind this switch.
+  // s3rver encrypts list positions with a cipher that OpenSSL 3 only has with this option.
   const child = spawn(process.execPath, ['--openssl-legacy-provider', '--import', lists, program, ...words], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, SLUICE_TEST_S3_PAGE: String(pageKeys) },
@@ -111,7 +111,7 @@ function portOf(child: ChildProcess): Promise<number> {
   })
 }
 
-/** Passes requests on as they are, so that signatures still fit. */
+/** Forwards requests unchanged, so that signatures stay valid. */
 class Front {
   readonly #port: number
   readonly #server = http.createServer((request, response) => void this.#take(request, response))
@@ -159,7 +159,7 @@ class Front {
     }
     if (!signatureFits(request, url))
       this.failures ??= { count: 1, status: 403, code: 'SignatureDoesNotMatch', headers: {} }
-    // Strong comparison, by which a weak ETag never fits; s3rver compares texts.
+    // If-Match compares strongly, so a weak ETag never matches; s3rver compares texts.
     if (request.headers['if-match']?.startsWith('W/') === true)
       this.failures ??= { count: 1, status: 412, code: 'PreconditionFailed', headers: {} }
     const { failures, cuts } = this
@@ -212,8 +212,8 @@ class Front {
 }
 
 /**
- * AWS Signature Version 4 worked out once more, from the request as it came over the wire: s3rver looks at older ones only. A request without one is
- * anonymous.
+ * Checks AWS Signature Version 4 against the request as received: s3rver checks older signatures only. A request
+ * without one is anonymous.
  */
 function signatureFits({ headers, method }: http.IncomingMessage, url: URL): boolean {
   const { authorization } = headers
@@ -340,7 +340,7 @@ class RunningServer implements S3Server {
     fs.rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5 })
   }
 
-  /** Where s3rver keeps an object. */
+  /** The file in which s3rver stores an object. */
   #fileOf(key: string): string {
     return path.join(this.#folder, BUCKET, `${key}._S3rver_object`)
   }

@@ -1,5 +1,5 @@
-// Loaded into s3rver before it starts: its own listing leaves out folders that hold nothing but folders, and lists by the order of directories
-// instead of that of keys. This one lists as S3 does.
+// Loaded into s3rver before it starts: the listing of s3rver omits folders that contain only folders, and sorts by
+// directory instead of by key. This one lists as S3 does.
 import fs from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
@@ -54,7 +54,7 @@ Store.prototype.listObjects = async function listObjects(bucket, options) {
   return { objects: isTruncated ? endingAt(objects, last) : objects, commonPrefixes: [...prefixes], isTruncated }
 }
 
-/** s3rver goes on behind the key of the last object; a page may end with a folder, and have no object at all. */
+/** s3rver continues after the key of the last object; but a page may end with a folder, and contain no object. */
 function endingAt(objects, key) {
   const page = [...objects, { key }]
   page.map = (show) => objects.map(show)

@@ -1,11 +1,15 @@
-/** The fresh data folder of a database server: made once a run and copied for every server, which takes a tenth of the time of making it. */
+/**
+ * The initial data folder of a database server: created once per run and copied for every server, which takes a tenth
+ * of the time.
+ */
 import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 
 /**
- * Fills a folder that does not exist yet. Several test files may come at once: each makes a template of its own then, and the first one stays.
- * @param make fills the folder it is given, whose parent belongs to `owner`
+ * Fills a folder that does not exist yet. If several test files come at the same time, each creates a template, and the
+ * first one is kept.
+ * @param make fills the given folder, whose parent belongs to `owner`
  */
 export function copyFresh(
   name: string,
