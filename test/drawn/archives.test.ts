@@ -1,4 +1,7 @@
-/** Tables that are drawn leave for an archive, are asked there and come back: the server says the same of them, or the plan refused them by name. */
+/**
+ * Random tables are archived, queried and restored: the server prints the same values as before, or the plan refuses
+ * the table by name.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { judgeArchive, leavingTable } from './support/archiving.ts'
@@ -29,9 +32,13 @@ function draw(random: Random): Drawn {
   return { from, to: from, table: leavingTable({ ...drawTable(random, from, types.get(from) ?? []), settings }) }
 }
 
-describe(`drawn archives, SLUICE_DRAW_SEED=${SEED}`, () => {
-  test('come back equal, or are refused by name', { timeout: (SECONDS + 240) * 1000, retry: 0 }, async () => {
-    const found = await drawAll('archive', draw, (one) => judgeArchive(one, servers, folder.path))
-    expect(found.map(({ text }) => text)).toEqual([])
-  })
+describe(`archives of random tables, SLUICE_DRAW_SEED=${SEED}`, () => {
+  test(
+    'random tables are equal after archive and restore, or are refused by name',
+    { timeout: (SECONDS + 240) * 1000, retry: 0 },
+    async () => {
+      const found = await drawAll('archive', draw, (one) => judgeArchive(one, servers, folder.path))
+      expect(found.map(({ text }) => text)).toEqual([])
+    },
+  )
 })

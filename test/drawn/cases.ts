@@ -1,4 +1,4 @@
-/** Draws that failed once, as small as they could be made. */
+/** Random tables that failed once, as small as possible. */
 import type { System } from '../support/copy-systems.ts'
 import type { DrawnTable } from './support/shape.ts'
 
@@ -7,7 +7,7 @@ export type Case = Pick<DrawnTable, 'columns'> &
     readonly why: string
     readonly from: System
     readonly to: System
-    /** The code by which it is refused; equal where this is absent. */
+    /** The code of the expected refusal; if absent, the copy is expected to be equal. */
     readonly expected?: string
   }
 

@@ -1,6 +1,7 @@
 /**
- * Tables that are drawn (type, value, name, key, settings), copied from every system to every other: what arrives is what the server itself says of the
- * source, or the copy is refused by name. `SLUICE_DRAW_SEED` repeats a run, `seed/draw` one draw of it; `SLUICE_DRAW_SECONDS` says how long.
+ * Random tables (type, value, name, key, settings), copied from every system to every other: the server prints the same
+ * values for both sides, or the copy is refused by name. `SLUICE_DRAW_SEED` repeats a run, or one draw of it as
+ * `seed/draw`; `SLUICE_DRAW_SECONDS` sets the duration.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
@@ -39,13 +40,13 @@ function draw(random: Random): Drawn {
   return { from, to, table: { ...drawTable(random, from, types.get(from) ?? []), settings, targetSettings } }
 }
 
-describe(`drawn copies, SLUICE_DRAW_SEED=${SEED}`, { retry: 0 }, () => {
-  test('are equal, or refused by name', { timeout: (SECONDS + 240) * 1000 }, async () => {
+describe(`copies of random tables, SLUICE_DRAW_SEED=${SEED}`, { retry: 0 }, () => {
+  test('copies of random tables are equal, or are refused by name', { timeout: (SECONDS + 240) * 1000 }, async () => {
     const found = await drawAll('copy', draw, (one) => judgeCopy(one, servers, folder.path))
     expect(found.map(({ text }) => text)).toEqual([])
   })
 
-  test.each(CASES)('were drawn once: $why', async ({ from, to, expected = 'equal', ...drawn }) => {
+  test.each(CASES)('a table that failed once passes: $why', async ({ from, to, expected = 'equal', ...drawn }) => {
     if (!types.has(SYSTEMS[from]) || !types.has(SYSTEMS[to])) return
     const table = { name: 't', key: [], options: '', settings: [], ...drawn, system: from }
     const verdict = await judgeCopy({ from: SYSTEMS[from], to: SYSTEMS[to], table }, servers, folder.path)

@@ -1,4 +1,4 @@
-/** Tables that are drawn are copied, changed, compared and mended: what is named is what the server says has changed. */
+/** Random tables are copied, changed, compared and repaired: diff reports the rows that the server shows as changed. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { judgeDiff } from './support/differing.ts'
@@ -33,13 +33,17 @@ function draw(random: Random): Drawn {
   const to = random(3) === 0 ? from : pick(random, there)
   const settings = from.settings(random, 'DRAWN_DATABASE')
   const table = drawTable(random, from, types.get(from) ?? [])
-  // Rows are told apart by a key, and differ beside it.
+  // The key identifies rows, and their other columns differ.
   return { from, to, table: { ...(random(2) === 0 ? followedTable(table) : table), settings } }
 }
 
-describe(`drawn differences, SLUICE_DRAW_SEED=${SEED}`, () => {
-  test('are named and mended, or refused', { timeout: (SECONDS + 240) * 1000, retry: 0 }, async () => {
-    const found = await drawAll('diff', draw, (one) => judgeDiff(one, servers, folder.path))
-    expect(found.map(({ text }) => text)).toEqual([])
-  })
+describe(`diffs of random tables, SLUICE_DRAW_SEED=${SEED}`, () => {
+  test(
+    'differences of random tables are reported and repaired, or the table is refused',
+    { timeout: (SECONDS + 240) * 1000, retry: 0 },
+    async () => {
+      const found = await drawAll('diff', draw, (one) => judgeDiff(one, servers, folder.path))
+      expect(found.map(({ text }) => text)).toEqual([])
+    },
+  )
 })

@@ -1,4 +1,7 @@
-/** Tables that are drawn become partitioned, are signed off and change places with their twin, there and back: the server says the same of both, or the plan refuses them. */
+/**
+ * Random tables become partitioned, are checked, and are cut over to the new table and back: the server prints the same
+ * values for both, or the plan refuses the table.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { POSTGRES_OWN } from '../support/servers/postgresql.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
@@ -10,7 +13,7 @@ import { SEED, type Random } from './support/random.ts'
 import type { DrawnType } from './support/shape.ts'
 import { postgresql } from './support/systems/postgresql.ts'
 
-describe.skipIf(!POSTGRES_OWN)(`drawn partitions, SLUICE_DRAW_SEED=${SEED}`, () => {
+describe.skipIf(!POSTGRES_OWN)(`partitioning of random tables, SLUICE_DRAW_SEED=${SEED}`, () => {
   const servers = new Servers({ tells: true })
   let folder: Folder
   let types: readonly DrawnType[] = []
@@ -29,8 +32,12 @@ describe.skipIf(!POSTGRES_OWN)(`drawn partitions, SLUICE_DRAW_SEED=${SEED}`, () 
     return { from: postgresql, to: postgresql, table, isElsewhere: random(2) === 0 }
   }
 
-  test('are equal, or refused by name', { timeout: (SECONDS + 240) * 1000, retry: 0 }, async () => {
-    const found = await drawAll('partition', draw, (one) => judgeParting(one, servers, folder.path))
-    expect(found.map(({ text }) => text)).toEqual([])
-  })
+  test(
+    'partitioned random tables are equal, or are refused by name',
+    { timeout: (SECONDS + 240) * 1000, retry: 0 },
+    async () => {
+      const found = await drawAll('partition', draw, (one) => judgeParting(one, servers, folder.path))
+      expect(found.map(({ text }) => text)).toEqual([])
+    },
+  )
 })

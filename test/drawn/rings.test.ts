@@ -1,4 +1,7 @@
-/** Tables of Cassandra and of SQL that are drawn, copied into a Cassandra or out of it: values, times of writing and lives as the servers say them. */
+/**
+ * Random tables of Cassandra and of SQL systems, copied into Cassandra or out of it: values, write times and TTLs are
+ * those that the servers report.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CASSANDRA_AVAILABLE, CASSANDRA_MISSING } from '../support/servers/cassandra.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
@@ -36,15 +39,15 @@ function draw(random: Random): Drawn {
   const settings = from.settings(random, 'DRAWN_DATABASE')
   const targetSettings = random(2) === 0 ? [] : to.settings(random, 'DRAWN_DATABASE')
   const table = drawTable(random, from, types.get(from) ?? [])
-  // A table of Cassandra has a key.
+  // A table of Cassandra needs a key.
   return { from, to, table: { ...table, key: table.key.length === 0 ? [0] : table.key, settings, targetSettings } }
 }
 
 describe.skipIf(!CASSANDRA_AVAILABLE)(
-  `drawn rings, SLUICE_DRAW_SEED=${SEED} ${CASSANDRA_MISSING}`,
+  `Cassandra copies of random tables, SLUICE_DRAW_SEED=${SEED} ${CASSANDRA_MISSING}`,
   { retry: 0 },
   () => {
-    test('are equal, or refused by name', { timeout: (SECONDS + 240) * 1000 }, async () => {
+    test('copies of random tables are equal, or are refused by name', { timeout: (SECONDS + 240) * 1000 }, async () => {
       const found = await drawAll('ring', draw, (one) => judgeCopy(one, servers, folder.path))
       expect(found.map(({ text }) => text)).toEqual([])
     })

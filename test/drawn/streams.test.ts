@@ -1,4 +1,7 @@
-/** Tables that are drawn are followed while each of their rows changes, and their columns: the server says the same of both sides, or the stream refuses them by name. */
+/**
+ * Random tables are replicated by a stream while each of their rows changes, and their columns: the server prints the
+ * same values for both sides, or the stream refuses the table by name.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { POSTGRES_OWN } from '../support/servers/postgresql.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
@@ -13,7 +16,7 @@ import { mysql } from './support/systems/mysql.ts'
 import { postgresql } from './support/systems/postgresql.ts'
 import { sqlite } from './support/systems/sqlite.ts'
 
-describe.skipIf(!POSTGRES_OWN)(`drawn streams, SLUICE_DRAW_SEED=${SEED}`, () => {
+describe.skipIf(!POSTGRES_OWN)(`streams of random tables, SLUICE_DRAW_SEED=${SEED}`, () => {
   const servers = new Servers({ tells: true })
   let folder: Folder
   let types: ReadonlyMap<DrawnSystem, readonly DrawnType[]>
@@ -31,15 +34,19 @@ describe.skipIf(!POSTGRES_OWN)(`drawn streams, SLUICE_DRAW_SEED=${SEED}`, () => 
     const own = types.get(from) ?? []
     const settings = [...from.settings(random, 'DRAWN_DATABASE'), ...(from === sqlite ? ['PRAGMA journal_mode = WAL'] : [])] // prettier-ignore
     const drawn = { ...drawTable(random, from, own), settings }
-    // Of most engines and options nothing is followed.
+    // Most engines and table options cannot be replicated.
     const table = withComputed(random, followedTable(random(8) === 0 ? drawn : { ...drawn, options: '' }))
     const alters = random(4) === 0 ? [] : drawAlters(random, table, own)
     const cdc = from === postgresql ? pick(random, ['slot', 'slot', 'trigger'] as const) : 'trigger'
     return { from, to: from, table: { ...table, alters }, cdc, isLive: random(3) === 0 }
   }
 
-  test('are equal, or refused by name', { timeout: (SECONDS + 240) * 1000, retry: 0 }, async () => {
-    const found = await drawAll('stream', draw, (one) => judgeStream(one, servers, folder.path))
-    expect(found.map(({ text }) => text)).toEqual([])
-  })
+  test(
+    'streams of random tables are equal, or are refused by name',
+    { timeout: (SECONDS + 240) * 1000, retry: 0 },
+    async () => {
+      const found = await drawAll('stream', draw, (one) => judgeStream(one, servers, folder.path))
+      expect(found.map(({ text }) => text)).toEqual([])
+    },
+  )
 })

@@ -1,11 +1,14 @@
-/** Before any test: build/ and dist/ as src/ stands, because tests start the compiled program and Node 20 runs no TypeScript in threads. */
+/**
+ * Builds build/ and dist/ from src/ before any test, because tests start the compiled program, and Node 20 cannot run
+ * TypeScript in threads.
+ */
 import { spawnSync } from 'node:child_process'
 import path from 'node:path'
 
 const root = path.resolve(import.meta.dirname, '../..')
 
 export default function compile(): void {
-  // Every project of a run asks for it, each from a copy of this module.
+  // Every project of a run calls this, each from its own copy of this module.
   if (process.env['SLUICE_TEST_COMPILED']) return
   process.env['SLUICE_TEST_COMPILED'] = 'yes'
   const ran = [['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], ['scripts/bundle.mjs']].map((words) =>
@@ -14,6 +17,6 @@ export default function compile(): void {
   if (ran.every(({ status }) => status === 0)) return
   const complaint = `src/ does not compile:\n${ran.map(({ stdout, stderr }) => stdout + stderr).join('')}`
   if (process.env['CI']) throw new Error(complaint)
-  // At a desk, a half-written module must not keep the tests of the others from running; tsc has written what it could.
+  // Outside CI, a module that does not compile must not block the tests of others; tsc has written the rest.
   process.stderr.write(`${complaint}\n`)
 }

@@ -1,19 +1,20 @@
 /**
- * Ends a test run with `N passed, N failed` or `N passed, N failed, N skipped`. vitest's own summary counts the tests of a
- * file whose `beforeAll` threw as skipped and nothing as failed; here everything that is not a pass by intent is a failure.
+ * Ends a test run with `N passed, N failed` or `N passed, N failed, N skipped`. vitest's own summary counts the tests
+ * of a file whose `beforeAll` threw as skipped and nothing as failed; here every result other than a pass or an
+ * intended skip is a failure.
  */
 import { writeFileSync } from 'node:fs'
 import type { Reporter, TestModule, TestRunEndReason } from 'vitest/node'
 
-/** More files than someone names to run them again. */
+/** More failed files than a user would name to run them again. */
 const MANY = 50
 const SHOWN = 60
-/** Characters of an error's first line. */
+/** Most characters of an error's first line. */
 const MESSAGE = 300
 
 export type Counts = { passed: number; failed: number; skipped: number }
 
-/** Counts tests, and beside them: modules that did not load or held no test, hooks that failed, unhandled errors. */
+/** Counts tests, and as failures also: modules that did not load or contain no test, failed hooks, unhandled errors. */
 export function countModules(modules: readonly TestModule[], unhandledErrors: number): Counts {
   const counts: Counts = { passed: 0, failed: unhandledErrors, skipped: 0 }
   for (const module of modules) {
@@ -23,7 +24,7 @@ export function countModules(modules: readonly TestModule[], unhandledErrors: nu
       const { state } = test.result()
       if (state === 'passed') counts.passed++
       else if (state === 'skipped') counts.skipped++
-      else counts.failed++ // pending: the run ended before it did
+      else counts.failed++ // pending: the run ended before the test did
     }
     let broken = module.errors().length
     for (const suite of module.children.allSuites()) broken += suite.errors().length
@@ -33,7 +34,7 @@ export function countModules(modules: readonly TestModule[], unhandledErrors: nu
   return counts
 }
 
-/** Tests that passed only when they were tried again, each with what was wrong the first time. */
+/** Tests that passed only after a retry, each with its first error. */
 export function unsteady(modules: readonly TestModule[]): readonly string[] {
   return modules.flatMap((module) =>
     [...module.children.allTests('passed')]
@@ -46,12 +47,12 @@ export function unsteady(modules: readonly TestModule[]): readonly string[] {
   )
 }
 
-/** Files of which something failed. */
+/** Files with a failure. */
 export function failedFiles(modules: readonly TestModule[]): readonly string[] {
   return [...new Set(modules.filter((module) => countModules([module], 0).failed > 0).map((module) => module.moduleId))]
 }
 
-/** What failed, a line each with the beginning of its error: what the end of a long output is read for. */
+/** One line per failure with the start of its error, for readers of the end of a long output. */
 export function failures(modules: readonly TestModule[]): readonly string[] {
   return modules.flatMap((module) => [
     ...module.errors().map((error) => `${module.relativeModuleId}: ${firstLine(error.message)}`),
@@ -66,7 +67,7 @@ export function failures(modules: readonly TestModule[]): readonly string[] {
 
 const firstLine = (text: string): string => (text.split('\n', 1)[0] ?? '').slice(0, MESSAGE)
 
-/** The files that took longest, in seconds of their tests and hooks, longest first: where minutes of a run can be saved. */
+/** The slowest files, with the seconds of their tests and hooks, slowest first: candidates for making a run shorter. */
 export function slowest(modules: readonly TestModule[], count: number): readonly string[] {
   return modules
     .map((module) => ({ module, seconds: Math.round(module.diagnostic().duration / 1000) }))
@@ -75,7 +76,7 @@ export function slowest(modules: readonly TestModule[], count: number): readonly
     .map(({ module, seconds }) => `${seconds} s: ${module.relativeModuleId} (${module.project.name})`)
 }
 
-/** The line that `.ci/run` must end with. */
+/** The last line that `.ci/run` requires. */
 export function countLine({ passed, failed, skipped }: Counts): string {
   return `${passed} passed, ${failed} failed${skipped === 0 ? '' : `, ${skipped} skipped`}`
 }
@@ -95,7 +96,7 @@ export default class CountReporter implements Reporter {
       process.stdout.write(`the files that took longest:\n${slowest(modules, SHOWN).join('\n')}\n`)
     for (const name of unsteady(modules)) process.stdout.write(`passed only at the second try: ${name}\n`)
     for (const line of failures(modules)) process.stdout.write(`failed: ${line}\n`)
-    // For `.ci/run`, which runs them once more by themselves.
+    // `.ci/run` runs these files once more by themselves.
     const names = process.env['SLUICE_FAILED_FILES']
     if (names && unhandledErrors.length === 0) writeFileSync(names, failedFiles(modules).join('\n'))
     process.stdout.write(`\n${countLine(counts)}\n`)

@@ -1,13 +1,13 @@
 /**
- * The order of a run: the longest first, in the order of their list, then large files before small ones, as vitest does it where it knows no times.
- * A long one at the very end would keep one worker busy while the others have nothing left.
+ * The order of a run: long files first, in the order of their list, then large files before small ones, as vitest does
+ * without known times. A long file at the end would keep one worker busy while the others are idle.
  */
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import { CI_EACH_DAY, LONGEST } from './suites.ts'
 
 const ORDER: readonly string[] = [...LONGEST, ...CI_EACH_DAY]
 
-/** The place of a file in the lists; behind all of them where it stands in none. */
+/** Index of a file in the lists; after all of them if it is in none. */
 function place({ moduleId }: TestSpecification): number {
   const at = ORDER.findIndex((name) => moduleId.endsWith(`/${name}`))
   return at === -1 ? ORDER.length : at

@@ -1,10 +1,13 @@
-/** Where a suite's catalogs live on a server: asks for the server before the first test, and skips by name where there is none. */
+/**
+ * Where a suite's catalogs are on a server: requests the server before the first test, and skips the tests with the
+ * reason if there is none.
+ */
 import { afterAll, beforeEach, inject } from 'vitest'
 import type { Answer } from './servers.ts'
 
 const backend = process.env['SLUICE_TEST_BACKEND']
 
-// Most files have no server: they do not pay for what belongs to one.
+// Most files use no server, so they do not load its code.
 if (backend === 'postgresql' || backend === 'mysql') {
   const { dropMade } = await import('../support/backend.ts')
   const response = await fetch(`${inject('serverBroker')}/${backend}`)

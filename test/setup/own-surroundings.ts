@@ -1,6 +1,6 @@
 /**
- * Each test file gets a temporary folder of its own and none of the developer's own settings. What a file leaves in its folder
- * under the prefix `sluice-test-` fails it: a leak found on the day it is written costs a minute, later an afternoon.
+ * Gives each test file its own temporary folder and none of the developer's settings. A file or folder with the prefix
+ * `sluice-test-` that is left there fails the test file, so that leaks are found at once.
  */
 import fs from 'node:fs'
 import os from 'node:os'
@@ -9,12 +9,12 @@ import { afterAll } from 'vitest'
 
 for (const name of ['SLUICE_DATABASE_URL', 'DATABASE_URL', 'SLUICE_CONFIG']) delete process.env[name]
 
-// Hints name the program as it was started: what is asserted of them must not hang on that.
+// Hints contain the name by which the program was started: assertions must not depend on it.
 process.env['SLUICE_PROGRAM'] = 'sluice'
 
 const outer = os.tmpdir()
 const own = fs.mkdtempSync(path.join(outer, 'sluice-file-'))
-fs.chmodSync(own, 0o755) // a database server under another user must get through
+fs.chmodSync(own, 0o755) // a database server under another user needs access
 process.env['TMPDIR'] = own
 process.env['XDG_CONFIG_HOME'] = path.join(own, 'config')
 process.env['XDG_STATE_HOME'] = path.join(own, 'state')

@@ -1,20 +1,21 @@
 /**
- * One temporary folder for a whole run of the tests, removed after it: also what a file that never loaded has made. It lies in memory where there is
- * room for it: what a killed program or server has written is there in either case, and only a power cut, which no test makes, could tell the two apart.
+ * One temporary folder for a whole test run, removed after it, also with files of a test file that did not load. It is
+ * in memory if there is enough space: files of a killed program or server survive in both cases, and only a power cut,
+ * which no test makes, would show a difference.
  */
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 
-/** Linux's file system in memory. In containers it is often too small for a run. */
+/** Linux's file system in memory, often too small for a run in containers. */
 const MEMORY = '/dev/shm'
-/** Several times what a run holds at once, so that it is no burden for the machine. */
+/** Several times the largest use of a run, so that the machine is not short of memory. */
 const ROOM_BYTES = 6 * 2 ** 30
-/** Short, because the path of a socket may have 107 bytes. */
+/** Short, because the path of a socket is limited to 107 bytes. */
 const PREFIX = 'sl-run-'
 
 export default function makeRunFolder(): () => void {
-  // Every project of a run asks for it, each from a copy of this module.
+  // Every project of a run calls this, each from its own copy of this module.
   if (process.env['SLUICE_TEST_FOLDER']) return () => undefined
   const parent = parentFolder()
   removeOrphans(parent)
@@ -22,12 +23,12 @@ export default function makeRunFolder(): () => void {
   fs.chmodSync(folder, 0o755)
   process.env['SLUICE_TEST_FOLDER'] = folder
   process.env['TMPDIR'] = folder // the workers inherit it
-  // What tests run is in no book of the user's own runs.
+  // Keeps test runs out of the user's own run history.
   process.env['XDG_STATE_HOME'] = path.join(folder, 'state')
   return () => remove(folder)
 }
 
-/** A folder that somebody named stays the one. */
+/** A folder that an environment variable names is used. */
 function parentFolder(): string {
   if (process.env['TMPDIR'] !== undefined || os.platform() !== 'linux') return os.tmpdir()
   try {
@@ -39,7 +40,7 @@ function parentFolder(): string {
   }
 }
 
-/** What runs that were killed have left would take memory until the machine is started anew. */
+/** Removes folders of killed runs, which would take memory until the machine restarts. */
 function removeOrphans(parent: string): void {
   for (const name of fs.readdirSync(parent)) {
     const pid = new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1]

@@ -1,6 +1,6 @@
 /**
- * The servers of a test run: each is started when the first test file asks for it, shared by all that follow, and stopped with the run.
- * Test files ask over HTTP, because they run in processes of their own.
+ * The servers of a test run: each is started when the first test file requests it, shared by all later files, and
+ * stopped at the end of the run. Test files request servers over HTTP, because they run in their own processes.
  */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -50,7 +50,7 @@ function absent(missing: string): Server {
 }
 
 export default async function serveServers(project: TestProject): Promise<(() => Promise<void>) | undefined> {
-  // Every project of a run asks for it, each from a copy of this module.
+  // Every project of a run calls this, each from its own copy of this module.
   const running = process.env['SLUICE_TEST_BROKER']
   const broker = running === undefined ? await startBroker() : null
   process.env['SLUICE_TEST_BROKER'] ??= broker?.url
@@ -78,7 +78,7 @@ async function startBroker(): Promise<{ readonly url: string; readonly stop: () 
     stop: async () => {
       http.close()
       const ends = await Promise.allSettled([...started.values()].map(async (server) => await (await server).stop()))
-      // Of a server that did not start, those who asked for it have said so.
+      // The test files that requested a server have already reported that it did not start.
       for (const end of ends) if (end.status === 'rejected' && end.reason instanceof PlantsTaken) throw end.reason
     },
   }

@@ -1,6 +1,9 @@
-/** Which suites run when and where: lists of paths that vitest.config.ts deals out. Every other test file is run by `npm test`. */
+/**
+ * Lists of suites that run only in some configurations; vitest.config.ts uses them. `npm test` runs every other test
+ * file.
+ */
 
-/** What a catalog has to be able to do, wherever it lives: run once a backend. */
+/** Tests of the catalog, independent of its database: run once per backend. */
 export const CATALOG = [
   'test/real/import.test.ts',
   'test/real/commands.test.ts',
@@ -30,7 +33,7 @@ export const CATALOG = [
   'test/real/lease-catalog.test.ts',
 ]
 
-/** What takes long and says the same on any of them: run on SQLite alone, and on every database with SLUICE_TEST_ALL. */
+/** Long suites with the same result on every database: run on SQLite, and on every database with SLUICE_TEST_ALL. */
 export const LONG = [
   'test/fault/index-kill.test.ts',
   'test/fault/lanes.test.ts',
@@ -40,7 +43,7 @@ export const LONG = [
   'test/real/compare.test.ts',
 ]
 
-/** Beside those, what is run on PostgreSQL in CI, and on DuckDB and MySQL with SLUICE_TEST_ALL. */
+/** Besides those: run on PostgreSQL in CI, and on DuckDB and MySQL with SLUICE_TEST_ALL. */
 export const LONGER = [
   'test/real/compare-rows.test.ts',
   'test/fault/sync-kill.test.ts',
@@ -52,8 +55,9 @@ export const LONGER = [
   'test/real/sql-command.test.ts',
 ]
 /**
- * Files that only compute: no server, no process of their own that lives on, nothing left in their process. One process runs many of them, because
- * starting one for each and loading everything anew takes longer than most of these tests.
+ * Files that only compute: they start no server and no lasting process, and leave nothing in their own process. One
+ * process runs many of them, because starting a process and loading all modules for each takes longer than most of
+ * these tests.
  */
 export const LIGHT = [
   'test/unit/**/*.test.ts',
@@ -62,7 +66,7 @@ export const LIGHT = [
   'test/cli/{copy-render,ctl,current,demo,docs,main,mode,parse,redact,render,setup-commands}.test.ts',
 ]
 
-/** Each run of CI has these; `npm test` says that they were left out. */
+/** Each run of CI has these; `npm test` reports that they were left out. */
 export const CI_EACH_DAY = [
   'test/cli/attach.test.ts',
   'test/cli/e2e.test.ts',
@@ -131,8 +135,9 @@ export const CI_EACH_DAY = [
 ]
 
 /**
- * What takes longest of what a quicker suite also holds to its promise on one system, longest first: `.ci/run` runs a quarter of it each day with
- * SLUICE_TEST_CI, since all of it takes longer than CI may; all of it runs with SLUICE_TEST_CI=all, and `npm test` says that it was left out.
+ * The longest suites whose subject a quicker suite also tests on one system, longest first: `.ci/run` runs a quarter of
+ * them each day with SLUICE_TEST_CI, since all of them take too long for CI. All run with SLUICE_TEST_CI=all, and `npm
+ * test` reports that they were left out.
  */
 export const LONGEST = [
   'test/judges/archives.test.ts',
@@ -350,7 +355,10 @@ export const LONGEST = [
   'test/fault/follow-counter.test.ts',
 ]
 
-/** Soaks, random histories beside those that CI runs, waits that are measured: for SLUICE_TEST_ALL, which takes longer than CI may. */
+/**
+ * Long-running tests, more random histories than those in CI, measured waits: only with SLUICE_TEST_ALL, because they
+ * take too long for CI.
+ */
 export const ALL_ONLY = [
   'test/fault/archive-systems.test.ts',
   'test/fault/copy-random.test.ts',

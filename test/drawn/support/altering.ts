@@ -1,4 +1,4 @@
-/** ALTERs of a followed table between changes of its rows. */
+/** ALTERs of a replicated table between changes of its rows. */
 import { pick, type Random } from './random.ts'
 import type { Alter, DrawnColumn, DrawnSystem, DrawnTable, DrawnType } from './shape.ts'
 
@@ -8,7 +8,7 @@ const KINDS = [
 
 const MOST_ALTERS = 3
 
-/** What is altered, and how often it is taken back at once. */
+/** The ALTERs, of which some are undone by the next one. */
 export function drawAlters(random: Random, { columns }: DrawnTable, types: readonly DrawnType[]): readonly Alter[] {
   const rows = columns[0]?.values.length ?? 0
   return Array.from({ length: 1 + random(MOST_ALTERS) }, (_, no): Alter => {
@@ -19,19 +19,19 @@ export function drawAlters(random: Random, { columns }: DrawnTable, types: reado
   })
 }
 
-/** What an ALTER leaves, and the statements of it. */
+/** The table after an ALTER, and its statements. */
 type Altered = { readonly table: DrawnTable; readonly statements: readonly string[] }
 
-/** `back` takes it back; null where there is nothing to take back. */
+/** `back` undoes it; null if it cannot be undone. */
 export type Steps = { readonly there: Altered; readonly back: Altered | null }
 
-/** Whether all of them are such that a stream goes on. */
+/** Whether a stream continues after all of these ALTERs. */
 export function goesOn({ system, alters = [] }: DrawnTable): boolean {
   const harmless = system === 'postgresql' ? ['default', 'not null', 'null', 'back'] : ['default', 'back']
   return alters.every(({ what }) => harmless.includes(what))
 }
 
-/** Null where this table has nothing to alter so. @param last what was altered before */
+/** Null if this ALTER does not apply to the table. @param last undoes the ALTER before */
 export function stepsOf(system: DrawnSystem, table: DrawnTable, alter: Alter, last: Altered | null): Steps | null {
   if (alter.what !== 'back') return stepsThere(system, table, alter)
   return last === null ? null : { there: last, back: null }
@@ -59,7 +59,7 @@ function stepsThere({ quote, clauses }: DrawnSystem, table: DrawnTable, { what, 
         [alter(`ADD COLUMN ${quote(column.name)} ${column.type}`)],
         [alter(`DROP COLUMN ${quote(column.name)}`)],
       )
-    // Each row that is there has the value at once, and no change tells it.
+    // Existing rows get the value at once, and the stream gets no change for it.
     case 'add default': {
       const [value = 'NULL'] = column.values
       return steps(
@@ -145,7 +145,7 @@ function stepsThere({ quote, clauses }: DrawnSystem, table: DrawnTable, { what, 
 const ID = 'id'
 const COMPUTED = /^bigint GENERATED ALWAYS AS \(id \* 2\) (STORED|VIRTUAL)$/
 
-/** A column that the server computes of the column `id`, beside the others of every third table. */
+/** Adds a computed column, derived from `id`, to every third table. */
 export function withComputed(random: Random, table: DrawnTable): DrawnTable {
   if (table.system === 'sqlite' || random(3) > 0) return table
   const type = `bigint GENERATED ALWAYS AS (${ID} * 2) ${pick(random, ['STORED', 'VIRTUAL'])}`

@@ -1,4 +1,4 @@
-/** A drawn table whose rows of one period leave for an archive, are asked there, and come back. */
+/** A random table whose rows of one period are archived, queried and restored. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Operation } from '../../../src/app/operations/list.ts'
@@ -17,13 +17,13 @@ import {
 } from './shape.ts'
 import { EQUAL, fault, performed, refusalOf, type Verdict } from './verdict.ts'
 
-/** A day of the period that leaves, and one that stays. */
+/** A day of the archived period, and one of a period that stays. */
 const LEAVES = `'2023-02-01'`
 const STAYS = `'2026-11-01'`
-/** Rows that leave, as a condition for which all rows are read. */
+/** Condition for the archived rows that reads all rows. */
 const LEFT = `WHERE d <> ${STAYS}`
 
-/** The drawn columns behind a key and the day of a row, which all but the last row have in the period that leaves. */
+/** The random columns after a key and a day; all rows but the last one are in the archived period. */
 export function leavingTable(table: DrawnTable): DrawnTable {
   const rows = table.columns[0]?.values.length ?? 0
   const all = Array.from({ length: rows }, (_, at) => at)
@@ -36,7 +36,7 @@ export function leavingTable(table: DrawnTable): DrawnTable {
 
 type Archived = { readonly from: DrawnSystem; readonly table: DrawnTable }
 
-/** Leaves nothing. @param folder for archives and systems that are files */
+/** Removes what it creates. @param folder for archives and systems whose databases are files */
 export async function judgeArchive({ from, table }: Archived, servers: Servers, folder: string): Promise<Verdict> {
   const own = mkdtempSync(join(folder, 'draw-'))
   const place = await servers.make(from.system, own)
@@ -59,7 +59,7 @@ export async function judgeArchive({ from, table }: Archived, servers: Servers, 
   }
 }
 
-/** The column that a refusal says to store as text. */
+/** The column that a refusal suggests for `--as-text`. */
 function hintedColumn(text: string, { columns }: DrawnTable): string | undefined {
   return columns.find(({ name }) => text.includes(`--as-text ${name}`))?.name
 }
@@ -76,11 +76,11 @@ async function leftAndReturned(system: DrawnSystem, place: Place, { folder, asTe
   if ('is' in dry) return dry
   for (const [step, operation] of Object.entries({ run, drop, verify })) {
     const ran = await went(step, operation)
-    // What was exported is whole, and what cannot be removed stays.
+    // `verify` must succeed for an export; `drop` may refuse rows that cannot be removed.
     if ('is' in ran) return ran.is === 'named' && step === 'verify' ? fault(`${step} ${ran.code}`, ran.text) : ran
   }
   const answered = await answeredAs(counts, place, before)
-  // A value that is none of its type refuses only questions that read it.
+  // A value of another type than its column fails only queries that read it.
   const asked = answered.is === 'named' && answered.code === 'VALUE_REFUSED' ? await answeredAs(left, place, before, LEFT) : answered // prettier-ignore
   if (asked.is !== 'equal') return asked.is === 'named' ? fault(`query ${asked.code}`, asked.text) : asked
   const back = await went('restore', restore)
@@ -95,7 +95,7 @@ async function went(step: string, operation: Operation): Promise<Ran | Verdict> 
   return ran.finished.exitCode === 0 ? ran : refusalOf(ran, step)
 }
 
-/** Rows, and values of each column that are not NULL. */
+/** Number of rows, and of values of each column that are not NULL. */
 async function countsOf({ quote }: DrawnSystem, { rows }: Place, name: string, { columns }: Judged): Promise<string> {
   const counted = await rows(`SELECT count(*), ${columns.map((one) => `count(${quote(one)})`).join(', ')} FROM ${name}`)
   return JSON.stringify(counted.map((row) => row.map(Number)))

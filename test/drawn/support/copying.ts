@@ -1,4 +1,4 @@
-/** A drawn table copied to another place, and back where the other place is of another system. */
+/** A random table that is copied to another place, and back if that is another system. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Operation } from '../../../src/app/operations/list.ts'
@@ -19,7 +19,10 @@ import { EQUAL, fault, performed, refusalOf, type Verdict } from './verdict.ts'
 
 export type Copying = { readonly from: DrawnSystem; readonly to: DrawnSystem; readonly table: DrawnTable }
 
-/** Makes the table, copies it and judges both sides; leaves nothing. @param folder for systems that are files */
+/**
+ * Creates the table, copies it and compares both sides; removes what it creates. @param folder for systems whose
+ * databases are files
+ */
 export async function judgeCopy({ from, to, table }: Copying, servers: Servers, folder: string): Promise<Verdict> {
   const own = mkdtempSync(join(folder, 'draw-'))
   const places: Place[] = []
@@ -66,19 +69,19 @@ export async function judgeCopy({ from, to, table }: Copying, servers: Servers, 
   }
 }
 
-/** Cassandra has the columns of the key before the others. */
+/** Cassandra lists the key columns before the others. */
 function orderOf({ system }: DrawnSystem, { columns }: Judged): string {
   return (system === 'cassandra' ? columns.toSorted() : columns).join('\n')
 }
 
-/** Settings name the database, which is another one each time. */
+/** Settings contain the name of the database, which differs each time. */
 export function withDatabase(table: DrawnTable, place: Place): DrawnTable {
   const name = new URL(place.url).pathname.slice(1)
   const of = (settings: readonly string[]): readonly string[] => settings.map((one) => one.replaceAll('DRAWN_DATABASE', name)) // prettier-ignore
   return { ...table, settings: of(table.settings), targetSettings: of(table.targetSettings ?? []) }
 }
 
-/** What is there beside what was; rows that were quarantined are named. */
+/** Compares both sides; the verdict includes quarantined rows. */
 export async function compared(
   system: DrawnSystem,
   left: Judged,
@@ -93,7 +96,10 @@ export async function compared(
   return { is: 'named', code: 'ROWS_ASIDE', text: `${quarantined.length} rows: ${quarantined[0]}` }
 }
 
-/** What one server holds, another one like it can hold; a column of SQLite may hold what is none of its type. */
+/**
+ * A server of the same system can store every value, so a refusal is a fault. Exception: a SQLite column may hold a
+ * value of another type.
+ */
 function needless(system: System, verdict: Verdict): Verdict {
   const isOwn =
     system === 'cassandra' ||
@@ -109,13 +115,13 @@ type Step = {
   readonly source: Place
   readonly target: Place
   readonly step: string
-  /** Without a key a copied table is not compared again. */
+  /** A copied table without a key is not compared again. */
   readonly hasKey: boolean
 }
-/** Why rows were quarantined, one each. */
+/** The cause of each quarantined row. */
 type Quarantined = readonly string[]
 
-/** Copies, and once more: the second run has nothing to do, or says the same refusal as the first. */
+/** Copies twice: the second run has nothing to do, or fails with the same refusal as the first. */
 export async function copied({ source, target, step, hasKey }: Step): Promise<Quarantined | Verdict> {
   const operation = copyOf(source, target, '*', { workers: 1 })
   const ran = await performed(operation)
@@ -150,7 +156,7 @@ function causesOf({ events }: Ran, count: number): Quarantined {
   return Array.from({ length: count }, (_, at) => causes[at] ?? '')
 }
 
-/** The same command says the same refusal once more. */
+/** The same command must fail with the same refusal. */
 async function refusedTwice(operation: Operation, first: Verdict, step: string): Promise<Verdict> {
   if (first.is !== 'named') return first
   const second = await performed(operation)
@@ -160,7 +166,7 @@ async function refusedTwice(operation: Operation, first: Verdict, step: string):
   return fault(`${step} half done`, `${first.text}; the same command then: ${'text' in later ? later.text : ''}`)
 }
 
-/** What a run over an equal table wrote; empty where that is nothing. */
+/** What a run over an equal table wrote; empty if nothing. */
 function writesOf({ events }: Ran): string {
   const tables = events.flatMap((event) => (event.type === 'table.finished' ? [event.copied?.again] : []))
   const again = tables.find((one) => one !== undefined)
@@ -168,7 +174,7 @@ function writesOf({ events }: Ran): string {
   return events.some(({ type }) => type === 'chunk.started') ? 'a chunk' : ''
 }
 
-/** What was copied and proved is no cause for any refusal. */
+/** A table that was copied and proved must not be refused. */
 function asFault(verdict: Verdict): Verdict {
   return verdict.is === 'named' ? fault(`again ${verdict.code}`, verdict.text) : verdict
 }

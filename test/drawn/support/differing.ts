@@ -1,4 +1,7 @@
-/** A drawn table that is copied, changed at the source, compared and mended: what is named is what the server says has changed. */
+/**
+ * A random table that is copied, changed at the source, compared and repaired: diff reports what the server shows as
+ * changed.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DiffOperation } from '../../../src/engine/copy/operations/diff/declaration.ts'
@@ -8,7 +11,7 @@ import { dropPlace, takeBack, type Servers } from './places.ts'
 import { definitionsOf, emptied, insertOf, makeTable, rowsOf, statementsOf, type DrawnSystem, type DrawnTable, type Judged, type Place } from './shape.ts' // prettier-ignore
 import { EQUAL, fault, performed, refusalOf, type Verdict } from './verdict.ts'
 
-/** Leaves nothing. @param folder for systems that are files */
+/** Removes what it creates. @param folder for systems whose databases are files */
 export async function judgeDiff({ from, to, table }: Copying, servers: Servers, folder: string): Promise<Verdict> {
   const own = mkdtempSync(join(folder, 'draw-'))
   const source = await servers.make(from.system, own)
@@ -48,7 +51,7 @@ export async function judgeDiff({ from, to, table }: Copying, servers: Servers, 
   }
 }
 
-/** The table holds these rows, as far as the server takes them. */
+/** Replaces the rows of the table by these, except those that the server refuses. */
 async function rewrite(
   system: DrawnSystem,
   { sql }: Place,
@@ -59,7 +62,7 @@ async function rewrite(
   for (const row of rows) await sql(...system.loose, insertOf(system, table, row)).catch(() => undefined)
 }
 
-/** Without the last row, and each of the others with what the next one has beside its key. */
+/** Removes the last row; gives every second one of the others the non-key values of the next row. */
 function changedRows({ key }: DrawnTable, rows: readonly (readonly string[])[]): readonly (readonly string[])[] {
   const moved = rows.map((row, at) => {
     const next = rows[(at + 1) % rows.length] ?? row
@@ -68,7 +71,7 @@ function changedRows({ key }: DrawnTable, rows: readonly (readonly string[])[]):
   return moved.slice(0, Math.max(1, rows.length - 1))
 }
 
-/** As the server tells rows apart: by its words for the columns of the key. */
+/** Rows are identified by the server's text for the key columns. */
 function changesBetween(before: Judged, after: Judged, { key }: DrawnTable): string {
   const byKey = ({ rows }: Judged): ReadonlyMap<string, string> =>
     new Map(rows.map((row) => [JSON.stringify(key.map((at) => row[at])), JSON.stringify(row)]))
@@ -96,14 +99,14 @@ async function went(step: string, operation: DiffOperation): Promise<Went> {
   const counts = countsOf(ran)
   const named = keysIn(ran)
   if (named !== counts) return { counts: '', refused: fault(`${step} keys`, `${counts}, and the keys are of ${named}`) }
-  // The exit code says whether there is any.
+  // The exit code shows whether there is a difference.
   const isClean = counts === '0 missing, 0 different, 0 extra'
   if (isClean !== (ran.finished.exitCode === 0) && !operation.fix)
     return { counts: '', refused: fault(`${step} exit`, `${counts}, exit ${ran.finished.exitCode}`) }
   return { counts, refused: ran.finished.exitCode === 0 ? EQUAL : null }
 }
 
-/** Keys that are named, each once. */
+/** Numbers of distinct reported keys. */
 function keysIn({ events }: Ran): string {
   const all = events.flatMap((event) => (event.type === 'difference' ? [event] : []))
   return ['missing', 'different', 'extra']

@@ -1,4 +1,4 @@
-/** Tables of drawn types, values, names, keys and settings. */
+/** Tables of random types, values, names, keys and settings. */
 import { pick, some, type Random } from './random.ts'
 import type { DrawnColumn, DrawnSystem, DrawnTable, DrawnType } from './shape.ts'
 

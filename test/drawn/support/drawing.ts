@@ -1,4 +1,4 @@
-/** Draws for as long as the suite has, and shrinks what fails. */
+/** Draws tables until the time of the suite is over, and shrinks those that fail. */
 import { appendFileSync } from 'node:fs'
 import { KNOWN } from './known.ts'
 import { drawOf, ONLY_DRAW, SEED, type Random, MOST_DRAWS } from './random.ts'
@@ -7,10 +7,10 @@ import { namedIn, sqlOf, withoutColumns, type DrawnSystem, type DrawnTable } fro
 import { Tally } from './tally.ts'
 import type { Verdict } from './verdict.ts'
 
-/** How long a file draws. */
+/** Seconds for which a test file draws tables. */
 export const SECONDS = Number(process.env['SLUICE_DRAW_SECONDS'] ?? (process.env['SLUICE_TEST_ALL'] ? 3600 : 40))
 const SHRINK_MS = 60_000
-/** A run that fails everywhere ends. */
+/** A run ends after this many faults. */
 const MOST_FAULTS = Number(process.env['SLUICE_DRAW_FAULTS'] ?? 3)
 
 export type Drawn = { readonly from: DrawnSystem; readonly to: DrawnSystem; readonly table: DrawnTable }
@@ -18,7 +18,7 @@ const PASSED: Verdict = { is: 'discarded', text: 'known' }
 
 export type Found = { readonly kind: string; readonly text: string }
 
-/** Faults that were found, each shrunk and as SQL with the seed that repeats it; that nothing was compared is one. */
+/** Faults, each shrunk, as SQL, with the seed that repeats it. It is also a fault if no table was compared. */
 export async function drawAll<D extends Drawn>(
   operation: string,
   draw: (random: Random) => D,
@@ -44,7 +44,7 @@ export async function drawAll<D extends Drawn>(
   return ONLY_DRAW === undefined ? [...found, ...tally.idle.map((text) => ({ kind: 'idle', text }))] : found
 }
 
-/** What a refusal does not name says something too; null where that is nothing. */
+/** The columns that a refusal does not name, to test them too; null if none are left. */
 function restOf<D extends Drawn>(one: D, verdict: Verdict): D | null {
   if (verdict.is !== 'named') return null
   const named = namedIn(verdict.text, one.table)
@@ -87,7 +87,7 @@ async function smallest<D extends Drawn>(
   return { kind: first.kind, text }
 }
 
-/** `SLUICE_DRAW_LOG` names a file that gets every verdict. */
+/** `SLUICE_DRAW_LOG` names a file to which every verdict is appended. */
 function note(no: number, { from, to, table }: Drawn, verdict: Verdict): void {
   const file = process.env['SLUICE_DRAW_LOG']
   if (file === undefined) return

@@ -1,4 +1,4 @@
-/** A drawn table that is followed while its rows change, and its columns between them. */
+/** A random table that is replicated by a stream while its rows change, with ALTERs between them. */
 import type { CopyOperation } from '../../../src/engine/copy/operations/copy/declaration.ts'
 import { copyOf } from '../../support/copy-systems.ts'
 import { goesOn, stepsOf, type Steps } from './altering.ts'
@@ -8,7 +8,7 @@ import { dropPlace, takeBack, type Servers } from './places.ts'
 import { definitionsOf, differenceOf, insertOf, linesOf, makeTable, rowsOf, type DrawnColumn, type DrawnSystem, type DrawnTable, type Place } from './shape.ts' // prettier-ignore
 import { EQUAL, fault, performed, refusalOf, type Verdict } from './verdict.ts'
 
-/** The drawn columns behind a key. */
+/** The random columns after a key. */
 export function followedTable(table: DrawnTable): DrawnTable {
   const id: DrawnColumn = {
     name: 'id',
@@ -20,7 +20,7 @@ export function followedTable(table: DrawnTable): DrawnTable {
 
 export type Followed = Drawn & {
   readonly cdc: 'slot' | 'trigger'
-  /** ALTERs come while a run reads: what it has read by then is a matter of chance. */
+  /** ALTERs are executed while a run reads, so what it has read before each one is random. */
   readonly isLive: boolean
 }
 
@@ -31,7 +31,10 @@ type Stream = {
   readonly operation: CopyOperation
 }
 
-/** Copies the table and follows changes of each row, and ALTERs between them; leaves nothing. @param folder for systems that are files */
+/**
+ * Copies the table and replicates changes of each row, with ALTERs between them; removes what it creates. @param folder
+ * for systems whose databases are files
+ */
 export async function judgeStream(followed: Followed, servers: Servers, folder: string): Promise<Verdict> {
   const { from: system, table, cdc, isLive } = followed
   const [source, target] = [await servers.make(system.system, folder), await servers.make(system.system, folder)]
@@ -53,7 +56,7 @@ export async function judgeStream(followed: Followed, servers: Servers, folder: 
   }
 }
 
-/** @returns every row that the source held meanwhile, as its server says it */
+/** @returns every row that the source held at some time, as its server prints it */
 async function changed({ system, source }: Stream, table: DrawnTable): Promise<ReadonlySet<string>> {
   const held = new Set<string>()
   for (const one of [null, ...changesOf(system, table)]) {
@@ -63,7 +66,10 @@ async function changed({ system, source }: Stream, table: DrawnTable): Promise<R
   return held
 }
 
-/** ALTERs with changes behind each: equal, or the stream halts by name before anything that the source never held is there, and begins anew. */
+/**
+ * ALTERs with changes after each. Either the tables are equal, or the stream halts by name, has applied no row that the
+ * source never held, and can be restarted.
+ */
 async function altered(stream: Stream, made: DrawnTable, held: ReadonlySet<string>, isLive: boolean): Promise<Verdict> {
   const running = isLive ? performed(stream.operation) : null
   const now = await alterAll(stream, made)
@@ -74,7 +80,7 @@ async function altered(stream: Stream, made: DrawnTable, held: ReadonlySet<strin
   const name = await system.tableOf(target)
   const rows = name === '' ? [] : linesOf(await system.judge(target, name))
   const stranger = rows.find((line) => !held.has(line))
-  // While it runs, rows go over between two ALTERs.
+  // If a run is active, it may apply rows between two ALTERs.
   if (stranger !== undefined && !isLive) return fault('alter leaked', `${came.text}; the target holds ${stranger}`)
   if (came.code !== 'STREAM_HALTED') return came
   if (goesOn(made)) return fault('alter needless', came.text)
@@ -82,7 +88,7 @@ async function altered(stream: Stream, made: DrawnTable, held: ReadonlySet<strin
   return await comparedAfter(anewOf(stream, made, now), now.name, 'anew')
 }
 
-/** @returns the table as the ALTERs that the server took have left it */
+/** @returns the table after the ALTERs that the server accepted */
 async function alterAll({ system, source }: Stream, made: DrawnTable): Promise<DrawnTable> {
   let now = made
   let last: Steps['back'] = null
@@ -102,7 +108,7 @@ async function alterAll({ system, source }: Stream, made: DrawnTable): Promise<D
   return now
 }
 
-/** The tables are copied again within the stream, or with all of it. */
+/** Copies the table again within the stream (`resync`), or restarts the whole stream. */
 function anewOf(stream: Stream, { name }: DrawnTable, now: DrawnTable): Stream {
   const { operation, system } = stream
   const isPlain = now.name === name && /^\w+$/.test(name)
@@ -111,7 +117,10 @@ function anewOf(stream: Stream, { name }: DrawnTable, now: DrawnTable): Stream {
   return { ...stream, operation: { ...operation, ...again } }
 }
 
-/** Follows until nothing is left to apply, and lets the server compare. @param table its name at the source */
+/**
+ * Runs the stream until all changes are applied, and compares what the servers print. @param table its name at the
+ * source
+ */
 async function comparedAfter(
   { system, source, target, operation }: Stream,
   table: string,
@@ -129,7 +138,7 @@ async function comparedAfter(
   return difference === '' ? EQUAL : fault(`${step} silent`, difference)
 }
 
-/** Every row gets the values of the next one, the first is removed and put in once more, the last is removed. */
+/** Each row gets the values of the next one; the first row is deleted and inserted again; the last one is deleted. */
 export function changesOf(system: DrawnSystem, table: DrawnTable): readonly string[] {
   const { quote } = system
   const rows = rowsOf(table)

@@ -1,4 +1,4 @@
-/** Faults that are known and open: a draw of that kind is passed over. What mends one takes it out of here. */
+/** Known open faults: draws of these kinds are skipped. Remove an entry when its fault is fixed. */
 import type { DrawnColumn, DrawnTable, System } from './shape.ts'
 
 type Draw = { readonly from: System; readonly to: System; readonly table: DrawnTable }

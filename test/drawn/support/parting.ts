@@ -1,4 +1,7 @@
-/** A drawn table that becomes partitioned, is signed off, takes over, and goes back and forth, with changes between. */
+/**
+ * A random table that becomes partitioned, is checked, takes over, and is cut over back and forth, with changes
+ * between.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Operation } from '../../../src/app/operations/list.ts'
@@ -17,7 +20,7 @@ const TIMES: Readonly<Record<string, readonly string[]>> = {
   date: [`'2024-03-31'`, `'2024-04-01'`, `'1999-12-31'`, `'-infinity'`],
 } // prettier-ignore
 
-/** The drawn columns behind a key and a time. */
+/** The random columns after a key and a time. */
 export function timedTable(random: Random, table: DrawnTable): DrawnTable {
   const type = pick(random, Object.keys(TIMES))
   const rows = (table.columns[0]?.values ?? []).map((_, at) => `${at + 1}`)
@@ -33,7 +36,7 @@ export type Parted = Drawn & {
   readonly isElsewhere: boolean
 }
 
-/** Leaves nothing. */
+/** Removes what it creates. */
 export async function judgeParting(drawn: Parted, servers: Servers, folder: string): Promise<Verdict> {
   const own = mkdtempSync(join(folder, 'draw-'))
   const { from: system, isElsewhere } = drawn
@@ -71,7 +74,7 @@ class Parting {
     const planned = await this.#went('plan', this.#plan())
     if ('is' in planned) return planned
     const ran = await this.#went('run', this.#run())
-    // What the plan lets pass, the run does, but for rows that the target itself refuses.
+    // The run must not refuse what the plan accepted, except rows that the target itself refuses.
     if ('is' in ran) return ran.is === 'named' && /PARTITION_REFUSED|NOT_FOLLOWABLE/.test(ran.code) ? fault(`run ${ran.code}`, ran.text) : ran // prettier-ignore
     this.#stream = ran.events.find((event) => event.type === 'follow.started')?.stream ?? ''
     const first = await this.#compared('run')
@@ -92,7 +95,7 @@ class Parting {
     return EQUAL
   }
 
-  /** One goes over to the other, and what is written there by the public name comes back. */
+  /** Cuts over or reverts, and writes by the public name; these rows must reach the other table. */
   async #turned(step: string, revert: boolean): Promise<Verdict> {
     const [old, fresh] = revert ? [this.#target, this.#source] : [this.#source, this.#target]
     const before = await this.#system.judge(old, this.#name)
@@ -114,7 +117,7 @@ class Parting {
     for (const one of changesOf(this.#system, this.#table)) await place.sql(one).catch(() => undefined)
   }
 
-  /** The table beside its twin. */
+  /** Compares the table with its new table. */
   async #compared(step: string): Promise<Verdict> {
     const [[newTable] = []] = await this.#target.rows(
       `SELECT format('%I', relname) FROM pg_catalog.pg_class WHERE relkind = 'p' AND NOT relispartition AND relname !~ '^(?:migration_|sluice_)'`,
@@ -174,7 +177,7 @@ class Parting {
   }
 }
 
-/** What was copied and is equal is no cause for any refusal. */
+/** A table that was copied and is equal must not be refused. */
 function asFault(verdict: Verdict): Verdict {
   return verdict.is === 'named' ? fault(`needless ${verdict.code}`, verdict.text) : verdict
 }

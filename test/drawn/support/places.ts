@@ -1,4 +1,4 @@
-/** Databases that a draw has made are gone when it is judged: a run draws thousands. */
+/** Databases of draws. Each is dropped after its comparison, because a run draws thousands of tables. */
 import { makePlace, missing, placeOn, postgresAt } from '../../support/copy-systems.ts'
 import { startMariadb, type MariadbServer } from '../../support/servers/mariadb.ts'
 import { startFollowServer } from '../../support/follow-stage.ts'
@@ -7,18 +7,21 @@ import { CASSANDRA_MISSING } from '../../support/servers/cassandra.ts'
 import type { DrawnSystem, DrawnType, Place, System } from './shape.ts'
 import { dropRing, newRing } from './systems/cassandra.ts'
 
-/** Where databases of a suite are made. MariaDB has settings only for all of a server, so that it has one of its own; so does a PostgreSQL that tells changes. */
+/**
+ * Servers for the databases of a suite. MariaDB has these settings only for a whole server, so the suite starts its
+ * own; also a PostgreSQL with logical replication.
+ */
 export class Servers implements AsyncDisposable {
   readonly reports: boolean
   #mariadb: Promise<MariadbServer> | null = null
   #postgres: Promise<PostgresServer> | null = null
 
-  /** @param options `tells`: changes of PostgreSQL are followed */
+  /** @param options `tells`: use a PostgreSQL with logical replication */
   constructor(options: { readonly tells?: true } = {}) {
     this.reports = options.tells === true
   }
 
-  /** @param folder for systems that are files */
+  /** @param folder for systems whose databases are files */
   async make(system: System, folder: string): Promise<Place> {
     if (system === 'cassandra') return await newRing()
     if (system === 'mysql') {
@@ -30,7 +33,7 @@ export class Servers implements AsyncDisposable {
     return await placeOn('postgresql', (await this.#postgres).url())
   }
 
-  /** Types of the systems whose servers are there. */
+  /** Types of the systems whose servers are available. */
   async typesOf(
     systems: readonly DrawnSystem[],
     folder: string,
@@ -53,14 +56,14 @@ export class Servers implements AsyncDisposable {
   }
 }
 
-/** Settings of all of a server are as they were. */
+/** Resets global settings of a server. */
 export async function takeBack({ sql }: Place, settings: readonly string[]): Promise<void> {
   const names = settings.flatMap((one) => /^SET GLOBAL (\w+)/.exec(one)?.[1] ?? [])
-  // What only a session has was refused before, too.
+  // A name that is no global variable was refused by SET GLOBAL before, too.
   for (const name of names) await sql(`SET GLOBAL ${name} = DEFAULT`).catch(() => undefined)
 }
 
-/** Drops a database of a server; of a system that is files, its folder goes with the draw. */
+/** Drops a database of a server; databases that are files are removed with their folder. */
 export async function dropPlace(place: Place): Promise<void> {
   const { system, url, sql } = place
   if (system === 'cassandra') return await dropRing(place)

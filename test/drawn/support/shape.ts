@@ -1,29 +1,29 @@
-/** What is drawn, and what a system says of itself to draw from. */
+/** Types of random tables, and the interface of a system to generate them. */
 import type { Place as SqlPlace, System as SqlSystem } from '../../support/copy-systems.ts'
 import type { Random } from './random.ts'
 
-/** Cassandra speaks no SQL, and is drawn all the same. */
+/** Cassandra has no SQL, but has random tables too. */
 export type System = SqlSystem | 'cassandra'
 export type Place = Omit<SqlPlace, 'system'> & { readonly system: System }
 
-/** A type as a column is declared with it, and expressions of SQL that the server takes for it. */
+/** The declared type of a column, and SQL expressions that the server accepts for it. */
 export type DrawnType = { readonly type: string; readonly values: readonly string[] }
 
 export type DrawnColumn = {
   readonly name: string
   readonly type: string
-  /** One expression of SQL a row. */
+  /** One SQL expression per row. */
   readonly values: readonly string[]
 }
 
-/** A change of a table's shape. */
+/** An ALTER of the table. */
 export type Alter = {
-  /** `back` takes the one before it back. */
+  /** `back` undoes the alter before. */
   readonly what:
     | 'add' | 'add default' | 'drop' | 'rename' | 'retype' | 'swap' | 'rename table' | 'swap tables' | 'not null' | 'null' | 'default' | 'expression' | 'back' // prettier-ignore
-  /** Number of the column, of however many there are. */
+  /** Index of the column, modulo the number of columns. */
   readonly at: number
-  /** What comes new: its name, its type, its values. */
+  /** The new name, type and values. */
   readonly column: DrawnColumn
 }
 
@@ -31,26 +31,26 @@ export type DrawnTable = {
   readonly system: System
   readonly name: string
   readonly columns: readonly DrawnColumn[]
-  /** Columns of the primary key by their number. */
+  /** Indexes of the primary key columns. */
   readonly key: readonly number[]
-  /** What stands behind the columns. */
+  /** Clauses after the column list. */
   readonly options: string
-  /** Statements that change how sessions of the database read and write; given when the rows are there. */
+  /** Statements that change how sessions of the database read and write; executed once the rows are inserted. */
   readonly settings: readonly string[]
-  /** Such statements for the other side. */
+  /** The same for the other side. */
   readonly targetSettings?: readonly string[]
-  /** Given between changes of rows, where the table is followed. */
+  /** Executed between changes of rows, if the table is replicated. */
   readonly alters?: readonly Alter[]
 }
 
 export type Judged = {
-  /** Columns by name, as the server has them. */
+  /** Column names, as the server reports them. */
   readonly columns: readonly string[]
-  /** The server's own words for each value, rows in order of these words. */
+  /** The server's own text for each value; rows are sorted by these texts. */
   readonly rows: readonly (readonly string[])[]
 }
 
-/** Each takes quoted names. */
+/** All functions take quoted names. */
 export type Clauses = {
   retype(column: string, type: string): string
   nullable(column: string, type: string, isNullable: boolean): string
@@ -59,38 +59,40 @@ export type Clauses = {
   like(name: string, table: string): string
 }
 
-/** One system: all that the suite knows of it. */
+/** A system, with everything that the suite uses of it. */
 export type DrawnSystem = {
   readonly system: System
-  /** Types that the server of this place knows, each with values that it takes for it; always in the same order. */
+  /** Types that the server of this place supports, each with values that it accepts; always in the same order. */
   types(place: Place): Promise<readonly DrawnType[]>
-  /** Statements that define types of a user, before the table. */
+  /** Statements that create user-defined types, before the table. */
   readonly first: readonly string[]
   options(random: Random): string
   /** @param database name of the database */
   settings(random: Random, database: string): readonly string[]
   quote(name: string): string
-  /** Clauses of ALTER TABLE, and a table like another, where systems differ; none of a system that is not followed. */
+  /**
+   * Clauses of ALTER TABLE, and a table like another, which differ between systems; absent if the system has no stream.
+   */
   readonly clauses?: Clauses
-  /** Statement that leaves the table without rows; DELETE where absent. */
+  /** Statement that deletes all rows; DELETE if absent. */
   empty?(name: string): string
-  /** What stands behind the values of a row. */
+  /** Clause after the values of a row. */
   behind?(row: readonly string[]): string
-  /** Words of the judge without what other systems do not have. */
+  /** The judged texts without what other systems lack. */
   timeless?(judged: Judged): Judged
-  /** Statements that empty settings let through what a strict session refuses. */
+  /** Statements that relax settings, so that the server accepts what a strict session refuses. */
   readonly loose: readonly string[]
-  /** Name of the one table that is none of sluice, as SQL; empty where there is none. */
+  /** Name of the only table that does not belong to sluice, as SQL; empty if there is none. */
   tableOf(place: Place): Promise<string>
   judge(place: Place, table: string): Promise<Judged>
 }
 
-/** Statements that define the types of a user that the table has. */
+/** Statements that create the user-defined types of the table. */
 export function definitionsOf({ first }: DrawnSystem, { columns }: DrawnTable): readonly string[] {
   return first.filter((one) => columns.some(({ type }) => mentions(type, one)))
 }
 
-/** Statements that make the table without rows. */
+/** Statements that create the table without rows. */
 export function statementsOf(system: DrawnSystem, table: DrawnTable): readonly string[] {
   const { quote } = system
   const { name, columns, key, options } = table
@@ -102,7 +104,10 @@ export function statementsOf(system: DrawnSystem, table: DrawnTable): readonly s
   ]
 }
 
-/** A definition is used where its name stands in the type, or one of those that an extension has in its comment. */
+/**
+ * A definition is needed if the column type contains its name, or one of the names in the comment of a CREATE
+ * EXTENSION.
+ */
 function mentions(type: string, definition: string): boolean {
   const name = /^CREATE (?:TYPE|DOMAIN|COLLATION) (\w+)/.exec(definition)?.[1]
   const names = name === undefined ? (/\/\* (.*) \*\//.exec(definition)?.[1] ?? '').split(' ') : [name]
@@ -122,12 +127,12 @@ export function insertOf(
   return `INSERT INTO ${quote(name)} (${names}) VALUES (${row.join(', ')}) ${behind?.(row) ?? ''}`.trimEnd()
 }
 
-/** Leaves the table without rows. */
+/** Statement that deletes all rows of the table. */
 export function emptied({ quote, empty }: DrawnSystem, { name }: DrawnTable): string {
   return empty?.(quote(name)) ?? `DELETE FROM ${quote(name)}`
 }
 
-/** The table as SQL, as a person would give it; what is altered afterwards is said by its kind. */
+/** The table as SQL statements; ALTERs are given by their kind. */
 export function sqlOf(system: DrawnSystem, table: DrawnTable): string {
   const rows = rowsOf(table).map((row) => insertOf(system, table, row))
   const alters = (table.alters ?? []).map(({ what, at, column }) => `-- ${what} ${at}, ${JSON.stringify(column)}`)
@@ -139,8 +144,9 @@ export function sqlOf(system: DrawnSystem, table: DrawnTable): string {
 }
 
 /**
- * Makes the table with what of it the server takes: without its options, its key or its names where it refuses them, and without rows that it refuses.
- * @returns what was made; null where that is nothing
+ * Creates the table as far as the server accepts it: without its options, its key or its names if the server refuses
+ * them, and without refused rows.
+ * @returns what was created; null if nothing
  */
 export async function makeTable(system: DrawnSystem, place: Place, drawn: DrawnTable): Promise<DrawnTable | null> {
   const table = await declared(system, place, drawn)
@@ -171,7 +177,7 @@ async function insertedRows(
   return taken
 }
 
-/** Whether the server takes all of these statements. */
+/** Whether the server accepts all of these statements. */
 async function takes({ sql }: Place, statements: readonly string[]): Promise<boolean> {
   if (statements.length === 0) return true
   return await sql(...statements).then(
@@ -180,7 +186,7 @@ async function takes({ sql }: Place, statements: readonly string[]): Promise<boo
   )
 }
 
-/** Columns that a text of the program names. */
+/** Columns that a message of the program names. */
 export function namedIn(text: string, { columns }: DrawnTable): readonly number[] {
   const isNamed = (name: string): boolean =>
     /^\w+$/.test(name) ? new RegExp(`\\b${name}\\b`).test(text) : text.includes(name)
@@ -194,7 +200,9 @@ export function withoutColumns(table: DrawnTable, gone: readonly number[]): Draw
   return { ...table, columns: left.map((at) => table.columns[at] as DrawnColumn), key }
 }
 
-/** Both sides alike, but for so many rows that were named as lacking: the first value that differs, in words; empty where none does. */
+/**
+ * The first value that differs between both sides, as text; empty if they are equal except for `lacking` missing rows.
+ */
 export function differenceOf(left: Judged, right: Judged, lacking: number): string {
   if (left.columns.join('\n') !== right.columns.join('\n'))
     return `columns ${left.columns.join(', ')} became ${right.columns.join(', ')}`
@@ -209,7 +217,7 @@ export function linesOf({ rows }: Judged): readonly string[] {
   return rows.map((row) => JSON.stringify(row))
 }
 
-/** Of `all`, those beyond what `others` has, each as often. */
+/** Elements of `all` that are not in `others`, counting repetitions. */
 function without(all: readonly string[], others: readonly string[]): readonly string[] {
   const left = [...others]
   return all.filter((one) => {

@@ -1,7 +1,7 @@
-/** Makes a table that fails as small as it can be while it fails in the same way. */
+/** Reduces a failing table as long as it fails in the same way. */
 import { withoutColumns, type DrawnTable } from './shape.ts'
 
-/** Ways to make a table smaller, the largest steps first. */
+/** Ways to reduce a table, the largest steps first. */
 function* smaller(table: DrawnTable): Generator<DrawnTable> {
   const { columns, key, settings, alters = [], targetSettings = [] } = table
   const rows = columns[0]?.values.length ?? 0

@@ -1,10 +1,10 @@
-/** What the draws of a suite came to. */
+/** Counts of the verdicts of a suite. */
 import type { Drawn } from './drawing.ts'
 import type { Verdict } from './verdict.ts'
 
-/** A suite of which so many tables were drawn has an equal one: a third at least is. */
+/** After this many draws, a suite must have an equal table; at least a third usually is. */
 const FEWEST = 20
-/** So has a pair of systems: a sixth at least is. */
+/** The same for a pair of systems; at least a sixth usually is. */
 const ENOUGH = 40
 
 export class Tally {
@@ -21,18 +21,18 @@ export class Tally {
     this.#pairs.set(name, pair)
   }
 
-  /** In words. */
+  /** The counts as text. */
   get text(): string {
     return [...this.#counts].map(([what, n]) => `${n} ${what}`).join(', ')
   }
 
-  /** Whether `idle` says anything of the suite: a slow machine draws few tables in its time. */
+  /** Whether enough tables were drawn for `idle`: a slow machine draws few in its time. */
   get isTelling(): boolean {
     const drawn = [...this.#pairs.values()].reduce((sum, pair) => sum + pair.drawn, 0)
     return this.#counts.has('equal') || drawn >= FEWEST
   }
 
-  /** Where nothing was compared, in words: a suite whose tables are all refused or discarded finds no fault. */
+  /** Problems: a suite finds no fault if all of its tables are refused or discarded. */
   get idle(): readonly string[] {
     if (!this.#counts.has('equal')) return [`nothing of what was drawn is equal: ${this.text}`]
     return [...this.#pairs].flatMap(([name, { drawn, equal }]) =>

@@ -1,9 +1,9 @@
-/** What a run of a drawn table came to. */
+/** Result of a run with a random table. */
 import type { Operation } from '../../../src/app/operations/list.ts'
 import { Interrupter } from '../../../src/shared/abort.ts'
 import { perform, type Ran } from '../../support/copy-systems.ts'
 
-/** `kind` of a fault is what shrinking has to keep. */
+/** Shrinking keeps the `kind` of a fault. */
 export type Verdict =
   | { readonly is: 'equal' }
   | { readonly is: 'named'; readonly code: string; readonly text: string }
@@ -13,7 +13,7 @@ export type Verdict =
 export const EQUAL: Verdict = { is: 'equal' }
 const LONGEST_MS = 60_000
 
-/** Refusals by name: each says what is not possible before a row of it is written, or names the rows that the target refused. */
+/** Refusals by name: each refuses before a row is written, or names the rows that the target refused. */
 const NAMED = new Set([
   'UNSUPPORTED_KEY',
   'UNSUPPORTED_TYPE',
@@ -27,7 +27,7 @@ const NAMED = new Set([
   'STREAM_HALTED',
 ])
 
-/** A run that does not end within a minute is ended, and null. */
+/** Stops a run that takes more than a minute, and returns null. */
 export async function performed(operation: Operation): Promise<Ran | null> {
   const interrupt = new Interrupter()
   let timer: NodeJS.Timeout | undefined
@@ -48,7 +48,7 @@ export async function performed(operation: Operation): Promise<Ran | null> {
 
 export type Complaint = { readonly code: string; readonly text: string }
 
-/** Every error of a run: of a table or a chunk before that of the run, which only counts them. */
+/** Every error of a run; errors of tables and chunks come before the error of the run, which only counts them. */
 export function complaintsOf({ finished, events }: Ran): readonly Complaint[] {
   const found = events.flatMap((event) =>
     'error' in event && typeof event.error === 'object' && event.error !== null && event.type !== 'chunk.retried'
@@ -62,7 +62,7 @@ export function complaintsOf({ finished, events }: Ran): readonly Complaint[] {
   }))
 }
 
-/** A run that did not go well: refused by name, or a fault. */
+/** The verdict on a failed run: refused by name, or a fault. */
 export function refusalOf(ran: Ran, step: string): Verdict {
   const complaints = complaintsOf(ran)
   const first = complaints[0] ?? { code: `exit ${ran.finished.exitCode}`, text: '' }

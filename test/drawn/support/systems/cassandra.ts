@@ -1,4 +1,7 @@
-/** Cassandra: every type that its driver knows and the server takes, and what is made of them; the judge is `…AsBlob()` with WRITETIME and TTL. */
+/**
+ * Cassandra: every type that its driver supports and the server accepts, and types made of these. Values are compared
+ * by `…AsBlob()` with WRITETIME and TTL.
+ */
 import cassandra from 'cassandra-driver'
 
 import { newKeyspace, type TestKeyspace } from '../../../support/servers/cassandra-kit.ts'
@@ -25,7 +28,7 @@ const MADE: readonly (readonly [string, readonly string[]])[] = [
 
 const FIRST = ['CREATE TYPE drawn_pair (a double, "b c" text)']
 
-/** Without these a value lasts; the second half of the lives ends in years. */
+/** Values without TTL do not expire; the second TTL ends in years. */
 const STAMPS = ['', '', 'USING TIMESTAMP 1000', 'USING TIMESTAMP 9999999999999999', 'USING TTL 500000', 'USING TTL 600000000 AND TIMESTAMP 2000'] as const // prettier-ignore
 const LIVES = [500_000, 600_000_000]
 
@@ -55,7 +58,7 @@ function textOf(value: unknown): string | null {
   return typeof value === 'object' ? JSON.stringify(value, plain) : String(value)
 }
 
-/** What the driver reads of a collection, in words that tell -0 from 0 and bytes from numbers. */
+/** The driver's value of a collection as text that distinguishes -0 from 0, and bytes from numbers. */
 function plain(_: string, value: unknown): unknown {
   if (value instanceof Map) return { map: [...value].map(([key, one]) => [plain('', key), plain('', one)]) }
   if (value instanceof Set) return { set: [...value].map((one) => plain('', one)) }
@@ -65,7 +68,7 @@ function plain(_: string, value: unknown): unknown {
   return value
 }
 
-/** Names that are no types of a value alone. */
+/** Names that are not types of a single value. */
 const NOT_ALONE = new Set(['custom', 'counter', 'list', 'map', 'set', 'udt', 'tuple', 'getByName', 'varchar'])
 
 async function types(place: Place): Promise<readonly DrawnType[]> {
@@ -129,7 +132,7 @@ async function judge(place: Place, table: string): Promise<Judged> {
 const TIMES = ' written '
 const DECIMAL = 'decimal '
 
-/** SQL has neither times of writing nor, as every plan says, trailing zeros of decimals. */
+/** SQL has no write times, and keeps no trailing zeros of decimals, as every plan reports. */
 function asOfSql(words: string): string {
   const [value = ''] = words.split(TIMES)
   if (!value.startsWith(DECIMAL)) return value.replaceAll(/"(-?\d+)(?:(\.\d*?[1-9])|\.)0*"/g, '"$1$2"')
@@ -141,7 +144,7 @@ function asOfSql(words: string): string {
   return `${DECIMAL}${unscaled}E${-scale}`
 }
 
-/** Which of the lives it is: seconds pass while it is copied. */
+/** Finds the original TTL: seconds pass while the row is copied. */
 function lifeOf(seconds: string | null | undefined): string {
   if (seconds === null || seconds === undefined) return 'lasts'
   const left = Number(seconds)
@@ -161,7 +164,7 @@ export const ring: DrawnSystem = {
   settings: () => [],
   quote,
   empty: (name) => `TRUNCATE ${name}`,
-  // The same for the same row, however small its table has become.
+  // The choice depends on the row only, so it does not change when the table shrinks.
   behind: (row) =>
     STAMPS[Array.from(row.join('')).reduce((sum, one) => sum + (one.codePointAt(0) ?? 0), 0) % STAMPS.length] ?? '',
   tableOf: async (place) => {

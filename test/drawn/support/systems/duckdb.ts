@@ -1,4 +1,4 @@
-/** DuckDB: types of `duckdb_types()` and what is nested of them; the judge is the text of each value with its type. */
+/** DuckDB: types of `duckdb_types()` and nested types of these. Values are compared by their text with its type. */
 
 import { sqlLiteral } from '../../../../src/shared/sql-text.ts'
 import type { DrawnSystem, DrawnType, Judged, Place } from '../shape.ts'
@@ -33,7 +33,7 @@ async function types(place: Place): Promise<readonly DrawnType[]> {
 
 async function judge(place: Place, table: string): Promise<Judged> {
   const columns = (await place.rows(`SELECT column_name FROM (DESCRIBE ${table})`)).map(([name]) => name ?? '')
-  // A value that has no text is compared by its hash.
+  // A value without a text is compared by its hash.
   const words = columns.map(
     (name) =>
       `typeof(${quote(name)}) || '|' || CASE WHEN ${quote(name)} IS NULL THEN 'NULL' ELSE coalesce(hex(TRY(CAST(${quote(name)} AS VARCHAR))), CAST(hash(${quote(name)}) AS VARCHAR)) END`,

@@ -1,9 +1,12 @@
-/** MariaDB: every keyword that its parser takes as a type; the judge is HEX, with the number of members and all digits of floats. */
+/**
+ * MariaDB: every keyword that its parser accepts as a type. Values are compared by HEX, with the number of members and
+ * all digits of floats.
+ */
 
 import { pick } from '../random.ts'
 import type { DrawnSystem, DrawnType, Judged, Place } from '../shape.ts'
 
-/** What may stand behind the name of a type. */
+/** Possible suffixes of a type name. */
 const SUFFIXES = [
   '',
   '(1)',
@@ -43,7 +46,7 @@ async function types(place: Place): Promise<readonly DrawnType[]> {
   return [...declared].map((type) => ({ type, values: [...POOL, 'NULL'] }))
 }
 
-/** Of what the parser takes for a type, one of each that the server writes alike. */
+/** Types that the parser accepts; of those that the server prints in the same way, one. */
 async function offeredOf(place: Place): Promise<readonly string[]> {
   const suffixes = SUFFIXES.map((one, at) => `SELECT ${at} AS at, ${literal(one)} AS suffix`).join(' UNION ALL ')
   await place.sql(
@@ -76,7 +79,10 @@ const TEXT_SETTINGS: readonly string[] = [
   `lc_time_names = 'de_DE'`, 'div_precision_increment = 0', 'group_concat_max_len = 4', 'max_sort_length = 8', `collation_connection = 'latin1_bin'`, 'sql_select_limit = 2', `character_set_results = 'latin1'`,
 ] // prettier-ignore
 
-/** Those of the server that each session has for itself and that are as the server was built; what makes every session useless is no setting of a server in use. */
+/**
+ * Session variables of the server that have their default value. Those that would make every session unusable are
+ * excluded, because a real server does not set them.
+ */
 const SWITCHES = `SELECT VARIABLE_NAME, GLOBAL_VALUE, ENUM_VALUE_LIST FROM information_schema.SYSTEM_VARIABLES WHERE VARIABLE_SCOPE = 'SESSION' AND VARIABLE_TYPE IN ('BOOLEAN', 'ENUM') AND READ_ONLY = 'NO' AND GLOBAL_VALUE = DEFAULT_VALUE
   AND VARIABLE_NAME NOT RLIKE 'READ_ONLY|^(WSREP|SQL_LOG_BIN|DEBUG|PROFILING|OPTIMIZER_TRACE|SLOW|LOG|MAX_STATEMENT|SQL_BIG_SELECTS|COLUMN_COMPRESSION|GTID|RPL|REPLICATE|BINLOG)' ORDER BY VARIABLE_NAME`
 let switches: readonly string[] = ['autocommit = 0']
@@ -88,7 +94,7 @@ async function allTypes(place: Place): Promise<readonly DrawnType[]> {
   return await types(place)
 }
 
-/** How the judge reads, whatever the server says. */
+/** Settings for the comparison, independent of those of the server. */
 const PLAIN = `SET STATEMENT sql_mode = '', time_zone = '+00:00', sql_select_limit = 18446744073709551615, group_concat_max_len = 1048576 FOR`
 
 async function judge(place: Place, table: string): Promise<Judged> {

@@ -1,4 +1,4 @@
-/** PostgreSQL: types, settings and values from its own catalog; the judge is what `_send` says, and the text beside it. */
+/** PostgreSQL: types, settings and values from its own catalog. Values are compared by `_send` and by their text. */
 
 import { pick, type Random } from '../random.ts'
 import type { DrawnSystem, DrawnType, Judged, Place } from '../shape.ts'
@@ -13,7 +13,7 @@ const FIRST: readonly string[] = [
   `CREATE COLLATION drawn_blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`,
 ]
 
-/** Offered to every type: what a type takes, the server says. */
+/** Tried for every type; the server decides which values a type accepts. */
 const POOL: readonly string[] = [
   '', ' ', 'ab  ', 'NULL', 'null', `it's "quoted", two`, '\u{1f600}é\u{10ffff}', '\u{feff}x', 'e\u0301', 'a\nb\r\n\tc', '\\N', '\\', '\u0001\u007f', 'A', 'a', 'É', 'ß', 'ss',
   '0', '-0', '1', '-1', '0.1', '1.50', '-0.0', 'NaN', 'Infinity', '-Infinity', '127', '-128', '32767', '-32768', '2147483647', '-2147483648', '4294967295', '9007199254740993',
@@ -37,10 +37,13 @@ const TYPMODS = ['(1)', '(5)', '(10,2)', '(3,5)', '(5,-2)', '(38,10)'] as const
 const INTERVALS = ['interval year to month', 'interval day to second(3)', 'interval(2)', 'interval hour'] as const
 const COLLATED = ['text COLLATE "C"', 'text COLLATE "und-x-icu"', 'text COLLATE drawn_blind', 'varchar(9) COLLATE "C"', 'text COLLATE pg_catalog.ucs_basic'] as const // prettier-ignore
 
-/** What the server has beside its own types, and any owner of a database may have in it. */
+/** Extensions of the server that the owner of a database may create. */
 const EXTENSIONS = `SELECT DISTINCT name::text FROM pg_catalog.pg_available_extension_versions WHERE trusted AND NOT installed AND name !~ '^(?:pl|tsm_|unaccent|dict_|btree_)' AND requires IS NULL ORDER BY 1`
 
-/** Base types, ranges and domains of the catalog, those of extensions and of the user above, and what modifiers make of them. Arrays of each are drawn below. */
+/**
+ * Base types, ranges and domains of the catalog, of extensions and of the user above, with modifiers. Arrays of each
+ * are added below.
+ */
 const TYPES = `SELECT pg_catalog.format_type(t.oid, NULL), t.typmodin <> 0, e.extname::text FROM pg_catalog.pg_type t
   LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
   LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'
@@ -48,7 +51,10 @@ const TYPES = `SELECT pg_catalog.format_type(t.oid, NULL), t.typmodin <> 0, e.ex
   WHERE t.typtype <> 'p' AND t.typisdefined AND (t.typtype <> 'c' OR c.relkind = 'c') AND NOT EXISTS (SELECT FROM pg_catalog.pg_type o WHERE o.typarray = t.oid)
   ORDER BY t.typname COLLATE "C"`
 
-/** Values that the server also takes as it prints them: the last moment of all, rounded to a timestamp(1), is printed as one that no server takes. */
+/**
+ * Values whose printed text the server accepts again: the largest timestamp, rounded to a timestamp(1), is printed as a
+ * text that no server accepts.
+ */
 const TAKES = `CREATE FUNCTION takes(wanted text, pool text[]) RETURNS int[] LANGUAGE plpgsql AS $$ DECLARE found int[] := '{}'; n int; BEGIN
   FOR n IN 1 .. array_length(pool, 1) LOOP
     BEGIN
@@ -62,7 +68,7 @@ const literal = (text: string): string =>
     ? `E'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'").replaceAll('\n', '\\n').replaceAll('\r', '\\r').replaceAll('\t', '\\t').replaceAll('\u0001', '\\x01')}'` // prettier-ignore
     : `'${text.replaceAll("'", "''")}'`
 
-/** `CREATE EXTENSION`, with the types of each behind it. */
+/** `CREATE EXTENSION` statements, each with its types in a comment. */
 let extensions: readonly string[] = []
 
 async function types(place: Place): Promise<readonly DrawnType[]> {
@@ -94,7 +100,7 @@ async function types(place: Place): Promise<readonly DrawnType[]> {
   return found
 }
 
-/** `timestamp with time zone` has its modifier in the middle. */
+/** The modifier of `timestamp with time zone` is in the middle. */
 function modified(name: string, modifier: string): string {
   const at = name.indexOf(' with')
   return at < 0 ? `${name}${modifier}` : `${name.slice(0, at)}${modifier}${name.slice(at)}`
@@ -118,7 +124,10 @@ const TEXT_SETTINGS: readonly string[] = [
   `lc_numeric TO 'C'`, `lc_monetary TO 'C.UTF-8'`, `lc_time TO 'C'`, `lc_messages TO 'C.UTF-8'`, `default_table_access_method TO 'heap'`, `cursor_tuple_fraction TO 1`, `temp_buffers TO 100`, `idle_in_transaction_session_timeout TO '1h'`, `timezone_abbreviations TO 'India'`, `extra_float_digits TO 3`, `default_text_search_config TO 'german'`,
 ] // prettier-ignore
 
-/** Switches of the catalog that make every session useless are no setting of a database in use. */
+/**
+ * Settings of the catalog. Those that would make every session unusable are excluded, because a real database does not
+ * set them.
+ */
 const SWITCHES = `SELECT name, vartype, setting, array_to_string(enumvals, ',') FROM pg_catalog.pg_settings WHERE context = 'user' AND vartype IN ('bool', 'enum')
   AND name !~ '^(?:default_transaction_read_only|transaction_|exit_on_error|ignore_|trace_|debug_|log_|client_min|ssl_renegotiation|track_)' ORDER BY name COLLATE "C"`
 let switches: readonly string[] = []
@@ -132,11 +141,11 @@ async function allTypes(place: Place): Promise<readonly DrawnType[]> {
   return types(place)
 }
 
-/** How the judge reads, whatever the database says. */
+/** Settings for the comparison, independent of those of the database. */
 const PLAIN = `SET search_path TO public; SET DateStyle TO 'ISO, YMD'; SET IntervalStyle TO 'iso_8601'; SET TimeZone TO 'UTC'; SET extra_float_digits TO 3; SET bytea_output TO 'hex';
   SET client_encoding TO 'UTF8'; SET array_nulls TO on; SET standard_conforming_strings TO on; SET xmloption TO 'content'; SET row_security TO on; RESET ROLE;`
 
-/** Types of a user have other numbers in another database, and `_send` of what is made of them has these numbers. */
+/** User-defined types have another OID in each database, and `_send` of types made of them contains it. */
 async function judge(place: Place, table: string): Promise<Judged> {
   const described = await place.rows(
     `${PLAIN} SELECT a.attname, CASE WHEN t.typsend = 0 OR e.typsend = 0 OR t.typname = 'refcursor' OR t.typtype = 'c' OR b.typtype = 'c' OR e.oid >= 16384 OR d.oid >= 16384 THEN '' ELSE t.typsend::text END

@@ -1,4 +1,6 @@
-/** SQLite and D1: every class of storage in a column of every affinity; the judge is `quote()` with `typeof()`. */
+/**
+ * SQLite and D1: every storage class in a column of every affinity. Values are compared by `quote()` with `typeof()`.
+ */
 
 import { pick } from '../random.ts'
 import type { DrawnSystem, Judged, Place, System } from '../shape.ts'
@@ -37,7 +39,7 @@ export const d1 = systemOf('d1')
 function systemOf(system: System): DrawnSystem {
   return {
     system,
-    // Mostly values that fit: a row with one that does not is quarantined, and says no more of the others.
+    // Mostly values of the column's type: a row with another value is quarantined, and its other values are not tested.
     types: async () =>
       TYPES.flatMap((type) => [{ type, values: VALUES }, ...[1, 2, 3].map(() => ({ type, values: fitting(type) }))]),
     first: [],
@@ -45,7 +47,7 @@ function systemOf(system: System): DrawnSystem {
     options: (random) => pick(random, ['', '', '', 'WITHOUT ROWID', 'STRICT', 'STRICT, WITHOUT ROWID']),
     settings: () => [],
     quote,
-    // SQLite refuses a clause that it does not know.
+    // SQLite refuses a clause that it does not support.
     clauses: {
       retype: (column, type) => `ALTER COLUMN ${column} TYPE ${type}`,
       nullable: (column) => `ALTER COLUMN ${column} SET NOT NULL`,
