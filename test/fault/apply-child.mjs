@@ -1,8 +1,9 @@
 /**
- * Applies numbered transactions to table `rows`, from where the position row stands, in a program of its own. Transaction n puts row n, changes rows before it
- * and removes one; every third is large. SLUICE_CHILD: `{url, until, commit?, when?}` as JSON: it ends by SIGKILL `before`, `during` or `after` the
- * COMMIT of transaction `commit`. With `{url, pieces, rows}` it applies so many pieces of so many rows in one transaction instead.
- * stdout: `{position}` or `{first, most}` (MB of memory after the third piece, and at most) in a line.
+ * Applies numbered transactions to table `rows`, from the position in the position row on, in its own process.
+ * Transaction n puts row n, changes rows before it and removes one; every third is large. SLUICE_CHILD: `{url, until,
+ * commit?, when?}` as JSON: it ends by SIGKILL `before`, `during` or `after` the COMMIT of transaction `commit`. With
+ * `{url, pieces, rows}` it applies `pieces` pieces of `rows` rows in one transaction instead. stdout: one line with
+ * `{position}` or `{first, most}` (MB of memory after the third piece, and at most).
  */
 import { createRequire } from 'node:module'
 import process from 'node:process'

@@ -1,7 +1,8 @@
 /**
- * Applies numbered transactions to table `rows` of a file, from where the position row stands, in a program of its own. Transaction n puts row n, changes the row
- * before the last and removes one. SLUICE_CHILD: `{system, file, until, commit?, when?}` as JSON: it ends by SIGKILL `before`, `during` or `after` the COMMIT of
- * transaction `commit`. stdout: `{position}` in a line.
+ * Applies numbered transactions to table `rows` of a file, from the position in the position row on, in its own
+ * process. Transaction n puts row n, changes the row before the last and removes one. SLUICE_CHILD: `{system, file,
+ * until, commit?, when?}` as JSON: it ends by SIGKILL `before`, `during` or `after` the COMMIT of transaction `commit`.
+ * stdout: one line with `{position}`.
  */
 import { createRequire } from 'node:module'
 import process from 'node:process'

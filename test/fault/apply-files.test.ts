@@ -1,4 +1,4 @@
-/** Changes into files: what is refused before, values at the edges of their types, and what becomes of a transaction that is broken off. */
+/** Changes applied to files: preflight refusals, boundary values of types, and interrupted transactions. */
 import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -64,7 +64,7 @@ function closing(from: number): Closing {
   return { statements, guard: bare('SELECT 1'), landed: bare('SELECT 1') }
 }
 
-describe('what keeps changes out of a file', () => {
+describe('tables of a file to which changes cannot be applied are refused', () => {
   const { sqlite, duckdb } = {
     sqlite: [
       ['CREATE TABLE t (id INTEGER PRIMARY KEY, u INTEGER)', []],
@@ -100,7 +100,7 @@ describe('what keeps changes out of a file', () => {
     expect(refusals.map(({ message }) => message)).toEqual(expected.map((one) => expect.stringMatching(one) as unknown))
   })
 
-  test('a table that is live may have unique indexes; triggers fire where that is wished', async () => {
+  test('a live table may have unique indexes, and its triggers fire if fireTriggers is set', async () => {
     await using target = await targetOf(
       'sqlite',
       'CREATE TABLE t (id INTEGER PRIMARY KEY, u INTEGER UNIQUE REFERENCES t (id))',
@@ -112,7 +112,7 @@ describe('what keeps changes out of a file', () => {
     expect(notes.join('\n')).toMatch(/triggers fire .*noted[^]*deleted and inserted[^]*foreign keys are not checked/)
   })
 
-  test('a view, and a table that is not there', async () => {
+  test('changes are refused for a view and for a missing table', async () => {
     await using target = await targetOf(
       'sqlite',
       'CREATE TABLE t (id INTEGER PRIMARY KEY)',
@@ -127,7 +127,7 @@ describe('what keeps changes out of a file', () => {
     ])
   })
 
-  test('a view where a table would be made is told before anything is', async () => {
+  test('a view with the name of a table to create is refused before anything is created', async () => {
     await using target = await targetOf('sqlite', 'CREATE VIEW v AS SELECT 1 AS id')
     const table = { table: { name: 'V' }, identity: '', columns: [], key: [], primary: false, rows: 0n, bytes: 0n }
     await expect(target.store.refuseUncreatable(table, signal)).rejects.toMatchObject({ code: 'TABLE_REFUSED' })
@@ -135,7 +135,7 @@ describe('what keeps changes out of a file', () => {
   })
 })
 
-describe.each(SYSTEMS)('changes into %s', (system) => {
+describe.each(SYSTEMS)('changes applied to %s', (system) => {
   const TYPES: Readonly<
     Record<string, readonly [native: Readonly<Record<System, string>>, as: ColumnType, values: Row]>
   > = {
@@ -163,7 +163,7 @@ describe.each(SYSTEMS)('changes into %s', (system) => {
     s: [{ sqlite: 'TEXT', duckdb: 'VARCHAR' }, { kind: 'text' }, ['', "'\\\n\t", 'Ü𝄞', '1e5']],
   }
 
-  test('keep values as the copy itself writes them, also those that are taken from another row', async () => {
+  test('values are stored as the copy itself writes them, also values taken from another row', async () => {
     const columns = Object.entries(TYPES).map(([name, [native]]) => `${name} ${native[system]}`)
     const sql = (name: string): string => `CREATE TABLE ${name} (id INTEGER PRIMARY KEY, ${columns.join(', ')})`
     await using target = await targetOf(system, sql('copied'), sql('changed'))
@@ -193,7 +193,7 @@ describe.each(SYSTEMS)('changes into %s', (system) => {
       .map((row) => ({ row, key: [`1${String(row[0])}`], base: null }))
       .map((one) => ({ ...one, row: [one.key[0] as string, ...one.row.slice(1)] }))
     await writer.apply(0, { puts: whole, gone: [] })
-    // All rows move to another key, and are told without any value.
+    // All rows move to another key; the changes contain no other values.
     const moved = rows.map((row) => {
       return {
         row: [row[0] as string, ...names.map(() => undefined)],
@@ -211,7 +211,7 @@ describe.each(SYSTEMS)('changes into %s', (system) => {
     expect(await all('changed')).toEqual(await all('copied'))
   })
 
-  test('are nothing where somebody else has the lane, or the transaction is rolled back', async () => {
+  test('changes are not stored if another session moved the position, or if the transaction is rolled back', async () => {
     await using target = await targetOf(system, 'CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER CHECK (v < 100))')
     await using writer = await target.changes.open(requestOf([await tableOf(target, 't')]))
     const put = { row: ['1', '1'], key: ['1'], base: null }
@@ -220,13 +220,13 @@ describe.each(SYSTEMS)('changes into %s', (system) => {
     await writer.apply(0, { puts: [put], gone: [] })
     await writer.rollBack()
     expect(await target.ledger.all('SELECT * FROM t')).toEqual([])
-    // A row that cannot stay ends its transaction, and nothing of it is committed by what comes after.
+    // A refused row aborts its transaction, and a later commit stores nothing of it.
     await writer.apply(0, { puts: [put], gone: [] })
     await expect(
       writer.apply(0, { puts: [{ row: ['2', '500'], key: ['2'], base: null }], gone: [] }),
     ).rejects.toMatchObject({ code: 'ROW_REFUSED' })
     await expect(writer.commit(closing(0))).rejects.toMatchObject({ code: 'ROW_REFUSED' })
-    // The ledger does not wait for it any more.
+    // The aborted transaction does not block the ledger.
     await target.ledger.batch([bare('UPDATE place SET n = 0')])
     await writer.rollBack()
     expect(await target.ledger.all('SELECT * FROM t')).toEqual([])
@@ -237,40 +237,44 @@ describe.each(SYSTEMS)('changes into %s', (system) => {
     expect(await target.ledger.all('SELECT id, v FROM t')).toEqual([[1, null]])
   })
 
-  test('are whole where the program is killed before, during and after a COMMIT', { timeout: 60_000 }, async () => {
-    const target = await targetOf(system, 'CREATE TABLE "rows" (id INTEGER PRIMARY KEY, n INTEGER)')
-    await target[Symbol.asyncDispose]()
-    const run = (more: object): Promise<unknown> =>
-      promisify(execFile)(process.execPath, [resolve(import.meta.dirname, 'apply-files-child.mjs')], {
-        env: { ...process.env, SLUICE_CHILD: JSON.stringify({ system, file: target.file, until: 12, ...more }) },
-      })
-    for (const [commit, when] of [
-      [3, 'before'],
-      [6, 'during'],
-      [9, 'after'],
-    ] as const) {
-      // SQLite commits within one call, which nothing of the program interrupts.
-      if (system === 'sqlite' && when === 'during') continue
-      await expect(run({ commit, when })).rejects.toMatchObject({ signal: 'SIGKILL' })
-    }
-    await run({})
-    const options = { mode: 'read', label: 'a file' } as const
-    await using store = await (system === 'sqlite' ? openSqliteCopy : openDuckdbCopy)(target.file, options)
-    await using ledger = await store.ledger()
-    expect(await ledger.all('SELECT n FROM place')).toEqual([[12]])
-    // Transaction 12 has removed row 7, and changed row 10.
-    const pairs = (await ledger.all('SELECT id, n FROM "rows" ORDER BY id')).map((row) => row.map(Number))
-    expect(pairs).toEqual([
-      [8, 10],
-      [9, 11],
-      [10, 12],
-      [11, 11],
-      [12, 12],
-    ])
-  })
+  test(
+    'transactions are stored completely or not at all if the program is killed around a COMMIT',
+    { timeout: 60_000 },
+    async () => {
+      const target = await targetOf(system, 'CREATE TABLE "rows" (id INTEGER PRIMARY KEY, n INTEGER)')
+      await target[Symbol.asyncDispose]()
+      const run = (more: object): Promise<unknown> =>
+        promisify(execFile)(process.execPath, [resolve(import.meta.dirname, 'apply-files-child.mjs')], {
+          env: { ...process.env, SLUICE_CHILD: JSON.stringify({ system, file: target.file, until: 12, ...more }) },
+        })
+      for (const [commit, when] of [
+        [3, 'before'],
+        [6, 'during'],
+        [9, 'after'],
+      ] as const) {
+        // SQLite commits within one call, so the program cannot be killed during it.
+        if (system === 'sqlite' && when === 'during') continue
+        await expect(run({ commit, when })).rejects.toMatchObject({ signal: 'SIGKILL' })
+      }
+      await run({})
+      const options = { mode: 'read', label: 'a file' } as const
+      await using store = await (system === 'sqlite' ? openSqliteCopy : openDuckdbCopy)(target.file, options)
+      await using ledger = await store.ledger()
+      expect(await ledger.all('SELECT n FROM place')).toEqual([[12]])
+      // Transaction 12 has removed row 7 and changed row 10.
+      const pairs = (await ledger.all('SELECT id, n FROM "rows" ORDER BY id')).map((row) => row.map(Number))
+      expect(pairs).toEqual([
+        [8, 10],
+        [9, 11],
+        [10, 12],
+        [11, 11],
+        [12, 12],
+      ])
+    },
+  )
 })
 
-test('a SQLite file that somebody else writes into is waited for', async () => {
+test('changes to a SQLite file wait until another program commits its transaction', async () => {
   await using target = await targetOf('sqlite', 'CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER)')
   await using writer = await target.changes.open(requestOf([await tableOf(target, 't')]))
   const other = new Database(target.file)

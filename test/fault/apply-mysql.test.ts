@@ -1,4 +1,4 @@
-/** Changes into MySQL over connections that break, past rows that others hold, and by sessions that the server ends. */
+/** Changes applied to MySQL while connections break, other sessions lock rows, and the server ends sessions. */
 import { createConnection, type Connection } from 'mysql2/promise'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { ChangeWriter } from '../../src/model/follow/port.ts'
@@ -17,7 +17,7 @@ const closing = {
 const whole = Array.from({ length: 600 }, (_, n) => put([String(n), String(n), `t${n}`]))
 const LOST = { code: 'CONNECTION_LOST', retryable: true }
 
-describe.skipIf(absent !== '')(`changes into MySQL and what fails meanwhile ${absent}`, () => {
+describe.skipIf(absent !== '')(`changes applied to MySQL under failures ${absent}`, () => {
   let place: Place
   let proxy: Proxy
   let own: Connection
@@ -67,7 +67,7 @@ describe.skipIf(absent !== '')(`changes into MySQL and what fails meanwhile ${ab
     ['ON DUPLICATE KEY', 0],
     ['LOAD DATA', 1],
     ['UPDATE place', 1],
-  ] as const)('a connection that breaks at %s leaves nothing', async ([word, table]) => {
+  ] as const)('a connection that breaks at %s leaves no change', async ([word, table]) => {
     const writer = await through()
     proxy.onClientData((data, connection) => {
       if (!data.includes(word)) return undefined
@@ -87,24 +87,27 @@ describe.skipIf(absent !== '')(`changes into MySQL and what fails meanwhile ${ab
     expect(await next.commit(closing)).toBe('committed')
   })
 
-  test.for([true, false])('a COMMIT whose answer is lost is settled by asking: it landed, %s', async (lands) => {
-    const writer = await through()
-    let acted = false
-    proxy.onClientData((data, connection) => {
-      if (acted || !data.includes('COMMIT')) return undefined
-      acted = true
-      connection.cut()
-      return lands ? undefined : 'drop'
-    })
-    await writer.apply(0, { puts: whole, gone: [] })
-    const outcome = writer.commit(closing)
-    if (lands) expect(await outcome).toBe('committed')
-    else await expect(outcome).rejects.toMatchObject(LOST)
-    expect(await counts()).toEqual([lands ? ['600', '0', '1'] : ['0', '0', '0']])
-    await expect(writer.apply(0, { puts: whole, gone: [] })).rejects.toMatchObject(LOST)
-  })
+  test.for([true, false])(
+    'a COMMIT whose answer is lost is resolved with a query: it was executed, %s',
+    async (lands) => {
+      const writer = await through()
+      let acted = false
+      proxy.onClientData((data, connection) => {
+        if (acted || !data.includes('COMMIT')) return undefined
+        acted = true
+        connection.cut()
+        return lands ? undefined : 'drop'
+      })
+      await writer.apply(0, { puts: whole, gone: [] })
+      const outcome = writer.commit(closing)
+      if (lands) expect(await outcome).toBe('committed')
+      else await expect(outcome).rejects.toMatchObject(LOST)
+      expect(await counts()).toEqual([lands ? ['600', '0', '1'] : ['0', '0', '0']])
+      await expect(writer.apply(0, { puts: whole, gone: [] })).rejects.toMatchObject(LOST)
+    },
+  )
 
-  test('a session that the server ends in the middle of a transaction leaves nothing', async () => {
+  test('a session that the server ends in the middle of a transaction leaves no change', async () => {
     const writer = await through()
     await writer.apply(1, { puts: whole, gone: [] })
     await own.query('KILL CONNECTION ?', [await idOf(writer)])
@@ -116,10 +119,10 @@ describe.skipIf(absent !== '')(`changes into MySQL and what fails meanwhile ${ab
     await expect.poll(counts).toEqual([['0', '0', '0']])
   })
 
-  test('a deadlock takes back the whole transaction, and another one goes through', async () => {
+  test('a deadlock rolls back the whole transaction, and the next one succeeds', async () => {
     await place.sql("INSERT INTO lines_ VALUES (1, 0, 'a'), (2, 0, 'b')")
     const writer = await through()
-    // The heavier one stays: the server ends the transaction that has written less.
+    // The server ends the transaction that has written less, so the other one writes more.
     await own.query('BEGIN')
     await own.query(`INSERT INTO uniques SELECT seq, seq, 'x' FROM seq_10000_to_12000`)
     await own.query('UPDATE lines_ SET n = 5 WHERE id = 2')
@@ -136,7 +139,7 @@ describe.skipIf(absent !== '')(`changes into MySQL and what fails meanwhile ${ab
     expect(await writer.commit(closing)).toBe('committed')
   })
 
-  test('columns that are altered meanwhile are seen by the next session at the latest', async () => {
+  test('columns that are altered meanwhile are noticed by the next session at the latest', async () => {
     const writer = await through()
     await writer.apply(0, { puts: whole.slice(0, 9), gone: [] })
     expect(await writer.commit(closing)).toBe('committed')

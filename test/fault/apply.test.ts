@@ -1,4 +1,7 @@
-/** Changes into PostgreSQL by programs that die, over connections that break, and in transactions that are larger than any memory should be. */
+/**
+ * Changes applied to PostgreSQL by programs that are killed, over connections that break, and in transactions larger
+ * than memory.
+ */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
@@ -14,7 +17,7 @@ import { startProxy, type Proxy } from '../support/servers/proxy.ts'
 const PROGRAM = resolve(import.meta.dirname, 'apply-child.mjs')
 const LAST = 12
 
-describe.skipIf(!POSTGRES_OWN)('changes and what fails meanwhile (needs a server of its own)', () => {
+describe.skipIf(!POSTGRES_OWN)('changes applied to PostgreSQL under failures (needs a server of its own)', () => {
   let server: PostgresServer
   let proxy: Proxy
   let sql: Psql
@@ -50,7 +53,7 @@ describe.skipIf(!POSTGRES_OWN)('changes and what fails meanwhile (needs a server
     return { killed: program.signalCode === 'SIGKILL', said: said === '' ? {} : (JSON.parse(said) as Said) }
   }
 
-  /** What the transactions up to this one leave. */
+  /** The expected rows after the transactions up to this one. */
   function after(position: number): unknown {
     const rows = new Map<number, number>()
     for (let n = 1; n <= position; n++) {
@@ -71,7 +74,7 @@ describe.skipIf(!POSTGRES_OWN)('changes and what fails meanwhile (needs a server
     return position
   }
 
-  /** A server notices the end of a program when it writes to it, or reads. */
+  /** Waits until the server has ended sessions of killed programs; it notices only when it reads or writes. */
   async function untilAlone(): Promise<void> {
     await expect
       .poll(async () =>
@@ -81,7 +84,7 @@ describe.skipIf(!POSTGRES_OWN)('changes and what fails meanwhile (needs a server
   }
 
   test.for([3, 7].flatMap((commit) => (['before', 'during', 'after'] as const).map((when) => [commit, when] as const)))(
-    'a program that is killed at the COMMIT of transaction %i, %s',
+    'transactions are whole if a program is killed at the COMMIT of transaction %i, %s',
     async ([commit, when]) => {
       expect(await child({ until: LAST, commit, when })).toMatchObject({ killed: true })
       await untilAlone()
@@ -121,7 +124,7 @@ describe.skipIf(!POSTGRES_OWN)('changes and what fails meanwhile (needs a server
     ['COPY', 'large'],
     ['INSERT', 'large'],
     ['UPDATE position', 'large'],
-  ] as const)('a connection that breaks at %s leaves nothing: a %s batch', async ([word, size]) => {
+  ] as const)('a connection that breaks at %s leaves no change of a %s batch', async ([word, size]) => {
     const { writer, close } = await through()
     proxy.onClientData((data, connection) => {
       if (!data.includes(word)) return undefined
@@ -144,29 +147,32 @@ describe.skipIf(!POSTGRES_OWN)('changes and what fails meanwhile (needs a server
     await next.close()
   })
 
-  test.for([true, false])('a COMMIT whose answer is lost is settled by asking: it landed, %s', async (lands) => {
-    const { writer, close } = await through()
-    let acted = false
-    proxy.onClientData((data, connection) => {
-      if (acted || !data.includes('COMMIT\0')) return undefined
-      acted = true
-      connection.cut()
-      return lands ? undefined : 'drop'
-    })
-    await writer.apply(0, { puts: whole, gone: [] })
-    const outcome = writer.commit(closing)
-    if (lands) expect(await outcome).toBe('committed')
-    else await expect(outcome).rejects.toMatchObject({ code: 'CONNECTION_LOST', retryable: true })
-    await close()
-    const expected = lands ? [String(MANY), '1'] : ['0', '0']
-    expect(await sql.rows('SELECT count(*), (SELECT at FROM position) FROM rows')).toEqual([expected])
-  })
+  test.for([true, false])(
+    'a COMMIT whose answer is lost is resolved with a query: it was executed, %s',
+    async (lands) => {
+      const { writer, close } = await through()
+      let acted = false
+      proxy.onClientData((data, connection) => {
+        if (acted || !data.includes('COMMIT\0')) return undefined
+        acted = true
+        connection.cut()
+        return lands ? undefined : 'drop'
+      })
+      await writer.apply(0, { puts: whole, gone: [] })
+      const outcome = writer.commit(closing)
+      if (lands) expect(await outcome).toBe('committed')
+      else await expect(outcome).rejects.toMatchObject({ code: 'CONNECTION_LOST', retryable: true })
+      await close()
+      const expected = lands ? [String(MANY), '1'] : ['0', '0']
+      expect(await sql.rows('SELECT count(*), (SELECT at FROM position) FROM rows')).toEqual([expected])
+    },
+  )
 
-  test('a transaction of many pieces takes no more memory than one of few', async () => {
+  test('a transaction of many pieces uses no more memory than one of few pieces', async () => {
     const [pieces, rows] = ALL ? [50, 20_000] : [12, 4_000]
     const { said } = await child({ pieces, rows })
     expect(await sql.rows('SELECT count(*) FROM rows')).toEqual([[String(pieces * rows)]])
-    // Rows of all pieces would take ten times as much.
+    // If it kept the rows of all pieces, it would use ten times as much.
     expect((said.most ?? Infinity) - (said.first ?? 0)).toBeLessThan(ALL ? 150 : 60)
   }, 120_000)
 })

@@ -1,4 +1,7 @@
-/** A partition whose rows change between its export and its leave is exported again from where nobody reaches it: killed at any step, nothing is lost or counted twice. */
+/**
+ * A partition whose rows change between export and detach is exported again from its detached table: if the program is
+ * killed at any step, no row is lost or counted twice.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,10 +16,10 @@ import { startArchiver, untilStill, type ArchiverOptions } from './archive-kit.t
 
 const LABEL = '2020-Q1'
 const DAY = Math.floor(Date.now() / 86_400_000)
-/** Where a run was killed before the partition comes back. */
+/** Steps after which a run is killed before the partition is restored. */
 const AGAIN = ['COMMIT state DETACHING', 'COMMIT state PLANNED', 'COMMIT state EXPORTED', 'COMMIT state PUBLISHED']
 
-describe.skipIf(!POSTGRES_OWN)('a partition that has left its table', () => {
+describe.skipIf(!POSTGRES_OWN)('a detached partition with changed rows', () => {
   let folder = ''
   beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-archive-away-'))))
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -26,13 +29,13 @@ describe.skipIf(!POSTGRES_OWN)('a partition that has left its table', () => {
   const runOf = (archived: Archived): Operation =>
     Object.assign({}, commandsOf(archived).run, { olderThan: undefined, partitions: [LABEL] })
 
-  /** Rows are right from outside, and as `sluice query` has them. */
+  /** Rows are correct as observed from outside, and as `sluice query` returns them. */
   async function isSound(archived: Archived, observer: Observer, where: string): Promise<void> {
     expect((await observer.look()).problems, where).toEqual([])
     expect((await countedBy(commandsOf(archived).query)).counted, where).toBe(countOf(observer.expected))
   }
 
-  /** Published, and then changed, so that what leaves is not what was exported. */
+  /** Publishes the partition and then changes it, so that the detached rows differ from the exported ones. */
   async function changed(archived: Archived, observer: Observer): Promise<void> {
     const { signal } = await startArchiver(runOf(archived), { at: 'COMMIT state PUBLISHED', when: 'after' }).ended
     expect(signal).toBe('SIGKILL')
@@ -60,7 +63,7 @@ describe.skipIf(!POSTGRES_OWN)('a partition that has left its table', () => {
     { at: 'COMMIT state DETACHED', when: 'after' },
   ]
 
-  test('killed at each of its steps', { timeout: 120_000 }, async () => {
+  test('no row is lost if the run is killed at each of its steps', { timeout: 120_000 }, async () => {
     const archived = await fresh()
     await using observer = await observe(archived)
     await changed(archived, observer)
@@ -96,26 +99,30 @@ describe.skipIf(!POSTGRES_OWN)('a partition that has left its table', () => {
     await isSound(archived, observer, 'at the end')
   })
 
-  test('rows that go while one run works on it are archived no more', { timeout: 60_000 }, async () => {
-    const archived = await fresh()
-    await using observer = await observe(archived)
-    const archiver = startArchiver(runOf(archived), { at: 'link ', when: 'frozen' })
-    await untilStill(archiver)
-    await archived.place.sql('DELETE FROM bookings WHERE id = 4')
-    await observer.expectThis()
-    archiver.process.kill('SIGCONT')
-    expect((await archiver.ended).finished).toMatchObject({ exitCode: 0, totals: { detached: '1' } })
-    await isSound(archived, observer, 'at the end')
-  })
+  test(
+    'rows that are deleted while a run works on the partition are not in the archive',
+    { timeout: 60_000 },
+    async () => {
+      const archived = await fresh()
+      await using observer = await observe(archived)
+      const archiver = startArchiver(runOf(archived), { at: 'link ', when: 'frozen' })
+      await untilStill(archiver)
+      await archived.place.sql('DELETE FROM bookings WHERE id = 4')
+      await observer.expectThis()
+      archiver.process.kill('SIGCONT')
+      expect((await archiver.ended).finished).toMatchObject({ exitCode: 0, totals: { detached: '1' } })
+      await isSound(archived, observer, 'at the end')
+    },
+  )
 
   test.each(AGAIN.filter((_, i) => ALL || i === DAY % AGAIN.length))(
-    'comes back as it is from where a run was killed after %s',
+    'it is restored unchanged after a run was killed after %s',
     { timeout: 60_000 },
     async (at) => {
       const archived = await fresh()
       await using observer = await observe(archived)
       await changed(archived, observer)
-      // The first one leaves it DETACHING.
+      // The first kill leaves the state DETACHING.
       for (const point of at.endsWith('DETACHING') ? [at] : ['COMMIT state DETACHING', at]) {
         expect((await startArchiver(runOf(archived), { at: point, when: 'after' }).ended).signal).toBe('SIGKILL')
       }

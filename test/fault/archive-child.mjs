@@ -1,9 +1,9 @@
 /**
- * Archives in a program of its own, which ends or freezes at one of its durable steps: a statement that changes the source, a file that is written,
- * synced, linked, renamed or removed.
- * SLUICE_CHILD: `{operation, host?, leaseMs?, rows?, step?, at?, when?}` as JSON. `at` is a part of the name of a step. `when` is `before`, `during` or `after` for SIGKILL, `frozen` for
- * SIGSTOP before it; `rows` are those of one transaction of a plain table.
- * stdout: its events, a line each, and a last line with `finished` and its steps.
+ * Archives in its own process, and ends or freezes at one of its durable steps: a statement that changes the source, or
+ * a file that is written, synced, linked, renamed or removed. SLUICE_CHILD: `{operation, host?, leaseMs?, rows?, step?,
+ * at?, when?}` as JSON. `at` is a part of the step's name. `when` is `before`, `during` or `after` for SIGKILL,
+ * `frozen` for SIGSTOP before the step; `rows` is the number of rows per transaction of a plain table. stdout: its
+ * events, one per line, and a last line with `finished` and its steps.
  */
 import process from 'node:process'
 import { countArchiveSteps } from './archive-steps.mjs'
@@ -20,7 +20,7 @@ const {
 } = JSON.parse(process.env['SLUICE_CHILD'] ?? '{}')
 
 const ofRows = ['bring-rows', 'remove-rows', 'remove-archived'].map((name) => `archive/steps/${name}.js`)
-// No test waits for half a minute, and no table is large.
+// Shortens the lease, because no test waits for half a minute, and the transactions, because no table is large.
 patchModules([
   ...(host === 'here' ? [] : [onHost(host)]),
   ...(leaseMs === undefined

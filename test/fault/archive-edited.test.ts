@@ -1,4 +1,4 @@
-/** An archive folder that somebody edited: nothing leaves the source for it, and whoever looks is told what is wrong. */
+/** An archive folder whose files were edited: the source keeps its rows, and each command reports the damage. */
 import {
   appendFileSync,
   cpSync,
@@ -23,7 +23,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 type Edit = {
   readonly does: (place: { readonly file: string; readonly commit: string; readonly archive: string }) => void
-  /** What `archive verify` calls it. */
+  /** How `archive verify` reports it. */
   readonly finding: RegExp
 }
 
@@ -78,58 +78,62 @@ const SYSTEMS: readonly (readonly [System, Form])[] = [
 
 describe.each(SYSTEMS)('%s, %s', (system, form) => {
   const STAGES = ['detach', 'drop', 'restore'] as const
-  /** Each stage has some of them, and all stages together have all. */
+  /** Each stage tests some edits, and all stages together test all. */
   const editsOf = (stage: (typeof STAGES)[number]): readonly (readonly [string, Edit])[] =>
     Object.entries(EDITS).filter((_, i) => ALL || (i + STAGES.indexOf(stage)) % 3 !== 0)
 
-  test.for(STAGES)('before %s', { timeout: 120_000 }, async (stage, context) => {
-    const why = await missing(system)
-    context.skip(why !== '', why)
-    const archived: Archived = await makeBookings(
-      await makePlace(system, folder),
-      form,
-      mkdtempSync(join(folder, 'to-')),
-    )
-    await using observer = await observe(archived)
-    const { run, drop, restore, verify } = commandsOf(archived)
-    const published = { ...run, detach: false } as Operation
-    for (const one of stage === 'detach' ? [published] : stage === 'drop' ? [run] : [run, drop]) {
-      expect((await perform(one)).finished).toMatchObject({ exitCode: 0 })
-    }
-    const ledger = (): Promise<unknown> =>
-      archived.place.rows(
-        `SELECT partition_name, state, removed_rows FROM migration_archive_partitions WHERE partition_name = '2020-Q1'`,
+  test.for(STAGES)(
+    'edited files are reported before %s, and ledger and source stay unchanged',
+    { timeout: 120_000 },
+    async (stage, context) => {
+      const why = await missing(system)
+      context.skip(why !== '', why)
+      const archived: Archived = await makeBookings(
+        await makePlace(system, folder),
+        form,
+        mkdtempSync(join(folder, 'to-')),
       )
-    const sound = `${archived.archive}-sound`
-    cpSync(archived.archive, sound, { recursive: true })
-    const command = { detach: run, drop, restore: { ...restore, partitions: ['2020-Q1'] } as Operation }[stage]
-    const source = await sourceOf(archived)
-    const then = await ledger()
-    for (const [name, { does, finding }] of editsOf(stage)) {
-      does(firstOf(archived.archive))
-      const inspected = await perform(verify)
-      expect(inspected.finished, name).toMatchObject({ exitCode: 1, error: { code: 'PROOF_FAILED' } })
-      expect(findingsOf(inspected).length, name).toBeGreaterThan(0)
-      for (const found of findingsOf(inspected)) expect(found, name).toMatch(finding)
-      const ran = await perform(command)
-      expect(ran.finished.exitCode, name).not.toBe(0)
-      expect(errorsOf(ran)[0], name).toMatch(
-        /^(?:ARCHIVE_CONFLICT|PROOF_FAILED|LOG_GAP|BAD_ACTION|SOURCE_IO|SOURCE_GONE)$/,
-      )
-      expect(await ledger(), name).toEqual(then)
-      expect(await sourceOf(archived), name).toEqual(source)
-      rmSync(archived.archive, { recursive: true })
-      cpSync(sound, archived.archive, { recursive: true })
-    }
-    // What belongs to somebody else hinders nobody.
-    writeFileSync(join(archived.archive, 'sluice_partition=2020-Q1', 'foreign.parquet'), 'PAR1')
-    expect((await perform(command)).finished).toMatchObject({ exitCode: 0 })
-    expect((await observer.look()).problems).toEqual([])
-    expect((await perform(verify)).finished).toMatchObject({ exitCode: 0 })
-  })
+      await using observer = await observe(archived)
+      const { run, drop, restore, verify } = commandsOf(archived)
+      const published = { ...run, detach: false } as Operation
+      for (const one of stage === 'detach' ? [published] : stage === 'drop' ? [run] : [run, drop]) {
+        expect((await perform(one)).finished).toMatchObject({ exitCode: 0 })
+      }
+      const ledger = (): Promise<unknown> =>
+        archived.place.rows(
+          `SELECT partition_name, state, removed_rows FROM migration_archive_partitions WHERE partition_name = '2020-Q1'`,
+        )
+      const sound = `${archived.archive}-sound`
+      cpSync(archived.archive, sound, { recursive: true })
+      const command = { detach: run, drop, restore: { ...restore, partitions: ['2020-Q1'] } as Operation }[stage]
+      const source = await sourceOf(archived)
+      const then = await ledger()
+      for (const [name, { does, finding }] of editsOf(stage)) {
+        does(firstOf(archived.archive))
+        const inspected = await perform(verify)
+        expect(inspected.finished, name).toMatchObject({ exitCode: 1, error: { code: 'PROOF_FAILED' } })
+        expect(findingsOf(inspected).length, name).toBeGreaterThan(0)
+        for (const found of findingsOf(inspected)) expect(found, name).toMatch(finding)
+        const ran = await perform(command)
+        expect(ran.finished.exitCode, name).not.toBe(0)
+        expect(errorsOf(ran)[0], name).toMatch(
+          /^(?:ARCHIVE_CONFLICT|PROOF_FAILED|LOG_GAP|BAD_ACTION|SOURCE_IO|SOURCE_GONE)$/,
+        )
+        expect(await ledger(), name).toEqual(then)
+        expect(await sourceOf(archived), name).toEqual(source)
+        rmSync(archived.archive, { recursive: true })
+        cpSync(sound, archived.archive, { recursive: true })
+      }
+      // A file that is not part of the archive does not matter.
+      writeFileSync(join(archived.archive, 'sluice_partition=2020-Q1', 'foreign.parquet'), 'PAR1')
+      expect((await perform(command)).finished).toMatchObject({ exitCode: 0 })
+      expect((await observer.look()).problems).toEqual([])
+      expect((await perform(verify)).finished).toMatchObject({ exitCode: 0 })
+    },
+  )
 })
 
-/** Rows of the first partition, wherever they stand in the database. */
+/** Rows of the first partition, in the table or in its detached table. */
 async function sourceOf({ place, form }: Archived): Promise<unknown> {
   const count = `count(*), sum(id), min(note), max(note)`
   const here = await place.rows(`SELECT ${count} FROM ${TABLE} WHERE id < 100000`)

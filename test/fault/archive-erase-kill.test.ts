@@ -1,4 +1,6 @@
-/** A program that erases is killed at any of its steps: the same command ends as if nothing had happened, and nothing of the rows is left anywhere. */
+/**
+ * An erasure is killed at any of its steps: the same command then completes it, and the erased rows are found nowhere.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,7 +19,7 @@ let folder = ''
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-erase-kill-'))))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-/** By their names; three are taken in turn, other ones every day. */
+/** Steps by name; three are tested per day, in rotation. */
 const POINTS: readonly ArchiverOptions[] = [
   { at: 'INSERT INTO migration_archive_erasures', when: 'after' },
   { at: 'parquet', when: 'during' },
@@ -38,7 +40,7 @@ describe.each([
   ['postgresql', 'native'],
   ['sqlite', 'plain'],
 ] as const)('%s, %s', (system, form) => {
-  /** One quarter is published, the other one detached. */
+  /** One quarter is published, the other one is detached. */
   const fresh = async (): Promise<{ readonly bookings: Archived; readonly erase: Operation }> => {
     const bookings = await makeBookings(await makePlace(system, folder), form, mkdtempSync(join(folder, 'to-')), 40)
     const { place } = bookings
@@ -81,19 +83,23 @@ describe.each([
     expect(String((await place.rows(`SELECT count(*) FROM ${TABLE}`))[0]?.[0]), where).toBe('117')
   }
 
-  test('killed once', { timeout: 120_000 }, async (context) => {
+  test('an erasure that is killed once is completed by the same command', { timeout: 120_000 }, async (context) => {
     const why = await missing(system)
     context.skip(why !== '', why)
     for (const by of [0, 4, 8]) await survives(POINTS[(DAY + by) % POINTS.length] ?? {})
   })
 
-  test.skipIf(!ALL)('killed at every step', { timeout: 3_600_000 }, async (context) => {
-    const why = await missing(system)
-    context.skip(why !== '', why)
-    for (const point of POINTS) await survives(point)
-    const { erase } = await fresh()
-    const { steps, finished } = await startArchiver(erase).ended
-    expect(finished).toMatchObject({ exitCode: 0 })
-    for (let step = 1; step <= steps.length; step++) await survives({ step, when: WHEN[step % 3] ?? 'before' })
-  })
+  test.skipIf(!ALL)(
+    'an erasure that is killed at every step is completed by the same command',
+    { timeout: 3_600_000 },
+    async (context) => {
+      const why = await missing(system)
+      context.skip(why !== '', why)
+      for (const point of POINTS) await survives(point)
+      const { erase } = await fresh()
+      const { steps, finished } = await startArchiver(erase).ended
+      expect(finished).toMatchObject({ exitCode: 0 })
+      for (let step = 1; step <= steps.length; step++) await survives({ step, when: WHEN[step % 3] ?? 'before' })
+    },
+  )
 })

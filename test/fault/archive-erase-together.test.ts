@@ -1,4 +1,7 @@
-/** Two programs at once, one of which erases: rows that are to be forgotten are nowhere when both have ended, and all others count once. */
+/**
+ * Two programs at the same time, one of which erases: afterwards the erased rows are found nowhere, and every other row
+ * counts once.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,7 +22,7 @@ let folder = ''
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-erase-together-'))))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-/** Each of them in both quarters, and among the rows that are not archived. */
+/** Each name is in both quarters, and in the rows that are not archived. */
 async function fresh(stage: 'new' | 'dropped'): Promise<Archived> {
   const bookings = await makeBookings(
     await makePlace('postgresql', folder),
@@ -66,7 +69,7 @@ const retentionOf = ({ place }: Archived): Operation => ({
   dryRun: false,
 })
 
-/** What another program has in its hands, or has begun, is refused, and asked for again; nothing else goes wrong. */
+/** Expected errors: what another program works on is refused and must be retried. */
 const IN_HAND = new Set([
   'LEDGER_BUSY',
   'PARTITION_STATE',
@@ -75,7 +78,7 @@ const IN_HAND = new Set([
   'PARTITION_CHANGED',
   'TABLES_FAILED',
   'ARCHIVE_CONFLICT',
-  // A partition that the other one attaches changes the table under who reads it.
+  // A partition that the other program attaches changes the table while it is read.
   'SOURCE_GONE',
 ])
 
@@ -87,7 +90,7 @@ async function atOnce(operations: readonly Operation[]): Promise<void> {
   }
 }
 
-/** Asked for until it is done: whoever is refused is told to come again. */
+/** Repeats the operation until it succeeds, as the refusals advise. */
 async function untilDone(operation: Operation): Promise<void> {
   let last: unknown
   for (let tried = 0; tried < 3; tried++) {
@@ -98,7 +101,7 @@ async function untilDone(operation: Operation): Promise<void> {
   throw new Error(`${operation.kind} never ended: ${JSON.stringify(last)}`)
 }
 
-describe('real programs on PostgreSQL', () => {
+describe('concurrent programs on PostgreSQL', () => {
   const ended = async (bookings: Archived, who: readonly string[], count: RegExp): Promise<void> => {
     const { query, verify } = commandsOf(bookings)
     for (const name of who) {
@@ -110,7 +113,7 @@ describe('real programs on PostgreSQL', () => {
     expect((await perform({ ...verify, deep: true } as Operation)).finished).toMatchObject({ exitCode: 0 })
   }
 
-  test('two erasures of two tickets', { timeout: 120_000 }, async (context) => {
+  test('two erasures of two tickets both complete', { timeout: 120_000 }, async (context) => {
     context.skip((await missing('postgresql')) !== '')
     const bookings = await fresh('dropped')
     const both = [eraseOf(bookings, ADA, 'T-1'), eraseOf(bookings, BOB, 'T-2')]
@@ -121,7 +124,7 @@ describe('real programs on PostgreSQL', () => {
     expect(new Set(reported.map(String))).toEqual(new Set(['T-1,done', 'T-2,done']))
   })
 
-  test('of erasures that begin at the same moment one goes on at most, and the others leave nothing behind', async (context) => {
+  test('at most one of several concurrent erasures begins, and the others leave no record', async (context) => {
     context.skip((await missing('postgresql')) !== '')
     const { place } = await fresh('dropped')
     const owners = [1, 2, 3, 4].map((n) => ({
@@ -154,7 +157,7 @@ describe('real programs on PostgreSQL', () => {
     for (const one of open) await one[Symbol.asyncDispose]()
   })
 
-  test('two programs with one ticket', { timeout: 120_000 }, async (context) => {
+  test('two programs with the same ticket complete one erasure', { timeout: 120_000 }, async (context) => {
     context.skip((await missing('postgresql')) !== '')
     const bookings = await fresh('dropped')
     const one = eraseOf(bookings, ADA, 'T-1')
@@ -164,13 +167,13 @@ describe('real programs on PostgreSQL', () => {
   })
 
   test.for(['run', 'restore', 'expire'] as const)(
-    'an erasure beside %s',
+    'an erasure completes while %s runs',
     { timeout: 120_000 },
     async (what, context) => {
       context.skip((await missing('postgresql')) !== '')
       const bookings = await fresh(what === 'run' ? 'new' : 'dropped')
       const { run, restore } = commandsOf(bookings)
-      // Without an archive there is nothing to erase from.
+      // Without an archive there is nothing to erase.
       if (what === 'run') await untilDone({ ...run, partitions: ['2020-Q1'] } as Operation)
       const other = { run, restore, expire: expireOf(bookings) }[what]
       const erase = eraseOf(bookings, ADA, 'T-1')
@@ -181,71 +184,85 @@ describe('real programs on PostgreSQL', () => {
     },
   )
 
-  /** It has the lock of a table that it drops, or takes out: the erasure waits for that table, and finds none when it goes on. */
+  /**
+   * The frozen program locks the table that it drops or detaches: the erasure waits for that table, which is gone
+   * afterwards.
+   */
   test.for([
     ['drop', 'COMMIT state DROPPED'],
     ['run', 'COMMIT state DETACHING'],
-  ] as const)('%s stands still before %s beside an erasure', { timeout: 120_000 }, async ([what, at], context) => {
-    context.skip((await missing('postgresql')) !== '')
-    const bookings = await fresh('new')
-    const { place } = bookings
-    const { run, drop } = commandsOf(bookings)
-    await untilDone({ ...run, ...(what === 'run' ? { detach: false } : {}) })
-    const other = startArchiver({ ...(what === 'run' ? run : drop), partitions: ['2020-Q1'] } as Operation, {
-      at,
-      when: 'frozen',
-      host: 'elsewhere',
-    })
-    await untilStill(other)
-    const erase = eraseOf(bookings, ADA, 'T-1')
-    const work = perform(erase)
-    const waits = async (): Promise<boolean> =>
-      (
-        await place.rows(
-          `SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'relation'
+  ] as const)(
+    '%s that is frozen before %s delays an erasure, and both complete',
+    { timeout: 120_000 },
+    async ([what, at], context) => {
+      context.skip((await missing('postgresql')) !== '')
+      const bookings = await fresh('new')
+      const { place } = bookings
+      const { run, drop } = commandsOf(bookings)
+      await untilDone({ ...run, ...(what === 'run' ? { detach: false } : {}) })
+      const other = startArchiver({ ...(what === 'run' ? run : drop), partitions: ['2020-Q1'] } as Operation, {
+        at,
+        when: 'frozen',
+        host: 'elsewhere',
+      })
+      await untilStill(other)
+      const erase = eraseOf(bookings, ADA, 'T-1')
+      const work = perform(erase)
+      const waits = async (): Promise<boolean> =>
+        (
+          await place.rows(
+            `SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'relation'
              AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
-        )
-      ).length > 0
-    while (!(await waits())) await sleep(5)
-    other.process.kill('SIGCONT')
-    const { finished } = await work
-    // What is about to be summed is in no place yet that an erasure can say something of.
-    if (what === 'drop') expect(finished).toMatchObject({ exitCode: 0 })
-    else if (finished.exitCode !== 0) expect(finished.error?.code).toMatch(/^(?:PARTITION_STATE|LEDGER_BUSY)$/)
-    expect((await other.ended).finished).toMatchObject({ exitCode: 0 })
-    await untilDone(erase)
-    await ended(bookings, [ADA], /^177 /)
-  })
+          )
+        ).length > 0
+      while (!(await waits())) await sleep(5)
+      other.process.kill('SIGCONT')
+      const { finished } = await work
+      // While the detach begins, an erasure may be refused.
+      if (what === 'drop') expect(finished).toMatchObject({ exitCode: 0 })
+      else if (finished.exitCode !== 0) expect(finished.error?.code).toMatch(/^(?:PARTITION_STATE|LEDGER_BUSY)$/)
+      expect((await other.ended).finished).toMatchObject({ exitCode: 0 })
+      await untilDone(erase)
+      await ended(bookings, [ADA], /^177 /)
+    },
+  )
 
-  /** Each stands still before its commit of the archive's log, where it holds no lock, while an erasure is asked for; then it goes on. */
+  /**
+   * The other program is frozen before its commit to the archive's log, where it has no lock, while an erasure runs;
+   * then it continues.
+   */
   test.for([
     ['run', 'link '],
     ['restore', 'link '],
     ['expire', 'link '],
     ['back', 'link '],
-  ] as const)('%s stands still before %s beside an erasure', { timeout: 120_000 }, async ([what, at], context) => {
-    context.skip((await missing('postgresql')) !== '')
-    const bookings = await fresh(what === 'run' ? 'new' : 'dropped')
-    const { run, restore } = commandsOf(bookings)
-    if (what === 'run') await untilDone({ ...run, partitions: ['2020-Q1'] } as Operation)
-    if (what === 'back') await untilDone(expireOf(bookings))
-    // With the retention said before, its commit is that of the partition.
-    if (what === 'expire') await untilDone(retentionOf(bookings))
-    const first = { ...restore, partitions: ['2020-Q1'] } as Operation
-    const other = { run, restore: first, expire: expireOf(bookings), back: first }[what]
-    const still = startArchiver(other, { at, when: 'frozen', host: 'elsewhere' })
-    await untilStill(still)
-    const erase = eraseOf(bookings, ADA, 'T-1')
-    const beside = (await perform(erase)).finished
-    if (beside.exitCode !== 0) expect([...IN_HAND]).toContain(beside.error?.code)
-    still.process.kill('SIGCONT')
-    const { finished } = await still.ended
-    if (finished?.exitCode !== 0) expect([...IN_HAND]).toContain(finished?.error?.code)
-    await untilDone(erase)
-    if (what !== 'back') await untilDone(other)
-    const back = (
-      await bookings.place.rows(`SELECT state FROM migration_archive_partitions WHERE partition_name = '2020-Q1'`)
-    )[0]?.[0]
-    await ended(bookings, [ADA], back === 'EXPIRED' ? /^118 / : /^177 /)
-  })
+  ] as const)(
+    '%s that is frozen before %s blocks no erasure, and both complete',
+    { timeout: 120_000 },
+    async ([what, at], context) => {
+      context.skip((await missing('postgresql')) !== '')
+      const bookings = await fresh(what === 'run' ? 'new' : 'dropped')
+      const { run, restore } = commandsOf(bookings)
+      if (what === 'run') await untilDone({ ...run, partitions: ['2020-Q1'] } as Operation)
+      if (what === 'back') await untilDone(expireOf(bookings))
+      // The retention is already set, so the next commit is that of the partition.
+      if (what === 'expire') await untilDone(retentionOf(bookings))
+      const first = { ...restore, partitions: ['2020-Q1'] } as Operation
+      const other = { run, restore: first, expire: expireOf(bookings), back: first }[what]
+      const still = startArchiver(other, { at, when: 'frozen', host: 'elsewhere' })
+      await untilStill(still)
+      const erase = eraseOf(bookings, ADA, 'T-1')
+      const beside = (await perform(erase)).finished
+      if (beside.exitCode !== 0) expect([...IN_HAND]).toContain(beside.error?.code)
+      still.process.kill('SIGCONT')
+      const { finished } = await still.ended
+      if (finished?.exitCode !== 0) expect([...IN_HAND]).toContain(finished?.error?.code)
+      await untilDone(erase)
+      if (what !== 'back') await untilDone(other)
+      const back = (
+        await bookings.place.rows(`SELECT state FROM migration_archive_partitions WHERE partition_name = '2020-Q1'`)
+      )[0]?.[0]
+      await ended(bookings, [ADA], back === 'EXPIRED' ? /^118 / : /^177 /)
+    },
+  )
 })

@@ -1,4 +1,4 @@
-/** A program that lets partitions expire, brings one back or sweeps is killed at any of its steps: the same command ends as if nothing had happened. */
+/** An expiry, a restore or a sweep is killed at any of its steps: the same command then completes it. */
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,7 +16,7 @@ let folder = ''
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-expire-kill-'))))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-/** Where each of the three commands does what lasts; two are taken in turn, other ones every day. */
+/** Durable steps of the three commands; two are tested per day, in rotation. */
 const POINTS: Readonly<Record<'expire' | 'restore' | 'sweep', readonly ArchiverOptions[]>> = {
   expire: [
     { at: 'UPDATE migration_archives SET retention_ms', when: 'after' },
@@ -84,7 +84,7 @@ describe.each([
       (await place.rows('SELECT state FROM migration_archive_partitions ORDER BY partition_name')).flat()
     const passes = async (operation: Operation): Promise<void> =>
       expect((await perform(operation)).finished.error ?? null, where).toBeNull()
-    /** What it is asked for, killed, and asked for again. */
+    /** Runs the operation, killed first if it is the tested one. */
     const asked = async (operation: Operation): Promise<void> => {
       if (stage[which] === operation) {
         const { signal, finished } = await startArchiver(operation, point).ended
@@ -118,30 +118,38 @@ describe.each([
     expect((await countedBy(query)).counted, where).toMatch(/^80 /)
   }
 
-  test('killed once', { timeout: 240_000 }, async (context) => {
-    const why = await missing(system)
-    context.skip(why !== '', why)
-    for (const which of ['expire', 'restore', 'sweep'] as const) {
-      const points = POINTS[which]
-      for (const by of [0, 3]) await survives(which, points[(DAY + by) % points.length] ?? {})
-    }
-  })
-
-  test.skipIf(!ALL)('killed at every step', { timeout: 3_600_000 }, async (context) => {
-    const why = await missing(system)
-    context.skip(why !== '', why)
-    for (const which of ['expire', 'restore', 'sweep'] as const) {
-      for (const point of POINTS[which]) await survives(which, point)
-      const stage = await fresh()
-      for (const before of ['expire', 'restore', 'sweep'] as const) {
-        if (before === 'sweep') await stage.bookings.place.sql('UPDATE migration_archives SET retention_ms = 0')
-        const { steps, finished } = await startArchiver(stage[before]).ended
-        expect(finished).toMatchObject({ exitCode: 0 })
-        if (before !== which) continue
-        for (let step = 1; step <= steps.length; step++)
-          await survives(which, { step, when: WHEN[step % 3] ?? 'before' })
-        break
+  test(
+    'expire, restore and sweep that are killed once are completed by the same command',
+    { timeout: 240_000 },
+    async (context) => {
+      const why = await missing(system)
+      context.skip(why !== '', why)
+      for (const which of ['expire', 'restore', 'sweep'] as const) {
+        const points = POINTS[which]
+        for (const by of [0, 3]) await survives(which, points[(DAY + by) % points.length] ?? {})
       }
-    }
-  })
+    },
+  )
+
+  test.skipIf(!ALL)(
+    'expire, restore and sweep that are killed at every step are completed by the same command',
+    { timeout: 3_600_000 },
+    async (context) => {
+      const why = await missing(system)
+      context.skip(why !== '', why)
+      for (const which of ['expire', 'restore', 'sweep'] as const) {
+        for (const point of POINTS[which]) await survives(which, point)
+        const stage = await fresh()
+        for (const before of ['expire', 'restore', 'sweep'] as const) {
+          if (before === 'sweep') await stage.bookings.place.sql('UPDATE migration_archives SET retention_ms = 0')
+          const { steps, finished } = await startArchiver(stage[before]).ended
+          expect(finished).toMatchObject({ exitCode: 0 })
+          if (before !== which) continue
+          for (let step = 1; step <= steps.length; step++)
+            await survives(which, { step, when: WHEN[step % 3] ?? 'before' })
+          break
+        }
+      }
+    },
+  )
 })

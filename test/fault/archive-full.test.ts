@@ -1,4 +1,7 @@
-/** The archive's disk is full at any of its writes: told as what it is, nothing leaves the source, and the same command goes on once there is room. */
+/**
+ * The archive's disk is full at any of its writes: the error names this, the source keeps its rows, and the same
+ * command continues once there is free space.
+ */
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,8 +22,8 @@ const SYSTEMS: readonly (readonly [System, Form])[] = [
   ...(ALL ? ([['postgresql', 'native']] as const) : []),
 ]
 
-describe.skipIf(MOUNT_MISSING !== '').each(SYSTEMS)(`%s, %s: a full disk under the archive`, (system, form) => {
-  test('with room for one page more each time', { timeout: 120_000 }, async (context) => {
+describe.skipIf(MOUNT_MISSING !== '').each(SYSTEMS)(`%s, %s: the disk of the archive is full`, (system, form) => {
+  test('each command resumes with one more page of free space each time', { timeout: 120_000 }, async (context) => {
     const why = await missing(system)
     context.skip(why !== '', why)
     using disk = smallDisk(64 * 2 ** 20)
@@ -44,7 +47,7 @@ describe.skipIf(MOUNT_MISSING !== '').each(SYSTEMS)(`%s, %s: a full disk under t
     }
     expect(codes.length).toBeGreaterThan(1)
     expect(new Set(codes)).toEqual(new Set(['NO_SPACE']))
-    // Nothing new is written by a drop but in the database; a restore needs room for its commit.
+    // A drop writes only to the database; a restore needs free space for its commit.
     disk.resize(64 * 2 ** 20)
     for (const one of [verify, drop]) expect((await perform(one)).finished).toMatchObject({ exitCode: 0 })
     disk.resize(disk.used())
@@ -58,8 +61,8 @@ describe.skipIf(MOUNT_MISSING !== '').each(SYSTEMS)(`%s, %s: a full disk under t
   })
 })
 
-describe.skipIf(MOUNT_MISSING !== '')('a disk that is full in the middle of a file', () => {
-  test('the part of a file goes, nothing else is begun, and the error says what would be enough', async () => {
+describe.skipIf(MOUNT_MISSING !== '')('a disk that becomes full in the middle of a file', () => {
+  test('the partial file is removed, nothing else begins, and the error reports the required space', async () => {
     using disk = smallDisk(64 * 2 ** 20)
     const to = join(disk.path, 'to')
     mkdirSync(to)
@@ -83,38 +86,42 @@ describe.skipIf(MOUNT_MISSING !== '')('a disk that is full in the middle of a fi
 })
 
 describe.skipIf(MOUNT_MISSING !== '')('an erasure on a full disk', () => {
-  test('leaves no new file, and says how many partitions were not begun', { timeout: 60_000 }, async () => {
-    using disk = smallDisk(64 * 2 ** 20)
-    const to = join(disk.path, 'to')
-    mkdirSync(to)
-    const archived = await makeBookings(await makePlace('sqlite', folder), 'plain', to, 2000)
-    const { run, drop, query } = commandsOf(archived)
-    await archived.place.sql(`UPDATE ${TABLE} SET amount = '1.00', note = '1' WHERE id % 1000 = 7`)
-    for (const one of [run, drop]) expect((await perform(one)).finished).toMatchObject({ exitCode: 0 })
-    const parts = (): readonly string[] =>
-      readdirSync(to, { recursive: true, encoding: 'utf8' })
-        .filter((name) => name.includes('part-'))
-        .toSorted()
-    const before = parts()
-    const erase: Operation = {
-      kind: 'archive-erase',
-      from: archived.place.url,
-      table: TABLE,
-      where: "note = '1'",
-      reason: 'T-1',
-      confirm: TABLE,
-      dryRun: false,
-    }
-    for (const room of [0, 1, 4]) {
-      disk.resize(disk.used() + room * PAGE + 1)
-      const { finished, events } = await perform(erase)
-      expect(finished, `${room} pages`).toMatchObject({ exitCode: 4, error: { code: 'NO_SPACE' } })
-      const said = events.flatMap((event) => (event.type === 'log' ? [event.message] : []))
-      expect(said).toContainEqual('the disk is full: 1 more of the partitions were not started')
-      expect(parts(), `${room} pages`).toEqual(before)
-    }
-    disk.resize(64 * 2 ** 20)
-    expect((await perform(erase)).finished).toMatchObject({ exitCode: 0 })
-    expect((await countedBy(query)).counted).toMatch(/^5994 /)
-  })
+  test(
+    'an erasure leaves no new file, and reports how many partitions were not begun',
+    { timeout: 60_000 },
+    async () => {
+      using disk = smallDisk(64 * 2 ** 20)
+      const to = join(disk.path, 'to')
+      mkdirSync(to)
+      const archived = await makeBookings(await makePlace('sqlite', folder), 'plain', to, 2000)
+      const { run, drop, query } = commandsOf(archived)
+      await archived.place.sql(`UPDATE ${TABLE} SET amount = '1.00', note = '1' WHERE id % 1000 = 7`)
+      for (const one of [run, drop]) expect((await perform(one)).finished).toMatchObject({ exitCode: 0 })
+      const parts = (): readonly string[] =>
+        readdirSync(to, { recursive: true, encoding: 'utf8' })
+          .filter((name) => name.includes('part-'))
+          .toSorted()
+      const before = parts()
+      const erase: Operation = {
+        kind: 'archive-erase',
+        from: archived.place.url,
+        table: TABLE,
+        where: "note = '1'",
+        reason: 'T-1',
+        confirm: TABLE,
+        dryRun: false,
+      }
+      for (const room of [0, 1, 4]) {
+        disk.resize(disk.used() + room * PAGE + 1)
+        const { finished, events } = await perform(erase)
+        expect(finished, `${room} pages`).toMatchObject({ exitCode: 4, error: { code: 'NO_SPACE' } })
+        const said = events.flatMap((event) => (event.type === 'log' ? [event.message] : []))
+        expect(said).toContainEqual('the disk is full: 1 more of the partitions were not started')
+        expect(parts(), `${room} pages`).toEqual(before)
+      }
+      disk.resize(64 * 2 ** 20)
+      expect((await perform(erase)).finished).toMatchObject({ exitCode: 0 })
+      expect((await countedBy(query)).counted).toMatch(/^5994 /)
+    },
+  )
 })

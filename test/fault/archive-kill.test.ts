@@ -1,4 +1,7 @@
-/** Programs that archive, drop and restore are killed at any of their steps, twice in a row: the same command ends as if nothing had happened. */
+/**
+ * Programs that archive, drop and restore are killed at any of their steps, twice in a row: the same command then
+ * completes the work.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,7 +25,7 @@ let folder = ''
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-archive-kill-'))))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-/** Rows of one transaction of a plain table. */
+/** Rows per transaction of a plain table. */
 const ROWS = 70
 const STAGES = ['run', 'drop', 'restore'] as const
 type Stage = (typeof STAGES)[number]
@@ -33,7 +36,7 @@ type Point =
   | { readonly step: number; readonly when: (typeof WHEN)[number] }
   | { readonly at: string; readonly when: (typeof WHEN)[number] }
 
-/** One command, killed at each of two steps of its own, and then left alone. */
+/** Runs one command, killed at each of two of its steps, and then to its end. */
 async function survives(
   archived: Archived,
   observer: Observer,
@@ -57,7 +60,7 @@ async function survives(
   expect(result.finished, where).toMatchObject({ exitCode: 0 })
   expect(during, where).toEqual([])
   expect(await asked, where).toEqual([])
-  // What was left behind goes, and nothing else.
+  // A sweep removes only what the killed programs left.
   expect((await perform(sweep)).finished, where).toMatchObject({ exitCode: 0 })
   const { problems, states } = await observer.look()
   expect(problems, where).toEqual([])
@@ -65,7 +68,7 @@ async function survives(
   return kills
 }
 
-/** By their names, so that nobody has to count them first; two of each list are taken in turn, other ones every day. */
+/** Steps by name, so that their numbers need not be counted first; two of each list are tested per day, in rotation. */
 const POINTS: Readonly<Record<Form, Readonly<Record<Stage, readonly Point[]>>>> = {
   native: {
     run: [
@@ -133,7 +136,7 @@ const POINTS: Readonly<Record<Form, Readonly<Record<Stage, readonly Point[]>>>> 
 const DAY = Math.floor(Date.now() / 86_400_000)
 
 function pointsOf(system: System, form: Form, stage: Stage, workers: number): readonly Point[] {
-  // PostgreSQL takes rows by COPY, and no INSERT is a step there.
+  // PostgreSQL inserts rows by COPY, so it has no INSERT step.
   const all = POINTS[form][stage].filter((one) => system === 'sqlite' || !('at' in one && one.at.startsWith('INSERT')))
   const first = (DAY * 2 + (workers - 1) * 5) % all.length
   return [first, (first + 1) % all.length].flatMap((i) => all[i] ?? [])
@@ -153,7 +156,7 @@ describe.each([
   })
 
   test.skipIf(system === 'postgresql' && form === 'plain' && workers === 1)(
-    'killed twice',
+    'each command completes after it was killed twice',
     { timeout: 180_000 },
     async (context) => {
       const why = await missing(system)
@@ -161,46 +164,50 @@ describe.each([
       const archived = await fresh()
       await using observer = await observe(archived)
       for (const stage of STAGES) {
-        // Up to the detach the way of plain rows is that of all others.
+        // Up to the detach, plain tables take the same steps as partitions.
         const points = form === 'plain' && stage === 'run' ? [] : pointsOf(system, form, stage, workers)
         const kills = await survives(archived, observer, stage, points)
-        // Of two that work side by side, both may be behind the second point when the first one is killed.
+        // Of two parallel workers, both may be past the second point when the first one is killed.
         expect(kills, stage).toBeGreaterThanOrEqual(workers === 1 ? points.length : Math.min(1, points.length))
       }
       expect(await observer.live()).toEqual(observer.expected)
     },
   )
 
-  test.skipIf(!ALL)('killed twice at every step', { timeout: 3_600_000 }, async (context) => {
-    const why = await missing(system)
-    context.skip(why !== '', why)
-    const whole = await fresh()
-    const lengths: number[] = []
-    for (const stage of STAGES) {
-      const { finished, steps } = await startArchiver(commandsOf(whole)[stage], { rows: ROWS }).ended
-      expect(finished, stage).toMatchObject({ exitCode: 0 })
-      lengths.push(steps.length)
-    }
-    const every = Number(process.env['SLUICE_TEST_EVERY'] ?? 2)
-    for (let at = 1; at <= Math.max(...lengths); at += every) {
-      const archived = await fresh()
-      await using observer = await observe(archived)
-      for (const [i, stage] of STAGES.entries()) {
-        const length = lengths[i] ?? 1
-        const step = ((at - 1) % length) + 1
-        const when = (by: number): Point['when'] => WHEN[(at + i + by) % 3] ?? 'before'
-        await survives(archived, observer, stage, [
-          { step, when: when(0) },
-          { step: step + 1, when: when(1) },
-        ])
+  test.skipIf(!ALL)(
+    'each command completes after it was killed twice at every step',
+    { timeout: 3_600_000 },
+    async (context) => {
+      const why = await missing(system)
+      context.skip(why !== '', why)
+      const whole = await fresh()
+      const lengths: number[] = []
+      for (const stage of STAGES) {
+        const { finished, steps } = await startArchiver(commandsOf(whole)[stage], { rows: ROWS }).ended
+        expect(finished, stage).toMatchObject({ exitCode: 0 })
+        lengths.push(steps.length)
       }
-      expect(await observer.live(), `step ${at}`).toEqual(observer.expected)
-    }
-  })
+      const every = Number(process.env['SLUICE_TEST_EVERY'] ?? 2)
+      for (let at = 1; at <= Math.max(...lengths); at += every) {
+        const archived = await fresh()
+        await using observer = await observe(archived)
+        for (const [i, stage] of STAGES.entries()) {
+          const length = lengths[i] ?? 1
+          const step = ((at - 1) % length) + 1
+          const when = (by: number): Point['when'] => WHEN[(at + i + by) % 3] ?? 'before'
+          await survives(archived, observer, stage, [
+            { step, when: when(0) },
+            { step: step + 1, when: when(1) },
+          ])
+        }
+        expect(await observer.live(), `step ${at}`).toEqual(observer.expected)
+      }
+    },
+  )
 })
 
 test(
-  'PostgreSQL: a partition that was made anew by a program that was killed then is archived again at once',
+  'PostgreSQL: a partition that a killed program has recreated can be archived again at once',
   { timeout: 60_000 },
   async (context) => {
     const why = await missing('postgresql')
@@ -216,7 +223,7 @@ test(
     for (const operation of [run, drop]) expect((await perform(operation)).finished).toMatchObject({ exitCode: 0 })
     const killed = await startArchiver(restore, { at: 'COMMIT state RESTORED', when: 'after' }).ended
     expect(killed.signal).toBe('SIGKILL')
-    // The ledger still names the killed program, and the table of before.
+    // The ledger still names the killed program and the former table.
     const again = await perform({ ...run, partitions: ['2020-Q1'] } as Operation)
     expect(again.finished).toMatchObject({ exitCode: 0, totals: { detached: '1' } })
     expect((await observer.look()).problems).toEqual([])

@@ -1,4 +1,4 @@
-/** Archivers in programs of their own. */
+/** Programs that archive, in their own processes. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -12,13 +12,13 @@ import type { Operation } from '../../src/app/operations/list.ts'
 const PROGRAM = resolve(import.meta.dirname, 'archive-child.mjs')
 
 export type ArchiverOptions = {
-  /** Of its durable steps the one where something happens; none when absent. */
+  /** Number of the durable step at which the program is killed or frozen; none if absent. */
   readonly step?: number
-  /** Instead: part of the name of the step. */
+  /** Alternative to `step`: part of the step's name. */
   readonly at?: string
   readonly when?: 'before' | 'during' | 'after' | 'frozen'
   readonly leaseMs?: number
-  /** Rows of one transaction, of a plain table. */
+  /** Rows per transaction of a plain table. */
   readonly rows?: number
   readonly host?: string
   readonly env?: Readonly<Record<string, string>>
@@ -26,7 +26,7 @@ export type ArchiverOptions = {
 
 export type ArchiverEnd = {
   readonly signal: NodeJS.Signals | null
-  /** Absent for a program that was killed. */
+  /** Absent if the program was killed. */
   readonly finished: RunFinished | undefined
   readonly steps: readonly string[]
   readonly events: readonly Event[]
@@ -60,7 +60,7 @@ export function startArchiver(operation: Operation, { env = {}, ...options }: Ar
   return { process: child, events, ended }
 }
 
-/** Waits until a program stands still, as SIGSTOP leaves it. @throws Error where it ends instead */
+/** Waits until a program is stopped by SIGSTOP. @throws Error if it ends instead */
 export async function untilStill({ process: { pid }, ended }: Archiver): Promise<void> {
   let over = false
   ended.finally(() => (over = true)).catch(() => undefined)
@@ -72,7 +72,7 @@ export async function untilStill({ process: { pid }, ended }: Archiver): Promise
 
 function stateOf(pid: number | undefined): string | undefined {
   try {
-    // Behind the name of the program, which stands in brackets and may hold anything.
+    // The state is after the program's name, which is in brackets and may contain any characters.
     return readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '')[0]
   } catch {
     return undefined

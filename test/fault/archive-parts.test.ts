@@ -1,4 +1,7 @@
-/** Rows come late, programs that archive, drop and restore are killed, in any order: every row counts once, and in the end each is in one part. */
+/**
+ * Rows arrive late, and programs that archive, drop and restore are killed, in any order: every row counts once, and at
+ * the end each row is in one part.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -32,7 +35,7 @@ const PLACES: readonly (readonly [System, Form])[] = [
   ['postgresql', 'divided'],
 ]
 const WITHOUT = new Map(await Promise.all(SYSTEMS.map(async (system) => [system, await missing(system)] as const)))
-/** Another history every day; a failure names it. */
+/** Another history every day; a failure prints the seed. */
 const SEED = Number(process.env['SLUICE_SEED'] ?? Math.floor(Date.now() / 86_400_000))
 
 class History {
@@ -47,7 +50,7 @@ class History {
     this.#state = seed
   }
 
-  /** From 0 up to below `many`. */
+  /** A random integer from 0 up to, but without, `many`. */
   random(many: number): number {
     this.#state = (Math.imul(this.#state, 1_664_525) + 1_013_904_223) >>> 0
     return Math.floor((this.#state / 2 ** 32) * many)
@@ -68,12 +71,15 @@ class History {
     return `late ${ids.map((id, i) => `${id} ${days[i]}`).join(', ')}${made.map((one) => `, ${one} made`).join('')}`
   }
 
-  /** The first of a quarter, and of any of its months where partitions may have a part of its bounds. */
+  /** The first day of a quarter, or of one of its months if partitions may be smaller than the quarter. */
   #day(first: string): string {
     return this.archived.form === 'plain' ? first : monthAfter(first, this.random(3))
   }
 
-  /** Where no partition takes the day, somebody makes one: of the whole quarter where nothing else stands in it, or of the month. */
+  /**
+   * Creates a partition for a day that has none: for the whole quarter if no other partition is in it, or for the
+   * month.
+   */
   async #room(day: string): Promise<readonly string[]> {
     const { place } = this.archived
     const [from = '', to = ''] = QUARTERS.find(([first, last]) => first <= day && day < last) ?? []
@@ -125,7 +131,8 @@ async function killed(
   expect(problems, where).toEqual([])
   await whole(history, where)
   if (result.signal === 'SIGKILL') return true
-  // A part on its way keeps a restored one in the table, and a restored one is left alone.
+  // Expected refusals: a part that is being restored keeps the others in the table, and a restored part is not archived
+  // again.
   const error = result.finished?.error
   const isPartly = history.archived.form !== 'plain' && /has no partition for some rows of/.test(JSON.stringify(error))
   expect(
@@ -144,71 +151,79 @@ async function historyOf(system: System, form: Form, seed: number): Promise<Hist
 describe.each(SYSTEMS)('%s', (system) => {
   const why = WITHOUT.get(system) ?? ''
 
-  test.skipIf(why !== '')(`a part is killed at each of its steps${why}`, { timeout: 240_000 }, async () => {
-    await using made = await historyOf(system, 'plain', SEED)
-    const { run, drop, verify } = commandsOf(made.archived)
-    expect((await perform(run)).finished).toMatchObject({ exitCode: 0 })
-    await made.late()
-    // Rows leave beside late ones, by their keys.
-    for (const point of [
-      { at: 'COMMIT state DETACHED', when: 'before' },
-      { at: 'COMMIT state DETACHED', when: 'after' },
-      { at: 'COMMIT state DROPPED', when: 'before' },
-    ] as const) {
-      expect(await killed(made, drop, point, JSON.stringify(point)), JSON.stringify(point)).toBe(true)
+  test.skipIf(why !== '')(
+    `a part is archived without loss if it is killed at each of its steps${why}`,
+    { timeout: 240_000 },
+    async () => {
+      await using made = await historyOf(system, 'plain', SEED)
+      const { run, drop, verify } = commandsOf(made.archived)
+      expect((await perform(run)).finished).toMatchObject({ exitCode: 0 })
       await made.late()
-    }
-    expect(await killed(made, drop, {}, 'drop')).toBe(false)
-    for (const point of [
-      { at: 'parquet', when: 'during' },
-      { at: 'COMMIT state EXPORTED', when: 'after' },
-      { at: 'COMMIT state VERIFIED', when: 'after' },
-      { at: 'link ', when: 'after' },
-      { at: 'COMMIT state PUBLISHED', when: 'after' },
-      { at: 'COMMIT state DETACHED', when: 'before' },
-    ] as const) {
-      expect(await killed(made, run, point, JSON.stringify(point)), JSON.stringify(point)).toBe(true)
-      await made.late()
-    }
-    expect(await killed(made, run, {}, 'run')).toBe(false)
-    expect(await killed(made, drop, {}, 'drop of the second parts')).toBe(false)
-    expect((await perform({ ...verify, deep: true } as Operation)).finished).toMatchObject({ exitCode: 0 })
-  })
+      // Archived rows are removed by key, because late rows are between them.
+      for (const point of [
+        { at: 'COMMIT state DETACHED', when: 'before' },
+        { at: 'COMMIT state DETACHED', when: 'after' },
+        { at: 'COMMIT state DROPPED', when: 'before' },
+      ] as const) {
+        expect(await killed(made, drop, point, JSON.stringify(point)), JSON.stringify(point)).toBe(true)
+        await made.late()
+      }
+      expect(await killed(made, drop, {}, 'drop')).toBe(false)
+      for (const point of [
+        { at: 'parquet', when: 'during' },
+        { at: 'COMMIT state EXPORTED', when: 'after' },
+        { at: 'COMMIT state VERIFIED', when: 'after' },
+        { at: 'link ', when: 'after' },
+        { at: 'COMMIT state PUBLISHED', when: 'after' },
+        { at: 'COMMIT state DETACHED', when: 'before' },
+      ] as const) {
+        expect(await killed(made, run, point, JSON.stringify(point)), JSON.stringify(point)).toBe(true)
+        await made.late()
+      }
+      expect(await killed(made, run, {}, 'run')).toBe(false)
+      expect(await killed(made, drop, {}, 'drop of the second parts')).toBe(false)
+      expect((await perform({ ...verify, deep: true } as Operation)).finished).toMatchObject({ exitCode: 0 })
+    },
+  )
 })
 
-/** One form of PostgreSQL a day, and all of them with SLUICE_TEST_ALL. */
+/** One form of PostgreSQL per day; all forms with SLUICE_TEST_ALL. */
 const FORMS = PLACES.filter(([system]) => system === 'postgresql').map(([, form]) => form)
 const TODAY = PLACES.filter(([system, form]) => ALL || system === 'sqlite' || form === FORMS[SEED % FORMS.length])
 
 describe.each(TODAY)('%s, %s', (system, form) => {
   const why = WITHOUT.get(system) ?? ''
 
-  test.skipIf(why !== '')(`any history, seed ${SEED}${why}`, { timeout: 400_000 }, async () => {
-    await using made = await historyOf(system, form, SEED)
-    const { run, drop, restore, verify } = commandsOf(made.archived)
-    const named = (operation: Operation): Operation =>
-      ({ ...operation, partitions: [made.random(2) === 0 ? '2020-Q1' : '2020-Q2'] }) as Operation
-    expect((await perform(run)).finished).toMatchObject({ exitCode: 0 })
-    const reported: string[] = []
-    const begun: Operation[] = []
-    for (let i = 0; i < 10; i++) {
-      reported.push(await made.late())
-      const choice = made.random(8)
-      const operation = choice < 3 ? run : choice < 6 ? drop : choice === 6 ? named(restore) : named(run)
-      const options =
-        made.random(3) === 0
-          ? {}
-          : ({ step: 1 + made.random(60), when: made.random(2) === 0 ? 'before' : 'after' } as const)
-      reported.push(`${choice} ${JSON.stringify(options)}`)
-      const isKilled = await killed(made, operation, options, `seed ${SEED}: ${reported.join('; ')}`)
-      if (isKilled && choice === 6) begun.push(operation)
-    }
-    // Until a restore is carried through, its period is left alone, with the rows that came late.
-    for (const operation of begun) await killed(made, operation, {}, `seed ${SEED}: ${reported.join('; ')}; restored`)
-    // What was restored is left alone, and its rows stay in the table.
-    for (const operation of [run, drop, run, drop, run, drop])
-      await killed(made, operation, {}, `seed ${SEED}: ${reported.join('; ')}; end`)
-    const verified = await perform({ ...verify, deep: true } as Operation)
-    expect(verified.finished, `seed ${SEED}: ${reported.join('; ')}`).toMatchObject({ exitCode: 0 })
-  })
+  test.skipIf(why !== '')(
+    `every row counts once after a random history, seed ${SEED}${why}`,
+    { timeout: 400_000 },
+    async () => {
+      await using made = await historyOf(system, form, SEED)
+      const { run, drop, restore, verify } = commandsOf(made.archived)
+      const named = (operation: Operation): Operation =>
+        ({ ...operation, partitions: [made.random(2) === 0 ? '2020-Q1' : '2020-Q2'] }) as Operation
+      expect((await perform(run)).finished).toMatchObject({ exitCode: 0 })
+      const reported: string[] = []
+      const begun: Operation[] = []
+      for (let i = 0; i < 10; i++) {
+        reported.push(await made.late())
+        const choice = made.random(8)
+        const operation = choice < 3 ? run : choice < 6 ? drop : choice === 6 ? named(restore) : named(run)
+        const options =
+          made.random(3) === 0
+            ? {}
+            : ({ step: 1 + made.random(60), when: made.random(2) === 0 ? 'before' : 'after' } as const)
+        reported.push(`${choice} ${JSON.stringify(options)}`)
+        const isKilled = await killed(made, operation, options, `seed ${SEED}: ${reported.join('; ')}`)
+        if (isKilled && choice === 6) begun.push(operation)
+      }
+      // Until a restore completes, its period stays as it is, with the rows that arrived late.
+      for (const operation of begun) await killed(made, operation, {}, `seed ${SEED}: ${reported.join('; ')}; restored`)
+      // A restored period is not archived again, and its rows stay in the table.
+      for (const operation of [run, drop, run, drop, run, drop])
+        await killed(made, operation, {}, `seed ${SEED}: ${reported.join('; ')}; end`)
+      const verified = await perform({ ...verify, deep: true } as Operation)
+      expect(verified.finished, `seed ${SEED}: ${reported.join('; ')}`).toMatchObject({ exitCode: 0 })
+    },
+  )
 })

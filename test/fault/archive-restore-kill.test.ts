@@ -1,4 +1,7 @@
-/** A restore that brings missing rows back beside late ones is killed: the archive goes on answering, and the same command ends it. */
+/**
+ * A restore that adds missing rows next to late ones is killed: the archive still answers queries, and the same command
+ * completes the restore.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,7 +24,7 @@ const WITHOUT = new Map(await Promise.all(PLACES.map(async ([system]) => [system
 describe.each(PLACES)('%s, %s', (system, form) => {
   const why = WITHOUT.get(system) ?? ''
 
-  test.skipIf(why !== '')(`brings missing rows back${why}`, { timeout: 60_000 }, async () => {
+  test.skipIf(why !== '')(`missing rows are restored after kills${why}`, { timeout: 60_000 }, async () => {
     const place = await makePlace(system, folder)
     const commands = commandsOf(await makeBookings(place, form, mkdtempSync(join(folder, 'to-')), 100))
     expect((await perform(commands.run)).finished).toMatchObject({ exitCode: 0 })
@@ -34,7 +37,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     )
     const restore = { ...commands.restore, partitions: ['2020-Q1'] } as Operation
     const counted = async (): Promise<string> => (await countedBy(commands.query)).counted.split(' ')[0] ?? ''
-    // A late row of a detached table counts once that is attached again.
+    // A late row of a detached table counts only once the table is attached again.
     const before = form === 'plain' ? '301' : '300'
     expect(await counted()).toBe(before)
     for (const point of [
@@ -58,7 +61,7 @@ const PLAIN = PLACES.filter(([, form]) => form === 'plain').map(([system]) => sy
 describe.each([...PLAIN, 'postgresql'] as const)('%s, plain', (system) => {
   const why = WITHOUT.get(system) ?? ''
 
-  test.skipIf(why !== '')(`goes back where a key is taken meanwhile${why}`, { timeout: 120_000 }, async () => {
+  test.skipIf(why !== '')(`a restore is undone if a key is taken meanwhile${why}`, { timeout: 120_000 }, async () => {
     const place = await makePlace(system, folder)
     const commands = commandsOf(await makeBookings(place, 'plain', mkdtempSync(join(folder, 'to-')), 100))
     for (const operation of [commands.run, commands.drop])
@@ -69,7 +72,7 @@ describe.each([...PLAIN, 'postgresql'] as const)('%s, plain', (system) => {
     const counted = async (): Promise<string> => (await countedBy(commands.query)).counted.split(' ')[0] ?? ''
     const some = { at: 'COMMIT state DETACHED', when: 'after', rows: 40 } as const
     for (const taken of [false, true]) {
-      // Once its first rows are back, somebody takes a key of the others.
+      // Once its first rows are restored, another session takes a key of the others.
       expect((await startArchiver(restore, some).ended).signal).toBe('SIGKILL')
       expect((await startArchiver(restore, some).ended).signal).toBe('SIGKILL')
       expect(await counted()).toBe('300')
@@ -111,7 +114,7 @@ const NO_SERVER = new Map(await Promise.all(WRITTEN.map(async (system) => [syste
 describe.each(WRITTEN)('%s, plain', (system) => {
   const why = NO_SERVER.get(system) ?? ''
 
-  test.skipIf(why !== '')(`rows changed once they were back are counted once${why}`, { timeout: 240_000 }, async () => {
+  test.skipIf(why !== '')(`restored rows that are changed count once${why}`, { timeout: 240_000 }, async () => {
     const place = await makePlace(system, folder)
     const rows = Array.from({ length: 30 }, (_, n) => `(${n}, '2020-01-02 00:00:00', 'row ${n}')`)
     const type = system === 'mysql' ? 'datetime' : system === 'sqlite' ? 'DATETIME' : 'timestamp'
@@ -134,7 +137,7 @@ describe.each(WRITTEN)('%s, plain', (system) => {
       return { counted, notes: ran.events.flatMap((event) => (event.type === 'log' ? [event.message] : [])) }
     }
     await place.sql(`INSERT INTO ${TABLE} VALUES (90001, '2020-02-02 00:00:00', 'late')`)
-    /** An application changes rows of those that a restore, killed since, has brought back. */
+    /** An application changes rows that a restore, killed since, has added. */
     const changedMeanwhile = async (): Promise<void> => {
       await place.sql(
         `INSERT INTO ${TABLE} VALUES ${rows.slice(0, 10).join(', ')}`,
@@ -155,7 +158,7 @@ describe.each(WRITTEN)('%s, plain', (system) => {
     }
 
     await changedMeanwhile()
-    // The advised command refuses again, and the answer stays right.
+    // The advised command refuses again, and queries still return the correct result.
     expect((await perform(restore)).finished).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_CHANGED' } })
     expect((await asked()).counted).toBe('32 32 0')
     const kept = (await perform(drop)).finished
@@ -165,19 +168,19 @@ describe.each(WRITTEN)('%s, plain', (system) => {
     const between = (await perform(erase as unknown as Operation)).finished.error
     expect(between).toMatchObject({ code: 'PARTITION_STATE', hint: expect.stringContaining('--as-changed') as string })
 
-    // Taken out by hand, they keep no drop.
+    // A drop succeeds once these rows are deleted by hand.
     await place.sql(`DELETE FROM ${TABLE} WHERE id IN (1, 2, 3)`)
     expect((await perform(drop)).finished).toMatchObject({ exitCode: 0 })
     expect([await state(), await asked()]).toEqual(['DROPPED', { counted: '32 32 0', notes: [] }])
 
-    // Nor do they where they have their archived values again.
+    // A drop also succeeds if they have their archived values again.
     await changedMeanwhile()
     await place.sql(...[1, 2, 3].map((n) => `UPDATE ${TABLE} SET note = 'row ${n}' WHERE id = ${n}`))
     expect((await perform(drop)).finished).toMatchObject({ exitCode: 0 })
     expect([await state(), await asked()]).toEqual(['DROPPED', { counted: '32 32 0', notes: [] }])
     expect(await place.rows(standing)).toEqual([['90001']])
 
-    // One that was moved out of the period is found by its key, where no row stands between the bounds.
+    // A row that was moved out of the period is found by its key, although no row is within the bounds.
     await place.sql(
       `DELETE FROM ${TABLE} WHERE id = 90001`,
       `INSERT INTO ${TABLE} VALUES ${rows.slice(0, 10).join(', ')}`,
@@ -200,7 +203,7 @@ describe.each(WRITTEN)('%s, plain', (system) => {
 })
 
 test.skipIf((WITHOUT.get('postgresql') ?? '') !== '')(
-  'rows on their way into a partition that stands in their place are there, or not at all',
+  'rows that are being restored into an existing partition are all there, or none of them',
   { timeout: 120_000 },
   async () => {
     const place = await makePlace('postgresql', folder)

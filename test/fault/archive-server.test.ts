@@ -1,4 +1,6 @@
-/** The server of the source dies, or the line to it is cut, while partitions are archived, dropped and restored. */
+/**
+ * The source's server is killed, or the connection to it is cut, while partitions are archived, dropped and restored.
+ */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -26,7 +28,7 @@ import type { Operation } from '../../src/app/operations/list.ts'
 const why = POSTGRES_MISSING || 'SLUICE_TEST_POSTGRES_URL names a server that is not ours to kill'
 type Stage = 'run' | 'drop' | 'restore'
 
-describe.skipIf(!POSTGRES_OWN)(`a server that dies${POSTGRES_OWN ? '' : ` (skipped: ${why})`}`, () => {
+describe.skipIf(!POSTGRES_OWN)(`a server that is killed${POSTGRES_OWN ? '' : ` (skipped: ${why})`}`, () => {
   let folder = ''
   let server: PostgresServer
 
@@ -48,9 +50,9 @@ describe.skipIf(!POSTGRES_OWN)(`a server that dies${POSTGRES_OWN ? '' : ` (skipp
     return archived
   }
 
-  /** A crash empties tables that are UNLOGGED: rows in one are no copy. */
+  /** A crash empties UNLOGGED tables, so rows in one do not count as a copy. */
   test.for(['native', 'plain'] as const)(
-    '%s, UNLOGGED: no file goes for rows that a crash takes',
+    '%s, UNLOGGED: no file is removed while its rows are only in a table that a crash empties',
     { timeout: 240_000 },
     async (form) => {
       const place = await placeOn('postgresql', server.url())
@@ -70,7 +72,7 @@ describe.skipIf(!POSTGRES_OWN)(`a server that dies${POSTGRES_OWN ? '' : ` (skipp
       expect(await ended(run)).toMatch(/^ok .*is UNLOGGED/)
       const one = { ...restore, partitions: ['2020-Q1'] } as Operation
       const refused = /^TABLE_REFUSED .*is UNLOGGED.*SET LOGGED/
-      // Detached, its table is UNLOGGED still: it does not become the only copy.
+      // The detached table is still UNLOGGED, so it must not become the only copy.
       expect(await ended(one)).toMatch(refused)
       expect(await ended(drop)).toMatch(/^ok/)
       if (form === 'plain') {
@@ -80,7 +82,7 @@ describe.skipIf(!POSTGRES_OWN)(`a server that dies${POSTGRES_OWN ? '' : ` (skipp
         expect(await ended(verify)).toMatch(/^ok/)
         await place.sql(`ALTER TABLE ${first} SET LOGGED`)
       }
-      // A partition that is made anew is one whose rows stay.
+      // A recreated partition is not UNLOGGED.
       expect(await ended(one)).toMatch(form === 'plain' ? /^ok/ : /^ok .*not restored: UNLOGGED/)
       await crash()
       const kept = (await countedBy(query)).counted
@@ -94,9 +96,12 @@ describe.skipIf(!POSTGRES_OWN)(`a server that dies${POSTGRES_OWN ? '' : ` (skipp
       .map(String)
       .filter((name) => name.endsWith('.parquet') && !name.startsWith('_delta_log'))
 
-  /** A backup is brought back behind a program that has read the ledger of later: what it was about to destroy has become the only copy again. */
+  /**
+   * A backup of the server is restored while a program continues with a newer state of the ledger: the files that it is
+   * about to remove are the only copy again.
+   */
   test.for(['sweep', 'erase'] as const)(
-    'brought back from a backup in the middle of %s: no further file goes',
+    'a backup that is restored in the middle of %s stops it from removing further files',
     { timeout: 240_000 },
     async (what) => {
       const archived = await fresh('restore')
@@ -128,7 +133,8 @@ describe.skipIf(!POSTGRES_OWN)(`a server that dies${POSTGRES_OWN ? '' : ` (skipp
       archiver.process.kill('SIGCONT')
       const { finished } = await archiver.ended
       expect(finished?.error?.code).toMatch(/^(?:ARCHIVE_FOREIGN|CONNECTION_LOST)$/)
-      // Of an erasure the first file is a commit of the log; of a sweep it was on its way before anything could be known.
+      // The first file that an erasure removes is a commit of the log; a sweep had already begun to remove its first
+      // file.
       expect(parquetOf(archive)).toHaveLength(what === 'erase' ? 2 : 1)
       if (what === 'sweep') return
       const adopt: Operation = {
@@ -160,37 +166,41 @@ describe.skipIf(!POSTGRES_OWN)(`a server that dies${POSTGRES_OWN ? '' : ` (skipp
       : []),
   ]
 
-  test.for(POINTS)('killed during %s, at %s', { timeout: 120_000 }, async ([stage, at]) => {
-    const archived = await fresh(stage)
-    const commands = commandsOf(archived)
-    const hot = await (async () => {
+  test.for(POINTS)(
+    'a server that is killed during %s, at %s loses no row',
+    { timeout: 120_000 },
+    async ([stage, at]) => {
+      const archived = await fresh(stage)
+      const commands = commandsOf(archived)
+      const hot = await (async () => {
+        await using observer = await observe(archived)
+        return stage === 'run' ? observer.expected : null
+      })()
+      const archiver = startArchiver(commands[stage], { at, when: 'frozen' })
+      await untilStill(archiver)
+      await server.kill9()
+      await server.restart()
+      archiver.process.kill('SIGCONT')
+      const { finished } = await archiver.ended
+      if (finished?.exitCode !== 0) {
+        expect(finished?.error?.code).toMatch(
+          /^(?:CONNECTION_LOST|CONNECT_FAILED|COMMIT_UNKNOWN|SOURCE_IO|TABLES_FAILED)$/,
+        )
+      }
       await using observer = await observe(archived)
-      return stage === 'run' ? observer.expected : null
-    })()
-    const archiver = startArchiver(commands[stage], { at, when: 'frozen' })
-    await untilStill(archiver)
-    await server.kill9()
-    await server.restart()
-    archiver.process.kill('SIGCONT')
-    const { finished } = await archiver.ended
-    if (finished?.exitCode !== 0) {
-      expect(finished?.error?.code).toMatch(
-        /^(?:CONNECTION_LOST|CONNECT_FAILED|COMMIT_UNKNOWN|SOURCE_IO|TABLES_FAILED)$/,
-      )
-    }
-    await using observer = await observe(archived)
-    if (hot !== null) observer.expected = hot
-    if (hot !== null) expect((await observer.look()).problems).toEqual([])
-    expect((await perform(commands[stage])).finished).toMatchObject({ exitCode: 0 })
-    if (hot === null) return
-    const { problems, states } = await observer.look()
-    expect(problems).toEqual([])
-    expect(Object.values(states)).toEqual(['DETACHED', 'DETACHED'])
-    expect((await countedBy(commands.query)).counted).toBe(countOf(hot))
-  })
+      if (hot !== null) observer.expected = hot
+      if (hot !== null) expect((await observer.look()).problems).toEqual([])
+      expect((await perform(commands[stage])).finished).toMatchObject({ exitCode: 0 })
+      if (hot === null) return
+      const { problems, states } = await observer.look()
+      expect(problems).toEqual([])
+      expect(Object.values(states)).toEqual(['DETACHED', 'DETACHED'])
+      expect((await countedBy(commands.query)).counted).toBe(countOf(hot))
+    },
+  )
 
   test(
-    'a standby for a while, as in a failover: its steps are tried again until it is promoted',
+    'a server that is a standby for a while, as in a failover: steps are retried until it is promoted',
     { timeout: 120_000 },
     async () => {
       const archived = await fresh('run')
@@ -206,7 +216,7 @@ describe.skipIf(!POSTGRES_OWN)(`a server that dies${POSTGRES_OWN ? '' : ` (skipp
             turned = server.demote()
           }
           if (event.type !== 'log' || !event.message.includes('Permission denied; trying again')) return
-          // More often than a busy table is waited for.
+          // More refusals than the retry limit for a busy table.
           if (++refusals === 6) turned = turned.then(async () => server.promote())
         },
       })
@@ -222,40 +232,44 @@ describe.skipIf(!POSTGRES_OWN)(`a server that dies${POSTGRES_OWN ? '' : ` (skipp
     ['run', 'DETACH PARTITION'],
   ] as const
 
-  test.for(someOf(CUTS, 2))('the line is cut during %s, at %s', { timeout: 120_000 }, async ([stage, at]) => {
-    const archived = await fresh(stage)
-    await using observer = await observe(archived)
-    await using proxy = await startProxy(server.port)
-    const commands = commandsOf(archived)
-    const through = new URL(archived.place.url)
-    through.port = String(proxy.port)
-    let cuts = 0
-    proxy.onClientData((data, connection) => {
-      if (cuts > 0 || !data.includes(at)) return
-      cuts++
-      connection.cut()
-    })
-    const command = { ...commands[stage], from: through.href } as Operation
-    const { result, problems } = await observer.watch(perform(command))
-    expect(cuts).toBe(1)
-    expect(problems).toEqual([])
-    if (result.finished.exitCode !== 0) {
-      expect((await observer.watch(perform(command))).result.finished).toMatchObject({ exitCode: 0 })
-    }
-    expect(await observer.look()).toEqual({ problems: [], states: { '2020-Q1': 'DETACHED', '2020-Q2': 'DETACHED' } })
-    // The same database by another address is the same database.
-    expect((await perform(commands.drop)).finished.error).toBeUndefined()
-    expect((await observer.look()).problems).toEqual([])
-    expect((await perform(commands.restore)).finished.error).toBeUndefined()
-    expect(await observer.live()).toEqual(observer.expected)
-  })
+  test.for(someOf(CUTS, 2))(
+    'a connection that is cut during %s, at %s loses no row',
+    { timeout: 120_000 },
+    async ([stage, at]) => {
+      const archived = await fresh(stage)
+      await using observer = await observe(archived)
+      await using proxy = await startProxy(server.port)
+      const commands = commandsOf(archived)
+      const through = new URL(archived.place.url)
+      through.port = String(proxy.port)
+      let cuts = 0
+      proxy.onClientData((data, connection) => {
+        if (cuts > 0 || !data.includes(at)) return
+        cuts++
+        connection.cut()
+      })
+      const command = { ...commands[stage], from: through.href } as Operation
+      const { result, problems } = await observer.watch(perform(command))
+      expect(cuts).toBe(1)
+      expect(problems).toEqual([])
+      if (result.finished.exitCode !== 0) {
+        expect((await observer.watch(perform(command))).result.finished).toMatchObject({ exitCode: 0 })
+      }
+      expect(await observer.look()).toEqual({ problems: [], states: { '2020-Q1': 'DETACHED', '2020-Q2': 'DETACHED' } })
+      // Another address of the same database is the same database.
+      expect((await perform(commands.drop)).finished.error).toBeUndefined()
+      expect((await observer.look()).problems).toEqual([])
+      expect((await perform(commands.restore)).finished.error).toBeUndefined()
+      expect(await observer.live()).toEqual(observer.expected)
+    },
+  )
 })
 
 describe.skipIf(MARIADB_MISSING !== '')(
   `a MariaDB server that crashes${MARIADB_MISSING === '' ? '' : ` (skipped: ${MARIADB_MISSING})`}`,
   () => {
     test(
-      'commits that were answered are on the disk once the store says so; rows in MyISAM or MEMORY are no copy',
+      'acknowledged commits are durable once the store reports it; rows in MyISAM or MEMORY do not count as a copy',
       { timeout: 240_000 },
       async () => {
         const folder = mkdtempSync(join(tmpdir(), 'sluice-archive-mariadb-'))
@@ -266,7 +280,7 @@ describe.skipIf(MARIADB_MISSING !== '')(
         expect((await perform(run)).finished).toMatchObject({ exitCode: 0 })
         expect((await perform(drop)).finished).toMatchObject({ exitCode: 0 })
         const one = { ...restore, partitions: ['2020-Q1'] } as Operation
-        // The index of a key in MEMORY is a hash unless it says otherwise.
+        // The index of a key in MEMORY is a hash by default.
         await place.sql('ALTER TABLE bookings DROP PRIMARY KEY, ADD PRIMARY KEY (id) USING BTREE')
         for (const engine of ['MyISAM', 'MEMORY']) {
           await place.sql(`ALTER TABLE bookings ENGINE = ${engine}`)
@@ -279,7 +293,7 @@ describe.skipIf(MARIADB_MISSING !== '')(
         expect((await perform(one)).finished).toMatchObject({ exitCode: 0 })
         const lsn = async (which: string): Promise<bigint> =>
           BigInt((await place.rows(`SHOW GLOBAL STATUS LIKE 'Innodb_lsn_${which}'`))[0]?.[1] ?? '')
-        // With RELOAD the server is asked to write its log, and without it is waited for.
+        // With the RELOAD privilege, the server is asked to flush its log; without it, the program waits.
         const mere = new URL(place.url)
         mere.username = 'mere'
         mere.password = 'mere'

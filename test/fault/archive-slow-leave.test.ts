@@ -1,4 +1,7 @@
-/** A statement that never ends keeps a partition in its table; its detach is begun all the same, and ended by whoever comes next, whatever was killed meanwhile. */
+/**
+ * A statement that never ends blocks the detach of a partition; the detach is begun, and the next program completes it,
+ * whatever was killed meanwhile.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +15,7 @@ import { startArchiver } from './archive-kit.ts'
 
 const LABEL = '2020-Q1'
 
-describe.skipIf(!POSTGRES_OWN)('leaving beside long statements (needs a server of its own)', () => {
+describe.skipIf(!POSTGRES_OWN)('a detach next to long statements (needs a server of its own)', () => {
   let folder = ''
   let server: PostgresServer
   beforeAll(async () => {
@@ -34,7 +37,7 @@ describe.skipIf(!POSTGRES_OWN)('leaving beside long statements (needs a server o
       patienceMs: 50,
       ...more,
     })
-  /** Once nobody is in the way, however slow the machine is. */
+  /** With a longer retry limit, once no statement blocks it, also on a slow machine. */
   const patientRunOf = (archived: Archived): Operation => runOf(archived, { budgetMs: 60_000, patienceMs: 100 })
   const restoreOf = (archived: Archived): Operation =>
     Object.assign({}, commandsOf(archived).restore, { partitions: [LABEL] })
@@ -51,7 +54,7 @@ describe.skipIf(!POSTGRES_OWN)('leaving beside long statements (needs a server o
     (await place.rows('SELECT count(*), sum(id) FROM bookings'))[0]?.join(' ')
 
   test.each(['native', 'divided'] as const)(
-    'the partition is marked, nobody waits, and the same command ends it: %s',
+    'the partition is marked, no session waits, and the same command completes the detach: %s',
     { timeout: 120_000 },
     async (form) => {
       const archived = await fresh(form)
@@ -61,7 +64,7 @@ describe.skipIf(!POSTGRES_OWN)('leaving beside long statements (needs a server o
       const first = await perform(runOf(archived))
       expect(first.finished.error).toMatchObject({ code: 'TARGET_BUSY' })
       expect(await standing(archived)).toBe('PUBLISHED 1 pending')
-      // Through the table nobody finds its rows any more, but whoever asks sluice.
+      // The table no longer shows the rows of the partition, but `sluice query` does.
       expect((await countedBy(commandsOf(archived).query)).counted).toBe(wanted)
       const planned = await perform(runOf(archived, { dryRun: true }))
       expect(planned.events).toContainEqual(
@@ -74,14 +77,14 @@ describe.skipIf(!POSTGRES_OWN)('leaving beside long statements (needs a server o
       expect(finished).toMatchObject({ exitCode: 0, totals: { detached: '1' } })
       expect(await standing(archived)).toBe('DETACHED 0 out')
       expect((await countedBy(commandsOf(archived).query)).counted).toBe(wanted)
-      // A writer gives up after five times the patience: none did.
+      // A writer gives up after five times the lock timeout: none did.
       expect(await writing.stop()).toEqual([])
       expect((await perform(restoreOf(archived))).finished).toMatchObject({ exitCode: 0 })
       expect(await countOf(archived)).toBe(wanted)
     },
   )
 
-  test('a restore of one that is marked brings it back', { timeout: 120_000 }, async () => {
+  test('a restore of a marked partition attaches it again', { timeout: 120_000 }, async () => {
     const archived = await fresh()
     const wanted = await countOf(archived)
     const long = await reader(archived)
@@ -97,7 +100,7 @@ describe.skipIf(!POSTGRES_OWN)('leaving beside long statements (needs a server o
   test.each([
     ['CONCURRENTLY', 'before', 'PUBLISHED 1 in'],
     ['CONCURRENTLY', 'during', 'PUBLISHED 1 pending'],
-  ] as const)('killed at %s, %s', { timeout: 120_000 }, async (at, when, stands) => {
+  ] as const)('no row is lost if the program is killed at %s, %s', { timeout: 120_000 }, async (at, when, stands) => {
     const archived = await fresh()
     const wanted = await countOf(archived)
     const long = await reader(archived)
@@ -118,7 +121,7 @@ describe.skipIf(!POSTGRES_OWN)('leaving beside long statements (needs a server o
     ['FINALIZE', 'after'],
     ['COMMIT state DETACHING', 'before'],
     ['COMMIT state DETACHING', 'after'],
-  ] as const)('killed while the detach is ended: %s, %s', { timeout: 120_000 }, async (at, when) => {
+  ] as const)('a kill while the detach completes loses no row: %s, %s', { timeout: 120_000 }, async (at, when) => {
     const archived = await fresh()
     const wanted = await countOf(archived)
     const long = await reader(archived)
@@ -134,7 +137,7 @@ describe.skipIf(!POSTGRES_OWN)('leaving beside long statements (needs a server o
     expect((await countedBy(commandsOf(archived).query)).counted).toBe(wanted)
   })
 
-  test('ended by hand before the next run: its rows count where it stands', { timeout: 120_000 }, async () => {
+  test('rows count in the detached table if the detach was completed by hand', { timeout: 120_000 }, async () => {
     const archived = await fresh()
     const wanted = await countOf(archived)
     const long = await reader(archived)
@@ -165,7 +168,7 @@ describe.skipIf(!POSTGRES_OWN)('leaving beside long statements (needs a server o
     expect((await countedBy(commandsOf(archived).query)).counted).toBe(wanted)
   })
 
-  test('not with a default partition: the partition stays, and the reason is named', { timeout: 120_000 }, async () => {
+  test('a table with a default partition keeps it, and the reason is reported', { timeout: 120_000 }, async () => {
     const archived = await fresh()
     await archived.place.sql('CREATE TABLE bookings_rest PARTITION OF bookings DEFAULT')
     const long = await reader(archived)
@@ -176,7 +179,7 @@ describe.skipIf(!POSTGRES_OWN)('leaving beside long statements (needs a server o
   })
 })
 
-/** A transaction that has read the table, and does not end. */
+/** A transaction that has read the table, and stays open. */
 async function reader({ place }: Archived): Promise<{ end(): Promise<void> }> {
   const client = new pg.Client({ connectionString: place.url })
   client.on('error', () => undefined)
@@ -186,7 +189,7 @@ async function reader({ place }: Archived): Promise<{ end(): Promise<void> }> {
   return { end: () => client.end().catch(() => undefined) }
 }
 
-/** Writes into the table all the time. @returns what failed it */
+/** Writes to the table without a pause. @returns errors of its statements */
 async function writer({ place }: Archived): Promise<AsyncDisposable & { stop(): Promise<readonly string[]> }> {
   const client = new pg.Client({ connectionString: place.url })
   await client.connect()

@@ -1,16 +1,20 @@
-/** Every durable step of a program that archives, counted: statements that change the source, files that DuckDB writes, and what is done to files. */
+/**
+ * Counts the durable steps of a program that archives: statements that change the source, files that DuckDB writes, and
+ * file operations.
+ */
 import fs from 'node:fs/promises'
 import { createRequire, syncBuiltinESMExports } from 'node:module'
 import process from 'node:process'
 
 const require = createRequire(import.meta.url)
-/** Reading may be repeated by anybody, and is no step; neither is the beat of the lease. */
+/** Reads can be repeated, so they are not steps; heartbeats of the lease are not either. */
 const CHANGES =
   /^\s*(?:INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|TRUNCATE|COPY (?!\()|WITH \w+ AS \((?:DELETE|INSERT|UPDATE))/i
 const UNDER_WAY_MS = 2
 
 /**
- * @param wishes `step`: where something happens, from 1; or `at`: a text that begins the name of the step, the first of which it is
+ * @param wishes `step`: number of the step at which the program is killed or frozen, from 1; or `at`: the first step
+ * whose name begins with this text
  * @returns names of the steps so far
  */
 export function countArchiveSteps({ step, when, at }) {
@@ -30,7 +34,7 @@ export function countArchiveSteps({ step, when, at }) {
     signal()
     return result
   }
-  /** A COMMIT is named by what it commits; one that commits nothing is no step. */
+  /** The name of a COMMIT is the statement that it commits; an empty COMMIT is not a step. */
   const written = new WeakMap()
   const nameOf = (connection, sql, parameters) => {
     if (/^\s*(?:BEGIN|ROLLBACK)\b/i.test(sql)) written.delete(connection)
@@ -48,7 +52,7 @@ export function countArchiveSteps({ step, when, at }) {
   const { prototype: client } = require('pg').Client
   const { query } = client
   client.query = function (config, ...rest) {
-    // Rows on their way are no step; that they are committed is one.
+    // Sending rows is not a step, but their commit is.
     if (config?.constructor?.name === 'CopyIn' && !written.has(this)) written.set(this, 'rows')
     const sql = typeof config === 'string' ? config : (config?.text ?? '')
     const name = nameOf(this, sql, config?.values ?? rest[0])

@@ -18,7 +18,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 type Commands = ReturnType<typeof commandsOf>
 
-/** @param look rows of the table, in order */
+/** @param look reads the rows of the table, in order */
 async function everyStep(commands: Commands, look: () => Promise<readonly (readonly unknown[])[]>): Promise<void> {
   const before = await look()
   const { counted } = await countedBy(commands.query)
@@ -33,7 +33,7 @@ async function everyStep(commands: Commands, look: () => Promise<readonly (reado
   expect(await look()).toEqual(before)
 }
 
-test('MySQL', { timeout: 60_000 }, async (context) => {
+test('every command works with MySQL', { timeout: 60_000 }, async (context) => {
   const why = await missing('mysql')
   context.skip(why !== '', why)
   const archived = await makeBookings(await makePlace('mysql', folder), 'plain', mkdtempSync(join(folder, 'to-')), 100)
@@ -42,22 +42,26 @@ test('MySQL', { timeout: 60_000 }, async (context) => {
   )
 })
 
-test('PostgreSQL, ranges of a time with a zone', { timeout: 60_000 }, async (context) => {
-  const why = await missing('postgresql')
-  context.skip(why !== '', why)
-  const archived = await makeBookings(
-    await makePlace('postgresql', folder),
-    'plain',
-    mkdtempSync(join(folder, 'to-')),
-    100,
-  )
-  await archived.place.sql(`ALTER TABLE ${TABLE} ALTER at TYPE timestamptz USING at AT TIME ZONE 'UTC'`)
-  await everyStep(commandsOf(archived), () =>
-    archived.place.rows(`SELECT id, at, note, amount FROM ${TABLE} ORDER BY id`),
-  )
-})
+test(
+  'every command works with PostgreSQL, and ranges of a timestamp with time zone',
+  { timeout: 60_000 },
+  async (context) => {
+    const why = await missing('postgresql')
+    context.skip(why !== '', why)
+    const archived = await makeBookings(
+      await makePlace('postgresql', folder),
+      'plain',
+      mkdtempSync(join(folder, 'to-')),
+      100,
+    )
+    await archived.place.sql(`ALTER TABLE ${TABLE} ALTER at TYPE timestamptz USING at AT TIME ZONE 'UTC'`)
+    await everyStep(commandsOf(archived), () =>
+      archived.place.rows(`SELECT id, at, note, amount FROM ${TABLE} ORDER BY id`),
+    )
+  },
+)
 
-test.skipIf(CASSANDRA_MISSING !== '')('Cassandra', { timeout: 120_000 }, async () => {
+test.skipIf(CASSANDRA_MISSING !== '')('every command works with Cassandra', { timeout: 120_000 }, async () => {
   await using keyspace = await newKeyspace()
   await keyspace.cql(`CREATE TABLE ${TABLE} (id bigint PRIMARY KEY, at timestamp, note text, amount decimal)`)
   for (const [i, from] of ['2020-01-01', '2020-04-01', '2090-01-01'].entries()) {
@@ -68,7 +72,7 @@ test.skipIf(CASSANDRA_MISSING !== '')('Cassandra', { timeout: 120_000 }, async (
       )
     }
   }
-  // Steps that cannot be taken back wait for one and a half of these seconds, and for fifteen otherwise.
+  // Steps that cannot be undone wait for one and a half times this period; the default would make them wait 15 seconds.
   const url = `${keyspace.url}?commitlog_sync_period=1`
   const commands = commandsOf({ place: { url }, form: 'plain', to: mkdtempSync(join(folder, 'to-')) })
   const {
@@ -87,7 +91,7 @@ test.skipIf(CASSANDRA_MISSING !== '')('Cassandra', { timeout: 120_000 }, async (
   )
 })
 
-test('the same database by another address goes on with its archive', { timeout: 60_000 }, async (context) => {
+test('the same database under another address continues with its archive', { timeout: 60_000 }, async (context) => {
   const why = await missing('postgresql')
   context.skip(why !== '', why)
   const archived = await makeBookings(await makePlace('postgresql', folder), 'native', mkdtempSync(join(folder, 'to-')))
@@ -104,31 +108,35 @@ test('the same database by another address goes on with its archive', { timeout:
   expect(existsSync(archived.archive)).toBe(true)
 })
 
-test.skipIf(!S3_AVAILABLE)('a bucket that refuses, fails and loses answers', { timeout: 60_000 }, async () => {
-  await using s3 = await startS3()
-  await using proxy = await conditionalS3(s3)
-  const archived = await makeBookings(await makePlace('sqlite', folder), 'plain', s3.url('archives'), 100)
-  const outer = Object.keys(proxy.env).map((name) => [name, process.env[name]] as const)
-  Object.assign(process.env, proxy.env)
-  try {
-    const asked = { PUT: 0, other: 0 }
-    const faults: string[] = []
-    proxy.fault = ({ method }) => {
-      const kind = ([503, 'lose', 500, 'drop'] as const)[faults.length % 4] ?? 500
-      // Those that write are counted apart: how often a program reads is its own affair.
-      const isDue = method === 'PUT' ? ++asked.PUT % 3 === 0 : ++asked.other % 6 === 0
-      if (!isDue || method === 'DELETE') return null
-      faults.push(`${method} ${kind}`)
-      return kind
+test.skipIf(!S3_AVAILABLE)(
+  'every command works with a bucket that refuses, fails and loses answers',
+  { timeout: 60_000 },
+  async () => {
+    await using s3 = await startS3()
+    await using proxy = await conditionalS3(s3)
+    const archived = await makeBookings(await makePlace('sqlite', folder), 'plain', s3.url('archives'), 100)
+    const outer = Object.keys(proxy.env).map((name) => [name, process.env[name]] as const)
+    Object.assign(process.env, proxy.env)
+    try {
+      const asked = { PUT: 0, other: 0 }
+      const faults: string[] = []
+      proxy.fault = ({ method }) => {
+        const kind = ([503, 'lose', 500, 'drop'] as const)[faults.length % 4] ?? 500
+        // Writing requests are counted separately, because the number of reads may vary.
+        const isDue = method === 'PUT' ? ++asked.PUT % 3 === 0 : ++asked.other % 6 === 0
+        if (!isDue || method === 'DELETE') return null
+        faults.push(`${method} ${kind}`)
+        return kind
+      }
+      await everyStep(commandsOf(archived), () =>
+        archived.place.rows(`SELECT id, at, note, amount FROM ${TABLE} ORDER BY id`),
+      )
+      expect(faults.filter((fault) => fault.startsWith('PUT')).length).toBeGreaterThan(1)
+    } finally {
+      for (const [name, value] of outer) {
+        if (value === undefined) delete process.env[name]
+        else process.env[name] = value
+      }
     }
-    await everyStep(commandsOf(archived), () =>
-      archived.place.rows(`SELECT id, at, note, amount FROM ${TABLE} ORDER BY id`),
-    )
-    expect(faults.filter((fault) => fault.startsWith('PUT')).length).toBeGreaterThan(1)
-  } finally {
-    for (const [name, value] of outer) {
-      if (value === undefined) delete process.env[name]
-      else process.env[name] = value
-    }
-  }
-})
+  },
+)

@@ -1,4 +1,7 @@
-/** Others at work on the same partitions: a second archiver, one that comes back late, writers, and people who move partitions by hand. */
+/**
+ * Concurrent work on the same partitions: a second archiver, one that continues late, writers, and users who move
+ * partitions by hand.
+ */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -26,7 +29,7 @@ async function fresh(system: System, form: Form): Promise<Archived> {
   return makeBookings(await makePlace(system, folder), form, mkdtempSync(join(folder, 'to-')))
 }
 
-/** What of the ledger and of the log says where rows are. */
+/** The parts of ledger and log that show where rows are. */
 async function settled({ place, archive }: Archived): Promise<unknown> {
   const ledger = await place.rows(
     `SELECT partition_name, state, num_rows, checksum, files, delta_version, removed_rows, restoring FROM migration_archive_partitions ORDER BY 1`,
@@ -58,7 +61,7 @@ describe.each(KINDS)('%s, %s', (system, form) => {
         event.type === 'archive.state' && event.error !== undefined ? [event.error.code] : [],
       )
       expect(errors).toEqual([])
-      // Of one SQLite file the second one does not even begin.
+      // A second program on the same SQLite file does not even begin.
       expect(finished?.totals['failed'] ?? '0').toBe('0')
       if (finished?.exitCode !== 0) expect(finished).toMatchObject({ exitCode: 5, error: { code: 'LEDGER_BUSY' } })
     }
@@ -80,7 +83,7 @@ describe.each(KINDS)('%s, %s', (system, form) => {
   }
 
   test.for(someOf(Object.keys(WRITES) as (keyof typeof WRITES)[], 3))(
-    '%s between export and detach: exported again',
+    '%s between export and detach: the partition is exported again',
     { timeout: 60_000 },
     async (what, context) => {
       const why = await missing(system)
@@ -109,7 +112,7 @@ describe.each(KINDS)('%s, %s', (system, form) => {
   )
 })
 
-/** Where a program stands still, beyond its lease; none of them keeps others from their work by its locks. */
+/** Steps at which a program is frozen until after its lease has expired; at none of them its locks block others. */
 const LATE = [
   ['postgresql', 'native', 'run', 'link '],
   ['postgresql', 'native', 'restore', 'CREATE TABLE "'],
@@ -120,7 +123,7 @@ const LATE = [
 ] as const
 
 test(
-  'a partition that a frozen program has is busy and no failure; the others are archived',
+  'a partition of a frozen program is reported as busy, not as failed; the others are archived',
   { timeout: 60_000 },
   async (context) => {
     const why = await missing('postgresql')
@@ -141,7 +144,7 @@ test(
   },
 )
 
-test('of one SQLite file there is one archiver, however long it stands still', { timeout: 60_000 }, async () => {
+test('only one program archives from an SQLite file, however long it is frozen', { timeout: 60_000 }, async () => {
   const archived = await fresh('sqlite', 'plain')
   await using observer = await observe(archived)
   const { run } = commandsOf(archived)
@@ -154,9 +157,9 @@ test('of one SQLite file there is one archiver, however long it stands still', {
   expect(await observer.look()).toEqual({ problems: [], states: { '2020-Q1': 'DETACHED', '2020-Q2': 'DETACHED' } })
 })
 
-describe('who comes back late', () => {
+describe('a program that continues after its lease has expired', () => {
   test.for(someOf(LATE, 3))(
-    '%s, %s: to %s, before %s',
+    '%s, %s: it cannot complete %s after it was frozen before %s',
     { timeout: 60_000 },
     async ([system, form, stage, at], context) => {
       const why = await missing(system)
@@ -185,7 +188,7 @@ describe('who comes back late', () => {
   )
 })
 
-test('whoever watches here sees rows that are lost, and rows that count twice', async () => {
+test('the observer of these tests finds lost rows, and rows that count twice', async () => {
   const archived = await fresh('sqlite', 'plain')
   await using observer = await observe(archived)
   const { run, drop } = commandsOf(archived)
@@ -198,32 +201,36 @@ test('whoever watches here sees rows that are lost, and rows that count twice', 
   expect(problems).toEqual([expect.stringMatching(/^1 rows are nowhere/), expect.stringMatching(/^1 rows count twice/)])
 })
 
-test('a row that is written behind the detach stays, and nothing is removed for it', { timeout: 60_000 }, async () => {
-  const archived = await fresh('sqlite', 'plain')
-  await using observer = await observe(archived)
-  const { run, drop, restore } = commandsOf(archived)
-  expect((await perform(run)).finished).toMatchObject({ exitCode: 0 })
-  await archived.place.sql(`UPDATE ${TABLE} SET note = 'later' WHERE id = 5`)
-  const live = await observer.live()
-  const refused = await perform({ ...drop, partitions: ['2020-Q1'] } as Operation)
-  expect(refused.finished).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_CHANGED' } })
-  expect(await observer.live()).toEqual(live)
-  const back = { ...restore, partitions: ['2020-Q1'] } as Operation
-  expect((await perform(back)).finished).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_CHANGED' } })
-  expect(await observer.live()).toEqual(live)
-  const asIs = { ...back, asChanged: true, confirm: TABLE } as Operation
-  expect((await perform(asIs)).finished).toMatchObject({ exitCode: 0 })
-  observer.expected = live
-  expect((await observer.look()).problems).toEqual([])
-  const again = { ...drop, partitions: ['2020-Q1'] } as Operation
-  expect((await perform(again)).finished.error).toBeUndefined()
-  // Its grace begins when it is detached.
-  expect((await perform(again)).finished.error).toBeUndefined()
-  expect(await observer.look()).toEqual({ problems: [], states: { '2020-Q1': 'DROPPED', '2020-Q2': 'DETACHED' } })
-})
+test(
+  'a row that is changed after the detach stays, and no row of the partition is removed',
+  { timeout: 60_000 },
+  async () => {
+    const archived = await fresh('sqlite', 'plain')
+    await using observer = await observe(archived)
+    const { run, drop, restore } = commandsOf(archived)
+    expect((await perform(run)).finished).toMatchObject({ exitCode: 0 })
+    await archived.place.sql(`UPDATE ${TABLE} SET note = 'later' WHERE id = 5`)
+    const live = await observer.live()
+    const refused = await perform({ ...drop, partitions: ['2020-Q1'] } as Operation)
+    expect(refused.finished).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_CHANGED' } })
+    expect(await observer.live()).toEqual(live)
+    const back = { ...restore, partitions: ['2020-Q1'] } as Operation
+    expect((await perform(back)).finished).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_CHANGED' } })
+    expect(await observer.live()).toEqual(live)
+    const asIs = { ...back, asChanged: true, confirm: TABLE } as Operation
+    expect((await perform(asIs)).finished).toMatchObject({ exitCode: 0 })
+    observer.expected = live
+    expect((await observer.look()).problems).toEqual([])
+    const again = { ...drop, partitions: ['2020-Q1'] } as Operation
+    expect((await perform(again)).finished.error).toBeUndefined()
+    // Its grace period begins at the detach.
+    expect((await perform(again)).finished.error).toBeUndefined()
+    expect(await observer.look()).toEqual({ problems: [], states: { '2020-Q1': 'DROPPED', '2020-Q2': 'DETACHED' } })
+  },
+)
 
 test(
-  'a row that is written between two removed ranges stays, and the others come back',
+  'a row that is changed between two removed ranges stays, and the others are restored',
   { timeout: 60_000 },
   async () => {
     const archived = await fresh('sqlite', 'plain')
@@ -239,7 +246,7 @@ test(
     expect(await observer.live()).toEqual(live)
     const back = await perform(one(restore))
     expect(back.finished).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_CHANGED' } })
-    // Somebody has to say which of the two it is.
+    // The user must decide which of the two versions is valid.
     await archived.place.sql(`DELETE FROM ${TABLE} WHERE id = 200`)
     expect((await perform(one(restore))).finished).toMatchObject({ exitCode: 0 })
     expect(await observer.live()).toEqual(observer.expected)
@@ -268,31 +275,35 @@ const MOVED: Readonly<Record<string, { readonly does: readonly string[]; readonl
     },
   }
 
-describe('a partition that somebody moves between export and detach', () => {
-  test.for(Object.keys(MOVED))('%s', { timeout: 60_000 }, async (how, context) => {
-    const why = await missing('postgresql')
-    context.skip(why !== '', why)
-    const archived = await fresh('postgresql', 'native')
-    await using observer = await observe(archived)
-    const { run } = commandsOf(archived)
-    const published: Operation = { ...run, detach: false } as Operation
-    expect((await perform(published)).finished).toMatchObject({ exitCode: 0 })
-    const { does = [], undoes = null } = MOVED[how] ?? {}
-    await archived.place.sql(...does)
-    const inFirst = `SELECT count(*), min(note), sum(id) FROM ${TABLE} WHERE id < 100000`
-    const before = await archived.place.rows(inFirst)
-    const { finished, events } = await perform(run)
-    expect(finished.exitCode).not.toBe(0)
-    const errors = events.flatMap((event) =>
-      event.type === 'archive.state' && event.error !== undefined ? [event.error] : [],
-    )
-    expect(errors).toMatchObject([{ code: 'PARTITION_CHANGED' }])
-    const states = await archived.place.rows(`SELECT state FROM migration_archive_partitions ORDER BY partition_name`)
-    expect(states).toEqual([['PUBLISHED'], ['DETACHED']])
-    expect(await archived.place.rows(inFirst)).toEqual(before)
-    if (undoes === null) return
-    await archived.place.sql(...undoes)
-    expect((await perform(run)).finished).toMatchObject({ exitCode: 0 })
-    expect((await observer.look()).problems).toEqual([])
-  })
+describe('a partition that a user moves between export and detach', () => {
+  test.for(Object.keys(MOVED))(
+    '%s: the source keeps its rows, and the run reports PARTITION_CHANGED',
+    { timeout: 60_000 },
+    async (how, context) => {
+      const why = await missing('postgresql')
+      context.skip(why !== '', why)
+      const archived = await fresh('postgresql', 'native')
+      await using observer = await observe(archived)
+      const { run } = commandsOf(archived)
+      const published: Operation = { ...run, detach: false } as Operation
+      expect((await perform(published)).finished).toMatchObject({ exitCode: 0 })
+      const { does = [], undoes = null } = MOVED[how] ?? {}
+      await archived.place.sql(...does)
+      const inFirst = `SELECT count(*), min(note), sum(id) FROM ${TABLE} WHERE id < 100000`
+      const before = await archived.place.rows(inFirst)
+      const { finished, events } = await perform(run)
+      expect(finished.exitCode).not.toBe(0)
+      const errors = events.flatMap((event) =>
+        event.type === 'archive.state' && event.error !== undefined ? [event.error] : [],
+      )
+      expect(errors).toMatchObject([{ code: 'PARTITION_CHANGED' }])
+      const states = await archived.place.rows(`SELECT state FROM migration_archive_partitions ORDER BY partition_name`)
+      expect(states).toEqual([['PUBLISHED'], ['DETACHED']])
+      expect(await archived.place.rows(inFirst)).toEqual(before)
+      if (undoes === null) return
+      await archived.place.sql(...undoes)
+      expect((await perform(run)).finished).toMatchObject({ exitCode: 0 })
+      expect((await observer.look()).problems).toEqual([])
+    },
+  )
 })

@@ -1,4 +1,7 @@
-/** A program that archives one value of a plain table is killed at each of its named steps: all rows count once, and the same command goes on. */
+/**
+ * A program that archives one value of a plain table is killed at each of its named steps: all rows count once, and the
+ * same command continues.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -52,36 +55,40 @@ async function isWhole(orders: Orders, where: string): Promise<void> {
   expect(counted, where).toBe(wanted)
 }
 
-test.each(['sqlite', 'postgresql'] as const)('killed in %s', { timeout: 240_000 }, async (system) => {
-  const why = await missing(system)
-  if (why !== '') return
-  const values = Array.from({ length: 300 }, (_, i) => (i % 3 === 0 ? null : i % 3 === 1 ? "o'hare" : "O'HARE"))
-  const type = system === 'sqlite' ? 'TEXT COLLATE NOCASE' : 'text'
-  const orders = await makeOrders(await makePlace(system, folder), mkdtempSync(join(folder, 'to-')), type, values)
-  const standing = `SELECT id, region, note FROM ${ORDERS} ORDER BY id`
-  const before = await orders.place.rows(standing)
-  const commands = orderCommands(orders)
-  let kills = 0
-  for (const stage of STAGES) {
-    const all = POINTS[stage]
-    // Two of them a day.
-    const points = ALL ? all : [0, 1].flatMap((i) => all[(DAY * 2 + i) % all.length] ?? [])
-    const operation = named(commands[stage], "o'hare", 'NULL')
-    for (const point of points) {
-      const { signal, finished } = await startArchiver(operation, { ...point, rows: 40 }).ended
-      const where = `${stage} ${JSON.stringify(point)}`
-      if (signal === 'SIGKILL') kills++
-      else expect(finished, where).toMatchObject({ exitCode: 0 })
-      await isWhole(orders, where)
+test.each(['sqlite', 'postgresql'] as const)(
+  'all rows count once if the program is killed in %s',
+  { timeout: 240_000 },
+  async (system) => {
+    const why = await missing(system)
+    if (why !== '') return
+    const values = Array.from({ length: 300 }, (_, i) => (i % 3 === 0 ? null : i % 3 === 1 ? "o'hare" : "O'HARE"))
+    const type = system === 'sqlite' ? 'TEXT COLLATE NOCASE' : 'text'
+    const orders = await makeOrders(await makePlace(system, folder), mkdtempSync(join(folder, 'to-')), type, values)
+    const standing = `SELECT id, region, note FROM ${ORDERS} ORDER BY id`
+    const before = await orders.place.rows(standing)
+    const commands = orderCommands(orders)
+    let kills = 0
+    for (const stage of STAGES) {
+      const all = POINTS[stage]
+      // Two steps per day, in rotation.
+      const points = ALL ? all : [0, 1].flatMap((i) => all[(DAY * 2 + i) % all.length] ?? [])
+      const operation = named(commands[stage], "o'hare", 'NULL')
+      for (const point of points) {
+        const { signal, finished } = await startArchiver(operation, { ...point, rows: 40 }).ended
+        const where = `${stage} ${JSON.stringify(point)}`
+        if (signal === 'SIGKILL') kills++
+        else expect(finished, where).toMatchObject({ exitCode: 0 })
+        await isWhole(orders, where)
+      }
+      await done(operation)
+      await isWhole(orders, stage)
+      expect((await listedValues(orders)).map((line) => line.split(' ').slice(0, 2))).toEqual([
+        ['NULL', END[stage]],
+        ["o'hare", END[stage]],
+      ])
+      await done(commands.verify)
     }
-    await done(operation)
-    await isWhole(orders, stage)
-    expect((await listedValues(orders)).map((line) => line.split(' ').slice(0, 2))).toEqual([
-      ['NULL', END[stage]],
-      ["o'hare", END[stage]],
-    ])
-    await done(commands.verify)
-  }
-  expect(kills).toBeGreaterThan(2)
-  expect(await orders.place.rows(standing)).toEqual(before)
-})
+    expect(kills).toBeGreaterThan(2)
+    expect(await orders.place.rows(standing)).toEqual(before)
+  },
+)

@@ -1,6 +1,7 @@
 /**
- * Measured waits: writers on every partition and on the table all the time, while all partitions leave. Prints the longest waits as the
- * writers saw them, and those of them that the server knows of, from its log: of statements, and for locks; asserts that all leave and no row is lost.
+ * Measures waits: writers on every partition and on the table write without a pause while all partitions are archived.
+ * Prints the longest waits as measured by the writers, and as logged by the server, for statements and for locks;
+ * asserts that all partitions are archived and no row is lost.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -16,12 +17,12 @@ import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/ser
 import { startArchiver } from './archive-kit.ts'
 
 const QUARTERS = ['2020-01-01', '2020-04-01', '2020-07-01', '2020-10-01', '2021-01-01'] as const
-/** Rows of each partition, and their bytes: 1,000,000 and 2,000 make partitions of 2 GB. */
+/** Rows per partition, and bytes per row: 1,000,000 and 2,000 give partitions of 2 GB. */
 const ROWS = Number(process.env['SLUICE_TEST_ROWS'] ?? 200_000)
 const BYTES = Number(process.env['SLUICE_TEST_ROW_BYTES'] ?? 400)
-/** Between two writes of one writer: five that never rest would wait for the processor most of the time. */
+/** Pause between two writes of a writer: without it, five writers would mostly wait for the processor. */
 const PAUSE_MS = Number(process.env['SLUICE_TEST_PAUSE_MS'] ?? 2)
-/** From which on PostgreSQL writes into its log how long a statement took, and how long a session waited for a lock. */
+/** PostgreSQL logs statements and lock waits that take at least this long. */
 const LOGGED_FROM_MS = 20
 
 describe.skipIf(!POSTGRES_OWN || !ALL)('measured waits of writers (needs a server of its own)', () => {
@@ -44,7 +45,7 @@ describe.skipIf(!POSTGRES_OWN || !ALL)('measured waits of writers (needs a serve
     rmSync(folder, { recursive: true, force: true })
   })
 
-  test('every partition leaves', { timeout: 1_200_000 }, async () => {
+  test('every partition is archived while writers write, and no row is lost', { timeout: 1_200_000 }, async () => {
     const place = await placeOn('postgresql', server.url('postgres'))
     await place.sql(
       'CREATE TABLE rides (id bigint NOT NULL, at timestamp NOT NULL, note text, PRIMARY KEY (id, at)) PARTITION BY RANGE (at)',
@@ -68,7 +69,7 @@ describe.skipIf(!POSTGRES_OWN || !ALL)('measured waits of writers (needs a serve
         ),
       ),
     )
-    // What the machine does to a writer by itself.
+    // Waits that the machine itself causes.
     for (const { waits } of [onParent, ...onPartitions]) while (waits.count < 500) await sleep(20)
     const alone = [onParent, ...onPartitions].map(({ waits }) => waits.longestMs)
     for (const { waits } of [onParent, ...onPartitions]) waits.longestMs = 0
@@ -108,7 +109,7 @@ describe.skipIf(!POSTGRES_OWN || !ALL)('measured waits of writers (needs a serve
   })
 })
 
-/** One statement after the other, each its own transaction, until the table is gone or it is stopped. */
+/** Executes one statement after the other, each in its own transaction, until the table is gone or `stop`. */
 async function writer(url: string, sql: (n: number) => string) {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
@@ -135,7 +136,7 @@ async function writer(url: string, sql: (n: number) => string) {
   return { waits, stop }
 }
 
-/** What PostgreSQL's log says about sessions that waited for a lock: how many of which kind, and the longest one that came to an end. */
+/** Lock waits in PostgreSQL's log: the number of each kind, and the longest one that ended. */
 function lockWaits(log: string): readonly string[] {
   const byLock = new Map<string, number[]>()
   for (const [, lock = '', ms] of log.matchAll(/ acquired (\w+ on \w+).*? after ([\d.]+) ms/gu)) {
@@ -147,7 +148,7 @@ function lockWaits(log: string): readonly string[] {
   return reported.length === 0 ? [`no wait for a lock above ${LOGGED_FROM_MS} ms`] : reported
 }
 
-/** What PostgreSQL's log says about the writers' statements: a program that waits for a processor sees more. */
+/** The writers' statements in PostgreSQL's log: the writers measure more, because they also wait for a processor. */
 function slowWrites(log: string): string {
   const took = [
     ...log.matchAll(/duration: ([\d.]+) ms {2}\w+[^:]*: (?:UPDATE rides_\d SET note|INSERT INTO rides VALUES)/gu),

@@ -1,4 +1,7 @@
-/** Logs that are small, or cheap to make, and huge to read: each ends with a word about its line, in bounded memory and time. */
+/**
+ * Logs that are small, or cheap to create, and huge to read: each is refused with its line number, in bounded memory
+ * and time.
+ */
 import { spawn } from 'node:child_process'
 import { createWriteStream, mkdirSync, statSync, truncateSync } from 'node:fs'
 import { once } from 'node:events'
@@ -11,7 +14,7 @@ import { BIN, cleanEnv } from '../e2e/support/program.ts'
 import { add, METADATA, PROTOCOL, temporaryFolder, writeLog, type Folder } from '../support/catalog-kit.ts'
 
 const MB = 1 << 20
-/** The heap of the program; what comes beside it is buffers, and DuckDB, which has a limit of its own. */
+/** Heap of the program; other memory is used by buffers, and by DuckDB with its own limit. */
 const HEAP_MB = 256
 const MOST_MB = 1500
 const DEADLINE_MS = 100_000
@@ -23,7 +26,7 @@ beforeAll(() => {
 })
 afterAll(() => folder[Symbol.dispose]())
 
-/** Imports the table in a program of its own. @returns its exit code, its words, and the most memory it had, in MB */
+/** Imports the table in its own process. @returns its exit code, its output, and its largest memory use, in MB */
 async function imported(
   table: string,
 ): Promise<{ readonly code: number | null; readonly said: string; readonly peak: number }> {
@@ -43,7 +46,7 @@ async function imported(
   return { code, said: out + err, peak: Number(/peak (\d+)/.exec(err)?.[1]) / 1024 }
 }
 
-/** A table whose third line is made of the pieces. */
+/** A table whose third line consists of the pieces. */
 async function withLine(table: string, pieces: Iterable<string>): Promise<void> {
   mkdirSync(join(folder.path, table, '_delta_log'), { recursive: true })
   const file = createWriteStream(join(folder.path, table, '_delta_log', commitName(0)))
@@ -62,7 +65,7 @@ function* repeated(before: string, piece: string, times: number, after: string):
 const nines = (count: number): string => '9'.repeat(count)
 const entry = '"path":"a","partitionValues":{},"modificationTime":1,"dataChange":true'
 
-describe('a line', () => {
+describe('a huge line', () => {
   test.each([
     [
       'deeply nested',
@@ -80,7 +83,7 @@ describe('a line', () => {
       'txn.version should be a 64-bit whole number',
     ],
     ['an exponent beyond all numbers', [`{"add":{${entry},"size":1e999999999}}`], 'add.size should be a whole number'],
-  ])('%s is refused by its number', { timeout: DEADLINE_MS + 10_000 }, async (name, pieces, words) => {
+  ])('%s is refused with its line number', { timeout: DEADLINE_MS + 10_000 }, async (name, pieces, words) => {
     const table = name.replaceAll(/\W/g, '-')
     await withLine(table, pieces)
     const { code, said, peak } = await imported(table)
@@ -89,9 +92,9 @@ describe('a line', () => {
     expect(peak).toBeLessThan(MOST_MB)
   })
 
-  test('without an end is refused by its number', { timeout: DEADLINE_MS + 10_000 }, async () => {
+  test('a line without an end is refused with its line number', { timeout: DEADLINE_MS + 10_000 }, async () => {
     await withLine('endless', [])
-    // A hole, which takes no room: zeros to whoever reads it.
+    // A sparse file, which takes no space and reads as zeros.
     truncateSync(join(folder.path, 'endless/_delta_log', commitName(0)), 600 * MB)
     const { code, said, peak } = await imported('endless')
     expect(said).toContain(`BAD_ACTION _delta_log/${commitName(0)}:4: the line is longer than 512 MB`)
@@ -99,7 +102,7 @@ describe('a line', () => {
     expect(peak).toBeLessThan(MOST_MB)
   })
 
-  test('of half a million names is read', { timeout: DEADLINE_MS + 10_000 }, async () => {
+  test('a line with half a million names is read', { timeout: DEADLINE_MS + 10_000 }, async () => {
     const names = Array.from({ length: 500_000 }, (_, i) => `"k${i}":"${i}"`).join(',')
     await withLine('names', [`{"add":{${entry},"size":1,"tags":{${names}}}}`])
     const { code, peak } = await imported('names')
@@ -108,7 +111,7 @@ describe('a line', () => {
   })
 })
 
-/** A checkpoint whose only file has this path, an expression of SQL; a commit lies behind it. */
+/** A checkpoint whose only file has this path (an SQL expression), with a commit after it. */
 async function withCheckpoint(table: string, path: string): Promise<number> {
   writeLog(join(folder.path, table), [[add('b')]], 2)
   const file = join(folder.path, table, '_delta_log', commitName(1).replace('json', 'checkpoint.parquet'))
@@ -125,7 +128,7 @@ async function withCheckpoint(table: string, path: string): Promise<number> {
 }
 
 test(
-  'a checkpoint of some KB whose one value has 400 MB is refused by its name',
+  'a checkpoint of a few KB with one value of 400 MB is refused by its name',
   { timeout: DEADLINE_MS + 10_000 },
   async () => {
     expect(await withCheckpoint('zip', `repeat('a', 400000000)`)).toBeLessThan(100_000)
