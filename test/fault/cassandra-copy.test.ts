@@ -1,4 +1,7 @@
-/** A copy from one keyspace into another while programs and servers are killed, tables change, and a server has too much to do: never silently wrong. */
+/**
+ * A copy from one keyspace into another while programs and servers are killed, tables change, and a server is
+ * overloaded: no silent error.
+ */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { CopyOperation } from '../../src/engine/copy/operations/copy/declaration.ts'
 import type { Event } from '../../src/model/run/event.ts'
@@ -15,7 +18,7 @@ import { startCopy } from './copy-kit.ts'
 const ROWS = 1200
 const PARTITIONS = 150
 const LOOK = 'SELECT p, c, v, writetime(v), ttl(v), n, writetime(n) FROM t'
-/** So many deleted rows, and the server gives a read up. */
+/** With more deleted rows, the server aborts a read. */
 const MOST_TOMBSTONES = 150
 const NEVER = new AbortController().signal
 
@@ -73,7 +76,7 @@ describe.skipIf(!CASSANDRA_OWN)(`copies between keyspaces ${CASSANDRA_MISSING}`,
   const copyInto = (target: TestKeyspace, more: Partial<CopyOperation> = {}): CopyOperation =>
     copyBetween(source.url, target.url, ['t'], { workers: 2, ring: { splits: 32 }, ...more })
 
-  /** Same rows with the same times, a sound ledger, and nothing left to do. */
+  /** Same rows with the same write times, a consistent ledger, and nothing left to do. */
   async function expectDone(target: TestKeyspace, copy: CopyOperation): Promise<void> {
     expect(await texts(target, LOOK)).toEqual(before)
     await using ledger = await openCqlLedger(target.link, target.name, NEVER, { isReadOnly: true })
@@ -88,7 +91,7 @@ describe.skipIf(!CASSANDRA_OWN)(`copies between keyspaces ${CASSANDRA_MISSING}`,
     expect(started(once)).toBe(0)
   }
 
-  /** Does something when the first chunk is done. */
+  /** Runs `act` when the first chunk is done. */
   function afterFirst(act: () => Promise<unknown>): {
     readonly onEvent: (event: Event) => void
     readonly acted: () => Promise<unknown>
@@ -108,7 +111,7 @@ describe.skipIf(!CASSANDRA_OWN)(`copies between keyspaces ${CASSANDRA_MISSING}`,
   const messages = ({ events }: Ran): string =>
     events.flatMap((event) => (event.type === 'chunk.retried' ? [event.error.message] : [])).join('; ')
 
-  test('the tool is killed in a range, and again in another', async () => {
+  test('a copy completes after the tool was killed in two ranges', async () => {
     await using target = await keyspace()
     const copy = copyInto(target)
     for (const [step, when, options] of [
@@ -122,7 +125,7 @@ describe.skipIf(!CASSANDRA_OWN)(`copies between keyspaces ${CASSANDRA_MISSING}`,
     await expectDone(target, copy)
   })
 
-  test('the server is killed in the middle, and comes back', async () => {
+  test('a copy survives a server that is killed and restarted', async () => {
     await using target = await keyspace()
     const copy = copyInto(target)
     const [node] = cluster.nodes
@@ -132,7 +135,7 @@ describe.skipIf(!CASSANDRA_OWN)(`copies between keyspaces ${CASSANDRA_MISSING}`,
     })
     const ran = await perform(copy, { onEvent })
     await acted()
-    // What is sent again within a chunk is said, too.
+    // Retries within a chunk are reported, too.
     expect(ran.events.some((event) => event.type === 'log' && event.message.startsWith('a request fails: '))).toBe(true)
     if (ran.finished.exitCode !== 0) {
       expect(ran.finished.error, failures(ran)).toMatchObject({ retryable: true })
@@ -159,7 +162,7 @@ describe.skipIf(!CASSANDRA_OWN)(`copies between keyspaces ${CASSANDRA_MISSING}`,
         'TABLE_REFUSED',
       ],
       ['the target is dropped', 'target', ['DROP TABLE t'], 'TABLE_REFUSED'],
-    ] as const)('%s', async ([, side, statements, code]) => {
+    ] as const)('%s: the copy stops with one error', async ([, side, statements, code]) => {
       await using target = await keyspace()
       const own = side === 'source' ? await filled() : source
       const { onEvent, acted } = afterFirst(() => (side === 'source' ? own : target).cql(...statements))
@@ -168,7 +171,7 @@ describe.skipIf(!CASSANDRA_OWN)(`copies between keyspaces ${CASSANDRA_MISSING}`,
       })
       await acted()
       expect(ran.finished.exitCode).not.toBe(0)
-      // A table that changes between its rows and their proof is met by the proof.
+      // If a table changes between its rows and their proof, the proof fails.
       const first = side === 'target' ? [code, 'SOURCE_GONE', 'PROOF_FAILED'] : [code]
       expect(
         codes(ran).filter((one) => !first.includes(String(one))),
@@ -179,7 +182,7 @@ describe.skipIf(!CASSANDRA_OWN)(`copies between keyspaces ${CASSANDRA_MISSING}`,
     })
   })
 
-  test('a partition that no read gets: the rest is copied, it is set aside, and the run is told as FAIL', async () => {
+  test('an unreadable partition is quarantined, the rest is copied, and the run is recorded as FAIL', async () => {
     await using own = await keyspace()
     await using target = await keyspace()
     await own.cql('CREATE TABLE t (p int, c int, v text, PRIMARY KEY (p, c))')
@@ -193,7 +196,7 @@ describe.skipIf(!CASSANDRA_OWN)(`copies between keyspaces ${CASSANDRA_MISSING}`,
       await Promise.all(deleted.map((c) => own.rows('DELETE v FROM t WHERE p = ? AND c = ?', [p, c])))
       await own.rows('INSERT INTO t (p, c, v) VALUES (?, ?, ?)', [p, 5000, 'behind'])
     }
-    // Of the other one not even the key can be read: the server does not get as far as its first row.
+    // Of this partition, not even the key can be read: the server aborts before its first row.
     await own.rows('INSERT INTO t (p, c, v) VALUES (?, ?, ?)', [9000, -5, 'before'])
     const copy = copyBetween(own.url, target.url, ['t'], { workers: 2, ring: { splits: 8 }, track: {} })
     const ran = await perform(copy)
@@ -207,7 +210,7 @@ describe.skipIf(!CASSANDRA_OWN)(`copies between keyspaces ${CASSANDRA_MISSING}`,
     expect(reported).toEqual(['FAIL', 'FAIL', 'PASS', 'PASS', 'PASS', 'PASS', 'PASS', 'PASS'])
   })
 
-  test('a server that has too much to do is asked again, later, from the first question on', async () => {
+  test('requests that an overloaded server refuses are retried later, from the first request on', async () => {
     await using target = await keyspace()
     const { ip = '', port = 0 } = cluster.nodes[0]?.place ?? {}
     await using proxy = await startProxy(port, ip)
@@ -218,7 +221,7 @@ describe.skipIf(!CASSANDRA_OWN)(`copies between keyspaces ${CASSANDRA_MISSING}`,
     proxy.onClientData(
       answering((opcode, frame) => {
         if (opcode !== PREPARE && opcode !== EXECUTE && opcode !== BATCH) return null
-        // While the copy is planned, and on the way.
+        // Overload during planning, and during the copy.
         if (++asked === 1 || asked === 200) until = performance.now() + (asked === 1 ? 500 : 1500)
         if (performance.now() > until && asked % 23 !== 0) return null
         if (asked < 200) early++

@@ -1,4 +1,7 @@
-/** Nodes whose commit log is synced once a period: what a killed node forgets, and what a step that cannot be taken back waits for. */
+/**
+ * Nodes that sync their commit log periodically: which writes a killed node loses, and how long an irreversible step
+ * waits.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import { NEVER } from '../../src/shared/abort.ts'
@@ -19,7 +22,10 @@ describe.skipIf(!CASSANDRA_OWN)('commitlog_sync: periodic (needs a node of its o
   }, 120_000)
   afterAll(() => cluster?.stop())
 
-  /** Writes two rows, one before the wait and one behind it, and kills the node. @returns ids in the table once it has started again */
+  /**
+   * Writes two rows, one before and one after `flushed`, and kills the node. @returns ids in the table after its
+   * restart
+   */
   async function afterKill(before: number, behind: number): Promise<readonly number[]> {
     {
       await using store = await openCopyStore(`${cluster.url('k')}?commitlog_sync_period=${PERIOD_S}`, {
@@ -37,8 +43,9 @@ describe.skipIf(!CASSANDRA_OWN)('commitlog_sync: periodic (needs a node of its o
     return rows.map((row) => Number(row.get('id')))
   }
 
-  test('an acknowledged row is gone after a crash, and is not once `flushed` has returned', async () => {
-    // A sync may fall between the second write and the kill; a server that never forgets would prove nothing.
+  test('an acknowledged row may be lost in a crash, but not after `flushed` has returned', async () => {
+    // A sync may happen between the second write and the kill, so try again; without any lost row the test would prove
+    // nothing.
     let forgotten = false
     for (let id = 1; id < 8 && !forgotten; id += 2) {
       const kept = await afterKill(id, id + 1)
@@ -48,7 +55,7 @@ describe.skipIf(!CASSANDRA_OWN)('commitlog_sync: periodic (needs a node of its o
     expect(forgotten).toBe(true)
   })
 
-  test('the wait ends with the run, and there is none where nodes sync before they acknowledge', async () => {
+  test('the wait ends with the run, and nodes that sync before they acknowledge need no wait', async () => {
     const opened = (seconds: number): ReturnType<typeof openCopyStore> =>
       openCopyStore(`${cluster.url('k')}?commitlog_sync_period=${seconds}`, { mode: 'read' })
     await using slow = await opened(600)

@@ -1,4 +1,7 @@
-/** Programs that share a ledger in Cassandra and are killed, frozen and cut off: nothing that was confirmed is lost, and nothing is done twice. */
+/**
+ * Programs that share a ledger in Cassandra and are killed, frozen and disconnected: no confirmed write is lost, and no
+ * chunk is done twice.
+ */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -51,7 +54,7 @@ function startChild(url: string, keyspace: string, workMs = 30): Child {
   })
   const said: Said[] = []
   createInterface({ input: child.stdout }).on('line', (line) => {
-    // The last line of a killed program may be half a line.
+    // The last line of a killed program may be incomplete.
     if (line.endsWith('}')) said.push(JSON.parse(line) as Said)
   })
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
@@ -79,12 +82,12 @@ async function prepared(ledger: LedgerDatabase, keyspace: string): Promise<void>
   await planning.end()
 }
 
-/** What several programs were told, and what the ledger has in the end. */
+/** The ledger at the end agrees with what the programs reported. */
 async function expectWhole(ledger: LedgerDatabase, all: readonly Child[]): Promise<void> {
   const said = all.flatMap((child) => child.said)
   const marks = (key: 'claimed' | 'closed'): readonly string[] =>
     said.flatMap((one) => (one[key] === undefined ? [] : [`${one[key]} ${one.fence}`]))
-  // A claim has a fence that no other claim of the chunk has, and one of them closes it.
+  // Each claim of a chunk has its own fencing token, and one claim closes the chunk.
   expect(new Set(marks('claimed')).size).toBe(marks('claimed').length)
   const closed = said.flatMap((one) => one.closed ?? [])
   expect(new Set(closed).size).toBe(closed.length)
@@ -106,7 +109,7 @@ async function dump(ledger: LedgerDatabase): Promise<string> {
   return JSON.stringify(rows, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value))
 }
 
-/** Fences never fall while others work. */
+/** Reports fencing tokens that decrease while programs work. */
 async function watch(ledger: LedgerDatabase, until: () => boolean): Promise<readonly string[]> {
   const problems: string[] = []
   const seen = new Map<number, number>()
@@ -140,7 +143,7 @@ async function finish({ keyspace, ledger }: Awaited<ReturnType<typeof stage>>, a
 }
 
 describe.skipIf(!CASSANDRA_AVAILABLE)('programs that share a ledger in Cassandra', () => {
-  test('are killed and frozen at any moment', async () => {
+  test('no confirmed write is lost if programs are killed and frozen', async () => {
     const there = await stage()
     const all = Array.from({ length: 4 }, () => startChild(there.keyspace.url, there.keyspace.name))
     let isOver = false
@@ -162,14 +165,14 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('programs that share a ledger in Cassandra
     await finish(there, all)
   }, 60_000)
 
-  test('lose answers', async () => {
+  test('no confirmed write is lost if answers are lost', async () => {
     const there = await stage()
     const [host = '', port = ''] = new URL(there.keyspace.url.replace('cassandra:', 'http:')).host.split(':')
     await using proxy = await startProxy(Number(port), host)
     let sent = 0
     let cuts = 0
     proxy.onClientData((data, connection) => {
-      // The server gets it, and the program never hears what became of it.
+      // The server gets the request, and the program never gets an answer.
       if (data.length > 60 && ++sent % 97 === 0) {
         cuts++
         setImmediate(() => connection.cut())
@@ -187,7 +190,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('programs that share a ledger in Cassandra
     await finish(there, all)
   }, 60_000)
 
-  test('lose their tables: it is said what works, and another keyspace does', async () => {
+  test('if the tables of a ledger are lost, the hint names a remedy, and another keyspace works', async () => {
     await using keyspace = await newKeyspace()
     const options = 'retry_seconds=2&request_timeout=3'
     await using link = await connectCassandra(`${keyspace.url}?${options}`)

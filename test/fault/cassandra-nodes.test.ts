@@ -1,4 +1,7 @@
-/** One node of two goes away during a copy, and comes back: nothing is lost, and what cannot go on without it says so. */
+/**
+ * One of two nodes is killed during a copy and restarted: no row is lost, and what cannot continue without the node
+ * reports so.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ALL as EVERYTHING } from '../support/backend.ts'
@@ -17,9 +20,9 @@ import { copyBetween, failures, started, texts } from '../real/cassandra-target-
 const ROWS = 1200
 const TWO_COPIES = "{'class': 'SimpleStrategy', 'replication_factor': 2}"
 const LOOK = 'SELECT id, name, writetime(name) FROM t'
-/** How long the node is away: less than the ledger waits for it. */
+/** How long the node is down: less than the ledger waits for it. */
 const AWAY_MS = 1500
-/** Numbers of levels. */
+/** Codes of consistency levels. */
 const ONE = 1
 const ALL = 5
 const IMPATIENT = 'retry_seconds=2&request_timeout=5'
@@ -40,7 +43,7 @@ describe.skipIf(!CASSANDRA_OWN)('two nodes, every row on both (need nodes of the
         read_request_timeout_in_ms: 1500,
         range_request_timeout_in_ms: 1500,
         write_request_timeout_in_ms: 1500,
-        // The least that is taken: a node that is gone is missed after some twelve seconds, and not after twenty.
+        // The smallest allowed value: a dead node is detected after about twelve seconds instead of twenty.
         phi_convict_threshold: 5,
       },
     })
@@ -71,12 +74,12 @@ describe.skipIf(!CASSANDRA_OWN)('two nodes, every row on both (need nodes of the
     folder[Symbol.dispose]()
   })
 
-  /** Both nodes have all of its rows. */
+  /** A keyspace whose rows are all on both nodes. */
   async function keyspace(): Promise<TestKeyspace> {
     return newKeyspace({ cluster: cluster.url(), replication: TWO_COPIES })
   }
 
-  /** Runs a copy whose second node is killed when the first chunk is done, and started again a little later. */
+  /** Runs a copy whose second node is killed when the first chunk is done, and restarted a little later. */
   async function withOutage(copy: CopyOperation): Promise<Ran> {
     const outages: Promise<void>[] = []
     const away = async (): Promise<void> => {
@@ -98,7 +101,7 @@ describe.skipIf(!CASSANDRA_OWN)('two nodes, every row on both (need nodes of the
     return (await place.rows('SELECT id FROM t ORDER BY id')).map(([id]) => Number(id))
   }
 
-  test('a source read at QUORUM waits for the node, and loses no chunk', async () => {
+  test('a source read at QUORUM waits for the node, and no chunk is lost', async () => {
     const target = await makePlace('sqlite', folder.path)
     const url = `${source.url}?consistency=QUORUM&dc=datacenter1`
     const ran = await withOutage(copyBetween(url, target.url, ['t'], { workers: 2, ring: { splits: 24 } }))
@@ -111,7 +114,7 @@ describe.skipIf(!CASSANDRA_OWN)('two nodes, every row on both (need nodes of the
     expect(await ids(target)).toEqual(numbers)
   })
 
-  test('a target written at QUORUM waits for the node; every row is on both, with its time', async () => {
+  test('a target written at QUORUM waits for the node; each row is on both nodes, with its write time', async () => {
     await using target = await keyspace()
     const copy = copyBetween(`${source.url}?consistency=ONE`, `${target.url}?consistency=QUORUM`, ['t'], {
       workers: 2,
@@ -122,7 +125,7 @@ describe.skipIf(!CASSANDRA_OWN)('two nodes, every row on both (need nodes of the
       exitCode: 0,
       totals: { written: String(ROWS), quarantined: '0' },
     })
-    // Hinted handoff is off: what a node missed it would not have.
+    // Hinted handoff is off, so rows that a node missed would stay missing.
     for (const consistency of [ONE, ALL]) {
       const { rows } = await target.link.client.execute(LOOK, [], { consistency, fetchSize: 5000 })
       expect(rows.length).toBe(ROWS)
@@ -134,7 +137,7 @@ describe.skipIf(!CASSANDRA_OWN)('two nodes, every row on both (need nodes of the
   })
 
   test.skipIf(!EVERYTHING)(
-    'with one node down ONE goes on, and a ledger without a majority says so and waits',
+    'with one node down, level ONE works, and a ledger without a majority reports it and waits',
     async () => {
       await using target = await keyspace()
       await using ledgers = await keyspace()
@@ -161,7 +164,7 @@ describe.skipIf(!CASSANDRA_OWN)('two nodes, every row on both (need nodes of the
       expect(ran.finished, failures(ran)).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
       expect(await ids(file)).toEqual(numbers)
 
-      // Nothing of it can be noted yet: it waits, or ends with an error that says to run it again.
+      // The ledger cannot be written yet: the run waits, or ends with a retryable error.
       const waiting = perform(copy)
       await sleep(AWAY_MS)
       await other.start()

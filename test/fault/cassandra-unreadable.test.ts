@@ -1,4 +1,7 @@
-/** Ranges that a server cannot give in one piece, and partitions that it cannot give at all: everything else arrives, and what does not is named. */
+/**
+ * Ranges that a server cannot return in one page, and partitions that it cannot return at all: all other rows arrive,
+ * and unreadable partitions are reported.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,10 +11,10 @@ import { copyOf, makePlace, perform, type Ran } from '../support/copy-systems.ts
 import { newKeyspace, type TestKeyspace } from '../support/servers/cassandra-kit.ts'
 import { CASSANDRA_MISSING, CASSANDRA_OWN, startOwn, type CassandraCluster } from '../support/servers/cassandra.ts'
 
-/** So many deleted rows, and a server gives the read up. */
+/** With more deleted rows, a server aborts the read. */
 const MOST_TOMBSTONES = 150
 
-// What a run without SLUICE_TEST_ALL has of this is in cassandra-copy.test.ts.
+// Without SLUICE_TEST_ALL, cassandra-copy.test.ts tests a part of this.
 describe.skipIf(!CASSANDRA_OWN || !ALL)(`reads that fail ${CASSANDRA_MISSING}`, () => {
   let folder = ''
   let cluster: CassandraCluster
@@ -65,7 +68,7 @@ describe.skipIf(!CASSANDRA_OWN || !ALL)(`reads that fail ${CASSANDRA_MISSING}`, 
     return { ...ran, there: await to.rows(`SELECT k, c FROM ${table} ORDER BY k, c`) }
   }
 
-  test('a page too large is asked for in smaller ones', { timeout: 120_000 }, async () => {
+  test('a page that is too large is read in smaller pages', { timeout: 120_000 }, async () => {
     await fill('sparse')
     const live = numbers(0, 400).map((i) => [7000, i * 10, 'sparse'])
     await change(`INSERT INTO ${keyspace.name}.sparse (k, c, v) VALUES (?, ?, ?)`, live)
@@ -80,24 +83,20 @@ describe.skipIf(!CASSANDRA_OWN || !ALL)(`reads that fail ${CASSANDRA_MISSING}`, 
     expect(there).toHaveLength(700)
   })
 
-  test(
-    'a partition that nobody can read is set aside by its key, and nothing else is',
-    { timeout: 300_000 },
-    async () => {
-      await fill('broken')
-      await remove('broken', 9000, numbers(0, 2 * MOST_TOMBSTONES))
-      await change(`INSERT INTO ${keyspace.name}.broken (k, c, v) VALUES (?, ?, ?)`, [
-        [9000, -5, 'before'],
-        [9000, 5000, 'behind'],
-      ])
-      const { finished, events, there } = await copied('broken')
-      expect(finished).toMatchObject({ exitCode: 1, error: { code: 'ROWS_ASIDE' }, totals: { quarantined: '1' } })
-      expect(events.filter((one) => one.type === 'row.aside')).toMatchObject([
-        { key: ['9000', null], error: { code: 'VALUE_REFUSED' } },
-      ])
-      const others = there.filter(([k]) => k !== '9000')
-      expect(others).toHaveLength(300)
-      expect(new Set(there.map((row) => row.join('|'))).size).toBe(there.length)
-    },
-  )
+  test('only an unreadable partition is quarantined, by its key', { timeout: 300_000 }, async () => {
+    await fill('broken')
+    await remove('broken', 9000, numbers(0, 2 * MOST_TOMBSTONES))
+    await change(`INSERT INTO ${keyspace.name}.broken (k, c, v) VALUES (?, ?, ?)`, [
+      [9000, -5, 'before'],
+      [9000, 5000, 'behind'],
+    ])
+    const { finished, events, there } = await copied('broken')
+    expect(finished).toMatchObject({ exitCode: 1, error: { code: 'ROWS_ASIDE' }, totals: { quarantined: '1' } })
+    expect(events.filter((one) => one.type === 'row.aside')).toMatchObject([
+      { key: ['9000', null], error: { code: 'VALUE_REFUSED' } },
+    ])
+    const others = there.filter(([k]) => k !== '9000')
+    expect(others).toHaveLength(300)
+    expect(new Set(there.map((row) => row.join('|'))).size).toBe(there.length)
+  })
 })

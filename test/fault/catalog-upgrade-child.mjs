@@ -1,9 +1,12 @@
-/** Upgrades a catalog and kills itself behind a statement of the migrations that change `migration_status` or `catalog_leases`, counted from 1. */
+/**
+ * Upgrades a catalog and kills itself after the nth statement (from 1) of the migrations that change `migration_status`
+ * or `catalog_leases`.
+ */
 import { prepareCatalog } from '../../build/catalog/catalog.js'
 import { openCatalogDatabase } from '../../build/engine/run/registry.js'
 import { runAsChild } from './dying.mjs'
 
-/** @returns number of their statements */
+/** @returns number of these statements */
 export async function work(url, at = '0') {
   const database = await openCatalogDatabase(url, 'write')
   const write = database.write.bind(database)
@@ -24,7 +27,7 @@ export async function work(url, at = '0') {
   return count
 }
 
-/** Methods of a class are no properties of their own. */
+/** A class's methods are not own properties, so they must be bound. */
 function bound(transaction) {
   const { dialect } = transaction
   const [all, pages, run, load] = ['all', 'pages', 'run', 'load'].map((name) => transaction[name].bind(transaction))

@@ -1,6 +1,6 @@
 /**
- * A catalog as an older program made it: it answers as it is, becomes one of ours in place, also after kill -9 behind any statement, and an import that the older
- * program has begun goes on in it.
+ * A catalog of an older program: it can be read without an upgrade, it is upgraded in place, also after kill -9 after
+ * any statement, and an import that the older program has begun continues.
  */
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
@@ -28,7 +28,7 @@ import { childOf } from './kill-kit.ts'
 
 const child = await childOf('catalog-upgrade-child.mjs')
 
-/** As the guide has them. */
+/** Queries of the guide. */
 const HISTORY = `SELECT table_id, status, version, files_processed, 
        started_at, completed_at, error_message
 FROM migration_status 
@@ -38,7 +38,7 @@ FROM migration_status
 WHERE status = 'failed'
 ORDER BY started_at DESC;`
 
-/** Texts that somebody may have left, and the times they are, null where they are none. */
+/** Texts that may be in the columns, and the times they become; null if a text is not a time. */
 const TEXTS: readonly (readonly [text: string, time: string | null])[] = [
   ['2026-11-20T12:04:16.204Z', '2026-11-20T12:04:16.204Z'],
   ['2024-02-29T23:59:59Z', '2024-02-29T23:59:59.000Z'],
@@ -54,7 +54,7 @@ const TEXTS: readonly (readonly [text: string, time: string | null])[] = [
   ['', null],
 ]
 
-/** What a program made that knew no more than the first two migrations, as that of commit 2b37cb5. */
+/** A catalog as written by a program with only the first two migrations, as of commit 2b37cb5. */
 async function oldCatalog(file: string): Promise<SqlDatabase> {
   const database = await openAt(file, 'write')
   const { migrations, binaryCollation, tableEnd = '' } = dialectOf(database)
@@ -106,7 +106,7 @@ async function expectUpgraded(file: string): Promise<void> {
   }
   const rows = await readStatus(database, 'texts')
   const found = TEXTS.map((_, i) => rows.find(({ importId }) => importId === String(IDS[i])))
-  // SQLite has no type of its own for times: what stands there stays.
+  // SQLite has no type for times, so other texts stay.
   const expected = TEXTS.map(([text, time]) => time ?? (BACKEND === 'sqlite' ? text : null))
   expect(found.map((row) => row?.startedAt)).toEqual(expected)
   expect(found.map((row) => row?.completedAt)).toEqual(expected.map((time, i) => (i % 2 === 0 ? null : time)))
@@ -115,13 +115,13 @@ async function expectUpgraded(file: string): Promise<void> {
   )
 }
 
-test(`the times of an old catalog in ${BACKEND} become times; what is none becomes NULL, and its row stays`, async () => {
+test(`texts of an old catalog in ${BACKEND} become times; others become NULL, and their rows stay`, async () => {
   using folder = temporaryFolder()
   const file = join(folder.path, 'c.db')
   {
     await using old = await oldCatalog(file)
     await writeTexts(old)
-    // Before anybody writes to it, it answers as it is.
+    // Before the first write, it can be read as it is.
     const [first] = (await readStatus(old, 'texts')).filter(({ importId }) => importId === '1')
     expect(first?.startedAt).toBe('2026-11-20T12:04:16.204Z')
   }
@@ -130,7 +130,7 @@ test(`the times of an old catalog in ${BACKEND} become times; what is none becom
   await using database = await openAt(file, 'read')
   const history = await queried(database, HISTORY)
   expect(history).toHaveLength(TEXTS.length)
-  // Queries that people type get the same texts as before.
+  // The guide's queries return the same texts as before.
   expect(history.map((row) => row[4])).toContain('2026-11-20T12:04:16.204Z')
   expect(history.map((row) => row[4])).toContain('2024-02-29T23:59:59' + (BACKEND === 'sqlite' ? 'Z' : '.000Z'))
   expect(await queried(database, FAILED)).toEqual([])
@@ -144,7 +144,7 @@ test.skipIf(BACKEND === 'sqlite')(KILLED, async () => {
     await (await oldCatalog(file)).close()
     return child.here(await makeRoom(file))
   })()
-  // Where a whole migration is one transaction, its end says as much as all of its statements.
+  // If a whole migration is one transaction, only its end needs a test.
   const moments = BACKEND === 'mysql' ? Array.from({ length: count }, (_, i) => i + 1) : [count]
   const file = join(folder.path, 'c.db')
   {
@@ -163,14 +163,14 @@ test.skipIf(BACKEND === 'sqlite')(KILLED, async () => {
   await expectUpgraded(file)
 })
 
-test(`an import that the old program has begun in ${BACKEND} goes on under its own id`, async () => {
+test(`an import that the old program has begun in ${BACKEND} continues under its own id`, async () => {
   using folder = temporaryFolder()
   writeLog(folder.path, [[PROTOCOL, METADATA, add('a')], [add('b')], [remove('a'), add('c')], [add('d'), add('e')]])
   const file = join(folder.path, 'c.db')
   const importId = '1763640256204000000'
   {
     await using old = await oldCatalog(file)
-    // What imports here is of today, and writes columns that the old program did not know.
+    // This import runs the current program, which writes columns that the old program did not have.
     const owners = dialectOf(old).migrations.find(({ version }) => version === OWNERS_VERSION)
     await old.write((transaction) => transaction.script(owners?.sql ?? ''))
     const interrupt = new Interrupter()
@@ -185,7 +185,7 @@ test(`an import that the old program has begun in ${BACKEND} goes on under its o
       await transaction.run(
         "UPDATE migration_status SET status = 'in_progress', started_at = '2026-11-20T12:04:16.204Z'",
       )
-      // It was killed.
+      // The old program was killed.
       const [now, gone] = [await old.now(), `owner = '17/t', host = 'here', pid = ${NOBODYS_PID}`]
       await transaction.run(`UPDATE catalog_leases SET ${gone}, expires_at = ?`, [now + CATALOG_LEASE_MS])
     })
@@ -197,7 +197,7 @@ test(`an import that the old program has begun in ${BACKEND} goes on under its o
   {
     await using database = await openCatalog(file)
     if (BACKEND === 'postgresql') {
-      // The statement of a program that was running all the while.
+      // A statement of an old program that is still running.
       await database.write((transaction) =>
         transaction.run('UPDATE migration_status SET completed_at = ? WHERE import_id = ?', [
           '2026-11-20T12:05:00.000Z',
@@ -217,7 +217,7 @@ test(`an import that the old program has begun in ${BACKEND} goes on under its o
   expect(events.find(({ type }) => type === 'run')).toMatchObject({ startedAt: '2026-11-20T12:04:16.204Z' })
 })
 
-test(`an old program refuses what a newer one has upgraded in ${BACKEND}`, async () => {
+test(`an old program refuses a catalog in ${BACKEND} that a newer one has upgraded`, async () => {
   using folder = temporaryFolder()
   await using database = await openCatalog(join(folder.path, 'c.db'))
   const upgrades = await database.all('SELECT version, breaking FROM catalog_migrations WHERE version > 3')
@@ -234,7 +234,7 @@ test(`an old program refuses what a newer one has upgraded in ${BACKEND}`, async
 })
 
 test.skipIf(BACKEND !== 'postgresql')(
-  'somebody else’s view of these columns is named, and nothing is changed before it is gone',
+  "a user's view of these columns is reported, and the upgrade changes nothing until it is dropped",
   async () => {
     using folder = temporaryFolder()
     const file = join(folder.path, 'c.db')

@@ -1,4 +1,6 @@
-/** `copy --again` that is killed at any of its steps: the same command ends it, and one `diff --undo` takes back what both have done. */
+/**
+ * `copy --again` is killed at any of its steps: the same command completes it, and one `diff --undo` undoes both runs.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -26,7 +28,7 @@ const rowsOf = (place: Place): Promise<unknown> => place.rows(SELECT)
 const undo = (target: Place, { events }: Pick<Ran, 'events'>): Promise<Ran> =>
   perform({ kind: 'diff-undo', runId: events[0]?.runId ?? '', to: target.url, tables: [] })
 
-/** Every step of the file that is quickest; of the others a few, spread over all of the run. */
+/** For SQLite, the fastest, eight points of the run; for other systems two; every step with SLUICE_TEST_ALL. */
 function pointsOf(system: System, steps: readonly Step[]): readonly number[] {
   const all = steps.map((_, i) => i + 1)
   if (ALL) return all
@@ -36,7 +38,7 @@ function pointsOf(system: System, steps: readonly Step[]): readonly number[] {
 
 describe.each(SYSTEMS)('into %s', (system) => {
   test(
-    'killed and run again, it ends the same, and all of it can be taken back',
+    'a run after a kill has the same result, and can be undone',
     { timeout: ALL ? 600_000 : 90_000 },
     async (context) => {
       const why = await missing(system)
@@ -70,13 +72,13 @@ describe.each(SYSTEMS)('into %s', (system) => {
         expect(after.finished, where).toMatchObject({ exitCode: 0, totals: { read: '60', extra: '0', proved: '3' } })
         expect(await rowsOf(target), where).toEqual(wanted)
         const both = await undo(target, after)
-        // One that was killed behind its last word had come to its end: what it wrote is its own.
+        // A run that was killed after its last statement is complete, so it is undone by its own id.
         const ended = both.finished.error?.code === 'NO_SUCH_TABLE'
         const undone = ended ? await undo(target, child) : both
         expect(undone.finished.error, where).toBeUndefined()
         expect(ended && step < steps.length - 4, where).toBe(false)
         expect(await rowsOf(target), where).toEqual(changed)
-        // Rows that a killed run had noted are those of the run that went on: none is left behind.
+        // The repairs of a killed run belong to the run that continues it: all are undone.
         const stand = await target.rows('SELECT COUNT(*) FROM migration_repairs WHERE undone_ms IS NULL')
         expect(stand, where).toEqual([['0']])
       }

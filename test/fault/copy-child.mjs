@@ -1,9 +1,10 @@
 /**
- * A copy in a program of its own, which ends or freezes at one of its own steps: at the nth statement that changes the target.
- * SLUICE_CHILD: `{operation, host?, leaseMs?, isSilent?, aheadMs?, jumpsEveryMs?, step?, when?, killedBy?, frozenBy?}` as JSON. `when` is `before`, `during` or `after` for SIGKILL there,
- * `frozen` for SIGSTOP behind the step; `killedBy` is `{type, times}` of an event: SIGKILL when it has said that so often, `frozenBy` the same for SIGSTOP; by `aheadMs` all its clocks are wrong,
- * and with `jumpsEveryMs` they go from ahead to as much behind, and back.
- * stdout: its events, a line each, and a last line with `finished` and its steps.
+ * A copy in its own process, which ends or freezes at one of its own steps: at the nth statement that changes the
+ * target. SLUICE_CHILD: `{operation, host?, leaseMs?, isSilent?, aheadMs?, jumpsEveryMs?, step?, when?, killedBy?,
+ * frozenBy?}` as JSON. `when` is `before`, `during` or `after` for SIGKILL at the step, `frozen` for SIGSTOP after it;
+ * `killedBy` is `{type, times}` of an event: SIGKILL once the event was emitted so often; `frozenBy` is the same for
+ * SIGSTOP. All clocks are `aheadMs` ahead; with `jumpsEveryMs` they jump from ahead to as much behind, and back.
+ * stdout: its events, one per line, and a last line with `finished` and its steps.
  */
 import process from 'node:process'
 import { countSteps } from './copy-steps.mjs'
@@ -22,7 +23,7 @@ const {
   frozenBy,
 } = JSON.parse(process.env['SLUICE_CHILD'] ?? '{}')
 
-// No test waits for half a minute.
+// Shortens the lease, because no test waits for half a minute.
 patchModules([
   ...(host === 'here' ? [] : [onHost(host)]),
   ...(leaseMs === undefined ? [] : [leaseOfCopies(leaseMs)]),

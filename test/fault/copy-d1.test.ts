@@ -1,4 +1,7 @@
-/** Copies into D1 while requests fail in every way the API and the network have, again and again, and above all after they were executed. */
+/**
+ * Copies into D1 while requests fail repeatedly in every way of the API and the network, above all after they were
+ * executed.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -42,7 +45,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 under faults${D1_MISSING === '' ? '' : ` (ski
       'CREATE TABLE keyless (id INTEGER, name TEXT)',
       `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${ROWS}) INSERT INTO t SELECT i * 2, 'row ' || i FROM n`,
       'INSERT INTO keyless SELECT id % 7, name FROM t',
-      // Several requests a chunk.
+      // Several requests per chunk.
       'INSERT INTO long SELECT id, hex(zeroblob(90000)) FROM t LIMIT 50',
     )
   })
@@ -67,7 +70,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 under faults${D1_MISSING === '' ? '' : ` (ski
     return { copy, source, target, table, select: SELECT.replace(' t ', ` ${table} `) }
   }
 
-  /** Many requests meet a fault, but never as many in a row as anybody would give up at. */
+  /** Many requests meet a fault, but never so many in a row that the copy gives up. */
   async function always(faults: readonly D1Fault[], first: number): Promise<void> {
     const some = Array.from({ length: 25 }, () => faults).flat()
     await account.faults(...some.map((fault, i) => ({ ...fault, skip: i === 0 ? first : 1 + (i % 2) })))
@@ -79,9 +82,9 @@ describe.skipIf(!D1_AVAILABLE)(`D1 under faults${D1_MISSING === '' ? '' : ` (ski
     ...KINDS.map((fault) => [`only ${fault.kind} ${fault.status ?? ''}`, 20, [fault]] as const),
   ]
 
-  // The refusal for too many requests slows the copy down, and has a run of its own.
+  // The refusal for too many requests slows the copy down, so it has its own run.
   test.for(RUNS.filter(([name], i) => i < 1 || name.includes('429') || ALL))(
-    'requests fail: %s, from the one after %i on',
+    'a copy completes although requests fail: %s, from the one after %i on',
     { timeout: 60_000 },
     async ([, first, faults]) => {
       const done = await room()
@@ -97,7 +100,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 under faults${D1_MISSING === '' ? '' : ` (ski
   )
 
   test(
-    'requests that are sent again are said on the console, and an answer that no page of D1 has is no bug',
+    'retries are logged, and an undocumented answer of D1 is not reported as a bug',
     { timeout: 60_000 },
     async () => {
       const done = await room()
@@ -120,7 +123,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 under faults${D1_MISSING === '' ? '' : ` (ski
       })
       await account.faults({ ...fault, message: 'D1_ERROR: out of memory' })
       expect((await perform(other.copy)).finished).toMatchObject({ exitCode: 4, error: { code: 'CONNECTION_LOST' } })
-      // What passes by itself is sent again.
+      // A temporary error is retried.
       await account.faults({ ...fault, message: 'D1_ERROR: database is locked: SQLITE_BUSY' })
       expect((await perform(other.copy)).finished).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
       await expectDone(other)
@@ -128,12 +131,12 @@ describe.skipIf(!D1_AVAILABLE)(`D1 under faults${D1_MISSING === '' ? '' : ` (ski
   )
 
   test.for(['long', 'keyless'] as const)(
-    'answers get lost after the rows of %s were stored, and requests come late',
+    'a copy completes if answers are lost after the rows of %s were stored, and requests arrive late',
     { timeout: 60_000 },
     async (table) => {
       const done = await room(table, 25)
       const match = `INTO \\\\"${table}\\\\"`
-      // What comes late is sent once more, and both arrive.
+      // A late request is retried, so both arrive.
       await always(
         [
           { kind: 'lost', match },
@@ -148,7 +151,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 under faults${D1_MISSING === '' ? '' : ` (ski
     },
   )
 
-  test('rows are quarantined once, whatever answers get lost', { timeout: 60_000 }, async () => {
+  test('rows are quarantined once, whichever answers are lost', { timeout: 60_000 }, async () => {
     const done = await room()
     await done.target.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT CHECK (id % 194 <> 0))')
     await always([{ kind: 'lost' }], 1)
@@ -166,7 +169,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 under faults${D1_MISSING === '' ? '' : ` (ski
       ['["582"]'],
     ])
     expect(await ledgerProblems(done.target, 't', ROWS - 3)).toEqual([])
-    // A chunk that the guide's UPDATE gives back counts none of them twice.
+    // If the guide's UPDATE resets a chunk, its quarantined rows are not counted twice.
     await done.target.sql(
       'CREATE TABLE whole (id INTEGER PRIMARY KEY, name TEXT)',
       'INSERT INTO whole SELECT * FROM t',
@@ -182,7 +185,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 under faults${D1_MISSING === '' ? '' : ` (ski
   })
 
   test(
-    'rows that wait stay noted, however late the request arrives that ends older lines',
+    'quarantined rows stay recorded, however late a request arrives that closes older entries',
     { timeout: 60_000 },
     async () => {
       const done = await room('t', 2 * ROWS)
@@ -207,11 +210,11 @@ describe.skipIf(!D1_AVAILABLE)(`D1 under faults${D1_MISSING === '' ? '' : ` (ski
   )
 
   test(
-    'the program is killed while it writes, and the next one goes on behind its cursor',
+    'the program is killed while it writes, and the next one continues after its cursor',
     { timeout: 60_000 },
     async () => {
       const done = await room('long', 25)
-      // The second request of a chunk, which is never answered.
+      // The second request of a chunk never gets an answer.
       await account.faults({ kind: 'mute', match: 'INTO \\\\"long\\\\"', skip: 1 })
       const child = startCopy({ ...done.copy, workers: 1 })
       const stored = (): Promise<readonly unknown[]> => done.target.rows('SELECT COUNT(*) FROM long').catch(() => [])
@@ -225,7 +228,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 under faults${D1_MISSING === '' ? '' : ` (ski
     },
   )
 
-  // Rows without a key are stored twice where nobody forbids it.
+  // Without a key, nothing but the ledger prevents rows from being stored twice.
   const FREEZES = [
     ['before it stores rows', 'keyless', 25, 1, 2],
     ['before it stores rows', 'long', 25, 1, 2],
@@ -233,7 +236,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 under faults${D1_MISSING === '' ? '' : ` (ski
     ['before it closes a chunk', 'keyless', 25, 1, 1],
   ] as const
   test.for(ALL ? FREEZES : FREEZES.slice(0, 2))(
-    'the program is frozen %s of %s, past its lease, and thawed later',
+    'the program is frozen %s of %s until its lease has expired, and writes nothing twice later',
     { timeout: 60_000 },
     async ([, table, chunkRows, chunk, ahead]) => {
       const done = await room(table, chunkRows)
@@ -259,7 +262,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 under faults${D1_MISSING === '' ? '' : ` (ski
     ['refuses', { status: 403, code: 10000, message: 'Authentication error' }, 'TARGET_DENIED'],
     ['has no more room', { status: 400, code: 7500, message: 'Exceeded maximum DB size' }, 'NO_SPACE'],
   ] as const)(
-    'the service %s: the run says so, and the next one does the rest',
+    'the service %s: the run reports it, and the next run does the rest',
     { timeout: 60_000 },
     async ([, refused, code]) => {
       const done = await room()

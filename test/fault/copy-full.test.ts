@@ -1,4 +1,7 @@
-/** The target's disk is full in the middle of a copy: told as what it is, and the same command goes on once there is room. */
+/**
+ * The target's disk is full in the middle of a copy: the error names this, and the same command continues once there is
+ * free space.
+ */
 import { chownSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -24,7 +27,7 @@ describe.skipIf(MOUNT_MISSING !== '')(
     beforeAll(async () => {
       folder = mkdtempSync(join(tmpdir(), 'sluice-copy-full-'))
       source = await makePlace('sqlite', folder)
-      // 12 MB, which no system can make smaller.
+      // 12 MB that no system can compress.
       await source.sql(
         'CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)',
         `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${ROWS}) INSERT INTO t SELECT i, hex(randomblob(2000)) FROM n`,
@@ -49,22 +52,25 @@ describe.skipIf(MOUNT_MISSING !== '')(
       await expectDone(done)
     }
 
-    test('under a SQLite file: in its middle', { timeout: 60_000 }, async () => {
+    test('a copy into SQLite resumes after a full disk in its middle', { timeout: 60_000 }, async () => {
       using disk = smallDisk(100 * MB)
       await expectFullThenDone(await makePlace('sqlite', disk.path), disk, 5 * MB)
     })
 
-    test('under a SQLite file: before there is a ledger', { timeout: 60_000 }, async () => {
+    test('a copy into SQLite resumes after a full disk before its ledger exists', { timeout: 60_000 }, async () => {
       using disk = smallDisk(100 * MB)
       await expectFullThenDone(await makePlace('sqlite', disk.path), disk, 0.02 * MB, /^(?:NO_SPACE|TARGET_IO)$/)
     })
 
-    /** Every row is refused, so that what fills the disk is the quarantine; with so few rows in each chunk, it and the ledger are all there is. */
+    /**
+     * Every row is refused, so that the quarantine fills the disk; with so few rows per chunk, only the quarantine and
+     * the ledger use space.
+     */
     async function expectAllAside(target: Place, disk: Disk, room: number): Promise<void> {
       await target.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT CHECK (id > 100000))')
       const copy = copyOf(source, target, 't', { chunkRows: 10, maxAside: ROWS, where: 'id <= 600' })
       disk.resize(disk.used() + room)
-      // In a program of its own: what it held and could not give back is free when it has ended.
+      // In its own process: space that it reserved is free once it has ended.
       const { finished } = await startCopy(copy).ended
       expect(finished).toMatchObject({ exitCode: 4, status: 'failed', error: { code: 'NO_SPACE' } })
       disk.resize(100 * MB + disk.used())
@@ -80,9 +86,9 @@ describe.skipIf(MOUNT_MISSING !== '')(
       ])
     }
 
-    // A room for each stage: while the ledger is made, while chunks are written down, while rows are quarantined.
+    // One size per stage: while the ledger is created, while chunks are recorded, while rows are quarantined.
     test.for(ALL ? [0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5] : [0.15, 0.3])(
-      'under a SQLite file: %f MB for the ledger and the quarantine',
+      'a copy into SQLite resumes after %f MB for ledger and quarantine were full',
       { timeout: 60_000 },
       async (room) => {
         using disk = smallDisk(100 * MB)
@@ -90,18 +96,18 @@ describe.skipIf(MOUNT_MISSING !== '')(
       },
     )
 
-    test('under a DuckDB file: in its middle', { timeout: 60_000 }, async () => {
+    test('a copy into DuckDB resumes after a full disk in its middle', { timeout: 60_000 }, async () => {
       using disk = smallDisk(100 * MB)
       await expectFullThenDone(await makePlace('duckdb', disk.path), disk, 5 * MB)
     })
 
     test.skipIf(!POSTGRES_OWN)(
-      `under the tables of PostgreSQL${POSTGRES_OWN ? '' : ` (skipped: ${POSTGRES_MISSING})`}`,
+      `PostgreSQL: a copy resumes after a full disk of its tables${POSTGRES_OWN ? '' : ` (skipped: ${POSTGRES_MISSING})`}`,
       { timeout: 60_000 },
       async () => {
         await using server = await startPostgres()
         using disk = smallDisk(100 * MB)
-        // As careful people do, the log is elsewhere: a full disk costs a statement then, and not the server.
+        // The WAL is on another disk, as recommended: a full disk fails a statement then, and not the server.
         const tables = join(disk.path, 'tables')
         mkdirSync(tables)
         const { uid, gid } = statSync(server.dataFolder)
@@ -113,7 +119,7 @@ describe.skipIf(MOUNT_MISSING !== '')(
       },
     )
 
-    // The log of the server is on the same disk, and the server itself may end.
+    // The server's log is on the same disk, so the server itself may end.
     for (const system of SYSTEMS) {
       test.skipIf(!ALL || system.missing !== '')(
         titleOf('under everything', system),

@@ -1,4 +1,7 @@
-/** Names and values that programs break on. What a target cannot hold is set aside with its cause, and everything else is there. */
+/**
+ * Names and values that are known to break programs. What a target cannot store is quarantined with its cause, and
+ * everything else arrives.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -29,7 +32,7 @@ function expectAside({ events }: Ran, keys: readonly string[]): void {
   expect(named.toSorted()).toEqual([...keys].toSorted())
 }
 
-/** What no program can read is told by a comparison as an error, what the target refused is missing there, and everything else is the same. */
+/** A diff reports unreadable values as errors, and refused rows as missing; everything else is equal. */
 async function expectUnread(copy: ReturnType<typeof copyOf>, aside: number): Promise<void> {
   const { finished } = await perform({ ...copy, kind: 'diff', limit: 50, fix: false, deleteExtra: false })
   expect(finished).toMatchObject({ exitCode: aside === 0 ? 0 : 1, totals: { different: '0', extra: '0' } })
@@ -38,7 +41,7 @@ async function expectUnread(copy: ReturnType<typeof copyOf>, aside: number): Pro
   expect(Number(errors) + Number(notThere)).toBe(aside)
 }
 
-/** A comparison finds what was set aside missing, and nothing else. */
+/** A diff reports only the quarantined rows as missing, and no other difference. */
 async function expectOnlyAside(copy: ReturnType<typeof copyOf>, ran: Ran, keys: readonly string[]): Promise<void> {
   expectAside(ran, keys)
   const compared = await perform({ ...copy, kind: 'diff', limit: 50, fix: false, deleteExtra: false })
@@ -54,7 +57,7 @@ const mysqlName = (name: string): string => `\`${name.replaceAll('`', '``')}\``
 
 const FROM: readonly System[] = ['postgresql', 'sqlite', 'mysql']
 
-describe('names', () => {
+describe('difficult names', () => {
   async function filled(source: Place, plain: (name: string) => string): Promise<string> {
     const name = (text: string): string => (source.system === 'mysql' ? mysqlName : quoted)(plain(text))
     const [id, ...others] = COLUMNS
@@ -71,7 +74,7 @@ describe('names', () => {
       FROM.flatMap((from) => SYSTEMS.map((to) => [from, to] as const)),
       4,
     ),
-  )('from %s into %s', { timeout: 60_000 }, async ([from, to], context) => {
+  )('are copied from %s into %s', { timeout: 60_000 }, async ([from, to], context) => {
     const [source, target] = [await place(from, context), await place(to, context)]
     const table = await filled(source, (name) =>
       from === 'mysql' || to === 'mysql' ? name.replaceAll('😀', '☃') : name,
@@ -84,23 +87,27 @@ describe('names', () => {
     await expectNothingToDo(copy)
   })
 
-  test('that MySQL knows no letters for are refused by it, in so many words', { timeout: 60_000 }, async (context) => {
-    const [source, target] = [await makePlace('sqlite', folder), await place('mysql', context)]
-    const table = await filled(source, (name) => name)
-    const { finished } = await perform(copyOf(source, target, table))
-    expect(finished).toMatchObject({
-      exitCode: 4,
-      error: { code: 'TABLE_REFUSED', message: expect.stringMatching(/MySQL does not accept a table named .*😀/s) },
-    })
-    expect(
-      await target.rows(
-        'SHOW TABLES WHERE Tables_in_' + new URL(target.url).pathname.slice(1) + " NOT LIKE 'migration%'",
-      ),
-    ).toEqual([])
-  })
+  test(
+    'with characters that MySQL does not support are refused with its reason',
+    { timeout: 60_000 },
+    async (context) => {
+      const [source, target] = [await makePlace('sqlite', folder), await place('mysql', context)]
+      const table = await filled(source, (name) => name)
+      const { finished } = await perform(copyOf(source, target, table))
+      expect(finished).toMatchObject({
+        exitCode: 4,
+        error: { code: 'TABLE_REFUSED', message: expect.stringMatching(/MySQL does not accept a table named .*😀/s) },
+      })
+      expect(
+        await target.rows(
+          'SHOW TABLES WHERE Tables_in_' + new URL(target.url).pathname.slice(1) + " NOT LIKE 'migration%'",
+        ),
+      ).toEqual([])
+    },
+  )
 })
 
-/** Rows by key; each has one value that is difficult. */
+/** Rows by key; each has one difficult value. */
 const VALUES: readonly (readonly [key: string, column: string, value: string])[] = [
   ['1', 'whole', '9223372036854775807'],
   ['2', 'whole', '-9223372036854775808'],
@@ -122,7 +129,7 @@ const VALUES: readonly (readonly [key: string, column: string, value: string])[]
   ['18', 'real', `'-0'`],
 ]
 
-/** What the others cannot hold. */
+/** Keys of the rows that other systems cannot store. */
 const ASIDE: Readonly<Record<string, readonly string[]>> = {
   postgresql: [],
   sqlite: ['3', '18'],
@@ -130,7 +137,9 @@ const ASIDE: Readonly<Record<string, readonly string[]>> = {
   d1: ['3', '11', '18'],
 }
 
-/** What MySQL holds and nobody else, by key: days that no calendar has, times of many days, a word that the list does not have. */
+/**
+ * Values that only MySQL can store, by key: invalid dates, times longer than a day, an ENUM value outside of its list.
+ */
 const OF_MYSQL: readonly (readonly [key: string, column: string, value: string])[] = [
   ['1', 'd', "'0000-00-00'"],
   ['2', 'd', "'2024-00-15'"],
@@ -150,8 +159,8 @@ const MYSQL_ASIDE: Readonly<Record<string, readonly string[]>> = {
   d1: ['1', '2', '4'],
 }
 
-describe.each(SYSTEMS)('values, into %s', (system) => {
-  test('from postgresql', { timeout: 60_000 }, async (context) => {
+describe.each(SYSTEMS)('difficult values, into %s', (system) => {
+  test('from postgresql: copied or quarantined', { timeout: 60_000 }, async (context) => {
     const [source, target] = [await place('postgresql', context), await place(system, context)]
     await source.sql(
       'CREATE TABLE v (id int PRIMARY KEY, whole bigint, real double precision, exact numeric, words text, bytes bytea, moment timestamp)',
@@ -174,26 +183,30 @@ describe.each(SYSTEMS)('values, into %s', (system) => {
     expect(await ledgerProblems(target, 'v', VALUES.length - aside.length)).toEqual([])
   })
 
-  test('from sqlite: texts with U+0000, bytes that are no text, 5 MB of text', { timeout: 60_000 }, async (context) => {
-    const [source, target] = [await makePlace('sqlite', folder), await place(system, context)]
-    await source.sql(
-      'CREATE TABLE v (id INTEGER PRIMARY KEY, words TEXT, n INTEGER)',
-      `INSERT INTO v (id, words) VALUES (1, 'plain'), (2, 'a' || char(0) || 'b'), (3, char(0)), (4, hex(zeroblob(2500000))), (5, 'last'),
+  test(
+    'from sqlite: U+0000, invalid UTF-8, 5 MB of text are copied or quarantined',
+    { timeout: 60_000 },
+    async (context) => {
+      const [source, target] = [await makePlace('sqlite', folder), await place(system, context)]
+      await source.sql(
+        'CREATE TABLE v (id INTEGER PRIMARY KEY, words TEXT, n INTEGER)',
+        `INSERT INTO v (id, words) VALUES (1, 'plain'), (2, 'a' || char(0) || 'b'), (3, char(0)), (4, hex(zeroblob(2500000))), (5, 'last'),
          (6, CAST(x'ff41' AS TEXT)), (7, CAST(x'c3' AS TEXT)), (8, CAST(x'eda080' AS TEXT)), (9, x'00ff')`,
-      "INSERT INTO v (id, n) VALUES (10, 'word'), (11, 1.5), (12, 9223372036854775807), (13, -9223372036854775808)",
-    )
-    const copy = copyOf(source, target, 'v', { chunkRows: 4 })
-    const ran = await perform(copy)
-    const aside = [...({ postgresql: ['2', '3'], d1: ['4'] }[system as string] ?? []), '6', '7', '8', '9', '10', '11']
-    expect(ran.finished).toMatchObject({
-      totals: { read: '13', written: String(13 - aside.length), quarantined: String(aside.length) },
-    })
-    expectAside(ran, aside)
-    await expectUnread(copy, aside.length)
-    expect(await ledgerProblems(target, 'v', 13 - aside.length)).toEqual([])
-  })
+        "INSERT INTO v (id, n) VALUES (10, 'word'), (11, 1.5), (12, 9223372036854775807), (13, -9223372036854775808)",
+      )
+      const copy = copyOf(source, target, 'v', { chunkRows: 4 })
+      const ran = await perform(copy)
+      const aside = [...({ postgresql: ['2', '3'], d1: ['4'] }[system as string] ?? []), '6', '7', '8', '9', '10', '11']
+      expect(ran.finished).toMatchObject({
+        totals: { read: '13', written: String(13 - aside.length), quarantined: String(aside.length) },
+      })
+      expectAside(ran, aside)
+      await expectUnread(copy, aside.length)
+      expect(await ledgerProblems(target, 'v', 13 - aside.length)).toEqual([])
+    },
+  )
 
-  test.runIf(ALL || system === 'mysql')('from mysql', { timeout: 60_000 }, async (context) => {
+  test.runIf(ALL || system === 'mysql')('from mysql: copied or quarantined', { timeout: 60_000 }, async (context) => {
     const [source, target] = [await place('mysql', context), await place(system, context)]
     await source.sql(
       "SET sql_mode = ''",
@@ -219,9 +232,10 @@ describe.each(SYSTEMS)('values, into %s', (system) => {
     if (system === 'mysql') expect(await target.rows('SELECT e, e + 0 FROM v WHERE id = 11')).toEqual([['', '0']])
   })
 
-  // How a row is found among others is one way everywhere, and how a batch is undone another on each system: those have tests of their own.
+  // The search for a bad row is the same on all systems, and the rollback of a batch differs; both have their own
+  // tests.
   test.runIf(ALL || system === 'sqlite' || system === 'postgresql')(
-    'every 97th of a thousand rows is bad: all others are there, and the bad ones once they are mended',
+    'every 97th of a thousand rows is refused: the others arrive, and these do once they are repaired',
     { timeout: 60_000 },
     async (context) => {
       const [source, target] = [await makePlace('sqlite', folder), await place(system, context)]

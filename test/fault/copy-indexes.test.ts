@@ -1,4 +1,4 @@
-/** A copy that is killed while it makes an index: run again, the index is there, and was made once. */
+/** A copy is killed while it creates an index: after the next run the index exists, and was created once. */
 import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -25,16 +25,18 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 type Blocked = {
-  /** What keeps an index from being made, and lets it be made: statements of one session. */
+  /** Statements of one session that block the creation of an index until the session ends. */
   readonly lock: readonly string[]
-  /** How many statements wait for it. */
+  /** Query for the number of statements that are blocked. */
   readonly waiting: string
   readonly indexes: string
-  /** Takes the locks under which the indexes are made. @param schema of the table, as a copy may name it */
+  /**
+   * Statements that take the locks under which indexes are created. @param schema of the table, as a copy may name it
+   */
   readonly hold: (schema: string) => readonly string[]
 }
 
-/** Of words about the table, with a schema that is not named and with one that is. */
+/** Digests of the words that name a lock, without and with the schema. */
 function digests(named: string, words: (schema?: string) => unknown): readonly Buffer[] {
   return [undefined, named].map((schema) =>
     createHash('sha256')
@@ -65,7 +67,7 @@ const SERVERS: Readonly<Record<'postgresql' | 'mysql', Blocked>> = {
 }
 
 test.for(['postgresql', 'mysql'] as const)(
-  '%s goes on with a statement whose program is dead',
+  '%s: the next run waits for a statement of a killed program',
   { timeout: 60_000 },
   async (system, { skip }) => {
     const why = await missing(system)
@@ -97,7 +99,7 @@ test.for(['postgresql', 'mysql'] as const)(
 )
 
 test.for(['postgresql', 'mysql'] as const)(
-  '%s names a session that holds the lock of an index and makes none',
+  '%s: a session that holds the lock of an index, but does not create it, is reported',
   { timeout: 120_000 },
   async (system, { skip }) => {
     const why = await missing(system)
@@ -118,7 +120,7 @@ test.for(['postgresql', 'mysql'] as const)(
 )
 
 test.for(['sqlite', 'duckdb'] as const)(
-  '%s has an index as a whole or not at all',
+  '%s: an index is complete or absent after a kill',
   { timeout: 60_000 },
   async (system) => {
     const target = await makePlace(system, folder)
@@ -148,7 +150,7 @@ async function untilSome(place: Place, count: string): Promise<void> {
   }
 }
 
-/** A session that keeps what it locks until it is closed. */
+/** A session that keeps its locks until it is closed. */
 async function holderOf({
   system,
   url,

@@ -1,4 +1,7 @@
-/** A copy that is killed at any of its steps and run again, with other sizes and more workers, ends as if nothing had happened. */
+/**
+ * A copy is killed at any of its steps and run again, with other sizes and more workers: the result is that of an
+ * uninterrupted copy.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -29,8 +32,9 @@ const WHEN = ['before', 'during', 'after'] as const
 type Point = readonly [step: number, when: (typeof WHEN)[number]]
 
 /**
- * Where a program is killed, of its steps as one worker does them: right before and during the statement that closes a chunk in the middle, during
- * what comes next, and behind one of the first; half of that where it takes longest. Every step with SLUICE_TEST_ALL, and of two workers.
+ * Points at which a program is killed, counted with one worker: right before and during the statement that closes a
+ * chunk in the middle, during the next statement, and after one of the first; half of these for slow systems. With
+ * SLUICE_TEST_ALL every step, also with two workers.
  */
 function pointsOf(system: System, steps: readonly Step[]): readonly Point[] {
   if (ALL) return steps.map((_, i) => [i + 1, WHEN[i % 3] ?? 'before'])
@@ -47,7 +51,7 @@ function pointsOf(system: System, steps: readonly Step[]): readonly Point[] {
 
 describe.each(SYSTEMS)('into %s', (system) => {
   test(
-    'killed at every kind of step, then run again with another chunk size',
+    'a copy killed at every kind of step completes with another chunk size',
     { timeout: ALL ? 600_000 : 60_000 },
     async (context) => {
       const why = await missing(system)
@@ -62,7 +66,7 @@ describe.each(SYSTEMS)('into %s', (system) => {
         const where = `${when} step ${step} of ${steps.length}`
         const target = await makePlace(system, folder)
         const copy = copyOf(source, target, 't', sizes)
-        // Two workers may come by in another order, so that there are a step fewer.
+        // Two workers may execute the steps in another order, so that there may be one step less.
         if ((await startCopy(copy, { step, when }).ended).signal !== null) killed++
         const again = await perform({ ...copy, chunkRows: 70, workers: 4 })
         expect(again.finished, where).toMatchObject({
@@ -76,7 +80,7 @@ describe.each(SYSTEMS)('into %s', (system) => {
   )
 })
 
-test('killed in the middle of the rows of a COPY', { timeout: 60_000 }, async (context) => {
+test('a copy killed in the middle of the rows of a COPY completes', { timeout: 60_000 }, async (context) => {
   const why = await missing('postgresql')
   context.skip(why !== '', why)
   const from = await makePlace('postgresql', folder)

@@ -1,4 +1,4 @@
-/** Copies in programs of their own, and what has to hold after every fault. */
+/** Copies in their own processes, and invariants after every fault. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
@@ -18,28 +18,28 @@ import type { DiffUndoOperation } from '../../src/engine/copy/operations/diff-un
 const PROGRAM = resolve(import.meta.dirname, 'copy-child.mjs')
 
 export type ChildOptions = {
-  /** Of the statements that change the target, the one where something happens; none when absent. */
+  /** Number of the statement (that changes the target) at which the program is killed or frozen; none if absent. */
   readonly step?: number
   readonly when?: 'before' | 'during' | 'after' | 'frozen'
-  /** The event after which it is killed, by its type, and how often it has to have said that. */
+  /** Killed after the nth event of this type. */
   readonly killedBy?: { readonly type: Event['type']; readonly times: number }
-  /** The event after which it stands still until somebody lets it go on. */
+  /** Frozen after the nth event of this type, until the test resumes it. */
   readonly frozenBy?: { readonly type: Event['type']; readonly times: number }
-  /** How long its leases last, in milliseconds, instead of half a minute. */
+  /** Duration of its leases in milliseconds, instead of half a minute. */
   readonly leaseMs?: number
-  /** Its heart does not beat: nothing of it is under way but its work. */
+  /** Sends no heartbeats, so only its work is in progress. */
   readonly isSilent?: true
-  /** By how much its clocks are wrong, in milliseconds. */
+  /** How far its clocks are ahead, in milliseconds. */
   readonly aheadMs?: number
-  /** How often they jump from ahead to as much behind, and back, in milliseconds. */
+  /** Interval at which its clocks jump from ahead to as much behind, and back, in milliseconds. */
   readonly jumpsEveryMs?: number
-  /** The machine that it says it runs on. */
+  /** The host name that the program reports. */
   readonly host?: string
 }
 
 export type Ended = {
   readonly signal: NodeJS.Signals | null
-  /** Absent for a program that was killed. */
+  /** Absent if the program was killed. */
   readonly finished: RunFinished | undefined
   readonly steps: readonly Step[]
   readonly events: readonly Event[]
@@ -51,12 +51,12 @@ export type Step = 'close' | 'commit' | 'other'
 export type Child = {
   readonly process: ChildProcess
   readonly events: readonly Event[]
-  /** Resolves with the first event of that type; rejects where the program ends without one. */
+  /** Resolves with the first event of that type; rejects if the program ends without one. */
   until(type: Event['type']): Promise<Event>
   readonly ended: Promise<Ended>
 }
 
-/** Starts a copy, or what mends one, in a program of its own. */
+/** Starts a copy, or an operation that repairs one, in its own process. */
 export function startCopy(
   operation:
     CopyOperation | DiffOperation | DiffUndoOperation | PartitionRunOperation | CutoverOperation | FollowOperation,
@@ -100,7 +100,7 @@ export function startCopy(
   return { process: child, events, until, ended }
 }
 
-/** Waits until a program says something that no event of its own tells. */
+/** Waits for a log message of a program, for steps that have no event of their own. */
 export async function saying({ events, ended }: Child, words: RegExp): Promise<void> {
   let isOver = false
   void ended.finally(() => (isOver = true)).catch(() => undefined)
@@ -110,11 +110,11 @@ export async function saying({ events, ended }: Child, words: RegExp): Promise<v
   }
 }
 
-/** Whether a process is stopped, as SIGSTOP leaves it. */
+/** Waits until a process is stopped by SIGSTOP. */
 export async function untilFrozen({ process: { pid } }: Child): Promise<void> {
   const { readFileSync } = await import('node:fs')
   for (;;) {
-    // Behind the name of the program, which stands in brackets and may hold anything.
+    // The state is after the program's name, which is in brackets and may contain any characters.
     const state = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '')[0]
     if (state === 'T') return
     await new Promise((wake) => setTimeout(wake, 5))
@@ -133,11 +133,11 @@ export type Copied = {
   readonly source: Place
   readonly target: Place
   readonly table: string
-  /** In an order that both sides agree on. */
+  /** Query whose order is the same on both sides. */
   readonly select: string
 }
 
-/** Both sides hold the same rows, the ledger is sound, and once more nothing is done. */
+/** Both sides have the same rows, the ledger is consistent, and another run does nothing. */
 export async function expectDone({ copy, source, target, table, select }: Copied, where = ''): Promise<void> {
   const rows = await source.rows(select)
   expect(await target.rows(select), where).toEqual(rows)
@@ -151,7 +151,7 @@ export async function expectNothingToDo(copy: CopyOperation, where = ''): Promis
   expect(of(events, 'chunk.started'), where).toEqual([])
 }
 
-/** What a run may end with that a fault has hit: all is done, or the next run does the rest and this one says why it did not. */
+/** Allowed results of a run with a fault: it completed, or it reports why not and the next run does the rest. */
 export function expectHonest({ finished, events }: Pick<Ran, 'finished' | 'events'>, where = ''): void {
   const tables = of(events, 'table.finished')
   const whole = tables.length > 0 && tables.every(({ status }) => status === 'ok')

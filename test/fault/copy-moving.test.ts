@@ -1,4 +1,7 @@
-/** A source that is written to or changed while it is read, and a clock that jumps meanwhile: every chunk is what the source held at its read point. */
+/**
+ * A source that is written to or altered while it is read, and a clock that jumps meanwhile: every chunk has the rows
+ * that the source had at its read point.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -28,8 +31,9 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 beforeEach((context) => context.skip(why !== '', why))
 
 /**
- * A table that remembers every version of its rows, with the transaction that made it: what any snapshot saw can be asked afterwards. The numbers
- * of the log grow in the order in which a row changed, because whoever changes a row waits for the one before him.
+ * A table that records every version of its rows with the transaction that wrote it, so that the rows of any snapshot
+ * can be queried later. Log numbers grow in the order in which a row changed, because a writer waits for the previous
+ * writer of the row.
  */
 async function remembering(): Promise<Place> {
   const source = await makePlace('postgresql', folder)
@@ -47,7 +51,7 @@ async function remembering(): Promise<Place> {
   return source
 }
 
-/** What a snapshot, as the ledger notes it, saw of the keys behind one and up to another. */
+/** Rows between two keys that a snapshot, as recorded in the ledger, could see. */
 async function rowsAt(source: Place, view: string, after: string | null, through: string | null) {
   return source.rows(
     `SELECT id, v FROM (SELECT DISTINCT ON (id) id, v FROM versions WHERE pg_visible_in_snapshot(xid, '${view}'::pg_snapshot)
@@ -56,7 +60,7 @@ async function rowsAt(source: Place, view: string, after: string | null, through
   )
 }
 
-/** Rows are added, changed, removed, and given other keys, until it is told to stop. */
+/** Inserts, updates, deletes and moves rows until it is aborted. */
 async function stir(source: Place, stop: AbortSignal): Promise<number> {
   const client = new pg.Client({ connectionString: source.url })
   await client.connect()
@@ -84,7 +88,7 @@ async function stir(source: Place, stop: AbortSignal): Promise<number> {
   return changes
 }
 
-/** Every chunk holds exactly what its read point saw. @returns the read points */
+/** Every chunk has exactly the rows of its read point. @returns the read points */
 async function expectChunksAsRead(source: Place, target: Place): Promise<ReadonlySet<string>> {
   const chunks = await target.rows(
     "SELECT lo, hi, read_view, rows_written FROM migration_checkpoints WHERE table_name = 't' AND status = 'completed'",
@@ -118,7 +122,7 @@ describe('a source that is written to', () => {
   }
 
   test.for(['sqlite', 'postgresql'] as const)(
-    'shows one moment of itself to all chunks of a run, into %s',
+    'all chunks of a run are read in one snapshot, into %s',
     { timeout: 60_000 },
     async (system) => {
       const [source, target] = [await remembering(), await makePlace(system, folder)]
@@ -134,13 +138,13 @@ describe('a source that is written to', () => {
       const all = await rowsAt(source, view, null, null)
       expect(await target.rows('SELECT id, v FROM t ORDER BY id')).toEqual(all)
       expect(await ledgerProblems(target, 't', all.length)).toEqual([])
-      // What the source has become since is another matter, and a comparison says so.
+      // Later changes of the source are not copied, and a diff reports them.
       const compared = await perform({ ...copy, kind: 'diff', limit: 1, fix: false, deleteExtra: false })
       expect(compared.finished).toMatchObject({ exitCode: 1, error: { code: 'DIFFERENCES' } })
     },
   )
 
-  test('shows another moment to a run that goes on, and the end says so', { timeout: 60_000 }, async () => {
+  test('a resumed run reads in another snapshot, and reports it at the end', { timeout: 60_000 }, async () => {
     const [source, target] = [await remembering(), await makePlace('sqlite', folder)]
     const copy = copyOf(source, target, 't', { chunkRows: CHUNK, rate: ROWS * 4 })
     const ended = await stirred(source, async () => {
@@ -163,13 +167,13 @@ describe('a source that is written to', () => {
       },
     ])
     expect((await expectChunksAsRead(source, target)).size).toBe(2)
-    // Rows whose keys moved behind the last chunk are found by the run after that.
+    // Rows whose keys moved behind the last chunk are found by the following run.
     expectOnlySourceChanged(await perform(copy))
     await expectChunksAsRead(source, target)
   })
 })
 
-/** Writers that go on between two runs are told as the source's change, and nothing as lost. */
+/** Writes between two runs are reported as changes of the source, and not as lost rows. */
 function expectOnlySourceChanged({ finished, events }: Ran): void {
   const sides = of(events, 'look.difference').map(({ side }) => side)
   expect(sides.filter((side) => side !== 'source')).toEqual([])
@@ -184,7 +188,7 @@ function expectOnlySourceChanged({ finished, events }: Ran): void {
 }
 
 test.for(['sqlite', 'mysql'] as const)(
-  'what is written to %s once the first chunk was begun is not in the target',
+  'rows that are written to %s after the first chunk has begun are not copied',
   { timeout: 60_000 },
   async (system, context) => {
     const none = await missing(system)
@@ -217,15 +221,15 @@ test.for(['sqlite', 'mysql'] as const)(
     expect(await target.rows('SELECT id, v FROM t ORDER BY id')).toEqual(before)
     expect(await source.rows('SELECT id, v FROM t ORDER BY id')).not.toEqual(before)
     expect(await ledgerProblems(target, 't', 600)).toEqual([])
-    // What came behind the last chunk is there after the next run, and nothing else has changed.
+    // Rows behind the last chunk arrive with the next run, and nothing else has changed.
     expectOnlySourceChanged(await perform(copy))
     const came = await source.rows('SELECT id, v FROM t WHERE id > 1198 ORDER BY id')
     expect(await target.rows('SELECT id, v FROM t ORDER BY id')).toEqual([...before, ...came])
   },
 )
 
-describe('a source that is changed', () => {
-  /** Nothing is copied behind the first chunk until the change is under way. */
+describe('a source that is altered', () => {
+  /** Copies nothing after the first chunk until the ALTER has begun. */
   async function changedAfterOneChunk(
     copy: CopyOperation,
     change: () => { readonly underWay: Promise<void>; readonly done: Promise<void> },
@@ -248,7 +252,10 @@ describe('a source that is changed', () => {
     return ran
   }
 
-  /** Statements that wait until nobody reads the table, and what makes a reader let go of it: a row that the target does not take. */
+  /**
+   * Statements that wait until no session reads the table, and a row that the target refuses, so that the reader
+   * releases the table.
+   */
   const CHANGES: readonly (readonly [string, string, readonly string[]])[] = [
     ['emptied', 'TRUNCATE t', []],
     [
@@ -272,7 +279,7 @@ describe('a source that is changed', () => {
   ]
 
   test.for(ALL ? CHANGES : CHANGES.slice(0, 3))(
-    'it is %s: nothing is taken for what it held before',
+    'it is %s: the run stops before it copies any other rows',
     { timeout: 60_000 },
     async ([what, change, before]) => {
       const [source, target] = [await makePlace('postgresql', folder), await makePlace('sqlite', folder)]
@@ -295,7 +302,7 @@ describe('a source that is changed', () => {
         underWay: untilWaiting(),
       }))
       expect(finished).toMatchObject({ exitCode: 3, status: 'failed', error: { code: 'SOURCE_GONE' } })
-      // Five hundred rows were copied before the one that is refused, and none since.
+      // Five hundred rows were copied before the refused one, and none after it.
       expect(
         await target.rows("SELECT count(*), sum(rows_read) FROM migration_checkpoints WHERE status = 'completed'"),
       ).toEqual([['5', '500']])
@@ -310,7 +317,7 @@ describe('a source that is changed', () => {
   for (let i = 1; i <= 400; i++) MADE.push(`INSERT INTO t VALUES (${i}, 'v ${i}', 'w ${i}')`)
 
   test.for(ALL ? (['postgresql', 'sqlite', 'mysql', 'd1'] as const) : (['postgresql', 'sqlite', 'd1'] as const))(
-    'two columns of the target on %s exchange their names: no chunk is written behind that',
+    'two columns of the target on %s exchange their names: no chunk is written after that',
     { timeout: 60_000 },
     async (system, context) => {
       const none = await missing(system)
@@ -333,7 +340,7 @@ describe('a source that is changed', () => {
   )
 
   test.for(ALL ? (['mysql', 'd1'] as const) : (['d1'] as const))(
-    'two columns of %s exchange their names: no chunk is read behind that',
+    'two columns of %s exchange their names: no chunk is read after that',
     { timeout: 60_000 },
     async (system, context) => {
       const none = await missing(system)
@@ -352,9 +359,9 @@ describe('a source that is changed', () => {
     },
   )
 
-  // The server tells tables apart by the second in which they were made.
+  // The server identifies tables by their creation time in seconds.
   test.runIf(ALL)(
-    'another table of MySQL takes its name: it is seen as it is then',
+    'another table of MySQL takes the name: the run reads it in a second snapshot',
     { timeout: 60_000 },
     async (context) => {
       const none = await missing('mysql')
@@ -367,7 +374,7 @@ describe('a source that is changed', () => {
         'DO SLEEP(1.1)',
       )
       const copy = copyOf(source, target, 't', { chunkRows: CHUNK, workers: 1 })
-      // As tools do that alter large tables: another one is filled, and then put in the place of the first.
+      // Tools for online ALTERs do this: they fill another table, and then rename it to the first one's name.
       const { finished, events } = await changedAfterOneChunk(copy, () => {
         const done = source.sql('INSERT INTO other SELECT * FROM t', 'RENAME TABLE t TO earlier, other TO t')
         return { done, underWay: done }
@@ -383,7 +390,7 @@ describe('a source that is changed', () => {
 })
 
 describe('a clock that jumps', () => {
-  test('the clock of the database goes back behind a copy that was stopped: what is left is due all the same', async () => {
+  test('if the clock of the database goes back after a stopped copy, its remaining chunks are still due', async () => {
     const [source, target] = [await makePlace('postgresql', folder), await makePlace('postgresql', folder)]
     await source.sql(
       'CREATE TABLE t (id int PRIMARY KEY, v text)',
@@ -411,7 +418,7 @@ describe('a clock that jumps', () => {
     ['backwards by hours', [-1, -7, -24, -24]],
   ]
   test.for(ALL ? JUMPS : JUMPS.slice(0, 1))(
-    '%s: leases are by the clock of the database',
+    '%s: leases use the clock of the database',
     { timeout: 60_000 },
     async ([, hours]) => {
       const [source, target] = [await makePlace('postgresql', folder), await makePlace('postgresql', folder)]

@@ -1,4 +1,4 @@
-/** The line between a copy and its servers: cut, silent, and answers to COMMIT that never come. */
+/** The connection between a copy and its servers is cut or silent, or answers to COMMIT are lost. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -56,13 +56,13 @@ describe.each([
     return { copy, source, target, table: 't', select: SELECT }
   }
 
-  /** The run meets the fault, and goes on by itself. */
+  /** The run meets the fault, and continues by itself. */
   async function expectSurvives(done: Copied, happened: () => boolean): Promise<void> {
     const { finished, events } = await perform(done.copy)
     expect(happened()).toBe(true)
     expect(finished).toMatchObject({ exitCode: 0, totals: { written: String(ROWS), quarantined: '0' } })
     expect(of(events, 'chunk.failed')).toEqual([])
-    // Whatever became of an answer, each chunk is said to be done once, and by whoever has done it.
+    // Even if answers are lost, each chunk is reported as done once, by the worker that did it.
     const reported = of(events, 'chunk.done').map(({ chunk }) => chunk)
     expect(new Set(reported).size).toBe(reported.length)
     expect(String(reported.length)).toBe(finished.totals?.['chunks'])
@@ -70,14 +70,14 @@ describe.each([
     await expectDone(done)
   }
 
-  test('is cut off in the middle of rows', { timeout: 60_000 }, async (context) => {
+  test('is disconnected in the middle of rows: the run continues', { timeout: 60_000 }, async (context) => {
     context.skip(why !== '', why)
     const done = await room()
     const { acted } = inLoad(proxy, load, { load: 2, bytes: 100_000 }, () => proxy.cut())
     await expectSurvives(done, acted)
   })
 
-  test('is silent in the middle of rows, and comes back', { timeout: 60_000 }, async (context) => {
+  test('is silent in the middle of rows: the run continues', { timeout: 60_000 }, async (context) => {
     context.skip(IMPATIENT, 'waits for seconds: on PostgreSQL, and with SLUICE_TEST_ALL')
     context.skip(why !== '', why)
     const done = await room()
@@ -91,7 +91,7 @@ describe.each([
   test.for([
     ['does not get COMMIT', 'drop'],
     ['commits, and its answer is lost', undefined],
-  ] as const)('%s, again and again', { timeout: 60_000 }, async ([, answer], context) => {
+  ] as const)('%s, repeatedly: the run continues', { timeout: 60_000 }, async ([, answer], context) => {
     context.skip(why !== '', why)
     const done = await room()
     let commits = 0
@@ -104,7 +104,8 @@ describe.each([
       commits++
       const isClosing = connection.id === closing
       closing = -1
-      // About every third, but not in step with the steps of a chunk, or it would never come to its end; and surely those that end the first ones.
+      // About every third statement, but independent of the steps of a chunk, because otherwise the copy would never
+      // complete; and always those that close the first chunks.
       dice = (Math.imul(dice, 1_103_515_245) + 12_345) >>> 0
       const hit = isClosing ? ++closings <= 2 : (dice >>> 16) % 3 === 0
       if (!hit) return undefined
@@ -114,7 +115,7 @@ describe.each([
     await expectSurvives(done, () => commits > 20 && closings > 2)
   })
 
-  test('is silent behind the COMMIT of a chunk', { timeout: 60_000 }, async (context) => {
+  test('is silent after the COMMIT of a chunk: the run continues', { timeout: 60_000 }, async (context) => {
     context.skip(IMPATIENT, 'waits for seconds: on PostgreSQL, and with SLUICE_TEST_ALL')
     context.skip(why !== '', why)
     const done = await room()
@@ -132,7 +133,7 @@ describe.each([
 
 describe.each(['postgresql', 'mysql'] as const)('the source, %s,', (system) => {
   test(
-    'is cut off while it is read: another view of it takes the place of the first, and the end says so',
+    'is disconnected during a read: the run continues in a new snapshot, and reports it at the end',
     { timeout: 60_000 },
     async (context) => {
       const why = await missing(system)
@@ -163,7 +164,7 @@ describe.each(['postgresql', 'mysql'] as const)('the source, %s,', (system) => {
   )
 })
 
-test('a table without a key whose view is lost begins anew', { timeout: 60_000 }, async (context) => {
+test('a table without a key is copied from the start if its snapshot is lost', { timeout: 60_000 }, async (context) => {
   const why = await missing('postgresql')
   context.skip(why !== '', why)
   const source = await makePlace('postgresql', folder)
@@ -184,7 +185,7 @@ test('a table without a key whose view is lost begins anew', { timeout: 60_000 }
   )
   expect(run.finished).toMatchObject({ exitCode: 3, status: 'failed', error: { code: 'CONNECTION_LOST' } })
   expectHonest(run)
-  // Rows move to other blocks: what the first run took from its blocks and what the second takes from them are not one table.
+  // Rows move to other blocks: blocks of the first run and of the second cannot be combined.
   await source.sql("UPDATE k SET b = 'moved' WHERE a % 3 = 0")
   const again = await perform(copy)
   expect(again.finished).toMatchObject({ exitCode: 0, totals: { written: '1500' } })

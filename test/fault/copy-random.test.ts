@@ -1,4 +1,7 @@
-/** Property: a copy that ends at any moment, in any way, and is run again with other sizes and workers, comes to the same result. */
+/**
+ * Property: a copy that ends at any point, in any way, and is run again with other sizes and numbers of workers, has
+ * the same result.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,10 +13,12 @@ import { ALL } from '../support/backend.ts'
 import { copyOf, makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
 import { expectDone, startCopy, type Copied } from './copy-kit.ts'
 
-/** Runs of each property: few by default, and with other choices each time; what they find is printed with the seed to repeat it by. */
+/**
+ * Each property has few runs by default, with new random choices each time; a failure prints the seed that repeats it.
+ */
 const ROWS = 250
 
-/** Tables by the kind of their key, each with its rows in no order. */
+/** Tables by the kind of their key; their rows are in random order. */
 const TABLES: Readonly<Record<string, string>> = {
   numbers: "SELECT (i * 7919 % 1009) * (1 - 2 * (i % 2)) AS id, 'number ' || i AS v FROM n",
   texts: "SELECT char(97 + i % 26, 65 + i % 23) || ' ' || i AS id, 'text ' || i AS v FROM n",
@@ -49,7 +54,7 @@ const fault = fc.record({
   how: fc.constantFrom('abort', 'abort', 'stop'),
   at: fc.integer({ min: 1, max: 90 }),
 })
-/** Ranges of texts can be replaced only where both sides are known to sort them alike. */
+/** Ranges of text keys can be replaced only if both sides are known to sort them alike. */
 const task = fc
   .record({ name: fc.constantFrom(...Object.keys(TABLES)), onExisting: fc.constantFrom(...MODES) })
   .map(({ name, onExisting }) => ({ name: onExisting === 'replace-range' ? 'numbers' : name, onExisting }))
@@ -75,7 +80,7 @@ describe.each([
   ['duckdb', ALL ? 30 : 1],
   ['d1', ALL ? 30 : 1],
 ] as const)('into %s', (system, numRuns) => {
-  test('broken off at any of its events', { timeout: 600_000 }, async (context) => {
+  test('a copy that is stopped at any of its events completes', { timeout: 600_000 }, async (context) => {
     const why = await missing(system)
     context.skip(why !== '', why)
     await fc.assert(
@@ -111,7 +116,7 @@ describe.each([
   ['duckdb', ALL ? 30 : 0],
   ['d1', ALL ? 30 : 0],
 ] as const)('into %s', (system, numRuns) => {
-  test('killed at any of its statements', { timeout: 600_000 }, async (context) => {
+  test('a copy that is killed at any of its statements completes', { timeout: 600_000 }, async (context) => {
     context.skip(numRuns === 0, 'only with SLUICE_TEST_ALL')
     const why = await missing(system)
     context.skip(why !== '', why)

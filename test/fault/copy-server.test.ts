@@ -1,4 +1,4 @@
-/** The database server dies or is restarted in the middle of a copy, as its target, its source, or both. */
+/** The database server is killed or restarted in the middle of a copy, as its target, its source, or both. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,12 +14,12 @@ const CHUNK = 250
 const SELECT = 'SELECT id, name FROM t ORDER BY id'
 const why = POSTGRES_MISSING || 'SLUICE_TEST_POSTGRES_URL names a server that is not ours to kill'
 
-describe.skipIf(!POSTGRES_OWN)(`a server that dies${POSTGRES_OWN ? '' : ` (skipped: ${why})`}`, () => {
+describe.skipIf(!POSTGRES_OWN)(`a server that is killed${POSTGRES_OWN ? '' : ` (skipped: ${why})`}`, () => {
   let folder = ''
   let server: PostgresServer
   let inFile: Place
   let onServer: Place
-  /** Until the server is there again. */
+  /** Resolves once the server has restarted. */
   let back: Promise<void> = Promise.resolve()
 
   beforeAll(async () => {
@@ -54,7 +54,7 @@ describe.skipIf(!POSTGRES_OWN)(`a server that dies${POSTGRES_OWN ? '' : ` (skipp
     return { copy, source, target, table: 't', select: SELECT }
   }
 
-  /** Runs a copy and acts once, as soon as so many chunks were begun. */
+  /** Runs a copy, and calls `act` once, as soon as so many chunks have begun. */
   async function disturbed({ copy }: Copied, chunks: number, act: () => Promise<void>): Promise<Ran> {
     let begun = 0
     const ran = await perform(copy, {
@@ -90,7 +90,7 @@ describe.skipIf(!POSTGRES_OWN)(`a server that dies${POSTGRES_OWN ? '' : ` (skipp
       2,
     ),
   )(
-    '%s: the server is %s at chunk %i, and the run goes on by itself',
+    '%s: the server is %s at chunk %i, and the run continues by itself',
     { timeout: 60_000 },
     async ([role, , at, act]) => {
       const done = await room(role, 'retry_seconds=30&connect_timeout=5')
@@ -103,7 +103,7 @@ describe.skipIf(!POSTGRES_OWN)(`a server that dies${POSTGRES_OWN ? '' : ` (skipp
   )
 
   test(
-    'the target is a standby for a while, as in a failover: refusals to write are tried again until it is promoted',
+    'a target that is a standby for a while, as in a failover: writes are retried until it is promoted',
     { timeout: 60_000 },
     async () => {
       const done = await room('target', 'retry_seconds=30&connect_timeout=5')
@@ -128,7 +128,7 @@ describe.skipIf(!POSTGRES_OWN)(`a server that dies${POSTGRES_OWN ? '' : ` (skipp
     },
   )
 
-  test('a target that is a standby from the beginning is refused at once', { timeout: 20_000 }, async () => {
+  test('a target that is a standby from the start is refused at once', { timeout: 20_000 }, async () => {
     const { copy } = await room('target', 'connect_timeout=5')
     await server.demote()
     const { finished } = await perform(copy)
@@ -154,7 +154,7 @@ describe.skipIf(!POSTGRES_OWN)(`a server that dies${POSTGRES_OWN ? '' : ` (skipp
   })
 
   test.runIf(process.env['SLUICE_TEST_ALL'])(
-    'the target is away for 45 seconds: the run goes on by itself',
+    'the target is down for 45 seconds: the run continues by itself',
     { timeout: 180_000 },
     async () => {
       const done = await room('target', 'connect_timeout=5')
@@ -170,9 +170,9 @@ describe.skipIf(!POSTGRES_OWN)(`a server that dies${POSTGRES_OWN ? '' : ` (skipp
     },
   )
 
-  // The patience of a run is longer than that of a test.
+  // The retry limit of a run is longer than that of a test.
   test.runIf(process.env['SLUICE_TEST_ALL'])(
-    'the target stays away for longer than anybody waits: the run says so, and the next one does the rest',
+    'the target is down for longer than the retry limit: the run reports it, and the next does the rest',
     { timeout: 120_000 },
     async () => {
       const done = await room('target', 'retry_seconds=0.5&connect_timeout=1')
@@ -193,7 +193,7 @@ describe.skipIf(!POSTGRES_OWN)(`a server that dies${POSTGRES_OWN ? '' : ` (skipp
     await expectDone(done)
   }
 
-  test('it is killed again and again while one run lasts', { timeout: 60_000 }, async () => {
+  test('a copy survives a server that is killed repeatedly during one run', { timeout: 60_000 }, async () => {
     const done = await room('both', 'retry_seconds=30&connect_timeout=5')
     const ended = new AbortController()
     const kills = (async () => {

@@ -1,27 +1,31 @@
-/** Every statement of a program that changes its target, in whatever database, counted: at one of them the program meets its end. */
+/**
+ * Counts the statements of a program that change its target, in any database: at one of them the program is killed or
+ * frozen.
+ */
 import { createRequire } from 'node:module'
 import process from 'node:process'
 
 const require = createRequire(import.meta.url)
-/** Reading may be repeated by anybody, and is no step. */
+/** Reads can be repeated, so they are not steps. */
 const READS =
   /^\s*(?:(?:SELECT|SET|SHOW|PRAGMA|EXPLAIN|COPY \(|DECLARE|FETCH|CLOSE)\b|WITH\b(?![^]*\b(?:INSERT|UPDATE|DELETE)\b))/i
 const counts = (sql) => !READS.test(sql)
 const kindOf = (sql) =>
   sql.includes("status = 'completed', records") ? 'close' : /^COMMIT\b/.test(sql) ? 'commit' : 'other'
-/** How long a statement is under way when its program ends `during` it, in milliseconds. */
+/** How long a statement has run when its program is killed `during` it, in milliseconds. */
 const UNDER_WAY_MS = 2
 
 /**
  * @param url of the target
- * @param wishes `step`: the one where something happens, from 1; `when`: `before`, `during` or `after` for SIGKILL there, `frozen` for SIGSTOP behind it
- * @returns the steps so far, and of each whether it closes a chunk, commits, or does something else
+ * @param wishes `step`: number of the step, from 1; `when`: `before`, `during` or `after` for SIGKILL there, `frozen`
+ * for SIGSTOP after it
+ * @returns the steps so far: each closes a chunk, commits, or is any other statement
  */
 export function countSteps(url, { step, when }) {
   const steps = []
   const signal = () => process.kill(process.pid, when === 'frozen' ? 'SIGSTOP' : 'SIGKILL')
 
-  /** @param run gets what is called when the answer is there; a promise that it returns is waited for instead */
+  /** @param run gets a callback for the answer; if it returns a promise, that is awaited instead */
   const passing = (sql, run) => {
     const isIt = counts(sql) && steps.push(kindOf(sql)) === step
     if (isIt && when === 'before') signal()
@@ -66,7 +70,7 @@ export function countSteps(url, { step, when }) {
       for (const name of ['query', 'execute']) {
         const ask = prototype[name]
         prototype[name] = function (options, told) {
-          // What nobody is told the end of are rows that are streamed.
+          // Only streams of rows have no callback for their end.
           if (told === undefined) return ask.call(this, options)
           return passing(options.sql, (answered) =>
             ask.call(this, options, (...answer) => {

@@ -1,4 +1,7 @@
-/** Two copies of one table at once: they share its chunks, wait for each other, or one is refused; whoever lost a chunk writes nothing. */
+/**
+ * Two copies of one table at the same time: they share its chunks, wait for each other, or one is refused; a program
+ * that lost a chunk writes nothing.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,10 +16,13 @@ import { inLoad, isCommit, onStatement } from './server-line.ts'
 
 const ROWS = 3000
 const SELECT = 'SELECT id, name FROM t ORDER BY id'
-/** Elsewhere, so that nobody sees whether it is dead; soon past its lease; and nothing of it is under way but the step it is frozen in. */
+/**
+ * On another host, so that others cannot see whether it is alive; with a short lease; without heartbeats, so only the
+ * step in which it is frozen is in progress.
+ */
 const FROZEN = { host: 'elsewhere', leaseMs: 900, isSilent: true } as const
 const DAY_MS = 86_400_000
-/** So that both programs are at work for a while. */
+/** Rows per second, so that both programs work for a while. */
 const SLOWLY = 4000
 
 let folder = ''
@@ -57,16 +63,16 @@ describe.each(['postgresql', 'mysql'] as const)('into %s', (system) => {
     table: 't',
     select: SELECT,
   })
-  /** At once: no further answer reaches it before the signal does. */
+  /** At once, so that no further answer reaches the program before the signal. */
   const freeze = ({ process: { pid } }: Child): void => {
     proxy.freeze()
     if (pid !== undefined) process.kill(pid, 'SIGSTOP')
   }
   const through = (target: Place): string => target.url.replace(/:\d+\//, `:${proxy.port}/`)
 
-  // On MySQL the chunks are claimed by the same statement.
+  // MySQL claims chunks by the same statement, so one system is enough.
   test.for(system === 'postgresql' || ALL ? someOf([1, 2, 3, 4, 5, 6], 6) : [])(
-    'begun at the same moment (%i)',
+    'two copies that begin at the same time share the chunks (%i)',
     { timeout: 60_000 },
     async (_, context) => {
       const target = await place(context)
@@ -81,7 +87,7 @@ describe.each(['postgresql', 'mysql'] as const)('into %s', (system) => {
     },
   )
 
-  test('share the chunks, with clocks that are days apart', { timeout: 60_000 }, async (context) => {
+  test('two copies share the chunks, with clocks that are days apart', { timeout: 60_000 }, async (context) => {
     const target = await place(context)
     const done = doneAt(target)
     const watch = watchLedger(target, 't')
@@ -89,7 +95,7 @@ describe.each(['postgresql', 'mysql'] as const)('into %s', (system) => {
       { host: 'there', aheadMs: -DAY_MS },
       { host: 'elsewhere', aheadMs: DAY_MS },
     ]
-    // The slow one is at work when the quick one finds nothing left.
+    // The slow program still works when the fast one finds no chunk left.
     const first = startCopy({ ...done.copy, rate: SLOWLY / 10 }, early)
     await first.until('chunk.done')
     const second = startCopy(done.copy, late)
@@ -100,7 +106,7 @@ describe.each(['postgresql', 'mysql'] as const)('into %s', (system) => {
     for (const { finished, events } of ended) {
       expect(finished).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
       expect(chunksOf(events).length).toBeGreaterThan(0)
-      // Nobody takes the other for dead.
+      // Neither takes the other for dead.
       expect(of(events, 'log')).toEqual([])
       expect(of(events, 'chunk.retried')).toEqual([])
     }
@@ -133,7 +139,7 @@ describe.each(['postgresql', 'mysql'] as const)('into %s', (system) => {
   ]
 
   test.for(system === 'postgresql' ? FREEZES : someOf(FREEZES.slice(0, 2), 2))(
-    'frozen %s, past its lease, and thawed when another has done its work',
+    'a copy frozen %s until its lease has expired writes nothing after another has done its work',
     { timeout: 60_000 },
     async ([, freezeAt], context) => {
       const target = await place(context)
@@ -143,7 +149,7 @@ describe.each(['postgresql', 'mysql'] as const)('into %s', (system) => {
       await untilFrozen(frozen)
       proxy.thaw()
       const watch = watchLedger(target, 't')
-      // It may have to wait for what the frozen session has locked, until its own heart beats.
+      // It may have to wait for what the frozen session has locked, until its own heartbeat.
       const other = await startCopy({ ...done.copy, workers: 2, rate: 1e6 }, { leaseMs: 900 }).ended
       expect(other.finished).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
       expect(frozen.events.some(({ type }) => type === 'run.finished')).toBe(false)
@@ -160,7 +166,7 @@ describe.each(['postgresql', 'mysql'] as const)('into %s', (system) => {
   )
 
   test.runIf(system === 'postgresql' || ALL)(
-    'frozen while it cuts the table, and thawed when another has cut and copied it',
+    'a copy frozen during planning continues after another has planned and copied the table',
     { timeout: 60_000 },
     async (context) => {
       const target = await place(context)
@@ -169,7 +175,7 @@ describe.each(['postgresql', 'mysql'] as const)('into %s', (system) => {
       let commits = -1
       proxy.onClientData((data) => {
         if (data.includes('INSERT INTO migration_checkpoints')) commits = Math.max(commits, 0)
-        // Each hundred chunks are written down in a transaction of their own.
+        // Every hundred chunks are recorded in their own transaction.
         else if (commits >= 0 && isCommit(data) && ++commits === 3) freeze(frozen)
       })
       await untilFrozen(frozen)
@@ -183,7 +189,7 @@ describe.each(['postgresql', 'mysql'] as const)('into %s', (system) => {
   )
 })
 
-test('into SQLite: the second is refused, and changes nothing', { timeout: 60_000 }, async () => {
+test('two copies into SQLite: the second is refused, and changes nothing', { timeout: 60_000 }, async () => {
   const target = await makePlace('sqlite', folder)
   const copy = copyOf(source, target, 't', { chunkRows: 100, workers: 1, rate: SLOWLY })
   const first = startCopy(copy)
@@ -194,7 +200,7 @@ test('into SQLite: the second is refused, and changes nothing', { timeout: 60_00
   await expectDone({ copy, source, target, table: 't', select: SELECT })
 })
 
-test('of a table without a key: one waits until the other has copied it', { timeout: 60_000 }, async (context) => {
+test('of two copies of a table without a key, one waits for the other', { timeout: 60_000 }, async (context) => {
   const why = await missing('postgresql')
   context.skip(why !== '', why)
   const [from, target] = [await makePlace('postgresql', folder), await makePlace('postgresql', folder)]
@@ -205,7 +211,7 @@ test('of a table without a key: one waits until the other has copied it', { time
   const copy = copyOf(from, target, 'k', { chunkRows: 200, workers: 1, rate: SLOWLY })
   const first = startCopy(copy)
   await first.until('chunk.done')
-  // It lives, and has its lease: however long the other takes to come, it is not done before.
+  // The frozen program is alive and has its lease, so the other one cannot finish before it.
   first.process.kill('SIGSTOP')
   const second = startCopy(copy)
   await second.until('log')

@@ -1,4 +1,7 @@
-/** While a table is copied out of PostgreSQL, another session wants it to itself: it gets it, those who write wait for a moment, and the copy ends whole. */
+/**
+ * While a table is copied out of PostgreSQL, another session requests an exclusive lock: it gets the lock, writers wait
+ * briefly, and the copy completes.
+ */
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Event } from '../../src/model/run/event.ts'
@@ -34,7 +37,7 @@ async function stage(key: string): Promise<{ readonly source: Place; readonly ta
 
 type Waits = { stop(): Promise<{ readonly longestMs: number; readonly rows: number }> }
 
-/** One INSERT after the other; how long the longest took. */
+/** Executes one INSERT after the other; measures the longest. */
 function writing({ url }: Place): Waits {
   let [over, longestMs, rows] = [false, 0, 0]
   const done = (async () => {
@@ -59,7 +62,10 @@ function writing({ url }: Place): Waits {
   }
 }
 
-/** Asks for the table once, as soon as an event says so, until it is had or the time is over. @returns what to give the run, and what ends it: how long it took, ms */
+/**
+ * Requests the table's lock once, as soon as an event matches, until it is granted or the time is over. @returns
+ * options for the run, and a function that ends the request: its duration in ms
+ */
 async function wanting({ url }: Place, when: (event: Event) => boolean, patience = '60s') {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
@@ -95,9 +101,10 @@ const measured = (what: string, gotMs: number, longestMs: number): void =>
     `${what}: the table was had after ${gotMs.toFixed()} ms, the longest INSERT took ${longestMs.toFixed()} ms\n`,
   )
 
-describe.skipIf(!POSTGRES_OWN)(`a table that another session wants ${POSTGRES_MISSING}`, () => {
-  test('a copy whose readers stand behind it and before it lets go', async () => {
-    // Where the lock is requested once all readers have the table, none waits behind it and the copy keeps its snapshot.
+describe.skipIf(!POSTGRES_OWN)(`a table that another session wants to lock ${POSTGRES_MISSING}`, () => {
+  test('a copy releases the table if readers queue behind the lock request', async () => {
+    // If the lock is requested after all readers have the table, no reader waits behind it and the copy keeps its
+    // snapshot; so try again.
     for (let tries = 1; ; tries++) {
       const { source, target } = await stage('PRIMARY KEY')
       const wants = await wanting(source, ({ type }) => type === 'plan.ready')
@@ -117,7 +124,7 @@ describe.skipIf(!POSTGRES_OWN)(`a table that another session wants ${POSTGRES_MI
     }
   })
 
-  test('a followed copy lets go whoever waits, and ends equal', async () => {
+  test('a copy with a stream releases the table to a waiting session, and ends equal', async () => {
     const { source, target } = await stage('PRIMARY KEY')
     const wants = await wanting(source, ({ type }) => type === 'chunk.done')
     const writer = writing(source)
@@ -134,7 +141,7 @@ describe.skipIf(!POSTGRES_OWN)(`a table that another session wants ${POSTGRES_MI
     expect(await target.rows(sum)).toEqual(await source.rows(sum))
   })
 
-  test('a copy by blocks keeps the state in which they mean something', async () => {
+  test('a copy by blocks keeps its snapshot, because blocks are valid only in it', async () => {
     const { source, target } = await stage('NOT NULL')
     const wants = await wanting(source, ({ type }) => type === 'chunk.started', '2s')
     const copy = copyOf(source, target, TABLE, { chunkRows: 2000, workers: 4 })
@@ -144,7 +151,7 @@ describe.skipIf(!POSTGRES_OWN)(`a table that another session wants ${POSTGRES_MI
     expect(notes(events)).toEqual([])
   })
 
-  test('a role that may not look reads the same state all the same', async () => {
+  test('a role without the right to see other sessions reads the same snapshot anyway', async () => {
     const { source } = await stage('PRIMARY KEY')
     await source.sql(
       `CREATE ROLE "no looks" LOGIN PASSWORD 'x'`,
@@ -169,7 +176,7 @@ describe.skipIf(!POSTGRES_OWN)(`a table that another session wants ${POSTGRES_MI
       ) // prettier-ignore
       .toEqual([['1']])
     await source.sql(`DELETE FROM ${QUOTED}`)
-    // More sessions than there were take the snapshot over.
+    // More sessions than before import the snapshot.
     expect(await Promise.all([count(), count(), count()])).toEqual([String(ROWS), String(ROWS), String(ROWS)])
   })
 })

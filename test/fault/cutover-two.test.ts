@@ -1,4 +1,7 @@
-/** A switch between two databases that is killed at any of its steps: the same command ends it or takes it back, and never were both sides open. */
+/**
+ * A cutover between two databases is killed at any of its steps: the same command completes or reverts it, and the two
+ * sides are never open at the same time.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -48,7 +51,7 @@ async function statuses({ target }: TwoStage): Promise<readonly (string | null)[
   return (await target.rows('SELECT status FROM migration_switches ORDER BY turn')).map(([status]) => status ?? null)
 }
 
-/** Whether a side takes writes. */
+/** Whether a side accepts writes. */
 async function isOpen(place: Place): Promise<boolean> {
   return await place.sql(`UPDATE ${SQL} SET qty = qty WHERE id = 1`).then(
     () => true,
@@ -61,7 +64,10 @@ async function isOpen(place: Place): Promise<boolean> {
 
 const steps = (events: readonly Event[]): readonly string[] => of(events, 'cutover.step').map(({ step }) => step)
 
-/** The target has the writers, the source follows and is equal, each booking is there as its writer left it, and nothing else is left. */
+/**
+ * The target has the writers, the source replicates it and is equal, each booking is as its writer left it, and nothing
+ * else is left.
+ */
 async function expectMoved(stage: TwoStage, writer: TwoWriter, seed: number): Promise<void> {
   const { source, target } = stage
   await more(writer, 10)
@@ -92,15 +98,15 @@ async function expectMoved(stage: TwoStage, writer: TwoWriter, seed: number): Pr
   expect(await target.rows(triggers)).toEqual([['0']])
 }
 
-/** Waits until a program has told a step. */
+/** Waits until a program has reported a step. */
 async function untilStep(child: Child, step: string): Promise<void> {
   while (!steps(child.events).includes(step)) {
     await Promise.race([sleep(10), child.ended.then(() => Promise.reject(new Error(`it has ended before ${step}`)))])
   }
 }
 
-describe.skipIf(!POSTGRES_OWN)(`a switch between two databases ${POSTGRES_MISSING}`, () => {
-  /** By the number of the step that it tells last: closing, closed, proved, opened, announced, cleaned up. */
+describe.skipIf(!POSTGRES_OWN)(`a cutover between two databases ${POSTGRES_MISSING}`, () => {
+  /** By the number of the last reported step: closing, closed, proved, opened, announced, cleaned up. */
   const KILLS: readonly (readonly [string, ChildOptions, readonly string[], string | null])[] = [
     ['when all rows are compared', { killedBy: { type: 'follow.proved', times: 1 } }, ['preparing'], null],
     ['before the source is closed', { killedBy: { type: 'cutover.step', times: 1 } }, ['closing'], 'taken back'],
@@ -113,32 +119,36 @@ describe.skipIf(!POSTGRES_OWN)(`a switch between two databases ${POSTGRES_MISSIN
 
   // Three of them in CI; all with SLUICE_TEST_ALL.
   const some = KILLS.filter((_, at) => ALL || [2, 3, 4].includes(at))
-  test.each([...some])('killed %s, the same command ends it', { timeout: 120_000 }, async (_, options, left, said) => {
-    const stage = await twoStage(server, 200)
-    const probe = startProbe(stage)
-    const writer = startTwoWriter(stage, 11, 2)
-    const observer = startTwoObserver(stage, 200, writer)
-    const child = startCopy(twoCutover(stage), options)
-    expect((await child.ended).signal).toBe('SIGKILL')
-    expect(await statuses(stage)).toEqual(left)
-    // The pause itself is what is under test.
-    await stage.target.rows('SELECT pg_sleep(1.5)')
-    const { finished, events } = await perform(twoCutover(stage))
-    expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0 })
-    const paused = await stage.target.rows(`SELECT pause_ms >= 1500 FROM migration_switches WHERE status = 'done'`)
-    if (left[0] === 'closed' || left[0] === 'proved') expect(paused).toEqual([['t']])
-    const [switched] = of(events, 'cutover.switched')
-    if (left[0] === 'closed') expect(switched?.pauseMs).toBeGreaterThan(1500)
-    expect(switched?.isLeast).toBeUndefined()
-    if (said === 'went on') expect(JSON.stringify(events)).toMatch(/writers had no table to write to for [1-9]\.\d s/)
-    if (said !== null) expect(steps(events)).toContain(said)
-    if (said === 'taken back') expect(steps(events)).toContain('opened')
-    expect(await probe.stop()).toBeGreaterThan(0)
-    await expectMoved(stage, writer, 11)
-    expect(await observer.stop()).toBeGreaterThan(0)
-  })
+  test.each([...some])(
+    'killed %s, the same command completes it',
+    { timeout: 120_000 },
+    async (_, options, left, said) => {
+      const stage = await twoStage(server, 200)
+      const probe = startProbe(stage)
+      const writer = startTwoWriter(stage, 11, 2)
+      const observer = startTwoObserver(stage, 200, writer)
+      const child = startCopy(twoCutover(stage), options)
+      expect((await child.ended).signal).toBe('SIGKILL')
+      expect(await statuses(stage)).toEqual(left)
+      // This test measures the pause itself.
+      await stage.target.rows('SELECT pg_sleep(1.5)')
+      const { finished, events } = await perform(twoCutover(stage))
+      expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0 })
+      const paused = await stage.target.rows(`SELECT pause_ms >= 1500 FROM migration_switches WHERE status = 'done'`)
+      if (left[0] === 'closed' || left[0] === 'proved') expect(paused).toEqual([['t']])
+      const [switched] = of(events, 'cutover.switched')
+      if (left[0] === 'closed') expect(switched?.pauseMs).toBeGreaterThan(1500)
+      expect(switched?.isLeast).toBeUndefined()
+      if (said === 'went on') expect(JSON.stringify(events)).toMatch(/writers had no table to write to for [1-9]\.\d s/)
+      if (said !== null) expect(steps(events)).toContain(said)
+      if (said === 'taken back') expect(steps(events)).toContain('opened')
+      expect(await probe.stop()).toBeGreaterThan(0)
+      await expectMoved(stage, writer, 11)
+      expect(await observer.stop()).toBeGreaterThan(0)
+    },
+  )
 
-  test('killed by an older program, which noted no time, its pause is at least that of this run', async () => {
+  test('killed by an older program, which recorded no time, it reports at least the pause of this run', async () => {
     const stage = await twoStage(server, 200)
     const child = startCopy(twoCutover(stage), { killedBy: { type: 'cutover.step', times: 2 } })
     expect((await child.ended).signal).toBe('SIGKILL')
@@ -150,10 +160,10 @@ describe.skipIf(!POSTGRES_OWN)(`a switch between two databases ${POSTGRES_MISSIN
   }, 120_000)
 
   test(
-    'over the budget the source is open again, and sessions that do not let go are ended only where they may be',
+    'over the time limit the source is reopened, and blocking sessions are ended only where allowed',
     { timeout: 120_000 },
     async () => {
-      // On two servers: a slot waits for every transaction of its own one.
+      // On two servers, because a replication slot waits for every transaction of its server.
       const stage = await twoStage(server, 200, other)
       const { source, target } = stage
       const holder = new pg.Client({ connectionString: source.url, application_name: 'hol"der' })
@@ -185,7 +195,7 @@ describe.skipIf(!POSTGRES_OWN)(`a switch between two databases ${POSTGRES_MISSIN
   )
 
   test(
-    'killed between the guard of the source and the row that says so, the command of the other direction opens the source',
+    'killed before the ledger records that the source is closed, it is reverted by the opposite command',
     { timeout: 120_000 },
     async () => {
       const stage = await twoStage(server, 200)
@@ -207,11 +217,11 @@ describe.skipIf(!POSTGRES_OWN)(`a switch between two databases ${POSTGRES_MISSIN
       }
       await close(token)
       expect([await isOpen(source), await statuses(stage)]).toEqual([false, ['closing']])
-      // Which does not go where the switch was going: the source is opened, and that is all.
+      // The opposite command only reopens the source, and does not cut over.
       const back = await perform(twoCutover(stage, { revert: true }))
       expect([back.finished.error?.code, steps(back.events)]).toEqual(['BAD_FLAG', ['taken back', 'given up']])
       expect([await isOpen(source), await isOpen(target), await statuses(stage)]).toEqual([true, true, ['given up']])
-      // A program that was late has closed it by a token of its own: the next one takes that over.
+      // A delayed program has closed the source with its own token: the next run takes it over.
       await close('late_1')
       const again = startCopy(twoCutover(stage), { killedBy: { type: 'cutover.step', times: 2 } })
       expect((await again.ended).signal).toBe('SIGKILL')
@@ -230,7 +240,7 @@ describe.skipIf(!POSTGRES_OWN)(`a switch between two databases ${POSTGRES_MISSIN
     ['proved', 3, 'went on'],
   ] as const
   test.each(FREEZES.slice(ALL ? 0 : 1))(
-    'a program that stood still at %s, and has lost the stream to another one, opens nothing any more',
+    'a program that was frozen at %s and has lost the stream to another one opens no side',
     { timeout: 120_000 },
     async (step, times, said) => {
       const stage = await twoStage(server, 200)
@@ -254,9 +264,9 @@ describe.skipIf(!POSTGRES_OWN)(`a switch between two databases ${POSTGRES_MISSIN
     },
   )
 
-  test('a hook that fails leaves the switch as it is, and runs again', { timeout: 120_000 }, async () => {
+  test('a failing hook leaves the cutover as it is, and runs again', { timeout: 120_000 }, async () => {
     const stage = await twoStage(server, 200)
-    // What the target would keep apart no more is refused before.
+    // A constraint that the target could no longer enforce is refused before.
     await stage.source.sql(`ALTER TABLE ${SQL} ADD CONSTRAINT apart EXCLUDE USING btree (id WITH =, qty WITH =)`)
     const { events: found } = await perform(twoCutover(stage, { dryRun: true }))
     const refused = { verdict: 'refused', about: 'exclusion', object: 'apart' }
@@ -273,7 +283,7 @@ describe.skipIf(!POSTGRES_OWN)(`a switch between two databases ${POSTGRES_MISSIN
     await expectMoved(stage, writer, 7)
   })
 
-  test('two operators at once: one switches, the other one is told so', { timeout: 120_000 }, async () => {
+  test('of two operators one cuts over, the other is refused or finds it done', { timeout: 120_000 }, async () => {
     const stage = await twoStage(server, 200)
     const probe = startProbe(stage)
     const writer = startTwoWriter(stage, 21, 2)
@@ -286,7 +296,7 @@ describe.skipIf(!POSTGRES_OWN)(`a switch between two databases ${POSTGRES_MISSIN
   })
 
   test.runIf(ALL).each(['source', 'target'] as const)(
-    'the server of the %s is killed while the source is closed',
+    'a cutover survives if the server of the %s is killed while the source is closed',
     { timeout: 180_000 },
     async (side) => {
       const stage = await twoStage(server, 200, other)

@@ -1,4 +1,7 @@
-/** A followed table takes over the public name while everybody writes by it, goes back, and forward again; killed at any step, the same command ends it. */
+/**
+ * A replicated table takes over the public name while users write by it, is reverted, and cut over again; killed at any
+ * step, the same command completes it.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -54,14 +57,14 @@ async function rowsOf({ place }: CutoverStage, name: string): Promise<readonly (
   return (await place.rows(`SELECT t::text FROM ${quoted(name)} t ORDER BY 1`)).map(([row]) => row ?? null)
 }
 
-/** The stream that goes on. */
+/** The id of the active stream. */
 async function streamOf({ place }: CutoverStage): Promise<string> {
   const rows = await place.rows(`SELECT stream_id FROM migration_streams WHERE status = 'active'`)
   expect(rows).toHaveLength(1)
   return rows[0]?.[0] ?? ''
 }
 
-/** Both tables hold the same rows, each booking once, and nothing is left of streams that have ended. */
+/** Both tables have the same rows, each booking once, and nothing is left of ended streams. */
 async function expectEqual(stage: CutoverStage, other: string, ids: ReadonlySet<string>): Promise<void> {
   const stream = await streamOf(stage)
   const { finished } = await perform({
@@ -94,7 +97,7 @@ async function statuses({ place }: CutoverStage): Promise<readonly (string | nul
   return (await place.rows('SELECT status FROM migration_switches ORDER BY turn')).map(([status]) => status ?? null)
 }
 
-/** Tables with a guard, by name. */
+/** Tables with a trigger that guards them, by name. */
 async function guards({ place }: CutoverStage): Promise<readonly (readonly (string | null)[])[]> {
   return await place.rows(
     `SELECT c.relname::text FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid WHERE g.tgname ~ 'sluice' ORDER BY 1`,
@@ -105,42 +108,38 @@ function gate(events: readonly Event[], name: string): string | undefined {
   return of(events, 'cutover.gate').findLast((one) => one.name === name)?.state
 }
 
-describe.skipIf(!POSTGRES_OWN)(`a switch ${POSTGRES_MISSING}`, () => {
-  test(
-    'goes forward, back and forward again while everybody writes by the public name',
-    { timeout: 240_000 },
-    async () => {
-      const stage = await cutoverStage(server, 2000)
-      for (const [turn, revert] of [false, true, false].entries()) {
-        const booker = startBooker(stage.place.url, 3 + turn)
-        const observer = startObserver(stage.place.url, 2000)
-        await more(booker, 50)
-        const { finished, events } = turn === 0 ? await switched(stage) : await perform(turnOf(stage, revert))
-        expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0, totals: { switched: '1' } })
-        expect(await kinds(stage)).toEqual(revert ? BACK : FORWARD)
-        await more(booker, 50)
-        const ids = await booker.stop()
-        expect(await observer.stop()).toBeGreaterThan(0)
-        const [reported] = of(events, 'cutover.switched')
-        expect(reported).toMatchObject({ table: `public.${PUBLIC}`, revert, stream: await streamOf(stage) })
-        expect(reported?.pauseMs).toBeLessThan(2000)
-        expect(finished.proof).toMatch(/^\d+ rows equal as of /)
-        await expectEqual(stage, revert ? TWIN : PARKED, ids)
-      }
-      expect(await statuses(stage)).toEqual(['done', 'done', 'done'])
-      // Once more in the direction that it went: nothing happens, and it says so.
-      const before = await stage.place.rows('SELECT count(*) FROM migration_streams')
-      const again = await perform(turnOf(stage, false))
-      expect(again.finished).toMatchObject({ exitCode: 0, totals: { switched: '0' } })
-      expect(of(again.events, 'cutover.step').map(({ step }) => step)).toEqual(['done before'])
-      expect(await stage.place.rows('SELECT count(*) FROM migration_streams')).toEqual(before)
-      // Of the parked table nobody but its stream changes a row.
-      await expect(stage.place.sql(`DELETE FROM ${quoted(PARKED)}`)).rejects.toThrow(/is the old table/)
-      await expect(
-        stage.place.sql(`SET session_replication_role TO replica; DELETE FROM ${quoted(PARKED)}`),
-      ).rejects.toThrow(/is the old table/)
-    },
-  )
+describe.skipIf(!POSTGRES_OWN)(`a cutover ${POSTGRES_MISSING}`, () => {
+  test('works, is reverted and repeated while users write by the public name', { timeout: 240_000 }, async () => {
+    const stage = await cutoverStage(server, 2000)
+    for (const [turn, revert] of [false, true, false].entries()) {
+      const booker = startBooker(stage.place.url, 3 + turn)
+      const observer = startObserver(stage.place.url, 2000)
+      await more(booker, 50)
+      const { finished, events } = turn === 0 ? await switched(stage) : await perform(turnOf(stage, revert))
+      expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0, totals: { switched: '1' } })
+      expect(await kinds(stage)).toEqual(revert ? BACK : FORWARD)
+      await more(booker, 50)
+      const ids = await booker.stop()
+      expect(await observer.stop()).toBeGreaterThan(0)
+      const [reported] = of(events, 'cutover.switched')
+      expect(reported).toMatchObject({ table: `public.${PUBLIC}`, revert, stream: await streamOf(stage) })
+      expect(reported?.pauseMs).toBeLessThan(2000)
+      expect(finished.proof).toMatch(/^\d+ rows equal as of /)
+      await expectEqual(stage, revert ? TWIN : PARKED, ids)
+    }
+    expect(await statuses(stage)).toEqual(['done', 'done', 'done'])
+    // The same direction again: nothing changes, and it reports this.
+    const before = await stage.place.rows('SELECT count(*) FROM migration_streams')
+    const again = await perform(turnOf(stage, false))
+    expect(again.finished).toMatchObject({ exitCode: 0, totals: { switched: '0' } })
+    expect(of(again.events, 'cutover.step').map(({ step }) => step)).toEqual(['done before'])
+    expect(await stage.place.rows('SELECT count(*) FROM migration_streams')).toEqual(before)
+    // Only its stream may change rows of the old table.
+    await expect(stage.place.sql(`DELETE FROM ${quoted(PARKED)}`)).rejects.toThrow(/is the old table/)
+    await expect(
+      stage.place.sql(`SET session_replication_role TO replica; DELETE FROM ${quoted(PARKED)}`),
+    ).rejects.toThrow(/is the old table/)
+  })
 
   const KILLS: readonly (readonly [string, Parameters<typeof startCopy>[1]])[] = [
     ['when the way back is being created', { killedBy: { type: 'follow.started', times: 1 } }],
@@ -154,7 +153,7 @@ describe.skipIf(!POSTGRES_OWN)(`a switch ${POSTGRES_MISSING}`, () => {
   // Every other state in CI; all of them with SLUICE_TEST_ALL.
   const some = KILLS.filter((_, at) => ALL || at % 2 === 0)
   test.each([...some])(
-    'killed %s, the same command ends in the same state',
+    'killed %s, it ends in the same state after the same command',
     { timeout: 120_000 },
     async (_, options) => {
       const stage = await cutoverStage(server, 600)
@@ -170,7 +169,7 @@ describe.skipIf(!POSTGRES_OWN)(`a switch ${POSTGRES_MISSING}`, () => {
     },
   )
 
-  test('killed behind the commit, whoever follows the way back ends it', { timeout: 120_000 }, async () => {
+  test('killed after the commit, the program of the reverse stream completes it', { timeout: 120_000 }, async () => {
     const stage = await cutoverStage(server, 400)
     const child = startCopy(cutoverOf(stage), { killedBy: { type: 'cutover.switched', times: 1 } })
     expect((await child.ended).signal).toBe('SIGKILL')
@@ -179,34 +178,28 @@ describe.skipIf(!POSTGRES_OWN)(`a switch ${POSTGRES_MISSING}`, () => {
     expect(await statuses(stage)).toEqual(['done'])
   })
 
-  test(
-    'a program that stands still keeps others waiting as long as they may, and tries again',
-    { timeout: 120_000 },
-    async () => {
-      const stage = await cutoverStage(server, 400)
-      const booker = startBooker(stage.place.url, 31, 2)
-      const child = startCopy(cutoverOf(stage, { budgetMs: 800 }), { frozenBy: { type: 'cutover.step', times: 1 } })
-      await child.until('cutover.step')
-      await untilFrozen(child)
-      const since = performance.now()
-      await more(booker, 30)
-      expect(booker.longestMs()).toBeLessThan(1700)
-      await sleep(Math.max(0, 3000 - (performance.now() - since)))
-      child.process.kill('SIGCONT')
-      const { finished, events } = await child.ended
-      expect(finished, JSON.stringify(finished?.error)).toMatchObject({ exitCode: 0, totals: { switched: '1' } })
-      const [first] = of(events, 'cutover.step').filter(({ step }) => step === 'released')
-      expect(first?.detail).toMatch(
-        /^(the catch-up of the stream|standing still) took longer than --pause-budget 800 ms/,
-      )
-      const [reported] = of(events, 'cutover.switched')
-      expect(reported?.pauseMs).toBeGreaterThanOrEqual(800)
-      expect(reported?.pauseMs).toBeLessThan(1700)
-      await expectEqual(stage, PARKED, await booker.stop())
-    },
-  )
+  test('a frozen program blocks others no longer than allowed, and tries again', { timeout: 120_000 }, async () => {
+    const stage = await cutoverStage(server, 400)
+    const booker = startBooker(stage.place.url, 31, 2)
+    const child = startCopy(cutoverOf(stage, { budgetMs: 800 }), { frozenBy: { type: 'cutover.step', times: 1 } })
+    await child.until('cutover.step')
+    await untilFrozen(child)
+    const since = performance.now()
+    await more(booker, 30)
+    expect(booker.longestMs()).toBeLessThan(1700)
+    await sleep(Math.max(0, 3000 - (performance.now() - since)))
+    child.process.kill('SIGCONT')
+    const { finished, events } = await child.ended
+    expect(finished, JSON.stringify(finished?.error)).toMatchObject({ exitCode: 0, totals: { switched: '1' } })
+    const [first] = of(events, 'cutover.step').filter(({ step }) => step === 'released')
+    expect(first?.detail).toMatch(/^(the catch-up of the stream|standing still) took longer than --pause-budget 800 ms/)
+    const [reported] = of(events, 'cutover.switched')
+    expect(reported?.pauseMs).toBeGreaterThanOrEqual(800)
+    expect(reported?.pauseMs).toBeLessThan(1700)
+    await expectEqual(stage, PARKED, await booker.stop())
+  })
 
-  test('two operators at once: one switches, the other one is told so', { timeout: 120_000 }, async () => {
+  test('of two operators one cuts over, the other is refused or finds it done', { timeout: 120_000 }, async () => {
     const stage = await cutoverStage(server, 600)
     const booker = startBooker(stage.place.url, 21, 2)
     const both = await Promise.all([1, 2].map(() => startCopy(cutoverOf(stage)).ended))
@@ -218,12 +211,12 @@ describe.skipIf(!POSTGRES_OWN)(`a switch ${POSTGRES_MISSING}`, () => {
     expect(await statuses(stage)).toEqual(['done'])
   })
 
-  test('over the budget nothing changes, and writers go on', { timeout: 120_000 }, async () => {
+  test('over the time limit nothing changes, and writers continue', { timeout: 120_000 }, async () => {
     const stage = await cutoverStage(server, 600)
     const reader = new pg.Client({ connectionString: stage.place.url })
     reader.on('error', () => undefined)
     await reader.connect()
-    // Somebody who reads, and does not end.
+    // A reader with an open transaction.
     await reader.query(`BEGIN; SELECT count(*) FROM ${quoted(PUBLIC)}`)
     const booker = startBooker(stage.place.url, 5, 2)
     const late = await switched(stage, { budgetMs: 400, triesForMs: 4000 })
@@ -243,14 +236,17 @@ describe.skipIf(!POSTGRES_OWN)(`a switch ${POSTGRES_MISSING}`, () => {
   })
 
   test(
-    'nobody writes into the new table between the comparison and the lock, and partitions that come or go are noticed',
+    'writes to the new table, and new or dropped partitions, between comparison and lock are noticed',
     { timeout: 120_000 },
     async () => {
       const stage = await cutoverStage(server, 400)
       const reader = new pg.Client({ connectionString: stage.place.url })
       reader.on('error', () => undefined)
       await reader.connect()
-      /** Everything is compared, and only the lock is not to be had: something happens, and then it is. */
+      /**
+       * Everything is compared, and only the lock is not available: executes the statements, and then the lock becomes
+       * available.
+       */
       const meanwhile = async (...statements: string[]): Promise<Awaited<ReturnType<typeof startCopy>['ended']>> => {
         await reader.query(`BEGIN; SELECT count(*) FROM ${quoted(PUBLIC)}`)
         const child = startCopy(cutoverOf(stage))
@@ -289,7 +285,7 @@ describe.skipIf(!POSTGRES_OWN)(`a switch ${POSTGRES_MISSING}`, () => {
     },
   )
 
-  test('what a killed run has left goes with the next one, which cannot switch', { timeout: 120_000 }, async () => {
+  test('leftovers of a killed run are removed by a next one that cannot cut over', { timeout: 120_000 }, async () => {
     const stage = await cutoverStage(server, 400)
     const child = startCopy(cutoverOf(stage), { killedBy: { type: 'follow.proved', times: 1 } })
     expect((await child.ended).signal).toBe('SIGKILL')
@@ -301,7 +297,7 @@ describe.skipIf(!POSTGRES_OWN)(`a switch ${POSTGRES_MISSING}`, () => {
     await stage.place.sql(`UPDATE ${quoted(TWIN)} SET qty = -7 WHERE id = 7`)
   })
 
-  test('a stream that a switch has ended names the one that goes on', { timeout: 120_000 }, async () => {
+  test('a stream that a cutover has ended names the stream that continues', { timeout: 120_000 }, async () => {
     const stage = await cutoverStage(server, 400)
     for (const revert of [false, true]) {
       const { finished } = revert ? await perform(turnOf(stage, true)) : await switched(stage)
@@ -328,7 +324,7 @@ describe.skipIf(!POSTGRES_OWN)(`a switch ${POSTGRES_MISSING}`, () => {
     expect(own.finished.error?.code).not.toBe('STREAM_HALTED')
   })
 
-  test('gates that are shut change nothing, and say what to do', { timeout: 120_000 }, async () => {
+  test('failed cutover checks change nothing, and report what to do', { timeout: 120_000 }, async () => {
     const stage = await cutoverStage(server, 400)
     const left = await stage.place.rows('SELECT slot_name FROM pg_replication_slots ORDER BY 1')
     const unsigned = await switched(stage, { unsigned: false })
@@ -348,7 +344,7 @@ describe.skipIf(!POSTGRES_OWN)(`a switch ${POSTGRES_MISSING}`, () => {
     expect(await stage.place.rows('SELECT slot_name FROM pg_replication_slots ORDER BY 1')).toEqual(left)
   })
 
-  test('the newest sign-off decides, and one from before the table was copied again does not count', async () => {
+  test('the newest sign-off is valid, and one from before the table was copied again is not', async () => {
     const stage = await cutoverStage(server, 400)
     const { stream, place } = stage
     const signing = async (): Promise<string | undefined> =>
@@ -382,7 +378,7 @@ describe.skipIf(!POSTGRES_OWN)(`a switch ${POSTGRES_MISSING}`, () => {
   }, 120_000)
 
   test(
-    'rows that somebody else has changed in the new table are mended before it takes over',
+    'rows that another session changed in the new table are repaired before it takes over',
     { timeout: 120_000 },
     async () => {
       const stage = await cutoverStage(server, 400)

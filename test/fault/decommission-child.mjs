@@ -1,6 +1,6 @@
 /**
- * Runs one operation in a program of its own, which is killed at the COMMIT of the transaction that takes rights away, gives them back, or drops the table.
- * SLUICE_CHILD: `{operation, when}` as JSON; `when` is `before`, `during` or `after`.
+ * Runs one operation in its own process, which is killed at the COMMIT of the transaction that revokes rights, grants
+ * them again, or drops the table. SLUICE_CHILD: `{operation, when}` as JSON; `when` is `before`, `during` or `after`.
  */
 import { createRequire } from 'node:module'
 import process from 'node:process'

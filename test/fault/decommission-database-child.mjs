@@ -1,6 +1,6 @@
 /**
- * Runs one operation in a program of its own, which is killed at the nth of its effects: a COMMIT of a row of the ledger, or a change of the database itself.
- * SLUICE_CHILD: `{operation, nth, when}` as JSON; `when` is `before` or `after`.
+ * Runs one operation in its own process, which is killed at the nth of its effects: a COMMIT of a row of the ledger, or
+ * a change of the database itself. SLUICE_CHILD: `{operation, nth, when}` as JSON; `when` is `before` or `after`.
  */
 import { createRequire } from 'node:module'
 import process from 'node:process'

@@ -1,4 +1,7 @@
-/** Programs that retire a database and are killed at each effect: the same command goes on, and nothing is dropped that nobody has named. */
+/**
+ * Programs that retire a database are killed at each effect: the same command continues, and no database is dropped
+ * that the user has not named.
+ */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
@@ -12,7 +15,7 @@ const PROGRAM = resolve(import.meta.dirname, 'decommission-database-child.mjs')
 const why = await missing('postgresql')
 
 type Kill = { readonly nth: number; readonly when: 'before' | 'after' }
-/** Each step has an intent, an effect, and the row behind it. */
+/** Each step has an intent in the ledger, an effect, and a row that records the effect. */
 const KILLS: readonly Kill[] = [
   { nth: 1, when: 'before' },
   { nth: 2, when: 'before' },
@@ -40,7 +43,7 @@ async function killed(operation: Operation, kill: Kill): Promise<void> {
   if (program.signalCode !== 'SIGKILL') throw new Error(`it came to its end: ${complaint}`)
 }
 
-/** Once the server has noticed that the killed program is gone, which holds its lock until then. */
+/** Repeats the operation while the ledger is busy: a killed program holds its lock until the server notices its end. */
 async function again(operation: Operation): Promise<readonly string[]> {
   for (;;) {
     const { finished, events } = await perform(operation)
@@ -52,7 +55,7 @@ async function again(operation: Operation): Promise<readonly string[]> {
 const last = async ({ to }: Moved): Promise<string | undefined> => (await to.rows(STEPS)).at(-1)?.[0] ?? undefined
 
 describe.skipIf(why !== '')(`a program that retires a database${why}`, () => {
-  test('killed while it closes it, or takes connections again', { timeout: 120_000 }, async () => {
+  test('killed while it closes or reopens the database, the next run completes it', { timeout: 120_000 }, async () => {
     const moved = await makeOld(folder.path)
     await copyAll(moved)
     const close = retire(moved, { inactive: true })
@@ -70,32 +73,36 @@ describe.skipIf(why !== '')(`a program that retires a database${why}`, () => {
       expect(await standing(moved)).toEqual(OPEN)
       expect(await last(moved)).toBe('active')
 
-      // Broken off and then taken back, it takes connections as before.
+      // Interrupted and then undone, the database allows connections as before.
       await killed(close, kill)
       await again(undo)
       expect(await standing(moved)).toEqual(OPEN)
     }
   })
 
-  test.each(KILLS)('killed $when effect $nth of the drop', { timeout: 60_000 }, async (kill) => {
-    const moved = await makeOld(folder.path)
-    await copyAll(moved)
-    await again(retire(moved, { inactive: true }))
-    const drop = retire(moved, { graceMs: 0, confirm: moved.name })
-    await killed(drop, kill)
-    const isThere = kill.nth < 3
-    expect(await standing(moved)).toEqual(isThere ? CLOSED : [])
-    if (isThere) {
-      await expect(again(retire(moved, { graceMs: 0 }))).rejects.toThrow('its name is needed')
-      expect(await standing(moved)).toEqual(CLOSED)
-      // The intent to drop can be taken back, too.
-      expect(await again(retire(moved, { undo: true }))).toEqual(['active done'])
-      expect(await standing(moved)).toEqual(OPEN)
+  test.each(KILLS)(
+    'killed $when effect $nth of the drop, the next run completes it',
+    { timeout: 60_000 },
+    async (kill) => {
+      const moved = await makeOld(folder.path)
+      await copyAll(moved)
       await again(retire(moved, { inactive: true }))
+      const drop = retire(moved, { graceMs: 0, confirm: moved.name })
       await killed(drop, kill)
-    }
-    expect(await again(drop)).toContain(kill.when === 'after' ? 'dropped found' : 'dropped done')
-    expect(await standing(moved)).toEqual([])
-    expect(await last(moved)).toBe('dropped')
-  })
+      const isThere = kill.nth < 3
+      expect(await standing(moved)).toEqual(isThere ? CLOSED : [])
+      if (isThere) {
+        await expect(again(retire(moved, { graceMs: 0 }))).rejects.toThrow('its name is needed')
+        expect(await standing(moved)).toEqual(CLOSED)
+        // The intent to drop can be undone, too.
+        expect(await again(retire(moved, { undo: true }))).toEqual(['active done'])
+        expect(await standing(moved)).toEqual(OPEN)
+        await again(retire(moved, { inactive: true }))
+        await killed(drop, kill)
+      }
+      expect(await again(drop)).toContain(kill.when === 'after' ? 'dropped found' : 'dropped done')
+      expect(await standing(moved)).toEqual([])
+      expect(await last(moved)).toBe('dropped')
+    },
+  )
 })

@@ -1,4 +1,7 @@
-/** Programs that retire a parked table and are killed at the COMMIT of a step: the ledger says what happened, and the same command goes on. */
+/**
+ * Programs that retire an old table are killed at the COMMIT of a step: the ledger records what happened, and the same
+ * command continues.
+ */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
@@ -46,7 +49,7 @@ async function killed(operation: Operation, when: When): Promise<void> {
 
 const oid = `'${PARKED_SQL.replaceAll("'", "''")}'`
 
-/** Rights of others, and whether the ledger says that they were taken away. */
+/** Whether others have rights on the table, and the step recorded in the ledger. */
 async function standing(place: Place): Promise<readonly [hasRights: boolean, step: string]> {
   const [rights] = await place.rows(
     `SELECT count(*) FROM pg_class c, aclexplode(c.relacl) e WHERE c.oid = ${oid}::regclass AND e.grantee <> c.relowner`,
@@ -57,34 +60,38 @@ async function standing(place: Place): Promise<readonly [hasRights: boolean, ste
   return [rights?.[0] !== '0', step?.[0] ?? 'active']
 }
 
-describe.skipIf(why !== '')(`a program that retires a parked table${why}`, () => {
-  test.each<When>(['before', 'during', 'after'])('killed %s its COMMIT', { timeout: 120_000 }, async (when) => {
-    const place = await makePlace('postgresql', folder.path)
-    await using _ = await parkTable(place)
-    await killed(retire(place), when)
-    const [hasRights, step] = await standing(place)
-    expect(step).toBe(hasRights ? 'active' : 'inactive')
-    if (when !== 'during') expect(hasRights).toBe(when === 'before')
-    expect((await perform(retire(place, { inactive: true }))).finished.error).toBeUndefined()
-    expect(await standing(place)).toEqual([false, 'inactive'])
+describe.skipIf(why !== '')(`a program that retires an old table${why}`, () => {
+  test.each<When>(['before', 'during', 'after'])(
+    'killed %s its COMMIT, the same command completes it',
+    { timeout: 120_000 },
+    async (when) => {
+      const place = await makePlace('postgresql', folder.path)
+      await using _ = await parkTable(place)
+      await killed(retire(place), when)
+      const [hasRights, step] = await standing(place)
+      expect(step).toBe(hasRights ? 'active' : 'inactive')
+      if (when !== 'during') expect(hasRights).toBe(when === 'before')
+      expect((await perform(retire(place, { inactive: true }))).finished.error).toBeUndefined()
+      expect(await standing(place)).toEqual([false, 'inactive'])
 
-    await killed(retire(place, { undo: true }), when)
-    const back = await standing(place)
-    expect(back[1]).toBe(back[0] ? 'active' : 'inactive')
-    await perform(retire(place, { undo: true }))
-    expect(await standing(place)).toEqual([true, 'active'])
-    await perform(retire(place, { inactive: true }))
+      await killed(retire(place, { undo: true }), when)
+      const back = await standing(place)
+      expect(back[1]).toBe(back[0] ? 'active' : 'inactive')
+      await perform(retire(place, { undo: true }))
+      expect(await standing(place)).toEqual([true, 'active'])
+      await perform(retire(place, { inactive: true }))
 
-    await killed(retire(place, { confirm: PARKED }), when)
-    const [table] = await place.rows(`SELECT to_regclass(${oid}) IS NULL`)
-    const [dropped] = await place.rows(`SELECT count(*) FROM migration_decommissions WHERE step = 'dropped'`)
-    expect(dropped?.[0]).toBe(table?.[0] === 't' ? '1' : '0')
-    if (when !== 'during') expect(table?.[0]).toBe(when === 'after' ? 't' : 'f')
-    expect((await perform(retire(place, { confirm: PARKED }))).finished.error).toBeUndefined()
-    expect(await place.rows(`SELECT to_regclass(${oid}) IS NULL`)).toEqual([['t']])
-    // Sequence and guard went with the step, whoever came to its end.
-    await place.sql(`INSERT INTO ${PUBLIC_SQL} (at) VALUES ('2024-05-01')`)
-    expect(await place.rows(`SELECT count(*) FROM pg_proc WHERE proname LIKE 'sluice_parked%'`)).toEqual([['0']])
-    expect(await place.rows(`SELECT count(*) FROM migration_decommissions WHERE step = 'dropped'`)).toEqual([['1']])
-  })
+      await killed(retire(place, { confirm: PARKED }), when)
+      const [table] = await place.rows(`SELECT to_regclass(${oid}) IS NULL`)
+      const [dropped] = await place.rows(`SELECT count(*) FROM migration_decommissions WHERE step = 'dropped'`)
+      expect(dropped?.[0]).toBe(table?.[0] === 't' ? '1' : '0')
+      if (when !== 'during') expect(table?.[0]).toBe(when === 'after' ? 't' : 'f')
+      expect((await perform(retire(place, { confirm: PARKED }))).finished.error).toBeUndefined()
+      expect(await place.rows(`SELECT to_regclass(${oid}) IS NULL`)).toEqual([['t']])
+      // Sequence and guard were removed with this step, whichever program completed it.
+      await place.sql(`INSERT INTO ${PUBLIC_SQL} (at) VALUES ('2024-05-01')`)
+      expect(await place.rows(`SELECT count(*) FROM pg_proc WHERE proname LIKE 'sluice_parked%'`)).toEqual([['0']])
+      expect(await place.rows(`SELECT count(*) FROM migration_decommissions WHERE step = 'dropped'`)).toEqual([['1']])
+    },
+  )
 })

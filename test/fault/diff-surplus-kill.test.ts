@@ -1,4 +1,7 @@
-/** A repair, or its undoing, that is killed at any of its steps: the copy never calls rows whole that were lost, and the same command ends it. */
+/**
+ * A repair, or its undo, is killed at any of its steps: the copy never reports lost rows as complete, and the same
+ * command completes the repair.
+ */
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,18 +22,18 @@ const WHEN = ['before', 'during', 'after'] as const
 const SELECT = 'SELECT id, name FROM t ORDER BY id'
 const fileOf = ({ url }: Pick<Place, 'url'>): string => url.slice('sqlite:///'.length)
 
-/** Nothing of it is changed: a place like it for each fault. */
+/** A copy of the place for each fault, so that the original stays unchanged. */
 async function like(place: Place): Promise<Place> {
   const other = await makePlace('sqlite', folder)
   cpSync(fileOf(place), fileOf(other))
-  // Another file is another table: the one that is there is to be taken for it, as after a restore.
+  // Another file has another identity: without the recorded one, the existing table is accepted, as after a restore.
   await other.sql('UPDATE migration_plans SET target_mark = NULL')
   return other
 }
 
 /**
- * A finished copy of three chunks: of the first the target has two rows of its own, which it had before; of the second three rows were lost and nobody knows;
- * of the third two were lost, and that was accepted.
+ * A finished copy of three chunks: in the first, the target has two rows of its own from before; in the second, three
+ * rows were lost unnoticed; in the third, two were lost, and that was accepted.
  */
 async function lossy(): Promise<{ readonly source: Place; readonly target: Place; readonly copy: CopyOperation }> {
   const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
@@ -52,7 +55,7 @@ const fixOf = ({ from, tables, rename, workers }: CopyOperation, to: Place): Dif
 const undoOf = (target: Place, { events }: Pick<Ran, 'events'>) =>
   ({ kind: 'diff-undo', runId: events[0]?.runId ?? '', to: target.url, tables: [] }) as const
 
-/** A copy is silent only of rows that are there: those of the second chunk were missed by nobody who knew. */
+/** A copy reports nothing only if the rows are there; the lost rows of the second chunk must be reported. */
 async function expectNoSilence(copy: CopyOperation, target: Place, where: string): Promise<string> {
   const { finished } = await perform({ ...copy, to: target.url })
   const [[lost] = []] = await target.rows('SELECT 3 - COUNT(*) FROM t WHERE id IN (30, 31, 32)')
@@ -71,7 +74,7 @@ async function killed(child: Child): Promise<number> {
   return (await child.ended).signal === null ? 0 : 1
 }
 
-test('a repair', { timeout: 90_000 }, async () => {
+test('a repair that is killed is completed by the same command', { timeout: 90_000 }, async () => {
   const { source, target, copy } = await lossy()
   const wanted = await source.rows(SELECT)
   const { finished, steps } = await startCopy(fixOf(copy, await like(target))).ended
@@ -91,7 +94,7 @@ test('a repair', { timeout: 90_000 }, async () => {
   expect(kills).toBeGreaterThanOrEqual(Math.floor(points(steps.length).length / 2))
 })
 
-test('its undoing', { timeout: 90_000 }, async () => {
+test('an undo that is killed is completed by the same command', { timeout: 90_000 }, async () => {
   const { target, copy } = await lossy()
   const before = await target.rows(SELECT)
   const repaired = await like(target)
@@ -108,7 +111,7 @@ test('its undoing', { timeout: 90_000 }, async () => {
     const ended = await perform(undoOf(place, run))
     expect([undefined, 'NO_SUCH_TABLE'], where).toContain(ended.finished.error?.code)
     expect(await place.rows(SELECT), where).toEqual(before)
-    // What was known, and what was accepted, is so again; what was lost is not.
+    // Known and accepted losses have that state again; the lost rows do not.
     expect(await expectNoSilence(copy, place, where), where).toMatch(/into it: chunk 2 \(.*\): expected 20, found 17$/)
   }
 })

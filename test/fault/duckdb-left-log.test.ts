@@ -1,4 +1,4 @@
-/** A DuckDB file whose writer was killed: whoever of ours opens it next leaves every index whole. */
+/** A DuckDB file whose writer was killed: every index is whole after any of our programs has opened it. */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -30,7 +30,7 @@ const OPENERS = {
   catalogs: async (file: string) => (await openDuckdb(file, 'write')).close(),
 }
 
-test.each(['copies', 'catalogs'] as const)('opened as one of %s, and closed', async (opener) => {
+test.each(['copies', 'catalogs'] as const)('indexes are whole after %s opened and closed it', async (opener) => {
   const file = join(folder, `${opener}.duckdb`)
   const { signal } = spawnSync(process.execPath, ['--input-type=module', '-e', WORK], {
     env: { ...process.env, FILE: file },

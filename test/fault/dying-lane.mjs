@@ -1,4 +1,4 @@
-/** A lane's thread that opens well and dies over its first table: by an error that carries a secret, or silently. */
+/** A worker thread that starts well and fails at its first table: with an error that contains a secret, or silently. */
 import { parentPort, workerData } from 'node:worker_threads'
 
 parentPort?.on('message', ({ type }) => {

@@ -1,6 +1,7 @@
 /**
- * What children share that kill themselves with SIGKILL at one write transaction of a catalog: the database that does it, whoever holds a lease,
- * and an import. Runs the compiled program's own code, so that a test may also run it undisturbed in its own process.
+ * Shared code of child programs that kill themselves with SIGKILL at one write transaction of a catalog: the database
+ * that does this, a lease owner, and an import. Runs the code of the compiled program, so that a test may also run it
+ * undisturbed in its own process.
  */
 import { FileIndexes } from '../../build/catalog/import/indexes.js'
 import { importTable } from '../../build/catalog/import/import-table.js'
@@ -10,7 +11,10 @@ import { newOwner } from '../../build/shared/owner.js'
 import { openLocalLog } from '../../build/stores/local/index.js'
 import { openCatalogDatabase, parquetRows } from '../../build/engine/run/registry.js'
 
-/** Opens a catalog that is killed `before` or `after` the COMMIT of write number `at`, from 1; `never` is neither. */
+/**
+ * Opens a catalog and kills the process `before` or `after` the COMMIT of write number `at`, from 1; with `never` it
+ * does not.
+ */
 export async function openDying(url, when = 'never', at = 0) {
   const die = () => process.kill(process.pid, 'SIGKILL')
   const database = await openCatalogDatabase(url, 'write')
@@ -35,7 +39,7 @@ export function holderOf(command) {
 
 let imports = 0n
 
-/** Imports a table into an open catalog as table `t`, and finishes its indexes. */
+/** Imports a table into an open catalog as table `t`, and completes its indexes. */
 export async function importDying(database, table, more = {}) {
   const indexes = new FileIndexes(database)
   const result = await importTable({
@@ -60,7 +64,10 @@ export async function importDying(database, table, more = {}) {
   return result
 }
 
-/** Runs the work of a child where this file was started as a program. @param work gets the words of the command; returns the number of its writes */
+/**
+ * Runs the work if this file was started as a program. @param work gets the command-line arguments; returns the number
+ * of its writes
+ */
 export async function runAsChild(meta, work) {
   if (process.argv[1] === meta.filename) process.stdout.write(`done ${await work(...process.argv.slice(2))}\n`)
 }
