@@ -1,7 +1,7 @@
 /**
- * Begins a stream in a program of its own, which ends by SIGKILL at one of its durable steps: publication or slot, made or removed.
- * SLUICE_CHILD: `{url, name, table, step?, when?}` as JSON; `step` from 1, `when` is `before`, `during` or `after`.
- * stdout: `{steps}` in a line.
+ * Begins a stream in its own process, which ends by SIGKILL at one of its durable steps: creating or dropping a
+ * publication or a slot. SLUICE_CHILD: `{url, name, table, step?, when?}` as JSON; `step` from 1, `when` is `before`,
+ * `during` or `after`. stdout: one line with `{steps}`.
  */
 import { createRequire } from 'node:module'
 import process from 'node:process'
@@ -9,7 +9,7 @@ import process from 'node:process'
 const { url, name, table, step = 0, when = 'before' } = JSON.parse(process.env['SLUICE_CHILD'] ?? '{}')
 const CHANGES =
   /\b(?:CREATE PUBLICATION|DROP PUBLICATION|pg_create_logical_replication_slot|pg_drop_replication_slot)\b/
-/** Time in which the server begins with a statement. */
+/** Time in ms until the server has begun to execute a statement. */
 const UNDER_WAY_MS = 20
 const steps = []
 

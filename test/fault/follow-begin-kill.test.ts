@@ -1,4 +1,7 @@
-/** Programs that die while a stream begins, at each of its steps: the next one begins it anew, and nothing else is left. */
+/**
+ * Programs that are killed at each step while a stream begins: the next program begins it again, and nothing else is
+ * left.
+ */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, statSync, writeFileSync } from 'node:fs'
@@ -64,24 +67,24 @@ describe.skipIf(!POSTGRES_OWN)('programs that are killed while a stream begins (
     expect(await sql.rows('SELECT pubname FROM pg_publication')).toEqual([])
   }
 
-  test('has these steps', async () => {
+  test('a start has these steps', async () => {
     expect(await child(0, 'before')).toEqual({ killed: false, steps: STEPS })
     await beginsAnew()
   })
 
   test.for([2, 3].flatMap((step) => ['before', 'after'].map((when) => [step, when] as const)))(
-    'at step %i, %s',
+    'a start killed at step %i, %s is repeated, and nothing is left',
     async ([step, when]) => {
       expect(await child(step, when)).toMatchObject({ killed: true })
       await beginsAnew()
     },
   )
 
-  test('while the server waits for a transaction with the slot', async () => {
+  test('a start killed while the server waits for a transaction with the slot is repeated', async () => {
     const writer = await psql(server.url())
     await writer.run('BEGIN; INSERT INTO plain VALUES (1)')
     expect(await child(3, 'during')).toMatchObject({ killed: true })
-    // The server goes on with what nobody wants any more until it looks at the connection.
+    // The server continues the abandoned statement until it checks the connection.
     expect(await sql.rows('SELECT active FROM pg_replication_slots')).toEqual([['t']])
     const again = beginsAnew()
     for (let i = 0; i < 300; i++) {
@@ -96,7 +99,7 @@ describe.skipIf(!POSTGRES_OWN)('programs that are killed while a stream begins (
     await writer.close()
   })
 
-  test('a server that crashed is the same one, and a server that was restored is another', async () => {
+  test('a server that crashed is the same server, and a restored server is another one', async () => {
     await using own = await startPostgres({ extraSettings: [...LOGICAL, 'restore_command=false'], fsync: true })
     const setup = await psql(own.url())
     await setup.run('CREATE TABLE plain (id int PRIMARY KEY)')
@@ -116,7 +119,7 @@ describe.skipIf(!POSTGRES_OWN)('programs that are killed while a stream begins (
     await own.restart()
     expect(await faults(birth)).toEqual([])
     await own.stop()
-    // To the end of its log, and from there on in a timeline of its own.
+    // Recovers to the end of its WAL, and continues in a new timeline.
     writeFileSync(join(own.dataFolder, 'recovery.signal'), '')
     const { uid, gid } = statSync(own.dataFolder)
     chownSync(join(own.dataFolder, 'recovery.signal'), uid, gid)

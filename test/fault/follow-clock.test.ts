@@ -1,4 +1,7 @@
-/** Clocks that are wrong, and that jump: what waits is as old as the source says, nobody is alarmed, and nobody takes a stream from a program that lives. */
+/**
+ * Wrong and jumping clocks: the lag follows the clock of the source, no alert is raised, and no program takes over the
+ * stream of a live one.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ALL } from '../support/backend.ts'
@@ -35,14 +38,14 @@ async function progressed(child: Child, times: number): Promise<void> {
 
 describe.skipIf(!POSTGRES_OWN)('a stream', { timeout: 90_000 }, () => {
   test.each([5, -5].slice(0, ALL ? 2 : 1))(
-    'whose program is %d hours ahead, and jumps, tells its lag by the clock of the source',
+    "whose program is %d hours ahead, and jumps, reports its lag by the source's clock",
     async (hours) => {
       const one = await writerStage(server, 300)
       const writer = startWriter(one.source.url, { seed: 3, keys: 300, pauseMs: 2 })
       const follow = { alert: ALERT, proveEveryMs: 500 }
       const child = startCopy({ ...one.copy, follow }, { aheadMs: hours * HOUR_MS, jumpsEveryMs: 700 })
       await progressed(child, 4)
-      // A program of another machine, whose own clock says that the lease was over hours ago.
+      // A program on another machine, whose own clock says that the lease expired hours ago.
       const other = startCopy(one.copy, { aheadMs: 9 * HOUR_MS, host: 'elsewhere' })
       await saying(other, /waiting until its lease ends/)
       await child.until('follow.proved')
@@ -59,7 +62,7 @@ describe.skipIf(!POSTGRES_OWN)('a stream', { timeout: 90_000 }, () => {
     },
   )
 
-  test('whose source was at rest has no lag of the time before, while one large transaction is applied', async () => {
+  test('whose source was idle does not count the idle time as lag while a large transaction is applied', async () => {
     const one = await stageOf(server, ['CREATE TABLE t (id int PRIMARY KEY, v text)'], ['t'])
     const child = startCopy(one.copy)
     await progressed(child, 1)
@@ -73,7 +76,7 @@ describe.skipIf(!POSTGRES_OWN)('a stream', { timeout: 90_000 }, () => {
     child.process.kill('SIGKILL')
     await child.ended
     expect(Math.max(...lags(child))).toBeGreaterThan(0)
-    // While the source decodes, nobody knows more than when it was heard last.
+    // While the source decodes, the lag is known only as of its last message.
     for (const { ts, lagMs } of of(child.events, 'follow.progress').filter(({ lagIs }) => lagIs === undefined))
       expect(lagMs).toBeLessThanOrEqual(Math.max(0, Date.parse(ts) - began))
   })

@@ -1,4 +1,7 @@
-/** One row that everybody counts up, 200 times a second: no alarm, no difference that is none, and an end that says what it looked at. */
+/**
+ * One row that sessions increment 200 times a second: no alert, no false difference, and a final report of what was
+ * compared.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -18,7 +21,7 @@ afterAll(async () => {
   await server?.[Symbol.asyncDispose]()
 })
 
-/** @returns ends it, and tells how often it has counted */
+/** @returns stops it, and returns the number of increments */
 async function startCounter(url: string): Promise<() => Promise<number>> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
@@ -44,9 +47,9 @@ const ALERT = {
   conditions: [{ cause: 'lag', limit: 30_000 }, { cause: 'stalled', limit: 30_000 }, { cause: 'error' }],
 } as const
 
-describe.skipIf(!POSTGRES_OWN)('a row that is counted up 200 times a second', { timeout: 60_000 }, () => {
+describe.skipIf(!POSTGRES_OWN)('a row that is incremented 200 times a second', { timeout: 60_000 }, () => {
   test.each(ALL ? (['slot', 'trigger'] as const) : (['slot'] as const))(
-    'is followed by %s, and compared as of one moment',
+    'is replicated by %s, and compared as of one position',
     async (cdc) => {
       const tables = [
         'CREATE TABLE cnt (id int PRIMARY KEY, n bigint)',
@@ -62,7 +65,7 @@ describe.skipIf(!POSTGRES_OWN)('a row that is counted up 200 times a second', { 
       expect(proved.length).toBeGreaterThan(0)
       expect(proved.map(({ differing, unread }) => [differing, unread])).toEqual(proved.map(() => ['0', '0']))
       expect(await one.target.rows('SELECT count(*) FROM migration_repairs')).toEqual([['0']])
-      // Of what was in flight nobody says that it is equal.
+      // Rows in flight are not reported as equal.
       expect(finished.notChecked).toMatch(/^every row was found equal as of \S+/)
       const [[there = null] = []] = await one.target.rows('SELECT n FROM cnt WHERE id = 1')
       if (Number(there) > 0) expect(Number(there)).toBeLessThanOrEqual(counted)

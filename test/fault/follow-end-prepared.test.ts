@@ -1,4 +1,7 @@
-/** A switch that was killed while it was prepared leaves a slot, a publication and a guard: whoever ends its stream removes them, too. */
+/**
+ * A cutover that was killed while it was prepared leaves a slot, a publication and a guard: ending its stream removes
+ * them, too.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Operation } from '../../src/app/operations/list.ts'
 import { perform } from '../support/copy-systems.ts'
@@ -29,7 +32,7 @@ afterAll(async () => {
 type Left = {
   readonly slots: number
   readonly publications: number
-  /** Tables that only the stream may write into. */
+  /** Tables that only the stream may write to. */
   readonly guarded: readonly (string | null)[]
   readonly switches: readonly (string | null)[]
 }
@@ -60,8 +63,8 @@ async function endOf({ place }: CutoverStage): Promise<Operation> {
   }
 }
 
-describe.skipIf(!POSTGRES_OWN)(`the end of a stream ${POSTGRES_MISSING}`, () => {
-  test('whose first switch was killed leaves nothing, also when its end is killed', { timeout: 240_000 }, async () => {
+describe.skipIf(!POSTGRES_OWN)(`ending a stream ${POSTGRES_MISSING}`, () => {
+  test('whose first cutover was killed leaves nothing, also if ending it is killed', { timeout: 240_000 }, async () => {
     const stage = await cutoverStage(server, 400)
     const child = startCopy(cutoverOf(stage), { killedBy: { type: 'cutover.step', times: 1 } })
     expect((await child.ended).signal).toBe('SIGKILL')
@@ -77,7 +80,7 @@ describe.skipIf(!POSTGRES_OWN)(`the end of a stream ${POSTGRES_MISSING}`, () => 
   })
 
   test(
-    'whose switch to another database has closed the source waits until that is settled',
+    'whose cutover to another database has closed the source is refused until that is resolved',
     { timeout: 240_000 },
     async () => {
       const stage = await twoStage(server, 100)
@@ -112,24 +115,20 @@ describe.skipIf(!POSTGRES_OWN)(`the end of a stream ${POSTGRES_MISSING}`, () => 
     },
   )
 
-  test(
-    'whose way back was killed leaves the parked table guarded, and nothing else',
-    { timeout: 240_000 },
-    async () => {
-      const stage = await cutoverStage(server, 400)
-      expect((await switched(stage)).finished.error).toBeUndefined()
-      const child = startCopy(turnOf(stage, true), { killedBy: { type: 'cutover.step', times: 1 } })
-      expect((await child.ended).signal).toBe('SIGKILL')
-      expect(await left(stage)).toMatchObject({ slots: 2, publications: 2, switches: ['done', 'preparing'] })
-      const { finished } = await perform(await endOf(stage))
-      expect(finished.error).toBeUndefined()
-      expect(await left(stage)).toEqual({
-        slots: 0,
-        publications: 0,
-        guarded: [PARKED],
-        switches: ['done', 'given up'],
-      })
-      await stage.place.sql(`INSERT INTO "${PUBLIC.replaceAll('"', '""')}" (created_at) VALUES ('2025-02-02')`)
-    },
-  )
+  test('whose revert was killed leaves only the old table guarded', { timeout: 240_000 }, async () => {
+    const stage = await cutoverStage(server, 400)
+    expect((await switched(stage)).finished.error).toBeUndefined()
+    const child = startCopy(turnOf(stage, true), { killedBy: { type: 'cutover.step', times: 1 } })
+    expect((await child.ended).signal).toBe('SIGKILL')
+    expect(await left(stage)).toMatchObject({ slots: 2, publications: 2, switches: ['done', 'preparing'] })
+    const { finished } = await perform(await endOf(stage))
+    expect(finished.error).toBeUndefined()
+    expect(await left(stage)).toEqual({
+      slots: 0,
+      publications: 0,
+      guarded: [PARKED],
+      switches: ['done', 'given up'],
+    })
+    await stage.place.sql(`INSERT INTO "${PUBLIC.replaceAll('"', '""')}" (created_at) VALUES ('2025-02-02')`)
+  })
 })

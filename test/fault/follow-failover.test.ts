@@ -1,4 +1,7 @@
-/** A server dies and its standby takes over: nothing is written that another history tells, and whatever the copies lost of each other is named. */
+/**
+ * A server is killed and its standby takes over: no change of another timeline is applied, and rows that source or
+ * target have lost are reported.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { describe, expect, test } from 'vitest'
@@ -22,7 +25,7 @@ const TABLES = [
 type Pair = AsyncDisposable & {
   readonly primary: PostgresServer
   readonly standby: PostgresServer
-  /** Where everybody connects to. */
+  /** The address that all programs connect to. */
   readonly way: Proxy
 }
 
@@ -53,13 +56,13 @@ async function ask(server: PostgresServer, sql: string): Promise<string> {
   }
 }
 
-/** Every byte that the first has written is replayed by the second. */
+/** Waits until the standby has replayed every byte that the primary has written. */
 async function isReplayed({ primary, standby }: Pair): Promise<void> {
   const end = await ask(primary, 'SELECT pg_current_wal_flush_lsn()')
   while ((await ask(standby, `SELECT pg_last_wal_replay_lsn() >= '${end}'`)) !== 'true') await sleep(20)
 }
 
-/** The second takes over, and the address leads to it. */
+/** Promotes the standby, and redirects the address to it. */
 async function promote({ standby, way }: Pair): Promise<void> {
   expect(await ask(standby, 'SELECT pg_promote()')).toBe('true')
   way.redirect(standby.port)
@@ -78,14 +81,14 @@ function stageBetween(source: Place, target: Place, cdc: Cdc): Stage {
   return { source, target, names: NAMES, copy: { ...one, tables: NAMES, follow: { cdc } } }
 }
 
-describe.skipIf(!POSTGRES_OWN)(`a server fails over ${POSTGRES_MISSING}`, () => {
+describe.skipIf(!POSTGRES_OWN)(`a failover of ${POSTGRES_MISSING}`, () => {
   test.each(ALL ? (['slot', 'trigger'] as const) : (['slot'] as const))(
-    'the source, followed by %s: the stream halts and writes nothing of the other history',
+    'the source of a stream by %s: the stream halts and applies nothing of the other timeline',
     { timeout: 90_000 },
     async (cdc) => {
       await using pair = await startPair()
       await using there = await startPostgres()
-      // Servers of tests begin with the same data: only the number of its database tells one from the other.
+      // Test servers begin with the same data, so only the OID of the database distinguishes them.
       await placeOn('postgresql', there.url())
       const target = await placeOn('postgresql', there.url())
       const direct = await placeOn('postgresql', pair.primary.url())
@@ -95,13 +98,13 @@ describe.skipIf(!POSTGRES_OWN)(`a server fails over ${POSTGRES_MISSING}`, () => 
       await child.until('follow.progress')
       for (let i = 0; i < 20; i++) await direct.sql(`UPDATE t SET v = 'new ${i}' WHERE id = ${i}`)
       await isReplayed(pair)
-      // What the standby never gets, the target has.
+      // The target gets a change that the standby never gets.
       await pair.standby.stop()
       await direct.sql('UPDATE u SET n = 7')
       while ((await target.rows('SELECT min(n) FROM u'))[0]?.[0] !== '7') await sleep(20)
       await pair.primary.kill9()
       await pair.standby.restart()
-      // For a while the address leads to a standby, from which nothing is read.
+      // For a while the address leads to a standby, and nothing is read from it.
       pair.way.redirect(pair.standby.port)
       await saying(child, /is (?:now )?a standby/)
       await promote(pair)
@@ -125,7 +128,7 @@ describe.skipIf(!POSTGRES_OWN)(`a server fails over ${POSTGRES_MISSING}`, () => 
   test.skipIf(!ALL).each([
     ['has everything: the stream goes on', false],
     ['lacks what the source was told to forget: all tables halt', true],
-  ])('the target, and its standby %s', { timeout: 90_000 }, async (_what, lags) => {
+  ])('the target, whose standby %s', { timeout: 90_000 }, async (_what, lags) => {
     await using pair = await startPair()
     await using from = await startPostgres({ extraSettings: SETTINGS })
     await placeOn('postgresql', from.url())

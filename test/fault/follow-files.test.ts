@@ -1,4 +1,4 @@
-/** A copy that follows its source into a file: killed at any step while the source is written to, it ends equal. */
+/** A stream into a file that is killed at any step while the source is written to: the result is equal. */
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,7 +11,10 @@ import { startWriter } from '../support/follow-writer.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
 import { startCopy } from './copy-kit.ts'
 
-/** Where a program meets its end: among its chunks, while tables catch up and become live, and while it compares. */
+/**
+ * Points at which a program is killed: between its chunks, while tables catch up and become live, and while it
+ * compares.
+ */
 const KILLS = [
   { type: 'follow.started', times: 1 },
   { type: 'chunk.done', times: 3 },
@@ -43,11 +46,11 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-describe.skipIf(!POSTGRES_OWN).each(['sqlite', 'duckdb'] as const)(`into %s ${POSTGRES_MISSING}`, (system) => {
+describe.skipIf(!POSTGRES_OWN).each(['sqlite', 'duckdb'] as const)(`a stream into %s ${POSTGRES_MISSING}`, (system) => {
   const writing = { keys: 400, pauseMs: 2, numbersOnly: system === 'sqlite' }
   const stage = async (): Promise<Stage> => writerStage(server, 400, await makePlace(system, folder))
 
-  test('is killed again and again while its source is written to', { timeout: 120_000 }, async () => {
+  test('is equal after kills while its source is written to', { timeout: 120_000 }, async () => {
     const one = await stage()
     const writer = startWriter(one.source.url, { ...writing, seed: 3, truncates: true })
     const kills = ALL ? KILLS : [KILLS[system === 'sqlite' ? 4 : 1]]
@@ -61,7 +64,7 @@ describe.skipIf(!POSTGRES_OWN).each(['sqlite', 'duckdb'] as const)(`into %s ${PO
     expect(finished.notChecked).toMatch(/every row was found equal/)
     await expectSameRows(one)
     expect(await leftAtSource(one)).toHaveLength(2)
-    // By the program that is asked, which has the file for itself.
+    // Executed by this program, which has the file for itself.
     const [[stream] = []] = await one.target.rows('SELECT CAST(stream_id AS VARCHAR) FROM migration_streams')
     const { from, to } = one.copy
     const signed = await perform({ kind: 'sign-off', stream: stream ?? '', from, to, tables: [] })
@@ -69,7 +72,7 @@ describe.skipIf(!POSTGRES_OWN).each(['sqlite', 'duckdb'] as const)(`into %s ${PO
   })
 
   test(
-    'takes unique values that go round, rows that move, and a transaction that empties a table among 24,000 rows',
+    'applies rotated unique values, moved rows, and a transaction that truncates a table among 24,000 rows',
     { timeout: 120_000 },
     async () => {
       const one = await stageOf(server, LIFE, ['t', 'p'], 1000, await makePlace(system, folder))
@@ -80,7 +83,7 @@ describe.skipIf(!POSTGRES_OWN).each(['sqlite', 'duckdb'] as const)(`into %s ${PO
       expect(await one.target.rows(`SELECT count(*) FROM ${indexes} = 't_code'`)).toEqual([['1']])
       await one.source.sql(
         `BEGIN; UPDATE t SET code = 'x' WHERE id = 1; UPDATE t SET code = 'c1' WHERE id = 2; UPDATE t SET code = 'c2' WHERE id = 1; COMMIT`,
-        // Moved with values that the stream does not report, also onto each other's place.
+        // Moves with values that the stream does not report, and two rows that exchange their keys.
         'UPDATE t SET id = id + 5000 WHERE id <= 100',
         'BEGIN; UPDATE t SET id = 9999 WHERE id = 200; UPDATE t SET id = 200 WHERE id = 201; UPDATE t SET id = 201 WHERE id = 9999; COMMIT',
         `BEGIN; INSERT INTO p SELECT i, date '2026-02-01', i FROM generate_series(1001, 22000) i; TRUNCATE p;
@@ -94,7 +97,7 @@ describe.skipIf(!POSTGRES_OWN).each(['sqlite', 'duckdb'] as const)(`into %s ${PO
       const { follow: _follow, ...plain } = one.copy
       expect((await perform(plain)).finished).toMatchObject({ exitCode: 5, error: { code: 'TABLE_FOLLOWED' } })
 
-      // A backup of the file is older than what the source was told to forget.
+      // A backup of the file is older than the position that was confirmed to the source.
       cpSync(backup, one.target.url.slice(`${system}:///`.length))
       expect((await perform(copy)).finished).toMatchObject({ exitCode: 5, error: { code: 'SLOT_LOST' } })
       const refused = await perform({ ...copy, restart: true })
@@ -117,13 +120,13 @@ describe.skipIf(!POSTGRES_OWN).each(['sqlite', 'duckdb'] as const)(`into %s ${PO
     },
   )
 
-  test('halts in the middle of a large transaction', { timeout: 60_000 }, async () => {
+  test('halts in the middle of a large transaction, which is not committed', { timeout: 60_000 }, async () => {
     const one = await stageOf(server, LIFE, ['t', 'p'], 1000, await makePlace(system, folder))
     expect((await perform({ ...one.copy, follow: { until: 'caught-up' } })).finished.exitCode).toBe(0)
     const [publication] = (await one.source.rows('SELECT pubname::text FROM pg_publication'))[0] ?? []
     const child = startCopy(one.copy)
     await child.until('follow.progress')
-    // The source is looked at when the stream tells of the TRUNCATE: what came before it is written then, and not committed.
+    // The source is inspected when the TRUNCATE arrives: the changes before it are written then, and not committed.
     await one.source.sql(
       `BEGIN; INSERT INTO t SELECT i, 'c' || i, 0, repeat('x', 900) FROM generate_series(2001, 26000) i; TRUNCATE t; DROP PUBLICATION ${publication}; COMMIT`,
     )

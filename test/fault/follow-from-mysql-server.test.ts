@@ -1,4 +1,6 @@
-/** A MariaDB source that crashes before its log is on the disk, and servers on which triggers would not note everything. */
+/**
+ * A MariaDB source that crashes before its log is on disk, and servers on which triggers would not record every change.
+ */
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Change } from '../../src/model/copy/change.ts'
 import type { ChangeSource, ChangeStream, FollowedTable } from '../../src/model/follow/port.ts'
@@ -51,12 +53,13 @@ async function untilCommit(stream: ChangeStream): Promise<readonly Change[]> {
   return all
 }
 
-describe.skipIf(!MARIADB_AVAILABLE)(`a MariaDB server that is followed by triggers ${MARIADB_MISSING}`, () => {
+describe.skipIf(!MARIADB_AVAILABLE)(`a MariaDB server whose changes triggers record ${MARIADB_MISSING}`, () => {
   test(
-    'that crashes before its log is on the disk halts the stream if, and only if, it has lost what it had told',
+    'halts the stream after a crash if, and only if, it has lost changes that it had already reported',
     { timeout: 60_000 },
     async () => {
-      // What is committed may stay in memory until somebody asks for the disk. A log that lies in memory itself loses nothing: with TMPDIR on a disk this halts.
+      // Commits may stay in memory until a flush. A log in a memory file system loses nothing; with TMPDIR on a disk
+      // this test halts the stream.
       const more = ['--innodb-flush-log-at-trx-commit=0', '--innodb-flush-log-at-timeout=2700']
       server = await startMariadb({ more })
       await using one = await staged(server)
@@ -80,7 +83,7 @@ describe.skipIf(!MARIADB_AVAILABLE)(`a MariaDB server that is followed by trigge
             { code: 'OTHER_SERVER', message: expect.stringMatching(/or it crashed before/) },
           ])
           await expect(again.open(birth, one.tables, applied, SIGNAL)).rejects.toMatchObject({ retryable: true })
-          // Fences do not make up for what was lost.
+          // Later catch-up positions do not hide the loss.
           for (let i = 0; i < 5; i++) await again.fence(SIGNAL)
           expect((await again.verify(birth, one.tables, applied, SIGNAL)).faults).toHaveLength(1)
           return
@@ -89,7 +92,7 @@ describe.skipIf(!MARIADB_AVAILABLE)(`a MariaDB server that is followed by trigge
     },
   )
 
-  test('is refused where it logs statements, is a replica, or takes no writes', { timeout: 60_000 }, async () => {
+  test('is refused if it logs statements, is a replica, or is read-only', { timeout: 60_000 }, async () => {
     server = await startMariadb({ more: ['--log-bin', '--binlog-format=STATEMENT', '--server-id=7'] })
     await using one = await staged(server)
     await one.place.sql(
@@ -112,7 +115,7 @@ describe.skipIf(!MARIADB_AVAILABLE)(`a MariaDB server that is followed by trigge
     const again = await one.source.examine(one.tables, SIGNAL)
     expect(again.refusals.map(({ message }) => message)).toEqual([expect.stringMatching(/read_only, as replicas are/)])
     await one.place.sql('SET GLOBAL read_only = 0')
-    // With a log of rows.
+    // With a row-based log.
     const birth = await one.source.begin(NAME, one.tables, SIGNAL)
     await using stream = await one.source.open(birth, one.tables, 0n, SIGNAL)
     await one.place.sql('UPDATE t SET v = 5 WHERE id < 4')

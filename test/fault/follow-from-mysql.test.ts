@@ -1,4 +1,7 @@
-/** A copy that follows MariaDB by triggers: killed at its steps under writers, it ends equal; what is lost halts it, and what ends leaves nothing. */
+/**
+ * A stream out of MariaDB by triggers, killed at its steps while the source is written to: the result is equal; lost
+ * changes halt it, and ending it leaves nothing.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,8 +18,8 @@ const TARGETS: readonly System[] = ALL ? ['postgresql', 'sqlite'] : ['postgresql
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-describe.skipIf(absent !== '')(`a copy that follows MariaDB by triggers ${absent}`, () => {
-  test.each(TARGETS)('into %s is killed under writers, and ends equal', { timeout: 120_000 }, async (system) => {
+describe.skipIf(absent !== '')(`a stream out of MariaDB by triggers ${absent}`, () => {
+  test.each(TARGETS)('into %s is equal after kills during writes', { timeout: 120_000 }, async (system) => {
     const one = await mysqlStage(await makePlace('mysql', folder), await makePlace(system, folder), 400)
     const writer = startMysqlWriter(one.source.url, 7, 400, 10)
     let killed = 0
@@ -39,7 +42,7 @@ describe.skipIf(absent !== '')(`a copy that follows MariaDB by triggers ${absent
   })
 
   test(
-    'a large transaction, a program that is killed before the notes go, a table anew, and the end',
+    'survives a large transaction, a kill before it deletes recorded keys, a resync, and its end',
     { timeout: 120_000 },
     async () => {
       const one = await mysqlStage(await makePlace('mysql', folder), await makePlace('postgresql', folder), 400)
@@ -49,7 +52,7 @@ describe.skipIf(absent !== '')(`a copy that follows MariaDB by triggers ${absent
       expect(notes.join()).toMatch(/acct: a write of one row takes [\d.]+ ms, (?:with|and what) the trigger/)
       const started = begun.events.find((event) => event.type === 'follow.started')
       const stream = started?.type === 'follow.started' ? started.stream : ''
-      // Notes are read, and cannot be taken out.
+      // Recorded keys can be read, but not deleted.
       const blocker = await createConnection(one.source.url)
       await blocker.query('SET autocommit = 0')
       const child = startCopy(one.copy)

@@ -1,4 +1,7 @@
-/** A copy that follows a SQLite file by triggers: killed while the file is written to, restored on either side, resynced, ended. */
+/**
+ * A stream out of a SQLite file by triggers: killed while the file is written to, restored on either side, resynced,
+ * ended.
+ */
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,7 +19,10 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-/** Where a program meets its end: once the triggers are made, among its chunks, while tables become live, while it compares. */
+/**
+ * Points at which a program is killed: after the triggers are created, between its chunks, while tables become live,
+ * while it compares.
+ */
 const KILLS = [
   { type: 'follow.started', times: 1 },
   { type: 'chunk.done', times: 2 },
@@ -58,7 +64,7 @@ function fileOf({ url, system }: Place): string {
 const follow = ({ copy }: Stage, until: 'caught-up' | 'equal', more: Partial<CopyOperation> = {}): Promise<Ran> =>
   perform({ ...copy, ...more, follow: { ...copy.follow, until } })
 
-/** Writes for as long as it lives, whatever else this program does. */
+/** Writes on a timer until it is disposed. */
 function written(db: Database.Database, seed: number): Disposable & { readonly wrote: number } {
   const random = randomOf(seed)
   let wrote = 0
@@ -94,7 +100,7 @@ async function expectSame({ source, target }: Stage, names: readonly string[]): 
     expect(there, name).toEqual(here)
     rows += here?.length ?? 0
   }
-  // One of them may be empty by chance: what is written depends on how long it took.
+  // A table may be empty by chance: the number of writes depends on the duration.
   expect(rows).toBeGreaterThan(0)
 }
 
@@ -102,37 +108,33 @@ const leftIn = (db: Database.Database): readonly unknown[] =>
   db.prepare(`SELECT name FROM sqlite_schema WHERE name GLOB '*sluice*'`).pluck().all()
 
 describe.each(['postgresql', 'duckdb'] as const)('out of a SQLite file into %s', (system) => {
-  test(
-    'is killed again and again while the file is written to, and is equal',
-    { timeout: 120_000 },
-    async ({ skip }) => {
-      const why = await missing(system)
-      skip(why !== '', why)
-      const one = await stageOf(system, SQLITE_TABLES, SQLITE_NAMES)
-      const random = randomOf(11)
-      for (let i = 0; i < 200; i++) writeSome(one.db, random, 60)
-      {
-        using writer = written(one.db, system === 'duckdb' ? 21 : 22)
-        for (const killedBy of system === 'duckdb' ? KILLS.slice(2, 4) : KILLS) {
-          const child = startCopy({ ...one.copy, follow: { cdc: 'trigger', until: 'equal' } }, { killedBy })
-          const { signal, finished } = await child.ended
-          expect(signal, JSON.stringify(finished?.error)).toBe('SIGKILL')
-        }
-        expect(writer.wrote).toBeGreaterThan(100)
+  test('is equal after kills while the file is written to', { timeout: 120_000 }, async ({ skip }) => {
+    const why = await missing(system)
+    skip(why !== '', why)
+    const one = await stageOf(system, SQLITE_TABLES, SQLITE_NAMES)
+    const random = randomOf(11)
+    for (let i = 0; i < 200; i++) writeSome(one.db, random, 60)
+    {
+      using writer = written(one.db, system === 'duckdb' ? 21 : 22)
+      for (const killedBy of system === 'duckdb' ? KILLS.slice(2, 4) : KILLS) {
+        const child = startCopy({ ...one.copy, follow: { cdc: 'trigger', until: 'equal' } }, { killedBy })
+        const { signal, finished } = await child.ended
+        expect(signal, JSON.stringify(finished?.error)).toBe('SIGKILL')
       }
-      const last = await follow(one, 'equal')
-      expect(last.finished, JSON.stringify(last.finished.error)).toMatchObject({ exitCode: 0, totals: { live: '4' } })
-      const differing = last.events.filter((event) => event.type === 'follow.proved' && event.differing !== '0')
-      expect(differing).toEqual([])
-      await expectSame(one, SQLITE_NAMES)
-      one.db.close()
-    },
-  )
+      expect(writer.wrote).toBeGreaterThan(100)
+    }
+    const last = await follow(one, 'equal')
+    expect(last.finished, JSON.stringify(last.finished.error)).toMatchObject({ exitCode: 0, totals: { live: '4' } })
+    const differing = last.events.filter((event) => event.type === 'follow.proved' && event.differing !== '0')
+    expect(differing).toEqual([])
+    await expectSame(one, SQLITE_NAMES)
+    one.db.close()
+  })
 })
 
 describe('out of a SQLite file', () => {
   test(
-    'goes on as it began, is resynced where a trigger is gone, and leaves nothing when it ends',
+    'continues, is resynced if a trigger is missing, and leaves nothing when it ends',
     { timeout: 60_000 },
     async () => {
       const one = await stageOf(
@@ -157,12 +159,12 @@ describe('out of a SQLite file', () => {
       expect(started).toMatchObject({ cdc: 'trigger', isNew: true, position: '0' })
       const stream = started?.type === 'follow.started' ? started.stream : ''
       one.db.exec(`UPDATE t SET v = 5; INSERT INTO u VALUES ('b', 1); UPDATE u SET k = 'A' WHERE k = 'a'`)
-      // How its changes are told stands in the ledger.
+      // The ledger records how changes are captured.
       const { from, to } = one.copy
       const on = { kind: 'follow', stream, from, to, untilCaughtUp: true, untilEqual: false, end: false } as const
       expect((await perform(on)).finished).toMatchObject({ exitCode: 0 })
       await expectSame(one, ['t', 'u'])
-      // What the stream keeps in the file is no table of the user's.
+      // Tables of the stream in the file are not tables of the user.
       const all = await perform({ ...copyOf(one.source, await makePlace('sqlite', folder), '*'), dryRun: true })
       const planned = all.events.flatMap((event) =>
         event.type === 'plan.ready' ? (event.copies ?? []).map(({ table }) => table) : [],
@@ -192,7 +194,7 @@ describe('out of a SQLite file', () => {
     },
   )
 
-  test('notes that the target has come again after a kill, and change nothing', { timeout: 60_000 }, async () => {
+  test('changes that arrive again after a kill change nothing', { timeout: 60_000 }, async () => {
     const one = await stageOf(
       'sqlite',
       [...T, `INSERT INTO t VALUES (1, 0), (2, 0), (3, 0)`, `INSERT INTO u VALUES ('a', 0)`],
@@ -200,7 +202,7 @@ describe('out of a SQLite file', () => {
     )
     expect((await follow(one, 'caught-up')).finished.exitCode).toBe(0)
     const [log] = one.db.prepare(`SELECT name FROM sqlite_schema WHERE name GLOB 'sluice_*_keys_1'`).pluck().all()
-    // Notes are read and written, and not taken out.
+    // Recorded keys can be read and written, but not deleted.
     one.db.exec(`CREATE TRIGGER held BEFORE DELETE ON ${String(log)} BEGIN SELECT RAISE(ABORT, 'held'); END`)
     const child = startCopy({ ...one.copy, follow: { cdc: 'trigger' } })
     one.db.exec(`UPDATE t SET v = 7 WHERE id = 1; DELETE FROM t WHERE id = 2; UPDATE t SET id = 30 WHERE id = 3`)
@@ -227,7 +229,7 @@ describe('out of a SQLite file', () => {
   })
 
   test(
-    'a source or a target that was restored to an earlier time halts, and begins anew',
+    'a source or target that was restored to an earlier time halts the stream, which can be restarted',
     { timeout: 60_000 },
     async () => {
       const one = await stageOf(
@@ -250,7 +252,7 @@ describe('out of a SQLite file', () => {
       expect((await follow(one, 'equal')).finished).toMatchObject({ exitCode: 0 })
 
       one.db.close()
-      // In its place, as `cp` does it: the file is the same one.
+      // Overwrites the file as `cp` does, so that it has the same inode.
       writeFileSync(source, readFileSync(`${source}.bak`))
       const back = await follow(one, 'caught-up')
       expect(back.finished).toMatchObject({ exitCode: 5 })

@@ -1,4 +1,7 @@
-/** Servers that stand still while their connections stay: what is told of a stream does not wait for them, and nor does its end. */
+/**
+ * Frozen servers whose connections stay open: progress reports of a stream do not wait for them, and neither does its
+ * end.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -21,7 +24,7 @@ beforeAll(async () => {
   target = await startPostgres()
 })
 
-/** Another stream for each test: one that is dropped under a frozen ledger keeps its lease. */
+/** A new stream for each test: a stream that was dropped while its ledger was frozen keeps its lease. */
 beforeEach(async () => {
   if (!POSTGRES_OWN) return
   stage = await writerStage(source, 300, await placeOn('postgresql', target.url()))
@@ -67,7 +70,7 @@ async function until(holds: () => boolean): Promise<void> {
 const SIDES = ['target', 'source'] as const
 
 test.skipIf(!POSTGRES_OWN)(
-  'what waits for a lock of the target waits: lag and stalled are raised while it lasts',
+  'while changes wait for a lock of the target, the alerts lag and stalled are raised',
   { timeout: 60_000 },
   async () => {
     const { interrupt, running, alerts, lags } = following()
@@ -94,8 +97,8 @@ test.skipIf(!POSTGRES_OWN)(
   },
 )
 
-describe.skipIf(!POSTGRES_OWN)('a server that stands still', { timeout: 90_000 }, () => {
-  test.each(SIDES)('is told of while it lasts: the %s', async (side) => {
+describe.skipIf(!POSTGRES_OWN)('a frozen server', { timeout: 90_000 }, () => {
+  test.each(SIDES)('is reported while it is frozen: the %s', async (side) => {
     const server = side === 'target' ? target : source
     writer = startWriter(stage.source.url, { seed: 5, keys: 300, pauseMs: 2 })
     const { interrupt, running, alerts, notes, lags } = following()
@@ -122,7 +125,7 @@ describe.skipIf(!POSTGRES_OWN)('a server that stands still', { timeout: 90_000 }
     await expectEqual(stage)
   })
 
-  test.each(SIDES)('keeps no run from its end: the %s', async (side) => {
+  test.each(SIDES)('does not prevent a run from ending: the %s', async (side) => {
     const server = side === 'target' ? target : source
     writer = startWriter(stage.source.url, { seed: 6, keys: 300, pauseMs: 2 })
     const { interrupt, running, notes, lags } = following()
@@ -135,7 +138,7 @@ describe.skipIf(!POSTGRES_OWN)('a server that stands still', { timeout: 90_000 }
     const from = performance.now()
     interrupt.requestAbort()
     expect((await running).finished).toMatchObject({ status: 'stopped' })
-    // Ten seconds later the program would be ended without its last lines.
+    // After ten seconds the program would be killed without its last log lines.
     expect(performance.now() - from).toBeLessThan(8000)
   })
 })

@@ -1,4 +1,7 @@
-/** A disk is full under a stream: said as what it is, nothing half written, and the same command goes on once there is room. */
+/**
+ * A disk of a stream is full: the error names this, no change is half applied, and the same command continues once
+ * there is free space.
+ */
 import { chownSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,7 +14,7 @@ import { startCopy } from './copy-kit.ts'
 
 const MB = 2 ** 20
 const ROOMY = 200 * MB
-/** Each 4 kB that no system makes smaller. */
+/** Rows of 4 kB that no system can compress. */
 const ROWS = 4000
 const INSERT = `INSERT INTO t SELECT i, (SELECT string_agg(md5(i || '-' || j), '') FROM generate_series(1, 128) j) FROM generate_series(101, ${ROWS}) i`
 
@@ -25,12 +28,12 @@ async function fullStage(to: Place): Promise<Stage> {
   return await stageOf(server, tables, ['t'], 100, to)
 }
 
-/** Follows in a program of its own: what it held and could not give back is free when it has ended. */
+/** Runs the stream in its own process: space that it reserved is free once it has ended. */
 async function follows({ copy }: Stage) {
   return (await startCopy({ ...copy, follow: { until: 'caught-up' } }).ended).finished
 }
 
-/** Rows by number and length: no system has to agree with another on how a text is sorted. */
+/** Ids and lengths of rows, because systems sort texts differently. */
 async function rowsOf({ source, target }: Stage): Promise<readonly unknown[]> {
   const query = 'SELECT id, length(v) FROM t ORDER BY id'
   return [await source.rows(query), await target.rows(query)]
@@ -45,7 +48,7 @@ async function expectFullThenEqual(one: Stage, disk: Disk, room: number): Promis
   expect(full).toMatchObject({ exitCode: 4, status: 'failed', error: { code: 'NO_SPACE' } })
   expect(full?.error?.hint).toBeTruthy()
   disk.resize(disk.used() + ROOMY)
-  // One transaction of the source: all of it, or nothing.
+  // A transaction of the source is applied completely or not at all.
   expect(await one.target.rows('SELECT count(*) FROM t')).toEqual(before)
   expect(await follows(one)).toMatchObject({ exitCode: 0 })
   const equal = await perform({ ...one.copy, follow: { until: 'equal' } })
@@ -65,12 +68,12 @@ describe.skipIf(MOUNT_MISSING !== '' || !POSTGRES_OWN)(`a full disk ${MOUNT_MISS
     rmSync(folder, { recursive: true, force: true })
   })
 
-  test.each(['sqlite', 'duckdb'] as const)('under a target file of %s', async (system) => {
+  test.each(['sqlite', 'duckdb'] as const)('of a target file of %s: the stream resumes', async (system) => {
     using disk = smallDisk(ROOMY)
     await expectFullThenEqual(await fullStage(await makePlace(system, disk.path)), disk, 4 * MB)
   })
 
-  test('under the tables of a PostgreSQL target', async () => {
+  test('of the tables of a PostgreSQL target: the stream resumes', async () => {
     await using own = await startFollowServer()
     using disk = smallDisk(ROOMY)
     const tables = join(disk.path, 'tables')
@@ -85,7 +88,7 @@ describe.skipIf(MOUNT_MISSING !== '' || !POSTGRES_OWN)(`a full disk ${MOUNT_MISS
     await expectFullThenEqual(await fullStage(target), disk, 4 * MB)
   })
 
-  test('under everything of a PostgreSQL target, whose server ends of it', async () => {
+  test('of a whole PostgreSQL target, whose server ends: the stream resumes', async () => {
     using disk = smallDisk(400 * MB)
     const crowded = await startFollowServer([], disk.path)
     try {
@@ -96,7 +99,7 @@ describe.skipIf(MOUNT_MISSING !== '' || !POSTGRES_OWN)(`a full disk ${MOUNT_MISS
       const child = startCopy(one.copy)
       await child.until('follow.progress')
       await one.source.sql(INSERT)
-      // It says so, and tries again for as long as it runs: or it ends with what to do.
+      // The stream logs this and retries while it runs, or it ends with a hint.
       const how = await Promise.race([child.until('log').catch(() => null), child.ended])
       if (how !== null && 'finished' in how) {
         const error = { code: expect.stringMatching(/^(?:NO_SPACE|CONNECT_FAILED|CONNECTION_LOST)$/) as string }
@@ -115,7 +118,7 @@ describe.skipIf(MOUNT_MISSING !== '' || !POSTGRES_OWN)(`a full disk ${MOUNT_MISS
     }
   })
 
-  test('under the log of the source, which its slot keeps', async () => {
+  test('of the WAL of the source, which the slot retains: the stream resumes', async () => {
     using disk = smallDisk(600 * MB)
     const crowded = await startFollowServer(['max_wal_size=64MB', 'min_wal_size=32MB'], disk.path)
     try {
@@ -142,7 +145,7 @@ describe.skipIf(MOUNT_MISSING !== '' || !POSTGRES_OWN)(`a full disk ${MOUNT_MISS
         ...one,
         copy: { ...one.copy, from: `${one.copy.from}?retry_seconds=1&connect_timeout=2` },
       })
-      // Either it gets through, and the log is free again, or it says what is wrong.
+      // Either it succeeds, and the WAL is freed, or it reports the cause.
       if (full?.exitCode !== 0) expect(full?.error).toMatchObject({ code: expect.stringMatching(/^(?:NO_SPACE|SOURCE_IO|CONNECT_FAILED|CONNECTION_LOST)$/) as string, hint: expect.any(String) as string }) // prettier-ignore
       disk.resize(600 * MB)
       await crowded.kill9()

@@ -1,4 +1,7 @@
-/** Chunks that were copied while no stream followed their tables: what changed since then is told by no stream. */
+/**
+ * Chunks that were copied before a stream began: no stream reports the changes since then, so they must not be taken
+ * over.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -51,7 +54,7 @@ function streamOf({ events }: Ran): string {
   return of(events, 'follow.started')[0]?.stream ?? ''
 }
 
-/** Nothing is made, and nothing is written. */
+/** Nothing is created and nothing is written. */
 async function expectRefused(one: Stage, ran: Ran, hint: RegExp): Promise<void> {
   expect(ran.finished).toMatchObject({ exitCode: 5, error: { code: 'PLAN_CHANGED' } })
   expect(ran.finished.error?.message).toMatch(/was copied while no stream followed it/)
@@ -62,7 +65,7 @@ async function expectRefused(one: Stage, ran: Ran, hint: RegExp): Promise<void> 
 }
 
 describe.skipIf(!POSTGRES_OWN).each(KINDS)(`a stream by %s ${POSTGRES_MISSING}`, { timeout: 60_000 }, (kind) => {
-  test.each(['an ended stream', 'a copy'])('takes nothing over that %s has left behind', async (before) => {
+  test.each(['an ended stream', 'a copy'])('does not take over chunks that %s has left', async (before) => {
     const one = await stage(kind)
     const { follow: _follow, ...plain } = one.copy
     const first = before === 'a copy' ? await perform(plain) : await caughtUp(one)
@@ -82,7 +85,7 @@ describe.skipIf(!POSTGRES_OWN).each(KINDS)(`a stream by %s ${POSTGRES_MISSING}`,
 })
 
 describe.skipIf(!POSTGRES_OWN)(`a stream by slots ${POSTGRES_MISSING}`, { timeout: 60_000 }, () => {
-  test('takes nothing over of a copy that was killed', async () => {
+  test('does not take over chunks of a copy that was killed', async () => {
     const one = await stage('slots')
     const { follow: _follow, ...plain } = one.copy
     const copy = { ...plain, chunkRows: 1, workers: 1 }
@@ -90,11 +93,11 @@ describe.skipIf(!POSTGRES_OWN)(`a stream by slots ${POSTGRES_MISSING}`, { timeou
     expect((await child.ended).signal).toBe('SIGKILL')
     await one.source.sql(...MEANWHILE)
     await expectRefused(one, await caughtUp(one), /--restart --on-existing replace-range/)
-    // Without a stream it goes on.
+    // Without a stream the copy continues.
     expect((await perform(plain)).finished.exitCode).not.toBe(5)
   })
 
-  test('begins beside a copy that has read nothing yet', async () => {
+  test('begins although a copy has begun that has read nothing yet', async () => {
     const one = await stage('slots')
     const { follow: _follow, ...plain } = one.copy
     const child = startCopy({ ...plain, workers: 1 }, { killedBy: { type: 'copy.started', times: 1 } })
@@ -102,7 +105,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream by slots ${POSTGRES_MISSING}`, { timeou
     expect((await caughtUp(one)).finished).toMatchObject({ exitCode: 0 })
   })
 
-  test('leaves nothing to a copy that read before it began, and copies after', async () => {
+  test('leaves no chunk to a copy that has read before the stream began, and copies them itself', async () => {
     const one = await stage('slots')
     const { follow: _follow, ...plain } = one.copy
     const small = { chunkRows: 1, workers: 1 }
@@ -120,7 +123,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream by slots ${POSTGRES_MISSING}`, { timeou
     expect(refused.finished).toMatchObject({ exitCode: 5, error: { code: 'TABLE_FOLLOWED' } })
   })
 
-  test.each([8, 11, 14])('takes nothing over of a copy that copied when its step %i was done', async (step) => {
+  test.each([8, 11, 14])('does not take over chunks that a copy copied after step %i of the stream', async (step) => {
     const one = await stage('slots')
     const { follow: _follow, ...plain } = one.copy
     const small = { chunkRows: 1, workers: 1 }
@@ -138,7 +141,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream by slots ${POSTGRES_MISSING}`, { timeou
     else expect(finished).toMatchObject({ exitCode: 5, error: { code: 'PLAN_CHANGED' } })
   })
 
-  test('that goes the other way begins in the table that was the source, and takes nothing over of either', async () => {
+  test('in the opposite direction begins in the former source, and takes over no chunk of either', async () => {
     const one = await stage('slots')
     const { source, target } = one
     await ended(streamOf(await caughtUp(one)), one.copy)
@@ -160,7 +163,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream by slots ${POSTGRES_MISSING}`, { timeou
     await expectRefused(back, await caughtUp(back), /--restart --on-existing replace-range/)
   })
 
-  test('takes nothing over once the target has lost its table', async () => {
+  test('does not take over chunks if the target has lost its table', async () => {
     const one = await stage('slots')
     await ended(streamOf(await caughtUp(one)), one.copy)
     await one.target.sql('DROP TABLE t')
@@ -174,7 +177,7 @@ const RUN = { kind: 'partition-run', table: 't', by: 'at', calendar: {}, workers
 
 describe.skipIf(!POSTGRES_OWN)(`partition run ${POSTGRES_MISSING}`, { timeout: 120_000 }, () => {
   test.each(['in another database', 'beside the old one'])(
-    '%s takes nothing over of an ended stream',
+    '%s does not take over chunks of an ended stream',
     async (where) => {
       const source = await placeOn('postgresql', server.url())
       const target = where === 'beside the old one' ? source : await placeOn('postgresql', server.url())

@@ -1,4 +1,7 @@
-/** What a stream cannot know of ends it: exit 5, the tables named, the position kept; copied again by command they are equal. */
+/**
+ * Changes that a stream cannot know of halt it: exit 5, the tables are named, the position stays; tables that are
+ * copied again by command are equal.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ALL } from '../support/backend.ts'
@@ -33,7 +36,7 @@ async function positionOf({ target }: Stage): Promise<string> {
 
 const SLOT = `(SELECT slot_name FROM pg_replication_slots WHERE database = current_database())`
 
-/** What is done at the source between two runs, and of which tables changes may be missing; none stands for all. */
+/** Statements at the source between two runs, and the tables that may lack changes; an empty list means all. */
 const BETWEEN: readonly (readonly [string, readonly string[], string, readonly string[]])[] = [
   ['the slot is dropped', [`SELECT pg_drop_replication_slot(${SLOT})`], 'SLOT_LOST', []],
   [
@@ -74,10 +77,10 @@ const BETWEEN: readonly (readonly [string, readonly string[], string, readonly s
   ['a partition is emptied by itself', ['TRUNCATE p_1'], 'STREAM_HALTED', ['public.p']],
 ]
 
-describe.skipIf(!POSTGRES_OWN)('a stream is halted where', () => {
-  // Of the others the store's own tests see that they are found.
+describe.skipIf(!POSTGRES_OWN)('a stream whose tables change', () => {
+  // The tests of the store check that the other cases are detected.
   test.each(BETWEEN.filter(([what]) => ALL || !/another one|another name|detached|view/.test(what)))(
-    '%s between two runs',
+    'halts if %s between two runs',
     { timeout: 60_000 },
     async (_what, statements, code, tables) => {
       const one = await stageOf(server, TABLES, ['t', 'p'])
@@ -90,12 +93,15 @@ describe.skipIf(!POSTGRES_OWN)('a stream is halted where', () => {
         const halted = events.filter((event) => event.type === 'follow.halted').flatMap((event) => event.tables)
         if (tables.length > 0 && halted.length > 0) expect([...new Set(halted)]).toEqual(tables)
       }
-      // Of a partition that was emptied only the stream can tell, by not telling it.
+      // Only the stream itself can detect an emptied partition, because no change reports it.
       if (code !== 'STREAM_HALTED' || !statements.includes('TRUNCATE p_1')) expect(await positionOf(one)).toBe(before)
     },
   )
 
-  /** Which columns take each other's names, while a row is written, and take them back: the table never shows it. */
+  /**
+   * Columns that exchange their names while a row is written, and exchange them back, so that the table looks
+   * unchanged.
+   */
   const SWAPPED = [
     ['slot', 'a', 'b'],
     ['slot', 'id', 'part'],
@@ -103,7 +109,7 @@ describe.skipIf(!POSTGRES_OWN)('a stream is halted where', () => {
     ['trigger', 'id', 'part'],
   ] as const
   test.each(SWAPPED)(
-    'or goes on right by a %s where %s and %s swap names and swap back',
+    'halts or continues correctly, by %s, if %s and %s swap names and swap back',
     { timeout: 60_000 },
     async (cdc, left, right) => {
       const made = [
@@ -127,7 +133,7 @@ describe.skipIf(!POSTGRES_OWN)('a stream is halted where', () => {
     },
   )
 
-  test('it runs: DDL halts it at once, and --restart copies the tables again', { timeout: 60_000 }, async () => {
+  test('halts at once on DDL, and --restart copies the tables again', { timeout: 60_000 }, async () => {
     const one = await stageOf(server, TABLES, ['t', 'p'])
     const child = startCopy(one.copy)
     await child.until('follow.progress')
@@ -142,7 +148,7 @@ describe.skipIf(!POSTGRES_OWN)('a stream is halted where', () => {
   })
 
   test(
-    'a table is not there any more: nothing copies it again, and what helps is said',
+    'halts if a table is gone: nothing copies it again, and the hint names the remedy',
     { timeout: 60_000 },
     async () => {
       const one = await stageOf(server, TABLES, ['t', 'p'])
@@ -174,7 +180,7 @@ describe.skipIf(!POSTGRES_OWN)('a stream is halted where', () => {
     },
   )
 
-  test('an empty partition that is added does not halt it', { timeout: 60_000 }, async () => {
+  test('does not halt if an empty partition is added', { timeout: 60_000 }, async () => {
     const one = await stageOf(server, TABLES, ['t', 'p'])
     expect((await caughtUp(one)).finished.exitCode).toBe(0)
     await one.source.sql(
@@ -185,7 +191,7 @@ describe.skipIf(!POSTGRES_OWN)('a stream is halted where', () => {
     await expectEqual(one)
   })
 
-  test('its slot held back more than it may', { timeout: 60_000 }, async () => {
+  test('halts if its slot has retained more WAL than allowed', { timeout: 60_000 }, async () => {
     const one = await stageOf(server, TABLES, ['t', 'p'])
     expect((await caughtUp(one)).finished.exitCode).toBe(0)
     await one.source.sql('CREATE TABLE noise (t text)')
@@ -205,7 +211,7 @@ describe.skipIf(!POSTGRES_OWN)('a stream is halted where', () => {
     await expectEqual(one)
   })
 
-  test('its target was emptied or put back behind it', { timeout: 60_000 }, async () => {
+  test('halts if its target was emptied or recreated', { timeout: 60_000 }, async () => {
     const one = await stageOf(server, TABLES, ['t', 'p'])
     expect((await caughtUp(one)).finished.exitCode).toBe(0)
     await one.target.sql('DROP TABLE t', 'CREATE TABLE t (id int PRIMARY KEY, v text)')

@@ -1,4 +1,7 @@
-/** A key that the target has twice, repaired by hand: what the stream has written decides the end, and not what was found before. */
+/**
+ * A key that is twice in the target, repaired by command: the exit code depends on the rows that the stream has
+ * written, and not on what was found before.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +15,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 type Stage = { readonly source: Place; readonly target: Place; readonly copy: CopyOperation }
 
-/** A followed table whose key no index of the target keeps unique. */
+/** A replicated table in which no index of the target keeps the key unique. */
 async function stage(more: NonNullable<CopyOperation['follow']> = {}): Promise<Stage> {
   const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
   await source.sql(
@@ -51,7 +54,7 @@ const SCOPES = [
   { by: 'range', low: '6', high: '8' },
 ] as const
 
-test.each(SCOPES)('a doubled row that the stream has mended ends the command with 0: by $by', async (scope) => {
+test.each(SCOPES)('the command ends with 0 if the stream has repaired a duplicate row: by $by', async (scope) => {
   const one = await stage()
   await one.target.sql('INSERT INTO t SELECT id, v FROM t WHERE id = 7')
   const seen = await byHand(one, { scope, dryRun: true })
@@ -67,7 +70,7 @@ test.each(SCOPES)('a doubled row that the stream has mended ends the command wit
   expect(events.findLast((event) => event.type === 'table.finished')).toMatchObject({ status: 'ok' })
 })
 
-test('a row that is doubled again as the stream writes it ends the command with 1', async () => {
+test('the command ends with 1 if the row is duplicated again as the stream writes it', async () => {
   const one = await stage({ fireTriggers: true })
   await one.target.sql(
     'INSERT INTO t SELECT id, v FROM t WHERE id = 7',
@@ -81,7 +84,7 @@ test('a row that is doubled again as the stream writes it ends the command with 
   })
 })
 
-test('what the stream has repaired is reported although the second comparison fails', async () => {
+test('repairs of the stream are reported although the second comparison fails', async () => {
   const one = await stage()
   await one.target.sql('INSERT INTO t SELECT id, v FROM t WHERE id = 7')
   const { finished, events } = await byHand(

@@ -1,4 +1,7 @@
-/** Rows of followed tables that wait to be read again: named by hand, or left by a program that was killed. The lane mends them, whoever has it. */
+/**
+ * Rows of replicated tables that wait to be read again, named by a user or left by a killed program. The apply worker
+ * repairs them, whichever program runs it.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { DiffFollowedOperation } from '../../src/engine/follow/operations/diff-followed/declaration.ts'
@@ -28,7 +31,7 @@ const TABLE = [
   "INSERT INTO t SELECT i, 'v' || i FROM generate_series(1, 200) i",
 ]
 
-/** A row that somebody has named, as a program that ended before it could read it has left it. */
+/** Leaves a row that a user has named, as if the program had ended before it read the row. */
 async function leaveWaiting({ target }: Stage, key: string): Promise<void> {
   await target.sql(
     `INSERT INTO migration_stream_rereads (reread_id, stream_id, schema_name, table_name, row_key, reason, noted_ms)
@@ -60,7 +63,7 @@ async function until(reached: () => Promise<boolean>): Promise<void> {
 const waits = async ({ target }: Stage): Promise<boolean> =>
   (await target.rows('SELECT 1 FROM migration_stream_rereads')).length > 0
 
-/** Rows by hand. @param more the scope, at least */
+/** Compares and repairs rows by command. @param more additional options */
 async function byHand(
   { copy, target }: Stage,
   scope: DiffFollowedOperation['scope'],
@@ -76,9 +79,9 @@ async function byHand(
 const outcomes = (events: readonly Event[]): Readonly<Record<string, string>> =>
   Object.fromEntries(of(events, 'follow.row').map(({ key, outcome }) => [key.join(), outcome]))
 
-describe.skipIf(!POSTGRES_OWN)(`rows of a followed table by hand ${POSTGRES_MISSING}`, () => {
+describe.skipIf(!POSTGRES_OWN)(`rows of a replicated table that a user names ${POSTGRES_MISSING}`, () => {
   test(
-    'of a live table that wait are read when a stream is opened, and while it runs',
+    'wait in a live table, and are read when a stream is opened, and while it runs',
     { timeout: 120_000 },
     async () => {
       const one = await stageOf(server, TABLE, ['t'])
@@ -98,7 +101,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a followed table by hand ${POSTGRES_MISS
     },
   )
 
-  test('say what holds the stream back that is to read them', { timeout: 60_000 }, async () => {
+  test('wait, and the command reports what blocks the stream that must read them', { timeout: 60_000 }, async () => {
     const one = await stageOf(server, TABLE, ['t'])
     expect((await caughtUp(one)).finished.exitCode).toBe(0)
     const [interrupt, events]: [Interrupter, Event[]] = [new Interrupter(), []]
@@ -122,7 +125,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a followed table by hand ${POSTGRES_MISS
     await expectEqual(one)
   })
 
-  test('are mended by the program that has the stream, under a writer', { timeout: 120_000 }, async () => {
+  test('are repaired by the program that runs the stream, during writes', { timeout: 120_000 }, async () => {
     const one = await writerStage(server, 600)
     const child = startCopy(one.copy)
     await child.until('follow.progress')
@@ -130,7 +133,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a followed table by hand ${POSTGRES_MISS
       async () => (await one.target.rows("SELECT 1 FROM migration_stream_tables WHERE state <> 'live'")).length === 0,
     )
     const writer = startWriter(one.source.url, { seed: 5, keys: 600, pauseMs: 5 })
-    // Rows that the writer never touches.
+    // Rows that the writer does not change.
     await one.source.sql(
       'INSERT INTO acct (id, qty) SELECT i, 1 FROM generate_series(5001, 5010) i',
       "INSERT INTO ev SELECT i, '2026-05-01', 1 FROM generate_series(5001, 5010) i",
@@ -186,7 +189,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a followed table by hand ${POSTGRES_MISS
   })
 
   test(
-    'are mended by this program where none has the stream, or that one is killed',
+    'are repaired by this program if none runs the stream, or if that one is killed',
     { timeout: 120_000 },
     async () => {
       const one = await stageOf(server, TABLE, ['t'])
@@ -210,7 +213,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a followed table by hand ${POSTGRES_MISS
       expect(outcomes(events)).toEqual({ 10: 'mended' })
       await child.ended
       await expectEqual(one, 'after the other was killed')
-      // A repair of the stream is not taken back while it follows.
+      // Repairs by a stream cannot be undone while the stream is active.
       const [[repairedBy] = []] = await one.target.rows(
         'SELECT run_id FROM migration_repairs WHERE row_key = \'["10"]\'',
       )
@@ -219,7 +222,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a followed table by hand ${POSTGRES_MISS
     },
   )
 
-  test('of a file are mended while no program follows, and else only looked at', { timeout: 120_000 }, async () => {
+  test('in a file are repaired if no program runs the stream, else only compared', { timeout: 120_000 }, async () => {
     const folder = temporaryFolder()
     const one = await stageOf(server, TABLE, ['t'], 1000, await makePlace('sqlite', folder.path))
     expect((await caughtUp(one)).finished.exitCode).toBe(0)
@@ -238,7 +241,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a followed table by hand ${POSTGRES_MISS
     folder[Symbol.dispose]()
   })
 
-  test('that were set aside come with the run that goes on', { timeout: 120_000 }, async () => {
+  test('and that are quarantined are applied by the next run', { timeout: 120_000 }, async () => {
     const one = await stageOf(server, TABLE, ['t'])
     await one.source.sql("UPDATE t SET v = 'bad' WHERE id = 7")
     await one.target.sql("CREATE TABLE t (id int PRIMARY KEY, v text CHECK (v <> 'bad'))")
@@ -257,7 +260,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a followed table by hand ${POSTGRES_MISS
   })
 
   test(
-    'stay with the stream that begins while an archive works: each partition asks again, and a stream waits for the one at work',
+    'stay if the stream begins during an archive run: each partition checks this, and a stream waits for the running one',
     { timeout: 120_000 },
     async () => {
       using folder = temporaryFolder()
@@ -278,7 +281,8 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a followed table by hand ${POSTGRES_MISS
         (await source.rows('SELECT partition_name, state FROM migration_archive_partitions ORDER BY 1')).join(' ')
       expect((await perform(archive)).finished.exitCode).toBe(0)
       const holder = await psql(source.url)
-      // A publication is the mark that a stream leaves at its source. It comes between the first partition and the second.
+      // A publication shows that a stream reads from the source. It is created between the first partition and the
+      // second.
       const between = async (operation: Parameters<typeof perform>[0], state: string): Promise<Ran> => {
         await holder.run("BEGIN; SELECT 1 FROM migration_archive_partitions WHERE partition_name = 'b' FOR UPDATE")
         const running = perform(operation)
@@ -329,7 +333,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a followed table by hand ${POSTGRES_MISS
     },
   )
 
-  test('that cannot be meant are refused by name', { timeout: 120_000 }, async () => {
+  test('and that cannot exist are refused by name', { timeout: 120_000 }, async () => {
     const one = await stageOf(
       server,
       [...TABLE, 'CREATE TABLE u (a text, b text, PRIMARY KEY (a, b))', "INSERT INTO u VALUES ('5', 'z')"],

@@ -1,4 +1,7 @@
-/** A stream in several lanes: killed while they stand at different positions, divided anew, it ends equal, and each lane goes on from its own position. */
+/**
+ * A stream with several apply workers, killed while they have different positions, and divided again: the result is
+ * equal, and each apply worker continues from its own position.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -23,7 +26,7 @@ afterAll(async () => {
 const LANES = 'SELECT lane::text, log_position::text FROM migration_stream_lanes ORDER BY 1'
 const DIVISION = 'SELECT source_table, lane::text FROM migration_stream_tables ORDER BY 1'
 
-test('groups go where least is changed, and no lane is empty', () => {
+test('table groups go to the apply worker with the fewest changes, and none is empty', () => {
   const tables = ['a', 'b', 'c', 'd'].map((name) => ({ name }))
   const changes = (updates: number) => ({ inserts: 0, updates, deletes: 0, truncates: 0 })
   const counts = { a: changes(5), b: changes(100), c: changes(40), d: changes(50) }
@@ -32,8 +35,8 @@ test('groups go where least is changed, and no lane is empty', () => {
   expect(spreadGroups([[0, 1, 2, 3]], tables, {}, 3)).toEqual([0, 0, 0, 0])
 })
 
-describe.skipIf(!POSTGRES_OWN)('a stream in lanes', { timeout: 90_000 }, () => {
-  test('is killed again and again while its source is written to', async () => {
+describe.skipIf(!POSTGRES_OWN)('a stream with several apply workers', { timeout: 90_000 }, () => {
+  test('is equal after kills while its source is written to', async () => {
     const one = await writerStage(server, 800)
     const writer = startWriter(one.source.url, { seed: 9, keys: 800, truncates: true, pauseMs: 2 })
     const follow = { lanes: 3 }
@@ -43,7 +46,7 @@ describe.skipIf(!POSTGRES_OWN)('a stream in lanes', { timeout: 90_000 }, () => {
       const client = new pg.Client({ connectionString: one.target.url })
       await client.connect()
       await child.until('follow.progress')
-      // One lane waits, and the others go on.
+      // One apply worker waits, and the others continue.
       await client.query(`BEGIN; LOCK TABLE ${table} IN EXCLUSIVE MODE`)
       for (;;) {
         const lanes = await one.target.rows(LANES)
@@ -63,7 +66,7 @@ describe.skipIf(!POSTGRES_OWN)('a stream in lanes', { timeout: 90_000 }, () => {
     expect(new Set(lanes.map(([, position]) => position)).size, 'all stand at one position').toBe(1)
   })
 
-  test('keeps tables together that foreign keys join, and is divided anew', async () => {
+  test('keeps tables with foreign keys together, and can be divided again', async () => {
     const tables = [
       'CREATE TABLE up (id int PRIMARY KEY)',
       'CREATE TABLE down (id int PRIMARY KEY, up int REFERENCES up)',
@@ -81,7 +84,7 @@ describe.skipIf(!POSTGRES_OWN)('a stream in lanes', { timeout: 90_000 }, () => {
       'TRUNCATE alone, down',
       'INSERT INTO alone VALUES (7)',
     )
-    // Two of the four changed tables of both lanes.
+    // Each apply worker counts two transactions.
     expect((await caughtUp(one)).finished).toMatchObject({ exitCode: 0, totals: { transactions: '4' } })
     await expectEqual(one)
     expect((await run(1)).finished.exitCode).toBe(0)
@@ -92,7 +95,7 @@ describe.skipIf(!POSTGRES_OWN)('a stream in lanes', { timeout: 90_000 }, () => {
     await expectEqual(one)
   })
 
-  test('is refused where the numbers make no sense', async () => {
+  test('is refused for an invalid number of apply workers', async () => {
     const one = await stageOf(server, ['CREATE TABLE t (id int PRIMARY KEY)'], ['t'])
     const { finished } = await perform({ ...one.copy, follow: { lanes: 17, until: 'caught-up' } })
     expect(finished).toMatchObject({ exitCode: 2, error: { code: 'BAD_FLAG' } })

@@ -1,4 +1,7 @@
-/** Transactions that a server tells before it shows them: one that waits for a synchronous standby is applied long before any snapshot of the source has it. */
+/**
+ * Transactions that a server sends before they are visible: one that waits for a synchronous standby is applied long
+ * before a snapshot of the source shows it.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -16,8 +19,8 @@ afterAll(async () => {
   await server?.[Symbol.asyncDispose]()
 })
 
-describe.skipIf(!POSTGRES_OWN)('a transaction that is told and not shown', { timeout: 60_000 }, () => {
-  test('is no difference, and is never taken back', async () => {
+describe.skipIf(!POSTGRES_OWN)('a transaction that is sent before it is visible', { timeout: 60_000 }, () => {
+  test('is not a difference, and is never reverted', async () => {
     const one = await stageOf(
       server,
       ['CREATE TABLE t (id int PRIMARY KEY, v text)', "INSERT INTO t SELECT i, 'v' FROM generate_series(1, 50) i"],
@@ -37,7 +40,7 @@ describe.skipIf(!POSTGRES_OWN)('a transaction that is told and not shown', { tim
     }
     const [[here] = []] = await one.source.rows('SELECT v FROM t WHERE id = 7')
     expect(here).toBe('v')
-    // Time for a comparison to go wrong.
+    // Enough time for a comparison to report a false difference.
     await sleep(1500)
     await one.source.sql('ALTER SYSTEM RESET synchronous_standby_names', 'SELECT pg_reload_conf()')
     await update

@@ -1,4 +1,4 @@
-/** A copy of the target has the ledger of the original: changes go to the one that was confirmed, and to no other. */
+/** A copy of the target has the ledger of the original: changes go only to the one that the user has confirmed. */
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -38,18 +38,18 @@ type Stage = {
   readonly source: Place
   readonly original: Place
   readonly stream: string
-  /** The command that began the stream, with a target in place of the original. */
+  /** The command that began the stream, with another target. */
   begunInto(to: Place, restart?: true): Promise<Ran>
-  /** `follow ID`, with a target. */
+  /** `follow ID`, with another target. */
   follow(to: Place, more?: More): Promise<Ran>
 }
 
 type More = {
   readonly moved?: true
   readonly end?: true
-  /** URL of the source, as another login. */
+  /** URL of the source with another login. */
   readonly from?: string
-  /** It is a slot of this run. */
+  /** Set if the run is a task of this distributed run. */
   readonly sharedRun?: string
 }
 
@@ -98,7 +98,7 @@ async function cloneOf(original: Place): Promise<Place> {
   return postgresAt(url.href)
 }
 
-/** Of a stream with a slot: another name of its target's host is noted. @param facts of its server that are noted otherwise, too */
+/** Records another host name of the target for a stream with a slot. @param facts other recorded facts of its server */
 async function noteOtherHost({ source, stream }: Stage, facts: Readonly<Record<string, string>> = {}): Promise<void> {
   const name = `sluice_${stream}`
   const [[comment] = []] = await source.rows(
@@ -119,7 +119,7 @@ async function valuesIn(place: Place): Promise<string> {
   return (await place.rows('SELECT v FROM t ORDER BY id')).join()
 }
 
-/** A program of another machine that follows, and one of this machine that waits for its lease. */
+/** A program on another machine that runs the stream, and one on this machine that waits for its lease. */
 async function spareOf(one: Stage): Promise<{ readonly child: Child; readonly spare: Promise<Ran> }> {
   const copy = copyOf(one.source, one.original, 't')
   const child = startCopy({ ...copy, follow: {} }, { host: 'elsewhere', leaseMs: 2000 })
@@ -150,7 +150,7 @@ const KINDS: readonly (readonly [System, Cdc, System])[] = [
   ['mysql', 'trigger', 'postgresql'],
   ['sqlite', 'trigger', 'postgresql'],
 ]
-/** Each note has a place of its own; what follows from it is the same for all. */
+/** Each kind stores the target in another place; the consequences are the same for all. */
 const ENDED = ALL ? KINDS : KINDS.slice(0, 1)
 const absent = await missing('mysql')
 
@@ -162,7 +162,7 @@ describe.skipIf(!POSTGRES_OWN).each(KINDS)(
       system === 'postgresql' ? placeOn('postgresql', server.url()) : makePlace(system, folder)
 
     test.skipIf(from === 'mysql' && absent !== '')(
-      'the copy stops before anything is read, is confirmed, and the original is refused',
+      'the copy stops before it reads anything, is confirmed, and the original is refused',
       async () => {
         const one = await stageOf(await onOwn(from), await onOwn(to), cdc)
         const clone = await cloneOf(one.original)
@@ -173,7 +173,7 @@ describe.skipIf(!POSTGRES_OWN).each(KINDS)(
         for (const place of [one.original, clone]) expect(message).toContain(new URL(place.url).pathname)
         expect(hint).toContain(`sluice follow ${one.stream} --moved`)
         expect(await valuesIn(clone)).toBe('old')
-        // It took nothing from the original, whose owner is another one from here on.
+        // The clone took nothing from the original; then another clone is confirmed as the owner.
         const went = await one.begunInto(one.original)
         expect(went.finished, JSON.stringify(went.finished.error)).toMatchObject(GOES_ON)
         expect(await valuesIn(one.original)).toBe('old,new')
@@ -188,7 +188,7 @@ describe.skipIf(!POSTGRES_OWN).each(KINDS)(
         expect(refused.finished).toMatchObject(MOVED)
         expect(refused.finished.error?.message).toContain(`now writes into another target`)
         expect(refused.finished.error?.message).toContain(new URL(second.url).pathname)
-        // What it lacks it cannot get back.
+        // The original cannot get the changes that it lacks.
         expect((await one.follow(one.original, { moved: true })).finished).toMatchObject({
           exitCode: 5,
           error: { code: 'SLOT_LOST' },
@@ -199,14 +199,14 @@ describe.skipIf(!POSTGRES_OWN).each(KINDS)(
     )
 
     test.skipIf((from === 'mysql' && absent !== '') || !ENDED.some(([a, b, c]) => a === from && b === cdc && c === to))(
-      'ended or begun anew in the copy, the original keeps what it has at the source',
+      'if the stream is ended or restarted in the copy, the original keeps its objects at the source',
       async () => {
         const one = await stageOf(await onOwn(from), await onOwn(to), cdc)
         const [clone, second] = [await cloneOf(one.original), await cloneOf(one.original)]
         const ended = await one.follow(clone, { end: true })
         expect(ended.finished, JSON.stringify(ended.finished.error)).toMatchObject(GOES_ON)
         const said = logsOf(ended).find(({ message }) => message.includes('has ended here only'))
-        // A clone knows the owner as well as a target with another name does.
+        // The clone has the ledger with the owner, like a target under another name.
         expect(said?.hint).toContain(`sluice follow ${one.stream} --moved --end`)
         expect((await one.begunInto(second, true)).finished).toMatchObject(GOES_ON)
         await one.source.sql("INSERT INTO t VALUES (2, 'new')")
@@ -222,7 +222,7 @@ describe.skipIf(!POSTGRES_OWN)(
   `a stream whose target has another address ${POSTGRES_MISSING}`,
   { timeout: 60_000 },
   () => {
-    test('a run that follows ends as soon as a copy was confirmed, and takes nothing from it', async () => {
+    test('a running stream ends as soon as a copy is confirmed, and takes no change from it', async () => {
       const one = await stageOf(
         await placeOn('postgresql', server.url()),
         await placeOn('postgresql', server.url()),
@@ -240,7 +240,7 @@ describe.skipIf(!POSTGRES_OWN)(
       expect(await valuesIn(one.original)).toBe('old')
     })
 
-    test('it was renamed: confirmed, it ends with all of it at the source', async () => {
+    test('after a rename the target is confirmed, and ending the stream removes everything at the source', async () => {
       const one = await stageOf(
         await placeOn('postgresql', server.url()),
         await placeOn('postgresql', server.url()),
@@ -253,7 +253,7 @@ describe.skipIf(!POSTGRES_OWN)(
       const renamed = postgresAt(url.href)
       expect((await one.follow(renamed)).finished).toMatchObject(MOVED)
       expect((await one.follow(renamed, { moved: true })).finished).toMatchObject(GOES_ON)
-      // Once it was confirmed it is the target.
+      // Once confirmed, it is the target.
       expect((await one.follow(renamed)).finished).toMatchObject(GOES_ON)
       expect((await one.follow(renamed, { end: true })).finished).toMatchObject(GOES_ON)
       expect(
@@ -261,7 +261,7 @@ describe.skipIf(!POSTGRES_OWN)(
       ).toEqual([])
     })
 
-    test('a login that may not note the target confirms none', async () => {
+    test('a login that may not record the target cannot confirm one', async () => {
       const one = await stageOf(
         await placeOn('postgresql', server.url()),
         await placeOn('postgresql', server.url()),
@@ -282,7 +282,7 @@ describe.skipIf(!POSTGRES_OWN)(
       expect(denied.finished, JSON.stringify(denied.finished.error)).toMatchObject({ error: { code: 'SOURCE_DENIED' } })
       expect(denied.finished.error?.hint).toContain(`sluice_${one.stream}`)
       expect(await valuesIn(clone)).toBe('old')
-      // Of a target that is noted already a warning does.
+      // For a target that is already recorded, a warning is enough.
       const went = await one.follow(one.original, { from: from.href })
       expect(went.finished, JSON.stringify(went.finished.error)).toMatchObject(GOES_ON)
       expect(logsOf(went).map(({ message }) => message)).toContainEqual(
@@ -309,7 +309,7 @@ describe.skipIf(!POSTGRES_OWN)(
       expect(await valuesIn(clone)).toBe('old,new')
     })
 
-    test('a program that waits for the lease knows what the one before it has noted', async () => {
+    test('a program that waits for the lease uses what the program before it has recorded', async () => {
       const one = await stageOf(
         await placeOn('postgresql', server.url()),
         await placeOn('postgresql', server.url()),
@@ -326,7 +326,7 @@ describe.skipIf(!POSTGRES_OWN)(
       expect(JSON.parse(String(birth))).toMatchObject({ shapes: { later: 'noted' } })
     })
 
-    test('a worker may have another address for the target of its run; by hand it is confirmed, or ended as moved', async () => {
+    test('a worker may use another address of its target; a user must confirm it, or end the stream as moved', async () => {
       const one = await stageOf(
         await placeOn('postgresql', server.url()),
         await placeOn('postgresql', server.url()),
@@ -348,7 +348,7 @@ describe.skipIf(!POSTGRES_OWN)(
       expect(await leftAtSource(place)).toEqual([])
     })
 
-    test('a worker of a shared run that comes to a copy of the whole server is refused, and a restart of the server is none', async () => {
+    test('a worker of a distributed run is refused at a copy of the whole server, but not after a restart of the server', async () => {
       const one = await stageOf(
         await placeOn('postgresql', server.url()),
         await placeOn('postgresql', server.url()),
@@ -361,13 +361,13 @@ describe.skipIf(!POSTGRES_OWN)(
         expect(went.finished, JSON.stringify(facts)).toMatchObject(MOVED)
       }
       await noteOtherHost(one)
-      // The ledger of a copy that was made before the last start does not know its owner.
+      // The ledger of a copy from before the last start does not contain the owner.
       await one.original.sql(
         `UPDATE migration_streams SET birth = jsonb_set(birth::jsonb, '{owners}', '["other"]')::text`,
       )
       expect((await one.follow(one.original, { sharedRun: '7/1' })).finished).toMatchObject(MOVED)
       expect((await one.follow(one.original, { moved: true })).finished).toMatchObject(GOES_ON)
-      // An address at which this very server was met is known, whenever the server was started again.
+      // An address at which this server was reached before is known, even after restarts of the server.
       await noteOtherHost(one)
       expect((await one.follow(one.original, { sharedRun: '7/1' })).finished).toMatchObject(GOES_ON)
       const [[comment] = []] = await one.source.rows(
@@ -382,7 +382,7 @@ describe.skipIf(!POSTGRES_OWN)(
       expect(shared.finished, JSON.stringify(shared.finished.error)).toMatchObject(GOES_ON)
     })
 
-    test('a shared run confirms its target once, whatever turn comes later', async () => {
+    test('a distributed run confirms its target once, and later tasks do not confirm it again', async () => {
       const one = await stageOf(
         await placeOn('postgresql', server.url()),
         await placeOn('postgresql', server.url()),

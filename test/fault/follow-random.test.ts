@@ -1,4 +1,7 @@
-/** A stream under everything at once: a writer, lanes that change, and at random the program, either server or its sessions killed. In the end: equal. */
+/**
+ * A stream with a writer, apply workers whose number changes, and random kills of the program, either server or its
+ * sessions: the result is equal.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { ALL } from '../support/backend.ts'
@@ -9,7 +12,7 @@ import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/ser
 import { of, startCopy, type Child } from './copy-kit.ts'
 
 const KEYS = 600
-/** Commits that are not waited for stay away from the disk for as long as that is possible. */
+/** Delays the flush of asynchronous commits as long as possible. */
 const LAZY = ['wal_writer_delay=10000', 'wal_writer_flush_after=0']
 const DEATHS = ['program', 'source', 'target', 'sessions of the source', 'sessions of the target'] as const
 const FROM = Number(process.env['SLUICE_TEST_SEED'] ?? 1)
@@ -22,7 +25,7 @@ async function endSessions({ rows }: Place): Promise<void> {
 }
 
 test.skipIf(!POSTGRES_OWN)(
-  'what a crash takes back from the source was not copied from it',
+  'changes that a crash takes back from the source are not copied',
   { timeout: 60_000 },
   async () => {
     await using from = await startPostgres({ extraSettings: ['wal_level=logical', ...LAZY] })
@@ -38,7 +41,7 @@ test.skipIf(!POSTGRES_OWN)(
       follow: { until: 'caught-up' },
     } as const
     await startCopy(copy, { killedBy: { type: 'chunk.started', times: 1 } }).ended
-    // Committed, and seen by everybody, and not on the disk for seconds.
+    // Committed and visible, but not flushed for seconds.
     await source.sql('SET synchronous_commit = off', "UPDATE t SET v = 'never was'")
     await startCopy(copy, { killedBy: { type: 'chunk.done', times: 1 } }).ended
     await from.kill9()
@@ -48,7 +51,7 @@ test.skipIf(!POSTGRES_OWN)(
   },
 )
 
-describe.skipIf(!POSTGRES_OWN || !ALL)('a followed copy, whatever is killed,', { timeout: 400_000 }, () => {
+describe.skipIf(!POSTGRES_OWN || !ALL)('a stream under random kills', { timeout: 400_000 }, () => {
   test.each(SEEDS)('is equal in the end (SLUICE_TEST_SEED=%d)', async (seed) => {
     const random = randomOf(seed * 7919)
     await using from = await startPostgres({ extraSettings: ['wal_level=logical', 'max_wal_senders=20', ...LAZY] })
@@ -78,7 +81,7 @@ describe.skipIf(!POSTGRES_OWN || !ALL)('a followed copy, whatever is killed,', {
         await child.ended
         child = null
       }
-      // Its sessions may have been killed as well.
+      // Its sessions may have been ended as well.
       await writer.stop().catch(() => undefined)
       if (child !== null && child.process.exitCode !== null) {
         const { finished } = await child.ended

@@ -1,4 +1,7 @@
-/** Tables of a stream that are copied anew within it: equal afterwards, whatever the stream still tells of their time before. */
+/**
+ * Tables that are copied again within their stream (resync): they are equal afterwards, whatever older changes the
+ * stream still sends.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { perform } from '../support/copy-systems.ts'
 import { caughtUp, expectEqual, stageOf, startFollowServer, writerStage, type Stage } from '../support/follow-stage.ts'
@@ -26,7 +29,7 @@ const TABLES = [
   "INSERT INTO p SELECT i, date '2026-01-01' + i % 50 FROM generate_series(1, 100) i",
 ]
 
-/** Rows of both tables that wait in the stream. */
+/** Changes of both tables that the stream has not applied yet. */
 const WRITES = [
   "UPDATE t SET v = 'changed' WHERE id % 3 = 0",
   'UPDATE t SET id = id + 10000 WHERE id % 7 = 0',
@@ -41,7 +44,7 @@ async function resync({ copy }: Stage, ...names: readonly string[]): ReturnType<
   return await perform({ ...copy, follow: { resync: names, until: 'equal' } })
 }
 
-/** What halts a stream, and what the target needs before the table is copied anew. */
+/** What halts a stream, and what the target needs before the resync. */
 const HALTED: readonly (readonly [string, string, readonly string[], readonly string[]])[] = [
   [
     'a table that left the publication',
@@ -68,9 +71,9 @@ const HALTED: readonly (readonly [string, string, readonly string[], readonly st
   ['a partition that was detached', 'public.p', ['ALTER TABLE p DETACH PARTITION p_1'], []],
 ]
 
-describe.skipIf(!POSTGRES_OWN)('copied anew within a stream', { timeout: 60_000 }, () => {
+describe.skipIf(!POSTGRES_OWN)('a resync within a stream', { timeout: 60_000 }, () => {
   test.each(HALTED.filter(([what]) => ALL || !/less|in part|anew|detached/.test(what)))(
-    '%s',
+    'repairs %s',
     async (_what, name, statements, there) => {
       const one = await stageOf(server, TABLES, ['t', 'p'])
       expect((await caughtUp(one)).finished.exitCode).toBe(0)
@@ -92,10 +95,10 @@ describe.skipIf(!POSTGRES_OWN)('copied anew within a stream', { timeout: 60_000 
     },
   )
 
-  test('a table after another one was halted: the hint names both', async () => {
+  test('repairs a table although another one is halted: the hint names both', async () => {
     const one = await stageOf(server, TABLES, ['t', 'p'])
     expect((await caughtUp(one)).finished.exitCode).toBe(0)
-    // The publication as it was no longer shows that it lacked changes of t.
+    // The publication no longer shows that it lacked changes of t.
     const published = (does: string): string =>
       `DO $$ BEGIN EXECUTE 'ALTER PUBLICATION ' || (SELECT pubname FROM pg_publication) || ' ${does}'; END $$`
     await one.source.sql(published('DROP TABLE t'), 'INSERT INTO t (id) VALUES (9001)')
@@ -112,7 +115,7 @@ describe.skipIf(!POSTGRES_OWN)('copied anew within a stream', { timeout: 60_000 
     await expectEqual(one)
   })
 
-  test('a table that somebody emptied in the target', async () => {
+  test('repairs a table that was emptied in the target', async () => {
     const one = await stageOf(server, TABLES, ['t', 'p'])
     expect((await caughtUp(one)).finished.exitCode).toBe(0)
     await one.source.sql("UPDATE t SET v = 'changed' WHERE id % 3 = 0")
@@ -123,12 +126,12 @@ describe.skipIf(!POSTGRES_OWN)('copied anew within a stream', { timeout: 60_000 
     const ran = await resync(one, 't')
     expect(ran.finished.exitCode).toBe(0)
     await expectEqual(one)
-    // What was applied before that is told as well.
+    // Changes that were applied before the resync are counted as well.
     const counted = of(ran.events, 'follow.counted').filter(({ table }) => table === 'public.t')
     expect(counted.at(-1)).toMatchObject({ updates: '66' })
   })
 
-  test('and killed at its steps while the source is written to', async () => {
+  test('is equal after kills at its steps while the source is written to', async () => {
     const one = await writerStage(server, 800)
     const writer = startWriter(one.source.url, { seed: 5, keys: 800, pauseMs: 2 })
     expect((await caughtUp(one)).finished.exitCode).toBe(0)
@@ -146,7 +149,7 @@ describe.skipIf(!POSTGRES_OWN)('copied anew within a stream', { timeout: 60_000 
     await expectEqual(one)
   })
 
-  test('a table with unique values and a foreign key: they are built again', async () => {
+  test('needs unique indexes and foreign keys dropped, and creates them again', async () => {
     const tables = [
       'CREATE TABLE up (id int PRIMARY KEY, code text CONSTRAINT up_code UNIQUE)',
       "INSERT INTO up SELECT i, 'c' || i FROM generate_series(1, 50) i",
@@ -158,7 +161,8 @@ describe.skipIf(!POSTGRES_OWN)('copied anew within a stream', { timeout: 60_000 
     expect((await caughtUp(one)).finished.exitCode).toBe(0)
     const names = "SELECT conname::text FROM pg_constraint WHERE conname IN ('up_code', 'down_up') ORDER BY 1"
     expect(await one.target.rows(names)).toEqual([['down_up'], ['up_code']])
-    // A row that is read again would hold a value that an older change gives to another row, if it were not read as of the applied position.
+    // The reread row must be read as of the applied position, because its newest value conflicts with an older change
+    // of another row.
     await one.source.sql(
       "UPDATE up SET code = 'c1x' WHERE id = 1",
       "UPDATE up SET code = 'c1' WHERE id = 2",
@@ -179,7 +183,7 @@ describe.skipIf(!POSTGRES_OWN)('copied anew within a stream', { timeout: 60_000 
     expect(await one.target.rows(names)).toEqual([['down_up'], ['up_code']])
   })
 
-  test('a table that others refer to: their rows stay, whatever a foreign key says', async () => {
+  test("keeps rows of tables that reference the table, whatever the foreign key's actions are", async () => {
     const tables = [
       'CREATE TABLE up (id int PRIMARY KEY)',
       'INSERT INTO up SELECT generate_series(1, 20)',
@@ -197,7 +201,7 @@ describe.skipIf(!POSTGRES_OWN)('copied anew within a stream', { timeout: 60_000 
     expect(again.finished, JSON.stringify(again.finished.error)).toMatchObject({ exitCode: 0 })
     await expectEqual(one)
     expect(await one.target.rows('SELECT count(*) FROM own')).toEqual([['20']])
-    // What a live table lacks is made by the next run.
+    // The next run creates what a live table lacks.
     await one.target.sql('ALTER TABLE away DROP CONSTRAINT away_up_fkey')
     const next = await perform({ ...one.copy, restart: true, follow: { until: 'caught-up' } })
     expect(next.finished, JSON.stringify(next.finished.error)).toMatchObject({ exitCode: 0 })
@@ -208,7 +212,7 @@ describe.skipIf(!POSTGRES_OWN)('copied anew within a stream', { timeout: 60_000 
     expect(await one.target.rows("SELECT count(*) FROM pg_constraint WHERE conname = 'away_up_fkey'")).toEqual([['1']])
   })
 
-  test('a floating point key is refused for a new table, and followed into one that exists', async () => {
+  test('of a floating point key: refused for a new table, accepted for an existing one', async () => {
     const one = await stageOf(
       server,
       ['CREATE TABLE f (f float8 PRIMARY KEY)', 'INSERT INTO f VALUES (0.1), (2)'],
@@ -221,7 +225,7 @@ describe.skipIf(!POSTGRES_OWN)('copied anew within a stream', { timeout: 60_000 
     expect((await caughtUp(one)).finished.exitCode).toBe(0)
   })
 
-  test('what no copy mends is refused', async () => {
+  test('is refused if it cannot repair the stream', async () => {
     const one = await stageOf(server, TABLES, ['t', 'p'])
     expect((await caughtUp(one)).finished.exitCode).toBe(0)
     expect((await resync(one, 'nobody')).finished).toMatchObject({ exitCode: 2, error: { code: 'BAD_FLAG' } })

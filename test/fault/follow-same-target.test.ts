@@ -1,4 +1,7 @@
-/** Tables of the target that somebody emptied are found at the next start, and those that the stream has emptied itself are not. */
+/**
+ * A table of the target that was emptied by others is detected at the next start; a table that the stream has emptied
+ * itself is accepted.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -33,7 +36,10 @@ async function targetOn(system: (typeof SYSTEMS)[number]): Promise<Place | undef
   return system === 'postgresql' ? undefined : await makePlace(system, folder)
 }
 
-/** A copy that was killed before it came to the queue: what changes from here on is in its chunk, and told by the stream, too. @param jobs rows of the queue */
+/**
+ * A copy that was killed before it reached `queue`: changes from here on are in its chunk, and the stream reports them,
+ * too. @param jobs number of rows in `queue`
+ */
 async function killedCopy(jobs: number, to?: Place): Promise<Stage> {
   const one = await stageOf(
     server,
@@ -58,14 +64,14 @@ async function jobsIn({ target }: Stage): Promise<string | null | undefined> {
 }
 
 describe.skipIf(!POSTGRES_OWN).each(SYSTEMS)(`a target on %s ${POSTGRES_MISSING}`, { timeout: 60_000 }, (system) => {
-  test('that was emptied is found, however often its changes were counted', async () => {
+  test('that was emptied is detected, however often its changes were counted', async () => {
     const one = await killedCopy(200, await targetOn(system))
     await one.source.sql('DELETE FROM queue WHERE id <= 100')
     expect((await caughtUp(one)).finished).toMatchObject(GOES_ON)
     expect(await jobsIn(one)).toBe('100')
     await one.target.sql('DELETE FROM queue')
     expect((await caughtUp(one)).finished).toMatchObject(HALTS)
-    // It stays so until somebody copies the table again.
+    // The stream stays halted until the table is copied again.
     expect((await caughtUp(one)).finished).toMatchObject(HALTS)
     const resync = ['queue']
     expect((await perform({ ...one.copy, follow: { until: 'caught-up', resync } })).finished).toMatchObject(GOES_ON)
@@ -74,7 +80,7 @@ describe.skipIf(!POSTGRES_OWN).each(SYSTEMS)(`a target on %s ${POSTGRES_MISSING}
     expect((await caughtUp(one)).finished).toMatchObject(HALTS)
   })
 
-  test('whose columns exchanged their names between two runs is not written to, unless it is copied again', async () => {
+  test('whose columns have swapped names between two runs is written to only after a resync', async () => {
     const made = ['CREATE TABLE t (id int PRIMARY KEY, v text, w text)', "INSERT INTO t VALUES (1, 'v', 'w')"]
     const one = await stageOf(server, made, ['t'], 100, await targetOn(system))
     const exchange = (): Promise<void> =>
@@ -103,7 +109,7 @@ describe.skipIf(!POSTGRES_OWN).each(SYSTEMS)(`a target on %s ${POSTGRES_MISSING}
     expect(await rows()).toEqual(Array.from({ length: 3 }, () => ['v', 'w']))
   })
 
-  test('that the stream has drained is no other one', async () => {
+  test('that the stream has emptied is accepted', async () => {
     const one = await killedCopy(0, await targetOn(system))
     await one.source.sql("INSERT INTO queue SELECT i, 'job' FROM generate_series(1, 100) i")
     expect((await caughtUp(one)).finished).toMatchObject(GOES_ON)
@@ -123,7 +129,7 @@ describe.skipIf(!POSTGRES_OWN).each(SYSTEMS)(`a target on %s ${POSTGRES_MISSING}
 })
 
 describe.skipIf(!POSTGRES_OWN)(`a target of a stream ${POSTGRES_MISSING}`, { timeout: 60_000 }, () => {
-  test('that was emptied is found where the run before was killed while it followed', async () => {
+  test('that was emptied is detected if the run before was killed while it applied changes', async () => {
     const one = await killedCopy(200)
     const child = startCopy(one.copy)
     await child.until('follow.progress')
@@ -135,7 +141,7 @@ describe.skipIf(!POSTGRES_OWN)(`a target of a stream ${POSTGRES_MISSING}`, { tim
     expect((await caughtUp(one)).finished).toMatchObject(HALTS)
   })
 
-  test('that was emptied before anything was applied to it is found', async () => {
+  test('that was emptied before any change was applied to it is detected', async () => {
     const one = await killedCopy(200)
     const child = startCopy(one.copy, { killedBy: { type: 'follow.table', times: 1 } })
     await child.ended
@@ -143,7 +149,7 @@ describe.skipIf(!POSTGRES_OWN)(`a target of a stream ${POSTGRES_MISSING}`, { tim
     expect((await caughtUp(one)).finished).toMatchObject(HALTS)
   })
 
-  test('goes on with a ledger that says nothing of rows, or was written by somebody who does not know them', async () => {
+  test('continues with a ledger without row counts, and with one from a program that did not know them', async () => {
     const one = await killedCopy(0)
     await one.source.sql("INSERT INTO queue SELECT i, 'job' FROM generate_series(1, 100) i")
     expect((await caughtUp(one)).finished).toMatchObject(GOES_ON)
@@ -172,13 +178,13 @@ const PARTS = [
   "INSERT INTO ev SELECT i, date '2026-01-01' + i % 50 FROM generate_series(1, 100) i",
 ]
 
-describe.skipIf(!POSTGRES_OWN)(`a source that is compared ${POSTGRES_MISSING}`, { timeout: 60_000 }, () => {
+describe.skipIf(!POSTGRES_OWN)(`a source that changes in a comparison ${POSTGRES_MISSING}`, { timeout: 60_000 }, () => {
   const LOST = {
     exitCode: 5,
     error: { code: 'STREAM_HALTED', message: expect.stringMatching(/ev/) as string },
   }
 
-  /** Does it while a table was just compared, and no transaction of the comparison is open any more. */
+  /** Truncates a partition right after a table was compared, when no transaction of the comparison is open. */
   const truncating = (url: string): Required<Pick<RunOptions, 'onEvent'>> => {
     let isTruncated = false
     return {
@@ -190,16 +196,16 @@ describe.skipIf(!POSTGRES_OWN)(`a source that is compared ${POSTGRES_MISSING}`, 
     }
   }
 
-  test('and loses the rows of a partition meanwhile is not called equal', async () => {
+  test('and loses the rows of a partition is not reported as equal', async () => {
     const one = await stageOf(server, PARTS, ['t', 'ev'])
     expect((await caughtUp(one)).finished).toMatchObject(GOES_ON)
-    // The first comparison finds something to mend, so that another one follows.
+    // The first comparison finds a row to repair, so that another comparison follows.
     await one.target.sql('UPDATE t SET v = 7 WHERE id = 3')
     const equal = { ...one.copy, follow: { until: 'equal' } } as const
     expect((await perform(equal, truncating(one.source.url))).finished).toMatchObject(LOST)
   })
 
-  test('and loses them behind the comparison is not signed off', async () => {
+  test('and loses them after the comparison is not signed off', async () => {
     const one = await stageOf(server, PARTS, ['t', 'ev'])
     expect((await caughtUp(one)).finished).toMatchObject(GOES_ON)
     const [[stream] = []] = await one.target.rows('SELECT stream_id FROM migration_streams')

@@ -1,4 +1,4 @@
-/** Single values that one of the sides cannot hold, and partitions, in targets of every system. */
+/** Values that one of the sides cannot store, and partitions, in targets of every system. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { DiffFollowedOperation } from '../../src/engine/follow/operations/diff-followed/declaration.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
@@ -30,7 +30,7 @@ afterAll(async () => {
 
 const SYSTEMS = mysqlMissing === '' ? (['sqlite', 'duckdb', 'mysql'] as const) : (['sqlite', 'duckdb'] as const)
 
-/** Where rows go; another database of the source's server where that is the system. */
+/** Where rows go: another database of the source's server for PostgreSQL. */
 async function makePlaceOf(system: System): Promise<Place> {
   return system === 'postgresql' ? await placeOn(system, server.url()) : await makePlace(system, folder.path)
 }
@@ -40,7 +40,7 @@ async function streamOf({ target }: Stage): Promise<string> {
   return stream ?? ''
 }
 
-/** Rows by hand. */
+/** Compares and repairs rows by command. */
 async function byHand(one: Stage, scope: DiffFollowedOperation['scope'], table: string): Promise<Ran> {
   const { from, to } = one.copy
   const stream = await streamOf(one)
@@ -60,8 +60,8 @@ const PARTED = [
   "INSERT INTO ev SELECT i, timestamptz '2026-01-30 00:00:00+00' + i * interval '12 hours', i FROM generate_series(0, 99) i",
 ]
 
-describe.skipIf(!POSTGRES_OWN).each(SYSTEMS)(`into %s ${POSTGRES_MISSING}`, (system) => {
-  test('rows of one partition of the source are compared and mended', { timeout: 60_000 }, async () => {
+describe.skipIf(!POSTGRES_OWN).each(SYSTEMS)(`a stream into %s ${POSTGRES_MISSING}`, (system) => {
+  test('compares and repairs the rows of one partition of the source', { timeout: 60_000 }, async () => {
     const one = await stageOf(server, PARTED, ['ev'], 1000, await makePlace(system, folder.path))
     expect((await caughtUp(one)).finished.exitCode).toBe(0)
     const signed = await signedOff(one, { partition: 'ev_2' })
@@ -84,7 +84,7 @@ const VALUES = [
   "INSERT INTO clients SELECT i, md5(i::text)::uuid, i / 8.0, date '2020-01-01' + i FROM generate_series(1, 200) i",
 ]
 
-/** Values that the source's types cannot hold, where the target's can. */
+/** Values that the types of the target can store, and those of the source cannot. */
 const BAD = {
   sqlite: ["'nope'", "'abc'", "'0000-00-00'"],
   duckdb: [null, "'abc'", null],
@@ -106,7 +106,7 @@ describe.skipIf(!POSTGRES_OWN).each([...SYSTEMS, 'postgresql'] as const)(
       )
     }
 
-    test('are differences, and are mended', { timeout: 90_000 }, async () => {
+    test('are reported as differences, and repaired', { timeout: 90_000 }, async () => {
       const place = await makePlaceOf(system)
       if (system === 'postgresql')
         await place.sql('CREATE TABLE clients (id int PRIMARY KEY, uid text, n text, d text)')
@@ -125,9 +125,9 @@ describe.skipIf(!POSTGRES_OWN).each([...SYSTEMS, 'postgresql'] as const)(
       expect(noted).toContain('"abc"')
     })
 
-    // A DuckDB file holds a UUID as one.
+    // DuckDB stores a UUID in its own type.
     test.skipIf(system === 'duckdb')(
-      'are the error of the target where rows are found by them',
+      'are an error of the target if rows are found by them',
       { timeout: 60_000 },
       async () => {
         const place = await makePlaceOf(system)
@@ -169,10 +169,10 @@ describe.skipIf(!POSTGRES_OWN).each(mysqlMissing === '' ? (['sqlite', 'mysql'] a
       expect((await caughtUp(one)).finished.exitCode).toBe(0)
       return one
     }
-    /** More than what shares a transaction of the target with the row. */
+    /** More rows than share one transaction of the target with the refused row. */
     const MANY = 'INSERT INTO clients SELECT i, 1 FROM generate_series(1000, 26000) i'
 
-    test('is read again from the source as it is now, and holds up no other', { timeout: 90_000 }, async () => {
+    test('is read again from the source as it is now, and blocks no other row', { timeout: 90_000 }, async () => {
       const one = await stage()
       await one.source.sql(
         `BEGIN; INSERT INTO clients VALUES (-77, 'NaN'), (-76, 1), (-78, 'NaN'); UPDATE clients SET ratio = 'NaN' WHERE id = 5; COMMIT`,
@@ -200,7 +200,7 @@ describe.skipIf(!POSTGRES_OWN).each(mysqlMissing === '' ? (['sqlite', 'mysql'] a
       expect(await one.target.rows('SELECT count(*) FROM migration_stream_rereads')).toEqual([['0']])
     })
 
-    test('behind a part of its transaction is told with what helps', { timeout: 90_000 }, async () => {
+    test('after a committed part of its transaction is reported with the remedy', { timeout: 90_000 }, async () => {
       const one = await stage()
       await one.source.sql(`BEGIN; ${MANY}; INSERT INTO clients VALUES (-77, 'NaN'); COMMIT`)
       expect((await caughtUp(one)).finished).toMatchObject({ exitCode: 4, error: { code: 'ROW_REFUSED' } })
@@ -222,7 +222,7 @@ describe.skipIf(!POSTGRES_OWN)(`a target ${POSTGRES_MISSING}`, () => {
   test.each([
     ['binary', ''],
     ['text', ', j json'],
-  ])('whose enum lacks a value is told how it gets it, where rows come as %s', { timeout: 60_000 }, async (_, more) => {
+  ])('whose enum lacks a value: the hint adds it, with rows sent as %s', { timeout: 60_000 }, async (_, more) => {
     const type = "CREATE TYPE st AS ENUM ('a', 'b')"
     const target = await makePlaceOf('postgresql')
     await target.sql(type)
@@ -272,7 +272,7 @@ describe.skipIf(!POSTGRES_OWN)(`a target ${POSTGRES_MISSING}`, () => {
     const target = await makePlaceOf('postgresql')
     const one = await stageOf(server, ['CREATE TABLE e (id int PRIMARY KEY, n int)'], ['e'], 1000, target)
     expect((await caughtUp(one)).finished.exitCode).toBe(0)
-    // As for a login that cannot set the replica role.
+    // As for a login that may not set session_replication_role.
     await target.sql(
       'ALTER TABLE e ADD UNIQUE (n) DEFERRABLE INITIALLY DEFERRED',
       `DO $do$ DECLARE one name; BEGIN
@@ -290,7 +290,7 @@ describe.skipIf(!POSTGRES_OWN)(`a target ${POSTGRES_MISSING}`, () => {
   })
 
   test.each(['d1://account/db', 'cassandra://nowhere.invalid/ks'])(
-    'that cannot follow is refused before anything is opened: %s',
+    'that has no streams is refused before anything is opened: %s',
     async (to) => {
       const from = { url: 'postgresql://nobody@nowhere.invalid/db' }
       const { finished } = await perform(copyOf(from, { url: to }, 't', { follow: {} }))
@@ -299,7 +299,7 @@ describe.skipIf(!POSTGRES_OWN)(`a target ${POSTGRES_MISSING}`, () => {
   )
 })
 
-test.skipIf(!POSTGRES_OWN)('all types that a new target lacks are told at once', { timeout: 60_000 }, async () => {
+test.skipIf(!POSTGRES_OWN)('all types that a new target lacks are reported together', { timeout: 60_000 }, async () => {
   const one = await stageOf(
     server,
     [

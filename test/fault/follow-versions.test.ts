@@ -1,4 +1,7 @@
-/** A stream between two versions of PostgreSQL, each way: killed in the middle, compared in the end. The whole suites run on other versions with SLUICE_TEST_PG_BIN. */
+/**
+ * A stream between two versions of PostgreSQL, in both directions: killed in the middle, compared at the end.
+ * SLUICE_TEST_PG_BIN runs whole suites on other versions.
+ */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -9,7 +12,7 @@ import { FOLLOW_NAMES, FOLLOW_TABLES, seedRows, startWriter } from '../support/f
 import { POSTGRES_OWN, startPostgres } from '../support/servers/postgresql.ts'
 import { startCopy } from './copy-kit.ts'
 
-/** Where Debian and Ubuntu put it. */
+/** The folder of Debian and Ubuntu. */
 const BIN_FOLDER = '/usr/lib/postgresql/15/bin'
 const MISSING = POSTGRES_OWN && existsSync(join(BIN_FOLDER, 'postgres')) ? '' : '(needs PostgreSQL 15)'
 const KEYS = 300
@@ -19,7 +22,7 @@ describe.skipIf(MISSING !== '')(`PostgreSQL 15 ${MISSING}`, { timeout: 90_000 },
     ['followed by slot, into the newest', 'slot', true],
     ['as the target of triggers of the newest', 'trigger', false],
   ] as const
-  test.each(ALL ? WAYS : WAYS.slice(0, 1))('%s', async (_what, cdc, isSource) => {
+  test.each(ALL ? WAYS : WAYS.slice(0, 1))('%s: equal after a kill', async (_what, cdc, isSource) => {
     const settings = { extraSettings: ['wal_level=logical'] }
     await using old = await startPostgres({ ...settings, binFolder: BIN_FOLDER })
     await using recent = await startPostgres(settings)
