@@ -1,7 +1,8 @@
 /**
- * `npm run bench -- apply-files [--quick] [--runs N]`: changes a second into files of SQLite and DuckDB that hold 200,000 rows, in transactions of so many rows, each
- * closed by a position row. Beside the floor of both: bare inserts of the same rows in as many transactions, by one prepared statement of SQLite's, and by
- * DuckDB's appender. `unique`: a second unique index, so that changed rows are deleted and inserted. Asserts nothing.
+ * `npm run bench -- apply-files [--quick] [--runs N]`: changes per second into files of SQLite and DuckDB with 200,000
+ * rows, in transactions of so many rows, each closed by a position row. Floor of both: bare inserts of the same rows in
+ * as many transactions, by one prepared statement of SQLite, and by DuckDB's appender. `unique`: a second unique index,
+ * so that changed rows are deleted and inserted. Asserts nothing.
  */
 import fs from 'node:fs'
 import path from 'node:path'
@@ -52,7 +53,7 @@ export async function appliesToFiles({ runs, isQuick }) {
   process.stdout.write(`${textTable(heading, rows)}\n`)
 }
 
-/** @param {number} total @param {() => Promise<void>} body @returns {Promise<number>} a second */
+/** @param {number} total @param {() => Promise<void>} body @returns {Promise<number>} per second */
 async function timed(total, body) {
   const start = performance.now()
   await body()
@@ -98,7 +99,10 @@ async function bareDuckdb(file, size, total) {
   return perSecond
 }
 
-/** @param {'sqlite' | 'duckdb'} system @param {string} file @param {{size: number, total: number, rates: Record<string, number[]>}} options */
+/**
+ * @param {'sqlite' | 'duckdb'} system @param {string} file
+ * @param {{size: number, total: number, rates: Record<string, number[]>}} options
+ */
 async function changes(system, file, { size, total, rates }) {
   const open = system === 'sqlite' ? openSqliteCopy : openDuckdbCopy
   const store = await open(file, { mode: 'write', label: system })
@@ -131,7 +135,7 @@ async function changes(system, file, { size, total, rates }) {
     await writer[Symbol.asyncDispose]()
   }
   const many = (/** @type {number} */ from, /** @type {number} */ length) => Array.from({ length }, (_, i) => from + i)
-  // Rows lie apart, as those of applications do.
+  // Rows are scattered over the table, as those of applications are.
   const apart = many(0, total).map((i) => (i * 7919) % THERE)
   await put(many(0, THERE), 0, 20_000)
   rates.inserts.push(await timed(total, () => put(many(THERE, total), 1, size)))

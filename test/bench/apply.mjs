@@ -1,7 +1,8 @@
 /**
- * `npm run bench -- apply [--quick] [--runs N]`: changes a second into PostgreSQL, in transactions of so many rows, each closed by a position row as a
- * stream closes it, beside the floor: bare COPY of the same rows in as many transactions. `plain` is a table with its primary key only, `unique` one with
- * other unique indexes, of which every update changes a value. `kept`: updates that leave a large value as it is. Asserts nothing.
+ * `npm run bench -- apply [--quick] [--runs N]`: changes per second into PostgreSQL, in transactions of so many rows,
+ * each closed by a position row as a stream closes it. Floor: bare COPY of the same rows in as many transactions.
+ * `plain` is a table with its primary key only, `unique` one with other unique indexes, of which every update changes a
+ * value. `kept`: updates that leave a large value unchanged. Asserts nothing.
  */
 import pg from 'pg'
 import copyFrom from 'pg-copy-streams'
@@ -87,7 +88,7 @@ async function bare(client, size, total) {
   })
 }
 
-/** @param {number} total @param {() => Promise<void>} body @returns {Promise<number>} a second */
+/** @param {number} total @param {() => Promise<void>} body @returns {Promise<number>} per second */
 async function timed(total, body) {
   const start = process.hrtime.bigint()
   await body()

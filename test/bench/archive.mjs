@@ -1,7 +1,8 @@
 /**
- * `npm run bench -- archive [--rows N] [--runs N]`: one partition of PostgreSQL on its way into an archive and back, beside the bare work in the same run. The floor of an
- * export is COPY to nowhere and DuckDB's own CSV to Parquet, one after the other; that of a restore is COPY of the same rows into a table with the same key. Floors and
- * ours take turns, so that a slow moment of the machine meets both, and the best of each counts. Asserts nothing about time.
+ * `npm run bench -- archive [--rows N] [--runs N]`: archives one partition of PostgreSQL and restores it, and does the
+ * bare work in the same run. The floor of an export is COPY to nowhere and DuckDB's own CSV to Parquet, one after the
+ * other; that of a restore is COPY of the same rows into a table with the same key. Floors and sluice alternate, so
+ * that a slow phase of the machine affects both, and the best of each counts. Asserts nothing about time.
  */
 import fs from 'node:fs'
 import path from 'node:path'
@@ -14,7 +15,7 @@ import { megabytes, textTable, time } from './table.mjs'
 const SLUICE = path.join(ROOT, 'dist/cli/bin.js')
 const FLOOR = path.join(import.meta.dirname, 'floor-archive.mjs')
 const LABEL = '2024-Q1'
-/** What the export of a partition that is larger than it may take. */
+/** Memory limit of an export, smaller than the partition. */
 const LITTLE = '64mb'
 
 /** @typedef {Record<string, number>} Figures milliseconds, or bytes */
@@ -79,7 +80,11 @@ export async function archives({ runs, rows }) {
 
 /** @typedef {{ms: number, answer: string}} Scan */
 
-/** @param {Figures[]} all @param {{rows: number, heap: {table: number, indexes: number}, csv: number, scans: {name: string, heap: Scan, files: Scan}[]}} about */
+/**
+ * @param {Figures[]} all
+ * @param {{rows: number, heap: {table: number, indexes: number}, csv: number, scans: {name: string, heap: Scan, files:
+ * Scan}[]}} about
+ */
 function print(all, { rows, heap, csv, scans }) {
   const best = (/** @type {string} */ what) => Math.min(...all.map((one) => one[what] ?? Infinity))
   const most = (/** @type {string} */ what) => Math.max(...all.map((one) => one[what] ?? 0))
@@ -130,7 +135,7 @@ function archiveWords(url, to) {
 function archived(words, rows) {
   const { ms, peak, events } = ended(words)
   const published = events.find((event) => event.type === 'archive.state' && event.state === 'PUBLISHED')
-  // A time is worth nothing where the work was not the same.
+  // A time is comparable only if the work was the same.
   if (Number(published?.rows) !== rows) throw new Error(`${published?.rows} rows were archived of ${rows}`)
   return {
     export: writeMs(events),
@@ -143,13 +148,13 @@ function archived(words, rows) {
   }
 }
 
-/** @param {string[]} words of sluice, with --json */
+/** @param {string[]} words arguments of sluice, with --json */
 function ended(words) {
   const { ms, peak, stdout } = measure(words, 1)
   return { ms: ms[0] ?? 0, peak, events: stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)])) }
 }
 
-/** Until the files were whole; the source's own sum is beside that or behind it. @param {any[]} events */
+/** Time until the files were complete; the source computes its checksum at the same time or afterwards. */
 function writeMs(events) {
   return events.find((event) => event.type === 'archive.state' && event.state === 'EXPORTED')?.writeMs ?? NaN
 }
@@ -161,12 +166,12 @@ function stateMs(events, state) {
   return Number(found.ms)
 }
 
-/** @param {string[]} words of a floor @returns {{ms: number, bytes?: number}} */
+/** @param {string[]} words arguments of a floor @returns {{ms: number, bytes?: number}} */
 function said(words) {
   return JSON.parse(measure(words, 1).stdout)
 }
 
-/** A fresh database on the server. @param {string} url @param {string} name @param {string} [like] another one */
+/** A fresh database on the server. @param {string} url @param {string} name @param {string} [like] template database */
 async function database(url, name, like) {
   const client = new pg.Client(url)
   await client.connect()

@@ -1,4 +1,4 @@
-/** A Cassandra node for benchmarks: the one that the tests start, whose files are TypeScript, translated here. */
+/** The Cassandra node of the tests, for benchmarks: its TypeScript files are compiled here. */
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
@@ -6,7 +6,10 @@ import process from 'node:process'
 import { pathToFileURL } from 'node:url'
 import { ROOT, scratchFolder } from './lakes.mjs'
 
-/** @returns {Promise<{url: (keyspace?: string) => string, cql: (...statements: string[]) => Promise<void>, stop: () => Promise<void>} | null>} null where there is none */
+/**
+ * @returns {Promise<{url: (keyspace?: string) => string, cql: (...statements: string[]) => Promise<void>, stop: () =>
+ * Promise<void>} | null>} null if none is available
+ */
 export async function cassandra() {
   const folder = path.join(ROOT, 'test/support/servers')
   const emitted = scratchFolder('node')
@@ -14,7 +17,7 @@ export async function cassandra() {
     '--noCheck --ignoreConfig --module nodenext --target es2022 --allowImportingTsExtensions --rewriteRelativeImportExtensions'
   const compiler = path.join(ROOT, 'node_modules/.bin/tsc')
   spawnSync(compiler, [...flags.split(' '), '--rootDir', ROOT, '--outDir', emitted, path.join(folder, 'cassandra.ts')])
-  // Beside the sources, so that packages and paths are found as they are there.
+  // Next to the sources, so that packages and paths resolve in the same way.
   const made = ['cassandra', 'cassandra-node'].map((name) => {
     const text = fs.readFileSync(path.join(emitted, 'test/support/servers', `${name}.js`), 'utf8')
     const file = path.join(folder, `.bench-${process.pid}-${name}.mjs`)

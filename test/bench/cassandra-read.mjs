@@ -1,7 +1,8 @@
 /**
- * `npm run bench -- cassandra-read [--runs N] [--rows N]`: a table read by token ranges, as copies do it, beside the bare driver's best way (own ranges, own
- * pages), interleaved in one process so that a slow moment of the machine meets both. Besides rows a second it tells what each row costs this process in
- * time of the processor, which other programs disturb less. Asserts nothing.
+ * `npm run bench -- cassandra-read [--runs N] [--rows N]`: reads a table by token ranges, as copies do, and in the bare
+ * driver's best way (own ranges, own pages), interleaved in one process so that a slow phase of the machine affects
+ * both. Prints rows per second, and CPU time of this process per row, which other programs disturb less. Asserts
+ * nothing.
  */
 import path from 'node:path'
 import { loadavg } from 'node:os'
@@ -40,7 +41,7 @@ export async function cassandraRead({ runs, rows }) {
       ]
       /** @type {Map<string, Measured[]>} */
       const figures = new Map(ways.map(({ name }) => [name, []]))
-      // The first round warms the server and the compiler of both.
+      // The first round warms up the server and the compiler of both.
       for (let no = 0; no <= runs; no++) {
         for (const { name, read } of ways) {
           const one = await measured(read, rows)

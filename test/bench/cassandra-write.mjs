@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- cassandra-write [--runs N] [--rows N]`: copies between two keyspaces of one node, beside the bare driver and beside one that waits for each
- * row (a tenth of the rows), interleaved. Asserts nothing.
+ * `npm run bench -- cassandra-write [--runs N] [--rows N]`: copies between two keyspaces of one node, compared with the
+ * bare driver, and with one that waits for each row (a tenth of the rows), interleaved. Asserts nothing.
  */
 import path from 'node:path'
 import process from 'node:process'
@@ -69,7 +69,10 @@ export async function cassandraWrite({ runs, rows }) {
   process.stdout.write(`${textTable(['WAY', 'BEST', 'OF SERIAL', 'OF BARE', 'PEAK'], table)}\n`)
 }
 
-/** From the first row to the last chunk, without what a program costs to start. @param {string} stdout @returns {number | null} */
+/**
+ * Time from the first row to the last chunk, without the start of the program.
+ * @param {string} stdout @returns {number | null}
+ */
 function workOf(stdout) {
   const events = stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]))
   const said = events.find((event) => typeof event.ms === 'number' && event.type === undefined)
@@ -88,7 +91,7 @@ async function keyspace(node, name) {
   )
 }
 
-/** Eight columns, about 150 bytes a row, a hundred rows a partition. @param {string} point @param {number} rows */
+/** Eight columns, about 150 bytes per row, a hundred rows per partition. @param {string} point @param {number} rows */
 async function fill(point, rows) {
   const client = new Client({
     contactPoints: [point],

@@ -1,11 +1,11 @@
-/** Chunks of a ledger as the program would have written them down, millions in a statement. */
+/** Chunks of a ledger as the program would record them, millions per statement. */
 
-/** Digits whose numbers one statement joins. */
+/** Decimal digits of the numbers that one statement generates. */
 const DIGITS = 6
 const MOST = 10 ** DIGITS
 
 /**
- * Statements that write down pending chunks `from`…`to`, each of 1,000 keys.
+ * Statements that insert pending chunks `from`…`to`, each of 1,000 keys.
  * @param {string} table @param {number} from @param {number} to @param {string} text the type that numbers are cast to
  * @returns {string[]}
  */

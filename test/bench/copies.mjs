@@ -1,8 +1,9 @@
 /**
- * `npm run bench -- copy [--runs N] [--rows N]`: copies beside the bare work in the same run, interleaved so that a slow moment of the machine meets both.
- * PostgreSQL to PostgreSQL beside a binary `COPY | COPY` pipe of one process, a 1000-row INSERT and, where it is installed, pgcopydb; PostgreSQL to SQLite and to
- * DuckDB beside the bare reading and loading of the same rows. Each is timed twice: as a whole process, and from the first row
- * to the last chunk, without what a program of any size costs to start and to plan. Asserts nothing.
+ * `npm run bench -- copy [--runs N] [--rows N]`: copies and the bare work in the same run, interleaved so that a slow
+ * phase of the machine affects both. PostgreSQL to PostgreSQL is compared with a binary `COPY | COPY` pipe of one
+ * process, a 1000-row INSERT and, if installed, pgcopydb; PostgreSQL to SQLite and to DuckDB with the bare reading and
+ * loading of the same rows. Each is timed twice: as a whole process, and from the first row to the last chunk, without
+ * the time that any program needs to start and to plan. Asserts nothing.
  */
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
@@ -15,7 +16,7 @@ import { megabytes, textTable, time } from './table.mjs'
 
 const SLUICE = path.join(ROOT, 'dist/cli/bin.js')
 const FLOOR = path.join(import.meta.dirname, 'floor-copy.mjs')
-/** Targets that are files, and the bare work of each. */
+/** Targets that are files, each with its bare work. */
 const FILES = { sqlite: 'reading and inserting', duckdb: 'reading into CSV and loading it' }
 
 /** @param {{runs: number, rows: number, only?: string}} options */
@@ -101,12 +102,12 @@ export async function copies({ runs, rows, only = '' }) {
 
 /** @typedef {{all: number, work: number, peak: number}} Timed milliseconds and bytes */
 
-/** @param {string[]} words of node @returns {Timed} */
+/** @param {string[]} words arguments of node @returns {Timed} */
 function timed(words) {
   const { ms, peak, stdout } = measure(words, 1)
   const all = ms[0] ?? 0
   const events = stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]))
-  // What is no program of ours says itself how long it took.
+  // A program other than sluice prints its own time.
   const said = events.find((event) => typeof event.ms === 'number' && event.type === undefined)
   if (said !== undefined) return { all, work: said.ms, peak }
   const at = (/** @type {string} */ type) =>
@@ -114,7 +115,7 @@ function timed(words) {
   return { all, work: Math.max(...at('chunk.done')) - Math.min(...at('copy.started')), peak }
 }
 
-/** A fresh database on the server. @param {string} url @param {string} name */
+/** A new database on the server. @param {string} url @param {string} name */
 async function database(url, name) {
   const client = new pg.Client(url)
   await client.connect()
@@ -127,7 +128,7 @@ async function database(url, name) {
   return made.href
 }
 
-/** Eight columns, about 150 bytes a row. @param {string} url @param {number} rows */
+/** Eight columns, about 150 bytes per row. @param {string} url @param {number} rows */
 export async function fill(url, rows) {
   const client = new pg.Client(url)
   await client.connect()

@@ -1,6 +1,7 @@
 /**
- * The bare work of an archive, without a ledger, proof or log. argv: way, URL or file, … Ways: `out` drops what COPY prints, `csv` keeps it in a file,
- * `parquet` is DuckDB's own writing of that file, `in` brings it back by COPY, `scan` asks PostgreSQL and DuckDB the same questions.
+ * The bare work of an archive, without a ledger, proof or log. argv: way, URL or file, … Ways: `out` drops the output
+ * of COPY, `csv` keeps it in a file, `parquet` converts that file with DuckDB, `in` loads it by COPY, `scan` runs the
+ * same queries in PostgreSQL and DuckDB.
  */
 import fs from 'node:fs'
 import { Writable } from 'node:stream'
@@ -13,7 +14,7 @@ const [way = '', first = '', second = ''] = process.argv.slice(2)
 const COLUMNS = 'id, vendor, at, distance, fare, zone, note, ok'
 const OUT = `COPY (SELECT ${COLUMNS} FROM rides) TO STDOUT (FORMAT csv)`
 const TYPES = `{id: 'BIGINT', vendor: 'INTEGER', "at": 'TIMESTAMPTZ', distance: 'DOUBLE', fare: 'DECIMAL(10,2)', zone: 'VARCHAR', note: 'VARCHAR', ok: 'BOOLEAN'}`
-/** Two of them look at every row; the third is for what statistics and an order are good for. */
+/** Two queries read every row; the third one benefits from statistics and sorted rows. */
 const QUESTIONS = {
   'count(*)': 'SELECT count(*) FROM rides',
   'sum of one column': 'SELECT sum(fare) FROM rides',
@@ -43,7 +44,7 @@ async function duckdb() {
   return connection
 }
 
-/** Of five, because the first reads what the others find in memory. @param {(sql: string) => Promise<unknown>} ask */
+/** Best of five, because the first one fills the cache. @param {(sql: string) => Promise<unknown>} ask */
 async function asked(ask) {
   /** @type {Record<string, {ms: number, answer: string}>} */
   const found = {}
@@ -77,7 +78,7 @@ const ways = {
     const ms = await timed(() => connection.run(sql))
     return { ms, bytes: fs.statSync(second).size }
   },
-  /** Into a table like the partition, with its key. */
+  /** Loads into a table like the partition, with its key. */
   async in() {
     const client = await connected(first)
     await client.query('CREATE TABLE brought (LIKE rides INCLUDING ALL)')

@@ -1,6 +1,7 @@
 /**
- * The bare work of a copy from one keyspace of Cassandra to another by the driver alone, without times, ledger or proof. argv: way, host:port, source, target,
- * most rows. `serial` waits for each row; `many` has 256 under way.
+ * The bare work of a copy from one keyspace of Cassandra to another by the driver alone, without write times, ledger or
+ * proof. argv: way, host:port, source, target, most rows. `serial` waits for each row; `many` has 256 requests in
+ * flight.
  */
 import process from 'node:process'
 import { Client } from 'cassandra-driver'

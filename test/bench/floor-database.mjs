@@ -1,7 +1,7 @@
 /**
- * The floor of an import into PostgreSQL, MySQL or DuckDB: reads the log, parses it, and hands the adds to the database's own bulk load (COPY,
- * LOAD DATA, appender) in one transaction, into one table without keys; then the two main indexes. It ignores removes and every other action, and
- * cannot be resumed. Called with TABLE URL.
+ * The floor of an import into PostgreSQL, MySQL or DuckDB: reads and parses the log, and passes the adds to the
+ * database's own bulk load (COPY, LOAD DATA, appender) in one transaction, into one table without keys; then creates
+ * the two main indexes. It ignores removes and every other action, and cannot be resumed. Called with TABLE URL.
  */
 import fs from 'node:fs'
 import path from 'node:path'

@@ -1,6 +1,7 @@
 /**
- * The floor of fsck. Called with DIR: lists it with sizes and times, and reads the bytes of every footer, of which nothing is decoded. With DIR decoded: DuckDB decodes the
- * footers too, and gives what fsck asks of them, in one query over all files.
+ * The floor of fsck. Called with DIR: lists it with sizes and times, and reads the bytes of every footer without
+ * decoding them. With DIR decoded: DuckDB also decodes the footers, and returns what fsck needs of them, in one query
+ * over all files.
  */
 import fs from 'node:fs'
 import path from 'node:path'

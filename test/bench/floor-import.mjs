@@ -1,7 +1,7 @@
 /**
- * The floor of an import: reads the log, parses it, inserts the adds with the columns and the two main indexes of the catalog's
- * delta_files. It ignores removes and every other action, checks nothing and cannot be resumed: nobody can be faster and
- * still fill that table. Called with TABLE DATABASE.
+ * The floor of an import: reads and parses the log, and inserts the adds with the columns and the two main indexes of
+ * the catalog's delta_files. It ignores removes and every other action, checks nothing and cannot be resumed: no
+ * program that fills that table can be faster. Called with TABLE DATABASE.
  */
 import fs from 'node:fs'
 import path from 'node:path'

@@ -1,4 +1,7 @@
-/** The bare work of a followed table: changes of a slot as text, each an UPDATE by its key. Nothing is proved, kept or shown. argv: source, target, slot. */
+/**
+ * The bare work of a stream: changes of a slot as text, each an UPDATE by its key, without proof, history or display.
+ * argv: source, target, slot.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 

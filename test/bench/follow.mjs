@@ -1,8 +1,10 @@
 /**
- * `npm run bench -- follow [pipe|copy|partition|lag] [--quick] [--runs N]`: a followed copy of PostgreSQL beside what PostgreSQL itself does with the same writes.
- * `pipe`: the same transactions, from the first one that is written to the moment when the target holds the last, through a subscription and through
- * `sluice follow`, in turns; the floor is how long writing alone takes. `copy`: a copy that is followed beside a writer, and a bare binary COPY | COPY beside the same
- * writer. `partition`: `sluice partition run` beside a writer, and the same bare pipe into the same partitioned table with the same indexes. `lag`: how old the newest row of the target is while so many rows a second are changed. Asserts nothing.
+ * `npm run bench -- follow [pipe|copy|partition|lag] [--quick] [--runs N]`: a stream of PostgreSQL, and what PostgreSQL
+ * itself does with the same writes. `pipe`: the same transactions, from the first one that is written until the target
+ * has the last, through a subscription and through `sluice follow`, alternating; the floor is the time of writing
+ * alone. `copy`: a copy with a stream during writes, and a bare binary COPY | COPY during the same writes. `partition`:
+ * `sluice partition run` during writes, and the same bare pipe into the same partitioned table with the same indexes.
+ * `lag`: age of the newest row in the target while so many rows per second are changed. Asserts nothing.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -21,7 +23,10 @@ const FLOOR = path.join(import.meta.dirname, 'floor-copy.mjs')
 const COLUMNS = 'id bigint PRIMARY KEY, name text, amount numeric(12,2), at timestamptz DEFAULT now(), n int DEFAULT 0'
 const ROW = (/** @type {string} */ id) => `${id}, 'name of ' || ${id}, 1234.5, now(), 0`
 
-/** Rows are written in so many transactions of so many rows; a procedure does it at the server, so that a client's pace is no limit. */
+/**
+ * Writes rows in so many transactions of so many rows, in a procedure on the server, so that the client is not the
+ * limit.
+ */
 const PROCEDURES = `
   CREATE PROCEDURE put(transactions int, size int) LANGUAGE plpgsql AS $$ BEGIN
     FOR t IN 0 .. transactions - 1 LOOP
@@ -92,7 +97,7 @@ async function pipes({ runs, isQuick, source, target }) {
       await query(from, PROCEDURES)
       const stream = who === 'theirs' ? await subscription(from, to) : await followed(from, to)
       let step = 0
-      // Neither is measured while its program is still being compiled, or its caches are empty.
+      // Warms up both: compiled code, and caches.
       for (const kind of ['put', 'change', 'remove']) await query(from, `CALL ${kind}(20000, 2)`)
       await query(from, `UPDATE done SET step = ${++step}`)
       await until(to, `SELECT step = ${step} FROM done`)
@@ -125,7 +130,7 @@ async function pipes({ runs, isQuick, source, target }) {
 /** @param {number} perSecond */
 const rate = (perSecond) => Math.round(perSecond).toLocaleString('en')
 
-/** @param {string} url @param {string} sql of one boolean */
+/** @param {string} url @param {string} sql query for one boolean */
 async function until(url, sql) {
   const client = new pg.Client(url)
   await client.connect()
@@ -140,7 +145,7 @@ async function until(url, sql) {
   }
 }
 
-/** @param {string} from @param {string} to @returns {Promise<() => Promise<void>>} ends it */
+/** @param {string} from @param {string} to @returns {Promise<() => Promise<void>>} stops it */
 async function subscription(from, to) {
   await query(to, `CREATE TABLE rows (${COLUMNS}); CREATE TABLE done (id int PRIMARY KEY, step int)`)
   await query(from, 'CREATE PUBLICATION theirs FOR TABLE rows, done')
@@ -150,7 +155,7 @@ async function subscription(from, to) {
   return async () => void (await query(to, 'DROP SUBSCRIPTION theirs'))
 }
 
-/** @param {string} from @param {string} to @param {string[]} more @returns {Promise<() => Promise<void>>} ends it */
+/** @param {string} from @param {string} to @param {string[]} more @returns {Promise<() => Promise<void>>} stops it */
 async function followed(from, to, ...more) {
   const child = spawn(process.execPath, [SLUICE, 'copy', '--follow', '--from', from, '--to', to, '--tables', 'public.*', '--json', ...more], { stdio: ['ignore', 'pipe', 'inherit'] }) // prettier-ignore
   const ended = once(child, 'exit')
@@ -168,7 +173,7 @@ async function followed(from, to, ...more) {
 }
 
 /**
- * A writer at a pace; it ends with the returned function, which says how many rows a second it changed.
+ * Writes at a given rate until the returned function is called, which returns the rows per second that it changed.
  * @param {string} url @param {number} perSecond @returns {Promise<() => Promise<number>>}
  */
 async function writer(url, perSecond) {
@@ -240,7 +245,7 @@ async function partitions({ runs, isQuick, source, target }) {
     for (const [name, each] of Object.entries(figures)) {
       const to = await database(target, 'parts')
       const isBare = name.startsWith('bare')
-      // Of both the same table: the one that a run makes, emptied.
+      // Both use the same table: the one that a run creates, emptied.
       if (isBare) await partitioned(from, to, [])
       await query(from, 'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active')
       await query(from, 'VACUUM rides')
@@ -259,7 +264,10 @@ async function partitions({ runs, isQuick, source, target }) {
   process.stdout.write(`\n${textTable(['beside a writer', 'rows a second', 'GB an hour', 'of the pipe'], lines)}\n`)
 }
 
-/** @param {string} from @param {string} to @param {string[]} more @returns {Promise<number>} ms from the plan to the last chunk */
+/**
+ * @param {string} from @param {string} to @param {string[]} more
+ * @returns {Promise<number>} ms from the plan to the last chunk
+ */
 async function partitioned(from, to, more) {
   const words = ['partition', 'run', '--from', from, '--to', to, '--table', 'rides', '--by', 'at', '--workers', '2', '--json', ...more] // prettier-ignore
   const child = spawn(process.execPath, [SLUICE, ...words], { stdio: ['ignore', 'pipe', 'inherit'] })
@@ -275,7 +283,10 @@ async function partitioned(from, to, more) {
   return last - first
 }
 
-/** @param {string} from @param {string} to @param {string} way @returns {Promise<number>} ms from the first row to the last */
+/**
+ * @param {string} from @param {string} to @param {string} way
+ * @returns {Promise<number>} ms from the first row to the last
+ */
 async function piped(from, to, way = 'pipe') {
   const child = spawn(process.execPath, [FLOOR, way, from, to], { stdio: ['ignore', 'pipe', 'inherit'] })
   let text = ''
@@ -284,7 +295,10 @@ async function piped(from, to, way = 'pipe') {
   return JSON.parse(text).ms
 }
 
-/** @param {string} from @param {string} to @param {string[]} more @returns {Promise<number>} ms from the plan to the last chunk */
+/**
+ * @param {string} from @param {string} to @param {string[]} more
+ * @returns {Promise<number>} ms from the plan to the last chunk
+ */
 async function copied(from, to, more) {
   const words = [
     'copy',

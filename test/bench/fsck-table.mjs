@@ -1,4 +1,7 @@
-/** A table of many small Parquet files for measurements: eight columns, statistics in the log, one commit a thousand files. Made once, kept below the cache. */
+/**
+ * A table of many small Parquet files for measurements: eight columns, statistics in the log, one commit per thousand
+ * files. Created once, and kept in the cache folder.
+ */
 import fs from 'node:fs'
 import path from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
@@ -6,7 +9,7 @@ import { CACHE } from './lakes.mjs'
 
 const ROWS = 200
 const A_COMMIT = 1000
-/** Files of other rows; each of the table is a copy of one of them. */
+/** Number of different files; each file of the table is a copy of one of them. */
 const DIFFERENT = 50
 const FIELDS = { id: 'long', at: 'timestamp', name: 'string', fare: 'double', count: 'integer', flag: 'boolean', note: 'string', day: 'date' } // prettier-ignore
 
@@ -37,7 +40,7 @@ export async function fsckTable(files) {
   return folder
 }
 
-/** @param {string} folder for what is in the way of being read */
+/** @param {string} folder for temporary files */
 async function originals(folder) {
   const instance = await DuckDBInstance.create(':memory:')
   const connection = await instance.connect()

@@ -1,4 +1,7 @@
-/** The hosts of `hosts.mjs`: called with URL CHUNKS SECONDS HOSTS…, prints JSON a line for each number of hosts and each figure. */
+/**
+ * The hosts of `hosts.mjs`: called with URL CHUNKS SECONDS HOSTS…, prints one line of JSON per number of hosts and
+ * figure.
+ */
 import { randomUUID } from 'node:crypto'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -22,7 +25,7 @@ const { newOwner } = await load('shared/owner.js')
 const [, , url = '', chunksText = '', secondsText = '', ...counts] = process.argv
 const [chunks, seconds] = [Number(chunksText), Number(secondsText)]
 const KEY = { schema: '', name: 'orders' }
-/** As often as a copy that waits looks after leases of others. */
+/** Interval at which a host checks leases of others. */
 const LOOK_MS = 5000
 const SILENT = 20
 
@@ -60,7 +63,7 @@ const PROOF = {
   refused: null,
 }
 
-/** A host that is of no machine here, so that only its silence tells. @param {number} no */
+/** A host with a foreign host name, so that only its silence shows that it is lost. @param {number} no */
 async function host(no) {
   const store = await openCopyStore(url, { mode: 'write' })
   const database = await store.ledger()
@@ -86,7 +89,7 @@ function close({ database, owner }, claim) {
   return database.batch([guard, ...statements])
 }
 
-/** What they do for so long. @param {Awaited<ReturnType<typeof host>>[]} all @param {number} until */
+/** Claims and closes chunks until a time. @param {Awaited<ReturnType<typeof host>>[]} all @param {number} until */
 async function drain(all, until) {
   const [claims, closes, looks] = [[], [], []]
   const one = async (each) => {
@@ -110,7 +113,7 @@ async function drain(all, until) {
 async function floor(all, until) {
   let updates = 0
   const one = async ({ database }, no) => {
-    // From the end, where no claim has been.
+    // From the end, where no chunk has been claimed yet.
     for (let id = chunks - no; performance.now() < until; id -= all.length) {
       for (const claim of ['claim', 'close']) {
         await database.batch([{ sql: 'UPDATE migration_checkpoints SET claim = ? WHERE id = ?', parameters: [claim, id] }]) // prettier-ignore
@@ -157,7 +160,10 @@ for (const count of counts.map(Number)) {
   await Promise.all(all.map(({ leave }) => leave()))
 }
 
-/** Some hold a chunk and say nothing any more; the others look after their leases. @param {Awaited<ReturnType<typeof host>>[]} all */
+/**
+ * Some hosts hold a chunk and fall silent; the others check their leases.
+ * @param {Awaited<ReturnType<typeof host>>[]} all
+ */
 async function silence(all) {
   const [silent, others] = [all.slice(0, SILENT), all.slice(SILENT)]
   const held = await Promise.all(silent.map(({ book }) => book.claims.claim(null)))
@@ -171,7 +177,7 @@ async function silence(all) {
       freed += (await reclaimExpired(each.database, each.book)).filter(({ chunk }) => ids.has(chunk.id)).length
     }
   }
-  // Twenty look, and each chunk is given back by whoever is first; the others would find nothing.
+  // Twenty hosts check, and the first one releases each chunk; the others would find none.
   await Promise.race(others.slice(0, SILENT).map(look))
   note(
     `${SILENT} hosts silent: all they held is free after`,

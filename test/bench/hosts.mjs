@@ -1,9 +1,10 @@
 /**
- * `npm run bench -- hosts [--chunks N] [--seconds N] [--quick]`: the ledger alone. So many chunks wait in one PostgreSQL ledger, and 1, 10 and 100 hosts
- * claim and close them as fast as they can, each over a connection of its own, with their leases renewed and looked after as copies do. Nothing is copied,
- * so that what is left is what a chunk costs the ledger. Floor: the same connections, each claim and close an update of one row by its primary key and a
- * COMMIT. Then twenty of the hosts fall silent, and it is measured when all that they held has other owners; and what commands take that look at all
- * of it. Asserts nothing about time.
+ * `npm run bench -- hosts [--chunks N] [--seconds N] [--quick]`: the ledger alone. So many chunks wait in one
+ * PostgreSQL ledger, and 1, 10 and 100 hosts claim and close them as fast as they can, each over its own connection,
+ * with their leases renewed and checked as copies do. No rows are copied, so the result is the cost of a chunk in the
+ * ledger. Floor: the same connections; each claim and close is an update of one row by its primary key and a COMMIT.
+ * Then twenty of the hosts fall silent: measures when all their chunks have other owners, and the time of commands that
+ * read all of the ledger. Asserts nothing about time.
  */
 import { spawnSync } from 'node:child_process'
 import path from 'node:path'

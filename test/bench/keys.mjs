@@ -1,6 +1,7 @@
 /**
- * How long a key takes to the screen while the machine works: a copy of two million rows in another process and an import in the UI itself, beside the same
- * keys while nothing runs, and beside a program that only echoes keys through the same pseudo terminal: the floor.
+ * Time from a key press to the screen while the machine works: a copy of two million rows in another process and an
+ * import in the UI itself. Compared with the same keys while nothing runs, and with the floor: a program that only
+ * echoes keys through the same pseudo terminal.
  */
 import { spawn } from 'node:child_process'
 import fs from 'node:fs'
@@ -14,7 +15,7 @@ const BIN = path.join(ROOT, 'dist/cli/bin.js')
 const KEYS = 400
 const GAP_MS = 40
 
-/** @param {{readonly rows: number}} options rows of the copy */
+/** @param {{readonly rows: number}} options `rows` of the copy */
 export async function keys({ rows }) {
   const folder = scratchFolder('keys')
   const env = { ...process.env, XDG_STATE_HOME: path.join(folder, 'state'), CI: '' }
@@ -74,7 +75,7 @@ function figures({ times, cpu }) {
   return [at(0.5), at(0.95), at(1), `${cpu.toFixed(1)} ms`]
 }
 
-/** What a process and its threads have worked so far; 0 where nobody tells. */
+/** CPU time of a process and its threads so far; 0 if unknown. */
 function cpuMs(pid) {
   try {
     const fields = fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
@@ -139,7 +140,7 @@ function open(args, env) {
       }
       text = ''
     },
-    /** The cursor goes down and up; each key is answered by at least one row that changes. */
+    /** The cursor moves down and up; each key changes at least one row of the screen. */
     keys: async (answer = /›/) => {
       const times = []
       const worked = cpuMs(child.pid)

@@ -1,4 +1,4 @@
-/** The lakes that are measured: made once a set of parameters, kept below the system's temporary folder. */
+/** The lakes for measurements: created once per set of parameters, and kept below the system's temporary folder. */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import fs from 'node:fs'
@@ -8,7 +8,7 @@ import path from 'node:path'
 export const ROOT = path.resolve(import.meta.dirname, '../..')
 export const CACHE = path.join(os.tmpdir(), 'sluice-bench')
 
-/** A new folder below the cache, for what a measurement leaves behind. @param {string} name */
+/** A new folder in the cache folder, for files of a measurement. @param {string} name */
 export function scratchFolder(name) {
   fs.mkdirSync(CACHE, { recursive: true })
   return fs.mkdtempSync(path.join(CACHE, `${name}-`))
@@ -27,7 +27,7 @@ export function lakeFlags(quick) {
   }
 }
 
-/** The generator is part of what a lake depends on. */
+/** Digest of the generator, because a lake depends on it. */
 function generatorDigest() {
   const hash = createHash('sha256')
   const folder = path.join(ROOT, 'scripts/lake')
@@ -36,7 +36,8 @@ function generatorDigest() {
 }
 
 /**
- * The folder of a lake; made now when it is not there. It is made aside and renamed, so a run that was cut off leaves none behind.
+ * The folder of a lake, created if it does not exist. It is created under another name and renamed, so that an
+ * interrupted run leaves no incomplete lake.
  * @param {string[]} flags
  */
 export function lake(flags) {
@@ -55,7 +56,7 @@ export function lake(flags) {
   return folder
 }
 
-/** The real table of 300,000 files, where it is. @returns {string | undefined} */
+/** The real table of 300,000 files, if it exists. @returns {string | undefined} */
 export function realTable() {
   const shared = process.env['SLUICE_SHARED'] ?? path.join(ROOT, '../shared')
   const folder = path.join(shared, 'tables/kernel-rs-packed/300k-add-files-100-col-partitioned')

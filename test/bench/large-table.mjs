@@ -1,8 +1,9 @@
 /**
- * `npm run bench -- large-table [--files N] [--quick]`: tables of a quarter of so many files and of all of them, from a Parquet checkpoint into a catalog in
- * PostgreSQL, to see what grows with a table; then the rows of `delta_files` of the larger one as PostgreSQL keeps them, in one partition, and in sixteen
- * hash partitions: what the server takes to load them, to index them in one and in two sessions, to find a file, and to vacuum after a tenth was removed.
- * Floor of an import: the server's own INSERT … SELECT of the same rows and the same indexes. Asserts nothing about time.
+ * `npm run bench -- large-table [--files N] [--quick]`: imports tables with a quarter of so many files and with all of
+ * them, from a Parquet checkpoint into a catalog in PostgreSQL, to show what grows with a table. Then, for the rows of
+ * `delta_files` of the larger table in PostgreSQL, in one partition and in sixteen hash partitions: the time to load
+ * them, to index them in one and in two sessions, to find a file, and to vacuum after a tenth was removed. Floor of an
+ * import: the server's own INSERT … SELECT of the same rows, and the same indexes. Asserts nothing about time.
  */
 import fs from 'node:fs'
 import path from 'node:path'

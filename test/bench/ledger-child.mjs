@@ -1,6 +1,7 @@
 /**
- * Claims chunks of a ledger through the project's own API, with an open connection, and prints JSON a line for each size: what a claim takes, what the
- * update of one row by its primary key and a COMMIT take on the same connection, and what writing chunks down takes. Called with URL CLAIMS SIZE…
+ * Claims chunks of a ledger through the project's own API, with an open connection, and prints one line of JSON per
+ * size: the time of a claim, of the update of one row by its primary key and a COMMIT on the same connection, and of
+ * recording chunks. Called with URL CLAIMS SIZE…
  */
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -8,7 +9,7 @@ import { pendingChunks } from './chunk-rows.mjs'
 import { ROOT } from './lakes.mjs'
 import { median } from './measure.mjs'
 
-/** Chunks that are written down by the program; the others of a size by one statement of the database. */
+/** Chunks that the program records; all others of a size are inserted by one statement of the database. */
 const WRITTEN = 20_000
 
 /** @param {string} name of a module of build/ */
@@ -36,7 +37,7 @@ await prepareLedger(ledger)
 const { castText } = ledgerDialect(ledger.dialect).types
 const who = { ...newOwner('bench'), runId: 1n }
 for (const size of sizes.map(Number)) {
-  // Of a table of its own, so that the others are in the ledger too.
+  // Chunks of another table, so that the others stay in the ledger.
   const key = { schema: '', name: `t${size}` }
   await new RunLedger(ledger, who).savePlan(key, { source: 's', sourceTable: 't', hash: 'h', plan: '{}', wishes: '{}', chunkRows: 1, planned: false, madeHere: true }, false) // prettier-ignore
   const planning = new Planning(ledger, key, who)

@@ -1,7 +1,7 @@
 /**
- * `npm run bench -- ledger [SYSTEM] [--quick]`: what a claim of a chunk takes with so many pending, beside the floor: the update of one row
- * by its primary key and a COMMIT on the same connection. What a claim takes beyond that, at the least, is its
- * statements: other programs of the machine only add to it. Asserts nothing about time.
+ * `npm run bench -- ledger [SYSTEM] [--quick]`: the time of a claim of a chunk with so many pending ones, and the
+ * floor: the update of one row by its primary key and a COMMIT on the same connection. The minimum of the difference is
+ * the cost of its statements: other programs of the machine can only increase it. Asserts nothing about time.
  */
 import { spawnSync } from 'node:child_process'
 import path from 'node:path'

@@ -1,15 +1,20 @@
 /**
- * A network that carries so many bytes a second each way, however many connections share it: called with HOST PORT BYTES-A-SECOND, prints the
- * port at which it listens. A program of its own, so that it does not share the time of what it slows down.
+ * A network with a limit of bytes per second in each direction, shared by all connections: called with HOST PORT
+ * BYTES-PER-SECOND, prints the port at which it listens. It is a separate program, so that it does not compete for CPU
+ * time with the process that it slows down.
  */
 import net from 'node:net'
 
 const [, , host = '', port = '', most = ''] = process.argv
 const rate = Number(most)
-/** What may pass at once; small, so that rates over seconds are those that were asked for. */
+/** Bytes that may pass at once; small, so that rates over seconds are the requested ones. */
 const BURST = rate / 20
 
-/** One way of it. @returns how long whoever wants to send so many bytes waits; they are taken off at once, so that those who wait come one after the other */
+/**
+ * One direction.
+ * @returns how long a sender of so many bytes must wait; they are deducted at once, so that waiting senders follow one
+ * after the other
+ */
 function way() {
   let [left, at] = [BURST, performance.now()]
   return (/** @type {number} */ bytes) => {

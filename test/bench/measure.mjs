@@ -1,4 +1,4 @@
-/** Runs a command several times and says how long it took and what it held in memory. */
+/** Runs a command several times, and returns its time and memory use. */
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
@@ -15,7 +15,8 @@ export function median(values) {
 
 /**
  * @param {string[]} args of node @param {number} runs
- * @param {{before?: () => void, memory?: boolean}} [options] `before` each run, not timed; without `memory` nothing is loaded into the process
+ * @param {{before?: () => void, memory?: boolean}} [options] `before` each run, not timed; without `memory`, `peak.mjs`
+ * is not loaded into the process
  * @returns {Measured}
  */
 export function measure(args, runs, { before, memory = true } = {}) {

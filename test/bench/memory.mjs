@@ -1,8 +1,10 @@
 /**
- * `npm run bench -- memory [MINUTES]`: what the UI holds in memory while it follows a table of 200,000 rows that somebody changes 200 times a second, and a
- * second UI that has joined the run; beside a UI in which nothing runs, and a bare program that applies the same changes: the floors. Half-way the UI shows
- * other screens for a minute each. Prints resident memory at moments of the run, and the least heap of each thread then. Asserts nothing.
- * Whoever touches the file `snapshot` in the folder of the samples gets heap snapshots of all threads, which cost resident memory that does not go away.
+ * `npm run bench -- memory [MINUTES]`: memory of the UI while it shows the stream of a table of 200,000 rows that
+ * changes 200 times per second, and of a second UI that has joined the run. Floors: a UI in which nothing runs, and a
+ * bare program that applies the same changes. In the middle, the UI shows other screens for a minute each. Prints
+ * resident memory at several points, and the smallest heap of each thread. Asserts nothing. Touching the file
+ * `snapshot` in the folder of the samples writes heap snapshots of all threads, which permanently increase resident
+ * memory.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -22,7 +24,7 @@ const FLOOR = path.join(import.meta.dirname, 'floor-memory.mjs')
 const ROWS = 200_000
 const CHANGES_A_SECOND = 200
 const EVERY_MS = 15_000
-/** Which of its screens the UI shows half-way, by their keys, and what says that they are there. */
+/** Screens that the UI shows in the middle, by their keys, and a text that shows that each is displayed. */
 const SCREENS = [
   ['1', /\[1 Tables\]/],
   ['2', /\[2 Runs\]/],
@@ -65,7 +67,7 @@ export async function memories({ minutes }) {
       ui.type(/** @type {string} */ (key))
       await ui.until(/** @type {RegExp} */ (there))
       await sleep(each)
-      // From a statement that is being typed, no digit leads away.
+      // While a statement is being typed, a digit does not change the screen.
       if (key === '5') ui.type('\u001B')
       await sleep(500)
     }
@@ -82,14 +84,20 @@ export async function memories({ minutes }) {
   }
 }
 
-/** Programs of this bench see nobody else's runs, and nobody sees theirs. @param {string} folder @param {string} name */
+/**
+ * An own state folder, so that programs of this bench and other programs do not see each other's runs.
+ * @param {string} folder @param {string} name
+ */
 function surroundings(folder, name) {
   const env = { ...process.env, XDG_STATE_HOME: path.join(folder, 'state'), XDG_RUNTIME_DIR: folder, NODE_OPTIONS: `--import=${path.join(import.meta.dirname, 'resident.mjs')}`, SLUICE_BENCH_RESIDENT: path.join(folder, `${name}.jsonl`), SLUICE_BENCH_EVERY_MS: String(EVERY_MS) } // prettier-ignore
   for (const one of ['CI', 'NO_COLOR', 'SLUICE_DATABASE_URL']) delete env[one]
   return env
 }
 
-/** The program in a terminal of 120 by 40. @param {string} folder @param {string} name @param {readonly string[]} words */
+/**
+ * The program in a terminal of 120 by 40.
+ * @param {string} folder @param {string} name @param {readonly string[]} words
+ */
 function open(folder, name, words) {
   const terminal = new xterm.Terminal({ cols: 120, rows: 40, scrollback: 0, allowProposedApi: true })
   const child = pty.spawn(process.execPath, [BIN, ...words], { cols: 120, rows: 40, cwd: folder, name: 'xterm-256color', env: surroundings(folder, name) }) // prettier-ignore
@@ -110,7 +118,7 @@ function open(folder, name, words) {
         await sleep(100)
       }
     },
-    /** @param {string} key that ends it in good order */
+    /** @param {string} key that ends it regularly */
     close: async (key) => {
       if (!isOver) child.write(key)
       await Promise.race([ended, sleep(10_000, undefined, { ref: false })])
@@ -139,7 +147,7 @@ async function asked(url, sql) {
   }
 }
 
-/** Changes rows at a pace until the returned function is called. @param {string} url */
+/** Changes rows at a given rate until the returned function is called. @param {string} url */
 async function writing(url) {
   const client = new pg.Client(url)
   await client.connect()
@@ -165,7 +173,7 @@ function report(folder, begun, minutes) {
     const samples = fs.readFileSync(path.join(folder, `${name}.jsonl`), 'utf8').trim().split('\n').map((line) => JSON.parse(line)) // prettier-ignore
     for (const thread of new Set(samples.map((sample) => sample.thread))) {
       const own = samples.filter((sample) => sample.thread === thread)
-      /** The least since the mark before is what garbage has not hidden. @param {string} what */
+      /** The smallest heap since the mark before, which has the least garbage. @param {string} what */
       const least = (what) =>
         marks.map((mark, i) => {
           const since = marks[i - 1] ?? 0

@@ -1,4 +1,7 @@
-/** `node test/bench/offset.mjs [ROWS]`: what reading 50,000 rows costs at the beginning and at the end of a table, by OFFSET and by key. */
+/**
+ * `node test/bench/offset.mjs [ROWS]`: the time of reading 50,000 rows at the beginning and at the end of a table, by
+ * OFFSET and by key.
+ */
 import pg from 'pg'
 import { postgresql } from './servers.mjs'
 import { textTable, time } from './table.mjs'

@@ -1,4 +1,4 @@
-/** Loaded with --import into a measured process: notes its peak memory where the measuring one will look. */
+/** Loaded with --import into a measured process: writes its peak memory to a file for the measuring process. */
 import fs from 'node:fs'
 import { isMainThread } from 'node:worker_threads'
 

@@ -1,6 +1,6 @@
 /**
- * Asks a filled catalog through the project's own API, with an open connection, and prints JSON: name, milliseconds, rows.
- * Called with URL RUNS.
+ * Queries a filled catalog through the project's own API, with an open connection, and prints JSON: name, milliseconds,
+ * rows. Called with URL RUNS.
  */
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -31,7 +31,7 @@ async function count(pages) {
   return rows
 }
 
-/** A new connection, protocol, schema and counts: what a program that plans one scan pays. */
+/** A new connection, protocol, schema and counts: the cost for a program that plans one scan. */
 async function coldOpen() {
   const fresh = await openCatalogDatabase(url, 'read')
   try {
@@ -44,7 +44,7 @@ async function coldOpen() {
 }
 
 const { metadata } = await stateAt(database, tableId, latest)
-/** A number to ask for: a file's own smallest, so that some files remain. */
+/** A number to query: a file's own minimum, so that some files remain. */
 const numeric = JSON.parse(metadata.schemaString).fields.find(({ type }) => type === 'long' || type === 'integer')?.name
 const pruned = async () => {
   const where = `${numeric} = 1000`
@@ -62,7 +62,7 @@ const questions = {
   'all files, latest': () => count(activeFiles(database, tableId, latest)),
   'all files, old version': () => count(activeFiles(database, tableId, old)),
 }
-// A DuckDB file has one opener at a time.
+// Only one program at a time can open a DuckDB file.
 if (database.dialect === 'duckdb') delete questions['cold open: connection, schema, counts']
 if (numeric !== undefined) questions['files by minimum and maximum'] = pruned
 

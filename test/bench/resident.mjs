@@ -1,6 +1,6 @@
 /**
- * Loaded with --import into a measured program and its threads: each notes its memory as it goes, a line of JSON a sample, and a heap snapshot
- * each time that somebody touches the file `snapshot` beside the samples.
+ * Loaded with --import into a measured program and its threads: each writes samples of its memory, one line of JSON per
+ * sample, and a heap snapshot each time the file `snapshot` next to the samples is touched.
  */
 import fs from 'node:fs'
 import path from 'node:path'

@@ -1,6 +1,7 @@
 /**
- * `npm run bench [-- FILTER] [--quick] [--runs N]`: medians of whole processes, beside the floor of the same work. It asserts nothing
- * about time: machines differ, and a number without its floor says little. Lakes are kept below the temporary folder.
+ * `npm run bench [-- FILTER] [--quick] [--runs N]`: medians of whole processes, with the floor of the same work. It
+ * asserts nothing about time: machines differ, and a number without its floor is not meaningful. Lakes are kept below
+ * the temporary folder.
  */
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
@@ -115,7 +116,9 @@ const wanted = (name) => positionals.length === 0 || positionals.some((word) => 
 
 /** @type {string[][]} */
 const rows = []
-/** @param {string} name @param {import('./measure.mjs').Measured} ours @param {import('./measure.mjs').Measured} [floor] */
+/**
+ * @param {string} name @param {import('./measure.mjs').Measured} ours @param {import('./measure.mjs').Measured} [floor]
+ */
 function note(name, ours, floor) {
   const least = Math.min(...ours.ms)
   const most = Math.max(...ours.ms)
@@ -133,7 +136,7 @@ function note(name, ours, floor) {
   process.stderr.write(`${name}: ${time(median(ours.ms))}\n`)
 }
 
-/** One failure must not cost the measurements that would follow. @param {string} name @param {() => void} body */
+/** A failure does not prevent the following measurements. @param {string} name @param {() => void} body */
 function section(name, body) {
   if (!wanted(name)) return
   try {
@@ -164,7 +167,7 @@ function measureImport(name, table) {
   })
   removeDatabase(floorFile)
   const ours = measure(importArgs(table), runs, { before: () => removeDatabase(catalog) })
-  // A time is worth nothing where the work was not the same.
+  // A time is comparable only if the work was the same.
   const database = new Database(catalog, { readonly: true })
   const lives = database.prepare('SELECT count(*) FROM delta_files').pluck().get()
   database.close()
@@ -173,7 +176,7 @@ function measureImport(name, table) {
   note(name, ours, floor)
 }
 
-/** The questions to a filled catalog. @param {string} name @param {string} url */
+/** The queries on a filled catalog. @param {string} name @param {string} url */
 function ask(name, url) {
   const asked = measure([path.join(import.meta.dirname, 'queries.mjs'), url, String(runs * 5)], 1)
   for (const { name: question, ms, rows: count } of JSON.parse(asked.stdout)) {
@@ -181,7 +184,7 @@ function ask(name, url) {
   }
 }
 
-/** Every run has a catalog of its own, in a database that is not empty any more. */
+/** Every run has its own catalog, in a database that is not empty. */
 function measureImportInto(name, backend, url, shape) {
   const table = shape === 'real' ? realTable() : lake(flags[shape])
   if (table === undefined) throw new Error('set SLUICE_SHARED: there is no real table here')

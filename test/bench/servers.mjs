@@ -1,4 +1,7 @@
-/** Database servers for the benchmarks: empty, durable as they come (fsync on), gone afterwards. Null where there is no program for one. */
+/**
+ * Database servers for the benchmarks: empty, durable by default (fsync on), removed afterwards. Null if no program for
+ * one is installed.
+ */
 import { execFileSync, spawn } from 'node:child_process'
 import fs from 'node:fs'
 import net from 'node:net'
@@ -8,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 /** @typedef {{url: string, stop: () => Promise<void>}} Server */
 
-/** A server refuses to run as root. @returns {{uid?: number, gid?: number}} */
+/** Another user, because a server refuses to run as root. @returns {{uid?: number, gid?: number}} */
 function unprivileged() {
   if (process.getuid?.() !== 0) return {}
   for (const name of ['postgres', 'mysql', 'nobody']) {
@@ -36,7 +39,7 @@ function ownFolder(owner) {
   return folder
 }
 
-/** A server that does not come up is ended. @param {() => Promise<unknown>} connect @param {() => Promise<void>} stop */
+/** Stops a server that does not start. @param {() => Promise<unknown>} connect @param {() => Promise<void>} stop */
 async function untilUp(connect, stop) {
   for (let tries = 0; ; tries++) {
     try {
@@ -102,7 +105,7 @@ export async function mysql() {
   const port = await freePort()
   const init = path.join(folder, 'init.sql')
   const statements = ["CREATE USER app@'%' IDENTIFIED BY 'bench'", "CREATE USER app@localhost IDENTIFIED BY 'bench'", "GRANT ALL ON *.* TO app@'%'", 'GRANT ALL ON *.* TO app@localhost', 'CREATE DATABASE bench'] // prettier-ignore
-  // One statement a line, or the server takes the first only.
+  // One statement per line, because the server executes only the first one of a line.
   fs.writeFileSync(init, statements.map((sql) => `${sql};\n`).join(''))
   fs.chmodSync(init, 0o644)
   const words = ['--no-defaults', data, `--socket=${path.join(folder, 's')}`, `--pid-file=${path.join(folder, 'pid')}`, `--port=${port}`] // prettier-ignore

@@ -11,7 +11,11 @@ export function time(ms) {
 /** @param {number} bytes */
 export const megabytes = (bytes) => (bytes === 0 ? '' : `${(bytes / 1e6).toFixed(0)} MB`)
 
-/** Rows with a heading, first column to the left, the others to the right. @param {string[]} heading @param {string[][]} rows */
+/**
+ * A table with a heading; the first column is left-aligned, the others are right-aligned.
+ * @param {string[]} heading
+ * @param {string[][]} rows
+ */
 export function textTable(heading, rows) {
   const widths = heading.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i].length)))
   return [heading, ...rows]

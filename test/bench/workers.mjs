@@ -1,9 +1,10 @@
 /**
- * `npm run bench -- workers [--rows N] [--quick]`: one copy, PostgreSQL to PostgreSQL, shared out over 1, 2 and 4 workers that are programs of their own.
- * Workers behind a narrow link each: they are the limit, so that N of them should carry N times as much. A narrow link before the target: it is the limit,
- * and more workers should cost nothing. No link: this machine is the limit. The first copy of a stream is one case more; it is caught up with at its end. Measured is from the first claim of a chunk to the last close, as the ledger
- * has it, and beside it the whole run as the queue has it. Floor: the bytes of the rows through links of the same width, by COPY, in as many streams.
- * Asserts nothing about time.
+ * `npm run bench -- workers [--rows N] [--quick]`: one copy, PostgreSQL to PostgreSQL, shared by 1, 2 and 4 workers in
+ * their own processes. With a narrow link per worker, the links are the limit, so N workers should be N times as fast.
+ * With a narrow link before the target, that link is the limit, and more workers should cost nothing. Without links,
+ * this machine is the limit. One more case is the first copy of a stream, which is caught up at its end. Measures from
+ * the first claim of a chunk to the last close, from the ledger, and the whole run, from the queue. Floor: the bytes of
+ * the rows through links of the same width, by COPY, in as many streams. Asserts nothing about time.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import fs from 'node:fs'
@@ -84,7 +85,7 @@ const fill = (url, rows) =>
       FROM generate_series(1, ${rows}) i; ANALYZE orders`),
   )
 
-/** @param {string} url @param {number} bytes a second; 0 for no link */
+/** @param {string} url @param {number} bytes per second; 0 for no link */
 async function link(url, bytes) {
   if (bytes === 0) return { url, stop: () => undefined }
   const { hostname, port } = new URL(url)
@@ -103,7 +104,10 @@ function config(folder, stores) {
   return folder
 }
 
-/** @param {{folder: string, source: string, target: string, queue: string, rows: number}} stage @param {number} count @param {{each: number, shared: number, follows: boolean}} how */
+/**
+ * @param {{folder: string, source: string, target: string, queue: string, rows: number}} stage @param {number} count
+ * @param {{each: number, shared: number, follows: boolean}} how
+ */
 async function share({ folder, source, target, queue, rows }, count, { each, shared, follows }) {
   await connected(target, (client) => client.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public'))
   const before = await link(target, shared)
@@ -151,7 +155,10 @@ async function share({ folder, source, target, queue, rows }, count, { each, sha
   }
 }
 
-/** psql's way: the same rows by COPY over the same links, one stream a worker, nothing noted and nothing proved. @returns rows a second */
+/**
+ * The same rows by COPY over the same links, as psql does it: one stream per worker, without ledger or proof.
+ * @returns rows per second
+ */
 async function pipes({ source, target, rows }, count, each, shared) {
   await connected(target, (client) => client.query('DROP TABLE IF EXISTS piped; CREATE TABLE piped (id bigint PRIMARY KEY, customer int NOT NULL, price numeric(12,2) NOT NULL, placed timestamptz NOT NULL, note text NOT NULL)')) // prettier-ignore
   const before = await link(target, shared)

@@ -23,8 +23,8 @@ describe.skipIf(!CASSANDRA_OWN)('commitlog_sync: periodic (needs a node of its o
   afterAll(() => cluster?.stop())
 
   /**
-   * Writes two rows, one before and one after `flushed`, and kills the node. @returns ids in the table after its
-   * restart
+   * Writes two rows, one before and one after `flushed`, and kills the node.
+   * @returns ids in the table after its restart
    */
   async function afterKill(before: number, behind: number): Promise<readonly number[]> {
     {

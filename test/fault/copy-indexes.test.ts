@@ -31,7 +31,8 @@ type Blocked = {
   readonly waiting: string
   readonly indexes: string
   /**
-   * Statements that take the locks under which indexes are created. @param schema of the table, as a copy may name it
+   * Statements that take the locks under which indexes are created.
+   * @param schema of the table, as a copy may name it
    */
   readonly hold: (schema: string) => readonly string[]
 }

@@ -63,8 +63,8 @@ function writing({ url }: Place): Waits {
 }
 
 /**
- * Requests the table's lock once, as soon as an event matches, until it is granted or the time is over. @returns
- * options for the run, and a function that ends the request: its duration in ms
+ * Requests the table's lock once, as soon as an event matches, until it is granted or the time is over.
+ * @returns options for the run, and a function that ends the request: its duration in ms
  */
 async function wanting({ url }: Place, when: (event: Event) => boolean, patience = '60s') {
   const client = new pg.Client({ connectionString: url })

@@ -65,8 +65,8 @@ export async function importDying(database, table, more = {}) {
 }
 
 /**
- * Runs the work if this file was started as a program. @param work gets the command-line arguments; returns the number
- * of its writes
+ * Runs the work if this file was started as a program.
+ * @param work gets the command-line arguments; returns the number of its writes
  */
 export async function runAsChild(meta, work) {
   if (process.argv[1] === meta.filename) process.stdout.write(`done ${await work(...process.argv.slice(2))}\n`)

@@ -38,7 +38,8 @@ async function targetOn(system: (typeof SYSTEMS)[number]): Promise<Place | undef
 
 /**
  * A copy that was killed before it reached `queue`: changes from here on are in its chunk, and the stream reports them,
- * too. @param jobs number of rows in `queue`
+ * too.
+ * @param jobs number of rows in `queue`
  */
 async function killedCopy(jobs: number, to?: Place): Promise<Stage> {
   const one = await stageOf(

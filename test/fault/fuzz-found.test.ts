@@ -1,4 +1,4 @@
-/** What the fuzz of `fuzz-log.test.ts` has found, each by the smallest log that shows it. */
+/** Faults that the fuzz tests of `fuzz-log.test.ts` have found, each with the smallest log that shows it. */
 import { chmodSync, cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -44,7 +44,7 @@ test.each([
     (text: string) => text.replace('{"add":{"path":"b"', '{"add":{\n"path":"b"'),
   ],
   ['in a remove', (text: string) => text.replace('{"remove":{"path":"a",', '{"remove":{"path":"a",\n')],
-])('an action that goes over two lines is one action for the reader and for the importer: %s', async (_, broken) => {
+])('reader and importer read an action on two lines as one action: %s', async (_, broken) => {
   using folder = temporaryFolder()
   const table = join(folder.path, 'table')
   writeLog(table, [[PROTOCOL, METADATA, add('a')], [remove('a'), add('b')], [add('c')]])
@@ -55,7 +55,7 @@ test.each([
   expect((await importInto(database, table)).files).toBe(2)
 })
 
-test('a checkpoint that lost its protocol gives way to the commits', async () => {
+test('a checkpoint without a protocol is ignored, and the commits are read', async () => {
   using folder = temporaryFolder()
   const table = join(folder.path, 'table')
   writeLog(table, [[PROTOCOL, METADATA, add('a')], [add('b')]])
@@ -65,7 +65,7 @@ test('a checkpoint that lost its protocol gives way to the commits', async () =>
   expect(notes).toEqual(['checkpoint 1 unreadable, using 2 commits from version 0'])
 })
 
-test('without commits, a checkpoint that lost its metadata is still named for what it lacks', async () => {
+test('without commits, a checkpoint without metadata is refused with what it lacks', async () => {
   using folder = temporaryFolder()
   const table = join(folder.path, 'table')
   writeLog(table, [[PROTOCOL, METADATA, add('a')], [add('b')]])
@@ -89,7 +89,7 @@ test.skipIf(!HAVE_TABLES)('a sidecar that is named twice is not read twice (../s
   expect(notes).toEqual(['checkpoint 0 unreadable, using 1 commit from version 0'])
 })
 
-test('an unfinished import whose commits were changed since begins anew, and mixes nothing', async () => {
+test('an unfinished import whose commits have changed since restarts, and mixes nothing', async () => {
   using folder = temporaryFolder()
   const table = join(folder.path, 'table')
   writeLog(table, [[PROTOCOL, METADATA, add('a')], [add('b')], [add('c')], [add('d')]])
@@ -112,7 +112,7 @@ test('an unfinished import whose commits were changed since begins anew, and mix
 })
 
 test.skipIf(!HAVE_TABLES)(
-  'a checkpoint whose column of files has another name is not a table without files (../shared)',
+  'a checkpoint without a column for files is not read as an empty table (../shared)',
   async () => {
     using folder = temporaryFolder()
     const table = join(folder.path, 'table')
@@ -120,7 +120,7 @@ test.skipIf(!HAVE_TABLES)(
     const sound = await activePaths(table)
     const name = '00000000000000000010.checkpoint.parquet'
     const bytes = readFileSync(file(table, name))
-    // The schema comes first in the footer, and the struct in it by its name with the length before it.
+    // The schema is at the start of the footer, and the struct in it is found by its name with the length before it.
     const footer = bytes.length - 8 - bytes.readUInt32LE(bytes.length - 8)
     const at = bytes.indexOf(Buffer.from([3, 0x61, 0x64, 0x64]), footer)
     bytes[at + 1] = 0x62

@@ -1,16 +1,20 @@
 /**
- * Damaged logs: real tables whose files are flipped, cut, emptied, repeated, swapped and deleted. Reader, importer, discover and validator may
- * refuse what they see, by a code that names the source; they may not crash, hang, leave anything behind, or give a wrong answer.
+ * Damaged logs: files of real tables are flipped, cut, emptied, repeated, swapped and deleted. Reader, importer,
+ * discover and validator may refuse damaged files with a code that names the source; they must not crash, hang, leave
+ * files behind, or return a wrong answer.
  *
- * SLUICE_FUZZ_RUNS multiplies the mutations (default a quarter, all of them with SLUICE_TEST_ALL), SLUICE_FUZZ_SEED chooses others. A failure
- * names table, seed and mutation; each mutation has a seed of its own, so `SLUICE_FUZZ_ONLY=<index>` runs it alone.
+ * SLUICE_FUZZ_RUNS multiplies the mutations (default a quarter, all of them with SLUICE_TEST_ALL), SLUICE_FUZZ_SEED
+ * chooses others. A failure names table, seed and mutation; each mutation has its own seed, so
+ * `SLUICE_FUZZ_ONLY=<index>` runs it alone.
  *
- * Where reader and importer may differ. The reader takes the newest checkpoint and the commits above it; the importer takes all commits
- * down to version 0, else the oldest checkpoint that they reach. Damage to what only one of them uses is therefore
- *   - an error of the importer about a commit (or a protocol, metadata or size sum) from before the reader's checkpoint,
- *   - an unsupported protocol for the reader, out of checkpoint values that nothing can check,
- *   - two different answers, where the log now contradicts itself. The validator hears one checkpoint as a witness and says so if it is that.
- * Anything else that one of them refuses and the other takes is a bug.
+ * Reader and importer may differ in some cases. The reader reads the newest checkpoint and the commits above it; the
+ * importer reads all commits down to version 0, or else the oldest checkpoint that they reach. Damage to files that
+ * only one of them reads may therefore cause
+ * - an error of the importer about a commit (or a protocol, metadata or checksum file) from before the reader's
+ *   checkpoint,
+ * - an unsupported protocol for the reader, from checkpoint values that nothing can verify,
+ * - two different answers, if the log now contradicts itself. The validator uses one checkpoint as a second source,
+ *   and reports a contradiction with that one. Any other input that one of them refuses and the other accepts is a bug.
  */
 import { describe, expect, test } from 'vitest'
 import type { DeletionVectorDescriptor } from '../../src/delta/actions.ts'
@@ -41,16 +45,19 @@ const CHECKPOINT = /_delta_log\/.*checkpoint\..*(parquet|json)$/
 const HINT = /_last_checkpoint$|\.crc$/
 const VECTOR = /\.bin$/
 
-/** The importer takes a leading numRecords out of statistics that are no JSON further on, the validator takes none and says so. */
+/**
+ * From statistics that are invalid JSON, the importer reads a numRecords at the start; the validator reads none and
+ * reports this.
+ */
 const BROKEN_STATS = /^ {2}files num_records: none \| \d+$/
 
 type Family = {
   readonly name: string
   readonly tables: readonly string[]
   readonly targets: RegExp
-  /** Mutations a table, before SLUICE_FUZZ_RUNS. */
+  /** Mutations per table, before SLUICE_FUZZ_RUNS. */
   readonly mutations: number
-  /** Files a mutation damages at most. */
+  /** Most files that a mutation damages. */
   readonly files: number
 }
 
@@ -127,7 +134,7 @@ const FAMILIES: readonly Family[] = [
   },
 ]
 
-/** What the undamaged table gives. */
+/** Results for the undamaged table. */
 type Sound = {
   readonly picture: Picture
   readonly dump: string
@@ -146,7 +153,7 @@ async function soundOf(lab: Lab): Promise<Sound> {
   return { picture: reader.value.picture, dump, kinds }
 }
 
-/** Whether an error speaks of the damage that the reader does not meet. */
+/** Whether an error is about damage to files that the reader does not read. */
 function isAboutHistory(error: SluiceError, { segment }: ReaderView): boolean {
   if (segment.checkpoint === null) return error.message.includes('add up to more than 2^53')
   if (error.code !== 'BAD_ACTION') {
@@ -155,7 +162,7 @@ function isAboutHistory(error: SluiceError, { segment }: ReaderView): boolean {
   return !segment.commits.some(({ name }) => error.where?.includes(name)) || error.message.includes('2^53')
 }
 
-/** Judges reader and importer against each other; true when the log contradicts itself. */
+/** Compares reader and importer; true if the log contradicts itself. */
 function compare(lab: Lab, reader: Seen<ReaderView>, importer: Seen<ImportView>): boolean {
   if (reader.value !== null && importer.value !== null) {
     const [ours, theirs] = [withoutStyle(reader.value.picture), withoutStyle(importer.value.picture)]
@@ -174,8 +181,8 @@ function compare(lab: Lab, reader: Seen<ReaderView>, importer: Seen<ImportView>)
 }
 
 /**
- * Rows of a damaged Parquet file are all there, or the file is refused. One thing nobody can see: a column whose name is damaged is an unknown
- * column, which readers must pass over; only the one that holds the files must be there.
+ * All rows of a damaged Parquet file are read, or the file is refused. One exception cannot be detected: a damaged
+ * column name is an unknown column, which readers must ignore; only the column with the files is required.
  */
 async function expectAllRows(lab: Lab, changes: readonly Change[], sound: Sound): Promise<void> {
   for (const { file, bytes, damage } of changes) {
@@ -192,7 +199,10 @@ async function expectAllRows(lab: Lab, changes: readonly Change[], sound: Sound)
   }
 }
 
-/** Discover reads few columns of a checkpoint: it may still count what the others cannot read, and then it must count right. */
+/**
+ * Discover reads few columns of a checkpoint: it may return counts although the other columns are unreadable, but they
+ * must be correct.
+ */
 async function compareProbe(
   lab: Lab,
   reader: Seen<ReaderView>,
@@ -263,7 +273,7 @@ async function mutate(lab: Lab, changes: readonly Change[], sound: Sound, index:
 const chosen = (mutations: number): readonly number[] =>
   ONLY === undefined ? Array.from({ length: Math.ceil(mutations * RUNS) }, (_, i) => i) : [Number(ONLY)]
 
-describe.skipIf(!HAVE_TABLES)('a damaged log (../shared)', () => {
+describe.skipIf(!HAVE_TABLES)('reader and importer refuse a damaged log or read it correctly (../shared)', () => {
   describe.each(FAMILIES)('$name', ({ tables, targets, mutations, files, name }) => {
     test.each(tables)('%s', { timeout: 60_000 * Math.max(1, RUNS) }, async (table) => {
       using lab = await Lab.open(folderOf(table))
@@ -286,7 +296,7 @@ describe.skipIf(!HAVE_TABLES)('a damaged log (../shared)', () => {
 
 const WITH_VECTORS = ['delta-rs/table-with-dv-small', 'delta-golden/dv-partitioned-with-checkpoint']
 
-describe.skipIf(!HAVE_TABLES)('damaged deletion vectors (../shared)', () => {
+describe.skipIf(!HAVE_TABLES)('damaged deletion vectors are refused or read correctly (../shared)', () => {
   test.each(WITH_VECTORS)('%s', { timeout: 60_000 * Math.max(1, RUNS) }, async (table) => {
     using lab = await Lab.open(folderOf(table))
     const log = openLocalLog(lab.folder)
@@ -313,7 +323,7 @@ describe.skipIf(!HAVE_TABLES)('damaged deletion vectors (../shared)', () => {
       lab.files.apply(changes)
       const damaged = await rowsOf()
       lab.files.restore(changes)
-      // Refused, or as it was: the CRC-32 lets nothing else pass.
+      // Refused or unchanged: the CRC-32 detects any other result.
       if (damaged.some((rows, i) => rows !== null && rows !== sound[i])) lab.problems.push('other rows than before')
       for (const problem of lab.problems.splice(0)) failures.push(`#${index} ${shown(changes)}: ${problem}`)
     }

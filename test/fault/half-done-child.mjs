@@ -1,9 +1,11 @@
 /**
- * Any operation in a program of its own, which ends by SIGKILL at what it says, or while it divides a table.
- * SLUICE_CHILD: `{operation, host, dies, unmarked}` as JSON: `unmarked` for a ledger that notes no mark of tables, because they will be others; `dies` is `{type, times}` of an event, `{planning: true}` for the moment when all pieces of a table lie in the ledger and the
- * table is not called divided, `{sql, when}` for a statement of PostgreSQL that matches, or the COMMIT of its transaction where `commits`, or absent.
- * A `host` other than `here` is another machine.
- * stdout: its events, a line each, and a last line with `finished`.
+ * Runs any operation in its own process, which ends by SIGKILL at a given point, or while it plans the chunks of a
+ * table. SLUICE_CHILD: `{operation, host, dies, unmarked}` as JSON: `unmarked` for a ledger without identities of
+ * tables, because the restored tables will have other ones; `dies` is absent, or `{type, times}` of an event,
+ * `{planning: true}` for the point at which all chunks of a table are in the ledger, but the table is not yet marked as
+ * planned, or `{sql, when}` for a statement of PostgreSQL that matches, or with `commits` the COMMIT of its
+ * transaction. A `host` other than `here` is another machine. stdout: its events, one per line, and a last line with
+ * `finished`.
  */
 import { createRequire } from 'node:module'
 import process from 'node:process'

@@ -1,6 +1,7 @@
 /**
- * What an older program has left half-done in PostgreSQL is finished by this one: the command that was killed, once more. Each run of CI holds it to the newest folder
- * of fixtures/half-done. SLUICE_MAKE_HALF_DONE=NAME makes the fixtures with the program as it is built now, on a server of the version of `pg_dump`.
+ * Half-done work of an older program in PostgreSQL is completed by this one, with the command that was killed. Each run
+ * of CI tests the newest folder of fixtures/half-done. SLUICE_MAKE_HALF_DONE=NAME creates the fixtures with the current
+ * build, on a server of the version of `pg_dump`.
  */
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -13,7 +14,7 @@ import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/
 
 const NEW = process.env['SLUICE_MAKE_HALF_DONE'] ?? ''
 
-describe.skipIf(!POSTGRES_OWN)(`left half-done ${POSTGRES_MISSING}`, () => {
+describe.skipIf(!POSTGRES_OWN)(`half-done work in PostgreSQL ${POSTGRES_MISSING}`, () => {
   let server: PostgresServer
   beforeAll(async () => {
     server = await startFollowServer()
@@ -25,21 +26,25 @@ describe.skipIf(!POSTGRES_OWN)(`left half-done ${POSTGRES_MISSING}`, () => {
   const fixtures = ({ databases }: Kind, version: string): readonly string[] =>
     databases.map((name) => join(FIXTURES, version, name))
 
-  test.runIf(NEW !== '').for(Object.entries(KINDS))('%s: a fixture is made', { timeout: 120_000 }, async ([, kind]) => {
-    const source = await placeOn('postgresql', server.url())
-    const sides = { source, target: kind.databases.length === 1 ? source : await placeOn('postgresql', server.url()) }
-    const [first = '', second] = fixtures(kind, NEW)
-    let isWritten = false
-    const written = async (): Promise<void> => {
-      isWritten = true
-      await dumpDatabase(source, first)
-    }
-    await kind.leave(sides, written)
-    if (!isWritten) await written()
-    if (second !== undefined) await dumpDatabase(sides.target, second)
-  })
+  test.runIf(NEW !== '').for(Object.entries(KINDS))(
+    '%s: fixture is created',
+    { timeout: 120_000 },
+    async ([, kind]) => {
+      const source = await placeOn('postgresql', server.url())
+      const sides = { source, target: kind.databases.length === 1 ? source : await placeOn('postgresql', server.url()) }
+      const [first = '', second] = fixtures(kind, NEW)
+      let isWritten = false
+      const written = async (): Promise<void> => {
+        isWritten = true
+        await dumpDatabase(source, first)
+      }
+      await kind.leave(sides, written)
+      if (!isWritten) await written()
+      if (second !== undefined) await dumpDatabase(sides.target, second)
+    },
+  )
 
-  test.for(Object.entries(KINDS))('%s', { timeout: 120_000 }, async ([, kind]) => {
+  test.for(Object.entries(KINDS))('%s is completed by the same command', { timeout: 120_000 }, async ([, kind]) => {
     const [source, target = source] = await loadDatabases(server, fixtures(kind, NEWEST), kind.told)
     if (source === undefined || target === undefined) throw new Error('no database')
     const sides: Sides = { source, target }

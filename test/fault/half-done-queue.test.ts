@@ -1,6 +1,7 @@
 /**
- * What an older program has left half-done in a queue is gone on with by this one: runs that were begun or wait, and a schedule that is due. SLUICE_MAKE_HALF_DONE=NAME
- * makes the fixtures with the program as it is built now, on a server of the version of `pg_dump`.
+ * Half-done work of an older program in a queue is continued by this one: runs that were begun or wait, and a schedule
+ * that is due. SLUICE_MAKE_HALF_DONE=NAME creates the fixtures with the current build, on a server of the version of
+ * `pg_dump`.
  */
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -14,16 +15,16 @@ import { WorkerStage } from '../support/worker-stage.ts'
 const NEW = process.env['SLUICE_MAKE_HALF_DONE'] ?? ''
 const fixture = (version: string, side: string): string => join(FIXTURES, version, `queue-${side}`)
 
-describe.skipIf(!POSTGRES_OWN)(`left half-done in a queue ${POSTGRES_MISSING}`, { timeout: 180_000 }, () => {
-  test.runIf(NEW !== '')('a fixture is made', async () => {
+describe.skipIf(!POSTGRES_OWN)(`half-done work in a queue ${POSTGRES_MISSING}`, { timeout: 180_000 }, () => {
+  test.runIf(NEW !== '')('a fixture is created', async () => {
     await using stage = await WorkerStage.open()
     await leaveQueue(stage)
     for (const side of SIDES) await dumpDatabase(placeOf(stage, side), fixture(NEW, side))
   })
 
-  test('runs and schedules of an older program are gone on with', async () => {
+  test('runs and schedules of an older program are continued', async () => {
     await using stage = await WorkerStage.open()
-    // Another server has the queue: numbers that mean something in one mean something else in the other.
+    // The queue is on another server, so the same OID may belong to another object there.
     for (const sides of [['source', 'target'], ['queue']] as const)
       await fillDatabases(sides.map((side) => [fixture(NEWEST, side), placeOf(stage, side)]))
     const names = { shop: 'source', cold: 'target' } as const

@@ -1,4 +1,7 @@
-/** Streams by triggers out of SQLite, and the history of runs, that an older program has left half-done: this one goes on with them. SLUICE_MAKE_HALF_DONE=NAME makes the fixtures. */
+/**
+ * Streams by triggers out of SQLite, and the run history, that an older program has left half-done are continued by
+ * this one. SLUICE_MAKE_HALF_DONE=NAME creates the fixtures.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -26,7 +29,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const fixtureOf = (version: string, state: State, side: string): string =>
   join(FIXTURES, version, `stream-sqlite-${state}-${side}`)
 
-test.runIf(NEW !== '').for(STATES)('a stream, %s: a fixture is made', { timeout: 120_000 }, async (state) => {
+test.runIf(NEW !== '').for(STATES)('a stream, %s: a fixture is created', { timeout: 120_000 }, async (state) => {
   const neutral = neutralFolder()
   const ends = { source: await makePlace('sqlite', neutral), target: await makePlace('sqlite', neutral) }
   await leaveStream(ends, state)
@@ -35,7 +38,7 @@ test.runIf(NEW !== '').for(STATES)('a stream, %s: a fixture is made', { timeout:
   rmSync(neutral, { recursive: true })
 })
 
-test.for(STATES)('a stream, %s, goes on', { timeout: 60_000 }, async (state) => {
+test.for(STATES)('a stream, %s, is continued', { timeout: 60_000 }, async (state) => {
   const source = await readBack('sqlite', fixtureOf(NEWEST, state, 'source'), folder)
   const target = await readBack('sqlite', fixtureOf(NEWEST, state, 'target'), folder, 'text', fromHere(source))
   for (const _ of [1, 2]) {
@@ -45,13 +48,13 @@ test.for(STATES)('a stream, %s, goes on', { timeout: 60_000 }, async (state) => 
   }
 })
 
-test.runIf(NEW !== '')('the history of runs: a fixture is made', { timeout: 60_000 }, async () => {
+test.runIf(NEW !== '')('the run history: a fixture is created', { timeout: 60_000 }, async () => {
   const neutral = neutralFolder()
   await leaveHistory(neutral, join(FIXTURES, NEW, 'run-history'))
   rmSync(neutral, { recursive: true })
 })
 
-test('the history of runs is read, and gets its next run', { timeout: 60_000 }, async () => {
+test('the run history is read, and a run is added', { timeout: 60_000 }, async () => {
   const own = mkdtempSync(join(folder, 'history-'))
   putHistory(own, join(FIXTURES, NEWEST, 'run-history'))
   expect(await listed(own)).toEqual(LISTED)

@@ -1,6 +1,7 @@
 /**
- * What an older program has left half-done, killed or finished, is finished by this one: fixtures/half-done, a folder for each version that left something.
- * Each run of CI holds this program to the newest of them, SLUICE_TEST_ALL to all. SLUICE_MAKE_HALF_DONE=NAME makes such a folder with the program as it is built now.
+ * Work that an older program has left half-done, killed or finished, is completed by this one: fixtures/half-done has a
+ * folder for each version that left some. Each run of CI tests the newest of them, SLUICE_TEST_ALL all.
+ * SLUICE_MAKE_HALF_DONE=NAME creates such a folder with the current build.
  */
 import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -37,7 +38,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-describe.skipIf(!D1_AVAILABLE)(`copies${D1_MISSING === '' ? '' : ` (skipped: ${D1_MISSING})`}`, () => {
+describe.skipIf(!D1_AVAILABLE)(`half-done copies${D1_MISSING === '' ? '' : ` (skipped: ${D1_MISSING})`}`, () => {
   let source: Source
   beforeAll(async () => {
     const answer = await d1Answer()
@@ -48,7 +49,7 @@ describe.skipIf(!D1_AVAILABLE)(`copies${D1_MISSING === '' ? '' : ` (skipped: ${D
 
   type Rows = readonly (readonly (string | null)[])[]
 
-  /** Gives every command once more, mends the row that was set aside, and looks at both sides. */
+  /** Runs every command again, repairs the quarantined row, and compares both sides. */
   async function finish(to: string, rows: (table: Table) => Promise<Rows>): Promise<void> {
     await source.place.sql(`UPDATE broken SET n = '${REFUSED.as}' WHERE id = ${REFUSED.id}`)
     for (const table of ORDER) {
@@ -76,7 +77,7 @@ describe.skipIf(!D1_AVAILABLE)(`copies${D1_MISSING === '' ? '' : ` (skipped: ${D
     }
   }
 
-  test.runIf(NEW !== '').for(TARGETS)('%s: a fixture is made', { timeout: 120_000 }, async (system) => {
+  test.runIf(NEW !== '').for(TARGETS)('%s: a fixture is created', { timeout: 120_000 }, async (system) => {
     const neutral = neutralFolder()
     const place = await makePlace(system, neutral)
     await source.place.sql(`UPDATE broken SET n = '${REFUSED.as}' WHERE id = ${REFUSED.id}`)
@@ -86,13 +87,13 @@ describe.skipIf(!D1_AVAILABLE)(`copies${D1_MISSING === '' ? '' : ` (skipped: ${D
   })
 
   test.for(VERSIONS.flatMap((version) => TARGETS.map((system) => [version, system] as const)))(
-    '%s: copies into %s go on, each row once, and what is done stays done',
+    '%s: copies into %s are continued, each row once, and completed chunks stay completed',
     { timeout: 60_000 },
     async ([version, system], { skip }) => {
       const why = await missing(system)
       skip(why !== '', why)
       const target = await readBack(system, join(FIXTURES, version, `copy-${system}`), folder)
-      // Tables have other numbers and times here than where the copy ran.
+      // Restored tables have other ids and creation times than the original ones.
       if (system === 'postgresql' || system === 'mysql')
         await target.sql('UPDATE migration_plans SET target_mark = NULL')
       const quoted = (table: string): string => (system === 'mysql' ? `\`${table}\`` : `"${table}"`)
@@ -100,10 +101,10 @@ describe.skipIf(!D1_AVAILABLE)(`copies${D1_MISSING === '' ? '' : ` (skipped: ${D
     },
   )
 
-  describe.skipIf(!CASSANDRA_AVAILABLE)(`Cassandra ${CASSANDRA_MISSING}`, () => {
+  describe.skipIf(!CASSANDRA_AVAILABLE)(`into Cassandra ${CASSANDRA_MISSING}`, () => {
     const TABLE = (table: string): string => `CREATE TABLE "${table}" (id bigint PRIMARY KEY, n bigint, name text)`
 
-    test.runIf(NEW !== '')('a fixture is made', { timeout: 240_000 }, async () => {
+    test.runIf(NEW !== '')('a fixture is created', { timeout: 240_000 }, async () => {
       await using keyspace = await openKeyspace()
       await source.place.sql(`UPDATE broken SET n = '${REFUSED.as}' WHERE id = ${REFUSED.id}`)
       await keyspace.cql(...ORDER.map(TABLE))
@@ -111,7 +112,7 @@ describe.skipIf(!D1_AVAILABLE)(`copies${D1_MISSING === '' ? '' : ` (skipped: ${D
       await keyspace.writeDown(join(FIXTURES, NEW, 'copy-cassandra'))
     })
 
-    test.for(VERSIONS)('%s: copies into Cassandra go on', { timeout: 180_000 }, async (version) => {
+    test.for(VERSIONS)('%s: copies into Cassandra are continued', { timeout: 180_000 }, async (version) => {
       await using keyspace = await openKeyspace(join(FIXTURES, version, 'copy-cassandra'))
       await finish(keyspace.url, async (table) =>
         (await keyspace.rows(`SELECT id, n, name FROM "${table}"`))
@@ -128,7 +129,7 @@ const FORMS: readonly (readonly [System, Form])[] = [
 ]
 
 test.runIf(NEW !== '').for(FORMS)(
-  'archives of %s, %s: a fixture is made',
+  'archives of %s, %s: a fixture is created',
   { timeout: 240_000 },
   async ([system, form]) => {
     const neutral = neutralFolder()
@@ -143,7 +144,7 @@ test.runIf(NEW !== '').for(FORMS)(
 )
 
 test.for(VERSIONS.flatMap((version) => FORMS.map(([system, form]) => [version, system, form] as const)))(
-  '%s: archives of %s, %s, are gone on with from every state, and each row is somewhere once',
+  '%s: archives of %s, %s, are continued from every state, and each row is stored once',
   { timeout: 120_000 },
   async ([version, system, form], { skip }) => {
     const why = await missing(system)
@@ -172,17 +173,17 @@ test.for(VERSIONS.flatMap((version) => FORMS.map(([system, form]) => [version, s
         return `${name} ${stage} ${finished.exitCode} ${said}`
       }
       const { did } = LEFT[name] ?? { did: [] }
-      // The command that was killed, once more; where it was not, it has nothing to do.
+      // The last command again; if it was not killed, it has nothing to do.
       const stage = did.at(-1) ?? 'run'
       expect(await ended(stage)).toBe(`${name} ${stage} 0 ok`)
       const end = { run: 'DETACHED', drop: 'DROPPED', restore: 'RESTORED' }[stage]
       expect([name, await states()]).toEqual([name, [end, end]])
       const isBack = stage === 'restore'
-      // Rows of a plain table are taken out by a drop; until then the ledger says that they do not count.
+      // A drop removes rows of a plain table; until then the ledger records that they do not count.
       const isLeft = isBack || (form === 'plain' && stage === 'run')
       expect([name, await hot()]).toEqual([name, isLeft ? IDS : KEPT])
       expect([name, await archivedIds(archive)]).toEqual([name, isBack ? [] : IDS.slice(0, -KEPT.length)])
-      // What that program wrote into the log has no sums in its ledger.
+      // That program recorded no checksums in its ledger for what it wrote to the log.
       const verify = { kind: 'archive-verify', from: place.url, tables: [table], partitions: [], deep: false } as const
       const { finished } = await perform(verify)
       expect([name, finished.exitCode]).toEqual([name, 0])
@@ -194,7 +195,7 @@ test.for(VERSIONS.flatMap((version) => FORMS.map(([system, form]) => [version, s
 
 const CATALOGS: readonly System[] = ['sqlite', 'postgresql', 'mysql', 'duckdb']
 
-test.runIf(NEW !== '').for(CATALOGS)('a catalog of %s: a fixture is made', { timeout: 60_000 }, async (system) => {
+test.runIf(NEW !== '').for(CATALOGS)('a catalog of %s: a fixture is created', { timeout: 60_000 }, async (system) => {
   const neutral = neutralFolder()
   const place = await makePlace(system, neutral)
   await leaveImport(writeTable(neutral), place.url)
@@ -204,7 +205,7 @@ test.runIf(NEW !== '').for(CATALOGS)('a catalog of %s: a fixture is made', { tim
 })
 
 test.for(VERSIONS.flatMap((version) => CATALOGS.map((system) => [version, system] as const)))(
-  '%s: an import into a catalog of %s goes on',
+  '%s: an import into a catalog of %s is continued',
   { timeout: 60_000 },
   async ([version, system], { skip }) => {
     const why = await missing(system)

@@ -1,6 +1,7 @@
 /**
- * kill -9 at every durable step of an import: each write transaction, right before and right after its COMMIT, at first import and at resume.
- * Whatever was killed, the same command again must end in the catalog of an undisturbed run, and no reader may see a half version on the way.
+ * kill -9 at every durable step of an import: each write transaction, right before and right after its COMMIT, in a
+ * first import and in a resumed one. After any kill, the same command must result in the catalog of an undisturbed run,
+ * and no reader may see a part of a version meanwhile.
  */
 import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -22,7 +23,7 @@ import { childOf } from './kill-kit.ts'
 
 const child = await childOf('import-child.mjs')
 
-/** The view may only ever show what some whole version holds. */
+/** The view may show only whole versions. */
 async function expectWholeVersion(file: string): Promise<void> {
   await using database = await openAt(file, 'read')
   const names = await database.all(dialectOf(database).objectNames)
@@ -48,7 +49,7 @@ async function killEverywhere(table: string, batchSize: number): Promise<number>
     const url = await makeRoom(file)
     expect(child.run(url, table, batchSize, when, at)).toBe('killed')
     await expectWholeVersion(file)
-    // Killed again, one step into the resume.
+    // Killed again, one step into the resumed import.
     child.run(url, table, batchSize, 'before', 3)
     await expectWholeVersion(file)
     await child.here(url, table, batchSize)
@@ -58,7 +59,7 @@ async function killEverywhere(table: string, batchSize: number): Promise<number>
   return writes
 }
 
-describe('kill -9 in an import', () => {
+describe('an import has the same catalog after kill -9', () => {
   test('of commits, in batches of two rows', { timeout: 240_000 }, async () => {
     using folder = temporaryFolder()
     const table = join(folder.path, 'table')
@@ -75,7 +76,7 @@ describe('kill -9 in an import', () => {
 
   test.skipIf(!HAVE_TABLES)('of a table that starts at a checkpoint', { timeout: 240_000 }, async () => {
     using folder = temporaryFolder()
-    // A log cleaned behind its checkpoint: the base is loaded in several parts.
+    // A log that was cleaned up to its checkpoint: the base is loaded in several parts.
     const table = join(folder.path, 'table')
     cpSync(folderOf('delta-rs/simple_table_with_checkpoint'), table, { recursive: true, preserveTimestamps: true })
     for (let version = 0; version < 10; version++) {

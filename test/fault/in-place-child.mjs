@@ -1,7 +1,7 @@
 /**
- * Partitions a table in place in a program of its own, which ends at one of its durable steps: a statement that stands alone and changes something, or a COMMIT.
- * SLUICE_CHILD: `{operation, step?, when?}` as JSON; `step` from 1, `when` is `before`, `during` or `after`.
- * stdout: `{finished, steps}` in a line.
+ * Partitions a table in place in its own process, which ends at one of its durable steps: a statement outside of a
+ * transaction that changes something, or a COMMIT. SLUICE_CHILD: `{operation, step?, when?}` as JSON; `step` from 1,
+ * `when` is `before`, `during` or `after`. stdout: one line with `{finished, steps}`.
  */
 import { createRequire } from 'node:module'
 import process from 'node:process'

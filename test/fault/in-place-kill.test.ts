@@ -1,4 +1,7 @@
-/** Programs that partition a table in place, or go back, and are killed at each of their steps: the same command comes to the same end, and no row is lost. */
+/**
+ * Programs that partition a table in place, or revert that, are killed at each of their steps: the same command has the
+ * same result, and no row is lost.
+ */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
@@ -13,7 +16,7 @@ const PROGRAM = resolve(import.meta.dirname, 'in-place-child.mjs')
 const ROWS = 400
 const WHENS = ['before', 'during', 'after'] as const
 type When = (typeof WHENS)[number]
-/** Every moment of every step takes a minute; otherwise one of each step. */
+/** Every point of every step takes a minute; by default one point per step. */
 const EVERY = process.env['SLUICE_TEST_ALL'] !== undefined
 const AT_ONCE = 3
 
@@ -40,7 +43,7 @@ async function child(operation: PartitionInPlaceOperation, more: { step?: number
 async function staged(folder: string): Promise<Place> {
   const place = await makePlace('postgresql', folder)
   await stageTable(place, ROWS)
-  // Rows refer to it by what the new table keeps apart, too.
+  // A foreign key to columns that the new table also keeps unique.
   await place.sql(
     `ALTER TABLE ${SQL} ADD CONSTRAINT seen UNIQUE (id, "At")`,
     `CREATE TABLE child (id bigint, "At" timestamptz, CONSTRAINT "to it" FOREIGN KEY (id, "At") REFERENCES ${SQL} (id, "At"))`,
@@ -51,14 +54,14 @@ async function staged(folder: string): Promise<Place> {
 
 const rowsOf = ({ rows }: Place) => rows(`SELECT count(*), sum(id), sum(price) FROM ${SQL}`)
 
-describe.skipIf(why !== '')(`a program that partitions in place${why}`, () => {
+describe.skipIf(why !== '')(`partitioning in place${why}`, () => {
   let folder: Folder
   let steps: readonly string[]
   let back: readonly string[]
   let end: Awaited<ReturnType<typeof shapeOf>>
   let beginning: Awaited<ReturnType<typeof shapeOf>>
   let undone: Awaited<ReturnType<typeof shapeOf>>
-  /** How the programs ended that nobody killed. */
+  /** Errors of the programs that were not killed. */
   let ends: readonly unknown[]
 
   beforeAll(async () => {
@@ -76,7 +79,7 @@ describe.skipIf(why !== '')(`a program that partitions in place${why}`, () => {
 
   afterAll(() => folder[Symbol.dispose]())
 
-  test('is killed at each step, and run again', { timeout: 400_000 }, async () => {
+  test('is completed by the same command after a kill at each step', { timeout: 400_000 }, async () => {
     expect(ends).toEqual([undefined, undefined])
     expect(undone).toEqual(beginning)
     expect(steps.filter((sql) => sql.startsWith('CREATE UNIQUE INDEX CONCURRENTLY')).length).toBeGreaterThan(2)
@@ -97,7 +100,7 @@ describe.skipIf(why !== '')(`a program that partitions in place${why}`, () => {
     })
   })
 
-  test('goes back, is killed, and goes back again', { timeout: 200_000 }, async () => {
+  test('can be reverted, also if the revert is killed first', { timeout: 200_000 }, async () => {
     const at = back.indexOf('COMMIT') + 1
     expect(at).toBeGreaterThan(0)
     await atOnce(WHENS, async (when) => {
@@ -112,7 +115,7 @@ describe.skipIf(why !== '')(`a program that partitions in place${why}`, () => {
     })
   })
 
-  test('takes a slice out of the past, is killed, and takes it again', { timeout: 200_000 }, async () => {
+  test('separates a slice of a past period, also if the program is killed first', { timeout: 200_000 }, async () => {
     const now = new Date()
     const slice = `${now.getUTCFullYear()}-Q${Math.floor(now.getUTCMonth() / 3) + 1}`
     const ready = async (): Promise<Place> => {
@@ -141,7 +144,7 @@ describe.skipIf(why !== '')(`a program that partitions in place${why}`, () => {
     })
   })
 
-  test('is killed before the switch, and what it has prepared is taken away', { timeout: 60_000 }, async () => {
+  test('is undone if it was killed before the cutover', { timeout: 60_000 }, async () => {
     const place = await staged(folder.path)
     const at = steps.findIndex((sql) => sql.includes('VALIDATE')) + 1
     expect(at).toBeGreaterThan(0)

@@ -1,4 +1,7 @@
-/** Imports a table, or builds ranges as `sluice index` does, a zone at a time, and kills itself at one write transaction. */
+/**
+ * Imports a table, or builds ranges as `sluice index` does, one zone at a time, and kills itself at one write
+ * transaction.
+ */
 import { prepareCatalog } from '../../build/catalog/catalog.js'
 import { acquireLease, releaseLease, renewLease } from '../../build/catalog/lease.js'
 import { extendRanges } from '../../build/catalog/ranges/build.js'

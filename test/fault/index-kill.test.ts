@@ -1,7 +1,7 @@
 /**
- * kill -9 while ranges are built: right before and right after the COMMIT of each write transaction of `index`, and of an import that brings ranges
- * up to date at its end. Whoever asks in between gets the files that statistics alone leave, and the same command again ends as if nothing had
- * happened.
+ * kill -9 while ranges are built: right before and right after the COMMIT of each write transaction of `index`, and of
+ * an import that updates ranges at its end. Queries in between return the files that statistics alone leave, and the
+ * same command then has the same result as without a kill.
  */
 import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -66,7 +66,10 @@ async function paths(database: SqlDatabase, version: number, where: string): Pro
   return found.toSorted()
 }
 
-/** The same from the statistics of every file, asked once: they are those of the log, whatever catalog holds them. */
+/**
+ * The same from the statistics of every file, computed once: they come from the log, so every catalog has the same
+ * result.
+ */
 async function pathsByForce(database: SqlDatabase, version: number, where: string): Promise<readonly string[]> {
   const question = `${version} ${where}`
   const known = byForce.get(question)
@@ -83,7 +86,7 @@ async function pathsByForce(database: SqlDatabase, version: number, where: strin
 }
 const byForce = new Map<string, readonly string[]>()
 
-/** Asks everything at every version there is. @returns how far the ranges have come */
+/** Runs all queries at every version. @returns how far the ranges are built */
 async function expectRightAnswers(catalog: string, when: string): Promise<string> {
   await using database = await openAt(catalog, 'read')
   const { latest } = await readableTable(database, { tableId: 't' })
@@ -120,7 +123,7 @@ async function dump(catalog: string): Promise<string> {
   return parts.join('\n')
 }
 
-/** @returns how far the ranges had come at the kills, each state once */
+/** @returns the distinct states of the ranges at the kills */
 async function killEverywhere(what: What): Promise<ReadonlySet<string>> {
   using folder = temporaryFolder()
   const table = join(folder.path, 'table')
@@ -157,28 +160,28 @@ async function killEverywhere(what: What): Promise<ReadonlySet<string>> {
     const words = [what, catalogUrl(catalog), table]
     expect(child.run(...words, when, at), moment).toBe('killed')
     states.add(await expectRightAnswers(catalog, moment))
-    // Killed again, some steps into what goes on.
+    // Killed again, some steps into the next run.
     child.run(...words, 'before', 4)
     states.add(await expectRightAnswers(catalog, `${moment}, and again`))
     await child.here(...words)
     expect(await expectRightAnswers(catalog, `${moment}, then run again`)).toBe(end)
     expect(await dump(catalog), moment).toBe(expected)
   }
-  // Ranges that are whole answer, or all of this would prove nothing.
+  // Complete ranges are used for answers; otherwise this test would prove nothing.
   await using database = await openAt(clean, 'read')
   const { bound } = await pruningAt(database, 't', 1, 'id = 12345')
   expect((await candidateFiles(database, 't', bound, Infinity))?.numbers.length).toBeLessThan(5)
   return states
 }
 
-describe(`kill -9 while ranges are built in ${BACKEND}`, () => {
+describe(`answers are correct after kill -9 while ranges are built in ${BACKEND}`, () => {
   test('by index', { timeout: 400_000 }, async () => {
     const states = await killEverywhere('index')
-    // None, begun, and after each of its windows.
+    // States: none, begun, and after each of its windows.
     expect(states.size).toBeGreaterThan(BACKEND === 'sqlite' ? 2 : 0)
   })
 
-  test('by an import that brings new files', { timeout: 400_000 }, async () => {
+  test('by an import that adds new files', { timeout: 400_000 }, async () => {
     const states = await killEverywhere('import')
     expect(states.size).toBeGreaterThan(BACKEND === 'sqlite' ? 2 : 0)
   })

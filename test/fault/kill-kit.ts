@@ -1,4 +1,7 @@
-/** Children that kill themselves at a write transaction: run as a process that may die, or here, where nothing kills them. */
+/**
+ * Children that kill themselves at a write transaction: run as a process that may be killed, or here, where nothing
+ * kills them.
+ */
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync } from 'node:fs'
 import { resolve } from 'node:path'
@@ -7,13 +10,13 @@ import { ON_SERVER } from '../support/backend.ts'
 type Words = readonly (string | number)[]
 
 export type Child = {
-  /** As a process of its own. @returns number of its writes, or that it was killed */
+  /** In its own process. @returns number of its writes, or that it was killed */
   run(...words: Words): number | 'killed'
-  /** Without a process of its own, which costs more than what it does. @returns number of its writes */
+  /** In this process, because starting one takes longer than the work. @returns number of its writes */
   here(...words: Words): Promise<number>
 }
 
-/** @param name file beside this one that exports `work` */
+/** @param name file in this folder that exports `work` */
 export async function childOf(name: string): Promise<Child> {
   const file = resolve(import.meta.dirname, name)
   const { work } = (await import(file)) as { readonly work: (...words: readonly string[]) => Promise<number> }
@@ -28,7 +31,7 @@ export async function childOf(name: string): Promise<Child> {
   }
 }
 
-/** Copies a catalog that nobody has open. @returns false on a server, whose catalogs are no files */
+/** Copies a catalog that no program has open. @returns false on a server, whose catalogs are not files */
 export function copyCatalog(from: string, to: string): boolean {
   if (ON_SERVER) return false
   for (const end of ['', '-wal', '.wal']) if (existsSync(from + end)) cpSync(from + end, to + end)

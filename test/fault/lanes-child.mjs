@@ -1,4 +1,7 @@
-/** Imports tables in two threads and kills the whole process with SIGKILL at its Nth event; prints `done` and the number of events when it was not. */
+/**
+ * Imports tables in two threads and kills the whole process with SIGKILL at its nth event; otherwise prints `done` and
+ * the number of events.
+ */
 import { withWritableCatalog } from '../../build/engine/lake/catalog-session.js'
 import { importInLanes } from '../../build/engine/lake/import/lanes.js'
 import { NEVER } from '../../build/shared/abort.js'

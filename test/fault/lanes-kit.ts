@@ -1,4 +1,7 @@
-/** Large tables for lanes with threads: logs long enough to be met in the middle, and a batch over them as `batch-import` runs it. */
+/**
+ * Large tables for worker threads: logs long enough to be interrupted in the middle, and a batch of them as
+ * `batch-import` runs it.
+ */
 import { join } from 'node:path'
 import { withWritableCatalog } from '../../src/engine/lake/catalog-session.ts'
 import { COMMIT_COLUMNS, FILE_COLUMNS, PARTITION_COLUMNS } from '../../src/catalog/relations.ts'
@@ -16,7 +19,7 @@ export const COMMITS = 24
 export const FILES_A_COMMIT = 100
 export const BATCH_ROWS = 100
 
-/** A table of so many commits with so many new files each; every second commit takes ten of the files before it away. */
+/** A table of so many commits with so many new files each; every second commit removes ten of the files before it. */
 export function writeTable(lake: string, name: string, count = COMMITS): string {
   const table = join(lake, name)
   const commits: Line[][] = Array.from({ length: count }, (_, version) => [
@@ -39,13 +42,13 @@ export type BatchOptions = {
   readonly interrupter?: Interrupter
   readonly control?: RunControl
   readonly onEvent?: (event: EventBody) => void
-  /** URL that the threads open, where it is not that of the catalog. */
+  /** URL that the threads open, if it differs from that of the catalog. */
   readonly threadUrl?: string
 }
 
 export type Batch = { readonly outcomes: ReadonlyMap<string, TableOutcome>; readonly events: readonly EventBody[] }
 
-/** Imports the tables at these paths, all of them large, in two threads unless told otherwise. */
+/** Imports the tables at these paths, all of them large, by default in two threads. */
 export async function batchInto(file: string, paths: readonly string[], options: BatchOptions = {}): Promise<Batch> {
   const url = await makeRoom(file)
   const events: EventBody[] = []
@@ -87,7 +90,10 @@ export async function batchInto(file: string, paths: readonly string[], options:
   return { outcomes, events }
 }
 
-/** A catalog as text. SQLite numbers files and partitions over all tables, in the order they come: here each table counts its own from 0. */
+/**
+ * A catalog as text. SQLite numbers files and partitions across all tables in order of import: here each table is
+ * numbered from 0.
+ */
 export async function dumpOf(file: string): Promise<string> {
   await using database = await openAt(file, 'read')
   const ranks = async (relation: string, column: string): Promise<(table: unknown, no: unknown) => unknown> => {
@@ -121,7 +127,7 @@ export async function dumpOf(file: string): Promise<string> {
   return lines.toSorted().join('\n')
 }
 
-/** The catalog of the same tables imported one after the other, without any thread. */
+/** The catalog of the same tables, imported one after the other without threads. */
 export async function dumpOfOneByOne(file: string, paths: readonly string[]): Promise<string> {
   for (const path of paths) await batchInto(file, [path], { parallel: 1, split: { threads: 0 } })
   return dumpOf(file)
@@ -131,7 +137,7 @@ export function nameOf(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1)
 }
 
-/** Lanes whose events came through a thread are told apart by nothing; what can be seen is that both tables were under way at once. */
+/** Events of threads do not name their thread; but they show whether both tables were imported at the same time. */
 export function overlapped(events: readonly EventBody[]): boolean {
   const begun = events.flatMap((event, i) => (event.type === 'table.started' ? [i] : []))
   const ended = events.findIndex((event) => event.type === 'table.finished')

@@ -1,4 +1,7 @@
-/** Large tables of a batch in threads of their own: the catalog is that of one table after the other, whatever stops, breaks or dies on the way. */
+/**
+ * Large tables of a batch in their own threads: the catalog is that of a serial import, whatever stops, fails or is
+ * killed meanwhile.
+ */
 import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -31,12 +34,12 @@ const ACTIVE = COMMITS * FILES_A_COMMIT - (COMMITS / 2) * 10
 const finished = ({ events }: Batch) => events.filter((event) => event.type === 'table.finished')
 const statuses = (batch: Batch) => Object.fromEntries(finished(batch).map(({ table, status }) => [table, status]))
 
-describe.skipIf(BACKEND === 'duckdb')('lanes with threads (a DuckDB file has one opener, and no threads)', () => {
+describe.skipIf(BACKEND === 'duckdb')('worker threads (none for DuckDB, whose file only one program can open)', () => {
   /** Tables that no test changes. */
   let lake: Folder
   let all: readonly string[]
   let two: readonly string[]
-  /** The catalog of the first two, one after the other. */
+  /** The catalog of the first two, imported one after the other. */
   let expectedOfTwo: string
   beforeAll(async () => {
     lake = temporaryFolder()
@@ -46,10 +49,10 @@ describe.skipIf(BACKEND === 'duckdb')('lanes with threads (a DuckDB file has one
   })
   afterAll(() => lake[Symbol.dispose]())
 
-  test('two tables at once end as one after the other would', async () => {
+  test('parallel imports of tables have the same catalog as serial ones', async () => {
     using folder = temporaryFolder()
     const expected = await dumpOfOneByOne(join(folder.path, 'one.db'), all)
-    // The first one waits until the second is under way as well, however slowly its thread starts.
+    // The first table waits until the second has begun, however slowly its thread starts.
     const control = { paused: false, lanes: null }
     let started = 0
     const onEvent = ({ type }: { readonly type: string }): void => {
@@ -64,7 +67,7 @@ describe.skipIf(BACKEND === 'duckdb')('lanes with threads (a DuckDB file has one
       expect(result).toMatchObject({ status: 'completed', version: LAST, files: ACTIVE, actions: ACTIONS })
     }
     expect(await dumpOf(join(folder.path, 'two.db'))).toBe(expected)
-    // Each table tells its own story in order, whatever the other says in between.
+    // Events of each table are in order, whatever events of the other come in between.
     for (const name of ['a', 'b', 'c']) {
       const own = batch.events.flatMap((event) => ('table' in event && event.table === name ? [event.type] : []))
       expect(own.filter((type) => type !== 'chunk.progress')).toEqual([
@@ -79,7 +82,7 @@ describe.skipIf(BACKEND === 'duckdb')('lanes with threads (a DuckDB file has one
     expect(statuses(again)).toEqual({ a: 'current', b: 'current', c: 'current' })
   })
 
-  test('a stop reaches both threads, and the same batch goes on', async () => {
+  test('a stop reaches both threads, and the same batch resumes', async () => {
     using folder = temporaryFolder()
     const file = join(folder.path, 'two.db')
     const interrupter = new Interrupter()
@@ -91,7 +94,7 @@ describe.skipIf(BACKEND === 'duckdb')('lanes with threads (a DuckDB file has one
     const [first] = [...cut.outcomes.values()]
     expect(Object.values(statuses(cut))).toContain('stopped')
     expect(first?.result?.status).toBe('stopped')
-    // Null where the stop came before its first batch.
+    // Null if the stop came before its first batch.
     expect(first?.result?.version ?? -1).toBeLessThan(LAST)
     const rest = await batchInto(file, two)
     expect(statuses(rest)).toEqual({ a: 'ok', b: 'ok' })
@@ -99,7 +102,7 @@ describe.skipIf(BACKEND === 'duckdb')('lanes with threads (a DuckDB file has one
     expect(await dumpOf(file)).toBe(expectedOfTwo)
   })
 
-  test('an abort reaches a thread with its reason, and drops the running batch', async () => {
+  test('an abort reaches a thread with its reason, and rolls back the current batch', async () => {
     using folder = temporaryFolder()
     const file = join(folder.path, 'two.db')
     const interrupter = new Interrupter()
@@ -117,7 +120,7 @@ describe.skipIf(BACKEND === 'duckdb')('lanes with threads (a DuckDB file has one
     expect(await dumpOf(file)).toBe(expectedOfTwo)
   })
 
-  test('a pause holds both threads between two batches', async () => {
+  test('a pause stops both threads between two batches', async () => {
     using folder = temporaryFolder()
     const control = { paused: false, lanes: null }
     let held = 0
@@ -151,7 +154,7 @@ describe.skipIf(BACKEND === 'duckdb')('lanes with threads (a DuckDB file has one
     expect(await dumpOf(join(folder.path, 'two.db'))).toBe(expected)
   })
 
-  test.each(['loud', 'silent'])('a thread that dies (%s) fails its table and nothing else', async (how) => {
+  test.each(['loud', 'silent'])('a thread that fails (%s) fails only its table', async (how) => {
     using folder = temporaryFolder()
     const file = join(folder.path, 'two.db')
     const url = new URL('postgresql://app:s3cr3t-word@127.0.0.1/x')
@@ -166,7 +169,7 @@ describe.skipIf(BACKEND === 'duckdb')('lanes with threads (a DuckDB file has one
     expect(statuses(await batchInto(file, two))).toEqual({ a: 'ok', b: 'ok' })
   })
 
-  test('a thread that gets no connection leaves its table to the one that has one', async () => {
+  test('a thread without a connection leaves its table to a thread that has one', async () => {
     using folder = temporaryFolder()
     const threadUrl = catalogUrl(join(folder.path, 'no', 'such.db')).replace(/:\/\/(?=[^/])[^@]*@/, '://nobody:wrong@')
     const batch = await batchInto(join(folder.path, 'two.db'), two, { threadUrl })
@@ -174,7 +177,7 @@ describe.skipIf(BACKEND === 'duckdb')('lanes with threads (a DuckDB file has one
     expect(await dumpOf(join(folder.path, 'two.db'))).toBe(expectedOfTwo)
   })
 
-  test('kill -9 of the whole process at any event, then again', { timeout: 240_000 }, async () => {
+  test('a batch completes after kill -9 of the whole process at any event', { timeout: 240_000 }, async () => {
     using folder = temporaryFolder()
     for (const [i, at] of shareOf([1, 3, 5, 6, 7, 8], 2).entries()) {
       const file = join(folder.path, `killed-${at}.db`)
@@ -182,7 +185,7 @@ describe.skipIf(BACKEND === 'duckdb')('lanes with threads (a DuckDB file has one
       const run = (nth: number) =>
         spawnSync(process.execPath, [CHILD, url, String(BATCH_ROWS), String(nth), ...two], { encoding: 'utf8' })
       expect(run(at).signal).toBe('SIGKILL')
-      // Killed again on the way: every other time, beginning with the first.
+      // Killed again meanwhile: every second time, beginning with the first.
       if (ALL || i % 2 === 0) run(6)
       const end = await batchInto(file, two)
       expect(finished(end).map(({ error }) => error ?? null)).toEqual([null, null])

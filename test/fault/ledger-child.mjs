@@ -1,7 +1,7 @@
 /**
- * A program that takes part in a ledger in Cassandra: it claims chunks and closes them until there are none, and says each thing that the ledger has
- * confirmed.
- * SLUICE_CHILD: `{url, keyspace, table, leaseMs, number, workMs}` as JSON. stdout: a JSON line for each claim, close and token; the last one is `done`.
+ * A program that uses a ledger in Cassandra: it claims chunks and closes them until none are left, and prints
+ * everything that the ledger has confirmed. SLUICE_CHILD: `{url, keyspace, table, leaseMs, number, workMs}` as JSON.
+ * stdout: a JSON line for each claim, close and token; the last one is `done`.
  */
 import process from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -63,5 +63,5 @@ clearInterval(beat)
 say({ done: true })
 await database[Symbol.asyncDispose]()
 await link[Symbol.asyncDispose]()
-// As the command does: a driver that was just making a connection when it was closed leaves it open.
+// As the command does: a driver that is closed while it opens a connection leaves that connection open.
 process.exit()

@@ -1,4 +1,7 @@
-/** A program that stands still, or is cut off, in the middle of a transaction of the ledger: what it has locked goes to others before their patience ends. */
+/**
+ * A program that is frozen or disconnected in the middle of a transaction of the ledger: its locks are released before
+ * the lock timeout of others ends.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import type { LedgerDatabase } from '../../src/model/run/ledger-port.ts'
@@ -55,7 +58,7 @@ describe.each(SERVERS)('a ledger in %s', { timeout: 120_000 }, (_name, missing, 
     await place.stop()
   })
 
-  test('a row that a frozen program has changed, and not committed, is changed by the next one', async ({ skip }) => {
+  test('a row that a frozen program has changed, but not committed, can be changed by others', async ({ skip }) => {
     skip(missing !== '', missing)
     await using near = await openCopyStore(place.near, { mode: 'write' })
     await using ledger = await near.ledger()
@@ -68,7 +71,7 @@ describe.each(SERVERS)('a ledger in %s', { timeout: 120_000 }, (_name, missing, 
     const begun = new Promise<void>((resolve) => (isBegun = resolve))
     place.proxy.onClientData((data, connection) => {
       if (!data.includes('frozen light')) return
-      // The statement comes there; nothing that comes after it does.
+      // The server gets this statement, and nothing after it.
       setImmediate(() => connection.mute())
       isBegun()
     })

@@ -1,4 +1,7 @@
-/** The guides of the four phases, within one database and to another one: their statements and commands run as they are printed, one after the other. */
+/**
+ * The guides of the four phases, in one database and into another one: their statements and commands are executed as
+ * printed, one after the other.
+ */
 import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -44,8 +47,9 @@ async function command(folder: string, line: string, env: Readonly<Record<string
 }
 
 /**
- * Runs all that a guide has, as it is printed.
- * @param place where its SQL runs @param env what it exports, but STREAM @param before is called before each line
+ * Runs everything in a guide, as printed.
+ * @param place where its SQL is executed @param env its environment variables, except STREAM
+ * @param before called before each line
  */
 async function walked(
   guide: string,
@@ -65,11 +69,11 @@ async function walked(
       await before(line)
       const one = await command(folder, line, env)
       ran.push(one)
-      // The first stream is named when it begins, a later one by the cut-over that made it.
+      // The output names the first stream when it begins, and a later one at the cutover that created it.
       const named =
         /slot and publication sluice_(\d+) are created/.exec(one.out) ?? /way back stream (\d+)/.exec(one.out)
       if (named?.[1] !== undefined) env['STREAM'] = named[1]
-      // A status with something due says so by its exit code.
+      // The exit code of `lifecycle status` shows that something is due.
       const fine = line.startsWith('sluice lifecycle status') ? [0, 1] : [0]
       expect(fine, `${line}\n${one.out}`).toContain(one.exit)
     }
@@ -78,14 +82,14 @@ async function walked(
 }
 
 describe.skipIf(!POSTGRES_OWN)(`the guide of the four phases ${POSTGRES_MISSING}`, () => {
-  test('runs as it is printed', { timeout: 600_000 }, async () => {
+  test('works as it is printed', { timeout: 600_000 }, async () => {
     const place = await placeOn('postgresql', server.url())
     const ran = await walked('partition-lifecycle.md', place, { DB: place.url })
     expect(ran.length).toBeGreaterThan(18)
     const outOf = (part: string): string => ran.findLast(({ line }) => line.includes(part))?.out ?? ''
     expect(outOf('partition run')).toMatch(/proved +amenity_bookings_q2_fy25 +Q2-FY25: [\d,]+ rows/)
     expect(outOf('--partition amenity_bookings_q2_fy25 --report')).toMatch(/sign-off given|signed/i)
-    // The view goes with the name, and both tables hold the same.
+    // The view uses the table under its new name, and both tables have the same rows.
     expect(await place.rows("SELECT count(*) FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid WHERE r.ev_class = 'open_bookings'::regclass AND d.refobjid = 'amenity_bookings'::regclass")).not.toEqual([['0']]) // prettier-ignore
     expect(await place.rows('SELECT count(*) - count(DISTINCT id) FROM amenity_bookings')).toEqual([['0']])
     const archived = /^ *count_star\(\)\D*([\d,]+)|([\d,]{4,})/m.exec(outOf('sluice query'))
@@ -94,12 +98,12 @@ describe.skipIf(!POSTGRES_OWN)(`the guide of the four phases ${POSTGRES_MISSING}
     expect(outOf('sluice query').replaceAll(',', '')).toContain(String(left))
   })
 
-  test('leads through two databases, and status follows the table', { timeout: 600_000 }, async () => {
+  test('works with two databases, and the status finds the table', { timeout: 600_000 }, async () => {
     const [old, fresh] = [await placeOn('postgresql', server.url()), await placeOn('postgresql', server.url())]
     const name = new URL(old.url).pathname.slice(1)
     const env = { OLD: old.url, NEW: fresh.url, OLD_NAME: name }
     const ran = await walked('two-databases.md', old, env, async (line) => {
-      // A week goes by.
+      // Simulates that a week has passed.
       if (line.includes('--confirm="$OLD_NAME"'))
         await fresh.sql('UPDATE migration_database_decommissions SET done_ms = done_ms - 8 * 86400000::bigint')
     })
@@ -112,9 +116,9 @@ describe.skipIf(!POSTGRES_OWN)(`the guide of the four phases ${POSTGRES_MISSING}
     expect(phases).toEqual([
       [0, 'not begun', 'not begun', 'not begun', 'not begun'],
       [0, 'done', 'due', 'not begun', 'not begun'],
-      // The way back reads from the table: nothing is archived.
+      // The reverse stream reads from the table, so it cannot be archived.
       [0, 'done', 'due', 'done', 'blocked'],
-      // Taken back.
+      // After the revert.
       [0, 'due', 'due', 'not begun', 'not begun'],
       [0, 'done', 'due', 'done', 'due'],
       [0, 'done', 'running', 'done', 'due'],

@@ -1,4 +1,7 @@
-/** `lifecycle status` of a switch that was killed, forward or back: the command that it prints goes on where the switch went. */
+/**
+ * `lifecycle status` after a cutover that was killed, forward or back: the command that it prints continues in the same
+ * direction.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { LifecyclePhaseEvent } from '../../src/model/partition/lifecycle-events.ts'
 import { perform } from '../support/copy-systems.ts'
@@ -31,7 +34,7 @@ async function phasesOf({ source, target }: TwoStage): Promise<readonly Lifecycl
   return of(events, 'lifecycle.phase')
 }
 
-/** By the number of the step that it tells last. */
+/** By the number of the last reported step. */
 const KILLS = [
   ['when the source is closed', 2, 'running', /is at step closed/, 'switched'],
   ['when both are proved equal', 3, 'running', /is at step proved/, 'went on'],
@@ -39,24 +42,28 @@ const KILLS = [
   ['when users are told', 5, 'due', /; the slot of the stream before is still there$/, 'done before'],
 ] as const
 
-describe.skipIf(!POSTGRES_OWN).each([false, true])(`a switch with --revert: %s ${POSTGRES_MISSING}`, (revert) => {
-  test.each(KILLS)('killed %s', { timeout: 180_000 }, async (_, times, state, detail, said) => {
-    const stage = await twoStage(server, 200)
-    if (revert) expect((await perform(twoCutover(stage))).finished).toMatchObject({ exitCode: 0 })
-    const child = startCopy(twoCutover(stage, { revert }), { killedBy: { type: 'cutover.step', times } })
-    expect((await child.ended).signal).toBe('SIGKILL')
-    const [first, phase] = await phasesOf(stage)
-    // Its stream is not to be followed apart from it.
-    expect(first?.state).not.toBe('due')
-    expect(phase).toMatchObject({ state, detail: expect.stringMatching(detail) as string })
-    const [, stream = '', back] = /^sluice cutover (\d+) --config c( --revert)?$/.exec(phase?.next ?? '') ?? []
-    expect([stream === '', back !== undefined]).toEqual([false, revert])
-    const { finished, events } = await perform(twoCutover({ ...stage, stream }, { revert }))
-    expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0 })
-    const reported = of(events, 'cutover.step').map(({ step }) => step)
-    expect(said === 'switched' ? of(events, 'cutover.switched') : reported).not.toEqual([])
-    if (said !== 'switched') expect(reported).toContain(said)
-    expect(addressIn(stage).url).toBe((revert ? stage.source : stage.target).url)
-    expect((await phasesOf(stage))[1]?.detail).toMatch(revert ? /^taken back .*forward again/ : /^switched .* keeps /)
-  })
+describe.skipIf(!POSTGRES_OWN).each([false, true])(`a cutover with --revert: %s ${POSTGRES_MISSING}`, (revert) => {
+  test.each(KILLS)(
+    'killed %s, the status prints the command',
+    { timeout: 180_000 },
+    async (_, times, state, detail, said) => {
+      const stage = await twoStage(server, 200)
+      if (revert) expect((await perform(twoCutover(stage))).finished).toMatchObject({ exitCode: 0 })
+      const child = startCopy(twoCutover(stage, { revert }), { killedBy: { type: 'cutover.step', times } })
+      expect((await child.ended).signal).toBe('SIGKILL')
+      const [first, phase] = await phasesOf(stage)
+      // Its stream must not be run separately.
+      expect(first?.state).not.toBe('due')
+      expect(phase).toMatchObject({ state, detail: expect.stringMatching(detail) as string })
+      const [, stream = '', back] = /^sluice cutover (\d+) --config c( --revert)?$/.exec(phase?.next ?? '') ?? []
+      expect([stream === '', back !== undefined]).toEqual([false, revert])
+      const { finished, events } = await perform(twoCutover({ ...stage, stream }, { revert }))
+      expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0 })
+      const reported = of(events, 'cutover.step').map(({ step }) => step)
+      expect(said === 'switched' ? of(events, 'cutover.switched') : reported).not.toEqual([])
+      if (said !== 'switched') expect(reported).toContain(said)
+      expect(addressIn(stage).url).toBe((revert ? stage.source : stage.target).url)
+      expect((await phasesOf(stage))[1]?.detail).toMatch(revert ? /^taken back .*forward again/ : /^switched .* keeps /)
+    },
+  )
 })

@@ -1,4 +1,7 @@
-/** Logs that point out of their table: every command says so, and what lies there is not read. The file system itself tells, by the time of the last reading. */
+/**
+ * Logs that refer to files outside of their table: every command reports this, and does not read these files. The
+ * access time of the file system shows whether they were read.
+ */
 import { mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -18,11 +21,11 @@ beforeAll(() => {
 })
 afterAll(() => folder[Symbol.dispose]())
 
-/** A file whose next reading shows, unless its file system notes no readings. */
+/** Creates a file whose next read changes its access time, if the file system records access times. */
 function setOut(): void {
   rmSync(secret, { force: true })
   writeFileSync(secret, CANARY.repeat(100))
-  // Whatever notes readings at all notes one of a file that was read before it was last written.
+  // Even with relatime, the access time is updated if it is older than the modification time.
   utimesSync(secret, LONG_AGO, new Date(LONG_AGO.getTime() + 1000))
 }
 const wasRead = (): boolean => statSync(secret).atimeMs !== LONG_AGO.getTime()
@@ -37,7 +40,7 @@ const vector = (pathOrInlineDv: string): Line => ({
   deletionVector: { storageType: 'p', pathOrInlineDv, offset: 1, sizeInBytes: 40, cardinality: 1 },
 })
 
-/** Ways to name the file from within the table, and one that is on no disk. */
+/** Ways to refer to the file from within the table, and one that is not on disk. */
 const ways = (): readonly (readonly [string, string])[] => [
   ['dots', '../../secret.parquet'],
   ['dots in the middle', 'day=1/../../../secret.parquet'],
@@ -51,7 +54,7 @@ const ways = (): readonly (readonly [string, string])[] => [
 ]
 
 test(
-  'no file that a log names outside of its table is read unless that is asked for',
+  'no file outside of the table that a log refers to is read, unless an option allows it',
   { timeout: 120_000 },
   async (context) => {
     context.skip(!notesReadings(), 'this file system does not note readings')
@@ -76,7 +79,7 @@ test(
     }
     const { out } = await run(folder.path, ['fsck', './lake/t', '--json'])
     expect(out).toMatch(/outside/)
-    // Asked for, the file is opened: so the test would have seen it.
+    // If allowed, the file is read: this shows that the test detects reads.
     writeLog(join(folder.path, 'lake/u'), [
       [PROTOCOL, METADATA, add('../../secret.parquet', { size: CANARY.length * 100 })],
     ])
@@ -86,7 +89,7 @@ test(
 )
 
 test(
-  'a checkpoint that names its parts elsewhere is refused, and they are not read',
+  'a checkpoint whose parts are elsewhere is refused, and the parts are not read',
   { timeout: 120_000 },
   async (context) => {
     context.skip(!notesReadings(), 'this file system does not note readings')

@@ -1,8 +1,8 @@
 /**
- * Makes partitions in a program of its own, which ends at one of its durable steps: a statement that stands alone and changes something, or a COMMIT.
- * SLUICE_CHILD: `{url, table, partitions, step?, when?}` as JSON; `step` from 1. `when` is `before`, `during` or `after` for SIGKILL, `frozen` for SIGSTOP behind the locks of the
- * transaction that the step ends.
- * stdout: `{made, steps}` in a line.
+ * Creates partitions in its own process, which ends at one of its durable steps: a statement outside of a transaction
+ * that changes something, or a COMMIT. SLUICE_CHILD: `{url, table, partitions, step?, when?}` as JSON; `step` from 1.
+ * `when` is `before`, `during` or `after` for SIGKILL, `frozen` for SIGSTOP once the transaction that the step ends has
+ * its locks. stdout: one line with `{made, steps}`.
  */
 import { createRequire } from 'node:module'
 import process from 'node:process'

@@ -1,4 +1,7 @@
-/** A table that is written to all the time is partitioned: killed and run again, through a window that ends too early, it ends equal, each row once. */
+/**
+ * A table is partitioned while it is written to: killed and run again, and stopped early by a window, it ends equal,
+ * with each row once.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -20,7 +23,7 @@ afterAll(async () => {
   await server?.[Symbol.asyncDispose]()
 })
 
-/** A hostile name, a wide value that is stored apart, and rows of the last ten quarters. */
+/** A name with special characters, a wide value in TOAST, and rows of the last ten quarters. */
 const TABLE = 'Amenity "Bookings"'
 const QUOTED = '"Amenity ""Bookings"""'
 const TWIN = '"Amenity ""Bookings""_partitioned"'
@@ -41,7 +44,7 @@ async function stage(): Promise<Place> {
 
 type Writer = { stop(): Promise<number> }
 
-/** One in five updates moves its row to another quarter, and back and forth between copied and uncopied ones. */
+/** One update in five moves its row to another quarter, between copied and uncopied quarters. */
 function writing(url: string, seed: number): Writer {
   let [stopped, committed] = [false, 0]
   const random = ((state) => (below: number) => {
@@ -102,7 +105,7 @@ async function expectSame({ rows }: Place): Promise<void> {
       ['0'],
     ])
   }
-  // Nothing lies where it does not belong: each quarter of the last two years and a half has a partition.
+  // The default partition is empty: each quarter of the last two and a half years has its own.
   expect(await rows(`SELECT count(*) FROM ${TWIN.replace(/"$/, '_default"')}`)).toEqual([['0']])
 }
 
@@ -116,8 +119,8 @@ async function closedChunks({ rows }: Place): Promise<number> {
 const landed = (events: readonly Event[]): readonly string[] =>
   events.flatMap((event) => (event.type === 'partition.landed' && event.slice === undefined ? [event.label ?? ''] : []))
 
-describe.skipIf(!POSTGRES_OWN)(`a table becomes partitioned ${POSTGRES_MISSING}`, () => {
-  test('killed again and again while rows move between quarters', { timeout: 180_000 }, async () => {
+describe.skipIf(!POSTGRES_OWN)(`a table is partitioned ${POSTGRES_MISSING}`, () => {
+  test('with each row once, after kills while rows move between quarters', { timeout: 180_000 }, async () => {
     const place = await stage()
     const writer = writing(place.url, 5)
     let killed = 0
@@ -137,12 +140,12 @@ describe.skipIf(!POSTGRES_OWN)(`a table becomes partitioned ${POSTGRES_MISSING}`
   })
 
   test(
-    'begins with the quarter that is wanted, and ends a window with running chunks done',
+    'from the current quarter back, and a window ends once running chunks are done',
     { timeout: 120_000 },
     async () => {
       const place = await stage()
       const writer = writing(place.url, 9)
-      // Slow enough that a window ends within it, and a longer one where the machine was slower than that.
+      // Slow enough that a window ends in the middle, and a longer window on a slow machine.
       const early: string[] = []
       for (let windowMs = 3000; (await closedChunks(place)) === 0; windowMs *= 2) {
         const { finished, events } = await perform(runOf(place, { windowMs, rate: 250, workers: 1, chunkRows: 300 }))
@@ -154,7 +157,7 @@ describe.skipIf(!POSTGRES_OWN)(`a table becomes partitioned ${POSTGRES_MISSING}`
       expect(await place.rows("SELECT count(*) FROM migration_checkpoints WHERE status = 'in_progress'")).toEqual([
         ['0'],
       ])
-      // One chunk at a time: of two quarters at once either may land first.
+      // One chunk at a time: of two concurrent quarters either may be proved first.
       const second = await perform(runOf(place, { workers: 1 }))
       await writer.stop()
       expect(second.finished.exitCode).toBe(0)
@@ -169,7 +172,7 @@ describe.skipIf(!POSTGRES_OWN)(`a table becomes partitioned ${POSTGRES_MISSING}`
   )
 
   test(
-    'changes go to what is copied while the copy stands still, killed again and again, and the slot moves on',
+    'and changes of copied rows are applied while the copy pauses, after kills, and the slot advances',
     { timeout: 180_000 },
     async () => {
       const place = await stage()
@@ -192,13 +195,13 @@ describe.skipIf(!POSTGRES_OWN)(`a table becomes partitioned ${POSTGRES_MISSING}`
         if ((await startCopy(changes, { step, when }).ended).signal !== null) killed++
         expect((await perform(changes)).finished).toMatchObject({ exitCode: 75, status: 'stopped' })
         positions.push(await confirmed())
-        // Another window in between, which copies a little more.
+        // Another window in between, which copies a few more chunks.
         if (i === 0) expect((await perform(runOf(place, { to, windowMs: 1500, rate: 250, chunkRows: 150 }))).finished.exitCode).toBe(75) // prettier-ignore
       }
       expect(killed).toBeGreaterThan(0)
       expect(new Set(positions).size).toBe(positions.length)
       expect(await other.rows('SELECT state FROM migration_stream_tables')).toEqual([['copying']])
-      // Rows of periods that are still to be copied are nowhere yet.
+      // Chunks of periods that are not copied yet stay absent.
       expect(await closed()).toBeGreaterThanOrEqual(before)
       const running = perform(runOf(place, { to }))
       await writer.stop()
@@ -210,7 +213,7 @@ describe.skipIf(!POSTGRES_OWN)(`a table becomes partitioned ${POSTGRES_MISSING}`
   )
 
   test(
-    'what is copied holds what the source holds, whatever came into it from where nothing is copied',
+    'and copied periods equal the source, also for rows that moved in from uncopied periods',
     { timeout: 120_000 },
     async () => {
       const place = await stage()
@@ -253,7 +256,7 @@ describe.skipIf(!POSTGRES_OWN)(`a table becomes partitioned ${POSTGRES_MISSING}`
     },
   )
 
-  test('goes to another database, with slices told as they land', { timeout: 120_000 }, async () => {
+  test('in another database, and slices are reported as they are proved', { timeout: 120_000 }, async () => {
     const place = await stage()
     const other = await placeOn('postgresql', server.url())
     const { finished, events } = await perform(runOf(place, { to: other.url, slices: 'month', quiesce: true }))
@@ -267,7 +270,7 @@ describe.skipIf(!POSTGRES_OWN)(`a table becomes partitioned ${POSTGRES_MISSING}`
     )
   })
 
-  test('says what was lost where a partition that is filled was dropped', { timeout: 120_000 }, async () => {
+  test('and a filled partition that was dropped is reported with its rows', { timeout: 120_000 }, async () => {
     const place = await stage()
     expect((await perform(runOf(place, { untilEqual: false, untilCaughtUp: true }))).finished.exitCode).toBe(0)
     const [[name = '', rows = ''] = []] = await place.rows(
@@ -282,68 +285,64 @@ describe.skipIf(!POSTGRES_OWN)(`a table becomes partitioned ${POSTGRES_MISSING}`
     expect((await perform(followed)).finished.error).toMatchObject({ code: 'PARTITION_CHANGED' })
   })
 
-  test(
-    'copies a table with a second unique key and a foreign key, as the plan says',
-    { timeout: 180_000 },
-    async () => {
-      const place = await placeOn('postgresql', server.url())
-      await place.sql(
-        'CREATE TABLE g (id int PRIMARY KEY); INSERT INTO g SELECT generate_series(1, 10)',
-        `CREATE TABLE o (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, ref uuid NOT NULL DEFAULT gen_random_uuid() UNIQUE, n int, g int,
+  test('with a second unique key and a foreign key, as planned', { timeout: 180_000 }, async () => {
+    const place = await placeOn('postgresql', server.url())
+    await place.sql(
+      'CREATE TABLE g (id int PRIMARY KEY); INSERT INTO g SELECT generate_series(1, 10)',
+      `CREATE TABLE o (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, ref uuid NOT NULL DEFAULT gen_random_uuid() UNIQUE, n int, g int,
          at timestamptz NOT NULL, UNIQUE (n, at), CONSTRAINT its_g FOREIGN KEY (g) REFERENCES g)`,
-        'CREATE INDEX ON o (at)',
-        `INSERT INTO o (at, n, g) SELECT now() - i * interval '3 hours', i, 1 + i % 10 FROM generate_series(1, 1000) i`,
-        'ANALYZE o',
+      'CREATE INDEX ON o (at)',
+      `INSERT INTO o (at, n, g) SELECT now() - i * interval '3 hours', i, 1 + i % 10 FROM generate_series(1, 1000) i`,
+      'ANALYZE o',
+    )
+    const plan = { kind: 'partition-plan', from: place.url, table: 'o', by: 'at', calendar: {}, lanes: 1, exact: false, measure: false } as const // prettier-ignore
+    const planned = await perform(plan)
+    expect([planned.finished.exitCode, planned.finished.error]).toEqual([0, undefined])
+    const run = await perform(runOf(place, { table: 'o', untilEqual: true }))
+    expect([run.finished.exitCode, run.finished.error]).toEqual([0, undefined])
+    // Between the last period and the end of the table, the output shows what the server does.
+    const after = run.events.slice(run.events.findLastIndex(({ type }) => type === 'partition.landed') + 1)
+    const ends = after.slice(
+      0,
+      after.findIndex(({ type }) => type === 'table.finished'),
+    )
+    expect.soft(JSON.stringify(ends)).toContain('the server gathers statistics')
+    const reported = run.events.findLast((event) => event.type === 'log' && event.message.includes('copied late'))
+    const statements = (reported?.type === 'log' ? (reported.hint ?? '') : '')
+      .replace('once the table is live: ', '')
+      .split('; ')
+    expect(statements).toHaveLength(3)
+    const stream = run.events.find((event) => event.type === 'follow.started')?.stream ?? ''
+    const cutover = { kind: 'cutover', stream, to: place.url, triesForMs: 1000, unsigned: true, revert: false, keepSessions: false, stay: false, dryRun: true } as const // prettier-ignore
+    const found = async (): Promise<readonly string[]> => {
+      const { events } = await perform(cutover)
+      return events.flatMap((event) => ('verdict' in event && event.verdict === 'refused' && 'about' in event ? [`${event.about} ${event.object ?? ''}`] : [])) // prettier-ignore
+    }
+    const before = await found()
+    expect(before).toContain('foreign key from it its_g')
+    expect(before.filter((one) => one.startsWith('unique index'))).toHaveLength(2)
+    await place.sql(...statements)
+    expect(await found()).toEqual(before.filter((one) => !/^(?:foreign key from it|unique index) /.test(one)))
+    // After these statements the stream continues.
+    await place.sql('INSERT INTO o (at, n, g) VALUES (now(), 0, 3)', 'DELETE FROM o WHERE id % 7 = 0')
+    const again = await perform(runOf(place, { table: 'o', untilEqual: true }))
+    expect([again.finished.exitCode, again.finished.error]).toEqual([0, undefined])
+    expect(await place.rows('SELECT count(*), count(DISTINCT ref) FROM o_partitioned')).toEqual(
+      await place.rows('SELECT count(*), count(DISTINCT ref) FROM o'),
+    )
+    const signed = await perform({ kind: 'sign-off', stream, from: place.url, to: place.url, tables: [] })
+    const made = (table: string): unknown =>
+      signed.events.flatMap((event) =>
+        event.type === 'check' && event.check === 'made by --with' && event.area.endsWith(table)
+          ? [[event.status, event.found]]
+          : [],
       )
-      const plan = { kind: 'partition-plan', from: place.url, table: 'o', by: 'at', calendar: {}, lanes: 1, exact: false, measure: false } as const // prettier-ignore
-      const planned = await perform(plan)
-      expect([planned.finished.exitCode, planned.finished.error]).toEqual([0, undefined])
-      const run = await perform(runOf(place, { table: 'o', untilEqual: true }))
-      expect([run.finished.exitCode, run.finished.error]).toEqual([0, undefined])
-      // Between the last period and the end of the table a reader sees what the server does.
-      const after = run.events.slice(run.events.findLastIndex(({ type }) => type === 'partition.landed') + 1)
-      const ends = after.slice(
-        0,
-        after.findIndex(({ type }) => type === 'table.finished'),
-      )
-      expect.soft(JSON.stringify(ends)).toContain('the server gathers statistics')
-      const reported = run.events.findLast((event) => event.type === 'log' && event.message.includes('copied late'))
-      const statements = (reported?.type === 'log' ? (reported.hint ?? '') : '')
-        .replace('once the table is live: ', '')
-        .split('; ')
-      expect(statements).toHaveLength(3)
-      const stream = run.events.find((event) => event.type === 'follow.started')?.stream ?? ''
-      const cutover = { kind: 'cutover', stream, to: place.url, triesForMs: 1000, unsigned: true, revert: false, keepSessions: false, stay: false, dryRun: true } as const // prettier-ignore
-      const found = async (): Promise<readonly string[]> => {
-        const { events } = await perform(cutover)
-        return events.flatMap((event) => ('verdict' in event && event.verdict === 'refused' && 'about' in event ? [`${event.about} ${event.object ?? ''}`] : [])) // prettier-ignore
-      }
-      const before = await found()
-      expect(before).toContain('foreign key from it its_g')
-      expect(before.filter((one) => one.startsWith('unique index'))).toHaveLength(2)
-      await place.sql(...statements)
-      expect(await found()).toEqual(before.filter((one) => !/^(?:foreign key from it|unique index) /.test(one)))
-      // Behind them the stream goes on.
-      await place.sql('INSERT INTO o (at, n, g) VALUES (now(), 0, 3)', 'DELETE FROM o WHERE id % 7 = 0')
-      const again = await perform(runOf(place, { table: 'o', untilEqual: true }))
-      expect([again.finished.exitCode, again.finished.error]).toEqual([0, undefined])
-      expect(await place.rows('SELECT count(*), count(DISTINCT ref) FROM o_partitioned')).toEqual(
-        await place.rows('SELECT count(*), count(DISTINCT ref) FROM o'),
-      )
-      const signed = await perform({ kind: 'sign-off', stream, from: place.url, to: place.url, tables: [] })
-      const made = (table: string): unknown =>
-        signed.events.flatMap((event) =>
-          event.type === 'check' && event.check === 'made by --with' && event.area.endsWith(table)
-            ? [[event.status, event.found]]
-            : [],
-        )
-      expect(made('o_partitioned')).toEqual([
-        ['ok', expect.stringMatching(/^all \d+ of the source exist in the target, unique o_ref_key with at in it$/)],
-      ])
-    },
-  )
+    expect(made('o_partitioned')).toEqual([
+      ['ok', expect.stringMatching(/^all \d+ of the source exist in the target, unique o_ref_key with at in it$/)],
+    ])
+  })
 
-  test('is refused by name where it cannot be right', { timeout: 60_000 }, async () => {
+  test('unless it cannot be correct, which is refused by name', { timeout: 60_000 }, async () => {
     const place = await placeOn('postgresql', server.url())
     await place.sql(
       'CREATE TABLE plain (id bigserial PRIMARY KEY, at date NOT NULL)',
@@ -377,7 +376,7 @@ describe.skipIf(!POSTGRES_OWN)(`a table becomes partitioned ${POSTGRES_MISSING}`
     expect(await place.rows("SELECT to_regclass('bare_partitioned'), to_regclass('late_partitioned')")).toEqual([
       [null, null],
     ])
-    // Nothing was followed, and nothing is left at the source.
+    // No stream was begun, and nothing is left at the source.
     expect(await place.rows('SELECT count(*) FROM pg_replication_slots WHERE database = current_database()')).toEqual([
       ['0'],
     ])

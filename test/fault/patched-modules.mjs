@@ -1,13 +1,13 @@
-/** Compiled modules that a program of a test loads with other constants in them, such as a short lease. */
+/** Replaces constants, such as a lease duration, in compiled modules that a test program loads. */
 import { readFileSync } from 'node:fs'
 import { register } from 'node:module'
 
 const build = new URL('../../build/', import.meta.url)
 
 /**
- * Before any of them is loaded.
+ * Call it before any of them is loaded.
  * @param {{file: string, from: string | RegExp, to: string}[]} patches `file` below build/
- * @throws Error where a file has nothing that a patch replaces: a test would go on with a patch that does nothing
+ * @throws Error if a file contains nothing that a patch replaces: otherwise the test would run without the patch
  */
 export function patchModules(patches) {
   const sources = {}
@@ -25,12 +25,12 @@ export async function load(url, context, next) {
   register(`data:text/javascript,${encodeURIComponent(hook)}`)
 }
 
-/** Another host is another machine. @param {string} host */
+/** Another host name means another machine. @param {string} host */
 export function onHost(host) {
   return { file: 'shared/owner.js', from: 'machine: readMachine()', to: `machine: ${JSON.stringify(host)}` }
 }
 
-/** A lease of copies of so many ms. @param {number} ms */
+/** Sets the lease of copies to so many ms. @param {number} ms */
 export function leaseOfCopies(ms) {
   return { file: 'engine/copy/ledger/owner.js', from: /LEASE_MS = [0-9_]+/, to: `LEASE_MS = ${ms}` }
 }

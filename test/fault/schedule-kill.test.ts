@@ -1,6 +1,7 @@
 /**
- * A worker that is killed around the transaction that begins a scheduled run: while it waits for the row of the schedule, when the run and its jobs are written, and
- * while its COMMIT is under way. Locks of the test hold it at these points. No period is lost, and none has two runs.
+ * A worker is killed around the transaction that begins a scheduled run: while it waits for the row of the schedule,
+ * when the run and its jobs are written, and during its COMMIT. Locks of the test stop it at these points. No period is
+ * lost, and none has two runs.
  */
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -11,7 +12,7 @@ import { WorkerStage } from '../support/worker-stage.ts'
 
 const ENSURE = ['--', 'partition', 'ensure', '--from', 'shop', '--table', 'logs', '--calendar', 'month', '--ahead', '2']
 const DAY = 86_400_000
-/** Any number that nobody else takes. */
+/** Any number that no other code uses. */
 const GATE = 77_001
 
 describe.skipIf(!POSTGRES_OWN)(
@@ -28,7 +29,7 @@ describe.skipIf(!POSTGRES_OWN)(
         'source',
         'CREATE TABLE logs (id int, at timestamptz NOT NULL) PARTITION BY RANGE (at)',
       )
-      // Where somebody asks for it, COMMIT waits for the test.
+      // If the test requests it, COMMIT waits for the test.
       await stage.ask(
         stage.queue,
         'queue',
@@ -60,7 +61,7 @@ describe.skipIf(!POSTGRES_OWN)(
         0,
       ],
       ['while it commits', `SELECT pg_advisory_xact_lock(${GATE})`, /^COMMIT/, 1],
-    ] as const)('%s', async (_when, lock, at, committed) => {
+    ] as const)('loses no period and repeats none: %s', async (_when, lock, at, committed) => {
       const holder = new pg.Client({ connectionString: stage.queue.url('queue') })
       await holder.connect()
       await holder.query('BEGIN')

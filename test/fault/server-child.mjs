@@ -1,7 +1,7 @@
 /**
- * An import as a process that gets killed. `SLUICE_CHILD` holds what to do as JSON, so that no URL stands among the words of a command:
- * `{url, table, batchSize, host, when, at}`; without a table only the catalog is made. `before` and `after` kill it around the COMMIT of write
- * number `at`; anything else leaves that to its parent.
+ * An import as a process that gets killed. `SLUICE_CHILD` has its options as JSON, so that no URL is on the command
+ * line: `{url, table, batchSize, host, when, at}`; without a table only the catalog is created. `before` and `after`
+ * kill it around the COMMIT of write number `at`; with any other value only its parent kills it.
  */
 import { prepareCatalog } from '../../build/catalog/catalog.js'
 import { holderOf, importDying, openDying } from './dying.mjs'

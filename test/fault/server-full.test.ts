@@ -1,4 +1,7 @@
-/** A database whose disk is full in the middle of an import: told in the guide's words, nothing half readable, and the same import goes on. */
+/**
+ * A database whose disk is full in the middle of an import: the error has the guide's words, no partial version is
+ * readable, and the same import resumes.
+ */
 import { spawnSync } from 'node:child_process'
 import { renameSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
@@ -43,7 +46,7 @@ for (const system of SYSTEMS) {
     test.each([
       ['a first import', 0],
       ['an import that goes on', 2],
-    ])('under the data of %s', { timeout: 120_000 }, async (_, before) => {
+    ])('of the data is reported, and the import resumes: %s', { timeout: 120_000 }, async (_, before) => {
       using disk = smallDisk(ROOMY)
       using safe = temporaryFolder()
       await using server = await system.start(disk.path)
@@ -64,9 +67,9 @@ for (const system of SYSTEMS) {
       await expectNoSecret(server, [failure], url)
     })
 
-    // MariaDB writes its log in a circle that never grows.
+    // MariaDB's log has a fixed size.
     test.skipIf(system.title !== 'PostgreSQL')(
-      'under the write-ahead log too: the server itself may end',
+      'of data and WAL may end the server, and the import resumes',
       { timeout: 120_000 },
       async () => {
         using disk = smallDisk(ROOMY)
@@ -124,7 +127,7 @@ for (const system of SYSTEMS) {
       expect(await dumpAt(url)).toBe(await undisturbed(clean, table, BATCH))
     }
 
-    /** Imports the table as it was when it had so many versions. */
+    /** Imports the table as of its first so many versions. */
     async function importBeginning(url: string, versions: number): Promise<void> {
       const later = commitsFrom(versions)
       for (const name of later) renameSync(join(table, '_delta_log', name), join(table, name))
@@ -141,7 +144,7 @@ for (const system of SYSTEMS) {
   })
 }
 
-/** Puts PostgreSQL's write-ahead log on another disk, as careful people do: a full disk then costs a statement and not the server. */
+/** Puts PostgreSQL's WAL on another disk, as recommended: a full disk then fails a statement and not the server. */
 async function moveAway(server: FaultServer, from: string, to: string): Promise<void> {
   await server.shutDown()
   const { stdout } = spawnSync('find', [from, '-name', 'pg_wal', '-type', 'd'], { encoding: 'utf8' })

@@ -1,6 +1,6 @@
 /**
- * kill -9 of the database server at every durable step of an import, and a server that is taken down for seconds under the real program:
- * the import survives by itself and ends in the catalog of an undisturbed run.
+ * kill -9 of the database server at every durable step of an import, and a server that is down for seconds under the
+ * real program: the import survives by itself and ends in the catalog of an undisturbed run.
  */
 import { beforeAll, expect, test } from 'vitest'
 import { prepareCatalog } from '../../src/catalog/catalog.ts'
@@ -23,7 +23,7 @@ onEverySystem('kill -9 of the server in an import', { history: [VERSIONS, 6] }, 
     ['before', 'right before each COMMIT'],
     ['during', 'while each COMMIT is under way'],
     ['after', 'right after each COMMIT'],
-  ] as const)('%s: %s', { timeout: 120_000 }, async (when, _said) => {
+  ] as const)('%s a COMMIT does not stop the import: %s', { timeout: 120_000 }, async (when, _said) => {
     const url = variant(await stage.server.room(when), { retry_seconds: 60, connect_timeout: 5 })
     let restarted: Promise<void> = Promise.resolve()
     const killAndStart = async (): Promise<void> => {
@@ -37,7 +37,7 @@ onEverySystem('kill -9 of the server in an import', { history: [VERSIONS, 6] }, 
     const write = database.write.bind(database)
     database.write = async (body, landed) => {
       writes++
-      // Right after one COMMIT is right before the next, so that the two take turns.
+      // The state right after one COMMIT is that right before the next, so the two alternate.
       const isMoment = ALL || (writes % 2 === 0) === (when === 'after')
       let killed = false
       const result = await write(async (transaction) => {
@@ -45,7 +45,7 @@ onEverySystem('kill -9 of the server in an import', { history: [VERSIONS, 6] }, 
         if (killed) return value
         killed = true
         if (when === 'before' && isMoment) await killAndStart()
-        // Another moment at each write, as far as timers are that exact.
+        // Another delay at each write, as far as timers are that exact.
         if (when === 'during') kills.push(later(writes % 4, killAndStart))
         return value
       }, landed)
@@ -64,7 +64,7 @@ onEverySystem('kill -9 of the server in an import', { history: [VERSIONS, 6] }, 
     await expectNoSecret(stage.server, [], url)
   })
 
-  test('a lock that is asked for while the server comes back is waited for', async () => {
+  test('a lock that is requested while the server restarts is waited for', async () => {
     const url = await stage.server.room('lock_waits')
     await using database = await openCatalogDatabase(url, 'write')
     await stage.server.kill9()
@@ -75,7 +75,7 @@ onEverySystem('kill -9 of the server in an import', { history: [VERSIONS, 6] }, 
     await restarted
   })
 
-  test('a server that stays down is told by name, and the same import goes on once it is back', async () => {
+  test('a server that stays down is reported by name, and the same import resumes once it is up', async () => {
     const url = await stage.server.room('stays_down')
     const hasty = variant(url, { retry_seconds: 1, connect_timeout: 2 })
     await using database = await openCatalogDatabase(hasty, 'write')
@@ -83,7 +83,7 @@ onEverySystem('kill -9 of the server in an import', { history: [VERSIONS, 6] }, 
     let batches = 0
     const failure: unknown = await importInto(database, stage.table, {
       batchSize: BATCH,
-      // Its end cannot be written down.
+      // Its end cannot be recorded.
       holder: holderOf('gives up', ENDED),
       whilePaused: async () => {
         if (++batches === 2) await stage.server.kill9()

@@ -1,4 +1,4 @@
-/** Database servers that a test may kill, one face for both systems, and what can be asked of a catalog on them. */
+/** Database servers that a test may kill, with one interface for both systems, and assertions on their catalogs. */
 import { randomBytes } from 'node:crypto'
 import { inspect } from 'node:util'
 import { expect, inject } from 'vitest'
@@ -23,26 +23,26 @@ import { PASSWORD, POSTGRES_MISSING, POSTGRES_OWN, startPostgres } from '../supp
 
 export type FaultServer = AsyncDisposable & {
   readonly port: number
-  /** As it stands in URLs, and decoded: no output may hold either. */
+  /** The password as in URLs, and decoded: no output may contain either. */
   readonly secrets: readonly string[]
-  /** Makes room for a catalog. @returns its URL */
+  /** Creates a database for a catalog. @returns its URL */
   room(name: string): Promise<string>
-  /** SIGKILL to every process of the server. */
+  /** Sends SIGKILL to every process of the server. */
   kill9(): Promise<void>
-  /** A clean end that keeps the files. */
+  /** Shuts the server down and keeps its files. */
   shutDown(): Promise<void>
-  /** Starts it again on its files and port. */
+  /** Restarts the server on its files and port. */
   restart(): Promise<void>
 }
 
 export type System = {
   readonly title: string
-  /** Why there is no such server to kill; empty where there is. */
+  /** Why no such server can be killed; empty if one can. */
   readonly missing: string
   readonly statementOfLoad: string
-  /** Makes a server whose commits reach the disk. @param folder for its files, instead of the temporary one */
+  /** Starts a server whose commits are flushed to disk. @param folder for its files, instead of the temporary one */
   start(folder?: string): Promise<FaultServer>
-  /** The server that test files have together: nobody stops it, and the rooms made here are removed. */
+  /** The server that test files share: it is never stopped, and the databases created here are dropped. */
   share(): Promise<FaultServer>
 }
 
@@ -123,7 +123,7 @@ const mariadb: System = {
 
 type Room = { readonly url: string; readonly sql: string }
 
-/** @param make gives a room of that name: its URL, and the statement that removes it */
+/** @param make creates a database of that name; returns its URL, and the statement that drops it */
 function sharedServer(base: string, make: (name: string) => Promise<Room>): FaultServer {
   const { port, password } = new URL(base)
   const rooms: Room[] = []
@@ -149,7 +149,7 @@ function sharedServer(base: string, make: (name: string) => Promise<Room>): Faul
   }
 }
 
-/** @throws Error when the server does not come up */
+/** @throws Error if the server does not start */
 async function sharedUrl(name: string): Promise<string> {
   const response = await fetch(`${inject('serverBroker')}/${name}`)
   const answer = response.ok ? ((await response.json()) as Answer) : { missing: await response.text() }
@@ -159,7 +159,7 @@ async function sharedUrl(name: string): Promise<string> {
 
 export const SYSTEMS: readonly System[] = [postgresql, mariadb]
 
-/** Title of a suite that says why it is skipped. */
+/** Title of a suite, with the reason if it is skipped. */
 export function titleOf(what: string, { title, missing }: System): string {
   return `${what} on ${title}${missing === '' ? '' : ` (skipped: ${missing})`}`
 }
@@ -178,7 +178,7 @@ export async function openCatalogAt(url: string): Promise<SqlDatabase> {
   return database
 }
 
-/** Imports a table into a catalog of its own that nothing disturbs. @returns its dump */
+/** Imports a table into a new catalog without faults. @returns its dump */
 export async function undisturbed(url: string, table: string, batchSize: number): Promise<string> {
   await using database = await openCatalogAt(url)
   await importInto(database, table, { batchSize })
@@ -190,7 +190,7 @@ export async function dumpAt(url: string): Promise<string> {
   return await dumpCatalog(database)
 }
 
-/** The view may only ever show what some whole version holds. */
+/** The view may show only whole versions. */
 export async function expectWholeVersions(url: string): Promise<void> {
   await using database = await openCatalogDatabase(url, 'read')
   const names = await database.all(dialectOf(database).objectNames)
@@ -205,7 +205,10 @@ export async function expectWholeVersions(url: string): Promise<void> {
   }
 }
 
-/** Every way a failure can show itself: thrown things with their causes, printed text, rows that name failures and commands. */
+/**
+ * Checks every form of a failure: thrown errors with their causes, printed text, rows that record failures and
+ * commands.
+ */
 export async function expectNoSecret({ secrets }: FaultServer, shown: readonly unknown[], url?: string): Promise<void> {
   const texts = shown.map((one) => (typeof one === 'string' ? one : `${String(one)}\n${said(one)}`))
   if (url !== undefined) {
@@ -224,7 +227,7 @@ function said(error: unknown): string {
   return `${error.stack ?? ''}\n${own}\n${error.cause === undefined ? '' : said(error.cause)}`
 }
 
-/** A log of `versions` commits that add, take away and bring back: every kind of row, few of each. */
+/** A log of `versions` commits that add, remove and add again: every kind of row, few of each. */
 export function writeHistory(table: string, versions: number, filesEach: number, statsBytes = 0): void {
   const commits: Line[][] = []
   for (let version = 0; version < versions; version++) {
@@ -241,7 +244,7 @@ export function writeHistory(table: string, versions: number, filesEach: number,
   writeLog(table, commits)
 }
 
-/** Hardly compressible, so that a database cannot make it small. */
+/** Data that no database can compress well. */
 function stats(seed: number, bytes: number): string {
   let state = (seed + 1) * 2_654_435_761
   let text = ''

@@ -1,6 +1,6 @@
 /**
- * An importer that sleeps past its lease, in front of whichever write, and wakes up when another has finished the table: it must find out
- * before it changes anything.
+ * An importer that is asleep until after its lease has expired, before any of its writes, and wakes up when another one
+ * has finished the table: it must detect this before it changes anything.
  */
 import { beforeAll, expect, test } from 'vitest'
 import { readableTable } from '../../src/catalog/catalog.ts'
@@ -25,9 +25,9 @@ onEverySystem('an importer that wakes up late', { history: [VERSIONS, 6], shared
   test.each([
     ['a first import', 'fresh'],
     ['an import that clears away the rest of a manual rollback', 'broken'],
-  ] as const)('from %s', { timeout: 120_000 }, async (_, kind) => {
+  ] as const)('changes nothing: %s', { timeout: 120_000 }, async (_, kind) => {
     const url = await stage.server.room(kind)
-    // Every second write, of each system others.
+    // Every second write, and other writes for each system.
     const step = ALL ? 1 : 2
     let at = ALL || system.title === 'PostgreSQL' ? 2 : 3
     for (let slept = true; slept; at += step) {
@@ -54,7 +54,7 @@ onEverySystem('an importer that wakes up late', { history: [VERSIONS, 6], shared
       wake()
       const end = await outcome
       const when = `slept before write ${at}, ended with ${String(end)}`
-      // Whoever has nothing left to write but indexes does not need to know.
+      // An importer that has only indexes left to write need not detect it.
       if (end !== 'completed') expect(end, when).toMatchObject({ code: 'LEASE_LOST' })
       expect(rowsOf(await dumpCatalog(database)), when).toBe(expected)
       expect(await readableTable(database, { tableId: 't' })).toMatchObject({ version: VERSIONS - 1 })
@@ -63,7 +63,7 @@ onEverySystem('an importer that wakes up late', { history: [VERSIONS, 6], shared
   })
 })
 
-/** Runs the rest of an import's writes only when told to, from the given one on. */
+/** Holds back the writes of an import from the nth one on, until `wake`. */
 function sleepBefore(
   database: SqlDatabase,
   nth: number,
@@ -88,7 +88,7 @@ function holderOf(owner: string): CatalogLeaseHolder {
   return { ...newOwner(owner), machine: owner, command: `import by ${owner}` }
 }
 
-/** A dump without its last line: indexes that a late importer dropped come back with the next import. */
+/** A dump without its last line, because indexes that a late importer dropped are created again by the next import. */
 function rowsOf(dump: string): string {
   return dump.slice(0, dump.lastIndexOf('\n'))
 }

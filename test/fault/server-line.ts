@@ -1,4 +1,4 @@
-/** What goes over the line to a database: where a load or a COMMIT stands in it, and acting there. */
+/** Detects a load or a COMMIT in the data that is sent to a database, and acts at that point. */
 import type { Proxy, ProxyConnection } from '../support/servers/proxy.ts'
 
 /** The whole text of PostgreSQL's statement, or MariaDB's whole packet. */
@@ -9,7 +9,7 @@ export function isCommit(data: Buffer): boolean {
 }
 
 /**
- * Acts once, in the middle of the given load: as soon as so many of its bytes were sent to the server.
+ * Acts once, in the middle of the given load, as soon as so many of its bytes were sent to the server.
  * @param load number of the load among those with this statement, from 1
  * @returns whether it has acted, and bytes of each load up to the next COMMIT
  */
@@ -40,7 +40,7 @@ export function inLoad(
   return { acted: () => acted, sizes }
 }
 
-/** Acts when a client sends a statement that holds the word, for the first time or the given one. */
+/** Acts when a client sends a statement with the word, for the first or the given time. */
 export function onStatement(
   proxy: Proxy,
   wanted: (data: Buffer) => boolean,

@@ -1,6 +1,6 @@
 /**
- * The line between the tool and its server fails: cut or silent in the middle of a load, around COMMIT, and for so long that somebody else has
- * taken the table over.
+ * The connection between the tool and its server fails: cut or silent in the middle of a load, around COMMIT, and for
+ * so long that another importer has taken over the table.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, test } from 'vitest'
@@ -30,7 +30,7 @@ onEverySystem('a line that fails', { history: [4, 300, 600], shared: true }, (st
     stage.proxy.onClientData(null)
   })
 
-  /** Imports through the proxy and expects what an undisturbed run leaves. */
+  /** Imports through the proxy, and expects the catalog of an undisturbed run. */
   async function expectSurvives(disturb: () => { readonly happened: () => boolean }): Promise<void> {
     const url = await stage.server.room(`line_${++names}`)
     await using database = await openCatalogAt(variant(url, QUICK, stage.proxy.port))
@@ -45,7 +45,7 @@ onEverySystem('a line that fails', { history: [4, 300, 600], shared: true }, (st
     await expectNoSecret(stage.server, [], url)
   }
 
-  test('cut in the middle of a load', async () => {
+  test('an import survives a cut in the middle of a load', async () => {
     expect(half).toBeGreaterThan(50_000)
     for (const load of [1, 2]) {
       await expectSurvives(() => {
@@ -55,7 +55,7 @@ onEverySystem('a line that fails', { history: [4, 300, 600], shared: true }, (st
     }
   })
 
-  test('silent in the middle of a load, and back after some seconds', { timeout: 60_000 }, async () => {
+  test('an import survives a silence of some seconds in the middle of a load', { timeout: 60_000 }, async () => {
     await expectSurvives(() => {
       const { acted } = inLoad(stage.proxy, system.statementOfLoad, { load: 2, bytes: half }, () => {
         stage.proxy.freeze()
@@ -68,7 +68,7 @@ onEverySystem('a line that fails', { history: [4, 300, 600], shared: true }, (st
   test.each([
     ['COMMIT does not arrive', 'drop'],
     ['COMMIT arrives, its answer does not', undefined],
-  ] as const)('cut at every COMMIT: %s', { timeout: 120_000 }, async (_, answer) => {
+  ] as const)('an import survives a cut at every COMMIT: %s', { timeout: 120_000 }, async (_, answer) => {
     const url = await stage.server.room(`line_${++names}`)
     await using database = await openCatalogDatabase(variant(url, QUICK, stage.proxy.port), 'write')
     const attempts = new Map<number, number>()
@@ -76,7 +76,7 @@ onEverySystem('a line that fails', { history: [4, 300, 600], shared: true }, (st
     let writes = 0
     database.write = async (body, landed) => {
       const mine = ++writes
-      // New sessions have a COMMIT of their own before any body runs.
+      // New sessions execute their own COMMIT before the body of any transaction runs.
       let running = false
       const { seen } = onStatement(
         stage.proxy,
@@ -97,13 +97,14 @@ onEverySystem('a line that fails', { history: [4, 300, 600], shared: true }, (st
     await prepareCatalog(database, 0)
     await importInto(database, stage.table, { batchSize: BATCH })
     expect(writes).toBeGreaterThan(6)
-    // An import may end in an empty batch, which nothing tells from the one before it; nothing depends on it either.
+    // An import may end with an empty batch, which cannot be distinguished from the one before; this has no
+    // consequence.
     if (answer === 'drop') expect([...attempts].filter(([, count]) => count < 2).length).toBeLessThan(2)
     await expectWholeVersions(url)
     expect(await dumpAt(url)).toBe(expected)
   })
 
-  test('silent after a COMMIT that arrived', { timeout: 60_000 }, async () => {
+  test('an import survives a silence after a COMMIT that arrived', { timeout: 60_000 }, async () => {
     expect(commits).toBeGreaterThan(6)
     let muted = false
     await expectSurvives(() => {
@@ -111,7 +112,7 @@ onEverySystem('a line that fails', { history: [4, 300, 600], shared: true }, (st
         stage.proxy,
         isCommit,
         (connection) => {
-          // What came so far still gets to the server, and nothing comes back.
+          // Data sent so far still reaches the server, and no answer comes back.
           muted = true
           setImmediate(() => connection.mute())
         },
@@ -122,7 +123,7 @@ onEverySystem('a line that fails', { history: [4, 300, 600], shared: true }, (st
   })
 
   test(
-    'silent for longer than the lease: the table is somebody else’s, and the one who wakes up writes nothing',
+    'silent until its lease has expired, an importer loses its table and writes nothing afterwards',
     { timeout: 60_000 },
     async () => {
       const url = await stage.server.room(`line_${++names}`)
@@ -134,7 +135,7 @@ onEverySystem('a line that fails', { history: [4, 300, 600], shared: true }, (st
       const oldImport = importInto(old, stage.table, {
         batchSize: BATCH,
         holder: holderOf('import old', { machine: 'elsewhere', host: 'elsewhere' }),
-        // Between two transactions: a batch of which the server holds half would hold its rows too.
+        // Between two transactions: otherwise the server would keep locks of an unfinished batch.
         whilePaused: async () => {
           if (++batches !== 2) return
           stage.proxy.freeze()
@@ -149,7 +150,7 @@ onEverySystem('a line that fails', { history: [4, 300, 600], shared: true }, (st
         (error: unknown) => error,
       )
       expect(locked).toMatchObject({ code: 'TABLE_LOCKED', where: expect.stringContaining('elsewhere') as string })
-      // Half a minute later there is still nothing that tells a quiet line from a dead one; only the lease ends.
+      // Half a minute later a quiet connection still looks like a dead one; only the lease expires.
       const expire = 'UPDATE catalog_leases SET expires_at = ? WHERE table_id = ?'
       const now = await other.now()
       await other.write((transaction) => transaction.run(expire, [now - 1, 't']))

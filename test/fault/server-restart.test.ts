@@ -1,4 +1,7 @@
-/** The real program while its database server is stopped, stays away for a while and comes back: it waits, goes on, and shows no password. */
+/**
+ * The real program while its database server is stopped, stays down for a while and restarts: it waits, continues, and
+ * prints no password.
+ */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, existsSync, readFileSync, symlinkSync } from 'node:fs'
@@ -30,7 +33,7 @@ beforeAll(() => {
   lake = join(folder.path, 'lake')
   writeHistory(join(lake, 'orders'), 16, 20)
   writeHistory(join(lake, 'events'), 12, 20)
-  // A copy, so that nobody's build changes the program while it runs.
+  // A copy of the program, so that a build does not change it while it runs.
   const copy = join(folder.path, 'program')
   cpSync(join(ROOT, 'dist'), join(copy, 'dist'), { recursive: true })
   cpSync(join(ROOT, 'package.json'), join(copy, 'package.json'))
@@ -41,7 +44,7 @@ afterAll(() => folder[Symbol.dispose]())
 
 type Ran = { readonly code: number | null; readonly out: string; readonly err: string; readonly seen: string }
 
-/** @param onProgress called once, after the first batch of some table */
+/** @param onProgress called once, after the first batch of any table */
 async function batchImport(url: string, logFile: string, onProgress: () => Promise<void>): Promise<Ran> {
   const words = ['batch-import', lake, '--batch-size', '20', '--json', '--log-file', logFile]
   const child = spawn(process.execPath, [bin, ...words], {
@@ -91,7 +94,7 @@ for (const system of SYSTEMS) {
       await expectNoSecret(server, [ran.out, ran.err, ran.seen, readFileSync(logFile, 'utf8')], url)
     }
 
-    test('goes on when its server was stopped for a while and started again', { timeout: 120_000 }, async () => {
+    test('continues after its server was stopped for a while and restarted', { timeout: 120_000 }, async () => {
       const url = await server.room('restarted')
       const logFile = join(folder.path, `${system.title}-restarted.log`)
       const ran = await batchImport(url, logFile, async () => {
@@ -108,7 +111,7 @@ for (const system of SYSTEMS) {
       await expectQuiet(ran, logFile, url)
     })
 
-    test('of a server that stays away ends by name, and the same command goes on', { timeout: 120_000 }, async () => {
+    test('reports a server that stays down by name, and the same command resumes', { timeout: 120_000 }, async () => {
       const url = await server.room('stays_away')
       const hasty = new URL(url)
       hasty.searchParams.set('retry_seconds', '1')

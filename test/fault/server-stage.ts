@@ -1,27 +1,30 @@
-/** What the suites about servers set up: a server of each system, a line to it that can fail, and a table to import. */
+/**
+ * Common setup of suites about servers: a server of each system, a connection to it that can fail, and a table to
+ * import.
+ */
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe } from 'vitest'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { startProxy, type Proxy } from '../support/servers/proxy.ts'
 import { SYSTEMS, titleOf, writeHistory, type FaultServer, type System } from './server-kit.ts'
 
-/** There from the first hook of the suite on. */
+/** Available from the first hook of the suite on. */
 export type Stage = {
   readonly server: FaultServer
-  /** Between the tests it forwards everything. */
+  /** Between tests it forwards everything. */
   readonly proxy: Proxy
   readonly folder: string
   readonly table: string
 }
 
 export type StageOptions = {
-  /** The table's history, as `writeHistory` takes it. */
+  /** The table's history, as arguments of `writeHistory`. */
   readonly history: readonly [versions: number, filesEach: number, statsBytes?: number]
-  /** Whether the server is one that other test files use as well; it cannot be stopped then. */
+  /** Whether other test files also use the server; it cannot be stopped then. */
   readonly shared?: boolean
 }
 
-/** A suite for each system; skipped by name where there is none. */
+/** A suite for each system; skipped with the reason if its server is missing. */
 export function onEverySystem(what: string, options: StageOptions, suite: (at: Stage, system: System) => void): void {
   for (const system of SYSTEMS) {
     describe.skipIf(system.missing !== '')(titleOf(what, system), () => {

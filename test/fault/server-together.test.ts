@@ -1,4 +1,4 @@
-/** Several programs on one catalog at the same moment: each table ends as though it had been alone. */
+/** Several programs use one catalog at the same time: each table ends as if its program had been alone. */
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { openCatalogDatabase } from '../../src/engine/run/registry.ts'
@@ -12,7 +12,7 @@ import { dumpCatalog, holderOf, importInto } from '../support/catalog-kit.ts'
 import { dumpAt, expectNoSecret, expectWholeVersions, openCatalogAt, undisturbed, writeHistory } from './server-kit.ts'
 import { onEverySystem } from './server-stage.ts'
 
-/** Each round is another race, with batches of another size. */
+/** Each round is another race, with another batch size. */
 const ROUNDS = ALL ? 2 : 1
 
 onEverySystem('several programs at once', { history: [12, 15], shared: true }, (stage) => {
@@ -24,7 +24,7 @@ onEverySystem('several programs at once', { history: [12, 15], shared: true }, (
     expected = await undisturbed(await stage.server.room('clean'), stage.table, 40)
   })
 
-  test('make one catalog', async () => {
+  test('create one catalog', async () => {
     for (let round = 1; round <= ROUNDS; round++) {
       const url = await stage.server.room(`made_${round}`)
       await Promise.all(
@@ -39,7 +39,7 @@ onEverySystem('several programs at once', { history: [12, 15], shared: true }, (
     }
   })
 
-  test('import different tables', { timeout: 120_000 }, async () => {
+  test('import different tables without affecting each other', { timeout: 120_000 }, async () => {
     const url = await stage.server.room('both')
     await using one = await openCatalogAt(url)
     await importInto(one, stage.table)
@@ -60,7 +60,7 @@ onEverySystem('several programs at once', { history: [12, 15], shared: true }, (
   })
 
   test(
-    'import the same table: one does, the other is refused while it works, and finds it done else',
+    'import one table: one completes, the other is refused meanwhile, or finds it current',
     { timeout: 120_000 },
     async () => {
       for (let round = 1; round <= 2; round++) {
@@ -73,7 +73,7 @@ onEverySystem('several programs at once', { history: [12, 15], shared: true }, (
           [one, two].map((at) => importInto(at, stage.table, { batchSize: size, waitMs })),
         )
         const how = ends.map((end) => (end.status === 'fulfilled' ? end.value.status : codeOf(end.reason))).toSorted()
-        // One that waits for nothing, and begins once the other is done, finds it done too.
+        // One with waitMs 0 that begins after the other has completed finds the table current, too.
         const other = how.find((end) => end !== 'completed') ?? 'completed twice'
         expect(how, `batches of ${size}`).toEqual(['completed', other].toSorted())
         expect(waitMs === 0 ? ['TABLE_LOCKED', 'current'] : ['current'], `batches of ${size}`).toContain(other)
@@ -87,7 +87,7 @@ onEverySystem('several programs at once', { history: [12, 15], shared: true }, (
     },
   )
 
-  test('an import that comes into another one of the table is refused', async () => {
+  test('an import that begins during another one of the same table is refused', async () => {
     const url = await stage.server.room('same_second')
     await using one = await openCatalogAt(url)
     await using two = await openCatalogAt(url)
@@ -116,7 +116,7 @@ onEverySystem('several programs at once', { history: [12, 15], shared: true }, (
       },
     )
 
-  test('a rollback that comes into an import is refused', async () => {
+  test('a rollback that begins during an import is refused', async () => {
     const url = await stage.server.room('rollback_second')
     await using database = await openCatalogAt(url)
     let refused: RunFinished | null = null
@@ -132,7 +132,7 @@ onEverySystem('several programs at once', { history: [12, 15], shared: true }, (
     await expectNoSecret(stage.server, [refused], url)
   })
 
-  test('an import that comes into a rollback is refused, and begins from nothing afterwards', async () => {
+  test('an import that begins during a rollback is refused, and starts from nothing afterwards', async () => {
     const url = await stage.server.room('rollback_first')
     await using database = await openCatalogAt(url)
     await using other = await openCatalogAt(url)
@@ -141,7 +141,7 @@ onEverySystem('several programs at once', { history: [12, 15], shared: true }, (
     const held = new Promise<void>((resolve) => (letGo = resolve))
     let isHeld: () => void = () => undefined
     const holding = new Promise<void>((resolve) => (isHeld = resolve))
-    // A row of the table that somebody holds makes the rollback wait in the middle of its transaction.
+    // A locked row of the table makes the rollback wait in the middle of its transaction.
     const holder = other.write(async (transaction) => {
       await transaction.run('UPDATE delta_tables SET updated_at = updated_at WHERE table_id = ?', ['t'])
       isHeld()
@@ -165,7 +165,7 @@ onEverySystem('several programs at once', { history: [12, 15], shared: true }, (
     expect(await dumpAt(url)).toBe(expected)
   })
 
-  test('an import and a rollback that start at once', { timeout: 60_000 }, async () => {
+  test('an import and a rollback that begin at the same time leave whole versions', { timeout: 60_000 }, async () => {
     for (let round = 1; round <= ROUNDS; round++) {
       const url = await stage.server.room(`race_${round}`)
       await using database = await openCatalogAt(url)

@@ -1,6 +1,6 @@
 /**
- * kill -9 of the tool where only a server has such a moment: in the middle of COPY or LOAD DATA, between the statements that make a catalog,
- * while indexes are built, and on another machine than the one that goes on.
+ * kill -9 of the tool at points that only servers have: in the middle of COPY or LOAD DATA, between the statements that
+ * create a catalog, while indexes are built, and with another machine that continues.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -46,7 +46,7 @@ onEverySystem('kill -9 of the tool', { history: [4, 500, 600], shared: true }, (
 
   const through = (url: string): string => variant(url, {}, stage.proxy.port)
 
-  test('in the middle of a load', { timeout: 120_000 }, async () => {
+  test('in the middle of a load: the next import completes', { timeout: 120_000 }, async () => {
     const clean = await stage.server.room('clean')
     const { sizes } = inLoad(stage.proxy, system.statementOfLoad, null, () => undefined)
     expected = await undisturbed(through(clean), stage.table, BATCH)
@@ -76,14 +76,14 @@ onEverySystem('kill -9 of the tool', { history: [4, 500, 600], shared: true }, (
     expect(await child.ended).toBe('killed')
     await using again = await openCatalogAt(url)
     const begun = performance.now()
-    // The server notices within moments that the session has ended.
+    // The server notices quickly that the session has ended.
     const result = await importInto(again, stage.table, { batchSize: BATCH, waitMs: 20_000 })
     expect(result).toMatchObject({ status: 'completed', resumed: true })
     expect(performance.now() - begun).toBeLessThan(20_000)
     expect(await dumpAt(url)).toBe(expected)
   })
 
-  test('between the statements that make a catalog', { timeout: 120_000 }, async () => {
+  test('between the statements that create a catalog: the next one creates it', { timeout: 120_000 }, async () => {
     const isDdl = (data: Buffer): boolean => data.includes('CREATE ')
     const whole = await stage.server.room('ddl_whole')
     const { seen } = onStatement(stage.proxy, isDdl, () => undefined, Infinity)
@@ -109,7 +109,7 @@ onEverySystem('kill -9 of the tool', { history: [4, 500, 600], shared: true }, (
   })
 
   test.skipIf(system.title !== 'PostgreSQL')(
-    'while the indexes of a partition are built',
+    'while the indexes of a partition are built: the next import builds them',
     async () => {
       const large = join(stage.folder, 'large')
       const lines = Array.from({ length: 100_200 }, (_, i) => add(`${i}.parquet`, { size: 1 }))
@@ -134,7 +134,7 @@ onEverySystem('kill -9 of the tool', { history: [4, 500, 600], shared: true }, (
         "c.relname LIKE 'delta\\_files\\_%' AND c.relname NOT LIKE '%default%' AND c.relnamespace = current_schema()::regnamespace"
       const indexes = `SELECT count(*) FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class c ON c.oid = x.indrelid WHERE ${partition}`
       const [before] = await again.all(indexes)
-      // The replica identity is there from the start.
+      // The replica identity exists from the start.
       expect(before).toEqual([1])
       expect(await importInto(again, large)).toMatchObject({ status: 'current' })
       expect(await again.all(indexes)).toEqual([[4]])

@@ -1,6 +1,7 @@
 /**
- * kill -9 at every durable step of a move to a new base and of a prune: right before and right after the COMMIT of each write transaction. Whoever
- * reads in between gets the old answers or the new ones, and the same command again ends as if nothing had happened.
+ * kill -9 at every durable step of a rebase and of a prune: right before and right after the COMMIT of each write
+ * transaction. Reads in between return the old answers or the new ones, and the same command then has the same result
+ * as without a kill.
  */
 import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -40,7 +41,7 @@ async function reading<T>(
   return await body(database)
 }
 
-/** @param later what the log is when the command runs */
+/** @param later changes the log before the command runs */
 async function killEverywhere(
   what: What,
   later: (table: string) => void,
@@ -93,13 +94,13 @@ async function killEverywhere(
   return writes
 }
 
-describe('kill -9', () => {
-  test('in a move to a new base', { timeout: 300_000 }, async () => {
+describe('answers are the old or the new ones after kill -9', () => {
+  test('in a rebase', { timeout: 300_000 }, async () => {
     const later = (table: string): void => {
       writeCheckpoint(table, 3, checkpointOf(COMMITS, 3))
       dropCommits(table, 0, 3)
     }
-    // Between the base and the end the catalog may stand at a version of the new history, never at both.
+    // Between the base and the end, the catalog may be at a version of the new history, but never mix both histories.
     const isOneOf = (seen: string, old: string, end: string): boolean => {
       const [version, first] = JSON.parse(seen) as [number, unknown]
       const base = (JSON.parse(end) as unknown[])[1]

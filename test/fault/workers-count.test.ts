@@ -1,4 +1,7 @@
-/** A shared run that ended while the ledger of its target was away: what it had read last is not its total, and is read again once the ledger can be reached. */
+/**
+ * A distributed run that ended while the ledger of its target was down: its last count is not the total, and is read
+ * again once the ledger is available.
+ */
 import { afterAll, beforeAll, expect, describe, test } from 'vitest'
 import pg from 'pg'
 import type { Event } from '../../src/model/run/event.ts'
@@ -8,12 +11,12 @@ import { makeOrders, WorkerStage } from '../support/worker-stage.ts'
 const ROWS = 40_000
 const COPY = ['--from', 'shop', '--to', 'cold', '--table', 'orders', '--checkpoint-size', '100', '--workers', '1']
 
-describe.skipIf(!POSTGRES_OWN)(`totals of shared runs ${POSTGRES_MISSING}`, { timeout: 240_000 }, () => {
+describe.skipIf(!POSTGRES_OWN)(`totals of distributed runs ${POSTGRES_MISSING}`, { timeout: 240_000 }, () => {
   let target: PostgresServer
   let stage: WorkerStage
   beforeAll(async () => {
     target = await startPostgres({ extraSettings: ['max_connections=50'] })
-    // Servers of tests are copies of one, and a database of the same number in both would be the same one.
+    // Test servers are copies of one, so that databases with the same OID would have the same identity.
     for (const name of ['one', 'two', 'three', 'four', 'cold']) await target.createDatabase(name)
     const url = `${target.url('cold').replace(/@[^/]*\//, `@localhost:${target.port}/`)}?host=${encodeURIComponent(target.socketFolder)}`
     stage = await WorkerStage.open([], { cold: url })
@@ -24,7 +27,7 @@ describe.skipIf(!POSTGRES_OWN)(`totals of shared runs ${POSTGRES_MISSING}`, { ti
     await target?.[Symbol.asyncDispose]()
   })
 
-  /** Rows of chunks that the ledger has as done. */
+  /** Rows of chunks that are completed in the ledger. */
   async function rowsDone(table = 'orders'): Promise<bigint> {
     const client = new pg.Client({ connectionString: target.url('cold') })
     client.on('error', () => undefined)
@@ -38,7 +41,10 @@ describe.skipIf(!POSTGRES_OWN)(`totals of shared runs ${POSTGRES_MISSING}`, { ti
     }
   }
 
-  /** Rows that the slot has read in the ledger, 0 before its first reading: until then the queue has only what its slots report. */
+  /**
+   * Rows that the worker has read from the ledger; 0 before its first reading, when the queue has only what its tasks
+   * report.
+   */
   async function rowsCounted(): Promise<bigint> {
     const sql = `SELECT coalesce(sum(ledger_rows), 0)::text AS n FROM sluice_queue.sluice_runs`
     const [row] = await stage.ask<{ n: string }>(stage.queue, 'queue', sql)
@@ -47,7 +53,7 @@ describe.skipIf(!POSTGRES_OWN)(`totals of shared runs ${POSTGRES_MISSING}`, { ti
 
   const shared = (events: readonly Event[]): unknown => events.find((event) => event.type === 'shared.run')
 
-  test('are those of the ledger at the end of the run, and until that was read, those of a time that is named', async () => {
+  test('are those of the ledger at the end of the run; until it was read, they have a time', async () => {
     const run = await stage.distribute('copy', ...COPY, '--rate', '500', '--tasks', '1')
     const worker = stage.worker({ host: 'left' })
     await stage.until('a count that the ledger is beyond', async () => {
@@ -78,7 +84,7 @@ describe.skipIf(!POSTGRES_OWN)(`totals of shared runs ${POSTGRES_MISSING}`, { ti
     await target.restart()
     const truth = await rowsDone()
     expect(truth).toBeGreaterThan(ended.rows)
-    // What another run copies after its end is none of it.
+    // Rows that another run copies afterwards do not count.
     expect(await stage.sluice('copy', ...COPY)).toMatchObject({ code: 0 })
     expect(await rowsDone()).toBe(BigInt(ROWS))
     stage.worker({ host: 'later' })
@@ -90,7 +96,7 @@ describe.skipIf(!POSTGRES_OWN)(`totals of shared runs ${POSTGRES_MISSING}`, { ti
     expect(shared((await stage.sluice('runs', '--distributed')).events)).not.toHaveProperty('countedAt')
   })
 
-  test('also if the only worker is killed in the first seconds, before its copy reads the ledger again', async () => {
+  test('are correct if the only worker is killed before its copy reads the ledger again', async () => {
     const run = await stage.distribute('copy', ...COPY, '--to-table', 'young', '--rate', '4000', '--tasks', '1')
     const worker = stage.worker({ host: 'killed' })
     await stage.until('rows that the worker has not reported', async () => {
@@ -104,7 +110,7 @@ describe.skipIf(!POSTGRES_OWN)(`totals of shared runs ${POSTGRES_MISSING}`, { ti
     await endsByLedger(run, 'young')
   })
 
-  test('also if an older program, which had not read the ledger, began it', async () => {
+  test('are correct if an older program began the run, which had not read the ledger', async () => {
     const run = await stage.distribute('copy', ...COPY, '--to-table', 'old', '--rate', '4000', '--tasks', '1')
     const worker = stage.worker({ host: 'older' })
     await stage.until('rows of a closed chunk', async () => (await rowsDone('old')) > 0n)

@@ -1,4 +1,7 @@
-/** Workers whose servers go away: the queue is said to be away once, whatever each question failed with; a target that takes no writes for a while is waited for. */
+/**
+ * Workers whose servers are down: a queue that cannot be reached is reported once, whatever error each query has; the
+ * worker waits for a target that is read-only for a while.
+ */
 import { readFileSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
@@ -11,7 +14,7 @@ import { POSTGRES_MISSING, POSTGRES_OWN } from '../support/servers/postgresql.ts
 import { startProxy } from '../support/servers/proxy.ts'
 import { compared, makeOrders, noteRows, WorkerStage } from '../support/worker-stage.ts'
 
-/** Takes connections and ends each at once, as a machine does whose server is gone. */
+/** Accepts connections and ends each at once, like a machine whose server is down. */
 async function deadEnd(): Promise<AsyncDisposable & { readonly port: number; readonly taken: () => number }> {
   let taken = 0
   const server = net.createServer((socket) => {
@@ -28,7 +31,7 @@ async function deadEnd(): Promise<AsyncDisposable & { readonly port: number; rea
 }
 
 describe.skipIf(!POSTGRES_OWN)(
-  `a worker that is cut off from its queue ${POSTGRES_MISSING}`,
+  `a worker that is disconnected from its queue ${POSTGRES_MISSING}`,
   { timeout: 240_000 },
   () => {
     let stage: WorkerStage
@@ -39,7 +42,7 @@ describe.skipIf(!POSTGRES_OWN)(
       await stage[Symbol.asyncDispose]()
     })
 
-    test('says so once, through timeouts and broken connections, and that it is back', async () => {
+    test('reports this once, through timeouts and broken connections, and that the queue is back', async () => {
       await using proxy = await startProxy(stage.queue.port)
       await using dead = await deadEnd()
       const url = new URL(stage.queue.url('queue'))
@@ -66,7 +69,7 @@ describe.skipIf(!POSTGRES_OWN)(
       expect(await worker.ended).toBe(0)
     })
 
-    test('a target that is a standby for a while: the slots of a run rest, and the run ends whole', async () => {
+    test('a target that is a standby for a while: the tasks of a run rest, and the run completes', async () => {
       await makeOrders(stage, 3000)
       await noteRows(stage)
       const cold = `${stage.urlOf(stage.data, 'target')}&retry_seconds=0.5`
@@ -90,7 +93,7 @@ describe.skipIf(!POSTGRES_OWN)(
       expect(await one.ended).toBe(0)
     })
 
-    test('a password that is changed: it is read anew, and a worker without the new one ends soon when asked', async () => {
+    test('a changed password is read again, and a worker without the new one ends soon on SIGTERM', async () => {
       const file = path.join(stage.folder, 'pgpass')
       const keep = (password: string): void => writeFileSync(file, `*:*:*:keeper:${password}\n`, { mode: 0o600 })
       const change = async (password: string): Promise<void> => {
@@ -122,7 +125,7 @@ describe.skipIf(!POSTGRES_OWN)(
       worker.signal('SIGTERM')
       expect(await worker.ended, worker.said.slice(-3000)).toBe(0)
       expect(performance.now() - asked).toBeLessThan(15_000)
-      // What it had is another one's when it is lost.
+      // Its task is taken over by another worker once it is lost.
       const other = stage.worker()
       await stage.until('the end', async () => (await stage.run(run)).status !== 'running', 120_000)
       expect(await stage.run(run)).toMatchObject({ status: 'ok', exitCode: 0 })
@@ -132,7 +135,7 @@ describe.skipIf(!POSTGRES_OWN)(
       expect(await other.ended).toBe(0)
     })
 
-    test('a target that refuses the login in the middle of two tables: their slots rest, and go on when the password file has it', async () => {
+    test('if a target refuses the login in the middle of two tables, their tasks rest until the password file has it', async () => {
       const file = path.join(stage.folder, 'pgpass-target')
       const keep = (password: string): void => writeFileSync(file, `*:*:*:taker:${password}\n`, { mode: 0o600 })
       const change = `ALTER ROLE taker PASSWORD 'two'; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'taker'`
@@ -165,7 +168,7 @@ describe.skipIf(!POSTGRES_OWN)(
       expect(await worker.ended).toBe(0)
     })
 
-    test('a login that is refused while a database is asked which one it is refuses no run: it rests, and goes on when the password file has it', async () => {
+    test('a refused login while a database is identified refuses no run: the task rests until the password file has it', async () => {
       const file = path.join(stage.folder, 'pgpass-asked')
       const keep = (password: string): void => writeFileSync(file, `*:*:*:asked:${password}\n`, { mode: 0o600 })
       await stage.ask(stage.data, 'target', `CREATE ROLE asked SUPERUSER LOGIN PASSWORD 'two'`)
@@ -186,7 +189,7 @@ describe.skipIf(!POSTGRES_OWN)(
       expect(await worker.ended).toBe(0)
     })
 
-    test('a login that stays refused for two minutes is refused by its worker alone; where every worker does, the run ends, and an alert says that it failed', async () => {
+    test('only its worker refuses a login that fails for two minutes; if all refuse, the run fails with an alert', async () => {
       const file = path.join(stage.folder, 'told-asked')
       await stage.forgetRuns()
       await makeOrders(stage, 300)
@@ -204,7 +207,7 @@ describe.skipIf(!POSTGRES_OWN)(
       const cold = stage.urlOf(stage.data, 'target').replace(/\/\/[^/]*@/, '//stranger@')
       const worker = stage.worker({ stores: { cold } })
       await stage.until('a refusal', async () => (await stage.run(run)).refusals.length > 0)
-      // As if the minute were over in which another worker might come.
+      // Simulates that the minute is over in which another worker may come.
       const ago = `interval '2 minutes'`
       await stage.ask(
         stage.queue,
@@ -246,7 +249,7 @@ describe.skipIf(!POSTGRES_OWN)(
       await stage.until('a beat', () => events.some(({ type }) => type === 'worker.beat'))
       const said = (text: string): number =>
         events.filter((event) => event.type === 'log' && event.message.includes(text)).length
-      // Away for longer: that does not end it.
+      // A longer downtime of the server does not end the worker.
       await stage.queue.stop()
       await stage.until('that it is not reached', () => said('cannot be reached') === 1)
       ahead += 600_000

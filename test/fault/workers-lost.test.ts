@@ -1,6 +1,7 @@
 /**
- * Workers that are lost: killed, frozen past their leases and thawed, cut off, with a clock that is an hour ahead, and a queue whose database goes away. Each in
- * namespaces of its own where the machine allows, so that no look at process numbers takes the place of a lease. What they did is counted from outside.
+ * Workers that are lost: killed, frozen until their leases expire and thawed, disconnected, with a clock that is an
+ * hour ahead, and with a queue whose database is down. Each has its own namespaces if the machine allows it, so that
+ * they cannot check process ids instead of leases. Their results are counted from outside.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
@@ -17,7 +18,7 @@ const named = NAMESPACES
   ? 'each in namespaces of its own'
   : 'in the namespaces of the test, because unshare is not allowed here'
 
-describe.skipIf(!POSTGRES_OWN)(`workers that are lost, ${named} ${POSTGRES_MISSING}`, { timeout: 240_000 }, () => {
+describe.skipIf(!POSTGRES_OWN)(`lost workers, ${named} ${POSTGRES_MISSING}`, { timeout: 240_000 }, () => {
   let stage: WorkerStage
   beforeAll(async () => {
     stage = await WorkerStage.open()
@@ -32,7 +33,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers that are lost, ${named} ${POSTGRES_MISSI
     await noteRows(stage)
   })
 
-  /** Equal, and each row was brought once by a transaction that was committed. */
+  /** Both sides are equal, and each row was inserted once by a committed transaction. */
   async function expectOnce(): Promise<void> {
     const { source, target } = await compared(stage)
     expect(target).toBe(source)
@@ -42,7 +43,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers that are lost, ${named} ${POSTGRES_MISSI
     expect(await stage.ask(stage.data, 'target', open)).toEqual([{ n: 0 }])
   }
 
-  test('of four one is killed, one frozen and thawed, one cut off, one an hour ahead, and the queue restarts', async () => {
+  test('of four, one is killed, one frozen and thawed, one cut off, one an hour ahead, and the queue restarts: rows once', async () => {
     await using dataWire = await startProxy(stage.data.port)
     await using queueWire = await startProxy(stage.queue.port)
     const run = await stage.distribute(...COPY, ...SMALL, '--rate', '700', '--tasks', '4')
@@ -68,7 +69,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers that are lost, ${named} ${POSTGRES_MISSI
     queueWire.freeze()
     await stage.queue.kill9()
     const before = await stage.chunksDone()
-    // Who is left goes on without the queue.
+    // The remaining worker continues without the queue.
     await stage.until('chunks while the queue is away', async () => (await stage.chunksDone()) > before + 3)
     await stage.queue.restart()
     await stage.until('lost slots are queued again', () => ahead.said.includes('queued again'), 60_000)
@@ -86,7 +87,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers that are lost, ${named} ${POSTGRES_MISSI
     await expectOnce()
   })
 
-  test('one that is frozen while it compares for copy --again lets go of the table of the target', async () => {
+  test('a worker that is frozen while it compares for copy --again releases the table of the target', async () => {
     await stage.sluice(...COPY)
     await stage.ask(stage.data, 'target', `UPDATE orders SET note = 'other'`)
     const run = await stage.distribute(...COPY, '--again', '--workers', '1', '--tasks', '1', '--rate', '500')
@@ -109,7 +110,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers that are lost, ${named} ${POSTGRES_MISSI
     await stage.sluice('ctl', run, 'stop', '--distributed')
   })
 
-  test('what a slot did while the queue was away is told when it is back', async () => {
+  test('what a task did while the queue was down is reported once it is up', async () => {
     const worker = stage.worker()
     const run = await stage.distribute(...COPY, ...SMALL, '--tasks', '1', '--rate', '5000')
     await stage.until('some chunks', async () => (await stage.chunksDone()) > 3)
@@ -128,7 +129,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers that are lost, ${named} ${POSTGRES_MISSI
     expect(await worker.ended).toBe(0)
   })
 
-  test('all are killed and one is started again: work goes on within 60 seconds', async () => {
+  test('all are killed and one is started: work continues within 60 seconds', async () => {
     const run = await stage.distribute(...COPY, ...SMALL, '--rate', '700', '--tasks', '3')
     const workers = [stage.worker(), stage.worker(), stage.worker()]
     await stage.until('three workers at work', () => workers.every(({ slots }) => slots.includes('begun')))
@@ -142,7 +143,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers that are lost, ${named} ${POSTGRES_MISSI
     expect(performance.now() - from).toBeLessThan(60_000)
     await stage.sluice('ctl', run, 'rate', 'off', '--distributed')
     await stage.until('the end', async () => (await stage.run(run)).status !== 'running', 150_000)
-    // By the ledger of the target: what a killed program has told last is no total.
+    // Counted by the ledger of the target, because the last report of a killed program is not the total.
     expect(await stage.run(run)).toMatchObject({ status: 'ok', rows: BigInt(ROWS), chunks: ROWS / 100 })
     const { events } = await stage.sluice('runs', '--distributed', '--run', run)
     expect(events.at(-1)).toMatchObject({ totals: { rows: String(ROWS) } })
@@ -151,7 +152,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers that are lost, ${named} ${POSTGRES_MISSI
     expect(await last.ended).toBe(0)
   })
 
-  test('a killed worker is alerted by the one that lives: its chunk stands, its slot is taken over in time, and each is over when that chunk is done', async () => {
+  test('another worker raises alerts for a killed one: stuck chunk, lost worker; each is cleared once the chunk is done', async () => {
     const file = path.join(stage.folder, 'told')
     const line =
       '$SLUICE_ALERT_CAUSE $SLUICE_ALERT_STATE run=$SLUICE_ALERT_RUN host=$SLUICE_ALERT_HOST table=$SLUICE_ALERT_TABLE: $SLUICE_ALERT_VALUE'

@@ -1,4 +1,7 @@
-/** A copy that is begun anew by workers: one of them is lost in the middle, and another one brings it to its end; rows of before are written over, and nothing is there twice. */
+/**
+ * A copy that workers restart: one of them is lost in the middle, and another one completes it; former rows are
+ * overwritten, and no row is there twice.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { POSTGRES_MISSING, POSTGRES_OWN } from '../support/servers/postgresql.ts'
 import { makeOrders, WorkerStage } from '../support/worker-stage.ts'
@@ -6,7 +9,7 @@ import { makeOrders, WorkerStage } from '../support/worker-stage.ts'
 const RESYNCED = `migration_chunk_history WHERE reason = 'resync'`
 const COPY = ['copy', '--from', 'shop', '--to', 'cold', '--checkpoint-size', '100', '--workers', '1'] as const
 
-describe.skipIf(!POSTGRES_OWN)(`a copy that workers begin anew ${POSTGRES_MISSING}`, { timeout: 180_000 }, () => {
+describe.skipIf(!POSTGRES_OWN)(`a copy that workers restart ${POSTGRES_MISSING}`, { timeout: 180_000 }, () => {
   let stage: WorkerStage
   beforeAll(async () => {
     stage = await WorkerStage.open(['wal_level=logical', 'max_replication_slots=10', 'max_wal_senders=10'])
@@ -21,7 +24,7 @@ describe.skipIf(!POSTGRES_OWN)(`a copy that workers begin anew ${POSTGRES_MISSIN
     await stage?.[Symbol.asyncDispose]()
   })
 
-  test('ends equal where the one that has begun it is killed', async () => {
+  test('ends equal if the worker that has restarted it is killed', async () => {
     const words = [...COPY, '--tables', 'orders,lines']
     expect((await stage.sluice(...words)).code).toBe(0)
     await stage.ask(stage.data, 'target', `UPDATE orders SET note = 'stale'; DELETE FROM lines WHERE id % 3 = 0`)
@@ -36,16 +39,16 @@ describe.skipIf(!POSTGRES_OWN)(`a copy that workers begin anew ${POSTGRES_MISSIN
     await stage.sluice('ctl', run, 'rate', 'off', '--distributed')
     await stage.until('the end', async () => (await stage.run(run)).status !== 'running')
     expect(await stage.run(run)).toMatchObject({ status: 'ok', exitCode: 0 })
-    // A number without a scale of its own is written by its value here: 3.0 comes as 3.
+    // PostgreSQL writes a numeric without a scale by its value: the 3.0 of the source arrives as 3.
     const sumOf = (table: string, columns: string): string =>
       `SELECT count(*) || ' ' || md5(string_agg(${columns}, ',' ORDER BY id)) AS sum FROM ${table}`
     for (const sql of [sumOf('orders', 'id || note || amount::float8'), sumOf('lines', 'id || note || amount::float8')])
       expect(await stage.ask(stage.data, 'target', sql)).toEqual(await stage.ask(stage.data, 'source', sql))
-    // Whoever takes a table over goes on with it.
+    // A worker that takes over a table continues it, and does not restart it again.
     expect(await retired()).toBe(400)
   })
 
-  test('and its stream is begun anew once, whoever has it next', async () => {
+  test('restarts its stream once, whichever worker runs it next', async () => {
     await stage.forgetRuns()
     await stage.ask(stage.data, 'target', 'DROP SCHEMA public CASCADE; CREATE SCHEMA public')
     const words = [...COPY, '--tables', 'orders,lines', '--follow']
@@ -60,7 +63,7 @@ describe.skipIf(!POSTGRES_OWN)(`a copy that workers begin anew ${POSTGRES_MISSIN
     await stage.sluice('ctl', run, 'rate', 'off', '--distributed')
     await stage.until('it is live', async () => (await live()) === 2)
     expect([await retired(), await streams()]).toEqual([400, 2])
-    // A stream that is live, whose worker is lost.
+    // The stream is live, and its workers are lost.
     for (const one of others) one.signal('SIGKILL')
     await stage.ask(stage.data, 'source', `UPDATE orders SET note = 'late' WHERE id < 100`)
     stage.worker({ host: 'last' })
@@ -71,7 +74,7 @@ describe.skipIf(!POSTGRES_OWN)(`a copy that workers begin anew ${POSTGRES_MISSIN
     expect([await retired(), await streams(), await live()]).toEqual([400, 2, 2])
     await stage.sluice('ctl', run, 'stop', '--distributed')
     await stage.until('the end', async () => (await stage.run(run)).status !== 'running')
-    // Nor does whoever goes on with the run.
+    // Resuming the run does not restart the stream either.
     await stage.sluice('ctl', run, 'resume', '--distributed')
     await stage.until('it goes on', async () => (await stage.run(run)).status === 'running')
     await stage.ask(stage.data, 'source', `UPDATE orders SET note = 'later' WHERE id < 100`)
@@ -88,7 +91,7 @@ describe.skipIf(!POSTGRES_OWN)(`a copy that workers begin anew ${POSTGRES_MISSIN
       expect(await stage.ask(stage.data, 'target', sql)).toEqual(await stage.ask(stage.data, 'source', sql))
   })
 
-  test('and tables are copied anew within their stream once', async () => {
+  test('copies tables again within their stream once', async () => {
     await stage.forgetRuns()
     await stage.ask(stage.data, 'target', 'DROP SCHEMA public CASCADE; CREATE SCHEMA public')
     expect((await stage.sluice(...COPY, '--tables', 'orders,lines', '--follow', '--until-caught-up')).code).toBe(0)
@@ -115,7 +118,7 @@ describe.skipIf(!POSTGRES_OWN)(`a copy that workers begin anew ${POSTGRES_MISSIN
     await stage.until('the end', async () => (await stage.run(run)).status !== 'running')
   })
 
-  test('and rows without a key are appended once', async () => {
+  test('appends rows without a key once', async () => {
     await stage.forgetRuns()
     await stage.ask(stage.data, 'target', 'DROP SCHEMA public CASCADE; CREATE SCHEMA public')
     await stage.ask(stage.data, 'source', 'DROP TABLE IF EXISTS loose; CREATE TABLE loose AS SELECT note FROM orders')

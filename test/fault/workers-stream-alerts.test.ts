@@ -1,4 +1,7 @@
-/** Alerts of a stream that workers share: each is raised once and cleared once, whichever of them has the stream by then. Read by an alert command. */
+/**
+ * Alerts of a stream that workers share: each is raised once and cleared once, whichever of them runs the stream by
+ * then. Read by an alert command.
+ */
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -7,7 +10,7 @@ import { WorkerStage, type TestWorker } from '../support/worker-stage.ts'
 
 const CHANGES = 1000
 
-describe.skipIf(!POSTGRES_OWN)(`alerts of a shared stream ${POSTGRES_MISSING}`, { timeout: 240_000 }, () => {
+describe.skipIf(!POSTGRES_OWN)(`alerts of a distributed stream ${POSTGRES_MISSING}`, { timeout: 240_000 }, () => {
   let stage: WorkerStage
   let files = 0
   let file = ''
@@ -33,7 +36,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of a shared stream ${POSTGRES_MISSING}`, 
       const [row] = await stage.ask<{ n: number }>(stage.data, 'target', 'SELECT count(*)::int AS n FROM t1')
       return row?.n ?? 0
     } catch {
-      // The table is not there yet.
+      // The table does not exist yet.
       return 0
     }
   }
@@ -43,10 +46,10 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of a shared stream ${POSTGRES_MISSING}`, 
     return (await stage.ask<{ n: number }>(stage.queue, 'queue', sql))[0]?.n ?? 0
   }
 
-  /** A worker that applies changes far slower than they are made. */
+  /** A worker that applies changes far more slowly than they are made. */
   async function lagging(host: string, lag: string): Promise<{ readonly run: string; readonly worker: TestWorker }> {
     const copy = ['copy', '--from', 'shop', '--to', 'cold', '--tables', 't1', '--follow', '--rate', '2', '--tasks', '1']
-    // The loss of a worker is raised for every shared run with an alert.
+    // A lost worker is raised for every distributed run with an alert, so the command filters the cause.
     const line = '$SLUICE_ALERT_STATE $SLUICE_ALERT_ID $SLUICE_ALERT_TABLE $SLUICE_ALERT_RUN'
     const command = `if [ "$SLUICE_ALERT_CAUSE" = lag ]; then echo "${line}" >> ${file}; fi`
     const run = await stage.distribute(...copy, '--alert', `lag>${lag}`, '--alert-command', command)
@@ -71,7 +74,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of a shared stream ${POSTGRES_MISSING}`, 
   }
 
   test.each(['SIGKILL', 'SIGTERM'] as const)(
-    'one that ends by %s while an alert is raised leaves it to the next, which clears that one',
+    'a worker that ends by %s while an alert is raised leaves it to the next, which clears it',
     async (signal) => {
       const { run, worker } = await lagging('first', '2s')
       await stage.until('the alert', async () => states().length === 1 && (await unconfirmed()) === 0)
@@ -93,12 +96,12 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of a shared stream ${POSTGRES_MISSING}`, 
     },
   )
 
-  test('one that stood still until another has its stream raises nothing when it goes on', async () => {
+  test('a worker frozen until another one has its stream raises no alert when it continues', async () => {
     const { run, worker: frozen } = await lagging('frozen', '15s')
     frozen.signal('SIGSTOP')
     const before = await applied()
     stage.worker({ host: 'next' })
-    // The lease of the task ends first, then that of the stream, and then what it holds in the target.
+    // The lease of the task ends first, then that of the stream, and then its locks in the target.
     await stage.until('another one applies', async () => (await applied()) > before + 2, 150_000)
     await caughtUp(run)
     const known = received()

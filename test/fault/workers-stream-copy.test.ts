@@ -1,4 +1,7 @@
-/** The first copy of a stream is made by all slots of its run, while somebody writes: some of them killed, the one that has the stream killed or frozen. Looked at from outside. */
+/**
+ * The first copy of a stream is made by all tasks of its run, while the source is written to: some workers are killed,
+ * and the one that runs the stream is killed or frozen. The result is inspected from outside.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -58,7 +61,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers that copy for a stream ${POSTGRES_MISSIN
     }
   })
 
-  /** Changes rows all over both tables until it is told to stop. */
+  /** Changes rows all over both tables until it is aborted. */
   async function write(signal: AbortSignal): Promise<void> {
     const client = new pg.Client({ connectionString: stage.data.url('source') })
     client.on('error', () => undefined)
@@ -77,12 +80,12 @@ describe.skipIf(!POSTGRES_OWN)(`workers that copy for a stream ${POSTGRES_MISSIN
     try {
       return await stage.ask<R>(stage.data, 'target', sql)
     } catch {
-      // The ledger is not there yet.
+      // The ledger does not exist yet.
       return []
     }
   }
 
-  /** Chunks that are done, by the host that did them. */
+  /** Completed chunks, by the host that completed them. */
   async function done(): Promise<Readonly<Record<string, number>>> {
     const rows = await target<{ host: string; n: number }>(
       `SELECT r.host, count(*)::int AS n FROM migration_checkpoints c JOIN migration_runs r ON r.run_id = c.run_id
@@ -94,7 +97,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers that copy for a stream ${POSTGRES_MISSIN
   const live = async (): Promise<boolean> =>
     (await target(`SELECT 1 FROM migration_stream_tables WHERE state = 'live'`)).length === 2
 
-  /** Nobody writes any more, and both sides hold the same. */
+  /** Stops the writer; then both sides become equal. */
   async function expectEqual(): Promise<void> {
     stop.abort()
     await writing
@@ -105,7 +108,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers that copy for a stream ${POSTGRES_MISSIN
         return JSON.stringify(right) === JSON.stringify(left)
       })
     }
-    // Each chunk was done once, and all of them together are the tables.
+    // Each chunk was done once, and all chunks together cover the tables.
     const [chunks] = await target<{ n: number; distinct: number; open: number }>(
       `SELECT count(*)::int AS n, count(DISTINCT (table_name, chunk_no))::int AS distinct,
          count(*) FILTER (WHERE status <> 'completed')::int AS open FROM migration_checkpoints`,
@@ -114,7 +117,8 @@ describe.skipIf(!POSTGRES_OWN)(`workers that copy for a stream ${POSTGRES_MISSIN
   }
 
   async function ended(run: string): Promise<void> {
-    // Rows that a chunk brought count once, whoever has begun it before; one that was lost at its end may not have said so.
+    // Rows of a chunk count once, whichever worker has begun it before; a worker that was lost at its end may not have
+    // reported them.
     const [copied] = await target<{ n: number }>('SELECT sum(rows_written)::int AS n FROM migration_checkpoints')
     const rows = async (): Promise<number> => Number((await stage.run(run)).rows)
     // The ledger is read every five seconds.
@@ -126,7 +130,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers that copy for a stream ${POSTGRES_MISSIN
     expect(await target('SELECT * FROM migration_shared_copies')).toEqual([])
   }
 
-  test('one that copies along is killed, then the one that has the stream', async () => {
+  test('end equal if one that copies is killed, and then the one that runs the stream', async () => {
     const run = await stage.distribute(...COPY, '--tables', 't1,t2', '--rate', '4000', '--tasks', '3')
     const owner = worker('stream')
     await stage.until('the copy has begun', async () => ((await done())['stream'] ?? 0) > 2)
@@ -145,7 +149,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers that copy for a stream ${POSTGRES_MISSIN
     await ended(run)
   })
 
-  test('the one that has the stream stands still, and comes back when another one has copied its tables', async () => {
+  test('end equal if the one that runs the stream is frozen until another has copied its tables', async () => {
     const run = await stage.distribute(...COPY, '--tables', 't1,t2', '--rate', '3000', '--tasks', '2')
     const frozen = worker('frozen')
     await stage.until('the copy has begun', async () => ((await done())['frozen'] ?? 0) > 2)
@@ -161,7 +165,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers that copy for a stream ${POSTGRES_MISSIN
     })
     await stage.sluice('ctl', run, 'rate', 'off', '--distributed')
     await stage.until('both tables are live', live)
-    // Whoever needs a table of the source to himself need not wait until it is thawed.
+    // A session that needs an exclusive lock of a source table need not wait until the worker is thawed.
     await stage.until('the source has let go of it', async () => (await stage.ask(stage.data, 'source', silent)).length === 0) // prettier-ignore
     frozen.signal('SIGCONT')
     await expectEqual()

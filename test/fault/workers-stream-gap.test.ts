@@ -1,4 +1,4 @@
-/** Workers share a run that begins a stream: it takes over nothing that was copied while no stream followed the table. */
+/** Workers share a run that begins a stream: it does not take over chunks that were copied before the stream began. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { POSTGRES_MISSING, POSTGRES_OWN } from '../support/servers/postgresql.ts'
 import { WorkerStage } from '../support/worker-stage.ts'
@@ -30,7 +30,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a stream ${POSTGRES_MISSING}`, { time
     return [await stage.ask(stage.data, 'source', ROWS), await stage.ask(stage.data, 'target', ROWS)]
   }
 
-  test('take nothing over that workers copied before it', async () => {
+  test('do not take over chunks that workers copied before it', async () => {
     await stage.ask(
       stage.data,
       'source',

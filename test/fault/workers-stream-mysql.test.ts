@@ -1,4 +1,7 @@
-/** The first copy of a stream into MySQL, and out of it, is made by two workers; the one that has the stream is killed in the middle. */
+/**
+ * The first copy of a stream into MySQL, and out of it, is made by two workers; the one that runs the stream is killed
+ * in the middle.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makePlace, missing, postgresAt, type Place } from '../support/copy-systems.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN } from '../support/servers/postgresql.ts'
@@ -13,7 +16,7 @@ const SIDES = [
   { where: 'out of MySQL', store: 'shop', cdc: ['--cdc', 'trigger'], numbers: (many: number) => `SELECT seq AS g FROM seq_1_to_${many}` },
 ] as const // prettier-ignore
 
-describe.skipIf(why !== '').each(SIDES)(`$where ${why}`, ({ store, cdc, numbers }) => {
+describe.skipIf(why !== '').each(SIDES)(`workers of a stream $where ${why}`, ({ store, cdc, numbers }) => {
   let stage: WorkerStage
   let source: Place
   let target: Place
@@ -36,12 +39,12 @@ describe.skipIf(why !== '').each(SIDES)(`$where ${why}`, ({ store, cdc, numbers 
     try {
       return await target.rows(sql)
     } catch {
-      // The ledger is not there yet.
+      // The ledger does not exist yet.
       return []
     }
   }
 
-  /** Chunks that are done, by the host that did them. */
+  /** Completed chunks, by the host that completed them. */
   async function done(): Promise<Readonly<Record<string, number>>> {
     const rows = await asked(
       `SELECT r.host, COUNT(*) FROM migration_checkpoints c JOIN migration_runs r ON r.run_id = c.run_id WHERE c.status = 'completed' GROUP BY r.host`,
@@ -49,7 +52,7 @@ describe.skipIf(why !== '').each(SIDES)(`$where ${why}`, ({ store, cdc, numbers 
     return Object.fromEntries(rows.map(([host, n]) => [host, Number(n)]))
   }
 
-  test('all rows are there, with what was changed meanwhile', { timeout: 240_000 }, async () => {
+  test('copy all rows, with changes made meanwhile', { timeout: 240_000 }, async () => {
     const copy = ['copy', '--from', 'shop', '--to', 'cold', '--follow', ...cdc, '--checkpoint-size', '100']
     const words = [...copy, '--workers', '2', '--tables', 't1', '--rate', '2000', '--tasks', '3']
     const run = await stage.distribute(...words)

@@ -1,4 +1,7 @@
-/** One worker has a stream, and others compare with it: one of them killed at it, the one that has the stream killed, and what is found mended. Looked at from outside. */
+/**
+ * One worker runs a stream, and others compare for it: one of them is killed while it compares, and then the one that
+ * runs the stream; differences are repaired. The result is inspected from outside.
+ */
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { POSTGRES_MISSING, POSTGRES_OWN } from '../support/servers/postgresql.ts'
@@ -25,12 +28,12 @@ describe.skipIf(!POSTGRES_OWN)(`workers that compare for a stream ${POSTGRES_MIS
     try {
       return await stage.ask<R>(stage.data, 'target', sql)
     } catch {
-      // The ledger is not there yet.
+      // The ledger does not exist yet.
       return []
     }
   }
 
-  /** Tables without a difference in the newest round, and how many rounds there were of each. */
+  /** Number of tables without a difference in the newest round, and least number of rounds per table. */
   async function proofs(): Promise<{ equal: number; rounds: number }> {
     const [row] = await target<{ equal: number; rounds: number }>(
       `SELECT count(*) FILTER (WHERE differing = 0 AND source_rows = target_rows)::int AS equal, min(n)::int AS rounds FROM (
@@ -43,7 +46,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers that compare for a stream ${POSTGRES_MIS
   const ranges = (): Promise<readonly { host: string; status: string; table_no: number }[]> =>
     target(`SELECT host, status, table_no FROM migration_proof_ranges ORDER BY range_no`)
 
-  /** Whoever reads one of the tables in the target waits until it is let go. */
+  /** Locks tables of the target, so that comparisons of them wait. */
   async function locked(...names: readonly string[]): Promise<pg.Client> {
     const client = new pg.Client({ connectionString: stage.data.url('target') })
     client.on('error', () => undefined)
@@ -61,7 +64,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers that compare for a stream ${POSTGRES_MIS
     }
   }
 
-  test('one of them is killed at it, then the one that has the stream', async () => {
+  test('continue if one that compares is killed, and then the one that runs the stream', async () => {
     await stage.endWorkers()
     const run = await stage.distribute(
       'copy',
@@ -81,7 +84,8 @@ describe.skipIf(!POSTGRES_OWN)(`workers that compare for a stream ${POSTGRES_MIS
     await stage.until('all tables equal, compared by one worker', async () => (await proofs()).equal === TABLES.length)
     expect(await stage.run(run)).toMatchObject({ status: 'running', slots: { working: 1 } })
 
-    // Two ranges cannot be ended while the lock stands: one of them is the owner's, and the other one that of a worker that is killed.
+    // Two ranges cannot be completed while the tables are locked: one belongs to the owner, the other one to a worker
+    // that is killed.
     const lock = await locked('t1', 't2')
     const comparer = stage.worker({ host: 'killed' })
     await stage.until('the killed one holds a range', async () =>
@@ -99,7 +103,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers that compare for a stream ${POSTGRES_MIS
     await stage.until('the round ends without the killed one', async () => (await proofs()).rounds > rounds)
     expect(await proofs()).toMatchObject({ equal: TABLES.length })
 
-    // What somebody else writes into the target is found, whoever compares it, and mended.
+    // Rows that another session writes into the target are found, whichever worker compares them, and repaired.
     await stage.ask(stage.data, 'target', `UPDATE t5 SET note = 'no' WHERE id = 7; DELETE FROM t6 WHERE id = 8`)
     await stage.until('it is mended', async () => {
       const wrong = await target<{ n: number }>(
@@ -108,7 +112,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers that compare for a stream ${POSTGRES_MIS
       return Number(wrong[0]?.n) === 0
     })
 
-    // In the middle of a round of which others have a part.
+    // In the middle of a round that other workers share.
     const second = await locked('t3')
     await stage.until('a round goes on', async () => (await ranges()).some(({ status }) => status === 'done'))
     owner.signal('SIGKILL')
@@ -136,8 +140,8 @@ describe.skipIf(!POSTGRES_OWN)(`workers that compare for a stream ${POSTGRES_MIS
     expect(failures([other])).toEqual([])
   })
 
-  test('one that stands still with a table in its hands lets go of it: a TRUNCATE waits no longer than a lease', async () => {
-    // One of the test or the try before would take the only range that is left for the one that is frozen.
+  test('a frozen worker with a locked table releases it: a TRUNCATE waits no longer than a lease', async () => {
+    // A worker of the test before, or of an earlier attempt, would take the only range that is left for the frozen one.
     await stage.endWorkers()
     await stage.forgetRuns()
     await stage.ask(stage.data, 'target', 'DROP SCHEMA public CASCADE; CREATE SCHEMA public')
@@ -178,7 +182,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers that compare for a stream ${POSTGRES_MIS
           'SELECT ((SELECT count(*) FROM t1) + (SELECT count(*) FROM t2) + (SELECT count(*) FROM t3))::int AS n',
         )
         return row?.n === 0 || row
-        // The frozen one was let go of at both sides; nothing of the one that has the stream may stand in its own way.
+        // Both sides have ended the frozen worker's sessions; the stream's own worker must not block itself.
       },
       25_000,
     )
@@ -194,7 +198,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers that compare for a stream ${POSTGRES_MIS
   })
 })
 
-/** Ends of slots that are neither well nor stopped. */
+/** Ends of tasks that are neither successful nor stopped. */
 function failures(workers: readonly TestWorker[]): readonly unknown[] {
   return workers.flatMap(({ events }) =>
     events.filter(

@@ -1,4 +1,7 @@
-/** Single tables of a run that workers share, steered from anywhere: held back, let go on, left out, tried again. What becomes of them is counted in the target. */
+/**
+ * Single tables of a distributed run are steered from anywhere: paused, resumed, skipped, retried. The results are
+ * counted in the target.
+ */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Event } from '../../src/model/run/event.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN } from '../support/servers/postgresql.ts'
@@ -9,7 +12,7 @@ const CHUNK = 100
 const COPY = ['copy', '--from', 'shop', '--to', 'cold', '--checkpoint-size', String(CHUNK), '--workers', '1']
 const BOTH = [...COPY, '--tables', 'a,b', '--tasks', '2']
 
-describe.skipIf(!POSTGRES_OWN)(`single tables of a shared run ${POSTGRES_MISSING}`, { timeout: 240_000 }, () => {
+describe.skipIf(!POSTGRES_OWN)(`single tables of a distributed run ${POSTGRES_MISSING}`, { timeout: 240_000 }, () => {
   let stage: WorkerStage
   const workers: TestWorker[] = []
   const worker = (): TestWorker => {
@@ -51,7 +54,7 @@ describe.skipIf(!POSTGRES_OWN)(`single tables of a shared run ${POSTGRES_MISSING
     return err
   }
 
-  /** Chunks of a table in the ledger of the target. @param open those that somebody works on */
+  /** Completed chunks of a table in the ledger of the target. @param open counts running chunks instead */
   async function chunks(table: string, open = false): Promise<number> {
     try {
       const [row] = await stage.ask<{ n: number }>(
@@ -61,12 +64,12 @@ describe.skipIf(!POSTGRES_OWN)(`single tables of a shared run ${POSTGRES_MISSING
       )
       return row?.n ?? 0
     } catch {
-      // The ledger is not there yet.
+      // The ledger does not exist yet.
       return 0
     }
   }
 
-  /** What is told of tables that are held back. */
+  /** Paused tables, as `runs` reports them. */
   async function held(run: string): Promise<readonly string[]> {
     const { code, events } = await stage.sluice('runs', '--distributed', '--run', run)
     expect(code).toBe(0)
@@ -89,8 +92,8 @@ describe.skipIf(!POSTGRES_OWN)(`single tables of a shared run ${POSTGRES_MISSING
   const ended = async (run: string): Promise<void> =>
     await stage.until('the end', async () => (await stage.run(run)).status !== 'running', 120_000)
 
-  test('one is paused and the other goes on; it is resumed, then left out, and the run ends as one on one machine does', async () => {
-    // So slow that no table ends before it is left out.
+  test('one is paused and resumed while the other continues; skipped, it ends the run as on one machine', async () => {
+    // So slow that no table ends before it is skipped.
     const run = await stage.distribute(...BOTH, '--rate', '600')
     const two = [worker(), worker()]
     await stage.until('two at work', () => two.every(({ slots }) => slots.includes('begun')))
@@ -122,14 +125,14 @@ describe.skipIf(!POSTGRES_OWN)(`single tables of a shared run ${POSTGRES_MISSING
       error: expect.stringContaining('skipped on request: public.a') as string,
     })
     expect(await refused(run, 'resume', 'a')).toContain(`the run ${run} has ended: stopped`)
-    // What is gone on with is all of it.
+    // Resuming the ended run copies everything.
     await steer(run, 'resume')
     await ended(run)
     expect(await stage.run(run)).toMatchObject({ status: 'ok', exitCode: 0 })
     await expectEqual('a', 'b')
   })
 
-  test('what is wished before a slot begins is heeded by every worker that has it, one after the other', async () => {
+  test('a request from before a task begins is applied by every worker that takes the task', async () => {
     const run = await stage.distribute(...COPY, '--tables', 'a,b', '--tasks', '1')
     expect(await refused(run, 'pause', 'nowhere')).toContain('has no table nowhere')
     await steer(run, 'pause', 'public.a')
@@ -141,7 +144,7 @@ describe.skipIf(!POSTGRES_OWN)(`single tables of a shared run ${POSTGRES_MISSING
     const second = worker()
     await stage.until('the second has it', () => second.slots.includes('begun'))
     await stage.until('its plan is known', async () => (await stage.run(run)).slotRuns.length > 0)
-    // A chunk of its own that it may hold would show in the ledger.
+    // A chunk of its own would be visible in the ledger.
     await stage.until('it has heard', async () => (await held(run)).some((line) => line.endsWith('0 have not heard')))
     expect([await chunks('a'), await chunks('a', true)]).toEqual([0, 0])
     await steer(run, 'resume', 'a')
@@ -150,7 +153,7 @@ describe.skipIf(!POSTGRES_OWN)(`single tables of a shared run ${POSTGRES_MISSING
     await expectEqual('a', 'b')
   })
 
-  test('what failed is tried again, and how it ends then counts', async () => {
+  test('a failed table is retried, and its second result counts', async () => {
     await stage.ask(
       stage.data,
       'target',
@@ -179,7 +182,7 @@ describe.skipIf(!POSTGRES_OWN)(`single tables of a shared run ${POSTGRES_MISSING
     await expectEqual('a', 'b')
   })
 
-  test('lanes of a stream are steered from anywhere, before it follows and later; single tables of it are not', async () => {
+  test('apply workers of a stream can be steered at any time; single tables of a stream cannot', async () => {
     const run = await stage.distribute(...COPY, '--follow', '--tables', 'a,b', '--tasks', '2')
     await steer(run, 'lanes', '2')
     const first = worker()
@@ -208,7 +211,7 @@ describe.skipIf(!POSTGRES_OWN)(`single tables of a shared run ${POSTGRES_MISSING
     await until(1)
     await steer(run, 'lanes', '2')
     await until(2)
-    // Whoever has the stream next keeps them.
+    // The next worker that runs the stream keeps their number.
     first.signal('SIGTERM')
     expect(await first.ended).toBe(0)
     worker()

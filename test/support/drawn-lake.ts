@@ -140,8 +140,8 @@ function compareBounds({ type, quoted }: Kind, a: string, b: string): number {
 }
 
 /**
- * Bounds in JSON as a writer records them; undefined if it omits one. @param isStruct if true, values keep all their
- * digits
+ * Bounds in JSON as a writer records them; undefined if it omits one.
+ * @param isStruct if true, values keep all their digits
  */
 function boundOf(kind: Kind, drawn: DrawnFile, i: number, side: 'min' | 'max', isStruct: boolean): string | undefined {
   const { type } = kind

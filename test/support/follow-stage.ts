@@ -27,8 +27,8 @@ export type Stage = {
 }
 
 /**
- * The tables of the writer with rows. @param rows rows of the largest table @param target default: another database of
- * the server
+ * The tables of the writer with rows.
+ * @param rows rows of the largest table @param target default: another database of the server
  */
 export async function writerStage(server: PostgresServer, rows: number, target?: Place): Promise<Stage> {
   return await stageOf(server, [...FOLLOW_TABLES, ...seedRows(rows)], FOLLOW_NAMES, Math.ceil(rows / 6), target)

@@ -64,8 +64,8 @@ export function pairs(of: Iterable<readonly [string, string]>): readonly string[
 }
 
 /**
- * JSON objects of a file by trial: one line, or as many lines as form one object. @throws Error if a part of the file
- * forms none
+ * JSON objects of a file by trial: one line, or as many lines as form one object.
+ * @throws Error if a part of the file forms none
  */
 export function objectsOf(bytes: Buffer): readonly Loose[] {
   const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)

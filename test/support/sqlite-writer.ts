@@ -27,8 +27,8 @@ export function randomOf(seed: number): Random {
 }
 
 /**
- * One transaction of several statements; refused ones have no effect. @param keys number of keys: few keys cause many
- * conflicts
+ * One transaction of several statements; refused ones have no effect.
+ * @param keys number of keys: few keys cause many conflicts
  */
 export function writeSome(connection: Database.Database, random: Random, keys: number): void {
   connection.pragma(`foreign_keys = ${random(5) === 0 ? 'OFF' : 'ON'}`)

@@ -20,8 +20,8 @@ import { EQUAL, fault, performed, refusalOf, type Verdict } from './verdict.ts'
 export type Copying = { readonly from: DrawnSystem; readonly to: DrawnSystem; readonly table: DrawnTable }
 
 /**
- * Creates the table, copies it and compares both sides; removes what it creates. @param folder for systems whose
- * databases are files
+ * Creates the table, copies it and compares both sides; removes what it creates.
+ * @param folder for systems whose databases are files
  */
 export async function judgeCopy({ from, to, table }: Copying, servers: Servers, folder: string): Promise<Verdict> {
   const own = mkdtempSync(join(folder, 'draw-'))

@@ -32,8 +32,8 @@ type Stream = {
 }
 
 /**
- * Copies the table and replicates changes of each row, with ALTERs between them; removes what it creates. @param folder
- * for systems whose databases are files
+ * Copies the table and replicates changes of each row, with ALTERs between them; removes what it creates.
+ * @param folder for systems whose databases are files
  */
 export async function judgeStream(followed: Followed, servers: Servers, folder: string): Promise<Verdict> {
   const { from: system, table, cdc, isLive } = followed
@@ -118,8 +118,8 @@ function anewOf(stream: Stream, { name }: DrawnTable, now: DrawnTable): Stream {
 }
 
 /**
- * Runs the stream until all changes are applied, and compares what the servers print. @param table its name at the
- * source
+ * Runs the stream until all changes are applied, and compares what the servers print.
+ * @param table its name at the source
  */
 async function comparedAfter(
   { system, source, target, operation }: Stream,

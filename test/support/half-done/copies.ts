@@ -32,8 +32,8 @@ export function copyOf(from: string, to: string, table: Table): CopyOperation {
 }
 
 /**
- * @param from URL of `openSource` @param unmarked true if identities of tables cannot be removed from the ledger
- * afterwards
+ * @param from URL of `openSource`
+ * @param unmarked true if identities of tables cannot be removed from the ledger afterwards
  */
 export async function leaveCopies(from: string, to: string, unmarked = false): Promise<void> {
   const finished = await leave(copyOf(from, to, 'done'), { host: HERE, unmarked })

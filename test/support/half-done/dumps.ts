@@ -25,8 +25,8 @@ type Head = {
 }
 
 /**
- * Dumps a database. @throws Error if `pg_dump` is older than the server; SLUICE_TEST_PG_BIN must name binaries of its
- * version
+ * Dumps a database.
+ * @throws Error if `pg_dump` is older than the server; SLUICE_TEST_PG_BIN must name binaries of its version
  */
 export async function dumpDatabase(place: Place, fixture: string): Promise<void> {
   const dump = (...more: readonly string[]): string =>

@@ -19,8 +19,8 @@ export type Kind = {
   /** Names of the fixtures, the source's first. */
   readonly databases: readonly string[]
   /**
-   * Leaves the work in empty databases. @param written dumps the source as of its slot's start; called at the end if
-   * `leave` does not call it
+   * Leaves the work in empty databases.
+   * @param written dumps the source as of its slot's start; called at the end if `leave` does not call it
    */
   leave(sides: Sides, written: () => Promise<void>): Promise<void>
   /** Statements in the source after the slot's start and before the applied position. */

@@ -28,8 +28,8 @@ export async function sharedCassandra(): Promise<string> {
 }
 
 /**
- * @param cluster URL of another cluster, without a keyspace; default: the shared one @param replication default:
- * SimpleStrategy of 1
+ * @param cluster URL of another cluster, without a keyspace; default: the shared one
+ * @param replication default: SimpleStrategy of 1
  */
 export async function newKeyspace(
   options: { readonly cluster?: string; readonly replication?: string; readonly connect?: ConnectOptions } = {},

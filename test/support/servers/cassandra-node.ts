@@ -97,8 +97,8 @@ export class CassandraNode implements AsyncDisposable {
   }
 
   /**
-   * Starts the node on its existing data. @param yaml replaces settings from now on @throws Error with the end of its
-   * log
+   * Starts the node on its existing data.
+   * @param yaml replaces settings from now on @throws Error with the end of its log
    */
   async start(yaml: Readonly<Record<string, unknown>> = {}): Promise<void> {
     const { folder, place } = this

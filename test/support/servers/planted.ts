@@ -23,7 +23,8 @@ const LIST = 'planted'
 type Identity = { readonly uid?: number; readonly gid?: number }
 
 /**
- * Creates the plants in template1 of a data folder that no server uses. @throws Error if the server refuses a statement
+ * Creates the plants in template1 of a data folder that no server uses.
+ * @throws Error if the server refuses a statement
  */
 export function plantInto(data: string, postgres: string, identity: Identity): void {
   const run = { ...identity, cwd: '/', encoding: 'utf8', maxBuffer: 2 ** 28 } as const
