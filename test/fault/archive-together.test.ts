@@ -223,7 +223,7 @@ test(
     expect((await observer.look()).problems).toEqual([])
     const again = { ...drop, partitions: ['2020-Q1'] } as Operation
     expect((await perform(again)).finished.error).toBeUndefined()
-    // Its grace period begins at the detach.
+    // The grace period begins at the detach.
     expect((await perform(again)).finished.error).toBeUndefined()
     expect(await observer.look()).toEqual({ problems: [], states: { '2020-Q1': 'DROPPED', '2020-Q2': 'DETACHED' } })
   },

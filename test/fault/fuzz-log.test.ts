@@ -14,7 +14,9 @@
  *   checkpoint,
  * - an unsupported protocol for the reader, from checkpoint values that nothing can verify,
  * - two different answers, if the log now contradicts itself. The validator uses one checkpoint as a second source,
- *   and reports a contradiction with that one. Any other input that one of them refuses and the other accepts is a bug.
+ *   and reports a contradiction with that one.
+ *
+ * Any other input that one of them refuses and the other accepts is a bug.
  */
 import { describe, expect, test } from 'vitest'
 import type { DeletionVectorDescriptor } from '../../src/delta/actions.ts'

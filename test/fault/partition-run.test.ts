@@ -119,8 +119,8 @@ async function closedChunks({ rows }: Place): Promise<number> {
 const landed = (events: readonly Event[]): readonly string[] =>
   events.flatMap((event) => (event.type === 'partition.landed' && event.slice === undefined ? [event.label ?? ''] : []))
 
-describe.skipIf(!POSTGRES_OWN)(`a table is partitioned ${POSTGRES_MISSING}`, () => {
-  test('with each row once, after kills while rows move between quarters', { timeout: 180_000 }, async () => {
+describe.skipIf(!POSTGRES_OWN)(`partition run ${POSTGRES_MISSING}`, () => {
+  test('has each row once after kills while rows move between quarters', { timeout: 180_000 }, async () => {
     const place = await stage()
     const writer = writing(place.url, 5)
     let killed = 0
@@ -140,7 +140,7 @@ describe.skipIf(!POSTGRES_OWN)(`a table is partitioned ${POSTGRES_MISSING}`, () 
   })
 
   test(
-    'from the current quarter back, and a window ends once running chunks are done',
+    'begins with the current quarter, and ends a window once running chunks are done',
     { timeout: 120_000 },
     async () => {
       const place = await stage()
@@ -172,7 +172,7 @@ describe.skipIf(!POSTGRES_OWN)(`a table is partitioned ${POSTGRES_MISSING}`, () 
   )
 
   test(
-    'and changes of copied rows are applied while the copy pauses, after kills, and the slot advances',
+    'applies changes of copied rows while the copy pauses, after kills, and advances the slot',
     { timeout: 180_000 },
     async () => {
       const place = await stage()
@@ -213,7 +213,7 @@ describe.skipIf(!POSTGRES_OWN)(`a table is partitioned ${POSTGRES_MISSING}`, () 
   )
 
   test(
-    'and copied periods equal the source, also for rows that moved in from uncopied periods',
+    'keeps copied periods equal, also for rows that moved in from uncopied periods',
     { timeout: 120_000 },
     async () => {
       const place = await stage()
@@ -256,7 +256,7 @@ describe.skipIf(!POSTGRES_OWN)(`a table is partitioned ${POSTGRES_MISSING}`, () 
     },
   )
 
-  test('in another database, and slices are reported as they are proved', { timeout: 120_000 }, async () => {
+  test('into another database reports slices as they are proved', { timeout: 120_000 }, async () => {
     const place = await stage()
     const other = await placeOn('postgresql', server.url())
     const { finished, events } = await perform(runOf(place, { to: other.url, slices: 'month', quiesce: true }))
@@ -270,7 +270,7 @@ describe.skipIf(!POSTGRES_OWN)(`a table is partitioned ${POSTGRES_MISSING}`, () 
     )
   })
 
-  test('and a filled partition that was dropped is reported with its rows', { timeout: 120_000 }, async () => {
+  test('reports the rows that were lost with a filled partition that was dropped', { timeout: 120_000 }, async () => {
     const place = await stage()
     expect((await perform(runOf(place, { untilEqual: false, untilCaughtUp: true }))).finished.exitCode).toBe(0)
     const [[name = '', rows = ''] = []] = await place.rows(
@@ -285,7 +285,7 @@ describe.skipIf(!POSTGRES_OWN)(`a table is partitioned ${POSTGRES_MISSING}`, () 
     expect((await perform(followed)).finished.error).toMatchObject({ code: 'PARTITION_CHANGED' })
   })
 
-  test('with a second unique key and a foreign key, as planned', { timeout: 180_000 }, async () => {
+  test('copies a table with a second unique key and a foreign key, as planned', { timeout: 180_000 }, async () => {
     const place = await placeOn('postgresql', server.url())
     await place.sql(
       'CREATE TABLE g (id int PRIMARY KEY); INSERT INTO g SELECT generate_series(1, 10)',
@@ -342,7 +342,7 @@ describe.skipIf(!POSTGRES_OWN)(`a table is partitioned ${POSTGRES_MISSING}`, () 
     ])
   })
 
-  test('unless it cannot be correct, which is refused by name', { timeout: 60_000 }, async () => {
+  test('refuses tables by name that it cannot partition correctly', { timeout: 60_000 }, async () => {
     const place = await placeOn('postgresql', server.url())
     await place.sql(
       'CREATE TABLE plain (id bigserial PRIMARY KEY, at date NOT NULL)',
