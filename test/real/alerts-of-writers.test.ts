@@ -1,4 +1,7 @@
-/** Whatever writes tells that it failed: once, to a command and to a webhook, and what goes well tells nobody anything. By real files and databases. */
+/**
+ * Each operation that writes raises one alert if it fails, to a command and to a webhook, and none if it succeeds. Uses
+ * real files and databases.
+ */
 import { existsSync, readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -27,7 +30,7 @@ const why = await missing('postgresql')
 
 let folder: Folder
 let webhook: Server
-/** What reached the webhook in one test: `failed raised archive hold …`. */
+/** Alerts that the webhook received in one test: `failed raised archive hold …`. */
 let posted: { cause: string; state: string; value: string; about: string }[] = []
 let turns = 0
 let book = ''
@@ -56,7 +59,7 @@ afterAll(() => {
 
 type Reported = {
   readonly finished: RunFinished
-  /** Each alert of the run, as the command was told it, and as the webhook was. */
+  /** Each alert of the run, as the command and the webhook received it. */
   readonly command: readonly string[]
   readonly webhook: readonly string[]
 }
@@ -84,7 +87,7 @@ async function report(operation: Operation): Promise<Reported> {
   }
 }
 
-/** @param how `raised` or `cleared`; nobody is told anything where it is absent */
+/** @param how `raised` or `cleared`; if absent, no alert is expected */
 async function expectReported(operation: Operation, as: string, how: { code?: string; state?: string }): Promise<void> {
   const { finished, command, webhook: sent } = await report(operation)
   expect(finished.error?.code, `${as}: ${finished.error?.message ?? 'no error'}`).toBe(how.code)
@@ -94,19 +97,19 @@ async function expectReported(operation: Operation, as: string, how: { code?: st
 }
 
 type Course = {
-  /** The command as an alert names it. */
+  /** Name of the command in the alert. */
   readonly as: string
   readonly bad: Operation
-  /** What it fails with. */
+  /** Code of the error that it fails with. */
   readonly code: string
   readonly mend: () => Promise<unknown>
-  /** The same, where it is mended. */
+  /** The same operation after the repair. */
   readonly good?: Operation
-  /** One that goes well thereafter; the same when absent. */
+  /** Operation that succeeds after that; the same one if absent. */
   readonly next?: Operation
 }
 
-/** Fails twice, is mended, and goes well twice. */
+/** The operation fails twice, its cause is repaired, and it succeeds twice. */
 async function course({ as, bad, code, mend: repair, good = bad, next = good }: Course): Promise<void> {
   await expectReported(bad, as, { code, state: 'raised' })
   await expectReported(bad, as, { code })
@@ -145,7 +148,7 @@ describe.skipIf(why !== '')(`on PostgreSQL${why}`, () => {
     await course({ as: 'quarantine retry', bad: retry, code: 'ROWS_ASIDE', mend: repair })
   })
 
-  test('partition in-place, and the way back', async () => {
+  test('partition in-place and its revert', async () => {
     const place = await makePlace('postgresql', folder.path)
     const bad = inPlace(place)
     const next = inPlace(place, { revert: true })
@@ -202,7 +205,7 @@ describe.skipIf(why !== '')(`on PostgreSQL${why}`, () => {
     await place.sql("UPDATE bookings SET note = 'Ada Lovelace' WHERE id = (SELECT max(id) FROM bookings)")
     for (const [as, operation] of Object.entries(all)) await expectReported(operation, as, { state: 'cleared' })
     for (const [as, operation] of Object.entries(all)) await expectReported(operation, as, {})
-    // A condition may name a person: of one that cannot be read nobody is sent a word.
+    // A condition may contain a person's name: no alert is sent for one that cannot be parsed.
     const wrong: Operation = { ...erase, where: `${where} AND nope` }
     await expectReported(wrong, 'archive erase', { code: 'BAD_PREDICATE', state: 'raised' })
     expect(posted).toHaveLength(9)
@@ -221,7 +224,7 @@ test.skipIf(!POSTGRES_OWN)(`sign-off and cutover of a stream${POSTGRES_MISSING}`
   const quantity = (to: string): Promise<unknown> => place.sql(`UPDATE "${TWIN}" SET qty = ${to} WHERE id = 1`)
   await quantity('qty + 1')
   await course({ as: 'sign-off', bad: signed, code: 'DIFFERENCES', mend: () => quantity('qty - 1') })
-  // Nobody has stopped it: no try was good enough, and that is what somebody has to hear of.
+  // The user did not stop the run: all tries failed, so an alert must be sent.
   const holder = await psql(place.url)
   await holder.run('BEGIN')
   await holder.run(`SELECT count(*) FROM "${PUBLIC}"`)

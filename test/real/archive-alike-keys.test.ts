@@ -1,4 +1,4 @@
-/** Archived rows whose place in the table another row has by now: under their key, in another spelling of it, or by a constraint. */
+/** Archived rows whose key or unique value another row of the table has by now, possibly in another spelling. */
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseCommandLine } from '../../src/cli/parse.ts'
@@ -25,7 +25,7 @@ const KEYS: readonly (readonly [System, string, string, readonly string[]])[] = 
 ]
 
 describe.each(KEYS)('%s, %s', (system, _name, columns, before) => {
-  test('names the key and both rows, and each way out ends', { timeout: 60_000 }, async (context) => {
+  test('the error names the key and both rows, and both ways out succeed', { timeout: 60_000 }, async (context) => {
     if ((await missing(system)) !== '') context.skip()
     const place = await makePlace(system, folder.path)
     try {
@@ -75,13 +75,13 @@ describe.each(KEYS)('%s, %s', (system, _name, columns, before) => {
       code: 'TARGET_NOT_EMPTY',
       message: expect.stringMatching(/^a key of these rows is taken in \S*taken: A1$/),
     })
-    // A row that comes late under such a key is a further part, and both rows are answered.
+    // A row that arrives late under such a key becomes a further part, and a query counts both rows.
     await place.sql(`INSERT INTO ${table} VALUES ('B1', '2020-02-04 00:00:00', 'late')`)
     expect(await counted()).toBe('5 5')
     for (const operation of [{ ...archive, dryRun: true } as Operation, archive, drop])
       expect((await perform(operation)).finished).toMatchObject({ exitCode: 0 })
     expect([await rows(), await counted()]).toEqual(['A1 new; z kept', '5 5'])
-    // Both ways out end.
+    // Both ways out succeed.
     await place.sql(`UPDATE ${table} SET code = 'c1' WHERE v = 'new'`)
     const back = await perform(restore)
     expect(JSON.stringify(back.events)).toContain('treats B1 and b1 as equal')
@@ -117,7 +117,7 @@ const AFTERWARDS: readonly (readonly [System, string, string, readonly string[],
 ]
 
 describe.each(AFTERWARDS)('%s', (system, before, after, setUp, collation) => {
-  test('two archived keys are one by the collation that the key has now', { timeout: 60_000 }, async (context) => {
+  test('two archived keys are equal in the collation that the key has now', { timeout: 60_000 }, async (context) => {
     if ((await missing(system)) !== '') context.skip()
     const place = await makePlace(system, folder.path)
     const table = 'codes'
@@ -177,7 +177,7 @@ async function dropped(system: System, columns: string, rows: readonly string[])
     restore,
     state: async () =>
       (await place.rows(`SELECT state FROM migration_archive_partitions WHERE partition_name = '${LABEL}'`))[0]?.[0],
-    /** Runs a command that a hint has printed, as a person would. */
+    /** Runs a command that a hint printed, as a user would. */
     printed: (command: string) => printed(place, command),
   }
 }
@@ -206,7 +206,7 @@ const AGAIN: readonly Case[] = [
 
 describe.each(AGAIN)('%s', (system, columns, setBack) => {
   test(
-    'numbers that were given again are other rows, and no archived row is lost',
+    'rows with reused numbers are different rows, and no archived row is lost',
     { timeout: 60_000 },
     async (context) => {
       if ((await missing(system)) !== '') context.skip()
@@ -267,7 +267,7 @@ const UNIQUE: readonly Case[] = [
 ]
 
 describe.each(UNIQUE)('%s, %s', (system, columns, more) => {
-  test('a row that a constraint refuses leaves the partition as it was', { timeout: 60_000 }, async (context) => {
+  test('a row that violates a constraint leaves the partition unchanged', { timeout: 60_000 }, async (context) => {
     if ((await missing(system)) !== '') context.skip()
     const {
       place,
@@ -286,7 +286,7 @@ describe.each(UNIQUE)('%s, %s', (system, columns, more) => {
     expect(error?.reason).toContain('the partition is DROPPED as before')
     expect(await state()).toBe('DROPPED')
     expect(await place.rows('SELECT id FROM places ORDER BY id')).toEqual([['3'], ['9']])
-    // Other work on the table goes on.
+    // The table accepts other work.
     expect((await perform(archive)).finished.error).toBeUndefined()
     const erase = {
       kind: 'archive-erase',
@@ -305,7 +305,7 @@ describe.each(UNIQUE)('%s, %s', (system, columns, more) => {
     expect(await place.rows('SELECT id FROM places ORDER BY id')).toEqual([['1'], ['3'], ['9']])
   })
 
-  test('and an archived row that others have put back stays', { timeout: 60_000 }, async (context) => {
+  test('an archived row that another session inserted again stays', { timeout: 60_000 }, async (context) => {
     if ((await missing(system)) !== '') context.skip()
     const { place, restore, state } = await dropped(system, columns, [
       "(1, '2020-01-01 00:00:00', 'a')",
@@ -327,7 +327,7 @@ describe.each(UNIQUE)('%s, %s', (system, columns, more) => {
   })
 })
 
-/** Keys that tell rows apart by periods: the columns of the table, and a row of it. */
+/** Keys that distinguish rows by periods: the columns of the table, and a row of it. */
 const OVERLAPS: readonly (readonly [System, string, (id: number, at: string, from: string, to: string) => string])[] = [
   [
     'mysql',
@@ -342,35 +342,39 @@ const OVERLAPS: readonly (readonly [System, string, (id: number, at: string, fro
 ]
 
 describe.each(OVERLAPS)('%s', (system, columns, row) => {
-  test('a row that overlaps an archived one is named, and both ways out end', { timeout: 60_000 }, async (context) => {
-    if ((await missing(system)) !== '') context.skip()
-    try {
-      await (await makePlace(system, folder.path)).sql(`CREATE TABLE probe (${columns})`)
-    } catch {
-      context.skip('the server has no keys without overlaps')
-    }
-    const {
-      place,
-      restore,
-      state,
-      printed: run,
-    } = await dropped(system, columns, [
-      row(1, '2020-01-01 00:00:00', '2020-01-01', '2021-01-01'),
-      row(2, '2020-01-02 00:00:00', '2020-01-01', '2021-01-01'),
-      row(3, '2090-01-02 00:00:00', '2020-01-01', '2021-01-01'),
-    ])
-    await place.sql(`INSERT INTO places VALUES ${row(1, '2090-02-02 00:00:00', '2020-06-01', '2021-06-01')}`)
-    const { error } = (await perform(restore)).finished
-    expect(error?.message).toMatch(/the table refuses 1 of its rows \(\[?1,/)
-    expect(await state()).toBe('DROPPED')
-    expect(await place.rows('SELECT count(*) FROM places')).toEqual([['2']])
-    const [into = ''] = commandsIn(error?.hint)
-    expect(into).toMatch(/--into NEW_TABLE$/)
-    expect((await run(into)).finished.error).toBeUndefined()
-    const made = system === 'postgresql' ? 'public."NEW_TABLE"' : 'NEW_TABLE'
-    expect(await place.rows(`SELECT count(*) FROM ${made}`)).toEqual([['2']])
-    await place.sql("DELETE FROM places WHERE at = '2090-02-02 00:00:00'")
-    expect((await perform(restore)).finished.error).toBeUndefined()
-    expect(await place.rows('SELECT count(*) FROM places')).toEqual([['3']])
-  })
+  test(
+    'the error names a row that overlaps an archived one, and both ways out succeed',
+    { timeout: 60_000 },
+    async (context) => {
+      if ((await missing(system)) !== '') context.skip()
+      try {
+        await (await makePlace(system, folder.path)).sql(`CREATE TABLE probe (${columns})`)
+      } catch {
+        context.skip('the server has no keys without overlaps')
+      }
+      const {
+        place,
+        restore,
+        state,
+        printed: run,
+      } = await dropped(system, columns, [
+        row(1, '2020-01-01 00:00:00', '2020-01-01', '2021-01-01'),
+        row(2, '2020-01-02 00:00:00', '2020-01-01', '2021-01-01'),
+        row(3, '2090-01-02 00:00:00', '2020-01-01', '2021-01-01'),
+      ])
+      await place.sql(`INSERT INTO places VALUES ${row(1, '2090-02-02 00:00:00', '2020-06-01', '2021-06-01')}`)
+      const { error } = (await perform(restore)).finished
+      expect(error?.message).toMatch(/the table refuses 1 of its rows \(\[?1,/)
+      expect(await state()).toBe('DROPPED')
+      expect(await place.rows('SELECT count(*) FROM places')).toEqual([['2']])
+      const [into = ''] = commandsIn(error?.hint)
+      expect(into).toMatch(/--into NEW_TABLE$/)
+      expect((await run(into)).finished.error).toBeUndefined()
+      const made = system === 'postgresql' ? 'public."NEW_TABLE"' : 'NEW_TABLE'
+      expect(await place.rows(`SELECT count(*) FROM ${made}`)).toEqual([['2']])
+      await place.sql("DELETE FROM places WHERE at = '2090-02-02 00:00:00'")
+      expect((await perform(restore)).finished.error).toBeUndefined()
+      expect(await place.rows('SELECT count(*) FROM places')).toEqual([['3']])
+    },
+  )
 })

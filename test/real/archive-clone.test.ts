@@ -1,4 +1,7 @@
-/** An archive belongs to one database: its copies, and itself after a failover or a restore, are refused until somebody adopts the archive. */
+/**
+ * An archive belongs to one database. Copies of it, and the database itself after a failover or a restore, are refused
+ * until they adopt the archive.
+ */
 import {
   appendFileSync,
   copyFileSync,
@@ -29,7 +32,7 @@ const newFolder = (): string => mkdtempSync(join(tmpdir(), 'sluice-clone-'))
 
 type Outside = { readonly files: readonly string[]; readonly sum: string }
 
-/** What a reader finds who knows nothing of us: names, sizes and times in the folder, and the rows that the log names. */
+/** The archive as a foreign reader sees it: names, sizes and times of files, and the rows that the log names. */
 async function outside(archive: string): Promise<Outside> {
   const files = readdirSync(archive, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
@@ -70,7 +73,7 @@ async function rowsOf({ system, url }: Place, sql: string): Promise<readonly (re
   }
 }
 
-/** Of the table of the first quarter, which has left its parent. */
+/** Name of the detached table of the first quarter. */
 async function detachedName(place: Place): Promise<string> {
   const [row] = await rowsOf(
     place,
@@ -112,7 +115,7 @@ test.for(FORMS)(
     const folder = newFolder()
     const made = await makeBookings(await makePlace(system, folder), form, join(folder, 'archive'), 60)
     const { place: prod, archive } = made
-    // Restored and published again: what the copy has not seen.
+    // Restored and published again: the copy has no record of that.
     const stage = await cloneOf(prod, 'early', folder)
     const commands = of(made, prod)
     expect(await ended(commands.run)).toBe('ok')
@@ -125,7 +128,7 @@ test.for(FORMS)(
     expect(before.sum).toBe('120 2904.00')
     for (const copy of copies) {
       const ran = of(made, copy)
-      // New rows of a quarter that is archived, and of one that is not.
+      // New rows of an archived quarter, and of one that is not archived.
       if (form === 'plain') {
         await copy.sql(
           `UPDATE ${TABLE} SET amount = 1`,
@@ -145,7 +148,7 @@ test.for(FORMS)(
       }
       expect(await outside(archive)).toEqual(before)
     }
-    // A copy from before the archive has no ledger of it, and a folder that is another table's.
+    // A copy made before the archive has no ledger for it, and finds the folder used by another table.
     expect(await ended(of(made, stage).run)).toBe('ARCHIVE_CONFLICT')
     expect((await outside(archive)).sum).toBe(before.sum)
     for (const operation of [
@@ -161,7 +164,7 @@ test.for(FORMS)(
 )
 
 test(
-  'MySQL: a copy beside the original, under another name, asks the archive for its own table',
+  'MySQL: a copy on the same server under another name looks for its own table in the archive',
   {
     timeout: 90_000,
   },
@@ -202,7 +205,7 @@ test(
   },
 )
 
-test('PostgreSQL: whoever looks at the archive of a clone learns that a run would refuse it', async ({ skip }) => {
+test('PostgreSQL: verify, list and plan of a clone warn that a run would refuse the archive', async ({ skip }) => {
   const why = await missing('postgresql')
   if (why !== '') skip(why)
   const folder = newFolder()
@@ -226,14 +229,14 @@ test('PostgreSQL: whoever looks at the archive of a clone learns that a run woul
   const adoption = expect.stringContaining(`sluice archive adopt --table public.${TABLE} --confirm=public.${TABLE}`)
   const another = expect.stringContaining('is another database: its database was ')
   const warning = ['warn', expect.stringContaining('a run would refuse this archive: '), adoption]
-  // Nobody has gone on with it yet: the bytes are those that this ledger has proved.
+  // The archive has not changed yet: its bytes are those that this ledger proved.
   expect(await reported(inspected.verify)).toEqual([0, warning])
   expect(await reported(list(stage.url))).toEqual([0, warning, ['archived', another], ['archived', another]])
   expect(await reported(plan(inspected.run))).toEqual([0, ['archive.columns', another], warning])
   for (const operation of [commands.verify, list(prod.url), plan(commands.run)]) {
     expect((await reported(operation)).filter((one) => JSON.stringify(one).includes('refuse'))).toEqual([])
   }
-  // The original goes on: now the log has a head that the clone does not know.
+  // The original continues: now the log has an ownership token that the clone does not know.
   expect(await ended({ ...commands.restore, partitions: ['2020-Q1'] } as Operation)).toBe('ok')
   const before = await outside(archive)
   const foreign = [
@@ -243,7 +246,7 @@ test('PostgreSQL: whoever looks at the archive of a clone learns that a run woul
     ),
   ]
   expect((await reported(inspected.verify)).slice(0, 3)).toEqual([1, warning, foreign])
-  // As the original would find it, were it restored from its own backup: nothing but the head tells.
+  // As after a restore of the original from its own backup: only the ownership token shows the difference.
   await stage.sql(`UPDATE migration_archives SET origin = replace(origin, '"database"', '"unknown"')`)
   const head = expect.stringContaining('was written with an ownership token that this ledger does not know')
   const headWarning = [
@@ -258,9 +261,7 @@ test('PostgreSQL: whoever looks at the archive of a clone learns that a run woul
   rmSync(folder, { recursive: true, force: true })
 })
 
-test('PostgreSQL: loaded from a dump, tables are found by name and bounds, whichever numbers they have', async ({
-  skip,
-}) => {
+test('PostgreSQL: after a load from a dump, tables are found by name and bounds despite new OIDs', async ({ skip }) => {
   const why = await missing('postgresql')
   if (why !== '') skip(why)
   const folder = newFolder()
@@ -285,7 +286,7 @@ test('PostgreSQL: loaded from a dump, tables are found by name and bounds, which
     ...again(left ?? '', 'sluice_archived'),
     ...again(`${TABLE}_1`, 'public'),
     `ALTER TABLE ${TABLE} ATTACH PARTITION ${TABLE}_1 FOR VALUES FROM ('2020-04-01') TO ('2020-07-01')`,
-    // The numbers of a new server begin where those of the old one did.
+    // The OIDs of a new server begin where those of the old one began.
     `UPDATE migration_archive_partitions SET native_identity = '${TABLE}_2'::regclass::oid::text WHERE partition_name = '2020-Q1'`,
     `UPDATE sluice_archived.${left} SET note = 'other' WHERE id = 5`,
   )
@@ -293,7 +294,7 @@ test('PostgreSQL: loaded from a dump, tables are found by name and bounds, which
   const counted = async (): Promise<string> => (await countedBy(there.query)).counted
   const all = (await countedBy(query)).counted
   expect(await counted()).toBe(all)
-  // Its own number again, by which the table is called.
+  // The table's own OID again, which is in its name.
   await loaded.sql(
     `UPDATE migration_archive_partitions SET native_identity = '${/\d+$/.exec(left ?? '')?.[0] ?? ''}' WHERE partition_name = '2020-Q1'`,
   )
@@ -313,13 +314,13 @@ test('PostgreSQL: loaded from a dump, tables are found by name and bounds, which
   const tables = (place: Place): Promise<readonly (readonly string[])[]> =>
     rowsOf(place, `SELECT unnest(ARRAY['sluice_archived.${left}', '${TABLE}_1'])::regclass::oid`)
   expect(await numbers(loaded)).toEqual(await tables(loaded))
-  // As a program leaves it that is killed before it has noted which database owns the archive now.
+  // As after a kill before the program recorded which database owns the archive now.
   const before = (await rowsOf(made.place, 'SELECT origin FROM migration_archives'))[0]?.[0] ?? ''
   await loaded.sql(`UPDATE migration_archives SET origin = '${before}'`)
   expect(await ended(adopt(loaded))).toBe('ok')
   expect(await numbers(loaded)).toEqual(await tables(loaded))
   expect(await counted()).toBe(all)
-  // Another dump: the name has the number of the first database still. And a detach was noted, and had not begun.
+  // Another dump: the name still has the OID of the first database. A detach was recorded and had not begun.
   const second = await cloneOf(loaded, 'second', folder)
   await second.sql(
     ...again(left ?? '', 'sluice_archived'),
@@ -337,7 +338,7 @@ test('PostgreSQL: loaded from a dump, tables are found by name and bounds, which
   rmSync(folder, { recursive: true, force: true })
 })
 
-test('PostgreSQL: loaded from a second dump, a detached table is told from another one of its name by its rows', async ({
+test('PostgreSQL: after a second dump, the rows tell a detached table from another one with its name', async ({
   skip,
 }) => {
   const why = await missing('postgresql')
@@ -351,7 +352,7 @@ test('PostgreSQL: loaded from a second dump, a detached table is told from anoth
     made.place,
     "SELECT relname FROM pg_class WHERE relnamespace = 'sluice_archived'::regnamespace AND relkind = 'r'",
   )
-  // A partition of the same name in another schema leaves its table under such a name, too.
+  // A detached partition of the same name in another schema gets such a name, too.
   const other = `sluice_archived.${TABLE}_0_99`
   await made.place.sql(
     `CREATE TABLE ${other} (LIKE sluice_archived.${left} INCLUDING ALL)`,
@@ -377,7 +378,7 @@ test('PostgreSQL: loaded from a second dump, a detached table is told from anoth
   ).toEqual(await rowsOf(second, `SELECT 'sluice_archived.${left}'::regclass::oid`))
   expect((await countedBy(of(made, second).query)).counted).toBe(all)
   const third = await dumped(second, 'third')
-  // Rows that a login may not read are not taken for other rows.
+  // Rows that a login may not read are not treated as different rows.
   const url = new URL(third.url)
   const role = `r${new URL(made.place.url).pathname.slice(1)}`
   url.username = role
@@ -394,7 +395,7 @@ test('PostgreSQL: loaded from a second dump, a detached table is told from anoth
     message: `permission denied for table ${TABLE}_0_99`,
   })
   await third.sql(`REASSIGN OWNED BY ${role} TO CURRENT_USER`, `DROP OWNED BY ${role}`, `DROP ROLE ${role}`)
-  // Where the rows of both are those that were proved, neither is taken.
+  // If both tables have the proved rows, neither is chosen.
   await third.sql(`DELETE FROM ${other}`, `INSERT INTO ${other} SELECT * FROM sluice_archived.${left}`)
   const refused = await perform(adopt(third))
   expect(refused.finished.error?.code).toBe('PROOF_FAILED')
@@ -404,7 +405,7 @@ test('PostgreSQL: loaded from a second dump, a detached table is told from anoth
   rmSync(folder, { recursive: true, force: true })
 })
 
-test('PostgreSQL: a published partition that is no partition any more keeps an adoption', async ({ skip }) => {
+test('PostgreSQL: a published partition that was detached or dropped by hand blocks an adoption', async ({ skip }) => {
   const why = await missing('postgresql')
   if (why !== '') skip(why)
   const folder = newFolder()
@@ -421,7 +422,7 @@ test('PostgreSQL: a published partition that is no partition any more keeps an a
   rmSync(folder, { recursive: true, force: true })
 })
 
-test('an archive that is not there is listed, and no folder is made for it', async () => {
+test('an archive whose folder is missing is listed, and the folder is not created', async () => {
   const folder = newFolder()
   const made = await makeBookings(await makePlace('sqlite', folder), 'plain', join(folder, 'archive'), 60)
   const commands = of(made, made.place)
@@ -440,7 +441,7 @@ test('an archive that is not there is listed, and no folder is made for it', asy
   rmSync(folder, { recursive: true, force: true })
 })
 
-test('SQLite: whoever adopts goes on, and the other one is refused; rows that differ have to be accepted', async () => {
+test('SQLite: the adopter may continue, and the other database is refused; rows that differ must be accepted', async () => {
   const folder = newFolder()
   const made = await makeBookings(await makePlace('sqlite', folder), 'plain', join(folder, 'archive'), 60)
   const { place: prod, archive } = made
@@ -461,21 +462,21 @@ test('SQLite: whoever adopts goes on, and the other one is refused; rows that di
   const adopted = await perform(adopt(moved, { accept: ['2020-Q1'] }))
   expect(adopted.finished).toMatchObject({ exitCode: 0, totals: { partitions: '2', rows: '120', findings: '1' } })
   expect((await outside(archive)).sum).toBe(before.sum)
-  // The sum of what is in the source has changed: nothing is removed by it.
+  // The checksum of the source rows has changed: the restore removes nothing from the archive.
   const { restore } = of(made, moved)
   const first = { ...restore, partitions: ['2020-Q1'] } as Operation
   expect(await ended(first)).toBe('PARTITION_CHANGED')
   expect(await ended({ ...restore, asChanged: true, confirm: TABLE } as Operation)).toBe('ok')
   expect(await ended(of(made, prod).restore)).toBe('ARCHIVE_FOREIGN')
   expect(await ended(of(made, prod).sweep)).toBe('ARCHIVE_FOREIGN')
-  // And back: its restore took the files out of the log, and they are there and what this ledger has proved.
+  // Adopted back: the restore removed the files from the log, but they exist and this ledger has proved them.
   expect(await ended(adopt(prod))).toBe('ok')
   expect((await outside(archive)).sum).toBe(before.sum)
   expect(await ended(of(made, moved).sweep)).toBe('ARCHIVE_FOREIGN')
   rmSync(folder, { recursive: true, force: true })
 })
 
-test('SQLite: an adoption names files that are gone or have another size, and says that their bytes were not read', async () => {
+test('SQLite: an adoption names missing files and files of another size, and reports that their bytes were not read', async () => {
   const folder = newFolder()
   const made = await makeBookings(await makePlace('sqlite', folder), 'plain', join(folder, 'archive'), 60)
   const { place, archive } = made
@@ -506,7 +507,7 @@ test('SQLite: an adoption names files that are gone or have another size, and sa
       expect.stringMatching(/^2020-Q2 changed file: \d+ bytes, and \d+ when it was proved$/),
     ])
   }
-  // Accepted, the ledger says of them what it said before.
+  // Once accepted, the ledger has the same entries as before.
   expect(await ended(adopt(place, { accept: ['2020-Q1', '2020-Q2'] }))).toBe('ok')
   expect((await place.rows('SELECT state FROM migration_archive_partitions')).map(String)).toEqual([
     'DROPPED',
@@ -516,7 +517,7 @@ test('SQLite: an adoption names files that are gone or have another size, and sa
   rmSync(folder, { recursive: true, force: true })
 })
 
-test('SQLite: restored from a backup of before the last commit, in place', async () => {
+test('SQLite: a restore in place from a backup made before the last commit', async () => {
   const folder = newFolder()
   const made = await makeBookings(await makePlace('sqlite', folder), 'plain', join(folder, 'archive'), 60)
   const { place: prod, archive } = made
@@ -527,7 +528,7 @@ test('SQLite: restored from a backup of before the last commit, in place', async
   await cloneOf(prod, 'backup', folder)
   expect(await ended(one('2020-Q2'))).toBe('ok')
   const before = await outside(archive)
-  // The same file with the bytes of before: nothing but the log tells.
+  // The same file with its earlier bytes: only the log shows the difference.
   const database = new Database(file)
   database.pragma('wal_checkpoint(TRUNCATE)')
   database.close()
@@ -543,8 +544,10 @@ test('SQLite: restored from a backup of before the last commit, in place', async
   rmSync(folder, { recursive: true, force: true })
 })
 
-/** Ledger and rows are one file of SQLite: set back, it is what a server leaves that forgot its last commits, or that came back from a backup. */
-test('SQLite: the ledger is set back to before a restore: no file goes that it counts on, and an adoption names them again', async () => {
+/**
+ * Ledger and rows are in one SQLite file. Setting it back has the effect of lost last commits or of a restored backup.
+ */
+test('SQLite: a ledger set back to before a restore keeps its files, and an adoption names them again', async () => {
   const folder = newFolder()
   const made = await makeBookings(await makePlace('sqlite', folder), 'plain', join(folder, 'archive'), 60)
   const { place: prod, archive } = made
@@ -571,7 +574,7 @@ test('SQLite: the ledger is set back to before a restore: no file goes that it c
   const before = (await outside(archive)).sum
   expect(await ended(commands.restore)).toBe('ok')
   expect((await outside(archive)).sum).toBe('none')
-  // What `intend` of the restore stored survives a crash, and the restore does not: the log is own, and names nothing.
+  // `intend` of the restore survives the crash and the restore itself does not: the log is its own and names no file.
   const heads = await prod.rows('SELECT head, delta_version, state FROM migration_archive_heads')
   setBack('dropped')
   expect(await ended(sweep)).toBe('ARCHIVE_FOREIGN')
@@ -598,7 +601,7 @@ test('SQLite: the ledger is set back to before a restore: no file goes that it c
   expect(await ended(commands.verify)).toBe('ok')
   expect(await ended(commands.restore)).toBe('ok')
   expect(await rows()).toEqual(all)
-  // From a backup alone, and the same circle.
+  // From a backup alone, with the same steps.
   setBack('dropped')
   expect(await ended(commands.restore)).toBe('ARCHIVE_FOREIGN')
   expect(await ended(adopt(prod))).toBe('ok')
@@ -608,7 +611,7 @@ test('SQLite: the ledger is set back to before a restore: no file goes that it c
   rmSync(folder, { recursive: true, force: true })
 })
 
-test('PostgreSQL: after a failover the timeline is another one: adopted once, it goes on', async ({ skip }) => {
+test('PostgreSQL: after a failover with a new timeline, one adoption is enough', async ({ skip }) => {
   const why = await missing('postgresql')
   if (why !== '') skip(why)
   const folder = newFolder()
@@ -616,7 +619,7 @@ test('PostgreSQL: after a failover the timeline is another one: adopted once, it
   const { place: prod } = made
   const commands = of(made, prod)
   expect(await ended({ ...commands.run, partitions: ['2020-Q1'] } as Operation)).toBe('ok')
-  // As a promoted standby would find it: the same rows and ledger under a timeline that the ledger does not know.
+  // As after a promotion of a standby: the same rows and ledger, under a timeline that the ledger does not know.
   await prod.sql(
     `UPDATE migration_archives SET origin = replace(origin, '"timeline":"00000001"', '"timeline":"00000000"')`,
   )
@@ -638,7 +641,7 @@ const KILLS = [
 ] as const
 
 test.for(ALL ? KILLS : KILLS.slice(0, 3))(
-  'killed when the head is %s: the next run ends right',
+  'killed when the ownership token is %s: the next run ends correctly',
   async ([, at, when]) => {
     const folder = newFolder()
     const made = await makeBookings(await makePlace('sqlite', folder), 'plain', join(folder, 'archive'), 60)
@@ -646,7 +649,7 @@ test.for(ALL ? KILLS : KILLS.slice(0, 3))(
     expect(await ended({ ...commands.run, partitions: ['2020-Q1'] } as Operation)).toBe('ok')
     const killed = await startArchiver(commands.run, { at, when }).ended
     expect(killed.signal).toBe('SIGKILL')
-    // A copy that was made at that moment knows the same heads; the first of the two that commits has it.
+    // A copy made at this time knows the same tokens; the first of the two that commits owns the archive.
     const copy = await cloneOf(made.place, 'copy', folder)
     expect(await ended(commands.run)).toBe('ok')
     expect(await ended(of(made, copy).run)).toBe('ARCHIVE_FOREIGN')
@@ -660,13 +663,13 @@ test.for(ALL ? KILLS : KILLS.slice(0, 3))(
   },
 )
 
-test('two ledgers that are alike to the byte: the log decides, and the loser takes nothing away', async () => {
+test('with two identical ledgers the log decides, and the loser removes nothing', async () => {
   const folder = newFolder()
   const made = await makeBookings(await makePlace('sqlite', folder), 'plain', join(folder, 'archive'), 60)
   const { place: prod, archive } = made
   expect(await ended({ ...of(made, prod).run, partitions: ['2020-Q1'] } as Operation)).toBe('ok')
   const reference = await cloneOf(prod, 'twin', folder)
-  // Nothing that a database knows of itself tells them apart.
+  // Nothing in the databases distinguishes them.
   const { ino, birthtimeNs } = statSync(reference.url.slice('sqlite:///'.length), { bigint: true })
   await reference.sql(`UPDATE migration_archives SET origin = '{"file":"${ino}","made":"${birthtimeNs}"}'`)
   const both = await Promise.all([
@@ -680,9 +683,9 @@ test('two ledgers that are alike to the byte: the log decides, and the loser tak
   rmSync(folder, { recursive: true, force: true })
 })
 
-/** The first schema of a login's search_path is where a new ledger is made: another login has another first schema. */
+/** A new ledger is created in the first schema of the login's search_path: another login has another first schema. */
 test(
-  'PostgreSQL: a ledger is found by the table that it names, in whichever schema it lies',
+  'PostgreSQL: a ledger is found by the table that it names, in any schema',
   { timeout: 240_000 },
   async ({ skip }) => {
     const why = await missing('postgresql')
@@ -723,7 +726,7 @@ test(
       const rows = events.flatMap((event) => (event.type === 'row' ? [event.values.map(String).join(' ')] : []))
       return finished.error === undefined ? rows.join() : `${finished.error.code}: ${finished.error.message}`
     }
-    // Of a ledger that this login cannot read it is not known which tables it names.
+    // If this login cannot read a ledger, the tables that it names are unknown.
     expect(await counted(byBert.query)).toMatch(
       /^TABLE_REFUSED: this login cannot read the ledger of archives in schema anna/,
     )
@@ -737,19 +740,19 @@ test(
     const list = await perform({ kind: 'archive-list', from: bert.url, tables: [], count: false })
     expect(list.finished.totals).toMatchObject({ tables: '1', partitions: '2' })
     expect(await perform(byBert.verify).then(({ finished }) => finished.totals)).toMatchObject({ checked: '2' })
-    // Who may not write there is refused, and makes no ledger of his own.
+    // A login that may not write there is refused, and creates no ledger of its own.
     for (const operation of [byBert.run, byBert.restore, byBert.sweep])
       expect(`${operation.kind} ${await ended(operation)}`).toBe(`${operation.kind} TABLE_REFUSED`)
     const ledgers = `SELECT relnamespace::regnamespace::text FROM pg_class WHERE relname = 'migration_archives' ORDER BY 1`
     expect(await place.rows(ledgers)).toEqual([['anna']])
-    // A member of that role goes on with it; for a superuser who is none, what the table runs is code of a stranger.
+    // A member of that role may continue. For a superuser who is no member, the table would run a stranger's code.
     await place.sql(`GRANT ${id}_anna TO ${id}_bert`)
     expect(await ended({ ...byBert.restore, partitions: ['2020-Q1'] } as Operation)).toBe('ok')
     expect(await ended(of(made, place).run)).toBe('TABLE_REFUSED')
     expect(await ended(byBert.run)).toBe('ok')
     expect(await place.rows(ledgers)).toEqual([['anna']])
     expect(await counted(byBert.query)).toBe(all)
-    // Another one of the database that names another table is no matter; one that names the same is refused by name.
+    // A ledger that names another table is ignored; a second one that names the same table is refused by name.
     await place.sql(
       `CREATE SCHEMA carl`,
       ...['archives', 'archive_partitions', 'archive_ledger', 'archive_heads'].map(
@@ -762,7 +765,7 @@ test(
     expect(await counted(of(made, place).query)).toMatch(
       /^ARCHIVE_CONFLICT: two ledgers of archives name public.bookings: .*anna.* and .*carl/,
     )
-    // What a role planted that may not archive the table is not asked.
+    // A ledger of a role that may not archive the table is ignored.
     await login(
       'dora',
       `ALTER SCHEMA carl OWNER TO ROLE`,
@@ -775,9 +778,7 @@ test(
   },
 )
 
-test('PostgreSQL: a ledger of copies is found by the table that it names, in whichever schema it lies', async ({
-  skip,
-}) => {
+test('PostgreSQL: a ledger of copies is found by the table that it names, in any schema', async ({ skip }) => {
   const why = await missing('postgresql')
   if (why !== '') skip(why)
   const folder = newFolder()
@@ -812,7 +813,7 @@ test('PostgreSQL: a ledger of copies is found by the table that it names, in whi
   expect(await runs(bert)).toContainEqual(
     expect.stringMatching(/^schema anna has a ledger of copies that this login cannot read/),
   )
-  // A member of that role reads it, begins no second one, and goes on with it by its name.
+  // A member of that role reads it, creates no second one, and continues in it by its name.
   await place.sql(`GRANT ${id}_anna TO ${id}_bert`)
   expect(await runs(bert)).toEqual([run])
   expect((await perform({ kind: 'copy-runs', to: bert.url, limit: 10, runId: run })).finished.error).toBeUndefined()
@@ -827,12 +828,12 @@ test('PostgreSQL: a ledger of copies is found by the table that it names, in whi
   named.searchParams.set('schema', 'anna')
   expect(await ended(copy({ ...bert, url: named.href }, { again: true }))).toBe('ok')
   expect(await runs(anna)).toHaveLength(2)
-  // Another table is no matter of it, and each ledger is said that is not shown.
+  // It is not used for another table, and each ledger that is not shown is reported.
   expect(await ended(copyOf(source, bert, 'goods', { toSchema: 'bert' }))).toBe('ok')
   expect(await place.rows(ledgers)).toEqual([['anna'], ['bert']])
   expect(await runs(bert)).toContainEqual('another ledger of copies is not shown here, that of schema anna')
   expect(await runs(place)).toContainEqual('another ledger of copies is not shown here, that of schema bert')
-  // A stream of hers is one for whoever else takes rows out of its table, or changes them.
+  // A stream in her ledger also blocks other logins from removing or changing rows of its table.
   await source.sql('CREATE TABLE kept (id INTEGER PRIMARY KEY, v TEXT)', 'PRAGMA journal_mode = WAL')
   const followed = copyOf(source, anna, 'kept', { toSchema: 'public', follow: { cdc: 'trigger', until: 'caught-up' } })
   expect(await ended(followed)).toBe('ok')
@@ -852,7 +853,7 @@ test('PostgreSQL: a ledger of copies is found by the table that it names, in whi
   const follow = { kind: 'follow', to: place.url, stream: String(stream), end: false, untilCaughtUp: true }
   expect(await ended(follow as unknown as Operation)).toBe('TABLE_REFUSED')
   expect(await ended({ kind: 'follow-report', to: place.url, stream: String(stream) })).toBe('ok')
-  // A superuser fills the table that anna's ledger names; what a role planted that may not fill it is not asked.
+  // A superuser fills the table that anna's ledger names; a ledger of a role that may not fill it is ignored.
   expect(await ended(copy(place))).toBe('TABLE_REFUSED')
   await place.sql(`ALTER TABLE public.goods OWNER TO ${id}_bert`, `REVOKE ${id}_anna FROM ${id}_bert`)
   expect(await ended(copy(place, { again: true }))).toBe('ok')
@@ -865,7 +866,7 @@ const dataFiles = (archive: string): string[] =>
     .map(({ name, parentPath }) => join(parentPath, name))
 
 test.for(['sqlite', 'postgresql'] as const)(
-  '%s: files of a database that the archive was moved from stay until its ledger was asked, or is said to be gone',
+  '%s: files of the former database stay until its ledger was read or is declared gone',
   { timeout: 90_000 },
   async (system, { skip }) => {
     const why = await missing(system)
@@ -879,7 +880,7 @@ test.for(['sqlite', 'postgresql'] as const)(
     const { restore, sweep, run } = of(made, moved)
     expect(await ended(adopt(moved))).toBe('ok')
     expect(await ended(restore)).toBe('ok')
-    // Another database has them by now; the rows of the first one are in the files alone.
+    // Another database owns the archive by now; the rows of the first one are in the files only.
     expect((await outside(archive)).sum).toBe('none')
     expect(dataFiles(archive)).toHaveLength(2)
     const stray = join(archive, 'part-1-1-x.parquet')
@@ -891,7 +892,7 @@ test.for(['sqlite', 'postgresql'] as const)(
     }
     const [ledger = ''] = (await prod.rows('SELECT ledger FROM migration_archives'))[0] ?? []
     const { id } = JSON.parse(String(ledger)) as { readonly id: string }
-    // A ledger that was asked in vain is not the one that the command names.
+    // A ledger that was read in vain is not the one that the command names.
     const whole = wholeCommands(`sluice archive sweep --from ${moved.url} --confirm=all --ledger ${moved.url}`)
     for (const more of [{ dryRun: true }, {}, { ledgers: [moved.url] }]) {
       const { said, left } = await swept(more)
@@ -903,24 +904,24 @@ test.for(['sqlite', 'postgresql'] as const)(
       expect(said).toContain(`--ledger=gone:${id}`)
     }
     const asked = await swept({ ledgers: [prod.url] })
-    // What it does not call the only copy is nobody's.
+    // Files that this ledger does not call the only copy belong to no ledger.
     expect(asked.left).toBe(2)
     expect(asked.said).toContain('DROPPED')
     expect(existsSync(stray)).toBe(false)
-    // A copy of it has its ledger, and is another database.
+    // A copy of it has its ledger, but is another database.
     const copy = await cloneOf(prod, 'copy', folder)
     expect(await swept({ ledgers: [copy.url] })).toMatchObject({
       left: 2,
       said: expect.stringContaining('is another database'),
     })
-    // Its own files go as before: what this ledger wrote, it wrote.
+    // Its own files are swept as before: this ledger wrote them.
     for (const operation of [{ ...run, partitions: ['2020-Q1', '2020-Q2'] } as Operation, restore])
       expect(await ended(operation)).toBe('ok')
     expect(dataFiles(archive)).toHaveLength(4)
     expect((await swept({})).left).toBe(2)
     const gone = { ledgers: [`gone:${id}`] }
     expect((await perform({ ...sweep, ...gone, dryRun: true } as Operation)).finished.totals['findings']).toBe('2')
-    // An erasure ends no history before all were asked, and none that another ledger counts on.
+    // An erasure ends no history before all ledgers were read, and none that another ledger needs.
     const erase: Operation = {
       kind: 'archive-erase',
       from: moved.url,
@@ -935,7 +936,7 @@ test.for(['sqlite', 'postgresql'] as const)(
       expect(await ended({ ...erase, ...more })).toBe('ARCHIVE_CONFLICT')
       expect(dataFiles(archive)).toHaveLength(2)
     }
-    // What the ledger of another database needs is known before anything is erased.
+    // The needs of the other database's ledger are known before anything is erased.
     const asks = { ...erase, ledgers: [prod.url] }
     for (const operation of [asks, { ...asks, dryRun: true }]) {
       const { error } = (await perform(operation)).finished
@@ -952,7 +953,7 @@ test.for(['sqlite', 'postgresql'] as const)(
   },
 )
 
-test('SQLite: a log of a sluice that named no ledgers is swept as before, and it is said which ledgers were asked', async () => {
+test('SQLite: the log of an older sluice that named no ledgers is swept as before, and the ledgers read are reported', async () => {
   const folder = newFolder()
   const made = await makeBookings(await makePlace('sqlite', folder), 'plain', join(folder, 'archive'), 12)
   const { run, drop, restore, sweep } = of(made, made.place)
@@ -971,7 +972,7 @@ test('SQLite: a log of a sluice that named no ledgers is swept as before, and it
   rmSync(folder, { recursive: true, force: true })
 })
 
-test('SQLite: a copy that archives a partition anew leaves files that the original calls the only copy', async () => {
+test('SQLite: a copy that archives a partition again keeps files that the original calls the only copy', async () => {
   const folder = newFolder()
   const made = await makeBookings(await makePlace('sqlite', folder), 'plain', join(folder, 'archive'), 12)
   const { place: prod, archive } = made
@@ -979,7 +980,7 @@ test('SQLite: a copy that archives a partition anew leaves files that the origin
   expect(await ended(run)).toBe('ok')
   const moved = await cloneOf(prod, 'moved', folder)
   expect(await ended(drop)).toBe('ok')
-  // The log comes back from a backup that lacks its last commit; to the copy that partition is under way.
+  // The log comes back from a backup that lacks its last commit; in the copy that partition is being exported.
   const last = readdirSync(join(archive, '_delta_log')).toSorted().at(-1) ?? ''
   const text = readFileSync(join(archive, '_delta_log', last), 'utf8')
   const [, label = ''] = /"partition":"([^"]+)"/.exec(text) ?? []
@@ -997,7 +998,7 @@ test('SQLite: a copy that archives a partition anew leaves files that the origin
 })
 
 test.for([...FORMS.map((form) => [...form, 'run'] as const), ...FORMS.map((form) => [...form, 'drop'] as const)])(
-  'a backup of %s (%s) of behind a %s, whose files were swept behind a restore since: accepted, and the other partitions come back',
+  '%s (%s): a backup from after a %s whose files were swept after a restore is accepted, and others come back',
   { timeout: 120_000 },
   async ([system, form, stage], { skip }) => {
     const absent = await missing(system)
@@ -1040,7 +1041,7 @@ test.for([...FORMS.map((form) => [...form, 'run'] as const), ...FORMS.map((form)
         message: expect.stringMatching(stage === 'drop' ? /2020-Q1 was DROPPED.*EXPIRED/ : /2020-Q1 was DETACHED.*RESTORED/), // prettier-ignore
       }),
     )
-    // What was dropped is in the other database alone; everything else answers, and comes back.
+    // Rows that were dropped are in the other database only; all others are found and come back.
     const left = stage === 'drop' ? '60' : '90'
     expect(await count(backup)).toBe(left)
     expect(await ended(of(made, backup).verify)).toBe('ok')
@@ -1054,7 +1055,7 @@ test.for([...FORMS.map((form) => [...form, 'run'] as const), ...FORMS.map((form)
 )
 
 test.for([...FORMS.map((form) => [...form, 'DETACHED'] as const), ['postgresql', 'native', 'DETACHING'] as const])(
-  'a backup of %s (%s, %s) whose rows had left in part or whole, and whose files were swept since: the lost ones are named before and afterwards',
+  '%s (%s, %s): a backup without some rows, whose files were swept, names the lost ones before and after',
   { timeout: 120_000 },
   async ([system, form, left], { skip }) => {
     const absent = await missing(system)
@@ -1067,7 +1068,7 @@ test.for([...FORMS.map((form) => [...form, 'DETACHED'] as const), ['postgresql',
     const backup = await cloneOf(prod, 'backup', folder)
     expect(await ended({ ...of(made, prod).restore, partitions: ['2020-Q1'] } as Operation)).toBe('ok')
     expect(await ended({ ...of(made, prod).sweep, retentionMs: 0, confirm: 'all' } as Operation)).toBe('ok')
-    // A drop had taken the first 10 of 30 rows, or somebody dropped the table that had left.
+    // A drop had removed the first 10 of 30 rows, or a user dropped the detached table.
     await backup.sql(
       ...(isPlain
         ? [
@@ -1075,7 +1076,7 @@ test.for([...FORMS.map((form) => [...form, 'DETACHED'] as const), ['postgresql',
             `UPDATE migration_archive_partitions SET removed_rows = 10, removed_sum = '1' WHERE partition_name = '2020-Q1'`,
           ]
         : [`DROP TABLE sluice_archived."${await detachedName(backup)}"`]),
-      // As a detach leaves it that was broken off.
+      // As an interrupted detach leaves it.
       `UPDATE migration_archive_partitions SET state = '${left}', away = ${left === 'DETACHING' ? 1 : 0} WHERE partition_name = '2020-Q1'`,
     )
     const lost = `${isPlain ? '10' : 'all of its 30'} rows are neither in the table nor in the archive`

@@ -1,4 +1,4 @@
-/** Rows that no archive takes are named: those without a time, and those that came to the default partition when their own had left. */
+/** Rows outside of all archives are named: those without a time, and late ones in the default partition. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,7 +18,7 @@ const notes = ({ events }: Ran): string =>
 test.skipIf(why !== '')(`late rows in the default partition${why}`, { timeout: 120_000 }, async () => {
   const place = await makePlace('postgresql', folder)
   const archived = await makeBookings(place, 'native', mkdtempSync(join(folder, 'to-')), 20)
-  // Attached by hand, with its columns in another order, and numbered by the server alone.
+  // Attached by hand, with its columns in another order and with OIDs of the server only.
   const reversed = await place.rows(
     `SELECT string_agg(quote_ident(attname) || ' ' || format_type(atttypid, atttypmod) || CASE WHEN attnotnull THEN ' NOT NULL' ELSE '' END, ', ' ORDER BY CASE WHEN attnum <= 2 THEN attnum ELSE 9 - attnum END)
      FROM pg_attribute WHERE attrelid = '${TABLE}'::regclass AND attnum > 0`,
@@ -78,7 +78,7 @@ test.skipIf(why !== '')(`late rows in the default partition${why}`, { timeout: 1
     expect.stringContaining(`2020-Q2: late rows: 1 row ${rest}, with keys that the archive has`),
   ])
   await place.sql(`ALTER TABLE ${TABLE} ALTER id ADD GENERATED ALWAYS AS IDENTITY`)
-  // A late row that moves is not deleted: what users do with deleted rows does not happen to it.
+  // A late row is moved, not deleted: triggers on DELETE do not run for it.
   const refuse = `LANGUAGE plpgsql AS $$BEGIN RAISE 'deleted'; END$$`
   await place.sql(
     `CREATE FUNCTION on_delete() RETURNS trigger ${refuse}`,
@@ -86,7 +86,7 @@ test.skipIf(why !== '')(`late rows in the default partition${why}`, { timeout: 1
     `CREATE TRIGGER of_rest AFTER DELETE ON ${TABLE}_rest FOR EACH STATEMENT EXECUTE FUNCTION on_delete()`,
     `ALTER TABLE ${TABLE}_rest ENABLE ALWAYS TRIGGER of_rest`,
   )
-  // Subscribers would be sent the removal of a late row, and never its way back.
+  // Subscribers would receive the removal of a late row, and never its return.
   for (const published of [
     `FOR TABLE ${TABLE} WITH (publish_via_partition_root = true)`,
     'FOR ALL TABLES',
@@ -231,7 +231,7 @@ test.skipIf(why !== '')(`rows of infinity${why}`, async () => {
 })
 
 test.skipIf(why !== '')(
-  `a period of a table that was partitioned since comes into the default partition, and a restore says so${why}`,
+  `rows of a table that was partitioned later return to the default partition, and the restore reports it${why}`,
   { timeout: 60_000 },
   async () => {
     const place = await makePlace('postgresql', folder)

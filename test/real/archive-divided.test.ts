@@ -1,4 +1,4 @@
-/** Partitions of PostgreSQL that are partitioned themselves: each leaves, stands, goes and comes back as one. */
+/** Partitions of PostgreSQL that are partitioned themselves are detached, dropped and restored as a whole. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,7 +17,7 @@ const messages = ({ events }: Ran): string =>
   events.flatMap((event) => (event.type === 'log' ? [event.message] : [])).join('\n')
 const only = (operation: Operation, label: string): Operation => ({ ...operation, partitions: [label] }) as Operation
 
-/** Tables of the trees, where they stand, and how many rows each has by itself. */
+/** Tables of the trees, their schemas, and how many rows each has by itself. */
 const TREES = `SELECT n.nspname, regexp_replace(c.relname, '_[0-9]{4,}$', ''), c.relkind, c.relispartition,
     CASE WHEN c.relkind = 'r' THEN (xpath('/row/n/text()', query_to_xml(format('SELECT count(*) AS n FROM ONLY %I.%I', n.nspname, c.relname), false, true, '')))[1]::text END
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -30,7 +30,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 90_000 }, () => {
     return { place, archived, commands: commandsOf(archived) }
   }
 
-  test('out, and back as it was; out, dropped, and back undivided', async () => {
+  test('a detach and a drop are undone by a restore, which brings a dropped partition back undivided', async () => {
     const { place, archived, commands } = await fresh()
     const { run, drop, restore, verify, query } = commands
     await using observer = await observe(archived)
@@ -55,7 +55,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 90_000 }, () => {
     expect(Number(first?.bytes)).toBeGreaterThan(0)
     expect((await perform(run)).finished).toMatchObject({ exitCode: 0, totals: { detached: '2' } })
     await whole()
-    // Nothing of a tree stands where it stood, so that nobody writes into a part of it by its name.
+    // No table of a tree keeps its name, so that no session writes into a part of it by that name.
     const away = await place.rows(TREES)
     expect(away.map(([schema, name]) => `${schema}.${name}`)).toEqual([
       'public.bookings',
@@ -86,13 +86,13 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 90_000 }, () => {
     await whole()
   })
 
-  test('rows that are written into a table of the tree are found before it goes', async () => {
+  test('rows written into a table of the tree are found before it is dropped', async () => {
     const { place, archived, commands } = await fresh()
     const { run, drop, query, restore } = commands
     expect((await perform({ ...only(run, '2020-Q1'), detach: false } as Operation)).finished).toMatchObject({
       exitCode: 0,
     })
-    // By the name of a leaf, between export and leave.
+    // By the name of a leaf, between export and detach.
     await place.sql(`INSERT INTO side.low SELECT id, '2020-01-03', 'late', 1 FROM generate_series(61, 99) id
       WHERE satisfies_hash_partition('${TABLE}_0'::regclass, 2, 1, id::bigint)`)
     await using observer = await observe(archived)
@@ -102,7 +102,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 90_000 }, () => {
     expect(messages(ran)).toContain('it is exported again')
     expect((await observer.look()).problems).toEqual([])
     expect((await countedBy(query)).counted).toBe(counted)
-    // Behind that, where nobody should write.
+    // After that, into a table that no session should write to.
     const [[leaf] = []] = await place.rows(
       `SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE tablename LIKE 'low_%'`,
     )
@@ -113,7 +113,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 90_000 }, () => {
     expect(await place.rows(`SELECT count(*), sum(id) FROM ${TABLE}`)).toEqual([counted.split(' ')])
   })
 
-  test('whoever writes into a table of the tree keeps it there, and is named', async () => {
+  test('a session that writes into a table of the tree blocks the detach, and is named', async () => {
     const { place, commands } = await fresh(20)
     const { run } = commands
     const run1 = { ...only(run, '2020-Q1'), budgetMs: 300, patienceMs: 50 } as Operation
@@ -131,7 +131,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 90_000 }, () => {
     expect((await perform({ ...run1, budgetMs: 60_000 } as Operation)).finished).toMatchObject({ exitCode: 0 })
   })
 
-  test('one worker does all, because a reader of a tree keeps others in the table', async () => {
+  test('one worker does all, because a reader of the tree blocks a detach by another worker', async () => {
     const { place, commands } = await fresh(20)
     const ran = await perform({ ...commands.run, workers: 4 } as Operation)
     expect(ran.finished).toMatchObject({ exitCode: 0, totals: { detached: '2' } })
@@ -148,7 +148,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 90_000 }, () => {
     }
   })
 
-  test('while somebody writes into a table of the tree, nothing is summed or dropped', async () => {
+  test('while a session writes into a table of the tree, no rows are summed or dropped', async () => {
     const { place, commands } = await fresh(20)
     const { run, drop } = commands
     expect((await perform(only(run, '2020-Q1'))).finished).toMatchObject({ exitCode: 0 })
@@ -158,7 +158,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 90_000 }, () => {
     const other = new pg.Client({ connectionString: place.url })
     await other.connect()
     try {
-      // A DELETE takes no lock of the tables above it.
+      // A DELETE takes no lock on the parent tables.
       await other.query(`BEGIN; DELETE FROM ${leaf ?? ''}`)
       const dropping = perform(only(drop, '2020-Q1'))
       const waiting = `SELECT DISTINCT relation::regclass::text FROM pg_locks WHERE locktype = 'relation' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
@@ -172,7 +172,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 90_000 }, () => {
     }
   })
 
-  test('late rows of the default partition come into the tree', async () => {
+  test('late rows of the default partition are moved into the tree', async () => {
     const { place, commands } = await fresh(20)
     const { run, restore } = commands
     await place.sql(`CREATE TABLE ${TABLE}_rest PARTITION OF ${TABLE} DEFAULT`)
@@ -185,7 +185,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 90_000 }, () => {
     expect(await place.rows(`SELECT count(*) FROM ${TABLE}_rest`)).toEqual([['0']])
   })
 
-  test('a table with other columns by then gets the tree back', async () => {
+  test('a table whose columns have changed since gets the tree back', async () => {
     const { place, commands } = await fresh(20)
     const { run, restore, verify } = commands
     expect((await perform(run)).finished).toMatchObject({ exitCode: 0 })
@@ -197,7 +197,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 90_000 }, () => {
     expect((await perform(verify)).finished).toMatchObject({ exitCode: 0 })
   })
 
-  test('rows are erased out of a tree', async () => {
+  test('rows are erased from a tree', async () => {
     const { place, archived, commands } = await fresh(20)
     const { run, drop, query } = commands
     const erase: Operation = {
@@ -225,7 +225,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 90_000 }, () => {
     expect(await place.rows(`SELECT count(*) FROM ${TABLE}`)).toEqual([['58']])
   })
 
-  test('what lies below a partition and keeps it there is named', async () => {
+  test('the error names objects below a partition that block its detach', async () => {
     const { place, commands } = await fresh(20)
     await place.sql(
       'CREATE TABLE photos (b_id bigint, b_at timestamp(0), CONSTRAINT of_low FOREIGN KEY (b_id, b_at) REFERENCES side.low)',

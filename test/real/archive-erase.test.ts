@@ -1,4 +1,7 @@
-/** Rows about somebody go out of a table, its archive, and every older version of that: the same search finds them before, and nowhere afterwards. */
+/**
+ * Rows about a person are erased from a table, its archive and all older versions: a search finds them before, and
+ * nowhere afterwards.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,7 +30,7 @@ const PLACES: readonly (readonly [System, Form])[] = [
   ['mysql', 'plain'],
 ]
 const WITHOUT = new Map(await Promise.all(PLACES.map(async ([system]) => [system, await missing(system)] as const)))
-/** Stands in one row of each quarter, and in one of the rows that are not archived. */
+/** Contained in one row of each quarter, and in one of the rows that are not archived. */
 const SECRET = 'Ada Ümlaut, 7 Lovelace Lane'
 
 type Erase = Operation & { kind: 'archive-erase' }
@@ -77,7 +80,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     async (stage) => {
       const { place, erase, search, query, verify, run, drop, restore } = await archived(stage)
       const before = await search()
-      // Both files, and the commits, whose statistics hold it or not.
+      // Both files, and the commits, whose statistics contain it or not.
       expect(before.filter((name) => name.endsWith('.parquet')).length).toBeGreaterThanOrEqual(2)
       const foretold = await perform({ ...unconfirmed(erase), dryRun: true })
       const inSource = stage === 'dropped' ? '1' : '3'
@@ -103,7 +106,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
       expect(
         (await place.rows('SELECT reason, state FROM migration_archive_erasures')).map((row) => row.map(String)),
       ).toEqual([['TICKET-4711', 'done']])
-      // It goes on as any archive does.
+      // The archive works as any other.
       if (stage !== 'dropped') {
         expect((await perform(run)).finished).toMatchObject({ exitCode: 0 })
         expect((await perform(drop)).finished).toMatchObject({ exitCode: 0 })
@@ -117,7 +120,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     },
   )
 
-  test.skipIf(why !== '')(`a hold wins, and nothing is changed${why}`, async () => {
+  test.skipIf(why !== '')(`a held partition is not erased, and nothing is changed${why}`, async () => {
     const { place, erase, search, query } = await archived('detached')
     const hold: Operation = {
       kind: 'archive-hold',
@@ -133,7 +136,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     expect((await countedBy(query)).counted).toMatch(/^900 /)
   })
 
-  test.skipIf(why !== '')(`files of a restored partition go too${why}`, async () => {
+  test.skipIf(why !== '')(`files of a restored partition are erased, too${why}`, async () => {
     const { erase, search, restore, query } = await archived('dropped')
     expect((await perform(restore)).finished).toMatchObject({ exitCode: 0 })
     expect((await search()).length).toBeGreaterThan(0)
@@ -142,27 +145,30 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     expect((await countedBy(query)).counted).toMatch(/^897 /)
   })
 
-  test.skipIf(why !== '' || form === 'plain')(`a partition that is leaving ends that first${why}`, async () => {
-    const { place, erase, search, query } = await archived('published')
-    await place.sql(
-      `UPDATE migration_archive_partitions SET state = 'DETACHING', away = 1 WHERE partition_name = '2020-Q1'`,
-    )
-    const before = await search()
-    const { finished } = await perform(erase)
-    expect(finished).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_STATE' } })
-    expect(finished.error?.hint).toMatch(/sluice archive run --table \S+ --partition 2020-Q1$/)
-    expect(await search()).toEqual(before)
-    await place.sql(
-      `UPDATE migration_archive_partitions SET state = 'PUBLISHED', away = 0 WHERE partition_name = '2020-Q1'`,
-    )
-    expect((await countedBy(query)).counted).toMatch(/^900 /)
-  })
+  test.skipIf(why !== '' || form === 'plain')(
+    `the detach of a partition is ended before the erasure${why}`,
+    async () => {
+      const { place, erase, search, query } = await archived('published')
+      await place.sql(
+        `UPDATE migration_archive_partitions SET state = 'DETACHING', away = 1 WHERE partition_name = '2020-Q1'`,
+      )
+      const before = await search()
+      const { finished } = await perform(erase)
+      expect(finished).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_STATE' } })
+      expect(finished.error?.hint).toMatch(/sluice archive run --table \S+ --partition 2020-Q1$/)
+      expect(await search()).toEqual(before)
+      await place.sql(
+        `UPDATE migration_archive_partitions SET state = 'PUBLISHED', away = 0 WHERE partition_name = '2020-Q1'`,
+      )
+      expect((await countedBy(query)).counted).toMatch(/^900 /)
+    },
+  )
 
   test.skipIf(why !== '')(
-    `files that the log names and the ledger does not count are not passed over${why}`,
+    `files that the log names and the ledger does not count block the erasure${why}`,
     async () => {
       const { place, erase, search } = await archived('published')
-      // As where its rows were changed behind the publication: it is going to be exported again.
+      // As if its rows had been changed after the publication: it is to be exported again.
       await place.sql(`UPDATE migration_archive_partitions SET state = 'PLANNED' WHERE partition_name = '2020-Q1'`)
       const before = await search()
       expect((await perform(erase)).finished).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_STATE' } })
@@ -170,7 +176,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     },
   )
 
-  test.skipIf(why !== '')(`columns may have other names by now${why}`, async () => {
+  test.skipIf(why !== '')(`columns may have been renamed since${why}`, async () => {
     const place = await makePlace(system, folder)
     const bookings = await makeBookings(place, form, mkdtempSync(join(folder, 'to-')))
     await place.sql(`UPDATE ${TABLE} SET note = '${SECRET}' WHERE id IN (42, 100042, 200042)`)
@@ -182,7 +188,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     const renamed = { ...part('2020-Q2'), renamed: ['note=remark'] } as Operation
     expect((await perform(renamed)).finished.error ?? null).toBeNull()
     const erase: Erase = { ...ERASE, from: place.url, where: `remark = '${SECRET}'` }
-    // Files of the first quarter say nothing of it.
+    // Files of the first quarter do not have this column.
     const unknown = await perform({ ...erase, where: `remark = '${SECRET}' AND extra IS NULL` })
     expect(unknown.finished).toMatchObject({ exitCode: 6, error: { code: 'UNSUPPORTED_TYPE' } })
     const none = await perform({ ...erase, where: `remark = '${SECRET}' AND NOT extra = 1` })
@@ -194,7 +200,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     expect((await perform({ ...verify, deep: true } as Operation)).finished).toMatchObject({ exitCode: 0 })
   })
 
-  test.skipIf(why !== '' || system === 'sqlite')(`a column may have had another type${why}`, async () => {
+  test.skipIf(why !== '' || system === 'sqlite')(`the type of a column may have changed since${why}`, async () => {
     const place = await makePlace(system, folder)
     await makeNumbered(place, form)
     const { run, query } = commandsOf({ place, form, to: mkdtempSync(join(folder, 'to-')) })
@@ -214,7 +220,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     ])
   })
 
-  test.skipIf(why !== '')(`what only older versions have goes too${why}`, async () => {
+  test.skipIf(why !== '')(`rows that only older versions have are erased, too${why}`, async () => {
     const { place, erase, search, restore } = await archived('dropped')
     expect((await perform(restore)).finished).toMatchObject({ exitCode: 0 })
     await place.sql(`DELETE FROM ${TABLE} WHERE note = '${SECRET}'`)
@@ -223,7 +229,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     expect(await search()).toEqual([])
   })
 
-  test.skipIf(why !== '')(`one that has not ended is gone on with, and no other is begun${why}`, async () => {
+  test.skipIf(why !== '')(`an unfinished erasure is resumed, and no other one is begun${why}`, async () => {
     const { place, erase, search } = await archived('detached')
     const other = conditionHash({ kind: 'null', column: 'note' })
     const note = (reason: string, hash: string): Promise<void> =>
@@ -245,11 +251,11 @@ describe.each(PLACES)('%s, %s', (system, form) => {
   })
 
   test.skipIf(why !== '' || form === 'plain')(
-    `a published partition that was renamed by hand is not passed over${why}`,
+    `a published partition that was renamed by hand is erased, too${why}`,
     { timeout: 60_000 },
     async () => {
       const { place, erase, search } = await archived('published')
-      // Beside the archive there is none.
+      // The row is in the archive only.
       await place.sql(
         `UPDATE ${TABLE} SET note = 'other' WHERE id = 200042`,
         `ALTER TABLE ${TABLE}_0 RENAME TO called_otherwise`,
@@ -264,7 +270,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     },
   )
 
-  test.skipIf(why !== '' || form === 'plain')(`a detached table that was moved is not passed over${why}`, async () => {
+  test.skipIf(why !== '' || form === 'plain')(`a detached table that was moved is erased, too${why}`, async () => {
     const { place, erase } = await archived('detached')
     const [[name] = []] = await place.rows(
       "SELECT relname FROM pg_class WHERE relname LIKE 'bookings_0_%' AND relkind = 'r'",
@@ -277,7 +283,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     expect(String((await place.rows(`SELECT count(*) FROM elsewhere WHERE note = '${SECRET}'`))[0]?.[0])).toBe('1')
   })
 
-  test.skipIf(why !== '')(`what two systems could read in two ways is refused${why}`, async () => {
+  test.skipIf(why !== '')(`a condition that two systems could interpret differently is refused${why}`, async () => {
     const { erase } = await archived('dropped')
     for (const where of [
       "note LIKE 'Ada%'",
@@ -299,54 +305,58 @@ describe.each(PLACES)('%s, %s', (system, form) => {
   })
 })
 
-describe.each(['postgresql', 'mysql'] as const)('%s: a value may be spelled as a person spells it', (system) => {
+describe.each(['postgresql', 'mysql'] as const)('%s: a value may be spelled as users spell it', (system) => {
   const why = WITHOUT.get(system) ?? ''
   const upper = `who = 'AAAAAAAA-0000-0000-0000-00000000000A'`
 
-  test.skipIf(why !== '')(`where statistics leave files out${why}`, { timeout: 60_000 }, async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'sluice-spelled-'))
-    const place = await makePlace(system, folder)
-    const at = system === 'mysql' ? 'datetime' : 'timestamp'
-    const rows = [1, 2, 3, 4].map(
-      (id) =>
-        `(${id}, '${id < 4 ? 2020 : 2090}-01-0${id}', '${id % 2 === 0 ? 'AAAAAAAA' : 'bbbbbbbb'}-0000-0000-0000-00000000000a')`,
-    )
-    await place.sql(
-      `CREATE TABLE visits (id int PRIMARY KEY, at ${at} NOT NULL, who uuid)`,
-      `INSERT INTO visits VALUES ${rows.join(', ')}`,
-    )
-    const { run, drop } = commandsOf({ place, form: 'plain', to: join(folder, 'to') })
-    for (const one of [
-      { ...run, tables: ['visits'] },
-      { ...drop, tables: ['visits'], confirm: 'visits' },
-    ])
-      expect((await perform(one as Operation)).finished.error ?? null).toBeNull()
-    const partitions = ['2020-Q1']
-    const brought = {
-      kind: 'restore',
-      from: place.url,
-      table: 'visits',
-      partitions,
-      into: 'got',
-      where: upper,
-      dryRun: false,
-    } as const
-    expect((await perform(brought)).finished.error ?? null).toBeNull()
-    expect((await place.rows('SELECT id FROM got')).map(String)).toEqual(['2'])
-    const erase = { ...ERASE, from: place.url, table: 'visits', confirm: 'visits', where: upper }
-    const hold = {
-      kind: 'archive-hold',
-      from: place.url,
-      table: 'visits',
-      partitions,
-      reason: 'audit',
-    } as Operation
-    expect((await perform(hold)).finished.error ?? null).toBeNull()
-    expect((await perform(erase)).finished.error).toMatchObject({ code: 'PARTITION_HELD' })
-    expect(String((await place.rows('SELECT count(*) FROM visits'))[0]?.[0])).toBe('1')
-    expect((await perform({ ...hold, reason: null } as Operation)).finished.error ?? null).toBeNull()
-    expect((await perform(erase)).finished).toMatchObject({ exitCode: 0, totals: { rows: '1', sourceRows: '1' } })
-  })
+  test.skipIf(why !== '')(
+    `archived values are found in any spelling, although statistics could exclude their files${why}`,
+    { timeout: 60_000 },
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'sluice-spelled-'))
+      const place = await makePlace(system, folder)
+      const at = system === 'mysql' ? 'datetime' : 'timestamp'
+      const rows = [1, 2, 3, 4].map(
+        (id) =>
+          `(${id}, '${id < 4 ? 2020 : 2090}-01-0${id}', '${id % 2 === 0 ? 'AAAAAAAA' : 'bbbbbbbb'}-0000-0000-0000-00000000000a')`,
+      )
+      await place.sql(
+        `CREATE TABLE visits (id int PRIMARY KEY, at ${at} NOT NULL, who uuid)`,
+        `INSERT INTO visits VALUES ${rows.join(', ')}`,
+      )
+      const { run, drop } = commandsOf({ place, form: 'plain', to: join(folder, 'to') })
+      for (const one of [
+        { ...run, tables: ['visits'] },
+        { ...drop, tables: ['visits'], confirm: 'visits' },
+      ])
+        expect((await perform(one as Operation)).finished.error ?? null).toBeNull()
+      const partitions = ['2020-Q1']
+      const brought = {
+        kind: 'restore',
+        from: place.url,
+        table: 'visits',
+        partitions,
+        into: 'got',
+        where: upper,
+        dryRun: false,
+      } as const
+      expect((await perform(brought)).finished.error ?? null).toBeNull()
+      expect((await place.rows('SELECT id FROM got')).map(String)).toEqual(['2'])
+      const erase = { ...ERASE, from: place.url, table: 'visits', confirm: 'visits', where: upper }
+      const hold = {
+        kind: 'archive-hold',
+        from: place.url,
+        table: 'visits',
+        partitions,
+        reason: 'audit',
+      } as Operation
+      expect((await perform(hold)).finished.error ?? null).toBeNull()
+      expect((await perform(erase)).finished.error).toMatchObject({ code: 'PARTITION_HELD' })
+      expect(String((await place.rows('SELECT count(*) FROM visits'))[0]?.[0])).toBe('1')
+      expect((await perform({ ...hold, reason: null } as Operation)).finished.error ?? null).toBeNull()
+      expect((await perform(erase)).finished).toMatchObject({ exitCode: 0, totals: { rows: '1', sourceRows: '1' } })
+    },
+  )
 })
 
 describe.skipIf(!S3_AVAILABLE)(`in a bucket${S3_MISSING}`, () => {
@@ -364,7 +374,7 @@ describe.skipIf(!S3_AVAILABLE)(`in a bucket${S3_MISSING}`, () => {
     await server[Symbol.asyncDispose]()
   })
 
-  test('files and versions go as they do on a disk', async () => {
+  test('files and versions are erased as on a disk', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'sluice-erase-s3-'))
     const place = await makePlace('sqlite', folder)
     const bookings = await makeBookings(place, 'plain', folder)

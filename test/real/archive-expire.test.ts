@@ -1,4 +1,7 @@
-/** Archived partitions leave the archive for good: they come back as long as their files stay, and a sweep takes these once the retention is over. */
+/**
+ * Archived partitions expire: they can be restored as long as their files exist, and a sweep deletes these after the
+ * retention.
+ */
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -37,7 +40,7 @@ async function done(operation: Operation): Promise<void> {
   expect((await perform(operation)).finished.error ?? null, operation.kind).toBeNull()
 }
 
-/** As if it had passed. */
+/** Ends the retention of all partitions. */
 const retentionOver = (place: Place): Promise<void> => place.sql('UPDATE migration_archives SET retention_ms = 0')
 
 const statesOf = async (place: Place): Promise<readonly string[]> =>
@@ -50,7 +53,7 @@ const parquetOf = (archive: string): readonly string[] =>
     .map(String)
     .filter((name) => name.endsWith('.parquet') && !name.startsWith('_delta_log'))
 
-/** Rows of a version, as a reader that knows nothing of the ledger has them. @throws where a file is gone */
+/** Rows of a version, as a reader without the ledger sees them. @throws if a file is missing */
 async function rowsAt(archive: string, version: number | null): Promise<number> {
   const db = await rowsDatabase()
   try {
@@ -77,88 +80,92 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     return { ...commands, place, archive: String(found) }
   }
 
-  test.skipIf(why !== '')(`expires, comes back, expires, and is swept${why}`, { timeout: 120_000 }, async () => {
-    const { place, archive, run, restore, query, verify, sweep } = await archived('dropped')
-    const planned = await perform(expireOf(place, { dryRun: true }))
-    expect(planned.finished).toMatchObject({ exitCode: 0, totals: { partitions: '2', rows: '600', files: '2' } })
-    const reported = planned.events.filter((event) => event.type === 'archive.expiry')
-    expect(reported).toMatchObject([
-      { partition: '2020-Q1', state: 'DROPPED', step: 'due', rows: '300', files: '1' },
-      { partition: '2020-Q2', state: 'DROPPED', step: 'due', rows: '300', files: '1' },
-    ])
-    for (const { until = '' } of reported)
-      expect(Math.abs(Date.parse(until) - Date.now() - 30 * DAY_MS)).toBeLessThan(60_000)
-    expect(await statesOf(place)).toEqual(['DROPPED', 'DROPPED'])
-    expect((await countedBy(query)).counted).toMatch(/^900 /)
+  test.skipIf(why !== '')(
+    `a partition expires, comes back, expires again, and is swept${why}`,
+    { timeout: 120_000 },
+    async () => {
+      const { place, archive, run, restore, query, verify, sweep } = await archived('dropped')
+      const planned = await perform(expireOf(place, { dryRun: true }))
+      expect(planned.finished).toMatchObject({ exitCode: 0, totals: { partitions: '2', rows: '600', files: '2' } })
+      const reported = planned.events.filter((event) => event.type === 'archive.expiry')
+      expect(reported).toMatchObject([
+        { partition: '2020-Q1', state: 'DROPPED', step: 'due', rows: '300', files: '1' },
+        { partition: '2020-Q2', state: 'DROPPED', step: 'due', rows: '300', files: '1' },
+      ])
+      for (const { until = '' } of reported)
+        expect(Math.abs(Date.parse(until) - Date.now() - 30 * DAY_MS)).toBeLessThan(60_000)
+      expect(await statesOf(place)).toEqual(['DROPPED', 'DROPPED'])
+      expect((await countedBy(query)).counted).toMatch(/^900 /)
 
-    const only = expireOf(place, { partitions: ['2020-q1'] })
-    expect((await perform(only)).finished).toMatchObject({ exitCode: 0, totals: { partitions: '1', rows: '300' } })
-    expect(await statesOf(place)).toEqual(['EXPIRED', 'DROPPED'])
-    expect((await countedBy(query)).counted).toMatch(/^600 /)
-    expect(await rowsAt(archive, null)).toBe(300)
-    expect(await rowsAt(archive, 1)).toBe(600)
-    expect((await perform(verify)).finished).toMatchObject({ exitCode: 0, totals: { checked: '1' } })
-    const listed = (await perform({ kind: 'archive-list', from: place.url, tables: [], count: false })).events
-    expect(listed.filter((event) => event.type === 'archived')).toMatchObject([
-      { partition: '2020-Q1', state: 'EXPIRED', rows: '300', expiredBy: 'tester', until: expect.any(String) },
-      { partition: '2020-Q2', state: 'DROPPED' },
-    ])
-    // A run does not archive it again, and says so where somebody names it.
-    await done(run)
-    await done({ ...run, partitions: ['2020-Q1'] } as Operation)
-    expect(await statesOf(place)).toEqual(['EXPIRED', 'DROPPED'])
-    // Nothing is old enough to be swept.
-    expect((await perform(sweep)).finished).toMatchObject({ exitCode: 0, totals: { findings: '0' } })
+      const only = expireOf(place, { partitions: ['2020-q1'] })
+      expect((await perform(only)).finished).toMatchObject({ exitCode: 0, totals: { partitions: '1', rows: '300' } })
+      expect(await statesOf(place)).toEqual(['EXPIRED', 'DROPPED'])
+      expect((await countedBy(query)).counted).toMatch(/^600 /)
+      expect(await rowsAt(archive, null)).toBe(300)
+      expect(await rowsAt(archive, 1)).toBe(600)
+      expect((await perform(verify)).finished).toMatchObject({ exitCode: 0, totals: { checked: '1' } })
+      const listed = (await perform({ kind: 'archive-list', from: place.url, tables: [], count: false })).events
+      expect(listed.filter((event) => event.type === 'archived')).toMatchObject([
+        { partition: '2020-Q1', state: 'EXPIRED', rows: '300', expiredBy: 'tester', until: expect.any(String) },
+        { partition: '2020-Q2', state: 'DROPPED' },
+      ])
+      // A run does not archive it again, and reports so if the partition is named.
+      await done(run)
+      await done({ ...run, partitions: ['2020-Q1'] } as Operation)
+      expect(await statesOf(place)).toEqual(['EXPIRED', 'DROPPED'])
+      // No file is old enough to be swept.
+      expect((await perform(sweep)).finished).toMatchObject({ exitCode: 0, totals: { findings: '0' } })
 
-    const back = { ...restore, partitions: ['2020-Q1'] } as Operation
-    const foretold = await perform({ ...back, dryRun: true } as Operation)
-    expect(foretold.finished.error ?? null).toBeNull()
-    expect((await perform(back)).finished).toMatchObject({ exitCode: 0, totals: { restored: '1' } })
-    expect(await statesOf(place)).toEqual(['RESTORED', 'DROPPED'])
-    expect((await countedBy(query)).counted).toMatch(/^900 /)
-    expect(String((await place.rows(`SELECT count(*) FROM ${TABLE}`))[0]?.[0])).toBe('600')
-    expect((await perform({ ...verify, deep: true } as Operation)).finished).toMatchObject({ exitCode: 0 })
+      const back = { ...restore, partitions: ['2020-Q1'] } as Operation
+      const foretold = await perform({ ...back, dryRun: true } as Operation)
+      expect(foretold.finished.error ?? null).toBeNull()
+      expect((await perform(back)).finished).toMatchObject({ exitCode: 0, totals: { restored: '1' } })
+      expect(await statesOf(place)).toEqual(['RESTORED', 'DROPPED'])
+      expect((await countedBy(query)).counted).toMatch(/^900 /)
+      expect(String((await place.rows(`SELECT count(*) FROM ${TABLE}`))[0]?.[0])).toBe('600')
+      expect((await perform({ ...verify, deep: true } as Operation)).finished).toMatchObject({ exitCode: 0 })
 
-    // Archived again, it has other files; those of before are of older versions.
-    for (const grown of [false, true]) {
-      await done({ ...run, partitions: ['2020-Q1'], drop: grown, ...(grown ? { confirm: TABLE } : {}) } as Operation)
-    }
-    await done(expireOf(place, { partitions: ['2020-Q1'] }))
-    expect(parquetOf(archive)).toHaveLength(3)
-    const before = await rowsAt(archive, 1)
-    await retentionOver(place)
-    const dry = await perform({ ...sweep, dryRun: true } as Operation)
-    expect(dry.finished).toMatchObject({ exitCode: 0, totals: { findings: '2' } })
-    expect(
-      dry.events.some((event) => event.type === 'log' && /time travel reaches back to version/.test(event.message)),
-    ).toBe(true)
-    expect([await rowsAt(archive, 1), parquetOf(archive).length]).toEqual([before, 3])
-    expect((await perform(sweep)).finished).toMatchObject({ exitCode: 0, totals: { findings: '2' } })
-    expect(parquetOf(archive)).toHaveLength(1)
-    expect(await rowsAt(archive, null)).toBe(300)
-    await expect(rowsAt(archive, 1)).rejects.toThrow(/No files found/)
-    expect((await perform(verify)).finished).toMatchObject({ exitCode: 0, totals: { checked: '1' } })
-    expect((await countedBy(query)).counted).toMatch(/^600 /)
-    const refused = (await perform(back)).finished
-    expect(refused).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_STATE' } })
-    const sweeps = await place.rows('SELECT state, files FROM migration_archive_sweeps')
-    const [[state, files] = []] = sweeps
-    expect([sweeps.length, state]).toEqual([1, 'done'])
-    expect(JSON.parse(String(files))).toMatchObject([
-      { partition: '2020-Q1', sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
-      { partition: '2020-Q1', sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
-    ])
-    expect((await perform(sweep)).finished).toMatchObject({ exitCode: 0, totals: { findings: '0' } })
-    await done({ ...restore, partitions: ['2020-Q2'] } as Operation)
-    expect((await countedBy(query)).counted).toMatch(/^600 /)
-    expect((await perform(expireOf(place))).finished.error).toMatchObject({
-      code: 'PARTITIONS_BLOCKED',
-      reason: expect.stringMatching(/^2020-Q2: it is RESTORED/) as string,
-      hint: expect.stringMatching(/archive run --partition/) as string,
-    })
-  })
+      // Archived again, it has other files; the earlier ones belong to older versions.
+      for (const grown of [false, true]) {
+        await done({ ...run, partitions: ['2020-Q1'], drop: grown, ...(grown ? { confirm: TABLE } : {}) } as Operation)
+      }
+      await done(expireOf(place, { partitions: ['2020-Q1'] }))
+      expect(parquetOf(archive)).toHaveLength(3)
+      const before = await rowsAt(archive, 1)
+      await retentionOver(place)
+      const dry = await perform({ ...sweep, dryRun: true } as Operation)
+      expect(dry.finished).toMatchObject({ exitCode: 0, totals: { findings: '2' } })
+      expect(
+        dry.events.some((event) => event.type === 'log' && /time travel reaches back to version/.test(event.message)),
+      ).toBe(true)
+      expect([await rowsAt(archive, 1), parquetOf(archive).length]).toEqual([before, 3])
+      expect((await perform(sweep)).finished).toMatchObject({ exitCode: 0, totals: { findings: '2' } })
+      expect(parquetOf(archive)).toHaveLength(1)
+      expect(await rowsAt(archive, null)).toBe(300)
+      await expect(rowsAt(archive, 1)).rejects.toThrow(/No files found/)
+      expect((await perform(verify)).finished).toMatchObject({ exitCode: 0, totals: { checked: '1' } })
+      expect((await countedBy(query)).counted).toMatch(/^600 /)
+      const refused = (await perform(back)).finished
+      expect(refused).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_STATE' } })
+      const sweeps = await place.rows('SELECT state, files FROM migration_archive_sweeps')
+      const [[state, files] = []] = sweeps
+      expect([sweeps.length, state]).toEqual([1, 'done'])
+      expect(JSON.parse(String(files))).toMatchObject([
+        { partition: '2020-Q1', sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
+        { partition: '2020-Q1', sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
+      ])
+      expect((await perform(sweep)).finished).toMatchObject({ exitCode: 0, totals: { findings: '0' } })
+      await done({ ...restore, partitions: ['2020-Q2'] } as Operation)
+      expect((await countedBy(query)).counted).toMatch(/^600 /)
+      expect((await perform(expireOf(place))).finished.error).toMatchObject({
+        code: 'PARTITIONS_BLOCKED',
+        reason: expect.stringMatching(/^2020-Q2: it is RESTORED/) as string,
+        hint: expect.stringMatching(/archive run --partition/) as string,
+      })
+    },
+  )
 
-  test.skipIf(why !== '')(`what must not go stays, and is named${why}`, { timeout: 120_000 }, async () => {
+  test.skipIf(why !== '')(`partitions that must stay are kept and named${why}`, { timeout: 120_000 }, async () => {
     const { place, query, drop } = await archived('detached')
     const blocked = await perform(expireOf(place))
     expect(blocked.finished).toMatchObject({ exitCode: 1, error: { code: 'PARTITIONS_BLOCKED' } })
@@ -175,20 +182,20 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     })
     const young = expireOf(place, { olderThan: '90y', partitions: ['2020-Q1'] })
     expect((await perform(young)).finished.error?.code).toBe('PARTITION_STATE')
-    // Within the grace, by the clock of the database.
+    // Within the grace period, by the clock of the database.
     await place.sql('UPDATE migration_archives SET grace_ms = 3600000')
     const fresh = (await perform(expireOf(place))).finished
     expect(fresh.error?.code).toBe('PARTITIONS_BLOCKED')
     expect(fresh.error?.reason).toMatch(/its grace period has not ended since it was dropped/)
     await place.sql('UPDATE migration_archives SET grace_ms = 0')
-    // While an erasure is under way.
+    // During an erasure.
     await place.sql(
       `INSERT INTO migration_archive_erasures (schema_name, table_name, erasure_id, state, reason, tested, begun_ms)
        SELECT schema_name, table_name, 1, 'erasing', 'T-1', '[]', 0 FROM migration_archives`,
     )
     expect((await perform(expireOf(place))).finished).toMatchObject({ error: { code: 'LEDGER_BUSY' } })
     await place.sql('DELETE FROM migration_archive_erasures')
-    // A hold wins, before and behind.
+    // A hold prevents it, before and after.
     const hold: Operation = {
       kind: 'archive-hold',
       from: place.url,
@@ -216,31 +223,35 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     expect((await perform(sweep)).finished).toMatchObject({ exitCode: 0, totals: { findings: '1' } })
     expect((await perform({ ...hold, partitions: ['2020-Q1'] })).finished.error?.code).toBe('PARTITION_STATE')
     expect((await countedBy(query)).counted).toMatch(/^600 /)
-    // A promise of thirty days is not made shorter.
+    // A promised retention of thirty days is not made shorter.
     await place.sql(`UPDATE migration_archives SET retention_ms = ${30 * DAY_MS}`)
     expect((await perform(expireOf(place, { retentionMs: DAY_MS }))).finished.error?.code).toBe('PLAN_CHANGED')
   })
 
-  test.skipIf(why !== '')(`late rows of an expired period are told, and count${why}`, { timeout: 60_000 }, async () => {
-    const { place, query, verify, run } = await archived('dropped')
-    await done(expireOf(place))
-    if (form === 'native') await place.sql(`CREATE TABLE ${TABLE}_rest PARTITION OF ${TABLE} DEFAULT`)
-    await place.sql(`INSERT INTO ${TABLE} VALUES (77, '2020-01-01', 'late', NULL)`)
-    expect((await countedBy(query)).counted).toMatch(/^301 /)
-    const verified = await perform(verify)
-    expect(verified.finished.exitCode).toBe(1)
-    expect(verified.events.find((event) => event.type === 'archive.finding')).toMatchObject({
-      partition: '2020-Q1',
-      finding: 'late rows',
-    })
-    const listed = (await perform({ kind: 'archive-list', from: place.url, tables: [], count: true })).events
-    expect(listed.find((event) => event.type === 'archived')).toMatchObject({ partition: '2020-Q1', surplus: '1' })
-    await perform(run)
-    expect(await statesOf(place)).toEqual(['EXPIRED', 'EXPIRED'])
-    expect((await countedBy(query)).counted).toMatch(/^301 /)
-  })
+  test.skipIf(why !== '')(
+    `late rows of an expired period are reported and counted${why}`,
+    { timeout: 60_000 },
+    async () => {
+      const { place, query, verify, run } = await archived('dropped')
+      await done(expireOf(place))
+      if (form === 'native') await place.sql(`CREATE TABLE ${TABLE}_rest PARTITION OF ${TABLE} DEFAULT`)
+      await place.sql(`INSERT INTO ${TABLE} VALUES (77, '2020-01-01', 'late', NULL)`)
+      expect((await countedBy(query)).counted).toMatch(/^301 /)
+      const verified = await perform(verify)
+      expect(verified.finished.exitCode).toBe(1)
+      expect(verified.events.find((event) => event.type === 'archive.finding')).toMatchObject({
+        partition: '2020-Q1',
+        finding: 'late rows',
+      })
+      const listed = (await perform({ kind: 'archive-list', from: place.url, tables: [], count: true })).events
+      expect(listed.find((event) => event.type === 'archived')).toMatchObject({ partition: '2020-Q1', surplus: '1' })
+      await perform(run)
+      expect(await statesOf(place)).toEqual(['EXPIRED', 'EXPIRED'])
+      expect((await countedBy(query)).counted).toMatch(/^301 /)
+    },
+  )
 
-  test.skipIf(why !== '')(`an erasure takes what has expired with it${why}`, { timeout: 60_000 }, async () => {
+  test.skipIf(why !== '')(`an erasure includes expired partitions${why}`, { timeout: 60_000 }, async () => {
     const { place, archive, restore, query } = await archived('dropped')
     await done(expireOf(place, { partitions: ['2020-Q1'] }))
     const hold: Operation = {
@@ -262,7 +273,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     }
     expect((await perform(erase)).finished.error?.code).toBe('PARTITION_HELD')
     await done({ ...hold, reason: null })
-    // As a program that was killed between the ledger and the log left it.
+    // As after a kill between the writes to ledger and log.
     await place.sql(`UPDATE migration_archive_partitions SET retracted = 0 WHERE partition_name = '2020-Q1'`)
     const erased = await perform(erase)
     expect(erased.finished).toMatchObject({ exitCode: 0, totals: { rows: '1' } })
@@ -293,7 +304,7 @@ describe.skipIf(!S3_AVAILABLE)(`in a bucket${S3_MISSING}`, () => {
     await server[Symbol.asyncDispose]()
   })
 
-  test('expires, comes back and is swept as on a disk', async () => {
+  test('a partition expires, comes back and is swept as on a disk', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'sluice-expire-s3-'))
     const place = await makePlace('sqlite', folder)
     const bookings = await makeBookings(place, 'plain', folder)
@@ -336,7 +347,7 @@ describe.skipIf(!S3_AVAILABLE)(`in a bucket${S3_MISSING}`, () => {
     const unread = await perform(verify)
     expect(unread.finished).toMatchObject({ exitCode: 3, error: { code: 'SOURCE_DENIED' }, totals: { findings: '0' } })
     expect(unread.events.filter(({ type }) => type === 'archive.finding')).toEqual([])
-    // The log can be read, and no file.
+    // The log can be read, but no data file.
     front.fault = ({ method, key }) => (method === 'GET' && key.endsWith('.parquet') ? 403 : null)
     expect((await perform(verify)).finished).toMatchObject({ exitCode: 3, error: { code: 'SOURCE_DENIED' } })
     front.fault = () => null

@@ -1,4 +1,4 @@
-/** What a run has before it is said from what was archived before, and what it came to at the end. */
+/** An archive run emits a forecast before it starts, which is based on earlier runs. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,7 +19,7 @@ test.each([
 ] as const)('%s, %s', { timeout: 60_000 }, async (system, form) => {
   if ((await missing(system)) !== '') return
   const archived = await makeBookings(await makePlace(system, folder), form, mkdtempSync(join(folder, 'to-')), 200)
-  // Rows of a partition that is large are estimated from what the server knows of it.
+  // The rows of a large partition are estimated from the server's statistics.
   await archived.place.sql('ANALYZE')
   const { run, drop } = commandsOf(archived)
   const only = (partition: string): Operation =>
@@ -30,7 +30,7 @@ test.each([
   expect(nothing).toMatchObject({ partitions: '1', drops: '0', rows: '200', from: '0', workers: 1 })
   expect(nothing?.bytes ?? nothing?.sourceBytes ?? nothing?.ms).toBeUndefined()
 
-  // As many rows as in the one before: foretold as that one was.
+  // As many rows as in the previous run: the forecast is the same.
   const planned = await perform(Object.assign({}, run, { dryRun: true, workers: 2 }))
   const { sourceBytes = '', bytes = '' } = first.finished.totals
   const wanted = { partitions: '1', drops: '0', rows: '200', sourceBytes, bytes, from: '1', workers: 1 }
@@ -42,6 +42,6 @@ test.each([
 
   const dropped = await perform(drop)
   expect(forecastsOf(dropped)).toEqual([expect.objectContaining({ partitions: '0', drops: '2', rows: '0' })])
-  // Nothing is said where nothing is due.
+  // No forecast if nothing is due.
   expect(forecastsOf(await perform(run))).toEqual([])
 })

@@ -1,4 +1,4 @@
-/** What a refusal of an archive advises helps at once. */
+/** The hints of archive errors work as printed. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -38,7 +38,7 @@ const hintOf = ({ events, finished }: Ran): string =>
   finished.error?.hint ??
   events.flatMap((event) => (event.type === 'archive.state' && event.error ? [event.error.hint ?? ''] : [])).join()
 
-test('a text that holds bytes that are no characters is stored once it is the bytes that it is', async () => {
+test('a text with invalid bytes is archived after its column is changed to a binary type', async () => {
   const { place, run, commands } = await archiving(
     `CREATE TABLE ${TABLE} (id INTEGER PRIMARY KEY, at DATETIME NOT NULL, t TEXT)`,
     `INSERT INTO ${TABLE} VALUES (1, '2020-01-02 00:00:00', CAST(x'ff41' AS TEXT)), (2, '2020-01-03 00:00:00', 'it''s'), (3, '2090-01-02 00:00:00', 'c')`,
@@ -58,7 +58,7 @@ test('a text that holds bytes that are no characters is stored once it is the by
 })
 
 test.skipIf(noPostgres !== '')(
-  `a value of the column that decides the partition has to be corrected: it cannot be stored as text${noPostgres}`,
+  `a value of the partition column must be corrected: it cannot be stored as text${noPostgres}`,
   { timeout: 60_000 },
   async () => {
     const place = await makePlace('postgresql', folder)
@@ -85,7 +85,7 @@ test.skipIf(noPostgres !== '')(
   },
 )
 
-test('a computed column that is stored as text since is called that', async () => {
+test('a computed column that has been stored as text since is named as such', async () => {
   const { run, commands } = await archiving(
     `CREATE TABLE ${TABLE} (id INTEGER PRIMARY KEY, at DATETIME NOT NULL, g AS (id + 0.5) STORED)`,
     `INSERT INTO ${TABLE} (id, at) VALUES (1, '2020-01-02 00:00:00'), (2, '2020-04-03 00:00:00'), (3, '2090-01-02 00:00:00')`,
@@ -106,7 +106,7 @@ test('a computed column that is stored as text since is called that', async () =
   expect(said).toContain('g was stored as double and is stored as text')
 })
 
-test('a condition on a column that came since says what helps', async () => {
+test('the error for a condition on a column added later says what helps', async () => {
   const { place, run } = await archiving(
     `CREATE TABLE ${TABLE} (id INTEGER PRIMARY KEY, at DATETIME NOT NULL)`,
     `INSERT INTO ${TABLE} VALUES (1, '2020-01-02 00:00:00'), (2, '2020-04-03 00:00:00'), (3, '2090-01-02 00:00:00')`,
@@ -131,7 +131,7 @@ test('a condition on a column that came since says what helps', async () => {
   expect((await perform({ ...erase, dryRun: true } as Operation)).finished).toMatchObject({ exitCode: 0 })
 })
 
-test('an archive of another ledger: the printed command makes the ledger from it, and another folder helps where it is not its own', async () => {
+test('the archive of another ledger: the printed command rebuilds the ledger; a foreign one needs another folder', async () => {
   const rows = [
     `CREATE TABLE ${TABLE} (id INTEGER PRIMARY KEY, at DATETIME NOT NULL)`,
     `INSERT INTO ${TABLE} VALUES (1, '2020-01-02 00:00:00'), (2, '2090-01-02 00:00:00')`,
@@ -151,7 +151,7 @@ test('an archive of another ledger: the printed command makes the ledger from it
   fine(await perform(request.operation))
   fine(await perform(run))
   fine(await perform({ ...run, drop: true, confirm: TABLE }))
-  // A table of its own under the same name.
+  // Another table of the same name.
   const other = await archiving(...rows)
   const refused = (await perform({ ...other.run, to: run.to ?? '' })).finished.error
   expect(refused).toMatchObject({ code: 'ARCHIVE_CONFLICT' })
@@ -186,7 +186,7 @@ const RETYPED = [
 ] as const
 
 test.for(RETYPED)(
-  '%s: a column of time that has another type is %s again, or its rows go into another table',
+  '%s: a changed time column is restored to %s, or its rows go into another table',
   { timeout: 180_000 },
   async ([system, type, native, away, back], { skip }) => {
     const why = await missing(system)
@@ -215,28 +215,32 @@ test.for(RETYPED)(
   },
 )
 
-test('a column of time that is gone leaves its archive, and another table goes on', { timeout: 60_000 }, async () => {
-  const { place, run, commands } = await archiving(
-    `CREATE TABLE ${TABLE} (id INTEGER PRIMARY KEY, at DATETIME NOT NULL, since DATETIME NOT NULL)`,
-    `INSERT INTO ${TABLE} VALUES (1, '2020-01-02 00:00:00', '2020-05-03 00:00:00'), (2, '2090-01-02 00:00:00', '2020-05-04 00:00:00')`,
-  )
-  fine(await perform(run))
-  fine(await perform({ ...run, drop: true, confirm: TABLE }))
-  await place.sql(`ALTER TABLE ${TABLE} DROP COLUMN at`)
-  expect(hintOf(await perform(run))).toBe('put its rows into a table of another name, which gets its own archive')
-  await place.sql(
-    'CREATE TABLE later (id INTEGER PRIMARY KEY, since DATETIME NOT NULL)',
-    `INSERT INTO later SELECT id, since FROM ${TABLE}`,
-  )
-  fine(await perform({ ...run, tables: ['later'], by: 'since' }))
-  const asked = await perform({ ...commands.query, query: `SELECT id FROM ${TABLE} ORDER BY id` } as Operation)
-  expect(fine(asked).events.flatMap((event) => (event.type === 'row' ? [event.values.map(String)] : []))).toEqual([
-    ['1'],
-    ['2'],
-  ])
-})
+test(
+  'a table whose time column was dropped gets no new rows in its archive; another table may continue',
+  { timeout: 60_000 },
+  async () => {
+    const { place, run, commands } = await archiving(
+      `CREATE TABLE ${TABLE} (id INTEGER PRIMARY KEY, at DATETIME NOT NULL, since DATETIME NOT NULL)`,
+      `INSERT INTO ${TABLE} VALUES (1, '2020-01-02 00:00:00', '2020-05-03 00:00:00'), (2, '2090-01-02 00:00:00', '2020-05-04 00:00:00')`,
+    )
+    fine(await perform(run))
+    fine(await perform({ ...run, drop: true, confirm: TABLE }))
+    await place.sql(`ALTER TABLE ${TABLE} DROP COLUMN at`)
+    expect(hintOf(await perform(run))).toBe('put its rows into a table of another name, which gets its own archive')
+    await place.sql(
+      'CREATE TABLE later (id INTEGER PRIMARY KEY, since DATETIME NOT NULL)',
+      `INSERT INTO later SELECT id, since FROM ${TABLE}`,
+    )
+    fine(await perform({ ...run, tables: ['later'], by: 'since' }))
+    const asked = await perform({ ...commands.query, query: `SELECT id FROM ${TABLE} ORDER BY id` } as Operation)
+    expect(fine(asked).events.flatMap((event) => (event.type === 'row' ? [event.values.map(String)] : []))).toEqual([
+      ['1'],
+      ['2'],
+    ])
+  },
+)
 
-test('a query that names a column like a word of SQL is shown the names that need quotes', async () => {
+test('the error for a column named like an SQL keyword shows the names that need quotes', async () => {
   const { run, commands } = await archiving(
     `CREATE TABLE ${TABLE} (id INTEGER PRIMARY KEY, at DATETIME NOT NULL, "order" INTEGER, "user" TEXT)`,
     `INSERT INTO ${TABLE} VALUES (1, '2020-01-02 00:00:00', 3, 'a'), (2, '2090-01-03 00:00:00', 4, 'b')`,
@@ -252,7 +256,7 @@ test('a query that names a column like a word of SQL is shown the names that nee
   fine(await asked(`"at" >= '2020-01-01' AND "order" > 1 AND user = 'a'`))
 })
 
-test('a run with nothing due says which archive it did not read; a new archive has to be read first', async () => {
+test('a run with nothing due reports the archive that it did not read; a new archive must be read first', async () => {
   vi.stubEnv('AWS_ENDPOINT_URL', 'http://127.0.0.1:9')
   vi.stubEnv('AWS_ACCESS_KEY_ID', 'id')
   vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'key')

@@ -15,7 +15,7 @@ import type { LedgerDatabase } from '../../src/model/run/ledger-port.ts'
 const TABLE = { name: 'bookings' }
 const OWNER = { ...newOwner('here'), runId: 1n }
 
-describe('a partition that has to stay', () => {
+describe('a held partition', () => {
   let folder: string
   let store: CopyStore
   let database: LedgerDatabase
@@ -52,7 +52,7 @@ describe('a partition that has to stay', () => {
   const stateOf = async (label: string): Promise<string | undefined> =>
     (await readArchive(database, TABLE))?.partitions.find((one) => one.label === label)?.state
 
-  test('does not leave, whoever has looked before the hold was placed', async () => {
+  test('does not leave, even if the run read its state before the hold was placed', async () => {
     const held = await published('A')
     await ledger.hold('A', 'lawsuit')
     await expect(ledger.move(held, 'PUBLISHED', 'DETACHED', { graceMs: 0 })).rejects.toMatchObject({
@@ -64,7 +64,7 @@ describe('a partition that has to stay', () => {
     expect(await stateOf('A')).toBe('DETACHED')
   })
 
-  test('loses no row either, and may come back', async () => {
+  test('loses no row, and may be restored', async () => {
     const held = await published('B')
     await ledger.move(held, 'PUBLISHED', 'DETACHED', { graceMs: 0 })
     await ledger.hold('B', 'lawsuit')

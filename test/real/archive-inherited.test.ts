@@ -1,4 +1,4 @@
-/** Tables of PostgreSQL that share rows by INHERITS, partitions that are foreign tables, and tables of a type. */
+/** PostgreSQL tables with INHERITS, partitions that are foreign tables, and typed tables. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,26 +14,29 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const newFolder = (): string => mkdtempSync(join(folder, 'to-'))
 
 describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
-  test.each(['', ', more int'])('a table that others inherit from is refused, and they are named%s', async (more) => {
-    const place = await makePlace('postgresql', folder)
-    const { run } = commandsOf(await makeBookings(place, 'plain', newFolder(), 20))
-    await place.sql(
-      `CREATE TABLE heir (PRIMARY KEY (id)${more}) INHERITS (${TABLE})`,
-      'CREATE TABLE grandchild (PRIMARY KEY (id)) INHERITS (heir)',
-      "INSERT INTO grandchild (id, at) VALUES (777, '2020-02-02')",
-    )
-    for (const dryRun of [true, false]) {
-      const { finished } = await perform({ ...run, dryRun } as Operation)
-      expect(finished.error).toMatchObject({
-        code: 'TABLE_REFUSED',
-        message: `public.grandchild, public.heir inherit from public.${TABLE}`,
-      })
-    }
-    await place.sql(`ALTER TABLE heir NO INHERIT ${TABLE}`)
-    expect((await perform(run)).finished).toMatchObject({ exitCode: 0 })
-  })
+  test.each(['', ', more int'])(
+    'a table with child tables by INHERITS is refused, and these are named%s',
+    async (more) => {
+      const place = await makePlace('postgresql', folder)
+      const { run } = commandsOf(await makeBookings(place, 'plain', newFolder(), 20))
+      await place.sql(
+        `CREATE TABLE heir (PRIMARY KEY (id)${more}) INHERITS (${TABLE})`,
+        'CREATE TABLE grandchild (PRIMARY KEY (id)) INHERITS (heir)',
+        "INSERT INTO grandchild (id, at) VALUES (777, '2020-02-02')",
+      )
+      for (const dryRun of [true, false]) {
+        const { finished } = await perform({ ...run, dryRun } as Operation)
+        expect(finished.error).toMatchObject({
+          code: 'TABLE_REFUSED',
+          message: `public.grandchild, public.heir inherit from public.${TABLE}`,
+        })
+      }
+      await place.sql(`ALTER TABLE heir NO INHERIT ${TABLE}`)
+      expect((await perform(run)).finished).toMatchObject({ exitCode: 0 })
+    },
+  )
 
-  test('an heir is archived, and its rows alone', async () => {
+  test('a child table is archived with its own rows only', async () => {
     const place = await makePlace('postgresql', folder)
     const archived = await makeBookings(place, 'plain', newFolder(), 20)
     await place.sql(
@@ -60,10 +63,10 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     ])
   })
 
-  test('a partition that has an archive of its own is missing in no answer, and in no second archive', async () => {
+  test('a partition with an archive of its own is counted in each query, and is not archived twice', async () => {
     const place = await makePlace('postgresql', folder)
     const { run, drop, query, restore } = commandsOf(await makeBookings(place, 'plain', newFolder(), 20))
-    // Archived before it became a partition.
+    // Archived before the table became a partition.
     for (const step of [run, drop]) expect((await perform(step)).finished).toMatchObject({ exitCode: 0 })
     await place.sql(
       'CREATE TABLE whole (id bigint NOT NULL, at timestamp(0) NOT NULL, note varchar(400), amount numeric(12,2)) PARTITION BY RANGE (at)',
@@ -102,7 +105,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
       confirm: TABLE,
     } as unknown as Operation
     expect((await perform(expire)).finished).toMatchObject({ exitCode: 0 })
-    // Until the sweep their files are there, and no query counts them.
+    // Until the sweep their files exist, but queries do not count them.
     expect((await countedBy(all)).counted).toBe('20')
     expect((await perform(restore)).finished).toMatchObject({ exitCode: 0 })
     expect((await countedBy(all)).counted).toBe('60')
@@ -122,7 +125,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     })
   })
 
-  test('an erasure says which archives of partitions it did not look at', async () => {
+  test('an erasure names the archives of partitions that it did not search', async () => {
     const place = await makePlace('postgresql', folder)
     const { run } = commandsOf(await makeBookings(place, 'native', newFolder(), 20))
     expect(
@@ -138,7 +141,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
       dryRun: false,
       confirm: TABLE,
     } as Operation
-    // One that an older program took for a table of its own.
+    // One that an older version archived as a separate table.
     const other = `${TABLE}_1`
     await place.sql(`ALTER TABLE ${TABLE} DETACH PARTITION ${other}`)
     expect(
@@ -170,7 +173,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     )
   })
 
-  test('tables of a type go and come back', async () => {
+  test('typed tables are archived and restored', async () => {
     for (const form of ['plain', 'native'] as const) {
       const place = await makePlace('postgresql', folder)
       await place.sql('CREATE TYPE booking AS (id bigint, at timestamp(0), note varchar(400), amount numeric(12,2))')

@@ -1,4 +1,7 @@
-/** Every type that may be a key, on each system: rows leave by their keys beside a late one, are asked for in the archive, and come back with their values. */
+/**
+ * All key types of each system: rows leave by key while a late row stays, are queried in the archive, and return with
+ * their values.
+ */
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Operation } from '../../src/app/operations/list.ts'
@@ -6,7 +9,9 @@ import { commandsOf, countedBy } from '../support/archive-places.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { makePlace, missing, perform, type Place, type System } from '../support/copy-systems.ts'
 
-/** A column or several of a key, and three values of it in SQL: two that are archived, and one that comes late; `asText` is stored as text. */
+/**
+ * One or more key columns, and three values in SQL: two are archived and one arrives late. `asText`: stored as text.
+ */
 type Key = readonly [name: string, columns: string, values: readonly [string, string, string], asText?: string]
 
 const KEYS: Readonly<Record<'postgresql' | 'mysql' | 'sqlite', readonly Key[]>> = {
@@ -83,7 +88,7 @@ describe.each(SYSTEMS)('%s', (system) => {
   })
 
   test.skipIf(WITHOUT.get(system) !== '')(
-    'takes rows out by keys of any type, and brings them back',
+    'rows leave by keys of any type, and are restored',
     { timeout: 300_000 },
     async () => {
       const tables = KEYS[system].map((key) => tableOf(system, place, key))
@@ -103,11 +108,11 @@ describe.each(SYSTEMS)('%s', (system) => {
       const before = new Map<string, readonly string[]>()
       for (const { name, rows } of tables) {
         before.set(name, await rows())
-        // Each archived row is found by its key beside the late one, which stays.
+        // Each archived row is found by its key; the late row stays.
         same(name, 'dropped', await ended(drop(name)), '')
         same(name, 'left', (await rows()).length, 1)
       }
-      // The late row is a further part.
+      // The late row is archived as a further part.
       const every = tables.map(({ name }) => name)
       same('all', 'archived again', await ended({ ...run, tables: every } as Operation), '')
       for (const { name, rows } of tables) {
@@ -147,7 +152,7 @@ test.each(['postgresql', 'mysql'] as const)(
 )
 
 describe('floating point numbers in a key', () => {
-  test.each(SYSTEMS)('are refused in %s before a row leaves', { timeout: 60_000 }, async (system) => {
+  test.each(SYSTEMS)('are refused in %s before a row is removed', { timeout: 60_000 }, async (system) => {
     if (WITHOUT.get(system) !== '') return
     const place = await makePlace(system, folder.path)
     const at = system === 'postgresql' ? 'timestamp' : 'datetime'
@@ -166,7 +171,7 @@ describe('floating point numbers in a key', () => {
   })
 
   test.skipIf(WITHOUT.get('postgresql') !== '')(
-    'keep the sign of zero where whole partitions leave',
+    'keep the sign of zero if whole partitions leave',
     { timeout: 60_000 },
     async () => {
       const place = await makePlace('postgresql', folder.path)
@@ -191,7 +196,7 @@ describe('floating point numbers in a key', () => {
   )
 })
 
-/** Empty where it ended well. */
+/** Empty if it succeeded. */
 async function ended(operation: Operation): Promise<string> {
   const { finished, events } = await perform(operation)
   if (finished.exitCode === 0) return ''
@@ -237,7 +242,7 @@ function tableOf(
   }
 }
 
-/** Rows as the server spells them, with the classes that SQLite keeps. */
+/** Rows as the server prints them, with the storage classes of SQLite. */
 function rowsOf(
   system: System,
   place: Place,

@@ -1,4 +1,4 @@
-/** Rows of megabytes leave with a partition and come back: the server's own md5 and lengths judge them. */
+/** Partitions with rows of megabytes leave and are restored: the server's own md5 and lengths judge them. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import Sqlite from 'better-sqlite3'
 import { spawnSync } from 'node:child_process'
@@ -19,7 +19,9 @@ afterAll(() => folder[Symbol.dispose]())
 const MB = 1 << 20
 type Judged = readonly (readonly unknown[])[]
 
-/** Archives the first quarter of 2023 of `s`, drops it, restores it. @param judge says the same of the rows before and after */
+/**
+ * Archives the first quarter of 2023 of `s`, drops it and restores it. @param judge returns the same before and after
+ */
 async function leaveAndReturn(place: Place, judge: () => Promise<Judged>): Promise<void> {
   const before = await judge()
   const { run, drop, restore, verify } = leaveCommands(place, folder.path)
@@ -29,7 +31,7 @@ async function leaveAndReturn(place: Place, judge: () => Promise<Judged>): Promi
   expect(await judge()).toEqual(before)
 }
 
-/** Text with quotes, commas, line feeds and letters of two bytes. */
+/** Text with quotes, commas, line feeds and two-byte letters. */
 const TEXT = 'ab"c,\n\\é\r'
 
 describe('values of megabytes', { timeout: 300_000 }, () => {
@@ -72,7 +74,7 @@ describe('values of megabytes', { timeout: 300_000 }, () => {
     )
   })
 
-  test('SQLite: a value of more than 256 MB is refused by its key and column', async () => {
+  test('SQLite: the refusal of a value above 256 MB names its key and column', async () => {
     const place = await makePlace('sqlite', folder.path)
     await place.sql(
       'CREATE TABLE s (id INTEGER PRIMARY KEY, d date NOT NULL, b BLOB)',
@@ -116,13 +118,13 @@ describe('values of megabytes', { timeout: 300_000 }, () => {
   })
 })
 
-/** Kept from being text by its first byte; no two pieces of it are alike, so that nothing is compressed. */
+/** The first byte makes it invalid as text; no two pieces are equal, so that compression has no effect. */
 function blob(bytes: number): Buffer {
   const cipher = createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16))
   return cipher.update(Buffer.alloc(bytes))
 }
 
-/** Runs a command in a program of its own. @returns the most memory it had, in MB */
+/** Runs a command in a process of its own. @returns its peak memory in MB */
 function peakOf(words: readonly string[]): number {
   const file = join(folder.path, 'peak')
   const loaded = new URL('../bench/peak.mjs', import.meta.url).href
@@ -135,7 +137,10 @@ function peakOf(words: readonly string[]): number {
   return Number(readFileSync(file, 'utf8')) / MB
 }
 
-/** What a value of so many MB takes of memory, as a multiple of its size, by command: above what the same command takes for small values. */
+/**
+ * Memory that a value takes, as a multiple of its size, by command, beyond what the command takes for small values.
+ * `size` is in MB.
+ */
 function timesOf(url: string, size: number): Readonly<Record<string, number>> {
   const to = join(folder.path, `memory-${Date.now()}`)
   const run = ['archive', 'run', '--table', 's', '--from', url, '--to', to, '--by', 'd', '--grace', '0d']
@@ -152,7 +157,7 @@ function timesOf(url: string, size: number): Readonly<Record<string, number>> {
   return Object.fromEntries(Object.keys(commands).map((name, i) => [name, times[i] ?? 0]))
 }
 
-describe('memory that a large value takes, as a multiple of its size', { timeout: 600_000 }, () => {
+describe('memory for a large value, as a multiple of its size', { timeout: 600_000 }, () => {
   const SIZE = 96
 
   test('PostgreSQL: about three times', async (context) => {
@@ -167,7 +172,7 @@ describe('memory that a large value takes, as a multiple of its size', { timeout
     expect(Object.entries(times).filter(([, much]) => much > 3.5)).toEqual([])
   })
 
-  test('SQLite: more where its own row and that of the driver stand beside', async (context) => {
+  test('SQLite: more, because the driver keeps its own row besides ours', async (context) => {
     const place = await makePlace('sqlite', folder.path)
     {
       using db = disposable(new Sqlite(new URL(place.url).pathname.replace(/^\/\//, '/')))

@@ -1,4 +1,7 @@
-/** Rows that come late, change or go in an archived period of a plain table: `query` sees them, `verify` names them, `list` and `plan` count them. */
+/**
+ * Rows that are added, changed or deleted in an archived period of a plain table: `query` sees them, `verify` names
+ * them, `list` and `plan` count them.
+ */
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
@@ -45,14 +48,14 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
     expect(await sluice('archive', 'verify', '--table', 'bookings')).toMatchObject({ code: 0 })
 
     await source.sql("INSERT INTO bookings VALUES (9001, '2023-02-03', 'late'), (9002, '2023-02-04', 'late')")
-    // Nothing is damaged by that, and no backup would help.
+    // That is no damage, and a backup would not help.
     const late = await sluice('archive', 'verify', '--table', 'bookings')
     expect(late).toMatchObject({ code: 1 })
     expect(late.out + late.err).toContain('1 archived period has late rows in the table')
     expect(late.out + late.err).not.toContain('backup')
 
     await source.sql("UPDATE bookings SET v = 'changed' WHERE id = 5", 'DELETE FROM bookings WHERE id = 7')
-    // The archive's rows, changed or deleted in the table or not, and those that came late.
+    // The archive's rows, changed or deleted in the table or not, and the late ones.
     expect(await count()).toMatch(/\b802 +802\b/)
     const some = await sluice('query', 'bookings', 'SELECT id, v FROM bookings WHERE id IN (5, 7, 9001) ORDER BY id')
     expect(some.out).toMatch(/5 +v5\n *7 +v7\n *9001 +late/)
@@ -74,7 +77,7 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
     expect(asked.err).toMatch(/\d+ of them left out because the archive has their key; their values were not compared/)
   })
 
-  it.skipIf(why !== '')(`says where it knows of no archive${why}`, { timeout: 60_000 }, async () => {
+  it.skipIf(why !== '')(`reports if it knows of no archive${why}`, { timeout: 60_000 }, async () => {
     const asked = await sluice('query', 'other', 'SELECT count(*) FROM other')
     expect(asked.code).toBe(0)
     expect(asked.err).toContain('no archive ledger for the table')

@@ -1,4 +1,4 @@
-/** Partitions leave first and are proved after: what others feel of it, and who may go how far. */
+/** Partitions are detached first and proved afterwards: effects on other sessions, and which steps are allowed. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/ser
 
 const LABEL = '2020-Q1'
 
-describe.skipIf(!POSTGRES_OWN)('leave first, prove after (needs a server of its own)', () => {
+describe.skipIf(!POSTGRES_OWN)('detach first, prove afterwards (needs a server of its own)', () => {
   let folder = ''
   let server: PostgresServer
   beforeAll(async () => {
@@ -37,7 +37,7 @@ describe.skipIf(!POSTGRES_OWN)('leave first, prove after (needs a server of its 
   }
 
   test(
-    'while its rows are summed nobody holds more than a reader does, and writers of the table go on',
+    'while its rows are summed, only reader locks are held, and writers of the table continue',
     { timeout: 60_000 },
     async () => {
       const archived = await fresh()
@@ -56,7 +56,7 @@ describe.skipIf(!POSTGRES_OWN)('leave first, prove after (needs a server of its 
         pids = (await place.rows(summing)).map(([pid]) => Number(pid))
         if (pids.length === 0) await sleep(2)
       }
-      // The sum stands still now, for as long as anybody wants to look.
+      // The process that sums the rows is stopped here, so the locks can be inspected.
       for (const pid of pids) process.kill(pid, 'SIGSTOP')
       try {
         const held = await place.rows(
@@ -77,7 +77,7 @@ describe.skipIf(!POSTGRES_OWN)('leave first, prove after (needs a server of its 
   )
 
   test(
-    'a hold keeps it in its table; one that has left goes on to DETACHED, and is not dropped',
+    'a held partition stays in its table; a detached one becomes DETACHED, and is not dropped',
     { timeout: 60_000 },
     async () => {
       const archived = await fresh()
@@ -103,7 +103,7 @@ describe.skipIf(!POSTGRES_OWN)('leave first, prove after (needs a server of its 
   )
 
   test(
-    '--no-detach leaves one that has left where it is, and its rows count; verify, list and plan know it',
+    '--no-detach leaves a detached partition where it is; queries, verify, list and plan include its rows',
     { timeout: 60_000 },
     async () => {
       const archived = await fresh()
@@ -127,7 +127,7 @@ describe.skipIf(!POSTGRES_OWN)('leave first, prove after (needs a server of its 
       expect(plan.events).toContainEqual(
         expect.objectContaining({ type: 'archive.planned', partition: LABEL, status: 'resume', state: 'DETACHING' }),
       )
-      // Nobody could say that rows are gone from there.
+      // It is not certain that rows are erased from that table.
       const erase = await perform({
         kind: 'archive-erase',
         from: archived.place.url,
@@ -139,7 +139,7 @@ describe.skipIf(!POSTGRES_OWN)('leave first, prove after (needs a server of its 
       expect(erase.finished).toMatchObject({
         error: { code: 'PARTITION_STATE', hint: expect.stringContaining('archive run') },
       })
-      // Bounds of the question keep its table out of it.
+      // The condition of the query excludes its table.
       const later = await countedBy({
         ...query,
         query: 'SELECT count(*) AS n, 0 AS s FROM bookings WHERE "at" >= \'2089-01-01\'',
@@ -157,7 +157,7 @@ describe.skipIf(!POSTGRES_OWN)('leave first, prove after (needs a server of its 
   )
 
   test(
-    'how often others were in the way is told, and a budget that is over leaves the partition in its table',
+    'failed tries are reported, and a partition stays in its table when the lock time is used up',
     { timeout: 60_000 },
     async () => {
       const hindered = await fresh()
@@ -168,14 +168,14 @@ describe.skipIf(!POSTGRES_OWN)('leave first, prove after (needs a server of its 
         expect(await stateOf(hindered)).toBe('PUBLISHED')
         await hindering.end()
       }
-      // Of a partition whose detach has not begun, the first half of the budget is for locks of the table.
+      // For a partition whose detach has not begun, the first half of the time is for locks of the table.
       const archived = await fresh()
       await using reader = await reading(archived, 'SELECT count(*) FROM bookings')
       const work = perform(runOf(archived))
       const wanted = async (): Promise<boolean> =>
         (await archived.place.rows("SELECT 1 FROM pg_locks WHERE relation = 'bookings'::regclass AND NOT granted"))
           .length > 0
-      // In the second try nobody is in the way any more.
+      // In the second try no session blocks the detach.
       for (const is of [true, false, true]) while ((await wanted()) !== is) await sleep(2)
       await reader.end()
       const { finished, events } = await work
@@ -198,7 +198,7 @@ describe.skipIf(!POSTGRES_OWN)('leave first, prove after (needs a server of its 
       Object.assign({}, commandsOf(archived).query, {
         query: 'SELECT count(*) AS n, 0 AS s FROM bookings WHERE "at" >= \'2089-01-01\'',
       })
-    /** What `verify` and `list` say of it. */
+    /** What `verify` and `list` report about it. */
     const namedBy = async (archived: Archived): Promise<readonly unknown[]> => {
       const verify = await perform(commandsOf(archived).verify)
       const list = await perform({ kind: 'archive-list', from: archived.place.url, tables: [], count: false })
@@ -239,7 +239,7 @@ describe.skipIf(!POSTGRES_OWN)('leave first, prove after (needs a server of its 
       expect(await namedBy(archived)).toEqual([0, [], [undefined]])
     })
 
-    test('what stands in its place counts, and it is named', { timeout: 60_000 }, async () => {
+    test('rows of a table in its place count, and the table is named', { timeout: 60_000 }, async () => {
       const archived = await published()
       await archived.place.sql(
         'DROP TABLE bookings_0',
@@ -255,7 +255,7 @@ describe.skipIf(!POSTGRES_OWN)('leave first, prove after (needs a server of its 
       expect(await namedBy(archived)).toEqual(named)
     })
 
-    test('a detach that somebody began and did not end is none less', { timeout: 60_000 }, async () => {
+    test('a detach that a user began and did not finish is treated the same', { timeout: 60_000 }, async () => {
       const archived = await published()
       await using reader = await reading(archived, 'SELECT count(*) FROM bookings')
       const pending = archived.place
@@ -274,7 +274,7 @@ describe.skipIf(!POSTGRES_OWN)('leave first, prove after (needs a server of its 
     })
   })
 
-  describe('a table that somebody dropped or moved by hand after it had left', () => {
+  describe('a detached table that a user dropped or moved', () => {
     const restoreOf = (archived: Archived, more: object = {}): Operation =>
       Object.assign({}, commandsOf(archived).restore, { partitions: [LABEL] }, more)
     const dropOf = (archived: Archived): Operation => runOf(archived, { drop: true, confirm: 'bookings' })
@@ -289,7 +289,7 @@ describe.skipIf(!POSTGRES_OWN)('leave first, prove after (needs a server of its 
     const rowsOf = async ({ place }: Archived): Promise<unknown> =>
       (await place.rows('SELECT count(*) FROM bookings'))[0]?.[0]
 
-    test('comes back from the files, or is called dropped', { timeout: 60_000 }, async () => {
+    test('is restored from the files, or called dropped', { timeout: 60_000 }, async () => {
       const archived = await fresh()
       expect((await perform(runOf(archived))).finished).toMatchObject({ exitCode: 0 })
       await dropped(archived)
@@ -304,7 +304,7 @@ describe.skipIf(!POSTGRES_OWN)('leave first, prove after (needs a server of its 
       expect([await stateOf(archived), await rowsOf(archived)]).toEqual(['RESTORED', '180'])
     })
 
-    test('before it was summed: only where somebody says so', { timeout: 60_000 }, async () => {
+    test('dropped before it was summed: only --as-changed restores it', { timeout: 60_000 }, async () => {
       const archived = await fresh()
       await detaching(archived)
       await dropped(archived)
@@ -319,7 +319,7 @@ describe.skipIf(!POSTGRES_OWN)('leave first, prove after (needs a server of its 
       expect([await stateOf(archived), await rowsOf(archived)]).toEqual(['RESTORED', '180'])
     })
 
-    test('rows that it lost before it was summed stay in the archive', { timeout: 60_000 }, async () => {
+    test('rows that it lost before it was summed are restored from the archive', { timeout: 60_000 }, async () => {
       const archived = await fresh()
       await detaching(archived)
       await byHand(archived, (table) => `UPDATE sluice_archived.${table} SET note = 'changed' WHERE id = 5`)
@@ -356,7 +356,7 @@ describe.skipIf(!POSTGRES_OWN)('leave first, prove after (needs a server of its 
     })
 
     test(
-      'attached again by hand its rows count once, and a restore takes it as it is',
+      'if a user attached it again, its rows count once, and a restore accepts it unchanged',
       { timeout: 90_000 },
       async () => {
         const bounds = "FOR VALUES FROM ('2020-01-01') TO ('2020-04-01')"
@@ -389,7 +389,7 @@ describe.skipIf(!POSTGRES_OWN)('leave first, prove after (needs a server of its 
         )
         const refused = { error: { code: 'PARTITION_CHANGED', hint } }
         expect((await perform(dropOf(archived))).finished).toMatchObject(refused)
-        // What the hint says works.
+        // The way that the hint names succeeds.
         await byHand(archived, (table) => `ALTER TABLE bookings DETACH PARTITION sluice_archived.${table}`)
         expect((await countedBy(commandsOf(archived).query)).counted).toBe(ids)
         await attach()
@@ -402,7 +402,7 @@ describe.skipIf(!POSTGRES_OWN)('leave first, prove after (needs a server of its 
           totals: { restored: '1' },
         })
         expect([await stateOf(archived), await rowsOf(archived)]).toEqual(['RESTORED', '180'])
-        // It is archived as any partition is, and taken as it is where nothing was changed.
+        // It is archived as any partition, and accepted unchanged where no row was changed.
         expect((await perform(runOf(archived))).finished).toMatchObject({ exitCode: 0 })
         expect([await stateOf(archived), await rowsOf(archived)]).toEqual(['DETACHED', '120'])
         await attach()
@@ -413,7 +413,7 @@ describe.skipIf(!POSTGRES_OWN)('leave first, prove after (needs a server of its 
       },
     )
 
-    test('the hint for one that was moved says where to', { timeout: 60_000 }, async () => {
+    test('the hint for a moved table names the target schema', { timeout: 60_000 }, async () => {
       const archived = await fresh()
       expect((await perform(runOf(archived))).finished).toMatchObject({ exitCode: 0 })
       await archived.place.sql('CREATE SCHEMA aside')
@@ -433,7 +433,7 @@ describe.skipIf(!POSTGRES_OWN)('leave first, prove after (needs a server of its 
   })
 })
 
-/** A transaction that has read the table, and does not end. */
+/** A transaction that has read the table and stays open. */
 async function reading({ place }: Archived, sql: string): Promise<AsyncDisposable & { end(): Promise<void> }> {
   const { default: pg } = await import('pg')
   const client = new pg.Client({ connectionString: place.url })

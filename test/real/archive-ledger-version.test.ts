@@ -12,7 +12,7 @@ import { oldSqliteArchives } from '../support/old-archives.ts'
 
 const folder = (): string => mkdtempSync(join(tmpdir(), 'sluice-ledger-version-'))
 
-/** The tables as the first program made them, on a server whose texts are not of its choosing. */
+/** The tables as the first version created them, on a server with a default character set other than UTF-8. */
 const OLD_MYSQL = [
   `CREATE TABLE migration_archives (schema_name VARCHAR(190) NOT NULL, table_name VARCHAR(190) NOT NULL, archive LONGTEXT, archive_id VARCHAR(190),
     time_column VARCHAR(190), calendar LONGTEXT, stored LONGTEXT, grace_ms BIGINT, revision BIGINT, tool VARCHAR(190), created_ms BIGINT,
@@ -36,7 +36,7 @@ async function prepared(place: Place, times = 1): Promise<void> {
 }
 
 test.for(['sqlite', 'postgresql', 'mysql', 'duckdb'] as const)(
-  '%s: several programs create one',
+  '%s: several processes create one ledger',
   async (system, { skip }) => {
     const why = await missing(system)
     if (why !== '') skip(why)
@@ -51,7 +51,7 @@ test.for(['sqlite', 'postgresql', 'mysql', 'duckdb'] as const)(
   },
 )
 
-test('SQLite: a ledger without a version is read as it is, and gets one with the first change', async () => {
+test('SQLite: a ledger without a version can be read, and gets a version with the first change', async () => {
   const { url, file } = oldSqliteArchives(folder())
   const list = { kind: 'archive-list', from: url, tables: [], count: false } as const
   const before = await perform(list)
@@ -60,7 +60,8 @@ test('SQLite: a ledger without a version is read as it is, and gets one with the
   const tables = database.prepare("SELECT name FROM sqlite_master WHERE name = 'migration_archive_ledger'")
   expect(tables.all()).toEqual([])
   const hold = { kind: 'archive-hold', from: url, table: 't_detached', partitions: ['2019'], reason: 'audit' } as const
-  // The ledger holds it; the archive of a program that noted no database has to be adopted before it can say so.
+  // The ledger stores the hold. An archive of a version that recorded no database must be adopted before verify can
+  // report it.
   const { error } = (await perform(hold)).finished
   expect(error).toMatchObject({ code: 'ARCHIVE_FOREIGN', message: expect.stringContaining('is held') })
   expect(error?.hint).toContain('sluice archive adopt --table t_detached')
@@ -96,7 +97,7 @@ test('PostgreSQL: a ledger without a version gets one, and keeps every partition
   expect(await archivedTables(database)).toHaveLength(12)
 })
 
-test('MySQL: the texts of an older ledger become UTF-8, and tell upper case from lower', async ({ skip }) => {
+test('MySQL: the texts of an older ledger become UTF-8, and upper case differs from lower case', async ({ skip }) => {
   const why = await missing('mysql')
   if (why !== '') skip(why)
   const place = await makePlace('mysql', folder())
@@ -120,7 +121,7 @@ test('MySQL: the texts of an older ledger become UTF-8, and tell upper case from
   expect(await readArchive(database, { name: '\u5ba2\u6236' })).not.toBeNull()
 })
 
-/** One table with parts, detached periods and another table beside it. */
+/** One table with parts and detached periods, and another table. */
 const INDEXED = [
   `INSERT INTO migration_archives (schema_name, table_name, archive, archive_id, calendar, stored, grace_ms, revision)
     VALUES ('', 't', '/archive', 'id', '{}', '{"columns":[],"partitionColumn":"p","mapped":false,"sortBy":[]}', 0, 3)`,
@@ -130,7 +131,7 @@ const INDEXED = [
     ('', 't', '2021', 'DETACHED', 1, NULL, NULL, 't_2021', '17'), ('', 'u', '2019', 'DETACHED', 1, NULL, NULL, NULL, NULL),
     ('', 'u', '2019.part2', 'DETACHED', 1, '2019', 2, NULL, NULL)`,
 ]
-/** How a statement is carried out. */
+/** The statement that shows an execution plan. */
 const EXPLAINED = { sqlite: 'EXPLAIN QUERY PLAN', postgresql: 'EXPLAIN', mysql: 'EXPLAIN' } as const
 
 test.for(['sqlite', 'postgresql', 'mysql'] as const)(
@@ -147,7 +148,7 @@ test.for(['sqlite', 'postgresql', 'mysql'] as const)(
     await place.sql('UPDATE migration_archive_ledger SET version = 6')
     await prepared(place, 2)
     await place.sql(...INDEXED)
-    // So many that no planner reads all of them.
+    // Enough rows that no planner chooses a full scan.
     const many = Array.from({ length: 2000 }, (_, i) => `('', 't', 'p${i}', 'DROPPED', 1, 'p', ${i + 2})`)
     await place.sql(
       `INSERT INTO migration_archive_partitions (schema_name, table_name, partition_name, state, fence, period, part) VALUES ${many.join(', ')}`,

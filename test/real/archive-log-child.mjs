@@ -1,12 +1,13 @@
 /**
- * Publishes partitions into an archive with the compiled program, and ends itself with SIGKILL where it is told to. Arguments: folder, JSON of the
- * publications (`{partition, name, bytes, fence}`), and the step to die at, counted over all files that are written; 0 for never.
+ * Publishes partitions into an archive with the compiled program, and kills itself with SIGKILL at the given step.
+ * Arguments: folder, JSON of the publications (`{partition, name, bytes, fence}`), and the step to die at, counted over
+ * all files that are written; 0 for never.
  */
 const [folder, told, dieAt] = process.argv.slice(2)
 const { ArchiveTable } = await import('../../build/archive/log/archive-table.js')
 const { openLocalLog } = await import('../../build/stores/local/index.js')
 const { openLocalLogWriter } = await import('../../build/stores/local/log-writer.js')
-// The database engine takes longer to load than all the rest.
+// The database engine takes longer to load than all other modules.
 const write = async (...given) =>
   (await import('../../build/stores/duckdb/checkpoint-writer.js')).duckdbCheckpointWriter().write(...given)
 const parquet = async () => (await import('../../build/stores/duckdb/parquet-rows.js')).duckdbParquetRows()
@@ -15,7 +16,7 @@ let steps = 0
 const onStep = () => {
   if (++steps === Number(dieAt)) process.kill(process.pid, 'SIGKILL')
 }
-// Opened when it is first asked; its changes are no steps.
+// Opened when it is first used; its changes do not count as steps.
 const { sharedLedger } = await import('../support/shared-ledger.mjs')
 const { HeadLedger } = await import('../../build/archive/ledger/head-ledger.js')
 const { prepareArchiveLedger } = await import('../../build/archive/ledger/schema.js')

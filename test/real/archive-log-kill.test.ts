@@ -1,4 +1,4 @@
-/** Programs that are killed in the middle of publishing, programs that publish at the same time, and disks that are full. */
+/** Processes that are killed during a publication, processes that publish at the same time, and full disks. */
 import { spawn, spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -67,14 +67,14 @@ async function expectOnce(folder: string, reported: readonly Reported[]): Promis
 }
 
 describe('kill -9', () => {
-  test('at every step of the first commit: the next program ends it, and names nothing twice', async () => {
+  test('killed at any step of the first commit, the next program completes it, and names nothing twice', async () => {
     const whole = place()
     expect(run(whole, await made(whole, ['a']), 0)).toEqual({ steps: 6, outcomes: ['published'] })
     for (const dieAt of ALL ? [1, 2, 3, 4, 5, 6] : [3, 4]) {
       const folder = place()
       const reported = await made(folder, ['a'])
       expect(run(folder, reported, dieAt)).toBe('killed')
-      // Up to the fourth step nobody sees a commit; from it on everybody sees all of it.
+      // Before the fourth step no reader sees the commit; from it on all readers see all of it.
       const { table } = localTable(folder)
       expect((await table.state(NEVER))?.version ?? null, `killed at step ${dieAt}`).toBe(dieAt < 4 ? null : 0)
       const what = publication('a', [await dataFile(folder, 'a', 'part-1-00000')], 1n, {
@@ -85,36 +85,40 @@ describe('kill -9', () => {
     }
   })
 
-  // Six steps of the commit, two of the checkpoint's file, and five of the pointer to it.
+  // Six steps for the commit, two for the checkpoint file, and five for its pointer.
   const MOMENTS = ALL ? Array.from({ length: 13 }, (_, i) => i + 1) : [9]
-  test.each(MOMENTS)('in the middle of a commit with a checkpoint, at step %i', async (dieAt) => {
-    const folder = place()
-    const reported = await made(
-      folder,
-      Array.from({ length: 11 }, (_, i) => `p${i}`),
-    )
-    const { table } = localTable(folder)
-    for (const { partition, file, bytes } of reported.slice(0, 10)) {
-      const found = await dataFile(folder, partition, 'part-1-00000')
-      expect([found.name, String(found.bytes)]).toEqual([file, bytes])
-      await table.publish(publication(partition, [found]), NEVER)
-    }
-    const last = reported.slice(10)
-    expect(run(folder, last, dieAt)).toBe('killed')
-    const again = run(folder, last, 0)
-    if (again === 'killed') throw new Error('killed')
-    expect(again.outcomes).toEqual([dieAt < 4 ? 'published' : 'already'])
-    await expectOnce(folder, reported)
-    const left: string[] = []
-    const request = { store: openLocalLog(folder), writer: openLocalLogWriter(folder), parquet: parquetRows }
-    for await (const { path } of strays({ ...request, now: Date.now() + 5_000, olderThanMs: 0 }, NEVER)) left.push(path)
-    expect(left.every((path) => path.includes('.tmp-'))).toBe(true)
-    for (const path of left) await request.writer.remove(path, NEVER)
-    const names = readdirSync(join(folder, '_delta_log'))
-    expect(names.filter((file) => file.startsWith('.'))).toEqual([])
-  })
+  test.each(MOMENTS)(
+    'killed in a commit with a checkpoint at step %i, the next program completes it',
+    async (dieAt) => {
+      const folder = place()
+      const reported = await made(
+        folder,
+        Array.from({ length: 11 }, (_, i) => `p${i}`),
+      )
+      const { table } = localTable(folder)
+      for (const { partition, file, bytes } of reported.slice(0, 10)) {
+        const found = await dataFile(folder, partition, 'part-1-00000')
+        expect([found.name, String(found.bytes)]).toEqual([file, bytes])
+        await table.publish(publication(partition, [found]), NEVER)
+      }
+      const last = reported.slice(10)
+      expect(run(folder, last, dieAt)).toBe('killed')
+      const again = run(folder, last, 0)
+      if (again === 'killed') throw new Error('killed')
+      expect(again.outcomes).toEqual([dieAt < 4 ? 'published' : 'already'])
+      await expectOnce(folder, reported)
+      const left: string[] = []
+      const request = { store: openLocalLog(folder), writer: openLocalLogWriter(folder), parquet: parquetRows }
+      for await (const { path } of strays({ ...request, now: Date.now() + 5_000, olderThanMs: 0 }, NEVER))
+        left.push(path)
+      expect(left.every((path) => path.includes('.tmp-'))).toBe(true)
+      for (const path of left) await request.writer.remove(path, NEVER)
+      const names = readdirSync(join(folder, '_delta_log'))
+      expect(names.filter((file) => file.startsWith('.'))).toEqual([])
+    },
+  )
 
-  test('two programs at the same time: every partition once, versions without a gap', async () => {
+  test('two processes at the same time publish each partition once, with versions without a gap', async () => {
     const folder = place()
     const reported = await made(
       folder,
@@ -140,7 +144,7 @@ describe('kill -9', () => {
 })
 
 describe.skipIf(MOUNT_MISSING !== '')(`a full disk ${MOUNT_MISSING}`, () => {
-  test('nothing stands under the final name, and there is nothing of it left', async () => {
+  test('no file exists under the final name, and no temporary file is left', async () => {
     using disk = smallDisk(256 * 1024)
     const writer = openLocalLogWriter(join(disk.path, 't'))
     await writer.put('_delta_log/a.json', Buffer.from('{}'), NEVER)
@@ -156,7 +160,7 @@ describe.skipIf(MOUNT_MISSING !== '')(`a full disk ${MOUNT_MISSING}`, () => {
     }
     const left = readdirSync(disk.path, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
     expect(left.map((entry) => entry.name)).toEqual(['a.json'])
-    // From another disk a file is copied, whole.
+    // A file on another disk is copied completely.
     const small = join(lake.path, 'small')
     writeFileSync(small, 'small')
     await writer.upload('q=1/b.parquet', small, NEVER)

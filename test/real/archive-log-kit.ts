@@ -1,4 +1,4 @@
-/** Archives for tests of their logs: real Parquet files in their places, and the tables that they are published in. */
+/** Archives for tests of their logs: real Parquet files in their folders, and the tables that they are published in. */
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -45,7 +45,10 @@ export const STORED: StoredTable = {
   sortBy: ['id'],
 }
 
-/** Of a ledger in SQLite, which is opened when it is first asked. @param name programs that share one have one ledger */
+/**
+ * Ownership tokens of a ledger in SQLite, which is opened when it is first used. @param name programs with the same
+ * name share a ledger
+ */
 export function headsOf(name: string): HeadBook {
   const opened = ledgerOf(name)
   return {
@@ -96,7 +99,7 @@ export function localTable(folder: string, parts: Partial<ArchiveTableParts> = {
 let engine: ReturnType<typeof openDuckDb> | null = null
 let written = 0
 
-/** A Parquet file of one row in its place. */
+/** Writes a Parquet file of one row to its path. */
 export async function dataFile(
   folder: string,
   partition: string,
@@ -109,7 +112,7 @@ export async function dataFile(
   mkdirSync(dirname(file), { recursive: true })
   const [first, second] = stored.columns.map(({ physical }) => physical) as [string, string]
   const { connection } = await (engine ??= openDuckDb({ threads: 1, memoryLimit: '256MB' }))
-  // Odd characters of a name are a pattern to it.
+  // COPY would treat special characters of a name as a pattern.
   const plain = join(folder, `.written-${written++}`)
   const row = `SELECT ${id}::BIGINT AS ${identifier(first)}, 'n' AS ${identifier(second)}`
   await connection.run(`COPY (${row}) TO ${sqlLiteral(plain)} (FORMAT parquet)`)
@@ -151,7 +154,7 @@ export function publication(
   }
 }
 
-/** The `SluiceError` that a promise is rejected with; fails when it is not. */
+/** The `SluiceError` that a promise is rejected with; fails if it is not rejected. */
 export async function refusalOf(promise: Promise<unknown>): Promise<SluiceError> {
   const outcome = await promise.then(
     () => null,

@@ -1,17 +1,22 @@
-/** A store that heeds If-None-Match, and fails as it is told: an HTTP front of ours before s3rver, which heeds nothing. */
+/**
+ * An S3 store that supports If-None-Match and fails on request: an HTTP proxy before s3rver, which ignores that header.
+ */
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { S3Client } from '../../src/stores/s3/client.ts'
 import type { S3Server } from '../support/servers/s3.ts'
 
-/** `drop`: it never arrives. `lose`: it is done, and nobody hears of it. A number is the answer. */
+/**
+ * `drop`: the request never arrives. `lose`: it is executed, and its reply is lost. A number is the HTTP status of the
+ * reply.
+ */
 export type Fault = 'drop' | 'lose' | number
 
 const CODES: Readonly<Record<number, string>> = { 403: 'AccessDenied', 409: 'ConditionalRequestConflict' }
 
 export type Asked = {
   readonly method: string
-  /** Decoded, without the bucket. */
+  /** Decoded key, without the bucket. */
   readonly key: string
   readonly query: URLSearchParams
   readonly bytes: number
@@ -21,13 +26,13 @@ export type ConditionalS3 = AsyncDisposable & {
   readonly client: S3Client
   readonly env: Readonly<Record<string, string>>
   readonly asked: Asked[]
-  /** Called for each request; what it returns happens to it. */
+  /** Called for each request; returns the fault to apply to it. */
   fault: (asked: Asked) => Fault | null
-  /** What becomes of bodies on their way to the reader; null for nothing. */
+  /** Changes bodies on their way to the reader; null: no change. */
   alter: ((asked: Asked, body: Buffer) => Buffer) | null
-  /** Keys that are there, as far as has passed here. */
+  /** Keys that exist, as far as requests passed this proxy. */
   readonly there: Set<string>
-  /** False for a store that takes no notice of If-None-Match. */
+  /** False: the store ignores If-None-Match. */
   heeds: boolean
 }
 
@@ -100,7 +105,7 @@ export async function conditionalS3(s3: S3Server): Promise<ConditionalS3> {
   return proxy
 }
 
-/** Once, for the first request that it fits. */
+/** A fault for the first request that matches, and for no other. */
 export function once(fits: (asked: Asked) => boolean, fault: Fault): (asked: Asked) => Fault | null {
   let left = 1
   return (asked) => (left > 0 && fits(asked) && left-- > 0 ? fault : null)

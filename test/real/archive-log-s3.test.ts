@@ -1,4 +1,4 @@
-/** Archives in buckets: only one of two has a name, whatever becomes of requests and answers. */
+/** Archives in buckets: of two writers only one creates a name, despite lost requests and replies. */
 import { randomBytes } from 'node:crypto'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -46,7 +46,7 @@ describe.skipIf(!S3_AVAILABLE)(`an archive in a bucket ${S3_MISSING}`, () => {
   const isPut = (part: string) => (asked: { method: string; key: string }) =>
     asked.method === 'PUT' && asked.key.includes(part)
 
-  test('a store that overwrites all the same is refused before anything is written', async () => {
+  test('a store that overwrites in spite of If-None-Match is refused before anything is written', async () => {
     const url = place()
     const client = new S3Client(s3.env, { tries: 3, baseMs: 1, idleMs: 5_000 })
     const writer = openS3LogWriter(url, { client })
@@ -58,7 +58,7 @@ describe.skipIf(!S3_AVAILABLE)(`an archive in a bucket ${S3_MISSING}`, () => {
     expect(left).toEqual([])
   })
 
-  test('of two one has the name; the probe is asked once and leaves nothing', async () => {
+  test('of two writers one creates the name; the probe runs once and leaves no object', async () => {
     const url = place()
     const [one, other] = [writerAt(url), writerAt(url)]
     const path = '_delta_log/00.json'
@@ -77,7 +77,7 @@ describe.skipIf(!S3_AVAILABLE)(`an archive in a bucket ${S3_MISSING}`, () => {
   })
 
   test.each([['drop' as const], ['lose' as const], [500], [503], [409]])(
-    'a request that ends with %s is settled by another one',
+    'a request that ends with %s is resolved by another request',
     async (fault) => {
       const writer = writerAt(place())
       proxy.fault = once(isPut('00.json'), fault)
@@ -87,7 +87,7 @@ describe.skipIf(!S3_AVAILABLE)(`an archive in a bucket ${S3_MISSING}`, () => {
     },
   )
 
-  test('where every answer is lost, what stands there tells', async () => {
+  test('if each reply is lost, the stored object decides', async () => {
     const writer = writerAt(place())
     await writer.putIfAbsent('_delta_log/00.json', Buffer.from('x'), NEVER)
     proxy.fault = (asked) => (isPut('01.json')(asked) ? 'lose' : null)
@@ -103,7 +103,7 @@ describe.skipIf(!S3_AVAILABLE)(`an archive in a bucket ${S3_MISSING}`, () => {
   })
 
   const SIZES = [0, 1, 60 * KB, 60 * KB + 1, 300 * KB + 3]
-  test('files of any size arrive whole, through faults, and are never written over', async () => {
+  test('files of any size are uploaded completely despite faults, and are never overwritten', async () => {
     const url = place()
     const writer = writerAt(url)
     const file = join(folder.path, 'file')
@@ -125,7 +125,7 @@ describe.skipIf(!S3_AVAILABLE)(`an archive in a bucket ${S3_MISSING}`, () => {
     const path = `q=${60 * KB}%2F/file 1.parquet`
     const kept = await bytesAt(url, path)
     writeFileSync(file, kept)
-    // An attempt before this one has brought it there.
+    // An earlier attempt has uploaded it.
     await writer.upload(path, file, NEVER)
     writeFileSync(file, randomBytes(kept.length))
     expect((await refusalOf(writer.upload(path, file, NEVER))).code).toBe('TARGET_IO')
@@ -135,7 +135,7 @@ describe.skipIf(!S3_AVAILABLE)(`an archive in a bucket ${S3_MISSING}`, () => {
     expect((await bytesAt(url, path)).equals(kept)).toBe(true)
   })
 
-  test('the end of an upload whose answer is lost, and parts of one that fails', async () => {
+  test('an upload succeeds although its last reply is lost; a failed one removes its parts', async () => {
     const url = place()
     const writer = writerAt(url)
     const file = join(folder.path, 'file')
@@ -148,7 +148,7 @@ describe.skipIf(!S3_AVAILABLE)(`an archive in a bucket ${S3_MISSING}`, () => {
     proxy.fault = ({ query }) => (query.get('partNumber') === '2' ? 503 : null)
     expect((await refusalOf(writer.upload('b.parquet', file, NEVER))).code).toBe('TARGET_IO')
     expect(proxy.asked.filter(({ method, query }) => method === 'DELETE' && query.has('uploadId'))).toHaveLength(1)
-    // Stopped in the middle: within a second, and nothing stays.
+    // An upload that is stopped ends within a second, and leaves no parts.
     const stop = new AbortController()
     proxy.asked.length = 0
     proxy.fault = ({ query }) => {
@@ -161,7 +161,7 @@ describe.skipIf(!S3_AVAILABLE)(`an archive in a bucket ${S3_MISSING}`, () => {
     expect(proxy.asked.filter(({ method, query }) => method === 'DELETE' && query.has('uploadId'))).toHaveLength(1)
   })
 
-  test('paths never leave the prefix; what is removed is gone, and removing it again is no error', async () => {
+  test('paths never leave the prefix; removed objects are gone, and a second removal is no error', async () => {
     const url = place()
     const writer = writerAt(url)
     for (const path of ['../x', '/x', 'a/../../x', 'a//b', '']) {
@@ -175,9 +175,9 @@ describe.skipIf(!S3_AVAILABLE)(`an archive in a bucket ${S3_MISSING}`, () => {
     expect(await openS3Log(url, { client: proxy.client }).head('_delta_log/_last_checkpoint', NEVER)).toBeNull()
   })
 
-  test('two archivers: every partition once, no gap, checkpoints, and nothing astray', async () => {
+  test('two archivers publish each partition once, with checkpoints, no gap and no stray file', async () => {
     const url = place()
-    // Of its own, for a second try too.
+    // A new folder, also for a retry of this test.
     const own = join(folder.path, randomBytes(4).toString('hex'))
     const open = (): ArchiveTable =>
       ArchiveTable.open({

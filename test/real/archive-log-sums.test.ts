@@ -1,4 +1,7 @@
-/** Each commit of an archive's log is what the ledger wrote, byte for byte; what another program wrote is said to be not compared. */
+/**
+ * Each commit of an archive's log equals what the ledger recorded, byte for byte; commits of other programs are
+ * reported as not compared.
+ */
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -32,16 +35,19 @@ async function ok(operation: Operation): Promise<void> {
   expect((await perform(operation)).finished).toMatchObject({ exitCode: 0 })
 }
 
-/** Two partitions in the log, and one of them brought back: commits that make, append and take out. */
+/** Two partitions in the log, one of them restored: commits that create, append and remove. */
 async function archived(system: Place['system'], form: Archived['form']): Promise<Archived> {
   const made = await makeBookings(await makePlace(system, folder), form, mkdtempSync(join(folder, 'to-')), 20)
   await ok(commandsOf(made).run)
   await ok({ ...commandsOf(made).restore, partitions: ['2020-Q2'] } as Operation)
-  // In MySQL the folder has the name of the database, too.
+  // In MySQL the folder is also named after the database.
   return { ...made, archive: join(made.to, readdirSync(made.to)[0] ?? '') }
 }
 
-/** Where a bit is turned: the commit, and what stands before the letter. Half of them leave JSON that says the same to most readers. */
+/**
+ * Where a bit is flipped: the commit, and the text before the byte. Half of the results are JSON with the same meaning
+ * for most readers.
+ */
 const PLACES: readonly (readonly [commit: number, before: RegExp])[] = [
   [0, /"tags":\{"sluice\.so/],
   [0, /"sluice\.table":"/],
@@ -72,7 +78,7 @@ const PLACES: readonly (readonly [commit: number, before: RegExp])[] = [
 describe.each(SYSTEMS)('%s', { timeout: 120_000 }, async (system, form) => {
   const why = await missing(system)
 
-  test.skipIf(why !== '')('each of 24 turned bits is seen', async () => {
+  test.skipIf(why !== '')('each of 24 flipped bits is detected', async () => {
     const made = await archived(system, form)
     const { verify } = commandsOf(made)
     const clean = await perform(verify)
@@ -107,8 +113,8 @@ const adopt = (url: string, more: object = {}): Operation => ({
   ...more,
 })
 
-describe('not ours to judge', { timeout: 120_000 }, () => {
-  test('commits of an older program; those that follow are compared', async () => {
+describe('commits that the ledger cannot check', { timeout: 120_000 }, () => {
+  test('commits of an older program are not compared; those that follow are', async () => {
     const made = await archived('sqlite', 'plain')
     const { verify, restore } = commandsOf(made)
     await made.place.sql(
@@ -125,7 +131,7 @@ describe('not ours to judge', { timeout: 120_000 }, () => {
     expect(uncompared(await perform(verify))).toBe(`3 of ${count}`)
   })
 
-  test('a commit whose program was killed before it was settled is ours; one that came before ours is not', async () => {
+  test('a commit of a program killed before it settled is compared; one with another digest is not', async () => {
     const made = await archived('sqlite', 'plain')
     const { verify } = commandsOf(made)
     await made.place.sql(
@@ -139,7 +145,7 @@ describe('not ours to judge', { timeout: 120_000 }, () => {
     expect([lost.finished.exitCode, uncompared(lost)]).toEqual([0, '1 of 3'])
   })
 
-  test('commits of a second ledger, before and behind an adoption', async () => {
+  test('commits of a second ledger, before and after an adoption', async () => {
     const made = await archived('sqlite', 'plain')
     const file = made.place.url.slice('sqlite:///'.length)
     const url = `sqlite:///${file}-second.db`
@@ -150,7 +156,7 @@ describe('not ours to judge', { timeout: 120_000 }, () => {
     const before = commitsOf(made).length
     const own = await perform(second.verify)
     expect([own.finished.exitCode, uncompared(own)]).toEqual([0, undefined])
-    // The first ledger has gone on with a commit of its own that the log does not hold.
+    // The first ledger has recorded another commit that the log does not contain.
     await made.place.sql(
       `INSERT INTO migration_archive_commits SELECT schema_name, table_name, 3, 77, 'of ours', 'landed' FROM migration_archives`,
     )
@@ -163,7 +169,7 @@ describe('not ours to judge', { timeout: 120_000 }, () => {
     expect([again.finished.exitCode, uncompared(again)]).toEqual([0, `${before - 3} of ${before + 1}`])
   })
 
-  test('a ledger that is made anew knows its own commits alone, and an erasure leaves no sum of what it destroyed', async () => {
+  test('a rebuilt ledger checks its own commits only, and an erasure leaves no digest of what it destroyed', async () => {
     const made = await archived('sqlite', 'plain')
     for (const one of [
       's',

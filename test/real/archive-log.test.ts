@@ -1,4 +1,4 @@
-/** The log of an archive: what is published is what every reader of Delta finds, once, whoever else publishes and whatever fails. */
+/** The log of an archive: each Delta reader finds each publication once, despite concurrent publishers and failures. */
 import {
   appendFileSync,
   existsSync,
@@ -47,7 +47,7 @@ const kindsOf = (commit: readonly object[]): readonly (string | undefined)[] =>
   commit.map((action) => Object.keys(action)[0])
 
 describe('publishing', () => {
-  test('a partition is one commit, and the first one makes the table', async () => {
+  test('a partition is one commit, and the first one creates the table', async () => {
     const { folder, table } = localTable(place())
     expect(await table.state(NEVER)).toBeNull()
     const q1 = await dataFile(folder, 'Q1-FY25', 'part-1-00000')
@@ -98,7 +98,7 @@ describe('publishing', () => {
     expect(readdirSync(join(folder, '_delta_log')).filter((name) => name.startsWith('.'))).toEqual([])
   })
 
-  test('said twice it is one commit, also behind a checkpoint', async () => {
+  test('a repeated publication is one commit, also after a checkpoint', async () => {
     const { folder, table, notes } = localTable(place())
     const file = await dataFile(folder, 'a', 'part-1-00000')
     await table.publish(publication('a', [file]), NEVER)
@@ -113,7 +113,7 @@ describe('publishing', () => {
     expect(logged(folder)).toHaveLength(12)
   })
 
-  test('what an older attempt has named is taken back in the commit of the next one', async () => {
+  test('files of an older attempt are removed in the commit of the next one', async () => {
     const { folder, table } = localTable(place())
     const old = [await dataFile(folder, 'a', 'part-1-00000'), await dataFile(folder, 'a', 'part-1-00001')]
     await table.publish(publication('a', old, 1n), NEVER)
@@ -143,7 +143,7 @@ describe('publishing', () => {
         .toSorted(),
     ).toEqual([old[1]?.name, fresh.name].toSorted())
     expect(state?.files.get('b')).toHaveLength(1)
-    // The attempt before it comes too late.
+    // The earlier attempt arrives too late.
     const late = await refusalOf(table.publish(publication('a', old, 1n), NEVER))
     expect(late.code).toBe('ARCHIVE_CONFLICT')
     const reference = await refusalOf(table.publish(publication('a', old, 2n), NEVER))
@@ -151,7 +151,7 @@ describe('publishing', () => {
     expect(logged(folder)).toHaveLength(3)
   })
 
-  test('a retraction takes the files out of the table once, and keeps late publishers out', async () => {
+  test('a retraction removes the files from the table once, and refuses late publishers', async () => {
     const { folder, table } = localTable(place())
     const file = await dataFile(folder, 'a', 'part-1-00000')
     const { tableId, partition, txn, info, known, claim } = publication('a', [file])
@@ -166,7 +166,7 @@ describe('publishing', () => {
     expect((await table.publish(publication('a', [file], 3n), NEVER)).version).toBe(2)
   })
 
-  test('nothing is published that is not in its place', async () => {
+  test('missing or truncated files are not published', async () => {
     const { folder, table } = localTable(place())
     const file = await dataFile(folder, 'a', 'part-1-00000')
     truncateSync(join(folder, file.name), Number(file.bytes) - 1)
@@ -176,7 +176,7 @@ describe('publishing', () => {
     expect(existsSync(join(folder, '_delta_log'))).toBe(false)
   })
 
-  test('a partition without rows is published too, and once', async () => {
+  test('a partition without rows is published, too, and only once', async () => {
     const { folder, table } = localTable(place())
     expect((await table.publish(publication('a', []), NEVER)).version).toBe(0)
     expect(await table.publish(publication('a', []), NEVER)).toMatchObject({ outcome: 'already' })
@@ -202,8 +202,8 @@ const HOSTILE = [
   'q'.repeat(300),
 ]
 
-describe('odd values', () => {
-  test('every value of a partition comes back, from files within the table', async () => {
+describe('special values', () => {
+  test('each value of a partition can be read again, from files within the table', async () => {
     const { folder, table } = localTable(place())
     for (const [i, value] of HOSTILE.entries()) {
       const file = await dataFile(folder, value, 'part-1-00000', BigInt(i))
@@ -213,7 +213,7 @@ describe('odd values', () => {
     const state = await table.state(NEVER)
     expect([...(state?.files.keys() ?? [])].toSorted()).toEqual(HOSTILE.toSorted())
     expect(new Set(HOSTILE.map((value) => partitionFolder('quarter', value))).size).toBe(HOSTILE.length)
-    // What the log says leads to the files, also behind the checkpoint.
+    // The paths in the log lead to the files, also after the checkpoint.
     const found = [...(state?.files.values() ?? [])].flat().map(({ path }) => join(folder, path))
     expect(found.filter((file) => !existsSync(file))).toEqual([])
     const names = found.filter((file) => !/[*?[\]]/.test(file))
@@ -226,14 +226,14 @@ describe('odd values', () => {
     expect(rows).toEqual([[BigInt(names.length)]])
   })
 
-  test('an empty value is none to Delta', async () => {
+  test('an empty value is refused, because Delta reads it as NULL', async () => {
     const { table } = localTable(place())
     expect((await refusalOf(table.publish(publication('', []), NEVER))).code).toBe('VALUE_REFUSED')
     expect((await refusalOf(table.publish(publication('\ud800', []), NEVER))).code).toBe('VALUE_REFUSED')
   })
 })
 
-describe('shapes', () => {
+describe('features', () => {
   const mapped: StoredTable = {
     ...STORED,
     mapped: true,
@@ -276,7 +276,7 @@ describe('shapes', () => {
     ],
   ]
 
-  test.each(shapes)('%s: the oldest protocol that has what is needed', async (_, stored, protocol) => {
+  test.each(shapes)('%s: the oldest protocol that supports the required features', async (_, stored, protocol) => {
     const { folder, table } = localTable(place())
     for (const partition of ['a', 'b']) {
       const file = await dataFile(folder, partition, 'part-1-00000', 1n, stored)
@@ -298,7 +298,7 @@ describe('shapes', () => {
     }
   })
 
-  test('a table grows with its source, and never changes what it holds', async () => {
+  test('a table gets new columns of its source, and never changes the existing ones', async () => {
     const { folder, table } = localTable(place())
     await table.publish(publication('a', [await dataFile(folder, 'a', 'part-1-00000')]), NEVER)
     const [id, note] = STORED.columns as [StoredTable['columns'][0], StoredTable['columns'][0]]
@@ -306,7 +306,7 @@ describe('shapes', () => {
     const file = await dataFile(folder, 'b', 'part-1-00000', 1n, grown)
     await table.publish(publication('b', [file], 1n, { stored: grown }), NEVER)
     expect(kindsOf(actions(folder, 1))).toEqual(['commitInfo', 'protocol', 'metaData', 'txn', 'txn', 'add'])
-    // A column that the source has no more may be NULL from now on.
+    // A column that the source lacks now may be NULL from now on.
     const less = { ...STORED, columns: [note] }
     await table.publish(publication('c', [], 1n, { stored: less }), NEVER)
     const state = await table.state(NEVER)
@@ -329,8 +329,8 @@ describe('shapes', () => {
   })
 })
 
-describe('tables of others', () => {
-  test('another id, other features, no partition: nothing is written', async () => {
+describe('tables of other programs', () => {
+  test('a table with another id, other features or no partition column is not written', async () => {
     const { folder, table } = localTable(place())
     const file = await dataFile(folder, 'a', 'part-1-00000')
     await table.publish(publication('a', [file]), NEVER)
@@ -351,7 +351,7 @@ describe('tables of others', () => {
     expect(logged(folder)).toHaveLength(2)
   })
 
-  test('a log whose beginning is gone is not begun anew', async () => {
+  test('a log without its first versions is not started again', async () => {
     const { folder, table } = localTable(place())
     await table.publish(publication('a', [await dataFile(folder, 'a', 'part-1-00000')]), NEVER)
     const log = join(folder, '_delta_log')
@@ -361,8 +361,8 @@ describe('tables of others', () => {
   })
 })
 
-describe('two at once', () => {
-  test('every partition exactly once, versions without a gap', async () => {
+describe('two publishers', () => {
+  test('each partition is published exactly once, with versions without a gap', async () => {
     const folder = place()
     const partitions = Array.from({ length: 20 }, (_, i) => `p${i}`)
     const files = new Map(
@@ -388,8 +388,8 @@ describe('two at once', () => {
   })
 })
 
-describe('everybody can read it', () => {
-  test('at every version, by our reader, by the catalog and its validator, through checkpoints', async () => {
+describe('all readers can read it', () => {
+  test('each version can be read by our reader, the catalog and its validator, through checkpoints', async () => {
     const { folder, table } = localTable(place())
     const expected: (readonly string[])[] = []
     const active = new Map<string, string>()
@@ -416,7 +416,7 @@ describe('everybody can read it', () => {
       expect(found.toSorted(), `version ${version}`).toEqual(paths)
     }
     expect(reader.notes).toEqual([])
-    // The checkpoint alone tells all: the commits below it are taken away.
+    // The checkpoint alone has all the state: the commits before it are removed.
     const listing = await reader.listing()
     expect(listing.checkpoints.map(({ version }) => version)).toEqual([10, 20])
     const catalog = `sqlite:///${folder}.db`
@@ -439,13 +439,13 @@ describe('everybody can read it', () => {
   })
 })
 
-/** Of every action in a log: paths of its members, and what their values are. */
+/** For each action in a log: paths of its members, and the types of their values. */
 function shapesOf(lines: readonly string[]): Map<string, Set<string>> {
   const shapes = new Map<string, Set<string>>()
   const walk = (value: unknown, path: string): void => {
     const kind = value === null ? 'null' : Array.isArray(value) ? 'list' : typeof value
     shapes.set(path, (shapes.get(path) ?? new Set()).add(kind))
-    // Names below these are the table's own.
+    // Names below these members belong to the table.
     if (kind !== 'object' || /\.(?:partitionValues|tags|configuration|operationMetrics)$/.test(path)) return
     for (const [name, member] of Object.entries(value as object)) walk(member, `${path}.${name}`)
   }
@@ -463,7 +463,7 @@ function linesOf(log: string, most: number): readonly string[] {
     .filter((line) => line.trim() !== '')
 }
 
-test.skipIf(!HAVE_TABLES)('actions have the members and types that other writers give them', async () => {
+test.skipIf(!HAVE_TABLES)('actions have the members and types that other writers use', async () => {
   const { folder, table } = localTable(place())
   const stored = { ...STORED, columns: [...STORED.columns, column('seen', 'timestamp_ntz')] }
   await table.publish(publication('a', [await dataFile(folder, 'a', 'part-1-00000')], 1n, { stored }), NEVER)
@@ -483,7 +483,7 @@ test.skipIf(!HAVE_TABLES)('actions have the members and types that other writers
 })
 
 describe('the folder of a table', () => {
-  test('one of two has a name, and nothing else is left', async () => {
+  test('of two writers one creates the name, and no other file is left', async () => {
     const folder = place()
     const writer = openLocalLogWriter(folder)
     const names = ['a', 'b', 'c', 'd']
@@ -494,7 +494,7 @@ describe('the folder of a table', () => {
     expect(writer.root).toBe(openLocalLog(folder).root)
   })
 
-  test('paths never leave it', async () => {
+  test('paths never leave the folder', async () => {
     const writer = openLocalLogWriter(place())
     for (const path of ['../x', '/x', 'a/../../x', 'a/./b', '', 'a\0b']) {
       const tried = [
@@ -507,7 +507,7 @@ describe('the folder of a table', () => {
     }
   })
 
-  test('a file that was written in its place stays where it is', async () => {
+  test('a file that was written in its final place stays there', async () => {
     const folder = place()
     const writer = openLocalLogWriter(folder)
     const { name, bytes } = await dataFile(folder, 'a', 'part-1-00000')
@@ -523,7 +523,7 @@ describe('the folder of a table', () => {
 })
 
 describe('stray files', () => {
-  test('are those that no version names, old enough, and ours', async () => {
+  test('are old files of sluice that no version names', async () => {
     const { folder, table } = localTable(place())
     const parts = { store: openLocalLog(folder), writer: openLocalLogWriter(folder), parquet: parquetRows }
     const astray = async (more: Partial<StrayRequest> = {}): Promise<readonly string[]> => {
@@ -536,7 +536,7 @@ describe('stray files', () => {
     const age = (path: string): void => utimesSync(join(folder, path), 1_700_000_000, 1_700_000_000)
     const old = await dataFile(folder, 'a', 'part-1-00000')
     age(old.name)
-    // Without a log nobody knows what the files are.
+    // Without a log the meaning of the files is unknown.
     expect(await astray()).toEqual([])
     await table.publish(publication('a', [old]), NEVER)
     const fresh = await dataFile(folder, 'a', 'part-2-00000')
@@ -558,10 +558,10 @@ describe('stray files', () => {
     }
     expect(await astray()).toEqual(made.toSorted())
     expect(await astray({ kept: new Set(made.slice(0, 1)) })).toEqual(made.slice(1).toSorted())
-    // Somebody began to write, or has published, while files were listed.
+    // While files were listed, another process began to write, or published.
     expect(await astray({ awaited: async () => ['part-3-'] })).toEqual(['_delta_log/.tmp-1'])
     expect((await refusalOf(astray({ tableId: 'another' }))).code).toBe('ARCHIVE_CONFLICT')
-    // What a version names that only a checkpoint tells of.
+    // Files of a version that only a checkpoint contains.
     for (let i = 0; i < 9; i++) await table.publish(publication(`p${i}`, []), NEVER)
     for (let i = 0; i < 10; i++) rmSync(join(folder, '_delta_log', `${String(i).padStart(20, '0')}.json`))
     expect(await astray()).toEqual(made.toSorted())

@@ -1,4 +1,4 @@
-/** A member of an enum that was renamed while rows with it were in the archive: the refusal names what keeps the meaning of these rows. */
+/** A renamed enum member whose rows are in the archive: the refusal names ways that keep the meaning of these rows. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -41,7 +41,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     expect(refused?.message).toMatch(/cannot be restored: 'sad' is not a member of (?:public\.)?mood now$/)
     expect(refused?.hint).toMatch(/RENAME VALUE 'NEW_NAME' TO 'sad'.*--into NEW_TABLE.*adds another member/)
     expect([await state(), await place.rows('SELECT id FROM o')]).toEqual([before, [['3']]])
-    // A table that is made gets the type with its members of now.
+    // A new table gets the type with its present members.
     const made = (await perform({ ...restore, into: 'made' })).finished.error
     expect(made?.message).toMatch(/^'sad' is not a member of (?:public\.)?mood now$/)
     expect(made?.hint).toMatch(/^create the table with a column that can hold this value, such as text/)
@@ -62,12 +62,12 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
   })
 })
 
-describe.skipIf(why !== '')('PostgreSQL, types that mean other values by now', { timeout: 60_000 }, () => {
+describe.skipIf(why !== '')('PostgreSQL, types whose values have another meaning now', { timeout: 60_000 }, () => {
   const SWAPPED = ['a TO swapped', 'b TO a', 'swapped TO b'].map((text) => {
     const [from, to] = text.split(' TO ')
     return `ALTER TYPE kind RENAME VALUE '${from}' TO '${to}'`
   })
-  /** What a column is, its first value, what changes the type, what the refusal says, and what gives the type back. */
+  /** Type change, name and first value of the type, SQL that changes it, the refusal, and SQL that reverts it. */
   const OTHERS: readonly (readonly [string, string, string, readonly string[], RegExp, readonly string[]])[] = [
     ['members change names', 'kind', 'a', SWAPPED, /in m, 'a' is another member of (?:public\.)?kind now$/, SWAPPED],
     [
@@ -100,7 +100,7 @@ describe.skipIf(why !== '')('PostgreSQL, types that mean other values by now', {
     const archive = { ...run, tables: ['o'] } as Operation
     expect((await perform(archive)).finished.error).toBeUndefined()
     expect((await perform({ ...archive, drop: true, confirm: 'o' } as Operation)).finished.error).toBeUndefined()
-    // A further member, and a member of another name, are none that archived texts could be taken for.
+    // Archived texts can be mistaken neither for an added member nor for a member of another name.
     await place.sql(`ALTER TYPE kind ADD VALUE 'first' BEFORE 'a'`, ...change)
     const restore = { kind: 'restore', from: place.url, table: 'o', partitions: ['2020-Q1'], dryRun: false } as const
     const refused = (await perform(restore)).finished.error
@@ -128,7 +128,7 @@ describe.skipIf(why !== '')('PostgreSQL, types that mean other values by now', {
     ])
   })
 
-  test.each(['regclass', 'regrole[]'])('%s: refused unless its names are meant', async (type) => {
+  test.each(['regclass', 'regrole[]'])('%s: refused unless --as-text stores the names', async (type) => {
     const place = await makePlace('postgresql', folder)
     await place.sql(
       `CREATE TABLE o (id int PRIMARY KEY, at date NOT NULL, m ${type})`,
@@ -140,7 +140,7 @@ describe.skipIf(why !== '')('PostgreSQL, types that mean other values by now', {
     expect(refused).toMatchObject({ code: 'UNSUPPORTED_TYPE' })
     expect(refused?.hint).toMatch(/^--as-text m stores these names/)
     expect((await perform({ ...archive, asText: ['m'] } as Operation)).finished.error).toBeUndefined()
-    // The flag is noted in the archive, which goes on with it.
+    // The archive records the flag, so later runs do not need it.
     expect((await perform(archive)).finished.error).toBeUndefined()
   })
 })
@@ -149,7 +149,7 @@ const noMysql = await missing('mysql')
 test.skipIf(noMysql !== '').each([
   ['enum', 'a'],
   ['set', 'a,c'],
-])(`MySQL: members of a %s that stand in other places${noMysql}`, { timeout: 60_000 }, async (kind, value) => {
+])(`MySQL: members of a %s whose positions changed${noMysql}`, { timeout: 60_000 }, async (kind, value) => {
   const place = await makePlace('mysql', folder)
   const typed = (members: string): string => `${kind}(${members})`
   await place.sql(
@@ -173,7 +173,7 @@ test.skipIf(noMysql !== '').each([
   ])
 })
 
-test('SQLite: a row that its table refuses, or another one, gets no words of a copy', async () => {
+test('SQLite: the hint for a row that its table, or a target table, refuses fits a restore', async () => {
   const place = await makePlace('sqlite', folder)
   const columns = 'id INTEGER PRIMARY KEY, at DATETIME NOT NULL, n INTEGER'
   const checked = (name: string): string => `CREATE TABLE ${name} (${columns}, CHECK (n > 0))`

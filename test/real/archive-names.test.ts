@@ -1,4 +1,7 @@
-/** Partitions are named as people write them, wherever one is named; a name that fits none says what is near. */
+/**
+ * Partition names in any usual spelling are accepted by each command; the error for an unknown name suggests similar
+ * ones.
+ */
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -61,7 +64,7 @@ test('run, hold, release, verify and restore', async () => {
   })
 })
 
-test('a name that may be two quarters changes nothing', async () => {
+test('an ambiguous name of two quarters is refused, and nothing changes', async () => {
   const place = await makePlace('sqlite', folder)
   const { run } = commandsOf(await makeBookings(place, 'plain', mkdtempSync(join(folder, 'to-')), 50))
   const calendar = { unit: 'quarter', firstMonth: 1, yearOffset: 1, firstWeekday: 1, zone: 'UTC' } as const
@@ -75,7 +78,7 @@ test('a name that may be two quarters changes nothing', async () => {
   expect(labelsOf(await perform(meant))).toEqual(['Q2-FY21'])
 })
 
-test.each(['sqlite', 'mysql'] as const)('%s: a renamed table gets no second archive', async (system) => {
+test.each(['sqlite', 'mysql'] as const)('%s: a renamed table does not get a second archive', async (system) => {
   if ((await missing(system)) !== '') return
   const place = await makePlace(system, folder)
   const to = mkdtempSync(join(folder, 'to-'))
@@ -86,7 +89,7 @@ test.each(['sqlite', 'mysql'] as const)('%s: a renamed table gets no second arch
   const renamed = { ...run, tables: ['visits'] } as Operation
   expect((await perform(renamed)).finished).toMatchObject({ exitCode: 0 })
   expect(readdirSync(to)).toEqual(archives)
-  // In a ledger of an older program nothing but the name tells the table.
+  // In a ledger of an older version only the name identifies the table.
   await place.sql('UPDATE migration_archives SET witness = NULL')
   for (const dryRun of [true, false]) {
     const { finished } = await perform({ ...renamed, dryRun } as Operation)
@@ -122,7 +125,7 @@ test('partitions of one name in two schemas are two partitions', { timeout: 90_0
     return labelsOf(ran)
   }
   expect(await done(run)).toEqual(['x'])
-  // One that left under its own name alone keeps that; others of the name say their schema.
+  // A partition that left under its plain name keeps it; others of the same name have their schema in the name.
   await place.sql(
     part('s1.x', '2020-06-01', '2020-06-15'),
     part('s3.x', '2020-06-20', '2020-06-25'),

@@ -1,4 +1,4 @@
-/** Rows whose key is NULL: no archive takes some rows of a period and leaves these, and an erasure finds them. */
+/** Rows whose key is NULL: a period with such rows is refused as a whole, and an erasure finds them. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,7 +16,7 @@ const PLACES: readonly (readonly [System, Form])[] = [
   ['mysql', 'plain'],
 ]
 const WITHOUT = new Map(await Promise.all(PLACES.map(async ([system]) => [system, await missing(system)] as const)))
-/** Of the first quarter, of the second, and of a day that is not due. */
+/** Rows of the first quarter, of the second, and of a day that is not due. */
 const ROWS = [
   ['a', '2020-01-02', 42],
   [null, '2020-01-03', 42],
@@ -63,7 +63,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
   const why = WITHOUT.get(system) ?? ''
 
   test.skipIf(why !== '')(
-    `a period that holds one is refused by name, and no row of it leaves${why}`,
+    `a period with such a row is refused by name, and none of its rows leaves${why}`,
     { timeout: 60_000 },
     async () => {
       const { place, run, drop } = await makeTable([system, form])
@@ -75,7 +75,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
       const refused = ran.events.flatMap((one) => (one.type === 'archive.state' && one.error ? [one] : []))
       expect(refused.map(({ partition, error }) => [partition, error?.code])).toEqual([['2020-Q1', 'UNSUPPORTED_KEY']])
       expect(refused[0]?.error?.message).toContain('1 row')
-      // The other period goes on.
+      // The other period is archived.
       await perform(drop)
       expect(await left(place)).toBe('42: 4, 43: 1')
       await place.sql("UPDATE n SET k = 'now' WHERE k IS NULL AND who = 42 AND at < '2021-01-01'")
@@ -84,7 +84,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     },
   )
 
-  test.skipIf(why !== '')(`an erasure finds every one${why}`, { timeout: 60_000 }, async () => {
+  test.skipIf(why !== '')(`an erasure finds each such row${why}`, { timeout: 60_000 }, async () => {
     const { place, run, drop } = await makeTable([system, form])
     await place.sql("DELETE FROM n WHERE k IS NULL AND at < '2021-01-01'")
     for (const one of [run, drop]) expect((await perform(one)).finished.error ?? null).toBeNull()
@@ -98,7 +98,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
   })
 
   test.skipIf(why !== '')(
-    `one that came after the export is no row of the archive, and stays${why}`,
+    `a row added after the export is not in the archive, and stays${why}`,
     { timeout: 60_000 },
     async () => {
       const { place, run, drop } = await makeTable([system, form])
@@ -108,7 +108,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
       const verify = { kind: 'archive-verify', from: place.url, tables: [], partitions: [], deep: true } as const
       expect((await perform(verify)).finished.exitCode).toBe(1)
       expect((await perform(drop)).finished.exitCode).not.toBe(0)
-      // A partition that is a table has left the table by then, and stands where it can be mended.
+      // A partition of PostgreSQL is detached by then, and its rows can be corrected in the detached table.
       const tables = await place.rows(
         system === 'postgresql'
           ? "SELECT table_schema, table_name FROM information_schema.tables WHERE table_name LIKE 'n_0%'"
@@ -122,7 +122,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
   )
 
   test.skipIf(why !== '' || form === 'native')(
-    `one that came after the rows have left is counted, stays when they are dropped, and is refused as a further part${why}`,
+    `a row added after the detach is counted, survives the drop, and is refused as a further part${why}`,
     { timeout: 60_000 },
     async () => {
       const { place, run, drop } = await makeTable([system, form])

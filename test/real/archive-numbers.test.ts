@@ -1,4 +1,4 @@
-/** Numbers that partitions are ranges of: which are times, and what an age says of those that are none. */
+/** Partitions by ranges of numbers: which numbers are times, and how an age applies to those that are not. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -47,7 +47,7 @@ const insert = "INSERT INTO orders (note) VALUES ('one more')"
 const standing = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'orders'::regclass"
 
 describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
-  test('serial ids are no times: a pattern leaves their table alone by name, alone it is refused', async () => {
+  test('serial ids are not times: a pattern skips their table by name, and the table alone is refused', async () => {
     const place = await orders()
     const ran = await perform(runOf(place, 'public.*', OLD))
     expect(ran.finished).toMatchObject({ exitCode: 0, totals: { detached: '1' } })
@@ -61,12 +61,12 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     expect(listed.events.some((event) => event.type === 'archived' && event.table.includes('orders'))).toBe(false)
   })
 
-  test('a partition that is named goes, is dropped, and comes back', async () => {
+  test('a partition chosen by name is detached, dropped and restored', async () => {
     const place = await orders()
     const named = { partitions: ['orders_p0'] }
     expect((await perform(runOf(place, 'orders', { ...named, graceMs: 0 }))).finished).toMatchObject({ exitCode: 0 })
     await place.sql(insert)
-    // A ledger that is made anew knows that it was named, so that it may be dropped.
+    // A rebuilt ledger knows that the partition was chosen by name, so that it may be dropped.
     const chosen = 'SELECT partition_name, state, chosen_by FROM migration_archive_partitions'
     const before = await place.rows(chosen)
     expect(before).toEqual([['orders_p0', 'DETACHED', 'name']])
@@ -98,7 +98,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
   test.each([
     ['seconds', 1],
     ['milliseconds', 1000],
-  ])('bounds that are days in %s since 1970 are times; the newest key stays', async (_, unit) => {
+  ])('bounds that are %s since 1970 are times; the partition with the newest key stays', async (_, unit) => {
     const place = await makePlace('postgresql', folder)
     const at = (day: string): number => (Date.parse(`${day}T00:00:00Z`) / 1000) * unit
     await place.sql('CREATE TABLE clicks (at bigint PRIMARY KEY) PARTITION BY RANGE (at)')
@@ -123,7 +123,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     ['yyyymmdd', '20200101', '20200201', '20200301'],
     ['snowflakes', '1212092628029698048', '1223324804943413248', '1233834225305460736'],
     ['round numbers', '0', '1000000', '2000000'],
-  ])('%s are no times, and --epoch says that they are', async (_, a, b, c) => {
+  ])('%s are not times unless --epoch says so', async (_, a, b, c) => {
     const place = await makePlace('postgresql', folder)
     await place.sql(
       'CREATE TABLE days (n bigint PRIMARY KEY) PARTITION BY RANGE (n)',
@@ -135,7 +135,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     if (a.length > 10) return
     const said = await perform(runOf(place, 'days', { ...OLD, epoch: 's' }))
     expect(said.finished).toMatchObject({ exitCode: 0, totals: { detached: '1' } })
-    // The ledger knows it from then on.
+    // The ledger records that from then on.
     await place.sql(
       `CREATE TABLE days_3 PARTITION OF days FOR VALUES FROM (${c}) TO (${BigInt(c) * 2n})`,
       `INSERT INTO days VALUES (${c})`,
@@ -146,7 +146,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     })
   })
 
-  test('ranges of ULIDs, which are texts, are no times', async () => {
+  test('ranges of ULIDs, which are texts, are not times', async () => {
     const place = await makePlace('postgresql', folder)
     const [a, b, c] = ['01DXF6DT000000000000000000', '01E000000000000000000000ZZ', '01E2F0000000000000000000ZZ']
     await place.sql(
@@ -158,7 +158,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     for (const more of [OLD, { ...OLD, epoch: 's' }])
       expect((await perform(runOf(place, 'ulids', more))).finished.error).toMatchObject({ code: 'UNSUPPORTED_TYPE' })
     expect(await place.rows("SELECT count(*) FROM pg_inherits WHERE inhparent = 'ulids'::regclass")).toEqual([['2']])
-    // Days that are written as texts are times.
+    // Dates that are written as texts are times.
     await place.sql(
       'CREATE TABLE texts (n text COLLATE "C" PRIMARY KEY) PARTITION BY RANGE (n)',
       "CREATE TABLE texts_1 PARTITION OF texts FOR VALUES FROM ('2020-01-01') TO ('2020-04-01')",
@@ -168,11 +168,11 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     expect((await perform(runOf(place, 'texts', OLD))).finished).toMatchObject({ totals: { detached: '1' } })
   })
 
-  test('what an older program took out is named, never dropped, and comes back', async () => {
+  test('partitions detached by an older version are named, never dropped, and can be restored', async () => {
     const place = await orders()
     const named = { partitions: ['orders_p0', 'orders_p10000'], graceMs: 0 }
     expect((await perform(runOf(place, 'orders', named))).finished).toMatchObject({ exitCode: 0 })
-    // As it stands in a ledger of version 8.
+    // As a ledger of version 8 has it.
     await place.sql('UPDATE migration_archive_partitions SET chosen_by = NULL')
     const dropped = await perform(runOf(place, 'orders', { drop: true, confirm: 'orders' }))
     expect(dropped.finished.error).toMatchObject({ code: 'PARTITIONS_BLOCKED' })
@@ -192,14 +192,14 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     expect(await place.rows(standing)).toEqual([['2']])
   })
 
-  test('a later --grace says that it is none of what is detached already', async () => {
+  test('a later --grace reports that it does not apply to partitions that are detached already', async () => {
     const place = await orders()
     const named = { partitions: ['orders_p0'] }
     expect((await perform(runOf(place, 'orders', named))).finished).toMatchObject({ exitCode: 0 })
     expect(messages(await perform(runOf(place, 'orders', { ...named, graceMs: 0 })))).toContain('not to these')
   })
 
-  test('expiry asks the same judge', async () => {
+  test('an expiry by age applies the same rules', async () => {
     const place = await orders()
     const run = { partitions: ['orders_p0'], graceMs: 0 }
     await perform(runOf(place, 'orders', run))
@@ -223,7 +223,7 @@ const systems = await Promise.all(
   (['postgresql', 'mysql', 'sqlite'] as const).map(async (system) => [system, await missing(system)] as const),
 )
 describe.each(systems.filter(([, absent]) => absent === ''))('plain tables of %s', { timeout: 60_000 }, (system) => {
-  test('a column of numbers is a time where --epoch or the ledger says so', async () => {
+  test('a column of numbers is a time if --epoch or the ledger says so', async () => {
     const place = await makePlace(system, folder)
     await place.sql(
       'CREATE TABLE plain (id bigint PRIMARY KEY, note varchar(20))',
@@ -240,7 +240,7 @@ describe.each(systems.filter(([, absent]) => absent === ''))('plain tables of %s
       exitCode: 0,
     })
   })
-  test('a column of ULIDs is no time, whatever --epoch says', async () => {
+  test('a column of ULIDs is not a time, despite --epoch', async () => {
     const place = await makePlace(system, folder)
     await place.sql(
       'CREATE TABLE made (id varchar(26) PRIMARY KEY, note varchar(20))',

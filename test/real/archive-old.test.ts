@@ -1,4 +1,6 @@
-/** Archives of a program that knew neither a version of their ledger nor heads: whatever state each was left in, they end right. */
+/**
+ * Archives of a version whose ledger had neither a version number nor ownership tokens: each state can be completed.
+ */
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,15 +14,15 @@ import type { Operation } from '../../src/app/operations/list.ts'
 const STATES =
   'planned exporting exported verified landed published detached dropping dropped restored retracted failed'.split(' ')
 
-/** Native partitions: killed in the transaction that detaches, drops, attaches or makes anew, and behind it. */
+/** Native partitions: killed in or after the transaction that detaches, drops, attaches or recreates. */
 const NATIVE =
   'planned exporting exported verified landed published detaching halfway detached dropping halfgone dropped attaching attached recreating recreated retracted restored failed'.split(
     ' ',
   )
 const ALL = process.env['SLUICE_TEST_ALL'] !== undefined
-/** Those that differ most. */
+/** The states that differ most. */
 const SOME = 'halfway halfgone recreated retracted'.split(' ')
-/** The index of its own that a partition had is lost: it was dropped by a program that kept nothing of the kind. */
+/** States in which the partition's own index is lost: an older version dropped it and did not record its definition. */
 const BARE = new Set('halfgone dropped recreating recreated'.split(' '))
 
 async function ended(operation: Operation): Promise<string> {
@@ -29,7 +31,7 @@ async function ended(operation: Operation): Promise<string> {
 }
 
 test(
-  'SQLite: every state is gone on with, after the archive was adopted where it has a log',
+  'SQLite: each state is resumed, after an adoption of the archive if it has a log',
   { timeout: 120_000 },
   async () => {
     const folder = mkdtempSync(join(tmpdir(), 'sluice-old-'))
@@ -53,13 +55,13 @@ test(
         dryRun: false,
       } as const
       const first = await ended(run)
-      // A table of which all is archived and dropped has nothing that is due.
+      // A table whose periods are all dropped has nothing due.
       if (state !== 'dropped') expect(`${state} ${first}`).toBe(`${state} ${hasLog ? 'ARCHIVE_FOREIGN' : 'ok'}`)
       if (hasLog) {
         const adopt = { kind: 'archive-adopt', from: url, table, confirm: table, accept: [], dryRun: false } as const
         expect(`${state} ${await ended(adopt)}`).toBe(`${state} ok`)
       }
-      // Twice: what was detached by the first of them is dropped by the second.
+      // Twice: the second run drops what the first one detached.
       for (const _ of [1, 2]) expect(`${state} ${await ended(run)}`).toBe(`${state} ok`)
       const rows = database
         .prepare('SELECT partition_name, state FROM migration_archive_partitions WHERE table_name = ? ORDER BY 1')
@@ -87,7 +89,7 @@ test.for([
   ['postgresql', ALL ? NATIVE : SOME],
   ['postgresql-heads', ALL ? 'landed published halfway dropping attached recreated'.split(' ') : ['attached']],
 ] as const)(
-  '%s, native partitions: every state is gone on with, and no row is lost or doubled',
+  '%s, native partitions: each state is resumed, and no row is lost or duplicated',
   { timeout: 600_000 },
   async ([program, states], { skip }) => {
     const why = await missing('postgresql')
@@ -114,12 +116,12 @@ test.for([
         graceMs: 0,
         dryRun: false,
       } as const
-      // As it was left, too: the ledger says which side counts.
+      // Before the resume, too: the ledger says which side counts.
       expect(await counted()).toBe(`${state} 24 1932`)
       if (state === 'failed') await place.sql(`UPDATE ${table} SET d = '2019-01-01' WHERE d = 'infinity'`)
       const log = join(archives, `public.${table}`, '_delta_log')
       const hasLog = existsSync(log) && readdirSync(log).some((name) => name.endsWith('.json'))
-      // A table of which all is archived and dropped has nothing that is due.
+      // A table whose periods are all dropped has nothing due.
       if (state !== 'dropped' && state !== 'recreating')
         expect(await said(run)).toBe(`${state} ${hasLog || program !== 'postgresql' ? 'ARCHIVE_FOREIGN' : 'ok'}`)
       if (hasLog) {
@@ -127,7 +129,7 @@ test.for([
         expect(await said(adopt)).toBe(`${state} ok`)
       }
       expect(await counted()).toBe(`${state} 24 1932`)
-      // Twice: what was detached by the first of them is dropped by the second.
+      // Twice: the second run drops what the first one detached.
       for (const _ of [1, 2]) expect(await said(run)).toBe(`${state} ok`)
       expect([
         state,

@@ -1,4 +1,4 @@
-/** What a partition has beyond what its parent gives it leaves with it, and comes back with it. */
+/** Objects and settings of a partition itself, beyond those of its parent, leave with it and are restored with it. */
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ import { makePlace, missing, perform, placeOn, type Place } from '../support/cop
 import { POSTGRES_OWN, startPostgres } from '../support/servers/postgresql.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 
-/** All that the catalogs say of a partition, and of what hangs on it. */
+/** Catalog entries of a partition and of the objects that depend on it. */
 const CATALOG = `
   WITH t AS (SELECT * FROM pg_class WHERE oid = to_regclass('public.bookings_0'))
   SELECT 'table', relowner::regrole::text, reltablespace::text, relpersistence::text, reloptions::text, relreplident::text, relrowsecurity::text,
@@ -48,7 +48,7 @@ async function fresh(): Promise<{ readonly archived: Archived; readonly role: st
     `COMMENT ON COLUMN bookings.note IS 'of the parent'`,
     `COMMENT ON COLUMN bookings.amount IS 'of the parent, too'`,
     `ALTER TABLE bookings ADD CONSTRAINT sane CHECK (id >= 0)`,
-    // Of this partition alone.
+    // An index of this partition only.
     `CREATE UNIQUE INDEX "own ""index""" ON bookings_0 (id, lower(note)) INCLUDE (amount) WITH (fillfactor = 60) WHERE note <> 'it''s'`,
     `CREATE INDEX bookings_0_note_idx ON bookings_0 (amount DESC NULLS LAST)`,
     `ALTER TABLE bookings_0 ADD CONSTRAINT own_check CHECK (amount < 1000) NOT VALID`,
@@ -94,7 +94,7 @@ async function away(archived: Archived): Promise<void> {
   expect(await archived.place.rows("SELECT to_regclass('bookings_0')")).toEqual([[null]])
 }
 
-test('a dropped partition comes back with all that was its own', async ({ skip }) => {
+test('a dropped partition is restored with all its own objects', async ({ skip }) => {
   const why = await missing('postgresql')
   if (why !== '') skip(why)
   const { archived, role } = await fresh()
@@ -107,20 +107,20 @@ test('a dropped partition comes back with all that was its own', async ({ skip }
     undefined,
     undefined,
   ])
-  // The parent's trigger is cloned anew with the attachment, as the parent has it.
+  // The attachment clones the parent's trigger again, in the parent's present state.
   await done(commandsOf(archived).run)
   expect(await done(commandsOf(archived).restore)).toEqual([])
   expect(await place.rows(CATALOG)).toEqual(before)
   await done({ ...commandsOf(archived).run, partitions: ['2020-Q1', '2020-Q2'] } as Operation)
   await away(archived)
-  // A default partition makes the server look for indexes earlier.
+  // With a default partition, the server looks for indexes earlier.
   await place.sql('CREATE TABLE bookings_rest PARTITION OF bookings DEFAULT')
   expect(await done(commandsOf(archived).restore)).toEqual([])
   expect(await place.rows(CATALOG)).toEqual(before)
   await place.sql(`DROP OWNED BY ${role}`, `DROP ROLE ${role}`)
 })
 
-test('rows that a constraint never checked come back, and the constraint is NOT VALID as before', async ({ skip }) => {
+test('rows that violate a NOT VALID constraint are restored, and the constraint stays NOT VALID', async ({ skip }) => {
   const why = await missing('postgresql')
   if (why !== '') skip(why)
   const folder = mkdtempSync(join(tmpdir(), 'sluice-archive-own-'))
@@ -146,7 +146,7 @@ test('rows that a constraint never checked come back, and the constraint is NOT 
   expect([await place.rows(constraints), await place.rows(rows)]).toEqual(before)
   await done({ ...commandsOf(archived).run, partitions: ['2020-Q1', '2020-Q2'] } as Operation)
   await away(archived)
-  // Of a row that only the archive has, no value can be corrected.
+  // A value of a row that only the archive has cannot be corrected.
   await place.sql('DELETE FROM bookings WHERE amount <= 5', 'ALTER TABLE bookings VALIDATE CONSTRAINT "of all"')
   const { events } = await perform(commandsOf(archived).restore)
   const refused = events.flatMap((event) => (event.type === 'archive.state' && event.error ? [event.error] : []))
@@ -157,7 +157,7 @@ test('rows that a constraint never checked come back, and the constraint is NOT 
   })
 })
 
-test('what cannot be made again is named, and everything else comes back; killed, it is done again', async ({
+test('objects that cannot be recreated are named, all others are restored; a killed restore is repeated', async ({
   skip,
 }) => {
   const why = await missing('postgresql')
@@ -189,12 +189,12 @@ test('what cannot be made again is named, and everything else comes back; killed
   expect(of(await place.rows(CATALOG))).toEqual(of(before))
 })
 
-test('a partition that an older program detached keeps what it still has', async ({ skip }) => {
+test('a partition that an older version detached keeps what it still has', async ({ skip }) => {
   const why = await missing('postgresql')
   if (why !== '') skip(why)
   const { archived } = await fresh()
   const { place } = archived
-  // The clones of the parent's trigger went with the detachment.
+  // The detach removed the clones of the parent's trigger.
   await place.sql(
     'ALTER TABLE bookings_0 ENABLE TRIGGER of_all',
     'ALTER INDEX "old note\'s ✓" RENAME TO bookings_0_note_idx1',
@@ -211,7 +211,9 @@ test('a partition that an older program detached keeps what it still has', async
   expect(await place.rows(CATALOG)).toEqual(before)
 })
 
-test('an owner who is no superuser gets it back; what default privileges gave stays away', async ({ skip }) => {
+test('an owner without superuser rights gets it back; privileges from default privileges are not added', async ({
+  skip,
+}) => {
   const why = await missing('postgresql')
   if (why !== '') skip(why)
   const folder = mkdtempSync(join(tmpdir(), 'sluice-archive-own-'))
@@ -243,7 +245,7 @@ test('an owner who is no superuser gets it back; what default privileges gave st
   await place.sql(...[owner, reader].flatMap((role) => [`DROP OWNED BY ${role} CASCADE`, `DROP ROLE ${role}`]))
 })
 
-test('a partition that computes a column in its own way comes back with its expression', async ({ skip }) => {
+test('a partition with its own generation expression is restored with that expression', async ({ skip }) => {
   const why = await missing('postgresql')
   if (why !== '') skip(why)
   const folder = mkdtempSync(join(tmpdir(), 'sluice-archive-own-'))
@@ -280,9 +282,7 @@ test('a partition that computes a column in its own way comes back with its expr
   expect([await place.rows(CATALOG), await place.rows(rows)]).toEqual(before)
 })
 
-test('a table below a partition that computes a column in its own way keeps it in its table, by name', async ({
-  skip,
-}) => {
+test('a subpartition with its own generation expression blocks the detach, and is named', async ({ skip }) => {
   const why = await missing('postgresql')
   if (why !== '') skip(why)
   const folder = mkdtempSync(join(tmpdir(), 'sluice-archive-own-'))
@@ -305,7 +305,7 @@ test('a table below a partition that computes a column in its own way keeps it i
 })
 
 test.skipIf(!POSTGRES_OWN)(
-  'a dropped partition comes back unseen by subscribers of all tables, as it left (needs a server of its own)',
+  'a restored partition stays hidden from subscribers of all tables, as it left (needs a server of its own)',
   { timeout: 120_000 },
   async ({ skip }) => {
     await using server = await startPostgres({ extraSettings: ['wal_level=logical'] })

@@ -1,4 +1,4 @@
-/** Tables of MySQL that are partitioned: a plan says how, archives them by a column, and calls none of them plain. */
+/** Partitioned tables of MySQL: a plan shows the partitioning, and they are archived by a column. */
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { commandsOf, makeBookings, TABLE } from '../support/archive-places.ts'
@@ -17,7 +17,7 @@ test.skipIf(why !== '').each([
   ['hash', `HASH (MONTH(made)) PARTITIONS 3`],
   ['key', `KEY (made) PARTITIONS 3`],
   ['range', `RANGE (TO_DAYS(made)) SUBPARTITION BY HASH (MONTH(made)) SUBPARTITIONS 2 (PARTITION a VALUES LESS THAN MAXVALUE)`], // prettier-ignore
-])('one that is partitioned by %s (%s)', async (kind, clause) => {
+])('a table that is partitioned by %s (%s)', async (kind, clause) => {
   using folder = temporaryFolder()
   const place = await makePlace('mysql', folder.path)
   await place.sql(
@@ -42,7 +42,7 @@ test.skipIf(why !== '').each([
   expect(by.finished).toMatchObject({ exitCode: 0 })
 })
 
-test.skipIf(why !== '')('rows whose partition was dropped by hand: the refusal says how to make one', async () => {
+test.skipIf(why !== '')('rows whose partition a user dropped: the refusal says how to create one', async () => {
   using folder = temporaryFolder()
   const place = await makePlace('mysql', folder.path)
   const made = await makeBookings(place, 'plain', join(folder.path, 'to'), 5)

@@ -1,4 +1,6 @@
-/** Rows that come late to an archived period of a plain table are archived as a further part of it; all rows count at every moment. */
+/**
+ * Late rows of an archived period of a plain table are archived as a further part of it; all rows count at any time.
+ */
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -42,14 +44,14 @@ async function done(operation: Operation): Promise<Ran> {
   return ran
 }
 
-/** Every row once, whoever answers for it. */
+/** Each row is counted once, whether the table or the archive has it. */
 async function whole(made: Bookings): Promise<void> {
   const { query } = commandsOf(made)
   const wanted = `${made.ids.size} ${[...made.ids].reduce((sum, id) => sum + id, 0)}`
   expect((await countedBy(query)).counted).toBe(wanted)
 }
 
-/** A trigger that moves a row into the first quarter as soon as the ledger says that a partition is exported. */
+/** A trigger that moves a row into the first quarter when the ledger sets a partition to EXPORTING. */
 function atExport(system: Exclude<System, 'sqlite'>, label: string, id: number): readonly string[] {
   const move = `UPDATE ${TABLE} SET at = '2020-02-02 03:04:05' WHERE id = ${id}`
   const when = `NEW.state = 'EXPORTING' AND NEW.partition_name = '${label}'`
@@ -80,13 +82,13 @@ async function listed(place: Pick<Place, 'url'>): Promise<readonly string[]> {
 describe.each(SYSTEMS)('a plain table of %s', (system) => {
   const why = WITHOUT.get(system) ?? ''
 
-  it.skipIf(why !== '')(`has a period in three parts${why}`, { timeout: 120_000 }, async () => {
+  it.skipIf(why !== '')(`archives a period in three parts${why}`, { timeout: 120_000 }, async () => {
     const made = await bookings(system)
     const { run, drop, verify } = commandsOf(made)
     await done(run)
     await late(made, 50_001, 50_002)
     await whole(made)
-    // As long as its rows are still in the table, there is no further part.
+    // While its rows are in the table, there is no further part.
     const [first] = planned(await done(planOf(run)))
     expect(first).toMatchObject({ partition: '2020-Q1', status: 'done' })
     expect(first?.note).toMatch(
@@ -141,7 +143,7 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
   })
 
   it.skipIf(why !== '')(
-    `takes no row that was moved out of a detached period${why}`,
+    `archives no row that was moved out of a detached period${why}`,
     { timeout: 120_000 },
     async () => {
       const made = await bookings(system)
@@ -151,7 +153,7 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
       await done(named(run, '2020-Q2'))
       const moved = 100_007
       await made.place.sql(`UPDATE ${TABLE} SET at = '2020-02-02 03:04:05' WHERE id = ${moved}`)
-      // It counts once, as it was archived.
+      // It counts once, with the archived value.
       await whole(made)
       const { ran } = await countedBy({
         ...commandsOf(made).query,
@@ -169,7 +171,7 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
         reason: expect.stringContaining('a row of 2020-Q2 would be in the archive twice') as string,
       })
       expect(await made.place.rows(`SELECT count(*) FROM ${TABLE} WHERE id = ${moved}`)).toEqual([['1']])
-      // What became of it is said by the restore of its own period, and then it is a late row.
+      // The restore of its own period reports the move; after that it is a late row.
       await done({ ...commandsOf(made).restore, partitions: ['2020-Q2'], asChanged: true, confirm: TABLE } as Operation)
       await done(named(run, '2020-Q1'))
       await done(named(drop, '2020-Q1'))
@@ -178,9 +180,9 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
     },
   )
 
-  // A file of SQLite with a trigger on the ledger is refused.
+  // SQLite with a trigger on the ledger is refused.
   it.skipIf(why !== '' || system === 'sqlite')(
-    `takes no row that is moved out of a detached period while it is exported${why}`,
+    `archives no row that is moved out of a detached period during its export${why}`,
     { timeout: 120_000 },
     async () => {
       if (system === 'sqlite') return
@@ -191,7 +193,7 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
       await done(named(run, '2020-Q2'))
       await late(made, 50_001)
       const moved = 100_007
-      // Between the look at the table and the snapshot of the export.
+      // Between the inspection of the table and the snapshot of the export.
       await made.place.sql(...atExport(system, '2020-Q1.part2', moved))
       const refused = await perform(named(run, '2020-Q1.part2'))
       expect(await made.place.rows(`SELECT at < '2020-03-01' FROM ${TABLE} WHERE id = ${moved}`)).toHaveLength(1)
@@ -209,7 +211,7 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
     },
   )
 
-  it.skipIf(why !== '')(`drops a part without rows beside late ones${why}`, { timeout: 120_000 }, async () => {
+  it.skipIf(why !== '')(`drops an empty part while there are late rows${why}`, { timeout: 120_000 }, async () => {
     const made = await bookings(system)
     const { run, drop } = commandsOf(made)
     await done(run)
@@ -225,7 +227,7 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
     await whole(made)
   })
 
-  it.skipIf(why !== '')(`takes no row under a key of the archive${why}`, { timeout: 120_000 }, async () => {
+  it.skipIf(why !== '')(`archives no row whose key is in the archive${why}`, { timeout: 120_000 }, async () => {
     const made = await bookings(system)
     const { run, drop } = commandsOf(made)
     await done(run)
@@ -245,7 +247,7 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
   })
 
   it.skipIf(why !== '')(
-    `takes no row that was moved out of a detached period${why}`,
+    `archives no row that was moved out of a detached period${why}`,
     { timeout: 120_000 },
     async () => {
       const made = await bookings(system)
@@ -266,7 +268,7 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
     },
   )
 
-  it.skipIf(why !== '')(`brings a period back as a whole${why}`, { timeout: 120_000 }, async () => {
+  it.skipIf(why !== '')(`restores a period as a whole${why}`, { timeout: 120_000 }, async () => {
     const made = await bookings(system)
     const { run, drop, restore, verify } = commandsOf(made)
     await done(run)
@@ -282,7 +284,7 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
     await done(named(restore, '2020-Q1'))
     await whole(made)
     expect(await made.place.rows(`SELECT count(*) FROM ${TABLE} WHERE id < 60000`)).toEqual([['22']])
-    // Archived again they are one part.
+    // Archived again, they are one part.
     await done(named(run, '2020-Q1'))
     await whole(made)
     expect(await listed(made.place)).toEqual(['2020-Q1 DETACHED 22', '2020-Q1.part2 RESTORED -', '2020-Q2 DROPPED 20'])
@@ -301,7 +303,7 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
 })
 
 describe('a period in parts', () => {
-  it('says which of its parts has expired', { timeout: 120_000 }, async () => {
+  it('reports which of its parts has expired', { timeout: 120_000 }, async () => {
     const made = await bookings('sqlite')
     const { run, drop, restore } = commandsOf(made)
     for (const operation of [run, drop]) await done(operation)
@@ -323,7 +325,7 @@ describe('a period in parts', () => {
         '2020-Q1.part2, 1 row, has expired and is not restored with the others: run the same restore again to restore it, as long as its files exist',
       )
     }
-    // What was brought back is called that.
+    // A restored part has this status.
     expect(planned(await done(planOf(run))).find(({ partition }) => partition === '2020-Q1')).toMatchObject({
       status: 'restored',
     })
@@ -331,7 +333,7 @@ describe('a period in parts', () => {
     await whole(made)
   })
 
-  it('says which of its parts are in the table', { timeout: 120_000 }, async () => {
+  it('reports which of its parts are in the table', { timeout: 120_000 }, async () => {
     const made = await bookings('sqlite')
     const { run, drop, restore, verify } = commandsOf(made)
     const said = ({ events }: Ran): readonly string[] =>
@@ -347,7 +349,7 @@ describe('a period in parts', () => {
         /^2020-Q1: 21 rows .* are the sum of 2 parts .*; 2020-Q1\.part2 was restored, and those rows are in the table, not in this sum$/,
       ),
     )
-    // Of the others the first comes back beside that one, and the last beside both.
+    // The first of the others is restored while that one is in the table, and the last while both are.
     const back = said(await done(named(restore, '2020-Q1')))
     expect(back).toContainEqual(
       expect.stringMatching(
@@ -379,7 +381,7 @@ describe('a period in parts', () => {
     await done(drop)
     await done(held('2020-Q1', 'audit'))
     await late(made, 50_001)
-    // Who looks for what is due finds it held, and what comes later is held with the period.
+    // A plan reports it as held, and later parts are held with the period.
     expect(planned(await done(planOf(run))).find(({ partition }) => partition === '2020-Q1.part2')).toMatchObject({
       status: 'held',
       note: 'audit',
@@ -420,68 +422,76 @@ describe('a period in parts', () => {
 
 describe('partitions of PostgreSQL', () => {
   const why = WITHOUT.get('postgresql') ?? ''
-  /** Partitions that somebody makes where archived ones stood. */
+  /** Partitions that a user creates in the place of archived ones. */
   const again = (name: string, from: string, to: string): string =>
     `CREATE TABLE ${TABLE}_${name} PARTITION OF ${TABLE} FOR VALUES FROM ('${from}') TO ('${to}')`
 
-  it.skipIf(why !== '')(`stand in the place of archived ones${why}`, { timeout: 180_000 }, async () => {
-    const made = await bookings('postgresql', 'native')
-    const { run, drop, verify } = commandsOf(made)
-    await done(run)
-    await made.place.sql(again('late', '2020-01-01', '2020-04-01'))
-    await late(made, 50_001, 50_002)
-    await whole(made)
-    expect(planned(await done(planOf(run))).map(({ partition, status, note }) => [partition, status, note])).toEqual([
-      ['2020-Q1', 'done', expect.stringContaining('rows of the detached table')],
-      ['2020-Q1.part2', 'due', 'it has rows that came after 2020-Q1 was archived'],
-      ['2020-Q2', 'done', expect.stringContaining('rows of the detached table')],
-      ['bookings_2', 'later', undefined],
-    ])
-    await made.place.sql(`INSERT INTO ${TABLE} VALUES (7, '2020-01-01 07:00:00', 'twice', NULL)`)
-    expect((await perform(named(run, '2020-Q1'))).finished.error).toMatchObject({
-      code: 'PARTITION_CHANGED',
-      message: expect.stringMatching(/1 row has a key that is already archived: 7, 2020-01-01 07:00:00$/) as string,
-    })
-    await made.place.sql(`DELETE FROM ${TABLE} WHERE id = 7`)
-    await done(run)
-    await whole(made)
-    expect(await listed(made.place)).toEqual(['2020-Q1 DETACHED 20', '2020-Q1.part2 DETACHED 2', '2020-Q2 DETACHED 20'])
-    // Parts of the bounds.
-    await made.place.sql(again('jan', '2020-01-01', '2020-02-01'), again('feb', '2020-02-01', '2020-03-01'))
-    await late(made, 50_003)
-    await made.place.sql(row(50_004, '2020-01-03'))
-    made.ids.add(50_004)
-    await done(run)
-    await whole(made)
-    expect(await listed(made.place)).toEqual([
-      '2020-Q1 DETACHED 20',
-      '2020-Q1.part2 DETACHED 2',
-      '2020-Q1.part3 DETACHED 1',
-      '2020-Q1.part4 DETACHED 1',
-      '2020-Q2 DETACHED 20',
-    ])
-    const verified = await done({ ...verify, deep: true } as Operation)
-    expect(verified.events.flatMap((event) => (event.type === 'log' ? [event.message] : []))).toContainEqual(
-      expect.stringMatching(
-        /^2020-Q1: 24 rows with the checksum [0-9a-f]{16} are the sum of 4 parts \(.*\), each proved separately, and no key is in two of them$/,
-      ),
-    )
-    await done(drop)
-    await whole(made)
-    await made.place.sql(again('more', '2020-03-01', '2020-07-01'))
-    await made.place.sql(row(50_005, '2020-03-15'))
-    made.ids.add(50_005)
-    const across = planned(await done(planOf(run))).find(({ partition }) => partition === 'bookings_more')
-    expect(across).toMatchObject({
-      status: 'blocked',
-      note: expect.stringMatching(
-        /^its bounds overlap those of 2020-Q1, which was detached: split it at 2020-04-01 00:00:00$/,
-      ) as string,
-    })
-    await whole(made)
-  })
+  it.skipIf(why !== '')(
+    `in the place of archived ones are archived as further parts${why}`,
+    { timeout: 180_000 },
+    async () => {
+      const made = await bookings('postgresql', 'native')
+      const { run, drop, verify } = commandsOf(made)
+      await done(run)
+      await made.place.sql(again('late', '2020-01-01', '2020-04-01'))
+      await late(made, 50_001, 50_002)
+      await whole(made)
+      expect(planned(await done(planOf(run))).map(({ partition, status, note }) => [partition, status, note])).toEqual([
+        ['2020-Q1', 'done', expect.stringContaining('rows of the detached table')],
+        ['2020-Q1.part2', 'due', 'it has rows that came after 2020-Q1 was archived'],
+        ['2020-Q2', 'done', expect.stringContaining('rows of the detached table')],
+        ['bookings_2', 'later', undefined],
+      ])
+      await made.place.sql(`INSERT INTO ${TABLE} VALUES (7, '2020-01-01 07:00:00', 'twice', NULL)`)
+      expect((await perform(named(run, '2020-Q1'))).finished.error).toMatchObject({
+        code: 'PARTITION_CHANGED',
+        message: expect.stringMatching(/1 row has a key that is already archived: 7, 2020-01-01 07:00:00$/) as string,
+      })
+      await made.place.sql(`DELETE FROM ${TABLE} WHERE id = 7`)
+      await done(run)
+      await whole(made)
+      expect(await listed(made.place)).toEqual([
+        '2020-Q1 DETACHED 20',
+        '2020-Q1.part2 DETACHED 2',
+        '2020-Q2 DETACHED 20',
+      ])
+      // Partitions of a part of the bounds.
+      await made.place.sql(again('jan', '2020-01-01', '2020-02-01'), again('feb', '2020-02-01', '2020-03-01'))
+      await late(made, 50_003)
+      await made.place.sql(row(50_004, '2020-01-03'))
+      made.ids.add(50_004)
+      await done(run)
+      await whole(made)
+      expect(await listed(made.place)).toEqual([
+        '2020-Q1 DETACHED 20',
+        '2020-Q1.part2 DETACHED 2',
+        '2020-Q1.part3 DETACHED 1',
+        '2020-Q1.part4 DETACHED 1',
+        '2020-Q2 DETACHED 20',
+      ])
+      const verified = await done({ ...verify, deep: true } as Operation)
+      expect(verified.events.flatMap((event) => (event.type === 'log' ? [event.message] : []))).toContainEqual(
+        expect.stringMatching(
+          /^2020-Q1: 24 rows with the checksum [0-9a-f]{16} are the sum of 4 parts \(.*\), each proved separately, and no key is in two of them$/,
+        ),
+      )
+      await done(drop)
+      await whole(made)
+      await made.place.sql(again('more', '2020-03-01', '2020-07-01'))
+      await made.place.sql(row(50_005, '2020-03-15'))
+      made.ids.add(50_005)
+      const across = planned(await done(planOf(run))).find(({ partition }) => partition === 'bookings_more')
+      expect(across).toMatchObject({
+        status: 'blocked',
+        note: expect.stringMatching(
+          /^its bounds overlap those of 2020-Q1, which was detached: split it at 2020-04-01 00:00:00$/,
+        ) as string,
+      })
+      await whole(made)
+    },
+  )
 
-  it.skipIf(why !== '')(`without a key have no further part${why}`, { timeout: 120_000 }, async () => {
+  it.skipIf(why !== '')(`without a key cannot be archived as a further part${why}`, { timeout: 120_000 }, async () => {
     const made = await bookings('postgresql', 'native')
     const { run } = commandsOf(made)
     await made.place.sql(`ALTER TABLE ${TABLE} DROP CONSTRAINT ${TABLE}_pkey`)
@@ -496,7 +506,7 @@ describe('partitions of PostgreSQL', () => {
     await whole(made)
     const { restore } = commandsOf(made)
     expect((await perform(named(restore, '2020-Q1'))).finished.error).toMatchObject({ code: 'UNSUPPORTED_KEY' })
-    // Late rows in the default partition are taken aside by hand.
+    // Late rows are moved to the default partition by hand.
     await made.place.sql(
       `ALTER TABLE ${TABLE} DETACH PARTITION ${TABLE}_late`,
       `CREATE TABLE ${TABLE}_rest PARTITION OF ${TABLE} DEFAULT`,
@@ -509,48 +519,52 @@ describe('partitions of PostgreSQL', () => {
     await whole(made)
   })
 
-  it.skipIf(why !== '')(`come back beside what stands there${why}`, { timeout: 180_000 }, async () => {
-    const made = await bookings('postgresql', 'native')
-    const { run, drop, restore, verify } = commandsOf(made)
-    await done(run)
-    await done({ ...drop, partitions: ['2020-Q2'] } as Operation)
-    await made.place.sql(again('late', '2020-01-01', '2020-04-01'), again('half', '2020-04-01', '2020-04-01 10:00'))
-    await late(made, 50_001)
-    await whole(made)
-    // A part of the bounds takes a part of the rows only.
-    const partly = await perform(named(restore, '2020-Q2'))
-    expect(partly.finished.error).toMatchObject({ code: 'TABLE_REFUSED' })
-    expect(partly.finished.error?.message).toMatch(/has no partition for some rows of 2020-Q2/)
-    await made.place.sql(again('rest', '2020-04-01 10:00', '2020-07-01'))
-    await made.place.sql(`INSERT INTO ${TABLE} VALUES (7, '2020-01-01 07:00:00', 'taken', NULL)`)
-    for (const dryRun of [true, false]) {
-      const refused = await perform({ ...named(restore, '2020-Q1'), dryRun } as Operation)
-      expect(refused.finished.error).toMatchObject({ code: 'PARTITION_CHANGED' })
-      expect(refused.finished.error?.message).toMatch(/1 of its keys is taken in the table: 7, 2020-01-01 07:00:00$/)
-    }
-    await made.place.sql(`DELETE FROM ${TABLE} WHERE id = 7`)
-    await whole(made)
-    // One detached, one dropped.
-    const back = await done(named(restore, '2020-Q1', '2020-Q2'))
-    expect(back.events.flatMap((event) => (event.type === 'log' ? [event.message] : []))).toContainEqual(
-      expect.stringMatching(
-        /^2020-Q1: its rows are restored into public\.bookings_late, which is now within its bounds/,
-      ),
-    )
-    await whole(made)
-    expect(await made.place.rows(`SELECT count(*) FROM ${TABLE}_late`)).toEqual([['21']])
-    expect(await made.place.rows(`SELECT count(*) FROM ${TABLE}_half`)).toEqual([['10']])
-    expect(await made.place.rows("SELECT count(*) FROM pg_tables WHERE schemaname = 'sluice_archived'")).toEqual([
-      ['0'],
-    ])
-    expect(await listed(made.place)).toEqual(['2020-Q1 RESTORED 20', '2020-Q2 RESTORED 20'])
-    await done({ ...verify, deep: true } as Operation)
-    await done(named(run, '2020-Q1'))
-    await whole(made)
-    expect(await listed(made.place)).toEqual(['2020-Q1 DETACHED 21', '2020-Q2 RESTORED 20'])
-  })
+  it.skipIf(why !== '')(
+    `are restored while other partitions are in their place${why}`,
+    { timeout: 180_000 },
+    async () => {
+      const made = await bookings('postgresql', 'native')
+      const { run, drop, restore, verify } = commandsOf(made)
+      await done(run)
+      await done({ ...drop, partitions: ['2020-Q2'] } as Operation)
+      await made.place.sql(again('late', '2020-01-01', '2020-04-01'), again('half', '2020-04-01', '2020-04-01 10:00'))
+      await late(made, 50_001)
+      await whole(made)
+      // A partition with a part of the bounds can take a part of the rows only.
+      const partly = await perform(named(restore, '2020-Q2'))
+      expect(partly.finished.error).toMatchObject({ code: 'TABLE_REFUSED' })
+      expect(partly.finished.error?.message).toMatch(/has no partition for some rows of 2020-Q2/)
+      await made.place.sql(again('rest', '2020-04-01 10:00', '2020-07-01'))
+      await made.place.sql(`INSERT INTO ${TABLE} VALUES (7, '2020-01-01 07:00:00', 'taken', NULL)`)
+      for (const dryRun of [true, false]) {
+        const refused = await perform({ ...named(restore, '2020-Q1'), dryRun } as Operation)
+        expect(refused.finished.error).toMatchObject({ code: 'PARTITION_CHANGED' })
+        expect(refused.finished.error?.message).toMatch(/1 of its keys is taken in the table: 7, 2020-01-01 07:00:00$/)
+      }
+      await made.place.sql(`DELETE FROM ${TABLE} WHERE id = 7`)
+      await whole(made)
+      // One is detached, one dropped.
+      const back = await done(named(restore, '2020-Q1', '2020-Q2'))
+      expect(back.events.flatMap((event) => (event.type === 'log' ? [event.message] : []))).toContainEqual(
+        expect.stringMatching(
+          /^2020-Q1: its rows are restored into public\.bookings_late, which is now within its bounds/,
+        ),
+      )
+      await whole(made)
+      expect(await made.place.rows(`SELECT count(*) FROM ${TABLE}_late`)).toEqual([['21']])
+      expect(await made.place.rows(`SELECT count(*) FROM ${TABLE}_half`)).toEqual([['10']])
+      expect(await made.place.rows("SELECT count(*) FROM pg_tables WHERE schemaname = 'sluice_archived'")).toEqual([
+        ['0'],
+      ])
+      expect(await listed(made.place)).toEqual(['2020-Q1 RESTORED 20', '2020-Q2 RESTORED 20'])
+      await done({ ...verify, deep: true } as Operation)
+      await done(named(run, '2020-Q1'))
+      await whole(made)
+      expect(await listed(made.place)).toEqual(['2020-Q1 DETACHED 21', '2020-Q2 RESTORED 20'])
+    },
+  )
 
-  it.skipIf(why !== '')(`of a period in two parts come back together${why}`, { timeout: 180_000 }, async () => {
+  it.skipIf(why !== '')(`of a period in two parts are restored together${why}`, { timeout: 180_000 }, async () => {
     const made = await bookings('postgresql', 'native')
     const { run, drop, restore, verify } = commandsOf(made)
     await done(run)
@@ -566,7 +580,9 @@ describe('partitions of PostgreSQL', () => {
   })
 })
 
-/** The table as `sluice cutover` leaves it: partitioned by ranges of its time, with all some of its rows, under the same name. */
+/**
+ * The table as `sluice cutover` leaves it: partitioned by time ranges, with all remaining rows, under the same name.
+ */
 async function partitioned(
   { place }: Bookings,
   ranges: readonly (readonly [name: string, from: string, to: string])[],
@@ -589,7 +605,7 @@ describe.skipIf(WITHOUT.get('postgresql') !== '')('a plain table that is partiti
   const now = ['now', '2090-01-01', '2091-01-01'] as const
 
   it(
-    'goes on in the same archive: what left as rows and what leaves as partitions is one table',
+    'continues in the same archive: archived rows and archived partitions are one table',
     { timeout: 120_000 },
     async () => {
       const made = await bookings('postgresql')
@@ -606,7 +622,7 @@ describe.skipIf(WITHOUT.get('postgresql') !== '')('a plain table that is partiti
         ['2020-Q2', 'due', undefined],
         [`${TABLE}_now`, 'later', undefined],
       ])
-      // A job says --by as it did before.
+      // The job still passes --by.
       await done(run)
       await whole(made)
       await done(drop)
@@ -624,43 +640,47 @@ describe.skipIf(WITHOUT.get('postgresql') !== '')('a plain table that is partiti
     },
   )
 
-  it('rows that are on their way out go on as rows, and their partition waits', { timeout: 120_000 }, async () => {
-    const made = await bookings('postgresql')
-    const { run, drop } = commandsOf(made)
-    await done(named(run, '2020-Q1', '2020-Q2'))
-    await partitioned(made, [['jan', '2020-01-01', '2020-02-01'], ['rest', '2020-02-01', '2020-04-01'], q2, now])
-    await whole(made)
-    const plan = planned(await done(planOf(run)))
-    expect(plan.map(({ partition, status, note }) => [partition, status, note])).toEqual([
-      ['2020-Q1', 'done', undefined],
-      ['2020-Q2', 'done', undefined],
-      [`${TABLE}_jan`, 'blocked', '2020-Q1 is not finished: archive it to DROPPED, or restore it first'],
-      [`${TABLE}_rest`, 'blocked', expect.stringContaining('2020-Q1 is not finished')],
-      [`${TABLE}_now`, 'later', undefined],
-    ])
-    await done(drop)
-    await whole(made)
-    expect(await made.place.rows(`SELECT count(*) FROM ${TABLE}`)).toEqual([['20']])
-    // A ledger that is lost is made anew.
-    const before = await listed(made.place)
-    await made.place.sql(
-      'DROP TABLE migration_archives, migration_archive_partitions, migration_archive_heads, migration_archive_history, migration_archive_ledger',
-    )
-    const adopt = {
-      kind: 'archive-adopt',
-      from: made.place.url,
-      table: TABLE,
-      confirm: TABLE,
-      accept: [],
-      to: made.archive,
-      dryRun: false,
-    } as const
-    await done(adopt)
-    expect(await listed(made.place)).toEqual(before)
-    await whole(made)
-  })
+  it(
+    'an unfinished period is completed by rows, and its partition is blocked until then',
+    { timeout: 120_000 },
+    async () => {
+      const made = await bookings('postgresql')
+      const { run, drop } = commandsOf(made)
+      await done(named(run, '2020-Q1', '2020-Q2'))
+      await partitioned(made, [['jan', '2020-01-01', '2020-02-01'], ['rest', '2020-02-01', '2020-04-01'], q2, now])
+      await whole(made)
+      const plan = planned(await done(planOf(run)))
+      expect(plan.map(({ partition, status, note }) => [partition, status, note])).toEqual([
+        ['2020-Q1', 'done', undefined],
+        ['2020-Q2', 'done', undefined],
+        [`${TABLE}_jan`, 'blocked', '2020-Q1 is not finished: archive it to DROPPED, or restore it first'],
+        [`${TABLE}_rest`, 'blocked', expect.stringContaining('2020-Q1 is not finished')],
+        [`${TABLE}_now`, 'later', undefined],
+      ])
+      await done(drop)
+      await whole(made)
+      expect(await made.place.rows(`SELECT count(*) FROM ${TABLE}`)).toEqual([['20']])
+      // A lost ledger is rebuilt.
+      const before = await listed(made.place)
+      await made.place.sql(
+        'DROP TABLE migration_archives, migration_archive_partitions, migration_archive_heads, migration_archive_history, migration_archive_ledger',
+      )
+      const adopt = {
+        kind: 'archive-adopt',
+        from: made.place.url,
+        table: TABLE,
+        confirm: TABLE,
+        accept: [],
+        to: made.archive,
+        dryRun: false,
+      } as const
+      await done(adopt)
+      expect(await listed(made.place)).toEqual(before)
+      await whole(made)
+    },
+  )
 
-  it('by another column: rows leave by time as before', { timeout: 120_000 }, async () => {
+  it('partitioned by another column, rows leave by time as before', { timeout: 120_000 }, async () => {
     const made = await bookings('postgresql')
     const { run, drop } = commandsOf(made)
     await done(named(run, '2020-Q1'))

@@ -1,4 +1,4 @@
-/** What is looked at of the rows that a plain table still has of archived periods, and what is said of the rest. */
+/** How rows of archived periods that are still in a plain table are counted, and how uncounted ones are reported. */
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { readdirSync, rmSync } from 'node:fs'
@@ -41,15 +41,18 @@ async function listed(operation: Operation): Promise<readonly ArchivedEvent[]> {
   return events.filter((event): event is Event & ArchivedEvent => event.type === 'archived')
 }
 
-/** As a table of so many rows looks to PostgreSQL, which goes by the rows and blocks that it, or its autovacuum at any moment, counted last. */
+/**
+ * As a table of 30 million rows. PostgreSQL uses the rows and blocks of its last ANALYZE, which autovacuum may run at
+ * any time.
+ */
 const LARGE = `UPDATE pg_class SET reltuples = 30000000, relpages = pg_relation_size(oid) / current_setting('block_size')::int WHERE oid = '${TABLE}'::regclass`
-/** As a table that nobody has analyzed. */
+/** As a table that was never analyzed. */
 const UNKNOWN = `DELETE FROM pg_statistic WHERE starelid = '${TABLE}'::regclass`
 
 describe.each(SYSTEMS)('%s counts rows of periods', (system) => {
   const why = WITHOUT.get(system) ?? ''
 
-  it.skipIf(why !== '')(`by an index or in one pass, and says which${why}`, async () => {
+  it.skipIf(why !== '')(`by an index or in one pass, and reports which${why}`, async () => {
     const place = await makePlace(system, folder.path)
     const rows = Array.from({ length: 400 }, (_, i) => `(${i}, '20${20 + Math.floor(i / 100)}-03-01')`)
     const type = system === 'sqlite' ? 'DATE' : 'date'
@@ -71,7 +74,7 @@ describe.each(SYSTEMS)('%s counts rows of periods', (system) => {
     for (const by of ['index', 'scan'] as const)
       expect(await periods.counts(table, conditions, by, NEVER)).toEqual(wanted)
     await place.sql('CREATE INDEX by_day ON t (day)', ...(system === 'mysql' ? ['ANALYZE TABLE t'] : []))
-    // What is not there: no planner reads a table for it that has an index.
+    // For a period without rows, each planner uses the index if there is one.
     const effort = await periods.effort(table, conditions.slice(0, 1), NEVER)
     expect(effort.by).toBe(system === 'postgresql' && effort.rows === 400n ? 'scan' : 'index')
     expect(await periods.counts(table, conditions, 'index', NEVER)).toEqual(wanted)
@@ -81,10 +84,10 @@ describe.each(SYSTEMS)('%s counts rows of periods', (system) => {
 describe('PostgreSQL: a large table', () => {
   const why = WITHOUT.get('postgresql') ?? ''
 
-  it.skipIf(why !== '')(`without an index is not read for a list${why}`, async () => {
+  it.skipIf(why !== '')(`is not read for a list if it has no index${why}`, async () => {
     const made = await archived('postgresql')
     const { place } = made
-    // The server's own ANALYZE would count the rows, and its statistics tell the planner that a quarter is half of the table.
+    // ANALYZE would count the rows, and make the planner expect a quarter to be half of the table.
     await place.sql(`ALTER TABLE ${TABLE} SET (autovacuum_enabled = false)`, UNKNOWN, LARGE)
     const unread = expect.stringMatching(
       /^rows in the table: no index on at finds them, and it has about \d+0000000 rows; sluice archive list --count counts them$/,
@@ -101,7 +104,7 @@ describe('PostgreSQL: a large table', () => {
     expect(finished).toMatchObject({
       notChecked: expect.stringContaining('2 not at all (rows in the table: no index on at'),
     })
-    // One less in one period and one more in another: the sum of all periods is as it was.
+    // One row less in one period and one more in another: the total is unchanged.
     await place.sql(
       `DELETE FROM ${TABLE} WHERE id = 5`,
       `INSERT INTO ${TABLE} VALUES (900001, '2020-04-05', 'late', 1)`,
@@ -110,13 +113,13 @@ describe('PostgreSQL: a large table', () => {
       ['59', '-1'],
       ['61', '1'],
     ])
-    // With an index it is counted at once.
+    // With an index it is counted.
     await place.sql(`CREATE INDEX by_at ON ${TABLE} (at)`, LARGE)
     expect((await listed(listOf(place))).map(({ counted }) => counted)).toEqual(['59', '61'])
   })
 })
 
-test('SQLite: a file that is missing, or a row that no archive could hold, does not keep verify from going on', async () => {
+test('SQLite: verify continues after a missing file, and after a row that no archive can store', async () => {
   const made = await archived('sqlite')
   const { verify } = commandsOf(made)
   await made.place.sql(`UPDATE ${TABLE} SET amount = x'00' WHERE id = 100005`)
@@ -134,10 +137,10 @@ test('SQLite: a file that is missing, or a row that no archive could hold, does 
   }
 })
 
-describe.each(['sqlite', 'postgresql'] as const)('%s: a late row beside a deleted one', (system) => {
+describe.each(['sqlite', 'postgresql'] as const)('%s: one late row and one deleted row', (system) => {
   const why = WITHOUT.get(system) ?? ''
 
-  it.skipIf(why !== '')(`is found by verify, and a list says that it counted${why}`, async () => {
+  it.skipIf(why !== '')(`are found by verify, and a list reports that it only counted${why}`, async () => {
     const made = await archived(system)
     const { place } = made
     const { verify } = commandsOf(made)
@@ -161,7 +164,7 @@ describe.each(['sqlite', 'postgresql'] as const)('%s: a late row beside a delete
       ['late rows', '1 row in the table but not in the archive: 900001'],
       ['deleted rows', '1 row in the archive but gone from the table: 5'],
     ])
-    // Other values under the same keys: only --deep looks at them, and the end says so.
+    // Other values under the same keys: only --deep compares them, and the final line says so.
     await place.sql(
       `DELETE FROM ${TABLE} WHERE id = 900001`,
       `INSERT INTO ${TABLE} VALUES (5, '2020-01-01 05:00:00', 'other', 1)`,
@@ -176,7 +179,7 @@ describe.each(['sqlite', 'postgresql'] as const)('%s: a late row beside a delete
   })
 })
 
-test('SQLite: plan --exact names columns that hold values of another type', async () => {
+test('SQLite: plan --exact names columns with values of another type', async () => {
   const place = await makePlace('sqlite', folder.path)
   const made = await makeBookings(place, 'plain', join(folder.path, 'exact'), 20)
   await place.sql(
@@ -193,7 +196,7 @@ test('SQLite: plan --exact names columns that hold values of another type', asyn
   ])
 })
 
-test('SQLite: a table of a pattern that is refused is named, and the others go on', async () => {
+test('SQLite: a refused table of a pattern is named, and the other tables are archived', async () => {
   const place = await makePlace('sqlite', folder.path)
   const made = await makeBookings(place, 'plain', join(folder.path, 'pattern'), 20)
   await place.sql(
@@ -219,7 +222,7 @@ test('SQLite: a table of a pattern that is refused is named, and the others go o
 })
 
 test.for(['postgresql', 'mysql'] as const)(
-  '%s: a restore that lacks a row of another table says which way round',
+  '%s: the error for a restored row whose parent row is missing advises to restore the parent row',
   { timeout: 60_000 },
   async (system, { skip }) => {
     const why = await missing(system)
@@ -247,7 +250,7 @@ test.for(['postgresql', 'mysql'] as const)(
 )
 
 test(
-  'PostgreSQL: a column that was dropped and added again is another one, and that is said',
+  'PostgreSQL: a column that was dropped and added again is a different one, and a restore reports it',
   { timeout: 60_000 },
   async ({ skip }) => {
     const why = await missing('postgresql')

@@ -1,4 +1,4 @@
-/** What the server would refuse in a run is in the plan before it, with the same code and the same words. */
+/** The plan shows what the server would refuse in a run, with the same code and the same text. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -35,7 +35,7 @@ async function bookings(form: Form, ...more: readonly string[]) {
 
 const why = await missing('postgresql')
 describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
-  describe('a published table whose rows nothing identifies', () => {
+  describe('a published table without a replica identity', () => {
     const NOTHING = `ALTER TABLE ${TABLE} REPLICA IDENTITY NOTHING`
 
     test.each([
@@ -61,7 +61,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
       expect((await perform(commands.drop)).finished).toMatchObject({ exitCode: 0, totals: { dropped: '2' } })
     })
 
-    test('what becomes so after the plan is refused by the removal in the same words', async () => {
+    test('a removal is refused if the publication changed after the plan', async () => {
       const { place, commands } = await bookings('plain', NOTHING)
       expect((await perform(commands.run)).finished).toMatchObject({ exitCode: 0 })
       await place.sql(`CREATE PUBLICATION p FOR TABLE ${TABLE} WITH (publish = 'insert, update')`)
@@ -70,7 +70,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
       expect((await perform(dry(commands.drop))).finished.error).toMatchObject({ code: 'TABLE_REFUSED' })
     })
 
-    test('a filter by a column that is not in the identity', async () => {
+    test('a row filter by a column outside the replica identity is refused', async () => {
       const { commands } = await bookings('plain', `CREATE PUBLICATION p FOR TABLE ${TABLE} WHERE (amount > 1)`)
       expect((await perform(dry(commands.drop))).finished.error).toMatchObject({
         code: 'TABLE_REFUSED',
@@ -78,7 +78,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
       })
     })
 
-    test('a role that may not delete gets its plan', async () => {
+    test('the plan reports a role without DELETE', async () => {
       const { place, commands } = await bookings(
         'plain',
         NOTHING,
@@ -94,7 +94,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
       expect(plan.finished).toMatchObject({ exitCode: 0 })
     })
 
-    test('native partitions leave without any removal of rows', async () => {
+    test('native partitions leave without a removal of rows', async () => {
       const { commands } = await bookings('native', 'CREATE PUBLICATION p FOR ALL TABLES', NOTHING)
       expect((await perform(dry(commands.drop))).finished).toMatchObject({ exitCode: 0 })
       expect((await perform(commands.run)).finished).toMatchObject({ exitCode: 0 })
@@ -102,7 +102,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     })
   })
 
-  describe('what reads a partition itself', () => {
+  describe('objects that depend on a partition itself', () => {
     const VIEWS = [
       `CREATE VIEW first AS SELECT id FROM ${TABLE}_0`,
       `CREATE MATERIALIZED VIEW kept AS SELECT id FROM ${TABLE}_0`,
@@ -130,7 +130,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
       expect((await perform(commands.drop)).finished).toMatchObject({ exitCode: 0, totals: { dropped: '1' } })
     })
 
-    test('views of the whole table and foreign keys to it are in no way', async () => {
+    test('views of the whole table and foreign keys to it block nothing', async () => {
       const { commands } = await bookings(
         'native',
         `CREATE VIEW whole AS SELECT id FROM ${TABLE}`,

@@ -1,4 +1,7 @@
-/** What a query of an archive in a bucket proves before it answers: the object of the publication, and with `--verify` its bytes. */
+/**
+ * What a query of an archive in a bucket checks before it answers: the object of the publication, and with `--verify`
+ * its bytes.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -26,7 +29,7 @@ describe.skipIf(!S3_AVAILABLE)(`a query of a bucket ${S3_MISSING}`, () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'sluice-query-bytes-'))
     s3 = await startS3()
-    // One proxy for all: a process has one client.
+    // One proxy for all tests: a process has one S3 client.
     proxy = await conditionalS3(s3)
     for (const [name, value] of Object.entries(proxy.env)) {
       outer.set(name, process.env[name])
@@ -63,21 +66,25 @@ describe.skipIf(!S3_AVAILABLE)(`a query of a bucket ${S3_MISSING}`, () => {
     pathOfLocation((await archived.place.rows('SELECT archive FROM migration_archives'))[0]?.[0] ?? '')
   const query = (more: object = {}): Operation => ({ ...commandsOf(archived).query, ...more })
 
-  test('notes the ETag of each file at its publication, and takes ledgers without', { timeout: 60_000 }, async () => {
-    const { counted: wanted } = await countedBy(query())
-    await run()
-    const files = await noted()
-    expect(files).toHaveLength(LABELS.length)
-    const log = openS3Log(await root(), { client: proxy.client })
-    for (const { path, etag } of files) expect(etag).toBe((await log.head(path, NEVER))?.etag)
-    const { counted, ran } = await countedBy(query())
-    expect(counted).toBe(wanted)
-    expect(ran.events).toContainEqual(expect.objectContaining({ type: 'query.sources', unchecked: '2' }))
-    await archived.place.sql(`UPDATE migration_archive_partitions SET files = replace(files, '"etag"', '"older"')`)
-    expect((await countedBy(query())).counted).toBe(wanted)
-  })
+  test(
+    'records the ETag of each file at its publication, and accepts ledgers without ETags',
+    { timeout: 60_000 },
+    async () => {
+      const { counted: wanted } = await countedBy(query())
+      await run()
+      const files = await noted()
+      expect(files).toHaveLength(LABELS.length)
+      const log = openS3Log(await root(), { client: proxy.client })
+      for (const { path, etag } of files) expect(etag).toBe((await log.head(path, NEVER))?.etag)
+      const { counted, ran } = await countedBy(query())
+      expect(counted).toBe(wanted)
+      expect(ran.events).toContainEqual(expect.objectContaining({ type: 'query.sources', unchecked: '2' }))
+      await archived.place.sql(`UPDATE migration_archive_partitions SET files = replace(files, '"etag"', '"older"')`)
+      expect((await countedBy(query())).counted).toBe(wanted)
+    },
+  )
 
-  test('refuses an object that took the place of another one of its size', { timeout: 60_000 }, async () => {
+  test('refuses an object that replaced another one of the same size', { timeout: 60_000 }, async () => {
     await run()
     const [{ path } = { path: '' }] = await noted()
     const log = openS3Log(await root(), { client: proxy.client })
@@ -94,7 +101,7 @@ describe.skipIf(!S3_AVAILABLE)(`a query of a bucket ${S3_MISSING}`, () => {
     expect(finished.error?.message).toMatch(/its ETag is ".*", and was ".*" when it was published/)
   })
 
-  test('with --verify finds a bit that flips on the way, every time', { timeout: 60_000 }, async () => {
+  test('with --verify detects each bit that is flipped on the way', { timeout: 60_000 }, async () => {
     await run()
     const asked = query({ verifyFiles: true })
     const { finished, events } = await perform(asked)
@@ -124,7 +131,7 @@ describe.skipIf(!S3_AVAILABLE)(`a query of a bucket ${S3_MISSING}`, () => {
       left.push(path)
     expect(left).toEqual([])
     expect((await archived.place.rows(`SELECT count(*) FROM ${TABLE}`))[0]?.[0]).toBe('600')
-    // Nothing was exported for it: the first attempt never left PLANNED.
+    // No row was exported: the first attempt stayed in state PLANNED.
     expect(await archived.place.rows("SELECT 1 FROM migration_archive_history WHERE state = 'EXPORTING'")).toEqual([])
   })
 })

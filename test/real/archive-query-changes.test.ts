@@ -1,4 +1,7 @@
-/** `query` of tables that have changed since a part of them was archived. Answers are compared with those of the server about a table that was never archived. */
+/**
+ * `query` of tables that changed after a part was archived. Answers are compared with the server's answers about a
+ * table that was never archived.
+ */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -20,7 +23,7 @@ const both = (...values: readonly string[]): readonly { ts: string; values: stri
     { ts: HOT, values: one },
   ])
 
-/** A column, the types that it has one after the other, and its values as SQL. */
+/** A column, its first and its second type, and its values as SQL. */
 type Retyped = { readonly name: string; readonly from: string; readonly to: string; readonly values: readonly string[] }
 
 const RETYPED: Readonly<Partial<Record<System, readonly Retyped[]>>> = {
@@ -54,7 +57,7 @@ describe.each(['postgresql', 'mysql'] as const)('%s, columns with a wider type',
   const why = WITHOUT.get(system) ?? ''
   const retyped = RETYPED[system] ?? []
 
-  test.skipIf(why !== '')(`older rows have their values in the column${why}`, { timeout: 60_000 }, async () => {
+  test.skipIf(why !== '')(`the values of older rows are in the same column${why}`, { timeout: 60_000 }, async () => {
     const rows = [0, 1, 2].map((i) => retyped.map(({ values }) => values[i]).join(', '))
     const columns = retyped.map(({ name, from }) => `${name} ${from}`).join(', ')
     const s = await queryPlace(system, folder, columns, both(...rows))
@@ -71,7 +74,7 @@ describe.each(['postgresql', 'mysql'] as const)('%s, columns with a wider type',
     const text = (name: string): string => (system === 'mysql' ? `CAST(${name} AS CHAR)` : `${name}::text`)
     const expected = await s.place.rows(`SELECT id, ${list(text)} FROM twin ORDER BY id`)
     const answer = await s.ask(`SELECT id, ${list((name) => `${name}::VARCHAR AS ${name}`)} FROM s ORDER BY id`)
-    // DuckDB spells floats in its own way.
+    // DuckDB spells floats differently.
     const plain = (value: RowValue, i: number): string | null =>
       value === null ? null : /double/.test(retyped[i - 1]?.to ?? '') ? String(Number(value)) : String(value)
     expect(answer.rows.map((row) => row.map(plain))).toEqual(expected.map((row) => row.map(plain)))
@@ -92,10 +95,10 @@ describe.each(['postgresql', 'mysql'] as const)('%s, columns with a wider type',
   })
 })
 
-describe('postgresql, a type that holds other values', () => {
+describe('postgresql, a type that is not wider', () => {
   const why = WITHOUT.get('postgresql') ?? ''
   test.skipIf(why !== '')(
-    `older values keep a column of their own, and the answer says so${why}`,
+    `older values get a separate column, and a note says so${why}`,
     { timeout: 60_000 },
     async () => {
       const s = await queryPlace('postgresql', folder, 'a text', both("'1'"))
@@ -130,29 +133,25 @@ const SPELLED_ANEW: Readonly<Partial<Record<System, readonly Retyped[]>>> = {
   ],
 }
 
-describe.each(['postgresql', 'mysql'] as const)('%s, values that the system spells anew', (system) => {
+describe.each(['postgresql', 'mysql'] as const)('%s, values that a type change spells differently', (system) => {
   const why = WITHOUT.get(system) ?? ''
   const retyped = SPELLED_ANEW[system] ?? []
-  test.skipIf(why !== '')(
-    `are not shown as values of the type that the column has now${why}`,
-    { timeout: 60_000 },
-    async () => {
-      const columns = retyped.map(({ name, from }) => `${name} ${from}`).join(', ')
-      const s = await queryPlace(system, folder, columns, both(retyped.map(({ values }) => values[0]).join(', ')))
-      await s.archive()
-      await s.place.sql(
-        ...retyped.map(({ name, from, to }) =>
-          system === 'mysql'
-            ? `ALTER TABLE s MODIFY COLUMN ${name} ${to}`
-            : `ALTER TABLE s ALTER COLUMN ${name} TYPE ${to} USING ${from === 'inet' && to === 'cidr' ? `network(${name})` : `${name}::${to}`}`,
-        ),
-      )
-      const names = retyped.map(({ name }) => name)
-      const { rows, notes } = await s.ask(`SELECT ${names.map((name) => `count(${name})`).join(', ')} FROM s`)
-      expect(rows.map((row) => row.map(Number))).toEqual([names.map(() => 1)])
-      for (const name of names) expect(notes).toContain(`values of ${name} in 2023-Q1`)
-    },
-  )
+  test.skipIf(why !== '')(`are not shown as values of the present type${why}`, { timeout: 60_000 }, async () => {
+    const columns = retyped.map(({ name, from }) => `${name} ${from}`).join(', ')
+    const s = await queryPlace(system, folder, columns, both(retyped.map(({ values }) => values[0]).join(', ')))
+    await s.archive()
+    await s.place.sql(
+      ...retyped.map(({ name, from, to }) =>
+        system === 'mysql'
+          ? `ALTER TABLE s MODIFY COLUMN ${name} ${to}`
+          : `ALTER TABLE s ALTER COLUMN ${name} TYPE ${to} USING ${from === 'inet' && to === 'cidr' ? `network(${name})` : `${name}::${to}`}`,
+      ),
+    )
+    const names = retyped.map(({ name }) => name)
+    const { rows, notes } = await s.ask(`SELECT ${names.map((name) => `count(${name})`).join(', ')} FROM s`)
+    expect(rows.map((row) => row.map(Number))).toEqual([names.map(() => 1)])
+    for (const name of names) expect(notes).toContain(`values of ${name} in 2023-Q1`)
+  })
 })
 
 const KEPT_AS_TEXT: Readonly<Partial<Record<System, { readonly type: string; readonly values: readonly string[] }>>> = {
@@ -160,10 +159,10 @@ const KEPT_AS_TEXT: Readonly<Partial<Record<System, { readonly type: string; rea
   mysql: { type: 'decimal(65,30)', values: ['9.4', '50.4'] },
 }
 
-describe.each(['postgresql', 'mysql'] as const)('%s, numbers that an archive keeps as texts', (system) => {
+describe.each(['postgresql', 'mysql'] as const)('%s, numbers that an archive stores as texts', (system) => {
   const why = WITHOUT.get(system) ?? ''
   const { type = '', values = [] } = KEPT_AS_TEXT[system] ?? {}
-  test.skipIf(why !== '')(`are said to be compared as such where they are${why}`, { timeout: 60_000 }, async () => {
+  test.skipIf(why !== '')(`are reported if a query compares them as texts${why}`, { timeout: 60_000 }, async () => {
     const s = await queryPlace(system, folder, `n ${type}, t text`, both(...values.map((value) => `${value}, 'x'`)))
     await s.archive()
     const said = async (sql: string): Promise<boolean> => {
@@ -210,11 +209,11 @@ const ZEROS: Readonly<Partial<Record<System, { readonly columns: string; readonl
   },
 }
 
-describe.each(SYSTEMS)('%s, values that are equal and not alike', (system) => {
+describe.each(SYSTEMS)('%s, values that are equal and not identical', (system) => {
   const why = WITHOUT.get(system) ?? ''
   const { columns = '', one = () => '' } = ZEROS[system] ?? {}
 
-  test.skipIf(why !== '')(`are found in archived rows and in others${why}`, { timeout: 60_000 }, async () => {
+  test.skipIf(why !== '')(`are found among archived rows and others${why}`, { timeout: 60_000 }, async () => {
     const s = await queryPlace(system, folder, columns, both(one(0), one(1), one(2), one(3)))
     const more = Array.from({ length: 2000 }, (_, i) => `(${100 + i}, '${COLD} 00:00:00', ${one(2 + (i % 5))})`)
     await s.place.sql(`INSERT INTO s VALUES ${more.join(', ')}`, 'CREATE TABLE twin AS SELECT * FROM s')
@@ -258,9 +257,9 @@ describe.each(SYSTEMS)('%s, values that are equal and not alike', (system) => {
   })
 })
 
-describe('postgresql, columns that differ by case alone', () => {
+describe('postgresql, columns that differ by case only', () => {
   const why = WITHOUT.get('postgresql') ?? ''
-  test.skipIf(why !== '')(`are refused by the name that two of them have${why}`, { timeout: 60_000 }, async () => {
+  test.skipIf(why !== '')(`are refused by their common name${why}`, { timeout: 60_000 }, async () => {
     const s = await queryPlace('postgresql', folder, 'upper int, "UPPER" int, "Alone" int', both('1, 2, 3'))
     await s.archive()
     for (const name of ['upper', '"upper"', '"UPPER"', 's."Upper"']) {
@@ -276,41 +275,45 @@ describe('postgresql, columns that differ by case alone', () => {
   })
 })
 
-describe.each(SYSTEMS)('%s, a table that has another name since', (system) => {
-  const why = WITHOUT.get(system) ?? ''
-  test.skipIf(why !== '')(`never answers from the rows of the database alone${why}`, { timeout: 60_000 }, async () => {
-    const s = await queryPlace(system, folder, 'a int', both('1'))
-    await s.archive()
-    await s.place.sql('ALTER TABLE s RENAME TO t', 'CREATE TABLE other (id int NOT NULL, b int, PRIMARY KEY (id))')
-    const { rows, notes } = await s.ask('SELECT count(*) FROM t', { table: 't' })
-    expect(rows).toEqual([[2]])
-    expect(notes).toMatch(/the table was called \S*s when it was archived/)
-    if (system === 'postgresql') {
-      await s.place.sql('CREATE SCHEMA far', 'ALTER TABLE t SET SCHEMA far')
-      expect((await s.ask('SELECT count(*) FROM t', { table: 'far.t' })).rows).toEqual([[2]])
-    } else {
-      await s.place.sql('CREATE TABLE s (id int NOT NULL, PRIMARY KEY (id))')
-      expect((await s.ask('SELECT count(*) FROM t', { table: 't' })).rows).toEqual([[2]])
-      // As a ledger of an older program has it.
-      await s.place.sql('DROP TABLE s', 'UPDATE migration_archives SET witness = NULL')
-      const { finished } = await s.ask('SELECT count(*) FROM t', { table: 't' })
-      expect(finished).toMatchObject({ error: { code: 'PARTITION_STATE' } })
-      expect(finished.error?.message).toMatch(/t may be \S*s under another name/)
-      expect(finished.error?.hint).toMatch(/rename the table back to \S*s,/)
-      // Another table, which is told by its columns, or by an empty table of the old name.
-      expect((await s.ask('SELECT count(*) FROM other', { table: 'other' })).rows).toEqual([[0]])
-      await s.place.sql('CREATE TABLE s (id int NOT NULL, PRIMARY KEY (id))')
-      expect((await s.ask('SELECT count(*) FROM t', { table: 't' })).rows).toEqual([[1]])
-      await s.place.sql('DROP TABLE s', 'ALTER TABLE t RENAME TO s')
-      expect((await s.ask('SELECT count(*) FROM s')).rows).toEqual([[2]])
-    }
-  })
-})
-
-describe.each(['postgresql', 'mysql', 'sqlite'] as const)('%s, a generated column that came later', (system) => {
+describe.each(SYSTEMS)('%s, a table that was renamed', (system) => {
   const why = WITHOUT.get(system) ?? ''
   test.skipIf(why !== '')(
-    `is known, and refused for rows that were archived before it${why}`,
+    `is never answered from the rows of the database only${why}`,
+    { timeout: 60_000 },
+    async () => {
+      const s = await queryPlace(system, folder, 'a int', both('1'))
+      await s.archive()
+      await s.place.sql('ALTER TABLE s RENAME TO t', 'CREATE TABLE other (id int NOT NULL, b int, PRIMARY KEY (id))')
+      const { rows, notes } = await s.ask('SELECT count(*) FROM t', { table: 't' })
+      expect(rows).toEqual([[2]])
+      expect(notes).toMatch(/the table was called \S*s when it was archived/)
+      if (system === 'postgresql') {
+        await s.place.sql('CREATE SCHEMA far', 'ALTER TABLE t SET SCHEMA far')
+        expect((await s.ask('SELECT count(*) FROM t', { table: 'far.t' })).rows).toEqual([[2]])
+      } else {
+        await s.place.sql('CREATE TABLE s (id int NOT NULL, PRIMARY KEY (id))')
+        expect((await s.ask('SELECT count(*) FROM t', { table: 't' })).rows).toEqual([[2]])
+        // As a ledger of an older version has it.
+        await s.place.sql('DROP TABLE s', 'UPDATE migration_archives SET witness = NULL')
+        const { finished } = await s.ask('SELECT count(*) FROM t', { table: 't' })
+        expect(finished).toMatchObject({ error: { code: 'PARTITION_STATE' } })
+        expect(finished.error?.message).toMatch(/t may be \S*s under another name/)
+        expect(finished.error?.hint).toMatch(/rename the table back to \S*s,/)
+        // Another table, which differs by its columns, or because an empty table has the old name.
+        expect((await s.ask('SELECT count(*) FROM other', { table: 'other' })).rows).toEqual([[0]])
+        await s.place.sql('CREATE TABLE s (id int NOT NULL, PRIMARY KEY (id))')
+        expect((await s.ask('SELECT count(*) FROM t', { table: 't' })).rows).toEqual([[1]])
+        await s.place.sql('DROP TABLE s', 'ALTER TABLE t RENAME TO s')
+        expect((await s.ask('SELECT count(*) FROM s')).rows).toEqual([[2]])
+      }
+    },
+  )
+})
+
+describe.each(['postgresql', 'mysql', 'sqlite'] as const)('%s, a generated column that was added later', (system) => {
+  const why = WITHOUT.get(system) ?? ''
+  test.skipIf(why !== '')(
+    `is known, and refused for rows that were archived before${why}`,
     { timeout: 60_000 },
     async () => {
       const s = await queryPlace(system, folder, 'a int', both('1'))
@@ -329,9 +332,9 @@ describe.each(['postgresql', 'mysql', 'sqlite'] as const)('%s, a generated colum
   )
 })
 
-describe.each(['postgresql', 'mysql'] as const)('%s, a generated column with another expression', (system) => {
+describe.each(['postgresql', 'mysql'] as const)('%s, a generated column whose expression changed', (system) => {
   const why = WITHOUT.get(system) ?? ''
-  test.skipIf(why !== '')(`is named where archived rows have what the earlier one gave${why}`, async () => {
+  test.skipIf(why !== '')(`is named if archived rows have values of the earlier expression${why}`, async () => {
     const generated = (by: number): string => `int GENERATED ALWAYS AS (a * ${by}) STORED`
     const s = await queryPlace(system, folder, `a int, g ${generated(2)}`, both('1, DEFAULT'))
     await s.archive()
@@ -349,9 +352,9 @@ describe.each(['postgresql', 'mysql'] as const)('%s, a generated column with ano
   })
 })
 
-describe('values of the database that no archive holds', () => {
+describe('values of the database that an archive cannot store', () => {
   const why = WITHOUT.get('postgresql') ?? ''
-  test.skipIf(why !== '')(`refuse only what reads them${why}`, { timeout: 60_000 }, async () => {
+  test.skipIf(why !== '')(`refuse only the queries that read them${why}`, { timeout: 60_000 }, async () => {
     const columns = 'till timestamptz, day date, wall timestamp, n numeric(8,2)'
     const s = await queryPlace('postgresql', folder, columns, [
       { ts: COLD, values: "'2024-01-01', '2024-01-01', '2024-01-01', 1" },
@@ -387,7 +390,9 @@ describe('values of the database that no archive holds', () => {
   })
 })
 
-/** Columns `n`, `m` and `t` of a row that an archive holds, and of rows with values of which one is none of its type. */
+/**
+ * Columns `n`, `m` and `t` of a row that an archive can store, and of rows that each have one value of another type.
+ */
 const ODD: Readonly<
   Partial<Record<System, { readonly columns: string; readonly whole: string; readonly odd: readonly string[] }>>
 > = {
@@ -409,10 +414,10 @@ const ODD: Readonly<
   },
 }
 
-describe.each(['sqlite', 'mysql'] as const)('%s, values that are none of their type', (system) => {
+describe.each(['sqlite', 'mysql'] as const)('%s, values of another type than their column', (system) => {
   const why = WITHOUT.get(system) ?? ''
   const { columns, whole, odd } = ODD[system] ?? { columns: '', whole: '', odd: [] }
-  test.skipIf(why !== '')(`refuse only what reads them${why}`, { timeout: 60_000 }, async () => {
+  test.skipIf(why !== '')(`refuse only the queries that read them${why}`, { timeout: 60_000 }, async () => {
     const rows = [whole, ...odd, whole].map((values, i) => ({ ts: i === 0 ? COLD : HOT, values }))
     const first = system === 'mysql' ? ["SET sql_mode = ''"] : []
     const s = await queryPlace(system, folder, columns, rows, first)
@@ -429,9 +434,9 @@ describe.each(['sqlite', 'mysql'] as const)('%s, values that are none of their t
   })
 })
 
-describe('one bit of a file on a local disk', () => {
+describe('one bit of a local file', () => {
   test(
-    'flipped at 29 places is refused each time, and the file that comes back is read',
+    'a flip at any of 29 places is detected, and the original file can be read again',
     { timeout: 120_000 },
     async () => {
       const s = await queryPlace('sqlite', folder, 'a int', both('1'))
@@ -452,7 +457,7 @@ describe('one bit of a file on a local disk', () => {
         const at = Math.floor(((bytes.length - 1) * i) / 28)
         flipped[at] = (flipped[at] ?? 0) ^ (1 << (i % 8))
         writeFileSync(file, flipped)
-        // The time of modification can be set back; the time of change cannot.
+        // The modification time can be set back; the change time cannot.
         utimesSync(file, atime, mtime)
         const { finished } = await s.ask(asked)
         expect(finished, `byte ${at}`).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_CHANGED' } })
@@ -469,11 +474,11 @@ const NUMBERS: Readonly<Partial<Record<System, { readonly columns: string; reado
   mysql: { columns: 'r float, y year', said: ['r (float) is compared', 'y (year'] },
 }
 
-describe.each(['postgresql', 'mysql'] as const)('%s, numbers that the database compares otherwise', (system) => {
+describe.each(['postgresql', 'mysql'] as const)('%s, numbers that the database compares differently', (system) => {
   const why = WITHOUT.get(system) ?? ''
   const { columns = '', said = [] } = NUMBERS[system] ?? {}
 
-  test.skipIf(why !== '')(`are named where a statement compares them${why}`, { timeout: 60_000 }, async () => {
+  test.skipIf(why !== '')(`are named if a statement compares them${why}`, { timeout: 60_000 }, async () => {
     const s = await queryPlace(system, folder, columns, both('0.1, 2021', '0.1, 2021', '5, 2020'))
     await s.archive()
     const statement = 'SELECT count(*) FROM s WHERE r = 0.1 OR y = 20'

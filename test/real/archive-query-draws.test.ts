@@ -1,7 +1,7 @@
 /**
- * Drawn tables of SQLite with odd cells, partly archived, and drawn conditions: `archive query` answers as a program that
- * reads all rows. Where it cannot read a cell it fails, or leaves the row out if no reading of the cell satisfies the
- * condition.
+ * Random SQLite tables with unusual cells, partly archived, and random conditions: `archive query` answers like a
+ * program that reads all rows. If it cannot read a cell, it fails, or leaves the row out if no reading of the cell
+ * satisfies the condition.
  */
 import fs from 'node:fs'
 import os from 'node:os'
@@ -68,7 +68,9 @@ const cells: fc.Arbitrary<Cells> = fc.record({
   x: fc.constantFrom<Cell>(...REAL, Infinity, -Infinity, NaN, null),
 })
 
-/** Numbers that a cell can be, times in ms; more than one, or a wrong one, if it cannot be read. Null is NULL. */
+/**
+ * Numbers that a cell can represent, times in ms: more than one, or a wrong one, if it cannot be read. Null is NULL.
+ */
 type Reading = { readonly values: readonly (number | null)[]; readonly isRead: boolean }
 const DAY_MS = 86_400_000
 const read = (value: number | null): Reading => ({ values: [value], isRead: true })
@@ -90,7 +92,7 @@ function readingOf(name: Name, cell: Cell): Reading {
   return { values: [start - most, start, start + most, ...near], isRead: false }
 }
 
-/** Null for texts that are no times of the years 1 to 9999. */
+/** Null for texts that are not times of the years 1 to 9999. */
 function timeOf(name: Name, text: string): number | null {
   try {
     const canonical = name === 'day' ? date(text) : canonicalInstant(text, name === 'ts')
@@ -214,7 +216,7 @@ const ARCHIVED: readonly Cells[] = [
   { ts: '2024-03-01 00:00:00', wall: null, day: null, n: null, x: Infinity },
   { ts: '2024-01-01 00:00:00', wall: '0001-01-01', day: '9999-12-31', n: 7, x: 5 },
 ]
-/** What became of an archived row in the table: the archived one counts. */
+/** What happened to an archived row in the table. A query uses the archived row. */
 const FATES = ['stays', 'is gone', 'respelled', 'changed'] as const
 
 async function detached(hot: readonly Cells[], fates: readonly (typeof FATES)[number][]): Promise<string> {
@@ -239,7 +241,7 @@ async function detached(hot: readonly Cells[], fates: readonly (typeof FATES)[nu
   return url
 }
 
-/** Every choice of one value for each column. */
+/** Each combination of one value per column. */
 function choices(readings: Readonly<Record<Name, Reading>>, names: readonly Name[]): readonly Values[] {
   let all: readonly Values[] = [{ ts: null, wall: null, day: null, n: null, x: null }]
   for (const name of names)
@@ -274,7 +276,7 @@ async function check(url: string, rows: ReadonlyMap<number, Cells>, { sql, names
   expect({ sql, found, perhaps: [...perhaps] }).toEqual({ sql, found: [...must], perhaps: [] })
 }
 
-test('answers as a program that reads all rows', { timeout: 300_000 }, async () => {
+test('answers like a program that reads all rows', { timeout: 300_000 }, async () => {
   const hot = fc.array(cells, { minLength: 1, maxLength: 8 })
   const fates = fc.tuple(...ARCHIVED.map(() => fc.constantFrom(...FATES)))
   const runs = Number(process.env['SLUICE_DRAWS'] ?? 20)

@@ -1,4 +1,7 @@
-/** Expressions over archived rows: as the server computes them, or refused by name. Judged by the server's own answer. */
+/**
+ * Expressions over archived rows return what the server computes, or are refused by name. The server's answer is the
+ * reference.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,11 +17,11 @@ type Case = {
   readonly columns: string
   readonly values: string
   readonly same: readonly string[]
-  /** With the words of the hint. */
+  /** Refused expressions, and the text of their hints. */
   readonly refused: Readonly<Record<string, string>>
 }
 
-/** Each has the answer of the server in every system. */
+/** Expressions with the server's answer in each system. */
 const SAME = ['-n % 2', 'n / 2.0', 'q / 2', 'abs(m)', 'round(q)', 'coalesce(u, t)', 'nullif(n, 7)', 'n BETWEEN 1 AND 9']
 
 const CASES: Readonly<Record<'postgresql' | 'mysql' | 'sqlite', Case>> = {
@@ -113,7 +116,7 @@ describe.each(['postgresql', 'mysql', 'sqlite'] as const)('%s', async (system) =
   const why = await missing(system)
 
   test.skipIf(why !== '')(
-    `an expression has the answer of the server, or is refused with the words that give it${why}`,
+    `an expression has the answer of the server, or the hint names one that has it${why}`,
     { timeout: 180_000 },
     async () => {
       const { columns, values, same, refused } = CASES[system]
@@ -132,9 +135,9 @@ describe.each(['postgresql', 'mysql', 'sqlite'] as const)('%s', async (system) =
         const { finished } = await s.ask(`SELECT ${sql} FROM s`)
         expect(finished.error, sql).toMatchObject({ code: 'BAD_QUERY', hint: expect.stringContaining(words) as string })
       }
-      // An average of whole numbers is no floating point number for a database.
+      // The average of whole numbers is not a floating point number in a database.
       expect((await s.ask('SELECT round(avg(n + 1)) FROM s')).rows.map(([one]) => plain(one))).toEqual([8])
-      // In a condition as well.
+      // In a condition, too.
       const [first = ''] = Object.keys(refused)
       expect((await s.ask(`SELECT count(*) FROM s WHERE ${first} IS NOT NULL`)).finished.error).toMatchObject({
         code: 'BAD_QUERY',
@@ -143,7 +146,7 @@ describe.each(['postgresql', 'mysql', 'sqlite'] as const)('%s', async (system) =
   )
 })
 
-/** Without the digits and words in which servers print the same value. */
+/** The value without the differences in how servers print it. */
 function plain(value: unknown): unknown {
   if (value === null || value === undefined) return null
   if (value === true || value === 't') return 1

@@ -1,4 +1,4 @@
-/** A table of bookings in a source, parts of it archived by hand, and the same rows untouched in DuckDB. */
+/** A table of bookings in a source with some archived partitions, and the same rows in DuckDB. */
 import fs from 'node:fs'
 import path from 'node:path'
 import { prepareArchiveLedger } from '../../src/archive/ledger/schema.ts'
@@ -30,7 +30,7 @@ export const QUARTERS = [
 ] as const
 export type Part = { readonly label: string; readonly from: string | null; readonly to: string | null }
 
-/** Rows as literals that PostgreSQL, SQLite and DuckDB all take: NULLs and odd texts in every column that can have them. */
+/** Rows as literals for PostgreSQL, SQLite and DuckDB, with NULLs and unusual texts in each column that allows them. */
 export function bookingRows(count: number): string[] {
   const texts = ["'plain'", '\'a,"b"\'', "''", 'NULL', "'two\nlines'", "'\uFEFFmark'", "'it''s AND day'"]
   return Array.from({ length: count }, (_, i) => {
@@ -44,7 +44,7 @@ export function bookingRows(count: number): string[] {
 
 export const COLUMNS = 'id, day, amount, note, customer, seen'
 
-/** The same rows, in a table of DuckDB that nobody ever archived. */
+/** The same rows in a table of DuckDB that was never archived. */
 export async function untouched(rows: readonly string[]): Promise<DuckDb> {
   const db = await openDuckDb({ threads: 2, memoryLimit: '512MB' })
   await db.connection.run(
@@ -55,7 +55,7 @@ export async function untouched(rows: readonly string[]): Promise<DuckDb> {
 }
 
 export async function referenceRows(db: DuckDb, sql: string): Promise<RowValue[][]> {
-  // The driver itself drops U+FEFF where a text begins with it.
+  // The driver itself drops U+FEFF at the beginning of a text.
   const rows: SqlRow[] = []
   for await (const page of queryPages(db.connection, sql, { pageRows: 10_000, signal: SIGNAL }, 'twin'))
     rows.push(...page.rows)
@@ -73,7 +73,7 @@ export type Asked = Performed & {
   readonly sources: QuerySourcesEvent
 }
 
-/** @throws Error with what the query ended with */
+/** @throws Error with the code and message of a failed query */
 export async function ask(
   from: string,
   query: string,
@@ -101,7 +101,7 @@ export async function ask(
   }
 }
 
-/** Somebody who archives parts of a table by hand, without the code that does so. */
+/** Archives parts of a table without the code of the archive operations. */
 export class Archiver implements AsyncDisposable {
   readonly store: CopyStore
   readonly root: string
@@ -190,7 +190,7 @@ export class Archiver implements AsyncDisposable {
   }
 }
 
-/** Questions whose answers do not depend on an order that the options do not include. */
+/** Queries whose answers depend only on an order that they specify. */
 export const QUESTIONS: readonly string[] = [
   'SELECT count(*) FROM bookings',
   'SELECT count(*), count(day), count(amount), count(note), count(seen) FROM bookings',

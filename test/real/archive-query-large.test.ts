@@ -1,4 +1,4 @@
-/** Queries that take long: over more rows of the source than memory holds, and over what an archive run of our own has left. */
+/** Long queries: over more source rows than memory holds, and over tables that `archive run` has archived in part. */
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -12,7 +12,7 @@ import { perform } from './operation-kit.ts'
 const ALL = process.env['SLUICE_TEST_ALL'] === '1'
 const ROWS = 3_000_000
 
-test.skipIf(!ALL)('rows of the source go to the disk when they do not fit', { timeout: 600_000 }, async () => {
+test.skipIf(!ALL)('source rows that exceed memory are written to disk', { timeout: 600_000 }, async () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-test-large-'))
   try {
     const file = path.join(folder, 'large.db')
@@ -33,7 +33,7 @@ test.skipIf(!ALL)('rows of the source go to the disk when they do not fit', { ti
     clearInterval(watch)
     expect(rows.map((row) => row.map(Number))).toEqual([[ROWS, ROWS, ROWS * 240]])
     expect(sources.hotRows).toBe(String(ROWS))
-    // The limit of DuckDB, and what Node needs beside it.
+    // The limit of DuckDB, and what Node itself needs.
     expect((most - begun) / 2 ** 20).toBeLessThan(1700)
   } finally {
     fs.rmSync(folder, { recursive: true, force: true })
@@ -41,7 +41,7 @@ test.skipIf(!ALL)('rows of the source go to the disk when they do not fit', { ti
 })
 
 test.skipIf(!ALL || !POSTGRES_AVAILABLE)(
-  'what `archive` has taken out of PostgreSQL, and what it has left',
+  'a query over rows that `archive` took out of PostgreSQL, and over those that it left',
   { timeout: 300_000 },
   async () => {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-test-archived-'))

@@ -1,4 +1,7 @@
-/** `archive query` over a table of SQLite with cells that are not of their column's type or unusually spelled, and keys that a collation treats as equal. */
+/**
+ * `archive query` over a SQLite table with cells of other types or in unusual spellings, and with keys that a collation
+ * treats as equal.
+ */
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -19,7 +22,7 @@ type Made = { readonly url: string; readonly db: Sqlite.Database }
 
 let made = 0
 
-/** A table whose rows are archived and still there, as after a detach. */
+/** A table whose rows are archived and still exist, as after a detach. */
 async function detached(columns: string, archived: readonly string[], key = ''): Promise<Made> {
   const name = `s${made++}`
   const file = path.join(folder, `${name}.db`)
@@ -61,7 +64,7 @@ describe('times with an offset', () => {
   })
 })
 
-describe('cells that are not of their type', () => {
+describe('cells of another type than their column', () => {
   const CELLS = [
     ['5.5', 'n > 5', '5.5'],
     ["'text'", 'n < 9', 'text'],
@@ -106,7 +109,7 @@ describe('cells that are not of their type', () => {
   })
 })
 
-describe('a detached row whose key is respelled in the table', () => {
+describe('a detached row whose key has another spelling in the table', () => {
   test.each([
     ['NOCASE', 'abc', 'ABC', '\u00c4', '\u00e4'],
     ['RTRIM', 'abc', 'abc  ', 'x', ' x'],
@@ -140,8 +143,8 @@ const KEYS: readonly (readonly [System, string, string, readonly string[]])[] = 
   ['mysql', 'padded', 'code varchar(20) COLLATE utf8mb4_bin PRIMARY KEY, at datetime NOT NULL', []],
 ]
 
-describe.each(KEYS)('a detached row of %s whose key is respelled, %s', (system, name, columns, before) => {
-  test('is refused, or counted once where equality is known', { timeout: 60_000 }, async (context) => {
+describe.each(KEYS)('a detached row of %s whose key has another spelling, %s', (system, name, columns, before) => {
+  test('is refused, or counted once if the keys are known to be equal', { timeout: 60_000 }, async (context) => {
     if ((await missing(system)) !== '') context.skip()
     const place = await makePlace(system, folder)
     try {
@@ -205,24 +208,28 @@ const ODD: readonly (readonly [System, string, readonly string[], readonly (read
   ],
 ]
 
-test.each(ODD)('times of %s that no archive holds', { timeout: 60_000 }, async (system, columns, rows, questions) => {
-  if ((await missing(system)) !== '') return
-  const place = await makePlace(system, folder)
-  await place.sql(
-    ...(system === 'mysql' ? ["SET SESSION sql_mode = 'ALLOW_INVALID_DATES'"] : []),
-    `CREATE TABLE odd (id int PRIMARY KEY, ${columns})`,
-    ...rows.map((row) => `INSERT INTO odd VALUES (${row})`),
-  )
-  for (const [condition, wanted] of questions) {
-    const query = `SELECT id FROM odd WHERE ${condition} ORDER BY id`
-    const { counted } = await countedBy({
-      kind: 'query',
-      from: place.url,
-      table: 'odd',
-      limit: 10,
-      format: 'table',
-      query,
-    })
-    expect([condition, counted.replace(/:.*/s, '')]).toEqual([condition, wanted])
-  }
-})
+test.each(ODD)(
+  'times of %s that an archive cannot store',
+  { timeout: 60_000 },
+  async (system, columns, rows, questions) => {
+    if ((await missing(system)) !== '') return
+    const place = await makePlace(system, folder)
+    await place.sql(
+      ...(system === 'mysql' ? ["SET SESSION sql_mode = 'ALLOW_INVALID_DATES'"] : []),
+      `CREATE TABLE odd (id int PRIMARY KEY, ${columns})`,
+      ...rows.map((row) => `INSERT INTO odd VALUES (${row})`),
+    )
+    for (const [condition, wanted] of questions) {
+      const query = `SELECT id FROM odd WHERE ${condition} ORDER BY id`
+      const { counted } = await countedBy({
+        kind: 'query',
+        from: place.url,
+        table: 'odd',
+        limit: 10,
+        format: 'table',
+        query,
+      })
+      expect([condition, counted.replace(/:.*/s, '')]).toEqual([condition, wanted])
+    }
+  },
+)

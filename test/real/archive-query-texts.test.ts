@@ -1,4 +1,7 @@
-/** What `query` says where the database compares texts by a collation, how it shows booleans, and times of SQLite with a zone and without: judged by the server's own answer. */
+/**
+ * How `query` reports texts that the database compares by a collation, shows booleans, and treats SQLite times with and
+ * without a zone. The server's answer is the reference.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,7 +18,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const SYSTEMS = ['postgresql', 'mysql', 'sqlite'] as const
 const WITHOUT = new Map(await Promise.all(SYSTEMS.map(async (system) => [system, await missing(system)] as const)))
 
-/** A column whose collation takes some texts for equal, one that is compared by bytes, and one that says true or false. */
+/** A column whose collation treats some texts as equal, one that is compared by bytes, and a boolean one. */
 const COLUMNS = {
   postgresql: 'n text COLLATE blind, b text COLLATE "C", f boolean',
   mysql: 'n varchar(20) COLLATE utf8mb4_general_ci, b varchar(20) COLLATE utf8mb4_nopad_bin, f bit(1)',
@@ -44,7 +47,7 @@ describe.each(SYSTEMS)('%s', (system) => {
   const why = WITHOUT.get(system) ?? ''
 
   test.skipIf(why !== '')(
-    `names columns that are compared by bytes, and shows booleans as the database does${why}`,
+    `names columns that the query compares by bytes, and shows booleans like the database${why}`,
     { timeout: 60_000 },
     async () => {
       const truth = system === 'sqlite' ? '1' : system === 'mysql' ? "b'1'" : 'true'
@@ -67,7 +70,7 @@ describe.each(SYSTEMS)('%s', (system) => {
         expect(finished.exitCode, `${sql}: ${JSON.stringify(finished)}`).toBe(0)
         return notes
       }
-      // How a statement is understood is the same for all systems.
+      // Statements are analyzed in the same way for all systems.
       for (const sql of system === 'sqlite' ? COMPARED : COMPARED.slice(0, 1)) {
         const notes = await said(sql)
         expect(notes, sql).toMatch(/^by bytes: n \(.*, collation /m)
@@ -92,7 +95,7 @@ describe.each(SYSTEMS)('%s', (system) => {
   )
 
   test.skipIf(why !== '' || system !== 'postgresql')(
-    `a collation that only sorts, and citext${why}`,
+    `a collation for sorting only, and citext${why}`,
     { timeout: 60_000 },
     async () => {
       const s = await queryPlace(
@@ -111,7 +114,7 @@ describe.each(SYSTEMS)('%s', (system) => {
   )
 })
 
-/** Columns that the database compares by their value: a literal may spell it in another way than the archive does. */
+/** Columns that the database compares by value: a literal and the archive may spell the same value differently. */
 const SPELLED = {
   postgresql: [
     'u uuid, c char(5), t time',
@@ -122,7 +125,7 @@ const SPELLED = {
 } as const
 
 test.each(SYSTEMS)(
-  '%s: names columns of which a literal may be spelled in another way',
+  '%s: names columns whose values a literal may spell differently',
   { timeout: 60_000 },
   async (system) => {
     if (WITHOUT.get(system) !== '') return
@@ -143,7 +146,7 @@ test.each(SYSTEMS)(
   },
 )
 
-/** Rows of a DATETIME that are there from the beginning, and rows that come once the first quarter of 2023 is archived. */
+/** Rows of a DATETIME that exist from the beginning, and rows added after the first quarter of 2023 was archived. */
 const ZONES: readonly (readonly [what: string, first: readonly string[], later: readonly string[]])[] = [
   ['all have a zone', ['2023-02-01T10:00:00Z', '2026-11-01T00:00:00Z'], ['2023-05-01T10:00:00Z']],
   ['some have a zone', ['2023-02-01 10:00:00', '2023-02-01T10:00:00Z', '2023-02-01 12:00:00+02:00', '2026-11-01'], []],
@@ -166,7 +169,7 @@ test.each(ZONES)('sqlite, times of which %s', { timeout: 60_000 }, async (_, fir
     const { events } = await done({ kind: 'query', from: place.url, table: 's', query, limit: 99, format: 'json' })
     return events.flatMap((event) => (event.type === 'row' ? [String(event.values[0])] : []))
   }
-  // Functions of SQLite say when a time is, whatever its spelling.
+  // SQLite's own functions return the time for any spelling.
   const judge = async (): Promise<unknown> => place.rows('SELECT id, julianday(d), julianday(e) FROM s ORDER BY id')
   const asks = async (): Promise<void> => {
     for (const how of ['=', '>=', '<']) {

@@ -1,4 +1,4 @@
-/** `query`: the rows that are still in a database and those in its archive, as one table. */
+/** `query`: the rows in a database and those in its archive, as one table. */
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -52,7 +52,10 @@ async function sameAnswers(url: string, questions = QUESTIONS): Promise<void> {
   }
 }
 
-/** A table of SQLite of which the first quarter is dropped, the second detached with half of its rows gone, and the third published. */
+/**
+ * A SQLite table whose first quarter is dropped, the second detached with half of its rows deleted, and the third
+ * published.
+ */
 async function sqliteSource(name: string): Promise<string> {
   const file = path.join(folder, `${name}.db`)
   const db = new Sqlite(file)
@@ -79,7 +82,7 @@ describe('SQLite, a plain table', () => {
     url = await sqliteSource('plain')
   })
 
-  test('answers are those of a table that was never archived', () => sameAnswers(url))
+  test('answers equal those of a table that was never archived', () => sameAnswers(url))
 
   test('only the partitions, the rows and the columns that a query needs are read', async () => {
     const all = await ask(url, 'SELECT * FROM bookings')
@@ -90,31 +93,31 @@ describe('SQLite, a plain table', () => {
       partitions: { read: '1', of: '2' },
       files: { read: '1', of: '2' },
     })
-    // What is left of a partition on its way out is brought over with its key: a row that came late is told by that.
+    // Rows of a partition that is leaving are fetched with their keys, which identify late rows.
     expect(some.sources.hotColumns).toEqual(['id', 'day', 'customer'])
     const late = await ask(url, "SELECT count(*) FROM bookings WHERE day >= '2024-12-01'")
     expect(late.sources).toMatchObject({ partitions: { read: '0', of: '2' } })
     expect(Number(late.sources.hotRows)).toBeLessThan(Number(all.sources.hotRows) / 2)
     expect((await ask(url, 'SELECT count(*) FROM bookings')).sources.hotColumns).toEqual(['id', 'day'])
-    // Neither the one filter nor the other holds for all of the table.
+    // Neither of the two filters applies to both uses of the table.
     const either = "SELECT count(*) FROM bookings a, bookings b WHERE a.id = b.id AND a.day = '2024-12-01'"
     expect((await ask(url, either)).sources).toMatchObject({ partitions: { read: '2', of: '2' } })
   })
 
-  test('a limit is heeded, and said', async () => {
+  test('a limit is applied and reported', async () => {
     const { rows, notes } = await ask(url, 'SELECT id FROM bookings ORDER BY id', { limit: 3 })
     expect(rows).toEqual([[0], [1], [2]])
     expect(notes).toEqual(['there are more rows than --limit 3 shows'])
     expect((await ask(url, 'SELECT id FROM bookings ORDER BY id LIMIT 3', { limit: 3 })).notes).toEqual([])
   })
 
-  test('names of columns are those of the query, also where two are the same', async () => {
+  test('column names are those of the query, also if two are equal', async () => {
     expect((await ask(url, 'SELECT id, id, id + 1 FROM bookings LIMIT 1')).columns).toEqual(['id', 'id', '(id + 1)'])
     const nothing = await ask(url, 'SELECT id FROM bookings WHERE false')
     expect([nothing.columns, nothing.rows]).toEqual([['id'], []])
   })
 
-  test('a source that takes one condition at a time, and has no snapshot', async () => {
+  test('a source that takes only one condition, and has no snapshot', async () => {
     await using real = await openSourceStore(url)
     const can = { ...real.can, conditions: 'single', snapshot: 'none' } as const
     const store = changedStore(real, 'can', can)
@@ -123,13 +126,13 @@ describe('SQLite, a plain table', () => {
     }
   })
 
-  test('a statement that shows what the table is', async () => {
+  test('statements that describe the table', async () => {
     const { rows } = await ask(url, 'SELECT column_name, column_type FROM (DESCRIBE bookings)')
     expect(rows).toContainEqual(['day', 'DATE'])
     expect((await ask(url, 'SUMMARIZE bookings')).rows).toHaveLength(6)
   })
 
-  test('moments are in UTC, whatever the zone of this machine', async () => {
+  test('times are in UTC in any time zone of the machine', async () => {
     const { rows } = await ask(url, "SELECT TIMESTAMPTZ '2024-01-01 12:00:00+02', true, 12345678901234567890")
     expect(rows).toEqual([['2024-01-01 10:00:00+00', 1, '12345678901234567890']])
   })
@@ -167,7 +170,7 @@ describe('SQLite, a plain table', () => {
     'CREATE SECRET (TYPE s3)',
     "SELECT * FROM sqlite_scan('/tmp/x.db', 't')",
     "EXPLAIN ANALYZE SELECT * FROM read_text('/etc/passwd')",
-  ])('%s reaches nothing', async (query) => {
+  ])('%s cannot read or write files', async (query) => {
     await expect(ask(url, query)).rejects.toThrow(/^BAD_QUERY/)
     expect(
       fs
@@ -176,7 +179,7 @@ describe('SQLite, a plain table', () => {
     ).toEqual([])
   })
 
-  test('other files of the archive, and of this machine, are not there for a query', async () => {
+  test('a query cannot read other files of the archive or of the machine', async () => {
     const { rows } = await ask(
       url,
       "SELECT value FROM duckdb_settings() WHERE name IN ('allowed_directories', 'enable_external_access', 'lock_configuration') ORDER BY name",
@@ -188,11 +191,11 @@ describe('SQLite, a plain table', () => {
     await expect(ask(url, `SELECT * FROM read_parquet('${other}')`)).rejects.toThrow(/^BAD_QUERY/)
   })
 
-  test('no such table', async () => {
+  test('a missing table is an error', async () => {
     await expect(ask(url, 'SELECT 1', { table: 'nothing' })).rejects.toThrow(/^NO_SUCH_TABLE/)
   })
 
-  test('a query that takes too long ends', async () => {
+  test('a query ends after its timeout', async () => {
     const begun = Date.now()
     const slow =
       'SELECT count(*) FROM bookings a, bookings b, bookings c, bookings d WHERE a.id + b.id + c.id + d.id = -1'
@@ -200,7 +203,7 @@ describe('SQLite, a plain table', () => {
     expect(Date.now() - begun).toBeLessThan(5000)
   })
 
-  test('nothing is left behind', async () => {
+  test('no temporary folder is left', async () => {
     await ask(url, 'SELECT count(*) FROM bookings')
     await expect(ask(url, 'SELECT nothing FROM bookings')).rejects.toThrow('BAD_QUERY')
     expect(fs.readdirSync(os.tmpdir()).filter((name) => name.startsWith('sluice-query-'))).toEqual([])
@@ -212,7 +215,7 @@ function firstFile(name: string): string {
   return path.join(part, fs.readdirSync(part)[0] ?? '')
 }
 
-describe('an archive that is not what was proved', () => {
+describe('an archive that differs from what was proved', () => {
   let url: string
   let file: string
 
@@ -221,7 +224,7 @@ describe('an archive that is not what was proved', () => {
     file = firstFile('broken [1]*')
   })
 
-  test('a folder with odd characters is read', async () => {
+  test('a folder with special characters is read', async () => {
     expect((await ask(url, 'SELECT count(*) FROM bookings')).rows).toEqual([[ROWS.length]])
   })
 
@@ -229,7 +232,7 @@ describe('an archive that is not what was proved', () => {
     ['cut', (bytes: Buffer): Buffer => bytes.subarray(0, bytes.length - 100)],
     ['longer', (bytes: Buffer): Buffer => Buffer.concat([bytes, Buffer.from('x')])],
     ['of zeros', (bytes: Buffer): Buffer => Buffer.alloc(bytes.length)],
-  ])('a file that is %s is an error, and never fewer rows', async (_, changed) => {
+  ])('a file that is %s is an error, and never gives fewer rows', async (_, changed) => {
     const bytes = fs.readFileSync(file)
     fs.writeFileSync(file, changed(bytes))
     try {
@@ -239,7 +242,7 @@ describe('an archive that is not what was proved', () => {
     }
   })
 
-  test('a file with a damaged page is an error of the file, where it is noticed', async () => {
+  test('a damaged page is an error of the file once it is read', async () => {
     const bytes = fs.readFileSync(file)
     fs.writeFileSync(file, Buffer.concat([bytes.subarray(0, 4), Buffer.alloc(400, 255), bytes.subarray(404)]))
     try {
@@ -251,7 +254,7 @@ describe('an archive that is not what was proved', () => {
     }
   })
 
-  test('a file that is gone is an error, unless nobody needs it', async () => {
+  test('a missing file is an error, unless the query does not need it', async () => {
     fs.renameSync(file, `${file}.away`)
     try {
       await expect(ask(url, 'SELECT count(*) FROM bookings')).rejects.toThrow(/^PARTITION_CHANGED.*does not exist/)
@@ -263,7 +266,7 @@ describe('an archive that is not what was proved', () => {
 })
 
 describe('tables of other shapes', () => {
-  test('a table that was never archived is all hot', async () => {
+  test('all rows of a table that was never archived come from the source', async () => {
     const file = path.join(folder, 'hot.db')
     const db = new Sqlite(file)
     db.exec(
@@ -273,7 +276,7 @@ describe('tables of other shapes', () => {
     db.exec(`INSERT INTO "odd "" name" VALUES (NULL, 'x'), (NULL, NULL), ('', NULL)`)
     db.close()
     const url = `sqlite:///${file}`
-    // Lines with one field that is NULL are empty.
+    // A line with one NULL field is empty.
     expect((await ask(url, 'SELECT one FROM bookings ORDER BY one NULLS FIRST')).rows).toEqual([
       [null],
       [null],
@@ -301,14 +304,14 @@ describe('tables of other shapes', () => {
   const ADD = 'ALTER TABLE bookings ADD COLUMN extra INTEGER; UPDATE bookings SET extra = id;'
   const DROP = 'ALTER TABLE bookings DROP COLUMN note;'
 
-  test('a column that the source has got since', async () => {
+  test('a column that was added to the source', async () => {
     const url = await altered('got', ADD)
     const { rows } = await ask(url, 'SELECT count(*), count(extra) FROM bookings')
     const [[hot] = []] = (await ask(url, 'SELECT count(*) FROM bookings WHERE extra IS NOT NULL')).rows
     expect(rows).toEqual([[ROWS.length, hot]])
   })
 
-  test('a column that the source has lost', async () => {
+  test('a column that was dropped from the source', async () => {
     const url = await altered('lost', 'ALTER TABLE bookings DROP COLUMN amount;')
     const { rows } = await ask(url, 'SELECT count(*), count(amount) FROM bookings')
     expect(rows[0]?.[0]).toBe(ROWS.length)
@@ -316,14 +319,14 @@ describe('tables of other shapes', () => {
     expect((await ask(url, 'SELECT amount FROM bookings WHERE id = 1455')).rows).toEqual([[null]])
   })
 
-  test('a column of the type of a lost one may be that one, without a recorded row', async () => {
+  test('without a recorded row, a column with the type of a dropped one is refused as possibly renamed', async () => {
     const url = await altered('doubted', DROP)
     for (const name of ['note', 'customer'])
       await expect(ask(url, `SELECT count(${name}) FROM bookings`), name).rejects.toThrow(/^PLAN_CHANGED: .* is gone/)
     expect((await ask(url, 'SELECT count(*), min(id) FROM bookings')).rows).toEqual([[ROWS.length, 0]])
   })
 
-  test('one of each may be one that was renamed, and is not guessed at', async () => {
+  test('a dropped and an added column may be a renamed one, and the query is refused', async () => {
     const url = await altered('altered', ADD + DROP)
     await expect(ask(url, 'SELECT count(extra) FROM bookings')).rejects.toThrow(/^PLAN_CHANGED/)
     expect((await ask(url, 'SELECT count(*) FROM bookings')).rows).toEqual([[ROWS.length]])
@@ -351,7 +354,7 @@ describe.skipIf(!S3_AVAILABLE)(`an archive in a bucket ${S3_MISSING}`, () => {
     await server[Symbol.asyncDispose]()
   })
 
-  test('answers are the same, and only what is needed is fetched', async () => {
+  test('answers are the same, and only the required files are fetched', async () => {
     for (const question of QUESTIONS.slice(0, ALL ? undefined : 3)) {
       expect((await ask(url, question)).rows, question).toEqual(await referenceRows(reference, question))
     }
@@ -361,7 +364,7 @@ describe.skipIf(!S3_AVAILABLE)(`an archive in a bucket ${S3_MISSING}`, () => {
     expect([...files].filter((key) => key.endsWith('.parquet'))).toHaveLength(1)
   })
 
-  test('an object that is gone is an error', async () => {
+  test('a missing object is an error', async () => {
     const keys = new Set(server.requests().log.map(({ key }) => key))
     for (const key of keys) if (key.endsWith('.parquet')) server.remove(key)
     await expect(ask(url, 'SELECT count(*) FROM bookings')).rejects.toThrow(/^PARTITION_CHANGED.*does not exist/)
@@ -390,7 +393,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`PostgreSQL, partitions of its own ${POSTGR
     await server[Symbol.asyncDispose]()
   })
 
-  test('answers stay the same while partitions go one by one, and at every moment', async () => {
+  test('answers stay the same at any time while partitions are archived one by one', async () => {
     const count = 'SELECT count(*), count(DISTINCT id), sum(id) FROM bookings'
     const expected = await referenceRows(reference, count)
     await using archiver = await Archiver.open(url, path.join(folder, 'native'), null)
@@ -426,11 +429,11 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`PostgreSQL, partitions of its own ${POSTGR
     })
     const [asked] = await Promise.all([seen, archived])
     expect(asked).toBeGreaterThan(2)
-    // The others have nothing to do with the source.
+    // The other queries do not concern the source.
     await sameAnswers(url, ALL ? QUESTIONS : QUESTIONS.slice(0, 3))
   })
 
-  test('the table has its schema, and can be called by it', async () => {
+  test('the schema of the table can be part of its name', async () => {
     expect((await ask(url, 'SELECT count(*) FROM public.bookings')).rows).toEqual([[ROWS.length]])
     const { sources } = await ask(url, "SELECT id FROM bookings WHERE day >= '2024-12-01' AND day < '2024-12-05'")
     expect(Number(sources.hotRows)).toBeLessThan(60)
@@ -438,7 +441,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`PostgreSQL, partitions of its own ${POSTGR
   })
 
   test.each(['before the view of the source is opened', 'after it is opened, and before it is read'] as const)(
-    'a partition that goes %s is counted once',
+    'a partition that leaves %s is counted once',
     async (when) => {
       await using archiver = await Archiver.open(url, path.join(folder, 'native'), null)
       const last = QUARTERS[3]
@@ -474,7 +477,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`PostgreSQL, partitions of its own ${POSTGR
     },
   )
 
-  test('a partition that came back and went again, while the source was opened, is counted once', async () => {
+  test('a partition that returned and left again while the source was opened is counted once', async () => {
     await using archiver = await Archiver.open(url, path.join(folder, 'native'), null)
     const [name, from, to] = ['later', '2030-01-01', '2030-04-01']
     await by.run(`CREATE TABLE "${name}" PARTITION OF bookings FOR VALUES FROM ('${from}') TO ('${to}');
@@ -502,7 +505,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`PostgreSQL, partitions of its own ${POSTGR
   })
 })
 
-/** A store with one thing that is another one. */
+/** A store with one property replaced. */
 function changedStore<Name extends keyof CopyStore>(real: CopyStore, changed: Name, to: CopyStore[Name]): CopyStore {
   return new Proxy(real, {
     get(target, name) {

@@ -1,4 +1,4 @@
-/** A ledger that is lost is made anew from its archive: states, bounds, sums, files and holds are what they were. */
+/** A lost ledger is rebuilt from its archive with the same states, bounds, checksums, files and holds. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -32,7 +32,7 @@ async function ended(operation: Operation): Promise<string> {
   return finished.error === undefined ? 'ok' : `${finished.error.code}: ${finished.error.message}`
 }
 
-/** By the archive itself, or by the folder that it was made in. */
+/** With the archive's own location, or the folder that it was created in. */
 const adopt = ({ place, archive, to }: Pick<Archived, 'place' | 'archive' | 'to'>, more: object = {}): Operation => ({
   kind: 'archive-adopt',
   from: place.url,
@@ -72,8 +72,8 @@ async function skipped(system: System): Promise<string> {
 }
 
 test.for(SYSTEMS)(
-  '%s, %s: the new ledger is the old one, and everything goes on with it',
-  // A score of commands, each of which reads the archive.
+  '%s, %s: the rebuilt ledger equals the lost one, and all commands work with it',
+  // About twenty commands, each of which reads the archive.
   { timeout: 120_000 },
   async ([system, form], { skip }) => {
     const why = await skipped(system)
@@ -97,7 +97,7 @@ test.for(SYSTEMS)(
     const tried = await perform(adopt(archived, { dryRun: true, confirm: undefined }))
     expect(tried.finished.error).toBe(undefined)
     expect(tried.finished).toMatchObject({ exitCode: 0, totals: { partitions: '2', rows: '120', findings: '0' } })
-    // Rows of a plain table that are all there count there: the next run takes them out of it again.
+    // If a plain table has all rows of a period, they count there: the next run removes them again.
     const second = form === 'native' ? 'DETACHED' : 'PUBLISHED'
     const listed = tried.events.flatMap((event) =>
       event.type === 'archived' ? [[event.partition, event.state, event.held]] : [],
@@ -108,7 +108,7 @@ test.for(SYSTEMS)(
     ])
     expect(await place.rows(`SELECT count(*) FROM ${TABLE}`)).not.toEqual([])
     await expect(place.rows(ROWS)).rejects.toThrow(/migration_archive_partitions/)
-    // A job that goes on every night begins a new archive, and is refused: another one stands in its place.
+    // A nightly job would create a new archive, and is refused because the folder contains one.
     expect(await ended(run)).toMatch(/^ARCHIVE_CONFLICT.*/)
     const adopted = await perform(adopt(archived))
     expect(adopted.finished).toMatchObject({ exitCode: 0, totals: { partitions: '2', rows: '120', findings: '0' } })
@@ -118,7 +118,7 @@ test.for(SYSTEMS)(
     expect(after.partitions).toEqual(wanted)
     expect((await countedBy(query)).counted).toBe(counted)
     expect(await ended({ ...verify, deep: true } as Operation)).toBe('ok')
-    // Held, it stays.
+    // A held partition stays.
     expect(await ended({ ...drop, graceMs: 0 } as Operation)).toBe('ok')
     expect(
       (await place.rows(`SELECT state FROM migration_archive_partitions ORDER BY partition_name`)).map(String),
@@ -132,7 +132,7 @@ test.for(SYSTEMS)(
     expect(
       await place.rows(`SELECT count(*), sum(id) FROM ${TABLE}`).then((rows) => rows[0]?.map(Number).join(' ')),
     ).toBe(counted)
-    // Restored ones are known, too, and are not archived again by themselves.
+    // Restored partitions are known, too, and are not archived again by an age.
     await lose(place)
     expect(await ended(adopt(archived))).toBe('ok')
     expect((await place.rows(`SELECT state, retracted FROM migration_archive_partitions`)).map(String)).toEqual([
@@ -159,14 +159,14 @@ const statesOf = async ({ rows }: Pick<Place, 'rows'>): Promise<readonly string[
     row.map((value) => value ?? '-').join(' '),
   )
 
-test('plain rows that differ are refused by name; what is accepted is what loses nothing', async () => {
+test('plain rows that differ are refused by name; --accept works only if no row is lost', async () => {
   const archived = await fresh('sqlite', 'plain')
   const { place } = archived
   const { run, drop, query, restore, verify } = commandsOf(archived)
   expect(await ended(run)).toBe('ok')
   const { counted } = await countedBy(query)
   await lose(place)
-  // As a drop leaves it that was broken off; and a row that somebody changed.
+  // As after an interrupted drop, and with a row that a user changed.
   await place.sql(`DELETE FROM ${TABLE} WHERE id < 40`, `UPDATE ${TABLE} SET note = 'changed' WHERE id = 100007`)
   const refused = [
     expect.stringMatching(/^2020-Q1 differs from the source: 40 archived rows are missing \(0; 1; 2; 3; 4 …\)$/),
@@ -176,7 +176,7 @@ test('plain rows that differ are refused by name; what is accepted is what loses
   expect(await findingsOf(adopt(archived, { dryRun: true }))).toEqual(refused)
   expect(await findingsOf(adopt(archived))).toEqual(refused)
   expect(await findingsOf(adopt(archived, { accept: ['2020-Q1'] }))).toEqual(refused)
-  // Nobody can say what rows that are missing beside others that changed are.
+  // Rows that are missing beside changed ones cannot be explained.
   await place.sql(`DELETE FROM ${TABLE} WHERE id = 100008`)
   expect((await findingsOf(adopt(archived, { accept: ['2020-Q1', '2020-Q2'] }))).at(-1)).toBe('PROOF_FAILED')
   await place.sql(`INSERT INTO ${TABLE} VALUES (100008, '2020-04-01 08:00:00', 'late', NULL)`)
@@ -186,7 +186,7 @@ test('plain rows that differ are refused by name; what is accepted is what loses
     'ok',
   ])
   expect(await statesOf(place)).toEqual(['2020-Q1 DETACHED -', '2020-Q2 PUBLISHED -'])
-  // The archive answers for all of the first one, and the drop goes on where it was.
+  // The archive answers for the whole first period, and the drop is resumed.
   expect((await countedBy(query)).counted).toBe(counted)
   expect(await ended(run)).toBe('ok')
   expect(await ended(drop)).toBe('ok')
@@ -199,9 +199,7 @@ test('plain rows that differ are refused by name; what is accepted is what loses
   ])
 })
 
-test('PostgreSQL: a detached table that differs, one that was moved, and rows beside it are refused by name', async ({
-  skip,
-}) => {
+test('PostgreSQL: a changed or moved detached table, and rows in its place, are refused by name', async ({ skip }) => {
   const why = await missing('postgresql')
   if (why !== '') skip(why)
   const archived = await fresh('postgresql', 'native')
@@ -240,13 +238,13 @@ test('PostgreSQL: a detached table that differs, one that was moved, and rows be
   expect((await findingsOf(adopt(archived, { accept: ['2020-Q1'] }))).at(-1)).toBe('ok')
   expect(await statesOf(place)).toEqual(['2020-Q1 DETACHING -', '2020-Q2 DETACHED -'])
   expect(await ended(run)).toBe('ok')
-  // What was changed before it was lost is archived, and not what was before that.
+  // The archive has the change that was made before the loss of the ledger, not the value before it.
   expect(await statesOf(place)).toEqual(['2020-Q1 DETACHED -', '2020-Q2 DETACHED -'])
   const changed = await perform({ ...query, query: `SELECT note FROM ${TABLE} WHERE id = 7` } as Operation)
   expect(changed.events.flatMap((event) => (event.type === 'row' ? [event.values] : []))).toEqual([['changed']])
 })
 
-test('an archive of another table, with other columns, that is damaged, or elsewhere, is refused, and nothing is noted', async () => {
+test('an archive that is of another table, has other columns, is damaged or is missing is refused', async () => {
   const archived = await fresh('sqlite', 'plain')
   const { place, archive, to } = archived
   const { run, drop } = commandsOf(archived)
@@ -279,7 +277,7 @@ test('an archive of another table, with other columns, that is damaged, or elsew
   expect(await place.rows(`SELECT count(*) FROM migration_archive_partitions`)).toEqual([['0']])
 })
 
-/** As a program before this one wrote it: neither properties nor the new tags. */
+/** As an older version wrote it: without properties and without the new tags. */
 function madeOlder(archive: string): void {
   const log = join(archive, '_delta_log')
   for (const name of readdirSync(log).filter((one) => one.endsWith('.json'))) {
@@ -299,7 +297,7 @@ function madeOlder(archive: string): void {
   }
 }
 
-test('an archive of an older program: what it does not say is asked for, and it says it from then on', async () => {
+test('an archive of an older version: missing settings must be given, and are recorded for later', async () => {
   const archived = await fresh('sqlite', 'plain')
   const { place, archive } = archived
   const { run, drop, query, verify } = commandsOf(archived)
@@ -336,7 +334,7 @@ const KILLS = [
 ] as const
 
 test.for(KILLS)(
-  'killed at %s, %s: no run works with what is there, and the same command ends as ever',
+  'killed at %s, %s: no run accepts the unfinished ledger, and the repeated command succeeds',
   async ([at, when]) => {
     const archived = await fresh('sqlite', 'plain')
     const { place } = archived
@@ -346,14 +344,14 @@ test.for(KILLS)(
     expect(await ended(hold(place, '2020-Q2', 'a lawsuit'))).toBe('ok')
     const { counted } = await countedBy(query)
     await lose(place)
-    // The tables of the ledger are there: the steps are those of its rows.
+    // The tables of the ledger exist: the steps are those of its rows.
     expect(await ended(adopt(archived, { to: undefined }))).toMatch(/^PARTITION_STATE/)
     const { signal } = await startArchiver(adopt(archived), { at, when }).ended
     expect(signal).toBe('SIGKILL')
     const noted = await place.rows(`SELECT origin FROM migration_archives`)
     if (noted.length > 0 && String(noted[0]).includes('rebuilt')) {
       expect(await ended(run)).toMatch(/^ARCHIVE_FOREIGN: .* has not finished/)
-      // Somebody holds another one meanwhile; he is told that the archive does not say so.
+      // A user holds another partition meanwhile, and gets an error that the archive does not record it.
       expect(await ended(hold(place, '2020-Q2', 'two lawsuits'))).toMatch(/^ARCHIVE_FOREIGN: .* is held/)
     }
     expect(await ended(adopt(archived))).toBe('ok')
@@ -373,7 +371,7 @@ test.for([
   ['sqlite', 'plain'],
   ['postgresql', 'native'],
 ] as const)(
-  '%s, %s: what has expired is known again, with its hold, and comes back',
+  '%s, %s: expired partitions are known again, with their holds, and can be restored',
   { timeout: 120_000 },
   async ([system, form], { skip }) => {
     const why = await missing(system)
@@ -407,7 +405,7 @@ test.for([
       before.partitions.map((row) => row.slice(0, 11)),
     )
     expect(await statesOf(place)).toEqual(['2020-Q1 EXPIRED a lawsuit', '2020-Q2 EXPIRED -'])
-    // The log has the time of the commit, and the ledger that of what came before.
+    // The log has the time of the commit, and the ledger an earlier one.
     const again = await place.rows(known)
     expect(again.map(([retracted, , swept]) => [retracted, swept])).toEqual([
       ['1', null],
@@ -416,7 +414,7 @@ test.for([
     for (const [n, row] of again.entries()) {
       expect(Number(row[1])).toBeGreaterThanOrEqual(Number(expired[n]?.[1]))
     }
-    // What is held is not swept.
+    // A held partition is not swept.
     expect(await ended(sweep)).toBe('ok')
     expect(await ended(hold(place, '2020-Q1', null))).toBe('ok')
     const first = { ...restore, partitions: ['2020-Q1'] } as Operation
@@ -426,7 +424,7 @@ test.for([
   },
 )
 
-test('rows that came late: parts of a period are known again, whether they stand in the table or not', async () => {
+test('late rows: parts of a period are known again, whether the table has their rows or not', async () => {
   const archived = await fresh('sqlite', 'plain')
   const { place } = archived
   const { run, drop, restore, query, verify } = commandsOf(archived)
@@ -436,7 +434,7 @@ test('rows that came late: parts of a period are known again, whether they stand
     `INSERT INTO ${TABLE} VALUES (501, '2020-02-02 00:00:00', 'late', 1), (502, '2020-02-03 00:00:00', NULL, 2)`,
   )
   const { counted } = await countedBy(query)
-  // Nothing of what stands there is archived yet: somebody has to say that he knows.
+  // No row in the table is archived yet: the user must accept that.
   await lose(place)
   expect(await findingsOf(adopt(archived))).toEqual([
     '2020-Q1 differs from the source: 2 rows of its period are in the table, and none of them is archived',
@@ -467,7 +465,7 @@ test('rows that came late: parts of a period are known again, whether they stand
   expect((await countedBy(query)).counted).toBe(counted)
 })
 
-/** Both quarters restored, and then the ledger lost. */
+/** Both quarters restored; then the ledger is lost. */
 async function restoredFirst(system: System, form: Form): Promise<Archived & { readonly counted: string }> {
   const archived = await fresh(system, form)
   const { run, drop, restore, query } = commandsOf(archived)
@@ -486,7 +484,7 @@ test.for([
   ['sqlite', 'plain'],
   ['postgresql', 'native'],
 ] as const)(
-  '%s, %s: a restored partition whose rows the table lacks is refused; accepted, the archive has it again',
+  '%s, %s: a restored partition without its rows is refused; if accepted, its files return to the archive',
   { timeout: 120_000 },
   async ([system, form], { skip }) => {
     const why = await missing(system)
@@ -494,7 +492,7 @@ test.for([
     const archived = await restoredFirst(system, form)
     const { place, counted } = archived
     const commands = commandsOf(archived)
-    // As a table of an older backup has it.
+    // As in a table from an older backup.
     const without =
       form === 'native'
         ? [`DROP TABLE ${TABLE}_0`, `DELETE FROM ${TABLE} WHERE at < '2020-07-01'`]
@@ -522,7 +520,7 @@ test.for([
   },
 )
 
-test('restored rows of which some are missing are refused, those that were changed or came late are not', async () => {
+test('missing restored rows are refused, changed and late ones are not', async () => {
   const archived = await restoredFirst('sqlite', 'plain')
   const { place, counted } = archived
   const commands = commandsOf(archived)
@@ -542,7 +540,7 @@ test('restored rows of which some are missing are refused, those that were chang
   ]
   expect(await findingsOf(adopt(archived))).toEqual(refused)
   expect((await findingsOf(adopt(archived, { accept: ['2020-Q1', '2020-Q2'] }))).at(-1)).toBe('ok')
-  // Without other differences the archive answers for all of it, as after an interrupted drop.
+  // Without other differences the archive answers for the whole period, as after an interrupted drop.
   expect(await statesOf(place)).toEqual(['2020-Q1 DETACHED -', '2020-Q2 PUBLISHED -'])
   expect(await ended(sweepAll(commands))).toBe('ok')
   expect(await ended({ ...commands.run, partitions: ['2020-Q2'] } as Operation)).not.toBe('ok')
@@ -551,7 +549,7 @@ test('restored rows of which some are missing are refused, those that were chang
   expect((await countedBy(commands.query)).counted).toBe(counted)
 })
 
-test('restored rows whose files are gone: it says how many are lost, and the rest counts if it is accepted', async () => {
+test('restored rows whose files are missing: the loss is reported, and accepting keeps the rest', async () => {
   const archived = await restoredFirst('sqlite', 'plain')
   const { place, archive } = archived
   await place.sql(`DELETE FROM ${TABLE} WHERE id < 40`)
@@ -563,12 +561,12 @@ test('restored rows whose files are gone: it says how many are lost, and the res
     'PROOF_FAILED',
   ])
   const adopted = await perform(adopt(archived, { accept: ['2020-Q1'] }))
-  // Nothing of them could be compared but their number.
+  // Only the number of rows could be compared.
   expect(adopted.finished).toMatchObject({ exitCode: 0, totals: { partitions: '2', rows: '0', findings: '1' } })
   expect(await statesOf(place)).toEqual(['2020-Q1 RESTORED -', '2020-Q2 RESTORED -'])
 })
 
-test('restored rows that the table lost, behind an erasure that ended the history: the partition is refused by name', async () => {
+test('restored rows lost after an erasure that ended the history: the partition is refused by name', async () => {
   const archived = await fresh('sqlite', 'plain')
   const { place } = archived
   const { run, drop, restore } = commandsOf(archived)

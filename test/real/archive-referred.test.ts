@@ -1,4 +1,4 @@
-/** Rows of other tables that refer to rows of an archive: the plan names them, and no step takes them along. */
+/** Rows of other tables that refer to archived rows: the plan names them, and no step deletes them. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -37,7 +37,7 @@ describe.skipIf(noPostgres !== '')(`partitions of PostgreSQL${noPostgres}`, { ti
     )
     return { place, archived, commands: commandsOf(archived) }
   }
-  test('a restore names the row that its rows refer to and that is gone', async () => {
+  test('a restore names the missing row that its rows refer to', async () => {
     const { place, commands } = await withPhotos('NO ACTION')
     await place.sql(
       'CREATE TABLE owners (id bigint PRIMARY KEY)',
@@ -57,7 +57,7 @@ describe.skipIf(noPostgres !== '')(`partitions of PostgreSQL${noPostgres}`, { ti
   const photos = (place: Place) => place.rows('SELECT id, b_id FROM photos ORDER BY id')
 
   test.each(['native', 'divided'] as const)(
-    'the plan names key and row of what is held; the rest goes: %s',
+    'the plan names key and row that hold a partition; all others are archived: %s',
     async (form) => {
       const { place, commands } = await withPhotos('CASCADE', form)
       const { run, drop, restore, query, verify } = commands
@@ -82,20 +82,20 @@ describe.skipIf(noPostgres !== '')(`partitions of PostgreSQL${noPostgres}`, { ti
       ])
       expect((await perform(verify)).finished).toMatchObject({ exitCode: 0 })
       expect((await countedBy(query)).counted).toBe(counted)
-      // Once the row that holds it is gone, the partition goes, too.
+      // Without the referring row the partition leaves, too.
       await place.sql('UPDATE photos SET b_id = NULL, b_at = NULL WHERE id = 1')
       expect((await perform(run)).finished).toMatchObject({ exitCode: 0 })
       expect((await perform(restore)).finished).toMatchObject({ exitCode: 0 })
       expect((await countedBy(query)).counted).toBe(counted)
       expect(await place.rows('SELECT count(*) FROM photos')).toEqual([[String(before.length)]])
-      // The key leads to what came back.
+      // The foreign key applies to the restored rows.
       await expect(
         place.sql(`DELETE FROM ${TABLE} WHERE id = 3; INSERT INTO photos VALUES (9, 3, '2020-01-01 03:00')`),
       ).rejects.toThrow(KEY)
     },
   )
 
-  test('a row that comes behind the plan keeps the partition in its table', async () => {
+  test('a referring row added after the plan keeps the partition in its table', async () => {
     const { place, commands } = await withPhotos('CASCADE')
     const { run } = commands
     expect((await perform({ ...only(run, '2020-Q1'), detach: false } as Operation)).finished).toMatchObject({
@@ -111,7 +111,7 @@ describe.skipIf(noPostgres !== '')(`partitions of PostgreSQL${noPostgres}`, { ti
     expect(await place.rows(`SELECT count(*) FROM ${TABLE}_0`)).toEqual([['20']])
   })
 
-  test('the server looks for rows that refer to a partition no longer than others may wait', async () => {
+  test('the server searches for referring rows only as long as the lock timeout allows', async () => {
     const { place, commands } = await withPhotos('RESTRICT')
     await place.sql(`INSERT INTO photos SELECT n, 200001, '2090-01-01 01:00' FROM generate_series(10, 50000) n`)
     const run = { ...only(commands.run, '2020-Q1'), patienceMs: 1 } as Operation
@@ -122,7 +122,7 @@ describe.skipIf(noPostgres !== '')(`partitions of PostgreSQL${noPostgres}`, { ti
     expect(await place.rows(`SELECT to_regclass('${TABLE}_0')`)).toEqual([[null]])
   })
 
-  test.each(['CASCADE', 'SET NULL', 'NO ACTION'])('late rows that are referred to, ON DELETE %s', async (onDelete) => {
+  test.each(['CASCADE', 'SET NULL', 'NO ACTION'])('late rows with referring rows, ON DELETE %s', async (onDelete) => {
     const { place, commands } = await withPhotos(onDelete)
     const { run, restore } = commands
     await place.sql(`CREATE TABLE ${TABLE}_rest PARTITION OF ${TABLE} DEFAULT`)
@@ -138,7 +138,7 @@ describe.skipIf(noPostgres !== '')(`partitions of PostgreSQL${noPostgres}`, { ti
       'public.photos (b_id, b_at) = (90001, 2020-02-02 00:00:00) refers to a late row',
     )
     expect(await photos(place)).toEqual(before)
-    // The statements of the hint do what they say.
+    // The statements of the hint work.
     const [, away, add] =
       /for that time: (.*?); run the same command again; then (.*)$/.exec(finished.error?.hint ?? '') ?? []
     await place.sql(away ?? '')
@@ -197,44 +197,40 @@ test.skipIf(noMysql !== '')(`MySQL${noMysql}`, { timeout: 60_000 }, async () => 
   expect((await perform(run)).finished).toMatchObject({ exitCode: 0 })
   expect((await perform(drop)).finished).toMatchObject({ exitCode: 1 })
   await place.sql('DROP TABLE notes')
-  // What a row refers to stays, the other period goes.
+  // Rows with referring rows stay; the other period leaves.
   expect((await perform(drop)).finished).toMatchObject({ exitCode: 1 })
   expect(await place.rows(`SELECT count(*) FROM ${TABLE}`)).toEqual([['40']])
   expect(await place.rows('SELECT count(*) FROM photos')).toEqual([['2']])
 })
 
-test.skipIf(noMysql !== '')(
-  `a column that the login of MySQL may not read${noMysql}`,
-  { timeout: 60_000 },
-  async () => {
-    const place = await makePlace('mysql', folder)
-    const archived = await makeBookings(place, 'plain', mkdtempSync(join(folder, 'to-')), 20)
-    const narrow = new URL(place.url)
-    const shop = narrow.pathname.slice(1)
-    Object.assign(narrow, { username: 'reads_some', password: 'word' })
-    await place.sql(
-      `ALTER TABLE ${TABLE} ADD secret varchar(9) DEFAULT 's'`,
-      'DROP USER IF EXISTS reads_some',
-      "CREATE USER reads_some IDENTIFIED BY 'word'",
-      `GRANT CREATE, INDEX ON ${shop}.* TO reads_some`,
-      `GRANT SELECT (id, at, note, amount), DELETE ON ${shop}.${TABLE} TO reads_some`,
-    )
-    expect((await perform(only(commandsOf(archived).run, '2020-Q1'))).finished).toMatchObject({ exitCode: 0 })
-    const ledger = await place.rows(
-      "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME LIKE 'migration%'",
-    )
-    await place.sql(...ledger.map(([name]) => `GRANT ALL ON ${shop}.${name} TO reads_some`))
-    const { run, drop, restore } = commandsOf({ ...archived, place: { url: narrow.href } })
-    for (const command of [dry(run), run, only(drop, '2020-Q1'), only(restore, '2020-Q1')]) {
-      const { finished } = await perform(command)
-      expect(finished.error).toMatchObject({ code: 'SOURCE_DENIED' })
-      expect(finished.error?.hint).toContain(`GRANT SELECT ON ${shop}.${TABLE}`)
-    }
-    expect(await place.rows(`SELECT count(secret) FROM ${TABLE}`)).toEqual([['60']])
-  },
-)
+test.skipIf(noMysql !== '')(`a column that the MySQL login may not read${noMysql}`, { timeout: 60_000 }, async () => {
+  const place = await makePlace('mysql', folder)
+  const archived = await makeBookings(place, 'plain', mkdtempSync(join(folder, 'to-')), 20)
+  const narrow = new URL(place.url)
+  const shop = narrow.pathname.slice(1)
+  Object.assign(narrow, { username: 'reads_some', password: 'word' })
+  await place.sql(
+    `ALTER TABLE ${TABLE} ADD secret varchar(9) DEFAULT 's'`,
+    'DROP USER IF EXISTS reads_some',
+    "CREATE USER reads_some IDENTIFIED BY 'word'",
+    `GRANT CREATE, INDEX ON ${shop}.* TO reads_some`,
+    `GRANT SELECT (id, at, note, amount), DELETE ON ${shop}.${TABLE} TO reads_some`,
+  )
+  expect((await perform(only(commandsOf(archived).run, '2020-Q1'))).finished).toMatchObject({ exitCode: 0 })
+  const ledger = await place.rows(
+    "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME LIKE 'migration%'",
+  )
+  await place.sql(...ledger.map(([name]) => `GRANT ALL ON ${shop}.${name} TO reads_some`))
+  const { run, drop, restore } = commandsOf({ ...archived, place: { url: narrow.href } })
+  for (const command of [dry(run), run, only(drop, '2020-Q1'), only(restore, '2020-Q1')]) {
+    const { finished } = await perform(command)
+    expect(finished.error).toMatchObject({ code: 'SOURCE_DENIED' })
+    expect(finished.error?.hint).toContain(`GRANT SELECT ON ${shop}.${TABLE}`)
+  }
+  expect(await place.rows(`SELECT count(secret) FROM ${TABLE}`)).toEqual([['60']])
+})
 
-test('SQLite: a row whose parent is gone comes back, with a warning', { timeout: 60_000 }, async () => {
+test('SQLite: a row whose parent row is missing is restored, with a warning', { timeout: 60_000 }, async () => {
   const place = await makePlace('sqlite', folder)
   const { run, drop, restore } = commandsOf(await makeBookings(place, 'plain', mkdtempSync(join(folder, 'to-')), 20))
   await place.sql(

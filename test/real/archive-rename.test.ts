@@ -1,4 +1,7 @@
-/** An archive stays with the table whose rows it has, whatever that table is called, and whatever table gets its old name. */
+/**
+ * An archive belongs to the table whose rows it has, despite new names of that table, or of another one that gets its
+ * old name.
+ */
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -29,7 +32,7 @@ async function done(operation: Operation): Promise<Ran> {
   return ran
 }
 
-/** Every command that names one table, in words for a message. */
+/** Each command that names one table, with a label for messages. */
 function commandsOn(made: Archived, name: string): readonly (readonly [string, Operation])[] {
   const { run, query, restore, verify, sweep } = commandsOf(made)
   const of = { from: made.place.url, table: name, confirm: name }
@@ -61,7 +64,7 @@ const answers = async (made: Archived, name: string): Promise<string> =>
 const WITHOUT = await missing('postgresql')
 const AWAY: Readonly<Record<string, string>> = { postgresql: WITHOUT, mysql: await missing('mysql'), sqlite: '' }
 
-/** As events have a table. */
+/** The table's name as in events. */
 const named = ({ system, url }: Place, table: string): string =>
   system === 'sqlite' ? table : `${system === 'postgresql' ? 'public' : new URL(url).pathname.slice(1)}.${table}`
 const likeOf = async ({ system, rows }: Place, table: string, like: string): Promise<string> => {
@@ -79,7 +82,7 @@ describe.each([
   ['sqlite', 'plain'],
 ] as const)('%s, %s', (system, form) => {
   test.skipIf(AWAY[system] !== '')(
-    `all commands find the archive of a table that was renamed, and none of them by a name that another table has${AWAY[system]}`,
+    `all commands find the archive by the new name of its table, not by a name another table took${AWAY[system]}`,
     { timeout: 120_000 },
     async () => {
       const made = await archived(system, form)
@@ -98,7 +101,7 @@ describe.each([
       const listed = events.flatMap((event) => (event.type === 'archived' ? [`${event.table} ${event.state}`] : []))
       expect(listed).toContain(`${named(place, OLD)} DROPPED`)
       expect(await answers(made, OLD)).toBe(ALL)
-      // By its old name, too, as long as that says which.
+      // By its old name, too, as long as that is unambiguous.
       await done({ kind: 'archive-list', from: place.url, tables: [TABLE], count: false })
 
       await place.sql(await likeOf(place, TABLE, OLD))
@@ -113,28 +116,28 @@ describe.each([
         expect(finished.error?.hint, words).toContain(`--table ${named(place, OLD)}`)
       }
       expect([await rows(TABLE), await rows(OLD)]).toEqual(['1', before])
-      // A pattern means the archive by the name of now, and all others go on.
+      // A pattern matches the present name of an archive's table; all other tables are processed.
       const all = await done({ ...commandsOf(made).verify, tables: [`${TABLE}*`] } as Operation)
       expect(all.events.filter(({ type }) => type === 'archive.finding')).toEqual([])
       await done({ ...commandsOf(made).restore, table: OLD, partitions: ['2020-Q1', '2020-Q2'] } as Operation)
       expect([await rows(TABLE), await rows(OLD), await answers(made, OLD)]).toEqual(['1', String(ROWS * 3), ALL])
-      // The numbers of a table that is gone say nothing any more.
+      // The OID of a dropped table is ignored.
       await place.sql(`DROP TABLE ${OLD}${system === 'postgresql' ? ' CASCADE' : ''}`)
       expect(await answers(made, TABLE)).toBe('1 7')
     },
   )
 })
 
-describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', (system) => {
+describe.each(['sqlite', 'mysql'] as const)('%s, which has no OIDs for tables', (system) => {
   test.skipIf(AWAY[system] !== '')(
-    `an archive stays with the name wherever it is not sure that its table has another one${AWAY[system]}`,
+    `an archive stays with the name unless it is certain that its table was renamed${AWAY[system]}`,
     { timeout: 60_000 },
     async () => {
       const made = await archived(system, 'plain')
       const { place } = made
       const kept = `id >= 200000`
       const whole = async (words: string): Promise<void> => expect(await answers(made, TABLE), words).toBe(ALL)
-      // A copy with the key is made, and the table altered: its rows say which it is, also where some of them are gone.
+      // A copy with the key is made, and the table altered: its rows identify it, even if some of them are gone.
       await place.sql(await likeOf(place, 'backup', TABLE), `INSERT INTO backup SELECT * FROM ${TABLE}`)
       await place.sql(`CREATE TABLE loose AS SELECT * FROM ${TABLE}`, `ALTER TABLE ${TABLE} ADD COLUMN more int`)
       await whole('altered beside copies of it')
@@ -146,7 +149,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
       expect(await answers(made, TABLE), 'some of the witnesses deleted').toBe(left)
       await place.sql(`INSERT INTO ${TABLE} SELECT * FROM backup WHERE id IN (200000, 200004)`, 'DROP TABLE backup')
       await done(commandsOf(made).run)
-      // A change of the schema through a copy: the name goes on with the rows.
+      // A schema change through a copy: the name stays with the rows.
       await place.sql(await likeOf(place, 'shadow', TABLE), `INSERT INTO shadow SELECT * FROM ${TABLE}`)
       await place.sql(`ALTER TABLE ${TABLE} RENAME TO ghost`, `ALTER TABLE shadow RENAME TO ${TABLE}`)
       await whole('another table in its place, with its rows')
@@ -155,7 +158,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
       expect((await answers(made, TABLE)).split(' ')[0], 'emptied').toBe(String(ROWS * 2))
       await done({ ...commandsOf(made).restore, partitions: ['2020-Q1'] } as Operation)
       expect(await place.rows(`SELECT count(*) FROM ${TABLE}`)).toEqual([[String(ROWS)]])
-      // What is erased is no witness any more.
+      // Erased rows do not identify the table any more.
       const witness = async (): Promise<string> =>
         String((await place.rows('SELECT witness FROM migration_archives'))[0]?.[0])
       await place.sql(`INSERT INTO ${TABLE} VALUES (300000, '2090-03-03 00:00:00', 'new', 1)`)
@@ -168,12 +171,12 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
   )
 
   test.skipIf(AWAY[system] !== '')(
-    `ids that begin with 1 in every table are no witness, and a type that became wider is no other table${AWAY[system]}`,
+    `ids that begin with 1 identify no table, and a widened type does not make another table${AWAY[system]}`,
     { timeout: 60_000 },
     async () => {
       const made = await archived(system, 'plain')
       const { place } = made
-      // A mark of MySQL is a second.
+      // The creation time of a MySQL table has a resolution of one second.
       const young =
         "SELECT count(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'BASE TABLE' AND CREATE_TIME >= NOW()"
       const later = async (): Promise<void> => {
@@ -189,7 +192,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
         const { finished } = await perform(operation)
         expect(finished.error, words).toMatchObject({ code: 'PLAN_CHANGED' })
       }
-      // Those two change names, and change them back once both have an archive: each goes with its rows.
+      // The two tables swap names, and swap back when both have an archive: each archive follows its rows.
       const swap = async (): Promise<void> => {
         await later()
         await place.sql(
@@ -209,7 +212,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
   )
 
   test.skipIf(AWAY[system] !== '')(
-    `a table with keys and times of an archived one, and without its other columns, never gets its archive${AWAY[system]}`,
+    `a table with the keys and times of an archived one, but without its other columns, is another one${AWAY[system]}`,
     { timeout: 60_000 },
     async () => {
       const made = await archived(system, 'plain')
@@ -220,7 +223,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
         if (system === 'mysql') await expect.poll(() => place.rows(young), { timeout: 10_000 }).toEqual([['0']])
       }
       let count = 0
-      /** All rows get other values, and another table the freed mark. */
+      /** All rows get other values, and another table the freed identity. */
       const changed = async (table: string): Promise<void> => {
         await later()
         const copied =
@@ -252,7 +255,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
       }
       await place.sql('DROP TABLE invoices')
       await done(commandsOf(made).run)
-      // Neither by the name that the ledger has of a table that has another one by now.
+      // Nor by the name in the ledger of a table that was renamed.
       await later()
       await place.sql(`ALTER TABLE ${TABLE} RENAME TO ${OLD}`)
       await done({ ...commandsOf(made).run, tables: [OLD] } as Operation)
@@ -266,7 +269,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
   )
 
   test.skipIf(AWAY[system] !== '')(
-    `a table that got another name and another mark at once keeps its archive, unless a second table has its rows${AWAY[system]}`,
+    `a table renamed and rebuilt at once keeps its archive, unless a second table has its rows${AWAY[system]}`,
     { timeout: 60_000 },
     async () => {
       const made = await archived(system, 'plain')
@@ -296,7 +299,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
   )
 
   test.skipIf(AWAY[system] !== '')(
-    `a table that got another name and lost a column is perhaps the archived one, and is refused${AWAY[system]}`,
+    `a table that was renamed and lost a column may be the archived one, and is refused${AWAY[system]}`,
     { timeout: 60_000 },
     async () => {
       const made = await archived(system, 'plain')
@@ -316,7 +319,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
   )
 
   test.skipIf(AWAY[system] !== '')(
-    `columns that exchanged their names are refused, and those that only stand in another order are not${AWAY[system]}`,
+    `columns that swapped names are refused, columns in another order are not${AWAY[system]}`,
     { timeout: 60_000 },
     async () => {
       const place = await makePlace(system, folder.path)
@@ -367,7 +370,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
   )
 
   test.skipIf(AWAY[system] !== '')(
-    `a column whose name another one took since is not mistaken for it${AWAY[system]}`,
+    `a column whose name was taken by another one is not confused with it${AWAY[system]}`,
     { timeout: 120_000 },
     async () => {
       const place = await makePlace(system, folder.path)
@@ -380,7 +383,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
       const { run, drop, query } = commandsOf(made)
       await done(run)
       await done(drop)
-      // A new column before an archived one, and a copy of an archived column, are no other names of it.
+      // A new column before an archived one, and a copy of an archived column, are not taken for it.
       await place.sql(
         `ALTER TABLE ${TABLE} ADD COLUMN c int${system === 'mysql' ? ' AFTER id' : ''}`,
         `UPDATE ${TABLE} SET c = a`,
@@ -395,7 +398,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
       )
       const { finished: asked } = await perform(sums)
       expect(asked.error).toMatchObject({ code: 'PARTITION_CHANGED' })
-      // Of another type, too.
+      // With another type, too.
       await place.sql(
         `ALTER TABLE ${TABLE} DROP COLUMN a`,
         `ALTER TABLE ${TABLE} ADD COLUMN a varchar(9)`,
@@ -423,7 +426,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
   )
 
   test.skipIf(AWAY[system] !== '')(
-    `a column that took the name of a dropped one is not mistaken for it${AWAY[system]}`,
+    `a column that took the name of a dropped one is not confused with it${AWAY[system]}`,
     { timeout: 120_000 },
     async () => {
       const place = await makePlace(system, folder.path)
@@ -460,7 +463,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
   )
 
   test.skipIf(AWAY[system] !== '')(
-    `a column that took the name of a dropped neighbour is in doubt where no recorded row clears it${AWAY[system]}`,
+    `without a recorded row, a column with the name of a dropped neighbour is ambiguous${AWAY[system]}`,
     { timeout: 180_000 },
     async () => {
       const place = await makePlace(system, folder.path)
@@ -511,7 +514,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
     ['of another type', 'varchar(9)', ''],
     ['behind another column', 'int', ', c int'],
   ])(
-    `a name passed on and given to a new column %s is not mistaken for its column${AWAY[system]}`,
+    `a name passed on and given to a new column %s is not confused with its column${AWAY[system]}`,
     { timeout: 120_000 },
     async (_, type, behind) => {
       const place = await makePlace(system, folder.path)
@@ -527,7 +530,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
         (await countedBy({ ...query, query: `SELECT ${sql} FROM ${TABLE}` } as Operation)).counted
       await done(run)
       await done(drop)
-      // A copy of another column's values is no other name of it.
+      // A copy of another column's values is not taken for it.
       await place.sql(`UPDATE ${TABLE} SET v = w`)
       expect(await counted('sum(v), sum(w)')).toBe('51 60')
       await place.sql(
@@ -554,7 +557,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
       await done({ ...run, renamed: ['x=w'] } as Operation)
       expect(await counted('sum(v), count(w)')).toBe('60 0')
       if (type !== 'int') return
-      // Values that moved on look the same, and a word decides.
+      // Values moved between columns look the same, and --renamed decides.
       await place.sql(`UPDATE ${TABLE} SET w = v + 1`)
       await done(run)
       await place.sql(`UPDATE ${TABLE} SET v = v + 1, w = v + 2`)
@@ -565,7 +568,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
   )
 
   test.skipIf(AWAY[system] !== '')(
-    `a column beside a dropped one is certain by a recorded row, or by --dropped${AWAY[system]}`,
+    `the identity of a column next to a dropped one is certain by a recorded row, or by --dropped${AWAY[system]}`,
     { timeout: 180_000 },
     async () => {
       const place = await makePlace(system, folder.path)
@@ -592,7 +595,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
   )
 
   test.skipIf(AWAY[system] !== '')(
-    `names that moved on by one, and a renamed neighbour of another type, are in doubt${AWAY[system]}`,
+    `names shifted by one column, and a renamed neighbour of another type, are ambiguous${AWAY[system]}`,
     { timeout: 180_000 },
     async () => {
       const place = await makePlace(system, folder.path)
@@ -621,12 +624,12 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
   )
 
   test(
-    `every command says that a table may be an archived one under another name`,
+    `each command reports that a table may be an archived one under another name`,
     { timeout: 60_000 },
     async (context) => {
       if ((await missing(system)) !== '') context.skip()
       const made = await archived(system, 'plain')
-      // As a ledger of an older program has it.
+      // As a ledger of an older version has it.
       await made.place.sql('UPDATE migration_archives SET witness = NULL', `ALTER TABLE ${TABLE} RENAME TO ${OLD}`)
       for (const [words, operation] of commandsOn(made, OLD)) {
         if (!['query', 'restore', 'hold', 'erase'].includes(words)) continue
@@ -638,7 +641,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
   )
 })
 
-test('what numbers of a table are is found in its archive under its new name', { timeout: 60_000 }, async () => {
+test("the unit of numeric times is found in the archive under the table's new name", { timeout: 60_000 }, async () => {
   const place = await makePlace('sqlite', folder.path)
   const to = join(folder.path, `to-${randomBytes(4).toString('hex')}`)
   await place.sql(
@@ -657,7 +660,7 @@ test('what numbers of a table are is found in its archive under its new name', {
   expect(finished.error).toMatchObject({ code: 'BAD_FLAG', hint: expect.stringContaining('--epoch') })
 })
 
-test.skipIf(WITHOUT !== '')(`names in quotes are those of the ledger, too${WITHOUT}`, { timeout: 60_000 }, async () => {
+test.skipIf(WITHOUT !== '')(`quoted names match those of the ledger${WITHOUT}`, { timeout: 60_000 }, async () => {
   const place = await makePlace('postgresql', folder.path)
   const to = join(folder.path, `to-${randomBytes(4).toString('hex')}`)
   await place.sql('CREATE SCHEMA "S"')
@@ -673,7 +676,7 @@ test.skipIf(WITHOUT !== '')(`names in quotes are those of the ledger, too${WITHO
     await done({ ...of, into: `x${i}` })
     expect(await place.rows(`SELECT id::text FROM x${i}`)).toEqual([['1']])
     await done({ kind: 'archive-list', from: place.url, tables: [name], count: false })
-    // A table that is gone has its archive under the same name.
+    // A dropped table has its archive under the same name.
     await place.sql(`DROP TABLE ${name}`)
     await done({ ...of, into: `y${i}` })
   }
@@ -682,7 +685,7 @@ test.skipIf(WITHOUT !== '')(`names in quotes are those of the ledger, too${WITHO
 const SCHEMA_TABLES = `SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p') AND (c.relname LIKE '${TABLE}%' OR n.nspname IN ('side', 'sluice_archived')) ORDER BY 2, 1`
 
-/** A table in the schema `s`, with a first partition that has an index and statistics of its own. */
+/** A table in the schema `s`, whose first partition has an index and statistics of its own. */
 async function inSchema(
   form: 'native' | 'divided',
 ): Promise<{ readonly made: Archived; readonly run: Operation; readonly before: unknown }> {
@@ -709,7 +712,7 @@ describe.skipIf(WITHOUT !== '').each(['native', 'divided'] as const)(
     const renamed = (before: unknown): unknown =>
       (before as readonly (readonly string[])[]).map(([schema, name]) => [schema === 's' ? 't' : schema, name])
 
-    test('partitions come back into a schema that has another name by now', { timeout: 120_000 }, async () => {
+    test('partitions are restored into a schema that was renamed', { timeout: 120_000 }, async () => {
       const { made, run, before } = await inSchema(form)
       const { place } = made
       await done(run)
@@ -738,7 +741,7 @@ describe.skipIf(WITHOUT !== '').each(['native', 'divided'] as const)(
       expect(await answers(made, name)).toBe(ALL)
     })
 
-    test('a published partition leaves under the name that it has by now', { timeout: 120_000 }, async () => {
+    test('a published partition is detached under its present name', { timeout: 120_000 }, async () => {
       const { made, run, before } = await inSchema(form)
       const { place } = made
       await done({ ...run, detach: false } as Operation)
@@ -746,7 +749,7 @@ describe.skipIf(WITHOUT !== '').each(['native', 'divided'] as const)(
       await place.sql(
         'ALTER SCHEMA s RENAME TO t',
         `ALTER TABLE t.${TABLE}_1 RENAME TO called_otherwise`,
-        // As a program leaves it that is killed before the detach that it noted began.
+        // As after a kill before the recorded detach began.
         "UPDATE migration_archive_partitions SET leaving = 1 WHERE partition_name = '2020-Q2'",
       )
       const { finished } = await done({ ...run, tables: [name] } as Operation)
@@ -763,12 +766,12 @@ describe.skipIf(WITHOUT !== '').each(['native', 'divided'] as const)(
   },
 )
 
-describe.skipIf(WITHOUT !== '')(`postgresql, of a schema that has another name when they come back${WITHOUT}`, () => {
+describe.skipIf(WITHOUT !== '')(`postgresql, of a schema that was renamed before they are restored${WITHOUT}`, () => {
   const warned = ({ events }: Ran): readonly string[] =>
     events.flatMap((event) => (event.type === 'log' && event.level === 'warn' ? [event.message] : []))
 
   test(
-    'a login without CREATE on the database, and what of a dropped partition names the schema',
+    'a login without CREATE on the database, and objects of a dropped partition that name the schema',
     { timeout: 120_000 },
     async () => {
       const { made, run } = await inSchema('native')
@@ -809,7 +812,7 @@ describe.skipIf(WITHOUT !== '')(`postgresql, of a schema that has another name w
       )
       const back = await done({ ...commandsOf(made).restore, ...from, table: `t.${TABLE}` } as Operation)
       expect(await place.rows(`SELECT count(*)::text || ' ' || sum(id) FROM t.${TABLE}`)).toEqual([[ALL]])
-      // Statements that name something else of that schema are printed: with the name that it has now they can be run.
+      // Statements that name another object of that schema are printed, and work with its present name.
       const lost = warned(back)
       expect(
         lost.map((text) => /not restored: (the \w+ \w+): .*the schema s was dropped or renamed/.exec(text)?.[1]),
@@ -825,7 +828,7 @@ describe.skipIf(WITHOUT !== '')(`postgresql, of a schema that has another name w
   )
 
   test(
-    'another table has the name of a dropped partition in the schema of its parent',
+    'a table with the name of a dropped partition in the schema of its parent makes a restore fail',
     { timeout: 120_000 },
     async () => {
       const { made, run } = await inSchema('native')
@@ -839,38 +842,50 @@ describe.skipIf(WITHOUT !== '')(`postgresql, of a schema that has another name w
         code: 'TABLE_REFUSED',
         message: `the name t.${TABLE}_0 is taken by another table, view, index or type`,
       })
-      // That is found before rows are brought.
+      // This is found before rows are restored.
       expect(refused.events.filter((event) => event.type === 'archive.progress')).toEqual([])
       await place.sql(`DROP TABLE t.${TABLE}_0`)
       await done(restore)
     },
   )
 
-  test('statistics of the same name stand in the schema of its parent', { timeout: 120_000 }, async () => {
-    const { made, run } = await inSchema('native')
-    const { place } = made
-    await done({ ...run, partitions: ['2020-Q1'] } as Operation)
-    await done({ ...run, drop: true, confirm: `s.${TABLE}`, partitions: ['2020-Q1'] } as Operation)
-    await place.sql('ALTER SCHEMA s RENAME TO t')
-    await place.sql(`CREATE STATISTICS t.own_statistics ON id, note FROM t.${TABLE}_1`)
-    const back = await done({ ...commandsOf(made).restore, table: `t.${TABLE}`, partitions: ['2020-Q1'] } as Operation)
-    expect(warned(back)).toEqual([expect.stringContaining('extended statistics own_statistics: ')])
-    expect(await place.rows(`SELECT obj_description('t.${TABLE}_0'::regclass)`)).toEqual([['of its own']])
-  })
+  test(
+    'statistics of the same name in the schema of its parent make a restore warn',
+    { timeout: 120_000 },
+    async () => {
+      const { made, run } = await inSchema('native')
+      const { place } = made
+      await done({ ...run, partitions: ['2020-Q1'] } as Operation)
+      await done({ ...run, drop: true, confirm: `s.${TABLE}`, partitions: ['2020-Q1'] } as Operation)
+      await place.sql('ALTER SCHEMA s RENAME TO t')
+      await place.sql(`CREATE STATISTICS t.own_statistics ON id, note FROM t.${TABLE}_1`)
+      const back = await done({
+        ...commandsOf(made).restore,
+        table: `t.${TABLE}`,
+        partitions: ['2020-Q1'],
+      } as Operation)
+      expect(warned(back)).toEqual([expect.stringContaining('extended statistics own_statistics: ')])
+      expect(await place.rows(`SELECT obj_description('t.${TABLE}_0'::regclass)`)).toEqual([['of its own']])
+    },
+  )
 
-  test('what an older program left is dropped behind the rename, and comes back', { timeout: 120_000 }, async () => {
-    const { made, run } = await inSchema('native')
-    const { place } = made
-    const of = { tables: [`t.${TABLE}`], confirm: `t.${TABLE}`, partitions: ['2020-Q1'] }
-    await done({ ...run, partitions: ['2020-Q1'] } as Operation)
-    // It noted nothing of what the partition has of its own.
-    await place.sql('UPDATE migration_archive_partitions SET own_ddl = NULL', 'ALTER SCHEMA s RENAME TO t')
-    await done({ ...run, ...of, drop: true } as Operation)
-    expect(warned(await done({ ...commandsOf(made).restore, ...of, table: `t.${TABLE}` } as Operation))).toEqual([])
-    expect(await place.rows(`SELECT obj_description('t.${TABLE}_0'::regclass)`)).toEqual([['of its own']])
-  })
+  test(
+    'a partition detached by an older version is dropped after the rename, and restored',
+    { timeout: 120_000 },
+    async () => {
+      const { made, run } = await inSchema('native')
+      const { place } = made
+      const of = { tables: [`t.${TABLE}`], confirm: `t.${TABLE}`, partitions: ['2020-Q1'] }
+      await done({ ...run, partitions: ['2020-Q1'] } as Operation)
+      // The older version recorded none of the partition's own objects.
+      await place.sql('UPDATE migration_archive_partitions SET own_ddl = NULL', 'ALTER SCHEMA s RENAME TO t')
+      await done({ ...run, ...of, drop: true } as Operation)
+      expect(warned(await done({ ...commandsOf(made).restore, ...of, table: `t.${TABLE}` } as Operation))).toEqual([])
+      expect(await place.rows(`SELECT obj_description('t.${TABLE}_0'::regclass)`)).toEqual([['of its own']])
+    },
+  )
 
-  test('tables of two schemas that are gone have one name', { timeout: 120_000 }, async () => {
+  test('tables of two dropped schemas have the same name', { timeout: 120_000 }, async () => {
     const { made, run } = await inSchema('divided')
     const { place } = made
     await place.sql(`ALTER TABLE side.low RENAME TO ${TABLE}_0_high`)

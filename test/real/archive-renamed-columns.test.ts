@@ -1,6 +1,6 @@
 /**
- * A column of an archived table is gone while another one is new, and no run has come since. Where the database does not number its columns, no command
- * guesses whether that is a renamed column.
+ * A column of an archived table is gone, another one is new, and no run has happened since. Where the database does not
+ * number its columns, no command guesses whether the column was renamed.
  */
 import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
@@ -19,11 +19,11 @@ let folder: Folder
 beforeAll(() => void (folder = temporaryFolder()))
 afterAll(() => folder[Symbol.dispose]())
 
-/** Of 60 rows in each of two archived quarters and one that is not. */
+/** Rows with a note among the 60 rows of each of two archived quarters, and of one that is not archived. */
 const NOTES = 51
 const OLD = '2020-Q1'
 
-/** Both quarters are archived, and the table is altered then. */
+/** Both quarters are archived; then the table is altered. */
 async function archived(system: System, stage: 'published' | 'detached' | 'dropped', ...altered: readonly string[]) {
   const bookings = await makeBookings(
     await makePlace(system, folder.path),
@@ -66,7 +66,7 @@ async function archived(system: System, stage: 'published' | 'detached' | 'dropp
     query,
     list: { kind: 'archive-list', from: place.url, tables: [], count: false } satisfies Operation,
     verify: commands.verify,
-    /** Commands of a hint, as a run that asks this database prints them. */
+    /** Commands of a hint, as a run on this database prints them. */
     settling: async (finished: RunFinished): Promise<readonly Operation[]> => {
       expect(finished.error).toMatchObject({ code: 'PLAN_CHANGED' })
       const whole = wholeCommands(`sluice query ${TABLE} "SELECT 1" --from ${place.url}`)(finished.error?.hint ?? '')
@@ -91,13 +91,13 @@ const REFUSED = { code: 'PLAN_CHANGED', message: expect.stringMatching(/note is 
 describe.each(['sqlite', 'mysql'] as const)('%s', async (system) => {
   const why = await missing(system)
 
-  test.skipIf(why !== '')(`query refuses what reads such a column, until a run is given the word${why}`, async () => {
+  test.skipIf(why !== '')(`query refuses such a column until a run declares it renamed${why}`, async () => {
     const { asked, ended, query, settling, done } = await archived(system, 'dropped', RENAMED)
     for (const sql of ['count(remark)', 'count(note)', '*', "count(*) FILTER (starts_with(remark, 'row'))"]) {
       expect(await ended(query(`SELECT ${sql} FROM ${TABLE}`)), sql).toMatchObject({ exitCode: 5, error: REFUSED })
     }
     expect(await asked(`SELECT count(*), count(amount) FROM ${TABLE}`)).toBe('180 144')
-    // Rows of the table alone are sure.
+    // Rows of the table alone are certain.
     expect(await asked(`SELECT count(remark) FROM ${TABLE} WHERE "at" >= '2080-01-01'`)).toBe(String(NOTES))
     const [same] = await settling(await ended(query(`SELECT remark FROM ${TABLE}`)))
     expect(same).toMatchObject({ kind: 'archive', renamed: ['note=remark'] })
@@ -105,7 +105,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s', async (system) => {
     expect(await asked(`SELECT count(remark) FROM ${TABLE}`)).toBe(String(NOTES * 3))
   })
 
-  test.skipIf(why !== '')(`a column that was dropped is said to be so${why}`, async () => {
+  test.skipIf(why !== '')(`a column that was dropped is declared so${why}`, async () => {
     const two = [
       `ALTER TABLE ${TABLE} DROP COLUMN note`,
       `ALTER TABLE ${TABLE} DROP COLUMN amount`,
@@ -117,15 +117,15 @@ describe.each(['sqlite', 'mysql'] as const)('%s', async (system) => {
       ...two,
     )
     const [same, gone] = await settling(await ended(query(`SELECT word FROM ${TABLE}`)))
-    // Both columns are texts in SQLite, and each may be the new one.
+    // Both columns are texts in SQLite, and either may be the new one.
     expect(same).toMatchObject(
       system === 'sqlite' ? { renamed: ['OLD=NEW'] } : { renamed: ['note=word'], dropped: ['amount'] },
     )
     expect(gone).toMatchObject({ dropped: ['note', 'amount'] })
     const { error: unsure } = await ended(query(`SELECT word FROM ${TABLE}`))
-    // Only the pairs of the command are the same column.
+    // The second --dropped applies only if the columns of a pair are the same one.
     if (system === 'mysql') expect(unsure?.hint).toContain('--dropped amount if note is the same column, ')
-    // What only reads says it, too, and ends well.
+    // Commands that only read report it, too, and succeed.
     for (const reading of [list, verify]) {
       const { events, finished } = await perform(reading)
       expect(finished.exitCode, reading.kind).toBe(0)
@@ -142,7 +142,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s', async (system) => {
     expect(await asked(`SELECT count(*), count(word) FROM ${TABLE}`)).toBe('180 120')
   })
 
-  test.skipIf(why !== '')(`columns are paired by their types, and not by their places${why}`, async () => {
+  test.skipIf(why !== '')(`columns are paired by their types, not by their positions${why}`, async () => {
     const { ended, query, settling } = await archived(
       system,
       'dropped',
@@ -160,7 +160,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s', async (system) => {
     if (system === 'sqlite') expect(finished.error?.hint).toContain('for note one of word; for amount one of word')
   })
 
-  test.skipIf(why !== '')(`no pair is offered where types leave several${why}`, async () => {
+  test.skipIf(why !== '')(`no pair is offered if types match several columns${why}`, async () => {
     const { ended, query, settling } = await archived(
       system,
       'dropped',
@@ -175,7 +175,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s', async (system) => {
     expect([same, other]).toMatchObject([{ renamed: ['OLD=NEW'] }, { dropped: ['note'] }])
   })
 
-  test.skipIf(why !== '')(`a word that settles one column of two is in the next hint, too${why}`, async () => {
+  test.skipIf(why !== '')(`an option that settles one of two columns is repeated in the next hint${why}`, async () => {
     const { ended, done, query, asked, settling } = await archived(
       system,
       'dropped',
@@ -192,7 +192,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s', async (system) => {
   })
 
   test.skipIf(why !== '').each(['detached', 'dropped'] as const)(
-    `restore of a %s partition leaves no values behind before that is settled${why}`,
+    `restore of a %s partition drops no values until the column is declared${why}`,
     async (stage) => {
       const { ended, done, restore, settling, place, asked } = await archived(system, stage, RENAMED)
       for (const more of [{}, { without: ['note'] }, { dryRun: true }, { dryRun: true, without: ['note'] }]) {
@@ -230,7 +230,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s', async (system) => {
   })
 
   test.skipIf(why !== '')(
-    `rows that are all in the table leave no doubt, nor does a new column alone${why}`,
+    `neither rows that are all in the table nor a new column alone is ambiguous${why}`,
     async () => {
       const { done, restore, asked, place, erase, ended } = await archived(system, 'dropped')
       await place.sql(`ALTER TABLE ${TABLE} ADD COLUMN plain integer`)
@@ -245,7 +245,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s', async (system) => {
     },
   )
 
-  test.skipIf(why !== '')(`the column that cuts the periods may be such a one${why}`, async () => {
+  test.skipIf(why !== '')(`the column that divides the periods may be such a column${why}`, async () => {
     const { asked, ended, query, settling, done } = await archived(
       system,
       'detached',
@@ -261,7 +261,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s', async (system) => {
 describe('postgresql, which numbers its columns', async () => {
   const why = await missing('postgresql')
 
-  test.skipIf(why !== '')(`no command has to ask; erase goes by names that the archive has${why}`, async () => {
+  test.skipIf(why !== '')(`no command needs an option; erase uses the column names of the archive${why}`, async () => {
     const { asked, ended, erase, done, restore, bare } = await archived('postgresql', 'dropped', RENAMED)
     expect(await asked(`SELECT count(remark) FROM ${TABLE}`)).toBe(String(NOTES * 3))
     for (const name of ['remark', 'note']) {

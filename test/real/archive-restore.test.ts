@@ -1,4 +1,7 @@
-/** What a restore says of rows, it has looked at: rows that went, changed or came meanwhile are told apart by key, and nothing of them is lost. */
+/**
+ * A restore compares rows before it reports on them: deleted, changed and late rows are told apart by key, and none is
+ * lost.
+ */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,7 +16,7 @@ const PLACES: readonly (readonly [System, Form])[] = [
 ]
 const COMPUTING: readonly (readonly [System, Form])[] = [...PLACES, ['postgresql', 'plain'], ['mysql', 'plain']]
 const WITHOUT = new Map(await Promise.all(COMPUTING.map(async ([system]) => [system, await missing(system)] as const)))
-/** Of the first quarter, whose rows have the numbers from 0 to 299. */
+/** The first quarter, whose ids are 0 to 299. */
 const LABEL = '2020-Q1'
 
 const said = ({ events }: Ran): string =>
@@ -71,7 +74,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     }
   }
 
-  test.skipIf(why !== '')(`detached rows that are as they were are compared first${why}`, async () => {
+  test.skipIf(why !== '')(`unchanged detached rows are compared before they are restored${why}`, async () => {
     const { restore, verify } = await archived('detached')
     const foretold = await perform({ ...restore, dryRun: true })
     expect(said(foretold)).toContain('compared now: 300 rows, equal to the archived ones')
@@ -86,7 +89,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
   })
 
   test.skipIf(why !== '').each(['changed', 'missing'])(
-    `dropped, a %s file is named before anything comes back${why}`,
+    `dropped: a %s file is named before any row is restored${why}`,
     async (how) => {
       const { place, restore, files, inTable, state, counted } = await archived('dropped')
       const [file = ''] = files()
@@ -108,7 +111,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     },
   )
 
-  test.skipIf(why !== '')(`detached, the advice for a damaged file ends with a whole archive${why}`, async () => {
+  test.skipIf(why !== '')(`detached: the hint for a damaged file leads to a complete archive${why}`, async () => {
     const { restore, run, drop, verify, files, state, counted } = await archived('detached')
     const [file = ''] = files()
     writeFileSync(file, readFileSync(file).fill(0xff, 40, 60))
@@ -127,7 +130,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     expect(await counted()).toMatch(/^900 /)
   })
 
-  test.skipIf(why !== '')(`detached rows that are missing come back, late ones stay${why}`, async () => {
+  test.skipIf(why !== '')(`missing detached rows are restored, late ones stay${why}`, async () => {
     const { place, restore, detached, late, state, inTable, counted, verify } = await archived('detached')
     await place.sql(`DELETE FROM ${detached} WHERE id < 10`, late(90_001), late(90_002))
     const foretold = await perform({ ...restore, dryRun: true })
@@ -145,7 +148,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
   })
 
   test.skipIf(why !== '')(
-    `detached rows that have changed are refused, until somebody says which count${why}`,
+    `changed detached rows are refused until an option says which values count${why}`,
     async () => {
       const { place, restore, detached, late, state, inTable } = await archived('detached')
       await place.sql(
@@ -175,7 +178,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     },
   )
 
-  test.skipIf(why !== '' || form === 'native')(`a dropped period comes back beside late rows${why}`, async () => {
+  test.skipIf(why !== '' || form === 'native')(`a dropped period is restored next to late rows${why}`, async () => {
     const { place, restore, late, state, inTable, verify } = await archived('dropped')
     await place.sql(late(90_001))
     const restored = await perform(restore)
@@ -189,10 +192,10 @@ describe.each(PLACES)('%s, %s', (system, form) => {
   })
 
   test.skipIf(why !== '' || form === 'native')(
-    `a dropped period whose keys are taken is as it was after a refusal${why}`,
+    `a dropped period whose keys are taken is unchanged after a refusal${why}`,
     async () => {
       const { place, restore, state, inTable } = await archived('dropped')
-      // One in the period, one elsewhere.
+      // One row in the period, one in another.
       await place.sql(
         `INSERT INTO ${TABLE} VALUES (5, '2020-02-02 00:00:00', 'other', NULL), (7, '2091-01-01 00:00:00', 'other', NULL)`,
       )
@@ -206,19 +209,22 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     },
   )
 
-  test.skipIf(why !== '')(`published rows that stand in the table are compared before the files go${why}`, async () => {
-    const { place, restore, state, inTable } = await archived('published')
-    await place.sql(`UPDATE ${TABLE} SET note = 'changed' WHERE id = 5`)
-    const restored = await perform(restore)
-    expect(restored.finished).toMatchObject({ exitCode: 0 })
-    expect(said(restored)).toContain('compared now: 1 row has other values (5')
-    expect([await inTable(), await state()]).toEqual(['300', 'RESTORED'])
-    expect(await place.rows(`SELECT note FROM ${TABLE} WHERE id = 5`)).toEqual([['changed']])
-    const second = { ...restore, partitions: ['2020-Q2'] }
-    expect(said(await perform(second))).toContain('compared now: 300 rows, equal to the archived ones')
-  })
+  test.skipIf(why !== '')(
+    `published rows that are in the table are compared before the files are removed${why}`,
+    async () => {
+      const { place, restore, state, inTable } = await archived('published')
+      await place.sql(`UPDATE ${TABLE} SET note = 'changed' WHERE id = 5`)
+      const restored = await perform(restore)
+      expect(restored.finished).toMatchObject({ exitCode: 0 })
+      expect(said(restored)).toContain('compared now: 1 row has other values (5')
+      expect([await inTable(), await state()]).toEqual(['300', 'RESTORED'])
+      expect(await place.rows(`SELECT note FROM ${TABLE} WHERE id = 5`)).toEqual([['changed']])
+      const second = { ...restore, partitions: ['2020-Q2'] }
+      expect(said(await perform(second))).toContain('compared now: 300 rows, equal to the archived ones')
+    },
+  )
 
-  test.skipIf(why !== '')(`published rows that were removed by hand come back from the files${why}`, async () => {
+  test.skipIf(why !== '')(`published rows that a user deleted are restored from the files${why}`, async () => {
     const { place, restore, run, verify, state, inTable, counted } = await archived('published')
     if (form === 'plain') await place.sql(`DELETE FROM ${TABLE} WHERE id < 10`)
     else {
@@ -244,19 +250,22 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     expect(await counted()).toMatch(/^900 /)
   })
 
-  test.skipIf(why !== '' || form === 'native')(`a run exports no period whose rows are all gone${why}`, async () => {
-    const { place, restore, run, state, inTable } = await archived('published')
-    await place.sql(`DELETE FROM ${TABLE} WHERE id < 1000`)
-    const { finished } = await perform({ ...run, partitions: [LABEL] } as Operation)
-    expect(finished).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_CHANGED' } })
-    expect(finished.error?.hint).toMatch(/sluice restore --table \S+ --partition 2020-Q1 restores/)
-    expect(await state()).toBe('PUBLISHED')
-    expect((await perform(restore)).finished).toMatchObject({ exitCode: 0 })
-    expect([await inTable(), await state()]).toEqual(['300', 'RESTORED'])
-  })
+  test.skipIf(why !== '' || form === 'native')(
+    `a run does not export a period whose rows are all gone${why}`,
+    async () => {
+      const { place, restore, run, state, inTable } = await archived('published')
+      await place.sql(`DELETE FROM ${TABLE} WHERE id < 1000`)
+      const { finished } = await perform({ ...run, partitions: [LABEL] } as Operation)
+      expect(finished).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_CHANGED' } })
+      expect(finished.error?.hint).toMatch(/sluice restore --table \S+ --partition 2020-Q1 restores/)
+      expect(await state()).toBe('PUBLISHED')
+      expect((await perform(restore)).finished).toMatchObject({ exitCode: 0 })
+      expect([await inTable(), await state()]).toEqual(['300', 'RESTORED'])
+    },
+  )
 
   test.skipIf(why !== '' || form === 'plain')(
-    `a published partition that lacks rows keeps its files${why}`,
+    `a published partition with missing rows keeps its files${why}`,
     async () => {
       const { place, restore, state, inTable } = await archived('published')
       await place.sql(`DELETE FROM ${TABLE} WHERE id < 10`)
@@ -272,7 +281,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     },
   )
 
-  test.skipIf(why !== '' || system !== 'sqlite')('rows come back into the columns that they had', async () => {
+  test.skipIf(why !== '' || system !== 'sqlite')('rows are restored into their former columns', async () => {
     const { place, restore, state } = await archived('dropped')
     await place.sql(`ALTER TABLE ${TABLE} DROP COLUMN amount`)
     for (const more of [{}, { asChanged: true, confirm: TABLE }]) {
@@ -288,14 +297,14 @@ describe.each(PLACES)('%s, %s', (system, form) => {
   })
 })
 
-describe.each(COMPUTING)('%s, %s: a published period that was changed before it leaves', (system, form) => {
+describe.each(COMPUTING)('%s, %s: a published period that changed before it leaves', (system, form) => {
   const why = WITHOUT.get(system) ?? ''
   let folder = ''
   beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-published-'))))
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
   test.skipIf(why !== '')(
-    `is archived again with its rows of now, unless the archive may have the only copy${why}`,
+    `is archived again with its present rows, unless the archive may have the only copy${why}`,
     async () => {
       const bookings = await makeBookings(await makePlace(system, folder), form, mkdtempSync(join(folder, 'to-')), 60)
       const { place } = bookings
@@ -305,7 +314,7 @@ describe.each(COMPUTING)('%s, %s: a published period that was changed before it 
       const detach = Object.assign({}, run, one)
       const state = async () => (await place.rows('SELECT state FROM migration_archive_partitions'))[0]?.[0]
       expect((await perform(publish)).finished).toMatchObject({ exitCode: 0 })
-      // As many rows as before, and one of them in another period; fewer keep a partition from leaving.
+      // As many rows as before, one of them in another period. With fewer rows a partition does not leave.
       const late = (id: number): string => `INSERT INTO ${TABLE} VALUES (${id}, '2020-02-02 00:00:00', 'late', NULL)`
       await place.sql(
         `DELETE FROM ${TABLE} WHERE id IN (3, 4)`,
@@ -316,7 +325,7 @@ describe.each(COMPUTING)('%s, %s: a published period that was changed before it 
       for (let i = 0; i < 2; i++) {
         const { finished } = await perform(detach)
         expect(finished).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_CHANGED' } })
-        // A key that holds the time changes with it.
+        // A key with a time column changes with the time.
         expect(finished.error?.message).toMatch(
           form === 'plain'
             ? /: 2 archived rows are missing \(3; 4\)/
@@ -339,14 +348,14 @@ describe.each(COMPUTING)('%s, %s: a published period that was changed before it 
   )
 })
 
-describe.each(COMPUTING)('%s, %s: a column that the table computes otherwise by now', (system, form) => {
+describe.each(COMPUTING)('%s, %s: a generated column whose expression changed', (system, form) => {
   const why = WITHOUT.get(system) ?? ''
   let folder = ''
   beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-computed-'))))
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
   test.skipIf(why !== '')(
-    `no row stays that the archive answers for, and --without brings them${why}`,
+    `no row that the archive answers for stays, and --without restores them${why}`,
     async (context) => {
       const place = await makePlace(system, folder)
       const computed = (by: number): string =>
@@ -384,7 +393,7 @@ describe.each(COMPUTING)('%s, %s: a column that the table computes otherwise by 
       expect(await place.rows(`SELECT count(*) FROM ${TABLE}`)).toEqual([['1']])
       expect((await countedBy(query)).counted).toMatch(/^31 /)
 
-      // What a restore brought before the expression was changed goes out again, too.
+      // Rows restored before the expression changed are removed again, too.
       if (!isNative) {
         await place.sql(
           `INSERT INTO ${TABLE} (id, net, at) VALUES ${rows.slice(0, 10).join(', ')}`,

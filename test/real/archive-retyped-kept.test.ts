@@ -1,4 +1,4 @@
-/** A detached period of a plain table, whose rows still stand in it: a column that gets another type there meanwhile. */
+/** A detached period of a plain table whose rows are still in the table, while a column gets another type. */
 import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -47,7 +47,7 @@ async function visits(system: System) {
 
 describe.each(['sqlite', 'mysql', 'postgresql'] as const)('%s', (system) => {
   test.for(['id', 'n'])(
-    'column %s: restored with the words of the refusal, and archived again',
+    'column %s: restored with the command of the hint, and archived again',
     { timeout: 60_000 },
     async (column, context) => {
       if ((await missing(system)) !== '') context.skip()
@@ -63,7 +63,7 @@ describe.each(['sqlite', 'mysql', 'postgresql'] as const)('%s', (system) => {
       const sums = `SELECT count(*), sum(CAST(id AS integer)), sum(CAST(n AS integer)) FROM ${table}`
       await done(archive)
       await retype(place, table, column)
-      // Each hint names the command that ends it.
+      // Each hint names the command that resolves it.
       const way = new RegExp(`sluice restore --table \\S+ --partition 2020-Q1 --without ${column}`)
       const why = await refused(
         drop,
@@ -83,27 +83,23 @@ describe.each(['sqlite', 'mysql', 'postgresql'] as const)('%s', (system) => {
     },
   )
 
-  test(
-    'a row that is missing in it comes back only with its key and its values',
-    { timeout: 60_000 },
-    async (context) => {
-      if ((await missing(system)) !== '') context.skip()
-      const { place, table, archive, restore } = await visits(system)
-      const without = (column: string): Operation => ({ ...restore, without: [column] })
-      const reported = async (operation: Operation): Promise<string> => {
-        const { error } = (await perform(operation)).finished
-        return `${error?.message}; ${error?.hint}`
-      }
-      expect((await perform(archive)).finished).toMatchObject({ exitCode: 0 })
-      await retype(place, table, 'n')
-      await place.sql(`DELETE FROM ${table} WHERE id = 2`)
-      expect(await reported(without('n'))).toMatch(/n needs a value, and has no default; give the column a default/)
-      expect(await place.rows('SELECT state FROM migration_archive_partitions')).toEqual([['DETACHED']])
-    },
-  )
+  test('a missing row is restored only with its key and its values', { timeout: 60_000 }, async (context) => {
+    if ((await missing(system)) !== '') context.skip()
+    const { place, table, archive, restore } = await visits(system)
+    const without = (column: string): Operation => ({ ...restore, without: [column] })
+    const reported = async (operation: Operation): Promise<string> => {
+      const { error } = (await perform(operation)).finished
+      return `${error?.message}; ${error?.hint}`
+    }
+    expect((await perform(archive)).finished).toMatchObject({ exitCode: 0 })
+    await retype(place, table, 'n')
+    await place.sql(`DELETE FROM ${table} WHERE id = 2`)
+    expect(await reported(without('n'))).toMatch(/n needs a value, and has no default; give the column a default/)
+    expect(await place.rows('SELECT state FROM migration_archive_partitions')).toEqual([['DETACHED']])
+  })
 
   test(
-    'of a dropped one the key keeps its type, or its rows go into another table',
+    'dropped: the key must have its former type, or the rows go into another table',
     { timeout: 60_000 },
     async (context) => {
       if ((await missing(system)) !== '') context.skip()
@@ -122,7 +118,7 @@ describe.each(['sqlite', 'mysql', 'postgresql'] as const)('%s', (system) => {
   )
 
   test.each(['detached', 'dropped'] as const)(
-    'rows of a %s one do not come back without the time that cuts the table: it gets its type again',
+    '%s: rows are not restored without the time column that divides the table: it must have its former type',
     { timeout: 60_000 },
     async (stage) => {
       if ((await missing(system)) !== '') return
@@ -130,7 +126,7 @@ describe.each(['sqlite', 'mysql', 'postgresql'] as const)('%s', (system) => {
       for (const operation of stage === 'dropped' ? [archive, drop] : [archive])
         expect((await perform(operation)).finished).toMatchObject({ exitCode: 0 })
       await retype(place, table, 'at')
-      // Texts are times there, and cut the rows that are still in the table.
+      // Texts are times in SQLite, and still divide the rows in the table.
       if (system === 'sqlite' && stage === 'detached') {
         expect((await perform({ ...restore, without: ['at'] })).finished.error).toBeUndefined()
         return
@@ -162,7 +158,7 @@ describe.each(['sqlite', 'mysql', 'postgresql'] as const)('%s', (system) => {
   )
 
   test(
-    'a column that needs a value: the command of the hint works once it has a default',
+    'a column that needs a value: the command of the hint works after it gets a default',
     { timeout: 60_000 },
     async (context) => {
       if ((await missing(system)) !== '') context.skip()

@@ -1,4 +1,7 @@
-/** Logins of PostgreSQL that lack a right learn it before anything leaves, with the statement that gives it. */
+/**
+ * PostgreSQL logins without a required privilege are refused before any partition leaves, with the statement that
+ * grants it.
+ */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -18,7 +21,7 @@ beforeEach(async ({ skip }) => {
 
 type Login = { readonly name: string; readonly url: string }
 
-/** A partitioned table that belongs to a login without rights on the database, and a login that may read it. */
+/** A partitioned table owned by a login without privileges on the database, and a login that may read the table. */
 async function withLogins(): Promise<
   { readonly place: Place; readonly to: string; readonly database: string } & Record<'owner' | 'reader', Login>
 > {
@@ -45,7 +48,7 @@ async function dropLogins(place: Place, ...logins: readonly Login[]): Promise<vo
   await place.sql(...logins.flatMap(({ name }) => [`DROP OWNED BY ${name} CASCADE`, `DROP ROLE ${name}`]))
 }
 
-test('an owner who may not make the schema for partitions that leave is refused before rows are exported', async () => {
+test('an owner who may not create the schema for detached partitions is refused before rows are exported', async () => {
   const { place, to, database, owner, reader } = await withLogins()
   const { run, drop } = commandsOf({ place: owner, form: 'native', to })
   const refusedFor = async (statement: string): Promise<void> => {
@@ -62,13 +65,13 @@ test('an owner who may not make the schema for partitions that leave is refused 
   await place.sql(`GRANT USAGE, CREATE ON SCHEMA sluice_archived TO ${owner.name}`)
   expect((await perform({ ...run, detach: false } as typeof run)).finished).toMatchObject({ exitCode: 0 })
   expect((await perform(run)).finished).toMatchObject({ exitCode: 0 })
-  // What has left is dropped by its owner alone.
+  // Only the owner can drop a detached table.
   await place.sql(`REVOKE CREATE ON SCHEMA sluice_archived FROM ${owner.name}`)
   expect((await perform(drop)).finished).toMatchObject({ exitCode: 0 })
   await dropLogins(place, owner, reader)
 })
 
-test('a schema for partitions that leave, made by another role: refused by name before anything leaves', async () => {
+test('a schema for detached partitions of another role is refused by name before any partition leaves', async () => {
   const { place, to, owner, reader } = await withLogins()
   await place.sql(`CREATE SCHEMA sluice_archived AUTHORIZATION ${reader.name}`)
   const { run } = commandsOf({ place, form: 'native', to })
@@ -80,7 +83,7 @@ test('a schema for partitions that leave, made by another role: refused by name 
     expect(events.filter(({ type }) => type === 'archive.state')).toEqual([])
   }
   await place.sql('ALTER SCHEMA sluice_archived OWNER TO CURRENT_USER')
-  // Also one that comes between the plan and the first partition that leaves.
+  // Also if it changes between the plan and the first detach.
   let is = false
   const between = await perform(run, {
     onEvent: ({ type }) => {
@@ -99,7 +102,7 @@ test('a schema for partitions that leave, made by another role: refused by name 
   await dropLogins(place, owner, reader)
 })
 
-test('a login that does not own the table is refused by name, also by a dry run', async () => {
+test('a login that does not own the table is refused by name, also in a dry run', async () => {
   const { place, to, owner, reader } = await withLogins()
   await place.sql(`GRANT CREATE ON SCHEMA public TO ${reader.name}`)
   const { drop } = commandsOf({ place: reader, form: 'native', to })
@@ -110,7 +113,7 @@ test('a login that does not own the table is refused by name, also by a dry run'
   await dropLogins(place, owner, reader)
 })
 
-test('a login that reads archives is given the right to read all tables of the ledger', async () => {
+test('a login that reads archives needs SELECT on all tables of the ledger', async () => {
   const { place, to, owner, reader } = await withLogins()
   expect((await perform(commandsOf({ place, form: 'native', to }).drop)).finished).toMatchObject({ exitCode: 0 })
   const commands = commandsOf({ place: reader, form: 'native', to })

@@ -1,4 +1,7 @@
-/** A column gets a type that keeps every value while rows are away: they come back as ALTER TABLE would have changed them, judged by a table that was altered with them. */
+/**
+ * A column gets a lossless type while rows are archived: restored rows equal those that ALTER TABLE changed in a second
+ * table.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Operation } from '../../src/app/operations/list.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
@@ -11,7 +14,7 @@ beforeAll(() => {
 })
 afterAll(() => folder[Symbol.dispose]())
 
-/** Null, or what the run and its partitions ended with. */
+/** Null, or the first error of the partitions or of the run. */
 async function ended(operation: Operation): Promise<string | null> {
   const { finished, events } = await perform(operation)
   const failed = events.flatMap((event) => (event.type === 'archive.state' && event.error ? [event.error] : []))
@@ -20,9 +23,9 @@ async function ended(operation: Operation): Promise<string | null> {
 }
 
 /**
- * @param make statements for `s` and `twin` alike
+ * @param make statements for both `s` and `twin`
  * @param judge a query of the values of one of them
- * @param refused a change that is none of them, and the words of its refusal
+ * @param refused a lossy change, and the text of its refusal
  */
 async function comesBack(
   place: Place,
@@ -50,7 +53,7 @@ async function comesBack(
   expect(await ended(verify)).toBeNull()
 }
 
-/** Partitions of their own need no column of time. */
+/** Native partitions need no time column. */
 const byOf = (form: 'plain' | 'native'): object => (form === 'native' ? { by: undefined } : {})
 
 type Lossless = {
@@ -136,7 +139,7 @@ describe.each(['plain', 'native'] as const)('PostgreSQL, json that becomes jsonb
     return commands
   }
 
-  test('comes back as ALTER TABLE would have changed it', async ({ skip }) => {
+  test('is restored as ALTER TABLE would have changed it', async ({ skip }) => {
     const why = await missing('postgresql')
     if (why !== '') skip(why)
     const place = await makePlace('postgresql', folder.path)
@@ -153,7 +156,7 @@ describe.each(['plain', 'native'] as const)('PostgreSQL, json that becomes jsonb
     ['{"a":1, "b":{"a":1,"a":2}}', /"a" twice/],
     [String.raw`{"a":"\u0000"}`, /U\+0000/],
     [String.raw`["\ud800"]`, /half a character/],
-  ] as const)('is refused by its row where a jsonb loses something: %s', async ([json, words], { skip }) => {
+  ] as const)('the error names the row whose jsonb would lose data: %s', async ([json, words], { skip }) => {
     const why = await missing('postgresql')
     if (why !== '') skip(why)
     const place = await makePlace('postgresql', folder.path)

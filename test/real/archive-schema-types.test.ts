@@ -1,4 +1,7 @@
-/** Columns of an archived table that get another type, values that a column of the archive cannot hold, and programs that are killed meanwhile. */
+/**
+ * Columns of an archived table that get another type, values that a column of the archive cannot store, and kills
+ * during a run.
+ */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -76,7 +79,7 @@ describe.each([
     expect(await ended(only(NEW))).toBe('ok')
     const kept = system === 'mysql' ? 'amount__decimal_12_2' : 'amount__numeric_12_2'
     expect(fields()).toEqual(expect.arrayContaining([`${kept} decimal(12,2)`, 'amount string']))
-    // The system itself makes texts of decimals: they are older values of the column that it has now.
+    // MySQL and PostgreSQL convert decimals to texts themselves: these are older values of the present column.
     expect(await asked(`SELECT count(*), count(amount), sum(CAST(amount AS decimal(12, 2))) FROM ${TABLE}`)).toEqual([
       ['180', '144', '4356.00'],
     ])
@@ -86,7 +89,7 @@ describe.each([
     expect(await asked(`SELECT count(*), count(amount), count(note) FROM ${TABLE}`)).toEqual([
       [
         '180',
-        // Its rows have never left a plain table, and the database has changed their values with all others.
+        // Its rows never left a plain table, so the database converted their values, too.
         form === 'plain' && state === 'DETACHED' ? '144' : '96',
         '153',
       ],
@@ -95,7 +98,7 @@ describe.each([
     expect(await ended(verify)).toBe('ok')
   })
 
-  test.for(['DETACHED', 'DROPPED'])('a wider type takes older values back: %s', async (state, { skip }) => {
+  test.for(['DETACHED', 'DROPPED'])('a wider type accepts older values: %s', async (state, { skip }) => {
     if (why !== '') skip(why)
     const { place, only, asked, ended, restore, verify } = await made(system, form, folder)
     expect(await ended(only(OLD))).toBe('ok')
@@ -111,7 +114,7 @@ describe.each([
   })
 })
 
-test('MySQL: a binary column of another length, which the server fills up, is another type', async ({ skip }) => {
+test('MySQL: a binary column of another length, which the server pads, has another type', async ({ skip }) => {
   const why = await missing('mysql')
   if (why !== '') skip(why)
   const folder = mkdtempSync(join(tmpdir(), 'sluice-schema-types-'))
@@ -137,12 +140,12 @@ test('MySQL: a binary column of another length, which the server fills up, is an
   rmSync(folder, { recursive: true, force: true })
 })
 
-describe('values that a column of the archive cannot hold', () => {
+describe('values that a column of the archive cannot store', () => {
   let folder = ''
   beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-schema-values-'))))
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-  test('PostgreSQL: where nothing is published, the column is stored as text from the beginning', async ({ skip }) => {
+  test('PostgreSQL: if nothing is published, the column is stored as text from the beginning', async ({ skip }) => {
     const why = await missing('postgresql')
     if (why !== '') skip(why)
     const { place, only, asked, ended, fields, verify, restore } = await made('postgresql', 'native', folder)
@@ -159,7 +162,7 @@ describe('values that a column of the archive cannot hold', () => {
     expect(await ended(restore)).toBe('ok')
   })
 
-  test('PostgreSQL: a plan that looks at all values names those that a run would refuse', async ({ skip }) => {
+  test('PostgreSQL: a plan with all values names those that a run would refuse', async ({ skip }) => {
     const why = await missing('postgresql')
     if (why !== '') skip(why)
     const { place, only, ended } = await made('postgresql', 'native', folder)
@@ -186,7 +189,7 @@ describe('values that a column of the archive cannot hold', () => {
     expect(await ended(only(OLD, { asText }))).toBe('ok')
   })
 
-  test('PostgreSQL: where something is published, the text is a new column', async ({ skip }) => {
+  test('PostgreSQL: if something is published, the text is a new column', async ({ skip }) => {
     const why = await missing('postgresql')
     if (why !== '') skip(why)
     const { place, only, asked, ended, fields, verify } = await made('postgresql', 'native', folder)
@@ -205,7 +208,7 @@ describe('values that a column of the archive cannot hold', () => {
   })
 })
 
-test('PostgreSQL: columns change while a partition has left its table, and is not proved yet', async ({ skip }) => {
+test('PostgreSQL: columns change while a partition is detached and not proved yet', async ({ skip }) => {
   const why = await missing('postgresql')
   if (why !== '') skip(why)
   const folder = mkdtempSync(join(tmpdir(), 'sluice-schema-away-'))
@@ -230,9 +233,7 @@ test('PostgreSQL: columns change while a partition has left its table, and is no
   rmSync(folder, { recursive: true, force: true })
 })
 
-test('PostgreSQL: a ledger of version 4 keeps what its partitions were exported with, and asks which column became which', async ({
-  skip,
-}) => {
+test('PostgreSQL: a ledger of version 4 keeps the columns of its partitions, and needs --renamed', async ({ skip }) => {
   const why = await missing('postgresql')
   if (why !== '') skip(why)
   const folder = mkdtempSync(join(tmpdir(), 'sluice-schema-old-'))
@@ -248,7 +249,7 @@ test('PostgreSQL: a ledger of version 4 keeps what its partitions were exported 
   expect(await ended(verify)).toBe('ok')
   expect(await ended(only(NEW))).toContain('PLAN_CHANGED')
   expect(await ended(only(NEW, { renamed: ['note=remark'] }))).toBe('ok')
-  // From now on the numbers are known.
+  // From now on the ledger knows the column numbers.
   await place.sql(`ALTER TABLE ${TABLE} RENAME COLUMN remark TO word`)
   expect(await ended(verify)).toBe('ok')
   expect(await asked(`SELECT count(*), count(word) FROM ${TABLE}`)).toEqual([['180', '153']])
@@ -263,7 +264,7 @@ test.for([
   ['the columns are noted', 'UPDATE migration_archives SET stored', 'after'],
   ['the commit is put', 'link', 'before'],
   ['the commit is put', 'link', 'after'],
-] as const)('SQLite: killed when %s (%s, %s): the next run ends right', async ([, at, when]) => {
+] as const)('SQLite: killed when %s (%s, %s): the next run ends correctly', async ([, at, when]) => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-schema-kill-'))
   const { place, only, asked, ended, fields, verify, restore } = await made('sqlite', 'plain', folder)
   expect(await ended(only(OLD))).toBe('ok')
@@ -283,7 +284,7 @@ test.for([
   rmSync(folder, { recursive: true, force: true })
 })
 
-test('types that users made, and arrays of them, are the same after their schema or they are renamed', async ({
+test('user-defined types, and arrays of them, are the same after they or their schema are renamed', async ({
   skip,
 }) => {
   const why = await missing('postgresql')

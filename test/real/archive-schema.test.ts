@@ -1,4 +1,7 @@
-/** The columns of a table change while its older partitions are archived: what they held stays readable, and comes back into what the table is now. */
+/**
+ * Columns of a table change while older partitions are archived: their values stay readable, and are restored into the
+ * present columns.
+ */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -36,7 +39,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
   beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-schema-'))))
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-  /** The first quarter is archived, and the table altered then. */
+  /** The first quarter is archived; then the table is altered. */
   const archived = async (stage: 'published' | 'detached' | 'dropped', ...altered: readonly string[]) => {
     const bookings = await makeBookings(await makePlace(system, folder), form, mkdtempSync(join(folder, 'to-')), 60)
     const { place, to } = bookings
@@ -75,7 +78,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
         const { fields } = JSON.parse(metadata?.schemaString ?? '{}') as { readonly fields: readonly SchemaField[] }
         return fields.map(
           ({ name, type, metadata: about }) =>
-            // A whole number of SQLite has 64 bits.
+            // An integer of SQLite has 64 bits.
             `${name} ${String(about['delta.columnMapping.physicalName'] ?? name)} ${type === 'long' ? 'integer' : type}`,
         )
       },
@@ -124,7 +127,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     expect(await asked(counts)).toEqual([['180', '180', '1260', '0']])
   })
 
-  test.skipIf(why !== '')(`a partition that has left comes back with the columns of now${why}`, async () => {
+  test.skipIf(why !== '')(`a detached partition is restored with the present columns${why}`, async () => {
     const { only, asked, restore, verify, states } = await archived(
       'detached',
       `ALTER TABLE ${TABLE} ADD COLUMN extra integer DEFAULT 7`,
@@ -147,7 +150,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     expect(fields().map((field) => field.split(' ')[0])).toEqual(['sluice_partition', 'id', 'at', 'amount'])
     expect(await asked(`SELECT * FROM ${TABLE} WHERE id = 1`)).toHaveLength(1)
     expect((await perform(verify)).finished).toMatchObject({ exitCode: 0 })
-    // Under its old name another column: old files do not show through.
+    // A new column with the old name does not show values of old files.
     await place.sql(`ALTER TABLE ${TABLE} ADD COLUMN note integer`)
     expect(await asked(`SELECT count(*), count(note) FROM ${TABLE}`)).toEqual([['180', '0']])
     const refused = await perform(restore)
@@ -168,7 +171,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     expect((await perform(verify)).finished).toMatchObject({ exitCode: 0 })
   })
 
-  test.skipIf(why !== '')(`a detached partition loses a column only when that is said${why}`, async () => {
+  test.skipIf(why !== '')(`a detached partition loses a column only with --without${why}`, async () => {
     const { restore, verify, states, asked } = await archived('detached', `ALTER TABLE ${TABLE} DROP COLUMN note`)
     expect((await perform(verify)).finished).toMatchObject({ exitCode: 0 })
     expect((await perform(restore)).finished.error?.message).toContain('the table no longer has the column note')
@@ -178,7 +181,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     expect(await asked(`SELECT count(*), count(amount) FROM ${TABLE}`)).toEqual([['180', '144']])
   })
 
-  test.skipIf(why !== '')(`a column gets another name${why}`, async () => {
+  test.skipIf(why !== '')(`a column is renamed${why}`, async () => {
     const { only, asked, restore, verify, fields, states } = await archived(
       'dropped',
       `ALTER TABLE ${TABLE} RENAME COLUMN note TO remark`,
@@ -189,7 +192,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
       expect(first.finished.error).toMatchObject({ code: 'PLAN_CHANGED' })
       expect(first.finished.error?.hint).toContain('--renamed note=remark')
       expect((await perform(only(NEW, { renamed: ['note=remark'] }))).finished).toMatchObject({ exitCode: 0 })
-      // Whoever says it again is right.
+      // The same option again is accepted.
       expect((await perform(only(NEW, { renamed: ['note=remark'] }))).finished).toMatchObject({ exitCode: 0 })
     }
     expect(fields()[3]).toBe('remark note string')
@@ -201,7 +204,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     expect(await asked(`SELECT count(*), count(remark) FROM ${TABLE}`)).toEqual([['180', '153']])
   })
 
-  test.skipIf(why !== '')(`what is published and has not left is exported again${why}`, async () => {
+  test.skipIf(why !== '')(`a published partition that is still in the table is exported again${why}`, async () => {
     const { only, states, asked, place, verify } = await archived(
       'published',
       `ALTER TABLE ${TABLE} ADD COLUMN extra integer`,

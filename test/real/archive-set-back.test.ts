@@ -1,4 +1,7 @@
-/** Ledger and archive are from different times, and every file is whole: each command that is printed leads on, until `verify` finds nothing. */
+/**
+ * Ledger and archive are from different times, and all files are complete: the printed commands lead to a `verify`
+ * without findings.
+ */
 import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -38,7 +41,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     const made = await makeBookings(await makePlace(system, folder), form, mkdtempSync(join(folder, 'to-')), 20)
     const { run, drop } = commandsOf(made)
     for (const operation of [run, drop]) expect(codeOf(await perform(operation))).toBe('ok')
-    // In MySQL its name has that of the database.
+    // In MySQL the folder is also named after the database.
     return { ...made, archive: join(made.to, readdirSync(made.to)[0] ?? '') }
   }
   const filesOf = ({ archive }: Archived): readonly string[] =>
@@ -47,7 +50,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
       .filter((path) => path.endsWith('.parquet'))
 
   test.skipIf(why !== '')(
-    'the ledger is from before an erasure: the present rows of the archive are taken over, if its files are whole',
+    'a ledger from before an erasure adopts the present rows of the archive if its files are complete',
     { timeout: 120_000 },
     async () => {
       const made = await dropped()
@@ -70,7 +73,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
         expect.stringMatching(/^2020-Q2 other rows: .*19 rows now, 20 when it was exported.*read.*whole/),
       ])
       expect(refused.finished.error?.hint).toContain('--accept-difference LABEL')
-      // One that is not whole is not taken over, and is named.
+      // A damaged file is not adopted, and is named.
       const kept = `${made.archive}-kept`
       cpSync(made.archive, kept, { recursive: true })
       const [cut = ''] = filesOf(made).filter((path) => path.includes('2020-Q1'))
@@ -97,7 +100,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
   )
 
   test.skipIf(why !== '')(
-    'the archive is from before a restore, or an expiry: its log no longer names these files',
+    'an archive from before a restore or an expiry: its present log does not name these files',
     { timeout: 120_000 },
     async () => {
       const made = await dropped()
@@ -129,7 +132,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
       expect(notesOf(adopted).join('\n')).toMatch(/2020-Q2: the ledger says EXPIRED/)
       expect((await perform(verify)).finished).toMatchObject({ exitCode: 0 })
       expect((await countedBy(query)).counted).toBe(left)
-      // Every file still exists: what had expired comes back.
+      // Each file still exists: the expired partition can be restored.
       expect(codeOf(await perform({ ...restore, partitions: ['2020-Q2'] } as Operation))).toBe('ok')
       expect((await countedBy(query)).counted).toBe(counted)
       expect((await perform(verify)).finished).toMatchObject({ exitCode: 0 })
@@ -137,12 +140,12 @@ describe.each(PLACES)('%s, %s', (system, form) => {
   )
 
   test.skipIf(why !== '')(
-    'one commit of the log is lost: what the ledger names is read all the same',
+    'one commit of the log is lost: queries still read the files that the ledger names',
     { timeout: 120_000 },
     async () => {
       const made = await dropped()
       const { verify, query, restore } = commandsOf(made)
-      // Another commit behind the lost one.
+      // Another commit after the lost one.
       expect(codeOf(await perform(adoptOf(made.place)))).toBe('ok')
       const { counted } = await countedBy(query)
       rmSync(join(made.archive, '_delta_log', `${'1'.padStart(20, '0')}.json`))

@@ -1,4 +1,4 @@
-/** Settings of a database change neither what is archived nor what comes back. */
+/** Database settings change neither archived nor restored values. */
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { commandsOf } from '../support/archive-places.ts'
 import { makePlace, missing, perform } from '../support/copy-systems.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 
-/** Each of them changes how a value or a name is written, read or compared. */
+/** Each setting changes how a value or a name is written, read or compared. */
 const HOSTILE = {
   array_nulls: 'off',
   bytea_output: 'escape',
@@ -28,7 +28,7 @@ async function done(operation: Operation): Promise<void> {
 }
 
 test.each(['native', 'plain'] as const)(
-  'what a database sets leaves a %s table as it was, there and back',
+  'settings of the database do not change a %s table that is archived and restored',
   async (form) => {
     const folder = mkdtempSync(join(tmpdir(), 'sluice-archive-settings-'))
     const place = await makePlace('postgresql', folder)
@@ -48,7 +48,7 @@ test.each(['native', 'plain'] as const)(
     )
     for (const [setting, value] of Object.entries(HOSTILE))
       await place.sql(`ALTER DATABASE "${name}" SET ${setting} = '${value}'`)
-    // The bytes that the server itself stores, whatever it prints.
+    // The bytes that the server stores, independent of its output format.
     const stored = `SELECT id, at - '2000-01-01'::date, encode(array_send(a), 'hex'), encode(array_send(n), 'hex'), encode(float8send(r), 'hex'), encode(b, 'hex'),
       encode(interval_send(i), 'hex'), encode(convert_to(x::text, 'UTF8'), 'hex'), encode(cash_send("order"), 'hex'), g FROM bookings ORDER BY id`
     const before = await place.rows(stored)

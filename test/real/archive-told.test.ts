@@ -1,4 +1,4 @@
-/** An archive says of itself what the ledger knows: calendar, grace, columns, and which partitions are held. */
+/** An archive's log has the settings of the ledger: calendar, grace period, columns, and holds. */
 import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,7 +14,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 type Said = { readonly version: number; readonly configuration: Readonly<Record<string, string>> }
 
-/** What the newest metadata of the log says, for somebody who reads its JSON. */
+/** The newest metadata of the log, as a reader of its JSON sees them. */
 function saidBy({ archive }: Archived): Said {
   let configuration: Record<string, string> = {}
   const commits = readdirSync(join(archive, '_delta_log')).filter((name) => /^\d{20}\.json$/.test(name))
@@ -54,7 +54,7 @@ test.for([
   ['sqlite', 'plain'],
   ['postgresql', 'native'],
 ] as const)(
-  '%s, %s: the first commit says it, holds come and go, and nothing is said twice',
+  '%s, %s: the first commit has the settings, holds are added and removed, and nothing is written twice',
   async ([system, form], { skip }) => {
     const why = await missing(system)
     if (why !== '') skip(why)
@@ -75,7 +75,7 @@ test.for([
       JSON.parse(String(ledger[0]?.[0])),
     )
     expect(await ended(hold(place, '2020-Q1', 'audit'))).toBe('ok')
-    // Also one of which nothing is published.
+    // Also one without published files.
     expect(await ended(hold(place, '2020-Q2', 'a lawsuit, "X" ./. Y'))).toBe('ok')
     const held = [
       ['sluice.hold.2020-Q1', 'audit'],
@@ -97,13 +97,13 @@ test.for([
   },
 )
 
-test('a hold whose archive cannot be written is in force, says so, and the next run or the same command tells the archive', async () => {
+test('a hold whose archive cannot be written is in force, reports so, and is written later', async () => {
   const archived = await fresh('sqlite', 'plain')
   const { run } = commandsOf(archived)
   const { place, archive } = archived
   expect(await ended({ ...run, partitions: ['2020-Q1'], detach: false } as Operation)).toBe('ok')
   const log = join(archive, '_delta_log')
-  // Nobody, not even root, may put a file into it.
+  // No user, not even root, can create a file in it.
   const oldTable = `${log}-away`
   renameSync(log, oldTable)
   writeFileSync(log, 'no folder')
@@ -129,7 +129,7 @@ const KILLS = [
 ] as const
 
 test.for(KILLS)(
-  'killed when it is %s, at %s, %s: it errs on the side of holding, and the same command ends right',
+  'killed when it is %s, at %s, %s: it may leave a hold too much, and the same command ends correctly',
   async ([what, at, when]) => {
     const archived = await fresh('sqlite', 'plain')
     const { place } = archived
@@ -141,7 +141,7 @@ test.for(KILLS)(
     expect(signal).toBe('SIGKILL')
     const held = async (): Promise<boolean> =>
       (await place.rows('SELECT hold_reason FROM migration_archive_partitions'))[0]?.[0] != null
-    // What the archive says, and what it no longer says and nobody has let go, is in the ledger.
+    // The ledger has each hold that the archive has, and each that the archive lacks before its release.
     if (at === 'link') expect(await held()).toBe(true)
     if (holdsOf(archived).length > 0 && what === 'held') expect(await held()).toBe(true)
     expect(await ended(command)).toBe('ok')
@@ -151,7 +151,7 @@ test.for(KILLS)(
   },
 )
 
-test('verify and list name a detached table that was dropped by hand, and how its rows come back', async ({ skip }) => {
+test('verify and list name a detached table that a user dropped, and how to restore its rows', async ({ skip }) => {
   const why = await missing('postgresql')
   if (why !== '') skip(why)
   const archived = await fresh('postgresql', 'native')

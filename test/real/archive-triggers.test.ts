@@ -1,4 +1,4 @@
-/** Triggers and rules of plain tables: the plan names them, and none changes a row that leaves or comes back. */
+/** Triggers and rules of plain tables: the plan names them, and none changes an archived or restored row. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -33,7 +33,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
   const TOUCH = `CREATE TRIGGER touch BEFORE INSERT OR UPDATE ON ${TABLE} FOR EACH ROW EXECUTE FUNCTION touch()`
   const NOTED = `CREATE TRIGGER noted AFTER INSERT OR DELETE ON ${TABLE} FOR EACH ROW EXECUTE FUNCTION noted()`
 
-  test('no trigger and no rule fires where the role may keep them from it', async () => {
+  test('no trigger and no rule fires if the role may disable them', async () => {
     const { place, commands } = await bookings(
       'postgresql',
       ...FUNCTIONS,
@@ -50,12 +50,12 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     expect((await perform(commands.restore)).finished).toMatchObject({ exitCode: 0 })
     expect(await all(place)).toEqual(before)
     expect(await audited(place)).toEqual([['0']])
-    // In no other session was any switched off.
+    // They were not disabled in another session.
     await place.sql(`INSERT INTO ${TABLE} VALUES (1000000, '2090-02-01', 'mine', 1)`)
     expect((await all(place)).at(-1)?.[2]).toBe('touched')
   })
 
-  test('with foreign keys, or where it fires always, what changes rows is refused in the plan', async () => {
+  test('with foreign keys, or if it always fires, a trigger that changes rows is refused in the plan', async () => {
     const { place, commands } = await bookings('postgresql', ...FUNCTIONS, TOUCH)
     await place.sql(`CREATE TABLE photos (of_id bigint REFERENCES ${TABLE})`)
     const before = await all(place)
@@ -69,7 +69,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     expect(await all(place)).toEqual(before)
   })
 
-  test('a trigger that changes its row afterwards is named by the restore, with what helps', async () => {
+  test('the restore names a trigger that changes its row afterwards, with advice', async () => {
     const { place, commands } = await bookings(
       'postgresql',
       `CREATE FUNCTION later() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE ${TABLE} SET note = note || '!' WHERE id = NEW.id; RETURN NULL; END $$`,
@@ -92,7 +92,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     expect(await all(place)).toEqual(before)
   })
 
-  test('beside foreign keys a trigger that only notes rows is named, and fires', async () => {
+  test('with foreign keys, a trigger that only records rows is named, and fires', async () => {
     const { place, commands } = await bookings('postgresql', ...FUNCTIONS, NOTED)
     await place.sql(`CREATE TABLE photos (of_id bigint REFERENCES ${TABLE})`)
     expect(messages(await perform(dry(commands.run)))).toMatch(
@@ -105,7 +105,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
 })
 
 describe.skipIf(why !== '')(`PostgreSQL, native${why}`, { timeout: 60_000 }, () => {
-  test('rows that come back beside others, or go elsewhere, pass triggers that the plan names', async () => {
+  test('the plan names triggers that fire for rows restored among others or into another table', async () => {
     const place = await makePlace('postgresql', folder)
     const archived = await makeBookings(place, 'native', mkdtempSync(join(folder, 'to-')), 20)
     const commands = commandsOf(archived)
@@ -136,12 +136,12 @@ describe.skipIf(why !== '')(`PostgreSQL, native${why}`, { timeout: 60_000 }, () 
 
 describe.skipIf(why !== '')(`PostgreSQL, at the end of the transaction${why}`, { timeout: 60_000 }, () => {
   test.each(['attached', 'dropped'] as const)(
-    'a deferred trigger changes no row after it was compared: %s',
+    'a deferred trigger changes no row after its comparison: %s',
     async (state) => {
       const place = await makePlace('postgresql', folder)
       const archived = await makeBookings(place, 'native', mkdtempSync(join(folder, 'to-')), 20)
       const commands = commandsOf(archived)
-      // Because of the key, no trigger can be kept from firing.
+      // Because of the foreign key, triggers cannot be disabled.
       await place.sql(
         `CREATE TABLE photos (b_id bigint, b_at timestamp(0), FOREIGN KEY (b_id, b_at) REFERENCES ${TABLE})`,
       )
@@ -173,7 +173,7 @@ describe.skipIf(why !== '')(
       `CREATE CONSTRAINT TRIGGER touch AFTER INSERT ON ${TABLE} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION touch()`,
     ]
 
-    test('a deferred trigger changes no restored row after it was compared', async () => {
+    test('a deferred trigger changes no restored row after its comparison', async () => {
       const { place, commands } = await bookings('postgresql')
       await place.sql(`CREATE TABLE photos (of_id bigint REFERENCES ${TABLE})`)
       const before = await all(place)
@@ -192,7 +192,7 @@ describe.skipIf(why !== '')(
       expect(await all(place)).toEqual(before)
     })
 
-    test('a copy into a table with a deferred trigger does not say that rows are equal which it changes', async () => {
+    test('a copy into a table with a deferred trigger does not report changed rows as equal', async () => {
       const { place } = await bookings('postgresql')
       const target = await makePlace('postgresql', folder)
       await target.sql(
@@ -217,7 +217,7 @@ const NOTES: Readonly<Record<'mysql' | 'sqlite', string>> = {
 for (const system of ['mysql', 'sqlite'] as const) {
   const absent = await missing(system)
   describe.skipIf(absent !== '')(`${system}${absent}`, { timeout: 60_000 }, () => {
-    test('what changes rows is refused in the plan, and what only notes them is named', async () => {
+    test('the plan refuses a trigger that changes rows, and names one that only records them', async () => {
       const { place, commands } = await bookings(system, TOUCHES[system], NOTES[system])
       const before = await all(place)
       for (const operation of [dry(commands.run), commands.run])
@@ -237,7 +237,7 @@ for (const system of ['mysql', 'sqlite'] as const) {
       expect(await all(place)).toEqual(before)
     })
 
-    test('an erasure names what fires for its rows, and does not say that it reached what that wrote', async () => {
+    test('an erasure names triggers that fire for its rows, and does not claim to erase what they wrote', async () => {
       const { place, commands } = await bookings(system, NOTES[system])
       expect((await perform(commands.run)).finished).toMatchObject({ exitCode: 0 })
       const [[note] = []] = await place.rows(`SELECT note FROM ${TABLE} WHERE id = 19`)
@@ -261,7 +261,7 @@ for (const system of ['mysql', 'sqlite'] as const) {
   })
 }
 
-describe('sqlite, in several steps', { timeout: 60_000 }, () => {
+describe('sqlite, in several transactions', { timeout: 60_000 }, () => {
   const refusal = async (...more: readonly string[]): Promise<string> => {
     const { place, commands } = await bookings('sqlite', 'CREATE TABLE aud (a)', 'CREATE TABLE more (a)', ...more)
     const ran = await perform(dry(commands.run))
@@ -323,7 +323,7 @@ describe('sqlite, in several steps', { timeout: 60_000 }, () => {
 
 const noMaria = await missing('mysql')
 describe.skipIf(noMaria !== '')(`MariaDB${noMaria}`, { timeout: 60_000 }, () => {
-  test('a trigger that would change its table through another one is refused by the server, and no row goes', async () => {
+  test('the server refuses a trigger that changes its table through another one, and no row is removed', async () => {
     const { place, commands } = await bookings(
       'mysql',
       `CREATE TRIGGER noted AFTER DELETE ON ${TABLE} FOR EACH ROW INSERT INTO audit VALUES (OLD.id + 1)`,
@@ -336,7 +336,7 @@ describe.skipIf(noMaria !== '')(`MariaDB${noMaria}`, { timeout: 60_000 }, () => 
     expect(await all(place)).toEqual(before)
   })
 
-  test('a table that keeps deleted rows is refused by an erasure, and the plan of an archive says so', async () => {
+  test('an erasure refuses a table that keeps deleted rows, and the plan of an archive warns of it', async () => {
     const { place, commands } = await bookings('mysql')
     await place.sql(`ALTER TABLE ${TABLE} ADD SYSTEM VERSIONING`)
     expect(messages(await perform(dry(commands.run)))).toContain('stay in the database as history')

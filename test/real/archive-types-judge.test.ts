@@ -1,6 +1,6 @@
 /**
- * Every type that an archive takes, with the values at its edges: what the server says of each before it leaves is what it says once it is back, and what
- * readers of others find in the files meanwhile.
+ * Each type that an archive accepts, with its extreme values: the server prints the same before a partition leaves and
+ * after its restore, and foreign readers find these values in the files.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { JUDGES_MISSING, ValuesJudge } from '../judges/judge.ts'
@@ -23,13 +23,13 @@ afterAll(() => folder[Symbol.dispose]())
 
 const column = (at: number): string => `v${at}`
 
-/** What the server says of a value: its bytes, and its text. */
+/** Bytes and text of a value, as the server returns them. */
 function judged(system: Judged, name: string, { held, type }: TypeCase): readonly string[] {
   switch (system) {
     case 'postgresql':
       return [`sent(${name})`, `said(${name})`, `pg_column_size(${name})`]
     case 'mysql':
-      // Of a member its number, of a number more digits than the server shows of a FLOAT.
+      // For a member its number, for a FLOAT more digits than the server shows.
       return /^(?:uuid|inet|geometry|point|polygon)/.test(type)
         ? [`HEX(${name})`, 'NULL', 'NULL']
         : [`HEX(${name})`, `HEX(CAST(${name} AS CHAR))`, held === 'float32' ? `${name} + 0e0` : `${name} + 0`]
@@ -38,14 +38,14 @@ function judged(system: Judged, name: string, { held, type }: TypeCase): readonl
   }
 }
 
-/** SQL of what `judge_values` prints of a value. */
+/** SQL that prints a value as `judge_values` does. */
 const FILED: Readonly<Record<Judged, Readonly<Record<Held, (name: string, type: string) => string>>>> = {
   postgresql: {
     bool: (name) => `CASE ${name} WHEN true THEN 'true' WHEN false THEN 'false' END`,
     number: (name) => `${name}::text`,
     float32: (name) => `encode(float4send(${name}), 'hex')`,
     float64: (name) => `encode(float8send(${name}), 'hex')`,
-    // The blanks of char(n) are none of its value.
+    // Trailing spaces of char(n) are not part of its value.
     text: (name, type) =>
       `encode(convert_to(${/^char\(\d+\)$/.test(type) ? `rtrim(said(${name}), ' ')` : `said(${name})`}, 'UTF8'), 'hex')`,
     time: (name) => `encode(convert_to(said(${name}), 'UTF8'), 'hex')`,
@@ -80,7 +80,7 @@ const FILED: Readonly<Record<Judged, Readonly<Record<Held, (name: string, type: 
   },
 }
 
-/** What stays to be done where the server has no words for it. */
+/** Conversions that SQL cannot do. */
 function filed(system: Judged, { held }: TypeCase, text: string | null): string | null {
   if (text === null) return null
   if (held === 'time')
@@ -118,7 +118,7 @@ async function makeTypes(system: Judged, cases: readonly TypeCase[]): Promise<Pl
   return place
 }
 
-/** A session that prints everything in another way than an archive does, and functions that print as one does. */
+/** A session whose output differs from that of an archive, and functions that print like an archive. */
 const PG_JUDGES: readonly string[] = [
   `CREATE FUNCTION said(v anyelement) RETURNS text LANGUAGE plpgsql SET datestyle = 'ISO' SET intervalstyle = 'iso_8601' SET extra_float_digits = 3 SET timezone = 'UTC'
      SET bytea_output = 'hex' AS $$ BEGIN RETURN CASE WHEN num_nulls(v) = 0 THEN format('%s', v) END; END $$`,
@@ -145,63 +145,67 @@ const named = (cases: readonly TypeCase[], values: readonly (string | null)[], e
 describe.each(SYSTEMS)('%s', (system) => {
   const why = WITHOUT.get(system) ?? ''
 
-  it.skipIf(why !== '')(`values of all types come back, and others read them${why}`, { timeout: 180_000 }, async () => {
-    const cases = CASES[system]
-    const place = await makeTypes(system, cases)
-    const words = cases.flatMap((one, i) => judged(system, column(i), one))
-    const each = 3
-    const judge = async (): Promise<readonly (readonly string[])[]> =>
-      (await place.rows(`SELECT ${words.join(', ')} FROM s WHERE id < 1000 ORDER BY id`)).map((row) =>
-        named(cases, row, each),
-      )
-    const wanted = await place.rows(
-      `SELECT id, ${cases.map(({ held, type }, i) => FILED[system][held](column(i), type)).join(', ')} FROM s WHERE id < 1000 ORDER BY id`,
-    )
-    const before = await judge()
-    const refusedBy = (part: TypeCase['asText']): readonly string[] =>
-      cases.flatMap(({ asText: is }, i) => (is === part ? [column(i)] : []))
-    const [byType, byValues] = [refusedBy('type'), refusedBy('values')]
-    const { run, drop, restore, verify } = leaveCommands(place, folder.path, { asText: [...byType, ...byValues] })
-    for (const one of byType) {
-      const others = byType.filter((name) => name !== one)
-      const refusal = errorOf(await perform({ ...run, asText: others, dryRun: true }))
-      expect(refusal).toMatchObject({
-        code: 'UNSUPPORTED_TYPE',
-        text: expect.stringContaining(`--as-text ${one} `) as string,
-      })
-    }
-    const planned = await done({ ...run, asText: byType, dryRun: true, exact: true })
-    const refused = planned.events.flatMap((event) =>
-      event.type === 'log' ? (/would be refused: .* in (v\d+)/.exec(event.message)?.[1] ?? []) : [],
-    )
-    expect(refused).toEqual(byValues)
-    await done(run)
-    if (JUDGES_MISSING === '') {
-      await using other = await ValuesJudge.start()
-      const [[root] = []] = await place.rows('SELECT archive FROM migration_archives')
-      const rows = new Map((await other.read(String(root))).map((row) => [row['id'], row]))
-      for (const [id, ...values] of wanted) {
-        const found = cases.map((_, i) => rows.get(id)?.[column(i)] ?? null)
-        expect(named(cases, found, 1)).toEqual(
-          named(
-            cases,
-            values.map((one, i) => filed(system, cases[i] as TypeCase, one)),
-            1,
-          ),
+  it.skipIf(why !== '')(
+    `values of all types are restored, and foreign readers can read them${why}`,
+    { timeout: 180_000 },
+    async () => {
+      const cases = CASES[system]
+      const place = await makeTypes(system, cases)
+      const words = cases.flatMap((one, i) => judged(system, column(i), one))
+      const each = 3
+      const judge = async (): Promise<readonly (readonly string[])[]> =>
+        (await place.rows(`SELECT ${words.join(', ')} FROM s WHERE id < 1000 ORDER BY id`)).map((row) =>
+          named(cases, row, each),
         )
+      const wanted = await place.rows(
+        `SELECT id, ${cases.map(({ held, type }, i) => FILED[system][held](column(i), type)).join(', ')} FROM s WHERE id < 1000 ORDER BY id`,
+      )
+      const before = await judge()
+      const refusedBy = (part: TypeCase['asText']): readonly string[] =>
+        cases.flatMap(({ asText: is }, i) => (is === part ? [column(i)] : []))
+      const [byType, byValues] = [refusedBy('type'), refusedBy('values')]
+      const { run, drop, restore, verify } = leaveCommands(place, folder.path, { asText: [...byType, ...byValues] })
+      for (const one of byType) {
+        const others = byType.filter((name) => name !== one)
+        const refusal = errorOf(await perform({ ...run, asText: others, dryRun: true }))
+        expect(refusal).toMatchObject({
+          code: 'UNSUPPORTED_TYPE',
+          text: expect.stringContaining(`--as-text ${one} `) as string,
+        })
       }
-    }
-    await done(drop)
-    expect(await judge()).toEqual([])
-    await done(verify)
-    await done(restore)
-    const after = await judge()
-    expect(after).toHaveLength(before.length)
-    for (const [i, row] of before.entries()) expect(after[i]).toEqual(row)
-  })
+      const planned = await done({ ...run, asText: byType, dryRun: true, exact: true })
+      const refused = planned.events.flatMap((event) =>
+        event.type === 'log' ? (/would be refused: .* in (v\d+)/.exec(event.message)?.[1] ?? []) : [],
+      )
+      expect(refused).toEqual(byValues)
+      await done(run)
+      if (JUDGES_MISSING === '') {
+        await using other = await ValuesJudge.start()
+        const [[root] = []] = await place.rows('SELECT archive FROM migration_archives')
+        const rows = new Map((await other.read(String(root))).map((row) => [row['id'], row]))
+        for (const [id, ...values] of wanted) {
+          const found = cases.map((_, i) => rows.get(id)?.[column(i)] ?? null)
+          expect(named(cases, found, 1)).toEqual(
+            named(
+              cases,
+              values.map((one, i) => filed(system, cases[i] as TypeCase, one)),
+              1,
+            ),
+          )
+        }
+      }
+      await done(drop)
+      expect(await judge()).toEqual([])
+      await done(verify)
+      await done(restore)
+      const after = await judge()
+      expect(after).toHaveLength(before.length)
+      for (const [i, row] of before.entries()) expect(after[i]).toEqual(row)
+    },
+  )
 
   it.skipIf(system !== 'postgresql' || why !== '')(
-    `an archive of an older sluice, which dropped the blanks of bpchar, goes on${why}`,
+    `an archive of an older sluice, which trimmed the spaces of bpchar, can be continued${why}`,
     { timeout: 60_000 },
     async () => {
       const place = await makePlace(system, folder.path)

@@ -1,4 +1,4 @@
-/** Rows that violate a constraint which the system did not check: none leaves that could not come back. */
+/** Rows that violate a constraint which the system did not check: a row that could not be restored does not leave. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -80,7 +80,7 @@ describe.each(SYSTEMS)('%s', (system) => {
     ...(dangles ? ['2020-Q1 has 1 row that violates foreign key of_parent: 4'] : []),
   ]
 
-  test.skipIf(why !== '')(`are counted by the plan, and refused before any leaves${why}`, async () => {
+  test.skipIf(why !== '')(`are counted by the plan, and refused before any row leaves${why}`, async () => {
     const { place, run, drop, restore } = await made(system)
     const planned = warned(await perform({ ...run, dryRun: true, exact: true }))
     for (const text of expected) expect(planned).toContain(`a run would be refused: ${text}`)
@@ -90,7 +90,7 @@ describe.each(SYSTEMS)('%s', (system) => {
       expect(refused).toMatchObject({ code: 'ROW_REFUSED', message: expected.join('; ') })
       expect(refused?.hint).toContain('correct or remove these rows')
     }
-    // The other period left.
+    // The other period has left.
     expect((await all(place)).map(([id]) => id)).toEqual(['1', '2', '3', '4', '6'])
     await place.sql('UPDATE v SET amount = 1 WHERE amount < 0')
     if (dangles) await place.sql('UPDATE v SET parent = NULL WHERE id = 4')
@@ -111,7 +111,7 @@ describe.each(SYSTEMS)('%s', (system) => {
 describe.each(['postgresql', 'mysql'] as const)('%s', (system) => {
   const why = WITHOUT.get(system) ?? ''
 
-  test.skipIf(why !== '')(`are refused before the drop, too${why}`, async () => {
+  test.skipIf(why !== '')(`are refused before a drop, too${why}`, async () => {
     const { place, run, drop } = await made(system, ['UPDATE v SET amount = 1, parent = NULL WHERE id IN (2, 3, 4, 6)'])
     expect(refusals(await perform(run))).toEqual([])
     const late = 'ALTER TABLE v ADD CONSTRAINT late CHECK (amount > 5)'
@@ -134,7 +134,7 @@ describe.each(['postgresql', 'mysql'] as const)('%s', (system) => {
 describe.each(['plain', 'native'] as const)('rows that violate CHECKs of domains, %s', (form) => {
   const why = WITHOUT.get('postgresql') ?? ''
 
-  test.skipIf(why !== '')(`are refused before any leaves${why}`, async () => {
+  test.skipIf(why !== '')(`are refused before any row leaves${why}`, async () => {
     const place = await makePlace('postgresql', folder)
     await place.sql(
       'CREATE DOMAIN "a whole" AS numeric(9, 2)',
@@ -173,7 +173,7 @@ describe.each(['plain', 'native'] as const)('rows that violate CHECKs of domains
 })
 
 const noServer = WITHOUT.get('postgresql') ?? ''
-test.skipIf(noServer !== '')(`code of a role that is not trusted does not run to count rows${noServer}`, async () => {
+test.skipIf(noServer !== '')(`code of an untrusted role is not executed to count rows${noServer}`, async () => {
   const role = `stranger_${Date.now()}`
   const { place, run } = await made('postgresql', [
     `CREATE ROLE ${role}`,

@@ -1,4 +1,7 @@
-/** The folder of an archive is not there, as when its disk is not mounted: every action says so, and none makes an empty one in its place. */
+/**
+ * The folder of an archive is missing, as when its disk is not mounted: each command reports it, and none creates an
+ * empty folder.
+ */
 import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,7 +10,7 @@ import { commandsOf, makeBookings, TABLE } from '../support/archive-places.ts'
 import { makePlace, perform } from '../support/copy-systems.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 
-/** What only looks says it in its own words. */
+/** Results of the commands that only read. */
 const LOOKS: Readonly<Record<string, string>> = {
   verify: 'PROOF_FAILED',
   query: 'PARTITION_CHANGED',
@@ -20,7 +23,7 @@ let folder = ''
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-unmounted-'))))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-test('an archive that is not there is made by no action', { timeout: 120_000 }, async () => {
+test('no command creates the folder of a missing archive', { timeout: 120_000 }, async () => {
   const archived = await makeBookings(await makePlace('sqlite', folder), 'plain', mkdtempSync(join(folder, 'to-')), 20)
   const { place, archive } = archived
   const { run, drop, restore, verify, query, sweep } = commandsOf(archived)
@@ -65,7 +68,7 @@ test('an archive that is not there is made by no action', { timeout: 120_000 }, 
   expect(said).toEqual(
     Object.fromEntries(Object.keys(actions).map((name) => [name, `${LOOKS[name] ?? 'ARCHIVE_CONFLICT'}, named`])),
   )
-  // The ledger lost nothing of it, and the hold protects from the moment that it was said.
+  // The ledger is unchanged, and a hold is in force from its command on.
   renameSync(away, archive)
   const release = {
     kind: 'archive-hold',

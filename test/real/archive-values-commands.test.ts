@@ -1,4 +1,7 @@
-/** What else is done with an archive of values: held, adopted, erased, brought elsewhere; and what is refused of it, with hints that work. */
+/**
+ * Other commands on an archive by values: hold, adopt, erase, restore elsewhere; and refused options, with hints that
+ * work.
+ */
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -46,7 +49,7 @@ describe.each(SYSTEMS)('values of %s', (system) => {
   const made = async (values: readonly (string | null)[] = VALUES): Promise<Orders> =>
     makeOrders(await makePlace(system, folder.path), folder.path, TYPE[system], values)
 
-  it.skipIf(why !== '')(`a lost ledger is made anew${why}`, { timeout: 120_000 }, async () => {
+  it.skipIf(why !== '')(`a lost ledger is rebuilt${why}`, { timeout: 120_000 }, async () => {
     const orders = await made()
     const { run, drop, restore, verify } = orderCommands(orders)
     await done(named(run, 'eu', 'NULL'))
@@ -122,7 +125,7 @@ describe.each(SYSTEMS)('values of %s', (system) => {
     await isWhole(orders)
   })
 
-  it.skipIf(why !== '')(`rows go into another table${why}`, { timeout: 120_000 }, async () => {
+  it.skipIf(why !== '')(`rows are restored into another table${why}`, { timeout: 120_000 }, async () => {
     const orders = await made()
     const { run, drop, restore } = orderCommands(orders)
     await done(named(run, 'eu', 'NULL'))
@@ -135,7 +138,7 @@ describe.each(SYSTEMS)('values of %s', (system) => {
   })
 })
 
-it('is refused what periods have', { timeout: 120_000 }, async () => {
+it('options for periods are refused', { timeout: 120_000 }, async () => {
   const orders = await makeOrders(await makePlace('sqlite', folder.path), folder.path, 'TEXT', VALUES)
   const { place, to } = orders
   await place.sql('CREATE TABLE visits (id INTEGER PRIMARY KEY, at DATETIME, page TEXT)')
@@ -185,7 +188,7 @@ it('is refused what periods have', { timeout: 120_000 }, async () => {
   expect(await sluice('archive', 'plan', '--table', 'visits', '--by-value', 'page')).toMatch(
     /^5 .*has another cut: periods of at.*leave --by-value out/s,
   )
-  // A name in any column of the listing, and the value as one writes it.
+  // A name of any column of the listing, and a value as users write it.
   const list = await sluice('archive', 'list', '--table', ORDERS)
   expect(list).toMatch(/\beu\b.*DETACHED/)
   expect(await sluice('archive', 'verify', '--table', ORDERS, '--partition', 'eu', '--deep')).toMatch(/^0 /)

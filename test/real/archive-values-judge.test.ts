@@ -1,4 +1,7 @@
-/** Values that leave with a partition and come back, judged by the server's own functions: hexadecimal bytes, storage class, number of a member. */
+/**
+ * Values that leave with a partition and are restored, compared by the server's own functions: hexadecimal bytes,
+ * storage class, member number.
+ */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Operation } from '../../src/app/operations/list.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
@@ -15,7 +18,7 @@ beforeAll(() => {
 })
 afterAll(() => folder[Symbol.dispose]())
 
-/** Every storage class, and texts that look like another one. */
+/** Values of each storage class, and texts that look like another class. */
 const STORED = [
   '1',
   `'one'`,
@@ -40,7 +43,10 @@ const STORED = [
 const commands = (place: Place, more: Partial<Run> = {}) => leaveCommands(place, folder.path, more)
 type Run = Operation & { readonly kind: 'archive' }
 
-/** Rows leave, and come back: the judge has to say the same of them. @param judge a query of the server's own words */
+/**
+ * Rows are archived and restored: the judge query must return the same. @param judge a query with functions of the
+ * server
+ */
 async function leaveAndReturn(
   place: Place,
   judge: string,
@@ -73,7 +79,7 @@ describe('members of MySQL', () => {
   }
 
   it.skipIf(without('mysql') !== '')(
-    `come back with number and text${without('mysql')}`,
+    `are restored with number and text${without('mysql')}`,
     { timeout: 180_000 },
     async () => {
       await leaveAndReturn(await make(), judge)
@@ -92,7 +98,7 @@ describe('members of MySQL', () => {
     },
   )
 
-  it.skipIf(without('mysql') !== '')(`are named by a plan${without('mysql')}`, { timeout: 180_000 }, async () => {
+  it.skipIf(without('mysql') !== '')(`are named in a plan${without('mysql')}`, { timeout: 180_000 }, async () => {
     const { run } = commands(await make())
     const { events } = await done({ ...run, dryRun: true, exact: true })
     const notes = events.flatMap((event) => (event.type === 'log' ? [event.message] : [])).join('\n')
@@ -126,7 +132,7 @@ describe('values of SQLite', () => {
     'UUID',
   ]
 
-  it('of any class come back from a column that is stored as text', { timeout: 180_000 }, async () => {
+  it('of any class are restored from a column that is stored as text', { timeout: 180_000 }, async () => {
     const names = TYPES.map((_, i) => `v${i}`)
     const columns = TYPES.map((type, i) => `v${i} ${type}`).join(', ')
     const place = await make(
@@ -137,7 +143,7 @@ describe('values of SQLite', () => {
     await leaveAndReturn(place, judge(...names), { asText: names })
   })
 
-  it('come back from an archive of an older sluice, whose ledger calls literals by another name', async () => {
+  it('are restored from an archive of an older sluice, whose ledger has another name for literals', async () => {
     const place = await make('v', STORED, `'hot'`)
     const older = ['migration_archives', 'migration_archive_partitions'].map(
       (table) =>
@@ -152,7 +158,7 @@ describe('values of SQLite', () => {
   })
 
   it(
-    'of one class come back from a column without a type, whatever its other rows hold',
+    'of one class are restored from a column without a type, despite other classes in other rows',
     { timeout: 180_000 },
     async () => {
       for (const [hot, later, ...values] of [
@@ -174,7 +180,7 @@ describe('values of SQLite', () => {
   )
 
   it(
-    'that would come back as others are refused by name, with an option that stores them',
+    'that would change in a restore are refused by name, with an option that stores them',
     { timeout: 180_000 },
     async () => {
       for (const [type, held, odd] of [
@@ -226,7 +232,7 @@ describe('a column that is stored as text later', () => {
   }
 
   it.skipIf(without('postgresql') !== '')(
-    `leaves earlier partitions their values${without('postgresql')}`,
+    `keeps the values of earlier partitions${without('postgresql')}`,
     { timeout: 180_000 },
     async () => {
       const place = await make()
@@ -247,7 +253,7 @@ describe('a column that is stored as text later', () => {
   )
 
   it.skipIf(without('postgresql') !== '')(
-    `is not the column of time${without('postgresql')}`,
+    `cannot be the time column${without('postgresql')}`,
     { timeout: 180_000 },
     async () => {
       const place = await make()

@@ -1,4 +1,7 @@
-/** Which columns make partitions of their values, and what a value is called; conditions are compared with a count by another way. */
+/**
+ * Columns that can make partitions of their values, and the names of these partitions; conditions are compared with a
+ * separate count.
+ */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -39,7 +42,7 @@ type Case = {
   readonly values: readonly (string | null)[]
   /** Lines of the plan. */
   readonly planned: readonly string[]
-  /** Archived, dropped and brought back. */
+  /** Labels of the partitions that are archived, dropped and restored. */
   readonly run: readonly string[]
   readonly before?: string
   readonly literal?: Literal
@@ -216,7 +219,7 @@ const REFUSED: Readonly<Record<(typeof SYSTEMS)[number], readonly string[]>> = {
 describe.each(SYSTEMS)('values of %s', (system: System & (typeof SYSTEMS)[number]) => {
   const why = WITHOUT.get(system) ?? ''
 
-  // A half of them a day: each is a table that goes and comes back.
+  // Each day tests one half of the types: each type is a table that is archived and restored.
   for (const one of CASES[system].filter((_, i) => ALL || i % 2 === DAY % 2)) {
     it.skipIf(why !== '')(`${one.type} ${one.values.length}${why}`, { timeout: 60_000 }, async () => {
       const place = await makePlace(system, folder.path)
@@ -239,7 +242,7 @@ describe.each(SYSTEMS)('values of %s', (system: System & (typeof SYSTEMS)[number
     })
   }
 
-  it.skipIf(why !== '')(`of other types make no partitions${why}`, { timeout: 60_000 }, async () => {
+  it.skipIf(why !== '')(`of other types cannot make partitions${why}`, { timeout: 60_000 }, async () => {
     for (const type of REFUSED[system]) {
       const own = join(folder.path, `${system}-${type.replaceAll(/\W/g, '')}`)
       mkdirSync(own)

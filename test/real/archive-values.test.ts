@@ -1,4 +1,4 @@
-/** A plain table is archived by the values of a column: each value is one partition, and all rows count at every moment. */
+/** A plain table is archived by the values of a column: each value is one partition, and all rows count at any time. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Operation } from '../../src/app/operations/list.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
@@ -27,7 +27,7 @@ afterAll(() => folder[Symbol.dispose]())
 
 const VALUES = ['eu', 'eu', 'eu', 'EU', 'us', 'us', null, '', "o'hare ?", 'a/b', '../..', 'eu ', 'NULL', 'x.part2']
 
-/** Types of texts, of which MySQL and SQLite compare letters of both cases alike. */
+/** Text types. The comparison of MySQL and SQLite ignores case. */
 const TEXT = { sqlite: 'TEXT COLLATE NOCASE', postgresql: 'text', mysql: 'varchar(40)' } as const
 
 async function isWhole(orders: Orders): Promise<void> {
@@ -46,7 +46,7 @@ async function refusal(operation: Operation): Promise<string> {
 describe.each(SYSTEMS)('a plain table of %s', (system) => {
   const why = WITHOUT.get(system) ?? ''
 
-  it.skipIf(why !== '')(`has a partition for each value${why}`, { timeout: 120_000 }, async () => {
+  it.skipIf(why !== '')(`makes a partition for each value${why}`, { timeout: 120_000 }, async () => {
     const orders = await makeOrders(await makePlace(system, folder.path), folder.path, TEXT[system], VALUES)
     const { plan, run, drop, restore, verify } = orderCommands(orders)
     const before = await standing(orders)
@@ -80,7 +80,7 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
     expect(await refusal({ ...others, by: column ?? '' })).toMatch(
       /^PLAN_CHANGED: .* another cut: values of region \(leave --by out/,
     )
-    // The place, the column and the cut are the ledger's by now.
+    // Archive location and --by-value come from the ledger now.
     const { byValue: _, to: __, ...rest } = drop as Extract<Operation, { kind: 'archive' }>
     await done(rest)
     await isWhole(orders)
@@ -96,7 +96,7 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
     expect(await standing(orders)).toEqual(before)
   })
 
-  it.skipIf(why !== '')(`has late rows of a value${why}`, { timeout: 120_000 }, async () => {
+  it.skipIf(why !== '')(`archives late rows of a value${why}`, { timeout: 120_000 }, async () => {
     const orders = await makeOrders(await makePlace(system, folder.path), folder.path, TEXT[system], ['eu', 'eu', 'us'])
     const { plan, run, drop, restore, verify } = orderCommands(orders)
     await done(named(run, 'eu'))
@@ -123,12 +123,12 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
     expect(await orders.place.rows(`SELECT count(*) FROM ${ORDERS}`)).toEqual([['5']])
   })
 
-  it.skipIf(why !== '')(`keeps a row that changes before the drop${why}`, { timeout: 120_000 }, async () => {
+  it.skipIf(why !== '')(`keeps a row that changes between detach and drop${why}`, { timeout: 120_000 }, async () => {
     const orders = await makeOrders(await makePlace(system, folder.path), folder.path, TEXT[system], ['eu', 'eu', 'us'])
     const { run, drop } = orderCommands(orders)
     await done(named(run, 'eu'))
     await orders.place.sql(`UPDATE ${ORDERS} SET region = 'us' WHERE id = 1`)
-    // By its key, which the archive has: once.
+    // It counts once, because the archive has its key.
     await isWhole(orders)
     expect(await refusal(drop)).toMatch(/^PARTITION_CHANGED/)
     expect(await orders.place.rows(`SELECT count(*) FROM ${ORDERS}`)).toEqual([['3']])

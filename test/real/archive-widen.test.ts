@@ -1,4 +1,4 @@
-/** Columns that get a wider type stay one column of the archive where somebody says so: files keep the type that they were written with. */
+/** Columns with a wider type stay one column of the archive with --widen: older files keep their type. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -33,7 +33,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
       ? `ALTER TABLE ${TABLE} MODIFY COLUMN ${column} ${type}`
       : `ALTER TABLE ${TABLE} ALTER COLUMN ${column} TYPE ${type}`
 
-  /** The first quarter is archived, with `n` of 16 bits and `amount` of two digits. */
+  /** The first quarter is archived, with `n` of 16 bits and `amount` of two decimals. */
   const archived = async () => {
     const bookings = await makeBookings(await makePlace(system, folder), form, mkdtempSync(join(folder, 'to-')), 60)
     const { place, to } = bookings
@@ -76,7 +76,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     }
   }
 
-  test.skipIf(why !== '')(`older files stay in the column${why}`, async () => {
+  test.skipIf(why !== '')(`older files stay in the same column${why}`, async () => {
     const { place, to, only, asked, restore, verify, newest } = await archived()
     await place.sql(altered('n', 'integer'), altered('amount', 'numeric(20,4)'), `UPDATE ${TABLE} SET n = 2000000000`)
     const planned = await perform(only(NEW, { dryRun: true }))
@@ -148,7 +148,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     expect((await perform(verify)).finished).toMatchObject({ exitCode: 0 })
   })
 
-  test.skipIf(why !== '')(`a type that is not wider becomes a new column all the same${why}`, async () => {
+  test.skipIf(why !== '')(`a type that is not wider becomes a new column in spite of --widen${why}`, async () => {
     const { place, only, newest } = await archived()
     await place.sql(altered('n', 'varchar(20)'))
     expect((await perform(only(NEW, { widen: true }))).finished).toMatchObject({ exitCode: 0 })

@@ -1,4 +1,4 @@
-/** What archives say where there is nothing to say, and commands in hints that lead out as they stand. */
+/** What commands print if there is nothing to do, and commands in hints that work as printed. */
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,7 +15,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const newPlace = (): Promise<Place> => makePlace('sqlite', folder)
 
-test('a table that was never archived is there, and nothing of it is proved', { timeout: 60_000 }, async () => {
+test('list and verify report a table that was never archived', { timeout: 60_000 }, async () => {
   const place = await newPlace()
   await place.sql('CREATE TABLE hp (id INTEGER PRIMARY KEY)')
   const sluice = (...words: readonly string[]): ReturnType<typeof run> =>
@@ -29,7 +29,7 @@ test('a table that was never archived is there, and nothing of it is proved', { 
   expect(verified.out + verified.err).not.toContain('all is as it was proved')
 })
 
-test('a run in a copy of the database is refused where nothing is due, too', async () => {
+test('a run in a copy of the database is refused even if nothing is due', async () => {
   const place = await newPlace()
   const archived = await makeBookings(place, 'plain', mkdtempSync(join(folder, 'to-')))
   const { run: archive } = commandsOf(archived)
@@ -41,7 +41,7 @@ test('a run in a copy of the database is refused where nothing is due, too', asy
   expect(finished).toMatchObject({ exitCode: 5, error: { code: 'ARCHIVE_FOREIGN' } })
 })
 
-test('a table is archived under whatever letters it is asked for, as the system has it', async () => {
+test('a table name matches in any case, and is archived under its name in the system', async () => {
   const place = await newPlace()
   const archived = await makeBookings(place, 'plain', mkdtempSync(join(folder, 'to-')), 20)
   expect((await perform(commandsOf(archived).run)).finished).toMatchObject({ exitCode: 0 })
@@ -57,7 +57,7 @@ test('a table is archived under whatever letters it is asked for, as the system 
   }
 })
 
-test('the hint of a refused restore is a command that ends it', { timeout: 60_000 }, async () => {
+test('the command in the hint of a refused restore resolves it', { timeout: 60_000 }, async () => {
   const place = await newPlace()
   const archived = await makeBookings(place, 'plain', mkdtempSync(join(folder, 'to-')), 20)
   const name = "Book ing's"
@@ -78,7 +78,7 @@ test('the hint of a refused restore is a command that ends it', { timeout: 60_00
   ])
 })
 
-test('what is held before the first archive leaves no table', async () => {
+test('a hold before the first archive leaves no ledger', async () => {
   const place = await newPlace()
   const { run: archive } = commandsOf(await makeBookings(place, 'plain', mkdtempSync(join(folder, 'to-')), 20))
   const hold: Operation = {
@@ -100,15 +100,19 @@ test('what is held before the first archive leaves no table', async () => {
   ])
 })
 
-test('a database that rows cannot leave is refused before a ledger is made in it', { timeout: 60_000 }, async () => {
-  const place = await makePlace('duckdb', folder)
-  await place.sql(`CREATE TABLE ${TABLE} (id INTEGER PRIMARY KEY, "at" TIMESTAMP)`)
-  const { run: archive } = commandsOf({ place, form: 'plain', to: mkdtempSync(join(folder, 'to-')) })
-  const hold = { kind: 'archive-hold', from: place.url, table: TABLE, partitions: ['2020-Q1'], held: true } as const
-  for (const operation of [archive, hold as unknown as Operation]) {
-    const { finished } = await perform(operation)
-    expect(finished.error).toMatchObject({ code: 'UNSUPPORTED_URL', message: 'rows of duckdb cannot be archived' })
-  }
-  const tables = await place.rows('SELECT table_name FROM information_schema.tables')
-  expect(tables.flat()).toEqual([TABLE])
-})
+test(
+  'a database whose rows cannot be archived is refused before a ledger is created in it',
+  { timeout: 60_000 },
+  async () => {
+    const place = await makePlace('duckdb', folder)
+    await place.sql(`CREATE TABLE ${TABLE} (id INTEGER PRIMARY KEY, "at" TIMESTAMP)`)
+    const { run: archive } = commandsOf({ place, form: 'plain', to: mkdtempSync(join(folder, 'to-')) })
+    const hold = { kind: 'archive-hold', from: place.url, table: TABLE, partitions: ['2020-Q1'], held: true } as const
+    for (const operation of [archive, hold as unknown as Operation]) {
+      const { finished } = await perform(operation)
+      expect(finished.error).toMatchObject({ code: 'UNSUPPORTED_URL', message: 'rows of duckdb cannot be archived' })
+    }
+    const tables = await place.rows('SELECT table_name FROM information_schema.tables')
+    expect(tables.flat()).toEqual([TABLE])
+  },
+)

@@ -1,4 +1,4 @@
-/** Several partitions at once, and no faster than asked. */
+/** Several partitions at the same time, and a limited rate. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -28,7 +28,7 @@ const statesOf = async ({ place }: Archived): Promise<Readonly<Record<string, st
     ]),
   )
 
-/** Four more quarters beside the two. */
+/** Four quarters besides the first two. */
 async function sixQuarters(archived: Archived): Promise<readonly string[]> {
   const { place } = archived
   const bounds = ['2020-07-01', '2020-10-01', '2021-01-01', '2021-04-01', '2021-07-01']
@@ -44,7 +44,7 @@ async function sixQuarters(archived: Archived): Promise<readonly string[]> {
 const COUNT = 'SELECT count(*) AS n, sum(id) AS s FROM bookings'
 
 test.skipIf(!POSTGRES_OWN)(
-  'PostgreSQL: one partition that is read slowly keeps one worker, and no other (needs a server of its own)',
+  'PostgreSQL: a partition that is read slowly occupies one worker only (needs a server of its own)',
   { timeout: 60_000 },
   async () => {
     await using server = await startPostgres()
@@ -88,7 +88,7 @@ test.skipIf(!POSTGRES_OWN)(
 )
 
 describe('PostgreSQL', () => {
-  test('one that fails hinders no other', { timeout: 60_000 }, async (context) => {
+  test('a partition that fails does not stop the others', { timeout: 60_000 }, async (context) => {
     const why = await missing('postgresql')
     context.skip(why !== '', why)
     const archived = await fresh('postgresql', 'native')
@@ -101,7 +101,7 @@ describe('PostgreSQL', () => {
     expect(labels.filter((label) => states[label] === 'DETACHED')).toHaveLength(5)
   })
 
-  test('asked to stop, all of them stop, and the same command goes on', { timeout: 60_000 }, async (context) => {
+  test('after a stop request all workers stop, and the same command resumes', { timeout: 60_000 }, async (context) => {
     const why = await missing('postgresql')
     context.skip(why !== '', why)
     const archived = await fresh('postgresql', 'native')
@@ -125,7 +125,7 @@ describe('PostgreSQL', () => {
     expect((await countedBy(query)).counted).toBe(wanted)
   })
 
-  test('a rate is kept to by all workers together, for text and for sums', { timeout: 60_000 }, async (context) => {
+  test('all workers together keep to a rate, for rows and for checksums', { timeout: 60_000 }, async (context) => {
     const why = await missing('postgresql')
     context.skip(why !== '', why)
     const archived = await fresh('postgresql', 'native', 500)
@@ -134,7 +134,7 @@ describe('PostgreSQL', () => {
     const { finished } = await perform(withMore(commandsOf(archived).run, { workers: 2, rate }))
     const ms = performance.now() - begun
     expect(finished).toMatchObject({ exitCode: 0, totals: { detached: '2', rows: '1000' } })
-    // What one second allows may go at once, and the last piece is paid off by nobody.
+    // The bytes of one second may be sent at once, and after the last piece there is no delay.
     const bytes = Number(finished.totals['sourceBytes'])
     expect(bytes).toBeGreaterThan(2 * rate)
     expect(ms).toBeGreaterThan(((bytes - 2 * rate) / rate) * 1000)
@@ -142,7 +142,7 @@ describe('PostgreSQL', () => {
 })
 
 test.each(['sqlite', 'mysql'] as const)(
-  '%s: rows of several periods leave side by side',
+  '%s: rows of several periods leave at the same time',
   { timeout: 60_000 },
   async (system) => {
     if ((await missing(system)) !== '') return

@@ -1,4 +1,4 @@
-/** 0 and -0 in one column are two values: in an archive, behind its erasure, and back in the table. */
+/** 0 and -0 in one column are two values: in an archive, after an erasure, and restored in the table. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,7 +15,7 @@ test.for(['real', 'double precision'])('%s', { timeout: 120_000 }, async (type, 
     const place = await makePlace('postgresql', folder)
     await place.sql(
       `CREATE TABLE ${TABLE} (id integer PRIMARY KEY, at timestamp NOT NULL, who integer, x ${type})`,
-      // Few values in many rows are what a file keeps in a dictionary; many different ones it does not.
+      // A file stores a few values of many rows in a dictionary, but not many different values.
       `INSERT INTO ${TABLE} SELECT i, '2020-01-02', i % 3, CASE i % 2 WHEN 0 THEN 0 ELSE '-0'::${type} END FROM generate_series(1, 300) i`,
       `INSERT INTO ${TABLE} SELECT i, '2020-04-02', i % 3, CASE WHEN i % 3 = 0 THEN i * 1.7 WHEN i % 2 = 0 THEN 0 ELSE '-0'::${type} END FROM generate_series(301, 4000) i`,
       `INSERT INTO ${TABLE} VALUES (9999, '2090-01-02', 1, 0)`,

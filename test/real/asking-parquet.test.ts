@@ -1,4 +1,7 @@
-/** An answer that is saved as Parquet has the types of its database, read back by DuckDB value by value; what does not fit is text, and told by name. */
+/**
+ * A result saved as Parquet has the types of its database, checked value by value in DuckDB; other values become text,
+ * and their columns are reported.
+ */
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { RunningAnswer } from '../../src/app/ask/running-answer.ts'
@@ -17,7 +20,7 @@ async function saved(place: Place, sql: string, path: string): Promise<Saved> {
   return await answer.save({ path, format: 'parquet', overwrite: true })
 }
 
-/** Types of the columns, and each value as DuckDB prints it. */
+/** Types of the columns, and the values as DuckDB prints them. */
 async function readBack(path: string): Promise<{ types: Record<string, string>; rows: readonly SqlRow[] }> {
   await using duckdb = await scratchDatabase()
   const columns = await duckdb.all(`SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM '${path}')`)
@@ -83,7 +86,7 @@ const MISSING = {
 }
 
 describe.each(['postgresql', 'duckdb'] as const)('%s', (system) => {
-  it.skipIf(MISSING[system] !== '')('writes every type as it is declared', { timeout: 60_000 }, async () => {
+  it.skipIf(MISSING[system] !== '')('writes each declared type', { timeout: 60_000 }, async () => {
     using folder = temporaryFolder()
     const place = await makePlace(system, folder.path)
     await place.sql(
@@ -93,7 +96,7 @@ describe.each(['postgresql', 'duckdb'] as const)('%s', (system) => {
     const path = join(folder.path, 'a.parquet')
     expect(await saved(place, 'SELECT * FROM t', path)).toMatchObject({ rows: 3, asText: [] })
     expect(await readBack(path)).toEqual({ types: TYPED, rows: ROWS })
-    // `sql` has booleans as the server and `archive query` have them.
+    // `sql` shows booleans like the server and `archive query`.
     const query = 'SELECT yes, id FROM t ORDER BY id'
     const { events } = await perform({ kind: 'sql', catalog: place.url, query, limit: 10, format: 'table' })
     expect(events.flatMap((event) => (event.type === 'row' ? [event.values] : []))).toEqual([
@@ -107,7 +110,7 @@ describe.each(['postgresql', 'duckdb'] as const)('%s', (system) => {
   })
 
   it.skipIf(MISSING[system] !== '')(
-    'writes as text, and says so, what has a value that does not fit',
+    'writes a column with a value of another type as text, and reports it',
     { timeout: 60_000 },
     async () => {
       using folder = temporaryFolder()
@@ -133,18 +136,22 @@ describe.each(['postgresql', 'duckdb'] as const)('%s', (system) => {
   )
 })
 
-it.skipIf(MISSING.postgresql !== '')('PostgreSQL: NaN, and a numeric without digits', { timeout: 60_000 }, async () => {
-  using folder = temporaryFolder()
-  const place = await makePlace('postgresql', folder.path)
-  const path = join(folder.path, 'c.parquet')
-  const sql =
-    "SELECT 1 AS id, CAST('NaN' AS numeric(9,2)) AS nan, CAST('1.50' AS numeric) AS free, CAST('1.5' AS real) AS single, CAST('24:00' AS time) AS late, CAST('12:00+02' AS timetz) AS zoned"
-  expect(await saved(place, sql, path)).toMatchObject({ asText: ['nan', 'free', 'late'] })
-  expect(await readBack(path)).toEqual({
-    types: { id: 'INTEGER', nan: 'VARCHAR', free: 'VARCHAR', single: 'FLOAT', late: 'VARCHAR', zoned: 'VARCHAR' },
-    rows: [['1', 'NaN', '1.50', '1.5', '24:00:00', '12:00:00+02']],
-  })
-})
+it.skipIf(MISSING.postgresql !== '')(
+  'PostgreSQL: NaN, and a numeric without a precision',
+  { timeout: 60_000 },
+  async () => {
+    using folder = temporaryFolder()
+    const place = await makePlace('postgresql', folder.path)
+    const path = join(folder.path, 'c.parquet')
+    const sql =
+      "SELECT 1 AS id, CAST('NaN' AS numeric(9,2)) AS nan, CAST('1.50' AS numeric) AS free, CAST('1.5' AS real) AS single, CAST('24:00' AS time) AS late, CAST('12:00+02' AS timetz) AS zoned"
+    expect(await saved(place, sql, path)).toMatchObject({ asText: ['nan', 'free', 'late'] })
+    expect(await readBack(path)).toEqual({
+      types: { id: 'INTEGER', nan: 'VARCHAR', free: 'VARCHAR', single: 'FLOAT', late: 'VARCHAR', zoned: 'VARCHAR' },
+      rows: [['1', 'NaN', '1.50', '1.5', '24:00:00', '12:00:00+02']],
+    })
+  },
+)
 
 it.skipIf(MISSING.mysql !== '')('MariaDB', { timeout: 60_000 }, async () => {
   using folder = temporaryFolder()
@@ -204,11 +211,11 @@ it.skipIf(MISSING.mysql !== '')('MariaDB', { timeout: 60_000 }, async () => {
     '',
     '2024-01-01',
   ])
-  // Whatever zone the session that wrote them had: an instant is one.
+  // An instant is the same in any time zone of the session that wrote it.
   expect(rows.map((row) => row[8])).toEqual(['2024-06-30 21:59:59.999999+00', '1970-01-01 22:00:00+00'])
 })
 
-it('SQLite: what is declared, where every value is one', { timeout: 60_000 }, async () => {
+it('SQLite: a column has its declared type if all its values do', { timeout: 60_000 }, async () => {
   using folder = temporaryFolder()
   const place = await makePlace('sqlite', folder.path)
   await place.sql(

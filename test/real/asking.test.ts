@@ -1,4 +1,7 @@
-/** Statements of the Ask screen on real databases: rows come exact, nothing is changed, and what is cancelled ends at the server. */
+/**
+ * Statements of the Ask screen on real databases: values are exact, nothing is changed, and a cancelled statement ends
+ * on the server.
+ */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -58,10 +61,10 @@ async function asked(of: AskQuestion): Promise<{ answer: RunningAnswer; told: As
   return { answer, told: answer.progress }
 }
 
-describe.each(['sqlite', 'duckdb', 'postgresql', 'mysql'] as const)('statements asked of %s', async (system) => {
+describe.each(['sqlite', 'duckdb', 'postgresql', 'mysql'] as const)('statements sent to %s', async (system) => {
   const absent = await missing(system)
 
-  it.skipIf(absent !== '')('give exact values, can change nothing, and are explained without being run', async () => {
+  it.skipIf(absent !== '')('return exact values, can change nothing, and are explained without execution', async () => {
     using folder = temporaryFolder()
     const place = await made(system, folder.path)
     const all = 'SELECT id, name, amount, big FROM kept ORDER BY id;'
@@ -76,7 +79,7 @@ describe.each(['sqlite', 'duckdb', 'postgresql', 'mysql'] as const)('statements 
     for (const sql of WRITES) {
       for (const explain of [false, true]) {
         const tried = await asked(question(place, sql, explain))
-        // A plan of what would be written is a plan: it is told, and nothing is written.
+        // The plan of a writing statement is only a plan: it is shown, and nothing is written.
         if (!explain) expect(tried.told.error?.code, sql).toBe('BAD_QUERY')
         await tried.answer[Symbol.asyncDispose]()
       }
@@ -90,12 +93,12 @@ describe.each(['sqlite', 'duckdb', 'postgresql', 'mysql'] as const)('statements 
     expect(relations.find(({ name }) => name === 'kept')?.columns.map(({ name }) => name)).toEqual(reported.columns)
   })
 
-  it.skipIf(absent !== '')('end where they run when they are cancelled, and say so', async () => {
+  it.skipIf(absent !== '')('end on the server when they are cancelled, and report it', async () => {
     using folder = temporaryFolder()
     const place = await made(system, folder.path)
     const before = process.cpuUsage().user
     await using answer = new RunningAnswer(question(place, ENDLESS[system]), () => undefined)
-    // What runs in this process is seen by its work, and what gives rows by these.
+    // SQLite runs in this process and shows its work by rows, DuckDB by CPU time.
     const isWorking: Partial<Record<System, () => boolean>> = {
       sqlite: () => answer.progress.rows > 1000,
       duckdb: () => process.cpuUsage().user - before > 400_000,
@@ -112,14 +115,14 @@ describe.each(['sqlite', 'duckdb', 'postgresql', 'mysql'] as const)('statements 
   })
 })
 
-it.each(['d1://account/database', 'cassandra://h/k'])('is refused for %s with why', async (url) => {
+it.each(['d1://account/database', 'cassandra://h/k'])('is refused for %s with a reason', async (url) => {
   await expect(openAsked(url)).rejects.toMatchObject({
     code: 'UNSUPPORTED_URL',
     reason: expect.stringContaining('no read-only sessions') as string,
   })
 })
 
-it('fails over a database that holds no catalog without a word about one', async () => {
+it('fails in a database without a catalog, and the error does not mention one', async () => {
   using folder = temporaryFolder()
   const place = await made('sqlite', folder.path)
   for (const sql of ['SELECT nothing FROM kept', 'DELETE FROM kept', 'SELECT 1; SELECT 2']) {
@@ -132,7 +135,7 @@ it('fails over a database that holds no catalog without a word about one', async
   }
 })
 
-it('saves all rows with their exact values, counts them, and never writes over a file unasked', async () => {
+it('saves all rows with exact values, counts them, and overwrites files only on request', async () => {
   using folder = temporaryFolder()
   const place = await made('sqlite', folder.path)
   const sql = `SELECT id, name, amount, big, x'00ff' AS b, 0.5 AS r, id AS id, CASE id WHEN 1 THEN 1 ELSE 'x' END AS mixed FROM kept ORDER BY id`
@@ -176,7 +179,7 @@ it('saves all rows with their exact values, counts them, and never writes over a
   await expect(answer.save({ path: '/proc/a.csv', format: 'csv', overwrite: false })).rejects.toMatchObject({
     code: 'BAD_FLAG',
   })
-  // Nothing that was begun is left beside the files.
+  // No unfinished file is left.
   expect(readdirSync(folder.path).filter((name) => name.startsWith('.'))).toEqual([])
   expect(existsSync(at('a.parquet'))).toBe(true)
 })

@@ -1,4 +1,4 @@
-/** Who reads `catalog_audit` is told of a command whose program was killed, and writes nothing for it. */
+/** A reader of `catalog_audit` sees commands whose process was killed, and writes nothing for them. */
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -8,7 +8,7 @@ import { thisProcess, type ProcessIdentity } from '../../src/shared/owner.ts'
 import { makeRoom, openAt } from '../support/backend.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
 
-test('a command is running while its process lives, and killed once that has ended or a later one finished its table', async () => {
+test('a command counts as killed once its process is gone or a later command finished its table', async () => {
   using folder = temporaryFolder()
   const file = join(folder.path, 'catalog.db')
   await makeRoom(file)

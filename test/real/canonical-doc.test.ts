@@ -1,4 +1,4 @@
-/** What docs/reference/CANONICAL.md says can be run, and computes what the program computes. */
+/** The code in docs/reference/CANONICAL.md runs, and computes the same as the program. */
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
@@ -38,7 +38,7 @@ const TYPES: Readonly<Record<string, ColumnType>> = {
 const ALL = Object.keys(TYPES)
 const NOTHING: Sample = Object.fromEntries(ALL.map((name) => [name, null]))
 
-/** Of the chunk of the page, but for the last one. */
+/** Rows of the chunk on the page, except for the last one. */
 const SAMPLES: readonly Sample[] = [
   { ...NOTHING, id: '7' },
   {
@@ -72,7 +72,7 @@ const SAMPLES: readonly Sample[] = [
   { ...NOTHING, id: '50001', note: 'not part of the chunk' },
 ]
 
-/** What the program makes of the chunk. */
+/** Digest of the chunk as the program computes it. */
 function digestOf(columns: readonly string[]): { readonly rows: number; readonly sum: string } {
   const sum = new RowSum()
   for (const sample of SAMPLES.slice(0, -1)) {
@@ -119,7 +119,7 @@ describe('the SQL of the page', () => {
         const { rows } = await client.query(block('sql postgresql'))
         expect(rows).toEqual([{ row_count: String(count), checksum: sum }])
       }
-      // As often as makes a sum of more than 64 bits.
+      // Repeated until the sum has more than 64 bits.
       const often = block('sql postgresql').replace('FROM samples', 'FROM samples, generate_series(1, 40000)')
       const { rows } = await client.query<{ checksum: string }>(often)
       expect(rows[0]?.checksum).toBe((BigInt(`0x${sum}`) * 40_000n).toString(16))
@@ -192,7 +192,7 @@ describe('the SQL of the page', () => {
 
 const python = spawnSync('python3', ['--version']).status === 0
 
-it.skipIf(!python)('the Python of the page does the same on SQLite', async () => {
+it.skipIf(!python)('the Python of the page computes the same on SQLite', async () => {
   const { mkdtempSync, rmSync } = await import('node:fs')
   const { tmpdir } = await import('node:os')
   const folder = mkdtempSync(path.join(tmpdir(), 'sluice-test-canonical-'))
@@ -209,7 +209,7 @@ it.skipIf(!python)('the Python of the page does the same on SQLite', async () =>
   }
 })
 
-it('the examples of the page are right', () => {
+it('the examples of the page are correct', () => {
   expect(page).toContain(`\`(7, NULL, 'ü', '')\` is \`${rowText(['7', null, 'ü', ''])}\``)
   for (const [, text] of page.matchAll(/^\| decimal +\|[^|]+\| (.+?) +\|$/gm)) {
     for (const value of text?.matchAll(/`([^`]+)`/g) ?? []) {

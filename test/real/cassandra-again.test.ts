@@ -1,4 +1,7 @@
-/** `copy --again` between keyspaces of Cassandra, and into PostgreSQL: write times are kept, newer values stay, and lives are compared. */
+/**
+ * `copy --again` between keyspaces of Cassandra, and into PostgreSQL: write times are kept, newer values stay, and TTLs
+ * are compared.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -15,7 +18,7 @@ import { perform } from './operation-kit.ts'
 const REPLICATION = `{'class': 'SimpleStrategy', 'replication_factor': 1}`
 const OLD = 1_500_000_000_000_000n
 
-describe.skipIf(!CASSANDRA_AVAILABLE)('copies of Cassandra, compared again', () => {
+describe.skipIf(!CASSANDRA_AVAILABLE)('copies of Cassandra with --again', () => {
   let cluster: CassandraCluster
   let link: CassandraLink
   let folder = ''
@@ -51,7 +54,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('copies of Cassandra, compared again', () 
   const sorted = async (query: string): Promise<readonly string[]> =>
     (await valuesOf(query)).map((row) => row.map(String).join('|')).toSorted()
 
-  it('of the same kind', { timeout: 120_000 }, async () => {
+  it('between tables of Cassandra', { timeout: 120_000 }, async () => {
     const copy: CopyOperation = {
       ...copyOf({ url: cluster.url('origin') }, { url: cluster.url('target') }, 'origin.t', {
         toSchema: 'target',
@@ -66,7 +69,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('copies of Cassandra, compared again', () 
       totals: { read: '40', written: '0', skipped: '40', compared: '8', differed: '0' },
     })
 
-    // Two new and one changed row in the source, as the parallel script's users have them; one row that the target wrote later; one life too long.
+    // Two new rows and one changed row in the source; one row that the target wrote later; one TTL that is too long.
     await cql(
       `INSERT INTO origin.t (a, b, v) VALUES (1, 2, 'new') USING TIMESTAMP ${OLD + 5n}`,
       `INSERT INTO origin.t (a, b, v) VALUES (2, 2, 'new') USING TIMESTAMP ${OLD + 5n}`,
@@ -121,7 +124,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('copies of Cassandra, compared again', () 
     expect(undone.finished).toMatchObject({ exitCode: 0, totals: { undone: '2' } })
     expect(await valuesOf('SELECT v FROM target.t WHERE a = 77')).toEqual([['extra']])
 
-    // What may be read short takes no rows away.
+    // A partial or weakly consistent read of the source deletes no rows.
     const part = await perform({ ...copy, again: true, deleteExtra: true, ring: { splits: 8, coverage: 50 } })
     expect(part.finished.error?.code).toBe('BAD_FLAG')
     const at = (level: string): string => `${copy.from}${copy.from.includes('?') ? '&' : '?'}consistency=${level}`
@@ -130,7 +133,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('copies of Cassandra, compared again', () 
     expect(await valuesOf('SELECT v FROM target.t WHERE a = 77')).toEqual([['extra']])
   })
 
-  it('killed at any step and run again', { timeout: ALL ? 600_000 : 120_000 }, async () => {
+  it('is killed at any step and run again', { timeout: ALL ? 600_000 : 120_000 }, async () => {
     await cql('CREATE TABLE origin.k (a int PRIMARY KEY, v text)')
     const write = (a: number, v: string, time: bigint): Promise<void> =>
       cql(`INSERT INTO origin.k (a, v) VALUES (${a}, '${v}') USING TIMESTAMP ${time}`)
@@ -145,7 +148,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('copies of Cassandra, compared again', () 
         deleteExtra: true,
       })
     let time = OLD
-    /** A finished copy, and then two new and one changed row in the source, and one row that only the target has. */
+    /** A finished copy; then two new rows and one changed row in the source, and one row that only the target has. */
     const begun = async (name: string): Promise<CopyOperation> => {
       const copy = copyTo(name)
       const { again: _again, deleteExtra: _extra, ...plain } = copy
@@ -175,7 +178,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('copies of Cassandra, compared again', () 
         to: copy.to,
         tables: [],
       })
-      // A run that was killed behind its last word has left nothing to take over.
+      // A run that was killed after its last write has left nothing to undo.
       expect([undefined, 'NO_SUCH_TABLE'], where).toContain(undone.finished.error?.code)
       if (undone.finished.error === undefined)
         expect(await sorted(`SELECT a, v FROM target.${name}`), where).toEqual(before)
@@ -183,7 +186,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('copies of Cassandra, compared again', () 
   })
 
   it(
-    'of which the next copy tells: what changed in the source, and rows that the target lost, by their chunk',
+    'the next copy reports changes of the source by chunk, and rows that the target lost',
     { timeout: 120_000 },
     async () => {
       await cql('CREATE TABLE origin.w (a int PRIMARY KEY, v text)')
@@ -216,7 +219,8 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('copies of Cassandra, compared again', () 
       expect(await sorted('SELECT a, v FROM target.w')).toEqual(await sorted('SELECT a, v FROM origin.w'))
       expect((await perform(copy)).finished).toMatchObject({ exitCode: 0, totals: { looked: '2' } })
 
-      // The lower half of the ring lost rows: its chunk is named, mended, and named again once the repair is taken back.
+      // The lower half of the ring lost rows: its chunk is reported, repaired, and reported again after the repair is
+      // undone.
       const low = await valuesOf('SELECT a, token(a) FROM target.w')
       const lost = low.filter(([, token]) => BigInt(String(token)) < 0n).map(([a]) => String(a))
       expect(lost.length).toBeGreaterThan(1)
@@ -238,7 +242,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('copies of Cassandra, compared again', () 
         fix: true,
         deleteExtra: false,
       } as const
-      // However the ring is split: three ranges of the comparison lie over two chunks.
+      // With another split of the ring: three ranges of the comparison overlap two chunks.
       const repaired = await perform({ ...fix, overwriteNewer: true, ring: { splits: 3 } })
       expect(repaired.finished).toMatchObject({ exitCode: 0, totals: { fixed: String(lost.length) } })
       expect((await perform(copy)).finished).toMatchObject({ exitCode: 0, totals: { looked: '2' } })
@@ -248,7 +252,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('copies of Cassandra, compared again', () 
     },
   )
 
-  it('into PostgreSQL, which is asked by keys', { timeout: 120_000 }, async () => {
+  it('into PostgreSQL, which is queried by keys', { timeout: 120_000 }, async () => {
     const target = await makePlace('postgresql', folder)
     const copy = copyOf({ url: cluster.url('origin') }, target, 'origin.u', { toSchema: 'public', ring: { splits: 4 } })
     expect((await perform(copy)).finished.exitCode).toBe(0)
@@ -267,7 +271,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('copies of Cassandra, compared again', () 
           'chunks are ranges of tokens, which the target does not have, so that the rows of a chunk cannot be counted there',
       },
     })
-    // A repair and its undoing keep the count of the whole table in step, too.
+    // A repair and its undo keep the row count of the whole table correct, too.
     expect((await perform({ ...copy, acceptDifference: ['origin.u'] })).finished.exitCode).toBe(0)
     const { from, to, tables, rename, workers } = copy
     const fix = { kind: 'diff', from, to, tables, rename, workers, toSchema: 'public', limit: 10, fix: true } as const
