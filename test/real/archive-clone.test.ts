@@ -107,7 +107,7 @@ const FORMS: readonly (readonly ['sqlite' | 'postgresql', Form])[] = [
 ]
 
 test.for(FORMS)(
-  '%s, %s: a copy of the database is refused, and the original does not notice',
+  '%s, %s: a copy of the database is refused, and the original is not affected',
   { timeout: 90_000 },
   async ([system, form], { skip }) => {
     const why = await missing(system)

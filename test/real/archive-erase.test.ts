@@ -270,7 +270,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     },
   )
 
-  test.skipIf(why !== '' || form === 'plain')(`a detached table that was moved is erased, too${why}`, async () => {
+  test.skipIf(why !== '' || form === 'plain')(`a detached table that was moved blocks the erasure${why}`, async () => {
     const { place, erase } = await archived('detached')
     const [[name] = []] = await place.rows(
       "SELECT relname FROM pg_class WHERE relname LIKE 'bookings_0_%' AND relkind = 'r'",

@@ -127,7 +127,7 @@ describe.skipIf(!POSTGRES_OWN)('detach first, prove afterwards (needs a server o
       expect(plan.events).toContainEqual(
         expect.objectContaining({ type: 'archive.planned', partition: LABEL, status: 'resume', state: 'DETACHING' }),
       )
-      // It is not certain that rows are erased from that table.
+      // An erasure could not guarantee that the rows of that table are erased.
       const erase = await perform({
         kind: 'archive-erase',
         from: archived.place.url,

@@ -1,4 +1,4 @@
-/** The ledger of archives has a version: older ones are brought to it, newer ones are refused. */
+/** The ledger of archives has a version: older ledgers are upgraded, newer ones are refused. */
 import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -60,8 +60,8 @@ test('SQLite: a ledger without a version can be read, and gets a version with th
   const tables = database.prepare("SELECT name FROM sqlite_master WHERE name = 'migration_archive_ledger'")
   expect(tables.all()).toEqual([])
   const hold = { kind: 'archive-hold', from: url, table: 't_detached', partitions: ['2019'], reason: 'audit' } as const
-  // The ledger stores the hold. An archive of a version that recorded no database must be adopted before verify can
-  // report it.
+  // The ledger stores the hold. An archive of a version that recorded no database must be adopted before its log can
+  // record the hold.
   const { error } = (await perform(hold)).finished
   expect(error).toMatchObject({ code: 'ARCHIVE_FOREIGN', message: expect.stringContaining('is held') })
   expect(error?.hint).toContain('sluice archive adopt --table t_detached')

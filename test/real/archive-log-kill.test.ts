@@ -49,7 +49,7 @@ function run(
   return JSON.parse(stdout) as { steps: number; outcomes: string[] }
 }
 
-/** Every version can be read, there is no gap, and each of these partitions has its one file, named by one add. */
+/** All versions can be read without a gap, and each of these partitions has one file, which is added once. */
 async function expectOnce(folder: string, reported: readonly Reported[]): Promise<void> {
   const table = await DeltaTable.open(openLocalLog(folder), parquetRows, NEVER)
   const { commits } = await table.listing()

@@ -18,7 +18,7 @@ const labelsOf = ({ events }: Ran): readonly string[] => [
   ...new Set(events.flatMap((event) => (event.type === 'archive.state' ? [event.partition] : []))),
 ]
 
-test('run, hold, release, verify and restore', async () => {
+test('run, hold, release, verify and restore accept such names', async () => {
   const place = await makePlace('sqlite', folder)
   const commands = commandsOf(await makeBookings(place, 'plain', mkdtempSync(join(folder, 'to-')), 50))
   const run = { ...commands.run, olderThan: undefined } as unknown as Operation & { kind: 'archive' }
@@ -103,7 +103,7 @@ test.each(['sqlite', 'mysql'] as const)('%s: a renamed table does not get a seco
   expect((await perform(query)).finished).toMatchObject({ exitCode: 0 })
 })
 
-test('partitions of one name in two schemas are two partitions', { timeout: 90_000 }, async ({ skip }) => {
+test('partitions of the same name in two schemas are two partitions', { timeout: 90_000 }, async ({ skip }) => {
   const why = await missing('postgresql')
   if (why !== '') skip(why)
   const place = await makePlace('postgresql', folder)

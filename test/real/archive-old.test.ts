@@ -116,7 +116,7 @@ test.for([
         graceMs: 0,
         dryRun: false,
       } as const
-      // Before the resume, too: the ledger says which side counts.
+      // Before the resume, too: the ledger determines which side counts.
       expect(await counted()).toBe(`${state} 24 1932`)
       if (state === 'failed') await place.sql(`UPDATE ${table} SET d = '2019-01-01' WHERE d = 'infinity'`)
       const log = join(archives, `public.${table}`, '_delta_log')

@@ -157,7 +157,7 @@ test('rows that violate a NOT VALID constraint are restored, and the constraint 
   })
 })
 
-test('objects that cannot be recreated are named, all others are restored; a killed restore is repeated', async ({
+test('objects that cannot be recreated are named, and all others are restored; a killed restore is repeated', async ({
   skip,
 }) => {
   const why = await missing('postgresql')

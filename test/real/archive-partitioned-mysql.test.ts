@@ -42,7 +42,7 @@ test.skipIf(why !== '').each([
   expect(by.finished).toMatchObject({ exitCode: 0 })
 })
 
-test.skipIf(why !== '')('rows whose partition a user dropped: the refusal says how to create one', async () => {
+test.skipIf(why !== '')('rows whose partition a user dropped: the error shows how to create one', async () => {
   using folder = temporaryFolder()
   const place = await makePlace('mysql', folder.path)
   const made = await makeBookings(place, 'plain', join(folder.path, 'to'), 5)

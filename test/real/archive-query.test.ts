@@ -265,8 +265,8 @@ describe('an archive that differs from what was proved', () => {
   })
 })
 
-describe('tables of other shapes', () => {
-  test('all rows of a table that was never archived come from the source', async () => {
+describe('other tables', () => {
+  test('all rows of a table without an archive come from the source', async () => {
     const file = path.join(folder, 'hot.db')
     const db = new Sqlite(file)
     db.exec(
@@ -371,7 +371,7 @@ describe.skipIf(!S3_AVAILABLE)(`an archive in a bucket ${S3_MISSING}`, () => {
   })
 })
 
-describe.skipIf(!POSTGRES_AVAILABLE)(`PostgreSQL, partitions of its own ${POSTGRES_MISSING}`, () => {
+describe.skipIf(!POSTGRES_AVAILABLE)(`PostgreSQL with native partitions ${POSTGRES_MISSING}`, () => {
   let server: PostgresServer
   let url: string
   let by: Psql

@@ -176,7 +176,7 @@ test('plain rows that differ are refused by name; --accept works only if no row 
   expect(await findingsOf(adopt(archived, { dryRun: true }))).toEqual(refused)
   expect(await findingsOf(adopt(archived))).toEqual(refused)
   expect(await findingsOf(adopt(archived, { accept: ['2020-Q1'] }))).toEqual(refused)
-  // Rows that are missing beside changed ones cannot be explained.
+  // Missing rows next to changed ones cannot be explained.
   await place.sql(`DELETE FROM ${TABLE} WHERE id = 100008`)
   expect((await findingsOf(adopt(archived, { accept: ['2020-Q1', '2020-Q2'] }))).at(-1)).toBe('PROOF_FAILED')
   await place.sql(`INSERT INTO ${TABLE} VALUES (100008, '2020-04-01 08:00:00', 'late', NULL)`)
@@ -424,7 +424,7 @@ test.for([
   },
 )
 
-test('late rows: parts of a period are known again, whether the table has their rows or not', async () => {
+test('late rows: parts of a period are known again, with or without their rows in the table', async () => {
   const archived = await fresh('sqlite', 'plain')
   const { place } = archived
   const { run, drop, restore, query, verify } = commandsOf(archived)

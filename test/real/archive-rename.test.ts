@@ -223,7 +223,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s, which has no OIDs for tables', 
         if (system === 'mysql') await expect.poll(() => place.rows(young), { timeout: 10_000 }).toEqual([['0']])
       }
       let count = 0
-      /** All rows get other values, and another table the freed identity. */
+      /** Changes all rows, and gives the identity of the table to another one. */
       const changed = async (table: string): Promise<void> => {
         await later()
         const copied =

@@ -148,7 +148,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
   })
 
   test.skipIf(why !== '')(
-    `changed detached rows are refused until an option says which values count${why}`,
+    `changed detached rows are refused until an option decides which values count${why}`,
     async () => {
       const { place, restore, detached, late, state, inTable } = await archived('detached')
       await place.sql(

@@ -129,7 +129,7 @@ const KILLS = [
 ] as const
 
 test.for(KILLS)(
-  'killed when it is %s, at %s, %s: it may leave a hold too much, and the same command ends correctly',
+  'killed when it is %s, at %s, %s: in doubt the hold stays, and the same command ends correctly',
   async ([what, at, when]) => {
     const archived = await fresh('sqlite', 'plain')
     const { place } = archived

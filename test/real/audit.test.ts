@@ -8,7 +8,7 @@ import { thisProcess, type ProcessIdentity } from '../../src/shared/owner.ts'
 import { makeRoom, openAt } from '../support/backend.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
 
-test('a command counts as killed once its process is gone or a later command finished its table', async () => {
+test('a command counts as killed once its process is gone or a later command of its table has ended', async () => {
   using folder = temporaryFolder()
   const file = join(folder.path, 'catalog.db')
   await makeRoom(file)

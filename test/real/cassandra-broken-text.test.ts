@@ -1,4 +1,4 @@
-/** Texts of Cassandra that are not valid: servers take any bytes as text from blobAsText, as the driver does from a Buffer. */
+/** Invalid texts in Cassandra: the server accepts any bytes as text from blobAsText, and the driver from a Buffer. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -24,7 +24,7 @@ type Decoder = { decode(bytes: Buffer, type: object): unknown }
 const refusals = ({ events }: Ran): readonly string[] =>
   events.flatMap((event) => (event.type === 'row.aside' ? [event.error.message] : [])).toSorted()
 
-describe.runIf(CASSANDRA_AVAILABLE)('texts that are not valid UTF-8', () => {
+describe.runIf(CASSANDRA_AVAILABLE)('texts of invalid UTF-8', () => {
   let from: TestKeyspace
   let to: TestKeyspace
   let folder = ''
@@ -40,7 +40,7 @@ describe.runIf(CASSANDRA_AVAILABLE)('texts that are not valid UTF-8', () => {
     rmSync(folder, { recursive: true, force: true })
   })
 
-  test('a copy quarantines rows with them; a stored U+FFFD travels', { timeout: 60_000 }, async () => {
+  test('a copy quarantines their rows, and copies a stored U+FFFD', { timeout: 60_000 }, async () => {
     await from.cql(
       'CREATE TABLE plain (id int PRIMARY KEY, t text)',
       `INSERT INTO plain (id, t) VALUES (1, blobAsText(${OVERLONG}))`,
@@ -62,7 +62,7 @@ describe.runIf(CASSANDRA_AVAILABLE)('texts that are not valid UTF-8', () => {
     expect(await target.rows('SELECT id, hex(t) FROM plain')).toEqual([['3', '61EFBFBDEFBFBD62']])
   })
 
-  test('within keys, tuples and types of users', { timeout: 60_000 }, async () => {
+  test('in keys, tuples and user-defined types', { timeout: 60_000 }, async () => {
     const broken = `blobAsText(${OVERLONG})`
     await from.cql(
       'CREATE TYPE one_text (t text)',
@@ -87,7 +87,7 @@ describe.runIf(CASSANDRA_AVAILABLE)('texts that are not valid UTF-8', () => {
     ])
   })
 
-  test('a row whose number in the key is empty stays in quarantine', { timeout: 60_000 }, async () => {
+  test('a row with an empty number in its key is quarantined', { timeout: 60_000 }, async () => {
     await from.cql(
       'CREATE TABLE hollow (p int, c int, v int, PRIMARY KEY (p, c))',
       'INSERT INTO hollow (p, c, v) VALUES (1, blobAsInt(0x), 5)',
@@ -107,7 +107,7 @@ describe.runIf(CASSANDRA_AVAILABLE)('texts that are not valid UTF-8', () => {
     }
   })
 
-  test('a comparison names rows with them', { timeout: 60_000 }, async () => {
+  test('a comparison names their rows', { timeout: 60_000 }, async () => {
     for (const { cql } of [from, to]) {
       await cql('CREATE TABLE both (id int PRIMARY KEY, t text)', "INSERT INTO both (id, t) VALUES (2, 'whole')")
     }
@@ -129,7 +129,7 @@ describe.runIf(CASSANDRA_AVAILABLE)('texts that are not valid UTF-8', () => {
     expect(ran.finished).toMatchObject({ exitCode: 1, error: { message: 'one row could not be compared' } })
     const logged = ran.events.flatMap((event) => (event.type === 'log' ? [event.message] : []))
     expect(logged.join('\n')).toContain(`${from.name}.both.t, row (1): ${NOT_UTF8}`)
-    // In a target it is another text than U+FFFD.
+    // In a target it differs from U+FFFD.
     const turned = { from: to.url, to: from.url, tables: [`${to.name}.both`], toSchema: from.name }
     const { finished } = await perform({ ...operation, ...turned })
     expect(finished).toMatchObject({ exitCode: 1, totals: { different: '1' } })
@@ -157,14 +157,14 @@ describe.runIf(CASSANDRA_AVAILABLE)('texts that are not valid UTF-8', () => {
     const ran = await perform(request.operation)
     expect(ran.finished.error?.code).toBe('VALUE_REFUSED')
     expect(ran.finished.error?.message).toContain(`${from.name}.past.t, row (1): ${NOT_UTF8}`)
-    // The archive has the column as text already.
+    // The archive stores the column as text already.
     expect(ran.finished.error?.hint).not.toContain('--as-text')
     const left = await from.rows('SELECT id, textAsBlob(t) AS b FROM past')
     expect(left.map((row) => [row['id'], (row['b'] as Buffer).toString('hex')])).toContainEqual([1, OVERLONG.slice(2)])
   })
 })
 
-test('no reader takes the bytes of a text for a text', () => {
+test('no reader decodes the bytes of an invalid text', () => {
   const { Encoder } = cassandra as unknown as { Encoder: new (version: number, options: object) => Decoder }
   const driver = new Encoder(4, { encoding: { map: Map, set: Set } })
   const { text, ascii, list, map } = types.dataTypes

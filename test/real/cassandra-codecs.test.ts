@@ -1,4 +1,7 @@
-/** Codecs of the Cassandra Data Migrator between two keyspaces: both directions, what is proved, compared, mended and set aside. */
+/**
+ * Codecs of the Cassandra Data Migrator between two keyspaces: both directions, with proof, comparison, repair and
+ * quarantine.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -45,7 +48,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`codecs of the migrator ${CASSANDRA_MISSIN
     rmSync(folder, { recursive: true, force: true })
   })
 
-  /** As a user of the migrator would start it. */
+  /** A job as a user of the migrator starts it. */
   async function job(name: string, table: string, ...properties: readonly string[]): Promise<Operation> {
     const file = join(folder, 'cdm.properties')
     writeFileSync(file, properties.join('\n'))
@@ -57,7 +60,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`codecs of the migrator ${CASSANDRA_MISSIN
 
   const NUMERIC = 'INT_STRING,BIGINT_STRING,DOUBLE_STRING,DECIMAL_STRING'
 
-  test('numbers and moments become the texts that Java writes; a comparison finds them equal, and mends one that is not', async () => {
+  test('numbers and times become the texts that Java writes; a comparison finds them equal, and repairs a wrong one', async () => {
     const codecs = `spark.cdm.transform.codecs ${NUMERIC},TIMESTAMP_STRING_MILLIS`
     const ran = await perform(await job('copy', 'numbers', codecs))
     expect(ran.finished.exitCode, failures(ran)).toBe(0)
@@ -76,7 +79,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`codecs of the migrator ${CASSANDRA_MISSIN
     expect((await target.rows('SELECT i FROM numbers WHERE id = 2'))[0]?.values()).toEqual(['7'])
   })
 
-  test('texts become what they say under a pattern; one that says nothing of the kind is set aside, and comes over once it is mended', async () => {
+  test('texts are parsed by a pattern; a text without a match is quarantined, and copied after its correction', async () => {
     const properties = [
       `spark.cdm.transform.codecs ${NUMERIC},TIMESTAMP_STRING_FORMAT`,
       'spark.cdm.transform.codecs.timestamp.string.zone Etc/GMT-1',
@@ -93,7 +96,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`codecs of the migrator ${CASSANDRA_MISSIN
     expect((await target.rows('SELECT i FROM texts WHERE id = 2'))[0]?.values()).toEqual([7])
   })
 
-  test('a key that could not be found again is set aside', async () => {
+  test('a key that does not convert back is quarantined', async () => {
     const properties = ['spark.cdm.transform.codecs TIMESTAMP_STRING_FORMAT']
     const ran = await perform(await job('copy', 'keyed', ...properties))
     expect(ran.finished.totals, failures(ran)).toMatchObject({ quarantined: '1' })

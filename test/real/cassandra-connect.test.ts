@@ -1,4 +1,4 @@
-/** What stands between us and a cluster: encryption, logins, rights, keyspaces, addresses. Nodes of its own, because each is set up differently. */
+/** Connections to a cluster: encryption, logins, permissions, keyspaces, addresses. Each node has its own settings. */
 import { readFileSync } from 'node:fs'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import { join, resolve } from 'node:path'
@@ -15,14 +15,14 @@ const CA = `sslrootcert=${encodeURIComponent(file('ca.pem'))}`
 const SECRET = 'a test pässword/@:%'
 const REPLICATION = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
 
-/** Connects and closes; gives what was found out. */
+/** Connects and closes; returns release and cluster name. */
 async function tried(url: string, options: ConnectOptions = {}): Promise<Pick<CassandraLink, 'release' | 'cluster'>> {
   await using link = await connectCassandra(url, options)
   const { release, cluster } = link
   return { release, cluster }
 }
 
-/** The error of ours that a connection ends in; it holds no password. */
+/** The SluiceError of a failed connection; it contains no password. */
 async function refusedBy(url: string, options: ConnectOptions = {}): Promise<SluiceError> {
   const error = await tried(url, options).then(
     () => null,
@@ -53,7 +53,7 @@ describe.skipIf(!CASSANDRA_OWN)('connections to Cassandra (need nodes of their o
   })
 
   describe('without encryption and users', () => {
-    test('a node tells its release, protocol, partitioner and data center', async () => {
+    test('a node reports its release, protocol, partitioner and data center', async () => {
       await using link = await connectCassandra(plain.url('Space'))
       expect(link).toMatchObject({
         release: '2.1.0',
@@ -69,7 +69,7 @@ describe.skipIf(!CASSANDRA_OWN)('connections to Cassandra (need nodes of their o
       expect(rows[0]?.get('tokens')).toBeInstanceOf(Set)
     })
 
-    test('levels come from the options, then from the URL', async () => {
+    test('consistency levels come from the options, then from the URL', async () => {
       await using link = await connectCassandra(`${plain.url()}?consistency=QUORUM`, { writeConsistency: 'one' })
       expect(link).toMatchObject({ readLevel: 4, writeLevel: 1 })
     })
@@ -79,7 +79,7 @@ describe.skipIf(!CASSANDRA_OWN)('connections to Cassandra (need nodes of their o
       expect(link.partitioner).toBe('ycql')
     })
 
-    test('a keyspace that is not there is named, unless it may be missing', async () => {
+    test('a missing keyspace is named, unless it may be missing', async () => {
       expect(await refusedBy(plain.url('space'))).toMatchObject({
         code: 'CONNECT_FAILED',
         reason: 'the cluster has no keyspace space',
@@ -88,7 +88,7 @@ describe.skipIf(!CASSANDRA_OWN)('connections to Cassandra (need nodes of their o
       await tried(plain.url('space'), { withoutKeyspace: true })
     })
 
-    test('another data center is refused with the ones there are', async () => {
+    test('another data center is refused, and the existing ones are named', async () => {
       expect(await refusedBy(`${plain.url()}?dc=elsewhere`)).toMatchObject({
         code: 'BAD_CONFIG',
         message: 'the cluster has no data center elsewhere',
@@ -97,7 +97,7 @@ describe.skipIf(!CASSANDRA_OWN)('connections to Cassandra (need nodes of their o
       await tried(`${plain.url()}?dc=datacenter1`)
     })
 
-    test('hosts where nobody listens are named; one of several that answers is enough', async () => {
+    test('hosts that refuse connections are named; one host that answers is enough', async () => {
       expect(await refusedBy('cassandra://127.0.0.1:1,127.0.0.1:2/k')).toMatchObject({
         code: 'CONNECT_FAILED',
         reason: 'nothing listens at 127.0.0.1:1, 127.0.0.1:2 (Network or authentication issues)',
@@ -110,7 +110,7 @@ describe.skipIf(!CASSANDRA_OWN)('connections to Cassandra (need nodes of their o
       await tried(plain.url().replace('://', '://127.0.0.1:1,'))
     })
 
-    test('a node that is frozen is given up after connect_timeout', async () => {
+    test('a frozen node ends a connection after connect_timeout', async () => {
       const [node] = plain.nodes
       await node?.freeze()
       try {
@@ -130,7 +130,7 @@ describe.skipIf(!CASSANDRA_OWN)('connections to Cassandra (need nodes of their o
       await tried(plain.url())
     })
 
-    test('encryption that is demanded and not offered is refused', async () => {
+    test('encryption that is required and not offered is refused', async () => {
       for (const mode of ['require', 'verify-ca', 'verify-full']) {
         expect(await refusedBy(`${plain.url()}?sslmode=${mode}`)).toMatchObject({
           code: 'TLS_FAILED',
@@ -144,7 +144,7 @@ describe.skipIf(!CASSANDRA_OWN)('connections to Cassandra (need nodes of their o
   describe('with encryption and users', () => {
     const eve = (password = SECRET): string => guarded.url('space', 'eve', password)
 
-    test('a certificate that fits is taken in every mode', async () => {
+    test('a valid certificate is accepted in each mode', async () => {
       for (const mode of ['prefer', 'verify-ca', 'verify-full']) {
         expect(await tried(`${eve()}?sslmode=${mode}&${CA}`)).toMatchObject({ release: '2.1.0' })
       }
@@ -152,18 +152,18 @@ describe.skipIf(!CASSANDRA_OWN)('connections to Cassandra (need nodes of their o
       await tried(`${eve().replace('127.0.0.1', 'localhost')}?tls=true&${CA}`)
     })
 
-    test('an authority nobody named is refused where proof is asked for', async () => {
+    test('an unknown authority is refused if the certificate must be verified', async () => {
       const unknown = { code: 'TLS_FAILED', reason: 'the server certificate is signed by an unknown authority' }
       expect(await refusedBy(`${eve()}?sslmode=verify-full`)).toMatchObject(unknown)
       const other = `sslrootcert=${encodeURIComponent(file('other-ca.pem'))}`
       expect(await refusedBy(`${eve()}?sslmode=require&${other}`)).toMatchObject({ code: 'TLS_FAILED' })
     })
 
-    test('a login in plain text is refused by a node that wants encryption', async () => {
+    test('a login in plain text is refused by a node that requires encryption', async () => {
       expect(await refusedBy(`${eve()}?sslmode=disable&connect_timeout=2`)).toMatchObject({ code: 'CONNECT_FAILED' })
     })
 
-    test('a wrong password, a user nobody knows, and no user at all are told apart from the network', async () => {
+    test('a wrong password, an unknown user and a missing user are not reported as network errors', async () => {
       const wrong = {
         code: 'CONNECT_FAILED',
         reason: 'the cluster refuses this user or password (Network or authentication issues)',
@@ -188,7 +188,7 @@ describe.skipIf(!CASSANDRA_OWN)('connections to Cassandra (need nodes of their o
       })
     })
 
-    test('each missing right is named with the statement that gives it, and given', async () => {
+    test('each missing permission is named with the statement that grants it, and the grant helps', async () => {
       const cases: readonly (readonly [right: string, on: string, statement: string, doing: Doing])[] = [
         ['SELECT', 'TABLE space.t', 'SELECT * FROM space.t', 'read'],
         ['MODIFY', 'TABLE space.t', "INSERT INTO space.t (id, v) VALUES (1, 'a')", 'write'],
@@ -232,7 +232,7 @@ describe.skipIf(!CASSANDRA_OWN)('connections to Cassandra (need nodes of their o
   })
 })
 
-/** A server that puts encryption with the given certificate before a node without. */
+/** A TLS proxy with the given certificate in front of a node without encryption. */
 async function frontOf(
   { nodes }: CassandraCluster,
   name: string,

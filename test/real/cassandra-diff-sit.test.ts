@@ -1,4 +1,4 @@
-/** The Cassandra Data Migrator's own system tests that mend: its data, its properties, what it expects. */
+/** The Cassandra Data Migrator's own system tests with repairs: its data, its properties, its expectations. */
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -9,7 +9,7 @@ import { CASSANDRA_AVAILABLE, startCassandra, type CassandraCluster } from '../s
 import { perform, type Performed } from './operation-kit.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 
-/** Comments of cqlsh; texts, which may hold what looks like one, come first. */
+/** Comments of cqlsh, and texts, which come first because they may contain comment characters. */
 const COMMENT = /'[^']*'|\/\*[\s\S]*?\*\/|--[^\n]*|^#[^\n]*/gm
 const REPLICATION = `{'class': 'SimpleStrategy', 'replication_factor': 1}`
 
@@ -45,7 +45,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE || CDM_SIT_MISSING !== '')(
       if (request.kind !== 'operation') throw new Error('no operation')
       return perform(request.operation satisfies Operation)
     }
-    /** Rows of a listing of cqlsh, as texts. */
+    /** Rows of a cqlsh table, as texts. */
     const expected = (folder: string): readonly (readonly string[])[] =>
       readFileSync(file(folder, 'expected.out'), 'utf8')
         .split('\n')
@@ -60,7 +60,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE || CDM_SIT_MISSING !== '')(
     }
     const counted = ({ events }: Performed): Readonly<Record<string, string>> | undefined =>
       events.flatMap((event) => (event.type === 'run.counted' ? [event.counters] : []))[0]
-    /** What an assert file of the migrator lists. */
+    /** Counters of an assert file of the migrator. */
     const asserted = (folder: string, name: string): Readonly<Record<string, string>> =>
       Object.fromEntries(
         readFileSync(file(folder, name), 'utf8')
@@ -99,9 +99,10 @@ describe.skipIf(!CASSANDRA_AVAILABLE || CDM_SIT_MISSING !== '')(
       const fixed = await run('diff', folder, 'fix.properties')
       expect(counted(fixed)).toMatchObject(asserted(folder, 'cdm.fixData.assert'))
       const cut = (rows: readonly (readonly string[])[]): readonly (readonly string[])[] =>
-        // Of the last column the file has the first digit only; the row whose time did not change keeps its life in this version.
+        // The file has only the first digit of the last column. The row with an unchanged write time keeps its TTL in
+        // this version.
         rows.map((row) => [...row.slice(0, 6), row[0] === 'record8' ? '' : (row[6] ?? '').slice(0, 1)])
-      // Lives are round numbers when they begin, and what is expected was noted some seconds later.
+      // A TTL is a round number at its start, and the expected one was recorded some seconds later.
       const aged = (await actual(folder)).map((row) => [...row.slice(0, 6), String(Number(row[6]) - 60)])
       expect(cut(aged)).toEqual(cut(expected(folder)))
     }, 60_000)
@@ -114,7 +115,8 @@ describe.skipIf(!CASSANDRA_AVAILABLE || CDM_SIT_MISSING !== '')(
       expect(counted(same)).toMatchObject(asserted(folder, 'cdm.validateData.assert'))
       await script(folder, 'breakData.cql')
       expect(counted(await run('diff', folder, 'fix.properties'))).toMatchObject(asserted(folder, 'cdm.fixData.assert'))
-      // Cassandra before 4 counts no more where a counter was deleted: a row that was read back, and is not there, is not said to be mended.
+      // Before version 4, a deleted counter of Cassandra does not count again: a row that is missing when it is read
+      // again is not reported as repaired.
       const dead = await countsNoMore()
       const forced = await run('diff', folder, 'fix-force.properties')
       expect(counted(forced)).toMatchObject({

@@ -1,4 +1,4 @@
-/** Comparing and mending tables of Cassandra, by ranges of tokens with each other and by keys with PostgreSQL. */
+/** Comparison and repair of Cassandra tables, by token ranges among each other and by keys with PostgreSQL. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -15,7 +15,7 @@ const REPLICATION = `{'class': 'SimpleStrategy', 'replication_factor': 1}`
 const OLD = 1_500_000_000_000_000n
 const TABLE = '(a int, b int, v text, w int, tags set<text>, s text static, PRIMARY KEY (a, b))'
 
-describe.skipIf(!CASSANDRA_AVAILABLE)('differences of tables of Cassandra', () => {
+describe.skipIf(!CASSANDRA_AVAILABLE)('differences of Cassandra tables', () => {
   let cluster: CassandraCluster
   let link: CassandraLink
   beforeAll(async () => {
@@ -67,7 +67,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('differences of tables of Cassandra', () =
   const kinds = (found: readonly DifferenceEvent[]): readonly string[] =>
     found.map(({ key, difference, fixed }) => `${key.join('/')} ${difference}${fixed === true ? ' fixed' : ''}`)
 
-  describe('of two clusters', () => {
+  describe('between two clusters', () => {
     beforeEach(async () => {
       await cql('DROP TABLE IF EXISTS origin.t', 'DROP TABLE IF EXISTS target.t')
       await cql(`CREATE TABLE origin.t ${TABLE}`, `CREATE TABLE target.t ${TABLE}`)
@@ -80,7 +80,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('differences of tables of Cassandra', () =
       }
     }, 60_000)
 
-    it('are none where there are none', async () => {
+    it('are zero between equal tables', async () => {
       const { finished, ranges, found } = await diff('t')
       expect(finished.error).toBeUndefined()
       expect(finished.exitCode).toBe(0)
@@ -90,7 +90,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('differences of tables of Cassandra', () =
       expect(ranges.reduce((sum, { valid }) => sum + Number(valid), 0)).toBe(40)
     })
 
-    it('are named by range, and mended with times and lives of the source', async () => {
+    it('are named by range, and repaired with write times and TTLs of the source', async () => {
       await cql(
         `DELETE FROM target.t USING TIMESTAMP ${OLD + 5n} WHERE a = 1 AND b = 1`,
         `INSERT INTO origin.t (a, b, v) VALUES (1, 1, 'again') USING TIMESTAMP ${OLD + 10n} AND TTL 400000`,
@@ -173,7 +173,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('differences of tables of Cassandra', () =
       expect(await rowsOf('SELECT v FROM target.t WHERE a = 2 AND b = 2')).toEqual([])
     }, 60_000)
 
-    it('of a partition that was deleted are repaired in one run, with the TTLs of the source', async () => {
+    it('of a deleted partition are repaired in one run, with the TTLs of the source', async () => {
       await cql('DELETE FROM target.t WHERE a = 1')
       const { found, finished } = await diff('t', { fix: true, overwriteNewer: true })
       expect(kinds(found)).toEqual(['1/1 missing fixed'])
@@ -183,7 +183,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('differences of tables of Cassandra', () =
       expect((await diff('t')).finished.exitCode).toBe(0)
     })
 
-    it('whose write time is in the future are not removed: no row of that key could be written until then', async () => {
+    it('with a write time in the future are not removed, because their keys could not be written until then', async () => {
       const ahead = BigInt(Date.now() + 30 * 86_400_000) * 1000n
       await cql(
         `INSERT INTO target.t (a, b, v) VALUES (900, 1, 'ahead') USING TIMESTAMP ${ahead}`,
@@ -198,7 +198,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('differences of tables of Cassandra', () =
       await cql(`DELETE FROM target.t USING TIMESTAMP ${ahead} WHERE a = 900 AND b = 1`)
     })
 
-    it('may be mended as far as one kind of them goes', async () => {
+    it('can be repaired for one kind of difference only', async () => {
       await cql(
         `DELETE FROM target.t USING TIMESTAMP ${OLD} WHERE a = 1 AND b = 1`,
         `UPDATE origin.t USING TIMESTAMP ${OLD + 10n} SET v = 'changed' WHERE a = 3 AND b = 1`,
@@ -208,7 +208,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('differences of tables of Cassandra', () =
       expect(kinds(found)).toEqual(['1/1 missing', '2/2 missing', '3/1 different fixed'])
     })
 
-    it('are looked for in a part of the ring', async () => {
+    it('are searched in a part of the ring', async () => {
       await cql('TRUNCATE target.t')
       const { ranges, finished } = await diff('t', { ring: { splits: 4, min: '0' } })
       expect(ranges).toHaveLength(4)
@@ -216,7 +216,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('differences of tables of Cassandra', () =
       expect(finished.totals['missing']).toBe(String(here.length))
     })
 
-    it('are told in the tables of the migrator', async () => {
+    it('are written to the tables of the migrator', async () => {
       await cql(`INSERT INTO origin.t (a, b, v) VALUES (2, 2, 'new')`)
       const first = await diff('t', { track: { runId: '77' } })
       expect(first.finished.exitCode).toBe(1)
@@ -236,7 +236,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('differences of tables of Cassandra', () =
       ])
     }, 60_000)
 
-    it('are not told of rows that come right a moment later', async () => {
+    it('are not reported for rows that become equal shortly after', async () => {
       await cql(`INSERT INTO origin.t (a, b, v) VALUES (2, 2, 'new') USING TIMESTAMP ${OLD}`)
       const late = setTimeout(() => {
         void cql(`INSERT INTO target.t (a, b, v) VALUES (2, 2, 'new') USING TIMESTAMP ${OLD}`)
@@ -248,7 +248,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('differences of tables of Cassandra', () =
   })
 
   it.skipIf(!ALL)(
-    'are found in partitions that are too wide to be held',
+    'are found in partitions that are too wide for memory',
     async () => {
       await cql(
         'CREATE TABLE origin.wide (a int, b int, v text, PRIMARY KEY (a, b))',
@@ -271,8 +271,8 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('differences of tables of Cassandra', () =
     120_000,
   )
 
-  describe('of Cassandra and a database of SQL', () => {
-    it('are found and mended in Cassandra, too', { timeout: 60_000 }, async () => {
+  describe('between Cassandra and an SQL database', () => {
+    it('are found and repaired in Cassandra, too', { timeout: 60_000 }, async () => {
       const folder = mkdtempSync(path.join(tmpdir(), 'sluice-diff-'))
       const source = await makePlace('sqlite', folder)
       await source.sql(
@@ -301,7 +301,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('differences of tables of Cassandra', () =
     })
 
     it.for(['postgresql', 'sqlite'] as const)(
-      '%s: are found by keys, and mended',
+      '%s: are found by keys, and repaired',
       { timeout: 60_000 },
       async (system, { skip }) => {
         const why = await missing(system)
@@ -338,7 +338,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('differences of tables of Cassandra', () =
         )
         const inspected = await diff('p', { to, ...there })
         expect(kinds(inspected.found)).toEqual(['3/k missing', '4/k different', '99/k extra'])
-        // The whole target is read for it, which is not to look like a standstill.
+        // The whole target is read for that, which must show as progress.
         const last = inspected.events.findLast((event) => event.type === 'diff.progress')
         expect(last).toMatchObject({ step: 'looking for extra rows', looked: '30', left: '0', estimated: false })
         expect(inspected.ranges.reduce((sum, { valid }) => sum + Number(valid), 0)).toBe(28)
@@ -356,7 +356,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('differences of tables of Cassandra', () =
       ['no', 'bytea', 'blob', `''`, '\\x6b32'],
       ['endless', 'timestamptz(3)', 'timestamp', `'infinity'`, '2024-01-03 00:00:00'],
     ] as const)(
-      'a key that is %s (%s) is missing, and the others are mended',
+      'a key that is %s (%s) is missing, and the others are repaired',
       { timeout: 60_000 },
       async (one, { skip }) => {
         const [name, type, there, key, other] = one

@@ -1,4 +1,4 @@
-/** What only a Cassandra of 5.0 has: times of collections, guardrails, storage-attached indexes, vectors. */
+/** Features of Cassandra 5.0: write times of collections, guardrails, storage-attached indexes, vectors. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { RunLedger } from '../../src/engine/copy/ledger/runs.ts'
@@ -38,7 +38,7 @@ describe.skipIf(FIVE_MISSING !== '')('Cassandra 5.0', { timeout: 60_000 }, () =>
       ...more,
     })
 
-  describe('times and lives of collections', () => {
+  describe('write times and TTLs of collections', () => {
     const TIMES = ['v', 'm', 'l', 's', 'ud'].flatMap((name) => [`writetime(${name})`, `ttl(${name})`]).join(', ')
     const timesOf = async (keyspace: string, id: number): Promise<Readonly<Record<string, unknown>>> => {
       const [row = []] = await five.rows(`SELECT ${TIMES} FROM ${keyspace}.own WHERE id = ${id}`)
@@ -66,7 +66,7 @@ describe.skipIf(FIVE_MISSING !== '')('Cassandra 5.0', { timeout: 60_000 }, () =>
       )
     })
 
-    test('are those of each collection, and not those of its row', async () => {
+    test('are those of each collection, not those of its row', async () => {
       const ran = await copy('own')
       expect(ran.finished.exitCode, failures(ran)).toBe(0)
       expect(await timesOf('t5', 1)).toEqual(await timesOf('s5', 1))
@@ -79,7 +79,7 @@ describe.skipIf(FIVE_MISSING !== '')('Cassandra 5.0', { timeout: 60_000 }, () =>
       expect((await diff('own')).finished.exitCode).toBe(0)
     })
 
-    test('are the largest of their elements, which the plan and the end say', async () => {
+    test('are the largest ones of their elements, which the plan and the end report', async () => {
       const ran = await copy('own')
       const plan = ran.events.find((event) => event.type === 'plan.ready')
       expect(JSON.stringify(plan)).toMatch(/elements.*latest write time.*longest time to live/)
@@ -87,7 +87,7 @@ describe.skipIf(FIVE_MISSING !== '')('Cassandra 5.0', { timeout: 60_000 }, () =>
       expect(JSON.stringify(end)).toContain('in one row elements of m had different write times or TTLs')
     })
 
-    test('are compared, and mended', async () => {
+    test('are compared, and repaired', async () => {
       await copy('own')
       await five.cql("UPDATE t5.own USING TIMESTAMP 1000 SET m={'a':'goes'} WHERE id=2")
       await five.cql("UPDATE t5.own USING TIMESTAMP 1001 SET m={'a':'goes'}, l=[1,2] WHERE id=1")
@@ -111,7 +111,7 @@ describe.skipIf(FIVE_MISSING !== '')('Cassandra 5.0', { timeout: 60_000 }, () =>
 
     test('of a copy that an older version began are named, with the command that repairs them', async () => {
       await copy('own')
-      // As that version left it: the hash of its plan, and a collection with the time of its row.
+      // As the older version left it: the hash of its plan, and a collection with the write time of its row.
       await using to = await openCopyStore(five.url('t5'), { mode: 'write' })
       const runs = new RunLedger(await to.ledger(), { ...newOwner('here'), runId: 1_000_000n })
       const key = { schema: 't5', name: 'own' }
@@ -134,7 +134,7 @@ describe.skipIf(FIVE_MISSING !== '')('Cassandra 5.0', { timeout: 60_000 }, () =>
       expect(JSON.stringify(anew.events)).not.toContain('older version')
     })
 
-    test('of a later value of the target stay', async () => {
+    test('of a newer value of the target stay', async () => {
       await copy('own')
       await five.cql("UPDATE t5.own USING TIMESTAMP 9000 SET m={'a':'newer'} WHERE id=1")
       await five.cql("UPDATE s5.own USING TIMESTAMP 9500 SET v='mended' WHERE id=1")
@@ -144,7 +144,7 @@ describe.skipIf(FIVE_MISSING !== '')('Cassandra 5.0', { timeout: 60_000 }, () =>
     })
   })
 
-  describe('counters that were deleted at the target', () => {
+  describe('counters that were deleted in the target', () => {
     beforeEach(async () => {
       for (const keyspace of ['s5', 't5'])
         await five.cql(
@@ -154,7 +154,7 @@ describe.skipIf(FIVE_MISSING !== '')('Cassandra 5.0', { timeout: 60_000 }, () =>
         )
     })
 
-    test('with their row have the value of the source after one run', async () => {
+    test('with their row get the value of the source in one run', async () => {
       await five.cql("UPDATE s5.cnt SET a = a + 7 WHERE k = 'other'", "DELETE FROM t5.cnt WHERE k = 'r'")
       const repaired = await diff('cnt', { fix: true, fixCounters: true })
       expect(repaired.finished.exitCode, failures(repaired)).toBe(0)
@@ -162,7 +162,7 @@ describe.skipIf(FIVE_MISSING !== '')('Cassandra 5.0', { timeout: 60_000 }, () =>
       expect(await five.rows("SELECT a, b FROM t5.cnt WHERE k = 'other'")).toEqual([[7n, null]])
     })
 
-    test('alone never count again, which is said of the row', async () => {
+    test('alone never count again, which is reported for the row', async () => {
       await five.cql("DELETE a FROM t5.cnt WHERE k = 'r'", "UPDATE s5.cnt SET b = b + 5 WHERE k = 'r'")
       const repaired = await diff('cnt', { fix: true, fixCounters: true })
       expect(repaired.finished.exitCode).toBe(1)
@@ -200,7 +200,7 @@ describe.skipIf(FIVE_MISSING !== '')('Cassandra 5.0', { timeout: 60_000 }, () =>
     })
   })
 
-  test('tables with compact storage are copied, whatever hidden columns they have', async () => {
+  test('tables with compact storage are copied in spite of hidden columns', async () => {
     const tables = {
       plain: '(p text PRIMARY KEY, v text, w int)',
       dense: '(p text, c int, v text, PRIMARY KEY (p, c))',
@@ -225,7 +225,7 @@ describe.skipIf(FIVE_MISSING !== '')('Cassandra 5.0', { timeout: 60_000 }, () =>
     }
   })
 
-  test('rows that end while they are compared are no difference', async () => {
+  test('rows that expire during a comparison are no difference', async () => {
     for (const keyspace of ['s5', 't5'])
       await five.cql(
         `DROP TABLE IF EXISTS ${keyspace}.short`,
@@ -236,7 +236,7 @@ describe.skipIf(FIVE_MISSING !== '')('Cassandra 5.0', { timeout: 60_000 }, () =>
     const insert = async (): Promise<void> => {
       const rows = Array.from({ length: 10 }, () => id++)
       await five.cql(
-        // One side's second ends two seconds after the other's, as those of a copy may.
+        // The rows of one side expire two seconds after those of the other, as in a copy.
         ...rows.map((one) => `INSERT INTO s5.short (id, v) VALUES (${one}, 'v') USING TTL 2`),
         ...rows.map((one) => `INSERT INTO t5.short (id, v) VALUES (${one}, 'v') USING TTL 4`),
       )
@@ -246,7 +246,7 @@ describe.skipIf(FIVE_MISSING !== '')('Cassandra 5.0', { timeout: 60_000 }, () =>
       while (!signal.aborted) await insert()
     })()
     try {
-      // By then rows of the source have ended that the target still has.
+      // After this time, some rows have expired in the source and not in the target.
       await sleep(3500)
       const found = await diff('short')
       expect(found.finished.totals).toMatchObject({ extra: '0', missing: '0' })
@@ -259,7 +259,7 @@ describe.skipIf(FIVE_MISSING !== '')('Cassandra 5.0', { timeout: 60_000 }, () =>
     expect((await diff('short')).finished.totals).toMatchObject({ extra: '1', missing: '0' })
   })
 
-  test('what 5.0 has beside: doctor, the short name of storage-attached indexes, vectors of any type', async () => {
+  test('other features of 5.0: doctor, the short name of storage-attached indexes, vectors of any type', async () => {
     await five.cql(
       'DROP TABLE IF EXISTS t5.beside',
       'DROP TABLE IF EXISTS s5.beside',
@@ -301,13 +301,13 @@ describe.skipIf(FIVE_MISSING !== '')('guardrails of Cassandra 5.0, for an ordina
       'GRANT ALL ON KEYSPACE t5 TO app',
       'CREATE TABLE s5.t (id int PRIMARY KEY, v text, s set<int>, z list<text>)',
       ...[1, 2, 3].map((id) => `INSERT INTO s5.t (id, v, s) VALUES (${id}, 'v', {1})`),
-      // The superuser may do so.
+      // A superuser may write such rows.
       `INSERT INTO s5.t (id, v, s, z) VALUES (4, 'v', {${Array.from({ length: 200 }, (_, i) => i).join()}}, ['${'x'.repeat(6000)}'])`,
     )
   }, 240_000)
   afterAll(async () => five?.[Symbol.asyncDispose]())
 
-  test('pages are as large as allowed; times that are refused are said, and left out with --no-stamps; a refused row leaves nothing', async () => {
+  test('pages have the allowed size; refused write times are reported, and omitted with --no-stamps', async () => {
     const url = (keyspace: string): string => five.url(keyspace, 'app:app')
     const copy = (more: Parameters<typeof copyBetween>[3] = {}) =>
       perform(copyBetween(url('s5'), url('t5'), ['s5.t'], { toSchema: 't5', restart: true, ...more }))

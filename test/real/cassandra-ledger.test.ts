@@ -1,4 +1,4 @@
-/** The ledger of copies as a log in Cassandra: everything that ledgers are asked for, by several programs at once. */
+/** The ledger of copies as a log in Cassandra: all operations of a ledger, by several processes at once. */
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -36,7 +36,7 @@ async function participant(options: LedgerOptions = {}, of = keyspace): Promise<
   return ledger
 }
 
-/** A keyspace of its own: an old server mixes up tables that are dropped and made again. */
+/** A new keyspace: old servers confuse tables that are dropped and created again. */
 async function empty(): Promise<void> {
   keyspace = await newKeyspace()
   used.push(keyspace)
@@ -68,7 +68,7 @@ function ranges(count: number): readonly StoredRange[] {
   }))
 }
 
-/** A ledger with a plan that its owner divides. */
+/** A ledger with a plan whose owner divides the table into chunks. */
 async function planned(ledger: LedgerDatabase, who: RunOwner, chunks: number): Promise<Planning> {
   await prepareLedger(ledger)
   const runs = new RunLedger(ledger, who)
@@ -91,7 +91,7 @@ async function dump(ledger: LedgerDatabase): Promise<string> {
 }
 
 describe.skipIf(!CASSANDRA_AVAILABLE)('the ledger in Cassandra', () => {
-  test('looking makes nothing', async () => {
+  test('reading creates no table', async () => {
     await empty()
     const ledger = await participant()
     expect(await hasLedger(ledger)).toBe(false)
@@ -105,7 +105,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ledger in Cassandra', () => {
     expect(rows.filter((row) => String(row.get('columnfamily_name')).startsWith('sluice_'))).toEqual([])
   })
 
-  test('programs that begin at the same moment make one ledger', async () => {
+  test('processes that start at the same time create one ledger', async () => {
     await empty()
     const many = await Promise.all(Array.from({ length: 6 }, () => participant()))
     await Promise.all(many.map(prepareLedger))
@@ -116,7 +116,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ledger in Cassandra', () => {
     expect(new Set(dumps).size).toBe(1)
   })
 
-  test('chunks are claimed once, closed once, and seen by everybody', async () => {
+  test('chunks are claimed once, closed once, and visible to each process', async () => {
     await empty()
     const [one, two] = [await participant(), await participant()]
     const [a, b] = [owner(1n), owner(2n)]
@@ -141,14 +141,14 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ledger in Cassandra', () => {
     } as const
     const first = closingOf(one, a, claim, tally, proof, null, [])
     const second = closingOf(two, b, claim, tally, proof, null, [])
-    // The other one does not hold it.
+    // The other process does not own the claim.
     expect((await two.batch([...second.statements, second.landed])).at(-1)).toEqual([])
     expect((await one.batch([...first.statements, first.landed])).at(-1)).toEqual([[1]])
     expect(await two.all("SELECT COUNT(*) FROM migration_checkpoints WHERE status = 'completed'")).toEqual([[1]])
     expect(await dump(two)).toBe(await dump(one))
   })
 
-  test('a claim takes as many requests, however many chunks are pending', { timeout: 120_000 }, async () => {
+  test('a claim takes the same number of requests for any number of pending chunks', { timeout: 120_000 }, async () => {
     const costs: number[] = []
     for (const chunks of [20, 500]) {
       await empty()
@@ -174,7 +174,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ledger in Cassandra', () => {
     expect(costs[1]).toBe(costs[0])
   })
 
-  test('what fails changes nothing, whatever goes along with it', async () => {
+  test('a failed batch changes nothing, not even when it is combined with others', async () => {
     await empty()
     const ledger = await participant()
     await prepareLedger(ledger)
@@ -194,7 +194,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ledger in Cassandra', () => {
     expect(await ledger.all('SELECT COUNT(*) FROM migration_tokens WHERE length(token) = 1')).toEqual([[3]])
   })
 
-  test('values come back as they were', async () => {
+  test('values are read as they were written', async () => {
     await empty()
     const ledger = await participant()
     const values = [2n ** 63n - 1n, -(2n ** 53n), 0.1, 'ein Text\u0000 \u{1f980}', Buffer.from([0, 255]), null, 7]
@@ -214,7 +214,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ledger in Cassandra', () => {
     ])
   })
 
-  test('thousands of random changes leave equal replicas', async () => {
+  test('thousands of random changes give equal replicas', async () => {
     await empty()
     const base = await participant({ snapshotEntries: 40 })
     await planned(base, owner(9n), 40)
@@ -271,7 +271,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ledger in Cassandra', () => {
     )
   }, 180_000)
 
-  test('a snapshot takes the place of what is before it', async () => {
+  test('a snapshot replaces the entries before it', async () => {
     await empty()
     const [busy, slow] = [await participant({ snapshotEntries: 20 }), await participant({ snapshotEntries: 20 })]
     await prepareLedger(busy)
@@ -285,7 +285,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ledger in Cassandra', () => {
     expect(String(head?.get('trimmed'))).not.toBe('0')
     const [left] = await keyspace.rows('SELECT COUNT(*) AS n FROM sluice_ledger_log')
     expect(Number(String(left?.get('n')))).toBeLessThan(3 * 256)
-    // It was behind everything that has been trimmed.
+    // This reader had read no entry of those removed.
     expect(await slow.all('SELECT COUNT(*) FROM migration_tokens')).toEqual([[1100]])
     const fresh = await participant()
     expect(await dump(fresh)).toBe(await dump(slow))
@@ -293,7 +293,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ledger in Cassandra', () => {
     expect(await fresh.all('SELECT COUNT(*) FROM migration_tokens')).toEqual([[0]])
   }, 120_000)
 
-  test('large entries come in parts, and too large ones not at all', async () => {
+  test('large entries are split into parts, and too large ones are refused', async () => {
     await empty()
     const ledger = await participant()
     await prepareLedger(ledger)
@@ -322,7 +322,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ledger in Cassandra', () => {
     expect(await (await participant()).all('SELECT COUNT(*) FROM migration_checkpoints')).toEqual([[5000]])
   })
 
-  test('what was changed or lost behind its back is found', async () => {
+  test('a change or a loss of entries by another program is detected', async () => {
     const fill = async (): Promise<void> => {
       await empty()
       const ledger = await participant()
@@ -350,7 +350,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ledger in Cassandra', () => {
     expect((await sluiceError(() => participant())).code).toBe('LEDGER_NEWER')
   })
 
-  test('a table of that name with other columns is refused by name', async () => {
+  test('a table of the same name with other columns is refused by name', async () => {
     for (const name of ['head', 'log', 'part']) {
       await empty()
       await keyspace.cql(`CREATE TABLE sluice_ledger_${name} (id int PRIMARY KEY, name text)`)
@@ -363,7 +363,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ledger in Cassandra', () => {
     }
   })
 
-  test('programs that would not see each other are refused', async () => {
+  test("programs that could not see each other's writes are refused", async () => {
     await empty()
     await prepareLedger(await participant())
     await using link = await connectCassandra(
@@ -374,8 +374,8 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ledger in Cassandra', () => {
   })
 })
 
-describe.skipIf(!CASSANDRA_OWN)('the ledger and rights', () => {
-  test('who may not write is told so', async () => {
+describe.skipIf(!CASSANDRA_OWN)('the ledger and permissions', () => {
+  test('a user who may not write gets an error', async () => {
     await using cluster = await startOwn(1, { users: true })
     await cluster.cql(
       "CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",

@@ -1,4 +1,4 @@
-/** What expires in one Cassandra expires at the same moment in the other, however long it waits on the way. */
+/** Values expire in source and target at the same time, even if a copy is delayed. */
 import { concurrent } from 'cassandra-driver'
 import { describe, expect, test } from 'vitest'
 import { perform } from '../support/copy-systems.ts'
@@ -7,10 +7,10 @@ import { newKeyspace, type TestKeyspace } from '../support/servers/cassandra-kit
 import { copyBetween, failures } from './cassandra-target-kit.ts'
 
 describe.skipIf(!CASSANDRA_AVAILABLE)(
-  `lives${CASSANDRA_MISSING === '' ? '' : ` (${CASSANDRA_MISSING})`}`,
+  `TTLs${CASSANDRA_MISSING === '' ? '' : ` (${CASSANDRA_MISSING})`}`,
   { timeout: 90_000 },
   () => {
-    /** Seconds that values have left, by the moment at which they end. */
+    /** Unix seconds at which values expire. */
     async function ends({ link, name }: TestKeyspace): Promise<ReadonlyMap<string, number>> {
       const now = Math.floor(Date.now() / 1000)
       const cql = `SELECT a, b, ttl(s), ttl(v) FROM ${name}.t`
@@ -26,7 +26,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       )
     }
 
-    test('end when those of the source end, though the rate keeps rows waiting; what has ended is not written, and told', async () => {
+    test('values expire with those of the source in spite of a slow rate; expired ones are not written, and reported', async () => {
       await using source = await newKeyspace()
       await using target = await newKeyspace()
       await source.cql('CREATE TABLE t (a int, b int, s text static, v text, w text, PRIMARY KEY (a, b))')
@@ -49,8 +49,8 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       )
       const statics = inSecond.map((a) => [a, 's'])
       await concurrent.executeConcurrent(client, 'INSERT INTO t (a, s) VALUES (?, ?) USING TTL 6000', statics)
-      // The 100 rows that come first use up what the rate allows for 20 seconds, and the others wait, read already, until these are over: of ten of them
-      // one value ends meanwhile, and ten end as a whole.
+      // The first 100 rows use up the rate for 20 seconds, and the others wait after they were read: of ten of them one
+      // value expires meanwhile, and ten expire as a whole.
       const early = inSecond.slice(0, 10)
       const shorten = 'UPDATE t USING TTL 16 SET w = ? WHERE a = ? AND b = 1'
       await concurrent.executeConcurrent(

@@ -1,4 +1,7 @@
-/** Files of the Cassandra Data Migrator: what was broken off goes on, and what is finished is read and compared once more, as a second Migrate reads everything. */
+/**
+ * Files of the Cassandra Data Migrator: an interrupted copy is resumed, and a finished one is read and compared again,
+ * as a second Migrate does.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -46,7 +49,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`a second Migrate ${CASSANDRA_MISSING}`, (
     return request.operation
   }
 
-  /** What a run read and wrote itself. */
+  /** Rows that a run itself has read and written. */
   function counted(ran: Ran): readonly number[] {
     const event = ran.events.find(({ type }) => type === 'run.counted')
     const { Read, Write } = event?.type === 'run.counted' ? event.counters : {}
@@ -54,7 +57,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`a second Migrate ${CASSANDRA_MISSING}`, (
   }
 
   test(
-    'killed at half: the second run reads the other half, a third reads all and writes nothing',
+    'killed halfway: the second run reads the other half, a third one reads all and writes nothing',
     { timeout: 90_000 },
     async () => {
       const child = startCopy(await migrate())
@@ -76,18 +79,18 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`a second Migrate ${CASSANDRA_MISSING}`, (
       expect(run?.info).toBe(
         `Read: ${ROWS}; Write: 0; Skipped: ${ROWS}; Error: 0; Partitions Passed: 16; Partitions Failed: 0`,
       )
-      // What changed since is brought over.
+      // Later changes of the source are copied.
       await source.cql("UPDATE t SET v = 'new' WHERE id = 7")
       await target.cql('DELETE FROM t USING TIMESTAMP 1 WHERE id = 8', "INSERT INTO t (id, v) VALUES (9999, 'extra')")
       const fourth = await perform(await migrate())
       expect(fourth.finished.exitCode, failures(fourth)).toBe(0)
       expect(counted(fourth)).toEqual([ROWS, 1])
       expect((await target.rows('SELECT v FROM t WHERE id = 7'))[0]?.values()).toEqual(['new'])
-      // Asked for what a run has left, it does nothing where nothing is left.
+      // With previousRunId, a run does nothing if that run has left nothing.
       const left = await perform(await migrate(`spark.cdm.trackRun.previousRunId ${run?.runId}`))
       expect(left.finished.exitCode, failures(left)).toBe(0)
       expect(left.events.find(({ type }) => type === 'run.tracked')).toMatchObject({ pending: '0' })
-      // A run that nobody knows has left nothing and done nothing: all of it is read, as the migrator does.
+      // An unknown previous run counts as no run: all rows are read, as in the migrator.
       const unknown = await perform(await migrate('spark.cdm.trackRun.previousRunId 12345'))
       expect(unknown.finished.exitCode, failures(unknown)).toBe(0)
       expect(counted(unknown)).toEqual([ROWS, 0])

@@ -1,4 +1,4 @@
-/** Columns of Cassandra that are called as something which the driver's rows have already. */
+/** Columns of Cassandra whose names exist already in the driver's row objects. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -38,7 +38,7 @@ const SHAPES = {
 
 let number = 0
 
-test.for(Object.entries(SHAPES))('as %s', { timeout: 180_000 }, async ([, shape]) => {
+test.for(Object.entries(SHAPES))('named %s', { timeout: 180_000 }, async ([, shape]) => {
   const target = await makePlace('sqlite', folder)
   const other = await newKeyspace()
   try {

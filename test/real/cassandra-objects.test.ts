@@ -1,4 +1,4 @@
-/** What a Cassandra table has beside rows, between two keyspaces: options, clustering order, secondary indexes. */
+/** Properties of a Cassandra table between two keyspaces: options, clustering order, secondary indexes. */
 import { beforeEach, afterEach, describe, expect, test } from 'vitest'
 import { openCassandraCopy } from '../../src/stores/cassandra/copy/index.ts'
 import { indexesOf, PLAIN } from '../../src/stores/cassandra/copy/index-list.ts'
@@ -12,7 +12,7 @@ import { copyBetween, failures } from './cassandra-target-kit.ts'
 
 const NEVER = new AbortController().signal
 
-describe.skipIf(!CASSANDRA_AVAILABLE)(`what belongs to a table ${CASSANDRA_MISSING}`, () => {
+describe.skipIf(!CASSANDRA_AVAILABLE)(`properties of a table ${CASSANDRA_MISSING}`, () => {
   let source: TestKeyspace
   let target: TestKeyspace
   beforeEach(async () => {
@@ -24,7 +24,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`what belongs to a table ${CASSANDRA_MISSI
     await target[Symbol.asyncDispose]()
   })
 
-  test('options and clustering order come along with a table that is created', async () => {
+  test('options and clustering order are copied to a table that is created', async () => {
     await source.cql(
       `CREATE TABLE t (a int, b int, c text, "D" int, PRIMARY KEY (a, b, "D")) WITH CLUSTERING ORDER BY (b DESC, "D" ASC)
          AND comment = 'it''s ours' AND gc_grace_seconds = 1234 AND bloom_filter_fp_chance = 0.05
@@ -46,7 +46,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`what belongs to a table ${CASSANDRA_MISSI
     expect(rows.map((row) => row.get('b') as number)).toEqual([2, 1])
   })
 
-  test('what a plan cannot bring along is named: times to live of collections, and of tables that have their own', async () => {
+  test('a plan names what it cannot copy: TTLs of collections, and of tables with a default TTL', async () => {
     await source.cql(
       'CREATE TABLE t (id int PRIMARY KEY, m map<text, int>, s set<int>)',
       'CREATE TABLE u (id int PRIMARY KEY, m map<text, int>, v text)',
@@ -61,7 +61,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`what belongs to a table ${CASSANDRA_MISSI
     expect(ran.finished.exitCode, failures(ran)).toBe(0)
     const plan = ran.events.find((event) => event.type === 'plan.ready')
     const lines = plan?.type === 'plan.ready' ? (plan.copies ?? []) : []
-    // Each is named once: as what is left behind, and in no note.
+    // Each is named once: as left behind, not in a note.
     expect(lines.flatMap(({ notes = [] }) => notes)).toEqual([])
     const left = (name: string): readonly string[] =>
       leftLines(lines.find(({ table }) => table.endsWith(`.${name}`))?.leftBehind ?? [])
@@ -76,7 +76,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`what belongs to a table ${CASSANDRA_MISSI
     expect(leftLines(ran.finished.leftBehind ?? [])).toContainEqual(
       expect.stringContaining('the table has only its key'),
     )
-    // The row was written before its table had a time to live: it never expires.
+    // The row was written before its table had a default TTL: it never expires.
     expect((await target.rows('SELECT ttl(v) FROM d'))[0]?.values()).toEqual([null])
     if (!isBefore(target.link.release, 5, 0)) {
       expect([left('t'), left('u'), left('d')]).toEqual([[], [], []])
@@ -95,7 +95,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`what belongs to a table ${CASSANDRA_MISSI
         /time to live \(m\): the server does not report those of these columns: they get those of the other columns/,
       ),
     ])
-    // This release would remove the row that never expires.
+    // With this release, the target would expire a row that never expires in the source.
     expect(left('d')).toEqual([
       'left behind: 1 option of the table (default_time_to_live): it is not set in the target',
     ])
@@ -103,7 +103,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`what belongs to a table ${CASSANDRA_MISSI
     expect(JSON.stringify(forced.events)).toContain('the target removes every row after 86400 s')
   })
 
-  test('an option that the server refuses does not keep the table from being made, and is named', async () => {
+  test('a table is created without an option that the server refuses, and the option is named', async () => {
     await using store = await openCassandraCopy(target.url)
     await source.cql('CREATE TABLE t (a int PRIMARY KEY, b int)')
     const [table] = await store.tables(`${source.name}.t`, NEVER)
@@ -117,7 +117,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`what belongs to a table ${CASSANDRA_MISSI
     expect(await settingsOf(target.link, made.table)).toMatchObject({ gc_grace_seconds: '77' })
   })
 
-  test('indexes of one table that are asked for at once are all made, though old servers lose what changes one table at the same time', async () => {
+  test('indexes of one table that are requested at once are all created, although old servers lose concurrent changes', async () => {
     const columns = Array.from({ length: 6 }, (_, i) => `c${i}`)
     const shape = `id int PRIMARY KEY, ${columns.map((name) => `${name} text`).join(', ')}`
     await target.cql(`CREATE TABLE t (${shape})`)
@@ -133,7 +133,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`what belongs to a table ${CASSANDRA_MISSI
     expect((await indexesOf(target.link, table)).map(({ name }) => name)).toEqual(columns.map((name) => `by_${name}`))
   })
 
-  test('with indexes: secondary indexes are made, those of keys of maps too; the same command finds them there', async () => {
+  test('secondary indexes are created, also those of map keys; the same command finds them already there', async () => {
     const shape = 'id int PRIMARY KEY, plain text, "Odd ""name" int, m map<text, int>, l list<int>'
     await source.cql(
       `CREATE TABLE t (${shape})`,
@@ -154,7 +154,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`what belongs to a table ${CASSANDRA_MISSI
     const again = await perform({ ...operation, dryRun: true })
     const plan = again.events.find(({ type }) => type === 'plan.ready')
     expect(JSON.stringify(plan).match(/"status":"there"/g)?.length).toBe(4)
-    // Another keyspace's name for an index is no hindrance, a column of another name is, and says so.
+    // An index name of another keyspace blocks nothing; a column with another name does, and is reported.
     await target.cql('CREATE TABLE u (id int PRIMARY KEY, other text)')
     const renamed = await perform(
       copyBetween(source.url, target.url, ['t'], {
@@ -186,7 +186,7 @@ describe('options for other releases', () => {
     cdc: 'true',
     speculative_retry: "'99p'",
   }
-  test('are kept as far as a release takes them, and named where they say something', () => {
+  test('are kept if a release supports them, and named if they have an effect', () => {
     expect(settingsFor(OF_3, '5.0.4', false).left).toEqual(['read_repair_chance'])
     expect(settingsFor(OF_3, '2.1.0', false).left).toEqual(['cdc'])
     expect(Object.keys(settingsFor({ ...OF_3, default_time_to_live: '5' }, '3.4', true).kept)).toEqual([

@@ -1,4 +1,7 @@
-/** A ring of the RandomPartitioner, whose tokens go up to 2^127: copied whole and in parts, into SQL and into another keyspace. */
+/**
+ * A ring of the RandomPartitioner, whose tokens go up to 2^127: copied as a whole and in parts, into SQL and into
+ * another keyspace.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -38,7 +41,7 @@ describe.skipIf(!CASSANDRA_OWN)(`the RandomPartitioner ${CASSANDRA_MISSING}`, ()
     rmSync(folder, { recursive: true, force: true })
   })
 
-  test('into SQL, in halves and then the rest', { timeout: 60_000 }, async () => {
+  test('into SQL, first in halves, then the rest', { timeout: 60_000 }, async () => {
     const place = await makePlace('sqlite', folder)
     const half = RING_TOKENS.random.high / 2n
     const first = await perform(
@@ -56,7 +59,7 @@ describe.skipIf(!CASSANDRA_OWN)(`the RandomPartitioner ${CASSANDRA_MISSING}`, ()
     expect(started(await perform(copyOf({ ...place, url: from.url }, place, 'people')))).toBe(0)
   })
 
-  test('into another keyspace, with its times', { timeout: 60_000 }, async () => {
+  test('into another keyspace, with its write times', { timeout: 60_000 }, async () => {
     const ran = await perform(copyBetween(from.url, to.url, ['people'], { ring: { splits: 8 } }))
     expect(ran.finished, failures(ran)).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
     const cql = 'SELECT id, no, name, writetime(name) AS at FROM people'

@@ -1,4 +1,7 @@
-/** Rows that are taken out of Cassandra once they are proved: nothing goes that was written later. And periods of time, which the reader picks. */
+/**
+ * Proved rows are removed from Cassandra, but none that was written later. Also tests time conditions, which the reader
+ * evaluates.
+ */
 import type { types } from 'cassandra-driver'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TableSpec } from '../../src/model/copy/column-type.ts'
@@ -35,12 +38,12 @@ afterAll(async () => {
   await keyspace?.[Symbol.asyncDispose]()
 })
 
-/** Long ago, in microseconds. */
+/** A past write time, in microseconds. */
 const OLD = 1_700_000_000_000_000n
 const DAY = 86_400_000
 const APRIL = Date.UTC(2024, 3, 1)
 
-/** Two hundred and fifty rows of the year 2024, ten to a partition. */
+/** 250 rows of the year 2024, ten per partition. */
 async function bookings(name: string, more = ''): Promise<TableSpec> {
   await keyspace.cql(
     `CREATE TABLE ${name} (p int, c int, at timestamp, note text, f double${more === '' ? '' : `, ${more}`}, PRIMARY KEY (p, c))`,
@@ -92,7 +95,7 @@ async function remove(table: TableSpec, options: Options = {}, between?: () => P
   return await store.target().remove!(request)
 }
 
-/** Removes with a hand on every statement that goes to the cluster. */
+/** Removes rows; `meddle` runs before each statement to the cluster. */
 async function meddled(request: RemoveRequest, meddle: (cql: string) => Promise<void>): Promise<StepEnd> {
   return await removeCassandraRows(
     { link: meddledLink(meddle), flow: new RequestFlow(8), ledger: await store.ledger() },
@@ -122,7 +125,7 @@ const inSpring = (row: types.Row): boolean => {
 }
 
 describe('rows are removed from Cassandra', () => {
-  test('where they are those that were proved, and no others', async () => {
+  test('if they are those that were proved, and no others', async () => {
     const table = await bookings('plain')
     const spring = (await idsOf('plain', inSpring)).length
     expect(spring).toBeGreaterThan(50)
@@ -131,7 +134,7 @@ describe('rows are removed from Cassandra', () => {
     expect(await store.target().remove!(request)).toBe('done')
     expect(await idsOf('plain')).toHaveLength(250 - spring)
     expect(await idsOf('plain', inSpring)).toEqual([])
-    // By tokens, the whole of it: nothing is left.
+    // By tokens, the whole ring: no row is left.
     const { low, high } = RING_TOKENS.murmur3
     for (const part of splitTokens(low, high, 3)) {
       expect(await remove(table, { range: rangeOfTokens(part, RING_TOKENS.murmur3), where: null })).toBe('done')
@@ -141,13 +144,13 @@ describe('rows are removed from Cassandra', () => {
     expect(await ledger.all('SELECT COUNT(*) FROM migration_removals')).toEqual([[0]])
   })
 
-  test('with hostile names, collections that were added to later, and rows that are nothing but a key', async () => {
+  test('with hostile names, with collections that were extended later, and rows that are only a key', async () => {
     await keyspace.cql(
       `CREATE TABLE "Weird" ("K ""1" text, c int, "se""t; --" set<text>, l list<int>, v int, PRIMARY KEY ("K ""1", c))`,
       `INSERT INTO "Weird" ("K ""1", c, "se""t; --", v) VALUES ('it''s', 1, {'a'}, 1) USING TIMESTAMP ${OLD}`,
       `UPDATE "Weird" USING TIMESTAMP ${OLD + 5n} SET "se""t; --" = "se""t; --" + {'b'}, l = [1, 2] WHERE "K ""1" = 'it''s' AND c = 1`,
       `INSERT INTO "Weird" ("K ""1", c) VALUES ('it''s', 2) USING TIMESTAMP ${OLD}`,
-      // The key is younger than the value.
+      // The key has a later write time than the value.
       `INSERT INTO "Weird" ("K ""1", c, v) VALUES ('it''s', 3, 3) USING TIMESTAMP ${OLD}`,
       `INSERT INTO "Weird" ("K ""1", c) VALUES ('it''s', 3) USING TIMESTAMP ${OLD + 9n}`,
     )
@@ -159,7 +162,7 @@ describe('rows are removed from Cassandra', () => {
 })
 
 describe('nothing is removed from Cassandra', () => {
-  test('where a value or a row is another one, the step is lost, or the table is another', async () => {
+  test('if a value or a row differs, the step is lost, or it is another table', async () => {
     const table = await bookings('kept')
     const all = await idsOf('kept')
     const [one = 0] = await idsOf('kept', inSpring)
@@ -177,7 +180,7 @@ describe('nothing is removed from Cassandra', () => {
     expect(await idsOf('kept')).toEqual(all)
   })
 
-  test('whose write time is in the future is refused by its key before anything goes', async () => {
+  test('a row with a write time in the future is refused by its key before any row is removed', async () => {
     const table = await bookings('ahead')
     const ahead = BigInt(Date.now() + 30 * DAY) * 1000n
     await keyspace.cql(`UPDATE ahead USING TIMESTAMP ${ahead} SET note = 'ahead' WHERE p = 20 AND c = 20`)
@@ -187,14 +190,14 @@ describe('nothing is removed from Cassandra', () => {
       message: expect.stringMatching(/\(20, 20\).*ahead of the clock/) as string,
     })
     expect(await idsOf('ahead')).toEqual(before)
-    // A writer whose clock is a little ahead is no reason.
+    // A writer whose clock is a little ahead is accepted.
     const soon = BigInt(Date.now() + 60_000) * 1000n
     const near = await bookings('near')
     await keyspace.cql(`UPDATE near USING TIMESTAMP ${soon} SET note = 'near' WHERE p = 20 AND c = 20`)
     expect(await remove(near)).toBe('done')
   })
 
-  test('of counters, and of tables whose partitions share values', async () => {
+  test('from tables with counters, or with static columns', async () => {
     await keyspace.cql(
       'CREATE TABLE counted (p int PRIMARY KEY, n counter)',
       'UPDATE counted SET n = n + 1 WHERE p = 1',
@@ -209,8 +212,8 @@ describe('nothing is removed from Cassandra', () => {
   })
 })
 
-describe('what is written to Cassandra meanwhile', () => {
-  test('stays, whether it comes before a row is removed or between reading and removing', async () => {
+describe('rows that are written to Cassandra during a removal', () => {
+  test('stay, if they are written before a row is removed or between its read and its removal', async () => {
     const table = await bookings('raced')
     const [first = 0, second = 0] = await idsOf('raced', inSpring)
     const change = (id: number): Promise<void> =>
@@ -226,12 +229,12 @@ describe('what is written to Cassandra meanwhile', () => {
     const notes = await keyspace.rows(`SELECT c, note FROM ${keyspace.name}.raced`)
     const newer = notes.filter((row) => row.get('note') === 'newer').map((row) => Number(row.get('c')))
     expect(new Set(newer)).toEqual(new Set([first, second]))
-    // What is left of them has no time any more: a later look finds rows that are none of the archive's.
+    // Their remaining values have no time column any more: a second removal finds rows that are not in the archive.
     expect(await store.target().remove!({ ...request, where: null })).toBe('differs')
     expect((await idsOf('raced', (row) => row.get('note') === 'newer')).length).toBe(2)
   })
 
-  test('between the proof and the batches, ends it before anything goes', async () => {
+  test('stop the removal if they are written between the proof and the batches', async () => {
     const table = await bookings('later')
     const all = await idsOf('later')
     const [one = 0] = await idsOf('later', inSpring)
@@ -264,7 +267,7 @@ describe('rows that are removed by their keys, as --delete-extra does', () => {
     ['nothing but a collection', `UPDATE kN USING TIMESTAMP ${OLD} SET tags = {'old'} WHERE p = 1 AND c = 1`],
     ['nothing but its key', `INSERT INTO kN (p, c) VALUES (1, 1) USING TIMESTAMP ${OLD}`],
     ['a value', `INSERT INTO kN (p, c, tags, v) VALUES (1, 1, {'old'}, 1) USING TIMESTAMP ${OLD}`],
-  ] as const)('are gone, but not what is written meanwhile: %s', async ([, insert], { task }) => {
+  ] as const)('are gone, but not values written meanwhile: %s', async ([, insert], { task }) => {
     const name = `k${task.id.replaceAll(/\W/g, '_')}`
     const write = insert.replace('kN', name)
     await keyspace.cql(`CREATE TABLE ${name} (${table})`, write)
@@ -278,7 +281,7 @@ describe('rows that are removed by their keys, as --delete-extra does', () => {
     }
   })
 
-  test('static values of a partition without rows', async () => {
+  test('static values of a partition without rows are removed', async () => {
     await keyspace.cql(
       `CREATE TABLE static_keys (${table})`,
       `UPDATE static_keys USING TIMESTAMP ${OLD} SET s = {1} WHERE p = 1`,
@@ -290,7 +293,7 @@ describe('rows that are removed by their keys, as --delete-extra does', () => {
   })
 })
 
-test('a program that was killed in the middle of it is gone on with', async () => {
+test('a removal of a killed program is resumed', async () => {
   const table = await bookings('killed')
   const spring = await idsOf('killed', inSpring)
   const request = await requestOf(table)
@@ -303,7 +306,7 @@ test('a program that was killed in the middle of it is gone on with', async () =
   const left = await idsOf('killed', inSpring)
   expect(left.length).toBeLessThan(spring.length)
   expect(left.length).toBeGreaterThan(0)
-  // Another row of somebody else keeps it from being done, and stays.
+  // A new row of another program blocks the completion, and stays.
   await keyspace.cql(`INSERT INTO killed (p, c, at) VALUES (1, 9000, ${APRIL})`)
   const again = { ...request, closing: await step() }
   expect(await store.target().remove!(again)).toBe('differs')
@@ -315,12 +318,12 @@ test('a program that was killed in the middle of it is gone on with', async () =
     'done',
     expect.toSatisfy((ids: unknown[]) => ids.length === 250 - spring.length),
   ])
-  // Once it is closed nothing tells of the proof: other rows in its place are not removed.
+  // After the step is closed, the proof is forgotten: other rows in its place are not removed.
   expect(await store.target().remove!({ ...request, closing: await step() })).toBe('differs')
 })
 
-describe('periods of time in Cassandra', () => {
-  test('are picked by the reader, on plain columns, in all ways of reading', async () => {
+describe('time conditions in Cassandra', () => {
+  test('are evaluated by the reader, on plain columns, in all kinds of reads', async () => {
     const table = await bookings('timed', '"Epoch" bigint')
     await keyspace.cql(
       `INSERT INTO timed (p, c, at, "Epoch") VALUES (99, 9000, ${APRIL}, 5)`,

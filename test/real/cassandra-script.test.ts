@@ -1,4 +1,4 @@
-/** `sluice copy --settings migrator_settings.yaml` on a real Cassandra: what the parallel script promises, kept. */
+/** `sluice copy --settings migrator_settings.yaml` on a real Cassandra behaves as the parallel script. */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -29,7 +29,7 @@ const engine: EnginePort = {
   steerShared: () => Promise.reject(new Error('no queue here')),
 }
 
-/** A command as it is typed in a shell, in the current folder. */
+/** Runs a command as in a shell, in the current folder. */
 async function sluice(...words: readonly string[]): Promise<Came> {
   const context = { ...fakeContext({ engine }), clock: systemClock }
   const code = await main(words, context)
@@ -60,7 +60,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       rmSync(folder, { recursive: true, force: true })
     })
 
-    /** Partitions of several rows each, and one that is wider than a batch. */
+    /** Partitions of several rows each, one of them wider than a batch. */
     async function events(keyspace: TestKeyspace): Promise<number> {
       await keyspace.cql(
         'CREATE TABLE events (tenant text, created_at timestamp, body text, PRIMARY KEY (tenant, created_at))',
@@ -84,7 +84,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       return rows.map((row) => JSON.stringify(row.values().map(String))).toSorted()
     }
 
-    test('copies with its defaults, says so, and writes migrator.log beside the console', async () => {
+    test("copies with the script's defaults, reports them, and writes migrator.log besides the console", async () => {
       const rows = await events(source)
       writeFileSync(SETTINGS, DEFAULTS)
       const words = ['copy', '--from', source.url, '--to', target.url, '--table', 'events', '--settings', SETTINGS]
@@ -103,13 +103,13 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       expect(log().length).toBeGreaterThan(first)
     }, 120_000)
 
-    test('a row that cannot be stored is named, and all others are there', async () => {
+    test('a row that cannot be stored is named, and all others are copied', async () => {
       const sqlite = await makePlace('sqlite', folder)
       await sqlite.sql(
         'CREATE TABLE notes (tenant INTEGER, note TEXT, body TEXT, PRIMARY KEY (tenant, note)) STRICT',
         `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)
          INSERT INTO notes SELECT i % 7, 'note ' || i, 'body ' || i FROM n`,
-        // No part of a key takes more than 65,535 bytes.
+        // A part of a key can have at most 65,535 bytes.
         `INSERT INTO notes VALUES (3, 'long ' || printf('%.70000c', 'x'), 'too long')`,
       )
       await target.cql('CREATE TABLE notes (tenant bigint, note text, body text, PRIMARY KEY (tenant, note))')
@@ -138,13 +138,13 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       expect(reported.at(-1)).toMatchObject({ type: 'run.finished', exitCode: 1 })
     }, 120_000)
 
-    test('what can be had at ONE only is told, listed, and checked again when more can be had', async () => {
+    test('rows written at ONE only are reported, listed, and checked again when a higher level is available', async () => {
       const rows = await events(source)
       await source.cql(
         'CREATE TABLE other (id int PRIMARY KEY, v text)',
         ...[1, 2, 3].map((id) => `INSERT INTO other (id, v) VALUES (${id}, 'v ${id}')`),
       )
-      // Two replicas where there is one server: no quorum. The ledger stays where one is enough.
+      // Two replicas with one server: no quorum. The ledger stays in a keyspace with one replica.
       await using short = await newKeyspace({
         replication: "{'class': 'SimpleStrategy', 'replication_factor': 2}",
       })
@@ -172,7 +172,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       await short.cql(
         `ALTER KEYSPACE ${short.name} WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}`,
       )
-      // As if the one replica that had taken them was lost.
+      // As if the only replica that had stored them was lost.
       await short.cql('TRUNCATE other')
       const checked = await sluice('retry-quarantine', ...ends, '--json')
       expect(checked.events.at(-1)).toMatchObject({
@@ -185,7 +185,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       expect(again.events.at(-1)).toMatchObject({ exitCode: 0, totals: { read: '0' } })
     }, 120_000)
 
-    test('the summary of a run that goes on counts the rows that an earlier one brought', async () => {
+    test('the summary of a resumed run includes the rows of an earlier run', async () => {
       const rows = await events(source)
       await target.cql(
         'CREATE TABLE events (tenant text, created_at timestamp, body text, PRIMARY KEY (tenant, created_at))',
@@ -198,7 +198,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       const first = await perform(operation, {
         interrupt: interrupter,
         onEvent: (event) => {
-          // Ranges are taken from all over the ring, and some hold nothing.
+          // Ranges are taken from all over the ring, and some are empty.
           if (event.type === 'chunk.done' && event.written !== '0') interrupter.requestStop()
         },
       })
@@ -215,7 +215,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       })
     })
 
-    test('a preset works without a file, and a plan writes no log', async () => {
+    test('a preset works without a settings file, and a plan writes no log', async () => {
       const rows = await events(source)
       const words = ['copy', '--from', source.url, '--to', target.url, '--table', 'events', '--preset', 'auto']
       const plan = await sluice(...words, '--dry-run')

@@ -1,4 +1,7 @@
-/** The smoke cases of the Cassandra Data Migrator's own integration suite: what its `migrate` leaves in the target, ours leaves too. */
+/**
+ * The smoke cases of the Cassandra Data Migrator's own integration suite: a copy leaves the same rows in the target as
+ * its `migrate`.
+ */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
@@ -10,7 +13,7 @@ import { newKeyspace, type TestKeyspace } from '../support/servers/cassandra-kit
 
 const MISSING = [CASSANDRA_MISSING, CDM_SIT_MISSING].filter((text) => text !== '').join(', ')
 
-/** Statements of a file of CQL, without comments. */
+/** Statements of a CQL file, without comments. */
 function statementsOf(file: string): readonly string[] {
   const text = readFileSync(join(CDM_SIT, file), 'utf8')
   return text
@@ -21,7 +24,7 @@ function statementsOf(file: string): readonly string[] {
     .filter((statement) => statement !== '')
 }
 
-/** Lines of a printed table, sorted, without blanks. */
+/** Lines of a printed table, sorted, without spaces. */
 function printed(file: string): readonly string[] {
   const lines = readFileSync(join(CDM_SIT, file), 'utf8').split('\n')
   const [, ...rest] = lines.filter((line) => line.includes('|'))
@@ -64,7 +67,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE || CDM_SIT_MISSING !== '')(`CDM's smoke cas
       to: target.url,
       tables: [table],
       rename: {},
-      // CDM writes over whatever the target holds.
+      // CDM overwrites the rows of the target.
       onExisting: 'upsert',
       acceptLossy: [],
       verify: 'chunk',
@@ -90,14 +93,14 @@ describe.skipIf(!CASSANDRA_AVAILABLE || CDM_SIT_MISSING !== '')(`CDM's smoke cas
   })
 
   test(
-    '03_ttl_writetime: one time and life for each row, of the columns that are named',
+    '03_ttl_writetime: one write time and TTL for each row, from the named columns',
     { timeout: 120_000 },
     async () => {
       await setUp('03_ttl_writetime')
       const options = { timesOf: ['tw_col2', 'w_col3'], livesOf: ['t_col1', 'tw_col2'] }
       expect(await migrate('smoke_ttl_writetime', { cassandra: options })).toMatchObject({ read: '8', written: '8' })
       const [select = ''] = statementsOf('03_ttl_writetime/expected.cql')
-      // What its later steps change is not there yet; of lives only the first digit can be said, as it is some seconds later.
+      // The changes of later steps are missing. Of a TTL only the first digit is certain, some seconds later.
       const rows = (await run(select)).map((row) =>
         row.replace(/\d+$/, (life) => (String(Number(life) - 60)[0] ?? '') + '0'.repeat(life.length - 1)),
       )
@@ -111,7 +114,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE || CDM_SIT_MISSING !== '')(`CDM's smoke cas
     },
   )
 
-  test('03_ttl_writetime: every value keeps its own time and life', { timeout: 120_000 }, async () => {
+  test('03_ttl_writetime: each value keeps its own write time and TTL', { timeout: 120_000 }, async () => {
     await setUp('03_ttl_writetime')
     await migrate('smoke_ttl_writetime')
     const columns = ['t_col1', 'tw_col2', 'w_col3', 'col4']
@@ -120,7 +123,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE || CDM_SIT_MISSING !== '')(`CDM's smoke cas
       await run(`SELECT key, ${all} FROM origin.smoke_ttl_writetime`),
       await run(`SELECT key, ${all} FROM target.smoke_ttl_writetime`),
     ]
-    // Seconds go by between the two looks.
+    // Seconds pass between the two queries.
     const rounded = (row: string): string =>
       row.replaceAll(/(\|\d{3,6})(?=\||$)/g, (life) => `|${Math.round(Number(life.slice(1)) / 100)}`)
     expect(to.map(rounded)).toEqual(at.map(rounded))
@@ -133,7 +136,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE || CDM_SIT_MISSING !== '')(`CDM's smoke cas
     const [select = ''] = statementsOf('04_counters/expected.cql')
     const rows = await run(select)
     const expected = printed('04_counters/expected.out')
-    // Its later steps count on in records 2, 4 and 5, and in the target's 3.
+    // Later steps continue to count in records 2, 4 and 5, and in record 3 of the target.
     const unchanged = expected.filter((row) => /^record[167]\|/.test(row))
     expect(unchanged.length).toBe(3)
     expect(rows).toEqual(expect.arrayContaining(unchanged))

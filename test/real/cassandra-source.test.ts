@@ -1,4 +1,7 @@
-/** Cassandra as a source: by token ranges into SQL databases, proved, resumed by the tokens that are done, and nothing left out in silence. */
+/**
+ * Cassandra as a source: copied by token ranges into SQL databases, proved, resumed by the finished tokens, and no row
+ * is skipped silently.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -30,12 +33,12 @@ afterAll(async () => {
 
 type Options = Partial<Omit<CopyOperation, 'kind'>>
 
-/** What a copy of one table came to. */
+/** Copies one table. */
 function copy(table: string, to: Place, options: Options = {}): Promise<Ran> {
   return perform(copyOf({ ...to, url: keyspace.url }, to, table, options))
 }
 
-/** Rows, many at a time. */
+/** Inserts rows, many at a time. */
 async function insert(table: string, columns: string, rows: readonly (readonly unknown[])[]): Promise<void> {
   const marks = columns
     .split(',')
@@ -63,33 +66,37 @@ describe.each(TARGETS)('to %s', (system) => {
     return makePlace(system, folder)
   }
 
-  test('a table of many partitions, proved; the second run does nothing', { timeout: 60_000 }, async ({ skip }) => {
-    const to = await place(skip)
-    const table = `many_${system}`
-    await keyspace.cql(`CREATE TABLE ${table} (id bigint PRIMARY KEY, name text, amount decimal, at timestamp)`)
-    const rows = Array.from({ length: 2500 }, (_, i) => [
-      BigInt(i),
-      i % 7 === 0 ? null : `name ${i} — é 🚰`,
-      types.BigDecimal.fromString(`${i}.250`),
-      new Date(1_700_000_000_000 + i),
-    ])
-    await insert(table, 'id, name, amount, at', rows)
+  test(
+    'a table of many partitions is copied and proved; the second run does nothing',
+    { timeout: 60_000 },
+    async ({ skip }) => {
+      const to = await place(skip)
+      const table = `many_${system}`
+      await keyspace.cql(`CREATE TABLE ${table} (id bigint PRIMARY KEY, name text, amount decimal, at timestamp)`)
+      const rows = Array.from({ length: 2500 }, (_, i) => [
+        BigInt(i),
+        i % 7 === 0 ? null : `name ${i} — é 🚰`,
+        types.BigDecimal.fromString(`${i}.250`),
+        new Date(1_700_000_000_000 + i),
+      ])
+      await insert(table, 'id, name, amount, at', rows)
 
-    const first = await copy(table, to, { ring: { splits: 16 }, workers: 3 })
-    expect(first.finished.error).toBeUndefined()
-    expect(first.finished).toMatchObject({
-      exitCode: 0,
-      totals: { read: '2500', written: '2500', quarantined: '0', chunks: '16', proved: '16' },
-    })
-    const there = await to.rows(`SELECT id, name, amount FROM ${table}`)
-    expect(there).toHaveLength(2500)
-    expect(sortedRows(there)[0]).toMatch(/^0\|/)
+      const first = await copy(table, to, { ring: { splits: 16 }, workers: 3 })
+      expect(first.finished.error).toBeUndefined()
+      expect(first.finished).toMatchObject({
+        exitCode: 0,
+        totals: { read: '2500', written: '2500', quarantined: '0', chunks: '16', proved: '16' },
+      })
+      const there = await to.rows(`SELECT id, name, amount FROM ${table}`)
+      expect(there).toHaveLength(2500)
+      expect(sortedRows(there)[0]).toMatch(/^0\|/)
 
-    const second = await copy(table, to, { ring: { splits: 16 } })
-    expect(second.finished).toMatchObject({ exitCode: 0, totals: { written: '2500' } })
-    expect(count(second.events, 'chunk.started')).toBe(0)
-    expect(count(second.events, 'chunk.skipped')).toBe(16)
-  })
+      const second = await copy(table, to, { ring: { splits: 16 } })
+      expect(second.finished).toMatchObject({ exitCode: 0, totals: { written: '2500' } })
+      expect(count(second.events, 'chunk.started')).toBe(0)
+      expect(count(second.events, 'chunk.skipped')).toBe(16)
+    },
+  )
 
   test(
     'one partition of 50,000 rows, and keys of several columns in quoted names',
@@ -115,7 +122,7 @@ describe.each(TARGETS)('to %s', (system) => {
     },
   )
 
-  test('values of every kind, nulls, static columns and counters', { timeout: 60_000 }, async ({ skip }) => {
+  test('values of each type, nulls, static columns and counters', { timeout: 60_000 }, async ({ skip }) => {
     const to = await place(skip)
     const zoo = `zoo_${system}`
     await keyspace.cql(
@@ -146,50 +153,50 @@ describe.each(TARGETS)('to %s', (system) => {
     expect(await to.rows(`SELECT id, n FROM counts_${system}`)).toEqual([['1', '9007199254740993']])
   })
 
+  test('keys of bytes, decimal numbers, times and texts of any characters', { timeout: 60_000 }, async ({ skip }) => {
+    const to = await place(skip)
+    const table = `keyed_${system}`
+    await keyspace.cql(
+      `CREATE TABLE ${table} (b blob, d double, f float, t text, at timestamp, u timeuuid, ok boolean, v int, PRIMARY KEY ((b, d), f, t, at, u, ok))`,
+    )
+    await insert(
+      table,
+      'b, d, f, t, at, u, ok, v',
+      Array.from({ length: 60 }, (_, i) => [
+        Buffer.from([i, 0, 255, 0x5c, 0x22]),
+        i / 3,
+        i / 7,
+        `"{${i}}", \\ 'é' 🚰`,
+        new Date(1_700_000_000_000 + i * 7),
+        types.TimeUuid.fromDate(new Date(1_700_000_000_000 + i)),
+        i % 2 === 0,
+        i,
+      ]),
+    )
+    const { finished } = await copy(table, to, { ring: { splits: 4 } })
+    expect(finished.error).toBeUndefined()
+    expect(finished).toMatchObject({ exitCode: 0, totals: { written: '60', proved: '4' } })
+  })
+
   test(
-    'keys of bytes, numbers with a point, moments and texts of any letters',
+    'a partition with static values and no row is quarantined and reported',
     { timeout: 60_000 },
     async ({ skip }) => {
       const to = await place(skip)
-      const table = `keyed_${system}`
+      const table = `statics_${system}`
       await keyspace.cql(
-        `CREATE TABLE ${table} (b blob, d double, f float, t text, at timestamp, u timeuuid, ok boolean, v int, PRIMARY KEY ((b, d), f, t, at, u, ok))`,
+        `CREATE TABLE ${table} (k text, c int, shared text static, v text, PRIMARY KEY (k, c))`,
+        `INSERT INTO ${table} (k, shared) VALUES ('only static', 'nobody else has it')`,
+        `INSERT INTO ${table} (k, c, shared, v) VALUES ('with a row', 1, 's', 'v')`,
       )
-      await insert(
-        table,
-        'b, d, f, t, at, u, ok, v',
-        Array.from({ length: 60 }, (_, i) => [
-          Buffer.from([i, 0, 255, 0x5c, 0x22]),
-          i / 3,
-          i / 7,
-          `"{${i}}", \\ 'é' 🚰`,
-          new Date(1_700_000_000_000 + i * 7),
-          types.TimeUuid.fromDate(new Date(1_700_000_000_000 + i)),
-          i % 2 === 0,
-          i,
-        ]),
-      )
-      const { finished } = await copy(table, to, { ring: { splits: 4 } })
-      expect(finished.error).toBeUndefined()
-      expect(finished).toMatchObject({ exitCode: 0, totals: { written: '60', proved: '4' } })
+      const { finished, events } = await copy(table, to)
+      expect(finished.error?.code).toBe('ROWS_ASIDE')
+      expect(finished).toMatchObject({ exitCode: 1, totals: { read: '2', written: '1', quarantined: '1' } })
+      const aside = events.filter((one) => one.type === 'row.aside')
+      expect(aside).toMatchObject([{ key: ['only static', null], error: { code: 'VALUE_REFUSED' } }])
+      expect(await to.rows(`SELECT k, c, shared FROM ${table}`)).toEqual([['with a row', '1', 's']])
     },
   )
-
-  test('a partition with static values and no row is quarantined, and told', { timeout: 60_000 }, async ({ skip }) => {
-    const to = await place(skip)
-    const table = `statics_${system}`
-    await keyspace.cql(
-      `CREATE TABLE ${table} (k text, c int, shared text static, v text, PRIMARY KEY (k, c))`,
-      `INSERT INTO ${table} (k, shared) VALUES ('only static', 'nobody else has it')`,
-      `INSERT INTO ${table} (k, c, shared, v) VALUES ('with a row', 1, 's', 'v')`,
-    )
-    const { finished, events } = await copy(table, to)
-    expect(finished.error?.code).toBe('ROWS_ASIDE')
-    expect(finished).toMatchObject({ exitCode: 1, totals: { read: '2', written: '1', quarantined: '1' } })
-    const aside = events.filter((one) => one.type === 'row.aside')
-    expect(aside).toMatchObject([{ key: ['only static', null], error: { code: 'VALUE_REFUSED' } }])
-    expect(await to.rows(`SELECT k, c, shared FROM ${table}`)).toEqual([['with a row', '1', 's']])
-  })
 
   test('parts of a ring, one after the other, with any number of ranges', { timeout: 90_000 }, async ({ skip }) => {
     const to = await place(skip)
@@ -215,7 +222,7 @@ describe.each(TARGETS)('to %s', (system) => {
     expect(notes(middle.events).join()).toContain('not the whole table')
     expect(await to.rows(`SELECT COUNT(*) FROM ${table}`)).toEqual([[String(half)]])
 
-    // A sample of all of it goes on where the middle ended.
+    // A sample of the whole ring continues where the middle half ended.
     const sample = await copy(table, to, { ring: { splits: 10, coverage: 30 } })
     expect(sample.finished.exitCode).toBe(0)
     expect(notes(sample.events).join()).toContain('first 30 %')
@@ -223,7 +230,7 @@ describe.each(TARGETS)('to %s', (system) => {
     expect(Number(sampled)).toBeGreaterThan(half)
     expect(Number(sampled)).toBeLessThan(1000)
 
-    // A plan that is only shown knows that there is more to do.
+    // A dry run knows that there is more to do.
     const planned = await copy(table, to, { ring: { splits: 3 } })
     expect(planned.finished).toMatchObject({ exitCode: 0, totals: { written: '1000' } })
     expect(notes(planned.events).join()).not.toContain('not the whole table')
@@ -235,7 +242,7 @@ describe.each(TARGETS)('to %s', (system) => {
   })
 
   test(
-    'a copy that was stopped goes on with other ranges, and works on no others than are wanted',
+    'a stopped copy is resumed with other ranges, and works only on the requested ones',
     {
       timeout: 90_000,
     },
@@ -261,7 +268,7 @@ describe.each(TARGETS)('to %s', (system) => {
       )
       expect(stopped.finished.exitCode).toBe(75)
 
-      // Less than a range of before: the pending one is cut, and what lies beside waits.
+      // Less than an earlier range: the pending one is split, and its other part waits.
       const few = await copy(table, to, { ring: { splits: 2, min: '0', max: '1000000000000000' }, workers: 2 })
       expect(few.finished.exitCode).toBe(0)
       expect(count(few.events, 'chunk.started')).toBeLessThanOrEqual(4)
@@ -274,8 +281,8 @@ describe.each(TARGETS)('to %s', (system) => {
   )
 })
 
-describe('what is refused', () => {
-  test('a part of a ring that there is not, and rings of tables that have none', { timeout: 60_000 }, async () => {
+describe('refusals', () => {
+  test('parts that a ring does not have, and tables without a ring', { timeout: 60_000 }, async () => {
     const to = await makePlace('sqlite', folder)
     await keyspace.cql(`CREATE TABLE refused (id int PRIMARY KEY, v text)`)
     for (const ring of [
@@ -295,7 +302,7 @@ describe('what is refused', () => {
     expect(finished).toMatchObject({ exitCode: 2, error: { code: 'BAD_FLAG' } })
   })
 
-  test('conditions that are more than one, or none that CQL knows', { timeout: 60_000 }, async () => {
+  test('several conditions in one, and conditions that CQL does not have', { timeout: 60_000 }, async () => {
     const to = await makePlace('sqlite', folder)
     await keyspace.cql(`CREATE TABLE conditions (id int, c int, v text, PRIMARY KEY (id, c))`)
     await insert(
@@ -312,7 +319,7 @@ describe('what is refused', () => {
     expect(await to.rows('SELECT COUNT(*), MIN(c) FROM conditions')).toEqual([['50', '40']])
   })
 
-  test('tables by patterns: those of the keyspace, none of the server', { timeout: 60_000 }, async () => {
+  test('patterns match tables of the keyspace, and none of the server', { timeout: 60_000 }, async () => {
     await using store = await openCassandraCopy(keyspace.url)
     const { signal } = new AbortController()
     const all = await store.tables('*', signal)
@@ -338,7 +345,7 @@ describe('what is refused', () => {
   })
 })
 
-describe('a table that changes while it is copied', () => {
+describe('a table that changes during a copy', () => {
   const changed = async (name: string, change: readonly string[]): Promise<Ran> => {
     const to = await makePlace('sqlite', folder)
     await keyspace.cql(`CREATE TABLE ${name} (id int PRIMARY KEY, v text, w text)`)
@@ -363,7 +370,7 @@ describe('a table that changes while it is copied', () => {
     ['recreated', ['DROP TABLE recreated', 'CREATE TABLE recreated (id int PRIMARY KEY, v text, w text)']],
     ['lost', ['ALTER TABLE lost DROP w']],
     ['grown', ['ALTER TABLE grown ADD x int']],
-  ] as const)('%s: the copy ends, and says so', { timeout: 60_000 }, async ([name, change]) => {
+  ] as const)('%s: the copy ends with an error', { timeout: 60_000 }, async ([name, change]) => {
     const { finished } = await changed(name, change)
     expect(finished.exitCode).not.toBe(0)
     expect(finished.error?.code).toBe('SOURCE_GONE')

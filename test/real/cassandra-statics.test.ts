@@ -1,4 +1,7 @@
-/** Static columns: what a partition's rows share is read right however the pages fall, and partitions that hold nothing else go along. */
+/**
+ * Static columns: the shared values of a partition are read correctly for any page size, and partitions without rows
+ * are copied, too.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -27,7 +30,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       const shared = Array.from({ length: 100 }, (_, i) => [`p${i}`, i % 3 === 0 ? null : `s${i}`, [`t${i}`]])
       const cql = `INSERT INTO m10 (id, st, tags) VALUES (?, ?, ?) USING TIMESTAMP ${WRITTEN} AND TTL 400000`
       await concurrent.executeConcurrent(client, cql, shared)
-      // A partition of many rows goes over several pages, and one of none holds what nobody else has.
+      // A partition of many rows extends over several pages, and one without rows has static values only.
       const many = Array.from({ length: 120 }, (_, i) => ['many', i, 'v'])
       await concurrent.executeConcurrent(client, 'INSERT INTO m10 (id, c, v) VALUES (?, ?, ?)', many)
       await source.cql(
@@ -39,7 +42,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       await source[Symbol.asyncDispose]()
     })
 
-    /** Every partition by its key, in one page that holds all of it. */
+    /** Reads each partition by its key, in one page. */
     async function slowly(what: string): Promise<readonly string[]> {
       const all: string[] = []
       for (const id of [...Array.from({ length: 100 }, (_, i) => `p${i}`), 'many', 'no row']) {
@@ -49,7 +52,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
     }
 
     test.for([1, 7, 50, 1000])(
-      'pages of %d rows give what partitions alone give, with times and lives',
+      'pages of %d rows give the same as single partitions, with write times and TTLs',
       { timeout: 60_000 },
       async (pageRows) => {
         await using store = await openCassandraCopy(source.url, { mode: 'read', cassandra: { pageRows } })
@@ -78,7 +81,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       },
     )
 
-    test('in PostgreSQL every row has those of its partition', { timeout: 60_000 }, async ({ skip }) => {
+    test('in PostgreSQL each row has the static values of its partition', { timeout: 60_000 }, async ({ skip }) => {
       const why = await missing('postgresql')
       if (why !== '') skip(why)
       const folder = mkdtempSync(path.join(tmpdir(), 'sluice-statics-'))
@@ -98,7 +101,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       rmSync(folder, { recursive: true, force: true })
     })
 
-    test('between clusters they are the same at once, and compared', { timeout: 60_000 }, async () => {
+    test('between clusters they are equal after a copy, and are compared', { timeout: 60_000 }, async () => {
       await using target = await newKeyspace()
       const more = { ring: { splits: 1 }, cassandra: { pageRows: 50 } }
       const ran = await perform(copyBetween(source.url, target.url, ['m10'], more))
@@ -118,7 +121,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       expect(same.finished.error).toBeUndefined()
       expect(same.finished.totals).toMatchObject({ rows: '421', missing: '0', extra: '0', different: '0' })
 
-      // What the target lacks is brought; what only it has, is taken away where that is wanted.
+      // Rows that the target lacks are copied; those that only the target has are removed with --delete-extra.
       await source.cql(`INSERT INTO m10 (id, st) VALUES ('late', 'of none') USING TIMESTAMP ${WRITTEN}`)
       await target.cql(`INSERT INTO m10 (id, st) VALUES ('stranger', 'not of the source') USING TIMESTAMP ${WRITTEN}`)
       const apart = await perform(diffOf(target.url, more))

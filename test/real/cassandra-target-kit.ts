@@ -1,9 +1,9 @@
-/** What suites of copies into Cassandra share. */
+/** Common parts of the suites that copy into Cassandra. */
 import type { CopyOperation } from '../../src/engine/copy/operations/copy/declaration.ts'
 import type { Ran } from '../support/copy-systems.ts'
 import type { TestKeyspace } from '../support/servers/cassandra-kit.ts'
 
-/** @param from and `to` URLs */
+/** @param from and `to`: URLs */
 export function copyBetween(
   from: string,
   to: string,
@@ -27,12 +27,12 @@ export function copyBetween(
   }
 }
 
-/** Chunks that a run has begun. */
+/** Number of chunks that a run has begun. */
 export function started({ events }: Ran): number {
   return events.filter((event) => event.type === 'chunk.started').length
 }
 
-/** Why a run did not end well, in all of its words. */
+/** The failures of a run, with all their texts. */
 export function failures({ events, finished }: Ran): string {
   const reported = events.filter(
     ({ type }) => type === 'chunk.failed' || type === 'table.finished' || type === 'row.aside',
@@ -40,12 +40,12 @@ export function failures({ events, finished }: Ran): string {
   return JSON.stringify([finished.error, ...reported], null, 1)
 }
 
-/** Codes of what tables ended with. */
+/** Error codes of the tables. */
 export function codes({ events }: Ran): readonly (string | undefined)[] {
   return events.flatMap((event) => (event.type === 'table.finished' ? [event.error?.code] : []))
 }
 
-/** Everything that a question gives, sorted. */
+/** All rows of a query, sorted. */
 export async function texts(keyspace: TestKeyspace, cql: string): Promise<readonly string[]> {
   const rows = await keyspace.rows(cql)
   return rows.map((row) => JSON.stringify(row.values(), plain)).toSorted()

@@ -1,4 +1,7 @@
-/** Copies from one Cassandra to another: times and lives of every value, static columns, collections, types of users, counters. */
+/**
+ * Copies from one Cassandra to another: write times and TTLs of each value, static columns, collections, user-defined
+ * types, counters.
+ */
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { CopyOperation } from '../../src/engine/copy/operations/copy/declaration.ts'
 import { perform } from '../support/copy-systems.ts'
@@ -25,7 +28,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       }
     }, 60_000)
 
-    /** Partitions with and without rows, values with times and lives of their own. */
+    /** Partitions with and without rows, and values with write times and TTLs of their own. */
     async function fill(): Promise<void> {
       await source.cql(
         'CREATE TYPE point (x double, y double)',
@@ -52,7 +55,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
     }
 
     test(
-      'everything arrives as it was: times, lives, static columns, collections, types of users',
+      'all arrives unchanged: write times, TTLs, static columns, collections, user-defined types',
       { timeout: 120_000 },
       async () => {
         await fill()
@@ -88,7 +91,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
     )
 
     test(
-      'written again, nothing is there twice; what the source has removed meanwhile goes',
+      'a second copy duplicates nothing, and removes what the source has removed',
       { timeout: 120_000 },
       async () => {
         await fill()
@@ -111,33 +114,37 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       },
     )
 
-    test('another layout, other names, other types: rows are found by their keys', { timeout: 120_000 }, async () => {
-      await source.cql('CREATE TABLE t (a text, b int, v int, PRIMARY KEY (a, b))')
-      for (let i = 0; i < 40; i++) {
-        await source.cql(
-          `INSERT INTO t (a, b, v) VALUES ('a${i % 4}', ${i}, ${i}) USING TIMESTAMP ${1_500_000_000_000_000 + i}`,
+    test(
+      'with another layout, other names and other types, rows are found by their keys',
+      { timeout: 120_000 },
+      async () => {
+        await source.cql('CREATE TABLE t (a text, b int, v int, PRIMARY KEY (a, b))')
+        for (let i = 0; i < 40; i++) {
+          await source.cql(
+            `INSERT INTO t (a, b, v) VALUES ('a${i % 4}', ${i}, ${i}) USING TIMESTAMP ${1_500_000_000_000_000 + i}`,
+          )
+        }
+        await target.cql('CREATE TABLE "T" ("B" bigint, "A" text, v varint, more text, PRIMARY KEY (("B", "A")))')
+        const copy = copyBetween(source.url, target.url, ['t'], {
+          toTable: 'T',
+          rename: { a: 'A', b: 'B' },
+          cassandra: { batchRows: 10 },
+        })
+        const ran = await perform(copy)
+        expect(ran.finished, failures(ran)).toMatchObject({ exitCode: 0, totals: { written: '40' } })
+        expect(await texts(target, 'SELECT "A", writetime(v) FROM "T"')).toEqual(
+          await texts(source, 'SELECT a, writetime(v) FROM t'),
         )
-      }
-      await target.cql('CREATE TABLE "T" ("B" bigint, "A" text, v varint, more text, PRIMARY KEY (("B", "A")))')
-      const copy = copyBetween(source.url, target.url, ['t'], {
-        toTable: 'T',
-        rename: { a: 'A', b: 'B' },
-        cassandra: { batchRows: 10 },
-      })
-      const ran = await perform(copy)
-      expect(ran.finished, failures(ran)).toMatchObject({ exitCode: 0, totals: { written: '40' } })
-      expect(await texts(target, 'SELECT "A", writetime(v) FROM "T"')).toEqual(
-        await texts(source, 'SELECT a, writetime(v) FROM t'),
-      )
-      expect(codes(await perform({ ...copy, restart: true }))).toEqual(['TARGET_NOT_EMPTY'])
-      const appended = await perform({ ...copy, restart: true, onExisting: 'append' })
-      expect(appended.finished, failures(appended)).toMatchObject({
-        exitCode: 0,
-        totals: { written: '0', skipped: '40' },
-      })
-    })
+        expect(codes(await perform({ ...copy, restart: true }))).toEqual(['TARGET_NOT_EMPTY'])
+        const appended = await perform({ ...copy, restart: true, onExisting: 'append' })
+        expect(appended.finished, failures(appended)).toMatchObject({
+          exitCode: 0,
+          totals: { written: '0', skipped: '40' },
+        })
+      },
+    )
 
-    test('batches hold rows of one partition', { timeout: 120_000 }, async () => {
+    test('a batch contains rows of one partition only', { timeout: 120_000 }, async () => {
       await source.cql('CREATE TABLE b (p int, c int, v text, PRIMARY KEY (p, c))')
       for (let i = 0; i < 300; i++) {
         await source.cql(`INSERT INTO b (p, c, v) VALUES (${i % 3}, ${i}, '${'x'.repeat(i)}')`)
@@ -148,7 +155,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       expect(await texts(target, all)).toEqual(await texts(source, all))
     })
 
-    test('counters: their values, once, however often they are copied', { timeout: 120_000 }, async () => {
+    test('counters have their values once, after any number of copies', { timeout: 120_000 }, async () => {
       await source.cql(
         'CREATE TABLE hits (page text, day int, total counter static, seen counter, liked counter, PRIMARY KEY (page, day))',
       )
@@ -175,7 +182,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       expect(appended.finished, failures(appended)).toMatchObject({ exitCode: 0, totals: { written: '0' } })
     })
 
-    test('other times and lives than those of the source, where they are asked for', { timeout: 120_000 }, async () => {
+    test('write times and TTLs other than those of the source, if requested', { timeout: 120_000 }, async () => {
       await source.cql(
         'CREATE TABLE w (k int PRIMARY KEY, a text, b text)',
         `INSERT INTO w (k, a) VALUES (1, 'x') USING TIMESTAMP 5`,

@@ -1,4 +1,4 @@
-/** Cassandra as a target of copies from other systems: types, nulls, keys, what is there already, what is refused. */
+/** Cassandra as a target of copies from other systems: types, nulls, keys, existing rows, refusals. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -30,7 +30,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
     }
 
     describe('from SQL', () => {
-      test('rows, nulls and types arrive, proved; a second run does nothing', async () => {
+      test('rows, nulls and types are copied and proved; a second run does nothing', async () => {
         const place = await sqlite()
         await place.sql(
           `CREATE TABLE rides (id INTEGER PRIMARY KEY, name TEXT NOT NULL, ratio REAL, "note ""x""" TEXT, data BLOB) STRICT`,
@@ -56,7 +56,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
         expect(started(second)).toBe(0)
       }, 120_000)
 
-      test('a key with several columns: the first makes the partition; rows with any set of values are written without nulls', async () => {
+      test('the first of several key columns is the partition key; rows are written without nulls', async () => {
         const place = await sqlite()
         const names = Array.from({ length: 10 }, (_, i) => `c${i}`)
         const values = names.map((name, i) => `CASE (i >> ${i}) & 1 WHEN 1 THEN '${name} ' || i END`)
@@ -83,7 +83,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
         }
       }, 120_000)
 
-      test('rows that Cassandra cannot hold are set aside, and the others arrive', async () => {
+      test('rows that Cassandra cannot store are quarantined, and the others are copied', async () => {
         const place = await sqlite()
         await place.sql(
           `CREATE TABLE odd (id TEXT NOT NULL PRIMARY KEY, note TEXT) STRICT`,
@@ -95,7 +95,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
         expect(await texts(target, 'SELECT id, note FROM odd')).toEqual(['["a","x"]', '["b",null]'])
       }, 120_000)
 
-      test('tables without a key, names that folders cannot have, and ranges to be replaced are refused by name', async () => {
+      test('tables without a key, names that Cassandra cannot have, and --on-existing replace-range are refused by name', async () => {
         const place = await sqlite()
         await place.sql(
           'CREATE TABLE bare (a TEXT) STRICT',
@@ -110,7 +110,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
         expect(await codesOf('plain', { onExisting: 'replace-range' })).toEqual(['UNSUPPORTED_KEY'])
       }, 120_000)
 
-      test('a table whose rows could merge by the key of the target is refused before anything is written, each time', async () => {
+      test('a table whose rows could merge by the key of the target is refused before a write, each time', async () => {
         const place = await sqlite()
         await place.sql(
           'CREATE TABLE measured (at REAL PRIMARY KEY, note TEXT NOT NULL) STRICT',
@@ -172,7 +172,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
         expect(await texts(target, 'SELECT id, a, b FROM kept')).toEqual(more)
       }, 120_000)
 
-      test('where a level cannot be had, rows go on at ONE', async () => {
+      test('if a consistency level is not available, rows are written at ONE', async () => {
         const place = await sqlite()
         await place.sql(
           'CREATE TABLE weak (id INTEGER PRIMARY KEY, a TEXT) STRICT',

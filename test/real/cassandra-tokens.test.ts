@@ -1,4 +1,4 @@
-/** How rows lie on the ring: on one node, on two, on tables that are even, skewed, wide and empty. */
+/** Distribution of rows on the ring: on one node, on two, for even, skewed, wide and empty tables. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RingEvent, RingHostEvent, RingPartEvent } from '../../src/model/run/event.ts'
 import { CASSANDRA_AVAILABLE, startCassandra, type CassandraCluster } from '../support/servers/cassandra.ts'
@@ -60,21 +60,21 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ring of a table', () => {
     }
   }
 
-  it('is counted where the windows hold all of a few large partitions', async () => {
+  it('is counted if the windows contain all of a few large partitions', async () => {
     for (const seed of ['a', 'b', 'c']) {
       const { ring } = await look('few', { splits: 4, sample: 256, seed })
       expect(ring).toMatchObject({ exact: true, rows: '2800', partitions: '7' })
     }
   })
 
-  it('is near to the truth from a sample', async () => {
+  it('is estimated well from a sample', async () => {
     const { parts, hosts, ring } = await look('Even')
     expect(parts).toHaveLength(16)
     expect(parts[0]?.from).toBe('-9223372036854775808')
     expect(parts.at(-1)?.to).toBe('9223372036854775807')
     for (const [i, part] of parts.slice(1).entries()) expect(BigInt(part.from)).toBe(BigInt(parts[i]?.to ?? '') + 1n)
     expect(ring?.exact).toBe(false)
-    // 64 windows of 250 rows: 16,000 of 60,000 rows, so the estimate of all is off by a percent or so.
+    // 64 windows of 250 rows: 16,000 of 60,000 rows, so the estimate of the total is off by about a percent.
     expect(Number(ring?.seen)).toBeLessThan(25_000)
     expect(Number(ring?.rows)).toBeGreaterThan(57_000)
     expect(Number(ring?.rows)).toBeLessThan(63_000)
@@ -87,13 +87,13 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ring of a table', () => {
     expect(Number(hosts[0]?.ranges)).toBeGreaterThan(0)
   })
 
-  it('looks at the same windows for the same seed, and at others for another', async () => {
+  it('samples the same windows for the same seed, and others for another one', async () => {
     const [one, same, other] = [await look('Even'), await look('Even'), await look('Even', { seed: 'b' })]
     expect(same.parts.map(({ rows }) => rows)).toEqual(one.parts.map(({ rows }) => rows))
     expect(other.parts.map(({ rows }) => rows)).not.toEqual(one.parts.map(({ rows }) => rows))
   })
 
-  it('counts a table that the windows hold whole', async () => {
+  it('counts a table that the windows contain completely', async () => {
     const { ring } = await look('Even', { splits: 256, sample: 512 })
     expect(ring).toMatchObject({ exact: true, rows: '60000', partitions: '60000', seen: '60000' })
   })
@@ -112,13 +112,13 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ring of a table', () => {
     expect(ring?.fullest?.key).toEqual(['[null,"a,b"]', '1970-01-01 00:00:00'])
   })
 
-  it('says that nothing is there', async () => {
+  it('reports an empty table', async () => {
     const { ring } = await look('empty')
     expect(ring).toMatchObject({ exact: true, rows: '0', skew: 1, seen: '0' })
     expect(ring?.fullest).toBeUndefined()
   })
 
-  it('refuses tables that lie on no ring', async () => {
+  it('refuses tables without a ring', async () => {
     const options = { splits: 16, sample: 16, seed: 'a' }
     const { finished } = await perform({ kind: 'tokens', from: 'sqlite:///:none:', tables: ['x'], ...options })
     expect(finished.exitCode).not.toBe(0)

@@ -1,4 +1,7 @@
-/** Runs in the tables of the Cassandra Data Migrator, in a keyspace and in a schema of PostgreSQL; and what a run goes on with. */
+/**
+ * Runs in the tables of the Cassandra Data Migrator, in a keyspace and in a PostgreSQL schema, and how they are
+ * resumed.
+ */
 import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -111,7 +114,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`tracked runs${because}`, () => {
       return system === 'cassandra' ? cassandra() : postgres()
     }
 
-    test('every range is told, and the queries of the guide run', { timeout: 60_000 }, async ({ skip }) => {
+    test('each range is recorded, and the queries of the guide work', { timeout: 60_000 }, async ({ skip }) => {
       await using track = await open(skip)
       const ran = await perform(copy(track))
       expect(ran.finished, failures(ran)).toMatchObject({ exitCode: 0, totals: { read: String(ROWS) } })
@@ -149,7 +152,7 @@ WHERE table_name = 'customer'
 ORDER BY token_min;`)
         expect(failed).toEqual([])
       }
-      // Nothing is left, so nothing runs and nothing is written.
+      // Nothing is left to do, so no run is recorded.
       const again = await perform(copy(track, { track: { previous: String(run.runId) } }))
       expect([again.finished.exitCode, started(again)], failures(again)).toEqual([0, 0])
       expect((await track.store.runs('customer')).length).toBe(1)
@@ -165,7 +168,7 @@ ORDER BY token_min;`)
       })
     })
 
-    test('what another tool has left is done, and nothing else', { timeout: 60_000 }, async ({ skip }) => {
+    test('the ranges that another tool has left are copied, and no others', { timeout: 60_000 }, async ({ skip }) => {
       await using track = await open(skip)
       const { store } = track
       const [a, b, c, d, e] = splitTokens(LOW, HIGH, 5)
@@ -195,7 +198,7 @@ ORDER BY token_min;`)
       expect(ran.finished.totals['read']).toBe(String(counted?.values()[0]))
     })
 
-    test('a run that was killed is put right by the next one', { timeout: 60_000 }, async ({ skip }) => {
+    test('the records of a killed run are corrected by the next run', { timeout: 60_000 }, async ({ skip }) => {
       await using track = await open(skip)
       const { store } = track
       const interrupter = new Interrupter()
@@ -214,7 +217,7 @@ ORDER BY token_min;`)
       const passed = ranges.filter(({ status }) => status === 'PASS')
       expect(passed.length).toBeGreaterThanOrEqual(3)
       expect(passed.length).toBeLessThan(SPLITS)
-      // As a program that was killed leaves it: it had no time to say that it was done.
+      // As after a kill: the program could not record that it was done.
       await store.putRanges(
         'customer',
         first.runId,
@@ -235,7 +238,7 @@ ORDER BY token_min;`)
       expect(settled.filter(({ status }) => status === 'PASS').length).toBeGreaterThanOrEqual(passed.length)
     })
 
-    test('after kill -9 the next run ends what that one began', { timeout: 90_000 }, async ({ skip }) => {
+    test('after kill -9 the next run completes the first one', { timeout: 90_000 }, async ({ skip }) => {
       await using track = await open(skip)
       const { store } = track
       const child = startCopy(copy(track, { workers: 1, ring: { splits: 64 } }))
@@ -259,7 +262,7 @@ ORDER BY token_min;`)
           `^Read: ([0-9]+); Write: \\1; .*Passed: ${reported.length}; Partitions Failed: 0$`,
         ) as string,
       })
-      // Together the ranges that passed are the ring, each token once.
+      // Together the ranges that passed cover the ring, each token once.
       const passed = [...before, ...after].filter(({ status }) => status === 'PASS')
       expect(tokens(passed.toSorted((a, b) => (a.low < b.low ? -1 : 1)))).toEqual(tokens(splitTokens(LOW, HIGH, 64)))
       const [{ count } = { count: null }] = await track.ask(
@@ -268,45 +271,41 @@ ORDER BY token_min;`)
       expect(String(count)).toBe(String(ROWS))
     })
 
-    test(
-      'runs that were killed one after the other have their own ranges each',
-      { timeout: 90_000 },
-      async ({ skip }) => {
-        await using track = await open(skip)
-        const { store } = track
-        const killed = async (more: Partial<CopyOperation>): Promise<void> => {
-          const child = startCopy(copy(track, { workers: 1, ring: { splits: 64 }, ...more }))
-          for (let i = 0; i < 3; i++) await child.until('chunk.done')
-          child.process.kill('SIGKILL')
-          await child.ended
-        }
-        await killed({ track: { runId: '77' } })
-        await killed({})
-        const { track: _tracked, ...untracked } = copy(track, { ring: { splits: 64 }, workers: 1 })
-        const interrupter = new Interrupter()
-        let done = 0
-        await perform(untracked, {
-          interrupt: interrupter,
-          onEvent: (event) => {
-            if (event.type === 'chunk.done' && ++done === 3) interrupter.requestStop()
-          },
-        })
-        const last = await perform(copy(track, { ring: { splits: 64 } }))
-        expect(last.finished, failures(last)).toMatchObject({ exitCode: 0 })
-        const runs = await store.runs('customer')
-        expect(runs.map(({ status }) => status)).toEqual(['ENDED', 'ENDED', 'ENDED'])
-        const passed: string[] = []
-        for (const { runId, info } of runs) {
-          const own = (await store.ranges('customer', runId)).filter(({ status }) => status === 'PASS')
-          expect(info).toContain(`Partitions Passed: ${own.length};`)
-          passed.push(...tokens(own))
-        }
-        // No range passed twice, and those of the run that was not tracked belong to none of them.
-        expect(new Set(passed).size).toBe(passed.length)
-        expect(passed.length).toBeLessThanOrEqual(64 - 3)
-        expect(passed.length).toBeGreaterThanOrEqual(64 - 3 - 4)
-      },
-    )
+    test('runs that were killed one after the other have separate ranges', { timeout: 90_000 }, async ({ skip }) => {
+      await using track = await open(skip)
+      const { store } = track
+      const killed = async (more: Partial<CopyOperation>): Promise<void> => {
+        const child = startCopy(copy(track, { workers: 1, ring: { splits: 64 }, ...more }))
+        for (let i = 0; i < 3; i++) await child.until('chunk.done')
+        child.process.kill('SIGKILL')
+        await child.ended
+      }
+      await killed({ track: { runId: '77' } })
+      await killed({})
+      const { track: _tracked, ...untracked } = copy(track, { ring: { splits: 64 }, workers: 1 })
+      const interrupter = new Interrupter()
+      let done = 0
+      await perform(untracked, {
+        interrupt: interrupter,
+        onEvent: (event) => {
+          if (event.type === 'chunk.done' && ++done === 3) interrupter.requestStop()
+        },
+      })
+      const last = await perform(copy(track, { ring: { splits: 64 } }))
+      expect(last.finished, failures(last)).toMatchObject({ exitCode: 0 })
+      const runs = await store.runs('customer')
+      expect(runs.map(({ status }) => status)).toEqual(['ENDED', 'ENDED', 'ENDED'])
+      const passed: string[] = []
+      for (const { runId, info } of runs) {
+        const own = (await store.ranges('customer', runId)).filter(({ status }) => status === 'PASS')
+        expect(info).toContain(`Partitions Passed: ${own.length};`)
+        passed.push(...tokens(own))
+      }
+      // No range passed twice, and those of the untracked run belong to no tracked run.
+      expect(new Set(passed).size).toBe(passed.length)
+      expect(passed.length).toBeLessThanOrEqual(64 - 3)
+      expect(passed.length).toBeGreaterThanOrEqual(64 - 3 - 4)
+    })
 
     test('a range that loses a row does not pass', { timeout: 60_000 }, async ({ skip }) => {
       skip(system === 'cassandra', 'Cassandra refuses no row of these')
@@ -325,7 +324,7 @@ ORDER BY token_min;`)
         exitCode: 0,
         totals: { quarantined: '0' },
       })
-      // Of the range that was asked for alone: the row that an earlier attempt set aside counts once.
+      // Only the failed range: the row that an earlier attempt quarantined counts once.
       expect(again.finished.totals['written']).toBe(again.finished.totals['read'])
       expect(started(again)).toBe(1)
       const [sums] = await track.ask('SELECT sum(records_processed) AS "rows" FROM migration_checkpoints')
@@ -333,7 +332,7 @@ ORDER BY token_min;`)
       expect((await track.place?.rows('SELECT count(*) FROM ks.customer'))?.[0]?.[0]).toBe(String(ROWS))
     })
 
-    test('a run that there is not is said to be none', { timeout: 60_000 }, async ({ skip }) => {
+    test('an unknown previous run is reported, and a new run starts', { timeout: 60_000 }, async ({ skip }) => {
       await using track = await open(skip)
       const ran = await perform(copy(track, { track: { previous: '5' }, cdmLines: true }))
       expect(ran.finished.exitCode).toBe(0)
@@ -370,7 +369,7 @@ ORDER BY token_min;`)
   ]
 
   test.each(shapes)(
-    'Cassandra: a table of that name with %s is refused by name',
+    'Cassandra: a table of the same name with %s is refused by name',
     { timeout: 60_000 },
     async (_, declared) => {
       await using track = await cassandra()
@@ -391,7 +390,7 @@ ORDER BY token_min;`)
       end_time timestamp, run_info text, status text, PRIMARY KEY (table_name, run_id))`
 
     test.for(['a table', 'a trigger'])(
-      '%s of a role that is not trusted is refused, and its code does not run',
+      '%s of an untrusted role is refused, and its code does not run',
       { timeout: 60_000 },
       async (what, { skip }) => {
         skip(noPostgres !== '', noPostgres)
@@ -424,7 +423,7 @@ ORDER BY token_min;`)
       },
     )
 
-    test('a table of that name with other columns is refused by name', { timeout: 60_000 }, async ({ skip }) => {
+    test('a table of the same name with other columns is refused by name', { timeout: 60_000 }, async ({ skip }) => {
       skip(noPostgres !== '', noPostgres)
       await using track = await postgres()
       await track.place?.sql('CREATE TABLE ks.cdm_run_info (id integer PRIMARY KEY)')

@@ -1,4 +1,6 @@
-/** Every type of Cassandra into PostgreSQL and back, and what PostgreSQL has into Cassandra: proved, and equal to a diff. */
+/**
+ * Each type of Cassandra into PostgreSQL and back, and types of PostgreSQL into Cassandra: proved, and equal in a diff.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-/** Values of a real Cassandra: what the driver's own binding stored and what our bytes stored is the same, byte by byte. */
+/** Values of a real Cassandra: the driver's own binding and our encoder store the same bytes. */
 import type { types } from 'cassandra-driver'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -102,7 +102,7 @@ describe.runIf(CASSANDRA_AVAILABLE)('values of a real Cassandra', () => {
       if (copy === undefined) throw new Error('the copy is not there')
       expect(cellsOf(columns, copy)).toEqual({ ...cells, id: String(id) })
     }
-    // What a blob function cannot show: bytes of tuples and types as they are on disk.
+    // Bytes of tuples and user-defined types as stored, which a blob function cannot show.
     const shown = 'two, ll, mm, tup, one'
     const raw = await Promise.all(
       [1, 3].map(async (id) => (await keyspace.rows(`SELECT ${shown} FROM many WHERE id = ${id}`))[0]),

@@ -1,6 +1,6 @@
 /**
- * Checkpoints as `parquetjs-lite` reads them, which shares no code with DuckDB: a second source for what our reader takes out of them. It cannot read
- * every encoding, and those files are left to the judges in Python.
+ * Checkpoints as `parquetjs-lite` reads them: a second source for our reader, because it shares no code with DuckDB. It
+ * cannot read each encoding; the judges in Python check those files.
  */
 import { createRequire } from 'node:module'
 import { existsSync, readdirSync } from 'node:fs'
@@ -15,10 +15,10 @@ type Action = { readonly path?: string; readonly size?: bigint | number }
 const ROOT = resolve(import.meta.dirname, '../..')
 const SHARED = process.env['SLUICE_SHARED'] ?? resolve(ROOT, '../shared')
 const KINDS = ['add', 'remove', 'metaData', 'protocol', 'txn'] as const
-/** Where it says that it does not know an encoding, a type or a format; any other failure is one of the test. */
+/** Messages for an unknown encoding, type or format; any other failure is one of the test. */
 const UNKNOWN = /invalid (?:parquet type|encoding|parquet version)/
 
-/** Null where it is not installed. */
+/** Null if it is not installed. */
 function secondReader(): { readonly openFile: (file: string) => Promise<Reader> } | null {
   try {
     const name = 'parquetjs-lite'
@@ -33,7 +33,7 @@ function secondReader(): { readonly openFile: (file: string) => Promise<Reader> 
 
 const second = secondReader()
 
-/** How many actions there are of each kind, and the files of `add` with their sizes. */
+/** Number of actions of each kind, and the files of `add` with their sizes. */
 type Seen = { readonly counts: Record<string, number>; readonly files: string[] }
 
 const nothing = (): Seen => ({ counts: Object.fromEntries(KINDS.map((kind) => [kind, 0])), files: [] })
@@ -43,7 +43,7 @@ function note(seen: Seen, row: Readonly<Record<string, Action | null | undefined
   if (row['add'] != null) seen.files.push(`${row['add'].path} ${row['add'].size}`)
 }
 
-/** Null for a file that the second reader does not know how to read. */
+/** Null for a file that the second reader cannot read. */
 async function bySecond(file: string): Promise<Seen | null> {
   const seen = nothing()
   try {

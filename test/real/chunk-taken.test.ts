@@ -1,4 +1,4 @@
-/** A chunk that another program takes over while it is copied here: viewers hear that this program has let go of it. */
+/** Another program takes over a chunk while it is copied here: an event reports that this program has released it. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -35,7 +35,7 @@ test.each([
       onEvent: (event) => {
         if (event.type !== 'chunk.started' || isTaken) return
         isTaken = true
-        // The claim is committed, and nothing of the chunk is written yet.
+        // The claim is committed, and no row of the chunk is written yet.
         void target.sql(
           `UPDATE migration_checkpoints SET status = 'in_progress', owner = 'another', fence = fence + 1, lease_until = ${Date.now() + SOON_MS} WHERE chunk_no = ${event.chunk}`,
         )
@@ -47,7 +47,7 @@ test.each([
   expect(events.flatMap(of).slice(0, 2)).toEqual(['chunk.started', 'chunk.released'])
   const at = events.findIndex(({ type }) => type === 'chunk.released')
   expect(events[at]).toMatchObject({ table: 't', chunk: '1', reason: 'taken' })
-  // As those see it who hold it for work that goes on.
+  // As the classes see it that list running chunks.
   const [standing, journal] = [new StandingChunks(), new RunJournal()]
   for (const event of events.slice(0, at + 1)) {
     standing.take(event, 0)

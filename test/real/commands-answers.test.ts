@@ -1,4 +1,4 @@
-/** What the commands that read and prove answer, with the same rows and figures on every database. */
+/** Output of the commands that read and prove, with the same rows and totals on each database. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { shareOf } from '../support/backend.ts'
 import type { Said } from './commands-kit.ts'
@@ -8,7 +8,7 @@ import type { Operation } from '../../src/app/operations/list.ts'
 
 let stage: Stage
 let catalog: string
-/** Checks that a validation of each table makes. */
+/** Checks that a validation of each table performs. */
 const CHECKS: Readonly<Record<string, string>> = {
   'sales/orders': '45',
   'crm/customers': '32',
@@ -30,7 +30,7 @@ const say: Stage['say'] = (operation) => stage.say(operation)
 const lines: Stage['lines'] = (operation) => stage.lines(operation)
 const sorted: Stage['sorted'] = (operation) => stage.sorted(operation)
 
-describe('the answers of commands', { timeout: 300_000 }, () => {
+describe('output of the read commands', { timeout: 300_000 }, () => {
   test.each(shareOf(Object.entries(CHECKS), 2))('validate %s', async (table, checks) => {
     const { finished, lines: said } = await say(validateOf(stage.at(table), catalog))
     expect(said.filter((line) => !line.startsWith('END'))).toEqual([])
@@ -66,7 +66,7 @@ describe('the answers of commands', { timeout: 300_000 }, () => {
     `)
   })
 
-  test('files: of a version, under a condition, and as the log has them', async () => {
+  test('files: of a version, with a condition, and in the order of the log', async () => {
     const answered = [
       await sorted(stage.files('sales/orders', { where: 'year = 2024 AND month = 3' })),
       await sorted(stage.files('sales/orders', { asOf: { version: 3 }, where: 'amount > 900' })),
@@ -135,7 +135,7 @@ describe('the answers of commands', { timeout: 300_000 }, () => {
     )
   })
 
-  test('performance-compare: every answer is the same, warm and cold', async () => {
+  test('performance-compare: each answer is the same, warm and cold', async () => {
     const compare = { kind: 'performance-compare', ...stage.read('sales/orders'), runs: 1, cold: false } as const
     expect(await lines(compare)).toMatchInlineSnapshot(`
       "plan 1 tables
@@ -150,7 +150,7 @@ describe('the answers of commands', { timeout: 300_000 }, () => {
       changes same 49 rows
       END ok 0 different=0 questions=9 runs=1 same=9 skipped=0"
     `)
-    // A cold answer starts a program of its own, and so takes its time.
+    // A cold answer starts a process of its own, and takes time.
     const answers = ['latest-version same 1 rows', 'files-of-partition same 4 rows', 'changes same 49 rows'] as const
     const asked = shareOf(answers, 3)
     const questions = asked.map((answer) => answer.slice(0, answer.indexOf(' ')))

@@ -1,4 +1,7 @@
-/** Commands as a face runs them, and what they said as lines that are the same on every database: no times, no ids of runs, no places. */
+/**
+ * Runs commands as a frontend does, and prints their events as lines that are the same on each database: without times,
+ * run ids and paths.
+ */
 import type { RunFinished } from '../../src/engine/run/operation.ts'
 import { runOperation } from '../../src/app/run.ts'
 import type { Event, EventBody, PlanLine } from '../../src/model/run/event.ts'
@@ -9,11 +12,11 @@ import type { Operation } from '../../src/app/operations/list.ts'
 export type Said = {
   readonly finished: RunFinished
   readonly events: readonly Event[]
-  /** One line an event that says something lasting, and one for the end. */
+  /** One line per event with a lasting fact, and one for the end. */
   readonly lines: readonly string[]
 }
 
-/** @param stopAt asks for a stop when it answers true */
+/** @param stopAt requests a stop when it returns true */
 export async function command(
   operation: Operation,
   home: string,
@@ -90,7 +93,7 @@ function lineOf(event: EventBody): string | null {
     case 'log':
       return event.level === 'warn' || event.level === 'error' ? words(event.level, event.message) : null
     case 'run.finished': {
-      // Who was faster is a matter of the machine.
+      // The faster side depends on the machine.
       const lasting = Object.entries(event.totals).filter(([name]) => !/Faster$|^even$/.test(name))
       const totals = lasting.map(([name, total]) => `${name}=${total}`)
       return words('END', event.status, event.exitCode.toString(), ...totals.toSorted(), event.error?.code)

@@ -1,4 +1,4 @@
-/** The lake that the suites of the commands work on: the fixtures, and one table of some thousand files. */
+/** The lake of the command suites: the fixtures, and one table of some thousand files. */
 import { appendFileSync, cpSync, utimesSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { commitName } from '../../src/delta/log-path.ts'
@@ -21,7 +21,7 @@ export type Stage = Disposable & {
   files(table: string, more?: Partial<FilesOperation>): FilesOperation
   say(operation: Operation, stopAt?: (event: Event) => boolean): Promise<Said>
   lines(operation: Operation): Promise<string>
-  /** For lists whose order is the database's own, or that of lanes. */
+  /** For lists whose order depends on the database or on workers. */
   sorted(operation: Operation): Promise<string>
 }
 
@@ -33,7 +33,7 @@ export async function openStage(): Promise<Stage> {
   const catalog = await makeRoom(join(folder.path, 'c.db'))
   const say: Stage['say'] = async (operation, stopAt) => {
     const said = await command(operation, folder.path, stopAt)
-    // Ids of the catalog end with a digest of the place, which is another one in every run.
+    // Ids of the catalog end with a digest of the path, which differs in each run.
     return { ...said, lines: said.lines.map((line) => line.replaceAll(/\b([a-z]+)-[0-9a-f]{8}\b(?!-)/g, '$1-#')) }
   }
   const at = (table: string): string => join(lake, table)
@@ -51,7 +51,7 @@ export async function openStage(): Promise<Stage> {
   }
 }
 
-/** One commit that takes a file away, and two that bring three. */
+/** One commit that removes a file, and two that add three. */
 export async function appendCommits({ say, files, at }: Stage): Promise<void> {
   const { events } = await say(files('sales/orders'))
   const [first] = events.flatMap((event) => (event.type === 'file' ? [event] : []))
@@ -76,11 +76,12 @@ export const validateOf = (table: string, catalog: string): Operation => ({
   table,
   catalog,
   verbose: false,
-  // The newest, the oldest and the one before the newest: more would be drawn by chance, and tell another number of checks each time.
+  // The newest, the oldest and the one before the newest. More samples would be random, with another number of checks
+  // each time.
   samples: 2,
 })
 
-/** All tables of the catalog, once. */
+/** A sync of all tables of the catalog, once. */
 export const syncOf = (catalog: string): Operation => ({
   kind: 'sync',
   tables: [],

@@ -1,4 +1,4 @@
-/** The commands themselves, one after the other over one lake, with the same figures and words on every database. */
+/** The commands, one after the other over one lake, with the same totals and texts on each database. */
 import { cpSync, existsSync, renameSync, rmSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -26,7 +26,7 @@ const lines: Stage['lines'] = (operation) => stage.lines(operation)
 const sorted: Stage['sorted'] = (operation) => stage.sorted(operation)
 const at: Stage['at'] = (table) => stage.at(table)
 const read: Stage['read'] = (table) => stage.read(table)
-/** Where a stop comes is a matter of speed, and the row of an import that went on counts the files of its last run. */
+/** Where a stop takes effect depends on speed, and the row of a resumed import counts the files of its last run. */
 const settled = (text: string): string => text.replaceAll(/(m-# completed v39.*) \d+ files/g, '$1 some files')
 
 describe('the commands, one after the other', { timeout: 300_000 }, () => {
@@ -49,11 +49,11 @@ describe('the commands, one after the other', { timeout: 300_000 }, () => {
       END ok 0 tables=1"
     `)
     const after = await say({ kind: 'runs', catalog, limit: 10 })
-    // A file is not there at all; a server is, and holds none.
+    // A missing file cannot be opened; a server exists, but has no catalog.
     expect(after.finished.error?.code).toBe(ON_SERVER ? 'NOT_A_CATALOG' : 'CONNECT_FAILED')
   })
 
-  test('an import that is stopped, and the same again', async () => {
+  test('an import that is stopped, and resumed', async () => {
     const operation = { ...importOf(at('big/m'), catalog), batchSize: 300 } as Operation
     const cut = await say(operation, ({ type }) => type === 'chunk.progress')
     expect(cut.finished).toMatchObject({ status: 'stopped', exitCode: 75, resumeCommand: 'sluice import' })
@@ -78,7 +78,7 @@ describe('the commands, one after the other', { timeout: 300_000 }, () => {
     `)
   })
 
-  test('a batch with a broken and a refused table', async () => {
+  test('a batch with a damaged and a refused table', async () => {
     const said = await say({ ...batchOf(stage.lake, catalog), parallel: 3 } as Operation)
     expect(said.lines.toSorted().join('\n')).toMatchInlineSnapshot(`
       "END failed 1 actions=251 bytes=55879767 current=1 failed=1 files=87 ok=4 refused=1 tables=7 TABLES_FAILED
@@ -94,7 +94,7 @@ describe('the commands, one after the other', { timeout: 300_000 }, () => {
     expect(said.finished.exitCode).toBe(1)
   })
 
-  test('an import of what is there already', async () => {
+  test('an import of a table that is there already', async () => {
     expect(await lines(importOf(at('sales/orders'), catalog))).toMatchInlineSnapshot(`
       "plan 1 tables
       …/lake/sales/orders current v39 0 files 0 bytes 0 actions
@@ -102,7 +102,7 @@ describe('the commands, one after the other', { timeout: 300_000 }, () => {
     `)
   })
 
-  test('sync brings new commits', async () => {
+  test('sync imports new commits', async () => {
     await appendCommits(stage)
     expect(settled(await sorted({ kind: 'migration-status', catalog }))).toMatchInlineSnapshot(`
       "END ok 0 completed=5 failed=2 imports=7 in_progress=0 stopped=0
@@ -204,14 +204,14 @@ describe('the commands, one after the other', { timeout: 300_000 }, () => {
     ['big/m', 5],
     ['finance/rates', 7],
   ] as const
-  test.each(shareOf(exported, 3))('an exported log of %s is the same table again', async (table, commits) => {
+  test.each(shareOf(exported, 3))('an exported log of %s gives the same table', async (table, commits) => {
     const to = join(stage.folder, 'exported', table)
     const other = await makeRoom(join(stage.folder, `${table.replace('/', '-')}.db`))
     const written = await say({ kind: 'export-log', ...read(table), to })
     expect(written.finished).toMatchObject({ exitCode: 0, totals: { commits: String(commits) } })
     expect((await say(importOf(to, other))).finished).toMatchObject({ status: 'ok', exitCode: 0 })
     const copy = { kind: 'files', table: to, catalog: other, asOf: {} } as const
-    // A file that was there when the history begins has no older version in the exported log than its checkpoint.
+    // A file that exists at the start of the history has no version before the checkpoint in the exported log.
     const plain = (text: string): string => text.replaceAll(/ v\d+(?= |$)/gm, '')
     expect(plain(await sorted(copy))).toEqual(plain(await sorted(stage.files(table))))
     const past = (text: string): string => text.replaceAll(' checkpoint', '')
@@ -220,7 +220,7 @@ describe('the commands, one after the other', { timeout: 300_000 }, () => {
   })
 })
 
-describe('a table that its log does not give any more', { timeout: 120_000 }, () => {
+describe('a table whose log was lost, moved or set back', { timeout: 120_000 }, () => {
   const commits = [[PROTOCOL, METADATA, add('a')], [add('b')], [add('c'), remove('a')], [add('d')]]
   let url: string
   const place = (name: string): string => join(stage.folder, 'lost', name)
@@ -248,7 +248,7 @@ describe('a table that its log does not give any more', { timeout: 120_000 }, ()
     url = await makeRoom(join(stage.folder, 'lost.db'))
   })
 
-  test('is let go of by name, and imported again from a log that was set back', async () => {
+  test('is forgotten by name, and imported again from a log that was set back', async () => {
     const table = await imported('back')
     dropCommits(table, 2, 3)
     const refused = (await synced('back')).error
@@ -276,7 +276,7 @@ describe('a table that its log does not give any more', { timeout: 120_000 }, ()
     })
   })
 
-  test('does not keep sync --all from ending well once its folder is gone', async () => {
+  test('whose folder was deleted makes sync --all fail until it is forgotten', async () => {
     const table = await imported('gone')
     rmSync(table, { recursive: true })
     const { lines: reported, events } = await say(syncOf(url))
@@ -298,7 +298,7 @@ describe('a table that its log does not give any more', { timeout: 120_000 }, ()
     expect((await say(syncOf(url))).finished.exitCode).toBe(0)
   })
 
-  test('is followed to where its folder was renamed to, and to no other table', async () => {
+  test('is followed to the new path of its folder, and to no other table', async () => {
     const table = await imported('first')
     const other = await imported('other')
     writeLog(other, [[add('o')]], 4)
@@ -308,12 +308,12 @@ describe('a table that its log does not give any more', { timeout: 120_000 }, ()
       const operation = { ...importOf(to, url), tableId: 'first', moved: true } as ImportOperation
       const planned = (await say({ ...operation, dryRun: true })).finished
       const { finished } = await say(operation)
-      // What the run refuses, its plan refuses, too.
+      // The plan refuses what the run refuses.
       expect(planned.error).toEqual(finished.error)
       return finished
     }
     const before = await sorted({ kind: 'files', table: 'first', catalog: url, asOf: { version: 1 } })
-    // As long as the old place has a log, the other one is a copy.
+    // While the old path has a log, the other one is a copy.
     expect((await follow(copy)).error).toMatchObject({ code: 'TABLE_ID_TAKEN' })
     renameSync(table, moved)
     writeLog(moved, [[add('e')]], 4)
@@ -333,7 +333,7 @@ describe('a table that its log does not give any more', { timeout: 120_000 }, ()
     expect((await say(validateOf(moved, url))).finished).toMatchObject({ exitCode: 0, totals: { differences: '0' } })
   })
 
-  test('takes over the times of a folder that was copied, when it is followed there again', async () => {
+  test('gets the file times of a copied folder with --moved, also for a second time', async () => {
     const [table, copy] = [await imported('dated'), place('dated-copy')]
     cpSync(table, copy, { recursive: true })
     rmSync(table, { recursive: true })
@@ -341,7 +341,7 @@ describe('a table that its log does not give any more', { timeout: 120_000 }, ()
       (await say({ ...importOf(copy, url), tableId: 'dated', moved: true } as Operation)).finished
     expect(await follow()).toMatchObject({ exitCode: 0 })
     expect((await say(validateOf(copy, url))).finished).toMatchObject({ exitCode: 0, totals: { differences: '0' } })
-    // Restored in place, from a copy that keeps no times.
+    // Restored in place, from a copy that does not keep file times.
     for (const version of [0, 1, 2, 3])
       utimesSync(join(copy, '_delta_log', commitName(version)), 1_800_000_000, 1_800_000_000)
     expect((await say(validateOf(copy, url))).finished.error).toMatchObject({
@@ -353,7 +353,7 @@ describe('a table that its log does not give any more', { timeout: 120_000 }, ()
     await forgotten('dated')
   })
 
-  test('is not rolled back in silence where only the catalog has its first versions', async () => {
+  test('whose first versions are only in the catalog is not rolled back silently', async () => {
     const table = await imported('cleaned')
     writeCheckpoint(table, 2, checkpointOf(commits, 2))
     dropCommits(table, 0, 2)
@@ -370,7 +370,7 @@ describe('a table that its log does not give any more', { timeout: 120_000 }, ()
     `)
   })
 
-  test('of an unfinished import is not said to be written out by export-log', async () => {
+  test('with an unfinished import gets no hint to use export-log', async () => {
     const table = join(stage.folder, 'lost', 'half')
     cpSync(at('big/m'), table, { recursive: true })
     const cut = { ...importOf(table, url), tableId: 'half', batchSize: 300 } as Operation
@@ -385,7 +385,7 @@ describe('a table that its log does not give any more', { timeout: 120_000 }, ()
     await forgotten('half')
   })
 
-  test('and that readers must refuse is answered with a warning, at the versions that need it', async () => {
+  test('that readers must refuse is read with a warning, at the versions concerned', async () => {
     const table = place('unread')
     const needs = { minReaderVersion: 3, minWriterVersion: 7, readerFeatures: ['later'], writerFeatures: ['later'] }
     writeLog(table, [

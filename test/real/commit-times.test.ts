@@ -1,4 +1,7 @@
-/** Times of commits in a catalog and in the folder, where one of them no longer has commits that pushed later ones: both give one answer, or validate names it. */
+/**
+ * Commit times in a catalog and in the folder, after one of them lost commits that delayed later ones: both give the
+ * same answer, or validate names the difference.
+ */
 import { readdirSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -28,11 +31,11 @@ import { checkpointOf, dropCommits, writeCheckpoint } from '../support/cleaned-l
 import { fsckOf, perform } from './operation-kit.ts'
 import { validated } from './validate-setup.ts'
 
-/** Files of commits are from here on, a second apart (`writeLog`). */
+/** Commit files have times from here on, a second apart (`writeLog`). */
 const FILE = 1_700_000_000_000
 const LATE = FILE + 60_000
 
-/** Times that are asked for: before the first file, at and between those in order, and at those that the late one pushes. */
+/** Requested times: before the first file, at and between files in order, and at the times delayed by the late file. */
 const SECONDS = [-1, 0, 1, 2, 3, 3.5, 4, 4.5, 5, 6, 7, 8, ...[0, 1, 2, 3, 4, 5, 6, 7].map((ms) => 60 + ms / 1000), 99]
 
 const PLAIN: readonly (readonly Line[])[] = [
@@ -53,15 +56,15 @@ const SWITCHED_OFF: readonly (readonly Line[])[] = PLAIN.map((lines, version) =>
 
 type Opened = AsyncDisposable & {
   readonly database: SqlDatabase
-  /** Writes commits up to a version, of which some files are late. */
+  /** Writes the commits up to a version; the files of `late` have a later time. */
   readonly write: (from: number, to: number, late?: readonly number[]) => void
-  /** Leaves a checkpoint and the commits from it on, or above it and the checkpoint of a second. */
+  /** Leaves a checkpoint and the commits from it on; or the commits after it, and a checkpoint file of that second. */
   readonly clean: (below: number, without?: { readonly andItsCommit: number }) => void
   readonly bring: (moved?: boolean) => Promise<void>
   readonly prune: (from: number) => Promise<void>
   /** Fields that validate names. */
   readonly differing: () => Promise<readonly string[]>
-  /** Versions of the catalog and of the folder at each time that matters, where the answer is a version that both have. */
+  /** Versions of the catalog and of the folder for each relevant time, if both have the version. */
   readonly answers: () => Promise<readonly (readonly [number | null, number | null])[]>
 }
 
@@ -131,7 +134,7 @@ async function agree(at: Opened): Promise<void> {
   expect(await at.differing()).toEqual([])
 }
 
-test('a log that was cleaned of a commit that pushed the first one that a pruned catalog has: named, and taken over by --moved', async () => {
+test('a log without a commit that delayed the first one of a pruned catalog: named, and fixed by --moved', async () => {
   await using at = await opened(PLAIN)
   at.write(0, 5, [1])
   await at.bring()
@@ -146,7 +149,7 @@ test('a log that was cleaned of a commit that pushed the first one that a pruned
   await agree(at)
 })
 
-test('a log that was cleaned of commits that the catalog still has, one of which pushed later ones', async () => {
+test('a log without commits that the catalog still has, one of which delayed later ones', async () => {
   await using at = await opened(PLAIN)
   at.write(0, 5, [1])
   await at.bring()
@@ -184,7 +187,7 @@ test.each([
   await agree(at)
 })
 
-test.each([4.5, 3.5, 60])('a checkpoint without its commit, written at second %d, pushes no commit', async (second) => {
+test.each([4.5, 3.5, 60])('a checkpoint without its commit, written at second %d, delays no commit', async (second) => {
   await using at = await opened(PLAIN)
   at.write(0, 5)
   at.clean(3, { andItsCommit: second })

@@ -1,4 +1,7 @@
-/** Commits at or below the base that the log has lost and the catalog has: history, not a difference, and not to be lost in silence. */
+/**
+ * Commits at or below the base that the log has lost and the catalog still has: history, not a difference, and not to
+ * be lost silently.
+ */
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
@@ -25,7 +28,7 @@ const COMMITS: readonly (readonly Line[])[] = Array.from({ length: 9 }, (_, v) =
   add(`f${v}`),
 ])
 
-/** A log that begins with checkpoint 6, and still has commits from 3 on, imported. */
+/** An imported log that begins with checkpoint 6, and still has the commits from 3 on. */
 async function held(work: string, catalog: string): Promise<string> {
   const table = join(work, 'table')
   writeLog(table, COMMITS)

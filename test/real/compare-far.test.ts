@@ -1,4 +1,7 @@
-/** `--simulate-latency` against a proxy that is not ours: a lake in a bucket and a catalog on a server, both as far away by either. */
+/**
+ * `--simulate-latency` compared with a foreign proxy: a lake in a bucket and a catalog on a server, with the same
+ * latency by either proxy.
+ */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join, resolve } from 'node:path'
@@ -31,7 +34,7 @@ async function run(operation: Operation): Promise<readonly Event[]> {
   return events
 }
 
-describe.skipIf(!S3_AVAILABLE || !POSTGRES_OWN)('both sides further away', () => {
+describe.skipIf(!S3_AVAILABLE || !POSTGRES_OWN)('both sides with latency', () => {
   let store: S3Server
   let server: PostgresServer
   let work: Folder
@@ -65,7 +68,7 @@ describe.skipIf(!S3_AVAILABLE || !POSTGRES_OWN)('both sides further away', () =>
     await server[Symbol.asyncDispose]()
   })
 
-  /** Port of a proxy in front of a port, as somebody else would write one. */
+  /** Starts a foreign proxy in front of a port. @returns the proxy's port */
   async function proxied(port: number): Promise<number> {
     const program = resolve(import.meta.dirname, '../support/servers/far-proxy.mjs')
     const proxy = spawn(process.execPath, [program, String(port), String(ROUND_TRIP)], {
@@ -77,9 +80,9 @@ describe.skipIf(!S3_AVAILABLE || !POSTGRES_OWN)('both sides further away', () =>
   }
 
   /**
-   * What each of these takes at the least, by either proxy, in round trips; whoever has fewer of them is faster.
-   * Files: the hint, a listing, and the only commit, or commit after commit from the newest down to one in the middle.
-   * SQL: BEGIN, the head of the table, protocol and metadata, or a look-up, COMMIT.
+   * Minimum number of round trips of each question, by either proxy; the side with fewer of them is faster.
+   * Files: the hint, a listing, and the only commit, or commits from the newest down to one in the middle.
+   * SQL: BEGIN, the head of the table, protocol and metadata, or a lookup, COMMIT.
    */
   const LEAST = [
     { name: 'short', question: 'latest-version', files: 3, sql: 5, faster: 'files' },
@@ -112,13 +115,13 @@ describe.skipIf(!S3_AVAILABLE || !POSTGRES_OWN)('both sides further away', () =>
     expect(answer.sql.p50Ms).toBeGreaterThanOrEqual(sql * ROUND_TRIP)
   }
 
-  test('verdicts are those of a proxy that somebody else wrote', { timeout: 120_000 }, async () => {
+  test('verdicts equal those with a foreign proxy', { timeout: 120_000 }, async () => {
     const delayed = { addedMs: ROUND_TRIP, delayed: 'wire' }
     for (const least of LEAST) {
       const { answer, messages } = await asked(least, catalog, { latencyMs: ROUND_TRIP })
       holds(answer, least)
       expect(answer).toMatchObject({ files: delayed, sql: delayed })
-      // What the slider of the UI reckons with is what a proxy makes one wait for.
+      // The slider of the UI computes with the same wait as a proxy causes.
       for (const side of ['files', 'sql'] as const) {
         const trips = Number(answer[side].roundTrips)
         expect(trips).toBeGreaterThanOrEqual(least[side])
@@ -138,10 +141,10 @@ describe.skipIf(!S3_AVAILABLE || !POSTGRES_OWN)('both sides further away', () =>
     }
   })
 
-  test('connecting takes its round trips too, to the bucket, and to the database with its login', async () => {
+  test('connecting takes round trips, too: to the bucket, and to the database with its login', async () => {
     const { answer } = await asked(LEAST[0], catalog, { latencyMs: ROUND_TRIP, cold: true })
     expect(answer.files.coldMs).toBeGreaterThanOrEqual((LEAST[0].files + 1) * ROUND_TRIP)
-    // Connecting, a login in three steps, settings, facts.
+    // Connect, a login in three steps, settings, facts.
     expect(answer.sql.coldMs).toBeGreaterThanOrEqual((LEAST[0].sql + 6) * ROUND_TRIP)
   }, 60_000)
 })

@@ -51,7 +51,7 @@ export const day = (date: string, from: number): { partitionValues: object; stat
   stats: JSON.stringify({ numRecords: 10, minValues: { id: from }, maxValues: { id: from + 9 }, nullCount: { id: 0 } }),
 })
 
-/** Three commits: two days, one file taken out again, one of the others replaced in place by a deletion vector. */
+/** Three commits: two days, one file removed again, and another one replaced in place by a deletion vector. */
 export function smallTable(folder: Folder): string {
   const table = join(folder.path, 'table')
   const dv = { storageType: 'u', pathOrInlineDv: 'ab^-aqEH.-t@S}K{vb[*k^', offset: 4, sizeInBytes: 40, cardinality: 6 }

@@ -1,4 +1,7 @@
-/** A catalog that says anything else than the log, in any field that both have: it is never called the same, and what differs is named. */
+/**
+ * A catalog that differs from the log in any field that both have is reported as different, and the difference is
+ * named.
+ */
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { FILE_COLUMNS } from '../../src/catalog/relations.ts'
@@ -15,7 +18,7 @@ const VECTOR = {
   cardinality: 6,
 }
 
-/** Two days and three commits; the file `c` has everything that a file can have. */
+/** Two days and three commits; the file `c` has each field that a file can have. */
 function table(folder: Folder): string {
   const path = join(folder.path, 'table')
   const rich = {
@@ -39,7 +42,7 @@ const copied = FILE_COLUMNS.map((name) =>
   name === 'file_no' ? 'file_no + 1000' : name === 'path' ? "'z'" : name,
 ).join(', ')
 
-/** What is done to the catalog, the question that finds it, and what it says. */
+/** The change of the catalog, the question that finds it, and the reported difference. */
 const WRONG: readonly (readonly [what: string, sql: string, question: string, says: string | RegExp])[] = [
   [
     'misses a file',
@@ -231,7 +234,7 @@ const WRONG: readonly (readonly [what: string, sql: string, question: string, sa
   ],
 ]
 
-test.each(shareOf(WRONG, 4))('a catalog that says otherwise: %s', async (_, sql, question, says) => {
+test.each(shareOf(WRONG, 4))('a catalog that differs from the log: %s', async (_, sql, question, says) => {
   using folder = temporaryFolder()
   const path = table(folder)
   const file = await imported(folder, path)
@@ -248,7 +251,7 @@ test.each(shareOf(WRONG, 4))('a catalog that says otherwise: %s', async (_, sql,
   expect(summary.results.filter(({ question: id }) => id === question).map(({ same }) => same)).toEqual([false])
 })
 
-test('a catalog that says the same is the same in all of these fields', async () => {
+test('a catalog with the same values in all of these fields is the same', async () => {
   using folder = temporaryFolder()
   const path = table(folder)
   const { summary } = await ask(path, await imported(folder, path))

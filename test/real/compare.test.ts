@@ -1,4 +1,4 @@
-/** The comparison against real SQLite catalogs of real and made-up tables, with real children for the cold runs. */
+/** Comparison of SQLite catalogs of real and made-up tables, with real child processes for the cold runs. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -15,7 +15,7 @@ import { ask, day, imported, smallTable } from './compare-kit.ts'
 
 const FIXTURES = resolve(import.meta.dirname, '../../fixtures/lake')
 
-test('nine questions, equal answers, one event each, in order', async () => {
+test('nine questions give equal answers, one event each, in order', async () => {
   using folder = temporaryFolder()
   const table = smallTable(folder)
   const { summary, events } = await ask(table, await imported(folder, table), { runs: 3 })
@@ -44,64 +44,72 @@ test('nine questions, equal answers, one event each, in order', async () => {
   }
 })
 
-test('cold runs are asked of fresh children and say how many bytes they read', { timeout: 120_000 }, async () => {
-  using folder = temporaryFolder()
-  const table = join(FIXTURES, 'sales/orders')
-  const { summary, events } = await ask(table, await imported(folder, table), {
-    cold: true,
-    questions: ['active-files', 'last-commits'],
-  })
-  expect(summary.results.map(({ question, same }) => [question, same])).toEqual([
-    ['active-files', true],
-    ['last-commits', true],
-  ])
-  for (const { files, sql } of summary.results) {
-    expect(files.coldMs).toBeGreaterThan(0)
-    expect(sql.coldMs).toBeGreaterThan(0)
-    if (!existsSync('/proc/self/io')) continue
-    expect(Number(files.readBytes)).toBeGreaterThan(1_000)
-    expect(Number(sql.readBytes)).toBeGreaterThan(1_000)
-    // The log of this table is some 50 KB; loading DuckDB and its bindings would be far more.
-    expect(Number(files.readBytes)).toBeLessThan(500_000)
-  }
-  const notes = events.flatMap((event) => (event.type === 'log' ? [event.message] : []))
-  expect(notes).toContain('cold means a fresh process and connection, not an emptied page cache')
-})
-
-test.runIf(existsSync('/proc/self/cmdline'))('a database URL is on no command line', { timeout: 120_000 }, async () => {
-  using folder = temporaryFolder()
-  const table = smallTable(folder)
-  const secretUrl = 'sqlite:////nowhere/secret-word.db'
-  const seen = new Set<string>()
-  const timer = setInterval(() => {
-    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-      try {
-        const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
-        if (line.includes('cold-main')) seen.add(line)
-      } catch {
-        // It ended between the two calls.
-      }
-    }
-  }, 5)
-  try {
+test(
+  'cold runs are answered by new child processes, which report the bytes that they read',
+  { timeout: 120_000 },
+  async () => {
+    using folder = temporaryFolder()
+    const table = join(FIXTURES, 'sales/orders')
     const { summary, events } = await ask(table, await imported(folder, table), {
       cold: true,
-      catalogUrl: secretUrl,
-      questions: ['counts'],
+      questions: ['active-files', 'last-commits'],
     })
-    // The child's own failure is a note, not the end: the warm figures stand.
-    expect(summary.results[0]).toMatchObject({ same: true, sql: { coldMs: null } })
-    expect(
-      events.some((event) => event.type === 'log' && event.message.startsWith('counts: no cold figure for sql')),
-    ).toBe(true)
-  } finally {
-    clearInterval(timer)
-  }
-  expect(seen.size).toBeGreaterThan(0)
-  for (const line of seen) expect(line).not.toContain('secret-word')
-})
+    expect(summary.results.map(({ question, same }) => [question, same])).toEqual([
+      ['active-files', true],
+      ['last-commits', true],
+    ])
+    for (const { files, sql } of summary.results) {
+      expect(files.coldMs).toBeGreaterThan(0)
+      expect(sql.coldMs).toBeGreaterThan(0)
+      if (!existsSync('/proc/self/io')) continue
+      expect(Number(files.readBytes)).toBeGreaterThan(1_000)
+      expect(Number(sql.readBytes)).toBeGreaterThan(1_000)
+      // The log of this table has about 50 KB; loading DuckDB and its bindings would read far more.
+      expect(Number(files.readBytes)).toBeLessThan(500_000)
+    }
+    const notes = events.flatMap((event) => (event.type === 'log' ? [event.message] : []))
+    expect(notes).toContain('cold means a fresh process and connection, not an emptied page cache')
+  },
+)
 
-test('a catalog that says otherwise is found out, named, and fails the run', async () => {
+test.runIf(existsSync('/proc/self/cmdline'))(
+  'no command line contains a database URL',
+  { timeout: 120_000 },
+  async () => {
+    using folder = temporaryFolder()
+    const table = smallTable(folder)
+    const secretUrl = 'sqlite:////nowhere/secret-word.db'
+    const seen = new Set<string>()
+    const timer = setInterval(() => {
+      for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+        try {
+          const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+          if (line.includes('cold-main')) seen.add(line)
+        } catch {
+          // The process ended between the two calls.
+        }
+      }
+    }, 5)
+    try {
+      const { summary, events } = await ask(table, await imported(folder, table), {
+        cold: true,
+        catalogUrl: secretUrl,
+        questions: ['counts'],
+      })
+      // The failure of the child process is a note and does not end the comparison: the warm times stay.
+      expect(summary.results[0]).toMatchObject({ same: true, sql: { coldMs: null } })
+      expect(
+        events.some((event) => event.type === 'log' && event.message.startsWith('counts: no cold figure for sql')),
+      ).toBe(true)
+    } finally {
+      clearInterval(timer)
+    }
+    expect(seen.size).toBeGreaterThan(0)
+    for (const line of seen) expect(line).not.toContain('secret-word')
+  },
+)
+
+test('a catalog that differs is detected, the difference is named, and the run fails', async () => {
   using folder = temporaryFolder()
   const table = smallTable(folder)
   const file = await imported(folder, table)
@@ -121,7 +129,7 @@ test('a catalog that says otherwise is found out, named, and fails the run', asy
     'last-commits',
     'changes',
   ])
-  // The totals of the catalog still say what the log says.
+  // The totals of the catalog still equal those of the log.
   expect(different[0]?.difference).toBe(
     'the totals are equal, but their files are not: c: size is 100 in the files, 101 in SQL',
   )
@@ -140,7 +148,7 @@ test('a catalog that says otherwise is found out, named, and fails the run', asy
   expect(report).toContain('## Answers that differ')
 })
 
-test('a catalog behind the log: the latest version differs, the rest is compared where both are', async () => {
+test('with a catalog behind the log, the latest version differs, and the rest is compared at the common version', async () => {
   using folder = temporaryFolder()
   const table = smallTable(folder)
   const file = await imported(folder, table)
@@ -153,7 +161,7 @@ test('a catalog behind the log: the latest version differs, the rest is compared
   expect(events.some((event) => event.type === 'log' && event.level === 'warn')).toBe(true)
 })
 
-describe.skipIf(BACKEND === 'duckdb')('a table that is written to while it is compared', () => {
+describe.skipIf(BACKEND === 'duckdb')('a table that is written to during its comparison', () => {
   test.each([
     ['the log moves on', 0, false, { version: 2, logVersion: 2, catalogVersion: 2 }],
     ['the log moves on, and the catalog follows', 0, true, { version: 2, logVersion: 2, catalogVersion: 2 }],
@@ -184,7 +192,7 @@ describe.skipIf(BACKEND === 'duckdb')('a table that is written to while it is co
   })
 })
 
-test('what a table cannot be asked is skipped with a reason', async () => {
+test('questions that do not apply to a table are skipped with a reason', async () => {
   using folder = temporaryFolder()
   const table = join(folder.path, 'table')
   const flat = { metaData: { ...(METADATA['metaData'] as object), partitionColumns: [] } }
@@ -211,7 +219,7 @@ test('an unknown question is a usage error before anything is read', async () =>
   })
 })
 
-test('a stop is heard within a question, before its files are read to their end', async () => {
+test('a stop takes effect within a question, before its files are read completely', async () => {
   using folder = temporaryFolder()
   const table = smallTable(folder)
   const file = await imported(folder, table)
@@ -233,7 +241,7 @@ test('a stop is heard within a question, before its files are read to their end'
   expect(logs.map(({ counts }) => counts.opened)).toEqual(logs.map(() => 0))
 })
 
-test('a stop is heard between questions, an abort ends a cold child', async () => {
+test('a stop takes effect between questions, and an abort ends a cold child process', async () => {
   using folder = temporaryFolder()
   const table = smallTable(folder)
   const file = await imported(folder, table)
@@ -260,7 +268,7 @@ test('a stop is heard between questions, an abort ends a cold child', async () =
   expect(performance.now() - begun).toBeLessThan(10_000)
 })
 
-test('the report says how it was measured, and a hostile name stays text', async () => {
+test('the report names its measuring method, and a hostile name stays text', async () => {
   using folder = temporaryFolder()
   const table = smallTable(folder)
   const { summary } = await ask(table, await imported(folder, table), { table: 'a|b\n<script>`x`' })
@@ -287,7 +295,7 @@ test.runIf(HAVE_TABLES).each([
   'delta-rs/delta-0.8.0-partitioned',
   'delta-rs/table-with-dv-small',
   'delta-rs/simple_table_with_checkpoint',
-  // Its checkpoint has written the statistics anew.
+  // Its checkpoint has rewritten the statistics.
   'kernel-rs/parsed-stats',
 ])('real table %s', async (name) => {
   using folder = temporaryFolder()

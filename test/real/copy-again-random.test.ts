@@ -1,4 +1,7 @@
-/** After random edits of both sides `copy --again --delete-extra` makes them equal, and the slow twin, `diff`, finds nothing. */
+/**
+ * After random edits of both sides `copy --again --delete-extra` makes them equal, and `diff`, the reference
+ * implementation, finds no difference.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -26,7 +29,7 @@ function randomOf(seed: number): (below: number) => number {
 const WORDS = ['a', 'B', 'ä', '', "it's", 'Z z', '🚰', '-1', 'ß', 'null']
 const text = (word: string): string => `'${word.replaceAll("'", "''")}'`
 
-/** Statements that change rows here and there, at both ends of the keys, too. */
+/** Statements that change random rows, also with the smallest and the largest keys. */
 function edits(random: (below: number) => number): readonly string[] {
   const key = (): string => `k = ${text(WORDS[random(WORDS.length)] ?? '')} AND n = ${random(30) - 5}`
   return Array.from({ length: 4 + random(30) }, () => {
@@ -50,13 +53,13 @@ const rowsOf = async (place: Place): Promise<readonly string[]> =>
 
 const PAIRS = [
   { from: 'sqlite', to: 'sqlite', k: 'TEXT', seeds: ALL ? 40 : 4 },
-  // Its texts sort by the rules of a language there: ranges of one side are none of the other.
+  // Texts of this column sort by a language: a range of one side is not a range of the other.
   { from: 'postgresql', to: 'sqlite', k: 'TEXT COLLATE "en-x-icu"', seeds: ALL ? 12 : 1 },
   ...(ALL ? ([{ from: 'sqlite', to: 'postgresql', k: 'TEXT', seeds: 12 }] as const) : []),
 ] as const
 
 describe.each(PAIRS)('$from to $to', ({ from, to, k, seeds }) => {
-  test('both sides are equal afterwards', { timeout: ALL ? 300_000 : 60_000 }, async (context) => {
+  test('both sides are equal after the copy', { timeout: ALL ? 300_000 : 60_000 }, async (context) => {
     for (const system of [from, to]) {
       const why = await missing(system)
       context.skip(why !== '', why)
@@ -87,7 +90,7 @@ describe.each(PAIRS)('$from to $to', ({ from, to, k, seeds }) => {
         totals: { missing: '0', extra: '0', different: '0' },
       })
       if (seed % 2 === 0) continue
-      // Taken back, and done once more: rows that new chunks have brought stay, because they are none of its repairs.
+      // Undone, and copied again: rows of new chunks stay, because they are not repairs.
       const undone = await perform({
         kind: 'diff-undo',
         runId: again.events[0]?.runId ?? '',

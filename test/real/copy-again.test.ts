@@ -1,4 +1,6 @@
-/** `copy --again`: what was copied is compared with the source as it is now, and what differs is written, as `diff --fix` does. */
+/**
+ * `copy --again`: copied rows are compared with the present source, and differences are written, as `diff --fix` does.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -43,7 +45,7 @@ const PAIRS = [
 ] as const
 
 describe.each(PAIRS)('%s to %s', (from, to) => {
-  test('a finished copy is compared, mended, and proved now', { timeout: 60_000 }, async (context) => {
+  test('a finished copy is compared, repaired and proved again', { timeout: 60_000 }, async (context) => {
     for (const system of [from, to]) {
       const why = await missing(system)
       context.skip(why !== '', why)
@@ -57,7 +59,7 @@ describe.each(PAIRS)('%s to %s', (from, to) => {
     const copy = copyOf(source, target, 't', { chunkRows: 100 })
     expect((await perform(copy)).finished).toMatchObject({ exitCode: 0, totals: { chunks: '10' } })
 
-    // Nothing has changed: everything is read, and nothing written.
+    // No change: all rows are read, and none is written.
     const same = await perform({ ...copy, again: true })
     expect(same.finished).toMatchObject({
       exitCode: 0,
@@ -84,7 +86,7 @@ describe.each(PAIRS)('%s to %s', (from, to) => {
     const changed = await rowsOf(target)
     const again = await perform({ ...copy, again: true })
     expect(again.finished.error).toBeUndefined()
-    // 5000 stands where new rows of the source were going to be written: that chunk is compared, too.
+    // Key 5000 is among the new rows of the source: that chunk is compared, too.
     expect(again.finished).toMatchObject({
       exitCode: 0,
       totals: { read: '1009', written: '211', compared: '11', differed: '5', mended: '211', removed: '0', extra: '2' },
@@ -98,7 +100,7 @@ describe.each(PAIRS)('%s to %s', (from, to) => {
     const compared = await perform({ ...copy, kind: 'diff', limit: 10, fix: false, deleteExtra: false })
     expect(compared.finished.exitCode).toBe(0)
 
-    // Both runs are taken back, the last one first.
+    // Both runs are undone, the last one first.
     expect((await undo(target, clean)).finished).toMatchObject({ exitCode: 0, totals: { undone: '2' } })
     expect((await undo(target, again)).finished).toMatchObject({ exitCode: 0, totals: { undone: '211' } })
     expect(await rowsOf(target)).toEqual(changed)
@@ -123,7 +125,7 @@ async function copied(rows: number): Promise<{
   return { source, target, copy }
 }
 
-test('more than 1000 rows go only where their table is named, counted before', async () => {
+test('more than 1000 rows are counted, and removed only if their table is named', async () => {
   const { source, target, copy } = await copied(100)
   await target.sql(`INSERT INTO t VALUES ${values(101, 1101)}`)
   const asked = await perform({ ...copy, again: true, deleteExtra: true })
@@ -146,7 +148,7 @@ test('more than 1000 rows go only where their table is named, counted before', a
   expect(await target.rows('SELECT COUNT(*) FROM t')).toEqual([['1101']])
 })
 
-test('its plan says what is compared, and changes nothing', async () => {
+test('its plan reports what is compared, and changes nothing', async () => {
   const { target, copy } = await copied(100)
   await target.sql('DELETE FROM t WHERE id > 10')
   const plan = await perform({ ...copy, again: true, dryRun: true })
@@ -157,7 +159,7 @@ test('its plan says what is compared, and changes nothing', async () => {
   expect(await target.rows('SELECT COUNT(*) FROM t')).toEqual([['10']])
 })
 
-test('what nothing tells apart, or may be read short, is refused before anything is touched', async (context) => {
+test('a table without a key, and a source that may hide rows, are refused before any change', async (context) => {
   const { target, source, copy } = await copied(10)
   await source.sql('CREATE TABLE k (n INTEGER)', 'INSERT INTO k VALUES (1)')
   const keyless = copyOf(source, target, 'k')
@@ -177,7 +179,7 @@ test('what nothing tells apart, or may be read short, is refused before anything
   })
   expect((await perform({ ...half, again: true })).finished).toMatchObject({ exitCode: 0, totals: { extra: '0' } })
 
-  // Rows that a policy hides would look as if the source had them not.
+  // Rows that a policy hides would look like missing rows of the source.
   const why = await missing('postgresql')
   context.skip(why !== '', why)
   const hidden = await makePlace('postgresql', folder)
@@ -203,7 +205,7 @@ test('what nothing tells apart, or may be read short, is refused before anything
   expect(copy.tables).toEqual(['t'])
 })
 
-test('a row that the target refuses waits in the quarantine, until it is taken', async () => {
+test('a row that the target refuses is quarantined until the target accepts it', async () => {
   const { source, target, copy } = await copied(20)
   await target.sql(
     "CREATE TRIGGER no BEFORE INSERT ON t WHEN NEW.name = 'bad' BEGIN SELECT RAISE(ABORT, 'no bad ones'); END",
@@ -223,7 +225,7 @@ test('a row that the target refuses waits in the quarantine, until it is taken',
   expect(await rowsOf(target)).toEqual(await rowsOf(source))
 })
 
-test('stopped, it says so; what no run has copied is copied first, and what was copied is compared', async () => {
+test('a stopped run reports it; uncopied rows are copied first, and copied ones are compared', async () => {
   const { source, target, copy } = await copied(20)
   const slow = { ...copy, workers: 1, chunkRows: 50 }
   await source.sql(
@@ -242,7 +244,7 @@ test('stopped, it says so; what no run has copied is copied first, and what was 
   })
   await target.sql('UPDATE u SET n = 2')
   const stopped = await perform({ ...half, again: true }, stopAfter('chunk.done'))
-  // The first chunk that is copied ends the run: nothing was compared yet, and nothing that earlier runs proved counts.
+  // The first copied chunk ends the run: nothing was compared yet, and proofs of earlier runs do not count.
   expect(stopped.finished).toMatchObject({
     exitCode: 75,
     totals: { compared: '0', mended: '0', proved: '1', chunks: '4' },
@@ -264,7 +266,7 @@ test('stopped, it says so; what no run has copied is copied first, and what was 
   const rest = await perform({ ...half, again: true })
   expect(rest.finished).toMatchObject({ exitCode: 0, totals: { compared: '4', mended: '150' } })
   expect(await target.rows(select)).toEqual(await source.rows(select))
-  // The stopped run and the one that went on are one.
+  // The stopped run and the resumed one count as one.
   expect((await undo(target, rest)).finished).toMatchObject({ exitCode: 0, totals: { undone: '200' } })
   expect(await target.rows('SELECT DISTINCT n FROM u')).toEqual([['3']])
 })

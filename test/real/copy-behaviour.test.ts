@@ -1,4 +1,6 @@
-/** What a copy does when something is in its way: rows there already, changed plans, bad rows, stops, pauses, and what people turn meanwhile. */
+/**
+ * Behaviour of a copy with existing rows, changed plans, refused rows, stops, pauses, and changed numbers of workers.
+ */
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -40,7 +42,7 @@ function of<T extends EventBody['type']>(events: readonly Event[], type: T): rea
 const copy = (more: Parameters<typeof copyOf>[3] = {}) => copyOf(source, target, 't', { chunkRows: 100, ...more })
 const all = (place: Place) => place.rows('SELECT * FROM t ORDER BY id')
 
-test('rows that stand in the way are refused, and stay as they are', async () => {
+test('existing rows make the copy fail, and stay unchanged', async () => {
   await target.sql(
     'CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, n INTEGER)',
     "INSERT INTO t VALUES (150, 'mine', 0)",
@@ -65,7 +67,7 @@ test.each([
   expect(await target.rows('SELECT name FROM t WHERE id IN (150, -5) ORDER BY id DESC')).toEqual(expected)
 })
 
-test('append adds to what is there; rows that are there already have to be the same', async () => {
+test('append adds rows; existing ones must have the same values', async () => {
   await target.sql(
     'CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, n INTEGER)',
     "INSERT INTO t VALUES (-5, 'extra', 1), (7, 'row 7', 70)",
@@ -84,7 +86,7 @@ test('append adds to what is there; rows that are there already have to be the s
   expect(await other.rows('SELECT name FROM t WHERE id = 150')).toEqual([['mine']])
 })
 
-test('a plan that a newer sluice has hashed in its own way is refused by name', async () => {
+test('a plan with the hash format of a newer sluice is refused by name', async () => {
   await perform(copy())
   await target.sql("UPDATE migration_plans SET plan_hash = '9:' || plan_hash")
   const refused = await perform(copy())
@@ -98,7 +100,7 @@ test('a plan that a newer sluice has hashed in its own way is refused by name', 
   expect(of(known.events, 'chunk.done')).toEqual([])
 })
 
-test('another plan is refused with what differs, and --restart begins anew', async () => {
+test('a changed plan is refused with its differences, and --restart begins again', async () => {
   await perform(copy())
   const changed = await perform(copy({ where: 'id > 5' }))
   expect(changed.finished).toMatchObject({
@@ -112,13 +114,13 @@ test('another plan is refused with what differs, and --restart begins anew', asy
   ])
 })
 
-test('another chunk size, other workers, another rate are no other plan', async () => {
+test('another chunk size, number of workers or rate does not change the plan', async () => {
   await perform(copy())
   const { finished } = await perform(copy({ chunkRows: 7, workers: 3, rate: 1_000_000, batchRows: 2 }))
   expect(finished).toMatchObject({ exitCode: 0, totals: { chunks: '3' } })
 })
 
-test('a bad row is set aside with its cause, everything else is copied and proved, and a mended row is replayed', async () => {
+test('a refused row is quarantined with its cause, all others are proved, and a corrected row is retried', async () => {
   await target.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, n INTEGER CHECK (n <> 1770 AND n <> 2220))')
   const first = await perform(copy())
   expect(first.finished).toMatchObject({
@@ -131,7 +133,7 @@ test('a bad row is set aside with its cause, everything else is copied and prove
     ['["177"]', 'ROW_REFUSED', expect.stringContaining('CHECK constraint failed')],
     ['["222"]', 'ROW_REFUSED', expect.stringContaining('CHECK constraint failed')],
   ])
-  // Nothing is lost sight of by running again.
+  // Quarantined rows stay in the count of the next run.
   expect((await perform(copy())).finished).toMatchObject({ exitCode: 1, totals: { written: '298', quarantined: '2' } })
 
   await source.sql('UPDATE t SET n = 1 WHERE id = 177', 'DELETE FROM t WHERE id = 222')
@@ -143,12 +145,12 @@ test('a bad row is set aside with its cause, everything else is copied and prove
     totals: { read: '299', written: '299', quarantined: '0' },
   })
   expect(await ledgerProblems(target, 't', 299)).toEqual([])
-  // The sums of the ledger are those of what the target holds now.
+  // The checksums of the ledger are those of the target's present rows.
   const compared = await perform({ ...copy(), kind: 'diff', limit: 5, fix: false, deleteExtra: false })
   expect(compared.finished.exitCode).toBe(0)
 })
 
-test('a chunk that is copied from its beginning again counts no row that an attempt before it set aside', async () => {
+test('a chunk that is copied again does not count rows that an earlier attempt quarantined', async () => {
   const upsert = copy({ onExisting: 'upsert' })
   await source.sql('UPDATE t SET n = NULL WHERE id IN (150, 177, 199)')
   await target.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, n INTEGER NOT NULL)')
@@ -169,14 +171,14 @@ test('a chunk that is copied from its beginning again counts no row that an atte
   expect(await ledgerProblems(target, 't', 300)).toEqual([])
 })
 
-test('a value that is none of its type is set aside where it is read', async () => {
+test('a value of another type than its column is quarantined during the read', async () => {
   await source.sql("UPDATE t SET n = 'twelve' WHERE id = 12")
   const { finished, events } = await perform(copy())
   expect(finished).toMatchObject({ exitCode: 1, totals: { read: '300', written: '299', quarantined: '1' } })
   expect(of(events, 'row.aside')).toMatchObject([{ key: ['12'], error: { code: 'VALUE_REFUSED' } }])
 })
 
-test('too many rows aside end the table, and no other one', async () => {
+test('too many quarantined rows end the table, and no other one', async () => {
   await source.sql('CREATE TABLE u (id INTEGER PRIMARY KEY)', 'INSERT INTO u VALUES (1), (2)')
   await target.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, n INTEGER CHECK (n < 0))')
   const { finished, events } = await perform({ ...copy({ maxAside: 10 }), tables: ['t', 'u'] })
@@ -187,7 +189,7 @@ test('too many rows aside end the table, and no other one', async () => {
   })
 })
 
-test('a chunk that was given up for its refused rows is copied by the next run', async () => {
+test('a chunk that failed for too many refused rows is copied by the next run', async () => {
   await target.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, n INTEGER CHECK (n < 0 OR id > 100))')
   const given = copy({ maxAside: 10 })
   const failed = await perform(given)
@@ -202,7 +204,7 @@ test('a chunk that was given up for its refused rows is copied by the next run',
   expect(await all(target)).toEqual(await all(source))
 })
 
-test('a stop ends after the running chunks, and the next run does the rest', async () => {
+test('a stop takes effect after the running chunks, and the next run copies the rest', async () => {
   const interrupt = new Interrupter()
   const stopped = await perform(copy({ workers: 1 }), {
     interrupt,
@@ -216,7 +218,7 @@ test('a stop ends after the running chunks, and the next run does the rest', asy
   expect(of(rest.events, 'chunk.started')).toHaveLength(2)
 })
 
-test('a paused copy takes no chunk, and workers come and go while it runs', async () => {
+test('a paused copy starts no chunk, and the number of workers can change while it runs', async () => {
   const control = { paused: false, lanes: null as number | null }
   const running = perform(copy(), {
     control,
@@ -237,7 +239,7 @@ test('a paused copy takes no chunk, and workers come and go while it runs', asyn
   expect((await running).finished.exitCode).toBe(0)
 })
 
-test('jobs that split a copy do their share each', async () => {
+test('jobs that share a copy copy one part each', async () => {
   const parts = [1, 2].map((no) => copy({ part: { no, of: 2 }, chunkRows: 50 }))
   const first = await perform(parts[0] ?? copy())
   expect(of(first.events, 'chunk.done').map(({ chunk }) => Number(chunk) % 2)).toEqual([1, 1, 1])
@@ -247,7 +249,7 @@ test('jobs that split a copy do their share each', async () => {
   expect(await all(target)).toEqual(await all(source))
 })
 
-test('columns, names and conditions', async () => {
+test('columns, names and conditions are applied', async () => {
   const chosen = copy({ columns: ['id', 'n'], rename: { n: 'amount' }, toTable: 'u', where: 'id % 2 = 0' })
   expect((await perform(chosen)).finished).toMatchObject({ exitCode: 0, totals: { written: '150' } })
   expect(await target.rows('SELECT id, amount FROM u ORDER BY id LIMIT 2')).toEqual([
@@ -256,7 +258,7 @@ test('columns, names and conditions', async () => {
   ])
 })
 
-test('a dry run says everything and changes nothing', async () => {
+test('a dry run reports everything and changes nothing', async () => {
   const { finished, events } = await perform(copy({ dryRun: true }))
   expect(finished.exitCode).toBe(0)
   expect(of(events, 'plan.ready')).toMatchObject([
@@ -269,7 +271,7 @@ test('a dry run says everything and changes nothing', async () => {
   expect(existsSync(target.url.slice('sqlite:///'.length))).toBe(false)
 })
 
-test('a copy that is refused leaves no file behind', async () => {
+test('a copy that is refused creates no file', async () => {
   const refused: readonly (readonly [Parameters<typeof copy>[0], string])[] = [
     [{ columns: ['id', 'nothing'] }, 'BAD_FLAG'],
     [{ where: 'id >' }, 'BAD_PREDICATE'],
@@ -285,7 +287,7 @@ test('a copy that is refused leaves no file behind', async () => {
   }
 })
 
-test('a table without a key is copied whole, proved by its sum, and begins anew after a break', async () => {
+test('a table without a key is copied whole, proved by its checksum, and begins again after an interruption', async () => {
   await source.sql('CREATE TABLE k (a INTEGER, b TEXT)', `INSERT INTO k SELECT n % 7, name FROM t`)
   const keyless = { ...copy({ chunkRows: 100 }), tables: ['k'] }
   const interrupt = new Interrupter()
@@ -309,7 +311,7 @@ test.each([
   [1000, 'canonical'],
   [100, 'table'],
 ] as const)(
-  'the ledger has what a table without a key came to in the target, in chunks of %i',
+  'the ledger has the checksum of a table without a key in the target, in chunks of %i',
   async (chunkRows, proof) => {
     await source.sql('CREATE TABLE k (a INTEGER, b TEXT)', `INSERT INTO k SELECT n % 7, name FROM t`)
     const keyless = { ...copy({ chunkRows }), tables: ['k'] }
@@ -319,7 +321,7 @@ test.each([
       )
     expect((await perform(keyless)).finished.exitCode).toBe(0)
     expect(await ledger()).toEqual([[proof, '1', '0']])
-    // As a run leaves it that is killed before the whole table is compared.
+    // As after a kill before the comparison of the whole table.
     await target.sql(`UPDATE migration_checkpoints SET proof = 'canonical', target_checksum = NULL`)
     expect((await perform(keyless)).finished.exitCode).toBe(0)
     expect(await ledger()).toEqual([[proof, '1', '0']])
@@ -332,7 +334,7 @@ test.each([
   },
 )
 
-test('a diff names every key that differs, mends them, and takes the mending back', async () => {
+test('a diff names each key that differs, repairs the rows, and undoes the repair', async () => {
   await perform(copy())
   await target.sql(
     "UPDATE t SET name = 'other' WHERE id = 7",
@@ -362,14 +364,14 @@ test('a diff names every key that differs, mends them, and takes the mending bac
   expect((await undo(repaired)).finished).toMatchObject({ exitCode: 0, totals: { undone: '1' } })
   expect((await undo(kept)).finished).toMatchObject({ exitCode: 0, totals: { undone: '2' } })
   expect(await all(target)).toEqual(before)
-  // What stands undone is not undone again.
+  // A repair that was undone cannot be undone again.
   expect((await undo(kept)).finished).toMatchObject({ error: { code: 'NO_SUCH_TABLE' } })
   expect(
     await target.rows("SELECT DISTINCT status FROM migration_runs WHERE operation LIKE 'diff%' ORDER BY status"),
   ).toEqual([['completed'], ['failed']])
 })
 
-test('a ledger that the script left is adopted: what it completed is proved before it is believed', async () => {
+test('a ledger of the script is adopted: its completed chunks are proved before they count', async () => {
   await target.sql(
     'CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, n INTEGER)',
     `INSERT INTO t VALUES ${rows(1, 150)}`,
@@ -394,7 +396,7 @@ test('a ledger that the script left is adopted: what it completed is proved befo
   expect(progress).toEqual(['100'])
 })
 
-test('what the script says it completed, but did not, is copied again', async () => {
+test('chunks that the script wrongly calls completed are copied again', async () => {
   await target.sql(
     'CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, n INTEGER)',
     `INSERT INTO t VALUES ${rows(1, 99)}`,
@@ -409,7 +411,7 @@ test('what the script says it completed, but did not, is copied again', async ()
   expect(await all(target)).toEqual(await all(source))
 })
 
-test('an empty table is copied, and its first rows are found by the next run', async () => {
+test('an empty table is copied, and the next run finds its first rows', async () => {
   await source.sql('CREATE TABLE e (id INTEGER PRIMARY KEY, name TEXT)')
   const empty = { ...copy(), tables: ['e'] }
   expect((await perform(empty)).finished).toMatchObject({ exitCode: 0, totals: { written: '0' } })
@@ -418,7 +420,7 @@ test('an empty table is copied, and its first rows are found by the next run', a
   expect(await target.rows('SELECT * FROM e')).toEqual([['1', 'first']])
 })
 
-test('rows whose key is NULL are a chunk of their own', async () => {
+test('rows whose key is NULL are a separate chunk', async () => {
   await source.sql(
     'CREATE TABLE nk (a INTEGER UNIQUE, b TEXT)',
     'INSERT INTO nk SELECT CASE WHEN id % 3 = 0 THEN NULL ELSE id END, name FROM t',
@@ -432,7 +434,7 @@ test('rows whose key is NULL are a chunk of their own', async () => {
   expect(of(again.events, 'chunk.started')).toEqual([])
 })
 
-test('what was accepted to be lost is cut, and the rest is proved', async () => {
+test('values of accepted lossy columns are shortened, and proved in that form', async () => {
   await source.sql(
     'CREATE TABLE l (id INTEGER PRIMARY KEY, price DECIMAL_TEXT(20,5), at TIMESTAMP_TEXT(6))',
     "INSERT INTO l VALUES (1, '1.23456', '2024-01-02 03:04:05.678901'), (2, '-0.005', '2024-01-02 00:00:00'), (3, NULL, NULL)",
@@ -440,7 +442,7 @@ test('what was accepted to be lost is cut, and the rest is proved', async () => 
   await target.sql('CREATE TABLE l (id INTEGER PRIMARY KEY, price DECIMAL_TEXT(20,2), at DATE_TEXT)')
   const refused = await perform({ ...copy(), tables: ['l'] })
   expect(refused.finished).toMatchObject({ exitCode: 6, error: { code: 'LOSSY_TYPE' } })
-  // As it was called it would be refused again.
+  // The same command would be refused again.
   expect(refused.finished).not.toHaveProperty('resumeCommand')
   const lossy = { ...copy({ acceptLossy: ['price', 'at'] }), tables: ['l'] }
   expect((await perform(lossy)).finished).toMatchObject({ exitCode: 0, totals: { written: '3' } })
@@ -459,7 +461,7 @@ test('a table without a key is copied first', async () => {
   expect(of(events, 'chunk.started').map(({ table }) => table)).toEqual(['loose', 't', 't', 't'])
 })
 
-test('a table without a key is copied by one program of a shared run alone, and another one copies the other tables meanwhile', async ({
+test('one task of a shared run copies a table without a key, while another one copies the other tables', async ({
   skip,
 }) => {
   const why = await missing('postgresql')
@@ -498,7 +500,7 @@ test.for([
   ['CONNECT_FAILED', 'rest'],
   ['TABLE_LOCKED', 'rest'],
   ['PROOF_FAILED', 'none'],
-] as const)('a chunk that another task of a shared run gave up with %s', async ([code, left], { skip }) => {
+] as const)('a chunk that another task of a shared run failed with %s', async ([code, left], { skip }) => {
   const why = await missing('postgresql')
   skip(why !== '', why)
   const shared = await makePlace('postgresql', folder)

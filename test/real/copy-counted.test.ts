@@ -1,4 +1,4 @@
-/** A proof by the number of rows says only what was counted: rows that a target keeps out are missing there. */
+/** A proof by row count counts the rows of the target: rows that the target drops are found missing. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,7 +11,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const IGNORES = ['CREATE TRIGGER g BEFORE INSERT ON t WHEN NEW.id % 2 = 0 BEGIN SELECT RAISE(IGNORE); END']
 
-/** SQL by which a table keeps every other row out, without an error. */
+/** SQL that makes a table drop every second row without an error. */
 const KEEPS_OUT: Readonly<Partial<Record<System, readonly string[]>>> = {
   sqlite: IGNORES,
   d1: IGNORES,
@@ -32,7 +32,7 @@ async function sides(system: System): Promise<{ readonly source: Place; readonly
 }
 
 test.for(['sqlite', 'postgresql', 'd1'] as const)(
-  '%s: rows that a trigger keeps out are missed',
+  '%s: rows that a trigger drops are reported missing',
   async (system, { skip }) => {
     const why = await missing(system)
     if (why !== '') skip(why)
@@ -41,13 +41,13 @@ test.for(['sqlite', 'postgresql', 'd1'] as const)(
     const copy = copyOf(source, target, 't', { onExisting: 'append', verify: 'count' })
     const { finished } = await perform(copy)
     expect(finished).toMatchObject({ exitCode: 1, totals: { written: '0' } })
-    // D1 cannot take back a batch once it is written.
+    // D1 cannot roll back a batch after it is written.
     expect(await target.rows('SELECT count(*) FROM t')).toEqual([[system === 'd1' ? '50' : '0']])
   },
 )
 
 test.for(['sqlite', 'postgresql', 'mysql', 'duckdb', 'd1'] as const)(
-  '%s: rows that are there already are counted',
+  '%s: existing rows are counted',
   async (system, { skip }) => {
     const why = await missing(system)
     if (why !== '') skip(why)
@@ -60,7 +60,7 @@ test.for(['sqlite', 'postgresql', 'mysql', 'duckdb', 'd1'] as const)(
 )
 
 test.for(['sqlite', 'd1'] as const)(
-  '%s: rows that triggers write elsewhere are not counted',
+  '%s: rows that triggers write into other tables are not counted',
   async (system, { skip }) => {
     const why = await missing(system)
     if (why !== '') skip(why)
@@ -83,7 +83,7 @@ test.for(['sqlite', 'd1'] as const)(
   },
 )
 
-/** SQL by which a table without a key keeps every other row out, without an error. */
+/** SQL that makes a table without a key drop every second row without an error. */
 const KEEPS_OUT_KEYLESS: Readonly<Partial<Record<System, readonly string[]>>> = {
   sqlite: KEEPS_OUT.sqlite ?? [],
   postgresql: KEEPS_OUT.postgresql ?? [],
@@ -94,7 +94,7 @@ test.for([
   ['sqlite', 'refuse'],
   ['postgresql', 'append'],
 ] as const)(
-  '%s, %s: without a key no row is skipped, so one that a trigger keeps out is missed',
+  '%s, %s: without a key no row is skipped, so a row that a trigger drops is missing',
   async ([system, onExisting], { skip }) => {
     const why = await missing(system)
     if (why !== '') skip(why)
@@ -113,7 +113,7 @@ test.for([
   },
 )
 
-/** Tables whose key takes texts that differ in case as one. */
+/** Tables whose key treats texts that differ in case as equal. */
 const CASELESS: Readonly<Partial<Record<System, readonly string[]>>> = {
   sqlite: ['CREATE TABLE t (id TEXT NOT NULL COLLATE NOCASE PRIMARY KEY, v TEXT)'],
   mysql: ['CREATE TABLE t (id VARCHAR(20) COLLATE utf8mb4_general_ci NOT NULL PRIMARY KEY, v TEXT)'],
@@ -128,7 +128,7 @@ test.for(
   (['sqlite', 'mysql', 'postgresql', 'duckdb'] as const).flatMap((system) =>
     (['upsert', 'append'] as const).map((how) => [system, how] as const),
   ),
-)('%s, %s: two keys of the source that are one in the target', async ([system, onExisting], { skip }) => {
+)('%s, %s: two keys of the source that are equal in the target', async ([system, onExisting], { skip }) => {
   const why = await missing(system)
   if (why !== '') skip(why)
   const [source, target] = [await makePlace('sqlite', folder), await makePlace(system, folder)]
@@ -144,7 +144,7 @@ test.for(
 })
 
 test.for(['sqlite', 'postgresql', 'mysql', 'duckdb'] as const)(
-  '%s: rows among others of the target are counted by their keys',
+  '%s: rows in a target with other rows are counted by their keys',
   async (system, { skip }) => {
     const why = await missing(system)
     if (why !== '') skip(why)
@@ -156,7 +156,7 @@ test.for(['sqlite', 'postgresql', 'mysql', 'duckdb'] as const)(
   },
 )
 
-test('rows that the target drops among others of its own are missed', async () => {
+test('rows that the target drops are missing, although the target has rows of its own', async () => {
   const { source, target } = await sides('sqlite')
   const own = Array.from({ length: 60 }, (_, i) => `(${i}.5, 'own')`).join(', ')
   await target.sql(
@@ -170,7 +170,7 @@ test('rows that the target drops among others of its own are missed', async () =
 })
 
 test.for(['sqlite', 'postgresql', 'mysql', 'duckdb'] as const)(
-  '%s: an upsert of keys alone, some of which are there',
+  '%s: an upsert of rows that are only keys, some of which exist',
   async (system, { skip }) => {
     const why = await missing(system)
     if (why !== '') skip(why)
@@ -193,7 +193,7 @@ describe.each([
   ['sqlite', 'duckdb'],
   ['postgresql', 'postgresql'],
   ['postgresql', 'mysql'],
-] as const)('rows without a key from %s to a table with one in %s', (from, to) => {
+] as const)('rows without a key from %s to a table with a key in %s', (from, to) => {
   test.for([
     ['another value under a key', ["INSERT INTO t VALUES (2, 'own')"], 'chunk', 1],
     ['the same row', ["INSERT INTO t VALUES (2, 'y'), (9, 'own')"], 'chunk', 0],
@@ -202,7 +202,7 @@ describe.each([
     const why = (await missing(from)) || (await missing(to))
     if (why !== '') skip(why)
     const [source, target] = [await makePlace(from, folder), await makePlace(to, folder)]
-    // A row that the source has twice is there once.
+    // A row that the source has twice exists once in the target.
     await source.sql('CREATE TABLE t (id INTEGER, v VARCHAR(9))', ROWS, "INSERT INTO t VALUES (1, 'x')")
     await target.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, v VARCHAR(9))', ...there)
     const { finished } = await perform(copyOf(source, target, 't', { onExisting: 'append', verify }))
@@ -215,25 +215,31 @@ test.each([
   ['chunk', 'append'],
   ['count', 'append'],
   ['count', 'refuse'],
-] as const)('%s, %s: rows without a key that are gone after the write', async (verify, onExisting) => {
-  const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
-  const table = 'CREATE TABLE t (id INTEGER, v TEXT)'
-  await source.sql(table, ROWS)
-  await target.sql(table, 'CREATE TRIGGER g AFTER INSERT ON t WHEN NEW.id = 2 BEGIN DELETE FROM t WHERE id = 2; END')
-  const { finished } = await perform(copyOf(source, target, 't', { verify, onExisting }))
-  expect(finished).toMatchObject({ exitCode: 1, error: { code: 'PROOF_FAILED' } })
-})
+] as const)(
+  '%s, %s: rows without a key that a trigger deletes after the write are missing',
+  async (verify, onExisting) => {
+    const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
+    const table = 'CREATE TABLE t (id INTEGER, v TEXT)'
+    await source.sql(table, ROWS)
+    await target.sql(table, 'CREATE TRIGGER g AFTER INSERT ON t WHEN NEW.id = 2 BEGIN DELETE FROM t WHERE id = 2; END')
+    const { finished } = await perform(copyOf(source, target, 't', { verify, onExisting }))
+    expect(finished).toMatchObject({ exitCode: 1, error: { code: 'PROOF_FAILED' } })
+  },
+)
 
-test.each(['chunk', 'count'] as const)('%s: rows without a key to a table whose key may be NULL', async (verify) => {
-  const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
-  const rows = "INSERT INTO t VALUES (NULL, 'x'), (NULL, 'x'), (1, 'x')"
-  await source.sql('CREATE TABLE t (id INTEGER, v TEXT)', rows)
-  await target.sql('CREATE TABLE t (id INTEGER UNIQUE, v TEXT)', rows)
-  const { finished } = await perform(copyOf(source, target, 't', { verify, onExisting: 'append' }))
-  expect(finished, JSON.stringify(finished)).toMatchObject({ exitCode: 0 })
-})
+test.each(['chunk', 'count'] as const)(
+  '%s: rows without a key are copied into a table whose key may be NULL',
+  async (verify) => {
+    const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
+    const rows = "INSERT INTO t VALUES (NULL, 'x'), (NULL, 'x'), (1, 'x')"
+    await source.sql('CREATE TABLE t (id INTEGER, v TEXT)', rows)
+    await target.sql('CREATE TABLE t (id INTEGER UNIQUE, v TEXT)', rows)
+    const { finished } = await perform(copyOf(source, target, 't', { verify, onExisting: 'append' }))
+    expect(finished, JSON.stringify(finished)).toMatchObject({ exitCode: 0 })
+  },
+)
 
-test('count: NULL keys among those of the target', async () => {
+test('count: NULL keys of source and target are counted', async () => {
   const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
   const table = 'CREATE TABLE t (id TEXT UNIQUE, v TEXT)'
   await source.sql(table, "INSERT INTO t VALUES (NULL, 'x'), (NULL, 'y'), ('a', 'x'), ('b', 'x')")

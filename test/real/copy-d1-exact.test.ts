@@ -1,4 +1,4 @@
-/** D1 as a source whose columns hold what their types do not say: no row is skipped, and no value becomes another one. */
+/** D1 as a source whose columns contain values of other types: no row is skipped, and no value changes. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -43,7 +43,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 reads exactly${D1_MISSING === '' ? '' : ` (${
   const numbers = (to: number): string =>
     `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${to})`
 
-  test('a page that ends at a text of invalid UTF-8 is followed by the rows after it', async () => {
+  test('a page that ends at a text of invalid UTF-8 is followed by the next rows', async () => {
     await stage.database.sql(
       'CREATE TABLE texts (k TEXT PRIMARY KEY, v INTEGER)',
       `${numbers(499)} INSERT INTO texts SELECT printf('a%05d', i), i FROM n`,
@@ -56,7 +56,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 reads exactly${D1_MISSING === '' ? '' : ` (${
     expect(refused).toHaveLength(1)
   })
 
-  test('a page that ends at a floating point number is followed by its neighbour', async () => {
+  test('a page that ends at a floating point number is followed by the next value', async () => {
     await stage.database.sql(
       'CREATE TABLE reals (k DECIMAL(10,2) PRIMARY KEY, v INTEGER)',
       `${numbers(499)} INSERT INTO reals SELECT i - 499, i FROM n`,
@@ -68,7 +68,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 reads exactly${D1_MISSING === '' ? '' : ` (${
     expect(refused.map(([key]) => key)).toEqual(['0.7999999999999999'])
   })
 
-  test('of two keys that look alike, each is refused', async () => {
+  test('two keys that differ only in invalid bytes are both refused', async () => {
     await stage.database.sql(
       'CREATE TABLE alike (k TEXT PRIMARY KEY, v INTEGER)',
       `INSERT INTO alike VALUES (CAST(x'6180' AS TEXT), 1), (CAST(x'6181' AS TEXT), 2), ('a' || char(65533), 3), ('b', 4)`,
@@ -81,7 +81,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 reads exactly${D1_MISSING === '' ? '' : ` (${
     expect(refused.map(([, v]) => v)).toEqual(['1', '2'])
   })
 
-  test('ranges that would end at a text of invalid UTF-8 have each row once', async () => {
+  test('ranges that would end at a text of invalid UTF-8 contain each row once', async () => {
     await stage.database.sql(
       'CREATE TABLE divided (k TEXT PRIMARY KEY, v INTEGER)',
       `${numbers(50)} INSERT INTO divided SELECT printf('A%05d', i), i FROM n`,
@@ -118,7 +118,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 reads exactly${D1_MISSING === '' ? '' : ` (${
     ['untyped', 'k PRIMARY KEY', ALL],
     ['keyless', 'k', ALL],
   ] as const) {
-    test(`the rows after each position of a ${name} key`, async () => {
+    test(`the rows after each position of a ${name} key are read`, async () => {
       const [table, pair] = [`after_${name}`, `pair_${name}`]
       await stage.database.sql(
         `CREATE TABLE ${table} (${key})`,
@@ -130,7 +130,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 reads exactly${D1_MISSING === '' ? '' : ` (${
     })
   }
 
-  /** After the position of the n-th row there are all rows but the first n. */
+  /** After the position of the n-th row all rows except for the first n are read. */
   async function expectAllAfter(name: string): Promise<void> {
     const [found] = await stage.store.tables(name, NEVER)
     if (found === undefined) throw new Error('no table')
@@ -152,7 +152,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 reads exactly${D1_MISSING === '' ? '' : ` (${
     )
   }
 
-  test('a column of whole numbers rounds nothing, and takes no bytes for digits', async () => {
+  test('a column of whole numbers rounds nothing, and does not read bytes as digits', async () => {
     await stage.database.sql(
       'CREATE TABLE whole (id INTEGER PRIMARY KEY, n INTEGER)',
       `INSERT INTO whole VALUES (1, 7.999999999999999), (2, x'3132'), (3, 123456789012345.6), (4, 1000000000000000.5),
@@ -178,7 +178,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 reads exactly${D1_MISSING === '' ? '' : ` (${
     ])
   })
 
-  test('a column of floating point numbers takes no bytes for an infinite one', async () => {
+  test('a column of floating point numbers does not read bytes as infinity', async () => {
     await stage.database.sql(
       'CREATE TABLE floats (id INTEGER PRIMARY KEY, f REAL)',
       `INSERT INTO floats VALUES (1, CAST('9e999' AS BLOB)), (2, CAST('1.5' AS BLOB)), (3, 9e999), (4, -9e999), (5, 1.5)`,
@@ -194,7 +194,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 reads exactly${D1_MISSING === '' ? '' : ` (${
 
   const ODD = ['7.999999999999999', "x'3132'", '123456789012345.6', '1000000000000000.5']
 
-  test('between it and SQLite, such values are neither copied nor called equal', async () => {
+  test('between D1 and SQLite, such values are neither copied nor called equal', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'sluice-d1-exact-'))
     try {
       const [lite, cloud] = [await makePlace('sqlite', folder), await makePlace('d1', folder)]

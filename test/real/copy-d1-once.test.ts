@@ -1,4 +1,4 @@
-/** Every row is stored once, whatever happens to requests and answers, and nothing is stored by whoever has lost his chunk. */
+/** Each row is stored once, despite failed requests and lost replies, and a worker without its claim stores nothing. */
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Row } from '../../src/model/copy/rows.ts'
@@ -22,7 +22,7 @@ import {
   type TestChunk,
 } from '../support/servers/d1-kit.ts'
 
-/** Nobody waits long for an answer here. */
+/** Short timeouts for these tests. */
 const RULE = { answerMs: 250, repeatMs: 5_000 }
 
 const FAULTS: readonly D1Fault[] = [
@@ -50,7 +50,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 batches happen once${D1_MISSING === '' ? '' :
   afterAll(() => stage[Symbol.asyncDispose]())
 
   let made = 0
-  /** A table without a key, where a row that is stored twice would stay; and a chunk in our hands. */
+  /** A table without a key, where a row stored twice would stay, and a claimed chunk. */
   async function keyless(): Promise<{ readonly chunk: TestChunk; readonly claim: TestClaim; readonly name: string }> {
     const name = `keyless_${++made}`
     const table = tableFor(stage.store, name, { id: { kind: 'int', bits: 64 }, v: { kind: 'text' } }, [])
@@ -60,7 +60,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 batches happen once${D1_MISSING === '' ? '' :
     return { chunk: chunkOf(table, { range: { by: 'all' } }), claim, name }
   }
 
-  /** Copies as the engine does: after a failure that may pass, it goes on from where the ledger says the chunk is. */
+  /** Copies as the engine does: after a temporary failure it resumes at the position that the ledger has. */
   async function copyAll(chunk: TestChunk, claim: TestClaim, batches: readonly (readonly Row[])[]): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       const [[cursor, status] = []] = await stage.database.sql(
@@ -111,7 +111,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 batches happen once${D1_MISSING === '' ? '' :
     })
   }
 
-  test('any faults in any order', async () => {
+  test('each row is stored once with any faults in any order', async () => {
     const some = fc.array(fc.tuple(fc.constantFrom(...FAULTS), fc.nat(2)), { minLength: 1, maxLength: 6 })
     await fc.assert(
       fc.asyncProperty(some, fc.integer({ min: 1, max: 4 }), async (faults, count) => {
@@ -126,7 +126,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 batches happen once${D1_MISSING === '' ? '' :
     )
   })
 
-  test('a worker that comes back late stores nothing', async () => {
+  test('a worker that resumes late stores nothing', async () => {
     const { chunk, claim, name } = await keyless()
     await using late = await stage.store.target().open(chunk)
     await late.write([['1', 'mine']], claim.step('0', 1))
@@ -143,7 +143,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 batches happen once${D1_MISSING === '' ? '' :
     expect(await stage.database.sql(`SELECT v FROM ${name} ORDER BY id`)).toEqual([['mine'], ['successor']])
   })
 
-  test('a request that is executed after its successor has begun stores nothing', async () => {
+  test('a request that is executed after the next owner has begun stores nothing', async () => {
     const { chunk, claim, name } = await keyless()
     const dead = new D1Client(d1Settings(stage.database.url, stage.account.environment), { budget: freeBudget() })
     const step = claim.step('0', 1)
@@ -159,7 +159,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 batches happen once${D1_MISSING === '' ? '' :
     expect(await stage.database.sql(`SELECT v FROM ${name}`)).toEqual([['successor']])
   })
 
-  test('JSON in rows that breaks a rule of the table is no fence', async () => {
+  test('an error for invalid JSON in rows is not mistaken for a lost claim', async () => {
     const { claim } = await keyless()
     await stage.database.sql('CREATE TABLE checked (id INTEGER PRIMARY KEY, doc JSON_TEXT, part AS (json(doc)) STORED)')
     const table = (await stage.store.tables('checked', NEVER))[0]
@@ -175,7 +175,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 batches happen once${D1_MISSING === '' ? '' :
     expect(await writer.write([['1', '{}']], claim.step('0', 1))).toBe(1)
   })
 
-  test('without a cursor a lost answer is said to be lost, unless it makes no difference', async () => {
+  test('without a cursor a lost reply is reported as unknown, unless the request had no effect', async () => {
     const { chunk, name } = await keyless()
     await using plain = await stage.store.target().open(chunk)
     await stage.account.faults({ kind: 'lost', match: name })
@@ -198,7 +198,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 batches happen once${D1_MISSING === '' ? '' :
     await stage.account.faults()
   })
 
-  test('reads and the ledger go on through faults', async () => {
+  test('reads and the ledger continue in spite of faults', async () => {
     const { store, account, database } = stage
     await database.sql(
       'CREATE TABLE source (id INTEGER PRIMARY KEY, v TEXT)',

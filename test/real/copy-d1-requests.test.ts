@@ -1,4 +1,4 @@
-/** How D1's API is called: how often, with which token, and what is said when it does not answer as it should. */
+/** Requests to D1's API: their number, their token, and the errors for wrong replies. */
 import { createServer, type AddressInfo } from 'node:net'
 import { inspect } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -12,13 +12,13 @@ import { SluiceError } from '../../src/shared/errors.ts'
 import { D1_AVAILABLE, D1_MISSING, D1_TOKEN } from '../support/servers/d1.ts'
 import { d1Base, d1Stage, freeBudget, NEVER, type D1Stage } from '../support/servers/d1-kit.ts'
 
-/** A clock that only sleeping moves. */
+/** A clock that only sleeping advances. */
 function fakeTime(): { readonly clock: { ticks(): number }; sleep(ms: number): Promise<void> } {
   let now = 0
   return {
     clock: { ticks: () => now },
     sleep: async (ms) => {
-      // Whoever may go goes before time moves on.
+      // Let all waiting code run before the time advances.
       await new Promise((done) => setImmediate(done))
       now += ms
     },
@@ -35,8 +35,8 @@ async function closedPort(): Promise<number> {
 
 const turn = { signal: NEVER, urgent: false }
 
-describe('the budget of requests', () => {
-  test('never lets out more than a thousand in five minutes, for however many workers, and never stops for long', async () => {
+describe('the request budget', () => {
+  test('never allows more than a thousand in five minutes for any number of workers, and never stops for long', async () => {
     const time = fakeTime()
     const budget = new RequestBudget(time)
     const sent: number[] = []
@@ -57,11 +57,11 @@ describe('the budget of requests', () => {
     expect(sent.at(-1)).toBeLessThan(1_200_000)
   })
 
-  test('believes the API where that says how many are left', async () => {
+  test('uses the remaining number that the API reports', async () => {
     const time = fakeTime()
     const budget = new RequestBudget(time)
     budget.heard(new Headers({ 'ratelimit-policy': '"default";q=60;w=60', ratelimit: '"default";r=12;t=20' }))
-    // A sixth is left to others who use the same token.
+    // A sixth of the budget is left for other users of the token.
     expect(budget.left).toBe(2)
     await budget.take(turn)
     await budget.take(turn)
@@ -73,7 +73,7 @@ describe('the budget of requests', () => {
     expect(budget.left).toBe(0)
   })
 
-  test('holds everybody back during a block, tells long waits, and lets the ledger go first', async () => {
+  test('stops all requests during a block, reports long waits, and lets the ledger go first', async () => {
     const time = fakeTime()
     const budget = new RequestBudget(time)
     budget.block(300_000)
@@ -89,7 +89,7 @@ describe('the budget of requests', () => {
     expect(waits).toContain(300_000)
   })
 
-  test('forgets whoever gives up', async () => {
+  test('forgets a request that was aborted', async () => {
     const budget = new RequestBudget()
     budget.block(60_000)
     const stop = new AbortController()
@@ -122,7 +122,7 @@ describe('D1 URLs', () => {
     expect(inspect(thrown)).not.toContain('secret')
   })
 
-  test('what they say', () => {
+  test('account, database and address come from the URL and the environment', () => {
     expect(
       d1Settings('d1://account/my%20db', { ...environment, CLOUDFLARE_API_BASE_URL: 'https://proxy.example.com/cf/' }),
     ).toMatchObject({
@@ -157,7 +157,7 @@ describe.skipIf(!D1_AVAILABLE)(`calls of D1's API${D1_MISSING === '' ? '' : ` ($
     return error
   }
 
-  test('a wrong token, account or database', async () => {
+  test('a wrong token, account or database is reported', async () => {
     const { account, database } = stage
     const open = (url: string, more: Readonly<Record<string, string>> = {}) =>
       openD1Copy(url, { environment: { ...account.environment, ...more }, budget: freeBudget(), rule: { repeatMs: 0 } })
@@ -188,7 +188,7 @@ describe.skipIf(!D1_AVAILABLE)(`calls of D1's API${D1_MISSING === '' ? '' : ` ($
     )
     expect(closed).toMatchObject({ ...message, retryable: true })
     expect(closed.where).toContain('ECONNREFUSED')
-    // Whoever watches hears at once what is waited for.
+    // The cause of the wait is reported at once.
     const reported: string[] = []
     const refused = `http://127.0.0.1:${await closedPort()}`
     await openD1Copy(database.url, {
@@ -202,7 +202,7 @@ describe.skipIf(!D1_AVAILABLE)(`calls of D1's API${D1_MISSING === '' ? '' : ` ($
     expect(reported[0]).not.toContain('secret-token')
   })
 
-  test('a right that is missing shows later', async () => {
+  test('a missing permission is reported by the operation that needs it', async () => {
     const { account, store } = stage
     await account.faults({ kind: 'status', status: 403, code: 10000, message: `no right for Bearer ${D1_TOKEN}` })
     expect(
@@ -255,7 +255,7 @@ describe.skipIf(!D1_AVAILABLE)(`calls of D1's API${D1_MISSING === '' ? '' : ` ($
     await stage.account.faults()
   })
 
-  test('429 is waited for, told, and counted', async () => {
+  test('a reply 429 is waited for, reported and counted', async () => {
     const { account } = stage
     await using store = await stage.open()
     throttled.length = 0
@@ -271,7 +271,7 @@ describe.skipIf(!D1_AVAILABLE)(`calls of D1's API${D1_MISSING === '' ? '' : ` ($
     expect((await account.counts()).requests).toBe(2)
   })
 
-  test('the limit of an account is never run into, by two stores that share its budget', async () => {
+  test('two stores with one budget never reach the limit of the account', async () => {
     const { account } = stage
     const budget = new RequestBudget()
     await using one = await stage.open({ budget })
@@ -287,9 +287,9 @@ describe.skipIf(!D1_AVAILABLE)(`calls of D1's API${D1_MISSING === '' ? '' : ` ($
     await account.limit(null)
   })
 
-  test('a page that is too long is asked for in pieces', async () => {
+  test('a page that is too long is requested in pieces', async () => {
     const { store, database } = stage
-    // Short rows first, so that pages have grown when the long ones come.
+    // Short rows first, so that pages have grown before the long ones.
     await database.sql(
       'CREATE TABLE sizes (id INTEGER PRIMARY KEY, t TEXT)',
       `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) INSERT INTO sizes SELECT i, 'short' FROM n`,

@@ -1,4 +1,4 @@
-/** D1 as source and target: every type there and back, the limits, names, and what tables are found to be. */
+/** D1 as source and target: each type in both directions, limits, names, and properties of tables. */
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ColumnType } from '../../src/model/copy/column-type.ts'
@@ -32,7 +32,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 copies${D1_MISSING === '' ? '' : ` (${D1_MISS
   afterAll(() => stage[Symbol.asyncDispose]())
 
   let chunks = 0
-  /** Creates the table, writes the rows as one chunk, and reads them back. */
+  /** Creates the table, writes the rows as one chunk, and reads them again. */
   async function roundTrip(
     name: string,
     types: Readonly<Record<string, ColumnType>>,
@@ -66,7 +66,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 copies${D1_MISSING === '' ? '' : ` (${D1_MISS
     return back
   }
 
-  test('every type comes back as it went', async () => {
+  test('values of each type are read as they were written', async () => {
     const types: Record<string, ColumnType> = {
       id: INT,
       flag: { kind: 'bool' },
@@ -195,7 +195,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 copies${D1_MISSING === '' ? '' : ` (${D1_MISS
     await roundTrip('extremes', types, rows)
   })
 
-  test('every finite double but -0 comes back as it went', async () => {
+  test('each finite double except for -0 is read as it was written', async () => {
     const { store } = stage
     const table = tableFor(store, 'doubles', { id: INT, d: { kind: 'float', bits: 64 } }, ['id'])
     await store.target().create(table, NEVER)
@@ -216,7 +216,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 copies${D1_MISSING === '' ? '' : ` (${D1_MISS
     )
   })
 
-  test('what D1 would change is refused, and nothing of the batch is stored', async () => {
+  test('values that D1 would change are refused, and nothing of the batch is stored', async () => {
     const { store, database } = stage
     const table = tableFor(store, 'refused', { id: INT, d: { kind: 'float', bits: 64 }, t: TEXT }, ['id'])
     await store.target().create(table, NEVER)
@@ -248,7 +248,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 copies${D1_MISSING === '' ? '' : ` (${D1_MISS
     expect(await writer.write([['1', 1, 'fine']], claim.step('1', 1))).toBe(1)
   })
 
-  test('values up to two million bytes', async () => {
+  test('values up to two million bytes are copied', async () => {
     const types: Record<string, ColumnType> = { id: INT, t: TEXT, b: { kind: 'bytes' }, u: TEXT }
     const bytes = Buffer.alloc(1_050_000, 0)
     for (let i = 0; i < bytes.length; i++) bytes[i] = i % 251
@@ -273,7 +273,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 copies${D1_MISSING === '' ? '' : ` (${D1_MISS
     })
   }, 60_000)
 
-  test('tables with more columns than D1 takes are refused before they are made', async () => {
+  test('tables with more columns than D1 allows are refused before they are created', async () => {
     const { store } = stage
     const wide = (count: number) =>
       tableFor(store, `wide_${count}`, Object.fromEntries(Array.from({ length: count }, (_, i) => [`c${i}`, TEXT])), [])
@@ -298,7 +298,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 copies${D1_MISSING === '' ? '' : ` (${D1_MISS
     })
   })
 
-  test('hostile names are names', async () => {
+  test('hostile names are used as plain names', async () => {
     for (const name of [
       '"; DROP TABLE chunks; --',
       "it's",
@@ -378,7 +378,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 copies${D1_MISSING === '' ? '' : ` (${D1_MISS
     expect(held).toBe(1100n)
   })
 
-  test('keys that are floating point numbers inside end pages where they end', async () => {
+  test('pages of keys stored as floating point numbers end at the right key', async () => {
     const { store, database } = stage
     await database.sql(
       'CREATE TABLE decimals (k DECIMAL PRIMARY KEY, v INTEGER) WITHOUT ROWID',
@@ -395,7 +395,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 copies${D1_MISSING === '' ? '' : ` (${D1_MISS
     expect(store.usage.rowsRead - before.rowsRead).toBeGreaterThanOrEqual(1400)
   })
 
-  test('rows with keys that sort otherwise elsewhere are proved by their keys', async () => {
+  test('rows whose keys sort differently in the source are proved by their keys', async () => {
     const { store, database } = stage
     const types: Record<string, ColumnType> = {
       value: TEXT,
@@ -405,7 +405,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 copies${D1_MISSING === '' ? '' : ` (${D1_MISS
     const table = tableFor(store, 'sorted', types, ['value', 'id'])
     await store.target().create(table, NEVER)
     await database.sql(`INSERT INTO sorted VALUES ('b', '2', 1), ('Ä', '9', 2), ('a', '10', 3)`)
-    // Between these bounds a German would look for all of these rows; by bytes the second is outside.
+    // By German collation, all of these rows are between these bounds; by bytes, the second is outside.
     const range = { by: 'key', after: ['a', '0'], through: ['b', '99'] } as const
     const rows: Row[] = [
       ['a', '9', '1'],
@@ -438,7 +438,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 copies${D1_MISSING === '' ? '' : ` (${D1_MISS
     await expect(filtered.write([[null, 'x']])).rejects.toMatchObject({ code: 'ROW_REFUSED' })
   })
 
-  test('a key that turns out to be no key loses no row between two pages', async () => {
+  test('a key with duplicate values loses no row between two pages', async () => {
     const { store, database } = stage
     await database.sql(
       'CREATE TABLE twice (k INTEGER, v INTEGER)',
@@ -460,7 +460,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 copies${D1_MISSING === '' ? '' : ` (${D1_MISS
     expect(seen.size).toBe(1500)
   })
 
-  test('columns that hold anything, and values that are none of their type', async () => {
+  test('columns without a type, and values of another type than their column', async () => {
     const { store, database } = stage
     await database.sql(
       'CREATE TABLE mixed (id INTEGER PRIMARY KEY, a, d DATETIME, n INTEGER, t TEXT)',
@@ -509,7 +509,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 copies${D1_MISSING === '' ? '' : ` (${D1_MISS
     ).toEqual([[5]])
   })
 
-  test('what happens to rows that are there', async () => {
+  test('existing rows are overwritten, kept or replaced', async () => {
     const { store, database } = stage
     const table = tableFor(store, 'there', { id: INT, v: TEXT }, ['id'])
     await store.target().create(table, NEVER)
@@ -555,11 +555,11 @@ describe.skipIf(!D1_AVAILABLE)(`D1 copies${D1_MISSING === '' ? '' : ` (${D1_MISS
       [3, 'new'],
       [9, 'old'],
     ])
-    // A chunk that was begun before keeps what it has stored.
+    // A chunk that has begun keeps its stored rows.
     await expect(write('replace-range', '1')).rejects.toMatchObject({ code: 'ROW_REFUSED' })
     const { cursor: _, ...unsaid } = chunkOf(table, { onExisting: 'replace-range' })
     await expect(store.target().open(unsaid)).rejects.toThrow('unknown whether the chunk was started')
-    // A range for which the source has no rows is emptied when it is closed.
+    // A range without rows in the source is emptied when it is closed.
     await using writer = await store.target().open(chunkOf(table, { range, onExisting: 'replace-range' }))
     const claim = new TestClaim(++chunks, 'me', 1)
     await database.sql(claim.taken)
@@ -567,7 +567,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 copies${D1_MISSING === '' ? '' : ` (${D1_MISS
     expect(await state()).toEqual([[9, 'old']])
   })
 
-  test('rows of a batch are counted without the rows that triggers write', async () => {
+  test('rows of a batch are counted without those that triggers write', async () => {
     const { store, database } = stage
     const table = tableFor(store, 'watched', { id: INT, v: TEXT }, ['id'])
     await store.target().create(table, NEVER)
@@ -596,14 +596,14 @@ describe.skipIf(!D1_AVAILABLE)(`D1 copies${D1_MISSING === '' ? '' : ` (${D1_MISS
     await using plain = await open('refuse')
     expect(await plain.write(rows)).toBe(4)
     await database.sql('DELETE FROM watched')
-    // Long rows have statements of their own.
+    // Long rows get separate statements.
     const long = 'x'.repeat(1_100_000)
     const longer = [...rows, ...[14, 15].map((id): Row => [String(id), long])]
     expect(await plain.write(longer, (await claim()).step('x', 7))).toBe(6)
     expect(await database.sql('SELECT COUNT(*) FROM watched')).toEqual([[6]])
   })
 
-  test('conditions of users, and tables that are gone', async () => {
+  test('conditions of users, and tables that do not exist any more', async () => {
     const { store, database } = stage
     await database.sql(
       'CREATE TABLE cond (id INTEGER PRIMARY KEY, v TEXT)',
@@ -633,7 +633,7 @@ describe.skipIf(!D1_AVAILABLE)(`D1 copies${D1_MISSING === '' ? '' : ` (${D1_MISS
     await expect(writer.write([['1', 'x']])).rejects.toMatchObject({ code: 'TABLE_REFUSED' })
   })
 
-  test('the service keeps what copies rest on', async () => {
+  test('the service has the properties that copies rely on', async () => {
     expect(await stage.store.probe(NEVER)).toEqual({ atomic: true, functions: true })
     expect(await stage.database.sql("SELECT COUNT(*) FROM sqlite_schema WHERE name LIKE 'sluice_probe%'")).toEqual([
       [0],

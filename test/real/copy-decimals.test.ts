@@ -1,4 +1,7 @@
-/** Decimals on their way into SQLite and D1, which have none: numbers where a double keeps every digit, texts that say so where it does not. */
+/**
+ * Decimals are copied into SQLite and D1, which have no such type: as numbers if a double keeps each digit, otherwise
+ * as texts.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -48,7 +51,7 @@ const PAIRS = (['sqlite', 'd1'] as const).flatMap((to) =>
 )
 
 describe.each(PAIRS)('from $from to $to', ({ from, to }) => {
-  test('up to 15 digits they are numbers, beyond that texts that the plan names', async ({ skip }) => {
+  test('up to 15 digits they are numbers, above that texts, which the plan names', async ({ skip }) => {
     skip(has(from, to) !== '', has(from, to))
     const source = await sourceOf(from)
     const target = await makePlace(to, folder)
@@ -72,7 +75,7 @@ describe.each(PAIRS)('from $from to $to', ({ from, to }) => {
       workers: 1,
     } as never)
     expect(diff.finished).toMatchObject({ exitCode: 0 })
-    // Back again into the system that it came from, as the decimals that they were.
+    // Copied back into the first system, they are the same decimals.
     const back = await makePlace(from, folder)
     expect((await perform(copyOf(target, back, 'rides'))).finished).toMatchObject({ exitCode: 0 })
     expect(await back.rows('SELECT speed, most, whole, wide FROM rides ORDER BY id')).toEqual(
@@ -82,30 +85,34 @@ describe.each(PAIRS)('from $from to $to', ({ from, to }) => {
 })
 
 describe('from PostgreSQL', () => {
-  test('every scale of 15 digits is there and back the same, keys too', { timeout: 30_000 }, async ({ skip }) => {
-    skip(has('postgresql') !== '', has('postgresql'))
-    const source = await makePlace('postgresql', folder)
-    const name = (scale: number): string => `s${scale < 0 ? `m${-scale}` : scale}`
-    const scales = [-20, -3, 0, 1, 7, 14, 15, 16, 40, 300]
-    // Back in PostgreSQL, scales that older ones do not know are of no fixed length.
-    const values = `SELECT k, ${scales.map((scale) => `trim_scale(${name(scale)})`).join(', ')} FROM edges ORDER BY k`
-    await source.sql(
-      `CREATE TABLE edges (k numeric(15,5) PRIMARY KEY, ${scales.map((scale) => `${name(scale)} numeric(15,${scale})`).join(', ')})`,
-      `INSERT INTO edges SELECT v / 100000::numeric, ${scales.map((scale) => `(v::text || 'e${-scale}')::numeric`).join(', ')}
+  test(
+    'each scale with 15 digits is the same after a copy in both directions, also in keys',
+    { timeout: 30_000 },
+    async ({ skip }) => {
+      skip(has('postgresql') !== '', has('postgresql'))
+      const source = await makePlace('postgresql', folder)
+      const name = (scale: number): string => `s${scale < 0 ? `m${-scale}` : scale}`
+      const scales = [-20, -3, 0, 1, 7, 14, 15, 16, 40, 300]
+      // Back in PostgreSQL, scales that older versions do not have become numeric without a scale.
+      const values = `SELECT k, ${scales.map((scale) => `trim_scale(${name(scale)})`).join(', ')} FROM edges ORDER BY k`
+      await source.sql(
+        `CREATE TABLE edges (k numeric(15,5) PRIMARY KEY, ${scales.map((scale) => `${name(scale)} numeric(15,${scale})`).join(', ')})`,
+        `INSERT INTO edges SELECT v / 100000::numeric, ${scales.map((scale) => `(v::text || 'e${-scale}')::numeric`).join(', ')}
          FROM unnest(ARRAY[999999999999999, -999999999999999, 0, 1, -1, 123456789012345, 450359962737049, 900719925474099, 5]::bigint[]) AS v`,
-    )
-    for (const to of ['sqlite', ...(has('d1') === '' ? (['d1'] as const) : [])] as const) {
-      const target = await makePlace(to, folder)
-      const ran = await perform(copyOf(source, target, 'edges', { chunkRows: 2 }))
-      expect(ran.finished).toMatchObject({ exitCode: 0, totals: { written: '9' } })
-      const back = await makePlace('postgresql', folder)
-      const again = await perform(copyOf(target, back, 'edges', { chunkRows: 2 }))
-      expect(again.finished.error).toBeUndefined()
-      expect(await back.rows(values)).toEqual(await source.rows(values))
-    }
-  })
+      )
+      for (const to of ['sqlite', ...(has('d1') === '' ? (['d1'] as const) : [])] as const) {
+        const target = await makePlace(to, folder)
+        const ran = await perform(copyOf(source, target, 'edges', { chunkRows: 2 }))
+        expect(ran.finished).toMatchObject({ exitCode: 0, totals: { written: '9' } })
+        const back = await makePlace('postgresql', folder)
+        const again = await perform(copyOf(target, back, 'edges', { chunkRows: 2 }))
+        expect(again.finished.error).toBeUndefined()
+        expect(await back.rows(values)).toEqual(await source.rows(values))
+      }
+    },
+  )
 
-  test('NaN is set aside, and numbers without a precision are texts', async ({ skip }) => {
+  test('NaN is quarantined, and numbers without a precision are texts', async ({ skip }) => {
     skip(has('postgresql') !== '', has('postgresql'))
     const source = await makePlace('postgresql', folder)
     await source.sql(
@@ -125,7 +132,7 @@ describe('from PostgreSQL', () => {
     expect(await target.rows('SELECT speed, typeof(speed) FROM n WHERE id = 1')).toEqual([['7.25', 'real']])
   })
 
-  test('--decimal chooses, and what a double cannot keep has to be accepted', async ({ skip }) => {
+  test('--decimal selects the type, and values that a double cannot keep must be accepted', async ({ skip }) => {
     skip(has('postgresql') !== '', has('postgresql'))
     const source = await makePlace('postgresql', folder)
     await source.sql(
@@ -135,7 +142,7 @@ describe('from PostgreSQL', () => {
     const texts = await makePlace('sqlite', folder)
     expect((await perform(copyOf(source, texts, 'c', { decimal: 'text' }))).finished.exitCode).toBe(0)
     expect(await texts.rows('SELECT DISTINCT typeof(speed) FROM c')).toEqual([['text']])
-    // A table that is there keeps its texts, whatever is the rule today.
+    // An existing table keeps its texts, despite the present rule.
     await source.sql('INSERT INTO c VALUES (3, 11, 3)')
     expect((await perform(copyOf(source, texts, 'c'))).finished.exitCode).toBe(0)
     expect(await texts.rows('SELECT DISTINCT typeof(speed) FROM c')).toEqual([['text']])
@@ -158,7 +165,7 @@ describe('from PostgreSQL', () => {
   })
 
   test.for(['sqlite', 'postgresql', 'mysql', 'duckdb', 'd1'] as const)(
-    'a column of doubles in %s takes them without a question',
+    'a column of doubles in %s accepts them without --accept-lossy',
     async (to, { skip }) => {
       skip(has('postgresql', to) !== '', has('postgresql', to))
       const source = await makePlace('postgresql', folder)
@@ -174,7 +181,7 @@ describe('from PostgreSQL', () => {
       const ran = await perform(copy)
       expect(ran.finished).toMatchObject({ exitCode: 0, totals: { written: '5' } })
       expect(planOf(ran.events).columns.some(({ lossy }) => lossy !== undefined)).toBe(false)
-      // What changed by less than the column of the source could say is a difference all the same.
+      // A change below the precision of the source column is a difference, too.
       await target.sql('UPDATE r SET speed = 0.1000001 WHERE id = 1')
       const diff = { kind: 'diff', from: source.url, to: target.url, tables: ['r'], rename: {}, workers: 1 } as never
       expect((await perform(diff)).finished).toMatchObject({ exitCode: 1 })
@@ -183,7 +190,7 @@ describe('from PostgreSQL', () => {
 })
 
 test.each(['duckdb', 'mysql', 'postgresql'] as const)(
-  'zeros behind the last digit of a number without a scale stay in %s',
+  'trailing zeros of a number without a scale are kept in %s',
   async (to) => {
     if (has('postgresql') !== '' || (absent.get(to) ?? '') !== '') return
     const source = await makePlace('postgresql', folder)

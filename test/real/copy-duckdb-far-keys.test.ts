@@ -1,4 +1,4 @@
-/** Keys of DuckDB that are times near the last microsecond that it counts, and behind it. */
+/** Keys of DuckDB that are times near the largest number of microseconds, and beyond it. */
 import { afterAll, describe, expect, test } from 'vitest'
 import { copyOf, makePlace, missing, perform } from '../support/copy-systems.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
@@ -6,8 +6,8 @@ import { temporaryFolder } from '../support/catalog-kit.ts'
 const folder = temporaryFolder()
 afterAll(() => folder[Symbol.dispose]())
 
-describe.each(['TIMESTAMP_MS', 'TIMESTAMP_S'])('a key of %s of DuckDB behind the year 294246', (type) => {
-  test.each(['sqlite', 'duckdb'] as const)('into %s is refused by name, and nothing else is', async (to) => {
+describe.each(['TIMESTAMP_MS', 'TIMESTAMP_S'])('a key of %s of DuckDB after the year 294246', (type) => {
+  test.each(['sqlite', 'duckdb'] as const)('is refused by name for %s, and other keys are copied', async (to) => {
     const [source, target] = [await makePlace('duckdb', folder.path), await makePlace(to, folder.path)]
     await source.sql(
       `CREATE TABLE t (k ${type} PRIMARY KEY, v INTEGER)`,

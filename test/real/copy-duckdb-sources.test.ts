@@ -1,10 +1,10 @@
-/** DuckDB files as sources: keys of several columns in many chunks, values at the edge of a type, and plans under which nothing was written. */
+/** DuckDB files as sources: composite keys in many chunks, extreme values of a type, and plans without written rows. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { makePlace, type Place } from '../support/copy-systems.ts'
 import { run } from '../e2e/support/program.ts'
 
-/** The largest TIMESTAMPTZ that is no infinity. */
+/** The largest finite TIMESTAMPTZ. */
 const LAST = '294247-01-10 04:00:54.775806'
 
 describe('a DuckDB file', () => {
@@ -39,7 +39,7 @@ describe('a DuckDB file', () => {
     expect((await sluice('diff', ...ends)).err).toContain('0 missing in the target, 0 extra, 0 different')
   })
 
-  it('gives all rows of a table without a key whose column is called as the numbers of its rows are', async () => {
+  it('copies all rows of a table without a key that has a column named rowid', async () => {
     const to = await makePlace('sqlite', folder.path)
     await source.sql('CREATE TABLE hidden (RowId INTEGER, v VARCHAR)', "INSERT INTO hidden VALUES (NULL, 'a'), (-5, 'b'), (3, 'c'), (3, 'd')") // prettier-ignore
     expect(await sluice('copy', '--from', source.url, '--to', to.url, '--table', 'hidden')).toMatchObject({ code: 0 })
@@ -47,7 +47,7 @@ describe('a DuckDB file', () => {
   })
 
   it.each(['duckdb', 'sqlite'] as const)(
-    'keeps moments at the edge exact in %s, and no table hinders another',
+    'keeps extreme times exact in %s, and no table blocks another',
     async (system) => {
       const to = await makePlace(system, folder.path)
       const ends = ['--from', source.url, '--to', to.url, '--table', 'moments', '--table', 'plain']
@@ -61,7 +61,7 @@ describe('a DuckDB file', () => {
     120_000,
   )
 
-  it('may be copied another way than was planned first, as long as nothing was written', async () => {
+  it('can be copied with other options than planned if nothing was written', async () => {
     const to = await makePlace('duckdb', folder.path)
     await to.sql('CREATE TABLE plain (id INTEGER PRIMARY KEY, v VARCHAR)', "INSERT INTO plain VALUES (1, 'before')")
     const ends = ['copy', '--from', source.url, '--to', to.url, '--table', 'plain']

@@ -1,4 +1,6 @@
-/** DuckDB as source and target of copies: every value of the zoo, digests by SQL and by hand, chunks that commit whole or not at all. */
+/**
+ * DuckDB as source and target of copies: each value of the type zoo, digests by SQL and row by row, and atomic chunks.
+ */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -31,7 +33,7 @@ const newFile = (): string => join(folder, `${++count}.duckdb`)
 const open = (file: string, mode: 'read' | 'write' = 'write'): Promise<CopyStore> =>
   openDuckdbCopy(file, { mode, label: `duckdb:///${file}` })
 
-/** Runs plain SQL in a file that nobody else has open. */
+/** Runs SQL in a file that no other connection has open. */
 async function plainly(file: string, sql: string): Promise<unknown[][]> {
   const instance = await DuckDBInstance.create(file)
   const connection = await instance.connect()
@@ -88,7 +90,7 @@ const between = (after: string | null, through: string | null): Range => ({
 const plain = (cell: Cell): unknown => (cell instanceof Uint8Array ? Buffer.from(cell).toString('hex') : cell)
 const TABLE = `CREATE TABLE t (id BIGINT PRIMARY KEY, x VARCHAR NOT NULL)`
 
-/** What DuckDB keeps besides what every system does. */
+/** Types that DuckDB has besides those of all systems. */
 const MORE = [
   {
     name: 'before Christ',
@@ -125,7 +127,7 @@ const MORE = [
 ] as const satisfies typeof ZOO
 
 describe('values', () => {
-  it('are read back as they were declared and written, with the digest of the rows', async () => {
+  it('are read with their types and values, and with the digest of the rows', async () => {
     await using store = await open(newFile())
     const { table, columns, rows } = zooTable(store, 'zoo', [...ZOO, ...MORE])
     await store.target().create({ ...table, table: { schema: 'main', name: 'zoo' } }, NEVER)
@@ -157,7 +159,7 @@ describe('values', () => {
     expect(await view.digest(request, NEVER)).toEqual(sumOf(rows))
   })
 
-  it('come in the order of the key, whatever its columns are called', async () => {
+  it('are read in key order, in spite of misleading column names', async () => {
     const file = newFile()
     const numbered = 'SELECT 13 - i AS n, 1 + i AS m FROM range(12) t(i)'
     await plainly(file, `CREATE TABLE named (c1 INTEGER, c0 INTEGER PRIMARY KEY); INSERT INTO named ${numbered}`)
@@ -166,9 +168,9 @@ describe('values', () => {
     expect(rows.map(([, key]) => key)).toEqual(Array.from({ length: 12 }, (_, at) => String(at + 1)))
   })
 
-  it('have one digest, by SQL and row by row', async () => {
+  it('have the same digest by SQL and row by row', async () => {
     await using store = await open(newFile())
-    // Without JSON, of which SQL does not know the canonical form.
+    // Without JSON, whose canonical form SQL cannot compute.
     const zoo = [...ZOO, ...MORE].filter(({ type }) => type.kind !== 'json' && type.kind !== 'list')
     for (const [i, one] of zoo.entries()) {
       const { table, columns, rows } = zooTable(store, `t${i}`, [one])
@@ -182,7 +184,7 @@ describe('values', () => {
     }
   })
 
-  it('of nested types travel as JSON, and as DuckDB prints them between two files', async () => {
+  it("of nested types are copied as JSON, and in DuckDB's own text between two files", async () => {
     const sql = `CREATE TYPE mood AS ENUM ('sad', 'it''s'); CREATE TABLE t (id INTEGER PRIMARY KEY, s STRUCT(a VARCHAR, b DECIMAL(38,10)), l INTEGER[], m MAP(VARCHAR, INTEGER),
       e mood, i INTERVAL, h HUGEINT, tz TIMETZ, bits BIT, ll VARCHAR[][], bl BLOB[]);
       INSERT INTO t VALUES (1, {'a': 'it''s, "x" {', 'b': 1234567890123456789012345678.0123456789}, [1, NULL], MAP {'k': 1}, 'it''s', INTERVAL '1 month 2 days',
@@ -218,7 +220,7 @@ describe('values', () => {
       ],
       ['2', null, null, null, null, null, null, null, null, null, null],
     ])
-    // As a plan between two files of DuckDB has them.
+    // As in a plan between two files of DuckDB.
     const verbatim = (column: Column): ColumnType =>
       column.type.kind === 'json' || column.type.kind === 'list' ? { kind: 'native', name: column.native } : column.type
     const columns = table.columns.map((column) => ({ name: column.name, as: verbatim(column), column }))
@@ -274,7 +276,7 @@ describe('values', () => {
     }
   })
 
-  it('that are no JSON are named, and left out where somebody takes them', async () => {
+  it('that JSON cannot represent are named, and quarantined by the caller', async () => {
     await using store = await storeOf(
       `CREATE TABLE t (id INTEGER PRIMARY KEY, x DOUBLE[]); INSERT INTO t VALUES (1, [1.5]), (7, ['nan'::DOUBLE])`,
     )
@@ -291,7 +293,7 @@ describe('values', () => {
 })
 
 describe('tables', () => {
-  it('are told from everything else, with key and columns', async () => {
+  it('are found with key and columns, and other objects are not', async () => {
     await using store =
       await storeOf(`${TABLE}; CREATE VIEW v AS SELECT 1; CREATE SCHEMA "a.b"; CREATE TABLE "a.b"."c""; --" (x INT UNIQUE, y INT NOT NULL, UNIQUE (y));
       CREATE TABLE g (a INTEGER, "b c" BIGINT GENERATED ALWAYS AS (a + 1), d INT DEFAULT 7, n VARCHAR COLLATE NOCASE, PRIMARY KEY (n, a));
@@ -321,7 +323,7 @@ describe('tables', () => {
     ])
   })
 
-  it('with hostile names are read, written and made', async () => {
+  it('with hostile names are read, written and created', async () => {
     const name = `"; DROP TABLE t; --\n😀'`
     await using store = await open(newFile())
     const column = { name, native: 'INTEGER', nullable: false, type: { kind: 'int', bits: 32 } } as const
@@ -346,8 +348,8 @@ describe('tables', () => {
   })
 })
 
-describe('a look at a file', () => {
-  it('shows one moment of it', async () => {
+describe('a view of a file', () => {
+  it('shows one snapshot', async () => {
     await using store = await storeOf(`${TABLE}; INSERT INTO t SELECT i, 'old' FROM range(1000) r(i)`)
     const table = await onlyTable(store, 't')
     await using view = await store.source(NEVER)
@@ -361,7 +363,7 @@ describe('a look at a file', () => {
     expect(await rowsIn(store)).toEqual([['1', 'new']])
   })
 
-  it('reads results that are too large to be held, in order', async () => {
+  it('reads results that exceed memory, in order', async () => {
     await using store = await storeOf(
       `CREATE TABLE t (id BIGINT PRIMARY KEY); INSERT INTO t SELECT 300000 - i FROM range(300000) r(i)`,
       'read',
@@ -376,7 +378,7 @@ describe('a look at a file', () => {
     expect(next).toBe(300_001)
   })
 
-  it('raises what fails half-way, and never takes it for the end', async () => {
+  it('raises a failure during a read, and never treats it as the end', async () => {
     await using store = await storeOf(
       `CREATE TABLE t (id BIGINT PRIMARY KEY); INSERT INTO t SELECT i FROM range(300000) r(i)`,
       'read',
@@ -399,7 +401,7 @@ describe('a look at a file', () => {
     },
   )
 
-  it('stops when it is told to', async () => {
+  it('stops on a signal', async () => {
     await using store = await storeOf(
       `CREATE TABLE t (id BIGINT PRIMARY KEY); INSERT INTO t SELECT i FROM range(100000) r(i)`,
       'read',
@@ -422,7 +424,7 @@ describe('a look at a file', () => {
     await expect(read).rejects.toMatchObject({ code: 'ABORTED' })
   })
 
-  it('is refused where there is nothing to look at', async () => {
+  it('is refused for a file that is missing or no database', async () => {
     await expect(open(newFile(), 'read')).rejects.toMatchObject({ code: 'CONNECT_FAILED', kind: 'source' })
     const file = newFile()
     writeFileSync(file, 'this is no database '.repeat(1000))
@@ -441,7 +443,7 @@ describe('ranges', () => {
     ['k DECIMAL(38,2) UNIQUE', fc.option(fc.integer({ min: -50, max: 50 }).map((i) => i / 4))],
     ['k TIMESTAMPTZ UNIQUE', fc.constantFrom('2024-01-01', '2024-01-01 00:00:00.5', '0044-01-01 (BC)', 'infinity')],
     ['k VARCHAR', fc.constantFrom(...WORDS)],
-  ])('hold every row once: %s', async (columns, value) => {
+  ])('contain each row once: %s', async (columns, value) => {
     await using store = await storeOf(`CREATE TABLE t (no INTEGER, ${columns})`)
     await fc.assert(
       fc.asyncProperty(
@@ -479,7 +481,7 @@ describe('ranges', () => {
     )
   })
 
-  it('of floating point keys are refused', async () => {
+  it('by floating point keys are refused', async () => {
     await using store = await storeOf(`CREATE TABLE t (k DOUBLE PRIMARY KEY, n INT UNIQUE)`)
     const table = await onlyTable(store, 't')
     expect(table.key).toEqual(['n'])
@@ -490,7 +492,7 @@ describe('ranges', () => {
 })
 
 describe('a chunk', () => {
-  it('commits its rows and its line of the ledger together, or neither', async () => {
+  it('commits its rows and its row in the ledger together, or neither', async () => {
     await using store = await storeOf(TABLE)
     await using ledger = await store.ledger()
     for (const owner of ['somebody', 'me']) {
@@ -512,7 +514,7 @@ describe('a chunk', () => {
     ])
   })
 
-  it('that is left without a commit leaves nothing, and lets the next one in', async () => {
+  it('without a commit leaves nothing, and lets the next one start', async () => {
     await using store = await storeOf(TABLE)
     const first = await chunkOf(store)
     await first.write([['1', 'a']])
@@ -524,7 +526,7 @@ describe('a chunk', () => {
     await expect(chunk.write([['1', 'a']])).rejects.toThrow(/has ended/)
   })
 
-  it('is over after a row that cannot stay, with a word on why', async () => {
+  it('ends at a row that the table refuses, with the reason', async () => {
     await using store = await storeOf(
       `CREATE TABLE t (id BIGINT PRIMARY KEY, x VARCHAR NOT NULL UNIQUE CHECK (x <> 'bad')); INSERT INTO t VALUES (5, 'old')`,
     )
@@ -543,7 +545,7 @@ describe('a chunk', () => {
     expect(await rowsIn(store)).toEqual([['5', 'old']])
   })
 
-  it('goes on after it where it is careful, whatever it was', async () => {
+  it('continues after a refused row if it is careful, for any reason', async () => {
     await using store = await storeOf(
       `CREATE TABLE t (id BIGINT PRIMARY KEY, x VARCHAR NOT NULL UNIQUE CHECK (x <> 'bad')); INSERT INTO t VALUES (5, 'old')`,
     )
@@ -580,7 +582,7 @@ describe('a chunk', () => {
     ])
   })
 
-  it('overwrites, skips and replaces what is there', async () => {
+  it('overwrites, skips and replaces existing rows', async () => {
     const full = `${TABLE}; INSERT INTO t VALUES (1, 'old'), (2, 'old'), (9, 'old')`
     const ours: Row[] = [
       ['2', 'new'],
@@ -629,7 +631,7 @@ describe('a chunk', () => {
     }
   })
 
-  it('overwrites a row with other unique columns too', async () => {
+  it('overwrites a row that has other unique columns, too', async () => {
     await using store = await storeOf(
       `CREATE TABLE t (id BIGINT PRIMARY KEY, x VARCHAR UNIQUE); INSERT INTO t VALUES (1, 'a'), (2, 'b')`,
     )
@@ -642,7 +644,7 @@ describe('a chunk', () => {
     ])
   })
 
-  it('is proved where keys sort in another way than they did, and where there are none', async () => {
+  it('is proved if keys sort differently in the source, and if there are none', async () => {
     await using store = await storeOf(`CREATE TABLE t (k VARCHAR PRIMARY KEY, x INTEGER)`)
     const rows: Row[] = [
       ['B', '1'],
@@ -672,7 +674,7 @@ describe('a chunk', () => {
     expect((await whole.digest({ scheme: 'canonical' })).rows).toBe(4n)
   })
 
-  it('takes rows by their keys, many of them', async () => {
+  it('writes many rows chosen by their keys', async () => {
     await using store = await storeOf(`CREATE TABLE t (k TIMESTAMPTZ, b BLOB, PRIMARY KEY (k, b))`)
     const many = Array.from({ length: 900 }, (_, i): Row => [
       `2024-01-01 00:00:00.${String(i + 1).padStart(3, '0')}`.replace(/0+$/, ''),
@@ -697,7 +699,7 @@ describe('a chunk', () => {
   })
 })
 
-it('a table that is not as it was planned is refused', async () => {
+it('a table that differs from its plan is refused', async () => {
   await using store = await storeOf(`CREATE TABLE t (id BIGINT, x VARCHAR)`)
   const table = { ...(await onlyTable(store, 't')), key: ['id'] }
   await using chunk = await chunkOf(store, { table, onExisting: 'upsert' })
@@ -705,7 +707,7 @@ it('a table that is not as it was planned is refused', async () => {
 })
 
 describe('the ledger', () => {
-  it('takes batches whole or not at all, beside no open chunk', async () => {
+  it('executes batches atomically, while no chunk is open', async () => {
     await using store = await storeOf(TABLE)
     await using ledger = await store.ledger()
     expect(ledger.dialect).toBe('duckdb')
@@ -738,8 +740,8 @@ describe('the ledger', () => {
   })
 })
 
-describe('a copy that is killed', () => {
-  it.each(['written', 'committed'])('once its rows are %s, leaves all of them or none, and no lock', async (stop) => {
+describe('a killed copy', () => {
+  it.each(['written', 'committed'])('whose rows are %s leaves all of them or none, and no lock', async (stop) => {
     const file = newFile()
     await plainly(file, `${LEDGER}; ${TABLE}; INSERT INTO t VALUES (1, 'old')`)
     const child = spawn(process.execPath, [CHILD, 'duckdb', file, stop], { stdio: ['ignore', 'pipe', 'inherit'] })

@@ -1,6 +1,7 @@
 /**
- * Begins a chunk in a SQLite or DuckDB file, writes it, and stops where it is told to: prints a word and waits to be killed. Runs the compiled program's
- * own store. Arguments: system, file, `written` (in the middle of the transaction) or `committed`.
+ * Begins a chunk in a SQLite or DuckDB file, writes it, stops at the given point, prints its name and waits to be
+ * killed. Runs the compiled program's own store. Arguments: system, file, `written` (in the middle of the transaction)
+ * or `committed`.
  */
 const [system, file, stop] = process.argv.slice(2)
 const open =

@@ -1,4 +1,7 @@
-/** Generated columns are compared wherever both sides compute them, by expression and by value; a plain column of the target gets the values. */
+/**
+ * Generated columns are compared if both sides compute them, by expression and by value; a plain column of the target
+ * gets the values.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -26,7 +29,7 @@ const SYSTEMS = ['postgresql', 'mysql', 'sqlite', 'duckdb', 'd1'] as const
 const kept = (system: System): string => (system === 'duckdb' ? 'VIRTUAL' : 'STORED')
 const whole = (system: System): string => (system === 'sqlite' || system === 'd1' ? 'INTEGER' : 'bigint')
 
-/** @param vat what is computed of `net`; null for a plain column @param key a clause; none for a table without a key */
+/** @param vat expression over `net`; null for a plain column @param key key clause; empty for a table without a key */
 function table(system: System, vat: string | null, key = 'PRIMARY KEY'): string {
   const type = whole(system)
   const made = vat === null ? '' : ` GENERATED ALWAYS AS (${vat}) ${kept(system)}`
@@ -61,7 +64,7 @@ const errorOf = ({ events, finished }: Ran): string =>
 
 const expectDone = (ran: Ran): void => expect(ran.finished.error?.message ?? ran.finished.exitCode).toBe(0)
 
-/** Another expression under rows that stay as they are. */
+/** Replaces the expression without a change of the stored rows. */
 function rewrite({ url }: Place, from: string, to: string): void {
   const database = new Database(url.slice('sqlite:///'.length))
   database.unsafeMode()
@@ -70,7 +73,7 @@ function rewrite({ url }: Place, from: string, to: string): void {
 }
 
 describe.each(SYSTEMS)('within %s', (system) => {
-  test('another expression in the target is refused in the plan, with both', async () => {
+  test('another expression in the target is refused in the plan, which shows both', async () => {
     const [from, to] = await places(system, system)
     await from.sql(table(system, 'net * 2'), ROWS)
     await to.sql(table(system, 'net * 3'))
@@ -85,7 +88,7 @@ describe.each(SYSTEMS)('within %s', (system) => {
     expect(found.finished).toMatchObject({ exitCode: 1, totals: { different: '2' } })
   })
 
-  test('the same expression is one, however it is written', async () => {
+  test('the same expression in another spelling is accepted', async () => {
     const [from, to] = await places(system, system)
     await from.sql(table(system, '(net + 1) * 2'), ROWS)
     await to.sql(table(system, '( ( NET+1 )*2 )'))
@@ -121,7 +124,7 @@ describe.each<readonly [System, System]>([
   test.each([
     ['with a key', 'PRIMARY KEY'],
     ['without a key', ''],
-  ])('what the target computes is compared, of a table %s', async (_name, key) => {
+  ])('values that the target computes are compared, of a table %s', async (_name, key) => {
     const [from, to] = await places(source, target)
     await from.sql(table(source, 'net * 2', key), ROWS)
     await to.sql(table(target, 'net * 3', key))
@@ -141,7 +144,7 @@ describe.each<readonly [System, System]>([
     expectDone(await diff(from, to))
   })
 
-  test('rows without a key that the source changed after an earlier run copied them are named as not compared', async () => {
+  test('rows without a key that changed in the source after an earlier run are named as not compared', async () => {
     const [from, to] = await places(source, target)
     await from.sql(table(source, 'net * 2', ''), ROWS)
     await to.sql(table(target, 'net * 3', ''))
@@ -160,13 +163,13 @@ describe.each<readonly [System, System]>([
   })
 })
 
-describe('a copy that a version before began, without values of generated columns', () => {
+describe('a copy that an earlier version began, without values of generated columns', () => {
   const many = (place: Place): Promise<void> =>
     place.sql(
       'INSERT INTO ge (id, net) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) SELECT i, i FROM n',
     )
 
-  /** Its plan is that of the columns that older versions chose. @returns how many rows it wrote */
+  /** Its plan has the columns that older versions chose. @returns the number of rows that it wrote */
   async function halfDone(from: Place, to: Place): Promise<number> {
     const interrupt = new Interrupter()
     await perform(copyOf(from, to, 'ge', { columns: ['id', 'net'], chunkRows: 50, workers: 1 }), {
@@ -180,7 +183,7 @@ describe('a copy that a version before began, without values of generated column
   test.each([
     ['gets none for a plain column', null],
     ['does not compare what the target computes', 'net * 3'],
-  ])('is finished as it was begun: it %s, and says so', async (_name, vat) => {
+  ])('is finished as it was begun: it %s, and reports so', async (_name, vat) => {
     const [from, to] = await places('sqlite', 'duckdb')
     await from.sql(table('sqlite', 'net * 2'))
     await many(from)
@@ -207,7 +210,7 @@ describe('a copy that a version before began, without values of generated column
   })
 })
 
-describe('what both sides compute', () => {
+describe('a column that both sides compute', () => {
   const twoFunctions = async (): Promise<readonly [Place, Place]> => {
     const [from, to] = await places('postgresql', 'postgresql')
     for (const [place, by] of [
@@ -223,14 +226,14 @@ describe('what both sides compute', () => {
     return [from, to]
   }
 
-  test('by a function of a user is compared by its values', async () => {
+  test('by a user-defined function is compared by its values', async () => {
     const [from, to] = await twoFunctions()
     const ran = await copy(from, to)
     expect(ran.finished.exitCode).toBe(1)
     expect(JSON.stringify(ran.events)).toContain('generated columns vat have other values in the target')
   })
 
-  test('is compared by diff and --again, and neither says that it has mended what it cannot', async () => {
+  test('is compared by diff and --again, and a row that cannot be repaired is not reported as repaired', async () => {
     const [from, to] = await twoFunctions()
     expectDone(await copy(from, to, { columns: ['id', 'net'] }))
     const found = await diff(from, to)
@@ -255,7 +258,7 @@ describe('what both sides compute', () => {
     expect(again.finished).toMatchObject({ totals: { mended: '2' } })
   })
 
-  test('is compared among rows that were there before, and without a row that the target refused', async () => {
+  test('is compared in spite of existing rows, and without a row that the target refused', async () => {
     const [from, to] = await places('sqlite', 'mysql')
     await from.sql(table('sqlite', 'net * 2'), ROWS, 'INSERT INTO ge (id, net) VALUES (5, 5000000000)')
     await to.sql(
@@ -273,7 +276,7 @@ describe('what both sides compute', () => {
     expect(JSON.stringify(wrong.events)).toContain('generated columns vat have other values in the target')
   })
 
-  test('is named where its types cannot be compared', async () => {
+  test('is named if its types cannot be compared', async () => {
     const [from, to] = await places('postgresql', 'sqlite')
     await from.sql('CREATE TABLE ge (id int PRIMARY KEY, n numeric, g numeric GENERATED ALWAYS AS (n / 3) STORED)')
     await to.sql('CREATE TABLE ge (id INTEGER PRIMARY KEY, n TEXT, g REAL AS (n / 3.0) STORED)')

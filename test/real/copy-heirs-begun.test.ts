@@ -1,6 +1,6 @@
 /**
- * Copies of tables with children that a version before began: it read the rows of children that have the same columns with their parent. Such a copy does not
- * go on with half of its rows; copies of all other tables do go on.
+ * Copies of tables with child tables that an earlier version began: it also read the rows of children that have the
+ * same columns. Such a copy does not continue with half of its rows; copies of all other tables do.
  */
 import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -18,7 +18,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 type Copied = { readonly from: Place; readonly to: Place; readonly copy: ReturnType<typeof copyOf> }
 
-/** A copy of three chunks, of which one is done. */
+/** A copy of three chunks, one of which is done. */
 async function begun(context: { skip(condition: boolean, why: string): void }, child: string): Promise<Copied> {
   const why = await missing('postgresql')
   context.skip(why !== '', why)
@@ -41,7 +41,7 @@ async function begun(context: { skip(condition: boolean, why: string): void }, c
   return { from, to, copy }
 }
 
-/** The plan in the ledger as the version before wrote it, word for word. */
+/** Stores the plan exactly as the earlier version wrote it. */
 async function asBefore({ to }: Copied): Promise<void> {
   const [[text] = []] = await to.rows('SELECT plan FROM migration_plans')
   const { source, table, columns, key, where, ...rest } = JSON.parse(text ?? '') as Record<string, unknown>
@@ -60,7 +60,7 @@ async function asBefore({ to }: Copied): Promise<void> {
 
 const countOf = async ({ to }: Copied): Promise<unknown> => (await to.rows('SELECT count(*) FROM t'))[0]?.[0]
 
-test('with a child of the same columns does not go on without its rows', async (context) => {
+test('a copy of a table with a child of the same columns is not continued without the rows of the child', async (context) => {
   const copied = await begun(context, 'PRIMARY KEY (id)')
   await asBefore(copied)
   const { finished, events } = await perform(copied.copy)
@@ -80,9 +80,9 @@ test('with a child of the same columns does not go on without its rows', async (
 
 test.for([
   ['no child', ''],
-  // Such children were tables of their own before.
+  // For the earlier version, such children were separate tables.
   ['a child of more columns', 'PRIMARY KEY (id), more text'],
-])('with %s goes on as it was begun', async ([, child = ''], context) => {
+])('a copy of a table with %s continues as it was begun', async ([, child = ''], context) => {
   const copied = await begun(context, child)
   await asBefore(copied)
   expect((await perform(copied.copy)).finished).toMatchObject({ exitCode: 0, totals: { proved: '2' } })
@@ -93,9 +93,12 @@ test.for([
   ['stays', 'SELECT 1'],
   ['gets more columns', 'ALTER TABLE child ADD more text'],
   ['is gone', 'DROP TABLE child'],
-])('without rows of a child of the same columns goes on, also where that %s', async ([, statement = ''], context) => {
-  const copied = await begun(context, 'PRIMARY KEY (id)')
-  await copied.from.sql(statement)
-  expect((await perform(copied.copy)).finished).toMatchObject({ exitCode: 0, totals: { proved: '2' } })
-  expect(await countOf(copied)).toBe('30')
-})
+])(
+  'a copy without the rows of a child of the same columns continues, also if that %s',
+  async ([, statement = ''], context) => {
+    const copied = await begun(context, 'PRIMARY KEY (id)')
+    await copied.from.sql(statement)
+    expect((await perform(copied.copy)).finished).toMatchObject({ exitCode: 0, totals: { proved: '2' } })
+    expect(await countOf(copied)).toBe('30')
+  },
+)

@@ -1,4 +1,7 @@
-/** Indexes, constraints and defaults that are made when the rows are there: as they were, as far as the other system has them, once, and after every break. */
+/**
+ * Indexes, constraints and defaults are created after the rows: with the same definitions, as far as the other system
+ * has them, once, and after each interruption.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -40,7 +43,7 @@ const copyAll = (
   tables,
 })
 
-/** What the plan says of each object, by its name. */
+/** Status and note of each planned object, by its name. */
 function planned({ events }: Ran): Readonly<Record<string, string>> {
   const lines = of(events, 'plan.ready').flatMap(({ copies = [] }) => copies.flatMap(({ objects = [] }) => objects))
   const text = ({ status, note }: PlannedObjectLine): string => (note === undefined ? status : `${status}: ${note}`)
@@ -66,7 +69,7 @@ const pgObjects = async (place: Place, ...tables: readonly string[]): Promise<re
 }
 
 describe('between two PostgreSQL', () => {
-  /** Nothing changes it. */
+  /** Source of all tests, which none of them changes. */
   let ridden: Place | null = null
   const sides = async (context: Skip): Promise<readonly Place[]> => {
     const [to] = await places(context, 'postgresql')
@@ -96,7 +99,7 @@ describe('between two PostgreSQL', () => {
  c", span, tags) SELECT i, 'n' || i, i, 1 + i % 20, i, int4range(i, i + 1), ARRAY['a' || i] FROM generate_series(1, 1200) i`,
   ]
 
-  test('definitions are the same to the letter, and are made once', { timeout: 60_000 }, async (context) => {
+  test('definitions are exactly the same, and are created once', { timeout: 60_000 }, async (context) => {
     const [from, to] = await sides(context)
     if (from === undefined || to === undefined) return
     const copy = copyAll(from, to, ['rides', 'parents'])
@@ -117,7 +120,7 @@ describe('between two PostgreSQL', () => {
   })
 
   test(
-    'names of tables and columns may be others; what is written in SQL is then left out',
+    'tables and columns can get other names; objects with SQL expressions are then left out',
     { timeout: 60_000 },
     async (context) => {
       const [from, to] = await sides(context)
@@ -148,7 +151,7 @@ describe('between two PostgreSQL', () => {
   )
 
   test(
-    'only what is asked for, and what is there under another name is left alone',
+    'only requested objects are created, and those that exist under another name are not repeated',
     { timeout: 60_000 },
     async (context) => {
       const [from, to] = await sides(context)
@@ -173,7 +176,7 @@ describe('between two PostgreSQL', () => {
   )
 
   test(
-    'what rows do not allow is told of, costs no rows, and is made when they are mended',
+    'an object that rows violate is reported, costs no rows, and is created after a correction',
     { timeout: 60_000 },
     async (context) => {
       const [from, to] = await sides(context)
@@ -189,7 +192,8 @@ describe('between two PostgreSQL', () => {
       expect(of(failed.events, 'index.failed')).toMatchObject([{ name: 'partial', error: { code: 'OBJECTS_FAILED' } }])
       expect(await to.rows(`SELECT object_name FROM migration_objects WHERE status = 'failed'`)).toEqual([['partial']])
       await to.sql('DELETE FROM rides WHERE id < 0')
-      // They were there before the copy: the count of the target is another one now, which only the owner knows to be right.
+      // Those rows were there before the copy: the row count of the target has changed, and only the user knows that it
+      // is right.
       const repaired = await perform({ ...own, acceptDifference: ['rides'] })
       expect(repaired.finished.exitCode).toBe(0)
       expect(of(repaired.events, 'index.done').map(({ name }) => name)).toEqual(['partial'])
@@ -197,39 +201,43 @@ describe('between two PostgreSQL', () => {
     },
   )
 
-  test('a foreign key that rows break is counted, and taken back', { timeout: 60_000 }, async (context) => {
-    const [from, to] = await sides(context)
-    if (from === undefined || to === undefined) return
-    const copy = copyAll(from, to, ['rides', 'parents'], { with: ['constraints'] })
-    await perform({ ...copy, with: [] })
-    await to.sql('DELETE FROM parents WHERE id IN (3, 4)')
-    const failed = await perform({ ...copy, noLook: true })
+  test(
+    'a foreign key that rows violate is reported with a count, and removed again',
+    { timeout: 60_000 },
+    async (context) => {
+      const [from, to] = await sides(context)
+      if (from === undefined || to === undefined) return
+      const copy = copyAll(from, to, ['rides', 'parents'], { with: ['constraints'] })
+      await perform({ ...copy, with: [] })
+      await to.sql('DELETE FROM parents WHERE id IN (3, 4)')
+      const failed = await perform({ ...copy, noLook: true })
 
-    expect(failed.finished).toMatchObject({ exitCode: 1, error: { code: 'TABLES_FAILED' }, totals: { ok: '1' } })
-    const [reported] = of(failed.events, 'index.failed')
-    expect(reported).toMatchObject({ name: 'to_parent', kind: 'foreign key' })
-    expect(reported?.error.message).toBe('120 rows of public.rides refer to missing rows of public.parents')
-    expect(await to.rows(`SELECT count(*) FROM pg_constraint WHERE conname = 'to_parent'`)).toEqual([['0']])
-    await to.sql(`INSERT INTO parents VALUES (3, 'p3'), (4, 'p4')`)
-    // As a program leaves it that is killed between the two steps.
-    await to.sql(
-      `ALTER TABLE rides ADD CONSTRAINT to_parent FOREIGN KEY (parent) REFERENCES parents (id) ON UPDATE CASCADE ON DELETE SET NULL DEFERRABLE NOT VALID`,
-    )
-    const repaired = await perform(copy)
-    expect(repaired.finished.exitCode).toBe(0)
-    expect(of(repaired.events, 'index.done').map(({ name }) => name)).toEqual(['to_parent'])
-    expect(await to.rows(`SELECT convalidated FROM pg_constraint WHERE conname = 'to_parent'`)).toEqual([['t']])
-    await expectOnce(copy)
+      expect(failed.finished).toMatchObject({ exitCode: 1, error: { code: 'TABLES_FAILED' }, totals: { ok: '1' } })
+      const [reported] = of(failed.events, 'index.failed')
+      expect(reported).toMatchObject({ name: 'to_parent', kind: 'foreign key' })
+      expect(reported?.error.message).toBe('120 rows of public.rides refer to missing rows of public.parents')
+      expect(await to.rows(`SELECT count(*) FROM pg_constraint WHERE conname = 'to_parent'`)).toEqual([['0']])
+      await to.sql(`INSERT INTO parents VALUES (3, 'p3'), (4, 'p4')`)
+      // As after a kill between the two steps.
+      await to.sql(
+        `ALTER TABLE rides ADD CONSTRAINT to_parent FOREIGN KEY (parent) REFERENCES parents (id) ON UPDATE CASCADE ON DELETE SET NULL DEFERRABLE NOT VALID`,
+      )
+      const repaired = await perform(copy)
+      expect(repaired.finished.exitCode).toBe(0)
+      expect(of(repaired.events, 'index.done').map(({ name }) => name)).toEqual(['to_parent'])
+      expect(await to.rows(`SELECT convalidated FROM pg_constraint WHERE conname = 'to_parent'`)).toEqual([['t']])
+      await expectOnce(copy)
 
-    // Rows of others hang on these.
-    const again = { ...copy, tables: ['parents'], onExisting: 'replace-range' as const, restart: true }
-    const refused = await perform(again)
-    expect(refused.finished).toMatchObject({ exitCode: 4 })
-    expect(of(refused.events, 'chunk.failed')).toMatchObject([{ error: { code: 'TABLE_REFUSED' } }])
-    expect(await to.rows('SELECT count(parent) FROM rides')).toEqual([['1200']])
-  })
+      // Rows of other tables refer to these.
+      const again = { ...copy, tables: ['parents'], onExisting: 'replace-range' as const, restart: true }
+      const refused = await perform(again)
+      expect(refused.finished).toMatchObject({ exitCode: 4 })
+      expect(of(refused.events, 'chunk.failed')).toMatchObject([{ error: { code: 'TABLE_REFUSED' } }])
+      expect(await to.rows('SELECT count(parent) FROM rides')).toEqual([['1200']])
+    },
+  )
 
-  test('an index that a broken build left is made anew', { timeout: 60_000 }, async (context) => {
+  test('an index that an interrupted build left is created again', { timeout: 60_000 }, async (context) => {
     const [from, to] = await places(context, 'postgresql', 'postgresql')
     if (from === undefined || to === undefined) return
     await from.sql('CREATE TABLE parents (id int PRIMARY KEY, code text)', `INSERT INTO parents VALUES (1, 'p1')`)
@@ -328,33 +336,37 @@ describe('within other systems', () => {
     await expectOnce(copy)
   })
 
-  test('D1 to SQLite, and a stop: what is being created is made to its end', { timeout: 60_000 }, async (context) => {
-    const [from, to] = await places(context, 'd1', 'sqlite')
-    if (from === undefined || to === undefined) return
-    await from.sql(
-      'CREATE TABLE rides (id INTEGER PRIMARY KEY, name TEXT, n INT)',
-      'CREATE INDEX a ON rides (name)',
-      'CREATE UNIQUE INDEX b ON rides (n DESC, name)',
-      'CREATE INDEX c ON rides (lower(name)) WHERE n > 5',
-      `INSERT INTO rides VALUES ${numbers(90, (i) => `(${i}, 'n${i}', ${i})`)}`,
-    )
-    const copy = copyAll(from, to, ['rides'], { workers: 1 })
-    const interrupt = new Interrupter()
-    const stopped = await perform(copy, {
-      interrupt,
-      onEvent: ({ type }) => {
-        if (type === 'index.started') interrupt.requestStop()
-      },
-    })
-    expect(stopped.finished).toMatchObject({ exitCode: 75, status: 'stopped' })
-    expect(of(stopped.events, 'index.done')).toHaveLength(1)
-    expect(of(stopped.events, 'table.finished')).toMatchObject([{ status: 'stopped' }])
-    const second = await perform(copy)
-    expect(second.finished).toMatchObject({ exitCode: 0 })
-    expect(of(second.events, 'index.done')).toHaveLength(2)
-    expect(of(second.events, 'chunk.started')).toEqual([])
-    await expectOnce(copy)
-  })
+  test(
+    'D1 to SQLite, with a stop: an object whose creation has begun is completed',
+    { timeout: 60_000 },
+    async (context) => {
+      const [from, to] = await places(context, 'd1', 'sqlite')
+      if (from === undefined || to === undefined) return
+      await from.sql(
+        'CREATE TABLE rides (id INTEGER PRIMARY KEY, name TEXT, n INT)',
+        'CREATE INDEX a ON rides (name)',
+        'CREATE UNIQUE INDEX b ON rides (n DESC, name)',
+        'CREATE INDEX c ON rides (lower(name)) WHERE n > 5',
+        `INSERT INTO rides VALUES ${numbers(90, (i) => `(${i}, 'n${i}', ${i})`)}`,
+      )
+      const copy = copyAll(from, to, ['rides'], { workers: 1 })
+      const interrupt = new Interrupter()
+      const stopped = await perform(copy, {
+        interrupt,
+        onEvent: ({ type }) => {
+          if (type === 'index.started') interrupt.requestStop()
+        },
+      })
+      expect(stopped.finished).toMatchObject({ exitCode: 75, status: 'stopped' })
+      expect(of(stopped.events, 'index.done')).toHaveLength(1)
+      expect(of(stopped.events, 'table.finished')).toMatchObject([{ status: 'stopped' }])
+      const second = await perform(copy)
+      expect(second.finished).toMatchObject({ exitCode: 0 })
+      expect(of(second.events, 'index.done')).toHaveLength(2)
+      expect(of(second.events, 'chunk.started')).toEqual([])
+      await expectOnce(copy)
+    },
+  )
 
   test('DuckDB', { timeout: 60_000 }, async () => {
     const [from, to] = [await makePlace('duckdb', folder), await makePlace('duckdb', folder)]
@@ -439,7 +451,7 @@ describe('between different systems', () => {
     duckdb: { ...ofFiles('DuckDB'), doc_order: 'left: doc is JSON in the target, which DuckDB cannot index' },
   }
 
-  // What D1 is asked is what SQLite is.
+  // D1 is sent the same SQL as SQLite.
   test.for((['mysql', 'sqlite', 'duckdb', 'd1'] as const).filter((system) => ALL || system !== 'd1'))(
     'PostgreSQL to %s',
     { timeout: 60_000 },

@@ -1,6 +1,6 @@
 /**
- * Keys whose order differs between systems, or seems to: every row arrives and is found again, or the table is refused by name. What no copy may end with is a proof
- * that fails for want of an order.
+ * Keys whose order differs between systems, or seems to: each row is copied and found again, or the table is refused by
+ * name. No copy may end with a proof that fails because of a different order.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -19,10 +19,10 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 type Case = {
   readonly type: string
-  /** Literals of the source, all different keys. */
+  /** Different keys, as literals of the source. */
   readonly keys: readonly string[]
   readonly before?: readonly string[]
-  /** More of the table behind its columns. */
+  /** Table definition after the columns. */
   readonly more?: string
 }
 
@@ -104,7 +104,7 @@ const CASES: Readonly<Partial<Record<System, Readonly<Record<string, Case>>>>> =
 }
 
 const TARGETS = ['sqlite', 'd1', 'postgresql', 'mysql', 'duckdb'] as const
-/** Said before a row is copied, or of a row by its key. */
+/** Errors before a row is copied, or for a row with its key. */
 const BY_NAME = new Set(['UNSUPPORTED_KEY', 'UNSUPPORTED_TYPE', 'LOSSY_TYPE', 'TABLE_REFUSED', 'VALUE_REFUSED'])
 
 for (const [system, cases] of Object.entries(CASES) as [System, Readonly<Record<string, Case>>][]) {
@@ -143,12 +143,12 @@ for (const [system, cases] of Object.entries(CASES) as [System, Readonly<Record<
 }
 
 describe('a time in a key of PostgreSQL', () => {
-  /** How often the plan of a copy reads a table, by the server's own count. */
+  /** Number of scans of the table that the plan of a copy causes, as the server counts them. */
   async function scansOf(from: Place, table: string): Promise<number> {
     const to = await makePlace('sqlite', folder)
     const { finished } = await perform(copyOf(from, to, table, { dryRun: true }))
     expect(finished).toMatchObject({ exitCode: 0 })
-    // A session counts its scans at its end.
+    // A session reports its scans at its end.
     await vi.waitFor(async () => {
       const others =
         'SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()'
@@ -175,7 +175,7 @@ describe('a time in a key of PostgreSQL', () => {
     return from
   }
 
-  test('is asked for values that sort otherwise where an index finds them, and nowhere else', async () => {
+  test('is searched for values that sort differently only if an index can find them', async () => {
     if (reasons.get('postgresql') !== '') return
     const from = await tables()
     const plain = await scansOf(from, 'numbers')
@@ -183,7 +183,7 @@ describe('a time in a key of PostgreSQL', () => {
     expect(await scansOf(from, 'before')).toBeGreaterThan(plain)
   })
 
-  test('behind other columns is asked where ranges are to be replaced', async () => {
+  test('after other key columns is searched if ranges are to be replaced', async () => {
     if (reasons.get('postgresql') !== '') return
     const from = await tables()
     const to = await makePlace('sqlite', folder)

@@ -1,4 +1,7 @@
-/** An interrupted copy of a table without a key begins again: no row is in the target twice, and no row of others is removed. */
+/**
+ * An interrupted copy of a table without a key begins again: no row is in the target twice, and no row of another
+ * program is removed.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -64,7 +67,7 @@ describe.each(['sqlite', 'duckdb', 'postgresql', 'mysql'] as const)('%s', (syste
   })
 })
 
-test('a run that could not empty the target doubles no row afterwards', { timeout: 60_000 }, async () => {
+test('a run that could not empty the target duplicates no row afterwards', { timeout: 60_000 }, async () => {
   const target = await makePlace('sqlite', folder)
   const again = await stopped(target)
   await target.sql("CREATE TRIGGER g BEFORE DELETE ON t BEGIN SELECT RAISE(ABORT, 'not now'); END")

@@ -1,4 +1,7 @@
-/** What a copy does not bring along is named in its plan and at its end; generated columns, table options and sequences come along where they can. */
+/**
+ * A copy names in its plan and at its end what it does not copy; generated columns, table options and sequences are
+ * copied if the target supports them.
+ */
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -14,7 +17,7 @@ import { newKeyspace } from '../support/servers/cassandra-kit.ts'
 import { CASSANDRA_AVAILABLE, CASSANDRA_MISSING } from '../support/servers/cassandra.ts'
 import { copyOf, makePlace, missing, perform, type Place, type Ran, type System } from '../support/copy-systems.ts'
 
-// Many small copies, on a machine that may be busy.
+// Many small copies, on a machine that may have load.
 vi.setConfig({ testTimeout: 120_000 })
 
 let folder = ''
@@ -40,7 +43,7 @@ const several = (
   more: Partial<Omit<CopyOperation, 'kind'>> = {},
 ): CopyOperation => ({ ...copyOf(from, to, '', more), tables })
 
-/** `kind table: names`, as the plan and the end have it. */
+/** `kind table: names`, as in the plan and at the end. */
 function named({ events, finished }: Ran): readonly string[] {
   const plan = events.find((event) => event.type === 'plan.ready')
   const planned = plan?.type === 'plan.ready' ? (plan.leftBehind ?? []) : []
@@ -58,7 +61,7 @@ const notes = ({ events }: Ran): readonly string[] =>
 const expectDone = (ran: Ran): void => expect(ran.finished.error?.message ?? ran.finished.exitCode).toBe(0)
 
 describe('generated columns', () => {
-  test.each<System>(['mysql', 'sqlite', 'postgresql', 'duckdb'])('come along within %s', async (system) => {
+  test.each<System>(['mysql', 'sqlite', 'postgresql', 'duckdb'])('are created within %s', async (system) => {
     const [from, to] = await places({ skip: (condition, why) => condition && expect.fail(why) }, system, system)
     const both = system !== 'postgresql' && system !== 'duckdb'
     const stored = system === 'duckdb' ? 'VIRTUAL' : 'STORED'
@@ -80,7 +83,7 @@ describe('generated columns', () => {
     expectDone(await perform(copyOf(from, to, 'made')))
   })
 
-  test('are proved by their values: one that its expression does not give fails the chunk', async (context) => {
+  test('are proved by their values: a value that its expression does not give fails the chunk', async (context) => {
     const [from, to] = await places(context, 'sqlite', 'sqlite')
     await from.sql(
       'CREATE TABLE made (id INTEGER PRIMARY KEY, many INTEGER AS (id * 2) STORED)',
@@ -95,7 +98,7 @@ describe('generated columns', () => {
     expect(ran.finished.error?.message).toContain('generated columns many have other values in the target than in made')
   })
 
-  test('are named where the target cannot compute them, and copied as values where they are asked for', async (context) => {
+  test('are named if the target cannot compute them, and copied as values if requested', async (context) => {
     const [from, to] = await places(context, 'sqlite', 'duckdb')
     await from.sql(
       'CREATE TABLE made (id INTEGER PRIMARY KEY, twice INTEGER AS (id * 2))',
@@ -115,7 +118,7 @@ describe('generated columns', () => {
 })
 
 describe('sequences', () => {
-  test('of PostgreSQL go on where the source stood, with their options', async (context) => {
+  test('of PostgreSQL continue at the position of the source, with their options', async (context) => {
     const [from, to] = await places(context, 'postgresql', 'postgresql')
     await from.sql(
       'CREATE TABLE ids (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, v int)',
@@ -138,7 +141,7 @@ describe('sequences', () => {
     const ran = await perform(copy)
     expectDone(ran)
     expect(named(ran)).toEqual([])
-    // Done twice it changes nothing.
+    // A second run changes nothing.
     expectDone(await perform(copy))
     const options = `SELECT sequencename LIKE '%shared', start_value, increment_by, min_value, max_value, cycle, last_value FROM pg_sequences
       WHERE schemaname = 'public' AND sequencename !~ 'migration' ORDER BY 2, 3, 5`
@@ -147,7 +150,7 @@ describe('sequences', () => {
     expect((await to.rows(identities)).map(([, kind]) => kind)).toEqual(
       (await from.rows(identities)).map(([, kind]) => kind),
     )
-    // A target that is further is not set back.
+    // A target that is ahead is not set back.
     await to.sql(`SELECT setval(pg_get_serial_sequence('untouched', 'id'), 500)`)
     expectDone(await perform(copy))
     const next = async (place: Place): Promise<readonly unknown[]> => {
@@ -160,7 +163,7 @@ describe('sequences', () => {
     expect(await next(from)).toEqual(['1001', '-55', '4', '120', '130', '70'])
   })
 
-  test('of MariaDB, SQLite and DuckDB go on where the source stood', async (context) => {
+  test('of MariaDB, SQLite and DuckDB continue at the position of the source', async (context) => {
     const systems: readonly System[] = ['mysql', 'sqlite', 'duckdb', 'postgresql']
     const word: Readonly<Record<string, string>> = {
       mysql: 'bigint AUTO_INCREMENT PRIMARY KEY',
@@ -196,7 +199,7 @@ describe('sequences', () => {
     }
   })
 
-  test('whose position may not be read go on behind the largest value, and are told of', async (context) => {
+  test('without a readable position continue after the largest value, and are reported', async (context) => {
     const [from, to] = await places(context, 'postgresql', 'postgresql')
     const role = `reader_${randomBytes(4).toString('hex')}`
     await from.sql(
@@ -218,7 +221,7 @@ describe('sequences', () => {
     await from.sql(`DROP OWNED BY ${role}`, `DROP ROLE ${role}`)
   })
 
-  test('that the target cannot have are told of', async (context) => {
+  test('that the target does not support are reported', async (context) => {
     const [from, to] = await places(context, 'postgresql', 'sqlite')
     await from.sql(
       'CREATE TABLE down (id int GENERATED BY DEFAULT AS IDENTITY (INCREMENT BY -1) PRIMARY KEY)',
@@ -231,7 +234,7 @@ describe('sequences', () => {
     ])
   })
 
-  test('that number other columns, several tables, or begin anew are named where the target numbers keys alone', async (context) => {
+  test('for non-key columns or several tables, and cyclic ones, are named if the target numbers keys only', async (context) => {
     const [from, to] = await places(context, 'postgresql', 'sqlite')
     await from.sql(
       'CREATE SEQUENCE sh INCREMENT BY 5',
@@ -255,9 +258,9 @@ describe('sequences', () => {
 })
 
 describe('a plan names', () => {
-  test('everything of PostgreSQL that stays', async (context) => {
+  test('everything of PostgreSQL that is left behind', async (context) => {
     const [from, to] = await places(context, 'postgresql', 'postgresql')
-    // Roles belong to the server, and outlive the database.
+    // Roles belong to the server, and stay after the database is dropped.
     const clerk = `clerk ${randomBytes(4).toString('hex')}`
     await from.sql(
       `CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`,
@@ -302,13 +305,13 @@ describe('a plan names', () => {
       'view public.t: public.ids',
       'view: public.alone',
     ])
-    // Of a right on a column that the target's role has, too, nothing is left behind.
+    // A column privilege that the target's role also has is not left behind.
     await to.sql(`GRANT SELECT (id) ON t TO "${clerk}"`)
     const granted = await perform(copyOf(from, to, 't', { onExisting: 'upsert', dryRun: true }))
     expect(named(granted).filter((line) => line.startsWith('grant'))).toEqual([
       `grant public.t: select to PUBLIC, update (email) to ${clerk}`,
     ])
-    // Statistics of the same columns and kinds are there under any name, and others of that name are not.
+    // Statistics of the same columns and kinds are equal under any name, but not those of the same name only.
     const statistics = async (): Promise<readonly string[]> =>
       named(await perform(copyOf(from, to, 't', { onExisting: 'upsert', dryRun: true }))).filter((line) =>
         line.startsWith('statistics'),
@@ -317,7 +320,7 @@ describe('a plan names', () => {
     expect(await statistics()).toEqual(['statistics public.t: both_of'])
     await to.sql('CREATE STATISTICS both_of_p ON id, email FROM t')
     expect(await statistics()).toEqual([])
-    // The same where the target has the collation: then the new table gets it.
+    // The collation is not left behind if the target has it: then the new table gets it.
     await to.sql(`CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`)
     const known = await perform(copyOf(from, to, 't', { toTable: 'known' }))
     expectDone(known)
@@ -327,7 +330,7 @@ describe('a plan names', () => {
     expect(named(single).filter((line) => /^(?:schema|name of)|alone/.test(line))).toEqual([])
   })
 
-  test('citext is recognised below any domains of either side, and not by its name alone', async (context) => {
+  test('citext is recognised through domains of both sides, and not by its name only', async (context) => {
     const [from, to] = await places(context, 'postgresql', 'postgresql')
     for (const place of [from, to])
       await place.sql(
@@ -345,7 +348,7 @@ describe('a plan names', () => {
     expect(named(ran)).toEqual(['collation public.t: b'])
   })
 
-  test('vectors of MariaDB 11.7 and MySQL 9 become digits, and the plan says so', async (context) => {
+  test('vectors of MariaDB 11.7 and MySQL 9 become texts of numbers, and the plan reports it', async (context) => {
     const [from, to] = await places(context, 'mysql', 'sqlite')
     const [[release = ''] = []] = await from.rows('SELECT VERSION()')
     const made = await from.sql('CREATE TABLE v (id int PRIMARY KEY, v VECTOR(2))').then(
@@ -366,7 +369,7 @@ describe('a plan names', () => {
     ])
   })
 
-  test('everything of MariaDB that stays, and less where the target has it', async (context) => {
+  test('everything of MariaDB that is left behind, and less if the target has it', async (context) => {
     const [from, to] = await places(context, 'mysql', 'sqlite')
     await from.sql(
       `CREATE TABLE t (id int PRIMARY KEY, email varchar(40) COLLATE utf8mb4_general_ci UNIQUE COMMENT 'of a person',
@@ -399,7 +402,7 @@ describe('a plan names', () => {
     ])
   })
 
-  test('everything of SQLite that stays; STRICT, WITHOUT ROWID, NOCASE and AUTOINCREMENT come along', async (context) => {
+  test('everything left behind by SQLite; STRICT, WITHOUT ROWID, NOCASE and AUTOINCREMENT are copied', async (context) => {
     const [from, to] = await places(context, 'sqlite', 'sqlite')
     const other = await makePlace('duckdb', folder)
     await from.sql(
@@ -417,14 +420,14 @@ describe('a plan names', () => {
     const facts = `SELECT name, wr, strict FROM pragma_table_list WHERE name IN ('a, STRICT', 'b') ORDER BY name`
     expect(await to.rows(facts)).toEqual(await from.rows(facts))
     await expect(to.sql(`INSERT INTO "a, STRICT" VALUES ('X', 2)`)).rejects.toThrow('UNIQUE')
-    // A second run looks at the tables as they are, and names the same.
+    // A second run inspects the existing tables, and names the same.
     expect(named(await perform(copyOf(from, to, '*')))).toEqual(named(within))
     const beyond = await perform(copyOf(from, other, '*'))
     expectDone(beyond)
     expect(named(beyond)).toEqual(['collation a, STRICT: k(', 'trigger b: stamped', 'view b: vs', 'view: alone'])
   })
 
-  test('a view in the database of both tables is there, and the switch makes it again', async (context) => {
+  test('a view in the database of both tables as one that a cutover recreates', async (context) => {
     const [place] = await places(context, 'postgresql', 'sqlite')
     await place.sql('CREATE TABLE t (id int PRIMARY KEY)', 'CREATE VIEW ids AS SELECT id FROM t')
     const ran = await perform(copyOf(place, place, 't', { toTable: 't2', dryRun: true }))
@@ -434,7 +437,7 @@ describe('a plan names', () => {
     ])
   })
 
-  test('one line for forty triggers, and all of them in JSON', () => {
+  test('forty triggers in one line, and all of them in JSON', () => {
     const entry: LeftBehind = {
       kind: 'trigger',
       table: 'public.t',
@@ -448,14 +451,14 @@ describe('a plan names', () => {
 })
 
 describe.skipIf(!CASSANDRA_AVAILABLE)(`of Cassandra ${CASSANDRA_MISSING}`, { timeout: 120_000 }, () => {
-  test('every lookup is answered, and a table that has nothing leaves its times behind, which are named once', async () => {
+  test('each lookup is answered, and a table without other properties leaves its write times, which are named once', async () => {
     await using keyspace = await newKeyspace()
     await keyspace.link.client.execute(`CREATE TABLE ${keyspace.name}.t (id int PRIMARY KEY, v text)`)
     await keyspace.link.client.execute(`INSERT INTO ${keyspace.name}.t (id, v) VALUES (1, 'a')`)
     const to = await makePlace('sqlite', folder)
     const ran = await perform(copyOf({ url: keyspace.url }, to, '*'))
     expectDone(ran)
-    // Times are what every table of Cassandra has, and no other system.
+    // Each table of Cassandra has write times, and no other system does.
     expect(named(ran)).toEqual([`write time ${keyspace.name}.t`])
     expect(notes(ran)).toEqual([])
     expect(leftLines(ran.finished.leftBehind ?? [])).toEqual([
@@ -464,8 +467,8 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`of Cassandra ${CASSANDRA_MISSING}`, { tim
   })
 })
 
-describe('inheritance of PostgreSQL', () => {
-  test('each table is copied by itself, and rows of children that are not asked for are named with their number', async (context) => {
+describe('PostgreSQL tables with INHERITS', () => {
+  test('each table is copied alone, and rows of unselected child tables are reported with their number', async (context) => {
     const [from, to] = await places(context, 'postgresql', 'postgresql')
     await from.sql(
       'CREATE TABLE parent (id int PRIMARY KEY)',
@@ -474,7 +477,7 @@ describe('inheritance of PostgreSQL', () => {
       'CREATE TABLE grandchild (PRIMARY KEY (id)) INHERITS (plain)',
       'INSERT INTO parent VALUES (1), (3)',
       'INSERT INTO rich SELECT g FROM generate_series(1, 1500) g',
-      // The same keys as in the parent: no constraint holds for both.
+      // The same keys as in the parent: no constraint covers both tables.
       'INSERT INTO plain SELECT g FROM generate_series(1, 500) g',
       'INSERT INTO grandchild VALUES (7)',
     )
@@ -503,7 +506,7 @@ describe('inheritance of PostgreSQL', () => {
   })
 })
 
-describe('rows of children of a table of PostgreSQL', () => {
+describe('rows of child tables of a PostgreSQL table', () => {
   const children = Array.from({ length: 11 }, (_, i) => `c${String(i + 1).padStart(2, '0')}`)
   const role = `reader_${randomBytes(4).toString('hex')}`
   const scope = { tables: [{ schema: 'public', name: 'parent' }], all: false }
@@ -532,7 +535,7 @@ describe('rows of children of a table of PostgreSQL', () => {
     return url.href
   }
 
-  test('are counted for a few of them, estimated for others, and never in a target', async (context) => {
+  test('are counted for a few tables, estimated for others, and never counted in a target', async (context) => {
     const from = await made(context)
     const { default: pg } = await import('pg')
     const other = new pg.Client({ connectionString: from.url })
@@ -555,7 +558,7 @@ describe('rows of children of a table of PostgreSQL', () => {
       ])
       const there = await store.dependencies().left(scope, signal)
       expect(there.filter(({ kind }) => kind === 'child')).toEqual([])
-      // A statement that was cancelled is no right that is missing.
+      // A cancelled statement does not mean a missing privilege.
       await using hurried = await openPostgresCopy(asReader(from, 500))
       await expect(hurried.dependencies().left({ ...scope, children: true }, signal)).rejects.toMatchObject({
         code: 'SOURCE_IO',

@@ -1,4 +1,4 @@
-/** Lists of DuckDB in tables that a copy creates: arrays where each item has one form, JSON otherwise. */
+/** Lists of DuckDB in tables that a copy creates: arrays if each item has one form, JSON otherwise. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { copyOf, makePlace, missing, perform, type System } from '../support/copy-systems.ts'
@@ -23,7 +23,7 @@ const LISTS: readonly (readonly [type: string, value: string])[] = [
 const SYSTEMS: readonly System[] = ['postgresql', 'mysql', 'sqlite', 'duckdb']
 
 describe.each(SYSTEMS)('to %s', (system) => {
-  test('all arrive, proved; once more nothing differs', { timeout: 120_000 }, async (context) => {
+  test('all lists are copied and proved; --again finds no difference', { timeout: 120_000 }, async (context) => {
     if ((await missing(system)) !== '') context.skip()
     const [source, target] = [await makePlace('duckdb', folder.path), await makePlace(system, folder.path)]
     await source.sql(

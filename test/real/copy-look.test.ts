@@ -1,4 +1,4 @@
-/** What a run says of chunks that it skips: both sides are counted, and rows that came or went since are named. */
+/** How a run reports chunks that it skips: both sides are counted, and rows added or deleted since are named. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -44,7 +44,7 @@ async function targetOf(system: (typeof TARGETS)[number]): Promise<Target> {
   return { url: keyspace.url, erase }
 }
 
-/** In a program of its own, which is killed when so many chunks are closed, and before it takes another one. */
+/** Runs in a process of its own, which is killed after this number of chunks, before it starts another one. */
 async function killedAfter(copy: CopyOperation, chunks: number): Promise<void> {
   const killedBy = { type: 'chunk.done', times: chunks } as const
   const { signal, events } = await startCopy({ ...copy, workers: 1 }, { killedBy }).ended
@@ -60,7 +60,7 @@ const notes = (ran: Ran): string =>
     .join('\n')
 
 describe.each(TARGETS)('from PostgreSQL to %s', { timeout: 120_000 }, (system) => {
-  test('rows that the target lost between two runs are named, with their chunk where its range means something there', async (context) => {
+  test('rows that the target lost between two runs are named, by chunk if its range applies in the target', async (context) => {
     const why = [
       await missing('postgresql'),
       system === 'cassandra' ? (CASSANDRA_AVAILABLE ? '' : 'no Cassandra') : await missing(system),
@@ -84,7 +84,7 @@ describe.each(TARGETS)('from PostgreSQL to %s', { timeout: 120_000 }, (system) =
     expect(notes(resumed)).toMatch(
       /^7 of 8 chunks were proved on \d{4}-\d\d-\d\d, with the values of that time; their counts were compared now; --again/,
     )
-    // The same once more, when nothing is left to do.
+    // The same again, when nothing is left to do.
     const again = await perform(copy)
     expect(again.finished).toMatchObject({
       exitCode: 1,
@@ -109,7 +109,7 @@ describe.each(TARGETS)('from PostgreSQL to %s', { timeout: 120_000 }, (system) =
   })
 })
 
-test('rows of an upsert that the source no longer has are named, and what changed in the source is told as that', async () => {
+test('rows of an upsert that the source has deleted are named, and changes of the source are reported as such', async () => {
   const [source, place] = [await sourceOf('sqlite'), await makePlace('sqlite', folder)]
   const copy = copyOf(source, place, 't', { chunkRows: 50, onExisting: 'upsert' })
   expect((await perform(copy)).finished).toMatchObject({ exitCode: 0, totals: { proved: '8' } })
@@ -134,7 +134,7 @@ test('rows of an upsert that the source no longer has are named, and what change
   ])
 })
 
-test('one row more does not make up for one that is missing, and an extra row that went is told as that', async () => {
+test('an extra row does not compensate for a missing one, and its later removal is reported as such', async () => {
   const [source, place] = [await sourceOf('sqlite'), await makePlace('sqlite', folder)]
   const copy = copyOf(source, place, 't', { chunkRows: 50 })
   expect((await perform(copy)).finished).toMatchObject({ exitCode: 0 })
@@ -158,7 +158,7 @@ test('one row more does not make up for one that is missing, and an extra row th
   expect(notes(removed)).not.toContain('more than the source')
 })
 
-test("refused rows show in the guide's queries, and the same command tries them again", async () => {
+test("refused rows appear in the guide's queries, and the same command retries them", async () => {
   const [source, place] = [await sourceOf('sqlite'), await makePlace('sqlite', folder)]
   await place.sql("CREATE TABLE t (id INTEGER PRIMARY KEY, name VARCHAR(50) CHECK (name <> 'row 7'))")
   const copy = copyOf(source, place, 't', { chunkRows: 50 })

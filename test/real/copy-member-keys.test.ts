@@ -1,4 +1,4 @@
-/** Keys with an enum or a set of MySQL: they are divided, found and kept by the numbers of their members, whatever texts these have. */
+/** Keys with an enum or a set of MySQL are divided, found and stored by the numbers of their members, for any texts. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,7 +10,7 @@ let folder = ''
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-member-keys-'))))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-/** Rows of the table: each number of `numbers` again and again; 0 is what stands in no list. */
+/** Rows with each number of `numbers` again and again; 0 is no member. */
 async function source(type: string, numbers: readonly number[], alone = false): Promise<Place> {
   const place = await makePlace('mysql', folder)
   const rows = Array.from({ length: alone ? numbers.length : 14 }, (_, i) => {
@@ -25,7 +25,7 @@ async function source(type: string, numbers: readonly number[], alone = false): 
   return place
 }
 
-/** Key, number and value of each row, by the second column. */
+/** Number of the key, `n` and `v` of each row, in the order of `n`. */
 const numbered = (place: Place): Promise<unknown> => place.rows('SELECT k + 0, n, v FROM t ORDER BY n')
 
 const ENUMS = {
@@ -40,7 +40,7 @@ const ENUMS = {
 
 describe.skipIf(why !== '')(`MySQL${why}`, { timeout: 30_000 }, () => {
   describe.each(Object.entries(ENUMS))('%s', (_, [type, numbers]) => {
-    test.each(['sqlite', 'mysql'] as const)('arrives in %s', async (system) => {
+    test.each(['sqlite', 'mysql'] as const)('is copied into %s', async (system) => {
       const from = await source(type, numbers)
       const to = await makePlace(system, folder)
       const first = await perform(copyOf(from, to, 't', { chunkRows: 3 }))
@@ -53,7 +53,7 @@ describe.skipIf(why !== '')(`MySQL${why}`, { timeout: 30_000 }, () => {
         for (const [number, n] of (await from.rows('SELECT k + 0, n FROM t')) as [string, string][]) {
           texts.set(number, (texts.get(number) ?? new Set()).add(String(there.get(n))))
         }
-        // One text a number, and another one for each.
+        // One text for each number, and different texts for different numbers.
         expect([...texts.values()].map((some) => some.size)).toEqual([...texts].map(() => 1))
         expect(new Set([...texts.values()].flatMap((some) => [...some])).size).toBe(texts.size)
       }
@@ -70,7 +70,7 @@ describe.skipIf(why !== '')(`MySQL${why}`, { timeout: 30_000 }, () => {
     expect(await numbered(to)).toEqual(await numbered(from))
   })
 
-  test('members of one text are refused by name', async () => {
+  test('members with equal texts are refused by name', async () => {
     const from = await source(`enum('a', 'b', 'a')`, [1, 2, 3])
     const { finished } = await perform(copyOf(from, await makePlace('sqlite', folder), 't', { chunkRows: 3 }))
     expect(finished.error).toMatchObject({ code: 'UNSUPPORTED_KEY' })

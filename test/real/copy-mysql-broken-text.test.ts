@@ -1,4 +1,4 @@
-/** Texts of MariaDB that are not valid UTF-8: it stores lone surrogates in every Unicode character set. */
+/** Invalid UTF-8 texts of MariaDB: it stores lone surrogates in each Unicode character set. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,7 +14,7 @@ beforeAll(async () => {
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-/** A lone surrogate between two letters, and a stored U+FFFD. Of UTF-16, MariaDB refuses it. */
+/** A lone surrogate between two letters, and a stored U+FFFD. MariaDB refuses a lone surrogate in utf16. */
 const TEXTS = [
   ['utf8mb4', "X'61EDA08062'", "X'61EFBFBD62'"],
   ['utf8mb3', "X'61EDA08062'", "X'61EFBFBD62'"],
@@ -57,7 +57,7 @@ describe.each(TEXTS)('%s', (charset, broken, whole) => {
     }
   })
 
-  test('in a target it is another text than U+FFFD', { timeout: 60_000 }, async ({ skip }) => {
+  test('in a target it differs from U+FFFD', { timeout: 60_000 }, async ({ skip }) => {
     skip(absent !== '', absent)
     const source = await makePlace('sqlite', folder)
     await source.sql(
@@ -82,7 +82,7 @@ test('an archive refuses the table, and removes no row', { timeout: 60_000 }, as
   if (request.kind !== 'operation') throw new Error(JSON.stringify(request))
   const { error } = (await perform(request.operation)).finished
   expect(error).toMatchObject({ code: 'VALUE_REFUSED', message: expect.stringContaining(REFUSED) as string })
-  // The archive has the column as text already.
+  // The archive stores the column as text already.
   expect(error?.hint).not.toContain('--as-text')
   expect(await source.rows('SELECT id FROM past ORDER BY id')).toEqual([['1'], ['2']])
 })

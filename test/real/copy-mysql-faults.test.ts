@@ -1,4 +1,4 @@
-/** What breaks between a copy and MySQL: cut connections, lost answers, servers that die, owners that are gone. */
+/** Faults between a copy and MySQL: broken connections, lost replies, killed servers, vanished owners. */
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { TableSpec } from '../../src/model/copy/column-type.ts'
 import type { Row } from '../../src/model/copy/rows.ts'
@@ -79,8 +79,8 @@ async function contents(found: TableSpec): Promise<readonly Row[]> {
 const many = (count: number, from = 0): readonly Row[] =>
   Array.from({ length: count }, (_, i): Row => [String(from + i), 'x'.repeat(100)])
 
-describe.skipIf(skipped)(`a MySQL target whose line breaks${why}`, () => {
-  test.each(['LOAD DATA', 'INSERT INTO'])('in the middle of %s, nothing stays', async (word) => {
+describe.skipIf(skipped)(`a MySQL target whose connection breaks${why}`, () => {
+  test.each(['LOAD DATA', 'INSERT INTO'])('in the middle of %s, no row stays', async (word) => {
     const found = await table()
     await using writer = await distant.target().open(chunkOf(found))
     await writer.write(many(100))
@@ -96,12 +96,12 @@ describe.skipIf(skipped)(`a MySQL target whose line breaks${why}`, () => {
     await writer[Symbol.asyncDispose]()
     expect(await contents(found)).toEqual([])
     expect(await statusOf(store, closing.id)).toBe('in_progress')
-    // Another attempt finds nothing in its way.
+    // Nothing blocks another attempt.
     await (await ledgerOf(store)).endSession(writer.session)
     expect(await writeChunk(store, chunkOf(found), many(100))).toBe(100)
   })
 
-  test('behind COMMIT, the chunk is found committed', async () => {
+  test('after COMMIT, the chunk is found committed', async () => {
     const found = await table()
     const closing = await ledgerRow(store)
     await using writer = await distant.target().open(chunkOf(found))
@@ -115,7 +115,7 @@ describe.skipIf(skipped)(`a MySQL target whose line breaks${why}`, () => {
     expect(await statusOf(store, closing.id)).toBe('completed')
   })
 
-  test.each(['cut', 'mute'] as const)('before COMMIT (%s), the chunk may be tried again', async (end) => {
+  test.each(['cut', 'mute'] as const)('before COMMIT (%s), the chunk can be retried', async (end) => {
     const found = await table()
     const closing = await ledgerRow(store)
     await using writer = await distant.target().open(chunkOf(found))
@@ -131,7 +131,7 @@ describe.skipIf(skipped)(`a MySQL target whose line breaks${why}`, () => {
     expect(await statusOf(store, closing.id)).toBe('in_progress')
   })
 
-  test('before COMMIT, with the chunk in other hands since, it is fenced', async () => {
+  test('before COMMIT, with a new owner of the chunk, the commit is fenced', async () => {
     const found = await table()
     const closing = await ledgerRow(store)
     await using writer = await distant.target().open(chunkOf(found))
@@ -146,7 +146,7 @@ describe.skipIf(skipped)(`a MySQL target whose line breaks${why}`, () => {
     expect(await contents(found)).toEqual([])
   })
 
-  test('a signal drops the chunk at once', async () => {
+  test('a signal aborts the chunk at once', async () => {
     const found = await table()
     const abort = new AbortController()
     const writer = await store.target().open(chunkOf(found, { signal: abort.signal }))
@@ -161,7 +161,7 @@ describe.skipIf(skipped)(`a MySQL target whose line breaks${why}`, () => {
     expect(await contents(found)).toEqual([])
   })
 
-  test('rows that somebody else holds make the chunk wait for another attempt', async () => {
+  test('rows that another transaction has locked make the chunk retryable', async () => {
     const found = await table('id INT PRIMARY KEY, t VARCHAR(200)', "INSERT INTO TABLE_ VALUES (1, 'a'), (2, 'b')")
     await using one = await store.target().open(chunkOf(found, { onExisting: 'upsert' }))
     await using two = await store.target().open(chunkOf(found, { onExisting: 'upsert' }))
@@ -173,15 +173,15 @@ describe.skipIf(skipped)(`a MySQL target whose line breaks${why}`, () => {
     const [lost] = errors.filter((error) => error instanceof SluiceError)
     expect(lost).toMatchObject({ code: 'TARGET_BUSY', retryable: true })
     const loser = errors[0] === lost ? one : two
-    // The server has rolled back: what came before the deadlock is gone with it.
+    // The server has rolled back the transaction: the rows before the deadlock are lost, too.
     expect(await refused(loser.write([['9', 'x']]))).toBe(lost)
     expect(await refused(loser.commit(await ledgerRow(store)))).toBe(lost)
     expect(await (loser === one ? two : one).commit(await ledgerRow(store))).toBe('committed')
   })
 })
 
-describe.skipIf(skipped)(`owners of chunks that are gone${why}`, () => {
-  test('their session is ended, with all that it wrote', async () => {
+describe.skipIf(skipped)(`vanished owners of chunks${why}`, () => {
+  test('their session is ended, and all its writes are rolled back', async () => {
     const found = await table()
     const ledger = await ledgerOf(store)
     const frozen = await store.target().open(chunkOf(found))
@@ -197,7 +197,7 @@ describe.skipIf(skipped)(`owners of chunks that are gone${why}`, () => {
     await ledger.endSession('')
   })
 
-  test('a chunk that is over is no longer its session: the next one on it goes on', async () => {
+  test("the end of a finished chunk's session does not end the next chunk of that writer", async () => {
     const found = await table()
     const sessions: string[] = []
     for (const from of [0, 100, 200]) {
@@ -211,7 +211,7 @@ describe.skipIf(skipped)(`owners of chunks that are gone${why}`, () => {
     expect(await contents(found)).toHaveLength(60)
   })
 
-  test('the ledger runs batches as one transaction, and gives rows', async () => {
+  test('the ledger runs batches as one transaction, and returns rows', async () => {
     const ledger = await ledgerOf(store)
     const wrong = ledger.batch([
       { sql: 'INSERT INTO ledger VALUES (?, 5, ?)', parameters: [-1, 'x'] },
@@ -228,8 +228,8 @@ describe.skipIf(skipped)(`owners of chunks that are gone${why}`, () => {
   })
 })
 
-describe.skipIf(skipped)(`a MySQL source whose line breaks${why}`, () => {
-  test('in the middle of a read, that is no end', async () => {
+describe.skipIf(skipped)(`a MySQL source whose connection breaks${why}`, () => {
+  test('in the middle of a read, it is an error and not the end', async () => {
     const found = await table(
       'id INT PRIMARY KEY, t VARCHAR(200)',
       "INSERT INTO TABLE_ SELECT seq, REPEAT('x', 200) FROM sluice_faults.seq_1_to_60000",
@@ -252,14 +252,14 @@ describe.skipIf(skipped)(`a MySQL source whose line breaks${why}`, () => {
   })
 })
 
-describe.skipIf(skipped)(`a MySQL server of one's own${why}`, () => {
-  test('without LOAD DATA LOCAL everything goes by INSERT; killed, it comes back with what was committed', async () => {
+describe.skipIf(skipped)(`a separate MySQL server${why}`, () => {
+  test('without LOAD DATA LOCAL all rows are written by INSERT; after a kill the committed ones are there', async () => {
     await using own = await startMariadb({ localInfile: false, more: ['--lower-case-table-names=1'] })
     if (!own.isOurs) return
     await own.createDatabase('sluice_own')
     await using local = await openMysqlCopy(own.url('sluice_own'))
     await own.sql('CREATE TABLE sluice_own.t (id INT PRIMARY KEY, t VARCHAR(200))')
-    // Such a server takes large and small letters in names for the same.
+    // Such a server ignores case in names.
     const found = await tableOf(local, 'SLUICE_own.T')
     const rows = many(2_500)
     await writeChunk(local, chunkOf(found), rows)
@@ -279,7 +279,7 @@ describe.skipIf(skipped)(`a MySQL server of one's own${why}`, () => {
   })
 
   test(
-    'read-only for a while, as a replica before it is promoted: refusals to write are tried again',
+    'temporarily read-only, as a replica before its promotion: refused writes are retried',
     { timeout: 300_000 },
     async () => {
       await using own = await startMariadb()
@@ -305,7 +305,7 @@ describe.skipIf(skipped)(`a MySQL server of one's own${why}`, () => {
       expect(refusals).toBeGreaterThanOrEqual(2)
       expect(finished).toMatchObject({ exitCode: 0, totals: { written: '1000' } })
       expect(events.filter(({ type }) => type === 'chunk.failed')).toEqual([])
-      // From the beginning it is the wrong server, and that is said at once.
+      // If it is read-only at the start, it is the wrong server, which is reported at once.
       await own.sql('SET GLOBAL read_only = 1', `DROP TABLE ${name}.t`)
       const wrong = await perform(copyOf(source, to, 't'))
       await own.sql('SET GLOBAL read_only = 0')

@@ -1,4 +1,7 @@
-/** What MySQL and MariaDB hold and other systems know otherwise: keys of enums, JSON word for word, geometry, columns that rights hide. */
+/**
+ * Features of MySQL and MariaDB that differ in other systems: enum keys, exact JSON texts, geometry, columns hidden by
+ * privileges.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -28,7 +31,7 @@ describe('a key with an enum', () => {
   test.for(TARGETS)('is the key in %s', { timeout: 30_000 }, async (to, { skip }) => {
     skip(absent !== '' || (await missing(to)) !== '', absent)
     const source = await makePlace('mysql', folder)
-    // Sorted by number: zebra, ant, 'q''x', and not by their letters.
+    // Sorted by number: zebra, ant, 'q''x', not by letters.
     await source.sql(
       `CREATE TABLE k (kind ENUM('zebra','ant','q''x') NOT NULL, id INT NOT NULL, note VARCHAR(10), PRIMARY KEY (kind, id))`,
       `INSERT INTO k SELECT ELT(1 + seq % 3, 'zebra', 'ant', 'q''x'), seq, CONCAT('n', seq) FROM seq_1_to_60`,
@@ -49,14 +52,14 @@ describe('a key with an enum', () => {
     expect(await target.rows('SELECT flags, n FROM s ORDER BY n')).toEqual(
       await source.rows('SELECT flags, n FROM s ORDER BY n'),
     )
-    // A chunk a pair of rows: nothing was copied as one piece because nobody could cut it.
+    // A chunk for each pair of rows: no table was copied as one chunk because its key could not be divided.
     expect(ran.finished.totals['chunks']).toBe(String(31 + 2 + 4))
     await source.sql(`INSERT INTO k VALUES ('q''x', 1000, 'late')`)
     expect((await perform(copy)).finished).toMatchObject({ exitCode: 0 })
     expect((await perform(diffOf(source, target, 'k'))).finished).toMatchObject({ exitCode: 0 })
   })
 
-  test('a copy that was begun without it goes on without it', async ({ skip }) => {
+  test('a copy begun without an enum key continues without it', async ({ skip }) => {
     skip(absent !== '', absent)
     const source = await makePlace('mysql', folder)
     await source.sql(
@@ -69,7 +72,7 @@ describe('a key with an enum', () => {
   })
 })
 
-describe('JSON that is a text', () => {
+describe('JSON as text', () => {
   const TEXTS = ['{"b": 1.50, "a":1, "a":2}', '[1e400, -0, 1.0]', '{"x":"\\u00e9\\u0000"}', '  "blank"  ', 'null']
   const rows = TEXTS.map((text, i) => `(${i + 1}, '${text.replaceAll('\\', '\\\\')}')`).join(', ')
   const source = async (): Promise<Place> => {
@@ -80,7 +83,7 @@ describe('JSON that is a text', () => {
   }
 
   test.for(['mysql', 'postgresql', 'sqlite', 'duckdb', 'd1'] as const)(
-    'stays that text in %s',
+    'stays the same text in %s',
     async (to, { skip }) => {
       skip(absent !== '' || (await missing(to)) !== '', absent)
       const from = await source()
@@ -90,13 +93,13 @@ describe('JSON that is a text', () => {
       expect(ran.finished).toMatchObject({ exitCode: 0, totals: { written: String(TEXTS.length) } })
       const text = to === 'mysql' ? "CONCAT(doc, '')" : `CAST(doc AS ${to === 'duckdb' ? 'VARCHAR' : 'TEXT'})`
       expect(await target.rows(`SELECT ${text} FROM j ORDER BY id`)).toEqual(TEXTS.map((one) => [one]))
-      // What was proved is the text: another spelling of the same value is a difference.
+      // The text was proved: another spelling of the same value is a difference.
       await target.sql(`UPDATE j SET doc = '{"a":2,"b":1.5}' WHERE id = 1`)
       expect((await perform(diffOf(from, target, 'j'))).finished).toMatchObject({ exitCode: 1 })
     },
   )
 
-  test('is named as a loss where the target spells it anew', async ({ skip }) => {
+  test('is named as a loss if the target spells it differently', async ({ skip }) => {
     const why = absent + (await missing('postgresql'))
     skip(why !== '', why)
     const from = await makePlace('mysql', folder)
@@ -111,10 +114,10 @@ describe('JSON that is a text', () => {
     const accepted = await perform(copyOf(from, target, 'j', { acceptLossy: ['doc'] }))
     expect(accepted.finished).toMatchObject({ exitCode: 0 })
     expect(lineOf(accepted.events).columns.find(({ from: name }) => name === 'doc')?.lossy).toMatch(/doubled names/)
-    // What was begun under these terms goes on: programs of before asked for none.
+    // A copy begun with this option continues without it, because older versions did not require it.
     await from.sql(`INSERT INTO j VALUES (2, '{"b":2}')`)
     expect((await perform(copyOf(from, target, 'j'))).finished).toMatchObject({ exitCode: 0 })
-    // From one PostgreSQL to another the same holds.
+    // The same applies between two PostgreSQL databases.
     const json = await makePlace('postgresql', folder)
     await json.sql('CREATE TABLE j (id int PRIMARY KEY, doc json)', `INSERT INTO j VALUES (1, '{"a":1, "a":2}')`)
     const binary = await makePlace('postgresql', folder)
@@ -123,13 +126,13 @@ describe('JSON that is a text', () => {
   })
 })
 
-test('a copy that was begun with JSON in another spelling goes on as it was begun', async ({ skip }) => {
+test('a copy begun with another spelling of JSON continues as it was begun', async ({ skip }) => {
   skip(absent !== '', absent)
   const from = await makePlace('mysql', folder)
   await from.sql('CREATE TABLE j (id INT PRIMARY KEY, doc JSON)', `INSERT INTO j VALUES (1, '{"a":1}')`)
   const target = await makePlace('sqlite', folder)
   expect((await perform(copyOf(from, target, 'j'))).finished.exitCode).toBe(0)
-  // As the ledger had it before JSON stayed what it was.
+  // The plan of a version that did not keep the spelling of JSON.
   const plan = (await target.rows('SELECT plan FROM migration_plans'))[0]?.[0] ?? ''
   const before = plan.replace(String.raw`,\"spelled\":true`, '')
   expect(before).not.toBe(plan)
@@ -139,11 +142,11 @@ test('a copy that was begun with JSON in another spelling goes on as it was begu
   expect(await target.rows('SELECT doc FROM j WHERE id = 2')).toEqual([['{"b":1.5}']])
 })
 
-describe('columns that rights hide', () => {
+describe('columns hidden by privileges', () => {
   test.for([
     ['the last one', 'id, a'],
     ['one in the middle', 'id, b'],
-  ])('%s: the table is refused by name, and goes with --columns', async ([, shown = ''], { skip }) => {
+  ])('%s: the table is refused by name, and is copied with --columns', async ([, shown = ''], { skip }) => {
     skip(absent !== '', absent)
     const source = await makePlace('mysql', folder)
     const url = new URL(source.url)
@@ -182,33 +185,36 @@ describe('geometry', () => {
     'NULL',
   ]
 
-  test.for(['postgresql', 'sqlite', 'duckdb'] as const)('is EWKB in %s, and a shape again', async (to, { skip }) => {
-    const why = absent + (await missing(to))
-    skip(why !== '', why)
-    const source = await makePlace('mysql', folder)
-    await source.sql(
-      'CREATE TABLE g (id INT PRIMARY KEY, shape GEOMETRY)',
-      `INSERT INTO g VALUES ${SHAPES.map((shape, i) => `(${i + 1}, ${shape})`).join(', ')}`,
-    )
-    const target = await makePlace(to, folder)
-    const ran = await perform(copyOf(source, target, 'g'))
-    expect(ran.finished).toMatchObject({ exitCode: 0, totals: { written: '4' } })
-    expect(lineOf(ran.events).notes?.join()).toMatch(/kept as EWKB in hexadecimal digits: shape \(geometry\)/)
-    const [point, polygon] = (await target.rows('SELECT shape FROM g ORDER BY id')).map(([hex]) => hex)
-    // As PostGIS prints them: SRID=4326;POINT(1 2), and POLYGON without a reference system.
-    expect(point).toBe('0101000020e6100000000000000000f03f0000000000000040')
-    expect(polygon).toMatch(/^010300000001000000040000000{16}/)
-    expect((await perform(diffOf(source, target, 'g'))).finished).toMatchObject({ exitCode: 0 })
+  test.for(['postgresql', 'sqlite', 'duckdb'] as const)(
+    'is EWKB in %s, and becomes a geometry again',
+    async (to, { skip }) => {
+      const why = absent + (await missing(to))
+      skip(why !== '', why)
+      const source = await makePlace('mysql', folder)
+      await source.sql(
+        'CREATE TABLE g (id INT PRIMARY KEY, shape GEOMETRY)',
+        `INSERT INTO g VALUES ${SHAPES.map((shape, i) => `(${i + 1}, ${shape})`).join(', ')}`,
+      )
+      const target = await makePlace(to, folder)
+      const ran = await perform(copyOf(source, target, 'g'))
+      expect(ran.finished).toMatchObject({ exitCode: 0, totals: { written: '4' } })
+      expect(lineOf(ran.events).notes?.join()).toMatch(/kept as EWKB in hexadecimal digits: shape \(geometry\)/)
+      const [point, polygon] = (await target.rows('SELECT shape FROM g ORDER BY id')).map(([hex]) => hex)
+      // As PostGIS prints them: SRID=4326;POINT(1 2), and POLYGON without a reference system.
+      expect(point).toBe('0101000020e6100000000000000000f03f0000000000000040')
+      expect(polygon).toMatch(/^010300000001000000040000000{16}/)
+      expect((await perform(diffOf(source, target, 'g'))).finished).toMatchObject({ exitCode: 0 })
 
-    const back = await makePlace('mysql', folder)
-    await back.sql('CREATE TABLE g (id INT PRIMARY KEY, shape GEOMETRY)')
-    expect((await perform(copyOf(target, back, 'g'))).finished).toMatchObject({ exitCode: 0 })
-    expect(await back.rows('SELECT HEX(shape) FROM g ORDER BY id')).toEqual(
-      await source.rows('SELECT HEX(shape) FROM g ORDER BY id'),
-    )
-  })
+      const back = await makePlace('mysql', folder)
+      await back.sql('CREATE TABLE g (id INT PRIMARY KEY, shape GEOMETRY)')
+      expect((await perform(copyOf(target, back, 'g'))).finished).toMatchObject({ exitCode: 0 })
+      expect(await back.rows('SELECT HEX(shape) FROM g ORDER BY id')).toEqual(
+        await source.rows('SELECT HEX(shape) FROM g ORDER BY id'),
+      )
+    },
+  )
 
-  test('between two MySQLs it stays what it is', async ({ skip }) => {
+  test('between two MySQL databases it stays unchanged', async ({ skip }) => {
     skip(absent !== '', absent)
     const source = await makePlace('mysql', folder)
     await source.sql('CREATE TABLE g (id INT PRIMARY KEY, shape POINT)', `INSERT INTO g VALUES (1, ${SHAPES[0] ?? ''})`)

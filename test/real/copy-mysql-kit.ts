@@ -1,4 +1,4 @@
-/** What the tests of MySQL copies share: requests, rows, and a ledger of one table. */
+/** Common parts of the tests of MySQL copies: requests, rows, and a ledger of one table. */
 import type { Column, ColumnType, TableSpec } from '../../src/model/copy/column-type.ts'
 import { EVERY_KEY, type Range } from '../../src/model/copy/range.ts'
 import { RowSum } from '../../src/model/copy/row-hash.ts'
@@ -12,14 +12,14 @@ import type { RowRequest, SourceView } from '../../src/model/copy/source-port.ts
 export const SIGNAL = new AbortController().signal
 export const SIZE = { rows: 500, bytes: 2 ** 20 }
 
-/** The one table that a pattern finds. */
+/** The only table that a pattern finds. */
 export async function tableOf(store: CopyStore, pattern: string): Promise<TableSpec> {
   const [table, ...others] = await store.tables(pattern, SIGNAL)
   if (table === undefined || others.length > 0) throw new Error(`${pattern} is no table of its own`)
   return table
 }
 
-/** All columns of a table, each as its own type unless another is given. */
+/** All columns of a table, each with its own type unless another one is given. */
 export function columnsOf(table: TableSpec, as: Readonly<Record<string, ColumnType>> = {}): RowRequest['columns'] {
   return table.columns.map((column) => ({ name: column.name, as: as[column.name] ?? column.type, column }))
 }
@@ -91,7 +91,7 @@ export async function ledgerOf(store: CopyStore): Promise<LedgerDatabase> {
   return opening
 }
 
-/** A chunk of the ledger that is held at fence 1, and how it is closed by whoever holds it at `fence`. */
+/** A claimed chunk with fence 1 in the ledger, and the statements that close it for the owner with `fence`. */
 export async function ledgerRow(store: CopyStore, fence = 1): Promise<Closing & { readonly id: number }> {
   const ledger = await ledgerOf(store)
   const id = ++chunks
@@ -129,7 +129,7 @@ export async function refused(body: Promise<unknown>): Promise<SluiceError> {
   throw new Error(`no SluiceError, but ${String(error)}`, { cause: error })
 }
 
-/** The table that `declare` makes of columns, the first of which is its key. */
+/** The table that `declare` derives from columns; the first one is its key. */
 export function declared(store: CopyStore, name: string, types: Readonly<Record<string, ColumnType>>): TableSpec {
   const columns = Object.entries(types).map(([column, type], at): Column => {
     return { name: column, ...store.declare(type), nullable: at > 0 }

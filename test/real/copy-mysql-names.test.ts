@@ -1,4 +1,4 @@
-/** Names on MySQL and MariaDB: of one spelling but for upper and lower case, in any character set, on servers that fold them. */
+/** Names on MySQL and MariaDB that differ by case only, in any character set, on servers that ignore case. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -33,7 +33,7 @@ async function caseTwins(): Promise<Place> {
   return source
 }
 
-test('columns whose names the driver takes for those of its objects', { timeout: 90_000 }, async ({ skip }) => {
+test("columns whose names exist in the driver's row objects are copied", { timeout: 90_000 }, async ({ skip }) => {
   skip(absent !== '', absent)
   const [source, target] = [await makePlace('mysql', folder), await makePlace('mysql', folder)]
   await source.sql(
@@ -50,7 +50,7 @@ test('columns whose names the driver takes for those of its objects', { timeout:
   expect(await target.rows(held)).toEqual(rows)
 })
 
-test('a table is not copied onto itself by the URL of another database', async ({ skip }) => {
+test('a table is not copied onto itself through the URL of another database', async ({ skip }) => {
   skip(absent !== '', absent)
   const source = await caseTwins()
   const target = await makePlace('mysql', folder)
@@ -65,7 +65,7 @@ test('a table is not copied onto itself by the URL of another database', async (
   expect(await source.rows('SELECT id, note FROM users')).toEqual([['7', 'x']])
 })
 
-describe('names that differ by case alone', () => {
+describe('names that differ by case only', () => {
   test.for(['mysql', 'postgresql'] as const)('are two tables in %s', async (to, { skip }) => {
     skip(absent !== '' || (await missing(to)) !== '', absent)
     const source = await caseTwins()
@@ -78,7 +78,7 @@ describe('names that differ by case alone', () => {
       ['2', 'B'],
     ])
     expect(await target.rows(`SELECT id, note FROM ${quoted('users')}`)).toEqual([['7', 'x']])
-    // Each has a line of its own in the ledger, too.
+    // Each has a separate row in the ledger, too.
     expect(
       await target.rows('SELECT table_name, rows_written FROM migration_checkpoints ORDER BY rows_written'),
     ).toEqual([
@@ -87,7 +87,7 @@ describe('names that differ by case alone', () => {
     ])
   })
 
-  test.for(['sqlite', 'duckdb'] as const)('are refused by name where %s takes them for one', async (to, { skip }) => {
+  test.for(['sqlite', 'duckdb'] as const)('are refused by name if %s treats them as equal', async (to, { skip }) => {
     skip(absent !== '', absent)
     const source = await caseTwins()
     const target = await makePlace(to, folder)
@@ -136,7 +136,7 @@ describe('in a database of latin1', () => {
     return place
   }
 
-  test('tables, keys and the ledger hold every character', async ({ skip }) => {
+  test('tables, keys and the ledger store each character', async ({ skip }) => {
     skip(absent !== '', absent)
     const from = await source()
     const target = await latin()
@@ -150,11 +150,11 @@ describe('in a database of latin1', () => {
     expect((await perform(diff)).finished.exitCode).toBe(0)
   })
 
-  test('a ledger of before is converted, and goes on', async ({ skip }) => {
+  test('an older ledger is converted, and continues', async ({ skip }) => {
     skip(absent !== '', absent)
     const from = await source()
     const target = await latin()
-    // As version 1 made it: in whatever character set the database has.
+    // As version 1 created it: in the default character set of the database.
     const late = /,\s*(?:surplus|target_mark) [A-Z]+/g
     await target.sql(
       ...tables(ledgerDialect('mysql')).map((sql) => sql.replaceAll(late, '')),
@@ -170,7 +170,7 @@ describe('in a database of latin1', () => {
   })
 })
 
-test('a catalog in a database of latin1 holds every character too', async ({ skip }) => {
+test('a catalog in a database of latin1 stores each character, too', async ({ skip }) => {
   skip(absent !== '', absent)
   const target = await makePlace('mysql', folder)
   const name = new URL(target.url).pathname.slice(1)
@@ -188,11 +188,11 @@ test('a catalog in a database of latin1 holds every character too', async ({ ski
   ).toEqual([['utf8mb4_nopad_bin']])
 })
 
-describe.skipIf(!MARIADB_AVAILABLE)('on a server that folds names', { timeout: 90_000 }, () => {
+describe.skipIf(!MARIADB_AVAILABLE)('on a server that ignores case in names', { timeout: 90_000 }, () => {
   let server: MariadbServer | undefined
   afterAll(() => server?.[Symbol.asyncDispose]())
 
-  test('a table with a capital goes on where it stopped', async ({ skip }) => {
+  test('a table with a capital letter resumes where it stopped', async ({ skip }) => {
     server = await startMariadb({ more: ['--lower-case-table-names=1'] })
     skip(!server.isOurs, 'the server is not ours')
     await server.createDatabase('stage')

@@ -1,4 +1,4 @@
-/** MySQL and MariaDB as the target of a copy, against a real server: what is written is what was given, or the row is refused. */
+/** MySQL and MariaDB as the target of a copy, on a real server: a row is stored unchanged, or it is refused. */
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { keyText } from '../../src/model/copy/key-text.ts'
@@ -51,7 +51,7 @@ afterAll(async () => {
   await server?.stop()
 })
 
-/** A table that somebody made, with some rows in it. */
+/** A table created by a user, with some rows. */
 async function table(columns: string, ...statements: readonly string[]): Promise<TableSpec> {
   const name = `t${++made}`
   await server.sql(
@@ -111,17 +111,17 @@ const ANIMALS: readonly Row[] = [
     '24:00:00', '2024-02-29 12:00:00', '2024-02-29 12:00:00', '"\\u0000"', '[[1],[2]]', '\ufeffbom', 'd\\e'],
 ] // prettier-ignore
 
-/** As many rows as LOAD DATA takes, of the four and of what lies between. */
+/** Enough rows for LOAD DATA: the four rows, and 40 similar ones. */
 const MANY: readonly Row[] = [
   ...ANIMALS,
   ...Array.from({ length: 40 }, (_, i): Row => (ANIMALS[i % 2 === 0 ? 3 : 1] ?? []).with(0, String(100 + i))),
 ]
 
-describe.skipIf(skipped)(`tables that a MySQL target makes${why}`, () => {
+describe.skipIf(skipped)(`tables that a MySQL target creates${why}`, () => {
   test.each([
     ['rows', MANY.slice(0, 4)],
     ['a file of rows', MANY],
-  ])('every type goes in and comes out the same, as %s', async (_, rows) => {
+  ])('values of each type are read as they were written, as %s', async (_, rows) => {
     const wanted = declared(store, `zoo${rows.length}`, ZOO)
     await store.target().create(wanted, SIGNAL)
     const found = await tableOf(store, wanted.table.name)
@@ -148,7 +148,7 @@ describe.skipIf(skipped)(`tables that a MySQL target makes${why}`, () => {
     expect(await contents(found)).toEqual([])
   })
 
-  test('texts, bytes and numbers without a bound can be keys, alone and together', async () => {
+  test('unbounded texts, bytes and numbers can be keys, alone and together', async () => {
     const key = async (name: string, types: Readonly<Record<string, ColumnType>>, row: Row): Promise<TableSpec> => {
       const spec = declared(store, name, types)
       await store.target().create({ ...spec, key: Object.keys(types) }, SIGNAL)
@@ -173,7 +173,7 @@ describe.skipIf(skipped)(`tables that a MySQL target makes${why}`, () => {
     expect((await refused(store.target().create(json, SIGNAL))).code).toBe('TABLE_REFUSED')
   })
 
-  test('texts that differ in case, accents or blanks at the end are different keys', async () => {
+  test('texts that differ in case, accents or trailing spaces are different keys', async () => {
     const spec = declared(store, 'exact', { k: { kind: 'text' } })
     await store.target().create(spec, SIGNAL)
     const found = await tableOf(store, 'exact')
@@ -184,7 +184,7 @@ describe.skipIf(skipped)(`tables that a MySQL target makes${why}`, () => {
     )
   })
 
-  test('tables are made again from what another MySQL says of them', async () => {
+  test('tables are created again from the description of another MySQL', async () => {
     const found = await table(
       `id INT UNSIGNED AUTO_INCREMENT PRIMARY KEY, e ENUM('a','b''c','x\\\\y','n\\nl') NOT NULL, s SET('x','y'), v VARCHAR(9) CHARACTER SET latin1,
        t TEXT COLLATE utf8mb4_general_ci, z INT(5) ZEROFILL, g POINT, j JSON, u UUID, i INET6, b BIT(9), bin BINARY(4), ts TIMESTAMP(2) NULL, y YEAR`,
@@ -200,7 +200,7 @@ describe.skipIf(skipped)(`tables that a MySQL target makes${why}`, () => {
     const native = { j: { kind: 'native', name: 'json' } } as const
     await writeChunk(store, chunkOf(again, { columns: columnsOf(again, native) }), rows)
     expect(await contents(again)).toEqual(rows)
-    // Zero is a number like any other, and the next one that the server gives is behind the largest.
+    // Zero is an ordinary number, and the server's next number follows the largest one.
     await server.sql(
       "INSERT INTO sluice_target.again (id, e) VALUES (500, 'a')",
       "INSERT INTO sluice_target.again (e) VALUES ('a')",
@@ -210,7 +210,7 @@ describe.skipIf(skipped)(`tables that a MySQL target makes${why}`, () => {
     )
   })
 
-  test('names are names, and what the server cannot have is refused', async () => {
+  test('names are used as plain names, and names that the server does not allow are refused', async () => {
     for (const name of ['a`b"c', "it's; DROP TABLE x; --", 'new\nline', 'ünï%_?']) {
       const spec = declared(store, name, { [name]: { kind: 'int', bits: 32 }, [`${name} 2`]: { kind: 'text' } })
       await store.target().create(spec, SIGNAL)
@@ -240,7 +240,7 @@ describe.skipIf(skipped)(`tables that a MySQL target makes${why}`, () => {
     expect(await contents(await tableOf(store, 'exact2'))).toEqual([])
   })
 
-  test('a table without transactions is refused, and one that is gone', async () => {
+  test('a non-transactional table is refused, and a missing one, too', async () => {
     const found = await table('id INT PRIMARY KEY', 'ALTER TABLE TABLE_ ENGINE = Aria')
     const error = await refused(store.target().open(chunkOf(found)))
     expect([error.code, error.hint]).toEqual(['TABLE_REFUSED', expect.stringContaining('InnoDB')])
@@ -249,7 +249,7 @@ describe.skipIf(skipped)(`tables that a MySQL target makes${why}`, () => {
   })
 })
 
-describe.skipIf(skipped)(`what a MySQL target refuses${why}`, () => {
+describe.skipIf(skipped)(`rows that a MySQL target refuses${why}`, () => {
   const REFUSED: readonly (readonly [column: string, as: ColumnType, cell: Cell])[] = [
     ['TINYINT', { kind: 'int', bits: 16 }, '128'],
     ['INT UNSIGNED', { kind: 'int', bits: 32 }, '-1'],
@@ -294,7 +294,7 @@ describe.skipIf(skipped)(`what a MySQL target refuses${why}`, () => {
     ['INT CHECK (c < 5)', { kind: 'int', bits: 32 }, '5'],
   ]
 
-  test('a value that the column would change, or does not take, alone or among many', async () => {
+  test('a value that the column would change or refuse, alone and among many', async () => {
     const types = REFUSED.map(([column], i) => column.replaceAll('c < 5', `c${i} < 5`))
     await server.sql(
       ...types.map(
@@ -319,7 +319,7 @@ describe.skipIf(skipped)(`what a MySQL target refuses${why}`, () => {
     for (const name of tables.keys()) expect(await ledger.all(`SELECT id FROM ${name}`)).toEqual([])
   })
 
-  test('keys that are there, parents that are not, and triggers', async () => {
+  test('existing keys, missing parents, and triggers', async () => {
     const parent = await table('id INT PRIMARY KEY', 'INSERT INTO TABLE_ VALUES (1)')
     const child = await table(
       `id INT PRIMARY KEY, p INT, u INT, UNIQUE (u), FOREIGN KEY (p) REFERENCES ${parent.table.name} (id)`,
@@ -346,7 +346,7 @@ describe.skipIf(skipped)(`what a MySQL target refuses${why}`, () => {
     expect([error.code, error.message]).toEqual(['ROW_REFUSED', 'not today'])
   })
 
-  test('a row larger than the packet of the server, with what to do', async () => {
+  test("a row larger than the server's packet, with advice", async () => {
     const found = await table('id INT PRIMARY KEY, t LONGTEXT')
     const long = 'x'.repeat(store.can.maxValueBytes + 2048)
     for (const more of [0, 20]) {
@@ -357,7 +357,7 @@ describe.skipIf(skipped)(`what a MySQL target refuses${why}`, () => {
     expect(await contents(found)).toEqual([])
   })
 
-  test('numbers in JSON that MySQL, other than MariaDB, would round', () => {
+  test('numbers in JSON that MySQL would round, and MariaDB would not', () => {
     const column: WriteColumn = {
       name: 'j',
       as: { kind: 'json' },
@@ -398,7 +398,7 @@ describe.skipIf(skipped)(`chunks of a MySQL target${why}`, () => {
   const two = (found: TableSpec, more: Partial<ChunkRequest> = {}): ChunkRequest =>
     chunkOf(found, { columns: columnsOf(found).slice(0, 2), ...more })
 
-  test('upsert overwrites rows of equal key and leaves other columns alone', async () => {
+  test('upsert overwrites rows with equal keys, and keeps other columns', async () => {
     const found = await filled()
     const rows = numbered(1, 2, 3, 4)
     expect(await writeChunk(store, two(found, { onExisting: 'upsert', range: range(null, 5) }), rows)).toBe(4)
@@ -410,7 +410,7 @@ describe.skipIf(skipped)(`chunks of a MySQL target${why}`, () => {
     expect(await writer.digest({ scheme: 'canonical', only })).toEqual(sumOf(rows))
   })
 
-  test('upsert refuses a row that another unique index would put over a row of another key', async () => {
+  test('upsert refuses a row that would replace a row of another key through another unique index', async () => {
     const found = await table(
       'id INT PRIMARY KEY, mail VARCHAR(20) UNIQUE',
       "INSERT INTO TABLE_ VALUES (1, 'a'), (2, 'b')",
@@ -426,7 +426,7 @@ describe.skipIf(skipped)(`chunks of a MySQL target${why}`, () => {
     expect(await contents(found)).toEqual([['1', 'c'], ['2', 'b'], ['3', 'd']]) // prettier-ignore
   })
 
-  test('upsert by a key of several columns of many kinds', async () => {
+  test('upsert with a composite key of many types', async () => {
     const found = await table(
       'a VARCHAR(9), b BINARY(2), c DATETIME(3), d DECIMAL(9,3), e BIT(9), f UUID, v INT, PRIMARY KEY (a, b, c, d, e, f)',
     )
@@ -438,7 +438,7 @@ describe.skipIf(skipped)(`chunks of a MySQL target${why}`, () => {
     expect((await contents(found)).map((row) => row.at(-1))).toEqual(['3', '2'])
   })
 
-  test('replace-range removes what the range holds, and nothing else', async () => {
+  test('replace-range removes the rows of the range, and no others', async () => {
     const found = await filled()
     await writeChunk(store, two(found, { onExisting: 'replace-range', range: range(4, 12) }), numbered(5, 6))
     expect((await contents(found)).map(([id]) => id)).toEqual(['2', '4', '5', '6', '14', '16', '18', '20'])
@@ -446,7 +446,7 @@ describe.skipIf(skipped)(`chunks of a MySQL target${why}`, () => {
     expect((await contents(found)).map(([id]) => id)).toEqual(['2', '4', '5', '6'])
   })
 
-  test('replace-range is refused where other tables would lose rows', async () => {
+  test('replace-range is refused if other tables would lose rows', async () => {
     const parent = await table('id INT PRIMARY KEY', 'INSERT INTO TABLE_ VALUES (1), (2)')
     const child = await table(
       `p INT, FOREIGN KEY (p) REFERENCES ${parent.table.name} (id) ON DELETE CASCADE`,
@@ -469,7 +469,7 @@ describe.skipIf(skipped)(`chunks of a MySQL target${why}`, () => {
     expect(await contents(parent)).toEqual([])
   })
 
-  test('append leaves out what is there by key, and refuses what another index or the type holds back', async () => {
+  test('append skips existing keys, and refuses rows for another index or for their type', async () => {
     const found = await filled()
     const rows = numbered(1, 2, 3, 4)
     expect(await writeChunk(store, two(found, { onExisting: 'append' }), rows)).toBe(2)
@@ -501,7 +501,7 @@ describe.skipIf(skipped)(`chunks of a MySQL target${why}`, () => {
     }
   })
 
-  test('careful: a batch that is refused leaves the others, and itself no trace', async () => {
+  test('careful: a refused batch leaves no rows, and other batches stay', async () => {
     const found = await table('id INT PRIMARY KEY, t VARCHAR(5)')
     await using writer = await store.target().open(chunkOf(found, { careful: true }))
     const batch = (from: number, wrong?: number): readonly Row[] =>
@@ -536,7 +536,7 @@ describe.skipIf(skipped)(`chunks of a MySQL target${why}`, () => {
     expect(await statusOf(store, closing.id)).toBe('in_progress')
   })
 
-  test('a chunk that somebody else holds now leaves nothing', async () => {
+  test('a chunk with a new owner leaves no rows', async () => {
     const found = await table('id INT PRIMARY KEY')
     await using writer = await store.target().open(chunkOf(found))
     await writer.write([['1']])
@@ -545,7 +545,7 @@ describe.skipIf(skipped)(`chunks of a MySQL target${why}`, () => {
     await writer[Symbol.asyncDispose]()
     expect(await contents(found)).toEqual([])
     expect(await statusOf(store, closing.id)).toBe('in_progress')
-    // Statements of the ledger that change nothing of what they find have found it all the same.
+    // An UPDATE of the ledger without a change still counts as one matched row.
     const same = await ledgerRow(store)
     const again = {
       ...same,
@@ -555,7 +555,7 @@ describe.skipIf(skipped)(`chunks of a MySQL target${why}`, () => {
     expect(await other.commit(again)).toBe('committed')
   })
 
-  test('chunks side by side', async () => {
+  test('concurrent chunks', async () => {
     const found = await table('id INT PRIMARY KEY, t TEXT')
     await Promise.all(
       Array.from({ length: 6 }, async (_, chunk) => {

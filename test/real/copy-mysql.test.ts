@@ -1,4 +1,4 @@
-/** MySQL and MariaDB as the source of a copy, against a real server: tables, ranges, rows and sums. */
+/** MySQL and MariaDB as the source of a copy, on a real server: tables, ranges, rows and digests. */
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ColumnType } from '../../src/model/copy/column-type.ts'
@@ -39,7 +39,7 @@ afterAll(async () => {
   await server?.stop()
 })
 
-/** Makes a table and fills it. @returns its name */
+/** Creates a table and fills it. @returns its name */
 async function table(columns: string, ...statements: readonly string[]): Promise<string> {
   const name = `t${++made}`
   await server.sql(
@@ -112,7 +112,7 @@ describe.skipIf(skipped)(`tables of a MySQL source${why}`, () => {
     expect(found.columns.find((column) => column.name === 'j')?.native).toBe('json')
   })
 
-  test('the key is the primary one, or an index that tells all rows apart and sorts them', async () => {
+  test('the key is the primary key, or an index that identifies and sorts all rows', async () => {
     const keys = async (columns: string): Promise<unknown> => {
       const { key, primary } = await tableOf(store, await table(columns))
       return [key, primary]
@@ -147,7 +147,7 @@ describe.skipIf(skipped)(`tables of a MySQL source${why}`, () => {
     expect(other.identity).not.toBe(store.identity)
   })
 
-  test('patterns find tables of this and of other databases, and nothing of the server itself', async () => {
+  test('patterns find tables of this and other databases, and none of the server itself', async () => {
     await server.sql(
       'CREATE TABLE `other "db`.`a.b` (i INT)',
       'CREATE TABLE `other "db`.`A_b` (i INT)',
@@ -165,7 +165,7 @@ describe.skipIf(skipped)(`tables of a MySQL source${why}`, () => {
     expect(await names('mysql.*')).toEqual([])
   })
 
-  test('hostile names of tables and columns are names', async () => {
+  test('hostile names of tables and columns are used as plain names', async () => {
     const names = ['a`b', 'quote"d', "it's", '; DROP TABLE x; --', 'new\nline', 'ünï', '%_?', 'select', 'a\\b']
     const ticked = (name: string): string => `\`${name.replaceAll('`', '``')}\``
     await server.sql(
@@ -189,7 +189,7 @@ describe.skipIf(skipped)(`tables of a MySQL source${why}`, () => {
 })
 
 describe.skipIf(skipped)(`rows of a MySQL source${why}`, () => {
-  test('every type gives canonical values, at its extremes too', async () => {
+  test('values of each type are canonical, also extreme ones', async () => {
     const name = await table(
       `id INT PRIMARY KEY, bi BIGINT, bu BIGINT UNSIGNED, de DECIMAL(65,30), z INT(8) ZEROFILL, f FLOAT, d DOUBLE, b1 BIT, b64 BIT(64), c CHAR(5),
        t LONGTEXT, la VARCHAR(9) CHARACTER SET latin1, bin BINARY(3), bl LONGBLOB, da DATE, tm TIME(3), dt DATETIME(6), ts TIMESTAMP(6) NULL,
@@ -223,7 +223,7 @@ describe.skipIf(skipped)(`rows of a MySQL source${why}`, () => {
     })
   })
 
-  test('a date that no calendar has is refused with its column and key, or set aside', async () => {
+  test('an invalid date is refused with its column and key, or quarantined', async () => {
     const name = await table(
       'id INT PRIMARY KEY, d DATE, t DATETIME',
       "SET STATEMENT sql_mode = '' FOR INSERT INTO TABLE_ VALUES (1, '2024-01-01', NULL), (7, '0000-00-00', NULL), (8, NULL, '2024-05-00 00:00:00')",
@@ -247,7 +247,7 @@ describe.skipIf(skipped)(`rows of a MySQL source${why}`, () => {
     })
   })
 
-  test('a time that no row can have finds none, where the bounds of ranges lie at the ends', async () => {
+  test('a time that no row can have finds no row, also as a bound of a range', async () => {
     const name = await table('k DATETIME(6) PRIMARY KEY', "INSERT INTO TABLE_ VALUES ('9999-12-31 23:59:59.999999')")
     const found = await tableOf(store, name)
     const all = [['9999-12-31 23:59:59.999999']]
@@ -262,7 +262,7 @@ describe.skipIf(skipped)(`rows of a MySQL source${why}`, () => {
     })
   })
 
-  test('conditions choose rows, and wrong ones are named as such', async () => {
+  test('conditions select rows, and wrong ones are named', async () => {
     const name = await table('id INT PRIMARY KEY, t TEXT', 'INSERT INTO TABLE_ SELECT seq, seq FROM seq_1_to_20')
     const found = await tableOf(store, name)
     await view(async (opened) => {
@@ -283,7 +283,7 @@ describe.skipIf(skipped)(`rows of a MySQL source${why}`, () => {
     })
   })
 
-  test('batches keep to rows and bytes, and only a few wait', async () => {
+  test('batches respect the limits of rows and bytes, and only a few are buffered', async () => {
     const name = await table(
       'id INT PRIMARY KEY, b LONGTEXT',
       "INSERT INTO TABLE_ SELECT seq, IF(seq = 30, REPEAT('y', 300000), REPEAT('x', 10000)) FROM seq_1_to_60",
@@ -303,7 +303,7 @@ describe.skipIf(skipped)(`rows of a MySQL source${why}`, () => {
     })
   })
 
-  test('a signal ends a read at the server, and the view goes on', async () => {
+  test('a signal ends a read on the server, and the view can still be used', async () => {
     const name = await table(
       'id INT PRIMARY KEY, t TEXT',
       "INSERT INTO TABLE_ SELECT seq, REPEAT('x', 500) FROM seq_1_to_20000",
@@ -324,7 +324,7 @@ describe.skipIf(skipped)(`rows of a MySQL source${why}`, () => {
       return rows
     }
     await expect(read(abort.signal, 1000)).rejects.toThrow(/abort|enough/)
-    // Whoever stops early leaves the one reader to the next, with the same snapshot.
+    // A reader that stops early leaves the only session to the next one, with the same snapshot.
     for await (const batch of opened.read(rowsOf(found), { rows: 10, bytes: 2 ** 20 }, SIGNAL)) {
       expect(batch.rows).toHaveLength(10)
       break
@@ -334,7 +334,7 @@ describe.skipIf(skipped)(`rows of a MySQL source${why}`, () => {
     await view(async (now) => expect(await now.extent(found, null, true)).toMatchObject({ rows: 10_000n }))
   })
 
-  test('a signal ends a question that takes long, and the view goes on', async () => {
+  test('a signal ends a slow query, and the view can still be used', async () => {
     const name = await table('id INT PRIMARY KEY', 'INSERT INTO TABLE_ SELECT seq FROM seq_1_to_500')
     const found = await tableOf(store, name)
     await view(async (opened) => {
@@ -354,7 +354,7 @@ describe.skipIf(skipped)(`rows of a MySQL source${why}`, () => {
     })
   })
 
-  test('all readers of a view see the state of one moment, and say where in the binary log it stands', async () => {
+  test('all readers of a view share one snapshot, which has a position in the binary log', async () => {
     const name = await table('id INT PRIMARY KEY', 'INSERT INTO TABLE_ SELECT seq FROM seq_1_to_100')
     const found = await tableOf(store, name)
     await using before = await store.source(SIGNAL)
@@ -370,7 +370,7 @@ describe.skipIf(skipped)(`rows of a MySQL source${why}`, () => {
     expect(before.point.at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
   })
 
-  test('a table that was read can be altered while the view is open, and is refused from then on', async () => {
+  test('a table can be altered after a read while the view is open, and is refused from then on', async () => {
     const name = await table('id INT PRIMARY KEY', 'INSERT INTO TABLE_ VALUES (1)')
     const found = await tableOf(store, name)
     await view(async (opened) => {
@@ -384,7 +384,7 @@ describe.skipIf(skipped)(`rows of a MySQL source${why}`, () => {
     })
   })
 
-  test('what the user may not read is refused', async () => {
+  test('tables that the user may not read are refused', async () => {
     const name = await table('id INT PRIMARY KEY, secret INT')
     const found = await tableOf(store, name)
     await server.sql(
@@ -399,7 +399,7 @@ describe.skipIf(skipped)(`rows of a MySQL source${why}`, () => {
 })
 
 describe.skipIf(skipped)(`ranges of a MySQL source${why}`, () => {
-  /** Every row is in one range and one only; neighbours share their bounds. */
+  /** Each row is in exactly one range; adjacent ranges share a bound. */
   async function covers(name: string, rows: number, where: string | null = null): Promise<readonly Range[]> {
     const found = await tableOf(store, name)
     return await view(async (opened) => {
@@ -446,13 +446,13 @@ describe.skipIf(skipped)(`ranges of a MySQL source${why}`, () => {
     ['VARCHAR(40) COLLATE utf8mb4_bin', "CONCAT(SUBSTRING('aA\\n zZ', 1 + seq MOD 6, 1), seq)"],
     ['VARCHAR(40) CHARACTER SET latin1', "CONCAT(SUBSTRING('aAäÄé zZ', 1 + seq MOD 8, 1), seq)"],
     ['CHAR(40)', 'SHA1(seq)'],
-  ])('a key of %s is cut without losing or doubling a row', async (type, values) => {
+  ])('a key of %s is divided without a lost or duplicate row', async (type, values) => {
     const name = await table(`k ${type} PRIMARY KEY`, `INSERT IGNORE INTO TABLE_ SELECT ${values} FROM seq_1_to_300`)
     const ranges = await covers(name, 37)
     expect(ranges.length).toBeGreaterThanOrEqual(6)
   })
 
-  test('keys of several columns, of which some are NULL', async () => {
+  test('composite keys, with NULL in some columns', async () => {
     const name = await table(
       'a VARCHAR(10) COLLATE utf8mb4_general_ci, b INT UNSIGNED, c DATETIME(3), v INT, UNIQUE (a, b, c)',
       "INSERT INTO TABLE_ SELECT IF(seq MOD 17 = 0, NULL, SUBSTRING('xXyYzZ', 1 + seq MOD 6, 1)), seq DIV 20, '2020-01-01' + INTERVAL seq SECOND, seq FROM seq_1_to_300",
@@ -463,7 +463,7 @@ describe.skipIf(skipped)(`ranges of a MySQL source${why}`, () => {
     await covers(name, 30, "v % 3 = 0 OR a = 'x'")
   })
 
-  test('property: any texts under any collation, cut at any size', async () => {
+  test('property: any texts with any collation, divided at any size', async () => {
     const text = fc.string({
       unit: fc.constantFrom('a', 'A', 'á', 'ß', 's', ' ', '\0', '\n', '"', "'", '\\', '😀', 'z'),
       maxLength: 4,
@@ -494,7 +494,7 @@ describe.skipIf(skipped)(`ranges of a MySQL source${why}`, () => {
     )
   })
 
-  test('whole numbers that lie close together are cut without asking for each edge', async () => {
+  test('dense whole numbers are divided without a query for each bound', async () => {
     const name = await table(
       'k INT PRIMARY KEY',
       'INSERT INTO TABLE_ SELECT seq FROM seq_1_to_1000',
@@ -513,7 +513,7 @@ describe.skipIf(skipped)(`ranges of a MySQL source${why}`, () => {
     })
   })
 
-  test('a chunk at the far end of a key of several columns reads little more than its own rows', async () => {
+  test('a chunk at the end of a composite key reads little more than its own rows', async () => {
     const name = await table(
       'tenant INT, day DATE, id BIGINT, v INT, PRIMARY KEY (tenant, day, id)',
       "INSERT INTO TABLE_ SELECT 1, '2024-01-01' + INTERVAL seq MOD 3 DAY, seq, seq FROM seq_1_to_30000",
@@ -532,7 +532,7 @@ describe.skipIf(skipped)(`ranges of a MySQL source${why}`, () => {
     expect(status.reduce((sum, [, read]) => sum + Number(read), 0)).toBeLessThan(120)
   })
 
-  test('a key whose values are not sorted as they compare is refused with what to do', async () => {
+  test('a key whose sort order differs from its comparison is refused with advice', async () => {
     const name = await table(
       "e ENUM('b','a') PRIMARY KEY, f DOUBLE NOT NULL, UNIQUE (f)",
       "INSERT INTO TABLE_ VALUES ('a', 1), ('b', 2)",
@@ -545,8 +545,8 @@ describe.skipIf(skipped)(`ranges of a MySQL source${why}`, () => {
   })
 })
 
-describe.skipIf(skipped)(`sums of a MySQL source${why}`, () => {
-  test('the server adds up what the reader adds up, for every type that it can spell', async () => {
+describe.skipIf(skipped)(`digests of a MySQL source${why}`, () => {
+  test('the server computes the same digest as the reader, for each type that it can print', async () => {
     const name = await table(
       `id INT PRIMARY KEY, b TINYINT(1), bi BIGINT, bu BIGINT UNSIGNED, de DECIMAL(20,6), d0 DECIMAL(9,0), b1 BIT, b9 BIT(9), c CHAR(5), t LONGTEXT,
        la VARCHAR(9) CHARACTER SET latin1, bl BLOB, da DATE, tm TIME(3), t0 TIME, dt DATETIME(6), d1 DATETIME, ts TIMESTAMP(1) NULL, y YEAR,
@@ -574,7 +574,7 @@ describe.skipIf(skipped)(`sums of a MySQL source${why}`, () => {
     expect(await serverDigest(session, { ...request, range: nothing })).toEqual({ rows: 0n, sum: '0000000000000000' })
   })
 
-  test('what the server cannot spell is read instead', async () => {
+  test('values that the server cannot print are read instead', async () => {
     const name = await table(
       'id INT PRIMARY KEY, u VARCHAR(40), b INT, z INT ZEROFILL, f DOUBLE, j JSON, t LONGTEXT',
       `INSERT INTO TABLE_ VALUES (1, '00112233-4455-6677-8899-AABBCCDDEEFF', 1, 42, 0.1, '{"b":1,"a":2}', 'x')`,
@@ -594,7 +594,7 @@ describe.skipIf(skipped)(`sums of a MySQL source${why}`, () => {
     const asBool = of(['id', 'b'], { b: { kind: 'bool' } })
     expect(await serverDigest(session, asBool)).toBeNull()
     expect((await refused(mysqlCanonicalDigest(session, asBool, null, SIGNAL))).code).toBe('VALUE_REFUSED')
-    // A text of nearly a packet no longer fits beside its length.
+    // A text of nearly max_allowed_packet has no room for its length.
     const [[packet] = []] = await session.rows('SELECT @@max_allowed_packet')
     await server.sql(`INSERT INTO sluice_copy.${name} (id, t) VALUES (3, REPEAT('x', ${Number(packet) - 4}))`)
     const long = of(['id', 't'])

@@ -1,4 +1,4 @@
-/** Tables of one run of PostgreSQL share one snapshot; what one of them fails of takes it from no other. */
+/** Tables of one PostgreSQL run share one snapshot; a failed table does not take it from the others. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,12 +14,12 @@ const count = async (place: Place, table: string): Promise<string | null | undef
   (await place.rows(`SELECT count(*) FROM ${table}`))[0]?.[0]
 
 describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
-  test.each(['sqlite', 'postgresql'] as const)('a key of "char" is cut by its bytes into %s', async (system) => {
+  test.each(['sqlite', 'postgresql'] as const)('a key of "char" is divided by its bytes for %s', async (system) => {
     const from = await makePlace('postgresql', folder)
     const to = await makePlace(system, folder)
     await from.sql(
       `CREATE TABLE a_chr (k "char" PRIMARY KEY, v text)`,
-      // Capitals, small letters and signs: no language sorts them as their bytes.
+      // Capitals, small letters and other characters: each language sorts them differently from their bytes.
       `INSERT INTO a_chr SELECT chr(i)::"char", 'v' || i FROM generate_series(1, 120) i`,
       `CREATE TABLE a_two (k "char", n int, v text, PRIMARY KEY (k, n))`,
       `INSERT INTO a_two SELECT chr(1 + i)::"char", i, 'v' || i FROM generate_series(1, 120) i`,
@@ -35,7 +35,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     expect([again.finished.error, again.finished.exitCode]).toEqual([undefined, 0])
   })
 
-  test('a table that the server cannot sort fails by itself', async () => {
+  test('a table that the server cannot sort fails alone', async () => {
     const from = await makePlace('postgresql', folder)
     const to = await makePlace('sqlite', folder)
     const keyless = ['b_nokey1', 'b_nokey2', 'b_nokey3']

@@ -25,7 +25,7 @@ import {
 } from './copy-postgresql-kit.ts'
 import { startTransactionPooler } from './copy-postgresql-pooler.ts'
 
-/** The whole text of a statement. */
+/** The complete text of a statement. */
 const COMMIT = 'COMMIT\0'
 
 describe.skipIf(!POSTGRES_OWN)('copies from and to a PostgreSQL that fails (needs a server of its own)', () => {
@@ -94,7 +94,7 @@ describe.skipIf(!POSTGRES_OWN)('copies from and to a PostgreSQL that fails (need
   }
 
   describe('a view of a source', () => {
-    test('is one state, whatever is written meanwhile and however many read', async () => {
+    test('is one snapshot, in spite of concurrent writes and any number of readers', async () => {
       await direct.run("INSERT INTO kept (id, v) SELECT i, 'a' FROM generate_series(1, 50) i")
       const table = await tableNamed(store, 'kept')
       await using view = await store.source(SIGNAL)
@@ -112,7 +112,7 @@ describe.skipIf(!POSTGRES_OWN)('copies from and to a PostgreSQL that fails (need
       expect(await later.digest(request(table), SIGNAL)).toMatchObject({ rows: 26n })
     })
 
-    test('is gone with its holder, except for those who read already', async () => {
+    test('ends with the session that owns its snapshot, except for reads that have begun', async () => {
       const table = await tableNamed(store, 'big')
       await using view = await store.source(SIGNAL)
       const reading = view.read(request(table), SIZE, SIGNAL)[Symbol.asyncIterator]()
@@ -136,7 +136,7 @@ describe.skipIf(!POSTGRES_OWN)('copies from and to a PostgreSQL that fails (need
       ['true\n)) TO STDOUT; COMMIT; DELETE FROM kept; --', /multiple commands|syntax error|have an alias/],
       ['true); DROP TABLE kept; --', /multiple commands|syntax error/],
       ['\u0000', /U\+0000/],
-    ])('refuses the condition %s, and goes on', async (where, message) => {
+    ])('refuses the condition %s, and can still be used', async (where, message) => {
       await direct.run('CREATE SEQUENCE IF NOT EXISTS numbers; INSERT INTO kept (id) VALUES (1)')
       const table = await tableNamed(store, 'kept')
       await using view = await store.source(SIGNAL)
@@ -158,14 +158,14 @@ describe.skipIf(!POSTGRES_OWN)('copies from and to a PostgreSQL that fails (need
         if (where.includes('\0')) continue
         const { code, exitCode, hint } = error as SluiceError
         expect([code, exitCode]).toEqual(['BAD_PREDICATE', 2])
-        // Quotes help with words and names; the condition may be one of an archive run, which has no --where.
+        // Quotes help with keywords and names; the condition may be one of an archive run, which has no --where.
         expect(hint?.includes('double quotes') ?? false, where).toBe(/syntax|column/.test(String(message)))
         expect(hint ?? '').not.toContain('--where')
       }
       expect(await readAll(view, request(table, { where: "'?' <> ':' AND v = '' -- all" }))).toHaveLength(1)
     })
 
-    test('refuses a table whose rows it may not all see', async () => {
+    test('refuses a table whose rows the role may not all see', async () => {
       await direct.run(`DROP ROLE IF EXISTS guest; CREATE ROLE guest LOGIN PASSWORD 'guest'; GRANT SELECT ON big TO guest;
         CREATE TABLE IF NOT EXISTS secret (id int PRIMARY KEY); GRANT SELECT ON secret TO guest; ALTER TABLE secret ENABLE ROW LEVEL SECURITY`)
       await using guest = await openPostgresCopy(server.url('faults', 'guest', 'guest'))
@@ -184,31 +184,34 @@ describe.skipIf(!POSTGRES_OWN)('copies from and to a PostgreSQL that fails (need
       await expect(writer.write([['0', '']])).rejects.toMatchObject({ code: 'TARGET_DENIED', kind: 'target' })
     })
 
-    test('of a table that is gone says so', async () => {
+    test('of a dropped table gives an error', async () => {
       const table = await tableNamed(store, 'kept')
       await direct.run('DROP TABLE kept')
       await using view = await store.source(SIGNAL)
       await expect(readAll(view, request(table))).rejects.toMatchObject({ code: 'SOURCE_GONE' })
     })
 
-    test.each(['rows', 'frames'])('whose server dies in the middle of %s never looks like an end', async (lane) => {
-      await using through = await throughProxy()
-      const table = await tableNamed(through, 'big')
-      await using view = await through.source(SIGNAL)
-      const items: AsyncIterable<unknown> =
-        lane === 'rows' ? view.read(request(table), SIZE, SIGNAL) : framesOf(view, request(table))
-      let seen = 0
-      const reading = (async () => {
-        for await (const item of items) {
-          void item
-          if (seen++ === 0) proxy.cut()
-        }
-      })()
-      await expect(reading).rejects.toMatchObject({ code: 'CONNECTION_LOST', kind: 'source', retryable: true })
-      expect(seen).toBeGreaterThan(0)
-    })
+    test.each(['rows', 'frames'])(
+      'whose server dies in the middle of %s gives an error, not an end of rows',
+      async (lane) => {
+        await using through = await throughProxy()
+        const table = await tableNamed(through, 'big')
+        await using view = await through.source(SIGNAL)
+        const items: AsyncIterable<unknown> =
+          lane === 'rows' ? view.read(request(table), SIZE, SIGNAL) : framesOf(view, request(table))
+        let seen = 0
+        const reading = (async () => {
+          for await (const item of items) {
+            void item
+            if (seen++ === 0) proxy.cut()
+          }
+        })()
+        await expect(reading).rejects.toMatchObject({ code: 'CONNECTION_LOST', kind: 'source', retryable: true })
+        expect(seen).toBeGreaterThan(0)
+      },
+    )
 
-    test('keeps the server waiting while nobody takes its rows', async () => {
+    test('makes the server wait while no caller takes its rows', async () => {
       const table = await tableNamed(store, 'big')
       await using view = await store.source(SIGNAL)
       const reading = view.read(request(table), { rows: 10, bytes: 1000 }, SIGNAL)[Symbol.asyncIterator]()
@@ -222,7 +225,7 @@ describe.skipIf(!POSTGRES_OWN)('copies from and to a PostgreSQL that fails (need
       expect(await view.digest(request(table), SIGNAL)).toMatchObject({ rows: 30_000n })
     })
 
-    test('stops at once when nobody wants its rows any more', async () => {
+    test('stops at once on a signal', async () => {
       const table = await tableNamed(store, 'big')
       await using view = await store.source(SIGNAL)
       const stop = new AbortController()
@@ -247,7 +250,7 @@ describe.skipIf(!POSTGRES_OWN)('copies from and to a PostgreSQL that fails (need
       }
     })
 
-    test('is refused behind a pooler that lends sessions by the transaction', async () => {
+    test('is refused through a pooler in transaction mode', async () => {
       await using pooler = await startTransactionPooler(server.port)
       const url = server.url('faults').replace(`:${server.port}/`, `:${pooler.port}/`)
       const refused = { code: 'CONNECT_FAILED', message: expect.stringMatching(/pooler/) }
@@ -276,7 +279,7 @@ describe.skipIf(!POSTGRES_OWN)('copies from and to a PostgreSQL that fails (need
       ],
     ]
 
-    test.each(BAD)('is over with a row that the table refuses: %s', async (_, bad, message, reason) => {
+    test.each(BAD)('ends at a row that the table refuses: %s', async (_, bad, message, reason) => {
       await direct.run('INSERT INTO kept (id) VALUES (1)')
       {
         await using writer = await open()
@@ -291,7 +294,7 @@ describe.skipIf(!POSTGRES_OWN)('copies from and to a PostgreSQL that fails (need
     })
 
     test.each(['refuse', 'upsert'] as const)(
-      'that is careful goes on behind every such row (%s)',
+      'continues after each such row if it is careful (%s)',
       async (onExisting) => {
         await direct.run('INSERT INTO kept (id) VALUES (1)')
         const table = await tableNamed(store, 'kept')
@@ -307,7 +310,7 @@ describe.skipIf(!POSTGRES_OWN)('copies from and to a PostgreSQL that fails (need
       },
     )
 
-    test('with a row that the table refuses at its end is not committed', async () => {
+    test('is not committed if the table refuses a row at the commit', async () => {
       await using writer = await open()
       await writer.write([row(1), row(2, { later: '77' })])
       await expect(writer.commit(closing)).rejects.toMatchObject({
@@ -318,7 +321,7 @@ describe.skipIf(!POSTGRES_OWN)('copies from and to a PostgreSQL that fails (need
       expect(await direct.rows('SELECT status FROM ledger')).toEqual([['in_progress']])
     })
 
-    test('is refused with its table where that does not fit', async () => {
+    test('is refused with its table if the table does not fit', async () => {
       const table = await tableNamed(store, 'kept')
       await direct.run('ALTER TABLE kept DROP COLUMN n')
       await using writer = await store.target().open(chunk(table))
@@ -333,7 +336,7 @@ describe.skipIf(!POSTGRES_OWN)('copies from and to a PostgreSQL that fails (need
       await expect(other.write([['1', 'a']])).rejects.toMatchObject({ code: 'TABLE_REFUSED' })
     })
 
-    test('overwrites rows of equal key where it is told to', async () => {
+    test('overwrites rows with equal keys if requested', async () => {
       await direct.run("INSERT INTO kept (id, v) VALUES (1, 'old'), (3, 'stays')")
       const table = await tableNamed(store, 'kept')
       await using writer = await store.target().open(chunk(table, { onExisting: 'upsert' }))
@@ -356,7 +359,7 @@ describe.skipIf(!POSTGRES_OWN)('copies from and to a PostgreSQL that fails (need
       expect(await keyOnly.write([['1'], ['5']])).toBe(1)
     })
 
-    test('that somebody else has by now leaves nothing', async () => {
+    test('with a new owner leaves no rows', async () => {
       {
         await using writer = await open()
         await writer.write([row(1)])
@@ -373,7 +376,7 @@ describe.skipIf(!POSTGRES_OWN)('copies from and to a PostgreSQL that fails (need
       expect(await kept()).toEqual([['2']])
     })
 
-    test('whose rows end with an error is not half a chunk', async () => {
+    test('whose source fails leaves no rows', async () => {
       const table = await tableNamed(store, 'big')
       const target = { ...table, table: { schema: 'public', name: 'half' } }
       await store.target().create(target, SIGNAL)
@@ -391,7 +394,7 @@ describe.skipIf(!POSTGRES_OWN)('copies from and to a PostgreSQL that fails (need
       expect(await direct.rows('SELECT count(*) FROM half')).toEqual([['0']])
     })
 
-    test('that meets a refused row among frames ends its source too', async () => {
+    test('ends its source, too, at a refused row among frames', async () => {
       await direct.run('CREATE TABLE taken (id int PRIMARY KEY, t text); INSERT INTO taken VALUES (30000)')
       const table = await tableNamed(store, 'big')
       await using view = await store.source(SIGNAL)
@@ -411,7 +414,7 @@ describe.skipIf(!POSTGRES_OWN)('copies from and to a PostgreSQL that fails (need
       expect(ended).toBe(true)
     })
 
-    test('whose session is killed in the middle of its rows fails, and can be tried again', async () => {
+    test('whose session is killed in the middle of its rows fails, and can be retried', async () => {
       const writer = await open()
       const pid = writer.session.split(' ')[0] ?? ''
       const table = await tableNamed(store, 'kept')
@@ -433,7 +436,7 @@ describe.skipIf(!POSTGRES_OWN)('copies from and to a PostgreSQL that fails (need
       expect(await kept()).toEqual([['1']])
     })
 
-    test('that is aborted leaves nothing', async () => {
+    test('leaves no rows after an abort', async () => {
       const stop = new AbortController()
       const reason = new SluiceError('ABORTED', 'aborted as asked')
       {
@@ -445,7 +448,7 @@ describe.skipIf(!POSTGRES_OWN)('copies from and to a PostgreSQL that fails (need
       expect(await kept()).toEqual([])
     })
 
-    describe('whose COMMIT is not answered', () => {
+    describe('whose COMMIT gets no reply', () => {
       const commitThrough = async (
         act: (connection: ProxyConnection, data: Buffer) => 'drop' | void,
       ): Promise<unknown> => {
@@ -456,8 +459,8 @@ describe.skipIf(!POSTGRES_OWN)('copies from and to a PostgreSQL that fails (need
         return await writer.commit(closing).catch((error: unknown) => error)
       }
 
-      test('is committed where the server got it', async () => {
-        // Gives the server time to answer a client that is no longer there.
+      test('is committed if the server received it', async () => {
+        // Send the COMMIT before the connection is cut.
         const outcome = await commitThrough((connection, data) => {
           connection.send(data)
           connection.cut()
@@ -467,7 +470,7 @@ describe.skipIf(!POSTGRES_OWN)('copies from and to a PostgreSQL that fails (need
         expect(await kept()).toEqual([['1']])
       })
 
-      test('is not where the server never got it', async () => {
+      test('is not committed if the server did not receive it', async () => {
         const outcome = await commitThrough((connection) => {
           connection.cut()
           return 'drop'
@@ -476,7 +479,7 @@ describe.skipIf(!POSTGRES_OWN)('copies from and to a PostgreSQL that fails (need
         expect(await kept()).toEqual([])
       })
 
-      test('is not where the network swallowed it: the waiting session is ended first', async () => {
+      test('is not committed if the network lost it: the waiting session is ended first', async () => {
         const outcome = await commitThrough((connection) => {
           connection.mute()
           return 'drop'
@@ -486,7 +489,7 @@ describe.skipIf(!POSTGRES_OWN)('copies from and to a PostgreSQL that fails (need
         expect(await direct.rows("SELECT FROM pg_stat_activity WHERE state = 'idle in transaction'")).toEqual([])
       })
 
-      test('is asked for until somebody answers', async () => {
+      test('is looked up until the server answers', async () => {
         await using through = await throughProxy()
         await using writer = await open(false, through)
         await writer.write([row(1)])
@@ -503,7 +506,7 @@ describe.skipIf(!POSTGRES_OWN)('copies from and to a PostgreSQL that fails (need
         expect(await asked).toBe('committed')
       })
 
-      test('stays a question where nobody can be asked', async () => {
+      test('is reported as unknown if the server cannot be reached', async () => {
         await using through = await throughProxy('connect_timeout=1&retry_seconds=0')
         await using writer = await open(false, through)
         await writer.write([row(1)])
@@ -539,7 +542,7 @@ describe.skipIf(!POSTGRES_OWN)('copies from and to a PostgreSQL that fails (need
       await ledger.endSession(writer.session)
     })
 
-    test('says when a session belongs to somebody else', async () => {
+    test('reports that a session belongs to another role', async () => {
       await direct.run("DROP ROLE IF EXISTS other; CREATE ROLE other LOGIN PASSWORD 'other'")
       await using writer = await store.target().open(chunk(await tableNamed(store, 'kept')))
       await using other = await openPostgresCopy(server.url('faults', 'other', 'other'))
@@ -548,7 +551,7 @@ describe.skipIf(!POSTGRES_OWN)('copies from and to a PostgreSQL that fails (need
       expect(await writer.write([row(1)])).toBe(1)
     })
 
-    test('does a batch as one, and gives the rows of each statement', async () => {
+    test('runs a batch as one transaction, and returns the rows of each statement', async () => {
       await using ledger = await store.ledger()
       const answers = await ledger.batch([
         { sql: "INSERT INTO ledger VALUES (?, 'pending', 0), (?, 'pending', 0)", parameters: [2, 3] },

@@ -1,4 +1,4 @@
-/** A server with two databases, and a copy between them in a few words. */
+/** A server with two databases, and short functions for a copy between them. */
 import pg from 'pg'
 import type { TableSpec } from '../../src/model/copy/column-type.ts'
 import { EVERY_KEY, type Range } from '../../src/model/copy/range.ts'
@@ -14,7 +14,7 @@ import type { WriteColumn } from '../../src/model/copy/write-column.ts'
 export const SIGNAL = new AbortController().signal
 export const SIZE = { rows: 1000, bytes: 1024 * 1024 }
 
-/** Closes no ledger: there is none, and any statement that changes one row will do. */
+/** Closes no chunk, because there is no ledger: statements without effect. */
 export const CLOSING: Closing = {
   statements: [],
   guard: { sql: 'SELECT 1', parameters: [] },
@@ -27,7 +27,7 @@ export type Psql = {
   close(): Promise<void>
 }
 
-/** Plain statements over a connection of their own, past everything that is tested. */
+/** Statements on a separate connection, independent of the tested code. */
 export async function psql(url: string): Promise<Psql> {
   const client = new pg.Client({ connectionString: url, types: { getTypeParser: () => (text: string) => text } })
   client.on('error', () => undefined)
@@ -84,7 +84,7 @@ export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   return all
 }
 
-/** Types that columns of the zoo have, and what has to be there before. */
+/** Types of the zoo's columns, and the objects that they need. */
 export const ZOO_TYPES = `
   CREATE TYPE mood AS ENUM ('sad', 'it''s "ok"', 'happy');
   CREATE DOMAIN positive AS numeric(8,2) CHECK (VALUE > 0);
@@ -94,7 +94,7 @@ export const ZOO_TYPES = `
 
 const NINES = '9'.repeat(100)
 
-/** Everything that is hard to carry: a type, and expressions for its values. */
+/** Types with difficult values: a type, and expressions for its values. */
 export const ZOO: Readonly<Record<string, readonly [type: string, ...values: string[]]>> = {
   b: ['boolean', 'true', 'false'],
   i2: ['smallint', '-32768', '32767'],
@@ -173,7 +173,7 @@ export const ZOO: Readonly<Record<string, readonly [type: string, ...values: str
   n: ['name', "'a name'"],
 }
 
-/** A table of the whole zoo: rows with one value of each column, and one of NULLs. */
+/** A table with all types of the zoo: rows with one value of each column, and one row of NULLs. */
 export function zooSql(name: string): string {
   const columns = Object.entries(ZOO)
   const most = Math.max(...columns.map(([, [, ...values]]) => values.length))

@@ -1,9 +1,9 @@
-/** A connection pooler in transaction mode, as far as it takes to show what it does to sessions. */
+/** A connection pooler in transaction mode, reduced to its effect on sessions. */
 import net from 'node:net'
 
 type Message = { readonly code: string; readonly bytes: Buffer }
 
-/** Cuts the server's bytes into messages. */
+/** Splits the server's bytes into messages. */
 class Messages {
   #rest: Buffer = Buffer.alloc(0)
 
@@ -21,7 +21,10 @@ class Messages {
 
 type Server = { readonly socket: net.Socket; client: net.Socket | null }
 
-/** Between two transactions of a client, its server is lent to whoever asks next; the one that was given back last goes first. */
+/**
+ * Between two transactions of a client, its server connection is given to the next client; the most recently returned
+ * one comes first.
+ */
 export async function startTransactionPooler(port: number): Promise<{ readonly port: number } & AsyncDisposable> {
   const free: Server[] = []
   const open = new Set<net.Socket>()
@@ -37,7 +40,7 @@ export async function startTransactionPooler(port: number): Promise<{ readonly p
     }
     socket.on('data', (data) => {
       for (const { code, bytes } of messages.take(data)) {
-        // Poolers make up the numbers by which their clients cancel.
+        // Poolers invent the keys that their clients use to cancel.
         if (code === 'K') bytes.writeUInt32BE(4_000_000, 5)
         const to = first.client
         to?.write(bytes)
@@ -55,7 +58,7 @@ export async function startTransactionPooler(port: number): Promise<{ readonly p
         mine.client = client
         owners.set(client, mine)
       }
-      // Goodbye is for the pooler.
+      // Terminate ends the connection to the pooler only.
       if (data[0] === 'X'.charCodeAt(0)) {
         mine.client = null
         owners.delete(client)

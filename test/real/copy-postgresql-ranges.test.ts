@@ -1,4 +1,4 @@
-/** Ranges of real tables: every row lies in exactly one of them, whatever the key. */
+/** Ranges of real tables: each row is in exactly one of them, for any key. */
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TableSpec } from '../../src/model/copy/column-type.ts'
@@ -26,7 +26,7 @@ import {
   type Psql,
 } from './copy-postgresql-kit.ts'
 
-/** Columns of a key, and for row `i` of any number its value: unique, in no order. */
+/** Columns of a key, and its value in row `i`: unique, in no order. */
 const KEYS: Readonly<Record<string, { readonly columns: string; readonly key: string; readonly row: string }>> = {
   dense: { columns: 'k int', key: 'PRIMARY KEY (k)', row: 'i' },
   negative: { columns: 'k bigint', key: 'PRIMARY KEY (k)', row: 'i - 9223372036854775808' },
@@ -92,7 +92,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`ranges of PostgreSQL tables ${POSTGRES_MIS
     return tableNamed(store, name)
   }
 
-  /** Ranges of a whole table, as the engine asks for them. */
+  /** Ranges of a whole table, as the engine requests them. */
   async function cover(view: SourceView, table: TableSpec, rows: number, where: string | null): Promise<Range[]> {
     const { nullKeys } = await view.extent(table, where, false)
     const keys = await collect(view.cut(table, EVERY_KEY, where, rows, SIGNAL))
@@ -122,7 +122,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`ranges of PostgreSQL tables ${POSTGRES_MIS
   const numbers = (count: number, step = 1): string[] =>
     Array.from({ length: Math.ceil(count / step) }, (_, i) => String(i * step)).toSorted()
 
-  test('whatever the key: the union of all ranges is every row, once, and their sums are those of their rows', async () => {
+  test('for any key, the ranges contain each row once, and their digests are those of their rows', async () => {
     const sizes = fc.record({
       rows: fc.integer({ min: 0, max: 60 }),
       chunk: fc.integer({ min: 1, max: 25 }),
@@ -168,7 +168,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`ranges of PostgreSQL tables ${POSTGRES_MIS
     expect(through, name).toEqual(await rowsOf(view, table, [first], where))
   }
 
-  test('a range is cut again into a chain with the same ends', async () => {
+  test('a range is divided into a chain of ranges with the same outer bounds', async () => {
     const table = await made('composite', 50)
     await using view = await store.source(SIGNAL)
     const ranges = await collect(view.cut(table, EVERY_KEY, null, 20, SIGNAL))
@@ -184,7 +184,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`ranges of PostgreSQL tables ${POSTGRES_MIS
     )
   })
 
-  test('close numbers are cut by arithmetic, others by probing', async () => {
+  test('dense numbers are divided by arithmetic, others by queries', async () => {
     await using view = await (async () => {
       await made('dense', 100)
       await made('sparse', 100)
@@ -204,14 +204,14 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`ranges of PostgreSQL tables ${POSTGRES_MIS
       expect(await view.digest(request(sparse, { range }), SIGNAL)).toMatchObject({ rows: 40n })
   })
 
-  test('a floating point number is no key', async () => {
+  test('a floating point number is not used as a key', async () => {
     await direct.run('CREATE TABLE floats (k float8 PRIMARY KEY, n int)')
     expect(await tableNamed(store, 'floats')).toMatchObject({ key: [], primary: false })
     await direct.run('ALTER TABLE floats ALTER n SET NOT NULL, ADD UNIQUE (n)')
     expect(await tableNamed(store, 'floats')).toMatchObject({ key: ['n'], primary: false })
   })
 
-  test('a table without a key is cut by its blocks', async () => {
+  test('a table without a key is divided by its blocks', async () => {
     await direct.run(`CREATE TABLE heap (t text, n int); INSERT INTO heap SELECT repeat('x', 500), i FROM generate_series(0, 499) i;
       DELETE FROM heap WHERE n BETWEEN 100 AND 199; ANALYZE heap`)
     const table = await tableNamed(store, 'heap')
@@ -225,7 +225,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`ranges of PostgreSQL tables ${POSTGRES_MIS
     expect(await view.last(table, whole, null, SIGNAL)).toBeNull()
   })
 
-  test('the extent of a table: counted, or what the server expects', async () => {
+  test('the extent of a table is counted, or estimated by the server', async () => {
     await made('sparse', 40)
     const nullable = await made('nullable', 40)
     await direct.run('ANALYZE')
@@ -260,7 +260,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`ranges of PostgreSQL tables ${POSTGRES_MIS
   })
 
   test.each(['numeric', 'composite', 'locale', 'moments', 'bytes', 'choice', 'nullable', 'domain'])(
-    '%s: a target removes, counts and proves the rows of a range and no others',
+    '%s: a target removes, counts and proves the rows of a range, and no others',
     async (name) => {
       const table = await made(name, 40)
       await using view = await store.source(SIGNAL)
@@ -280,7 +280,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`ranges of PostgreSQL tables ${POSTGRES_MIS
     },
   )
 
-  test('a chunk without rows empties its range all the same', async () => {
+  test('a chunk without rows empties its range, too', async () => {
     const table = await made('dense', 30)
     const range: Range = { by: 'key', after: ['9'], through: ['19'] }
     {

@@ -46,7 +46,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`PostgreSQL as source and target of copies 
     here = await psql(server.url('here'))
     there = await psql(server.url('there'))
     for (const side of [here, there]) await side.run(ZOO_TYPES)
-    // What sessions of a user begin with is not what texts may depend on.
+    // Texts must not depend on the settings that a user's sessions start with.
     await here.run(`ALTER DATABASE here SET extra_float_digits = -5; ALTER DATABASE here SET IntervalStyle = 'sql_standard';
       ALTER DATABASE here SET TimeZone = 'Asia/Kathmandu'; ALTER DATABASE here SET DateStyle = 'German'; ALTER DATABASE here SET bytea_output = 'escape'`)
     const settings =
@@ -73,7 +73,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`PostgreSQL as source and target of copies 
     return view.frames(wanted, format, SIGNAL)
   }
 
-  /** A table as the server itself prints it. In canonical form numbers have no zeros at their end. */
+  /** Rows of a table as the server prints them. In canonical form, numbers have no trailing zeros. */
   async function printed(side: Psql, table: string, columns: readonly string[], canonical = false): Promise<unknown> {
     const texts = columns.map((name) => {
       if (canonical && name === 'free') return 'trim_scale(free)::text'
@@ -90,8 +90,8 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`PostgreSQL as source and target of copies 
     )
   }
 
-  describe('a zoo of types', () => {
-    test('is described', () => {
+  describe('the type zoo', () => {
+    test('has these types', () => {
       const kinds = Object.fromEntries(zoo.columns.map(({ name, type }) => [name, type]))
       expect(kinds).toEqual({
         id: { kind: 'int', bits: 64 },
@@ -143,7 +143,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`PostgreSQL as source and target of copies 
       expect(zoo.columns.map(({ native }) => native).slice(1)).toEqual(Object.values(ZOO).map(([type]) => type))
     })
 
-    test('goes through the lane of rows: what is written is what was read, and the server counts the same sum', async () => {
+    test('is copied as rows: the same rows are written, and the server computes the same digest', async () => {
       const target = { ...zoo, table: { schema: 'public', name: 'zoo_rows' } }
       await to.target().create(target, SIGNAL)
       const read = await readAll(view, request(zoo))
@@ -157,7 +157,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`PostgreSQL as source and target of copies 
     })
 
     test.each(['pg-text', 'pg-binary'] as const)(
-      'goes through the lane of frames as %s, and its echo is equal',
+      'is copied as frames in %s, and the digest of the copied bytes is equal',
       async (format) => {
         const columns = zoo.columns.filter(({ type }) => format === 'pg-text' || !isNative(type))
         const source = { ...zoo, columns }
@@ -195,7 +195,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`PostgreSQL as source and target of copies 
     })
 
     test.each(Object.keys(ZOO))(
-      '%s: the quick way of reading agrees with the slow one, and the sum in SQL with both',
+      '%s: the fast read equals the slow one, and the digest in SQL equals both',
       async (name) => {
         const column = asThemselves(zoo).find((one) => one.name === name)
         if (column === undefined) throw new Error(name)
@@ -229,7 +229,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`PostgreSQL as source and target of copies 
       ['tz', { kind: 'timestamp', zone: true, digits: 9 }],
       ['pos', { kind: 'decimal', precision: 10, scale: 4 }],
     ]
-    test.each(OTHERWISE)('%s as %o: the sum is that of the rows', async (name, as) => {
+    test.each(OTHERWISE)('%s as %o: the digest is that of the rows', async (name, as) => {
       const column = zoo.columns.find((one) => one.name === name)
       if (column === undefined) throw new Error(name)
       const columns: ReadColumn[] = [{ name, as, column }]
@@ -237,7 +237,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`PostgreSQL as source and target of copies 
       expect(await view.digest(wanted, SIGNAL)).toEqual(sumOf(await readAll(view, wanted)))
     })
 
-    test('any text and any bytes come back as they were', async () => {
+    test('any text and any bytes are read as they were written', async () => {
       await there.run('CREATE TABLE anything (id int PRIMARY KEY, t text, b bytea)')
       const table = await tableNamed(to, 'anything')
       const texts = fc.string({ unit: 'binary', maxLength: 20 }).filter((text) => !text.includes('\0'))
@@ -260,7 +260,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`PostgreSQL as source and target of copies 
       )
     })
 
-    test('a single-precision number read as double keeps its value', async () => {
+    test('a single-precision number that is read as double keeps its value', async () => {
       const column = zoo.columns.find((one) => one.name === 'f4')
       if (column === undefined) throw new Error('f4')
       const columns: ReadColumn[] = [{ name: 'f4', as: { kind: 'float', bits: 64 }, column }]
@@ -268,7 +268,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`PostgreSQL as source and target of copies 
       expect(rows[4]).toEqual([Math.fround(0.1)])
     })
 
-    test('every type is declared as one that is read back as it was declared', async () => {
+    test('each type is declared as a type that is read as the same type', async () => {
       const types: readonly ColumnType[] = [
         ...zoo.columns.map(({ type }) => type),
         ...([8, 16, 24, 32, 64] as const).flatMap((bits): ColumnType[] => [
@@ -349,7 +349,7 @@ umn" text, "%s" int);
       expect(await names('shop.we"ird.na*me\n😀; DROP TABLE parent')).toHaveLength(1)
     })
 
-    test('with partitions are one, and the sum of them', async () => {
+    test('with partitions are one table with all their rows', async () => {
       const parted = await tableNamed(from, 'shop.parted')
       expect(parted).toMatchObject({
         key: ['day', 'id'],
@@ -363,7 +363,7 @@ umn" text, "%s" int);
       expect(await readAll(fresh, request(parted))).toHaveLength(300)
     })
 
-    test('that nobody has analyzed have about as many rows as fit into their blocks', async () => {
+    test('without statistics get an estimate from their number of blocks', async () => {
       await here.run(`CREATE TABLE uncounted (id int PRIMARY KEY, a int, t text) WITH (autovacuum_enabled = off);
         INSERT INTO uncounted SELECT n, n, 'row ' || n FROM generate_series(1, 10000) n`)
       const { rows } = await tableNamed(from, 'uncounted')
@@ -371,7 +371,7 @@ umn" text, "%s" int);
       expect(rows).toBeLessThan(20_000n)
     })
 
-    test('that inherit are read by themselves, and so is their parent', async () => {
+    test('with INHERITS are read alone, both parent and child', async () => {
       await using fresh = await from.source(SIGNAL)
       const rows = async (name: string): Promise<readonly Row[]> =>
         readAll(fresh, request(await tableNamed(from, `shop.${name}`)))
@@ -381,7 +381,7 @@ umn" text, "%s" int);
       expect(await rows('rich_child')).toEqual([['2', 'x']])
     })
 
-    test('say what the server does with their columns', async () => {
+    test('have columns with their identity, default and generation', async () => {
       const made = await tableNamed(from, 'shop.made')
       expect(made.columns).toEqual([
         { name: 'id', type: { kind: 'int', bits: 32 }, native: 'integer', nullable: false, identity: true },
@@ -402,7 +402,7 @@ umn" text, "%s" int);
       expect(made).toMatchObject({ rows: 5n, primary: true, key: ['id'] })
     })
 
-    test('have the best key there is', async () => {
+    test('have the best available key', async () => {
       const key = async (): Promise<unknown> => {
         const { key: columns, primary } = await tableNamed(from, 'shop.keys')
         return [columns, primary]
@@ -414,7 +414,7 @@ umn" text, "%s" int);
       expect(await key()).toEqual([['c', 'd'], true])
     })
 
-    test('without a key are told apart when their file is another; others are not', async () => {
+    test('without a key get a new identity when they are rewritten; others do not', async () => {
       const identity = async (name: string): Promise<string> => (await tableNamed(from, `shop.${name}`)).identity
       const [heap, keyed] = [await identity('heap'), await identity('made')]
       expect((await tableNamed(from, 'shop.heap')).blocks).toBeGreaterThan(40n)
@@ -424,7 +424,7 @@ umn" text, "%s" int);
       expect(await identity('made')).toBe(keyed)
     })
 
-    test('with hostile names are copied, and so are numbered columns', async () => {
+    test('with hostile names are copied, and so are identity columns', async () => {
       for (const name of ['we"ird.na*me\n😀; DROP TABLE parent', 'made']) {
         const source = await tableNamed(from, `shop.${name}`)
         const target = { ...source, table: { schema: 'he"re; DROP', name } }
@@ -445,7 +445,7 @@ umn" text, "%s" int);
       expect(await there.rows('SELECT count(*) FROM "he""re; DROP".made')).toEqual([['0']])
     })
 
-    test('a target computes what it generates, and numbers go on behind the largest', async () => {
+    test('a target computes generated columns, and sequences continue after the largest value', async () => {
       await there.run(`CREATE TABLE made (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, s serial, a int,
         twice int GENERATED ALWAYS AS (a * 2) STORED, down int GENERATED BY DEFAULT AS IDENTITY (INCREMENT -1))`)
       const target = await tableNamed(to, 'public.made')
@@ -464,7 +464,7 @@ umn" text, "%s" int);
       expect(await there.rows('SELECT * FROM made ORDER BY id DESC LIMIT 1')).toEqual([['42', '10', '3', '6', '-10']])
     })
 
-    test('keys of texts are ordered by their bytes also where the database is not', async () => {
+    test('keys of texts are sorted by bytes, even if the database sorts differently', async () => {
       await server.createDatabase('locale', "TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'de-DE'")
       await using other = await openPostgresCopy(server.url('locale'))
       const [text, id] = [{ kind: 'text' }, { kind: 'int', bits: 32 }] as const
@@ -485,7 +485,7 @@ umn" text, "%s" int);
       ])
     })
 
-    test('with a type that is not there, or is no type, are refused by its name', async () => {
+    test('with a missing or an invalid type are refused with the name of the type', async () => {
       for (const native of ['nowhere.mood', 'int); DROP TABLE made; --', 'int DEFAULT 1', '']) {
         const columns = [{ name: 'c', native, type: { kind: 'native', name: native }, nullable: true }] as const
         const wanted = { ...zoo, table: { schema: 'public', name: 'refused' }, columns, key: [] }
@@ -499,7 +499,7 @@ umn" text, "%s" int);
       await expect(again).rejects.toMatchObject({ code: 'TABLE_REFUSED', message: 'relation "made" already exists' })
     })
 
-    test('two stores are one database when they are, whatever they are called', async () => {
+    test('two stores of one database have the same identity under any host name', async () => {
       await using again = await openPostgresCopy(server.url('here').replace('127.0.0.1', 'localhost'))
       expect(again.identity).toBe(from.identity)
       expect(to.identity).not.toBe(from.identity)
@@ -507,7 +507,7 @@ umn" text, "%s" int);
   })
 })
 
-/** Whether its binary form names types by numbers that differ between databases. */
+/** True if the binary form contains type OIDs, which differ between databases. */
 function isNative(type: ColumnType): boolean {
   return type.kind === 'native' || (type.kind === 'list' && isNative(type.of))
 }

@@ -1,4 +1,4 @@
-/** A limit of rows a second, where rows are forwarded as bytes and nobody has counted them yet. */
+/** A limit of rows per second, for rows that are forwarded as bytes without a count. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,7 +11,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-test('holds for a table that takes much more room than its rows', { timeout: 60_000 }, async ({ skip }) => {
+test('a rate applies to a table that takes much more space than its rows', { timeout: 60_000 }, async ({ skip }) => {
   const why = await missing('postgresql')
   skip(why !== '', `needs postgresql: ${why}`)
   const source = await makePlace('postgresql', folder)
@@ -26,6 +26,7 @@ test('holds for a table that takes much more room than its rows', { timeout: 60_
   const at = (type: string): readonly number[] => events.flatMap((e) => (e.type === type ? [Date.parse(e.ts)] : []))
   const started = at('chunk.started')[0] ?? 0
   const done = at('chunk.done').at(-1) ?? 0
-  // A second's worth goes at once, and nothing comes after the last chunk that would wait for it: 10,000 rows at 5,000 a second, at least.
+  // The rows of one second are sent at once, and nothing waits after the last chunk. At 5,000 rows per second, at least
+  // 10,000 rows had to wait.
   expect(done - started).toBeGreaterThan(1900)
 })

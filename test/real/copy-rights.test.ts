@@ -1,4 +1,7 @@
-/** Roles that have exactly what docs/reference/DATABASES.md lists can copy; without any one of it the refusal names what is missing. */
+/**
+ * Roles with exactly the privileges that docs/reference/DATABASES.md lists can copy; if one is missing, the error names
+ * it.
+ */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -9,7 +12,7 @@ import { copyOf, makePlace, missing, perform, type Place, type Ran } from '../su
 const PAGE = readFileSync(path.join(import.meta.dirname, '../../docs/reference/DATABASES.md'), 'utf8')
 const [, BLOCK = ''] = /### Rights of copies[^]*?```sql\n([^]*?)```/.exec(PAGE) ?? []
 
-/** Statements of the page below a comment that begins so. */
+/** Statements of the page below a comment with this beginning. */
 function statementsOf(heading: string): readonly string[] {
   const [, below = ''] = BLOCK.split(`-- ${heading}`)
   const lines = below.split('\n').slice(1)
@@ -17,7 +20,7 @@ function statementsOf(heading: string): readonly string[] {
   return lines.slice(0, end === -1 ? lines.length : end).map((line) => line.replace(/;$/, ''))
 }
 
-/** A statement for each right, so that each can be left out. */
+/** One statement per privilege, so that each can be left out. */
 function singly(statements: readonly string[]): readonly string[] {
   return statements.flatMap((statement) => {
     const [, rights = '', rest = ''] = /^GRANT (.+?) (ON .+)$/.exec(statement) ?? []
@@ -39,7 +42,7 @@ describe.each([
   })
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-  /** A database with a table and a role, which has what the statements give it. */
+  /** A database with a table, and a role with the privileges of the statements. */
   async function placed(rows: number, statements: readonly string[]): Promise<{ place: Place; as: Place['url'] }> {
     const place = await makePlace(system, folder)
     const role = `r${randomBytes(6).toString('hex')}`
@@ -67,7 +70,7 @@ describe.each([
   const SOURCE = singly(statementsOf(`${heading}, source of a copy`))
   const TARGET = singly(statementsOf(`${heading}, target of a copy`))
 
-  test('what the page lists is enough', { timeout: 60_000 }, async (context) => {
+  test('the privileges of the page are sufficient', { timeout: 60_000 }, async (context) => {
     context.skip(why !== '', why)
     expect([SOURCE.length, TARGET.length]).toEqual(system === 'mysql' ? [1, 6] : [2, 4])
     const { finished, place } = await copied(SOURCE, TARGET)
@@ -77,7 +80,7 @@ describe.each([
 
   const CASES = [...SOURCE.map((one) => ['source', one] as const), ...TARGET.map((one) => ['target', one] as const)]
   test.for(CASES)(
-    'without %s: %s, that is what the refusal names',
+    'without %s: %s, the error names this privilege',
     { timeout: 60_000 },
     async ([side, left], context) => {
       context.skip(why !== '', why)
@@ -86,7 +89,7 @@ describe.each([
       const to = side === 'target' ? without(TARGET) : TARGET
       const { finished } = await copied(from, to)
       const { code = '', message = '', reason = '', hint = '' } = finished.error ?? {}
-      // What is in a schema without USAGE is not seen.
+      // Objects of a schema without USAGE are invisible.
       if (left === 'GRANT USAGE ON SCHEMA public TO copier' && side === 'source')
         return expect(code).toBe('NO_SUCH_TABLE')
       const [, right = '', on = ''] = /^GRANT (\w+) ON (?:SCHEMA |shop\.)?(\S+)/.exec(left) ?? []

@@ -1,4 +1,4 @@
-/** `runs --to URL`: what a ledger tells of its copies, in every system that holds one. */
+/** `runs --to URL`: runs of copies in the ledger, in each system that can have one. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -31,7 +31,7 @@ const idOf = ({ events }: Ran): string | undefined =>
   events.find(({ type }) => type === 'run.started')?.runId ?? undefined
 
 describe.each(['sqlite', 'duckdb', 'postgresql', 'mysql', 'd1'] as const)('copies into %s', (system) => {
-  test('are listed, newest first, and their chunks with those that failed first', async (context) => {
+  test('are listed, newest first, and their chunks with the failed ones first', async (context) => {
     const why = await missing(system)
     context.skip(why !== '', why)
     const target = await makePlace(system, folder)
@@ -72,10 +72,10 @@ describe.each(['sqlite', 'duckdb', 'postgresql', 'mysql', 'd1'] as const)('copie
   }, 90_000)
 })
 
-test('a run whose program was killed is called so, and the next one notes it', async () => {
+test('a run whose process was killed is called killed, and the next one records that', async () => {
   const target = await makePlace('sqlite', folder)
   const copied = await perform(copyOf(source, target, 't', { chunkRows: 10 }))
-  // As a kill leaves it.
+  // As after a kill.
   await target.sql(
     "UPDATE migration_runs SET status = 'running', ended_ms = NULL, exit_code = NULL, rows_written = NULL, alive_until = 1",
   )
@@ -90,7 +90,7 @@ test('a run whose program was killed is called so, and the next one notes it', a
   ])
 })
 
-test('a run that stands still is running while its process is there, and ended with its last chunk once that is gone', async () => {
+test('a run without a heartbeat is running while its process exists, and ended with its last chunk after that', async () => {
   const target = await makePlace('sqlite', folder)
   await perform(copyOf(source, target, 't', { chunkRows: 10 }))
   const other = spawn('sleep', ['600'])

@@ -1,4 +1,7 @@
-/** The table of a target is made anew between two runs, and filled in part: what the ledger calls done is not there, and no copy says that it is. */
+/**
+ * The target's table is recreated between two runs, and filled in part: chunks that the ledger calls done are missing,
+ * and a copy must not report success.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -44,7 +47,7 @@ async function begin(copy: CopyOperation): Promise<void> {
   })
 }
 
-/** MySQL tells tables apart by the second in which they were made. */
+/** MySQL identifies a table by the second of its creation. */
 async function change({ target }: Room, statements: readonly string[]): Promise<void> {
   if (target.system === 'mysql') await sleep(1100)
   await target.sql(...statements)
@@ -70,7 +73,7 @@ describe.each(['postgresql', 'sqlite', 'mysql'] as const)('in %s', { timeout: 60
     expect(await target.rows('SELECT * FROM t ORDER BY id')).toEqual(before)
   }
 
-  test('a copy that was done is refused until --restart begins it anew', async (context) => {
+  test('a finished copy is refused until --restart begins it again', async (context) => {
     const why = await missing(system)
     context.skip(why !== '', why)
     const one = await room(system)
@@ -78,7 +81,7 @@ describe.each(['postgresql', 'sqlite', 'mysql'] as const)('in %s', { timeout: 60
     expect((await perform(copy)).finished).toMatchObject({ exitCode: 0 })
     await change(one, ANEW)
     await refused(one)
-    // It stays so until somebody says that it is meant.
+    // It is refused until --restart confirms the intention.
     await refused(one)
     const again = await perform({ ...copy, restart: true, onExisting: 'upsert' })
     expect(again.finished).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
@@ -87,7 +90,7 @@ describe.each(['postgresql', 'sqlite', 'mysql'] as const)('in %s', { timeout: 60
     await expectNothingToDo({ ...copy, onExisting: 'upsert' })
   })
 
-  test('a table that was altered is the same, and so is one that an older ledger knows', async (context) => {
+  test('an altered table keeps its identity, and a table in an older ledger is accepted', async (context) => {
     const why = await missing(system)
     context.skip(why !== '', why)
     const one = await room(system)
@@ -99,7 +102,7 @@ describe.each(['postgresql', 'sqlite', 'mysql'] as const)('in %s', { timeout: 60
     await change(one, ['ALTER TABLE t ADD COLUMN more INTEGER', 'CREATE INDEX t_by_name ON t (name)', analyze])
     expect((await perform(copy)).finished).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
     await expectNothingToDo(copy)
-    // What was noted by no one is noted by the next run, and counts from then on.
+    // A missing identity is recorded by the next run, and applies from then on.
     await target.sql('ALTER TABLE migration_plans DROP COLUMN target_mark', 'UPDATE migration_ledger SET version = 1')
     await change(one, ANEW)
     expect((await perform(copy)).finished).toMatchObject({ exitCode: 1, error: { code: 'COUNTS_DIFFER' } })
@@ -110,7 +113,7 @@ describe.each(['postgresql', 'sqlite', 'mysql'] as const)('in %s', { timeout: 60
   })
 })
 
-test('a ledger of an older copy gets the column in DuckDB, too', async () => {
+test('an older ledger gets the column in DuckDB, too', async () => {
   const { copy, target } = await room('duckdb')
   await begin(copy)
   await target.sql('ALTER TABLE migration_plans DROP COLUMN target_mark', 'UPDATE migration_ledger SET version = 1')
@@ -118,12 +121,12 @@ test('a ledger of an older copy gets the column in DuckDB, too', async () => {
   expect(await target.rows(MARK)).toEqual([[null]])
 })
 
-/** The notes of a run about a copy that begins again. */
+/** Notes of a run about a copy that begins again. */
 const notes = ({ events }: Ran): readonly string[] =>
   events.flatMap((event) => (event.type === 'log' && event.message.includes('begins again') ? [event.message] : []))
 
-describe('source and target are both dropped and made again, as in a rehearsal', { timeout: 60_000 }, () => {
-  test.each(['postgresql', 'duckdb'] as const)('and all of it is copied again into %s', async (system) => {
+describe('source and target are both dropped and created again, as in a rehearsal', { timeout: 60_000 }, () => {
+  test.each(['postgresql', 'duckdb'] as const)('all rows are copied again into %s', async (system) => {
     const why = await missing('postgresql')
     if (why !== '') return
     const [source, target] = [await makePlace('postgresql', folder), await makePlace(system, folder)]
@@ -142,7 +145,7 @@ describe('source and target are both dropped and made again, as in a rehearsal',
     ] as const) {
       await source.sql(...made(v))
       await target.sql(`DROP TABLE IF EXISTS ${name}`)
-      // One of a broken copy is as little there as one that was done.
+      // An interrupted copy is as incomplete as its dropped target.
       if (!isWhole) await begin(copy)
       else {
         const ran = await perform(copy)
@@ -156,14 +159,14 @@ describe('source and target are both dropped and made again, as in a rehearsal',
         await expectNothingToDo(copy)
       }
     }
-    // One side alone is no rehearsal: rows of the old table may be in the target, or rows of the ledger gone.
+    // One side alone is no rehearsal: the target may have rows of the old table, or lack rows that the ledger has.
     await source.sql(...made('fourth'))
     const kept = await target.rows(select)
     const alone = await perform(copy)
     expect(alone.finished).toMatchObject({ exitCode: 5, error: { code: 'PLAN_CHANGED' } })
     expect([notes(alone), await target.rows(select)]).toEqual([[], kept])
     if (system === 'duckdb') return
-    // Rows that stand in the new table are not written over, and two runs begin again once.
+    // Rows in the new table are not overwritten, and two concurrent runs begin again only once.
     await target.sql('DROP TABLE t', TABLE, "INSERT INTO t VALUES (390, 'other')")
     expect((await perform(copy)).finished).toMatchObject({ exitCode: 1, error: { code: 'CHUNKS_FAILED' } })
     expect(await target.rows('SELECT name FROM t WHERE id = 390')).toEqual([['other']])
@@ -180,7 +183,7 @@ describe('source and target are both dropped and made again, as in a rehearsal',
 })
 
 describe.skipIf(!CASSANDRA_AVAILABLE)(`in Cassandra ${CASSANDRA_MISSING}`, { timeout: 120_000 }, () => {
-  test('a table that was made anew is refused, one that was altered is not', async () => {
+  test('a table that was created again is refused, an altered one is not', async () => {
     const { source } = await room('sqlite')
     await using target = await newKeyspace()
     const copy = copyBetween(source.url, target.url, ['t'], { chunkRows: 100, workers: 1 })
@@ -200,7 +203,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`in Cassandra ${CASSANDRA_MISSING}`, { tim
     const again = await perform({ ...copy, restart: true, onExisting: 'upsert' })
     expect(again.finished).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
   })
-  test('a source and a target that were both made again are copied again, with the files of the other program', async () => {
+  test('a recreated source and target are copied again, together with the files of the Cassandra Data Migrator', async () => {
     await using source = await newKeyspace()
     await using target = await newKeyspace()
     const make = 'CREATE TABLE t (id bigint PRIMARY KEY, name text)'

@@ -1,4 +1,4 @@
-/** In which schema of PostgreSQL the rows of a copy arrive, whatever the search_path of either login is. */
+/** The PostgreSQL schema that a copy writes to, for any search_path of both logins. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -26,7 +26,7 @@ async function found(place: Place): Promise<string> {
   return (await place.rows(TABLES)).map(([name]) => name).join(' ')
 }
 
-/** How an operation ends, and the tables of the target that its plan names. */
+/** Exit code of an operation, and the tables of the target in its plan. */
 async function ends(operation: Operation, options: RunOptions = {}): Promise<string> {
   const { finished, events } = await perform(operation, options)
   const plan = events.findLast((event) => event.type === 'plan.ready')
@@ -38,7 +38,7 @@ async function ends(operation: Operation, options: RunOptions = {}): Promise<str
 const MADE = ['CREATE TABLE public.t (id int PRIMARY KEY, v text)', "INSERT INTO public.t VALUES (1, 'a'), (2, 'b')"]
 
 describe.skipIf(why !== '')(`the schema of a copied table ${why}`, { timeout: 90_000 }, () => {
-  test('a schema in --to-table is refused where it would become part of the name', async () => {
+  test('a schema in --to-table is refused if it would become part of the name', async () => {
     const [from, to] = [await database(null, ...MADE), await database(null, 'CREATE SCHEMA app')]
     const copy = { ...copyOf(from, to, 't'), toTable: 'app.t_new' }
     const { finished } = await perform({ ...copy, dryRun: true })
@@ -47,13 +47,13 @@ describe.skipIf(why !== '')(`the schema of a copied table ${why}`, { timeout: 90
       hint: expect.stringContaining('--to-schema app --to-table t_new') as unknown,
     })
     expect(await ends({ ...copy, toSchema: 'app', toTable: 't_new' })).toBe('0 app.t_new')
-    // A name with a dot is meant where the schema is named, too, or the table exists.
+    // A name with a dot is accepted if a schema is given, too, or the table exists.
     expect(await ends({ ...copy, toSchema: 'app' })).toBe('0 app.app.t_new')
     await to.sql('CREATE TABLE public."x.y" (id int PRIMARY KEY, v text)')
     expect(await ends({ ...copy, toTable: 'x.y' })).toBe('0 public.x.y')
   })
 
-  test.each([`''`, 'app', 'nosuch'])('stays its own where the target has search_path = %s', async (path) => {
+  test.each([`''`, 'app', 'nosuch'])('is the same if the target has search_path = %s', async (path) => {
     const from = await database(null, ...MADE)
     const to = await database(path, 'CREATE SCHEMA app')
     const copy = copyOf(from, to, 'public.*')
@@ -75,7 +75,7 @@ describe.skipIf(why !== '')(`the schema of a copied table ${why}`, { timeout: 90
     expect(await found(to)).toBe('public.t')
   })
 
-  test.each([`''`, 'app'])('stays its own where the source has search_path = %s', async (path) => {
+  test.each([`''`, 'app'])('is the same if the source has search_path = %s', async (path) => {
     const from = await database(path, ...MADE, 'CREATE SCHEMA app', 'CREATE TABLE app.u (id int PRIMARY KEY)')
     const to = await database(null)
     expect(await ends(copyOf(from, to, 'public.t'))).toBe('0 public.t')
@@ -83,7 +83,7 @@ describe.skipIf(why !== '')(`the schema of a copied table ${why}`, { timeout: 90
     expect(await found(to)).toBe('app.u public.t')
   })
 
-  test('is another where the URL of the target, or --to-schema, names one', async () => {
+  test('is another one if the URL of the target, or --to-schema, names it', async () => {
     const from = await database(null, ...MADE, 'CREATE SCHEMA app', 'CREATE TABLE app.u (id int PRIMARY KEY)')
     const to = await database(`''`)
     const named = new URL(to.url)
@@ -97,7 +97,7 @@ describe.skipIf(why !== '')(`the schema of a copied table ${why}`, { timeout: 90
   test.each([
     [`''`, 'public.t'],
     ['app, public', 'app.t'],
-  ])('of a system without schemas, with search_path = %s, is that of %s', async (path, name) => {
+  ])('of a system without schemas, with search_path = %s: the target is %s', async (path, name) => {
     const from = await makePlace('sqlite', folder)
     await from.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)', "INSERT INTO t VALUES (1, 'a')")
     const to = await database(path, 'CREATE SCHEMA app')
@@ -109,7 +109,7 @@ describe.skipIf(why !== '')(`the schema of a copied table ${why}`, { timeout: 90
     expect(await found(to)).toBe(name)
   })
 
-  test('is that of the ledger for a stream that begins anew, too', async () => {
+  test('is that of the ledger for a stream that begins again, too', async () => {
     const from = await database(null, ...MADE)
     const to = await database('app', 'CREATE SCHEMA app')
     const copy = copyOf(from, to, 't', { follow: { cdc: 'trigger', until: 'caught-up' } })
@@ -123,17 +123,17 @@ describe.skipIf(why !== '')(`the schema of a copied table ${why}`, { timeout: 90
     expect(await found(to)).toBe('app.t')
   })
 
-  test('is that of the ledger where an older program put the table into the first of the search_path', async () => {
+  test('is that of the ledger if an older version used the first schema of the search_path', async () => {
     const from = await database(null, ...MADE)
     const to = await database('app', 'CREATE SCHEMA app')
     const copy = copyOf(from, to, 't')
-    // The ledger that an older program left.
+    // The ledger of an older version.
     expect(await ends({ ...copy, toSchema: 'app' })).toBe('0 app.t')
     expect(await ends(copy)).toBe('0 app.t')
     expect(await ends({ ...copy, again: true })).toBe('0 app.t')
     expect(await ends({ ...copy, dryRun: true })).toBe('0 app.t')
     expect(await ends({ ...copy, dryRun: true, restart: true })).toBe('0 app.t')
-    // What begins anew does so in the table that people read.
+    // A restart uses the table that the ledger names.
     await from.sql("INSERT INTO t VALUES (3, 'c')")
     const anew = { ...copy, restart: true, onExisting: 'upsert' } as const
     expect(await ends(anew)).toBe('0 app.t')
@@ -143,14 +143,14 @@ describe.skipIf(why !== '')(`the schema of a copied table ${why}`, { timeout: 90
     expect(await to.rows('SELECT count(*) FROM app.t')).toEqual([['4']])
     const turn = await perform(anew, { sharedRun: '7' })
     expect(turn.finished).toMatchObject({ exitCode: 0 })
-    // A turn after the first one goes on.
+    // The copy was finished before, so no chunk is started.
     expect(turn.events.filter(({ type }) => type === 'chunk.started')).toEqual([])
     const diff = { ...copy, kind: 'diff', limit: 1, fix: true, deleteExtra: false } as Operation
     expect(await ends(diff)).toBe('0')
     await using store = await openPostgresCopy(to.url)
     expect(store.schema).toBe('app')
     expect(await found(to)).toBe('app.t')
-    // A table of that name which came from another one is none of this copy.
+    // A table of the same name from another schema does not belong to this copy.
     await from.sql(
       'CREATE SCHEMA app',
       'CREATE TABLE app.u (id int PRIMARY KEY)',

@@ -1,4 +1,7 @@
-/** How many sessions a command has open at a database, by the server's own count (of Cassandra by that of this machine), over more tables than it has workers. */
+/**
+ * Number of sessions that a command opens on a database, as the server counts them (for Cassandra this machine), with
+ * more tables than workers.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -28,14 +31,14 @@ const OPEN = {
 
 const databaseOf = (url: string): string => new URL(url).pathname.slice(1)
 
-/** The most sessions that were open at each place while an operation ran. */
+/** The most sessions that were open on each database during an operation. */
 async function counted(
   operation: Operation,
   places: readonly Place[],
 ): Promise<{ readonly ran: Ran; readonly most: readonly number[] }> {
   const open = async (place: Place): Promise<number> =>
     Number((await place.rows(OPEN[place.system as keyof typeof OPEN](place.url)))[0]?.[0])
-  // A server takes its time to let go of the sessions of the run before.
+  // The server needs some time to end the sessions of the previous run.
   for (const place of places) await vi.waitFor(async () => expect(await open(place)).toBe(0), 20_000)
   return await watched(
     operation,
@@ -86,7 +89,7 @@ describe.each(['postgresql', 'mysql'] as const)('%s', (system) => {
       const { ran, most } = await counted(operation, [from, to])
       expect([ran.finished.error, ran.finished.exitCode]).toEqual([undefined, 0])
       const [source = 0, target = 0] = most
-      // As docs/explain/scale.md has it.
+      // The limit of docs/explain/scale.md.
       expect([name, source <= WORKERS + 4, source]).toEqual([name, true, source])
       expect([name, target <= 3 * WORKERS + 12, target]).toEqual([name, true, target])
     }
@@ -117,7 +120,7 @@ describe.each(['postgresql', 'mysql'] as const)('%s', (system) => {
     ] as const) {
       expect([name, ran.finished.error, ran.finished.exitCode]).toEqual([name, undefined, 0])
       const [source = 0, target = 0] = counts
-      // As docs/explain/scale.md has it.
+      // The limit of docs/explain/scale.md.
       expect([name, source <= WORKERS + 4, source]).toEqual([name, true, source])
       const most = name === 'copy --follow' ? 3 * WORKERS + 12 : 2 * LANES + 6
       expect([name, target <= most, target]).toEqual([name, true, target])
@@ -147,7 +150,7 @@ describe.each(['postgresql', 'mysql'] as const)('%s', (system) => {
   })
 })
 
-/** Connections of this process to a port, by the kernel. */
+/** Connections of this process to a port, as the kernel lists them. */
 function connectionsTo(port: number): number {
   const own = new Set(
     readdirSync('/proc/self/fd').flatMap((fd) => {

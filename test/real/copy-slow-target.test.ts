@@ -1,4 +1,4 @@
-/** A real target whose answers take long from some moment on: the copy goes slower, and says why. */
+/** A real target that answers slowly from some time on: the copy slows down, and reports why. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,12 +11,12 @@ import { systemClock } from '../../src/shared/clock.ts'
 import { copyOf, makePlace, missing, perform } from '../support/copy-systems.ts'
 import { startProxy } from '../support/servers/proxy.ts'
 
-/** More than can go before it is known what is usual. */
+/** More rows than a run sends before it has a baseline of the latency. */
 const ROWS = 40_000
-/** The run's seconds are so many times shorter than ours. */
+/** Factor by which the run's seconds are shorter than real ones. */
 const HURRY = 5
 
-test('answers that take long slow the copy down', { timeout: 90_000 }, async (context) => {
+test('slow replies slow the copy down', { timeout: 90_000 }, async (context) => {
   const why = await missing('postgresql')
   context.skip(why !== '', why)
   const folder = mkdtempSync(join(tmpdir(), 'sluice-copy-slow-'))
@@ -28,7 +28,7 @@ test('answers that take long slow the copy down', { timeout: 90_000 }, async (co
   )
   await using proxy = await startProxy(Number(new URL(target.url).port))
   let delay = 2
-  // One piece after the other: they keep their order.
+  // One after the other, which keeps their order.
   const lines = new Map<number, Promise<void>>()
   proxy.onClientData((data, connection) => {
     const before = lines.get(connection.id) ?? Promise.resolve()
@@ -55,7 +55,7 @@ test('answers that take long slow the copy down', { timeout: 90_000 }, async (co
       onEvent: (event) => {
         events.push(event)
         if (event.type === 'target.latency' && event.baselineMs !== null) delay = 170
-        // It would go on at half of very little, which nobody has to watch.
+        // The run would continue at a very low rate, which need not be tested.
         if (event.type !== 'throttle.on') return
         interrupt.requestStop()
         delay = 0

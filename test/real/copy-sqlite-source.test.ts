@@ -1,4 +1,4 @@
-/** SQLite as a source: what is a table and what its key, one moment of it, ranges that hold every row once. */
+/** SQLite as a source: its tables and keys, one snapshot, and ranges that contain each row once. */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -33,7 +33,7 @@ const SERIES = (most: number): string =>
   `(WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < ${most}) SELECT i FROM s)`
 
 describe('tables of a file', () => {
-  it('are told from everything else, and found by name', async () => {
+  it('are found by name, and other objects are not', async () => {
     await using store = await sourceOf(`
       CREATE TABLE b (id INTEGER PRIMARY KEY); CREATE TABLE "a.b" (x); CREATE TABLE B2 (x); CREATE VIEW v AS SELECT 1;
       CREATE VIRTUAL TABLE f USING fts5(x); CREATE TABLE seq (id INTEGER PRIMARY KEY AUTOINCREMENT); CREATE TABLE "[x]" (x)`)
@@ -70,7 +70,7 @@ describe('tables of a file', () => {
     expect(table.blocks).toBe(1n)
   })
 
-  it('say what their columns are', async () => {
+  it('have the properties of their columns', async () => {
     await using store = await sourceOf(`
       CREATE TABLE t (id INTEGER PRIMARY KEY, n VARCHAR(20) COLLATE NOCASE DEFAULT 'x', g INT GENERATED ALWAYS AS (id + 1) VIRTUAL,
         s TEXT AS (n) STORED, d DECIMAL(10,2) NOT NULL);
@@ -101,7 +101,7 @@ describe('tables of a file', () => {
     expect((await onlyTable(store, 't')).identity).not.toBe(before.identity)
   })
 
-  it('are known by what they are, not by the path they were reached by', async () => {
+  it('have an identity that does not depend on the path', async () => {
     const file = fileOf('CREATE TABLE t (a INT)')
     await using one = await open(file)
     await using two = await open(join(folder, '.', '..', folder.split('/').at(-1) ?? '', `${count}.db`))
@@ -110,7 +110,7 @@ describe('tables of a file', () => {
     expect(other.identity).not.toBe(one.identity)
   })
 
-  it('of large files are estimated by what ANALYZE left', async () => {
+  it('of large files are estimated from the statistics of ANALYZE', async () => {
     const file = fileOf(`
       CREATE TABLE t (id INTEGER PRIMARY KEY, x BLOB); CREATE TABLE u (id INTEGER PRIMARY KEY);
       INSERT INTO t SELECT i, zeroblob(200000) FROM ${SERIES(200)}; INSERT INTO u SELECT i FROM ${SERIES(50)}`)
@@ -135,8 +135,8 @@ describe('tables of a file', () => {
   })
 })
 
-describe('a look at a file', () => {
-  it.each(['wal', 'delete'])('shows one moment of it, in journal mode %s', async (mode) => {
+describe('a view of a file', () => {
+  it.each(['wal', 'delete'])('shows one snapshot, in journal mode %s', async (mode) => {
     const file = fileOf(`PRAGMA journal_mode = ${mode}; CREATE TABLE t (id INTEGER PRIMARY KEY, x TEXT);
       INSERT INTO t SELECT i, 'old' FROM ${SERIES(5000)}`)
     await using store = await open(file)
@@ -145,7 +145,7 @@ describe('a look at a file', () => {
     const other = new Database(file, { timeout: 0 })
     const change = (): unknown =>
       other.exec(`UPDATE t SET x = 'new'; DELETE FROM t WHERE id % 2 = 0; INSERT INTO t VALUES (9999, 'new')`)
-    // Beside a rollback journal whoever writes has to wait.
+    // With a rollback journal, writers must wait.
     if (mode === 'wal') change()
     else expect(change).toThrow(/locked/)
     const seen = []
@@ -155,7 +155,7 @@ describe('a look at a file', () => {
     other.close()
   })
 
-  it('goes through several ranges at once', async () => {
+  it('reads several ranges at once', async () => {
     await using store = await sourceOf(
       `CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t SELECT i FROM ${SERIES(6000)}`,
     )
@@ -183,7 +183,7 @@ describe('a look at a file', () => {
     expect([...a, ...b, ...c]).toEqual(Array.from({ length: 6000 }, (_, i) => i + 1))
   })
 
-  it('closes beside iterations that nobody ended', async () => {
+  it('closes in spite of unfinished iterations', async () => {
     await using store = await sourceOf(
       `CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t SELECT i FROM ${SERIES(6000)}`,
     )
@@ -194,7 +194,7 @@ describe('a look at a file', () => {
     await view[Symbol.asyncDispose]()
   })
 
-  it('stops when it is told to', async () => {
+  it('stops on a signal', async () => {
     await using store = await sourceOf(
       `CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t SELECT i FROM ${SERIES(6000)}`,
     )
@@ -210,7 +210,7 @@ describe('a look at a file', () => {
     await expect(read).rejects.toMatchObject({ code: 'ABORTED' })
   })
 
-  it('leaves the file and its folder as they were', async () => {
+  it('leaves the file and its folder unchanged', async () => {
     const file = fileOf(`CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1)`)
     const before = readFileSync(file)
     const around = readdirSync(folder)
@@ -225,7 +225,7 @@ describe('a look at a file', () => {
     expect(readdirSync(folder)).toEqual(around)
   })
 
-  it('says what is wrong with a file', async () => {
+  it('reports what is wrong with a file', async () => {
     await expect(open(join(folder, 'nothing.db'))).rejects.toMatchObject({ code: 'CONNECT_FAILED', kind: 'source' })
     expect(existsSync(join(folder, 'nothing.db'))).toBe(false)
     const file = join(folder, 'text.db')
@@ -238,7 +238,7 @@ describe('a look at a file', () => {
 describe('conditions', () => {
   const SQL = `CREATE TABLE t (id INTEGER PRIMARY KEY, x TEXT); INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'a')`
 
-  it('are taken as SQLite takes them', async () => {
+  it('are evaluated by SQLite', async () => {
     await using store = await sourceOf(SQL)
     const table = await onlyTable(store, 't')
     expect(await rowsOf(store, { ...readAll(table), where: `x = 'a' OR x = 'z' -- a remark` })).toEqual([
@@ -281,7 +281,7 @@ describe('ranges', () => {
     'k',
   ]
 
-  it.each(KEYS)('hold every row once: %s', async (columns) => {
+  it.each(KEYS)('contain each row once: %s', async (columns) => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(value, { maxLength: 30 }),
@@ -295,7 +295,8 @@ describe('ranges', () => {
             `INSERT OR IGNORE INTO t (${names}) VALUES (${names.replaceAll(/\w+/g, '?')})`,
           )
           for (const [i, one] of values.entries()) {
-            // What is no whole number cannot be cut by arithmetic, and is refused where it is read: see the types.
+            // A value that is no whole number cannot be divided by arithmetic, and is refused when it is read: see the
+            // tests of types.
             if (/INT(?:EGER)? (?:PRIMARY|UNIQUE)/.test(columns) && typeof one !== 'number' && one !== null) continue
             if (columns.startsWith('k TEXT') && one instanceof Uint8Array) continue
             const parameters = columns.includes('l INT') ? [one, i % 3 === 0 ? null : i % 2, i] : [one, i]
@@ -333,7 +334,7 @@ describe('ranges', () => {
     )
   })
 
-  it('of rows by their numbers take those below 1 too', async () => {
+  it('by rowid include values below 1, too', async () => {
     await using store = await sourceOf(
       `CREATE TABLE t (x INT); INSERT INTO t (rowid, x) VALUES (-5, 1), (-4, 2), (0, 3), (7, 4), (9, 5), (1000000, 6)`,
     )
@@ -351,7 +352,7 @@ describe('ranges', () => {
     expect(read.map((rows) => rows.map(([x]) => x))).toEqual([['1', '2', '3'], ['4', '5'], ['6']])
   })
 
-  it('a key that is no whole number is refused by name', async () => {
+  it('by a key with values that are no whole numbers are refused by name', async () => {
     await using store = await sourceOf(
       `CREATE TABLE t (k INT PRIMARY KEY, x); INSERT INTO t VALUES (1, 1), (7.5, 1), ('abc', 1)`,
     )
@@ -363,7 +364,7 @@ describe('ranges', () => {
     await expect(cut).rejects.toMatchObject({ code: 'VALUE_REFUSED' })
   })
 
-  it('have the sum of their rows, in batches of any size', async () => {
+  it('have the digest of their rows, in batches of any size', async () => {
     await using store = await sourceOf(
       `CREATE TABLE t (id INTEGER PRIMARY KEY, x TEXT); INSERT INTO t SELECT i, 'x' || i FROM ${SERIES(2500)}`,
     )
@@ -386,7 +387,7 @@ describe('ranges', () => {
   })
 })
 
-it('takes hostile names', async () => {
+it('accepts hostile names', async () => {
   const names = [`"; DROP TABLE t; --`, `a'b`, 'line\nend', '😀', 'select', ' ', '%', 'rowid']
   const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`
   await using store = await sourceOf(

@@ -1,4 +1,7 @@
-/** SQLite as a target: one transaction a chunk, with its row of the ledger; one copy at a time; nothing of what was not committed. */
+/**
+ * SQLite as a target: one transaction per chunk, together with its row in the ledger; one copy at a time; no
+ * uncommitted rows.
+ */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -27,7 +30,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const LEDGER = `CREATE TABLE chunks (id INTEGER PRIMARY KEY, owner TEXT, status TEXT); INSERT INTO chunks VALUES (1, 'me', 'in_progress')`
 
-/** A file with a table, and rows of it; all of its rows, for looking at. */
+/** A file with a table and its rows; `rows` reads all rows. */
 function fileOf(sql: string): { readonly file: string; rows(table?: string): unknown[]; run(sql: string): void } {
   const file = join(folder, `${++count}.db`)
   const run = (text: string): void => {
@@ -50,7 +53,7 @@ function fileOf(sql: string): { readonly file: string; rows(table?: string): unk
 
 const open = (file: string): Promise<CopyStore> => openSqliteCopy(file, { mode: 'write', label: `sqlite:///${file}` })
 
-/** Closes the chunk in the ledger as long as its owner is still the same. */
+/** Closes the chunk in the ledger if its owner is unchanged. */
 function closing(owner = 'me'): Closing {
   const held = { sql: `SELECT 1 FROM chunks WHERE owner = ?`, parameters: [owner] }
   return {
@@ -83,7 +86,7 @@ const between = (after: string | null, through: string | null): Range => ({
 const TABLE = `CREATE TABLE t (id INTEGER PRIMARY KEY, x TEXT NOT NULL)`
 
 describe('a chunk', () => {
-  it('commits its rows and its line of the ledger together', async () => {
+  it('commits its rows and its row in the ledger together', async () => {
     const { file, rows } = fileOf(TABLE)
     await using store = await open(file)
     await using chunk = await chunkOf(store)
@@ -107,7 +110,7 @@ describe('a chunk', () => {
     expect(rows()).toHaveLength(2)
   })
 
-  it('that somebody else has now writes nothing', async () => {
+  it('with a new owner writes nothing', async () => {
     const { file, rows } = fileOf(TABLE)
     await using store = await open(file)
     await using chunk = await chunkOf(store)
@@ -116,7 +119,7 @@ describe('a chunk', () => {
     expect([rows(), rows('chunks')]).toEqual([[], [[1, 'me', 'in_progress']]])
   })
 
-  it('that is left without a commit leaves nothing, and lets the next one in', async () => {
+  it('without a commit leaves nothing, and lets the next one start', async () => {
     const { file, rows } = fileOf(TABLE)
     await using store = await open(file)
     const first = await chunkOf(store)
@@ -135,7 +138,7 @@ describe('a chunk', () => {
     expect(rows()).toEqual([])
   })
 
-  it('says whether rows stand in its range', async () => {
+  it('reports whether its range has rows', async () => {
     const { file } = fileOf(`${TABLE}; INSERT INTO t VALUES (5, 'old')`)
     await using store = await open(file)
     for (const [range, occupied] of [
@@ -149,7 +152,7 @@ describe('a chunk', () => {
     }
   })
 
-  it('is over after a row that cannot stay, with a word on why', async () => {
+  it('ends at a row that the table refuses, with the reason', async () => {
     const { file, rows } = fileOf(`${TABLE}; INSERT INTO t VALUES (5, 'old')`)
     await using store = await open(file)
     for (const bad of [
@@ -167,7 +170,7 @@ describe('a chunk', () => {
     expect(rows()).toEqual([[5, 'old']])
   })
 
-  it('goes on after it where it is careful', async () => {
+  it('continues after a refused row if it is careful', async () => {
     const { file, rows } = fileOf(`${TABLE}; INSERT INTO t VALUES (5, 'old')`)
     await using store = await open(file)
     await using chunk = await chunkOf(store, { careful: true })
@@ -194,7 +197,7 @@ describe('a chunk', () => {
     ])
   })
 
-  it('survives triggers, and is over where one ends the transaction', async () => {
+  it('continues after an aborting trigger, and ends if a trigger rolls back the transaction', async () => {
     const { file, rows } = fileOf(`${TABLE}; CREATE TRIGGER g BEFORE INSERT ON t BEGIN
       SELECT CASE NEW.x WHEN 'abort' THEN RAISE(ABORT, 'no thanks') WHEN 'rollback' THEN RAISE(ROLLBACK, 'no way') END; END`)
     await using store = await open(file)
@@ -207,7 +210,7 @@ describe('a chunk', () => {
     expect(rows()).toEqual([])
   })
 
-  it('writes many rows, in statements of several', async () => {
+  it('writes many rows, several per statement', async () => {
     const { file } = fileOf(TABLE)
     await using store = await open(file)
     const rows = Array.from({ length: 10_007 }, (_, i): Row => [String(i), `row ${i}`])
@@ -217,7 +220,7 @@ describe('a chunk', () => {
     expect(await chunk.commit(closing())).toBe('committed')
   })
 
-  it('stops in the middle when it is told to', async () => {
+  it('stops in the middle on a signal', async () => {
     const { file, rows } = fileOf(TABLE)
     await using store = await open(file)
     const stop = new AbortController()
@@ -229,7 +232,7 @@ describe('a chunk', () => {
   })
 })
 
-describe('rows that are there already', () => {
+describe('existing rows', () => {
   const FULL = `${TABLE}; INSERT INTO t VALUES (1, 'old'), (2, 'old'), (9, 'old')`
 
   it('are overwritten by upsert', async () => {
@@ -254,7 +257,7 @@ describe('rows that are there already', () => {
     ])
   })
 
-  it('stay as they are with append', async () => {
+  it('stay unchanged with append', async () => {
     const { file, rows } = fileOf(FULL)
     await using store = await open(file)
     await using chunk = await chunkOf(store, { onExisting: 'append' })
@@ -275,7 +278,7 @@ describe('rows that are there already', () => {
     ])
   })
 
-  it('go with the range that is replaced', async () => {
+  it('are removed with a range that is replaced', async () => {
     const { file, rows } = fileOf(FULL)
     await using store = await open(file)
     await using chunk = await chunkOf(store, { onExisting: 'replace-range', range: between('1', '8') })
@@ -290,7 +293,7 @@ describe('rows that are there already', () => {
     ])
   })
 
-  it('take no rows of other tables with them', async () => {
+  it('are replaced without a cascade to other tables', async () => {
     const { file, rows } = fileOf(
       `${FULL}; CREATE TABLE child (t INTEGER REFERENCES t (id) ON DELETE CASCADE); INSERT INTO child VALUES (2)`,
     )
@@ -302,7 +305,7 @@ describe('rows that are there already', () => {
   })
 })
 
-it('a table that is not as it was planned is refused', async () => {
+it('a table that differs from its plan is refused', async () => {
   const { file } = fileOf(`CREATE TABLE t (id INTEGER, x TEXT)`)
   await using store = await open(file)
   const table = { ...(await onlyTable(store, 't')), key: ['id'] }
@@ -310,17 +313,17 @@ it('a table that is not as it was planned is refused', async () => {
   await expect(chunk.write([['1', 'a']])).rejects.toMatchObject({ code: 'TABLE_REFUSED' })
 })
 
-describe('keys whose order is another one where they come from', () => {
+describe('keys whose order in the source is different', () => {
   const rows: Row[] = [
     ['B', '1'],
     ['a', '2'],
     ['C', '3'],
     ['é', '4'],
   ]
-  it.each(['', ' WITHOUT ROWID'])('are proved all the same: a table%s', async (without) => {
+  it.each(['', ' WITHOUT ROWID'])('are proved, too: a table%s', async (without) => {
     const { file } = fileOf(`CREATE TABLE t (k TEXT PRIMARY KEY, x TEXT)${without}`)
     await using store = await open(file)
-    // As a language would sort them: a B C é.
+    // In the order of a language: a B C é.
     for (const [some, range] of [
       [[rows[2], rows[3]] as Row[], between('B', null)],
       [[rows[1], rows[0]] as Row[], between(null, 'B')],
@@ -336,17 +339,17 @@ describe('keys whose order is another one where they come from', () => {
     await expect(again.write([['a', '9']])).rejects.toMatchObject({ code: 'ROW_REFUSED' })
   })
 
-  it('let no range be replaced', async () => {
+  it('cannot replace a range', async () => {
     const { file, rows: stored } = fileOf(`CREATE TABLE t (k TEXT PRIMARY KEY); INSERT INTO t VALUES ('a')`)
     await using store = await open(file)
     await expect(chunkOf(store, { onExisting: 'replace-range' })).rejects.toMatchObject({ code: 'UNSUPPORTED_KEY' })
     expect(stored()).toEqual([['a']])
-    // Whoever failed does not stand in the way.
+    // A failed chunk does not block the next one.
     await using chunk = await chunkOf(store)
     await chunk.commit(closing())
   })
 
-  it('can be bytes, moments and several columns', async () => {
+  it('can be bytes, times and several columns', async () => {
     const { file } = fileOf(`CREATE TABLE t (m TIMESTAMPTZ_TEXT, b BLOB, d DECIMAL_TEXT(5,2), PRIMARY KEY (m, b))`)
     await using store = await open(file)
     const bound = ['2024-01-01 01:00:00+01', '\\x00ff']
@@ -366,7 +369,7 @@ describe('keys whose order is another one where they come from', () => {
 })
 
 describe('tables without a key', () => {
-  it('are proved by what is new in them', async () => {
+  it('are proved by their new rows', async () => {
     const { file } = fileOf(`CREATE TABLE t (x TEXT); INSERT INTO t VALUES ('old'), ('old')`)
     await using store = await open(file)
     for (const some of [[['a'], ['a']], [['b']]] as Row[][]) {
@@ -408,7 +411,7 @@ describe('single rows', () => {
 })
 
 describe('the table of a target', () => {
-  it('is made with its key', async () => {
+  it('is created with its key', async () => {
     const { file } = fileOf('')
     await using store = await open(file)
     const column = (name: string, native: string, nullable = false) => ({
@@ -462,7 +465,7 @@ describe('the table of a target', () => {
     expect(rows()).toEqual([])
   })
 
-  it('lies in a file that is made where it is missing, and leaves it as one file', async () => {
+  it('is in a file that is created if it is missing, and that remains a single file', async () => {
     const file = join(folder, 'new.db')
     {
       await using store = await open(file)
@@ -485,7 +488,7 @@ describe('the table of a target', () => {
 })
 
 describe('the ledger', () => {
-  it('takes batches whole or not at all', async () => {
+  it('executes batches atomically', async () => {
     const { file, rows } = fileOf('')
     await using store = await open(file)
     await using ledger = await store.ledger()
@@ -508,7 +511,7 @@ describe('the ledger', () => {
     expect(rows('chunks')).toHaveLength(2)
   })
 
-  it('reads beside an open chunk, and writes after it', async () => {
+  it('reads while a chunk is open, and writes after it', async () => {
     const { file } = fileOf(TABLE)
     await using store = await open(file)
     await using ledger = await store.ledger()
@@ -525,7 +528,7 @@ describe('the ledger', () => {
     expect(await ledger.all('SELECT status FROM chunks')).toEqual([['completed!']])
   })
 
-  it('belongs to one copy at a time; others may look', async () => {
+  it('belongs to one copy at a time; other processes can read it', async () => {
     const { file } = fileOf(TABLE)
     await using store = await open(file)
     const ledger = await store.ledger()
@@ -542,8 +545,8 @@ describe('the ledger', () => {
   })
 })
 
-describe('a copy that is killed', () => {
-  it.each(['written', 'committed'])('once its rows are %s, leaves all of them or none, and no lock', async (stop) => {
+describe('a killed copy', () => {
+  it.each(['written', 'committed'])('whose rows are %s leaves all of them or none, and no lock', async (stop) => {
     const { file, rows } = fileOf(`${TABLE}; INSERT INTO t VALUES (1, 'old')`)
     const child = spawn(process.execPath, [CHILD, 'sqlite', file, stop], { stdio: ['ignore', 'pipe', 'inherit'] })
     try {

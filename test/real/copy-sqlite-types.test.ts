@@ -1,4 +1,7 @@
-/** Values through SQLite: what is declared is read back as declared, every value comes back equal, and what would change is refused by name. */
+/**
+ * Values in SQLite: types are read as they were declared, each value is read unchanged, and a value that would change
+ * is refused by name.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,7 +30,7 @@ const newFile = (): string => join(folder, `${++count}.db`)
 const open = (file: string, mode: 'read' | 'write'): Promise<CopyStore> =>
   openSqliteCopy(file, { mode, label: `sqlite:///${file}` })
 
-/** A source made by plain SQL. */
+/** A source created with SQL. */
 async function sourceOf(sql: string): Promise<CopyStore> {
   const file = newFile()
   const connection = new Database(file)
@@ -37,7 +40,7 @@ async function sourceOf(sql: string): Promise<CopyStore> {
 }
 
 describe('types of SQLite', () => {
-  it('reads back what it declares', async () => {
+  it('reads the types that it declares', async () => {
     await using store = await open(newFile(), 'write')
     const { table } = zooTable(store, 'zoo')
     await store.target().create(table, NEVER)
@@ -48,7 +51,7 @@ describe('types of SQLite', () => {
     expect(found.key).toEqual(['id'])
   })
 
-  it('gives back every value of the zoo, and the digest of it', async () => {
+  it('reads each value of the zoo unchanged, with the same digest', async () => {
     const file = newFile()
     await using store = await open(file, 'write')
     const { table, columns, rows } = zooTable(store, 'zoo')
@@ -62,7 +65,7 @@ describe('types of SQLite', () => {
       expect(await chunk.write(rows)).toBe(rows.length)
       expect(await chunk.digest({ scheme: 'canonical' })).toEqual(sum.digest())
       expect(await chunk.digest({ scheme: 'count' })).toEqual({ rows: BigInt(rows.length), sum: '' })
-      // The slow twin of a digest that SQLite makes the texts of: row by row, by their keys.
+      // The reference implementation of the digest that SQLite computes: row by row, by their keys.
       const only = new Set(rows.map(([id]) => keyText([id ?? null])))
       expect(await chunk.digest({ scheme: 'canonical', only })).toEqual(sum.digest())
       const closing = { sql: 'UPDATE zoo SET id = id WHERE id = 1', parameters: [] }
@@ -75,7 +78,7 @@ describe('types of SQLite', () => {
     expect(await view.digest(request, NEVER)).toEqual(sum.digest())
   })
 
-  it('stores texts that sort as their values do', async () => {
+  it('stores texts that sort like their values', async () => {
     await using store = await open(newFile(), 'write')
     const { table, columns } = zooTable(
       store,
@@ -141,7 +144,7 @@ describe('values that SQLite would change', () => {
     expect(`${message} ${reason}`).toMatch(why)
   })
 
-  it('takes no value for another: whatever goes in comes out, or is refused', async () => {
+  it('stores each value unchanged, or refuses it', async () => {
     const file = newFile()
     const natives = ['INTEGER', 'REAL', 'NUMERIC', 'TEXT', 'BLOB', 'STRING', '']
     const connection = new Database(file)
@@ -175,11 +178,11 @@ describe('values that SQLite would change', () => {
         const table = tables[i] as TableSpec
         const [column] = table.columns
         if (column === undefined || !travels(as, column)) return
-        // An empty column without a type is what its first value makes of it.
+        // An empty column without a type gets the type of its first value.
         const columns = [{ name: 'x', as, column: column.native === '' ? { ...column, type: as } : column }]
         const sum = new RowSum()
         sum.add([cell])
-        // One is proved by texts that SQLite puts together, the other by values that are read one by one.
+        // The first is proved by texts that SQLite computes, the second by values that are read row by row.
         for (const onExisting of ['refuse', 'append'] as const) {
           const request = { table, columns, range: { by: 'all' }, onExisting, careful: false, signal: NEVER } as const
           await using chunk = await store.target().open(request)
@@ -197,7 +200,7 @@ describe('values that SQLite would change', () => {
   })
 })
 
-/** Whether a plan would let values of the type into the column as they are. */
+/** True if a plan would copy values of the type into the column without a loss. */
 function travels(type: ColumnType, column: Column): boolean {
   if (column.native === '') return true
   try {
@@ -208,7 +211,7 @@ function travels(type: ColumnType, column: Column): boolean {
   }
 }
 
-describe('values that are none of their column’s type', () => {
+describe('values of another type than their column', () => {
   const cases: readonly (readonly [string, string, string])[] = [
     ['text in INTEGER', 'INTEGER', `'abc'`],
     ['a fraction in INTEGER', 'INTEGER', '7.5'],
@@ -227,7 +230,7 @@ describe('values that are none of their column’s type', () => {
     ['no JSON', 'JSON', `'{'`],
     ['a time without sense', 'DATETIME', `'noon'`],
   ]
-  it.each(cases)('%s: named with table, column and key', async (_, native, value) => {
+  it.each(cases)('%s: the error names table, column and key', async (_, native, value) => {
     await using store = await sourceOf(
       `CREATE TABLE t (id INTEGER PRIMARY KEY, x ${native}); INSERT INTO t VALUES (1, NULL), (41, ${value}), (42, NULL)`,
     )
@@ -246,14 +249,14 @@ describe('values that are none of their column’s type', () => {
     expect(aside).toEqual([['41', 'VALUE_REFUSED']])
   })
 
-  it('named by the number of the row where there is no key', async () => {
+  it('the error names the rowid if there is no key', async () => {
     await using store = await sourceOf(`CREATE TABLE t (x INTEGER); INSERT INTO t VALUES (1), ('abc')`)
     await expect(rowsOf(store, readAll(await onlyTable(store, 't'), { by: 'all' }))).rejects.toMatchObject({
       where: 't.x, row rowid = 2',
     })
   })
 
-  it('keeps U+FFFD that is really there, and large numbers behind small ones', async () => {
+  it('keeps a stored U+FFFD, and large numbers after small ones', async () => {
     await using store = await sourceOf(
       `CREATE TABLE t (id INTEGER PRIMARY KEY, x TEXT, n INTEGER);
        INSERT INTO t SELECT value, 'x' || value, value FROM generate_series(1, 2500);
@@ -281,8 +284,8 @@ describe('values that are none of their column’s type', () => {
   })
 })
 
-describe('columns that do not say what they hold', () => {
-  it('are what their first rows hold', async () => {
+describe('columns without a known type', () => {
+  it('get their types from their first rows', async () => {
     await using store = await sourceOf(`
       CREATE TABLE t (i, r, m, s, b, mixed, empty, strange MONEY, epoch DATETIME, julian DATE, moment TIMESTAMP, wall TIMESTAMP);
       INSERT INTO t VALUES (1, 1.5, 1, 'a', x'00', 1, NULL, 'x', 1704067200, 2460000.5, '2024-01-01T00:00:00Z', '2024-01-01 00:00');
@@ -334,7 +337,7 @@ describe('columns that do not say what they hold', () => {
     ])
   })
 
-  it('travel between two files with the classes of their values', async () => {
+  it('are copied between two files with the storage classes of their values', async () => {
     await using source = await sourceOf(
       `CREATE TABLE t (id INTEGER PRIMARY KEY, x); INSERT INTO t VALUES (1, 7), (2, 7.0), (3, '7'), (4, x'37'), (5, NULL), (6, 9e999)`,
     )
@@ -357,7 +360,7 @@ describe('columns that do not say what they hold', () => {
   })
 })
 
-it('a column of the target is found whatever its type', async () => {
+it('a column of the target is found with any type', async () => {
   await using store = await open(newFile(), 'write')
   const column = columnOf(store, 'x', { kind: 'native', name: 'any' }, true)
   expect(column.native).toBe('')

@@ -1,4 +1,4 @@
-/** What people tell single tables and chunks of a copy while it runs: pause, go on, leave out, try again. */
+/** Steering requests for single tables and chunks of a running copy: pause, resume, skip, retry. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -32,7 +32,7 @@ beforeEach(async () => {
 const of = <T extends EventBody['type']>(events: readonly Event[], type: T): readonly Extract<Event, { type: T }>[] =>
   events.filter((event): event is Extract<Event, { type: T }> => event.type === type)
 
-/** Runs the copy of three tables; `told` may wish something after each event. */
+/** Copies three tables; `reported` may send a request after each event. */
 function steered(reported: (event: Event, options: (request: SteeringRequest) => void) => void): Promise<Ran> {
   let wish: (request: SteeringRequest) => void = () => undefined
   const control = {
@@ -51,7 +51,7 @@ const counted = async (): Promise<readonly (string | null | undefined)[]> =>
 const statuses = ({ events }: Ran): unknown =>
   Object.fromEntries(of(events, 'table.finished').map(({ table, status }) => [table, status]))
 
-test('a table that is left out is not called done, and the next run goes on with it', async () => {
+test('a table that is skipped is not called done, and the next run continues it', async () => {
   const first = await steered((event, options) => {
     if (event.type === 'chunk.done' && event.table === 'a') options({ act: 'skip', table: 'a' })
   })
@@ -69,7 +69,7 @@ test('a table that is left out is not called done, and the next run goes on with
   expect(await ledgerProblems(target, 'a', 300)).toEqual([])
 })
 
-test('nothing of a paused table begins until it goes on, and the run waits for it', async () => {
+test('no chunk of a paused table starts before it is resumed, and the run waits for it', async () => {
   const order: string[] = []
   const { finished, events } = await steered((event, options) => {
     if (event.type === 'plan.ready') setTimeout(() => options({ act: 'pause', table: 'a' }))
@@ -79,12 +79,12 @@ test('nothing of a paused table begins until it goes on, and the run waits for i
   })
   expect(finished.exitCode).toBe(0)
   expect(of(events, 'table.steered').map(({ table, act }) => `${act} ${table}`)).toEqual(['pause a', 'resume a'])
-  // A chunk that ran when the wish came was finished.
+  // A chunk that was running at the time of the request was finished.
   expect(order.filter((table, i) => table === 'a' && i < 6).length).toBeLessThanOrEqual(1)
   expect(await counted()).toEqual(['300', '300', '300'])
 })
 
-test('a chunk that is left out, or held back, is given back and undone; the others go on', async () => {
+test('a chunk that is skipped or paused is released and rolled back, and the others continue', async () => {
   let held = false
   const first = await steered((event, options) => {
     if (event.type === 'chunk.started' && event.table === 'b' && event.chunk === '2')
@@ -115,11 +115,11 @@ test('a chunk that is left out, or held back, is given back and undone; the othe
   expect((await again()).finished).toMatchObject({ exitCode: 0, totals: { written: '900' } })
 })
 
-test('what failed is tried again while the run goes on, and what counts is how it ends then', async () => {
+test('a failed chunk is retried during the run, and its final state counts', async () => {
   await target.sql('CREATE TABLE a (id INTEGER PRIMARY KEY, name TEXT)', "INSERT INTO a VALUES (150, 'in the way')")
   let repaired: Promise<unknown> | null = null
   const first = await steered((event, options) => {
-    // The table has been told of as failed by then; others are still being copied.
+    // The table was reported as failed by then, while the others are still being copied.
     if (event.type === 'chunk.started' && event.table === 'b' && repaired === null) {
       options({ act: 'pause', table: 'c' })
       repaired = target.sql('DELETE FROM a WHERE id = 150').then(() => {
@@ -136,7 +136,7 @@ test('what failed is tried again while the run goes on, and what counts is how i
   expect(first.finished).toMatchObject({ exitCode: 0, totals: { ok: '3', written: '900' } })
 })
 
-test('what cannot be heeded is told, and changes nothing', async () => {
+test('a request that cannot be applied is reported, and changes nothing', async () => {
   const { finished, events } = await steered((event, options) => {
     if (event.type !== 'chunk.done' || event.chunk !== '1') return
     options({ act: 'skip', table: 'nowhere' })
@@ -151,7 +151,7 @@ test('what cannot be heeded is told, and changes nothing', async () => {
 test.for([
   ['postgresql', 'postgresql', 60_000],
   ['sqlite', 'd1', 3000],
-] as const)('a chunk that is being streamed from %s to %s is given back whole', async ([a, b, count], { skip }) => {
+] as const)('a chunk that is being streamed from %s to %s is released completely', async ([a, b, count], { skip }) => {
   for (const system of [a, b]) {
     const why = await missing(system)
     skip(why !== '', `needs ${system}: ${why}`)

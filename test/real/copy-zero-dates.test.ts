@@ -1,4 +1,4 @@
-/** Days that MySQL and MariaDB hold and no calendar has: a copy into the same system keeps them. */
+/** Dates that MySQL and MariaDB store and no calendar has: a copy into the same system keeps them. */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { copyOf, makePlace, missing, perform, type Place } from '../support/copy-systems.ts'

@@ -1,4 +1,4 @@
-/** Copies between every pair of systems: whole, proved, again for nothing, and only what has come since. */
+/** Copies between each pair of systems: whole, proved, without work in a second run, and later with new rows only. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

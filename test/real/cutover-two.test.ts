@@ -1,4 +1,7 @@
-/** Writers go from one database to another, back, and forward again, while an outsider looks: every booking is there once, and never are both sides open. */
+/**
+ * Writers move from one database to another, back, and forward again, while an observer reads: each booking exists
+ * once, and both sides are never open together.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Event } from '../../src/model/run/event.ts'
@@ -38,8 +41,8 @@ async function rowsOf(place: Place): Promise<readonly (string | null)[]> {
   return (await place.rows(`SELECT t::text FROM ${SQL} t ORDER BY 1`)).map(([row]) => row ?? null)
 }
 
-describe.skipIf(!POSTGRES_OWN)(`a switch between two databases ${POSTGRES_MISSING}`, () => {
-  test('goes forward, back and forward again while everybody writes', { timeout: 240_000 }, async () => {
+describe.skipIf(!POSTGRES_OWN)(`a cutover between two databases ${POSTGRES_MISSING}`, () => {
+  test('moves forward, back and forward again while all writers write', { timeout: 240_000 }, async () => {
     const stage = await twoStage(server, 400)
     const { source, target } = stage
     const probe = startProbe(stage)
@@ -65,7 +68,7 @@ describe.skipIf(!POSTGRES_OWN)(`a switch between two databases ${POSTGRES_MISSIN
       const steps = of(events, 'cutover.step').map(({ step }) => step)
       for (const step of ['closing', 'closed', 'proved', 'opened', 'announced', 'cleaned up'])
         expect(steps).toContain(step)
-      // The closed side follows, and is equal.
+      // The closed side follows the open one, and is equal.
       const stream = reported?.stream ?? ''
       const caught = await perform({
         kind: 'follow',
@@ -102,12 +105,12 @@ describe.skipIf(!POSTGRES_OWN)(`a switch between two databases ${POSTGRES_MISSIN
     expect(last.finished).toMatchObject({ exitCode: 0 })
     expect(await rowsOf(source)).toEqual(await rowsOf(target))
     process.stdout.write(`longest waits: ${waits.join('; ')}\n`)
-    // Nothing is left but the stream that goes on.
+    // All cutovers are done, and only the stream continues.
     expect(await target.rows('SELECT status FROM migration_switches ORDER BY turn')).toEqual([['done'], ['done']])
     expect(await source.rows('SELECT status FROM migration_switches ORDER BY turn')).toEqual([['done']])
   })
 
-  test('says before and behind the switch what the way back is refused for', { timeout: 240_000 }, async () => {
+  test('reports before and after the cutover why a revert would be refused', { timeout: 240_000 }, async () => {
     const stage = await twoStage(server, 100)
     const { source, target } = stage
     await source.sql(
@@ -134,13 +137,13 @@ describe.skipIf(!POSTGRES_OWN)(`a switch between two databases ${POSTGRES_MISSIN
     await source.sql(drop)
     const again = await perform(twoCutover(stage, { revert: true }))
     expect(again.finished, JSON.stringify(again.finished.error)).toMatchObject({ exitCode: 0 })
-    // Forward again nothing keeps it from coming back.
+    // After the second cutover forward nothing blocks a revert.
     expect(of(again.events, 'cutover.switched').map(({ refusedWhile }) => refusedWhile)).toEqual([undefined])
     expect(await rowsOf(source)).toEqual(await rowsOf(target))
   })
 
   test(
-    'asks for the reverse stream again where the server ended the session that was creating it',
+    'requests the reverse stream again if the server ended the session that was creating it',
     {
       timeout: 240_000,
     },
@@ -170,7 +173,7 @@ describe.skipIf(!POSTGRES_OWN)(`a switch between two databases ${POSTGRES_MISSIN
   )
 })
 
-/** Ends every session of other programs that works in the database, as a restart of its server does. */
+/** Ends each active session of other programs in the database, as a restart of its server does. */
 async function endCreation(place: Place): Promise<void> {
   await place.rows(
     `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
