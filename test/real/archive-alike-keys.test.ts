@@ -343,7 +343,7 @@ const OVERLAPS: readonly (readonly [System, string, (id: number, at: string, fro
 
 describe.each(OVERLAPS)('%s', (system, columns, row) => {
   test(
-    'the error names a row that overlaps an archived one, and both ways out succeed',
+    'a row that overlaps an archived one is named, and both ways out succeed',
     { timeout: 60_000 },
     async (context) => {
       if ((await missing(system)) !== '') context.skip()

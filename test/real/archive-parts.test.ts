@@ -426,70 +426,62 @@ describe('partitions of PostgreSQL', () => {
   const again = (name: string, from: string, to: string): string =>
     `CREATE TABLE ${TABLE}_${name} PARTITION OF ${TABLE} FOR VALUES FROM ('${from}') TO ('${to}')`
 
-  it.skipIf(why !== '')(
-    `in the place of archived ones are archived as further parts${why}`,
-    { timeout: 180_000 },
-    async () => {
-      const made = await bookings('postgresql', 'native')
-      const { run, drop, verify } = commandsOf(made)
-      await done(run)
-      await made.place.sql(again('late', '2020-01-01', '2020-04-01'))
-      await late(made, 50_001, 50_002)
-      await whole(made)
-      expect(planned(await done(planOf(run))).map(({ partition, status, note }) => [partition, status, note])).toEqual([
-        ['2020-Q1', 'done', expect.stringContaining('rows of the detached table')],
-        ['2020-Q1.part2', 'due', 'it has rows that came after 2020-Q1 was archived'],
-        ['2020-Q2', 'done', expect.stringContaining('rows of the detached table')],
-        ['bookings_2', 'later', undefined],
-      ])
-      await made.place.sql(`INSERT INTO ${TABLE} VALUES (7, '2020-01-01 07:00:00', 'twice', NULL)`)
-      expect((await perform(named(run, '2020-Q1'))).finished.error).toMatchObject({
-        code: 'PARTITION_CHANGED',
-        message: expect.stringMatching(/1 row has a key that is already archived: 7, 2020-01-01 07:00:00$/) as string,
-      })
-      await made.place.sql(`DELETE FROM ${TABLE} WHERE id = 7`)
-      await done(run)
-      await whole(made)
-      expect(await listed(made.place)).toEqual([
-        '2020-Q1 DETACHED 20',
-        '2020-Q1.part2 DETACHED 2',
-        '2020-Q2 DETACHED 20',
-      ])
-      // Partitions of a part of the bounds.
-      await made.place.sql(again('jan', '2020-01-01', '2020-02-01'), again('feb', '2020-02-01', '2020-03-01'))
-      await late(made, 50_003)
-      await made.place.sql(row(50_004, '2020-01-03'))
-      made.ids.add(50_004)
-      await done(run)
-      await whole(made)
-      expect(await listed(made.place)).toEqual([
-        '2020-Q1 DETACHED 20',
-        '2020-Q1.part2 DETACHED 2',
-        '2020-Q1.part3 DETACHED 1',
-        '2020-Q1.part4 DETACHED 1',
-        '2020-Q2 DETACHED 20',
-      ])
-      const verified = await done({ ...verify, deep: true } as Operation)
-      expect(verified.events.flatMap((event) => (event.type === 'log' ? [event.message] : []))).toContainEqual(
-        expect.stringMatching(
-          /^2020-Q1: 24 rows with the checksum [0-9a-f]{16} are the sum of 4 parts \(.*\), each proved separately, and no key is in two of them$/,
-        ),
-      )
-      await done(drop)
-      await whole(made)
-      await made.place.sql(again('more', '2020-03-01', '2020-07-01'))
-      await made.place.sql(row(50_005, '2020-03-15'))
-      made.ids.add(50_005)
-      const across = planned(await done(planOf(run))).find(({ partition }) => partition === 'bookings_more')
-      expect(across).toMatchObject({
-        status: 'blocked',
-        note: expect.stringMatching(
-          /^its bounds overlap those of 2020-Q1, which was detached: split it at 2020-04-01 00:00:00$/,
-        ) as string,
-      })
-      await whole(made)
-    },
-  )
+  it.skipIf(why !== '')(`in the place of archived ones are further parts${why}`, { timeout: 180_000 }, async () => {
+    const made = await bookings('postgresql', 'native')
+    const { run, drop, verify } = commandsOf(made)
+    await done(run)
+    await made.place.sql(again('late', '2020-01-01', '2020-04-01'))
+    await late(made, 50_001, 50_002)
+    await whole(made)
+    expect(planned(await done(planOf(run))).map(({ partition, status, note }) => [partition, status, note])).toEqual([
+      ['2020-Q1', 'done', expect.stringContaining('rows of the detached table')],
+      ['2020-Q1.part2', 'due', 'it has rows that came after 2020-Q1 was archived'],
+      ['2020-Q2', 'done', expect.stringContaining('rows of the detached table')],
+      ['bookings_2', 'later', undefined],
+    ])
+    await made.place.sql(`INSERT INTO ${TABLE} VALUES (7, '2020-01-01 07:00:00', 'twice', NULL)`)
+    expect((await perform(named(run, '2020-Q1'))).finished.error).toMatchObject({
+      code: 'PARTITION_CHANGED',
+      message: expect.stringMatching(/1 row has a key that is already archived: 7, 2020-01-01 07:00:00$/) as string,
+    })
+    await made.place.sql(`DELETE FROM ${TABLE} WHERE id = 7`)
+    await done(run)
+    await whole(made)
+    expect(await listed(made.place)).toEqual(['2020-Q1 DETACHED 20', '2020-Q1.part2 DETACHED 2', '2020-Q2 DETACHED 20'])
+    // Partitions of a part of the bounds.
+    await made.place.sql(again('jan', '2020-01-01', '2020-02-01'), again('feb', '2020-02-01', '2020-03-01'))
+    await late(made, 50_003)
+    await made.place.sql(row(50_004, '2020-01-03'))
+    made.ids.add(50_004)
+    await done(run)
+    await whole(made)
+    expect(await listed(made.place)).toEqual([
+      '2020-Q1 DETACHED 20',
+      '2020-Q1.part2 DETACHED 2',
+      '2020-Q1.part3 DETACHED 1',
+      '2020-Q1.part4 DETACHED 1',
+      '2020-Q2 DETACHED 20',
+    ])
+    const verified = await done({ ...verify, deep: true } as Operation)
+    expect(verified.events.flatMap((event) => (event.type === 'log' ? [event.message] : []))).toContainEqual(
+      expect.stringMatching(
+        /^2020-Q1: 24 rows with the checksum [0-9a-f]{16} are the sum of 4 parts \(.*\), each proved separately, and no key is in two of them$/,
+      ),
+    )
+    await done(drop)
+    await whole(made)
+    await made.place.sql(again('more', '2020-03-01', '2020-07-01'))
+    await made.place.sql(row(50_005, '2020-03-15'))
+    made.ids.add(50_005)
+    const across = planned(await done(planOf(run))).find(({ partition }) => partition === 'bookings_more')
+    expect(across).toMatchObject({
+      status: 'blocked',
+      note: expect.stringMatching(
+        /^its bounds overlap those of 2020-Q1, which was detached: split it at 2020-04-01 00:00:00$/,
+      ) as string,
+    })
+    await whole(made)
+  })
 
   it.skipIf(why !== '')(`without a key cannot be archived as a further part${why}`, { timeout: 120_000 }, async () => {
     const made = await bookings('postgresql', 'native')
@@ -519,50 +511,46 @@ describe('partitions of PostgreSQL', () => {
     await whole(made)
   })
 
-  it.skipIf(why !== '')(
-    `are restored while other partitions are in their place${why}`,
-    { timeout: 180_000 },
-    async () => {
-      const made = await bookings('postgresql', 'native')
-      const { run, drop, restore, verify } = commandsOf(made)
-      await done(run)
-      await done({ ...drop, partitions: ['2020-Q2'] } as Operation)
-      await made.place.sql(again('late', '2020-01-01', '2020-04-01'), again('half', '2020-04-01', '2020-04-01 10:00'))
-      await late(made, 50_001)
-      await whole(made)
-      // A partition with a part of the bounds can take a part of the rows only.
-      const partly = await perform(named(restore, '2020-Q2'))
-      expect(partly.finished.error).toMatchObject({ code: 'TABLE_REFUSED' })
-      expect(partly.finished.error?.message).toMatch(/has no partition for some rows of 2020-Q2/)
-      await made.place.sql(again('rest', '2020-04-01 10:00', '2020-07-01'))
-      await made.place.sql(`INSERT INTO ${TABLE} VALUES (7, '2020-01-01 07:00:00', 'taken', NULL)`)
-      for (const dryRun of [true, false]) {
-        const refused = await perform({ ...named(restore, '2020-Q1'), dryRun } as Operation)
-        expect(refused.finished.error).toMatchObject({ code: 'PARTITION_CHANGED' })
-        expect(refused.finished.error?.message).toMatch(/1 of its keys is taken in the table: 7, 2020-01-01 07:00:00$/)
-      }
-      await made.place.sql(`DELETE FROM ${TABLE} WHERE id = 7`)
-      await whole(made)
-      // One is detached, one dropped.
-      const back = await done(named(restore, '2020-Q1', '2020-Q2'))
-      expect(back.events.flatMap((event) => (event.type === 'log' ? [event.message] : []))).toContainEqual(
-        expect.stringMatching(
-          /^2020-Q1: its rows are restored into public\.bookings_late, which is now within its bounds/,
-        ),
-      )
-      await whole(made)
-      expect(await made.place.rows(`SELECT count(*) FROM ${TABLE}_late`)).toEqual([['21']])
-      expect(await made.place.rows(`SELECT count(*) FROM ${TABLE}_half`)).toEqual([['10']])
-      expect(await made.place.rows("SELECT count(*) FROM pg_tables WHERE schemaname = 'sluice_archived'")).toEqual([
-        ['0'],
-      ])
-      expect(await listed(made.place)).toEqual(['2020-Q1 RESTORED 20', '2020-Q2 RESTORED 20'])
-      await done({ ...verify, deep: true } as Operation)
-      await done(named(run, '2020-Q1'))
-      await whole(made)
-      expect(await listed(made.place)).toEqual(['2020-Q1 DETACHED 21', '2020-Q2 RESTORED 20'])
-    },
-  )
+  it.skipIf(why !== '')(`are restored while others are in their place${why}`, { timeout: 180_000 }, async () => {
+    const made = await bookings('postgresql', 'native')
+    const { run, drop, restore, verify } = commandsOf(made)
+    await done(run)
+    await done({ ...drop, partitions: ['2020-Q2'] } as Operation)
+    await made.place.sql(again('late', '2020-01-01', '2020-04-01'), again('half', '2020-04-01', '2020-04-01 10:00'))
+    await late(made, 50_001)
+    await whole(made)
+    // A partition with a part of the bounds can take a part of the rows only.
+    const partly = await perform(named(restore, '2020-Q2'))
+    expect(partly.finished.error).toMatchObject({ code: 'TABLE_REFUSED' })
+    expect(partly.finished.error?.message).toMatch(/has no partition for some rows of 2020-Q2/)
+    await made.place.sql(again('rest', '2020-04-01 10:00', '2020-07-01'))
+    await made.place.sql(`INSERT INTO ${TABLE} VALUES (7, '2020-01-01 07:00:00', 'taken', NULL)`)
+    for (const dryRun of [true, false]) {
+      const refused = await perform({ ...named(restore, '2020-Q1'), dryRun } as Operation)
+      expect(refused.finished.error).toMatchObject({ code: 'PARTITION_CHANGED' })
+      expect(refused.finished.error?.message).toMatch(/1 of its keys is taken in the table: 7, 2020-01-01 07:00:00$/)
+    }
+    await made.place.sql(`DELETE FROM ${TABLE} WHERE id = 7`)
+    await whole(made)
+    // One is detached, one dropped.
+    const back = await done(named(restore, '2020-Q1', '2020-Q2'))
+    expect(back.events.flatMap((event) => (event.type === 'log' ? [event.message] : []))).toContainEqual(
+      expect.stringMatching(
+        /^2020-Q1: its rows are restored into public\.bookings_late, which is now within its bounds/,
+      ),
+    )
+    await whole(made)
+    expect(await made.place.rows(`SELECT count(*) FROM ${TABLE}_late`)).toEqual([['21']])
+    expect(await made.place.rows(`SELECT count(*) FROM ${TABLE}_half`)).toEqual([['10']])
+    expect(await made.place.rows("SELECT count(*) FROM pg_tables WHERE schemaname = 'sluice_archived'")).toEqual([
+      ['0'],
+    ])
+    expect(await listed(made.place)).toEqual(['2020-Q1 RESTORED 20', '2020-Q2 RESTORED 20'])
+    await done({ ...verify, deep: true } as Operation)
+    await done(named(run, '2020-Q1'))
+    await whole(made)
+    expect(await listed(made.place)).toEqual(['2020-Q1 DETACHED 21', '2020-Q2 RESTORED 20'])
+  })
 
   it.skipIf(why !== '')(`of a period in two parts are restored together${why}`, { timeout: 180_000 }, async () => {
     const made = await bookings('postgresql', 'native')
@@ -640,45 +628,41 @@ describe.skipIf(WITHOUT.get('postgresql') !== '')('a plain table that is partiti
     },
   )
 
-  it(
-    'an unfinished period is completed by rows, and its partition is blocked until then',
-    { timeout: 120_000 },
-    async () => {
-      const made = await bookings('postgresql')
-      const { run, drop } = commandsOf(made)
-      await done(named(run, '2020-Q1', '2020-Q2'))
-      await partitioned(made, [['jan', '2020-01-01', '2020-02-01'], ['rest', '2020-02-01', '2020-04-01'], q2, now])
-      await whole(made)
-      const plan = planned(await done(planOf(run)))
-      expect(plan.map(({ partition, status, note }) => [partition, status, note])).toEqual([
-        ['2020-Q1', 'done', undefined],
-        ['2020-Q2', 'done', undefined],
-        [`${TABLE}_jan`, 'blocked', '2020-Q1 is not finished: archive it to DROPPED, or restore it first'],
-        [`${TABLE}_rest`, 'blocked', expect.stringContaining('2020-Q1 is not finished')],
-        [`${TABLE}_now`, 'later', undefined],
-      ])
-      await done(drop)
-      await whole(made)
-      expect(await made.place.rows(`SELECT count(*) FROM ${TABLE}`)).toEqual([['20']])
-      // A lost ledger is rebuilt.
-      const before = await listed(made.place)
-      await made.place.sql(
-        'DROP TABLE migration_archives, migration_archive_partitions, migration_archive_heads, migration_archive_history, migration_archive_ledger',
-      )
-      const adopt = {
-        kind: 'archive-adopt',
-        from: made.place.url,
-        table: TABLE,
-        confirm: TABLE,
-        accept: [],
-        to: made.archive,
-        dryRun: false,
-      } as const
-      await done(adopt)
-      expect(await listed(made.place)).toEqual(before)
-      await whole(made)
-    },
-  )
+  it('unfinished periods are completed by rows, and their partitions wait for that', { timeout: 120_000 }, async () => {
+    const made = await bookings('postgresql')
+    const { run, drop } = commandsOf(made)
+    await done(named(run, '2020-Q1', '2020-Q2'))
+    await partitioned(made, [['jan', '2020-01-01', '2020-02-01'], ['rest', '2020-02-01', '2020-04-01'], q2, now])
+    await whole(made)
+    const plan = planned(await done(planOf(run)))
+    expect(plan.map(({ partition, status, note }) => [partition, status, note])).toEqual([
+      ['2020-Q1', 'done', undefined],
+      ['2020-Q2', 'done', undefined],
+      [`${TABLE}_jan`, 'blocked', '2020-Q1 is not finished: archive it to DROPPED, or restore it first'],
+      [`${TABLE}_rest`, 'blocked', expect.stringContaining('2020-Q1 is not finished')],
+      [`${TABLE}_now`, 'later', undefined],
+    ])
+    await done(drop)
+    await whole(made)
+    expect(await made.place.rows(`SELECT count(*) FROM ${TABLE}`)).toEqual([['20']])
+    // A lost ledger is rebuilt.
+    const before = await listed(made.place)
+    await made.place.sql(
+      'DROP TABLE migration_archives, migration_archive_partitions, migration_archive_heads, migration_archive_history, migration_archive_ledger',
+    )
+    const adopt = {
+      kind: 'archive-adopt',
+      from: made.place.url,
+      table: TABLE,
+      confirm: TABLE,
+      accept: [],
+      to: made.archive,
+      dryRun: false,
+    } as const
+    await done(adopt)
+    expect(await listed(made.place)).toEqual(before)
+    await whole(made)
+  })
 
   it('partitioned by another column, rows leave by time as before', { timeout: 120_000 }, async () => {
     const made = await bookings('postgresql')

@@ -67,7 +67,7 @@ describe.skipIf(!S3_AVAILABLE)(`a query of a bucket ${S3_MISSING}`, () => {
   const query = (more: object = {}): Operation => ({ ...commandsOf(archived).query, ...more })
 
   test(
-    'records the ETag of each file at its publication, and accepts ledgers without ETags',
+    'records the ETag of each file at its publication, and accepts ledgers without',
     { timeout: 60_000 },
     async () => {
       const { counted: wanted } = await countedBy(query())

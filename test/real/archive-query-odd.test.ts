@@ -209,7 +209,7 @@ const ODD: readonly (readonly [System, string, readonly string[], readonly (read
 ]
 
 test.each(ODD)(
-  'times of %s that an archive cannot store',
+  'times of %s that no archive can store',
   { timeout: 60_000 },
   async (system, columns, rows, questions) => {
     if ((await missing(system)) !== '') return

@@ -203,32 +203,36 @@ test.skipIf(noMysql !== '')(`MySQL${noMysql}`, { timeout: 60_000 }, async () => 
   expect(await place.rows('SELECT count(*) FROM photos')).toEqual([['2']])
 })
 
-test.skipIf(noMysql !== '')(`a column that the MySQL login may not read${noMysql}`, { timeout: 60_000 }, async () => {
-  const place = await makePlace('mysql', folder)
-  const archived = await makeBookings(place, 'plain', mkdtempSync(join(folder, 'to-')), 20)
-  const narrow = new URL(place.url)
-  const shop = narrow.pathname.slice(1)
-  Object.assign(narrow, { username: 'reads_some', password: 'word' })
-  await place.sql(
-    `ALTER TABLE ${TABLE} ADD secret varchar(9) DEFAULT 's'`,
-    'DROP USER IF EXISTS reads_some',
-    "CREATE USER reads_some IDENTIFIED BY 'word'",
-    `GRANT CREATE, INDEX ON ${shop}.* TO reads_some`,
-    `GRANT SELECT (id, at, note, amount), DELETE ON ${shop}.${TABLE} TO reads_some`,
-  )
-  expect((await perform(only(commandsOf(archived).run, '2020-Q1'))).finished).toMatchObject({ exitCode: 0 })
-  const ledger = await place.rows(
-    "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME LIKE 'migration%'",
-  )
-  await place.sql(...ledger.map(([name]) => `GRANT ALL ON ${shop}.${name} TO reads_some`))
-  const { run, drop, restore } = commandsOf({ ...archived, place: { url: narrow.href } })
-  for (const command of [dry(run), run, only(drop, '2020-Q1'), only(restore, '2020-Q1')]) {
-    const { finished } = await perform(command)
-    expect(finished.error).toMatchObject({ code: 'SOURCE_DENIED' })
-    expect(finished.error?.hint).toContain(`GRANT SELECT ON ${shop}.${TABLE}`)
-  }
-  expect(await place.rows(`SELECT count(secret) FROM ${TABLE}`)).toEqual([['60']])
-})
+test.skipIf(noMysql !== '')(
+  `a column that the login of MySQL may not read${noMysql}`,
+  { timeout: 60_000 },
+  async () => {
+    const place = await makePlace('mysql', folder)
+    const archived = await makeBookings(place, 'plain', mkdtempSync(join(folder, 'to-')), 20)
+    const narrow = new URL(place.url)
+    const shop = narrow.pathname.slice(1)
+    Object.assign(narrow, { username: 'reads_some', password: 'word' })
+    await place.sql(
+      `ALTER TABLE ${TABLE} ADD secret varchar(9) DEFAULT 's'`,
+      'DROP USER IF EXISTS reads_some',
+      "CREATE USER reads_some IDENTIFIED BY 'word'",
+      `GRANT CREATE, INDEX ON ${shop}.* TO reads_some`,
+      `GRANT SELECT (id, at, note, amount), DELETE ON ${shop}.${TABLE} TO reads_some`,
+    )
+    expect((await perform(only(commandsOf(archived).run, '2020-Q1'))).finished).toMatchObject({ exitCode: 0 })
+    const ledger = await place.rows(
+      "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME LIKE 'migration%'",
+    )
+    await place.sql(...ledger.map(([name]) => `GRANT ALL ON ${shop}.${name} TO reads_some`))
+    const { run, drop, restore } = commandsOf({ ...archived, place: { url: narrow.href } })
+    for (const command of [dry(run), run, only(drop, '2020-Q1'), only(restore, '2020-Q1')]) {
+      const { finished } = await perform(command)
+      expect(finished.error).toMatchObject({ code: 'SOURCE_DENIED' })
+      expect(finished.error?.hint).toContain(`GRANT SELECT ON ${shop}.${TABLE}`)
+    }
+    expect(await place.rows(`SELECT count(secret) FROM ${TABLE}`)).toEqual([['60']])
+  },
+)
 
 test('SQLite: a row whose parent row is missing is restored, with a warning', { timeout: 60_000 }, async () => {
   const place = await makePlace('sqlite', folder)

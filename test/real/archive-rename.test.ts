@@ -849,41 +849,29 @@ describe.skipIf(WITHOUT !== '')(`postgresql, of a schema that was renamed before
     },
   )
 
-  test(
-    'statistics of the same name in the schema of its parent make a restore warn',
-    { timeout: 120_000 },
-    async () => {
-      const { made, run } = await inSchema('native')
-      const { place } = made
-      await done({ ...run, partitions: ['2020-Q1'] } as Operation)
-      await done({ ...run, drop: true, confirm: `s.${TABLE}`, partitions: ['2020-Q1'] } as Operation)
-      await place.sql('ALTER SCHEMA s RENAME TO t')
-      await place.sql(`CREATE STATISTICS t.own_statistics ON id, note FROM t.${TABLE}_1`)
-      const back = await done({
-        ...commandsOf(made).restore,
-        table: `t.${TABLE}`,
-        partitions: ['2020-Q1'],
-      } as Operation)
-      expect(warned(back)).toEqual([expect.stringContaining('extended statistics own_statistics: ')])
-      expect(await place.rows(`SELECT obj_description('t.${TABLE}_0'::regclass)`)).toEqual([['of its own']])
-    },
-  )
+  test('statistics of the same name in the schema of its parent: a restore warns', { timeout: 120_000 }, async () => {
+    const { made, run } = await inSchema('native')
+    const { place } = made
+    await done({ ...run, partitions: ['2020-Q1'] } as Operation)
+    await done({ ...run, drop: true, confirm: `s.${TABLE}`, partitions: ['2020-Q1'] } as Operation)
+    await place.sql('ALTER SCHEMA s RENAME TO t')
+    await place.sql(`CREATE STATISTICS t.own_statistics ON id, note FROM t.${TABLE}_1`)
+    const back = await done({ ...commandsOf(made).restore, table: `t.${TABLE}`, partitions: ['2020-Q1'] } as Operation)
+    expect(warned(back)).toEqual([expect.stringContaining('extended statistics own_statistics: ')])
+    expect(await place.rows(`SELECT obj_description('t.${TABLE}_0'::regclass)`)).toEqual([['of its own']])
+  })
 
-  test(
-    'a partition detached by an older version is dropped after the rename, and restored',
-    { timeout: 120_000 },
-    async () => {
-      const { made, run } = await inSchema('native')
-      const { place } = made
-      const of = { tables: [`t.${TABLE}`], confirm: `t.${TABLE}`, partitions: ['2020-Q1'] }
-      await done({ ...run, partitions: ['2020-Q1'] } as Operation)
-      // The older version recorded none of the partition's own objects.
-      await place.sql('UPDATE migration_archive_partitions SET own_ddl = NULL', 'ALTER SCHEMA s RENAME TO t')
-      await done({ ...run, ...of, drop: true } as Operation)
-      expect(warned(await done({ ...commandsOf(made).restore, ...of, table: `t.${TABLE}` } as Operation))).toEqual([])
-      expect(await place.rows(`SELECT obj_description('t.${TABLE}_0'::regclass)`)).toEqual([['of its own']])
-    },
-  )
+  test('a partition of an older version is dropped after the rename, and restored', { timeout: 120_000 }, async () => {
+    const { made, run } = await inSchema('native')
+    const { place } = made
+    const of = { tables: [`t.${TABLE}`], confirm: `t.${TABLE}`, partitions: ['2020-Q1'] }
+    await done({ ...run, partitions: ['2020-Q1'] } as Operation)
+    // The older version recorded none of the partition's own objects.
+    await place.sql('UPDATE migration_archive_partitions SET own_ddl = NULL', 'ALTER SCHEMA s RENAME TO t')
+    await done({ ...run, ...of, drop: true } as Operation)
+    expect(warned(await done({ ...commandsOf(made).restore, ...of, table: `t.${TABLE}` } as Operation))).toEqual([])
+    expect(await place.rows(`SELECT obj_description('t.${TABLE}_0'::regclass)`)).toEqual([['of its own']])
+  })
 
   test('tables of two dropped schemas have the same name', { timeout: 120_000 }, async () => {
     const { made, run } = await inSchema('divided')

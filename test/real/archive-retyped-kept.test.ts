@@ -83,7 +83,7 @@ describe.each(['sqlite', 'mysql', 'postgresql'] as const)('%s', (system) => {
     },
   )
 
-  test('a missing row is restored only with its key and its values', { timeout: 60_000 }, async (context) => {
+  test('a missing row is restored only together with its key and its values', { timeout: 60_000 }, async (context) => {
     if ((await missing(system)) !== '') context.skip()
     const { place, table, archive, restore } = await visits(system)
     const without = (column: string): Operation => ({ ...restore, without: [column] })

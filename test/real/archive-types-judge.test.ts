@@ -146,7 +146,7 @@ describe.each(SYSTEMS)('%s', (system) => {
   const why = WITHOUT.get(system) ?? ''
 
   it.skipIf(why !== '')(
-    `values of all types are restored, and foreign readers can read them${why}`,
+    `values of all types are restored, and foreign readers agree${why}`,
     { timeout: 180_000 },
     async () => {
       const cases = CASES[system]

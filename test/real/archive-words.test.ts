@@ -101,7 +101,7 @@ test('a hold before the first archive leaves no ledger', async () => {
 })
 
 test(
-  'a database whose rows cannot be archived is refused before a ledger is created in it',
+  'a database that cannot be archived is refused before a ledger is created in it',
   { timeout: 60_000 },
   async () => {
     const place = await makePlace('duckdb', folder)

@@ -92,31 +92,35 @@ test.skipIf(why !== '')(`in the time column belong to no period, and are reporte
   )
 })
 
-test.skipIf(why !== '')(`are not NULL for an erasure, in NOT NULL columns${why}`, { timeout: 60_000 }, async () => {
-  const place = await makePlace('mysql', folder)
-  await place.sql(
-    "SET SESSION sql_mode = ''",
-    'CREATE TABLE visits (id bigint PRIMARY KEY, at datetime NOT NULL, born date NOT NULL, seen datetime NOT NULL, note int)',
-    `INSERT INTO visits VALUES (1, '2020-01-05', '0000-00-00', '0000-00-00', 1), (2, '2020-01-06', '2022-05-05', '2022-05-05', 2),
+test.skipIf(why !== '')(
+  `are not NULL for an erasure, in columns that are NOT NULL${why}`,
+  { timeout: 60_000 },
+  async () => {
+    const place = await makePlace('mysql', folder)
+    await place.sql(
+      "SET SESSION sql_mode = ''",
+      'CREATE TABLE visits (id bigint PRIMARY KEY, at datetime NOT NULL, born date NOT NULL, seen datetime NOT NULL, note int)',
+      `INSERT INTO visits VALUES (1, '2020-01-05', '0000-00-00', '0000-00-00', 1), (2, '2020-01-06', '2022-05-05', '2022-05-05', 2),
        (4, '2090-01-01', '0000-00-00', '0000-00-00', 4), (5, '2090-01-02', '2026-01-01', '2026-01-01', NULL)`,
-  )
-  const { run } = commandsOf({ place, form: 'plain', to: mkdtempSync(join(folder, 'to-')) })
-  const own = { ...run, tables: ['visits'], asText: ['born', 'seen'] } as Operation & { kind: 'archive' }
-  for (const one of [own, { ...own, drop: true, confirm: 'visits' }])
-    expect((await perform(one)).finished.error ?? null).toBeNull()
-  const erase = { kind: 'archive-erase', from: place.url, table: 'visits', reason: 'T', dryRun: false } as const
-  const ids = async (): Promise<string> => (await place.rows('SELECT id FROM visits ORDER BY id')).join()
-  for (const where of ['born IS NULL', 'seen IS NULL', 'born IS NULL OR seen IS NULL', 'NOT (born IS NOT NULL)']) {
-    const erased = await perform({ ...erase, where, confirm: 'visits' })
-    expect(erased.finished, where).toMatchObject({ exitCode: 0, totals: { rows: '0', sourceRows: '0' } })
-    expect(await ids(), where).toBe('4,5')
-  }
-  const one = await perform({ ...erase, where: 'note IS NULL AND born IS NOT NULL', confirm: 'visits' })
-  expect(one.finished).toMatchObject({ exitCode: 0, totals: { rows: '0', sourceRows: '1' } })
-  expect(await ids()).toBe('4')
-  const all = await perform({ ...erase, where: 'born IS NOT NULL', confirm: 'visits' })
-  expect(all.finished).toMatchObject({ exitCode: 0, totals: { rows: '2', sourceRows: '1' } })
-})
+    )
+    const { run } = commandsOf({ place, form: 'plain', to: mkdtempSync(join(folder, 'to-')) })
+    const own = { ...run, tables: ['visits'], asText: ['born', 'seen'] } as Operation & { kind: 'archive' }
+    for (const one of [own, { ...own, drop: true, confirm: 'visits' }])
+      expect((await perform(one)).finished.error ?? null).toBeNull()
+    const erase = { kind: 'archive-erase', from: place.url, table: 'visits', reason: 'T', dryRun: false } as const
+    const ids = async (): Promise<string> => (await place.rows('SELECT id FROM visits ORDER BY id')).join()
+    for (const where of ['born IS NULL', 'seen IS NULL', 'born IS NULL OR seen IS NULL', 'NOT (born IS NOT NULL)']) {
+      const erased = await perform({ ...erase, where, confirm: 'visits' })
+      expect(erased.finished, where).toMatchObject({ exitCode: 0, totals: { rows: '0', sourceRows: '0' } })
+      expect(await ids(), where).toBe('4,5')
+    }
+    const one = await perform({ ...erase, where: 'note IS NULL AND born IS NOT NULL', confirm: 'visits' })
+    expect(one.finished).toMatchObject({ exitCode: 0, totals: { rows: '0', sourceRows: '1' } })
+    expect(await ids()).toBe('4')
+    const all = await perform({ ...erase, where: 'born IS NOT NULL', confirm: 'visits' })
+    expect(all.finished).toMatchObject({ exitCode: 0, totals: { rows: '2', sourceRows: '1' } })
+  },
+)
 
 test.for(['date', 'timestamp', 'timestamptz'])(
   'a %s before the year 1 in the time column belongs to no period, and blocks no other row',

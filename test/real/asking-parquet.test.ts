@@ -137,7 +137,7 @@ describe.each(['postgresql', 'duckdb'] as const)('%s', (system) => {
 })
 
 it.skipIf(MISSING.postgresql !== '')(
-  'PostgreSQL: NaN, and a numeric without a precision',
+  'PostgreSQL: NaN, and numeric without precision',
   { timeout: 60_000 },
   async () => {
     using folder = temporaryFolder()

@@ -248,7 +248,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('differences of Cassandra tables', () => {
   })
 
   it.skipIf(!ALL)(
-    'are found in partitions that are too wide for memory',
+    'are found in partitions that are too wide to be held in memory',
     async () => {
       await cql(
         'CREATE TABLE origin.wide (a int, b int, v text, PRIMARY KEY (a, b))',

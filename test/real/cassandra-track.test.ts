@@ -271,41 +271,45 @@ ORDER BY token_min;`)
       expect(String(count)).toBe(String(ROWS))
     })
 
-    test('runs that were killed one after the other have separate ranges', { timeout: 90_000 }, async ({ skip }) => {
-      await using track = await open(skip)
-      const { store } = track
-      const killed = async (more: Partial<CopyOperation>): Promise<void> => {
-        const child = startCopy(copy(track, { workers: 1, ring: { splits: 64 }, ...more }))
-        for (let i = 0; i < 3; i++) await child.until('chunk.done')
-        child.process.kill('SIGKILL')
-        await child.ended
-      }
-      await killed({ track: { runId: '77' } })
-      await killed({})
-      const { track: _tracked, ...untracked } = copy(track, { ring: { splits: 64 }, workers: 1 })
-      const interrupter = new Interrupter()
-      let done = 0
-      await perform(untracked, {
-        interrupt: interrupter,
-        onEvent: (event) => {
-          if (event.type === 'chunk.done' && ++done === 3) interrupter.requestStop()
-        },
-      })
-      const last = await perform(copy(track, { ring: { splits: 64 } }))
-      expect(last.finished, failures(last)).toMatchObject({ exitCode: 0 })
-      const runs = await store.runs('customer')
-      expect(runs.map(({ status }) => status)).toEqual(['ENDED', 'ENDED', 'ENDED'])
-      const passed: string[] = []
-      for (const { runId, info } of runs) {
-        const own = (await store.ranges('customer', runId)).filter(({ status }) => status === 'PASS')
-        expect(info).toContain(`Partitions Passed: ${own.length};`)
-        passed.push(...tokens(own))
-      }
-      // No range passed twice, and those of the untracked run belong to no tracked run.
-      expect(new Set(passed).size).toBe(passed.length)
-      expect(passed.length).toBeLessThanOrEqual(64 - 3)
-      expect(passed.length).toBeGreaterThanOrEqual(64 - 3 - 4)
-    })
+    test(
+      'runs that were killed one after the other have their own separate ranges',
+      { timeout: 90_000 },
+      async ({ skip }) => {
+        await using track = await open(skip)
+        const { store } = track
+        const killed = async (more: Partial<CopyOperation>): Promise<void> => {
+          const child = startCopy(copy(track, { workers: 1, ring: { splits: 64 }, ...more }))
+          for (let i = 0; i < 3; i++) await child.until('chunk.done')
+          child.process.kill('SIGKILL')
+          await child.ended
+        }
+        await killed({ track: { runId: '77' } })
+        await killed({})
+        const { track: _tracked, ...untracked } = copy(track, { ring: { splits: 64 }, workers: 1 })
+        const interrupter = new Interrupter()
+        let done = 0
+        await perform(untracked, {
+          interrupt: interrupter,
+          onEvent: (event) => {
+            if (event.type === 'chunk.done' && ++done === 3) interrupter.requestStop()
+          },
+        })
+        const last = await perform(copy(track, { ring: { splits: 64 } }))
+        expect(last.finished, failures(last)).toMatchObject({ exitCode: 0 })
+        const runs = await store.runs('customer')
+        expect(runs.map(({ status }) => status)).toEqual(['ENDED', 'ENDED', 'ENDED'])
+        const passed: string[] = []
+        for (const { runId, info } of runs) {
+          const own = (await store.ranges('customer', runId)).filter(({ status }) => status === 'PASS')
+          expect(info).toContain(`Partitions Passed: ${own.length};`)
+          passed.push(...tokens(own))
+        }
+        // No range passed twice, and those of the untracked run belong to no tracked run.
+        expect(new Set(passed).size).toBe(passed.length)
+        expect(passed.length).toBeLessThanOrEqual(64 - 3)
+        expect(passed.length).toBeGreaterThanOrEqual(64 - 3 - 4)
+      },
+    )
 
     test('a range that loses a row does not pass', { timeout: 60_000 }, async ({ skip }) => {
       skip(system === 'cassandra', 'Cassandra refuses no row of these')

@@ -44,70 +44,62 @@ test('nine questions give equal answers, one event each, in order', async () => 
   }
 })
 
-test(
-  'cold runs are answered by new child processes, which report the bytes that they read',
-  { timeout: 120_000 },
-  async () => {
-    using folder = temporaryFolder()
-    const table = join(FIXTURES, 'sales/orders')
+test('cold runs use new child processes, which report the bytes that they read', { timeout: 120_000 }, async () => {
+  using folder = temporaryFolder()
+  const table = join(FIXTURES, 'sales/orders')
+  const { summary, events } = await ask(table, await imported(folder, table), {
+    cold: true,
+    questions: ['active-files', 'last-commits'],
+  })
+  expect(summary.results.map(({ question, same }) => [question, same])).toEqual([
+    ['active-files', true],
+    ['last-commits', true],
+  ])
+  for (const { files, sql } of summary.results) {
+    expect(files.coldMs).toBeGreaterThan(0)
+    expect(sql.coldMs).toBeGreaterThan(0)
+    if (!existsSync('/proc/self/io')) continue
+    expect(Number(files.readBytes)).toBeGreaterThan(1_000)
+    expect(Number(sql.readBytes)).toBeGreaterThan(1_000)
+    // The log of this table has about 50 KB; loading DuckDB and its bindings would read far more.
+    expect(Number(files.readBytes)).toBeLessThan(500_000)
+  }
+  const notes = events.flatMap((event) => (event.type === 'log' ? [event.message] : []))
+  expect(notes).toContain('cold means a fresh process and connection, not an emptied page cache')
+})
+
+test.runIf(existsSync('/proc/self/cmdline'))('no command line shows a database URL', { timeout: 120_000 }, async () => {
+  using folder = temporaryFolder()
+  const table = smallTable(folder)
+  const secretUrl = 'sqlite:////nowhere/secret-word.db'
+  const seen = new Set<string>()
+  const timer = setInterval(() => {
+    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+      try {
+        const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+        if (line.includes('cold-main')) seen.add(line)
+      } catch {
+        // The process ended between the two calls.
+      }
+    }
+  }, 5)
+  try {
     const { summary, events } = await ask(table, await imported(folder, table), {
       cold: true,
-      questions: ['active-files', 'last-commits'],
+      catalogUrl: secretUrl,
+      questions: ['counts'],
     })
-    expect(summary.results.map(({ question, same }) => [question, same])).toEqual([
-      ['active-files', true],
-      ['last-commits', true],
-    ])
-    for (const { files, sql } of summary.results) {
-      expect(files.coldMs).toBeGreaterThan(0)
-      expect(sql.coldMs).toBeGreaterThan(0)
-      if (!existsSync('/proc/self/io')) continue
-      expect(Number(files.readBytes)).toBeGreaterThan(1_000)
-      expect(Number(sql.readBytes)).toBeGreaterThan(1_000)
-      // The log of this table has about 50 KB; loading DuckDB and its bindings would read far more.
-      expect(Number(files.readBytes)).toBeLessThan(500_000)
-    }
-    const notes = events.flatMap((event) => (event.type === 'log' ? [event.message] : []))
-    expect(notes).toContain('cold means a fresh process and connection, not an emptied page cache')
-  },
-)
-
-test.runIf(existsSync('/proc/self/cmdline'))(
-  'no command line contains a database URL',
-  { timeout: 120_000 },
-  async () => {
-    using folder = temporaryFolder()
-    const table = smallTable(folder)
-    const secretUrl = 'sqlite:////nowhere/secret-word.db'
-    const seen = new Set<string>()
-    const timer = setInterval(() => {
-      for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-        try {
-          const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
-          if (line.includes('cold-main')) seen.add(line)
-        } catch {
-          // The process ended between the two calls.
-        }
-      }
-    }, 5)
-    try {
-      const { summary, events } = await ask(table, await imported(folder, table), {
-        cold: true,
-        catalogUrl: secretUrl,
-        questions: ['counts'],
-      })
-      // The failure of the child process is a note and does not end the comparison: the warm times stay.
-      expect(summary.results[0]).toMatchObject({ same: true, sql: { coldMs: null } })
-      expect(
-        events.some((event) => event.type === 'log' && event.message.startsWith('counts: no cold figure for sql')),
-      ).toBe(true)
-    } finally {
-      clearInterval(timer)
-    }
-    expect(seen.size).toBeGreaterThan(0)
-    for (const line of seen) expect(line).not.toContain('secret-word')
-  },
-)
+    // The failure of the child process is a note and does not end the comparison: the warm times stay.
+    expect(summary.results[0]).toMatchObject({ same: true, sql: { coldMs: null } })
+    expect(
+      events.some((event) => event.type === 'log' && event.message.startsWith('counts: no cold figure for sql')),
+    ).toBe(true)
+  } finally {
+    clearInterval(timer)
+  }
+  expect(seen.size).toBeGreaterThan(0)
+  for (const line of seen) expect(line).not.toContain('secret-word')
+})
 
 test('a catalog that differs is detected, the difference is named, and the run fails', async () => {
   using folder = temporaryFolder()

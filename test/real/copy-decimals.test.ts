@@ -86,7 +86,7 @@ describe.each(PAIRS)('from $from to $to', ({ from, to }) => {
 
 describe('from PostgreSQL', () => {
   test(
-    'each scale with 15 digits is the same after a copy in both directions, also in keys',
+    'each scale with 15 digits is the same in both directions, also in keys',
     { timeout: 30_000 },
     async ({ skip }) => {
       skip(has('postgresql') !== '', has('postgresql'))

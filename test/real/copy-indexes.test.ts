@@ -201,41 +201,37 @@ describe('between two PostgreSQL', () => {
     },
   )
 
-  test(
-    'a foreign key that rows violate is reported with a count, and removed again',
-    { timeout: 60_000 },
-    async (context) => {
-      const [from, to] = await sides(context)
-      if (from === undefined || to === undefined) return
-      const copy = copyAll(from, to, ['rides', 'parents'], { with: ['constraints'] })
-      await perform({ ...copy, with: [] })
-      await to.sql('DELETE FROM parents WHERE id IN (3, 4)')
-      const failed = await perform({ ...copy, noLook: true })
+  test('a foreign key that rows violate is counted, and removed again', { timeout: 60_000 }, async (context) => {
+    const [from, to] = await sides(context)
+    if (from === undefined || to === undefined) return
+    const copy = copyAll(from, to, ['rides', 'parents'], { with: ['constraints'] })
+    await perform({ ...copy, with: [] })
+    await to.sql('DELETE FROM parents WHERE id IN (3, 4)')
+    const failed = await perform({ ...copy, noLook: true })
 
-      expect(failed.finished).toMatchObject({ exitCode: 1, error: { code: 'TABLES_FAILED' }, totals: { ok: '1' } })
-      const [reported] = of(failed.events, 'index.failed')
-      expect(reported).toMatchObject({ name: 'to_parent', kind: 'foreign key' })
-      expect(reported?.error.message).toBe('120 rows of public.rides refer to missing rows of public.parents')
-      expect(await to.rows(`SELECT count(*) FROM pg_constraint WHERE conname = 'to_parent'`)).toEqual([['0']])
-      await to.sql(`INSERT INTO parents VALUES (3, 'p3'), (4, 'p4')`)
-      // As after a kill between the two steps.
-      await to.sql(
-        `ALTER TABLE rides ADD CONSTRAINT to_parent FOREIGN KEY (parent) REFERENCES parents (id) ON UPDATE CASCADE ON DELETE SET NULL DEFERRABLE NOT VALID`,
-      )
-      const repaired = await perform(copy)
-      expect(repaired.finished.exitCode).toBe(0)
-      expect(of(repaired.events, 'index.done').map(({ name }) => name)).toEqual(['to_parent'])
-      expect(await to.rows(`SELECT convalidated FROM pg_constraint WHERE conname = 'to_parent'`)).toEqual([['t']])
-      await expectOnce(copy)
+    expect(failed.finished).toMatchObject({ exitCode: 1, error: { code: 'TABLES_FAILED' }, totals: { ok: '1' } })
+    const [reported] = of(failed.events, 'index.failed')
+    expect(reported).toMatchObject({ name: 'to_parent', kind: 'foreign key' })
+    expect(reported?.error.message).toBe('120 rows of public.rides refer to missing rows of public.parents')
+    expect(await to.rows(`SELECT count(*) FROM pg_constraint WHERE conname = 'to_parent'`)).toEqual([['0']])
+    await to.sql(`INSERT INTO parents VALUES (3, 'p3'), (4, 'p4')`)
+    // As after a kill between the two steps.
+    await to.sql(
+      `ALTER TABLE rides ADD CONSTRAINT to_parent FOREIGN KEY (parent) REFERENCES parents (id) ON UPDATE CASCADE ON DELETE SET NULL DEFERRABLE NOT VALID`,
+    )
+    const repaired = await perform(copy)
+    expect(repaired.finished.exitCode).toBe(0)
+    expect(of(repaired.events, 'index.done').map(({ name }) => name)).toEqual(['to_parent'])
+    expect(await to.rows(`SELECT convalidated FROM pg_constraint WHERE conname = 'to_parent'`)).toEqual([['t']])
+    await expectOnce(copy)
 
-      // Rows of other tables refer to these.
-      const again = { ...copy, tables: ['parents'], onExisting: 'replace-range' as const, restart: true }
-      const refused = await perform(again)
-      expect(refused.finished).toMatchObject({ exitCode: 4 })
-      expect(of(refused.events, 'chunk.failed')).toMatchObject([{ error: { code: 'TABLE_REFUSED' } }])
-      expect(await to.rows('SELECT count(parent) FROM rides')).toEqual([['1200']])
-    },
-  )
+    // Rows of other tables refer to these.
+    const again = { ...copy, tables: ['parents'], onExisting: 'replace-range' as const, restart: true }
+    const refused = await perform(again)
+    expect(refused.finished).toMatchObject({ exitCode: 4 })
+    expect(of(refused.events, 'chunk.failed')).toMatchObject([{ error: { code: 'TABLE_REFUSED' } }])
+    expect(await to.rows('SELECT count(parent) FROM rides')).toEqual([['1200']])
+  })
 
   test('an index that an interrupted build left is created again', { timeout: 60_000 }, async (context) => {
     const [from, to] = await places(context, 'postgresql', 'postgresql')
@@ -336,37 +332,33 @@ describe('within other systems', () => {
     await expectOnce(copy)
   })
 
-  test(
-    'D1 to SQLite, with a stop: an object whose creation has begun is completed',
-    { timeout: 60_000 },
-    async (context) => {
-      const [from, to] = await places(context, 'd1', 'sqlite')
-      if (from === undefined || to === undefined) return
-      await from.sql(
-        'CREATE TABLE rides (id INTEGER PRIMARY KEY, name TEXT, n INT)',
-        'CREATE INDEX a ON rides (name)',
-        'CREATE UNIQUE INDEX b ON rides (n DESC, name)',
-        'CREATE INDEX c ON rides (lower(name)) WHERE n > 5',
-        `INSERT INTO rides VALUES ${numbers(90, (i) => `(${i}, 'n${i}', ${i})`)}`,
-      )
-      const copy = copyAll(from, to, ['rides'], { workers: 1 })
-      const interrupt = new Interrupter()
-      const stopped = await perform(copy, {
-        interrupt,
-        onEvent: ({ type }) => {
-          if (type === 'index.started') interrupt.requestStop()
-        },
-      })
-      expect(stopped.finished).toMatchObject({ exitCode: 75, status: 'stopped' })
-      expect(of(stopped.events, 'index.done')).toHaveLength(1)
-      expect(of(stopped.events, 'table.finished')).toMatchObject([{ status: 'stopped' }])
-      const second = await perform(copy)
-      expect(second.finished).toMatchObject({ exitCode: 0 })
-      expect(of(second.events, 'index.done')).toHaveLength(2)
-      expect(of(second.events, 'chunk.started')).toEqual([])
-      await expectOnce(copy)
-    },
-  )
+  test('D1 to SQLite, with a stop: an object that was begun is completed', { timeout: 60_000 }, async (context) => {
+    const [from, to] = await places(context, 'd1', 'sqlite')
+    if (from === undefined || to === undefined) return
+    await from.sql(
+      'CREATE TABLE rides (id INTEGER PRIMARY KEY, name TEXT, n INT)',
+      'CREATE INDEX a ON rides (name)',
+      'CREATE UNIQUE INDEX b ON rides (n DESC, name)',
+      'CREATE INDEX c ON rides (lower(name)) WHERE n > 5',
+      `INSERT INTO rides VALUES ${numbers(90, (i) => `(${i}, 'n${i}', ${i})`)}`,
+    )
+    const copy = copyAll(from, to, ['rides'], { workers: 1 })
+    const interrupt = new Interrupter()
+    const stopped = await perform(copy, {
+      interrupt,
+      onEvent: ({ type }) => {
+        if (type === 'index.started') interrupt.requestStop()
+      },
+    })
+    expect(stopped.finished).toMatchObject({ exitCode: 75, status: 'stopped' })
+    expect(of(stopped.events, 'index.done')).toHaveLength(1)
+    expect(of(stopped.events, 'table.finished')).toMatchObject([{ status: 'stopped' }])
+    const second = await perform(copy)
+    expect(second.finished).toMatchObject({ exitCode: 0 })
+    expect(of(second.events, 'index.done')).toHaveLength(2)
+    expect(of(second.events, 'chunk.started')).toEqual([])
+    await expectOnce(copy)
+  })
 
   test('DuckDB', { timeout: 60_000 }, async () => {
     const [from, to] = [await makePlace('duckdb', folder), await makePlace('duckdb', folder)]

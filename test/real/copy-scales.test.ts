@@ -35,7 +35,7 @@ test.for(WAYS)('$way', { timeout: 60_000 }, async ({ way, made, more }, { skip }
 })
 
 test(
-  'a copy that an earlier version began without these zeros is resumed without them',
+  'a copy of an earlier version without these zeros is resumed without them',
   { timeout: 60_000 },
   async ({ skip }) => {
     const [source, target] = await places('k text COLLATE "und-x-icu" PRIMARY KEY, n numeric', skip)

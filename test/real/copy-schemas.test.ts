@@ -143,7 +143,7 @@ describe.skipIf(why !== '')(`the schema of a copied table ${why}`, { timeout: 90
     expect(await to.rows('SELECT count(*) FROM app.t')).toEqual([['4']])
     const turn = await perform(anew, { sharedRun: '7' })
     expect(turn.finished).toMatchObject({ exitCode: 0 })
-    // The copy was finished before, so no chunk is started.
+    // A second task of the shared run does not restart the copy.
     expect(turn.events.filter(({ type }) => type === 'chunk.started')).toEqual([])
     const diff = { ...copy, kind: 'diff', limit: 1, fix: true, deleteExtra: false } as Operation
     expect(await ends(diff)).toBe('0')
