@@ -342,39 +342,35 @@ const OVERLAPS: readonly (readonly [System, string, (id: number, at: string, fro
 ]
 
 describe.each(OVERLAPS)('%s', (system, columns, row) => {
-  test(
-    'a row that overlaps an archived one is named, and both ways out succeed',
-    { timeout: 60_000 },
-    async (context) => {
-      if ((await missing(system)) !== '') context.skip()
-      try {
-        await (await makePlace(system, folder.path)).sql(`CREATE TABLE probe (${columns})`)
-      } catch {
-        context.skip('the server has no keys without overlaps')
-      }
-      const {
-        place,
-        restore,
-        state,
-        printed: run,
-      } = await dropped(system, columns, [
-        row(1, '2020-01-01 00:00:00', '2020-01-01', '2021-01-01'),
-        row(2, '2020-01-02 00:00:00', '2020-01-01', '2021-01-01'),
-        row(3, '2090-01-02 00:00:00', '2020-01-01', '2021-01-01'),
-      ])
-      await place.sql(`INSERT INTO places VALUES ${row(1, '2090-02-02 00:00:00', '2020-06-01', '2021-06-01')}`)
-      const { error } = (await perform(restore)).finished
-      expect(error?.message).toMatch(/the table refuses 1 of its rows \(\[?1,/)
-      expect(await state()).toBe('DROPPED')
-      expect(await place.rows('SELECT count(*) FROM places')).toEqual([['2']])
-      const [into = ''] = commandsIn(error?.hint)
-      expect(into).toMatch(/--into NEW_TABLE$/)
-      expect((await run(into)).finished.error).toBeUndefined()
-      const made = system === 'postgresql' ? 'public."NEW_TABLE"' : 'NEW_TABLE'
-      expect(await place.rows(`SELECT count(*) FROM ${made}`)).toEqual([['2']])
-      await place.sql("DELETE FROM places WHERE at = '2090-02-02 00:00:00'")
-      expect((await perform(restore)).finished.error).toBeUndefined()
-      expect(await place.rows('SELECT count(*) FROM places')).toEqual([['3']])
-    },
-  )
+  test('an archived row with an overlap is named, and both ways out succeed', { timeout: 60_000 }, async (context) => {
+    if ((await missing(system)) !== '') context.skip()
+    try {
+      await (await makePlace(system, folder.path)).sql(`CREATE TABLE probe (${columns})`)
+    } catch {
+      context.skip('the server has no keys without overlaps')
+    }
+    const {
+      place,
+      restore,
+      state,
+      printed: run,
+    } = await dropped(system, columns, [
+      row(1, '2020-01-01 00:00:00', '2020-01-01', '2021-01-01'),
+      row(2, '2020-01-02 00:00:00', '2020-01-01', '2021-01-01'),
+      row(3, '2090-01-02 00:00:00', '2020-01-01', '2021-01-01'),
+    ])
+    await place.sql(`INSERT INTO places VALUES ${row(1, '2090-02-02 00:00:00', '2020-06-01', '2021-06-01')}`)
+    const { error } = (await perform(restore)).finished
+    expect(error?.message).toMatch(/the table refuses 1 of its rows \(\[?1,/)
+    expect(await state()).toBe('DROPPED')
+    expect(await place.rows('SELECT count(*) FROM places')).toEqual([['2']])
+    const [into = ''] = commandsIn(error?.hint)
+    expect(into).toMatch(/--into NEW_TABLE$/)
+    expect((await run(into)).finished.error).toBeUndefined()
+    const made = system === 'postgresql' ? 'public."NEW_TABLE"' : 'NEW_TABLE'
+    expect(await place.rows(`SELECT count(*) FROM ${made}`)).toEqual([['2']])
+    await place.sql("DELETE FROM places WHERE at = '2090-02-02 00:00:00'")
+    expect((await perform(restore)).finished.error).toBeUndefined()
+    expect(await place.rows('SELECT count(*) FROM places')).toEqual([['3']])
+  })
 })

@@ -144,39 +144,35 @@ describe.each([
     expect(await place.rows('SELECT count(*) FROM a_part')).toEqual([['12']])
   })
 
-  test.skipIf(why !== '')(
-    `rows are restored into a table of more than 10,000 rows${why}`,
-    { timeout: 60_000 },
-    async () => {
-      const place = await makePlace(system, folder)
-      const at = system === 'sqlite' ? 'DATETIME' : 'timestamp(0)'
-      await place.sql(
-        `CREATE TABLE visits (id INTEGER PRIMARY KEY, at ${at} NOT NULL, note text)`,
-        `INSERT INTO visits WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 11000)
+  test.skipIf(why !== '')(`rows are restored into a table of 10,000 and more${why}`, { timeout: 60_000 }, async () => {
+    const place = await makePlace(system, folder)
+    const at = system === 'sqlite' ? 'DATETIME' : 'timestamp(0)'
+    await place.sql(
+      `CREATE TABLE visits (id INTEGER PRIMARY KEY, at ${at} NOT NULL, note text)`,
+      `INSERT INTO visits WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 11000)
        SELECT i, ${system === 'sqlite' ? "datetime('2020-01-01', i || ' minutes')" : "timestamp '2020-01-01' + i * interval '1 minute'"}, 'n' || i FROM n`,
-      )
-      const run = {
-        ...commandsOf({ place, form: 'plain', to: mkdtempSync(join(folder, 'to-')) }).run,
-        tables: ['visits'],
-      }
-      expect((await perform(run as Operation)).finished.error ?? null).toBeNull()
-      const restore = {
-        kind: 'restore',
-        from: place.url,
-        table: 'visits',
-        partitions: ['2020-Q1'],
-        dryRun: false,
-      } as const
-      const part = { ...restore, into: 'halves', where: 'id <= 5500' }
-      const rest = { ...restore, into: 'halves', where: 'id > 5500' }
-      expect((await perform(part)).finished).toMatchObject({ totals: { brought: '5500' } })
-      expect((await perform(rest)).finished).toMatchObject({ totals: { brought: '5500' } })
-      expect((await perform(rest)).finished).toMatchObject({ totals: { brought: '0', there: '5500' } })
-      expect(await place.rows('SELECT count(*), count(DISTINCT note) FROM halves')).toEqual([['11000', '11000']])
-      await place.sql('DELETE FROM halves WHERE id > 6000')
-      expect((await perform(rest)).finished.error?.message).toContain('500 keys of these rows are taken')
-    },
-  )
+    )
+    const run = {
+      ...commandsOf({ place, form: 'plain', to: mkdtempSync(join(folder, 'to-')) }).run,
+      tables: ['visits'],
+    }
+    expect((await perform(run as Operation)).finished.error ?? null).toBeNull()
+    const restore = {
+      kind: 'restore',
+      from: place.url,
+      table: 'visits',
+      partitions: ['2020-Q1'],
+      dryRun: false,
+    } as const
+    const part = { ...restore, into: 'halves', where: 'id <= 5500' }
+    const rest = { ...restore, into: 'halves', where: 'id > 5500' }
+    expect((await perform(part)).finished).toMatchObject({ totals: { brought: '5500' } })
+    expect((await perform(rest)).finished).toMatchObject({ totals: { brought: '5500' } })
+    expect((await perform(rest)).finished).toMatchObject({ totals: { brought: '0', there: '5500' } })
+    expect(await place.rows('SELECT count(*), count(DISTINCT note) FROM halves')).toEqual([['11000', '11000']])
+    await place.sql('DELETE FROM halves WHERE id > 6000')
+    expect((await perform(rest)).finished.error?.message).toContain('500 keys of these rows are taken')
+  })
 
   test.skipIf(why !== '')(`a table without a key takes rows only if it is empty${why}`, async () => {
     const { place, restoreTo } = await archived(system, form)

@@ -215,30 +215,26 @@ test.for(RETYPED)(
   },
 )
 
-test(
-  'without its time column a table is not archived any more, and another table can be',
-  { timeout: 60_000 },
-  async () => {
-    const { place, run, commands } = await archiving(
-      `CREATE TABLE ${TABLE} (id INTEGER PRIMARY KEY, at DATETIME NOT NULL, since DATETIME NOT NULL)`,
-      `INSERT INTO ${TABLE} VALUES (1, '2020-01-02 00:00:00', '2020-05-03 00:00:00'), (2, '2090-01-02 00:00:00', '2020-05-04 00:00:00')`,
-    )
-    fine(await perform(run))
-    fine(await perform({ ...run, drop: true, confirm: TABLE }))
-    await place.sql(`ALTER TABLE ${TABLE} DROP COLUMN at`)
-    expect(hintOf(await perform(run))).toBe('put its rows into a table of another name, which gets its own archive')
-    await place.sql(
-      'CREATE TABLE later (id INTEGER PRIMARY KEY, since DATETIME NOT NULL)',
-      `INSERT INTO later SELECT id, since FROM ${TABLE}`,
-    )
-    fine(await perform({ ...run, tables: ['later'], by: 'since' }))
-    const asked = await perform({ ...commands.query, query: `SELECT id FROM ${TABLE} ORDER BY id` } as Operation)
-    expect(fine(asked).events.flatMap((event) => (event.type === 'row' ? [event.values.map(String)] : []))).toEqual([
-      ['1'],
-      ['2'],
-    ])
-  },
-)
+test('without its time column a table is not archived, and another table can be', { timeout: 60_000 }, async () => {
+  const { place, run, commands } = await archiving(
+    `CREATE TABLE ${TABLE} (id INTEGER PRIMARY KEY, at DATETIME NOT NULL, since DATETIME NOT NULL)`,
+    `INSERT INTO ${TABLE} VALUES (1, '2020-01-02 00:00:00', '2020-05-03 00:00:00'), (2, '2090-01-02 00:00:00', '2020-05-04 00:00:00')`,
+  )
+  fine(await perform(run))
+  fine(await perform({ ...run, drop: true, confirm: TABLE }))
+  await place.sql(`ALTER TABLE ${TABLE} DROP COLUMN at`)
+  expect(hintOf(await perform(run))).toBe('put its rows into a table of another name, which gets its own archive')
+  await place.sql(
+    'CREATE TABLE later (id INTEGER PRIMARY KEY, since DATETIME NOT NULL)',
+    `INSERT INTO later SELECT id, since FROM ${TABLE}`,
+  )
+  fine(await perform({ ...run, tables: ['later'], by: 'since' }))
+  const asked = await perform({ ...commands.query, query: `SELECT id FROM ${TABLE} ORDER BY id` } as Operation)
+  expect(fine(asked).events.flatMap((event) => (event.type === 'row' ? [event.values.map(String)] : []))).toEqual([
+    ['1'],
+    ['2'],
+  ])
+})
 
 test('the error for a column named like an SQL keyword shows the names that need quotes', async () => {
   const { run, commands } = await archiving(

@@ -66,23 +66,19 @@ describe.skipIf(!S3_AVAILABLE)(`a query of a bucket ${S3_MISSING}`, () => {
     pathOfLocation((await archived.place.rows('SELECT archive FROM migration_archives'))[0]?.[0] ?? '')
   const query = (more: object = {}): Operation => ({ ...commandsOf(archived).query, ...more })
 
-  test(
-    'records the ETag of each file at its publication, and accepts ledgers without',
-    { timeout: 60_000 },
-    async () => {
-      const { counted: wanted } = await countedBy(query())
-      await run()
-      const files = await noted()
-      expect(files).toHaveLength(LABELS.length)
-      const log = openS3Log(await root(), { client: proxy.client })
-      for (const { path, etag } of files) expect(etag).toBe((await log.head(path, NEVER))?.etag)
-      const { counted, ran } = await countedBy(query())
-      expect(counted).toBe(wanted)
-      expect(ran.events).toContainEqual(expect.objectContaining({ type: 'query.sources', unchecked: '2' }))
-      await archived.place.sql(`UPDATE migration_archive_partitions SET files = replace(files, '"etag"', '"older"')`)
-      expect((await countedBy(query())).counted).toBe(wanted)
-    },
-  )
+  test('records the ETag of each file at its publication, but does not need it', { timeout: 60_000 }, async () => {
+    const { counted: wanted } = await countedBy(query())
+    await run()
+    const files = await noted()
+    expect(files).toHaveLength(LABELS.length)
+    const log = openS3Log(await root(), { client: proxy.client })
+    for (const { path, etag } of files) expect(etag).toBe((await log.head(path, NEVER))?.etag)
+    const { counted, ran } = await countedBy(query())
+    expect(counted).toBe(wanted)
+    expect(ran.events).toContainEqual(expect.objectContaining({ type: 'query.sources', unchecked: '2' }))
+    await archived.place.sql(`UPDATE migration_archive_partitions SET files = replace(files, '"etag"', '"older"')`)
+    expect((await countedBy(query())).counted).toBe(wanted)
+  })
 
   test('refuses an object that replaced another one of the same size', { timeout: 60_000 }, async () => {
     await run()

@@ -83,20 +83,24 @@ describe.each(['sqlite', 'mysql', 'postgresql'] as const)('%s', (system) => {
     },
   )
 
-  test('a missing row is restored only together with its key and its values', { timeout: 60_000 }, async (context) => {
-    if ((await missing(system)) !== '') context.skip()
-    const { place, table, archive, restore } = await visits(system)
-    const without = (column: string): Operation => ({ ...restore, without: [column] })
-    const reported = async (operation: Operation): Promise<string> => {
-      const { error } = (await perform(operation)).finished
-      return `${error?.message}; ${error?.hint}`
-    }
-    expect((await perform(archive)).finished).toMatchObject({ exitCode: 0 })
-    await retype(place, table, 'n')
-    await place.sql(`DELETE FROM ${table} WHERE id = 2`)
-    expect(await reported(without('n'))).toMatch(/n needs a value, and has no default; give the column a default/)
-    expect(await place.rows('SELECT state FROM migration_archive_partitions')).toEqual([['DETACHED']])
-  })
+  test(
+    'a missing row is restored only together with its own key and its values',
+    { timeout: 60_000 },
+    async (context) => {
+      if ((await missing(system)) !== '') context.skip()
+      const { place, table, archive, restore } = await visits(system)
+      const without = (column: string): Operation => ({ ...restore, without: [column] })
+      const reported = async (operation: Operation): Promise<string> => {
+        const { error } = (await perform(operation)).finished
+        return `${error?.message}; ${error?.hint}`
+      }
+      expect((await perform(archive)).finished).toMatchObject({ exitCode: 0 })
+      await retype(place, table, 'n')
+      await place.sql(`DELETE FROM ${table} WHERE id = 2`)
+      expect(await reported(without('n'))).toMatch(/n needs a value, and has no default; give the column a default/)
+      expect(await place.rows('SELECT state FROM migration_archive_partitions')).toEqual([['DETACHED']])
+    },
+  )
 
   test(
     'dropped: the key must have its former type, or the rows go into another table',

@@ -145,64 +145,60 @@ const named = (cases: readonly TypeCase[], values: readonly (string | null)[], e
 describe.each(SYSTEMS)('%s', (system) => {
   const why = WITHOUT.get(system) ?? ''
 
-  it.skipIf(why !== '')(
-    `values of all types are restored, and foreign readers agree${why}`,
-    { timeout: 180_000 },
-    async () => {
-      const cases = CASES[system]
-      const place = await makeTypes(system, cases)
-      const words = cases.flatMap((one, i) => judged(system, column(i), one))
-      const each = 3
-      const judge = async (): Promise<readonly (readonly string[])[]> =>
-        (await place.rows(`SELECT ${words.join(', ')} FROM s WHERE id < 1000 ORDER BY id`)).map((row) =>
-          named(cases, row, each),
+  it.skipIf(why !== '')(`values of all types are restored, and can be read${why}`, { timeout: 180_000 }, async () => {
+    const cases = CASES[system]
+    const place = await makeTypes(system, cases)
+    const words = cases.flatMap((one, i) => judged(system, column(i), one))
+    const each = 3
+    const judge = async (): Promise<readonly (readonly string[])[]> =>
+      (await place.rows(`SELECT ${words.join(', ')} FROM s WHERE id < 1000 ORDER BY id`)).map((row) =>
+        named(cases, row, each),
+      )
+    const wanted = await place.rows(
+      `SELECT id, ${cases.map(({ held, type }, i) => FILED[system][held](column(i), type)).join(', ')} FROM s WHERE id < 1000 ORDER BY id`,
+    )
+    const before = await judge()
+    const refusedBy = (part: TypeCase['asText']): readonly string[] =>
+      cases.flatMap(({ asText: is }, i) => (is === part ? [column(i)] : []))
+    const [byType, byValues] = [refusedBy('type'), refusedBy('values')]
+    const { run, drop, restore, verify } = leaveCommands(place, folder.path, { asText: [...byType, ...byValues] })
+    for (const one of byType) {
+      const others = byType.filter((name) => name !== one)
+      const refusal = errorOf(await perform({ ...run, asText: others, dryRun: true }))
+      expect(refusal).toMatchObject({
+        code: 'UNSUPPORTED_TYPE',
+        text: expect.stringContaining(`--as-text ${one} `) as string,
+      })
+    }
+    const planned = await done({ ...run, asText: byType, dryRun: true, exact: true })
+    const refused = planned.events.flatMap((event) =>
+      event.type === 'log' ? (/would be refused: .* in (v\d+)/.exec(event.message)?.[1] ?? []) : [],
+    )
+    expect(refused).toEqual(byValues)
+    await done(run)
+    if (JUDGES_MISSING === '') {
+      await using other = await ValuesJudge.start()
+      const [[root] = []] = await place.rows('SELECT archive FROM migration_archives')
+      const rows = new Map((await other.read(String(root))).map((row) => [row['id'], row]))
+      for (const [id, ...values] of wanted) {
+        const found = cases.map((_, i) => rows.get(id)?.[column(i)] ?? null)
+        expect(named(cases, found, 1)).toEqual(
+          named(
+            cases,
+            values.map((one, i) => filed(system, cases[i] as TypeCase, one)),
+            1,
+          ),
         )
-      const wanted = await place.rows(
-        `SELECT id, ${cases.map(({ held, type }, i) => FILED[system][held](column(i), type)).join(', ')} FROM s WHERE id < 1000 ORDER BY id`,
-      )
-      const before = await judge()
-      const refusedBy = (part: TypeCase['asText']): readonly string[] =>
-        cases.flatMap(({ asText: is }, i) => (is === part ? [column(i)] : []))
-      const [byType, byValues] = [refusedBy('type'), refusedBy('values')]
-      const { run, drop, restore, verify } = leaveCommands(place, folder.path, { asText: [...byType, ...byValues] })
-      for (const one of byType) {
-        const others = byType.filter((name) => name !== one)
-        const refusal = errorOf(await perform({ ...run, asText: others, dryRun: true }))
-        expect(refusal).toMatchObject({
-          code: 'UNSUPPORTED_TYPE',
-          text: expect.stringContaining(`--as-text ${one} `) as string,
-        })
       }
-      const planned = await done({ ...run, asText: byType, dryRun: true, exact: true })
-      const refused = planned.events.flatMap((event) =>
-        event.type === 'log' ? (/would be refused: .* in (v\d+)/.exec(event.message)?.[1] ?? []) : [],
-      )
-      expect(refused).toEqual(byValues)
-      await done(run)
-      if (JUDGES_MISSING === '') {
-        await using other = await ValuesJudge.start()
-        const [[root] = []] = await place.rows('SELECT archive FROM migration_archives')
-        const rows = new Map((await other.read(String(root))).map((row) => [row['id'], row]))
-        for (const [id, ...values] of wanted) {
-          const found = cases.map((_, i) => rows.get(id)?.[column(i)] ?? null)
-          expect(named(cases, found, 1)).toEqual(
-            named(
-              cases,
-              values.map((one, i) => filed(system, cases[i] as TypeCase, one)),
-              1,
-            ),
-          )
-        }
-      }
-      await done(drop)
-      expect(await judge()).toEqual([])
-      await done(verify)
-      await done(restore)
-      const after = await judge()
-      expect(after).toHaveLength(before.length)
-      for (const [i, row] of before.entries()) expect(after[i]).toEqual(row)
-    },
-  )
+    }
+    await done(drop)
+    expect(await judge()).toEqual([])
+    await done(verify)
+    await done(restore)
+    const after = await judge()
+    expect(after).toHaveLength(before.length)
+    for (const [i, row] of before.entries()) expect(after[i]).toEqual(row)
+  })
 
   it.skipIf(system !== 'postgresql' || why !== '')(
     `an archive of an older sluice, which trimmed the spaces of bpchar, can be continued${why}`,

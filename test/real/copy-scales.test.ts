@@ -34,25 +34,21 @@ test.for(WAYS)('$way', { timeout: 60_000 }, async ({ way, made, more }, { skip }
   expect(await all(target)).toEqual(await all(source))
 })
 
-test(
-  'a copy of an earlier version without these zeros is resumed without them',
-  { timeout: 60_000 },
-  async ({ skip }) => {
-    const [source, target] = await places('k text COLLATE "und-x-icu" PRIMARY KEY, n numeric', skip)
-    const copy = copyOf(source, target, 't', { chunkRows: 2 })
-    expect((await perform(copy)).finished).toMatchObject({ exitCode: 0 })
-    const [[plan] = []] = await target.rows('SELECT plan FROM migration_plans')
-    const before = String(plan).replace(
-      '{\\"kind\\":\\"native\\",\\"name\\":\\"numeric\\"}',
-      '{\\"kind\\":\\"decimal\\"}',
-    )
-    expect(before).not.toBe(plan)
-    await target.sql(`UPDATE migration_plans SET plan = '${before}', plan_hash = '${essenceHash(JSON.parse(before))}'`)
-    const { finished } = await perform(copy)
-    expect(finished).toMatchObject({ exitCode: 0 })
-    expect(await target.rows('SELECT plan FROM migration_plans')).toEqual([[before]])
-  },
-)
+test('a copy that began without these zeros is resumed without them', { timeout: 60_000 }, async ({ skip }) => {
+  const [source, target] = await places('k text COLLATE "und-x-icu" PRIMARY KEY, n numeric', skip)
+  const copy = copyOf(source, target, 't', { chunkRows: 2 })
+  expect((await perform(copy)).finished).toMatchObject({ exitCode: 0 })
+  const [[plan] = []] = await target.rows('SELECT plan FROM migration_plans')
+  const before = String(plan).replace(
+    '{\\"kind\\":\\"native\\",\\"name\\":\\"numeric\\"}',
+    '{\\"kind\\":\\"decimal\\"}',
+  )
+  expect(before).not.toBe(plan)
+  await target.sql(`UPDATE migration_plans SET plan = '${before}', plan_hash = '${essenceHash(JSON.parse(before))}'`)
+  const { finished } = await perform(copy)
+  expect(finished).toMatchObject({ exitCode: 0 })
+  expect(await target.rows('SELECT plan FROM migration_plans')).toEqual([[before]])
+})
 
 test('a numeric key finds its row in the target at any scale', { timeout: 60_000 }, async ({ skip }) => {
   const [source, target] = await places('n numeric PRIMARY KEY, k text', (when, why) => skip(when, why))
