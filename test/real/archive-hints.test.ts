@@ -215,7 +215,7 @@ test.for(RETYPED)(
   },
 )
 
-test('without its time column a table is not archived, and another table can be', { timeout: 60_000 }, async () => {
+test('a table that lost its time column is not archived, another one can be', { timeout: 60_000 }, async () => {
   const { place, run, commands } = await archiving(
     `CREATE TABLE ${TABLE} (id INTEGER PRIMARY KEY, at DATETIME NOT NULL, since DATETIME NOT NULL)`,
     `INSERT INTO ${TABLE} VALUES (1, '2020-01-02 00:00:00', '2020-05-03 00:00:00'), (2, '2090-01-02 00:00:00', '2020-05-04 00:00:00')`,

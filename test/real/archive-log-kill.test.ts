@@ -87,36 +87,32 @@ describe('kill -9', () => {
 
   // Six steps for the commit, two for the checkpoint file, and five for its pointer.
   const MOMENTS = ALL ? Array.from({ length: 13 }, (_, i) => i + 1) : [9]
-  test.each(MOMENTS)(
-    'killed in a commit with a checkpoint at step %i, the next program completes it',
-    async (dieAt) => {
-      const folder = place()
-      const reported = await made(
-        folder,
-        Array.from({ length: 11 }, (_, i) => `p${i}`),
-      )
-      const { table } = localTable(folder)
-      for (const { partition, file, bytes } of reported.slice(0, 10)) {
-        const found = await dataFile(folder, partition, 'part-1-00000')
-        expect([found.name, String(found.bytes)]).toEqual([file, bytes])
-        await table.publish(publication(partition, [found]), NEVER)
-      }
-      const last = reported.slice(10)
-      expect(run(folder, last, dieAt)).toBe('killed')
-      const again = run(folder, last, 0)
-      if (again === 'killed') throw new Error('killed')
-      expect(again.outcomes).toEqual([dieAt < 4 ? 'published' : 'already'])
-      await expectOnce(folder, reported)
-      const left: string[] = []
-      const request = { store: openLocalLog(folder), writer: openLocalLogWriter(folder), parquet: parquetRows }
-      for await (const { path } of strays({ ...request, now: Date.now() + 5_000, olderThanMs: 0 }, NEVER))
-        left.push(path)
-      expect(left.every((path) => path.includes('.tmp-'))).toBe(true)
-      for (const path of left) await request.writer.remove(path, NEVER)
-      const names = readdirSync(join(folder, '_delta_log'))
-      expect(names.filter((file) => file.startsWith('.'))).toEqual([])
-    },
-  )
+  test.each(MOMENTS)('killed in a commit with a checkpoint at step %i, the next program ends it', async (dieAt) => {
+    const folder = place()
+    const reported = await made(
+      folder,
+      Array.from({ length: 11 }, (_, i) => `p${i}`),
+    )
+    const { table } = localTable(folder)
+    for (const { partition, file, bytes } of reported.slice(0, 10)) {
+      const found = await dataFile(folder, partition, 'part-1-00000')
+      expect([found.name, String(found.bytes)]).toEqual([file, bytes])
+      await table.publish(publication(partition, [found]), NEVER)
+    }
+    const last = reported.slice(10)
+    expect(run(folder, last, dieAt)).toBe('killed')
+    const again = run(folder, last, 0)
+    if (again === 'killed') throw new Error('killed')
+    expect(again.outcomes).toEqual([dieAt < 4 ? 'published' : 'already'])
+    await expectOnce(folder, reported)
+    const left: string[] = []
+    const request = { store: openLocalLog(folder), writer: openLocalLogWriter(folder), parquet: parquetRows }
+    for await (const { path } of strays({ ...request, now: Date.now() + 5_000, olderThanMs: 0 }, NEVER)) left.push(path)
+    expect(left.every((path) => path.includes('.tmp-'))).toBe(true)
+    for (const path of left) await request.writer.remove(path, NEVER)
+    const names = readdirSync(join(folder, '_delta_log'))
+    expect(names.filter((file) => file.startsWith('.'))).toEqual([])
+  })
 
   test('two processes at the same time publish each partition once, with versions without a gap', async () => {
     const folder = place()

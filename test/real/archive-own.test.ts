@@ -211,7 +211,7 @@ test('a partition that an older version detached keeps what it still has', async
   expect(await place.rows(CATALOG)).toEqual(before)
 })
 
-test('an owner without superuser rights gets it back, without the default privileges', async ({ skip }) => {
+test('an owner without superuser rights gets a partition back, without default privileges', async ({ skip }) => {
   const why = await missing('postgresql')
   if (why !== '') skip(why)
   const folder = mkdtempSync(join(tmpdir(), 'sluice-archive-own-'))

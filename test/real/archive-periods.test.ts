@@ -250,7 +250,7 @@ test.for(['postgresql', 'mysql'] as const)(
 )
 
 test(
-  'PostgreSQL: a column that was dropped and added again is a different one, and a restore reports it',
+  'PostgreSQL: a column that was dropped and added again is a different one, which is reported',
   { timeout: 60_000 },
   async ({ skip }) => {
     const why = await missing('postgresql')

@@ -78,7 +78,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
       })
     })
 
-    test('the plan reports a role without DELETE', async () => {
+    test('a role without DELETE gets a plan', async () => {
       const { place, commands } = await bookings(
         'plain',
         NOTHING,

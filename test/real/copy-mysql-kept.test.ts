@@ -186,7 +186,7 @@ describe('geometry', () => {
   ]
 
   test.for(['postgresql', 'sqlite', 'duckdb'] as const)(
-    'is EWKB in %s, and becomes a geometry again',
+    'is EWKB in %s, then a geometry again',
     async (to, { skip }) => {
       const why = absent + (await missing(to))
       skip(why !== '', why)
