@@ -159,7 +159,7 @@ const statesOf = async ({ rows }: Pick<Place, 'rows'>): Promise<readonly string[
     row.map((value) => value ?? '-').join(' '),
   )
 
-test('plain rows that differ are refused by name; --accept works only if no row is lost', async () => {
+test('plain rows that differ are refused by name; they are accepted only if no row is lost', async () => {
   const archived = await fresh('sqlite', 'plain')
   const { place } = archived
   const { run, drop, query, restore, verify } = commandsOf(archived)

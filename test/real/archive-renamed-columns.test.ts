@@ -105,7 +105,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s', async (system) => {
     expect(await asked(`SELECT count(remark) FROM ${TABLE}`)).toBe(String(NOTES * 3))
   })
 
-  test.skipIf(why !== '')(`a column that was dropped is declared so${why}`, async () => {
+  test.skipIf(why !== '')(`a dropped column can be declared dropped${why}`, async () => {
     const two = [
       `ALTER TABLE ${TABLE} DROP COLUMN note`,
       `ALTER TABLE ${TABLE} DROP COLUMN amount`,

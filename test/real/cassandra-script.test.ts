@@ -84,7 +84,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       return rows.map((row) => JSON.stringify(row.values().map(String))).toSorted()
     }
 
-    test("copies with the script's defaults, reports them, and writes migrator.log besides the console", async () => {
+    test("copies with the script's defaults, reports them, and also writes migrator.log", async () => {
       const rows = await events(source)
       writeFileSync(SETTINGS, DEFAULTS)
       const words = ['copy', '--from', source.url, '--to', target.url, '--table', 'events', '--settings', SETTINGS]

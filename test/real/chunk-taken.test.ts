@@ -47,7 +47,7 @@ test.each([
   expect(events.flatMap(of).slice(0, 2)).toEqual(['chunk.started', 'chunk.released'])
   const at = events.findIndex(({ type }) => type === 'chunk.released')
   expect(events[at]).toMatchObject({ table: 't', chunk: '1', reason: 'taken' })
-  // As the classes see it that list running chunks.
+  // The classes that list open chunks do not list this chunk any more.
   const [standing, journal] = [new StandingChunks(), new RunJournal()]
   for (const event of events.slice(0, at + 1)) {
     standing.take(event, 0)

@@ -239,7 +239,7 @@ test('a paused copy starts no chunk, and the number of workers can change while 
   expect((await running).finished.exitCode).toBe(0)
 })
 
-test('jobs that share a copy copy one part each', async () => {
+test('each job of a shared copy copies its part', async () => {
   const parts = [1, 2].map((no) => copy({ part: { no, of: 2 }, chunkRows: 50 }))
   const first = await perform(parts[0] ?? copy())
   expect(of(first.events, 'chunk.done').map(({ chunk }) => Number(chunk) % 2)).toEqual([1, 1, 1])

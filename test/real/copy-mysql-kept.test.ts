@@ -185,34 +185,31 @@ describe('geometry', () => {
     'NULL',
   ]
 
-  test.for(['postgresql', 'sqlite', 'duckdb'] as const)(
-    'is EWKB in %s, then a geometry again',
-    async (to, { skip }) => {
-      const why = absent + (await missing(to))
-      skip(why !== '', why)
-      const source = await makePlace('mysql', folder)
-      await source.sql(
-        'CREATE TABLE g (id INT PRIMARY KEY, shape GEOMETRY)',
-        `INSERT INTO g VALUES ${SHAPES.map((shape, i) => `(${i + 1}, ${shape})`).join(', ')}`,
-      )
-      const target = await makePlace(to, folder)
-      const ran = await perform(copyOf(source, target, 'g'))
-      expect(ran.finished).toMatchObject({ exitCode: 0, totals: { written: '4' } })
-      expect(lineOf(ran.events).notes?.join()).toMatch(/kept as EWKB in hexadecimal digits: shape \(geometry\)/)
-      const [point, polygon] = (await target.rows('SELECT shape FROM g ORDER BY id')).map(([hex]) => hex)
-      // As PostGIS prints them: SRID=4326;POINT(1 2), and POLYGON without a reference system.
-      expect(point).toBe('0101000020e6100000000000000000f03f0000000000000040')
-      expect(polygon).toMatch(/^010300000001000000040000000{16}/)
-      expect((await perform(diffOf(source, target, 'g'))).finished).toMatchObject({ exitCode: 0 })
+  test.for(['postgresql', 'sqlite', 'duckdb'] as const)('is EWKB in %s, and geometry again', async (to, { skip }) => {
+    const why = absent + (await missing(to))
+    skip(why !== '', why)
+    const source = await makePlace('mysql', folder)
+    await source.sql(
+      'CREATE TABLE g (id INT PRIMARY KEY, shape GEOMETRY)',
+      `INSERT INTO g VALUES ${SHAPES.map((shape, i) => `(${i + 1}, ${shape})`).join(', ')}`,
+    )
+    const target = await makePlace(to, folder)
+    const ran = await perform(copyOf(source, target, 'g'))
+    expect(ran.finished).toMatchObject({ exitCode: 0, totals: { written: '4' } })
+    expect(lineOf(ran.events).notes?.join()).toMatch(/kept as EWKB in hexadecimal digits: shape \(geometry\)/)
+    const [point, polygon] = (await target.rows('SELECT shape FROM g ORDER BY id')).map(([hex]) => hex)
+    // As PostGIS prints them: SRID=4326;POINT(1 2), and POLYGON without a reference system.
+    expect(point).toBe('0101000020e6100000000000000000f03f0000000000000040')
+    expect(polygon).toMatch(/^010300000001000000040000000{16}/)
+    expect((await perform(diffOf(source, target, 'g'))).finished).toMatchObject({ exitCode: 0 })
 
-      const back = await makePlace('mysql', folder)
-      await back.sql('CREATE TABLE g (id INT PRIMARY KEY, shape GEOMETRY)')
-      expect((await perform(copyOf(target, back, 'g'))).finished).toMatchObject({ exitCode: 0 })
-      expect(await back.rows('SELECT HEX(shape) FROM g ORDER BY id')).toEqual(
-        await source.rows('SELECT HEX(shape) FROM g ORDER BY id'),
-      )
-    },
-  )
+    const back = await makePlace('mysql', folder)
+    await back.sql('CREATE TABLE g (id INT PRIMARY KEY, shape GEOMETRY)')
+    expect((await perform(copyOf(target, back, 'g'))).finished).toMatchObject({ exitCode: 0 })
+    expect(await back.rows('SELECT HEX(shape) FROM g ORDER BY id')).toEqual(
+      await source.rows('SELECT HEX(shape) FROM g ORDER BY id'),
+    )
+  })
 
   test('between two MySQL databases it stays unchanged', async ({ skip }) => {
     skip(absent !== '', absent)
