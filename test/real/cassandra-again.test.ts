@@ -133,7 +133,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('copies of Cassandra with --again', () => 
     expect(await valuesOf('SELECT v FROM target.t WHERE a = 77')).toEqual([['extra']])
   })
 
-  it('is killed at any step and run again', { timeout: ALL ? 600_000 : 120_000 }, async () => {
+  it('are killed at any step and repeated', { timeout: ALL ? 600_000 : 120_000 }, async () => {
     await cql('CREATE TABLE origin.k (a int PRIMARY KEY, v text)')
     const write = (a: number, v: string, time: bigint): Promise<void> =>
       cql(`INSERT INTO origin.k (a, v) VALUES (${a}, '${v}') USING TIMESTAMP ${time}`)

@@ -110,7 +110,7 @@ describe.skipIf(!CASSANDRA_OWN)('connections to Cassandra (need nodes of their o
       await tried(plain.url().replace('://', '://127.0.0.1:1,'))
     })
 
-    test('a frozen node ends a connection after connect_timeout', async () => {
+    test('a connection to a frozen node fails after connect_timeout', async () => {
       const [node] = plain.nodes
       await node?.freeze()
       try {

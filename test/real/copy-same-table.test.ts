@@ -145,7 +145,7 @@ describe('source and target are both dropped and created again, as in a rehearsa
     ] as const) {
       await source.sql(...made(v))
       await target.sql(`DROP TABLE IF EXISTS ${name}`)
-      // An interrupted copy is as incomplete as its dropped target.
+      // The dropped target may be that of an interrupted copy, too.
       if (!isWhole) await begin(copy)
       else {
         const ran = await perform(copy)
