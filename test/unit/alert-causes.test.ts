@@ -1,4 +1,4 @@
-/** What causes of alerts are found in the events of a run, and how they are written where they are asked for. */
+/** Which alert causes are raised or cleared by the events of a run, and how `--alert` is written. */
 import { describe, expect, test } from 'vitest'
 import { readAlert } from '../../src/cli/alert-flags.ts'
 import { AlertCauses } from '../../src/app/alerts/causes/watches.ts'
@@ -58,7 +58,7 @@ const checked: EventBody = {
   detail: '',
 }
 
-test('what failed is named, whatever it is a part of', () => {
+test('the alert failed names the partition or table that failed, but not one that a retry completed', () => {
   const value = (...events: readonly EventBody[]): string | undefined => {
     const causes = new AlertCauses(all('failed'))
     return [...events, ended('TABLES_FAILED')].flatMap((event) => causes.take(event, 0)).at(-1)?.value
@@ -79,7 +79,7 @@ test.each([
   ['batch-import', { type: 'table.finished', table: 'crm/c', status: 'refused', ms: 1 }, 'TABLE_FEATURE'],
   ['sync', { type: 'table.finished', table: 'crm/c', status: 'failed', behind: '2', ms: 1 }, 'LOG_REWRITTEN'],
   ['copy', { type: 'table.finished', table: 'crm/c', status: 'failed', ms: 1 }, 'VALUE_REFUSED'],
-] as const)('a table that failed in %s is named, and those beside it are not', (_, event, code) => {
+] as const)('an alert names the table that failed in %s, and not the tables that succeeded', (_, event, code) => {
   const causes = new AlertCauses(all('failed'))
   const beside = { type: 'table.finished', table: 'crm/d', status: 'ok', ms: 1 } as const
   const error = new SluiceError(code, 'it says why').info()
@@ -88,7 +88,7 @@ test.each([
   expect(verdict?.named).toBe('crm/c')
 })
 
-test('of many tables that failed five are explained, and all are named', () => {
+test('of many failed tables the alert explains five and names all', () => {
   const causes = new AlertCauses(all('failed'))
   const error = new SluiceError('SOURCE_IO', 'why').info()
   const tables = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map(
@@ -99,7 +99,7 @@ test('of many tables that failed five are explained, and all are named', () => {
   expect(verdict?.named).toBe('a')
 })
 
-test('a run that fails is told, unless another cause has told its end; who stops a run knows', () => {
+test('a failed run raises failed, unless another cause reports its end or the user stopped it', () => {
   expect(found(all('failed'), [ended('CONNECT_FAILED')])).toEqual(['failed: raised'])
   expect(found(all('failed'), [ended('PLAN_CHANGED')])).toEqual(['failed: raised'])
   expect(found(all('failed'), [ended()])).toEqual(['failed: over'])
@@ -107,14 +107,14 @@ test('a run that fails is told, unless another cause has told its end; who stops
     expect(found(all('failed'), [ended(code)])).toEqual([])
   expect(found(all('failed', 'fsck'), [finding('finding'), ended('DIFFERENCES')])).toEqual(['fsck t: raised'])
   expect(found(all('failed'), [finding('finding'), ended('DIFFERENCES')])).toEqual(['failed: raised'])
-  // Another thing went wrong behind it.
+  // The run failed for another reason after the finding.
   expect(found(all('failed', 'fsck'), [finding('finding'), ended('SOURCE_IO')])).toEqual([
     'fsck t: raised',
     'failed: raised',
   ])
 })
 
-test('what fsck finds is told once a run, and is over only where a run has looked at everything', () => {
+test('fsck findings raise one alert per run, which only a complete run clears', () => {
   expect(found(all('fsck'), [finding('note'), finding('finding'), finding('finding'), ended('DIFFERENCES')])).toEqual([
     'fsck t: raised',
   ])
@@ -122,7 +122,7 @@ test('what fsck finds is told once a run, and is over only where a run has looke
   for (const code of ['STOPPED', 'SOURCE_IO'] as const) expect(found(all('fsck'), [checked, ended(code)])).toEqual([])
 })
 
-test('an archive is damaged by table; rows that came late are no damage', () => {
+test('archive damage is reported by table; late rows are no damage', () => {
   const progress = (table: string): EventBody => ({
     type: 'archive.progress',
     table,
@@ -155,17 +155,17 @@ describe('drift', () => {
     ms: 1,
     ...(code === undefined ? {} : { behind: '2', error: new SluiceError(code, 'why').info() }),
   })
-  test('a catalog that cannot follow, by sync', () => {
+  test('sync raises drift if the catalog cannot apply the log', () => {
     expect(found(all('drift'), [finished('failed', 'LOG_REWRITTEN')])).toEqual(['drift t: raised'])
     expect(found(all('drift'), [finished('refused', 'TABLE_FEATURE')])).toEqual(['drift t: raised'])
     const over = ['drift t: over', 'drift: over']
     expect(found(all('drift'), [finished('current'), finished('ok')])).toEqual([...over, ...over])
-    // Somebody else brings it now.
+    // Another program updates the table.
     expect(found(all('drift'), [finished('failed', 'TABLE_LOCKED')])).toEqual([])
     const [verdict] = new AlertCauses(all('drift')).take(finished('failed', 'LOG_GAP'), 0)
     expect(verdict?.value).toBe('the catalog is 2 versions behind, and unable to follow: LOG_GAP: why')
   })
-  test('a catalog that differs, by validate', () => {
+  test('validate raises drift if log and catalog differ', () => {
     const sides = { table: 't', version: '3', check: 'files', log: '10', catalog: '9' }
     const mismatch: EventBody = { type: 'verify.mismatch', ...sides, field: 'size' }
     const equal: EventBody = { type: 'verify.check', ...sides, equal: true, witness: '' }
@@ -175,7 +175,7 @@ describe('drift', () => {
   })
 })
 
-test('partitions: too few ahead, and rows in the default, of each table; what nobody counted says nothing', () => {
+test('alerts on partitions are raised and cleared by table; an unknown row count does neither', () => {
   const alarm = (table: string, name: 'none ahead' | 'rows in the default' | 'gap'): EventBody => ({
     type: 'partition.alarm',
     table,
@@ -204,7 +204,7 @@ test('partitions: too few ahead, and rows in the default, of each table; what no
     begins('b'),
     alarm('b', 'rows in the default'),
     stands('b', '5'),
-    // Its look failed.
+    // The inspection of this table failed.
     begins('c'),
     begins('d'),
     stands('d', '0'),
@@ -230,7 +230,7 @@ test('partitions: too few ahead, and rows in the default, of each table; what no
   expect(found(all('none-ahead', 'default-rows'), [phase])).toEqual(['none-ahead e: raised', 'default-rows e: over'])
 })
 
-test('a catalog that goes away while a table is updated is a fault of no table', () => {
+test('a catalog that becomes unreachable during an update is not reported as a fault of the table', () => {
   const failed = (table: string, code: ErrorCode): EventBody => ({
     type: 'table.finished',
     table,
@@ -247,7 +247,7 @@ test('a catalog that goes away while a table is updated is a fault of no table',
   ])
 })
 
-test('rows that are set aside, by this run or by one before it', () => {
+test('quarantined rows of this run or an earlier one raise an alert', () => {
   const aside: EventBody = {
     type: 'row.aside',
     table: 't',
@@ -316,29 +316,29 @@ describe('a chunk that is stuck', () => {
     waitMs: 1,
     error: new SluiceError('TARGET_BUSY', 'a lock').info(),
   }
-  test('without a word for so long', () => {
+  test('is raised after the limit without progress', () => {
     expect(found(limit, [started(), 9 * MINUTE, progress('1'), 9 * MINUTE, MINUTE])).toEqual([])
     expect(found(limit, [started(), 9 * MINUTE, progress('1'), 11 * MINUTE, MINUTE, progress('2')])).toEqual([
       'stuck t: raised',
       'stuck t: over',
     ])
   })
-  test('a retry that comes no further than the try before it is no progress', () => {
+  test('a retry that gets no further than the attempt before is no progress', () => {
     const round = [retried, started(), progress('1'), progress('5'), 4 * MINUTE] as const
     expect(found(limit, [started(), progress('5'), ...round, ...round, ...round])).toEqual(['stuck t: raised'])
   })
-  test('another program that begins to read it again has not moved it', () => {
+  test('a restarted read is no progress until it passes the earlier rows', () => {
     const again = [started(), 11 * MINUTE, progress('3', 'reading')] as const
     expect(found(limit, again)).toEqual(['stuck t: raised'])
     expect(found(limit, [...again, progress('4', 'reading')])).toEqual(['stuck t: raised', 'stuck t: over'])
   })
-  test('it is over when no chunk of the table is stuck, and with the run', () => {
+  test('the alert is cleared when no chunk of the table is stuck, or when the run ends', () => {
     const two = [started('1'), started('2'), 11 * MINUTE] as const
     expect(found(limit, [...two, done('1')])).toEqual(['stuck t: raised'])
     expect(found(limit, [...two, done('1'), done('2')])).toEqual(['stuck t: raised', 'stuck t: over'])
     expect(found(limit, [...two, ended('STOPPED')])).toEqual(['stuck t: raised', 'stuck t: over'])
   })
-  test('what fails or is given back has not moved: a chunk clears it, and a run that ends failed does not', () => {
+  test('a failed chunk is no progress: only completing it clears the alert, a failed run does not', () => {
     const failedChunk = {
       type: 'chunk.failed',
       table: 't',
@@ -354,7 +354,7 @@ describe('a chunk that is stuck', () => {
       'stuck t: over',
     ])
   })
-  test('it names every chunk, and says for how long they stood', () => {
+  test('the alert names every stuck chunk and the time without progress', () => {
     const causes = new AlertCauses(limit)
     causes.take(started('1'), 0)
     causes.take(started('2'), MINUTE)
@@ -369,7 +369,7 @@ describe('a chunk that is stuck', () => {
       },
     ])
   })
-  test('its end names the chunks that it was raised with, also where another one was the last to move', () => {
+  test('the cleared alert names the chunks that it was raised with, even if another chunk was the last to move', () => {
     const causes = new AlertCauses(limit)
     for (const chunk of ['1', '2']) causes.take(started(chunk), 0)
     causes.take(started('3'), 5 * MINUTE)
@@ -385,14 +385,14 @@ describe('a chunk that is stuck', () => {
     one.look(12 * MINUTE)
     expect(one.take(done('2'), 13 * MINUTE)).toMatchObject([{ holds: false, value: 'chunk 2 is done' }])
   })
-  test('nothing is expected of a run that is held', () => {
+  test('a paused run does not count as stuck', () => {
     const held = (paused: boolean): EventBody => ({ type: 'run.steered', paused })
     expect(found(limit, [started(), held(true), 30 * MINUTE, held(false), 9 * MINUTE])).toEqual([])
     expect(found(limit, [started(), held(true), 30 * MINUTE, held(false), 11 * MINUTE])).toEqual(['stuck t: raised'])
   })
 })
 
-test('words that a command can never tell, and words that were mistyped, are refused', () => {
+test('alert causes that the command never raises, and unknown words, are refused', () => {
   const fsck = { command: 'fsck', causes: ['fsck', 'failed'] } as const
   expect(readAlert({ alert: 'failed, fsck' }, fsck)?.conditions).toEqual([{ cause: 'failed' }, { cause: 'fsck' }])
   const refused = (alert: string): unknown => {
@@ -411,7 +411,7 @@ test('words that a command can never tell, and words that were mistyped, are ref
   ])
   expect(refused('fialed')).toEqual(['BAD_FLAG', '--alert fialed is not a condition (failed?)', hint])
   expect(refused('fsck>3')).toEqual(['BAD_FLAG', '--alert fsck>3 is not a condition', 'write it like fsck'])
-  // Each cause can be written as it is shown.
+  // Each cause can be written in the form that help and hints show.
   for (const cause of ALERT_CAUSES)
     expect(
       readAlert({ alert: CAUSE_FORMS[cause].form }, { command: 'x', causes: ALERT_CAUSES })?.conditions[0]?.cause,

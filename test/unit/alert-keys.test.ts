@@ -1,4 +1,7 @@
-/** By what an alert is known from run to run: literal texts, as this version and the one before note them. Where one changes, every alert that stands is raised again. */
+/**
+ * Keys of alerts, the same in all runs: literal texts of this version and the one before. If a key changes, every open
+ * alert is raised again.
+ */
 import { expect, test } from 'vitest'
 import { alertKey, alertKeyBefore } from '../../src/app/alerts/scope.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
@@ -33,7 +36,7 @@ test.each([
   expect(scopeOf(await operationOf(...words))).toBe(scope)
 })
 
-test('how a copy is noted, cut and written is no part of it; what of a ring it reads is', async () => {
+test('options on how a copy is recorded, split and written do not change its alert key; its token range does', async () => {
   const copy = await operationOf('copy', ...ENDS, '--table', 'a')
   const more = (fields: object): string => scopeOf({ ...copy, ...fields })
   const same = [
@@ -49,14 +52,14 @@ test('how a copy is noted, cut and written is no part of it; what of a ring it r
   expect(more({ ring: { splits: 1, max: '0' } })).toBe(low)
 })
 
-test('the id of a table is the same from every folder; a name that no catalog can have, and all with a slash, count from this one', async () => {
+test("the key has a table's name unchanged, except that fsck names and names with a slash become absolute paths", async () => {
   const sync = await operationOf('sync', 'orders', '--database-url', PG)
   expect(alertKey(sync, 'drift', 'orders', false).table).toBe('orders')
   const fsck = await operationOf('fsck', 'orders')
   expect(alertKey(fsck, 'fsck', 'orders', false).table).toBe(`${process.cwd()}/orders`)
   const path = await operationOf('sync', './orders', '--database-url', PG)
   expect(alertKey(path, 'drift', './orders', false).table).toBe(`${process.cwd()}/orders`)
-  // In a queue all paths are absolute.
+  // In a queue all paths are absolute already.
   const queued = { ...sync, tables: ['lake/orders'] } as Operation
   expect(alertKey(queued, 'drift', 'lake/orders', true).table).toBe('lake/orders')
   expect(alertKey(queued, 'failed', '', true).scope).toBe('[2,"sync","postgresql://u@h/shop","lake/orders"]')
@@ -76,6 +79,6 @@ test.each([
     '["archive-verify","postgresql://u@h/shop","partitions=[]"]',
   ],
   [['copy', ...ENDS, '--table', 'a'], '', '["copy","postgresql://u@h/shop","mysql://u@h/cold","a"]'],
-])('%j, table %j, as the version before noted it', async (words, table, scope) => {
+])('%j, table %j, has the key of the version before', async (words, table, scope) => {
   expect(alertKeyBefore(await operationOf(...words), 'failed', table)).toEqual({ scope, cause: 'failed', table })
 })

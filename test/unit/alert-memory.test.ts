@@ -1,4 +1,4 @@
-/** Which alerts stand, beyond one run: by two programs at once, and with a file that is damaged. */
+/** Which alerts are open across runs: with two programs at the same time, and with a damaged file. */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -27,7 +27,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }))
 test.each([
   ['of a program', () => memoryOfProgram()],
   ['of a machine', () => memoryOfMachine(folder, say)],
-])('%s: new once, and over once', async (_, open) => {
+])('memory %s: an alert is new once and cleared once', async (_, open) => {
   await using memory = open()
   expect(await memory.end(key)).toEqual({ is: 'none' })
   expect(await memory.begin(key, 5)).toEqual({ is: 'new', since: 5 })
@@ -38,7 +38,7 @@ test.each([
   expect(await memory.end(key)).toEqual({ is: 'none' })
 })
 
-test('what is not confirmed is sent again after a minute, its end too, by whoever finds it; what is confirmed is not', async () => {
+test('an alert or its end is sent again after a minute by any program, unless its sending was confirmed', async () => {
   let now = 1_000_000
   const wait = (ms: number): number => (now += ms)
   const open = () => sqliteAlertMemory(join(folder, 'alerts.db'), { now: () => now })
@@ -58,7 +58,7 @@ test('what is not confirmed is sent again after a minute, its end too, by whoeve
   expect(await second.end(key)).toEqual({ is: 'none' })
   wait(CONFIRM_MS + 1)
   expect(await second.end(key)).toEqual({ is: 'cleared', since: 5 })
-  // It begins again before its end is confirmed, which is not that of the new one.
+  // It begins again before its end is confirmed; that confirmation does not belong to the new alert.
   expect(await first.begin(key, 20)).toEqual({ is: 'new', since: 20 })
   await second.sent(key, 'cleared')
   await first.sent(key, 'raised')
@@ -69,7 +69,7 @@ test('what is not confirmed is sent again after a minute, its end too, by whoeve
   expect(await second.end(key)).toEqual({ is: 'none' })
 })
 
-test('the file of an older program is taken over: what it noted has been sent', async () => {
+test('the file of an older program is converted, and its alerts count as sent', async () => {
   const file = join(folder, 'alerts.db')
   const older = new Database(file)
   older.exec(`CREATE TABLE standing (scope TEXT NOT NULL, cause TEXT NOT NULL, subject TEXT NOT NULL, since_ms INTEGER NOT NULL,
@@ -80,7 +80,7 @@ test('the file of an older program is taken over: what it noted has been sent', 
   expect(await memory.end(key)).toEqual({ is: 'cleared', since: 5 })
 })
 
-test('it outlives its program, for this user alone', async () => {
+test('the memory outlives its program and is readable for this user only', async () => {
   await using first = memoryOfMachine(join(folder, 'state'), say)
   await first.begin(key, 5)
   await using second = memoryOfMachine(join(folder, 'state'), say)
@@ -90,7 +90,7 @@ test('it outlives its program, for this user alone', async () => {
   expect(said).toEqual([])
 })
 
-test('of programs that find the same at once, one is told that it is new', async () => {
+test('of programs that raise the same alert at once, exactly one sees it as new', async () => {
   const store = pathToFileURL(join(import.meta.dirname, '../../build/stores/sqlite/alert-memory.js')).href
   const script = `
     const { sqliteAlertMemory } = await import(${JSON.stringify(store)})
@@ -104,7 +104,7 @@ test('of programs that find the same at once, one is told that it is new', async
   expect(won.reduce((sum, one) => sum + one, 0)).toBe(50)
 })
 
-test('what another program sends while this one waits for the lock is open', async () => {
+test('an alert that another program adds while this one waits for the lock counts as open', async () => {
   await using memory = memoryOfMachine(folder, say)
   await memory.begin({ ...key, table: 'first' }, 1)
   const script = `
@@ -123,7 +123,7 @@ test('what another program sends while this one waits for the lock is open', asy
   expect(await memory.begin(key, 9)).toEqual({ is: 'stands', since: 7 })
 })
 
-test('a damaged file is set aside, counts as an empty one, and is said', async () => {
+test('a damaged file is renamed, counts as empty, and is reported', async () => {
   const file = join(folder, 'alerts.db')
   writeFileSync(file, 'no database at all, but longer than the head of one would have to be. '.repeat(20))
   await using memory = memoryOfMachine(folder, say)
@@ -135,7 +135,7 @@ test('a damaged file is set aside, counts as an empty one, and is said', async (
   expect(said).toHaveLength(1)
 })
 
-test('where no file can be had, the run goes on and says so', async () => {
+test('if no file can be created, the run continues and reports it', async () => {
   const file = join(folder, 'a file')
   writeFileSync(file, '')
   await using memory = memoryOfMachine(file, say)

@@ -1,4 +1,7 @@
-/** Conditions of alerts: how they are written, that each is told once at its beginning and once at its end, and how they reach people. */
+/**
+ * Alert conditions: how they are parsed, that each is reported once when it begins and once when it ends, and how
+ * alerts are sent.
+ */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -19,7 +22,7 @@ import { STREAM_CAUSES, type StreamVerdict } from '../../src/model/run/alert.ts'
 const readAlert = (args: Parameters<typeof read>[0]): ReturnType<typeof read> =>
   read(args, { command: 'follow', causes: STREAM_CAUSES })
 
-test('conditions as they are written', () => {
+test('conditions are parsed from --alert', () => {
   expect(readAlert({ alert: 'lag>30s, wal>10GB,stalled>2m,rate<1000,error,slot-lost' })).toEqual({
     conditions: [
       { cause: 'lag', limit: 30_000 },
@@ -36,19 +39,19 @@ test('conditions as they are written', () => {
   expect(() => readAlert({ 'alert-exit': true })).toThrow('--alert-exit requires --alert')
 })
 
-test('each is told when it is first known, when it begins and when it is over', () => {
+test('a condition is reported when it is first known, when it begins and when it ends', () => {
   const reported: StreamVerdict[] = []
   const conditions = [{ cause: 'lag', limit: 1000 }, { cause: 'rate', limit: 10 }, { cause: 'error' }] as const
   const alerts = new Alerts({ conditions, exit: true }, (event) => reported.push(event))
   alerts.look({ lagMs: 1000, lagIs: 'at least' })
   expect(reported).toEqual([])
-  // An earlier run may have raised them.
+  // An earlier run may have raised these alerts.
   alerts.look({ lagMs: 1000, rate: 10, walBytes: 1e12 })
   expect(reported.splice(0).map(({ cause, holds }) => `${cause} ${holds}`)).toEqual(['lag false', 'rate false'])
   expect(alerts.ends).toBe(false)
   for (const lagMs of [1001, 5000, 2000]) alerts.look({ lagMs })
   alerts.look({ rate: 9 })
-  // What is not known says nothing.
+  // Unknown values change nothing.
   alerts.look({})
   alerts.happened('error', 'the line broke')
   alerts.happened('error', 'and again')
@@ -69,7 +72,7 @@ test('each is told when it is first known, when it begins and when it is over', 
   expect(reported[0]).toMatchObject({ value: '1.0 s', limit: '1.0 s' })
 })
 
-test('what no environment holds reaches a command all the same, and a shell that hangs goes with what it has started', async () => {
+test('a command gets values that no environment variable can hold, and a hanging shell is killed with its children', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-alert-'))
   const file = join(folder, 'said')
   const event: SentAlert = {
@@ -94,7 +97,7 @@ test('what no environment holds reaches a command all the same, and a shell that
   }
 })
 
-/** A program that has ended and was waited for by nobody counts as ended. */
+/** A zombie counts as ended. */
 function isAlive(pid: number): boolean {
   try {
     return !/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
@@ -103,7 +106,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-test('a webhook that sends on to another host fails, and that host gets nothing', async () => {
+test('a webhook that redirects to another host fails, and that host gets no request', async () => {
   let reached = 0
   const other = createServer((_, response) => {
     reached++
@@ -138,7 +141,7 @@ test('a webhook that sends on to another host fails, and that host gets nothing'
   }
 })
 
-test('a command and a webhook get them, and what fails there is told without the URL', async () => {
+test('a command and a webhook get the alert, and a failure is reported without the URL', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-alert-'))
   const bodies: unknown[] = []
   const server = createServer((request, response) => {
@@ -173,7 +176,7 @@ test('a command and a webhook get them, and what fails there is told without the
 test.each([
   ['CONNECTION_LOST', []],
   ['TABLES_FAILED', ['failed raised']],
-] as const)('a turn that ends with %s is told as failed only where it is not tried again', async (code, expected) => {
+] as const)('a run that ends with %s is reported as failed only if it is not retried', async (code, expected) => {
   const reported: string[] = []
   const alerts = new RunAlerts(
     { kind: 'copy', from: 'sqlite:///a', to: 'sqlite:///b', tables: ['t'] } as unknown as Operation,

@@ -1,15 +1,15 @@
-/** How long a run of an archive takes, foretold from what was archived before. */
+/** Estimates how long an archive run takes, from earlier runs. */
 import { expect, test } from 'vitest'
 import { foretoldMs } from '../../src/archive/plan/forecast.ts'
 
-test('partitions of few rows say nothing of a row', () => {
+test('partitions of few rows give no estimate of the time per row', () => {
   // One row that had to wait for a lock: 97 s.
   expect(foretoldMs([{ rows: 1n, ms: 97_000 }], [1n])).toBeNull()
   expect(foretoldMs([{ rows: 5n, ms: 2000 }], [1_000_000n])).toBeNull()
   expect(foretoldMs([], [1n])).toBeNull()
 })
 
-test('one late row takes what a partition takes at least', () => {
+test('a partition of one late row takes the shortest time that was measured', () => {
   const samples = [
     { rows: 1_000_000n, ms: 5000 },
     { rows: 2_000_000n, ms: 9000 },

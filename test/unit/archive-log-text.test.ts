@@ -1,4 +1,4 @@
-/** Names and texts of an archive's log: what has to come back exactly, whatever is in it. */
+/** Names and texts of an archive's log are read back exactly, whatever they contain. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { addLine, commitInfoLine, removeLine, statsText, txnLine } from '../../src/archive/log/commit-text.ts'
@@ -12,7 +12,7 @@ const ROOT = 'file:///lake/odd%20%25/t'
 const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 300 }).filter(isWellFormed)
 
 describe('paths', () => {
-  test('a partition is one folder below the root, and readers find its files where they are', () => {
+  test('a partition is one folder below the root, and readers resolve its paths', () => {
     fc.assert(
       fc.property(text, text, (column, value) => {
         const folder = partitionFolder(column, value)
@@ -26,7 +26,7 @@ describe('paths', () => {
     )
   })
 
-  test('two values have two folders', () => {
+  test('different values have different folders', () => {
     fc.assert(
       fc.property(text, text, (a, b) => {
         expect(partitionFolder('q', a) === partitionFolder('q', b)).toBe(a === b)
@@ -36,7 +36,7 @@ describe('paths', () => {
     expect(partitionFolder('q', `${long}a`)).not.toBe(partitionFolder('q', `${long}b`))
   })
 
-  test('as Spark names them', () => {
+  test('folder names are those of Spark', () => {
     expect(partitionFolder('quarter', 'Q2-FY25')).toBe('quarter=Q2-FY25')
     expect(partitionFolder('at', '2024-01-01 10:00')).toBe('at=2024-01-01 10%3A00')
     expect(logUri('at=2024-01-01 10%3A00/a.parquet')).toBe('at=2024-01-01%2010%253A00/a.parquet')
@@ -58,7 +58,7 @@ describe('actions', () => {
     },
   }
 
-  test('numbers keep all of their digits', () => {
+  test('numbers keep all their digits', () => {
     expect(statsText(file.stats)).toBe(
       '{"numRecords":9223372036854775807,"minValues":{"a\\"b":-9223372036854775808,"d":0.10000000000000000000000000000000000001},"maxValues":{"a\\"b":9223372036854775807,"t":"ü\\n"},"nullCount":{"a\\"b":1152921504606846976}}',
     )
@@ -66,7 +66,7 @@ describe('actions', () => {
     expect(txn).toEqual({ kind: 'txn', txn: { appId: 'a"', version: '9223372036854775807', lastUpdated: 5 } })
   })
 
-  test('a file that is added is read as it was given, and removed as it was added', () => {
+  test('an added file is read back as written, and its remove repeats its fields', () => {
     const line = addLine(file, { q: 'a' }, { sum: '1' }, 1_700_000_000_000)
     const action = parseAction(line, () => 'here')
     if (action.kind !== 'add') throw new Error(action.kind)
@@ -92,7 +92,7 @@ describe('actions', () => {
     })
   })
 
-  test('no two commits are alike, and nobody overwrites what they say of themselves', () => {
+  test('no two commits have the same commitInfo, and extra fields do not overwrite the fixed ones', () => {
     const facts = {
       operation: 'WRITE',
       parameters: {},
@@ -110,7 +110,7 @@ describe('actions', () => {
   })
 })
 
-test('checkpoints come every ten commits, and again where one was missed', () => {
+test('a checkpoint is due every ten commits, and after each commit if one is missing', () => {
   const due = (newest: number | null): readonly number[] =>
     Array.from({ length: 45 }, (_, version) => version).filter((version) => isCheckpointDue(version, newest))
   expect(due(40)).toEqual([10, 20, 30, 40])

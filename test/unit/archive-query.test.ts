@@ -22,7 +22,7 @@ function column(name: string, stored: StoredType): QueryColumn {
   }
 }
 
-describe('days and moments as numbers', () => {
+describe('days and timestamps as numbers', () => {
   test.each([
     ['2024-04-01', 'date', 19814n],
     ['2024-04-01 00:00:00', 'date', 19814n],
@@ -44,7 +44,7 @@ describe('days and moments as numbers', () => {
     expect(unitsOf(text, stored)).toBe(units)
   })
 
-  test('every moment has one text, which is read back', () => {
+  test('every timestamp has one text, which is read back', () => {
     const moments = fc.bigInt({ min: -62_135_596_800_000_000n, max: 253_402_300_799_999_999n })
     fc.assert(
       fc.property(moments, (units) => unitsOf(unitsText(units, 'timestamp_ntz') ?? '', 'timestamp_ntz') === units),
@@ -75,12 +75,12 @@ describe('partitions that may hold rows of an interval', () => {
   })
 })
 
-test('names that differ in nothing but case get a number', () => {
+test('names that differ only in case get a number', () => {
   expect(distinctNames(['a', 'A', 'b', 'a_1', 'Ä'])).toEqual(['a_2', 'A_3', 'b', 'a_1', 'Ä'])
   expect(distinctNames(['upper', 'UPPER'])).toEqual(['upper_1', 'UPPER_2'])
 })
 
-describe('what a statement needs', () => {
+describe('columns and intervals that a statement reads', () => {
   const columns = [column('id', 'long'), column('day', 'date'), column('at', 'timestamp_ntz'), column('note', 'string')]
 
   async function needs(sql: string): Promise<{ columns: string[]; intervals: readonly Interval[] }> {
@@ -97,11 +97,11 @@ describe('what a statement needs', () => {
   }
   const day = (text: string): bigint => unitsOf(text, 'date') ?? 0n
 
-  test('an error instead of a plan', () => {
+  test('an error in place of a plan gives null', () => {
     expect(needsOf('{"error":true,"error_type":"binder"}', 'stand_in', columns)).toBeNull()
   })
 
-  test('whole numbers that JSON rounds, and a text that looks like one', () => {
+  test('integers that JSON rounds are exact, and a text that contains one is ignored', () => {
     const plan = (value: string): string =>
       `{"error":false,"plans":[{"type":"LOGICAL_GET","function_data":{"table":"stand_in"},"column_indexes":[{"index":0}],
         "table_filters":{"filters":[{"key":0,"value":{"filter_type":"CONSTANT_COMPARISON","comparison_type":"COMPARE_EQUAL",
@@ -176,7 +176,7 @@ describe('what a statement needs', () => {
     ],
   ])('%s', async (sql, named, intervals) => {
     const found = await needs(sql)
-    // More columns than are needed would be no mistake; fewer would.
+    // Reading more columns than needed is allowed, fewer is not.
     expect(found.columns).toEqual(expect.arrayContaining([...named]))
     expect(found.intervals).toEqual(intervals)
   })

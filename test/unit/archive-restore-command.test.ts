@@ -1,4 +1,4 @@
-/** The command that brings a partition back, as hints print it. */
+/** The command that restores a partition, as hints print it. */
 import { expect, test } from 'vitest'
 import { restoreCommand } from '../../src/archive/steps/refusals.ts'
 

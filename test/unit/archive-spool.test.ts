@@ -5,7 +5,7 @@ import path from 'node:path'
 import { expect, test } from 'vitest'
 import { makeSpool } from '../../src/archive/work/open.ts'
 
-test('what killed programs have spooled is removed; what belongs to living ones, or to nobody, stays', async () => {
+test('spool folders of ended programs are removed; those of running or unknown programs are kept', async () => {
   const root = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-spools-'))
   const dead = spawnSync(process.execPath, ['-e', '']).pid
   const ours = path
@@ -15,7 +15,7 @@ test('what killed programs have spooled is removed; what belongs to living ones,
   const [host] = /^sluice-archive-[0-9a-f]{8}-/.exec(ours ?? '') ?? []
   const [other, forgotten, old] = [`${host}00000000-${dead}-c`, `${host}00000000-${dead}-f`, `${host}${dead}-o`]
   const kept = [`${ours}${process.pid}-a`, `sluice-archive-00000000-${dead}-c`, 'sluice-archive-x', 'other']
-  // Of another container of this name, which may live, unless nothing has become of it for long.
+  // A folder of another container of this name, whose program may run, unless it was not touched for long.
   if (process.platform === 'linux') kept.push(other)
   for (const name of [...kept, `${ours}${dead}-b`, old, forgotten]) {
     fs.mkdirSync(path.join(root, name))

@@ -41,14 +41,14 @@ const RULES: readonly (readonly [ColumnType, string, string])[] = [
 ]
 
 describe('types', () => {
-  it.each(RULES)('%j is stored as %s and travels as %s', (type, held, as) => {
+  it.each(RULES)('%j is stored as %s and transferred as %s', (type, held, as) => {
     const [one] = stored([column('x', type)]).columns
     expect([one?.stored, one?.as.kind]).toEqual([held, as])
     const [text] = stored([column('x', type)], { asText: ['x'] }).columns
     expect([text?.stored, text?.as.kind]).toEqual(['string', 'native'])
   })
 
-  it('without a rule are refused, unless their text is enough', () => {
+  it('without a rule are refused, unless they are stored as text', () => {
     const any = [column('x', { kind: 'native', name: 'any' }, { native: '' })]
     expect(() => stored(any)).toThrow(/things\.x is a column without a type/)
     expect(stored(any, { asText: ['x'] }).columns[0]?.stored).toBe('string')
@@ -56,14 +56,14 @@ describe('types', () => {
     expect(() => stored([column('x', { kind: 'bool' })], { asText: ['y'] })).toThrow(/no column y/)
   })
 
-  it('keep what is said of a column, and whether its values are made', () => {
+  it('keep their comments, and whether their values are generated', () => {
     const made = column('x', { kind: 'bool' }, { generated: true })
     const table = storedTable(tableOf([made]), { asText: [], comments: { x: 'why' }, sortBy: ['x'] })
     expect(table.columns[0]).toMatchObject({ comment: 'why', column: { generated: true } })
     expect(table.sortBy).toEqual(['x'])
   })
 
-  it('that may hold what an archive does not are named', () => {
+  it('that can hold values an archive cannot store are named', () => {
     const types = RULES.map(([type], i) => column(`c${i}`, type))
     const found = doubtful(stored(types)).map((doubt) => [doubt.column.stored, doubt.why])
     expect(found).toEqual([
@@ -82,7 +82,7 @@ describe('names', () => {
     return [table.mapped, table.partitionColumn, ...table.columns.map((one) => one.physical)]
   }
 
-  it('stay where every reader takes them', () => {
+  it('stay unchanged if every reader accepts them', () => {
     expect(physical('id', 'Ü', 'a.b', '"')).toEqual([false, 'sluice_partition', 'id', 'Ü', 'a.b', '"'])
   })
 
@@ -90,12 +90,12 @@ describe('names', () => {
     expect(physical('id', `a${sign}b`)).toEqual([true, 'sluice_partition', 'col-1', 'col-2'])
   })
 
-  it('that differ in nothing but case, or are empty, are mapped', () => {
+  it('that are empty or differ only in case are mapped', () => {
     expect(physical('id', 'ID')).toEqual([true, 'sluice_partition', 'col-1', 'col-2'])
     expect(physical('')).toEqual([true, 'sluice_partition', 'col-1'])
   })
 
-  it('of the source are never that of the partition', () => {
+  it('of source columns never equal that of the partition column', () => {
     expect(physical('Sluice_Partition', 'sluice_partition_2')[1]).toBe('sluice_partition_3')
   })
 })

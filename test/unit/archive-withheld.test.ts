@@ -12,7 +12,7 @@ const TEST: RowTest = {
   ],
 }
 
-test('values of a condition go out of messages, and numbers around them stay', () => {
+test('messages have *** for the values of a condition, and other numbers stay', () => {
   const withhold = withholding(TEST)
   expect(withhold('Key (id)=(42) of 1420 rows, a.d+a@example.org, aXd+a@example.org')).toBe(
     'Key (id)=(***) of 1420 rows, ***, aXd+a@example.org',
@@ -41,7 +41,7 @@ test('values of a condition go out of messages, and numbers around them stay', (
   expect(event.message).toBe('row ***')
 })
 
-test('a condition is known again by its hash, and no other one is', () => {
+test('a condition matches its own hash and no other', () => {
   const hash = conditionHash(TEST)
   expect(hash).not.toContain('example')
   expect(isCondition(TEST, hash)).toBe(true)

@@ -21,7 +21,7 @@ class Below implements Port {
   }
 }
 
-test('a member is forwarded as its own, and null is left out', () => {
+test('a present member is forwarded, and a member that is null is left out', () => {
   const below: Port = new Below()
   const view: Port = {
     label: 'view',

@@ -15,7 +15,7 @@ const asked = (sql: string): AskedStatement => ({
   sql,
 })
 
-test('what was asked is kept for its user alone, and not where a password stands in it', async () => {
+test('the history file is for its user alone, and statements with a password are not stored', async () => {
   const file = join(folder, 'state', 'asked.jsonl')
   const history = new AskHistory(file)
   expect(await history.read()).toEqual([])
@@ -31,7 +31,7 @@ test('what was asked is kept for its user alone, and not where a password stands
   expect(readFileSync(file, 'utf8')).not.toContain('hunter2')
 })
 
-test('the file is bounded, keeps what was asked last, and a line that cannot be read costs no other one', async () => {
+test('the file is bounded and keeps the newest statements, and an unreadable line hides no other', async () => {
   const file = join(folder, 'asked.jsonl')
   const history = new AskHistory(file)
   for (let i = 0; i < 120; i++) await history.add(asked(`select ${i}, '${'x'.repeat(90_000)}'`))
@@ -42,13 +42,13 @@ test('the file is bounded, keeps what was asked last, and a line that cannot be 
   expect((await history.read()).at(-1)).toEqual(asked('select 8'))
 })
 
-test('a state folder that cannot be written costs the history and nothing else', async () => {
+test('if the state folder cannot be written, only the history is lost', async () => {
   const file = join(folder, 'file')
   writeFileSync(file, '')
   expect(await new AskHistory(join(file, 'asked.jsonl')).add(asked('select 1'))).toBe(false)
 })
 
-test('paths are completed in the words of whoever types them', async () => {
+test('paths are completed with the prefix as it was typed', async () => {
   expect(await pathsThatBegin(`${folder}/st`)).toEqual([`${folder}/state/`])
   expect(await pathsThatBegin(`${folder}/state/`)).toEqual([`${folder}/state/asked.jsonl`])
   expect(await pathsThatBegin('/no/such/folder')).toEqual([])

@@ -1,4 +1,4 @@
-/** A file that cannot be saved is told by the name that was asked for. */
+/** An error on a file that cannot be saved names the path that the user gave. */
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -26,7 +26,7 @@ const shown = (given: SqlValue): AskCell => {
   return { kind: isWhole ? 'integer' : 'real', text: Object.is(given, -0) ? '-0' : String(given), whole: true }
 }
 
-test('any window of the spool is the rows that went into it, and so are all of them', async () => {
+test('a window of the spool has the rows that were written, and so has a full read', async () => {
   const table = fc
     .integer({ min: 0, max: 4 })
     .chain((columns) => fc.array(fc.array(value, { minLength: columns, maxLength: columns }), { maxLength: 60 }))
@@ -44,7 +44,7 @@ test('any window of the spool is the rows that went into it, and so are all of t
   )
 })
 
-test('a window has the beginning of long values, and a cell all of it', async () => {
+test('a window has the beginning of a long value, and a single cell has all of it', async () => {
   await using spool = await RowSpool.open()
   spool.begin(2)
   const long = 'é'.repeat(400_000)
@@ -57,7 +57,7 @@ test('a window has the beginning of long values, and a cell all of it', async ()
   expect(await spool.cell(9, 1)).toBeNull()
 })
 
-test('an answer that is too large ends with what to do, and keeps the rows before; nothing is left on the disk', async () => {
+test('an answer larger than the limit fails with NO_SPACE, keeps the earlier rows and leaves no file', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-test-'))
   try {
     await using spool = await RowSpool.open(folder, 2000)

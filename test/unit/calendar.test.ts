@@ -1,4 +1,4 @@
-/** The fiscal calendar: what people type, what periods are called, where they begin, and which of them are due. */
+/** The fiscal calendar: how it is typed, names and bounds of periods, and which of them are due. */
 import { describe, expect, it } from 'vitest'
 import { ageText, cutOff, isOlder, parseAge } from '../../src/model/calendar/age.ts'
 import { boundsFor, periodOfBounds } from '../../src/model/calendar/bounds.ts'
@@ -8,7 +8,7 @@ import { duePeriods, periodOfValue } from '../../src/model/calendar/due.ts'
 import { nextPeriod, periodAt, periodOf, periodsBetween } from '../../src/model/calendar/period.ts'
 import { SluiceError, type ErrorCode } from '../../src/shared/errors.ts'
 
-/** Of the seed: the fiscal year begins in January, and is called by the next one. */
+/** Calendar of the guide's example: the fiscal year begins in January and has the number of the next year. */
 const seed = parseCalendar('quarter(first-month=1,year-offset=1,zone=UTC)')
 const labels = (periods: Iterable<{ readonly label: string }>): string[] => Array.from(periods, ({ label }) => label)
 
@@ -25,7 +25,7 @@ function expectRefused(code: ErrorCode, act: () => unknown): SluiceError {
 }
 
 describe('the text of a calendar', () => {
-  it('is short to type, and has everything that matters in a ledger', () => {
+  it('is short to type and complete in a ledger', () => {
     expect(parseCalendar('quarter')).toEqual(DEFAULT_CALENDAR)
     expect(calendarText(DEFAULT_CALENDAR)).toBe('quarter(first-month=1,year-offset=0,zone=UTC)')
     expect(calendarText(seed)).toBe('quarter(first-month=1,year-offset=1,zone=UTC)')
@@ -72,13 +72,13 @@ describe('the text of a calendar', () => {
   })
 })
 
-describe('a calendar that was put together elsewhere', () => {
-  it('has the same text as one that was typed', () => {
+describe('a calendar built from fields', () => {
+  it('has the same text as a typed one', () => {
     expect(calendarText({ ...DEFAULT_CALENDAR, zone: 'utc', yearOffset: -0 })).toBe(calendarText(DEFAULT_CALENDAR))
     expect(calendarText({ ...DEFAULT_CALENDAR, zone: 'EUROPE/berlin' })).toContain('zone=Europe/Berlin)')
   })
 
-  it('is refused before it stands in a ledger', () => {
+  it('is refused before it gets into a ledger', () => {
     for (const wrong of [
       { zone: 'IST' },
       { zone: '+01:00' },
@@ -95,7 +95,7 @@ describe('a calendar that was put together elsewhere', () => {
 })
 
 describe('periods', () => {
-  it('are those of the seed: Q2-FY25 is 1 April to 30 June 2024', () => {
+  it('are those of the guide: Q2-FY25 is 1 April to 30 June 2024', () => {
     const period = { label: 'Q2-FY25', from: '2024-04-01', to: '2024-07-01' }
     expect(periodAt(seed, 'Q2-FY25')).toEqual(period)
     expect(periodOf(seed, '2024-04-01')).toEqual(period)
@@ -138,7 +138,7 @@ describe('periods', () => {
     expect(periodAt(spec, label)).toEqual({ label, from, to })
   })
 
-  it('are known by names that are typed carelessly, and by no others', () => {
+  it('are found by carelessly typed names, and by no others', () => {
     expect(periodAt(seed, ' q2-fy2025').label).toBe('Q2-FY25')
     expect(periodAt(parseCalendar('week'), '2024-w14').label).toBe('2024-W14')
     for (const label of ['', '2024-Q2', 'Q5-FY25', 'Q0-FY25', 'Q2-FY', 'Q2-FY025', 'Q2-FY5', 'Q2-FY0000', 'xQ2-FY25']) {
@@ -162,7 +162,7 @@ describe('periods', () => {
     }
   })
 
-  it('end with the years that have four digits', () => {
+  it('exist only in years of four digits', () => {
     const day = parseCalendar('day')
     expect(periodOf(day, '0001-01-01').to).toBe('0001-01-02')
     expect(periodOf(day, '9999-12-30').to).toBe('9999-12-31')
@@ -177,7 +177,7 @@ describe('periods', () => {
     expectRefused('BAD_FLAG', () => periodOf(parseCalendar('year(year-offset=7976)'), '2024-04-01'))
   })
 
-  it('are listed as they are asked for, and never more than anybody would read', () => {
+  it('are listed between two days, up to a limit', () => {
     expect(labels(periodsBetween(seed, '2024-03-31', '2024-07-02'))).toEqual(['Q1-FY25', 'Q2-FY25', 'Q3-FY25'])
     expect(labels(periodsBetween(seed, '2024-04-01', '2024-07-01'))).toEqual(['Q2-FY25'])
     expect(labels(periodsBetween(seed, '2024-04-01', '2024-04-01'))).toEqual([])
@@ -217,15 +217,15 @@ describe('ages', () => {
     ['quarter(zone=Pacific/Kiritimati)', '1q', '2024-03-31T12:00:00Z', '2024-01-01'],
     ['quarter(zone=Pacific/Honolulu)', '1q', '2024-04-01T09:59:59.999Z', '2023-10-01'],
     ['quarter(zone=Pacific/Honolulu)', '1q', '2024-04-01T10:00:00Z', '2024-01-01'],
-  ])('on a calendar of %s, %s keeps at %s what ends after %s', (text, age, now, day) => {
+  ])('on a calendar of %s, age %s at %s keeps what ends after %s', (text, age, now, day) => {
     expect(cutOff(parseCalendar(text), parseAge(age), new Date(now))).toBe(day)
   })
 
-  it('make a period due once it has ended before the first day that is kept', () => {
+  it('make a period due if it ended before the first day that is kept', () => {
     const day = cutOff(seed, parseAge('8q'), new Date('2024-05-17T12:00:00Z'))
     expect(isOlder(periodAt(seed, 'Q1-FY23'), day)).toBe(true)
     expect(isOlder(periodAt(seed, 'Q2-FY23'), day)).toBe(false)
-    // A year that reaches into what is kept stays whole.
+    // A year that overlaps the kept time is not due.
     expect(isOlder(periodAt(parseCalendar('year'), '2021'), day)).toBe(true)
     expect(isOlder(periodAt(parseCalendar('year'), '2022'), day)).toBe(false)
     expectRefused('BAD_FLAG', () => cutOff(seed, parseAge('2024y'), new Date('2024-05-17T12:00:00Z')))
@@ -254,24 +254,24 @@ describe('bounds', () => {
     })
   })
 
-  it('are the first moment of a day, whatever was done to the clocks', () => {
-    // Put forward from 0:00 to 1:00.
+  it('are the first moment of a day, also across clock changes', () => {
+    // The clock is put forward from 0:00 to 1:00.
     expect(moments('America/Sao_Paulo', '2018-11-04')).toBe('2018-11-04 03:00:00+00')
     expect(moments('Asia/Beirut', '2024-03-31')).toBe('2024-03-30 22:00:00+00')
     expect(moments('Africa/Cairo', '2023-04-28')).toBe('2023-04-27 22:00:00+00')
-    // Put back from 0:00 to 23:00 of the day before: the day begins an hour later.
+    // The clock is put back from 0:00 to 23:00 of the day before: the day begins an hour later.
     expect(moments('America/Sao_Paulo', '2018-02-18')).toBe('2018-02-18 03:00:00+00')
-    // Put back from 1:00 to 0:00: midnight comes twice.
+    // The clock is put back from 1:00 to 0:00: midnight occurs twice.
     expect(moments('America/Havana', '2020-11-01')).toBe('2020-11-01 04:00:00+00')
-    // Put back from 0:01 to 23:01: so does the day.
+    // The clock is put back from 0:01 to 23:01: the begin of the day occurs twice.
     expect(moments('America/St_Johns', '2010-11-07')).toBe('2010-11-07 02:30:00+00')
-    // Left out.
+    // The zone has no 2011-12-30.
     expect(moments('Pacific/Apia', '2011-12-29')).toBe('2011-12-29 10:00:00+00')
     expect(moments('Pacific/Apia', '2011-12-30')).toBe('2011-12-30 10:00:00+00')
     expect(moments('Pacific/Apia', '2011-12-31')).toBe('2011-12-30 10:00:00+00')
-    // Before standard time, seconds.
+    // Before standard time, the offset has seconds.
     expect(moments('Europe/Berlin', '1850-01-01')).toBe('1849-12-31 23:06:32+00')
-    // Before Christ in UTC, and after it in Tokyo.
+    // Year 1 BC in UTC, year 1 AD in Tokyo.
     expect(moments('Asia/Tokyo', '0001-01-01')).toBe('0001-12-31 14:41:01+00 BC')
     expect(moments('America/New_York', '9999-12-31')).toBe('9999-12-31 05:00:00+00')
   })
@@ -322,7 +322,7 @@ describe('bounds', () => {
     expect(periodOfBounds(berlin, from, to, kind)).toBeNull()
   })
 
-  it('are taken where a day has no midnight, and never of a day that is not there', () => {
+  it('are a period on a day without midnight, but not for a day that the zone does not have', () => {
     const saoPaulo = parseCalendar('day(zone=America/Sao_Paulo)')
     const at = (text: string): string => `2018-11-${text}:00:00+00`
     expect(periodOfBounds(saoPaulo, at('04 03'), at('05 02'), 'timestamptz')?.label).toBe('2018-11-04')
@@ -335,7 +335,7 @@ describe('bounds', () => {
     expect(periodOfBounds(apia, '2011-12-29 10:00:00+00', leftOut.from, 'timestamptz')?.label).toBe('2011-12-29')
   })
 
-  it('are taken at either midnight, where a database has chosen the other', () => {
+  it('are a period with either midnight, where midnight occurs twice', () => {
     const havana = parseCalendar('month(zone=America/Havana)')
     const november = '2020-11'
     expect(periodOfBounds(havana, '2020-11-01 00:00:00-04', '2020-12-01 00:00:00-05', 'timestamptz')?.label).toBe(
@@ -351,7 +351,7 @@ describe('bounds', () => {
 })
 
 describe('what is due', () => {
-  it('is all from the period of the smallest value to the last that has ended', () => {
+  it('is every period from the smallest value to the last that has ended', () => {
     expect(labels(duePeriods(seed, '2024-02-29', 'date', '2024-10-01'))).toEqual(['Q1-FY25', 'Q2-FY25', 'Q3-FY25'])
     expect(labels(duePeriods(seed, '2024-02-29', 'date', '2024-09-30'))).toEqual(['Q1-FY25', 'Q2-FY25'])
     expect(labels(duePeriods(seed, '2024-09-30', 'date', '2024-09-30'))).toEqual([])
@@ -363,7 +363,7 @@ describe('what is due', () => {
     expect(labels(duePeriods(seed, '99999999999999', 'epoch-seconds', '2024-10-01'))).toEqual([])
   })
 
-  it('goes by the clocks of the zone', () => {
+  it('depends on the clock of the zone', () => {
     const berlin = parseCalendar('month(zone=Europe/Berlin)')
     expect(periodOfValue(berlin, '2024-03-31 21:59:59.999999+00', 'timestamptz').label).toBe('2024-03')
     expect(periodOfValue(berlin, '2024-03-31 22:00:00+00', 'timestamptz').label).toBe('2024-04')
@@ -372,14 +372,15 @@ describe('what is due', () => {
     expect(periodOfValue(berlin, '-3600', 'epoch-seconds').label).toBe('1970-01')
     expect(periodOfValue(berlin, '-3600.5', 'epoch-seconds').label).toBe('1969-12')
     expect(periodOfValue(berlin, '-3600001', 'epoch-milliseconds').label).toBe('1969-12')
-    // A clock that is put back over midnight shows the end of the day before again: it belongs to the day that had begun.
+    // When the clock is put back over midnight, the end of the day before occurs again: it belongs to the day that had
+    // begun.
     const stJohns = parseCalendar('day(zone=America/St_Johns)')
     expect(periodOfValue(stJohns, '2010-11-07 02:29:59+00', 'timestamptz').label).toBe('2010-11-06')
     expect(periodOfValue(stJohns, '2010-11-07 02:30:00+00', 'timestamptz').label).toBe('2010-11-07')
     expect(periodOfValue(stJohns, '2010-11-07 02:45:00+00', 'timestamptz').label).toBe('2010-11-07')
   })
 
-  it('has no day that a zone has left out, and has it where columns know no zone', () => {
+  it('leaves out a day that the zone does not have, unless the columns have no zone', () => {
     const apia = parseCalendar('day(zone=Pacific/Apia)')
     expect(labels(duePeriods(apia, '2011-12-29 12:00:00+00', 'timestamptz', '2012-01-01'))).toEqual([
       '2011-12-29',
@@ -388,7 +389,7 @@ describe('what is due', () => {
     expect(labels(duePeriods(apia, '2011-12-29', 'date', '2012-01-01'))).toHaveLength(3)
   })
 
-  it('cannot be said of values that no period holds', () => {
+  it('is unknown for values that no period holds', () => {
     for (const [value, kind] of [
       ['-infinity', 'date'],
       ['-infinity', 'timestamptz'],

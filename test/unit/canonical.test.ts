@@ -126,7 +126,7 @@ describe('the canonical form', () => {
     expect(normalizer(type)(raw)).toEqual(expected)
   })
 
-  it.each(GIVEN)('%o: what %s became is canonical already', (type, raw) => {
+  it.each(GIVEN)('%o: the canonical form of %s does not change again', (type, raw) => {
     const once = normalizer(type)(raw)
     expect(normalizer(type)(once)).toEqual(once)
   })
@@ -135,7 +135,7 @@ describe('the canonical form', () => {
     expect(() => normalizer(type)(raw)).toThrow(expect.objectContaining({ code: 'VALUE_REFUSED' }) as Error)
   })
 
-  it('says which types need no look at each value', () => {
+  it('reports which types need no check of each value', () => {
     expect([TEXT, { kind: 'native', name: 'x' } as const].map(isPlainType)).toEqual([true, true])
     expect([{ kind: 'text', padded: true } as const, INT, MOMENT].map(isPlainType)).toEqual([false, false, false])
   })
@@ -172,11 +172,11 @@ describe('canonical JSON', () => {
     'nulls',
     '{"a"}',
     '[,1]',
-  ])('%j is none', (text) => {
+  ])('%j is not valid JSON', (text) => {
     expect(() => canonicalJson(text)).toThrow(expect.objectContaining({ code: 'VALUE_REFUSED' }) as Error)
   })
 
-  it('refuses nesting without bottom instead of running out of stack', () => {
+  it('refuses deep nesting instead of overflowing the stack', () => {
     expect(() => canonicalJson('['.repeat(100_000))).toThrow(/nested more than 2000 deep/)
     expect(canonicalJson(`${'['.repeat(1000)}${']'.repeat(1000)}`)).toHaveLength(2000)
   })
@@ -190,12 +190,12 @@ describe('decimals', () => {
   })
 })
 
-describe('the text that proves a row', () => {
-  it('tells NULL, empty text and the letter N apart, and counts bytes', () => {
+describe('the text of a row that is hashed', () => {
+  it('distinguishes NULL, empty text and the letter N, and counts bytes', () => {
     expect(rowText([null, '', 'N', 'ü'.repeat(40), new Uint8Array([1, 255])])).toBe(`N0:1:N80:${'ü'.repeat(40)}4:01ff`)
   })
 
-  it('writes floats as the digits of their IEEE form', () => {
+  it('writes floats as the digits of their IEEE 754 form', () => {
     expect([1, -0, Number.NaN, Number.NEGATIVE_INFINITY].map(canonicalCellText)).toEqual([
       '3ff0000000000000',
       '8000000000000000',
@@ -204,7 +204,7 @@ describe('the text that proves a row', () => {
     ])
   })
 
-  it('sums the low 48 bits of md5, in any order, and takes rows out again', () => {
+  it('adds the low 48 bits of md5 in any order, and can remove rows', () => {
     const rows = [
       ['a', null],
       ['b', 1.5],
@@ -227,7 +227,7 @@ describe('the text that proves a row', () => {
   })
 })
 
-describe('ranges in words', () => {
+describe('ranges as text', () => {
   it.each([
     [{ by: 'key', after: ['400000'], through: ['450000'] } as const, '400001–450000'],
     [{ by: 'key', after: ['a', '7'], through: null } as const, 'after (a, 7) … end'],

@@ -1,4 +1,7 @@
-/** What the driver throws, as errors of ours: made of the driver's own classes, with the fields that it reads from the wire. */
+/**
+ * Errors of the driver are mapped to sluice errors: tests use the driver's own classes, with the fields that it reads
+ * from the wire.
+ */
 import { describe, expect, test } from 'vitest'
 import { errors } from 'cassandra-driver'
 import { cassandraSettings } from '../../src/stores/cassandra/config.ts'
@@ -11,7 +14,7 @@ const settings = cassandraSettings('cassandra://adam:s3cret-word@h1,h2/space', {
 const said = (code: number, message: string, fields: object = {}): Error =>
   Object.assign(new errors.ResponseError(code, message), fields)
 const coded = (code: string, message = code): Error => Object.assign(new Error(message), { code })
-/** The driver's own class for what has no other is not to be made by others. */
+/** The driver does not export its class for connection errors, so only the name is set. */
 const dropped = (message: string): Error => Object.assign(new Error(message), { name: 'DriverError' })
 const noHost = (inner: Record<string, Error>): Error => new errors.NoHostAvailableError(inner)
 
@@ -202,18 +205,18 @@ describe('failures of Cassandra', () => {
     expect(error.hint).toBeTruthy()
   })
 
-  test('hold no password, whatever the server says', () => {
+  test('never contain the password, whatever the server reports', () => {
     const error = cassandraError(said(0x2200, 'what is s3cret-word doing here'), settings, 'read')
     expect(JSON.stringify(error.info())).not.toContain('s3cret-word')
     expect(error.where).toContain('cassandra://adam@h1,h2/space')
   })
 
-  test('pass through when they are ours already', () => {
+  test('pass unchanged if they are sluice errors already', () => {
     const ours = new SluiceError('STOPPED', 'stopped as asked')
     expect(cassandraError(ours, settings)).toBe(ours)
   })
 
-  test('are uncertain where a write may have happened all the same', () => {
+  test('are uncertain if a write may have been applied', () => {
     expect(isUncertain(said(0x1100, 'timeout', { writeType: 'CAS' }))).toBe(true)
     expect(isUncertain(dropped('Socket was closed'))).toBe(true)
     expect(isUncertain(new errors.OperationTimedOutError('timed out', 'h1'))).toBe(true)
@@ -223,7 +226,7 @@ describe('failures of Cassandra', () => {
   })
 })
 
-describe('falling back to ONE', () => {
+describe('the fallback to consistency ONE', () => {
   const UNAVAILABLE = said(0x1000, 'Not enough replicas', { required: 2, alive: 1 })
   const waits: number[] = []
   const quiet = {
@@ -238,7 +241,7 @@ describe('falling back to ONE', () => {
     return level
   }
 
-  test('happens after three attempts, and says which rows it was', async () => {
+  test('happens after three attempts, and reports the rows', async () => {
     const reported: unknown[] = []
     const levels: number[] = []
     const writes = new FallBack<string>({
@@ -253,7 +256,7 @@ describe('falling back to ONE', () => {
     expect(writes.fallbacks).toBe(1)
   })
 
-  test('does not happen where an attempt succeeds before, or nobody wants it', async () => {
+  test('does not happen after a success, without fallBackToOne, or for other errors', async () => {
     const levels: number[] = []
     const writes = new FallBack<null>({ ...quiet, level: 4, fallBackToOne: true })
     expect(await writes.run(failing(2, UNAVAILABLE, levels), null)).toBe(4)
@@ -264,7 +267,7 @@ describe('falling back to ONE', () => {
     await expect(writes.run(failing(99, denied, []), null)).rejects.toBe(denied)
   })
 
-  test('a cluster that cannot be reached is waited for, with pauses that double, and no longer than its patience', async () => {
+  test('an unreachable cluster is retried with doubling pauses, up to the time limit', async () => {
     waits.length = 0
     const gone = noHost({ h1: coded('ECONNREFUSED') })
     const levels: number[] = []

@@ -1,4 +1,4 @@
-/** Keys as the driver returns them: named in text, and equal only if the values are. */
+/** Keys as the driver returns them, and their texts: equal only if the values are. */
 import { types } from 'cassandra-driver'
 import { describe, expect, it } from 'vitest'
 import { driverText } from '../../src/stores/cassandra/copy/key-text.ts'
@@ -23,7 +23,7 @@ describe('the text of a key', () => {
     expect(driverText(value)).toBe(text)
   })
 
-  it('differs where values do', () => {
+  it('differs if the values differ', () => {
     const pairs = [
       [new types.Tuple('a,b', 'c'), new types.Tuple('a', 'b,c')],
       [new types.Tuple(null, ''), new types.Tuple('', null)],

@@ -38,7 +38,7 @@ describe('a Cassandra URL', () => {
     expect(secrets).toEqual(expect.arrayContaining(['s3cr%40t', 's3cr@t']))
   })
 
-  test('takes user and password from the environment where it has none', () => {
+  test('takes user and password from the environment if it has none', () => {
     const environment = { CASSANDRA_USER: 'eve', CASSANDRA_PASSWORD: 'apple' }
     expect(settings('cassandra://h/k', environment)).toMatchObject({ user: 'eve', password: 'apple' })
     expect(settings('cassandra://adam@h/k', environment)).toMatchObject({ user: 'adam', password: 'apple' })
@@ -47,7 +47,7 @@ describe('a Cassandra URL', () => {
     expect(settings('cassandra://h/k', { CASSANDRA_PASSWORD: 'apple' })).toMatchObject({ user: null, password: null })
   })
 
-  test('asks remote nodes who they are, and takes what nodes of this machine offer', () => {
+  test('verifies certificates of remote nodes, and uses TLS on this machine if it is offered', () => {
     expect(settings('cassandra://db.example.com/k').tls).toMatchObject({ mode: 'verify-full', required: true })
     expect(settings('cassandra://127.0.0.1,db.example.com/k').tls.mode).toBe('verify-full')
     expect(settings('cassandra://127.0.0.1,127.0.0.2/k').tls).toMatchObject({ mode: 'prefer', required: false })
@@ -79,7 +79,7 @@ describe('a Cassandra URL', () => {
   })
 })
 
-test('levels are known by any spelling, and by their numbers', () => {
+test('consistency levels are found by any spelling, and have the numbers of the protocol', () => {
   for (const word of ['LOCAL_QUORUM', 'local_quorum', 'LocalQuorum']) {
     expect(consistencyOf(word)).toEqual({ name: 'LOCAL_QUORUM', number: 6 })
   }

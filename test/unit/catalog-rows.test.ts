@@ -1,4 +1,4 @@
-/** Rows of the catalog by the names of their columns: no column is forgotten where all of an action is there. */
+/** Rows of the catalog by column name: a complete action fills every column. */
 import { expect, test } from 'vitest'
 import {
   actionRow,
@@ -45,7 +45,7 @@ test('a file', () => {
   const facts = { tableId: 't', add, raw: 'other', line: 4, version: 3, removedVersion: 9, dvId: 'ud@1', keyHash: 10 }
   const row = importedFileRow({ ...facts, records: 11, partitionValues: '{"a":"1"}', fromCheckpoint: false })
   expect(named(FILE_COLUMNS, row)).toEqual({
-    // Both are given when the batch is written.
+    // Both are set when the batch is written.
     file_no: null,
     partition_no: null,
     table_id: 't',
@@ -71,7 +71,7 @@ test('a file', () => {
   })
 })
 
-test('everything else', () => {
+test('all other rows', () => {
   const action = actionRow('t', 3, SOURCE.commit, 4, 'remove', 'raw')
   expect(named(ACTION_COLUMNS, action)).toEqual({ ...PLACE, kind: 'remove', raw: 'raw' })
   const metadata = metadataRow(AT, {

@@ -1,4 +1,4 @@
-/** Codecs of the Cassandra Data Migrator: what Java would write, and what comes back from it. */
+/** Codecs of the Cassandra Data Migrator: what they write in Java, and how it is read back. */
 import { describe, expect, it } from 'vitest'
 import { codecBetween, conversionOf, type Codec } from '../../src/model/copy/codec.ts'
 import type { Column, ColumnType } from '../../src/model/copy/column-type.ts'
@@ -42,7 +42,7 @@ describe('codecs', () => {
     expect(javaDecimal(value)).toBe(text)
   })
 
-  it('read what Java reads, and refuse the rest', () => {
+  it('read what Java reads, and refuse all else', () => {
     const int: Codec = { name: 'INT_STRING', into: 'value' }
     const as: ColumnType = { kind: 'int', bits: 32 }
     expect(forth(int, '+007', as)).toBe('7')
@@ -64,7 +64,7 @@ describe('codecs', () => {
     expect(forth({ ...millis, into: 'text' }, '2024-02-29 12:00:00.5')).toBe('1709208000500')
   })
 
-  it('refuse keys that could not be found again', () => {
+  it('refuse a key whose value does not convert back', () => {
     const int: Codec = { name: 'INT_STRING', into: 'value' }
     const as: ColumnType = { kind: 'int', bits: 32 }
     expect(forth(int, '7', as, true)).toBe('7')
@@ -93,7 +93,7 @@ describe('codecs', () => {
   })
 })
 
-describe('patterns of dates', () => {
+describe('date patterns', () => {
   const ms = Date.UTC(2024, 1, 29, 13, 5, 9, 7)
   it.each([
     ['yyyyMMddHHmmss', '20240229130509', false],
@@ -107,7 +107,7 @@ describe('patterns of dates', () => {
     expect(made.format(made.parse(text))).toBe(text)
   })
 
-  it('take the offset of their zone', () => {
+  it('use a fixed offset of their zone', () => {
     expect(fixedOffset('UTC')).toBe(0)
     expect(fixedOffset('Etc/GMT-1')).toBe(3_600_000)
     expect(fixedOffset('Europe/Berlin')).toBeNull()
@@ -117,7 +117,7 @@ describe('patterns of dates', () => {
     expect(made.parse('20240229140509')).toBe(ms - 7)
   })
 
-  it('refuse what is no moment, and what they do not know', () => {
+  it('refuse texts that are no valid time, and unsupported patterns', () => {
     const made = datePattern('yyyyMMddHHmmssSSSSSS', 0)
     for (const text of ['20240230000000000000', '20240229240000000000', '20240229000000000001', '2024', 'x'])
       expect(() => made.parse(text)).toThrow(/this is not/)

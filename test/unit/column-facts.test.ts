@@ -8,7 +8,7 @@ const reported = (...values: SqlRow): boolean => {
   return facts.reportedAsText
 }
 
-it('tells of texts that may be none: printed decimals, dates and times', () => {
+it('reports text columns that look like decimals, dates or times', () => {
   expect(reported('12.50', null, '-3', '1e-7')).toBe(true)
   expect(reported('2026-11-20', '2026-11-21')).toBe(true)
   expect(reported('2026-11-20 12:00:00+00', '2026-11-20T12:00:00.123Z')).toBe(true)
@@ -16,7 +16,7 @@ it('tells of texts that may be none: printed decimals, dates and times', () => {
   expect(reported(1, 'a')).toBe(true)
 })
 
-it('says nothing of what are texts, and of what has a type of its own', () => {
+it('does not report plain texts, or columns with a type of their own', () => {
   expect(reported('12.50', 'none')).toBe(false)
   expect(reported('2026-11-20', '12')).toBe(false)
   expect(reported('', 'a')).toBe(false)

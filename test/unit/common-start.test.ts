@@ -11,7 +11,7 @@ it.each([
   expect(commonStart(texts)).toBe(shared)
 })
 
-it('spells it as the first one does where letters are alike', () => {
+it('takes the spelling of the first text if letters compare as equal', () => {
   const alike = (one: string, other: string): boolean => one.toLowerCase() === other.toLowerCase()
   expect(commonStart(['Orders', 'ordinary'], alike)).toBe('Ord')
   expect(commonStart(['Orders', 'ordinary'])).toBe('')

@@ -24,7 +24,7 @@ import { compilePruning } from '../../src/delta/pruning.ts'
 import { parseSchema } from '../../src/delta/schema.ts'
 import { parsePredicate } from '../../src/model/lake/predicate.ts'
 
-/** Asks for rows that each are about themselves. */
+/** An answer of these rows; a text becomes a row that is named by it. */
 const saying = (rows: readonly (string | AnswerRow)[]): AskAgain => {
   async function* answer(): PagedAnswer {
     yield answerPage(rows, (row) => (typeof row === 'string' ? { about: row, fields: {} } : row))
@@ -49,14 +49,14 @@ describe('timing', () => {
     expect(p95(Array.from({ length: 20 }, (_, i) => i + 1))).toBe(19)
   })
 
-  test('within 5 % nobody wins, on either side', () => {
+  test('a difference within 5 % counts as even, on either side', () => {
     expect(verdict(100, 105)).toEqual({ faster: 'even', factor: 1.05 })
     expect(verdict(105, 100)).toMatchObject({ faster: 'even' })
     expect(verdict(100, 105.1)).toEqual({ faster: 'files', factor: 1.05 })
     expect(verdict(300, 100)).toEqual({ faster: 'sql', factor: 3 })
   })
 
-  test('a clock that has not moved gives a finite factor', () => {
+  test('a clock that did not advance gives a finite factor', () => {
     expect(Number.isFinite(verdict(0, 5).factor)).toBe(true)
     expect(verdict(0, 0)).toEqual({ faster: 'even', factor: 1 })
   })
@@ -83,7 +83,7 @@ describe('the proof of two answers', () => {
     )
   })
 
-  test('what differs is named by its field, three of them at most', async () => {
+  test('a difference names the field, for at most three rows', async () => {
     const row = (about: string, size: number, more = ''): AnswerRow => ({ about, fields: { dvId: null, size, more } })
     expect(await differenceOf([row('x', 1)], [row('x', 2)])).toBe('x: size is 1 in the files, 2 in SQL')
     const prefix = 'p'.repeat(100)
@@ -94,14 +94,14 @@ describe('the proof of two answers', () => {
     expect(await differenceOf(many(1), many(2))).toMatch(/^(?:f\d: size is 1 in the files, 2 in SQL; ){3}and 2 more$/)
   })
 
-  test('one of very many rows is found and named', async () => {
+  test('one different row among very many is found and named', async () => {
     const rows = (odd: number): AnswerRow[] =>
       Array.from({ length: 25_000 }, (_, i) => ({ about: `row ${i}`, fields: { size: i === 777 ? odd : i } }))
     expect(await differenceOf(rows(777), rows(777))).toBeNull()
     expect(await differenceOf(rows(777), rows(-1))).toBe('row 777: size is 777 in the files, -1 in SQL')
   })
 
-  test('what one side does not have is no difference where it may be missing, and what both have must be the same', async () => {
+  test('loose fields may be missing in the files, but not in SQL, and present values must be equal', async () => {
     const row = (stats: string | null): AnswerRow => ({ about: 'f', fields: {}, loose: { stats } })
     const full =
       '{"numRecords":3,"minValues":{"id":1,"at":"2024-01-01T00:00:00.000Z"},"maxValues":{"id":9007199254740993}}'
@@ -116,7 +116,7 @@ describe('the proof of two answers', () => {
     expect(await differenceOf([row(full)], [row(full.replace(':3,', ':4,'))])).toBe(
       'f: stats.numRecords is 3 in the files, 4 in SQL',
     )
-    // The catalog keeps what the log has.
+    // SQL may not lack what the log has.
     expect(await differenceOf([row(full)], [row(null)])).toMatch(/^f: stats is "?\{.* in the files, missing in SQL$/)
     expect(await differenceOf([row(full)], [row('{"numRecords":3}')])).toMatch(
       /^f: stats\.minValues\.id is 1 in the files, missing in SQL$/,
@@ -125,14 +125,14 @@ describe('the proof of two answers', () => {
   })
 })
 
-describe('JSON texts by value', () => {
+describe('JSON texts are compared by value', () => {
   test.each([
     ['{"a":[1,{"b":null},"x"]}', '{"a":[1.0,{"b":2},"\\u0078"]}'],
     ['{"a":"2024-01-01T02:00:00.000+02:00"}', '{"a":"2024-01-01 00:00:00"}'],
     ['{"a":0.1}', '{"a":0.10000000000000001}'],
     ['{"a":12345678901234567.89}', '{"a":1.2345678901234568e16}'],
     ['{"a":{}}', '{"a":[]}'],
-  ])('%s says what %s says', (a, b) => {
+  ])('%s equals %s', (a, b) => {
     expect(contradiction(a, b)).toBeNull()
     expect(contradiction(b, a)).toBeNull()
   })
@@ -145,7 +145,7 @@ describe('JSON texts by value', () => {
     ['{"a":123456789012345678.01}', '{"a":123456789012345678.02}', '.a'],
     ['{"a":9007199254740993}', '{"a":9007199254740992}', '.a'],
     ['{"a":"2024-01-01"}', '{"a":"2024-01-02"}', '.a'],
-  ])('%s and %s contradict each other at %s', (a, b, at) => {
+  ])('%s and %s differ at %s', (a, b, at) => {
     expect(contradiction(a, b)?.at).toBe(at)
   })
 })
@@ -158,7 +158,7 @@ describe('answers', () => {
     })
   }
 
-  test('what is timed makes no rows of the common form, what proves makes all', async () => {
+  test('timing builds no comparison rows, the proof builds all', async () => {
     const made: string[] = []
     expect(await drain(answer(['a', 'b'], made))).toBe(2)
     expect(made).toEqual([])
@@ -168,7 +168,7 @@ describe('answers', () => {
 })
 
 describe('rows', () => {
-  test('partition values: no order of keys, and an empty value is null', () => {
+  test('partition values are equal in any order of keys, and an empty value is null', () => {
     expect(partitionValuesText({ b: '', a: 'x' })).toBe(partitionValuesText({ a: 'x', b: null }))
     expect(partitionValuesText({ a: 'x' })).not.toBe(partitionValuesText({ a: 'y' }))
     expect(partitionValuesText(null)).toBe('{}')
@@ -176,13 +176,13 @@ describe('rows', () => {
     expect(parsePartitionValues('{"a":null}')).toEqual({ a: null })
   })
 
-  test('what stands in the place of JSON differs, and breaks nothing', () => {
+  test('invalid JSON differs from a value, and throws no error', () => {
     expect(parsed('{"a":')).toBe('{"a":')
     expect(partitionValuesText(parsePartitionValues('{"a":'))).not.toBe('{}')
     expect(partitionValuesText(parsePartitionValues('7'))).not.toBe('{}')
   })
 
-  test('tags that say nothing, and vectors with and without an offset of null', () => {
+  test('tags of null count as absent, and so does an offset of null in a deletion vector', () => {
     const file = {
       path: 'f',
       dvId: null,
@@ -211,12 +211,12 @@ describe('rows', () => {
     )
   })
 
-  test('a key named __proto__ is a key', () => {
+  test('a key named __proto__ is a normal key', () => {
     const values = parsePartitionValues('{"__proto__":"x"}')
     expect(partitionValuesText(values)).toBe('{"__proto__":"x"}')
   })
 
-  test('a schema is a value, whatever its spacing', () => {
+  test('a schema is compared by value, whatever its spacing', () => {
     const metadata = { id: 'm', schemaString: '{"type":"struct","fields":[]}' }
     const protocol = { minReaderVersion: 1, minWriterVersion: 2 }
     const spaced = { ...metadata, schemaString: '{ "fields": [], "type": "struct" }' }
@@ -254,7 +254,7 @@ describe('questions', () => {
     )
   })
 
-  test('what cannot be asked is skipped with its reason', () => {
+  test('a question that cannot be asked is skipped with a reason', () => {
     const { asked, skipped } = plannedQuestions(
       plan,
       new Set(['counts', 'min-max']),
@@ -264,7 +264,7 @@ describe('questions', () => {
     expect(skipped).toEqual([{ id: 'min-max', title: 'files left by min/max', reason: 'no stats' }])
   })
 
-  test('ids', () => {
+  test('question ids are checked', () => {
     expect(isQuestionId('min-max')).toBe(true)
     expect(isQuestionId('constructor')).toBe(false)
   })
@@ -283,7 +283,7 @@ describe('the condition of min/max', () => {
       maxValues: Object.fromEntries(Object.entries(values).map(([name, [, max]]) => [name, max])),
     })
 
-  test('the column that tells files apart is taken, and some file is kept', () => {
+  test('is on the column with the narrowest ranges, and keeps at least one file', () => {
     const all = types(field('day', 'date'), field('blurred', 'long'), field('sharp', 'long'))
     const sample = Array.from({ length: 50 }, (_, i) => stats({ blurred: [0, 1000], sharp: [i * 10, i * 10 + 9] }))
     const text = chooseCondition(sample, all)
@@ -292,7 +292,7 @@ describe('the condition of min/max', () => {
     expect(sample.filter((one) => pruning.byStats(one))).toHaveLength(1)
   })
 
-  test('text, dates, timestamps and decimals make conditions that compile', () => {
+  test('compiles for text, dates, timestamps and decimals', () => {
     for (const [type, min] of [
       ['string', "it's 100 %"],
       ['date', '2024-02-29'],
@@ -313,7 +313,7 @@ describe('the condition of min/max', () => {
     }
   })
 
-  test('none without usable stats, and none on a partition column', () => {
+  test('is missing without usable stats, and for a partition column', () => {
     expect(chooseCondition([], types(field('id', 'long')))).toBeNull()
     expect(chooseCondition(['{"numRecords":3}', 'broken'], types(field('id', 'long')))).toBeNull()
     expect(chooseCondition([stats({ day: ['2024-01-01', '2024-01-01'] })], types(field('day', 'date')))).toBeNull()

@@ -1,4 +1,4 @@
-/** ON CONFLICT in texts of SQL, whatever stands around it. */
+/** ON CONFLICT clauses are found in any SQL text. */
 import { describe, expect, test } from 'vitest'
 import { conflictClauses } from '../../src/stores/postgresql/partition/plan/conflict-clauses.ts'
 

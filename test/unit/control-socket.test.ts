@@ -1,4 +1,4 @@
-/** A running copy is asked and told over a socket of its own. */
+/** A running copy reports its state and is steered over a control socket. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, statSync, utimesSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
@@ -35,7 +35,7 @@ async function ask(...requests: readonly unknown[]): Promise<unknown[]> {
   })
 }
 
-test('workers, rate, pauses and a stop reach the run; nonsense does not', async () => {
+test('the socket passes workers, rate, pauses and a stop to the run, and refuses invalid requests', async () => {
   const steering = new Steering(4, null, undefined, new AbortController().signal)
   steering.tables = ['a', 'b']
   const reported: unknown[] = []
@@ -63,7 +63,7 @@ test('workers, rate, pauses and a stop reach the run; nonsense does not', async 
     { set: { pause: 'c' } },
   )
   for (const answer of wrong) expect(answer).toMatchObject({ ok: false, error: { code: 'BAD_FLAG' } })
-  // A wish among wrong ones is not heeded either.
+  // Valid fields of an invalid request are not applied either.
   expect(steering.workersNow).toBe(8)
   expect(steering.stop.aborted).toBe(false)
   await ask({ set: { stop: true } })
@@ -71,7 +71,7 @@ test('workers, rate, pauses and a stop reach the run; nonsense does not', async 
   expect(reported).toContainEqual({ act: 'rate', rate: 500 })
 })
 
-test('a run that was asked for lanes tells lanes', () => {
+test('a run with apply workers reports their number as lanes, and no workers', () => {
   const steering = new Steering(4, null, undefined, new AbortController().signal)
   steering.refusal = () => null
   steering.honour({ act: 'lanes', lanes: 3 })
@@ -79,7 +79,7 @@ test('a run that was asked for lanes tells lanes', () => {
   expect(steering.state()).not.toHaveProperty('workers')
 })
 
-/** A run as those see it who come by its socket. */
+/** A run that viewers join by its socket. */
 async function watchedRun(id: string, reported: (run: LiveRun) => void) {
   const emitted: EventBody[] = []
   const live = await LiveRun.open(SYNC, {
@@ -111,7 +111,7 @@ const event = (body: EventBody): Event => ({ v: 1, seq: ++seq, ts: '2026-11-20T1
 const note = (message: string): Event => event({ type: 'log', level: 'note', message })
 const FINISHED = { type: 'run.finished', status: 'ok', exitCode: 0, totals: {}, ms: 1 } as const
 
-test('whoever watches hears what was, then what comes, without passwords; leaving stops nothing', async () => {
+test('a viewer gets past and new events without passwords, and can leave without stopping the run', async () => {
   const id = String(process.pid)
   const { live, emitted } = await watchedRun(id, (run) => {
     run.take(event({ type: 'run.started', command: 'sync', tool: '0' }))
@@ -145,7 +145,7 @@ test('whoever watches hears what was, then what comes, without passwords; leavin
   await expect(joinRun(id)).rejects.toMatchObject({ code: 'NO_SUCH_PATH' })
 })
 
-test('a viewer who does not read is dropped with a reason, and the run holds little for him', async () => {
+test('a viewer that does not read is dropped with a reason, and the run buffers little for it', async () => {
   const id = String(process.pid + 1_000_000)
   const { live } = await watchedRun(id, (run) => run.take(event({ type: 'run.started', command: 'sync', tool: '0' })))
   const socket = connect(controlSocketPath(id))
@@ -164,13 +164,13 @@ test('a viewer who does not read is dropped with a reason, and the run holds lit
   await live[Symbol.asyncDispose]()
 })
 
-test('the socket of a run that was killed is removed by whoever finds nobody there', async () => {
+test('the socket of a killed run is removed if it is old and nothing listens', async () => {
   const path = controlSocketPath(String(process.pid + 2_000_000))
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const program = `require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))`
   spawnSync(process.execPath, ['-e', program, path])
   expect(existsSync(path)).toBe(true)
-  // A young one may belong to a run that is just beginning.
+  // A young socket may belong to a run that is starting.
   await expect(controlRun(path, { get: true })).rejects.toMatchObject({ code: 'NO_SUCH_PATH' })
   expect(existsSync(path)).toBe(true)
   utimesSync(path, 1, 1)
@@ -178,7 +178,7 @@ test('the socket of a run that was killed is removed by whoever finds nobody the
   expect(existsSync(path)).toBe(false)
 })
 
-test('a run that is silent keeps nobody from the one that answers', async () => {
+test('a run that does not answer does not hide one that answers', async () => {
   using folder = temporaryFolder()
   const env = { XDG_RUNTIME_DIR: folder.path }
   const socketPath = (run: string): string => controlSocketPath(run, env)
@@ -188,7 +188,7 @@ test('a run that is silent keeps nobody from the one that answers', async () => 
     socketPath('8'),
   )
   await Promise.all([silent, refuses].map((server) => new Promise((resolve) => server.once('listening', resolve))))
-  // It is chosen, and says itself that it is no run to look at.
+  // The second run is chosen; it reports that it cannot be watched.
   const thrown: unknown = await joinedFrom({ run: null, env, socketPath }).catch((error: unknown) => error)
   expect(String(thrown)).not.toContain('2 runs are active on this machine')
   for (const server of [silent, refuses]) server.close()

@@ -1,4 +1,7 @@
-/** Indexes and constraints as data: when two are the same, what becomes of one in another table, how definitions are taken apart. */
+/**
+ * Indexes and constraints as data: when two are equal, how they are translated for another table, how definitions are
+ * parsed.
+ */
 import { describe, expect, test } from 'vitest'
 import { translateObject, type Passage } from '../../src/engine/copy/objects/translate.ts'
 import { BuildLimit } from '../../src/engine/copy/objects/slots.ts'
@@ -87,14 +90,14 @@ const passage = (more: Partial<Passage> = {}): Passage => ({
 })
 
 describe('signatures', () => {
-  test('names do not count, and neither does where the column is that an index stores', () => {
+  test('do not depend on names, or on the order of included columns', () => {
     expect(signatureOf(index({ name: 'x', kind: 'unique', unique: true, include: ['c', 'd'] }))).toBe(
       signatureOf(index({ unique: true, include: ['d', 'c'] })),
     )
     expect(signatureOf(key({ name: 'x', unchecked: true }))).toBe(signatureOf(key()))
   })
 
-  test('what an index does counts', () => {
+  test('depend on all properties of an index', () => {
     const others: readonly Partial<IndexObject>[] = [
       { unique: true },
       { method: 'hash' },
@@ -127,7 +130,7 @@ describe('signatures', () => {
     expect(signatureOf(key({ onDelete: 'CASCADE' }))).not.toBe(signatureOf(key()))
   })
 
-  test('casts and brackets that a server adds do not', () => {
+  test('do not depend on casts and brackets that a server adds', () => {
     const check = (own: string): SchemaObject => ({ kind: 'check', name: 'c', own, columns: null })
     const one = signatureOf(check(`CHECK ((((name)::text <> 'no'::text) AND (n > (5)::numeric(10, 2))))`))
     expect(one).toBe(signatureOf(check(`CHECK (((name <> 'no') AND (n > 5)))`)))
@@ -137,7 +140,7 @@ describe('signatures', () => {
     )
   })
 
-  test('which wish asks for what', () => {
+  test('an index needs --with indexes, a unique or foreign key needs --with constraints', () => {
     expect([index(), index({ kind: 'unique' }), key()].map(objectOptions)).toEqual([
       'indexes',
       'constraints',
@@ -147,13 +150,13 @@ describe('signatures', () => {
 })
 
 describe('into another table', () => {
-  test('plain columns follow their new names', () => {
+  test('plain columns get their new names', () => {
     expect(translateObject(index({ own: 'USING btree (a, b DESC)' }), passage())).toEqual(
       index({ columns: ['a', 'beta'], parts: [{ column: 'a' }, { column: 'beta', descending: true }] }),
     )
   })
 
-  test('what keeps its names goes along to the letter', () => {
+  test('an object whose names do not change is copied unchanged', () => {
     const own = index({ own: 'USING btree (a, b DESC) WITH (fillfactor = 70)' })
     expect(translateObject(own, passage({ plan: same }))).toBe(own)
   })
@@ -211,7 +214,7 @@ describe('into another table', () => {
     expect('refused' in found ? found.refused : found).toMatch(reason)
   })
 
-  test('a foreign key leads to the table of the target, and to its key where it names none', () => {
+  test('a foreign key references the table of the target, and its key columns if it names none', () => {
     const there = { to: { table: { schema: 'there', name: 'parents' }, columns: ['number'] } }
     expect(translateObject(key({ from: ['b'], columns: ['b'] }), passage())).toEqual(
       key({ from: ['beta'], columns: ['beta'], ...there }),
@@ -222,7 +225,7 @@ describe('into another table', () => {
 })
 
 describe('definitions', () => {
-  test('are cut at commas that mean something', () => {
+  test('are split at top-level commas only', () => {
     const sql = `CREATE TABLE "a(,""" ("x, (y" int DEFAULT 'it''s (', PRIMARY KEY (a, b), /* , ( */ CHECK (f(1, 2) > 0)) WITH (c, d)`
     expect(bracketElements(sql)).toEqual([
       `"x, (y" int DEFAULT 'it''s ('`,
@@ -241,17 +244,17 @@ describe('definitions', () => {
     expect(nameAt('(x)')).toBeNull()
   })
 
-  test('hold code beside what is quoted', () => {
+  test('are code without quoted texts and comments', () => {
     expect(definitionCode(`a 'CHECK (' "CHECK (" -- CHECK (\n b`)).not.toContain('CHECK')
   })
 })
 
-test('names are cut between characters', () => {
+test('names are shortened between characters', () => {
   expect(shortened('🚰'.repeat(20), 63)).toBe('🚰'.repeat(15))
   expect(shortened('short', 63)).toBe('short')
 })
 
-test('no more is built at the same time than was said', async () => {
+test('no more builds run at the same time than the limit', async () => {
   const slots = new BuildLimit(2)
   let now = 0
   let most = 0

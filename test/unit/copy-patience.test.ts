@@ -9,7 +9,7 @@ import type { CopyStore } from '../../src/model/copy/port.ts'
 
 const { signal } = new AbortController()
 
-/** What fails so often and then goes. */
+/** Fails this many times and then succeeds. */
 function failing(code: ErrorCode, times: number, details: { readonly kind?: 'source'; readonly retryable?: boolean }) {
   const seen = { calls: 0 }
   const body = async (): Promise<string> => {
@@ -19,7 +19,7 @@ function failing(code: ErrorCode, times: number, details: { readonly kind?: 'sou
   return { seen, body }
 }
 
-describe('a store that is opened', () => {
+describe('opening a store', () => {
   const open = async (code: ErrorCode, times: number, retryable = true) => {
     const events: EventBody[] = []
     const { seen, body } = failing(code, times, { retryable })
@@ -29,7 +29,7 @@ describe('a store that is opened', () => {
     return { end, calls: seen.calls, events }
   }
 
-  it('is asked again while its server has too much to do, and that is told', async () => {
+  it('is retried while its server is overloaded, and the retry is reported', async () => {
     const { end, calls, events } = await open('TARGET_BUSY', 2)
     expect([end, calls]).toEqual(['there', 3])
     expect(events).toEqual([
@@ -38,13 +38,13 @@ describe('a store that is opened', () => {
     ])
   })
 
-  it('is not where it cannot be reached, or where waiting does not help', async () => {
+  it('is not retried if the server is unreachable, or if the error is not retryable', async () => {
     expect(await open('CONNECT_FAILED', 1)).toMatchObject({ end: 'CONNECT_FAILED', calls: 1, events: [] })
     expect(await open('TARGET_BUSY', 1, false)).toMatchObject({ end: 'TARGET_BUSY', calls: 1, events: [] })
   })
 })
 
-it('says where it failed and why, and again only where that is another cause', async () => {
+it('a retry reports location and cause, and again only if the cause changes', async () => {
   const events: EventBody[] = []
   const causes = ['refused', 'refused', 'late']
   const body = async (): Promise<string> => {
@@ -60,7 +60,7 @@ it('says where it failed and why, and again only where that is another cause', a
   ])
 })
 
-it('patience has an end, and none after a stop', async () => {
+it('no retry follows a stop', async () => {
   const stop = new AbortController()
   const { seen, body } = failing('CONNECTION_LOST', 100, {})
   const emit = (): void => stop.abort(new SluiceError('STOPPED', 'asked'))
@@ -69,7 +69,7 @@ it('patience has an end, and none after a stop', async () => {
 })
 
 describe('attempts at one piece of work', () => {
-  /** Seconds until it is given up, where each attempt fails at once. */
+  /** Seconds until work is given up if each attempt fails at once. */
   function secondsUntilGivenUp(retryMs: number): { readonly seconds: number; readonly failures: number } {
     let now = 0
     const attempts = new Attempts(retryMs, { ticks: () => now })
@@ -80,29 +80,29 @@ describe('attempts at one piece of work', () => {
     }
   }
 
-  it('go on for the time of retries, whatever the pauses', () => {
+  it('continue for the retry time, whatever the pauses', () => {
     for (let run = 0; run < 200; run++) expect(secondsUntilGivenUp(60_000).seconds).toBeGreaterThanOrEqual(60)
   })
 
-  it('are at least eight, however short that time is', () => {
+  it('are at least eight, however short the retry time', () => {
     expect(secondsUntilGivenUp(0).failures).toBe(8)
   })
 
-  it('take the longer time of both stores, and a minute where a URL has none', () => {
+  it('use the longer retry time of both stores, and a minute if a URL has none', () => {
     const store = (can: object): CopyStore => ({ can }) as unknown as CopyStore
     expect(retryMsOf(store({ retryMs: 2000 }), store({ retryMs: 5000 }))).toBe(5000)
     expect(retryMsOf(store({ retryMs: 2000 }), store({}))).toBe(60_000)
   })
 })
 
-describe('a look at the source that is asked while a copy is planned', () => {
+describe('the source snapshot during planning', () => {
   const opened = (): { readonly views: SourceViews; readonly count: () => number } => {
     let count = 0
     const source = async () => ({ no: ++count, [Symbol.asyncDispose]: async () => undefined })
     return { views: new SourceViews({ source } as unknown as CopyStore, signal), count: () => count }
   }
 
-  it('is another one after it broke, and the copy still shows one state', async () => {
+  it('is replaced after a lost connection, and the copy still has a single snapshot', async () => {
     const { views, count } = opened()
     const lost = failing('CONNECTION_LOST', 1, { kind: 'source' })
     await expect(views.ask(lost.body)).rejects.toMatchObject({ code: 'CONNECTION_LOST' })
@@ -110,7 +110,7 @@ describe('a look at the source that is asked while a copy is planned', () => {
     expect([count(), views.count]).toEqual([2, 1])
   })
 
-  it('stays the same where its server was only busy', async () => {
+  it('is kept if the server was only busy', async () => {
     const { views, count } = opened()
     const busy = failing('TARGET_BUSY', 1, { kind: 'source' })
     await expect(views.ask(busy.body)).rejects.toMatchObject({ code: 'TARGET_BUSY' })

@@ -1,4 +1,4 @@
-/** What a copy decides before it touches anything: types, sizes, covers, differences of plans. */
+/** What a copy decides before it writes: types, sizes, ranges, differences of plans. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Cover } from '../../src/engine/copy/plan/covered.ts'
@@ -18,7 +18,7 @@ const column = (type: ColumnType, native: string): Column => ({ name: 'c', type,
 const paired = (a: ColumnType, b: ColumnType): ReturnType<typeof pairTypes> =>
   pairTypes(column(a, 'here'), column(b, 'there'), false)
 
-test('a vector of MySQL or MariaDB becomes digits, and the plan says so', () => {
+test('a vector of MySQL or MariaDB becomes hexadecimal digits, and the plan reports it', () => {
   const native = 'vector(3)'
   const base = baseTypeName(native)
   const found = { base, native, characters: null, precision: null, scale: null, fraction: null }
@@ -34,11 +34,11 @@ test('a vector of MySQL or MariaDB becomes digits, and the plan says so', () => 
     "kept as the source's own bytes in hexadecimal digits: v (vector(3))",
   ])
   expect(textNotes({ columns: [of(source)] })).toEqual([])
-  // Shapes have a form of their own.
+  // Geometries have a form of their own.
   expect(['point', 'geometry', 'vector', 'int'].map(isHexed)).toEqual([false, false, true, false])
 })
 
-test('the plan says where a text loses its spelling, and a union its member', () => {
+test('the plan reports that a text loses its spelling, and a union its member', () => {
   const of = (source: Column, target: Column): readonly string[] =>
     textNotes({ columns: [{ from: 'c', to: 'v', source, target, as: pairTypes(source, target, false).as }] })
   const text = column({ kind: 'text' }, 'TEXT')
@@ -57,7 +57,7 @@ test('the plan says where a text loses its spelling, and a union its member', ()
   ])
 })
 
-test('a column of SQLite without a type becomes literals, and the plan says so', () => {
+test('a SQLite column without a type becomes literals, and the plan reports it', () => {
   const source = column({ kind: 'native', name: 'any' }, '')
   const of = (target: Column): Parameters<typeof textNotes>[0]['columns'][number] => ({
     from: 'c',
@@ -192,8 +192,8 @@ function chunk(no: number, range: Range, status = 'pending'): StoredChunk {
 
 const ALL: Range & { by: 'key' } = { by: 'key', after: null, through: null }
 
-describe('the cover of a table', () => {
-  test('arithmetic cuts cover everything exactly once, with open edges', () => {
+describe('the ranges of a table', () => {
+  test('arithmetic ranges cover every key exactly once, with open ends', () => {
     fc.assert(
       fc.property(
         fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n),
@@ -220,7 +220,7 @@ describe('the cover of a table', () => {
     )
   })
 
-  test('chunks are put in order by their bounds, whatever their numbers', () => {
+  test('chunks are sorted by their bounds, whatever their numbers', () => {
     const names = ['b', 'd', 'f']
     const ranges: Range[] = [null, ...names].map((after, i) => ({
       by: 'key',
@@ -239,13 +239,13 @@ describe('the cover of a table', () => {
     )
   })
 
-  test('what lies above the last key that was seen is a gap', () => {
+  test('keys above the last bound are a gap', () => {
     const last = chunk(1, { by: 'key', after: null, through: ['9'] }, 'completed')
     expect(coverOf([last], true).gaps).toEqual([{ by: 'key', after: ['9'], through: null }])
     expect(coverOf([last], false).gaps).toEqual([{ by: 'key', after: ['9'], through: null }])
   })
 
-  test('chunks that somebody deleted are found for whole numbers, and refused elsewhere', () => {
+  test('deleted chunks are a gap with an integer key, and an error with any other key', () => {
     const some = [
       chunk(1, { by: 'key', after: null, through: ['9'] }),
       chunk(3, { by: 'key', after: ['19'], through: null }),
@@ -254,7 +254,7 @@ describe('the cover of a table', () => {
     expect(() => coverOf(some, false)).toThrow(expect.objectContaining({ code: 'LEDGER_DAMAGED' }) as Error)
   })
 
-  test('told one after the other, in any order, leaves the same gaps and the same neighbours', () => {
+  test('chunks that are added one by one, in any order, give the same gaps and the same neighbours', () => {
     const ranges = [...byArithmetic(ALL, 1n, 120n, 10n)]
     fc.assert(
       fc.property(fc.shuffledSubarray(ranges), (some) => {
@@ -282,7 +282,7 @@ describe('the cover of a table', () => {
 })
 
 describe('ranges in the ledger', () => {
-  test('come back as they were, with ids as the script writes them', () => {
+  test('are read back unchanged, with the ids that the script writes', () => {
     const range: Range = { by: 'key', after: ['50000'], through: ['100000'] }
     const stored = storeRange(range, TABLE, { low: '1', high: '220000' })
     expect(stored).toMatchObject({ startId: 50_001n, endId: 100_000n })
@@ -295,11 +295,11 @@ describe('ranges in the ledger', () => {
     })
   })
 
-  test('rows of the script have ids only', () => {
+  test('rows of the script have only ids', () => {
     expect(readRange([null, null, null, 50_001, 100_000])).toEqual({ by: 'key', after: ['50000'], through: ['100000'] })
   })
 
-  test('keys at the end of 64 bits stay whole', () => {
+  test('keys at the limit of 64 bits are not rounded', () => {
     const top = (2n ** 63n - 1n).toString()
     const stored = storeRange({ by: 'key', after: [top], through: null }, TABLE, { low: null, high: null })
     expect(stored.startId).toBeNull()

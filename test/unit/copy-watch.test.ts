@@ -4,7 +4,7 @@ import { Alerts } from '../../src/engine/run/alerts/alerts.ts'
 import type { StreamVerdict } from '../../src/model/run/alert.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 
-test('an alert that has ended a run stays its cause, whatever the end of its chunks says', async () => {
+test('a run that an alert ended reports ALERTED, whatever its chunks report afterwards', async () => {
   const reported: StreamVerdict[] = []
   let stops = 0
   const alerts = new Alerts(

@@ -1,4 +1,4 @@
-/** What a switch finds, as a sentence each. */
+/** Findings of a cutover, each as one sentence. */
 import { expect, test } from 'vitest'
 import { cutoverLines } from '../../src/render/cutover-lines.ts'
 import type { Block } from '../../src/render/block.ts'
@@ -14,7 +14,7 @@ function said(finding: { readonly verdict: string; readonly about: string; reado
   return texts
 }
 
-test('what belongs to neither table does not stay with one', () => {
+test('a finding that belongs to neither table has no "stays with" text', () => {
   expect(said({ verdict: 'left', about: 'lock', object: 'psql (process 7, active)' })).toEqual([
     'lock of psql (process 7, active): so it is',
   ])

@@ -26,7 +26,7 @@ function row(stream: string, reverse: string, turn: number, status: SwitchStatus
   }
 }
 
-describe('streams that belong together', () => {
+describe('streams of one table', () => {
   const rows = [
     row('1', '2', 1),
     row('9', '8', 1),
@@ -42,11 +42,11 @@ describe('streams that belong together', () => {
     expect(preparing.map(({ id }) => id)).toEqual(['4'])
   })
 
-  test('one that was never switched stands alone', () => {
+  test('a stream without a cutover is its own family', () => {
     expect(familyOf(rows, '5')).toEqual({ turns: [], preparing: [], newest: '5' })
   })
 
-  test('a ledger that goes round in a circle comes to an end', () => {
+  test('a circular ledger does not loop for ever', () => {
     const { turns } = familyOf([row('1', '2', 1), row('2', '1', 2)], '1')
     expect(turns).toHaveLength(2)
   })
@@ -69,7 +69,7 @@ describe('the name that the old table gets', () => {
     expect(oldTableName({ schema: 'public', name: 'b' }, 'other.b')).toBe('other.b')
   })
 
-  test('is else made from the public one, and fits into 63 bytes', () => {
+  test('is otherwise the public name with a suffix, in 63 bytes', () => {
     expect(oldTableName({ schema: 'public', name: 'b' }, null)).toBe('b_before_cutover')
     const long = oldTableName({ schema: 'public', name: 'ä'.repeat(31) }, null)
     expect(Buffer.byteLength(long)).toBeLessThanOrEqual(63)
@@ -77,7 +77,7 @@ describe('the name that the old table gets', () => {
   })
 })
 
-test('the copy of the way back has nothing of the first one that would not fit', () => {
+test('the copy of the reverse stream drops options of the first copy that do not apply', () => {
   const first = copyOf({ url: 'a://x' }, { url: 'a://y' }, 'public.b', {
     toTable: 'twin',
     onExisting: 'replace-range',
@@ -102,8 +102,8 @@ test('the copy of the way back has nothing of the first one that would not fit',
   expect(back.follow).not.toHaveProperty('until')
 })
 
-describe('rows that were touched', () => {
-  test('are none that anybody knows before a comparison has begun', () => {
+describe('touched rows', () => {
+  test('are unknown before a comparison has begun', () => {
     const touched = new TouchedRows()
     touched.note(0, ['1'])
     expect(touched.keys(0)).toBeNull()
@@ -125,7 +125,7 @@ describe('rows that were touched', () => {
     expect(touched.keys(0)).toEqual([])
   })
 
-  test('are all where a table was emptied, or too many were touched, until the next comparison', () => {
+  test('are unknown after TRUNCATE or above the limit, until the next comparison', () => {
     const touched = new TouchedRows(2)
     touched.begin()
     for (const id of ['1', '2', '3']) touched.note(0, [id])
@@ -138,8 +138,8 @@ describe('rows that were touched', () => {
   })
 })
 
-describe('gates', () => {
-  test('are told when their state changes; the first that is refused counts before one that waits', () => {
+describe('cutover checks', () => {
+  test('are reported when their state changes; a refused one counts before one that waits', () => {
     const reported: Gate[] = []
     const gates = new Gates((gate) => reported.push(gate))
     gates.set({ name: 'lag', state: 'waiting', detail: '900 ms' })
@@ -152,7 +152,7 @@ describe('gates', () => {
     expect(gates.shut?.name).toBe('quarantine')
   })
 
-  test('that of the findings names the first that is in the way', () => {
+  test('of findings name the first refused one', () => {
     expect(
       findingsGate([
         { verdict: 'made', about: 'view', detail: 'x' },

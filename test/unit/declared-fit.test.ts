@@ -1,4 +1,4 @@
-/** A value of a declared type is written as one only where nothing of it is lost. */
+/** A value of a declared type is written in that type only if it loses nothing. */
 import { describe, expect, test } from 'vitest'
 import type { DeclaredType } from '../../src/model/run/answer-file.ts'
 import { AnswerColumnFacts } from '../../src/app/ask/column-facts.ts'
@@ -42,30 +42,30 @@ const CASES: readonly (readonly [DeclaredType, readonly SqlValue[], readonly Sql
 ]
 
 describe.each(CASES)('%s', (type, good, bad) => {
-  test('takes what is one', () => {
+  test('accepts valid values', () => {
     const facts = factsOf(type, null, ...good)
     expect([facts.type, facts.reportedAsText]).toEqual([type, false])
     expect(factsOf(type).type).toBe(type)
   })
 
-  test.each(bad.map((value) => [value]))('not %s', (value) => {
+  test.each(bad.map((value) => [value]))('refuses %s', (value) => {
     const facts = factsOf(type, ...good, value)
     expect(facts.type).not.toBe(type)
-    // It is told by name, unless what its values have in common holds all of them.
+    // The column is reported, unless the common type of its values holds all of them.
     expect(facts.reportedAsText).toBe(facts.type === 'text')
   })
 })
 
-test('what is declared as text and looks like numbers is no matter to be told', () => {
+test('a column declared as text is not reported, even if its values look like numbers', () => {
   expect(factsOf('text', '1.5', '2').reportedAsText).toBe(false)
   expect(factsOf(undefined, '1.5', '2').reportedAsText).toBe(true)
 })
 
-test('the modifier of numeric', () => {
+test('precision and scale of numeric', () => {
   const of = (precision: number, scale: number): unknown =>
     postgresDeclaredIn({ dataTypeID: 1700, dataTypeModifier: ((precision << 16) | (scale & 0x7ff)) + 4 })
   expect([of(38, 10), of(1, 0), of(18, 18)]).toEqual(['decimal(38,10)', 'decimal(1,0)', 'decimal(18,18)'])
-  // Longer than Parquet has, to the left of the point, all of it behind the point.
+  // More than 38 digits, a negative scale, and a scale above the precision.
   expect([of(39, 0), of(5, -2), of(2, 4)]).toEqual([undefined, undefined, undefined])
   expect(postgresDeclaredIn({ dataTypeID: 1700, dataTypeModifier: -1 })).toBeUndefined()
 })

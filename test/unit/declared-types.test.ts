@@ -1,4 +1,7 @@
-/** When archived texts of enums and composites mean other values: also for types that were restored from a dump, whose members have other numbers. */
+/**
+ * When archived texts of enums and composites get another meaning: also for types that were restored from a dump, whose
+ * members have other numbers.
+ */
 import { expect, test } from 'vitest'
 import { otherMeaning } from '../../src/archive/types/index.ts'
 import type { DeclaredSourceType } from '../../src/model/archive/stored-column.ts'

@@ -1,4 +1,4 @@
-/** JSON that is nested deeper than a stack: every reader of it refuses it by name, or reads it without going down. */
+/** JSON nested deeper than the stack: every reader refuses it with an error, or handles it without recursion. */
 import { describe, expect, test } from 'vitest'
 import { parseAction } from '../../src/delta/parse-action.ts'
 import { parseSchema } from '../../src/delta/schema.ts'

@@ -12,7 +12,7 @@ import { HAVE_TABLES, TABLES } from '../tables/shared-tables.ts'
 
 const { signal } = new AbortController()
 
-/** A store over bytes, that counts its reads; `find` gives the bytes of a path. */
+/** A store over bytes that counts its reads; `find` returns the bytes of a path. */
 function storeOf(find: (path: string) => Buffer): LogStore & { reads: number } {
   return {
     root: 'file:///t',
@@ -63,7 +63,7 @@ describe('Z85', () => {
     expect(decodeZ85Uuid(UUID_Z85)).toBe('61d16c75-6994-46b7-a15b-8b538852e50e')
   })
 
-  it('reads the rest of one to three bytes that the z85 crate marks with #', () => {
+  it('reads a remainder of one to three bytes, which the z85 crate marks with #', () => {
     expect(decodeZ85('##093').toString('hex')).toBe('0300')
     expect(decodeZ85('Hello#0005').toString('hex')).toBe('864fd26f000005')
     expect(decodeZ85('###04').toString('hex')).toBe('04')
@@ -104,7 +104,7 @@ describe('readDeletionVector', () => {
     expect([...(await readDeletionVector(store, bare, signal)).rows()]).toEqual([3n])
   })
 
-  it('fetches a vector far into its file with a second read', async () => {
+  it('reads a vector far into its file with a second read', async () => {
     const far = Buffer.concat([bytes.subarray(0, 1), Buffer.alloc(100_000), bytes.subarray(1)])
     const store = storeOf(() => far)
     const moved = { ...dv(1, 4), offset: (offsets[1] ?? 0) + 100_000 }
@@ -112,7 +112,7 @@ describe('readDeletionVector', () => {
     expect(store.reads).toBe(2)
   })
 
-  it('names the file and what is wrong with it', async () => {
+  it('names the file and the error', async () => {
     const expectBad = async (found: Buffer, descriptor: DeletionVectorDescriptor, reason: RegExp) => {
       const reading = readDeletionVector(
         storeOf(() => found),
@@ -137,7 +137,7 @@ describe('readDeletionVector', () => {
     await expectBad(fileOf([broken]).bytes, { ...dv(0, 1), sizeInBytes: broken.length }, /./)
   })
 
-  it('refuses names that lead out of the table', async () => {
+  it('refuses paths outside the table', async () => {
     const outside = { ...dv(0, 1), storageType: 'p', pathOrInlineDv: 's3://b/dv.bin' }
     await expect(
       readDeletionVector(
@@ -158,7 +158,7 @@ describe('readDeletionVector', () => {
   })
 })
 
-describe('bytes that are no bitmap', () => {
+describe('bytes that are not a bitmap', () => {
   const good = encodeRoaring64([1n, 2n, 70_000n])
   it.each([
     ['nothing', Buffer.alloc(0)],
@@ -169,7 +169,7 @@ describe('bytes that are no bitmap', () => {
     expect(() => readRoaring64(bytes)).toThrow(RangeError)
   })
 
-  it('never fails in another way, whatever byte is wrong', () => {
+  it('never fails in another way, whichever byte is wrong', () => {
     for (let i = 0; i < good.length; i++) {
       for (const value of [0, 1, 127, 255]) {
         const bytes = Buffer.from(good)
@@ -191,7 +191,7 @@ describe('bytes that are no bitmap', () => {
   })
 })
 
-/** Vectors of a real table's commits, each once. */
+/** Distinct vectors of a real table's commits. */
 function vectorsOf(table: string): readonly DeletionVectorDescriptor[] {
   const log = join(TABLES, table, '_delta_log')
   const found = new Map<string, DeletionVectorDescriptor>()
@@ -206,7 +206,7 @@ function vectorsOf(table: string): readonly DeletionVectorDescriptor[] {
 }
 
 describe.skipIf(!HAVE_TABLES)('vectors of real tables (../shared)', () => {
-  // Delta's own tests put this in front of the file names; elsewhere it is not there.
+  // Delta's own tests put this prefix before the file names; other tables have none.
   const TEST_PREFIX = 'test%dv%prefix-'
   it.each([
     ['delta-rs/table-with-dv-small', ''],
@@ -228,7 +228,7 @@ describe.skipIf(!HAVE_TABLES)('vectors of real tables (../shared)', () => {
     }
   })
 
-  it('reads the vectors that stand in a log', async () => {
+  it('reads a vector that is inline in the log', async () => {
     const inline = {
       storageType: 'i',
       pathOrInlineDv: '^Bg9^0rr910000000000iXQKl0rr91000935c8Xg000311onP9',

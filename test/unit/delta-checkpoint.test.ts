@@ -47,7 +47,7 @@ async function statsOf(struct: string): Promise<string | null | undefined> {
 }
 
 describe('Parquet checkpoints', () => {
-  test('rows come as lines, in order, with a stable order of keys', async () => {
+  test('rows are read as lines, in order, with a stable order of keys', async () => {
     const folder = temporaryFolder()
     await putParquet(folder, CLASSIC, checkpointSql(3))
     const found = await read(folder)
@@ -67,7 +67,7 @@ describe('Parquet checkpoints', () => {
     expect(found[2]?.raw).toContain('"partitionValues":{"p":null}')
   })
 
-  test('kinds and fields narrow what is read', async () => {
+  test('kinds and fields limit what is read', async () => {
     const folder = temporaryFolder()
     await putParquet(folder, CLASSIC, checkpointSql(3))
     expect((await read(folder, { kinds: new Set(['protocol', 'metaData']) })).length).toBe(2)
@@ -79,7 +79,7 @@ describe('Parquet checkpoints', () => {
     expect(addsOf(counts).map(({ stats }) => stats)).toEqual([0, 1, 2].map((n) => `{"numRecords":${n}}`))
   })
 
-  test('text of every kind arrives as it was', async () => {
+  test('any text is read unchanged', async () => {
     const folder = temporaryFolder()
     await putParquet(
       folder,
@@ -90,7 +90,7 @@ describe('Parquet checkpoints', () => {
   })
 
   test.each(["it's", 'a[b]c', 'what?*', 'q"uote', 'sp ace', 'per%20cent', 'ünï', '{a,b}', 'back\\slash'])(
-    'in a folder called %s',
+    'a folder called %s is read',
     async (name) => {
       const folder = join(temporaryFolder(), name)
       mkdirSync(folder)
@@ -101,7 +101,7 @@ describe('Parquet checkpoints', () => {
     },
   )
 
-  test('columns that nobody knows and columns that are missing', async () => {
+  test('unknown columns are ignored, and columns may be missing', async () => {
     const folder = temporaryFolder()
     await putParquet(
       folder,
@@ -117,14 +117,14 @@ describe('Parquet checkpoints', () => {
     expect(await read(folder)).toEqual([])
   })
 
-  test('the last row may be one that the options do not include', async () => {
+  test('the last row may be of a kind that is not read', async () => {
     const folder = temporaryFolder()
     await putParquet(folder, CLASSIC, `${checkpointSql(5)} ORDER BY i DESC`)
     expect((await read(folder, { kinds: new Set(['add']) })).length).toBe(5)
     expect((await read(folder, { kinds: new Set(['txn']) })).length).toBe(0)
   })
 
-  test('a path of null is a mistake, not a row to pass over', async () => {
+  test('a path of null is an error, and the row is not skipped', async () => {
     const folder = temporaryFolder()
     await putParquet(folder, CLASSIC, checkpointSql(3, "CASE WHEN i = 1 THEN NULL ELSE 'f' || i END"))
     expect(await codeOf(read(folder))).toBe('BAD_CHECKPOINT')
@@ -138,7 +138,7 @@ describe('Parquet checkpoints', () => {
   })
 })
 
-describe('statistics out of stats_parsed', () => {
+describe('statistics are built from stats_parsed', () => {
   test.each([
     ['9223372036854775807::BIGINT', '9223372036854775807'],
     ['1.50::DECIMAL(10,2)', '1.50'],
@@ -164,7 +164,7 @@ describe('statistics out of stats_parsed', () => {
     )
   })
 
-  test('the text wins where there is one; no statistics are none', async () => {
+  test('the stats text takes precedence, and empty statistics are null', async () => {
     const folder = temporaryFolder()
     await putParquet(
       folder,
@@ -181,7 +181,7 @@ describe('statistics out of stats_parsed', () => {
     expect(counts.map(({ stats }) => stats)).toEqual(['{"numRecords":7}', '{"numRecords":9}', undefined])
   })
 
-  test('statistics that are no JSON count as none, and pass as they are', async () => {
+  test('statistics that are not JSON are passed unchanged', async () => {
     const folder = temporaryFolder()
     await putParquet(folder, CLASSIC, `SELECT {path: 'f', size: 1, modificationTime: 1, stats: '{oops'} AS "add"`)
     expect(addsOf(await read(folder))[0]?.stats).toBe('{oops')
@@ -190,7 +190,7 @@ describe('statistics out of stats_parsed', () => {
 })
 
 describe('other forms', () => {
-  test('parts in order', async () => {
+  test('parts are read in order', async () => {
     const folder = temporaryFolder()
     await putParquet(folder, `${V5}.checkpoint.0000000002.0000000002.parquet`, checkpointSql(1, "'second'"))
     await putParquet(folder, `${V5}.checkpoint.0000000001.0000000002.parquet`, checkpointSql(1, "'first'"))
@@ -209,7 +209,7 @@ describe('other forms', () => {
   }
 
   test.each(['a%20b.parquet', '_delta_log/_sidecars/a%20b.parquet'])(
-    'V2 in JSON, with the sidecar %s',
+    'a V2 checkpoint in JSON is read with the sidecar %s',
     async (path) => {
       const found = await read(await withSidecar(path))
       expect(found.map(({ action }) => action.kind)).toEqual([
@@ -227,7 +227,7 @@ describe('other forms', () => {
     },
   )
 
-  test('the state of a V2 checkpoint needs no sidecar', async () => {
+  test('protocol and metadata of a V2 checkpoint need no sidecar', async () => {
     const folder = await withSidecar('missing.parquet')
     expect((await read(folder, { kinds: new Set(['protocol', 'metaData']) })).length).toBe(2)
     await expect(read(folder)).rejects.toMatchObject({ code: 'BAD_CHECKPOINT', message: /missing\.parquet is missing/ })
@@ -243,7 +243,7 @@ describe('other forms', () => {
     },
   )
 
-  test('V2 content in Parquet under a classic name', async () => {
+  test('V2 content in Parquet under a classic name is read', async () => {
     const folder = await withSidecar('a%20b.parquet')
     renameSync(join(folder, `${V5}.checkpoint.${UUID}.json`), join(folder, 'gone'))
     await putParquet(
@@ -255,7 +255,7 @@ describe('other forms', () => {
     expect(addsOf(await read(folder)).length).toBe(4)
   })
 
-  test('a V2 checkpoint without its manifest row, or of another version, is none', async () => {
+  test('a V2 checkpoint without its manifest row, or of another version, is refused', async () => {
     const folder = temporaryFolder()
     put(folder, `${V5}.checkpoint.${UUID}.json`, lines([PROTOCOL, METADATA]))
     await expect(read(folder)).rejects.toMatchObject({ code: 'BAD_CHECKPOINT', message: /0 checkpointMetadata rows/ })
@@ -269,7 +269,7 @@ describe('other forms', () => {
   })
 })
 
-/** Bytes of Parquet that no codec shortens, so that the file goes through a FIFO. */
+/** Parquet whose content does not compress, so that the file is read through a FIFO. */
 async function largeCheckpoint(): Promise<string> {
   const folder = temporaryFolder()
   await putParquet(
@@ -286,7 +286,7 @@ function leftovers(): string[] {
 }
 
 describe('large checkpoints', () => {
-  test('stream whole, and several at once', { timeout: 60_000 }, async () => {
+  test('are read completely, and several at once', { timeout: 60_000 }, async () => {
     const folder = await largeCheckpoint()
     const kinds = new Set(['add'] as const)
     const found = await Promise.all([1, 2, 3, 4, 5, 6].map(() => read(folder, { kinds, fields: 'identity' })))
@@ -295,7 +295,7 @@ describe('large checkpoints', () => {
     expect(leftovers()).toEqual([])
   })
 
-  test('a reader may stop early, or be aborted, without anything hanging', { timeout: 60_000 }, async () => {
+  test('a reader may stop early, or be aborted, and nothing hangs', { timeout: 60_000 }, async () => {
     const folder = await largeCheckpoint()
     const store = openLocalLog(folder)
     const checkpoint = (await listLog(store, { signal: NEVER })).checkpoints[0]
@@ -318,7 +318,7 @@ describe('large checkpoints', () => {
     expect((await read(folder, { kinds: new Set(['add']), fields: 'identity' })).length).toBe(150_000)
   })
 
-  test('a consumer that throws gets its own error', async () => {
+  test('the error of a consumer reaches the caller', async () => {
     const folder = await largeCheckpoint()
     const store = openLocalLog(folder)
     const [checkpoint] = (await listLog(store, { signal: NEVER })).checkpoints
@@ -340,7 +340,7 @@ describe('damaged files', () => {
     }
   }
 
-  test('cut short or overwritten', async () => {
+  test('files cut short or overwritten are refused', async () => {
     const folder = temporaryFolder()
     const file = await putParquet(folder, CLASSIC, checkpointSql(100))
     const whole = readFileSync(file)
@@ -353,14 +353,14 @@ describe('damaged files', () => {
     expect(await outcome(read(folder))).toBe('BAD_CHECKPOINT')
   })
 
-  test('with flipped bytes: an error, or every row', { timeout: 120_000 }, async () => {
+  test('flipped bytes give an error, or every row', { timeout: 120_000 }, async () => {
     const folder = temporaryFolder()
     const file = await putParquet(folder, CLASSIC, checkpointSql(2000), ', COMPRESSION snappy, ROW_GROUP_SIZE 2048')
     const whole = readFileSync(file)
     const seen = new Map<string, number>()
     for (let i = 0; i < 60; i++) {
       const bytes = Buffer.from(whole)
-      // Spread over pages and footer; the same places on every run.
+      // Spread over pages and footer; the same positions on every run.
       const at = i < 40 ? Math.floor((i / 40) * whole.length) : whole.length - 1 - (i - 40) * 37
       bytes[at] = (bytes[at] ?? 0) ^ (1 << (i % 8))
       writeFileSync(file, bytes)
@@ -371,28 +371,32 @@ describe('damaged files', () => {
     expect(seen.get('BAD_CHECKPOINT')).toBeGreaterThan(10)
   })
 
-  test('a large one with a broken page in its middle never ends early', { timeout: 60_000 }, async () => {
-    const folder = temporaryFolder()
-    const file = await putParquet(folder, CLASSIC, checkpointSql(200_000), ', COMPRESSION zstd')
-    const bytes = readFileSync(file)
-    bytes.fill(0xa5, bytes.length >> 1, (bytes.length >> 1) + 64)
-    writeFileSync(file, bytes)
-    expect(await outcome(read(folder))).toBe('BAD_CHECKPOINT')
-    const store = openLocalLog(folder)
-    const [checkpoint] = (await listLog(store, { signal: NEVER })).checkpoints
-    if (checkpoint === undefined) throw new Error('no checkpoint')
-    expect(await codeOf(proveCheckpoint(store, parquet, checkpoint, { signal: NEVER, kinds: new Set(['add']) }))).toBe(
-      'BAD_CHECKPOINT',
-    )
-    expect(leftovers()).toEqual([])
-  })
+  test(
+    'a large file with a broken page in its middle is refused, and not read in part',
+    { timeout: 60_000 },
+    async () => {
+      const folder = temporaryFolder()
+      const file = await putParquet(folder, CLASSIC, checkpointSql(200_000), ', COMPRESSION zstd')
+      const bytes = readFileSync(file)
+      bytes.fill(0xa5, bytes.length >> 1, (bytes.length >> 1) + 64)
+      writeFileSync(file, bytes)
+      expect(await outcome(read(folder))).toBe('BAD_CHECKPOINT')
+      const store = openLocalLog(folder)
+      const [checkpoint] = (await listLog(store, { signal: NEVER })).checkpoints
+      if (checkpoint === undefined) throw new Error('no checkpoint')
+      expect(
+        await codeOf(proveCheckpoint(store, parquet, checkpoint, { signal: NEVER, kinds: new Set(['add']) })),
+      ).toBe('BAD_CHECKPOINT')
+      expect(leftovers()).toEqual([])
+    },
+  )
 
-  test('a file that is gone is told from one that is broken', async () => {
+  test('a missing file has another error code than a damaged one', async () => {
     const rows = duckdbParquetRows()
     expect(await codeOf(rows.facts(join(temporaryFolder(), 'none.parquet'), NEVER))).toBe('SOURCE_GONE')
   })
 
-  test('JSON lines that were added by a hand in Parquet text', async () => {
+  test('an invalid size in a V2 checkpoint is refused', async () => {
     const folder = temporaryFolder()
     put(folder, `${V5}.checkpoint.${UUID}.json`, lines([{ checkpointMetadata: { version: 5 } }, add('x', -5)]))
     expect(await outcome(read(folder))).toBe('BAD_CHECKPOINT')

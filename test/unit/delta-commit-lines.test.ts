@@ -43,7 +43,7 @@ describe('half of a character', () => {
     expect(error.message).toMatch(/has half of a character/)
   })
 
-  test('is none where both halves stand, and where a backslash is only text', async () => {
+  test('is accepted if both halves are present, and if the backslash is only text', async () => {
     const found = await read(String.raw`{"commitInfo":{"operation":"\ud83d\ude00","engineInfo":"C:\\ud800"}}`)
     expect(found[0]?.action).toMatchObject({ commitInfo: { operation: '😀', engineInfo: String.raw`C:\ud800` } })
   })
@@ -79,7 +79,7 @@ describe('commits as lines', () => {
     expect(found.map(({ line }) => line)).toEqual([1, 7, 19, 28, 38])
   })
 
-  test('tells size and digest of what it read', async () => {
+  test('reports size and digest of what it read', async () => {
     const text = lines(ACTIONS)
     let bytes: CommitBytes | null = null
     const log = memoryLog({ '_delta_log/00000000000000000000.json': text }, 10)
@@ -88,7 +88,7 @@ describe('commits as lines', () => {
     expect(bytes).toEqual({ bytes: Buffer.byteLength(text), digest: createHash('sha256').update(text).digest() })
   })
 
-  test.each([4, 1 << 20])('cut and broken lines end the reading, named (%i)', async (chunk) => {
+  test.each([4, 1 << 20])('truncated and invalid lines are refused with the line number (%i)', async (chunk) => {
     const good = JSON.stringify(add('x'))
     for (const [text, where] of [
       [`${good}\n${good.slice(0, -5)}`, 'log.json:2'],
@@ -105,7 +105,7 @@ describe('commits as lines', () => {
     }
   })
 
-  test('bytes that are no UTF-8 end the reading, named', async () => {
+  test('bytes that are not UTF-8 are refused with the line number', async () => {
     const bytes = Buffer.concat([Buffer.from(`${JSON.stringify(PROTOCOL)}\n`), Buffer.from([0x7b, 0xff, 0x7d, 0x0a])])
     expect(await failure(bytes)).toMatchObject({ code: 'BAD_ACTION', where: 'log.json:2' })
   })
@@ -134,8 +134,8 @@ const message = (raw: string): string => {
   }
 }
 
-describe('one action', () => {
-  test('two on one line are refused, whichever of them is asked for', async () => {
+describe('parsing one action', () => {
+  test('two actions on one line are refused, whichever kind is read', async () => {
     const two = `${JSON.stringify(add('x')).slice(0, -1)} , "metaData":{"id":"m"}}`
     for (const kinds of [new Set(['metaData'] as const), new Set(['add'] as const), undefined]) {
       const chunks = inChunks(Buffer.from(`${two}\n`), 100)
@@ -147,7 +147,7 @@ describe('one action', () => {
     }
   })
 
-  test('settings without a value are none', () => {
+  test('configuration entries without a value enable no feature', () => {
     const configuration = { 'delta.columnMapping.mode': null, 'delta.appendOnly': null }
     const line = JSON.stringify({ metaData: { ...METADATA.metaData, configuration, format: { options: { a: null } } } })
     const action = parse(line)
@@ -156,11 +156,11 @@ describe('one action', () => {
     expect(featureNames({ minReaderVersion: 1, minWriterVersion: 5 }, action.metaData)).toEqual([])
   })
 
-  test('what is unknown has the name that stands first in its text', () => {
+  test('an unknown action has the first name of its text', () => {
     expect(parse('{"future":{},"1":{}}')).toEqual({ kind: 'unknown', name: 'future' })
   })
 
-  test('what is unknown passes', () => {
+  test('unknown actions and fields are accepted', () => {
     expect(parse('{"futureAction":{"a":1}}')).toEqual({ kind: 'unknown', name: 'futureAction' })
     expect(parse('{}')).toEqual({ kind: 'unknown', name: '' })
     expect(parse(JSON.stringify(add('x', 1, { future: [1] }))).kind).toBe('add')
@@ -197,7 +197,7 @@ describe('one action', () => {
     ['{"txn":{"appId":"a","version":99999999999999999999}}', /txn\.version should be a 64-bit/],
     ['{"domainMetadata":{"domain":"d","configuration":1}}', /domainMetadata\.configuration/],
     ['{"sidecar":{"path":"x"}}', /sidecar\.sizeInBytes/],
-  ])('%s is refused by the field', (raw, expected) => {
+  ])('%s is refused, and the error names the field', (raw, expected) => {
     expect(message(raw)).toMatch(expected)
     expect(message(raw)).toMatch(/^BAD_ACTION f:1: /)
   })
@@ -216,7 +216,7 @@ describe('one action', () => {
     expect(parse(raw)).toMatchObject({ kind: 'txn', txn: { version } })
   })
 
-  test('times out of range are no times, and no mistakes', () => {
+  test('times out of range are null, and no error', () => {
     expect(parse('{"txn":{"appId":"a","version":1,"lastUpdated":1e400}}')).toMatchObject({ txn: { lastUpdated: null } })
     expect(parse('{"remove":{"path":"x","deletionTimestamp":9223372036854775807}}')).toMatchObject({
       remove: { deletionTimestamp: null },

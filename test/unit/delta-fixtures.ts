@@ -1,4 +1,4 @@
-/** Logs made for one test: in memory, where only names and bytes matter, or in a folder, where Parquet has to be real. */
+/** Logs made for one test: in memory if only names and bytes matter, or in a folder if Parquet must be real. */
 import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -47,7 +47,7 @@ export function memoryLog(files: Readonly<Record<string, string | Buffer>>, chun
   }
 }
 
-/** Names as a log of them, all empty. */
+/** A log of empty files with these names. */
 export function namesLog(names: readonly string[]): LogStore {
   return memoryLog(Object.fromEntries(names.map((name) => [`_delta_log/${name}`, ''])))
 }
@@ -76,7 +76,7 @@ export function lines(actions: readonly object[]): string {
   return actions.map((action) => `${JSON.stringify(action)}\n`).join('')
 }
 
-/** Commits in memory, version 0 first. */
+/** Commits in memory; the first has version 0. */
 export function commitsLog(commits: readonly (readonly object[])[], chunk?: number): LogStore {
   return memoryLog(
     Object.fromEntries(commits.map((actions, version) => [`_delta_log/${commitName(version)}`, lines(actions)])),
@@ -84,7 +84,7 @@ export function commitsLog(commits: readonly (readonly object[])[], chunk?: numb
   )
 }
 
-/** A folder that is gone after the test. */
+/** A folder that is removed after the test. */
 export function temporaryFolder(name = 'sluice-delta-'): string {
   const folder = mkdtempSync(join(tmpdir(), name))
   onTestFinished(() => {
@@ -93,7 +93,7 @@ export function temporaryFolder(name = 'sluice-delta-'): string {
   return folder
 }
 
-/** Writes a file of a table in `folder`, with a time when that matters. */
+/** Writes a file of a table in `folder`, with a modification time if given. */
 export function put(folder: string, path: string, content: string | Buffer, modified?: number): string {
   const file = join(folder, path)
   mkdirSync(dirname(file), { recursive: true })
@@ -115,7 +115,7 @@ export async function putParquet(folder: string, path: string, select: string, o
   return file
 }
 
-/** A query for a checkpoint: protocol, metadata and `count` adds named `f0` … whose size is their number. */
+/** A query for a checkpoint: protocol, metadata and `count` adds named `f0` …, each with its number as size. */
 export function checkpointSql(count: number, path = "'f' || i"): string {
   return `SELECT
     CASE WHEN i = -2 THEN {minReaderVersion: 1, minWriterVersion: 2} END AS "protocol",

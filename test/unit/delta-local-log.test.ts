@@ -29,7 +29,7 @@ async function bytes(folder: string, path: string, range: { start?: number; end?
 }
 
 describe('a log in a local folder', () => {
-  test('names come in byte order, without folders', async () => {
+  test('names are in byte order, without folders', async () => {
     const folder = temporaryFolder()
     for (const name of ['b', 'a', 'Z', '\u{1F600}', '\uFFFD', 'é', '.h']) put(folder, `log/${name}`, 'x')
     mkdirSync(join(folder, 'log', 'sub'))
@@ -42,7 +42,7 @@ describe('a log in a local folder', () => {
     expect(await list(join(folder, 'none'), '')).toEqual([])
   })
 
-  test('sizes and times when asked for', async () => {
+  test('sizes and times are read on request', async () => {
     const folder = temporaryFolder()
     put(folder, 'a', 'four', 1_700_000_000_123)
     expect(await list(folder, '')).toEqual([{ name: 'a' }])
@@ -53,7 +53,7 @@ describe('a log in a local folder', () => {
     expect(await openLocalLog(folder).head('b', NEVER)).toBeNull()
   })
 
-  test('ranges, and large files in pieces', async () => {
+  test('ranges are read, and large files in pieces', async () => {
     const folder = temporaryFolder()
     put(folder, 'a', '0123456789')
     expect(Buffer.concat(await bytes(folder, 'a', { start: 2, end: 5 })).toString()).toBe('234')
@@ -66,7 +66,7 @@ describe('a log in a local folder', () => {
     expect(Buffer.concat(chunks).equals(big)).toBe(true)
   })
 
-  test('two ways to a folder are one root', () => {
+  test('two paths to a folder have the same root', () => {
     const folder = temporaryFolder()
     mkdirSync(join(folder, 'a b#é%'))
     symlinkSync(join(folder, 'a b#é%'), join(folder, 'link'))
@@ -76,7 +76,7 @@ describe('a log in a local folder', () => {
     expect(openLocalLog(join(folder, 'link')).label).toBe(join(folder, 'link'))
   })
 
-  test('nothing outside the folder is read', async () => {
+  test('no file outside the folder is read', async () => {
     const folder = temporaryFolder()
     put(folder, 'secret', 'x')
     mkdirSync(join(folder, 'table'))
@@ -84,7 +84,7 @@ describe('a log in a local folder', () => {
     expect(await codeOf(bytes(join(folder, 'table'), 'a/../../secret'))).toBe('PATH_ESCAPES')
   })
 
-  test('errors are told apart', async () => {
+  test('errors have different codes', async () => {
     const folder = temporaryFolder()
     expect(await codeOf(bytes(folder, 'none'))).toBe('SOURCE_GONE')
     mkdirSync(join(folder, 'sub'))
@@ -103,7 +103,7 @@ describe('a log in a local folder', () => {
     await expect(codeOf(openLocalLog(folder).localFile('none', NEVER))).resolves.toBe('SOURCE_GONE')
   })
 
-  test('a file of the log that vanishes between listing and reading says what helps', async () => {
+  test('a log file that vanishes between listing and reading has a hint to run again', async () => {
     const folder = temporaryFolder()
     const hint = expect.stringContaining('run the same command again') as string
     const log = openLocalLog(folder)
@@ -112,8 +112,8 @@ describe('a log in a local folder', () => {
     await expect(bytes(folder, 'none')).rejects.toMatchObject({ code: 'SOURCE_GONE', hint: undefined })
   })
 
-  // Root may read everything, so the refusal cannot be made there.
-  test.skipIf(process.getuid?.() === 0)('a file that may not be read', async () => {
+  // Root can read every file, so this error cannot be caused as root.
+  test.skipIf(process.getuid?.() === 0)('an unreadable file is SOURCE_DENIED', async () => {
     const folder = temporaryFolder()
     writeFileSync(join(folder, 'a'), 'x')
     chmodSync(join(folder, 'a'), 0)

@@ -41,11 +41,11 @@ describe('names of log files', () => {
     'info.txt',
     '.s3-optimization-0',
     '',
-  ])('%s is nothing the protocol knows', (name) => {
+  ])('%s is no log file of the protocol', (name) => {
     expect(parseLogName(name)).toBeNull()
   })
 
-  test('names are made with 20 digits', () => {
+  test('names have 20 digits', () => {
     expect([commitName(0), crcName(7)]).toEqual(['00000000000000000000.json', '00000000000000000007.crc'])
     expect(parseLogName(commitName(Number.MAX_SAFE_INTEGER))).toMatchObject({ version: Number.MAX_SAFE_INTEGER })
   })

@@ -40,7 +40,7 @@ function failure(work: Promise<unknown>): Promise<string> {
 }
 
 describe('listing', () => {
-  test('sorts out what is there and ignores the rest', async () => {
+  test('groups the files of a log and ignores all others', async () => {
     const log = namesLog([
       ...names('c0-2 p1 m2:1/2 m2:2/2 k0-2'),
       `${versionDigits(2)}.crc`,
@@ -59,13 +59,13 @@ describe('listing', () => {
     expect(listing.latest).toBe(2)
   })
 
-  test('a multi-part checkpoint with a part missing does not count', async () => {
+  test('a multi-part checkpoint with a missing part does not count', async () => {
     const listing = await list('c0-3 m3:1/3 m3:3/3')
     expect(listing.checkpoints).toEqual([])
     expect(listing.incomplete).toEqual([{ version: 3, parts: 3, present: 2 }])
   })
 
-  test('two cuts of one version into parts are two checkpoints', async () => {
+  test('two multi-part checkpoints of one version with other part counts are kept apart', async () => {
     const listing = await list('m3:1/2 m3:1/3 m3:2/3 m3:3/3')
     expect(listing.checkpoints.map(({ files }) => files.length)).toEqual([3])
     expect(listing.incomplete).toEqual([{ version: 3, parts: 2, present: 1 }])
@@ -114,7 +114,7 @@ describe('segments', () => {
     expect(await failure(segment(text, version))).toBe(expected)
   })
 
-  test('the hint speaks of what would help', async () => {
+  test('the hint names what would help', async () => {
     const error: { hint?: string } = (await segment('c0-10 p10 c14').catch(
       (thrown: unknown) => thrown as { hint?: string },
     )) as never
@@ -125,7 +125,7 @@ describe('segments', () => {
     expect(covered.hint).toMatch(/compaction file covers/)
   })
 
-  test('without a checkpoint that cannot be read, an older one or the beginning', async () => {
+  test('an unreadable checkpoint is replaced by an older one or by all commits', async () => {
     const listing = await list('c0-9 p4 p8 m8:1/1')
     const first = segmentAt(listing)
     expect(first.fallbacks.map(({ version, form }) => `${form} ${version}`)).toEqual(['classic 8', 'classic 4'])
@@ -157,14 +157,14 @@ describe('history', () => {
     ]).toEqual([from, checkpoint, commits, base, orphans])
   })
 
-  test('needs the latest version to be whole', async () => {
+  test('fails if the latest version is incomplete', async () => {
     expect(await failure(list('p10 c12').then((listing) => logHistory(listing)))).toMatch(
       /^LOG_GAP commit 11 is missing/,
     )
     expect(await failure(list('c3-5').then((listing) => logHistory(listing)))).toMatch(/^LOG_GAP commits 0 to 2/)
   })
 
-  test('begins later when the oldest checkpoint cannot be read', async () => {
+  test('begins later if the oldest checkpoint cannot be read', async () => {
     const listing = await list('c11-20 p10 p15')
     const unreadable = new Set(listing.checkpoints.slice(0, 1))
     expect(logHistory(listing, unreadable)).toMatchObject({
@@ -210,7 +210,7 @@ describe('gaps', () => {
     const listing = await list(text)
     expect(gapText(logGaps(listing))).toBe(gaps)
     expect(historyCutOff(listing, logHistory(listing))).toBe(older)
-    // Each version can be built, or is called lost.
+    // Each version can be built, or is listed as lost.
     const first =
       logHistory(listing).orphans.length > 0 && listing.commits[0]?.version === 0 ? 0 : listing.checkpoints[0]?.version
     const lost = logGaps(listing).lost

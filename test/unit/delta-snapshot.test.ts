@@ -41,7 +41,7 @@ async function active(store: LogStore, version?: number): Promise<string[]> {
   return shown(await collect(snapshot.files({ signal: NEVER })))
 }
 
-/** The same log, but as if every commit were too large to be held. */
+/** The same log without file sizes: every commit counts as too large for memory. */
 function withoutSizes(store: LogStore): LogStore {
   return {
     ...store,
@@ -99,7 +99,7 @@ describe.each([
   })
 })
 
-test('small, large and forward replay agree on any log', async () => {
+test('small, large and forward replay give the same files for any log', async () => {
   const action = fc.tuple(fc.constantFrom('a', 'b', '%61', './b', 'c'), fc.boolean(), fc.boolean(), fc.nat(9))
   const key = (path: string, dv: boolean): string =>
     `${path.replace('%61', 'a').replace('./', '')}${dv ? '+uabc@0' : ''}`
@@ -128,7 +128,7 @@ test('small, large and forward replay agree on any log', async () => {
 })
 
 describe('state', () => {
-  test('the newest of each wins, and domains that were removed are gone', async () => {
+  test('the newest action of each kind counts, and removed domains are absent', async () => {
     const txn = (appId: string, version: number): object => ({ txn: { appId, version } })
     const domain = (name: string, removed: boolean): object => ({
       domainMetadata: { domain: name, configuration: '{}', removed },
@@ -148,7 +148,7 @@ describe('state', () => {
     expect(state.metadata.id).toBe('id')
   })
 
-  test('stops at the newest commit that tells what was asked', async () => {
+  test('reading stops at the newest commit that has the requested action', async () => {
     const log = memoryLog({
       [`_delta_log/${commitName(0)}`]: 'this would not parse',
       [`_delta_log/${commitName(1)}`]: lines([...HEAD, add('a')]),
@@ -185,7 +185,7 @@ describe('state', () => {
       'TABLE_FEATURE',
       /catalogOwned-preview/,
     ],
-  ])('%j is refused, and read when asked to', async (protocol, code, message) => {
+  ])('%j is refused, and read with allowRefused', async (protocol, code, message) => {
     const table = await open(commitsLog([[{ protocol }, METADATA, add('a')]]))
     await expect(table.snapshot()).rejects.toMatchObject({
       code,
@@ -196,13 +196,13 @@ describe('state', () => {
     expect((await collect(snapshot.files({ signal: NEVER }))).length).toBe(1)
   })
 
-  test('writer features never block', async () => {
+  test('unknown writer features are accepted', async () => {
     const protocol = { minReaderVersion: 1, minWriterVersion: 7, writerFeatures: ['levitation', 'appendOnly'] }
     expect(await active(commitsLog([[{ protocol }, METADATA, add('a')]]))).toEqual(['a:1'])
   })
 })
 
-test('counts take deletion vectors off, and know when they do not know', async () => {
+test('counts subtract deleted rows, and rows are null if a file has no count', async () => {
   const some = add('a', 5, { stats: '{"numRecords":10}', deletionVector: DV })
   const more = add('b', 2 ** 53 - 1, { stats: '{"numRecords":1}' })
   const last = add('c', 2 ** 53 - 1)
@@ -212,14 +212,14 @@ test('counts take deletion vectors off, and know when they do not know', async (
   expect(await counts(some, more, last)).toEqual({ files: 3, bytes: 18014398509481987n, rows: null })
 })
 
-test('tombstones are what was removed and not added again', async () => {
+test('tombstones are files that were removed and not added again', async () => {
   const log = commitsLog([[...HEAD, add('a'), add('b')], [remove('a'), remove('b')], [add('b')]])
   const snapshot = await (await open(log)).snapshot()
   const found = await collect(snapshot.tombstones(NEVER))
   expect(found.map(({ path, removedVersion }) => [path, removedVersion])).toEqual([['a', 1]])
 })
 
-/** Commits 0 to `upTo`, each adding `c<version>`, and classic checkpoints that hold the same. */
+/** Commits `from` to `to`, each adding `f<version>`, and classic checkpoints with the same files. */
 async function tableWith(options: {
   readonly commits: readonly [number, number]
   readonly checkpoints: readonly number[]
@@ -258,23 +258,26 @@ async function localFiles(folder: string, version?: number): Promise<{ files: st
 
 const upTo = (n: number): string[] => Array.from({ length: n + 1 }, (_, i) => `f${i}:${i}`).toSorted()
 
-describe('checkpoints that fail', () => {
-  test('none does', async () => {
+describe('damaged checkpoints', () => {
+  test('undamaged ones leave no note', async () => {
     const folder = await tableWith({ commits: [0, 9], checkpoints: [3, 6] })
     expect(await localFiles(folder)).toEqual({ files: upTo(9), notes: [] })
     expect((await localFiles(folder, 4)).files).toEqual(upTo(4))
   })
 
-  test.each(['cut', 'page'] as const)('the newest (%s): an older one and more commits', async (how) => {
-    const folder = await tableWith({ commits: [0, 9], checkpoints: [3, 6] })
-    damage(folder, 6, how)
-    expect(await localFiles(folder)).toEqual({
-      files: upTo(9),
-      notes: ['checkpoint 6 unreadable, using 3 and 6 commits'],
-    })
-  })
+  test.each(['cut', 'page'] as const)(
+    'a damaged newest one (%s) is replaced by an older one and more commits',
+    async (how) => {
+      const folder = await tableWith({ commits: [0, 9], checkpoints: [3, 6] })
+      damage(folder, 6, how)
+      expect(await localFiles(folder)).toEqual({
+        files: upTo(9),
+        notes: ['checkpoint 6 unreadable, using 3 and 6 commits'],
+      })
+    },
+  )
 
-  test('all of them: the commits from the beginning', async () => {
+  test('if all are damaged, the commits are read from the beginning', async () => {
     const folder = await tableWith({ commits: [0, 9], checkpoints: [3, 6] })
     damage(folder, 6, 'cut')
     damage(folder, 3, 'page')
@@ -287,7 +290,7 @@ describe('checkpoints that fail', () => {
     })
   })
 
-  test('the only way: an error that names it, never fewer files', async () => {
+  test('a damaged one without a replacement is an error that names it, never fewer files', async () => {
     const folder = await tableWith({ commits: [7, 9], checkpoints: [6] })
     expect((await localFiles(folder)).files).toEqual(upTo(9))
     damage(folder, 6, 'cut')
@@ -297,7 +300,7 @@ describe('checkpoints that fail', () => {
     })
   })
 
-  test('a large one is proved before its first row is handed out', { timeout: 60_000 }, async () => {
+  test('a large one is checked completely before its first row is returned', { timeout: 60_000 }, async () => {
     const folder = temporaryFolder()
     put(
       folder,
@@ -309,14 +312,15 @@ describe('checkpoints that fail', () => {
     bytes.fill(0xff, bytes.length - (bytes.length >> 2), bytes.length - (bytes.length >> 2) + 4096)
     writeFileSync(file, bytes)
     const { files, notes } = await localFiles(folder)
-    // Either the damage shows, and the commit stands in, or the bytes happened to be values: then every row is there.
+    // Either the damage is found, and the commit replaces the checkpoint, or the bytes are valid values: then every row
+    // is read.
     expect([[1000, 'checkpoint 0 unreadable, using 1 commit from version 0'], [200_000]]).toContainEqual([
       files.length,
       ...notes,
     ])
   })
 
-  test('a multi-part one with a part missing is passed over, and noted', async () => {
+  test('a multi-part one with a missing part is ignored, and noted', async () => {
     const folder = await tableWith({ commits: [0, 9], checkpoints: [3] })
     await putParquet(
       folder,
@@ -336,7 +340,7 @@ describe('checkpoints that fail', () => {
     ['stale', '{"version":3,"size":1}'],
     ['pointing at nothing', '{"version":8,"size":1}'],
     ['from another world', '{"version":99}'],
-  ])('the hint is %s', async (_, hint) => {
+  ])('a _last_checkpoint that is %s does no harm', async (_, hint) => {
     const folder = await tableWith({ commits: [0, 9], checkpoints: [3, 6] })
     if (hint !== null) put(folder, '_delta_log/_last_checkpoint', hint)
     expect(await localFiles(folder)).toEqual({ files: upTo(9), notes: [] })

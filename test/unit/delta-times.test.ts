@@ -76,7 +76,7 @@ describe('time travel', () => {
     [T + 1001, 2],
     [T + 5000, 3],
     [T + 99999, 3],
-  ])('by file times, made monotonic: %i', async (at, expected) => {
+  ])('file times are made monotonic: %i', async (at, expected) => {
     // The second and third file are older than the first two: a copied log.
     const table = await timedTable([T, T + 1000, T + 500, T + 5000])
     expect(await versionOrCode(table.snapshot({ timestamp: at }).then(({ version }) => version))).toBe(expected)
@@ -87,7 +87,7 @@ describe('time travel', () => {
     [T + 100, 0],
     [T + 250, 1],
     [T + 99999, 2],
-  ])('by in-commit times over the whole history: %i', async (at, expected) => {
+  ])('in-commit times are used if the whole history has them: %i', async (at, expected) => {
     const table = await timedTable([T + 9000, T + 1, T + 2], { from: 0, at: [T + 100, T + 200, T + 300] })
     expect(await versionOrCode(table.versionAt(at))).toBe(expected)
   })
@@ -98,19 +98,19 @@ describe('time travel', () => {
     [T + 199, 1],
     [T + 200, 2],
     [T + 300, 3],
-  ])('with in-commit times from version 2 on: %i', async (at, expected) => {
+  ])('in-commit times are used from version 2 on: %i', async (at, expected) => {
     const table = await timedTable([T, T + 100, T + 9000, T + 9001], { from: 2, at: [T + 200, T + 300] })
     expect(await table.versionAt(at)).toBe(expected)
   })
 
-  test('the error says when the log begins', async () => {
+  test('the error names the time at which the log begins', async () => {
     const table = await timedTable([T])
     await expect(table.snapshot({ timestamp: T - 1 })).rejects.toThrow(/the log begins at 2026-01-01T00:00:00\.000Z/)
   })
 })
 
 describe('history and changes', () => {
-  test('commits from the newest, with what they did', async () => {
+  test('commits are listed from the newest, with their operation', async () => {
     const table = await timedTable([T, T - 5, T + 7], { from: 2, at: [T + 77] })
     const found = []
     for await (const commit of table.history({ signal: NEVER, limit: 2 })) found.push(commit)
@@ -130,7 +130,7 @@ describe('history and changes', () => {
     ])
   })
 
-  test('between two versions, in the order of the log', async () => {
+  test('changes between two versions are in the order of the log', async () => {
     const txn = { txn: { appId: 'a', version: 1 } }
     const cdc = { cdc: { path: '_change_data/x', partitionValues: {}, size: 1, dataChange: false } }
     const log = commitsLog([
@@ -152,7 +152,7 @@ describe('history and changes', () => {
     expect(await codeOf(changes(3, 2))).toBe('VERSION_NOT_FOUND')
   })
 
-  test('a commit that is gone is named', async () => {
+  test('a missing commit is named', async () => {
     const folder = temporaryFolder()
     for (const version of [4, 5]) put(folder, `_delta_log/${commitName(version)}`, lines([add('x')]))
     await putParquet(folder, '_delta_log/00000000000000000003.checkpoint.parquet', checkpointSql(1))
@@ -177,12 +177,12 @@ describe('hints and checksums', () => {
     ['{"size":1}', null],
     ['[7]', null],
     ['not json', null],
-  ])('the hint %s', async (text, expected) => {
+  ])('the hint %s is parsed', async (text, expected) => {
     const hint = await readHint(memoryLog({ '_delta_log/_last_checkpoint': text }), NEVER)
     expect({ hint }).toMatchObject({ hint: expected })
   })
 
-  test('a checksum, and what is none', async () => {
+  test('a valid checksum is parsed, and an invalid one is null', async () => {
     const crc = {
       tableSizeBytes: 10,
       numFiles: 1,
@@ -215,7 +215,7 @@ describe('hints and checksums', () => {
   })
 })
 
-test('features are those of the protocol, and of old protocols those in use', () => {
+test('features are those of the protocol, or for old protocols those in use', () => {
   const names = (protocol: object, metadata: object = {}) =>
     featureNames({ minReaderVersion: 1, minWriterVersion: 2, ...protocol }, { ...METADATA.metaData, ...metadata })
   expect(names({})).toEqual([])
@@ -232,7 +232,7 @@ test('features are those of the protocol, and of old protocols those in use', ()
 })
 
 describe('probing', () => {
-  test('a table of commits needs no Parquet', async () => {
+  test('a table with only commits needs no Parquet', async () => {
     const log = commitsLog([
       [PROTOCOL, METADATA, add('a', 5, { stats: '{"numRecords":3}' })],
       [add('b', 6, { stats: '{"numRecords":4}' })],
@@ -250,7 +250,7 @@ describe('probing', () => {
     })
   })
 
-  test('what makes it unreadable is part of the answer', async () => {
+  test('the result contains the reason why a table cannot be read', async () => {
     const gap = await probeTable(commitsLog([[PROTOCOL, METADATA]]), noParquet, NEVER)
     expect(gap.refusal).toBeNull()
     const files = {
@@ -271,7 +271,7 @@ describe('probing', () => {
     expect(await codeOf(probeTable(memoryLog({}), noParquet, NEVER))).toBe('NO_LOG')
   })
 
-  test('a checkpoint is opened only where neither commits nor a checksum tell', async () => {
+  test('a checkpoint is opened only if neither commits nor a checksum have the counts', async () => {
     const folder = temporaryFolder()
     put(folder, `_delta_log/${commitName(5)}`, lines([PROTOCOL, METADATA, add('f0', 0)]), T)
     await putParquet(folder, '_delta_log/00000000000000000004.checkpoint.parquet', checkpointSql(5))
@@ -294,7 +294,7 @@ describe('probing', () => {
   })
 })
 
-test('a counting store counts what it passes on', async () => {
+test('a counting store counts its calls', async () => {
   const store = countingLogStore(commitsLog([[PROTOCOL, METADATA], [add('a')]]))
   const table = await DeltaTable.open(store, noParquet, NEVER)
   await (await table.snapshot()).counts(NEVER)
@@ -302,7 +302,7 @@ test('a counting store counts what it passes on', async () => {
   expect(store.counts.bytes).toBeGreaterThan(300)
 })
 
-test('of two commitInfo in a commit the first one tells, as in the catalog', async () => {
+test('of two commitInfo in a commit the first one counts, as in the catalog', async () => {
   const name = commitName(0)
   const infos = ['WRITE', 'DELETE'].map((operation, i) => ({ commitInfo: { operation, inCommitTimestamp: T + i } }))
   const store = memoryLog({ [`_delta_log/${name}`]: lines([...infos, PROTOCOL, METADATA]) })

@@ -6,7 +6,7 @@ const facts = (...values: readonly string[]): FactBlocks =>
     yield values.map((value) => ({ key: 'k', values: [value] }))
   }
 
-test('what stands there twice on either side does not cancel itself out', async () => {
+test('a fact that occurs twice does not cancel itself out', async () => {
   expect(await compareFacts(facts('1', '1'), facts('2', '2'))).toMatchObject({
     left: 2,
     right: 2,

@@ -14,6 +14,6 @@ it.each([
   expect([sizeText(bytes), sizeText(bytes, 1), sizeText(bytes, 0)]).toEqual([three, one, none])
 })
 
-it('has one rule for factors and the sign that is asked for', () => {
+it('factors have one format and the given sign', () => {
   expect([factorText(1.24), factorText(9.96, '×'), factorText(10_018.4, '×')]).toEqual(['1.2x', '10×', '10,018×'])
 })

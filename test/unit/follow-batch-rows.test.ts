@@ -1,8 +1,8 @@
-/** How many rows share a transaction of the target. */
+/** How many rows one transaction of the target contains. */
 import { expect, test } from 'vitest'
 import { BatchRows } from '../../src/engine/follow/apply/waiting-changes.ts'
 
-test('more rows share a transaction of a slow target, and fewer again once it is quick', () => {
+test('more rows share a transaction if the target is slow, and fewer again if it is fast', () => {
   const batch = new BatchRows()
   const after = (ms: number): number => {
     batch.took(ms)
@@ -14,7 +14,7 @@ test('more rows share a transaction of a slow target, and fewer again once it is
   ])
 })
 
-test('many small transactions wait longer for each other than a few, or a large one', () => {
+test('many small transactions wait longer for a common batch than a few, or a large one', () => {
   const batch = new BatchRows()
   expect(batch.lingerMs(399, 399, 20)).toBe(20)
   expect(batch.lingerMs(9_999, 19, 20)).toBe(20)

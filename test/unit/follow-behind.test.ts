@@ -1,4 +1,4 @@
-/** What is told of a lag while a source is silent, and when there is an estimate of what is left. */
+/** Lag while a source is silent, and when the remaining time is estimated. */
 import { expect, test } from 'vitest'
 import { streamProgressText } from '../../src/render/follow-lines.ts'
 import { SourceSilence, type Behind } from '../../src/engine/follow/progress/behind.ts'
@@ -17,14 +17,14 @@ const lagTo = (now: bigint, readerWaits?: boolean): SourceLag => ({
   ...(readerWaits === undefined ? {} : { readerWaits }),
 })
 
-/** @param last when the transaction was committed that was applied last, seconds before noon; null for none */
+/** @param last commit time of the last applied transaction, in seconds before noon; null if there is none */
 function silence(last: number | null): (seconds: number, idleAt: bigint, lag: SourceLag) => Behind {
   const one = new SourceSilence()
   const commitMs = last === null ? null : NOON - last * 1000
   return (seconds, idleAt, lag) => one.look({ applied: idleAt, idleAt, commitMs, lag, clockMs: NOON + seconds * 1000 })
 }
 
-test('a stream that was opened again has the lag of what was applied last while its source decodes', () => {
+test('while the source decodes, a reopened stream has the lag of the last applied transaction', () => {
   const look = silence(3600)
   expect(look(0, 10n, lagTo(9000n, false))).toEqual({
     lagMs: HOUR_MS,
@@ -33,7 +33,7 @@ test('a stream that was opened again has the lag of what was applied last while 
     isEarly: true,
   })
   expect(look(7, 10n, lagTo(9000n, false))).toMatchObject({ lagMs: HOUR_MS + 7000, isEarly: false })
-  // Where the source has told that it was at an end that was seen, what waits is younger than that.
+  // The source has reported that the stream was at the end of its log, so what waits is younger than that.
   expect(look(8, 9000n, lagTo(9900n, false))).toMatchObject({ lagMs: 0, isCaughtUp: true })
   expect(look(20, 9000n, lagTo(9990n, false))).toEqual({
     lagMs: 13_000,
@@ -47,9 +47,9 @@ test('a stream that was opened again has the lag of what was applied last while 
   expect(first(9, 10n, lagTo(9000n, false))).toMatchObject({ lagMs: 9000, lagIs: 'at least', isEarly: false })
 })
 
-test('a source at rest has none, nor has one of which others write other tables', () => {
+test('a source at rest has no lag, even if other sessions write tables that are not replicated', () => {
   const rest = silence(3600)
-  // What others have not taken to the disk no reader can tell.
+  // A reader cannot see what other sessions have not flushed to disk.
   for (const seconds of [0, 1, 60, 3600]) expect(rest(seconds, 10n, lagTo(9000n, true)).lagMs).toBe(0)
   const busy = silence(3600)
   expect(busy(0, 10n, lagTo(10n, false)).lagMs).toBe(0)
@@ -59,14 +59,16 @@ test('a source at rest has none, nor has one of which others write other tables'
   }
 })
 
-test('notes that wait are no older than the last moment at which none did', () => {
+test('waiting notes are no older than the last time at which there were none', () => {
   const one = new SourceSilence()
-  /** @param durable and empty when a round was begun that is applied, and when there were no notes, seconds after noon */
+  /**
+   * @param durable start of the last applied batch of notes, and empty the last time without notes: seconds after noon
+   */
   const look = (seconds: number, isNoted: boolean, durable: number | null, empty: number | null): Behind =>
     one.look({
       applied: 10n,
       idleAt: null,
-      // A round that is told now holds notes that are older than it.
+      // A batch that is reported now contains older notes.
       commitMs: NOON + seconds * 1000,
       durableMs: durable === null ? null : NOON + durable * 1000,
       lag: { ...lagTo(10n), isNoted },
@@ -74,13 +76,13 @@ test('notes that wait are no older than the last moment at which none did', () =
       clockMs: NOON + seconds * 1000,
     })
   const behind = { lagIs: 'at most', isCaughtUp: false }
-  // An earlier run has applied a round nine minutes ago; whether the source was at rest since nobody knows yet.
+  // An earlier run applied a batch nine minutes ago; whether the source was at rest since then is not known yet.
   expect(look(0, true, -540, null)).toEqual({ ...behind, lagMs: 540_000, isEarly: true })
   expect(look(7, true, -540, null)).toEqual({ ...behind, lagMs: 547_000, isEarly: false })
   expect(look(8, true, 1, null)).toEqual({ ...behind, lagMs: 7000, isEarly: false })
   expect(look(9, false, 1, null)).toEqual({ lagMs: 0, isCaughtUp: true, isEarly: false })
   expect(look(60, true, 1, 59)).toEqual({ ...behind, lagMs: 1000, isEarly: false })
-  // A pause looks at nothing.
+  // During a pause the notes are not inspected.
   expect(look(68, true, 1, 59)).toEqual({ ...behind, lagMs: 9000, isEarly: false })
   const first = new SourceSilence()
   const lag = { ...lagTo(10n), isNoted: true }
@@ -93,7 +95,7 @@ test('notes that wait are no older than the last moment at which none did', () =
     ).toMatchObject({ lagMs, lagIs: 'at least', isCaughtUp: false })
 })
 
-test('there is an estimate while the position moves, and none while a lock is held', () => {
+test('the remaining time is estimated while the position moves, and not while a lock blocks the stream', () => {
   let now = 0
   const progress = new Progress({ now: () => NOON + now, ticks: () => now })
   const behind: Behind = { lagMs: 60_000, isCaughtUp: false, isEarly: false }
@@ -102,7 +104,7 @@ test('there is an estimate while the position moves, and none while a lock is he
     const counts = { t: { inserts: transactions, updates: 0, deletes: 0, truncates: 0 } }
     return progress.event(applied, { transactions, counts }, behind, lagTo(1_000_000_000n), ['live'], String)
   }
-  // One small step is no rate.
+  // One small step gives no rate.
   expect(reported(1000n, 0).remainingMs).toBeUndefined()
   expect(reported(1500n, 1).remainingMs).toBeUndefined()
   for (let i = 2; i < 10; i++) reported(BigInt(i) * 1_000_000n, i)
@@ -115,7 +117,7 @@ test('there is an estimate while the position moves, and none while a lock is he
   )
 })
 
-test('a source that does not answer, or that nobody reads, is not taken for one at rest', () => {
+test('a source that does not answer, or that is not read, does not count as at rest', () => {
   const one = new SourceSilence()
   const look = (seconds: number, more: { isOld?: boolean; isUnread?: boolean }, lag = lagTo(10n, true)): Behind =>
     one.look({ applied: 10n, idleAt: 10n, commitMs: NOON, lag, clockMs: NOON + seconds * 1000, ...more })
@@ -124,11 +126,11 @@ test('a source that does not answer, or that nobody reads, is not taken for one 
   const mute = { lagMs: 11_000, lagIs: 'at most', isCaughtUp: false, isEarly: false }
   expect(look(12, { isOld: true, isUnread: true })).toEqual(mute)
   expect(look(13, {})).toMatchObject({ lagMs: 0, isCaughtUp: true })
-  // It has sent everything; that lies here, and nobody has looked at it.
+  // The source has sent everything, but this side has not read it yet.
   expect(look(30, { isUnread: true }, lagTo(9000n, true))).toMatchObject({ lagMs: 17_000, isEarly: false })
 })
 
-test('the rate of a stream that is held back is none', () => {
+test('a paused stream has the rate 0', () => {
   let ticks = 0
   const progress = new Progress({ now: () => NOON, ticks: () => ticks })
   const rate = (changes: number, isHeld: boolean): string => {
@@ -138,7 +140,7 @@ test('the rate of a stream that is held back is none', () => {
     return progress.event(10n, { transactions: 1, counts }, behind, lagTo(10n, true), ['live'], String, isHeld).rate
   }
   expect([rate(0, false), rate(500, false), rate(1000, false)]).toEqual(['0', '500', '500'])
-  // What was open when the pause began still comes.
+  // Transactions that were open when the pause began are still applied.
   expect([rate(1500, true), rate(1500, true), rate(1500, true)]).toEqual(['500', '0', '0'])
   expect([rate(1600, false), rate(1700, false)]).toEqual(['100', '100'])
 })

@@ -1,9 +1,9 @@
-/** What is said where a table is emptied while a sign-off compares it. */
+/** The error if a table is truncated while a sign-off compares it. */
 import { expect, test } from 'vitest'
 import { emptiedMeanwhile } from '../../src/engine/follow/compare/proving.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 
-test('the hint of a sign-off is about the sign-off, and not about a copy', () => {
+test('the message is about the sign-off, not about a copy', () => {
   const copied = new SluiceError('SOURCE_GONE', 'public.a was changed while it was copied', {
     where: 'db',
     retryable: true,
@@ -16,7 +16,7 @@ test('the hint of a sign-off is about the sign-off, and not about a copy', () =>
   expect(said.hint).not.toMatch(/copy/)
 })
 
-test('other errors stay as they are', () => {
+test('other errors stay unchanged', () => {
   const lost = new SluiceError('CONNECTION_LOST', 'gone')
   expect(emptiedMeanwhile(lost)).toBe(lost)
 })

@@ -1,4 +1,4 @@
-/** How many rows tables of the target hold for sure. */
+/** Lower bound of the rows that a target table contains. */
 import { describe, expect, test } from 'vitest'
 import { HeldRows } from '../../src/engine/follow/apply/held-rows.ts'
 import { countedInAll, sureRows, type ChangeCounts } from '../../src/engine/copy/ledger/stream-row.ts'
@@ -14,13 +14,13 @@ const batch = (puts: readonly Row[], gone: readonly Row[]): ChangeBatch => ({
 const held = (rows: HeldRows, counts: Record<string, ChangeCounts> = {}): number | null =>
   sureRows(rows.noted(counts)['t'])
 
-describe('rows that are there for sure', () => {
-  test('are those of the last batch, or those before it without what went', () => {
+describe("the lower bound of a table's rows", () => {
+  test('is the size of the last batch, or the bound before it minus the deleted rows', () => {
     const rows = new HeldRows(['t'], {}, [0])
     expect([held(rows), rows.unsure]).toEqual([null, [0]])
     rows.applied(0, batch(keys(1, 100), []), 0)
     expect([held(rows), rows.unsure]).toEqual([100, []])
-    // The same changes once more: nothing is added up.
+    // Applying the same changes again must not add to the bound.
     rows.applied(0, batch(keys(1, 100), []), 0)
     expect(held(rows)).toBe(100)
     rows.applied(0, batch(keys(1, 2), keys(3, 42)), 0)
@@ -29,7 +29,7 @@ describe('rows that are there for sure', () => {
     expect(held(rows)).toBe(70)
   })
 
-  test('are none where as many went as were known, and a look tells more', () => {
+  test('is 0 if as many rows were deleted as were known, until the target is queried', () => {
     const rows = new HeldRows(['t'], {}, [0])
     rows.found(0, true)
     expect([rows.isFresh, held(rows), rows.isFresh, rows.unsure]).toEqual([true, 1, false, []])
@@ -41,14 +41,14 @@ describe('rows that are there for sure', () => {
     expect([held(rows, { t: NONE }), rows.unsure]).toEqual([0, [0]])
   })
 
-  test('are none behind a TRUNCATE', () => {
+  test('is 0 after TRUNCATE', () => {
     const rows = new HeldRows(['t'], {}, [0])
     rows.applied(0, batch(keys(1, 9), []), 0)
     rows.emptied([0])
     expect([held(rows, { t: NONE }), rows.unsure]).toEqual([0, []])
   })
 
-  test('are not claimed of tables of others, or that somebody else changed since', () => {
+  test('is unknown for other tables, and after changes that another program applied', () => {
     const old = { t: { ...NONE, inserts: 5, held: { rows: 5, changes: 5 } } }
     expect(sureRows(old.t)).toBe(5)
     expect(sureRows({ ...old.t, deletes: 5 })).toBeNull()
@@ -59,7 +59,7 @@ describe('rows that are there for sure', () => {
     expect(held(new HeldRows(['t'], old, [0]), structuredClone(old))).toBe(5)
   })
 
-  test('are no changes that anybody is told of', () => {
+  test('does not count as a change', () => {
     expect(
       countedInAll({ ...NONE, inserts: 5, before: { ...NONE, inserts: 2 }, held: { rows: 5, changes: 5 } }),
     ).toEqual({

@@ -1,4 +1,4 @@
-/** What a refusal of following tells somebody to do is something that can be done: each option stands in the command that it is said of. */
+/** Options that an error of following names: each is an option of the command that the hint is about. */
 import { describe, expect, test } from 'vitest'
 import { hintOfFollow } from '../../src/engine/follow/operations/follow/hints.ts'
 import { declarationOf } from '../../src/app/operations/facts.ts'
@@ -12,7 +12,7 @@ function optionsOf(kind: 'copy' | 'follow'): ReadonlySet<string> {
   return new Set(typeof command === 'string' ? [] : command.takes?.map(({ name }) => name))
 }
 
-/** Texts of the sources that name an option; those of `diff --run` have its own. */
+/** Texts in the sources that name an option, without those of `diff --run`, which has its own options. */
 const TEXTS = readSources()
   .filter(({ name }) => FOLLOWING.test(name) && !name.includes('/by-hand/'))
   .flatMap(({ name, code }) =>
@@ -26,7 +26,7 @@ describe('hints of following', () => {
 
   test.each(TEXTS)('%s: %s', (_path, words) => {
     const declared = new Set([...optionsOf('copy'), ...optionsOf('follow')])
-    // Of other commands than these two the hint names the command.
+    // A hint that is about another command names that command.
     const plain = words.replaceAll(/sluice (?!copy|follow)[a-z]+[^;]*/g, '')
     const named = [...plain.matchAll(/--([a-z][a-z-]*[a-z])/g)].map(([, name = '']) => name)
     expect(named.filter((name) => !declared.has(name))).toEqual([])

@@ -1,4 +1,4 @@
-/** The head of a followed copy's screen fits any width, and says what the newest events said. */
+/** The header of a followed copy's screen fits any width, and has the values of the newest events. */
 import { expect, test } from 'vitest'
 import type { Event, EventBody } from '../../src/model/run/event.ts'
 import { FollowProgress } from '../../src/tui/run/copy/follow-progress.ts'
@@ -15,7 +15,7 @@ function shown(follow: FollowProgress, cells: number): string {
     .join('\n')
 }
 
-test('lag, states, slot and the newest comparison', () => {
+test('shows lag, states, slot and the newest comparison', () => {
   const follow = new FollowProgress()
   expect(shown(follow, 80)).toContain('asking both sides and the ledger what there is … 0:04 so far')
   follow.fold(
@@ -53,7 +53,7 @@ test('lag, states, slot and the newest comparison', () => {
     })
   follow.fold(table('a', '2'))
   follow.fold(table('b', '0'))
-  // Of one moment all tables count.
+  // All tables of one comparison position count.
   expect(shown(follow, 140)).toContain('2 rows differed as of 0/1A2B3C8')
   for (const cells of [60, 80, 120, 200])
     for (const row of shown(follow, cells).split('\n')) expect(row.length).toBeLessThanOrEqual(cells)

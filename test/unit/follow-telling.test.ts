@@ -1,4 +1,7 @@
-/** Who is alarmed by what a stream tells of itself: a rate is judged while the stream is behind, and what notes have waited for as a bound that is true. */
+/**
+ * Alerts of a stream from its progress: the rate counts only while the stream is behind, and the lag of notes is an
+ * upper bound.
+ */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { Alerts } from '../../src/engine/run/alerts/alerts.ts'
@@ -14,18 +17,18 @@ const BIRTH = { slot: 'nobody' } as StreamBirth
 type Moment = {
   /** Changed rows so far. */
   readonly changes: number
-  /** What waits first was committed so long ago; null where nothing waits. */
+  /** Age of the oldest change that waits, in ms; null if none waits. */
   readonly waitsMs?: number | null
   readonly applied?: bigint
   readonly lag?: Partial<SourceLag>
-  /** When the last applied transaction was committed. */
+  /** Commit time of the last applied transaction. */
   readonly commitMs?: number | null
   readonly isShut?: boolean
-  /** Since the notes were looked at last and there were none. */
+  /** Time since an inspection last found no notes, in ms. */
   readonly emptyMs?: number | null
 }
 
-/** A stream that is told every second. */
+/** A stream whose progress is reported every second. */
 function stream(...conditions: AlertCondition[]): {
   tell: (moment: Moment) => Promise<FollowProgressEvent>
   readonly alerts: readonly string[]
@@ -59,7 +62,7 @@ function stream(...conditions: AlertCondition[]): {
       to: { label: 'there', can: { writers: 8 } },
       steering: { isPaused: false, stop: new AbortController().signal },
       alerts: new Alerts({ conditions }, ({ cause, holds, value }: StreamVerdict) => {
-        // What never held has nothing to end in this run.
+        // An alert that was never raised is not cleared in this run.
         if (!holds && !alerted.some((one) => one.startsWith(cause))) return
         const state = holds ? 'raised' : 'cleared'
         alerted.push(cause === 'lag' ? `${cause} ${state} ${value}` : `${cause} ${state}`)
@@ -89,7 +92,7 @@ function stream(...conditions: AlertCondition[]): {
         row,
       }
       const source = { isHolding: false, isShut, heldMs: null, emptyForMs: emptyMs, ask: () => undefined }
-      // The source is asked in one round, and answers before the next.
+      // The source is queried in one round, and answers before the next.
       await telling.round(lanes as never, source as never, BIRTH)
       await nextTurn()
       await telling.round(lanes as never, source as never, BIRTH)
@@ -98,17 +101,17 @@ function stream(...conditions: AlertCondition[]): {
   }
 }
 
-test('a rate is no matter while a stream keeps up, though something is always on its way', async () => {
+test('the rate is not checked while a stream keeps up, even if some change always waits', async () => {
   const { tell: report, alerts } = stream({ cause: 'rate', limit: 1000 })
   for (let second = 0; second < 60; second++)
     await report({ changes: second * 7, applied: BigInt(second), waitsMs: second % 3 === 0 ? null : 20 })
   expect(alerts).toEqual([])
 })
 
-test('a rate is judged once a stream has been behind for seconds, over that time, and is over once it has caught up', async () => {
+test('the rate is checked after seconds of being behind, over that time, and cleared after catching up', async () => {
   const { tell: report, alerts } = stream({ cause: 'rate', limit: 1000 })
   let changes = 0
-  // A rest is no time in which it was slow.
+  // Time without changes does not count as slow.
   for (let second = 0; second < 20; second++) await report({ changes })
   for (let second = 1; second <= 20; second++)
     await report({ changes: (changes += 2000), waitsMs: second * 1000, applied: BigInt(changes) })
@@ -120,7 +123,7 @@ test('a rate is judged once a stream has been behind for seconds, over that time
   expect(alerts).toEqual(['rate raised', 'rate cleared'])
 })
 
-test('a run that begins far behind is given seconds before it is judged', async () => {
+test('a run that starts far behind has some seconds before the rate is checked', async () => {
   const { tell: report, alerts } = stream({ cause: 'rate', limit: 1000 })
   for (let second = 0; second < 5; second++) await report({ changes: 0, waitsMs: 600_000 })
   expect(alerts).toEqual([])
@@ -128,7 +131,7 @@ test('a run that begins far behind is given seconds before it is judged', async 
   expect(alerts).toEqual(['rate raised'])
 })
 
-test('notes that a pause holds back raise an alert of lag, of a bound that is said, and none of standing still', async () => {
+test('notes during a pause raise a lag alert with an upper bound, and no stalled alert', async () => {
   const { tell: report, alerts } = stream({ cause: 'lag', limit: 2000 }, { cause: 'stalled', limit: 2000 })
   await report({ changes: 0, lag: { isNoted: false }, emptyMs: 10 })
   for (let second = 0; second < 8; second++)

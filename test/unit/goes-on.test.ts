@@ -1,4 +1,4 @@
-/** Lists of runs print no destructive command that is confirmed already. */
+/** Lists of runs print no destructive command with its confirmation. */
 import { expect, test } from 'vitest'
 import { goesOnBy } from '../../src/app/live/goes-on.ts'
 import type { MachineRun } from '../../src/app/workbench.ts'
@@ -23,23 +23,26 @@ const run = (given: Partial<MachineRun>): MachineRun => ({
 const ended = (resumeCommand: string | null): MachineRun =>
   run({ end: { endedAt: 1, status: 'ok', exitCode: 0, totals: {}, resumeCommand, error: null } })
 
-test('a verify-rollback that went well offers the rollback without the name', () => {
+test('a successful dry run of a rollback offers the rollback without --confirm', () => {
   const offered = 'cd /data && sluice rollback orders --database-url sqlite:///c.db --confirm=orders -- orders'
   expect(goesOnBy(ended(offered))).toBe('cd /data && sluice rollback orders --database-url sqlite:///c.db -- orders')
 })
 
-test.each(['orders', 'a b', "it's", 'say --confirm=x', '-- ', "'"])('a name in any quotes goes: %s', (name) => {
-  for (const flag of [
-    `--confirm=${shellQuote(name)}`,
-    `--confirm ${shellQuote(name)}`,
-    shellQuote(`--confirm=${name}`),
-  ])
-    expect(goesOnBy(run({ state: 'broken off', commandLine: `sluice archive run ${flag} --drop` }))).toBe(
-      'sluice archive run --drop',
-    )
-})
+test.each(['orders', 'a b', "it's", 'say --confirm=x', '-- ', "'"])(
+  'a confirmation with any quotes is removed: %s',
+  (name) => {
+    for (const flag of [
+      `--confirm=${shellQuote(name)}`,
+      `--confirm ${shellQuote(name)}`,
+      shellQuote(`--confirm=${name}`),
+    ])
+      expect(goesOnBy(run({ state: 'broken off', commandLine: `sluice archive run ${flag} --drop` }))).toBe(
+        'sluice archive run --drop',
+      )
+  },
+)
 
-test('what is done, or ended without a rest, offers nothing', () => {
+test('a run that is finished, or that a later run finished, offers no command', () => {
   expect(goesOnBy(ended(null))).toBeNull()
   expect(goesOnBy({ ...ended('sluice rollback'), doneBy: '2' })).toBeNull()
 })

@@ -1,8 +1,8 @@
-/** Alerts are sent one after the other, and one limit holds for all that wait. */
+/** Alerts are sent one after the other, with one time limit for all that wait. */
 import { expect, test } from 'vitest'
 import { AlertQueue } from '../../src/app/alerts/in-turn.ts'
 
-test('all that is appended is done in its order', async () => {
+test('appended work runs in its order', async () => {
   const turn = new AlertQueue()
   const done: number[] = []
   for (const one of [1, 2, 3]) turn.append(async () => void done.push(one))
@@ -10,7 +10,7 @@ test('all that is appended is done in its order', async () => {
   expect(done).toEqual([1, 2, 3])
 })
 
-test('behind the limit nothing more begins, however much waits; what runs is waited for', async () => {
+test('after the time limit no waiting work begins, and running work is awaited', async () => {
   const turn = new AlertQueue()
   let goOn: () => void = () => undefined
   let begun: () => void = () => undefined
@@ -25,7 +25,7 @@ test('behind the limit nothing more begins, however much waits; what runs is wai
   for (let n = 0; n < 9; n++) turn.append(async () => void done.push('late'))
   await running
   const left = turn.done(0)
-  // Behind the timer of the limit, which was set before this one.
+  // Runs after the timer of the limit, which was set before this one.
   setTimeout(goOn, 1)
   expect(await left).toBe(9)
   expect(done).toEqual(['slow'])

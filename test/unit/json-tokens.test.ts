@@ -6,11 +6,11 @@ import { canonicalJson } from '../../src/model/copy/canonical.ts'
 import { eachScalar, jsonTokens } from '../../src/model/lake/json-tokens.ts'
 import { printedJson, parseJson } from '../../src/model/lake/json-tree.ts'
 
-/** One that a regular expression for strings overflows its stack in. */
+/** A string that overflows the stack of a regular expression for strings. */
 const LONG = 'a'.repeat(10_000_000)
 
 describe('JSON by its tokens', () => {
-  it('has the same tokens as the text, whatever blanks stand between', () => {
+  it('the tokens are the same whatever the spacing of the text', () => {
     fc.assert(
       fc.property(fc.json(), fc.nat(4), (json, blanks) => {
         const spread = JSON.stringify(JSON.parse(json), null, blanks)
@@ -19,20 +19,20 @@ describe('JSON by its tokens', () => {
     )
   })
 
-  it('finds every scalar where JSON.parse has it', () => {
+  it('finds every scalar under the path that JSON.parse gives it', () => {
     fc.assert(
       fc.property(fc.json({ noUnicodeString: false }), (json) => {
         const value = JSON.parse(json) as unknown
         eachScalar(json, (path, token) => {
           const there = path.reduce<unknown>((at, part) => (at as Record<string, unknown>)[part], value)
-          // Of names that stand twice only one is there.
+          // If a name occurs twice, JSON.parse keeps only one value.
           if (doubledName(json, countNames(value)) === null) expect(there).toEqual(JSON.parse(token))
         })
       }),
     )
   })
 
-  it('takes and refuses what JSON.parse takes and refuses', () => {
+  it('accepts and refuses the same texts as JSON.parse', () => {
     const texts = [
       '[1 true',
       '[1true]',
@@ -77,7 +77,7 @@ describe('JSON by its tokens', () => {
     )
   })
 
-  it('keeps digits', () => {
+  it('keeps all digits of a number', () => {
     expect(printedJson(parseJson('{"a": [1.50, 1e400, -0, 12345678901234567890]}'))).toBe(
       '{"a":[1.50,1e400,-0,12345678901234567890]}',
     )
@@ -93,7 +93,7 @@ describe('JSON by its tokens', () => {
     ).toBe('add')
   })
 
-  it('finds a name that stands twice beside one that ends with a backslash', () => {
+  it('finds a duplicate name next to a name that ends with a backslash', () => {
     const line = String.raw`{"b":1,"b":2,"c\\":1}`
     expect(doubledName(line, countNames(JSON.parse(line)))).toBe('b')
     const quoted = String.raw`{"b":"\":","c\\\"":1}`

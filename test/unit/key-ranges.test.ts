@@ -1,4 +1,7 @@
-/** Cutting by SQL on a real database: whatever the key, every row lies in exactly one range, and neighbours share their bound. */
+/**
+ * Splitting by SQL on a real database: for any key, every row is in exactly one range, and neighbours share their
+ * bound.
+ */
 import Database from 'better-sqlite3'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -109,7 +112,7 @@ describe('ranges of keys', () => {
     )
   })
 
-  it('are cut again within their own edges', async () => {
+  it('are split again within their own bounds', async () => {
     const keys = Array.from({ length: 100 }, (_, i) => [i * 1000])
     const stage = tableOf([column('id', 'int')], keys)
     const within = { by: 'key', after: ['10000'], through: ['50000'] } as const
@@ -120,7 +123,7 @@ describe('ranges of keys', () => {
     for (const range of ranges.slice(0, -1)) expect(await inRange(stage, range)).toHaveLength(7)
   })
 
-  it('that hold nothing are one range, and lie where they were', async () => {
+  it('without rows stay one range with the same bounds', async () => {
     const stage = tableOf([column('id', 'int')], [[1]])
     expect(await rangesOf(tableOf([column('id', 'int')], []), 5, 0n)).toEqual([EVERY_KEY])
     const within = { by: 'key', after: ['5'], through: ['9'] } as const
@@ -129,7 +132,7 @@ describe('ranges of keys', () => {
     expect(await keySpan(stage.table, within, null, dialect, stage.ask)).toBeNull()
   })
 
-  it('of dense numbers come from arithmetic, past 2^53 too', async () => {
+  it('of dense numbers are calculated, also above 2^53', async () => {
     const low = 9_223_372_036_854_775_000n
     expect([...byArithmetic(EVERY_KEY as Range & { by: 'key' }, low, low + 25n, 10n)]).toEqual([
       { by: 'key', after: null, through: [(low + 9n).toString()] },
@@ -140,7 +143,7 @@ describe('ranges of keys', () => {
     expect(await keySpan(stage.table, EVERY_KEY, null, dialect, stage.ask)).toEqual({ low: '1', high: '3' })
   })
 
-  it('keep to a condition, with a comment at its end', async () => {
+  it('respect a condition that ends with a comment', async () => {
     const stage = tableOf(
       [column('a', 'int'), column('b', 'text')],
       [
@@ -162,13 +165,13 @@ describe('ranges of keys', () => {
     ])
   })
 
-  it('of floating point numbers are refused', async () => {
+  it('of floating-point keys are refused', async () => {
     await expect(rangesOf(tableOf([column('f', 'float')], []), 5, 0n)).rejects.toMatchObject({
       code: 'UNSUPPORTED_KEY',
     })
   })
 
-  it('end at all rows of a value where a bound has the first columns of the key only', async () => {
+  it('include all rows of a value if a bound has only the first columns of the key', async () => {
     const side = tableOf(
       [column('a', 'int'), column('b', 'int')],
       [0, 1, 2, 3].flatMap((a) => [1, 2].map((b) => [a, b])),
@@ -190,7 +193,7 @@ async function inRange({ ask, table }: ReturnType<typeof tableOf>, range: Range)
   return (await ask(`SELECT rowid FROM t WHERE ${sql}`, parameters)).map(([id]) => id)
 }
 
-describe('a system that cannot hold every text', () => {
+describe('a system that cannot store every text', () => {
   const limited: KeyDialect = {
     ...dialect,
     below: (text) => (text.includes('\0') ? text.slice(0, text.indexOf('\0')) : null),
@@ -198,7 +201,7 @@ describe('a system that cannot hold every text', () => {
   const rows = ['a', 'b', 'ba', 'bb', 'c'].flatMap((a) => ['', 'x', 'y'].map((b) => [a, b] as const))
   const table = spec([column('a', 'text'), column('b', 'text')])
 
-  it('has no row with such a key, and all others on the right side of such a bound', () => {
+  it('has no row with such a key, and a bound with such a text still separates the rows', () => {
     const database = new Database(':memory:')
     database.exec('CREATE TABLE t (a TEXT, b TEXT)')
     for (const row of rows) database.prepare('INSERT INTO t VALUES (?, ?)').run(...row)
@@ -224,7 +227,7 @@ describe('a system that cannot hold every text', () => {
   })
 })
 
-describe('bounds that do not grow', () => {
+describe('bounds that do not increase', () => {
   const table = spec([column('a', 'text')])
   const cut = async (bounds: readonly string[]): Promise<number> => {
     let asked = 0
@@ -233,7 +236,7 @@ describe('bounds that do not grow', () => {
     return asked
   }
 
-  it.each([1, 2, 3, 10, 100])('a circle of %i ends by name', async (length) => {
+  it.each([1, 2, 3, 10, 100])('%i bounds in a circle are an error', async (length) => {
     const bounds = Array.from({ length }, (_, i) => `b${i}`)
     await expect(cut(bounds)).rejects.toMatchObject({ code: 'UNSUPPORTED_KEY', where: 'a' })
   })

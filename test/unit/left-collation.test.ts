@@ -1,4 +1,4 @@
-/** Collations of SQLite columns that a copy leaves behind are called what they are. */
+/** Collations of SQLite columns that a copy does not transfer are named by what they do. */
 import { expect, test } from 'vitest'
 import { leftIn } from '../../src/stores/common/sqlite-dialect/beside-list.ts'
 

@@ -1,4 +1,7 @@
-/** Folders that a user names, made with those above them; where none can be, that is said and not tried for ever. */
+/**
+ * Folders that a user names are made with their parents; if that is impossible, the call fails and does not retry for
+ * ever.
+ */
 import { existsSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -11,7 +14,7 @@ const WAYS: readonly (readonly [string, typeof makeFolder])[] = [
 ]
 
 describe.each(WAYS)('%s', (_name, make) => {
-  test('a folder is made with those above it, and may be there', async () => {
+  test('a folder is made with its parents, and may exist already', async () => {
     using at = temporaryFolder()
     const folder = join(at.path, 'a', 'b', 'c')
     expect(await make(folder, 0o700)).toBe(join(at.path, 'a'))
@@ -27,12 +30,12 @@ describe.each(WAYS)('%s', (_name, make) => {
     await expect(make(join(at.path, 'file', 'below'))).rejects.toMatchObject({ code: 'ENOTDIR' })
   })
 
-  test.skipIf(process.platform !== 'linux')('a file system that takes no folder is refused', async () => {
+  test.skipIf(process.platform !== 'linux')('a file system that allows no folders gives an error', async () => {
     await expect(make('/proc/sluice-test/below')).rejects.toThrow(/^E[A-Z]+/)
   })
 })
 
-test('folders with the same missing parents are made at once', async () => {
+test('folders with the same missing parents are made concurrently', async () => {
   using at = temporaryFolder()
   for (let round = 0; round < 200; round++) {
     const names = Array.from({ length: 8 }, (_, i) => join(at.path, `r${round}`, 'a', 'b', `own${i}`))

@@ -59,7 +59,7 @@ async function addsOfParquet(file: string): Promise<[string, number][]> {
   return result.getRows().map(([name, size]) => [String(name), Number(size)])
 }
 
-/** Adds of all files of the checkpoint of a version, through sidecars where it has them. */
+/** Adds of the checkpoint of a version, including those of its sidecars. */
 async function addsOfCheckpoint(log: string, version: number): Promise<Map<string, number>> {
   const stem = `${String(version).padStart(20, '0')}.checkpoint.`
   const adds: [string, number][] = []
@@ -86,13 +86,13 @@ async function addsOfCheckpoint(log: string, version: number): Promise<Map<strin
 type Facts = { files: unknown; bytes: unknown }
 type Replayed = {
   active: number
-  /** What breaks the protocol: a remove of nothing, an add of what is there, a commit out of order. */
+  /** Violations of the protocol: a remove of an inactive file, an add of an active one, a commit out of order. */
   wrong: string[]
   checksums: { said: Facts; replayed: Facts }[]
   checkpoints: { said: Map<string, number>; replayed: Map<string, number> }[]
 }
 
-/** Replays the JSON commits; notes beside every checksum and checkpoint on the way what the commits give. */
+/** Replays the JSON commits; at every checksum and checkpoint notes the values that the commits give. */
 async function replay(table: string): Promise<Replayed> {
   const log = path.join(table, '_delta_log')
   const names = fs.readdirSync(log)
@@ -138,7 +138,7 @@ describe('make-lake', () => {
   })
 
   test.each(['classic', 'multipart', 'v2-json', 'v2-parquet'])(
-    '%s checkpoints hold what the commits say',
+    '%s checkpoints equal the state of the commits',
     async (kind) => {
       const table = makeLake(kind, ...LAKE, '--partitions', '3', '--checkpoint', kind)
       const found = await replay(table)
@@ -149,7 +149,7 @@ describe('make-lake', () => {
     },
   )
 
-  test('real data files are what the log says', async () => {
+  test('real data files have the sizes and counts of the log', async () => {
     const table = makeLake('data', '--files', '6', '--commits', '3', '--partitions', '2', '--data')
     const found = await replay(table)
     expectSound(found)
@@ -172,7 +172,7 @@ describe('make-lake', () => {
     expect((await addsOfCheckpoint(log, 15)).size).toBe(300 - 15 * 9)
   })
 
-  test('many tables lie in folders of a hundred', () => {
+  test('many tables are put into folders of a hundred', () => {
     const lake = makeLake('tables', '--tables', '101', '--files', '2', '--commits', '2')
     expect(fs.readdirSync(lake)).toEqual(['group-00', 'group-01'])
     expect(fs.readdirSync(path.join(lake, 'group-00'))).toHaveLength(100)
@@ -183,7 +183,7 @@ describe('make-lake', () => {
     [['--out', 'x', '--files', '-1']],
     [['--out', 'x', '--shape', 'round']],
     [['--out', 'x', '--wrong']],
-  ])('refuses %j and says how it is called', (flags) => {
+  ])('refuses %j and prints the usage', (flags) => {
     const args = [path.join(ROOT, 'scripts/make-lake.mjs'), ...flags]
     const result = spawnSync(process.execPath, args, { encoding: 'utf8', cwd: scratch })
     expect(result.status).toBe(2)

@@ -1,4 +1,4 @@
-/** The dashboard and the rules name nothing that the program does not tell. */
+/** The dashboard and the alert rules use only metrics that the program exports. */
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
@@ -21,7 +21,7 @@ const asked = [
   ...rules.map(({ expr }) => expr),
 ]
 
-test('every metric is one of the program, with the labels that it has', async () => {
+test('every metric is exported by the program, with these labels', async () => {
   const known = new Set(readExposition(await registryOf(() => []).metrics()).keys())
   const named = asked.flatMap((expr) => expr.match(/\b(?:sluice|process|nodejs)_[a-z0-9_]+\b/g) ?? [])
   expect(named.length).toBeGreaterThan(60)
@@ -35,7 +35,7 @@ test('every metric is one of the program, with the labels that it has', async ()
   }
 })
 
-test('rates are those of counters, and counters are never drawn bare but for what stands still', () => {
+test('only counters are in rate() and increase(), and brackets are balanced', () => {
   for (const expr of asked) {
     for (const [, name = ''] of expr.matchAll(/(?:rate|increase)\((\w+)/g))
       expect([expr, name]).toEqual([expr, expect.stringMatching(/_total$/)])
@@ -44,7 +44,7 @@ test('rates are those of counters, and counters are never drawn bare but for wha
   }
 })
 
-test('the dashboard asks the source that is chosen, and has panels for runs, lag, workers and alerts', () => {
+test('panels use the selected data source, and there are rows for runs, lag, workers and alerts', () => {
   for (const { type, title, datasource, targets = [] } of dashboard.panels) {
     if (type === 'row') continue
     const chosen = { type: 'prometheus', uid: '${datasource}' }
@@ -58,7 +58,7 @@ test('the dashboard asks the source that is chosen, and has panels for runs, lag
   expect(rows).toEqual(expect.arrayContaining(['Runs', 'Streams that follow', 'Workers', 'Alerts']))
 })
 
-test('words of the rules name labels of what they are about', () => {
+test('summaries of rules use labels of their metrics', () => {
   for (const { alert, expr, annotations } of rules) {
     const labels = [...annotations.summary.matchAll(/\$labels\.(\w+)/g)].map(([, label = '']) => label)
     const [metric = ''] = expr.match(/\bsluice_[a-z_]+\b/) ?? []
@@ -72,7 +72,7 @@ test('words of the rules name labels of what they are about', () => {
   }
 })
 
-test('a worker that is gone is told by what does not rest on its own metrics', () => {
+test('a lost worker raises an alert that does not depend on its own metrics', () => {
   const expressions = rules.map(({ expr }) => expr)
   for (const wanted of [
     /^absent\(sluice_worker_info\)/,

@@ -1,4 +1,4 @@
-/** From events to metrics, and to the text that a scrape gets. */
+/** Metrics from events, and the text that a scrape gets. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -52,7 +52,7 @@ const progress = (position: string, lagMs: number, more: object = {}): EventBody
   ...more,
 })
 
-test('a gauge of which nothing is known has no sample', async () => {
+test('a gauge without a known value has no sample', async () => {
   const text = await registryOf(() => []).metrics()
   expect(text).toContain('# TYPE sluice_worker_last_beat_timestamp_seconds gauge\n')
   expect(text).not.toMatch(/^sluice_worker_last_beat_timestamp_seconds /m)
@@ -62,7 +62,7 @@ test('a gauge of which nothing is known has no sample', async () => {
 })
 
 describe('of recorded runs', () => {
-  test('a copy: what its last event says is what the counters come to', async () => {
+  test('a copy has the counters of its last event', async () => {
     const families = await reported(copy)
     const end = copy.at(-1)
     const totals = end?.type === 'run.finished' ? end.totals : {}
@@ -77,7 +77,7 @@ describe('of recorded runs', () => {
     expect(Object.keys(totals).length).toBeGreaterThan(0)
   })
 
-  test('an import, and an archive', async () => {
+  test('an import and an archive have their counters', async () => {
     const families = await reported(batchImport)
     const versions = valuesOf(families, 'sluice_import_version', 'table')
     expect(Object.keys(versions).length).toBeGreaterThan(0)
@@ -90,7 +90,7 @@ describe('of recorded runs', () => {
   })
 })
 
-test('chunks that are open, given back and tried again are told as they stand', async () => {
+test('chunks that are open, released and retried are counted as they are now', async () => {
   const of = { table: 't', chunk: '3', worker: 1, unit: 'row' } as const
   const error = { code: 'TARGET_IO', message: 'm', retryable: true } as const
   const events = bodies(
@@ -113,7 +113,7 @@ test('chunks that are open, given back and tried again are told as they stand', 
   expect(valuesOf(free, 'sluice_chunks_total', 'outcome')).toEqual({ released: 1 })
 })
 
-test('a stream: lag, WAL and changes as it told them; only what moves, or waits for nothing, is progress', async () => {
+test('a stream has lag, WAL and changes as reported; only a moving position or an idle stream is progress', async () => {
   const at = (families: ReadonlyMap<string, Family>): number =>
     valuesOf(families, 'sluice_run_last_progress_timestamp_seconds', 'run')[RUN_ID] ?? 0
   const start = bodies(begun)[0]?.ts ?? ''
@@ -132,12 +132,12 @@ test('a stream: lag, WAL and changes as it told them; only what moves, or waits 
     truncate: 0,
   })
   expect(since(families)).toBe(3)
-  // One that has ended has no lag, but what it has done.
+  // An ended stream has no lag, but its changes remain.
   const end: EventBody = { type: 'run.finished', status: 'stopped', exitCode: 130, totals: {}, ms: 1 }
   const ended = await reported(bodies(...moving, end))
   expect(valuesOf(ended, 'sluice_follow_lag_seconds', 'run')).toEqual({})
   expect(valuesOf(ended, 'sluice_follow_changes_total', 'kind')).toMatchObject({ insert: 5 })
-  // It stands still for two seconds, and is idle then.
+  // The stream does not move for two seconds, and is then idle.
   const still = await reported(bodies(...moving, progress('0/2', 2000), progress('0/2', 3000)))
   expect(since(still)).toBe(3)
   expect(valuesOf(still, 'sluice_follow_safe_bytes', 'run')).toEqual({})
@@ -146,7 +146,7 @@ test('a stream: lag, WAL and changes as it told them; only what moves, or waits 
   )
 })
 
-test('an alert is firing until it is over, and counted', async () => {
+test('an alert is firing until it is cleared, and each is counted', async () => {
   const raised = { type: 'alert', cause: 'lag', state: 'raised', value: '9 s' } as const
   const events = bodies(begun, raised, { ...raised, state: 'cleared' }, raised)
   const other: EventBody = { ...raised, cause: 'stuck', table: 'orders' }
@@ -158,14 +158,14 @@ test('an alert is firing until it is over, and counted', async () => {
   expect(valuesOf(families, 'sluice_alert_firing', 'cause')).toEqual({ lag: 1 })
   expect(valuesOf(families, 'sluice_alerts_total', 'cause')).toEqual({ lag: 2 })
   expect(valuesOf(await reported(events.slice(0, 3)), 'sluice_alert_firing', 'cause')).toEqual({ lag: 0 })
-  // An earlier run has raised and sent it.
+  // An earlier run has raised and sent the alert.
   const open: EventBody = { type: 'log', level: 'note', message: 'it is open since yesterday', alert: 'lag' }
   const later = await reported(bodies(begun, open))
   expect(valuesOf(later, 'sluice_alert_firing', 'cause')).toEqual({ lag: 1 })
   expect(valuesOf(later, 'sluice_alerts_total', 'cause')).toEqual({})
 })
 
-test('a worker: its slots, and what they do, by the run that they are of', async () => {
+test('a worker has its slots, and their work is counted for the run they belong to', async () => {
   const metrics = new RunMetrics()
   const all = bodies(
     { type: 'run.started', command: 'worker', tool: '0.1.0' },
@@ -189,7 +189,7 @@ test('a worker: its slots, and what they do, by the run that they are of', async
   for (const event of all) metrics.take(event)
   const chunk = { table: 't', chunk: '0', worker: 1, unit: 'row', done: '5', ms: 10, read: '5', written: '5' } as const
   for (const slot of [1, 2]) {
-    // Each turn is a run of its own, which has the same chunk numbers as another one.
+    // Each turn is a run of its own, with the same chunk numbers as another one.
     for (const event of stamped(
       [
         [0, { ...begun }],
@@ -231,7 +231,7 @@ test('a worker: its slots, and what they do, by the run that they are of', async
   expect(valuesOf(families, 'sluice_chunks_open', 'run')).toEqual({ 77: 0 })
   expect(valuesOf(families, 'sluice_worker_slots_working', '')).toEqual({ '': 0 })
   expect(valuesOf(families, 'sluice_worker_concurrency', '')).toEqual({ '': 2 })
-  // One that is killed tells no end; what it had open is worked on by nobody.
+  // A killed slot reports no end; its open chunks count no more.
   metrics.take(bodies({ type: 'worker.slot', run: '77', slot: '2', state: 'begun', command: 'copy' })[0] as Event)
   const open = { table: 't', chunk: '7', worker: 1, unit: 'row' } as const
   for (const event of stamped(
@@ -249,7 +249,7 @@ test('a worker: its slots, and what they do, by the run that they are of', async
   expect(valuesOf(killed, 'sluice_chunks_open_rows', 'run')).toEqual({ 77: 0 })
 })
 
-test('tables beyond a bound share a label that adds up, and runs that ended long ago are forgotten', async () => {
+test('tables above the limit share one label with their sum, and runs that ended long ago are dropped', async () => {
   const names = Array.from({ length: MOST_TABLES + 50 }, (_, no) => `t${no}`)
   const finished: EventBody = { type: 'table.finished', table: 'last', status: 'ok', version: '4', ms: 1 }
   const events = bodies(
@@ -263,7 +263,7 @@ test('tables beyond a bound share a label that adds up, and runs that ended long
   const inserts = [...metrics.of('sluice_follow_changes_total')].filter(({ labels }) => labels['kind'] === 'insert')
   expect(inserts).toHaveLength(MOST_TABLES + 1)
   expect(inserts.find(({ labels }) => labels['table'] === OTHER_TABLES)?.value).toBe(150)
-  // The sum of versions is none.
+  // Versions have no sum.
   expect([...metrics.of('sluice_import_version')]).toEqual([])
   for (let no = 0; no < 30; no++) {
     const end: EventBody = { type: 'run.finished', status: 'ok', exitCode: 0, totals: {}, ms: 1 }
@@ -278,13 +278,13 @@ test('tables beyond a bound share a label that adds up, and runs that ended long
       metrics.take(event)
   }
   const runs = [...metrics.of('sluice_run_info')].map(({ labels }) => labels['run'])
-  // The one that has not ended, and twenty that have.
+  // The run that has not ended, and the last twenty that have.
   expect(runs).toHaveLength(21)
   expect(runs).toContain(RUN_ID)
   expect(runs).not.toContain('50')
 })
 
-test('a hostile name of a table is read back as it is, and what is secret is not told', async () => {
+test('a hostile table name is read back unchanged, and secrets are masked', async () => {
   const hostile = 'a"b\\c\nd\r\u001B[31mred\u001B[0m{x="y"} 1\t\u202E# TYPE sluice_run_info gauge\\'
   const families = await reported(bodies(begun, counted(hostile, 2), counted('x-hunter2-y', 1)), (text) =>
     text.replaceAll('hunter2', '***'),
@@ -295,7 +295,7 @@ test('a hostile name of a table is read back as it is, and what is secret is not
 describe('docs/reference/METRICS.md', () => {
   const file = path.join(ROOT, 'docs/reference/METRICS.md')
 
-  test('lists every metric as it is declared', () => {
+  test('lists every metric as declared', () => {
     const rows = Object.entries(METRICS).map(([name, { kind, labels, help }]) => {
       const shown = labels.map((label) => `\`${label}\``).join(', ')
       return [`\`${name}\``, kind, shown, help.replaceAll('|', '\\|')]
@@ -315,7 +315,7 @@ describe('docs/reference/METRICS.md', () => {
     expect(listed.exec(readFileSync(file, 'utf8'))?.[2]).toBe(table)
   })
 
-  test('names are those of the conventions', () => {
+  test('metric names follow the conventions', () => {
     for (const [name, { kind, labels }] of Object.entries(METRICS)) {
       expect(name).toMatch(/^sluice_[a-z_]+$/)
       expect([name, name.endsWith('_total')]).toEqual([name, kind === 'counter'])

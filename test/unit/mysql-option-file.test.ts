@@ -27,7 +27,7 @@ test.each([
   expect(mysqlConfig(`mysql://${user}@h/d`, env).password()).toBe('')
 })
 
-test('the password of a named user goes with no other user', () => {
+test('the password of the file is used only for the user that the file names', () => {
   using folder = temporaryFolder()
   writeFileSync(join(folder.path, '.my.cnf'), '[client]\nuser=u\npassword=p\n', { mode: 0o600 })
   expect(mysqlConfig('mysql://other@h/d', { HOME: folder.path }).password()).toBe('')

@@ -1,4 +1,4 @@
-/** Bounds of MySQL partitions as values of their column, and what MySQL and MariaDB print of partitions. */
+/** Bounds of MySQL partitions as values of their column, and options of partitions that MySQL and MariaDB print. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Column, ColumnType } from '../../src/model/copy/column-type.ts'
@@ -55,7 +55,7 @@ describe('bounds', () => {
     expect(CASES[name]?.read(description)).toBe(bound)
   })
 
-  it('are written as they are read, over all that there are', () => {
+  it('are read back as written, over the whole range', () => {
     const moments = fc.integer({
       min: Date.parse('0001-01-02T00:00:00Z') / 1000,
       max: Date.parse('9999-12-31T00:00:00Z') / 1000,
@@ -86,7 +86,7 @@ describe('bounds', () => {
     ['columns datetime', '10000-01-01 00:00:00'],
     ['int', '1 OR 1'],
     ['timestamp', 'infinity'],
-  ])('that cannot be had are not written: %s from %s', (name, bound) => {
+  ])('that MySQL cannot express are not written: %s from %s', (name, bound) => {
     expect(CASES[name]?.write(bound)).toBeNull()
   })
 
@@ -99,7 +99,7 @@ describe('bounds', () => {
     ['a text', 'RANGE COLUMNS', '"at"', columnOf({ kind: 'text' }, 'varchar(10)')],
     ['another column', 'RANGE COLUMNS', '"other"', columnOf(DATE, 'date')],
     ['a function of a number', 'RANGE', 'year("at")', columnOf(INT, 'int')],
-  ])('do not tell values of %s', (_, method, expression, column) => {
+  ])('are unknown for partitions by %s', (_, method, expression, column) => {
     expect(rangeMethod(method, expression, [column])).toBeNull()
   })
 

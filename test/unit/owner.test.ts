@@ -23,21 +23,21 @@ if (!canUnshare) process.stderr.write('skipped, no unshare --pid here: another n
 const started: ChildProcess[] = []
 afterEach(() => started.splice(0).forEach((child) => child.kill('SIGKILL')))
 
-/** A program that waits, and of which the shell that started it never asks. */
+/** A waiting program whose parent shell never reaps it. */
 async function sleeper(): Promise<number> {
   const parent = spawn('sh', ['-c', 'sleep 60 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] })
   started.push(parent)
   return Number((await createInterface(parent.stdout)[Symbol.asyncIterator]().next()).value)
 }
 
-describe('whether a process lives', () => {
-  test('this one and PID 1 do, one that was never there does not', () => {
+describe('whether a process is running', () => {
+  test('this process and PID 1 run, an unused number does not', () => {
     expect(isAlive(process.pid)).toBe(true)
     expect(isAlive(1)).toBe(true)
     expect(isAlive(NEVER_THERE)).toBe(false)
   })
 
-  test.skipIf(!ON_LINUX)('one that was killed and that nobody reaped does not', async () => {
+  test.skipIf(!ON_LINUX)('a killed process that is not reaped does not run', async () => {
     const pid = await sleeper()
     expect(isAlive(pid)).toBe(true)
     process.kill(pid, 'SIGKILL')
@@ -46,9 +46,9 @@ describe('whether a process lives', () => {
   })
 })
 
-describe('what is known of the process of a row', () => {
+describe('the state of the process in a row', () => {
   const HERE: ProcessIdentity = { machine: 'boot/1', host: 'a', pid: 10, started: '500' }
-  /** Process 10 is this one, 20 lives since tick 700, 30 lives and does not say since when, and 40 has ended. */
+  /** Process 10 is this one, 20 runs since tick 700, 30 runs with an unknown start, and 40 has ended. */
   const LOOK: ProcessLook = {
     isAlive: (pid) => [10, 20, 30].includes(pid),
     startOf: (pid) => ({ 10: '500', 20: '700' })[pid] ?? null,
@@ -82,7 +82,7 @@ describe('what is known of the process of a row', () => {
     expect(hasEnded(one, HERE, LOOK)).toBe(fate === 'ended')
   })
 
-  test('where the system does not tell of machines, the name does, and a machine that is known is another', () => {
+  test('without a machine id the host name decides, and a row with a machine id is another machine', () => {
     const here = { ...HERE, machine: null, started: null }
     expect(fateOf(row(null, 'a', 40), here, LOOK)).toBe('ended')
     expect(fateOf(row(null, 'b', 40), here, LOOK)).toBe('unknown')
@@ -91,14 +91,14 @@ describe('what is known of the process of a row', () => {
 })
 
 describe('this machine', () => {
-  test('this process lives, and two owners of it are two', () => {
+  test('this process runs, and two owners of it differ', () => {
     const [one, other] = [newOwner('a'), newOwner('a')]
     expect(one.id).not.toBe(other.id)
     expect(one).toMatchObject(thisProcess('a'))
     expect(fateOf(one, thisProcess('a'))).toBe('lives')
   })
 
-  test.skipIf(!ON_LINUX)('it says which machine it is, and since when a process runs', async () => {
+  test.skipIf(!ON_LINUX)('reports the machine id and the start time of a process', async () => {
     const { machine, started: since } = thisProcess('a')
     expect(machine).toMatch(/^[0-9a-f-]{36}\/\d+$/)
     expect(since).toMatch(/^\d+$/)
@@ -110,7 +110,7 @@ describe('this machine', () => {
     expect(cpuOf(NEVER_THERE)).toBeNull()
   })
 
-  test.skipIf(!ON_LINUX)('a process that was killed has ended, and so has one whose number another got', async () => {
+  test.skipIf(!ON_LINUX)('a killed process has ended, and so has one whose number another process got', async () => {
     const pid = await sleeper()
     const it = { ...thisProcess('a'), pid, started: processStart(pid) }
     expect(fateOf(it, thisProcess('a'))).toBe('lives')
@@ -119,7 +119,7 @@ describe('this machine', () => {
     await expect.poll(() => fateOf(it, thisProcess('b')), { timeout: 10_000 }).toBe('ended')
   })
 
-  test.skipIf(!canUnshare)('another namespace of the same machine is another machine', async () => {
+  test.skipIf(!canUnshare)('another PID namespace of the same machine counts as another machine', async () => {
     const program = `process.stdout.write(JSON.stringify([process.pid, require('fs').readlinkSync('/proc/self/ns/pid')]))`
     const { stdout } = await promisify(execFile)('unshare', [...UNSHARE, process.execPath, '-e', program])
     const [pid, namespace] = JSON.parse(stdout) as [number, string]

@@ -9,15 +9,15 @@ const HOUR = 3_600_000
 const FISCAL = { ...DEFAULT_CALENDAR, yearOffset: 1 }
 const Q2 = periodAt(FISCAL, 'Q2-FY25')
 
-describe('the seed', () => {
+describe('the example of the guide', () => {
   test('216.67 GB in 3 hours are 72.22 GB an hour', () => {
     expect(neededPerHour(216_670_000_000n, 3 * HOUR)).toBe(72_223_333_333n)
     expect(msFor(216_670_000_000n, 72_223_333_333n)).toBe(3 * HOUR)
-    // A row of a kilobyte: 216.67 million rows.
+    // At 1 kB per row: 216.67 million rows.
     expect(bytesPerHour(216_670_000n * 1000n, 3 * HOUR)).toBe(72_223_333_333n)
   })
 
-  test('Q2-FY25 is 1 April to 30 June 2024, in months or in weeks that are clipped at its edges', () => {
+  test('Q2-FY25 is 1 April to 30 June 2024, in months or in weeks that are clipped at its bounds', () => {
     expect([Q2.from, Q2.to]).toEqual(['2024-04-01', '2024-07-01'])
     expect(slicesOf(FISCAL, Q2, 'month')).toEqual([
       { label: '2024-04', from: '2024-04-01', to: '2024-05-01' },
@@ -31,7 +31,7 @@ describe('the seed', () => {
     expect(slicesOf(FISCAL, Q2, null)).toEqual([Q2])
   })
 
-  test('slices of a period have no gaps, wherever weeks begin', () => {
+  test('slices of a period have no gaps, whichever weekday a week begins on', () => {
     for (let firstWeekday = 1; firstWeekday <= 7; firstWeekday++) {
       const spec = { ...FISCAL, firstWeekday }
       for (const period of periodsBetween(spec, '2019-01-01', '2026-01-01')) {
@@ -44,8 +44,8 @@ describe('the seed', () => {
   })
 })
 
-describe('hours', () => {
-  test('lanes take the next slice as soon as they are free', () => {
+describe('estimated time', () => {
+  test('workers take the next slice as soon as they are free', () => {
     expect(totalCopyTime([3, 3, 3, 3], 1)).toBe(12)
     expect(totalCopyTime([3, 3, 3, 3], 2)).toBe(6)
     expect(totalCopyTime([5, 1, 1, 1, 1, 1], 2)).toBe(5)
@@ -53,7 +53,7 @@ describe('hours', () => {
     expect(totalCopyTime([], 3)).toBe(0)
   })
 
-  test('nothing takes no time, and where nothing moves there is no end', () => {
+  test('no bytes take no time, and a rate of 0 takes for ever', () => {
     expect(msFor(0n, 0n)).toBe(0)
     expect(msFor(1n, 0n)).toBe(Infinity)
     expect(bytesPerHour(5n, 0)).toBe(0n)
@@ -68,13 +68,13 @@ describe('periods of rows', () => {
     sampled: null,
   })
 
-  test('years behind more than two empty ones are far away', () => {
+  test('years separated by more than two empty years are reported as far', () => {
     const found = rowYears(years({ 1970: 9, 2019: 5, 2022: 50, 2024: 7, 9999: 3 }))
     expect(found.main).toMatchObject({ first: 2019, last: 2024 })
     expect(found.far.map(({ year }) => year)).toEqual([1970, 9999])
     expect(rowYears(years({ 2019: 5, 2023: 50 })).far).toMatchObject([{ year: 2019, rows: 5n }])
     expect(rowYears(years({})).main).toBeNull()
-    // Placeholders are no main group, however many they are.
+    // Placeholder years are never the main group, even if they have more rows.
     expect(rowYears(years({ 1: 70, 2024: 1, 9999: 80 }))).toMatchObject({
       main: { first: 2024, last: 2024 },
       far: [{ year: 1 }, { year: 9999, rows: 80n }],
@@ -82,12 +82,12 @@ describe('periods of rows', () => {
     expect(rowYears(years({ 9999: 80 }))).toMatchObject({ main: null, far: [{ year: 9999 }] })
   })
 
-  test('a year more is looked at on both sides, for zones and fiscal years', () => {
+  test('a year is added on both sides, for zones and fiscal years', () => {
     const periods = periodsOfYears({ ...FISCAL, zone: 'Asia/Tokyo' }, { first: 2024, last: 2024 })
     expect([periods[0]?.from, periods.at(-1)?.to]).toEqual(['2023-10-01', '2025-04-01'])
   })
 
-  test('partitions go from the first rows to two periods after the current one, or to the last rows', () => {
+  test('partitions cover the first rows to two periods after the current one, or to the last rows', () => {
     const now = new Date('2024-05-05T00:00:00Z')
     const [first, last] = [periodAt(FISCAL, 'Q3-FY24'), periodAt(FISCAL, 'Q1-FY27')]
     expect(plannedPeriods(FISCAL, [first], now, 2).map(({ label }) => label)).toEqual([
@@ -103,7 +103,7 @@ describe('periods of rows', () => {
     expect(plannedPeriods(FISCAL, [last], now, 2).at(0)?.label).toBe('Q2-FY25')
   })
 
-  test('names of partitions are cut before their labels', () => {
+  test('a long table name is shortened, and the label is kept', () => {
     expect(newPartitionName('bookings', 'Q2-FY25')).toBe('bookings_q2_fy25')
     const name = newPartitionName('ü'.repeat(40), '2024-W14')
     expect(Buffer.byteLength(name)).toBeLessThanOrEqual(63)

@@ -1,4 +1,4 @@
-/** Names of partitions as people write them: each means one period, or is refused with all that it may mean. */
+/** Names of partitions as users type them: each means one period, or is refused with all that it may mean. */
 import { describe, expect, test } from 'vitest'
 import { askedFor } from '../../src/archive/work/named-partitions.ts'
 import { labelNamed, nearestText } from '../../src/archive/plan/label-named.ts'
@@ -7,11 +7,11 @@ import { SluiceError } from '../../src/shared/errors.ts'
 
 const calendar = (more: Partial<CalendarSpec>): CalendarSpec => ({ ...DEFAULT_CALENDAR, ...more })
 const PLAIN = calendar({})
-/** The guide's: Q2-FY25 is April to June 2024. */
+/** Calendar of the guide: Q2-FY25 is April to June 2024. */
 const GUIDE = calendar({ yearOffset: 1 })
-/** FY25 begins in October 2024; its quarters are those of the days, under other numbers. */
+/** FY25 begins in October 2024; its quarters have the bounds of calendar quarters, under other numbers. */
 const OCTOBER = calendar({ firstMonth: 10, yearOffset: 1 })
-/** Quarters that begin where none of the days does. */
+/** Quarters whose bounds are none of a calendar quarter. */
 const FEBRUARY = calendar({ firstMonth: 2 })
 
 const named = (spec: CalendarSpec, text: string, known: readonly string[] = []): string => {
@@ -23,7 +23,7 @@ const named = (spec: CalendarSpec, text: string, known: readonly string[] = []):
   }
 }
 
-test('a value is found by any way in which JSON writes it, and by its letters first', () => {
+test('a value is found in any JSON spelling, but an exact match comes first', () => {
   const known = ['"a\\u000ab"', '"\\"a\\""']
   expect(labelNamed(null, '"a\\nb"', known)).toBe(known[0])
   expect(labelNamed(null, '"a"', known)).toBe(known[1])
@@ -48,10 +48,10 @@ describe('quarters', () => {
     ' 2024Q2 ',
   ])('of the year: %s', (text) => expect(named(PLAIN, text)).toBe('2024-Q2'))
   test.each(['q2-fy2025', 'Q2 FY25', 'fy25-q2', 'FY25Q2', 'fy2025 q2', 'q2fy25', '2q fy25', 'q2_fy25', 'Q2-FY25'])(
-    'of a fiscal one: %s',
+    'of a fiscal year: %s',
     (text) => expect(named(GUIDE, text)).toBe('Q2-FY25'),
   )
-  test('a year that does not say which it is means two quarters, and is refused with both', () => {
+  test('a year that may be calendar or fiscal means two quarters, and is refused with both', () => {
     for (const text of ['2024q2', '2024-2', 'Q2 2024']) {
       expect(named(GUIDE, text)).toBe(
         `BAD_FLAG ${JSON.stringify(text)} may be Q2-FY24 (2023-04-01 .. 2023-06-30) or Q2-FY25 (2024-04-01 .. 2024-06-30) [write Q2-FY24 or Q2-FY25]`,
@@ -62,7 +62,7 @@ describe('quarters', () => {
     )
     expect(named(FEBRUARY, '2024q2')).toBe('Q2-FY24')
   })
-  test('what no quarter is called stays as it is', () => {
+  test('a text that names no quarter is returned unchanged', () => {
     for (const text of ['2024-5', '2024-04', 'bookings_0', 'q5-fy25', 'fy25', '2024-Q2; DROP', '', '2024-Q2-Q3']) {
       expect(named(PLAIN, text)).toBe(text)
     }
@@ -95,7 +95,7 @@ test.each<[CalendarSpec['unit'], readonly string[], string]>([
   for (const text of texts) expect(named(calendar({ unit }), text), text).toBe(label)
 })
 
-test('days and months that may be either, and fiscal years', () => {
+test('ambiguous days and fiscal years are refused with both meanings', () => {
   expect(named(calendar({ unit: 'day' }), '3/4/2024')).toContain('2024-04-03 (2024-04-03 .. 2024-04-03) or 2024-03-04')
   expect(named(calendar({ unit: 'day' }), '13/4/2024')).toBe('2024-04-13')
   expect(named(calendar({ unit: 'day' }), '4/4/2024')).toBe('2024-04-04')
@@ -104,7 +104,7 @@ test('days and months that may be either, and fiscal years', () => {
   expect(named(calendar({ unit: 'week' }), '2023w53')).toBe('2023w53')
 })
 
-test('a label that is known is meant, whatever the calendar says; parts of a period keep their number', () => {
+test('a known label takes precedence over the calendar; parts of a period keep their number', () => {
   expect(named(GUIDE, '2024-Q2', ['2024-Q2'])).toBe('2024-Q2')
   expect(named(GUIDE, 'BOOKINGS_old', ['bookings_old'])).toBe('bookings_old')
   expect(named(PLAIN, 'x', ['X', 'x'])).toBe('x')
@@ -117,7 +117,7 @@ test('a label that is known is meant, whatever the calendar says; parts of a per
   expect(askedFor(PLAIN, 'q2 24', parts)).toEqual({ label: '2024-Q2', period: '2024-Q2', whole: true })
 })
 
-test('what was probably meant', () => {
+test('the nearest known label is suggested', () => {
   expect(nearestText('Q3-FY25', ['Q2-FY25', 'Q1-FY19'])).toBe(' (Q2-FY25?)')
   expect(nearestText('2024-Q2', [])).toBe('')
   expect(nearestText('zzz', ['2024-Q2'])).toBe('')

@@ -55,7 +55,7 @@ describe('parsePartitionValue', () => {
 })
 
 describe('exact numbers', () => {
-  it('are compared at any scale', () => {
+  it('are compared whatever their scale', () => {
     const compare = (a: string, b: string) => {
       const [left, right] = [parseExactNumber(a), parseExactNumber(b)]
       return left && right ? compareExact(left, right) : NaN
@@ -70,8 +70,8 @@ describe('exact numbers', () => {
   })
 })
 
-describe('instants', () => {
-  it('reads days', () => {
+describe('dates and timestamps', () => {
+  it('reads dates', () => {
     expect(parseDate('2024-02-29')).toBe(19_782)
     expect(['2024-2-30', '2024-13-01', '24-01-01', '2024-01-01Z', '2024-00-10'].map(parseDate)).toEqual(
       Array(5).fill(null),
@@ -101,7 +101,7 @@ describe('instants', () => {
   })
 })
 
-describe('a decimal of two digits behind the point', () => {
+describe('a decimal with scale 2', () => {
   const TYPE = { kind: 'decimal', precision: 10, scale: 2 } as const
   it.each([
     ['1.5', true],
@@ -115,7 +115,7 @@ describe('a decimal of two digits behind the point', () => {
 })
 
 describe('texts that some readers refuse', () => {
-  // What deltalake 1.6.6 and polars 2.1.0 did with each, which both stand on delta-kernel.
+  // Results of deltalake 1.6.6 and polars 2.1.0, both based on delta-kernel.
   const TYPES = {
     integer: { kind: 'primitive', name: 'integer' },
     decimal: { kind: 'decimal', precision: 5, scale: 2 },
@@ -151,7 +151,7 @@ describe('texts that some readers refuse', () => {
     for (const text of refused) expect([text, isKernelText(text, type)]).toEqual([text, false])
   })
 
-  it('are a note of fsck that names both readings', () => {
+  it('are reported by fsck as a note with both readings', () => {
     const field = { name: 'p', physicalName: 'p', type: TYPES.integer, nullable: true, metadata: {}, typeChanges: [] }
     const check = partitionCheck({ fields: [field] } as unknown as StructType, ['p'])
     expect(check('f', { p: '1.0' })).toMatchObject([

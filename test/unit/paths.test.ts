@@ -12,7 +12,7 @@ describe('canonicalPath', () => {
     ['a//x.parquet', 'a/x.parquet'],
     ['ts=2020-01-01 00:00:00/x.parquet', 'ts=2020-01-01 00:00:00/x.parquet'],
     ['a:b.parquet', 'a:b.parquet'],
-  ])('keeps %s below the root', (path, expected) => {
+  ])('resolves %s to a path below the root', (path, expected) => {
     expect(canonicalPath(path, ROOT)).toBe(expected)
   })
 
@@ -37,11 +37,11 @@ describe('canonicalPath', () => {
     'file://localhost/lake/t/x',
     'FILE:/lake/t//x',
     '/lake/a/../t/./x',
-  ])('finds %s below the root', (path) => {
+  ])('resolves %s to a path below the root', (path) => {
     expect(canonicalPath(path, ROOT)).toBe('x')
   })
 
-  it('names one file outside the table in one way', () => {
+  it('gives a file outside the table a single path', () => {
     for (const path of [
       '/a/b',
       'file:/a/b',
@@ -57,13 +57,13 @@ describe('canonicalPath', () => {
     expect(canonicalPath('/lake/t', ROOT)).toBe('file:///lake/t')
   })
 
-  it('keeps objects with their scheme and bucket', () => {
+  it('keeps scheme and bucket of objects', () => {
     expect(canonicalPath('s3://b/k', ROOT)).toBe('s3://b/k')
     expect(canonicalPath('S3A://b/k%20x', ROOT)).toBe('s3://b/k x')
     expect(canonicalPath('abfss://c@a.dfs.core.windows.net/k', ROOT)).toBe('abfss://c@a.dfs.core.windows.net/k')
   })
 
-  it('takes a bucket as the root', () => {
+  it('accepts a bucket as root', () => {
     const root = 's3://b/lake/t'
     expect(canonicalPath('s3a://b/lake/t/x', root)).toBe('x')
     expect(canonicalPath('/lake/t/x', root)).toBe('x')
@@ -80,26 +80,26 @@ describe('canonicalPath', () => {
     expect(canonicalPath('../u/x', root)).toBe('file:///my lake/u/x')
   })
 
-  it('does not let an escaped scheme pass for a real one', () => {
+  it('does not treat an escaped scheme as a real one', () => {
     expect(canonicalPath('s3%3A%2F%2Fb%2Fk', 's3://c/t')).toBe('./s3://b/k')
     expect(canonicalPath('s3%3A%2F%2Fb%2Fk', 's3://c/t')).not.toBe(canonicalPath('s3://b/k', 's3://c/t'))
   })
 })
 
 describe('resolveDataPath', () => {
-  it('gives files of the table by their path, decoded', () => {
+  it('returns decoded paths of files in the table', () => {
     expect(resolveDataPath('p=%2520/x', ROOT)).toEqual({ path: 'p=%20/x', inside: true })
     expect(resolveDataPath('file:/lake/t/x', ROOT)).toEqual({ path: 'x', inside: true })
   })
 
   it.each(['../x', '%2e%2e/x', '%2Fetc/passwd', 'a/../../x', '/lake/t/../x', 's3://b/k', 'file://other/lake/t/x'])(
-    'says that %s is not inside',
+    'reports that %s is outside the table',
     (path) => {
       expect(resolveDataPath(path, ROOT).inside).toBe(false)
     },
   )
 
-  it('encodes what is outside, so that it can be opened as a URI', () => {
+  it('encodes paths outside the table, so that they can be opened as URIs', () => {
     expect(resolveDataPath('../a%20b%25%23', ROOT)).toEqual({ uri: 'file:///lake/a%20b%25%23', inside: false })
     expect(resolveDataPath('../\ud83d', ROOT)).toEqual({ uri: 'file:///lake/%EF%BF%BD', inside: false })
   })
@@ -107,7 +107,7 @@ describe('resolveDataPath', () => {
 
 describe('dvId', () => {
   const dv = { storageType: 'u', pathOrInlineDv: 'ab', sizeInBytes: 1, cardinality: 1 }
-  it('counts an offset of 0 and no missing one', () => {
+  it('includes an offset of 0, but not a missing one', () => {
     expect(dvId(null)).toBeNull()
     expect(dvId(undefined)).toBeNull()
     expect(dvId(dv)).toBe('uab')

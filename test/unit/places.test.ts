@@ -1,4 +1,4 @@
-/** Every option of every command that takes a place: one of this machine refuses URLs, before anything is made. */
+/** Every option that takes a local path refuses URLs, before anything is created. */
 import { existsSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { COMMANDS } from '../../src/cli/command-list.ts'
@@ -8,7 +8,7 @@ import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import type { CommandDeclaration } from '../../src/engine/run/operations/option.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 
-/** Options whose help speaks of files, folders or paths, and whose value is none of this machine. */
+/** Options whose help mentions files, folders or paths, but whose value is no local path. */
 const NO_PLACES = new Set([
   'age',
   'alert',
@@ -28,7 +28,7 @@ const NO_PLACES = new Set([
   'wait',
 ])
 
-/** Options of a command whose value is a text; those of every command stand with `import`. */
+/** Options of a command whose value is a text; global options are listed under `import`. */
 function textOptions({ name, takes }: CommandDeclaration): readonly string[] {
   const own = takes.filter(({ type, operand }) => operand !== true && (type === 'text' || type === 'list'))
   return [...own.map((option) => option.name), ...(name === 'import' ? ['config', 'log-file'] : [])]
@@ -41,8 +41,8 @@ async function refusalOf(words: readonly string[]): Promise<unknown> {
   )
 }
 
-describe('places', () => {
-  it('are told from other texts for every option whose help speaks of one', async () => {
+describe('local paths', () => {
+  it('are declared for every option whose help mentions a file, folder or path', async () => {
     const unknown = new Set<string>()
     for (const command of COMMANDS) {
       const { name, takes } = command
@@ -58,7 +58,7 @@ describe('places', () => {
     expect([...unknown].toSorted()).toEqual([])
   })
 
-  it('of this machine refuse URLs in every command that declares them', async () => {
+  it('refuse URLs in every command that declares them', async () => {
     const DB = ['--database-url', 'sqlite:///none.db']
     let asked = 0
     for (const command of COMMANDS) {
@@ -77,7 +77,7 @@ describe('places', () => {
     expect(existsSync('s3:')).toBe(false)
   })
 
-  it.each(['sqlite', 'duckdb'])('of a %s database are files of this machine', async (kind) => {
+  it.each(['sqlite', 'duckdb'])('of a %s database refuse URLs', async (kind) => {
     for (const url of [
       `${kind}:///s3://lake/c.db`,
       `${kind}:///s3:/lake/c.db`,

@@ -1,4 +1,7 @@
-/** Hashes of plans: those of version 1 are as ever, and a plan that was hashed by older rules is known by these. */
+/**
+ * Hashes of plans: version 1 does not change, and the hash of an older version is compared by the rules of that
+ * version.
+ */
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import {
@@ -45,7 +48,7 @@ const plan: Omit<TablePlan, 'hash'> = {
   chunkRows: 1000,
 }
 
-/** Word for word what ledgers hold: whoever changes a name in it needs another version. */
+/** Exact text in ledgers: a change of a name in it requires a new version. */
 const TEXT_OF_1 =
   '{"source":"7261","table":"public.orders","table identity":"16412",' +
   '"columns":["id -> id as {\\"kind\\":\\"int\\",\\"bits\\":64}","price -> cost as {\\"kind\\":\\"decimal\\",\\"precision\\":12,\\"scale\\":2}"],' +
@@ -57,13 +60,13 @@ const first: HashRules = (identity, of) => {
   if (essence === null) throw new Error('version 1 has rules')
   return essence
 }
-/** As a program would have them that renames a field. */
+/** The rules of a later version that renames a field. */
 const second: HashRules = (identity, of) => {
   const { 'on-existing': existing, ...rest } = first(identity, of)
   return { ...rest, existing }
 }
 
-test('a hash without a version is of version 1, whose text stays as it is', () => {
+test('a hash without a version has version 1, whose text does not change', () => {
   expect(hashVersion(HASH_OF_1)).toBe(1)
   expect(JSON.stringify(essenceUnder(HASH_OF_1, '7261', plan))).toBe(TEXT_OF_1)
   expect(isHashOf(HASH_OF_1, '7261', plan)).toBe(true)
@@ -71,7 +74,7 @@ test('a hash without a version is of version 1, whose text stays as it is', () =
   expect(planHash('7261', plan, [first])).toBe(HASH_OF_1)
 })
 
-test('under newer rules new plans have a version, and those of before are compared by theirs', () => {
+test('new plans have the newest version, and older hashes are compared by their own rules', () => {
   const rules = [first, second]
   const hash = planHash('7261', plan, rules)
   expect(hash).toMatch(/^2:[\da-f]{16}$/)
@@ -84,13 +87,13 @@ test('under newer rules new plans have a version, and those of before are compar
   )
 })
 
-test('what a newer program has hashed is no plan that this one knows', () => {
+test('the hash of a newer version matches no plan', () => {
   const newer = `9:${HASH_OF_1}`
   expect(isHashOf(newer, '7261', plan)).toBe(false)
   expect(planDifference('{}', essenceUnder(newer, '7261', plan))).toBe('a newer sluice made that plan')
 })
 
-test('a table that is read without rows of others has another hash, and goes on under it; one of before does not', () => {
+test('a plan without rows of child tables has another hash, and does not match a hash with them', () => {
   const alone = { ...plan, source: { ...source, withoutHeirs: true as const } }
   const hash = planHash('7261', alone)
   expect(hash).not.toBe(HASH_OF_1)
@@ -102,7 +105,7 @@ test('a table that is read without rows of others has another hash, and goes on 
   )
 })
 
-test('collections with their own times are part of the hash, so no plan of before is that of today', () => {
+test('ownTimes is part of the hash, so an older plan does not match', () => {
   const timed = { ...plan, ownTimes: ['price'] }
   expect(planHash('7261', timed)).not.toBe(HASH_OF_1)
   expect([isHashOf(HASH_OF_1, '7261', timed), isHashOf(HASH_OF_1, '7261', plan)]).toEqual([false, true])

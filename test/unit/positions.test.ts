@@ -1,4 +1,4 @@
-/** Positions are ordered as texts of either kind, and streams whose positions are numbers tell notes in place of bytes. */
+/** Positions are ordered in either text form, and streams with counters report notes in place of bytes. */
 import { expect, test } from 'vitest'
 import { positionOf } from '../../src/model/copy/position.ts'
 import { counterFault, counterOf, counterText } from '../../src/stores/common/trigger-stream/counter.ts'
@@ -15,7 +15,7 @@ const said = <T>(body: T): T & { v: 1; seq: number; ts: string; runId: string } 
   ...body,
 })
 
-test('places in a log and numbers of a counter are each in their order', () => {
+test('log positions and counters are ordered by value', () => {
   expect(positionOf('0/9')).toBeLessThan(positionOf('0/10'))
   expect(positionOf('1/0')).toBe(1n << 32n)
   expect(positionOf('9')).toBeLessThan(positionOf('10'))
@@ -24,14 +24,14 @@ test('places in a log and numbers of a counter are each in their order', () => {
   expect(() => counterOf('0/1')).toThrow('not a number of a counter')
 })
 
-test('a counter that went back, and notes that the target does not have', () => {
+test('a counter that decreased is OTHER_SERVER, and notes that the target missed are SLOT_LOST', () => {
   expect(counterFault(5n, 4n, 5n)).toBeNull()
   expect(counterFault(5n, null, 0n)).toBeNull()
   expect(counterFault(4n, 4n, 5n)).toMatchObject({ code: 'OTHER_SERVER' })
   expect(counterFault(9n, 6n, 5n)).toMatchObject({ code: 'SLOT_LOST' })
 })
 
-test('what waits is told in notes where positions are no bytes', () => {
+test('waiting changes are reported as notes if positions are not bytes', () => {
   const lane = { lane: 0, position: '5', batches: 1, commitMs: systemClock.now() - 3000, transactions: 1, counts: {} }
   const reported = (waiting: bigint): ReturnType<Progress['event']> => {
     const lag = { now: 900n, waiting, isNoted: waiting > 0n, heldBytes: 4096n, safeBytes: null, status: 'reserved' }
@@ -49,7 +49,7 @@ test('what waits is told in notes where positions are no bytes', () => {
   expect(reported(31n).lagMs).toBeGreaterThan(2000)
   expect(reported(31n).remainingMs).toBeUndefined()
   expect(streamProgressText(said(reported(31n)))).toMatch(/^5 {2}lag at most 3.*, 31 notes, 0 changes\/s/)
-  // A counter that has moved on for a fence is no lag.
+  // A counter that has advanced without notes is no lag.
   expect(reported(0n)).toMatchObject({ lagMs: 0, waiting: '0' })
   expect(streamProgressText(said(reported(0n)))).toContain('no lag')
 })

@@ -1,4 +1,4 @@
-/** Values in binary formats that are none: refused, whatever bytes come. */
+/** Invalid binary values are refused, whatever their bytes. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { SluiceError } from '../../src/shared/errors.ts'
@@ -11,7 +11,7 @@ const textOf = (oid: number): ValueText => {
   return text
 }
 
-test('types without a text of their own are sent as text; labels are texts', () => {
+test('types without a decoder are requested as text; enum labels are texts', () => {
   // interval, inet, money, point, an array
   for (const oid of [1186, 869, 790, 600, 1007]) expect(binaryText(oid, 'b')).toBeNull()
   const label = Buffer.from('a é')
@@ -28,12 +28,12 @@ test.each([
   [2950, '00'],
   [3802, ''],
   [3802, '027b7d'],
-])('of type %i, %j is broken', (oid, hex) => {
+])('of type %i, %j is invalid', (oid, hex) => {
   const data = Buffer.from(hex, 'hex')
   expect(() => textOf(oid)(data, 0, data.length)).toThrow(SluiceError)
 })
 
-test('whatever bytes come, it is a text or BAD_STREAM', () => {
+test('any bytes give a text or BAD_STREAM', () => {
   fc.assert(
     fc.property(fc.constantFrom(...OIDS), fc.uint8Array({ maxLength: 24 }), (oid, bytes) => {
       try {

@@ -1,4 +1,4 @@
-/** What a server says while a connection is made. The servers of the tests ask for passwords, and so never say that a role is missing. */
+/** Errors while a connection is opened. The test servers require passwords, so they never report a missing role. */
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -73,7 +73,7 @@ describe('a connection that fails', () => {
     expect(postgresConnectFailed(thrown, settings).reason).toBe(`${reason} (Network or authentication issues)`)
   })
 
-  it('names a password file that is not read, because others may read it', () => {
+  it('names a password file that is ignored because other users may read it', () => {
     using folder = temporaryFolder()
     const file = join(folder.path, 'pgpass')
     writeFileSync(file, '*:*:*:*:word\n', { mode: 0o644 })

@@ -1,4 +1,4 @@
-/** Messages of pgoutput, as PostgreSQL 18.4 sent them: read whole, and refused as BAD_STREAM in every other form. */
+/** Messages of pgoutput, as PostgreSQL 18.4 sent them: read completely, and refused as BAD_STREAM in any other form. */
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -8,7 +8,9 @@ import { ReplicationFrames } from '../../src/stores/postgresql/follow/replicatio
 import { OutputReader, type OutputMessage } from '../../src/stores/postgresql/follow/replication/pgoutput.ts'
 import { Blocks, statusUpdate } from '../../src/stores/postgresql/follow/replication/walsender.ts'
 
-/** One transaction under an origin, in two tables: one with a key and a value out of line, one under REPLICA IDENTITY FULL. */
+/**
+ * One transaction with an origin, in two tables: one with a key and a TOASTed value, one with REPLICA IDENTITY FULL.
+ */
 const RECORDED = [
   '420000000001b8d7100002b582c4781000000002f5',
   '4f00000000000000106f3100',
@@ -76,14 +78,14 @@ function read(message: Buffer): OutputMessage {
   return new OutputReader().read(message, 0, message.length)
 }
 
-test('every message of a recorded transaction, in the middle of other bytes', () => {
+test('every message of a recorded transaction is read, also from the middle of a buffer', () => {
   expect(RECORDED.map(read)).toEqual(MESSAGES)
   const reader = new OutputReader()
   const around = RECORDED.map((message) => Buffer.concat([Buffer.from('before'), message, Buffer.from('behind')]))
   expect(around.map((data) => reader.read(data, 6, data.length - 6))).toEqual(MESSAGES)
 })
 
-test('numbers of transactions and of tables are unsigned', () => {
+test('ids of transactions and tables are unsigned', () => {
   const begin = Buffer.from(RECORDED[0] as Buffer)
   begin.writeUInt32BE(0xffff_fff0, begin.length - 4)
   expect(read(begin)).toMatchObject({ xid: 0xffff_fff0 })
@@ -95,7 +97,7 @@ test('numbers of transactions and of tables are unsigned', () => {
   expect(read(relation)).toMatchObject({ columns: [{ type: 0xc000_0000 }, {}] })
 })
 
-test('a time before 2000 is one', () => {
+test('a time before 2000 is valid', () => {
   const begin = Buffer.from(RECORDED[0] as Buffer)
   begin.writeBigInt64BE(-1_000_000n, 9)
   expect(read(begin)).toMatchObject({ at: Date.parse('1999-12-31T23:59:59Z') })
@@ -103,16 +105,16 @@ test('a time before 2000 is one', () => {
 
 const broken = expect.objectContaining({ code: 'BAD_STREAM', kind: 'source' }) as Error
 
-test.each(['S', 'E', 'c', 'A', 'b', 'P', 'K', 'r', 'p', '\0', 'ÿ'])('the message %j is not known', (letter) => {
+test.each(['S', 'E', 'c', 'A', 'b', 'P', 'K', 'r', 'p', '\0', 'ÿ'])('the message %j is refused', (letter) => {
   const message = Buffer.concat([Buffer.from(letter, 'latin1'), Buffer.alloc(30)])
   expect(() => read(message)).toThrow(broken)
 })
 
-test('values in binary form are not known', () => {
+test('values in binary form are refused', () => {
   expect(() => read(Buffer.from('490000400d4e00016200000001316e', 'hex'))).toThrow(broken)
 })
 
-test('a message that is cut off, and one with more behind it', () => {
+test('a truncated message is refused, and so is one with extra bytes', () => {
   for (const [i, message] of RECORDED.entries()) {
     if (MESSAGES[i]?.type === 'other' || MESSAGES[i]?.type === 'origin') continue
     for (let end = 0; end < message.length; end++) expect(() => read(message.subarray(0, end))).toThrow(broken)
@@ -120,7 +122,7 @@ test('a message that is cut off, and one with more behind it', () => {
   }
 })
 
-test('whatever bytes come, it is a message or BAD_STREAM', () => {
+test('any bytes give a message or BAD_STREAM', () => {
   fc.assert(
     fc.property(
       fc.constantFrom(...RECORDED),
@@ -148,7 +150,7 @@ function framing(body: Buffer): Buffer {
 
 const digest = (bytes: Buffer): string => createHash('sha1').update(bytes).digest('hex')
 
-test('messages are cut out of a connection wherever its pieces end', () => {
+test('messages are cut from the connection wherever its chunks end', () => {
   const framed = RECORDED.map(framing)
   const all = Buffer.concat(framed)
   fc.assert(
@@ -171,7 +173,7 @@ test('messages are cut out of a connection wherever its pieces end', () => {
   )
 })
 
-test('bytes that are read in place come out as those that are given, with messages that are larger than a buffer among them', () => {
+test('bytes read in place give the same messages as bytes passed in, also if a message exceeds a buffer', () => {
   const large = [300_000, 5, 700_000, 40, 262_143].map((size, i) => framing(Buffer.alloc(size, i + 1)))
   const framed = [...RECORDED.map(framing), ...large, ...large]
   const all = Buffer.concat(framed)
@@ -205,13 +207,13 @@ test('bytes that are read in place come out as those that are given, with messag
   )
 })
 
-test('a length that no message has ends the connection', () => {
+test('an impossible length is BAD_STREAM', () => {
   const take = (bytes: readonly number[]): unknown => new ReplicationFrames().take(Buffer.from(bytes), () => undefined)
   expect(() => take([100, 0, 0, 0, 3])).toThrow(broken)
   expect(() => take([100, 255, 255, 255, 255])).toThrow(broken)
 })
 
-test('a status update tells flushed and applied apart from received, and a clock that starts in 2000', () => {
+test('a status update has received, flushed and applied positions, and a clock that starts in 2000', () => {
   const update = statusUpdate({ received: 0x1_0000_0002n, durable: 0x1_0000_0001n, answer: true })
   expect(update.toString('hex', 0, 30)).toBe('640000002672000000010000000200000001000000010000000100000001')
   const clock = Number(update.readBigInt64BE(30) / 1000n) + Date.parse('2000-01-01T00:00:00Z')
@@ -227,16 +229,16 @@ test.each([
   ['{{a,b},{c,d}}', '[["a","b"],["c","d"]]'],
   ['{"NULL","",null,"a\\"b\\\\c"}', String.raw`["NULL","","null","a\"b\\c"]`],
   ['{"{","}",",","\n"}', String.raw`["{","}",",","\n"]`],
-])('the array %s', (literal, json) => {
+])('the array %s is parsed', (literal, json) => {
   expect(arrayJson(literal, text)).toBe(json)
 })
 
-test('an array whose elements hold commas has another delimiter', () => {
+test('an array whose elements have commas is parsed with another delimiter', () => {
   expect(arrayJson('{(1,2),(3,4);(5,6),(7,8)}', text, ';')).toBe('["(1,2),(3,4)","(5,6),(7,8)"]')
 })
 
 test.each(['', 'x', '{', '{1', '{"', '{"a', '{"a\\', '{1,}', '{,1}', '{1}2', '{{1}', '{1}{2}', '[0:1]={1,2}'])(
-  '%j is no array',
+  '%j is not an array',
   (literal) => {
     expect(() => arrayJson(literal, text)).toThrow(SluiceError)
   },

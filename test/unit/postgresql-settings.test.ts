@@ -34,7 +34,7 @@ describe('a PostgreSQL URL', () => {
     expect(postgresSettings('postgres:///d?host=/tmp&user=v', NOTHING)).toMatchObject({ host: '/tmp', user: 'v' })
   })
 
-  test('is filled from the environment, and from the password file', () => {
+  test('takes missing parts from the environment and the password file', () => {
     using folder = temporaryFolder()
     const file = join(folder.path, 'passes')
     writeFileSync(file, '# comment\nother:*:*:*:no\nh:5432:d:a\\:b:s\\\\ecret\n*:*:*:*:any\n')
@@ -48,7 +48,7 @@ describe('a PostgreSQL URL', () => {
     expect(postgresSettings('postgres://', environment).password()).toBeNull()
   })
 
-  test('is filled from a service, whose values go before the environment and behind the URL', () => {
+  test('takes missing parts from a service, whose values precede the environment', () => {
     using folder = temporaryFolder()
     const [own, system] = [join(folder.path, 'own'), join(folder.path, 'pg_service.conf')]
     writeFileSync(own, '# comment\n[a]\nhost=db\nport=6000\nuser=u\npassword= s#e=c\n[b]\noptions=-csearch_path=x\n')
@@ -82,13 +82,13 @@ describe('a PostgreSQL URL', () => {
     ['postgres://h:0/d', 'port'],
     ['postgres://u:%zz@h/d', '%'],
     ['mysql://h/d', 'not a PostgreSQL URL'],
-  ])('%s is refused by name', (url, word) => {
+  ])('%s is refused, and the error names the parameter', (url, word) => {
     const error = sluiceErrorOf(() => postgresSettings(url, NOTHING))
     expect(error.code).toBe('BAD_CONFIG')
     expect(error.message).toContain(word)
   })
 
-  test('demands proof of a remote server, and none on this machine', () => {
+  test('verifies the certificate of a remote server, and not on this machine', () => {
     const mode = (host: string): string => postgresSettings(`postgres://${host}/d`, NOTHING).tls.mode
     expect(['db.example.com', '10.0.0.1', '127.evil.com'].map(mode)).toEqual(Array(3).fill('verify-full'))
     expect(['localhost', '127.0.0.1', '127.9.9.9', '[::1]'].map(mode)).toEqual(Array(4).fill('prefer'))

@@ -8,7 +8,7 @@ const rendered = (text: string) => renderPredicate(parsePredicate(text))
 const errorOf = (text: string) => sluiceErrorOf(() => parsePredicate(text))
 
 describe('parsePredicate', () => {
-  it('makes plain data of a condition', () => {
+  it('parses a condition to plain data', () => {
     expect(parsePredicate("date >= '2024-01-01' AND id = -7")).toEqual({
       text: "date >= '2024-01-01' AND id = -7",
       root: {
@@ -103,7 +103,7 @@ describe('parsePredicate', () => {
     expect(error.message.split('\n')[0]).toBe(message)
   })
 
-  it('puts a caret under the place', () => {
+  it('puts a caret below the error', () => {
     expect(errorOf('a = 1 AND\nb ~ 2').message).toBe(
       'unexpected "~" at character 13\n  a = 1 AND b ~ 2\n              ^',
     )
@@ -115,12 +115,12 @@ describe('parsePredicate', () => {
     expect(shown).toMatch(/^ {2}….*…$/)
   })
 
-  it('hints at the quotes that a value needs', () => {
+  it('has a hint if a value needs quotes', () => {
     expect(errorOf('a = "x"').hint).toMatch(/single quotes: 'x'/)
     expect(errorOf('in = 1').hint).toMatch('`in`')
   })
 
-  it('refuses conditions that are nested without end', () => {
+  it('refuses conditions that are nested too deep', () => {
     expect(errorOf(`${'('.repeat(50_000)}a = 1`).message).toMatch(/nested more than 200 deep/)
     expect(errorOf(`${'NOT '.repeat(50_000)}a = 1`).message).toMatch(/nested more than 200 deep/)
     expect(rendered(Array.from({ length: 5000 }, (_, i) => `a = ${i}`).join(' OR '))).toMatch(/a = 4999$/)

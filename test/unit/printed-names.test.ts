@@ -1,4 +1,4 @@
-/** Names of tables in printed commands: pasted into a shell, the command gets exactly these names. */
+/** Table names in printed commands: a pasted command gets exactly these names. */
 import { describe, expect, test } from 'vitest'
 import { callsIn } from '../../src/app/whole-commands/call.ts'
 import { wholeCommands } from '../../src/app/whole-commands/whole.ts'
@@ -19,7 +19,7 @@ const NAMES = [
 ]
 const whole = wholeCommands(`sluice copy --follow --from "$OLD" --to 'postgresql://a/n,ew%20$x' --config sluice.yaml`)
 
-/** Names that a pasted command gives to its flag. */
+/** Names that a pasted command passes to the flag. */
 function given(text: string, flag: string): readonly string[] {
   const [call] = callsIn(whole(text))
   const words = shellWords((call?.flags.get(flag) ?? []).map((word) => word?.raw).join(' '), {})
@@ -31,14 +31,14 @@ describe('names of tables in a printed command', () => {
     expect(splitNames('--resync', shellWords(shellNames([name]), {})[0] ?? '')).toEqual([name])
   })
 
-  test('a halted stream names its tables', () => {
+  test('the hint of a halted stream names its tables', () => {
     const fault = { code: 'TABLE_CHANGED', tables: NAMES, message: 'm', since: '0/1' } as const
     const error = reportedHalt('12', [fault], { emit: () => undefined } as never)
     expect(given(error.hint ?? '', 'resync')).toEqual(NAMES)
     expect(whole(error.hint ?? '')).toMatch(/ --config sluice\.yaml; no changes after that position are applied/)
   })
 
-  test('a table that is not followed has its source in the command, which a resumed stream takes from the ledger', () => {
+  test('the command for a table outside the stream has its source URL, which a resumed stream has in the ledger', () => {
     const hints: string[] = []
     const run = { emit: ({ hint = '' }: { readonly hint?: string }) => hints.push(hint) }
     const unfollowed = [{ schema: 'public', name: 't' }]
@@ -48,7 +48,7 @@ describe('names of tables in a printed command', () => {
     )
   })
 
-  test('a table that is gone is named', () => {
+  test('the hint for a missing table names it', () => {
     expect(given(notThere('12', NAMES).hint ?? '', 'resync')).toEqual(NAMES)
   })
 })

@@ -13,37 +13,40 @@ const own = (): readonly string[] => new RegExp(MARK).exec(ownMark())?.slice(1) 
 const tag = own()[0] ?? ''
 const nobody: ProcessLook = { isAlive: () => false, startOf: () => null }
 
-test('what is ours is not left, and what belongs to a process of this machine that has ended is', () => {
+test('a mark is abandoned if its process ran on this machine and has ended', () => {
   expect(own()).toHaveLength(3)
   expect(isLeft(own(), Date.now())).toBe(false)
   expect(isLeft([tag, String(NEVER_THERE), '5'], Date.now())).toBe(true)
   expect(isLeft(own(), Date.now(), here, nobody)).toBe(true)
 })
 
-test.skipIf(here.started === null)('a process that has our number and began at another time has ended', () => {
-  expect(isLeft([tag, String(process.pid), `${here.started ?? ''}7`], Date.now())).toBe(true)
-})
+test.skipIf(here.started === null)(
+  'the mark of a process with the same PID and another start time is abandoned',
+  () => {
+    expect(isLeft([tag, String(process.pid), `${here.started ?? ''}7`], Date.now())).toBe(true)
+  },
+)
 
-test('of another machine only the time tells, whatever runs here under the same number', () => {
+test('the mark of another machine is abandoned after days, whatever process has its PID here', () => {
   for (const pid of [process.pid, NEVER_THERE]) {
     expect(isLeft(['00000000', String(pid), '5'], Date.now())).toBe(false)
     expect(isLeft(['00000000', String(pid), '5'], Date.now() - 8 * DAY_MS)).toBe(true)
   }
 })
 
-test('where no start tells, what is older than we are was left by one that had our number', () => {
+test('without a start time, a mark with this PID that is older than this process is abandoned', () => {
   const blind = { ...here, started: null }
   expect(isLeft([tag, String(process.pid), '0'], Date.now(), blind)).toBe(false)
   expect(isLeft([tag, String(process.pid), '0'], Date.now() - DAY_MS, blind)).toBe(true)
 })
 
-test('names of before are left when their process is not here and nothing was touched for an hour', () => {
+test('an unmarked name is abandoned if its process is not running and it was not touched for an hour', () => {
   expect(isLeftUnmarked(NEVER_THERE, Date.now())).toBe(false)
   expect(isLeftUnmarked(NEVER_THERE, Date.now() - DAY_MS)).toBe(true)
   expect(isLeftUnmarked(1, Date.now() - DAY_MS)).toBe(false)
 })
 
-test('claims on a DuckDB file of programs that have ended are removed, and no others', () => {
+test('claims on a DuckDB file are removed only if their programs have ended', () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-mark-'))
   const long = new Date(Date.now() - DAY_MS)
   const names = { gone: `c-${tag}-${NEVER_THERE}-5`, old: `c-${NEVER_THERE}`, ours: `c-${ownMark()}`, far: `c-00000000-${NEVER_THERE}-5`, other: 'c-x', another: `d-${NEVER_THERE}` } // prettier-ignore

@@ -106,7 +106,7 @@ describe('integers', () => {
   })
 })
 
-describe('facts that are missing or doubtful', () => {
+describe('missing or unreliable stats', () => {
   it.each([
     ['id = 99', null],
     ['id = 99', ''],
@@ -126,12 +126,12 @@ describe('facts that are missing or doubtful', () => {
     expect(compile(text).byStats(given)).toBe(true)
   })
 
-  it('are not needed where the others decide', () => {
+  it('are not needed if other stats decide', () => {
     expect(compile('id = 99').byStats('{"maxValues":{"id":1}}')).toBe(false)
     expect(compile('id = 99 AND price = 1').byStats('{"maxValues":{"id":1}}')).toBe(false)
   })
 
-  it('goes by null counts with tight bounds only', () => {
+  it('uses null counts only with tight bounds', () => {
     const allNull = '{"numRecords":7,"minValues":{},"maxValues":{},"nullCount":{"id":7}'
     expect(compile('id = 1').byStats(`${allNull}}`)).toBe(false)
     expect(compile('id <> 1').byStats(`${allNull}}`)).toBe(false)
@@ -145,7 +145,7 @@ describe('facts that are missing or doubtful', () => {
 })
 
 describe('floats', () => {
-  it('reckons with a NaN above max', () => {
+  it('assumes a possible NaN above max', () => {
     expect(byStats('price > 100', 'price', '1', '2.5')).toBe(true)
     expect(byStats('price >= 100', 'price', '1', '2.5')).toBe(true)
     expect(byStats('NOT price < 100', 'price', '1', '2.5')).toBe(true)
@@ -158,7 +158,7 @@ describe('floats', () => {
     expect(byStats('price = 0', 'price', '-0.0', '-0.0')).toBe(true)
   })
 
-  it('takes 0.1 for the float or the double', () => {
+  it('compares 0.1 as float and as double', () => {
     expect(byStats('ratio = 0.1', 'ratio', '0.1', '0.1')).toBe(true)
     expect(byStats('ratio > 0.1', 'ratio', '0.1', '0.1')).toBe(true)
     expect(byStats('ratio = 0.1', 'ratio', '0.10000000149011612', '0.5')).toBe(true)
@@ -169,7 +169,7 @@ describe('floats', () => {
 })
 
 describe('decimals', () => {
-  it('compares exactly where a double would do', () => {
+  it('compares exact decimals', () => {
     expect(byStats('amount = 1.10', 'amount', '1.1', '1.10')).toBe(true)
     expect(byStats('amount > 1.1', 'amount', '1.00', '1.10')).toBe(false)
     expect(byStats('amount > 1.1', 'amount', '"1.00"', '"1.11"')).toBe(true)
@@ -177,11 +177,11 @@ describe('decimals', () => {
     expect(byStats('amount <> 1.10', 'amount', '1.1', '1.1')).toBe(false)
   })
 
-  it('allows for writers that used a double anyway', () => {
-    // 1.000000000000000001 leaves a double as 1.0.
+  it('tolerates bounds of writers that used a double', () => {
+    // As a double, 1.000000000000000001 becomes 1.0.
     expect(byStats('wide = 1.000000000000000001', 'wide', '0.5', '1.0')).toBe(true)
     expect(byStats('wide = 1.0000001', 'wide', '0.5', '1.0')).toBe(false)
-    // As deltalake 1.6.6 writes the bound of that value.
+    // The bound as deltalake 1.6.6 writes it.
     const low = '-9.999999999999997e+27'
     expect(byStats('wide = -9999999999999999999999999999.9999999999', 'wide', low, '1')).toBe(true)
     expect(byStats('wide = -10000000000000100000000000000', 'wide', low, '1')).toBe(false)
@@ -251,7 +251,7 @@ describe('time', () => {
     expect(byStats("day <> '2024-01-01'", 'day', '"2024-01-01"', '"2024-01-01"')).toBe(false)
   })
 
-  it('adds what a cut to milliseconds took away', () => {
+  it('tolerates bounds truncated to milliseconds', () => {
     const [min, max] = ['"2024-01-01T00:00:00.001Z"', '"2024-01-01T00:00:00.002Z"']
     expect(byStats("at = '2024-01-01 00:00:00.002999'", 'at', min, max)).toBe(true)
     expect(byStats("at = '2024-01-01 00:00:00.003'", 'at', min, max)).toBe(false)
@@ -261,7 +261,7 @@ describe('time', () => {
     expect(byStats("at > TIMESTAMP '2024-01-02'", 'at', min, max)).toBe(false)
   })
 
-  it('does not trust a zone it has to guess', () => {
+  it('does not rely on a zone that is missing', () => {
     expect(byStats("at > '2024-01-01 12:00:00'", 'at', '"2023-12-01T00:00:00"', '"2024-01-01T00:00:00"')).toBe(true)
     expect(byStats("at > '2024-01-03'", 'at', '"2023-12-01T00:00:00"', '"2024-01-01T00:00:00"')).toBe(false)
     expect(byStats("wall > '2024-01-01 12:00:00'", 'wall', '"2023-12-01T00:00:00"', '"2024-01-01T00:00:00.000"')).toBe(
@@ -276,7 +276,7 @@ describe('time', () => {
 })
 
 describe('booleans', () => {
-  it('uses them where a writer has them', () => {
+  it('uses boolean bounds if a writer has them', () => {
     expect(byStats('ok = TRUE', 'ok', 'false', 'false')).toBe(false)
     expect(byStats('ok = TRUE', 'ok', 'false', 'true')).toBe(true)
     expect(byStats("ok <> 'false'", 'ok', 'false', 'false')).toBe(false)
@@ -310,7 +310,7 @@ describe('partition values', () => {
     expect(compile(text).byPartition(values)).toBe(expected)
   })
 
-  it('keeps what it cannot read', () => {
+  it('keeps a file whose value cannot be parsed', () => {
     expect(compile('year = 1').byPartition({ year: 'abc' })).toBe(true)
     expect(compile('year IS NULL').byPartition({ year: 'abc' })).toBe(true)
     expect(compile('year = 1').byPartition({})).toBe(true)
@@ -319,7 +319,7 @@ describe('partition values', () => {
     expect(compile('year IS NULL').byPartition({ year: '' })).toBe(true)
   })
 
-  it('joins both sides sharper than each alone', () => {
+  it('prunes better with partition values and stats together than with each alone', () => {
     const pruning = compile('(year = 2024 AND id > 50) OR (year = 2025 AND id < 20)')
     const low = stats('id', '1', '10')
     expect(pruning.byPartition({ year: '2024' })).toBe(true)
@@ -379,7 +379,7 @@ describe('columns', () => {
 })
 
 describe.skipIf(!haveTables)('real stats', () => {
-  it('never loses a file to its own bounds', () => {
+  it('never prunes a file by its own bounds', () => {
     const tables = new Map<string, StructType>()
     let asked = 0
     for (const { table, line } of commitLines()) {

@@ -1,4 +1,4 @@
-/** How far a run is, in a few numbers, from its events. */
+/** Progress of a run in a few numbers, calculated from its events. */
 import { expect, test } from 'vitest'
 import { Pulse } from '../../src/app/live/pulse.ts'
 import type { Event, EventBody } from '../../src/model/run/event.ts'
@@ -53,12 +53,12 @@ const followed: EventBody = {
   isNew: true,
 }
 
-test('rows of a chunk count while it is copied, and are told apart until it is ended', () => {
+test('rows of a chunk count while it is copied, and count as open until it ends', () => {
   expect(after(copied, under)).toMatchObject({ rows: 140, open: 40 })
   expect(after(copied)).toMatchObject({ rows: 100, open: 0 })
 })
 
-test('rows that are compared count, but not those of a stream, which has brought them already', () => {
+test('compared rows count, except those of a stream, which were counted when they were applied', () => {
   expect(after(compared).rows).toBe(90)
   expect(after(followed, copied, compared)).toMatchObject({ rows: 100, open: 0 })
   expect(fed(new Pulse(true), [copied, compared])).toMatchObject({ rows: 100, done: 100, open: 0 })

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { QueueContact } from '../../src/app/share/queue-contact.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 
-test('two causes by turns are each logged once, until the queue can be reached again', () => {
+test('two alternating causes are logged once each, until the queue is reachable again', () => {
   const lines: string[] = []
   const contact = new QueueContact(
     { ticks: () => 0 },

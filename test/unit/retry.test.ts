@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { pauseBefore, retrying } from '../../src/stores/common/retry.ts'
 
-/** A clock that only moves while somebody sleeps. */
+/** A clock that advances only during sleep. */
 function stoppedTime(): { ticks(): number; sleep(ms: number): Promise<void>; pauses: number[] } {
   let now = 0
   const pauses: number[] = []
@@ -15,14 +15,14 @@ function stoppedTime(): { ticks(): number; sleep(ms: number): Promise<void>; pau
   }
 }
 
-test('pauses double up to a limit, cut by chance', () => {
+test('pauses double up to a limit, shortened at random', () => {
   expect([1, 2, 3, 4].map((attempts) => pauseBefore(attempts, () => 1))).toEqual([50, 100, 200, 400])
   expect(pauseBefore(50, () => 1)).toBe(5000)
   expect(pauseBefore(1000, () => 0.5)).toBe(2500)
   expect(pauseBefore(3, () => 0)).toBe(0)
 })
 
-test('repeats what passes by itself until it succeeds', async () => {
+test('repeats after a transient error until it succeeds', async () => {
   const time = stoppedTime()
   const heard: number[] = []
   const result = await retrying(
@@ -44,7 +44,7 @@ test('repeats what passes by itself until it succeeds', async () => {
   expect(heard).toEqual([1, 2, 3])
 })
 
-test('throws what lasts at once, and what passes by when the time is over', async () => {
+test('throws a permanent error at once, and a transient one after the retry time', async () => {
   const time = stoppedTime()
   let attempts = 0
   const failing = (message: string, forMs: number): Promise<never> =>

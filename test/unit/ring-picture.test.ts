@@ -9,7 +9,7 @@ import { wrappedRanges } from '../../src/stores/cassandra/copy/ring-hosts.ts'
 const RING = RING_TOKENS.murmur3
 
 describe('ranges of the driver', () => {
-  it('begin behind their start, and may go round the end', () => {
+  it('exclude their start, and may wrap around the end', () => {
     expect(wrappedRanges('5', '9', RING)).toEqual([{ low: 6n, high: 9n }])
     expect(wrappedRanges('9', '9', RING)).toEqual([RING])
     expect(wrappedRanges('100', '-100', RING)).toEqual([
@@ -21,7 +21,7 @@ describe('ranges of the driver', () => {
 })
 
 describe('estimates of the servers', () => {
-  it('are shared out over parts, and come to the same in all', () => {
+  it('are distributed over the parts, and keep their sum', () => {
     const of = estimated([
       { tokens: wrappedRanges('0', '-1', RING), partitions: 1000, bytes: 64_000 },
       { tokens: wrappedRanges('-1', '0', RING), partitions: 0, bytes: 0 },
@@ -32,14 +32,14 @@ describe('estimates of the servers', () => {
   })
 })
 
-it('shares and skew', () => {
+it('fraction of a range, and skew', () => {
   expect(rangeFraction({ low: 0n, high: 9n }, { low: 5n, high: 100n })).toBe(0.5)
   expect(rangeFraction({ low: 0n, high: 9n }, { low: 10n, high: 100n })).toBe(0)
   expect(skewOf([{ rows: 30 }, { rows: 10 }, { rows: 0 }, { rows: 0 }])).toBe(3)
   expect(skewOf([{ rows: 0 }])).toBe(1)
 })
 
-it('parts share lines where they are too many', () => {
+it('parts share lines if there are too many', () => {
   const parts = Array.from({ length: 10 }, (_, i): RingPartEvent => {
     const counts = { rows: '2', partitions: '1', bytes: '8' }
     return { type: 'ring.part', table: 't', from: String(i * 10), to: String(i * 10 + 9), ...counts, exact: i > 0 }

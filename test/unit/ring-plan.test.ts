@@ -1,4 +1,4 @@
-/** How many rows a plan says of a part of a ring. */
+/** Estimated rows of a part of a token ring. */
 import { expect, test } from 'vitest'
 import { extentOfPart, type RingPlan } from '../../src/engine/copy/plan/ring-plan.ts'
 

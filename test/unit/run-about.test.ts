@@ -1,11 +1,11 @@
-/** A run over a stream is about the tables of the run that began it, and not about a number. */
+/** A run on a stream is labelled with the tables of the run that began the stream, not with a number. */
 import { expect, test } from 'vitest'
 import { subjectsOf } from '../../src/app/operations/facts.ts'
 import { aboutInWords } from '../../src/model/run/run-book.ts'
 
 const [BEGAN, CUTOVER, FOLLOW] = ['1795445013682791745', '1795445133585262401', '1795445160545005952']
 
-test('in words, over as many streams as lie between', () => {
+test('a stream is replaced by its tables, also over several streams', () => {
   const known = new Map([
     [BEGAN, 'bookings'],
     [CUTOVER, BEGAN],
@@ -20,7 +20,7 @@ test('in words, over as many streams as lie between', () => {
   )
 })
 
-test('as their operations say it', () => {
+test('the subject is the tables of an operation, or its stream', () => {
   const stream = { stream: BEGAN, to: 'postgresql://app@db/shop' }
   const follow = { kind: 'follow', ...stream, end: false, untilCaughtUp: false, untilEqual: false } as const
   expect(subjectsOf(follow)).toEqual([BEGAN])

@@ -1,4 +1,4 @@
-/** The book of runs: bounded, this user's alone, and never in the way of a run. */
+/** The run history: bounded, readable for this user only, and never an obstacle to a run. */
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -28,7 +28,7 @@ const booked = (no: number): BookedRun => ({
   owner: thisProcess(),
 })
 
-test('keeps the newest runs, and their points alone', async () => {
+test('keeps the newest runs, and points only of these', async () => {
   const folder = folderOf()
   using book = await openRunBook(runBookFile(folder))
   for (let no = 1; no <= KEPT_RUNS + 5; no++) {
@@ -42,7 +42,7 @@ test('keeps the newest runs, and their points alone', async () => {
   expect(statSync(folder).mode & 0o077).toBe(0)
 })
 
-test('a curve is thinned by halves, and a run whose program is gone has broken off', async () => {
+test('a curve is thinned to every second point, and a run whose program has ended is listed as broken off', async () => {
   const folder = folderOf()
   let now = 1_000_000
   const clock = { now: () => now, ticks: () => now }
@@ -74,7 +74,7 @@ test('a curve is thinned by halves, and a run whose program is gone has broken o
   expect(listed[2]?.end).toMatchObject({ status: 'ok', totals: { rows: '15' } })
 })
 
-test('a book of an older program gets the folder of new runs, and a command works from any folder', async () => {
+test('a history of an older program gets the new column, and commands have the folder of the run', async () => {
   const folder = folderOf()
   mkdirSync(folder)
   const older = new Database(runBookFile(folder))
@@ -100,7 +100,7 @@ test('a book of an older program gets the folder of new runs, and a command work
   ])
 })
 
-test('a run that a later one has finished is not gone on with', async () => {
+test('a run that a later one has finished is marked as done by it', async () => {
   const folder = folderOf()
   using book = await openRunBook(runBookFile(folder))
   const stopped = { endedAt: 9, status: 'stopped', exitCode: 75, totals: {}, resumeCommand: 'sluice copy', error: null }
@@ -129,7 +129,7 @@ test('a run that a later one has finished is not gone on with', async () => {
   ])
 })
 
-test('a stream whose tables were switched is neither signed off nor followed any more', async () => {
+test('a cutover ends earlier commands on its stream: sign-off and follow are marked as done', async () => {
   const folder = folderOf()
   using book = await openRunBook(runBookFile(folder))
   const stream = '1795445013682791745'
@@ -147,7 +147,7 @@ test('a stream whose tables were switched is neither signed off nor followed any
   book.begin({ ...booked(5), kind: 'follow', commandLine: 'sluice follow 1795445133585262401', about: '' })
   book.end('1', next(`sluice sign-off ${stream} --to x`))
   book.end('2', next('sluice sign-off 1795445013682791799 --to x'))
-  // A dry run has switched nothing.
+  // This dry run has not switched any table.
   book.end('3', next(null))
   book.end('4', next('sluice follow 1795445133585262401 --to x', '1'))
   const runs = new LocalRuns(folder, { XDG_RUNTIME_DIR: folder })
@@ -164,7 +164,7 @@ test.each([
     (file: string) => writeFileSync(file, 'what a disk made of it, long enough for a header '.repeat(20)),
   ],
   ['cut short', (file: string) => truncateSync(file, 5000)],
-])('a damaged book (%s) is told of, and set aside by the next run', async (_how, damage) => {
+])('a damaged history (%s) is reported, and renamed by the next run', async (_how, damage) => {
   const folder = folderOf()
   const file = runBookFile(folder)
   const written = await openRunBook(file)
@@ -178,13 +178,13 @@ test.each([
   expect(runs.trouble()).toMatchObject({ code: 'TARGET_CORRUPT', where: file, exitCode: 4 })
   const keeper = new BookKeeper(folder, booked(7), { now: () => 1, ticks: () => 1 })
   await keeper[Symbol.asyncDispose]()
-  // Who has seen the damaged one sees the next one.
+  // A list that has reported the damaged file reads the new one.
   expect(await runs.list(10)).toMatchObject([{ run: '7' }])
   expect(runs.trouble()).toBeNull()
   expect(runs.asides()).toEqual([expect.stringMatching(/runs\.db\.damaged-\d+$/)])
 })
 
-test('a book that cannot be written hurts nobody', async () => {
+test('a history that cannot be written is no error', async () => {
   const folder = folderOf()
   writeFileSync(folder, 'a file where the folder has to be')
   const keeper = new BookKeeper(folder, booked(7), { now: () => 1, ticks: () => 1 })

@@ -1,4 +1,7 @@
-/** What slots have said of single tables, as the error of a run and its end name it: each table once, the last word counts, and bounded. */
+/**
+ * Causes of single tables from the slots of a run, as its error names them: each table once, with its last error, and
+ * bounded.
+ */
 import { describe, expect, test } from 'vitest'
 import { FailureCauses, causesOfSlots, withCauses } from '../../src/app/share/causes.ts'
 import { ReportedEvents } from '../../src/app/share/slot-program.ts'
@@ -51,19 +54,19 @@ const slot = (no: number, more: Partial<TaskRow> = {}): TaskRow => ({
 })
 
 describe('the error of a run', () => {
-  test('names the tables that failed last, and none that a later try has brought', () => {
+  test('names the tables that failed last, and none that a later attempt completed', () => {
     const causes = folded([finished('a', NOT_EMPTY), finished('b', NOT_EMPTY), finished('c', NOT_EMPTY), finished('b')])
     expect(withCauses(failed, causes).reason).toBe(
       'a: TARGET_NOT_EMPTY there are rows; c: TARGET_NOT_EMPTY there are rows',
     )
   })
 
-  test('that is one refusal of several names the others', () => {
+  test('is the refusal of one table, and names the other refused ones', () => {
     const first = new SluiceError('NOT_FOLLOWABLE', 'a has no key', { hint: 'ALTER TABLE a …' }).info()
     expect(withCauses(first, folded([refused('b')])).reason).toBe('also: b: b has no key')
   })
 
-  test('names five, and counts the others; one with a reason, and one that is its only cause, stay as they are', () => {
+  test('names five tables and counts the others; an error with a reason, or the only cause, stays unchanged', () => {
     const many = folded(Array.from({ length: 250 }, (_, no) => finished(`t${no}`, NOT_EMPTY)))
     expect(withCauses(failed, many).reason).toMatch(/^t0: .*; t4: [^;]*; and 245 more$/)
     const reasoned = { ...failed, reason: 'known' }
@@ -81,7 +84,7 @@ test('events of failed tables are kept among thousands of others', () => {
   ])
 })
 
-test('the causes of a run are those of slots that did not end well, each once', () => {
+test('causes are those of slots that did not end well, each once', () => {
   const output = [
     { no: 1, events: [finished('a', NOT_EMPTY), refused('b')] },
     { no: 2, events: [finished('a', NOT_EMPTY)] },
@@ -93,7 +96,7 @@ test('the causes of a run are those of slots that did not end well, each once', 
   expect(causesOfSlots(slots, output, failed).map(({ table }) => table)).toEqual(['a', 'b', 'e'])
 })
 
-test('tables that differ are causes: each with its counts, its code, and what the comparison says to do', () => {
+test('tables that differ are causes, each with its counts, code and the hint of the comparison', () => {
   const differs = (table: string, counts: string): Event => ({ ...stamp, type: 'table.finished', table, status: 'failed', ms: 1, notes: [counts, 'more'] }) // prettier-ignore
   const error = new SluiceError('DIFFERENCES', '4 rows differ', { hint: 'diff --fix' }).info()
   const events = [

@@ -1,4 +1,4 @@
-/** The clock in front of each line and the time that a run says it took begin together. */
+/** The time before each line and the duration of a run have the same start. */
 import { expect, test } from 'vitest'
 import { Narrator } from '../../src/render/narrator.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
@@ -6,7 +6,7 @@ import { runOperation, type RunOptions } from '../../src/app/run.ts'
 import type { Event } from '../../src/model/run/event.ts'
 import { NEVER } from '../../src/shared/abort.ts'
 
-test('what passes before the first event of a refused connection is on its clock', async () => {
+test('the time before the first event of a refused connection is counted', async () => {
   let at = 0
   const events: Event[] = []
   const options: RunOptions = {
@@ -14,7 +14,7 @@ test('what passes before the first event of a refused connection is on its clock
     clock: { now: () => Date.UTC(2026, 0, 1) + at, ticks: () => at },
     tool: '0.0.0',
     actor: 'test',
-    // The run asks for it behind its beginning, and before its first event.
+    // The run reads this after its start and before its first event.
     get host() {
       at = 7000
       return 'here'

@@ -10,11 +10,11 @@ const SCHEMA = parseSchema(
 )
 const apart = statsComparer(leafColumns(SCHEMA))
 
-describe('a time in the text of statistics, cut to milliseconds, beside the one in a struct', () => {
+describe('a time truncated to milliseconds in the stats text, compared with the time in the struct', () => {
   it.each([
     ['2024-02-29T12:00:00.123', '2024-02-29T12:00:00.123999', 0],
     ['2024-02-29T12:00:00.123', '2024-02-29T12:00:00.124', 1],
-    // Writers cut the text, which is downwards before 1970, too.
+    // Writers truncate the text, which rounds down before 1970, too.
     ['1969-12-31T23:59:59.999', '1969-12-31T23:59:59.999999', 0],
     ['1900-01-01T00:00:00.000', '1900-01-01T00:00:00.000001', 0],
     ['1900-01-01T00:00:00.000', '1900-01-01T00:00:00.001', 1],

@@ -1,4 +1,4 @@
-/** Schedules for those who have no queue: systemd reads the same times as workers do, and a crontab says what it can. */
+/** Schedules without a queue: systemd has the same times as workers, and a crontab has what it can express. */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
 import { DEFAULT_CALENDAR, type CalendarSpec } from '../../src/model/calendar/calendar.ts'
@@ -31,7 +31,7 @@ const RULES: readonly (readonly [string, ScheduleRule])[] = [
   ['every 90 minutes', intervalOf(90 * 60_000, '90m')],
 ]
 
-describe.skipIf(!SYSTEMD)('systemd has the times of a worker, where systemd-analyze is there', () => {
+describe.skipIf(!SYSTEMD)('systemd runs at the times of a worker, if systemd-analyze is installed', () => {
   test.each(RULES)('%s', (_name, one) => {
     const from = Date.parse('2026-01-31T00:00:00Z')
     const expected: number[] = []
@@ -50,7 +50,7 @@ describe.skipIf(!SYSTEMD)('systemd has the times of a worker, where systemd-anal
   })
 })
 
-test('a crontab says days, weeks and first days; what it cannot say is refused', () => {
+test('a crontab has days, weeks and first days; other rules are refused', () => {
   expect(crontabTimes(rule({ unit: 'day' }))).toEqual({ fields: '30 2 * * *', zone: 'UTC' })
   expect(crontabTimes(rule({ unit: 'week', firstWeekday: 7 }, 2)).fields).toBe('30 2 * * 1')
   expect(crontabTimes(rule({ unit: 'week' }, -1)).fields).toBe('30 2 * * 0')
@@ -62,7 +62,7 @@ test('a crontab says days, weeks and first days; what it cannot say is refused',
   expect(() => crontabTimes(intervalOf(90 * 60_000, '90m'))).toThrow(/this interval/)
 })
 
-test('hostile words stay words', () => {
+test('hostile arguments are quoted', () => {
   const words = ['fsck', "a b'c", '100%', '$HOME', 'x"y\\z']
   const printed = { name: 'nightly', rule: rule({ unit: 'day' }), words, folder: '/data/my %lake' }
   const [service] = systemdUnits(printed)

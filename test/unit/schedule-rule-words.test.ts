@@ -1,9 +1,9 @@
-/** Options of a schedule that its rule does not heed are refused by name, and not passed over. */
+/** Options that have no effect on the rule of a schedule are refused by name. */
 import { describe, expect, test } from 'vitest'
 import { parseCommandLine } from '../../src/cli/parse.ts'
 import { asSluiceError } from '../../src/shared/errors.ts'
 
-/** The rule that the words make, or the error that they are refused with. */
+/** The rule of these options, or the error. */
 async function ruleOf(words: string): Promise<string> {
   const argv = ['schedule', 'print', 'odd', ...words.split(' '), '--', 'fsck', '/tmp']
   try {
@@ -16,7 +16,7 @@ async function ruleOf(words: string): Promise<string> {
   }
 }
 
-describe('an option that changes nothing of a rule', () => {
+describe('an option without effect on the rule is refused', () => {
   test.each([
     ['--every 1m --zone Mars/X', '--zone Mars/X is not a time zone'],
     ['--every 1m --zone Europe/Berlin', '--every 1m does not take --zone'],
@@ -37,7 +37,7 @@ describe('an option that changes nothing of a rule', () => {
   })
 })
 
-describe('an option that a rule heeds, or that says what holds anyhow', () => {
+describe('an option with an effect, or with the default value, is accepted', () => {
   test.each([
     ['--every 1m --zone UTC --day 1', '1m'],
     ['--every day --at 01:30 --zone Europe/Berlin', /^day\(.*zone=Europe\/Berlin.*\) 1 01:30$/],

@@ -1,4 +1,4 @@
-/** When schedules are due: periods of fiscal calendars, wall clocks of zones, and what is caught up with. */
+/** When schedules are due: periods of fiscal calendars, wall clocks of zones, and missed times. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { DEFAULT_CALENDAR, type CalendarSpec } from '../../src/model/calendar/calendar.ts'
@@ -26,7 +26,7 @@ function next(one: ScheduleRule, after: string, count: number): readonly string[
 }
 
 describe('the next times of a rule', () => {
-  test('fiscal quarters that begin in April, by the clock of Berlin', () => {
+  test('fiscal quarters begin in April, by the clock of Berlin', () => {
     expect(next(rule({ firstMonth: 4, yearOffset: 1, zone: 'Europe/Berlin' }), '2026-11-23T12:00:00Z', 4)).toEqual([
       'Q4-FY27 2027-01-01T01:30:00.000Z',
       'Q1-FY28 2027-04-01T00:30:00.000Z',
@@ -35,7 +35,7 @@ describe('the next times of a rule', () => {
     ])
   })
 
-  test('the last day of each month, and days that a month does not have', () => {
+  test('the last day of each month is used if the month lacks the day', () => {
     expect(next(rule({ unit: 'month' }, -1, '23:00'), '2024-01-31T23:00:00Z', 2)).toEqual([
       '2024-02 2024-02-29T23:00:00.000Z',
       '2024-03 2024-03-31T23:00:00.000Z',
@@ -48,14 +48,14 @@ describe('the next times of a rule', () => {
     ])
   })
 
-  test('weeks that begin on Sunday', () => {
+  test('weeks begin on Sunday', () => {
     expect(next(rule({ unit: 'week', firstWeekday: 7 }, 2), '2026-11-23T00:00:00Z', 2)).toEqual([
       '2026-W47 2026-11-23T02:30:00.000Z',
       '2026-W48 2026-11-30T02:30:00.000Z',
     ])
   })
 
-  test('a time that the clocks leave out comes when they are put forward, one that they show twice the first time', () => {
+  test('a skipped time runs when the clock is put forward, and a repeated time runs once, the first time', () => {
     const daily = rule({ unit: 'day', zone: 'Europe/Berlin' })
     expect(next(daily, '2026-03-28T12:00:00Z', 2)).toEqual([
       '2026-03-29 2026-03-29T01:00:00.000Z',
@@ -67,7 +67,7 @@ describe('the next times of a rule', () => {
     ])
   })
 
-  test('half an hour beside UTC, a day that begins at one, a day that was left out', () => {
+  test('offsets of half an hour, days that begin at one, and missing days are handled', () => {
     expect(next(rule({ unit: 'day', zone: 'Asia/Kathmandu' }, 1, '00:00'), '2026-01-01T00:00:00Z', 1)).toEqual([
       '2026-01-02 2026-01-01T18:15:00.000Z',
     ])
@@ -90,7 +90,7 @@ describe('the next times of a rule', () => {
     expect(() => intervalOf(86_400_000, '24h')).toThrow(/24h/)
   })
 
-  test('they end with the years that have names', () => {
+  test('the times end with the last year of four digits', () => {
     expect(next(rule({ unit: 'year' }), '9996-06-01T00:00:00Z', 9)).toEqual([
       '9997 9997-01-01T02:30:00.000Z',
       '9998 9998-01-01T02:30:00.000Z',
@@ -129,7 +129,7 @@ const rules = fc.oneof(
 )
 const moments = fc.integer({ min: at('2011-06-01T00:00:00Z'), max: at('2030-01-01T00:00:00Z') })
 
-test('each period comes once, in order, and never at a time before the clock on the wall shows it', () => {
+test('each period occurs once, in order, and never before the wall clock shows its time', () => {
   fc.assert(
     fc.property(rules, moments, (one, from) => {
       const found = []
@@ -147,11 +147,11 @@ test('each period comes once, in order, and never at a time before the clock on 
       for (const { at: moment } of found) {
         const wall = new Date(moment + offset(one.calendar.zone, moment))
         const shown = wall.getUTCHours() * 60 + wall.getUTCMinutes()
-        // It is later than wished only where the clocks were put forward over that time.
+        // The time may be later only if the clock was put forward over it.
         if (shown !== one.minute) expect(isMoved(one.calendar.zone, moment)).toBe(true)
       }
       const [first] = found
-      // Looked for from anywhere before it, the first is the same.
+      // Searching from any time before it gives the same first occurrence.
       if (first !== undefined) expect(occurrencesAfter(one, first.at - 1).next().value).toEqual(first)
     }),
     { numRuns: 300 },
@@ -162,7 +162,7 @@ function isMoved(zone: string, moment: number): boolean {
   return offset(zone, moment - 86_400_000) !== offset(zone, moment + 86_400_000)
 }
 
-test('what is newest is what counting one by one finds', () => {
+test('the newest occurrence equals the last one of a list', () => {
   fc.assert(
     fc.property(rules, moments, fc.integer({ min: 0, max: 40 * 86_400_000 }), (one, since, ms) => {
       const listed = []
@@ -182,7 +182,7 @@ test('what is newest is what counting one by one finds', () => {
   )
 })
 
-test('a rule as a row keeps it has the same times', () => {
+test('a rule is read back from its text with the same times', () => {
   fc.assert(
     fc.property(rules, moments, (one, from) => {
       const kept = parseRule(ruleText(one))
@@ -193,7 +193,7 @@ test('a rule as a row keeps it has the same times', () => {
   expect(() => parseRule('each full moon')).toThrow(/not a rule/)
 })
 
-test('rules in words', () => {
+test('rules are printed as text', () => {
   expect(ruleWords(rule({ firstMonth: 4, zone: 'Europe/Berlin' }))).toBe(
     'each quarter from April, on day 1 at 02:30 (Europe/Berlin)',
   )
@@ -203,15 +203,15 @@ test('rules in words', () => {
   expect(ruleWords(intervalOf(900_000, '15m'))).toBe('every 15 minutes')
 })
 
-describe('what is due', () => {
+describe('due occurrences', () => {
   const daily = rule({ unit: 'day' })
   const since = at('2026-11-20T02:30:00Z')
 
-  test('nothing before its time', () => {
+  test('are none before their time', () => {
     expect(dueOf(daily, 'last', since, at('2026-11-21T02:29:59Z'))).toBeNull()
   })
 
-  test('the newest, and what is passed over is named', () => {
+  test('with last are the newest one, and skipped ones are named', () => {
     expect(dueOf(daily, 'last', since, at('2026-11-23T18:00:00Z'))).toMatchObject({
       run: { period: '2026-11-23' },
       passed: { first: { period: '2026-11-21' }, last: { period: '2026-11-22' }, count: 2 },
@@ -219,7 +219,7 @@ describe('what is due', () => {
     })
   })
 
-  test('all of them, the oldest first', () => {
+  test('with all are each, the oldest first', () => {
     expect(dueOf(daily, 'all', since, at('2026-11-23T18:00:00Z'))).toEqual({
       run: { period: '2026-11-21', at: at('2026-11-21T02:30:00Z') },
       passed: null,
@@ -230,7 +230,7 @@ describe('what is due', () => {
     expect(due).toMatchObject({ run: null, passed: { count: 7 }, since: since + 7 * 900_000 })
   })
 
-  test('none that is more than an hour late', () => {
+  test('with none are not more than an hour late', () => {
     expect(dueOf(daily, 'none', since, at('2026-11-21T03:30:00Z'))).toMatchObject({ run: { period: '2026-11-21' } })
     expect(dueOf(daily, 'none', since, at('2026-11-21T03:30:01Z'))).toMatchObject({
       run: null,

@@ -1,4 +1,4 @@
-/** What a plan says of a service that limits its users. */
+/** Limits of a service in a plan. */
 import { expect, test } from 'vitest'
 import { quotaNotes, serviceLimits } from '../../src/engine/copy/plan/service-limits.ts'
 import type { StoreAbilities } from '../../src/model/copy/abilities.ts'
@@ -20,17 +20,18 @@ const limited: StoreAbilities = {
   ],
 }
 
-test('requests are counted, and spread where there are too many for one span of time', () => {
+test('requests are counted, and the time is estimated if they exceed the limit', () => {
   expect(serviceLimits(free, { rows: 10n, bytes: 10n, chunks: 1n })).toEqual({})
   expect(serviceLimits(limited, { rows: 1000n, bytes: 50_000n, chunks: 1n })).toEqual({ requests: '29', requestMs: 0 })
-  // 20 + 9 for each of 445 chunks + 2 for each of 2384 blocks of 4 MiB: 7793 beyond the first thousand, a thousand in 5 minutes.
+  // 20 + 9 per chunk (445) + 2 per block of 4 MiB (2384): 7793 more than the first thousand, at a thousand per 5
+  // minutes.
   expect(serviceLimits(limited, { rows: 22_210_059n, bytes: 10_000_000_000n, chunks: 445n })).toEqual({
     requests: '8793',
     requestMs: 2_337_900,
   })
 })
 
-test('quotas stand beside what the copy needs of them', () => {
+test('quotas are listed with what the copy needs of them', () => {
   expect(quotaNotes(free, { rows: 1n, bytes: 1n, chunks: 1n })).toEqual([])
   const reported =
     'quotas of the service: free: 100,000 rows written a day and a database of 500 MB; paid: a database of 10 GB'

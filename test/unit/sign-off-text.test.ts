@@ -1,4 +1,4 @@
-/** A sign-off as Markdown: what names hold stays in its cell. */
+/** A sign-off as Markdown: special characters of names are escaped. */
 import { expect, test } from 'vitest'
 import type { SignOff } from '../../src/model/follow/sign-off.ts'
 import { historyText, signOffText } from '../../src/model/follow/sign-off-text.ts'
@@ -38,7 +38,7 @@ const DOCUMENT: SignOff = {
   leftBehind: [],
 }
 
-test('names keep to their cells', () => {
+test('names cannot break a table cell', () => {
   const lines = signOffText(DOCUMENT).split('\n')
   expect(lines[0]).toBe('# Sign-off refused')
   expect(lines).toContain('| signed by | Ada &lt;b> |')
@@ -47,12 +47,12 @@ test('names keep to their cells', () => {
   expect(lines).toContain('Other tables of the stream were not checked: public.c.')
 })
 
-test('names open no link, no picture and no direction of writing', () => {
+test('names cannot make links, images or bidirectional text', () => {
   const text = signOffText({ ...DOCUMENT, others: ['![x](http://elsewhere/x)', 'a\u202eb', 'c\\[d]'] })
   expect(text).toContain(String.raw`of the stream were not checked: !\[x](http://elsewhere/x), a\\u{202e}b, c\\\[d].`)
 })
 
-test('the history of a stream says what was not compared, and why it stands still', () => {
+test('the history of a stream reports what was not compared, and why the stream halted', () => {
   const text = historyText(DOCUMENT.history)
   expect(text).toContain('No table of the stream was compared yet.')
   expect(text).toContain('- halted: SLOT_LOST the slot is gone; changes since 0/1 may be missing in all tables')

@@ -1,4 +1,4 @@
-/** What `--slices` may say. */
+/** Values of `--slices`. */
 import { describe, expect, test } from 'vitest'
 import { slicesIn } from '../../src/cli/words.ts'
 

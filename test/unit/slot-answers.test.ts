@@ -1,8 +1,8 @@
-/** When a worker gives up a program that does not answer. */
+/** When a worker gives up a slot that does not answer. */
 import { expect, test } from 'vitest'
 import { SlotAnswers } from '../../src/app/share/slot-answers.ts'
 
-/** Beats of 2 s, none of which is answered. */
+/** Unanswered heartbeats, one each 2 s. */
 function silent(answers: SlotAnswers, seconds: number): SlotAnswers {
   for (let n = 0; n < seconds / 2; n++) answers.beat()
   return answers
@@ -15,19 +15,19 @@ function answering(hasFiles: boolean, cpu: () => number | null = () => 0): SlotA
   return answers
 }
 
-test('a long statement in a file may last; asked to end, it has as long as any other from then on', () => {
+test('a slot in a long statement on a file is not late; after a stop it has the usual time', () => {
   const answers = silent(answering(true), 300)
   expect([answers.isLate, answers.isGone]).toEqual([false, false])
   answers.stopped()
   silent(answers, 28)
   expect(answers.isGone).toBe(false)
-  // The worker itself ends: its batch is dropped too, which is no second beginning.
+  // The worker itself ends and drops its batch; this does not restart the time.
   answers.stopped()
   silent(answers, 2)
   expect(answers.isGone).toBe(true)
 })
 
-test('a statement in a file that uses CPU is given up by no silence, also behind a stop, until it uses none', () => {
+test('a slot that uses CPU in a statement on a file is not given up, even after a stop, until it uses none', () => {
   let cpu = 0
   let grows = true
   const answers = answering(true, () => (grows ? cpu++ : cpu))
@@ -41,7 +41,7 @@ test('a statement in a file that uses CPU is given up by no silence, also behind
   expect(answers.isGone).toBe(true)
 })
 
-test('a statement in a file lasts where the system reports no CPU; a program without files that spins is given up', () => {
+test('a slot with files is not given up if its CPU use is unknown; one without files is, even if it uses CPU', () => {
   const unknown = answering(true, () => null)
   unknown.stopped()
   expect(silent(unknown, 600).isGone).toBe(false)
@@ -54,7 +54,7 @@ test('a statement in a file lasts where the system reports no CPU; a program wit
   ).toBe(true)
 })
 
-test('one that starts slowly is not late: its worker speaks for it until it is given up', () => {
+test('a slot that starts slowly is not late until it is given up', () => {
   const answers = new SlotAnswers(false, () => 0)
   answers.beat()
   silent(answers, 118)
@@ -63,7 +63,7 @@ test('one that starts slowly is not late: its worker speaks for it until it is g
   expect(answers.isGone).toBe(true)
 })
 
-test('one that has answered is late after a third of the time after which it is given up', () => {
+test('a slot that has answered is late after a third of the time until it is given up', () => {
   const answers = silent(answering(false), 10)
   expect([answers.isLate, answers.isGone]).toEqual([true, false])
   silent(answers, 20)

@@ -3,13 +3,13 @@ import { slotEnd } from '../../src/app/share/slot-end.ts'
 import type { Rested } from '../../src/model/share/distributed.ts'
 import { SluiceError, type ErrorCode } from '../../src/shared/errors.ts'
 
-/** Turns that have all failed with what fails now, or each with another cause. */
+/** Earlier turns that all failed with this cause. */
 const after = (times: number, cause: SluiceError | null): Rested => ({ times, cause: cause?.info() ?? null })
 
 const leftOf = (code: ErrorCode, retryable: boolean, rests: number): string => {
   const error = new SluiceError(code, 'no', { retryable })
   const { left } = slotEnd({ exitCode: error.exitCode, error: error.info(), crashed: false }, after(rests, error))
-  // Of a copy of several tables it is the cause of each.
+  // For a copy of several tables it is the cause of each.
   expect(endOf(after(rests, error), error, error).left).toBe(left)
   return left
 }
@@ -20,21 +20,21 @@ const endOf = (rested: Rested, ...failures: readonly SluiceError[]): ReturnType<
   return slotEnd(how, rested)
 }
 
-test('what passes by itself rests however often it has failed', () => {
+test('a transient error is retried however often it occurred', () => {
   for (const code of ['CONNECTION_LOST', 'CONNECT_FAILED', 'TARGET_BUSY', 'TARGET_DENIED'] as const)
     expect([code, leftOf(code, true, 0), leftOf(code, true, 500)]).toEqual([code, 'rest', 'rest'])
 })
 
-test('a missing right ends the slot at once, and a server that lets nobody in within two minutes', () => {
+test('a missing right ends the slot at once, a refused login within two minutes', () => {
   expect(leftOf('TARGET_DENIED', false, 0)).toBe('none')
   const rests = Array.from({ length: 10 }, (_, turn) => leftOf('CONNECT_FAILED', false, turn))
   const last = rests.indexOf('none')
-  // Rests of 2, 4, 8, 16, 32 and 60 seconds.
+  // Waits of 2, 4, 8, 16, 32 and 60 seconds.
   expect(last).toBe(6)
   expect(new Set(rests.slice(last))).toEqual(new Set(['none']))
 })
 
-test('of several tables one whose cause passes is enough, and a cause that all share is that of the slot', () => {
+test('one table with a transient cause is enough for a retry; a cause of all tables is that of the slot', () => {
   const lost = new SluiceError('CONNECTION_LOST', 'gone', { retryable: true })
   const refused = new SluiceError('CONNECT_FAILED', 'refuses the password')
   const wrong = new SluiceError('PROOF_FAILED', 'differs')
@@ -56,7 +56,7 @@ test('of several tables one whose cause passes is enough, and a cause that all s
   })
 })
 
-test('a cause is counted from its first turn: after rests for a server that was away, a login that is refused has its two minutes', () => {
+test('each cause has its own count: a refused login after an outage still has its two minutes', () => {
   const away = new SluiceError('CONNECT_FAILED', 'no server', { retryable: true })
   const refused = new SluiceError('CONNECT_FAILED', 'refuses the password')
   expect(endOf(after(50, away), refused)).toMatchObject({ left: 'rest', error: { message: 'refuses the password' } })

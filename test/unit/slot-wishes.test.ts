@@ -1,4 +1,4 @@
-/** What a slot is told of wishes: each once, shared out, and so that it stands as the queue says, in whatever order people have said it. */
+/** Steering requests of slots: each is passed once, shared out, and leaves the state of the queue, in any order. */
 import { describe, expect, test } from 'vitest'
 import fc from 'fast-check'
 import { NOTHING_TOLD, optionsSince, type SharedRequests } from '../../src/app/share/slot-requests.ts'
@@ -12,7 +12,7 @@ import { sluiceErrorOf } from '../support/sluice-error.ts'
 const NONE: TableOrders = { holds: [], retries: [] }
 const reported = ({ holds, retries }: TableOrders): SharedRequests => ({ wishes: { tables: holds, retries }, among: 1 })
 
-describe('wishes for single tables', () => {
+describe('steering requests for single tables', () => {
   const options = fc.record({
     act: fc.constantFrom<TableRequest['act']>('pause', 'resume', 'skip', 'retry'),
     table: fc.constantFrom('a', 'b'),
@@ -37,7 +37,7 @@ describe('wishes for single tables', () => {
     return one
   }
 
-  test('leave a slot as the same wishes leave a run of one machine, however many come between two beats', () => {
+  test('leave a slot in the same state as a local run, however many arrive between two heartbeats', () => {
     fc.assert(
       fc.property(fc.array(fc.array(options, { maxLength: 5 }), { maxLength: 5 }), (beats) => {
         const [direct, slot] = [steering(), steering()]
@@ -54,7 +54,7 @@ describe('wishes for single tables', () => {
           expect(standing(slot)).toEqual(standing(direct))
           expect(optionsSince(before, reported(orders), false)).toEqual([])
         }
-        // One that begins now.
+        // A slot that begins now.
         const late = steering()
         for (const one of optionsSince(NOTHING_TOLD, reported(orders), false)) late.honour(one)
         expect(standing(late)).toEqual(standing(direct))
@@ -63,7 +63,7 @@ describe('wishes for single tables', () => {
     )
   })
 
-  test('for a table that another slot has are left to that one', () => {
+  test('for a table of another slot are left to that slot', () => {
     const one = steering()
     expect(one.isForOthers({ act: 'pause', table: 'c', shared: true })).toBe(true)
     expect(one.isForOthers({ act: 'pause', table: 'a', shared: true })).toBe(false)
@@ -71,7 +71,7 @@ describe('wishes for single tables', () => {
   })
 })
 
-test('numbers are those of the whole run, and lanes are for the slot that has the stream', () => {
+test('numbers apply to the whole run and are divided, except lanes, which go to the slot with the stream', () => {
   const now: SharedRequests = { wishes: { rate: 1000, workers: 8, lanes: 4, held: true }, among: 2 }
   expect(optionsSince(NOTHING_TOLD, now, false)).toEqual([
     { act: 'hold', held: true },
@@ -86,7 +86,7 @@ test('numbers are those of the whole run, and lanes are for the slot that has th
   ])
 })
 
-describe('a table that is meant', () => {
+describe('the table of a request', () => {
   const run = (operation: unknown, options: RunRequests = {}): DistributedRun =>
     ({ runId: '7', program: 'p', operation, wishes: options }) as DistributedRun
   const copy = run({ kind: 'copy', tables: ['public.a', 'logs_*'] })
@@ -94,7 +94,7 @@ describe('a table that is meant', () => {
   const early = { names: [], isWhole: false }
   const hold = (name: string): TableRequest => tableOptions('pause', name)
 
-  test('has its whole name once a slot has planned, and is refused where nobody has it', () => {
+  test('gets its full name once a slot has planned, and is refused if no slot has it', () => {
     expect(wholeOptions(copy, [hold('a'), hold('logs_1#3')], names)).toEqual([
       { act: 'pause', table: 'public.a' },
       { act: 'pause', table: 'public.logs_1', chunk: '3' },
@@ -103,7 +103,7 @@ describe('a table that is meant', () => {
     expect(sluiceErrorOf(() => wholeOptions(copy, [hold('same')], names)).message).toContain('several tables')
   })
 
-  test('is known by the command before that, and moved to its whole name later', () => {
+  test('is checked against the command before that, and gets its full name later', () => {
     for (const name of ['a', 'public.a', 'logs_7', 'public.logs_7'])
       expect(wholeOptions(copy, [hold(name)], early)).toEqual([{ act: 'pause', table: name }])
     expect(sluiceErrorOf(() => wholeOptions(copy, [hold('b')], early)).hint).toBe('its tables are public.a, logs_*')
@@ -120,7 +120,7 @@ describe('a table that is meant', () => {
     ])
   })
 
-  test('is refused of a run that takes none, of a stream that follows, and of an older queue', () => {
+  test('is refused if the run does not support it, for a follow run, and for an older queue', () => {
     const refused = (operation: unknown, options: RunRequests, tables: readonly TableRequest[]): string =>
       sluiceErrorOf(() => refuseForOperation(run(operation), options, tables)).message
     expect(refused({ kind: 'diff', tables: ['a'] }, {}, [hold('a')])).toBe(

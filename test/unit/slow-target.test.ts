@@ -1,4 +1,4 @@
-/** A target that answers slower than usual slows the copy down, as far as that helps; with a clock of the test's own. */
+/** A target that becomes slower slows the copy down, as far as that helps; with a clock of the test. */
 import { expect, test } from 'vitest'
 import { SlowTarget } from '../../src/engine/copy/workers/slow-target.ts'
 import { Throttle, type Pressure } from '../../src/engine/copy/workers/throttle.ts'
@@ -19,7 +19,7 @@ function stage() {
     sleep: async (ms) => void (now += ms),
   })
   const pulse = new SlowTarget(clock, throttle, (latency) => reported.push(latency))
-  /** Seconds in which batches of a mebibyte, 1000 rows, take so many ms each. */
+  /** Seconds in which batches of 1 MiB with 1000 rows take this many ms each. */
   const seconds = async (count: number, cost: (second: number) => number, batches = 10): Promise<void> => {
     const begun = now
     for (let second = 0; now < begun + count * 1000; second++) {
@@ -44,9 +44,9 @@ function stage() {
   }
 }
 
-test('what is usual is learned and told, and a healthy target is left alone', async () => {
+test('the baseline is learned and reported, and a healthy target is not throttled', async () => {
   const { seconds, changes, told: reported } = stage()
-  // Waves, single spikes, and a table that grows slower by and by.
+  // Waves, single spikes, and a slow increase.
   await seconds(300, (second) => 40 + 30 * Math.sin(second) + (second % 17 === 0 ? 0 : second / 5))
   expect(changes).toEqual([])
   expect(reported).toHaveLength(60)
@@ -54,7 +54,7 @@ test('what is usual is learned and told, and a healthy target is left alone', as
   expect(reported.at(-1)?.baselineMs).toBeGreaterThan(60)
 })
 
-test('one stall is no slowness, and neither is a few times of very little', async () => {
+test('a single stall is not slow, and a multiple of a very short time is not either', async () => {
   const { seconds, changes } = stage()
   await seconds(20, () => 10)
   await seconds(2, () => 3000, 1)
@@ -63,7 +63,7 @@ test('one stall is no slowness, and neither is a few times of very little', asyn
   expect(changes).toEqual([])
 })
 
-test('a target that grows slow is given half, and half of that, never less than an eighth; and all of it once it is well again', async () => {
+test('a slow target gets half the rate, then a quarter and an eighth, and the full rate when it recovers', async () => {
   const { seconds, changes, rates, throttle } = stage()
   await seconds(30, () => 150)
   await seconds(12, () => 900)
@@ -75,17 +75,17 @@ test('a target that grows slow is given half, and half of that, never less than 
   })
   await seconds(25, () => 900)
   expect(rates()).toEqual([5000, 2500, 1250])
-  // Pushed as far as it goes, and nobody is told the same again and again.
+  // The lowest rate is reported once.
   await seconds(15, () => 900)
   expect(rates()).toEqual([5000, 2500, 1250])
-  // It is better, but not well: nothing goes up yet.
+  // Latency is better, but not normal: the rate stays.
   await seconds(20, () => 550)
   expect(throttle.limit).toBe(1250)
   await seconds(200, () => 150)
   expect(rates()).toEqual([5000, 2500, 1250, null])
 })
 
-test('where fewer rows do not help, the copy is not what makes it slow, and goes on', async () => {
+test('if a lower rate does not help, the throttling ends', async () => {
   const { seconds, rates, throttle } = stage()
   await seconds(30, () => 150)
   await seconds(120, () => 900)
@@ -94,19 +94,19 @@ test('where fewer rows do not help, the copy is not what makes it slow, and goes
   const before = rates().length
   await seconds(60, () => 900)
   expect(rates()).toHaveLength(before)
-  // From what is usual now it can grow slow again.
+  // From the new baseline it can become slow again.
   await seconds(8, () => 5000)
   expect(rates()).toHaveLength(before + 1)
 })
 
-test('a stream counts by what the target lets through, and small frames are counted together', async () => {
+test('a stream is measured by the bytes that the target accepted, and small frames are added up', async () => {
   const { pulse, told: reported, seconds } = stage()
   for (let i = 0; i < 16 * 50; i++) pulse.streamed(i % 16 === 0 ? 32 : 0, MEBIBYTE / 16)
   await seconds(6, () => 32, 0)
   expect(reported[0]).toEqual({ p95Ms: 32, baselineMs: null })
 })
 
-test('the end of a chunk may become slow where rows do not', async () => {
+test('the commit of a chunk can become slow while rows do not', async () => {
   const { pulse, seconds, changes } = stage()
   const chunks = async (count: number, ms: number): Promise<void> => {
     for (let i = 0; i < count; i++) {

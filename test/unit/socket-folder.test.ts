@@ -1,4 +1,7 @@
-/** The folder of control sockets is its user's alone, whoever was there before. Another user is one in earnest: a program under another number. */
+/**
+ * The folder of control sockets belongs to its user only, whoever created it. The other user is real: a program under
+ * another uid.
+ */
 import { execFile } from 'node:child_process'
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -21,7 +24,7 @@ let shared = ''
 let folder = ''
 const before = process.env['XDG_RUNTIME_DIR']
 beforeEach(() => {
-  // As /tmp is: everybody may make what is not there.
+  // Like /tmp: every user may create new files.
   shared = mkdtempSync(join(tmpdir(), 'sluice-shared-'))
   chmodSync(shared, 0o1777)
   process.env['XDG_RUNTIME_DIR'] = shared
@@ -35,7 +38,7 @@ afterEach(() => {
 
 type Met = { readonly socket: string; readonly folder: string }
 
-/** What a program of another user comes to that asks the run how it does, and looks into its folder. */
+/** Result of a program of another user that queries the run and reads its folder. */
 async function asOther(): Promise<Met> {
   const program = `
     const answer = { socket: '', folder: '' }
@@ -54,7 +57,7 @@ async function asOther(): Promise<Met> {
   return JSON.parse(stdout) as Met
 }
 
-/** Nobody who looks for runs is taken in. */
+/** Commands that search for runs report the folder and find no run. */
 async function expectUnheard(words: RegExp): Promise<void> {
   await expect(joinRun(RUN)).rejects.toMatchObject({ code: 'TARGET_DENIED', message: expect.stringMatching(words) })
   expect(await askRun(RUN)).toBeNull()
@@ -64,17 +67,17 @@ async function expectUnheard(words: RegExp): Promise<void> {
 }
 
 describe.runIf(isRoot)('another user', () => {
-  test('cannot ask a run, nor see that there is one', async () => {
+  test('cannot query a run or see that it exists', async () => {
     await using socket = await openControlSocket(RUN, steering())
     expect(socket).toBeDefined()
     expect(await asOther()).toEqual({ socket: 'EACCES', folder: 'EACCES' })
-    // The same program finds the run where rights let it: it is the rights that keep it out.
+    // With open permissions the same program finds the run: only the permissions exclude it.
     chmodSync(folder, 0o755)
     chmodSync(controlSocketPath(RUN), 0o666)
     expect(await asOther()).toEqual({ socket: 'answered', folder: 'read' })
   })
 
-  test('who made the folder beforehand gets no socket, and nobody believes what stands in it', async () => {
+  test('cannot take over the socket by making the folder first, and its content is ignored', async () => {
     mkdirSync(folder, { mode: 0o777 })
     chmodSync(folder, 0o777)
     chownSync(folder, OTHER, OTHER)
@@ -88,7 +91,7 @@ describe.runIf(isRoot)('another user', () => {
     await expectUnheard(/belongs to another user/)
   })
 
-  test('who set a link to a folder of ours beforehand does not lead us there', async () => {
+  test('cannot redirect the socket by a symbolic link to another folder', async () => {
     const ours = mkdtempSync(join(tmpdir(), 'sluice-ours-'))
     chmodSync(ours, 0o755)
     symlinkSync(ours, folder)
@@ -105,7 +108,7 @@ describe.runIf(isRoot)('another user', () => {
   })
 })
 
-test('a folder of ours that others may write to is believed by nobody, and closed by the next run', async () => {
+test('a folder that other users may write to is ignored, and the next run restricts its mode', async () => {
   mkdirSync(folder)
   chmodSync(folder, 0o777)
   await expectUnheard(/other users may write to the folder/)

@@ -1,4 +1,4 @@
-/** Rows that DuckDB puts on the disk are for nobody else, whatever the umask says; and nothing of them is left. */
+/** Rows that DuckDB spills to disk are readable by this user only, whatever the umask, and are deleted. */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -18,7 +18,7 @@ const folder = process.env.TMPDIR + '/' + name
 console.log(JSON.stringify({ folders: mine.length, mode: (statSync(folder).mode & 0o777).toString(8), files: readdirSync(folder).length > 0 }))
 `
 
-test('a spill folder is for nobody else, and goes with its program', { timeout: 60_000 }, () => {
+test('a spill folder has mode 700, and is deleted when its program ends', { timeout: 60_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-test-spill-'))
   try {
     const instance = join(import.meta.dirname, '../../build/stores/duckdb/instance.js')

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { checksIn } from '../../src/stores/sqlite/archive/unchecked.ts'
 
-test('each CHECK is found with its name, and what only looks like one is not', () => {
+test('each CHECK is found with its name, and quoted or commented text is ignored', () => {
   const sql = `CREATE TABLE t (
     a integer CHECK (a > 0), -- CHECK (a > 1)
     "CHECK (b)" text DEFAULT 'CHECK (c)' CONSTRAINT "x ""y" CHECK ("CHECK (b)" <> ')' AND length(a) < (2 + 1)),

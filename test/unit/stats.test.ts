@@ -7,7 +7,7 @@ const STATS =
   '"maxValues":{"id":9223372036854775807,"s":{"x":"z"}},"nullCount":{"id":0,"s":{"x":1}},"tightBounds":false}'
 
 describe('statsReader', () => {
-  it('takes the wanted pieces as they are written', () => {
+  it('returns the requested values as they are written', () => {
     const reader = statsReader([['id'], ['s', 'x'], ['s', 'y'], ['v'], ['s'], ['nowhere', 'else']])
     expect(reader.read(STATS)).toEqual({
       numRecords: '3',
@@ -18,7 +18,7 @@ describe('statsReader', () => {
     })
   })
 
-  it('forgets what it read before', () => {
+  it('does not keep values of the text before', () => {
     const reader = statsReader([['id']])
     expect(reader.read(STATS)?.min).toEqual(['-9223372036854775808'])
     expect(reader.read('{}')).toEqual({
@@ -30,7 +30,7 @@ describe('statsReader', () => {
     })
   })
 
-  it('reads spaces, escaped keys, the plural of nullCount and words that are no JSON', () => {
+  it('reads spaces, escaped keys, nullCounts, and words that are not JSON', () => {
     const text =
       ' {\n "minValues" : { "a\\u0062" : NaN , "c": [1,{"d":"]"}] } , "nullCounts":{"ab" : 2},"x":{}, "y":[] }\t'
     expect(statsReader([['ab'], ['c']]).read(text)).toMatchObject({ min: ['NaN', undefined], nulls: ['2', undefined] })
@@ -51,7 +51,7 @@ describe('statsReader', () => {
     '{a:1}',
     '{"a":{"b":1}',
     '{"a":1 "b":2}',
-  ])('calls %s broken', (text) => {
+  ])('returns null for %s', (text) => {
     expect(statsReader([['a']]).read(text)).toBeNull()
   })
 
@@ -119,7 +119,7 @@ describe('numRecordsOf', () => {
 })
 
 describe('statsRange', () => {
-  it('gives text to show', () => {
+  it('returns texts to print', () => {
     expect(statsRange(STATS, ['id'])).toEqual({ min: '-9223372036854775808', max: '9223372036854775807', nulls: '0' })
     expect(statsRange(STATS, ['s', 'x'])).toEqual({ min: 'a"}b', max: 'z', nulls: '1' })
     expect(statsRange(STATS, ['v'])).toEqual({})

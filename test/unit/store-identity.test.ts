@@ -1,8 +1,8 @@
-/** What a refusal says of two databases: their differing parts, by the names that their system gives them. */
+/** How the parts of two databases that differ are named: with the terms of their system. */
 import { describe, expect, test } from 'vitest'
 import { identityDifference } from '../../src/app/share/identity.ts'
 
-describe('two databases of one name', () => {
+describe('two databases with the same URL', () => {
   test.each([
     [
       'postgresql://h/d',
@@ -16,7 +16,7 @@ describe('two databases of one name', () => {
       'postgresql/8/17',
       'system identifier of the server: 7 here, 8 where the run was begun; oid of the database: 16 here, 17 where the run was begun',
     ],
-    // A server that keeps its number to itself goes by its address, which may be a path.
+    // A server without a readable identifier is identified by its address, which may be a path.
     [
       'postgresql://h/d',
       'postgresql//run/pg:5432/16',

@@ -1,4 +1,4 @@
-/** Where a chunk of a stretch lies, as a map draws it. */
+/** Key range of a chunk in a group of chunks, as a map draws it. */
 import { expect, test } from 'vitest'
 import { spanIn } from '../../src/model/run/stretch-span.ts'
 
@@ -7,7 +7,7 @@ const all = (first: number, last: number, edges?: readonly (string | null)[]): r
     spanIn({ first, last, state: 'proved', ...(edges === undefined ? {} : { edges }) }, first + i),
   )
 
-test('is right behind the one before it, where each edge is told', () => {
+test('begins after the chunk before it if each bound is known', () => {
   expect(all(4, 6, ['10', '19', '25', null])).toEqual([
     { from: ['10'], to: ['19'] },
     { from: ['20'], to: ['25'] },
@@ -16,7 +16,7 @@ test('is right behind the one before it, where each edge is told', () => {
   expect(all(4, 4, ['-9223372036854775808', '7'])).toEqual([{ from: ['-9223372036854775808'], to: ['7'] }])
 })
 
-test('is of one width, where only the ends of the stretch are told', () => {
+test('is an equal share if only the bounds of the group are known', () => {
   expect(all(1, 3, ['1', '10'])).toEqual([
     { from: ['1'], to: ['3'] },
     { from: ['4'], to: ['6'] },
@@ -28,6 +28,6 @@ test('is of one width, where only the ends of the stretch are told', () => {
   ])
 })
 
-test('is unknown where nobody has told', () => {
+test('is unknown without bounds', () => {
   expect(all(1, 2)).toEqual([undefined, undefined])
 })

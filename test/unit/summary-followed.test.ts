@@ -1,4 +1,4 @@
-/** The closing line of a run that follows: how many changes it has applied, and no sum of a copy that there was not. */
+/** The last line of a run that follows: the number of applied changes, and no copy totals without a copy. */
 import { expect, test } from 'vitest'
 import { SummaryFold } from '../../src/render/summary.ts'
 import type { EventBody } from '../../src/model/run/event.ts'
@@ -15,16 +15,16 @@ function line(bodies: readonly EventBody[], totals: RunFinished['totals']): stri
 
 const nothing = { tables: '1', read: '0', written: '0', skipped: '0', quarantined: '0' }
 
-test('changes of this run, and none of those before', () => {
+test('counts changes of this run only', () => {
   const reported = [counted('a', '100', '5'), counted('b', '7'), counted('a', '900', '50')]
   expect(line(reported, { ...nothing, changes: '957' })).toBe('845 changes applied')
 })
 
-test('beside the sum of what it has copied', () => {
+test('has the changes after the totals of the copy', () => {
   const copied = { ...nothing, read: '10', written: '10', chunks: '1', proved: '1', changes: '1' }
   expect(line([counted('a', '0')], copied)).toMatch(/read 10 = written 10 .*; 1 change applied$/)
 })
 
-test('of no stream nothing is said', () => {
+test('has no changes without a stream', () => {
   expect(line([], nothing)).toBe('read 0 = written 0 + skipped 0 + quarantined 0')
 })

@@ -1,4 +1,4 @@
-/** What the bytes of a terminal are, whole and cut anywhere. */
+/** Tokens from the bytes of a terminal, complete or split anywhere. */
 import { expect, it } from 'vitest'
 import { InputGrammar, LONGEST_PASTE, type InputToken } from '../../src/shared/terminal/input-grammar.ts'
 
@@ -17,7 +17,7 @@ const short = (token: InputToken): string => {
   }
 }
 
-/** Texts next to each other are one, wherever they were cut. */
+/** Joins adjacent texts, wherever they were split. */
 function joined(tokens: readonly InputToken[]): readonly InputToken[] {
   return tokens.reduce<InputToken[]>((all, token) => {
     const last = all.at(-1)
@@ -35,7 +35,7 @@ function readIn(pieces: readonly Uint8Array[]): string {
 }
 
 const E = '\u001b'
-/** Bytes as they are, where a string stands for its UTF-8. */
+/** Bytes as given; a string is encoded as UTF-8. */
 const bytes = (input: string | readonly number[]): Buffer => Buffer.from(input as string)
 const raw = (input: string): readonly number[] => [...Buffer.from(input, 'latin1')]
 
@@ -59,7 +59,7 @@ const TABLE: readonly (readonly [input: string | readonly number[], tokens: stri
   [`${E}\r${E}\t${E} ${E}\u007f`, 'alt-enter alt-tab alt-space alt-ctrl'],
   [raw('\u009bA\u008fB\u009b3~'), 'up down delete'],
   ['\u009bA\u008fB', 'up down'],
-  // The kitty protocol, and xterm's other keys.
+  // The kitty protocol, and xterm's modified keys.
   [`${E}[97u${E}[97;2u${E}[97:65;2u${E}[97;;97u${E}[228u`, 'a=a A=A A=A a=a ä=ä'],
   [`${E}[99;5u${E}[106;3u${E}[13u${E}[27u${E}[9u${E}[9;2u${E}[127u${E}[32u`, 'ctrl-c alt-j enter esc tab shift-tab backspace space= '], // prettier-ignore
   [`${E}[97;1:1u${E}[97;1:2u${E}[97;1:3u${E}[1;1:3A${E}[1;1:1A`, 'a=a a=a - - up'],
@@ -67,7 +67,7 @@ const TABLE: readonly (readonly [input: string | readonly number[], tokens: stri
   [`${E}[97;65u${E}[97;129u${E}[99;69u`, 'a=a a=a ctrl-c'],
   [`${E}[27;5;99~${E}[27;2;65~${E}[27;3;13~`, 'ctrl-c A=A alt-enter'],
   [`${E}[1114112u${E}[55296u${E}[3u${E}[133u${E}[0u${E}[?5u`, '- - - - - -'],
-  // Reports and answers.
+  // Reports and replies.
   [`${E}[<35;10;6M${E}[<0;1;1m`, '- -'],
   [`${E}[M !!j`, '- "j"'],
   [[...raw(`${E}[M`), 0x60, 0xff, 0xa1, 0x6a], '- "j"'],
@@ -92,7 +92,7 @@ const TABLE: readonly (readonly [input: string | readonly number[], tokens: stri
   [`${E}[201~q`, '- "q"'],
   [raw('\u0080\u0085\u009c'), '- - -'],
   [`${E}\u009bA`, 'esc up'],
-  // What never ends.
+  // Incomplete sequences.
   [`${E}[`, '-'],
   [`${E}[1;2`, '-'],
   [`${E}O`, '-'],
@@ -100,7 +100,7 @@ const TABLE: readonly (readonly [input: string | readonly number[], tokens: stri
   [`${E}]11;rgb`, '-'],
   [`${E}]11;rgb${E}`, '-'],
   [[0xe6, 0x97], '-'],
-  // Characters that are none.
+  // Invalid UTF-8.
   [[0x61, 0xff, 0x62], '"a�b"'],
   [[0xc3, 0x6a], '"�j"'],
   [[0xed, 0xa0, 0xa0], '"��" "�"'.replace('" "', '')],
@@ -124,7 +124,7 @@ it.each(TABLE)('%j is %s', (input, tokens) => {
   expect(readIn(Array.from(whole, (byte) => Buffer.from([byte])))).toBe(tokens)
 })
 
-it('a paste of 10 MB is dropped as a whole, and takes no time', () => {
+it('a paste of 10 MB is dropped as a whole within seconds', () => {
   const grammar = new InputGrammar()
   const began = performance.now()
   const tokens: InputToken[] = [...grammar.push(Buffer.from(`${E}[200~`))]

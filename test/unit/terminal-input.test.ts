@@ -1,4 +1,4 @@
-/** When what is not whole is given up, and what several keys of one read mean. */
+/** When incomplete input is given up, and what several keys in one read mean. */
 import { PassThrough } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
@@ -29,7 +29,7 @@ const PASTE = '(the paste is ignored)'
 const SEVERAL = '(several keys at once are ignored)'
 const LEFT_OUT = '(enter)'
 
-/** Without a field, and with one. */
+/** Results without and with a text field. */
 const READS: readonly (readonly [read: string, outside: readonly string[], inside: readonly string[]])[] = [
   ['j', ['j'], ['j']],
   ['é', ['é'], ['é']],
@@ -73,7 +73,7 @@ it.each(READS)('%j', async (read, outside, inside) => {
   expect(heard).toEqual(inside)
 })
 
-it('an escape is a key after 50 ms, and with what follows at once it is none', async () => {
+it('an escape is a key after 50 ms, and starts a sequence if bytes follow at once', async () => {
   const began = performance.now()
   stdin.write(E)
   while (heard.length === 0) await sleep(5)
@@ -87,14 +87,14 @@ it('an escape is a key after 50 ms, and with what follows at once it is none', a
   expect(heard).toEqual(['esc', 'up', 'down'])
 })
 
-it('an escape behind a paste without brackets is a piece of it', async () => {
+it('an escape after an unbracketed paste belongs to the paste', async () => {
   stdin.write(`some text${E}`)
   stdin.write(`more${E}`)
   await sleep(150)
   expect(heard).toEqual([SEVERAL, SEVERAL, SEVERAL])
 })
 
-it('the rest of a large read is none of the keyboard', async () => {
+it('the rest of a large read is not taken for keys', async () => {
   stdin.write('q'.repeat(4095))
   stdin.write('x')
   await sleep(150)
@@ -102,7 +102,7 @@ it('the rest of a large read is none of the keyboard', async () => {
   expect(heard).toEqual([SEVERAL, SEVERAL, 'x'])
 })
 
-it('a sequence that never ends gives the keyboard back, also while keys are typed', async () => {
+it('an endless sequence ends after a timeout, also while keys are typed', async () => {
   stdin.write(`${E}]52;c;`)
   await sleep(650)
   stdin.write('j')
@@ -117,7 +117,7 @@ it('a sequence that never ends gives the keyboard back, also while keys are type
   expect(heard).toEqual(['j', 'k'])
 })
 
-it('a paste without an end is one all the same, and gives the keyboard back', async () => {
+it('a paste without an end is accepted after a timeout', async () => {
   isInField = true
   stdin.write(`${E}[200~drop table a;\r`)
   await sleep(500)
@@ -130,19 +130,19 @@ it('a paste without an end is one all the same, and gives the keyboard back', as
   expect(heard[1]).toBe('y')
 })
 
-it('what was begun before another program had the terminal is forgotten', () => {
+it('input begun before another program had the terminal is dropped', () => {
   stdin.write(`${E}[200~abc`)
   input.forget()
   stdin.write('j')
   expect(heard).toEqual(['j'])
 })
 
-it('the mouse and the focus are silenced', () => {
+it('mouse and focus reports are switched off', () => {
   for (const mode of [1000, 1002, 1003, 1004, 1005, 1006, 1015, 1016])
     expect(ENTER_INPUT).toMatch(new RegExp(`\\[\\?(?:\\d+;)*${mode}(?:;\\d+)*l`))
 })
 
-it('text of a paste is one line, in which control characters can be seen', () => {
+it('pasted text becomes one line with visible control characters', () => {
   expect(fieldText('a\tb\r\nc\n\u001b[2Jd\u0003\u009b\u2028e')).toBe(String.raw`a bc\x1b[2Jd\x03\x9be`)
   expect(withoutControls('a\tb\r\nc\u0003👩‍👩‍👧')).toBe('a\tb\r\nc\\x03👩‍👩‍👧')
 })

@@ -1,4 +1,4 @@
-/** Editing by characters as people see them; plain texts are taken apart in a quicker way. */
+/** Editing by grapheme; plain texts are split in a faster way. */
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { around, edit, field } from '../../src/tui/state/text-field.ts'
@@ -6,7 +6,7 @@ import { around, edit, field } from '../../src/tui/state/text-field.ts'
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' })
 const graphemes = (text: string): string[] => Array.from(segmenter.segment(text), ({ segment }) => segment)
 
-it('counts what it holds as the slow way does', () => {
+it('splits the text at the caret like the slow way', () => {
   fc.assert(
     fc.property(
       fc.oneof(fc.string(), fc.string({ unit: 'grapheme' }), fc.constant('a\r\nb')),

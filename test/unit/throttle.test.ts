@@ -1,4 +1,4 @@
-/** How fast rows may go, with a clock of the test's own. */
+/** Row rate of the throttle, with a clock of the test. */
 import { expect, test } from 'vitest'
 import { Throttle, type Pressure } from '../../src/engine/copy/workers/throttle.ts'
 
@@ -20,7 +20,7 @@ const NEVER = new AbortController().signal
 test('a rate holds over many batches, whatever their size', async () => {
   const { throttle, now } = throttleOf(1000)
   for (let i = 0; i < 20; i++) await throttle.take(500, NEVER)
-  // The first second's worth may go at once; batches larger than that are paid off afterwards.
+  // Rows of the first second pass at once; a larger batch is compensated by later waits.
   expect(now()).toBeGreaterThanOrEqual(8500)
   expect(now()).toBeLessThanOrEqual(10_500)
   const large = throttleOf(100)
@@ -29,7 +29,7 @@ test('a rate holds over many batches, whatever their size', async () => {
   expect(large.now()).toBeGreaterThanOrEqual(10_000)
 })
 
-test('rows that were guessed too low are paid off by the next ones', async () => {
+test('rows that were estimated too low are compensated by later waits', async () => {
   const { throttle, now } = throttleOf(1000)
   for (let i = 0; i < 10; i++) {
     await throttle.take(100, NEVER)
@@ -46,7 +46,7 @@ test('without a limit nothing waits', async () => {
   expect(now()).toBe(0)
 })
 
-test('pressure halves the rate once in a while, and quiet brings it back', async () => {
+test('pressure halves the rate at intervals, and later the limit is removed', async () => {
   const { throttle, changes, pass } = throttleOf(null)
   for (let i = 0; i < 10; i++) {
     throttle.moved(10_000)
@@ -77,7 +77,7 @@ test('an abort ends the wait', async () => {
   await throttle.take(1_000_000, aborted)
 })
 
-test('a slow batch goes in parts of a second, and ends within seconds of a stop', async () => {
+test('a slow batch is split into parts of a second, and ends within seconds of a stop', async () => {
   const stop = new AbortController()
   const { throttle, now } = throttleOf(100, stop.signal)
   const left: (readonly [number, number])[] = []

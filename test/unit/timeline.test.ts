@@ -1,4 +1,4 @@
-/** Where the line of time of a table opens. */
+/** The first visible line of a table's timeline. */
 import { describe, expect, test } from 'vitest'
 import type { PartitionAlarmEvent, PartitionEvent } from '../../src/model/partition/events.ts'
 import { linesFromNow, timelineText } from '../../src/tui/screens/tables/timeline.ts'
@@ -15,13 +15,13 @@ const days = [...Array.from({ length: 90 }, (_, n) => day(n, 'hot')), day(90, 'c
 const alarm: PartitionAlarmEvent = { type: 'partition.alarm', table: 't', alarm: 'gap', detail: 'a gap' }
 const table = { type: 'partition.table', table: 't', by: 'at', partitions: '91', hasDefault: false } as const
 
-describe('a line of time', () => {
-  test('opens at now, with a few before it, where nothing is wrong', () => {
+describe('a timeline', () => {
+  test('opens near the current partition if there are no alarms', () => {
     expect(linesFromNow({ table, partitions: days, alarms: [], expired: [], error: null })).toBe(2 + 8)
     expect(linesFromNow({ table, partitions: days.slice(0, 90), alarms: [], expired: [], error: null })).toBeNull()
   })
 
-  test('opens with its alarms where there are any', () => {
+  test('opens at its alarms if there are any', () => {
     const shown = { table, partitions: days, alarms: [alarm], expired: [], error: null }
     expect(linesFromNow(shown)).toBeNull()
     const [title, ...lines] = timelineText(shown, 100, true)

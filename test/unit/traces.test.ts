@@ -1,4 +1,4 @@
-/** From events to spans: their number is bounded, and nothing secret is in them. */
+/** Spans from events: their number is bounded, and they contain no secrets. */
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider, type ReadableSpan } from '@opentelemetry/sdk-trace'
 import { expect, test } from 'vitest'
 import { RunTraces } from '../../src/app/traces/run-traces.ts'
@@ -20,7 +20,7 @@ const end: EventBody = { type: 'run.finished', status: 'ok', exitCode: 0, totals
 const of = (chunk: number) => ({ table: 'a-hunter2', chunk: String(chunk), worker: 1, unit: 'row' }) as const
 const error = { code: 'ROW_REFUSED', message: 'key 4711 of hunter2', retryable: false } as const
 
-test('a run of many chunks: a thousand are told, then one of a hundred, and each that failed; what is left out is said', () => {
+test('a long run has spans for a thousand chunks, then each hundredth and each failed one, and counts the rest', () => {
   const bodies: (readonly [number, EventBody])[] = [[0, begun]]
   for (let no = 1; no <= 3000; no++) {
     bodies.push([no, { type: 'chunk.started', ...of(no), total: '5' }])
@@ -40,7 +40,7 @@ test('a run of many chunks: a thousand are told, then one of a hundred, and each
     'sluice.spans.one_of': 100,
     'sluice.total.written': 7,
   })
-  // Milliseconds, by the events.
+  // Durations in ms come from the events.
   expect(
     chunks.every(
       ({ startTime, endTime }) =>
@@ -52,7 +52,7 @@ test('a run of many chunks: a thousand are told, then one of a hundred, and each
   expect(text).toContain('"error.type":"ROW_REFUSED"')
 })
 
-test('what TRACEPARENT names is the parent, and what is none is not', () => {
+test('TRACEPARENT names the parent span, and an invalid value is ignored', () => {
   const id = `${'ab'.repeat(16)}-${'cd'.repeat(8)}`
   expect(trace.getSpanContext(traceParent(`00-${id}-01`))).toMatchObject({
     traceId: 'ab'.repeat(16),
@@ -61,9 +61,9 @@ test('what TRACEPARENT names is the parent, and what is none is not', () => {
   })
   for (const wrong of ['', 'x', `ff-${id}-01`, `00-${id}-01-more`, `00-${'0'.repeat(32)}-${'cd'.repeat(8)}-01`])
     expect(trace.getSpanContext(traceParent(wrong))).toBeUndefined()
-  // A later version may say more.
+  // A later version may have more fields.
   expect(trace.getSpanContext(traceParent(`01-${id}-01-more`))).toBeDefined()
-  // Nobody who is not sampled becomes so here.
+  // A parent that is not sampled leaves the run unsampled.
   expect(
     spansOf(
       stamped([

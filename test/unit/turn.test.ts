@@ -1,4 +1,4 @@
-/** The time of a slot: what is spent on chunks counts, and what is spent on counting earlier ones does not. */
+/** The time limit of a slot's turn: work on chunks counts, counting earlier chunks does not. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { TaskTurn } from '../../src/app/share/turn.ts'
 import type { Event, EventBody } from '../../src/model/run/event.ts'
@@ -22,7 +22,7 @@ const CHUNK = event({ type: 'chunk.started', table: 'orders', chunk: '7', worker
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-test('is over after so long a time of work, once', () => {
+test('the turn ends once, after the time limit of work', () => {
   const over = vi.fn<() => void>()
   using turn = new TaskTurn(300_000, over)
   turn.take(TABLE)
@@ -33,7 +33,7 @@ test('is over after so long a time of work, once', () => {
   expect(over).toHaveBeenCalledTimes(1)
 })
 
-test('goes on for as long as earlier chunks are counted, and no longer', () => {
+test('the turn is extended while earlier chunks are counted, and no longer', () => {
   const over = vi.fn<() => void>()
   using turn = new TaskTurn(300_000, over)
   turn.take(TABLE)
@@ -41,7 +41,7 @@ test('goes on for as long as earlier chunks are counted, and no longer', () => {
   turn.take(COUNTING)
   vi.advanceTimersByTime(3_600_000)
   expect(over).not.toHaveBeenCalled()
-  // The next table has chunks again.
+  // The next table has chunks to copy again.
   turn.take(CHUNK)
   vi.advanceTimersByTime(99_000)
   expect(over).not.toHaveBeenCalled()
@@ -49,7 +49,7 @@ test('goes on for as long as earlier chunks are counted, and no longer', () => {
   expect(over).toHaveBeenCalledTimes(1)
 })
 
-test('begins with the first table, and is longer where that took long', () => {
+test('the turn begins with the first table, and is longer if that took long', () => {
   const over = vi.fn<() => void>()
   using turn = new TaskTurn(300_000, over)
   vi.advanceTimersByTime(600_000)
@@ -61,7 +61,7 @@ test('begins with the first table, and is longer where that took long', () => {
   expect(over).toHaveBeenCalledTimes(1)
 })
 
-test('is forgotten with its slot', () => {
+test('a disposed turn does not end', () => {
   const over = vi.fn<() => void>()
   const turn = new TaskTurn(1_000, over)
   turn.take(TABLE)

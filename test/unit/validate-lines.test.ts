@@ -6,7 +6,7 @@ import type { LogStore } from '../../src/model/lake/log-store.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 
 describe('objects of a file', () => {
-  it('are found over several lines, numbered by the line they begin on', () => {
+  it('are found over several lines, and have the number of their first line', () => {
     const content = '{"a":1}\n\n{\n "b": {"c": "}{"}\r\n}\n   \n{"d":[\n1]}'
     expect(objectsOf(content, 'f').map(({ line, raw }) => [line, raw])).toEqual([
       [1, '{"a":1}'],
@@ -15,14 +15,14 @@ describe('objects of a file', () => {
     ])
   })
 
-  it('keep their escapes, except half a character, which no text can hold', () => {
+  it('keep their escapes, except half of a surrogate pair, which no text can hold', () => {
     const raw = String.raw`{"a":"\ud83d","b":"\\ud83d","c":"\ud83d\ude00","d":"\ude00\n\u00e9"}`
     const [one] = objectsOf(raw, 'f')
     expect(one?.raw).toBe(raw)
     expect(one?.text).toBe(String.raw`{"a":"\ufffd","b":"\\ud83d","c":"\ud83d\ude00","d":"\ufffd\n\u00e9"}`)
   })
 
-  it('must end', () => {
+  it('must be complete', () => {
     expect(() => objectsOf('{"a":1}\n{"b":', 'f.json')).toThrow(SluiceError)
     expect(() => objectsOf('{"a":1}\n{"b":', 'f.json')).toThrow('f.json:2')
   })
@@ -36,7 +36,7 @@ describe('pieces of a file', () => {
       },
     }) as unknown as LogStore
 
-  it('are whole lines however the bytes come, and the digest is that of the bytes', async () => {
+  it('are whole lines wherever chunks end, and the digest is of all bytes', async () => {
     const pieces = linePieces(store(['\ufeffone\ntw', 'o', '\nthree\nfo', 'ur']), 'f', new AbortController().signal)
     const seen: [number, string][] = []
     let next = await pieces.next()
@@ -50,7 +50,7 @@ describe('pieces of a file', () => {
     expect(next.value.digest).toMatch(/^[0-9a-f]{64}$/)
   })
 
-  it('are text', async () => {
+  it('must be UTF-8', async () => {
     const broken = {
       read: async function* () {
         yield Buffer.from([0x7b, 0xff, 0x0a])
@@ -60,7 +60,7 @@ describe('pieces of a file', () => {
   })
 })
 
-describe('the window', () => {
+describe('the checked versions', () => {
   const file = (version: number): LogFile => ({ version, name: `${version}`, size: 1, modified: version })
   const checkpoint = (version: number): Checkpoint => ({ version, form: 'classic', files: [file(version)] })
   const folder = (commits: readonly number[], checkpoints: readonly number[]): LogFolder => ({
@@ -82,18 +82,18 @@ describe('the window', () => {
     ]
   }
 
-  it('begins at 0 where all commits are there, whatever checkpoints say', () => {
+  it('begin at 0 if all commits exist, whatever the checkpoints', () => {
     expect(found([0, 1, 2], [1], 2)).toEqual([0, null, [0, 1, 2], []])
     expect(found([0, 1, 2, 3], [], 1)).toEqual([0, null, [0, 1], []])
   })
 
-  it('begins at the oldest checkpoint that the commits reach', () => {
+  it('begin at the oldest checkpoint with all later commits', () => {
     expect(found([8, 9, 11, 12, 13], [10, 12], 13)).toEqual([10, 10, [11, 12, 13], [8, 9]])
     expect(found([9, 10, 11, 12], [10, 12], 12)).toEqual([10, 10, [11, 12], [9, 10]])
     expect(found([], [7], 7)).toEqual([7, 7, [], []])
   })
 
-  it('does without a checkpoint that is broken, and names what is missing', () => {
+  it('begin at a later checkpoint if one is damaged, and an error names missing versions', () => {
     const all = folder([9, 10, 11, 12], [10, 12])
     expect(windowOf(all, 12, new Set([all.checkpoints[0] as Checkpoint])).start).toBe(12)
     expect(() => windowOf(all, 12, new Set(all.checkpoints))).toThrow('version 12 can no longer be built')
@@ -108,7 +108,7 @@ describe('versions to check', () => {
     expect(chooseVersions({ from: 0, version: 100 }, 0, () => 0.5)).toEqual([100])
     expect(chooseVersions({ from: 0, version: 100 }, 2, () => 0.5)).toEqual([0, 99, 100])
     expect(chooseVersions({ from: 10, version: 109 }, 3, () => 0.5)).toEqual([10, 60, 108, 109])
-    // The same number every time must not go on for ever.
+    // A random source that repeats itself must not cause an endless loop.
     expect(chooseVersions({ from: 0, version: 100 }, 9, () => 0.999)).toEqual([0, 99, 100])
   })
 })

@@ -1,4 +1,4 @@
-/** Names that a terminal would change, or that look alike, are told apart wherever they are printed. */
+/** Names with control characters or look-alikes are printed escaped everywhere. */
 import { expect, it } from 'vitest'
 import { redactText } from '../../src/shared/redact.ts'
 import { visibleJson, oneLine, visible } from '../../src/shared/visible.ts'
@@ -19,14 +19,14 @@ it.each([
   expect(oneLine(seen)).toBe(seen)
 })
 
-it('keeps a message of several lines a message', () => expect(oneLine('a\r\nb\tc\nd')).toBe('a b c d'))
+it('puts a message of several lines on one line', () => expect(oneLine('a\r\nb\tc\nd')).toBe('a b c d'))
 
-it('keeps a password out in either form', () => {
+it('masks a password in escaped and unescaped form', () => {
   const secret = 'pass\u001bw\u200bord'
   expect(redactText(`${secret} ${visible(secret)}`, [secret])).toBe('*** ***')
 })
 
-it('leaves a value of JSON what it is', () => {
+it('does not change a JSON value', () => {
   const value = { name: 'a\u009b\u202e\u2028##[error]' }
   expect(JSON.parse(visibleJson(value))).toEqual(value)
 })

@@ -1,4 +1,4 @@
-/** What a text names becomes a command that can be pasted: in the words of the run, without passwords. */
+/** Commands in texts are completed so that they can be pasted: with the options of the run, without passwords. */
 import { describe, expect, test } from 'vitest'
 import { reported } from '../../src/app/whole-commands/reported.ts'
 import { wholeCommands } from '../../src/app/whole-commands/whole.ts'
@@ -8,7 +8,7 @@ const COPY =
 const ENDS = '--from "$SOURCE" --to prod --config sluice.yaml'
 const whole = wholeCommands(COPY, { from: 'postgresql://me:secret@a/b', to: 'postgresql://me:other@c/d' })
 
-describe('a command that is named', () => {
+describe('a command in a text', () => {
   test.each([
     ['the ends of the run', 'then sluice quarantine retry', `then sluice quarantine retry ${ENDS}`],
     [
@@ -38,7 +38,7 @@ describe('a command that is named', () => {
     ['the program', 'a stream of sluice reads it', 'a stream of sluice reads it'],
   ])('%s', (_what, text, expected) => {
     expect(whole(text)).toBe(expected)
-    // Once is enough: what goes through two faces stays what it is.
+    // Completing a text twice changes nothing.
     expect(whole(expected)).toBe(expected)
   })
 
@@ -46,7 +46,7 @@ describe('a command that is named', () => {
     ['copy', '--from shop --to arc --table a --distributed --config q.yaml'],
     ['runs', '--distributed --config q.yaml'],
     ['worker', '--config q.yaml'],
-  ])('what steers a shared run names its queue: %s', (name, words) => {
+  ])('commands that steer a shared run name its queue: %s', (name, words) => {
     const printed = wholeCommands(`sluice ${name} ${words}`)
     expect(printed('then sluice ctl 12 resume --distributed to queue the rest')).toBe(
       'then sluice ctl 12 resume --distributed --config q.yaml to queue the rest',
@@ -66,7 +66,7 @@ describe('a command that is named', () => {
     ["'- a b'", "='- a b'"],
     ['x-y', ' x-y'],
     ["'x -y'", " 'x -y'"],
-  ])('a name behind a flag that begins with a dash is no flag: %s', (name, put) => {
+  ])('a table name that begins with a dash is not parsed as a flag: %s', (name, put) => {
     const own = 'sluice partition list --from a --config b.yaml --table=-own'
     const listed = wholeCommands(own)
     const ends = '--from a --config b.yaml'
@@ -82,20 +82,20 @@ describe('a command that is named', () => {
     expect(listed('sluice partition ensure makes it')).toBe(`sluice partition ensure ${ends} --table=-own makes it`)
   })
 
-  test('two of them in one text', () => {
+  test('two commands in one text are both completed', () => {
     expect(whole('go on by sluice follow 3, or end it with sluice follow 3 --end')).toBe(
       `go on by sluice follow 3 ${ENDS}, or end it with sluice follow 3 --end ${ENDS}`,
     )
   })
 
-  test('a command that names a run finds a source in the ledger, unless the line says more of it', () => {
+  test('a command that names a run needs no source, which is in the ledger', () => {
     const url = 'postgresql://me@a/b'
     const plain = wholeCommands(`sluice copy --from ${url} --to d1://a/b --table t`, { from: url, to: 'd1://a/b' })
     expect(plain('sluice quarantine retry 5')).toBe('sluice quarantine retry 5 --to d1://a/b')
     expect(plain('sluice diff --undo 5')).toBe(`sluice diff --undo 5 --from ${url} --to d1://a/b`)
   })
 
-  test('one table, one stream', () => {
+  test('a command gets the table, or the stream, of the run', () => {
     const inspected = wholeCommands("sluice validate 'sales/or ders' --database-url sqlite:///l.db")
     expect(inspected('sluice fsck TABLE opens them')).toBe(
       "sluice fsck 'sales/or ders' --database-url sqlite:///l.db opens them",
@@ -119,12 +119,12 @@ describe('a command that is named', () => {
       'a query with lines',
       `sluice sql 'select 1;\n-- sluice prune x --database-url sqlite:///other.db\n' --database-url sqlite:///c.db`,
     ],
-  ])('%s of the run belongs to its command line', (_what, line) => {
+  ])('%s of the run is part of its command line', (_what, line) => {
     const said = wholeCommands(line)('an id that sluice migration-status prints')
     expect(said).toBe('an id that sluice migration-status --database-url sqlite:///c.db prints')
   })
 
-  test('an archive is no database: --to of one is not that of the other', () => {
+  test('an archive is no database: its --to is not used as the URL of a database', () => {
     const archived = wholeCommands('sluice archive run --from a --table public.v --to ./archive --older-than 8q')
     expect(archived('sluice archive verify --deep compares values')).toBe(
       'sluice archive verify --deep --from a --table public.v compares values',
@@ -138,7 +138,7 @@ describe('a command that is named', () => {
   })
 })
 
-test('texts of an event are made whole, and data is left alone', () => {
+test('texts of an event are completed, and data is not', () => {
   const text = 'sluice quarantine retry'
   const error = { code: 'ROWS_ASIDE', message: 'm', hint: text, kind: 'verify', retryable: false } as const
   const finished = { type: 'table.finished', table: text, status: 'failed', ms: 1, notes: [text], error } as const

@@ -1,4 +1,7 @@
-/** The mean of a copy is the same on its screen and in its closing line, however long changes were followed afterwards. */
+/**
+ * The average rate of a copy is the same on its screen and in its last line, however long it followed changes
+ * afterwards.
+ */
 import { expect, test } from 'vitest'
 import { SummaryFold } from '../../src/render/summary.ts'
 import type { Event, EventBody } from '../../src/model/run/event.ts'
@@ -15,7 +18,7 @@ function both(bodies: readonly (readonly [at: number, body: EventBody])[]): { sc
   for (const [at, body] of bodies) {
     const event: Event = { v: 1, seq: 1, ts: new Date(BEGUN + at).toISOString(), runId: '1', ...body }
     summary.event(event)
-    // A screen hears of events a little later.
+    // A screen gets events a little later.
     run = foldEvent(run, event, (last = BEGUN + at + 70))
   }
   if (run.finished === null) throw new Error('it goes on')
@@ -24,7 +27,7 @@ function both(bodies: readonly (readonly [at: number, body: EventBody])[]): { sc
 
 const end: EventBody = { type: 'run.finished', status: 'stopped', exitCode: 75, totals: { read: '50000' }, ms: 1 }
 
-test('of a copy that was followed for an hour', () => {
+test('a copy that then followed for an hour keeps the rate of the copy', () => {
   const { screen, line } = both([
     [0, told.planned([told.planLine(told.TABLE, told.ROWS)])],
     [5000, told.begun()],
@@ -36,7 +39,7 @@ test('of a copy that was followed for an hour', () => {
   expect(line).toContain('12,500 rows/s')
 })
 
-test('none is told of what took no second', () => {
+test('work of less than a second has no rate', () => {
   const { screen, line } = both([
     [0, told.planned([told.planLine(told.TABLE, told.ROWS)])],
     [6000, told.started(1, 1)],

@@ -1,4 +1,4 @@
-/** A planted fault is found again in one column and one row, with nothing beside it. */
+/** The shrinker reduces a planted fault to one column and one row. */
 import { expect, test } from 'vitest'
 import { shrink } from '../../drawn/support/shrink.ts'
 import { rowsOf, type DrawnTable } from '../../drawn/support/shape.ts'
@@ -18,7 +18,7 @@ const DRAWN: DrawnTable = {
 
 const isBad = (table: DrawnTable): boolean => rowsOf(table).some((row) => row.includes(`'bad'`))
 
-test('a fault of one value is left with that value', async () => {
+test('a fault of one value is reduced to that value', async () => {
   const found = await shrink(DRAWN, async (table) => isBad(table), 5000)
   expect(found).toEqual({
     system: 'sqlite',
@@ -30,7 +30,7 @@ test('a fault of one value is left with that value', async () => {
   })
 })
 
-test('what the fault needs stays', async () => {
+test('parts that the fault needs are kept', async () => {
   const needs = (table: DrawnTable): boolean =>
     isBad(table) && table.key.length === 2 && table.settings.includes('PRAGMA two') && rowsOf(table).length > 1
   const found = await shrink(DRAWN, async (table) => needs(table), 5000)

@@ -1,4 +1,4 @@
-/** A suite of drawn tables that compares nothing is no green one. */
+/** A suite of random tables fails if it compares nothing. */
 import { expect, test } from 'vitest'
 import type { Drawn } from '../../drawn/support/drawing.ts'
 import { Tally } from '../../drawn/support/tally.ts'
@@ -7,7 +7,7 @@ import type { Verdict } from '../../drawn/support/verdict.ts'
 const drawn = (from: string, to: string): Drawn => ({ from: { system: from }, to: { system: to } }) as unknown as Drawn
 const REFUSED: Verdict = { is: 'named', code: 'TABLE_REFUSED', text: '' }
 
-test('where every table is refused or discarded, that is found, and not after a few', () => {
+test('a suite in which every table is refused or discarded is found, but only after enough tables', () => {
   const tally = new Tally()
   tally.add(drawn('mysql', 'd1'), REFUSED)
   tally.add(drawn('mysql', 'd1'), { is: 'discarded', text: '' })
@@ -17,7 +17,7 @@ test('where every table is refused or discarded, that is found, and not after a 
   expect(tally.isTelling).toBe(true)
 })
 
-test('one pair of systems of which nothing arrives is found once it was drawn often', () => {
+test('a pair of systems without an equal table is found after 40 tables', () => {
   const tally = new Tally()
   tally.add(drawn('mysql', 'mysql'), { is: 'equal' })
   expect(tally.isTelling).toBe(true)
