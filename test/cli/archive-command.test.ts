@@ -1,4 +1,4 @@
-/** `archive`, `restore` and `query`: what they ask of the engine, and what they refuse. */
+/** `archive`, `restore` and `query`: the operations they start, and what they refuse. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -167,7 +167,7 @@ describe('archive', () => {
     expect(await refused([...line.split(' '), ...from])).toBe(expected)
   })
 
-  it('takes what a config file says, and no target of copies', async () => {
+  it('takes defaults from a config file, but not the target of copies', async () => {
     const file = path.join(folder, 'a.yaml')
     writeFileSync(
       file,
@@ -193,7 +193,7 @@ describe('archive', () => {
 })
 
 describe('restore and query', () => {
-  it('say what they mean', async () => {
+  it('start operations with the given options', async () => {
     expect(await asked(['restore', ...from, '--table', 't', '--partition', 'p', '--partition', 'q', '-n'])).toEqual({
       kind: 'restore',
       from: FROM,
@@ -212,7 +212,7 @@ describe('restore and query', () => {
       where: 'id = 1',
       dryRun: false,
     })
-    // What a config file or a variable calls the target of copies is none of this.
+    // The target of copies in a config file or in variables is ignored.
     const d1 = { CLOUDFLARE_ACCOUNT_ID: 'a', D1_DATABASE_ID: 'd', CLOUDFLARE_API_TOKEN: 't' }
     expect(await asked(['restore', ...from, '--table', 't', '--partition', 'p'], d1)).not.toHaveProperty('intoUrl')
     expect(await refused(['restore', ...from, '--table', 't', '--partition', 'p', '--into-url', 'nowhere'])).toBe(
@@ -228,7 +228,7 @@ describe('restore and query', () => {
       timeoutMs: 30_000,
     })
   })
-  it('prints rows in the form that was asked for', async () => {
+  it('prints rows in the requested format', async () => {
     const { engine } = playingEngine(() => query)
     const around = fakeContext({ engine })
     expect(await main(['query', 'bookings', 'select 1', ...from, '--format', 'csv'], around)).toBe(0)
@@ -239,8 +239,8 @@ describe('restore and query', () => {
   })
 })
 
-describe('what is run', () => {
-  it('is not dropped before its name was said twice', async () => {
+describe('archive run --drop', () => {
+  it('needs --confirm with the name of the table', async () => {
     const { engine, started } = playingEngine(() => run)
     const argv = ['archive', 'run', ...from, '--table', 'public.bookings', '--drop']
     const around = fakeContext({ engine })
@@ -253,14 +253,14 @@ describe('what is run', () => {
     expect(await main([...argv, '--confirm=public.bookings'], fakeContext({ engine }))).toBe(5)
     expect(started.map(({ operation }) => operation)).toMatchObject([{ drop: true, confirm: 'public.bookings' }])
   })
-  it('needs no name for a plan', async () => {
+  it('needs no confirmation for a plan', async () => {
     const { engine, started } = playingEngine(() => dryRun)
     const around = fakeContext({ engine })
     expect(await main(['archive', 'plan', ...from, '--table', 't', '--drop'], around)).toBe(0)
     expect(started).toHaveLength(1)
     expect(around.out()).toContain('details  jsonb          string')
   })
-  it.each(['t\n', 'other\n'])('asks in a terminal, and hears %j', async (answer) => {
+  it.each(['t\n', 'other\n'])('asks in a terminal, where the answer is %j', async (answer) => {
     const { engine, started } = playingEngine((operation) => ('dryRun' in operation && operation.dryRun ? dryRun : run))
     const around = fakeContext({
       tty: true,
@@ -268,12 +268,12 @@ describe('what is run', () => {
       tui: { runTui: () => Promise.reject(new Error('the screen')) },
       env: { TERM: 'xterm' },
     })
-    // Typed again until it is read: the prompt may come late.
+    // Typed repeatedly, because the prompt may come late.
     const typing = setInterval(() => typed(around, answer), 50)
     const code = await main(['archive', 'run', ...from, '--table', 't', '--drop'], around)
     clearInterval(typing)
     expect(started.map(({ operation }) => operation)).toMatchObject([{ dryRun: true, drop: true }])
-    // The screen cannot open here: what matters is that it was going to.
+    // The screen cannot open here; only the attempt matters.
     expect(around.err().includes('the name does not match')).toBe(answer !== 't\n')
     expect(code).not.toBe(0)
   })

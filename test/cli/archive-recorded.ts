@@ -1,4 +1,4 @@
-/** Events of archives as an engine sends them, by hand: what the renderers are tested on. */
+/** Hand-written events of archives, as an engine sends them: input for tests of the renderers. */
 import type { EventBody } from '../../src/model/run/event.ts'
 import { stamped } from './recorded.ts'
 
@@ -113,7 +113,7 @@ const changed = {
 } as const
 export const again = `sluice archive run --from ${FROM} --table public.bookings --older-than 8q --to /archive`
 
-/** Two partitions, of which one is changed by somebody, and one that is dropped. */
+/** Two partitions: one is changed by another session, one is dropped. */
 export const run = stamped([
   started('archive', '/archive'),
   ...plan,

@@ -1,4 +1,4 @@
-/** Golden renderings of archives: `npx vitest run test/cli/archive-render -u` writes them again, and a person reads the difference. */
+/** Snapshots of rendered archives: `npx vitest run test/cli/archive-render -u` rewrites them; review the diff. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -56,7 +56,7 @@ describe('text', () => {
     await expect(text).toMatchFileSnapshot(golden(name))
   })
 
-  it('counts what a long plan leaves out', async () => {
+  it('counts the lines that a long plan omits', async () => {
     const [first] = dryRun
     const many = Array.from({ length: 25 }, (_, i) => {
       const partition = `2001-${String(i + 1).padStart(2, '0')}`
@@ -71,7 +71,7 @@ describe('text', () => {
 })
 
 describe('json', () => {
-  it('fits the schema and leaves out progress that comes too fast', async () => {
+  it('fits the schema, and omits progress that comes too fast', async () => {
     const fast = run.flatMap((event): readonly Event[] =>
       event.type === 'archive.progress' ? [event, { ...event, seq: event.seq }, { ...event }] : [event],
     )
@@ -89,7 +89,7 @@ describe('json', () => {
 })
 
 describe('github', () => {
-  it('annotates what went wrong and sums up partitions', async () => {
+  it('annotates problems, and has a summary of the partitions', async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'sluice-archive-'))
     const summaryFile = path.join(folder, 'summary.md')
     try {

@@ -1,4 +1,4 @@
-/** Runs that go on by themselves, and those who look at them: programs of their own, as people start them, and killed as they are killed. */
+/** Background runs and their viewers: separate programs, started as users start them, and killed. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import {
   existsSync,
@@ -30,7 +30,7 @@ let env: Record<string, string | undefined> = {}
 
 beforeAll(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'sluice-attach-'))
-  // The path of a socket may have 107 bytes.
+  // The path of a socket has at most 107 bytes.
   sockets = mkdtempSync('/tmp/sl-')
   env = { ...process.env, XDG_RUNTIME_DIR: sockets, XDG_STATE_HOME: path.join(folder, 'state'), CI: '' }
   const source = new Database(path.join(folder, 'source.db'))
@@ -90,7 +90,7 @@ const eventsOf = (text: string): Event[] =>
 const folded = (events: readonly Event[]): RunView =>
   events.reduce((run, event) => foldEvent(run, event, Date.parse(event.ts)), freshRun(1, COPY, '', 0))
 
-it('a run of the background goes on when a viewer is killed, and the next one has all of it', async () => {
+it('a background run continues when a viewer is killed, and the next viewer gets all events', async () => {
   const run = await begun('a.db')
   const logs = path.join(folder, 'state/sluice/runs')
   expect(readdirSync(logs)).toEqual([`run-${run}.log`])
@@ -101,7 +101,7 @@ it('a run of the background goes on when a viewer is killed, and the next one ha
   await first.code
   const second = sluice('attach', '--json')
   await expect.poll(() => second.out(), { timeout: 20_000 }).toContain('"chunk.done"')
-  // Until now it took its time, so that everybody could come.
+  // The run was slow until now, so that both viewers could join.
   expect(await sluice('ctl', run, 'rate', 'off').code).toBe(0)
   expect(await second.code, second.out().slice(-500)).toBe(0)
   const events = eventsOf(second.out())
@@ -116,7 +116,7 @@ it('a run of the background goes on when a viewer is killed, and the next one ha
   expect(await said('report', run)).toContain(run)
 }, 60_000)
 
-it('of a run that is killed the viewer says that it broke off, and how it goes on', async () => {
+it('when a run is killed, its viewer reports the interruption and the command to continue', async () => {
   const run = await begun('b.db')
   const viewer = sluice('attach', run, '--ci')
   await expect.poll(() => viewer.out(), { timeout: 20_000 }).toContain('plan')
@@ -136,7 +136,7 @@ it('of a run that is killed the viewer says that it broke off, and how it goes o
   expect(none.out()).toContain(`run ${run} is not running on this machine`)
 }, 60_000)
 
-it('a run goes on from whatever folder it is looked at, in its own', async () => {
+it('the printed command continues a run in its own folder, from any folder', async () => {
   const own = path.join(folder, 'its own')
   const far = path.join(folder, 'far')
   for (const one of [own, far]) mkdirSync(one)
@@ -164,7 +164,7 @@ it('a run goes on from whatever folder it is looked at, in its own', async () =>
   }
   expect(await nextIn(far)).toBe(command)
   expect(await nextIn(own)).toBe(command.replace(/^cd .* && /, ''))
-  // As somebody pastes it there.
+  // As pasted into a shell.
   const pasted = command.replace('&& sluice', `&& '${process.execPath}' '${BIN}'`).replace('--rate=2000', '--ci')
   const again = program(far, 'sh', '-c', pasted)
   expect(await again.code, again.out()).toBe(0)
@@ -174,7 +174,7 @@ it('a run goes on from whatever folder it is looked at, in its own', async () =>
   target.close()
 }, 60_000)
 
-it('a run that a signal ends has one exit code, whoever tells it', async () => {
+it('a run that a signal ends has the same exit code in all outputs', async () => {
   const copying = sluice(...copyTo('e.db', '--json').filter((word) => word !== '--background'))
   await expect.poll(() => copying.out(), { timeout: 20_000 }).toContain('"chunk.done"')
   const run = eventsOf(copying.out())[0]?.runId ?? ''
@@ -197,8 +197,8 @@ it('a run that a signal ends has one exit code, whoever tells it', async () => {
   }
 }, 60_000)
 
-it('a terminal that is closed while a run is started in the background ends nothing', async () => {
-  // Closed as soon as the program of the run is there, long before the run has begun.
+it('closing the terminal while a background run starts does not end the run', async () => {
+  // The terminal is closed as soon as the program of the run exists, long before the run begins.
   const logs = path.join(folder, 'state/sluice/runs')
   mkdirSync(logs, { recursive: true })
   const before = new Set(readdirSync(logs))
@@ -213,7 +213,7 @@ it('a terminal that is closed while a run is started in the background ends noth
   const news = (): readonly string[] => readdirSync(logs).filter((name) => !before.has(name))
   await expect.poll(news, { timeout: 20_000, interval: 2 }).toHaveLength(1)
   terminal.hangUp()
-  // It is called by its run, as if somebody had waited for it.
+  // The log gets the name of the run, as without the hang-up.
   await expect.poll(news, { timeout: 20_000 }).toEqual([expect.stringMatching(/^run-\d+\.log$/)])
   await terminal.ended
   const run = /\d+/.exec(news()[0] ?? '')?.[0] ?? ''
@@ -222,7 +222,7 @@ it('a terminal that is closed while a run is started in the background ends noth
   expect(await joined.done).toBe(75)
 }, 60_000)
 
-it('without a place for its log no run begins in the background, and that is said', async () => {
+it('without a folder for its log, no background run begins, and the error names the folder', async () => {
   const state = path.join(folder, 'no folder')
   writeFileSync(state, '')
   const refused = program(process.cwd(), 'env', `XDG_STATE_HOME=${state}`, process.execPath, BIN, ...copyTo('g.db'))
@@ -233,7 +233,7 @@ it('without a place for its log no run begins in the background, and that is sai
   expect(existsSync(path.join(folder, 'g.db'))).toBe(false)
 })
 
-it('what cannot begin, or has nothing to go on with, says so at once', async () => {
+it('a run that cannot begin fails at once, and so does a list with --background', async () => {
   const wrong = sluice(...copyTo('c.db', '--where', 'no such column > 1'))
   expect(await wrong.code).not.toBe(0)
   expect(wrong.out()).toMatch(/FAILED|refused/)

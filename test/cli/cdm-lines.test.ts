@@ -28,7 +28,7 @@ const reported = (...events: readonly EventBody[]): readonly string[] => {
 }
 
 describe('lines of the Cassandra Data Migrator', () => {
-  it('say what a run was asked for, with the blanks of the original', () => {
+  it('show the parameters of a run, with the blanks of the original', () => {
     expect(reported(BEGIN)).toEqual([
       RULE,
       `${'#'.repeat(36)} Migrate Job - Starting ${'#'.repeat(36)}`,
@@ -49,7 +49,7 @@ describe('lines of the Cassandra Data Migrator', () => {
     expect(reported(untracked).some((line) => /RunId|Run Id/.test(line))).toBe(false)
   })
 
-  it('say that a run was tracked that finds nothing to do, and is none', () => {
+  it('show that tracking is on, without a run id, if nothing is left to do', () => {
     const { cdmRun: _run, previous: _previous, ...done } = BEGIN
     const lines = reported({ ...done, ranges: '0', pending: '0' })
     expect(lines).toContain('PARAM -- Track Run : true')
@@ -58,7 +58,7 @@ describe('lines of the Cassandra Data Migrator', () => {
     expect(lines.some((line) => /RunId|Run Id/.test(line))).toBe(false)
   })
 
-  it('say which ranges begin and fail', () => {
+  it('show which ranges begin and fail', () => {
     const error = { code: 'TARGET_IO', message: 'no', retryable: false } as const
     expect(
       reported(
@@ -74,7 +74,7 @@ describe('lines of the Cassandra Data Migrator', () => {
     ])
   })
 
-  it('count at the end', () => {
+  it('show counts at the end', () => {
     const counters = {
       Read: '10',
       Write: '7',
@@ -98,7 +98,7 @@ describe('lines of the Cassandra Data Migrator', () => {
     expect(reported(BEGIN, end).at(-2)).toMatch(/^#{36} Migrate Job - Stopped #{37}$/)
   })
 
-  it('say that they are of this run alone where earlier runs have done the rest', () => {
+  it('add the counts of earlier runs if these copied the rest', () => {
     const counters = {
       Read: '0',
       Write: '0',
@@ -118,7 +118,7 @@ describe('lines of the Cassandra Data Migrator', () => {
     expect(reported(BEGIN, all, end).join('\n')).not.toContain('this run alone')
   })
 
-  it('name rows that differ, and what was done about them', () => {
+  it('show rows that differ, and their repair', () => {
     const columns = [{ column: 'c', source: 'a', target: null }]
     const row = { type: 'difference', table: 'ks.t', key: ['1', 'x'] } as const
     expect(
@@ -135,7 +135,7 @@ describe('lines of the Cassandra Data Migrator', () => {
     ])
   })
 
-  it('are silent for all other runs', () => {
+  it('are absent for all other runs', () => {
     expect(
       reported(
         { ...CHUNK, from: null, to: null },

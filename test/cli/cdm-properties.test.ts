@@ -66,7 +66,7 @@ spark.cdm.transform.custom.ttl       3600
 `
 
 describe('properties files', () => {
-  it('are read as Java reads them', () => {
+  it('are parsed as Java parses them', () => {
     const text = [
       '! c',
       'a=1',
@@ -92,7 +92,7 @@ describe('properties files', () => {
     expect(() => parseProperties('a=\\u12', 'f')).toThrow(/four hexadecimal digits/)
   })
 
-  it('say where from, where to, and how', async () => {
+  it('set source, target and options', async () => {
     const operation = await copyOf('copy', '--properties', file(BASIC))
     expect(operation).toMatchObject({
       from: 'cassandra://reader:s3cr%3Dt%3Ax%2Fy%40z@c1:9043,c2:9142/shop?dc=dc1',
@@ -111,7 +111,7 @@ describe('properties files', () => {
     })
   })
 
-  it('yield to --conf, and both to flags', async () => {
+  it('are overridden by --conf, and both by flags', async () => {
     const operation = await copyOf(
       'copy',
       '--properties',
@@ -130,7 +130,7 @@ describe('properties files', () => {
     expect(operation.rate).toBe(7)
   })
 
-  it('name what they do not know, with what was probably meant', async () => {
+  it('have a note for unknown names, with the likely name', async () => {
     const path = file(
       `${BASIC}spark.cdm.perfops.rateLimit.origin=5\nspark.cdm.track.run=true\nspark.executor.memory=6G\nspark.cdm.perfops.errorLimit 3\n`,
     )
@@ -155,11 +155,11 @@ describe('properties files', () => {
       'spark.cdm.connect.origin.tls.enabled true\nspark.cdm.connect.origin.tls.trustStore.path /x/trust.jks',
       /store of Java/,
     ],
-  ])('are refused by name: %s', async (line, message) => {
+  ])('are refused with the property in the message: %s', async (line, message) => {
     await expect(copyOf('copy', '--properties', file(`${BASIC}${line}\n`))).rejects.toThrow(message)
   })
 
-  it('lead to the SQL of YugabyteDB', async () => {
+  it('select the SQL of YugabyteDB', async () => {
     const text = `spark.cdm.connect.origin.host h
 spark.cdm.connect.target.yugabyte.host=y1
 spark.cdm.connect.target.yugabyte.database=db
@@ -197,7 +197,7 @@ spark.cdm.connect.target.yugabyte.pool.maxSize=20
 })
 
 describe('spark-submit', () => {
-  it('becomes a command by its class', async () => {
+  it('is translated to a command by its class', async () => {
     const words = ['--properties-file', 'f', '--conf', 'a=b', '--class', `${CLASS}.Migrate`, 'x.jar']
     expect(fromSparkSubmit(words)).toEqual(['copy', ...words.slice(0, -1), '--spark-word', 'x.jar'])
     expect(fromSparkSubmit(['copy', '--table', 'a', 'b.jar'])).toEqual(['copy', '--table', 'a', 'b.jar'])
@@ -211,14 +211,14 @@ describe('spark-submit', () => {
     })
   })
 
-  it('is refused where nothing is like it', async () => {
+  it('is refused if no command matches the class', async () => {
     await expect(copyOf('--class', `${CLASS}.GuardrailCheck`)).rejects.toThrow(/no counterpart/)
     await expect(copyOf('--class', `${CLASS}.Nothing`)).rejects.toThrow(/no program/)
     await expect(copyOf('copy', '--class', `${CLASS}.DiffData`)).rejects.toThrow(/is a diff, and no copy/)
   })
 })
 
-describe('every property that is called used', () => {
+describe('every property listed as used', () => {
   const ON_YSQL = ['spark.cdm.connect.target.type=yugabyte']
   const YSQL = 'spark.cdm.connect.target.yugabyte'
   const COLUMN = 'spark.cdm.schema.origin.column'
@@ -226,7 +226,7 @@ describe('every property that is called used', () => {
   const EXPLODED = Object.entries({ 'origin.name': 'm', 'target.name.key': 'k', 'target.name.value': 'v' }).map(
     ([name, value]) => `spark.cdm.feature.explodeMap.${name}=${value}`,
   )
-  /** A value that is none of the defaults, and the properties that it needs beside it. */
+  /** A value other than the default, and further properties that it needs. */
   const TRIED: Readonly<Record<string, readonly [value: string, ...beside: readonly string[]]>> = {
     ...Object.fromEntries(
       ['origin', 'target'].flatMap((side) => {
@@ -299,7 +299,7 @@ describe('every property that is called used', () => {
 
   const known = new Map<string, Promise<string>>()
 
-  /** The operation of a job with these properties; where it is refused, why. */
+  /** The operation of a job with these properties, or the error. */
   function once(name: string, properties: readonly string[]): Promise<string> {
     const words = [name, ...properties].join('\n')
     const found = known.get(words) ?? operation(name, properties)
@@ -319,7 +319,7 @@ describe('every property that is called used', () => {
 
   it.each(usedKeys())('%s changes the operation', async (key) => {
     const [value, ...beside] = TRIED[key] ?? []
-    // A key that is called used says here what it is tried with.
+    // Every key listed as used needs a value here.
     expect(value).toBeDefined()
     const job = key.includes('.autocorrect.') ? 'diff' : 'copy'
     const having = await operation(job, [...beside, `${key}=${value ?? ''}`])
@@ -334,7 +334,7 @@ describe('every property that is called used', () => {
     [[...CODECS, 'spark.cdm.transform.codecs.timestamp.string.zone=Europe/Berlin'], /changes over the year/],
     [[...CODECS, 'spark.cdm.transform.codecs.timestamp.string.zone=Mars'], /no time zone/],
     [[...CODECS, 'spark.cdm.transform.codecs.timestamp.string.format=dd MMM yyyy'], /MMM is not supported/],
-  ])('codecs that are not had are refused by name: %j', async (properties, message) => {
+  ])('unsupported codecs are refused, and the error names them: %j', async (properties, message) => {
     const words = properties.flatMap((property) => ['--conf', property])
     await expect(copyOf('copy', ...words, '--table', 'a.b')).rejects.toThrow(message)
   })
@@ -343,7 +343,7 @@ describe('every property that is called used', () => {
 describe('flags of a ring', () => {
   const ENDS = ['copy', '--from', 'cassandra://h/ks', '--to', 'postgresql://h/d', '--table', 'ks.t']
 
-  it('are read with all of their digits', async () => {
+  it('are parsed with all digits', async () => {
     const operation = await copyOf(
       ...ENDS,
       '--splits',
@@ -407,11 +407,11 @@ describe('flags of a ring', () => {
     [['--explode-map', 'm:k'], /three columns/],
     [['--constants', 'x'], /names no column/],
     [['--no-stamps', '--writetime', '1'], /exclude each other/],
-  ])('are refused where they make no sense: %j', async (words, message) => {
+  ])('are refused if they are invalid: %j', async (words, message) => {
     await expect(copyOf(...ENDS, ...words)).rejects.toThrow(message)
   })
 
-  it('stand in the printed command, without passwords and without the number of the run', () => {
+  it('are in the printed command, without passwords and without the number of the run', () => {
     const words = [
       'copy',
       '--conf',

@@ -1,4 +1,4 @@
-/** The document of `sluice --help --json` as a zod schema: docs/command-line.schema.json is made from it. */
+/** The document of `sluice --help --json` as a zod schema; docs/command-line.schema.json is generated from it. */
 import { z } from 'zod'
 import type { CommandLineDocument } from '../../src/cli/help-json.ts'
 
@@ -63,7 +63,7 @@ export const commandLineSchema = z.strictObject({
 })
 
 type Schema = z.infer<typeof commandLineSchema>
-/** Compiles only while the schema takes every document, and the program makes every field of the schema. */
+/** Compiles only if the schema accepts every document, and the program fills every field of the schema. */
 export const noCommandLineDrift: [CommandLineDocument, Schema] extends [
   Readonly<Deep<Schema>>,
   Deep<CommandLineDocument>,
@@ -77,7 +77,7 @@ type Deep<T> = T extends readonly (infer E)[]
     ? { readonly [K in keyof T]: Deep<T[K]> }
     : T
 
-/** The JSON schema that docs/command-line.schema.json holds. */
+/** The JSON schema in docs/command-line.schema.json. */
 export function commandLineJsonSchema(): string {
   const { $schema, ...rest } = z.toJSONSchema(commandLineSchema, { target: 'draft-2020-12' })
   return `${JSON.stringify({ $schema, title: 'The document of `sluice --help --json`', ...rest }, null, 2)}\n`

@@ -1,4 +1,7 @@
-/** The scripts in the shells that they are for: fish tells what it would offer, zsh is typed into through a pseudo terminal. A shell that is missing is skipped by name. */
+/**
+ * The completion scripts in real shells: fish prints its candidates, zsh runs in a pseudo terminal. Tests of a missing
+ * shell are skipped.
+ */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -53,7 +56,7 @@ beforeAll(() => {
 }, 60_000)
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** What a line is typed up to, and what it becomes where only one word fits. */
+/** Typed text, and the line after completion if one candidate fits. */
 const LINES: readonly (readonly [typed: string, becomes: string])[] = [
   ['sluice archive veri', 'sluice archive verify'],
   ['sluice man compl', 'sluice man completion'],
@@ -81,14 +84,14 @@ describe.skipIf(!has('fish'))('fish', () => {
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => line.split('\t')[0])
-    // fish quotes what it puts in by itself.
+    // fish adds the quotes itself.
     const wanted = becomes.slice(typed.replace(/\S*$/, '').length).replaceAll('\\ ', ' ')
     expect(words).toEqual([wanted])
   })
 })
 
 describe.skipIf(!has('zsh'))('zsh', () => {
-  it('says what is missing where completion is not set up', () => {
+  it('prints how to set completion up if compinit is missing', () => {
     const { stderr } = spawnSync('zsh', ['-f', '-c', 'source <(sluice completion zsh)'], { env, encoding: 'utf8' })
     expect(stderr).toBe('sluice completion zsh: put  autoload -Uz compinit; compinit  above this line\n')
   })
@@ -104,7 +107,7 @@ describe.skipIf(!has('zsh'))('zsh', () => {
         await new Promise((resolve) => setTimeout(resolve, 10))
       }
     }
-    // The line as zsh has it after tab goes to a file, so that nothing is read off a screen.
+    // zsh writes the line after tab to a file, so that the screen need not be parsed.
     const said = path.join(folder, 'said')
     shell.write(
       `PS1='ready> '; autoload -Uz compinit; compinit -D; source <(sluice completion zsh); tell() { print -rn -- "$BUFFER" > '${said}.new'; mv '${said}.new' '${said}'; BUFFER=''; }; zle -N tell; bindkey '^T' tell; echo se""tup\r`,

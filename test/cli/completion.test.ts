@@ -1,4 +1,4 @@
-/** What shells complete: by what commands declare, and in a bash that has read the script. */
+/** Shell completion: candidates from the declarations of commands, and from bash with the script. */
 import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,9 +15,9 @@ import { parseCommandLine } from '../../src/cli/parse.ts'
 import { completedWords } from '../../src/cli/ui/completion.ts'
 
 const bin = path.join(import.meta.dirname, '..', '..', 'dist', 'cli', 'bin.js')
-/** A bound, and no wait: longer than a machine that has other things to do takes for any of it. */
+/** Upper limit for slow machines; tests do not wait for it. */
 const LONG_MS = 120_000
-/** Nobody presses a key here: the program waits for its database sixty times as long. */
+/** Multiplies all timeouts of the program by 60: no user waits here. */
 const PATIENT = `const { setTimeout } = globalThis, { timeout } = AbortSignal
 globalThis.setTimeout = (body, ms, ...given) => setTimeout(body, ms * 60, ...given)
 AbortSignal.timeout = (ms) => timeout.call(AbortSignal, ms * 60)`
@@ -33,13 +33,13 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** A line up to the cursor; what stands behind the last blank is being typed. */
+/** Candidates for the last word of a line; it is empty after a blank. */
 function words(line: string): readonly string[] {
   return completionOf(line.split(' ')).candidates.map(({ word }) => word)
 }
 
-describe('what a word may become', () => {
-  it('every command, and folders for the lake that the UI opens', () => {
+describe('candidates', () => {
+  it('are all commands, and folders with a lake for the UI', () => {
     expect(words('')).toEqual(COMMANDS.map(({ name }) => name))
     expect(completionOf([''])).toMatchObject({ places: 'folders' })
     expect(words('arch')).toEqual(['archive'])
@@ -68,7 +68,7 @@ describe('what a word may become', () => {
     expect(words(line)).toEqual(expected)
   })
 
-  it('names of stores, where the line names their file', () => {
+  it('are names of stores if the line names a config file', () => {
     const line = (...more: string[]): readonly string[] =>
       completionOf(['--config', config, ...more]).candidates.map(({ word }) => word)
     expect(line('copy', '--from', '')).toEqual(['prod', 'proof', 'old'])
@@ -79,7 +79,7 @@ describe('what a word may become', () => {
     expect(completionOf(['--config', '/nowhere', 'copy', '--from', ''])).toMatchObject({ candidates: [], places: null })
   })
 
-  it('databases that are files, in a form, below the folder that its URL has so far', async () => {
+  it('are database files below the folder of the URL', async () => {
     const below = path.join(folder, 'below')
     mkdirSync(path.join(below, 'deeper'), { recursive: true })
     const database = new Database(path.join(below, 'shop.db'))
@@ -95,19 +95,19 @@ describe('what a word may become', () => {
     expect(await may(`postgresql:///${below}/`)).toEqual([])
   })
 
-  it('files and folders, where those are wanted', () => {
+  it('are files or folders if the option takes them', () => {
     expect(completionOf(['runs', '--config', ''])).toEqual({ candidates: [], places: 'files' })
     expect(completionOf(['export-log', 't', '--to', ''])).toEqual({ candidates: [], places: 'folders' })
     expect(completionOf(['import', ''])).toMatchObject({ candidates: [], places: 'folders' })
   })
 
-  it('is answered however the line would be read', async () => {
+  it('are printed even if the line is invalid', async () => {
     const { request } = await parseCommandLine(['completion', '--', 'copy', '--nosuch', '--verify', 'no'], {})
     expect(request).toEqual({ kind: 'help', text: 'none\t\n' })
     await expect(parseCommandLine(['completion', 'bsh'], {})).rejects.toThrow('the shell bsh is not supported (bash?)')
   })
 
-  it('tables, columns and partitions that the database of the line has', { timeout: LONG_MS }, async () => {
+  it('are tables, columns and partitions of the database of the line', { timeout: LONG_MS }, async () => {
     const file = path.join(folder, 'rides.db')
     const database = new Database(file)
     database.exec(`CREATE TABLE rides (id INTEGER PRIMARY KEY, at TEXT, "two words" TEXT); CREATE TABLE riders (id INTEGER PRIMARY KEY);
@@ -165,7 +165,7 @@ describe('what a word may become', () => {
     expect(existsSync(`${file}.missing`)).toBe(false)
   })
 
-  it('all that is declared to complete from a choice does so', () => {
+  it('are the choices of every option that declares them', () => {
     for (const { name, takes } of COMMANDS)
       for (const { name: option, operand, choices = [] } of takes)
         if (operand !== true && choices.length > 0)
@@ -174,7 +174,7 @@ describe('what a word may become', () => {
 })
 
 describe('bash', () => {
-  /** What readline is given for a line with the cursor at its end. */
+  /** Candidates that readline gets for lines with the cursor at the end. */
   function completed(...lines: readonly string[]): readonly (readonly string[])[] {
     const program = path.join(folder, 'sluice')
     const patient = path.join(folder, 'patient.mjs')
@@ -184,7 +184,7 @@ describe('bash', () => {
       `#!/bin/sh\nexec '${process.execPath}' --import '${pathToFileURL(patient).href}' '${bin}' "$@"\n`,
     )
     chmodSync(program, 0o755)
-    // readline cuts a line at blanks, and at the characters of COMP_WORDBREAKS.
+    // readline splits a line at blanks, and at the characters of COMP_WORDBREAKS.
     const ask = (line: string): string => {
       const cut = [...line.matchAll(/[=:]|(?:'[^']*'?|\\.|[^\s=:])+/g)].map(([word]) => word)
       if (/\s$/.test(line)) cut.push('')
@@ -216,14 +216,14 @@ describe('bash', () => {
     expect(command).toEqual(['copy'])
     expect(action).toEqual(['verify'])
     expect(choice).toEqual(['chunk', 'count', 'none'])
-    // The flag stands before the cut.
+    // readline has split the flag off.
     expect(joined).toEqual(['count'])
     expect(store).toEqual(['prod', 'proof'])
     expect(folders?.toSorted()).toEqual(['lake house', 'lakes'])
     expect(places).toEqual(['stores.yaml'])
   })
 
-  it('completes names that have to be quoted, as they are being typed', { timeout: LONG_MS }, () => {
+  it('completes names that need quotes, in the quotes that are typed', { timeout: LONG_MS }, () => {
     const file = path.join(folder, 'odd names.db')
     const database = new Database(file)
     database.exec(`CREATE TABLE "Book ing's" (id INTEGER PRIMARY KEY); CREATE TABLE plain (id INTEGER PRIMARY KEY)`)
@@ -245,7 +245,7 @@ describe('bash', () => {
     ])
   })
 
-  it('reads every script that is for it, and no other names what is not there', () => {
+  it('parses its script, and every script calls sluice completion', () => {
     execFileSync('bash', ['-n'], { input: SCRIPTS.bash })
     for (const script of Object.values(SCRIPTS)) expect(script).toMatch(/completion (?:raw )?--/)
   })

@@ -41,15 +41,15 @@ const write = (text: string, ...parts: string[]): string => {
   for (const made of [file, path.dirname(file)]) chmodSync(made, statSync(made).mode & ~0o022)
   return file
 }
-/** One that the user has trusted. */
+/** Writes a config file that the user has trusted. */
 const put = (...parts: string[]): string => {
   const file = write('database-url: sqlite:///c.db\nlimit: 7\n', ...parts)
   trustFile(file, env)
   return file
 }
 
-describe('the config file that nobody names', () => {
-  it('is the nearest one of this folder and those above, else that of the user', () => {
+describe('the config file without --config', () => {
+  it('is the nearest one in this folder and its parents, or else that of the user', () => {
     expect(found('runs')).toEqual({ file: null, passedOver: [], untrusted: null })
     const users = put('xdg/sluice/sluice.yaml')
     expect(found('runs').file).toBe(users)
@@ -60,7 +60,7 @@ describe('the config file that nobody names', () => {
     expect(found('runs').file).toBe('sluice.yaml')
   })
 
-  it('is none where one is named, none is wanted, or the command reads none', () => {
+  it('is not searched with --config, with --no-config, or for a command without a config file', () => {
     put('sluice.yaml')
     for (const argv of [
       ['runs', '--config', 'x'],
@@ -73,7 +73,7 @@ describe('the config file that nobody names', () => {
     expect(found('sql', '--', '--no-config').file).not.toBeNull()
   })
 
-  it.runIf(UID !== null)('is not read where somebody else may have written it', () => {
+  it.runIf(UID !== null)('is not read if another user may have written it', () => {
     const file = put('a/sluice.yaml')
     const users = put('xdg/sluice/sluice.yaml')
     chmodSync(path.dirname(file), 0o777)
@@ -95,7 +95,7 @@ describe('the config file that nobody names', () => {
     expect(other.passedOver[0]).toContain('belongs to another user')
   })
 
-  it.runIf(UID !== null)('is named by a command that is refused for want of what it may say', async () => {
+  it.runIf(UID !== null)('is named by a command that fails because the file was not read', async () => {
     const file = put('a/sluice.yaml')
     chmodSync(path.dirname(file), 0o775)
     const { engine } = playingEngine(() => [])
@@ -107,7 +107,7 @@ describe('the config file that nobody names', () => {
   })
 
   it.runIf(UID === 0)(
-    'is not read through a link that another user has made, or that leads into a folder of another',
+    "is not read through another user's link, or through a link to a folder that all may write to",
     () => {
       const real = put('elsewhere/sluice.yaml')
       const link = path.join(below, 'sluice.yaml')
@@ -124,12 +124,12 @@ describe('the config file that nobody names', () => {
     },
   )
 
-  it('stands before the words that are no flags', () => {
+  it('is inserted before --', () => {
     expect(withConfig(['sql', '--', 'x'], 'f')).toEqual(['sql', '--config', 'f', '--', 'x'])
     expect(withConfig(['runs'], null)).toEqual(['runs'])
   })
 
-  it('is in force, is said, and is in the command that is printed', async () => {
+  it('is applied, reported, and named in the printed command', async () => {
     const file = put('sluice.yaml')
     const { engine, started } = playingEngine((operation) =>
       stamped([
@@ -157,7 +157,7 @@ describe('the config file that nobody names', () => {
   })
 })
 
-describe('a config file that came with a lake', () => {
+describe('a config file in the folder of a lake', () => {
   const STRANGER = 'log-file: ../../taken.log\ndatabase-url: postgresql://app@127.0.0.1:1/db\n'
   const engine = () =>
     playingEngine((operation) =>
@@ -167,7 +167,7 @@ describe('a config file that came with a lake', () => {
       ]),
     )
 
-  /** A command in the folder below, without a terminal. */
+  /** Runs a command in the folder below, without a terminal. */
   async function said(...words: string[]) {
     const playing = engine()
     const around = { ...fakeContext({ engine: playing.engine, env }), searchFrom: below }
@@ -175,7 +175,7 @@ describe('a config file that came with a lake', () => {
     return { code, err: around.err(), out: around.out(), started: playing.started }
   }
 
-  it('takes no effect before it is trusted: a command that could need it ends with 2, by the name of the file', async () => {
+  it('has no effect until it is trusted: other commands end with 2 and name the file', async () => {
     const file = write(STRANGER, 'a/sluice.yaml')
     for (const words of [['runs'], ['fsck', 't'], ['import', 't'], ['sync'], ['worker'], [], ['.'], ['attach']]) {
       const { code, err, started } = await said(...words)
@@ -192,7 +192,7 @@ describe('a config file that came with a lake', () => {
     expect((await said('runs', '--yes')).code).toBe(2)
   })
 
-  it('is read once it is trusted, as it stands, and asked about again where it has changed', async () => {
+  it('is read after it is trusted, and needs trust again after a change', async () => {
     const file = write('limit: 7\n', 'a/sluice.yaml')
     const lake = path.dirname(file)
     const trusted = await said('trust', lake)
@@ -213,7 +213,7 @@ describe('a config file that came with a lake', () => {
     expect((await said('trust', '--list', '--remove')).code).toBe(2)
   })
 
-  it('is asked about in a terminal, and any answer but yes reads nothing', async () => {
+  it('is offered for trust in a terminal, and read only after yes', async () => {
     const file = write('limit: 7\n', 'a/sluice.yaml')
     for (const [answer, code] of [
       ['\n', 2],

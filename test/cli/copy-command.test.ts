@@ -1,4 +1,6 @@
-/** `copy`, `diff`, `retry-quarantine` and `discover URL`: what they ask of the engine, and the commands that do the same again. */
+/**
+ * `copy`, `diff`, `retry-quarantine` and `discover URL`: the operations they start, and the commands that repeat them.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -117,14 +119,14 @@ describe('copy', () => {
     expect(await refused(line === 'cpy' ? ['cpy'] : ['copy', ...line.split(' ')])).toBe(expected)
   })
 
-  it('never leaves a table of the command out because its name is empty', async () => {
+  it('refuses an empty table name', async () => {
     expect(await refused(['copy', ...ends, '--table', ''])).toBe('BAD_FLAG --table is empty')
   })
 })
 
 describe("the script's variables", () => {
   const scripted = { ...base, from: SECRET, to: 'd1://acct/tracks-edge', onExisting: 'upsert', chunkRows: 50_000 }
-  it('stand for flags that are not given', async () => {
+  it('replace flags that are not given', async () => {
     expect(await asked(['copy'], { ...SCRIPT, TABLE_NAME: 't' })).toEqual(scripted)
     expect(
       await asked(['copy'], {
@@ -140,7 +142,7 @@ describe("the script's variables", () => {
       restart: true,
     })
   })
-  it('give way to flags', async () => {
+  it('are overridden by flags', async () => {
     const env = { ...SCRIPT, TABLE_NAME: 'x', CHECKPOINT_SIZE: '9', BATCH_SIZE: '8', RESUME_MODE: 'false' }
     const flags = ['--table', 't', '--checkpoint-size', '5', '--batch-size', '4', '--on-existing', 'refuse', '--resume']
     expect(await asked(['copy', ...flags], env)).toEqual({
@@ -150,16 +152,16 @@ describe("the script's variables", () => {
       onExisting: 'refuse',
     })
   })
-  it('mean nothing where both ends are given', async () => {
+  it('are ignored if both --from and --to are given', async () => {
     const env = { ...SCRIPT, TABLE_NAME: 'x', CHECKPOINT_SIZE: 'x', BATCH_SIZE: '8', RESUME_MODE: 'false' }
     expect(await asked(['copy', ...ends, '--table', 't'], env)).toEqual(base)
     expect(await refused(['copy', ...ends], env)).toBe('BAD_FLAG no table is named')
   })
-  it('may name one end', async () => {
+  it('may give one of source and target', async () => {
     expect(await asked(['copy', '--to', TO, '--table', 't'], SCRIPT)).toEqual({ ...scripted, to: TO })
     expect(await asked(['copy', '--from', FROM, '--table', 't'], SCRIPT)).toEqual({ ...scripted, from: FROM })
   })
-  it('are left alone where they are empty, and refused where they are wrong', async () => {
+  it('are ignored if they are empty, and refused if they are invalid', async () => {
     const env = { ...SCRIPT, TABLE_NAME: 't', CHECKPOINT_SIZE: ' ', BATCH_SIZE: '', RESUME_MODE: '' }
     expect(await asked(['copy'], env)).toEqual(scripted)
     expect(await refused(['copy', '--table', 't'], { ...SCRIPT, DATABASE_URL: '' })).toBe('BAD_FLAG no source is given')
@@ -181,7 +183,7 @@ describe('a config file', () => {
     writeFileSync(file, text)
     return file
   }
-  it('holds a copy, and flags win', async () => {
+  it('has the options of a copy, and flags override them', async () => {
     const file = write(
       [
         `from: ${FROM}`,
@@ -233,7 +235,7 @@ describe('a config file', () => {
       'BAD_CONFIG SOURCE, which from of the config file names, is not set',
     )
   })
-  it('is refused where it does not fit', async () => {
+  it('is refused with invalid values', async () => {
     expect(await refused(['copy', '--config', write('workers: 0\nverify: all\n')])).toMatch(/verify: .*workers: /)
   })
 })
@@ -261,11 +263,11 @@ describe('diff, retry-quarantine, discover', () => {
   ])('%s', async (line, expected) => {
     expect(await asked([...line.split(' '), ...ends])).toEqual(expected)
   })
-  it('take their ends from the environment as copies do', async () => {
+  it('take source and target from the environment, like copies', async () => {
     expect(await asked(['diff'], { ...SCRIPT, TABLE_NAME: 't' })).toMatchObject({ from: SECRET, tables: ['t'] })
     const to = 'd1://acct/tracks-edge'
     expect(await asked(['retry-quarantine'], SCRIPT)).toEqual({ kind: 'retry-quarantine', from: SECRET, to })
-    // Rows of another copy may come from somewhere else: the ledger knows.
+    // The source of another copy is in the ledger.
     expect(await asked(['retry-quarantine', '--to', TO], SCRIPT)).toEqual({ kind: 'retry-quarantine', to: TO })
   })
   it.each<[string, string]>([
@@ -278,7 +280,7 @@ describe('diff, retry-quarantine, discover', () => {
   ])('refuses %s', async (line, expected) => {
     expect(await refused([...line.split(' '), ...ends])).toBe(expected)
   })
-  it('discover looks into a database where a URL stands', async () => {
+  it('discover lists a database if the path is a URL', async () => {
     const tables = ['*', '*.*']
     for (const url of [FROM, 'mysql://u@h/d', 'mariadb://u@h/d', TO, 'duckdb:///x.duckdb', 'd1://a/b']) {
       expect(await asked(['discover', url])).toEqual({ kind: 'discover-database', url, tables })
@@ -289,7 +291,7 @@ describe('diff, retry-quarantine, discover', () => {
   })
 })
 
-describe('the command that does the same again', () => {
+describe('the command that repeats a run', () => {
   const ended = (change: Partial<RunFinished> = {}): Event[] =>
     stamped([
       [0, { type: 'run.started', command: 'copy', tool: '0.1.0' }],
@@ -307,7 +309,7 @@ describe('the command that does the same again', () => {
     return started[0]?.commandLine ?? ''
   }
 
-  it('names variables, and spells out what they said', async () => {
+  it('names variables, and has their values as flags', async () => {
     expect(await printed(['copy', '--ci'], { ...SCRIPT, TABLE_NAME: "o'clock", BATCH_SIZE: '19' })).toBe(
       `sluice copy --from "$DATABASE_URL" --to "d1://$CLOUDFLARE_ACCOUNT_ID/$D1_DATABASE_ID" --table 'o'\\''clock' ` +
         '--checkpoint-size 50000 --batch-size 19 --on-existing upsert',
@@ -316,7 +318,7 @@ describe('the command that does the same again', () => {
       `sluice copy --table t --to ${TO} --batch-size 4 --from "$DATABASE_URL" --checkpoint-size 50000 --on-existing upsert`,
     )
   })
-  it('does not begin anew', async () => {
+  it('has no --restart', async () => {
     expect(await printed(['copy', '--restart', ...ends, '--table', 't'])).toBe(
       `sluice copy --from ${FROM} --to ${TO} --table t`,
     )
@@ -332,17 +334,17 @@ describe('the command that does the same again', () => {
       `sluice partition run --from ${FROM} --table t --by at --window 4h`,
     )
   })
-  it('holds no password: the variable that a shell put in, or a URL without', async () => {
+  it('has no password: a variable with the URL, or the URL without its password', async () => {
     const words = ['copy', '--from', SECRET, `--to=${TO}`, '--table', 't']
     expect(await printed(words, { SRC: SECRET })).toBe(`sluice copy --from "$SRC" --to=${TO} --table t`)
     expect(await printed(words)).toBe(`sluice copy --from ${FROM} --to=${TO} --table t`)
     const file = path.join(folder, 'secret.yaml')
     writeFileSync(file, `from: ${SECRET}\nto: ${TO}\ntable: t\n`)
     expect(await printed(['copy', '--config', file])).toBe(`sluice copy --config ${file}`)
-    // A catalog has no part in a copy.
+    // A copy has no catalog.
     expect(await printed(words, { SLUICE_DATABASE_URL: 'sqlite:///c.db' })).not.toContain('database-url')
   })
-  it('does not garble everything where the password is a word that is shown anyway', async () => {
+  it('masks nothing if the password is a common word', async () => {
     const { engine } = playingEngine(() => ended())
     const url = 'postgresql://postgres:postgres@db/tracks'
     const around = fakeContext({ engine, env: { DATABASE_URL: url } })
@@ -350,7 +352,7 @@ describe('the command that does the same again', () => {
     expect(`${around.out()}${around.err()}`).not.toContain('***')
     expect(`${around.out()}${around.err()}`).not.toContain('postgres:postgres')
   })
-  it('is about the rows that were set aside when all else is done', async () => {
+  it('retries the quarantined rows if all else is done', async () => {
     const error = new SluiceError('ROWS_ASIDE', 'one row is not in the target').info()
     const totals = { chunks: '45', proved: '45', quarantined: '1' }
     const failed = { status: 'failed', exitCode: 1, totals, error, resumeCommand: 'sluice copy again' } as const
@@ -373,7 +375,7 @@ describe('the command that does the same again', () => {
     )
     expect(await next(words, {}, { totals: { ...totals, proved: '44' } })).toBe('sluice copy again')
   })
-  it('notes what the environment decided', async () => {
+  it('has a note on options from the environment', async () => {
     const { engine } = playingEngine(() => ended())
     const around = fakeContext({ engine, env: { ...SCRIPT, RESUME_MODE: 'false' } })
     expect(await main(['copy', '--table', 't'], around)).toBe(0)
@@ -387,7 +389,7 @@ describe('the command that does the same again', () => {
 })
 
 describe('in a terminal', () => {
-  it('a copy shows the Run screen, unless it has to end by itself', async () => {
+  it('a copy shows the Run screen, except in a dry run', async () => {
     const opened: unknown[] = []
     const engine = {
       ...playingEngine(() => stamped([[5, { type: 'run.finished', status: 'ok', exitCode: 0, totals: {}, ms: 5 }]]))
@@ -416,7 +418,7 @@ describe('in a terminal', () => {
     expect(await main([...words, '--dry-run'], fakeContext({ engine, tui, tty: true }))).toBe(0)
     expect(shown).toHaveLength(1)
   })
-  it('a database may stand beside a lake, or alone', async () => {
+  it('a database may be opened next to a lake, or alone', async () => {
     const opened: unknown[] = []
     const engine = {
       ...playingEngine(() => []).engine,
@@ -437,7 +439,7 @@ describe('in a terminal', () => {
     ])
     expect(await main([folder, '--from', 'x'], around)).toBe(2)
   })
-  it('without one, a database that can be no catalog is listed', async () => {
+  it('without a terminal, a database that cannot be a catalog is listed', async () => {
     const { engine, started } = playingEngine(() =>
       stamped([[5, { type: 'run.finished', status: 'ok', exitCode: 0, totals: {}, ms: 5 }]]),
     )

@@ -1,4 +1,4 @@
-/** `copy --with`: what it asks of the engine, and the lines that tell of indexes and constraints. */
+/** `copy --with`: the options, and the lines on indexes and constraints. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -16,7 +16,7 @@ async function asked(...flags: readonly string[]): Promise<unknown> {
   return request.operation.with
 }
 
-test('--with takes words with commas, again and again, and all', async () => {
+test('--with takes words separated by commas, several times, and all', async () => {
   expect(await asked()).toBeUndefined()
   expect(await asked('--with', 'constraints,indexes')).toEqual(['indexes', 'constraints'])
   expect(await asked('--with', 'defaults', '--with', 'indexes')).toEqual(['indexes', 'defaults'])
@@ -27,7 +27,7 @@ test('--with takes words with commas, again and again, and all', async () => {
   })
 })
 
-test('the config file has the same word, and a flag wins', async () => {
+test('the config file has the same option, and a flag overrides it', async () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'sluice-with-'))
   try {
     const config = path.join(folder, 'sluice.yaml')
@@ -50,7 +50,7 @@ const reported = (
     ...details.map(([label, line]) => `  ${label} ${line}`),
   ])
 
-test('the plan names what is made and why something is not', () => {
+test('the plan names objects that are built, and why others are left out', () => {
   const line = {
     table: 't',
     objects: [
@@ -71,7 +71,7 @@ test('the plan names what is made and why something is not', () => {
   expect(plannedObjects({ ...line, objects: [] }, '', block)).toEqual([])
 })
 
-test('what was made, and what could not be', () => {
+test('lines report objects that were built, and failures', () => {
   const object = { v: 1, seq: 1, ts: '', runId: null, table: 't', name: 'i', kind: 'unique' } as const
   type Reported = Extract<Event, { type: 'index.started' | 'index.done' | 'index.failed' }>
   const lines = (event: Reported): readonly string[] => reported(objectReported(event, '', block))

@@ -1,4 +1,4 @@
-/** Golden renderings of copies: `npx vitest run test/cli/copy-render -u` writes them again, and a person reads the difference. */
+/** Snapshots of rendered copies: `npx vitest run test/cli/copy-render -u` rewrites them; review the diff. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -59,11 +59,11 @@ describe('text', () => {
   ])('%s', async (name, events, options) => {
     await expect(await asText(events, options)).toMatchFileSnapshot(golden(name))
   })
-  it('--quiet leaves what went wrong, and the last line', async () => {
+  it('--quiet keeps problems and the last line', async () => {
     const words = (await asText(manyTables, { quiet: true })).split('\n').filter((line) => /^\d/.test(line))
     expect(words.map((line) => line.split(/ +/)[1])).toEqual(['refused', 'FAILED', 'exit'])
   })
-  it('prints the text of a failure once', async () => {
+  it('prints the message of a failure once', async () => {
     const error = {
       code: 'ROWS_ASIDE',
       message: 'too many rows were refused',
@@ -96,7 +96,7 @@ describe('text', () => {
     expect(shortened.split(cause.message)).toHaveLength(2)
     expect(shortened).toContain('exit     1  1 of 1 chunks of u failed\n')
   })
-  it('counts what it does not print', async () => {
+  it('counts the lines that it omits', async () => {
     const error = { code: 'ROW_REFUSED', message: 'no', retryable: false } as const
     const failed = (n: number) => ({ ...error, message: `cause ${n}` })
     const events = stamped([
@@ -118,12 +118,12 @@ describe('text', () => {
     expect(text).toContain('and 1 more failure; --verbose or --json shows all\n')
     expect((await asText(events, { verbose: true })).match(/^0:00 quarantine/gm)).toHaveLength(25)
   })
-  it('at most one progress line in ten seconds, and never 100 %', async () => {
+  it('prints at most one progress line in ten seconds, and never 100 %', async () => {
     const lines = (await asText(manyTables)).split('\n').filter((line) => / at {7}/.test(line))
     expect(lines).toHaveLength(1)
     expect(lines[0]).toMatch(/at {7}49 % {2}1\/4 tables {2}1,100,120\/2,210,188 est\./)
   })
-  it('keys and names cannot move the cursor', async () => {
+  it('prints no control characters of keys and names', async () => {
     for (const events of [diff, relations]) {
       // eslint-disable-next-line no-control-regex
       expect(await asText(events)).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f]/)
@@ -142,7 +142,7 @@ describe('JSON lines', () => {
   })
 })
 
-it('on GitHub, what failed is annotated, and the summary says what became of the rows', async () => {
+it('on GitHub failures are annotated, and the summary has the row counts', async () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'sluice-github-'))
   const texts: string[] = []
   for (const [name, events] of Object.entries({ copy, manyTables, diff })) {

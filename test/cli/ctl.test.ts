@@ -1,4 +1,4 @@
-/** `sluice ctl` against the socket of the engine itself. */
+/** `sluice ctl` with the control socket of the engine. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
 import net from 'node:net'
@@ -72,7 +72,7 @@ describe('settings', () => {
 })
 
 describe('a run', () => {
-  it('is asked and told', async () => {
+  it('is queried and steered', async () => {
     const wheel = steering()
     wheel.tables = ['public.a', 'public.b', 'other.b']
     const options: unknown[] = []
@@ -92,7 +92,7 @@ describe('a run', () => {
     })
     expect(wheel.leavesOut('public.a')).toBe(true)
     expect(wheel.takeRetries('public.b')).toEqual([{ act: 'retry', table: 'public.b', chunk: '12' }])
-    // Which of the two tables is meant is not guessed, and nothing of such a request is done.
+    // An ambiguous table is refused, and nothing of such a request is applied.
     const unclear = await ctl(RUN, 'workers=2', 'pause=b')
     expect(unclear).toMatchObject({ code: 2 })
     expect(unclear.err).toContain('several tables of this run are called b')
@@ -114,7 +114,7 @@ describe('a run', () => {
     expect(events.map(({ type }) => type)).toEqual(['run.started', 'columns', 'row', 'run.finished'])
     expect(events[2]).toMatchObject({ values: [RUN, 4, null, 'false', '', '', 'false'] })
   })
-  it('says no', async () => {
+  it('may refuse a request', async () => {
     const server = net.createServer((socket) => {
       socket.on('data', () =>
         socket.write('{"ok":false,"error":{"code":"BAD_FLAG","message":"not now","hint":"later"}}\n'),
@@ -128,18 +128,18 @@ describe('a run', () => {
     expect(err).toContain('FAILED   not now\n     do       later\n')
     await new Promise((resolve) => server.close(resolve))
   })
-  it('that is not there is named', async () => {
+  it('that is not running is named', async () => {
     const { code, err } = await ctl(RUN)
     expect(code).toBe(2)
     expect(err).toContain(`run ${RUN} is not running on this machine`)
     expect((await ctl('last')).err).toContain('RUN last is not the id of a run')
-    // What a killed run leaves behind.
+    // The file that a killed run leaves.
     const file = controlSocketPath(RUN)
     mkdirSync(path.dirname(file), { recursive: true })
     writeFileSync(file, '')
     expect((await ctl(RUN)).err).toContain(`run ${RUN} is not running on this machine`)
   })
-  it.skipIf(process.getuid?.() !== 0)('of somebody else is left alone', async () => {
+  it.skipIf(process.getuid?.() !== 0)('of another user is left alone', async () => {
     const file = controlSocketPath(RUN)
     mkdirSync(path.dirname(file), { recursive: true })
     const { chownSync } = await import('node:fs')
@@ -148,7 +148,7 @@ describe('a run', () => {
   })
 })
 
-it('without a run, all that go on are listed', async () => {
+it('without a run, all active runs are listed', async () => {
   expect(await ctl()).toMatchObject({ code: 0, out: '' })
   const other = '1763625990000000001'
   await using first = await openControlSocket(RUN, steering())
@@ -161,19 +161,20 @@ it('without a run, all that go on are listed', async () => {
 })
 
 it(
-  'a run that stands still is listed beside the others, and does nothing later of what it was asked',
-  // Five seconds pass before a run counts as silent; what is beyond them is for a machine that has other things to do.
+  'a stopped process is listed as not answering, and late requests are not applied',
+  // A run counts as silent after five seconds; the rest is for slow machines.
   { timeout: 120_000 },
   async () => {
     const wheel = steering()
     const other = '1763625990000000001'
     await using first = await openControlSocket(RUN, wheel)
     expect(first).toBeDefined()
-    // As a program that kill -STOP holds: the system takes the connection and its bytes, and nobody reads them.
+    // Like a program after kill -STOP: the system accepts the connection and buffers its bytes, but the program reads
+    // nothing.
     const heard = new Set<net.Socket>()
     let isOver = false
     const still = net.createServer({ pauseOnConnect: true }, (socket) => {
-      // One that is heard of only when its asker has gone would never end: nobody reads that it has.
+      // A connection that arrives after the client has left would never end, because its end is not read.
       if (isOver) socket.destroy()
       else heard.add(socket)
     })
@@ -193,7 +194,7 @@ it(
   },
 )
 
-it('a chunk that a table does not have is refused, and resuming a table leaves its chunks to another run', async () => {
+it('an unknown chunk is refused, and resuming a table does not resume its skipped chunks', async () => {
   const wheel = steering()
   wheel.tables = ['t']
   await using socket = await openControlSocket(RUN, wheel)
@@ -210,7 +211,7 @@ it('a chunk that a table does not have is refused, and resuming a table leaves i
   expect(wheel.leavesOut('t')).toBe(false)
 })
 
-it('a setting without a run is no run', async () => {
+it('a setting without a run is refused', async () => {
   expect((await ctl('workers=8')).code).toBe(2)
   expect(() => controlRequest(['x'])).toThrow(SluiceError)
 })

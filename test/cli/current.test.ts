@@ -1,4 +1,6 @@
-/** How `sync` and `prune` are called: what they ask for, and what they refuse before anything is opened. */
+/**
+ * `sync` and `prune` on the command line: the operations they start, and what they refuse before anything is opened.
+ */
 import { describe, expect, it } from 'vitest'
 import { parseCommandLine } from '../../src/cli/parse.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
@@ -41,7 +43,7 @@ describe('sync', () => {
 })
 
 describe('partition ensure', () => {
-  it('says the least that others have to wait in milliseconds', async () => {
+  it('names the smallest lock timeout in milliseconds', async () => {
     const line = 'partition ensure --from postgresql://db/shop --table t --ahead 1 --lock-timeout 0ms'
     expect(await asked(line)).toBe('BAD_FLAG --lock-timeout takes 1.00 ms or more')
   })

@@ -1,4 +1,7 @@
-/** Lines of a table that is retired: names with control characters and quotes stay on their line, and a refusal is a problem. */
+/**
+ * Lines on a table that is decommissioned: control characters and quotes of names are escaped, and a refusal is a
+ * problem.
+ */
 import { expect, it } from 'vitest'
 import { SubjectColumn, reportAt } from '../../src/render/block.ts'
 import { decommissionBlocks } from '../../src/render/decommission-lines.ts'
@@ -15,7 +18,7 @@ function lines(...events: readonly EventBody[]) {
   )
 }
 
-it('tells findings with their verdict, and steps as planned, done or found', () => {
+it('reports findings with their verdict, and steps as planned, done or found', () => {
   const reported = lines(
     {
       type: 'decommission.finding',
@@ -51,7 +54,7 @@ it.each([
   [{ findings: '31', refused: '1', steps: '0' }, '1 of 31 findings stands in the way'],
   [{ findings: '4', refused: '2' }, '2 of 4 findings stand in the way'],
   [{ ok: '3', refused: '1' }, '1 refused'],
-])('a plan with %o ends with what is refused, and not with what is copied', (totals, words) => {
+])('a plan with %o ends with refusals, and not with copy totals', (totals, words) => {
   const finished = { type: 'run.finished', status: 'failed', exitCode: 1, ms: 5, totals } as const
   expect(new SummaryFold(true).text(finished, 'partition-decommission-database')).toBe(
     `${words}; this was the plan, and nothing was changed`,

@@ -68,7 +68,7 @@ async function demo(
   return { exitCode, err: around.err(), operations: started.map(({ operation }) => operation) }
 }
 
-it('imports, proves every table, compares the largest, and says how to go on', async () => {
+it('imports, proves every table, compares the largest, and prints the next command', async () => {
   const tables = [
     table('a', '3'),
     table('b', '40'),
@@ -90,19 +90,19 @@ it('imports, proves every table, compares the largest, and says how to go on', a
   expect(err).toMatch(/exit {5}0\n$/)
 })
 
-it('does not forgive what is not there on purpose', async () => {
+it('fails if a table is missing that is not meant to be', async () => {
   expect((await demo([table('a', '3'), table('b', '0', 'SOURCE_IO')])).exitCode).toBe(1)
   expect((await demo([table('b', '0', 'LOG_GAP')])).exitCode).toBe(1)
   expect((await demo([table('a', '3')], {}, 1)).exitCode).toBe(1)
 })
 
-it('takes a lake of your own as it is', async () => {
+it('excuses no failure in a lake of the user', async () => {
   const { exitCode, err } = await demo([table('a', '3'), table('b', '0', 'LOG_GAP')], { lake: './lake' })
   expect(exitCode).toBe(1)
   expect(err).not.toContain('on purpose')
 })
 
-it('says when there is no lake, and makes nothing', async () => {
+it('fails without a lake, and creates nothing', async () => {
   await expect(demo([], { ownLake: path.join(cwd, 'none') })).rejects.toThrow(/there is no lake at/)
   expect(existsSync(path.join(cwd, 'out'))).toBe(false)
 })

@@ -1,4 +1,4 @@
-/** The pages of documentation that name commands, codes and events say what the program does. */
+/** Documentation of commands, codes and events agrees with the program. */
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { format } from 'prettier'
@@ -17,9 +17,9 @@ import { signOffJsonSchema } from './sign-off-schema.ts'
 
 const root = path.join(import.meta.dirname, '..', '..')
 const golden = (name: string): string => path.join(import.meta.dirname, 'golden', name)
-/** Between two pages. */
+/** Separator of two pages. */
 const RULE = `${'-'.repeat(80)}\n`
-/** The line of an option on a page; a longer name that begins so is another one. */
+/** The line of an option on a page, without options whose longer names begin the same. */
 const optionLine = (name: string): RegExp => new RegExp(`^ {2,6}(?:-\\w, )?(?:--[a-z-]+, )?--${name}(?:,| |$)`, 'm')
 const read = (file: string): string => readFileSync(path.join(root, file), 'utf8')
 
@@ -40,7 +40,7 @@ describe('help', () => {
     for (const page of pages) expect(page.split('\n').filter((line) => line.length > 80)).toEqual([])
     await expect(pages.join(RULE)).toMatchFileSnapshot(golden('help-of-commands.txt'))
   })
-  it('of each command has at most ten options of its own, and says how to see the rest', async () => {
+  it('of each command has at most ten own options, and names --help=all', async () => {
     for (const command of COMMANDS) {
       const { name, takes, first } = command
       const page = await commandHelp(name)
@@ -48,7 +48,7 @@ describe('help', () => {
       const shown = takes.filter((one) => one.operand !== true && one.hidden !== true && !later.includes(one))
       expect(shown.length, name).toBeLessThanOrEqual(10)
       for (const option of shown) expect(page, name).toMatch(optionLine(option.name))
-      // A line of an example may begin with an option, too.
+      // A line of an example may also begin with an option.
       const [options = ''] = page.split('\nExamples:\n')
       for (const option of later) expect(options, name).not.toMatch(optionLine(option.name))
       for (const word of first ?? []) expect(shown.map((option) => option.name)).toContain(word)
@@ -68,7 +68,7 @@ describe('help', () => {
     }
     await expect(pages.join(RULE)).toMatchFileSnapshot(golden('help-all-of-commands.txt'))
   })
-  it.each(['alerts', 'background'])('has a page on %s that commands refer to', async (topic) => {
+  it.each(['alerts', 'background'])('has a page on %s, which commands refer to', async (topic) => {
     const { request } = await parseCommandLine([topic, '--help'], {})
     const page = request.kind === 'help' ? request.text : ''
     await expect(page).toMatchFileSnapshot(golden(`help-${topic}.txt`))
@@ -106,7 +106,7 @@ describe('help as JSON', () => {
           ...(choices === undefined ? {} : { choices }),
         })
       }
-      // An action takes no option that its command lacks.
+      // An action has only options of its command.
       const known = new Set([...options, ...positionals, ...globalOptions].map((one) => one.name))
       expect(
         actions.flatMap((action) => action.options.filter((one) => !known.has(one))),
@@ -118,7 +118,7 @@ describe('help as JSON', () => {
       [...new Set([0, ...Object.values(EXIT_OF_KIND), 130, 143])].toSorted((a, b) => a - b),
     )
   })
-  it('has defaults, bounds and positionals as the command takes them', async () => {
+  it('has the defaults, bounds and positionals of the parser', async () => {
     const { commands } = await json('schedule', '--help=all', '--json')
     expect(commands.map(({ name }) => name)).toEqual(['schedule'])
     expect(commands[0]).toMatchObject({
@@ -141,7 +141,7 @@ describe('help as JSON', () => {
     })
     expect(commands[0]?.options.find(({ name }) => name === 'catch-up')).toMatchObject({ first: false, hidden: false })
   })
-  it('has a JSON schema that fits the program', async () => {
+  it('has a JSON schema that matches the program', async () => {
     expect(noCommandLineDrift).toBe(true)
     const schema = await format(commandLineJsonSchema(), { parser: 'json', printWidth: 120 })
     await expect(schema).toMatchFileSnapshot(path.join(root, 'docs', 'command-line.schema.json'))
@@ -169,14 +169,14 @@ describe('docs/reference/EVENTS.md', () => {
     const talked = read('docs/reference/EVENTS.md').includes('`log`: `level`') ? ['log'] : []
     expect([...listed, ...talked].toSorted()).toEqual([...EVENT_TYPES].toSorted())
   })
-  it('has a JSON schema that fits the program', async () => {
+  it('has a JSON schema that matches the program', async () => {
     const schema = await format(eventJsonSchema(), { parser: 'json', printWidth: 120 })
     await expect(schema).toMatchFileSnapshot(path.join(root, 'docs', 'events.schema.json'))
   })
 })
 
 describe('docs/sign-off.schema.json', () => {
-  it('fits the program', async () => {
+  it('matches the program', async () => {
     const schema = await format(signOffJsonSchema(), { parser: 'json', printWidth: 120 })
     await expect(schema).toMatchFileSnapshot(path.join(root, 'docs', 'sign-off.schema.json'))
   })

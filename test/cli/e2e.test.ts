@@ -1,4 +1,4 @@
-/** The built program as a process, on the lake that comes along. */
+/** The built program as a process, on the demo lake. */
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -21,7 +21,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(cwd, { recursive: true }))
 
-/** The parent's surroundings without what chooses a face. */
+/** The parent's environment without variables that select a frontend. */
 function cleanEnv(more: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   const env = { ...process.env }
   for (const name of ['CI', 'GITHUB_ACTIONS', 'FORCE_COLOR', 'NO_COLOR', 'SLUICE_DATABASE_URL']) delete env[name]
@@ -39,7 +39,7 @@ function sluice(argv: readonly string[], env: Readonly<Record<string, string>> =
   return { code: status, out: stdout, err: stderr }
 }
 
-/** Runs with --json and checks each line. */
+/** Runs with --json and validates each line. */
 function events(
   argv: readonly string[],
   env: Readonly<Record<string, string>> = {},
@@ -57,7 +57,7 @@ function events(
 }
 
 describe('without the engine', () => {
-  it('answers --help and --version, and loads next to nothing for it', () => {
+  it('prints --help and --version, and loads few modules for them', () => {
     const coverage = path.join(cwd, 'coverage')
     const { code, out } = sluice(['--help'], { NODE_V8_COVERAGE: coverage })
     expect(code).toBe(0)
@@ -68,7 +68,7 @@ describe('without the engine', () => {
       ),
     )
     expect(loaded.length).toBeGreaterThan(0)
-    // Of the packages only the one that measures texts for a terminal; of the program the entry and what it shares with all.
+    // Only the packages that measure text width, and of the program the entry and its shared modules.
     const light = /\/node_modules\/(?:string-width|strip-ansi|get-east-asian-width|ansi-regex)\//
     const heavy = loaded.filter((url) => url.includes('/node_modules/') && !light.test(url))
     expect(loaded.length - heavy.length).toBeLessThan(20)
@@ -76,7 +76,7 @@ describe('without the engine', () => {
     expect(sluice(['--version']).out).toMatch(/^\d+\.\d+\.\d+\n$/)
     expect(sluice(['help', 'import']).out).toContain('--table-id')
   })
-  it('says what is wrong with the words, with 2', () => {
+  it('reports usage errors with exit code 2', () => {
     expect(sluice(['discovr'])).toMatchObject({ code: 2, out: '' })
     expect(sluice(['--tui'])).toMatchObject({ code: 2 })
     expect(sluice(['import', 'x', '--database-url'])).toMatchObject({ code: 2 })
@@ -94,7 +94,7 @@ describe('the seven commands of the guide, and back', () => {
     expect(sluice(['discover', lake, '--recursive']).out.split('\n')).toHaveLength(8)
     expect(events([lake]).lines.filter((event) => event.type === 'table')).toHaveLength(6)
   })
-  it('batch-import is 1 because of the table that is broken on purpose, and import says why', () => {
+  it('batch-import ends with 1 because of the broken table, and import names the cause', () => {
     const dry = events(['batch-import', lake, '--recursive', '--dry-run'], env)
     expect(dry.lines.some((event) => event.type === 'plan.ready' && event.details?.length === 6)).toBe(true)
     expect(readdirSync(cwd)).not.toContain('lake.db')
@@ -139,7 +139,7 @@ describe('the seven commands of the guide, and back', () => {
 })
 
 describe('a reader that leaves', () => {
-  it('is no failure of a list', async () => {
+  it('does not make a list fail', async () => {
     const child = spawn(process.execPath, [bin, 'discover', lake, '-r', '--json'], { cwd, env: cleanEnv() })
     child.stdout.once('data', () => child.stdout.destroy())
     let err = ''
@@ -149,7 +149,7 @@ describe('a reader that leaves', () => {
     const code = await new Promise((resolve) => child.once('close', resolve))
     expect({ code, err }).toEqual({ code: 0, err: '' })
   })
-  it.skipIf(process.platform !== 'linux')('a full disk is a failure', () => {
+  it.skipIf(process.platform !== 'linux')('a full disk is an error', () => {
     const { status, stderr } = spawnSync(
       '/bin/sh',
       ['-c', `"${process.execPath}" "${bin}" discover "${lake}" -r >/dev/full`],
@@ -163,11 +163,12 @@ describe('a reader that leaves', () => {
   })
 })
 
-it('npm start without words is the demo, which a signal ends well', { timeout: 120_000 }, async () => {
+it('npm start without arguments is the demo, and a signal ends it cleanly', { timeout: 120_000 }, async () => {
   const start = path.join(root, 'dist', 'cli', 'start.js')
   const demo = headless(cwd, [], start)
   if (!ALL) {
-    // Its last step asks the same seven times over, each time of a program of its own: that takes longer than all before it.
+    // The last step runs the same query seven times, each in a program of its own, which takes longer than all steps
+    // before.
     await demo.until(({ err }) => err().includes('start    performance-compare'))
     demo.child.kill('SIGINT')
   }

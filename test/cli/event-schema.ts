@@ -1,4 +1,7 @@
-/** The events as a zod schema, made from their types: docs/events.schema.json holds it, and every emitted line is checked against it. */
+/**
+ * The events as a zod schema, made from their types: docs/events.schema.json has it, and every emitted line is
+ * validated with it.
+ */
 import path from 'node:path'
 import type { z } from 'zod'
 import type { Event, EventType } from '../../src/model/run/event.ts'
@@ -13,5 +16,5 @@ export const eventSchema = variants as z.ZodType as z.ZodType<Event>
 
 export const EVENT_TYPES: readonly EventType[] = variants.options.map(({ shape }) => shape.type.value)
 
-/** The JSON schema that docs/events.schema.json holds. */
+/** The JSON schema in docs/events.schema.json. */
 export const eventJsonSchema = (): string => jsonSchemaOf(variants, 'One line of `sluice … --json`')

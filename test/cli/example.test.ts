@@ -1,4 +1,4 @@
-/** examples/resumable-migration: the guide's scripts and its workflow, run as GitHub would, from PostgreSQL into D1. */
+/** examples/resumable-migration: the guide's scripts and its workflow, run like on GitHub, from PostgreSQL into D1. */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -79,10 +79,10 @@ function needed(context: TestContext): { readonly account: D1Account; readonly d
 
 type Result = { readonly code: number | null; readonly text: string }
 
-/** Runs a program with the guide's variables; events of D1 come from this process, so that it must not wait in a synchronous call. */
+/** Runs a program with the guide's variables. This process serves D1, so a synchronous call would block it. */
 function run(command: string, words: readonly string[], env: Readonly<Record<string, string>>): Promise<Result> {
   const context: NodeJS.ProcessEnv = { ...process.env, ...account?.environment, DATABASE_URL: source, ...env }
-  // npm's own: what started these tests is not what starts the script.
+  // npm sets these for the tests; the script must not see them.
   const ours = ['npm_command', 'npm_lifecycle_event', 'SLUICE_PROGRAM']
   for (const name of [...ours, 'CI', 'FORCE_COLOR', 'NO_COLOR', 'SLUICE_DATABASE_URL', 'GITHUB_ACTIONS']) {
     if (env[name] === undefined) delete context[name]
@@ -97,7 +97,7 @@ function run(command: string, words: readonly string[], env: Readonly<Record<str
   return new Promise((resolve) => child.once('close', (code) => resolve({ code, text })))
 }
 
-/** The step `migrate` of a job, with what it told the next job. */
+/** Runs the step `migrate` of a job; returns its output for the next job, too. */
 async function job(name: string, env: Readonly<Record<string, string>>): Promise<Result & { readonly output: string }> {
   const step = workflow.jobs[name]?.steps.find(({ id }) => id === 'migrate')
   if (step?.run === undefined) throw new Error(`job ${name} has no step migrate`)
@@ -112,7 +112,7 @@ async function job(name: string, env: Readonly<Record<string, string>>): Promise
 }
 
 describe('the workflow', () => {
-  it('chains its jobs: stopped is no failure, and the next job goes on', async (context) => {
+  it('chains its jobs: a stopped copy is no failure, and the next job continues it', async (context) => {
     const { database: target } = needed(context)
     expect(workflow.jobs['migrate-part-2']).toMatchObject({
       needs: 'migrate-part-1',
@@ -130,7 +130,7 @@ describe('the workflow', () => {
     expect(again).toMatchObject({ code: 0, output: 'finished=true\n' })
     expect(again.text).toMatch(/(\d) of \1 chunks \(2,500 rows\) are proved already\n/)
   })
-  it('fails where the copy fails', async (context) => {
+  it('fails if the copy fails', async (context) => {
     needed(context)
     const wrong = await job('migrate-part-1', { TABLE_NAME: 'nowhere', RESUME_MODE: 'true' })
     expect(wrong).toMatchObject({ code: 2, output: 'finished=true\n' })
@@ -145,7 +145,7 @@ describe('the scripts', () => {
   it('have the names of the guide', () => {
     expect(Object.keys(scripts)).toEqual(['migrate:resume', 'migrate:resume:camera', 'migrate:resume:all'])
   })
-  it('copy a table again when they are told to, over the rows that are there', async (context) => {
+  it('copy a table again with RESUME_MODE=false, over existing rows', async (context) => {
     const { database: target } = needed(context)
     await target.sql("UPDATE coordinate_speed_new SET note = 'spoilt' WHERE id = 3")
     const { code, text } = await run('bash', ['-c', scripts['migrate:resume'] ?? ''], { RESUME_MODE: 'false' })
@@ -156,7 +156,7 @@ describe('the scripts', () => {
     expect(code).toBe(0)
     expect(await target.sql('SELECT note FROM coordinate_speed_new WHERE id = 3')).toEqual([['row 1']])
   })
-  it('copy both tables, and go on with what was begun anew', async (context) => {
+  it('copy both tables, and resume the restarted one', async (context) => {
     const { database: target } = needed(context)
     const { code, text } = await run('bash', ['-c', scripts['migrate:resume:all'] ?? ''], {})
     expect(text).toContain('coordinate_speed_new  1 of 1 chunk (2,500 rows) is proved already\n')
@@ -164,7 +164,7 @@ describe('the scripts', () => {
     expect(code).toBe(0)
     expect(await target.sql('SELECT count(*) FROM camera_locations')).toEqual([[40]])
   })
-  it('print commands that run: what a user pastes has no word of the script', async (context) => {
+  it('print commands that can be pasted, without arguments of the script', async (context) => {
     const { database: target } = needed(context)
     await sql(
       source,
@@ -181,7 +181,7 @@ describe('the scripts', () => {
     expect(pasted).toMatchObject({ code: 0 })
     expect(await target.sql('SELECT count(*) FROM odd_speeds')).toEqual([[5]])
   })
-  it('print JSON lines that fit the schema, for hostile names too', async (context) => {
+  it('print JSON lines that fit the schema, also for hostile names', async (context) => {
     needed(context)
     const name = `"; DROP TABLE x; --'\u{1f600}`
     await sql(

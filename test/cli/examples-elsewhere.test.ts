@@ -1,4 +1,4 @@
-/** examples/{container,kubernetes,airflow}: commands that sluice takes, and an operator that decides by its exit codes. */
+/** examples/{container,kubernetes,airflow}: valid commands, and an operator that decides by exit codes. */
 import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -33,7 +33,7 @@ const manifests = (): readonly Manifest[] =>
   )
 
 describe('kubernetes', () => {
-  test('runs commands that there are, with the configuration of the example', async () => {
+  test('runs existing commands with the configuration of the example', async () => {
     const all = manifests()
     const config = join(folder, 'kubernetes.yaml')
     writeFileSync(config, all.find(({ kind }) => kind === 'ConfigMap')?.data?.['sluice.yaml'] ?? '')
@@ -52,7 +52,7 @@ describe('kubernetes', () => {
     }
   })
 
-  test('fails a job at once for the exit codes that no retry changes, as the operator of Airflow does', () => {
+  test('fails a job at once for the exit codes that the Airflow operator treats as final', () => {
     const codes = manifests().flatMap(
       ({ spec }) => spec?.podFailurePolicy?.rules.flatMap((rule) => rule.onExitCodes?.values ?? []) ?? [],
     )
@@ -61,7 +61,7 @@ describe('kubernetes', () => {
   })
 })
 
-test('the image takes no root and no shell, and its smoke test is a shell script', () => {
+test('the image runs without root, with sluice as entry point, and its smoke test is a valid script', () => {
   const image = textOf('container/Dockerfile')
   expect(image).toMatch(/^USER node$/m)
   expect(image).toMatch(/^ENTRYPOINT \["sluice"\]$/m)
@@ -69,7 +69,7 @@ test('the image takes no root and no shell, and its smoke test is a shell script
 })
 
 describe.skipIf(!hasPython)(`airflow${hasPython ? '' : ' (skipped: python3 is not installed)'}`, () => {
-  /** What a task with these words comes to: the totals that it returns, or the class and text of its exception. */
+  /** Result of a task with these arguments: its totals, or the class and text of its exception. */
   function task(words: readonly string[]): string {
     const airflow = join(folder, 'airflow')
     mkdirSync(airflow, { recursive: true })
@@ -104,7 +104,7 @@ except Exception as error:
     return stdout.trim()
   }
 
-  test('returns the totals of a copy, and fails for good where no retry helps', { timeout: 60_000 }, () => {
+  test('returns the totals of a copy, and fails without retry if a retry cannot help', { timeout: 60_000 }, () => {
     const rows = `${folder}/rows.db`
     const made = spawnSync(
       'python3',

@@ -1,4 +1,4 @@
-/** Examples of the help do what they say on a copy of the demo lake: those that need no server, and no run that goes on. */
+/** Examples of the help run on a copy of the demo lake, except those that need a server or do not end. */
 import { execFile } from 'node:child_process'
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,7 +13,7 @@ const bin = path.join(root, 'dist', 'cli', 'bin.js')
 const run = promisify(execFile)
 let folder = ''
 
-/** Why an example cannot be run here; all others have to. */
+/** Examples that cannot run here, with the reason; all others must run. */
 const CANNOT: readonly (readonly [why: string, lines: RegExp])[] = [
   ['it needs a server', /postgresql:|cassandra:|s3:/],
   [
@@ -24,7 +24,7 @@ const CANNOT: readonly (readonly [why: string, lines: RegExp])[] = [
   ['it goes on until it is stopped', /--watch/],
   ['it measures for a minute', /^performance-compare|^demo/],
   ['it is for a shell', / \| |>>/],
-  // Tables of the demo lake that are broken on purpose count as failed.
+  // The broken tables of the demo lake count as failed.
   ['the demo lake has tables that no import takes', /^batch-import/],
 ]
 const why = (line: string): string | null => CANNOT.find(([, lines]) => lines.test(line))?.[0] ?? null
@@ -57,7 +57,7 @@ describe('an example on the demo lake', () => {
     expect(code, text).toBe(0)
   })
 
-  it('names tables that the lake has', () => {
+  it('names existing tables of the lake', () => {
     const named = lines
       .filter((line) => /lake\.db|\.\/lake/.test(line))
       .flatMap((line) => line.match(/\b[a-z]+\/[a-z]+\b(?=[ "]|$)/g) ?? [])

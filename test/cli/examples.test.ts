@@ -1,4 +1,4 @@
-/** Every command and every action has lines to copy, and the program reads all of them. */
+/** Every command and every action has examples, and the program accepts all of them. */
 import { describe, expect, it } from 'vitest'
 import { COMMANDS } from '../../src/cli/command-list.ts'
 import { parseCommandLine } from '../../src/cli/parse.ts'
@@ -7,7 +7,7 @@ import { actionsOf } from '../../src/app/operations/facts.ts'
 import { shellWords } from '../../src/shared/shell-words.ts'
 
 const env = { SLUICE_DATABASE_URL: 'sqlite:///env.db' }
-/** A pipe or a redirection is the shell's. */
+/** Removes a pipe or a redirection. */
 const typed = (line: string): string => line.replace(/ (?:\||>>) .*$/, '')
 const wanted = COMMANDS.flatMap(({ name }) => {
   const actions = [...new Set(actionsOf(name).map((action) => action.name))]
@@ -15,7 +15,7 @@ const wanted = COMMANDS.flatMap(({ name }) => {
 })
 
 describe('examples', () => {
-  it('stand with every command and action, and with nothing else', () => {
+  it('exist for every command and action, and for nothing else', () => {
     expect(Object.keys(EXAMPLES).toSorted()).toEqual(wanted.toSorted())
     for (const lines of Object.values(EXAMPLES)) expect(lines.length).toBeGreaterThanOrEqual(2)
     for (const lines of Object.values(EXAMPLES)) expect(lines.length).toBeLessThanOrEqual(3)
@@ -24,7 +24,7 @@ describe('examples', () => {
     '%s: %s',
     async (name, line) => {
       expect(line.startsWith(name)).toBe(true)
-      // They name what only a config file has.
+      // These need a table from a config file.
       if (name.startsWith('lifecycle status') || name === 'schedule add') return
       await expect(parseCommandLine(shellWords(typed(line), env), env)).resolves.toBeDefined()
     },

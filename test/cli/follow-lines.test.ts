@@ -1,4 +1,4 @@
-/** A stream as lines: rows that a comparison finds are named when it finds them, and no more than somebody reads. */
+/** Lines of a stream: rows that differ are named when a comparison finds them, up to a limit. */
 import { expect, test } from 'vitest'
 import { openOutput } from '../../src/cli/output.ts'
 import { textFace } from '../../src/cli/render-text.ts'
@@ -36,7 +36,7 @@ const PROVED: EventBody = {
   ms: 10,
 }
 
-test('rows that differ are named when they are found, ten of each comparison', async () => {
+test('rows that differ are named when they are found, at most ten per comparison', async () => {
   const [stdout, stderr] = [new Memory(), new Memory()]
   const options = { quiet: false, verbose: false, color: false, github: false, redact: (text: string) => text }
   const face = textFace(openOutput(stdout, stderr), options)

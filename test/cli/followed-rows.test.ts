@@ -1,4 +1,4 @@
-/** `diff --run`: which rows of a followed table a command line means, and what it refuses. */
+/** `diff --run`: which rows of a followed table a command line selects, and what it refuses. */
 import { describe, expect, it } from 'vitest'
 import { parseCommandLine } from '../../src/cli/parse.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
@@ -28,11 +28,11 @@ describe('rows of a followed table', () => {
     [['--range', '100..200'], { by: 'range', low: '100', high: '200' }],
     [['--range=-5..-1'], { by: 'range', low: '-5', high: '-1' }],
     [['--partition', 'orders_2026'], { by: 'partition', name: 'orders_2026' }],
-  ])('are named by %j', async (words, scope) => {
+  ])('are selected by %j', async (words, scope) => {
     expect(await asked([...RUN, '--fix', ...words])).toEqual({ ...more, scope, dryRun: false })
   })
 
-  it('are only looked at without --fix, and with --dry-run', async () => {
+  it('are compared and not changed without --fix, or with --dry-run', async () => {
     const scope = { by: 'key', keys: ['1'] }
     const from = ['--from', 'postgresql://me@old/app', '--table', 'public.t', '--key', '1']
     const look = { ...more, from: 'postgresql://me@old/app', table: 'public.t', scope, dryRun: true }
@@ -51,7 +51,7 @@ describe('rows of a followed table', () => {
     [[...TO, '--run', 'mine', '--key', '1'], 'BAD_FLAG --run mine is not the id of a run'],
     [[...TO, '--range', '1..2', '--table', 't'], 'BAD_FLAG --range requires --run'],
     [[...TO, '--dry-run', '--table', 't'], 'BAD_FLAG --dry-run requires --run'],
-  ])('are refused in %j', async (words, error) => {
+  ])('are refused for %j', async (words, error) => {
     expect(await refused(words)).toBe(error)
   })
 })

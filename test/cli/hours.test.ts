@@ -1,4 +1,4 @@
-/** `--between`: which hours it means, and what a run does outside of them, by a clock that the test moves. */
+/** `--between`: the hours it means, and how a run behaves outside of them, with a clock that the test moves. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -23,7 +23,7 @@ test.each([
   for (const time of outside) expect([time, isWithin(hours, at(time))]).toEqual([time, false])
 })
 
-test('a clock that is put forward or back counts as it shows', () => {
+test('when the clock is changed, its local time counts', () => {
   const hours = parseHours('02:30-03:30', 'Europe/Berlin')
   expect(isWithin(hours, Date.parse('2026-03-29T00:59:00Z'))).toBe(false)
   expect(isWithin(hours, Date.parse('2026-03-29T01:00:00Z'))).toBe(true)
@@ -38,7 +38,7 @@ test.each(['22-5', '22:00', '24:00-05:00', '22:00-22:00', '00:00-24:00', '22:60-
   },
 )
 
-test('a zone that is none is refused, and flags come from words and from the file', async () => {
+test('an unknown zone is refused, and hours come from flags', async () => {
   expect(() => parseHours('1:00-2:00', 'Mars/Olympus')).toThrow('--zone Mars/Olympus is not a time zone')
   const copy = [
     'copy',
@@ -61,7 +61,7 @@ test('a zone that is none is refused, and flags come from words and from the fil
   expect(refused).toMatchObject({ code: 'BAD_FLAG' })
 })
 
-/** A wall clock that stands still until it is moved, and a control that says how often it was asked meanwhile. */
+/** A wall clock that stands still until it is moved, and a control that counts its queries. */
 function moved(start: string): {
   readonly control: RunControl
   readonly said: readonly string[]
@@ -91,7 +91,7 @@ const SAID = [
   'within the hours 22:00-05:00 (UTC): the run continues',
 ]
 
-test('a copy begins no chunk outside of its hours, and goes on within them', async () => {
+test('a copy begins no chunk outside of its hours, and continues within them', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-hours-'))
   const source = await makePlace('sqlite', folder)
   const target = await makePlace('sqlite', folder)

@@ -1,4 +1,4 @@
-/** Steps of a table that is partitioned in place, as lines: names with control characters stay on their line. */
+/** Lines on a table that is partitioned in place: control characters of names are escaped. */
 import { expect, it } from 'vitest'
 import { SubjectColumn, reportAt } from '../../src/render/block.ts'
 import type { EventBody } from '../../src/model/run/event.ts'
@@ -7,7 +7,7 @@ import { stamped } from './recorded.ts'
 
 const table = 'public.t'
 
-it('tells steps as planned, done, found or tried again', () => {
+it('reports steps as planned, done, found or retried', () => {
   const events: readonly EventBody[] = [
     { type: 'partition.step', table, step: 'switch', status: 'planned', detail: 'it would be' },
     { type: 'partition.step', table, step: 'index', status: 'found', detail: 'for a\nb' },

@@ -35,7 +35,7 @@ async function init(asked: Partial<InitRequest>, env: Record<string, string> = {
 const table = (...parts: string[]): void => void mkdirSync(path.join(cwd, ...parts, '_delta_log'), { recursive: true })
 
 describe('sluice init', () => {
-  it('writes what lies here and what variables name, so that the reader takes it', async () => {
+  it('writes the lakes and databases that it finds here and in variables, as a valid config file', async () => {
     table('lake/sales/orders')
     table('lake/sales/returns')
     mkdirSync(path.join(cwd, 'src'))
@@ -62,7 +62,7 @@ describe('sluice init', () => {
     expect(around.err()).toContain('next     sluice discover lake --recursive')
   })
 
-  it('puts a password into no file, whoever gives it', () => {
+  it('writes no password to the file, wherever it comes from', () => {
     const url = 'postgresql://app:very-secret@db/app'
     const { places, defaults } = findPlaces({ ...NOTHING, to: url }, cwd, {})
     expect(places).toEqual([
@@ -79,7 +79,7 @@ describe('sluice init', () => {
     expect(configText(known)).not.toContain('secret')
   })
 
-  it('writes nothing over, and nothing at all in a dry run', async () => {
+  it('overwrites no file, and writes none in a dry run', async () => {
     const dry = await init({ dryRun: true })
     expect(dry.out()).toContain('# stores:')
     expect(() => readFileSync(path.join(cwd, 'sluice.yaml'))).toThrow('ENOENT')

@@ -1,4 +1,4 @@
-/** `lifecycle:` of the config file: what is wrong with it, with its place, and the commands that take from it. */
+/** `lifecycle:` in the config file: errors with their position, and the commands that use its entries. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -61,7 +61,7 @@ async function refusal(text: string, ...words: readonly string[]): Promise<strin
   }
 }
 
-describe('what is wrong with an entry', () => {
+describe('errors in an entry', () => {
   it.each([
     ['an unknown key', 'wndow: 3h', 'lifecycle.t: unknown key wndow (window?) (line 3, column 5)'],
     [
@@ -82,14 +82,14 @@ describe('what is wrong with an entry', () => {
     expect(message).toContain(reported)
   })
 
-  it('is told of a pattern, of keys beside it, and of all of them at once', async () => {
+  it('a pattern, unknown keys and invalid values are all reported together', async () => {
     const message = await refusal("lifecycle:\n  'public.*': {}\nwokers: 3\nlimit: -1\n", 'lifecycle', 'status')
     expect(message).toContain('is a pattern: each table needs its own entry (line 2, column 3)')
     expect(message).toContain('unknown key wokers (line 3, column 1)')
     expect(message).toContain('(line 4, column 8)')
   })
 
-  it('is told where a table has none', async () => {
+  it('a table without an entry is reported', async () => {
     expect(await refusal(FILE, 'lifecycle', 'status', '--table', 'public.Book ings')).toBe(
       "BAD_FLAG lifecycle has no table public.Book ings (public.Book ing's?)",
     )
@@ -102,11 +102,11 @@ describe('what is wrong with an entry', () => {
   })
 })
 
-describe('commands about a table of the file', () => {
+describe('commands on a table with an entry', () => {
   const TABLE = "public.Book ing's"
   const CALENDAR = { unit: 'quarter', firstMonth: 4, yearOffset: 1 }
 
-  it('take from its entry what their line does not say', async () => {
+  it('take options from the entry that the command line lacks', async () => {
     expect(await parsed(FILE, 'partition', 'plan', '--table', TABLE)).toMatchObject({
       from: ENV.SHOP,
       by: 'Made at',
@@ -130,7 +130,7 @@ describe('commands about a table of the file', () => {
     expect(await parsed(FILE, 'archive', 'plan', '--table', TABLE, '--to', '/there')).toMatchObject({ to: '/there' })
   })
 
-  it('of lifecycle know it with its schema and without, and others by its very name: a login may mean another schema', async () => {
+  it('of lifecycle find it with and without the schema, others by exact name: a login may mean another schema', async () => {
     const bare = 'lifecycle: { bookings: { from: postgresql://h/d, by: at, lanes: 3 } }'
     for (const [text, name] of [
       [FILE, "Book ing's"],
@@ -142,7 +142,7 @@ describe('commands about a table of the file', () => {
       expect(await parsed(bare, 'partition', 'plan', '--table', name, '--by', 'at', '--from', 'postgresql://h/d')).not.toHaveProperty('lanes', 3) // prettier-ignore
   })
 
-  it('print the databases of its entry: a command about a stream knows no entry', async () => {
+  it('print the databases of the entry, because commands on a stream do not use entries', async () => {
     const both = 'lifecycle: { bookings: { from: $SHOP, to: $NEW, by: at } }'
     writeFileSync(file, both)
     const line = ['partition', 'run', '--table', 'bookings', '--config', file]
@@ -155,7 +155,7 @@ describe('commands about a table of the file', () => {
     )
   })
 
-  it('print its source behind every command that a run about its archive names', async () => {
+  it('of an archive print the source with every command that they name', async () => {
     writeFileSync(file, 'lifecycle: { bookings: { from: $SHOP, archive: ./cold, older-than: 8q } }')
     const env = { SHOP: 'postgresql://ann:secret@h/d' }
     const line = ['archive', 'run', '--table', 'bookings', '--config', file]
@@ -169,7 +169,7 @@ describe('commands about a table of the file', () => {
     }
   })
 
-  it('take what whole numbers count', async () => {
+  it('take the epoch unit of integer columns', async () => {
     const at = ['--from', 'postgresql://h/d', '--table', 't', '--config', file]
     const entry = 'lifecycle: { t: { by: id, epoch: ms, archive: /a } }'
     const actions = [
@@ -185,7 +185,7 @@ describe('commands about a table of the file', () => {
     expect(await parsed(`from: $SHOP\n${entry}`, 'lifecycle', 'status')).toMatchObject({ entries: [{ epoch: 'ms' }] })
   })
 
-  it('take of its alerts those that they can tell', async () => {
+  it('take only the alerts that they can raise', async () => {
     const entry = `lifecycle: { t: { alert: 'lag>30s, none-ahead, failed', alert-command: page } }`
     const asked = async (...words: string[]): Promise<unknown> => {
       const operation = await parsed(entry, ...words, '--from', 'postgresql://h/d', '--table', 't')
@@ -203,7 +203,7 @@ describe('commands about a table of the file', () => {
     })
   })
 
-  it('take nothing of it for another table, and for several', async () => {
+  it('ignore the entry for another table, and for several tables', async () => {
     expect(await parsed(FILE, 'partition', 'ensure', '--table', "shop.Book ing's")).toMatchObject({
       ahead: 2,
       calendar: {},
@@ -214,7 +214,7 @@ describe('commands about a table of the file', () => {
     })
   })
 
-  it('are printed without a password, and with what a shell has to read', async () => {
+  it('are printed without a password, and with variables that the shell expands', async () => {
     const more = `${FILE}  other: {to: $DATABASE_URL}\n`
     const status = await parsed(more, 'lifecycle', 'status')
     if (status.kind !== 'lifecycle-status') throw new Error(status.kind)
@@ -242,7 +242,7 @@ describe('commands about a table of the file', () => {
 })
 
 describe('phases as text', () => {
-  it('name a table once, and put a reason and a command below', () => {
+  it('name a table once, with reason and command below', () => {
     const lines = new LifecycleLines()
     const phase = { type: 'lifecycle.phase', table: 'public.a\u0007b' } as const
     const text = [
@@ -270,7 +270,7 @@ describe('phases as text', () => {
   })
 })
 
-describe('an entry that is written', () => {
+describe('writing an entry', () => {
   const entry: WrittenEntry = {
     table: 'public.a: "b"',
     found: ['empty'],
@@ -281,12 +281,12 @@ describe('an entry that is written', () => {
   }
   const written = (before: string, replace = false): string => withEntry(before, entry, { file: 'f', replace })
 
-  it('is read again as it was meant, whatever its names are', async () => {
+  it('an entry is read back unchanged, whatever its names', async () => {
     const status = await parsed(written(''), 'lifecycle', 'status')
     expect(status).toMatchObject({ tables: [entry.table], entries: [{ by: 'yes' }] })
   })
 
-  it('leaves every other character of the file as it was', async () => {
+  it('an entry leaves all other characters of the file unchanged', async () => {
     const before =
       '# top\nworkers:   3   # three\nlifecycle:  # all\n      # first\n      t: {by: x}\n\n# end\nlimit: 7'
     const text = written(before)
@@ -298,14 +298,17 @@ describe('an entry that is written', () => {
     expect(() => written(text)).toThrow('has an entry of')
   })
 
-  it.each(['# only this\n', 'workers: 3', 'lifecycle:\nlimit: 7\n', 'lifecycle:\n'])('goes into %j', async (before) => {
-    const text = written(before)
-    expect(text.startsWith(before.split('\n')[0] ?? '')).toBe(true)
-    expect(await parsed(text, 'lifecycle', 'status')).toMatchObject({ tables: [entry.table] })
-  })
+  it.each(['# only this\n', 'workers: 3', 'lifecycle:\nlimit: 7\n', 'lifecycle:\n'])(
+    'an entry is added to %j',
+    async (before) => {
+      const text = written(before)
+      expect(text.startsWith(before.split('\n')[0] ?? '')).toBe(true)
+      expect(await parsed(text, 'lifecycle', 'status')).toMatchObject({ tables: [entry.table] })
+    },
+  )
 
   it.each(['{workers: 3}', '- a', 'lifecycle: {t: {by: x}}', 'lifecycle: [1]', 'a: [1'])(
-    'is refused in %j',
+    'an entry is refused for %j',
     (before) => {
       expect(() => written(before)).toThrow(/is not a list of keys|is not YAML/)
     },

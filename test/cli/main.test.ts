@@ -1,4 +1,4 @@
-/** Commands as a whole, with an engine that plays events: what is asked of it, what is printed, how it ends. */
+/** Whole commands, with an engine that replays events: the operations started, the output and the exit code. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -44,13 +44,13 @@ const lines = (text: string): Event[] =>
 
 describe('a password on the command line', () => {
   const words = ['discover', 'postgresql://app:wicket@127.0.0.1/x']
-  it('is told once, without the password', async () => {
+  it('is warned about once, without the password', async () => {
     const around = fakeContext(playingEngine(() => good('discover-database')))
     expect(await main(words, around)).toBe(0)
     expect(around.err().match(/a password on the command line can be read/g)).toHaveLength(1)
     expect(around.err()).not.toContain('wicket')
   })
-  it('is no event, and none where no password stands', async () => {
+  it('is not reported as an event, and there is no warning without a password', async () => {
     const json = fakeContext(playingEngine(() => good('discover-database')))
     expect(await main([...words, '--json'], json)).toBe(0)
     expect(json.out() + json.err()).not.toContain('a password on')
@@ -61,7 +61,7 @@ describe('a password on the command line', () => {
 })
 
 describe('usage errors', () => {
-  it('end with 2 and say what to do', async () => {
+  it('end with 2 and a hint', async () => {
     const around = fakeContext()
     expect(await main(['discovr'], around)).toBe(2)
     expect(around.out()).toBe('')
@@ -92,20 +92,20 @@ describe('usage errors', () => {
     expect(await main(['--tui', '.'], around)).toBe(2)
     expect(around.err()).toContain('do       run it in a terminal without pipes')
   })
-  it('never show a password', async () => {
+  it('never print a password', async () => {
     const around = fakeContext()
     await main(['import', 't', '--database-url=postgresql://app:hunter22@db/c', '--hunter22'], around)
     expect(around.err()).not.toContain('hunter22')
   })
-  it('a log file that cannot be opened', async () => {
+  it('include a log file that cannot be opened', async () => {
     const around = fakeContext()
     expect(await main(['discover', '.', '--log-file', '/dev/null/x'], around)).toBe(2)
     expect(around.err()).toContain('FAILED   the log file cannot be opened')
   })
 })
 
-describe('help', () => {
-  it.each(['import', 'files', 'rollback'])('of %s goes to stdout and ends with 0', async (command) => {
+describe('help pages', () => {
+  it.each(['import', 'files', 'rollback'])('%s is printed to stdout and ends with 0', async (command) => {
     const around = fakeContext()
     expect(await main([command, '--help'], around)).toBe(0)
     expect(around.out()).toContain(`sluice ${command} <table>`)
@@ -114,7 +114,7 @@ describe('help', () => {
 })
 
 describe('an operation', () => {
-  it('reaches the engine with the command that does the same', async () => {
+  it('is started with the command that repeats it', async () => {
     const { engine, started } = playingEngine(() => good('import'))
     const around = fakeContext({ engine, env: { SLUICE_DATABASE_URL: 'sqlite:///v.db' } })
     expect(await main(['import', './a b', '--ci', '--resume'], around)).toBe(0)
@@ -133,13 +133,13 @@ describe('an operation', () => {
     expect(await main(['validate', 't', '--database-url', DB], around)).toBe(1)
     expect(around.err()).toMatch(/exit {5}1 {2}the catalog differs from the log\n$/)
   })
-  it('is a bug when the engine breaks down, and still ends with run.finished', async () => {
+  it('ends with 70 if the engine fails, and still with run.finished', async () => {
     const { engine } = playingEngine(() => [])
     const around = fakeContext({ engine })
     expect(await main(['runs', '--json', '--database-url', DB], around)).toBe(70)
     expect(lines(around.out()).map(({ type }) => type)).toEqual(['run.started', 'run.finished'])
   })
-  it('without a command and without a terminal is a list', async () => {
+  it('without a command and a terminal is a list', async () => {
     const { engine, started } = playingEngine(() => good('discover'))
     expect(await main([folder], fakeContext({ engine }))).toBe(0)
     expect(await main(['sqlite:///x.db'], fakeContext({ engine }))).toBe(0)
@@ -153,7 +153,7 @@ describe('an operation', () => {
 
 describe('rollback', () => {
   const argv = ['rollback', 'finance/ledger', '--database-url', DB]
-  it('wants its name without a terminal', async () => {
+  it('needs --confirm without a terminal', async () => {
     const { engine, started } = playingEngine(() => good('rollback'))
     const around = fakeContext({ engine })
     expect(await main(argv, around)).toBe(2)
@@ -192,7 +192,7 @@ describe('rollback in a terminal', () => {
     catalog: '',
     witness: 'w',
   } as const
-  it('asks for the name that the catalog knows, and takes ctrl-c for a no', async () => {
+  it('asks for the table id of the catalog, and treats ctrl-c as no', async () => {
     const { engine, started } = playingEngine(() =>
       stamped([
         [0, { type: 'run.started', command: 'rollback', tool: '0.1.0' }],
@@ -208,7 +208,7 @@ describe('rollback in a terminal', () => {
     expect(around.err()).toMatch(/exit {5}130 stopped before anything was changed\n$/)
     expect(started).toHaveLength(1)
   })
-  it('does not ask when the checks fail', async () => {
+  it('does not ask if the checks fail', async () => {
     const error = new SluiceError('NOT_SAFE', 'data files are missing').info()
     const { engine } = playingEngine(() => good('rollback', { status: 'failed', exitCode: 1, error }))
     const around = fakeContext({ engine, tty: true })
@@ -235,7 +235,7 @@ describe('stopping', () => {
     ['SIGINT', 130],
     ['SIGTERM', 143],
     ['SIGHUP', 143],
-  ])('%s stops with %i and prints how to go on', async (signal, exitCode) => {
+  ])('%s stops with %i and prints the command to continue', async (signal, exitCode) => {
     const around = fakeContext({ engine: waiting('stop') })
     const ending = main(['import', 't', '--database-url', DB], around)
     await sleep(50)
@@ -246,7 +246,7 @@ describe('stopping', () => {
     expect(around.err()).toMatch(new RegExp(`exit {5}${exitCode} stopped by ${signal}\n$`))
     expect(around.signals.listenerCount('SIGINT')).toBe(0)
   })
-  it('takes repeats within a second for one press, and the next one for an abort', async () => {
+  it('repeats within a second count as one press, and a later press aborts', async () => {
     let ticks = 0
     const around = { ...fakeContext({ engine: waiting('abort') }), clock: { now: () => 0, ticks: () => ticks } }
     const ending = main(['import', 't', '--json', '--database-url', DB], around)
@@ -282,7 +282,7 @@ describe('--metrics', () => {
     expect(started).toEqual([])
   })
 
-  it('tells where it is asked', async () => {
+  it('prints the address that it serves', async () => {
     const { engine } = playingEngine(() =>
       stamped([
         [0, { type: 'run.started', command: 'import', tool: '0.1.0' }],
@@ -295,7 +295,7 @@ describe('--metrics', () => {
   })
 })
 
-describe('a reader that leaves', () => {
+describe('a reader that closes stdout', () => {
   const rows = (count: number): Event[] =>
     stamped([
       [0, { type: 'run.started', command: 'discover', tool: '0.1.0' }],
@@ -305,7 +305,7 @@ describe('a reader that leaves', () => {
       ),
       [2, finished()],
     ])
-  it('is no failure', async () => {
+  it('does not make the command fail', async () => {
     const { engine } = playingEngine(() => rows(1000))
     const stdout = new Leaving(100)
     const around = fakeContext({ engine, stdout })
@@ -320,7 +320,7 @@ describe('a reader that leaves', () => {
     }).engine
     expect(await main(['discover', '.', '--json'], fakeContext({ engine, stdout: new Leaving(100) }))).toBe(0)
   })
-  it('a full disk is a failure', async () => {
+  it('a full disk is an error', async () => {
     const { engine } = playingEngine(() => rows(10))
     const around = fakeContext({ engine, stdout: new Leaving(0, 'ENOSPC') })
     expect(await main(['discover', '.', '--json'], around)).toBe(4)
@@ -329,7 +329,7 @@ describe('a reader that leaves', () => {
 })
 
 describe('the terminal UI', () => {
-  it('opens on a lake with a catalog of its own, and prints what it leaves behind', async () => {
+  it('opens on a lake with a catalog of its own, and prints the next command at its end', async () => {
     const opened: unknown[] = []
     let disposed = 0
     const workbench = { [Symbol.asyncDispose]: () => Promise.resolve(void (disposed += 1)) } as unknown as Workbench
@@ -359,7 +359,7 @@ describe('the terminal UI', () => {
   })
 })
 
-it('what is opened is no store beside itself, by whatever path the config file names it', async () => {
+it('the opened store is not listed a second time, whatever path the config file has for it', async () => {
   const lake = mkdtempSync(path.join(folder, 'lake-'))
   const file = path.join(folder, 'stores.yaml')
   writeFileSync(file, `stores:\n  own: ${path.dirname(lake)}/./${path.basename(lake)}/\n  other: s3://bucket/other\n`)

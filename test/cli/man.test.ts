@@ -1,4 +1,4 @@
-/** Pages of the manual are made from the declarations, and the package names each of them. */
+/** Manual pages are generated from the declarations, and the package lists each of them. */
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
@@ -11,7 +11,7 @@ const PAGES = [null, ...COMMANDS].map((command) => [manFile(command?.name ?? nul
 const groff = spawnSync('groff', ['--version']).status === 0
 
 describe('the manual', () => {
-  it('has a page of the program and of each command in the package', () => {
+  it('has a page for the program and for each command in the package', () => {
     const { man, scripts } = JSON.parse(readFileSync(path.join(import.meta.dirname, '../../package.json'), 'utf8')) as {
       readonly man: readonly string[]
       readonly scripts: Readonly<Record<string, string>>
@@ -20,10 +20,10 @@ describe('the manual', () => {
     expect(scripts['prepack']).toContain('make-man')
     expect(scripts['make-man']).toBe('node scripts/make-man.mjs')
   })
-  it.each(PAGES)('%s is roff', (_file, page) => {
+  it.each(PAGES)('%s is valid roff', (_file, page) => {
     expect(page).toMatch(/^\.TH .*\n\.SH NAME\n/)
     expect(page).toMatch(/\.SH EXIT STATUS/)
-    // Whatever begins with a dot is a request of ours.
+    // Only known requests begin with a dot.
     expect(page.match(/^\.(?!TH |SH |TP$|PP$|nf$|fi$)/m)).toBeNull()
     expect(page).toMatch(/^[\n\u0020-\u007e]*$/)
   })

@@ -17,7 +17,7 @@ const terminal: ModeInput = {
   tui: false,
 }
 
-describe('which face is shown', () => {
+describe('choice of the frontend', () => {
   it.each<[string, Partial<ModeInput>, FrontendMode]>([
     ['a terminal', {}, 'tui'],
     ['no TERM at all', { env: {} }, 'tui'],
@@ -72,21 +72,21 @@ describe('colour', () => {
     expect(settled['FORCE_COLOR'] === '0').toBe(!color)
   })
 
-  it('reads the last flag before --', () => {
+  it('the last color flag before -- counts', () => {
     expect(colorFlag(['files', '--no-color', '--color', 'always', 'x'])).toBe('always')
     expect(colorFlag(['files', '--color=always', '--no-color'])).toBe('never')
     expect(colorFlag(['files', '--', '--no-color'])).toBeNull()
   })
 })
 
-it('names the Node that is needed', () => {
+it('an old Node version is refused, and the required one is named', () => {
   expect(nodeComplaint('v20.19.0')).toBeNull()
   expect(nodeComplaint('v24.1.0')).toBeNull()
   expect(nodeComplaint('v20.18.3')).toMatch(/needs Node 20\.19 or newer, but this is v20\.18\.3/)
   expect(nodeComplaint('v18.20.0')).toMatch(/needs Node 20\.19/)
 })
 
-it('refuses an add-on that aborts under Node 24', () => {
+it('an add-on that aborts under Node 24 is refused', () => {
   using folder = temporaryFolder()
   const file = join(folder.path, 'addon.node')
   writeFileSync(file, 'x_ZN4node28RemoveEnvironmentCleanupHookEPN2v87IsolateEPFvPvES3_x')

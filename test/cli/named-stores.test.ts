@@ -1,4 +1,4 @@
-/** `stores:` of the config file: a name wherever a URL is taken, and no secret of it anywhere. */
+/** `stores:` of the config file: a name is accepted wherever a URL is, and no secret is printed. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -49,7 +49,7 @@ async function refusal(words: string, text = FILE): Promise<string> {
 
 const PROD = 'postgresql://app:geheim99@db.example/shop'
 
-it('stands for its URL behind --from, --to and --database-url, and as a default of the file', async () => {
+it('a name replaces a URL in --from, --to and --database-url, and in defaults of the file', async () => {
   expect(await operation('copy --from prod --to copy --table t')).toMatchObject({
     from: PROD,
     to: 'sqlite:////data/copy.db',
@@ -62,7 +62,7 @@ it('stands for its URL behind --from, --to and --database-url, and as a default 
   expect(await operation('runs', 'database-url: lake\n')).toMatchObject({ catalog: ENV.LAKE_CATALOG })
 })
 
-it('stands for its URL where a path may stand too, and in variables; a path that is there is meant', async () => {
+it('a name replaces a path and a URL in variables; an existing path takes precedence', async () => {
   expect(await operation('discover prod')).toMatchObject({ kind: 'discover-database', url: PROD })
   expect(await operation('discover cold')).toMatchObject({ kind: 'discover', path: 's3://cold/archive' })
   expect(await operation('doctor copy')).toMatchObject({ kind: 'doctor', catalog: 'sqlite:////data/copy.db' })
@@ -70,13 +70,13 @@ it('stands for its URL where a path may stand too, and in variables; a path that
     path: 's3://cold/archive',
     catalog: ENV.LAKE_CATALOG,
   })
-  // A folder of this name is there.
+  // A folder of this name exists.
   expect(await operation('discover src', 'stores: {src: sqlite:///x.db}\n', true)).toMatchObject({ path: 'src' })
   const opened = async (...words: readonly string[]): Promise<unknown> =>
     (await parseCommandLine([...words, '--config', file], ENV)).request
   const screen = await opened('prod')
   expect(screen).toMatchObject({ kind: 'open', target: PROD })
-  // The screen lists them all, with why one of them leads nowhere.
+  // The screen lists all stores, with the error of one that cannot be resolved.
   expect(screen).toHaveProperty('stores', expect.arrayContaining([{ name: 'prod', url: PROD }]))
   const unset = await parseCommandLine(['.', '--config', file], {})
   expect(unset.request).toHaveProperty(
@@ -94,7 +94,7 @@ it('stands for its URL where a path may stand too, and in variables; a path that
   expect(await asked('archive list', { DATABASE_URL: 'prod' })).toMatchObject({ from: PROD })
 })
 
-it('is a place of archives too; what is no name there is a folder', async () => {
+it('a name is accepted as a place of archives; any other word is a folder', async () => {
   const run = (to: string): Promise<Operation> =>
     operation(`archive run --from prod --table t --older-than 8q --to ${to}`)
   expect(await run('cold')).toMatchObject({ from: PROD, to: 's3://cold/archive' })
@@ -102,7 +102,7 @@ it('is a place of archives too; what is no name there is a folder', async () => 
   expect(await run('folder')).toMatchObject({ to: 'folder' })
 })
 
-it('an unknown name is refused with those that there are, and without a URL', async () => {
+it('an unknown name is refused, and the error lists the known names without a URL', async () => {
   for (const words of ['copy --from prdo --to copy --table t', 'archive list --from prdo']) {
     expect(await refusal(words)).toBe(
       'BAD_FLAG --from is neither a URL nor the name of a store: prdo (prod?): the config file names prod, copy, lake, cold, shelf',
@@ -113,7 +113,7 @@ it('an unknown name is refused with those that there are, and without a URL', as
   )
 })
 
-it('a store of a variable that is not set, and one that is no URL, are told without what stands there', async () => {
+it('an unset variable and an invalid URL of a store are errors that do not show the value', async () => {
   expect(await refusal('copy --from prod --to x --table t', 'stores: {prod: $NOTHING, x: sqlite:///x.db}')).toContain(
     'BAD_CONFIG NOTHING, which stores.prod of the config file names, is not set',
   )
@@ -123,7 +123,7 @@ it('a store of a variable that is not set, and one that is no URL, are told with
   expect(await refusal('copy --from a --table t', 'stores: {"a/b": "sqlite:///x.db"}')).toContain('BAD_CONFIG')
 })
 
-it('a printed command names the store and the file, and no password', async () => {
+it('a printed command has the name of the store and the config file, and no password', async () => {
   const words = ['copy', '--from', 'prod', '--to', 'copy', '--table', 't', '--config', file]
   expect(commandLine(words, null, ['geheim99'])).toBe(`sluice ${words.join(' ')}`)
   const { request } = await parseCommandLine(words, ENV)

@@ -51,7 +51,7 @@ const batchDefaults = {
   verbose: false,
 }
 
-describe('the commands of the guide, as written there', () => {
+describe('the commands of the guide are parsed as written there', () => {
   it.each<[string, unknown]>([
     [`import /t --database-url ${DB}`, { kind: 'import', table: '/t', catalog: DB, ...importDefaults }],
     [
@@ -109,7 +109,7 @@ describe('the commands of the guide, as written there', () => {
   })
 })
 
-describe('the other commands', () => {
+describe('other commands', () => {
   it.each<[string, unknown]>([
     [
       `batch-import --exclude a /t --workers 3 --database-url ${DB}`,
@@ -149,12 +149,12 @@ describe('the other commands', () => {
   ])('sluice %s', async (line, expected) => {
     expect(await operation(line)).toEqual(expected)
   })
-  it('takes no words at all as the folder it stands in', async () => {
+  it('no arguments open the current folder', async () => {
     expect((await parseCommandLine([], env)).request).toEqual({ kind: 'open', target: '.' })
   })
 })
 
-describe('what --help asks for', () => {
+describe('--help', () => {
   const page = async (...words: readonly string[]): Promise<string> => {
     const { request } = await parseCommandLine(words, env)
     return request.kind === 'help' ? request.text : 'no page'
@@ -162,13 +162,13 @@ describe('what --help asks for', () => {
   it.each(['--help=al', '--help=', '-h=x', '--help=false'])('%s starts nothing', async (word) => {
     expect(await error(['prune', word, '--database-url', DB])).toMatch(/^BAD_FLAG --help takes all, and not/)
   })
-  it('is every option with =all, whichever of both comes last', async () => {
+  it('lists every option with =all, in any order of both forms', async () => {
     for (const words of [['--help=all'], ['-h=all'], ['--help=all', '--help'], ['-h', '--help=all']])
       expect(await page('copy', ...words)).toContain('--cdc')
     expect(await page('copy', '--help')).not.toContain('--cdc')
     expect(await page('copy', '-h')).toBe(await page('copy', '--help'))
   })
-  it('is a topic or a word of another tool beside a config file, too', async () => {
+  it('shows a topic, or a word of another tool, also with a config file', async () => {
     const file = path.join(folder, 'help.yaml')
     writeFileSync(file, 'stores: {}\n')
     for (const [word, said] of [
@@ -177,17 +177,17 @@ describe('what --help asks for', () => {
     ] as const)
       expect(await page(word, '--help', '--config', file)).toContain(said)
   })
-  it('is the page of the program where no command is named', async () => {
+  it('shows the page of the program if no command is named', async () => {
     for (const words of [['--help', '--ci'], ['--help=all'], [folder, '--help']])
       expect(await page(...words)).toBe(topHelp(toolVersion()))
     await expect(page('nosuch', '--help')).rejects.toMatchObject({ code: 'NO_SUCH_PATH' })
   })
-  it('is of no interest to a value behind --', async () => {
+  it('is ignored after --', async () => {
     await expect(page('files', '--database-url', DB, '--', '--help=x')).resolves.toBe('no page')
   })
 })
 
-describe('a flag that something else takes', () => {
+describe('a flag of another command', () => {
   it.each([
     [
       ['./', '--to', 'sqlite:///t.db'],
@@ -208,8 +208,8 @@ describe('a flag that something else takes', () => {
   })
 })
 
-describe('where the catalog comes from', () => {
-  it('flag, then variable, then file; never DATABASE_URL', async () => {
+describe('source of the catalog URL', () => {
+  it('the flag takes precedence over the variable, and this over the file; DATABASE_URL is ignored', async () => {
     const variables = { SLUICE_DATABASE_URL: 'sqlite:///v.db', DATABASE_URL: 'postgresql://no/no' }
     expect(await operation('runs', variables)).toMatchObject({ catalog: 'sqlite:///v.db' })
     expect(await operation(`runs --database-url ${DB}`, variables)).toMatchObject({ catalog: DB })
@@ -220,7 +220,7 @@ describe('where the catalog comes from', () => {
     expect(await error(['migration-status'], { ...nobody, SLUICE_DATABASE_URL: '' })).toBe(
       'BAD_FLAG no catalog is given',
     )
-    // Without one it is the runs of this machine that are meant.
+    // Without a catalog, the runs of this machine are listed.
     expect(await parseCommandLine(['runs'], {})).toMatchObject({ request: { kind: 'runs-here', limit: 20 } })
     const variablesOfUi = { XDG_STATE_HOME: path.join(folder, 'state') }
     const lake = path.join(folder, 'lake')
@@ -234,13 +234,13 @@ describe('where the catalog comes from', () => {
     expect(request).toMatchObject({ reported: { notes: [expect.stringContaining(standing)] } })
     expect(await operation(`batch-import ${lake}`, variablesOfUi)).toMatchObject({ catalog: `sqlite:///${standing}` })
     expect(await operation(`${words} --database-url ${DB}`, variablesOfUi)).toMatchObject({ catalog: DB })
-    // A name that is no path is one of a catalog: the only one that the UI keeps.
+    // A name that is not a path is looked up in the only catalog that the UI keeps.
     expect(await operation('validate sales/orders', variablesOfUi)).toMatchObject({
       table: 'sales/orders',
       catalog: `sqlite:///${standing}`,
     })
     expect(await operation('migration-status', variablesOfUi)).toMatchObject({ catalog: `sqlite:///${standing}` })
-    // A lake that is there has its own, or none; and a path is not looked for in the catalog of another lake.
+    // A lake has its own catalog or none; a path is not looked up in the catalog of another lake.
     expect(await error(['batch-import', '/nowhere/else'], variablesOfUi)).toBe('BAD_FLAG no catalog is given')
     const other = stateCatalogFile(path.join(folder, 'other'), variablesOfUi)
     writeFileSync(other, '')
@@ -252,7 +252,7 @@ describe('where the catalog comes from', () => {
     expect(flags.map((one) => one.slice('--database-url '.length)).toSorted()).toEqual(
       [standing, other].map((file) => `sqlite:///${file}`).toSorted(),
     )
-    // As it is printed it works.
+    // The printed flag can be used.
     expect(await operation(`validate sales/orders ${flags[0] ?? ''}`, variablesOfUi)).toMatchObject({
       table: 'sales/orders',
     })
@@ -269,7 +269,7 @@ describe('where the catalog comes from', () => {
   })
 })
 
-describe('what is wrong with a command line', () => {
+describe('errors of a command line', () => {
   it.each<[string, readonly string[], string]>([
     ['a mistyped command', ['discovr'], 'NO_SUCH_PATH no such path or command: discovr (discover?)'],
     [
@@ -367,7 +367,7 @@ describe('what is wrong with a command line', () => {
     expect(await error(argv)).toBe(expected)
   })
 
-  it('names unknown keys and wrong values of a config file', async () => {
+  it('unknown keys and invalid values of a config file are named', async () => {
     const file = path.join(folder, 'bad.yaml')
     writeFileSync(file, 'databse-url: x\nparallel: lots\n')
     const message = await error(['runs', '--config', file])
@@ -388,7 +388,7 @@ describe('what is wrong with a command line', () => {
     ['workers: two\n', 'not valid: workers: Invalid input: expected number, received string (line 1, column 10)'],
     ['workers: 2\ncolour: red\n', 'not valid: unknown key colour (line 2, column 1)'],
     ['- a\n', 'not valid: Invalid input: expected object, received array (line 1, column 1)'],
-  ])('says where in a config file the mistake is: %j', async (text, expected) => {
+  ])('an error names the position in the config file: %j', async (text, expected) => {
     const file = path.join(folder, 'wrong.yaml')
     writeFileSync(file, text)
     const message = await error(['runs', '--config', file])
@@ -396,9 +396,9 @@ describe('what is wrong with a command line', () => {
   })
 })
 
-describe('words that a shell leaves behind', () => {
+describe('arguments after shell quoting', () => {
   it.each(['"NULL"', '""', "'eu'", '"eu "', '"', 'a"b"', '"S p"."T.1"'])(
-    'are the same in one word and in two: %s',
+    'are equal in one word and in two: %s',
     async (value) => {
       const words = ['archive', 'run', '--drop', '--from', 'sqlite:///s.db']
       const flags = ['--table', '--partition', '--confirm']
@@ -409,7 +409,7 @@ describe('words that a shell leaves behind', () => {
     },
   )
 
-  it('an empty number is empty, and not 0', async () => {
+  it('an empty number is an error, and not 0', async () => {
     expect(await error(['files', 't', '--version', ''])).toBe('BAD_FLAG --version is empty')
     expect(await error(['files', 't', '--version='])).toBe('BAD_FLAG --version is empty')
     expect(await error(['import', 't', '--database-url', DB, '--batch-size', ' '])).toBe(
@@ -417,7 +417,7 @@ describe('words that a shell leaves behind', () => {
     )
     expect(await operation('files t --version 0')).toMatchObject({ asOf: { version: 0 } })
   })
-  it('behind -- are operands, whatever they look like', async () => {
+  it('after -- are operands, whatever their form', async () => {
     expect(await operation('files --limit 2 -- -dash')).toMatchObject({ kind: 'files', table: '-dash', limit: 2 })
     expect(await operation('files -- --version')).toMatchObject({ table: '--version', asOf: {} })
     expect(await error(['files', '--', '-a', '-b'])).toBe('BAD_FLAG unknown word -b')
@@ -441,7 +441,7 @@ describe('the UI on a folder', () => {
     const { request } = await parseCommandLine(words, variables)
     return request.kind === 'open' ? request.stores : 'not open'
   }
-  it('lists the database of $DATABASE_URL by its name, where the folder holds no lake', async () => {
+  it('lists the database of $DATABASE_URL if the folder has no lake', async () => {
     const none = path.join(folder, 'none')
     mkdirSync(none)
     expect(await beside({ DATABASE_URL: SHOP }, none)).toEqual([{ name: '$DATABASE_URL', url: SHOP }])
@@ -449,7 +449,7 @@ describe('the UI on a folder', () => {
     expect(await beside({}, none)).toBeUndefined()
     expect(await beside({ DATABASE_URL: SHOP }, none, '--from', DB)).toBeUndefined()
   })
-  it('lists no database that was not asked for beside a lake or the stores of a config file', async () => {
+  it('does not list it next to a lake or the stores of a config file', async () => {
     const lake = path.join(folder, 'with lake')
     mkdirSync(path.join(lake, 'a', 'orders', '_delta_log'), { recursive: true })
     expect(await beside({ DATABASE_URL: SHOP }, lake)).toBeUndefined()

@@ -13,7 +13,7 @@ function printed(...events: readonly EventBody[]): string {
   return text
 }
 
-test('findings, what was measured, hours, and statements, each apart from the next', () => {
+test('a plan has findings, rates, hours and statements in separate blocks', () => {
   expect(
     printed(
       {
@@ -84,16 +84,16 @@ test('findings, what was measured, hours, and statements, each apart from the ne
   `)
 })
 
-test('statements stand alone where nothing comes before them', () => {
+test('statements have no blank line before them if nothing precedes', () => {
   expect(printed({ type: 'partition.sql', table, sql: 'SELECT 1' })).toBe('SELECT 1;\n')
 })
 
-test('events of other operations are left to others', () => {
+test('events of other operations are not handled', () => {
   const lines = new PartitionPlanText(() => expect.unreachable())
   expect(lines.event({ v: 1, seq: 1, ts: '', runId: '1', type: 'log', level: 'note', message: 'x' })).toBe(false)
 })
 
-test('a plan in one sentence', () => {
+test('a plan is summarized in one sentence', () => {
   const finished = { type: 'run.finished', status: 'failed', exitCode: 1, ms: 8000 } as const
   const totals = { findings: '11', refused: '1', partitions: '14', rows: '440000', bytes: '435000000' }
   expect(partitionPlanText({ ...finished, totals }, 'partition-plan')).toBe(

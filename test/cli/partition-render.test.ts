@@ -1,4 +1,4 @@
-/** Golden renderings of partitions: `npx vitest run test/cli/partition-render -u` writes them again, and a person reads the difference. */
+/** Snapshots of rendered partitions: `npx vitest run test/cli/partition-render -u` rewrites them; review the diff. */
 import path from 'node:path'
 import { expect, it } from 'vitest'
 import { openOutput } from '../../src/cli/output.ts'
@@ -221,7 +221,7 @@ it.each<[string, readonly Event[]]>([
   await expect(await text(events)).toMatchFileSnapshot(path.join(import.meta.dirname, 'golden', name))
 })
 
-it('--quiet leaves a mail: of which database, the alarms, and the end; of what failed nothing is said to be well', async () => {
+it('--quiet prints the database, alarms and the end, and no success for tables that failed', async () => {
   const words = (all: string): string[] => all.split('\n').flatMap((line) => /^\d+:\d\d (\w+)/.exec(line)?.[1] ?? [])
   const mail = await text(ensure, false, true)
   expect(words(mail)).toEqual(['start', 'ALARM', 'end', 'exit'])

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { programWords, withProgram } from '../../src/cli/program-name.ts'
 
-describe('how hints call the program', () => {
+describe('the program name in hints', () => {
   const folder = realpathSync(mkdtempSync(path.join(tmpdir(), 'sluice-name-')))
   afterAll(() => rmSync(folder, { recursive: true }))
   const script = path.join(folder, 'pkg/dist/cli/bin.js')
@@ -30,7 +30,7 @@ describe('how hints call the program', () => {
     expect(programWords({ env, script: started, cwd })).toBe(words)
   })
 
-  it('is put where it is called, and nowhere else', () => {
+  it('replaces the name in commands only', () => {
     const named = (text: string): string => withProgram(text, 'npm start --')
     expect(named('0:46 next     sluice batch-import ./lake --recursive')).toBe(
       '0:46 next     npm start -- batch-import ./lake --recursive',

@@ -1,4 +1,4 @@
-/** A line at a prompt: typed by hand, ended by the enter key alone. */
+/** A prompt accepts a typed line only with the enter key as a separate read. */
 import { PassThrough } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
@@ -15,7 +15,7 @@ function prompt(isTTY = false): { stdin: PassThrough; err: Memory; raw: boolean[
   return { stdin, err, raw, line: typedLine('name? ', streams) }
 }
 
-/** What is read one by one, and the line that comes of it; '…' where it goes on waiting. */
+/** Separate reads, and the resulting line; '…' if the prompt still waits. */
 const READS: readonly (readonly [reads: readonly string[], line: string | null])[] = [
   [['a', 'b', '\r'], 'ab'],
   [['ab', '\r'], 'ab'],
@@ -42,7 +42,7 @@ it.each(READS)('%j is %j', async (reads, line) => {
   await got
 })
 
-it('turns brackets on and the mouse off while it waits, and gives the terminal back', async () => {
+it('switches bracketed paste on and the mouse off while it waits, and restores the terminal', async () => {
   const { stdin, err, raw, line } = prompt(true)
   expect(err.text).toContain(`${E}[?2004h`)
   expect(err.text).toContain('1006')
@@ -54,7 +54,7 @@ it('turns brackets on and the mouse off while it waits, and gives the terminal b
   expect(stdin.listenerCount('data')).toBe(0)
 })
 
-it('ends with its input', async () => {
+it('ends at the end of input', async () => {
   const { stdin, line } = prompt()
   stdin.end()
   expect(await line).toBe('')

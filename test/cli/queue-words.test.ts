@@ -1,4 +1,4 @@
-/** What a run that is left to workers says next: commands that find the queue again, as they can be pasted. */
+/** Printed commands of a distributed run: they name the queue and can be pasted. */
 import { expect, test } from 'vitest'
 import { commandLine } from '../../src/cli/command-line.ts'
 import { queueWords } from '../../src/cli/distributed.ts'
@@ -15,15 +15,15 @@ test.each([
     ['--connect', 'jobs', '--config', 'my stores.yaml'],
     " --connect jobs --config 'my stores.yaml'",
   ],
-])('words of the queue: %s', (_name, words, expected) => {
+])('options of the queue: %s', (_name, words, expected) => {
   expect(queueWords([...COPY, ...words], ['hush'], {})).toBe(expected)
 })
 
-test('the variable that a URL came from', () => {
+test('a URL from a variable is printed as the variable', () => {
   expect(queueWords([...COPY, '--connect', QUEUE], ['hush'], { QUEUE })).toBe(' --connect "$QUEUE"')
 })
 
-test('a copy is the same without workers, the list of their runs is not', () => {
+test('a printed copy has no queue options, but the list of distributed runs has them', () => {
   const whole = (argv: readonly string[]): string => commandLine(argv, null, ['hush'], { env: { QUEUE } })
   expect(whole([...COPY, '--connect', QUEUE])).toBe('sluice copy --from a.db --to b.db --table orders')
   expect(whole(['runs', '--distributed', '--connect', QUEUE])).toBe('sluice runs --distributed --connect "$QUEUE"')

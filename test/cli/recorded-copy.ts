@@ -1,4 +1,4 @@
-/** Copies and what comes after them, as an engine sends them, by hand. */
+/** Hand-written events of copies and later commands, as an engine sends them. */
 import type { CopyPlanLine, EventBody } from '../../src/model/run/event.ts'
 import { RUN_ID, stamped } from './recorded.ts'
 
@@ -88,7 +88,7 @@ const aside = {
 const chunk = { table: TABLE, worker: 1, unit: 'row' } as const
 const retry = `sluice quarantine retry ${RUN_ID} --to d1://acct/tracks-edge`
 
-/** The copy of screens.md: it goes on, is slowed down, and leaves a row behind. */
+/** The copy of screens.md: it continues after a stop, is slowed down, and has a quarantined row. */
 export const copy = stamped([
   begin(),
   [5, planOf([planLine()])],
@@ -210,7 +210,7 @@ const lossy = {
   retryable: false,
 } as const
 
-/** Several tables: one is new, one is whole already, one fails, one is refused. */
+/** Several tables: one is new, one is complete already, one fails, one is refused. */
 export const manyTables = stamped([
   begin(),
   [
@@ -360,7 +360,7 @@ export const manyTables = stamped([
   ],
 ])
 
-/** A plan that is all that was asked for, with a table that would lose something. */
+/** A dry run with only a plan, and a table that would lose values. */
 export const dryRun = stamped([
   begin(),
   [
@@ -508,7 +508,7 @@ const ring = (i: number, exact: boolean): Extract<EventBody, { type: 'ring.part'
   exact,
 })
 
-/** How rows lie on the ring of a table, as a sample tells. */
+/** Distribution of rows over the token ring of a table, estimated from a sample. */
 export const tokens = stamped([
   [0, { type: 'run.started', command: 'tokens', tool: '0.1.0', source: 'cassandra://10.0.0.1/shop' }],
   ...Array.from({ length: 16 }, (_, i): Timed => [300, ring(i, i === 9)]),

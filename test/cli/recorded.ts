@@ -1,4 +1,4 @@
-/** Events as an engine sends them, by hand: what the renderers are tested on. */
+/** Hand-written events, as an engine sends them: input for tests of the renderers. */
 import type { Event, EventBody } from '../../src/model/run/event.ts'
 
 const START = Date.parse('2026-11-20T12:04:16.204Z')
@@ -279,7 +279,7 @@ export const compare = stamped([
   ],
 ])
 
-/** One event of each listing type, with the texts that go wrong easily. */
+/** One event of each listing type, with texts that are hard to print. */
 export const listings: readonly (readonly Event[])[] = [
   [
     {

@@ -24,7 +24,7 @@ describe('redactUrl', () => {
     expect(redactUrl(url)).toBe(shown)
   })
 
-  it('never shows a password that was made at random', () => {
+  it('removes any random password', () => {
     fc.assert(
       fc.property(fc.stringMatching(/^[A-Za-z0-9!$&*+,;=@:._~-]{6,20}$/), (password) => {
         const url = `postgresql://app:${password}@db:5432/catalog`
@@ -36,17 +36,17 @@ describe('redactUrl', () => {
 })
 
 describe('redactText', () => {
-  it('takes out URLs in sentences and known secrets anywhere', () => {
+  it('removes passwords of URLs in sentences, and known secrets anywhere', () => {
     const secrets = secretsOfUrl('postgresql://app:p%40ssword@db/catalog')
     expect(secrets).toEqual(['p%40ssword', 'p@ssword'])
     expect(redactText('login with p@ssword to postgresql://app:p%40ssword@db/catalog failed', secrets)).toBe(
       'login with *** to postgresql://app@db/catalog failed',
     )
   })
-  it('does not garble a text because of a short secret', () => {
+  it('does not mask a short secret that is a common word', () => {
     expect(redactText('sqlite:///lake.db and db', ['db'])).toBe('sqlite:///lake.db and db')
   })
-  it('walks through plain data', () => {
+  it('masks values in nested data', () => {
     expect(redactValue({ a: ['x hunter22', 1, null], b: { c: 'mysql://u:pw@h/d' } }, ['hunter22'])).toEqual({
       a: ['x ***', 1, null],
       b: { c: 'mysql://u@h/d' },
@@ -55,7 +55,7 @@ describe('redactText', () => {
 })
 
 describe('the printed command', () => {
-  it('keeps flags, drops the face and the password', () => {
+  it('has the flags, and neither frontend flags nor the password', () => {
     const url = 'postgresql://app:s3cret@db/catalog'
     const argv = ['import', "./it's here", '--database-url', url, '--batch-size=500', '--ci', '--json', '-v']
     expect(commandLine(argv, { url, from: 'flag' }, secretsOfUrl(url))).toBe(
@@ -65,7 +65,7 @@ describe('the printed command', () => {
       'sluice import t --database-url=postgresql://app@db/catalog',
     )
   })
-  it('names the variable that the catalog came from', () => {
+  it('names the variable of the catalog URL', () => {
     const url = 'postgresql://app:s3cret@db/catalog'
     expect(commandLine(['import', 't'], { url, from: 'variable' }, secretsOfUrl(url))).toBe(
       'sluice import t --database-url "$SLUICE_DATABASE_URL"',
@@ -77,7 +77,7 @@ describe('the printed command', () => {
       'sluice import t --config c.yaml',
     )
   })
-  it('is read back by a shell word for word', () => {
+  it('is read back unchanged by a shell', () => {
     const words = ['plain', 'a b', "it's", '$HOME', '`x`', 'a\nb', '', '*', '~', '--x=a b', 'ü', '\\', '"']
     const printed = execFileSync('/bin/sh', ['-c', `printf '%s\\0' ${words.map(shellQuote).join(' ')}`], {
       encoding: 'utf8',
@@ -86,11 +86,11 @@ describe('the printed command', () => {
   })
 })
 
-it('prints no condition that may be about a person, however it was written', () => {
+it('does not print the condition of an erasure, which may name a person', () => {
   for (const where of [['--where', "email = 'ada@example.org'"], ["--where=email = 'ada@example.org'"]]) {
     const printed = commandLine(['archive', 'erase', '--table', 't', ...where, '--reason', 'T-1'], null, [])
     expect(printed).toBe('sluice archive erase --table t --where "$WHERE" --reason T-1')
   }
-  // Of other commands it is a part of what they do again.
+  // Other commands print the condition, which is needed to repeat them.
   expect(commandLine(['files', 't', '--where', 'a = 1'], null, [])).toBe("sluice files t --where 'a = 1'")
 })

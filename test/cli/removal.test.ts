@@ -1,4 +1,4 @@
-/** What removes something asks a person for its name, and lets a job go on as it is written. */
+/** Commands that remove data ask for a name in a terminal, and continue without one in a job. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { main } from '../../src/cli/main.ts'
@@ -38,7 +38,7 @@ describe.each([
     )
   })
 
-  it('goes on where nobody can be asked, and where the name is given; another name is refused', async () => {
+  it('continues without a terminal or with --confirm; another name is refused', async () => {
     const { engine, started } = removing(totals)
     expect(await main(argv, fakeContext({ engine }))).toBe(0)
     expect(await main([...argv, `--confirm=${name}`], fakeContext({ engine, tty: true }))).toBe(0)
@@ -56,7 +56,7 @@ describe.each([
     expect(started).toHaveLength(3)
   })
 
-  it('asks nobody where nothing would go', async () => {
+  it('does not ask if nothing would be removed', async () => {
     const { engine, started } = removing({ tables: '1', findings: '0', bytes: '0' })
     expect(await main(argv, fakeContext({ engine, tty: true }))).toBe(0)
     expect(started.map(({ operation }) => operation)).toMatchObject([{ dryRun: true }, { dryRun: false }])
@@ -67,7 +67,7 @@ describe('slots --drop', () => {
   const LIST = ['slots', '--from', 'postgresql://me@db/app']
   const DROP = [...LIST, '--drop', 'sluice_17']
 
-  it('asks in a terminal, once the slot is shown', async () => {
+  it('asks in a terminal, after it has shown the slot', async () => {
     for (const [answer, exitCode] of [
       ['sluice_17\n', 0],
       ['yes\n', 2],
@@ -85,7 +85,7 @@ describe('slots --drop', () => {
     }
   })
 
-  it('takes the name from a flag, refuses another one, and nothing is asked of a list', async () => {
+  it('accepts --confirm, refuses another name, and a list does not ask', async () => {
     const { engine, started } = removing({ slots: '0' })
     expect(await main(LIST, fakeContext({ engine, tty: true }))).toBe(0)
     expect(await main([...DROP, '--confirm=sluice_17'], fakeContext({ engine }))).toBe(0)
@@ -123,7 +123,7 @@ describe('partition decommission', () => {
       ]),
     )
 
-  it('asks for the parked name where the dry run would drop it', async () => {
+  it('asks for the name of the old table if the dry run would drop it', async () => {
     for (const [answer, exitCode] of [
       [`${table}\n`, 0],
       ['bookings\n', 2],
@@ -141,7 +141,7 @@ describe('partition decommission', () => {
     }
   })
 
-  it('of a whole database asks for its name, and takes no --table', async () => {
+  it("of a whole database asks for the table's name, and refuses --table", async () => {
     const WHOLE = [
       'partition',
       'decommission',
@@ -175,7 +175,7 @@ describe('partition decommission', () => {
     expect(plain.err()).toContain('it belongs to partition decommission --database')
   })
 
-  it('asks nobody for a step that can be undone', async () => {
+  it('does not ask for a step that can be undone', async () => {
     const { engine, started } = standing(false)
     expect(await main(RETIRE, fakeContext({ engine, tty: true }))).toBe(0)
     expect(await main([...RETIRE, '--inactive'], fakeContext({ engine, tty: true }))).toBe(0)

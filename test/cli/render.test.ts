@@ -1,4 +1,4 @@
-/** Golden renderings of recorded runs: `npx vitest run test/cli -u` writes them again, and a person reads the difference. */
+/** Snapshots of rendered runs: `npx vitest run test/cli -u` rewrites them; review the diff. */
 import { existsSync, lchownSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -48,12 +48,12 @@ const asText = async (
 const golden = (name: string): string => path.join(import.meta.dirname, 'golden', name)
 
 describe('text', () => {
-  it('tells a batch import', async () => {
+  it('prints a batch import', async () => {
     const { out, err } = await asText(batchImport)
     expect(out).toBe('')
     await expect(err).toMatchFileSnapshot(golden('batch-import.txt'))
   })
-  it('keeps a table a table, however long the command of a run is', async () => {
+  it('keeps the columns of a table aligned, whatever the length of a command', async () => {
     const run = { type: 'run', run: '1', table: 't', status: 'ok', startedAt: '2026-11-20T12:04:16.204Z' } as const
     const long = `sluice batch-import ${'x'.repeat(200)} --recursive`
     const events = stamped([
@@ -66,10 +66,10 @@ describe('text', () => {
     const rows = out.split('\n').slice(0, 3)
     expect(new Set(rows.map((row) => row.search(/STARTED|2026/))).size).toBe(1)
     expect(rows[1]).toMatch(/sluice batch-import x+\.\.\.x+ --recursive/)
-    // A program that reads it gets all of it.
+    // Without a terminal the command is complete.
     expect((await asText(events)).out).toContain(long)
   })
-  it('shows the place of a mistake in a condition, and wraps the names of all columns', async () => {
+  it('marks the error in a condition, and wraps a long list of columns', async () => {
     const hint = `Did you mean month? Columns: ${Array.from({ length: 60 }, (_, i) => `column_${i}`).join(', ')}`
     const error = predicateError('month > 3 AND monht = 4', 14, 'unknown column monht', hint).info()
     const { err } = await asText(
@@ -86,7 +86,7 @@ describe('text', () => {
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(120)
     expect(err.replaceAll(/\n +/g, ' ')).toContain(hint)
   })
-  it('tells a validation, with hostile names made harmless', async () => {
+  it('prints a validation, with hostile names escaped', async () => {
     const { err } = await asText(validate)
     // eslint-disable-next-line no-control-regex
     expect(err).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f]/)
@@ -145,7 +145,7 @@ describe('text', () => {
     const { out, err } = await asText(events)
     await expect(`${out}--- stderr\n${err}`).toMatchFileSnapshot(golden('dry-run.txt'))
   })
-  it('--quiet leaves errors and the last line', async () => {
+  it('--quiet keeps errors and the last line', async () => {
     const { err } = await asText(batchImport, { quiet: true })
     expect(
       err
@@ -154,11 +154,11 @@ describe('text', () => {
         .map((line) => line.split(/ +/)[1]),
     ).toEqual(['FAILED', 'refused', 'exit'])
   })
-  it('--verbose tells of each check', async () => {
+  it('--verbose prints each check', async () => {
     const { err } = await asText(validate, { verbose: true })
     expect(err).toContain('v0 active files           3 = 3  (own replay)')
   })
-  it('at most one progress line in ten seconds', async () => {
+  it('prints at most one progress line in ten seconds', async () => {
     const { err } = await asText(batchImport)
     const times = [...err.matchAll(/^(\d+):(\d\d) at /gm)].map(
       ([, minutes, seconds]) => Number(minutes) * 60 + Number(seconds),
@@ -166,7 +166,7 @@ describe('text', () => {
     expect(times.length).toBeGreaterThan(1)
     for (const [index, time] of times.entries()) expect(time - (times[index - 1] ?? -10)).toBeGreaterThanOrEqual(10)
   })
-  it('never says 100 % before the end', async () => {
+  it('never prints 100 % before the end', async () => {
     const chunk = { table: 't', chunk: 'c', worker: 1, unit: 'action' } as const
     const { err } = await asText(
       stamped([
@@ -190,11 +190,11 @@ describe('text', () => {
       ]),
     )
     expect(err).toMatch(/at {7}99 %/)
-    // A total that is what is done would say that nothing is missing.
+    // A total that equals the rows done would look complete.
     expect(err).toMatch(/at {7}estimating {2}12 actions/)
     expect(err).not.toContain('100 %')
   })
-  it('says of a slot that has ended how it did', async () => {
+  it('prints the end of a slot', async () => {
     const slot = { type: 'worker.slot', run: '7', state: 'ended', rows: '5', chunks: '1', ms: 10 } as const
     const { out, err } = await asText(
       stamped([
@@ -210,7 +210,7 @@ describe('text', () => {
     expect(text).toMatch(/task 3 {2}failed after .*, and is tried again after a rest: 5 rows, 1 chunk, exit 4/)
     expect(text).toMatch(/task 2 {2}has stopped: 5 rows.*exit 75/)
   })
-  it('counts the share in commits when the plan does', async () => {
+  it('prints progress in commits if the plan counts commits', async () => {
     const chunk = { table: 'a', chunk: 'v0..v9', worker: 1, unit: 'action' } as const
     const { err } = await asText(
       stamped([
@@ -236,7 +236,7 @@ describe('text', () => {
     )
     expect(err).toContain('0:11 at       25 %  0/2 tables  500 actions  45/s  0:33 left')
   })
-  it('counts the differences that it does not print', async () => {
+  it('counts the differences that it omits', async () => {
     const one = {
       type: 'verify.mismatch',
       table: 't',
@@ -256,7 +256,7 @@ describe('text', () => {
     expect(err).toContain('and 5 differences more; --verbose or --json shows all')
     expect(err).toContain('end      25 differences in 25 files')
   })
-  it('colours only the words, and only when asked', async () => {
+  it('colors only the keywords, and only on request', async () => {
     const { err } = await asText(batchImport, { color: true })
     expect(err).toContain('\u001b[31mFAILED')
     // eslint-disable-next-line no-control-regex
@@ -281,7 +281,7 @@ describe('JSON lines', () => {
     }
     expect((await asJson(batchImport)).match(/chunk\.progress/g)).toHaveLength(3)
   })
-  it("holds nothing that GitHub's runner takes for a command", async () => {
+  it("contains no command of GitHub's runner", async () => {
     const text = await asJson(validate)
     expect(text).not.toContain('##[')
     expect(text).toContain('##[error]'.replace('##[', String.raw`\u0023#[`))
@@ -296,14 +296,14 @@ describe('on GitHub', () => {
       githubFace(output, { summaryFile, redact: (text) => redactText(text) }),
     ])
 
-  it('folds tables into groups and annotates what failed', async () => {
+  it('tables are folded into groups, and failures are annotated', async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'sluice-github-'))
     const summary = path.join(folder, 'summary.md')
     const { err } = await github(batchImport, summary)
     await expect(`${err}--- summary\n${readFileSync(summary, 'utf8')}`).toMatchFileSnapshot(golden('github.txt'))
     rmSync(folder, { recursive: true })
   })
-  it('keeps hostile names from becoming commands', async () => {
+  it('hostile names do not become commands', async () => {
     const { err } = await github(validate)
     expect(err).not.toContain('##[')
     const commands = err.split('\n').filter((line) => line.startsWith('::'))
@@ -311,7 +311,7 @@ describe('on GitHub', () => {
       true,
     )
   })
-  it('annotates nine of a kind and counts the rest', async () => {
+  it('nine failures are annotated, and the rest are counted', async () => {
     const error = { code: 'NO_LOG', message: 'No checkpoint or JSON files found', retryable: false } as const
     const events = stamped([
       [0, { type: 'run.started', command: 'batch-import', tool: '0.1.0' }],
@@ -347,7 +347,7 @@ it('the log file gets every event without secrets', async () => {
   expect(existsSync('/dev/null/x.log')).toBe(false)
 })
 
-it.runIf(process.getuid?.() === 0)('the log file is not opened through a link that another user has made', () => {
+it.runIf(process.getuid?.() === 0)("the log file is not opened through another user's symbolic link", () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'sluice-log-'))
   const [file, link] = [path.join(folder, 'ours'), path.join(folder, 'run.log')]
   writeFileSync(file, 'ours\n')
@@ -360,7 +360,7 @@ it.runIf(process.getuid?.() === 0)('the log file is not opened through a link th
   rmSync(folder, { recursive: true })
 })
 
-it('a line of the log file is its level, the event and its message, byte for byte', async () => {
+it('a line of the log file has level, event and message, byte for byte', async () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'sluice-log-'))
   const file = path.join(folder, 'run.log')
   writeFileSync(file, 'of the run before\n')

@@ -1,4 +1,4 @@
-/** `--settings migrator_settings.yaml`: what the parallel script's file may say, and what comes of it. */
+/** `--settings migrator_settings.yaml`: the keys of the parallel script's file, and their effect. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -34,17 +34,17 @@ const fails = (text: string): SluiceError => {
 }
 
 describe('migrator_settings.yaml', () => {
-  it('as the script documents it', () => {
+  it('is read as the script documents it', () => {
     const text = `MAX_WORKERS: 5              # Parallel threads (1-10 recommended)
 BATCH_INSERT_SIZE: 50       # Batch size (10-100 recommended)
 FETCH_BATCH_SIZE: 100       # Chunk size (50-500 recommended)
 `
     expect(parseSettings(text, FILE)).toEqual({ values: { workers: 5, batchRows: 50, pageRows: 100 }, warnings: [] })
   })
-  it.each(['', '# nothing yet\n', '---\n', '{}\n'])('may hold nothing: %j', (text) => {
+  it.each(['', '# nothing yet\n', '---\n', '{}\n'])('may be empty: %j', (text) => {
     expect(parseSettings(text, FILE)).toEqual({ values: {}, warnings: [] })
   })
-  it('from before those keys works, and its keys are named', () => {
+  it('of an older version is accepted, and its keys are named', () => {
     const { values, warnings } = parseSettings('HOSTS: [10.0.0.1]\nPASSWORD: geheim99\n', FILE)
     expect(values).toEqual({})
     expect(warnings).toEqual([
@@ -52,12 +52,12 @@ FETCH_BATCH_SIZE: 100       # Chunk size (50-500 recommended)
     ])
     expect(JSON.stringify(warnings)).not.toContain('geheim99')
   })
-  it('names what was probably meant', () => {
+  it('has a warning with the likely name of an unknown key', () => {
     expect(parseSettings('max_workers: 3\nBATCH_INSERT_SIZ: 20\n', FILE).warnings[0]).toContain(
       'max_workers (MAX_WORKERS?), BATCH_INSERT_SIZ (BATCH_INSERT_SIZE?)',
     )
   })
-  it('outside of what is recommended is told, and taken', () => {
+  it('has a warning for a value outside the recommended range, which is still used', () => {
     const { values, warnings } = parseSettings('MAX_WORKERS: 20\nBATCH_INSERT_SIZE: 5\nFETCH_BATCH_SIZE: 1000\n', FILE)
     expect(values).toEqual({ workers: 20, batchRows: 5, pageRows: 1000 })
     expect(warnings).toEqual([
@@ -66,7 +66,7 @@ FETCH_BATCH_SIZE: 100       # Chunk size (50-500 recommended)
       'FETCH_BATCH_SIZE is 1,000, and 50 to 500 are recommended',
     ])
   })
-  it('beyond what there is, the most there is counts, and is told', () => {
+  it('has a warning for a value above the maximum, which is used in its place', () => {
     const { values, warnings } = parseSettings('MAX_WORKERS: 500\n', FILE)
     expect(values).toEqual({ workers: 64 })
     expect(warnings[0]).toContain('64 are used')
@@ -83,25 +83,25 @@ FETCH_BATCH_SIZE: 100       # Chunk size (50-500 recommended)
     ['MAX_WORKERS: 5\nMAX_WORKERS: 6', 2],
     ['MAX_WORKERS: [5', 1],
     ['just words', 1],
-  ])('%j is refused, with its line', (text, line) => {
+  ])('%j is refused, and the error has the line', (text, line) => {
     const error = fails(text)
     expect(error.code).toBe('BAD_CONFIG')
     expect(error.where).toBe(`${FILE}:${line}`)
   })
-  it('that is not there is told of', () => {
+  it('is an error if it does not exist', () => {
     expect(() => readSettingsFile(path.join(folder, 'none.yaml'))).toThrow('the settings file cannot be read')
   })
 })
 
 describe('presets', () => {
-  it('are those of the tuning table', () => {
+  it('have the values of the tuning table', () => {
     expect(SCRIPT_PRESETS.small).toEqual({ workers: 3, batchRows: 25, pageRows: 50 })
     expect(SCRIPT_PRESETS.medium).toEqual({ workers: 5, batchRows: 50, pageRows: 100 })
     expect(SCRIPT_PRESETS.large).toEqual({ workers: 8, batchRows: 100, pageRows: 500 })
     const { workers, batchRows } = SCRIPT_PRESETS.unstable
     expect(workers >= 2 && workers <= 3 && batchRows >= 10 && batchRows <= 25).toBe(true)
   })
-  it('by size', () => {
+  it('are chosen by the number of rows', () => {
     expect([0n, 999n, 1000n, 10_000n, 10_001n].map(presetBySize)).toEqual([
       'small',
       'small',
@@ -113,7 +113,7 @@ describe('presets', () => {
 })
 
 describe('copy --settings', () => {
-  it('says what goes by the size of a table', async () => {
+  it('with auto prints that the size of the table decides', async () => {
     const { told: reported } = await asked(null, '--preset', 'auto')
     expect(JSON.stringify(reported)).toContain(
       'N workers, batches of N rows, pages of N; N goes by the size of the largest table',
@@ -143,30 +143,30 @@ describe('copy --settings', () => {
     })
     expect(reported).toMatchObject({ log: 'migrator.log', warnings: [] })
   })
-  it('takes what the file says, flags over the file, the file over the preset', async () => {
+  it('flags override the file, and the file overrides the preset', async () => {
     const { operation } = await asked('MAX_WORKERS: 7\nBATCH_INSERT_SIZE: 80\n', '--preset', 'large', '--workers', '2')
     expect(operation).toMatchObject({ workers: 2, cassandra: { batchRows: 80, pageRows: 500 } })
   })
-  it('works with a preset and no file', async () => {
+  it('accepts a preset without a file', async () => {
     const { operation } = await asked(null, '--preset', 'unstable', '--page-rows', '70', '--batch-rows', '12')
     expect(operation).toMatchObject({ workers: 2, cassandra: { batchRows: 12, pageRows: 70 } })
   })
-  it('leaves to auto what nobody has set', async () => {
+  it('with auto chooses only values that are not set', async () => {
     const { operation } = await asked('MAX_WORKERS: 7\n', '--preset', 'auto')
     expect(operation).toMatchObject({ workers: 7, script: { auto: ['batchRows', 'pageRows'] } })
   })
-  it('keeps --max-aside and --on-existing where they are given', async () => {
+  it('keeps --max-aside and --on-existing if they are given', async () => {
     const { operation } = await asked('', '--max-aside', '3', '--on-existing', 'refuse')
     expect(operation).toMatchObject({ maxAside: 3, onExisting: 'refuse' })
   })
-  it('is not what a plain copy does', async () => {
+  it('differs from a copy without settings', async () => {
     const { operation, told: reported } = await asked(null)
     expect(operation).toMatchObject({ workers: 4, maxAside: 1000, onExisting: 'refuse' })
     expect(operation.script).toBeUndefined()
     expect(operation.cassandra?.fallBackToOne).toBeUndefined()
     expect(reported).not.toHaveProperty('log')
   })
-  it('refuses a preset that there is none of', async () => {
+  it('refuses an unknown preset', async () => {
     await expect(asked(null, '--preset', 'huge')).rejects.toMatchObject({ code: 'BAD_FLAG' })
   })
 })
@@ -193,7 +193,7 @@ const ASIDE: CopyEvent = {
 }
 
 describe('migrator.log', () => {
-  it('names failed rows with table, partition and key, and what can be recovered from', () => {
+  it('names failed rows with table, partition and key, and whether the error is recoverable', () => {
     const lines = new MigratorLines()
     const text = [
       STARTED,
@@ -236,7 +236,7 @@ describe('migrator.log', () => {
     expect(text).toContain('WARNING ks.orders row written at ONE only, to be checked again: partition tenant 8')
     expect(text).toContain('INFO    ks.orders chunk 4 done: 5,000 rows (100 KB) in 2.0 s, 2,500 rows/s, worker 2\n')
   })
-  it('has the stack of what nobody expected, one line an event', () => {
+  it('has the stack of an unexpected error', () => {
     const error = asSluiceError(new TypeError('no such thing\nat all')).info()
     const text = new MigratorLines().event(
       at({ type: 'run.finished', status: 'failed', exitCode: 70, totals: {}, ms: 1, error }),
@@ -245,7 +245,7 @@ describe('migrator.log', () => {
     expect(text).toMatch(/^ {4}\s*at .*settings\.test\.ts/m)
     expect(text.split('\n').every((line) => line === '' || /^(?:2026-|\s{4})/.test(line))).toBe(true)
   })
-  it('is appended to, and holds no secret', () => {
+  it('is appended to, and contains no secret', () => {
     const file = path.join(folder, 'migrator.log')
     for (const no of [1, 2]) {
       const face = migratorLogFace(file, (event) => redactValue(event, ['geheim99']))
@@ -257,15 +257,15 @@ describe('migrator.log', () => {
     expect(text).toContain('WARNING')
     expect(text).not.toContain('geheim99')
   })
-  it('refuses a folder that cannot be written to', () => {
+  it('is an error if its folder does not exist', () => {
     expect(() => migratorLogFace(path.join(folder, 'none', 'migrator.log'), (event) => event)).toThrow(
       'cannot be opened',
     )
   })
 })
 
-describe('the closing summary', () => {
-  it('has tables with problems first, with their counts, times and errors', () => {
+describe('the final summary', () => {
+  it('lists tables with problems first, with their counts, times and errors', () => {
     const summary = new CopySummary()
     const done = (table: string, written: string, quarantined: string): CopyEvent => ({
       type: 'chunk.done',

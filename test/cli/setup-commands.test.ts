@@ -1,4 +1,4 @@
-/** `--schema`, and the commands that set a database up: what they ask of the engine, and what they print. */
+/** `--schema`, and the commands that set up a database: the operations they start, and their output. */
 import { describe, expect, it } from 'vitest'
 import { main } from '../../src/cli/main.ts'
 import { parseCommandLine } from '../../src/cli/parse.ts'
@@ -26,7 +26,7 @@ async function refused(words: readonly string[], env: Record<string, string> = {
 }
 
 describe('--schema', () => {
-  it('becomes part of a PostgreSQL URL, and is read from it again', async () => {
+  it('becomes part of a PostgreSQL URL, and is read back from it', async () => {
     expect(await catalogOf(['runs', '--database-url', PG, '--schema', 'eu'])).toBe(`${PG}?schema=eu`)
     expect(await catalogOf(['runs', '--schema=eu', `--database-url=${PG}?sslmode=require`])).toBe(
       `${PG}?sslmode=require&schema=eu`,
@@ -39,7 +39,7 @@ describe('--schema', () => {
     expect(await catalogOf([PG, '--schema', 'eu'])).toBe(`${PG}?schema=eu`)
     expect(await catalogOf(['--schema', 'eu', 'history', 't', '--database-url', PG])).toBe(`${PG}?schema=eu`)
   })
-  it('comes from SLUICE_SCHEMA too, behind the flag', async () => {
+  it('may come from SLUICE_SCHEMA, which the flag overrides', async () => {
     const env = { SLUICE_DATABASE_URL: PG, SLUICE_SCHEMA: 'from_env' }
     expect(await catalogOf(['runs'], env)).toBe(`${PG}?schema=from_env`)
     expect(await catalogOf(['runs', '--schema', 'x'], env)).toBe(`${PG}?schema=x`)
@@ -47,7 +47,7 @@ describe('--schema', () => {
     const { request } = await parseCommandLine(['discover', '.'], { SLUICE_SCHEMA: 'x' })
     expect(request).toMatchObject({ kind: 'operation', operation: { kind: 'discover' } })
   })
-  it('stands in the command that does the same again', async () => {
+  it('is in the command that repeats a run', async () => {
     const { engine, started } = playingEngine(() => ended('runs'))
     const env = { SLUICE_DATABASE_URL: PG, SLUICE_SCHEMA: 'x' }
     expect(await main(['runs', '--ci'], fakeContext({ engine, env }))).toBe(0)
@@ -57,7 +57,7 @@ describe('--schema', () => {
       `sluice runs --database-url postgresql://me@db/lake --schema 'a b'`,
     ])
   })
-  it('is refused where it means nothing, or something else', async () => {
+  it('is refused for other systems, without a catalog, or if the URL has another schema', async () => {
     for (const [url, hint] of [
       ['mysql://me@db/lake', 'MySQL: a schema is a database, name it in the URL'],
       ['mariadb://me@db/lake', 'MySQL: a schema is a database, name it in the URL'],
@@ -89,7 +89,7 @@ const ended = (command: string) =>
   ])
 
 describe('grants', () => {
-  it('asks for a role and a name', async () => {
+  it('needs a role and a name', async () => {
     const words = ['grants', '--database-url', PG, '--role', 'reader', '--to', 'ana@10.0.0.%', '--apply']
     const { request } = await parseCommandLine(words, {})
     const operation = { kind: 'grants', catalog: PG, role: 'reader', to: 'ana@10.0.0.%', apply: true }
@@ -100,7 +100,7 @@ describe('grants', () => {
     const twice = await refused(['grants', '--database-url', PG, '--role', 'reader', '--role', 'admin', '--to', 'x'])
     expect(twice.code).toBe('BAD_FLAG')
   })
-  it('asks for the queue where the role is one of a queue', async () => {
+  it('needs the queue if the role is one of the queue', async () => {
     const { request } = await parseCommandLine(['grants', '--connect', PG, '--role', 'worker', '--to', 'host7'], {})
     const operation = { kind: 'queue-grants', connect: PG, role: 'worker', to: 'host7', apply: false }
     expect(request).toMatchObject({ kind: 'operation', operation })
@@ -108,7 +108,7 @@ describe('grants', () => {
     const crossed = await refused(['grants', '--connect', PG, '--role', 'reader', '--to', 'x'])
     expect(crossed).toMatchObject({ code: 'BAD_FLAG', message: '--role reader and --connect exclude each other' })
   })
-  it('prints statements on stdout and nothing else, so that a pipe can run them', async () => {
+  it('prints only statements on stdout, so that a pipe can run them', async () => {
     const { engine } = playingEngine(() =>
       stamped([
         [0, { type: 'run.started', command: 'grants', tool: '0.1.0' }],
@@ -127,7 +127,7 @@ describe('grants', () => {
 })
 
 describe('runs --distributed', () => {
-  it('says which tables are held back, and who has not heard of it', async () => {
+  it('lists paused and skipped tables, and how many tasks are not yet informed', async () => {
     const held = { type: 'shared.table', run: '7', table: 'public.a' } as const
     const { engine } = playingEngine(() =>
       stamped([
@@ -159,7 +159,7 @@ describe('doctor', () => {
       path: 's3://b/x',
     })
   })
-  it('shows what is wrong below its area, and ends with 1', async () => {
+  it('prints problems below their area, and ends with 1', async () => {
     const error = new SluiceError('SETUP_PROBLEMS', '1 problem found', { hint: 'do it' }).info()
     const check = { type: 'check', area: 'database' } as const
     const { engine } = playingEngine(() =>

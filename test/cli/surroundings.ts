@@ -1,11 +1,14 @@
-/** Everything around a command, without a process: streams in memory, a stopped clock, an engine that plays recorded events. */
+/**
+ * The context of a command, without a process: streams in memory, a stopped clock, an engine that replays recorded
+ * events.
+ */
 import { EventEmitter } from 'node:events'
 import { PassThrough, Writable } from 'node:stream'
 import type { EnginePort, CliContext, TuiPort } from '../../src/cli/ports.ts'
 import type { Event } from '../../src/model/run/event.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 
-/** Keeps what is written. */
+/** Keeps all written text. */
 export class Memory extends Writable {
   text = ''
   override _write(chunk: Buffer | string, _encoding: string, done: () => void): void {
@@ -14,7 +17,7 @@ export class Memory extends Writable {
   }
 }
 
-/** A stream whose reader leaves after the given number of bytes. */
+/** A stream whose reader closes it after the given number of bytes. */
 export class Leaving extends Writable {
   text = ''
   readonly #after: number
@@ -36,7 +39,7 @@ export class Leaving extends Writable {
 
 export type Started = { readonly operation: Operation; readonly commandLine: string; readonly tool: string }
 
-/** An engine that records what it is asked and plays events for it. */
+/** An engine that records the operations it is given, and replays events. */
 export function playingEngine(
   play: (
     operation: Operation,
@@ -95,7 +98,7 @@ export function fakeContext(options: FakeOptions = {}): Fake {
   }
 }
 
-/** Types as hands do: each key is a read of its own. */
+/** Types like a user: each key is a separate read. */
 export function typed(around: CliContext, text: string): void {
   for (const key of text) around.stdin.emit('data', Buffer.from(key))
 }

@@ -1,4 +1,4 @@
-/** examples/systemd: units that systemd takes, and commands that sluice takes. */
+/** examples/systemd: valid units for systemd, and valid commands. */
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -19,15 +19,15 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 const textOf = (name: string): string => readFileSync(join(FOLDER, name), 'utf8')
 
-/** What a line makes of the program's words. */
+/** The operation of the sluice command in a line. */
 async function operationOf(line: string): Promise<unknown> {
   const words = /\bsluice (.*)$/.exec(line)?.[1]?.trim().split(/\s+/) ?? []
   const { request } = await parseCommandLine(words, { DATABASE_URL: URL_OF_ENV })
   return request.kind === 'operation' ? request.operation : request
 }
 
-describe('the timer of partitions', () => {
-  test.skipIf(!hasSystemd)(`is taken by systemd, with its service${why}`, () => {
+describe('the partition timer', () => {
+  test.skipIf(!hasSystemd)(`is valid for systemd, with its service${why}`, () => {
     const units = readdirSync(FOLDER).filter((name) => /\.(?:service|timer)$/.test(name))
     expect(units.toSorted()).toEqual(['sluice-partitions.service', 'sluice-partitions.timer'])
     for (const name of units) copyFileSync(join(FOLDER, name), join(folder, name))
@@ -36,12 +36,12 @@ describe('the timer of partitions', () => {
       ['verify', ...units.map((name) => join(folder, name))],
       { encoding: 'utf8', cwd: folder },
     )
-    // Units of the machine that it finds beside them may have mistakes of their own.
+    // Other units of the machine may have errors of their own.
     const ours = `${stdout}${stderr}`.split('\n').filter((line) => line.includes('sluice-partitions'))
     expect([status, ours]).toEqual([0, []])
   })
 
-  test('runs a command that there is, by a URL that no list of processes shows', async () => {
+  test('runs an existing command, with a URL that the process list does not show', async () => {
     const service = textOf('sluice-partitions.service')
     const [, command = ''] = /^ExecStart=(.*)$/m.exec(service) ?? []
     expect(command).not.toContain('DATABASE_URL')
@@ -55,7 +55,7 @@ describe('the timer of partitions', () => {
     })
   })
 
-  test('has a line for a crontab that says the same', async () => {
+  test('has an equivalent crontab line', async () => {
     const [line = ''] = /^\d+ \d+ \* \* \* .*$/m.exec(textOf('README.md')) ?? []
     expect(line).not.toContain('%')
     expect(await operationOf(line)).toMatchObject({ kind: 'partition-ensure', from: URL_OF_ENV, tables: ['bookings'] })

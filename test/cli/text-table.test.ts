@@ -1,4 +1,4 @@
-/** Tables of listings: whole in a pipe, and no wider than the terminal that reads them. */
+/** Tables of listings: complete in a pipe, and no wider than the terminal. */
 import { expect, it } from 'vitest'
 import type { EventBody } from '../../src/model/run/event.ts'
 import { cells } from '../../src/render/cells.ts'
@@ -21,7 +21,7 @@ const run = (no: number): EventBody => ({
   completedAt: '2026-11-20T11:59:11.000Z',
 })
 
-/** What stdout gets. @param room cells of its terminal; absent for a pipe */
+/** Text on stdout. @param room width of its terminal in cells; absent for a pipe */
 function listed(command: string, bodies: readonly EventBody[], room?: number): readonly string[] {
   const stdout = new Memory()
   const face = textFace(openOutput(stdout, new Memory()), {
@@ -58,11 +58,11 @@ const HERE: readonly EventBody[] = [
 
 it.each([80, 100, 120, 200])('lists of runs fit into %i columns', (room) => {
   for (const lines of [listed('migration-status', [run(1), run(2)], room), listed('runs', HERE, room)]) {
-    // A command is never cut: it is there to be pasted.
+    // A command is never shortened, so that it can be pasted.
     const commands = lines.filter((line) => /^ {4}goes on by {2}/.test(line))
     const rows = lines.filter((line) => !commands.includes(line))
     expect(rows.filter((line) => cells(line) > room)).toEqual([])
-    // Ids and states are never cut, and something says that more is there.
+    // Ids and states are never shortened, and a note reports that values are.
     for (const no of [1, 2]) expect(rows[no]).toContain(`176362515100000000${no}`)
     expect(rows[1]).toMatch(/in_progress|live /)
     expect(rows.length === 4 ? rows[3] : 'whole').toMatch(/shortened to \d+ columns; a wider terminal or --json|whole/)
@@ -75,7 +75,7 @@ it.each([80, 100, 120, 200])('lists of runs fit into %i columns', (room) => {
   }
 })
 
-it('a pipe gets everything', () => {
+it('a pipe gets complete values', () => {
   const lines = listed('runs', HERE).join('\n')
   expect(lines).toContain(COMMAND)
   expect(lines).toContain('public.coordinate_speed_new, public.events, public.invoices')
@@ -85,7 +85,7 @@ it('a pipe gets everything', () => {
   expect(listed('runs', HERE, 400).join('\n')).toBe(lines)
 })
 
-it('values that somebody asks for are whole in any terminal', () => {
+it('values of a query are complete in any terminal', () => {
   const row: EventBody = { type: 'row', values: ['x'.repeat(300)] }
   expect(listed('sql', [{ type: 'columns', columns: ['text'] }, row], 80)[1]).toBe('x'.repeat(300))
 })

@@ -1,4 +1,6 @@
-/** Printed commands as the UI reads them: the words of a shell, the operation that they ask for, and the one that is looked at before. */
+/**
+ * Printed commands as the UI parses them: shell words, the operation they start, and the read-only operation before it.
+ */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -16,10 +18,10 @@ import { shellWords } from '../../src/shared/shell-words.ts'
 const NAME = `Book ing's "x" $y`
 const URL = 'postgresql://u:se%40cret@h/db'
 
-describe('words of a shell', () => {
+describe('shell words', () => {
   const printable = fc.string({ unit: fc.constantFrom(...Array.from(`a'"\\$ {}é\n\`;|&*?!~#`)), maxLength: 12 })
 
-  test('are what was quoted, whatever it is', () => {
+  test('are read back as they were quoted', () => {
     fc.assert(
       fc.property(fc.array(printable, { maxLength: 5 }), (words) => {
         expect(shellWords(words.map(shellQuote).join(' '), {})).toEqual(words)
@@ -31,7 +33,7 @@ describe('words of a shell', () => {
     `sluice  a\t"b c" 'd'"e"\\ f ''`,
     `"$X" $X \${X}y "\${X}" "\\$X" '$X' "$NOTHING"`,
     `--a='b "c' "d'\\"e\\\\" x\\'y`,
-  ])('%s is read as sh reads it', (line) => {
+  ])('%s is parsed like sh does', (line) => {
     const env = { X: "h'e$y" }
     const said = execFileSync('sh', ['-c', `printf '%s\\0' ${line}`], { env: { ...env, PATH: process.env['PATH'] } })
     expect(shellWords(line, env)).toEqual(said.toString().split('\0').slice(0, -1))
@@ -62,7 +64,7 @@ describe('a printed command', () => {
   const entry = (): string => `--config ${shellQuote(file)} --table ${shellQuote(NAME)}`
   const ends = '--from "$THE_URL" --to "$THE_URL"'
 
-  test('is the operation that it says, and its plan the same asked for the plan alone', async () => {
+  test('starts its operation, and its plan is the same operation as a dry run', async () => {
     const line = `sluice partition ensure ${entry()}`
     const { operation, commandLine, plan, notes } = await commands.read(line)
     expect(operation).toMatchObject({
@@ -81,17 +83,17 @@ describe('a printed command', () => {
     ['partition run', 'partition-plan', 'sluice partition plan'],
     ['archive run', 'archive', 'sluice archive run'],
     ['partition decommission', 'partition-decommission', 'sluice partition decommission'],
-  ])('%s is looked at by %s', async (command, kind, begins) => {
+  ])('%s has the plan %s', async (command, kind, begins) => {
     const { operation, plan } = await commands.read(`sluice ${command} ${entry()}`)
     expect(plan?.operation).toMatchObject({ kind, from: 'postgresql://u@h/db' })
     expect(plan?.commandLine).toMatch(new RegExp(`^${begins} `))
     expect(plan?.commandLine).not.toContain('cret')
-    // Again from the printed words.
+    // Parse the printed command again.
     const again = await commands.read(`sluice ${command} ${entry()}`)
     expect(again).toEqual({ ...again, operation, plan })
   })
 
-  test('numbers of slices are of the run, and the plan shows all of its slices', async () => {
+  test('slices come from the command line, and the plan shows all slices', async () => {
     const { operation, plan } = await commands.read(`sluice partition run ${entry()} --slices month:1-2`)
     expect(operation).toMatchObject({ slices: 'month', numbers: { from: 1, through: 2 } })
     expect(plan?.operation).toMatchObject({ kind: 'partition-plan', slices: 'month' })
@@ -99,7 +101,7 @@ describe('a printed command', () => {
   })
 
   test.each(['follow 7', 'follow 7 --end', 'sign-off 7', 'follow 7 --alert lag>30s'])(
-    'sluice %s is looked at by the report of its stream',
+    'sluice %s has the report of its stream as plan',
     async (command) => {
       const quoted = command.replace('lag>30s', "'lag>30s'")
       const { plan } = await commands.read(`sluice ${quoted} --config ${shellQuote(file)} ${ends}`)
@@ -108,7 +110,7 @@ describe('a printed command', () => {
     },
   )
 
-  test('of a form has the stores of the config file that counts, and says which file that is', async () => {
+  test('of a form uses the stores of the config file in effect, and names that file', async () => {
     const config = join(folder, 'stores.yaml')
     writeFileSync(config, stringify({ stores: { prod: '$THE_URL', cold: 'sqlite:///cold.db' } }))
     const port = await uiCommands({ env: { THE_URL: URL } }, { secrets: [], urls: [], config })
@@ -118,14 +120,14 @@ describe('a printed command', () => {
     expect(await port.complete(['copy', '--from', 'pr'])).toMatchObject([{ word: 'prod' }])
   })
 
-  test('is copied as a shell of this machine takes it', async () => {
+  test('is copied with the program name of this machine', async () => {
     const { called } = await uiCommands({ env: {}, program: 'npm start --' }, { secrets: [], urls: [] })
     expect(called("sluice import 'a && sluice b' && sluice import c")).toBe(
       "npm start -- import 'a && sluice b' && npm start -- import c",
     )
   })
 
-  test('options of the look are kept with their values, others are left out', () => {
+  test('options of the plan keep their values, others are left out', () => {
     const look = { command: 'partition plan', keeps: ['table', 'slices'], add: ['--exact'] }
     const words = [
       'partition',
@@ -160,12 +162,12 @@ describe('a printed command', () => {
     await expect(commands.read(line)).rejects.toMatchObject({ code })
   })
 
-  test('every operation whose name is asked for says where that name stands, as far as it is started from phases', () => {
+  test('operations that need a typed name report where to find it', () => {
     for (const kind of ['cutover', 'partition-decommission', 'archive'] as const)
       for (const destruction of declarationOf(kind).destroys ?? []) expect(destruction.named).toBeDefined()
   })
 
-  test('the name that has to be typed is the one that the dry run tells, and none where it tells none', async () => {
+  test('the typed name is that of the dry run, and absent if the dry run has none', async () => {
     const reported = (body: EventBody): Event => ({ v: 1, seq: 1, ts: '', runId: null, ...body })
     const { operation } = await commands.read(`sluice partition decommission ${entry()}`)
     const step = { type: 'decommission.step', table: 's.old', public: 's.new', status: 'planned' } as const

@@ -1,4 +1,4 @@
-/** Forms of commands: every declaration has one, what is filled in is the command that is copied, and nothing of it is lost on the way. */
+/** Forms of commands: every declaration has one, its values become the copied command, and no value is lost. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,10 +19,10 @@ const FORMS = commandForms()
 const KINDS = Object.keys(OPERATIONS) as OperationKind[]
 const nameOf = ({ words }: CommandForm): string => words.join(' ')
 const PASSWORD = 'p%40ssw0rd'
-/** Conditions about a person are printed as a variable. */
+/** Conditions that may name a person are printed as a variable. */
 const ENV = { WHERE: 'id = 7' }
 
-/** Options in whose place nothing can be offered: texts of a person, names that are not there yet, conditions, tokens of other tools. */
+/** Options without completion: free texts, names that do not exist yet, conditions, tokens of other tools. */
 const FREE = new Set(
   (
     'exclude where timestamp to-table to-schema columns rename key part class conf rename explode-map set zone between alert ' +
@@ -31,7 +31,7 @@ const FREE = new Set(
   ).split(' '),
 )
 
-/** What each form is filled in with, as far as it needs it; a command that is read by hand says in its error what is missing. */
+/** Values for each form that needs them; for commands parsed by hand, their errors name what is missing. */
 const SAMPLES: Readonly<Record<string, string>> = {
   'database-url': 'sqlite:///catalog.db',
   connect: `postgresql://u:${PASSWORD}@h/queue`,
@@ -57,7 +57,7 @@ const MORE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'archive erase': { where: 'id = 7', reason: 'asked for' },
   'archive hold': { reason: 'audit' },
   'archive expire': { 'older-than': '7y' },
-  // What is written into the config file names a variable where there is a password.
+  // A URL with a password would become a variable in the config file.
   'lifecycle init': { by: 'at', from: 'postgresql://u@h/db' },
   'lifecycle status': { config: 'FOLDER/sluice.yaml', table: '', from: '' },
   'export-log': { to: './out' },
@@ -80,7 +80,7 @@ describe('every declaration', () => {
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-  test('is reached by a form, and each action by one of its own', () => {
+  test('has a form, and each of its actions has one', () => {
     const names = FORMS.map(nameOf)
     expect(new Set(names).size).toBe(names.length)
     for (const kind of KINDS) {
@@ -93,7 +93,7 @@ describe('every declaration', () => {
     expect(Object.keys(ACTION_SUMMARIES).toSorted()).toEqual(names.filter((name) => name.includes(' ')).toSorted())
   })
 
-  test('has help for its command and words on every option', async () => {
+  test('has help for its command and a description of every option', async () => {
     for (const form of FORMS) {
       expect(await commands.help(form.words), nameOf(form)).toContain(`sluice ${form.words[0]}`)
       expect(form.summary.length, nameOf(form)).toBeGreaterThan(10)
@@ -102,7 +102,7 @@ describe('every declaration', () => {
     }
   })
 
-  test('completes each option, or says why nothing can', () => {
+  test('completes each option, except those in FREE', () => {
     const bare = FORMS.flatMap((form) =>
       form.takes
         .filter(
@@ -118,11 +118,11 @@ describe('every declaration', () => {
     expect(bare).toEqual([])
   })
 
-  test('of a comparison: what is offered are its questions', () => {
+  test('of a comparison offers the existing questions', () => {
     expect(QUESTION_IDS).toEqual(QUESTIONS.map(({ id }) => id))
   })
 
-  test('wants a name typed wherever something goes that no run brings back', () => {
+  test('asks for a typed name if it removes data that no run restores', () => {
     for (const kind of KINDS)
       for (const { asked, confirm, named } of declarationOf(kind).destroys ?? []) {
         expect(confirm, kind).toBeDefined()
@@ -131,7 +131,7 @@ describe('every declaration', () => {
   })
 
   test.each(FORMS.map((form) => [nameOf(form), form] as const))(
-    'sluice %s: the copied command asks for the same, and holds no password',
+    'sluice %s: the copied command starts the same operation, and has no password',
     async (name, form) => {
       const values = new Map<string, string>()
       for (const { name: option } of form.takes) {
@@ -149,7 +149,7 @@ describe('every declaration', () => {
   )
 })
 
-describe('what is filled in', () => {
+describe('values of a form', () => {
   const text = fc.string({ unit: fc.constantFrom(...Array.from(`a-='"\\$ é;*,#`)), minLength: 1, maxLength: 8 })
   const valueFor = ({ type, choices = [], default: own, fallback }: FormOption): fc.Arbitrary<string> => {
     if (type === 'flag') return fc.constant((own ?? fallback) === true ? 'no' : 'yes')
@@ -160,23 +160,26 @@ describe('what is filled in', () => {
       : text
   }
 
-  test.each(FORMS.map((form) => [nameOf(form), form] as const))('of %s comes back from its words', (_name, form) => {
-    const some = fc
-      .subarray([...form.takes])
-      .chain((options) =>
-        fc.tuple(...options.map((option) => valueFor(option).map((value) => [option.name, value] as const))),
+  test.each(FORMS.map((form) => [nameOf(form), form] as const))(
+    'of %s are read back from its arguments',
+    (_name, form) => {
+      const some = fc
+        .subarray([...form.takes])
+        .chain((options) =>
+          fc.tuple(...options.map((option) => valueFor(option).map((value) => [option.name, value] as const))),
+        )
+      fc.assert(
+        fc.property(some, (pairs) => {
+          // An operand needs all operands before it.
+          const operands = form.takes.filter(({ operand }) => operand === true).map(({ name }) => name)
+          const given = new Map(pairs)
+          const missing = operands.findIndex((name) => !given.has(name))
+          if (missing !== -1) for (const name of operands.slice(missing)) given.delete(name)
+          const words = wordsOf(form, given)
+          expect(valuesIn(form, words.slice(form.words.length))).toEqual(given)
+        }),
+        { numRuns: 30 },
       )
-    fc.assert(
-      fc.property(some, (pairs) => {
-        // An operand stands where those before it stand.
-        const operands = form.takes.filter(({ operand }) => operand === true).map(({ name }) => name)
-        const given = new Map(pairs)
-        const missing = operands.findIndex((name) => !given.has(name))
-        if (missing !== -1) for (const name of operands.slice(missing)) given.delete(name)
-        const words = wordsOf(form, given)
-        expect(valuesIn(form, words.slice(form.words.length))).toEqual(given)
-      }),
-      { numRuns: 30 },
-    )
-  })
+    },
+  )
 })

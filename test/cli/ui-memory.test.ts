@@ -10,12 +10,12 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 const at = (catalog: string) => uiMemory(['./lake', catalog, null], { XDG_STATE_HOME: folder })
 
-it('keeps one small file for each place, without the password of its name, and reads it as if anybody had written it', () => {
+it('keeps one small file per place, without the password, and ignores an invalid one', () => {
   const memory = at('postgresql://me:hidden@h/db')
   expect(memory.read()).toBeNull()
   memory.write({ filter: 'x' })
   expect(memory.read()).toMatchObject({ filter: 'x' })
-  // Another password is the same place; another database is another one.
+  // Another password is the same place; another database is another place.
   expect(at('postgresql://me:other@h/db').read()).toMatchObject({ filter: 'x' })
   expect(at('postgresql://me@h/db2').read()).toBeNull()
   const places = join(folder, 'sluice', 'places')
@@ -27,7 +27,7 @@ it('keeps one small file for each place, without the password of its name, and r
   expect(memory.read()).toBeNull()
 })
 
-it('lets nobody wait for a state folder that cannot be written', () => {
+it('ignores a state folder that cannot be written', () => {
   mkdirSync(join(folder, 'sluice'))
   writeFileSync(join(folder, 'sluice', 'places'), 'a file where a folder should be')
   chmodSync(join(folder, 'sluice'), 0o500)

@@ -1,4 +1,4 @@
-/** Every command that a text of the program names, as a run completes it: its own parser takes it. */
+/** Every command in a text of the program, as a run completes it: the parser accepts it. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -16,7 +16,7 @@ const ENV = {
   QUEUE: 'postgresql://ann@host/queue',
   WHERE: 'id = 1',
 }
-/** What a placeholder stands for. */
+/** Values for placeholders. */
 const MEANS: Readonly<Record<string, string>> = {
   RUN: '17',
   STREAM: '17',
@@ -34,13 +34,13 @@ const MEANS: Readonly<Record<string, string>> = {
   TWIN: 'orders_new',
 }
 
-/** Flags whose value no hint knows but by what it puts in. */
+/** Flags whose values in hints are always inserted. */
 const TEXTS: ReadonlySet<string> = new Set(['run', 'undo', 'table', 'key', 'partition', 'report'])
 
-/** What the file that `init` writes says of stores that it names. */
+/** The template of `init` names stores that do not exist here. */
 const STORES: ReadonlySet<string> = new Set(['cli/init/text.ts'])
 
-/** What only the file of the reader can say. */
+/** Only the user's config file can avoid this error. */
 const BY_FILE = 'the config file has no table under lifecycle'
 
 type Named = { readonly file: string; readonly line: number; readonly text: string }
@@ -51,7 +51,7 @@ function texts(): readonly Named[] {
     readFileSync(join(ROOT, file), 'utf8')
       .split('\n')
       .map((text, at) => ({ file, line: at + 1, text }))
-      // What a docstring says is read by nobody who runs it.
+      // Comments are not printed.
       .filter(
         ({ text, file: name }) =>
           !STORES.has(name) && !/^\s*(?:\*|\/\*|\/\/)/.test(text) && /\bsluice [a-z]/.test(text),
@@ -59,13 +59,13 @@ function texts(): readonly Named[] {
   )
 }
 
-/** What a run prints: a value that is put in is one word. */
+/** The printed text: an inserted value is one word. */
 function printed(text: string): string {
   return text
     .replaceAll('\\`', '`')
     .replaceAll(/\$\{(?:[^{}]|\{[^{}]*\})*\}/g, (_all, at: number, whole: string) => {
       const before = whole.slice(0, at)
-      // What begins with its own blank, or is not there.
+      // An inserted text that begins with a blank, or is empty.
       if (/[a-z]$/.test(before)) return ''
       if (/--(?:to|from|database-url) $/.test(before) && !/--role \S+ --to $/.test(before)) return 'sqlite:///d.db'
       if (!before.endsWith('--role ')) return '17'
@@ -74,14 +74,14 @@ function printed(text: string): string {
     .replaceAll(/ --config 17/g, '')
 }
 
-/** Runs that print the texts of a folder, with the least that they are given. */
+/** Commands that print the texts of a folder, with the fewest options. */
 const PRINTED_BY: readonly (readonly [folder: string, line: string])[] = [
   ['partition/decommission/database/', 'sluice partition decommission --database --from "$SRC" --to "$TO"'],
   ['partition/decommission/', 'sluice partition decommission --from "$SRC" --to "$TO" --table orders'],
   ['archive/', 'sluice archive run --from "$SRC" --to ./archive --table orders --by at'],
 ]
 
-/** A run that may print it: that of its folder, else of copies, of one database, of a catalog. */
+/** A command that may print the call: that of its folder, or else one on copies, one database or a catalog. */
 function runFor(call: WrittenCall, file: string): string {
   const known = PRINTED_BY.find(([folder]) => file.startsWith(folder))
   if (known !== undefined) return known[1]
@@ -97,7 +97,7 @@ const CATALOG = 'sluice validate sales/orders --database-url "$CAT"'
 const PERIODS = 'sluice partition run --from "$SRC" --to "$TO" --table orders --by at'
 
 test(
-  'a command that is named is whole when it is printed: the run puts its ends behind it',
+  'a printed command is complete: the run adds its source and target, and the parser accepts it',
   { timeout: 120_000 },
   async () => {
     const wrong: string[] = []
@@ -107,7 +107,7 @@ test(
         seen += 1
         const alone = `sluice ${call.words.map(({ raw }) => raw).join(' ')}`
         const whole = wholeCommands(runFor(call, file))(alone)
-        // A word of the sentence stands where an operand has to be.
+        // A word of the sentence in place of an operand.
         const prose = [
           ...call.operands,
           ...[...call.flags].flatMap(([name, values]) => (TEXTS.has(name) ? values : [])),
@@ -128,12 +128,15 @@ test(
   },
 )
 
-/** What a table, a partition or a column may be called. */
+/** A possible name of a table, a partition or a column. */
 const HOSTILE = `It's "a" b 🎉; $x (1)`
-/** Flags whose value is a name of somebody, or a value of a row. */
+/** Flags whose value is a name, or a value of a row. */
 const NAMES: ReadonlySet<string> = new Set(['table', 'partition', 'key', 'confirm', 'into', 'by', 'column', 'first'])
 
-/** As a run prints it where each value is a hostile name: in quotes where the program puts it in quotes. @param file what else is in it */
+/**
+ * The text as printed with hostile names for all values: quoted where the program quotes them. @param file content of
+ * the source file
+ */
 function withHostile(text: string, file: string): string {
   const isQuoted = (value: string): boolean =>
     /\b(?:shellQuoted?|quoted)\(/.test(value) ||
@@ -147,7 +150,7 @@ function withHostile(text: string, file: string): string {
     })
 }
 
-test('a name with blanks, quotes and an emoji is one word of each command that is printed', () => {
+test('a name with blanks, quotes and an emoji is one word in each printed command', () => {
   const apart: string[] = []
   let seen = 0
   for (const { file, line, text } of texts()) {
@@ -156,7 +159,7 @@ test('a name with blanks, quotes and an emoji is one word of each command that i
     for (const { words, flags } of callsIn(printedNow)) {
       const named = [...flags].flatMap(([name, values]) => (NAMES.has(name) ? values : []))
       for (const word of named) {
-        // What stands for a name, or is a word of the sentence.
+        // Placeholders, and words of the sentence.
         if (word === null || /^(?:[A-Z]+|[a-z]+|17)$/.test(word.raw)) continue
         seen += 1
         const [value] = shellWords(word.raw, ENV)

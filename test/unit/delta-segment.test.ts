@@ -8,7 +8,10 @@ import { NEVER, codeOf, namesLog } from './delta-fixtures.ts'
 
 const UUID = '80a083e8-7026-4e79-81be-64bd76c43a11'
 
-/** `c0-3 p2` = commits 0 to 3 and a classic checkpoint 2; `m5:1/2` part 1 of 2; `u7` a V2 checkpoint; `k3-5` a compaction. */
+/**
+ * `c0-3 p2`: commits 0 to 3 and a classic checkpoint 2; `m5:1/2`: part 1 of 2; `u7`: a V2 checkpoint; `k3-5`: a
+ * compaction.
+ */
 function names(text: string): string[] {
   return text.split(' ').flatMap((word) => {
     const [, kind, first = '0', second, part, parts] = /^(\w)(\d+)(?:-(\d+))?(?::(\d+)\/(\d+))?$/.exec(word) ?? []
