@@ -1,4 +1,4 @@
-/** How a run of archives is folded from its events: how far, how fast, how long still. */
+/** The view of an archive run, folded from its events: progress, rate, and time without progress. */
 import { describe, expect, it } from 'vitest'
 import type { Event, EventBody } from '../../src/model/run/event.ts'
 import { foldEvent, sample } from '../../src/tui/run/fold.ts'
@@ -63,7 +63,7 @@ describe('an archive run', () => {
       [7, reached('old', 'DROPPED')],
     ])
     expect(doneNow(all)).toBe(runTotalWork(all))
-    // Only the end of the run says that all is done.
+    // Only the end of the run sets the progress to 100 %.
     expect(runProgress(all)).toBe(0.99)
     expect(states(all)).toEqual([
       'new done DETACHED',
@@ -75,7 +75,7 @@ describe('an archive run', () => {
     ])
   })
 
-  it('never counts more than there is when a partition is exported anew', () => {
+  it('never counts more than the total when a partition is exported again', () => {
     const run = folded(ARCHIVE, [
       started,
       [0, planned('p', { status: 'resume', state: 'EXPORTED', rows: '100', estimated: false })],
@@ -85,7 +85,7 @@ describe('an archive run', () => {
     expect(doneNow(run)).toBeLessThanOrEqual(runTotalWork(run) ?? 0)
   })
 
-  it('tells rates and the time that is left by what it has seen', () => {
+  it('calculates rates and the remaining time from past progress', () => {
     const events = Array.from({ length: 21 }, (_, i): Timed => [i * 1000, moved('p', 'exporting', i * 300_000)])
     const run = folded(ARCHIVE, [started, [0, planned('p')], ...events])
     expect(rateOf(run, 20_000, 5000)).toBe(300_000)
@@ -96,7 +96,7 @@ describe('an archive run', () => {
     expect(step?.samples.length).toBeLessThan(20)
   })
 
-  it('keeps bytes of steps that have ended, and how much smaller things got', () => {
+  it('keeps the bytes of ended steps, and the sizes before and after', () => {
     const run = folded(ARCHIVE, [
       started,
       [0, planned('p')],
@@ -108,7 +108,7 @@ describe('an archive run', () => {
     expect(run.archiving?.sizes()).toEqual({ source: 1_200_000_000, stored: 210_000_000 })
   })
 
-  it('says what failed and what it had come to; what failed holds nothing up', () => {
+  it('keeps the state before a failure, and a failed partition does not stop the run', () => {
     const run = folded(ARCHIVE, [
       started,
       [0, planned('p')],
@@ -123,13 +123,13 @@ describe('an archive run', () => {
     expect(states(again)).toEqual(['p running EXPORTED'])
   })
 
-  it('ends where it was asked to end', () => {
+  it('a partition is done in the last state that the options request', () => {
     const published = folded({ ...ARCHIVE, detach: false }, [started, [1, reached('p', 'PUBLISHED')]])
     expect(states(published)).toEqual(['p done PUBLISHED'])
     expect(states(folded(ARCHIVE, [started, [1, reached('p', 'PUBLISHED')]]))).toEqual(['p running PUBLISHED'])
   })
 
-  it('knows partitions of several tables apart', () => {
+  it('partitions of several tables are kept apart', () => {
     const other: Timed = [0, { ...planned('p'), table: 'public.orders' }]
     const run = folded(ARCHIVE, [started, [0, planned('p')], other, [1, moved('p', 'exporting', 5, 'public.orders')]])
     expect(run.archiving?.tables).toBe(2)
@@ -138,7 +138,7 @@ describe('an archive run', () => {
   })
 })
 
-it('a restore goes over its rows once', () => {
+it('a restore reads its rows once', () => {
   const plan: readonly Timed[] = [started, [0, planned('p', { state: 'DROPPED' })]]
   const half = folded(RESTORE, [...plan, [1, moved('p', 'restoring', ROWS / 2)]])
   expect(runTotalWork(half)).toBe(ROWS)

@@ -1,4 +1,4 @@
-/** The Run screen of archives as a person sees it at three sizes. */
+/** The Run screen of archives, as drawn at three sizes. */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { EventBody } from '../../src/model/run/event.ts'
 import { fakeWorkbench, type FakeRun } from './fake-workbench.mjs'
@@ -54,7 +54,7 @@ const PLAN: readonly EventBody[] = [
   told.planned('rest', { status: 'later', rows: '0', bytes: '0' }),
 ]
 
-/** One partition is through, one has failed, and one is on its way. */
+/** One partition is done, one has failed, and one is in progress. */
 async function work(app: App, run: FakeRun): Promise<void> {
   const begun = app.clock.now
   const pass = async (ms: number): Promise<void> => {
@@ -87,7 +87,7 @@ describe.each(SIZES)('at %i×%i', (columns, rows) => {
     expectGolden(`${name}-${columns}x${rows}`, screen)
   }
 
-  it('shows through which states partitions come, and what failed', async () => {
+  it('shows the states of partitions, and failures', async () => {
     const { app, run } = await archiving({ columns, rows }, PLAN)
     await work(app, run)
     await golden('archive', app)
@@ -100,14 +100,14 @@ describe.each(SIZES)('at %i×%i', (columns, rows) => {
   })
 })
 
-it('keeps what is worked on in view, where the list is longer than the screen', async () => {
+it('keeps the active partition visible if the list is longer than the screen', async () => {
   const names = Array.from({ length: 60 }, (_, n) => `2001-${String(n + 1).padStart(3, '0')}`)
   const { app, run } = await archiving({ columns: 80, rows: 24 }, [told.columns, ...names.map((n) => told.planned(n))])
   run.emit(told.moved('2001-041', 'exporting', 5))
   await app.until('›◐ 2001-041')
   run.emit(told.moved('2001-060', 'exporting', 5))
   await app.until('›◐ 2001-060')
-  // Who has moved the cursor keeps it.
+  // A cursor that the user has moved stays.
   await app.press(['g'], '›– 2001-001')
   run.emit(told.moved('2001-030', 'exporting', 5))
   await app.settled()
@@ -120,7 +120,7 @@ it('keeps what is worked on in view, where the list is longer than the screen', 
   expect(app.screen()).toContain('nothing is wrong with any partition')
 })
 
-it('draws an archive with plain characters on --ascii', async () => {
+it('draws an archive with ASCII characters only with --ascii', async () => {
   const { app, run } = await archiving({ columns: 80, rows: 24, ascii: true }, PLAN)
   await work(app, run)
   await app.settled()
@@ -128,7 +128,7 @@ it('draws an archive with plain characters on --ascii', async () => {
   expect(app.screen()).toMatch(/^[\x20-\x7e\n]*$/)
 })
 
-it('shows a restore, and what it came to', async () => {
+it('shows a restore and its result', async () => {
   const plan = [told.columns, told.planned('Q2-FY21', { state: 'DROPPED', estimated: false })]
   const { app, run } = await archiving({ columns: 80, rows: 24 }, plan, told.RESTORE)
   run.emit(told.moved('Q2-FY21', 'restoring', 3_000_000))

@@ -1,4 +1,4 @@
-/** The Ask screen over a workbench that the test leads. */
+/** The Ask screen with a fake workbench. */
 import { afterEach, expect, it } from 'vitest'
 import type { AskCell } from '../../src/app/ask/port.ts'
 import type { FakeAnswer } from './fake-workbench.mjs'
@@ -30,7 +30,7 @@ const last = (app: App): FakeAnswer => {
   return answer
 }
 
-it('runs a statement of several lines by enter behind its end, and shows first rows before it has ended', async () => {
+it('runs a statement of several lines on enter after its end, and shows the first rows before it has ended', async () => {
   const app = await start()
   await app.press(['select id,', 'enter', "'1' as q from t", 'enter', 'where a::int > 2;'], 'a::int > 2;')
   await app.press('enter', 'running')
@@ -46,7 +46,7 @@ it('runs a statement of several lines by enter behind its end, and shows first r
   expect(app.fake.runsStarted).toHaveLength(0)
 })
 
-it('takes what is pasted as it is: a line that ends in ; runs nothing, and letters start nothing', async () => {
+it('a pasted text is only inserted: a line that ends in ; runs nothing, and letters start nothing', async () => {
   const app = await start()
   app.type('drop table a;\rdrop table b;\r')
   await app.until('drop table b;')
@@ -55,7 +55,7 @@ it('takes what is pasted as it is: a line that ends in ; runs nothing, and lette
   expect(app.fake.runsStarted).toHaveLength(0)
 })
 
-it('cancels by ctrl-c, leaves a run that goes on alone, and says when the statement has ended', async () => {
+it('ctrl-c cancels the statement and no other run, and the end of the statement is shown', async () => {
   const app = await start({ fake: fakeWorkbench({ hold: true }) })
   await app.press(['shift-tab', '1'], '213')
   await app.press(['/', 'rates', 'enter', 'i'], 'enter starts')
@@ -68,14 +68,14 @@ it('cancels by ctrl-c, leaves a run that goes on alone, and says when the statem
   await app.press('ctrl-c', 'still cancelling')
   last(app).end({ whole: false, cancelled: true })
   await app.until('it has ended where it ran · 1 row, not all')
-  // The statement may have ended in the moment when the key was pressed.
+  // The statement may end at the moment when the key is pressed.
   await app.press('ctrl-c', 'ctrl-c again')
   expect(last(app).calls.filter((call) => call === 'cancel')).toHaveLength(1)
   expect(run?.calls).toEqual([])
   run?.finish(0)
 })
 
-it('moves in millions of rows with no more of them than a window', async () => {
+it('scrolls through millions of rows, and loads only a window of them', async () => {
   const app = await start()
   await app.press(['select 1;', 'enter'], 'running')
   last(app).come(['id', 'name'], rows(200_000))
@@ -88,7 +88,7 @@ it('moves in millions of rows with no more of them than a window', async () => {
   expect(windows.every((call) => Number(call.split(' ')[2]) < 300)).toBe(true)
 })
 
-it('tells NULL from an empty text and from NULL as a text, and draws what a terminal would act on as what it is', async () => {
+it('distinguishes NULL, an empty text and the text NULL, and escapes control characters', async () => {
   const app = await start()
   await app.press(['select 1;', 'enter'], 'running')
   const values = [null, text(''), text('NULL'), text('a\u001b[31m\n\u202eb'), number(9007199254740993n), text('日本語')]
@@ -101,14 +101,14 @@ it('tells NULL from an empty text and from NULL as a text, and draws what a term
   expect(app.raw()).toContain(Buffer.from('9007199254740993').toString('base64'))
 })
 
-it('says what keys are once the statement is left without an answer', async () => {
+it('shows the available keys after esc without an answer', async () => {
   const app = await start()
   await app.press(['select 1', 'esc'], 'i types on, esc leaves this screen')
   await app.press(['i', '2;'], '› select 12;')
   await app.press(['esc', 'esc'], /\[1 Tables\]/)
 })
 
-it('has what was asked before by ↑ and by search, and keeps what is typed', async () => {
+it('finds earlier statements by ↑ and by search, and keeps the typed text', async () => {
   const app = await start()
   await app.press(['select 7', 'up'], 'from delta_files')
   await app.press(['up', 'up', 'up'], '› select 1')
@@ -118,7 +118,7 @@ it('has what was asked before by ↑ and by search, and keeps what is typed', as
   expect(last(app).question.sql).toBe('select count(*)\nfrom delta_files')
 })
 
-it('completes tables, columns of those that are named, and keywords', async () => {
+it('completes tables, columns of the named tables, and keywords', async () => {
   const app = await start()
   await app.press(['sel', 'tab'], '› select')
   await app.press([' o. from ord', 'tab'], 'o. from orders')
@@ -127,12 +127,12 @@ it('completes tables, columns of those that are named, and keywords', async () =
   await app.press(['\u0019'], '› select o.▏')
 })
 
-it('explains without running, and saves all rows where nothing is, or where it was said twice', async () => {
+it('explains without running, and saves all rows to a new file, or over an existing one after confirmation', async () => {
   const app = await start()
   await app.press(['select 1', '\u0018'], 'explained, not run')
   expect(last(app).question).toMatchObject({ explain: true, sql: 'select 1' })
   last(app).come(['id', 'name'], rows(2))
-  // A part of an answer is not saved as all of it.
+  // An incomplete answer cannot be saved.
   await app.press(['shift-tab', 'w'], 'w does nothing here')
   last(app).end()
   await app.press(['w', 'ou', 'tab'], 'out/')
@@ -150,7 +150,7 @@ it.each([
   [80, 24],
   [120, 40],
   [200, 50],
-])('fills %d × %d and writes nothing while it idles', async (columns, height) => {
+])('fills %d × %d and writes nothing while idle', async (columns, height) => {
   const app = openApp({ columns, rows: height })
   open.push(app)
   await app.until('sluice')
@@ -165,14 +165,14 @@ it.each([
   expect(app.bytes()).toBe(before)
 })
 
-it('tells times that are reckoned for servers further away from those that were measured, and draws them for a slide', async () => {
+it('distinguishes calculated times of distant servers from measured ones, and draws them to a picture', async () => {
   const app = openApp({ columns: 120, rows: 40 })
   open.push(app)
   await app.until('213')
   await app.press(['/', 'orders', 'enter', 'c'], 'changes v1700')
   await app.until(/warm median of 7, measured/)
   await app.press(['.', '.', 'right', 'right'], 'reckoned at 50 ms from the warm median of 7')
-  // 41.2 ms were measured; five requests wait for one another. SQL has no way to go.
+  // 41.2 ms were measured, and five requests are sequential. SQL makes no round trips.
   await app.until(/latest version \+ schema +291\.2 ms █+│█+ 0\.31 ms/)
   await app.press(['b'], /latest version \+ schema +13 █+│ 0 +SQL none/)
   await app.press(['b', 'b', 's', 'enter'], 'picture: sluice-compare.svg')

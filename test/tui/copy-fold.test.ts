@@ -1,4 +1,4 @@
-/** Events of copies folded: sums that hold, what lies where in the key space, what is kept of twenty thousand chunks. */
+/** The view of a copy, folded from its events: totals, the map of the key space, and bounded memory for many chunks. */
 import { describe, expect, it } from 'vitest'
 import type { Event, EventBody } from '../../src/model/run/event.ts'
 import { foldEvent, sample } from '../../src/tui/run/fold.ts'
@@ -49,7 +49,7 @@ describe('a copy', () => {
     expect(copyOf(run).chunks()).toMatchObject({ all: 45, proved: 1, aside: 2, pending: 42 })
   })
 
-  it('counts rate and time to go from where it resumed', () => {
+  it('calculates rate and remaining time from where it resumed', () => {
     let run = fold(fresh(), 0, told.begun({ proved: 6 }), ...[1, 2, 3, 4, 5, 6].map((no) => told.skipped(no)))
     expect(runProgress(run)).toBeCloseTo(300_000 / told.ROWS, 5)
     run = fold(run, 10_000, told.started(7, 1))
@@ -60,7 +60,7 @@ describe('a copy', () => {
     expect(eta(run, 20_000)).toBe(((told.ROWS - 350_000) / (50_000 / 10)) * 1000)
   })
 
-  it('is not done before it says so, and never reads more than there is', () => {
+  it('is not 100 % before the end of the run, and never reads more than the total', () => {
     let run = fold(fresh(), 0, told.begun({ rows: 40_000, chunks: 1 }), told.started(1, 1), told.done(1, 1))
     expect(copyOf(run).rows()).toEqual({ rows: 50_000, estimated: false })
     expect(runProgress(run)).toBe(0.99)
@@ -68,7 +68,7 @@ describe('a copy', () => {
     expect(runProgress(run)).toBe(1)
   })
 
-  it('forgets what a try that broke had done', () => {
+  it('drops the progress of a failed attempt', () => {
     let run = fold(
       fresh(),
       0,
@@ -88,7 +88,7 @@ describe('a copy', () => {
     })
   })
 
-  it('leaves nothing under way when it ends, or when another worker took a chunk over', () => {
+  it('has no chunk in progress after its end, or after a worker has begun another chunk', () => {
     let run = fold(fresh(), 0, told.begun(), told.started(1, 1), told.started(2, 1))
     expect(copyOf(run).chunks()).toMatchObject({ copying: 1, pending: 44 })
     run = fold(run, 1, told.done(2, 1), told.started(3, 1), {
@@ -102,7 +102,7 @@ describe('a copy', () => {
     expect(runProgress(run)).toBeCloseTo(50_000 / told.ROWS, 5)
   })
 
-  it('calls nothing proved that was not compared', () => {
+  it('counts rows as proved only if they were compared', () => {
     const none = fold(
       freshRun(1, told.COPY, '', 0),
       0,
@@ -140,7 +140,7 @@ describe('a copy', () => {
     const ended = fold(blocks, 1, { type: 'table.finished', table: told.TABLE, status: 'ok', ms: 1, copied })
     expect(copyOf(ended).chunks()).toMatchObject({ written: 0, proved: 1 })
     expect(copyOf(ended).tally().proved).toBe(50_000)
-    // And the row of its chunk says no less than the strip, and by what.
+    // The detail of the chunk agrees with the strip, and names the proof.
     const chunk = copyOf(ended).book.find(told.TABLE, '1')
     if (chunk === null) throw new Error('no chunk')
     expect(chunk.state).toBe('proved')
@@ -149,7 +149,7 @@ describe('a copy', () => {
     )
   })
 
-  it('keeps what went wrong, and little of the rest, of twenty thousand chunks', () => {
+  it('keeps failed chunks, and only some of the others, of twenty thousand chunks', () => {
     const all = 20_000
     let run = fold(fresh(), 0, told.begun({ rows: all * 50_000, chunks: all }))
     for (let no = 1; no <= all; no++) {
@@ -175,7 +175,7 @@ describe('a copy', () => {
 })
 
 describe('the key space', () => {
-  it('shows the worst of what lies in a cell, and what is pending before what is proved', () => {
+  it('shows the worst state in a cell, and pending before proved', () => {
     let run = fold(
       fresh(),
       0,
@@ -197,12 +197,12 @@ describe('the key space', () => {
       told.failed(10),
     )
     expect(stripOf(run, 10)).toBe('#.!.+.=.~x')
-    // Half of a cell being proved does not make the cell proved.
+    // A cell that is proved by half is not shown as proved.
     expect(stripOf(run, 5)).toBe('.!+=x')
     expect(stripOf(run, 20)).toBe('##..!!..++..==..~~xx')
   })
 
-  it('fills whole cells where chunks meet inside them', () => {
+  it('fills whole cells if chunks meet inside them', () => {
     const map = new ChunkMap({ by: 'value', low: 1n, high: 1000n }, 7)
     const edges = [0, 130, 271, 333, 700, 701, 999, 1000]
     for (let i = 1; i < edges.length; i++)
@@ -223,7 +223,7 @@ describe('the key space', () => {
     expect(map.cells(4)).toEqual(['proved', 'proved', 'proved', 'failed'])
   })
 
-  it('holds keys that no JavaScript number holds', () => {
+  it('supports keys beyond the range of a JavaScript number', () => {
     const map = new ChunkMap({ by: 'value', low: -(2n ** 63n), high: 2n ** 63n - 1n }, 2)
     map.set('1', 'proved', { from: null, to: ['-1'] })
     expect(map.cells(4)).toEqual(['proved', 'proved', 'pending', 'pending'])
@@ -231,7 +231,7 @@ describe('the key space', () => {
     expect(map.cells(4)).toEqual(['proved', 'proved', 'copying', 'copying'])
   })
 
-  it('goes by number where keys are no numbers, and closes up where a table was cut again', () => {
+  it('is ordered by chunk number if keys are not numbers, and closes gaps in the numbers', () => {
     const map = new ChunkMap({ by: 'order' }, 4)
     map.set('1', 'proved')
     map.set('3', 'copying')
@@ -240,7 +240,7 @@ describe('the key space', () => {
     expect(map.cells(4)).toEqual(['proved', 'copying', 'proved', 'pending'])
   })
 
-  it('names ranges, and cuts their names so that they still differ', () => {
+  it('prints ranges, and shortens them so that they still differ', () => {
     expect(keyRangeText({ from: ['400001'], to: ['450000'] }, ['id'])).toBe('400001–450000')
     expect(keyRangeText({ from: null, to: ['b', '7'] }, ['t', 'n'])).toBe('start–(b, 7)')
     expect(keyRangeText({}, ['id'])).toBe('rows without a key')
@@ -256,7 +256,7 @@ describe('the limit on rows a second', () => {
     for (let s = 1; s <= 10; s++) run = fold(run, s * 1000, told.moved(1, 1, s * perSecond, 'writing'))
     return run
   }
-  it('halves what moves now, doubles, and is lifted where it limits nothing', () => {
+  it('is halved from the current rate, doubled, and removed if it limits nothing', () => {
     expect(rateAfter(at(null, 4321), false, 10_000)).toEqual({ rate: 2200 })
     expect(rateAfter(at(null, 4321), true, 10_000)).toHaveProperty('why')
     expect(rateAfter(at(null, 0), false, 10_000)).toHaveProperty('why')
@@ -265,7 +265,7 @@ describe('the limit on rows a second', () => {
     expect(rateAfter(at(20_000, 1990), true, 10_000)).toEqual({ rate: Infinity })
     expect(rateAfter(at(1, 1), false, 10_000)).toEqual({ rate: 1 })
   })
-  it('halves what a stream applies, of which no chunk is done', () => {
+  it('is halved from the rate of a stream without chunks', () => {
     const applies = (rate: string): RunView =>
       fold(fresh(), 1000, {
         type: 'follow.progress',
@@ -286,7 +286,7 @@ describe('the limit on rows a second', () => {
   })
 })
 
-it('is told in words where a switch or a follow copied nothing, and keeps the picture of a stream that was followed', () => {
+it('a cutover without a copy is described in words, and a followed copy keeps its map', () => {
   const progress = {
     type: 'follow.progress',
     position: '0/1',

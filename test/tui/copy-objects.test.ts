@@ -1,9 +1,9 @@
-/** Indexes of a copy in the log: the lines that a run without the UI prints. */
+/** Indexes of a copy in the log: the same lines as without the UI. */
 import { expect, test } from 'vitest'
 import type { Event, EventBody } from '../../src/model/run/event.ts'
 import { LogEntries } from '../../src/render/log-entry.ts'
 
-test('tells what is being created, what is there, and what could not be made', () => {
+test('reports indexes that are being created, that exist, and that failed', () => {
   const log = new LogEntries()
   const shown = (body: EventBody): readonly string[] => {
     const event: Event = { v: 1, seq: 1, ts: '2026-11-20T12:00:00.000Z', runId: '1', ...body }
@@ -18,7 +18,7 @@ test('tells what is being created, what is there, and what could not be made', (
   ])
 })
 
-test('gives a warning of a run its level', () => {
+test('keeps the level of a warning', () => {
   const event = { v: 1, seq: 1, ts: '2026-11-20T12:00:00.000Z', runId: '1', type: 'log', level: 'warn' } as const
   expect(new LogEntries().event({ ...event, table: 'rides', message: 'late', hint: 'wait' }, 0)).toEqual([
     { ts: Date.parse(event.ts), level: 'warn', text: 'rides late · do: wait' },

@@ -1,4 +1,4 @@
-/** What the screen makes of the events of real copies: stopped, gone on with, with a row that does not go, with keys of any kind. */
+/** The view of real copies, folded from their events: stopped, resumed, with a refused row, with keys of any type. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Interrupter } from '../../src/shared/abort.ts'
 import type { CopyOperation } from '../../src/engine/copy/operations/copy/declaration.ts'
@@ -36,7 +36,7 @@ describe('events of real copies', () => {
   })
   afterAll(() => folder[Symbol.dispose]())
 
-  it('come to the sums that the engine tells, and fill the whole strip', async () => {
+  it('give the totals of the engine, and fill the whole strip', async () => {
     const operation = copyOf(source, await makePlace('sqlite', folder.path), '*', { chunkRows: 250 })
     const { finished, events } = await perform(operation)
     expect(finished.exitCode).toBe(0)
@@ -60,7 +60,7 @@ describe('events of real copies', () => {
     expect(runProgress(run)).toBe(1)
   })
 
-  it('go on where a stopped copy was, and count only what was done since', async () => {
+  it('continue at the progress of the stopped copy, and count only later work', async () => {
     const to = await makePlace('sqlite', folder.path)
     const operation = copyOf(source, to, 'numbers', { chunkRows: 100, workers: 1 })
     const interrupt = new Interrupter()
@@ -85,7 +85,7 @@ describe('events of real copies', () => {
     expect([...strip(run, 'numbers')]).toEqual(['proved'])
   })
 
-  it('show the row that does not go, where it lies, and why', async () => {
+  it('show the refused row, its position and the cause', async () => {
     const to = await makePlace('sqlite', folder.path)
     await to.sql("CREATE TABLE numbers (id INTEGER PRIMARY KEY, name TEXT CHECK (name <> 'n1500'))")
     const operation = copyOf(source, to, 'numbers', { chunkRows: 100 })
@@ -93,7 +93,7 @@ describe('events of real copies', () => {
     expect(finished.error?.code).toBe('ROWS_ASIDE')
     const run = folded(operation, events)
     expect(run.copy?.tally()).toMatchObject({ read: ROWS, written: ROWS - 1, quarantined: 1 })
-    // All was gone through: what is wrong with it is said by the end of the run.
+    // All rows were read; the end of the run reports the error.
     expect(runProgress(run)).toBe(1)
     const again = await perform(operation)
     expect(runProgress(folded(operation, again.events))).toBe(1)

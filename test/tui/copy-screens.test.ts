@@ -1,4 +1,4 @@
-/** The Run screen of copies, and a database's tables, as a person sees them at three sizes. */
+/** The Run screen of copies, and a database's tables, as drawn at three sizes. */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { EventBody } from '../../src/model/run/event.ts'
 import { uiCommands } from '../../src/cli/ui/commands.ts'
@@ -35,7 +35,7 @@ const BROKEN = 'public.broken'
 const EVENTS = 'public.events_by_day'
 const lossy = told.fault('LOSSY_TYPE', 'price numeric(40,20) loses digits as REAL', 'accept it: --accept-lossy price')
 
-/** A copy that is asked for on the command line, with what the engine says first. */
+/** A copy started on the command line, with the first events of the engine. */
 async function copying(size: AppOptions, first: readonly EventBody[]): Promise<{ app: App; run: FakeRun }> {
   const fake = fakeWorkbench({ hold: true, lake: null, catalog: null })
   const app = start({ ...size, fake, initial: { operation: told.COPY, commandLine: told.COMMAND } })
@@ -66,7 +66,7 @@ const MANY = [
   { ...told.begun({ table: EVENTS, rows: 99_000, chunks: 2 }), key: ['tenant', 'at'], estimated: true },
 ] as readonly EventBody[]
 
-/** A minute of work, up to where one lane waits, one proves, and one chunk has failed. */
+/** A minute of work: at its end one worker waits, one proves, and one chunk has failed. */
 async function work(app: App, run: FakeRun, broken = false): Promise<void> {
   const begun = app.clock.now
   const pass = async (ms: number): Promise<void> => {
@@ -79,7 +79,7 @@ async function work(app: App, run: FakeRun, broken = false): Promise<void> {
     run.emit(told.started(no, worker))
     if (no === 9) run.emit(told.rowAside(9, '431877'))
     run.emit(told.done(no, worker, no === 9 ? 1 : 0))
-    // A flush of the screen takes a tenth of a second, and there is nothing to see in each of them.
+    // The screen is drawn once in a tenth of a second, so wait only after every fourth chunk.
     if (no % 4 === 1) await pass(16_000)
   }
   run.emit(told.started(19, 1))
@@ -122,7 +122,7 @@ describe.each(SIZES)('at %i×%i', (columns, rows) => {
     expectGolden(`${name}-${columns}x${rows}`, screen)
   }
 
-  it('shows the key space of a copy that fills, its workers, and what became of a chunk', async () => {
+  it('shows the map of a copy, its workers, and the state of a chunk', async () => {
     const { app, run } = await copying(size, ONE)
     await work(app, run)
     await golden('copy', app)
@@ -135,7 +135,7 @@ describe.each(SIZES)('at %i×%i', (columns, rows) => {
     await golden('copy-chunk', app)
   })
 
-  it('shows several tables, and what is wrong', async () => {
+  it('shows several tables, and the errors only', async () => {
     const { app, run } = await copying(size, MANY)
     await work(app, run, true)
     await golden('copy-tables', app)
@@ -143,7 +143,7 @@ describe.each(SIZES)('at %i×%i', (columns, rows) => {
     await golden('copy-errors', app)
   })
 
-  it('says how it ended, and what to do', async () => {
+  it('shows the failure and the next step', async () => {
     const { app, run } = await copying(size, ONE)
     await work(app, run, true)
     const error = told.fault(
@@ -180,7 +180,7 @@ describe.each(SIZES)('at %i×%i', (columns, rows) => {
     await golden('columns', app)
   })
 
-  it('shows the partitions of a table as a line of time', async () => {
+  it('shows the partitions of a table as a timeline', async () => {
     const app = start({
       ...size,
       fake: fakeWorkbench({ lake: null, catalog: null, database: 'postgresql://app@db/tracks' }),
@@ -192,7 +192,7 @@ describe.each(SIZES)('at %i×%i', (columns, rows) => {
     await golden('timeline-beside', app)
   })
 
-  it('shows the phases of a table, those first that somebody has to look at', async () => {
+  it('shows the phases of a table, those that need attention first', async () => {
     const app = start({
       ...size,
       fake: fakeWorkbench({ lake: null, catalog: null, database: 'postgresql://app@db/tracks' }),
@@ -202,7 +202,7 @@ describe.each(SIZES)('at %i×%i', (columns, rows) => {
     await app.press(['j', 'L'], (screen) => screen.includes('due or blocked'))
     await golden('lifecycle', app)
     await app.press(['y'], (screen) => screen.includes('copied'))
-    // What is due is started from there, once its plan was read.
+    // A due phase is started here, after its plan.
     await app.press(['j', 'enter'], 'Start (tab goes there)')
     await golden('start', app)
     await app.press(['tab', 'enter'], 'ok, exit 0')
@@ -210,7 +210,7 @@ describe.each(SIZES)('at %i×%i', (columns, rows) => {
     await app.press(['esc', 'esc'], 'enter shows its plan')
   })
 
-  it('shows how rows lie on the ring of a table of Cassandra', async () => {
+  it('shows the distribution of rows on the token ring of a Cassandra table', async () => {
     const app = start({
       ...size,
       fake: fakeWorkbench({ lake: null, catalog: null, database: 'cassandra://app@db/shop' }),
@@ -223,7 +223,7 @@ describe.each(SIZES)('at %i×%i', (columns, rows) => {
   })
 })
 
-it('draws a copy with plain characters on --ascii', async () => {
+it('draws a copy with ASCII characters only with --ascii', async () => {
   const { app, run } = await copying({ columns: 80, rows: 24, ascii: true }, ONE)
   await work(app, run, true)
   await app.settled()

@@ -1,4 +1,4 @@
-/** What keys do on the screen of a copy, and with the tables of a database. */
+/** Keys on the screen of a copy, and on the tables of a database. */
 import { afterEach, expect, it } from 'vitest'
 import type { Event } from '../../src/model/run/event.ts'
 import { fakeWorkbench, type FakeRun } from './fake-workbench.mjs'
@@ -31,7 +31,7 @@ async function copying(more: AppOptions = {}): Promise<{ app: App; run: FakeRun 
   return { app, run }
 }
 
-it('turns rate and workers, pauses and goes on, stops and aborts', async () => {
+it('changes rate and workers, pauses and resumes, stops and aborts', async () => {
   const { app, run } = await copying()
   expect(app.row(24)).toMatch(/p pause {2}\+\/- workers {2}<> rate {2}x stop {2}X abort/)
   await app.press(['>'], 'there is no limit to lift')
@@ -65,7 +65,7 @@ it('turns rate and workers, pauses and goes on, stops and aborts', async () => {
   ])
 })
 
-it('is not steered by the mouse, by answers of the terminal, or by a paste', async () => {
+it('is not steered by the mouse, by replies of the terminal, or by a paste', async () => {
   const { app, run } = await copying()
   for (let second = 1; second <= 3; second++) {
     app.clock.now += 1000
@@ -81,7 +81,7 @@ it('is not steered by the mouse, by answers of the terminal, or by a paste', asy
   expect(run.calls).toEqual(['rate 4000'])
 })
 
-it('hints no key that does nothing, and goes from workers to chunks and back', async () => {
+it('hints only keys that work, and switches between workers and chunks', async () => {
   const { app, run } = await copying()
   await app.press(['enter'], 'STATE')
   expect(app.row(24)).toContain('tab workers')
@@ -98,7 +98,7 @@ it('hints no key that does nothing, and goes from workers to chunks and back', a
   expect(app.row(24)).not.toMatch(/pause|workers|rate|stop|abort/)
 })
 
-it('keeps the chunk under the cursor by its number while others come and go', async () => {
+it('keeps the cursor on its chunk while others come and go', async () => {
   const { app, run } = await copying({ columns: 120, rows: 40 })
   run.emit(told.done(1, 1))
   run.emit(told.started(2, 1))
@@ -111,14 +111,14 @@ it('keeps the chunk under the cursor by its number while others come and go', as
   expect(app.screen()).toMatch(/› +1 +1–50000/)
 })
 
-it('writes nothing while nothing happens, and little while a cell changes', async () => {
+it('writes nothing while idle, and little while a cell changes', async () => {
   const { app, run } = await copying({ columns: 200, rows: 50 })
   run.emit(told.moved(1, 1, 25_000, 'writing'))
   await app.until('50 %')
   await app.settled()
   const before = app.bytes()
   await new Promise((resolve) => setTimeout(resolve, 1300))
-  // The clock of the test stands still, and with it every age and rate.
+  // The clock of the test is stopped, and so are all ages and rates.
   expect(app.bytes() - before).toBe(0)
   run.emit(told.moved(1, 1, 50_000, 'proving'))
   await app.until('reading it back')
@@ -126,7 +126,7 @@ it('writes nothing while nothing happens, and little while a cell changes', asyn
   expect(app.bytes() - before).toBeLessThan(2500)
 })
 
-it('tells how a run ended by ctrl-c with the exit code of the program', async () => {
+it('reports the end of a run after ctrl-c with the exit code of the program', async () => {
   const heard: Event[] = []
   const { app, run } = await copying({
     initial: { operation: told.COPY, commandLine: told.COMMAND, leaveWhenDone: false },
@@ -141,7 +141,7 @@ it('tells how a run ended by ctrl-c with the exit code of the program', async ()
   expect(heard.at(-1)).toMatchObject({ type: 'run.finished', status: 'stopped', exitCode: 130 })
 })
 
-it('a run that ends well although ctrl-c was pressed has ended well', async () => {
+it('a run that succeeds after ctrl-c has exit code 0', async () => {
   const { app, run } = await copying({
     initial: { operation: told.COPY, commandLine: told.COMMAND, leaveWhenDone: false },
   })
@@ -151,7 +151,7 @@ it('a run that ends well although ctrl-c was pressed has ended well', async () =
   expect((await app.result).exitCode).toBe(0)
 })
 
-it('asks for the tables of a database only where they are looked at', async () => {
+it('queries the tables of a database only if they are shown', async () => {
   const { app, run } = await copying()
   await app.settled()
   expect(app.fake.runsStarted).toHaveLength(1)
@@ -185,7 +185,7 @@ it('lists the tables of a database file of the lake, copies the marked ones, and
   await app.press(['esc'], (screen) => !screen.includes('enter starts'))
   await app.press(['c', 'up'], /copy to \(URL\) postgresql:\/\/me:\S+@db\/edge/)
   expect(app.screen()).not.toContain('hidden')
-  // What was wrong is there too, to be mended.
+  // The refused text is in the history too, to be corrected.
   await app.press(['up'], /copy to \(URL\) edge/)
   await app.press(['down', 'enter'], 'enter starts')
   expect(app.fake.runsStarted.at(-1)?.operation).toMatchObject({ dryRun: true, to: 'postgresql://me:hidden@db/edge' })
@@ -193,12 +193,12 @@ it('lists the tables of a database file of the lake, copies the marked ones, and
   await app.press(['esc', 'esc'], (screen) => /› app\/chinook.db/.test(screen) && !screen.includes('RESUMABLE'))
 })
 
-it('says how long it waits for both sides of a copy, and for what', async () => {
+it('shows how long it waits for both sides of a copy', async () => {
   const fake = fakeWorkbench({ lake: null, catalog: null, database: 'postgresql://app@db/tracks' })
   const app = start({ fake })
   await app.until('public.events')
   const { start: begin } = fake
-  // A side that does not answer: the run says nothing until the test does.
+  // A side that does not answer: the run emits no event until the test does.
   fake.start = (operation, commandLine) => {
     const run = begin(operation, commandLine)
     return { ...run, subscribe: () => () => undefined, done: new Promise(() => undefined), abort: () => undefined }
@@ -210,7 +210,7 @@ it('says how long it waits for both sides of a copy, and for what', async () => 
   await app.press(['esc'], (screen) => !screen.includes('so far'))
 })
 
-it('shows database files in its title as they are opened', async () => {
+it('shows the path of database files in its title', async () => {
   const titleOf = async (to: string, columns = 80): Promise<string> => {
     const fake = fakeWorkbench({ hold: true, lake: null, catalog: null })
     const from = 'postgresql://app@a-rather-long-name-of-a-host.example/tracks'
@@ -224,7 +224,7 @@ it('shows database files in its title as they are opened', async () => {
   expect(await titleOf('sqlite:////t/o.db', 60)).toMatch(/ → \/t\/o\.db /)
 })
 
-it('says why a database cannot be read, and asks again with R', async () => {
+it('shows why a database cannot be read, and queries it again with R', async () => {
   const app = start({ fake: fakeWorkbench({ lake: null, catalog: null, database: 'postgresql://app@away/x' }) })
   await app.until('CONNECT_FAILED Database connection failed')
   await app.press(['R'], () => app.fake.runsStarted.length === 2)
@@ -232,7 +232,7 @@ it('says why a database cannot be read, and asks again with R', async () => {
   expect(app.row(24)).not.toMatch(/import|copy|enter/)
 })
 
-it('shows the tables of a database that was opened as a catalog and holds none', async () => {
+it('shows the tables of a database that was opened as a catalog and has none', async () => {
   const app = start({
     fake: fakeWorkbench({ lake: null, catalog: 'postgresql://app@db/tracks', database: 'postgresql://app@db/tracks' }),
   })
@@ -240,7 +240,7 @@ it('shows the tables of a database that was opened as a catalog and holds none',
   await app.press(['/', 'event', 'enter'], /1 tables? · filter event/)
 })
 
-it('leaves a catalog with tables to itself until its database is asked for', async () => {
+it('does not list the database of a catalog with tables until that is requested', async () => {
   const fake = fakeWorkbench({ catalog: 'postgresql://app@db/c', database: 'postgresql://app@db/c' })
   const app = start({ fake })
   await app.until('213')
@@ -248,7 +248,7 @@ it('leaves a catalog with tables to itself until its database is asked for', asy
   expect(fake.runsStarted).toHaveLength(0)
 })
 
-it('lists a database anew once a run that read or wrote it has ended', async () => {
+it('lists a database again after a run that read or wrote it has ended', async () => {
   const { app, run } = await copying()
   await app.press(['1'], 'public.')
   const listings = (): number =>

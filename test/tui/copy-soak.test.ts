@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { compiled } from './support/pty.ts'
 
 describe.runIf(compiled)('a copy of 50,000 chunks', () => {
-  it('needs no more memory at its end than at half time', { timeout: 120_000 }, async () => {
+  it('needs no more memory at its end than halfway', { timeout: 120_000 }, async () => {
     const script = new URL('soak-copy.mjs', import.meta.url).pathname
     const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', script], {
       env: { ...process.env, NODE_ENV: 'production', TZ: 'UTC' },
@@ -12,7 +12,7 @@ describe.runIf(compiled)('a copy of 50,000 chunks', () => {
     const reported = JSON.parse(stdout) as { readonly grown: number; readonly buffers: number; readonly exit: number }
     expect(reported.exit).toBe(0)
     expect(reported.grown).toBeLessThan(1_500_000)
-    // Some bytes a chunk, for its state and its place.
+    // Some bytes per chunk, for its state and its position.
     expect(reported.buffers).toBeLessThan(4_000_000)
   })
 })

@@ -1,4 +1,4 @@
-/** Single tables and chunks of a copy told to wait, to be left out, to be tried again: by keys, and by somebody at a socket. */
+/** Single tables and chunks of a copy are paused, skipped and retried, by keys and by another program on the socket. */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { EventBody } from '../../src/model/run/event.ts'
 import { fakeWorkbench, type FakeRun } from './fake-workbench.mjs'
@@ -21,7 +21,7 @@ const VEHICLES = 'public.vehicles'
 const denied = told.fault('TARGET_DENIED', 'permission denied for table vehicles', 'grant INSERT on vehicles to sluice')
 const on = (table: string, event: EventBody): EventBody => ({ ...event, table }) as EventBody
 
-/** Three tables: one that is paused with rows quarantined, one that was given up, one that goes on. */
+/** Three tables: one is paused and has quarantined rows, one has failed, one is being copied. */
 async function three(size: AppOptions): Promise<{ app: App; run: FakeRun }> {
   const fake = fakeWorkbench({ hold: true, lake: null, catalog: null })
   const app = openApp({ ...size, fake, initial: { operation: told.COPY, commandLine: told.COMMAND } })
@@ -64,7 +64,7 @@ describe.each([
   [120, 40],
   [200, 50],
 ])('at %i×%i', (columns, rows) => {
-  it('shows which table waits and why, which failed, and what was set aside', async () => {
+  it('shows which table is paused and why, which failed, and quarantined rows', async () => {
     const { app, run } = await three({ columns, rows })
     await app.press(['P'], 'choose a row first')
     expect(run.calls).toEqual([])
@@ -85,7 +85,7 @@ describe.each([
   })
 })
 
-it('tries again what failed of a table, and forgets that it had failed once it goes on', async () => {
+it('retries the failed chunks of a table, and no longer shows the failure', async () => {
   const { app, run } = await three({ columns: 120, rows: 40 })
   await app.press(['G'], /›✗ public.vehicles/)
   await app.press(['r'], 'is tried again: only its failed parts')
@@ -98,13 +98,13 @@ it('tries again what failed of a table, and forgets that it had failed once it g
   run.emit({ type: 'table.steered', table: VEHICLES, act: 'skip' })
   run.emit({ type: 'chunk.released', table: VEHICLES, chunk: '1', reason: 'stop' })
   await app.until(/public.vehicles +skipped/)
-  // What is left out is not waited for: neither the share nor the time to go counts it.
+  // A skipped table counts neither in the progress nor in the remaining time.
   expect(app.screen()).toContain('of 2,610,059')
   await app.press(['S'], 'is resumed')
   expect(run.calls).toEqual([`retry ${VEHICLES}`, `skip ${VEHICLES}`, `resume ${VEHICLES}`])
 })
 
-it('holds single chunks back, and shows what somebody else has turned', async () => {
+it('pauses single chunks, and shows changes by another program', async () => {
   const { app, run } = await three({ columns: 120, rows: 40 })
   await app.press(['tab', 'j', 'k', 'j'], /› +\d/)
   await app.press(['P'], /chunk \d is paused/)
@@ -125,7 +125,7 @@ it('holds single chunks back, and shows what somebody else has turned', async ()
   await app.until('copying, stopping')
 })
 
-it('asks for no more workers than the target takes, and tells a table that lacks single rows from one that failed', async () => {
+it('refuses more workers than the target allows, and distinguishes quarantined rows from a failure', async () => {
   const { app, run } = await three({ columns: 120, rows: 40 })
   run.emit({ ...told.begun({ table: ORDERS, rows: 50_000, chunks: 1 }), writers: '1' } as EventBody)
   run.emit(on(ORDERS, told.started(1, 1)))

@@ -1,4 +1,7 @@
-/** A comparison of two tables on its way: rows, ranges that are left, and what was found, in the UI and in the lines of a headless run. */
+/**
+ * Progress of a comparison of two tables: rows, remaining ranges and differences, in the UI and in the lines of a
+ * headless run.
+ */
 import { afterEach, expect, it } from 'vitest'
 import { Narrator } from '../../src/render/narrator.ts'
 import type { EventBody } from '../../src/model/run/event.ts'
@@ -45,7 +48,7 @@ const at = (
   differences: String(differences),
 })
 
-it('is seen on the Run screen', async () => {
+it('is shown on the Run screen', async () => {
   const fake = fakeWorkbench({ hold: true, lake: null, catalog: null })
   const app = openApp({ columns: 120, rows: 40, fake, initial: { operation: DIFF, commandLine: 'sluice diff' } })
   open.push(app)
@@ -72,7 +75,7 @@ it('is seen on the Run screen', async () => {
   await app.press(['enter'], /1 row that differs[\s\S]*\(7, a\) differs: speed 1.5 → 1.6/)
 })
 
-it('is told every ten seconds without a screen', () => {
+it('is printed every ten seconds without a screen', () => {
   const narrator = new Narrator(false)
   const reported = (ms: number, body: EventBody): readonly string[] =>
     narrator

@@ -18,7 +18,7 @@ import {
 const anyText = fc.oneof(fc.string(), fc.string({ unit: 'grapheme' }), fc.constantFrom('地址', 'Zoë', '👩‍👩‍👧', 'a地b', ''))
 
 describe('text', () => {
-  it('is never wider than asked for', () => {
+  it('is never wider than the limit', () => {
     fc.assert(
       fc.property(anyText, fc.integer({ min: 0, max: 20 }), (raw, cells) => {
         const text = clean(raw)
@@ -37,24 +37,24 @@ describe('text', () => {
     expect(shortFile('year=2024/part-00003-5f1e41b2-aa.c000.zstd.parquet')).toBe('year=2024/part-00003-5f1e….parquet')
   })
 
-  it('takes out what a terminal would act on', () => {
+  it('replaces control characters', () => {
     expect(clean('a\u001b[31mb\rc\u202ed')).toBe('a\ufffd[31mb\ufffdc\ufffdd')
   })
 
-  it('wraps below a label', () => {
+  it('is wrapped below a label', () => {
     expect(wrapLabelled('path     aaaa bbbb cccc', 18)).toEqual(['path     aaaa bbbb', '         cccc'])
   })
 })
 
 describe('lines', () => {
-  it('draws a box over wide characters without moving what is beside it', () => {
+  it('a box over wide characters does not move the text next to it', () => {
     const screen = [line('地址地址地址地址'), line('abcdefghijklmnop')]
     const over = overlay(screen, [line('[box]'), line('[box]')], 3, 0, 16)
     expect(over.map(lineWidth)).toEqual([16, 16])
     expect(over.map(lineText)).toEqual(['地 [box]地址地址', 'abc[box]ijklmnop'])
   })
 
-  it('keeps the right side whole', () => {
+  it('the right side is never shortened', () => {
     expect(lineText(spreadLine(line('a long left side'), line('right'), 12))).toBe('a long…right')
     expect(lineWidth(rule('title', 20))).toBe(20)
     expect(chosen(line('x'), 5)).toEqual([{ text: 'x    ', tone: 'chosen' }])
@@ -62,7 +62,7 @@ describe('lines', () => {
 })
 
 describe('figures', () => {
-  it('say ? for what is not known', () => {
+  it('show ? for an unknown value', () => {
     expect([
       shownCount(null),
       bytes(undefined),
@@ -74,7 +74,7 @@ describe('figures', () => {
     ]).toEqual(['?', '?', '?', '?', '?', '?', '?'])
   })
 
-  it('are grouped, and never rounded up to the next unit', () => {
+  it('are grouped, and unit and rounding agree', () => {
     expect(shownCount(1204331)).toBe('1,204,331')
     expect(countDec('12345678901234567890')).toBe('12,345,678,901,234,567,890')
     expect(bytes(999_950)).toBe('1.0 MB')
@@ -92,7 +92,7 @@ describe('figures', () => {
 })
 
 describe('bars', () => {
-  it('are full only at the end, and never empty for something', () => {
+  it('are full only at 100 %, and never empty above 0', () => {
     expect(progressBar(0.999, 10, false)).toBe('█████████░')
     expect(progressBar(1, 10, false)).toBe('██████████')
     expect(progressBar(null, 4, true)).toBe('----')

@@ -1,4 +1,7 @@
-/** A deterministic workbench over plain data: JavaScript, because the pty tests run it in a child that cannot load TypeScript. */
+/**
+ * A deterministic workbench on plain data. It is JavaScript because the pty tests run it in a child that cannot load
+ * TypeScript.
+ */
 export const NOW = Date.parse('2026-11-20T12:06:00.000Z')
 const MIN = 60_000
 const H = 3_600_000
@@ -328,9 +331,7 @@ const RING_RELATIONS = [
   },
 ]
 
-/** A ring of 64 parts of which one is far too full. */
-/** Three fiscal years by quarters: one archived, one held, the coming ones missing. */
-/** A table whose partitioned twin is switched to; partitions are missing, and the archive is looked at. */
+/** Phases of a table after its cutover to a partitioned one: partitions are missing, and archiving is blocked. */
 function phaseEvents(table, { words }) {
   const phase = (number, name, state, detail, more = {}) => ({
     type: 'lifecycle.phase',
@@ -358,6 +359,7 @@ function phaseEvents(table, { words }) {
   ]
 }
 
+/** Three fiscal years by quarters: one archived, one held, the coming ones missing. */
 function partitionEvents(table) {
   const quarter = (n) => `Q${(n % 4) + 1}-FY${23 + Math.floor(n / 4)}`
   const day = (n) => `${2022 + Math.floor(n / 4)}-${String((n % 4) * 3 + 1).padStart(2, '0')}-01`
@@ -416,6 +418,7 @@ function partitionEvents(table) {
   ]
 }
 
+/** A ring of 64 parts, one of them much larger than the others. */
 const ringEvents = (table) => {
   const step = 2n ** 58n
   const parts = Array.from({ length: 64 }, (_, i) => ({

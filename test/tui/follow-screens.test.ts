@@ -1,4 +1,4 @@
-/** The Run screen of a copy that is followed, once no table is copied any more, at three sizes. */
+/** The Run screen of a followed copy after all tables are copied, at three sizes. */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { dec } from '../../src/model/run/event.ts'
 import type { FollowProgressEvent } from '../../src/model/follow/events.ts'
@@ -45,7 +45,7 @@ function progress(second: number): FollowProgressEvent {
 }
 
 describe.each(SIZES)('a followed copy at %i×%i', (columns, rows) => {
-  it('shows the tables of its stream, curves of lag and rate, and the held log against its room', async () => {
+  it('shows the tables of its stream, curves of lag and rate, and the retained WAL with its limit', async () => {
     const fake = fakeWorkbench({ hold: true, lake: null, catalog: null })
     const app = openApp({ columns, rows, fake, initial: { operation: told.COPY, commandLine: told.COMMAND } })
     open.push(app)
@@ -78,7 +78,7 @@ describe.each(SIZES)('a followed copy at %i×%i', (columns, rows) => {
     expect(screen.split('\n')).toHaveLength(rows)
     expect(screen).toContain('public.events_by_day'.slice(0, 8))
     expectGolden(`follow-${columns}x${rows}`, screen)
-    // What was proved when it was copied says nothing of rows that have changed since.
+    // The proof of the copy does not cover rows that changed later.
     run.finish(75, { notChecked: 'changes up to 0/1A2B0BDF are applied; this run did not compare the rows' })
     await app.until('did not compare the rows')
     await app.settled()
@@ -89,7 +89,7 @@ describe.each(SIZES)('a followed copy at %i×%i', (columns, rows) => {
   })
 })
 
-it('has rows for its tables on the smallest screen: a title and an empty row go first', async () => {
+it('shows its tables on the smallest screen, without title and blank line', async () => {
   const fake = fakeWorkbench({ hold: true, lake: null, catalog: null })
   const app = openApp({ columns: 40, rows: 10, fake, initial: { operation: told.COPY, commandLine: told.COMMAND } })
   open.push(app)

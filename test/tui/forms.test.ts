@@ -1,4 +1,4 @@
-/** Forms of commands on the screen: found by name, filled in, planned, copied; and nothing begins before somebody has said so. */
+/** Forms of commands on the screen: found by name, filled in, planned, copied; nothing starts without confirmation. */
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { uiCommands } from '../../src/cli/ui/commands.ts'
 import type { CommandPort } from '../../src/app/command-port.ts'
@@ -28,7 +28,7 @@ async function start(options: AppOptions = {}): Promise<App> {
   return app
 }
 
-/** The form of a command, with what is typed behind it. */
+/** Opens the form of a command with the typed options. */
 async function formOf(app: App, line: string, until: string | RegExp): Promise<void> {
   await app.press([':'], '╭─ :')
   await app.press([line], '›')
@@ -41,7 +41,7 @@ describe.each([
   [120, 40],
   [200, 50],
 ] as const)('a form at %i×%i', (columns, rows) => {
-  it('is drawn whole', async () => {
+  it('is drawn completely', async () => {
     const app = await start({ columns, rows })
     await formOf(app, COPY.replace(` --table 'my table'`, ''), /enter shows its p/)
     await app.press(['down', 'down'], /› ● table +orders▏/)
@@ -54,22 +54,22 @@ describe.each([
 })
 
 describe('a form', () => {
-  it('starts nothing, whatever letters are typed, and none of them is lost', async () => {
+  it('starts nothing, whatever letters are typed, and all letters are kept', async () => {
     const app = await start()
     await formOf(app, 'archive run', 'archive run ·')
     await app.press(['down', 'ivcrdxXpyqSRasLtz:?/123'], 'ivcrdxXpyqSRasLtz:?/123▏')
-    // A flag takes no letters.
+    // A flag accepts no letters.
     await app.press(['ctrl-f', 'remove detached part'], /find +remove/)
     await app.press(['enter', 'y', 'Y', 'x', 'X', 'i'], /› +drop +no/)
     await app.press(['space'], /› ● drop +yes/)
-    // `folder` holds it too, but what is called so is meant.
+    // `folder` contains the text too, but the option whose name begins with it is chosen.
     await app.press(['ctrl-f', 'older'], /› +older-than/)
     await app.press(['enter', '8q'], /› ● older-than +8q/)
     await app.press(['esc'], '› crm/accounts')
     expect(app.fake.runsStarted).toHaveLength(0)
   })
 
-  it('stays open when a letter is typed with alt, and so does a palette', async () => {
+  it('stays open if a letter is typed with alt, and so does the palette', async () => {
     const app = await start()
     await formOf(app, 'archive run', 'archive run ·')
     await app.press(['down', 'month'], 'month▏')
@@ -80,20 +80,20 @@ describe('a form', () => {
     await app.press(['o'], ': impo▏')
   })
 
-  it('knows the row that it was opened from', async () => {
+  it('is filled in from the row that it was opened on', async () => {
     const app = await start()
     await formOf(app, 'verify-rollback', /TABLE +\.\/lake\/crm\/accounts/)
     expect(app.screen()).toMatch(/database-url +sqlite:\/\/\/lake.db/)
   })
 
-  it('shows the plan first, copies the command, and goes back to what was filled in', async () => {
+  it('shows the plan first, copies the command, and returns with its values', async () => {
     const app = await start()
     await formOf(app, COPY, 'enter shows its plan')
     expect(app.screen()).toContain("'my table'")
     await app.press(['enter'], 'asking what it would do')
     const [plan] = app.fake.runsStarted
     expect(plan?.operation).toMatchObject({ kind: 'copy', dryRun: true, tables: ['orders', 'my table'], workers: 3 })
-    // The workbench knows the password, and nobody else.
+    // Only the workbench has the password.
     expect(JSON.stringify(plan?.operation)).not.toContain(PASSWORD)
     plan?.emit({
       type: 'plan.ready',
@@ -125,7 +125,7 @@ describe('a form', () => {
     expect(app.raw()).not.toContain(PASSWORD)
   })
 
-  it('lets go of what the log does not give: the check that finds it leads there, and the name is typed below the plan', async () => {
+  it('forgets versions that are missing in the log: the check offers it, and the name is typed below the plan', async () => {
     const app = await start()
     await app.press(['r'], 'reading the log again')
     app.fake.runsStarted[0]?.finish(1, {
@@ -156,12 +156,12 @@ describe('a form', () => {
     app.fake.runsStarted[2]?.finish(0)
   })
 
-  it('names the words that are missing, and no others', async () => {
+  it('names the missing operands, and no others', async () => {
     const app = await start()
     await formOf(app, 'query', 'query ·')
     await app.press(['orders'], /QUERY is missing/)
     expect(app.screen()).not.toMatch(/TABLE (?:QUERY )?is missing/)
-    // A word does not take the place of one that is left out before it.
+    // An operand does not replace a missing one before it.
     await app.press(['ctrl-u', 'down', 'SELECT 1'], 'TABLE is missing')
     await app.press(['enter'], 'TABLE is missing')
     expect(app.fake.runsStarted).toHaveLength(0)
@@ -171,12 +171,12 @@ describe('a form', () => {
     [40, 10],
     [80, 24],
     [200, 50],
-  ])('shows all of what hinders it at %i×%i', async (columns, rows) => {
+  ])('shows the complete error at %i×%i', async (columns, rows) => {
     const app = await start({ columns, rows })
     await formOf(app, 'query orders --from hello', /query/)
     const words =
       '--from is not a URL: write it like postgresql://user@host/database, mysql://user@host/database, sqlite:///file.db or duckdb:///file.duckdb'
-    // Rows of the frame, with what stands beside it, are one text.
+    // Joins the text in the frame, without the panel next to it.
     const text = (lines: readonly string[]): string =>
       lines
         .map((row) => row.split('│')[1] ?? '')
@@ -202,11 +202,11 @@ describe('a form', () => {
       app.type('down')
     }
     expect(text(seen)).toContain(words.replace(': ', '').replaceAll(' ', ''))
-    // And the form is there again behind it, as it was.
+    // The form is shown again with its values.
     await app.press(['esc'], 'SELECT 1')
   })
 
-  it('offers a cutover those runs that can be cut over', async () => {
+  it('offers only runs that can be cut over to a cutover', async () => {
     const stream = '1795420000000000007'
     const fake = fakeWorkbench({ hold: 'all' })
     const begunAt = NOW - 1000
@@ -240,7 +240,7 @@ describe('a form', () => {
     await formOf(app, 'cutover', new RegExp(`RUN +${stream}`))
   })
 
-  it('says what is missing or wrong while it is filled in, and no plan is made of it', async () => {
+  it('reports missing and wrong values while they are typed, and makes no plan of them', async () => {
     const app = await start()
     await formOf(app, 'fsck --seed x', 'fsck ·')
     await app.press(['ctrl-u'], 'TABLE is missing')
@@ -252,7 +252,7 @@ describe('a form', () => {
     await formOf(app, 'copy --nonsense 1', 'has no place for --nonsense')
   })
 
-  it('wants the name typed before anything goes', async () => {
+  it('needs the typed name before data is removed', async () => {
     const app = await start()
     await formOf(app, 'prune crm/accounts --keep-versions 10', 'enter shows its plan')
     await app.press(['enter'], 'asking what it would do')
@@ -266,7 +266,7 @@ describe('a form', () => {
     app.fake.runsStarted[1]?.finish(0)
   })
 
-  it('of a listing answers at once, beside a run that goes on, and closes without a trace', async () => {
+  it('of a listing shows its rows at once, and does not remain in the list of runs', async () => {
     const app = await start()
     await formOf(app, 'history', 'history ·')
     await app.press(['enter'], 'asking …')
@@ -282,19 +282,19 @@ describe('a form', () => {
     expect(app.screen()).not.toContain('history ')
   })
 
-  it('shows the plan beside it where there is room, as it changes', async () => {
+  it('shows the current plan next to it if there is space', async () => {
     const app = await start({ columns: 140, rows: 40 })
     await formOf(app, COPY, 'asking …')
     expect(app.fake.runsStarted).toHaveLength(1)
     await app.press(['backspace', 'd', 'b', '2'], 'shodb2')
     await vi.waitFor(() => expect(app.fake.runsStarted).toHaveLength(2), 8000)
-    // What was asked before is given up.
+    // The plan of the earlier values is aborted.
     expect(app.fake.runsStarted[0]?.calls).toContain('abort')
     app.fake.runsStarted[1]?.finish(0)
     await app.press(['esc'], '› crm/accounts')
   })
 
-  it('tab goes as far as all agree, then through them', async () => {
+  it('tab completes the common prefix, and then cycles through the candidates', async () => {
     const app = await start({ columns: 120, rows: 30 })
     await formOf(app, 'import ./lake/s', /tab +\.\/lake\/s/)
     await app.press(['tab'], './lake/sales/customers▏')

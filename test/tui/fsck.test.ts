@@ -1,4 +1,7 @@
-/** A check of files from the palette to its end: named by hand, followed on the Run screen, and told in the lines of a headless run. */
+/**
+ * A check of files, from the palette to its end: named by hand, followed on the Run screen, and in the lines of a
+ * headless run.
+ */
 import { afterEach, expect, it } from 'vitest'
 import { Narrator } from '../../src/render/narrator.ts'
 import type { EventBody } from '../../src/model/run/event.ts'
@@ -46,7 +49,7 @@ const listed: EventBody = {
   detail: '20100 objects listed',
 }
 
-it('is found in the palette, for the row under the cursor and for marked ones', async () => {
+it('is in the palette, for the row under the cursor and for marked rows', async () => {
   const app = await start()
   await app.press([':', 'fsck'], 'check the files of a table (fsck)')
   await app.press(['enter'], 'checking files')
@@ -62,7 +65,7 @@ it('is found in the palette, for the row under the cursor and for marked ones', 
   })
 })
 
-it('takes the name of a table behind it, as validate and compare do, and tab completes both', async () => {
+it('accepts the name of a table, like validate and compare, and tab completes it', async () => {
   const app = await start()
   await app.press([':', 'val', 'tab'], ': validate')
   await app.press(['clic'], ': validate clic')
@@ -73,7 +76,7 @@ it('takes the name of a table behind it, as validate and compare do, and tab com
   expect(app.fake.runsStarted.at(-1)?.operation).toMatchObject({ kind: 'validate', table: './lake/events/clicks' })
   app.fake.runsStarted.at(-1)?.finish(0)
   await app.until('idle')
-  // From any screen; a table that no catalog holds is checked by its log, and none of those is offered to validate.
+  // Works from any screen; a table without a catalog is checked by its log, and cannot be validated.
   await app.press(['2', ':', 'fsck orders'], '· sales/orders')
   await app.press(['enter'], 'checking files')
   expect(app.fake.runsStarted.at(-1)?.operation).toMatchObject({ kind: 'fsck', table: TABLE })
@@ -88,7 +91,7 @@ it('takes the name of a table behind it, as validate and compare do, and tab com
   expect(commandLine).toBe('sluice fsck ./lake/scratch/tmp_join')
 })
 
-it('shows on the Run screen how many files were gone through, and what was found', async () => {
+it('shows on the Run screen how many files were checked, and findings', async () => {
   const app = await start()
   await app.press([':', 'fsck orders', 'enter'], 'checking files')
   const run = app.fake.runsStarted.at(-1)
@@ -112,7 +115,7 @@ it('shows on the Run screen how many files were gone through, and what was found
   await app.until('idle')
 })
 
-it('is told every ten seconds without a screen', () => {
+it('is printed every ten seconds without a screen', () => {
   const narrator = new Narrator(false)
   const lines: string[] = []
   const report = (seconds: number, event: EventBody): void => {

@@ -9,7 +9,7 @@ import { initialState } from '../../src/tui/state/state.ts'
 const state = initialState({ columns: 80, rows: 24, ascii: false, lake: './lake', catalog: 'sqlite:///x', now: 0 })
 
 describe('keymap', () => {
-  it('is what docs/reference/KEYS.md says', () => {
+  it('equals docs/reference/KEYS.md', () => {
     expect(readFileSync(new URL('../../docs/reference/KEYS.md', import.meta.url), 'utf8')).toBe(keysDoc())
   })
 
@@ -18,12 +18,12 @@ describe('keymap', () => {
     for (const bad of ['ctrl-s', 'ctrl-q', 'ctrl-i', 'ctrl-m', 'ctrl-h']) expect(keys).not.toContain(bad)
   })
 
-  it('gives every binding a label that fits the help page', () => {
+  it('has a label for every binding that fits the help page', () => {
     for (const b of KEYMAP)
       if (b.unlisted !== true) expect(width(b.help?.[1] ?? b.label), b.label).toBeLessThanOrEqual(26)
   })
 
-  it('hints only what works now, within the row', () => {
+  it('hints only keys that work now, within the row', () => {
     const shown = hints(state, 78)
     expect(shown.reduce((n, h) => n + width(h.keys) + 1 + width(h.text) + 2, -2)).toBeLessThanOrEqual(78)
     expect(shown.map((h) => h.text)).toContain('keys')
@@ -31,7 +31,7 @@ describe('keymap', () => {
     expect(workingBindings(state).map((b) => b.command)).not.toContain('rollback')
   })
 
-  it('sends keys to the dialog while one is open', () => {
+  it('sends keys to an open dialog', () => {
     expect(commandOf(state, 'q')).toBe('quit')
     const asking = { ...state, dialog: { kind: 'quit', choice: 0 } as const }
     expect(commandOf(asking, 'q')).toBeNull()

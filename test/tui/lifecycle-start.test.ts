@@ -1,4 +1,7 @@
-/** What is due of a table is started from its phases: its plan first, then by another key, and by its name where something goes. With a real server. */
+/**
+ * A due phase of a table is started on the phases screen: the plan first, then a second key, and a typed name before
+ * data is removed. On a real server.
+ */
 import { ALL } from '../support/backend.ts'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -21,7 +24,7 @@ const SIZES = [
   { columns: 200, rows: 60 },
 ]
 
-/** First day of a quarter, so many after the current one. */
+/** First day of the quarter that is this many after the current one. */
 function day(ahead: number): string {
   const now = new Date()
   return new Date(Date.UTC(now.getUTCFullYear(), 3 * (Math.floor(now.getUTCMonth() / 3) + ahead), 1))
@@ -43,7 +46,7 @@ describe.skipIf(!POSTGRES_OWN || !compiled)('phases (need a server of their own)
       try {
         app.kill('SIGKILL')
       } catch {
-        // It has ended by itself.
+        // The process has ended already.
       }
       await app.ended
     }
@@ -90,9 +93,9 @@ describe.skipIf(!POSTGRES_OWN || !compiled)('phases (need a server of their own)
     return app
   }
 
-  // Goldens have all three.
+  // Snapshots cover all three sizes.
   it.each(SIZES.filter((_, at) => ALL || at !== 1))(
-    '$columns×$rows: partitions are made from there, and nothing by esc',
+    '$columns×$rows: partitions are made after a confirmation, and nothing happens after esc',
     async (size) => {
       const place = await partitioned()
       const app = await phasesOf(place, TABLE, size)
@@ -100,7 +103,7 @@ describe.skipIf(!POSTGRES_OWN || !compiled)('phases (need a server of their own)
       await app.press(['enter'], 'Start (tab goes there)')
       await app.press(['pageup', 'pageup'], 'would be made')
       await app.press(['esc'], 'enter shows its plan')
-      // Enter goes back, too, until the other button was chosen; letters are none of it.
+      // Enter cancels, too, until the other button is chosen; letters do nothing.
       await app.press(['enter'], 'Start (tab goes there)')
       await app.press(['s', 'S', 'x', 'enter'], 'enter shows its plan')
       expect(await partitions(place)).toBe(2)
@@ -110,7 +113,7 @@ describe.skipIf(!POSTGRES_OWN || !compiled)('phases (need a server of their own)
       await app.press(['enter'], 'ok, exit 0')
       expect(await partitions(place)).toBe(3)
       expect(app.screen()).toContain('[2 Runs]')
-      // Back from the run to the list of runs, and from there to the tables: the phases are looked at again.
+      // From the run back to the list of runs, and from there to the tables: the phases are queried again.
       await app.press(['esc'], 'STARTED')
       await app.press(['esc'], 'lifecycle')
       await app.until((screen) => screen.includes('· lifecycle ') && !screen.includes('missing'))
@@ -118,7 +121,7 @@ describe.skipIf(!POSTGRES_OWN || !compiled)('phases (need a server of their own)
     },
   )
 
-  it('a plan that fails is shown, and starts nothing', async () => {
+  it('a failed plan is shown, and starts nothing', async () => {
     const place = await partitioned()
     const app = await phasesOf(place, TABLE, { columns: 80, rows: 24 })
     await place.sql(`ALTER TABLE ${QUOTED} RENAME TO gone`)
@@ -153,21 +156,24 @@ describe.skipIf(!POSTGRES_OWN || !compiled)('phases (need a server of their own)
       if (signed.finished.exitCode !== 0) throw new Error(JSON.stringify(signed.finished.error))
     })
 
-    it.each(SIZES.slice(0, 2))('$columns×$rows: wants the name; another one starts nothing', async (size) => {
-      const app = await phasesOf(stage.place, `public.${PUBLIC}`, size)
-      await app.until(/›\s+do\s+sluice cutover/)
-      await app.press(['enter'], `Type public.${PUBLIC} to continue`)
-      await app.press(['enter'], 'enter shows its plan')
-      await app.press(['enter'], `Type public.${PUBLIC} to continue`)
-      await app.press(['public.book ings', 'tab', 'enter'], '[ Start ]  needs the name')
-      expect(app.screen()).toContain('[ Start ]')
-      await app.press(['esc'], 'enter shows its plan')
-      await app.press(['esc', '2'], '[2 Runs]')
-      expect(app.screen()).not.toContain('cutover')
-      expect(await kindOf()).toBe('r')
-    })
+    it.each(SIZES.slice(0, 2))(
+      '$columns×$rows: needs the typed name, and another name starts nothing',
+      async (size) => {
+        const app = await phasesOf(stage.place, `public.${PUBLIC}`, size)
+        await app.until(/›\s+do\s+sluice cutover/)
+        await app.press(['enter'], `Type public.${PUBLIC} to continue`)
+        await app.press(['enter'], 'enter shows its plan')
+        await app.press(['enter'], `Type public.${PUBLIC} to continue`)
+        await app.press(['public.book ings', 'tab', 'enter'], '[ Start ]  needs the name')
+        expect(app.screen()).toContain('[ Start ]')
+        await app.press(['esc'], 'enter shows its plan')
+        await app.press(['esc', '2'], '[2 Runs]')
+        expect(app.screen()).not.toContain('cutover')
+        expect(await kindOf()).toBe('r')
+      },
+    )
 
-    it('goes on with the name, and the phases are looked at again', async () => {
+    it('starts with the typed name, and the phases are queried again', async () => {
       const app = await phasesOf(stage.place, `public.${PUBLIC}`, { columns: 120, rows: 40 })
       await app.press(['enter'], `Type public.${PUBLIC} to continue`)
       await app.press([`public.${PUBLIC}`, 'tab'], 'enter starts it')

@@ -1,4 +1,4 @@
-/** The screen lists the tables of a database that `sluice discover` lists, and copies each by the name that it lists. */
+/** The screen lists the same tables of a database as `sluice discover`, and copies each by the listed name. */
 import { resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { listInstead } from '../../src/cli/open.ts'
@@ -15,7 +15,7 @@ async function listed(operation: Operation): Promise<readonly string[]> {
   return events.flatMap((event) => (event.type === 'relation' ? [event.table] : [])).toSorted()
 }
 
-it('a folder that is not there is named from the root', async () => {
+it('a missing folder is named with its absolute path', async () => {
   using folder = temporaryFolder()
   const source = await makePlace('sqlite', folder.path)
   await source.sql('CREATE TABLE t (id INTEGER PRIMARY KEY)')
@@ -48,7 +48,7 @@ describe.skipIf(without !== '')(`tables of several schemas ${without}`, () => {
     expect(await listed({ kind: 'discover-database', url: source.url, tables: ['*'] })).toEqual(tables.slice(1))
   })
 
-  it('are all offered where a name is typed', async () => {
+  it('are all offered as completions', async () => {
     const names = (await knownNames(source.url, 'table', [], AbortSignal.timeout(20_000))).map(({ name }) => name)
     expect(names).toEqual(expect.arrayContaining(tables))
   })

@@ -1,4 +1,4 @@
-/** Ages go on by themselves, and a screen on which no text changes writes nothing. */
+/** Ages are updated by themselves, and a screen without changed text writes nothing. */
 import { afterEach, expect, test, vi } from 'vitest'
 import { AGES_MS, Live } from '../../src/tui/screens/tables/load-commits.ts'
 import type { Action } from '../../src/tui/state/action.ts'
@@ -10,7 +10,7 @@ import { fakeWorkbench, NOW } from './fake-workbench.mjs'
 
 afterEach(() => void vi.useRealTimers())
 
-test('ages are drawn anew once a minute, and what is as it was is not written', async () => {
+test('ages are updated once a minute, and unchanged rows are not', async () => {
   vi.useFakeTimers()
   const fake = fakeWorkbench()
   const clock = { now: NOW }
@@ -34,7 +34,7 @@ test('ages are drawn anew once a minute, and what is as it was is not written', 
   await vi.advanceTimersByTimeAsync(1)
   const after = lines()
   expect(after.join('\n')).toMatch(/events\/clicks .* 3 min/)
-  // Tables of hours and days ago are as old as they were.
+  // Ages in hours and days do not change.
   const contacts = (all: readonly string[]): string | undefined => all.find((line) => line.includes('crm/contacts'))
   expect(contacts(after)).toBe(contacts(before))
   live.close()

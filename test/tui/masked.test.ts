@@ -1,4 +1,4 @@
-/** Passwords are dots while they are typed, wherever that is. */
+/** Passwords are drawn as dots while they are typed, everywhere. */
 import { afterEach, expect, it } from 'vitest'
 import { masked } from '../../src/tui/draw/masked.ts'
 import { uiCommands } from '../../src/cli/ui/commands.ts'
@@ -33,7 +33,7 @@ it.each([
   expect(masked(typed)).toBe(drawn)
 })
 
-it('shows what is typed on the smallest screen', async () => {
+it('shows the typed text on the smallest screen', async () => {
   const app = openApp({ columns: 40, rows: 10, fake: fakeWorkbench() })
   open.push(app)
   await app.until('crm/')
@@ -41,7 +41,7 @@ it('shows what is typed on the smallest screen', async () => {
   await app.press(['ctrl-u', './lake'], './lake')
 })
 
-/** Everything that has been written to the terminal so far. */
+/** All text written to the terminal so far. */
 const written = (app: App): string => app.raw().replaceAll(/\u001B\[[\d;?]*[A-Za-z]/g, '')
 
 it('shows no password in a prompt, the palette, a list, an error or a title', async () => {

@@ -21,13 +21,13 @@ function found(text: string): readonly string[] {
   )
 }
 
-it('puts a command that is named whole before what only begins with its name', () => {
+it('a command with exactly the typed name comes before longer names', () => {
   expect(found('copy')[0]).toBe('form copy')
   expect(found('copy ')[0]).toBe('form copy')
   expect(found('sync')[0]).toMatch(/sync$/)
 })
 
-it('calls a table what the Tables screen calls it', () => {
+it('a table has the same name as on the Tables screen', () => {
   expect(shownTableName('./lake/sales/orders', './lake')).toBe('sales/orders')
   expect(shownTableName('s3://b/lake/sales/orders', 's3://b/lake/')).toBe('sales/orders')
   expect(shownTableName('./lake', './lake')).toBe('./lake')

@@ -1,4 +1,4 @@
-/** The UI over the fake workbench, for the pty tests. It leaves its exit code. */
+/** The UI with the fake workbench, for the pty tests. It prints its exit code. */
 import process from 'node:process'
 
 process.env.NODE_ENV = 'production'
@@ -19,7 +19,7 @@ if (wants.has('--crash'))
   }, 400)
 if (wants.has('--cannot-draw-help')) {
   const { repeat } = String.prototype
-  // Any function that drawing calls would do; this one is called for every row.
+  // Any function used in drawing would do; this one is called for every row.
   // oxlint-disable-next-line no-extend-native
   Object.defineProperty(String.prototype, 'repeat', {
     value: function (count) {

@@ -14,14 +14,14 @@ afterEach(async () => {
     try {
       app.kill('SIGKILL')
     } catch {
-      // It has ended by itself.
+      // The process has ended already.
     }
     await app.ended
   }
   open = []
 })
 
-/** Until nothing is written any more. */
+/** Waits until nothing more is written. */
 const settled = async (app: PtyApp): Promise<void> => {
   for (let before = -1; before !== app.bytes();) {
     before = app.bytes()
@@ -29,7 +29,7 @@ const settled = async (app: PtyApp): Promise<void> => {
   }
 }
 
-/** A cell that was never written and a blank look the same. */
+/** An unwritten cell and a blank look the same. */
 const words = (screen: string): string => screen.replaceAll(/ +$/gm, '')
 
 const ready = async (app: PtyApp): Promise<void> => {
@@ -37,7 +37,7 @@ const ready = async (app: PtyApp): Promise<void> => {
 }
 
 describe.runIf(compiled)('in a pty', () => {
-  it('moves, filters and opens; a burst of keys in one chunk is not lost', async () => {
+  it('moves, filters and opens, and loses no key of a burst in one chunk', async () => {
     const app = start()
     await ready(app)
     expect(app.alternate()).toBe(true)
@@ -54,12 +54,12 @@ describe.runIf(compiled)('in a pty', () => {
     await app.press(['esc', 'esc'], '14 tables')
   })
 
-  it('takes a statement that is pasted, and lists what was asked before', async () => {
+  it('accepts a pasted statement, and lists earlier ones', async () => {
     const app = start()
     await ready(app)
     await app.press(['5'], 'no answer yet')
     await app.press(['select id,\r  name\rfrom orders;\r'], 'from orders;')
-    // Nothing of it was an enter: only one behind the end runs it.
+    // A pasted line break is no enter: only a typed one after the end runs the statement.
     expect(app.screen()).toContain('no answer yet')
     await app.press(['\u0006', 'count'], 'asked before / count')
     await app.press(['esc'], (screen) => !screen.includes('asked before /'))
@@ -68,7 +68,7 @@ describe.runIf(compiled)('in a pty', () => {
     await app.press(['shift-tab', '1'], '14 tables')
   })
 
-  it('asks the catalog with where, and forgets it again', async () => {
+  it('filters files with where, and clears the filter again', async () => {
     const app = start()
     await ready(app)
     await app.press(['/', 'orders', 'enter', 'enter', ']', ']', ']'], '300,000 files')
@@ -82,7 +82,7 @@ describe.runIf(compiled)('in a pty', () => {
     await app.press(['t', 'yesterday', 'enter'], 'a version (1839) or a time')
   })
 
-  it('rolls back only with the typed name and the other button', async () => {
+  it('rolls back only with the typed name and the second button', async () => {
     const app = start()
     await ready(app)
     await app.press(['r'], 'the log can be imported again completely')
@@ -92,7 +92,7 @@ describe.runIf(compiled)('in a pty', () => {
     await app.press(['s', 'enter'], 'ok, exit 0')
   })
 
-  it('does not roll back what the log cannot say again', async () => {
+  it('does not offer a rollback if the log cannot be imported again', async () => {
     const app = start()
     await ready(app)
     await app.press(['/', 'ledger', 'enter', 'r'], 'the log holds two files less')
@@ -101,7 +101,7 @@ describe.runIf(compiled)('in a pty', () => {
     expect(app.screen()).not.toContain('Roll back ]')
   })
 
-  it('draws anew at every size', async () => {
+  it('redraws at every size', async () => {
     const app = start()
     await ready(app)
     const before = app.screen()
@@ -115,7 +115,7 @@ describe.runIf(compiled)('in a pty', () => {
     await app.until((s) => s === before)
   })
 
-  it('stops with ctrl-c, and leaves with 130', async () => {
+  it('stops on ctrl-c, and exits with 130', async () => {
     const app = start()
     await ready(app)
     await app.press(['/', 'rates', 'enter', 'i'], 'enter starts')
@@ -129,7 +129,7 @@ describe.runIf(compiled)('in a pty', () => {
     expect(app.raw().lastIndexOf('\u001b[?25h')).toBeGreaterThan(app.raw().lastIndexOf('\u001b[?25l'))
   })
 
-  it('aborts with the second ctrl-c', async () => {
+  it('aborts on the second ctrl-c', async () => {
     const app = start()
     await ready(app)
     await app.press(['/', 'rates', 'enter', 'i'], 'enter starts')
@@ -137,7 +137,7 @@ describe.runIf(compiled)('in a pty', () => {
     await app.press(['ctrl-c', 'ctrl-c'], 'ABORTED aborted as asked')
   })
 
-  it('leaves with q and 0, having drawn in the 16 colours of the terminal', async () => {
+  it('exits with 0 on q, and has drawn only in the 16 colors of the terminal', async () => {
     const app = start()
     await ready(app)
     // oxlint-disable-next-line no-control-regex
@@ -148,7 +148,7 @@ describe.runIf(compiled)('in a pty', () => {
     expect(app.alternate()).toBe(false)
   })
 
-  it('stops a run when it is told to end, and ends with 143', async () => {
+  it('stops the run on SIGTERM, and exits with 143', async () => {
     const app = start()
     await ready(app)
     await app.press(['/', 'rates', 'enter', 'i'], 'enter starts')
@@ -160,7 +160,7 @@ describe.runIf(compiled)('in a pty', () => {
     expect(app.raw().lastIndexOf('\u001b[?2004l')).toBeGreaterThan(app.raw().lastIndexOf('\u001b[?2004h'))
   })
 
-  it('gives the terminal back when it crashes', async () => {
+  it('restores the terminal when it crashes', async () => {
     const app = start({ args: ['--crash'] })
     expect((await app.ended).exitCode).toBe(70)
     await app.until('crashed: boom')
@@ -168,7 +168,7 @@ describe.runIf(compiled)('in a pty', () => {
     expect(app.raw().lastIndexOf('\u001b[?2004l')).toBeGreaterThan(app.raw().lastIndexOf('\u001b[?2004h'))
   })
 
-  it('gives the terminal back when a screen cannot be drawn', async () => {
+  it('restores the terminal when a screen cannot be drawn', async () => {
     const app = start({ args: ['--cannot-draw-help'] })
     await ready(app)
     app.type('?')
@@ -177,7 +177,7 @@ describe.runIf(compiled)('in a pty', () => {
     expect(app.alternate()).toBe(false)
   })
 
-  it('shows after many keys what it shows when all is drawn anew', async () => {
+  it('shows the same after many keys as after a full redraw', async () => {
     const app = start({ columns: 120, rows: 40 })
     await app.until('file size')
     const screens: readonly (readonly [string, RegExp])[] = [
@@ -208,7 +208,7 @@ describe.runIf(compiled)('in a pty', () => {
     await app.until('213')
     await app.until('file size')
     let before = -1
-    // The first readings may still be on their way. What is written every second would never be silent for longer.
+    // The first answers may still arrive. Output once a second would never leave such a pause.
     while (before !== app.bytes()) {
       before = app.bytes()
       await new Promise((resolve) => setTimeout(resolve, 1500))
@@ -222,7 +222,7 @@ describe.runIf(compiled)('in a pty', () => {
     expect(app.raw().split('\u001b[?2026h').length).toBeLessThan(40)
   })
 
-  it('has no colour codes with NO_COLOR', async () => {
+  it('writes no color codes with NO_COLOR', async () => {
     const app = start({ env: { NO_COLOR: '1' } })
     await ready(app)
     await app.press(['j', 'enter'], 'overview')

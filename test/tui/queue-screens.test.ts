@@ -1,4 +1,7 @@
-/** Runs that workers share and the workers themselves, on screens of every size: listed beside runs of this machine, steered, and never told as alive when nobody heard of them. */
+/**
+ * Distributed runs and their workers, on screens of every size: listed next to runs of this machine, steered, and never
+ * shown as live after missed heartbeats.
+ */
 import { afterEach, expect, it } from 'vitest'
 import type { QueueSeen, QueueWanted, SharedRun } from '../../src/app/workbench.ts'
 import type { RunRequests, TaskRow, WorkerRow } from '../../src/model/share/distributed.ts'
@@ -124,7 +127,7 @@ const SCHEDULES = [
   }),
 ]
 
-/** A queue in the hands of the test. */
+/** A queue that the test controls. */
 function queueOf(seen: { now?: number; run?: SharedRun; slots?: readonly TaskRow[]; workers?: readonly WorkerRow[] }) {
   const reported = {
     now: NOW,
@@ -193,7 +196,7 @@ function start(from: ReturnType<typeof queueOf>, columns = 80, rows = 24): App {
 
 const trimmed = (app: App): string => app.screen().replaceAll(/ +$/gm, '')
 
-it('lists them beside runs of this machine, and asks nothing where nothing of them is shown', async () => {
+it('lists distributed runs next to runs of this machine, and queries the queue only while they are shown', async () => {
   const from = queueOf({})
   const app = start(from)
   await app.until('213')
@@ -213,14 +216,14 @@ it('lists them beside runs of this machine, and asks nothing where nothing of th
   expect(length).toBeLessThan(5)
 })
 
-it('opens one, and says what was ordered until all who work have heard', async () => {
+it('opens a run, and shows a request until all tasks have got it', async () => {
   const from = queueOf({ slots: [slot(1, {}), slot(2, { beatAt: NOW - 12_000 }), slot(3, WAITS)] })
   const app = start(from)
   await app.until('213')
   await app.press(['2'], /running +copy/)
   await app.press(['j', 'j', 'enter'], 'host2')
   await app.until('silent')
-  // The rate is that of those who were heard of.
+  // The rate is the sum of tasks with a recent heartbeat.
   expect(app.screen()).toMatch(/3,047\/s of 1 task/)
   expectGolden('shared-run-80x24', trimmed(app))
   await app.press(['p'], /pause: 2 of 2 tasks have not heard yet/)
@@ -238,7 +241,7 @@ it('opens one, and says what was ordered until all who work have heard', async (
   await app.press(['+'], '10 chunks at once')
   await app.press(['<'], /nothing moves yet/)
   expect(from.ordered).toEqual([{ held: true }, { held: false }, { workers: 10 }])
-  // Whoever stops all hosts is asked, and stops nothing by enter alone.
+  // A stop on all hosts needs a confirmation; enter alone stops nothing.
   await app.press(['x'], 'Workers on every host')
   await app.press(['enter'], /pause {2}\+\/-/)
   expect(from.ordered).toHaveLength(3)
@@ -250,7 +253,7 @@ it('opens one, and says what was ordered until all who work have heard', async (
   expectGolden('shared-run-40x10', trimmed(app))
 })
 
-it('says how one ended, and queues what is left only when asked twice', async () => {
+it('shows the end of a run, and queues the rest only after a confirmation', async () => {
   const error = new SluiceError('DIFFERENCES', '3 rows differ', { hint: 'diff --fix mends them' }).info()
   const refusals = [
     {
@@ -287,7 +290,7 @@ it('says how one ended, and queues what is left only when asked twice', async ()
   expect(from.ordered).toEqual([])
 })
 
-it('shows workers by when they were heard of, and goes to what they work on', async () => {
+it('shows workers by their last heartbeat, and opens the run of a worker', async () => {
   const workers = [
     worker(1, { concurrency: 2 }),
     worker(2, { beatAt: NOW - 14_000 }),
@@ -309,7 +312,7 @@ it('shows workers by when they were heard of, and goes to what they work on', as
   await app.until(/HOST +STATE/)
   expectGolden('workers-40x10', trimmed(app))
   app.resize(80, 24)
-  // A queue that does not answer: nothing of what it said is told as of now.
+  // If the queue does not answer, its older state is not shown as current.
   from.leave(new SluiceError('CONNECT_FAILED', 'the server refuses connections'))
   await app.until('is away')
   expect(app.screen()).not.toContain('lives')
@@ -321,7 +324,7 @@ it('shows workers by when they were heard of, and goes to what they work on', as
   await app.press(['esc'], /running +copy/)
 })
 
-it('shows schedules: what runs when, how it came, and why one does not', async () => {
+it('shows schedules: the times, the last result, and the error of one that does not run', async () => {
   const from = queueOf({})
   const app = start(from)
   await app.until('213')
@@ -351,11 +354,11 @@ it('shows schedules: what runs when, how it came, and why one does not', async (
 it.each([
   [80, 24],
   [120, 40],
-])('leaves a space between columns, however long their words are, at %dx%d', async (columns, rows) => {
+])('leaves a blank between columns, whatever the length of their texts, at %dx%d', async (columns, rows) => {
   const run: SharedRun = { ...shared, kind: 'partition-ensure', about: 'arc.ev' }
   const from = queueOf({ run })
   const app = start(from, columns, rows)
-  /** Where a column begins, in the heading of the list and in the row that has a word in it. */
+  /** Start of a column in the heading of the list, and in a row with this text. */
   const placeOf = (title: string, word: RegExp): readonly (number | undefined)[] => {
     const lines = app.screen().split('\n')
     const head = lines.find((line) => line.includes(` ${title}`)) ?? ''
@@ -377,7 +380,7 @@ it.each([
   stands('CAME', /(?<= ). ok(?= |$)/)
 })
 
-it('says of each list when it was told itself, where the queue is away', async () => {
+it('shows for each list the time of its own data if the queue is away', async () => {
   const from = queueOf({})
   const app = start(from)
   const [early, late] = [/shown is \d\d:06:00/, /shown is \d\d:16:00/]
@@ -387,7 +390,7 @@ it('says of each list when it was told itself, where the queue is away', async (
   await app.press(['esc'], /running +copy/)
   await app.press(['T'], 'old-orders')
   app.clock.now += 600_000
-  // Answered once more, for this screen alone.
+  // One more answer, for this screen only.
   const { length } = from.asked
   await expect.poll(() => from.asked.length, { timeout: 6_000 }).toBeGreaterThan(length + 1)
   from.leave(new SluiceError('CONNECT_FAILED', 'the server refuses connections'))
@@ -402,7 +405,7 @@ it('says of each list when it was told itself, where the queue is away', async (
   expect(app.screen()).toMatch(late)
 })
 
-it('drains a worker once that is asked; one that drains has no such key', async () => {
+it('drains a worker after a confirmation; a draining worker has no such key', async () => {
   const from = queueOf({})
   const app = start(from)
   await app.until('213')
@@ -418,7 +421,7 @@ it('drains a worker once that is asked; one that drains has no such key', async 
   expect(app.screen()).not.toContain('x drain')
 })
 
-it('pauses a schedule, has it go on, and runs it now once that is asked; one that is void has no such keys', async () => {
+it('pauses and resumes a schedule, and runs it now after a confirmation; a void schedule has no such keys', async () => {
   const from = queueOf({})
   const app = start(from)
   await app.until('213')
@@ -442,7 +445,7 @@ it('pauses a schedule, has it go on, and runs it now once that is asked; one tha
   expect(from.changed).toHaveLength(3)
 })
 
-it('calls a run waiting whose workers are all lost, and says that nobody takes it', async () => {
+it('shows a run as waiting if all its workers are lost, and that no worker takes its tasks', async () => {
   const lost = { beatAt: NOW - 40_000, isLost: true, rate: 0 }
   const run: SharedRun = {
     ...shared,
@@ -464,7 +467,7 @@ it('calls a run waiting whose workers are all lost, and says that nobody takes i
   ])
     expect(app.screen()).toContain(text)
 })
-it('calls a run paused that came with a copy of its queue, and confirms it by p', async () => {
+it('shows a run from a copied queue as paused, and p confirms it', async () => {
   const run: SharedRun = {
     ...shared,
     kind: 'diff',

@@ -1,4 +1,7 @@
-/** A catalog that goes away under an open screen: it is said once, asked again by itself, and said when it is back. */
+/**
+ * A catalog that becomes unreachable under an open screen: it is reported once, queried again automatically, and
+ * reported when it is back.
+ */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { WorkbenchReach, wholeError } from '../../src/tui/session/reach.ts'
@@ -29,7 +32,7 @@ afterEach(() => {
 })
 
 describe('a catalog under an open screen', () => {
-  test('is asked again until it is back', () => {
+  test('is queried again until it is back', () => {
     reach.failed('files', LOST)
     vi.advanceTimersByTime(1)
     expect(reloads).toBe(1)
@@ -50,7 +53,7 @@ describe('a catalog under an open screen', () => {
     expect(reloads).toBe(4)
   })
 
-  test('that refuses a password is not asked on and on', () => {
+  test('is not queried again if it refuses the password', () => {
     reach.failed('tables', REFUSED)
     vi.advanceTimersByTime(60_000)
     expect(reloads).toBe(0)
@@ -59,7 +62,7 @@ describe('a catalog under an open screen', () => {
     )
   })
 
-  test('that hangs is spoken of, and one that answers in time is not', () => {
+  test('is reported after 5 s without an answer, and not before', () => {
     const first = reach.waiting()
     vi.advanceTimersByTime(4999)
     first()
@@ -70,7 +73,7 @@ describe('a catalog under an open screen', () => {
     expect(said).toEqual([expect.stringContaining('no answer for 5 s')])
   })
 
-  test('asks nothing more once the screen is closed', () => {
+  test('is not queried after the screen is closed', () => {
     reach.failed('tables', LOST)
     reach.close()
     reach.failed('tables', LOST)

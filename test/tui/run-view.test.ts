@@ -56,7 +56,7 @@ const chunkDone = (done: number, ms: number, worker = 1): EventBody => ({
 })
 
 describe('progress', () => {
-  it('is never above its total, and all of it when the run has ended well', () => {
+  it('is never above the total, and 100 % when the run has succeeded', () => {
     let run = fold(freshRun(1, operation, 'x', 0), 100, plan, progress(400), chunkDone(700, 50), progress(450))
     expect([doneNow(run), shownTotal(run, doneNow(run)), runProgress(run)]).toEqual([1150, 1150, 0.99])
     run = fold(freshRun(1, operation, 'x', 0), 100, plan, chunkDone(987, 50))
@@ -65,7 +65,7 @@ describe('progress', () => {
     expect([shownTotal(run, doneNow(run)), runProgress(run)]).toEqual([987, 1])
   })
 
-  it('of tables that have all ended is told in tables, where some failed', () => {
+  it('is the share of tables if all have ended and some failed', () => {
     const ended = (table: string, status: 'ok' | 'failed'): EventBody => ({
       type: 'table.finished',
       table,
@@ -78,13 +78,13 @@ describe('progress', () => {
     expect(runProgress(fold(begun, 200, ended('u', 'failed'), failed))).toBe(0.5)
   })
 
-  it('of a table that was stopped stays', () => {
+  it('of a stopped table stays', () => {
     const table: EventBody = { type: 'table.finished', table: 't', status: 'stopped', ms: 1 }
     const run = fold(freshRun(1, operation, 'x', 0), 100, plan, progress(400), table)
     expect(doneNow(run)).toBe(400)
   })
 
-  it('has a rate for each lane, also where no chunk takes a second', () => {
+  it('has a rate for each worker, even if each chunk takes less than a second', () => {
     let run = fold(freshRun(1, operation, 'x', 0), 100, plan, progress(400))
     const rate = (now: number): number | null =>
       run.workers[0] === undefined ? null : workerRate(run, run.workers[0], now)
@@ -95,7 +95,7 @@ describe('progress', () => {
 })
 
 describe('a run', () => {
-  it('counts from where it resumed, and is not done before it says so', () => {
+  it('starts at the resumed progress, and is not 100 % before the end of the run', () => {
     let run = fold(
       freshRun(1, operation, 'x', 0),
       0,
@@ -114,7 +114,7 @@ describe('a run', () => {
     expect(run.workers).toEqual([])
   })
 
-  it('tells no time to go when nothing moves', () => {
+  it('has no remaining time while nothing moves', () => {
     let run = fold(freshRun(1, operation, 'x', 0), 0, plan)
     expect(eta(run, 500)).toBeNull()
     run = fold(run, 2000, progress(100))
@@ -123,7 +123,7 @@ describe('a run', () => {
     expect(eta(run, 60_000)).toBeNull()
   })
 
-  it('does not count the work of a chunk twice', () => {
+  it('counts the work of a chunk once', () => {
     const run = fold(freshRun(1, operation, 'x', 0), 1000, plan, progress(300), {
       type: 'chunk.done',
       table: 't',
@@ -158,14 +158,14 @@ describe('a run', () => {
   })
 })
 
-describe('a screen that was held up', () => {
+describe('a screen after a suspend', () => {
   const BEGAN = Date.parse('2026-11-20T12:00:00.000Z')
   const at = (second: number, seq: number, body: EventBody): Event => ({
     ...event(body),
     seq,
     ts: new Date(BEGAN + second * 1000).toISOString(),
   })
-  /** One row a second, by chunks of ten seconds; the last ten seconds do ten times as much. */
+  /** One row a second, in chunks of ten seconds; the last ten seconds have ten times as many. */
   const events = [
     at(1, 1, { type: 'run.started', command: 'copy', tool: '1' }),
     at(1, 2, copied.planned([copied.planLine(copied.TABLE, 1000)])),
@@ -197,7 +197,7 @@ describe('a screen that was held up', () => {
     state = reducer(state, { type: 'run-joined', id: 1, about, snapshot: [], show: true, now: BEGAN })
     for (const [index, one] of [...events, ...ended].entries()) {
       const now = Date.parse(one.ts)
-      // A program that wakes up looks at its clock first.
+      // A program that wakes up reads the clock first.
       if (held && index === 6) state = reducer(state, { type: 'tick', now: BEGAN + 125_000 })
       if (held && index > 5) state = reducer(state, { type: 'events', id: 1, events: [one], now: BEGAN + 125_000 })
       else state = reducer(state, { type: 'events', id: 1, events: [one], now })
@@ -217,7 +217,7 @@ describe('a screen that was held up', () => {
 })
 
 describe('the log', () => {
-  it('cuts lines and takes out escapes', () => {
+  it('shortens lines and removes escape sequences', () => {
     const [entry] = new LogEntries().event(
       event({ type: 'log', level: 'note', message: `\u001b[2J${'x'.repeat(90_000)}` }),
       0,
@@ -226,7 +226,7 @@ describe('the log', () => {
     expect(entry?.text).not.toContain('\u001b')
   })
 
-  it('is a ring', () => {
+  it('is a ring buffer', () => {
     let state = initialState({ columns: 80, rows: 24, ascii: false, lake: null, catalog: 'c', now: 0 })
     for (let i = 0; i < 30; i += 1)
       state = reducer(state, {

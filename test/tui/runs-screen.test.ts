@@ -1,4 +1,7 @@
-/** Runs of other programs on the Runs screen: they come by themselves, are joined, steered and left; ended ones show their end and their curve. */
+/**
+ * Runs of other programs on the Runs screen: they appear automatically, can be joined, steered and left; ended ones
+ * show their result and their curve.
+ */
 import { afterEach, expect, it } from 'vitest'
 import type { CurvePoint, JoinedRun, MachineRun } from '../../src/app/workbench.ts'
 import { uiCommands } from '../../src/cli/ui/commands.ts'
@@ -60,7 +63,7 @@ const FAR: MachineRun = {
   host: 'mars',
 }
 
-/** A run elsewhere, in the hands of the test. */
+/** A run of another program that the test controls. */
 function elsewhere() {
   let seq = 0
   const event = (body: EventBody): Event => ({
@@ -138,7 +141,7 @@ function start(
 
 const copiedText = (app: App): string => Buffer.from(/52;c;([\w+/=]*)/.exec(app.raw())?.[1] ?? '', 'base64').toString()
 
-it('lists what runs, ended and broke off here and elsewhere, the newest first, and sees the next one come', async () => {
+it('lists live, ended and interrupted runs of all machines, the newest first, and a new run appears', async () => {
   const listed = [ENDED, BROKEN, FAR]
   const app = start(listed)
   await app.until('213')
@@ -155,7 +158,7 @@ it('lists what runs, ended and broke off here and elsewhere, the newest first, a
   expect(app.screen()).toMatch(/live +copy/)
 })
 
-it('joins a live one with all of its past, steers it, and leaves it to itself', async () => {
+it('joins a live run with all past events, steers it, and leaves it running', async () => {
   const there = elsewhere()
   const app = start([LIVE], there.run)
   await app.until('213')
@@ -166,14 +169,14 @@ it('joins a live one with all of its past, steers it, and leaves it to itself', 
   app.type('p')
   await expect.poll(() => there.calls).toEqual(['pause true'])
   there.say({ type: 'run.steered', paused: true })
-  // It is asked first, and not stopped unless somebody says so.
+  // A stop needs a confirmation.
   await app.press(['x'], 'process 4711 on here')
   expect(app.screen()).toContain(`Run ${LIVE.run}`)
   await app.press(['enter'], 'read 100,000')
   expect(there.calls).toEqual(['pause true'])
   await app.press(['x'], 'process 4711 on here')
   await app.press(['down', 'enter'], 'stopping after')
-  // ctrl-c goes back to the list, and stops nothing.
+  // ctrl-c returns to the list, and stops nothing.
   await app.press(['ctrl-c'], 'the run continues')
   expect(there.calls).toEqual(['pause true', 'stop'])
   await app.press(['enter'], 'read 100,000')
@@ -189,7 +192,7 @@ it('joins a live one with all of its past, steers it, and leaves it to itself', 
   await app.until('stopped')
 })
 
-it('hints on the smallest screen how a joined run is steered, and cuts no choice', async () => {
+it('hints the keys of a joined run on the smallest screen, and shows all choices of a dialog completely', async () => {
   const there = elsewhere()
   const app = start([LIVE], there.run)
   await app.until('213')
@@ -201,7 +204,7 @@ it('hints on the smallest screen how a joined run is steered, and cuts no choice
   expect(app.screen()).toMatch(/Go back, let it run +│?\n.*Stop after the running chunks +│?\n/)
 })
 
-it('one that was left is not opened again by the key of the screen', async () => {
+it('a joined run that was left is not opened again by the key of the screen', async () => {
   const there = elsewhere()
   const app = start([LIVE], there.run)
   await app.until('213')
@@ -217,11 +220,11 @@ it('one that was left is not opened again by the key of the screen', async () =>
   expect(there.calls).toEqual([])
 })
 
-it('a dialog about a run that has ended ends no other one', async () => {
+it('a dialog on a run that has ended does not abort another run', async () => {
   const there = elsewhere()
   const app = start([LIVE], there.run)
   await app.until('213')
-  // A run of this program goes on beside it.
+  // A run of this program is active, too.
   await app.press(['v'], /validat/)
   await app.press(['2'], /Runs/)
   await app.press(['2'], 'enter joins it')
@@ -234,7 +237,7 @@ it('a dialog about a run that has ended ends no other one', async () => {
   expect(app.fake.runsStarted.flatMap(({ calls }) => calls)).not.toContain('abort')
 })
 
-it('the command of a run that works in another folder is copied with it', async () => {
+it('the copied command of a run in another folder changes to that folder', async () => {
   const there = elsewhere()
   const app = start([LIVE], { ...there.run, about: { ...there.run.about, folder: '/data/in here' } })
   await app.until('213')
@@ -244,7 +247,7 @@ it('the command of a run that works in another folder is copied with it', async 
   expect(copiedText(app)).toBe(`cd '/data/in here' && ${told.COMMAND}`)
 })
 
-it('an ended one shows its end, its totals and its curve', async () => {
+it('an ended run shows its result, its totals and its curve', async () => {
   const curve = Array.from({ length: 50 }, (_, i) => ({
     at: ENDED.begunAt + i * 1000,
     done: i * i * 10,
@@ -259,11 +262,11 @@ it('an ended one shows its end, its totals and its curve', async () => {
   expect(app.screen()).toContain('sluice copy --goes-on')
   expect(app.screen()).toMatch(/█/)
   await app.press(['y'], 'copied: command')
-  // As a shell of this machine takes it.
+  // With the program name of this machine.
   expect(copiedText(app)).toBe('npx --no sluice copy --goes-on')
 })
 
-it('shows copies of every open ledger, also those of another machine, and asks again while one is looked at', async () => {
+it('shows copies of every open ledger, also of other machines, and queries a shown one again', async () => {
   const machine = { list: async () => [], curve: async () => [], join: async () => Promise.reject(new Error('gone')) }
   const app = openApp({
     columns: 120,

@@ -29,7 +29,7 @@ const row = fc.array(styled, { maxLength: 8 }).map((parts) =>
 )
 const frame = fc.array(row, { minLength: ROWS, maxLength: ROWS })
 
-/** What Ink is given for a frame: each row under its mark, without those that `shown` has already. */
+/** The text of a frame for Ink: each row after its mark, without rows that are in `shown` already. */
 function marked(rows: readonly string[], shown: readonly string[] = []): string {
   return rows.flatMap((text, i) => (text === shown[i] ? [] : [rowMark(i) + text])).join('\n')
 }
@@ -72,7 +72,7 @@ it('shows the last of many frames exactly as if it were the only one', async () 
   )
 })
 
-it('writes nothing for the same frame, and only the cells that changed', async () => {
+it('writes nothing for an equal frame, and otherwise only changed cells', async () => {
   const { screen, taken } = writer()
   screen.write(marked(['one', 'two', 'three']))
   await new Promise((resolve) => setImmediate(resolve))
@@ -86,7 +86,7 @@ it('writes nothing for the same frame, and only the cells that changed', async (
   expect(taken().slice(before)).toBe('\u001b[?2026h\u001b[2;3Hi\u001b[?2026l')
 })
 
-it('leaves frames out while the terminal cannot take them, and shows the newest afterwards', () => {
+it('skips frames while the terminal is blocked, and then shows the newest', () => {
   const written: string[] = []
   const out = Object.assign(new PassThrough(), { columns: COLUMNS, rows: ROWS })
   out.write = (chunk: unknown) => {
@@ -102,7 +102,7 @@ it('leaves frames out while the terminal cannot take them, and shows the newest 
   expect(written[1]).toContain('99')
 })
 
-it('keeps the last column when the terminal has become narrower', async () => {
+it('keeps the last column after the terminal has become narrower', async () => {
   const out = Object.assign(new PassThrough(), { columns: COLUMNS + 2, rows: ROWS })
   let taken = ''
   out.on('data', (chunk: Buffer) => {
@@ -114,7 +114,7 @@ it('keeps the last column when the terminal has become narrower', async () => {
   await new Promise((resolve) => setImmediate(resolve))
   out.columns = COLUMNS
   taken = ''
-  // What was drawn for the wider terminal comes once more, before anything was drawn for this one.
+  // The frame for the wider terminal is drawn once more before the first one for the new width.
   screen.repaint()
   screen.write(marked(box(COLUMNS)))
   await new Promise((resolve) => setImmediate(resolve))
@@ -124,23 +124,23 @@ it('keeps the last column when the terminal has become narrower', async () => {
   expect(await cellsAfter(`\u001b[?7l${taken}`)).toBe(await cellsAfter(fresh.taken()))
 })
 
-it('takes nothing for a row that has no mark', async () => {
+it('writes nothing for a row without a mark', async () => {
   const { screen, taken } = writer()
   screen.write('Error: what Ink says itself\n\n at nowhere')
   await new Promise((resolve) => setImmediate(resolve))
   expect(taken()).toBe('')
 })
 
-it('counts the cells of each character as the slow way does', () => {
+it('counts the cells of each character like string-width', () => {
   for (let code = 0x20; code <= 0xffff; code += 1) {
-    // Half of a pair is no character, and controls never reach a row.
+    // Skip half surrogate pairs and control characters, which no row contains.
     if ((code >= 0xd800 && code <= 0xdfff) || (code >= 0x7f && code <= 0x9f)) continue
     const text = String.fromCharCode(code)
     if (width(text) !== stringWidth(text)) throw new Error(`U+${code.toString(16)}: ${width(text)} cells`)
   }
 })
 
-it('takes 80×24 for a terminal without a size', () => {
+it('uses 80×24 for a terminal without a size', () => {
   expect(terminalSize({ columns: 0, rows: 0 })).toEqual({ columns: 80, rows: 24 })
   expect(terminalSize({})).toEqual({ columns: 80, rows: 24 })
   expect(terminalSize({ columns: 100, rows: 30 })).toEqual({ columns: 100, rows: 30 })

@@ -83,7 +83,7 @@ describe.each(SIZES)('screens at %i×%i', (columns, rows) => {
     await golden('features', app)
   })
 
-  it('shows the place of a mistake in a condition, and every column', async () => {
+  it('marks the error in a condition, and shows every column', async () => {
     const names = Array.from({ length: 40 }, (_, i) => `column_${i}`)
     const fields = ['month', ...names].map((name) => ({ name, type: 'long', nullable: true, metadata: {} }))
     const schema = parseSchema(JSON.stringify({ type: 'struct', fields }), 'none')
@@ -104,7 +104,7 @@ describe.each(SIZES)('screens at %i×%i', (columns, rows) => {
     for (const name of names) expect(app.screen()).toContain(name)
   })
 
-  it('says why a table cannot be read', async () => {
+  it('shows why a table cannot be read', async () => {
     const app = start(size)
     await app.until('213')
     await app.press(['/', 'broken', 'enter'], '› legacy/broken')
@@ -120,7 +120,7 @@ describe.each(SIZES)('screens at %i×%i', (columns, rows) => {
     await golden('plan', app)
   })
 
-  it('checks before it rolls back', async () => {
+  it('runs checks before a rollback', async () => {
     const app = start(size)
     await app.until('213')
     await app.press(['r'], 'the log can be imported again completely')
@@ -139,7 +139,7 @@ describe.each(SIZES)('screens at %i×%i', (columns, rows) => {
     await golden('palette', app)
   })
 
-  it('shows stores as a tree, each with what it holds or why not', async () => {
+  it('shows stores as a tree, each with its tables or its error', async () => {
     const app = start({ ...size, stores: STORES })
     await app.until('213')
     await app.press(['g', 'left'], '▸ ./lake')
@@ -147,7 +147,7 @@ describe.each(SIZES)('screens at %i×%i', (columns, rows) => {
     await app.press(['G', 'enter'], './second')
     await app.press(['k', 'enter'], 'Database connection failed')
     await app.settled()
-    // What stood beside for a moment leaves blanks: whether it was drawn is nobody's business.
+    // Blanks at the end of a row depend on what was drawn there before, so remove them.
     expectGolden(`tree-${columns}x${rows}`, app.screen().replaceAll(/ +$/gm, ''))
   })
 
@@ -254,7 +254,7 @@ describe.each(SIZES)('screens at %i×%i', (columns, rows) => {
     await golden('log', app)
   })
 
-  it('asks before it leaves a run', async () => {
+  it('asks before it quits during a run', async () => {
     const app = start({ ...size, fake: fakeWorkbench({ hold: true }) })
     await app.until('213')
     await app.press(['/', 'finance/rates', 'enter', 'i'], 'enter starts')
@@ -264,7 +264,7 @@ describe.each(SIZES)('screens at %i×%i', (columns, rows) => {
   })
 })
 
-it('says that a terminal is too small, and that a key does nothing', async () => {
+it('reports a terminal that is too small, where keys do nothing', async () => {
   const app = start({ columns: 32, rows: 8 })
   await app.until('Too small for sluice: 32×8.')
   expectGolden('too-small-32x8', app.screen())
@@ -275,14 +275,14 @@ it('says that a terminal is too small, and that a key does nothing', async () =>
   expect(app.screen()).not.toContain('Import')
 })
 
-it('draws with plain characters on --ascii', async () => {
+it('draws with ASCII characters only with --ascii', async () => {
   const app = start({ columns: 80, rows: 24, ascii: true })
   await app.until('213')
   expectGolden('ascii-80x24', app.screen())
   expect(app.screen()).toMatch(/^[\x20-\x7e\n]*$/)
 })
 
-it('takes 80×24 where the terminal says 0×0', async () => {
+it('uses 80×24 if the terminal reports 0×0', async () => {
   const app = start({ unsized: true })
   await app.until('213')
   await app.settled()
@@ -300,17 +300,17 @@ describe.each([
     const all = fake.tables.bind(fake)
     return Object.assign(fake, { tables: async () => (await all()).filter(({ kind }) => files && kind === 'database') })
   }
-  it('says what can be done, below what was found', async () => {
+  it('shows the next steps below the found databases', async () => {
     const stores = [{ name: '$DATABASE_URL', url: 'postgresql://app@db/shop' }]
     const app = start({ columns, rows, fake: folderWith(true), stores })
     await app.until('No Delta table was found here')
     await app.settled()
     expectGolden(`start-found-${columns}x${rows}`, app.screen())
-    // What stands there is what the keys do.
+    // The keys do what the text promises.
     await app.press(['a'], 'add (path or URL)')
     await app.press(['esc', ':'], 'add a store: path or URL')
   })
-  it('says it also where nothing was found, until something is open or a filter is set', async () => {
+  it('shows the next steps if nothing was found, until a store is open or a filter is set', async () => {
     const app = start({ columns, rows, fake: folderWith(false) })
     await app.until('sluice demo')
     await app.settled()

@@ -1,4 +1,6 @@
-/** What is drawn as chosen is what a key acts on: cursors stay on their rows when rows come, go or are sorted anew. */
+/**
+ * A key acts on the row that is drawn as selected: cursors stay on their rows when rows appear, vanish or are sorted.
+ */
 import { afterEach, expect, it } from 'vitest'
 import type { TableRow } from '../../src/model/lake/answers.ts'
 import type { MachineRun } from '../../src/app/workbench.ts'
@@ -35,7 +37,7 @@ const tables = (value: readonly TableRow[]): Action => ({
 })
 const press = (command: Extract<Action, { type: 'command' }>['command']): Action => ({ type: 'command', command })
 
-/** The text of the row that is drawn with the mark of the cursor in the list. */
+/** The text of the row that is drawn with the cursor mark. */
 function drawn(state: State): string | null {
   const lines = drawScreen(state).map((line) => line.map(({ text }) => text).join(''))
   const found = lines.find((line) => /^ ?›/.test(line))
@@ -52,7 +54,7 @@ afterEach(async () => {
   apps = []
 })
 
-it('chooses no row while the remembered one may still come, and nothing acts on another one', async () => {
+it('selects no row while the remembered one may still appear, and keys act on no other row', async () => {
   const lake = await fakeWorkbench().tables()
   const key = `${URL} orders`
   let state = withRemembered(fresh(), { row: key, stores: [{ name: 'b', url: './b' }] }, undefined)
@@ -62,21 +64,21 @@ it('chooses no row while the remembered one may still come, and nothing acts on 
   expect(targetRows(state)).toEqual([])
   const archive = commandForms().find(({ words }) => words.join(' ') === 'archive plan')
   expect([...valuesFrom(archive!, state, new Map())].filter(([name]) => name === 'table')).toEqual([])
-  // A program that is left meanwhile forgets nothing.
+  // A program that is left in this state keeps the remembered row.
   expect(rememberedOf(state).row).toBe(key)
   const there = play(state, arrived)
   expect(drawn(there)).toBe('orders')
   expect(cursorRow(there)?.key).toBe(key)
-  // Whoever has moved meanwhile stays where he is.
+  // A cursor that the user has moved stays.
   const moved = play(state, press('cursor.down'), press('cursor.down'), arrived, ended)
   expect(drawn(moved)).toBe(cursorRow(moved)?.name)
   expect(cursorRow(moved)?.key).not.toBe(key)
-  // One that cannot come any more gives way to the first table.
+  // If the remembered row cannot appear any more, the first table is selected.
   const gone = play(state, { ...arrived, relations: [relation('customers')] }, ended)
   expect(drawn(gone)).toBe('crm/accounts')
 })
 
-it('goes to the next row where its own is gone, and does not jump back when that returns', async () => {
+it('moves to the next row if its row vanishes, and does not jump back when that returns', async () => {
   const lake = await fakeWorkbench().tables()
   const all = play(fresh(), tables(lake), press('cursor.down'), press('cursor.down'))
   expect(cursorRow(all)?.name).toBe('events/clicks')
@@ -84,13 +86,13 @@ it('goes to the next row where its own is gone, and does not jump back when that
   expect(cursorRow(without)?.name).toBe('events/errors')
   expect(drawn(without)).toBe('events/errors')
   expect(cursorRow(play(without, tables(lake)))?.name).toBe('events/errors')
-  // Whoever was inside it is back in the list: the next table is not the one that was read.
+  // An opened detail is closed: the next table is another one.
   const inside = play(all, press('open'))
   expect(inside.focus).toBe('detail')
   expect(play(inside, tables(lake.filter(({ name }) => name !== 'events/clicks'))).focus).toBe('list')
 })
 
-it('a row that a filter hides does not come back under the cursor by a change of its own', async () => {
+it('a row that a filter hides does not get the cursor when the row changes', async () => {
   const lake = await fakeWorkbench().tables()
   const filtered = play(
     fresh(),
@@ -108,11 +110,11 @@ it('a row that a filter hides does not come back under the cursor by a change of
   expect(cursorRow(now)?.name).toBe(name)
 })
 
-it('acts on what is drawn among what needs somebody', async () => {
+it('acts on the drawn row in the list of tables that need attention', async () => {
   const lake = await fakeWorkbench().tables()
   let state = play(fresh(), tables(lake), press('needs'), press('cursor.last'))
   const last = cursorRow(state)?.name
-  // It is mended by somebody else.
+  // Another program has repaired it.
   state = play(
     state,
     tables(lake.map((row) => (row.name === last ? { ...row, error: null, catalog: { state: 'current' } } : row))),
@@ -121,7 +123,7 @@ it('acts on what is drawn among what needs somebody', async () => {
   expect(cursorRow(state)?.name).not.toBe(last)
   const lines = drawScreen(state).map((line) => line.map(({ text }) => text).join(''))
   expect(lines.some((line) => line.includes('›') && line.includes(cursorRow(state)?.name ?? '?'))).toBe(true)
-  // Also where its store is folded away.
+  // The same if its store is folded.
   const folded = play(
     withRemembered(fresh(), { stores: [{ name: 'b', url: './b' }] }, undefined),
     tables(lake),
@@ -132,7 +134,7 @@ it('acts on what is drawn among what needs somebody', async () => {
   expect(cursorRow(folded)?.name).toBe('legacy/broken')
 })
 
-it('stays on its run, whatever comes to the list', () => {
+it('stays on its run, whatever is added to the list', () => {
   const machine = (run: string, begunAt: number): MachineRun =>
     ({ run, begunAt, kind: 'copy', commandLine: '', about: '', state: 'ended', end: null }) as unknown as MachineRun
   const old = [machine('1', NOW - 3000), machine('2', NOW - 2000), machine('3', NOW - 1000)]
@@ -152,18 +154,18 @@ it('stays on its run, whatever comes to the list', () => {
     show: false,
   })
   expect(chosen()).toBe(was)
-  // One that is far down is still in sight when a hundred come above it.
+  // The run stays visible when a hundred are added above it.
   const many = Array.from({ length: 100 }, (_, i) => machine(`m${i}`, NOW + 10 + i))
   state = play(state, { type: 'machine-runs', runs: [...old, ...many], now: NOW })
   expect(chosen()).toBe(was)
   const lines = drawScreen(state).map((line) => line.map(({ text }) => text).join(''))
   expect(lines.filter((line) => line.includes('›'))).toHaveLength(1)
-  // And one that is gone leaves the cursor on a run.
+  // If the run vanishes, the cursor is on another run.
   state = play(state, { type: 'machine-runs', runs: [], now: NOW })
   expect(runRows(state)[state.runs.at.cursor]).toBeDefined()
 })
 
-it('enter on the results of a run opens the one that is drawn as chosen, also while more come', () => {
+it('enter opens the result that is drawn as selected, also while more are added', () => {
   const result = (table: string) => ({
     type: 'table.finished',
     table,
@@ -203,7 +205,7 @@ it('enter on the results of a run opens the one that is drawn as chosen, also wh
   expect(chosen()).toContain(shown())
 })
 
-it('stays on its commit when newer ones come', () => {
+it('stays on its commit when newer ones are added', () => {
   let state = play(fresh(), tables([]), { type: 'dialog', dialog: null })
   const row = {
     key: 'k',
@@ -237,14 +239,14 @@ it('stays on its commit when newer ones come', () => {
   expect(selectedVersion(play(state, history(9)))).toBe(3)
 })
 
-it('keeps the tables of the database it was opened with under their heading in the tree, and offers them to Ask', async () => {
+it('keeps the tables of the opened database under their heading in the tree, and offers the database on the Ask screen', async () => {
   const app = openApp({
     columns: 120,
     rows: 40,
     fake: fakeWorkbench({ database: URL }),
   })
   apps.push(app)
-  // Also where the Ask screen is seen before the tables are there.
+  // The same if the Ask screen is shown before the tables are read.
   await app.press(['5'], 'statement')
   await app.press(['\u000F'], (screen) => screen.includes(`database · ${URL}`))
   await app.press(['esc'], (screen) => !screen.includes('enter takes it'))
@@ -253,10 +255,10 @@ it('keeps the tables of the database it was opened with under their heading in t
   await app.until(/postgres…p@db\/shop +ROWS/)
 })
 
-it('opens again on no screen whose first key types', async () => {
+it('does not reopen on the Ask screen, where the first key would be typed text', async () => {
   expect(rememberedOf(play(fresh(), press('screen.ask'))).screen).toBe('tables')
   expect(rememberedOf(play(fresh(), press('screen.log'))).screen).toBe('log')
-  // A version before this one has kept the Ask screen.
+  // An earlier version has stored the Ask screen.
   const memory = { read: () => ({ screen: 'ask' }), write: () => undefined }
   const app = openApp({ columns: 120, rows: 40, fake: fakeWorkbench(), memory })
   apps.push(app)

@@ -33,7 +33,7 @@ it('imports one row by its path, and several as one batch of the lake', async ()
     only: ['crm/accounts', 'crm/contacts'],
     dryRun: true,
   })
-  // A plan alone starts nothing, and tables that are current give nothing to start.
+  // A plan alone starts nothing, and current tables have nothing to import.
   const before = app.fake.runsStarted.length
   await app.press(['enter'], (s) => !s.includes('Import 2 tables'))
   expect(app.fake.runsStarted).toHaveLength(before)
@@ -51,7 +51,7 @@ it('validates marked rows one after the other', async () => {
   await app.until('idle')
 })
 
-it('steers the run it shows', async () => {
+it('steers the shown run', async () => {
   const app = await start({ fake: fakeWorkbench({ hold: true }) })
   await app.press(['/', 'rates', 'enter', 'i'], 'enter starts')
   await app.press(['enter'], 'planning')
@@ -67,7 +67,7 @@ it('steers the run it shows', async () => {
   expect(run?.calls).toEqual(['pause true', 'pause false', 'workers 2', 'stop', 'abort'])
 })
 
-it('keeps the row under the cursor by its key when the order or the list changes', async () => {
+it('keeps the cursor on its row when the order or the list changes', async () => {
   const app = await start()
   await app.press(['jjjjjjjj'], '› ml/features')
   await app.press(['s', 's', 's', 'S'], /SIZE ▼/)
@@ -76,21 +76,21 @@ it('keeps the row under the cursor by its key when the order or the list changes
   await app.press(['R'], /› ml\/features .*✓ current/)
 })
 
-it('copies through the terminal', async () => {
+it('copies to the clipboard through the terminal', async () => {
   const app = await start()
   await app.press(['y'], 'copied: path')
   expect(app.raw()).toContain(`\u001b]52;c;${Buffer.from('./lake/crm/accounts').toString('base64')}\u0007`)
 })
 
-it('says that a key does nothing here instead of staying silent', async () => {
+it('shows a note if a key does nothing', async () => {
   const app = await start()
   await app.press(['/', 'rates', 'enter', 'r'], 'does nothing here')
   expect(app.row(24)).not.toContain('? keys')
-  // It goes by itself, and nothing is written after it.
+  // The note disappears by itself, and nothing is written after it.
   await app.until((screen) => screen.includes('? keys') && !screen.includes('does nothing here'))
 })
 
-it('leaves with the exit code of the one run it was started for', async () => {
+it('exits with the exit code of the run it was started for', async () => {
   const operation = {
     kind: 'validate',
     table: './lake/sales/orders',
@@ -104,7 +104,7 @@ it('leaves with the exit code of the one run it was started for', async () => {
   expect((await app.result).exitCode).toBe(0)
 })
 
-it('stays on the Run screen of the one run it was started for until a key leaves it', async () => {
+it('stays on the Run screen of the run it was started for until a key leaves it', async () => {
   const operation = {
     kind: 'validate',
     table: './lake/sales/orders',
@@ -122,13 +122,13 @@ it('stays on the Run screen of the one run it was started for until a key leaves
   expect((await app.result).exitCode).toBe(0)
 })
 
-it('asks only for what is seen, and once', async () => {
+it('queries only what is shown, and once', async () => {
   const app = await start()
   await app.settled()
   expect(app.fake.asked.toSorted()).toEqual(['overview ./lake/crm/accounts', 'runs', 'tables'])
 })
 
-it('shows new commits as they come, and asks anew for what the table tells of itself', async () => {
+it('shows new commits when they appear, and queries the overview of the table again', async () => {
   const app = await start({ columns: 120, rows: 40 })
   await app.settled()
   const [bytes, asked] = [app.bytes(), app.fake.asked.length]
@@ -139,9 +139,9 @@ it('shows new commits as they come, and asks anew for what the table tells of it
   expect(app.bytes() - bytes).toBeLessThan(4000)
 })
 
-it('goes through what needs somebody, says why, and begins what mends it with its plan', async () => {
+it('lists tables that need attention with the reason, and starts the repair with its plan', async () => {
   const app = await start({ columns: 120, rows: 40 })
-  // A filter would hide what it goes to.
+  // A filter would hide these tables.
   await app.press(['/', 'crm', 'enter', 'tab', 'tab'], 'Tables › what needs you · 6')
   expect(app.screen()).toContain('› legacy/broken')
   await app.press(['enter'], 'legacy/broken needs you')
@@ -151,17 +151,17 @@ it('goes through what needs somebody, says why, and begins what mends it with it
   await app.press(['enter'], 'Import events/clicks')
   await app.press(['esc'], (screen) => !screen.includes('Import events/clicks'))
   await app.press(['tab'], (screen) => !screen.includes('what needs you ·'))
-  // A small screen has no panel: a key goes there, and esc comes back.
+  // A small screen has no panel: a key opens the list, and esc returns.
   app.resize(80, 24)
   await app.press(['n'], /what needs you ─+\n ✗ legacy\/broken/)
   await app.press(['esc'], 'CATALOG')
 })
 
-it('adds a store, folds it, and asks again what could not be read', async () => {
+it('adds a store, folds it, and queries an unreadable one again', async () => {
   const app = await start({ columns: 120, rows: 40 })
   await app.press(['a', 'nowhere/at', 'enter'], 'there is nothing at nowhere/at')
   await app.press(['ctrl-u', 'sqlite:///away.db', 'enter'], '✗ Database connection failed')
-  // It hides no other, says why in full beside, and needs somebody.
+  // It hides no other store, shows its full error in the panel, and is listed as needing attention.
   expect(app.screen()).toContain('crm/accounts')
   expect(app.screen()).toContain('CONNECT_FAILED: Database connection failed')
   expect(app.screen()).toMatch(/✗ sqlite:.*Database connection fai/)
@@ -177,7 +177,7 @@ it('adds a store, folds it, and asks again what could not be read', async () => 
   expect(app.fake.runsStarted.at(-1)?.operation).toMatchObject({ kind: 'import', table: './second/crm/contacts' })
 })
 
-it('begins where an earlier session was left, and gives up what is gone', async () => {
+it('starts at the state of the earlier session, and drops what no longer exists', async () => {
   const kept: unknown[] = []
   const memory = { read: () => kept.at(-1) ?? null, write: (value: unknown) => void kept.push(value) }
   const first = await start({ columns: 120, rows: 40, memory })
@@ -206,7 +206,7 @@ it('begins where an earlier session was left, and gives up what is gone', async 
   expect(third.screen()).toContain('filter crm')
 })
 
-it('brings commits in as they come beside other runs, shows the lag, and says when that has ended', async () => {
+it('synchronizes a table next to other runs, shows the lag, and reports the end of the sync', async () => {
   const app = await start({ columns: 120, rows: 40, fake: fakeWorkbench({ hold: true }) })
   await app.press(['j', 'j', 'w'], /› events\/clicks .*↻ 12 behind/)
   const sync = app.fake.runsStarted.at(-1)
@@ -214,7 +214,7 @@ it('brings commits in as they come beside other runs, shows the lag, and says wh
   app.fake.commits('events/clicks', { catalog: { state: 'current' } })
   await app.until(/› events\/clicks .*↻ current/)
   await app.until(/sync +█▁ 0 commits behind · w ends/)
-  // It takes nobody's turn.
+  // It does not delay other runs.
   await app.press(['i'], 'Import events/clicks')
   await app.press(['esc'], (screen) => !screen.includes('Import events/clicks'))
   const error = { code: 'TARGET_BUSY', message: 'database is locked', retryable: true } as const
@@ -231,7 +231,7 @@ it('brings commits in as they come beside other runs, shows the lag, and says wh
   await app.until(/› events\/clicks .*✓ current/)
 })
 
-it('says in the help of what its keys are', async () => {
+it('shows in the help which screen its keys are for', async () => {
   const app = await start()
   await app.press(['enter', '?'], 'Keys · Table › overview')
   await app.press(['esc', '2', '?'], 'Keys · Runs · now')
@@ -241,14 +241,14 @@ it('says in the help of what its keys are', async () => {
   await app.press(['?'], (screen) => !screen.includes('Keys'))
 })
 
-it('says why a key does nothing for the row', async () => {
+it('shows why a key does nothing for the row', async () => {
   const app = await start()
   await app.until('events/clicks')
   await app.press(['?'], 'Keys · Tables · now')
   expect(app.screen()).toMatch(/L +phases of a table: the row is no table of a database/)
 })
 
-it('reads versions and times', () => {
+it('parses versions and times', () => {
   expect(parseAsOf(' v1839 ')).toEqual({ version: 1839 })
   expect(parseAsOf('')).toEqual({})
   expect(parseAsOf('2026-11-20T12:00:00Z')).toEqual({ timestampMs: Date.parse('2026-11-20T12:00:00Z') })
@@ -257,12 +257,12 @@ it('reads versions and times', () => {
   expect(parseAsOf('2026-13-45')).toBeNull()
 })
 
-it('quotes what a shell would take apart', () => {
+it('quotes what a shell would split', () => {
   expect(shellQuoted("it's here")).toBe(String.raw`'it'\''s here'`)
   expect(shellQuoted('sqlite:///lake.db')).toBe('sqlite:///lake.db')
 })
 
-it('leaves the screen to whoever has left the first of several runs, and marks go with what they were for', async () => {
+it('does not return to the screen of runs that the user has left, and clears marks after the command', async () => {
   const app = await start({ fake: fakeWorkbench({ hold: true }) })
   await app.press(['space', 'space', 'space', 'v'], 'validate ./lake/crm/accounts')
   expect(app.screen()).toContain('2 in line')
@@ -272,7 +272,7 @@ it('leaves the screen to whoever has left the first of several runs, and marks g
   await expect.poll(() => app.fake.runsStarted.length).toBe(2)
   await app.settled()
   expect(app.screen()).toContain('[1 Tables]')
-  // Whoever looks at it goes on with the next one.
+  // A user on the Runs screen sees the next run.
   await app.press(['2'], 'validate ./lake/crm/contacts')
   app.fake.runsStarted[1]?.finish(0)
   await expect.poll(() => app.fake.runsStarted.length).toBe(3)

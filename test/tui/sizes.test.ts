@@ -1,4 +1,7 @@
-/** Whole screens through a pty, at the sizes that people have: nothing is wider or longer than the terminal, and each has its head and its foot. */
+/**
+ * Whole screens in a pty, at common sizes: nothing is wider or longer than the terminal, and each has its header and
+ * footer.
+ */
 import { afterEach, describe, expect, it } from 'vitest'
 import { width } from '../../src/render/screen-text.ts'
 import { expectGolden } from './support/golden.ts'
@@ -11,7 +14,7 @@ const SIZES = [
   [200, 50],
 ] as const
 
-/** Keys, what they lead to, and what the screen says then at every size. */
+/** Keys, the screen they open, and its text at every size. */
 const SCREENS: readonly (readonly [name: string, keys: readonly string[], seen: RegExp])[] = [
   ['tables', [], /crm\/accounts/],
   ['overview', ['enter'], /protocol|v212/],
@@ -37,14 +40,14 @@ afterEach(async () => {
     try {
       app.kill('SIGKILL')
     } catch {
-      // It has ended by itself.
+      // The process has ended already.
     }
     await app.ended
   }
   open = []
 })
 
-/** Until nothing is written any more. */
+/** Waits until nothing more is written. */
 async function settled(app: PtyApp): Promise<void> {
   for (let before = -1; before !== app.bytes();) {
     before = app.bytes()
@@ -59,7 +62,7 @@ describe.runIf(compiled).each(SIZES)('at %i×%i', (columns, rows) => {
     for (const [name, keys, seen] of SCREENS) {
       for (const key of keys) {
         app.type(key)
-        // Behind an escape the next key would be one with alt.
+        // Directly after an escape the next key would be read as alt and the key.
         await settled(app)
       }
       await app.until(seen)

@@ -1,4 +1,4 @@
-/** 100,000 events of the chunks of a copy through the app, with the memory at half time and at the end: run with --expose-gc. */
+/** 100,000 chunk events of a copy through the app; prints the memory halfway and at the end. Run with --expose-gc. */
 import { PassThrough } from 'node:stream'
 
 process.env.NODE_ENV = 'production'
@@ -87,7 +87,7 @@ const burst = async (from, to) => {
     }
     if (no % 5000 === 0) {
       now += 1000
-      // Past the flush of 100 ms, so that what has come is drawn.
+      // Longer than the flush of 100 ms, so that pending events are drawn.
       await new Promise((resolve) => setTimeout(resolve, 105))
     }
   }

@@ -1,4 +1,4 @@
-/** 20,000 events through the app, with the heap before and after: run with --expose-gc by soak.test.ts. */
+/** 20,000 events through the app; prints the growth of the heap. Run with --expose-gc by soak.test.ts. */
 import { PassThrough } from 'node:stream'
 
 process.env.NODE_ENV = 'production'
@@ -55,7 +55,7 @@ const heap = () => {
   globalThis.gc()
   return process.memoryUsage().heapUsed
 }
-/** @param paintEvery events between two repaints */
+/** @param paintEvery number of events between two redraws */
 const burst = async (from, count, paintEvery) => {
   for (let i = from; i < from + count; i += 1) {
     run.emit({
@@ -81,12 +81,12 @@ const burst = async (from, count, paintEvery) => {
     if (i % 40 === 0) run.emit({ type: 'table.finished', table: `t/${i}`, status: 'ok', version: String(i), ms: i })
     if (i % 20 === 0) {
       now += 1000
-      // Past the flush of 100 ms every few events, so that as many different frames are drawn.
+      // Longer than the flush of 100 ms every few events, so that as many different frames are drawn.
       await new Promise((resolve) => setTimeout(resolve, i % paintEvery === 0 ? 105 : 0))
     }
   }
 }
-// What counts are the frames after half time; before it the log's ring has to be full, and a few frames drawn.
+// Only growth in the second half counts: before it, the log's ring buffer fills, and a few frames are drawn.
 await burst(0, 10_000, 1000)
 const half = heap()
 await burst(10_000, 10_000, 200)

@@ -11,7 +11,7 @@ describe.runIf(compiled)('a long run', () => {
     })
     const reported = JSON.parse(stdout) as { readonly grown: number; readonly half: number; readonly exit: number }
     expect(reported.exit).toBe(0)
-    // The ring of the log is full at half time; a frame that stays behind for each of 50 repaints would be more.
+    // The ring buffer of the log is full halfway; a leaked frame for each of 50 redraws would exceed this.
     expect(reported.grown).toBeLessThan(750_000)
   })
 })

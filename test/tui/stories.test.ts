@@ -1,4 +1,7 @@
-/** The guides without leaving the screen: each of their commands is found by name, filled in, planned, started, and answers. Real programs, real databases. */
+/**
+ * The guides on one screen: each of their commands is found by name, filled in, planned and started, and shows its
+ * result. Real programs, real databases.
+ */
 import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +15,7 @@ import { compiled, openPty, type PtyApp } from './support/pty.ts'
 
 type Wanted = string | RegExp
 
-/** The end of the run that is shown: the log below it has those of others. */
+/** The end of the shown run; the log below it has the ends of other runs. */
 const DONE = /^ (?:end +)?ok, exit 0/m
 
 let folder = ''
@@ -31,7 +34,7 @@ async function open(args: readonly string[], seen: string, size = { columns: 120
   await app.until(seen)
 }
 
-/** The form of a command line, once its words could be read. */
+/** Opens the form of a command line, and waits until it is parsed. */
 async function fill(line: string): Promise<void> {
   await app.press([':'], '╭─ :')
   await app.press([`${line} `], '›')
@@ -39,7 +42,7 @@ async function fill(line: string): Promise<void> {
   await app.until(/enter (?:shows (?:its plan;|what it touches)|asks; nothing)/)
 }
 
-/** A command that only answers: nothing is started for it. */
+/** A read-only command: its form shows the result, and no run is started. */
 async function answers(line: string, ...seen: readonly Wanted[]): Promise<void> {
   await fill(line)
   await app.press(['enter'], 'that is all; nothing was changed')
@@ -47,7 +50,7 @@ async function answers(line: string, ...seen: readonly Wanted[]): Promise<void> 
   await close()
 }
 
-/** A command that does something: its plan first, then itself. @param named whether a name has to be typed before */
+/** A command that changes data: its plan first, then the run. @param named whether a name must be typed before */
 async function does(line: string, ended: RegExp, named = false): Promise<void> {
   await fill(line)
   if (!named) {
@@ -62,7 +65,7 @@ async function does(line: string, ended: RegExp, named = false): Promise<void> {
   await app.press(['1'], '[1 Tables]')
 }
 
-/** Whether the screen is that of a run of this command. */
+/** Whether the screen shows a run of this command. */
 function isOf(screen: string, line: string): boolean {
   const [, bar = '', head = ''] = screen.split('\n')
   return bar.includes('[2 Runs]') && head.startsWith(` ${line.split(' ')[0] ?? ''} `)
@@ -74,7 +77,7 @@ async function close(): Promise<void> {
 }
 
 describe.skipIf(!compiled)('the guide', { timeout: 120_000 }, () => {
-  it('from logs to a catalog is gone through from one screen', async () => {
+  it('from logs to a catalog runs on one screen', async () => {
     cpSync(DEMO_LAKE, join(folder, 'lake'), { recursive: true })
     await open(['./lake', '--database-url', 'sqlite:///lake.db'], 'sales/orders')
     await does('batch-import', /1 of 6 tables failed/)
@@ -96,7 +99,7 @@ describe.skipIf(!compiled)('the guide', { timeout: 120_000 }, () => {
     })
   })
 
-  it('of a copy that is stopped and goes on, compared and archived, is gone through from one screen', async () => {
+  it('of a copy that is stopped, resumed, compared and archived runs on one screen', async () => {
     const source = new Database(join(folder, 'source.db'))
     source.exec(`CREATE TABLE orders (id INTEGER PRIMARY KEY, name TEXT, "made at" TEXT NOT NULL);
       WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)
@@ -123,7 +126,7 @@ describe.skipIf(!compiled)('the guide', { timeout: 120_000 }, () => {
     expect(existsSync(join(folder, 'cold'))).toBe(true)
   })
 
-  it.skipIf(!CASSANDRA_AVAILABLE)('of token ranges is gone through from one screen', async () => {
+  it.skipIf(!CASSANDRA_AVAILABLE)('of token ranges runs on one screen', async () => {
     await using keyspace = await newKeyspace()
     await keyspace.link.client.execute(`CREATE TABLE ${keyspace.name}.events (id int PRIMARY KEY, name text)`)
     for (let id = 0; id < 300; id += 1)
@@ -138,7 +141,7 @@ describe.skipIf(!compiled)('the guide', { timeout: 120_000 }, () => {
     })
   })
 
-  it('of partitions is gone through from one screen', async (context) => {
+  it('of partitions runs on one screen', async (context) => {
     if ((await missing('postgresql')) !== '') context.skip('PostgreSQL is missing')
     const place = await makePlace('postgresql', folder)
     await place.sql(

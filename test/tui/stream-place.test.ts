@@ -1,10 +1,12 @@
-/** A run over a stream is named by its target, as the command line does not say its source; a pause says nothing of chunks. */
+/**
+ * The title of a run without a source in its command line has only the target; a pause does not mention chunks.
+ */
 import { expect, test } from 'vitest'
 import { runSteered } from '../../src/render/steering-lines.ts'
 import { fakeWorkbench } from './fake-workbench.mjs'
 import { openApp } from './support/app.ts'
 
-test('the header of a followed stream has no arrow out of nothing', async () => {
+test('the header of a follow run without a source has no arrow', async () => {
   const to = 'postgresql://app@db/copy'
   const operation = { kind: 'follow', stream: '7', to, end: false, untilCaughtUp: false, untilEqual: false } as const
   const fake = fakeWorkbench({ hold: true, lake: null, catalog: null })
@@ -17,6 +19,6 @@ test('the header of a followed stream has no arrow out of nothing', async () => 
   }
 })
 
-test('a pause is told without chunks, which a stream does not have', () => {
+test('the line on a pause does not mention chunks, which a stream does not have', () => {
   expect(runSteered({ type: 'run.steered', paused: true })).toBe('as requested: paused')
 })

@@ -1,4 +1,6 @@
-/** The Run screen of a switch and of a stream that goes on: what they wait for and do, and no bar of a copy that nobody makes. */
+/**
+ * The Run screen of a cutover and of a followed stream: what they wait for and do, without a progress bar of a copy.
+ */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Operation } from '../../src/app/operations/list.ts'
 import type { EventBody } from '../../src/model/run/event.ts'
@@ -24,7 +26,7 @@ const CUTOVER: Operation = {
 }
 const FOLLOW: Operation = { kind: 'follow', stream: '7', to: TO, end: false, untilCaughtUp: false, untilEqual: false }
 const BARS = /░|chunk|key space|WORKER|\?|0 %/
-/** Without the log, which says what a plan has. */
+/** Without the log, which contains the plan. */
 const drawn = (screen: string): string => screen.replace(/^─ log ─[^]*$/m, '')
 
 let open: App[] = []
@@ -46,7 +48,7 @@ async function begun(operation: Operation, columns: number, rows: number): Promi
   return { app, run }
 }
 
-/** What a longer text has left behind at the end of a row depends on when it was drawn. */
+/** Blanks at the end of a row depend on what was drawn there before. */
 const trimmed = (app: App): string => app.screen().replaceAll(/ +$/gm, '')
 
 const gate = (name: string, state: 'ok' | 'waiting' | 'refused', detail: string): EventBody => ({
@@ -76,7 +78,7 @@ describe.each([
   [80, 24],
   [120, 40],
 ])('at %i×%i', (columns, rows) => {
-  it('a switch shows what it waits for, its gates, its stream and its steps', async () => {
+  it('a cutover shows what it waits for, its checks, its stream and its steps', async () => {
     const { app, run } = await begun(CUTOVER, columns, rows)
     const at = `${columns}x${rows}`
     run.emit({ type: 'run.started', command: 'cutover', tool: '0.1.0', target: TO })
@@ -126,7 +128,7 @@ describe.each([
     expect(drawn(app.screen())).not.toMatch(/░|chunk|key space|WORKER/)
   })
 
-  it('a stream that goes on says what it does before it is open, and since when it is paused', async () => {
+  it('a followed stream shows its steps before it is open, and since when it is paused', async () => {
     const { app, run } = await begun(FOLLOW, columns, rows)
     run.emit({ type: 'run.started', command: 'follow', tool: '0.1.0', target: TO })
     await app.until('asking both sides')
@@ -148,19 +150,16 @@ describe.each([
   })
 })
 
-it.each([told.COPY, FOLLOW, CUTOVER])(
-  'what is waited for before anything is known stands on top: $kind',
-  async (operation) => {
-    const { app, run } = await begun(operation, 80, 24)
-    run.emit({ type: 'run.started', command: operation.kind, tool: '0.1.0', target: TO })
-    const message = 'not reached: connect ECONNREFUSED 127.0.0.1:1; try 2 follows; retries end after 30 s: d1://a/b'
-    run.emit({ type: 'log', level: 'warn', message })
-    await app.until((screen) => screen.split('\n').slice(2, 5).join(' ').includes('connect ECONNREFUSED'))
-    expect(app.screen()).not.toContain('planning: asking')
-  },
-)
+it.each([told.COPY, FOLLOW, CUTOVER])('a wait before the plan is shown at the top: $kind', async (operation) => {
+  const { app, run } = await begun(operation, 80, 24)
+  run.emit({ type: 'run.started', command: operation.kind, tool: '0.1.0', target: TO })
+  const message = 'not reached: connect ECONNREFUSED 127.0.0.1:1; try 2 follows; retries end after 30 s: d1://a/b'
+  run.emit({ type: 'log', level: 'warn', message })
+  await app.until((screen) => screen.split('\n').slice(2, 5).join(' ').includes('connect ECONNREFUSED'))
+  expect(app.screen()).not.toContain('planning: asking')
+})
 
-it('a table that is copied anew stands beside those that are only followed', async () => {
+it('a table that is copied again is shown next to tables that are only followed', async () => {
   const { app, run } = await begun(FOLLOW, 80, 24)
   run.emit({ type: 'run.started', command: 'follow', tool: '0.1.0', target: TO })
   const [copied, live] = [told.TABLE, 'public.accounts']

@@ -1,4 +1,4 @@
-/** What a terminal sends by itself, and what is pasted, in a real pseudo terminal: none of it is a key. */
+/** Reports of a terminal and pasted text, in a real pseudo terminal: neither is taken for a key. */
 import { afterEach, describe, expect, it } from 'vitest'
 import { compiled, openPty, type PtyApp } from './support/pty.ts'
 
@@ -15,13 +15,13 @@ afterEach(async () => {
   try {
     app.kill('SIGKILL')
   } catch {
-    // It has ended by itself.
+    // The process has ended already.
   }
   await app.ended
 })
 
 describe.runIf(compiled)('bytes of a terminal', () => {
-  it('that are reports leave the screen as it is', async () => {
+  it('that are reports do not change the screen', async () => {
     await start()
     const before = app.screen()
     app.type(MOUSE, DEVICE, '\u001b[M !!', '\u001b[I', '\u001b[O')
@@ -30,7 +30,7 @@ describe.runIf(compiled)('bytes of a terminal', () => {
     await app.press(['k'], (screen) => screen === before)
   })
 
-  it('that are pasted open nothing, and a note says so', async () => {
+  it('that are pasted open nothing, and a note says that they were ignored', async () => {
     await start()
     await app.press([paste('import quite a long line:\r/x\u001b[Aq\r')], 'no text field is open')
     await app.press(['import quite a long line:\r'], 'several keys at once')
@@ -48,7 +48,7 @@ describe.runIf(compiled)('bytes of a terminal', () => {
     await app.press(['enter'], 'ok, exit 0')
   })
 
-  it('that are 10 MB of a paste hold nothing up', async () => {
+  it('that are a paste of 10 MB do not block the screen', async () => {
     await start()
     await app.press(['5'], 'no answer yet')
     await app.press([paste('drop table a;\r'.repeat(700_000))], 'longer than 65,536 characters')
@@ -56,7 +56,7 @@ describe.runIf(compiled)('bytes of a terminal', () => {
     await app.press(['\u0015', 'x'], /› x/)
   })
 
-  it('that are pasted without brackets, escapes among them, do not quit', async () => {
+  it('that are pasted without brackets, with escapes, do not quit', async () => {
     await start()
     await app.press(['abc\u001bq\u001b\u001bqq'], 'several keys at once')
     await app.press(['\u001bq'], 'alt-q does nothing here')
@@ -65,13 +65,13 @@ describe.runIf(compiled)('bytes of a terminal', () => {
     expect(app.raw().lastIndexOf('\u001b[?2004l')).toBeGreaterThan(app.raw().lastIndexOf('\u001b[?2004h'))
   })
 
-  it('are in brackets again after the program was suspended', async () => {
+  it('are bracketed again after the program was suspended', async () => {
     await start()
     app.type('\u001a')
     await expect
       .poll(() => app.raw().lastIndexOf('\u001b[?2004l') - app.raw().lastIndexOf('\u001b[?2004h'))
       .toBeGreaterThan(0)
-    // A pseudo terminal without a shell stops no program: only what it does before and after is seen.
+    // Without a shell the program is not stopped: only its output before and after is visible.
     app.kill('SIGCONT')
     await expect
       .poll(() => app.raw().lastIndexOf('\u001b[?2004h') - app.raw().lastIndexOf('\u001b[?2004l'))
@@ -79,7 +79,7 @@ describe.runIf(compiled)('bytes of a terminal', () => {
     await app.press([paste('x')], 'no text field is open')
   })
 
-  it('an escape is a key of its own', async () => {
+  it('an escape is a separate key', async () => {
     await start()
     await app.press(['?'], 'Keys')
     await app.press(['\u001b'], '14 tables')

@@ -1,6 +1,6 @@
 /**
- * 100,000 random strings of bytes against the session, wherever something could be started, steered, stopped or left: nothing of that follows from
- * what is no key. The same strings come up each time.
+ * 100,000 random byte strings on every screen where keys start, steer, stop or quit: bytes that are no key must not do
+ * so. The strings are the same in each run.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { InputGrammar, type InputToken } from '../../src/shared/terminal/input-grammar.ts'
@@ -32,7 +32,7 @@ const NAMES = Object.keys(PLACES) as Name[]
 const EACH = Math.ceil(STRINGS / 2 / NAMES.length)
 const E = '\u001b'
 
-/** A store that can be set back. */
+/** A store that can be reset. */
 class ResettableStore implements Store<State, Action> {
   state = initialState({
     columns: 120,
@@ -135,7 +135,7 @@ const one = <T>(of: readonly T[]): T => of[next(of.length)] as T
 const many = (most: number, make: () => string): string => Array.from({ length: next(most + 1) }, make).join('')
 const number = (): string => String(next(300))
 const KEYS = ['q', 'x', 'X', 'i', '\r', '\u0003', '<', '>', 'p', 'y', 'j', ' ', 'é', '日', ':', '5', '\t', '\u0012']
-/** A report, an answer or a paste, as bytes; nothing of it is a key. */
+/** A report, a reply or a paste, as bytes; none of it is a key. */
 const REPORTS: readonly (() => string)[] = [
   () => `${E}[<${number()};${number()};${number()}${one(['M', 'm'])}`,
   () => `${E}[${number()};${number()};${number()}M`,
@@ -149,11 +149,11 @@ const REPORTS: readonly (() => string)[] = [
   () => `${E}[200~${many(12, () => one([...KEYS, `${E}[A`, E]))}${E}[201~`,
   () => `\u009b200~${many(12, () => one(KEYS))}${E}[201~`,
 ]
-/** Begun and never ended; another sequence follows, or nothing. */
+/** An incomplete sequence, with another one or nothing after it. */
 const BROKEN = (): string => one(REPORTS)().slice(0, 2 + next(6))
 const reports = (): string =>
   many(4, () => one(REPORTS)()) + one(REPORTS)() + (next(4) === 0 ? one(['', `${E}[`, `${E}]1;`, `${E}[1;`]) : '')
-/** Anything at all. */
+/** Any bytes. */
 const noise = (): Buffer => {
   const pieces = Array.from({ length: 2 + next(6) }, () =>
     one([
@@ -171,11 +171,11 @@ const noise = (): Buffer => {
 const calls = (): string =>
   JSON.stringify([left, fake.runsStarted.map((run) => run.calls), fake.answers.length, fake.written.length])
 
-/** What a key could change, without the note in the last row. */
+/** The state that a key could change, without the note in the last row. */
 const shown = ({ flash: _, ...state }: State): unknown[] => Object.values(state)
 
 describe.each(NAMES)('%s', (name) => {
-  it('is not changed by what is no key, and a field by its text alone', () => {
+  it('is not changed by bytes that are no key, except for the text of a field', () => {
     const before = calls()
     const place = placeOf(name)
     for (let i = 0; i < EACH; i += 1) {
@@ -191,7 +191,7 @@ describe.each(NAMES)('%s', (name) => {
     expect(calls()).toBe(before)
   })
 
-  it('starts, steers, stops and leaves nothing by several bytes of one read, whatever they are', () => {
+  it('starts, steers, stops and quits nothing if several bytes are read at once', () => {
     const before = calls()
     const place = placeOf(name)
     for (let i = 0; i < EACH; i += 1) {
@@ -225,7 +225,7 @@ const isKey = (tokens: readonly InputToken[]): boolean => {
   return first.kind === 'key' || (first.kind === 'text' && /^(?:\u0003+|\P{M}\p{M}*)$/u.test(first.text))
 }
 
-it('every place is one where a key acts', () => {
+it('on every screen a key has an effect', () => {
   const kinds = Array.from(places, ([name, state]) => [name, state.dialog?.kind ?? state.prompt?.kind ?? state.screen])
   expect(Object.fromEntries(kinds)).toEqual({
     tables: 'tables',
@@ -240,7 +240,7 @@ it('every place is one where a key acts', () => {
     abort: 'abort',
     quit: 'quit',
   })
-  // Where a name has to be typed it stands there, the button is chosen, and enter alone is missing.
+  // The name is typed and the button is selected; only enter is missing.
   store.state = placeOf('rollback')
   expect(store.state.dialog).toMatchObject({ state: 'safe', focus: 'go', field: { text: 'crm/accounts' } })
   session.read([{ kind: 'text', text: '\r' }])

@@ -1,4 +1,4 @@
-/** The app in this process, drawn on a headless terminal: what a test sees is what a person would see. */
+/** The app in this process, drawn on a headless terminal: tests see the screen that a user would see. */
 import { PassThrough } from 'node:stream'
 import xterm from '@xterm/headless'
 import { runTui } from '../../../src/tui/run-tui.tsx'
@@ -16,7 +16,7 @@ export const KEYS: Readonly<Record<string, string>> = {
   home: '\u001b[H',
   end: '\u001b[F',
   enter: '\r',
-  // As terminals with the kitty protocol send it: an escape alone is a key once nothing has followed it for 50 ms.
+  // As sent by terminals with the kitty protocol; a plain escape becomes a key only 50 ms later.
   esc: '\u001b[27u',
   tab: '\t',
   'shift-tab': '\u001b[Z',
@@ -36,16 +36,16 @@ export type Wanted = string | RegExp | ((screen: string) => boolean)
 export type App = {
   readonly fake: Fake
   readonly result: Promise<TuiResult>
-  /** Everything that was written, for counting. */
+  /** Number of bytes written. */
   bytes(): number
   raw(): string
   screen(): string
   row(n: number): string
   type(...keys: string[]): void
-  /** Types and waits for a screen. */
+  /** Types keys and waits for a screen. */
   press(keys: string | readonly string[], until: Wanted): Promise<void>
   until(wanted: Wanted): Promise<void>
-  /** Waits until the app has nothing to write any more: many turns of the loop without a byte. */
+  /** Waits until the app writes nothing more: many turns of the event loop without output. */
   settled(): Promise<void>
   resize(columns: number, rows: number): void
   clock: { now: number }
@@ -56,7 +56,7 @@ export type AppOptions = {
   readonly columns?: number
   readonly rows?: number
   readonly ascii?: boolean
-  /** The terminal says 0×0, as a pty that nobody has sized. */
+  /** The terminal reports 0×0, like a pty without a size. */
   readonly unsized?: boolean
   readonly fake?: Fake
   readonly initial?: TuiOptions['initial']
@@ -123,7 +123,7 @@ export function openApp(options: AppOptions = {}): App {
     const seen = (text: string): boolean =>
       typeof wanted === 'string' ? text.includes(wanted) : wanted instanceof RegExp ? wanted.test(text) : wanted(text)
     for (let inspected = -1; ;) {
-      // Only what was written since the last look can be new.
+      // The screen changes only when something was written.
       if (pending === 0 && inspected !== written.length) {
         inspected = written.length
         if (seen(screen())) return
@@ -164,7 +164,7 @@ export function openApp(options: AppOptions = {}): App {
       stdout.emit('resize')
     },
     quit: async () => {
-      // Three are needed while a run works: stop, abort, leave.
+      // While a run is active three are needed: stop, abort, quit.
       const again = setInterval(() => stdin.write('\u0003'), 20)
       const ended = await result
       clearInterval(again)

@@ -1,4 +1,4 @@
-/** Events of copies as the engine tells them, made by hand so that every state a chunk can be in comes up. */
+/** Hand-written events of copies, so that a chunk reaches every state. */
 import type { CopyOperation } from '../../../src/engine/copy/operations/copy/declaration.ts'
 import type { CopyPlanLine, EventBody } from '../../../src/model/run/event.ts'
 import type { ErrorInfo } from '../../../src/shared/errors.ts'
@@ -90,7 +90,7 @@ export function begun({ table = TABLE, rows = ROWS, chunks = CHUNKS, proved = 0 
   }
 }
 
-/** Both ends belong to the chunk: its key is a whole number. */
+/** Both bounds are part of the chunk, because its key is an integer. */
 export function span(no: number): { from: readonly string[]; to: readonly string[] } {
   return { from: [String((no - 1) * CHUNK + 1)], to: [String(no === CHUNKS ? ROWS : no * CHUNK)] }
 }

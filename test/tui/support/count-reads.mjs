@@ -1,4 +1,7 @@
-/** Loaded before a program under test: a file grows by as many bytes as the program has read from its terminal. */
+/**
+ * Preloaded into a program under test: a file grows by one byte for each byte that the program has read from its
+ * terminal.
+ */
 import { appendFileSync } from 'node:fs'
 import process from 'node:process'
 import { ReadStream } from 'node:tty'

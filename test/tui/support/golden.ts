@@ -1,4 +1,4 @@
-/** Whole screens against files; UPDATE_GOLDEN=1 writes them anew. */
+/** Compares whole screens with files; UPDATE_GOLDEN=1 rewrites them. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { expect } from 'vitest'
 

@@ -1,4 +1,4 @@
-/** The compiled app in a real pseudo terminal. */
+/** The compiled app in a pseudo terminal. */
 import { existsSync, mkdtempSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ import { KEYS } from './app.ts'
 
 const root = new URL('../../../', import.meta.url).pathname
 const TIMEOUT_MS = 30_000
-/** So long a key waits for a program that may not read yet. */
+/** Longest wait (ms) for the program to read a key. */
 const READ_MS = 5000
 const COUNT_READS = `${root}test/tui/support/count-reads.mjs`
 
@@ -25,21 +25,21 @@ export type PtyApp = {
   resize(columns: number, rows: number): void
   ended: Promise<{ readonly exitCode: number; readonly signal: number | undefined }>
   kill(signal: NodeJS.Signals): void
-  /** Closes the terminal, as a window that is shut. */
+  /** Closes the terminal, like a closed window. */
   hangUp(): void
 }
 
 export type PtyOptions = {
   readonly columns?: number
   readonly rows?: number
-  /** What Node runs; without it the UI over the fake workbench. */
+  /** Script that Node runs; default: the UI with the fake workbench. */
   readonly script?: string
   readonly args?: readonly string[]
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>
 }
 
-/** Starts the app; environment of the test run that would change what it draws is left out. */
+/** Starts the app without variables of the test run that would change the drawing. */
 export function openPty(options: PtyOptions = {}): PtyApp {
   const columns = options.columns ?? 80
   const rows = options.rows ?? 24
@@ -62,7 +62,7 @@ export function openPty(options: PtyOptions = {}): PtyApp {
     rows,
     cwd: options.cwd ?? root,
     name: 'xterm-256color',
-    // Where somebody was the last time must not decide what this one shows.
+    // Its own state folder: the state of an earlier session must not affect this one.
     env: {
       ...env,
       TZ: 'UTC',
@@ -100,7 +100,7 @@ export function openPty(options: PtyOptions = {}): PtyApp {
       typeof wanted === 'string' ? s.includes(wanted) : wanted instanceof RegExp ? wanted.test(s) : wanted(s)
     const end = Date.now() + TIMEOUT_MS
     for (let inspected = -1; ;) {
-      // Only what was written since the last look can be new.
+      // The screen changes only when something was written.
       if (pending === 0 && inspected !== raw.length) {
         inspected = raw.length
         if (seen(screen())) return
@@ -110,7 +110,7 @@ export function openPty(options: PtyOptions = {}): PtyApp {
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
   }
-  // Each key is a read of its own, as hands type: the next one is written when the program has read the last.
+  // Each key is a separate read, as typed: the next one is written after the program has read the last.
   let typing = Promise.resolve()
   let typed = 0
   const typeOne = async (key: string): Promise<void> => {
@@ -150,5 +150,5 @@ export function openPty(options: PtyOptions = {}): PtyApp {
   }
 }
 
-/** Whether the app was compiled: without build/ the pty tests have nothing to start. */
+/** Whether the app is compiled: the pty tests need build/. */
 export const compiled = existsSync(`${process.env['SLUICE_BUILD'] ?? `${root}build`}/tui/run-tui.js`)
