@@ -1,4 +1,4 @@
-/** Whatever writes can tell that it failed: an operation that cannot stands here, with the reason why nobody waits for its alert. */
+/** Every operation that writes can alert on failure, or is listed here with the reason why it need not. */
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -9,7 +9,7 @@ import { ROOT } from './source-files.ts'
 
 const KINDS = Object.keys(OPERATIONS) as OperationKind[]
 
-/** Writes, and takes no `--alert` on purpose. */
+/** Operations that write, and have no `--alert` on purpose. */
 const LEFT_OUT: Readonly<Partial<Record<OperationKind, string>>> = {
   'diff-undo': 'somebody names the run whose mending he takes back, and reads the answer',
   'diff-followed': 'somebody names rows of a stream, and reads the answer',
@@ -23,7 +23,7 @@ const LEFT_OUT: Readonly<Partial<Record<OperationKind, string>>> = {
 
 const writes = (kind: OperationKind): boolean => declarationOf(kind).stores.some(({ access }) => access === 'write')
 
-/** The ways to start it, as they are typed, each with the options that it takes. */
+/** The commands that start it, each with the options that it takes. */
 function waysOf(kind: OperationKind): readonly (readonly [name: string, takes: ReadonlySet<string>])[] {
   const command = commandNameOf(kind)
   const actions = [...new Set(KINDS.map(commandNameOf))]
@@ -40,17 +40,17 @@ function takesOf(command: string): readonly string[] {
 }
 
 describe('an operation that writes', () => {
-  test('tells that it failed, or stands here with the reason why not', () => {
+  test('can alert on failure, or is listed here with a reason', () => {
     const silent = KINDS.filter(
       (kind) => writes(kind) && !(declarationOf(kind).alerts?.causes.includes('failed') ?? false),
     )
     expect(silent.toSorted()).toEqual(Object.keys(LEFT_OUT).toSorted())
   })
 
-  test.each(KINDS.filter((kind) => declarationOf(kind).alerts !== undefined))('%s is asked for its alerts', (kind) => {
+  test.each(KINDS.filter((kind) => declarationOf(kind).alerts !== undefined))('%s takes the alert options', (kind) => {
     const ways = waysOf(kind)
     const asked = ways.filter(([, takes]) => ALERT_FLAGS.every((flag) => takes.has(flag)))
-    // What only plans is looked at by whoever asks for it.
+    // A command that only plans has a user who reads its result.
     const without = ways.filter((way) => !asked.includes(way)).map(([name]) => name)
     expect(without.filter((name) => !name.endsWith(' plan'))).toEqual([])
     expect(asked.length).toBeGreaterThan(0)
@@ -58,7 +58,7 @@ describe('an operation that writes', () => {
       expect(takesOf(name.split(' ')[0] ?? '')).toEqual(expect.arrayContaining([...ALERT_FLAGS]))
   })
 
-  test('is named in ALERTS, where it can tell anything', () => {
+  test('is named in docs/guides/alerts.md if it can alert', () => {
     const page = readFileSync(path.join(ROOT, 'docs/guides/alerts.md'), 'utf8')
     const named = KINDS.filter((kind) => declarationOf(kind).alerts !== undefined)
       .flatMap(waysOf)

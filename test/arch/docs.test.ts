@@ -1,4 +1,7 @@
-/** Documents for contributors: paths and names exist, recipes name every place of their example, and words are those of the glossary. */
+/**
+ * Documents for contributors: their paths and names exist, recipes name every place of their example, and their words
+ * are those of the glossary.
+ */
 import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -10,7 +13,7 @@ const recipes = read('docs/dev/recipes.md')
 const rooms = read('docs/dev/rooms.md')
 const sources = readSources()
 
-/** Paths of the project in code spans; one with a placeholder in capitals is none. */
+/** Paths of the project in code spans, without those that have a placeholder in capitals. */
 function pathsOf(text: string): readonly string[] {
   const spans = [...text.matchAll(/`((?:src|test|docs|scripts)\/[\w./-]+)`/g)].map(([, one = '']) => one)
   return spans.filter((one) => !/\/[A-Z]+(?:\/|$)/.test(one))
@@ -35,11 +38,11 @@ describe('ARCHITECTURE', () => {
     expect(read(file)).toMatch(new RegExp(`\\b${name}\\b`))
   })
 
-  test('names no path that is not there', () => {
+  test('names only existing paths', () => {
     expect(missing(pathsOf(architecture))).toEqual([])
   })
 
-  test('links every page of dev', () => {
+  test('links every page of docs/dev', () => {
     const pages = fs.readdirSync(path.join(ROOT, 'docs/dev'))
     expect(pages.filter((page) => !architecture.includes(`(dev/${page})`))).toEqual([])
   })
@@ -48,7 +51,7 @@ describe('ARCHITECTURE', () => {
 type Recipe = {
   readonly title: string
   readonly examples: readonly string[]
-  /** Where the example is looked for. */
+  /** Folders that are searched for the example. */
   readonly within: readonly string[]
   readonly files: readonly string[]
 }
@@ -68,7 +71,7 @@ const RECIPES: readonly Recipe[] = recipes
     }
   })
 
-/** @returns whether a file has one of the examples as a word of its own */
+/** @returns true if a file has one of the examples as a whole word */
 function has(text: string, examples: readonly string[]): boolean {
   return examples.some((one) => {
     const escaped = one.replaceAll(/[^\w ]/g, String.raw`\$&`)
@@ -77,7 +80,7 @@ function has(text: string, examples: readonly string[]): boolean {
 }
 
 describe('a recipe', () => {
-  test('there is one for each thing that people add', () => {
+  test('exists for each kind of extension', () => {
     expect(RECIPES).toHaveLength(10)
   })
 
@@ -91,12 +94,12 @@ describe('a recipe', () => {
     expect(files.filter((file) => !found.some((name) => covers(file, name)))).toEqual([])
   })
 
-  test('names no path that is not there', () => {
+  test('names only existing paths', () => {
     expect(missing(pathsOf(recipes))).toEqual([])
   })
 })
 
-/** Files in the tables of a page. A short name is in the folder at the head of its column, or in the first column. */
+/** Files in the tables of a page. A short name is in the folder of its column heading, or else of the first column. */
 function filesOfTables(text: string): readonly string[] {
   const found: string[] = []
   let heads: readonly string[] = []
@@ -122,14 +125,14 @@ function filesOfTables(text: string): readonly string[] {
 }
 
 describe('rooms', () => {
-  test('names no file or folder that is not there', () => {
+  test('names only existing files and folders', () => {
     const files = filesOfTables(rooms)
     expect(files.length).toBeGreaterThan(1000)
     expect(missing(files)).toEqual([])
     expect(missing(pathsOf(rooms))).toEqual([])
   })
 
-  test('has every folder of three or more files', () => {
+  test('lists every folder of three or more files', () => {
     const sizes = new Map<string, number>()
     for (const { name } of sources) {
       const folder = `src/${path.posix.dirname(name)}`
@@ -142,16 +145,16 @@ describe('rooms', () => {
   })
 })
 
-/** Words of recorded results, and of tests that compare them: pages that name these outcomes keep them. */
+/** Replaced words that a page may use, because recorded results and tests contain them. */
 const RIGHT_IN: Readonly<Record<string, readonly string[]>> = {
   'docs/dev/set-back.md': ['anew'],
-  // The verdict of a finding that could not be made.
+  // A verdict in recorded results: the finding could not be made.
   'docs/guides/partitions.md': ['looked'],
-  // A state of the metric `sluice_queue_workers`, in a table that is made from the program.
+  // A state in the metric `sluice_queue_workers`, in a generated table.
   'docs/reference/METRICS.md': ['lives'],
 }
 
-/** @returns words of sentences; code, addresses of links and headings (which are anchors) have words of their own */
+/** @returns words of sentences, without code, link addresses and headings (which are anchors) */
 function wordsOf(text: string): readonly string[] {
   const sentences = text
     .replaceAll(/^```.*?^```/gms, '')
@@ -177,13 +180,13 @@ describe('docs/reference/GLOSSARY.md', () => {
   const oldWordsOf = (page: string): readonly string[] =>
     wordsOf(read(page)).filter((word) => old.has(word) && RIGHT_IN[page]?.includes(word) !== true)
 
-  test('gives each word a sentence, and names the words that are not used any more', () => {
+  test('has a meaning for each word, and names the words that it replaces', () => {
     expect(rows.length).toBeGreaterThan(50)
     expect(old.size).toBeGreaterThan(15)
     expect(rows.filter(({ meaning }) => !meaning.endsWith('.'))).toEqual([])
   })
 
-  test.each(pages)('%s uses none of those', (page) => {
+  test.each(pages)('%s uses no replaced word', (page) => {
     expect([...new Set(oldWordsOf(page))]).toEqual([])
   })
 })

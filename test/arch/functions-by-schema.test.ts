@@ -1,20 +1,29 @@
-/** Statements for PostgreSQL alone call functions by their schema: one that another role makes while a session is open is not taken instead. */
+/**
+ * PostgreSQL statements qualify functions with their schema, so that a function of another role with the same name is
+ * never called.
+ */
 import { expect, test } from 'vitest'
 import { UNQUALIFIED } from '../../src/stores/postgresql/server/planted.ts'
 import { readSources } from './source-files.ts'
 
-/** Sessions of the queue, and functions made for triggers, have a search_path of pg_catalog alone. What migrations of a catalog call is called once, when they run. */
+/**
+ * Sessions of the queue and trigger functions have only pg_catalog in their search_path. Migrations of a catalog run
+ * once.
+ */
 const OWN_PATH =
   /^stores\/postgresql\/(?:queue\/|follow\/switch\/(?:barrier|guard)|follow\/triggers\/(?:log|round)|partition\/maintenance\/key-log)/
 
-/** Names that no function of the program has. `unnest` of several arrays is grammar, which names pg_catalog by itself and does not know the other spelling. */
+/**
+ * Names of functions in SQL, none of which the program defines. `unnest` of several arrays is grammar and cannot be
+ * qualified.
+ */
 const OF_SQL =
   `array_agg bool_and bool_or cardinality concat_ws current_setting floor hashtextextended json_agg json_build_object jsonb_agg md5 octet_length
   quote_ident regexp_match regexp_replace rtrim set_config split_part string_agg substr to_char to_jsonb to_regclass trim_scale width_bucket`.split(
     /\s+/,
   )
 
-test('functions of PostgreSQL are called by their schema', () => {
+test('functions in PostgreSQL statements are qualified with their schema', () => {
   const bare = new RegExp(`(?<![\\w.$#])(?:${OF_SQL.join('|')})\\(`, 'g')
   const found = readSources()
     .filter(({ name }) => name.startsWith('stores/postgresql/') && !OWN_PATH.test(name))
@@ -22,7 +31,7 @@ test('functions of PostgreSQL are called by their schema', () => {
   expect(found).toEqual([])
 })
 
-test('those that statements for all systems call are looked for', () => {
+test('aggregates in statements for all systems are among those that are checked', () => {
   const call = /(?<![\w.$#])([a-z_]+)\(/g
   const names = readSources()
     .filter(({ name }) =>
@@ -35,7 +44,7 @@ test('those that statements for all systems call are looked for', () => {
   expect(names.some((name) => AGGREGATES.has(name))).toBe(true)
 })
 
-test('rows are counted without an argument, for which another role could have put a count of its type', () => {
+test('rows are counted with count(*), because another role may have defined count() for an argument type', () => {
   const texts = /(["'`])((?:(?!\1)[^])*\bSELECT\b(?:(?!\1)[^])*)\1/g
   const found = readSources()
     .filter(({ name }) =>

@@ -3,11 +3,11 @@ import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { importsOf, layerOf, readSources, ROOT, targetOf, withoutComments } from './source-files.ts'
 
-/** What a layer may import beside itself: as docs/ARCHITECTURE.md says, in the table of the house. */
+/** Layers that a layer may import besides itself, from the table "The house" in docs/ARCHITECTURE.md. */
 const MAY_IMPORT = saidByArchitecture()
-/** Layers that know the ports of stores, and no system. */
+/** Layers that may import the ports of stores, but no system. */
 const PORTS_ONLY = new Set(['catalog', 'archive', 'partition'])
-/** What a room of the engine may import beside itself. */
+/** Parts of the engine that a part may import besides itself. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   run: [],
   lake: ['run'],
@@ -22,7 +22,7 @@ const TOO_LONG = 600
 const sources = readSources()
 const edges = sources.flatMap((file) => file.imports.map((found) => ({ file: file.name, ...found })))
 
-/** Layers by the names of their folders, each with those that its row of the table names. */
+/** Layers by folder name, each with the layers that its row of the table names. */
 function saidByArchitecture(): Readonly<Record<string, readonly string[]>> {
   const text = fs.readFileSync(path.join(ROOT, 'docs/ARCHITECTURE.md'), 'utf8')
   const house = text.slice(text.indexOf('\n## The house\n'), text.indexOf('\n## Programs and threads'))
@@ -37,8 +37,8 @@ function saidByArchitecture(): Readonly<Record<string, readonly string[]>> {
 
 const said = (edge: { file: string; specifier: string }): string => `${edge.file} imports ${edge.specifier}`
 
-describe('the reader of imports', () => {
-  test('finds every way to import, and nothing in comments', () => {
+describe('importsOf', () => {
+  test('finds all forms of import, and none in comments', () => {
     const code = withoutComments(`
 import a from 'a' // import no from 'no1'
 import type { B } from 'b'
@@ -58,7 +58,7 @@ const i = createRequire(import.meta.url)('x'), j = require('j')
     expect(importsOf(code).map((found) => found.specifier)).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'j'])
   })
 
-  test('finds the sources', () => {
+  test('reads the sources', () => {
     expect(sources.length).toBeGreaterThan(10)
     expect(edges.length).toBeGreaterThan(sources.length / 2)
   })
@@ -88,7 +88,7 @@ describe('directions of dependency', () => {
     expect(wrong.map(said)).toEqual([])
   })
 
-  test('what knows only the ports of stores imports no folder of a system', () => {
+  test('layers that know only the ports of stores import no folder of a system', () => {
     const wrong = edges.filter((edge) => {
       const target = targetOf(edge.file, edge.specifier)
       return PORTS_ONLY.has(layerOf(edge.file)) && target !== undefined && /^stores\/(?!common\/).+\//.test(target)
@@ -96,7 +96,7 @@ describe('directions of dependency', () => {
     expect(wrong.map(said)).toEqual([])
   })
 
-  test('rooms of the engine import only what lies below them', () => {
+  test('parts of the engine import only what lies below them', () => {
     const roomOf = (name: string): string => /^engine\/(\w+)\//.exec(name)?.[1] ?? ''
     const upward = edges
       .map((edge) => ({ ...edge, from: roomOf(edge.file), to: roomOf(targetOf(edge.file, edge.specifier) ?? '') }))
@@ -106,7 +106,7 @@ describe('directions of dependency', () => {
     expect([...new Set(inEngine.map(roomOf))].toSorted()).toEqual(Object.keys(ROOMS).toSorted())
   })
 
-  test('no circle of imports, types included', () => {
+  test('there is no import cycle, types included', () => {
     const to = new Map(sources.map(({ name, imports }) => [name, imports.flatMap(({ specifier }) => targetOf(name, specifier) ?? [])])) // prettier-ignore
     const done = new Set<string>()
     const circles: string[] = []
@@ -121,7 +121,7 @@ describe('directions of dependency', () => {
     expect(circles).toEqual([])
   })
 
-  test('relative imports name the file that is there, and stay inside src', () => {
+  test('relative imports name existing files, inside src', () => {
     const names = new Set(sources.map((file) => file.name))
     const wrong = edges.filter((edge) => {
       const target = targetOf(edge.file, edge.specifier)
@@ -130,7 +130,7 @@ describe('directions of dependency', () => {
     expect(wrong.map(said)).toEqual([])
   })
 
-  test('cli reaches tui by a dynamic import in one place', () => {
+  test('cli imports tui dynamically, in one place', () => {
     const to = edges.filter(
       (edge) => layerOf(edge.file) === 'cli' && layerOf(targetOf(edge.file, edge.specifier) ?? '') === 'tui',
     )
@@ -138,20 +138,20 @@ describe('directions of dependency', () => {
     expect(to.length).toBeLessThanOrEqual(1)
   })
 
-  test('only tui draws', () => {
+  test('only tui imports the UI library', () => {
     expect(edges.filter((edge) => UI.test(edge.specifier) && layerOf(edge.file) !== 'tui').map(said)).toEqual([])
     expect(
       sources.filter((file) => file.name.endsWith('.tsx') && layerOf(file.name) !== 'tui').map((file) => file.name),
     ).toEqual([])
   })
 
-  test('above the stores a writer of a chunk is opened by withWriter, which refuses what would wait for it', () => {
+  test('outside stores a chunk writer is opened by withWriter only, which refuses a conflicting one', () => {
     const opens = /\btarget(?:\(\))?\s*\.open\(/
     const wrong = sources.filter(({ name, code }) => layerOf(name) !== 'stores' && opens.test(code))
     expect(wrong.map(({ name }) => name)).toEqual([])
   })
 
-  test('only stores imports a driver, types too', () => {
+  test('only stores imports a driver, including types', () => {
     expect(edges.filter((edge) => DRIVER.test(edge.specifier) && layerOf(edge.file) !== 'stores').map(said)).toEqual([])
   })
 
@@ -173,7 +173,7 @@ describe('the source', () => {
     expect(lengths.filter((file) => file.lines > TOO_LONG)).toEqual([])
   })
 
-  test('makes folders with those above them in one place: the recursive mkdir of Node never ends in /proc', () => {
+  test('does not call the recursive mkdir of Node, which never returns in /proc', () => {
     const makes = /\bmkdir(?:Sync)?\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\brecursive\b/
     expect(sources.filter((file) => makes.test(file.code)).map((file) => file.name)).toEqual([])
   })
@@ -182,9 +182,9 @@ describe('the source', () => {
     expect(sources.filter((file) => /\bconsole\s*\./.test(file.code)).map((file) => file.name)).toEqual([])
   })
 
-  test('knows no any and hushes no checker', () => {
+  test('has no any, and suppresses no checker', () => {
     const any = /:\s*any\b|\bas\s+any\b|<any\b|\bany\[\]/
-    // A linter may be wrong about one line; then the line says which rule and why: `oxlint-disable-next-line rule -- reason`.
+    // A linter rule may be disabled for one line, with a reason: `oxlint-disable-next-line rule -- reason`.
     const hush = /@ts-(?:ignore|expect-error|nocheck)|eslint-disable|oxlint-disable(?!-(?:next-)?line [\w/-]+ -- \S)/
     expect(sources.filter((file) => any.test(file.code)).map((file) => file.name)).toEqual([])
     expect(sources.filter((file) => hush.test(file.text)).map((file) => file.name)).toEqual([])
@@ -203,12 +203,12 @@ describe('packages', () => {
   test('the lock file names no host', () => {
     const lock = read('package-lock.json')
     expect(lock.match(/"resolved"/g)).toBeNull()
-    // Pages that ask for donations are links of the packages' authors, not places that npm loads from.
+    // Pages for donations are links of the packages' authors; npm does not load from them.
     const urls = [...lock.matchAll(/"([^"]+)": "(?:https?|git|ssh)[^"]*:\/\/[^"]*"/g)].map((match) => match[1])
     expect(urls.filter((key) => key !== 'url' && key !== 'funding')).toEqual([])
   })
 
-  test('their sources are those of the lock file: no tool is fetched by a script', () => {
+  test('scripts fetch no tool that is not in the lock file', () => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
     expect(Object.values(scripts).filter((line) => /\bnpx\b|npm (?:i|install|exec)\b/.test(line))).toEqual([])
   })

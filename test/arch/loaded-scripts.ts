@@ -1,4 +1,4 @@
-/** Which scripts a run of Node loads: its coverage names every one, ESM and CommonJS alike. */
+/** Scripts that a run of Node loads, from its coverage, which lists ESM and CommonJS modules. */
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'
@@ -9,7 +9,7 @@ export type Loaded = {
   readonly status: number | null
   readonly stdout: string
   readonly stderr: string
-  /** Names of the packages of node_modules of which a script was loaded. */
+  /** Names of packages in node_modules with at least one loaded script. */
   readonly packages: ReadonlySet<string>
   /** Modules of build/ or dist/, as `app/index.js`. */
   readonly modules: ReadonlySet<string>

@@ -11,7 +11,7 @@ const DUCKDB = ['@duckdb/node-api', '@duckdb/node-bindings']
 const AWS = ['@aws-sdk/credential-providers', '@aws-sdk/core', '@smithy/core', 'aws4fetch']
 const NETWORK = ['pg', 'mysql2', 'cassandra-driver']
 
-/** Fails by name where the compiled program is not there, not by a stack trace of Node. */
+/** Fails with a clear message, not with a stack trace, if the program is not compiled. */
 function compiled(name: string): string {
   const file = path.join(ROOT, name)
   expect(fs.existsSync(file), `${name} is missing: src/ has no such module, or it was not compiled`).toBe(true)
@@ -22,7 +22,7 @@ function among(loaded: Loaded, names: readonly string[]): string[] {
   return names.filter((name) => loaded.packages.has(name))
 }
 
-test('a driver that is loaded is seen, from ESM, from CommonJS and from a thread', () => {
+test('a loaded driver is detected, from ESM, from CommonJS and from a thread', () => {
   expect(among(loadedBy(['-e', "require('better-sqlite3')"]), SQLITE)).toContain('better-sqlite3')
   const esm = ['--input-type=module', '-e', "await import('@duckdb/node-api'); await import('ink')"]
   expect(among(loadedBy(esm), [...UI, ...DUCKDB])).toEqual(expect.arrayContaining(['ink', 'react', '@duckdb/node-api']))
@@ -56,14 +56,14 @@ test('discover on a folder loads no UI, no network driver and no SQLite', () => 
   expect(among(loaded, [...UI, ...SQLITE, ...NETWORK, ...AWS])).toEqual([])
 })
 
-test('discover loads no DuckDB where no count stands in a Parquet checkpoint alone', () => {
+test('discover loads no DuckDB if commits or checksums have the counts', () => {
   const loaded = loadedBy([compiled('dist/cli/bin.js'), 'discover', 'fixtures/lake/crm/customers'])
   expect(loaded.status, loaded.stderr).toBe(0)
   expect(among(loaded, DUCKDB)).toEqual([])
 })
 
-test('a bucket whose keys stand in the environment loads none of the library that looks for keys', () => {
-  // No server answers on this port: the keys are found before the first request.
+test('with keys in the environment, the library that searches for keys is not loaded', () => {
+  // No server listens on this port: the keys are determined before the first request.
   vi.stubEnv('AWS_ENDPOINT_URL', 'http://127.0.0.1:1')
   vi.stubEnv('AWS_ACCESS_KEY_ID', 'a')
   vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'b')
@@ -78,7 +78,7 @@ test('a bucket whose keys stand in the environment loads none of the library tha
   expect(among(looking, AWS)).toContain('@aws-sdk/credential-providers')
 })
 
-test('metrics and traces load nothing where nobody asks for them', () => {
+test('the libraries for metrics and traces are loaded on request only', () => {
   const telling = [
     'prom-client',
     '@opentelemetry/api',
@@ -93,7 +93,7 @@ test('metrics and traces load nothing where nobody asks for them', () => {
     expect(among(silent, telling)).toEqual([])
     const reported = loadedBy([...words, `sqlite:///${path.join(folder, 'told.db')}`, '--metrics', '0'])
     expect(reported.status, reported.stderr).toBe(0)
-    // prom-client asks the API of OpenTelemetry for examples of spans; of what sends spans it loads nothing.
+    // prom-client loads the OpenTelemetry API for exemplars, but nothing that sends spans.
     expect(among(reported, telling)).toEqual(['prom-client', '@opentelemetry/api'])
   } finally {
     fs.rmSync(folder, { recursive: true, force: true })

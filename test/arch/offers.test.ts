@@ -1,4 +1,7 @@
-/** The table of docs/reference/DATABASES.md is what the systems declare; `-u` writes it. That stores have just that, the compiler says. */
+/**
+ * The table in docs/reference/DATABASES.md is generated from the declarations of systems; `-u` writes it. The compiler
+ * checks that stores implement them.
+ */
 import fs from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
@@ -9,7 +12,7 @@ import { ROOT } from './source-files.ts'
 
 const PAGE = path.join(ROOT, 'docs/reference/DATABASES.md')
 
-/** What each means for people, in the order of the table. */
+/** Descriptions for users, in the order of the table. */
 const MEANS: Readonly<Record<Capability, string>> = {
   tableOptions: 'options of tables, such as compaction, come along',
   sharedViews: 'other machines read the same moment',
@@ -66,7 +69,7 @@ function tableOf(systems: readonly SystemDeclaration[]): string {
   return [line(head), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n')
 }
 
-test('what a system offers is in DATABASES', async () => {
+test('the table in DATABASES.md has the capabilities of all systems', async () => {
   const page = fs.readFileSync(PAGE, 'utf8')
   const made = page.replace(
     /(\n## What a system offers\n[^|]*)(?:\|.*\n)+/,
@@ -76,7 +79,7 @@ test('what a system offers is in DATABASES', async () => {
   await expect(made).toMatchFileSnapshot(PAGE)
 })
 
-test('no system declares a capability twice, and each is offered by one', () => {
+test('no system declares a capability twice, and each capability is declared by some system', () => {
   const lists = SYSTEMS.flatMap(({ copies }) => (copies === undefined ? [] : [copies.offers]))
   expect(lists.filter((list) => new Set(list).size < list.length)).toEqual([])
   expect(capabilities.filter((one) => !lists.some((list) => list.includes(one)))).toEqual([])

@@ -1,4 +1,7 @@
-/** Every operation says of itself what faces ask about; a missing or a wrong piece is found here, if the compiler has not found it. */
+/**
+ * Every operation declares all facts that frontends use; this finds missing and wrong declarations that the compiler
+ * does not find.
+ */
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -32,7 +35,7 @@ import { readSources, ROOT, targetOf, type SourceFile } from './source-files.ts'
 
 const OWN = new Set(OWN_COMMANDS.map(({ name }) => name))
 
-/** Whether nothing of it is read by hand. */
+/** True if no argument of the command is parsed by hand. */
 function isDerived(name: string): boolean {
   if (OWN.has(name)) return false
   const actions = actionsOf(name)
@@ -45,11 +48,11 @@ const KINDS = Object.keys(OPERATIONS) as OperationKind[]
 const DECLARED = KINDS.map(declarationOf)
 
 describe('the list of operations', () => {
-  test.each(KINDS)('%s stands under its own name', (kind) => {
+  test.each(KINDS)('%s is registered under its own kind', (kind) => {
     expect(declarationOf(kind).kind).toBe(kind)
   })
 
-  test('has every folder of operations, and each stands under its own name', () => {
+  test('has every folder of operations, each under its own kind', () => {
     const folders = readdirSync(path.join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
     const declared = folders
       .map((name) => /\/operations\/([^/]+)\/declaration\.ts$/.exec(name)?.[1])
@@ -67,7 +70,7 @@ describe('the list of operations', () => {
     expect(new Set(names).size).toBe(names.length)
   })
 
-  test('has somebody who reads the words of every command', async () => {
+  test('has a parser for every command', async () => {
     for (const { name } of COMMANDS) await expect(commandHelp(name)).resolves.toContain(`sluice ${name}`)
     const derived = COMMANDS.filter(({ name }) => isDerived(name)).map(({ name }) => name)
     expect([...Object.keys(READERS), ...derived].toSorted()).toEqual(COMMANDS.map(({ name }) => name).toSorted())
@@ -75,7 +78,7 @@ describe('the list of operations', () => {
 })
 
 describe('a command', () => {
-  test.each(COMMANDS.map((command) => [command.name, command] as const))('%s says what it takes', (name, command) => {
+  test.each(COMMANDS.map((command) => [command.name, command] as const))('%s declares its options', (name, command) => {
     const { takes, operands, summary } = command
     const words = takes.flatMap(({ name: option, alias = [] }) => [option, alias].flat())
     expect(new Set(words).size, 'two options of one name').toBe(words.length)
@@ -94,7 +97,7 @@ describe('a command', () => {
   })
 })
 
-/** Types of options that a source can be read from. */
+/** Types of options that a kind of word accepts. */
 const READ_FROM: Readonly<Partial<Record<OperationWord['as'], readonly Option['type'][]>>> = {
   text: ['text'],
   duration: ['text'],
@@ -110,7 +113,7 @@ const READ_FROM: Readonly<Partial<Record<OperationWord['as'], readonly Option['t
   end: ['text'],
 }
 
-/** Every set of words that is derived, with the command that it is of. */
+/** Every derived set of words, with its command. */
 const SPOKEN = COMMANDS.filter(({ name }) => !OWN.has(name)).flatMap((command) => {
   const actions = actionsOf(command.name)
   const { kind, words } = declaringOperation(command.name)
@@ -120,22 +123,25 @@ const SPOKEN = COMMANDS.filter(({ name }) => !OWN.has(name)).flatMap((command) =
   )
 })
 
-describe('the words of a command', () => {
-  test.each(SPOKEN.map((spoken) => [spoken.kind, spoken] as const))('%s are those that it takes', (_kind, spoken) => {
-    const { takes } = spoken.command
-    for (const word of Object.values(spoken.words)) {
-      for (const name of wordOptions(word)) {
-        const option = takes.find((known) => known.name === name)
-        expect(option !== undefined || GLOBAL_NAMES.includes(name), `${name} is no option`).toBe(true)
-        if (option === undefined || !('option' in word)) continue
-        expect(READ_FROM[word.as] ?? [option.type], `--${name}`).toContain(option.type)
-        expect(option.unit === 'duration', `--${name}`).toBe(word.as === 'duration')
+describe('words of a command', () => {
+  test.each(SPOKEN.map((spoken) => [spoken.kind, spoken] as const))(
+    '%s name only options that it takes',
+    (_kind, spoken) => {
+      const { takes } = spoken.command
+      for (const word of Object.values(spoken.words)) {
+        for (const name of wordOptions(word)) {
+          const option = takes.find((known) => known.name === name)
+          expect(option !== undefined || GLOBAL_NAMES.includes(name), `${name} is no option`).toBe(true)
+          if (option === undefined || !('option' in word)) continue
+          expect(READ_FROM[word.as] ?? [option.type], `--${name}`).toContain(option.type)
+          expect(option.unit === 'duration', `--${name}`).toBe(word.as === 'duration')
+        }
       }
-    }
-  })
+    },
+  )
 
   test.each(COMMANDS.filter(({ name }) => isDerived(name)))(
-    '$name reads every option that it takes',
+    '$name uses every option that it takes',
     ({ name, takes }) => {
       const actions = actionsOf(name)
       const { words = {} } = declaringOperation(name)
@@ -148,13 +154,13 @@ describe('the words of a command', () => {
     },
   )
 
-  test('every action that is read by hand takes what its command takes', () => {
+  test('an action that is parsed by hand takes only options of its command', () => {
     for (const { name, takes } of COMMANDS)
       for (const { byHand } of actionsOf(name))
         expect(byHand.filter((word) => !takes.some((option) => option.name === word))).toEqual([])
   })
 
-  test('the actions of a command are named where it is told what it takes', () => {
+  test('the option action lists the actions of a command', () => {
     for (const { name, takes } of COMMANDS) {
       const actions = [...new Set(actionsOf(name).map((action) => action.name))]
       const reported = takes.find((option) => option.name === 'action')?.describe.split(', ') ?? []
@@ -165,7 +171,7 @@ describe('the words of a command', () => {
 
 const SOURCES = new Map(readSources().map((source) => [source.name, source] as const))
 
-/** The file that the list loads for an operation. */
+/** The module that the list loads for an operation. */
 function performerOf(kind: OperationKind): string {
   const list = 'app/operations/list.ts'
   const code = SOURCES.get(list)?.code ?? ''
@@ -173,7 +179,7 @@ function performerOf(kind: OperationKind): string {
   return targetOf(list, file) ?? ''
 }
 
-/** Sources that a file imports, and what they import; not the list, which imports everything. */
+/** Modules that a file imports directly or indirectly, except the list, which imports everything. */
 function reachedFrom(file: string): readonly SourceFile[] {
   const reached = new Map<string, SourceFile>()
   const left = [file]
@@ -187,7 +193,7 @@ function reachedFrom(file: string): readonly SourceFile[] {
 }
 
 describe('a declaration', () => {
-  test.each(KINDS)('of %s is whole', (kind) => {
+  test.each(KINDS)('of %s is complete', (kind) => {
     const { stores, events, destroys = [], shape, doing, plans } = declarationOf(kind)
     expect(stores.length, 'touches no store').toBeGreaterThan(0)
     expect(stores.filter(({ end }) => end === 'source').length).toBeLessThanOrEqual(1)
@@ -203,8 +209,8 @@ describe('a declaration', () => {
     if (shape === 'long') expect(doing, 'the head line of the UI has no word for it').toBeDefined()
   })
 
-  // Who keeps the books of what may be lost reads it here: it can be looked at first, and its name can be said.
-  test.each(KINDS)('of %s says what is read, written and destroyed, and how that is looked at before', (kind) => {
+  // A destructive operation must be declared with a dry run, and with a field for the confirmed name.
+  test.each(KINDS)('of %s has what is read, written and destroyed, and how to preview that', (kind) => {
     const { stores, destroys = [], plans, shape } = declarationOf(kind)
     const written = stores.filter(({ access }) => access === 'write')
     for (const { what, confirm } of destroys) {
@@ -212,20 +218,20 @@ describe('a declaration', () => {
       expect(confirm, `${what}: no field holds the name`).toBeDefined()
       expect(plans, `${what}: no dry run shows it first`).toBeDefined()
     }
-    // Files of an archive stand where its ledger says, which is no field of the operation.
+    // The ledger of the archive has the location of its files, so the operation has no field for it.
     if (destroys.length > 0 && kind !== 'archive-sweep')
       expect(written.length, 'destroys where it writes nothing').toBeGreaterThan(0)
     if (plans !== undefined) expect(shape, 'a listing has nothing to plan').not.toBe('listing')
   })
 
-  // That nothing else is said, the compiler knows: a run is given no words but the declared ones.
-  test.each(KINDS)('of %s names no event that nobody says', (kind) => {
+  // The compiler ensures the opposite: a run can emit only declared events.
+  test.each(KINDS)('of %s has only events that its code emits', (kind) => {
     const reached = reachedFrom(performerOf(kind))
     const said = (type: string): boolean => reached.some(({ code }) => code.includes(`type: '${type}'`))
     expect(declarationOf(kind).events.filter((type) => !said(type))).toEqual([])
   })
 
-  test('that asks for a name says for what, which name, and what holds it', () => {
+  test('that asks for a name has the reason, the name, and the field for it', () => {
     const asking = DECLARED.flatMap(({ destroys = [] }) => destroys).filter(({ asked }) => asked !== undefined)
     expect(asking).not.toEqual([])
     for (const { confirm, asked, named } of asking) {
@@ -236,7 +242,7 @@ describe('a declaration', () => {
   })
 })
 
-describe('what is asked of an operation', () => {
+describe('facts about an operation', () => {
   const archive: Operation = {
     kind: 'archive',
     from: 'postgresql://u:secret@h/db',
@@ -260,7 +266,7 @@ describe('what is asked of an operation', () => {
     waitMs: 0,
   }
 
-  test('its stores, without those that it does not name', () => {
+  test('its stores, without those that are not given', () => {
     expect(storesOf(archive).map(({ field, family, access }) => `${field} ${family} ${access}`)).toEqual([
       'from database write',
       'to folder write',
@@ -279,7 +285,7 @@ describe('what is asked of an operation', () => {
     expect(storesOf(sync).map(({ name }) => name)).toEqual(['/a', '/b', 'sqlite:///c'])
   })
 
-  test('its ends, without passwords', () => {
+  test('its source and target, without passwords', () => {
     expect(operationEnds(archive)).toEqual({ source: 'postgresql://u@h/db', target: 's3://bucket/old' })
     expect(operationEnds(importing)).toEqual({ source: '/lake/t', target: 'mysql://u@h/db' })
     expect(operationEnds({ kind: 'history', table: 't', limit: 1 })).toEqual({ source: 't' })
@@ -291,7 +297,7 @@ describe('what is asked of an operation', () => {
     expect(operationEnds({ kind: 'discover-database', url: 'sqlite:///c', tables: [] })).toEqual({})
   })
 
-  test('its URLs, and the same with others', () => {
+  test('its URLs, and the operation with other URLs', () => {
     expect(urlsOf(archive)).toEqual(['postgresql://u:secret@h/db'])
     expect(withUrls(importing, (name) => `${name}?whole`)).toEqual({
       ...importing,
@@ -300,7 +306,7 @@ describe('what is asked of an operation', () => {
     expect(withUrls({ kind: 'doctor' }, () => 'never')).toEqual({ kind: 'doctor' })
   })
 
-  test('what it is about, what it takes away, and whether it only plans', () => {
+  test('its subjects, its destructions, and whether it only plans', () => {
     expect(subjectsOf(archive)).toEqual(['public.a', 'public.b'])
     expect(subjectsOf(importing)).toEqual(['/lake/t'])
     expect(isPlanOnly(importing)).toBe(true)
@@ -309,12 +315,12 @@ describe('what is asked of an operation', () => {
     expect(destructionsOf({ ...archive, dryRun: true })).toEqual([])
   })
 
-  test('how it writes rows', () => {
+  test('the format of its rows', () => {
     expect(rowFormatOf({ kind: 'sql', query: '', catalog: '', limit: 1, format: 'csv' })).toBe('csv')
     expect(rowFormatOf(importing)).toBe('table')
   })
 
-  test('the help and the document name all that may be scheduled', async () => {
+  test('the help and the guide name all operations that can be scheduled', async () => {
     const listed = (text: string): readonly string[] => text.split(/, | and /).toSorted()
     const all = KINDS.flatMap((kind) => {
       const { comesAgain } = declarationOf(kind)

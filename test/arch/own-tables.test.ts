@@ -1,4 +1,7 @@
-/** The register of the tables that the program makes: no statement makes one that is not in it, and the documents name every one. */
+/**
+ * The register of tables that the program creates: no statement uses an unregistered one, and the documents name every
+ * one.
+ */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -10,14 +13,14 @@ import { readSources } from './source-files.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 
-/** A partition of PostgreSQL, and what a migration of DuckDB keeps until its end. */
+/** A partition in PostgreSQL, and a table that a DuckDB migration drops at its end. */
 const PASSING: ReadonlySet<string> = new Set(['delta_files_default', 'migration_status_before'])
 
-test('no name stands in it twice', () => {
+test('no name is registered twice', () => {
   expect(new Set(OWN_TABLES.map(({ name }) => name)).size).toBe(OWN_TABLES.length)
 })
 
-test('whatever a statement reads, writes or makes under a name of ours is in it', () => {
+test('every own table in a statement is registered', () => {
   const used = readSources().flatMap(({ code }) =>
     [
       ...code.matchAll(
@@ -47,7 +50,7 @@ test.each(['sqlite', 'postgresql', 'mysql', 'duckdb'] as const)(
   },
 )
 
-test('what no copy by pattern takes along are the ledgers, and a table of birds is none', () => {
+test('a copy by pattern excludes only ledger tables, and no similar name of a user', () => {
   const owners = new Set(OWN_TABLES.filter((table) => isLedgerTable(table)).map(({ owner }) => owner))
   expect([...owners].toSorted()).toEqual(['archive', 'copy', 'ledger log', 'partitions', 'queue', 'streams'])
   expect(isLedgerTable({ name: 'migration_of_birds' })).toBe(false)
@@ -59,14 +62,14 @@ test('what no copy by pattern takes along are the ledgers, and a table of birds 
   )
 })
 
-test('the statement that removes a ledger of copies has all of its tables, and no other', () => {
+test('the documented statement that drops a copy ledger has exactly its tables', () => {
   const [, statement = ''] =
     /^DROP TABLE IF EXISTS\n(.*?);/ms.exec(readFileSync(join(ROOT, 'docs/reference/LEDGER.md'), 'utf8')) ?? []
   const names = OWN_TABLES.flatMap(({ name, owner }) => (owner === 'copy' ? [name] : []))
   expect(statement.split(',').map((name) => name.trim())).toEqual(names)
 })
 
-test('documents name every table', () => {
+test('the documents name every table', () => {
   const place: Readonly<Record<OwnTableOwner, string>> = {
     catalog: 'reference/CATALOG.md',
     copy: 'reference/LEDGER.md',

@@ -1,4 +1,7 @@
-/** docs/explain/security.md says which code defends and which test shows it: what it names is there, and no threat goes without a word on its test. */
+/**
+ * docs/explain/security.md names the code of each defence and its test: all files exist, and each threat has a test or
+ * a note that it has none.
+ */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -8,13 +11,13 @@ const document = readFileSync(join(ROOT, 'docs/explain/security.md'), 'utf8')
 const named = (text: string, folder: string): readonly string[] =>
   [...text.matchAll(new RegExp(`\`(${folder}/[^\`]+)\``, 'g'))].map(([, file = '']) => file)
 
-test('every file that it names is there', () => {
+test('every file in it exists', () => {
   const files = [...named(document, 'src'), ...named(document, 'test')]
   expect(files.length).toBeGreaterThan(60)
   expect(files.filter((file) => !existsSync(join(ROOT, file)))).toEqual([])
 })
 
-test('every threat has code, and a test or the word that there is none', () => {
+test('every threat has code, and a test or a note that there is none', () => {
   const rows = document.split('\n').filter((line) => line.startsWith('| ') && line.includes('`src/'))
   expect(rows.length).toBeGreaterThan(30)
   for (const row of rows) {
@@ -22,7 +25,7 @@ test('every threat has code, and a test or the word that there is none', () => {
   }
 })
 
-test('every part says what it does not defend against', () => {
+test('every section has a paragraph on what is not defended', () => {
   const parts = document.split('\n## ').slice(1)
   const open = parts.filter((part) => !part.includes('**Not defended:**')).map((part) => part.split('\n')[0])
   expect(open).toEqual(['Telling us'])

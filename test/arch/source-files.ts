@@ -1,26 +1,28 @@
-/** A reading of src/ for the tests of its architecture, without the linter's configuration. */
+/** Reads src/ for the tests of its architecture, independent of the linter's configuration. */
 import fs from 'node:fs'
 import path from 'node:path'
 
 export const ROOT = path.resolve(import.meta.dirname, '../..')
 
 export type Import = {
-  /** As written: `../delta/replay.ts`, `ink`. */
+  /** As written in the source: `../delta/replay.ts`, `ink`. */
   readonly specifier: string
   readonly dynamic: boolean
   readonly typeOnly: boolean
 }
 
 export type SourceFile = {
-  /** Below src/, with forward slashes: `engine/plan.ts`. */
+  /** Path below src/, with forward slashes: `engine/plan.ts`. */
   readonly name: string
   readonly text: string
-  /** The text without comments, strings kept. */
+  /** The text without comments; strings are kept. */
   readonly code: string
   readonly imports: readonly Import[]
 }
 
-/** Comments as blanks. Strings, templates and regular expressions are stepped over, so that `'//'` is no comment. */
+/**
+ * Replaces comments by blanks. Strings, templates and regular expressions are skipped, so that `'//'` is no comment.
+ */
 export function withoutComments(text: string): string {
   const token =
     /\/\/[^\n]*|\/\*[\s\S]*?\*\/|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`|(?<=[=(,:[!&|?{};\n]\s*)\/(?![/*])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])+\/[a-z]*/g
@@ -47,7 +49,7 @@ export function importsOf(code: string): Import[] {
   return found
 }
 
-/** Every .ts and .tsx below src/. */
+/** All .ts and .tsx files below src/. */
 export function readSources(): SourceFile[] {
   const src = path.join(ROOT, 'src')
   return fs
@@ -66,7 +68,7 @@ export function layerOf(name: string): string {
   return name.includes('/') ? name.slice(0, name.indexOf('/')) : ''
 }
 
-/** Where a relative import of a file leads, below src/; undefined for packages. */
+/** Path of a relative import below src/; undefined for packages. */
 export function targetOf(from: string, specifier: string): string | undefined {
   if (!specifier.startsWith('.')) return undefined
   return path.posix.normalize(path.posix.join(path.posix.dirname(from), specifier))

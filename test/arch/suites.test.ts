@@ -1,4 +1,4 @@
-/** The lists of suites: each pattern names files that are there, and no file is dealt to two days. */
+/** The lists of suites: each pattern matches a file, and no file runs on two days. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
@@ -8,7 +8,7 @@ import { ROOT } from './source-files.ts'
 const patterns = [...CATALOG, ...LONG, ...LONGER, ...LIGHT, ...CI_EACH_DAY, ...LONGEST, ...ALL_ONLY]
 const files = readdirSync(path.join(ROOT, 'test'), { recursive: true, encoding: 'utf8' }).map((name) => `test/${name}`)
 
-/** `**`, `*`, `{a,b}` and `[a-z]`, which is all that the lists use. */
+/** Supports `**`, `*`, `{a,b}` and `[a-z]`, the only forms in the lists. */
 function toRegExp(pattern: string): RegExp {
   const source = pattern.replaceAll(/\*\*\/|\*|\{|\}|,|\./g, (found) => {
     if (found === '**/') return '(?:.*/)?'
@@ -17,12 +17,12 @@ function toRegExp(pattern: string): RegExp {
   return new RegExp(`^${source}$`)
 }
 
-test('each pattern names a file', () => {
+test('each pattern matches a file', () => {
   expect(patterns.length).toBeGreaterThan(100)
   expect(patterns.filter((one) => !files.some((file) => toRegExp(one).test(file)))).toEqual([])
 })
 
-test('no suite is dealt to two days, or run each day and on one as well', () => {
+test('no suite is listed for two days, or both for each day and for one', () => {
   const named: readonly string[] = [...LONGEST, ...CI_EACH_DAY]
   expect(LONGEST.length).toBeGreaterThan(100)
   expect(named.filter((one, i) => named.indexOf(one) !== i)).toEqual([])
@@ -30,7 +30,7 @@ test('no suite is dealt to two days, or run each day and on one as well', () => 
   expect(named.filter((one) => soaks.some((soak) => soak.test(one)))).toEqual([])
 })
 
-test('paths of documents and fixtures in tests and scripts are there', () => {
+test('paths of documents and fixtures in tests and scripts exist', () => {
   const missing = ['test', 'scripts'].flatMap((folder) =>
     readdirSync(path.join(ROOT, folder), { recursive: true, encoding: 'utf8' })
       .filter((name) => /\.m?tsx?$|\.mjs$/.test(name))

@@ -8,15 +8,15 @@ import { layerOf, readSources, ROOT, targetOf } from './source-files.ts'
 
 const sources = readSources()
 
-/** Texts of code, with what is written in `${}` left in: a name in there is a name in code. */
+/** Literals in code, including `${}` parts: a name in such a part is a name in code. */
 const LITERAL =
   /'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`|(?<=[=(,:[!&|?{};\n]\s*)\/(?![/*])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])+\/[a-z]*/g
 const NAMES = new Set(SYSTEMS.flatMap(({ name, schemes }) => [name, ...schemes]))
 const NAME = new RegExp(`(?<![\\w./$-])(?:${[...NAMES].join('|')}|postgres\\(\\?:ql\\)\\?)(?![\\w.-])`)
-/** A key of an object that is the name of a system. */
+/** An object key that is the name of a system. */
 const KEY = new RegExp(`^\\s*(?:readonly )?(?:${[...NAMES].join('|')})\\??:`, 'm')
 
-/** Files above the port that may name a system, and why. */
+/** Files above the port that may name a system, with the reason. */
 const MAY_NAME: Readonly<Record<string, string>> = {
   'catalog/dialect.ts': 'the list of dialects that catalogs are written in: a line a dialect',
   'cli/cdm/': 'reads the settings of the Cassandra Data Migrator, which name its systems',
@@ -32,18 +32,18 @@ const MAY_NAME: Readonly<Record<string, string>> = {
   'model/copy/ring.ts': 'names of partitioners',
   'model/copy/column-type.ts': 'names of partitioners',
 }
-/** An example of a URL in a text for people: `postgresql://user@host/database`. */
+/** An example URL in a text for users: `postgresql://user@host/database`. */
 const EXAMPLE = new RegExp(`(?<!\\w)(?:${[...NAMES].join('|')}):\\/\\/\\S*`, 'g')
 
 describe('names of systems', () => {
-  test('stand in no code above the port', () => {
+  test('are in no code above the port', () => {
     const wrong: string[] = []
     for (const { name, code } of sources) {
       if (layerOf(name) === 'stores' || Object.keys(MAY_NAME).some((allowed) => name.startsWith(allowed))) continue
       const texts = [...code.matchAll(LITERAL)].map(([text]) => text)
       for (const text of texts) {
         if (/^['"`][./]*[\w./-]+\.ts['"`]$/.test(text)) continue
-        // A URL by itself is code that tells systems apart, or builds one; within words it is an example.
+        // A URL alone is code that distinguishes systems, or builds one; within a sentence it is an example.
         const isWords = / /.test(text)
         if (NAME.test(isWords ? text.replaceAll(EXAMPLE, '') : text)) wrong.push(`${name}: ${text}`)
       }
@@ -53,7 +53,7 @@ describe('names of systems', () => {
     expect(wrong).toEqual([])
   })
 
-  test('stand in no import above the port', () => {
+  test('are in no import above the port', () => {
     const folders = new RegExp(`^stores/(?:${[...SYSTEMS.map(({ name }) => name), 'local', 's3'].join('|')})/`)
     const wrong = sources
       .filter(({ name }) => layerOf(name) !== 'stores')
@@ -64,7 +64,7 @@ describe('names of systems', () => {
     expect(wrong.map(({ name, target }) => `${name} imports ${target}`)).toEqual([])
   })
 
-  test('are allowed where a file still needs it', () => {
+  test('are allowed only in files that still contain one', () => {
     const stale = Object.keys(MAY_NAME).filter(
       (allowed) => !sources.some(({ name, code }) => name.startsWith(allowed) && (NAME.test(code) || KEY.test(code))),
     )
@@ -72,7 +72,7 @@ describe('names of systems', () => {
   })
 })
 
-/** Imports of a system's folder from outside of it, within the stores, and why. */
+/** Allowed imports of a system's folder from other folders of stores, with the reason. */
 const MAY_IMPORT: Readonly<Record<string, string>> = {
   'stores/systems.ts': 'the list',
   'stores/ledger-dialect.ts': 'the list of dialects that ledgers are written in',
@@ -96,7 +96,7 @@ describe('folders of systems', () => {
     .filter(({ name, target }) => folders.has(folderOf(target)) && folderOf(target) !== folderOf(name))
     .map(({ name, target }) => `${name} imports ${target}`)
 
-  test('know nothing of each other: what two share has a folder of its own', () => {
+  test('do not import each other: shared code has a folder of its own', () => {
     const allowed = Object.keys(MAY_IMPORT)
     expect(across.filter((found) => !allowed.some((one) => found.startsWith(one)))).toEqual([])
     expect(allowed.filter((one) => !across.some((found) => found.startsWith(one)))).toEqual([])
@@ -104,7 +104,7 @@ describe('folders of systems', () => {
 })
 
 describe('the list of systems', () => {
-  test('has every folder of stores that declares one', () => {
+  test('has every folder of stores with a declaration', () => {
     const folders = fs.readdirSync(path.join(ROOT, 'src/stores'), { recursive: true, encoding: 'utf8' })
     const declared = folders.filter((name) => name.endsWith(`${path.sep}declared.ts`))
     expect(declared).toHaveLength(SYSTEMS.length + LAKES.length)
@@ -113,7 +113,7 @@ describe('the list of systems', () => {
     expect(new Set(schemes).size).toBe(schemes.length)
   })
 
-  test('is light: a declaration loads nothing of its folder before it is asked to', () => {
+  test("loads no module of a system's folder before it is needed", () => {
     const early = sources
       .filter(({ name }) => name.endsWith('/declared.ts'))
       .flatMap(({ name, imports }) =>
@@ -123,7 +123,7 @@ describe('the list of systems', () => {
               !dynamic &&
               !typeOnly &&
               targetOf(name, specifier) !== 'stores/declaration.ts' &&
-              // Names alone: the file imports nothing.
+              // This file has only names, and no imports.
               specifier !== './offered.ts',
           )
           .map(({ specifier }) => `${name} imports ${specifier}`),
@@ -132,7 +132,7 @@ describe('the list of systems', () => {
   })
 
   test.each(SYSTEMS)(
-    '$name: examples are its own URLs, names lead back, and a password in its URL is never shown',
+    '$name: its example and names are recognized, and a password in its URL is never printed',
     (system) => {
       expect(systemOf(system.example)).toBe(system)
       expect(systemNamed(system.name)).toBe(system)
@@ -146,12 +146,12 @@ describe('the list of systems', () => {
     },
   )
 
-  test.each(SYSTEMS)('$name: what is declared of its transactions is what its stores say', ({ name, copies }) => {
+  test.each(SYSTEMS)('$name: the declared transactions are those of its stores', ({ name, copies }) => {
     const { code = '' } = sources.find((file) => file.name === `stores/${name}/copy/index.ts`) ?? {}
     expect(/\batomic: '(\w+)'/.exec(code)?.[1]).toBe(copies?.atomic)
   })
 
-  test('tells files by their first bytes', () => {
+  test('recognizes files by their first bytes', () => {
     expect(systemOfFile(Buffer.from('SQLite format 3\0'))?.title).toBe('SQLite')
     expect(systemOfFile(Buffer.from('\0\0\0\0\0\0\0\0DUCK\0\0\0\0'))?.title).toBe('DuckDB')
     expect(systemOfFile(Buffer.alloc(16))).toBeNull()

@@ -1,4 +1,7 @@
-/** Changes into files against a model: the same batches, row by row, in tables of every shape that decides on how rows are written. */
+/**
+ * Changes applied to files, compared with a model: the same batches row by row, in tables of every form that changes
+ * how rows are written.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,7 +25,7 @@ const { signal } = new AbortController()
 const COLUMNS = { sqlite: 'a TEXT, u INTEGER, at DATE_TEXT', duckdb: 'a VARCHAR, u INTEGER, "at" DATE' } as const
 type System = keyof typeof COLUMNS
 
-/** Statements that make a table. */
+/** Statements that create a table. */
 const SHAPES: Readonly<Record<System, Readonly<Record<string, (name: string) => readonly string[]>>>> = {
   sqlite: {
     numbered: (name) => [`CREATE TABLE ${name} (id INTEGER PRIMARY KEY, ${COLUMNS.sqlite})`],
@@ -81,7 +84,7 @@ async function run(ledger: LedgerDatabase, statements: readonly string[]): Promi
   await ledger.batch(statements.map((sql) => ({ sql, parameters: [] })))
 }
 
-describe.each(['sqlite', 'duckdb'] as const)('changes into %s, and the same row by row', (system) => {
+describe.each(['sqlite', 'duckdb'] as const)('changes in %s equal the same changes row by row', (system) => {
   for (const [shape, sql] of Object.entries(SHAPES[system])) {
     for (const [size, crowd] of [
       ['small', 0],
@@ -114,7 +117,7 @@ describe.each(['sqlite', 'duckdb'] as const)('changes into %s, and the same row 
         const history = fc.array(batches, { minLength: 1, maxLength: 4 })
         await fc.assert(
           fc.asyncProperty(history, async (all) => {
-            // A run before this one may have failed.
+            // An earlier run may have failed.
             await writer.rollBack()
             await run(ledger, [`DELETE FROM ${name}`])
             let model: Model = new Map()
@@ -129,7 +132,7 @@ describe.each(['sqlite', 'duckdb'] as const)('changes into %s, and the same row 
               model = after
               if (i % 2 === 0) continue
               expect(await writer.commit(CLOSING)).toBe('committed')
-              // A comparison goes on reading what was committed here, and holds nothing up.
+              // Other sessions can read this committed state, and block nothing.
               views.push({ view: await store.source(signal), model })
             }
             expect(await writer.commit(CLOSING)).toBe('committed')
@@ -147,7 +150,7 @@ describe.each(['sqlite', 'duckdb'] as const)('changes into %s, and the same row 
 })
 
 describe('a table of SQLite', () => {
-  test('is not written to while two of its columns have exchanged their names', async () => {
+  test('is not written to after two of its columns have exchanged their names', async () => {
     await using store = await opened('sqlite')
     await using ledger = await store.ledger()
     await run(ledger, [

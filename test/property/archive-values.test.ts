@@ -1,4 +1,7 @@
-/** Random values of a column, hostile ones too: names of partitions are told apart, and no row is lost or doubled on the way out and back. */
+/**
+ * Random values of a column, also hostile ones: partition names differ, and no row is lost or duplicated by archive and
+ * restore.
+ */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
@@ -72,13 +75,13 @@ const HOSTILE = [
   'ß',
   'SS',
 ]
-/** What a database takes: no NUL, whole characters. */
+/** Texts that a database accepts: without NUL, and well-formed. */
 const value = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom(...HOSTILE) },
   { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 12 }).filter((text) => !text.includes('\0')) },
 )
 
-it('names are told apart, and mean what they name', () => {
+it('different values have different labels, and a label finds its partition', () => {
   const any = fc.oneof(value, fc.string({ unit: 'binary', maxLength: 30 }))
   fc.assert(
     fc.property(any, any, (one, other) => {
@@ -95,14 +98,14 @@ it('names are told apart, and mean what they name', () => {
   )
 })
 
-/** Values by their names, each with the number of its rows, counted here. */
+/** Values by label, with the expected number of rows. */
 function counted(values: readonly (string | null)[]): ReadonlyMap<string, number> {
   const counts = new Map<string, number>()
   for (const one of values) counts.set(valueLabel(one), (counts.get(valueLabel(one)) ?? 0) + 1)
   return counts
 }
 
-/** Names of partitions in the log, each with the names of the values that its files hold. */
+/** Partition labels in the log, each with the labels of the values in its files. */
 async function filed({ archive }: Orders): Promise<ReadonlyMap<string, readonly string[]>> {
   const instance = await DuckDBInstance.create(':memory:')
   const connection = await instance.connect()
@@ -128,7 +131,7 @@ async function filed({ archive }: Orders): Promise<ReadonlyMap<string, readonly 
 describe.each(SYSTEMS)('%s', (system) => {
   const why = WITHOUT.get(system) ?? ''
 
-  it.skipIf(why !== '')(`loses and doubles no row${why}`, { timeout: 240_000 }, async () => {
+  it.skipIf(why !== '')(`loses and duplicates no row${why}`, { timeout: 240_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(value, { minLength: 1, maxLength: 12 }),

@@ -1,4 +1,4 @@
-/** Random tables of random values: through Parquet files and back, they are the rows that they were. */
+/** Random tables with random values are equal after they were written to Parquet and read back. */
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -77,7 +77,7 @@ const tables = fc.array(fc.oneof(...TYPES), { minLength: 1, maxLength: 6 }).chai
 
 const texts = (rows: readonly Row[]): string[] => rows.map(rowText).toSorted()
 
-it('rows that go through files', async () => {
+it('rows are equal after writing and reading files', async () => {
   let count = 0
   await fc.assert(
     fc.asyncProperty(tables, async ({ types, rows, sorted, step }) => {

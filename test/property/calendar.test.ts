@@ -1,4 +1,6 @@
-/** The calendar against twins that are slow and simple: days counted one by one, and clocks looked at minute by minute. */
+/**
+ * The calendar compared with slow reference implementations: days counted one by one, and clocks read minute by minute.
+ */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { cutOff, isOlder, parseAge } from '../../src/model/calendar/age.ts'
@@ -14,7 +16,7 @@ import { dayAt, firstInstant } from '../../src/model/calendar/zone.ts'
 
 const units: readonly CalendarUnit[] = ['day', 'week', 'month', 'quarter', 'year']
 
-/** All that there are, and those that have done what few have. */
+/** All time zones, and more often those with rare clock changes. */
 const zones = [
   ...Intl.supportedValuesOf('timeZone'),
   ...Array.from({ length: 40 }, () => [
@@ -34,7 +36,7 @@ const specs: fc.Arbitrary<CalendarSpec> = fc.record({
   zone: fc.constantFrom(...zones),
 })
 
-/** Of years that every offset leaves within 1 to 9999, also 300 years later. */
+/** Days that stay in the years 1 to 9999 with every offset, also 300 years later. */
 const days = fc
   .oneof(
     fc.integer({ min: dayNumber({ year: 2003, month: 1, day: 1 }), max: dayNumber({ year: 7690, month: 1, day: 1 }) }),
@@ -42,7 +44,7 @@ const days = fc
   )
   .map(dayText)
 
-/** Of years in which clocks were moved. */
+/** Days of years in which clocks were changed. */
 const recent = fc
   .integer({ min: dayNumber({ year: 1880, month: 1, day: 1 }), max: dayNumber({ year: 2040, month: 1, day: 1 }) })
   .map(dayText)
@@ -50,7 +52,7 @@ const recent = fc
 const kinds = fc.constantFrom(...VALUE_KINDS)
 
 describe('days', () => {
-  it('are the numbers that counting gives, from the first to the last', () => {
+  it('have the numbers that counting gives, from the first to the last', () => {
     const lengths = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
     let [number, wrong] = [FIRST_DAY, 0]
     for (let year = 1; year <= 9999; year++) {
@@ -70,10 +72,10 @@ describe('days', () => {
   })
 })
 
-/** What a person does: goes through the days with a diary, and writes down when something new begins. */
+/** The reference implementation: counts days and notes each begin of a period. */
 function* diary(spec: CalendarSpec, firstYear: number, lastYear: number): Generator<Period> {
   const lengths = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
-  // The last day of the year before 1: a Sunday.
+  // The day before the year 1 was a Sunday.
   let weekday = 7
   let open: { label: string; from: string; days: number } | null = null
   for (let year = 1; year <= lastYear; year++) {
@@ -117,7 +119,8 @@ function spokenLabel(spec: CalendarSpec, year: number, month: number, day: numbe
   if (spec.unit === 'month') return `${two(year, 4)}-${two(month)}`
   if (spec.unit === 'year') return yearName
   if (spec.unit === 'quarter') return fiscal ? `${quarter}-${yearName}` : `${yearName}-${quarter}`
-  // A week is of the year that has four of its days or more; its number is one more than the weeks of that year before it.
+  // A week belongs to the year with four or more of its days; its number is one more than the weeks of that year before
+  // it.
   const before = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334]
   const dayOfYear = (before[month - 1] ?? 0) + (leap && month > 2 ? 1 : 0) + day
   const length = leap ? 366 : 365
@@ -132,7 +135,7 @@ function two(number: number, width = 2): string {
 }
 
 describe('periods', () => {
-  it('are those that a diary has', () => {
+  it('are those of the reference implementation', () => {
     fc.assert(
       fc.property(specs, fc.integer({ min: 2003, max: 7900 }), (spec, year) => {
         const written = Array.from(diary(spec, year, year + 3))
@@ -144,7 +147,7 @@ describe('periods', () => {
     )
   })
 
-  it('hold each day once, and are known by their names', () => {
+  it('contain each day once, and are found by their labels', () => {
     fc.assert(
       fc.property(specs, days, (spec, day) => {
         const period = periodOf(spec, day)
@@ -158,7 +161,7 @@ describe('periods', () => {
     )
   })
 
-  it('follow each other without a gap, and back again', () => {
+  it('follow each other without a gap, forwards and backwards', () => {
     fc.assert(
       fc.property(specs, days, fc.integer({ min: 0, max: 300 }), (spec, day, n) => {
         const period = periodOf(spec, day)
@@ -173,7 +176,7 @@ describe('periods', () => {
     )
   })
 
-  it('of a calendar are those of the calendar that its text makes', () => {
+  it('are equal after the calendar was printed and parsed', () => {
     fc.assert(
       fc.property(specs, (spec) => {
         expect(parseCalendar(calendarText(spec))).toEqual(spec)
@@ -184,7 +187,7 @@ describe('periods', () => {
 
 const CLOCKS = new Map<string, Intl.DateTimeFormat>()
 
-/** `YYYY-MM-DD HH:MM:SS` on the wall of a zone; only for years of the Common Era. */
+/** `YYYY-MM-DD HH:MM:SS` on the local clock of a zone; only for years AD. */
 function shown(zone: string, moment: number): string {
   const known = CLOCKS.get(zone)
   const clock = known ?? new Intl.DateTimeFormat('sv-SE', { timeZone: zone, dateStyle: 'short', timeStyle: 'medium' })
@@ -192,7 +195,7 @@ function shown(zone: string, moment: number): string {
   return clock.format(moment)
 }
 
-/** Looks at the clock every minute until it first shows the day or a later one, and then every second of that minute. */
+/** Reads the clock minute by minute until it shows the day or a later one, and then second by second. */
 function watched(zone: string, day: string): number {
   let minute = Date.parse(`${day}T00:00:00Z`) - 16 * 3_600_000
   while (shown(zone, minute) < day) minute += 60_000
@@ -202,7 +205,7 @@ function watched(zone: string, day: string): number {
 }
 
 describe('the first moment of a day', () => {
-  it('is when somebody who watches the clock first sees the day', () => {
+  it('is the first second at which the clock shows the day', () => {
     fc.assert(
       fc.property(fc.constantFrom(...zones), recent, (zone, day) => {
         expect(firstInstant(zone, parseDay(day))).toBe(watched(zone, day))
@@ -235,14 +238,14 @@ describe('the first moment of a day', () => {
     ['Asia/Manila', '1844-12-31'],
     ['Europe/Amsterdam', '1937-07-01'],
     ['Africa/Monrovia', '1972-01-07'],
-  ])('is that in %s on %s, too', (zone, day) => {
+  ])('is correct in %s on %s, too', (zone, day) => {
     const first = firstInstant(zone, parseDay(day))
     expect(first).toBe(watched(zone, day))
     expect(dayAt(zone, first - 1)).toBeLessThan(parseDay(day))
     expect(dayAt(zone, first)).toBeGreaterThanOrEqual(parseDay(day))
   })
 
-  it('and the next cut time into days that no moment falls between', () => {
+  it('and the next one bound all times of a day', () => {
     fc.assert(
       fc.property(fc.constantFrom(...zones), recent, fc.integer({ min: 0, max: 86_399_999 }), (zone, text, ms) => {
         const moment = Date.parse(`${text}T00:00:00Z`) + ms
@@ -255,7 +258,7 @@ describe('the first moment of a day', () => {
 })
 
 describe('bounds', () => {
-  it('of neighbours are the same to the byte, and are those of the period alone', () => {
+  it('of neighbours are equal texts, and depend only on the period', () => {
     fc.assert(
       fc.property(specs, fc.oneof(days, recent), kinds, (anySpec, day, kind) => {
         const spec = { ...anySpec, yearOffset: anySpec.yearOffset % 2 }
@@ -272,7 +275,7 @@ describe('bounds', () => {
     )
   })
 
-  it('hold a value exactly where its period is said to be', () => {
+  it('contain a value exactly if its period is this one', () => {
     fc.assert(
       fc.property(specs, recent, fc.integer({ min: 0, max: 86_399 }), (anySpec, day, second) => {
         const spec = { ...anySpec, yearOffset: 1 }
@@ -288,7 +291,7 @@ describe('bounds', () => {
 })
 
 describe('what is due', () => {
-  it('is every period that has ended before the first day that is kept, and nothing that has not', () => {
+  it('is every period that has ended before the first day that is kept, and no other', () => {
     const ages = fc
       .tuple(fc.integer({ min: 0, max: 40 }), fc.constantFrom('d', 'w', 'm', 'q', 'y'))
       .map(([count, unit]) => `${count}${unit}`)
@@ -297,7 +300,7 @@ describe('what is due', () => {
         const spec: CalendarSpec = { ...anySpec, yearOffset: 1 }
         const now = new Date(firstInstant(spec.zone, parseDay(today)))
         const kept = cutOff(spec, parseAge(age), now)
-        // As many whole periods of the age's unit as it says lie between the first day that is kept and the period of today.
+        // Between the first day that is kept and the current period there are as many whole periods as the age states.
         const counted: CalendarSpec = { ...spec, unit: parseAge(age).unit }
         const present = periodOf(counted, dayText(dayAt(spec.zone, now.getTime())))
         expect(periodOf(counted, kept).from).toBe(kept)

@@ -1,4 +1,7 @@
-/** The canonical form against slow twins: rational numbers as pairs of bigints, JSON.parse, one md5 after the other. */
+/**
+ * The canonical form compared with slow reference implementations: rational numbers as pairs of bigints, JSON.parse,
+ * md5 row by row.
+ */
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -20,7 +23,7 @@ const numberText = fc
   })
   .filter(({ whole, fraction }) => whole !== '' || (fraction ?? '') !== '')
 
-/** Numerator over 10^scale. */
+/** Numerator, with the denominator 10^scale. */
 function rational(text: string): { readonly value: bigint; readonly scale: bigint } {
   const [mantissa = '', exponent = '0'] = text.toLowerCase().split('e')
   const [whole = '', fraction = ''] = mantissa.replace(/^[+-]/, '').split('.')
@@ -37,7 +40,7 @@ const cell: fc.Arbitrary<Cell> = fc.oneof(
 )
 const row: fc.Arbitrary<Row> = fc.array(cell, { maxLength: 6 })
 
-/** What the documentation says, word by word. */
+/** The text of a row, as documented. */
 function slowText(values: Row): string {
   return values
     .map((value) => {
@@ -69,7 +72,7 @@ describe('canonical', () => {
     )
   })
 
-  it('whole numbers come the same as text, bigint and number', () => {
+  it('integers have the same form from text, bigint and number', () => {
     const int = normalizer({ kind: 'int', bits: 64 })
     fc.assert(
       fc.property(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), (value) => {
@@ -80,7 +83,7 @@ describe('canonical', () => {
     )
   })
 
-  it('floats pass through text unchanged', () => {
+  it('floats are unchanged after printing and parsing', () => {
     const float = normalizer({ kind: 'float', bits: 64 })
     fc.assert(
       fc.property(fc.double(), (value) => {
@@ -89,11 +92,11 @@ describe('canonical', () => {
     )
   })
 
-  it('JSON keeps its meaning, whatever the blanks and the order of keys', () => {
+  it('JSON keeps its value, whatever the blanks and the order of keys', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 5 }), fc.integer({ min: 0, max: 4 }), (value, indent) => {
         const text = canonicalJson(JSON.stringify(value, null, indent))
-        // Minus zero is zero in JSON's decimal form.
+        // In JSON's decimal form, minus zero becomes zero.
         expect(JSON.parse(text)).toEqual(JSON.parse(JSON.stringify(value)))
         expect(canonicalJson(text)).toBe(text)
         expect(canonicalJson(JSON.stringify(backwards(value)))).toBe(text)
@@ -101,7 +104,7 @@ describe('canonical', () => {
     )
   })
 
-  it('texts of rows are those of the documentation', () => {
+  it('texts of rows are as documented', () => {
     fc.assert(
       fc.property(row, (values) => {
         expect(rowText(values)).toBe(slowText(values))
@@ -109,7 +112,7 @@ describe('canonical', () => {
     )
   })
 
-  it('sums do not depend on the order, and are those of single hashes', () => {
+  it('the digest does not depend on the order, and is the sum of single hashes', () => {
     fc.assert(
       fc.property(fc.array(row, { maxLength: 20 }), fc.array(row, { maxLength: 5 }), (rows, away) => {
         const sum = new RowSum()
@@ -145,7 +148,7 @@ describe('decimals in doubles', () => {
       unscaled: unscaled % 10n ** BigInt(size.precision),
     }))
 
-  it('a double gives back every decimal of 15 digits as its shortest spelling', () => {
+  it('a double keeps every decimal of 15 digits as its shortest text', () => {
     fc.assert(
       fc.property(value, ({ precision, scale, unscaled }) => {
         const given = canonicalDecimal(`${unscaled}e${-scale}`)
@@ -155,7 +158,7 @@ describe('decimals in doubles', () => {
         const column = { type: { kind: 'decimal', precision, scale } } as const
         expect(sqliteCellReaderOf(column, column.type)(stored)).toBe(given)
         expect(sqliteCellReaderOf({ type: { kind: 'float', bits: 64 } }, column.type)(stored)).toBe(given)
-        // Exactly the same number, by whole numbers alone.
+        // The same number exactly, calculated with integers.
         const back = rational(canonicalDecimal(String(stored)))
         const [up, down] = scale >= 0 ? [1n, 10n ** BigInt(scale)] : [10n ** BigInt(-scale), 1n]
         expect(back.value * down).toBe(unscaled * up * 10n ** back.scale)

@@ -1,4 +1,4 @@
-/** Values of Cassandra there and back, judged by the driver's own way to bytes and from them. */
+/** Values of Cassandra are encoded and decoded; the driver's own encoding is the reference. */
 import cassandra from 'cassandra-driver'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -36,7 +36,7 @@ describe('values of Cassandra', () => {
     }
   })
 
-  it('every byte of whatever is nested comes back between two Cassandras', () => {
+  it('nested values are equal byte by byte between two Cassandra clusters', () => {
     const driver = driverEncoder(4)
     fc.assert(
       fc.property(withValue(anySample), ({ info, type, value }) => {
@@ -48,7 +48,7 @@ describe('values of Cassandra', () => {
     )
   })
 
-  it('JSON for other systems is canonical, and comes back as the same JSON', () => {
+  it('JSON for other systems is canonical, and is read back as the same JSON', () => {
     const driver = driverEncoder(4)
     fc.assert(
       fc.property(
@@ -62,7 +62,7 @@ describe('values of Cassandra', () => {
           try {
             again = cassandraEncoder(type, as)(cell)
           } catch (error) {
-            // The driver stores sets in any order; a server would have sorted them.
+            // The driver stores sets in any order; a server would sort them.
             expect(String(error)).toMatch(/sorted|twice/)
             return
           }
@@ -73,7 +73,7 @@ describe('values of Cassandra', () => {
     )
   })
 
-  it('types have one text', () => {
+  it('a type is read back from its text', () => {
     const fields = new Map<string, readonly CqlField[]>()
     const note = (type: CqlType): boolean => {
       switch (type.kind) {
@@ -86,7 +86,8 @@ describe('values of Cassandra', () => {
         case 'tuple':
           return type.parts.every(note)
         case 'udt':
-          // All are called the same here: only where there is one can its fields be told by its name.
+          // Types with fields all have one name here: only if there is a single one can its fields be found by the
+          // name.
           if (fields.has(type.name) || type.fields === null) return false
           fields.set(type.name, type.fields)
           return type.fields.every((field) => note(field.type))
@@ -106,7 +107,7 @@ describe('values of Cassandra', () => {
     )
   })
 
-  it('days, moments, numbers and addresses', () => {
+  it('days, timestamps, numbers and addresses are read back from their texts', () => {
     fc.assert(
       fc.property(fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }), (days) => daysOf(eraDayText(days)) === days),
     )
@@ -134,7 +135,7 @@ describe('values of Cassandra', () => {
     )
   })
 
-  it('what cannot be kept is refused', () => {
+  it('values that Cassandra cannot store are refused', () => {
     const refuses = (type: string, as: ColumnType, cell: string): void => {
       expect(() => cassandraEncoder(parseCql(type), as)(cell), `${type} ${cell}`).toThrow(
         expect.objectContaining({ code: 'VALUE_REFUSED' }),
@@ -175,7 +176,7 @@ describe('values of Cassandra', () => {
     expect(cassandraEncoder(parseCql('frozen<list<int>>'), json)('[]')).toEqual(Buffer.from([0, 0, 0, 0]))
   })
 
-  it('maps of numbers and texts stand in the order of their system', () => {
+  it('maps in JSON are written in the key order of Cassandra', () => {
     const bytes = cassandraEncoder(parseCql('map<int, text>'), { kind: 'json' })(
       '{"-5":"d","10":"b","9":"a","100":"c"}',
     )
@@ -184,7 +185,7 @@ describe('values of Cassandra', () => {
     expect([...map.keys()]).toEqual([-5, 9, 10, 100])
   })
 
-  it('a decimal is spelled as it is stored between two Cassandras, and plain to others', () => {
+  it('a decimal keeps its spelling between two Cassandra clusters, and is plain for other systems', () => {
     const stored = cassandra.types.BigDecimal.fromBuffer(Buffer.from('fffffffd0c', 'hex'))
     const type = parseCql('decimal')
     expect(cassandraDecoder(type, native)(stored)).toBe('12e3')

@@ -1,4 +1,4 @@
-/** Batches of folded changes, applied in one step each, come to what the changes come to one by one. */
+/** Folded batches of changes, each applied in one step, have the same result as the changes one by one. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { CopiedStretches, type CopiedStretch } from '../../src/engine/follow/compare/copied-part.ts'
@@ -14,7 +14,7 @@ type Table = Map<string, Row>
 
 const key = fc.integer({ min: 1, max: 6 }).map(String)
 const value = fc.option(fc.string({ maxLength: 2 }))
-/** What a user does. `big` is null where he leaves that column as it is. */
+/** A statement of a user. `big` is null if the column does not change. */
 const statement = fc.oneof(
   fc.record({ does: fc.constant('insert' as const), id: key, a: value, big: value }),
   fc.record({ does: fc.constant('update' as const), id: key, to: key, a: value, big: fc.option(value) }),
@@ -22,7 +22,7 @@ const statement = fc.oneof(
 )
 type Statement = typeof statement extends fc.Arbitrary<infer T> ? T : never
 
-/** Does a statement at the source; returns what the stream tells of it, null where it does nothing. */
+/** Runs a statement at the source; returns the change in the stream, or null if no row changes. */
 function done(table: Table, one: Statement): RowChange | null {
   if (one.does === 'insert') {
     const row = [one.id, one.a, one.big]
@@ -45,32 +45,32 @@ function done(table: Table, one: Statement): RowChange | null {
   return { type: 'update', table: 0, key: moved ? [one.id] : null, row }
 }
 
-/** Rows as JSON: of a row that is gone its identity. */
+/** Rows as JSON; for a deleted row only its key. */
 const LAYOUT: FrameLayout = {
   name: (data, at, length) => data.toString('utf8', at, at + length),
   cells: (data, at) => JSON.parse(data.toString('utf8', at)) as Row,
   identity: (data, at) => (JSON.parse(data.toString('utf8', at)) as Row).slice(0, 1),
 }
 
-/** How a source tells a change: by cells, as bytes, or as bytes among which its name does not stand. */
+/** How a source sends a change: as cells, as bytes, or as bytes that do not contain its name. */
 type Form = 'cells' | 'bytes' | 'bytes without a name'
 const forms = fc.array(fc.constantFrom<Form>('cells', 'bytes', 'bytes without a name'), { minLength: 1, maxLength: 4 })
 
-/** Whole rows that keep their identity, and rows that are gone, as bytes. */
+/** Turns whole rows with an unchanged key, and deleted rows, into bytes. */
 function framed(change: RowChange, form: Form | undefined): RowChange {
   if (form === 'cells') return change
   if (change.type !== 'delete' && change.row.includes(undefined)) return change
   if (change.type === 'update' && change.key !== null) return change
   const row = change.type === 'delete' ? change.key : (change.row as Row)
   const name = identityName(row.slice(0, 1))
-  // Neither row nor name begins where the bytes do.
+  // Neither row nor name begins at the first byte.
   const data = Buffer.from(`.${name}.${JSON.stringify(row)}`)
   const [nameLength, bytes] = [Buffer.byteLength(name), data.length]
   const frame = { name, nameAt: 1, nameLength: form === 'bytes' ? nameLength : -1, data, at: nameLength + 2, bytes, layout: LAYOUT } // prettier-ignore
   return { ...change, frame }
 }
 
-/** As a target does it. @returns keys of puts whose base is not there */
+/** Applies a batch like a target. @returns keys of puts whose base row is missing */
 function applied(table: Table, batch: ChangeBatch): readonly Row[] {
   const { puts, gone } = unpacked(batch)
   expect(puts.length + gone.length).toBe(batchRowCount(batch))
@@ -87,7 +87,7 @@ function applied(table: Table, batch: ChangeBatch): readonly Row[] {
   return lacking
 }
 
-test('a live table holds after each batch what the source held', () => {
+test('a live table equals the source after each batch', () => {
   fc.assert(
     fc.property(
       fc.array(statement, { maxLength: 60 }),
@@ -121,8 +121,11 @@ test('a live table holds after each batch what the source held', () => {
   )
 })
 
-/** Keys are copied one by one, each at a moment of its own, while statements go on; then everything is replayed from the beginning. */
-test('a copy of many moments is equal once it caught up and its lacking rows were read again', () => {
+/**
+ * Keys are copied one by one, each at another time, while statements run; then all changes are replayed from the
+ * beginning.
+ */
+test('a copy from several snapshots equals the source after catching up and reading incomplete rows again', () => {
   fc.assert(
     fc.property(
       fc.array(statement, { maxLength: 25 }),
@@ -169,9 +172,9 @@ test('a copy of many moments is equal once it caught up and its lacking rows wer
 
 const DAYS = 3
 const day = fc.integer({ min: 1, max: DAYS })
-/** Few rows, which come and go between the days. */
+/** Few rows, which often move between days. */
 const own = fc.integer({ min: 1, max: 3 }).map(String)
-/** Where chunks are parted: within a day, or behind it. */
+/** Bounds of chunks: within a day, or at its end. */
 const cut = fc.record({ id: fc.option(own, { freq: 1 }), day })
 const booking = fc.oneof(
   { weight: 2, arbitrary: fc.record({ does: fc.constant('insert' as const), id: own, day, big: value }) },
@@ -190,7 +193,7 @@ const booking = fc.oneof(
   { weight: 1, arbitrary: fc.record({ does: fc.constant('delete' as const), id: own }) },
 )
 
-/** As `done`, of rows of a day, which is what a table is parted by. */
+/** Like `done`, for rows of a table that is partitioned by day. */
 function booked(table: Table, one: typeof booking extends fc.Arbitrary<infer T> ? T : never): RowChange | null {
   if (one.does === 'delete') return done(table, one)
   if (one.does === 'insert') return done(table, { ...one, a: dayText(one.day) })
@@ -203,14 +206,14 @@ const dayText = (of: number): string => `2024-02-0${of}`
 const boundOf = (one: { readonly id: string | null; readonly day: number }): readonly string[] =>
   one.id === null ? [dayText(one.day)] : [dayText(one.day), one.id]
 
-/** A key as the table is sorted by it: day, then number. A bound of a day alone lies behind it. */
+/** The sort order of a key: day, then number. A bound with only a day is after all keys of the day. */
 const placeOf = ([date = '', id = '9']: readonly string[]): number => Number(date.slice(-1)) * 10 + Number(id)
 
 /**
- * Chunks are copied in any order, each by a snapshot of its own; between two of them the lane applies what it has by then to what is copied. At the end everything is
- * copied, the rest is applied, and rows that lack values are read again.
+ * Chunks are copied in any order, each from a snapshot of its own; between two of them the apply worker applies pending
+ * changes to the copied chunks. At the end the rest is applied, and incomplete rows are read again.
  */
-test('changes that are applied to a part of a table leave nothing out and nothing wrong', () => {
+test('changes that are applied to copied chunks only, and the rest later, give the rows of the source', () => {
   fc.assert(
     fc.property(
       fc.array(booking, { maxLength: 20 }),
@@ -262,7 +265,7 @@ test('changes that are applied to a part of a table leave nothing out and nothin
             const at = placeOf([String(date), String(id)])
             return at > low && at <= high
           }
-          // A chunk begins in an empty range.
+          // The range of a chunk is empty before it is copied.
           expect([...target.values()].filter(within)).toEqual([])
           for (const [id, row] of source) if (within(row)) target.set(id, row)
           copied.push(chunk)
@@ -283,11 +286,11 @@ test('changes that are applied to a part of a table leave nothing out and nothin
   )
 })
 
-test('a row that was left lends no values to what comes of it in the same batch', () => {
+test('a skipped change gives no values to later changes of its row in the same batch', () => {
   const fold = new Fold([0])
   fold.leave({ type: 'update', table: 0, key: null, row: ['1', dayText(3), 'new'] })
   fold.add({ type: 'update', table: 0, key: null, row: ['1', dayText(1), undefined] }, false)
-  // The target may hold it as it was before.
+  // The target may contain an older version of the row.
   expect(fold.take()).toEqual({ batch: { puts: [], gone: [['1']] }, lacking: [['1']] })
   fold.leave({ type: 'update', table: 0, key: ['1'], row: ['2', dayText(3), 'new'] })
   fold.add({ type: 'update', table: 0, key: ['2'], row: ['1', dayText(1), undefined] }, true)
@@ -298,13 +301,13 @@ function sorted(table: Table): readonly (readonly [string, Row])[] {
   return [...table].toSorted(([a], [b]) => (a < b ? -1 : 1))
 }
 
-test('of many rows in many forms the last state of each is left, batch after batch', () => {
+test('of many changes in several forms the last one of each row remains, batch after batch', () => {
   const fold = new Fold([0])
   const long = 'k'.repeat(40)
   for (const seed of [1, 2]) {
     const reference = new Map<string, string | null>()
     for (let n = 0; n < 20_000; n++) {
-      // Names that are prefixes of one another, that count up, and that differ in their last byte.
+      // Keys that are prefixes of one another, that increase, and that differ in their last byte.
       const id = [`${n % 7000}`, `${long}${n % 900}`, `é${(n * 7919 * seed) % 500}`][n % 3] as string
       const isGone = n % 11 === 0
       const row = [id, String(n)]
@@ -312,7 +315,7 @@ test('of many rows in many forms the last state of each is left, batch after bat
       const change: RowChange = isGone
         ? { type: 'delete', table: 0, key: [id] }
         : { type: 'update', table: 0, key: null, row }
-      // From some change of the second batch on rows come as cells, too.
+      // In the second batch, later rows come as cells, too.
       fold.add(framed(change, seed === 2 && n > 9000 && n % 5 === 0 ? 'cells' : 'bytes'), false)
     }
     expect(fold.size).toBe(reference.size)

@@ -1,4 +1,7 @@
-/** Bits of footers of real files: whatever changes what DuckDB reads, or keeps it from reading, is found; reading files of several writers. */
+/**
+ * Changed bits in footers of real files by several writers: each is found if it changes what DuckDB reads, or prevents
+ * reading.
+ */
 import { chmodSync, cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
@@ -35,7 +38,7 @@ async function readBack(duck: DuckDb, file: string): Promise<string> {
     const result = await duck.connection.run(`SELECT * FROM read_parquet('${file}', hive_partitioning = false)`)
     const columns = await result.getColumns()
     const types = result.columnTypes()
-    // Readers differ in whether case tells columns apart.
+    // Some readers ignore the case of column names.
     const facts = result
       .columnNames()
       .map((name, i) => `${name.toLowerCase()} ${String(types[i])} ${crc32((columns[i] ?? []).map(String).join('|'))}`)
@@ -58,7 +61,7 @@ function flip({ bytes, file }: Copy, at: number, mask: number): void {
   writeFileSync(file, changed)
 }
 
-/** The same numbers in every run. */
+/** The same pseudo-random numbers in every run. */
 function numbersFrom(seed: number): () => number {
   let state = seed
   return () => {
@@ -87,7 +90,7 @@ describe.skipIf(!HAVE_TABLES)('one bit of a footer', () => {
     'dat-v0.0.3/all_primitive_types',
     'delta-golden/basic-decimal-table',
     'delta-rs/issue_1374',
-  ])('%s: random bits', async (table) => {
+  ])('%s: each changed bit is found, or changes nothing', async (table) => {
     const copy = copied(table)
     using duck = await openDuckDb({ threads: 1, memoryLimit: '256MB' })
     const before = await readBack(duck, copy.file)

@@ -1,4 +1,4 @@
-/** Random damage to a healthy table: whatever changes what readers see is found, and nothing that is not there is. */
+/** Random damage to a healthy table: every visible change is found, and there are no false findings. */
 import { cpSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
@@ -12,9 +12,12 @@ import { temporaryFolder } from '../support/catalog-kit.ts'
 import { falsify, makeHealthyTable, MODIFIED, type HealthyTable } from '../support/fsck-table.ts'
 import { folderOf, HAVE_TABLES } from '../tables/shared-tables.ts'
 
-/** The same damage in every run, and any with SLUICE_TEST_ALL: bits of a footer are a lottery, and a ticket takes half a second. */
+/**
+ * The same damage in every run, and random damage with SLUICE_TEST_ALL, because each check of a footer takes half a
+ * second.
+ */
 const CHECKS = ALL ? { numRuns: 300 } : { numRuns: 12, seed: 20_261_121 }
-/** Its pages carry checksums. */
+/** A table whose pages have checksums. */
 const SUMMED = 'delta-kernel-java/basic-with-checkpoint'
 
 const work = temporaryFolder()
@@ -49,7 +52,7 @@ function flip(file: string, bit: number): void {
   utimesSync(file, MODIFIED / 1000, MODIFIED / 1000)
 }
 
-test('a file that is cut anywhere is found by its size, and by its end', async () => {
+test('a truncated file is found by its size, and by its end', async () => {
   await fc.assert(
     fc.asyncProperty(fc.nat(2), fc.nat(), async (no, length) => {
       await damaged(async ({ folder, files }) => {
@@ -63,7 +66,7 @@ test('a file that is cut anywhere is found by its size, and by its end', async (
   )
 })
 
-test('any bit of the file of a vector', async () => {
+test('any changed bit in a file of deletion vectors is found', async () => {
   await fc.assert(
     fc.asyncProperty(fc.nat(), async (bit) => {
       await damaged(async ({ folder, vector }) => {
@@ -77,24 +80,24 @@ test('any bit of the file of a vector', async () => {
   )
 })
 
-/** Sums of the columns that have statistics, as DuckDB reads them; null where it cannot. */
+/** Checksums of the columns with statistics, as DuckDB reads them; null if it cannot. */
 async function columnsOf(file: string): Promise<ReadonlyMap<string, number> | null> {
   using duck = await openDuckDb({ threads: 1, memoryLimit: '256MB' })
   try {
     const result = await duck.connection.run(`SELECT * FROM read_parquet('${file}', hive_partitioning = false)`)
     const columns = await result.getColumns()
-    // Readers differ in whether case tells columns apart.
+    // Some readers ignore the case of column names.
     const sums = result
       .columnNames()
       .map((name, i) => [name.toLowerCase(), crc32((columns[i] ?? []).map(String).join('|'))] as const)
-    // No statistics speak of what is inside a list.
+    // Values inside lists have no statistics.
     return new Map(sums.filter(([name]) => name !== 'tags'))
   } catch {
     return null
   }
 }
 
-test('a bit of the footer is found, or every column with statistics is what it was', async () => {
+test('a changed bit in the footer is found, or all columns with statistics are unchanged', async () => {
   const before = await columnsOf(join(healthy.folder, healthy.files[0] as string))
   expect(before?.size).toBe(7)
   await fc.assert(
@@ -111,7 +114,7 @@ test('a bit of the footer is found, or every column with statistics is what it w
   )
 })
 
-test('statistics that leave out a value that is there', async () => {
+test('statistics that exclude an existing value are found', async () => {
   const bounds = fc.constantFrom<readonly ['minValues' | 'maxValues', string, (n: number) => unknown]>(
     ['minValues', 'id', (n) => 1 + n],
     ['maxValues', 'id', (n) => 398 - n],
@@ -132,7 +135,7 @@ test('statistics that leave out a value that is there', async () => {
         falsify(folder, files[0] as string, (stats) => (stats[side][column] = value(n)))
         for (const deep of [false, true]) {
           const found = await findingsOf(folder, deep)
-          // Footers of floats with NaN have no bounds: their rows tell.
+          // Footers of float columns with NaN have no bounds, so the rows must be read.
           if (column === 'ratio' && !deep && found.length === 0) continue
           expect(found.map(({ finding, column: named }) => [finding, named])).toEqual([['statistics', column]])
         }
@@ -142,7 +145,7 @@ test('statistics that leave out a value that is there', async () => {
   )
 })
 
-/** The last bytes of column chunks, which are bytes of a page in all of them. */
+/** The last bytes of column chunks, which always belong to a page. */
 async function pageEnds(file: string): Promise<readonly number[]> {
   using duck = await openDuckDb({ threads: 1, memoryLimit: '256MB' })
   const result = await duck.connection.run(
@@ -151,22 +154,25 @@ async function pageEnds(file: string): Promise<readonly number[]> {
   return (await result.getRows()).map(([end]) => Number(end) - 1)
 }
 
-test.skipIf(!HAVE_TABLES)('a bit of a page is found by reading back alone, where pages carry checksums', async () => {
-  const folder = join(work.path, 'summed')
-  cpSync(folderOf(SUMMED), folder, { recursive: true })
-  expect(await findingsOf(folder, true)).toEqual([])
-  const file = join(folder, readdirSync(folder).find((name) => name.endsWith('.parquet')) as string)
-  const ends = await pageEnds(file)
-  await fc.assert(
-    fc.asyncProperty(fc.nat(), fc.nat(7), async (no, bit) => {
-      const at = (ends[no % ends.length] as number) * 8 + bit
-      flip(file, at)
-      expect(await findingsOf(folder, false)).toEqual([])
-      const deep = await findingsOf(folder, true)
-      flip(file, at)
-      expect(deep.length).toBeGreaterThan(0)
-      expect(deep.every(({ finding }) => /^(page-checksum|file-unreadable|statistics)$/.test(finding))).toBe(true)
-    }),
-    CHECKS,
-  )
-})
+test.skipIf(!HAVE_TABLES)(
+  'a changed bit in a page is found only by reading the page back, if pages have checksums',
+  async () => {
+    const folder = join(work.path, 'summed')
+    cpSync(folderOf(SUMMED), folder, { recursive: true })
+    expect(await findingsOf(folder, true)).toEqual([])
+    const file = join(folder, readdirSync(folder).find((name) => name.endsWith('.parquet')) as string)
+    const ends = await pageEnds(file)
+    await fc.assert(
+      fc.asyncProperty(fc.nat(), fc.nat(7), async (no, bit) => {
+        const at = (ends[no % ends.length] as number) * 8 + bit
+        flip(file, at)
+        expect(await findingsOf(folder, false)).toEqual([])
+        const deep = await findingsOf(folder, true)
+        flip(file, at)
+        expect(deep.length).toBeGreaterThan(0)
+        expect(deep.every(({ finding }) => /^(page-checksum|file-unreadable|statistics)$/.test(finding))).toBe(true)
+      }),
+      CHECKS,
+    )
+  },
+)

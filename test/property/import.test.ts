@@ -1,6 +1,6 @@
 /**
- * Random histories through the importer: whatever the batch size, however the log is cut into stretches, wherever it is stopped and started
- * again, the catalog is the same, and every version of it is what a plain replay of the lines gives.
+ * Random histories through the importer: with any batch size, any split of the log, and any stop and resume the catalog
+ * is the same, and every version equals a simple replay of the lines.
  */
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -23,10 +23,12 @@ import {
 } from '../support/catalog-kit.ts'
 import { runsOf } from '../support/backend.ts'
 
-/** A server answers slower, and its SQL is the same. */
+/** Fewer runs on a server, which is slower and has the same SQL. */
 const RUNS = runsOf(30, 4, 60)
 
-/** Few names, so that keys meet again: re-adds, removes of unknown files, both in one commit, and other spellings of one path. */
+/**
+ * Few names, so that keys repeat: re-adds, removes of unknown files, both in one commit, and other spellings of a path.
+ */
 const names = ['a.parquet', 'b.parquet', './b.parquet', 'c%20d.parquet', 'c d.parquet', 'day=2024/e.parquet'] as const
 const vectors = [
   undefined,
@@ -80,7 +82,7 @@ function lineOf({ kind, name, dv, size }: Step): Line {
   return { somethingNew: { size } }
 }
 
-/** The slow twin: lines one after the other into a map. */
+/** The reference implementation: applies the lines one after the other to a map. */
 function replay(commits: readonly (readonly Step[])[], upTo: number): { files: string[]; bytes: number; rows: number } {
   const live = new Map<string, Step>()
   for (const commit of commits.slice(0, upTo + 1)) {
@@ -114,7 +116,7 @@ async function expectVersions(database: SqlDatabase, commits: readonly (readonly
 const linesOf = (commits: readonly (readonly Step[])[]): (readonly Line[])[] =>
   commits.map((commit, i) => [...(i === 0 ? [PROTOCOL, METADATA] : []), ...commit.map(lineOf)])
 
-test('every batch size and every stretch gives the same catalog, and every version is the plain replay', async () => {
+test('every batch size and every split gives the same catalog, and every version equals a simple replay', async () => {
   await fc.assert(
     fc.asyncProperty(
       history,
@@ -130,7 +132,7 @@ test('every batch size and every stretch gives the same catalog, and every versi
         await using cut = await openCatalog(join(folder.path, 'cut.db'))
         await importInto(cut, table, { batchSize, maxEvents })
         await expectVersions(cut, commits)
-        // Stretches add rows one flush apart, so numbers agree; only the indexes' creation differs in time.
+        // File numbers agree in both catalogs; only the time at which indexes are created differs.
         expect(await dumpCatalog(cut)).toBe(await dumpCatalog(whole))
       },
     ),
@@ -138,7 +140,7 @@ test('every batch size and every stretch gives the same catalog, and every versi
   )
 })
 
-test('a log that grows between imports, and imports stopped after any batch, end in the catalog of one import', async () => {
+test('a log that grows between imports, with stops after any batch, ends in the catalog of a single import', async () => {
   await fc.assert(
     fc.asyncProperty(
       history,

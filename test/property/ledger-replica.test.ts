@@ -1,4 +1,4 @@
-/** Programs that apply the same entries hold the same ledger, whenever and wherever they do it. */
+/** Programs that apply the same entries have the same ledger, whenever and wherever they apply them. */
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
 import { ledgerDialect } from '../../src/stores/ledger-dialect.ts'
@@ -57,7 +57,7 @@ function dump(replica: Replica): unknown {
   }
 }
 
-test('entries make the same ledger everywhere, also on a snapshot', () => {
+test('the same entries give the same ledger, also if applied to a snapshot', () => {
   fc.assert(
     fc.property(steps, fc.nat(29), (list, half) => {
       const author = new Replica()
@@ -92,7 +92,7 @@ test('entries make the same ledger everywhere, also on a snapshot', () => {
   )
 })
 
-test('the clock is that of the entry', () => {
+test('the clock in statements is the time of the entry', () => {
   vi.useFakeTimers({ now: 0 })
   try {
     fc.assert(
@@ -112,7 +112,7 @@ test('the clock is that of the entry', () => {
   }
 })
 
-test('what no log can repeat is refused', () => {
+test('functions without a repeatable result are refused', () => {
   const replica = new Replica()
   replica.begin(1)
   for (const sql of ['SELECT random()', "SELECT datetime('now')", 'SELECT hex(randomblob(4))']) {
@@ -122,7 +122,7 @@ test('what no log can repeat is refused', () => {
   replica.close()
 })
 
-test('an entry that goes another way than it went is damage', () => {
+test('an entry with another number of changed rows is damage', () => {
   const replica = new Replica()
   replica.apply({ now: 1, batches: [{ statements: [SCHEMA], changes: 0 }] })
   const statements = [{ sql: 'DELETE FROM chunks', parameters: [] }]
@@ -130,7 +130,7 @@ test('an entry that goes another way than it went is damage', () => {
   replica.close()
 })
 
-test('more than an entry holds is refused', () => {
+test('an entry above the size limit is refused', () => {
   const parameters = ['x'.repeat(11_000_000)]
   expect(() => packEntry({ now: 1, batches: [{ changes: 1, statements: [{ sql: '?', parameters }] }] })).toThrow(
     /the limit for an entry of its log/,
