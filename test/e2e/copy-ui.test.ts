@@ -1,4 +1,7 @@
-/** Copies in a terminal, end to end: watched, turned, stopped and gone on with; begun from the list of a database's tables. */
+/**
+ * Copies in a terminal, end to end: watched, steered, stopped and resumed; started from the list of a database's
+ * tables.
+ */
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
@@ -31,7 +34,7 @@ describe('a copy in a terminal', () => {
   const all = (place: Place): Promise<unknown> => place.rows('SELECT * FROM readings ORDER BY id')
 
   it(
-    'fills the key space; x stops after a chunk with 75, and the printed command goes on',
+    'shows the map of keys; x stops after a chunk with exit code 75, and the printed command resumes',
     { timeout: 60_000 },
     async () => {
       const to = await makePlace('sqlite', folder.path)
@@ -96,29 +99,33 @@ describe('a copy in a terminal', () => {
     expect(diff.code).toBe(0)
   })
 
-  it('compares again on the screen, and asks for the name where many rows would go', { timeout: 60_000 }, async () => {
-    const to = await makePlace('sqlite', folder.path)
-    const ends = ['--from', from, '--to', to.url, '--table', 'readings']
-    expect((await run(folder.path, ['copy', ...ends, '--checkpoint-size', '1000', '--ci'])).code).toBe(0)
-    await to.sql(
-      'DELETE FROM readings WHERE id BETWEEN 1001 AND 1010',
-      `${NUMBERS} INSERT INTO readings SELECT -i, 'only here', 0 FROM n WHERE i <= 1200`,
-    )
-    const app = start(folder.path, ['copy', ...ends, '--again', '--delete-extra', '--quit'], 120, 40)
-    await app.until('Type readings to remove them')
-    expect(app.screen().replaceAll('\n', '')).toContain('1200 rows of readings are not in the source')
-    expect(await to.rows('SELECT COUNT(*) FROM readings WHERE id < 0')).toEqual([['1200']])
-    app.type('readings', 'enter')
-    expect(await app.ended).toMatchObject({ exitCode: 0 })
-    await expectRestored(app)
-    const said = closing(app)
-    expect(said).toContain('20 of 20 chunks proved now, 20 of them compared: count and checksum equal')
-    expect(said).toMatch(/1,200 removed from the target/)
-    expect(await all(to)).toEqual(await all(source))
-  })
+  it(
+    'compares again on the screen, and asks for the name before it removes many rows',
+    { timeout: 60_000 },
+    async () => {
+      const to = await makePlace('sqlite', folder.path)
+      const ends = ['--from', from, '--to', to.url, '--table', 'readings']
+      expect((await run(folder.path, ['copy', ...ends, '--checkpoint-size', '1000', '--ci'])).code).toBe(0)
+      await to.sql(
+        'DELETE FROM readings WHERE id BETWEEN 1001 AND 1010',
+        `${NUMBERS} INSERT INTO readings SELECT -i, 'only here', 0 FROM n WHERE i <= 1200`,
+      )
+      const app = start(folder.path, ['copy', ...ends, '--again', '--delete-extra', '--quit'], 120, 40)
+      await app.until('Type readings to remove them')
+      expect(app.screen().replaceAll('\n', '')).toContain('1200 rows of readings are not in the source')
+      expect(await to.rows('SELECT COUNT(*) FROM readings WHERE id < 0')).toEqual([['1200']])
+      app.type('readings', 'enter')
+      expect(await app.ended).toMatchObject({ exitCode: 0 })
+      await expectRestored(app)
+      const said = closing(app)
+      expect(said).toContain('20 of 20 chunks proved now, 20 of them compared: count and checksum equal')
+      expect(said).toMatch(/1,200 removed from the target/)
+      expect(await all(to)).toEqual(await all(source))
+    },
+  )
 
   it.skipIf(NO_POSTGRES !== '')(
-    `sets a row aside that PostgreSQL refuses, says what to do, and shows no password${NO_POSTGRES}`,
+    `quarantines a row that PostgreSQL refuses, prints the next step, and shows no password${NO_POSTGRES}`,
     { timeout: 60_000 },
     async () => {
       const to = await makePlace('postgresql', folder.path)

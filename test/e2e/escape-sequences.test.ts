@@ -1,4 +1,4 @@
-/** Names and texts of somebody else's that would move a cursor, set a title or give orders to a CI runner: shown, never obeyed. */
+/** Names and texts of other users with escape sequences or commands for a CI runner are printed harmlessly. */
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
@@ -6,17 +6,20 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { add, METADATA, PROTOCOL, temporaryFolder, writeLog, type Folder } from '../support/catalog-kit.ts'
 import { BIN, cleanEnv } from './support/program.ts'
 
-/** Colour, title, clipboard, clear, C1's own introducer, back and over, right to left, what is not seen; then orders to GitHub's and Azure's runners. */
+/**
+ * Color, title, clipboard, clear screen, a C1 sequence, backspace, right to left, invisible characters; then commands
+ * of GitHub's and Azure's runners.
+ */
 const ORDERS =
   '\u001b[31m\u001b]0;t\u0007\u001b]52;c;eA==\u0007\u001b[2J\u009b31m\r\b\u202e\u200b\u00ad\u034f\u{e0041}\n::set-output name=x::y\n::add-mask::z\n##[error]w'
-// Folders take no slash, and a terminal's line none of the rest.
+// Folder names cannot contain a slash; the terminal's title line cannot contain the rest.
 const NAME = `t${ORDERS}`
-/** What a terminal acts on. */
+/** Characters that a terminal acts on. */
 // oxlint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]|\p{Bidi_Control}/u
-/** What is not seen, so that two names look alike. */
+/** Invisible characters, which make two names look alike. */
 const UNSEEN = /\p{Default_Ignorable_Code_Point}/u
-/** What a runner acts on: at the beginning of a line, or anywhere. */
+/** Commands of a runner: at the start of a line, or anywhere. */
 const ORDER = /^\s*::(?:set-output|add-mask)|##\[error\]w/m
 
 let folder: Folder
@@ -72,29 +75,33 @@ const COMMANDS: readonly (readonly string[])[] = [
   ['import', `./lake/none${ORDERS}`, ...catalog],
 ]
 
-test.each(['a terminal that is none', "GitHub's runner"])('nothing is obeyed by %s', { timeout: 180_000 }, (face) => {
-  const summary = join(folder.path, 'summary.md')
-  writeFileSync(summary, '')
-  const isRunner = face.startsWith('GitHub')
-  const env = isRunner ? { ...cleanEnv(), GITHUB_ACTIONS: 'true', GITHUB_STEP_SUMMARY: summary } : cleanEnv()
-  const log = join(folder.path, `${isRunner ? 'runner' : 'terminal'}.log`)
-  const obeyed: unknown[] = []
-  for (const words of COMMANDS) {
-    const { stdout, stderr } = spawnSync(process.execPath, [BIN, ...words, '--ci', '--log-file', log], {
-      cwd: folder.path,
-      env,
-      encoding: 'utf8',
-    })
-    expect((stdout + stderr).length).toBeGreaterThan(0)
-    for (const text of [stdout, stderr]) {
-      for (const pattern of isRunner ? [CONTROL, ORDER] : [CONTROL, UNSEEN]) {
-        const at = text.search(pattern)
-        if (at !== -1) obeyed.push([words[0], JSON.stringify(text.slice(Math.max(0, at - 80), at + 80))])
+test.each(['a terminal that is none', "GitHub's runner"])(
+  'no output contains commands for %s',
+  { timeout: 180_000 },
+  (face) => {
+    const summary = join(folder.path, 'summary.md')
+    writeFileSync(summary, '')
+    const isRunner = face.startsWith('GitHub')
+    const env = isRunner ? { ...cleanEnv(), GITHUB_ACTIONS: 'true', GITHUB_STEP_SUMMARY: summary } : cleanEnv()
+    const log = join(folder.path, `${isRunner ? 'runner' : 'terminal'}.log`)
+    const obeyed: unknown[] = []
+    for (const words of COMMANDS) {
+      const { stdout, stderr } = spawnSync(process.execPath, [BIN, ...words, '--ci', '--log-file', log], {
+        cwd: folder.path,
+        env,
+        encoding: 'utf8',
+      })
+      expect((stdout + stderr).length).toBeGreaterThan(0)
+      for (const text of [stdout, stderr]) {
+        for (const pattern of isRunner ? [CONTROL, ORDER] : [CONTROL, UNSEEN]) {
+          const at = text.search(pattern)
+          if (at !== -1) obeyed.push([words[0], JSON.stringify(text.slice(Math.max(0, at - 80), at + 80))])
+        }
       }
     }
-  }
-  expect(obeyed).toEqual([])
-  expect(readFileSync(log, 'utf8')).not.toMatch(CONTROL)
-  expect(readFileSync(summary, 'utf8')).not.toMatch(CONTROL)
-  if (isRunner) expect(readFileSync(summary, 'utf8')).toContain('sluice')
-})
+    expect(obeyed).toEqual([])
+    expect(readFileSync(log, 'utf8')).not.toMatch(CONTROL)
+    expect(readFileSync(summary, 'utf8')).not.toMatch(CONTROL)
+    if (isRunner) expect(readFileSync(summary, 'utf8')).toContain('sluice')
+  },
+)

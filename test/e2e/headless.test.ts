@@ -1,4 +1,7 @@
-/** The real program without a terminal: signals, kill -9, deadlines, a reader that leaves, and two runs that want the same thing. */
+/**
+ * The real program without a terminal: signals, kill -9, time limits, a reader that closes stdout, and two runs on the
+ * same table.
+ */
 import { spawnSync } from 'node:child_process'
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
@@ -24,7 +27,7 @@ import {
 
 let folder: Folder
 let cwd = ''
-/** Long enough to be met in the middle. */
+/** Large enough that a run can be interrupted. */
 let table = ''
 let undisturbed = ''
 let started: Headless[] = []
@@ -70,13 +73,13 @@ function lastOf(events: readonly Event[]): Extract<Event, { type: 'run.finished'
   return last
 }
 
-/** What a catalog holds apart from its runs, which each attempt at a table that fails adds to. */
+/** The content of a catalog without its runs, which differ because each attempt at a failing table adds one. */
 async function tablesOf(name: string): Promise<readonly string[]> {
   const lines = (await dumpOf(catalogOf(name))).split('\n')
   return lines.filter((line) => !line.startsWith('migration_status '))
 }
 
-/** The same command again, to its end. */
+/** Runs the same command to its end. */
 async function expectGoesOn(name: string, resumes = true): Promise<void> {
   const { code, events } = await run(cwd, importWords(name))
   expect(code).toBe(0)
@@ -90,7 +93,7 @@ describe('a signal', () => {
     ['SIGINT', 130],
     ['SIGTERM', 143],
     ['SIGHUP', 143],
-  ] as const)('%s stops cleanly with %i, and the printed command goes on', async (signal, code) => {
+  ] as const)('%s stops cleanly with exit code %i, and the printed command resumes', async (signal, code) => {
     const one = headless(importWords(signal))
     await one.until(hasProgress)
     one.child.kill(signal)
@@ -103,12 +106,12 @@ describe('a signal', () => {
     await expectGoesOn(signal)
   })
 
-  it('SIGINT again and again, at the batch it stops after or later, ends with 130', async () => {
+  it('repeated SIGINT ends the run with 130, at this batch or a later one', async () => {
     const one = headless(importWords('twice'))
     await one.until(hasProgress)
     one.child.kill('SIGINT')
     await one.until(({ err }) => err().includes('finishing the running batch'))
-    // A second within one second is taken for the same key press.
+    // A repeat within one second counts as the same key press.
     const again = setInterval(() => one.child.kill('SIGINT'), 200)
     const ended = await one.ended
     clearInterval(again)
@@ -117,39 +120,35 @@ describe('a signal', () => {
     await expectGoesOn('twice', false)
   })
 
-  it(
-    'kill -9 again and again: every run takes the lease of the dead over at once and goes on where that one was',
-    { timeout: 60_000 },
-    async () => {
-      const done: number[] = []
-      for (let i = 0; i < 3; i++) {
-        const one = headless(importWords('often'))
-        await one.until(hasProgress)
-        const [first] = one.events()
-        done.push(first?.type === 'run.started' ? Number(first.baseline?.done ?? 0) : -1)
-        one.child.kill('SIGKILL')
-        expect(await one.ended).toEqual({ code: null, signal: 'SIGKILL' })
-      }
-      expect(done[0]).toBe(0)
-      expect(done).toEqual(done.toSorted((a, b) => a - b))
-      expect(new Set(done).size).toBe(done.length)
-      await expectGoesOn('often')
-    },
-  )
+  it('after repeated kill -9 every run takes the lease over at once and resumes', { timeout: 60_000 }, async () => {
+    const done: number[] = []
+    for (let i = 0; i < 3; i++) {
+      const one = headless(importWords('often'))
+      await one.until(hasProgress)
+      const [first] = one.events()
+      done.push(first?.type === 'run.started' ? Number(first.baseline?.done ?? 0) : -1)
+      one.child.kill('SIGKILL')
+      expect(await one.ended).toEqual({ code: null, signal: 'SIGKILL' })
+    }
+    expect(done[0]).toBe(0)
+    expect(done).toEqual(done.toSorted((a, b) => a - b))
+    expect(new Set(done).size).toBe(done.length)
+    await expectGoesOn('often')
+  })
 })
 
-it('--max-runtime ends a run with 75, and the same command goes on', async () => {
+it('--max-runtime ends a run with 75, and the same command resumes', async () => {
   const one = await run(cwd, [...importWords('short'), '--max-runtime', '100ms'])
   expect(one.code).toBe(75)
   expect(lastOf(one.events())).toMatchObject({ status: 'stopped', exitCode: 75 })
   await expectGoesOn('short', false)
 })
 
-describe('a reader that leaves', () => {
+describe('a reader that closes stdout', () => {
   const shell = (line: string): { readonly status: number | null; readonly stdout: string; readonly stderr: string } =>
     spawnSync('/bin/bash', ['-c', line], { cwd, env: { ...cleanEnv(), NODE: process.execPath, BIN }, encoding: 'utf8' })
 
-  it.each(['', '--json'])('of a list %s: that is no failure', (flag) => {
+  it.each(['', '--json'])('of a list %s: the exit code is 0', (flag) => {
     const { stdout, stderr } = shell(
       `"$NODE" "$BIN" files ${table} --database-url sqlite:///clean.db ${flag} | head -1; echo "$PIPESTATUS" >&2`,
     )
@@ -158,7 +157,7 @@ describe('a reader that leaves', () => {
     expect(stderr).not.toMatch(/EPIPE|cannot be written|bug/)
   })
 
-  it('of an import: the work goes on to its end', async () => {
+  it('of an import: the import is completed', async () => {
     const { stdout, stderr } = shell(
       `"$NODE" "$BIN" ${importWords('unread').join(' ')} | head -1; echo "$PIPESTATUS" >&2`,
     )
@@ -168,11 +167,11 @@ describe('a reader that leaves', () => {
   })
 })
 
-/** Stops a program where it holds its table, but not the file of its catalog. */
+/** Stops a program while it has the lease of its table, but no lock on the catalog file. */
 async function stopBetweenBatches({ child }: Headless, catalog: string): Promise<void> {
   for (;;) {
     child.kill('SIGSTOP')
-    // It may still run for a moment.
+    // The process may run a little longer.
     await new Promise((resolve) => setTimeout(resolve, 20))
     if (mayWrite(catalog)) return
     child.kill('SIGCONT')
@@ -199,8 +198,8 @@ const notesOf = (one: Headless): string =>
     .flatMap((event) => (event.type === 'log' ? [event.message] : []))
     .join()
 
-describe('two at once', () => {
-  it('imports of one table: the second says who holds it, and with --wait waits and finds everything done', async () => {
+describe('two programs at once', () => {
+  it('imports of one table: the second names the lease owner, and with --wait it waits and finds the table current', async () => {
     const one = headless(importWords('held'))
     await one.until(hasProgress)
     await stopBetweenBatches(one, catalogOf('held'))
@@ -225,7 +224,7 @@ describe('two at once', () => {
   })
 
   it(
-    'batch imports into one catalog file: both end alike, and nothing is there twice',
+    'batch imports into one catalog file: both have the same result, and nothing is duplicated',
     { timeout: 60_000 },
     async () => {
       const words = ['batch-import', 'lake', '--recursive', '--json', '--database-url']
@@ -235,7 +234,7 @@ describe('two at once', () => {
         const one = headless([...words, url])
         await one.until((so) => so.events().some(({ type }) => type === 'table.started'))
         const both = [one, headless([...words, url])]
-        // One table is broken on purpose; nothing else may fail.
+        // One table is broken on purpose; no other may fail.
         expect(await Promise.all(both.map(({ ended }) => ended))).toMatchObject([{ code: 1 }, { code: 1 }])
         for (const each of both) {
           expect(lastOf(each.events()).totals).toMatchObject({ tables: '6', failed: '1', refused: '1' })
@@ -248,7 +247,7 @@ describe('two at once', () => {
     },
   )
 
-  it('a reader beside an import never sees half a version', { timeout: 60_000 }, async () => {
+  it('a reader during an import never sees a part of a version', { timeout: 60_000 }, async () => {
     const one = headless(importWords('read'))
     await one.until((so) => so.events().some(({ type }) => type === 'chunk.started'))
     await using database = openSqlite(catalogOf('read'), 'read')
@@ -264,17 +263,17 @@ describe('two at once', () => {
         seen.add(version as number | null)
         expect([active, size], `at version ${String(version)}`).toEqual([files ?? 0, bytes ?? 0])
       }
-      // The end of the other process is heard between two questions.
+      // The exit of the other process is noticed only between two queries.
       await new Promise((resolve) => setImmediate(resolve))
     }
     expect((await one.ended).code).toBe(0)
-    // It did look while the import was at work, and not only before or after it.
+    // The reader saw versions during the import, and not only before or after it.
     expect(seen.size).toBeGreaterThan(3)
     expect(await digestOf(catalogOf('read'))).toBe(undisturbed)
   })
 })
 
-it('what npm start runs passes words and exit codes on', async () => {
+it('npm start passes arguments and exit codes on', async () => {
   const listed = await run(cwd, ['discover', 'lake', '--recursive'], START)
   expect(listed).toMatchObject({ code: 0 })
   expect(listed.out.trim().split('\n').length).toBeGreaterThan(6)

@@ -1,4 +1,4 @@
-/** The package as `npm pack` makes it, in a folder that is not the repository: only what is in it can be found there. */
+/** The package as `npm pack` makes it, unpacked outside the repository: it must be complete. */
 import { execFileSync, spawnSync } from 'node:child_process'
 import {
   chmodSync,
@@ -21,14 +21,14 @@ import { cleanEnv } from './support/program.ts'
 const ROOT = join(import.meta.dirname, '../..')
 const TSC = join(ROOT, 'node_modules/typescript/bin/tsc')
 let folder = ''
-/** As an installation has it: the package beside what it depends on. */
+/** Folder of an installation: the package next to its dependencies. */
 let home = ''
 let files: readonly string[] = []
 beforeAll(() => {
   folder = realpathSync(mkdtempSync(join(tmpdir(), 'sluice-packed-')))
   execFileSync(process.execPath, [join(ROOT, 'scripts/make-man.mjs')])
   execFileSync(process.execPath, [TSC, '-p', join(ROOT, 'tsconfig.types.json')])
-  // What was built for the tests is what is packed: `prepack` would take it away from those that run beside this one.
+  // Packs the files that are built for the tests: `prepack` would delete them while other tests use them.
   const reported = execFileSync('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], {
     cwd: ROOT,
     encoding: 'utf8',
@@ -48,13 +48,13 @@ beforeAll(() => {
     symlinkSync(join(ROOT, 'node_modules', name), join(home, 'node_modules', name))
   }
   mkdirSync(join(folder, 'bin'))
-  // As npm does with what `bin` names.
+  // npm does the same for the files in `bin`.
   chmodSync(join(home, 'dist/cli/bin.js'), 0o755)
   symlinkSync(join(home, 'dist/cli/bin.js'), join(folder, 'bin/sluice'))
 }, 60_000)
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-/** Names of the packages that an installation without those of development has, as they lie in `node_modules`. */
+/** Production packages in `node_modules`. */
 function productionPackages(): readonly string[] {
   const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as {
     readonly packages: Readonly<Record<string, { readonly dev?: true }>>
@@ -65,7 +65,7 @@ function productionPackages(): readonly string[] {
   })
 }
 
-/** How these tests were started says nothing of a program that was installed. */
+/** Environment without npm variables, because an installed program does not run in npm. */
 const withoutNpm = (): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(cleanEnv()).filter(([name]) => !name.startsWith('npm_')))
 
@@ -79,7 +79,7 @@ const sluice = (
     env: { ...withoutNpm(), SLUICE_PROGRAM: '', PATH: `${join(folder, 'bin')}:${process.env['PATH'] ?? ''}` },
   })
 
-it('holds the program, its documents, its lake and its manual, and nothing of the tests', () => {
+it('has the program, its documents, its lake and its manual, and no tests', () => {
   expect(files).toEqual(expect.arrayContaining(['dist/cli/bin.js', 'LICENSE', 'README.md', 'package.json']))
   expect(files.some((file) => file.startsWith('fixtures/lake/'))).toBe(true)
   expect(files.filter((file) => /^(?:test|src|scripts)\/|\.map$|tsbuildinfo/.test(file))).toEqual([])
@@ -91,11 +91,11 @@ it('holds the program, its documents, its lake and its manual, and nothing of th
   }
   const exported = Object.values(exports).map((one) => (typeof one === 'string' ? one : one.types))
   for (const file of [...man, ...Object.values(bin), ...exported]) expect(existsSync(join(home, file)), file).toBe(true)
-  // An import of the package must not start the program.
+  // Importing the package must not start the program.
   expect(main).toBeUndefined()
 })
 
-it.each(['node20', 'bundler'])('gives the types of events to a program, resolved as %s', (way) => {
+it.each(['node20', 'bundler'])('exports the types of events to a program, resolved as %s', (way) => {
   writeFileSync(
     join(home, '../reader.mts'),
     `import type { EventBody } from 'sluice/events'
@@ -110,7 +110,7 @@ export const wrong: EventBody['type'] = 'run.ended'
   expect(stdout).toBe('')
 })
 
-it('runs where it was installed, and names itself as the shell does', () => {
+it('runs where it is installed, and prints its name as typed in the shell', () => {
   expect(sluice('--help')).toMatchObject({ status: 0, stdout: expect.stringContaining('Usage: sluice') as string })
   const lake = join(home, 'fixtures/lake')
   expect(sluice('discover', lake, '--recursive', '--ci')).toMatchObject({
@@ -120,7 +120,7 @@ it('runs where it was installed, and names itself as the shell does', () => {
   expect(sluice('discovr').stderr).toContain('do       sluice discover --help')
 })
 
-it('copies and proves there', { timeout: 60_000 }, () => {
+it('copies and proves', { timeout: 60_000 }, () => {
   const from = new Database(join(folder, 'from.db'))
   from.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'a'), (2, NULL)")
   from.close()
@@ -134,7 +134,7 @@ it('copies and proves there', { timeout: 60_000 }, () => {
   to.close()
 })
 
-it('opens its UI there', { timeout: 60_000 }, async () => {
+it('opens its UI', { timeout: 60_000 }, async () => {
   const env = { XDG_STATE_HOME: join(folder, 'state') }
   const app = openPty({
     script: join(home, 'dist/cli/bin.js'),

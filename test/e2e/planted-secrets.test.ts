@@ -1,6 +1,6 @@
 /**
- * Passwords are planted wherever a user may write them, then everything that sluice writes is searched for them: what it says, its logs, its book of runs, its
- * sockets, its temporary and state folders, list of processes, catalogs and ledgers. In every form that a password takes on its way.
+ * Passwords are given wherever a user may write them, then everything that sluice writes is searched for them, in every
+ * encoding: output, logs, run history, sockets, temporary and state folders, process list, catalogs and ledgers.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -25,7 +25,7 @@ const PASSWORDS = [
 ] as const
 const USER = 'planted'
 
-/** As written, encoded for a URL in each way that is usual, for JSON, for a shell and for SQL, and as authorization of the web. */
+/** As typed; encoded for URLs in each usual way, for JSON, for a shell and for SQL; and as an HTTP authorization. */
 function formsOf(password: string): readonly string[] {
   const encoded = encodeURIComponent(password)
   const forms = [
@@ -44,7 +44,7 @@ function formsOf(password: string): readonly string[] {
   return [...new Set(forms)]
 }
 
-/** The forms that stand in the bytes. */
+/** The encodings found in the bytes. */
 function foundIn(bytes: Buffer | string, password: string): readonly string[] {
   const whole = Buffer.from(bytes)
   return formsOf(password).filter((form) => whole.includes(form) || whole.includes(Buffer.from(form, 'utf16le')))
@@ -60,7 +60,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   for (const pid of beside) {
-    // A number that ended long ago may be somebody else's by now.
+    // A PID of a process that ended long ago may belong to another process now.
     if (isAlive(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(USER)) process.kill(pid, 'SIGKILL')
   }
   await server?.[Symbol.asyncDispose]()
@@ -70,7 +70,7 @@ afterAll(async () => {
 
 type Stage = {
   readonly cwd: string
-  /** Holds all that sluice writes: working, state, temporary and socket folders. */
+  /** Contains everything that sluice writes: working, state, temporary and socket folders. */
   readonly written: string
   readonly env: NodeJS.ProcessEnv
 }
@@ -109,7 +109,7 @@ async function sluice(
   return { code, out: out + err }
 }
 
-/** A partition goes into an archive and comes back: files, Delta log and ledger are written. */
+/** Archives and restores a partition, so that files, Delta log and ledger are written. */
 async function archived(stage: Stage, url: string, log: readonly string[]): Promise<void> {
   await statements(url, [
     'CREATE TABLE v (id int, at date NOT NULL, PRIMARY KEY (id, at)) PARTITION BY RANGE (at)',
@@ -127,21 +127,21 @@ async function archived(stage: Stage, url: string, log: readonly string[]): Prom
   expect([back.code, back.out]).toEqual([0, back.out])
 }
 
-/** A copy that is followed until it has caught up, gone on with by its number, and ended: hints name both. */
+/** Follows a copy until it has caught up, resumes the stream by its id, and ends it: the hints name both. */
 async function followed(stage: Stage, url: string, log: readonly string[]): Promise<void> {
   const ends = ['--from', url, '--to', url]
   const copy = ['copy', ...ends, '--table', 't', '--to-table', 'f', '--follow', '--until-caught-up', '--json', ...log]
   const begun = await sluice(stage, copy)
   expect([begun.code, begun.out]).toEqual([0, begun.out])
   const [, stream = ''] = /"stream":"(\d+)"/.exec(begun.out) ?? []
-  // Rows of a followed table are not mended beside its stream.
+  // Rows of a followed table cannot be repaired by diff.
   const beside = await sluice(stage, ['diff', ...ends, '--table', 't', '--to-table', 'f', '--fix', '--ci', ...log])
   expect(beside.out).toContain(`sluice follow ${stream}`)
   expect((await sluice(stage, ['follow', stream, ...ends, '--until-equal', '--ci', ...log])).code).toBe(0)
   expect((await sluice(stage, ['follow', stream, ...ends, '--end', '--ci', ...log])).code).toBe(0)
 }
 
-/** A repair, which names the command that takes it back, and its report in each format. */
+/** Repairs rows, which prints the command to undo it, and writes the report in each format. */
 async function reported(stage: Stage, url: string, log: readonly string[]): Promise<void> {
   await statements(url, ['DELETE FROM t2 WHERE id < 4'])
   const ends = ['--from', url, '--to', url]
@@ -154,7 +154,7 @@ async function reported(stage: Stage, url: string, log: readonly string[]): Prom
   }
 }
 
-/** All that a viewer is told, until the run has nothing more to say at once. */
+/** Everything that a viewer gets, until the run is live. */
 async function watched(socket: string): Promise<string> {
   const line = connect(socket)
   let heard = ''
@@ -171,10 +171,10 @@ async function watched(socket: string): Promise<string> {
   return heard
 }
 
-/** Runs of the background, which end with these tests. */
+/** Background runs, which are killed after the tests. */
 const beside = new Set<number>()
 
-/** A run of the background that is looked at in each way: what it tells a viewer, and what others see of it. */
+/** A background run that is inspected in each way: by a viewer, and in the process list. */
 async function begunBeside(
   stage: Stage,
   url: string,
@@ -245,7 +245,7 @@ async function dumped(url: string): Promise<string> {
 }
 
 describe.skipIf(!POSTGRES_OWN).each(PASSWORDS)('a password %s', (name, password) => {
-  test('of PostgreSQL stands nowhere', { timeout: 300_000 }, async () => {
+  test('of PostgreSQL is found nowhere', { timeout: 300_000 }, async () => {
     said.length = 0
     const main = server as PostgresServer
     const database = `p${PASSWORDS.findIndex(([one]) => one === name)}`
@@ -264,7 +264,7 @@ describe.skipIf(!POSTGRES_OWN).each(PASSWORDS)('a password %s', (name, password)
 
     const log = ['--log-file', 'all.log', '--verbose']
     const variable = { SLUICE_DATABASE_URL: url }
-    // The config file stands beside what is searched: it has the password because its user wrote it there.
+    // The config file is outside the searched folders, because the user wrote the password there.
     const config = join(folder.path, `${database}.yaml`)
     writeFileSync(config, `database-url: ${JSON.stringify(url)}\nstores:\n  here: ${JSON.stringify(url)}\n`, {
       mode: 0o600,
@@ -313,7 +313,7 @@ describe.skipIf(!POSTGRES_OWN).each(PASSWORDS)('a password %s', (name, password)
         ])
       ).code,
     ).toBeLessThan(5)
-    // A word that is no flag, in the middle of others: it is shown as it was understood.
+    // An unknown flag among others: the error prints the command as it was understood.
     expect((await sluice(stage, ['import', './lake/one', '--database-url', url, '--nonsense', '--ci'])).code).toBe(2)
     expect((await sluice(stage, ['import', url, '--ci'], variable)).code).not.toBe(0)
     expect((await sluice(stage, ['discover', url, '--json'])).code).toBe(0)
@@ -327,7 +327,7 @@ describe.skipIf(!POSTGRES_OWN).each(PASSWORDS)('a password %s', (name, password)
     await sluice(stage, ['ctl', '--json'])
     expect((await sluice(stage, ['ctl', id, 'stop'])).code).toBe(0)
     await sluice(stage, ['attach', id, '--ci'])
-    // One that is killed leaves all of its files as they were in the middle.
+    // A killed run leaves its files as they are.
     const killed = await begunBeside(stage, url, password)
     expect(killed.pid).not.toBe(pid)
     process.kill(killed.pid, 'SIGKILL')
@@ -342,7 +342,7 @@ describe.skipIf(!POSTGRES_OWN).each(PASSWORDS)('a password %s', (name, password)
 })
 
 test.skipIf(!MARIADB_AVAILABLE).each(PASSWORDS)(
-  'a password %s of MariaDB stands nowhere',
+  'a password %s of MariaDB is found nowhere',
   { timeout: 120_000 },
   async (name, password) => {
     said.length = 0

@@ -1,4 +1,7 @@
-/** Every line of the README, the first steps and the tour that needs nothing but a fresh clone does what it says, as a reader would type them. */
+/**
+ * Every command in the README, the first steps and the tour that needs only a fresh clone works as a reader would type
+ * it.
+ */
 import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,14 +10,14 @@ import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 
 const ROOT = join(import.meta.dirname, '../..')
-/** Servers, buckets and runs under way that a reader has, and what runs until it is stopped. */
+/** Commands that need servers, buckets or runs of the reader, or that run until they are stopped. */
 const ELSEWHERE = /postgresql:|s3:|cassandra:|--properties|SLUICE_DATABASE_URL|--watch|\$QUEUE|\$URL|\. attach/
 
 test.for([
   ['README.md', 4],
   ['docs/start/first-steps.md', 1],
   ['docs/guides/tour.md', 20],
-] as const)('the lines of %s', { timeout: 600_000 }, async ([page, least], context) => {
+] as const)('the commands of %s', { timeout: 600_000 }, async ([page, least], context) => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-readme-'))
   context.onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   for (const name of ['package.json', 'index.js', 'dist', 'node_modules', 'fixtures'])

@@ -1,4 +1,7 @@
-/** An import in a terminal that is stopped, aborted, killed and hung up on: the same command again always ends in the same catalog. */
+/**
+ * An import in a terminal that is stopped, aborted, killed or hung up: the same command again always ends in the same
+ * catalog.
+ */
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ALL } from '../support/backend.ts'
@@ -34,7 +37,7 @@ describe('an import in a terminal', () => {
   ]
   const under = (app: PtyApp): Promise<void> => app.until(/importing\s+[1-9]\d? %/)
 
-  /** The same command again without a terminal, to its end, and the catalog as if nothing had happened. */
+  /** Runs the same command without a terminal to its end; the catalog must be that of an undisturbed import. */
   async function expectGoesOn(name: string): Promise<void> {
     expect(await run(cwd, [...words(name), '--ci'])).toMatchObject({ code: 0 })
     expect(await digestOf(join(cwd, `${name}.db`))).toBe(undisturbed)
@@ -51,7 +54,7 @@ describe('an import in a terminal', () => {
   }
 
   it(
-    'shows the Run screen; x stops after a batch: 75, and the printed command goes on',
+    'shows the Run screen; x stops after a batch with exit code 75, and the printed command resumes',
     { timeout: 60_000 },
     async () => {
       const app = start(cwd, words('stopped'), 120, 40)
@@ -73,30 +76,31 @@ describe('an import in a terminal', () => {
     },
   )
 
-  it('--max-runtime shows it all the same, stops it and leaves, with 75', { timeout: 60_000 }, async () => {
+  it('--max-runtime also shows the screen, stops the run and exits with 75', { timeout: 60_000 }, async () => {
     const app = start(cwd, [...words('timed'), '--max-runtime', '100ms'], 120, 40)
-    // A table that is whole before its time is over would leave its screen open.
+    // If the import ended before the time limit, its screen would stay open.
     expect(await app.ended).toMatchObject({ exitCode: 75 })
     expect(app.raw()).toContain('\u001b[?1049h')
     await expectRestored(app)
     expect(closing(app)).toMatch(/exit {5}75 the time of --max-runtime/)
   })
 
-  it('ctrl-c stops it, with 130', { timeout: 60_000 }, async () => {
+  it('ctrl-c stops it with exit code 130', { timeout: 60_000 }, async () => {
     const app = start(cwd, words('ctrl-c'))
     await under(app)
     app.type('ctrl-c')
     expect(await app.ended).toMatchObject({ exitCode: 130 })
     await expectRestored(app)
     expect(closing(app)).toContain('next     sluice import big')
-    // What x stops, what is aborted, killed or hung up on goes on below, and what these signals stop does without a terminal.
+    // Resuming is tested below after an abort, a kill and a hang-up; signals are tested without a terminal.
     if (ALL) await expectGoesOn('ctrl-c')
   })
 
-  it('ctrl-c twice aborts it, with 130', { timeout: 60_000 }, async () => {
+  it('ctrl-c twice aborts it with exit code 130', { timeout: 60_000 }, async () => {
     const app = start(cwd, words('twice'))
     await under(app)
-    // In one write: between two, a run of such short batches may have stopped already, and then there is nothing to abort. On a busy machine they come as two all the same.
+    // Both in one write: between two writes a run with such short batches may stop, and nothing is left to abort. They
+    // may still be read separately on a busy machine.
     app.type('\u0003\u0003')
     expect(await app.ended).toMatchObject({ exitCode: 130 })
     await expectRestored(app)
@@ -104,7 +108,7 @@ describe('an import in a terminal', () => {
     await expectGoesOn('twice')
   })
 
-  it('SIGTERM stops it, with 143', { timeout: 60_000 }, async () => {
+  it('SIGTERM stops it with exit code 143', { timeout: 60_000 }, async () => {
     const app = start(cwd, words('term'))
     await under(app)
     app.kill('SIGTERM')
@@ -114,7 +118,7 @@ describe('an import in a terminal', () => {
     if (ALL) await expectGoesOn('term')
   })
 
-  it('kill -9 in the middle: the same command again ends in the same catalog', { timeout: 60_000 }, async () => {
+  it('after kill -9 the same command ends in the same catalog', { timeout: 60_000 }, async () => {
     const app = start(cwd, words('killed'))
     await under(app)
     app.kill('SIGKILL')
@@ -122,7 +126,7 @@ describe('an import in a terminal', () => {
     await expectGoesOn('killed')
   })
 
-  it('a terminal that is closed ends it, and the import goes on later', { timeout: 60_000 }, async () => {
+  it('closing the terminal ends it, and the import can be resumed', { timeout: 60_000 }, async () => {
     const app = start(cwd, words('hung-up'))
     await under(app)
     app.hangUp()

@@ -14,11 +14,11 @@ beforeAll(() => {
 endLeftovers()
 afterAll(() => folder[Symbol.dispose]())
 
-/** The line of a table in the list, which begins with its name behind marks. */
+/** The row of a table in the list, which begins with marks and its name. */
 const rowOf = (screen: string, name: string): string =>
   screen.split('\n').find((line) => line.slice(0, 3 + name.length).endsWith(name) && !line.startsWith(` ${name}`)) ?? ''
 
-/** What is drawn at any size is tested without a terminal; here the smallest is enough. */
+/** Drawing at all sizes is tested without a terminal; the smallest size is enough here. */
 const SIZES = [
   [80, 24],
   [120, 40],
@@ -57,7 +57,7 @@ describe('a session', () => {
     await app.press(['esc'], (screen) => !screen.includes('marked'))
     await app.press(['/', 'orders', 'enter'], /filter orders[^]*› sales\/orders/)
     await app.press(['v'], 'ok, exit 0')
-    // Where the list has no room for PROVED, the Overview beside it says it.
+    // If the list has no PROVED column, the Overview shows it.
     await app.press(
       ['1'],
       columns === 120 ? `proved    ✓ v${version}` : (screen) => rowOf(screen, 'sales/orders').includes(`✓ v${version}`),
@@ -77,7 +77,7 @@ describe('a session', () => {
     await app.press(['esc'], 'enter open')
     await app.press(['c'], '[3 Compare]')
     const idle = /^ sluice .* idle *\n/
-    // All of it takes its time, because every cold answer is another process.
+    // A whole comparison is slow, because each cold answer is a process of its own.
     const whole = ALL && columns === 80
     if (!whole) await app.press(['x'], idle)
     await app.until((screen) => idle.test(screen) && (!whole || screen.includes('every answer is the same')))
@@ -97,7 +97,7 @@ describe('a session', () => {
     expect(lines).toMatch(/FAILED {3}legacy\/broken/)
     if (whole) expect(lines).toContain('same answer')
     expect(lines.trimEnd().split('\n').at(-1)).toMatch(/exit     0$/)
-    // And what it shows is what is on the terminal now.
+    // The terminal shows the same text.
     expect(app.screen()).toMatch(/exit     0\s*$/)
   })
 })

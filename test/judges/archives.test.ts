@@ -1,6 +1,7 @@
 /**
- * Archives as outside readers see them: every version, row by row in both directions, with its schema, and again through the checkpoint alone.
- * What is expected is what sluice's reader of the log and DuckDB's reader of Parquet say; that those are the rows of the source, `verify` has proved.
+ * Archives read by outside readers: every version, row by row in both directions, with its schema, and again from the
+ * checkpoint alone. The expected rows are those of sluice's log reader and DuckDB's Parquet reader; `verify` has proved
+ * that they are the rows of the source.
  */
 import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -16,7 +17,7 @@ import type { MadeArchive } from './made-archive.ts'
 
 const why = JUDGES_MISSING || (await missing('postgresql'))
 const DAY = Math.floor(Date.now() / 86_400_000)
-/** One of the others a day, and all with SLUICE_TEST_ALL. */
+/** One of OTHERS per day, and all with SLUICE_TEST_ALL. */
 const OTHER = await Promise.all(
   Object.entries(OTHERS)
     .filter((_, i, { length }) => ALL || i === DAY % length)
@@ -26,7 +27,7 @@ const NAMED = [
   ...Object.entries(ARCHIVES),
   ...OTHER.flatMap(({ title, make, why: without }) => (without === '' ? [[title, make] as const] : [])),
 ]
-/** Spark, which is slow, has one of them a day, and all with SLUICE_TEST_ALL. */
+/** Spark is slow, so it reads one archive per day, and all with SLUICE_TEST_ALL. */
 const TODAY = NAMED[DAY % NAMED.length]?.[0]
 
 describe.each(NAMED)(`an archive of %s`, (title, make) => {
@@ -66,13 +67,13 @@ describe.each(NAMED)(`an archive of %s`, (title, make) => {
         return version === null || version >= from ? said : undefined
       }
 
-      /** @param version null for the newest, as a reader has it who names none */
+      /** @param version null for the newest, as for a reader that names no version */
       const judged = async (root: string, version: number | null): Promise<void> => {
         const expected = await expectedAt(version ?? latest)
         const reading = await judge.ask({ root, version })
         const refusal = refusalAt(version)
         if ('refused' in reading || refusal !== undefined) {
-          // One that reads by now what it refused is news for docs/guides/archive.md.
+          // If a reader now reads what it refused before, docs/guides/archive.md must change.
           const said = 'refused' in reading ? reading.refused.split('\n\tat ')[0] : 'it is read'
           expect(said, `version ${version}`).toMatch(refusal ?? /^$/)
           return
@@ -90,7 +91,7 @@ describe.each(NAMED)(`an archive of %s`, (title, make) => {
 
       const isTurn = (version: number): boolean => ALL || name !== 'delta-spark' || version % 5 === 0
 
-      test('every version', { timeout: 300_000 }, async () => {
+      test('every version is read with the expected rows', { timeout: 300_000 }, async () => {
         expect(latest).toBeGreaterThan(11)
         for (let version = archive.destroyed?.wholeFrom ?? 0; version < latest; version++) {
           if (isTurn(version)) await judged(archive.root, version)
@@ -98,7 +99,7 @@ describe.each(NAMED)(`an archive of %s`, (title, make) => {
         await judged(archive.root, null)
       })
 
-      test('no version of which a part was destroyed', { timeout: 120_000 }, async (context) => {
+      test('destroyed rows are in no version', { timeout: 120_000 }, async (context) => {
         const { destroyed } = archive
         if (destroyed === undefined) return context.skip('nothing of it was destroyed')
         for (let version = 0; version < destroyed.wholeFrom; version++) {
@@ -112,7 +113,7 @@ describe.each(NAMED)(`an archive of %s`, (title, make) => {
         }
       })
 
-      test('through the checkpoint alone', { timeout: 120_000 }, async (context) => {
+      test('the checkpoint alone gives the same rows', { timeout: 120_000 }, async (context) => {
         context.skip(
           archive.destroyed !== undefined,
           'what was erased left no older commit: every look is through the checkpoint',
@@ -130,7 +131,7 @@ describe.each(NAMED)(`an archive of %s`, (title, make) => {
         for (const version of [at, at + 1, null]) await judged(copy, version)
       })
 
-      test('one partition, by its value', { timeout: 60_000 }, async () => {
+      test('one partition is read by its value', { timeout: 60_000 }, async () => {
         const { root, partition, rows, refusals } = archive
         const query = `SELECT count(*) AS n FROM t WHERE sluice_partition = '${partition}'`
         const reading = await judge.ask({ root, query })

@@ -1,4 +1,4 @@
-/** Archives for judges: everything that sluice does to a Delta table has been done to them. */
+/** Archives for outside readers, after all operations of sluice on a Delta table. */
 import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Operation } from '../../src/app/operations/list.ts'
@@ -8,7 +8,7 @@ import { done, QUARTERS, RUN, TABLE, type MadeArchive } from './made-archive.ts'
 import { expired, outlived } from './outlived-archives.ts'
 import { makeTyped } from './types.ts'
 
-/** Restored, changed and archived again. */
+/** This partition is restored, changed and archived again. */
 const AGAIN = '2019-Q2'
 
 export const ARCHIVES: Readonly<Record<string, (folder: string) => Promise<MadeArchive>>> = {
@@ -42,7 +42,7 @@ async function archived(place: Place, folder: string, refusals: MadeArchive['ref
   const run: Operation = { ...RUN, from: place.url, to }
   await done(run)
   await done({ kind: 'restore', from: place.url, table: TABLE, partitions: [AGAIN], dryRun: false })
-  // Late rows, which are published with those that were there.
+  // Late rows, which are archived with the existing ones.
   await place.sql(
     `INSERT INTO ${TABLE} (id, at, said) VALUES (77001, '2019-05-05', 'late'), (77002, '2019-06-05', NULL)`,
   )
@@ -51,7 +51,7 @@ async function archived(place: Place, folder: string, refusals: MadeArchive['ref
   return { root: join(to, `public.${TABLE}`), partition: AGAIN, rows: 11, refusals }
 }
 
-/** What archives go through later, in their lives of years: judged in turn, one a day. */
+/** Later changes of archives; one of them is read per day. */
 export const OTHERS: Readonly<
   Record<string, { readonly system: System; readonly make: (folder: string) => Promise<MadeArchive> }>
 > = {

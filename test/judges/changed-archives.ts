@@ -1,9 +1,9 @@
-/** Archives whose table was altered between their publications: each version is read with the columns that it had. */
+/** Archives whose table was altered between two runs: each version is read with the columns that it had. */
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { done, LABELS, makeQuarters, rootOf, ROWS, RUN, TABLE, type MadeArchive } from './made-archive.ts'
 
-/** What is done to the table before the next quarters are archived. */
+/** Statements that alter the table before the next quarters are archived. */
 const CHANGED: readonly (readonly string[])[] = [
   [],
   [`ALTER TABLE ${TABLE} ADD COLUMN extra integer DEFAULT 7`, `ALTER TABLE ${TABLE} ADD COLUMN "a b" text`],
@@ -44,7 +44,7 @@ export async function widened(folder: string): Promise<MadeArchive> {
   return { root, partition: '2019-Q2', rows: ROWS, refusals: { deltalake: unsupported, polars: unsupported } }
 }
 
-/** Two quarters are archived behind each change, and all that are left behind the last one. @returns the Delta table */
+/** Archives two quarters after each change, and all others after the last one. @returns the Delta table */
 async function altered(folder: string, changes: readonly (readonly string[])[], widen?: true): Promise<string> {
   const place = await makeQuarters('postgresql', folder, true)
   const run = {
@@ -62,7 +62,7 @@ async function altered(folder: string, changes: readonly (readonly string[])[], 
   return rootOf(place)
 }
 
-/** The first version whose commit has the text. */
+/** The first version whose commit contains the text. */
 function firstWith(root: string, text: RegExp): number {
   const log = join(root, '_delta_log')
   const commits = readdirSync(log).filter((name) => /^\d{20}\.json$/.test(name))

@@ -1,4 +1,4 @@
-/** What a judge has read beside what sluice's own reader of the log and DuckDB's reader of Parquet say of the same version. */
+/** Compares the answer of a reader with sluice's log reader and DuckDB's Parquet reader for the same version. */
 import { join } from 'node:path'
 import { DeltaTable } from '../../src/delta/table.ts'
 import { schemaOf, typeText, type Field } from '../../src/delta/schema.ts'
@@ -15,7 +15,7 @@ export type Expected = {
   readonly rows: string
   readonly schema: readonly { readonly name: string; readonly type: string; readonly nullable: boolean }[]
   readonly partitionColumns: readonly string[]
-  /** By value of the first partition column, as the log has it. */
+  /** Number of files by value of the first partition column, as in the log. */
   readonly files: ReadonlyMap<string | null, number>
 }
 
@@ -91,7 +91,7 @@ export async function rowsDatabase(): Promise<DuckDb> {
 }
 
 /**
- * Rows of either side that the other one lacks, each as often as it lacks it; NaN is equal to itself.
+ * Rows of either side that the other one lacks, counting duplicates; NaN equals itself.
  * @returns counts of both, and some of the rows as text
  */
 export async function difference(

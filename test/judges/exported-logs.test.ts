@@ -1,6 +1,6 @@
 /**
- * What `export-log` writes, beside the log that it came from: whatever a judge says of the original (rows, schema, or that it cannot read the table), it
- * says of the exported log too, with all commits and with none below the exported checkpoint.
+ * Logs that `export-log` writes, compared with the original ones: a reader gives the same rows and schema, or refuses
+ * both, with all commits and with only those from the exported checkpoint on.
  */
 import { cpSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
@@ -15,9 +15,9 @@ import { Judge, JUDGES, JUDGES_MISSING, type JudgeName, type Reading } from './j
 
 const why = JUDGES_MISSING || (HAVE_TABLES ? '' : 'skipped: ../shared/tables is not there')
 const DAY = Math.floor(Date.now() / 86_400_000)
-/** Tables in CI are a share of all that changes by the day; Spark has the smallest one. */
+/** In CI each reader gets one of so many tables per day; Spark gets the fewest. */
 const SHARES: Readonly<Record<JudgeName, number>> = { deltalake: 10, polars: 10, duckdb: 10, 'delta-spark': 40 }
-/** What larger tables would say of a log, small ones say sooner. */
+/** Small tables find the same errors in a log as large ones, and are faster. */
 const MOST_FILES = 200
 const MOST_BYTES = 3_000_000
 
@@ -50,7 +50,7 @@ describe.skipIf(why !== '').each(JUDGES)(`%s reads exported logs ${why}`, (name)
   test.each(todays(name).map((one) => [one.table] as const))('%s', { timeout: 120_000 }, async (table) => {
     using folder = temporaryFolder()
     const catalog = join(folder.path, 'catalog.db')
-    // Absolute paths, and those of shallow clones, mean the table where it stands.
+    // Absolute paths, also of shallow clones, refer to the original table.
     const original = folderOf(table)
     {
       await using database = await openCatalog(catalog)
@@ -77,14 +77,14 @@ describe.skipIf(why !== '').each(JUDGES)(`%s reads exported logs ${why}`, (name)
     expect(await difference(db, wanted, await judge.ask({ root: later })), 'from the checkpoint').toEqual([])
   })
 
-  test('most of them are read', () => {
+  test('most tables are read', () => {
     expect(read).toBeGreaterThan(todays(name).length / 2)
   })
 })
 
 type Asked = Reading | { readonly refused: string }
 
-/** What differs between two answers, in words; nothing where a judge refuses both alike. */
+/** Differences between two answers as text; empty if a reader refuses both. */
 async function difference(db: DuckDb, one: Asked, other: Asked): Promise<readonly string[]> {
   if ('refused' in one || 'refused' in other) {
     if ('refused' in one && 'refused' in other) return []

@@ -1,4 +1,4 @@
-/** Outside readers, kept alive over a suite: what `install` has installed, asked through `serve.py`. */
+/** Outside readers, kept running during a suite: installed by `install`, queried through `serve.py`. */
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
@@ -17,9 +17,12 @@ const isInstalled = (requirement: string): boolean =>
   (existsSync(INSTALLED) && readFileSync(INSTALLED, 'utf8').includes(requirement))
 const HOW = 'test/judges/install FOLDER installs them, and SLUICE_JUDGES names the folder'
 
-/** Why there are no judges of Delta tables; empty where they are installed. `.ci/run` requires all: then a missing one fails. */
+/**
+ * Why the readers of Delta tables are missing; empty if they are installed. `.ci/run` requires all of them: then a
+ * missing one fails.
+ */
 export const JUDGES_MISSING: string = isInstalled('deltalake==') ? '' : `skipped: no judges, ${HOW}`
-/** The same of the judge of metrics. */
+/** The same for the reader of metrics. */
 export const PROMETHEUS_MISSING: string = isInstalled('prometheus_client==')
   ? ''
   : `skipped: no judge of metrics, ${HOW}`
@@ -27,7 +30,7 @@ export const PROMETHEUS_MISSING: string = isInstalled('prometheus_client==')
 export type JudgedField = { readonly name: string; readonly type: unknown; readonly nullable: boolean | null }
 
 export type Reading = {
-  /** Null of a judge that does not say it. */
+  /** Null if the reader does not report it. */
   readonly version: number | null
   readonly schema: readonly JudgedField[]
   readonly partitionColumns: readonly string[] | null
@@ -39,13 +42,13 @@ export type Question = {
   readonly root: string
   /** Null for the newest. */
   readonly version?: number | null
-  /** SQL over a table `t`; all rows where there is none. */
+  /** SQL on a table `t`; default: all rows. */
   readonly query?: string
 }
 
 type Answer = Omit<Reading, 'rows'> | { readonly refused: string }
 
-/** One program over a suite. */
+/** One reader process for a suite. */
 class JudgeProgram implements AsyncDisposable {
   readonly name: string
   readonly folder: string
@@ -70,13 +73,13 @@ class JudgeProgram implements AsyncDisposable {
       })
       this.#child.once('close', () => done())
     })
-    // Of one that has died the answer tells.
+    // If the process has died, the answer reports it.
     this.#child.stdin.on('error', () => undefined)
     this.#child.stderr.on('data', (bytes: Buffer) => void (this.#said = (this.#said + bytes.toString()).slice(-4000)))
     this.#answers = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]()
   }
 
-  /** @throws Error with what it said where it does not start */
+  /** @throws Error with its output if it does not start */
   static async start(name: string): Promise<JudgeProgram> {
     const program = new JudgeProgram(name)
     await program.#next()
@@ -110,7 +113,7 @@ export class Judge implements AsyncDisposable {
     this.#program = program
   }
 
-  /** @throws Error with what it said where it does not start */
+  /** @throws Error with its output if it does not start */
   static async start(name: JudgeName): Promise<Judge> {
     return new Judge(await JudgeProgram.start(name))
   }
@@ -123,7 +126,7 @@ export class Judge implements AsyncDisposable {
     return this.#program.folder
   }
 
-  /** @returns what the judge read, or the reason for which it refuses the table */
+  /** @returns the rows that were read, or the error with which the table was refused */
   async ask({ root, version = null, query }: Question): Promise<Reading | { readonly refused: string }> {
     const rows = join(this.folder, `rows-${this.#outputs++}`)
     const answer = (await this.#program.ask({ root, version, query: query ?? null, out: rows })) as Answer
@@ -138,14 +141,14 @@ export class Judge implements AsyncDisposable {
 
 export type JudgedSample = readonly [name: string, labels: Readonly<Record<string, string>>, value: string]
 export type JudgedFamily = {
-  /** Of a counter without its `_total`. */
+  /** For a counter without its `_total`. */
   readonly name: string
   readonly type: string
   readonly help: string
   readonly samples: readonly JudgedSample[]
 }
 
-/** As Prometheus asks: what is answered says by its content type what it is. */
+/** As sent by Prometheus: the content type of the answer states its format. */
 const ACCEPTED = 'application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.5,*/*;q=0.1'
 
 export class MetricsJudge implements AsyncDisposable {
@@ -155,12 +158,12 @@ export class MetricsJudge implements AsyncDisposable {
     this.#program = program
   }
 
-  /** @throws Error with what it said where it does not start */
+  /** @throws Error with its output if it does not start */
   static async start(): Promise<MetricsJudge> {
     return new MetricsJudge(await JudgeProgram.start('prometheus'))
   }
 
-  /** Asks for the metrics as Prometheus does. @throws Error with what the judge refuses of the answer */
+  /** Requests the metrics like Prometheus. @throws Error with the part of the answer that is refused */
   async scrape(url: string): Promise<readonly JudgedFamily[]> {
     const answer = await fetch(url, { headers: { accept: ACCEPTED } })
     const read = await this.#program.ask({ contentType: answer.headers.get('content-type'), body: await answer.text() })
@@ -173,7 +176,10 @@ export class MetricsJudge implements AsyncDisposable {
   }
 }
 
-/** Rows of the newest version of an archive as `judge_values` prints them: names of columns of the files, and exact texts of values. */
+/**
+ * Rows of the newest version of an archive as `judge_values` prints them: by column name in the files, with exact texts
+ * of values.
+ */
 export class ValuesJudge implements AsyncDisposable {
   readonly #program: JudgeProgram
 
@@ -181,12 +187,12 @@ export class ValuesJudge implements AsyncDisposable {
     this.#program = program
   }
 
-  /** @throws Error with what it said where it does not start */
+  /** @throws Error with its output if it does not start */
   static async start(): Promise<ValuesJudge> {
     return new ValuesJudge(await JudgeProgram.start('values'))
   }
 
-  /** @throws Error with what the reader refuses of the archive */
+  /** @throws Error with the reason if the archive is refused */
   async read(root: string): Promise<readonly Readonly<Record<string, string | null>>[]> {
     const read = await this.#program.ask({ root })
     if (typeof read === 'object' && read !== null && 'rows' in read) {

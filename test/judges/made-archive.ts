@@ -1,4 +1,4 @@
-/** An archive for judges, and what each of them is to say of it. */
+/** An archive for outside readers, and their expected answers. */
 import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Operation } from '../../src/app/operations/list.ts'
@@ -7,18 +7,18 @@ import type { JudgeName } from './judge.ts'
 
 export type Refusal = {
   readonly said: RegExp
-  /** The first version that it refuses; every version when absent. */
+  /** The first version that is refused; default: every version. */
   readonly from?: number
 }
 
 export type MadeArchive = {
   readonly root: string
-  /** A partition of the newest version, and its rows. */
+  /** A partition of the newest version; `rows` is its row count. */
   readonly partition: string
   readonly rows: number
-  /** Why a judge cannot read it; a judge that is not named reads it. */
+  /** Expected errors by reader; a reader that is not listed reads the archive. */
   readonly refusals: Partial<Record<JudgeName, Refusal>>
-  /** What was destroyed with the older versions: no judge may read a version below the first one that is whole, or any of the ids. */
+  /** Destroyed versions and rows: no reader may find one of the ids in a version below the first complete one. */
   readonly destroyed?: { readonly wholeFrom: number; readonly ids: readonly number[] }
 }
 
@@ -26,12 +26,12 @@ export const QUARTERS: readonly (readonly [from: string, to: string])[] = Array.
   const first = (n: number): string => new Date(Date.UTC(2019, 3 * n, 1)).toISOString().slice(0, 10)
   return [first(i), first(i + 1)] as const
 })
-/** As `archive` calls the quarters. */
+/** Labels of the quarters in the archive. */
 export const LABELS: readonly string[] = QUARTERS.map(([from]) => {
   return `${from.slice(0, 4)}-Q${(Number(from.slice(5, 7)) + 2) / 3}`
 })
 export const TABLE = 'typed'
-/** Of a quarter that `makeQuarters` makes. */
+/** Rows of each quarter that `makeQuarters` makes. */
 export const ROWS = 9
 
 export const RUN = {
@@ -53,7 +53,9 @@ export async function done(operation: Operation): Promise<void> {
   throw new Error(`${operation.kind}: ${JSON.stringify(finished.error ?? events.slice(-5))}`)
 }
 
-/** Quarters of a table that any system can have: ids from 0, 1000, 2000 … on. @param native partitions of PostgreSQL */
+/**
+ * A table by quarter for any system, with ids from 0, 1000, 2000 … on. @param native true for partitions of PostgreSQL
+ */
 export async function makeQuarters(system: System, folder: string, native = false): Promise<Place> {
   const place = await makePlace(system, folder)
   const moment = system === 'postgresql' ? 'timestamptz' : 'datetime'
@@ -75,7 +77,7 @@ export async function makeQuarters(system: System, folder: string, native = fals
   return place
 }
 
-/** Each quarter of a plain table, archived and dropped. */
+/** Archives and drops each quarter of a plain table. */
 export async function plainArchive(
   system: System,
   folder: string,

@@ -1,4 +1,7 @@
-/** What `--metrics` answers, as the client library of Prometheus reads it: all of it is understood, named as it has to be, and what it names comes back whole. */
+/**
+ * The answer of `--metrics`, parsed by the Prometheus client library: everything is valid, well named, and labels are
+ * read back unchanged.
+ */
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { METRICS, type MetricName } from '../../src/app/metrics/declared.ts'
@@ -14,7 +17,7 @@ import { MetricsJudge, PROMETHEUS_MISSING, type JudgedFamily } from './judge.ts'
 
 const NAMES = Object.keys(METRICS) as MetricName[]
 
-/** Names of tables, as somebody may have chosen them. */
+/** Hostile names of tables. */
 const HOSTILE = [
   'or"de\\rs\n\u001B[31m',
   'ends in \\',
@@ -33,7 +36,7 @@ afterAll(async () => {
   await judge?.[Symbol.asyncDispose]()
 })
 
-/** What holds of whatever is told. */
+/** Checks that hold for all metrics. */
 function expectWellNamed(families: readonly JudgedFamily[]): void {
   const names = families.map(({ name }) => name)
   expect(new Set(names).size, 'a family comes twice').toBe(names.length)
@@ -62,7 +65,7 @@ function countersOf(families: readonly JudgedFamily[]): ReadonlyMap<string, numb
 }
 
 describe.skipIf(PROMETHEUS_MISSING !== '')(`prometheus_client reads ${PROMETHEUS_MISSING}`, () => {
-  test('every metric with any label and any value, and says the same', { timeout: 60_000 }, async () => {
+  test('every metric with any label and any value, unchanged', { timeout: 60_000 }, async () => {
     let now: ReadonlyMap<MetricName, readonly MetricSample[]> = new Map()
     const registry = registryOf((metric) => now.get(metric) ?? [])
     await using server = await MetricsServer.open({ host: null, port: 0 }, registry)
@@ -104,7 +107,7 @@ describe.skipIf(PROMETHEUS_MISSING !== '')(`prometheus_client reads ${PROMETHEUS
   })
 
   test.skipIf(!POSTGRES_OWN)(
-    `a copy that follows tables of any name, from its first rows on: no counter falls ${POSTGRES_MISSING}`,
+    `a copy that follows tables with any name, from its first rows on: no counter decreases ${POSTGRES_MISSING}`,
     { timeout: 120_000 },
     async () => {
       using folder = temporaryFolder()

@@ -1,4 +1,4 @@
-/** Archives whose older versions hold more than the newest: what has expired, and what was destroyed for good. */
+/** Archives whose older versions have more rows than the newest: after expiry, and after rows were destroyed. */
 import { DeltaTable } from '../../src/delta/table.ts'
 import { duckdbParquetRows } from '../../src/stores/duckdb/parquet-rows.ts'
 import { openLocalLog } from '../../src/stores/local/index.ts'
@@ -8,7 +8,7 @@ import { done, plainArchive, ROWS, TABLE, type MadeArchive } from './made-archiv
 const ERASED = [1002, 5003] as const
 const EXPIRED = ['2019-Q1', '2019-Q3'] as const
 
-/** Erased from, expired and swept: what is left of its versions is judged, and what is not left has to be gone for every judge. */
+/** Erased, expired and swept: the remaining rows are compared, and destroyed rows must be missing for every reader. */
 export async function outlived(system: System, folder: string): Promise<MadeArchive> {
   const { place, root } = await plainArchive(system, folder)
   const common = { from: place.url, table: TABLE, confirm: TABLE, dryRun: false } as const
@@ -16,7 +16,7 @@ export async function outlived(system: System, folder: string): Promise<MadeArch
   await done({ kind: 'archive-expire', ...common, olderThan: '2y', partitions: [EXPIRED[0]], retentionMs: 0 })
   const wholeFrom = await latestOf(root)
   await done({ kind: 'archive-sweep', from: place.url, tables: [], olderThanMs: 0, dryRun: false })
-  // Commits behind the sweep, through which time travel goes again: Spark asks the property of the table how far.
+  // Commits after the sweep, to which time travel is possible again: Spark takes the limit from the table's properties.
   await done({
     kind: 'archive-sweep',
     from: place.url,
@@ -33,7 +33,10 @@ export async function outlived(system: System, folder: string): Promise<MadeArch
   return { root, partition: '2019-Q2', rows: ROWS - 1, refusals: {}, destroyed: { wholeFrom, ids: gone } }
 }
 
-/** Two quarters have expired, one came back and was archived anew: no file has gone yet, and every version is whole. */
+/**
+ * Two quarters have expired, one was restored and archived again: no file is removed yet, and every version is
+ * complete.
+ */
 export async function expired(folder: string): Promise<MadeArchive> {
   const { place, root, run } = await plainArchive('sqlite', folder)
   const common = { from: place.url, table: TABLE, confirm: TABLE, dryRun: false } as const
@@ -42,7 +45,7 @@ export async function expired(folder: string): Promise<MadeArchive> {
   await done({ kind: 'restore', from: place.url, table: TABLE, partitions: [EXPIRED[1]], dryRun: false })
   await place.sql(`INSERT INTO ${TABLE} (id, at, said) VALUES (77001, '2019-08-08 00:00:00', 'late')`)
   await done({ ...run, partitions: [EXPIRED[1]] })
-  // Within the retention it removes nothing.
+  // Within the retention time the sweep removes nothing.
   await done({ kind: 'archive-sweep', from: place.url, tables: [], olderThanMs: 0, dryRun: false })
   await done({ kind: 'archive-verify', from: place.url, tables: [], partitions: [], deep: true })
   return { root, partition: EXPIRED[1], rows: ROWS + 1, refusals: {} }

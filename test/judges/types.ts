@@ -1,4 +1,6 @@
-/** A table of PostgreSQL with a column for every type of docs/guides/archive.md, and rows that readers go wrong on. */
+/**
+ * A PostgreSQL table with a column for every type in docs/guides/archive.md, and values that readers often get wrong.
+ */
 import type { Place } from '../support/copy-systems.ts'
 
 /** Column, its declaration, and values as SQL; the first values are of the first row. */
@@ -63,7 +65,7 @@ const COLUMNS: readonly (readonly [name: string, type: string, ...values: readon
   ['nothing', 'text', 'NULL'],
 ]
 
-/** @param names more columns, of text, whose names no Parquet file has */
+/** @param names further text columns, whose names are not allowed in Parquet files */
 export async function makeTyped(
   place: Place,
   bounds: readonly (readonly [from: string, to: string])[],

@@ -1,6 +1,6 @@
 /**
- * What kind of action a line of the log is, by the importer (delta/parse-action) and by the validator (SQL in catalog/validate), which share nothing on
- * purpose: both have to say the same of every line that the importer takes.
+ * Kinds of actions in lines of the log: importer (delta/parse-action) and validator (SQL in catalog/validate) share no
+ * code on purpose, and must agree on every line that the importer accepts.
  */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -30,7 +30,7 @@ const ACTIONS: Readonly<Record<string, unknown>> = {
   sidecar: { path: 's', sizeInBytes: 1, modificationTime: 1 },
   checkpointMetadata: { version: 1 },
 }
-/** Also names that JavaScript puts before all others, names in other letters, and names that mean something to one of the two. */
+/** Includes names that JavaScript orders first, names in other letters, and names with a meaning for one side only. */
 const STRANGE = [
   'future',
   '1',
@@ -57,7 +57,7 @@ const line = fc
   .uniqueArray(member, { maxLength: 4, selector: ([name]) => name })
   .map((members) => `{${members.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join()}}`)
 
-/** Null for a line that the importer refuses. */
+/** Null if the importer refuses the line. */
 function imported(raw: string): string | null {
   try {
     const action = parseAction(raw, () => '')
@@ -92,7 +92,7 @@ async function validated(lines: readonly string[]): Promise<readonly string[]> {
   return rows.map(([, kind]) => String(kind))
 }
 
-test('importer and validator take every line for the same kind of action', async () => {
+test('importer and validator find the same kind of action in every line', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(line, { minLength: 300, maxLength: 400 }), async (drawn) => {
       const lines = drawn.filter((raw) => imported(raw) !== null)
@@ -100,7 +100,7 @@ test('importer and validator take every line for the same kind of action', async
       const found = await validated(lines)
       expect(lines.map((raw, i) => [raw, found[i]])).toEqual(lines.map((raw) => [raw, imported(raw)]))
     }),
-    // A line that is found tells enough; to look for a shorter one takes longer than a test may.
+    // Report the first failing input: shrinking would exceed the time of a test.
     { numRuns: 4, endOnFailure: true },
   )
 })

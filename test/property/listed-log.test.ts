@@ -1,4 +1,7 @@
-/** A log listed from the last checkpoint on gives the segments of a log listed whole, whatever lies in it and whatever the hint says. */
+/**
+ * A log listed from the last checkpoint on gives the same segments as a complete listing, whatever files and hint it
+ * has.
+ */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { ListedLog } from '../../src/delta/listed-log.ts'
@@ -40,13 +43,13 @@ async function outcome(work: () => unknown): Promise<unknown> {
   }
 }
 
-/** What a reader would open, by names: the two listings are two sets of objects. */
+/** Files that a reader would open, by name, because the two listings have different objects. */
 function segment(listing: LogListing, version: number | undefined, without: ReadonlySet<CheckpointFiles>): unknown {
   const { checkpoint, commits, version: found } = segmentAt(listing, version, without)
   return { found, checkpoint, commits }
 }
 
-test('every version, without every checkpoint', async () => {
+test('every version has the same segment, also without a damaged checkpoint', async () => {
   let fewer = 0
   await fc.assert(
     fc.asyncProperty(
@@ -56,7 +59,7 @@ test('every version, without every checkpoint', async () => {
       fc.boolean(),
       async (scattered, run, hint, knowsStart) => {
         const names = scattered.map(([version, suffix]) => `${versionDigits(version)}.${suffix}`)
-        // A stretch of commits as real logs have it.
+        // A run of commits, like in real logs.
         if (run !== null)
           for (let version = run[0]; version <= run[0] + run[1]; version++) names.push(`${versionDigits(version)}.json`)
         const files: Record<string, string> = Object.fromEntries(names.map((name) => [`_delta_log/${name}`, '']))
@@ -78,7 +81,7 @@ test('every version, without every checkpoint', async () => {
             await outcome(async () => segment(await again.for(version, new Set(), NEVER), version, new Set())),
           ).toEqual(await outcome(() => segment(all, version, new Set())))
         }
-        // A checkpoint that proved unreadable must be the same object in what is listed afterwards.
+        // An unreadable checkpoint must be the same object in later listings.
         const unreadable = new Set(damaged)
         const alsoUnreadable = new Set(
           all.checkpoints.filter((one) => damaged.some((other) => other.files[0]?.name === one.files[0]?.name)),
@@ -93,11 +96,11 @@ test('every version, without every checkpoint', async () => {
     ),
     { numRuns: 600 },
   )
-  // The shortcut was taken often enough for all this to mean something.
+  // The test is meaningful only if the short listing was used often enough.
   expect(fewer).toBeGreaterThan(30)
 })
 
-test('a store that lists in one call is listed whole, and its hint is not looked at', async () => {
+test('a store that lists in one call is listed completely, and its hint is not read', async () => {
   const names = ['00000000000000000000.json', '00000000000000000001.checkpoint.parquet', '00000000000000000002.json']
   const files = Object.fromEntries(names.map((name) => [`_delta_log/${name}`, '']))
   const store = memoryLog({ ...files, '_delta_log/_last_checkpoint': '{"version":1,"size":1}' })

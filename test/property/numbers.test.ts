@@ -1,4 +1,4 @@
-/** A set of numbers by bits is held to the set of the language. */
+/** A set of numbers in bits, compared with Set. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { NumberSet } from '../../src/engine/copy/again/numbers.ts'
@@ -6,7 +6,7 @@ import { NumberSet } from '../../src/engine/copy/again/numbers.ts'
 const number = fc.oneof(fc.integer({ min: 0, max: 3000 }), fc.nat({ max: Number.MAX_SAFE_INTEGER }))
 const step = fc.record({ number, adds: fc.boolean() })
 
-test('holds what a set holds, whatever comes and goes', () => {
+test('has the same numbers as a Set after any adds and deletes', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
       const [bits, set] = [new NumberSet(), new Set<number>()]

@@ -1,4 +1,4 @@
-/** The calendar that bounds tell: whatever calendar they were made by, the next bounds are the same. */
+/** The calendar found from partition bounds gives the same next bounds as the calendar that made them. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { boundsFor } from '../../src/model/calendar/bounds.ts'
@@ -36,7 +36,7 @@ const days = fc
   .date({ min: new Date('1998-01-01'), max: new Date('2038-01-01'), noInvalidDate: true })
   .map((date) => date.toISOString().slice(0, 10))
 
-/** Lower and upper bound of what comes behind the last of them, in the calendar that they are found to have. */
+/** Bounds of the period after the last partition, in the calendar found from the bounds. */
 function nextBounds(
   partitions: Parameters<typeof calendarOf>[0],
   kind: ValueKind,
@@ -59,7 +59,7 @@ function never(): never {
 }
 
 describe('the calendar of bounds', () => {
-  it('goes on as the calendar does that they were made by', () => {
+  it('has the same next period as the calendar that made the bounds', () => {
     fc.assert(
       fc.property(specs, kinds, days, fc.integer({ min: 1, max: 20 }), (spec, kind, day, count) => {
         const partitions = partitionsOf(spec, kind, periodsFrom(spec, day, count))
@@ -70,7 +70,7 @@ describe('the calendar of bounds', () => {
     )
   })
 
-  it('goes on after another cadence, and behind partitions that are open or hold everything else', () => {
+  it('is found after partitions of another calendar, and before open and default partitions', () => {
     fc.assert(
       fc.property(specs, specs, kinds, days, fc.integer({ min: 2, max: 14 }), (older, newer, kind, day, count) => {
         const spec = { ...newer, zone: older.zone }
@@ -92,7 +92,7 @@ describe('the calendar of bounds', () => {
     )
   })
 
-  it('is found whatever is missing in between', () => {
+  it('is found even if partitions between are missing', () => {
     fc.assert(
       fc.property(
         specs,
@@ -116,33 +116,33 @@ describe('the zone of bounds', () => {
   const day = { ...DEFAULT_CALENDAR, unit: 'day' as const }
 
   it.each(['Europe/London', 'Africa/Casablanca', 'Atlantic/Canary'])(
-    'is that of all partitions, where the newest alone would as well lie in the one that is preferred: %s',
+    'is that of all partitions, even if the newest ones alone also fit the preferred one: %s',
     (zone) => {
-      // A summer and a winter that is not over; where summer time is, the newest twelve days say UTC as well.
+      // Partitions of a summer and the following months; the newest twelve days fit UTC as well.
       const spec = { ...day, zone }
       const partitions = partitionsOf(spec, kind, periodsFrom(spec, '2023-06-01', 260))
       expect(calendarOf(partitions, kind, ['UTC', zone])?.spec.zone).toBe(zone)
     },
   )
 
-  it('is the preferred one where they all lie in both', () => {
+  it('is the preferred one if all bounds fit both', () => {
     const spec = { ...day, zone: 'Europe/London' }
     const partitions = partitionsOf(spec, kind, periodsFrom(spec, '2024-01-01', 40))
     expect(calendarOf(partitions, kind, ['UTC', 'Europe/London'])?.spec.zone).toBe('UTC')
     expect(calendarOf(partitions, kind, ['Europe/London', 'UTC'])?.spec.zone).toBe('Europe/London')
   })
 
-  it('is the first one for a column that shows what a clock on a wall does', () => {
+  it('is the first given one for a column without a time zone', () => {
     const partitions = partitionsOf(day, 'timestamp', periodsFrom(day, '2024-03-28', 9))
     expect(calendarOf(partitions, 'timestamp', ['Europe/Berlin', 'UTC'])?.spec.zone).toBe('Europe/Berlin')
   })
 })
 
-describe('a zone that nobody named', () => {
+describe('a zone that is not given', () => {
   it.each([
     ['Asia/Kathmandu', 'day'],
     ['Australia/Lord_Howe', 'quarter'],
-  ] as const)('is learned where the bounds fit no other: %s', (zone, unit) => {
+  ] as const)('is found if the bounds fit no other: %s', (zone, unit) => {
     const spec = { ...DEFAULT_CALENDAR, unit, zone }
     const partitions = partitionsOf(spec, 'timestamptz', periodsFrom(spec, '2025-05-01', 14))
     const { found, zones } = learnCalendar(partitions, 'timestamptz', ['UTC'], knownZones())
@@ -152,9 +152,9 @@ describe('a zone that nobody named', () => {
   it.each([
     ['Europe/Berlin', 'quarter', '2026-04-01', 3],
     ['America/New_York', 'day', '2026-11-01', 5],
-    // A winter alone would be one of UTC.
+    // Bounds in a winter alone would fit UTC.
     ['Europe/London', 'month', '2026-05-01', 10],
-  ] as const)('is asked for where several fit: %s', (zone, unit, day, count) => {
+  ] as const)('is ambiguous if several zones fit: %s', (zone, unit, day, count) => {
     const spec = { ...DEFAULT_CALENDAR, unit, zone }
     const partitions = partitionsOf(spec, 'timestamptz', periodsFrom(spec, day, count))
     const { found, zones } = learnCalendar(partitions, 'timestamptz', ['UTC'], knownZones())
@@ -165,7 +165,7 @@ describe('a zone that nobody named', () => {
     expect(learnCalendar(partitions, 'timestamptz', [zone, 'UTC'], knownZones()).found?.spec.zone).toBe(zone)
   })
 
-  it('is not looked for among numbers that number rows', () => {
+  it('is not searched for numbers that are row ids', () => {
     const partitions = [rangePartition('a', '0', '1000000'), rangePartition('b', '1000000', '2000000')]
     expect(learnCalendar(partitions, 'epoch-seconds', ['UTC'], knownZones())).toEqual({ found: null, zones: [] })
   })

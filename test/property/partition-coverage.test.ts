@@ -1,4 +1,4 @@
-/** What partitions cover, against a twin that goes through the days one by one. */
+/** Coverage of partitions, compared with a reference implementation that counts days one by one. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { DEFAULT_CALENDAR, type CalendarSpec, type CalendarUnit } from '../../src/model/calendar/calendar.ts'
@@ -28,11 +28,11 @@ const specs: fc.Arbitrary<CalendarSpec> = fc.record({
   zone: fc.constantFrom('UTC', 'Europe/Berlin', 'America/Sao_Paulo', 'Pacific/Apia', 'Asia/Kolkata'),
 })
 
-/** 2018-03-01, and the days behind it that ranges lie in. */
+/** 2018-03-01, and the number of days after it that contain ranges. */
 const FIRST = 17_591
 const LENGTH = 500
 
-/** Ranges of days, which may meet, and those that are open; in the order of their lower bounds. */
+/** Ranges of days, adjacent or not, some of them open, ordered by lower bound. */
 const ranges = fc
   .tuple(
     fc.array(
@@ -71,7 +71,7 @@ function listed(spec: CalendarSpec, kind: ValueKind, days: Days): readonly Range
 const holds = (days: Days, day: number): boolean =>
   days.some(([low, high]) => (low === null || low <= day) && (high === null || high > day))
 
-/** Runs of days that no range holds, between two that one holds. */
+/** Runs of days without a range, between two days with one. */
 function slowGaps(days: Days): readonly (readonly [number, number])[] {
   const gaps: [number, number][] = []
   let [seen, began]: [boolean, number | null] = [days.some(([low]) => low === null), null]
@@ -86,10 +86,10 @@ function slowGaps(days: Days): readonly (readonly [number, number])[] {
 }
 
 describe('gaps', () => {
-  it('are the days between partitions that none holds', () => {
+  it('are the days between partitions that are in no partition', () => {
     fc.assert(
       fc.property(specs, kinds, ranges, (spec, kind, days) => {
-        // Of a zone that has left out a day, the day of a moment is told apart from the number that it was made of.
+        // This zone has no 2011-12-30, so days and their numbers do not correspond.
         fc.pre(spec.zone !== 'Pacific/Apia')
         const found = coverageGaps(placedPartitions(listed(spec, kind, days), kind))
         const at = (day: number): number => momentOf(spec, kind, FIRST + day)
@@ -103,7 +103,7 @@ describe('gaps', () => {
     )
   })
 
-  it('hold the periods that lie wholly in them', () => {
+  it('contain the periods that are completely inside', () => {
     fc.assert(
       fc.property(
         specs,
@@ -129,7 +129,7 @@ describe('gaps', () => {
             const { low: begin, high: end } = placedPeriod(spec, period, kind)
             if (begin >= first && end <= last && begin < end) wanted.push(period.label)
           }
-          // Of more than a year of days none is told.
+          // More than 400 periods are not listed.
           expect(found.map(({ period }) => period.label)).toEqual(wanted.length > 400 ? [] : wanted)
         },
       ),
@@ -137,7 +137,7 @@ describe('gaps', () => {
     )
   })
 
-  it('that reach beyond the years that have names hold nothing', () => {
+  it('outside the years 1 to 9999 contain no periods', () => {
     const spec = { ...DEFAULT_CALENDAR, unit: 'year' as const }
     const all = placedPartitions(
       [rangePartition('a', null, '0044-03-15 BC'), rangePartition('b', '0003-02-01', null)],
@@ -149,8 +149,8 @@ describe('gaps', () => {
   })
 })
 
-describe('how far a table is covered from now on', () => {
-  it('is the first day that no partition holds', () => {
+describe('end of the current coverage', () => {
+  it('is the first day without a partition', () => {
     fc.assert(
       fc.property(specs, kinds, ranges, fc.integer({ min: -5, max: LENGTH + 150 }), (spec, kind, days, today) => {
         fc.pre(spec.zone !== 'Pacific/Apia')
@@ -170,7 +170,7 @@ describe('how far a table is covered from now on', () => {
 })
 
 describe('coming periods', () => {
-  it('are those whose days no partition holds, and those that one holds in part are named with it', () => {
+  it('are those without any covered day; partly covered ones are reported with their partition', () => {
     fc.assert(
       fc.property(
         specs,
@@ -186,7 +186,7 @@ describe('coming periods', () => {
           const begun = days.filter(([low]) => (low ?? -Infinity) < parseDay(current.to) - FIRST)
           const ends = begun.map(([, high]) => high ?? Infinity)
           const last = begun.length === 0 ? Infinity : Math.max(...ends)
-          // More than a year of days is refused, below.
+          // More than 400 missing days are refused; tested below.
           fc.pre(spec.unit !== 'day' || today + ahead - last < 400)
           const begin =
             Number.isFinite(last) && dayText(FIRST + last) < current.from
@@ -215,7 +215,7 @@ describe('coming periods', () => {
     )
   })
 
-  it('of a table that is made by its own calendar are made once', () => {
+  it('are complete after they were created once', () => {
     fc.assert(
       fc.property(
         specs,
@@ -258,9 +258,9 @@ describe('coming periods', () => {
     expect([missing.map(({ period }) => period.label), overlaps]).toEqual([labels, []])
   })
 
-  it('begin and end at the midnight of partitions next to them, on a day with two', () => {
+  it('begin at the midnight of the neighbour partition on a day with two midnights', () => {
     const spec = { ...month, zone: 'America/Havana' }
-    // PostgreSQL takes the later one for '2026-11-01', and '2020-11-01'.
+    // PostgreSQL uses the later midnight for '2026-11-01', and for '2020-11-01'.
     const placed = (...all: readonly (readonly [string, string])[]) =>
       placedPartitions(
         all.map(([from, to]) => rangePartition(from, from, to)),
@@ -301,7 +301,7 @@ describe('coming periods', () => {
     ['9999-12-31', '2024-06-10', true],
     ['9999-12-31', '2024-07-01', false],
     ['2024-08-01', '2024-06-01', false],
-  ])('are taken by one partition up to %s from %s: %s', (to, from, isTaken) => {
+  ])('are covered by one partition up to %s from %s: %s', (to, from, isTaken) => {
     const all = placedPartitions(
       [rangePartition('a', '2024-05-01', '2024-06-01'), rangePartition('b', from, to)],
       'date',
@@ -312,7 +312,7 @@ describe('coming periods', () => {
   it.each([
     ['an end long ago', [rangePartition('a', '1900-01-01', '1900-02-01')]],
     ['an end before the year 1', [rangePartition('a', null, '0044-03-15 BC')]],
-  ])('are refused where they would be hundreds: %s', (_, partitions) => {
+  ])('are refused if there are more than 400: %s', (_, partitions) => {
     const attempt = (): unknown => comingPeriods(placedPartitions(partitions, 'date'), month, 'date', { now, ahead: 1 })
     expect(attempt).toThrow(SluiceError)
     expect(attempt).toThrow(/more than 400 periods of one month each/)

@@ -1,4 +1,7 @@
-/** A table that is copied period by period is covered exactly once, wherever its cutting was broken off, and in the order that was asked for. */
+/**
+ * A table that is copied by period is covered exactly once, wherever splitting was interrupted, and in the requested
+ * order.
+ */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { lastBefore } from '../../src/partition/period-marks.ts'
@@ -22,7 +25,7 @@ const START = Date.parse('2023-01-01T00:00:00Z')
 const time = (day: number): string => valueText(START + day * DAY, 'timestamptz')
 const bound = (day: number): KeyBound => [lastBefore(time(day), 'timestamptz')]
 
-/** Periods of some days each, with holes between some of them, and slices in some. */
+/** Periods of several days, with gaps between some of them, and slices in some. */
 const options = fc
   .array(
     fc.record({ days: fc.integer({ min: 1, max: 30 }), hole: fc.boolean(), slices: fc.integer({ min: 1, max: 3 }) }),
@@ -65,7 +68,7 @@ const above = (key: KeyBound, edge: KeyBound | null): boolean => {
 const within = (key: KeyBound, { after, through }: KeyRange): boolean =>
   above(key, after) && (through === null || !above(key, through))
 
-/** As a store cuts: behind each so many rows, and the rest as one. */
+/** Splits like a store: after this many rows each, with the rest in the last range. */
 function cut(range: KeyRange, keys: readonly KeyBound[], rows: number): readonly KeyRange[] {
   const inside = keys.filter((key) => within(key, range))
   const parts: KeyRange[] = []
@@ -86,7 +89,7 @@ const coverOf = (ranges: readonly KeyRange[]): Cover => {
 }
 
 describe('periods of a table', () => {
-  test('cover it exactly once, however often the cutting was broken off', () => {
+  test('cover it exactly once, however often splitting was interrupted', () => {
     fc.assert(
       fc.property(
         options,
@@ -116,7 +119,7 @@ describe('periods of a table', () => {
     )
   })
 
-  test('come in the order that was asked for: the first, older ones from the newest on, later ones, and what belongs to none', () => {
+  test('are ordered: the first, older ones from the newest on, later ones, and then rows outside all periods', () => {
     fc.assert(
       fc.property(options, ({ wish }) => {
         const order = byPriority(wish).map(({ mark }) => mark.partition)
@@ -132,7 +135,7 @@ describe('periods of a table', () => {
     )
   })
 
-  test('are refused where chunks begin where no period does', () => {
+  test('are refused if chunks do not begin at bounds of periods', () => {
     const request: PeriodOptions = { marks: [{ after: bound(0)[0] ?? '', partition: 'p', label: null }], first: 'p' }
     const odd: KeyRange = { by: 'key', after: [time(3), '7'], through: null }
     expect(() => gapsOfPeriods(request, coverOf([odd]).stretches)).toThrow('do not begin where the periods')
@@ -149,7 +152,7 @@ describe('periods of a table', () => {
     expect(comparePeriodTimes(before, text)).toBeLessThan(0)
   })
 
-  test('times before our era, without end and beyond the year 9999 sort where they belong', () => {
+  test('times BC, infinite times and times after the year 9999 are in the right order', () => {
     const sorted = ['-infinity', '0001-01-01 00:00:00+00', '2024-03-31 23:59:59+00', '2024-03-31 23:59:59.5+00', '10000-01-01 00:00:00+00', 'infinity'] // prettier-ignore
     expect(sorted.toReversed().toSorted(comparePeriodTimes)).toEqual(sorted)
     expect(comparePeriodTimes('0044-03-15 00:00:00+00 BC', '0001-01-01 00:00:00+00')).toBeLessThan(0)

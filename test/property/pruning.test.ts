@@ -20,7 +20,7 @@ const file = fc.record({
 })
 const condition = conditionOver(KINDS)
 
-/** Without places in the text, and chains flattened as the parser does it. */
+/** Without positions in the text, and with nested chains flattened like the parser does. */
 function bare(value: Condition): unknown {
   return JSON.parse(JSON.stringify(value, (key, inner: unknown) => (key === 'at' ? undefined : inner)))
 }
@@ -31,7 +31,7 @@ function partitionText(name: string, value: Value): string | null {
 }
 
 describe('conditions', () => {
-  it('read back what was rendered', () => {
+  it('are equal after rendering and parsing', () => {
     fc.assert(
       fc.property(condition, (given) => {
         const once = parsePredicate(renderCondition(given))
@@ -46,7 +46,7 @@ describe('conditions', () => {
 
 type MadeFile = typeof file extends fc.Arbitrary<infer F> ? F : never
 
-/** Whether each side keeps the file; throws when one drops it that must not. */
+/** Whether the file is kept; throws if a file with a matching row is dropped. */
 function judge(given: Condition, { partition, rows, habits: writer, deleted }: MadeFile) {
   const shown = renderCondition(given)
   const predicate = parsePredicate(shown)
@@ -55,7 +55,7 @@ function judge(given: Condition, { partition, rows, habits: writer, deleted }: M
   const left: readonly Row[] = (writer.wide ? rows.slice(deleted) : rows).map((row) => ({
     ...row,
     ...partition,
-    // An empty text is null as a partition value.
+    // As a partition value, an empty text is null.
     pregion: partition['pregion'] === '' ? null : (partition['pregion'] ?? null),
   }))
   const values = Object.fromEntries(
@@ -74,7 +74,7 @@ describe('pruning', () => {
   it.each([
     ['any condition', condition, 4000],
     ['one column', leafOver(KINDS), 8000],
-  ])('keeps every file with a matching row, and drops most of the others: %s', (_, conditions, numRuns) => {
+  ])('keeps every file with a matching row, and drops most others: %s', (_, conditions, numRuns) => {
     let dropped = 0
     let droppable = 0
     fc.assert(

@@ -1,4 +1,7 @@
-/** Ranges against brute force: whatever files, statistics and conditions come, the exact judgement gets to see every file it would keep. */
+/**
+ * Ranges compared with a full scan: for any files, statistics and conditions, every file that the exact check keeps is
+ * found by the ranges.
+ */
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -60,9 +63,9 @@ const file: fc.Arbitrary<MadeFile> = fc.record({
   ),
 })
 
-/** Four commits fill two zones and begin a third. */
+/** Four commits fill two zones, and part of a third. */
 const FILES_A_COMMIT = 600
-/** Each backend has tables of its own. */
+/** Each backend has a seed, and so tables, of its own. */
 const SEEDS = ALL ? [1, 2, 3, 4] : [{ sqlite: 1, postgresql: 2, mysql: 3, duckdb: 4 }[BACKEND]]
 
 function commits(seed: number, count: number): readonly (readonly Line[])[] {
@@ -89,7 +92,7 @@ function wanted(...names: readonly string[]) {
 
 type Tally = { droppable: number; dropped: number; used: number }
 
-/** Asks with and without ranges; throws when they differ. */
+/** Queries with and without ranges; throws if the results differ. */
 async function compare(database: SqlDatabase, version: number, given: Condition, tally: Tally): Promise<void> {
   const where = renderCondition(given)
   const pruning = await pruningAt(database, 't', version, where)
@@ -125,7 +128,7 @@ async function compare(database: SqlDatabase, version: number, given: Condition,
   tally.dropped += active - seen.length
 }
 
-/** The second reading of the same statistics finds nothing to object to, however odd they are. */
+/** The validator accepts the ranges, whatever the statistics. */
 async function expectProved(database: SqlDatabase, covered: number): Promise<void> {
   const reported: unknown[] = []
   const seen = await database.read((reader) =>
@@ -136,7 +139,7 @@ async function expectProved(database: SqlDatabase, covered: number): Promise<voi
 }
 
 test.each(SEEDS)(
-  'with ranges and without them every condition keeps the same files (seed %i)',
+  'with and without ranges every condition keeps the same files (seed %i)',
   async (seed) => {
     using folder = temporaryFolder()
     const log = commits(seed, 4)
@@ -145,7 +148,7 @@ test.each(SEEDS)(
     await importInto(database, folder.path)
     await addRangeColumns(database, 't', wanted('id', 'price', 'name', 'at'), 1)
     expect(await extendRanges(database, 't')).toBe(2 * FILES_A_COMMIT)
-    // Ranges that end before the table does, then some that are no longer behind, on all columns.
+    // First the ranges cover only a part of the versions, then all of them, on all columns.
     const tally: Tally = { droppable: 0, dropped: 0, used: 0 }
     const ask = async (versions: readonly number[], numRuns: number): Promise<void> => {
       await fc.assert(

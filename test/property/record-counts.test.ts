@@ -1,4 +1,4 @@
-/** Counts of statistics against JSON.parse. */
+/** Record counts in statistics, compared with JSON.parse. */
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { numRecordsOf } from '../../src/delta/stats.ts'
@@ -11,7 +11,7 @@ const { tree } = fc.letrec((tie) => ({
 const stats = fc
   .record({ before: fc.dictionary(name, tree, { maxKeys: 3 }), count: fc.option(fc.oneof(fc.nat(), tree)), indent: fc.nat(2) }) // prettier-ignore
   .map(({ before, count, indent }) => JSON.stringify(count === null ? before : { ...before, numRecords: count }, null, indent)) // prettier-ignore
-it('the count of plain JSON is that of JSON.parse', () => {
+it('the count in plain JSON is that of JSON.parse', () => {
   fc.assert(
     fc.property(stats, (text) => {
       const { numRecords = 0 } = JSON.parse(text) as { numRecords?: unknown }

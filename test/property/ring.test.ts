@@ -1,4 +1,4 @@
-/** The ring of tokens: split to the token as the Cassandra Data Migrator does, and covered once whatever was done of it before. */
+/** The token ring: split exactly as the Cassandra Data Migrator does, and covered once whatever was done before. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
@@ -20,14 +20,14 @@ const { murmur3, random, ycql } = RING_TOKENS
 
 const ring = fc.constantFrom(murmur3, random, ycql)
 
-/** Any part of a ring. */
+/** Any range of a ring. */
 const within = ring.chain((whole) =>
   fc
     .tuple(fc.bigInt({ min: whole.low, max: whole.high }), fc.bigInt({ min: whole.low, max: whole.high }))
     .map(([a, b]): TokenRange => (a < b ? { low: a, high: b } : { low: b, high: a })),
 )
 
-/** Ranges on a ring so small that every token of it can be looked at. */
+/** Ranges on a ring so small that every token can be listed. */
 const small = fc.array(
   fc.tuple(fc.integer({ min: -60, max: 60 }), fc.integer({ min: 0, max: 30 })).map(([low, size]): TokenRange => ({
     low: BigInt(low),
@@ -43,7 +43,7 @@ const tokensOf = (ranges: readonly TokenRange[]): bigint[] =>
 
 const ascending = (tokens: readonly bigint[]): bigint[] => tokens.toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0))
 
-/** No gap, no overlap, from end to end. */
+/** Fails on a gap, an overlap, or other ends. */
 function expectCover(parts: readonly TokenRange[], { low, high }: TokenRange): void {
   expect(parts[0]?.low).toBe(low)
   expect(parts.at(-1)?.high).toBe(high)
@@ -61,13 +61,13 @@ describe('splitting', () => {
     expectCover(split, murmur3)
   })
 
-  it('gives the parts that the Cassandra Data Migrator gives', () => {
+  it('gives the same parts as the Cassandra Data Migrator', () => {
     const split = splitTokens(murmur3.low, murmur3.high, 5000)
     expect(split[0]).toEqual({ low: -9223372036854775808n, high: -9219682688040033898n })
     expect(split.at(-1)).toEqual({ low: 9219682688040037281n, high: 9223372036854775807n })
   })
 
-  it('gives 100,000 tokens and one to a part where there are fewer tokens than parts', () => {
+  it('of 100,000 tokens into more parts gives one token per part', () => {
     expect(splitTokens(-9223372036854775808n, -9223372036854775800n, 64)).toEqual([
       { low: -9223372036854775808n, high: -9223372036854775800n },
     ])
@@ -80,7 +80,7 @@ describe('splitting', () => {
     expect(() => splitTokens(0n, 9n, 0)).toThrow('at least 1 part')
   })
 
-  it('covers any part of any ring, in never more parts than tokens or than were asked for', () => {
+  it('covers any range of any ring, with no more parts than tokens or than requested', () => {
     fc.assert(
       fc.property(within, fc.integer({ min: 1, max: 7919 }), (range, parts) => {
         const split = splitTokens(range.low, range.high, parts)
@@ -95,8 +95,8 @@ describe('splitting', () => {
   })
 })
 
-describe('halves', () => {
-  it('come to single tokens, without losing one', () => {
+describe('halving', () => {
+  it('ends at single tokens, and loses none', () => {
     fc.assert(
       fc.property(within, (range) => {
         const halves = halveTokens(range)
@@ -120,8 +120,8 @@ describe('halves', () => {
   })
 })
 
-describe('what is left', () => {
-  it('is each wanted token that is not done, once', () => {
+describe('remaining tokens', () => {
+  it('are the requested ones that are not done, each once', () => {
     fc.assert(
       fc.property(small, small, (wanted, done) => {
         const apart = mergedTokens(wanted)
@@ -132,7 +132,7 @@ describe('what is left', () => {
     )
   })
 
-  it('and what two lists share are all tokens of the one', () => {
+  it('and the common tokens of two lists are all tokens of the first', () => {
     fc.assert(
       fc.property(small, small, (a, b) => {
         const both = tokensOf(
@@ -144,12 +144,12 @@ describe('what is left', () => {
     )
   })
 
-  it('covers the ring once, for any number of parts, any ranges and any order of resuming', () => {
+  it('cover the ring once, for any number of parts, any ranges and any order of resuming', () => {
     const step = fc.record({
       parts: fc.integer({ min: 1, max: 300 }),
       part: fc.option(fc.tuple(fc.nat({ max: 1000 }), fc.nat({ max: 1000 }))),
       percent: fc.integer({ min: 1, max: 100 }),
-      /** Which of the ranges of a run get done before it is broken off. */
+      /** Selects the ranges of a run that are done before it is interrupted. */
       seed: fc.string(),
       done: fc.nat({ max: 100 }),
     })
@@ -177,7 +177,7 @@ describe('what is left', () => {
 })
 
 describe('a sample', () => {
-  it('is the first so many per cent of each range, as the Cassandra Data Migrator takes them', () => {
+  it('is the first percentage of each range, like in the Cassandra Data Migrator', () => {
     expect(sampleTokens([{ low: 0n, high: 200n }], 10)).toEqual([{ low: 0n, high: 20n }])
     expect(sampleTokens([{ low: -5n, high: -5n }], 1)).toEqual([{ low: -5n, high: -5n }])
     expect(sampleTokens(splitTokens(ycql.low, ycql.high, 2), 50)).toEqual([
@@ -195,8 +195,8 @@ describe('a sample', () => {
   })
 })
 
-describe('an order', () => {
-  it('has everything, and is the same for the same seed', () => {
+describe('a shuffled list', () => {
+  it('has all elements, and the same order for the same seed', () => {
     fc.assert(
       fc.property(fc.uniqueArray(fc.integer()), fc.string(), (list, seed) => {
         const order = shuffled(list, seed)
@@ -210,8 +210,8 @@ describe('an order', () => {
   })
 })
 
-describe('as ranges of keys', () => {
-  it('are what they were, and open where the ring ends', () => {
+describe('token ranges as key ranges', () => {
+  it('are converted back unchanged, and are open at the ends of the ring', () => {
     fc.assert(
       fc.property(ring, fc.nat({ max: 500 }), fc.nat({ max: 500 }), (whole, a, b) => {
         const range = { low: whole.low + BigInt(Math.min(a, b)), high: whole.high - BigInt(Math.max(a, b)) }

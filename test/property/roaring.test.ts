@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { readRoaring64 } from '../../src/delta/roaring.ts'
 import { encodeRoaring64 } from '../support/roaring-encoder.ts'
 
-/** Numbers that fall together: few buckets and containers, and blocks of neighbours beside single ones. */
+/** Clustered numbers: few buckets and containers, with blocks of neighbours and single numbers. */
 const rows = fc
   .array(
     fc.record({
@@ -26,7 +26,7 @@ const rows = fc
   })
 
 describe('readRoaring64', () => {
-  it('holds what was written, in order', () => {
+  it('has the written numbers, in order', () => {
     fc.assert(
       fc.property(
         rows,
@@ -52,7 +52,7 @@ describe('readRoaring64', () => {
     )
   })
 
-  it('holds any numbers', () => {
+  it('supports any 64-bit numbers', () => {
     fc.assert(
       fc.property(fc.uniqueArray(fc.bigInt(0n, (1n << 64n) - 1n), { maxLength: 100 }), (values) => {
         const read = readRoaring64(encodeRoaring64(values))

@@ -1,4 +1,4 @@
-/** Whoever joins a run late folds the same totals, chunks and states as one who watched it from its start. */
+/** A viewer that joins a run late has the same totals, chunks and states as one that watched it from its start. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { RunJournal } from '../../src/app/journal/run-journal.ts'
@@ -13,7 +13,7 @@ const CHUNKS = 150
 const ROWS = 10
 const ERROR = { code: 'CONNECTION_LOST', message: 'the server is gone', retryable: true } as const
 
-/** Events of a run, numbered. */
+/** Collects numbered events of a run. */
 class Reported {
   readonly events: Event[] = []
 
@@ -30,7 +30,7 @@ const spanOf = (chunk: number): { from: string[] | null; to: string[] | null } =
   to: chunk === CHUNKS ? null : [String(chunk * ROWS - 1)],
 })
 
-/** A copy that does what copies do, and is steered by somebody restless. */
+/** A copy with random events, which is steered often. */
 function copyRun(steps: readonly Step[], earlier: number): readonly Event[] {
   const run = new Reported()
   const say = (body: EventBody): void => run.say(body)
@@ -122,7 +122,7 @@ const at = (event: Event): number => Date.parse(event.ts)
 const folded = (events: readonly Event[]): RunView =>
   events.reduce((run, event) => foldEvent(run, event, at(event)), freshRun(1, told.COPY, told.COMMAND, BEGAN))
 
-/** What somebody who looks at it sees. */
+/** The state that a viewer shows. */
 function seen(run: RunView): unknown {
   const { copy } = run
   return {
@@ -165,7 +165,7 @@ const steps = fc.array(
 )
 
 describe('a copy that is joined late', () => {
-  it('is the same as one that was watched from its start', () => {
+  it('is the same as one watched from its start', () => {
     fc.assert(
       fc.property(steps, fc.nat(40), fc.nat(1000), (program, earlier, when) => {
         const events = copyRun(program, earlier)

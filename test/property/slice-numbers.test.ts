@@ -1,4 +1,7 @@
-/** Numbers of slices mean the same days as a walk from day to day does, and a chunk is taken exactly where it may hold a row of them. */
+/**
+ * Slice numbers mean the same days as counting day by day, and a chunk is taken exactly if it may contain a row of
+ * these days.
+ */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { boundsFor } from '../../src/model/calendar/bounds.ts'
@@ -31,7 +34,9 @@ const cases = fc.record({
 const within = (value: string, { after, through }: TimeSpan): boolean =>
   comparePeriodTimes(value, after) > 0 && (through === null || comparePeriodTimes(value, through) <= 0)
 
-/** For each day of a period the number of its slice: a new one begins with each first weekday, or each first of a month. */
+/**
+ * For each day of a period its slice number: a new slice begins on each first weekday, or each first day of a month.
+ */
 function walked(
   { firstWeekday }: Pick<CalendarSpec, 'firstWeekday'>,
   unit: (typeof UNITS)[number],
@@ -50,7 +55,7 @@ function walked(
 }
 
 describe('numbers of slices', () => {
-  test('are days of the first period, as a walk finds them', () => {
+  test('are the same days of the first period as counted day by day', () => {
     fc.assert(
       fc.property(cases, ({ unit, slices, firstMonth, firstWeekday, kind, start, which, from, more }) => {
         const spec: CalendarSpec = { ...DEFAULT_CALENDAR, unit, firstMonth, firstWeekday }
@@ -76,7 +81,7 @@ describe('numbers of slices', () => {
         }
         const { span, of, period } = choose()
         expect([of, period]).toEqual([count, first.label])
-        // The last moment before midnight too, and days of the periods around it.
+        // Includes the last second before midnight, and days of the adjacent periods.
         const off = kind === 'date' ? [0] : [0, DAY - 1000]
         for (const [at, slice] of days)
           for (const late of off)
@@ -90,7 +95,7 @@ describe('numbers of slices', () => {
     )
   })
 
-  test('take exactly the chunks that may hold a row of their days', async () => {
+  test('select exactly the chunks that may contain a row of their days', async () => {
     const time = fc.integer({ min: 0, max: 6 }).map((day) => valueText(Date.parse('2024-03-01') + day * DAY, 'date'))
     const key = fc.tuple(time, fc.integer({ min: 1, max: 3 }).map(String))
     const bound: fc.Arbitrary<KeyBound | null> = fc.oneof(
@@ -146,7 +151,7 @@ describe('numbers of slices', () => {
     )
   })
 
-  test('beyond the last one are told with all there are', () => {
+  test('above the last one are refused, and the hint has the number of slices', () => {
     const spec: CalendarSpec = { ...DEFAULT_CALENDAR, yearOffset: 1 }
     const partitions = partitionsOf(spec, 'date', periodsFrom(spec, '2024-04-01', 1))
     const marks = (slices: 'week' | 'month' | null) =>
@@ -170,7 +175,7 @@ describe('numbers of slices', () => {
   })
 })
 
-test("the current period is copied first: that of the calendar's zone for dates, and of the moment for times with a zone", () => {
+test("the current period is copied first: by the calendar's zone for dates, by UTC time for times with a zone", () => {
   const spec: CalendarSpec = { ...DEFAULT_CALENDAR, unit: 'month', zone: 'Asia/Tokyo' }
   // 1 April in Tokyo, still 31 March in UTC.
   const now = Date.parse('2024-03-31T20:00:00Z')

@@ -1,4 +1,4 @@
-/** Periods of times that SQLite keeps as texts: what its SQL says of a text, against its canonical form, which a program compares. */
+/** Periods of times that SQLite stores as texts: its SQL condition compared with the canonical form. */
 import Database from 'better-sqlite3'
 import fc from 'fast-check'
 import { afterAll, expect, test } from 'vitest'
@@ -12,7 +12,7 @@ afterAll(() => database.close())
 database.exec('CREATE TABLE t (at TEXT)')
 
 const two = (most: number) => fc.integer({ min: 0, max: most }).map((n) => String(n).padStart(2, '0'))
-/** Few days and few times of day, so that bounds and values often meet. */
+/** Few days and few times of day, so that bounds and values are often equal. */
 const day = fc.constantFrom('2024-02-28', '2024-02-29', '2024-03-01', '2023-12-31', '2024-01-01')
 const clock = fc.oneof(
   fc.constantFrom('00:00:00', '00:00', '23:59:59', '22:00', '22:00:00', '23:59:59.999999', '00:00:00.5', '00:00:00.50'),

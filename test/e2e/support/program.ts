@@ -1,4 +1,4 @@
-/** The built program as a process, for tests from end to end: in a terminal of its own, or without one. */
+/** The built program as a process, for end-to-end tests: in a pseudo terminal, or without one. */
 import { spawn, spawnSync, type ChildProcessByStdio } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
@@ -15,10 +15,10 @@ export const BIN = join(ROOT, 'dist/cli/bin.js')
 export const START = join(ROOT, 'dist/cli/start.js')
 export const DEMO_LAKE = join(ROOT, 'fixtures/lake')
 const DEADLINE_MS = 30_000
-/** What a screen remembers is that of these tests alone. */
+/** State folder of these tests, so that screens remember nothing else. */
 const STATE = mkdtempSync(join(tmpdir(), 'sluice-state-'))
 
-/** What of the test run's surroundings would choose another face for a child. */
+/** Variables of the test run that would select another frontend. */
 const DROPPED = new Set([
   'CI',
   'CONTINUOUS_INTEGRATION',
@@ -47,7 +47,7 @@ export type Headless = {
   readonly err: () => string
   /** The events of `--json` so far. */
   readonly events: () => readonly Event[]
-  /** Resolves as soon as what was said so far is as wanted; rejects when the program ends or the deadline comes before that. */
+  /** Resolves when the output matches; rejects when the program ends or the timeout is over before. */
   readonly until: (wanted: (program: Headless) => boolean) => Promise<void>
   readonly ended: Promise<Ended>
 }
@@ -71,7 +71,7 @@ export function headless(cwd: string, args: readonly string[], script = BIN): He
     out: () => said.out,
     err: () => said.err,
     events: () => {
-      // What comes after the last newline may still grow.
+      // The text after the last newline may be incomplete.
       const lines = said.out.split('\n').slice(0, -1)
       return lines.map((line) => JSON.parse(line) as Event)
     },
@@ -97,7 +97,7 @@ export function headless(cwd: string, args: readonly string[], script = BIN): He
   return program
 }
 
-/** Whether an import has committed so much that there is something to resume. */
+/** Whether an import has committed enough to be resumed. */
 export function hasProgress(program: Headless): boolean {
   return program.events().some((event) => event.type === 'chunk.progress' && Number(event.done) > 0)
 }
@@ -113,7 +113,7 @@ export async function run(
   return { ...ended, out: program.out(), err: program.err(), events: program.events }
 }
 
-/** Writes a table with many files, most of them small in the log. @returns its folder below `cwd` */
+/** Writes a table with many files, most of them only in the log. @returns its folder below `cwd` */
 export function makeTable(cwd: string, name: string, files: number, seed = 1): string {
   const flags = ['--files', String(files), '--commits', '61', '--removes-per-commit', '100', '--partitions', '12']
   const made = spawnSync(
@@ -125,7 +125,7 @@ export function makeTable(cwd: string, name: string, files: number, seed = 1): s
   return name
 }
 
-/** A catalog in short: two equal digests are two equal catalogs, apart from times and run ids. */
+/** Digest of a catalog without times and run ids: equal digests mean equal catalogs. */
 export async function digestOf(file: string): Promise<string> {
   await using database = openSqlite(file, 'read')
   const [check] = await database.all('PRAGMA integrity_check')
@@ -135,7 +135,7 @@ export async function digestOf(file: string): Promise<string> {
     .digest('hex')
 }
 
-/** The newest version of a table by the names of its commits. */
+/** The newest version of a table, from the names of its commits. */
 export function latestVersion(table: string): number {
   const names = readdirSync(join(table, '_delta_log')).filter((name) => /^\d{20}\.json$/.test(name))
   return Math.max(...names.map((name) => Number.parseInt(name, 10)))
@@ -143,7 +143,7 @@ export function latestVersion(table: string): number {
 
 type Add = { readonly path: string; readonly partitionValues: Readonly<Record<string, string>> }
 
-/** The active files of a table whose log begins at 0, by a replay that shares nothing with the program. */
+/** The active files of a table whose log begins at 0, by a replay that shares no code with the program. */
 export function activeFiles(table: string): readonly Add[] {
   const files = new Map<string, Add>()
   for (let version = 0; version <= latestVersion(table); version++) {

@@ -1,4 +1,4 @@
-/** The program in terminals that are always given back: starts them, ends what is left, and looks at what they leave behind. */
+/** The program in terminals: starts them, kills those that are left, and checks that they are restored. */
 import { afterEach, expect } from 'vitest'
 import type { PtyApp } from '../../tui/support/pty.ts'
 import { inTerminal } from './program.ts'
@@ -12,14 +12,14 @@ export function start(cwd: string, args: readonly string[], columns = 80, rows =
   return app
 }
 
-/** To be called once in every file that starts terminals. */
+/** Call once in every file that starts terminals. */
 export function endLeftovers(): void {
   afterEach(async () => {
     for (const app of open) {
       try {
         app.kill('SIGKILL')
       } catch {
-        // It has ended by itself.
+        // The process has ended already.
       }
       await app.ended
     }
@@ -29,9 +29,9 @@ export function endLeftovers(): void {
 
 const ESC = '\u001b'
 
-/** The last line on the normal screen, a cursor that is seen, lines that wrap: what a shell needs to go on. */
+/** Checks that the normal screen is active, the cursor visible and lines wrap, as a shell needs it. */
 export async function expectRestored(app: PtyApp): Promise<void> {
-  // The end of a process is heard before its last words have come through the terminal.
+  // The exit of a process is reported before its last output has arrived.
   await app.until(() => !app.alternate() && /exit {5}\d/.test(closing(app)))
   const raw = app.raw()
   for (const [mode, on] of [
@@ -48,7 +48,7 @@ export async function expectRestored(app: PtyApp): Promise<void> {
 // oxlint-disable-next-line no-control-regex
 const COLOURS = /\u001b\[[\d;]*m/g
 
-/** What was printed on the normal screen after the UI had left, as it was written and not as a narrow terminal wraps it; without colours. */
+/** Text on the normal screen after the UI has closed, without wrapping and colors. */
 export function closing(app: PtyApp): string {
   const raw = app.raw()
   const left = raw.slice(raw.lastIndexOf(`${ESC}[?1049l`) + `${ESC}[?1049l`.length)
