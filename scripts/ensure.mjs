@@ -1,8 +1,9 @@
 /**
- * Makes a checkout ready to run: installs the locked packages when they are not those of this lock file and this Node,
- * then compiles src/ to build/ and joins that to the program in dist/. `prestart` and `pretest` call it, so it depends on
- * nothing but Node, prints nothing when there is nothing to do, writes to stderr only (stdout belongs to the program that starts next), and may be killed at
- * any point: what says "done" is written last, and a process that died half-way is noticed by its lock.
+ * Makes a checkout ready to run: installs the locked packages if they are not those of this lock file and this Node,
+ * then compiles src/ to build/ and joins that to the program in dist/. `prestart` and `pretest` call it, so it depends
+ * only on Node, prints nothing if there is nothing to do, writes to stderr only (stdout belongs to the program that
+ * starts next), and may be killed at any time: the marks of success are written last, and a killed process is detected
+ * by its lock.
  */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -18,11 +19,14 @@ const build = path.join(root, 'build')
 const lockFile = path.join(build, '.ensure-lock')
 const buildInfo = path.join(build, '.tsbuildinfo')
 
-/** Exit codes as docs/reference/EXIT-CODES.md has them: 2 for the surroundings, 70 for our own source. */
+/** Exit codes of docs/reference/EXIT-CODES.md: 2 for the environment, 70 for our own source. */
 const EXIT_CONFIGURATION = 2
 const EXIT_BUG = 70
 
-/** Ends the program with a message of a cause and what to do; never returns. @param {number} code @param {string[]} lines */
+/**
+ * Exits with a message on the cause and the next step.
+ * @param {number} code @param {string[]} lines
+ */
 function fail(code, ...lines) {
   for (const line of lines) process.stderr.write(`sluice: ${line}\n`)
   releaseLock()
@@ -85,9 +89,9 @@ function releaseLock() {
 }
 
 /**
- * Two terminals may start the program in a fresh checkout at once; two `npm ci` in one folder destroy each other.
- * A lock whose owner is dead means that something was cut off: then the compiler's memory of what it wrote is dropped too,
- * because a file of build/ may be half written.
+ * Two terminals may start the program in a fresh checkout at once, and two `npm ci` in one folder destroy each other. A
+ * lock whose owner has ended means an interrupted run: then the compiler's state is deleted too, because a file of
+ * build/ may be incomplete.
  */
 function takeLock() {
   fs.mkdirSync(build, { recursive: true })
@@ -99,13 +103,13 @@ function takeLock() {
       return
     } catch (error) {
       if (error.code === 'ENOENT') {
-        fs.mkdirSync(build, { recursive: true }) // `rm -rf build` came between
+        fs.mkdirSync(build, { recursive: true }) // `rm -rf build` ran between
         continue
       }
       if (error.code !== 'EEXIST') fail(EXIT_CONFIGURATION, `cannot write ${lockFile}: ${error.message}`)
     }
     const owner = Number(readIfThere(lockFile))
-    // An empty lock is one that its owner has created but not filled yet, or will never fill: old ones are dead.
+    // An empty lock is one that its owner has created but not filled yet, or will never fill: an old one has no owner.
     const age = Date.now() - (fs.statSync(lockFile, { throwIfNoEntry: false })?.mtimeMs ?? Date.now())
     if (owner > 0 ? !isAlive(owner) : age > 2000) {
       fs.rmSync(buildInfo, { force: true })
@@ -128,7 +132,7 @@ function stampOf(lockText) {
   return createHash('sha256').update(facts.join('\0')).digest('hex')
 }
 
-/** Written aside and renamed: a stamp is there in full or not at all. @param {string} stamp */
+/** Written to another file and renamed, so that a stamp is never incomplete. @param {string} stamp */
 function writeStamp(stamp) {
   const aside = `${stampFile}.${process.pid}`
   fs.writeFileSync(aside, stamp)
@@ -139,12 +143,12 @@ function writeStamp(stamp) {
 function isForThisMachine(entry) {
   if (entry.os !== undefined && !entry.os.includes(process.platform)) return false
   if (entry.cpu !== undefined && !entry.cpu.includes(process.arch)) return false
-  return entry.libc === undefined // which C library runs is not worth finding out: npm chose
+  return entry.libc === undefined // the C library is not checked: npm has chosen the package
 }
 
 /**
- * True when somebody ran `npm ci` by hand: every package of the lock file is there in its version, and the native one
- * loads under this Node. It saves a CI that installs first a second installation of a minute.
+ * True if a user has run `npm ci`: every package of the lock file is installed in its version, and the native ones load
+ * in this Node. This saves a second installation of a minute in CI.
  * @param {string} lockText
  */
 function isInstalledByHand(lockText) {
@@ -153,7 +157,7 @@ function isInstalledByHand(lockText) {
   if (installed === undefined || wanted === undefined) return false
   for (const [name, entry] of Object.entries(wanted)) {
     if (name === '' || !isForThisMachine(entry)) continue
-    // npm leaves out optional packages that nothing on this machine asks for; whether the native ones work is tried below.
+    // npm leaves out optional packages that this machine does not need; the native ones are tested below.
     if (entry.optional === true && installed[name] === undefined) continue
     if (installed[name]?.version !== entry.version || installed[name]?.integrity !== entry.integrity) return false
     if (!fs.existsSync(path.join(root, name, 'package.json'))) return false
@@ -175,7 +179,7 @@ function isOnPath(command) {
 }
 
 /**
- * Where the headers of this very Node lie, so that compiling needs no download. Headers of another ABI are worse than none.
+ * Folder with the headers of this Node, so that compiling needs no download. Headers of another ABI would be wrong.
  * @returns {string | undefined}
  */
 function localHeaders() {
@@ -197,12 +201,12 @@ function missingTools() {
 
 function runNpmCi() {
   const env = { ...process.env }
-  // `npm start --silent` hands its silence down; an installation that fails must say why.
+  // `npm start --silent` is inherited, but a failed installation must print its cause.
   if (env.npm_config_loglevel === 'silent') env.npm_config_loglevel = 'error'
   const headers = env.npm_config_nodedir === undefined ? localHeaders() : undefined
   if (headers !== undefined) env.npm_config_nodedir = headers
 
-  // Under npm, the very npm that runs us; elsewhere the one on the path.
+  // Use the npm that runs this script, or else the one on the PATH.
   const outer = process.env.npm_execpath
   const byPath = outer === undefined || !/npm-cli\.[cm]?js$/.test(outer)
   const args = ['ci', '--include=dev']
@@ -221,7 +225,7 @@ function ensurePackages() {
   if (readIfThere(stampFile) === stamp) return
   if (readIfThere(stampFile) === undefined && isInstalledByHand(lockText)) return writeStamp(stamp)
 
-  // From here on the folder is in between two states, and nothing in it may say otherwise.
+  // From here on the folder is incomplete, so remove everything that says otherwise.
   fs.rmSync(stampFile, { force: true })
   fs.rmSync(installedList, { force: true })
   process.stderr.write('sluice: installing the locked packages with npm ci (once; native packages are compiled)\n')
@@ -243,7 +247,7 @@ function ensurePackages() {
 
 // ── build/ and dist/
 
-/** What the compiler once wrote for a source that is gone would go on being found by import. */
+/** Compiled files of deleted sources would still be found by import. */
 function removeOrphans() {
   for (const entry of fs.readdirSync(build, { withFileTypes: true, recursive: true })) {
     if (!entry.isFile() || !entry.name.endsWith('.js')) continue
@@ -253,7 +257,7 @@ function removeOrphans() {
   }
 }
 
-/** tsc believes its own notes; where the entry is missing, somebody has cleared build/ around them. */
+/** tsc trusts its own notes; if the entry is missing, a user has emptied build/ without them. */
 function dropNotesOfMissingFiles() {
   if (fs.existsSync(path.join(root, 'src/cli/bin.ts')) && !fs.existsSync(path.join(build, 'cli/bin.js'))) {
     fs.rmSync(buildInfo, { force: true })

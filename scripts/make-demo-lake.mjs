@@ -1,6 +1,6 @@
 /**
- * Writes fixtures/lake, the lake of `sluice demo`. With `--check` it writes nothing there and fails where what is committed
- * differs from what this script makes.
+ * Writes fixtures/lake, the lake of `sluice demo`. With `--check` it writes nothing there, and fails if the committed
+ * files differ from those of this script.
  */
 import fs from 'node:fs'
 import os from 'node:os'
@@ -10,7 +10,7 @@ import { withDuck } from './lake/duck.mjs'
 
 const committed = path.join(import.meta.dirname, '../fixtures/lake')
 
-/** Every file below a folder, with its bytes. @param {string} folder @returns {Map<string, Buffer>} */
+/** All files below a folder, with their bytes. @param {string} folder @returns {Map<string, Buffer>} */
 function filesOf(folder) {
   const files = new Map()
   if (!fs.existsSync(folder)) return files

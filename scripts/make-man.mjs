@@ -1,4 +1,4 @@
-/** Writes the pages of the manual into dist/man, from the program that was built: `npm pack` brings them along. */
+/** Writes the manual pages to dist/man, from the built program; `npm pack` includes them. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { COMMANDS } from '../build/cli/command-list.js'

@@ -1,6 +1,7 @@
 /**
- * Pictures of whole screens, and a moving one of three runs, from real runs over the demo lake: node scripts/make-pictures.mjs, after npm run build.
- * With --check nothing is written: the words on each screen are compared with those of its picture, since figures and bars differ from run to run.
+ * Pictures of whole screens, and an animation of three runs, from real runs on the demo lake: node
+ * scripts/make-pictures.mjs, after npm run build. With --check nothing is written: only the words on each screen are
+ * compared with its picture, because numbers and bars differ from run to run.
  */
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -24,7 +25,7 @@ const PALETTE =
 const TIMEOUT_MS = 120_000
 const DROPPED = /^(?:CI|CONTINUOUS_INTEGRATION|FORCE_COLOR|NO_COLOR|GITHUB_ACTIONS|NODE_ENV|VITEST|SLUICE_.*|npm_.*)$/
 
-/** The program in a terminal of its own. @param onDrawn called when all that came is drawn */
+/** The program in a pseudo terminal. @param onDrawn called when all output is drawn */
 function open(cwd, args, onDrawn = () => {}, program = process.execPath) {
   const terminal = new xterm.Terminal({ cols: COLUMNS, rows: ROWS, allowProposedApi: true })
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !DROPPED.test(name)))
@@ -75,7 +76,7 @@ function colour(isDefault, isPalette, value, otherwise) {
   return isPalette ? (PALETTE[value] ?? otherwise) : `#${value.toString(16).padStart(6, '0')}`
 }
 
-/** Runs of cells that look alike. */
+/** Groups adjacent cells with equal style. */
 function runsOf(row) {
   const runs = []
   for (let x = 0; x < COLUMNS; x += 1) {
@@ -105,7 +106,7 @@ function runsOf(row) {
   return runs
 }
 
-/** What stands in a terminal, as lines of SVG. */
+/** The content of a terminal as lines of SVG. */
 function linesOf(terminal) {
   const { width, height, margin } = CELL
   const at = (cells) => Number((margin + cells * width).toFixed(1))
@@ -128,7 +129,7 @@ function linesOf(terminal) {
   )
 }
 
-/** @param lines of SVG, of a screen or of several that follow each other */
+/** @param lines SVG of one screen or of several successive ones */
 function svgOf(lines, title) {
   const { width, height, font, margin } = CELL
   const size = [Math.round(2 * margin + COLUMNS * width), 2 * margin + ROWS * height]
@@ -144,7 +145,7 @@ function svgOf(lines, title) {
   ].join('\n')
 }
 
-/** What does not change from run to run: words of four letters and more. */
+/** Parts that are equal in every run: words of four letters and more. */
 function wordsOf(svg) {
   const text = svg.replaceAll(/<[^>]*>/g, ' ')
   return [...new Set(text.match(/[a-z][a-z/_-]{3,}/gi) ?? [])].toSorted()
@@ -154,7 +155,7 @@ const STEP_MS = 400
 const LONGEST_MS = 1500
 const LAST_MS = 5000
 
-/** Frames one after the other, again and again. A reader that moves nothing shows the last one. */
+/** Shows the frames one after the other, repeatedly. A viewer without animation shows the last one. */
 function movingSvg(frames, title) {
   const shown = frames.map(({ ms }, i) =>
     i + 1 === frames.length ? LAST_MS : Math.min(frames[i + 1].ms - ms, LONGEST_MS),
@@ -182,7 +183,7 @@ const THREE = [
   'sluice archive run --from sqlite:///shop.db --table bookings --by at --to ./archive --older-than 8q',
 ]
 
-/** Three commands in one terminal: a lake imported, a table copied, old partitions archived. */
+/** Three commands in one terminal: a lake is imported, a table is copied, old partitions are archived. */
 async function moving(cwd) {
   const shop = new Database(join(cwd, 'shop.db'))
   shop.exec(`CREATE TABLE bookings (id INTEGER PRIMARY KEY, at DATETIME NOT NULL, guest TEXT, cents INTEGER);
@@ -242,7 +243,7 @@ async function screens() {
 const check = process.argv.includes('--check')
 process.on('uncaughtException', (error) => {
   process.stderr.write(`${error.message}\n`)
-  // A program that is still open would keep this one alive.
+  // A program that still runs would keep this process alive.
   process.exit(1)
 })
 mkdirSync(folder, { recursive: true })

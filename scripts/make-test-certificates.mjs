@@ -1,4 +1,6 @@
-/** Makes fixtures/tls anew: an authority and the server certificates that tests of encrypted connections need. Asks openssl for all of it. */
+/**
+ * Rewrites fixtures/tls: a CA and the server certificates for tests of encrypted connections, all made with openssl.
+ */
 import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -18,7 +20,7 @@ function makeKey(name) {
   chmodSync(file(`${name}.key`), 0o600)
 }
 
-/** `openssl x509` of older releases knows no start date; the tiny authority of `openssl ca` does. */
+/** `openssl x509` of older releases has no start date; `openssl ca` has one. */
 function sign(name, subject, [from, to], extensions, signer) {
   makeKey(name)
   openssl('req', '-new', '-key', file(`${name}.key`), '-subj', `/CN=${subject}`, '-out', 'request.pem')
@@ -58,7 +60,7 @@ commonName = supplied
   sign('other-host', 'db.example.com', THIRTY_YEARS, server('DNS:db.example.com'), 'ca')
   sign('self-signed', 'localhost', THIRTY_YEARS, server(HERE), null)
   sign('client', 'sluice', THIRTY_YEARS, ['basicConstraints=CA:FALSE', 'extendedKeyUsage=clientAuth'], 'ca')
-  // Servers in Java take certificate and key in one file.
+  // Java servers read certificate and key from one file.
   for (const name of ['server', 'expired', 'other-host', 'self-signed']) {
     const from = ['-in', file(`${name}.pem`), '-inkey', file(`${name}.key`), '-name', name]
     openssl('pkcs12', '-export', ...from, '-out', file(`${name}.p12`), '-passout', 'pass:sluice')

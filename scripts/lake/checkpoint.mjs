@@ -1,4 +1,4 @@
-/** Checkpoints of all four kinds, from lines of actions: spooled as JSON lines, turned to Parquet by DuckDB. */
+/** Checkpoints of all four kinds, from lines of actions: written as JSON lines, and converted to Parquet by DuckDB. */
 import fs from 'node:fs'
 import path from 'node:path'
 import { quoted } from './duck.mjs'
@@ -7,7 +7,7 @@ import { mix, uuid } from './random.mjs'
 
 /** @typedef {'classic' | 'multipart' | 'v2-json' | 'v2-parquet'} CheckpointKind */
 /**
- * What a checkpoint holds. `files` calls back with one JSON line a file action and is asked once.
+ * Content of a checkpoint. `files` is called once, and calls `emit` with one JSON line per file action.
  * @typedef {{
  *   version: number, kind: CheckpointKind, parts: number, seed: number, mtime: number,
  *   protocol: object, metaData: object, others?: object[], adds: number, removes: number,
@@ -18,7 +18,7 @@ import { mix, uuid } from './random.mjs'
 const DELETION_VECTOR =
   'STRUCT(storageType VARCHAR, pathOrInlineDv VARCHAR, "offset" INTEGER, sizeInBytes INTEGER, cardinality BIGINT, maxRowIndex BIGINT)'
 
-/** Columns in the order and with the types in which Spark writes them. */
+/** Columns in the order and with the types of Spark. */
 const COLUMNS = {
   txn: 'STRUCT(appId VARCHAR, version BIGINT, lastUpdated BIGINT)',
   add: `STRUCT(path VARCHAR, partitionValues MAP(VARCHAR, VARCHAR), size BIGINT, modificationTime BIGINT, dataChange BOOLEAN, tags MAP(VARCHAR, VARCHAR), deletionVector ${DELETION_VECTOR}, baseRowId BIGINT, defaultRowCommitVersion BIGINT, stats VARCHAR)`,
@@ -68,7 +68,7 @@ async function writeParts(connection, folder, content, columns, leading, nameOf)
   return names.map((name, i) => ({ name, size: sizes[i] }))
 }
 
-/** Everything but the files. @param {CheckpointContent} content */
+/** All actions except those on files. @param {CheckpointContent} content */
 function otherLines({ protocol, metaData, others = [] }) {
   return [{ protocol }, { metaData }, ...others].map((action) => JSON.stringify(action))
 }
@@ -140,7 +140,10 @@ export async function writeCheckpoint(connection, log, content) {
   writeTextFile(path.join(log, '_last_checkpoint'), `${JSON.stringify(hint)}\n`, mtime)
 }
 
-/** Parts that a checkpoint of so many actions has. @param {CheckpointKind} kind @param {number} actions @param {number} seed */
+/**
+ * Number of parts for this many actions.
+ * @param {CheckpointKind} kind @param {number} actions @param {number} seed
+ */
 export function partsOf(kind, actions, seed) {
   if (kind === 'classic') return 1
   return actions < 20 ? 2 : 2 + (mix(seed, actions, 5) % 3)

@@ -1,4 +1,4 @@
-/** Real data files, tiny: Parquet through DuckDB, with the statistics that a Delta writer would have noted. */
+/** Small real data files: Parquet from DuckDB, with the statistics that a Delta writer would store. */
 import fs from 'node:fs'
 import path from 'node:path'
 import { quoted } from './duck.mjs'

@@ -1,4 +1,6 @@
-/** The demo lake: six small tables, each with something that a user of Delta logs will meet. fixtures/README.md lists them. */
+/**
+ * The demo lake: six small tables, each with a feature of Delta logs that users meet. fixtures/README.md lists them.
+ */
 import fs from 'node:fs'
 import path from 'node:path'
 import { writeDataFile } from './data.mjs'
@@ -33,7 +35,10 @@ const writeMetrics = (files, rows, bytes) => ({
   numOutputBytes: String(bytes),
 })
 
-/** Partitioned by year and month, 40 commits, two checkpoints; compaction, delete, update, a stream's txn. @param {string} lake @param {Connection} connection */
+/**
+ * Partitioned by year and month, with 40 commits and two checkpoints; compaction, delete, update, a stream's txn.
+ * @param {string} lake @param {Connection} connection
+ */
 async function orders(lake, connection) {
   const seed = 101
   const table = new MadeTable(path.join(lake, 'sales/orders'), { seed })
@@ -117,7 +122,10 @@ async function orders(lake, connection) {
   table.crc()
 }
 
-/** Column mapping by name, a renamed column, deletion vectors in a file and inline. @param {string} lake @param {Connection} connection */
+/**
+ * Column mapping by name, a renamed column, deletion vectors in a file and inline.
+ * @param {string} lake @param {Connection} connection
+ */
 async function customers(lake, connection) {
   const seed = 202
   const table = new MadeTable(path.join(lake, 'crm/customers'), { seed })
@@ -195,7 +203,10 @@ async function customers(lake, connection) {
   table.crc()
 }
 
-/** Not partitioned, times of commits in the commits themselves; a log without its data. @param {string} lake @param {Connection} connection */
+/**
+ * Not partitioned, with in-commit timestamps; a log without data files.
+ * @param {string} lake @param {Connection} connection
+ */
 async function clicks(lake, connection) {
   const seed = 303
   const table = new MadeTable(path.join(lake, 'events/clicks'), { seed, inCommitTimestamps: true })
@@ -247,7 +258,10 @@ async function clicks(lake, connection) {
   table.crc()
 }
 
-/** Nothing older than a V2 checkpoint with sidecars at version 60. @param {string} lake @param {Connection} connection */
+/**
+ * The log begins with a V2 checkpoint with sidecars at version 60.
+ * @param {string} lake @param {Connection} connection
+ */
 async function rates(lake, connection) {
   const seed = 404
   const table = new MadeTable(path.join(lake, 'finance/rates'), { seed })
@@ -273,7 +287,7 @@ async function rates(lake, connection) {
   for (let version = 1; version <= 66; version++) {
     const time = start + version * DAY
     const currency = currencies[version % currencies.length]
-    const kept = version > 48 // older ones are replaced before the checkpoint: their data is gone
+    const kept = version > 48 // older files are replaced before the checkpoint, so they have no data
     const rows = `SELECT DATE '2023-09-01' + (${version})::INTEGER AS rate_date, 'EUR' AS base,
       (1 + ((${version} * 7919 + i * 31) % 1000) / 8000)::DECIMAL(18, 8) AS rate FROM range(6) t(i)`
     const name = table.fileName(version, `currency=${currency}/`)
@@ -292,12 +306,12 @@ async function rates(lake, connection) {
       },
     )
     if (version === 48) {
-      // A restatement: everything before goes.
+      // Version 48 replaces all earlier files.
       for (const add of table.active.values()) table.tombstones.push(table.remove(add, time).remove)
       table.active.clear()
     }
     if (version === 60) {
-      table.tombstones = [] // past their retention
+      table.tombstones = [] // their retention time is over
       await table.checkpoint(connection, 'v2-json')
       table.dropCommits(0, 59)
     }
@@ -324,7 +338,9 @@ async function broken(lake, connection) {
   table.dropCommits(11, 13)
 }
 
-/** Its commits live in a catalog of another system; what stands in the folder is not the truth. @param {string} lake */
+/**
+ * The commits are in a catalog of another system, so the folder does not have the current state. @param {string} lake
+ */
 function managed(lake) {
   const seed = 606
   const table = new MadeTable(path.join(lake, 'staging/managed'), {

@@ -2,9 +2,12 @@
 
 /** @typedef {import('@duckdb/node-api').DuckDBConnection} Connection */
 
-/** Opens an in-memory DuckDB for the time of `body`. @template T @param {(connection: Connection) => Promise<T>} body @returns {Promise<T>} */
+/**
+ * Opens an in-memory DuckDB, and closes it after `body`.
+ * @template T @param {(connection: Connection) => Promise<T>} body @returns {Promise<T>}
+ */
 export async function withDuck(body) {
-  const { DuckDBInstance } = await import('@duckdb/node-api') // loaded only by lakes that hold Parquet
+  const { DuckDBInstance } = await import('@duckdb/node-api') // imported only for lakes with Parquet files
   const instance = await DuckDBInstance.create(':memory:', {
     threads: '1',
     autoinstall_known_extensions: 'false',

@@ -14,9 +14,12 @@ const MINUTE = 60_000
 const COMMIT_INTERVAL = 10 * MINUTE
 /** Tombstones stay in checkpoints for Delta's default retention. */
 const RETENTION_COMMITS = (7 * 24 * 60 * MINUTE) / COMMIT_INTERVAL
-/** Files are taken out in shuffled blocks: neither the oldest first nor remembered one by one. */
+/** Files are removed in shuffled blocks: neither oldest first, nor with a list of all files. */
 const BLOCK = 64
-/** Checksum files of every commit would double the files of a long log; Spark users see one beside each, tests need some. */
+/**
+ * A checksum file for every commit would double the files of a long log. Spark writes all of them; tests need only
+ * some.
+ */
 const CRC_EVERY_UP_TO = 1000
 
 /** @param {number} version */
@@ -28,12 +31,12 @@ function schedule({ files, commits, removesPerCommit, filesInFirstCommit, seed }
   const slots = Math.max(1, commits - first)
   const each = Math.floor(files / slots)
   const extra = commits > first ? files % slots : 0
-  /** Files added up to and with a version. @param {number} version */
+  /** Number of files added up to and including a version. @param {number} version */
   const addedAfter = (version) => {
     const slot = version - first + 1
     return slot <= 0 || commits <= first ? 0 : slot * each + Math.min(slot, extra)
   }
-  // Removes wait until their block was added in full by an earlier commit, and catch up later.
+  // Files are removed only after their whole block was added by earlier commits; missed removes follow later.
   const removedAfter = new Float64Array(commits)
   for (let version = 1; version < commits; version++) {
     const full = Math.floor(addedAfter(version - 1) / BLOCK) * BLOCK
@@ -127,7 +130,10 @@ async function generateTable(folder, options, duck) {
   const checkpoints = new Set(checkpointVersions(options))
   const firstWritten = cleanLog ? Math.max(0, ...checkpoints) : 0
 
-  /** Only with --data: what the real files turned out to be. @type {Map<number, {size: number, records: number, stats: string}>} */
+  /**
+   * Facts of the real files; only with --data.
+   * @type {Map<number, {size: number, records: number, stats: string}>}
+   */
   const real = new Map()
   const file = (/** @type {number} */ n) => {
     const made = ordersFile(options, n, commitTime(versionOf(n)) - 1000 - (mix(seed, n, 42) % 5000))
@@ -156,7 +162,7 @@ async function generateTable(folder, options, duck) {
 
     let rows = 0
     let added = 0
-    // Metrics stand in the first line, before the files they count.
+    // Metrics are in the first line, before the files that they count.
     for (let n = from; n < to; n++) {
       const { records, size } = file(n)
       rows += records
@@ -214,7 +220,7 @@ async function generateTable(folder, options, duck) {
   }
 }
 
-/** Writes the lake that the options describe. @param {LakeOptions} options */
+/** Writes the lake with these options. @param {LakeOptions} options */
 export async function generateLake(options) {
   /** @type {() => void} */
   let finish = () => {}

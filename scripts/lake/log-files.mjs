@@ -1,4 +1,4 @@
-/** The files of a `_delta_log`: their names, and writing them with a modification time that we choose. */
+/** Files of a `_delta_log`: their names, and writing them with a given modification time. */
 import fs from 'node:fs'
 import path from 'node:path'
 
@@ -12,10 +12,10 @@ export function pad(value, digits) {
   return String(value).padStart(digits, '0')
 }
 
-/** Bytes that gather in memory before they go to the disk: few system calls, and no file is ever held whole. */
+/** Size of the write buffer: few system calls, and no file is kept in memory completely. */
 const BUFFER_CHARACTERS = 1 << 20
 
-/** Lines to a file, as many as there are. */
+/** Writes any number of lines to a file. */
 export class LineFile {
   #fd
   #text = ''
@@ -53,7 +53,10 @@ export function writeTextFile(file, text, mtime) {
   fs.closeSync(fd)
 }
 
-/** One commit of a few actions. @param {string} log @param {number} version @param {object[]} actions @param {number} mtime */
+/**
+ * A commit with a few actions.
+ * @param {string} log @param {number} version @param {object[]} actions @param {number} mtime
+ */
 export function writeCommit(log, version, actions, mtime) {
   const text = actions.map((action) => `${JSON.stringify(action)}\n`).join('')
   writeTextFile(path.join(log, commitName(version)), text, mtime)

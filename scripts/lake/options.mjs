@@ -1,4 +1,4 @@
-/** What a lake shall be: the flags of `npm run make-lake`, and the shapes that stand for a set of them. */
+/** Options of a lake: the flags of `npm run make-lake`, and shapes, which are named sets of them. */
 import { parseArgs } from 'node:util'
 
 export const USAGE = `npm run make-lake -- --out DIR [flags]

@@ -1,4 +1,4 @@
-/** The table that a generated lake is made of: orders, by day or not partitioned, every file a function of its number. */
+/** The table of a generated lake: orders, partitioned by day or not. Every file is a function of its number. */
 import { between, mix, uuid } from './random.mjs'
 
 const DAY = 86_400_000
@@ -40,7 +40,7 @@ export function ordersMetaData({ seed, partitions, configuration = {} }) {
   }
 }
 
-/** Day texts by number: making one anew for each of a million files costs more than the rest of the file. @type {string[]} */
+/** Cache of day texts: formatting a date for each of a million files is slower than all the rest. @type {string[]} */
 const days = []
 
 /** @param {number} seed @param {number} n @param {number} partitions */
@@ -49,7 +49,7 @@ export function dayOf(seed, n, partitions) {
   return (days[day] ??= dayText(day))
 }
 
-/** Letters that make statistics as long as asked. */
+/** Letters that fill statistics up to the requested length. */
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz'.repeat(40)
 
 /** @param {number} cents */
@@ -115,7 +115,10 @@ export function removeLine(file, deletionTimestamp, dataChange) {
   return `{"remove":{"path":"${file.path}","deletionTimestamp":${deletionTimestamp},"dataChange":${dataChange},"extendedFileMetadata":true,"partitionValues":${file.partitionValues},"size":${file.size}}}`
 }
 
-/** Rows of file n for DuckDB, all columns but the partition column. @param {number} seed @param {number} n @param {number} rows @param {string} day */
+/**
+ * Rows of file n for DuckDB: all columns except the partition column.
+ * @param {number} seed @param {number} n @param {number} rows @param {string} day
+ */
 export function ordersRows(seed, n, rows, day) {
   const a = mix(seed, n, 31) % 10_007
   const pick = (/** @type {string[]} */ list) => `[${list.map((word) => `'${word}'`).join(', ')}]`

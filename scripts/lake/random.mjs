@@ -1,9 +1,9 @@
 /**
- * Randomness without state: every property of file number n follows from (seed, n, salt), so a lake of millions of files
- * is written, removed again and listed in a checkpoint without anybody remembering them.
+ * Randomness without state: every property of file n is computed from (seed, n, salt), so a lake of millions of files
+ * is written, and its files are removed again and listed in a checkpoint, without a list in memory.
  */
 
-/** A well mixed 32-bit number. @param {number} seed @param {number} n @param {number} salt @returns {number} */
+/** A well-mixed 32-bit number. @param {number} seed @param {number} n @param {number} salt @returns {number} */
 export function mix(seed, n, salt) {
   let h = Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(n + 1, 0xc2b2ae35) ^ Math.imul(salt + 1, 0x27d4eb2f)
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)

@@ -1,4 +1,4 @@
-/** A small table written by hand, action by action: keeps what is active, so that checksums and checkpoints tell the truth. */
+/** A small table made action by action. It keeps the active files, so that checksums and checkpoints are correct. */
 import fs from 'node:fs'
 import path from 'node:path'
 import { writeCheckpoint } from './checkpoint.mjs'
@@ -41,7 +41,10 @@ export class MadeTable {
     return `${prefix}part-${String(n).padStart(5, '0')}-${uuid(this.seed, n, 13)}.c000.snappy.parquet`
   }
 
-  /** @param {string} name @param {Record<string, string>} partitionValues @param {{size: number, stats: string}} facts @param {number} time */
+  /**
+   * @param {string} name @param {Record<string, string>} partitionValues @param {{size: number, stats: string}} facts
+   * @param {number} time
+   */
   add(name, partitionValues, { size, stats }, time) {
     return { add: { path: name, partitionValues, size, modificationTime: time, dataChange: true, stats } }
   }
@@ -64,9 +67,9 @@ export class MadeTable {
   }
 
   /**
-   * The next commit.
+   * Writes the next commit.
    * @param {number} time @param {string} operation @param {Record<string, unknown>} parameters @param {any[]} actions
-   * @param {{metrics?: Record<string, string>, staged?: boolean}} [options] `staged`: not published, as a catalog keeps it
+   * @param {{metrics?: Record<string, string>, staged?: boolean}} [options] `staged`: not published, as in a catalog
    */
   commit(time, operation, parameters, actions, { metrics = {}, staged = false } = {}) {
     const version = this.version + 1
@@ -127,7 +130,7 @@ export class MadeTable {
   /** @param {import('./duck.mjs').Connection} connection @param {import('./checkpoint.mjs').CheckpointKind} [kind] */
   async checkpoint(connection, kind = 'classic') {
     const adds = [...this.active.values()]
-    // Kept in a checkpoint: what a remove needs to be found again, not the statistics of what it removed.
+    // A checkpoint keeps the fields that identify a removed file, without its statistics.
     const removes = this.tombstones.map(({ stats: _, ...remove }) => remove)
     await writeCheckpoint(connection, this.log, {
       version: this.version,
@@ -147,7 +150,7 @@ export class MadeTable {
     })
   }
 
-  /** Takes commits away, as log cleaning and accidents do. @param {number} from @param {number} to inclusive */
+  /** Deletes commits, like log cleaning or an accident. @param {number} from @param {number} to inclusive */
   dropCommits(from, to) {
     for (let version = from; version <= to; version++) fs.rmSync(path.join(this.log, commitName(version)))
   }
