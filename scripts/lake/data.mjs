@@ -13,7 +13,7 @@ function bound(column, type) {
 /**
  * Writes the rows of a query; returns size, row count and statistics as JSON text.
  * @param {import('./duck.mjs').Connection} connection @param {string} rows a SELECT @param {string} file
- * @param {{mtime: number, physical?: Record<string, {name: string, id: number}>}} options `physical` under column mapping
+ * @param {{mtime: number, physical?: Record<string, {name: string, id: number}>}} options `physical` with column mapping
  * @returns {Promise<{size: number, records: number, stats: string}>}
  */
 export async function writeDataFile(connection, rows, file, { mtime, physical }) {

@@ -48,7 +48,7 @@ export function inlineVector(rows) {
 }
 
 /**
- * A vector in a file of its own beside the data.
+ * A vector in a separate file next to the data.
  * @param {readonly number[]} rows @param {string} id a UUID
  * @returns {{name: string, bytes: Buffer, descriptor: Record<string, unknown>}}
  */

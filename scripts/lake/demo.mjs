@@ -19,8 +19,8 @@ const LEGACY_PROTOCOL = { minReaderVersion: 1, minWriterVersion: 2 }
 const field = (name, type, metadata = {}) => ({ name, type, nullable: true, metadata })
 
 /**
- * @param {number} seed @param {object[]} fields @param {string[]} partitionColumns @param {Record<string, string>} configuration
- * @param {number} createdTime
+ * @param {number} seed @param {object[]} fields @param {string[]} partitionColumns
+ * @param {Record<string, string>} configuration @param {number} createdTime
  */
 function metaData(seed, fields, partitionColumns, configuration, createdTime) {
   const format = { provider: 'parquet', options: {} }

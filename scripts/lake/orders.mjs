@@ -81,13 +81,16 @@ function statsText(seed, n, records, day, bytes) {
 }
 
 /**
- * @typedef {{ path: string, partitionValues: string, size: number, records: number, stats: string, modificationTime: number }} OrdersFile
- * `partitionValues` and `stats` are JSON texts; `stats` is '' where a file has none.
+ * `partitionValues` and `stats` are JSON texts; `stats` is '' if a file has none.
+ * @typedef {{
+ *   path: string, partitionValues: string, size: number, records: number, stats: string, modificationTime: number,
+ * }} OrdersFile
  */
 
 /**
  * File n of the table.
- * @param {{seed: number, partitions: number, statsBytes: number}} options @param {number} n @param {number} modificationTime
+ * @param {{seed: number, partitions: number, statsBytes: number}} options @param {number} n
+ * @param {number} modificationTime
  * @returns {OrdersFile}
  */
 export function ordersFile({ seed, partitions, statsBytes }, n, modificationTime) {

@@ -61,7 +61,7 @@ test('an unknown zone is refused, and hours come from flags', async () => {
   expect(refused).toMatchObject({ code: 'BAD_FLAG' })
 })
 
-/** A wall clock that stands still until it is moved, and a control that counts its queries. */
+/** A wall clock that does not advance until it is moved, and a control that counts its queries. */
 function moved(start: string): {
   readonly control: RunControl
   readonly said: readonly string[]
