@@ -1,4 +1,4 @@
-/** Decimals with a scale into texts: as the server of the source prints them, with the zeros at their end. */
+/** A decimal with a scale is copied into a text column as the source server prints it, with its trailing zeros. */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { copyOf, makePlace, missing, perform } from '../support/copy-systems.ts'
@@ -22,7 +22,7 @@ test.for([
   ['mysql', 'sqlite'],
   ['duckdb', 'sqlite'],
   ['duckdb', 'postgresql'],
-] as const)('%s to %s', async ([from, to], { skip }) => {
+] as const)('%s to %s: a decimal becomes the text that the source prints', async ([from, to], { skip }) => {
   const why = (await missing(from)) || (await missing(to))
   skip(why !== '', why)
   const [source, target] = [await makePlace(from, folder.path), await makePlace(to, folder.path)]

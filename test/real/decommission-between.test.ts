@@ -1,4 +1,7 @@
-/** A database that `sluice cutover` has moved the writers of: it stays while they may come back, and when they have; it goes once the way back is given up, on whichever side users are then. */
+/**
+ * A database whose users `sluice cutover` has moved away. `partition decommission` keeps it while a reverse stream
+ * could bring them back. Once that stream has ended, it drops the database that the users have left.
+ */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { perform, type Place } from '../support/copy-systems.ts'
 import { startFollowServer } from '../support/follow-stage.ts'
@@ -15,7 +18,7 @@ afterAll(async () => {
   await server?.[Symbol.asyncDispose]()
 })
 
-/** Turns, the first one forward; while the way back is open the old database stays. */
+/** Performs so many cutovers, the first one forward; while a reverse stream exists, the old database must stay. */
 async function turned(stage: TwoStage, turns: number): Promise<void> {
   const { source: old, target: to } = stage
   for (let turn = 1; turn <= turns; turn += 1) {
@@ -48,7 +51,7 @@ async function endWayBack(open: Place, closed: Place): Promise<void> {
 }
 
 test.skipIf(!POSTGRES_OWN)(
-  `stays for the way back, and goes when that is given up${POSTGRES_MISSING}`,
+  `the old database stays while the reverse stream exists, and can be dropped after it has ended${POSTGRES_MISSING}`,
   { timeout: 120_000 },
   async () => {
     const stage = await twoStage(server, 100)
@@ -81,7 +84,7 @@ test.skipIf(!POSTGRES_OWN)(
 )
 
 test.skipIf(!POSTGRES_OWN)(
-  `goes itself when its users have gone back for good${POSTGRES_MISSING}`,
+  `the new database can be dropped when its users have gone back for good${POSTGRES_MISSING}`,
   { timeout: 120_000 },
   async () => {
     const stage = await twoStage(server, 100)
@@ -93,7 +96,7 @@ test.skipIf(!POSTGRES_OWN)(
     expect(findings(wrong.events, 'switch')).toMatchObject([
       { verdict: 'refused', hint: expect.stringContaining('no stream reads from this database any more') as string },
     ])
-    // What users have deleted since is not missed, and told.
+    // Rows that users have deleted since do not block the drop, but they are reported.
     await open.sql(`DELETE FROM ${SQL} WHERE id <= 3`)
     const first = await perform(retire({ old: closed, to: open }))
     expect(findings(first.events, 'table'), JSON.stringify(first.finished)).toMatchObject([

@@ -1,4 +1,7 @@
-/** The table that `sluice cutover` has parked: kept while the way back is wanted, retired after it is given up; and a partitioned one stays. */
+/**
+ * The old table of a cutover is kept while its reverse stream exists, and can be dropped after that has ended. A
+ * partitioned table is never decommissioned.
+ */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Operation } from '../../src/app/operations/list.ts'
 import type { PartitionDecommissionOperation } from '../../src/partition/operations/partition-decommission/declaration.ts'
@@ -38,7 +41,7 @@ const steps = (events: readonly Event[]): readonly string[] =>
   events.filter((event) => event.type === 'decommission.step').map(({ step, status }) => `${step} ${status}`)
 
 test.skipIf(!POSTGRES_OWN)(
-  `is kept for the way back, and goes when that is given up${POSTGRES_MISSING}`,
+  `the old table is kept while the reverse stream exists, and dropped after it has ended${POSTGRES_MISSING}`,
   { timeout: 120_000 },
   async () => {
     const stage = await cutoverStage(server, 200)
@@ -76,7 +79,7 @@ test.skipIf(!POSTGRES_OWN)(
 )
 
 test.skipIf(!POSTGRES_OWN)(
-  `stays where it is the partitioned one, which a way back has parked${POSTGRES_MISSING}`,
+  `a partitioned table that a reverse cutover has put aside is refused and stays${POSTGRES_MISSING}`,
   { timeout: 120_000 },
   async () => {
     const stage = await cutoverStage(server, 100)

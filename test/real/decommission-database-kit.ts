@@ -14,7 +14,7 @@ export type Moved = {
   readonly name: string
   readonly old: Place
   readonly to: Place
-  /** Some other database of the server, for looks from outside. */
+  /** Another database of the server, for queries about the old one. */
   readonly server: Place
 }
 
@@ -26,7 +26,7 @@ export function urlOf(server: string, database: string): string {
   return url.href
 }
 
-/** @param folder for systems that are files */
+/** @param folder for systems whose databases are files */
 export async function makeOld(folder: string): Promise<Moved> {
   const to = await makePlace('postgresql', folder)
   const name = `Old "d' b ${randomBytes(4).toString('hex')}`
@@ -76,7 +76,7 @@ export const steps = (events: readonly Event[]): readonly string[] =>
 
 export const STEPS = 'SELECT step FROM migration_database_decommissions ORDER BY done_ms, step_no'
 
-/** Whether it takes connections, and how many; none where it is not there. */
+/** Whether the database takes connections, and its connection limit; no row if it does not exist. */
 export function standing({ server, name }: Moved): Promise<readonly (readonly (string | null)[])[]> {
   return server.rows(
     `SELECT datallowconn, datconnlimit FROM pg_database WHERE datname = '${name.replaceAll("'", "''")}'`,

@@ -1,4 +1,4 @@
-/** `partition decommission --database`: what it looks at, what it refuses for, the step that can be undone, and the drop. */
+/** `partition decommission --database`: what it checks, what it refuses, the step that can be undone, and the drop. */
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
@@ -30,8 +30,8 @@ beforeAll(() => {
 })
 afterAll(() => folder[Symbol.dispose]())
 
-describe.skipIf(why !== '')(`a database whose tables have moved${why}`, () => {
-  it('is made inactive, takes connections again, and is dropped after the grace by its name', async () => {
+describe.skipIf(why !== '')(`a database whose tables have been copied elsewhere${why}`, () => {
+  it('is made inactive, takes connections again after an undo, and is dropped by name after the grace period', async () => {
     const moved = await makeOld(folder.path)
     await copyAll(moved)
     const open = [['t', '17']]
@@ -107,7 +107,7 @@ describe.skipIf(why !== '')(`a database whose tables have moved${why}`, () => {
     expect((await perform(retire(moved, { undo: true }))).finished.error?.code).toBe('SOURCE_GONE')
   })
 
-  it('stays while it holds what no run has copied whole, until that is left behind by name', async () => {
+  it('stays while it has objects that no run has copied completely, until --leave names them', async () => {
     const moved = await makeOld(folder.path)
     const none = await perform(retire(moved))
     expect(none.finished).toMatchObject({ exitCode: 1, error: { code: 'PARTITION_REFUSED' } })
@@ -119,7 +119,7 @@ describe.skipIf(why !== '')(`a database whose tables have moved${why}`, () => {
       'INSERT INTO "o ther".plain SELECT generate_series(1, 5); ANALYZE "o ther".plain',
       'ALTER TABLE public.plain ADD COLUMN "la te" text',
       'SELECT lo_create(0)',
-      // Two of ours, and one of a user that has a name like ours.
+      // Two tables of the ledger, and one of a user with a similar name.
       'CREATE TABLE migration_tokens (token text)',
       'CREATE TABLE migration_sign_offs (sign_off_id text, stream_id text)',
       'CREATE TABLE sluice_12_orders (mine int)',
@@ -158,7 +158,7 @@ describe.skipIf(why !== '')(`a database whose tables have moved${why}`, () => {
     expect(findings(later.events, 'table').map(({ object }) => object)).toEqual([...left, TABLE_TEXT])
   })
 
-  it('stays while the target has not all of its rows, in the table that was filled', async () => {
+  it('stays while the target table lacks rows that were copied into it', async () => {
     const moved = await makeOld(folder.path)
     await copyAll(moved)
     const tableOf = async (more: Parameters<typeof retire>[1] = {}) => {
@@ -185,7 +185,7 @@ describe.skipIf(why !== '')(`a database whose tables have moved${why}`, () => {
     await perform(retire(moved))
     expect(await standing(moved)).toEqual([['f', '17']])
     const drop = { dryRun: false, graceMs: 0, confirm: moved.name }
-    // What happens to the target within the grace keeps the old database, too.
+    // Changes of the target within the grace period keep the old database, too.
     await moved.to.sql(`DELETE FROM ${TABLE_SQL} WHERE "Id" > 299`)
     expect(await tableOf(drop)).toMatchObject(refused('held 300 rows', 'holds 299 now'))
     await moved.to.sql(`DROP TABLE ${TABLE_SQL}`)
@@ -199,14 +199,14 @@ describe.skipIf(why !== '')(`a database whose tables have moved${why}`, () => {
     await moved.to.sql(`DROP TABLE ${TABLE_SQL}`)
     expect(await tableOf({ dryRun: false })).toMatchObject(refused('300 rows were copied', 'the target has no table'))
     expect(await tableOf({ leave: [TABLE_TEXT] })).toMatchObject({ code: undefined, found: { verdict: 'look' } })
-    // What the hint says works.
+    // The command in the hint works.
     const again = await perform(copyOf(moved.old, moved.to, TABLE_TEXT, { restart: true }))
     expect(again.finished.error).toBeUndefined()
     expect(await tableOf()).toMatchObject({ code: undefined, found: { verdict: 'look' } })
     expect(await moved.old.rows(`SELECT count(*) FROM ${TABLE_SQL}`)).toEqual([['300']])
   })
 
-  it('stays while a stream wants it, while a switch is under way, and as a template', async () => {
+  it('stays while a stream reads from it, during a cutover, and as a template database', async () => {
     const moved = await makeOld(folder.path)
     await copyAll(moved)
     const { database, stream } = await noteStream(moved)
@@ -227,14 +227,14 @@ describe.skipIf(why !== '')(`a database whose tables have moved${why}`, () => {
     expect(findings(template.events, 'template')).toMatchObject([{ verdict: 'refused' }])
     await moved.old.sql('ALTER DATABASE ' + quoted(moved.name) + ' WITH IS_TEMPLATE false')
     expect(steps((await perform(retire(moved))).events)).toEqual(['inactive done'])
-    // What wants it later keeps it, too.
+    // A stream that becomes active later keeps the database, too.
     await moved.to.sql(`UPDATE migration_streams SET status = 'active'`)
     const late = await perform(retire(moved, { graceMs: 0, confirm: moved.name }))
     expect(late.finished.error?.code).toBe('TABLE_FOLLOWED')
     expect(await standing(moved)).toEqual([['f', '17']])
   })
 
-  it('is dropped only while it is as it was left: not when somebody has opened it, nor another one of its name', async () => {
+  it('is not dropped after it was opened again, nor if another database has its name', async () => {
     const moved = await makeOld(folder.path)
     await copyAll(moved)
     const name = quoted(moved.name)
@@ -263,7 +263,7 @@ describe.skipIf(why !== '')(`a database whose tables have moved${why}`, () => {
     expect(steps(dropped.events)).toEqual(['inactive found', 'dropped done'])
   })
 
-  it('is retired by its owner, who is no superuser, and by nobody else; not through itself, nor by the ledger in it', async () => {
+  it('is retired by its owner without superuser rights, by no other role, and never with itself as target', async () => {
     const moved = await makeOld(folder.path)
     await copyAll(moved)
     const mine = `own"er ${randomBytes(4).toString('hex')}`
@@ -283,7 +283,7 @@ describe.skipIf(why !== '')(`a database whose tables have moved${why}`, () => {
       const superuser = await perform(retire(moved, { from }))
       expect(findings(superuser.events, 'session')).toMatchObject([{ verdict: 'refused' }])
       await reader.close()
-      // An owner who may not read a table cannot count it.
+      // An owner without SELECT on a table cannot count its rows.
       const uncounted = await perform(retire(moved, { from }))
       expect(findings(uncounted.events, 'table')).toMatchObject([
         { verdict: 'refused', detail: expect.stringContaining('may not count its rows here') as string },
@@ -313,12 +313,12 @@ describe.skipIf(why !== '')(`a database whose tables have moved${why}`, () => {
     expect((await perform(retire({ old: sqlite, to: moved.to }))).finished.error?.code).toBe('UNSUPPORTED_URL')
   })
 
-  it('takes connections again where it holds something new when its last session has ended', async () => {
+  it('takes connections again if a table was created in it before its last session ended', async () => {
     const moved = await makeOld(folder.path)
     await copyAll(moved)
     await perform(retire(moved))
     await perform(retire(moved, { undo: true }))
-    // Between the look and the first effect.
+    // Blocks the run between its checks and its first effect.
     await moved.to.sql(
       `CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(42); RETURN NEW; END $$`,
       `CREATE TRIGGER wait BEFORE INSERT ON migration_database_decommissions FOR EACH ROW WHEN (NEW.step = 'closing') EXECUTE FUNCTION wait()`,
@@ -341,7 +341,7 @@ describe.skipIf(why !== '')(`a database whose tables have moved${why}`, () => {
     expect(await moved.old.rows('SELECT * FROM "la te"')).toEqual([['1']])
   })
 
-  it('is closed by one of several programs at once, and keeps its grace', async () => {
+  it('several programs at once close the database once, and its grace period holds', async () => {
     const moved = await makeOld(folder.path)
     await copyAll(moved)
     const all = await Promise.all([1, 2, 3].map(() => perform(retire(moved, { inactive: true }))))
@@ -354,9 +354,9 @@ describe.skipIf(why !== '')(`a database whose tables have moved${why}`, () => {
   })
 })
 
-describe.skipIf(why !== '' || !POSTGRES_OWN)(`a database of another server, whose table was followed${why}`, () => {
+describe.skipIf(why !== '' || !POSTGRES_OWN)(`a database of another server whose table was followed${why}`, () => {
   it.skipIf(!POSTGRES_OWN)(
-    'knows of no session after the server crashed, which counts anew from 0',
+    'reports sessions as not known after a crash of the server, which resets its counters',
     { timeout: 120_000 },
     async () => {
       await using server = await startFollowServer()
@@ -380,7 +380,7 @@ describe.skipIf(why !== '' || !POSTGRES_OWN)(`a database of another server, whos
   )
 
   it(
-    'stays while its slot is there, and goes when the stream has ended with equal rows',
+    'stays while its replication slot exists, and is dropped after the stream has ended with equal rows',
     { timeout: 60_000 },
     async () => {
       await using server = await startFollowServer()
@@ -422,7 +422,7 @@ describe.skipIf(why !== '' || !POSTGRES_OWN)(`a database of another server, whos
   )
 })
 
-/** A stream out of the old database, as the ledger has it. */
+/** Records in the ledger a stream whose source is the old database. */
 async function noteStream({ old, to }: Pick<Awaited<ReturnType<typeof makeOld>>, 'old' | 'to'>) {
   const { openPostgresCopy } = await import('../../src/stores/postgresql/copy/index.ts')
   const { StreamLedger } = await import('../../src/engine/copy/ledger/streams.ts')

@@ -1,4 +1,7 @@
-/** A table as a switch leaves it: parked under a hostile name, guarded, with rows of the switch and of the reverse stream in the ledger. */
+/**
+ * The old table of a cutover: it has a hostile name and its guard, and the ledger has rows of the cutover and of the
+ * reverse stream.
+ */
 import { randomBytes } from 'node:crypto'
 import { makeLateTable } from '../../src/engine/copy/ledger/late-tables.ts'
 import { prepareLedger } from '../../src/engine/copy/ledger/schema.ts'
@@ -19,13 +22,16 @@ export const STREAM = '77'
 export const DAY = 86_400_000
 
 export type Parked = {
-  /** Two roles that have rights on the parked table, unquoted. */
+  /** Two roles that have rights on the old table, unquoted. */
   readonly roles: readonly [string, string]
   endStream(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/** @param switchedAgoMs how long ago the switch was @param ended whether the reverse stream has ended */
+/**
+ * @param switchedAgoMs how long ago the cutover was
+ * @param ended whether the reverse stream has ended
+ */
 export async function parkTable(
   place: Place,
   { switchedAgoMs = 8 * DAY, ended = true }: { switchedAgoMs?: number; ended?: boolean } = {},
@@ -60,7 +66,7 @@ export async function parkTable(
   }
 }
 
-/** Rows of the ledger, as a switch and its reverse stream leave them. */
+/** Rows of the ledger as a cutover and its reverse stream leave them. */
 export async function noteSwitch(
   place: Place,
   {

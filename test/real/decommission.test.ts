@@ -1,4 +1,4 @@
-/** `partition decommission`: what it looks at, what it refuses for, the step that can be undone, and the drop. */
+/** `partition decommission`: what it checks, what it refuses, the step that can be undone, and the drop. */
 import { randomBytes } from 'node:crypto'
 import { renameSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -55,15 +55,15 @@ const findings = (events: readonly Event[], about?: string): readonly Decommissi
 const steps = (events: readonly Event[]): readonly string[] =>
   events.filter((event) => event.type === 'decommission.step').map(({ step, status }) => `${step} ${status}`)
 
-/** Who may do what, without who has given it. */
+/** Grantees and their rights, without the grantors. */
 const RIGHTS = `SELECT coalesce(a.attname, ''), CASE e.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(e.grantee) END, e.privilege_type, e.is_grantable
   FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attacl IS NOT NULL, LATERAL (SELECT * FROM aclexplode(c.relacl) UNION SELECT * FROM aclexplode(a.attacl)) e
   WHERE c.oid = '${PARKED_SQL.replaceAll("'", "''")}'::regclass AND e.grantee <> c.relowner ORDER BY 1, 2, 3`
 const RIGHTS_NOW = `SELECT DISTINCT * FROM (${RIGHTS}) r ORDER BY 1, 2, 3`
 const ROWS = 'SELECT step FROM migration_decommissions ORDER BY step_no'
 
-describe.skipIf(why !== '')(`a parked table of PostgreSQL${why}`, () => {
-  it('stays while its reverse stream is wanted, is made inactive, gets its rights back, and is dropped after the grace', async () => {
+describe.skipIf(why !== '')(`the old table of a cutover in PostgreSQL${why}`, () => {
+  it('stays while its reverse stream is active, is made inactive, gets its rights back, and is dropped after the grace', async () => {
     const place = await makePlace('postgresql', folder.path)
     await using oldTable = await parkTable(place, { ended: false })
     const before = await place.rows(RIGHTS_NOW)
@@ -113,7 +113,7 @@ describe.skipIf(why !== '')(`a parked table of PostgreSQL${why}`, () => {
     expect(await place.rows(`SELECT count(*) FROM pg_class WHERE relname = '${PARKED.replaceAll("'", "''")}'`)).toEqual(
       [['0']],
     )
-    // Its sequence goes on for the public table, and the guard's function is gone.
+    // The public table keeps the sequence, and the function of the guard is gone.
     await place.sql(`INSERT INTO ${PUBLIC_SQL} (at) VALUES ('2024-05-01')`)
     expect(await place.rows(`SELECT max("Id") FROM ${PUBLIC_SQL}`)).toEqual([['501']])
     expect(
@@ -126,7 +126,7 @@ describe.skipIf(why !== '')(`a parked table of PostgreSQL${why}`, () => {
     expect(steps(again.events)).toEqual(['dropped found'])
   })
 
-  it('stays for whatever depends on it or would lose it, each by its name', async () => {
+  it('stays while other objects depend on it or would be lost with it, and names each of them', async () => {
     const place = await makePlace('postgresql', folder.path)
     await using _ = await parkTable(place)
     const schema = `"${SCHEMA.replaceAll('"', '""')}"`
@@ -138,7 +138,7 @@ describe.skipIf(why !== '')(`a parked table of PostgreSQL${why}`, () => {
       `CREATE RULE "al so" AS ON INSERT TO ${schema}.refers DO ALSO DELETE FROM ${PARKED_SQL}`,
       `CREATE PUBLICATION "pub old" FOR TABLE ${PARKED_SQL}`,
       `CREATE FUNCTION ${schema}.mentions() RETURNS bigint LANGUAGE plpgsql AS $f$ BEGIN RETURN (SELECT count(*) FROM ${PARKED_SQL}); END $f$`,
-      // What goes with the table refuses nothing.
+      // Objects that only belong to the table do not block the drop.
       `CREATE INDEX ON ${PARKED_SQL} (at)`,
       `CREATE STATISTICS ${schema}.st ON at, "no te" FROM ${PARKED_SQL}`,
       `CREATE RULE own AS ON UPDATE TO ${PARKED_SQL} DO ALSO NOTHING`,
@@ -161,7 +161,7 @@ describe.skipIf(why !== '')(`a parked table of PostgreSQL${why}`, () => {
     expect((await place.rows(`SELECT count(*) FROM ${PARKED_SQL}`)).flat()).toEqual(['500'])
   })
 
-  it('stays for a hold of its archive', async () => {
+  it('stays while its archive has a hold', async () => {
     const place = await makePlace('postgresql', folder.path)
     await using _ = await parkTable(place)
     const archived = await perform({
@@ -193,7 +193,7 @@ describe.skipIf(why !== '')(`a parked table of PostgreSQL${why}`, () => {
     ])
   })
 
-  it('tells who has it in use and how often it was read since the first look; a drop waits for them, and gives up', async () => {
+  it('reports its sessions and its reads since the first check; a drop waits for the sessions, and then gives up', async () => {
     const place = await makePlace('postgresql', folder.path)
     await using _ = await parkTable(place)
     const first = await perform(retire(place, { inactive: true }))
@@ -218,11 +218,11 @@ describe.skipIf(why !== '')(`a parked table of PostgreSQL${why}`, () => {
     expect((await place.rows(ROWS)).flat()).toEqual(['looked', 'inactive'])
   })
 
-  it('is copied once more, all of it, and not dropped when a row has changed since', async () => {
+  it('is copied completely once more, and is not dropped if a row has changed since', async () => {
     const place = await makePlace('postgresql', folder.path)
     await using _ = await parkTable(place)
     const old = await makePlace('sqlite', folder.path)
-    // What an earlier copy has brought is not taken for the last state.
+    // A row that an earlier copy wrote does not count as the current one.
     expect((await perform(copyOf(place, old, PARKED_TEXT))).finished.error).toBeUndefined()
     const asOwner = async (sql: string): Promise<void> => place.sql(`SET session_replication_role TO replica; ${sql}`)
     await asOwner(`UPDATE ${PARKED_SQL} SET "no te" = 'late' WHERE "Id" = 7`)
@@ -236,7 +236,7 @@ describe.skipIf(why !== '')(`a parked table of PostgreSQL${why}`, () => {
     expect(steps(early.events)).toEqual(['inactive found', 'archived done'])
     const late = `SELECT count(*), count(*) FILTER (WHERE "no te" = 'late') FROM "${PARKED.replaceAll('"', '""')}"`
     expect(await old.rows(late)).toEqual([['500', '1']])
-    // The reads of the copy are ours.
+    // The reads since then are those of the copy.
     const after = await perform(retire(place, { dryRun: true }))
     expect(findings(after.events, 'reads and writes')).toMatchObject([
       { verdict: 'not known', detail: expect.stringContaining('since its last copy') as string },
@@ -254,7 +254,7 @@ describe.skipIf(why !== '')(`a parked table of PostgreSQL${why}`, () => {
     expect(JSON.parse(detail?.[0] ?? '')).toMatchObject({ archive: { rows: '500' } })
   })
 
-  it('is not dropped while the copy of an earlier command is gone, changed or unreadable', async () => {
+  it('is not dropped while the copy of an earlier command is missing, changed or unreadable', async () => {
     const place = await makePlace('postgresql', folder.path)
     await using _ = await parkTable(place)
     const old = await makePlace('sqlite', folder.path)
@@ -296,7 +296,7 @@ describe.skipIf(why !== '')(`a parked table of PostgreSQL${why}`, () => {
     expect(steps(dropped.events)).toEqual(['inactive found', 'archived done', 'dropped done'])
   })
 
-  it('is not dropped when another table has its name, nor made inactive twice at once', async () => {
+  it('is not dropped if another table has its name, nor made inactive twice at once', async () => {
     const place = await makePlace('postgresql', folder.path)
     await using _ = await parkTable(place)
     const before = await place.rows(RIGHTS_NOW)
@@ -312,7 +312,7 @@ describe.skipIf(why !== '')(`a parked table of PostgreSQL${why}`, () => {
     expect(other.finished).toMatchObject({ exitCode: 5, error: { code: 'PLAN_CHANGED' } })
   })
 
-  it('that a switch has left goes with its guard, and the public table keeps its numbers', async () => {
+  it('is dropped together with its guard, and the public table keeps its sequence', async () => {
     const place = await makePlace('postgresql', folder.path)
     const sql = await psql(place.url)
     await using store = await openPostgresCopy(place.url)
@@ -337,7 +337,7 @@ describe.skipIf(why !== '')(`a parked table of PostgreSQL${why}`, () => {
     await sql.close()
   })
 
-  it('is retired by its owner, who is no superuser, and by nobody else', async () => {
+  it('is retired by its owner, who is no superuser, and by no other role', async () => {
     const place = await makePlace('postgresql', folder.path)
     const [mine, other] = ['owner', 'other'].map((name) => `${name} ${randomBytes(4).toString('hex')}`)
     const as = (role = ''): Place => {
@@ -374,7 +374,7 @@ describe.skipIf(why !== '')(`a parked table of PostgreSQL${why}`, () => {
     }
   })
 
-  it('has to be one: names of nothing parked, and of tables without a ledger, are refused', async () => {
+  it('must be the old table of a cutover: other names, and tables without a ledger, are refused', async () => {
     const place = await makePlace('postgresql', folder.path)
     expect((await perform(retire(place))).finished.error?.code).toBe('NO_SUCH_TABLE')
     const sqlite = await makePlace('sqlite', folder.path)

@@ -1,4 +1,4 @@
-/** Columns that a copy makes on the way: constants, and maps of which every entry becomes a row. */
+/** Columns that a copy derives: constants, and maps of which every entry becomes a row. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -51,7 +51,7 @@ describe('constants and maps', () => {
     ]
     const rows = () => target.rows('SELECT * FROM goods ORDER BY id, part, market')
     expect(await rows()).toEqual(wanted)
-    // The same command again finds everything proved; another constant is another copy.
+    // The same command again finds every chunk proved; with another constant it is another copy.
     const second = await perform(copy)
     expect(second.finished.exitCode).toBe(0)
     expect(second.events.filter(({ type }) => type === 'chunk.started')).toEqual([])
@@ -60,7 +60,7 @@ describe('constants and maps', () => {
   })
 
   test.runIf(CASSANDRA_AVAILABLE)(
-    'from Cassandra to Cassandra, with keys that are no texts',
+    'from Cassandra to Cassandra, with map keys that are no texts',
     { timeout: 90_000 },
     async () => {
       await using keyspace = await newKeyspace()
@@ -117,7 +117,7 @@ describe('constants and maps', () => {
   })
 
   test(
-    'rows that were set aside go on their way later as their copy would have made them',
+    'quarantined rows that are retried get the same derived columns as in their copy',
     { timeout: 90_000 },
     async ({ skip }) => {
       skip(noPostgres !== '', noPostgres)
@@ -148,7 +148,7 @@ describe('constants and maps', () => {
     },
   )
 
-  test('what cannot be made is said before anything is written', { timeout: 60_000 }, async () => {
+  test('a derived column that cannot be made is refused before anything is written', { timeout: 60_000 }, async () => {
     const source = await makePlace('sqlite', folder)
     await source.sql(
       'CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, n INTEGER)',

@@ -1,4 +1,7 @@
-/** A comparison goes through the chunks of a copy page by page, in whatever order they stand in the ledger: what it makes of them is what all of them at once make. */
+/**
+ * A comparison reads the chunks of a copy page by page, in any order of the ledger. Its ranges are the same as if it
+ * read all chunks at once.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -37,7 +40,10 @@ async function copied(
   return { target, copy }
 }
 
-/** What is compared, and what is known of the chunks. @param page of the ledger */
+/**
+ * The ranges that are compared, and those that the chunks cover.
+ * @param page chunks of the ledger per page
+ */
 async function compared(
   copy: CopyOperation,
   page: number,
@@ -78,7 +84,7 @@ async function compared(
 
 const texts = (ranges: readonly Range[]): readonly string[] => ranges.map(rangeText).toSorted()
 
-test('by numbers, out of order, with some missing and some not closed', async () => {
+test('chunks by numbers, out of order, with some missing and some not completed', async () => {
   const { target, copy } = await copied('INTEGER', Array.from({ length: 300 }, (_, i) => String(i + 1))) // prettier-ignore
   await target.sql(
     'DELETE FROM migration_checkpoints WHERE chunk_no IN (4, 5, 17, 30)',
@@ -91,13 +97,13 @@ test('by numbers, out of order, with some missing and some not closed', async ()
   }
 })
 
-test('by texts, in the order in which they were cut, and behind the last of them', async () => {
+test('chunks by texts, in the order in which they were cut, and the range behind the last one', async () => {
   const { target, copy } = await copied('TEXT', Array.from({ length: 300 }, (_, i) => `'k${String(i).padStart(4, '0')}'`)) // prettier-ignore
   await target.sql('DELETE FROM migration_checkpoints WHERE chunk_no = 31')
   for (const page of [1, 7, 1000]) {
     const { found, expected } = await compared(copy, page)
     expect(texts(found.flatMap(({ pieces }) => pieces.map(({ range }) => range)))).toEqual(texts(expected))
-    // All of them fit into what is summed at once, and one range lies behind them.
+    // All chunks fit into one segment; the range behind them is the second.
     expect(found.map(({ pieces }) => pieces.length)).toEqual([30, 1])
   }
   await target.sql('DELETE FROM migration_checkpoints WHERE chunk_no = 12')

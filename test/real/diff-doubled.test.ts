@@ -1,4 +1,7 @@
-/** Rows that stand twice under one key: a comparison goes by keys, and never calls two tables equal that hold different numbers of rows. */
+/**
+ * Rows that share one key: a comparison goes by keys, and never reports two tables as equal that have different numbers
+ * of rows.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,7 +30,7 @@ for (const [from, to, how] of PAIRS) {
     test.each([
       ['the target', KEYED, FREE, { rows: '300', targetRows: '302' }],
       ['the source', FREE, KEYED, { rows: '302', targetRows: '300' }],
-    ])('rows of one key in %s are not called equal', async (where, here, there, counts) => {
+    ])('two rows of one key in %s are never reported as equal', async (where, here, there, counts) => {
       const [source, target] = [await makePlace(from, folder), await makePlace(to, folder)]
       await source.sql(here, `INSERT INTO t VALUES ${ROWS}`)
       await target.sql(there, `INSERT INTO t VALUES ${ROWS}`)
@@ -41,7 +44,7 @@ for (const [from, to, how] of PAIRS) {
       const { finished } = await perform(diff)
       expect(finished).toMatchObject({ exitCode: 1, error: { code: 'DIFFERENCES' } })
       expect(finished.totals).toMatchObject({ ...counts, different: '2' })
-      // No key finds one of them, so they stay: no other option repairs them.
+      // A key does not identify one of the two rows, so neither is repaired, whatever the options.
       const fixed = await perform({ ...diff, fix: true })
       expect(fixed.finished).toMatchObject({
         exitCode: 1,
@@ -52,7 +55,7 @@ for (const [from, to, how] of PAIRS) {
   })
 }
 
-test('rows without a key: how many there are is known, and not how many of them differ', async () => {
+test('for rows without a key, diff reports both counts and only that at least one row differs', async () => {
   const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
   for (const place of [source, target]) await place.sql(FREE, `INSERT INTO t VALUES ${ROWS}`)
   await target.sql('UPDATE t SET v = -1 WHERE v < 3')

@@ -1,4 +1,6 @@
-/** Rows that share a key are compared as a whole: a comparison never calls two tables equal whose checksums differ. */
+/**
+ * Rows that share a key are compared as a group: a comparison never reports two tables as equal whose checksums differ.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -41,7 +43,7 @@ for (const [from, to] of PAIRS) {
       ['one after the other', ["('a', '1'), ('a', '2')", FILL], ["('a', '9'), ('a', '2')", FILL]],
       ['far apart', ["('a', '1')", FILL, "('a', '2')"], ["('a', '1')", FILL, "('a', '3')"]],
       ['twice and once', ["('a', '1')", FILL, "('a', '1')", "('b', '2')"], ["('a', '1')", FILL, "('b', '2')", "('b', '2')"]],
-    ] as const)('other rows of an equal key, %s', async (_, source, target) => {
+    ] as const)('diff reports different rows of a shared key, %s', async (_, source, target) => {
       const { finished } = await perform(diffOf(...(await both(source, target))))
       expect(finished.exitCode, JSON.stringify(finished)).toBe(1)
       const fixed = await perform(diffOf(...(await both(source, target)), { fix: true }))
@@ -60,7 +62,7 @@ test('a difference that no row explains is reported with its range', async (cont
   const why = await missing('mysql')
   context.skip(why !== '', why)
   const [source, target] = [await makePlace('mysql', folder), await makePlace('sqlite', folder)]
-  // Each batch of keys sees one row on both sides.
+  // The two rows of this key are in different batches of the source, so each batch sees one row on both sides.
   await source.sql(TABLE, ...["('a', '1')", FILL, "('a', '1')"].map((one) => `INSERT INTO t VALUES ${one}`))
   await target.sql(TABLE, ...["('a', '1')", FILL].map((one) => `INSERT INTO t VALUES ${one}`))
   const { finished } = await perform(diffOf(source, target))
@@ -71,11 +73,11 @@ test('a difference that no row explains is reported with its range', async (cont
 describe.each([
   ['sqlite', 'sqlite'],
   ['mysql', 'sqlite'],
-] as const)('copy --again from %s to %s', (from, to) => {
+] as const)('copy --again from %s to %s fails', (from, to) => {
   test.for([
     ["UPDATE t SET v = '9' WHERE v = '1'", 'another row of a shared key'],
     ["INSERT INTO t VALUES ('b', '3')", 'one row more of a key'],
-  ] as const)('%s', async ([change], { skip }) => {
+  ] as const)('for %s', async ([change], { skip }) => {
     const why = await missing(from)
     skip(why !== '', why)
     const [source, target] = [await makePlace(from, folder), await makePlace(to, folder)]

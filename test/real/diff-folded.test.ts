@@ -1,4 +1,7 @@
-/** A target that compares keys more loosely than the source: no repair and no change of a stream reaches another row. */
+/**
+ * A target compares keys more loosely than the source: no repair and no change of a stream reaches the row of another
+ * spelling.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,7 +14,7 @@ beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-folded-'))))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const CASED = `CREATE COLLATION cased (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`
-/** Without a unique index by the column's own comparison, both spellings of a key are stored. */
+/** Both spellings of a key are stored, because no unique index uses the column's own collation. */
 const LOOSE: Partial<Record<System, readonly string[]>> = {
   sqlite: [
     'CREATE TABLE k (k TEXT COLLATE NOCASE NOT NULL, v INTEGER)',
@@ -41,7 +44,7 @@ describe.each(['sqlite', 'postgresql', 'duckdb'] as const)('%s', (system) => {
   })
 })
 
-test('a stream into such a key of PostgreSQL is refused', async (context) => {
+test('a stream into a key of PostgreSQL with a loose collation is refused', async (context) => {
   const why = await missing('postgresql')
   if (why !== '') return context.skip(why)
   const [source, target] = [await makePlace('sqlite', folder), await makePlace('postgresql', folder)]

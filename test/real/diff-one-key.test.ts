@@ -1,4 +1,7 @@
-/** Rows of a source whose keys are one key of the target: of these the target holds one, and a comparison names the others. */
+/**
+ * Several keys of the source become one key of the target: the target has one of their rows, and a comparison reports
+ * the others as missing.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -57,12 +60,12 @@ const FINER = [
   ['alone', '(k TYPE, v varchar(9), PRIMARY KEY (k))', '%s', '(k, v)'],
   ['before another column', '(k TYPE, n int, v varchar(9), PRIMARY KEY (k, n))', '%s, %n', '(k, n, v)'],
 ] as const
-/** Of three the first, of two the first, and one that loses nothing. */
+/** The first of three times with equal milliseconds, the first of two, and the one that loses no digits are stored. */
 const TIMES = ['01.1231', '01.1234', '01.1239', '02.5001', '02.5009', '03.25']
 const COARSE = { postgresql: 'timestamp(3)', mysql: 'datetime(3)', duckdb: 'TIMESTAMP_MS' } as const
 
 describe.each(['postgresql', 'mysql', 'duckdb'] as const)(
-  'times of a key that are finer than those of %s',
+  'times of a key with more digits than %s stores',
   (system) => {
     test.for(FINER)('%s', { timeout: 90_000 }, async ([, columns, row, list], { skip }) => {
       for (const one of ['postgresql', system] as const) {
@@ -93,7 +96,7 @@ describe.each(['postgresql', 'mysql', 'duckdb'] as const)(
         expect(finished.totals).toMatchObject({ read: '6', quarantined: String(together), mended: '0' })
         expect(await held()).toEqual(stored)
       }
-      // A row of the target whose key no row of the source becomes is the only one that goes.
+      // Only a target row is removed whose key is the key of no source row.
       await target.sql(`INSERT INTO t ${list} VALUES (${row.replace('%s', `'2020-01-01 00:00:01.124'`).replace('%n', '1')}, 'x')`) // prettier-ignore
       const { finished } = await perform({ ...copy, again: true, deleteExtra: true, confirm: 't' })
       expect(finished.totals).toMatchObject({ removed: '1', extra: '0' })
@@ -121,18 +124,22 @@ test.for(FOUND)('copy --again: %s', { timeout: 90_000 }, async ([name, columns, 
   }
 })
 
-test('a row that only the target has is found among keys that are spelled otherwise', { timeout: 60_000 }, async () => {
-  const name = 'extra_digits'
-  await keyspace.cql(
-    `CREATE TABLE ${name} (d decimal PRIMARY KEY, v text)`,
-    `INSERT INTO ${name} (d, v) VALUES (1.50, 'a')`,
-    `INSERT INTO ${name} (d, v) VALUES (2.00, 'b')`,
-  )
-  const target = await makePlace('sqlite', folder)
-  expect((await perform(copyOf(keyspace, target, name))).finished.exitCode).toBe(0)
-  expect((await perform(diffOf(keyspace.url, target, name))).finished.exitCode).toBe(0)
-  await target.sql(`INSERT INTO ${name} VALUES ('3.5', 'c')`)
-  const { finished } = await perform(diffOf(keyspace.url, target, name, { fix: true, deleteExtra: true }))
-  expect(finished.totals).toMatchObject({ rows: '2', targetRows: '3', missing: '0', extra: '1', fixed: '1' })
-  expect(await target.rows(`SELECT v FROM ${name} ORDER BY v`)).toEqual([['a'], ['b']])
-})
+test(
+  'an extra row of the target is found among keys that are spelled in another way',
+  { timeout: 60_000 },
+  async () => {
+    const name = 'extra_digits'
+    await keyspace.cql(
+      `CREATE TABLE ${name} (d decimal PRIMARY KEY, v text)`,
+      `INSERT INTO ${name} (d, v) VALUES (1.50, 'a')`,
+      `INSERT INTO ${name} (d, v) VALUES (2.00, 'b')`,
+    )
+    const target = await makePlace('sqlite', folder)
+    expect((await perform(copyOf(keyspace, target, name))).finished.exitCode).toBe(0)
+    expect((await perform(diffOf(keyspace.url, target, name))).finished.exitCode).toBe(0)
+    await target.sql(`INSERT INTO ${name} VALUES ('3.5', 'c')`)
+    const { finished } = await perform(diffOf(keyspace.url, target, name, { fix: true, deleteExtra: true }))
+    expect(finished.totals).toMatchObject({ rows: '2', targetRows: '3', missing: '0', extra: '1', fixed: '1' })
+    expect(await target.rows(`SELECT v FROM ${name} ORDER BY v`)).toEqual([['a'], ['b']])
+  },
+)

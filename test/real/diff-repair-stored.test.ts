@@ -1,4 +1,7 @@
-/** What `diff --fix` and `diff --undo` say about a row is true in the target: they read it under a lock before and after they write it. */
+/**
+ * `diff --fix` and `diff --undo` report only what is true in the target: they read each row under a lock before and
+ * after the write.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -43,7 +46,7 @@ async function altered(target: Place): Promise<void> {
 }
 
 describe.each(['sqlite', 'd1'] as const)('%s', { timeout: 60_000 }, (system) => {
-  test('a repair that triggers ignore is no repair', async ({ skip }) => {
+  test('a repair that a trigger ignores is not reported as one', async ({ skip }) => {
     const why = await missing(system)
     skip(why !== '', why)
     const { source, target } = await pair(system)
@@ -61,7 +64,9 @@ describe.each(['sqlite', 'd1'] as const)('%s', { timeout: 60_000 }, (system) => 
     expect((await perform(fixOf(source, target, true))).finished).toMatchObject({ exitCode: 0, totals: { fixed: '4' } })
   })
 
-  test('a repair whose values a trigger changes is no repair, and the others are made', async ({ skip }) => {
+  test('a repair whose values a trigger changes is not reported as one, and the other repairs are made', async ({
+    skip,
+  }) => {
     const why = await missing(system)
     skip(why !== '', why)
     const { source, target } = await pair(system)
@@ -78,7 +83,7 @@ describe.each(['sqlite', 'd1'] as const)('%s', { timeout: 60_000 }, (system) => 
     expect(await notes(target)).toEqual([...other, ['["2"]', null, '["2","b"]'], ['["3"]', '["3","x"]', '["3","c"]']])
   })
 
-  test('an undo that triggers ignore is not noted as done', async ({ skip }) => {
+  test('an undo that a trigger ignores is not recorded as done', async ({ skip }) => {
     const why = await missing(system)
     skip(why !== '', why)
     const { source, target } = await pair(system)
@@ -96,7 +101,10 @@ describe.each(['sqlite', 'd1'] as const)('%s', { timeout: 60_000 }, (system) => 
 const BUSY_ROWS = 3000
 const MADE = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${BUSY_ROWS}) INSERT INTO t SELECT i, `
 
-/** Commits changes to random rows between the steps of a run. @returns how many were committed */
+/**
+ * Commits changes to random rows between the steps of a run.
+ * @returns how many were committed
+ */
 async function beside(target: Place, run: () => Promise<void>): Promise<number> {
   const other = new Database(target.url.replace('sqlite:///', ''), { timeout: 0 })
   const update = other.prepare("UPDATE t SET v = 'theirs ' || ? WHERE id % 50 = ?")
@@ -122,14 +130,14 @@ async function beside(target: Place, run: () => Promise<void>): Promise<number> 
   return committed
 }
 
-/** Every change of a row by anyone, as the target saw it. */
+/** Logs every change of a row by any session, as the target sees it. */
 const LOGGED = [
   'PRAGMA journal_mode = WAL',
   'CREATE TABLE seen (id INTEGER, was TEXT, now TEXT)',
   'CREATE TRIGGER sees AFTER UPDATE ON t BEGIN INSERT INTO seen VALUES (OLD.id, OLD.v, NEW.v); END',
 ]
 
-test('what another program commits meanwhile is not lost: the ledger has every value that a repair overwrote', async () => {
+test('changes of other sessions during a repair are not lost: the ledger has every value that was overwritten', async () => {
   const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
   await source.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)', `${MADE} 'right' FROM n`)
   expect((await perform(copyOf(source, target, 't'))).finished.exitCode).toBe(0)
@@ -151,7 +159,7 @@ test('what another program commits meanwhile is not lost: the ledger has every v
   expect(without(recorded, overwritten)).toEqual([])
 })
 
-test('an undo does not overwrite what another program commits meanwhile', async () => {
+test('an undo does not overwrite what another session commits meanwhile', async () => {
   const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
   await source.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)', `${MADE} 'right' FROM n`)
   expect((await perform(copyOf(source, target, 't'))).finished.exitCode).toBe(0)
@@ -186,7 +194,9 @@ async function lockAwaited(target: Place): Promise<void> {
 }
 
 describe.each(['postgresql', 'mysql'] as const)('%s', { timeout: 60_000 }, (system) => {
-  test('a repair and its undo overwrite no row that changes between their read and their write', async ({ skip }) => {
+  test('a repair and its undo do not overwrite a row that changes between their read and their write', async ({
+    skip,
+  }) => {
     const why = await missing(system)
     skip(why !== '', why)
     const [source, target] = [await makePlace('sqlite', folder), await makePlace(system, folder)]
@@ -230,22 +240,26 @@ describe.each(['postgresql', 'mysql'] as const)('%s', { timeout: 60_000 }, (syst
   })
 })
 
-test('a repair that triggers of PostgreSQL change or ignore is no repair', { timeout: 60_000 }, async ({ skip }) => {
-  const why = await missing('postgresql')
-  skip(why !== '', why)
-  const [source, target] = [await makePlace('sqlite', folder), await makePlace('postgresql', folder)]
-  await source.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)', "INSERT INTO t VALUES (1,'a'),(2,'b'),(3,'c')")
-  expect((await perform(copyOf(source, target, 't'))).finished.exitCode).toBe(0)
-  await altered(target)
-  await target.sql(
-    `CREATE FUNCTION otherwise() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+test(
+  'a repair that triggers of PostgreSQL change or ignore is not reported as one',
+  { timeout: 60_000 },
+  async ({ skip }) => {
+    const why = await missing('postgresql')
+    skip(why !== '', why)
+    const [source, target] = [await makePlace('sqlite', folder), await makePlace('postgresql', folder)]
+    await source.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)', "INSERT INTO t VALUES (1,'a'),(2,'b'),(3,'c')")
+    expect((await perform(copyOf(source, target, 't'))).finished.exitCode).toBe(0)
+    await altered(target)
+    await target.sql(
+      `CREATE FUNCTION otherwise() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
        IF TG_OP = 'DELETE' OR NEW.id = 2 THEN RETURN NULL; END IF;
        IF NEW.id = 1 THEN NEW.v := 'mine'; END IF; RETURN NEW; END $$`,
-    'CREATE TRIGGER otherwise BEFORE INSERT OR UPDATE OR DELETE ON t FOR EACH ROW EXECUTE FUNCTION otherwise()',
-  )
-  const repaired = await perform(fixOf(source, target, true))
-  expect(repaired.finished).toMatchObject({ exitCode: 1, totals: { fixed: '1' } })
-  for (const id of [1, 2, 9]) expect(messages(repaired).join('\n')).toContain(`the row (${id}) ${STORES_ANOTHER}`)
-  expect(await target.rows('SELECT id::text, v FROM t ORDER BY id')).toEqual([['1', 'x'], ['3', 'c'], ['9', 'x']]) // prettier-ignore
-  expect(await notes(target)).toEqual([['["3"]', '["3","x"]', '["3","c"]']])
-})
+      'CREATE TRIGGER otherwise BEFORE INSERT OR UPDATE OR DELETE ON t FOR EACH ROW EXECUTE FUNCTION otherwise()',
+    )
+    const repaired = await perform(fixOf(source, target, true))
+    expect(repaired.finished).toMatchObject({ exitCode: 1, totals: { fixed: '1' } })
+    for (const id of [1, 2, 9]) expect(messages(repaired).join('\n')).toContain(`the row (${id}) ${STORES_ANOTHER}`)
+    expect(await target.rows('SELECT id::text, v FROM t ORDER BY id')).toEqual([['1', 'x'], ['3', 'c'], ['9', 'x']]) // prettier-ignore
+    expect(await notes(target)).toEqual([['["3"]', '["3","x"]', '["3","c"]']])
+  },
+)

@@ -1,4 +1,7 @@
-/** What a repair does to the counts that later runs of the copy expect: mended rows are no difference, and rows that are taken back are one again. */
+/**
+ * How repairs and undos change the row counts that later runs of a copy expect: a repaired row is no longer a
+ * difference, and after an undo it is one again.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,12 +17,12 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const ROWS = 400
-/** Numbers that no row of the source has: three of chunk 1 and one of chunk 2. */
+/** Numbers that no row of the source has: three in the range of chunk 1, one in that of chunk 2. */
 const FREE = new Set([45, 46, 47, 95])
 
 type Stage = { readonly source: Place; readonly target: Place; readonly copy: CopyOperation }
 
-/** A finished copy of 8 chunks of 50 numbers; `there` are rows that the target has before. */
+/** A finished copy of 8 chunks of 50 numbers; `there` are rows that the target had before. */
 async function copied(system: System, there = '', more: Partial<CopyOperation> = {}): Promise<Stage> {
   const [source, target] = [await makePlace(system, folder), await makePlace(system, folder)]
   const rows = Array.from({ length: ROWS }, (_, i) => (FREE.has(i + 1) ? [] : [`(${i + 1}, 'row ${i + 1}')`])).flat()
@@ -38,7 +41,7 @@ function fixOf({ from, to, tables, rename, workers }: CopyOperation, deleteExtra
 const undo = (target: Place, { events }: Ran): Promise<Ran> =>
   perform({ kind: 'diff-undo', runId: events[0]?.runId ?? '', to: target.url, tables: [] })
 
-/** What the next run of the copy says of the chunks that it skips. */
+/** What the next run of the copy reports about the chunks that it skips. */
 async function saidOf(copy: CopyOperation): Promise<string> {
   const { finished } = await perform(copy)
   expect(finished.totals).toMatchObject({ proved: '0', looked: finished.totals['chunks'] })
@@ -46,7 +49,7 @@ async function saidOf(copy: CopyOperation): Promise<string> {
 }
 
 describe.each(['sqlite', 'postgresql'] as const)('%s', { timeout: 60_000 }, (system) => {
-  test('rows that were lost come back by a repair, and go when it is taken back', async (context) => {
+  test('lost rows are restored by a repair, and removed again by its undo', async (context) => {
     const why = await missing(system)
     context.skip(why !== '', why)
     const { target, copy } = await copied(system)
@@ -59,15 +62,15 @@ describe.each(['sqlite', 'postgresql'] as const)('%s', { timeout: 60_000 }, (sys
     expect(await saidOf(copy)).toMatch(/chunk 1 \(.*\): expected 47, found 37$/)
   })
 
-  test('rows that the target has beyond the source are expected for as long as they are there', async (context) => {
+  test('surplus rows of the target are expected for as long as they exist', async (context) => {
     const why = await missing(system)
     context.skip(why !== '', why)
-    // Of chunk 1, of chunk 2, and of no chunk.
+    // Three in the range of chunk 1, one in that of chunk 2, and one in no range.
     const there = "(45, 'own'), (46, 'own'), (47, 'own'), (95, 'own'), (9000, 'own')"
     const { target, copy } = await copied(system, there, { onExisting: 'append' })
     expect(await saidOf(copy)).toBe('exit 0')
     await target.sql('DELETE FROM t WHERE id IN (2, 3)')
-    // Extra rows stay, and those that were there already are as expected as before.
+    // Without --delete-extra, surplus rows stay and are expected as before.
     const some = await perform(fixOf(copy))
     expect(some.finished).toMatchObject({ exitCode: 1, totals: { fixed: '2', extra: '5' } })
     expect(await saidOf(copy)).toBe('exit 0')
@@ -81,14 +84,14 @@ describe.each(['sqlite', 'postgresql'] as const)('%s', { timeout: 60_000 }, (sys
   })
 })
 
-test('a loss that was accepted is none any more once its rows are back, and is accepted again when they are taken back', async () => {
+test('an accepted loss ends when its rows are back, and is accepted again after the undo', async () => {
   const { target, copy } = await copied('sqlite')
   await target.sql('DELETE FROM t WHERE id BETWEEN 11 AND 20 OR id = 101')
   expect(await saidOf({ ...copy, acceptDifference: ['t'] })).toBe('exit 0')
   const repaired = await perform(fixOf(copy))
   expect(repaired.finished).toMatchObject({ exitCode: 0, totals: { fixed: '11' } })
   expect(await saidOf(copy)).toBe('exit 0')
-  // What is lost from now on was never accepted.
+  // A row that is lost later was never accepted.
   await target.sql('DELETE FROM t WHERE id = 101')
   expect(await saidOf(copy)).toMatch(/chunk 3 \(.*\): expected 50, found 49$/)
   await target.sql("INSERT INTO t VALUES (101, 'row 101')")
@@ -96,14 +99,14 @@ test('a loss that was accepted is none any more once its rows are back, and is a
   expect(await saidOf(copy)).toBe('exit 0')
 })
 
-test('what came into the target unasked is no more expected because a repair has named it', async () => {
+test('surplus rows that were added later are not expected, even if a repair has reported them', async () => {
   const { target, copy } = await copied('sqlite')
   await target.sql("INSERT INTO t VALUES (45, 'new'), (46, 'new')", 'DELETE FROM t WHERE id = 101')
   expect((await perform(fixOf(copy))).finished).toMatchObject({ exitCode: 1, totals: { fixed: '1', extra: '2' } })
   expect(await saidOf(copy)).toMatch(/: chunk 1 \(.*\): expected 47, found 49$/)
 })
 
-test('rows that --again has mended and that are taken back are expected as before', async () => {
+test('rows that --again repaired are expected as before after an undo', async () => {
   const { target, copy } = await copied('sqlite', "(45, 'own')", { onExisting: 'append' })
   await target.sql('DELETE FROM t WHERE id = 101')
   expect(await saidOf({ ...copy, acceptDifference: ['t'] })).toBe('exit 0')
@@ -116,7 +119,7 @@ test('rows that --again has mended and that are taken back are expected as befor
   expect(await saidOf(copy)).toMatch(/chunk 1 \(.*\): expected 48 \(.*\), found 47$/)
 })
 
-test('a comparison of other rows than those of the copy leaves its counts alone', async () => {
+test('a comparison of other rows than those of the copy does not change its expected counts', async () => {
   const { target, copy } = await copied('sqlite')
   await target.sql('DELETE FROM t WHERE id IN (2, 3)')
   expect(await saidOf({ ...copy, acceptDifference: ['t'] })).toBe('exit 0')
@@ -126,9 +129,9 @@ test('a comparison of other rows than those of the copy leaves its counts alone'
   expect(await saidOf(copy)).toBe('exit 0')
 })
 
-test('a table that is only counted as a whole is expected as a whole', async () => {
+test('a table that is only counted as a whole has one expected count', async () => {
   const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
-  // A key without an order that both sides have: NOCASE sorts in another way.
+  // The key has no order that both sides share: NOCASE sorts in another way.
   const rows = Array.from({ length: ROWS }, (_, i) => `('k${i + 1}', ${i})`)
   await source.sql(
     'CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, n INTEGER)',
@@ -149,7 +152,7 @@ test('a table that is only counted as a whole is expected as a whole', async () 
   expect(await saidOf(copy)).toBe('exit 0')
 })
 
-test('a refused row that a repair has brought is missed in the source once that has it no more', async () => {
+test('a quarantined row that a repair has written is expected in the source by later runs', async () => {
   const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
   await source.sql(
     'CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)',
@@ -160,7 +163,7 @@ test('a refused row that a repair has brought is missed in the source once that 
   expect((await perform(copy)).finished).toMatchObject({ exitCode: 1, error: { code: 'ROWS_ASIDE' } })
   await source.sql("UPDATE t SET name = 'good' WHERE id = 2")
   expect((await perform(fixOf(copy))).finished).toMatchObject({ exitCode: 1, totals: { fixed: '1' } })
-  // One that was never there goes from both sides, the other one from the source alone.
+  // Row 4 was never written, so both counts lose it. Once it is written, only the source loses it.
   await source.sql('DELETE FROM t WHERE id = 4')
   const gone = await perform(copy)
   expect(gone.finished).toMatchObject({ exitCode: 0, totals: { quarantined: '0', read: '3' } })

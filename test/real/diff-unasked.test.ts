@@ -1,4 +1,4 @@
-/** A key that a side cannot be asked for is a row that differs, and counts that nothing explains are never called equal. */
+/** A key that one side cannot read is a row that differs. Counts that no row explains never make tables equal. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -22,7 +22,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-/** The same view, which refuses to be asked for one key. */
+/** The same view, but it refuses or omits one key. */
 function refusing(view: SourceView, key: string, how: 'throws' | 'empty' = 'throws'): SourceView {
   return new Proxy(view, {
     get(own, name) {
@@ -45,7 +45,7 @@ function refusing(view: SourceView, key: string, how: 'throws' | 'empty' = 'thro
   })
 }
 
-it('stays a difference at the second look, beside those that are gone', async () => {
+it('a row that cannot be read stays a difference at the second comparison, while others are resolved', async () => {
   const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
   await source.sql(
     'CREATE TABLE t (k TEXT PRIMARY KEY NOT NULL, v TEXT)',
@@ -91,7 +91,7 @@ it('stays a difference at the second look, beside those that are gone', async ()
     ['b', 'missing', 'it cannot be read in the target: nobody may ask for b'],
     ['d', 'different', undefined],
   ])
-  // A row that its side has, and does not find by its key, is no row that has gone.
+  // A row that its side has but does not find by its key is not reported as gone.
   const from1 = { source: async (how: AbortSignal) => refusing(await from.source(how), 'b', 'empty') }
   const lost = await lookAgain(found, { ...inspections, from: from1, to }, false)
   expect(lost).toMatchObject({ gone: 1, rows: 0n, targetRows: 1n })
@@ -99,7 +99,7 @@ it('stays a difference at the second look, beside those that are gone', async ()
     kind: 'missing',
     unasked: { message: expect.stringContaining('cannot be read in the source') },
   })
-  // Here it has: no other key is the largest up to it.
+  // This one is gone: no other key is the largest up to it.
   const extra: RowDifference = { key: ['bb'], kind: 'extra', columns: [] }
   expect(await lookAgain([extra], { ...inspections, to }, false)).toMatchObject({
     differ: [],
@@ -108,12 +108,12 @@ it('stays a difference at the second look, beside those that are gone', async ()
   })
   const [rows, targetRows] = [counted.rows + inspected.rows, counted.targetRows + inspected.targetRows]
   expect([rows, targetRows]).toEqual([4n, 3n])
-  // Were the row lost here, its table would not be called equal all the same.
+  // If the row were lost here, its table would still not be reported as equal.
   expect(unexplained('t', { rows, targetRows, missing: 1n, extra: 0n })).toBeNull()
   expect(unexplained('t', { rows, targetRows, missing: 0n, extra: 0n })?.code).toBe('PROOF_FAILED')
 })
 
-it('a range whose sums differ is proved only where rows explain that', () => {
+it('a range whose checksums differ is proved only if row differences explain it', () => {
   const digest = (sum: string) => ({ rows: 2n, sum })
   const range = { rows: 2n, targetRows: 2n, missing: 0n, extra: 0n, source: digest('a') }
   expect(unproved('chunk 1', { ...range, target: digest('a'), quarantined: 0n })).toBeNull()
@@ -124,7 +124,7 @@ it('a range whose sums differ is proved only where rows explain that', () => {
   )
 })
 
-it('with --where no row is removed from the target, and none is advised: the source may have it', async () => {
+it('with --where no row is removed from the target, and the hint says that the source may have it', async () => {
   const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
   await source.sql(
     'CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)',

@@ -1,4 +1,4 @@
-/** `diff --undo RUN` without the source: what a repair changed is put back by what the ledger of the target says. */
+/** `diff --undo RUN` works without the source: it restores rows from the ledger of the target. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,7 +16,7 @@ const undoOf = (target: Place, run: Ran): Promise<Ran> =>
   perform({ kind: 'diff-undo', runId: runIdOf(run), to: target.url, tables: [] })
 
 describe.each(['sqlite', 'postgresql', 'mysql', 'duckdb'] as const)('%s', (system) => {
-  test('rows come back as they were, and those that changed since stay', async (context) => {
+  test('rows are restored, and those that changed since the repair are kept', async (context) => {
     const why = await missing(system)
     context.skip(why !== '', why)
     const source = await makePlace('sqlite', folder)
@@ -55,14 +55,14 @@ describe.each(['sqlite', 'postgresql', 'mysql', 'duckdb'] as const)('%s', (syste
 })
 
 describe.each(['sqlite', 'postgresql', 'mysql', 'duckdb', 'd1'] as const)('%s', { timeout: 60_000 }, (system) => {
-  // Names that statements of the program may have for what is not a column of the table.
+  // Column names that statements of the program may use for their own expressions.
   test.for([
     ['c0', 'c1'],
     ['k0', 'k1'],
     ['k', 'n'],
     ['t', 'there'],
     ['listed', 'listed_2'],
-  ])('an extra row goes alone where the key is called %s, %s', async ([first, second], context) => {
+  ])('only the extra row is removed where the key columns are called %s, %s', async ([first, second], context) => {
     const why = await missing(system)
     context.skip(why !== '', why)
     const source = await makePlace('sqlite', folder)
@@ -85,7 +85,7 @@ describe.each(['sqlite', 'postgresql', 'mysql', 'duckdb', 'd1'] as const)('%s', 
 })
 
 test.for(['sqlite', 'd1'] as const)(
-  'an undo that %s refuses is finished by the next one',
+  'an undo that %s refuses is completed by the next one',
   { timeout: 120_000 },
   async (system, { skip }) => {
     const why = await missing(system)
@@ -105,7 +105,7 @@ test.for(['sqlite', 'd1'] as const)(
   },
 )
 
-test('what cannot be known is refused before anything is touched', async () => {
+test('an undo whose rows or columns are unknown is refused before anything is changed', async () => {
   const source = await makePlace('sqlite', folder)
   const target = await makePlace('sqlite', folder)
   await source.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER)', 'INSERT INTO t VALUES (1, 1), (2, 2)')

@@ -1,4 +1,4 @@
-/** A row of the source that cannot be read costs a comparison that row, and not the table. */
+/** If one row of the source cannot be read, the comparison loses that row only, and not the table. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -8,7 +8,7 @@ import { copyOf, makePlace, perform } from '../support/copy-systems.ts'
 const folder = mkdtempSync(path.join(tmpdir(), 'sluice-unread-'))
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
-it('is named, and everything else is compared and mended', async () => {
+it('the unreadable row is named, and all other rows are compared and repaired', async () => {
   const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
   await source.sql(
     'CREATE TABLE t (id INTEGER PRIMARY KEY, at DATETIME, v TEXT)',
@@ -41,7 +41,7 @@ it('is named, and everything else is compared and mended', async () => {
   expect(events.some((event) => event.type === 'log' && /cannot be read/.test(event.message))).toBe(true)
   const repaired = await diff(true)
   expect(repaired.finished.totals).toMatchObject({ fixed: '2', errors: '1', extra: '0' })
-  // Nobody knows that it differs, and no flag of diff would mend it.
+  // Whether the row differs is unknown, and no flag of diff would repair it.
   expect(repaired.finished.error).toMatchObject({
     message: 'one row could not be compared',
     hint: 'the log says which rows those are, and why',

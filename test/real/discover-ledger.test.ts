@@ -1,4 +1,4 @@
-/** What is told of a table beside its rows: the copy into it, by the ledger of its database. */
+/** `discover` reports for each table the copy into it, from the ledger of its database. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { copyOf, makePlace, missing, perform, type Place, type System } from '../support/copy-systems.ts'
@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => folder[Symbol.dispose]())
 
 describe.each<System>(['sqlite', 'duckdb', 'postgresql', 'mysql'])('%s', (system) => {
-  test('a table says which copy fills it, and one that nothing was copied into says nothing', async (context) => {
+  test('a table that was copied reports its copy, and another one reports none', async (context) => {
     const why = await missing(system)
     if (why !== '') context.skip(why)
     const target = await makePlace(system, folder.path)
@@ -28,7 +28,7 @@ describe.each<System>(['sqlite', 'duckdb', 'postgresql', 'mysql'])('%s', (system
     expect(table?.filled).toMatchObject({ rows: '500', chunks: '5', done: '5', proved: '5' })
     expect(table?.filled?.source).toContain('sqlite:')
     expect(other).not.toHaveProperty('filled')
-    // A source has a ledger of nothing.
+    // The source has no ledger, so it reports no copy.
     const from = await perform({ kind: 'discover-database', url: source.url, tables: ['*'] })
     expect(from.events.find((event) => event.type === 'relation')).not.toHaveProperty('filled')
   })

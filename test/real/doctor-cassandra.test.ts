@@ -1,4 +1,4 @@
-/** What `doctor` says of a Cassandra cluster, which holds no catalog and is looked at for copies. */
+/** What `doctor` reports for a Cassandra cluster, which has no catalog and is checked for copies. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/shared/clock.ts'
 import { CASSANDRA_OWN, startOwn, type CassandraCluster } from '../support/servers/cassandra.ts'
@@ -9,7 +9,7 @@ const found = (performed: Awaited<ReturnType<typeof perform>>): readonly string[
     event.type === 'check' && event.area === 'database' ? [`${event.status} ${event.check}: ${event.found}`] : [],
   )
 
-test('an address that makes no sense, and one where nobody listens', async () => {
+test('an invalid address and one that nothing listens on are reported', async () => {
   const wrong = await perform({ kind: 'doctor', catalog: 'cassandra://h/k?speed=high' })
   expect(found(wrong)).toEqual(['fail address: the URL has an unknown parameter: speed'])
   expect(wrong.finished.exitCode).toBe(1)
@@ -43,7 +43,7 @@ describe.skipIf(!CASSANDRA_OWN)('clusters with two nodes, and with users (need n
     await Promise.all([cluster, guarded].map((one) => one?.stop()))
   })
 
-  test('everything that copies rest on is looked at', async () => {
+  test('every requirement of a copy is checked', async () => {
     const performed = await perform({ kind: 'doctor', catalog: cluster.url('two') })
     expect(found(performed)).toEqual([
       expect.stringMatching(/^ok address: cassandra:\/\/127\.0\.0\.1:\d+,127\.0\.0\.2:/),
@@ -61,7 +61,7 @@ describe.skipIf(!CASSANDRA_OWN)('clusters with two nodes, and with users (need n
     expect(performed.finished.exitCode).toBe(0)
   })
 
-  test('one copy, copies elsewhere, and a keyspace that is not there are told', async () => {
+  test('a single replica, replicas elsewhere, and a missing keyspace are reported', async () => {
     const one = await perform({ kind: 'doctor', catalog: cluster.url('one') })
     expect(one.check('keyspace')).toMatchObject({
       status: 'warn',
@@ -77,7 +77,7 @@ describe.skipIf(!CASSANDRA_OWN)('clusters with two nodes, and with users (need n
     expect(none.finished.exitCode).toBe(1)
   })
 
-  test('missing rights and a wrong password are told', async () => {
+  test('missing rights and a wrong password are reported', async () => {
     const reader = await perform({ kind: 'doctor', catalog: guarded.url('two', 'eve', 'apple-tree') })
     expect(reader.check('rights')).toMatchObject({
       status: 'warn',
@@ -91,7 +91,7 @@ describe.skipIf(!CASSANDRA_OWN)('clusters with two nodes, and with users (need n
     expect(JSON.stringify(wrong.events)).not.toMatch(/pear-tree|apple-tree/)
   })
 
-  test('a clock that is off is told', async () => {
+  test('a clock that is off is reported', async () => {
     const clock = { ...systemClock, now: () => systemClock.now() - 60_000, ticks: () => systemClock.ticks() }
     const performed = await perform({ kind: 'doctor', catalog: cluster.url('two') }, clock)
     expect(performed.check('clocks')).toMatchObject({

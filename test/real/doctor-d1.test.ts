@@ -1,4 +1,4 @@
-/** What `doctor` says of a D1 database, which holds no catalog and is looked at for copies. */
+/** What `doctor` reports for a D1 database, which has no catalog and is checked for copies. */
 import { afterEach, expect, test, vi } from 'vitest'
 import { D1_AVAILABLE, D1_MISSING } from '../support/servers/d1.ts'
 import { d1Account } from '../support/servers/d1-account.ts'
@@ -14,14 +14,14 @@ const found = (performed: Awaited<ReturnType<typeof perform>>): readonly string[
     event.type === 'check' && event.area === 'database' ? [`${event.status} ${event.check}: ${event.found}`] : [],
   )
 
-test('without a token nothing is asked', async () => {
+test('without a token no request is sent', async () => {
   vi.stubEnv('CLOUDFLARE_API_TOKEN', '')
   const performed = await perform({ kind: 'doctor', catalog: 'd1://account/database' })
   expect(found(performed)).toEqual(['fail address: CLOUDFLARE_API_TOKEN is not set'])
   expect(performed.finished.exitCode).toBe(1)
 })
 
-test('what copies rest on is tried, and leaves nothing behind', async (context) => {
+test('every requirement of a copy is tried, and nothing is left behind', async (context) => {
   context.skip(!D1_AVAILABLE, D1_MISSING)
   await using account = d1Account(await d1Base())
   const database = await account.database()

@@ -1,4 +1,4 @@
-/** What `doctor` says of sound setups and of broken ones, on real servers and files. */
+/** What `doctor` reports for healthy and broken setups, on real servers and files. */
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -47,7 +47,7 @@ afterAll(() => folder[Symbol.dispose]())
 const examine = (catalog?: string, path?: string): Promise<Performed> =>
   perform({ kind: 'doctor', ...(catalog === undefined ? {} : { catalog }), ...(path === undefined ? {} : { path }) })
 
-/** Every finding that is not well, with what it is about. */
+/** Every finding with a status other than ok, with its subject. */
 function troubles({ events }: Performed): readonly string[] {
   return events.flatMap((event) =>
     event.type === 'check' && event.status !== 'ok'
@@ -78,7 +78,7 @@ const NEWER = `INSERT INTO catalog_migrations (version, name, checksum, breaking
 
 describe('a file', () => {
   for (const kind of ['sqlite', 'duckdb'] as const) {
-    test(`${kind}: sound before and after an import`, async () => {
+    test(`${kind}: every check is ok before and after an import`, async () => {
       const catalog = `${kind}:///${join(folder.path, `sound.${kind}`)}`
       const before = await examine(catalog, lake)
       expect(troubles(before)).toEqual([])
@@ -92,7 +92,7 @@ describe('a file', () => {
     })
   }
 
-  test('of a folder that is not there, of a folder, and of something that is no database', async () => {
+  test('a missing folder, a folder in place of the file, and a file that is no database are reported', async () => {
     expectProblem(await examine(`sqlite:///${join(folder.path, 'no', 'such', 'c.db')}`), 'folder', {
       found: `${join(folder.path, 'no', 'such')} does not exist`,
     })
@@ -104,7 +104,7 @@ describe('a file', () => {
     expect(troubles(performed).join()).toMatch(/^fail /)
   })
 
-  test('a catalog by a newer sluice, and one that is none', async () => {
+  test('a catalog of a newer sluice, and a database without one, are reported', async () => {
     const newer = `sqlite:///${join(folder.path, 'newer.db')}`
     await imported(newer)
     await change(newer, NEWER)
@@ -116,7 +116,7 @@ describe('a file', () => {
     })
   })
 
-  test('unfinished imports, leases of the dead and missing indexes', async () => {
+  test('unfinished imports, leases of dead processes and missing indexes are reported', async () => {
     const catalog = `sqlite:///${join(folder.path, 'killed.db')}`
     await imported(catalog)
     await change(catalog, HERE_BUT_DEAD, 'DROP INDEX delta_files_closed')
@@ -129,7 +129,7 @@ describe('a file', () => {
     expect((await examine(catalog)).check('imports')?.found).toMatch(/^1 unfinished: /)
   })
 
-  test('URLs that cannot be', async () => {
+  test('invalid URLs are reported', async () => {
     for (const url of [
       'mongodb://h/k',
       'cassandra://h/k?odd=1',
@@ -142,7 +142,7 @@ describe('a file', () => {
 })
 
 describe('a lake', () => {
-  test('that is not there, is a file, or holds nothing', async () => {
+  test('that is missing, is a file, or has no tables is reported', async () => {
     expectProblem(await examine(undefined, join(folder.path, 'nowhere')), 'address', {
       found: `there is no folder ${join(folder.path, 'nowhere')}`,
     })
@@ -153,7 +153,7 @@ describe('a lake', () => {
     expect(performed.finished.exitCode).toBe(0)
   })
 
-  test('whose commits are from the future, or out of order', async () => {
+  test('whose commits are from the future or out of order is reported', async () => {
     const path = join(folder.path, 'times', 't')
     writeLog(path, [[PROTOCOL, METADATA], [add('a')], [add('b')]])
     expect((await examine(undefined, path)).check('commit times')).toMatchObject({ status: 'ok' })
@@ -202,7 +202,7 @@ describe.skipIf(!POSTGRES_OWN)(
       return name
     }
 
-    test('sound before and after an import', async () => {
+    test('every check is ok before and after an import', async () => {
       const catalog = `${server.url(await place())}?schema=lake`
       const before = await examine(catalog)
       expect(troubles(before)).toEqual([])
@@ -217,7 +217,7 @@ describe.skipIf(!POSTGRES_OWN)(
       expect(JSON.stringify(after.events)).not.toContain('pässword')
     })
 
-    test('a wrong password, a database that is not there, a server that is down', async () => {
+    test('a wrong password, a missing database and a server that is down are reported', async () => {
       const name = await place()
       const wrong = await examine(server.url(name, 'sluice', 'not the password'))
       expectProblem(wrong, 'login', { found: 'Database connection failed' })
@@ -235,8 +235,8 @@ describe.skipIf(!POSTGRES_OWN)(
       expect(down.check('login')).toBeUndefined()
     })
 
-    // Together, because one of them waits for an answer that never comes.
-    test.concurrent('a login that may only read, one that may do nothing, and one that may not upgrade', async () => {
+    // These run together, because one of them waits for an answer that never comes.
+    test.concurrent('a read-only login, one without rights, and one that may not upgrade are reported', async () => {
       const name = await place()
       const catalog = server.url(name)
       await imported(catalog)
@@ -260,30 +260,33 @@ describe.skipIf(!POSTGRES_OWN)(
       })
     })
 
-    test.concurrent('a database whose transactions are read-only, and a role with a time limit', async () => {
-      const name = await place()
-      await imported(server.url(name))
-      await sql(
-        server.url(name),
-        `ALTER DATABASE ${name} SET default_transaction_read_only = on`,
-        `ALTER ROLE sluice IN DATABASE ${name} SET statement_timeout = '30s'`,
-        `ALTER ROLE sluice IN DATABASE ${name} SET synchronous_commit = off`,
-      )
-      const performed = await examine(server.url(name))
-      expectProblem(performed, 'writes', { found: 'refused: transactions are read-only by default' })
-      expect(performed.check('timeouts')).toMatchObject({ status: 'warn', found: 'statement_timeout is 30000 ms' })
-      expect(performed.check('durability')).toMatchObject({ status: 'warn', found: 'synchronous_commit is off' })
-      expect((await examine(`${server.url(name)}?statement_timeout=600000`)).check('timeouts')?.status).toBe('ok')
-      const other = await place()
-      await imported(server.url(other))
-      await sql(server.url(other), 'DROP INDEX delta_files_default_key')
-      expect((await examine(server.url(other))).check('indexes')).toMatchObject({
-        status: 'warn',
-        found: 'missing: delta_files_default',
-      })
-    })
+    test.concurrent(
+      'a database with read-only transactions and a role with a statement timeout are reported',
+      async () => {
+        const name = await place()
+        await imported(server.url(name))
+        await sql(
+          server.url(name),
+          `ALTER DATABASE ${name} SET default_transaction_read_only = on`,
+          `ALTER ROLE sluice IN DATABASE ${name} SET statement_timeout = '30s'`,
+          `ALTER ROLE sluice IN DATABASE ${name} SET synchronous_commit = off`,
+        )
+        const performed = await examine(server.url(name))
+        expectProblem(performed, 'writes', { found: 'refused: transactions are read-only by default' })
+        expect(performed.check('timeouts')).toMatchObject({ status: 'warn', found: 'statement_timeout is 30000 ms' })
+        expect(performed.check('durability')).toMatchObject({ status: 'warn', found: 'synchronous_commit is off' })
+        expect((await examine(`${server.url(name)}?statement_timeout=600000`)).check('timeouts')?.status).toBe('ok')
+        const other = await place()
+        await imported(server.url(other))
+        await sql(server.url(other), 'DROP INDEX delta_files_default_key')
+        expect((await examine(server.url(other))).check('indexes')).toMatchObject({
+          status: 'warn',
+          found: 'missing: delta_files_default',
+        })
+      },
+    )
 
-    test.concurrent('an encrypted connection, checked and not', async () => {
+    test.concurrent('an encrypted connection is reported with and without certificate checks', async () => {
       await using secure = await startPostgres({
         fsync: true,
         ssl: { cert: pem('server.pem'), key: pem('server.key') },
@@ -299,7 +302,7 @@ describe.skipIf(!POSTGRES_OWN)(
       expectProblem(wrong, 'login', { found: expect.stringContaining('no secure connection') as string })
     })
 
-    test.concurrent('clocks that differ', async () => {
+    test.concurrent('clocks that differ are reported', async () => {
       const catalog = server.url(await place())
       const skewed = (ms: number): Promise<Performed> =>
         perform({ kind: 'doctor', catalog }, { ...systemClock, now: () => Date.now() + ms })
@@ -308,7 +311,7 @@ describe.skipIf(!POSTGRES_OWN)(
       expectProblem(far, 'clocks', { found: expect.stringMatching(/^the server is (?:59|60)\.\d s ahead$/) as string })
     })
 
-    test.concurrent('a server that goes silent before or after the login holds up nothing', async () => {
+    test.concurrent('a server that goes silent before or after the login does not block doctor', async () => {
       const name = await place()
       await using late = await startProxy(server.port)
       await using early = await startProxy(server.port)
@@ -326,12 +329,12 @@ describe.skipIf(!POSTGRES_OWN)(
       expect(performance.now() - start).toBeLessThan(20_000)
     })
 
-    test.concurrent('locks of a pooler that hands out sessions by transaction do not hold', async () => {
+    test.concurrent('with a pooler in transaction mode, doctor reports that locks do not hold', async () => {
       await using database = await openCatalogDatabase(server.url(await place()), 'read')
       const session = new pg.Client({ connectionString: server.url() })
       await session.connect()
       try {
-        // What such a pooler does with two clients that are idle between their statements: both get the same session.
+        // Such a pooler lends the same session to two clients that are idle between their statements.
         const pooled: Pick<SqlDatabase, 'lock'> = {
           lock: async (name) => {
             const { rows } = await session.query<{ taken: boolean }>(
@@ -373,11 +376,11 @@ describe.skipIf(!MARIADB_AVAILABLE)(
       return name
     }
 
-    test('sound but for what the server is set to', async () => {
+    test('every check is ok except durability, which the test server has switched off', async () => {
       const catalog = server.url(await place())
       await imported(catalog)
       const performed = await examine(catalog)
-      // The test server is told not to wait for the disk.
+      // The test server is started with settings that do not wait for the disk.
       const known = ['warn database/durability: innodb_flush_log_at_trx_commit is 2']
       expect(troubles(performed).filter((trouble) => !known.includes(trouble))).toEqual([])
       expect(performed.check('server')?.found).toMatch(/^M/)
@@ -386,7 +389,7 @@ describe.skipIf(!MARIADB_AVAILABLE)(
       expect(performed.finished.exitCode).toBe(0)
     })
 
-    test('a wrong password, a reader, a converted relation, a read-only server', async () => {
+    test('a wrong password, a reader, a converted relation, and a read-only server are reported', async () => {
       const name = await place()
       const catalog = server.url(name)
       await imported(catalog)
@@ -416,7 +419,7 @@ describe.skipIf(!MARIADB_AVAILABLE)(
 )
 
 describe('verdicts', () => {
-  test('of an encrypted connection', () => {
+  test('an encrypted connection gets the status of its mode', () => {
     const words = { full: 'sslmode=verify-full', ca: 'sslrootcert' }
     const options = (mode: 'disable' | 'require' | 'verify-ca' | 'verify-full', isLocal = false) => ({
       tls: tlsPlan({ mode, host: 'db.example', isLocal }),
@@ -434,7 +437,7 @@ describe('verdicts', () => {
     expect(connectionsVerdict(10, 20, options('disable')).status).toBe('ok')
   })
 
-  test('of terminals, locales and disks', () => {
+  test('terminals, locales and disks get their status', () => {
     const env = { TERM: 'xterm', LANG: 'de_DE.UTF-8' }
     expect(terminalVerdict({ isTTY: true, columns: 80, rows: 24, env })?.status).toBe('ok')
     expect(terminalVerdict({ isTTY: true, columns: 79, rows: 24, env })?.status).toBe('warn')
@@ -444,7 +447,7 @@ describe('verdicts', () => {
     expect([1e6, 5e8, 5e9].map((free) => spaceVerdict('x', free, 'y').status)).toEqual(['fail', 'warn', 'ok'])
   })
 
-  test('a check that takes too long is left behind, and an abort ends the examination', async () => {
+  test('a check that takes too long is given up, and an abort ends the examination', async () => {
     const said: EventBody[] = []
     const examination = new Examination((event) => said.push(event), NEVER.abort, 50)
     const { late } = await examination.check('a', 'slow', () => new Promise(() => undefined))
@@ -461,7 +464,7 @@ describe('verdicts', () => {
 
 type Ran = { readonly stdout: string; readonly stderr: string; readonly status: number | null }
 
-/** The program itself. Not awaited in the same thread: the server of a bucket lives in this process. */
+/** Runs the program itself, asynchronously: the S3 server of the test is in this process and must answer it. */
 async function sluice(words: readonly string[], more: Readonly<Record<string, string>> = {}): Promise<Ran> {
   const env: NodeJS.ProcessEnv = { ...process.env, LC_ALL: 'C.UTF-8', ...more }
   for (const name of Object.keys(env)) {
@@ -476,7 +479,7 @@ async function sluice(words: readonly string[], more: Readonly<Record<string, st
   return { ...said, status }
 }
 
-test('the screen as a whole', async () => {
+test('the whole output is as expected', async () => {
   const { path } = folder
   const words = ['doctor', 'lake', '--database-url', 'sqlite:///screen.db']
   await imported(`sqlite:///${join(path, 'screen.db')}`)
@@ -500,7 +503,7 @@ test('the screen as a whole', async () => {
 })
 
 test.skipIf(!S3_AVAILABLE)(
-  `a bucket: credentials are found and not shown, the store answers, the list is allowed${S3_AVAILABLE ? '' : ` (skipped: ${S3_MISSING})`}`,
+  `a bucket: credentials are found and not shown, the store answers, the list request is allowed${S3_AVAILABLE ? '' : ` (skipped: ${S3_MISSING})`}`,
   { timeout: 60_000 },
   async () => {
     await using server = await startS3()

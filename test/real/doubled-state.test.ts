@@ -1,6 +1,7 @@
 /**
- * What one commit says twice of a table's state, and what the statistics of one file say twice. deltalake, polars and DuckDB (delta-kernel) take the
- * first metaData of a commit, delta-spark and sluice the last: `fsck` names what readers have otherwise.
+ * A commit that sets one item of the table state twice, and statistics of a file that name one column twice. deltalake,
+ * polars and DuckDB (delta-kernel) take the first metaData of a commit, delta-spark and sluice the last. `fsck` reports
+ * where readers differ.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -61,7 +62,7 @@ test('two schemas in one commit are a finding', async () => {
   ])
 })
 
-test('so are two protocols, two transactions of one application and two configurations of one domain', async () => {
+test('two protocols, two transactions of one application and two configurations of one domain are findings', async () => {
   const lines = [
     { protocol: { minReaderVersion: 1, minWriterVersion: 2 } },
     { protocol: { minReaderVersion: 1, minWriterVersion: 3 } },
@@ -79,7 +80,7 @@ test('so are two protocols, two transactions of one application and two configur
   ])
 })
 
-test('what a later commit settles is a note, and so is the same line twice', async () => {
+test('a conflict that a later commit resolves is a note, and so is the same line twice', async () => {
   const twice = [metaData('id', 'a'), metaData('id', 'b')]
   expect(await found('actions-doubled', twice, [metaData('id')])).toEqual([
     ['note', commit(1), `commit 1 has 2 actions metaData: ${DIFFER}`],
@@ -90,7 +91,7 @@ test('what a later commit settles is a note, and so is the same line twice', asy
   expect(await found('actions-doubled', [txn('app', 1)], [txn('app', 2)])).toEqual([])
 })
 
-test('a name that stands twice in statistics is a finding', async () => {
+test('a name that occurs twice in statistics is a finding', async () => {
   const stats = '{"numRecords":2,"minValues":{"id":500},"minValues":{"id":0},"maxValues":{"id":2}}'
   expect(await found('statistics-unreadable', [add(stats)])).toEqual([
     [

@@ -1,7 +1,8 @@
 /**
- * Tables that are drawn, asked in every way: conditions on the log, on catalogs and on the exported log leave each file with a row that meets them;
- * `fsck --deep` and `validate` find nothing in what is whole. The reference is DuckDB over the rows themselves; other readers are asked where they are
- * installed. `SLUICE_DRAWN_SEED` and `SLUICE_DRAWN_LAKES` choose others.
+ * Queries of randomly generated tables: conditions on the log, on catalogs and on the exported log return each file
+ * with a matching row; `fsck --deep` and `validate` find nothing in a healthy table. The reference is DuckDB over the
+ * rows themselves; other readers are queried where they are installed. `SLUICE_DRAWN_SEED` and `SLUICE_DRAWN_LAKES`
+ * choose other tables.
  */
 import { copyFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -22,7 +23,7 @@ const drawn = fc.sample(drawnLake, { seed: SEED, numRuns: LAKES })
 const work = temporaryFolder()
 let maker: LakeMaker
 const judges: Judge[] = []
-/** Conditions that judges are asked about, which takes them longer than all else. */
+/** Conditions that other readers are asked about; they take longer than all else. */
 const JUDGED = 3
 let judged = 0
 beforeAll(async () => {
@@ -50,7 +51,7 @@ async function filesOf(table: string, catalog: string | undefined, where: string
   return new Set(ran.events.flatMap((event) => (event.type === 'file' ? [event.path] : [])))
 }
 
-/** Rows that a judge counts; null where it refuses the table or the condition. */
+/** Rows that another reader counts; null if it refuses the table or the condition. */
 async function counted(judge: Judge, root: string, where: string): Promise<number | null> {
   const answer = await judge.ask({ root, query: `SELECT count(*) AS n FROM t WHERE ${where}` })
   if ('refused' in answer) return null
@@ -95,7 +96,7 @@ async function askAll(root: string, lake: DrawnLake): Promise<void> {
     }
     for (const judge of no < JUDGED ? judges : []) {
       const ours = await counted(judge, root, condition.shown)
-      // A judge that reads the original otherwise than its rows are has its own way with the type.
+      // A reader whose count of the original is not that of its rows treats the type in another way.
       if (ours !== expected.rows) continue
       judged++
       for (const to of exported) expect(await counted(judge, to, condition.shown), `${judge.name}: ${condition.shown} of ${to}`).toBe(ours) // prettier-ignore
@@ -103,12 +104,12 @@ async function askAll(root: string, lake: DrawnLake): Promise<void> {
   }
 }
 
-describe('a drawn lake', { timeout: 240_000 }, () => {
+describe('a generated lake', { timeout: 240_000 }, () => {
   test.each(drawn.map((lake, no) => ({ no, form: lake.form, lake })))('$no of seed: $form', async ({ no, lake }) => {
     await askAll(join(work.path, `lake-${no}`), lake)
   })
 
-  test.skipIf(JUDGES_MISSING !== '')(`judges read them ${JUDGES_MISSING}`, () => {
+  test.skipIf(JUDGES_MISSING !== '')(`other readers have read the lakes ${JUDGES_MISSING}`, () => {
     expect(judged).toBeGreaterThan(LAKES * JUDGED)
   })
 })

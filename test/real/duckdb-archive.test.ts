@@ -1,4 +1,4 @@
-/** Rows into Parquet files and back: every type with the values that go wrong, and whatever breaks on the way. */
+/** Rows into Parquet files and back: every type with its problematic values, and failures on the way. */
 import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -34,7 +34,7 @@ async function written(table: StoredTable, csv: AsyncIterable<Buffer>, fileBytes
   return (await files.write(request, csv)).map(({ name }) => join(request.folder, name))
 }
 
-/** Through files and back in every way; rows are identified by their first column. */
+/** Writes rows to files and reads them back in every way; rows are identified by their first column. */
 async function goesThrough(table: StoredTable, rows: readonly Row[]): Promise<void> {
   const { columns } = table
   const request = { columns, files: await written(table, csvOf(rows, columns)), signal: NEVER }
@@ -47,7 +47,7 @@ async function goesThrough(table: StoredTable, rows: readonly Row[]): Promise<vo
   expect(await inspectedSum(again)).toEqual(sumOf(rows))
 }
 
-/** Rows of a quarter of a megabyte and more are in files of their own. */
+/** Rows of a quarter of a megabyte and more get files of their own. */
 async function inspectedSum(request: ReadFiles): Promise<Digest> {
   return digestSum((await files.examine(request)).map(({ digest }) => digest))
 }
@@ -143,9 +143,9 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
 }
 
 describe('values', () => {
-  it('of every type come back as they were', () => goesThrough(hardTable, HARD_ROWS))
+  it('of every type are read back unchanged', () => goesThrough(hardTable, HARD_ROWS))
 
-  it('of a single column, where a line may be empty', async () => {
+  it('of a single column are read back, even if a line of the CSV is empty', async () => {
     const table = stored([column('only', TEXT)])
     const rows: Row[] = [[null], [''], ['\\.'], ['\n'], [null], ['\u{feff}'], [null]]
     const request = { columns: table.columns, files: await written(table, csvOf(rows, table.columns)), signal: NEVER }
@@ -158,7 +158,7 @@ describe('values', () => {
     )
   })
 
-  it('under names that DuckDB and Parquet give a meaning, and in folders whose names are patterns', async () => {
+  it('under names with a meaning in DuckDB and Parquet, in folders whose names are patterns, are read back', async () => {
     const names = ['id', 'filename', 'file_row_number', 'rowid', 'c0', 'c1', 'sluice_partition', 'Ü"x', 'a.b', 'select']
     for (const all of [names, [...names, 'with blank', 'ROWID', '']]) {
       const table = stored(
@@ -178,7 +178,7 @@ describe('values', () => {
     }
   })
 
-  it('of any size, however the CSV is cut', async () => {
+  it('of any size are read back, however the CSV is cut', async () => {
     const bytes = (length: number): Buffer => Buffer.from(Array.from({ length }, (_, i) => (i * 7919) % 256))
     const table = stored([ID, column('note', TEXT), column('raw', { kind: 'bytes' }), column('end', TEXT)])
     const rows: Row[] = [
@@ -206,7 +206,7 @@ describe('values', () => {
     })
   })
 
-  it('of 20 MB', async () => {
+  it('of 20 MB are read back', async () => {
     const rows: Row[] = [
       ['1', 'é"\n'.repeat(4 * MB)],
       ['2', null],
@@ -238,7 +238,7 @@ describe('values', () => {
     ['decimal(5,2)', { kind: 'decimal', precision: 5, scale: 2 }, 'Infinity'],
     ['short', { kind: 'int', bits: 16 }, '32768'],
     ['decimal(20,0)', { kind: 'int', bits: 64, unsigned: true }, '1.5'],
-  ] as const)('that %s does not hold are refused', async (type, of, text) => {
+  ] as const)('that %s cannot hold are refused', async (type, of, text) => {
     const table = stored([ID, column('odd, "name"', of)])
     const rows: Row[] = [...simpleRows(3).map(([id = null]): Row => [id, null]), ['9', text]]
     await expect(written(table, csvOf(rows, table.columns))).rejects.toMatchObject({
@@ -248,14 +248,14 @@ describe('values', () => {
     })
   })
 
-  it('as text are taken whatever they are', async () => {
+  it('of columns that are archived as text are accepted, whatever they are', async () => {
     const table = stored([ID, column('odd', { kind: 'date' })], { asText: ['odd'] })
     await goesThrough(table, numbered(['0044-03-15 BC', 'infinity', null]))
   })
 })
 
 describe('files', () => {
-  it('are cut at a size, in the order of the rows, and none is empty', async () => {
+  it('end at the size limit, keep the order of the rows, and none is empty', async () => {
     const table = stored([column('id', { kind: 'int', bits: 64 }), column('note', TEXT)], { sortBy: ['id'] })
     const many = 400_000
     const rows = Array.from({ length: many }, (_, i): Row => [String((i * 7919) % many), `${Math.sin(i)}`])
@@ -285,7 +285,7 @@ describe('files', () => {
     expect(all).toEqual(all.map((_, i) => [BigInt(20_000 + i)]))
   })
 
-  it('have statistics that bound what is in them', async () => {
+  it('have statistics that bound their values', async () => {
     const long = 'x'.repeat(40)
     const table = stored([
       ID,
@@ -387,7 +387,7 @@ describe('files', () => {
     })
   })
 
-  it('tell the sum of a range of their keys', async () => {
+  it('give the checksum of a key range', async () => {
     const table = stored([
       column('at', { kind: 'timestamp', zone: true, digits: 6 }),
       column('id', { kind: 'decimal', precision: 20, scale: 0 }),
@@ -417,14 +417,14 @@ describe('files', () => {
   })
 })
 
-describe('what breaks', () => {
+describe('failures', () => {
   it.each([
     ['in the middle of a line', '1,a\n2,b'],
     ['in quotes', '1,a\n2,"b\n'],
     ['before a column', '1,a\n2\n'],
     ['behind a column', '1,a\n2,b,c\n'],
     ['in a character', Buffer.from([0x31, 0x2c, 0xc3, 0x0a])],
-  ])('rows that end %s', async (_, text) => {
+  ])('rows that end %s are refused', async (_, text) => {
     async function* broken(): AsyncGenerator<Buffer> {
       yield Buffer.from(text)
     }
@@ -432,7 +432,7 @@ describe('what breaks', () => {
     expect(error).toMatchObject({ code: 'SOURCE_IO' })
   })
 
-  it.each([0, 10, 200_000])('a source that fails after %i rows', async (many) => {
+  it.each([0, 10, 200_000])('the error of a source that fails after %i rows is passed on', async (many) => {
     async function* failing(): AsyncGenerator<Buffer> {
       yield* csvOf(simpleRows(many), simple.columns)
       throw new SluiceError('CONNECTION_LOST', 'gone')
@@ -440,7 +440,7 @@ describe('what breaks', () => {
     expect(await codeOf(written(simple, failing()))).toBe('CONNECTION_LOST')
   })
 
-  it.each([0, 10, 200_000])('an abort while a source says nothing after %i rows', async (many) => {
+  it.each([0, 10, 200_000])('an abort ends the write while the source sends nothing after %i rows', async (many) => {
     const abort = new AbortController()
     let ended = false
     async function* stalling(): AsyncGenerator<Buffer> {
@@ -467,12 +467,12 @@ describe('what breaks', () => {
     expect(await codeOf(files.write(request, stalling()))).toBe('ABORTED')
   })
 
-  it('a folder that is not there, and a temporary folder that cannot be', async () => {
+  it('a missing folder and an unusable temporary folder are refused', async () => {
     const request = { table: simple, folder: join(folder, 'nowhere'), prefix: 'x', fileBytes: MB, signal: NEVER }
     expect(await codeOf(files.write(request, csvOf(simpleRows(9), simple.columns)))).toBe('TARGET_IO')
   })
 
-  it('a file with a flipped bit, a cut one, another one, and none', async () => {
+  it('a file with a flipped bit, a truncated one, another one, and a missing one are refused', async () => {
     const [file = ''] = await written(hardTable, csvOf(HARD_ROWS, hardTable.columns))
     const request = { columns: hardTable.columns, files: [file], signal: NEVER }
     const whole = readFileSync(file)
@@ -508,7 +508,7 @@ describe('what breaks', () => {
   })
 })
 
-/** What makes a Parquet file another one. */
+/** Damages the bytes of a Parquet file. */
 const CUTS: Readonly<Record<string, (bytes: Buffer) => Buffer>> = {
   'cut at its end': (bytes) => bytes.subarray(0, bytes.length - 4),
   'cut at its beginning': (bytes) => bytes.subarray(bytes.length >> 1),
@@ -516,25 +516,28 @@ const CUTS: Readonly<Record<string, (bytes: Buffer) => Buffer>> = {
   'with zeros in place of its rows': (bytes) => Buffer.from(bytes).fill(0, 4, bytes.length >> 1),
 }
 
-it.each(Object.entries(CUTS))('a file %s is no damaged database where keys are compared with it', async (name, cut) => {
-  const table = stored([ID])
-  const rows = Array.from({ length: 50_000 }, (_, i): Row => [String((i * 7919) % 1_000_003)])
-  const [whole = ''] = await written(table, csvOf(rows, table.columns))
-  const file = join(folder, `${name.replaceAll(' ', '-')}.parquet`)
-  writeFileSync(file, cut(readFileSync(whole)))
-  const columns = table.columns.map((one) => ({ ...one, archived: true, hot: true }))
-  await using query = await openDuckdbArchiveQuery({
-    table: { name: 'things' },
-    columns,
-    sql: 'SELECT count(*) FROM things',
-    limit: 1,
-    files: [file],
-    signal: NEVER,
-  })
-  const has = table.columns.map((one) => ({ physical: one.physical, stored: one.stored }))
-  const shared = [{ within: null, key: ['id'], files: [{ file, label: '2020-Q1', rows: 50_000n, has }] }]
-  await expect(query.bring(columns, csvOf(rows.slice(0, 2), table.columns), [], shared)).rejects.toMatchObject({
-    code: 'PARTITION_CHANGED',
-    message: expect.stringMatching(/^a file of the archive is not the proved one: /) as string,
-  })
-})
+it.each(Object.entries(CUTS))(
+  'a file %s is not reported as a damaged database when keys are compared with it',
+  async (name, cut) => {
+    const table = stored([ID])
+    const rows = Array.from({ length: 50_000 }, (_, i): Row => [String((i * 7919) % 1_000_003)])
+    const [whole = ''] = await written(table, csvOf(rows, table.columns))
+    const file = join(folder, `${name.replaceAll(' ', '-')}.parquet`)
+    writeFileSync(file, cut(readFileSync(whole)))
+    const columns = table.columns.map((one) => ({ ...one, archived: true, hot: true }))
+    await using query = await openDuckdbArchiveQuery({
+      table: { name: 'things' },
+      columns,
+      sql: 'SELECT count(*) FROM things',
+      limit: 1,
+      files: [file],
+      signal: NEVER,
+    })
+    const has = table.columns.map((one) => ({ physical: one.physical, stored: one.stored }))
+    const shared = [{ within: null, key: ['id'], files: [{ file, label: '2020-Q1', rows: 50_000n, has }] }]
+    await expect(query.bring(columns, csvOf(rows.slice(0, 2), table.columns), [], shared)).rejects.toMatchObject({
+      code: 'PARTITION_CHANGED',
+      message: expect.stringMatching(/^a file of the archive is not the proved one: /) as string,
+    })
+  },
+)

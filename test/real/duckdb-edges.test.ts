@@ -1,4 +1,4 @@
-/** Values of DuckDB at the edges of its types: they are copied as they are, or refused by name. */
+/** Values of DuckDB at the limits of its types: they are copied unchanged, or refused by name. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +12,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-/** A value that DuckDB holds and does not print, with another row before and behind it. */
+/** A value that DuckDB stores but cannot print, with one row before and one after it. */
 async function firstDay(): Promise<Place> {
   const place = await makePlace('duckdb', folder)
   const instance = await DuckDBInstance.create(place.url.replace(/^duckdb:\/\//, ''))
@@ -34,7 +34,7 @@ async function firstDay(): Promise<Place> {
   return place
 }
 
-test('a moment of the first day of TIMESTAMP_NS is read as it is', async () => {
+test('a TIMESTAMP_NS of the first possible day is read unchanged', async () => {
   const source = await firstDay()
   for (const where of [{}, { where: 'id > 0' }]) {
     const target = await makePlace('sqlite', folder)
@@ -47,7 +47,7 @@ test('a moment of the first day of TIMESTAMP_NS is read as it is', async () => {
   }
 })
 
-test('and is the same moment in another DuckDB', async () => {
+test('that TIMESTAMP_NS is the same in another DuckDB', async () => {
   const source = await firstDay()
   for (const where of [{}, { where: 'id < 9' }]) {
     const target = await makePlace('duckdb', folder)
@@ -58,7 +58,7 @@ test('and is the same moment in another DuckDB', async () => {
   }
 })
 
-test('a union is refused by name before anything is written, and goes into a text', async () => {
+test('a union is refused by name before anything is written, and is copied into a text column', async () => {
   const source = await makePlace('duckdb', folder)
   await source.sql(
     'CREATE TABLE t (id INTEGER PRIMARY KEY, "of" UNION(n INTEGER, s VARCHAR))',
@@ -74,7 +74,7 @@ test('a union is refused by name before anything is written, and goes into a tex
   expect((await perform(copyOf(source, target, 't'))).finished.exitCode).toBe(0)
 })
 
-test('a key of TIMESTAMP_NS is asked for no time that the type does not have', async () => {
+test("a key of TIMESTAMP_NS is never compared with a time outside of the type's range", async () => {
   const [source, target] = [await makePlace('duckdb', folder), await makePlace('sqlite', folder)]
   await source.sql(
     'CREATE TABLE t (k TIMESTAMP_NS PRIMARY KEY, v INTEGER)',
@@ -88,8 +88,8 @@ test('a key of TIMESTAMP_NS is asked for no time that the type does not have', a
   expect(await target.rows('SELECT v FROM t ORDER BY k')).toEqual([['2'], ['1'], ['3']])
 })
 
-describe('a table of PostgreSQL whose primary key is no key of a copy', () => {
-  test('is copied whole where it is a floating point number', async (context) => {
+describe('a table of PostgreSQL whose primary key cannot be the key of a copy', () => {
+  test('is copied as a whole if the key is a floating point number', async (context) => {
     const why = await missing('postgresql')
     context.skip(why !== '', why)
     const source = await makePlace('postgresql', folder)
@@ -108,7 +108,7 @@ describe('a table of PostgreSQL whose primary key is no key of a copy', () => {
     }
   })
 
-  test('is refused by the plan where it is generated and is not made in the target', async (context) => {
+  test('is refused by the plan if the key is generated and the target does not generate it', async (context) => {
     const why = await missing('postgresql')
     context.skip(why !== '', why)
     const source = await makePlace('postgresql', folder)
@@ -129,7 +129,7 @@ describe('a table of PostgreSQL whose primary key is no key of a copy', () => {
   })
 })
 
-test('a row whose key DuckDB cannot hold is quarantined, and is missing there for retry and diff', async (context) => {
+test('a row whose key DuckDB cannot hold is quarantined, and retry and diff report it as missing', async (context) => {
   const why = await missing('postgresql')
   context.skip(why !== '', why)
   const [source, target] = [await makePlace('postgresql', folder), await makePlace('duckdb', folder)]

@@ -26,7 +26,7 @@ const FAILS_LATE = `SELECT CASE WHEN i = 1000000 THEN error('boom on purpose') E
 const codeOf = (thrown: unknown): string => (thrown instanceof SluiceError ? thrown.code : String(thrown))
 
 describe('DuckDB as a SQL database', () => {
-  it('raises what fails on the millionth row, instead of ending early', async () => {
+  it('reports an error of the millionth row, instead of ending early', async () => {
     await using database = await openDuckdb(':memory:', 'write')
     await expect(database.all(FAILS_LATE)).rejects.toThrow('boom on purpose')
     const seen: number[] = []
@@ -35,13 +35,13 @@ describe('DuckDB as a SQL database', () => {
         for await (const page of database.pages(FAILS_LATE, [], 1000)) seen.push(page.length)
       })(),
     ).rejects.toThrow('boom on purpose')
-    // Nothing is handed out before the query is known to be whole.
+    // No row is passed on before the query has succeeded.
     expect(seen).toEqual([])
     await expect(database.write((tx) => tx.run(`CREATE TABLE t AS ${FAILS_LATE}`))).rejects.toThrow('boom on purpose')
     expect(await database.all(`SELECT count(*) FROM duckdb_tables() WHERE table_name = 't'`)).toEqual([[0]])
   })
 
-  it('gives all rows in pages, in order', async () => {
+  it('returns all rows in pages, in order', async () => {
     await using database = await openDuckdb(':memory:', 'write')
     const sizes: number[] = []
     let next = 0
@@ -52,7 +52,7 @@ describe('DuckDB as a SQL database', () => {
     expect(sizes).toEqual([3000, 3000, 3000, 1001])
   })
 
-  it('loads and gives back every kind of value', async () => {
+  it('loads and returns every type of value', async () => {
     await using database = await openDuckdb(':memory:', 'write')
     const rows: SqlRow[] = [
       [1, "it's\n😀\0", new Uint8Array([0, 255]), 9_007_199_254_740_993n, 1.5],
@@ -61,7 +61,7 @@ describe('DuckDB as a SQL database', () => {
     ]
     await database.write(async (tx) => {
       await tx.run("CREATE TABLE t (a INTEGER, b VARCHAR, c BLOB, d BIGINT, e DOUBLE, f VARCHAR DEFAULT 'kept')")
-      // Columns in another order than the table has them, and one left to its default.
+      // Columns in another order than those of the table, and one that gets its default.
       await tx.load(
         't',
         ['d', 'a', 'b', 'c', 'e'],
@@ -80,7 +80,7 @@ describe('DuckDB as a SQL database', () => {
     ])
   })
 
-  it('rolls a failed transaction back and lets the next one through', async () => {
+  it('rolls a failed transaction back and runs the next one', async () => {
     await using database = await openDuckdb(':memory:', 'write')
     await database.write((tx) => tx.script('CREATE TABLE t (a INTEGER PRIMARY KEY); INSERT INTO t VALUES (1)'))
     const failed = database.write(async (tx) => {
@@ -97,11 +97,11 @@ describe('DuckDB as a SQL database', () => {
     )
   })
 
-  it('says which program holds a file', async () => {
+  it('reports which program has a file open', async () => {
     const file = join(folder, "it's held.duckdb")
     await using held = await openDuckdb(file, 'write')
     await held.write((tx) => tx.script('CREATE TABLE t (a INTEGER)'))
-    // A second process: DuckDB lets one process open a file as often as it likes.
+    // The second opener must be another process: DuckDB lets one process open a file as often as it likes.
     const script = `import { openDuckdb } from ${JSON.stringify(join(import.meta.dirname, '../../build/stores/duckdb/sql-database.js'))}
       await openDuckdb(${JSON.stringify(file)}, 'write').then(() => console.log('opened'), (e) => console.log(JSON.stringify([e.code, e.message, e.reason])))`
     const source = join(folder, 'second.mjs')
@@ -114,7 +114,7 @@ describe('DuckDB as a SQL database', () => {
     ])
   })
 
-  it('what writes a catalog waits for another program that has it open as long as --wait says', async () => {
+  it('a catalog write waits as long as --wait allows for another program that has the file open', async () => {
     const file = join(folder, 'waited.duckdb')
     const table = join(folder, 'waited')
     const catalog = `duckdb:///${file}`
@@ -167,7 +167,7 @@ describe('DuckDB as a SQL database', () => {
     }
   })
 
-  it('keeps a file between openings and refuses writes when opened for reading', async () => {
+  it('keeps a file between openings, and refuses writes if it is opened for reading', async () => {
     const file = join(folder, 'kept.duckdb')
     {
       await using database = await openDuckdb(file, 'write')
@@ -178,7 +178,7 @@ describe('DuckDB as a SQL database', () => {
     expect(() => database.write(async () => undefined)).toThrow('opened for reading')
   })
 
-  it('names what it cannot open', async () => {
+  it('reports the path of a file that it cannot open', async () => {
     const garbage = join(folder, 'garbage.duckdb')
     writeFileSync(garbage, 'this is no database at all, whatever its name may be'.repeat(500))
     expect(codeOf(await openDuckdb(garbage, 'write').catch((e: unknown) => e))).toBe('TARGET_CORRUPT')
@@ -190,7 +190,7 @@ describe('DuckDB as a SQL database', () => {
     )
   })
 
-  it('stays within its memory, and says so when it cannot', async () => {
+  it('stays within its memory limit, and reports when it cannot', async () => {
     await using small = await openDuckdb(':memory:', 'write', { memoryLimit: '100MB' })
     await small.write((tx) =>
       tx.run(`CREATE TABLE big AS SELECT i, md5(i::VARCHAR) || repeat('x', 200) AS t FROM range(400000) t(i)`),
@@ -200,7 +200,7 @@ describe('DuckDB as a SQL database', () => {
     expect(codeOf(thrown)).toBe('NO_SPACE')
   })
 
-  it('never goes looking for extensions', async () => {
+  it('never searches for extensions', async () => {
     await using database = await openDuckdb(':memory:', 'write')
     const started = performance.now()
     await expect(database.all(`SELECT * FROM read_parquet('https://example.invalid/x.parquet')`)).rejects.toThrow(

@@ -27,7 +27,7 @@ async function run(file: string, sql: string): Promise<void> {
   instance.closeSync()
 }
 
-/** Gives the file another storage version, and its header the checksum that belongs to it. */
+/** Sets another storage version in the file, and the matching checksum in its header. */
 function setVersion(file: string, version: bigint): void {
   const bytes = readFileSync(file)
   bytes.writeBigUInt64LE(version, 12)
@@ -122,7 +122,7 @@ test('a folder in place of a file cannot be opened', async () => {
 })
 
 test.each(['INSERT INTO c VALUES (1, NULL)', 'SELECT checksumm FROM c', `SELECT 'checksum'::INTEGER`])(
-  'what is wrong with a row or a statement is no damaged file: %s',
+  'an error of a row or of a statement is not reported as a damaged file: %s',
   async (sql) => {
     const file = join(folder, `named-${sql.length}.duckdb`)
     await run(file, 'CREATE TABLE c (id INTEGER, checksum VARCHAR NOT NULL)')

@@ -1,4 +1,4 @@
-/** Steps that cannot be taken back come behind the moment at which everything they rest on is on the disk of the server. */
+/** Steps that cannot be undone come after everything that they depend on is on the disk of the server. */
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -20,7 +20,7 @@ let folder = ''
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-durable-'))))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-/** What the real store is asked while `body` runs, with what could be seen from outside at each time. */
+/** Runs `body` and records, at each flush of the real store, what `seen` returns. */
 async function flushes(url: string, seen: () => number, body: () => Promise<void>): Promise<readonly number[]> {
   await using store = await openCopyStore(url, { mode: 'read' })
   const prototype = Object.getPrototypeOf(store.offers.durability) as Durability
@@ -38,8 +38,8 @@ async function flushes(url: string, seen: () => number, body: () => Promise<void
   }
 }
 
-describe('what cannot be taken back waits for the disk', () => {
-  test('restore, expire, sweep and erase', { timeout: 120_000 }, async () => {
+describe('a step that cannot be undone waits for the disk', () => {
+  test('a restore, expire, sweep and erase wait for it', { timeout: 120_000 }, async () => {
     const made: Archived = await makeBookings(await makePlace('sqlite', folder), 'plain', join(folder, 'to'), 20)
     const { run, drop, restore, sweep } = commandsOf(made)
     const { url } = made.place
@@ -82,7 +82,7 @@ describe('what cannot be taken back waits for the disk', () => {
   })
 
   test.skipIf(!POSTGRES_OWN)(
-    'a server that never writes to its disk is refused before files are let go of',
+    'a server without fsync is refused before archived files are removed',
     { timeout: 120_000 },
     async () => {
       await using server = await startPostgres({ fsync: false })
@@ -99,7 +99,7 @@ describe('what cannot be taken back waits for the disk', () => {
   )
 
   test.skipIf(!POSTGRES_OWN)(
-    'each run of a stream into a server that never writes to its disk fails, also one with nothing to apply',
+    'each run of a stream into a server without fsync fails, even if it has nothing to apply',
     { timeout: 120_000 },
     async () => {
       await using server = await startPostgres({ fsync: false })
@@ -119,7 +119,7 @@ describe('what cannot be taken back waits for the disk', () => {
     },
   )
 
-  test('a database whose tables have moved is dropped only while the ledger says so', async () => {
+  test('a database whose tables have moved is dropped only while the ledger has the step that allows it', async () => {
     const place = await makePlace('sqlite', folder)
     await place.sql('CREATE TABLE t (id INTEGER PRIMARY KEY)')
     await using to = await openCopyStore(place.url, { mode: 'write' })
@@ -148,7 +148,7 @@ describe('what cannot be taken back waits for the disk', () => {
         () => requireDropping(going, NEVER.abort),
       ),
     ).toHaveLength(1)
-    // As a backup of before brings it back.
+    // The same happens when a backup from before that step is restored.
     await place.sql("DELETE FROM migration_database_decommissions WHERE step = 'dropping'")
     await expect(requireDropping(going, NEVER.abort)).rejects.toMatchObject({ code: 'PLAN_CHANGED' })
   })
@@ -162,7 +162,7 @@ describe.skipIf(absent !== '')(`synchronous_commit ${absent}`, () => {
     ['remote_write', 'remote_write'],
     ['on', 'on'],
     ['remote_apply', 'remote_apply'],
-  ])('%s of a database is %s where a copy, an archive or a ledger writes', async (theirs, ours) => {
+  ])('%s of a database is %s when a copy, an archive or a ledger writes', async (theirs, ours) => {
     const place = await makePlace('postgresql', folder)
     await place.sql(
       `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = ${theirs}', current_database()); END $$`,
@@ -178,18 +178,21 @@ describe.skipIf(absent !== '')(`synchronous_commit ${absent}`, () => {
 })
 
 const mysqlMissing = await missing('mysql')
-test.skipIf(mysqlMissing !== '')(`engines of MySQL whose rows are no copy ${mysqlMissing}`, async () => {
-  const place = await makePlace('mysql', folder)
-  const engines = ['InnoDB', 'MyISAM', 'MEMORY', 'CSV']
-  await place.sql(
-    ...engines.map((engine) => `CREATE TABLE ${engine.toLowerCase()} (id int NOT NULL) ENGINE = ${engine}`),
-  )
-  await using store = await openCopyStore(place.url, { mode: 'read' })
-  const found = await store.offers.losable?.among(
-    engines.map((engine) => ({ name: engine.toLowerCase() })),
-    NEVER.abort,
-  )
-  expect(found?.map(({ what }) => what)).toEqual(
-    engines.slice(1).map((engine) => `${engine.toLowerCase()} is a table of ${engine}`),
-  )
-})
+test.skipIf(mysqlMissing !== '')(
+  `tables of MySQL with another engine than InnoDB are named ${mysqlMissing}`,
+  async () => {
+    const place = await makePlace('mysql', folder)
+    const engines = ['InnoDB', 'MyISAM', 'MEMORY', 'CSV']
+    await place.sql(
+      ...engines.map((engine) => `CREATE TABLE ${engine.toLowerCase()} (id int NOT NULL) ENGINE = ${engine}`),
+    )
+    await using store = await openCopyStore(place.url, { mode: 'read' })
+    const found = await store.offers.losable?.among(
+      engines.map((engine) => ({ name: engine.toLowerCase() })),
+      NEVER.abort,
+    )
+    expect(found?.map(({ what }) => what)).toEqual(
+      engines.slice(1).map((engine) => `${engine.toLowerCase()} is a table of ${engine}`),
+    )
+  },
+)

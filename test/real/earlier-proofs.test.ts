@@ -1,4 +1,4 @@
-/** What a run says of chunks that earlier runs copied is what they proved, and no more. */
+/** What a run reports for chunks of earlier runs is what those runs proved, and no more. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,7 +16,7 @@ async function places(key = ' PRIMARY KEY'): Promise<readonly [source: Place, ta
   return [source, await makePlace('sqlite', folder)]
 }
 
-/** Proof and notes of a run. */
+/** Proof, totals and notes of a run. */
 function said({ finished, events }: Ran): Readonly<Record<string, unknown>> {
   const notes = events.flatMap((event) => (event.type === 'table.finished' ? (event.notes ?? []) : []))
   const checksums = events.flatMap((event) => (event.type === 'chunk.skipped' ? [event.checksum?.target] : []))
@@ -36,36 +36,39 @@ const WEAK = [
   { first: 'count', next: {}, proof: 'count', note: '(4 compared by the number of rows only)' },
 ] as const
 
-test.each(WEAK)('copied with --verify $first, then $next', async ({ first, next, proof, note }) => {
-  const [source, target] = await places()
-  const weak = { chunkRows: 30, verify: first } as const
-  expect((await perform(copyOf(source, target, 't', weak))).finished).toMatchObject({ exitCode: 0, proof: first })
-  await target.sql("UPDATE t SET v = 'another' WHERE id = 50")
-  const ran = await perform(copyOf(source, target, 't', { chunkRows: 30, ...next }))
-  const field = first === 'none' ? 'unproved' : 'counted'
-  expect(said(ran)).toMatchObject({
-    exitCode: 0,
-    proof,
-    totals: { proved: '0', earlier: '4', [field]: '4' },
-    notes: expect.stringContaining(note) as unknown,
-    checksums: ['', '', '', ''],
-  })
-  expect(ran.events).toContainEqual(
-    expect.objectContaining({ type: 'copy.started', done: { chunks: '4', rows: '100', unproved: '4' } }),
-  )
-  // The comparison finds the row, and its chunks are proved after that.
-  expect((await perform(copyOf(source, target, 't', { chunkRows: 30, again: true }))).finished.exitCode).toBe(0)
-  expect(await target.rows('SELECT v FROM t WHERE id = 50')).toEqual([['v50']])
-  const last = said(await perform(copyOf(source, target, 't', { chunkRows: 30 })))
-  expect(last).toMatchObject({ exitCode: 0, notes: expect.stringContaining('were proved') as unknown })
-  expect(last['totals']).not.toHaveProperty(field)
-})
+test.each(WEAK)(
+  'a copy with --verify $first, then $next, reports its chunks as no better proved than they are',
+  async ({ first, next, proof, note }) => {
+    const [source, target] = await places()
+    const weak = { chunkRows: 30, verify: first } as const
+    expect((await perform(copyOf(source, target, 't', weak))).finished).toMatchObject({ exitCode: 0, proof: first })
+    await target.sql("UPDATE t SET v = 'another' WHERE id = 50")
+    const ran = await perform(copyOf(source, target, 't', { chunkRows: 30, ...next }))
+    const field = first === 'none' ? 'unproved' : 'counted'
+    expect(said(ran)).toMatchObject({
+      exitCode: 0,
+      proof,
+      totals: { proved: '0', earlier: '4', [field]: '4' },
+      notes: expect.stringContaining(note) as unknown,
+      checksums: ['', '', '', ''],
+    })
+    expect(ran.events).toContainEqual(
+      expect.objectContaining({ type: 'copy.started', done: { chunks: '4', rows: '100', unproved: '4' } }),
+    )
+    // The comparison finds the row, and its chunks are proved from then on.
+    expect((await perform(copyOf(source, target, 't', { chunkRows: 30, again: true }))).finished.exitCode).toBe(0)
+    expect(await target.rows('SELECT v FROM t WHERE id = 50')).toEqual([['v50']])
+    const last = said(await perform(copyOf(source, target, 't', { chunkRows: 30 })))
+    expect(last).toMatchObject({ exitCode: 0, notes: expect.stringContaining('were proved') as unknown })
+    expect(last['totals']).not.toHaveProperty(field)
+  },
+)
 
-test('a difference that --again cannot repair is not forgotten', async () => {
+test('a difference that --again cannot repair is reported by every later run', async () => {
   const [source, target] = await places()
   const copy = copyOf(source, target, 't', { chunkRows: 30 })
   expect((await perform(copy)).finished.exitCode).toBe(0)
-  // The repair of each of two rows breaks the other.
+  // Triggers: the repair of each of two rows breaks the other one.
   const breaks = (one: number, other: number): string =>
     `CREATE TRIGGER g${one} AFTER UPDATE ON t WHEN NEW.id = ${one} AND NEW.v <> 'broken' BEGIN UPDATE t SET v = 'broken' WHERE id = ${other}; END`
   await target.sql(breaks(50, 51), breaks(51, 50))
@@ -97,7 +100,7 @@ test('a table without a key is proved at its end, and not by its chunks', async 
   expect(whole.finished).toMatchObject({ exitCode: 0, proof: 'chunk', totals: { proved: chunks, earlier: '0' } })
 })
 
-test('rows whose key is NULL are not added to others of the target', async () => {
+test('rows whose key is NULL are not added to existing rows of the target', async () => {
   const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
   await source.sql('CREATE TABLE t (id TEXT PRIMARY KEY, v TEXT)', "INSERT INTO t VALUES ('a', 'a'), (NULL, 'n')")
   await target.sql('CREATE TABLE t (id TEXT PRIMARY KEY, v TEXT)', "INSERT INTO t VALUES (NULL, 'x'), (NULL, 'y')")

@@ -1,4 +1,4 @@
-/** A file of no bytes, as `mktemp` makes one, is a database without anything in it: for SQLite and for DuckDB. */
+/** An empty file, as `mktemp` makes one, is a database without tables for SQLite and DuckDB. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -6,7 +6,7 @@ import { openCatalogDatabase } from '../../src/engine/run/registry.ts'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
 
-test.each(['sqlite', 'duckdb'])('%s', async (kind) => {
+test.each(['sqlite', 'duckdb'])('%s opens an empty file as an empty database', async (kind) => {
   using folder = temporaryFolder()
   const file = join(folder.path, 'empty.db')
   writeFileSync(file, '')

@@ -1,4 +1,7 @@
-/** `export-log` with values that break writers, with rows that no checkpoint has a column for, and killed in the middle. */
+/**
+ * `export-log` with values that break writers, with rows for which a checkpoint has no column, and with kill -9 during
+ * the run.
+ */
 import { spawn, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, readdirSync, rmSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -69,7 +72,7 @@ function folderWithHostileTable(path: string): string {
   return table
 }
 
-test('hostile values come back from a checkpoint as they were', async () => {
+test('hostile values are read back from a checkpoint unchanged', async () => {
   using folder = temporaryFolder()
   const first = join(folder.path, 'first.db')
   const out = join(folder.path, 'out * [1] {x}')
@@ -108,7 +111,7 @@ test('hostile values come back from a checkpoint as they were', async () => {
   expect(removes[0]).toMatchObject({ path: 'plain', deletionTimestamp: 4_000_000_000_000, size: 1, dataChange: false })
 })
 
-test('numbers of 64 bits pass the writer exactly; what Parquet cannot hold is refused by name and leaves nothing', async () => {
+test('64-bit numbers are written exactly; a value that Parquet cannot hold is refused by name and leaves no file', async () => {
   using folder = temporaryFolder()
   const file = join(folder.path, 'c.parquet')
   const rows = async function* (...json: readonly string[]): AsyncGenerator<readonly CheckpointRow[]> {
@@ -131,7 +134,7 @@ test('numbers of 64 bits pass the writer exactly; what Parquet cannot hold is re
     const writing = duckdbCheckpointWriter().write(refused, rows(json), NEVER)
     await expect(writing).rejects.toMatchObject({ code: 'VALUE_REFUSED' })
   }
-  // A row whose column is not what it was announced to be would be a row of nulls.
+  // A row without its announced column would be written as a row of nulls.
   const writing = duckdbCheckpointWriter().write(refused, rows('{"cdc":{"path":"p"}}'), NEVER)
   await expect(writing).rejects.toThrow('does not have the 1 rows of add')
   expect(readdirSync(folder.path)).toEqual(['c.parquet'])
@@ -170,7 +173,7 @@ test('commits keep the bytes between their lines', async () => {
   expect(totals['identical']).toBe(String(forms.length))
 })
 
-test('rows that a checkpoint has no column for are left out and named', async () => {
+test('rows for which a checkpoint has no column are left out and named', async () => {
   using folder = temporaryFolder()
   const table = join(folder.path, 'table')
   writeLog(table, [[add('later')]], 6)
@@ -205,7 +208,7 @@ test('rows that a checkpoint has no column for are left out and named', async ()
   expect(existsSync(join(folder.path, 'bare/_delta_log'))).toBe(false)
 })
 
-test('a catalog that lost rows is no way out: nothing is published', async () => {
+test('a catalog that lost rows is refused: nothing is published', async () => {
   using folder = temporaryFolder()
   const table = join(folder.path, 'table')
   writeLog(table, [
@@ -230,7 +233,7 @@ test('a catalog that lost rows is no way out: nothing is published', async () =>
   expect(readdirSync(out)).toEqual([])
 })
 
-test('what the reader would refuse is not published, whatever was changed in the catalog', async () => {
+test('a log that the reader would refuse is not published, whatever was changed in the catalog', async () => {
   using folder = temporaryFolder()
   const table = join(folder.path, 'table')
   writeLog(table, [
@@ -262,7 +265,7 @@ const VECTOR = {
   cardinality: 6,
 }
 
-/** A change of the catalog, and what has to be named: the check, the thing, the field and both sides. */
+/** A change of the catalog, and what the report must name: the check, the object, the field and both sides. */
 const SAYS_OTHERWISE: readonly (readonly [
   damage: string,
   named: readonly [string, string | undefined, string, string, string],
@@ -296,7 +299,7 @@ const SAYS_OTHERWISE: readonly (readonly [
   ['UPDATE delta_commits SET files_without_records = 0 WHERE version = 2', ['totals', undefined, 'rows', '', '1']],
 ]
 
-test('a deletion vector may say more than a checkpoint can: that is left out and named', async () => {
+test('fields of a deletion vector that a checkpoint cannot hold are left out and named', async () => {
   using folder = temporaryFolder()
   const table = join(folder.path, 'table')
   const protocol = {
@@ -321,12 +324,12 @@ test('a deletion vector may say more than a checkpoint can: that is left out and
     undefined,
     ['checkpoint 3 has no column for what the log held: 1 deletionVector.maxRowIndex'],
   ])
-  // The log that was written has the fields in its commits and not in its checkpoint: neither is wrong.
+  // The exported log has the fields in its commits and not in its checkpoint: neither is wrong.
   await using after = await openCatalog(join(folder.path, 'after.db'))
   await importInto(after, out)
   const { differences, events } = await validated({ catalog: after, log: openLocalLog(out), tableId: 't' })
   expect([differences, differencesOf(events)]).toEqual([0, []])
-  // A log that was cleaned behind that checkpoint.
+  // A log whose commits before that checkpoint were cleaned.
   const digits = '3'.padStart(20, '0')
   cpSync(
     join(out, '_delta_log', `${digits}.checkpoint.parquet`),
@@ -337,7 +340,7 @@ test('a deletion vector may say more than a checkpoint can: that is left out and
   expect([cleaned.differences, differencesOf(cleaned.events)]).toEqual([0, []])
 })
 
-test('a log that says something else than the rows of the catalog is not published, and what differs is named', async () => {
+test('a log that differs from the rows of the catalog is not published, and the differences are named', async () => {
   using folder = temporaryFolder()
   const table = join(folder.path, 'table')
   const features = ['deletionVectors', 'domainMetadata']
@@ -355,7 +358,7 @@ test('a log that says something else than the rows of the catalog is not publish
       add('a'),
       add('b'),
     ],
-    // In another order than that of most writers: such a line is kept word for word.
+    // The fields are in another order than that of most writers: such a line is kept word for word.
     [{ add: { dataChange: true, ...(add('odd', { tags: { t: '1' }, stats: '{"numRecords":1}' })['add'] as object) } }],
     [
       remove('a'),
@@ -410,7 +413,7 @@ test('a log that says something else than the rows of the catalog is not publish
   expect(bad.status).toBe(1)
   expect(bad.lines).toMatch(/^DIFFERS  v2 files +a\n +export +absent\n +catalog +there$/m)
   expect(bad.lines).toMatch(/; not written in /)
-  // A line that is made from columns says what they say. The digest of its commit tells that it is another one.
+  // A line that is generated from columns has their values. The digest of its commit shows that the bytes differ.
   await using database = await openCatalog(join(folder.path, 'again.db'))
   await importInto(database, table)
   await database.write((transaction) => transaction.run("UPDATE delta_files SET size = 7 WHERE path = 'c'"))
@@ -424,7 +427,7 @@ test('a log that says something else than the rows of the catalog is not publish
   ])
 })
 
-test('of many files that differ some are named, and all are told of', async () => {
+test('of many files that differ, some are named and all are counted', async () => {
   using folder = temporaryFolder()
   const table = join(folder.path, 'table')
   const names = Array.from({ length: 3_000 }, (_, i) => `f${i}`)
@@ -446,7 +449,7 @@ test('of many files that differ some are named, and all are told of', async () =
   expect(Number(totals['differences'])).toBeGreaterThan(1_000)
 })
 
-/** Runs the compiled program, and kills it as soon as `when` is true of the folder it writes into. */
+/** Runs the compiled program, and kills it as soon as `when` is true of the folder that it writes into. */
 async function killedExport(file: string, to: string, when: (partial: readonly string[]) => boolean): Promise<boolean> {
   const words = ['export-log', 't', '--database-url', `sqlite:///${file}`, '--to', to, '--checkpoint', 'latest']
   const child = spawn(process.execPath, [BIN, ...words], { stdio: 'ignore' })
@@ -456,7 +459,7 @@ async function killedExport(file: string, to: string, when: (partial: readonly s
     try {
       if (partial !== undefined && when(readdirSync(join(to, partial)))) child.kill('SIGKILL')
     } catch {
-      // The folder was moved to its place between the two looks.
+      // The folder was renamed between the two reads.
     }
   }, 1)
   const signal = await ended
@@ -464,10 +467,10 @@ async function killedExport(file: string, to: string, when: (partial: readonly s
   return signal === 'SIGKILL'
 }
 
-test('kill -9 leaves no half log, and the same command again ends in a whole one', { timeout: 120_000 }, async () => {
+test('kill -9 leaves no partial log, and the same command again completes it', { timeout: 120_000 }, async () => {
   using folder = temporaryFolder()
   const table = join(folder.path, 'table')
-  // So many files that their checkpoint takes its time, and so many commits that there is a middle.
+  // So many files that the checkpoint takes time, and so many commits that a run can be killed between them.
   const commits = Array.from({ length: 400 }, (_, i) => [
     ...(i === 0 ? [PROTOCOL, METADATA] : []),
     ...Array.from(Array(50).keys(), (j) => add(`${i}-${j}`)),
@@ -487,7 +490,7 @@ test('kill -9 leaves no half log, and the same command again ends in a whole one
     expect(await killedExport(first, out, moment)).toBe(true)
     const names = readdirSync(out)
     expect(names.filter((name) => !name.startsWith('_delta_log.partial-'))).toEqual([])
-    // Only what the killed run has left: the one before it was cleared away.
+    // The killed run has left one folder; the one of the run before it was removed.
     expect(names).toHaveLength(1)
   }
   cpSync(join(out, readdirSync(out)[0] ?? ''), join(out, '_delta_log.partial-of-mine'), { recursive: true })

@@ -1,4 +1,7 @@
-/** What tests of `export-log` share: the operation run in this process, and a catalog's answers as comparable values. */
+/**
+ * Shared by the tests of `export-log`: runs the operation in this process, and returns the content of a catalog as
+ * comparable values.
+ */
 import { domainsAt, stateAt, txnsAt } from '../../src/catalog/query/state.ts'
 import { activeFiles } from '../../src/catalog/query/files.ts'
 import { countsAt } from '../../src/catalog/query/counts.ts'
@@ -16,7 +19,10 @@ import type { SqlDatabase } from '../../src/model/run/sql-port.ts'
 
 export type Exported = Ending & { readonly warnings: readonly string[]; readonly events: readonly EventBody[] }
 
-/** Exports table `t` of a SQLite file. @param nowMs by which tombstones have expired; 0 keeps all of them */
+/**
+ * Exports table `t` of a SQLite file.
+ * @param nowMs time by which tombstones expire; 0 keeps all of them
+ */
 export async function exportTo(
   file: string,
   to: string,
@@ -51,7 +57,7 @@ export async function exportTo(
   return { ...ending, warnings, events }
 }
 
-/** A log under another name: absolute paths in an exported log mean files of the table that it was exported from. */
+/** A log under another name: absolute paths in an exported log refer to the table that it was exported from. */
 export function namedAs(log: LogStore, root: string): LogStore {
   return {
     root,
@@ -65,7 +71,7 @@ export function namedAs(log: LogStore, root: string): LogStore {
 
 type Answer = { readonly files: readonly string[]; readonly state: unknown }
 
-/** What the catalog says of a version: every active file with all its facts, and everything that is no file. */
+/** What the catalog has for a version: every active file with all its fields, and the rest of the table state. */
 export async function catalogAnswer(database: SqlDatabase, root: string, version: number): Promise<Answer> {
   const files: string[] = []
   for await (const page of activeFiles(database, 't', version)) {
@@ -90,7 +96,7 @@ export async function catalogAnswer(database: SqlDatabase, root: string, version
   return { files: files.toSorted(), state: plain({ protocol, metadata, txns, domains, totals }) }
 }
 
-/** The same of a snapshot of a log. */
+/** The same for a snapshot of a log. */
 export async function snapshotAnswer(snapshot: Snapshot, signal: AbortSignal): Promise<Answer> {
   const files: string[] = []
   for await (const block of snapshot.files({ signal })) {
@@ -124,7 +130,7 @@ function factsOf(
   return JSON.stringify([path, dv, size, modified, sorted, stats])
 }
 
-/** Fields that are null and fields that are absent say the same, and so do an empty map and none. */
+/** A null field equals an absent one, and an empty map equals a missing one. */
 function plain(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(plain)
   if (typeof value !== 'object' || value === null) return value

@@ -1,6 +1,7 @@
 /**
- * A table's way out of the catalog: what `export-log` writes is imported again and must be the same catalog, row by row, for every real table,
- * with and without its early commits. Its checkpoints are read by the log reader, and compared with those that Spark wrote.
+ * A table's way out of the catalog: the log that `export-log` writes is imported again and must give the same catalog,
+ * row by row, for every real table, with and without its early commits. The log reader reads its checkpoints, which are
+ * also compared with those that Spark wrote.
  */
 import { cpSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -33,7 +34,7 @@ const named = (tables: readonly ExpectedTable[]) => tables.map((t) => [t.table, 
 const checkpointed = whole.filter((t) => (t.checkpoints ?? []).length > 0)
 const why = HAVE_TABLES ? '' : ' (skipped: ../shared/tables is not there)'
 
-/** For tables whose features nobody can read: their logs are exported all the same. */
+/** For tables with features that sluice cannot read: their logs are exported all the same. */
 function optionsOf(features: readonly string[]): Partial<ImportOptions> {
   return { allowRefused: features.some((feature) => feature.startsWith('catalogManaged')) }
 }
@@ -48,12 +49,15 @@ function logFiles(table: string): readonly LogPath[] {
     .filter((path) => path !== null)
 }
 
-/** `dumpCatalog` leaves out the location, run ids and times of the runs. Nothing else may differ: no row, number, digest or line. */
+/**
+ * `dumpCatalog` leaves out the location, run ids and times of the runs. All else must be equal: rows, numbers, digests
+ * and lines.
+ */
 async function expectEqualCatalogs(after: SqlDatabase, before: SqlDatabase): Promise<void> {
   expect(await dumpCatalog(after)).toBe(await dumpCatalog(before))
 }
 
-test.skipIf(!HAVE_TABLES)(`the real tables are there${why}`, () => {
+test.skipIf(!HAVE_TABLES)(`the real tables are available${why}`, () => {
   expect(whole.length).toBeGreaterThan(150)
   expect(checkpointed.length).toBeGreaterThan(25)
 })
@@ -69,17 +73,17 @@ describe.skipIf(!HAVE_TABLES)(`real tables: import, export, import again${why}`,
     await importInto(before, folderOf(name), options)
     const table = await readableTable(before, { tableId: 't' })
     const { totals, warnings } = await exportTo(first, out, 'latest', 0)
-    // A table that readers must refuse is imported all the same, and that is said.
+    // A table that readers must refuse is imported all the same, with a warning.
     const refused = [expect.stringMatching(/^readers must refuse version /) as string]
     expect(warnings).toEqual(options.allowRefused === true ? refused : [])
-    // Commits below the first version that can be read have no digest in the catalog.
+    // Commits below the first readable version have no digest in the catalog.
     const orphans = logFiles(out).filter((path) => path.kind === 'commit' && path.version < table.historyFrom).length
     expect(totals['identical']).toBe(String(Number(totals['commits']) - orphans))
     await using after = await openCatalog(join(folder.path, 'second.db'))
     await importInto(after, out, { ...options, log: namedAs(openLocalLog(out), root) })
     await expectEqualCatalogs(after, before)
 
-    // The newest checkpoint alone.
+    // Keeps the newest checkpoint only.
     for (const path of logFiles(out)) if (path.kind === 'commit') rmSync(join(out, '_delta_log', path.name))
     const exported = await openLog(out, root)
     const snapshot = await exported.snapshot({}, { allowRefused: true })
@@ -104,7 +108,7 @@ async function tombstones(snapshot: Awaited<ReturnType<DeltaTable['snapshot']>>)
 
 describe.skipIf(!HAVE_TABLES)(`real tables whose early commits are gone${why}`, () => {
   describe.each(['kept', 'gone'] as const)('commit of the checkpoint %s', (base) => {
-    // The two take turns from table to table, so that each form of checkpoint meets one of them.
+    // The two forms alternate from table to table, so that each form of checkpoint gets one of them.
     const turn = representative(checkpointed, 24).filter((_, i) => ALL || (i % 2 === 0) === (base === 'kept'))
     test.each(named(turn))('%s', { timeout: 120_000 }, async (name) => {
       using folder = temporaryFolder()
@@ -159,7 +163,7 @@ describe.skipIf(!HAVE_TABLES)(`real tables pruned in the catalog${why}`, () => {
   })
 })
 
-/** Takes history out of a catalog as a prune does. */
+/** Removes history from a catalog, as a prune does. */
 async function prune(database: SqlDatabase, from: number): Promise<void> {
   await database.write(async (transaction) => {
     await transaction.run('DELETE FROM delta_files WHERE removed_version <= ?', [from])
@@ -173,11 +177,11 @@ async function prune(database: SqlDatabase, from: number): Promise<void> {
   })
 }
 
-describe.skipIf(!HAVE_TABLES)(`the schema of a checkpoint, against those of other writers${why}`, () => {
+describe.skipIf(!HAVE_TABLES)(`the schema of a checkpoint and those of other writers${why}`, () => {
   const classic = named(checkpointed).filter(
     ([, t]) => t.checkpoints?.some((form) => form.startsWith('classic')) === true,
   )
-  test('every column they share has one type', { timeout: 60_000 }, async () => {
+  test('every column that both have is of one type', { timeout: 60_000 }, async () => {
     using folder = temporaryFolder()
     const first = join(folder.path, 'first.db')
     {
@@ -204,7 +208,7 @@ describe.skipIf(!HAVE_TABLES)(`the schema of a checkpoint, against those of othe
   })
 })
 
-/** Columns of a Parquet file: path and physical type, with what tells text, maps and lists apart. */
+/** Columns of a Parquet file: path and physical type, with what distinguishes text, maps and lists. */
 async function columnsOf(file: string): Promise<ReadonlyMap<string, string>> {
   using db = await openDuckDb({ threads: 1, memoryLimit: '256MB' })
   const result = await db.connection.run(
@@ -218,7 +222,7 @@ async function columnsOf(file: string): Promise<ReadonlyMap<string, string>> {
     if (parent !== undefined) parent.left--
     const path = parent === undefined ? '' : parent.path === '' ? String(name) : `${parent.path}.${String(name)}`
     const kind = ['UTF8', 'MAP', 'LIST'].includes(String(converted)) ? ` ${String(converted)}` : ''
-    // The inner names of maps and lists are free, and old writers chose others.
+    // The inner names of maps and lists are not fixed, and old writers chose others.
     if (path !== '' && !/key_value|\.(list|map|array|bag)\b/.test(path)) found.set(path, `${String(type)}${kind}`)
     if (Number(children) > 0) open.push({ path, left: Number(children) })
   }

@@ -1,4 +1,4 @@
-/** Values whose text does not say what they are: copies refuse them by name, and change none of them. */
+/** Values whose text does not identify them: copies refuse them by name, and change none of them. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -23,7 +23,7 @@ async function placeOf(fields: string, ...more: readonly string[]): Promise<Plac
   return place
 }
 
-test.for(TYPES)('a composite type with other fields: %s', async (type, { skip }) => {
+test.for(TYPES)('a composite type with other fields is refused: %s', async (type, { skip }) => {
   const why = await missing('postgresql')
   skip(why !== '', why)
   const table = `CREATE TABLE t (id int PRIMARY KEY, p ${type})`
@@ -37,7 +37,7 @@ test.for(TYPES)('a composite type with other fields: %s', async (type, { skip })
   }
 })
 
-test('a VARIANT of DuckDB', async () => {
+test('a VARIANT of DuckDB is refused', async () => {
   const source = await makePlace('duckdb', folder)
   const made = await source
     .sql('CREATE TABLE t (id int PRIMARY KEY, v VARIANT)', 'INSERT INTO t VALUES (1, 42::VARIANT)')
@@ -45,7 +45,7 @@ test('a VARIANT of DuckDB', async () => {
       () => true,
       () => false,
     )
-  // Files of an older storage version have no such type.
+  // Files of an older storage version do not have the type.
   if (!made) return
   const { finished } = await perform(copyOf(source, await makePlace('duckdb', folder), 't'))
   expect(finished.error).toMatchObject({ code: 'UNSUPPORTED_TYPE' })

@@ -1,4 +1,6 @@
-/** How a stream of PostgreSQL begins: what it waits for, what it makes, and what attempts that were killed have left. */
+/**
+ * How a stream of PostgreSQL starts: what it waits for, what it creates, and how it removes objects of killed attempts.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { CopyStore } from '../../src/model/copy/port.ts'
@@ -25,7 +27,7 @@ const until = async (what: string, is: () => Promise<boolean>): Promise<void> =>
 const slots = (): Promise<unknown[][]> => sql.rows('SELECT slot_name, plugin FROM pg_replication_slots')
 const publications = (): Promise<unknown[][]> => sql.rows('SELECT pubname FROM pg_publication')
 
-describe.skipIf(!POSTGRES_OWN)(`the begin of a stream of PostgreSQL ${POSTGRES_MISSING}`, () => {
+describe.skipIf(!POSTGRES_OWN)(`the start of a stream of PostgreSQL ${POSTGRES_MISSING}`, () => {
   beforeAll(async () => {
     server = await startPostgres({ extraSettings: LOGICAL })
     await server.createDatabase('begun')
@@ -47,9 +49,10 @@ describe.skipIf(!POSTGRES_OWN)(`the begin of a stream of PostgreSQL ${POSTGRES_M
 
   afterEach(() => source.end(NAME, SIGNAL))
 
-  test('the fence is on the disk when it is told: a stream gets there though the source is at rest', async () => {
+  test('a position that the source reports is on the disk: a stream reaches it even if the source is at rest', async () => {
     const flushed = 'pg_current_wal_flush_lsn()'
-    // As a SELECT writes that tidies a page, of a transaction that ends as those of readers do: nobody fetches it from memory.
+    // A SELECT that prunes a page writes such a record in a transaction without a commit record: it stays in memory
+    // until something flushes it.
     await sql.run('BEGIN')
     const [[waits] = []] = await sql.rows(
       `SELECT pg_logical_emit_message(false, 'test', repeat('x', 100)) > ${flushed}`,
@@ -60,7 +63,7 @@ describe.skipIf(!POSTGRES_OWN)(`the begin of a stream of PostgreSQL ${POSTGRES_M
     expect(await sql.rows(`SELECT ${flushed} >= '${end}'::pg_lsn`)).toEqual([['t']])
   })
 
-  test('publishes tables by name, whatever they are called, and through the root', async () => {
+  test('publishes tables by name, whatever their names, and partitions through the root', async () => {
     const hostile = `"Ä""; DROP"."${'é'.repeat(31)}'"`
     const all = await store.tables('*.*', SIGNAL)
     const names = all.map(({ table }) => `${table.schema}.${table.name}`)
@@ -88,7 +91,7 @@ describe.skipIf(!POSTGRES_OWN)(`the begin of a stream of PostgreSQL ${POSTGRES_M
     expect(faults.map(({ message }) => message)).toEqual([`Ä"; DROP.${'é'.repeat(31)}': column ß was renamed to ß'`])
   })
 
-  test('publishes stored generated columns only where they are copied', async ({ skip }) => {
+  test('publishes stored generated columns only if they are copied', async ({ skip }) => {
     skip((await server.major()) < 18, 'servers before PostgreSQL 18 do not report them')
     const [table] = await asked(store, 'made')
     const columns = table!.table.columns.map((column) => ({ name: column.name, as: column.type, column }))
@@ -98,7 +101,7 @@ describe.skipIf(!POSTGRES_OWN)(`the begin of a stream of PostgreSQL ${POSTGRES_M
     expect(await sql.rows('SELECT pubgencols FROM pg_publication')).toEqual([['n']])
   })
 
-  test('never makes the server refuse changes of a table that all of its columns name', async ({ skip }) => {
+  test('never makes the server refuse changes of a table with REPLICA IDENTITY FULL', async ({ skip }) => {
     skip((await server.major()) < 18, 'servers before PostgreSQL 18 do not look at generated columns')
     await sql.run(`CREATE TABLE named (id int NOT NULL UNIQUE, g int GENERATED ALWAYS AS (id + 1) STORED);
       ALTER TABLE named REPLICA IDENTITY FULL; INSERT INTO named VALUES (1)`)
@@ -112,7 +115,7 @@ describe.skipIf(!POSTGRES_OWN)(`the begin of a stream of PostgreSQL ${POSTGRES_M
     )
   })
 
-  test('removes what attempts have left that were killed after the publication, and after the slot', async () => {
+  test('removes the objects of attempts that were killed after the publication, and after the slot', async () => {
     const tables = await keyed(store, 'plain')
     await sql.run(`CREATE PUBLICATION ${NAME} FOR ALL TABLES`)
     await source.begin(NAME, tables, SIGNAL)
@@ -125,7 +128,7 @@ describe.skipIf(!POSTGRES_OWN)(`the begin of a stream of PostgreSQL ${POSTGRES_M
     await expect(source.begin('theirs', tables, SIGNAL)).rejects.toMatchObject({ code: 'BAD_CONFIG' })
   })
 
-  test('names the transactions that it waits for, and goes on when they have ended', async () => {
+  test('names the transactions that it waits for, and continues when they have ended', async () => {
     const writer = await psql(server.url('begun'))
     await writer.run("SET application_name TO 'nightly'; BEGIN; INSERT INTO plain VALUES (2, 'x')")
     const reported: string[] = []
@@ -139,7 +142,7 @@ describe.skipIf(!POSTGRES_OWN)(`the begin of a stream of PostgreSQL ${POSTGRES_M
     await writer.close()
   })
 
-  test('writers wait for the slot alone, and not for transactions that are open elsewhere', async () => {
+  test('writers wait for the slot alone, and not for open transactions of other databases', async () => {
     await server.createDatabase('beside')
     const [other, writer] = [await psql(server.url('beside')), await psql(server.url('begun'))]
     await other.run("SET application_name TO 'batch'; CREATE TABLE far (id int); BEGIN; INSERT INTO far VALUES (1)")
@@ -164,7 +167,7 @@ describe.skipIf(!POSTGRES_OWN)(`the begin of a stream of PostgreSQL ${POSTGRES_M
     await other.close()
   })
 
-  test('a table that is begun anew waits for nobody of another database, and names whom it waits for', async () => {
+  test('a table that is copied again waits for no session of another database, and names those that it waits for', async () => {
     const tables = await keyed(store, 'plain')
     const birth = await source.begin(NAME, tables, SIGNAL)
     await server.createDatabase('elsewhere')
@@ -187,7 +190,7 @@ describe.skipIf(!POSTGRES_OWN)(`the begin of a stream of PostgreSQL ${POSTGRES_M
     await other.close()
   })
 
-  test('triggers wait for those who have the table, and name no others', async () => {
+  test('triggers wait for sessions that use the table, and name no others', async () => {
     const triggers = store.offers.triggerChanges?.()
     const [holder, other] = [await psql(server.url('begun')), await psql(server.url('begun'))]
     await holder.run("SET application_name TO 'holder'; BEGIN; INSERT INTO parts VALUES (71)")
@@ -208,7 +211,7 @@ describe.skipIf(!POSTGRES_OWN)(`the begin of a stream of PostgreSQL ${POSTGRES_M
     await other.close()
   })
 
-  test('leaves nothing behind where it is broken off', async () => {
+  test('an abort leaves no slot and no publication behind', async () => {
     const writer = await psql(server.url('begun'))
     await writer.run("BEGIN; INSERT INTO plain VALUES (3, 'x')")
     const broken = new AbortController()
@@ -228,9 +231,9 @@ describe.skipIf(!POSTGRES_OWN)(`the begin of a stream of PostgreSQL ${POSTGRES_M
     await writer.run('SET synchronous_commit TO on')
     await sql.run("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
     await sql.run('SELECT pg_reload_conf()')
-    // Each session reads the settings anew by itself.
+    // Each session rereads the settings at its own time.
     await until('the setting', async () => (await writer.rows('SHOW synchronous_standby_names'))[0]?.[0] === 'nobody')
-    // Its commit record is in the log, and nobody sees it: it waits for a standby that never comes.
+    // Its commit record is in the log, and no snapshot shows it: it waits for a standby that never comes.
     const [[pid] = []] = await writer.rows('SELECT pg_backend_pid()')
     await sql.run('SET synchronous_commit TO local; ALTER ROLE ALL SET synchronous_commit TO local')
     let isThere = false
@@ -241,12 +244,12 @@ describe.skipIf(!POSTGRES_OWN)(`the begin of a stream of PostgreSQL ${POSTGRES_M
     }
     let commit = inserted()
     await until('the wait', async () => {
-      // Sessions read the setting before the checkpointer tells them to heed it: a commit that has come in between does not wait.
+      // Sessions read the setting before the checkpointer makes them honour it: a commit in between does not wait.
       if (isThere) {
         await sql.run('DELETE FROM plain WHERE id = 4')
         commit = inserted()
       }
-      // Others, as autovacuum, may wait as well.
+      // Others, such as autovacuum, may wait as well.
       const waits = `SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND pid = ${String(pid)}`
       return (await sql.rows(waits)).length === 1
     })

@@ -1,4 +1,7 @@
-/** Columns of a followed table that are dropped, added, renamed or retyped while no program follows it: the next run says so, and leaves no old values behind in silence. */
+/**
+ * Columns of a followed table that are dropped, added, renamed or retyped while no program follows it: the next run
+ * reports it, and leaves no old values in the target without a report.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { CopyOperation } from '../../src/engine/copy/operations/copy/declaration.ts'
 import { copyOf, makePlace, missing, perform, placeOn, type Place, type Ran } from '../support/copy-systems.ts'
@@ -29,7 +32,7 @@ const SOURCES = [
 
 type Pair = { readonly source: Place; readonly target: Place; readonly copy: CopyOperation }
 
-/** A table that is followed, and equal. */
+/** A followed table with equal rows on both sides. */
 async function followed(
   system: 'postgresql' | 'sqlite' | 'mysql',
   cdc: 'slot' | 'trigger',
@@ -42,7 +45,7 @@ async function followed(
     'CREATE TABLE c (id int PRIMARY KEY, v varchar(10), w varchar(10))',
     `INSERT INTO c VALUES (1, 'v', 'w'), (2, 'v', 'w')`,
   )
-  // The target has all columns, whatever is followed.
+  // The target has all columns, whichever are followed.
   await target.sql('CREATE TABLE c (id bigint PRIMARY KEY, v text, w text)')
   const copy = copyOf(source, target, 'c', { follow: { cdc }, ...(columns === undefined ? {} : { columns }) })
   const pair = { source, target, copy }
@@ -50,7 +53,7 @@ async function followed(
   return pair
 }
 
-/** A table with a column that both sides compute, followed into the same system, and equal. */
+/** A table with a column that both sides compute, followed into the same system, with equal rows. */
 async function computed(system: 'postgresql' | 'sqlite' | 'mysql', cdc: 'slot' | 'trigger'): Promise<Pair> {
   const place = (): Promise<Place> =>
     system === 'postgresql' ? placeOn(system, server.url()) : makePlace(system, folder.path)
@@ -70,7 +73,7 @@ function caughtUp({ copy }: Pair, more: Partial<CopyOperation['follow']> = {}): 
   return perform({ ...copy, follow: { ...copy.follow, ...more, until: 'caught-up' } })
 }
 
-describe.skipIf(!POSTGRES_OWN)('a column between two runs of a stream', () => {
+describe.skipIf(!POSTGRES_OWN)('a column that changes between two runs of a stream', () => {
   for (const [system, cdc] of SOURCES) {
     describe.skipIf(system === 'mysql' && absent !== '')(`of ${system} by a ${cdc}`, () => {
       const retype = system === 'mysql' ? 'MODIFY COLUMN v varchar(20)' : 'ALTER COLUMN v TYPE varchar(20)'
@@ -81,7 +84,7 @@ describe.skipIf(!POSTGRES_OWN)('a column between two runs of a stream', () => {
         ...(system === 'sqlite' ? [] : [['retyped', retype]]),
       ])('that is %s halts its table', { timeout: 60_000 }, async (_what, clause) => {
         const pair = await followed(system, cdc)
-        // A target without a column of that name is refused by the plan already.
+        // The plan alone refuses a target without a column of that name.
         await pair.target.sql('ALTER TABLE c ADD COLUMN x text')
         await pair.source.sql(`ALTER TABLE c ${clause}`, 'DELETE FROM c WHERE id = 1', 'INSERT INTO c (id) VALUES (1)')
         for (const run of ['the next run', 'the one after it']) {
@@ -104,7 +107,7 @@ describe.skipIf(!POSTGRES_OWN)('a column between two runs of a stream', () => {
         }
       })
 
-      test('that is dropped can be copied again without it', { timeout: 60_000 }, async () => {
+      test('that is dropped is left out when its table is copied again', { timeout: 60_000 }, async () => {
         const pair = await followed(system, cdc)
         await pair.source.sql('ALTER TABLE c DROP COLUMN v')
         expect((await caughtUp(pair)).finished).toMatchObject({ exitCode: 5 })
@@ -120,7 +123,7 @@ describe.skipIf(!POSTGRES_OWN)('a column between two runs of a stream', () => {
   }
 
   test.each(['slot', 'trigger'] as const)(
-    'by a %s that is not among the followed ones may be dropped',
+    'that a %s stream does not follow may be dropped',
     { timeout: 60_000 },
     async (cdc) => {
       const pair = await followed('postgresql', cdc, ['id', 'w'])
@@ -133,10 +136,14 @@ describe.skipIf(!POSTGRES_OWN)('a column between two runs of a stream', () => {
     },
   )
 
-  test.each(['slot', 'trigger'] as const)('by a %s may be dropped on both sides', { timeout: 60_000 }, async (cdc) => {
-    const pair = await followed('postgresql', cdc)
-    for (const side of [pair.source, pair.target]) await side.sql('ALTER TABLE c DROP COLUMN v')
-    await pair.source.sql(`UPDATE c SET w = 'x' WHERE id = 1`)
-    expect((await caughtUp(pair)).finished).toMatchObject({ exitCode: 0 })
-  })
+  test.each(['slot', 'trigger'] as const)(
+    'that a %s stream follows may be dropped on both sides',
+    { timeout: 60_000 },
+    async (cdc) => {
+      const pair = await followed('postgresql', cdc)
+      for (const side of [pair.source, pair.target]) await side.sql('ALTER TABLE c DROP COLUMN v')
+      await pair.source.sql(`UPDATE c SET w = 'x' WHERE id = 1`)
+      expect((await caughtUp(pair)).finished).toMatchObject({ exitCode: 0 })
+    },
+  )
 })

@@ -1,4 +1,4 @@
-/** What is in the way of following a source: said by name, all at once, before anything is made. */
+/** Reasons against following a source: the preflight check names all of them at once, before it creates anything. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { CopyStore } from '../../src/model/copy/port.ts'
 import type { ChangeSource, FollowedTable } from '../../src/model/follow/port.ts'
@@ -22,7 +22,7 @@ const refusals = async (...names: readonly string[]): Promise<string[]> => refus
 const refusalsOf = async (tables: readonly FollowedTable[]): Promise<string[]> =>
   (await source.examine(tables, SIGNAL)).refusals.map(({ message, hint }) => `${message} → ${hint}`)
 
-describe.skipIf(!POSTGRES_OWN)(`what is in the way of following PostgreSQL ${POSTGRES_MISSING}`, () => {
+describe.skipIf(!POSTGRES_OWN)(`preflight check of a source of PostgreSQL ${POSTGRES_MISSING}`, () => {
   beforeAll(async () => {
     server = await startPostgres({ extraSettings: LOGICAL })
     await server.createDatabase('examined')
@@ -38,7 +38,7 @@ describe.skipIf(!POSTGRES_OWN)(`what is in the way of following PostgreSQL ${POS
     await server?.[Symbol.asyncDispose]()
   })
 
-  test('is nothing of a table with a key, and says what the stream does not report', async () => {
+  test('a table with a key passes, and what the stream does not report is named', async () => {
     const preflight = await source.examine(await asked(store, 'good'), SIGNAL)
     expect(preflight.refusals).toEqual([])
     expect(preflight.identities).toEqual([['id']])
@@ -52,7 +52,7 @@ describe.skipIf(!POSTGRES_OWN)(`what is in the way of following PostgreSQL ${POS
     })
   })
 
-  test('is the identity of a table', async () => {
+  test('a table without a usable replica identity is refused', async () => {
     await sql.run(`
       CREATE TABLE none (id int);
       CREATE TABLE deferred (id int PRIMARY KEY DEFERRABLE);
@@ -83,7 +83,7 @@ describe.skipIf(!POSTGRES_OWN)(`what is in the way of following PostgreSQL ${POS
     ])
   })
 
-  test('is what no log tells', async () => {
+  test('changes that no log reports are refused', async () => {
     const is18 = (await server.major()) >= 18
     await sql.run(`
       CREATE UNLOGGED TABLE unlogged (id int PRIMARY KEY);
@@ -136,7 +136,7 @@ describe.skipIf(!POSTGRES_OWN)(`what is in the way of following PostgreSQL ${POS
     ).toEqual([expect.stringContaining('no longer exists')])
   })
 
-  test('is a prepared transaction, with its age; open ones are a note', async () => {
+  test('a prepared transaction is refused with its age; open ones are a note', async () => {
     const other = await psql(server.url())
     await other.run(`BEGIN; CREATE TABLE p (x int); PREPARE TRANSACTION 'it''s open'`)
     const writer = await psql(server.url('examined'))
@@ -151,7 +151,7 @@ describe.skipIf(!POSTGRES_OWN)(`what is in the way of following PostgreSQL ${POS
     await writer.close()
   })
 
-  test('are rights; with exactly those that the guide names, a stream is made and removed', async () => {
+  test('missing rights are refused; with exactly those of the guide, a stream is created and removed', async () => {
     await sql.run(`
       CREATE ROLE follower LOGIN PASSWORD '${PASSWORD}';
       CREATE SCHEMA app; CREATE TABLE app.mine (id int PRIMARY KEY); INSERT INTO app.mine VALUES (1)`)
@@ -182,7 +182,7 @@ describe.skipIf(!POSTGRES_OWN)(`what is in the way of following PostgreSQL ${POS
     expect(await changesOf(poor).slots(SIGNAL)).toEqual([])
   })
 
-  test('are slots and walsenders that are all in use', async () => {
+  test('a server whose slots and walsenders are all in use is refused', async () => {
     await sql.run(`SELECT pg_create_physical_replication_slot('taken_' || i) FROM generate_series(1, 12) i`)
     expect(await refusals('good')).toEqual([
       expect.stringContaining('all replication slots are in use: 12 of max_replication_slots = 12 are in use'),
@@ -190,7 +190,7 @@ describe.skipIf(!POSTGRES_OWN)(`what is in the way of following PostgreSQL ${POS
     await sql.run('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots')
   })
 
-  test('is a server that is not set up for it', async () => {
+  test('a server that is not configured for it is refused', async () => {
     await using plain = await startPostgres({ extraSettings: ['max_wal_senders=0'] })
     const setup = await psql(plain.url())
     await setup.run('CREATE TABLE good (id int PRIMARY KEY)')

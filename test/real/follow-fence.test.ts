@@ -1,4 +1,7 @@
-/** What a program that lost its stream has read for the copy, or is about to read: none of it is written once another program has the stream. */
+/**
+ * Chunks that a program has read, or is about to read, when it loses its stream: none is written once another program
+ * has the stream.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -36,7 +39,7 @@ let folder = ''
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-fence-'))))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-/** A stream whose table is cut, and not copied. */
+/** A stream whose table has pending chunks only. */
 async function begun(ledger: LedgerDatabase, owner: RunOwner): Promise<void> {
   await prepareLedger(ledger)
   for (const name of ['migration_streams', 'migration_stream_tables', 'migration_stream_lanes'] as const)
@@ -80,7 +83,7 @@ describe.each(['postgresql', 'mysql', 'sqlite', 'duckdb'] as const)('a stream th
     await body(one, other)
   }
 
-  test('what was taken before is freed, and nothing more is taken by whoever had it', async (context) => {
+  test('chunks of the earlier program are released, and it can claim none any more', async (context) => {
     const why = await missing(system)
     context.skip(why !== '', why)
     await opened(async (ledger) => {
@@ -103,7 +106,7 @@ describe.each(['postgresql', 'mysql', 'sqlite', 'duckdb'] as const)('a stream th
     })
   })
 
-  test('at any moment of a claim', async (context) => {
+  test('claims that run at the same time end with LEASE_LOST', async (context) => {
     const why = await missing(system)
     context.skip(why !== '', why)
     await opened(async (one, other) => {
@@ -125,7 +128,7 @@ describe.each(['postgresql', 'mysql', 'sqlite', 'duckdb'] as const)('a stream th
   })
 })
 
-test('the number of a run that works on another stream does not name it before a stream of that number, and ends none', async () => {
+test('a run of another stream does not hide the stream of that number, and --end by its number is refused', async () => {
   const place = await makePlace('sqlite', folder)
   const later = ownerAt('later')
   const within = async <T>(body: (ledger: LedgerDatabase) => Promise<T>): Promise<T> => {

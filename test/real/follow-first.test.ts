@@ -1,4 +1,6 @@
-/** Programs that begin a stream of the same tables at the same moment: one of them has it, and the others name its run. */
+/**
+ * Programs that begin a stream of the same tables at the same time: one of them gets it, and the others name its run.
+ */
 import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -18,7 +20,7 @@ beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-first-'))))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 test.for(['sqlite', 'postgresql', 'mysql'] as const)(
-  'of several in %s',
+  'of several programs, one begins the stream in %s',
   { timeout: 60_000 },
   async (system, { skip }) => {
     const why = await missing(system)
@@ -27,7 +29,7 @@ test.for(['sqlite', 'postgresql', 'mysql'] as const)(
     await using store = await openCopyStore(place.url, { mode: 'write' })
     const ledger = await store.ledger()
     await prepareLedger(ledger)
-    // The smallest number is noted first, last and in the middle: clocks of two machines differ.
+    // The smallest run id is recorded first, last and in the middle: clocks of two machines differ.
     for (const ids of [
       ['11', '12'],
       ['22', '21'],
@@ -42,7 +44,7 @@ test.for(['sqlite', 'postgresql', 'mysql'] as const)(
           await streams.begin({ id, source: 'a', sourceIdentity: 'a', wishes: '{}' }, [{ key: KEY, source: 't' }], 't')
           if (!first) return
           first = false
-          // All have noted theirs before any of them looks.
+          // All of them have recorded theirs before any of them reads the others'.
           await new Promise<void>((resolve) => {
             met.push(resolve)
             if (met.length === ids.length) for (const one of met) one()
@@ -67,7 +69,7 @@ test.for(['sqlite', 'postgresql', 'mysql'] as const)(
 )
 
 test.for(['sqlite', 'postgresql', 'mysql'] as const)(
-  'a stream of %s begins once the archive of another machine has left its partition',
+  'a stream of %s begins once the archive of another machine has released its partition',
   { timeout: 60_000 },
   async (system, { skip }) => {
     const why = await missing(system)

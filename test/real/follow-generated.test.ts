@@ -1,4 +1,7 @@
-/** Generated columns of followed tables: a change of an expression halts the stream, a plain column of the target gets the values, and a sign-off compares them. */
+/**
+ * Generated columns of followed tables: a change of an expression halts the stream, a plain column of the target gets
+ * the values, and a sign-off compares them.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { Interrupter } from '../../src/shared/abort.ts'
@@ -6,7 +9,7 @@ import { perform, type Ran } from '../support/copy-systems.ts'
 import { caughtUp, stageOf, startFollowServer, type Stage } from '../support/follow-stage.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
 
-// Streams of a busy machine.
+// Streams on a busy machine need more time.
 vi.setConfig({ testTimeout: 120_000 })
 
 let server: PostgresServer
@@ -25,7 +28,7 @@ const ROWS = 'INSERT INTO ge (id, net) SELECT i, i FROM generate_series(1, 100) 
 const SEVEN = 'ALTER TABLE ge ALTER vat SET EXPRESSION AS (round(net * 0.07, 2))'
 const SUM = 'SELECT sum(vat) FROM ge'
 
-/** @param vat of the target; null where the copy makes the table */
+/** @param vat definition in the target; null if the copy makes the table */
 async function stageWith(source: string, vat: string | null): Promise<Stage> {
   const stage = await stageOf(server, [table(source), ROWS], ['ge'])
   if (vat !== null) await stage.target.sql(table(vat))
@@ -49,7 +52,7 @@ async function expectSameSums({ source, target }: Stage): Promise<void> {
 }
 
 describe.skipIf(!POSTGRES_OWN)(`generated columns of followed tables ${POSTGRES_MISSING}`, () => {
-  test('another expression at the source halts a stream that runs, is refused by the next one and by a sign-off, and ends with --resync', async ({
+  test('another expression of the source halts the stream, is refused by the next run and a sign-off, and --resync resolves it', async ({
     skip,
   }) => {
     skip((await server.major()) < 17, 'no SET EXPRESSION before PostgreSQL 17')
@@ -83,7 +86,7 @@ describe.skipIf(!POSTGRES_OWN)(`generated columns of followed tables ${POSTGRES_
     expect(signed.finished.exitCode, textOf(signed)).toBe(0)
   })
 
-  test('another expression of the target is refused in the plan, and later by a sign-off', async ({ skip }) => {
+  test('another expression of the target is refused by the plan, and later by a sign-off', async ({ skip }) => {
     const other = await caughtUp(await stageWith(STORED, OTHER))
     expect(textOf(other)).toContain('ge.vat is computed from another expression in the target')
     skip((await server.major()) < 17, 'no SET EXPRESSION before PostgreSQL 17')
@@ -95,7 +98,7 @@ describe.skipIf(!POSTGRES_OWN)(`generated columns of followed tables ${POSTGRES_
     expect(textOf(ran)).toContain('is computed from another expression')
   })
 
-  test('values that the same expression gives otherwise are no equal rows for a sign-off', async () => {
+  test('a sign-off refuses rows for which the same expression gives other values', async () => {
     const stage = await stageOf(
       server,
       [
@@ -143,9 +146,9 @@ describe.skipIf(!POSTGRES_OWN)(`generated columns of followed tables ${POSTGRES_
     expect(signed.finished.exitCode, textOf(signed)).toBe(0)
   })
 
-  test('a sign-off names what a stream that a version before began does not bring', async () => {
+  test('a sign-off names the column that a stream of an earlier version does not copy', async () => {
     const stage = await stageWith(STORED, '')
-    // Its plan is that of the columns that older versions chose.
+    // The stream is begun with the columns that older versions chose.
     const begun = await perform({ ...stage.copy, columns: ['id', 'net'], follow: { until: 'caught-up' } })
     expect(begun.finished.exitCode, textOf(begun)).toBe(0)
     await stage.target.sql(
@@ -161,7 +164,9 @@ describe.skipIf(!POSTGRES_OWN)(`generated columns of followed tables ${POSTGRES_
     })
   })
 
-  test('a plain column for one that is not stored is refused by name, by a slot alone', async ({ skip }) => {
+  test('with a slot only, a plain column for a generated one that is not stored is refused by name', async ({
+    skip,
+  }) => {
     skip((await server.major()) < 18, 'no VIRTUAL before PostgreSQL 18')
     const stage = await stageWith(STORED.replace('STORED', 'VIRTUAL'), '')
     const ran = await caughtUp(stage)

@@ -1,4 +1,7 @@
-/** A source that decodes and sends nothing is told from one that is at rest: the lag is no 0 then, alarms see it, and there is none of it at rest. */
+/**
+ * A source that decodes without sending differs from one at rest: its lag is not 0 and alerts are raised. At rest the
+ * lag is 0.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, describe, test } from 'vitest'
@@ -35,7 +38,7 @@ async function connected(url: string): Promise<pg.Client> {
 type Progress = Extract<Event, { type: 'follow.progress' }>
 
 describe.skipIf(!POSTGRES_OWN)(`a stream ${POSTGRES_MISSING}`, { timeout: 90_000 }, () => {
-  test('has a lag while the source decodes and sends nothing, opened again as well, and none while others write', async () => {
+  test('has a lag while the source decodes and sends nothing, also after reconnecting, and none while only other tables change', async () => {
     const { source, target, copy } = stage
     const [interrupt, events]: [Interrupter, Event[]] = [new Interrupter(), []]
     const conditions = [
@@ -52,7 +55,8 @@ describe.skipIf(!POSTGRES_OWN)(`a stream ${POSTGRES_MISSING}`, { timeout: 90_000
       events.flatMap((event) => (event.type === 'alert' ? `${event.cause} ${event.state}` : [])).toSorted()
     while (reported().at(-1)?.lagMs !== 0) await sleep(50)
 
-    // Whoever opens the guarded table reads this catalog: the walsender waits for the lock before it has decoded the first change.
+    // Opening the guarded table reads this catalog: the walsender waits for the lock before it has decoded the first
+    // change.
     const open = await connected(source.url)
     await open.query(
       "BEGIN; INSERT INTO guarded VALUES ('a'); INSERT INTO t SELECT i, 'a' FROM generate_series(2, 3000) i",

@@ -1,9 +1,9 @@
-/** A database whose changes are followed, in a few words. */
+/** Helpers for a database whose changes are followed. */
 import type { CopyStore } from '../../src/model/copy/port.ts'
 import type { ChangeSource, FollowedTable, FollowPreflight } from '../../src/model/follow/port.ts'
 import { asThemselves, SIGNAL } from './copy-postgresql-kit.ts'
 
-/** For servers of tests about streams. */
+/** Servers with logical replication, for tests of streams. */
 export const LOGICAL = [
   'wal_level=logical',
   'max_replication_slots=12',
@@ -37,7 +37,7 @@ function withIdentities(tables: readonly FollowedTable[], { identities }: Follow
   return tables.map((table, at) => ({ ...table, identity: identities[at] ?? [] }))
 }
 
-/** Tables as they are followed once nothing is in the way. */
+/** Tables as they are followed after a preflight check without refusals. */
 export async function followed(store: CopyStore, ...names: readonly string[]): Promise<readonly FollowedTable[]> {
   const tables = await asked(store, ...names)
   const preflight = await changesOf(store).examine(tables, SIGNAL)
@@ -45,7 +45,7 @@ export async function followed(store: CopyStore, ...names: readonly string[]): P
   return withIdentities(tables, preflight)
 }
 
-/** Tables that their own keys name, without a look at the server, which takes a second. */
+/** Tables with their own keys as identities, without the preflight check, which takes a second. */
 export async function keyed(store: CopyStore, ...names: readonly string[]): Promise<readonly FollowedTable[]> {
   return (await asked(store, ...names)).map((one) => ({ ...one, identity: one.table.key }))
 }

@@ -1,4 +1,6 @@
-/** A run that follows is held back by a rate, paused and let go on: transactions stay whole, and the lag that is told is true. */
+/**
+ * A run that follows is slowed by a rate, paused and resumed: transactions stay whole, and the reported lag is true.
+ */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -30,7 +32,7 @@ afterAll(async () => {
 const RATE = 40
 
 describe.skipIf(!POSTGRES_OWN)(`a run that follows ${POSTGRES_MISSING}`, () => {
-  test('is held back, paused and let go on', async () => {
+  test('is slowed, paused and resumed', async () => {
     const interrupt = new Interrupter()
     const events: Event[] = []
     let options: (one: SteeringRequest) => void = () => undefined
@@ -61,7 +63,7 @@ describe.skipIf(!POSTGRES_OWN)(`a run that follows ${POSTGRES_MISSING}`, () => {
     expect(behind).toMatchObject({ lagMs: expect.any(Number) as number })
     expect(await rows()).toBeLessThan(121)
     while ((await rows()) < 121) await sleep(20)
-    // What a second lets through comes at once.
+    // The amount that one second allows is applied at once.
     expect(performance.now() - begun).toBeGreaterThan(((120 - RATE) / RATE) * 1000 - 200)
 
     await stage.source.sql(
@@ -102,7 +104,7 @@ describe.skipIf(!POSTGRES_OWN)(`a run that follows ${POSTGRES_MISSING}`, () => {
     await expectEqual(stage)
   })
 
-  test('raises its alerts while it still copies, and calls them over', async () => {
+  test('raises its alerts while it still copies, and clears them', async () => {
     const seeded = ['CREATE TABLE t (id int PRIMARY KEY, v text)']
     const big = await stageOf(
       server,
@@ -158,7 +160,7 @@ describe.skipIf(!POSTGRES_OWN)(`a run that follows ${POSTGRES_MISSING}`, () => {
     await expectEqual(big)
   }, 60_000)
 
-  test('is ended by an alert while it still copies, and goes on', async () => {
+  test('is ended by an alert while it still copies, and a later run resumes it', async () => {
     const seeded = ['CREATE TABLE t (id int PRIMARY KEY)', 'INSERT INTO t SELECT generate_series(1, 4000)']
     const one = await stageOf(server, seeded, ['t'], 200)
     const folder = mkdtempSync(join(tmpdir(), 'sluice-alert-'))

@@ -1,4 +1,7 @@
-/** A round of comparisons that several programs share is the round that one makes, whoever comes, is lost, or comes too late. */
+/**
+ * A comparison that several programs share has the same result as one program alone, even if a program joins late, is
+ * lost, or answers too late.
+ */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { planCopy } from '../../src/engine/copy/plan/plan-copy.ts'
 import { prepareLedger } from '../../src/engine/copy/ledger/schema.ts'
@@ -35,7 +38,7 @@ const { signal } = new AbortController()
 
 const ownerOf = (more: Partial<RunOwner> = {}): RunOwner => ({ ...newOwner('here'), runId: 1n, ...more })
 
-describe.skipIf(MISSING !== '')(`a round that several programs share ${MISSING}`, { timeout: 60_000 }, () => {
+describe.skipIf(MISSING !== '')(`a comparison that several programs share ${MISSING}`, { timeout: 60_000 }, () => {
   let [source, target]: Place[] = []
   let from: CopyStore
   let to: CopyStore
@@ -53,7 +56,7 @@ describe.skipIf(MISSING !== '')(`a round that several programs share ${MISSING}`
           `ANALYZE ${name}`,
         )
       }
-      // Compared as a whole: nothing names its rows.
+      // Without a key it is compared as a whole, so no rows are named.
       await place.sql('CREATE TABLE f AS SELECT g % 50 AS n FROM generate_series(1, 500) g')
     }
     await target.sql(
@@ -91,7 +94,10 @@ describe.skipIf(MISSING !== '')(`a round that several programs share ${MISSING}`
     found: () => undefined,
   }
 
-  /** Both sides stand still: any look is one moment of them. @param gate passed before each range that this program compares */
+  /**
+   * A snapshot of both sides, which do not change.
+   * @param gate passed before each range that this program compares
+   */
   async function momentNow(gate: () => Promise<void> = async () => undefined): Promise<ComparedSnapshot> {
     const [one, other] = [await from.source(signal), await to.source(signal)]
     const digest: SourceView['digest'] = async (request, under) => {
@@ -116,7 +122,7 @@ describe.skipIf(MISSING !== '')(`a round that several programs share ${MISSING}`
     return withoutTimes(await compareSnapshot(tables, moment, options))
   }
 
-  /** What is compared here waits until `until` is. */
+  /** Compares with other programs; this program's own ranges wait until `until` is settled. */
   async function together(call: () => void, until: Promise<unknown>): Promise<readonly unknown[]> {
     await using moment = await momentNow(async () => void (await until))
     const shared = { database, owner: ownerOf(), stream: STREAM, sharedRun: SHARED, call }
@@ -136,7 +142,7 @@ describe.skipIf(MISSING !== '')(`a round that several programs share ${MISSING}`
     })
   }
 
-  test('finds what one program finds, and tells how much of it others compared', async () => {
+  test('finds what one program finds, and reports how much of it others compared', async () => {
     const expected = await alone()
     expect(expected.map((one) => (one as { differences: unknown[] }).differences.length)).toEqual([0, 3, 4, 0, 0, 0])
     const { called, call } = calling()
@@ -146,12 +152,12 @@ describe.skipIf(MISSING !== '')(`a round that several programs share ${MISSING}`
     const counts = (await helped).map(({ ranges }) => ranges)
     const elsewhere = found.map((one) => (one as { elsewhere: number }).elsewhere)
     expect(elsewhere.reduce((sum, n) => sum + n)).toBe(counts.reduce((sum, n) => sum + n))
-    // One range is this program's: it waits there for the others.
+    // This program has one range, and waits there for the others.
     expect(counts.reduce((sum, n) => sum + n)).toBe(TABLES.length)
     expect(await database.all('SELECT count(*) FROM migration_proof_ranges')).toEqual([[0]])
   })
 
-  test('is compared as of the snapshots of whoever has the stream, whatever has changed since', async () => {
+  test('uses the snapshots of the program that has the stream, whatever has changed since', async () => {
     const expected = await alone()
     const { called, call } = calling()
     const helped = called.then(async () => {
@@ -165,11 +171,11 @@ describe.skipIf(MISSING !== '')(`a round that several programs share ${MISSING}`
     await source?.sql(`INSERT INTO e SELECT g, 'row ' || g FROM generate_series(4, ${ROWS}) g`)
   })
 
-  test('ends where nobody comes', async () => {
+  test('completes if no other program joins', async () => {
     expect(withoutTimes(await together(() => undefined, Promise.resolve()))).toEqual(await alone())
   })
 
-  test('takes over what a program holds that is gone, or whose lease is over; and what that says later counts for nothing', async () => {
+  test('takes over ranges of a dead program and of an expired lease, whose late answers are ignored', async () => {
     const { called, call } = calling()
     const gone = new RoundLedger(database, ownerOf({ pid: NOBODYS_PID }))
     const frozen = new RoundLedger(database, ownerOf({ host: 'there', machine: 'boot/2' }))
@@ -190,21 +196,21 @@ describe.skipIf(MISSING !== '')(`a round that several programs share ${MISSING}`
     expect(await database.all('SELECT count(*) FROM migration_proof_ranges')).toEqual([[0]])
   })
 
-  test('is over for those who compare when somebody else has the stream', async () => {
+  test('ends for its helpers when another program takes the stream', async () => {
     await using moment = await momentNow()
     const names = { sourceSnapshot: moment.source.exported ?? '', targetSnapshot: moment.target.exported ?? '' }
     const before = new RoundLedger(database, ownerOf())
     const first = await before.begin(STREAM, SHARED, { ...names, tables: tables.map(([, { plan }]) => ({ plan })) })
     await before.add(first, [{ no: 0, table: 0, range: { by: 'key', after: null, through: null } }])
     const claimed = await before.claim(first, null)
-    // Somebody has gone on with the run after its end: nothing stays of what was before.
+    // Another program has resumed the run after its end: no range of the earlier comparison is left.
     const second = await before.begin(STREAM, `${SHARED}/later`, { ...names, tables: [] })
     expect(claimed === null ? null : await before.answer(first, claimed, WRONG)).toBe(false)
     expect([await before.isOpen(first), await before.isOpen(second)]).toEqual([false, true])
     expect(await database.all('SELECT count(*) FROM migration_proof_ranges')).toEqual([[0]])
   })
 
-  test('compares nothing where the snapshots are gone, or there is no round, and says which', async () => {
+  test('a helper compares nothing if the snapshots are gone or no comparison is open', async () => {
     expect(await helper()).toEqual({ ranges: 0, rows: 0n })
     const rounds = new RoundLedger(database, ownerOf())
     const round = await rounds.begin(STREAM, SHARED, {
@@ -218,7 +224,7 @@ describe.skipIf(MISSING !== '')(`a round that several programs share ${MISSING}`
   })
 })
 
-/** Of a range that nobody has looked at. */
+/** An answer for a range that was never compared. */
 const WRONG: RangeAnswer = {
   rows: 1n,
   targetRows: 2n,
@@ -230,7 +236,7 @@ const WRONG: RangeAnswer = {
   unread: 0,
 }
 
-/** Settled once workers are called. */
+/** A promise that is settled once workers are called. */
 function calling(): { readonly called: Promise<void>; readonly call: () => void } {
   let call = (): void => undefined
   const called = new Promise<void>((resolve) => (call = resolve))

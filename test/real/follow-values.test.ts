@@ -1,11 +1,11 @@
-/** Values that a stream cannot bring over as the source has them: refused before it begins, or halting it by name. */
+/** Values that a stream cannot copy as the source has them: refused before it begins, or named when they halt it. */
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { makePlace } from '../support/copy-systems.ts'
 import { caughtUp, stageOf, startFollowServer } from '../support/follow-stage.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
 
-// Streams of a busy machine.
+// Streams on a busy machine need more time.
 vi.setConfig({ testTimeout: 120_000 })
 
 let server: PostgresServer
@@ -20,7 +20,7 @@ afterAll(async () => {
 })
 
 describe.skipIf(!POSTGRES_OWN)(`values of a stream ${POSTGRES_MISSING}`, () => {
-  test('rows are not named by a key that two of them share in the target', async () => {
+  test('a key that two rows share in the target does not identify rows', async () => {
     const stage = await stageOf(server, ['CREATE TABLE t (k timestamp PRIMARY KEY, v int)'], ['t'])
     await stage.target.sql('CREATE TABLE t (k timestamp(3) PRIMARY KEY, v int)')
     const { finished } = await caughtUp({ ...stage, copy: { ...stage.copy, acceptLossy: ['k'] } })
@@ -43,7 +43,7 @@ describe.skipIf(!POSTGRES_OWN)(`values of a stream ${POSTGRES_MISSING}`, () => {
       const { finished } = await caughtUp(stage)
       expect(finished.exitCode).not.toBe(0)
       expect(finished.error?.message).toMatch(/t\.[an], row 1: DuckDB would change this value: \[\[/)
-      // A row that is refused is missing until its source is mended.
+      // A refused row is missing until its source is corrected.
       expect(await held()).toEqual([])
       await stage.source.sql(`UPDATE t SET a = '{a,"[b"}', n = '{1}' WHERE k = 1`)
       expect((await caughtUp(stage)).finished.exitCode).toBe(0)

@@ -1,4 +1,4 @@
-/** What halts a stream of PostgreSQL, and what does not: slots, publications, and DDL that no stream tells. */
+/** What halts a stream of PostgreSQL, and what does not: slots, publications, and DDL that no stream reports. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { CopyStore } from '../../src/model/copy/port.ts'
 import type { ChangeSource, FollowedTable, StreamBirth, StreamState } from '../../src/model/follow/port.ts'
@@ -9,7 +9,7 @@ import { psql, SIGNAL, type Psql } from './copy-postgresql-kit.ts'
 import { changesOf, keyed, LOGICAL } from './follow-source-kit.ts'
 
 const NAME = 'sluice_watched'
-/** Behind everything that a server writes in a test. */
+/** A position after everything that a server writes in a test. */
 const LATER = 2n ** 60n
 
 let server: PostgresServer
@@ -31,13 +31,13 @@ const TABLES = `
   CREATE TYPE pair AS (a int, b int);
   CREATE TABLE other (id int PRIMARY KEY, at spot, pairs pair[])`
 
-/** @param applied as far as the slot is, where nothing else is said */
+/** @param applied position that was applied; by default that of the slot */
 const look = async (applied = source.position(birth.start)): Promise<StreamState> =>
   source.verify(birth, tables, applied, SIGNAL)
 const halted = async (applied?: bigint): Promise<string[]> =>
   (await look(applied)).faults.map(({ code, tables: names, message }) => `${code} ${names.join()}: ${message}`)
 
-describe.skipIf(!POSTGRES_OWN)(`a stream of PostgreSQL that is looked at ${POSTGRES_MISSING}`, () => {
+describe.skipIf(!POSTGRES_OWN)(`verification of a stream of PostgreSQL ${POSTGRES_MISSING}`, () => {
   beforeAll(async () => {
     server = await startPostgres({ extraSettings: LOGICAL })
     await server.createDatabase('watched')
@@ -60,7 +60,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream of PostgreSQL that is looked at ${POSTG
 
   afterEach(() => source.end(NAME, SIGNAL))
 
-  test('is as it was, also while rows, indexes, statistics and rights change', async () => {
+  test('finds nothing while only rows, indexes, statistics and rights change', async () => {
     expect(await look()).toEqual({ faults: [], moved: {}, unclear: [] })
     await sql.run(`
       INSERT INTO plain VALUES (100, 'x'); UPDATE parts SET v = 'y'; DELETE FROM parts WHERE id = 3;
@@ -70,17 +70,17 @@ describe.skipIf(!POSTGRES_OWN)(`a stream of PostgreSQL that is looked at ${POSTG
     expect(await look(LATER)).toEqual({ faults: [], moved: {}, unclear: [] })
   })
 
-  test('finds a slot that is gone, made anew, moved on, or of another plugin', async () => {
+  test('finds a slot that is gone, was created again or advanced, or has another plugin', async () => {
     const applied = source.position(birth.start)
     const drop = `SELECT pg_drop_replication_slot('${NAME}')`
     await sql.run(drop)
     expect(await halted()).toEqual([
       `SLOT_LOST public.plain,public.parts,public.other: replication slot ${NAME} is gone`,
     ])
-    // Nothing was written meanwhile but what slots write themselves.
+    // Nothing but what slots write themselves was written meanwhile.
     await sql.run(`SELECT pg_create_logical_replication_slot('${NAME}', 'pgoutput')`)
     expect(await halted(applied)).toEqual([expect.stringContaining('was recreated or advanced')])
-    // As far as anybody can have applied before it was dropped: what it wrote itself lies behind.
+    // The last position that could have been applied before it was dropped: its own records come after it.
     await sql.run(drop)
     const end = await source.fence(SIGNAL)
     await sql.run(`SELECT pg_create_logical_replication_slot('${NAME}', 'pgoutput')`)
@@ -91,7 +91,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream of PostgreSQL that is looked at ${POSTG
     if (slot !== undefined) expect(await halted(LATER)).toEqual([expect.stringContaining('plugin test_decoding')])
   })
 
-  test('finds a slot that was moved on, and one that has lost its log', async () => {
+  test('finds a slot that was advanced, and one that has lost its log', async () => {
     await sql.run('INSERT INTO other VALUES (1)')
     await sql.run(`SELECT pg_replication_slot_advance('${NAME}', pg_current_wal_lsn())`)
     expect(await halted()).toEqual([expect.stringContaining('was recreated or advanced')])
@@ -114,7 +114,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream of PostgreSQL that is looked at ${POSTG
     }
   })
 
-  test('finds every change of the publication, also one that was taken back', async () => {
+  test('finds every change of the publication, even one that was undone', async () => {
     const narrower: readonly (readonly [string, string, RegExp])[] = [
       [
         `ALTER PUBLICATION ${NAME} DROP TABLE plain`,
@@ -214,10 +214,10 @@ describe.skipIf(!POSTGRES_OWN)(`a stream of PostgreSQL that is looked at ${POSTG
     await sql.run(statement)
     const found = await halted(LATER)
     expect(found).toHaveLength(1)
-    // Before PostgreSQL 17 the catalog says where in its statement a bound stood.
+    // Before PostgreSQL 17 the catalog stores the bound's position in its statement.
     const asBefore17 = message.replace('was detached and attached again', 'has other bounds')
     expect(found[0]).toContain((await server.major()) < 17 ? asBefore17 : message)
-    // The others go on.
+    // The other tables have no faults.
     const name = message.slice(0, message.indexOf(':'))
     tables = tables.filter(({ table }) => `public.${table.table.name}` !== name)
     expect((await look(LATER)).faults).toEqual([])
@@ -225,7 +225,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream of PostgreSQL that is looked at ${POSTG
 
   const HARMLESS: readonly string[] = [
     'CREATE TABLE more PARTITION OF parts FOR VALUES FROM (20) TO (30)',
-    // Its rows come in the stream.
+    // The stream sends its rows.
     'CREATE TABLE more PARTITION OF parts FOR VALUES FROM (20) TO (30); INSERT INTO parts VALUES (1, 21)',
     'BEGIN; SAVEPOINT a; CREATE TABLE more PARTITION OF parts FOR VALUES FROM (20) TO (30); INSERT INTO more VALUES (1, 21); COMMIT',
     'CREATE TABLE more (LIKE parts INCLUDING ALL); ALTER TABLE parts ATTACH PARTITION more FOR VALUES FROM (20) TO (30)',
@@ -235,7 +235,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream of PostgreSQL that is looked at ${POSTG
     'VACUUM FULL plain',
     'TRUNCATE plain',
   ]
-  test.each(HARMLESS)('goes on after %s, and notes it once', async (statement) => {
+  test.each(HARMLESS)('continues after %s, and records it once', async (statement) => {
     await sql.run(statement)
     const { faults, moved } = await look(LATER)
     expect(faults).toEqual([])
@@ -244,13 +244,13 @@ describe.skipIf(!POSTGRES_OWN)(`a stream of PostgreSQL that is looked at ${POSTG
     expect(await look(LATER)).toEqual({ faults: [], moved: {}, unclear: [] })
   })
 
-  test('says nothing of a replaced partition before the stream has come there, and nothing of a held one', async () => {
+  test('reports a replaced partition only after the stream has reached it', async () => {
     await sql.run('TRUNCATE parts_1')
     expect(await look()).toEqual({ faults: [], moved: {}, unclear: ['public.parts'] })
     expect(await halted(await source.fence(SIGNAL))).toHaveLength(1)
   })
 
-  test('says nothing of a partition that somebody holds', async () => {
+  test('reports nothing about a partition that another session has locked', async () => {
     await sql.run(
       `CREATE TABLE more (LIKE parts INCLUDING ALL); INSERT INTO more VALUES (1, 25); ALTER TABLE parts ATTACH PARTITION more FOR VALUES FROM (20) TO (30)`,
     )
@@ -260,9 +260,9 @@ describe.skipIf(!POSTGRES_OWN)(`a stream of PostgreSQL that is looked at ${POSTG
     expect(await halted(LATER)).toHaveLength(1)
   })
 
-  test('goes on after a TRUNCATE of the whole table, once the stream has told it, and never for what came beside', async () => {
+  test('continues after a TRUNCATE of the whole table once the stream has sent it, and halts for one of a single partition', async () => {
     await sql.run('TRUNCATE parts')
-    // Whoever looks before it was told knows nothing yet.
+    // Before the stream has sent it, the cause is unclear.
     expect(await look()).toEqual({ faults: [], moved: {}, unclear: ['public.parts'] })
     const stream = await source.open(birth, tables, source.position(birth.start), SIGNAL)
     try {
@@ -283,7 +283,8 @@ describe.skipIf(!POSTGRES_OWN)(`a stream of PostgreSQL that is looked at ${POSTG
       await reported()
       await sql.run('INSERT INTO parts VALUES (1, 1); TRUNCATE parts_2')
       expect(await halted(LATER)).toEqual([expect.stringContaining('of partition public.parts_2, or ALTER')])
-      // Within a savepoint the number of the transaction is another one than the stream tells: nobody can tell that from TRUNCATEs of all partitions.
+      // Within a savepoint the transaction id is another one than the stream sends: it cannot be matched with TRUNCATEs
+      // of all partitions.
       await sql.run('BEGIN; SAVEPOINT a; TRUNCATE parts; COMMIT')
       await reported()
       expect(await halted(LATER)).toEqual([expect.stringContaining('and 1 more')])
@@ -292,7 +293,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream of PostgreSQL that is looked at ${POSTG
     }
   })
 
-  test('goes on while partition ensure makes partitions, with rows of the default one, and while they are written to', async () => {
+  test('continues while partition ensure creates partitions, also with rows of the default partition and with writers', async () => {
     await source.end(NAME, SIGNAL)
     await sql.run(`
       SET TimeZone TO 'UTC'; CREATE TABLE bookings (id bigint, at timestamptz NOT NULL, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
@@ -302,7 +303,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream of PostgreSQL that is looked at ${POSTG
     tables = await keyed(store, 'plain', 'bookings')
     birth = await source.begin(NAME, tables, SIGNAL)
     await sql.run("COMMENT ON PUBLICATION sluice_watched IS 'of somebody'")
-    // First an empty one, then those that rows of the default partition go to, twice before anybody looks.
+    // First an empty one, then those for rows of the default partition, twice before the next check.
     await make(store, await partitions(store, 'bookings'), [
       ['bookings_q1', '2024-01-01 00:00:00+00', '2024-04-01 00:00:00+00'],
     ])
@@ -327,7 +328,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream of PostgreSQL that is looked at ${POSTG
     expect(await halted(LATER)).toEqual([expect.stringContaining('a later attached partition was detached or dropped')])
   })
 
-  test('has one reader: who begins it anew is refused, and who ends it ends the reader', async () => {
+  test('allows one reader: a restart by another program is refused, and ending the stream ends the reader', async () => {
     const stream = await source.open(birth, tables, source.position(birth.start), SIGNAL)
     try {
       const error = await source.begin(NAME, tables, SIGNAL).catch((thrown: unknown) => thrown)
@@ -355,7 +356,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream of PostgreSQL that is looked at ${POSTG
     }
   })
 
-  test('tells lag and slots', async () => {
+  test('reports lag and slots', async () => {
     const before = await source.lag(birth, SIGNAL)
     await sql.run("INSERT INTO plain SELECT i, repeat('x', 1000) FROM generate_series(1000, 2000) i")
     const after = await source.lag(birth, SIGNAL)

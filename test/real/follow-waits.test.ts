@@ -1,4 +1,4 @@
-/** A run that follows waits for its source: it does not ask again and again for what cannot be there yet. */
+/** A run that follows waits for its source: it does not poll for changes that cannot be there yet. */
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { PacedStream } from '../../src/engine/follow/stream/paced-stream.ts'
@@ -28,7 +28,7 @@ afterAll(async () => {
 })
 
 describe.skipIf(!POSTGRES_OWN)(`a run that follows ${POSTGRES_MISSING}`, () => {
-  test.each([1, 2])('with %i lanes never asks twice at once for what has not come', async (lanes) => {
+  test.each([1, 2])('with %i lanes never has two requests for changes open at once', async (lanes) => {
     const real = PacedStream.prototype.next
     const asked = { waits: 0, again: 0 }
     let wasAtOnce = false
@@ -59,7 +59,7 @@ describe.skipIf(!POSTGRES_OWN)(`a run that follows ${POSTGRES_MISSING}`, () => {
     await caughtUp(stage)
   })
 
-  test('a small transaction does not wait for the end of a large one behind it', async () => {
+  test('a small transaction is applied before the end of a large one behind it', async () => {
     const { source, target } = stage
     await target.sql(
       'CREATE TABLE seen (name text, xact xid8)',

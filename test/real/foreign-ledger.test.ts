@@ -28,7 +28,7 @@ test.for([
   ['mysql', 'migration_checkpoints'],
   ['d1', 'migration_quarantine'],
   ['sqlite', 'migration_objects'],
-] as const)('%s with a table %s', { timeout: 60_000 }, async ([system, table], { skip }) => {
+] as const)('a copy into %s refuses a table %s of a user', { timeout: 60_000 }, async ([system, table], { skip }) => {
   const why = await missing(system)
   skip(why !== '', `needs ${system}: ${why}`)
   const source = await makePlace('sqlite', folder)

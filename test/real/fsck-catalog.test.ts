@@ -1,4 +1,4 @@
-/** `fsck` of a table that a catalog holds: the same answer as from the log, and its findings as rows. */
+/** `fsck` of a table that a catalog holds: the same result as from the log, and its findings as rows. */
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -32,7 +32,7 @@ function reported(events: readonly Event[]): readonly unknown[] {
   )
 }
 
-test('says the same by the rows of the catalog as by the log, and stores it', async () => {
+test('finds the same by the rows of the catalog as by the log, and stores it', async () => {
   const catalog = catalogUrl(file)
   for (const more of [{}, { since: 0 }, { deep: true }, { sample: 2 }, { asOf: { version: 0 } }]) {
     const [byLog, byCatalog] = [
@@ -52,7 +52,7 @@ test('says the same by the rows of the catalog as by the log, and stores it', as
   expect(await lastFsck(database, String(tableId))).toMatchObject({ version: 1, findings: 2 })
   expect(await lastFsck(database, 'another')).toBeNull()
   await database.close()
-  // The vector hides rows of a file that is gone, which is one finding only.
+  // The vector is for rows of a missing file, which is one finding only.
   expect(rows[0]).toEqual(['run', 'run', null, null, 1])
   expect(rows.slice(1).toSorted()).toEqual(
     [
@@ -62,12 +62,12 @@ test('says the same by the rows of the catalog as by the log, and stores it', as
   )
 })
 
-test('only files that came after a version, which have no finding', async () => {
+test('with since, fsck checks only files that were added after that version', async () => {
   const { finished } = await perform(fsckOf(table.folder, { since: 0 }))
   expect(finished).toMatchObject({ exitCode: 0, totals: { files: '4', checked: '1', footers: '1' } })
 })
 
-test('a log that is no longer the one that was imported is a finding', async () => {
+test('a log that is no longer the imported one is a finding', async () => {
   using folder = temporaryFolder()
   const other = await makeHealthyTable(join(folder.path, 'orders'))
   const at = join(folder.path, 'catalog.db')

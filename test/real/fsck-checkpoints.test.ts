@@ -1,4 +1,6 @@
-/** `fsck` and what readers start from: a checkpoint that cannot be read, or a hint to one that is not there, keeps them from opening the table. */
+/**
+ * `fsck` of files that readers open a table with: an unreadable checkpoint, or a hint to a missing one, prevents that.
+ */
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -50,7 +52,7 @@ function change(file: string, edit: (bytes: Buffer) => void): void {
 }
 
 describe.skipIf(!HAVE_TABLES)('checkpoints', () => {
-  test('that can be read are counted, and what was not compared is said', async () => {
+  test('that can be read are counted, and what was not compared is reported', async () => {
     const performed = await perform(fsckOf(copied()))
     expect(kinds(performed)).toEqual([])
     expect(line(performed)).toBe(
@@ -59,7 +61,7 @@ describe.skipIf(!HAVE_TABLES)('checkpoints', () => {
     expect(performed.finished.proof).toMatch(/; 1 of 1 checkpoints$/)
   })
 
-  test('made after the log was listed are there for a newer hint', async () => {
+  test('that are written after the log was listed count as present for a newer hint', async () => {
     const folder = copied()
     const log = join(folder, '_delta_log')
     const store = await openLake(folder)
@@ -96,7 +98,7 @@ describe.skipIf(!HAVE_TABLES)('checkpoints', () => {
     }
   })
 
-  test('of V2: the top file is cut, and a sidecar is overwritten in its size', async () => {
+  test('of V2: a truncated top file and an overwritten sidecar of the same size are findings', async () => {
     const json = copied('kernel-rs-packed/v2-checkpoints-json-with-sidecars')
     const top = readdirSync(join(json, '_delta_log')).filter((name) => name.includes('.checkpoint.'))
     for (const name of top) truncateSync(join(json, '_delta_log', name), 300)
@@ -107,7 +109,7 @@ describe.skipIf(!HAVE_TABLES)('checkpoints', () => {
     expect(kinds(await perform(fsckOf(parquet)))).toContain('checkpoint-unreadable')
   })
 
-  test('older ones are not read, and that is said; the one of an old version is', async () => {
+  test('that are older are not read, which is reported; the one of an older version that is checked is read', async () => {
     const folder = copied()
     const log = join(folder, '_delta_log')
     const older = join(log, '00000000000000000003.checkpoint.parquet')
@@ -140,7 +142,7 @@ describe.skipIf(!HAVE_TABLES)('the hint', () => {
     expect(performed.finished.exitCode).toBe(expected.length)
   })
 
-  test('is a folder, or is not there at all', async () => {
+  test('that is a folder is a finding, and a missing one is none', async () => {
     const folder = copied()
     const hint = join(folder, '_delta_log/_last_checkpoint')
     rmSync(hint)
@@ -149,7 +151,7 @@ describe.skipIf(!HAVE_TABLES)('the hint', () => {
     expect(kinds(await perform(fsckOf(folder)))).toEqual(['last-checkpoint'])
   })
 
-  test('to a checkpoint of which a part is missing', async () => {
+  test('to a checkpoint with a missing part is a finding', async () => {
     const folder = copied('delta-golden/multi-part-checkpoint')
     rmSync(checkpointOf(folder, '0000000001.0000000002.parquet'))
     expect(kinds(await perform(fsckOf(folder)))).toEqual(['last-checkpoint'])
@@ -211,13 +213,13 @@ describe('structs of a V2 checkpoint in JSON', () => {
     expect(found.includes('checkpoint-structs')).toBe(differs)
   })
 
-  test('a file twice', async () => {
+  test('a file that is listed twice is a finding', async () => {
     expect(kinds(await perform(fsckOf(table(large, '', 1))))).not.toContain('checkpoint-twice')
     expect(kinds(await perform(fsckOf(table(large, '', 2))))).toContain('checkpoint-twice')
   })
 })
 
-describe('files of a checkpoint beside the commits', () => {
+describe('files of a checkpoint compared with the commits', () => {
   const protocol: Line = {
     protocol: {
       minReaderVersion: 3,
@@ -245,7 +247,7 @@ describe('files of a checkpoint beside the commits', () => {
   const found = ({ events }: Performed, kind: string): readonly (string | undefined)[] =>
     events.flatMap((event) => (event.type === 'fsck.finding' && event.finding === kind ? [event.detail] : []))
 
-  test('one that has all of them', async () => {
+  test('a checkpoint with all of them has no finding', async () => {
     const folder = table()
     checkpoint(folder, 6, ['a', 'b', 'c', 'd', 'e', 'f'])
     const performed = await perform(fsckOf(folder))
@@ -265,7 +267,7 @@ describe('files of a checkpoint beside the commits', () => {
       ['a', 'b', 'c', 'd', 'e', 'g'],
       '6 files of 600 bytes, the commits give 6 files of 600 bytes; it lacks f; it has besides g',
     ],
-  ])('one that %s', async (_, files, says) => {
+  ])('a checkpoint that %s is a finding', async (_, files, says) => {
     const folder = table()
     checkpoint(folder, 6, files)
     const performed = await perform(fsckOf(folder))
@@ -273,7 +275,7 @@ describe('files of a checkpoint beside the commits', () => {
     expect(performed.finished).toMatchObject({ exitCode: 1, proof: 'none' })
   })
 
-  test('whose first commits are gone is judged by an older checkpoint, and without one it is said that it is not', async () => {
+  test('without its first commits, a checkpoint is compared with an older one; without that, fsck reports that it is not', async () => {
     const folder = table()
     const drop = (version: number): void => rmSync(join(folder, '_delta_log', `${named(version)}.json`))
     checkpoint(folder, 3, ['a', 'b', 'c'])
@@ -298,7 +300,7 @@ describe('files of a checkpoint beside the commits', () => {
       { tableSizeBytes: 599, numFiles: 6 },
       ['the checksum file of version 6 says 6 files of 599 bytes, the version has 6 files of 600 bytes'],
     ],
-  ])('a checksum file that says %j', async (says, expected) => {
+  ])('a checksum file with %j is compared with the version', async (says, expected) => {
     const folder = table()
     writeFileSync(join(folder, '_delta_log', `${named(6)}.crc`), JSON.stringify(says))
     writeFileSync(join(folder, '_delta_log', `${named(2)}.crc`), JSON.stringify(says))
@@ -321,21 +323,24 @@ test.each([
   ['empty', '', 1],
   ['cut within a line', WHOLE.slice(0, -10), 1],
   ['cut behind a line', lines(PROTOCOL, METADATA), 1],
-])('a compacted log file that is %s; validate says that it compared none', async (_, text, exitCode) => {
-  const folder = join(work.path, `compacted-${places++}`)
-  writeLog(folder, [[PROTOCOL, METADATA], [TXN]])
-  writeFileSync(join(folder, '_delta_log', `${'0'.repeat(20)}.${'1'.padStart(20, '0')}.compacted.json`), text)
-  const performed = await perform(fsckOf(folder))
-  expect(kinds(performed)).toEqual(exitCode === 0 ? [] : ['compacted-log'])
-  expect(performed.finished.exitCode).toBe(exitCode)
-  if (exitCode === 0) return
-  const catalog = `sqlite:///${folder}.db`
-  await perform(importOf(folder, catalog))
-  const validated = await perform(validateOf(folder, catalog))
-  expect(validated.notes).toContainEqual(expect.stringContaining('one log compaction file was not compared'))
-})
+])(
+  'a compacted log file that is %s is compared with its commits; validate reports that it compared none',
+  async (_, text, exitCode) => {
+    const folder = join(work.path, `compacted-${places++}`)
+    writeLog(folder, [[PROTOCOL, METADATA], [TXN]])
+    writeFileSync(join(folder, '_delta_log', `${'0'.repeat(20)}.${'1'.padStart(20, '0')}.compacted.json`), text)
+    const performed = await perform(fsckOf(folder))
+    expect(kinds(performed)).toEqual(exitCode === 0 ? [] : ['compacted-log'])
+    expect(performed.finished.exitCode).toBe(exitCode)
+    if (exitCode === 0) return
+    const catalog = `sqlite:///${folder}.db`
+    await perform(importOf(folder, catalog))
+    const validated = await perform(validateOf(folder, catalog))
+    expect(validated.notes).toContainEqual(expect.stringContaining('one log compaction file was not compared'))
+  },
+)
 
-test('commits are read once, whatever number of compacted files stands for them', async () => {
+test('commits are read once, however many compacted files cover them', async () => {
   const folder = join(work.path, `compacted-${places++}`)
   const commits = Array.from({ length: 6 }, (_, i) => [...(i === 0 ? [PROTOCOL, METADATA] : []), add(`f${i}`)])
   writeLog(folder, commits)
@@ -412,7 +417,7 @@ describe.skipIf(!HAVE_TABLES)('copies of a checkpoint that other readers trust',
     expect(kinds(await perform(fsckOf(folder)))).toEqual(['checksum-file'])
   })
 
-  test('a deletion vector outside of the table is named where it is not read', async () => {
+  test('a deletion vector outside of the table is named if it is not read', async () => {
     const folder = join(work.path, `table-${places++}`)
     const pathOrInlineDv = `file://${join(work.path, 'elsewhere', 'deletion_vector_1.bin')}`
     const deletionVector = { storageType: 'p', pathOrInlineDv, offset: 1, sizeInBytes: 36, cardinality: 1 }

@@ -24,7 +24,7 @@ function reported(events: readonly Event[]): readonly unknown[] {
   )
 }
 
-describe.skipIf(!S3_AVAILABLE)(`in a bucket${S3_AVAILABLE ? '' : ` (skipped: ${S3_MISSING})`}`, () => {
+describe.skipIf(!S3_AVAILABLE)(`fsck in a bucket${S3_AVAILABLE ? '' : ` (skipped: ${S3_MISSING})`}`, () => {
   let server: S3Server
   beforeAll(async () => {
     server = await startS3()
@@ -66,7 +66,7 @@ describe.skipIf(!S3_AVAILABLE)(`in a bucket${S3_AVAILABLE ? '' : ` (skipped: ${S
       ({ folder, files }) => falsify(folder, files[2] as string, (stats) => (stats.maxValues['id'] = 2000)),
     ],
   ]
-  test.each(damages)('%s: as in a folder', async (name, damage) => {
+  test.each(damages)('%s: the same findings as in a folder', async (name, damage) => {
     const folder = join(work.path, name)
     cpSync(table.folder, folder, { recursive: true, preserveTimestamps: true })
     damage({ ...table, folder })

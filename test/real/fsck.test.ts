@@ -1,4 +1,4 @@
-/** `fsck` against damaged tables: every kind of damage is found by the level that promises it, and a healthy table has none. */
+/** `fsck` of damaged tables: the documented level finds every kind of damage, and a healthy table has no finding. */
 import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -27,7 +27,7 @@ beforeAll(async () => {
 })
 afterAll(() => work[Symbol.dispose]())
 
-/** A folder that is not there yet. */
+/** A folder that does not exist yet. */
 function place(): string {
   return join(work.path, `table-${places++}`)
 }
@@ -52,7 +52,7 @@ function kinds(performed: Performed): readonly string[] {
   return [...new Set(findings(performed).map(({ finding }) => finding))].toSorted()
 }
 
-test('every file that is gone through is told of, whatever becomes of it, and in a sample those that are opened', async () => {
+test('progress counts every file that is processed, whatever the result, and in a sample the files that are opened', async () => {
   const table = copied()
   const [first = ''] = objectsOf(table.folder).filter((name) => name.endsWith('.parquet'))
   rmSync(first)
@@ -63,7 +63,7 @@ test('every file that is gone through is told of, whatever becomes of it, and in
     const steps = events.flatMap((event) =>
       event.type === 'fsck.progress' ? [[event.step, event.done, event.total] as const] : [],
     )
-    // Between its two ends a step is told of as often as time goes by.
+    // Between its start and its end, a step reports its progress at intervals.
     const ends = new Map(steps.map((step) => [step[0], step]))
     return [...ends.values()].filter(([step]) => step === 'files' || step === 'sample')
   }
@@ -74,7 +74,7 @@ test('every file that is gone through is told of, whatever becomes of it, and in
     ['files', '3', '3'],
     ['sample', '1', '1'],
   ])
-  // Bytes are those of the log, so that they fit the size of the table.
+  // Sizes are those of the log, so that they add up to the size of the table.
   const { events } = await perform(fsckOf(healthy.folder))
   const sizes = objectsOf(healthy.folder)
     .filter((name) => name.endsWith('.parquet'))
@@ -84,7 +84,7 @@ test('every file that is gone through is told of, whatever becomes of it, and in
   })
 })
 
-test('a healthy table has no finding, and the last line says what was looked at', async () => {
+test('a healthy table has no finding, and the last line reports what was checked', async () => {
   const shallow = await perform(fsckOf(healthy.folder))
   expect(findings(shallow)).toEqual([])
   expect(shallow.finished).toMatchObject({
@@ -97,7 +97,7 @@ test('a healthy table has no finding, and the last line says what was looked at'
   expect(deep.finished).toMatchObject({ exitCode: 0, proof: '3 files listed, 3 footers, 1 vectors; rows of 3 files' })
 })
 
-test('the case of the issue: a file of 100 bytes, and every deletion vector gone', async () => {
+test('the case of the issue: a file of 100 bytes is left, and every deletion vector is gone', async () => {
   const folder = place()
   cpSync(join(FIXTURES, 'crm/customers'), folder, { recursive: true })
   const objects = objectsOf(folder).filter((path) => !path.includes('_delta_log'))
@@ -106,7 +106,7 @@ test('the case of the issue: a file of 100 bytes, and every deletion vector gone
   expect(vectors).not.toEqual([])
   truncateSync(first, 100)
   for (const path of vectors) rmSync(path)
-  // The file of a vector that is left is needed by older versions only.
+  // The one vector file that is left is needed by older versions only.
   for (const version of [undefined, 3]) {
     const performed = await perform(fsckOf(folder, { asOf: version === undefined ? {} : { version } }))
     expect(performed.finished).toMatchObject({ exitCode: 1, proof: 'none', error: { code: 'DIFFERENCES' } })
@@ -115,7 +115,7 @@ test('the case of the issue: a file of 100 bytes, and every deletion vector gone
   }
 })
 
-test('what was read and what not is said where files are missing', async () => {
+test('with missing files, fsck reports what it read and what not', async () => {
   const { folder, files } = copied()
   for (const file of files) rmSync(join(folder, file))
   const performed = await perform(fsckOf(folder, { deep: true }))
@@ -123,7 +123,7 @@ test('what was read and what not is said where files are missing', async () => {
   expect(rows).toMatchObject({ looked: '0', of: '3', detail: 'no file could be read back' })
 })
 
-test('a max that only begins a text is told by the rows where the footer does not know them whole', async () => {
+test('a max that is only a prefix of a text is checked by the rows if the footer has no complete bounds', async () => {
   const { folder, files } = copied()
   falsify(folder, files[1]!, (stats) => (stats.maxValues['name'] = 'name 001398'))
   const [found] = findings(await perform(fsckOf(folder, { deep: true })))
@@ -316,8 +316,8 @@ test('a bound of a decimal of up to 17 digits is too tight by its last digit', a
   }
 })
 
-describe('what no version needs', () => {
-  test('orphans, what VACUUM would free, and what it passes over', async () => {
+describe('files that no version needs', () => {
+  test('orphans, files that VACUUM would remove, and files that it skips are reported', async () => {
     const { folder, files } = copied()
     for (const name of ['part=0/orphan.parquet', '_change_data/cdc.parquet', '_hidden/x.parquet', '.crc']) {
       mkdirSync(dirname(join(folder, name)), { recursive: true })
@@ -348,7 +348,7 @@ describe('what no version needs', () => {
     expect(notes(before)).toContain('older-missing')
   })
 
-  test('files of another table are looked at only where that was asked for', async () => {
+  test('files of another table are checked only with the option for it', async () => {
     const { folder, files } = copied()
     const source = copied()
     const log = readFileSync(logOf(folder), 'utf8').replace(

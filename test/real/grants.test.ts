@@ -1,4 +1,4 @@
-/** What `grants` gives on real servers: each role can do its work, and nothing beyond it. */
+/** `grants` on real servers: each role can do its work, and nothing beyond it. */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
@@ -27,9 +27,9 @@ import type { GrantsOperation } from '../../src/engine/lake/operations/grants/de
 
 const ROOT = resolve(import.meta.dirname, '../..')
 const SECRET = 'login secret'
-/** A server that somebody named keeps its logins. */
+/** Random names: a server given by the environment keeps its logins. */
 const RUN = randomBytes(4).toString('hex')
-/** Quotes, blanks, a semicolon, and what a shell or SQL would take for more. */
+/** Quotes, blanks, a semicolon, and text that a shell or SQL could execute. */
 const HOSTILE = `${RUN}o"ne'; DROP TABLE delta_files; -- \`x\` $(id) ünï`
 const noPostgres = POSTGRES_AVAILABLE ? '' : ` (skipped: ${POSTGRES_MISSING})`
 const noMariadb = MARIADB_AVAILABLE ? '' : ` (skipped: ${MARIADB_MISSING})`
@@ -38,9 +38,9 @@ let folder: Folder
 let table: string
 let lake: string
 let large: string
-/** Enough for a partition of its own in PostgreSQL. */
+/** Enough files for a partition of its own in PostgreSQL. */
 const LARGE_FILES = 102_000
-/** Large enough to be loaded in bulk. */
+/** A table that is large enough for a bulk load. */
 let middle: string
 
 beforeAll(() => {
@@ -73,7 +73,7 @@ const grantsOf = (catalog: string, role: GrantsOperation['role'], to: string, ap
   apply,
 })
 
-/** Commands that only ask; all of them have to end well for whoever may read. */
+/** Read-only commands; all of them must succeed for a reader. */
 const asks = (catalog: string): readonly Operation[] => [
   { kind: 'migration-status', catalog },
   { kind: 'sql', query: 'SELECT count(*) FROM delta_active_files', catalog, limit: 10, format: 'table' },
@@ -108,7 +108,7 @@ async function expectReader(catalog: string): Promise<void> {
   expect(await counts(catalog)).toEqual(before)
 }
 
-/** What the terminal UI asks when it opens, and then of a table. */
+/** The queries of the terminal UI when it opens, and then for a table. */
 async function expectWorkbench(catalog: string): Promise<void> {
   await using bench = await openWorkbench({ lake, catalog, tool: '0.0.0', actor: 'test', host: 'here' })
   const rows = await bench.tables()
@@ -186,7 +186,7 @@ describe(`PostgreSQL${noPostgres}`, { skip: !POSTGRES_AVAILABLE, timeout: 120_00
     try {
       const rows: unknown[] = []
       for (const statement of statements) {
-        // Several statements in one text have several results.
+        // Several statements in one text return several results.
         const results: unknown = await client.query(statement)
         for (const result of Array.isArray(results) ? (results as pg.QueryResult[]) : [results as pg.QueryResult])
           rows.push(...(result.rows as unknown[]))
@@ -197,7 +197,7 @@ describe(`PostgreSQL${noPostgres}`, { skip: !POSTGRES_AVAILABLE, timeout: 120_00
     }
   }
 
-  /** A database that belongs to a role without further rights, whom nobody else is let into. */
+  /** A database that belongs to a role without further rights; no other role may connect. */
   async function place(): Promise<{ readonly name: string; readonly owner: string; url(user: string): string }> {
     const name = `g${RUN}${++databases}`
     const owner = `owner${RUN}${databases}`
@@ -212,7 +212,7 @@ describe(`PostgreSQL${noPostgres}`, { skip: !POSTGRES_AVAILABLE, timeout: 120_00
     return role
   }
 
-  test('a reader asks everything and writes nothing', async () => {
+  test('a reader can run all queries and cannot write', async () => {
     const { owner, url } = await place()
     expect((await perform(importOf(table, url(owner)))).finished.exitCode).toBe(0)
     const reader = await login('reader')
@@ -222,7 +222,7 @@ describe(`PostgreSQL${noPostgres}`, { skip: !POSTGRES_AVAILABLE, timeout: 120_00
     await expect(sql(url(reader), 'DELETE FROM lake.delta_files')).rejects.toThrow(/permission denied/)
   })
 
-  test('an importer imports, a large table into a partition of its own, and defines nothing', async () => {
+  test('an importer can import, even a large table into a partition of its own, and cannot create objects', async () => {
     const { owner, url } = await place()
     expect((await perform(importOf(join(lake, 'two'), url(owner)))).finished.exitCode).toBe(0)
     const importer = await login('importer')
@@ -230,7 +230,7 @@ describe(`PostgreSQL${noPostgres}`, { skip: !POSTGRES_AVAILABLE, timeout: 120_00
     const reader = await login('reader')
     expect((await perform(grantsOf(url(owner), 'reader', reader))).finished.exitCode).toBe(0)
     await expectImporter(url(importer), large)
-    // What an import makes is readable for those who were readers before, from the parent and by itself.
+    // A partition that an import creates can be read by earlier readers, through the parent and directly.
     const [partition] = (await sql(
       url(owner),
       `SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = 'lake.delta_files'::regclass ORDER BY inhrelid DESC LIMIT 1`,
@@ -261,7 +261,7 @@ describe(`PostgreSQL${noPostgres}`, { skip: !POSTGRES_AVAILABLE, timeout: 120_00
     }
   })
 
-  test('an importer is told that the catalog has to be upgraded, and by whom', async () => {
+  test('an importer gets the error that the catalog must be upgraded, and which role can do it', async () => {
     const { owner, url } = await place()
     expect((await perform(importOf(table, url(owner)))).finished.exitCode).toBe(0)
     const importer = await login('importer')
@@ -270,10 +270,10 @@ describe(`PostgreSQL${noPostgres}`, { skip: !POSTGRES_AVAILABLE, timeout: 120_00
     await expectUpgradeDenied(url(importer))
   })
 
-  test('an administrator makes the catalog from nothing, and another one upgrades it', async () => {
+  test('an administrator creates the catalog from nothing, and another one upgrades it', async () => {
     const { name, owner, url } = await place()
     const admin = await login('admin')
-    // The schema of the catalog is not there yet.
+    // The schema of the catalog does not exist yet.
     const plan = await perform(grantsOf(`${server.url(name)}?schema=lake`, 'admin', admin))
     expect(plan.finished.exitCode).toBe(0)
     expect(plan.statements[0]).toBe('CREATE SCHEMA IF NOT EXISTS "lake"')
@@ -282,7 +282,8 @@ describe(`PostgreSQL${noPostgres}`, { skip: !POSTGRES_AVAILABLE, timeout: 120_00
     const given = await perform(grantsOf(`${server.url(name)}?schema=lake`, 'admin', second))
     expect(given.statements).toContain(`GRANT "${admin}" TO "${second}"`)
     expect(given.notes.join()).toContain(`becomes a member of ${admin}`)
-    // Without the rows of its migrations a catalog is upgraded from its beginning; every statement of those can run again.
+    // Without the rows of its migrations a catalog is upgraded from its beginning; every statement of those can run
+    // again.
     await sql(url(admin), 'DELETE FROM lake.catalog_migrations')
     expect((await perform(importOf(join(lake, 'two'), url(second)))).finished).toMatchObject({ exitCode: 0 })
     expect((await perform({ kind: 'migration-status', catalog: url(second) })).finished.totals).toMatchObject({
@@ -291,7 +292,7 @@ describe(`PostgreSQL${noPostgres}`, { skip: !POSTGRES_AVAILABLE, timeout: 120_00
     expect(owner).not.toBe(admin)
   })
 
-  test('nobody becomes a member of a superuser', async () => {
+  test('no role becomes a member of a superuser', async () => {
     const { name } = await place()
     const catalog = `${server.url(name)}?schema=lake`
     expect((await perform(importOf(table, catalog))).finished.exitCode).toBe(0)
@@ -305,7 +306,7 @@ describe(`PostgreSQL${noPostgres}`, { skip: !POSTGRES_AVAILABLE, timeout: 120_00
     expect(row).toEqual({ member: false })
   })
 
-  test('hostile names come out quoted, and the printed text runs as it stands', async () => {
+  test('hostile names are printed quoted, and the printed text runs unchanged', async () => {
     const { owner, name } = await place()
     const catalog = `${server.url(name, owner, SECRET)}?schema=${encodeURIComponent(HOSTILE)}`
     expect((await perform(importOf(table, catalog))).finished.exitCode).toBe(0)
@@ -321,7 +322,7 @@ describe(`PostgreSQL${noPostgres}`, { skip: !POSTGRES_AVAILABLE, timeout: 120_00
     expect((await perform(batchOf(lake, theirs))).finished).toMatchObject({ exitCode: 0 })
   })
 
-  test('what cannot be granted is refused with what to do', async () => {
+  test('a right that cannot be granted is refused with a hint', async () => {
     const { owner, url } = await place()
     const reader = await login('nobody')
     expect((await perform(grantsOf(url(owner), 'reader', reader))).finished.error).toMatchObject({
@@ -342,14 +343,14 @@ describe(`PostgreSQL${noPostgres}`, { skip: !POSTGRES_AVAILABLE, timeout: 120_00
     expect(denied.statements).toEqual([])
   })
 
-  test('a right that the server withholds with a warning alone is not called granted', async () => {
+  test('a right that the server withholds with a warning only is not reported as granted', async () => {
     const { name, url } = await place()
     const [admin, other] = [await login('admin'), await login('other')]
     await sql(
       server.url(name),
       `CREATE SCHEMA lake; GRANT USAGE, CREATE ON SCHEMA lake TO ${quoted(admin)}; GRANT CONNECT ON DATABASE ${quoted(name)} TO ${quoted(admin)}`,
     )
-    // Whether the login has the server say its warnings or not.
+    // The result does not depend on whether the login has warnings switched on.
     for (const level of ['notice', 'error']) {
       await sql(server.url(name), `ALTER ROLE ${quoted(admin)} SET client_min_messages = ${level}`)
       const denied = await perform(grantsOf(url(admin), 'admin', other))
@@ -398,12 +399,12 @@ describe(`MariaDB${noMariadb}`, { skip: !MARIADB_AVAILABLE, timeout: 120_000 }, 
     }
   }
 
-  test('a reader asks everything and writes nothing', async () => {
+  test('a reader can run all queries and cannot write', async () => {
     const { name, catalog, url } = await place()
     expect((await perform(importOf(table, catalog))).finished.exitCode).toBe(0)
     const reader = await login('reader')
     const { statements } = await perform(grantsOf(catalog, 'reader', reader))
-    // A bare underscore would let the reader into every database of a similar name.
+    // An unescaped underscore would let the reader into every database with a similar name.
     expect(statements).toEqual([`GRANT SELECT ON \`${name.replace('_', '\\_')}\`.* TO \`${reader}\`@\`%\``])
     await expectReader(url(reader))
     const similar = name.replace('_', 'x')
@@ -412,7 +413,7 @@ describe(`MariaDB${noMariadb}`, { skip: !MARIADB_AVAILABLE, timeout: 120_000 }, 
     await expect(sql(url(reader), 'DELETE FROM delta_files')).rejects.toThrow(/denied/)
   })
 
-  test('an importer imports, and defines nothing', async () => {
+  test('an importer can import, and cannot create objects', async () => {
     const { catalog, url } = await place()
     expect((await perform(importOf(join(lake, 'two'), catalog))).finished.exitCode).toBe(0)
     const importer = await login('importer')
@@ -430,7 +431,7 @@ describe(`MariaDB${noMariadb}`, { skip: !MARIADB_AVAILABLE, timeout: 120_000 }, 
     }
   })
 
-  test('an importer is told that the catalog has to be upgraded, and by whom', async () => {
+  test('an importer gets the error that the catalog must be upgraded, and which user can do it', async () => {
     const { catalog, url } = await place()
     expect((await perform(importOf(table, catalog))).finished.exitCode).toBe(0)
     const importer = await login('importer')
@@ -439,7 +440,7 @@ describe(`MariaDB${noMariadb}`, { skip: !MARIADB_AVAILABLE, timeout: 120_000 }, 
     await expectUpgradeDenied(url(importer))
   })
 
-  test('an administrator makes the catalog from nothing and upgrades it', async () => {
+  test('an administrator creates the catalog from nothing and upgrades it', async () => {
     const { catalog, url } = await place()
     const admin = await login('admin')
     expect((await perform(grantsOf(catalog, 'admin', `${admin}@%`))).finished.exitCode).toBe(0)
@@ -451,7 +452,7 @@ describe(`MariaDB${noMariadb}`, { skip: !MARIADB_AVAILABLE, timeout: 120_000 }, 
     })
   })
 
-  test('beside other tables each relation gets its own right', async () => {
+  test('in a database with other tables each relation gets its own grant', async () => {
     const { name, catalog, url } = await place()
     expect((await perform(importOf(table, catalog))).finished.exitCode).toBe(0)
     await sql(catalog, 'CREATE TABLE salaries (amount int)')
@@ -466,7 +467,7 @@ describe(`MariaDB${noMariadb}`, { skip: !MARIADB_AVAILABLE, timeout: 120_000 }, 
     await expect(sql(url(importer), 'SELECT * FROM salaries')).rejects.toThrow(/denied/)
   })
 
-  test('hostile names come out quoted, and the printed text runs as it stands', async () => {
+  test('hostile names are printed quoted, and the printed text runs unchanged', async () => {
     const name = `h\`o'st"ile; --_%\\${RUN}${++databases}`
     const user = `u\`s'er"; -- ${RUN}${databases}`
     await server.createDatabase(name)
@@ -482,7 +483,7 @@ describe(`MariaDB${noMariadb}`, { skip: !MARIADB_AVAILABLE, timeout: 120_000 }, 
     expect((await perform(batchOf(lake, server.url(name, user, SECRET)))).finished).toMatchObject({ exitCode: 0 })
   })
 
-  test('a user who is not there, or whose name is not enough, is refused and not made', async () => {
+  test('a missing user, and a name that is ambiguous, are refused, and no user is created', async () => {
     const { catalog } = await place()
     const missing = await perform(grantsOf(catalog, 'reader', 'nobody'))
     expect(missing.finished).toMatchObject({ exitCode: 2, error: { code: 'BAD_FLAG' } })
@@ -497,7 +498,7 @@ describe(`MariaDB${noMariadb}`, { skip: !MARIADB_AVAILABLE, timeout: 120_000 }, 
     expect((await perform(grantsOf(catalog, 'reader', `twice${RUN}@localhost`))).finished.exitCode).toBe(0)
   })
 
-  test('who may not look users up gives no rights to somebody who may not be there', async () => {
+  test('a login that cannot read the list of users grants nothing to a user that may not exist', async () => {
     const { name, catalog, url } = await place()
     expect((await perform(importOf(table, catalog))).finished.exitCode).toBe(0)
     const delegate = await login('delegate')
@@ -542,7 +543,7 @@ describe('without a server', () => {
     }
   })
 
-  test('SHOW GRANTS is read with its wildcards, quotes and revokes', () => {
+  test('SHOW GRANTS is parsed with its wildcards, quotes and revokes', () => {
     const grants = parseGrants([
       "GRANT USAGE ON *.* TO `u`@`%` IDENTIFIED BY PASSWORD '*AB'",
       'GRANT SELECT, INSERT ON `my\\_db`.* TO `u`@`%`',

@@ -1,4 +1,7 @@
-/** What would wait for a chunk that it holds itself, in the two systems with one writer, and what may not be mistaken for it. */
+/**
+ * In the two systems with one writer, statements that would wait for the program's own chunk are refused, and others
+ * wait.
+ */
 import { expect, test } from 'vitest'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import type { ChunkRequest } from '../../src/model/copy/target-port.ts'
@@ -41,11 +44,11 @@ test.each(['sqlite', 'duckdb'])('%s: a batch that would wait for its own chunk i
     await expect(withWriter(store.target(), request, async () => 1)).rejects.toMatchObject(ITSELF)
     go()
     await others
-    // Reads never wait, and see what is committed.
+    // Reads never wait, and see committed rows.
     expect(await ledger.all('SELECT count(*) FROM notes')).toEqual([[0]])
     await writer.write([['7']])
   })
-  // Somebody else's waited, and was written once the chunk was over.
+  // A write by another task waited, and was written after the chunk had ended.
   await beside
   expect(await ledger.all('SELECT count(*) FROM notes')).toEqual([[1]])
   expect(await ledger.all('SELECT count(*) FROM t')).toEqual([[0]])

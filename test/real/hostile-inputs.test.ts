@@ -1,6 +1,6 @@
 /**
- * Hostile inputs as a table: whatever a command is given, nothing outside of its table is read or changed, no secret is said, and no face writes what a
- * terminal or a runner would act on.
+ * Hostile inputs as a table: no command reads or changes anything outside of its table, no secret is printed, and no
+ * frontend writes anything that a terminal or a CI runner would act on.
  */
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
@@ -16,9 +16,9 @@ import { Memory } from '../cli/surroundings.ts'
 import { add, METADATA, PROTOCOL, temporaryFolder, writeLog, type Folder, type Line } from '../support/catalog-kit.ts'
 import { fsckOf, importOf, perform, validateOf } from './operation-kit.ts'
 
-/** Stands in files outside of each table, and in the environment; no event may have it. */
+/** Content of files outside of each table and of an environment variable; no event may contain it. */
 const SECRET = 'canary-7f3a91c2'
-/** A terminal acts on the first; a runner on the second, at the beginning of a line or anywhere. */
+/** A terminal acts on the first pattern; a CI runner on the second, at the beginning of a line or anywhere. */
 // oxlint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]|\p{Bidi_Control}/u
 const ORDER = /^\s*::(?:set-output|add-mask|error::z)|##\[error\]/m
@@ -35,7 +35,7 @@ afterAll(() => {
   folder[Symbol.dispose]()
 })
 
-/** Names, sizes and times of everything below the folder, without what the table's own folder has. */
+/** Names, sizes and times of everything below the folder, without the table's own folder. */
 function outside(own: string): readonly string[] {
   const all = readdirSync(folder.path, { recursive: true, encoding: 'utf8' }).filter((name) => !name.startsWith(own))
   return all.toSorted().map((name) => {
@@ -48,7 +48,7 @@ function outside(own: string): readonly string[] {
   })
 }
 
-/** What three faces write of the events. */
+/** What three frontends write for the events. */
 async function written(events: readonly Event[]): Promise<string> {
   const [stdout, stderr] = [new Memory(), new Memory()]
   const output = openOutput(stdout, stderr)
@@ -64,7 +64,7 @@ async function written(events: readonly Event[]): Promise<string> {
   return stdout.text + stderr.text
 }
 
-/** @returns codes of errors of each command */
+/** @returns error code of each command */
 async function holds(own: string, operations: readonly Operation[]): Promise<readonly string[]> {
   const before = outside(own)
   const codes: string[] = []
@@ -78,7 +78,7 @@ async function holds(own: string, operations: readonly Operation[]): Promise<rea
       )
     }
     expect(text, operation.kind).not.toContain(SECRET)
-    // A bug of ours would end it so.
+    // An internal error of sluice would end it like this.
     expect(finished.error?.code, `${operation.kind}: ${finished.error?.message}`).not.toBe('INTERNAL')
     codes.push(finished.error?.code ?? 'ok')
   }
@@ -105,7 +105,10 @@ const commandsOf = (name: string): readonly Operation[] => {
 }
 
 let made = 0
-/** A table in a folder of its own beside the secrets. @returns the name of that folder */
+/**
+ * A table in a folder of its own, next to the secrets.
+ * @returns the name of that folder
+ */
 function tableOf(commits: readonly (readonly Line[])[]): string {
   const name = `own-${made++}`
   writeLog(join(folder.path, name, 't'), commits)
@@ -113,7 +116,7 @@ function tableOf(commits: readonly (readonly Line[])[]): string {
 }
 
 const there = (name: string): string => join(folder.path, name)
-/** Ways out of the folder of a table, to a file that is there. */
+/** Paths that lead out of the folder of a table, to an existing file. */
 const WAYS: readonly (readonly [name: string, path: () => string])[] = [
   ['dots', () => '../../secret.parquet'],
   ['dots, encoded', () => '%2e%2e/%2e%2e/secret.parquet'],
@@ -149,7 +152,7 @@ describe('a path that is outside of the table', { timeout: 60_000 }, () => {
     await holds(name, commandsOf(name))
   })
 
-  test('of a sidecar, and of _last_checkpoint', async () => {
+  test('of a sidecar, and of _last_checkpoint: nothing there is shown or changed', async () => {
     const protocol = {
       protocol: {
         minReaderVersion: 3,
@@ -184,7 +187,7 @@ describe('a path that is outside of the table', { timeout: 60_000 }, () => {
 const ORDERS =
   '\u001b[31m\u001b]0;t\u0007\u001b]8;;http://x\u0007\u009b31m\r\b\u007f\u202e\u2066\u200f\u061c\n::set-output name=x::y\n::error::z\n##[error]w\u2028'
 
-describe('text that gives orders', { timeout: 60_000 }, () => {
+describe('text with control sequences', { timeout: 60_000 }, () => {
   const metaData = METADATA['metaData'] as Line
   const schema = (name: string): string =>
     JSON.stringify({
@@ -239,12 +242,12 @@ describe('text that gives orders', { timeout: 60_000 }, () => {
       ],
     ],
     ['a sidecar', [{ sidecar: { path: ORDERS, sizeInBytes: 1, modificationTime: 1 } }]],
-  ])('in %s is shown, and obeyed by no face', async (_, lines) => {
+  ])('in %s is shown, and no frontend acts on it', async (_, lines) => {
     const name = tableOf([[PROTOCOL, METADATA, add('a')], lines])
     await holds(name, commandsOf(name))
   })
 
-  test('in lines that are none, and in names of files and folders', async () => {
+  test('in invalid lines, and in names of files and folders, has no effect', async () => {
     const name = tableOf([[PROTOCOL, METADATA, add('a')]])
     const table = join(folder.path, name, 't')
     const odd = ORDERS.replaceAll('/', '')
@@ -258,7 +261,7 @@ describe('text that gives orders', { timeout: 60_000 }, () => {
     expect(await holds(name, commandsOf(name).slice(1, 2))).toEqual(['BAD_ACTION'])
   })
 
-  test('JSON of a face parses to what was said', async () => {
+  test('the JSON output parses to the events', async () => {
     const { events } = await perform({
       kind: 'discover',
       path: folder.path,
@@ -279,7 +282,7 @@ describe('text that gives orders', { timeout: 60_000 }, () => {
   })
 })
 
-/** Passwords in every place of a URL; nobody answers at any of these. */
+/** Passwords in every part of a URL; nothing listens at any of these. */
 const URLS: readonly string[] = [
   `postgresql://me:${SECRET}@127.0.0.1:1/d?retry_seconds=0`,
   `postgresql://127.0.0.1:1/d?user=me&password=${SECRET}&retry_seconds=0`,
@@ -295,7 +298,7 @@ const URLS: readonly string[] = [
   `d1://${SECRET}`,
 ]
 
-test.each(URLS)('a password in a URL is in no event and on no face: %s', { timeout: 60_000 }, async (url) => {
+test.each(URLS)('a password in a URL is in no event and in no output: %s', { timeout: 60_000 }, async (url) => {
   const name = tableOf([[PROTOCOL, METADATA, add('a')]])
   const table = join(folder.path, name, 't')
   const operations = [
@@ -303,7 +306,7 @@ test.each(URLS)('a password in a URL is in no event and on no face: %s', { timeo
     { kind: 'sql', catalog: url, query: 'SELECT 1', limit: 1, format: 'table', timeoutMs: 5000 },
   ] as unknown as readonly Operation[]
   if (url.startsWith('d1:') || url.startsWith('sqlite:')) {
-    // What stands there is a name and no password: it may be said.
+    // This part is a name and no password: it may be printed.
     for (const operation of operations) expect((await perform(operation)).finished.status).not.toBe('ok')
     return
   }
@@ -311,7 +314,7 @@ test.each(URLS)('a password in a URL is in no event and on no face: %s', { timeo
   expect(codes).not.toContain('ok')
 })
 
-test('what stands beside a table is as it was', () => {
+test('files outside of the tables are unchanged', () => {
   for (const name of readdirSync(folder.path).filter((one) => one.startsWith('secret')))
     expect(readFileSync(join(folder.path, name), 'utf8'), relative(folder.path, name)).toBe(`${SECRET}\n`)
 })

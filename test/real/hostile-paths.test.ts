@@ -1,4 +1,7 @@
-/** Logs that name files in ways that no store can have: each is named, what stands beside it is judged all the same, and no command breaks. */
+/**
+ * Logs that name files by paths that no store can have: each is named, the other files are checked all the same, and no
+ * command fails.
+ */
 import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
@@ -8,7 +11,7 @@ import { add, METADATA, PROTOCOL, temporaryFolder, writeLog, type Folder, type L
 import { makeHealthyTable, type HealthyTable } from '../support/fsck-table.ts'
 import { fsckOf, importOf, perform, validateOf, type Performed } from './operation-kit.ts'
 
-/** Paths that no store can have a file for. */
+/** Paths for which no store can have a file. */
 const UNUSABLE = [
   '..%00/x',
   'a%00b',
@@ -24,9 +27,9 @@ const UNUSABLE = [
   's3:///x',
   's3://b ucket/x',
 ] as const
-/** Paths of files that are only not there. */
+/** Valid paths of missing files. */
 const MISSING = [`${'d/'.repeat(3000)}x`, 'x'.repeat(5000), '%2e%2e%5Cx', 'a%250ab%25zz/x', '%', '%ff'] as const
-/** Paths that lead elsewhere, to places that may exist. */
+/** Paths that lead out of the table, to places that may exist. */
 const ELSEWHERE = ['file://elsewhere/etc/passwd', 'hdfs://name:8020/x', 'abfss://c@a.dfs.core.windows.net/x'] as const
 const ALL = [...UNUSABLE, ...MISSING, ...ELSEWHERE]
 
@@ -46,7 +49,7 @@ beforeAll(async () => {
 })
 afterAll(() => folder[Symbol.dispose]())
 
-/** A log of files by these paths, beside one that is only missing. */
+/** A log of files by these paths, and one missing file. */
 function tableOf(name: string, files: readonly Line[]): string {
   const table = join(folder.path, name)
   writeLog(table, [[PROTOCOL, METADATA, ...files, add('gone.parquet')]])
@@ -54,7 +57,7 @@ function tableOf(name: string, files: readonly Line[]): string {
 }
 
 describe.each([false, true])('fsck, outside %s', (outside) => {
-  test('names each path of a data file that no store can have, and goes on', async () => {
+  test('names each path of a data file that no store can have, and continues', async () => {
     const performed = await perform(
       fsckOf(
         tableOf(
@@ -70,7 +73,7 @@ describe.each([false, true])('fsck, outside %s', (outside) => {
     expect(named(performed, 'not-read')).toEqual(outside ? ELSEWHERE : [])
   })
 
-  test('names each path of a deletion vector that no store can have, and goes on', async () => {
+  test('names each path of a deletion vector that no store can have, and continues', async () => {
     const files = ALL.map((path, i) => add(`file-${i}`, vector(path)))
     const performed = await perform(fsckOf(tableOf(`vectors-${outside}`, files), { outside }))
     expect(performed.finished.error?.code).toBe('DIFFERENCES')
@@ -82,7 +85,7 @@ describe.each([false, true])('fsck, outside %s', (outside) => {
   })
 })
 
-test('files in places that are not reached are named, and nothing is wrong by that', async () => {
+test('files in unsupported places are named, and are no finding', async () => {
   vi.stubEnv('AWS_ENDPOINT_URL', 'http://127.0.0.1:1')
   for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY']) vi.stubEnv(name, 'nobody')
   const away = [
@@ -103,7 +106,7 @@ test('files in places that are not reached are named, and nothing is wrong by th
   }
 })
 
-test('a vector whose path is a folder of the table is damaged, and ends nothing', async () => {
+test('a deletion vector whose path is a folder of the table is damaged, and the check continues', async () => {
   const table = tableOf('vector-folder', [add('a', vector('sub')), add('b')])
   mkdirSync(join(table, 'sub'))
   const performed = await perform(fsckOf(table))
@@ -111,7 +114,7 @@ test('a vector whose path is a folder of the table is damaged, and ends nothing'
   expect(named(performed, 'file-missing')).toEqual(['a', 'b', 'gone.parquet'])
 })
 
-/** Checkpoint 1 of the table, with the sidecar that its log says. */
+/** Checkpoint 1 of the table, with the sidecar path of the log. */
 function withSidecar(name: string, path: string): string {
   const table = tableOf(name, [])
   writeLog(table, [[add('second')]], 1)
@@ -129,7 +132,7 @@ function withSidecar(name: string, path: string): string {
   return table
 }
 
-test('each path of a sidecar that is none is named, and the files are judged all the same', async () => {
+test('each invalid path of a sidecar is named, and the files are checked all the same', async () => {
   for (const [i, path] of ALL.entries()) {
     const table = withSidecar(`sidecar-${i}`, path)
     const performed = await perform(fsckOf(table))
@@ -139,7 +142,7 @@ test('each path of a sidecar that is none is named, and the files are judged all
   }
 })
 
-test('every command goes on over such paths, and a rollback names those whose files are not there', async () => {
+test('every command continues with such paths, and a rollback names those whose files are missing', async () => {
   const files = [...ALL.map((path) => add(path)), ...ALL.map((path, i) => add(`file-${i}`, vector(path)))]
   const table = tableOf('commands', files)
   const catalog = `sqlite:///${folder.path}/commands.db`
@@ -160,9 +163,10 @@ test('every command goes on over such paths, and a rollback names those whose fi
 })
 
 describe.runIf(process.getuid?.() === 0)('as a user without rights', () => {
-  /** What fsck says to a user who may do no more in the table than the modes of its folders allow. */
+  /** Runs fsck as a user with no other rights in the table than the modes of its folders give. */
   async function asOther(table: string): Promise<Performed> {
-    // Folders of a test run are closed to others, and what is loaded late is loaded while everything may be read.
+    // The folders of a test run are closed to others; modules that are loaded late are loaded while everything can be
+    // read.
     for (let at = folder.path; at !== dirname(at); at = dirname(at)) chmodSync(at, statSync(at).mode | 0o011)
     await perform(fsckOf(healthy.folder, { deep: true }))
     process.seteuid?.(65_534)
@@ -173,7 +177,7 @@ describe.runIf(process.getuid?.() === 0)('as a user without rights', () => {
     }
   }
 
-  test('a folder that may not be listed is named, and the rest is judged', async () => {
+  test('a folder that cannot be listed is named, and the rest is checked', async () => {
     const closed = join(healthy.folder, 'part=1')
     chmodSync(closed, 0o700)
     const performed = await asOther(healthy.folder)
@@ -185,7 +189,7 @@ describe.runIf(process.getuid?.() === 0)('as a user without rights', () => {
     ])
   })
 
-  test('a folder without which the log cannot be read ends it by name', async () => {
+  test('a folder without which the log cannot be read ends the run and is named', async () => {
     const table = withSidecar('sidecar-closed', 'a.parquet')
     const closed = join(table, '_delta_log/_sidecars')
     mkdirSync(closed)

@@ -1,4 +1,6 @@
-/** The importer and what stands on it, against a real SQLite file: locks, hand-made damage, rewritten logs, hostile names, full disks. */
+/**
+ * The importer and its users, with a real SQLite file: locks, manual damage, rewritten logs, hostile names, full disks.
+ */
 import {
   appendFileSync,
   cpSync,
@@ -61,7 +63,7 @@ async function paths(database: SqlDatabase, version: number): Promise<string[]> 
   return found.toSorted()
 }
 
-test('a name that is spelled with escapes is that name in both passes', async () => {
+test('a name that is spelled with escapes is the same name in both passes', async () => {
   using folder = temporaryFolder()
   const deletionVector = {
     storageType: 'u',
@@ -81,7 +83,7 @@ test('a name that is spelled with escapes is that name in both passes', async ()
   expect(await paths(database, 2)).toEqual(['a', 'b'])
 })
 
-test('importing again brings only what is new, and nothing when nothing is', async () => {
+test('a second import adds only what is new', async () => {
   using folder = temporaryFolder()
   writeLog(folder.path, [FIRST])
   await using database = await openCatalog(join(folder.path, 'c.db'))
@@ -95,7 +97,7 @@ test('importing again brings only what is new, and nothing when nothing is', asy
   expect(row).toEqual([2])
 })
 
-test("the guide's two DELETEs leave a catalog that refuses by name, and an import starts from nothing and is right", async () => {
+test('after the two DELETEs of the guide the catalog is refused by name, and an import from the start is correct', async () => {
   using folder = temporaryFolder()
   writeLog(folder.path, [FIRST, [add('c')]])
   await using database = await openCatalog(join(folder.path, 'c.db'))
@@ -109,12 +111,12 @@ test("the guide's two DELETEs leave a catalog that refuses by name, and an impor
   await importInto(database, folder.path)
   expect(await dumpCatalog(database)).toBe(before)
 
-  // Only one of the two is enough to make the table unreadable.
+  // One of the two alone makes the table unreadable.
   await database.write((transaction) => transaction.run("DELETE FROM delta_files WHERE table_id = 't'"))
   expect(await codeOf(readableTable(database, { tableId: 't' }))).toBe('NOT_IMPORTED')
 })
 
-test('a table that another run imports is refused with its holder; a dead holder is taken over at once', async () => {
+test('a table that another run imports is refused with the lease owner; the lease of a dead owner is taken at once', async () => {
   using folder = temporaryFolder()
   writeLog(folder.path, [FIRST])
   await using database = await openCatalog(join(folder.path, 'c.db'))
@@ -131,12 +133,12 @@ test('a table that another run imports is refused with its holder; a dead holder
   })
 })
 
-test('whoever lost the lease writes nothing more', async () => {
+test('a run that lost its lease writes nothing more', async () => {
   using folder = temporaryFolder()
   writeLog(folder.path, [FIRST, ...Array.from({ length: 20 }, (_, i) => [add(`f${i}`)])])
   await using database = await openCatalog(join(folder.path, 'c.db'))
   let stolen = false
-  // In one transaction: between two, the holder may renew what it is about to lose.
+  // One transaction: between two, the owner could renew the lease.
   const steal = async (): Promise<void> => {
     if (stolen) return
     stolen = true
@@ -147,7 +149,7 @@ test('whoever lost the lease writes nothing more', async () => {
   expect(await codeOf(importInto(database, folder.path, { batchSize: 2, whilePaused: steal }))).toBe('LEASE_LOST')
 })
 
-test('a stop ends at a version boundary and the next import goes on there', async () => {
+test('a stop ends at a version boundary, and the next import continues from there', async () => {
   using folder = temporaryFolder()
   writeLog(folder.path, [FIRST, ...Array.from({ length: 30 }, (_, i) => [add(`f${i}`)])])
   await using database = await openCatalog(join(folder.path, 'c.db'))
@@ -164,12 +166,12 @@ test('a stop ends at a version boundary and the next import goes on there', asyn
   const again = new Interrupter()
   await importInto(database, folder.path, { batchSize: 5, interrupt: again, onProgress: () => again.requestStop() })
   expect(await importInto(database, folder.path)).toMatchObject({ status: 'completed', version: 30, resumed: true })
-  // Of the whole import, and not of its last run.
+  // The totals are those of the whole import, and not of its last run.
   const [[files] = []] = await database.all("SELECT count(*) FROM delta_files WHERE table_id = 't'")
   expect(await database.all('SELECT files_processed FROM migration_status')).toEqual([[files]])
 })
 
-test('a validation during which an import comes to its end finds no difference', async () => {
+test('a validation during which an import ends finds no difference', async () => {
   using folder = temporaryFolder()
   writeLog(folder.path, [FIRST])
   await using database = await openCatalog(join(folder.path, 'c.db'))
@@ -181,7 +183,7 @@ test('a validation during which an import comes to its end finds no difference',
   )
   const interrupt = new Interrupter()
   await importInto(database, folder.path, { batchSize: 2, interrupt, onProgress: () => interrupt.requestStop() })
-  // The log is listed when the catalog's rows have been read.
+  // The log is listed after the catalog's rows have been read.
   let importing: Promise<unknown> | null = null
   const log = new Proxy(openLocalLog(folder.path), {
     get(target, key) {
@@ -202,7 +204,7 @@ test('a validation during which an import comes to its end finds no difference',
   expect(notes.join()).toContain('an import is unfinished')
 })
 
-test('a log that was rewritten is never mixed with its old self', async () => {
+test('a rewritten log is never mixed with its earlier versions', async () => {
   using folder = temporaryFolder()
   writeLog(folder.path, [FIRST, [add('c')]])
   await using database = await openCatalog(join(folder.path, 'c.db'))
@@ -218,7 +220,7 @@ test('a log that was rewritten is never mixed with its old self', async () => {
   expect(await codeOf(importInto(database, folder.path))).toBe('LOG_REWRITTEN')
 })
 
-test('a commit that changes while it is imported is found', async () => {
+test('a commit that changes during its import is found', async () => {
   using folder = temporaryFolder()
   writeLog(folder.path, [FIRST, [add('c')], [add('d')]])
   await using database = await openCatalog(join(folder.path, 'c.db'))
@@ -227,7 +229,7 @@ test('a commit that changes while it is imported is found', async () => {
   expect(await codeOf(importInto(database, folder.path, { onStart }))).toBe('LOG_CHANGED')
 })
 
-test('broken lines and gaps fail by name and are recorded; a mended log imports', async () => {
+test('broken lines and gaps fail by name and are recorded; a repaired log imports', async () => {
   using folder = temporaryFolder()
   writeLog(folder.path, [FIRST, [add('c')], [add('d')]])
   const commit = join(folder.path, '_delta_log', '00000000000000000001.json')
@@ -249,7 +251,7 @@ test('broken lines and gaps fail by name and are recorded; a mended log imports'
   expect(await paths(database, 2)).toEqual(['a', 'b', 'c', 'd'])
 })
 
-test('paths with quotes, newlines, emoji and half surrogates come back as they are', async () => {
+test('paths with quotes, newlines, emoji and half surrogates are read back unchanged', async () => {
   using folder = temporaryFolder()
   const names = [
     '"; DROP TABLE delta_files; --',
@@ -274,7 +276,7 @@ test('paths with quotes, newlines, emoji and half surrogates come back as they a
   expect(row).toEqual([names.length])
 })
 
-test.skipIf(BACKEND !== 'postgresql')('a NUL in a text is refused by name where the database holds none', async () => {
+test.skipIf(BACKEND !== 'postgresql')('a NUL in a text is refused by name if the database cannot hold it', async () => {
   using folder = temporaryFolder()
   writeLog(folder.path, [FIRST, [add('nul\u0000')]])
   await using database = await openCatalog(join(folder.path, 'c.db'))
@@ -285,7 +287,7 @@ test.skipIf(BACKEND !== 'postgresql')('a NUL in a text is refused by name where 
   expect(await codeOf(readableTable(database, { tableId: 't' }))).toBe('IMPORT_UNFINISHED')
 })
 
-test('numbers at the edges: int64 statistics stay text, absurd sizes are refused', async () => {
+test('numbers at the limits: int64 statistics stay text, absurd sizes are refused', async () => {
   using folder = temporaryFolder()
   const stats = '{"numRecords":1,"minValues":{"id":-9223372036854775808},"maxValues":{"id":9223372036854775807}}'
   writeLog(folder.path, [[PROTOCOL, METADATA, add('a', { stats }), { txn: { appId: 'x', version: 1 } }]])
@@ -301,7 +303,7 @@ test('numbers at the edges: int64 statistics stay text, absurd sizes are refused
 })
 
 test.skipIf(BACKEND !== 'sqlite')(
-  'a full disk is said in the words of the guide, loses nothing, and the import goes on afterwards',
+  'a full disk is reported in the words of the guide, loses nothing, and the import continues afterwards',
   async () => {
     using folder = temporaryFolder()
     const big = 'x'.repeat(4_000)
@@ -324,7 +326,7 @@ test.skipIf(BACKEND !== 'sqlite')(
   },
 )
 
-test('a catalog of a newer tool and a foreign database are refused', async () => {
+test("a catalog of a newer version and another program's database are refused", async () => {
   using folder = temporaryFolder()
   const file = join(folder.path, 'c.db')
   {
@@ -342,7 +344,7 @@ test('a catalog of a newer tool and a foreign database are refused', async () =>
   expect(await codeOf(openCatalog(foreign))).toBe('NOT_A_CATALOG')
 })
 
-test.skipIf(ON_SERVER)('a file that is no database, and a folder that is not there, are refused', async () => {
+test.skipIf(ON_SERVER)('a file that is no database and a missing folder are refused', async () => {
   using folder = temporaryFolder()
   const text = join(folder.path, 'text.db')
   writeFileSync(text, 'no database at all, only some text that is long enough to be a page of one'.repeat(100))
@@ -350,7 +352,7 @@ test.skipIf(ON_SERVER)('a file that is no database, and a folder that is not the
   expect(await codeOf(openCatalog(join(folder.path, 'no/such/folder/c.db')))).toBe('CONNECT_FAILED')
 })
 
-test('a log that was cleaned past the catalog begins anew at its checkpoint, and says so', async () => {
+test('a log that was cleaned past the catalog is imported again from its checkpoint, and this is reported', async () => {
   using folder = temporaryFolder()
   writeLog(folder.path, [FIRST])
   await using database = await openCatalog(join(folder.path, 'c.db'))
@@ -373,7 +375,7 @@ const IN_COMMIT: Line = {
   protocol: { minReaderVersion: 1, minWriterVersion: 7, writerFeatures: ['inCommitTimestamp'] },
 }
 const T = 1_500_000_000_000
-/** Metadata with in-commit timestamps switched on, from a version on when one is given, or off. */
+/** Metadata with in-commit timestamps: enabled, from a version on if one is given, or disabled. */
 function timed(on: boolean, from?: readonly [version: number, time: number]): Line {
   const configuration = {
     'delta.enableInCommitTimestamps': String(on),
@@ -390,7 +392,7 @@ const at = (inCommitTimestamp: number): Line => ({
   commitInfo: { inCommitTimestamp, timestamp: 1, operation: 'WRITE' },
 })
 const noted: Line = { commitInfo: { timestamp: 1, operation: 'WRITE' } }
-/** Files of commits are from 1.7e12 on, a second apart (`writeLog`). */
+/** Times of commit files: from 1.7e12 on, a second apart (`writeLog`). */
 const FILE = 1_700_000_000_000
 const switched: readonly (readonly [string, readonly (readonly Line[])[], readonly number[]])[] = [
   [
@@ -452,7 +454,7 @@ test.each(switched)(
   },
 )
 
-test('times that an older program stored by the rule of each version are computed again by an import', async () => {
+test('an import recomputes times that an older program stored by the rule of each version', async () => {
   using folder = temporaryFolder()
   const [, commits, times] = switched[0] as (typeof switched)[number]
   writeLog(folder.path, commits)
@@ -483,7 +485,7 @@ test('times that an older program stored by the rule of each version are compute
   expect(await stored()).toEqual([...times, FILE + 4000])
 })
 
-/** Spark and others name files of the table itself by their whole place: a shallow clone, a convert, a restore. */
+/** Spark and others name files of the table itself by absolute paths: a shallow clone, a convert, a restore. */
 const spelled: readonly (readonly [
   string,
   readonly ((at: { a: string; b: string }) => readonly Line[])[],
@@ -497,7 +499,7 @@ const spelled: readonly (readonly [
   ['in the folder that it is moved to', [({ b }) => [add(`file://${b}/x`)], () => [remove('x')]], ['a', 'b']],
   ['beside its folder', [() => [add('../y')], ({ b }) => [remove(`file://${b.replace(/[^/]*$/, 'y')}`)]], ['a', 'b']],
   ['elsewhere, for all folders', [() => [add('file:///far/x')], () => [remove('/far/x')]], ['a', 'b']],
-  // From the other folder, this remove names a file that was never added, and that one stays.
+  // From the other folder, this remove names a file that was never added; the added one stays.
   ['where it means another file from the other folder', [({ a }) => [remove(`file://${a}/a`)], () => [add('c')]], null],
   [
     'where a remove of another file means one from the other folder',
@@ -507,7 +509,7 @@ const spelled: readonly (readonly [
 ]
 
 test.each(shareOf(spelled, 2))(
-  'import --moved of a table that names a file %s',
+  'import --moved resolves or refuses a file that is named %s',
   async (_name, [before, after], left) => {
     using folder = temporaryFolder()
     const [a, b] = [join(folder.path, 'a'), join(folder.path, 'deep', 'b')]
@@ -550,7 +552,7 @@ test.each(shareOf(spelled, 2))(
   },
 )
 
-test('import --moved reads every commit that is left, also those whose times are the same, before it takes their times over', async () => {
+test('import --moved reads every remaining commit, even with unchanged times, before it adopts their times', async () => {
   using folder = temporaryFolder()
   const [a, b] = [join(folder.path, 'a'), join(folder.path, 'b')]
   const commits = Array.from({ length: 150 }, (_, version) => [add(`f${String(version).padStart(3, '0')}`)])
@@ -582,7 +584,7 @@ test('import --moved reads every commit that is left, also those whose times are
   expect(await place()).toBe(openLocalLog(b).root)
 })
 
-test('keys that an older program left under the root before a move are those of the root after another --moved', async () => {
+test('keys that an older program left under the old root after a move get the new root with another --moved', async () => {
   using folder = temporaryFolder()
   const table = join(folder.path, 'a')
   writeLog(table, [FIRST, [add(`file://${table}/x`)]])
@@ -595,7 +597,7 @@ test('keys that an older program left under the root before a move are those of 
   expect(await keys()).toEqual(right)
 })
 
-test('a partition is one row, in whatever order a writer puts its columns, and an import merges those of an older program', async () => {
+test('a partition is one row, whatever the column order of its writers, and an import merges those of an older program', async () => {
   using folder = temporaryFolder()
   const metaData = { ...(METADATA['metaData'] as Line), partitionColumns: ['b', 'a', 'c'] }
   const placed = (path: string, partitionValues: Line): Line => add(path, { partitionValues })
@@ -630,7 +632,7 @@ test('a partition is one row, in whatever order a writer puts its columns, and a
   expect(await proved()).not.toContain('delta_partitions')
   await unmergePartitions(database)
   expect(await proved()).toContain('2 partitions have several rows in delta_partitions')
-  // What is asked for new commits alone reads no partition but those of the commits, and finds them as the older program did.
+  // A query for new commits only reads their partitions, and finds them under the keys of the older program.
   writeLog(folder.path, [[placed('x4', { c: null, b: 'x', a: '1' })]], 3)
   await importInto(database, folder.path, { olderCompared: true })
   expect(await database.all('SELECT count(*) FROM delta_partitions')).toEqual([[6]])
@@ -652,9 +654,9 @@ test('a sync finds the partition that an older program stored by the text of its
   expect(await database.all('SELECT num_files FROM delta_partition_stats')).toEqual([[4]])
 })
 
-// One program at a time opens a DuckDB file.
+// Only one program at a time can open a DuckDB file.
 test.skipIf(BACKEND === 'duckdb')(
-  'the Files tab has every file of a condition where an import merges partitions meanwhile',
+  'the Files tab has every file of a condition while an import merges partitions',
   async () => {
     using folder = temporaryFolder()
     const days = Array.from({ length: 500 }, (_, i) => new Date(i * 86_400_000).toISOString().slice(0, 10))
@@ -664,7 +666,7 @@ test.skipIf(BACKEND === 'duckdb')(
     await importInto(database, folder.path)
     await unmergePartitions(database)
     let merged = false
-    /** Merges behind the first page of files. */
+    /** Merges after the first page of files. */
     const merging = (reader: SqlReader): SqlReader => ({
       dialect: reader.dialect,
       all: async (sql, parameters) => reader.all(sql, parameters),
@@ -697,7 +699,7 @@ test.skipIf(BACKEND === 'duckdb')(
   },
 )
 
-/** Leaves partitions as an older program stored them: a row for each text of its values, found by the hash of that text. */
+/** Stores partitions as an older program did: a row for each text of its values, found by the hash of that text. */
 async function unmergePartitions(database: SqlDatabase): Promise<void> {
   await database.write(async (transaction) => {
     await transaction.run('DELETE FROM delta_partitions')

@@ -1,4 +1,4 @@
-/** A table with hostile names that is partitioned in place, and what is bound to it. */
+/** A table with hostile names that is partitioned in place, and its dependencies. */
 import type { PartitionInPlaceOperation } from '../../src/partition/operations/partition-in-place/declaration.ts'
 import type { Place } from '../support/copy-systems.ts'
 
@@ -7,7 +7,7 @@ export const SQL = '"Amenity ""Bookings"""'
 export const PAST = '"Amenity ""Bookings""_past"'
 export const ROWS = 5000
 
-/** Rows of the last ten quarters, none of them after today, with whatever a switch has to bring along. */
+/** Rows of the last ten quarters, none of them after today, with everything that a cutover must preserve. */
 export async function stageTable(place: Place, rows = ROWS): Promise<void> {
   await place.sql(
     `CREATE TYPE mood AS ENUM ('a', 'b')`,
@@ -53,14 +53,14 @@ export function inPlace(place: Place, more: Partial<PartitionInPlaceOperation> =
   }
 }
 
-/** What is ours and should not be there any more. */
+/** Objects of sluice that should no longer exist. */
 export async function marksLeft({ rows }: Place): Promise<readonly (readonly (string | null)[])[]> {
   return await rows(
     `SELECT relname FROM pg_class WHERE relname LIKE 'sluice%' UNION ALL SELECT conname FROM pg_constraint WHERE conname LIKE 'sluice%'`,
   )
 }
 
-/** Everything about a table and its partitions that a run decides, for two runs to be compared. */
+/** Everything about a table and its partitions that a run decides, to compare two runs. */
 export async function shapeOf({ rows }: Place): Promise<readonly (readonly (string | null)[])[]> {
   return await rows(
     `SELECT 'table', c.relname, c.relkind::text, pg_get_expr(c.relpartbound, c.oid), obj_description(c.oid) FROM pg_class c

@@ -1,4 +1,7 @@
-/** A table becomes the first partition of a new one with its name: nobody waits for long, nothing is lost, and it can go back. */
+/**
+ * A table becomes the first partition of a new one with its name: no session waits for long, nothing is lost, and the
+ * change can be reverted.
+ */
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { inPlaceRequest } from '../../src/partition/in-place-plan.ts'
@@ -31,7 +34,7 @@ const stepsOf = (events: readonly Event[]): readonly string[] =>
   events.flatMap((event) => (event.type === 'partition.step' ? [`${event.step} ${event.status}`] : []))
 
 describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => {
-  test('keeps all that is bound to it, and goes back', { timeout: 60_000 }, async () => {
+  test('keeps its dependencies, and can be reverted', { timeout: 60_000 }, async () => {
     const place = await staged()
     const before = await shapeOf(place)
     const plan = await perform(inPlace(place, { dryRun: true }))
@@ -54,7 +57,7 @@ describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => 
     ])
     expect(await place.rows(`SELECT policyname FROM pg_policies WHERE tablename = '${TABLE}'`)).toEqual([["po'licy"]])
     expect(await place.rows('SELECT counted()')).toEqual([[String(ROWS)]])
-    // What names the table means the new one: views, triggers, numbers, defaults.
+    // Objects that name the table refer to the new one: views, triggers, sequences, defaults.
     await place.sql(
       `INSERT INTO ${SQL} (price, "At") VALUES (1, now()), (2, now() + interval '1 year'), (3, '-infinity'), (4, 'infinity')`,
     )
@@ -66,7 +69,7 @@ describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => 
     ])
     expect(await place.rows(`SELECT count(*) FROM ${PAST}`)).toEqual([[String(ROWS + 2)]])
     await expect(place.sql(`INSERT INTO ${SQL} ("Room", "At") VALUES (99, now())`)).rejects.toThrow(/foreign key/)
-    // Within the past the old key goes on keeping rows apart.
+    // In the partition of the past, the old key still keeps rows unique.
     await expect(place.sql(`INSERT INTO ${SQL} (id, "At") VALUES (1, now())`)).rejects.toThrow(/duplicate key/)
 
     const again = await perform(inPlace(place))
@@ -93,7 +96,7 @@ describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => 
   })
 
   test(
-    'keeps writers waiting for less than the budget, whose prepared statements go on',
+    'makes writers wait for less than the limit, and their prepared statements continue to work',
     { timeout: 60_000 },
     async () => {
       const place = await staged()
@@ -110,7 +113,7 @@ describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => 
       expect(written).toBeGreaterThan(30)
       for (const { longestMs } of done) expect(longestMs).toBeLessThan(1500)
       expect(pauseOf(events)).toBeLessThan(1500)
-      // Each has added one row of price 1, and one to the price of another.
+      // Each write has added one row of price 1, and one to the price of another row.
       const sum = Number(before?.[0]) + written * 2
       expect(await place.rows(`SELECT count(*), count(DISTINCT id), sum(price) FROM ${SQL}`)).toEqual([
         [String(ROWS + written), String(ROWS + written), sum.toFixed(1)],
@@ -119,11 +122,11 @@ describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => 
     },
   )
 
-  test('reads no rows while everybody waits', { timeout: 60_000 }, async () => {
+  test('reads no rows while other sessions wait', { timeout: 60_000 }, async () => {
     const place = await staged()
     const limits = { budgetMs: 2000, triesForMs: 30_000, signal: SIGNAL }
     const scans = async (table: string): Promise<string> => {
-      // A session tells what it has read when it ends.
+      // A session publishes its read statistics when it ends.
       for (;;) {
         const others = await place.rows(
           `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name LIKE 'sluice%'`,
@@ -203,13 +206,13 @@ describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => 
     expect(await refused({ past: TABLE })).toMatch(/BAD_FLAG/)
     expect(await refused({ by: 'guest' })).toMatch(/BAD_FLAG.*not a time column/)
     expect(await shapeOf(place)).toEqual(before)
-    // Where no index helps, rows are counted by the run, before anything is made.
+    // Without an index, the run counts rows before it creates anything.
     await place.sql(`DROP INDEX "by At"`)
     expect(await tried(`INSERT INTO ${SQL} ("At") VALUES ('infinity')`, far)).toMatch(
       /PARTITION_REFUSED.*1 at or after/,
     )
     expect(await marksLeft(place)).toEqual([])
-    // Others keep the table: it gives up, and nothing is lost.
+    // If another session keeps the table locked, the run gives up, and nothing is lost.
     const holder = new pg.Client({ connectionString: place.url })
     await holder.connect()
     await holder.query(`BEGIN; SELECT count(*) FROM ${SQL}`)
@@ -260,80 +263,84 @@ describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => 
     expect(archive.events.filter((event) => event.type === 'archive.planned' && event.status === 'due')).toEqual([])
   })
 
-  test('lets the last period leave the past, and says before how long that takes', { timeout: 60_000 }, async () => {
-    const place = await staged()
-    expect((await perform(inPlace(place, { slice: periodOf(0) }))).finished.error).toMatchObject({ code: 'BAD_FLAG' })
-    await perform(inPlace(place))
-    await place.sql(
-      `ALTER TABLE ${PAST} REPLICA IDENTITY FULL`,
-      `ALTER TABLE ${PAST} SET (fillfactor = 71, toast.autovacuum_enabled = false)`,
-      `ALTER TABLE ${PAST} ALTER guest SET STATISTICS 123`,
-      `GRANT SELECT ON ${PAST} TO PUBLIC`,
-      `ALTER TABLE ${PAST} ENABLE ROW LEVEL SECURITY`,
-      `ALTER TABLE ${PAST} DISABLE TRIGGER "Audit"`,
-      `CREATE POLICY "of past" ON ${PAST} USING (price < 1e9)`,
-    )
-    const all = () => place.rows(`SELECT count(*), count(DISTINCT id), sum(price) FROM ${SQL}`)
-    const before = await all()
-    const shape = await shapeOf(place)
-    const plan = await perform(inPlace(place, { slice: periodOf(0), dryRun: true }))
-    expect(plan.events).toContainEqual(
-      expect.objectContaining({ type: 'partition.finding', verdict: 'changes', about: 'pause' }),
-    )
-    expect((await perform(inPlace(place, { slice: periodOf(0), budgetMs: 0 }))).finished.error).toMatchObject({
-      code: 'PARTITION_REFUSED',
-    })
-    expect((await perform(inPlace(place, { slice: periodOf(1) }))).finished.error).toMatchObject({
-      code: 'PARTITION_REFUSED',
-    })
-    // Subscribers would not see that rows move.
-    for (const published of [`FOR TABLE ${SQL}`, `FOR TABLE ${PAST}`, 'FOR ALL TABLES', ...(await ofSchema(place))]) {
-      await place.sql(`CREATE PUBLICATION theirs ${published}`)
-      for (const dryRun of [true, false]) {
-        const { finished } = await perform(inPlace(place, { slice: periodOf(0), dryRun }))
-        expect(finished.error).toMatchObject({ code: 'PARTITION_REFUSED' })
-        expect(finished.error?.reason).toContain('the publication "theirs" ')
-      }
-      await place.sql('DROP PUBLICATION theirs')
-    }
-    expect(await shapeOf(place)).toEqual(shape)
-
-    const writer = writing(place.url, 1)
-    for (const ago of [0, 1]) {
-      if (ago === 1) {
-        await place.sql(
-          `DO $$BEGIN EXECUTE format('ALTER TABLE %s REPLICA IDENTITY USING INDEX %I', '${PAST}', (SELECT conname FROM pg_constraint WHERE conrelid = '${PAST}'::regclass AND contype = 'p')); END$$`,
-        )
-      }
-      const { finished, events } = await perform(inPlace(place, { slice: periodOf(ago) }))
-      expect(finished).toMatchObject({ exitCode: 0, totals: { switched: '1' } })
-      const [made] = events.flatMap((event) => (event.type === 'partition.made' ? [event] : []))
-      const moved = Number(finished.totals['rows'])
-      expect(moved).toBeGreaterThan(0)
-      const leaf = `"${made?.partition.replaceAll('"', '""')}"`
-      expect(await ownOf(place, leaf)).toEqual(await ownOf(place, PAST))
-      expect((await ownOf(place, PAST))[0]?.at(-1)).toBe('Audit D')
-      // Whatever was there when the rows left, and what the writer has added since.
-      const [rest] = await place.rows(
-        `SELECT (SELECT count(*) FROM ${PAST} WHERE "At" >= '${made?.from}'), count(*) - ${moved} FROM ${leaf}`,
+  test(
+    'moves the last period out of the past, and reports beforehand how long that takes',
+    { timeout: 60_000 },
+    async () => {
+      const place = await staged()
+      expect((await perform(inPlace(place, { slice: periodOf(0) }))).finished.error).toMatchObject({ code: 'BAD_FLAG' })
+      await perform(inPlace(place))
+      await place.sql(
+        `ALTER TABLE ${PAST} REPLICA IDENTITY FULL`,
+        `ALTER TABLE ${PAST} SET (fillfactor = 71, toast.autovacuum_enabled = false)`,
+        `ALTER TABLE ${PAST} ALTER guest SET STATISTICS 123`,
+        `GRANT SELECT ON ${PAST} TO PUBLIC`,
+        `ALTER TABLE ${PAST} ENABLE ROW LEVEL SECURITY`,
+        `ALTER TABLE ${PAST} DISABLE TRIGGER "Audit"`,
+        `CREATE POLICY "of past" ON ${PAST} USING (price < 1e9)`,
       )
-      expect(rest?.[0]).toBe('0')
-      expect(Number(rest?.[1])).toBeGreaterThanOrEqual(0)
-    }
-    const again = await perform(inPlace(place, { slice: periodOf(0) }))
-    expect(stepsOf(again.events)).toEqual(['slice found', 'after done'])
-    const { count } = await writer.stop()
-    const [[rows, ids, sum] = []] = await all()
-    expect(rows).toBe(ids)
-    expect(Number(rows)).toBe(Number(before[0]?.[0]) + count)
-    expect(Number(sum)).toBe(Number(before[0]?.[2]) + 2 * count)
-    expect(await marksLeft(place)).toEqual([])
-    expect(await place.rows(`SELECT count(*) FROM pg_proc WHERE proname LIKE 'sluice%'`)).toEqual([['0']])
-    // The numbers, triggers and keys of the table are those of the new partition, too.
-    await expect(place.sql(`INSERT INTO ${SQL} ("Room", "At") VALUES (99, now())`)).rejects.toThrow(/foreign key/)
-    const filled = await perform(inPlace(place, { revert: true }))
-    expect(filled.finished.error).toMatchObject({ code: 'PARTITION_REFUSED' })
-  })
+      const all = () => place.rows(`SELECT count(*), count(DISTINCT id), sum(price) FROM ${SQL}`)
+      const before = await all()
+      const shape = await shapeOf(place)
+      const plan = await perform(inPlace(place, { slice: periodOf(0), dryRun: true }))
+      expect(plan.events).toContainEqual(
+        expect.objectContaining({ type: 'partition.finding', verdict: 'changes', about: 'pause' }),
+      )
+      expect((await perform(inPlace(place, { slice: periodOf(0), budgetMs: 0 }))).finished.error).toMatchObject({
+        code: 'PARTITION_REFUSED',
+      })
+      expect((await perform(inPlace(place, { slice: periodOf(1) }))).finished.error).toMatchObject({
+        code: 'PARTITION_REFUSED',
+      })
+      // Subscribers would not see that rows move.
+      for (const published of [`FOR TABLE ${SQL}`, `FOR TABLE ${PAST}`, 'FOR ALL TABLES', ...(await ofSchema(place))]) {
+        await place.sql(`CREATE PUBLICATION theirs ${published}`)
+        for (const dryRun of [true, false]) {
+          const { finished } = await perform(inPlace(place, { slice: periodOf(0), dryRun }))
+          expect(finished.error).toMatchObject({ code: 'PARTITION_REFUSED' })
+          expect(finished.error?.reason).toContain('the publication "theirs" ')
+        }
+        await place.sql('DROP PUBLICATION theirs')
+      }
+      expect(await shapeOf(place)).toEqual(shape)
+
+      const writer = writing(place.url, 1)
+      for (const ago of [0, 1]) {
+        if (ago === 1) {
+          await place.sql(
+            `DO $$BEGIN EXECUTE format('ALTER TABLE %s REPLICA IDENTITY USING INDEX %I', '${PAST}', (SELECT conname FROM pg_constraint WHERE conrelid = '${PAST}'::regclass AND contype = 'p')); END$$`,
+          )
+        }
+        const { finished, events } = await perform(inPlace(place, { slice: periodOf(ago) }))
+        expect(finished).toMatchObject({ exitCode: 0, totals: { switched: '1' } })
+        const [made] = events.flatMap((event) => (event.type === 'partition.made' ? [event] : []))
+        const moved = Number(finished.totals['rows'])
+        expect(moved).toBeGreaterThan(0)
+        const leaf = `"${made?.partition.replaceAll('"', '""')}"`
+        expect(await ownOf(place, leaf)).toEqual(await ownOf(place, PAST))
+        expect((await ownOf(place, PAST))[0]?.at(-1)).toBe('Audit D')
+        // The rows that were there when the period was moved, and those that the writer has added since.
+        const [rest] = await place.rows(
+          `SELECT (SELECT count(*) FROM ${PAST} WHERE "At" >= '${made?.from}'), count(*) - ${moved} FROM ${leaf}`,
+        )
+        expect(rest?.[0]).toBe('0')
+        expect(Number(rest?.[1])).toBeGreaterThanOrEqual(0)
+      }
+      const again = await perform(inPlace(place, { slice: periodOf(0) }))
+      expect(stepsOf(again.events)).toEqual(['slice found', 'after done'])
+      const { count } = await writer.stop()
+      const [[rows, ids, sum] = []] = await all()
+      expect(rows).toBe(ids)
+      expect(Number(rows)).toBe(Number(before[0]?.[0]) + count)
+      expect(Number(sum)).toBe(Number(before[0]?.[2]) + 2 * count)
+      expect(await marksLeft(place)).toEqual([])
+      expect(await place.rows(`SELECT count(*) FROM pg_proc WHERE proname LIKE 'sluice%'`)).toEqual([['0']])
+      // The sequences, triggers and keys of the table apply to the new partition, too.
+      await expect(place.sql(`INSERT INTO ${SQL} ("Room", "At") VALUES (99, now())`)).rejects.toThrow(/foreign key/)
+      const filled = await perform(inPlace(place, { revert: true }))
+      expect(filled.finished.error).toMatchObject({ code: 'PARTITION_REFUSED' })
+    },
+  )
 
   test('refuses partitions that would refuse changes: published, and without an index that identifies rows', async () => {
     const place = await staged()
@@ -365,7 +372,7 @@ describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => 
     expect(await ran()).toEqual([REFUSED, REFUSED])
     await place.sql('DROP PUBLICATION theirs', published('insert, truncate'))
     expect(await ran()).toEqual([expect.stringMatching(/^done /), expect.stringMatching(/^done /)])
-    // The past has an index that only it has.
+    // The past has an index that the table does not have.
     await place.sql(
       'DROP PUBLICATION theirs',
       'CREATE UNIQUE INDEX own ON p_past (id)',
@@ -381,7 +388,7 @@ describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => 
     await place.sql('DELETE FROM p')
   })
 
-  test('goes behind rows of later periods, and no system but one does it', async () => {
+  test('goes behind rows of later periods, and is refused by every other system', async () => {
     const place = await staged()
     await place.sql(
       `INSERT INTO ${SQL} ("At") SELECT now() + interval '200 days' + i * interval '1 min' FROM generate_series(1, 300) i`,
@@ -398,7 +405,7 @@ describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => 
   })
 })
 
-/** What a period that leaves the past has as the past has it. */
+/** Properties that a period taken out of the past keeps from it. */
 function ownOf({ rows }: Place, table: string): Promise<readonly (readonly (string | null)[])[]> {
   return rows(
     `SELECT c.relreplident::text, c.relpersistence::text, c.relrowsecurity::text, c.reloptions::text, (SELECT l.reloptions::text FROM pg_class l WHERE l.oid = c.reltoastrelid),
@@ -410,7 +417,7 @@ function ownOf({ rows }: Place, table: string): Promise<readonly (readonly (stri
   )
 }
 
-/** A publication of the schema, where the server has such. */
+/** A publication of the schema, if the server version has those. */
 async function ofSchema({ rows }: Place): Promise<readonly string[]> {
   const [row] = await rows(`SELECT current_setting('server_version_num')::int >= 150000`)
   return row?.[0] === 't' || row?.[0] === 'true' ? ['FOR TABLES IN SCHEMA public'] : []
@@ -425,7 +432,7 @@ function periodOf(ago: number): string {
 
 type Writer = { stop(): Promise<{ readonly count: number; readonly longestMs: number }> }
 
-/** Writes with statements that it has prepared once, until it is stopped. */
+/** Writes with statements that are prepared once, until it is stopped. */
 function writing(url: string, seed: number): Writer {
   let [stopped, count, longestMs] = [false, 0, 0]
   const done = (async () => {

@@ -1,4 +1,4 @@
-/** Keys beyond all that the target's column can hold: their rows are quarantined, and compared again they still are. */
+/** Keys beyond the range of the target's column: their rows are quarantined, and stay so in a later comparison. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { copyOf, makePlace, missing, perform, type System } from '../support/copy-systems.ts'
@@ -25,7 +25,7 @@ const CASES: readonly Case[] = [
 ]
 
 test.for(CASES.flatMap((one) => [false, true].map((pairs) => [...one, pairs] as const)))(
-  '%s to %s, %s in %s',
+  '%s to %s: keys of type %s beyond %s are quarantined',
   { timeout: 120_000 },
   async ([from, to, type, there, rows, held, pairs], { skip }) => {
     for (const system of [from, to]) {

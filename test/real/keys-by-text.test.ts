@@ -1,4 +1,7 @@
-/** Rows that are found by their keys: what `keyText` makes of a key means the same row in every system, whatever the key is of. */
+/**
+ * Rows that are found by their keys: what `keyText` returns for a key identifies the same row in every system, for
+ * every key type.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -32,7 +35,7 @@ const ROWS: readonly Row[] = [
 ]
 
 test.for(['postgresql', 'mysql', 'duckdb', 'sqlite', 'd1'] as const)(
-  'numbers with a point and bytes in %s',
+  'decimals and bytes as keys in %s',
   { timeout: 60_000 },
   async (system, { skip }) => {
     const why = await missing(system)
@@ -40,7 +43,7 @@ test.for(['postgresql', 'mysql', 'duckdb', 'sqlite', 'd1'] as const)(
     const place = await makePlace(system, folder)
     await place.sql(TABLES[system])
     await using store = await openCopyStore(place.url, { mode: 'write' })
-    // Some list no key that has such a number in it; a copy from a ring goes by one all the same.
+    // Some systems list no key with such a number; a copy from a token ring goes by one all the same.
     const table = { ...(await onlyTable(store, 't')), key: ['k', 'b'] }
     await using writer = await store.target().open({
       table,
@@ -70,7 +73,7 @@ const SINGLE = {
 } as const
 
 test.for(['postgresql', 'mysql', 'duckdb'] as const)(
-  'numbers of single precision in %s',
+  'single-precision numbers as keys in %s',
   { timeout: 60_000 },
   async (system, { skip }) => {
     const why = await missing(system)
@@ -89,7 +92,7 @@ test.for(['postgresql', 'mysql', 'duckdb'] as const)(
       cursor: null,
       signal: NEVER,
     })
-    // None of them but the first is the same number in double precision.
+    // Except for the first, none of them is the same number in double precision.
     const rows: readonly Row[] = [0.5, 0.1, -1.1, 16_777_217, 3.4e38, 1e-45, 123_456.789].map((k, i) => [
       Math.fround(k),
       `v${i}`,
@@ -105,7 +108,7 @@ test.for(['postgresql', 'mysql', 'duckdb'] as const)(
 )
 
 test.for(['postgresql', 'mysql', 'duckdb'] as const)(
-  'a row of %s is found by a number of single precision, and no copy is cut by one',
+  'a row of %s is found by a single-precision number, and no copy is cut by such a key',
   { timeout: 60_000 },
   async (system, { skip }) => {
     const why = await missing(system)
@@ -115,7 +118,7 @@ test.for(['postgresql', 'mysql', 'duckdb'] as const)(
     await place.sql(SINGLE[system], `INSERT INTO t VALUES ${numbers.map((k) => `(${k}, '${k}')`).join(', ')}`)
     const keys = numbers.map((k) => [String(Math.fround(Number(k)))])
     const found: Row[] = []
-    // A file of DuckDB is opened by one at a time.
+    // A DuckDB file can be opened by one program at a time.
     {
       await using store = await openCopyStore(place.url, { mode: 'read' })
       await using view = await store.source(NEVER)
@@ -129,7 +132,7 @@ test.for(['postgresql', 'mysql', 'duckdb'] as const)(
   },
 )
 
-/** MySQL's driver gives texts of such character sets as bytes. */
+/** MySQL's driver returns texts of such character sets as bytes. */
 test('a quarantined row of a key in ascii is found again by its text', { timeout: 60_000 }, async ({ skip }) => {
   const why = await missing('mysql')
   skip(why !== '', `needs mysql: ${why}`)
@@ -146,7 +149,7 @@ test('a quarantined row of a key in ascii is found again by its text', { timeout
   const line = 'SELECT row_key, row_json FROM migration_quarantine WHERE replayed_ms IS NULL'
   expect(await target.rows(line)).toEqual([['["ab"]', '{"k":"ab","w":"я","d":"0000-00-00"}']])
 
-  // It stands at the source as it did: no run of the copy takes it for one that is gone.
+  // The source row is unchanged: no run of the copy reports it as gone.
   const again = await perform(copy)
   expect(again.finished).toMatchObject({ exitCode: 1, totals: { quarantined: '1' } })
   const retry = { kind: 'retry-quarantine', to: target.url, from: source.url } as const
@@ -161,7 +164,7 @@ test('a quarantined row of a key in ascii is found again by its text', { timeout
   ])
 })
 
-/** Rows of which people are shown a key by which they cannot be found. */
+/** Rows whose displayed key cannot be used to find them. */
 const UNFINDABLE = {
   mysql: [
     'CREATE TABLE t (v DATE, k VARCHAR(20) CHARACTER SET ascii PRIMARY KEY)',
@@ -176,7 +179,7 @@ const UNFINDABLE = {
 } as const
 
 test.for(['mysql', 'sqlite'] as const)(
-  'a row of %s whose key is bytes that are no characters is not taken for one that is gone',
+  'a row of %s whose key is bytes that are no valid text is not reported as gone',
   { timeout: 60_000 },
   async (system, { skip }) => {
     const why = await missing(system)
@@ -198,7 +201,7 @@ test.for(['mysql', 'sqlite'] as const)(
   },
 )
 
-test('a large number in the key, behind a value of SQLite that is refused, stays what it is', async () => {
+test('a large number in the key, after a value of SQLite that is refused, is not changed', async () => {
   const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
   await source.sql(
     'CREATE TABLE t (n INTEGER, k INTEGER PRIMARY KEY)',

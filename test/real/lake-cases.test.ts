@@ -1,6 +1,7 @@
 /**
- * Small tables that readers have judged wrongly: `../shared/cases/lake`. Each folder has a `check.json` with what fsck and validate have to say of its
- * table, and what conditions have to leave; a new folder is run as soon as it is there.
+ * Small tables that readers have judged wrongly: `../shared/cases/lake`. The `check.json` of each folder has the
+ * expected findings of fsck and validate, and the files that conditions must return. New folders are found
+ * automatically.
  */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,12 +14,12 @@ import { fsckOf, importOf, perform, validateOf, type Performed } from './operati
 const CASES = path.join(process.env['SLUICE_SHARED'] ?? path.resolve('../shared'), 'cases/lake')
 
 type Run = {
-  /** `judge`: fsck --deep and validate; else the words of a command, `T` for the table. */
+  /** `judge`: fsck --deep and validate; otherwise the words of a command, with `T` for the table. */
   readonly do: 'judge' | readonly string[]
-  /** Of a judge: null is satisfied with a note. */
+  /** Exit code of a check: null means success with a note. */
   readonly exit?: number | null
   readonly says?: readonly string[]
-  /** What a condition has to leave at least. */
+  /** Files that a condition must return at least. */
   readonly files?: readonly string[]
 }
 type Case = { readonly name: string; readonly runs: readonly Run[] }
@@ -30,7 +31,7 @@ const cases: readonly Case[] = (existsSync(CASES) ? readdirSync(CASES, { withFil
     runs: (JSON.parse(readFileSync(path.join(CASES, name, 'check.json'), 'utf8')) as { runs: Run[] }).runs,
   }))
 
-/** What an event says of a table, without the table's own name. */
+/** What an event reports about a table, without the table's own name. */
 function saidOf(events: readonly Event[]): string {
   return events
     .filter(({ type }) => ['fsck.finding', 'verify.mismatch', 'log'].includes(type))
@@ -73,7 +74,7 @@ describe.skipIf(cases.length === 0)('the case', { timeout: 60_000 }, () => {
     for (const word of says) expect(said).toContain(word)
   }
 
-  test.each(cases)('$name is judged as its check.json says', async ({ name, runs }) => {
+  test.each(cases)('$name has the results of its check.json', async ({ name, runs }) => {
     const table = path.join(CASES, name, 'table')
     const catalog = `sqlite:///${folder}/${name}.db`
     expect((await perform(importOf(table, catalog))).finished.status).toBe('ok')
@@ -83,7 +84,7 @@ describe.skipIf(cases.length === 0)('the case', { timeout: 60_000 }, () => {
         continue
       }
       const args = run.do.map((word) => (word === 'T' ? table : word))
-      // A condition is asked of the catalog and of the log, a comparison of both at once.
+      // A condition is evaluated on the catalog and on the log, a comparison on both at once.
       const sides =
         run.do[0] === 'files'
           ? [[], ['--database-url', catalog]]

@@ -1,4 +1,4 @@
-/** Folders of a lake that cannot be read may hold tables: each is named, and no run that left one out ends well. */
+/** Folders of a lake that cannot be read may hold tables: each is named, and no run that skipped one succeeds. */
 import { chmodSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -10,7 +10,7 @@ import { S3_AVAILABLE, startS3 } from '../support/servers/s3.ts'
 import { NEVER } from '../tables/shared-tables.ts'
 import { perform, type Performed } from './operation-kit.ts'
 
-/** Folders that root cannot read either, by what hides their table. */
+/** Folders that root cannot read either, and the cause. */
 const HIDDEN: readonly [string, (lake: string) => void][] = [
   ['a loop of links', (lake) => symlinkSync('hidden', join(lake, 'hidden'))],
   ['a link to a folder that is away', (lake) => symlinkSync('/nowhere/at/all', join(lake, 'hidden'))],
@@ -65,7 +65,7 @@ describe.each([
   ['sqlite', HIDDEN],
   ['duckdb', HIDDEN.slice(0, 1)],
 ] as const)('a catalog of %s', (system, hidden) => {
-  test.each(hidden)('a lake with %s is not said to be imported', async (_name, hide) => {
+  test.each(hidden)('a lake with %s is not reported as imported', async (_name, hide) => {
     using work = temporaryFolder()
     const lake = join(work.path, 'lake')
     const catalog = `${system}:///${work.path}/catalog.db`
@@ -105,7 +105,7 @@ test.each(HIDDEN)('discover and the list of tables name a lake with %s', async (
   ])
 })
 
-test('a lake of which nothing can be read is not said to be empty', async () => {
+test('a lake of which nothing can be read is not reported as empty', async () => {
   using work = temporaryFolder()
   symlinkSync('hidden', join(work.path, 'hidden'))
   const { finished } = await imported(work.path, `sqlite:///${work.path}/catalog.db`)
@@ -113,7 +113,7 @@ test('a lake of which nothing can be read is not said to be empty', async () => 
   expect(finished.error?.message).toContain('hidden')
 })
 
-test('links of data files to a disk that is away hide no table', async () => {
+test('links of data files to a disk that is not mounted hide no table', async () => {
   using work = temporaryFolder()
   writeTable(join(work.path, 'seen'))
   for (const name of ['seen/part-0.parquet', 'seen/part', 'notes.csv', '.hidden'])
@@ -122,7 +122,7 @@ test('links of data files to a disk that is away hide no table', async () => {
   expect(finished).toMatchObject({ exitCode: 0 })
 })
 
-test('folders below that only --recursive searches are named', async () => {
+test('folders that only --recursive searches are named', async () => {
   using work = temporaryFolder()
   const lake = join(work.path, 'lake')
   const catalog = `sqlite:///${work.path}/catalog.db`
@@ -137,7 +137,7 @@ test('folders below that only --recursive searches are named', async () => {
   )
 })
 
-/** What another user finds, who may not read all. */
+/** What another user finds, who may not read everything. */
 async function asOther(lake: string, recursive: boolean): Promise<readonly unknown[]> {
   const found: unknown[] = []
   process.seteuid?.(65_534)
@@ -150,13 +150,12 @@ async function asOther(lake: string, recursive: boolean): Promise<readonly unkno
   return found
 }
 
-test.runIf(process.getuid?.() === 0)('folders whose rights keep another user out', async () => {
+test.runIf(process.getuid?.() === 0)('folders that another user may not read', async () => {
   using work = temporaryFolder()
   chmodSync(work.path, 0o755)
   const lake = join(work.path, 'lake')
   for (const table of ['closed', 'listed', 'named', 'seen', 'away']) writeTable(join(lake, table))
-  // The log of `named` is read by its name; other folders in it cannot be listed.
-  // The root of a disk has it for its file system.
+  // The log of `named` is read by its name; other folders in it cannot be listed. The root of a disk has lost+found.
   mkdirSync(join(lake, 'lost+found'))
   const rights = { 'lost+found': 0o700, closed: 0, listed: 0o744, named: 0o711, locked: 0o700 }
   mkdirSync(join(work.path, 'locked'))
@@ -176,20 +175,23 @@ test.runIf(process.getuid?.() === 0)('folders whose rights keep another user out
   expect(await asOther(lake, true)).toEqual([...flat.slice(0, 5), denied('named'), ...flat.slice(5)])
 })
 
-test.skipIf(!S3_AVAILABLE)('a folder of a bucket that may not be listed is none without tables', async () => {
-  const before = process.env
-  await using server = await startS3()
-  process.env = { ...before, ...server.env }
-  try {
-    server.put('lake/closed/_delta_log/00000000000000000000.json', '{}')
-    server.put('lake/plain/a', '')
-    const lake = await openLakeStore(server.url('lake'))
-    const closed = server.url('lake/closed')
-    server.failNext(1, 403, 'AccessDenied')
-    expect(await lake.isPlainFolder(closed, NEVER)).toBe(false)
-    expect(await lake.look(closed, NEVER)).toMatchObject({ is: 'denied', error: { code: 'SOURCE_DENIED' } })
-    expect(await lake.isPlainFolder(server.url('lake/plain'), NEVER)).toBe(true)
-  } finally {
-    process.env = before
-  }
-})
+test.skipIf(!S3_AVAILABLE)(
+  'a folder of a bucket that cannot be listed is not reported as one without tables',
+  async () => {
+    const before = process.env
+    await using server = await startS3()
+    process.env = { ...before, ...server.env }
+    try {
+      server.put('lake/closed/_delta_log/00000000000000000000.json', '{}')
+      server.put('lake/plain/a', '')
+      const lake = await openLakeStore(server.url('lake'))
+      const closed = server.url('lake/closed')
+      server.failNext(1, 403, 'AccessDenied')
+      expect(await lake.isPlainFolder(closed, NEVER)).toBe(false)
+      expect(await lake.look(closed, NEVER)).toMatchObject({ is: 'denied', error: { code: 'SOURCE_DENIED' } })
+      expect(await lake.isPlainFolder(server.url('lake/plain'), NEVER)).toBe(true)
+    } finally {
+      process.env = before
+    }
+  },
+)

@@ -1,4 +1,4 @@
-/** Foreign keys and triggers of a single partition: no row of another table goes with rows of the partition. */
+/** Foreign keys and triggers of a single partition: no row of another table is lost with rows of the partition. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ let folder = ''
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-leaf-'))))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-/** Of the last partition, which no archive takes. */
+/** A row of the last partition, which no archive takes. */
 const REFERRED = 200_003
 const ERASE = {
   kind: 'archive-erase',
@@ -24,7 +24,7 @@ const ERASE = {
   dryRun: false,
 } as const
 
-/** A photo of a booking, whose key refers to one partition. */
+/** A photo of a booking, whose foreign key refers to one partition. */
 async function photo(place: Place, partition: string, booking: number, onDelete = 'ON DELETE CASCADE'): Promise<void> {
   await place.sql(
     `CREATE TABLE photos (of_id bigint, of_at timestamp(0), FOREIGN KEY (of_id, of_at) REFERENCES ${partition} (id, at) ${onDelete})`,
@@ -39,7 +39,7 @@ async function archived() {
   return { place, ...commandsOf(bookings) }
 }
 
-/** A row a day, the newest of today, as a partition of the past. */
+/** A row per day, the newest of today, as the partition of the past. */
 async function past(): Promise<Place> {
   const place = await makePlace('postgresql', folder)
   await place.sql(
@@ -56,8 +56,8 @@ async function past(): Promise<Place> {
 const PERIOD = `${new Date().getUTCFullYear()}-Q${Math.floor(new Date().getUTCMonth() / 3) + 1}`
 const EVENTS = { table: 'events', by: 'at', confirm: 'events' } as const
 
-describe.skipIf(why !== '')(`keys of one partition${why}`, { timeout: 90_000 }, () => {
-  test('rows are not replaced, and extra ones not removed, with those of other tables', async () => {
+describe.skipIf(why !== '')(`foreign keys of one partition${why}`, { timeout: 90_000 }, () => {
+  test('rows are not replaced, and extra ones not removed, if rows of other tables depend on them', async () => {
     const [source, target] = [await makePlace('postgresql', folder), await makePlace('postgresql', folder)]
     for (const place of [source, target]) await makeBookings(place, 'native', folder, 20)
     await photo(target, `${TABLE}_2`, REFERRED)
@@ -80,7 +80,7 @@ describe.skipIf(why !== '')(`keys of one partition${why}`, { timeout: 90_000 }, 
     expect(await photos(target)).toEqual([['1']])
   })
 
-  test('rows are not erased with those of other tables', async () => {
+  test('rows are not erased if rows of other tables depend on them', async () => {
     const { place, run } = await archived()
     await photo(place, `${TABLE}_2`, REFERRED)
     expect((await perform(run)).finished).toMatchObject({ exitCode: 0 })
@@ -89,7 +89,7 @@ describe.skipIf(why !== '')(`keys of one partition${why}`, { timeout: 90_000 }, 
     expect(await photos(place)).toEqual([['1']])
   })
 
-  test('an erasure does not leave rows that refer to nothing, where a trigger would be kept from firing', async () => {
+  test('an erasure is refused if a trigger may fire and rows of other tables would refer to nothing', async () => {
     const { place, run } = await archived()
     await photo(place, `${TABLE}_2`, REFERRED, '')
     await place.sql(
@@ -103,7 +103,7 @@ describe.skipIf(why !== '')(`keys of one partition${why}`, { timeout: 90_000 }, 
     expect(await photos(place)).toEqual([['1']])
   })
 
-  test('late rows do not leave the default partition with those of other tables', async () => {
+  test('late rows stay in the default partition if rows of other tables depend on them', async () => {
     const { place, run, drop, restore } = await archived()
     await place.sql(`CREATE TABLE ${TABLE}_rest PARTITION OF ${TABLE} DEFAULT`)
     for (const one of [run, drop]) expect((await perform(one)).finished).toMatchObject({ exitCode: 0 })
@@ -122,7 +122,7 @@ describe.skipIf(why !== '')(`keys of one partition${why}`, { timeout: 90_000 }, 
     ['trigger', 'CREATE TRIGGER own AFTER DELETE ON events_past FOR EACH ROW EXECUTE FUNCTION noted()', 'trigger own'],
     ['rule', 'CREATE RULE own AS ON DELETE TO events_past DO ALSO NOTIFY gone', 'rule own'],
     ['value', "CREATE OR REPLACE FUNCTION twice(numeric) RETURNS numeric LANGUAGE sql IMMUTABLE AS 'SELECT $1 * 3'", 'generated column double'], // prettier-ignore
-  ])('a slice does not leave a past with such a %s', async (_what, made, named) => {
+  ])('a slice stays in the partition of the past if that has such a %s', async (_what, made, named) => {
     const place = await past()
     const unique = await place.rows(
       `SELECT count(*) FROM pg_index WHERE indrelid = 'events_past'::regclass AND indisunique AND indnkeyatts = 1`,

@@ -1,4 +1,7 @@
-/** Who works on a partition: nobody takes what a live program elsewhere holds, and what a dead one of this machine has left is taken at once. */
+/**
+ * Leases of partitions: no program takes that of a live program elsewhere, and that of a dead one of this machine is
+ * taken at once.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -31,7 +34,7 @@ async function run(database: LedgerDatabase, sql: string): Promise<void> {
   await database.batch([{ sql, parameters: [] }])
 }
 
-/** A ledger in which an owner has claimed the one partition. */
+/** A ledger in which an owner has claimed the only partition. */
 async function heldBy(database: LedgerDatabase, owner: Owner): Promise<PartitionLedger> {
   await prepareArchiveLedger(database)
   await run(database, 'DELETE FROM migration_archive_partitions')
@@ -64,7 +67,7 @@ describe.each(['sqlite', 'postgresql'] as const)('leases of an archive in %s', (
       const mine = newOwner('here')
       const ledger = ledgerOf(database, mine)
       const { holder } = await partition(database)
-      // What is planned anew is noted of a partition that is nobody's.
+      // Only a partition without a live owner can be planned again.
       await ledger.addPartition({ ...PARTITION, from: '2' }, holder)
       expect((await partition(database)).from).toBe(ended ? '2' : null)
       let held = await ledger.claim('A', holder)
@@ -87,10 +90,10 @@ describe.each(['sqlite', 'postgresql'] as const)('leases of an archive in %s', (
     ['ended', NOBODYS_PID, 'here', true],
     ['runs', process.pid, 'here', false],
     ['runs elsewhere', NOBODYS_PID, 'elsewhere', false],
-  ] as const)('what a program before this version holds that %s', async (_, pid, host, ended) => {
+  ] as const)('a lease of an earlier version that %s', async (_, pid, host, ended) => {
     await opened(async (database) => {
       await heldBy(database, newOwner('here'))
-      // What this version left in its columns is of somebody before.
+      // The columns that only this version has keep the values of an earlier owner.
       await run(
         database,
         `UPDATE migration_archive_partitions SET owner = '17/${host}', host = '${host}', pid = ${pid}`,

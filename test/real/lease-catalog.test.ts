@@ -1,4 +1,7 @@
-/** Who writes a table of a catalog: nobody takes the lease of a live program elsewhere, and that of a dead one of this machine is taken at once. */
+/**
+ * Leases of catalog tables: no program takes that of a live program elsewhere, and that of a dead one of this machine
+ * is taken at once.
+ */
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
@@ -35,7 +38,7 @@ async function run(sql: string, ...parameters: (string | number)[]): Promise<voi
   await database.write((transaction) => transaction.run(sql, parameters))
 }
 
-/** Takes a lease, and leaves it as a program that others cannot ask for: without its session. */
+/** Takes a lease and leaves it without its session, like a program that others cannot check. */
 async function heldBy(tableId: string, holder: CatalogLeaseHolder): Promise<void> {
   const { lock } = await acquireLease(database, tableId, holder)
   await lock?.[Symbol.asyncDispose]()
@@ -65,14 +68,14 @@ describe(`leases in ${BACKEND}`, () => {
     await lock?.[Symbol.asyncDispose]()
   })
 
-  test('the session of a program elsewhere tells that it is gone, where the database watches sessions', async () => {
+  test('the lost session of a program elsewhere shows that it is gone, if the database watches sessions', async () => {
     const tableId = table()
     await heldBy(tableId, holderOf('gone', { machine: 'boot/2', pid: NOBODYS_PID }))
     const attempt = await acquireLease(database, tableId, holderOf('mine')).catch((error: unknown) => error)
     expect(attempt).toMatchObject(database.lock === undefined ? { code: 'TABLE_LOCKED' } : { fence: 2 })
   })
 
-  test('a program of this machine that lives keeps its lease without its session', async () => {
+  test('a live program of this machine keeps its lease without its session', async () => {
     const tableId = table()
     await heldBy(tableId, holderOf('restarted server'))
     await expect(acquireLease(database, tableId, holderOf('mine'))).rejects.toMatchObject({ code: 'TABLE_LOCKED' })
@@ -81,23 +84,23 @@ describe(`leases in ${BACKEND}`, () => {
   test.each([
     ['ended', NOBODYS_PID, true],
     ['runs', process.pid, false],
-  ] as const)('what a program before this version holds that %s', async (_, pid, ended) => {
+  ] as const)('a lease of an earlier version that %s', async (_, pid, ended) => {
     const tableId = table()
     await heldBy(tableId, holderOf('new'))
-    // What this version left in its columns is of somebody before.
+    // The columns that only this version has keep the values of an earlier owner.
     await run('UPDATE catalog_leases SET owner = ?, host = ?, pid = ? WHERE table_id = ?', `17/${tableId}`, 'here', pid, tableId) // prettier-ignore
     const attempt = await acquireLease(database, tableId, holderOf('mine')).catch((error: unknown) => error)
     expect(attempt).toMatchObject(ended ? { fence: 2 } : { code: 'TABLE_LOCKED' })
   })
 
-  test('two lanes of one run are not one owner: the second is refused', async () => {
+  test('two workers of one run are two owners: the second is refused', async () => {
     const tableId = table()
     const me = holderOf('lanes')
     await heldBy(tableId, me)
     await expect(acquireLease(database, tableId, me)).rejects.toMatchObject({ code: 'TABLE_LOCKED' })
   })
 
-  test('a lease whose COMMIT got no answer is found by its owner, and no one else’s is taken for it', async () => {
+  test('a lease whose COMMIT got no answer is found by its owner, and no other lease is mistaken for it', async () => {
     const lost = (landing: 'landed' | 'another'): SqlDatabase =>
       new Proxy(database, {
         get: (of, name) => {
@@ -118,7 +121,7 @@ describe(`leases in ${BACKEND}`, () => {
     await expect(acquireLease(lost('another'), tableId, holderOf('mine'))).rejects.toThrow(/not there|being written/)
   })
 
-  test('a catalog without the columns tells its holder, and gets them with the next write', async () => {
+  test('a catalog without the columns reports its lease owner, and gets the columns with the next write', async () => {
     using room = temporaryFolder()
     const file = join(room.path, 'old.db')
     {

@@ -1,4 +1,7 @@
-/** Who holds chunks and tables of a copy: nobody takes what a live program elsewhere holds, and what a dead one of this machine has left is taken at once. */
+/**
+ * Leases of chunks and tables of a copy: no program takes that of a live program elsewhere, and that of a dead one of
+ * this machine is taken at once.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -29,7 +32,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const RUN = { operation: 'copy', source: 'a', target: 'b', planHash: 'h', command: 'c', tool: 't', actor: 'a' }
 
-/** A ledger with a table that `owner` divides, and with one chunk that he has claimed. */
+/** A ledger with a table that `owner` is dividing, and one chunk that it has claimed. */
 async function heldBy(ledger: LedgerDatabase, owner: RunOwner): Promise<void> {
   await prepareLedger(ledger)
   for (const table of ['checkpoints', 'plans', 'runs'])
@@ -50,7 +53,7 @@ async function run(ledger: LedgerDatabase, ...statements: readonly string[]): Pr
 }
 
 const LAPSED = ['UPDATE migration_checkpoints SET lease_until = 1', 'UPDATE migration_plans SET planner_until = 1']
-/** Columns that older programs do not know, as they find or leave them. */
+/** Columns that older programs do not know, so they leave them NULL. */
 const OLD_COLUMNS = ['machine', 'process_started'].map((name) => `${name} = NULL`).join(', ')
 
 describe.each(['sqlite', 'postgresql'] as const)('leases of a copy in %s', (system) => {
@@ -91,13 +94,13 @@ describe.each(['sqlite', 'postgresql'] as const)('leases of a copy in %s', (syst
     ['ended', NOBODYS_PID, 'here', true],
     ['runs', process.pid, 'here', false],
     ['runs elsewhere', NOBODYS_PID, 'elsewhere', false],
-  ] as const)('what a program before this version holds that %s', async (_, pid, host, ended) => {
+  ] as const)('a lease of an earlier version that %s', async (_, pid, host, ended) => {
     await opened(async (ledger) => {
       await heldBy(ledger, me())
       const id = `${host}/${pid}/${newOwner().id}`
       await run(
         ledger,
-        // What this version left in its columns is of somebody before.
+        // The columns that only this version has keep the values of an earlier owner.
         `UPDATE migration_checkpoints SET owner = '${id}', host = '${host}', pid = ${pid}`,
         `UPDATE migration_plans SET planner = '${id}'`,
         `UPDATE migration_runs SET host = '${host}', pid = ${pid}, ${OLD_COLUMNS}`,
@@ -112,7 +115,7 @@ describe.each(['sqlite', 'postgresql'] as const)('leases of a copy in %s', (syst
     })
   })
 
-  test('the same run on two machines is two owners', async () => {
+  test('the same run id on two machines is two owners', async () => {
     await opened(async (ledger) => {
       const one = me({ machine: 'boot/2' })
       await heldBy(ledger, one)
@@ -126,7 +129,7 @@ describe.each(['sqlite', 'postgresql'] as const)('leases of a copy in %s', (syst
 test.each([
   [new SluiceError('STOPPED', 'aborted as asked'), 'stopped', 75],
   [new SluiceError('CONNECTION_LOST', 'gone'), 'failed', 4],
-])('a run that ends by %s', async (error, status, exit) => {
+])('a run that ends by %s records its status and exit code', async (error, status, exit) => {
   const place = await makePlace('sqlite', folder)
   await using store = await openCopyStore(place.url, { mode: 'write' })
   await using ledger = await store.ledger()

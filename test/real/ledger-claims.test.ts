@@ -1,4 +1,7 @@
-/** Claims of chunks: each is taken once, in the order that was asked for, and whatever was released anywhere is found again; by indexes, on every system. */
+/**
+ * Claims of chunks: each chunk is claimed once, in the requested order, and a released chunk is found again; by
+ * indexes, on every system.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -71,7 +74,7 @@ async function close({ store, ledger }: Opened): Promise<void> {
   await store[Symbol.asyncDispose]()
 }
 
-/** Numbers that a run claims until nothing is left. */
+/** Numbers of the chunks that a run claims until none is left. */
 async function drained(ledger: LedgerDatabase, work: ClaimScope, workers = 1): Promise<readonly number[]> {
   const { claims } = new ChunkLedger(ledger, KEY, owner(1n))
   claims.work(work)
@@ -88,7 +91,7 @@ const sorted = (numbers: readonly number[]): readonly number[] => numbers.toSort
 const ALL: ClaimScope = { only: null, seed: null }
 
 describe.each(SYSTEMS)('claims in %s', { timeout: 60_000 }, (system) => {
-  test('go by the numbers, and find what was released behind them, by whomever', async (context) => {
+  test('go by number, and find released chunks of lower numbers, whichever program released them', async (context) => {
     context.skip((await missing(system)) !== '', await missing(system))
     const at = await opened(system, 8)
     const { ledger } = at
@@ -98,7 +101,7 @@ describe.each(SYSTEMS)('claims in %s', { timeout: 60_000 }, (system) => {
     if (first === null || second === null) throw new Error('nothing was claimed')
     await claims.release(second, 0, null)
     expect((await claims.claim(null))?.no).toBe(system === 'duckdb' ? 4 : 2)
-    // As the guide of the script says.
+    // As in the guide of the script.
     const sql = `UPDATE migration_checkpoints SET status = 'pending' WHERE id = ${first.id}`
     await ledger.batch([{ sql, parameters: [] }])
     const rest: (number | undefined)[] = []
@@ -108,7 +111,7 @@ describe.each(SYSTEMS)('claims in %s', { timeout: 60_000 }, (system) => {
     await close(at)
   })
 
-  test('take each chunk of those that are wanted once, in any order, with several workers and several jobs', async (context) => {
+  test('claim each wanted chunk once, in any order, with several workers and several jobs', async (context) => {
     context.skip((await missing(system)) !== '', await missing(system))
     const at = await opened(system, 60)
     const { ledger } = at
@@ -119,12 +122,12 @@ describe.each(SYSTEMS)('claims in %s', { timeout: 60_000 }, (system) => {
     await again()
     const scattered = await drained(ledger, { only: null, seed: 12 })
     expect(sorted(scattered)).toEqual(upTo(60))
-    // Not one after the other, and from both halves soon.
+    // The order is scattered, and both halves are reached soon.
     expect(scattered.filter((no, i) => no === (scattered[i - 1] ?? 0) + 1).length).toBeLessThan(30)
     expect(scattered.slice(0, 6).filter((no) => no > 30).length).toBeGreaterThan(0)
     expect(scattered.slice(0, 6).filter((no) => no <= 30).length).toBeGreaterThan(0)
     await again()
-    // More spans than the first look has.
+    // More ranges of numbers than the first query returns.
     const odd = upTo(60).filter((no) => no % 2 === 1)
     expect(sorted(await drained(ledger, { only: odd, seed: 7 }, 3))).toEqual(odd)
     expect(await drained(ledger, { only: odd, seed: null })).toEqual([])
@@ -143,7 +146,7 @@ describe.each(SYSTEMS)('claims in %s', { timeout: 60_000 }, (system) => {
     await close(at)
   })
 
-  test('a batch that ran twice because its answer got lost keeps one chunk', async (context) => {
+  test('a batch that ran twice because its answer was lost claims one chunk', async (context) => {
     context.skip(system === 'duckdb' || system === 'sqlite', 'nothing gets lost on the way to a file')
     context.skip((await missing(system)) !== '', await missing(system))
     const at = await opened(system, 5)
@@ -167,68 +170,81 @@ describe.each(SYSTEMS)('claims in %s', { timeout: 60_000 }, (system) => {
   })
 })
 
-test.each(SYSTEMS)('a comparison whose chunk of %s another program has taken ends no line of it', async (system) => {
-  if ((await missing(system)) !== '') return
-  const at = await opened(system, 1)
-  const { ledger } = at
-  const who = owner(1n)
-  const claim = await new ChunkLedger(ledger, KEY, who).claims.claim(null)
-  const status = { sql: "UPDATE migration_checkpoints SET status = 'completed'", parameters: [] }
-  await ledger.batch([status])
-  const compared = { ...(claim as unknown as StoredChunk), quarantined: 1n }
-  await ledger.batch(quarantineStatement(ledger, KEY, who, compared, REFUSED))
-  const digest = { rows: 0n, sum: '' }
-  const proof = { scheme: 'canonical', source: digest, target: digest, before: null, surplus: null, tookMs: 0 } as const
-  const tally = { read: 0n, written: 0n, skipped: 0n, quarantined: 0n, bytes: 0n }
-  const proved = (chunk: StoredChunk): Promise<boolean> =>
-    proveAgain(
-      ledger,
-      who,
-      chunk,
-      tally,
-      { ...proof, point: { view: 'v', at: 'now' } },
-      { sql: 'SELECT 1', parameters: [] },
-      (held) => [replayedChunk(ledger, chunk.id, held)],
-    )
-  expect(await proved({ ...compared, fence: compared.fence - 1 })).toBe(false)
-  expect(await quarantined(ledger, null)).toHaveLength(1)
-  expect(await proved(compared)).toBe(true)
-  expect(await quarantined(ledger, null)).toEqual([])
-  await close(at)
-})
-
-// Their targets have the type of ledger that commits batch by batch.
-test.each(['sqlite', 'd1'] as const)('only whoever has a chunk of %s ends and writes lines of it', async (system) => {
-  if ((await missing(system)) !== '') return
-  const at = await opened(system, 1)
-  const { ledger } = at
-  const claimed = async (who: RunOwner): Promise<Claim> => {
+test.each(SYSTEMS)(
+  'a comparison that has lost its chunk of %s to another program ends no line of it',
+  async (system) => {
+    if ((await missing(system)) !== '') return
+    const at = await opened(system, 1)
+    const { ledger } = at
+    const who = owner(1n)
     const claim = await new ChunkLedger(ledger, KEY, who).claims.claim(null)
-    if (claim === null) throw new Error('nothing was claimed')
-    return claim
-  }
-  const line = (who: RunOwner, claim: Claim, aside: RowToQuarantine): Promise<unknown> =>
-    ledger.batch(quarantineStatement(ledger, KEY, who, claim, aside, heldQuery(who, claim)))
-  const keys = async (): Promise<unknown> => (await quarantined(ledger, null)).map(({ key }) => key)
-  const free = { sql: "UPDATE migration_checkpoints SET status = 'pending'", parameters: [] }
-  const [first, late, next] = [owner(1n), owner(2n), owner(3n)]
-  await line(first, await claimed(first), REFUSED)
-  await ledger.batch([free])
-  const lost = await claimed(late)
-  await ledger.batch([free])
-  const has = await claimed(next)
-  expect([lost.attempt, has.attempt]).toEqual([2, 3])
-  await endLines(ledger, late, lost)
-  await line(late, lost, { ...REFUSED, key: ['2'] })
-  expect(await keys()).toEqual([['1']])
-  await endLines(ledger, next, has)
-  expect(await keys()).toEqual([])
-  await line(next, has, { ...REFUSED, key: ['3'] })
-  expect(await keys()).toEqual([['3']])
-  await close(at)
-})
+    const status = { sql: "UPDATE migration_checkpoints SET status = 'completed'", parameters: [] }
+    await ledger.batch([status])
+    const compared = { ...(claim as unknown as StoredChunk), quarantined: 1n }
+    await ledger.batch(quarantineStatement(ledger, KEY, who, compared, REFUSED))
+    const digest = { rows: 0n, sum: '' }
+    const proof = {
+      scheme: 'canonical',
+      source: digest,
+      target: digest,
+      before: null,
+      surplus: null,
+      tookMs: 0,
+    } as const
+    const tally = { read: 0n, written: 0n, skipped: 0n, quarantined: 0n, bytes: 0n }
+    const proved = (chunk: StoredChunk): Promise<boolean> =>
+      proveAgain(
+        ledger,
+        who,
+        chunk,
+        tally,
+        { ...proof, point: { view: 'v', at: 'now' } },
+        { sql: 'SELECT 1', parameters: [] },
+        (held) => [replayedChunk(ledger, chunk.id, held)],
+      )
+    expect(await proved({ ...compared, fence: compared.fence - 1 })).toBe(false)
+    expect(await quarantined(ledger, null)).toHaveLength(1)
+    expect(await proved(compared)).toBe(true)
+    expect(await quarantined(ledger, null)).toEqual([])
+    await close(at)
+  },
+)
 
-/** What a system says of how it finds the rows of a statement. */
+// The ledgers of these targets commit batch by batch.
+test.each(['sqlite', 'd1'] as const)(
+  'only the program that has a chunk of %s ends and writes lines of it',
+  async (system) => {
+    if ((await missing(system)) !== '') return
+    const at = await opened(system, 1)
+    const { ledger } = at
+    const claimed = async (who: RunOwner): Promise<Claim> => {
+      const claim = await new ChunkLedger(ledger, KEY, who).claims.claim(null)
+      if (claim === null) throw new Error('nothing was claimed')
+      return claim
+    }
+    const line = (who: RunOwner, claim: Claim, aside: RowToQuarantine): Promise<unknown> =>
+      ledger.batch(quarantineStatement(ledger, KEY, who, claim, aside, heldQuery(who, claim)))
+    const keys = async (): Promise<unknown> => (await quarantined(ledger, null)).map(({ key }) => key)
+    const free = { sql: "UPDATE migration_checkpoints SET status = 'pending'", parameters: [] }
+    const [first, late, next] = [owner(1n), owner(2n), owner(3n)]
+    await line(first, await claimed(first), REFUSED)
+    await ledger.batch([free])
+    const lost = await claimed(late)
+    await ledger.batch([free])
+    const has = await claimed(next)
+    expect([lost.attempt, has.attempt]).toEqual([2, 3])
+    await endLines(ledger, late, lost)
+    await line(late, lost, { ...REFUSED, key: ['2'] })
+    expect(await keys()).toEqual([['1']])
+    await endLines(ledger, next, has)
+    expect(await keys()).toEqual([])
+    await line(next, has, { ...REFUSED, key: ['3'] })
+    expect(await keys()).toEqual([['3']])
+    await close(at)
+  },
+)
+
+/** Statements by which a system explains how it finds rows. */
 const EXPLAIN: Partial<Record<SqlDialect, string>> = {
   sqlite: 'EXPLAIN QUERY PLAN ',
   postgresql: 'EXPLAIN (FORMAT JSON) ',
@@ -236,7 +252,7 @@ const EXPLAIN: Partial<Record<SqlDialect, string>> = {
 }
 
 describe.each(['sqlite', 'postgresql', 'mysql'] as const)('indexes in %s', { timeout: 60_000 }, (system) => {
-  test('lead to the chunks of every statement that is asked again and again', async (context) => {
+  test('are used by every statement that runs again and again', async (context) => {
     context.skip((await missing(system)) !== '', await missing(system))
     const at = await opened(system, 3000)
     const { ledger } = at
@@ -277,7 +293,7 @@ describe.each(['sqlite', 'postgresql', 'mysql'] as const)('indexes in %s', { tim
         .replaceAll(/\\+[n"]/g, ' ')
         .replaceAll(/ +/g, ' ')
       expect(text, sql).toMatch(/migration_checkpoints_by_status|tables optimized away/)
-      // The one row that a query of a claim has found.
+      // The one row that the query of a claim has found.
       const tables = text.replaceAll(/table_name : <derived\d> , access_type : ALL/g, '')
       expect(tables, sql).not.toMatch(/SCAN migration_checkpoints|Seq Scan|access_type : (?:ALL|index) /)
       if (!sql.includes('DISTINCT')) expect(tables, sql).not.toMatch(/TEMP B-TREE FOR ORDER|filesort| Sort /)
@@ -287,7 +303,7 @@ describe.each(['sqlite', 'postgresql', 'mysql'] as const)('indexes in %s', { tim
 })
 
 describe.each(SYSTEMS)('chunks in %s', { timeout: 60_000 }, (system) => {
-  test('are written down as they are, whatever their keys hold, and come back in order', async (context) => {
+  test('are stored unchanged, whatever their keys hold, and are read back in order', async (context) => {
     context.skip((await missing(system)) !== '', await missing(system))
     const at = await opened(system, 0)
     const { ledger } = at
@@ -340,7 +356,7 @@ describe.skipIf(!D1_AVAILABLE)('D1', { timeout: 60_000 }, () => {
         await claims.busyRuns()
         const { requests, rowsRead } = stage.store.usage
         costs.push([seed, requests - before.requests, rowsRead - before.rowsRead])
-        // What it claims is read with what others hold.
+        // The claim is read together with the claims of others.
         expect(requests - before.requests).toBe(4)
         expect(rowsRead - before.rowsRead).toBeLessThan(40)
       }
