@@ -124,22 +124,18 @@ test.for(FOUND)('copy --again: %s', { timeout: 90_000 }, async ([name, columns, 
   }
 })
 
-test(
-  'an extra row of the target is found among keys that are spelled in another way',
-  { timeout: 60_000 },
-  async () => {
-    const name = 'extra_digits'
-    await keyspace.cql(
-      `CREATE TABLE ${name} (d decimal PRIMARY KEY, v text)`,
-      `INSERT INTO ${name} (d, v) VALUES (1.50, 'a')`,
-      `INSERT INTO ${name} (d, v) VALUES (2.00, 'b')`,
-    )
-    const target = await makePlace('sqlite', folder)
-    expect((await perform(copyOf(keyspace, target, name))).finished.exitCode).toBe(0)
-    expect((await perform(diffOf(keyspace.url, target, name))).finished.exitCode).toBe(0)
-    await target.sql(`INSERT INTO ${name} VALUES ('3.5', 'c')`)
-    const { finished } = await perform(diffOf(keyspace.url, target, name, { fix: true, deleteExtra: true }))
-    expect(finished.totals).toMatchObject({ rows: '2', targetRows: '3', missing: '0', extra: '1', fixed: '1' })
-    expect(await target.rows(`SELECT v FROM ${name} ORDER BY v`)).toEqual([['a'], ['b']])
-  },
-)
+test('an extra target row is found among keys that are spelled in another way', { timeout: 60_000 }, async () => {
+  const name = 'extra_digits'
+  await keyspace.cql(
+    `CREATE TABLE ${name} (d decimal PRIMARY KEY, v text)`,
+    `INSERT INTO ${name} (d, v) VALUES (1.50, 'a')`,
+    `INSERT INTO ${name} (d, v) VALUES (2.00, 'b')`,
+  )
+  const target = await makePlace('sqlite', folder)
+  expect((await perform(copyOf(keyspace, target, name))).finished.exitCode).toBe(0)
+  expect((await perform(diffOf(keyspace.url, target, name))).finished.exitCode).toBe(0)
+  await target.sql(`INSERT INTO ${name} VALUES ('3.5', 'c')`)
+  const { finished } = await perform(diffOf(keyspace.url, target, name, { fix: true, deleteExtra: true }))
+  expect(finished.totals).toMatchObject({ rows: '2', targetRows: '3', missing: '0', extra: '1', fixed: '1' })
+  expect(await target.rows(`SELECT v FROM ${name} ORDER BY v`)).toEqual([['a'], ['b']])
+})

@@ -45,23 +45,20 @@ const ENDS: readonly (readonly [string, readonly Line[], readonly unknown[]])[] 
   ['is added again', [add('a', rows(7))], [['a', 'b'], 2, 12]],
 ]
 
-test.each(ENDS)(
-  'a file that is listed twice and %s: catalog and log agree after one import and after two',
-  async (_what, commit, state) => {
-    const whole = doubled(add('a', rows(3)), commit)
-    const part = doubled(add('a', rows(3)))
-    await perform(importOf(part.table, part.catalog))
-    writeLog(part.table, [commit], 1)
-    for (const { table, catalog } of [whole, part]) {
-      expect((await perform(importOf(table, catalog))).finished.exitCode).toBe(0)
-      const { finished, notes } = await perform(validateOf(table, catalog))
-      expect([finished.exitCode, ...(await stateOf(catalog))]).toEqual([0, ...state])
-      expect(notes.join('\n')).toContain(
-        'checkpoint 0 lists a twice: readers have its rows twice until a commit removes it',
-      )
-    }
-  },
-)
+test.each(ENDS)('a file listed twice that %s: catalog and log agree after any import', async (_what, commit, state) => {
+  const whole = doubled(add('a', rows(3)), commit)
+  const part = doubled(add('a', rows(3)))
+  await perform(importOf(part.table, part.catalog))
+  writeLog(part.table, [commit], 1)
+  for (const { table, catalog } of [whole, part]) {
+    expect((await perform(importOf(table, catalog))).finished.exitCode).toBe(0)
+    const { finished, notes } = await perform(validateOf(table, catalog))
+    expect([finished.exitCode, ...(await stateOf(catalog))]).toEqual([0, ...state])
+    expect(notes.join('\n')).toContain(
+      'checkpoint 0 lists a twice: readers have its rows twice until a commit removes it',
+    )
+  }
+})
 
 test('two entries of one file with different sizes and rows both count', async () => {
   const { table, catalog } = doubled(add('a', { ...rows(4), size: 200 }), [remove('b')])

@@ -137,7 +137,7 @@ describe.skipIf(!POSTGRES_OWN)('a column that changes between two runs of a stre
   )
 
   test.each(['slot', 'trigger'] as const)(
-    'that a %s stream follows may be dropped on both sides',
+    'of a %s stream may be dropped on both sides',
     { timeout: 60_000 },
     async (cdc) => {
       const pair = await followed('postgresql', cdc)

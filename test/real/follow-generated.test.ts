@@ -164,9 +164,7 @@ describe.skipIf(!POSTGRES_OWN)(`generated columns of followed tables ${POSTGRES_
     })
   })
 
-  test('with a slot only, a plain column for a generated one that is not stored is refused by name', async ({
-    skip,
-  }) => {
+  test('with a slot only, a plain column for a VIRTUAL one is refused by name', async ({ skip }) => {
     skip((await server.major()) < 18, 'no VIRTUAL before PostgreSQL 18')
     const stage = await stageWith(STORED.replace('STORED', 'VIRTUAL'), '')
     const ran = await caughtUp(stage)

@@ -263,84 +263,80 @@ describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => 
     expect(archive.events.filter((event) => event.type === 'archive.planned' && event.status === 'due')).toEqual([])
   })
 
-  test(
-    'moves the last period out of the past, and reports beforehand how long that takes',
-    { timeout: 60_000 },
-    async () => {
-      const place = await staged()
-      expect((await perform(inPlace(place, { slice: periodOf(0) }))).finished.error).toMatchObject({ code: 'BAD_FLAG' })
-      await perform(inPlace(place))
-      await place.sql(
-        `ALTER TABLE ${PAST} REPLICA IDENTITY FULL`,
-        `ALTER TABLE ${PAST} SET (fillfactor = 71, toast.autovacuum_enabled = false)`,
-        `ALTER TABLE ${PAST} ALTER guest SET STATISTICS 123`,
-        `GRANT SELECT ON ${PAST} TO PUBLIC`,
-        `ALTER TABLE ${PAST} ENABLE ROW LEVEL SECURITY`,
-        `ALTER TABLE ${PAST} DISABLE TRIGGER "Audit"`,
-        `CREATE POLICY "of past" ON ${PAST} USING (price < 1e9)`,
-      )
-      const all = () => place.rows(`SELECT count(*), count(DISTINCT id), sum(price) FROM ${SQL}`)
-      const before = await all()
-      const shape = await shapeOf(place)
-      const plan = await perform(inPlace(place, { slice: periodOf(0), dryRun: true }))
-      expect(plan.events).toContainEqual(
-        expect.objectContaining({ type: 'partition.finding', verdict: 'changes', about: 'pause' }),
-      )
-      expect((await perform(inPlace(place, { slice: periodOf(0), budgetMs: 0 }))).finished.error).toMatchObject({
-        code: 'PARTITION_REFUSED',
-      })
-      expect((await perform(inPlace(place, { slice: periodOf(1) }))).finished.error).toMatchObject({
-        code: 'PARTITION_REFUSED',
-      })
-      // Subscribers would not see that rows move.
-      for (const published of [`FOR TABLE ${SQL}`, `FOR TABLE ${PAST}`, 'FOR ALL TABLES', ...(await ofSchema(place))]) {
-        await place.sql(`CREATE PUBLICATION theirs ${published}`)
-        for (const dryRun of [true, false]) {
-          const { finished } = await perform(inPlace(place, { slice: periodOf(0), dryRun }))
-          expect(finished.error).toMatchObject({ code: 'PARTITION_REFUSED' })
-          expect(finished.error?.reason).toContain('the publication "theirs" ')
-        }
-        await place.sql('DROP PUBLICATION theirs')
+  test('moves the last period out of the past, and estimates the duration before', { timeout: 60_000 }, async () => {
+    const place = await staged()
+    expect((await perform(inPlace(place, { slice: periodOf(0) }))).finished.error).toMatchObject({ code: 'BAD_FLAG' })
+    await perform(inPlace(place))
+    await place.sql(
+      `ALTER TABLE ${PAST} REPLICA IDENTITY FULL`,
+      `ALTER TABLE ${PAST} SET (fillfactor = 71, toast.autovacuum_enabled = false)`,
+      `ALTER TABLE ${PAST} ALTER guest SET STATISTICS 123`,
+      `GRANT SELECT ON ${PAST} TO PUBLIC`,
+      `ALTER TABLE ${PAST} ENABLE ROW LEVEL SECURITY`,
+      `ALTER TABLE ${PAST} DISABLE TRIGGER "Audit"`,
+      `CREATE POLICY "of past" ON ${PAST} USING (price < 1e9)`,
+    )
+    const all = () => place.rows(`SELECT count(*), count(DISTINCT id), sum(price) FROM ${SQL}`)
+    const before = await all()
+    const shape = await shapeOf(place)
+    const plan = await perform(inPlace(place, { slice: periodOf(0), dryRun: true }))
+    expect(plan.events).toContainEqual(
+      expect.objectContaining({ type: 'partition.finding', verdict: 'changes', about: 'pause' }),
+    )
+    expect((await perform(inPlace(place, { slice: periodOf(0), budgetMs: 0 }))).finished.error).toMatchObject({
+      code: 'PARTITION_REFUSED',
+    })
+    expect((await perform(inPlace(place, { slice: periodOf(1) }))).finished.error).toMatchObject({
+      code: 'PARTITION_REFUSED',
+    })
+    // Subscribers would not see that rows move.
+    for (const published of [`FOR TABLE ${SQL}`, `FOR TABLE ${PAST}`, 'FOR ALL TABLES', ...(await ofSchema(place))]) {
+      await place.sql(`CREATE PUBLICATION theirs ${published}`)
+      for (const dryRun of [true, false]) {
+        const { finished } = await perform(inPlace(place, { slice: periodOf(0), dryRun }))
+        expect(finished.error).toMatchObject({ code: 'PARTITION_REFUSED' })
+        expect(finished.error?.reason).toContain('the publication "theirs" ')
       }
-      expect(await shapeOf(place)).toEqual(shape)
+      await place.sql('DROP PUBLICATION theirs')
+    }
+    expect(await shapeOf(place)).toEqual(shape)
 
-      const writer = writing(place.url, 1)
-      for (const ago of [0, 1]) {
-        if (ago === 1) {
-          await place.sql(
-            `DO $$BEGIN EXECUTE format('ALTER TABLE %s REPLICA IDENTITY USING INDEX %I', '${PAST}', (SELECT conname FROM pg_constraint WHERE conrelid = '${PAST}'::regclass AND contype = 'p')); END$$`,
-          )
-        }
-        const { finished, events } = await perform(inPlace(place, { slice: periodOf(ago) }))
-        expect(finished).toMatchObject({ exitCode: 0, totals: { switched: '1' } })
-        const [made] = events.flatMap((event) => (event.type === 'partition.made' ? [event] : []))
-        const moved = Number(finished.totals['rows'])
-        expect(moved).toBeGreaterThan(0)
-        const leaf = `"${made?.partition.replaceAll('"', '""')}"`
-        expect(await ownOf(place, leaf)).toEqual(await ownOf(place, PAST))
-        expect((await ownOf(place, PAST))[0]?.at(-1)).toBe('Audit D')
-        // The rows that were there when the period was moved, and those that the writer has added since.
-        const [rest] = await place.rows(
-          `SELECT (SELECT count(*) FROM ${PAST} WHERE "At" >= '${made?.from}'), count(*) - ${moved} FROM ${leaf}`,
+    const writer = writing(place.url, 1)
+    for (const ago of [0, 1]) {
+      if (ago === 1) {
+        await place.sql(
+          `DO $$BEGIN EXECUTE format('ALTER TABLE %s REPLICA IDENTITY USING INDEX %I', '${PAST}', (SELECT conname FROM pg_constraint WHERE conrelid = '${PAST}'::regclass AND contype = 'p')); END$$`,
         )
-        expect(rest?.[0]).toBe('0')
-        expect(Number(rest?.[1])).toBeGreaterThanOrEqual(0)
       }
-      const again = await perform(inPlace(place, { slice: periodOf(0) }))
-      expect(stepsOf(again.events)).toEqual(['slice found', 'after done'])
-      const { count } = await writer.stop()
-      const [[rows, ids, sum] = []] = await all()
-      expect(rows).toBe(ids)
-      expect(Number(rows)).toBe(Number(before[0]?.[0]) + count)
-      expect(Number(sum)).toBe(Number(before[0]?.[2]) + 2 * count)
-      expect(await marksLeft(place)).toEqual([])
-      expect(await place.rows(`SELECT count(*) FROM pg_proc WHERE proname LIKE 'sluice%'`)).toEqual([['0']])
-      // The sequences, triggers and keys of the table apply to the new partition, too.
-      await expect(place.sql(`INSERT INTO ${SQL} ("Room", "At") VALUES (99, now())`)).rejects.toThrow(/foreign key/)
-      const filled = await perform(inPlace(place, { revert: true }))
-      expect(filled.finished.error).toMatchObject({ code: 'PARTITION_REFUSED' })
-    },
-  )
+      const { finished, events } = await perform(inPlace(place, { slice: periodOf(ago) }))
+      expect(finished).toMatchObject({ exitCode: 0, totals: { switched: '1' } })
+      const [made] = events.flatMap((event) => (event.type === 'partition.made' ? [event] : []))
+      const moved = Number(finished.totals['rows'])
+      expect(moved).toBeGreaterThan(0)
+      const leaf = `"${made?.partition.replaceAll('"', '""')}"`
+      expect(await ownOf(place, leaf)).toEqual(await ownOf(place, PAST))
+      expect((await ownOf(place, PAST))[0]?.at(-1)).toBe('Audit D')
+      // The rows that were there when the period was moved, and those that the writer has added since.
+      const [rest] = await place.rows(
+        `SELECT (SELECT count(*) FROM ${PAST} WHERE "At" >= '${made?.from}'), count(*) - ${moved} FROM ${leaf}`,
+      )
+      expect(rest?.[0]).toBe('0')
+      expect(Number(rest?.[1])).toBeGreaterThanOrEqual(0)
+    }
+    const again = await perform(inPlace(place, { slice: periodOf(0) }))
+    expect(stepsOf(again.events)).toEqual(['slice found', 'after done'])
+    const { count } = await writer.stop()
+    const [[rows, ids, sum] = []] = await all()
+    expect(rows).toBe(ids)
+    expect(Number(rows)).toBe(Number(before[0]?.[0]) + count)
+    expect(Number(sum)).toBe(Number(before[0]?.[2]) + 2 * count)
+    expect(await marksLeft(place)).toEqual([])
+    expect(await place.rows(`SELECT count(*) FROM pg_proc WHERE proname LIKE 'sluice%'`)).toEqual([['0']])
+    // The sequences, triggers and keys of the table apply to the new partition, too.
+    await expect(place.sql(`INSERT INTO ${SQL} ("Room", "At") VALUES (99, now())`)).rejects.toThrow(/foreign key/)
+    const filled = await perform(inPlace(place, { revert: true }))
+    expect(filled.finished.error).toMatchObject({ code: 'PARTITION_REFUSED' })
+  })
 
   test('refuses partitions that would refuse changes: published, and without an index that identifies rows', async () => {
     const place = await staged()

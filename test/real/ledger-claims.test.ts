@@ -170,79 +170,66 @@ describe.each(SYSTEMS)('claims in %s', { timeout: 60_000 }, (system) => {
   })
 })
 
-test.each(SYSTEMS)(
-  'a comparison that has lost its chunk of %s to another program ends no line of it',
-  async (system) => {
-    if ((await missing(system)) !== '') return
-    const at = await opened(system, 1)
-    const { ledger } = at
-    const who = owner(1n)
-    const claim = await new ChunkLedger(ledger, KEY, who).claims.claim(null)
-    const status = { sql: "UPDATE migration_checkpoints SET status = 'completed'", parameters: [] }
-    await ledger.batch([status])
-    const compared = { ...(claim as unknown as StoredChunk), quarantined: 1n }
-    await ledger.batch(quarantineStatement(ledger, KEY, who, compared, REFUSED))
-    const digest = { rows: 0n, sum: '' }
-    const proof = {
-      scheme: 'canonical',
-      source: digest,
-      target: digest,
-      before: null,
-      surplus: null,
-      tookMs: 0,
-    } as const
-    const tally = { read: 0n, written: 0n, skipped: 0n, quarantined: 0n, bytes: 0n }
-    const proved = (chunk: StoredChunk): Promise<boolean> =>
-      proveAgain(
-        ledger,
-        who,
-        chunk,
-        tally,
-        { ...proof, point: { view: 'v', at: 'now' } },
-        { sql: 'SELECT 1', parameters: [] },
-        (held) => [replayedChunk(ledger, chunk.id, held)],
-      )
-    expect(await proved({ ...compared, fence: compared.fence - 1 })).toBe(false)
-    expect(await quarantined(ledger, null)).toHaveLength(1)
-    expect(await proved(compared)).toBe(true)
-    expect(await quarantined(ledger, null)).toEqual([])
-    await close(at)
-  },
-)
+test.each(SYSTEMS)('a comparison that has lost its chunk of %s to another run ends no line of it', async (system) => {
+  if ((await missing(system)) !== '') return
+  const at = await opened(system, 1)
+  const { ledger } = at
+  const who = owner(1n)
+  const claim = await new ChunkLedger(ledger, KEY, who).claims.claim(null)
+  const status = { sql: "UPDATE migration_checkpoints SET status = 'completed'", parameters: [] }
+  await ledger.batch([status])
+  const compared = { ...(claim as unknown as StoredChunk), quarantined: 1n }
+  await ledger.batch(quarantineStatement(ledger, KEY, who, compared, REFUSED))
+  const digest = { rows: 0n, sum: '' }
+  const proof = { scheme: 'canonical', source: digest, target: digest, before: null, surplus: null, tookMs: 0 } as const
+  const tally = { read: 0n, written: 0n, skipped: 0n, quarantined: 0n, bytes: 0n }
+  const proved = (chunk: StoredChunk): Promise<boolean> =>
+    proveAgain(
+      ledger,
+      who,
+      chunk,
+      tally,
+      { ...proof, point: { view: 'v', at: 'now' } },
+      { sql: 'SELECT 1', parameters: [] },
+      (held) => [replayedChunk(ledger, chunk.id, held)],
+    )
+  expect(await proved({ ...compared, fence: compared.fence - 1 })).toBe(false)
+  expect(await quarantined(ledger, null)).toHaveLength(1)
+  expect(await proved(compared)).toBe(true)
+  expect(await quarantined(ledger, null)).toEqual([])
+  await close(at)
+})
 
 // The ledgers of these targets commit batch by batch.
-test.each(['sqlite', 'd1'] as const)(
-  'only the program that has a chunk of %s ends and writes lines of it',
-  async (system) => {
-    if ((await missing(system)) !== '') return
-    const at = await opened(system, 1)
-    const { ledger } = at
-    const claimed = async (who: RunOwner): Promise<Claim> => {
-      const claim = await new ChunkLedger(ledger, KEY, who).claims.claim(null)
-      if (claim === null) throw new Error('nothing was claimed')
-      return claim
-    }
-    const line = (who: RunOwner, claim: Claim, aside: RowToQuarantine): Promise<unknown> =>
-      ledger.batch(quarantineStatement(ledger, KEY, who, claim, aside, heldQuery(who, claim)))
-    const keys = async (): Promise<unknown> => (await quarantined(ledger, null)).map(({ key }) => key)
-    const free = { sql: "UPDATE migration_checkpoints SET status = 'pending'", parameters: [] }
-    const [first, late, next] = [owner(1n), owner(2n), owner(3n)]
-    await line(first, await claimed(first), REFUSED)
-    await ledger.batch([free])
-    const lost = await claimed(late)
-    await ledger.batch([free])
-    const has = await claimed(next)
-    expect([lost.attempt, has.attempt]).toEqual([2, 3])
-    await endLines(ledger, late, lost)
-    await line(late, lost, { ...REFUSED, key: ['2'] })
-    expect(await keys()).toEqual([['1']])
-    await endLines(ledger, next, has)
-    expect(await keys()).toEqual([])
-    await line(next, has, { ...REFUSED, key: ['3'] })
-    expect(await keys()).toEqual([['3']])
-    await close(at)
-  },
-)
+test.each(['sqlite', 'd1'] as const)('only the owner of a chunk of %s ends and writes lines of it', async (system) => {
+  if ((await missing(system)) !== '') return
+  const at = await opened(system, 1)
+  const { ledger } = at
+  const claimed = async (who: RunOwner): Promise<Claim> => {
+    const claim = await new ChunkLedger(ledger, KEY, who).claims.claim(null)
+    if (claim === null) throw new Error('nothing was claimed')
+    return claim
+  }
+  const line = (who: RunOwner, claim: Claim, aside: RowToQuarantine): Promise<unknown> =>
+    ledger.batch(quarantineStatement(ledger, KEY, who, claim, aside, heldQuery(who, claim)))
+  const keys = async (): Promise<unknown> => (await quarantined(ledger, null)).map(({ key }) => key)
+  const free = { sql: "UPDATE migration_checkpoints SET status = 'pending'", parameters: [] }
+  const [first, late, next] = [owner(1n), owner(2n), owner(3n)]
+  await line(first, await claimed(first), REFUSED)
+  await ledger.batch([free])
+  const lost = await claimed(late)
+  await ledger.batch([free])
+  const has = await claimed(next)
+  expect([lost.attempt, has.attempt]).toEqual([2, 3])
+  await endLines(ledger, late, lost)
+  await line(late, lost, { ...REFUSED, key: ['2'] })
+  expect(await keys()).toEqual([['1']])
+  await endLines(ledger, next, has)
+  expect(await keys()).toEqual([])
+  await line(next, has, { ...REFUSED, key: ['3'] })
+  expect(await keys()).toEqual([['3']])
+  await close(at)
+})
 
 /** Statements by which a system explains how it finds rows. */
 const EXPLAIN: Partial<Record<SqlDialect, string>> = {

@@ -25,56 +25,49 @@ test.for([
   ['sqlite', 'migration_checkpoints'],
   ['duckdb', 'migration_quarantine'],
   ['d1', 'migration_tokens'],
-] as const)(
-  'a ledger in %s without the table %s is refused',
-  { timeout: 60_000 },
-  async ([system, table], { skip }) => {
-    const why = await missing(system)
-    skip(why !== '', `needs ${system}: ${why}`)
-    const source = await makePlace('sqlite', folder)
-    await source.sql('CREATE TABLE t (id INTEGER PRIMARY KEY)', 'INSERT INTO t VALUES (1)')
-    const target = await makePlace(system, folder)
-    expect((await perform(copyOf(source, target, 't'))).finished.exitCode).toBe(0)
-    await target.sql(`DROP TABLE ${table}`)
-    for (const operation of [copyOf(source, target, 't'), { kind: 'copy-runs', to: target.url, limit: 10 } as const]) {
-      const { finished } = await perform(operation)
-      expect(finished.error).toMatchObject({ code: 'LEDGER_DAMAGED' })
-      expect(finished.error?.message).toContain(` ${table}`)
-      expect(finished.error?.hint).toContain('backup')
-      expect(finished.error?.where).toBe(redactUrl(target.url))
-      // Its information_schema shows only tables that the login has rights on.
-      if (system === 'mysql') {
-        expect(finished.error?.reason).toContain('no right')
-        expect(finished.error?.reason).not.toContain('dropped')
-      }
+] as const)('a ledger in %s that lacks %s', { timeout: 60_000 }, async ([system, table], { skip }) => {
+  const why = await missing(system)
+  skip(why !== '', `needs ${system}: ${why}`)
+  const source = await makePlace('sqlite', folder)
+  await source.sql('CREATE TABLE t (id INTEGER PRIMARY KEY)', 'INSERT INTO t VALUES (1)')
+  const target = await makePlace(system, folder)
+  expect((await perform(copyOf(source, target, 't'))).finished.exitCode).toBe(0)
+  await target.sql(`DROP TABLE ${table}`)
+  for (const operation of [copyOf(source, target, 't'), { kind: 'copy-runs', to: target.url, limit: 10 } as const]) {
+    const { finished } = await perform(operation)
+    expect(finished.error).toMatchObject({ code: 'LEDGER_DAMAGED' })
+    expect(finished.error?.message).toContain(` ${table}`)
+    expect(finished.error?.hint).toContain('backup')
+    expect(finished.error?.where).toBe(redactUrl(target.url))
+    // Its information_schema shows only tables that the login has rights on.
+    if (system === 'mysql') {
+      expect(finished.error?.reason).toContain('no right')
+      expect(finished.error?.reason).not.toContain('dropped')
     }
-  },
-)
+  }
+})
 
-test.for(['postgresql', 'mysql', 'sqlite', 'duckdb'] as const)(
-  '%s: an archive whose ledger has lost a table is refused',
-  async (system, { skip }) => {
-    const why = await missing(system)
-    skip(why !== '', `needs ${system}: ${why}`)
-    const place = await makePlace(system, folder)
-    const inLedger = async (body: typeof prepareArchiveLedger | typeof refuseNewer): Promise<void> => {
-      await using store = await openCopyStore(place.url, { mode: 'write' })
-      await using database = await store.ledger()
-      await body(database)
-    }
-    await inLedger(prepareArchiveLedger)
-    await place.sql('DROP TABLE migration_archive_erasures')
-    for (const body of [prepareArchiveLedger, refuseNewer]) {
-      await expect(inLedger(body)).rejects.toMatchObject({
-        code: 'LEDGER_DAMAGED',
-        message: expect.stringContaining(' migration_archive_erasures') as string,
-        hint: expect.stringMatching(
-          /drop the remaining tables \(.*\bmigration_archive_ledger\b.*\bmigration_archives\b.*\) and .*`sluice archive adopt --table TABLE --confirm=TABLE`/,
-        ) as string,
-      })
-    }
-  },
-)
+test.for(['postgresql', 'mysql', 'sqlite', 'duckdb'] as const)('%s: archives are refused', async (system, { skip }) => {
+  const why = await missing(system)
+  skip(why !== '', `needs ${system}: ${why}`)
+  const place = await makePlace(system, folder)
+  const inLedger = async (body: typeof prepareArchiveLedger | typeof refuseNewer): Promise<void> => {
+    await using store = await openCopyStore(place.url, { mode: 'write' })
+    await using database = await store.ledger()
+    await body(database)
+  }
+  await inLedger(prepareArchiveLedger)
+  await place.sql('DROP TABLE migration_archive_erasures')
+  for (const body of [prepareArchiveLedger, refuseNewer]) {
+    await expect(inLedger(body)).rejects.toMatchObject({
+      code: 'LEDGER_DAMAGED',
+      message: expect.stringContaining(' migration_archive_erasures') as string,
+      hint: expect.stringMatching(
+        /drop the remaining tables \(.*\bmigration_archive_ledger\b.*\bmigration_archives\b.*\) and .*`sluice archive adopt --table TABLE --confirm=TABLE`/,
+      ) as string,
+    })
+  }
+})
 
 test.for([
   ['postgresql', 'delta_commits'],

@@ -1,4 +1,7 @@
-/** What a ledger adds up, and the same chunks told one by one, are one answer, on every system; a copy of very many chunks tells their sums. */
+/**
+ * The totals that a ledger computes in SQL equal those of its chunks read one by one, on every system. A copy of very
+ * many chunks reports their totals.
+ */
 import fc from 'fast-check'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -62,7 +65,7 @@ const chunk: fc.Arbitrary<Made> = fc
     bounds,
   })
   .map(({ bounds: [lo = null, hi = null], ...one }) => ({ ...one, lo, hi }))
-/** Mostly a chain, as a table that was cut has it. */
+/** Mostly a chain, like the chunks of a table. */
 const chained = fc.array(chunk, { maxLength: 30 }).chain((made) =>
   fc.array(fc.integer({ min: 0, max: 9 }), { minLength: made.length, maxLength: made.length }).map((breaks) =>
     made.map((one, i): Made => {
@@ -93,14 +96,17 @@ const context = {
   owner: { runId: RUN } as RunOwner,
 } as unknown as TableContext
 
-/** As whoever looks at a standing sees it. */
+/** Totals with numbers as the viewer prints them. */
 function seen(standing: TableTotals): unknown {
   const { failed, cause, quarantined: aside, isOpen, isWhole, written, extra, old, provedSpan, views, codes } = standing
   const sums = { failed, aside, allWritten: written, extra, old, ...standing.tally(0) }
   return { sums, cause, isOpen, isWhole, provedSpan, views: [...views].toSorted(), codes: [...codes].toSorted() }
 }
 
-/** What a table that has these chunks lacks. Where two begin at one key, which of them is joined to the one before is nobody's concern. */
+/**
+ * Ranges that the chunks of a table do not cover. If two chunks begin at one key, it does not matter which of them
+ * follows the one before.
+ */
 function gapsOf(cover: Cover, integers: boolean): unknown {
   try {
     return cover.gaps(integers)
@@ -110,7 +116,7 @@ function gapsOf(cover: Cover, integers: boolean): unknown {
 }
 
 describe.each(SYSTEMS)('a ledger in %s', { timeout: 120_000 }, (system) => {
-  test('adds its chunks up as they are told one by one', async (context_) => {
+  test('computes the same totals as from its chunks one by one', async (context_) => {
     const why = await missing(system)
     context_.skip(why !== '', why)
     const { url } = await makePlace(system, folder)
@@ -158,7 +164,7 @@ describe.each(SYSTEMS)('a ledger in %s', { timeout: 120_000 }, (system) => {
   })
 })
 
-test('a copy that goes on tells very many chunks by their sums', { timeout: 120_000 }, async () => {
+test('a copy that is resumed reports very many chunks by their totals', { timeout: 120_000 }, async () => {
   const CHUNKS = 10_010
   const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
   const numbers = `WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < ${CHUNKS})`

@@ -1,4 +1,7 @@
-/** A ledger of version 1 becomes one of the newest version wherever it stands, also after a kill and with several programs at once. */
+/**
+ * A ledger of version 1 is migrated to the newest version in place, even after a kill and with several programs at
+ * once.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,7 +19,7 @@ import { CASSANDRA_AVAILABLE } from '../support/servers/cassandra.ts'
 import { newKeyspace } from '../support/servers/cassandra-kit.ts'
 
 const SYSTEMS = ['sqlite', 'postgresql', 'mysql', 'duckdb', 'd1', 'cassandra'] as const
-/** Of version 2 and of version 3. */
+/** Columns of version 2 and of version 3. */
 const LATE = [
   'surplus',
   'target_mark',
@@ -46,7 +49,7 @@ async function run(ledger: LedgerDatabase, ...statements: readonly string[]): Pr
   for (const sql of statements) await ledger.batch([{ sql, parameters: [] }])
 }
 
-/** As the program of version 1 made it, with a chunk that it closed. */
+/** A ledger as the program of version 1 made it, with a chunk that it completed. */
 async function versionOne(ledger: LedgerDatabase): Promise<void> {
   const dialect = ledgerDialect(ledger.dialect)
   const old = tables(dialect).map((sql) =>
@@ -89,14 +92,14 @@ const INDEXES = {
   duckdb: 'SELECT index_name FROM duckdb_indexes()',
 } as const
 
-/** By which chunks are found; the index of before is gone. */
+/** The indexes that find chunks; the index of version 1 is gone. */
 async function expectIndexes(ledger: LedgerDatabase): Promise<void> {
   const found = (await ledger.all(INDEXES[ledger.dialect])).map(([name]) => String(name)).toSorted()
   const wanted = ['migration_checkpoints_by_id', 'migration_checkpoints_by_run', 'migration_checkpoints_by_status']
   expect(found).toEqual(ledger.dialect === 'duckdb' ? [] : wanted)
 }
 
-test('the steps lead to the version that the program writes', () => {
+test('the migration steps lead to the version that the program writes', () => {
   expect(STEPS.map(({ version }) => version)).toEqual(Array.from({ length: LEDGER_VERSION - 1 }, (_, i) => i + 2))
   for (const name of ['migration_runs', 'migration_accepted_differences'])
     expect(isLedgerTable({ schema: 's', name })).toBe(true)
@@ -106,13 +109,13 @@ describe.each(SYSTEMS)('a ledger of version 1 in %s', { timeout: 60_000 }, (syst
   const why = async (): Promise<string> =>
     system === 'cassandra' ? (CASSANDRA_AVAILABLE ? '' : 'no Cassandra') : missing(system)
 
-  test('is migrated in place, also after a kill between any two statements', async (context) => {
+  test('is migrated in place, even after a kill between any two statements', async (context) => {
     context.skip((await why()) !== '', await why())
     const { store } = await opened(system)
     await using ledger = await store.ledger()
     await versionOne(ledger)
     expect(await hasLedger(ledger)).toBe(true)
-    // Where each statement is a request, some of the moments.
+    // Only some kill points where each statement is a request.
     for (let alive = 1; ; alive += system === 'd1' || system === 'cassandra' ? 3 : 1) {
       let left = alive
       const dying = new Proxy(ledger, {
@@ -140,12 +143,12 @@ describe.each(SYSTEMS)('a ledger of version 1 in %s', { timeout: 60_000 }, (syst
     await store[Symbol.asyncDispose]()
   })
 
-  test('is migrated once by programs that begin at the same time', async (context) => {
+  test('is migrated once by programs that start at the same time', async (context) => {
     context.skip((await why()) !== '', await why())
     const { store, url } = await opened(system)
     await using first = await store.ledger()
     await versionOne(first)
-    // A file has one opener.
+    // A file can be opened by one program at a time.
     const alone = system === 'duckdb' || system === 'sqlite'
     const others = alone ? [] : await Promise.all([1, 2].map(() => openCopyStore(url, { mode: 'write' })))
     const ledgers = [first, ...(alone ? [first] : await Promise.all(others.map((one) => one.ledger())))]

@@ -1,4 +1,7 @@
-/** Streams and switches that another login has noted in the first schema of its own search_path: sign-off, cutover and decommission find them there. */
+/**
+ * Streams and cutovers that another login has recorded in the first schema of its search_path: sign-off, cutover and
+ * decommission find them there.
+ */
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { prepareLedger } from '../../src/engine/copy/ledger/schema.ts'
@@ -20,7 +23,7 @@ beforeAll(() => {
 })
 afterAll(() => folder[Symbol.dispose]())
 
-/** A login with a schema of its own, which is the first in its search_path: its ledger is made there. */
+/** A login with a schema of its own, which is the first in its search_path: its ledger is created there. */
 async function login(place: Place): Promise<Place> {
   const role = `anna_${randomBytes(4).toString('hex')}`
   await place.sql(
@@ -35,7 +38,7 @@ async function login(place: Place): Promise<Place> {
   return { ...place, url: url.href }
 }
 
-/** A stream in the ledger of a login that goes on, and writes into a table. */
+/** Records an active stream in the ledger of a login; it writes into a table. */
 async function noteStream(
   { url }: Place,
   { id, identity, into }: { id: string; identity?: string; into: { schema: string; name: string } },
@@ -65,7 +68,7 @@ describe.skipIf(why !== '')(`ledgers of another login${why}`, { timeout: 60_000 
   it.each([
     ['sign-off', { tables: [] }],
     ['cutover', { triesForMs: 1000, unsigned: true, revert: false, keepSessions: false, stay: false, dryRun: true }],
-  ] as const)('%s names the one that has the stream', async (kind, more) => {
+  ] as const)('%s names the ledger that has the stream', async (kind, more) => {
     const place = await makePlace('postgresql', folder.path)
     await noteStream(await login(place), { id: '88', into: { schema: 'public', name: 't' } })
     const { finished } = await perform({ kind, stream: '88', to: place.url, ...more } as Operation)
@@ -86,7 +89,7 @@ describe.skipIf(why !== '')(`ledgers of another login${why}`, { timeout: 60_000 
     ...more,
   })
 
-  it('a parked table is not retired while a stream of another ledger writes into it', async () => {
+  it('an old table is not retired while a stream of another ledger writes into it', async () => {
     const place = await makePlace('postgresql', folder.path)
     await using oldTable = await parkTable(place)
     expect(oldTable.roles).toHaveLength(2)
@@ -99,7 +102,7 @@ describe.skipIf(why !== '')(`ledgers of another login${why}`, { timeout: 60_000 
     expect(found[0]?.hint).toContain('?schema=anna')
   })
 
-  it('a switch that another ledger has is named', async () => {
+  it('a cutover in another ledger is named', async () => {
     const place = await makePlace('postgresql', folder.path)
     const anna = await login(place)
     await using noted = await noteSwitch(anna, { schema: SCHEMA, public: PUBLIC, parked: PARKED })
@@ -109,7 +112,7 @@ describe.skipIf(why !== '')(`ledgers of another login${why}`, { timeout: 60_000 
     expect(STREAM).toBe('77')
   })
 
-  it('a database is not retired while streams of other ledgers, on either side, want it', async () => {
+  it('a database is not retired while streams of other ledgers, on either side, use it', async () => {
     const moved = await makeOld(folder.path)
     await copyAll(moved)
     await using old = await openPostgresCopy(moved.old.url)
@@ -129,7 +132,7 @@ describe.skipIf(why !== '')(`ledgers of another login${why}`, { timeout: 60_000 
     expect(await standing(moved)).toEqual([['t', '17']])
   })
 
-  it('nor where a ledger of it cannot be read', async () => {
+  it('a database is not retired if one of its ledgers cannot be read', async () => {
     const moved = await makeOld(folder.path)
     await copyAll(moved)
     const inside = await login(moved.old)
@@ -153,7 +156,7 @@ describe.skipIf(why !== '')(`ledgers of another login${why}`, { timeout: 60_000 
       ['CREATE TABLE evil.migration_ledger (name text, version int)'],
       'that does not belong to sluice',
     ],
-  ])('one %s stops no command of others: it is named', async (_, planted, said) => {
+  ])('a ledger %s stops no command on other ledgers, and is named', async (_, planted, said) => {
     const place = await makePlace('postgresql', folder.path)
     await noteStream(place, { id: '88', into: { schema: 'public', name: 't' } })
     await place.sql('CREATE SCHEMA evil', ...planted, 'GRANT USAGE ON SCHEMA evil TO PUBLIC', 'GRANT SELECT ON ALL TABLES IN SCHEMA evil TO PUBLIC') // prettier-ignore

@@ -1,4 +1,7 @@
-/** `sluice lifecycle` from a config file that it wrote to a table whose old partitions are archived: each phase as it is told, and commands that run as they are printed. */
+/**
+ * `sluice lifecycle` from a config file that it writes to a table whose old partitions are archived: the status of each
+ * phase, and the printed commands are run.
+ */
 import { ALL } from '../support/backend.ts'
 import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -35,7 +38,7 @@ describe.skipIf(!POSTGRES_OWN)('lifecycle (needs a server of its own)', { timeou
     await server[Symbol.asyncDispose]()
   })
 
-  /** The command in a shell, as it is printed. */
+  /** Runs a command in a shell, as it is printed. */
   const shell = async (command: string, url: string, to = ''): Promise<string> => {
     const line = command.replace(/^sluice /, `"${process.execPath}" "${BIN}" `)
     const env = { ...process.env, BOOKINGS_URL: url, TWIN_URL: to }
@@ -88,7 +91,7 @@ describe.skipIf(!POSTGRES_OWN)('lifecycle (needs a server of its own)', { timeou
     return place
   }
 
-  test('init writes what the table is into a file that status reads, and no password', async () => {
+  test('init writes the properties of the table, and no password, into a file that status reads', async () => {
     const place = await plainTable()
     const line = `sluice lifecycle init --from "$BOOKINGS_URL" --table '${TABLE.replace("'", `'\\''`)}' --by 'Made at' --year-offset 1 --archive ./cold --older-than 8q`
     expect(events(await shell(line, place.url)).at(-1)).toMatchObject({
@@ -108,7 +111,7 @@ describe.skipIf(!POSTGRES_OWN)('lifecycle (needs a server of its own)', { timeou
     expect(planned.filter(({ type }) => type === 'partition.forecast')).toHaveLength(17)
     expect(planned.at(-1)).toMatchObject({ exitCode: 0 })
 
-    // What somebody has written beside it stays, and an entry is not run over.
+    // Other entries of the file stay, and an existing entry is not overwritten.
     writeFileSync(join(folder, 'sluice.yaml'), `# mine\nworkers: 3 # three\n${text}`)
     await shell('sluice trust .', place.url)
     const again = events(await shell(line, place.url)).at(-1)
@@ -124,7 +127,7 @@ describe.skipIf(!POSTGRES_OWN)('lifecycle (needs a server of its own)', { timeou
   })
 
   test(
-    'phase I is told from the ledger of the target: followed, left alone, signed, halted',
+    'phase I is read from the ledger of the target: followed, not running, signed, halted',
     { timeout: 90_000 },
     async () => {
       const place = await plainTable()
@@ -168,7 +171,7 @@ describe.skipIf(!POSTGRES_OWN)('lifecycle (needs a server of its own)', { timeou
       expect(done).toMatchObject({ state: 'done', signedBy: expect.any(String) as string })
       expect(due).toMatchObject({ state: 'due' })
 
-      // As a run leaves it that was killed while it emptied the table.
+      // The state that a run leaves if it is killed while it empties the table.
       await target.sql(`UPDATE migration_stream_tables SET state = 'resync'`)
       const [anew] = await look()
       expect(anew).toMatchObject({ chunks: '0', chunksDone: '0', rows: '0' })
@@ -182,7 +185,7 @@ describe.skipIf(!POSTGRES_OWN)('lifecycle (needs a server of its own)', { timeou
     },
   )
 
-  test('phases II to IV: a table that is partitioned already, what is missing, what is due, and commands that end it', async () => {
+  test('phases II to IV report a partitioned table, missing and due partitions, and commands that complete them', async () => {
     const place = await placeOn('postgresql', server.url())
     const now = new Date()
     const quarter = Math.floor(now.getUTCMonth() / 3)
@@ -218,7 +221,7 @@ describe.skipIf(!POSTGRES_OWN)('lifecycle (needs a server of its own)', { timeou
     const quotedTable = `'${TABLE.replace("'", `'\\''`)}'`
     const dropped = events(await shell(`${after[3]?.also?.[0]} --confirm=${quotedTable}`, place.url))
     expect(dropped.at(-1)).toMatchObject({ exitCode: 0 })
-    // What was brought back is due no more, as a run says: nothing is done with it unless it is named.
+    // A restored partition is no longer due: a run skips it unless it is named.
     const label = went.flatMap((event) => (event.type === 'archive.state' ? [event.partition] : []))[0] ?? ''
     const restored = await shell(
       `sluice restore --from "$BOOKINGS_URL" --table ${quotedTable} --partition '${label}'`,
@@ -229,7 +232,7 @@ describe.skipIf(!POSTGRES_OWN)('lifecycle (needs a server of its own)', { timeou
     expect(back).toMatchObject({ state: 'done', due: '0', archived: '1' })
     expect(back?.detail).toContain(`restored, and archived again only with --partition: ${label}`)
 
-    // A run archives nothing of a partition without rows, so it is due no more.
+    // A run does not archive a partition without rows, so it is no longer due.
     await place.sql(`CREATE TABLE "p 4" PARTITION OF ${QUOTED} FOR VALUES FROM ('${day(4)}') TO ('${day(3)}')`)
     const [, , , empty] = await look()
     expect(empty).toMatchObject({ state: 'done', due: '0' })
@@ -240,7 +243,7 @@ describe.skipIf(!POSTGRES_OWN)('lifecycle (needs a server of its own)', { timeou
     expect(late?.blocks?.join()).toContain('sluice restore --table')
     await place.sql(`DELETE FROM ${QUOTED} WHERE id = 77`)
 
-    // Somebody makes a partition that no period fits into.
+    // A partition that does not match any period.
     await place.sql(
       `CREATE TABLE odd PARTITION OF ${QUOTED} FOR VALUES FROM ('${day(-3)}') TO ('${day(-3).slice(0, 8)}15')`,
     )
@@ -250,7 +253,7 @@ describe.skipIf(!POSTGRES_OWN)('lifecycle (needs a server of its own)', { timeou
     expect(odd?.blocks?.some((block) => block.startsWith('overlap: it holds a part of'))).toBe(true)
   })
 
-  test('phase III is done where the default partition has only rows that no period can take', async () => {
+  test('phase III is done if the default partition has only rows that no period can hold', async () => {
     const place = await placeOn('postgresql', server.url())
     const year = new Date().getUTCFullYear()
     await place.sql(
@@ -263,7 +266,7 @@ describe.skipIf(!POSTGRES_OWN)('lifecycle (needs a server of its own)', { timeou
     )
     file('ancient.yaml', { from: '$BOOKINGS_URL', ahead: 1 })
     const look = (): Promise<readonly LifecyclePhaseEvent[]> => status(place.url, 'ancient.yaml')
-    // Of a year before Christ nothing can be made: such rows stay in the default partition, as the plan says.
+    // No partition is made for years before Christ: such rows stay in the default partition, as the plan reports.
     await place.sql(
       `INSERT INTO ${QUOTED} VALUES (78, '0044-03-15 BC', 'sentinel'), (79, 'infinity', 'open'), (80, '10000-01-01', 'far')`,
     )
@@ -274,7 +277,7 @@ describe.skipIf(!POSTGRES_OWN)('lifecycle (needs a server of its own)', { timeou
     expect((await look())[2]).toMatchObject({ state: 'blocked', defaultRows: '4' })
   })
 
-  test('a table that is not there, and a database that does not answer, keep no other table from being told', async () => {
+  test('a missing table and a database that does not respond do not hide the status of other tables', async () => {
     const place = await plainTable()
     writeFileSync(
       join(folder, 'several.yaml'),
@@ -294,7 +297,7 @@ describe.skipIf(!POSTGRES_OWN)('lifecycle (needs a server of its own)', { timeou
     expect(out.at(-1)).not.toMatchObject({ exitCode: 0 })
   })
 
-  // The guide's own test walks them, too.
+  // The guide's own test runs them, too.
   test.runIf(ALL)('all four phases in one database, by the commands that status prints', async () => {
     const place = await plainTable()
     file('way.yaml', { from: '$BOOKINGS_URL', by: 'Made at', ahead: 1 })

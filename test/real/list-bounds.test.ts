@@ -1,4 +1,6 @@
-/** Arrays of PostgreSQL whose bounds do not begin at 1: another system would renumber them, so their rows are refused. */
+/**
+ * Arrays of PostgreSQL whose bounds do not begin at 1: another system would renumber them, so their rows are refused.
+ */
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { copyOf, makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
@@ -25,8 +27,8 @@ async function quarantined(source: Place, target: Place): Promise<unknown> {
   return { totals: finished.totals, keys }
 }
 
-describe('a copy', () => {
-  test.for(['duckdb', 'sqlite', 'mysql', 'd1'] as const)('into %s', async (system, { skip }) => {
+describe('a copy of arrays with other bounds', () => {
+  test.for(['duckdb', 'sqlite', 'mysql', 'd1'] as const)('into %s quarantines them', async (system, { skip }) => {
     const why = (await missing('postgresql')) || (await missing(system))
     skip(why !== '', why)
     const [source, target] = [await makePlace('postgresql', folder.path), await makePlace(system, folder.path)]
@@ -41,7 +43,7 @@ describe('a copy', () => {
     expect((await target.rows('SELECT k FROM t ORDER BY k')).flat()).toEqual(['0', '2', '3', '5', '6'])
   })
 
-  test('into a text of another PostgreSQL', async ({ skip }) => {
+  test('into a text of another PostgreSQL keeps them', async ({ skip }) => {
     const why = await missing('postgresql')
     skip(why !== '', why)
     const [source, target] = [await makePlace('postgresql', folder.path), await makePlace('postgresql', folder.path)]
@@ -61,14 +63,14 @@ describe('a copy', () => {
   })
 })
 
-describe.skipIf(!POSTGRES_OWN)(`a stream ${POSTGRES_MISSING}`, () => {
+describe.skipIf(!POSTGRES_OWN)(`a stream of arrays with other bounds ${POSTGRES_MISSING}`, () => {
   let server: PostgresServer
   beforeAll(async () => {
     if (POSTGRES_OWN) server = await startFollowServer()
   })
   afterAll(async () => server?.[Symbol.asyncDispose]())
 
-  test.for(['duckdb', 'sqlite'] as const)('into %s', async (system) => {
+  test.for(['duckdb', 'sqlite'] as const)('into %s halts', async (system) => {
     const target = await makePlace(system, folder.path)
     const made = ['CREATE TABLE t (k int PRIMARY KEY, a text[])', `INSERT INTO t VALUES (1, '{a}'), (2, '{b}')`]
     const stage = await stageOf(server, made, ['t'], 1000, target)
@@ -77,14 +79,14 @@ describe.skipIf(!POSTGRES_OWN)(`a stream ${POSTGRES_MISSING}`, () => {
     const { finished } = await caughtUp(stage)
     expect(finished.exitCode).not.toBe(0)
     expect(finished.error).toMatchObject({ code: 'ROW_REFUSED', message: expect.stringContaining('[0:1]={a,b}') })
-    // A row that is refused is missing until its source is mended.
+    // A refused row is missing until its source is corrected.
     expect(await target.rows('SELECT k FROM t')).toEqual([['2']])
     await stage.source.sql(`UPDATE t SET a = '{a,b}' WHERE k = 1`)
     expect((await caughtUp(stage)).finished.exitCode).toBe(0)
     expect(await target.rows('SELECT k FROM t ORDER BY k')).toEqual([['1'], ['2']])
   })
 
-  test('whose copy quarantines such a row', async () => {
+  test('whose copy quarantines such a row does not start', async () => {
     const target = await makePlace('sqlite', folder.path)
     const made = ['CREATE TABLE t (k int PRIMARY KEY, a text[])', `INSERT INTO t VALUES (1, '[0:0]={a}'), (2, '{b}')`]
     const stage = await stageOf(server, made, ['t'], 1000, target)

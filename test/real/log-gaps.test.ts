@@ -1,4 +1,4 @@
-/** A commit that is gone from the middle of a log: fsck names it, and what answers from behind it says so. */
+/** A commit is missing in the middle of a log: fsck names it, and commands that start after it report that. */
 import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
@@ -13,7 +13,7 @@ afterAll(() => work[Symbol.dispose]())
 
 let copies = 0
 
-/** A copy of a healthy log with 40 commits and the checkpoints 20 and 30. */
+/** A copy of a healthy log with 40 commits and the checkpoints 20 and 30, without these commits. */
 function without(...versions: readonly number[]): string {
   const folder = join(work.path, `orders-${copies++}`)
   cpSync(join(LAKE, 'sales/orders'), folder, { recursive: true, preserveTimestamps: true })
@@ -39,7 +39,7 @@ async function gapsIn(
   return [[finished.exitCode], ...found, ...checked]
 }
 
-test('fsck names the commit, and the versions that can no longer be read', async () => {
+test('fsck names the missing commit, and the versions that can no longer be read', async () => {
   expect(await gapsIn(without())).toEqual([[0], ['40', '0']])
   const gap = 'commits 24, 26 are missing among those of the log: versions 24 to 29 can no longer be read'
   for (const version of [undefined, 12, 35]) {
@@ -47,18 +47,18 @@ test('fsck names the commit, and the versions that can no longer be read', async
   }
 })
 
-test('where a checkpoint stands for every version it is a note', async () => {
+test('a missing commit is a note if a checkpoint covers every version', async () => {
   const gap = 'commit 20 is missing among those of the log: a checkpoint covers each version'
   expect(await gapsIn(without(20))).toEqual([[0], ['note', gap], ['39', '0']])
 })
 
-test('a log that was cleaned lacks nothing', async () => {
+test('a cleaned log has no missing commits', async () => {
   expect(await gapsIn(without(...Array(21).keys()))).toEqual([[0], ['19', '0']])
 })
 
 const CUT = 'commit 24 is missing, which cuts off the older commits 0 to 23, 25 to 29 and checkpoint 20'
 
-test('import and history say what the log holds and they do not use', async () => {
+test('import and history report the commits that the log has and they do not use', async () => {
   const folder = without(24)
   const catalog = await makeRoom(join(work.path, 'gap.db'))
   const imported = await perform(importOf(folder, catalog))
@@ -71,7 +71,7 @@ test('import and history say what the log holds and they do not use', async () =
   expect(logNotes(await perform({ ...history, limit: 3 }))).toEqual([
     'there are older commits; --limit lists more than 3',
   ])
-  // Commits that a cleaned log still holds build on files that are gone.
+  // Commits that a cleaned log still has build on commits that are gone.
   const cleaned = without(...Array(18).keys())
   expect(logNotes(await perform({ ...history, table: cleaned }))).toEqual([
     'the list begins at v20: there is no readable checkpoint for the older commits 18 to 19',

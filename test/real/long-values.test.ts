@@ -1,4 +1,7 @@
-/** Logs with long lines, or with bytes before their first one: what is imported can be validated, and what could not be is refused before anything is written. */
+/**
+ * Logs with long lines, or with bytes before their first line: an imported log can be validated, and one that could not
+ * be is refused before anything is written.
+ */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -11,7 +14,7 @@ const schemaOf = (comment: string): string => {
   const field = (name: string, type: string, more: Line): Line => ({ name, type, nullable: true, metadata: more })
   return JSON.stringify({ type: 'struct', fields: [field('id', 'long', { comment }), field('day', 'date', {})] })
 }
-/** Where a long text may stand. */
+/** Fields that may hold a long text. */
 const FIELDS: Readonly<Record<string, (text: string) => Line>> = {
   name: (text) => ({ name: text }),
   description: (text) => ({ description: text }),
@@ -20,7 +23,7 @@ const FIELDS: Readonly<Record<string, (text: string) => Line>> = {
 }
 const lineOf = (field: string, text: string): Line => ({ metaData: { ...metaData, ...FIELDS[field]?.(text) } })
 
-/** The longest line that is imported, or one of a character more. */
+/** A line of this length: the longest that is imported, or one character more. */
 function lineAt(field: string, length: number): Line {
   const rest = JSON.stringify(lineOf(field, '')).length
   return lineOf(field, 'long '.repeat(length).slice(0, length - rest))
@@ -29,7 +32,7 @@ function lineAt(field: string, length: number): Line {
 const LOG = (table: string, version: number): string =>
   join(table, '_delta_log', `${String(version).padStart(20, '0')}.json`)
 
-test.each(Object.keys(FIELDS))('the longest %s that is imported is validated', { timeout: 60_000 }, async (field) => {
+test.each(Object.keys(FIELDS))('the longest imported %s can be validated', { timeout: 60_000 }, async (field) => {
   using folder = temporaryFolder()
   const table = join(folder.path, 't')
   const catalog = `sqlite:///${folder.path}/c.db`
@@ -52,7 +55,7 @@ test.each(Object.keys(FIELDS))('a longer %s is refused with the limit', { timeou
   })
 })
 
-test('nor does a checkpoint bring one in', { timeout: 60_000 }, async () => {
+test('a longer line in a checkpoint is refused, too', { timeout: 60_000 }, async () => {
   using folder = temporaryFolder()
   const table = join(folder.path, 't')
   writeLog(table, [[add('a')]], 2)
@@ -88,7 +91,7 @@ const OTHERS: Readonly<Record<string, (text: string) => Line>> = {
 }
 
 test.each(Object.entries(OTHERS))(
-  'any longer %s is refused before anything is written',
+  'a longer %s is refused before anything is written',
   { timeout: 60_000 },
   async (_, line) => {
     using folder = temporaryFolder()
@@ -103,7 +106,7 @@ test.each(Object.entries(OTHERS))(
   },
 )
 
-test('the longest line that is imported is validated', { timeout: 60_000 }, async () => {
+test('the longest line that can be imported can be validated', { timeout: 60_000 }, async () => {
   using folder = temporaryFolder()
   const [table, catalog] = [join(folder.path, 't'), `sqlite:///${folder.path}/c.db`]
   const rest = JSON.stringify(OTHERS['domainMetadata']?.('')).length
@@ -115,7 +118,7 @@ test('the longest line that is imported is validated', { timeout: 60_000 }, asyn
 })
 
 test(
-  'a line above the limit, which older programs imported, is named where the validator has no room for it',
+  'validate names a line above the limit, which older programs imported, if it cannot hold it in memory',
   { timeout: 60_000 },
   async () => {
     using folder = temporaryFolder()
@@ -137,7 +140,7 @@ test(
 
 const BOM = '\ufeff'
 
-test('a byte order mark at the beginning of a commit is read behind, and named', { timeout: 60_000 }, async () => {
+test('a byte order mark at the beginning of a commit is skipped and reported', { timeout: 60_000 }, async () => {
   for (const version of [0, 1]) {
     using folder = temporaryFolder()
     const [table, catalog] = [join(folder.path, 't'), `sqlite:///${folder.path}/c.db`]

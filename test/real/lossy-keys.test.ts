@@ -1,4 +1,7 @@
-/** Keys that lose something on their way, as --accept-lossy has it: rows are named by what stands at the source, and none is written over another. */
+/**
+ * Keys that lose digits in the target, as --accept-lossy permits: rows are named by their source key, and none
+ * overwrites another.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -40,7 +43,7 @@ test.for([
 
 const QUARANTINED = 'SELECT row_key FROM migration_quarantine WHERE replayed_ms IS NULL'
 
-/** Rows of 00:00:01 with these digits of a second, numbered; the target keeps three digits. */
+/** Rows at 00:00:01 with these digits of a second, numbered; the target keeps three digits. */
 async function timed(system: 'postgresql' | 'duckdb', digits: readonly string[]): Promise<readonly [Place, Place]> {
   const [source, target] = [await makePlace('postgresql', folder), await makePlace(system, folder)]
   const rows = digits.map((one, i) => `('2020-01-01 00:00:01.${one}', '${i}')`)
@@ -49,11 +52,11 @@ async function timed(system: 'postgresql' | 'duckdb', digits: readonly string[])
   return [source, target]
 }
 
-describe.each(['postgresql', 'duckdb'] as const)('times with fewer digits in %s', (system) => {
+describe.each(['postgresql', 'duckdb'] as const)('times that lose digits in %s', (system) => {
   test.for([
     ['no row of the key that the target has', ['1231', '1234']],
     ['a row of the key that the target has', ['123', '1234']],
-  ] as const)('a retry does not call a row written or gone that --again named: %s', async ([, digits], { skip }) => {
+  ] as const)('a retry keeps a row quarantined that --again has named: %s', async ([, digits], { skip }) => {
     const why = await missing('postgresql')
     skip(why !== '', why)
     const [source, target] = await timed(system, digits)
@@ -68,7 +71,7 @@ describe.each(['postgresql', 'duckdb'] as const)('times with fewer digits in %s'
     expect(await target.rows(QUARANTINED)).toEqual([])
   })
 
-  test('diff --fix mends the first row of a key, and not the second', async ({ skip }) => {
+  test('diff --fix repairs the first row of a key, and not the second', async ({ skip }) => {
     const why = await missing('postgresql')
     skip(why !== '', why)
     const [source, target] = await timed(system, ['123', '1234', '5'])
@@ -98,7 +101,7 @@ describe.each(['postgresql', 'duckdb'] as const)('times with fewer digits in %s'
   })
 })
 
-test('a stream is not begun anew whose rows would be taken for one: its tables keep their rows', async ({ skip }) => {
+test('a stream is not restarted if its rows would share keys: its tables keep their rows', async ({ skip }) => {
   const why = await missing('postgresql')
   skip(why !== '', why)
   const [source, target] = await timed('postgresql', ['123', '1234'])
@@ -111,7 +114,7 @@ test('a stream is not begun anew whose rows would be taken for one: its tables k
   expect(await target.rows('SELECT v FROM t')).toEqual([['0']])
 })
 
-test('a time without a zone that is taken for UTC names one row: it is gone when the source has it no more', async ({
+test('a time without zone that is read as UTC is one key, and a deleted source row counts as gone as soon as it is retried', async ({
   skip,
 }) => {
   const why = await missing('postgresql')
@@ -127,7 +130,7 @@ test('a time without a zone that is taken for UTC names one row: it is gone when
   expect(tried.finished).toMatchObject({ exitCode: 0, totals: { gone: '1' } })
 })
 
-test('columns of several tables, of which none has all', { timeout: 60_000 }, async ({ skip }) => {
+test('--accept-lossy names columns of several tables, of which none has all', { timeout: 60_000 }, async ({ skip }) => {
   for (const system of ['mysql', 'postgresql'] as const) {
     const why = await missing(system)
     skip(why !== '', `needs ${system}: ${why}`)

@@ -1,4 +1,7 @@
-/** Times that lose their meaning or their clock on their way, as --accept-lossy permits: copied, proved, and equal for diff. */
+/**
+ * Times that lose their meaning or their time of day in the target, as --accept-lossy permits: copied, proved, and
+ * equal for diff.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -45,7 +48,7 @@ async function copiesAndCompares(source: Place, target: Place): Promise<void> {
 }
 
 test.for(PAIRS)(
-  'a time without a zone is taken for UTC: %s to %s',
+  'a time without time zone is read as UTC: %s to %s',
   { timeout: 60_000 },
   async ([from, to], { skip }) => {
     const [source, target] = (await places(from, to, skip)) as [Place, Place]

@@ -1,4 +1,4 @@
-/** Metrics of real runs, asked for as Prometheus does it, while they run and at their end. */
+/** Metrics of real runs, requested as Prometheus does it, while they run and at their end. */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer, request } from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
@@ -49,7 +49,7 @@ function asked(url: string, method: string, host?: string): Promise<number | und
   })
 }
 
-test('of a copy agree with its totals, while it runs and at its end, and the name of its table comes back whole', async () => {
+test('metrics of a copy agree with its totals, during the run and at its end, and keep the name of its table', async () => {
   await using metrics = await openMetrics({ host: null, port: 0 }, (text) => text)
   expect(metrics.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/metrics$/)
   expect(await asked(metrics.url.replace('/metrics', '/'), 'GET')).toBe(404)
@@ -58,7 +58,7 @@ test('of a copy agree with its totals, while it runs and at its end, and the nam
   const { port } = new URL(metrics.url)
   for (const own of [`localhost:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`, 'LOCALHOST', hostname()])
     expect([own, await asked(metrics.url, 'GET', own)]).toEqual([own, 200])
-  // A page whose name was made to lead to this machine.
+  // Host names of a web page that resolve to this machine.
   for (const other of [`rebound.example:${port}`, 'localhost.rebound.example', '127.0.0.1.rebound.example', 'x'])
     expect([other, await asked(metrics.url, 'GET', other)]).toEqual([other, 421])
   vi.stubEnv('SLUICE_METRICS_NAMES', 'metrics.example, X')
@@ -89,7 +89,7 @@ test('of a copy agree with its totals, while it runs and at its end, and the nam
   let before = 0
   for (const [, least, families] of await Promise.all(scrapes)) {
     const reported = valuesOf(families, 'sluice_copy_rows_total', 'outcome')['written'] ?? 0
-    // As much as was done when it was asked for, and never less than before.
+    // At least what was written when the request was sent, and never less than before.
     expect(reported).toBeGreaterThanOrEqual(Math.max(least, before))
     expect(reported).toBeLessThanOrEqual(ROWS)
     before = least
@@ -106,7 +106,7 @@ test('of a copy agree with its totals, while it runs and at its end, and the nam
   expect(end.get('process_resident_memory_bytes')?.samples[0]?.value).toBeGreaterThan(10_000_000)
 })
 
-test('a port that is taken ends the command before it has begun', { timeout: 30_000 }, async () => {
+test('a port in use ends the command before it has begun', { timeout: 30_000 }, async () => {
   const taken = createServer()
   await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve))
   const { port } = taken.address() as AddressInfo
@@ -118,7 +118,7 @@ test('a port that is taken ends the command before it has begun', { timeout: 30_
   expect(existsSync(join(folder, 'taken.db'))).toBe(false)
 })
 
-test('a program tells while it runs; who hangs holds up nobody, and nothing listens once it has ended', async () => {
+test('metrics are served during a run, a hanging client delays nothing, and the port is closed at the end', async () => {
   const words = ['copy', '--from', `sqlite:///${source}`, '--to', 'sqlite:///target.db', '--table', 'plain', '--json']
   const slow = ['--checkpoint-size', '2000', '--rate', '8000', '--workers', '1', '--metrics', '0']
   const program = headless(folder, [...words, ...slow])
@@ -128,7 +128,7 @@ test('a program tells while it runs; who hangs holds up nobody, and nothing list
       .flatMap((event) => (event.type === 'log' ? (event.message.match(/^metrics (http.*)$/)?.[1] ?? []) : []))[0]
   await program.until(() => note() !== undefined)
   const url = new URL(note() ?? '')
-  // One that says half of what it wants, and one that reads nothing of its answer.
+  // One client sends half a request, and one does not read its response.
   const hanging = [connect(Number(url.port), '127.0.0.1'), connect(Number(url.port), '127.0.0.1')]
   for (const socket of hanging) socket.on('error', () => undefined)
   hanging[0]?.write('GET /metr')

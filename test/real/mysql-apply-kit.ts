@@ -22,7 +22,7 @@ export async function changesOf(url: string): Promise<Pick<Target, 'store' | 'ch
   return { store, changes }
 }
 
-/** Closes a transaction for an owner: only `me` has the fence. */
+/** Closes a transaction for an owner: only `me` has the fencing token. */
 export function closingOf(owner = 'me'): Closing {
   return {
     statements: [{ sql: 'UPDATE fence SET n = n + 1 WHERE owner = ?', parameters: [owner] }],

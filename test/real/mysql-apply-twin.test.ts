@@ -1,4 +1,7 @@
-/** Both ways into a table of MySQL against a slow twin: the same batches, row by row, in the order that the batch gives them a meaning in. */
+/**
+ * Both ways to apply changes to a table of MySQL, compared with a slow reference implementation: the same batches, row
+ * by row, in the order that gives the batch its meaning.
+ */
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Row } from '../../src/model/copy/rows.ts'
@@ -8,7 +11,10 @@ import { closingOf, makeTarget, type Target } from './mysql-apply-kit.ts'
 import { changeTable, put, requestOf } from './postgresql-apply-kit.ts'
 
 const absent = await missing('mysql')
-/** So many rows beside that a batch goes by LOAD DATA, and so many that keep values that it goes through the stage. */
+/**
+ * Additional rows, so many that a batch is loaded by LOAD DATA, and so many with unchanged values that it goes through
+ * the staging table.
+ */
 const CROWD = 40
 
 const PLAIN_BACKSLASHES = "SET sql_mode = CONCAT(@@sql_mode, ',NO_BACKSLASH_ESCAPES')"
@@ -23,7 +29,7 @@ const SHAPES: Readonly<Record<string, (name: string) => string>> = {
      (PARTITION p1 VALUES LESS THAN ('2024-02-01'), PARTITION p2 VALUES LESS THAN (MAXVALUE))`,
 }
 
-describe.skipIf(absent !== '')(`changes into MySQL, and the same row by row ${absent}`, () => {
+describe.skipIf(absent !== '')(`changes applied to MySQL, and the same row by row ${absent}`, () => {
   let target: Target
 
   beforeAll(async () => {
@@ -38,13 +44,13 @@ describe.skipIf(absent !== '')(`changes into MySQL, and the same row by row ${ab
 
   for (const [shape, sql] of Object.entries(SHAPES)) {
     for (const crowd of [0, CROWD]) {
-      test(`${shape}, with ${crowd} rows beside`, async () => {
+      test(`${shape}: the rows are equal, with ${crowd} additional rows`, async () => {
         const [name, slow] = [`${shape}_${crowd}`, `slow_${shape}_${crowd}`]
         await target.place.sql(`DROP TABLE IF EXISTS ${name}, ${slow}`, sql(name), sql(slow))
         const table = await changeTable(target.store, name, ['id'])
         await using writer = await target.changes.open(requestOf([table]))
         const numbers = Array.from({ length: crowd }, (_, n) => String(1000 + n))
-        // Half of them keep a value, so that the others go through the stage too.
+        // Half of them have an unchanged value, so that the others go through the staging table, too.
         const others = (first: boolean) =>
           numbers.map((n, i) =>
             first || i % 2 === 0
@@ -53,7 +59,7 @@ describe.skipIf(absent !== '')(`changes into MySQL, and the same row by row ${ab
           )
         await fc.assert(
           fc.asyncProperty(fc.array(batches, { minLength: 1, maxLength: 4 }), async (all) => {
-            // A run before this one may have failed.
+            // The run before this one may have failed.
             await writer.rollBack()
             await target.place.sql(`DELETE FROM ${name}`, `DELETE FROM ${slow}`)
             let model: Model = new Map()

@@ -1,4 +1,7 @@
-/** Changes into MySQL: values as a copy writes them, unique values that change places, and what may not follow them. */
+/**
+ * Changes applied to MySQL: values as a copy writes them, unique values that are exchanged, and effects that must not
+ * follow.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Row } from '../../src/model/copy/rows.ts'
 import type { ChangeRequest, ChangeTable, ChangeWriter, TargetPreflight } from '../../src/model/follow/port.ts'
@@ -9,7 +12,7 @@ import { changeTable, put, requestOf } from './postgresql-apply-kit.ts'
 
 const absent = await missing('mysql')
 
-describe.skipIf(absent !== '')(`changes into MySQL ${absent}`, () => {
+describe.skipIf(absent !== '')(`changes applied to MySQL ${absent}`, () => {
   let target: Target
   const writers: ChangeWriter[] = []
 
@@ -43,14 +46,14 @@ describe.skipIf(absent !== '')(`changes into MySQL ${absent}`, () => {
       await writer.truncate([0])
       await writer.apply(0, { puts: ids.map((id) => put([id, id, `of ${id}`])), gone: [] })
       expect(await writer.commit(closingOf())).toBe('committed')
-      // Every row takes the value of the next one, and keeps its text.
+      // Every row takes the unique value of the next one, and keeps its text.
       const turned = ids.map((id, n) => ({
         row: [id, ids[(n + 1) % many] as string, undefined],
         key: [id],
         base: [id],
       }))
       expect(await writer.apply(0, { puts: turned, gone: [] })).toEqual({ lacking: [] })
-      // And then every row takes the key of the next one.
+      // Then every row takes the key of the next one.
       const moved = ids.map((id, n) => {
         const to = ids[(n + 1) % many] as string
         return { row: [to, to, undefined], key: [to], base: [id] }
@@ -62,12 +65,12 @@ describe.skipIf(absent !== '')(`changes into MySQL ${absent}`, () => {
     }
   })
 
-  test('a unique index that is made behind the back of the session takes no row away', async () => {
+  test('a unique index that is created while a session is open removes no row', async () => {
     const { writer } = await opened('late', ['CREATE TABLE late (id int PRIMARY KEY, u int)'])
     await writer.apply(0, { puts: [put(['1', '10']), put(['2', '20'])], gone: [] })
     expect(await writer.commit(closingOf())).toBe('committed')
     await target.place.sql('CREATE UNIQUE INDEX made ON late (u)')
-    // The value of row 2 goes to row 3, which is new: by the index alone, row 2 would be written over.
+    // The value of row 2 goes to row 3, which is new: with only the index, row 2 would be overwritten.
     const batch = { puts: [put(['3', '20']), put(['2', '10']), put(['1', '20000'])], gone: [] }
     await expect(writer.apply(0, batch)).rejects.toMatchObject({ code: 'ROW_REFUSED', retryable: true })
     await writer[Symbol.asyncDispose]()
@@ -84,12 +87,12 @@ describe.skipIf(absent !== '')(`changes into MySQL ${absent}`, () => {
       ['2', '10'],
       ['3', '20'],
     ])
-    // A value that another row keeps is refused for good, and not again and again.
+    // A value of another row is refused permanently, and not retried.
     const refused = again.apply(0, { puts: [put(['4', '20'])], gone: [] })
     await expect(refused).rejects.toMatchObject({ code: 'ROW_REFUSED' })
   })
 
-  test('a unique index that is made before the first transaction of a session is heeded', async () => {
+  test('a unique index that is created before the first transaction of a session is honoured', async () => {
     const { writer } = await opened('built', [
       'CREATE TABLE built (id int PRIMARY KEY, u int)',
       'INSERT INTO built VALUES (1, 10), (2, 20)',
@@ -100,7 +103,7 @@ describe.skipIf(absent !== '')(`changes into MySQL ${absent}`, () => {
     expect(await rows('SELECT u FROM built ORDER BY id')).toEqual([['20'], ['10']])
   })
 
-  test('columns that exchange their names while a session is open end the transaction, and others may come and go', async () => {
+  test('columns that exchange names during a session end the transaction, and others may be added or dropped', async () => {
     const { writer } = await opened('exchanged', ['CREATE TABLE exchanged (id int PRIMARY KEY, v text, w text)'])
     const exchange = (): Promise<void> =>
       target.place.sql(...['v TO x', 'w TO v', 'x TO w'].map((names) => `ALTER TABLE exchanged RENAME COLUMN ${names}`))
@@ -126,7 +129,7 @@ describe.skipIf(absent !== '')(`changes into MySQL ${absent}`, () => {
     expect(await rows('SELECT * FROM exchanged ORDER BY id')).toEqual(['1', '2', '3'].map((id) => [id, 'v', 'w']))
   })
 
-  test('a transaction asks for the columns of all its tables at once', async () => {
+  test('a transaction reads the columns of all its tables in one query', async () => {
     const names = ['one', 'two', 'three'].map((name) => `at_once_${name}`)
     await target.place.sql(...names.map((name) => `CREATE TABLE ${name} (id int PRIMARY KEY, v text, w text)`))
     const tables = await Promise.all(names.map((name) => changeTable(target.store, name, ['id'])))
@@ -161,7 +164,7 @@ describe.skipIf(absent !== '')(`changes into MySQL ${absent}`, () => {
     }
   })
 
-  test('a row whose key is a time that no row here can have is not the one with the last time', async () => {
+  test('a key that is a time out of range does not match the row with the last possible time', async () => {
     const { writer } = await opened(
       'times',
       ['CREATE TABLE times (k datetime(6) PRIMARY KEY)', "INSERT INTO times VALUES ('9999-12-31 23:59:59.999999')"],
@@ -172,7 +175,7 @@ describe.skipIf(absent !== '')(`changes into MySQL ${absent}`, () => {
     expect(await rows('SELECT count(*) FROM times')).toEqual([['1']])
   })
 
-  test('foreign keys neither refuse changes nor follow them', async () => {
+  test('foreign keys neither refuse changes nor cascade them', async () => {
     await target.place.sql(
       'DROP TABLE IF EXISTS children',
       'DROP TABLE IF EXISTS parents',
@@ -199,7 +202,7 @@ describe.skipIf(absent !== '')(`changes into MySQL ${absent}`, () => {
     expect(await rows('SELECT count(*) FROM children')).toEqual([['3']])
   })
 
-  test('values are what a copy makes of them', async () => {
+  test('values are written as a copy writes them', async () => {
     const columns = `id decimal(30,10), i bigint, u bigint unsigned, d double, t longtext, c char(5), b longblob, at datetime(6), day date, j json,
       e enum('a','B c'), n decimal(65,30), bit1 bit(1), tm time(6), PRIMARY KEY (id)`
     const { writer, table } = await opened('kinds', [`CREATE TABLE kinds (${columns})`, 'DROP TABLE IF EXISTS copied', `CREATE TABLE copied (${columns})`]) // prettier-ignore
@@ -227,7 +230,7 @@ describe.skipIf(absent !== '')(`changes into MySQL ${absent}`, () => {
     await writer.apply(0, { puts: all.map((row) => put(row)), gone: [] })
     expect(await writer.commit(closingOf())).toBe('committed')
     expect(await same()).toEqual([['3']])
-    // Again, and once more from the rows that are there: every value is unchanged but one.
+    // Once more, and then from the stored rows: every value but one is unchanged.
     await writer.apply(0, { puts: all.map((row) => put(row)), gone: [] })
     const kept = all.map((row) => {
       const key = [row[0] as string]
@@ -251,7 +254,7 @@ describe.skipIf(absent !== '')(`changes into MySQL ${absent}`, () => {
     await expect(other.apply(0, { puts: [put(nan)], gone: [] })).rejects.toThrow(/d: NaN is not a number/)
   })
 
-  test('nothing of a transaction is there before its position, and nothing where another program has it', async () => {
+  test('no change of a transaction is visible before its position, nor if another program has the stream', async () => {
     const { writer } = await opened('fenced', ['CREATE TABLE fenced (id int PRIMARY KEY, a longtext)'])
     const lines = Array.from({ length: 50 }, (_, n) => put([String(n), 'x']))
     await writer.apply(0, { puts: lines, gone: [] })
@@ -263,7 +266,7 @@ describe.skipIf(absent !== '')(`changes into MySQL ${absent}`, () => {
     await writer.apply(0, { puts: lines.slice(1), gone: [] })
     expect(await writer.commit(closingOf())).toBe('committed')
     expect(await rows('SELECT count(*) FROM fenced')).toEqual([['49']])
-    // The base of a row that is not there: nothing is written for it, nothing is taken away.
+    // The base row does not exist: nothing is written for it, and nothing is deleted.
     const partial = [3, 77].map((n) => ({ row: [String(n), undefined], key: [String(n)], base: ['777'] }))
     expect(await writer.apply(0, { puts: partial, gone: [] })).toEqual({ lacking: [['3'], ['77']] })
     const many = Array.from({ length: 40 }, (_, n) => ({
@@ -276,7 +279,7 @@ describe.skipIf(absent !== '')(`changes into MySQL ${absent}`, () => {
     expect(await rows('SELECT count(*) FROM fenced')).toEqual([['49']])
   })
 
-  describe('exam', () => {
+  describe('preflight check', () => {
     async function preflight(
       name: string,
       sql: readonly string[],
@@ -286,12 +289,12 @@ describe.skipIf(absent !== '')(`changes into MySQL ${absent}`, () => {
       await target.place.sql(...sql)
       const table = await changeTable(target.store, name, ['id'])
       const { refusals, notes } = await as.changes.examine(requestOf([{ ...table, catchingUp }], more))
-      // The servers of tests are faster than safe.
+      // The servers of tests are set to be faster than safe.
       return { refusals, notes: notes.filter((one) => !one.startsWith('innodb_flush_log_at_trx_commit')) }
     }
     const said = ({ refusals }: TargetPreflight): string => refusals.map(({ message }) => message).join('\n')
 
-    test('a plain table passes without a word', async () => {
+    test('a plain table passes without notes', async () => {
       expect(await preflight('plain', ['CREATE TABLE plain (id int PRIMARY KEY, a text)'])).toEqual({
         refusals: [],
         notes: [],
@@ -318,7 +321,7 @@ describe.skipIf(absent !== '')(`changes into MySQL ${absent}`, () => {
       await expect(target.changes.open(requestOf([view]))).rejects.toMatchObject({ code: 'TABLE_REFUSED' })
     })
 
-    test('a server that may lose commits in a crash says so', async () => {
+    test('a server that may lose commits in a crash is reported', async () => {
       const [[before] = []] = await target.place.rows('SELECT @@GLOBAL.innodb_flush_log_at_trx_commit')
       await target.place.sql('SET GLOBAL innodb_flush_log_at_trx_commit = 2')
       try {
@@ -331,13 +334,13 @@ describe.skipIf(absent !== '')(`changes into MySQL ${absent}`, () => {
       }
     })
 
-    test('triggers are refused by name, unless they are wanted', async () => {
+    test('triggers are refused by name, unless an option keeps them', async () => {
       const sql = ['CREATE TABLE fires (id int PRIMARY KEY)', 'CREATE TRIGGER audit AFTER INSERT ON fires FOR EACH ROW SET @n = 1'] // prettier-ignore
       expect(said(await preflight('fires', sql))).toMatch(/triggers of .*fires would fire a second time.*audit/)
       expect(await preflight('fires', [], { fireTriggers: true })).toMatchObject({ refusals: [] })
     })
 
-    test('other unique indexes and foreign keys have to wait until a table has caught up', async () => {
+    test('other unique indexes and foreign keys must be added after a table has caught up', async () => {
       const sql = [
         'CREATE TABLE more (id int PRIMARY KEY, u int UNIQUE, p int, v int, UNIQUE (v, id), FOREIGN KEY own (p) REFERENCES plain (id))',
       ]
@@ -349,7 +352,7 @@ describe.skipIf(absent !== '')(`changes into MySQL ${absent}`, () => {
       expect(later.notes.join('\n')).toMatch(/deleted and inserted, because of u\n.*|foreign keys are not checked/)
     })
 
-    test('rights that are missing are named, also that to see triggers', async () => {
+    test('missing rights are named, including the one to see triggers', async () => {
       const [[database = ''] = []] = (await rows('SELECT DATABASE()')) as string[][]
       const user = `u${database.slice(1, 12)}`
       await target.place.sql(

@@ -1,4 +1,4 @@
-/** Rows that are taken out of MySQL once they are proved, periods of time in its SQL, and comments of columns. */
+/** Rows that are removed from MySQL after they are proved, periods of time in its SQL, and comments of columns. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createConnection, type Connection } from 'mysql2/promise'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
@@ -104,7 +104,7 @@ async function remove(table: TableSpec, options: Options = {}, between?: () => P
 }
 
 describe.skipIf(skipped)(`rows are removed from MySQL${why}`, () => {
-  test('where they are those that were proved, and no others', async () => {
+  test('if they are the rows that were proved, and no others', async () => {
     const table = await bookings()
     expect(await remove(table, { where: SPRING })).toEqual({ end: 'done', status: 'completed' })
     expect([await countOf(table), await countOf(table, HERE)]).toEqual(['550', '0'])
@@ -116,7 +116,7 @@ describe.skipIf(skipped)(`rows are removed from MySQL${why}`, () => {
     expect(await countOf(table, 'id IN (1, 7, 732)')).toBe('0')
   })
 
-  test('with hostile names, keys of several columns, and values that the server does not spell', async () => {
+  test('with hostile names, keys of several columns, and values that the server prints in another form', async () => {
     const name = 'a"b`c; DROP TABLE ledger --'
     const quoted = `\`${name.replaceAll('`', '``')}\``
     await server.sql(
@@ -132,7 +132,7 @@ describe.skipIf(skipped)(`rows are removed from MySQL${why}`, () => {
   })
 })
 
-describe.skipIf(skipped)(`nothing is removed from MySQL${why}`, () => {
+describe.skipIf(skipped)(`no row is removed from MySQL${why}`, () => {
   test.each([
     ['one character changed', (t: string) => `UPDATE ${t} SET note = 'note 101x' WHERE id = 101`, 732],
     ['a row came', (t: string) => `INSERT INTO ${t} VALUES (9000, '2024-05-05', 'late')`, 733],
@@ -142,20 +142,20 @@ describe.skipIf(skipped)(`nothing is removed from MySQL${why}`, () => {
       (t: string) => `UPDATE ${t} SET at = IF(id = 1, '2024-05-05', '2024-01-01') WHERE id IN (1, 101)`,
       732,
     ],
-  ])('where %s', async (_, sql, rows) => {
+  ])('if %s', async (_, sql, rows) => {
     const table = await bookings()
     const between = () => server.sql(sql(`sluice_remove.${table.table.name}`))
     expect(await remove(table, { where: SPRING }, between)).toEqual({ end: 'differs', status: 'in_progress' })
     expect(await countOf(table)).toBe(String(rows))
   })
 
-  test('where somebody else holds the step', async () => {
+  test('if another owner has the lease of the step', async () => {
     const table = await bookings()
     expect(await remove(table, { where: SPRING, fence: 2 })).toEqual({ end: 'fenced', status: 'in_progress' })
     expect(await countOf(table)).toBe('732')
   })
 
-  test('where the table is another one, has a column that nobody proved, or is not there', async () => {
+  test('if the table was recreated, has a column that was not proved, or is missing', async () => {
     const table = await bookings(', twice INT AS (id * 2) VIRTUAL, more INT NULL')
     const columns = columnsOf(table).filter(({ name }) => name !== 'twice')
     expect(await remove(table, { columns: columns.filter(({ name }) => name !== 'more') })).toMatchObject({
@@ -168,7 +168,7 @@ describe.skipIf(skipped)(`nothing is removed from MySQL${why}`, () => {
     ).toMatchObject({ end: 'gone' })
   })
 
-  test('where rows of other tables hang on them, and where the condition is none', async () => {
+  test('if rows of other tables depend on them, or without a valid condition', async () => {
     const table = await bookings()
     const name = `sluice_remove.${table.table.name}`
     const child = (action: string): string =>
@@ -186,8 +186,8 @@ describe.skipIf(skipped)(`nothing is removed from MySQL${why}`, () => {
   })
 })
 
-describe.skipIf(skipped)(`a login of MySQL that does not see all${why}`, () => {
-  /** A store as a login of its own sees it, beside a database that it has no right to. */
+describe.skipIf(skipped)(`a login of MySQL that cannot see everything${why}`, () => {
+  /** A store as seen by a login of its own, with a second database that it has no right to. */
   async function narrow(...grants: readonly string[]) {
     const login = `narrow${++made}`
     await server.sql(
@@ -203,7 +203,7 @@ describe.skipIf(skipped)(`a login of MySQL that does not see all${why}`, () => {
   ]
   const children = (table: TableSpec) => scalar(`SELECT COUNT(p) FROM sluice_hidden.${table.table.name}`)
 
-  test.each(['CASCADE', 'SET NULL'])('takes no hidden rows along: ON DELETE %s', async (action) => {
+  test.each(['CASCADE', 'SET NULL'])('removes no rows if hidden rows would follow by ON DELETE %s', async (action) => {
     const table = await bookings()
     await server.sql(...child(table, action))
     const { login, seen } = await narrow(ALL)
@@ -231,7 +231,7 @@ describe.skipIf(skipped)(`a login of MySQL that does not see all${why}`, () => {
     expect([await countOf(table), await children(table)]).toEqual(['732', '1'])
   })
 
-  test('removes where no key leads to the table, and where the server itself holds what a row refers to', async () => {
+  test('removes rows if no foreign key refers to the table, or if the server itself keeps referenced rows', async () => {
     const { seen } = await narrow(ALL)
     const [table, referred] = [await bookings(), await bookings()]
     await server.sql(...child(referred, 'RESTRICT'))
@@ -244,7 +244,7 @@ describe.skipIf(skipped)(`a login of MySQL that does not see all${why}`, () => {
     await seen[Symbol.asyncDispose]()
   })
 
-  test.each(['', ' INVISIBLE'])('removes no value of a column that it may not see:%s', async (how) => {
+  test.each(['', ' INVISIBLE'])('removes no value of a column that it cannot see:%s', async (how) => {
     const table = await bookings(`, secret VARCHAR(9)${how} DEFAULT 's'`)
     const name = `sluice_remove.${table.table.name}`
     const ledger = await ledgerRow(store)
@@ -260,8 +260,8 @@ describe.skipIf(skipped)(`a login of MySQL that does not see all${why}`, () => {
   })
 })
 
-describe.skipIf(skipped)(`beside other writers of MySQL${why}`, () => {
-  /** The session that waits for rows, once it waits. */
+describe.skipIf(skipped)(`removal with other writers of MySQL${why}`, () => {
+  /** The session that waits for row locks, once it waits. */
   async function waiting(): Promise<string> {
     for (;;) {
       const id = await scalar(
@@ -272,7 +272,7 @@ describe.skipIf(skipped)(`beside other writers of MySQL${why}`, () => {
     }
   }
 
-  test('a change that is not committed yet is waited for, and found', async () => {
+  test('an uncommitted change is waited for, and found', async () => {
     const table = await bookings()
     await other.beginTransaction()
     await other.query(`UPDATE ${table.table.name} SET note = 'changed' WHERE id = 101`)
@@ -289,7 +289,7 @@ describe.skipIf(skipped)(`beside other writers of MySQL${why}`, () => {
   ])('%s waits while rows are proved and removed, and is not lost', async (_, sql, left) => {
     const table = await bookings()
     const name = table.table.name
-    // The step of the ledger is held, so that the transaction stands still just before its end.
+    // The ledger row of the step is locked, so that the transaction stops just before its end.
     const closing = await ledgerRow(store)
     await other.beginTransaction()
     await other.query(`SELECT * FROM ledger WHERE id = ${closing.id} FOR UPDATE`)
@@ -306,11 +306,11 @@ describe.skipIf(skipped)(`beside other writers of MySQL${why}`, () => {
     await other.commit()
     expect((await removing).end).toBe('done')
     await writing
-    // An UPDATE finds no row any more.
+    // The UPDATE finds no row any more.
     expect([await countOf(table), await countOf(table, `note = 'changed'`)]).toEqual(left)
   })
 
-  test('a session that is killed leaves everything as it was', async () => {
+  test('a session that is killed leaves everything unchanged', async () => {
     const table = await bookings()
     await other.beginTransaction()
     await other.query(`UPDATE ${table.table.name} SET note = note WHERE id = 101`)
@@ -323,7 +323,7 @@ describe.skipIf(skipped)(`beside other writers of MySQL${why}`, () => {
     expect(await remove(table, { where: SPRING })).toMatchObject({ end: 'done' })
   })
 
-  test('who gives up does so at once, and leaves no lock', async () => {
+  test('an abort takes effect at once, and leaves no lock', async () => {
     const table = await bookings()
     await other.beginTransaction()
     await other.query(`SELECT * FROM ${table.table.name} WHERE id = 101 FOR UPDATE`)
@@ -339,7 +339,7 @@ describe.skipIf(skipped)(`beside other writers of MySQL${why}`, () => {
     expect(await countOf(table, `note = 'x'`)).toBe('732')
   })
 
-  test('an answer to COMMIT that is lost is asked for', async () => {
+  test('after a lost answer to COMMIT, the result is read from the ledger', async () => {
     const table = await bookings()
     let deleted = false
     proxy.onClientData((data, connection) => {
@@ -375,7 +375,7 @@ describe.skipIf(skipped)(`periods of time in MySQL${why}`, () => {
     }).toEqual({ one: [], zero: ['3'], early: ['3'], late: ['1', '2', '4', '5'], whole: ['1'] })
   })
 
-  test('are conditions on days, moments and whole numbers, by which rows are read in all ways', async () => {
+  test('are conditions on days, timestamps and integers, and select rows in every kind of read', async () => {
     const name = `t${++made}`
     await server.sql(
       `CREATE TABLE sluice_remove.${name} (id INT PRIMARY KEY, d DATE, dt DATETIME(6), ts TIMESTAMP(3) NULL, n BIGINT NOT NULL COMMENT 'epoch, in "s"', s VARCHAR(9) COMMENT '')`,

@@ -1,4 +1,6 @@
-/** The MySQL and MariaDB store against a real server: values, loads, transactions, and what breaks between. */
+/**
+ * The MySQL and MariaDB store with a real server: values, loads, transactions, and connections that break in between.
+ */
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -13,7 +15,7 @@ import { temporaryFolder } from '../support/catalog-kit.ts'
 import { MARIADB_AVAILABLE, MARIADB_MISSING, startMariadb, type MariadbServer } from '../support/servers/mariadb.ts'
 import { startProxy } from '../support/servers/proxy.ts'
 
-// Several tests start a server of their own, which takes its time on a busy machine.
+// Several tests start a server of their own, which takes time on a busy machine.
 vi.setConfig({ testTimeout: 120_000 })
 
 const skipped = !MARIADB_AVAILABLE
@@ -88,7 +90,7 @@ const HOSTILE = [
   '\ufeffbom',
 ]
 
-describe('what the MySQL store makes of SQL text', () => {
+describe('how the MySQL store translates SQL text', () => {
   test.each([
     ['SELECT CAST(a AS TEXT), CAST ( b as bigint )', 'SELECT CAST(a AS CHAR), CAST ( b as SIGNED )'],
     ['CAST(coalesce(CAST(a AS TEXT), (b)) AS BIGINT)', 'CAST(coalesce(CAST(a AS CHAR), (b)) AS SIGNED)'],
@@ -99,7 +101,7 @@ describe('what the MySQL store makes of SQL text', () => {
     ['SELECT CAST(a AS DOUBLE), broadcast(b AS TEXT)', 'SELECT CAST(a AS DOUBLE), broadcast(b AS TEXT)'],
   ])('%s', (sql, expected) => expect(translateSql(sql)).toBe(expected))
 
-  test('a script is split at semicolons that are code', () => {
+  test('a script is split at semicolons outside of strings, names and comments', () => {
     expect(statementsOf(`a ';' "b;" \`c;\` /* d; */; -- e;\n f # g;\n; ; 'it''s;\\';`)).toEqual([
       `a ';' "b;" \`c;\` /* d; */`,
       '-- e;\n f # g;',
@@ -111,7 +113,7 @@ describe('what the MySQL store makes of SQL text', () => {
 })
 
 describe.skipIf(skipped)(`values of the MySQL store${why}`, () => {
-  test('what goes in as a parameter comes out the same', async () => {
+  test('a parameter is read back unchanged', async () => {
     const name = await table('id BIGINT PRIMARY KEY, b BIGINT, u BIGINT UNSIGNED, d DOUBLE, t LONGTEXT, y LONGBLOB')
     const rows: SqlRow[] = [
       [1, 2n ** 63n - 1n, 2n ** 64n - 1n, 1.5, 'text', ALL_BYTES],
@@ -134,7 +136,7 @@ describe.skipIf(skipped)(`values of the MySQL store${why}`, () => {
     expect(await database.all(`SELECT id FROM ${name} WHERE u = ?`, [2n ** 53n + 1n])).toEqual([[4]])
   })
 
-  test('a shape is a text, as every value is one that the port knows', async () => {
+  test('a geometry is read as a text, because the port has no such type', async () => {
     const [[shape, nothing] = []] = await database.all('SELECT POINT(1, 2), ST_GeomFromText(NULL)')
     expect(shape).toBe('{"x":1,"y":2}')
     expect(nothing).toBe(null)
@@ -162,7 +164,7 @@ describe.skipIf(skipped)(`values of the MySQL store${why}`, () => {
     expect(await database.all(`SELECT TIMESTAMP('2024-03-31 02:30:00')`)).toEqual([['2024-03-31 02:30:00']])
   })
 
-  test('text is compared byte by byte, with blanks at its end, also where CAST made it', async () => {
+  test('text is compared byte by byte, including trailing blanks, even if a CAST made it', async () => {
     const name = await table('k VARCHAR(100) PRIMARY KEY')
     await database.write(async (transaction) => {
       for (const key of ['a', 'A', 'a ', 'ä', 'é']) await transaction.run(`INSERT INTO ${name} VALUES (?)`, [key])
@@ -172,7 +174,7 @@ describe.skipIf(skipped)(`values of the MySQL store${why}`, () => {
     expect(await database.all(`SELECT 'a' = 'a ', 'a' = 'A'`)).toEqual([[0, 0]])
   })
 
-  test('a number that SQL does not have, and one larger than its column, are refused', async () => {
+  test('an infinite number, and one that is too large for its column, are refused', async () => {
     const name = await table('id BIGINT, n INT')
     const into = (row: SqlRow): Promise<unknown> =>
       database.write(async (transaction) => await transaction.run(`INSERT INTO ${name} VALUES (?,?)`, row))
@@ -181,7 +183,7 @@ describe.skipIf(skipped)(`values of the MySQL store${why}`, () => {
     expect(await database.all(`SELECT * FROM ${name}`)).toEqual([])
   })
 
-  test('a value larger than the packet of the server is refused with the setting to raise', async () => {
+  test("a value larger than the server's packet is refused with the setting to raise", async () => {
     const name = await table('id BIGINT, t LONGTEXT')
     const [[packet] = []] = await database.all('SELECT @@max_allowed_packet')
     const long = 'x'.repeat(Number(packet))
@@ -235,7 +237,7 @@ describe.skipIf(skipped)(`bulk loads of the MySQL store${why}`, () => {
     expect(found?.map((row) => row.map(plain))).toEqual(rows.map((row) => row.map(plain)))
   }
 
-  test('one column that is empty or NULL is not taken for a missing row', async () => {
+  test('one column that is empty or NULL is not mistaken for a missing row', async () => {
     const name = await table('t LONGTEXT')
     const rows: SqlRow[] = [[''], [null], [''], ['x'], [''], [null]]
     await database.write(async (transaction) => await transaction.load(name, ['t'], rows))
@@ -250,7 +252,7 @@ describe.skipIf(skipped)(`bulk loads of the MySQL store${why}`, () => {
     ['NULL for a key', [null, 1, 1, 'x', 'x', null]],
     ['bytes that are no text', [9, 1, 1, Uint8Array.of(0xff, 0xfe), 'x', null]],
   ]
-  test.each(bad)('%s is an error, however it is loaded, and nothing is written', async (_, row) => {
+  test.each(bad)('%s is refused by every way to load, and nothing is written', async (_, row) => {
     const name = await table(DDL)
     const good = hostileRows(5)
     for (const rows of [[...good, row], row[0] === 3 ? [good[2] ?? row, row] : [row]]) {
@@ -260,7 +262,7 @@ describe.skipIf(skipped)(`bulk loads of the MySQL store${why}`, () => {
     expect(await database.all(`SELECT count(*) FROM ${name}`)).toEqual([[0]])
   })
 
-  test('a table that is full is told as space that is missing', async () => {
+  test('a full table is reported as missing space', async () => {
     const name = `t${++tables}`
     const rows = Array.from({ length: 20_000 }, (_, i): SqlRow => [i, 'x'])
     const error = await refused(
@@ -272,7 +274,7 @@ describe.skipIf(skipped)(`bulk loads of the MySQL store${why}`, () => {
     expect([error.code, mysqlErrorNumber(error)]).toEqual(['NO_SPACE', 1114])
   })
 
-  test('a transaction whose load was refused does not commit, even if its body goes on', async () => {
+  test('a transaction whose load was refused does not commit, even if its body continues', async () => {
     const name = await table('id BIGINT PRIMARY KEY')
     const rows: SqlRow[] = [[1], [2], [3], [4], [1]]
     const attempt = database.write(async (transaction) => {
@@ -282,7 +284,7 @@ describe.skipIf(skipped)(`bulk loads of the MySQL store${why}`, () => {
     expect(await database.all(`SELECT * FROM ${name}`)).toEqual([])
   })
 
-  test('names of tables and columns are only names', async () => {
+  test('names of tables and columns with SQL in them are only names', async () => {
     const name = 'a "b" `c` \'d\' ? \\'
     const quoted = `"${name.replaceAll('"', '""')}"`
     await database.write(async (transaction) => {
@@ -305,7 +307,7 @@ describe.skipIf(skipped)(`reading from the MySQL store${why}`, () => {
     await database.write(async (transaction) => await transaction.load(numbers, ['id', 't'], rows))
   })
 
-  test('pages hold every row once, and an iteration left early leaves no trouble', async () => {
+  test('pages hold every row once, and an iteration that stops early leaves the connection usable', async () => {
     const seen: SqlValue[] = []
     for await (const page of database.pages(`SELECT id FROM ${numbers} ORDER BY id`, [], 7_000)) {
       expect(page.length).toBeLessThanOrEqual(7_000)
@@ -325,7 +327,7 @@ describe.skipIf(skipped)(`reading from the MySQL store${why}`, () => {
       }
       expect(await reader.all(`SELECT count(*) FROM ${numbers}`)).toEqual([[30_000]])
     })
-    // Of this answer nobody lives to hear the end.
+    // This query would never end.
     const endless = `SELECT a.id FROM ${numbers} a, ${numbers} b`
     for await (const page of database.pages(endless, [], 10)) if (page.length > 0) break
     await database.read(async (reader) => {
@@ -340,7 +342,7 @@ describe.skipIf(skipped)(`reading from the MySQL store${why}`, () => {
     expect(empty).toEqual([])
   })
 
-  test('a reader may ask while it iterates, and sees one state of the database throughout', async () => {
+  test('a reader can run queries while it iterates, and sees one snapshot of the database throughout', async () => {
     const total = `SELECT count(*), sum(id) FROM ${numbers}`
     await database.read(async (reader) => {
       const before = await reader.all(total)
@@ -360,7 +362,7 @@ describe.skipIf(skipped)(`reading from the MySQL store${why}`, () => {
     })
   })
 
-  test('two iterations in one transaction take turns without losing a row', async () => {
+  test('two iterations in one transaction alternate without losing a row', async () => {
     await database.read(async (reader) => {
       const count = async (step: number): Promise<number> => {
         let rows = 0
@@ -401,7 +403,7 @@ describe.skipIf(skipped)(`reading from the MySQL store${why}`, () => {
 })
 
 describe.skipIf(skipped)(`writing to the MySQL store${why}`, () => {
-  test('a body that throws leaves nothing, and its error comes out unchanged', async () => {
+  test('a body that throws leaves no rows, and its error is passed on unchanged', async () => {
     const name = await table('id BIGINT')
     const mine = new Error('mine')
     const attempt = database.write(async (transaction) => {
@@ -412,7 +414,7 @@ describe.skipIf(skipped)(`writing to the MySQL store${why}`, () => {
     expect(await database.all(`SELECT * FROM ${name}`)).toEqual([])
   })
 
-  test('after a statement that commits by itself the rest is one transaction again', async () => {
+  test('after a statement that commits implicitly the rest is one transaction again', async () => {
     const name = await table('id BIGINT')
     const attempt = database.write(async (transaction) => {
       await transaction.script(`CREATE TABLE ${name}_more (id BIGINT)`)
@@ -432,7 +434,7 @@ describe.skipIf(skipped)(`writing to the MySQL store${why}`, () => {
     })
   })
 
-  test('writes run side by side, may ask the database inside, and more than the pool holds wait their turn', async () => {
+  test('writes run concurrently, may query the database inside, and wait for a connection if the pool is exhausted', async () => {
     const name = await table('id BIGINT PRIMARY KEY')
     let together = 0
     let most = 0
@@ -451,7 +453,7 @@ describe.skipIf(skipped)(`writing to the MySQL store${why}`, () => {
     expect(await database.all(`SELECT count(*) FROM ${name}`)).toEqual([[12]])
   })
 
-  test('of two transactions in a deadlock the loser is run again', async () => {
+  test('the victim of a deadlock is run again', async () => {
     const name = await table('id BIGINT PRIMARY KEY, n BIGINT')
     await database.write(async (transaction) => {
       await transaction.run(`INSERT INTO ${name} VALUES (1, 0), (2, 0)`)
@@ -471,7 +473,7 @@ describe.skipIf(skipped)(`writing to the MySQL store${why}`, () => {
     expect(await database.all(`SELECT n FROM ${name}`)).toEqual([[2], [2]])
   })
 
-  test('a body that shrugs off a deadlock cannot commit the rest without what was rolled back', async () => {
+  test('a body that ignores a deadlock cannot commit the rest without what was rolled back', async () => {
     const name = await table('id BIGINT PRIMARY KEY, n BIGINT')
     await database.write(async (transaction) => {
       await transaction.run(`INSERT INTO ${name} VALUES (1, 0), (2, 0), (3, 0)`)
@@ -491,7 +493,7 @@ describe.skipIf(skipped)(`writing to the MySQL store${why}`, () => {
     expect(await database.all(`SELECT n FROM ${name} ORDER BY id`)).toEqual([[2], [2], [2]])
   })
 
-  test('a lock is held by one session, and is free once that ends', async () => {
+  test('a lock is held by one session, and is free when that ends', async () => {
     await using other = await openMysql(server.url('sluice_store'), 'write')
     const name = `a name of more than sixty-four characters ${'x'.repeat(100)}`
     const first = await database.lock(name)
@@ -521,7 +523,7 @@ describe.skipIf(skipped)(`writing to the MySQL store${why}`, () => {
 })
 
 describe.skipIf(skipped)(`broken connections of the MySQL store${why}`, () => {
-  test('a server killed and started again in the middle of a write: rows are there once', async ({ skip }) => {
+  test('a server that is killed and restarted during a write has the rows once', async ({ skip }) => {
     skip(!server.isOurs, 'the server is not ours to kill')
     const name = await table('id BIGINT')
     let attempts = 0
@@ -547,7 +549,7 @@ describe.skipIf(skipped)(`broken connections of the MySQL store${why}`, () => {
     await lock?.[Symbol.asyncDispose]()
   })
 
-  test('without time for repeats a lost connection is told by name', async () => {
+  test('without time for retries, a lost connection is reported with its address', async () => {
     await using proxy = await startProxy(server.port)
     await using through = await openMysql(proxied(proxy.port, '?retry_seconds=0'), 'write')
     const error = await refused(
@@ -570,7 +572,7 @@ describe.skipIf(skipped)(`broken connections of the MySQL store${why}`, () => {
 
   const COMMIT = Buffer.from('\u0003COMMIT')
 
-  test('the answer to COMMIT is lost after the server committed: nothing is written twice', async () => {
+  test('an answer to COMMIT that is lost after the server committed: nothing is written twice', async () => {
     const name = await table('id BIGINT')
     await using proxy = await startProxy(server.port)
     await using through = await openMysql(proxied(proxy.port), 'write')
@@ -596,7 +598,7 @@ describe.skipIf(skipped)(`broken connections of the MySQL store${why}`, () => {
     expect(await database.all(`SELECT * FROM ${name}`)).toEqual([[1]])
   })
 
-  test('COMMIT is lost before it reaches the server: the transaction is run again', async () => {
+  test('a COMMIT that is lost before it reaches the server: the transaction is run again', async () => {
     const name = await table('id BIGINT')
     await using proxy = await startProxy(server.port)
     await using through = await openMysql(proxied(proxy.port), 'write')
@@ -617,7 +619,7 @@ describe.skipIf(skipped)(`broken connections of the MySQL store${why}`, () => {
     expect(await database.all(`SELECT * FROM ${name}`)).toEqual([[1]])
   })
 
-  test('without a way to look, a lost answer to COMMIT ends in COMMIT_UNKNOWN', async () => {
+  test('without a check, a lost answer to COMMIT ends in COMMIT_UNKNOWN', async () => {
     const name = await table('id BIGINT')
     await using proxy = await startProxy(server.port)
     await using through = await openMysql(proxied(proxy.port), 'write')
@@ -635,7 +637,7 @@ describe.skipIf(skipped)(`broken connections of the MySQL store${why}`, () => {
     expect(attempts).toBe(1)
   })
 
-  test('a network that swallows everything is noticed, and the write repeated once it is back', async () => {
+  test('a network that drops everything is detected, and the write is repeated when it is back', async () => {
     const name = await table('id BIGINT PRIMARY KEY')
     await using proxy = await startProxy(server.port)
     await using through = await openMysql(proxied(proxy.port, '?response_timeout=1&connect_timeout=1'), 'write')
@@ -668,7 +670,7 @@ describe.skipIf(skipped)(`broken connections of the MySQL store${why}`, () => {
 describe.skipIf(skipped)(`connecting to MySQL${why}`, () => {
   const connect = async (url: string): Promise<void> => await (await openMysql(url, 'read')).close()
 
-  test('what is wrong with the address, the user or the database is told, and no password', async () => {
+  test('a wrong address, user or database is reported, without the password', async () => {
     const wrong: readonly [url: string, reason: string, number: number | null][] = [
       [
         server.url('sluice_store', 'app', 'wrong-secret'),
@@ -713,13 +715,13 @@ describe.skipIf(skipped)(`connecting to MySQL${why}`, () => {
     ['mysql://h/d?ssl-mode=maybe', 'ssl-mode=maybe'],
     ['mysql://h/d?ssl-ca=/no/such/file.pem', 'ssl-ca'],
     ['http://h/d', 'not a URL of a MySQL database'],
-  ])('%s is bad configuration', async (url, text) => {
+  ])('%s is refused as bad configuration', async (url, text) => {
     const error = await refused(connect(url))
     expect(error.code).toBe('BAD_CONFIG')
     expect(error.message).toContain(text)
   })
 
-  test('a server that is too old is refused with the version it has', async ({ skip }) => {
+  test('a server that is too old is refused with its version', async ({ skip }) => {
     skip(!server.isOurs, 'the server cannot be told to name another version')
     await using old = await startMariadb({ more: ['--version=10.5.29-MariaDB'] })
     await old.createDatabase('c')
@@ -729,11 +731,11 @@ describe.skipIf(skipped)(`connecting to MySQL${why}`, () => {
     expect(error.retryable).toBe(false)
   })
 
-  test('a server whose connections are all taken is asked again until one is free', async ({ skip }) => {
+  test('a server without free connections is retried until one is free', async ({ skip }) => {
     skip(!server.isOurs, 'the limit of the server is not ours to set')
     await using small = await startMariadb({ more: ['--max-connections=10'] })
     await small.createDatabase('c')
-    // The user of the tests may use the one connection more that is kept for administrators.
+    // The user of the tests may use the extra connection that is reserved for administrators.
     await small.sql(`CREATE USER 'one'@'%' IDENTIFIED BY 'pw'`, `GRANT ALL ON c.* TO 'one'@'%'`)
     await using busy = await openMysql(`${small.url('c', 'one', 'pw')}?pool_size=30`, 'write')
     await busy.write(async (transaction) => await transaction.script('CREATE TABLE n (id BIGINT PRIMARY KEY)'))
@@ -748,7 +750,7 @@ describe.skipIf(skipped)(`connecting to MySQL${why}`, () => {
     expect(await busy.all('SELECT count(*) FROM n')).toEqual([[25]])
   })
 
-  test('MYSQL_PWD fills in a missing password', async () => {
+  test('MYSQL_PWD provides a missing password', async () => {
     const url = new URL(server.url('sluice_store'))
     const env = { MYSQL_PWD: decodeURIComponent(url.password) }
     url.password = ''
@@ -756,7 +758,7 @@ describe.skipIf(skipped)(`connecting to MySQL${why}`, () => {
     await expect(openMysql(url.href, 'read', { env: {} })).rejects.toMatchObject({ code: 'CONNECT_FAILED' })
   })
 
-  test('the option file is read at each connect: a password is changed while a program runs', async () => {
+  test('the option file is read at each connect, so a password can change while a program runs', async () => {
     using home = temporaryFolder()
     const change = async (password: string): Promise<void> => {
       await database.write((t) => t.run(`ALTER USER rotated IDENTIFIED BY '${password}'`))
@@ -791,7 +793,7 @@ describe.skipIf(skipped || process.env['SLUICE_TEST_MYSQL_URL'] !== undefined)(`
     return started
   }
 
-  test('every mode does what it says', async () => {
+  test('every ssl-mode checks what it documents', async () => {
     await using secure = await startWith('server')
     const url = secure.url('c')
     const ca = `&ssl-ca=${encodeURIComponent(pem('ca.pem'))}`
@@ -809,7 +811,7 @@ describe.skipIf(skipped || process.env['SLUICE_TEST_MYSQL_URL'] !== undefined)(`
         expect(error.reason).toContain('unknown authority')
       }
     }
-    // Without TLS, or with it, statements and loads go the same way.
+    // Without TLS, or with it, statements and loads use the same connection.
     await using opened = await openMysql(`${url}?ssl-mode=VERIFY_IDENTITY${ca}`, 'write')
     const name = await table('id BIGINT, t LONGTEXT', opened)
     const rows = Array.from({ length: 20_000 }, (_, i): SqlRow => [i, 'x'.repeat(200)])
@@ -821,7 +823,7 @@ describe.skipIf(skipped || process.env['SLUICE_TEST_MYSQL_URL'] !== undefined)(`
     ['self-signed', 'the server certificate is self-signed'],
     ['expired', 'the server certificate has expired'],
     ['other-host', 'the server certificate is for another host'],
-  ])('a certificate that is %s is refused by that name', async (certificate, reason) => {
+  ])('a certificate that is %s is refused with this cause', async (certificate, reason) => {
     await using secure = await startWith(certificate)
     const ca = `&ssl-ca=${encodeURIComponent(pem('ca.pem'))}`
     const error = await refused(cipher(`${secure.url('c')}?ssl-mode=VERIFY_IDENTITY${ca}`))
@@ -832,7 +834,7 @@ describe.skipIf(skipped || process.env['SLUICE_TEST_MYSQL_URL'] !== undefined)(`
     else expect((await refused(chainOnly)).reason).toBe(reason)
   })
 
-  test('a server without TLS is refused where it is demanded, and taken in the clear where it is preferred', async () => {
+  test('a server without TLS is refused if TLS is required, and used without encryption if TLS is preferred', async () => {
     const error = await refused(cipher(`${server.url('sluice_store')}?ssl-mode=REQUIRED`))
     expect([error.code, error.message]).toEqual(['TLS_FAILED', 'no secure connection: the server offers no TLS'])
     expect(await cipher(`${server.url('sluice_store')}?ssl-mode=PREFERRED`)).toBe('')
@@ -851,7 +853,7 @@ function hostileRows(count: number): SqlRow[] {
   ])
 }
 
-/** One form for numbers and bigints, and for all kinds of bytes. */
+/** The same form for numbers and bigints, and for all kinds of bytes. */
 function plain(value: SqlValue): unknown {
   if (value instanceof Uint8Array) return `bytes ${Buffer.from(value).toString('hex')}`
   return typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : value

@@ -1,4 +1,7 @@
-/** MySQL and MariaDB as a source whose changes triggers note: what a round tells, what halts a stream, what is refused, and what writers feel of it. */
+/**
+ * MySQL and MariaDB as sources with change logs written by triggers: what a batch reports, what halts a stream, what is
+ * refused, and effects on writers.
+ */
 import { createConnection, type Connection } from 'mysql2/promise'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Change } from '../../src/model/copy/change.ts'
@@ -12,7 +15,7 @@ import { columnsOf, readAll, rowsOf, SIGNAL, tableOf } from './copy-mysql-kit.ts
 
 const NAME = 'sluice_77'
 const MISSING = await missing('mysql')
-/** A bound, and no wait. */
+/** A limit for polls, not a fixed wait. */
 const WAIT = { timeout: 20_000, interval: 50 }
 
 const TABLES = [
@@ -39,7 +42,7 @@ function triggersOf(one: CopyStore): ChangeSource {
   return found
 }
 
-/** Everything of a database anew, with a stream on its tables. */
+/** A new database, with a stream on its tables. */
 async function staged(statements: readonly string[], ...names: readonly string[]): Promise<void> {
   place = await makePlace('mysql', '')
   await place.sql(...statements)
@@ -56,7 +59,7 @@ async function session(): Promise<Connection & AsyncDisposable> {
 
 const open = (from = birth.start): Promise<ChangeStream> => source.open(birth, tables, source.position(from), SIGNAL)
 
-/** What was told until a transaction, or looks that found nothing, in few words. */
+/** The changes up to a commit in short form, or an empty list after some polls without any. */
 async function reported(stream: ChangeStream, confirms = true): Promise<string[]> {
   const words: string[] = []
   for (let i = 0; i < 200; i++) {
@@ -86,7 +89,7 @@ const halted = async (applied = birth.start): Promise<readonly string[]> => {
 
 const logOf = (at: number): string => `${NAME}_keys_${at + 1}`
 
-/** Whatever of a stream is left in the database. */
+/** Tables and triggers of a stream in the database. */
 async function left(): Promise<readonly string[]> {
   const rows = await place.rows(
     `SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME LIKE 'sluice%'
@@ -95,7 +98,7 @@ async function left(): Promise<readonly string[]> {
   return rows.map(([name]) => name ?? '')
 }
 
-describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSING}`, () => {
+describe.skipIf(MISSING !== '')(`a stream by triggers of MariaDB ${MISSING}`, () => {
   afterEach(async () => {
     await store?.[Symbol.asyncDispose]()
   })
@@ -103,7 +106,7 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
   describe('of two tables', () => {
     beforeEach(() => staged(TABLES, 'plain', 'folded'))
 
-    test('tells rows as they stand, of moved keys both, and nothing twice', async () => {
+    test('reports rows with their current values, both keys of a moved row, and no row twice', async () => {
       await using stream = await open()
       await using writer = await session()
       await writer.beginTransaction()
@@ -134,7 +137,7 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
       expect(await place.rows(`SELECT COUNT(*) FROM ${logOf(0)}`)).toEqual([['1']])
     })
 
-    test('a key that is spelled in other bytes is gone under the old ones', async () => {
+    test('a key that changes to another spelling is reported as deleted under the old one', async () => {
       await using stream = await open()
       await place.sql("UPDATE folded SET k = 'A' WHERE k = 'a'", "UPDATE folded SET v = 2 WHERE k = 'B'")
       expect(await reported(stream)).toEqual(['+ folded A 1 1', '+ folded b 1 2', '- folded a 1'])
@@ -142,7 +145,7 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
       expect(await reported(stream)).toEqual(['+ folded a  1 1', '+ folded ä 1 2', '- folded A 1', '- folded b 1'])
     })
 
-    test('a lower number that is committed later is not lost, and what is forgotten waits for nobody', async () => {
+    test('a lower number that commits later is not lost, and removal of old entries waits for no transaction', async () => {
       await using stream = await open()
       await using slow = await session()
       await slow.query('SET autocommit = 0')
@@ -156,7 +159,7 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
       expect(await reported(stream)).toEqual(['+ plain 1 slow ', '+ plain 3 slow '])
     })
 
-    test('a round that was not forgotten comes again, with the rows as they stand then', async () => {
+    test('an unconfirmed batch is sent again, with the current rows', async () => {
       {
         await using stream = await open()
         await place.sql("UPDATE plain SET v = 'a' WHERE id = 1", 'DELETE FROM plain WHERE id = 2')
@@ -167,7 +170,7 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
       expect(await reported(stream)).toEqual(['+ plain 1 b ', '+ plain 2 again '])
     })
 
-    test('the view of a moment shows what was told, and nothing beyond it', async () => {
+    test('a snapshot shows what was reported, and nothing later', async () => {
       await using stream = await open()
       if (!reportsSnapshots(stream)) throw new Error('tells no moments')
       await place.sql("UPDATE plain SET v = 'a' WHERE id = 1")
@@ -179,11 +182,11 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
       const [plain] = tables
       if (plain === undefined) throw new Error('nothing is followed')
       expect(await view.counts?.({ table: plain.table, ranges: [EVERY_KEY], where: null }, SIGNAL)).toEqual([20n])
-      // What was read keeps nobody from altering it.
+      // The read does not block an ALTER of the table.
       await place.sql('SET lock_wait_timeout = 1', "ALTER TABLE plain COMMENT = 'altered'")
     })
 
-    test('a table that somebody locks, and one that was altered behind the snapshot, are told later', async () => {
+    test('a table that is locked, or altered after the snapshot, is reported later', async () => {
       await using stream = await open()
       await place.sql("UPDATE plain SET v = 'x' WHERE id = 1")
       await using locker = await session()
@@ -193,7 +196,7 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
       expect(await reported(stream)).toEqual(['+ plain 1 x '])
     })
 
-    test('a begin says whom it waits for', async () => {
+    test('a start of a stream reports whom it waits for', async () => {
       await source.end(NAME, SIGNAL)
       await using holder = await session()
       await holder.query('START TRANSACTION')
@@ -210,19 +213,19 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
       expect(await reported(stream)).toEqual([])
     })
 
-    test('a fence is reached by a round or a look that began behind it', async () => {
+    test('a position is reached by a batch or a poll that began after it', async () => {
       await using stream = await open()
       const fence = await source.fence(SIGNAL)
       const changes = await stream.next(500)
       expect(changes).toEqual([{ type: 'idle', position: fence }])
-      // A source at rest is not written to.
+      // Nothing is written to a source at rest.
       const [before] = await place.rows(`SELECT * FROM ${NAME}_progress`)
       expect(await stream.next(300)).toEqual([])
       expect(await place.rows(`SELECT * FROM ${NAME}_progress`)).toEqual([before])
       expect(await halted(source.text(fence))).toEqual([])
     })
 
-    test('leaves nothing behind when it ends, ends twice, and a begin clears what an earlier one left', async () => {
+    test('leaves nothing behind when it ends, can end twice, and a start removes the objects of an earlier one', async () => {
       expect((await left()).length).toBe(11)
       birth = await source.begin(NAME, tables, SIGNAL)
       expect((await left()).length).toBe(11)
@@ -231,7 +234,7 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
       await source.end(NAME, SIGNAL)
     })
 
-    test('writers keep their own numbers, modes and zero dates', async () => {
+    test('writers keep their own LAST_INSERT_ID, SQL modes and zero dates', async () => {
       await using writer = await session()
       await writer.query('CREATE TABLE own (id INT AUTO_INCREMENT, d DATE, PRIMARY KEY (id, d))')
       tables = await followedAs(store, 'own')
@@ -255,7 +258,7 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
     await source.end(NAME, SIGNAL)
   })
 
-  test('a table with a generated column is as it was to every session, and what notes it is not left behind', async () => {
+  test('a table with a generated column is unchanged for every session, and its triggers are removed', async () => {
     await staged(['CREATE TABLE g (id INT PRIMARY KEY, v INT, d INT AS (v * 2) STORED)'], 'g')
     expect(await halted()).toEqual([])
     birth = (await source.renew?.(birth, tables, 0n, SIGNAL)) ?? birth
@@ -287,12 +290,12 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
     expect(await reported(stream)).toEqual(['+ e 0 4', '- e  1', '- e  2', '- e  4', '- e 0 1'].toSorted())
   })
 
-  test('keys of every type come as copies read them, whatever the writer has set', async () => {
+  test("keys of every type are reported as copies read them, whatever the writer's settings", async () => {
     const keys: Readonly<Record<string, readonly [type: string, ...values: string[]]>> = {
       bits: ['BIT(12)', "b'101'", "b'111'"],
       decimals: ['DECIMAL(20, 6)', '1.5', '-123456789.000001'],
       datetimes: ['DATETIME(6)', "'2024-02-29 23:59:59.123456'", "'1999-01-01'"],
-      // Both read 02:30 in Berlin.
+      // Both are 02:30 in Berlin.
       moments: ['TIMESTAMP', 'FROM_UNIXTIME(1729989000)', 'FROM_UNIXTIME(1735689600)'],
       enums: ["ENUM('b', 'a', 'x''y') CHARACTER SET latin1", "'a'", "'x''y'"],
       raws: ['VARBINARY(20)', "X'00ff20'", "X'00ff'"],
@@ -326,7 +329,7 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
     await view[Symbol.asyncDispose]()
     expect(rows).toHaveLength(22)
     expect(seen).toEqual(rows.toSorted())
-    // Deleted, each is told by the key that its row had.
+    // A deleted row is reported by the key that it had.
     for (const name of Object.keys(keys)) await writer.query(`DELETE FROM ${name}`)
     const gone = rows.map((row) => row.replace(/^\+/, '-').replace(/ \d+$/, ''))
     expect(await reported(stream)).toEqual(gone.toSorted())
@@ -359,8 +362,8 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
       expect(found.length).toBe(1)
     })
 
-    test('after a foreign key that came and went between two looks', async () => {
-      // The server tells in seconds when a table was altered: by its clock, another one has begun.
+    test('after a foreign key that was added and dropped between two checks', async () => {
+      // The server records the time of an ALTER in seconds: wait until another second has begun.
       const isLater = `SELECT NOW() > CREATE_TIME + INTERVAL 1 SECOND FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'plain'`
       await vi.waitFor(async () => expect(await place.rows(isLater)).toEqual([['1']]), WAIT)
       await using other = await session()
@@ -371,7 +374,7 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
       expect((await halted()).join()).toMatch(/^TABLE_CHANGED .*plain: it was altered, and altered back/)
     })
 
-    test('goes on after an index, a comment, a default and a trigger of others', async () => {
+    test('continues after an index, a comment, a default and a trigger of another program', async () => {
       await place.sql(
         'CREATE INDEX w_of_plain ON plain (w)',
         "ALTER TABLE plain COMMENT = 'hello', ALTER COLUMN w SET DEFAULT 'd'",
@@ -385,7 +388,7 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
       expect(await reported(stream)).toEqual(['+ plain 500 v9 t500', '- plain 9'])
     })
 
-    test('nobody takes notes out of a log, and what was altered behind a snapshot is never told half', async () => {
+    test('rows of a log cannot be deleted, and a table that is altered after a snapshot is never reported in part', async () => {
       await place.sql("UPDATE plain SET v = 'x' WHERE id = 1")
       await expect(place.sql(`DELETE FROM ${logOf(0)}`)).rejects.toThrow(/log of stream sluice_77/)
       await place.sql('ALTER TABLE plain MODIFY COLUMN v INT, ALGORITHM = COPY').catch(() => undefined)
@@ -394,7 +397,7 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
       expect(await stream.next(200)).toMatchObject([{ type: 'reshaped', table: 0 }])
     })
 
-    test('a source of an earlier time, and a target of one', async () => {
+    test('after a restore of the source, and of the target, to an earlier time', async () => {
       await using stream = await open()
       await place.sql("UPDATE plain SET v = 'x' WHERE id = 1")
       await reported(stream)
@@ -408,7 +411,7 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
   })
 
   describe('refuses', () => {
-    test('tables that nobody can follow, all at once, by name', async () => {
+    test('tables that cannot be followed, all at once, by name', async () => {
       await staged(
         [
           ...TABLES,
@@ -435,7 +438,7 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
       expect(identities.map((names) => names.length)).toEqual([1, 0, 0, 0, 0, 0, 1])
     })
 
-    test('a login without the rights, and transactions that are prepared', async () => {
+    test('a login without the rights, and prepared transactions', async () => {
       await staged(TABLES, 'plain')
       const url = new URL(place.url)
       const database = url.pathname.slice(1)

@@ -1,4 +1,4 @@
-/** Tables inside the folders of other tables: found and imported, in a folder and in a bucket. */
+/** Tables inside the folders of other tables: found and imported, from a folder and a bucket. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
@@ -18,12 +18,12 @@ async function found(path: string, recursive = true): Promise<readonly string[]>
   return names.toSorted()
 }
 
-describe('tables inside of tables', () => {
+describe('tables inside other tables', () => {
   let work: Folder
   beforeAll(() => {
     work = temporaryFolder()
     for (const table of TABLES) writeLog(join(work.path, table), [[PROTOCOL, METADATA, add('f')]])
-    // Folders of data are not entered: a log in one of them is no table.
+    // Folders of data are not searched: a log in one of them is no table.
     for (const data of ['a/p=1', 'a/_change_data', 'a/.hidden']) {
       mkdirSync(join(work.path, data, '_delta_log'), { recursive: true })
       writeFileSync(join(work.path, data, '_delta_log/00000000000000000000.json'), '{}')
@@ -42,7 +42,7 @@ describe('tables inside of tables', () => {
     ['one table', ['a'], null],
     ['a table with others in it', ['.', 'inner', 'more/most'], 'inner, more'],
     ['a folder with one table, which has others in it', ['only', 'only/inner'], 'only/inner'],
-  ])('plain discover names --recursive where it did not list all: %s', async (_name, tables, expected) => {
+  ])('discover without --recursive names the option if it did not list all: %s', async (_name, tables, expected) => {
     using folder = temporaryFolder()
     for (const table of tables) writeLog(join(folder.path, table), [[PROTOCOL, METADATA, add('f')]])
     const { events } = await perform({ kind: 'discover', path: folder.path, recursive: false, exclude: [] })
@@ -67,7 +67,9 @@ describe('tables inside of tables', () => {
 const SKIPPED = S3_AVAILABLE ? '' : ` (skipped: ${S3_MISSING})`
 const COMMIT = [PROTOCOL, METADATA, add('f')].map((line) => JSON.stringify(line)).join('\n')
 
-/** A server whose bucket has a table `t` with so many files and folders of data, and tables before, between and behind them. */
+/**
+ * A server whose bucket has a table `t` with so many files and data folders, and tables before, between and after them.
+ */
 async function wideTable(options: {
   readonly pageKeys?: number
   readonly files: number
@@ -86,7 +88,7 @@ async function wideTable(options: {
   return { server, names: ['t', ...inner.map((name) => `t/${name}`)] }
 }
 
-test('a lake whose tables lie deeper is not said to be empty without the option that looks there', async () => {
+test('a lake with deeper tables is not reported as empty without --recursive', async () => {
   using folder = temporaryFolder()
   writeLog(join(folder.path, 'sales/2024/orders'), [[PROTOCOL, METADATA]])
   const flat = { kind: 'discover', path: folder.path, recursive: false, exclude: [] } as const
@@ -104,7 +106,7 @@ describe.skipIf(!S3_AVAILABLE)(`tables inside of a table with many files in a bu
     process.env = before
   })
 
-  test('are found behind its first thousand keys, and folders of data cost no page each', async () => {
+  test('are found after its first thousand keys, and data folders cost no page each', async () => {
     const { server, names } = await wideTable({ files: 1_300, days: 1_800 })
     await using running = server
     process.env = { ...before, ...running.env }
@@ -119,15 +121,15 @@ describe.skipIf(!S3_AVAILABLE)(`tables inside of a table with many files in a bu
     running.reset()
     expect(await found(running.url('lake/t'))).toHaveLength(names.length)
     const ofTable = running.requests().log.filter(({ query }) => query.get('prefix') === 'lake/t/')
-    // One page ends in the days and the next begins behind them; the files take one more.
+    // One page ends within the days and the next begins after them; the files take one more.
     expect(ofTable.map(({ query }) => query.get('start-after'))).toEqual([null, 'lake/t/day>', null])
     running.reset()
     expect(await found(running.url('lake'), false)).toEqual(['t'])
-    // Who does not look into tables does not list them to their end.
+    // Without a search inside tables, their keys are not listed to the end.
     expect(running.requests().log.filter(({ query }) => query.get('prefix') === 'lake/t/')).toHaveLength(1)
   })
 
-  test('are found where the store does not know where a listing is to begin', async () => {
+  test('are found if the store ignores where a listing is to begin', async () => {
     const { server, names } = await wideTable({ pageKeys: 50, files: 120, days: 120 })
     await using running = server
     process.env = { ...before, ...running.env }
@@ -135,7 +137,7 @@ describe.skipIf(!S3_AVAILABLE)(`tables inside of a table with many files in a bu
     expect(await found(running.url('lake'))).toEqual(names)
   })
 
-  test('are looked for among a hundred pages, and what lies behind is said', async () => {
+  test('are searched in the first hundred pages, and the rest is reported', async () => {
     const { server } = await wideTable({ pageKeys: 10, files: 1_100, days: 0 })
     await using running = server
     process.env = { ...before, ...running.env }

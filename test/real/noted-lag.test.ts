@@ -1,4 +1,7 @@
-/** Notes of triggers carry no time: what is told of their age is never less than it is, and raises an alert where it is too much. */
+/**
+ * Entries of triggers have no time: the reported age is never less than the true one, and raises an alert if it exceeds
+ * the limit.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,8 +19,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 type Progress = Extract<Event, { type: 'follow.progress' }>
 
-describe.each(['sqlite', 'mysql', 'postgresql'] as const)('notes of %s', { timeout: 60_000 }, (system) => {
-  test('that wait since no program followed, and while one is paused, have an age that is true, and alarm', async ({
+describe.each(['sqlite', 'mysql', 'postgresql'] as const)('change log entries of %s', { timeout: 60_000 }, (system) => {
+  test('that wait while no program follows, or during a pause, have a true age, and raise an alert', async ({
     skip,
   }) => {
     const why = await missing(system)
@@ -46,7 +49,7 @@ describe.each(['sqlite', 'mysql', 'postgresql'] as const)('notes of %s', { timeo
       const alerts = (): readonly string[] => events.flatMap((event) => (event.type === 'alert' ? event.state : []))
       while (reported().length === 0) await sleep(20)
       options({ act: 'hold', held: true })
-      // What is being read when somebody pauses is read.
+      // The batch that is being read at the pause is completed.
       for (const before = reported().length; reported().length === before;) await sleep(20)
       const heldAt = Date.now()
       await source.sql('UPDATE t SET v = v + 1')
@@ -61,12 +64,12 @@ describe.each(['sqlite', 'mysql', 'postgresql'] as const)('notes of %s', { timeo
         value: expect.stringMatching(/^at most /) as string,
       })
       for (const [at, { ts, lagMs, lagIs }] of waited.entries()) {
-        // The age is that of a look which comes before the event.
+        // The age is that of a query before the event.
         if (lagIs === 'at most') expect(lagMs).toBeGreaterThan(Date.parse(ts) - (at === 0 ? wroteAt : heldAt) - 400)
       }
       return waited
     }
-    // Before anything was applied nobody knows more than since when notes are seen.
+    // Before anything was applied, only the time since which entries are seen is known.
     expect((await again())[0]).toMatchObject({ lagIs: 'at least' })
     expect((await again())[0]).toMatchObject({ lagIs: 'at most' })
   })

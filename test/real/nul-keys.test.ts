@@ -1,4 +1,7 @@
-/** A key that a side cannot hold is a row that differs: the copy sets it aside, and no comparison calls its table equal. */
+/**
+ * A key that one side cannot hold is a row that differs: the copy quarantines it, and no comparison reports its table
+ * as equal.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -19,7 +22,7 @@ async function diff(from: Place, to: Place, fix = false): Promise<Ran> {
 const differences = ({ events }: Ran): readonly string[] =>
   events.flatMap((event) => (event.type === 'difference' ? [`${event.key.join()} ${event.difference}`] : []))
 
-/** Rows of which one has a key with U+0000, in the middle of the others. */
+/** Rows of which one has a key with U+0000, between the others. */
 const MAKE: Partial<Record<System, readonly string[]>> = {
   sqlite: [
     'CREATE TABLE kk (k TEXT PRIMARY KEY NOT NULL, v INTEGER)',
@@ -32,7 +35,7 @@ const MAKE: Partial<Record<System, readonly string[]>> = {
 }
 
 describe.each(['sqlite', 'mysql'] as const)('%s to postgresql', (system) => {
-  it('sets aside the one row, and names it ever after', async ({ skip }) => {
+  it('quarantines the one row, and names it in every later comparison', async ({ skip }) => {
     for (const one of [system, 'postgresql'] as const) {
       const why = await missing(one)
       skip(why !== '', `needs ${one}: ${why}`)
@@ -54,7 +57,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s to postgresql', (system) => {
     const again = await perform(copyOf(source, target, 'kk', { again: true }))
     expect(again.finished).toMatchObject({ exitCode: 1, totals: { quarantined: '1' } })
     expect(await target.rows('SELECT count(*) FROM kk')).toEqual([['3']])
-    // Sums of both sides that differ stand nowhere as a proof.
+    // Different checksums of both sides are never stored as a proof.
     const [[status, read, written, source_, target_] = []] = await target.rows(
       'SELECT status, rows_read, rows_written, source_checksum, target_checksum FROM migration_checkpoints',
     )

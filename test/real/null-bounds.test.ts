@@ -1,6 +1,7 @@
 /**
- * Bounds that are values, NULL, absent, NaN, infinite, -0 or cut, of every type, in each form that a log has for statistics: no reader may skip a file
- * in which a row is. A slow reference reader knows the rows and compares each of them with the condition.
+ * Bounds that are values, NULL, absent, NaN, infinite, -0 or cut, of every type, in each form that a log has for
+ * statistics: no reader may skip a file that has a matching row. A slow reference reader knows the rows and compares
+ * each of them with the condition.
  */
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -16,7 +17,7 @@ import { NEVER } from '../../src/shared/abort.ts'
 import { sqlLiteral, openDuckDb } from '../../src/stores/duckdb/instance.ts'
 import { fsckOf, importOf, perform, validateOf } from './operation-kit.ts'
 
-/** `low` and `high` as SQL literals are; `stored` as JSON of statistics has them. */
+/** `low` and `high` as in SQL literals; `stored` as in the JSON of statistics. */
 type Column = {
   readonly type: string
   readonly duckdb: string
@@ -59,7 +60,7 @@ const COLUMNS: readonly Column[] = [
 const nameOf = (i: number): string => `c${i}`
 const isFloat = ({ type }: Column): boolean => type === 'float' || type === 'double'
 
-/** Bounds in the statistics (`undefined`: absent, null: NULL), and the rows that are in the file. */
+/** Bounds in the statistics (`undefined`: absent, null: NULL), and the rows of the file. */
 type Bounds = { readonly min?: string | null; readonly max?: string | null; readonly rows: readonly string[] }
 type State = { readonly name: string; readonly of: (column: Column) => Bounds }
 
@@ -135,7 +136,7 @@ const HEAD = [
   }),
 ]
 
-/** Partition values of a file: one that its type has, or NULL where its bounds are. */
+/** Partition values of a file: a value of the type, or NULL if its bounds are NULL. */
 function partitionOf(state: State): Readonly<Record<string, string | null>> {
   return Object.fromEntries(COLUMNS.map((column, i) => [PARTITIONS[i] as string, state.of(column).max ?? null]))
 }
@@ -235,7 +236,7 @@ const FORMS: readonly { readonly name: string; readonly write: (log: string) => 
   },
 ]
 
-/** Below zero, zero or above by SQL's order: NaN above all numbers, text by code points. Exact for whole numbers. */
+/** Negative, zero or positive by SQL's order: NaN above all numbers, text by code points. Exact for integers. */
 function compareValues({ type, quoted }: Column, a: string, b: string): number {
   if (quoted) return a < b ? -1 : a > b ? 1 : 0
   if (type === 'long' || type === 'decimal(38,0)')
@@ -257,7 +258,7 @@ const OPERATORS: Readonly<Record<string, (order: number) => boolean>> = {
   '>=': (order) => order >= 0,
 }
 
-/** Conditions on a column: with its own values, and with others where its type has some. */
+/** Conditions on a column: with its own values, and with others if its type has some. */
 function literalsOf(column: Column): readonly string[] {
   const more: Readonly<Record<string, readonly string[]>> = {
     string: ['bcdefgh', 'bcdzzz', 'c'],
@@ -267,7 +268,7 @@ function literalsOf(column: Column): readonly string[] {
   return [column.low, column.high, ...(more[column.type] ?? [])]
 }
 
-describe('a file in which a row is, is left by conditions', { timeout: 60_000 }, () => {
+describe('a file with a matching row is never skipped by a condition', { timeout: 60_000 }, () => {
   let folder = ''
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'sluice-bounds-'))
@@ -337,7 +338,7 @@ describe('a file in which a row is, is left by conditions', { timeout: 60_000 },
       }
     }
     expect(lost).toEqual([])
-    // Conditions do leave files out: half of all columns' worth of partitions at least.
+    // Conditions do skip files: at least half of all columns' worth of partitions.
     expect(skipped).toBeGreaterThan(COLUMNS.length * STATES.length)
     const checked = await perform(fsckOf(root))
     const found = checked.events.flatMap((event) =>
@@ -348,7 +349,7 @@ describe('a file in which a row is, is left by conditions', { timeout: 60_000 },
     expect(found).toEqual([])
   })
 
-  test('validate finds a catalog that took NULL for -Infinity, and says what mends it', async () => {
+  test('validate finds a catalog that read NULL as -Infinity, and the hint says how to repair it', async () => {
     const root = join(folder, 'imported-before')
     mkdirSync(join(root, '_delta_log'), { recursive: true })
     await writeParquet(join(root, '_delta_log', `${V0}.checkpoint.parquet`), [

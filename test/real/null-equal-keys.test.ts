@@ -1,4 +1,6 @@
-/** Unique keys with NULLs between PostgreSQL databases, also NULLS NOT DISTINCT, as the only keys of their tables. */
+/**
+ * Unique keys with NULLs between PostgreSQL databases, including NULLS NOT DISTINCT, as the only keys of their tables.
+ */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { copyOf, makePlace, missing, perform } from '../support/copy-systems.ts'
@@ -11,13 +13,13 @@ beforeAll(() => {
 })
 afterAll(() => folder[Symbol.dispose]())
 
-test.for(['UNIQUE', 'UNIQUE NULLS NOT DISTINCT'])('%s', async (unique, { skip }) => {
+test.for(['UNIQUE', 'UNIQUE NULLS NOT DISTINCT'])('%s: copied, proved and compared', async (unique, { skip }) => {
   const why = await missing('postgresql')
   skip(why !== '', why)
   const [source, target] = [await makePlace('postgresql', folder.path), await makePlace('postgresql', folder.path)]
   await source.sql(
     `CREATE TABLE t (a int, b int, v text, ${unique} (a, b))`,
-    // The rows lie in another order than that of the key.
+    // The rows are stored in another order than that of the key.
     `INSERT INTO t SELECT nullif(i % 40, 0), nullif(i / 40, 3), 'v' || i FROM generate_series(399, 0, -1) AS s (i)`,
   )
   const copy = copyOf(source, target, 't', { chunkRows: 50, with: ['indexes', 'constraints'] })
@@ -29,7 +31,7 @@ test.for(['UNIQUE', 'UNIQUE NULLS NOT DISTINCT'])('%s', async (unique, { skip })
   const rows = 'SELECT a, b, v FROM t ORDER BY v'
   expect(await target.rows(rows)).toEqual(await source.rows(rows))
 
-  // Without a change nothing is done; a changed row with a NULL is named by the comparison.
+  // Without a change nothing is done; a changed row with a NULL is reported by the comparison.
   expect((await perform(copy)).finished.exitCode).toBe(0)
   const sides = { from: source.url, to: target.url, tables: ['t'], rename: {}, acceptLossy: [] } as const
   const diff = { kind: 'diff', ...sides, workers: 1, limit: 10, fix: false, deleteExtra: false } as const
@@ -38,7 +40,7 @@ test.for(['UNIQUE', 'UNIQUE NULLS NOT DISTINCT'])('%s', async (unique, { skip })
   expect((await perform(diff)).finished).toMatchObject({ exitCode: 1, error: { code: 'DIFFERENCES' } })
 })
 
-test('a table that was made with a plain key gets the one that treats NULLs as equal', async ({ skip }) => {
+test('a target with a plain unique key gets the one with NULLS NOT DISTINCT', async ({ skip }) => {
   const why = await missing('postgresql')
   skip(why !== '', why)
   const [source, target] = [await makePlace('postgresql', folder.path), await makePlace('postgresql', folder.path)]

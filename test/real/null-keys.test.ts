@@ -1,4 +1,4 @@
-/** Rows whose key is NULL: a NULL is not the empty text, and rows with one are not told apart by it. */
+/** Rows whose key is NULL: a NULL is not the empty text, and does not identify a row. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -31,7 +31,7 @@ describe.each([
   ['sqlite', 'd1'],
 ] as const)('%s to %s', (from, to) => {
   test(
-    'every row that is refused has a line, which ends with its own row only',
+    'every refused row has a quarantine line, which ends only with that row',
     { timeout: 60_000 },
     async ({ skip }) => {
       for (const system of [from, to]) {
@@ -50,7 +50,8 @@ describe.each([
       const asides = copied.events.filter((one) => one.type === 'row.aside')
       expect(asides.map(({ key }) => key)).toEqual([[null], [null]])
 
-      // Two rows may be the one: neither line ends, and a later run of the copy does not call the tables equal.
+      // A retry cannot tell which of the two rows a line means: no line ends, and a later run does not report the
+      // tables as equal.
       const retry = { kind: 'retry-quarantine', to: target.url, from: source.url } as const
       const tried = await perform(retry)
       expect(tried.finished).toMatchObject({ exitCode: 1, totals: { quarantined: '2', written: '0', gone: '0' } })
@@ -58,7 +59,7 @@ describe.each([
       expect(again.finished.exitCode).toBe(1)
       expect(await target.rows(LINES)).toHaveLength(2)
 
-      // One row with NULL that the target still refuses.
+      // One row with NULL is left, which the target still refuses.
       await source.sql("DELETE FROM t WHERE v = 'two'")
       expect((await perform(retry)).finished).toMatchObject({ exitCode: 1, totals: { quarantined: '2' } })
       expect(await target.rows('SELECT k, v FROM t ORDER BY k')).toEqual([
@@ -74,7 +75,7 @@ describe.each([
   )
 })
 
-test('a line of an older program, with an empty text for NULL, is looked up as NULL', async () => {
+test('a quarantine line of an older program, with an empty text for NULL, is looked up as NULL', async () => {
   const [source, target] = await pair('sqlite', 'sqlite', "('', 'empty')", "(NULL, 'one')")
   await perform(copyOf(source, target, 't'))
   await target.sql(`UPDATE migration_quarantine SET row_key = '[""]'`)
@@ -83,7 +84,7 @@ test('a line of an older program, with an empty text for NULL, is looked up as N
   expect(await target.rows(LINES)).toHaveLength(1)
 })
 
-test('a row with NULL is written once the target takes it, and only once', async () => {
+test('a row with NULL is written once after the target accepts it', async () => {
   const source = await makePlace('sqlite', folder)
   const target = await makePlace('sqlite', folder)
   await source.sql('CREATE TABLE t (k TEXT PRIMARY KEY, v TEXT)', "INSERT INTO t VALUES (NULL, 'one'), ('', 'empty')")
@@ -101,7 +102,7 @@ test('a row with NULL is written once the target takes it, and only once', async
   expect((await perform(copyOf(source, target, 't'))).finished.exitCode).toBe(0)
 })
 
-test('diff counts rows that nothing tells apart as what they are, and advises nothing that would not help', async () => {
+test('diff counts rows without a usable key correctly, and gives no hint that would not help', async () => {
   const [source, target] = await pair('sqlite', 'sqlite', "('', 'empty')", "(NULL, 'one')")
   await perform(copyOf(source, target, 't'))
   const options = { ...copyOf(source, target, 't'), kind: 'diff', limit: 10, fix: false, deleteExtra: false } as const

@@ -1,4 +1,4 @@
-/** Runs operations in this process, as a face would, and keeps what they say. */
+/** Runs operations in this process, like a frontend, and keeps their events. */
 import type { RunFinished } from '../../src/engine/run/operation.ts'
 import { runOperation } from '../../src/app/run.ts'
 import type { CheckEvent, Event } from '../../src/model/run/event.ts'
@@ -13,7 +13,7 @@ export type Performed = {
   /** Statements of `grants`, in order. */
   readonly statements: readonly string[]
   readonly notes: readonly string[]
-  /** A finding of `doctor` by its name; undefined when there is none. */
+  /** A finding of `doctor` by its name; undefined if there is none. */
   check(name: string, area?: string): CheckEvent | undefined
 }
 

@@ -1,4 +1,4 @@
-/** Keys of SQLite and D1 whose stored text is another spelling of the value: rows are found by the value. */
+/** Keys of SQLite and D1 whose stored text is another spelling of the value: rows are found by value. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const uuid = (at: number): string => `aaaaaaaa-0000-0000-0000-${String(at).padStart(12, '0')}`
 const day = (at: number): string => `2024-01-${String(at + 1).padStart(2, '0')}`
 
-/** Per type: the canonical text of the value with a number, and spellings of it. */
+/** Per type: the canonical text of the value of a number, and other spellings of it. */
 const KINDS: Readonly<Record<string, readonly ((at: number) => string)[]>> = {
   DATETIME: [
     (at) => `${day(at)} 10:00:00`,
@@ -49,7 +49,7 @@ const totalsOf = ({ finished }: Ran): unknown => ({ exitCode: finished.exitCode,
 
 describe.each(['sqlite', 'd1'] as const)('%s', (system) => {
   test.for(Object.keys(KINDS))(
-    '%s: differences are named, and only extra rows are removed',
+    '%s: differences are reported, and only extra rows are removed',
     { timeout: 60_000 },
     async (type, context) => {
       const why = await missing(system)
@@ -101,7 +101,7 @@ test.for(Object.keys(KINDS))('a refused row with a key of type %s is retried', {
   expect(await target.rows('SELECT count(*), sum(v) FROM t')).toEqual([[String(ROWS), '276']])
 })
 
-test('a restore inserts no row that has its key in another spelling', { timeout: 60_000 }, async () => {
+test('a restore does not insert a row whose key is stored in another spelling', { timeout: 60_000 }, async () => {
   const place = await makePlace('sqlite', folder)
   await place.sql(
     'CREATE TABLE m (at TIMESTAMP NOT NULL, dev INTEGER NOT NULL, v INTEGER, PRIMARY KEY (at, dev))',

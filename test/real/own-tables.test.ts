@@ -1,4 +1,7 @@
-/** Every ledger, catalog and archive is made on every system, and what is there afterwards is what the register says, made by whom it says. */
+/**
+ * Creates every ledger, catalog and archive on every system: the tables are those of the register, each made by its
+ * owner.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -35,7 +38,7 @@ async function tablesIn(store: CopyStore): Promise<readonly string[]> {
   return (await store.tables('*', NEVER)).map(({ table }) => table.name).toSorted()
 }
 
-/** A ledger whose statements are counted. */
+/** A ledger that records its statements. */
 function counted(ledger: LedgerDatabase, asked: string[]): LedgerDatabase {
   return {
     dialect: ledger.dialect,
@@ -53,7 +56,7 @@ function counted(ledger: LedgerDatabase, asked: string[]): LedgerDatabase {
   }
 }
 
-test.for(SYSTEMS)('ledgers in %s', { timeout: 60_000 }, async (system, { skip }) => {
+test.for(SYSTEMS)('ledgers in %s match the register', { timeout: 60_000 }, async (system, { skip }) => {
   const why = await missing(system)
   skip(why !== '', `needs ${system}: ${why}`)
   const { url } = await makePlace(system, folder)
@@ -61,7 +64,7 @@ test.for(SYSTEMS)('ledgers in %s', { timeout: 60_000 }, async (system, { skip })
   await using ledger = await store.ledger()
   const asked: string[] = []
   expect(await hasLedger(counted(ledger, asked))).toBe(false)
-  // Each is a request to D1.
+  // Each statement is a request to D1.
   expect(asked).toHaveLength(2)
   expect(await tablesIn(store)).toEqual([])
 
@@ -83,7 +86,7 @@ test.for(SYSTEMS)('ledgers in %s', { timeout: 60_000 }, async (system, { skip })
 })
 
 test.for(['sqlite', 'postgresql', 'mysql', 'duckdb'] as const)(
-  'a catalog in %s',
+  'a catalog in %s has the tables and columns of the register',
   { timeout: 60_000 },
   async (system, { skip }) => {
     const why = await missing(system)
@@ -94,10 +97,10 @@ test.for(['sqlite', 'postgresql', 'mysql', 'duckdb'] as const)(
       await prepareCatalog(catalog, 0)
     }
     await using store = await openCopyStore(url, { mode: 'write' })
-    // A partition of PostgreSQL belongs to its table.
+    // This partition of PostgreSQL belongs to its table.
     const there = (await tablesIn(store)).filter((name) => name !== 'delta_files_default')
     expect(there).toEqual(registered(system, 'catalog'))
-    // What imports load, the validator compares and migrations make are the same columns.
+    // Imports load, the validator compares and migrations create the same columns.
     for (const [name, columns] of Object.entries(LOADED_RELATIONS)) {
       const [table] = await store.tables(name, NEVER)
       expect([name, table?.columns.map((column) => column.name).toSorted()]).toEqual([name, columns.toSorted()])

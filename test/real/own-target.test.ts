@@ -1,4 +1,4 @@
-/** What a copy may not be told to do to a target that sluice itself lives in, and what it says where rows are in its way. */
+/** What a copy may not do to a target with sluice's own tables, and what it reports if rows are in its way. */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ import type { Operation } from '../../src/app/operations/list.ts'
 import { copyOf, makePlace, missing, perform, type Place, type System } from '../support/copy-systems.ts'
 
 let folder = ''
-/** The target of a copy: its ledger is in it. */
+/** A database with a ledger, which is used as a source. */
 let ledger: Place
 
 beforeAll(async () => {
@@ -41,7 +41,7 @@ test.for(['sqlite', 'postgresql'] as const)('%s: no table of the ledger is writt
   }
   expect(await tablesOf(target)).toEqual([])
   if (system === 'sqlite') expect(existsSync(fileOf(target))).toBe(false)
-  // Under another name it is a table as any other.
+  // Under another name it is an ordinary table.
   expect((await perform(copyOf(ledger, target, 'migration_runs', { toTable: 'runs_of_old' }))).finished.exitCode).toBe(
     0,
   )
@@ -62,7 +62,7 @@ async function tablesOf({ system, url, rows }: Place): Promise<readonly (string 
   return (await rows(sql[system] ?? '')).map(([name = null]) => name)
 }
 
-test('rows of a live catalog are not written over', async () => {
+test('rows of a live catalog are not overwritten', async () => {
   const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
   const make = 'CREATE TABLE delta_tables (table_id TEXT PRIMARY KEY NOT NULL, location TEXT)'
   await source.sql(make, "INSERT INTO delta_tables VALUES ('a', 'x')")
@@ -75,7 +75,7 @@ test('rows of a live catalog are not written over', async () => {
     expect((await perform(copyOf(source, fresh, 'delta_tables'))).finished.exitCode).toBe(0)
 })
 
-test('a pattern that fits only tables of the ledger says so', async () => {
+test('a pattern that matches only tables of the ledger is refused with this cause', async () => {
   const target = await makePlace('sqlite', folder)
   const copied = await perform(copyOf(ledger, target, 'migration*'))
   expect(copied.finished).toMatchObject({ exitCode: 2, error: { code: 'NO_SUCH_TABLE' } })
@@ -84,7 +84,7 @@ test('a pattern that fits only tables of the ledger says so', async () => {
   expect((await perform(copyOf(ledger, target, '*'))).finished).toMatchObject({ exitCode: 0, totals: { tables: '1' } })
 })
 
-test('where rows are in the way of a copy that has begun, both ways lead to --again', async () => {
+test('if rows are in the way of a started copy, both errors advise --again', async () => {
   const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
   const rows = Array.from({ length: 40 }, (_, i) => `(${i + 1}, 'v')`).join(', ')
   await source.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)', `INSERT INTO t VALUES ${rows}`)
@@ -102,7 +102,7 @@ test('where rows are in the way of a copy that has begun, both ways lead to --ag
   expect(await target.rows("SELECT count(*) FROM t WHERE v = 'v'")).toEqual([['40']])
 })
 
-test.for(['sqlite', 'duckdb'] as const)('%s: what is refused leaves no new file behind', async (system) => {
+test.for(['sqlite', 'duckdb'] as const)('%s: a refused command leaves no new file behind', async (system) => {
   const source = await makePlace('sqlite', folder)
   await source.sql('CREATE TABLE t (id INTEGER PRIMARY KEY)', 'CREATE TABLE u (id INTEGER PRIMARY KEY)')
   const target = await makePlace(system, folder)
@@ -125,7 +125,7 @@ test.for(['sqlite', 'duckdb'] as const)('%s: what is refused leaves no new file 
 })
 
 test.for(['postgresql', 'mysql'] as const)(
-  '%s: tables of the ledger are no tables left behind',
+  '%s: tables of the ledger are not reported as left behind',
   async (system, { skip }) => {
     const why = await missing(system)
     skip(why !== '', why)

@@ -1,4 +1,7 @@
-/** What a move of a default partition does not do to others: rows that an old view finds nowhere, statements that fail, rights to what is in between, and what a killed run leaves. */
+/**
+ * Effects on other sessions while rows of a default partition are moved: no row disappears from an old snapshot, no
+ * statement fails, no right to intermediate tables, and a killed run leaves nothing harmful.
+ */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { CopyStore } from '../../src/model/copy/port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
@@ -8,7 +11,7 @@ import { leftOvers, look, make, withRest, writing } from './partition-kit.ts'
 
 const Q3 = ['t_q3', '2024-07-01 00:00:00+00', '2024-10-01 00:00:00+00'] as const
 
-describe.skipIf(!POSTGRES_OWN)('others beside a move (needs a server of its own)', () => {
+describe.skipIf(!POSTGRES_OWN)('other sessions during a move of rows (needs a server of its own)', () => {
   let server: PostgresServer
   let store: CopyStore
   let direct: Psql
@@ -35,7 +38,7 @@ describe.skipIf(!POSTGRES_OWN)('others beside a move (needs a server of its own)
 
   const made = (key: string, rows = 3000): Promise<void> => withRest(direct, key, rows)
 
-  /** What the run does next, another session waits for. */
+  /** Waits until the query returns true. */
   const until = async (sql: string): Promise<void> => {
     for (;;) {
       const [row] = await direct.rows(sql)
@@ -47,7 +50,7 @@ describe.skipIf(!POSTGRES_OWN)('others beside a move (needs a server of its own)
     "SELECT EXISTS (SELECT FROM pg_proc WHERE proname LIKE 'sluice_note%' AND prosrc LIKE '%removed bigint%')"
   const NOTED = "SELECT EXISTS (SELECT FROM pg_trigger WHERE tgname LIKE '%sluice_note_rows')"
 
-  test('an old view is waited for though its lock went with a savepoint', async () => {
+  test('an old snapshot is waited for even if its lock was released with a savepoint', async () => {
     await made('PRIMARY KEY (id, at)')
     await other.run('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1; SAVEPOINT s; SELECT count(*) FROM t')
     const rolledBack: Promise<void>[] = []
@@ -65,7 +68,7 @@ describe.skipIf(!POSTGRES_OWN)('others beside a move (needs a server of its own)
     expect(await leftOvers(direct)).toEqual([])
   })
 
-  test('an old view that was handed on to a transaction which began later is waited for', async () => {
+  test('an old snapshot that was exported to a later transaction is waited for', async () => {
     await made('PRIMARY KEY (id, at)')
     const importer = await psql(server.url('beside'))
     await other.run('BEGIN ISOLATION LEVEL REPEATABLE READ')
@@ -82,7 +85,7 @@ describe.skipIf(!POSTGRES_OWN)('others beside a move (needs a server of its own)
     expect(await leftOvers(direct)).toEqual([])
   })
 
-  test('who writes elsewhere for long, and views that are new meanwhile, are not waited for', async () => {
+  test('long writers of other tables, and new snapshots, are not waited for', async () => {
     await made('PRIMARY KEY (id, at)')
     const readers = await Promise.all([0, 1].map(() => psql(server.url('beside'))))
     await other.run('BEGIN; CREATE TABLE elsewhere (n int)')
@@ -93,10 +96,10 @@ describe.skipIf(!POSTGRES_OWN)('others beside a move (needs a server of its own)
     for (const side of readers) await side.close()
   })
 
-  test('constraints that are checked at the end of a transaction make nobody fail of a copy that is behind', async () => {
+  test('deferred constraints do not fail writers because the copy lags behind', async () => {
     await made('PRIMARY KEY (id, at), UNIQUE (qty, at) DEFERRABLE INITIALLY DEFERRED')
     const writer = await psql(server.url('beside'))
-    // Its view is from before the copy, so that its change is only noted.
+    // Its snapshot is older than the copy, so that its change is only logged.
     await other.run('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1')
     const run = make(store, await look(store, 't'), [Q3])
     await until(MIRRORED)
@@ -118,7 +121,7 @@ describe.skipIf(!POSTGRES_OWN)('others beside a move (needs a server of its own)
   })
 
   test(
-    'whatever is renamed or dropped under a run, writers do not fail of it, and nothing is lost',
+    'whatever is renamed or dropped during a run, writers do not fail and no row is lost',
     { timeout: 60_000 },
     async () => {
       const hands = [
@@ -136,7 +139,7 @@ describe.skipIf(!POSTGRES_OWN)('others beside a move (needs a server of its own)
           'DROP SCHEMA IF EXISTS moved CASCADE; DROP SCHEMA IF EXISTS public CASCADE; CREATE SCHEMA public',
         )
         await made('PRIMARY KEY (id, at)', 300)
-        // Nothing is switched before it has ended.
+        // The run cannot switch the tables before this transaction has ended.
         await other.run('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1')
         const run = make(store, await look(store, 't'), [Q3], { budgetMs: 1500 }).catch((error: unknown) => error)
         await until(phase)
@@ -159,7 +162,7 @@ describe.skipIf(!POSTGRES_OWN)('others beside a move (needs a server of its own)
     },
   )
 
-  test('default privileges give nobody a look at the rows, in between or behind', async () => {
+  test('default privileges give no role access to the rows, neither during the move nor after it', async () => {
     await made('PRIMARY KEY (id, at)')
     await direct.run(
       "DROP ROLE IF EXISTS spy; CREATE ROLE spy LOGIN PASSWORD 's'; GRANT USAGE ON SCHEMA public TO spy; ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO spy; ALTER DEFAULT PRIVILEGES GRANT ALL ON SEQUENCES TO spy; ALTER DEFAULT PRIVILEGES GRANT ALL ON FUNCTIONS TO spy",
@@ -178,7 +181,7 @@ describe.skipIf(!POSTGRES_OWN)('others beside a move (needs a server of its own)
     )
   })
 
-  test('names of indexes as long as the server takes them', async () => {
+  test("names of indexes are kept even at the server's maximum length", async () => {
     const long = `${'l'.repeat(58)}_`
     await direct.run(`CREATE TABLE ${long} (id bigint, at timestamptz, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
       CREATE TABLE ${long}q2 PARTITION OF ${long} FOR VALUES FROM ('2024-04-01') TO ('2024-07-01'); CREATE TABLE ${long}rest PARTITION OF ${long} DEFAULT;
@@ -195,13 +198,13 @@ describe.skipIf(!POSTGRES_OWN)('others beside a move (needs a server of its own)
     await direct.run(`DROP TABLE ${long}`)
   })
 
-  test('behind a run that is gone triggers do nothing, and the next one knows what is ours, though it came out of a dump', async () => {
+  test('triggers of a killed run do nothing, and the next run removes its objects, even after a restore from a dump', async () => {
     await made('PRIMARY KEY (id, at)', 300)
     const holder = await psql(server.url('beside'))
     await other.run('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1')
     const run = make(store, await look(store, 't'), [Q3], { budgetMs: 500 }).catch((error: unknown) => error)
     await until(MIRRORED)
-    // Its default partition is in use, so that it cannot tidy up.
+    // The default partition is in use, so the run cannot clean up.
     await holder.run('BEGIN; LOCK TABLE t_rest IN ACCESS SHARE MODE')
     expect(await run).toMatchObject({ code: 'TARGET_BUSY' })
     await holder.run('COMMIT')
@@ -216,7 +219,7 @@ describe.skipIf(!POSTGRES_OWN)('others beside a move (needs a server of its own)
       "UPDATE t SET qty = qty + 1; TRUNCATE t_rest; INSERT INTO t VALUES (1, '2024-07-06', 2, 4), (2, '2030-07-06', 2, 4)",
     )
     expect(await notes()).toEqual([['0']])
-    // Somebody removes what he sees of it, and the numbers of the rest are those of another server.
+    // A user drops some of the objects, and the others have the OIDs of another server.
     await direct.run(`DROP TABLE ${String(log)}; ALTER FUNCTION ${String(note)} RENAME TO sluice_note_4; ALTER TABLE ${String(aside)} RENAME CONSTRAINT ${String(mark)} TO sluice_aside_of_3;
       ALTER TABLE ${String(aside)} RENAME TO sluice_aside_3_0`)
     expect((await look(store, 't')).leftOver).toMatch(/triggers.*sluice_aside_3_0/)
@@ -226,7 +229,7 @@ describe.skipIf(!POSTGRES_OWN)('others beside a move (needs a server of its own)
     await holder.close()
   })
 
-  test('a transaction that changes very many rows is noted from some row on, and nothing of it is lost', async () => {
+  test('changes of a very large transaction are logged and none is lost', async () => {
     await made('PRIMARY KEY (id, at)', 12_000)
     await other.run('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1')
     const run = make(store, await look(store, 't'), [Q3])

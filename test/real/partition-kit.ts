@@ -1,4 +1,4 @@
-/** Partitioned tables of PostgreSQL, and partitions made of them. */
+/** Partitioned tables of PostgreSQL, and new partitions for them. */
 import type { Made, MakeRequest, MaintenanceStore, RangedTable } from '../../src/model/partition/maintenance-port.ts'
 import type { CopyStore } from '../../src/model/copy/port.ts'
 import { SIGNAL, type Psql } from './copy-postgresql-kit.ts'
@@ -32,7 +32,7 @@ export async function make(
   })
 }
 
-/** Writes with a rest between two of them, until it is told to stop; and how long the longest took, in ms. */
+/** Writes with a pause between two writes, until it is stopped; reports the duration of the longest in ms. */
 export async function writing(
   side: Psql,
   sql: (n: number) => string,
@@ -60,7 +60,7 @@ export async function writing(
   })
 }
 
-/** What is ours and not attached: tables, functions, triggers. */
+/** Objects of sluice that are not attached: tables, functions, triggers. */
 export async function leftOvers(direct: Psql): Promise<unknown[]> {
   return (
     await direct.rows(
@@ -70,7 +70,10 @@ export async function leftOvers(direct: Psql): Promise<unknown[]> {
   ).flat()
 }
 
-/** A table `t` whose default partition holds rows of the third quarter of 2024, and as many of 2030. @param key constraints of it */
+/**
+ * A table `t` whose default partition holds rows of the third quarter of 2024, and as many of 2030.
+ * @param key constraints of the table
+ */
 export async function withRest(direct: Psql, key: string, rows = 3000): Promise<void> {
   await direct.run(`CREATE TABLE t (id bigint NOT NULL, at timestamptz NOT NULL, qty int, total int, ${key}) PARTITION BY RANGE (at);
       CREATE TABLE t_q2 PARTITION OF t FOR VALUES FROM ('2024-04-01') TO ('2024-07-01'); CREATE TABLE t_rest PARTITION OF t DEFAULT;

@@ -1,4 +1,4 @@
-/** `partition list` and `partition ensure` as a person has them: states with an archive beside, gaps, names, alarms, several tables. */
+/** `partition list` and `partition ensure` for users: states with an archive, gaps, names, alarms, several tables. */
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Event } from '../../src/model/run/event.ts'
@@ -53,7 +53,7 @@ const made = (events: readonly Event[]): readonly PartitionMadeEvent[] =>
 
 const year = new Date().getUTCFullYear()
 
-/** A table of months: some of last year, this year but for those that are left out, none of the next. */
+/** A table of months: some of last year, this year except for those left out, none of the next. */
 async function months(place: Place, name: string, left: readonly number[] = [], withDefault = false): Promise<void> {
   await place.sql(`CREATE TABLE ${name} (id bigint, at date NOT NULL, PRIMARY KEY (id, at)) PARTITION BY RANGE (at)`)
   for (let month = 0; month < 12; month++) {
@@ -67,7 +67,7 @@ async function months(place: Place, name: string, left: readonly number[] = [], 
 }
 
 describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
-  it('have the states that table and archive give them together', async () => {
+  it('have the states that the table and its archive give together', async () => {
     const place = await makePlace('postgresql', folder.path)
     const archived = await makeBookings(place, 'native', join(folder.path, 'archive'))
     const hold: Operation = {
@@ -90,7 +90,7 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
     ])
   })
 
-  it('of an archive that cannot be read are listed, and the end says that it was not inspected, and why', async () => {
+  it('of an unreadable archive are listed, and the end reports that it was not inspected, and why', async () => {
     const place = await makePlace('postgresql', folder.path)
     const archived = await makeBookings(place, 'native', join(folder.path, 'unread'))
     expect((await perform(commandsOf(archived).run)).finished.exitCode).toBe(0)
@@ -103,7 +103,7 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
     }
   })
 
-  it('that were restored behind a drop are due no more, and are held once they are', async () => {
+  it('that were restored after a drop are no longer due, and are held once they have a hold', async () => {
     const place = await makePlace('postgresql', folder.path)
     const archived = await makeBookings(place, 'native', join(folder.path, 'restored'))
     const { run, drop, restore } = commandsOf(archived)
@@ -119,7 +119,7 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
       ['2020-Q2', 'archived', 'DROPPED'],
     ])
     expect((await perform({ ...hold, partitions: ['2020-Q1', '2020-Q2'] })).finished.exitCode).toBe(0)
-    // A hold of a period is one of what comes late, as the plan says.
+    // A hold of a period also applies to late rows, as the plan reports.
     await place.sql("CREATE TABLE late PARTITION OF bookings FOR VALUES FROM ('2020-04-01') TO ('2020-07-01')")
     await place.sql("INSERT INTO bookings (id, at) VALUES (7, '2020-05-05')")
     expect(await seen()).toEqual([
@@ -130,7 +130,7 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
     expect(partitions(events).find(({ partition }) => partition === 'public.late')).toMatchObject({ state: 'held' })
   })
 
-  it('that are archived and gone, of which rows came late, are told with their label', async () => {
+  it('that are archived and dropped, but have late rows, are reported with their label', async () => {
     const place = await makePlace('postgresql', folder.path)
     const archived = await makeBookings(place, 'native', join(folder.path, 'late'))
     expect(
@@ -146,7 +146,7 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
     ])
   })
 
-  it('are due, current and missing in the order of time, and what is missing is made under its name', async () => {
+  it('are due, current and missing in time order, and the missing ones are created under their names', async () => {
     const place = await makePlace('postgresql', folder.path)
     await months(place, 'events')
     const before = await perform(list(place, 'events'))
@@ -180,7 +180,7 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
     )
   })
 
-  it('of which one is missing between others are an alarm, and rows of it in the default make it', async () => {
+  it('of which one is missing between others raise an alarm, and rows of it in the default prevent its creation', async () => {
     const place = await makePlace('postgresql', folder.path)
     await months(place, 'holes', [2], true)
     const found = await perform(ensure(place, ['holes'], { ahead: 0 }))
@@ -201,7 +201,7 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
     ])
   })
 
-  it('of hours are of no calendar: gaps, rows in the default and a now without a partition are alarms all the same', async () => {
+  it('of hours match no calendar: gaps, rows in the default and a missing current one are alarms all the same', async () => {
     const place = await makePlace('postgresql', folder.path)
     await place.sql(
       'CREATE TABLE hours (at timestamptz NOT NULL) PARTITION BY RANGE (at)',
@@ -219,7 +219,7 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
     expect(finished).toMatchObject({ exitCode: 0, notChecked: expect.stringContaining('public.hours') as string })
   })
 
-  it('of days with one at the end of all times are looked at in moments, and what a schedule has missed is made before a later one', async () => {
+  it('of days up to the end of time are inspected quickly, and missed ones are created before later ones', async () => {
     const place = await makePlace('postgresql', folder.path)
     const day = (n: number): string => new Date(Date.now() + n * 86_400_000).toISOString().slice(0, 10)
     await place.sql('CREATE TABLE daily (at date NOT NULL) PARTITION BY RANGE (at)')
@@ -254,7 +254,7 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
     expect(made(ensured.events).map(({ from }) => from)).toEqual([day(-2), day(-1), day(0), day(1)])
   })
 
-  it('of which one holds all that is to come are told so, and those by days that are written as numbers are none', async () => {
+  it('of which one holds all future rows are reported; those by days that are written as numbers are refused', async () => {
     const place = await makePlace('postgresql', folder.path)
     await place.sql(
       'CREATE TABLE whole (at date NOT NULL) PARTITION BY RANGE (at)',
@@ -273,7 +273,7 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
     })
   })
 
-  it('that others keep to themselves are waited for no longer than the run may take, and that is said', async () => {
+  it('that other sessions lock are waited for no longer than the run may take, which is reported', async () => {
     const place = await makePlace('postgresql', folder.path)
     await months(place, 'taken', [], true)
     const other = await psql(place.url)
@@ -288,7 +288,7 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
     }
   })
 
-  it('of a pattern are those by ranges of time; a table by its name has to be one', async () => {
+  it('of a pattern are those of tables by time ranges; a table that is named must be one', async () => {
     const place = await makePlace('postgresql', folder.path)
     await months(place, 'a')
     await place.sql(
@@ -336,7 +336,7 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
     })
   })
 
-  it('that cover a part of a coming period are an overlap, and none is made across them', async () => {
+  it('that cover a part of a coming period are an overlap, and none is created across them', async () => {
     const place = await makePlace('postgresql', folder.path)
     await months(place, 'parts')
     await place.sql(
@@ -361,7 +361,7 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
     expect(made(events)).toEqual([])
   })
 
-  it('of a zone that neither the database nor anybody names wait for --zone, which is proposed', async () => {
+  it('of a zone that is neither set nor given need --zone, which the hint proposes', async () => {
     const place = await makePlace('postgresql', folder.path)
     await place.sql('CREATE TABLE abroad (at timestamptz NOT NULL) PARTITION BY RANGE (at)')
     for (let month = 1; month <= 12; month++) {
@@ -382,7 +382,7 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
     expect(named.finished).toMatchObject({ exitCode: 0, totals: { made: '0', alarms: '0' } })
   })
 
-  it('of which the last has no end are one overlap, whatever is ahead', async () => {
+  it('of which the last has no end are one overlap, however many are ahead', async () => {
     const place = await makePlace('postgresql', folder.path)
     await months(place, 'endless')
     await place.sql(
@@ -396,12 +396,12 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
     ])
   })
 
-  it('whose rows in the default are of later periods are told with what takes them', async () => {
+  it('with rows of later periods in the default are reported with what takes them', async () => {
     const place = await makePlace('postgresql', folder.path)
     await months(place, 'partly', [], true)
     await place.sql(`INSERT INTO partly VALUES (1, '${year + 1}-05-05'), (2, '${year + 1}-06-05')`)
     const now = new Date()
-    // To February of the next year.
+    // Up to February of the next year.
     const ahead = 13 - now.getUTCMonth()
     const { events } = await perform(ensure(place, ['partly'], { ahead }))
     expect(alarms(events)).toEqual([
@@ -415,7 +415,7 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
     expect(all.finished).toMatchObject({ exitCode: 0, totals: { moved: '2' } })
   })
 
-  it('of which a killed run has left something are cleared of it, even where none is missing', async () => {
+  it('with objects of a killed run are cleaned up, even if none is missing', async () => {
     const place = await makePlace('postgresql', folder.path)
     await months(place, 'broken')
     await place.sql(
@@ -436,7 +436,7 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
     expect((await perform(list(place, 'broken'))).finished).toMatchObject({ exitCode: 0, totals: { alarms: '0' } })
   })
 
-  it('whose rows cannot be moved are refused by a dry run, too, beside the alarms', async () => {
+  it('whose rows cannot be moved are refused by a dry run, too, with the alarms', async () => {
     const place = await makePlace('postgresql', folder.path)
     await months(place, 'keyless', [], true)
     await place.sql(
@@ -455,7 +455,7 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
 })
 
 describe.skipIf(noMysql !== '')(`partitions of MySQL${noMysql}`, () => {
-  it('whose rows are in the archive, or came back, are due no more', async () => {
+  it('whose rows are in the archive, or were restored, are no longer due', async () => {
     const place = await makePlace('mysql', folder.path)
     await place.sql(
       `CREATE TABLE bookings (id int, at date NOT NULL, PRIMARY KEY (id, at)) PARTITION BY RANGE COLUMNS (at) (

@@ -1,4 +1,4 @@
-/** Partitions of PostgreSQL that come to be while others write, each like its neighbour. */
+/** Partitions of PostgreSQL that are created while other sessions write, each like its neighbour. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { CopyStore } from '../../src/model/copy/port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
@@ -13,7 +13,7 @@ const QUARTERS = `CREATE TABLE bookings (id bigint GENERATED ALWAYS AS IDENTITY,
 const Q3 = ['bookings_q3', '2024-07-01 00:00:00+00', '2024-10-01 00:00:00+00'] as const
 const Q4 = ['bookings_q4', '2024-10-01 00:00:00+00', '2025-01-01 00:00:00+00'] as const
 
-describe.skipIf(!POSTGRES_OWN)('partitions that are to be (needs a server of its own)', () => {
+describe.skipIf(!POSTGRES_OWN)('new partitions (needs a server of its own)', () => {
   let server: PostgresServer
   let store: CopyStore
   let direct: Psql
@@ -46,7 +46,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions that are to be (needs a server of its
     return rows.flat()
   }
 
-  test('no table is made for a run whose changes the server cannot tell', async () => {
+  test('no table is created for a run whose changes the server cannot report', async () => {
     await direct.run(`CREATE TABLE plain (id bigserial PRIMARY KEY, at timestamptz NOT NULL); CREATE INDEX ON plain (at);
       INSERT INTO plain (at) SELECT timestamptz '2024-01-01 00:00+00' + i * interval '1 day' FROM generate_series(1, 100) i; ANALYZE plain`)
     const { finished } = await perform({
@@ -69,8 +69,8 @@ describe.skipIf(!POSTGRES_OWN)('partitions that are to be (needs a server of its
     ).toEqual([])
   })
 
-  describe('look', () => {
-    test('gives bounds as the server prints them in UTC, by their lower bounds, the default partition last', async () => {
+  describe('inspection', () => {
+    test('returns bounds as the server prints them in UTC, by lower bound, the default partition last', async () => {
       await direct.run(`CREATE TABLE bookings_rest PARTITION OF bookings DEFAULT; CREATE TABLE a_first PARTITION OF bookings FOR VALUES FROM (MINVALUE) TO ('2023-07-01+02');
         CREATE TABLE parts PARTITION OF bookings FOR VALUES FROM ('2030-01-01') TO ('infinity') PARTITION BY HASH (id); ANALYZE bookings_q1`)
       const table = await maintenanceOf(store).look({ name: 'bookings' }, true, SIGNAL)
@@ -98,7 +98,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions that are to be (needs a server of its
       expect(table?.leftOver).toBeUndefined()
     })
 
-    test('says what else keeps the table, refuses other kinds, and knows a plain table and none', async () => {
+    test('reports other objects of the table, refuses other kinds, and handles a plain and a missing table', async () => {
       await direct.run(`CREATE SCHEMA partman; CREATE TABLE partman.part_config (parent_table text, partition_interval text, premake int);
         INSERT INTO partman.part_config VALUES ('public.bookings', '3 mons', 4);
         CREATE TABLE plain (id int); CREATE TABLE hashed (id int) PARTITION BY HASH (id); CREATE TABLE two (a int, b int) PARTITION BY RANGE (a, b)`)
@@ -117,7 +117,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions that are to be (needs a server of its
       await direct.run('DROP SCHEMA partman CASCADE')
     })
 
-    test('pg_partman itself (needs the extension in the server)', async ({ skip }) => {
+    test('recognises pg_partman (needs the extension in the server)', async ({ skip }) => {
       const [there] = await direct.rows("SELECT FROM pg_available_extensions WHERE name = 'pg_partman'")
       skip(there === undefined, 'the server has no pg_partman')
       await direct.run(`CREATE SCHEMA partman; CREATE EXTENSION pg_partman SCHEMA partman;
@@ -129,7 +129,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions that are to be (needs a server of its
       await direct.run('DROP EXTENSION pg_partman CASCADE; DROP SCHEMA partman CASCADE')
     })
 
-    test('the zone is that of the database, and rows outside are counted by span', async () => {
+    test('uses the zone of the database, and counts rows outside by range', async () => {
       await direct.run("ALTER DATABASE coming SET TimeZone TO 'Europe/Athens'")
       await using own = await openPostgresCopy(server.url('coming'))
       expect(await maintenanceOf(own).zone(SIGNAL)).toBe('Europe/Athens')
@@ -145,8 +145,8 @@ describe.skipIf(!POSTGRES_OWN)('partitions that are to be (needs a server of its
     })
   })
 
-  describe('make', () => {
-    test('comes to the same end twice, and finds what another hand made', async () => {
+  describe('creation', () => {
+    test('has the same result twice, and finds partitions that others created', async () => {
       const before = await look(store, 'bookings')
       const steps: string[] = []
       const made = await make(store, before, [Q3, Q4], { onStep: (step) => steps.push(step) })
@@ -163,13 +163,13 @@ describe.skipIf(!POSTGRES_OWN)('partitions that are to be (needs a server of its
       await direct.run("INSERT INTO bookings (at) VALUES ('2024-08-01')")
       expect(await direct.rows('SELECT count(*) FROM bookings_q3')).toEqual([['1']])
       expect(await leftOvers(direct)).toEqual([])
-      // As the server itself would have called them.
+      // The name that the server itself would have given.
       expect(
         await direct.rows("SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = 'bookings_q3'::regclass"),
       ).toEqual([['bookings_q3_pkey']])
     })
 
-    test('refuses a name that is taken and bounds that are, and makes nothing', async () => {
+    test('refuses a name and bounds that are in use, and creates nothing', async () => {
       const table = await look(store, 'bookings')
       await direct.run('CREATE TABLE bookings_q3 (id int)')
       await expect(make(store, table, [Q4, Q3])).rejects.toMatchObject({
@@ -187,7 +187,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions that are to be (needs a server of its
       expect(await leftOvers(direct)).toEqual([])
     })
 
-    test('two programs at once make each once', async () => {
+    test('two programs at once create each partition once', async () => {
       const table = await look(store, 'bookings')
       await using second = await openPostgresCopy(server.url('coming'))
       const [a, b] = await Promise.all([make(store, table, [Q3, Q4]), make(second, table, [Q3, Q4])])
@@ -196,7 +196,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions that are to be (needs a server of its
       expect(await leftOvers(direct)).toEqual([])
     })
 
-    test('of numbers, of a table without partitions, and of one with a default partition only', async () => {
+    test('works by numbers, without partitions, and with a default partition only', async () => {
       await direct.run(`CREATE TABLE epochs (id int, at bigint, PRIMARY KEY (id, at)) PARTITION BY RANGE (at); CREATE INDEX ON epochs (at DESC);
         CREATE TABLE days (id int, day date NOT NULL) PARTITION BY RANGE (day); CREATE TABLE days_rest PARTITION OF days DEFAULT; CREATE INDEX ON days (day)`)
       await make(store, await look(store, 'epochs'), [
@@ -213,7 +213,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions that are to be (needs a server of its
       ).toEqual([['5']])
     })
 
-    test('each is like its newest neighbour in everything that counts', async () => {
+    test('each is like its newest neighbour in all properties', async () => {
       await direct.run(
         `CREATE TABLE tenants (id int PRIMARY KEY); CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
         DROP TABLE bookings; CREATE TABLE bookings (id bigint GENERATED ALWAYS AS IDENTITY, gone int, at date NOT NULL, note text COMPRESSION pglz DEFAULT 'none',
@@ -263,7 +263,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions that are to be (needs a server of its
           kind === 'trigger' ? text : String(text).replaceAll(`public.${name}`, 'it'),
         ])
       }
-      // Of the neighbour, a column that was dropped is still in its numbers.
+      // The neighbour still counts a dropped column in its column numbers.
       const numbers = (rows: unknown): unknown =>
         JSON.parse(JSON.stringify(rows).replace(/("statistics","[^"|]*\|)[^|]*/, '$1'))
       expect(numbers(await described('q3'))).toEqual(numbers(await described('q2')))
@@ -279,7 +279,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions that are to be (needs a server of its
       expect(await leftOvers(direct)).toEqual([])
     })
 
-    test('what a role may not give is said, and the partition is there', async () => {
+    test('properties that a role may not set are reported, and the partition is created', async () => {
       await direct.run(`CREATE ROLE maker LOGIN PASSWORD 'm'; ALTER SCHEMA public OWNER TO maker; GRANT USAGE ON SCHEMA public TO keeper;
         ALTER TABLE bookings OWNER TO maker; ALTER TABLE bookings_q1 OWNER TO maker; ALTER TABLE bookings_q2 OWNER TO keeper; GRANT ALL ON bookings_q2 TO maker;
         CREATE PUBLICATION single FOR TABLE bookings_q2`)
@@ -294,7 +294,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions that are to be (needs a server of its
     })
 
     test(
-      'with a writer on every partition and on the table, nobody waits longer than a moment for it',
+      'with writers on every partition and on the table, no session waits for long',
       { timeout: 30_000 },
       async () => {
         await direct.run('CREATE TABLE bookings_rest PARTITION OF bookings DEFAULT')
@@ -315,18 +315,19 @@ describe.skipIf(!POSTGRES_OWN)('partitions that are to be (needs a server of its
         const { made, longestMs } = await make(store, await look(store, 'bookings'), [Q3, Q4])
         const ended = await Promise.all(writers.map((writer) => writer.stop()))
         expect(made).toHaveLength(2)
-        // Far above what it takes on a machine that does much else, and far below the budget: who waited for a lock until he got it would be over it.
+        // Far above its duration on a busy machine, and far below the limit: a session that waited for a lock would
+        // exceed it.
         expect(longestMs).toBeLessThan(3000)
         for (const [i, { longest, count }] of ended.entries()) {
           expect(count).toBeGreaterThan(2)
-          // What it takes by itself, and what it waited.
+          // Its own duration, without the pause in it.
           expect(longest - (i === 2 ? 50 : i === 1 ? 20 : 0)).toBeLessThan(3000)
         }
         for (const side of sides) await side.close()
       },
     )
 
-    test('gives up when its time is over, names who is in the way, and leaves nothing', async () => {
+    test('gives up at its time limit, names the session in the way, and leaves nothing', async () => {
       await direct.run('CREATE TABLE bookings_rest PARTITION OF bookings DEFAULT')
       const table = await look(store, 'bookings')
       await other.run("SET application_name TO 'nightly'; BEGIN; INSERT INTO bookings (at) VALUES ('2035-05-01')")

@@ -1,4 +1,7 @@
-/** Rows of a default partition that go where they belong while others write: nobody waits for long, and everybody sees each row once. */
+/**
+ * Rows of a default partition that are moved to their partitions while other sessions write: no session waits long, and
+ * every session sees each row once.
+ */
 import { EventEmitter } from 'node:events'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -57,7 +60,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a default partition (needs a server of i
     rows(`SELECT i.indrelid::regclass::text, c.relname, p.inhparent::regclass::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid LEFT JOIN pg_inherits p ON p.inhrelid = c.oid
       WHERE i.indrelid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'bookings'::regclass) ORDER BY 1, 2`)
 
-  test('go to their partitions and what is left to a new default partition, which is called as the old one', async () => {
+  test('are moved to their partitions, and the rest to a new default partition with the old name', async () => {
     await direct.run(`${filled(6000)}
       CREATE INDEX rest_own ON bookings_rest (tags); ALTER TABLE bookings_rest ADD CONSTRAINT rest_check CHECK (note <> ''); GRANT SELECT ON bookings_rest TO clerk;
       CREATE TABLE fired (n int); CREATE FUNCTION fire() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO fired VALUES (1); RETURN NEW; END';
@@ -102,13 +105,13 @@ describe.skipIf(!POSTGRES_OWN)('rows of a default partition (needs a server of i
         "SELECT conname FROM pg_constraint WHERE conrelid = 'bookings_rest'::regclass AND contype IN ('c', 'p') ORDER BY 1",
       ),
     ).toEqual([['bookings_rest_pkey'], ['rest_check']])
-    // Planners know the new tables.
+    // Planners have statistics of the new tables.
     expect(await rows("SELECT reltuples FROM pg_class WHERE oid = 'bookings_q3'::regclass")).toEqual([['2208']])
     expect(await leftOvers(direct)).toEqual([])
     expect((await make(store, await look(store, 'bookings'), [Q3, Q4])).made).toEqual([])
   })
 
-  test('are seen once by everybody, whatever writers do meanwhile', { timeout: 60_000 }, async () => {
+  test('are seen once by every session, whatever writers do meanwhile', { timeout: 60_000 }, async () => {
     await direct.run(filled(20_000))
     const sides = await Promise.all([0, 1, 2, 3, 4].map(() => psql(server.url('moving'))))
     const [a, b, c, observer, repeated] = sides as [Psql, Psql, Psql, Psql, Psql]
@@ -120,7 +123,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a default partition (needs a server of i
       seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31
       return Math.floor((seed / 2 ** 31) * below)
     }
-    /** Whatever is done to the table is done to the twin in the same transaction. */
+    /** Changes the reference table in the same transaction as the table. */
     const change = (): string => {
       const id = random(20_000) + 1
       const at = `'2024-05-01'::timestamptz + interval '${random(20_000)} hours'`
@@ -182,7 +185,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a default partition (needs a server of i
     for (const side of sides) await side.close()
   })
 
-  test('are refused by name where they could not be moved, and nothing is done', async () => {
+  test('are refused by name if they could not be moved, and nothing is done', async () => {
     await direct.run(filled(6000))
     const refused = async (setup: string, undo: string, reason: string): Promise<void> => {
       await direct.run(setup)
@@ -220,7 +223,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a default partition (needs a server of i
       'by the foreign key bills_id_at_fkey',
     )
     await refused('ALTER TABLE bookings DROP CONSTRAINT bookings_pkey', '', 'no primary key')
-    // Where no row has to move, none of that is in the way.
+    // If no row has to move, none of these is in the way.
     await direct.run('CREATE PUBLICATION p FOR ALL TABLES; CREATE VIEW strays AS SELECT * FROM bookings_rest')
     expect(
       (await make(store, await look(store, 'bookings'), [['far', '2031-01-01 00:00:00+00', '2031-02-01 00:00:00+00']]))
@@ -230,7 +233,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a default partition (needs a server of i
   })
 
   test(
-    'another hand in between: rows go at once, a partition comes, another one goes, the default partition goes',
+    'changes by others during the run: rows are deleted, partitions are added and dropped, the default partition is dropped',
     { timeout: 60_000 },
     async () => {
       const during = async (step: MakeStep, sql: string): Promise<unknown> => {
@@ -289,13 +292,13 @@ describe.skipIf(!POSTGRES_OWN)('rows of a default partition (needs a server of i
     },
   )
 
-  test('keys that are texts, keys to other tables, columns that were dropped, names that need quotes', async () => {
+  test('with text keys, keys to other tables, dropped columns and quoted names are moved', async () => {
     await direct.run(`CREATE TABLE tenants (id int PRIMARY KEY); INSERT INTO tenants VALUES (1); CREATE TABLE "Odd ""one" (gone int, "co""de" text COLLATE "C" NOT NULL, day date NOT NULL, tenant int REFERENCES tenants,
         "TG_OP" text, doc json, PRIMARY KEY ("co""de", day)) PARTITION BY RANGE (day); ALTER TABLE "Odd ""one" DROP COLUMN gone;
       CREATE TABLE "odd'rest" PARTITION OF "Odd ""one" DEFAULT; CREATE SEQUENCE own OWNED BY "odd'rest"."TG_OP";
       CREATE TABLE bills (code text COLLATE "C", day date, FOREIGN KEY (code, day) REFERENCES "Odd ""one");
       INSERT INTO "Odd ""one" SELECT 'c' || i, '2024-01-01'::date + i % 60, 1, 'it''s', '{"a": 1, "a": 2}' FROM generate_series(0, 599) i`)
-    // Whoever writes has no right to what is written behind him.
+    // The writer has no right to the objects that its writes are logged in.
     await direct.run(
       `CREATE ROLE app LOGIN PASSWORD 'a'; GRANT USAGE ON SCHEMA public TO app; GRANT SELECT, INSERT, UPDATE ON "Odd ""one" TO app`,
     )
@@ -334,7 +337,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a default partition (needs a server of i
       'text COLLATE ci',
       'code COLLATE "C"',
     ],
-  ])('keys that change to another spelling, equal by %s', async (_what, before, type, key) => {
+  ])('keys that change to another spelling, equal by %s, are moved', async (_what, before, type, key) => {
     await direct.run(`${before}; CREATE TABLE spelled (code ${type} NOT NULL, at timestamptz NOT NULL) PARTITION BY RANGE (at); CREATE UNIQUE INDEX ON spelled (${key}, at);
       CREATE TABLE spelled_rest PARTITION OF spelled DEFAULT; INSERT INTO spelled SELECT 'c' || i, '2024-08-01' FROM generate_series(1, 50) i`)
     const done: Promise<void>[] = []
@@ -356,7 +359,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a default partition (needs a server of i
     expect(await leftOvers(direct)).toEqual([])
   })
 
-  test('wait for a view of the database from before, which would find them nowhere', async () => {
+  test('wait for an older snapshot, in which they would be missing', async () => {
     await direct.run(filled(3000))
     const table = await look(store, 'bookings')
     await other.run("SET application_name TO 'backup'; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1")
@@ -370,7 +373,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a default partition (needs a server of i
     expect((await make(store, table, [Q3])).made).toHaveLength(1)
   })
 
-  test('leave nothing behind where the run is ended, or the role may not', async () => {
+  test('leave nothing behind if the run is aborted, or the role lacks rights', async () => {
     await direct.run(filled(6000))
     const stop = new AbortController()
     const table = await look(store, 'bookings')
@@ -393,7 +396,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a default partition (needs a server of i
     expect((await make(store, table, [Q3])).made).toHaveLength(1)
   })
 
-  test('no row is looked at while everybody waits', async () => {
+  test('no row is read while other sessions wait', async () => {
     await direct.run(
       `${filled(6000)} CREATE TABLE bookings_late PARTITION OF bookings FOR VALUES FROM ('2029-01-01') TO (MAXVALUE)`,
     )

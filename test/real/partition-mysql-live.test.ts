@@ -1,4 +1,7 @@
-/** Partitions of MySQL that come to be while others write, hold the table, make partitions too, and while we are killed. */
+/**
+ * Partitions of MySQL that are created while other sessions write, lock the table or create partitions too, and while
+ * the program is killed.
+ */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
@@ -24,7 +27,7 @@ const BIN = resolve(import.meta.dirname, '../../dist/cli/bin.js')
 const skipped = !MARIADB_AVAILABLE
 const why = skipped ? ` (skipped: ${MARIADB_MISSING})` : ''
 const DATABASE = 'sluice_partitions_live'
-/** Of waits on a machine that may be busy; what they are on one that is not, the report of issue 14 says. */
+/** Limit for waits on a busy machine; for those on an idle one see the report of issue 14. */
 const LONG_MS = 2000
 
 let server: MariadbServer
@@ -59,7 +62,7 @@ async function connect(): Promise<Connection> {
   return await createConnection({ uri: server.url(DATABASE) })
 }
 
-/** Months of 2024, and what takes all behind them where that is wanted. */
+/** Months of 2024, and a partition for all later rows if wanted. */
 async function months(rest: 'MAXVALUE' | 'none'): Promise<string> {
   const name = `t${++made}`
   const parts = Array.from({ length: 4 }, (_, n) => `PARTITION p2024_${n + 1} VALUES LESS THAN ('2024-0${n + 2}-01')`)
@@ -91,8 +94,8 @@ const namesOf = async (name: string): Promise<readonly string[]> =>
   (await inspected(name)).partitions.map((one) => one.name.name)
 
 /**
- * Writes into one month until it is told to end; knows how long each transaction took, and what was refused.
- * @param rest between two transactions, ms; then each reads before it writes
+ * Writes into one month until it is stopped; returns the duration of each transaction, and the errors.
+ * @param rest pause between two transactions, ms; then each reads before it writes
  */
 async function writer(name: string, day: string, ending: AbortSignal, rest = 0) {
   const connection = await connect()
@@ -117,7 +120,7 @@ async function writer(name: string, day: string, ending: AbortSignal, rest = 0) 
   return { written, longest: Math.max(...waits), errors }
 }
 
-/** Counts the rows of a table again and again: they never become fewer. */
+/** Counts the rows of a table repeatedly: the count never decreases. */
 async function observer(name: string, ending: AbortSignal): Promise<boolean> {
   const connection = await connect()
   let [last, isGrowing] = [0, true]
@@ -138,7 +141,7 @@ async function countOf(name: string): Promise<number> {
   return Number(row?.['n'])
 }
 
-/** Until a statement of somebody waits for the lock of a table. */
+/** Resolves once an ALTER waits for the lock of a table. */
 async function somebodyWaits(): Promise<void> {
   await vi.waitFor(
     async () => {
@@ -151,9 +154,9 @@ async function somebodyWaits(): Promise<void> {
   )
 }
 
-describe.skipIf(skipped)(`partitions of MySQL are made${why}`, () => {
+describe.skipIf(skipped)(`creation of partitions of MySQL${why}`, () => {
   test.for(['none', 'MAXVALUE'] as const)(
-    'while there is a writer on every partition (behind them: %s), and each row is seen once',
+    'works with a writer on every partition (behind them: %s), and each row is seen once',
     async (rest) => {
       const name = await months(rest)
       const ending = new AbortController()
@@ -178,7 +181,7 @@ describe.skipIf(skipped)(`partitions of MySQL are made${why}`, () => {
     },
   )
 
-  test('when a transaction ends that was open for five seconds, and until then nobody waits behind us', async () => {
+  test('succeeds when a transaction of five seconds has ended, and no session waits behind it until then', async () => {
     const name = await months('none')
     const holder = await connect()
     await holder.beginTransaction()
@@ -188,7 +191,7 @@ describe.skipIf(skipped)(`partitions of MySQL are made${why}`, () => {
     const making = make(name)
     await new Promise((done) => setTimeout(done, 5000))
     expect(await namesOf(name)).toHaveLength(4)
-    // What it has read it may still write, without being ended for our sake.
+    // A session that has read may still write, and is not ended because of the ALTER.
     await holder.query(`INSERT INTO ${name} (at) VALUES ('2024-03-01')`)
     await holder.commit()
     const result = await making
@@ -200,7 +203,7 @@ describe.skipIf(skipped)(`partitions of MySQL are made${why}`, () => {
     await holder.end()
   })
 
-  test('not at all where the table is never free, in the time that there is; others wait no longer than they are to', async () => {
+  test('gives up within its time limit if the table is never free; others wait no longer than allowed', async () => {
     const name = await months('none')
     const holder = await connect()
     await holder.beginTransaction()
@@ -215,7 +218,7 @@ describe.skipIf(skipped)(`partitions of MySQL are made${why}`, () => {
     expect([error.code, error.retryable]).toEqual(['TARGET_BUSY', true])
     expect(took).toBeLessThan(3000 + LONG_MS)
     expect(longest).toBeLessThan(LONG_MS)
-    // Whoever reads and then writes while a statement of ours waits is ended by the server.
+    // The server ends a session that reads and then writes while the ALTER waits, as a deadlock.
     expect(errors.filter((one) => !one.includes('Deadlock found'))).toEqual([])
     expect(await namesOf(name)).toHaveLength(4)
     await holder.rollback()
@@ -223,7 +226,10 @@ describe.skipIf(skipped)(`partitions of MySQL are made${why}`, () => {
     expect((await make(name)).made).toHaveLength(3)
   })
 
-  /** The table is altered as one of MySQL is: without NOWAIT. @returns once `free` has let go of it */
+  /**
+   * Alters the table as on MySQL: without NOWAIT.
+   * @returns when `free` has released it
+   */
   async function asMysql(on: MariadbServer, name: string, ready: (statements: number) => boolean) {
     const config = mysqlConfig(on.url(DATABASE))
     const [worker, watcher, holder, writing] = await Promise.all([
@@ -258,14 +264,14 @@ describe.skipIf(skipped)(`partitions of MySQL are made${why}`, () => {
       if (inspections > 4 && ready(0)) break
     }
     const before = seen.length
-    // What it has read it may still write, unless a statement of ours waits just now.
+    // A session that has read may still write, unless the ALTER is waiting just then.
     await holder.commit()
     const { tries } = await done
     await Promise.all([worker.close(), watcher.close(), holder.end(), writing.end()])
     return { tries, before, seen, longest }
   }
 
-  test('as MySQL is asked, which has no NOWAIT: waits are ended before they are long', async () => {
+  test('with MySQL, which has no NOWAIT, ends its waits before they are long', async () => {
     const name = await months('none')
     const { tries, seen, longest } = await asMysql(server, name, (statements) => statements > 2)
     expect([tries, new Set(seen)]).toEqual([seen.length, new Set([''])])
@@ -273,7 +279,7 @@ describe.skipIf(skipped)(`partitions of MySQL are made${why}`, () => {
     expect(await namesOf(name)).toHaveLength(5)
   })
 
-  test('as MySQL is asked that says who holds a table: nobody waits until it is free', async (context) => {
+  test('with a MySQL that reports lock owners, makes no session wait until the table is free', async (context) => {
     context.skip(!server.isOurs, 'the instruments of the server are not ours')
     const name = 'instrumented'
     await using watched = await startMariadb({
@@ -288,23 +294,23 @@ describe.skipIf(skipped)(`partitions of MySQL are made${why}`, () => {
     expect(tries).toBeGreaterThan(seen.length)
   })
 
-  test('with the rows that come in between, which are moved and not lost', async () => {
+  test('moves the rows that are inserted during it, and loses none', async () => {
     const name = await months('MAXVALUE')
     const holder = await connect()
     await holder.beginTransaction()
     await holder.query(`INSERT INTO ${name} (at) VALUES ('2024-05-05'), ('2031-01-01')`)
-    // With a patience of a second the statement waits until the rows are committed, that nobody could see before.
+    // With a lock timeout of a second the statement waits until the rows are committed, which were invisible before.
     const making = make(name, { patienceMs: 5000, budgetMs: 20, partitions: COMING.slice(0, 1) })
     await somebodyWaits()
     await holder.commit()
     expect((await making).made).toHaveLength(1)
     expect(await maintenance.count(await inspected(name), SIGNAL)).toEqual([0n, 0n, 0n, 0n, 1n, 1n])
     await holder.end()
-    // Now there is a row that would have to be moved, and that is refused.
+    // Now there is a row that would have to be moved, which is refused.
     expect((await refused(make(name, { partitions: COMING.slice(1) }))).code).toBe('TABLE_REFUSED')
   })
 
-  test('by two hosts at once, each of them by one', async () => {
+  test('by two hosts at once happens once for each partition', async () => {
     const name = await months('MAXVALUE')
     await using second = await openMysqlCopy(server.url(DATABASE))
     const both = await Promise.all([make(name), make(name, {}, kept(second)), make(name, {}, kept(second))])
@@ -313,7 +319,7 @@ describe.skipIf(skipped)(`partitions of MySQL are made${why}`, () => {
     expect(await namesOf(name)).toHaveLength(8)
   })
 
-  test('beside another hand that makes the same, another, or a MAXVALUE partition, or takes the table away', async () => {
+  test('works while another session creates the same partition, another one or MAXVALUE, or drops the table', async () => {
     const sql = {
       same: "ADD PARTITION (PARTITION theirs VALUES LESS THAN ('2024-06-01'))",
       wider: "ADD PARTITION (PARTITION theirs VALUES LESS THAN ('2024-08-01'))",
@@ -330,7 +336,7 @@ describe.skipIf(skipped)(`partitions of MySQL are made${why}`, () => {
       const holder = await connect()
       await holder.beginTransaction()
       await holder.query(`SELECT COUNT(*) FROM ${name}`)
-      // Ours tries, and cannot yet; theirs waits in line, and comes first.
+      // This program's ALTER tries first and cannot; the other one waits in line, and is first.
       const making = make(name, { budgetMs: 60_000 }).then(
         (result) => ({ made: result.made.length, found: result.foundMade.length }),
         (error: unknown) => (error as { code?: unknown }).code,
@@ -356,7 +362,7 @@ describe.skipIf(skipped)(`partitions of MySQL are made${why}`, () => {
     expect((await refused(gone)).code).toBe('NO_SUCH_TABLE')
   })
 
-  test('no more once it is said to end, and the table stays as it is', async () => {
+  test('ends when it is stopped, and the table is unchanged', async () => {
     const name = await months('none')
     const holder = await connect()
     await holder.beginTransaction()
@@ -372,7 +378,7 @@ describe.skipIf(skipped)(`partitions of MySQL are made${why}`, () => {
   })
 
   test.for(['none', 'MAXVALUE'] as const)(
-    'to the end by a run that follows on some that were killed (behind them: %s)',
+    'is completed by a run after some that were killed (behind them: %s)',
     async (rest) => {
       const name = `k${++made}`
       const dayAfter = (days: number): string => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10)
@@ -421,7 +427,7 @@ describe.skipIf(skipped)(`partitions of MySQL are made${why}`, () => {
       }
       const { partitions } = await inspected(name)
       const bounded = partitions.filter(({ isDefault }) => !isDefault)
-      // The two that were there, yesterday, and today with twelve days; one more where it is midnight by now.
+      // The two existing ones, yesterday, and today with twelve days; one more if it is midnight by now.
       expect([16, 17]).toContain(bounded.length)
       for (const [n, { from, to }] of bounded.entries()) {
         if (n === 0) continue
@@ -432,7 +438,7 @@ describe.skipIf(skipped)(`partitions of MySQL are made${why}`, () => {
     },
   )
 
-  test('to the end by a run that follows on a server that was killed', async (context) => {
+  test('is completed by a run after the server was killed', async (context) => {
     context.skip(!server.isOurs, 'the server is not ours to kill')
     for (const rest of ['none', 'MAXVALUE'] as const) {
       const name = await months(rest)

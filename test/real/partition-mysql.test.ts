@@ -1,4 +1,4 @@
-/** Partitions of MySQL and MariaDB: how they are read, and how new ones come to be. */
+/** Partitions of MySQL and MariaDB: how they are read, and how new ones are created. */
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { CopyStore } from '../../src/model/copy/port.ts'
 import type { Made, MaintenanceStore, MakeRequest, RangedTable } from '../../src/model/partition/maintenance-port.ts'
@@ -129,7 +129,7 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
       ['c', '1719784800', '1727733600'],
     ],
   ])(
-    'by %s are read, and made behind the last and in front of an empty MAXVALUE',
+    'by %s are read, and created after the last one and before an empty MAXVALUE',
     async ([kind, type, by, bounds, options]) => {
       const name = `t ${kind}`
       await server.sql(`CREATE TABLE sluice_partitions.\`${name}\` (at ${type}, x INT) PARTITION BY ${by}`)
@@ -156,7 +156,7 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
         ['d', to, next],
         ['rest', next, null, 'default'],
       ])
-      // Again nothing happens.
+      // The second run changes nothing.
       expect(await make(name, [options, ['d', to, next]])).toMatchObject({
         made: [],
         foundMade: [{ from }, { from: to }],
@@ -165,14 +165,14 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
     },
   )
 
-  /** A year later where it is a year, else at the same hour of the first of January. */
+  /** A year later if it is a year, otherwise at the same hour of the first of January. */
   function later(to: string, from: string): string {
     return Number(to.slice(0, 4)) > Number(from.slice(0, 4))
       ? `${Number(to.slice(0, 4)) + 1}${to.slice(4)}`
       : to.replace(/^2024-10-01|^2024-09-30/, (day) => (day === '2024-10-01' ? '2025-01-01' : '2024-12-31'))
   }
 
-  test('that nobody could keep are refused, each by its name', async () => {
+  test('that cannot be maintained are refused, each by name', async () => {
     await server.sql(
       'USE sluice_partitions',
       'CREATE TABLE plain (at DATE)',
@@ -199,11 +199,11 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
       const { code, reason: reported } = await refused(maintenance.look({ name }, false, SIGNAL))
       expect([name, code, reported]).toEqual([name, 'UNSUPPORTED_TYPE', expect.stringMatching(reason)])
     }
-    // The number is the column that it is cut by, whatever other columns there are.
+    // The number is that of the partition column, whatever other columns exist.
     expect((await inspected('r7')).column.name).toBe('x')
   })
 
-  test('with hostile names, comments and folders are made like their neighbours', async () => {
+  test('with hostile names, comments and folders are created like their neighbours', async () => {
     const name = 'a"b`c\'; DROP.*é'
     const tick = (text: string): string => `\`${text.replaceAll('`', '``')}\``
     await server.sql(
@@ -214,7 +214,7 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
          PARTITION ${tick('max"')} VALUES LESS THAN (MAXVALUE) COMMENT = 'the rest')`,
     )
     expect(shown(await inspected(name))[1]).toEqual(['p`2"é', '2024-04-01', '2024-07-01'])
-    // MariaDB forgets what it has opened, as after a restart.
+    // MariaDB closes its open tables, as after a restart.
     await server.sql('FLUSH TABLES')
     const made = await make(name, [
       ['p`3"é', '2024-07-01', '2024-10-01'],
@@ -236,7 +236,7 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
     expect(rows.map((row) => String(row['c']))).toEqual([comment, comment, comment, comment, 'the rest'])
   })
 
-  test('stand where their neighbours do', async () => {
+  test('are stored where their neighbours are', async () => {
     const folder = `${await dataFolder()}elsewhere`
     await server.sql(
       `CREATE TABLE sluice_partitions.placed (at DATE) PARTITION BY RANGE COLUMNS (at) (PARTITION a VALUES LESS THAN ('2024-04-01') DATA DIRECTORY = '${folder}')`,
@@ -251,7 +251,7 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
     return `${String(row?.['d'])}/`
   }
 
-  test('are not made where the last one holds rows that no other takes, and the statement that would is printed', async () => {
+  test('are not created if the last one has rows that no other takes, and the required statement is printed', async () => {
     await server.sql(
       "CREATE TABLE sluice_partitions.full (at DATETIME, x INT) PARTITION BY RANGE COLUMNS (at) (PARTITION a VALUES LESS THAN ('2024-04-01'), PARTITION `re``st` VALUES LESS THAN (MAXVALUE) COMMENT = 'r')",
       "INSERT INTO sluice_partitions.full VALUES ('2024-04-02 01:02:03', 1), ('2024-09-30 23:59:59', 2), ('2031-01-01', 3), (NULL, 4), ('2020-01-01', 5)",
@@ -272,14 +272,14 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
     })
     expect(await maintenance.stray(table, [], SIGNAL)).toMatchObject({ spans: [], others: { rows: 3n } })
     expect(await maintenance.count(table, SIGNAL)).toEqual([2n, 3n])
-    // What is printed does what it says.
+    // The printed statement works.
     await other.query(statement)
     expect(shown(await inspected('full')).map(([name]) => name)).toEqual(['a', 'b', 'c', 're`st'])
     expect(await make('full', options)).toMatchObject({ made: [], foundMade: [{}, {}] })
     expect(await maintenance.count(await inspected('full'), SIGNAL)).toEqual([2n, 1n, 1n, 1n])
   })
 
-  test('are refused where they would hold more than their period, or something else', async () => {
+  test('are refused if they would hold more than their period, or something else', async () => {
     await server.sql(
       "CREATE TABLE sluice_partitions.gaps (at DATE) PARTITION BY RANGE COLUMNS (at) (PARTITION a VALUES LESS THAN ('2024-04-01'), PARTITION b VALUES LESS THAN ('2024-05-15'))",
       "CREATE TABLE sluice_partitions.days (at DATETIME) PARTITION BY RANGE (TO_DAYS(at)) (PARTITION a VALUES LESS THAN (TO_DAYS('2024-04-01')))",
@@ -299,8 +299,8 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
     }
   })
 
-  test('of moments are those of their zone, through the hours that come twice and the one that never comes', async () => {
-    // October and March of Berlin, whatever the clock of the session is.
+  test('of timestamps follow their zone, through the hour that occurs twice and the one that is skipped', async () => {
+    // October and March in Berlin, whatever the time zone of the session.
     await server.sql(
       'CREATE TABLE sluice_partitions.moments (at TIMESTAMP NOT NULL, x INT) PARTITION BY RANGE (UNIX_TIMESTAMP(at)) (PARTITION a VALUES LESS THAN (1727733600), PARTITION rest VALUES LESS THAN (MAXVALUE))',
     )
@@ -329,7 +329,7 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
     })
   })
 
-  test('take rows up to the last day that there is', async () => {
+  test('take rows up to the last possible day', async () => {
     await server.sql(
       "CREATE TABLE sluice_partitions.late (at DATETIME) PARTITION BY RANGE (TO_DAYS(at)) (PARTITION a VALUES LESS THAN (TO_DAYS('9998-01-01')))",
     )
@@ -343,7 +343,7 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
     expect([await rowsIn('late', 'a'), await rowsIn('late', 'b'), await rowsIn('late', 'c')]).toEqual([1, 1, 1])
   })
 
-  test('that the server makes by itself are named, and so is a zone that it has', async () => {
+  test("that the server creates by itself are named, and so is the table's zone", async () => {
     await server.sql(
       'USE sluice_partitions',
       "CREATE TABLE evented (at DATE) PARTITION BY RANGE COLUMNS (at) (PARTITION a VALUES LESS THAN ('2024-04-01'))",
@@ -356,7 +356,7 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
     await server.sql("SET GLOBAL time_zone = 'SYSTEM'")
   })
 
-  test('are 2,000 and looked at in moments', async () => {
+  test('are inspected quickly, even 2,000 of them', async () => {
     const all = Array.from({ length: 2000 }, (_, n) => `PARTITION p${n} VALUES LESS THAN (${739_342 + n})`)
     await server.sql(
       `CREATE TABLE sluice_partitions.many (at DATE) PARTITION BY RANGE (TO_DAYS(at)) (${all.join(', ')})`,
@@ -371,7 +371,7 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
     expect(Math.min(...times)).toBeLessThan(5000)
   })
 
-  test('that others lock are waited for no longer than the run may take, and that is said', async () => {
+  test('that other sessions lock are waited for no longer than the run may take, which is reported', async () => {
     await other.query(
       "CREATE TABLE locked (at DATE) PARTITION BY RANGE COLUMNS (at) (PARTITION a VALUES LESS THAN ('2024-04-01'))",
     )
@@ -395,7 +395,7 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
     }
   })
 
-  test('a stop ends the wait for a transaction that holds the table, and what was made until then is told', async () => {
+  test('a stop ends the wait for a transaction that holds the table, and what was created until then is reported', async () => {
     await other.query(
       "CREATE TABLE held (at DATE) PARTITION BY RANGE COLUMNS (at) (PARTITION a VALUES LESS THAN ('2024-04-01'))",
     )
@@ -418,7 +418,7 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
     expect([made, performance.now() - asked < 10_000]).toEqual([[], true])
   })
 
-  test('need rights, and what is missing is said', async () => {
+  test('need rights, and missing ones are reported', async () => {
     await server.sql(
       "CREATE TABLE sluice_partitions.guarded (at DATE) PARTITION BY RANGE COLUMNS (at) (PARTITION a VALUES LESS THAN ('2024-04-01'))",
       "CREATE USER reader IDENTIFIED BY 'r'",

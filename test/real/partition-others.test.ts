@@ -1,4 +1,7 @@
-/** What others have made of a table whose default partition is moved: triggers that change rows again, keys that are checked late, rights, and what they change meanwhile. */
+/**
+ * Objects that others have added to a table whose default partition is moved: triggers that change rows again, deferred
+ * keys, rights, and changes during the move.
+ */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { CopyStore } from '../../src/model/copy/port.ts'
 import type { MakeStep } from '../../src/model/partition/maintenance-port.ts'
@@ -9,7 +12,7 @@ import { leftOvers, look, make, withRest, writing } from './partition-kit.ts'
 
 const Q3 = ['t_q3', '2024-07-01 00:00:00+00', '2024-10-01 00:00:00+00'] as const
 
-describe.skipIf(!POSTGRES_OWN)('a default partition of others (needs a server of its own)', () => {
+describe.skipIf(!POSTGRES_OWN)('a default partition with objects of others (needs a server of its own)', () => {
   let server: PostgresServer
   let store: CopyStore
   let direct: Psql
@@ -36,7 +39,7 @@ describe.skipIf(!POSTGRES_OWN)('a default partition of others (needs a server of
 
   const made = (key: string, rows = 3000): Promise<void> => withRest(direct, key, rows)
 
-  test('a key that is checked late is refused, unless there is another', async () => {
+  test('a deferrable key is refused, unless there is another one', async () => {
     await made('PRIMARY KEY (id, at) DEFERRABLE INITIALLY DEFERRED')
     await expect(make(store, await look(store, 't'), [Q3])).rejects.toMatchObject({
       code: 'TABLE_REFUSED',
@@ -46,7 +49,7 @@ describe.skipIf(!POSTGRES_OWN)('a default partition of others (needs a server of
   })
 
   test(
-    'triggers that change the row again, or remove it, before or behind ours, leave what they left',
+    "triggers that change or remove the row, before or after sluice's own, keep their effect",
     { timeout: 60_000 },
     async () => {
       for (const name of ['after_total', 'zz_total', ' first']) {
@@ -89,7 +92,7 @@ describe.skipIf(!POSTGRES_OWN)('a default partition of others (needs a server of
     },
   )
 
-  test('an owner who may not look at other sessions waits for all that run', async () => {
+  test('an owner who cannot see other sessions waits for all that run', async () => {
     await direct.run("DROP ROLE IF EXISTS app; CREATE ROLE app LOGIN PASSWORD 'a'")
     await made('PRIMARY KEY (id, at)')
     await direct.run('ALTER TABLE t OWNER TO app; ALTER TABLE t_q2 OWNER TO app; ALTER TABLE t_rest OWNER TO app')
@@ -107,7 +110,7 @@ describe.skipIf(!POSTGRES_OWN)('a default partition of others (needs a server of
     await direct.run('DROP TABLE t; DROP OWNED BY app; DROP ROLE app')
   })
 
-  test('what somebody gives it while it is copied, its successor has', { timeout: 60_000 }, async () => {
+  test('rights and options set during the copy are kept by its successor', { timeout: 60_000 }, async () => {
     await made('PRIMARY KEY (id, at)')
     const gifts = [
       'GRANT SELECT ON t_rest TO clerk',
@@ -139,7 +142,7 @@ describe.skipIf(!POSTGRES_OWN)('a default partition of others (needs a server of
     expect(await leftOvers(direct)).toEqual([])
   })
 
-  test('a constraint that nobody has validated, and partitions of partitions, are refused by name', async () => {
+  test('a constraint that was not validated, and partitions of partitions, are refused by name', async () => {
     await made('PRIMARY KEY (id, at)')
     await direct.run('ALTER TABLE t_rest ADD CONSTRAINT odd CHECK (qty <> 7) NOT VALID')
     await expect(make(store, await look(store, 't'), [Q3])).rejects.toMatchObject({

@@ -1,4 +1,4 @@
-/** Rules that only the newest partition has: made for its period, they do not refuse the rows of the next one. */
+/** Constraints that only the newest partition has, for its own period, do not refuse the rows of the next one. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { CopyStore } from '../../src/model/copy/port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
@@ -10,7 +10,7 @@ const Q1 = ['b_2027_q1', '2027-01-01 00:00:00+00', '2027-04-01 00:00:00+00'] as 
 const Q2 = ['b_2027_q2', '2027-04-01 00:00:00+00', '2027-07-01 00:00:00+00'] as const
 const BOUNDS = "CHECK (at >= '2026-10-01' AND at < '2027-01-01')"
 
-describe.skipIf(!POSTGRES_OWN)('rules of the neighbour alone (needs a server of its own)', () => {
+describe.skipIf(!POSTGRES_OWN)('constraints of the neighbour only (needs a server of its own)', () => {
   let server: PostgresServer
   let store: CopyStore
   let direct: Psql
@@ -41,7 +41,7 @@ describe.skipIf(!POSTGRES_OWN)('rules of the neighbour alone (needs a server of 
       `SELECT conname FROM pg_constraint WHERE conrelid = '${name}'::regclass AND contype IN ('c', 'f') ORDER BY 1`,
     )
 
-  test('its bounds as a CHECK do not go along, with rows in the default partition and without', async () => {
+  test('its bounds as a CHECK are not copied, with and without rows in the default partition', async () => {
     await direct.run(
       `ALTER TABLE b_2026_q4 ADD CONSTRAINT ck ${BOUNDS}; COMMENT ON CONSTRAINT ck ON b_2026_q4 IS 'fast attach'`,
     )
@@ -62,7 +62,7 @@ describe.skipIf(!POSTGRES_OWN)('rules of the neighbour alone (needs a server of 
     expect(await leftOvers(direct)).toEqual([])
   })
 
-  test('what names the period elsewhere, or may, does not go along either, and is an alarm that says what to do', async () => {
+  test('constraints that name the period in another way, or may, are not copied, and raise an alarm with a hint', async () => {
     await direct.run(`CREATE FUNCTION of_q4(t timestamptz) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT extract(quarter FROM t) = 4';
       CREATE TABLE p (id int PRIMARY KEY, at int) PARTITION BY RANGE (id); CREATE TABLE p_1 PARTITION OF p FOR VALUES FROM (1) TO (9);
       ALTER TABLE b_2026_q4 ADD CONSTRAINT "c 1" CHECK (quarter = 'Q4'), ADD CONSTRAINT c2 CHECK (v > 0), ADD CONSTRAINT c3 CHECK (of_q4(at)),
@@ -90,7 +90,7 @@ describe.skipIf(!POSTGRES_OWN)('rules of the neighbour alone (needs a server of 
     await direct.run("INSERT INTO b VALUES (1, '2027-02-02 23:00', 'Q1', 500)")
   })
 
-  test('triggers, foreign keys and unique indexes of the neighbour alone go along, and are told', async () => {
+  test('triggers, foreign keys and unique indexes of the neighbour only are copied and reported', async () => {
     await direct.run(`CREATE TABLE tenants (id int PRIMARY KEY); CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
       CREATE TRIGGER own BEFORE INSERT ON b_2026_q4 FOR EACH ROW EXECUTE FUNCTION keep(); CREATE TRIGGER of_all AFTER INSERT ON b FOR EACH ROW EXECUTE FUNCTION keep();
       ALTER TABLE b_2026_q4 ADD CONSTRAINT known FOREIGN KEY (v) REFERENCES tenants, ADD CONSTRAINT once UNIQUE (id)`)
@@ -102,7 +102,7 @@ describe.skipIf(!POSTGRES_OWN)('rules of the neighbour alone (needs a server of 
     expect(await checks('b_2027_q1')).toEqual([['known'], ['sane']])
   })
 
-  test('of columns of days and of numbers', async () => {
+  test('constraints of date and number columns are handled, too', async () => {
     await direct.run(`CREATE TABLE days (at date) PARTITION BY RANGE (at); CREATE TABLE days_1 PARTITION OF days FOR VALUES FROM ('2026-01-01') TO ('2026-01-02');
       ALTER TABLE days_1 ADD CONSTRAINT d1 CHECK (at = '2026-01-01'), ADD CONSTRAINT d2 CHECK (at > '2000-01-01');
       CREATE TABLE epochs (at bigint) PARTITION BY RANGE (at); CREATE TABLE epochs_1 PARTITION OF epochs FOR VALUES FROM (1767225600000) TO (1769904000000);

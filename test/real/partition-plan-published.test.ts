@@ -1,4 +1,7 @@
-/** Publications that would have the new partitions, whose rows nothing identifies: `partition plan` names them before the server refuses changes. */
+/**
+ * Publications that would include new partitions without a replica identity: `partition plan` names them before the
+ * server refuses changes.
+ */
 import { describe, expect, test } from 'vitest'
 import { makePlace, missing, perform, type Ran } from '../support/copy-systems.ts'
 
@@ -49,7 +52,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
   test.each([
     ['all tables', 'CREATE PUBLICATION p FOR ALL TABLES'],
     ['all tables of the schema', 'CREATE PUBLICATION p FOR TABLES IN SCHEMA public'],
-  ])('a publication of %s: the server refuses what the plan names', async (how, publication) => {
+  ])('a publication of %s: the server refuses the changes that the plan names', async (how, publication) => {
     const { place, ran } = await planned(publication, '')
     expect(refused(ran)).toEqual(about(how))
     await place.sql(...statements(ran))

@@ -1,4 +1,7 @@
-/** What `partition plan` says of a nasty table, and whether the server agrees: what is said to be refused is tried, and what is printed is run. */
+/**
+ * What `partition plan` reports for a table with many obstacles, and whether the server agrees: what it reports as
+ * refused is tried, and what it prints is run.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Operation } from '../../src/app/operations/list.ts'
 import type { Event } from '../../src/model/run/event.ts'
@@ -11,7 +14,7 @@ import { psql, type Psql } from './copy-postgresql-kit.ts'
 const TABLE = `"book ""ings"" USING (x)"`
 const TWIN = `"book ""ings"" USING (x)_partitioned"`
 
-/** A table with everything that is in the way, or becomes something else. */
+/** A table with every obstacle, and every object that is changed. */
 const NASTY = `
   CREATE TYPE state AS ENUM ('open', 'closed');
   CREATE TABLE customers (id int PRIMARY KEY);
@@ -101,7 +104,7 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
       ...more,
     })
 
-  /** Everything that the catalogs name, and what the sequences of the table have come to. */
+  /** Everything in the catalogs, and the values of the table's sequences. */
   const everything = (): Promise<unknown> =>
     direct.rows(`SELECT (SELECT md5(string_agg(c::text, '|' ORDER BY c.oid)) FROM (SELECT oid, relname, relnamespace, relkind, relacl, relreplident, reltuples FROM pg_class
       WHERE relnamespace = 'public'::regnamespace) c), (SELECT count(*) FROM pg_depend), (SELECT last_value FROM free_numbers)`)
@@ -115,7 +118,7 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
     throw new Error(`the server does it: ${sql}`)
   }
 
-  describe('of a nasty table', () => {
+  describe('of a table with many obstacles', () => {
     let ran: Ran
     let before: unknown
 
@@ -146,7 +149,7 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
       })
     })
 
-    test('says first what is refused', () => {
+    test('reports refusals first', () => {
       const verdicts = findingsOf(ran).map(({ verdict }) => verdict)
       expect(verdicts).toEqual(verdicts.toSorted((a, b) => order(a) - order(b)))
       const refused = findingsOf(ran).filter(({ verdict }) => verdict === 'refused')
@@ -192,24 +195,24 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
       expect(found(about, object).verdict).toBe(verdict)
     })
 
-    test('functions that go by names are not named', () => {
+    test('does not name functions that find objects by name', () => {
       expect(findingsOf(ran).some(({ object = '' }) => object.includes('by_name'))).toBe(false)
     })
 
-    test('rows that belong to no period are counted', () => {
+    test('counts rows that belong to no period', () => {
       expect(found('rows without a time').detail).toMatch(/^1 row NULL: the new table does not take them/)
       expect(found('rows outside').detail).toMatch(/^3 rows infinite/)
       expect(found('rows far away').detail).toMatch(/1970 \(1 row\), 9999 \(1 row\)/)
     })
 
-    describe('once its statements have run as they are printed', () => {
+    describe('after its statements have run as printed', () => {
       beforeAll(async () => {
         await direct.run('BEGIN')
         for (const sql of sqlOf(ran)) await direct.run(sql)
       })
       afterAll(() => direct.run('ROLLBACK'))
 
-      test('the new table holds the rows, and is like the old one', async () => {
+      test('the new table holds the rows, and has the properties of the old one', async () => {
         const columns = `id, customer, "Made at", st, note, code, num, ser, doc, long`
         const taken = `"Made at" IS NOT NULL AND ser <> 4007`
         await direct.run(
@@ -288,13 +291,13 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
         CREATE TRIGGER m BEFORE INSERT ON ${TWIN} FOR EACH ROW EXECUTE FUNCTION moved(); INSERT INTO ${TWIN} ("Made at") VALUES ('2024-01-05')`,
           /moving row to another partition/,
         ],
-      ])('the server refuses %s, as it is said', async (_, sql, message) => {
+      ])('the server refuses %s, as reported', async (_, sql, message) => {
         await direct.run('SAVEPOINT tried')
         expect(await refusedBy(sql)).toMatch(message)
         await direct.run('ROLLBACK TO SAVEPOINT tried')
       })
 
-      test('what is bound by its number stays with the old table, as it is said', async () => {
+      test('objects that are bound by OID stay with the old table, as reported', async () => {
         await direct.run(`SAVEPOINT tried; ALTER TABLE ${TABLE} RENAME TO old; ALTER TABLE ${TWIN} RENAME TO ${TABLE}`)
         const [[view, atom, published, rule, type] = []] =
           await direct.rows(`SELECT pg_get_viewdef('v'::regclass), pg_get_functiondef('atom'::regproc),
@@ -306,7 +309,7 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
         await direct.run(
           `DROP VIEW v; DROP MATERIALIZED VIEW mv; DROP FUNCTION atom; DROP FUNCTION rowt; DROP TABLE holds, child; SAVEPOINT dropping`,
         )
-        // The default of the new table takes its numbers from there.
+        // The default of the new table uses the sequence of the old one.
         expect(await refusedBy('DROP TABLE old')).toMatch(/other objects depend on it/)
         await direct.run('ROLLBACK TO SAVEPOINT dropping')
         await direct.run(
@@ -314,7 +317,7 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
         )
       })
 
-      test('triggers fire, row security holds and the identity goes on as it is said', async () => {
+      test('triggers fire, row security applies and the identity continues as reported', async () => {
         await direct.run(`SAVEPOINT tried; DROP PUBLICATION whole, named; CREATE TABLE seen (what text);
           CREATE FUNCTION note_it() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO seen VALUES (TG_LEVEL || '' '' || TG_OP); RETURN NULL; END';
           CREATE TRIGGER a AFTER INSERT OR UPDATE OR DELETE ON ${TWIN} FOR EACH ROW EXECUTE FUNCTION note_it();
@@ -336,7 +339,7 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
           `RESET ROLE; CREATE TABLE later PARTITION OF ${TWIN} FOR VALUES FROM ('2040-01-01') TO ('2040-04-01')`,
         )
         expect(await direct.rows(`SELECT relreplident FROM pg_class WHERE relname = 'later'`)).toEqual([['d']])
-        // Two rows of one id, which the old key refused.
+        // Two rows with one id, which the old key refused.
         await direct.run(`INSERT INTO ${TWIN} (id, "Made at") VALUES (-3, '2024-02-02'), (-3, '2024-02-03')`)
         expect(
           await direct.rows(
@@ -347,7 +350,7 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
       })
     })
 
-    test('ON CONFLICT is found wherever it stands, and keys whose numbers come again are refused', async () => {
+    test('ON CONFLICT is found everywhere, and keys whose numbers repeat are refused', async () => {
       await direct.run(`CREATE TABLE ev1 ("Ev Id" bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY, at date NOT NULL);
         CREATE TABLE ev2 (id uuid DEFAULT gen_random_uuid() PRIMARY KEY, at date NOT NULL, x int);
         CREATE TABLE ev3 (id bigserial PRIMARY KEY, at date NOT NULL, x int); CREATE VIEW evv AS SELECT * FROM ev3;
@@ -367,7 +370,7 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
           .filter((one) => one.about === about)
           .map(({ verdict, object }) => [verdict, object])
       expect(await said('ev1')).toEqual([['refused', expect.stringContaining('("Ev Id")')]])
-      // Its keys are all made by the database, until somebody gives one.
+      // Its keys are all generated by the database, until one is inserted explicitly.
       expect(await said('ev2')).toEqual([['fine', 'ev2_pkey']])
       await direct.run(`INSERT INTO ev2 VALUES (gen_random_uuid(), now(), 1) ON CONFLICT DO NOTHING`)
       expect(await said('ev2')).toEqual([['refused', expect.stringMatching(/INSERT INTO ev2 VALUES/)]])
@@ -378,7 +381,7 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
       expect(await said('ev7', 'primary key')).toEqual([['refused', 'ev7_pkey']])
     })
 
-    test('a name that something else has is refused', async () => {
+    test('a name that is in use is refused', async () => {
       await direct.run(`CREATE TABLE "book ""ings"" USING (x)_q1_fy25" ()`)
       try {
         const taken = findingsOf(await plan('*USING (x)', 'Made at')).find(({ about }) => about === 'name')
@@ -405,10 +408,10 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
       findingsOf(ran)
         .filter(({ verdict }) => verdict === 'refused')
         .map(({ about }) => about)
-    /** Many tables have no key, which is what one test is about. */
+    /** Refusals without those for missing keys, which many of these tables have. */
     const besideKeys = (ran: Ran): readonly string[] => refusals(ran).filter((about) => about !== 'replica identity')
 
-    test('one in whose way nothing is ends with 0', async () => {
+    test('without any obstacle it ends with 0', async () => {
       await plain.run(
         `CREATE TABLE fine (id bigint NOT NULL, at date NOT NULL, PRIMARY KEY (id, at)); INSERT INTO fine SELECT i, date '2024-01-01' + i FROM generate_series(0, 365) i`,
       )
@@ -429,7 +432,7 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
       expect(ran.finished.notChecked).not.toMatch(/blocks/)
     })
 
-    test('rules that rows may break until the table has caught up are named as what a run is refused for', async () => {
+    test('constraints that rows may break until the table has caught up are reported as refused by a run', async () => {
       await plain.run(
         `CREATE TABLE halls (id int PRIMARY KEY); CREATE TABLE ruled (id bigint NOT NULL, at date NOT NULL, hall int CONSTRAINT in_hall REFERENCES halls, ref uuid DEFAULT gen_random_uuid() NOT NULL CONSTRAINT one_ref UNIQUE, PRIMARY KEY (id, at))`,
       )
@@ -463,7 +466,7 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
         'b2',
         'foreign key to it',
       ],
-    ])('%s is refused, and it is said why', async (_, sql, table, about) => {
+    ])('%s is refused, with the cause', async (_, sql, table, about) => {
       await plain.run(sql)
       const ran = await on(table)
       expect(besideKeys(ran)).toEqual([about])
@@ -483,14 +486,14 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
         'CREATE TABLE g4 (id int, at date, PRIMARY KEY (id, at)); ALTER TABLE g4 REPLICA IDENTITY NOTHING',
         'g4',
       ],
-    ])('one with %s cannot be followed, and is refused', async (_, sql, table) => {
+    ])('a table with %s cannot be followed, and is refused', async (_, sql, table) => {
       await plain.run(sql)
       const ran = await on(table)
       expect(refusals(ran)).toEqual(['replica identity'])
       expect(ran.finished).toMatchObject({ exitCode: 1, error: { code: 'PARTITION_REFUSED' } })
     })
 
-    test('one with a unique key in the place of a primary one is not', async () => {
+    test('a table with a unique key in place of a primary one is not refused', async () => {
       await plain.run(
         'CREATE TABLE g5 (id int NOT NULL, at date NOT NULL, UNIQUE (id, at)); ALTER TABLE g5 REPLICA IDENTITY FULL',
       )
@@ -500,7 +503,7 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
       expect([refusals(await on('g5')), refusals(await on('g6'))]).toEqual([[], []])
     })
 
-    test('one whose rows may have no time though its new key has the column is refused, with the statement that helps', async () => {
+    test('a nullable time column in the new key is refused, with the statement that helps', async () => {
       await plain.run('CREATE TABLE "h 1" (id bigserial PRIMARY KEY, at date)')
       const ran = await on('h 1')
       expect(refusals(ran)).toEqual(['column'])
@@ -587,7 +590,7 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
         'e4',
         'foreign key from it',
       ],
-    ])('%s is taken, and its statements run', async (_, sql, table, about, epoch?: string) => {
+    ])('%s is accepted, and its statements run', async (_, sql, table, about, epoch?: string) => {
       await plain.run(sql)
       const ran = await on(table, { epoch: epoch === 'ms' ? epoch : undefined })
       expect(besideKeys(ran)).toEqual([])
@@ -596,7 +599,7 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
       expect(await plain.rows(`SELECT relkind FROM pg_class WHERE relname = '${table}_partitioned'`)).toEqual([['p']])
     })
 
-    test('indexes keep their place and their options, and code runs as it is printed', async () => {
+    test('indexes keep their tablespace and options, and code runs as printed', async () => {
       await plain.run('SET allow_in_place_tablespaces = on')
       await plain.run(`CREATE TABLESPACE fast LOCATION ''`)
       await plain.run(`CREATE TABLE f1 (id bigserial, at date NOT NULL, n int, CONSTRAINT f1_pk PRIMARY KEY (id, at) WITH (fillfactor = 60) USING INDEX TABLESPACE fast);
@@ -631,13 +634,13 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
       await plain.run('DROP TABLE f1, f1_old CASCADE')
     })
 
-    test('a column that says no time is a wrong option', async () => {
+    test('a column that is no time is a wrong option', async () => {
       await plain.run('CREATE TABLE d1 (at text)')
       expect((await on('d1')).finished).toMatchObject({ exitCode: 2, error: { code: 'BAD_FLAG' } })
     })
 
-    test('rows of a large table are estimated from some blocks, rare ones counted by its index, and all of them with --exact', async () => {
-      // A row a block.
+    test('rows of a large table are estimated from some blocks, rare ones counted by its index, and all with --exact', async () => {
+      // One row per block.
       await plain.run(`CREATE TABLE large (at timestamp NOT NULL, pad text) WITH (fillfactor = 10); ALTER TABLE large ALTER pad SET STORAGE PLAIN;
         INSERT INTO large SELECT timestamp '2023-01-01' + i * interval '1 hour', repeat('x', 760) FROM generate_series(0, 17519) i;
         INSERT INTO large VALUES ('2021-05-05', 'early');
@@ -656,13 +659,13 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
       expect(ran.finished.notChecked).toMatch(/8192 of 17\d\d\d blocks/)
     })
 
-    test('without an index the rare rows of a large table may be missed, and that is said', async () => {
+    test('without an index rare rows of a large table may be missed, which is reported', async () => {
       await plain.run(`DROP INDEX large_at; ALTER TABLE large ALTER at DROP NOT NULL;
         INSERT INTO large VALUES ('9999-12-31', 'late'), (NULL, 'no time'), ('infinity', 'no end'), ('1999-05-05', 'old'), ('2010-05-05', 'between')`)
       const ran = await on('large')
       for (const about of ['rows without a time', 'rows outside']) {
         const [finding] = findingsOf(ran).filter((one) => one.about === about)
-        // Where the sample has met them they are there, and nothing is fine that was not looked at.
+        // If the sample has found them they are reported; what was not inspected is never reported as fine.
         expect(finding?.verdict, about).toMatch(/^(?:not looked|changes)$/)
       }
       expect(forecasts(ran).every(({ estimated, off }) => estimated && off !== undefined)).toBe(true)
@@ -684,7 +687,7 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
       expect(again.finished.notChecked).not.toMatch(/no block was read/)
     })
 
-    test('a run that is broken off while it measures leaves no session and no table', async () => {
+    test('an aborted measurement leaves no session and no table', async () => {
       const stop = new AbortController()
       const measuring = (): Promise<unknown> =>
         plain.rows(
@@ -721,7 +724,7 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
         .toEqual([])
     })
 
-    test('lanes are measured at the same time, and nobody needs to be allowed to write', async () => {
+    test('workers are measured at the same time, without the right to write', async () => {
       await plain.run(`CREATE TABLE wide (id int, at date, note text, PRIMARY KEY (id, at)); INSERT INTO wide SELECT i, date '2024-04-01' + i % 91, repeat('y', 200) FROM generate_series(1, 20000) i;
         ALTER TABLE wide OWNER TO guest; ANALYZE wide; REVOKE TEMPORARY ON DATABASE plain FROM PUBLIC; GRANT CREATE ON SCHEMA public TO guest`)
       const [rate] = of((await on('wide', { lanes: 3, windowMs: 3_600_000 })).events, 'partition.rate')
@@ -748,7 +751,7 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
       expect(ran.finished.exitCode).toBe(0)
     })
 
-    test('a row that the new table refuses ends the writing, and not the plan', async () => {
+    test('a row that the new table refuses ends the measurement, and not the plan', async () => {
       await plain.run(
         `CREATE TABLE odd (at date, n int, PRIMARY KEY (at, n)); INSERT INTO odd SELECT '2024-04-01', i FROM generate_series(1, 100) i; ALTER TABLE odd ADD CHECK (n < 50) NOT VALID`,
       )
@@ -760,7 +763,7 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
       expect(ran.finished.exitCode).toBe(0)
     })
 
-    test('who writes into it from elsewhere, whose it is, and what fires for new tables', async () => {
+    test('reports writers of the table elsewhere, its owner, and triggers for new tables', async () => {
       await plain.run(`CREATE EXTENSION IF NOT EXISTS btree_gist; CREATE TABLE mixed (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, at date NOT NULL); CREATE INDEX mixed_at ON mixed (at); ALTER TABLE mixed CLUSTER ON mixed_at;
         CREATE INDEX mixed_at_p ON fine (at); CREATE SUBSCRIPTION incoming CONNECTION '' PUBLICATION p WITH (connect = false, slot_name = NONE);
         INSERT INTO pg_subscription_rel SELECT oid, 'mixed'::regclass, 'r', NULL FROM pg_subscription; ALTER EXTENSION btree_gist ADD TABLE mixed;
@@ -781,7 +784,7 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
       })
     })
 
-    test('what nobody may look at is said', async () => {
+    test('objects that cannot be read are reported', async () => {
       const ran = await on('fine', { from: server.url('plain', 'guest', 'guest') })
       expect(ran.finished).toMatchObject({ exitCode: 3, error: { code: 'SOURCE_DENIED' } })
       await plain.run('CREATE TABLE numbered (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, at date NOT NULL)')

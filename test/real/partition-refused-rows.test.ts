@@ -1,4 +1,7 @@
-/** Rows of a default partition that the server would not take a second time: refused by name, with what to do, and nothing is left. */
+/**
+ * Rows of a default partition that the server would not accept a second time: refused by name, with a hint, and nothing
+ * is left.
+ */
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { CopyStore } from '../../src/model/copy/port.ts'
@@ -10,7 +13,7 @@ import { leftOvers, look, make } from './partition-kit.ts'
 
 const Q1 = ['t_q1', '2027-01-01 00:00:00+00', '2027-04-01 00:00:00+00'] as const
 
-describe.skipIf(!POSTGRES_OWN)('rows that the server takes once only (needs a server of its own)', () => {
+describe.skipIf(!POSTGRES_OWN)('rows that the server would refuse a second time (needs a server of its own)', () => {
   let server: PostgresServer
   let store: CopyStore
   let direct: Psql
@@ -39,7 +42,7 @@ describe.skipIf(!POSTGRES_OWN)('rows that the server takes once only (needs a se
       INSERT INTO t (id, at, v) SELECT i, '2027-02-03', 'x' FROM generate_series(1, 100) i`)
   const q1 = async (): Promise<unknown> => make(store, await look(store, 't'), [Q1])
 
-  test('functions that name things without their schema', async () => {
+  test('functions that name objects without their schema are refused', async () => {
     await direct.run(`CREATE FUNCTION inner_one(t text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN t; END';
       CREATE FUNCTION outer_one(t text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN inner_one(t); END';
       CREATE TABLE allowed (v text); INSERT INTO allowed VALUES ('x');
@@ -64,7 +67,7 @@ describe.skipIf(!POSTGRES_OWN)('rows that the server takes once only (needs a se
     }
   })
 
-  test('generated columns and constraints whose functions were replaced since', async () => {
+  test('generated columns and constraints whose functions were replaced are refused', async () => {
     await direct.run(`CREATE FUNCTION f(t text) RETURNS text IMMUTABLE LANGUAGE sql AS $$ SELECT t || '1' $$;
       CREATE FUNCTION fine(t text) RETURNS boolean IMMUTABLE LANGUAGE sql AS 'SELECT true'`)
     await made('g text GENERATED ALWAYS AS (f(v)) STORED, CONSTRAINT is_fine CHECK (fine(v))')
@@ -90,7 +93,7 @@ describe.skipIf(!POSTGRES_OWN)('rows that the server takes once only (needs a se
     expect(await direct.rows('SELECT count(*), (SELECT count(*) FROM t_q1) FROM t')).toEqual([['100', '100']])
   })
 
-  test('a constraint that is enforced nowhere is in nobody’s way (needs version 18)', async ({ skip }) => {
+  test('a constraint that is NOT ENFORCED is no obstacle (needs version 18)', async ({ skip }) => {
     const [row] = await direct.rows("SELECT current_setting('server_version_num')::int >= 180000")
     skip(row?.[0] !== 't', 'the server is older')
     await made('CONSTRAINT loose CHECK (id > 1000) NOT ENFORCED')
@@ -102,7 +105,7 @@ describe.skipIf(!POSTGRES_OWN)('rows that the server takes once only (needs a se
     ).toEqual([['loose', 'f']])
   })
 
-  test('who makes partitions and is refused is not told that making them helps', async () => {
+  test('the refusal of `partition ensure` does not advise to run it', async () => {
     const year = new Date().getUTCFullYear()
     await direct.run(`CREATE TABLE t (id int, at date NOT NULL) PARTITION BY RANGE (at); CREATE TABLE t_${year} PARTITION OF t FOR VALUES FROM ('${year}-01-01') TO ('${year + 1}-01-01');
       CREATE TABLE t_rest PARTITION OF t DEFAULT; INSERT INTO t VALUES (1, '${year + 1}-02-03')`)
@@ -125,10 +128,10 @@ describe.skipIf(!POSTGRES_OWN)('rows that the server takes once only (needs a se
     expect(JSON.stringify(alarms)).not.toContain('run sluice partition ensure')
   })
 
-  test('a standby that does not tell what is read there is named', async () => {
+  test('a standby that does not report its reads is named', async () => {
     await made('w int')
     const { host, port, user, password } = new pg.Client(server.url('refused'))
-    // As a standby asks for it; the driver does not know the answer, and keeps the connection.
+    // This is how a standby asks for it; the driver does not know the answer, and keeps the connection.
     const standby = new pg.Client({
       host,
       port,
@@ -150,7 +153,7 @@ describe.skipIf(!POSTGRES_OWN)('rows that the server takes once only (needs a se
     standby.end().catch(() => undefined)
   })
 
-  test('a role that only reads is told so before anything is made', async () => {
+  test('a read-only role is refused before anything is created', async () => {
     await made('w int')
     await direct.run(
       "CREATE ROLE looker LOGIN SUPERUSER PASSWORD 'l'; ALTER ROLE looker SET default_transaction_read_only TO on",

@@ -1,4 +1,7 @@
-/** `partition run --slices 1-6`: some slices of the first period alone, then others, then the rest; changes of all of them come with the stream. */
+/**
+ * `partition run --slices 1-6`: some slices of the first period, then others, then the rest; the stream brings changes
+ * of all of them.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { PartitionRunOperation } from '../../src/partition/operations/partition-run/declaration.ts'
 import type { Event } from '../../src/model/run/event.ts'
@@ -52,8 +55,8 @@ const runOf = (place: Place, more: Partial<PartitionRunOperation> = {}): Partiti
 const landed = (events: readonly Event[]): readonly string[] =>
   events.flatMap((event) => (event.type === 'partition.landed' && event.slice !== undefined ? [event.slice] : []))
 
-describe.skipIf(!POSTGRES_OWN)(`slices by their numbers ${POSTGRES_MISSING}`, () => {
-  test('are copied alone, then others, then the rest, and what changed meanwhile', { timeout: 120_000 }, async () => {
+describe.skipIf(!POSTGRES_OWN)(`slices by number ${POSTGRES_MISSING}`, () => {
+  test('are copied alone, then others, then the rest, with the changes meanwhile', { timeout: 120_000 }, async () => {
     const place = await stage()
     const first = await perform(runOf(place, { numbers: { from: 1, through: 6 } }))
     expect(first.finished).toMatchObject({ exitCode: 75, status: 'stopped', error: { code: 'STOPPED' } })
@@ -69,7 +72,7 @@ describe.skipIf(!POSTGRES_OWN)(`slices by their numbers ${POSTGRES_MISSING}`, ()
     expect(again.finished.exitCode).toBe(75)
     expect(landed(again.events)).toEqual([])
 
-    // Into slices that are copied, out of them, and within those that are not.
+    // Changes into slices that are copied, out of them, and within those that are not.
     await place.sql(
       `UPDATE ${QUOTED} SET at = timestamp '2024-04-03' WHERE id % 50 = 0`,
       `UPDATE ${QUOTED} SET at = timestamp '2024-08-08' WHERE id % 50 = 1`,
@@ -103,14 +106,14 @@ describe.skipIf(!POSTGRES_OWN)(`slices by their numbers ${POSTGRES_MISSING}`, ()
   })
 
   test(
-    'of weeks first and of months then: each month, the period and those that follow have the rows that the target holds',
+    'by weeks first and by months later: each month, the period and the next ones have the rows of the target',
     { timeout: 120_000 },
     async () => {
       const place = await stage()
       expect((await perform(runOf(place, { numbers: { from: 1, through: 6 } }))).finished.exitCode).toBe(75)
       const months = await perform(runOf(place, { slices: 'month', numbers: { from: 1, through: 2 }, chunkRows: 100 }))
       expect(months.finished.exitCode).toBe(75)
-      // May has begun with weeks 5 and 6, which also lie in April.
+      // May has begun with weeks 5 and 6, which also overlap April.
       const slice = (events: readonly Event[]): Readonly<Record<string, string>> =>
         Object.fromEntries(
           events.flatMap((event) =>
@@ -129,7 +132,7 @@ describe.skipIf(!POSTGRES_OWN)(`slices by their numbers ${POSTGRES_MISSING}`, ()
   )
 
   test(
-    'go on by the command that is printed, and are refused where the period has fewer',
+    'continue by the printed command, and are refused if the period has fewer slices',
     { timeout: 60_000 },
     async () => {
       const place = await stage()

@@ -1,4 +1,7 @@
-/** Partition values that other readers take otherwise, or that are no values: what `fsck` finds file by file, `validate` notes. */
+/**
+ * Partition values that other readers interpret differently, or that are invalid: `fsck` finds them file by file, and
+ * `validate` notes them.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
@@ -10,7 +13,10 @@ afterAll(() => work[Symbol.dispose]())
 
 type Values = Readonly<Record<string, string | null>>
 
-/** A table partitioned by an integer `n` and a decimal `d`, with one file for each of the values; files do not exist. */
+/**
+ * A table partitioned by an integer `n` and a decimal `d`, with one file for each of the values; the files do not
+ * exist.
+ */
 function tableOf(name: string, files: readonly Values[]): string {
   const folder = join(work.path, name)
   mkdirSync(join(folder, '_delta_log'), { recursive: true })
@@ -55,7 +61,7 @@ async function saidOf(
   }
 }
 
-test('validate names what fsck names, once a kind', async () => {
+test('validate notes what fsck finds, once for each kind', async () => {
   const table = tableOf('spelled', [
     { n: '1', d: '1.50' },
     { n: '1.0', d: '1.5' },
@@ -74,7 +80,7 @@ test('validate names what fsck names, once a kind', async () => {
   ])
 })
 
-test('values that every reader has alike are not noted', async () => {
+test('values that every reader interprets alike are not noted', async () => {
   const table = tableOf('plain', [
     { n: '1', d: '1.50' },
     { n: null, d: '' },

@@ -1,4 +1,7 @@
-/** Who asks `partition ensure` to stop is answered at once, and told the truth: what was made, and whether something is left. */
+/**
+ * A stop of `partition ensure` takes effect at once, and the report is true: what was created, and whether anything is
+ * left.
+ */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Operation } from '../../src/app/operations/list.ts'
 import type { Event } from '../../src/model/run/event.ts'
@@ -11,11 +14,11 @@ import { psql, SIGNAL, type Psql } from './copy-postgresql-kit.ts'
 import { leftOvers, look, make } from './partition-kit.ts'
 
 const BUDGET_MS = 60_000
-/** Far below the budget, and enough for a busy machine. */
+/** Far below the limit, and enough for a busy machine. */
 const AT_ONCE_MS = 10_000
 const year = new Date().getUTCFullYear()
 
-describe.skipIf(!POSTGRES_OWN)('a stop (needs a server of its own)', () => {
+describe.skipIf(!POSTGRES_OWN)('a stop of partition ensure (needs a server of its own)', () => {
   let server: PostgresServer
   let store: CopyStore
   let direct: Psql
@@ -73,7 +76,7 @@ describe.skipIf(!POSTGRES_OWN)('a stop (needs a server of its own)', () => {
   const made = ({ events }: Ran): readonly string[] =>
     events.flatMap((event) => (event.type === 'partition.made' ? [event.label] : []))
 
-  test('while it copies or follows takes away what it made, and leaves every row', async () => {
+  test('while it copies or follows removes what it created, and keeps every row', async () => {
     await rows()
     for (const at of ['logging', 'copying', 'following']) {
       const ran = await stopped(step(at))
@@ -88,7 +91,7 @@ describe.skipIf(!POSTGRES_OWN)('a stop (needs a server of its own)', () => {
     }
   })
 
-  test('when nothing is left to do has come too late, and nobody says that it was stopped', async () => {
+  test('when nothing is left to do has no effect, and the run is not reported as stopped', async () => {
     await rows()
     const ran = await stopped((event) => event.type === 'partition.made')
     expect([ran.finished.status, ran.finished.exitCode, made(ran)]).toEqual([
@@ -99,7 +102,7 @@ describe.skipIf(!POSTGRES_OWN)('a stop (needs a server of its own)', () => {
     expect(await leftOvers(direct)).toEqual([])
   })
 
-  test('while it waits for an old view, for a lock, or for another run ends the wait', async () => {
+  test('while it waits for an old snapshot, for a lock, or for another run ends the wait', async () => {
     const waits: readonly (readonly [string, string, string])[] = [
       ['BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1', 'ROLLBACK', 'moved'],
       ['BEGIN; LOCK TABLE t_rest IN ACCESS EXCLUSIVE MODE', 'ROLLBACK', 'made'],
@@ -149,8 +152,8 @@ describe.skipIf(!POSTGRES_OWN)('a stop (needs a server of its own)', () => {
     expect((await make(store, await look(store, 't'), options)).made).toHaveLength(2)
   })
 
-  test('between two partitions keeps the first, and says that the other is left', async () => {
-    // One that is made holds no lock on what the other needs: only a stop comes between.
+  test('between two partitions keeps the first, and reports that the other is left', async () => {
+    // A created partition holds no lock that the other needs: only a stop comes between.
     const stop = new AbortController()
     const { made: first } = await make(store, await look(store, 't'), options, {
       stop: stop.signal,

@@ -1,4 +1,7 @@
-/** `partition plan` from one database to another: what it passes, `partition run` does, and what `run` refuses, it refuses by the same names. */
+/**
+ * `partition plan` from one database to another: `partition run` does what it accepts, and refuses by the same names
+ * what it refuses.
+ */
 import { existsSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Operation } from '../../src/app/operations/list.ts'
@@ -7,7 +10,7 @@ import { startFollowServer } from '../support/follow-stage.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
 import { of } from '../fault/copy-kit.ts'
 
-/** Binaries of an older version, where the machine has them. */
+/** Binaries of an older version, if the machine has them. */
 const OLDER = '/usr/lib/postgresql/15/bin'
 
 let server: PostgresServer
@@ -53,14 +56,14 @@ function refusals({ events }: Ran): readonly string[] {
 }
 
 describe.skipIf(!POSTGRES_OWN)(`a plan from one database to another ${POSTGRES_MISSING}`, () => {
-  test('prints what makes the new table there', { timeout: 120_000 }, async () => {
+  test('prints the statements that create the new table there', { timeout: 120_000 }, async () => {
     const both = await pair(server, 'n numeric(10, 2) DEFAULT 1, s serial')
     const planned = await plan(both)
     expect([planned.finished.exitCode, refusals(planned)]).toEqual([0, []])
     const statements = of(planned.events, 'partition.sql').map(({ sql }) => sql)
     expect(statements.find((one) => one.startsWith('CREATE TABLE'))).toMatch(/^CREATE TABLE "public"\."b" \(/)
     await both.fresh.sql(...statements)
-    // By hand or by the run: what is there counts.
+    // The table may be created by hand or by the run.
     const again = await plan(both)
     expect([again.finished.exitCode, refusals(again), of(again.events, 'partition.sql')]).toEqual([0, [], []])
     expect((await run(both)).finished).toMatchObject({ exitCode: 0 })
@@ -103,7 +106,7 @@ describe.skipIf(!POSTGRES_OWN)(`a plan from one database to another ${POSTGRES_M
     expect((await run(both)).finished).toMatchObject({ exitCode: 0 })
   })
 
-  test('names all that is missing there at once', { timeout: 120_000 }, async () => {
+  test('names all missing objects at once', { timeout: 120_000 }, async () => {
     const all = [
       "CREATE TYPE mood AS ENUM ('a')",
       "CREATE FUNCTION next_no() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1'",
@@ -127,7 +130,7 @@ describe.skipIf(!POSTGRES_OWN)(`a plan from one database to another ${POSTGRES_M
   })
 
   test(
-    'says of a VIRTUAL column why a server before PostgreSQL 18 takes none',
+    'reports why a server older than PostgreSQL 18 refuses a VIRTUAL column',
     { timeout: 120_000 },
     async (context) => {
       context.skip((await server.major()) < 18 || !existsSync(OLDER), 'needs PostgreSQL 18, and an older one')
@@ -144,7 +147,7 @@ describe.skipIf(!POSTGRES_OWN)(`a plan from one database to another ${POSTGRES_M
     },
   )
 
-  test('leaves a foreign key to a table that is not there with the old table', { timeout: 120_000 }, async () => {
+  test('leaves a foreign key to a missing table with the old table', { timeout: 120_000 }, async () => {
     const both = await pair(server, 'g int REFERENCES guests', 'CREATE TABLE guests (id int PRIMARY KEY)')
     const planned = await plan(both)
     expect([planned.finished.exitCode, refusals(planned)]).toEqual([0, []])
@@ -161,13 +164,13 @@ describe.skipIf(!POSTGRES_OWN)(`a plan from one database to another ${POSTGRES_M
     ])
   })
 
-  test('refuses a source whose changes nobody can follow, as the run does', { timeout: 120_000 }, async () => {
+  test('refuses a source whose changes cannot be followed, as the run does', { timeout: 120_000 }, async () => {
     await using deaf = await startPostgres({})
     const both = await pair(deaf, 'n int')
     const planned = await plan(both)
     expect(planned.finished).toMatchObject({ exitCode: 1, error: { code: 'PARTITION_REFUSED', reason: 'following' } })
     expect((await run(both)).finished).toMatchObject({ error: { code: 'NOT_FOLLOWABLE' } })
-    // Within the one database there is a way that follows nothing.
+    // Within one database there is a way without following.
     const alone = await plan({ ...both, fresh: both.old })
     expect([alone.finished.exitCode, refusals(alone)]).toEqual([0, []])
     expect(of(alone.events, 'partition.finding').find(({ about }) => about === 'following')).toMatchObject({
@@ -183,7 +186,7 @@ describe.skipIf(!POSTGRES_OWN)(`a plan from one database to another ${POSTGRES_M
   })
 
   test.each(['in another database', 'beside the old one'])(
-    'status says of the copy %s that it has partitions',
+    'status reports of the copy %s that it has partitions',
     { timeout: 240_000 },
     async (where) => {
       const made = await pair(server, 'n int')

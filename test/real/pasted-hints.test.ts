@@ -1,4 +1,4 @@
-/** Commands that runs print are pasted into a shell as they stand, and do what is said of them. */
+/** Commands that runs print can be pasted into a shell unchanged, and do what is documented. */
 import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -43,7 +43,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-it('a repair names the command that takes it back, with its ends', { timeout: 60_000 }, async () => {
+it('a repair prints the command that undoes it, with source and target', { timeout: 60_000 }, async () => {
   const before = rows('b.db')
   const fixed = await shell('sluice diff --from here --to there --config stores.yaml --table t --fix')
   expect(fixed.text).toMatch(/sluice diff --undo \d+ /)
@@ -55,7 +55,7 @@ it('a repair names the command that takes it back, with its ends', { timeout: 60
   expect(rows('b.db')).toEqual(before)
 })
 
-it('rows that were set aside are tried again by the command that stands below them', { timeout: 60_000 }, async () => {
+it('quarantined rows are retried by the printed command', { timeout: 60_000 }, async () => {
   make('c.db', "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT CHECK (v <> 'y'))")
   const copied = await shell(
     'sluice copy --from here --to sqlite:///c.db --config stores.yaml --table t --on-existing upsert',
@@ -65,7 +65,7 @@ it('rows that were set aside are tried again by the command that stands below th
   for (const command of commands) {
     expect(command).toContain('--to sqlite:///c.db')
     const again = await shell(command)
-    // It asks the target once more, which says the same: nothing is missing on the command line.
+    // The target refuses them again with the same cause: no option is missing in the command.
     expect(again.code, `${command}\n${again.text}`).toBe(1)
   }
 })

@@ -1,6 +1,7 @@
 /**
- * One file under two spellings of its path. deltalake and DuckDB compare undecoded paths and keep what a remove in another spelling takes
- * away from a reader that decodes them: both readings are named, and no checkpoint settles it unseen.
+ * One file under two spellings of its path. deltalake and DuckDB compare undecoded paths, and keep a file whose remove
+ * has another spelling; readers that decode paths do not. Both readings are named, and no checkpoint is written that
+ * hides the difference.
  */
 import { appendFileSync, copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -123,7 +124,7 @@ test.each(apart)('%s: both readings are named, and no checkpoint is written', as
     reason: detail.replace('ROOT', table),
   })
   expect(existsSync(`${table}-latest/_delta_log`)).toBe(false)
-  // Commits alone say to every reader what they said before.
+  // Commits alone mean the same to every reader as before.
   expect((await perform(exportOf(table, catalog, `${table}-base`, 'base'))).finished.status).toBe('ok')
 })
 
@@ -134,7 +135,7 @@ const alike: readonly (readonly [string, string, readonly (readonly Said[])[]])[
   ['an escape of an escape is another file', 'x y', [[{ add: 'x%20y' }], [{ remove: 'x%2520y' }]]],
 ]
 
-test.each(alike)('%s: every reader has the same, and nothing is said', async (_name, file, commits) => {
+test.each(alike)('%s: every reader has the same files, and nothing is reported', async (_name, file, commits) => {
   const table = tableOf([file], commits)
   expect(spelled(await perform(fsckOf(table)))).toEqual([])
   const catalog = `sqlite:///${table}.db`
@@ -148,28 +149,31 @@ test.each(alike)('%s: every reader has the same, and nothing is said', async (_n
 /** Bytes that this process has read so far, from files and from pipes. */
 const bytesRead = (): number => Number(/^rchar: (\d+)/.exec(readFileSync('/proc/self/io', 'utf8'))?.[1])
 
-test.skipIf(process.platform !== 'linux')('spellings come with what fsck reads anyway, escaped ones too', async () => {
-  const files = Array.from({ length: 4 }, (_, i) => `file ${i}.parquet`)
-  const padding = 'x'.repeat(1_000_000)
-  const tables = ['file 0.parquet', 'file%200.parquet'].map((first) => {
-    const folder = tableOf(
-      files,
-      files.map((name, i) => [{ add: i === 0 ? first : name }]),
-    )
-    for (let version = 0; version <= files.length; version++) {
-      const commit = join(folder, '_delta_log', `${String(version).padStart(20, '0')}.json`)
-      appendFileSync(commit, `${JSON.stringify({ commitInfo: { padding } })}\n`)
+test.skipIf(process.platform !== 'linux')(
+  'spellings are checked with what fsck reads anyway, escaped ones too',
+  async () => {
+    const files = Array.from({ length: 4 }, (_, i) => `file ${i}.parquet`)
+    const padding = 'x'.repeat(1_000_000)
+    const tables = ['file 0.parquet', 'file%200.parquet'].map((first) => {
+      const folder = tableOf(
+        files,
+        files.map((name, i) => [{ add: i === 0 ? first : name }]),
+      )
+      for (let version = 0; version <= files.length; version++) {
+        const commit = join(folder, '_delta_log', `${String(version).padStart(20, '0')}.json`)
+        appendFileSync(commit, `${JSON.stringify({ commitInfo: { padding } })}\n`)
+      }
+      return folder
+    })
+    const passes: number[] = []
+    for (const table of [tables[0] as string, ...tables]) {
+      const before = bytesRead()
+      expect((await perform(fsckOf(table))).finished.exitCode).toBe(0)
+      passes.push((bytesRead() - before) / padding.length / (files.length + 1))
     }
-    return folder
-  })
-  const passes: number[] = []
-  for (const table of [tables[0] as string, ...tables]) {
-    const before = bytesRead()
-    expect((await perform(fsckOf(table))).finished.exitCode).toBe(0)
-    passes.push((bytesRead() - before) / padding.length / (files.length + 1))
-  }
-  const [, plain = 0, escaped = 0] = passes.map((one) => Math.round(one))
-  // For protocol and metadata, the number of files, the files, tombstones (as the first), and the history.
-  expect(plain).toBeLessThanOrEqual(6)
-  expect(escaped).toBe(plain)
-})
+    const [, plain = 0, escaped = 0] = passes.map((one) => Math.round(one))
+    // For protocol and metadata, the number of files, the files, tombstones (as the first), and the history.
+    expect(plain).toBeLessThanOrEqual(6)
+    expect(escaped).toBe(plain)
+  },
+)

@@ -1,4 +1,4 @@
-/** What a target cannot hold is refused by the plan, as the run would refuse it: what a dry run passes, goes. */
+/** The plan refuses what a target cannot hold, as the run would: what a dry run accepts, succeeds. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -50,7 +50,7 @@ describe('a dry run refuses what a run refuses', () => {
     }
   })
 
-  test('a key of whole numbers that holds texts', async () => {
+  test('an integer key that holds texts', async () => {
     const [source, target] = [await makePlace('sqlite', folder.path), await makePlace('sqlite', folder.path)]
     await source.sql('CREATE TABLE t (k INTEGER PRIMARY KEY DESC)', `INSERT INTO t VALUES (1), ('xx')`)
     for (const dryRun of [true, false]) {
@@ -91,7 +91,7 @@ describe('a dry run refuses a database file whose folder is missing, as the run 
   })
 })
 
-describe('what may look too much goes', () => {
+describe('cases near the limits are accepted', () => {
   test.for(['postgresql', 'sqlite', 'duckdb'] as const)(
     '1,200 columns to %s',
     { timeout: 120_000 },

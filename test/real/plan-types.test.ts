@@ -1,9 +1,9 @@
-/** A plan refuses the types that the run would refuse: nothing is promised that cannot be kept. */
+/** A plan refuses the types that the run would refuse. */
 import { expect, test } from 'vitest'
 import { copyOf, makePlace, missing, perform } from '../support/copy-systems.ts'
 
 test.for(["CREATE TYPE \"mood one\" AS ENUM ('sad', 'glad')", 'CREATE DOMAIN "mood one" AS TEXT'])(
-  '%s that the target lacks',
+  '%s that the target lacks is refused',
   { timeout: 60_000 },
   async (type, { skip }) => {
     const why = await missing('postgresql')

@@ -1,4 +1,4 @@
-/** Functions that another role has planted under names that sluice gives to its own: none is adopted, each is refused by name. */
+/** Functions that another role has created under names that sluice uses: none is adopted, each is refused by name. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { PartitionInPlaceOperation } from '../../src/partition/operations/partition-in-place/declaration.ts'
 import { closeSql } from '../../src/stores/postgresql/follow/switch/barrier.ts'
@@ -44,7 +44,7 @@ describe.skipIf(!POSTGRES_OWN)(`planted functions ${POSTGRES_MISSING}`, { timeou
   const bodies = async ({ rows }: Place): Promise<string> =>
     JSON.stringify(await rows(`SELECT prosrc FROM pg_proc WHERE proname LIKE 'sluice%'`))
 
-  /** What sluice makes for a table, in one transaction. */
+  /** What sluice creates for a table, in one transaction. */
   async function making(place: Place, statements: (session: CopySession) => Promise<unknown>): Promise<void> {
     const session = await CopySession.open(postgresSettings(place.url), 'write')
     try {
@@ -56,7 +56,7 @@ describe.skipIf(!POSTGRES_OWN)(`planted functions ${POSTGRES_MISSING}`, { timeou
     }
   }
 
-  test('of the check of a slice', async () => {
+  test('for the CHECK of a slice are refused', async () => {
     const place = await staged()
     const operation: PartitionInPlaceOperation = {
       kind: 'partition-in-place',
@@ -107,7 +107,7 @@ describe.skipIf(!POSTGRES_OWN)(`planted functions ${POSTGRES_MISSING}`, { timeou
     ],
   ]
 
-  test.each(MAKES)('%s', async (_, name, make) => {
+  test.each(MAKES)('%s are refused', async (_, name, make) => {
     const place = await staged('CREATE TABLE u (id int)', 'ALTER TABLE t ADD UNIQUE (id)')
     const oid = await numberOf(place, 't')
     const made = `public.${name}${oid}`
@@ -121,7 +121,7 @@ describe.skipIf(!POSTGRES_OWN)(`planted functions ${POSTGRES_MISSING}`, { timeou
     expect(await bodies(place)).not.toContain('BEGIN RETURN NULL; END')
   })
 
-  test('and a sequence of the name of a guard', async () => {
+  test('and a sequence with the name of a guard are refused', async () => {
     const place = await staged('CREATE TABLE u (id int)')
     const [, , make] = MAKES[2]!
     const oid = await numberOf(place, 't')

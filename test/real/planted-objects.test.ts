@@ -1,6 +1,7 @@
 /**
- * Views, triggers, macros and functions that others have put under names of ours or of the server's own, in systems that know no owners of tables: each is refused
- * by name, and none runs. PostgreSQL, which knows them, has `planted-tables`.
+ * Views, triggers, macros and functions that others have created under names of sluice or of the server, in systems
+ * whose tables have no owners: each is refused by name, and none runs. For PostgreSQL, which has owners, see
+ * `planted-tables`.
  */
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -22,10 +23,10 @@ afterAll(() => folder[Symbol.dispose]())
 
 type Planted = {
   readonly name: string
-  /** What sluice has made before. */
+  /** What sluice has created before. */
   readonly after?: 'copy' | 'import'
   readonly sql: readonly string[]
-  /** Statements of which the thing as its DROP names it, as the refusal says it. */
+  /** Statements that create the object as DROP names it, as in the refusal. */
   readonly what: string
   readonly runs?: readonly Run[]
 }

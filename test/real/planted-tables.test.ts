@@ -1,4 +1,4 @@
-/** Tables that another role has planted under names of sluice's own: none of them runs anything as the login of sluice. */
+/** Tables that another role has created under names of sluice's own: none of them runs code as the login of sluice. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -50,7 +50,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { time
     }
   }
 
-  /** A database in which a role that may create in `public`, and nothing else, has run the script. */
+  /** A database in which a role that may only create in `public` has run the script. */
   async function planted(name: string, script: string): Promise<string> {
     await server.createDatabase(name)
     await ask(
@@ -88,7 +88,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { time
     expect(ran.code).not.toBe(0)
   })
 
-  test('a table of a catalog that belongs to another role: an import is refused by name', async () => {
+  test('a catalog table that belongs to another role: an import is refused by name', async () => {
     const url = await planted('planted_catalog', COUNTED)
     expect(sluice('import', path.join(LAKE, 'crm/customers'), '--database-url', url).code).toBe(0)
     await ask('planted_catalog', 'ALTER TABLE public.catalog_audit OWNER TO planter')
@@ -101,7 +101,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { time
     expect(ran.code).not.toBe(0)
   })
 
-  test('a view in place of a table of ours is not even read', async () => {
+  test('a view in place of a table of sluice is not even read', async () => {
     const url = await planted(
       'planted_view',
       `${COUNTED} CREATE VIEW public.delta_tables AS SELECT public.count_default() AS table_id, ''::text AS location`,
@@ -112,7 +112,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { time
     expect(ran.code).not.toBe(0)
   })
 
-  test('a trigger that a granted right has created on our own table', async () => {
+  test('a trigger that a role with a granted right has created on a table of sluice is refused', async () => {
     const url = await planted('planted_trigger', COUNTED)
     expect(sluice('copy', '--from', source, '--to', url, '--table', 't').code).toBe(0)
     await ask('planted_trigger', 'GRANT TRIGGER ON public.migration_runs TO planter')
@@ -125,7 +125,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { time
     expect(ran.code).not.toBe(0)
   })
 
-  test('a ledger whose rows a policy hides is neither read nor written to', async () => {
+  test('a ledger whose rows a policy hides is neither read nor written', async () => {
     const url = await planted('planted_policy', COUNTED)
     expect(sluice('copy', '--from', source, '--to', url, '--table', 't').code).toBe(0)
     const hidden = `ALTER TABLE public.migration_runs ENABLE ROW LEVEL SECURITY;
@@ -142,7 +142,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { time
     expect(await calls('planted_policy')).toEqual([])
   })
 
-  /** Operators and functions with names of the server's own, for all pairs of these types; each that is run counts itself. */
+  /** Operators and functions with names of the server, for all pairs of these types; each call counts itself. */
   const PLANTS = `CREATE TABLE public.calls (who text, what text); GRANT INSERT ON public.calls TO PUBLIC;
     DO $do$ DECLARE a text; b text; o text; f text; made text; n int := 0;
       types CONSTANT text[] := ARRAY['name', 'text', 'varchar', 'oid', 'int2', 'int4', 'int8', 'bool', '"char"', 'regclass'];
@@ -193,7 +193,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { time
     expect(await calls('planted_operator')).toEqual([])
   })
 
-  test('tables and functions of an application that no statement of ours can take are no hindrance', async () => {
+  test('tables and functions of an application that no statement of sluice can match are accepted', async () => {
     const url = await planted(
       'planted_ordinary',
       `CREATE TABLE public.point (id int PRIMARY KEY); CREATE TABLE public.date (id int PRIMARY KEY);
@@ -210,12 +210,12 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { time
     const inspected = sluice('doctor', '--database-url', url)
     expect(inspected.said).toContain('planter may create in "public"')
     await ask('planted_ordinary', 'ALTER DATABASE planted_ordinary SET search_path = public, pg_catalog')
-    // Sessions look in pg_catalog first, wherever the server names it: the table `date` is no type for them.
+    // Sessions search pg_catalog first, even if the server names it elsewhere: the table `date` is no type for them.
     const behind = sluice('discover', url)
     expect([behind.code, behind.said]).toEqual([0, expect.stringContaining('public.users')])
   })
 
-  test('a function of the catalog runs nothing of a role that may call it and create beside it', async () => {
+  test('a function of the catalog runs no code of a role that may call it and create objects', async () => {
     const url = await planted('planted_beside', COUNTED)
     expect(sluice('import', path.join(LAKE, 'crm/customers'), '--database-url', url).code).toBe(0)
     await ask('planted_beside', 'GRANT EXECUTE ON FUNCTION public.catalog_analyze() TO planter')
@@ -228,7 +228,10 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { time
     expect(await calls('planted_beside')).toEqual([])
   })
 
-  /** In place of a table: one whose default partition has a check that notes in `calls` of the schema `by` who plans a statement over it. */
+  /**
+   * Replaces a table by one whose default partition has a check that records in `calls` of the schema `by` who plans a
+   * statement on it.
+   */
   const checkedPartition = (schema: string, table: string, by: string, key: string): string => `
     CREATE TABLE ${by}.calls (who text); GRANT ALL ON ${by}.calls TO PUBLIC;
     CREATE FUNCTION ${by}.noted() RETURNS bool LANGUAGE plpgsql VOLATILE AS $f$ BEGIN INSERT INTO ${by}.calls VALUES (current_user); RETURN true; END $f$;
@@ -240,7 +243,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { time
 
   const SCHEMER = `DO $$ BEGIN CREATE ROLE schemer LOGIN PASSWORD 'planter'; EXCEPTION WHEN duplicate_object THEN NULL; END $$`
 
-  test('checks of a partition in place of a ledger', async () => {
+  test('checks of a partition in place of a ledger do not run', async () => {
     await planted('planted_check', 'SELECT')
     const own = server.url('planted_check', 'planter', 'planter')
     expect(sluice('copy', '--from', source, '--to', own, '--table', 't').code).toBe(0)
@@ -253,7 +256,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { time
     expect([ran.code, ran.said]).toEqual([4, expect.stringContaining('may run code when it is read')])
   })
 
-  test('tables that another role changes while a session is open', async () => {
+  test('tables that another role changes while a session is open are refused', async () => {
     await planted('planted_later', 'SELECT')
     await ask('planted_later', 'GRANT CREATE ON DATABASE planted_later TO planter')
     const own = server.url('planted_later', 'planter', 'planter')
@@ -291,7 +294,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { time
     )
   })
 
-  test('a schema of the queue that another role makes while the first worker begins', async () => {
+  test('a queue schema that another role creates while the first worker starts is refused', async () => {
     await server.createDatabase('planted_first')
     await ask('planted_first', `${SCHEMER}; GRANT CREATE ON DATABASE planted_first TO schemer`)
     const schemer = new pg.Client({ connectionString: server.url('planted_first', 'schemer', 'planter') })
@@ -310,7 +313,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { time
       const [code] = (await ended) as [number]
       return { code, said }
     }
-    // Any login may hold a lock of this kind, whose number is known to all: nothing waits for it.
+    // Any login may hold an advisory lock with this known number: nothing waits for it.
     const number = 7_304_811_520_117
     const held = await began(`SELECT pg_advisory_lock(${number})`, [
       'CREATE SCHEMA sluice_queue',
@@ -335,7 +338,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { time
     await schemer.end()
   })
 
-  test('a session that keeps the tables of an older queue is named', async () => {
+  test('a session that locks the tables of an older queue is named', async () => {
     await server.createDatabase('planted_lock')
     const url = server.url('planted_lock')
     expect(sluice('worker', '--connect', url, '--idle', '1s').code).toBe(0)
@@ -354,14 +357,14 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { time
     expect(sluice('worker', '--connect', url, '--idle', '1s').code).toBe(0)
   })
 
-  test('schemas of a queue', async () => {
+  test('schemas of a queue with code of other roles are refused', async () => {
     await server.createDatabase('planted_queue')
     await ask('planted_queue', `${SCHEMER}; GRANT CREATE ON DATABASE planted_queue TO schemer`)
     await ask('planted_queue', 'CREATE SCHEMA graphile_worker', 'schemer')
     const ran = sluice('worker', '--connect', server.url('planted_queue'), '--idle', '1s')
     expect(ran.said).toContain('schema graphile_worker')
     expect(ran.code).not.toBe(0)
-    // A superuser has no use for the rights of that role.
+    // A superuser does not need the rights of that role.
     expect(ran.said).not.toContain('GRANT')
     await ask(
       'planted_queue',
@@ -372,7 +375,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { time
     expect([inspected.code, inspected.said]).toEqual([4, expect.stringMatching(/belongs to the role schemer/)])
     expect(inspected.said).toContain('TABLE_REFUSED')
 
-    // A cast of a column's type runs as the login that reads, and so does what the planner computes of an index.
+    // A cast of a column's type runs as the reading login, and so does an index expression that the planner evaluates.
     await server.createDatabase('planted_type')
     await ask('planted_type', 'GRANT CREATE ON DATABASE planted_type TO schemer')
     const made = server.url('planted_type', 'schemer', 'planter')
@@ -406,7 +409,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { time
     )
     expect(rights).toEqual([{ rolsuper: false }])
 
-    // The planner computes checks of partitions, and of each table where a setting has it so.
+    // The planner evaluates checks of partitions, and of every table with a certain setting.
     await ask(
       'planted_type',
       `ALTER TABLE sluice_queue.sluice_workers DROP COLUMN beat_at, ADD COLUMN beat_at timestamptz DEFAULT now(); ${checkedPartition('sluice_queue', 'sluice_workers', 'mal', 'worker_id')}`,
@@ -415,7 +418,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { time
     expectRefused()
     expect(await ask('planted_type', `SELECT FROM mal.calls`)).toEqual([])
 
-    // A policy runs as the login that reads.
+    // A policy runs as the reading login.
     await server.createDatabase('planted_queue_policy')
     expect(sluice('worker', '--connect', server.url('planted_queue_policy'), '--idle', '1s').code).toBe(0)
     await ask('planted_queue_policy', 'ALTER TABLE sluice_queue.sluice_workers ENABLE ROW LEVEL SECURITY')

@@ -1,4 +1,7 @@
-/** Operators and functions that another role could put into the search_path while a session is open: no statement of a command is one that would take them. */
+/**
+ * Operators and functions that another role creates in the search_path while a session is open: no statement of a
+ * command could match one of them.
+ */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,7 +16,7 @@ import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres, type PostgresServer } fr
 
 const LAKE = path.resolve('fixtures/lake')
 
-/** Keys and values of types whose comparisons have no exact match in pg_catalog, and what hangs on tables. */
+/** Keys and values of types whose comparisons have no exact match in pg_catalog, and dependent objects of tables. */
 const TABLES = `CREATE DOMAIN public.code AS varchar(20);
   CREATE TABLE public.names (name varchar(40), part public.code, note bpchar(5), tags text[], made timestamptz DEFAULT now(), PRIMARY KEY (name, part));
   INSERT INTO public.names SELECT 'n' || i, 'p' || i % 7, 'x', ARRAY['a', 'b'] FROM generate_series(1, 500) i;
@@ -35,7 +38,7 @@ const TABLES = `CREATE DOMAIN public.code AS varchar(20);
   ALTER TABLE public.lost ADD FOREIGN KEY (who) REFERENCES public.known NOT VALID`
 
 describe.skipIf(!POSTGRES_OWN)(
-  `plants that arrive while a session is open${POSTGRES_MISSING}`,
+  `functions that are created while a session is open${POSTGRES_MISSING}`,
   { timeout: 300_000 },
   () => {
     let server: PostgresServer
@@ -65,7 +68,7 @@ describe.skipIf(!POSTGRES_OWN)(
       }
     }
 
-    /** @returns exit code, and what was said where it is another one than 0 */
+    /** @returns exit code, and the output if it is not 0 */
     function sluice(words: readonly string[]): string {
       const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, '--ci', ...words], {
         cwd: folder,
@@ -75,7 +78,7 @@ describe.skipIf(!POSTGRES_OWN)(
       return status === 0 ? '0' : `${status}: ${(stdout + stderr).slice(-600)}`
     }
 
-    test('no look at a table, its keys, indexes and rows takes one', async () => {
+    test('no query of a table, its keys, indexes and rows matches one', async () => {
       await using store = await openPostgresCopy(server.url('planted'))
       const tables = await store.tables('public.*', SIGNAL)
       const checks = await store.offers.operational?.check(
@@ -100,7 +103,7 @@ describe.skipIf(!POSTGRES_OWN)(
       expect(server.plantsTaken).toEqual([])
     })
 
-    test('no command runs a statement that takes one', async () => {
+    test('no command runs a statement that matches one', async () => {
       const url = server.url('planted')
       const lake = path.join(LAKE, 'crm/customers')
       const target = `sqlite:///${path.join(folder, 'target.db')}`
@@ -181,7 +184,7 @@ describe.skipIf(!POSTGRES_OWN)(
       expect(ran).toEqual(commands.map((words) => [words.slice(0, 2).join(' '), '0']))
     })
 
-    test('a statement without an exact match is found, with rows and without, and what a table keeps of one', async () => {
+    test('a statement without an exact match is found, with and without rows, including stored expressions of a table', async () => {
       const found = await startPostgres({ planted: true })
       try {
         const client = new pg.Client({ connectionString: found.url('template1'), application_name: 'sluice' })
@@ -194,7 +197,7 @@ describe.skipIf(!POSTGRES_OWN)(
         ).rejects.toThrow('interpretation of row comparison')
         await client.query("CREATE TABLE public.kept (note varchar(9) CHECK (note <> 'x'))")
         await client.end()
-        // The next session says it.
+        // The next session reports it.
         const next = new pg.Client({ connectionString: found.url('template1'), application_name: 'sluice' })
         await next.connect()
         await next.end()

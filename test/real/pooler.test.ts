@@ -35,12 +35,12 @@ describe.skipIf(!PGBOUNCER_AVAILABLE || !POSTGRES_OWN)(NAME, { timeout: 120_000 
     return { code: status, said: stdout + stderr }
   }
 
-  /** Of each process that the pool lends: what was set in its session, and the locks that it holds. */
+  /** For each server process of the pool: the settings of its session, and its locks. */
   async function left(pooler: Pooler, database: string, size: number): Promise<readonly string[]> {
     const clients = Array.from({ length: size }, () => new pg.Client({ connectionString: pooler.url(database) }))
     const found: string[] = []
     try {
-      // All of them at once have all processes.
+      // As many clients at once as there are processes get all of them.
       for (const client of clients) {
         await client.connect()
         await client.query('BEGIN')
@@ -58,7 +58,7 @@ describe.skipIf(!PGBOUNCER_AVAILABLE || !POSTGRES_OWN)(NAME, { timeout: 120_000 
   }
 
   for (const size of [1, 4]) {
-    test(`of ${size}: no command leaves a setting, a lock or a prepared statement behind, and others write`, async () => {
+    test(`of ${size}: no command leaves a setting, a lock or a prepared statement behind, and others can write`, async () => {
       const database = `pool_${size}`
       await server.createDatabase(database)
       await using pooler = await startPgbouncer(server, 'transaction', size)
@@ -97,7 +97,7 @@ describe.skipIf(!PGBOUNCER_AVAILABLE || !POSTGRES_OWN)(NAME, { timeout: 120_000 
     })
   }
 
-  test('in session mode serves copies as the server itself does', async () => {
+  test('in session mode serves copies like the server itself', async () => {
     await server.createDatabase('whole')
     await using pooler = await startPgbouncer(server, 'session', 20)
     const client = new pg.Client({ connectionString: server.url('whole') })

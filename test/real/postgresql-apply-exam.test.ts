@@ -8,7 +8,7 @@ import { applied, changeTable, makeTarget, put, requestOf, type Target } from '.
 
 const absent = await missing('postgresql')
 
-describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}`, () => {
+describe.skipIf(absent !== '')(`preflight check of a PostgreSQL target of changes ${absent}`, () => {
   const role = `r${randomBytes(6).toString('hex')}`
   let target: Target
   let weak: Target
@@ -50,7 +50,7 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
 
   const messages = ({ refusals }: TargetPreflight): string => refusals.map(({ message }) => message).join('\n')
 
-  test('a plain table passes without a word', async () => {
+  test('a plain table passes without notes', async () => {
     expect(await preflight('plain', 'CREATE TABLE plain (id int PRIMARY KEY, a text)')).toEqual({
       refusals: [],
       notes: [],
@@ -127,7 +127,7 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
     const found = await preflight('closed', open, { as: weak })
     expect(messages(found)).toBe('')
     expect(found.notes).toEqual([expect.stringMatching(/may not TRUNCATE/)])
-    // What the exam lets through works, and rows go one by one.
+    // What the preflight check accepts works, and rows are written one by one.
     await using writer = await weak.changes.open(requestOf([await changeTable(target.store, 'closed', ['id'])]))
     await target.place.sql(`GRANT ALL ON fence TO ${role}`, "INSERT INTO closed VALUES (1, 'x')")
     await writer.truncate([0])
@@ -141,7 +141,7 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
     await target.place.sql(`GRANT TEMP ON DATABASE ${new URL(target.place.url).pathname.slice(1)} TO public`)
   })
 
-  test('triggers that would fire twice are refused, unless the role keeps them quiet or the user wants them', async () => {
+  test('triggers that would fire twice are refused, unless the role can disable them or an option keeps them', async () => {
     const sql = `CREATE TABLE fires (id int PRIMARY KEY); GRANT ALL ON fires TO ${role};
       CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
       CREATE TRIGGER audit AFTER INSERT ON fires FOR EACH ROW EXECUTE FUNCTION f();
@@ -155,7 +155,7 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
     const quiet = await preflight('fires', 'SELECT 1')
     expect(messages(quiet)).toBe('')
     expect(quiet.notes).toEqual([expect.stringMatching(/enabled ALWAYS or as REPLICA fire for changes: always$/)])
-    // The right to set it is there from PostgreSQL 15 on.
+    // The right to set it exists from PostgreSQL 15 on.
     if (!hasMerge) return
     expect(
       messages(await preflight('fires', `GRANT SET ON PARAMETER session_replication_role TO ${role}`, { as: weak })),
@@ -163,7 +163,7 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
     await target.place.sql(`REVOKE SET ON PARAMETER session_replication_role FROM ${role}`)
   })
 
-  test('foreign keys and secondary unique indexes have to wait until a table has caught up', async () => {
+  test('foreign keys and secondary unique indexes must be added after a table has caught up', async () => {
     const sql = `CREATE TABLE parent (id int PRIMARY KEY, u int UNIQUE); CREATE TABLE child (id int PRIMARY KEY, p int REFERENCES parent ON DELETE CASCADE);
       GRANT ALL ON parent, child TO ${role}`
     expect(messages(await preflight('child', sql, { catchingUp: true }))).toMatch(
@@ -172,7 +172,7 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
     expect(messages(await preflight('parent', 'SELECT 1', { catchingUp: true }))).toMatch(
       /until it has caught up.*: parent_u_key$/,
     )
-    // The statements that it prints run, and then nothing is in the way.
+    // The printed statements run, and then nothing is in the way.
     const made = `CREATE TABLE loaded (id int PRIMARY KEY, u int CONSTRAINT "U u" UNIQUE, v int, w int CONSTRAINT "W w" REFERENCES parent); CREATE UNIQUE INDEX "J j" ON loaded (v)`
     const { refusals } = await preflight('loaded', made, { catchingUp: true })
     expect(refusals).toHaveLength(2)
@@ -196,7 +196,7 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
     expect(messages(await preflight('wide', sql, { catchingUp: true }))).toBe('')
   })
 
-  test('rows of a cascade stay: foreign keys do not follow what a writer deletes', async () => {
+  test('rows of a cascade stay: foreign keys do not delete what refers to deleted rows', async () => {
     await target.place
       .sql(`CREATE TABLE top (id int PRIMARY KEY, u int UNIQUE); CREATE TABLE under (id int PRIMARY KEY, p int REFERENCES top ON DELETE CASCADE);
       INSERT INTO top VALUES (1, 1); INSERT INTO under VALUES (1, 1)`)

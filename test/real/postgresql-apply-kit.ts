@@ -1,4 +1,4 @@
-/** A database of its own, a session that applies changes to its tables, and their rows past our own code. */
+/** A database of its own, a session that applies changes to its tables, and their rows, read without sluice. */
 import type { Put } from '../../src/model/copy/change.ts'
 import type { Row } from '../../src/model/copy/rows.ts'
 import type { CopyStore } from '../../src/model/copy/port.ts'
@@ -29,7 +29,7 @@ export function requestOf(tables: readonly ChangeTable[], more: Partial<ChangeRe
   return { tables, fireTriggers: false, signal: SIGNAL, ...more }
 }
 
-/** Closes a transaction for an owner: only `me` has the fence. */
+/** Closes a transaction for an owner: only `me` has the fencing token. */
 export function closingOf(owner = 'me'): Closing {
   return {
     statements: [{ sql: 'UPDATE fence SET n = n + 1 WHERE owner = ?', parameters: [owner] }],
@@ -38,12 +38,12 @@ export function closingOf(owner = 'me'): Closing {
   }
 }
 
-/** A whole row whose identity is its first cells. */
+/** A complete row whose identity is its first cells. */
 export function put(row: Row, width = 1): Put {
   return { row, key: row.slice(0, width), base: null }
 }
 
-/** One transaction. */
+/** Applies one transaction. */
 export async function applied(
   writer: ChangeWriter,
   puts: readonly Put[],

@@ -1,4 +1,7 @@
-/** Both ways into a table against a slow twin: the same batches, row by row, in the order that the batch gives them a meaning in. */
+/**
+ * Both ways to apply changes to a table, compared with a slow reference implementation: the same batches, row by row,
+ * in the order that gives the batch its meaning.
+ */
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Put } from '../../src/model/copy/change.ts'
@@ -33,7 +36,7 @@ const SHAPES: Readonly<Record<string, (name: string) => string>> = {
      CREATE TABLE ${name}_2 PARTITION OF ${name} FOR VALUES WITH (MODULUS 2, REMAINDER 1)`,
 }
 
-describe.skipIf(absent !== '')(`changes, and the same row by row ${absent}`, () => {
+describe.skipIf(absent !== '')(`changes applied, and the same row by row ${absent}`, () => {
   let target: Target
   let db: Psql
 
@@ -56,14 +59,14 @@ describe.skipIf(absent !== '')(`changes, and the same row by row ${absent}`, () 
       ['large', MANY],
       ['new', MANY],
     ] as const) {
-      test(`${shape}, ${size} batches`, async () => {
+      test(`${shape}, ${size} batches: the rows are equal`, async () => {
         const name = `${shape}_${size}`
         const slow = `slow_${name}`
         await db.run(sql(name))
         await db.run(sql(slow))
         const table: ChangeTable = await changeTable(target.store, name, ['id'])
         await using writer: ChangeWriter = await target.changes.open(requestOf([table]))
-        // Said to be new, and half of the time they are not.
+        // The hint says that they are new, which is false half of the time.
         const hint = size === 'new' ? ({ isNew: true } as const) : {}
         const others = (i: number): readonly Put[] =>
           Array.from({ length: crowd }, (_, n) => {
@@ -73,7 +76,7 @@ describe.skipIf(absent !== '')(`changes, and the same row by row ${absent}`, () 
         const history = fc.array(batches, { minLength: 1, maxLength: 4 })
         await fc.assert(
           fc.asyncProperty(history, async (all) => {
-            // A run before this one may have failed.
+            // The run before this one may have failed.
             await writer.rollBack()
             await db.run('ROLLBACK')
             await db.run(`DELETE FROM ${name}; DELETE FROM ${slow}`)

@@ -17,12 +17,12 @@ import {
 
 const absent = await missing('postgresql')
 
-/** Rows that no test looks at, to make a batch large. */
+/** Rows that no test reads; they make a batch large. */
 function crowd(make: (n: number) => Row): Put[] {
   return Array.from({ length: MANY }, (_, n) => put(make(1_000_000 + n)))
 }
 
-describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
+describe.skipIf(absent !== '')(`changes applied to PostgreSQL ${absent}`, () => {
   let target: Target
   const rows = (query: string): Promise<readonly (readonly (string | null)[])[]> => target.place.rows(query)
 
@@ -42,7 +42,7 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
   ] as const) {
     const others = (make: (n: number) => Row): Put[] => (more === 0 ? [] : crowd(make))
 
-    test(`rows come, change and go: ${size}`, async () => {
+    test(`rows are inserted, updated and deleted: ${size}`, async () => {
       const name = `plain_${size}`
       await using writer = await open(
         name,
@@ -58,7 +58,7 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
       ])
     })
 
-    test(`a secondary unique value goes from row to row: ${size}`, async () => {
+    test(`a secondary unique value moves from row to row: ${size}`, async () => {
       const name = `swap_${size}`
       await using writer = await open(
         name,
@@ -76,7 +76,7 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
       ])
     })
 
-    test(`keys move in a circle, and take unchanged values with them: ${size}`, async () => {
+    test(`keys that rotate keep the unchanged values of their rows: ${size}`, async () => {
       const name = `circle_${size}`
       await using writer = await open(
         name,
@@ -104,7 +104,7 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
       ])
     })
 
-    test(`unchanged values stay where they are, from a base that is gone too, and rows that are not there come back: ${size}`, async () => {
+    test(`unchanged values are kept, also from a deleted base row, and missing rows are reported: ${size}`, async () => {
       for (const [name, more2] of [
         [`toast_${size}`, ''],
         [`toast_unique_${size}`, ' UNIQUE'],
@@ -132,7 +132,7 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
       }
     })
 
-    test(`a partitioned target whose key is wider than the identity: ${size}`, async () => {
+    test(`a partitioned target with a key wider than the identity is written: ${size}`, async () => {
       const name = `wide_${size}`
       await using writer = await open(
         name,
@@ -157,7 +157,7 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
       ])
     })
 
-    test(`every type arrives as it was: ${size}`, async () => {
+    test(`every type arrives unchanged: ${size}`, async () => {
       const name = `zoo_${size}`
       const reference = `${name}_from`
       await target.place.sql(zooSql(reference), `CREATE TABLE ${name} (LIKE ${reference} INCLUDING ALL)`)
@@ -176,7 +176,7 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
     })
   }
 
-  test('every set of unchanged columns', async () => {
+  test('every set of unchanged columns is applied', async () => {
     const columns = ['a', 'b', 'c', 'd']
     await using writer = await open(
       'masks',
@@ -207,9 +207,7 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
     }
   })
 
-  test('a large value that has not changed is not written again, also where a table has other unique indexes', async ({
-    skip,
-  }) => {
+  test('a large unchanged value is not written again, even if a table has other unique indexes', async ({ skip }) => {
     skip((await majorOf(target.place.url)) < 17, 'pg_column_toast_chunk_id is of PostgreSQL 17')
     await using writer = await open(
       'stays',
@@ -237,7 +235,7 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
     ])
   })
 
-  test('names that mean something to SQL', async () => {
+  test('names with a meaning in SQL are only names', async () => {
     const name = 'a "b" $1 \\ ; DROP'
     const q = `"${name.replaceAll('"', '""')}"`
     await target.place.sql(
@@ -266,7 +264,7 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
     ])
   })
 
-  test('triggers do not fire, and do where that is asked', async () => {
+  test('triggers do not fire, unless an option keeps them', async () => {
     const sql = `CREATE TABLE fires (id int PRIMARY KEY, a text); CREATE TABLE fired (n int);
       CREATE FUNCTION fire() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO fired VALUES (1); RETURN NEW; END $$;
       CREATE TRIGGER fire AFTER INSERT OR UPDATE ON fires FOR EACH ROW EXECUTE FUNCTION fire()`
@@ -279,7 +277,7 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
     expect(await rows('SELECT count(*) FROM fired')).toEqual([['2']])
   })
 
-  test('deferrable unique constraints wait for the end of a transaction, and are not checked where triggers are quiet', async () => {
+  test('deferrable unique constraints are checked at the end of a transaction, and not at all with triggers disabled', async () => {
     await target.place.sql('CREATE TABLE later (id int PRIMARY KEY, u text UNIQUE DEFERRABLE)')
     const table = await changeTable(target.store, 'later', ['id'])
     await using loud = await target.changes.open(requestOf([table], { fireTriggers: true }))
@@ -296,7 +294,7 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
     expect(notes).toContainEqual(expect.stringMatching(/does not check deferrable constraints.*later_u_key/))
   })
 
-  test('identity columns that the server numbers', async () => {
+  test('identity columns that the server numbers are written', async () => {
     const sql = `CREATE TABLE numbered (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, a text);
       CREATE TABLE numbered2 (id int PRIMARY KEY, n int GENERATED ALWAYS AS IDENTITY, a text)`
     await target.place.sql(sql)
@@ -321,7 +319,7 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
     expect(await rows('SELECT * FROM numbered2 WHERE id < 10')).toEqual([['7', '2', 'x']])
   })
 
-  test('TRUNCATE of several tables, and row by row where another table refers to one', async () => {
+  test('TRUNCATE applies to several tables, and row by row if another table refers to one', async () => {
     await target.place
       .sql(`CREATE TABLE cut_a (id int PRIMARY KEY); CREATE TABLE cut_b (id int PRIMARY KEY, a int REFERENCES cut_a);
       INSERT INTO cut_a VALUES (1); INSERT INTO cut_b VALUES (1, 1)`)
@@ -336,7 +334,7 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
     expect(await rows('SELECT id FROM cut_a')).toEqual([['4']])
   })
 
-  test('a fence that is lost, a rollback and a lost connection leave nothing', async () => {
+  test('a lost fence, a rollback and a lost connection leave no rows', async () => {
     const writer = await open('fenced', 'CREATE TABLE fenced (id int PRIMARY KEY, a text)')
     const batches = [[put(['1', 'x'])], [put(['1', 'x']), ...crowd((n) => [String(n), 'x'])]]
     for (const puts of batches) {
@@ -346,7 +344,7 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
       await writer.rollBack()
     }
     expect(await rows('SELECT * FROM fenced')).toEqual([])
-    // The session is as good as new.
+    // The session can be used again.
     await applied(writer, batches[1] ?? [])
     await writer.apply(0, { puts: [put(['2', 'y'])], gone: [['1']] })
     await rows(`SELECT pg_terminate_backend(${writer.session.split(' ')[0]}, 5000)`)
@@ -359,7 +357,7 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
     expect(await rows('SELECT id FROM fenced WHERE id < 10')).toEqual([['1']])
   })
 
-  test('a row that cannot stay is named, and the session goes on', async () => {
+  test('a row that cannot be stored is named, and the session continues', async () => {
     await using writer = await open(
       'strict',
       'CREATE TABLE strict (id int PRIMARY KEY, v varchar(3), CHECK (id <> 13))',
@@ -383,11 +381,11 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
     expect(await rows('SELECT count(*) FROM strict')).toEqual([[String(MANY + 1)]])
   })
 
-  test('a table that changes while a session is open', async () => {
+  test('a table that changes while a session is open is read again', async () => {
     await using writer = await open('changing', 'CREATE TABLE changing (id int PRIMARY KEY, a int)')
     const large = crowd((n) => [String(n), String(n)])
     const values = (): Promise<unknown> => rows('SELECT * FROM changing WHERE id < 3 ORDER BY id')
-    /** The first attempt fails on what was known, the second has looked again. */
+    /** The first attempt fails because the columns are out of date; the second has read them again. */
     async function atSecond(puts: readonly Put[], code: string): Promise<void> {
       await expect(writer.apply(0, { puts, gone: [] })).rejects.toMatchObject({ code, retryable: true })
       await writer.rollBack()
@@ -400,7 +398,7 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
     await atSecond([put(['1', '1.5'])], 'ROW_REFUSED')
     await target.place.sql('ALTER TABLE changing ADD UNIQUE (a)')
     const swapped = [put(['1', '2']), put(['2', '1.5'])]
-    // Without MERGE every changed row is deleted first, and no value meets itself.
+    // Without MERGE every changed row is deleted first, so no value conflicts with itself.
     if ((await majorOf(target.place.url)) < 15) await applied(writer, swapped)
     else await atSecond(swapped, 'ROW_REFUSED')
     expect(await values()).toEqual([
@@ -426,7 +424,7 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
     })
   })
 
-  test('a table whose name another one has is not written past', async () => {
+  test('a table that another one has replaced under its name is not written', async () => {
     await using writer = await open('named', 'CREATE TABLE named (id int PRIMARY KEY, a text)')
     await applied(writer, [put(['1', 'a']), put(['200', 'a'])])
     await target.place.sql('ALTER TABLE named RENAME TO named_old', 'CREATE VIEW named AS SELECT * FROM named_old WHERE id < 100') // prettier-ignore
@@ -444,7 +442,7 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
     expect(await rows('SELECT id, a FROM named')).toEqual([])
   })
 
-  test('columns that exchange their names while a session is open end the transaction, and others may come and go', async () => {
+  test('columns that exchange names during a session end the transaction, and others may be added or dropped', async () => {
     await using writer = await open('exchanged', 'CREATE TABLE exchanged (id int PRIMARY KEY, v text, w text)')
     const exchange = (): Promise<void> =>
       target.place.sql(...['v TO x', 'w TO v', 'x TO w'].map((names) => `ALTER TABLE exchanged RENAME ${names}`))
@@ -468,7 +466,7 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
     expect(await rows('SELECT * FROM exchanged ORDER BY id')).toEqual(['1', '2', '3'].map((id) => [id, 'v', 'w']))
   })
 
-  test('many transactions leave the catalog as it was', async () => {
+  test('many transactions leave the catalog unchanged', async () => {
     await using writer = await open('calm', 'CREATE TABLE calm (id int PRIMARY KEY, a text)')
     const large = crowd((n) => [String(n), 'x'])
     await applied(writer, large)
@@ -490,7 +488,7 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
     const origin = `sluice_test_${process.pid}`
     const writer = await target.changes.open(requestOf([table], { origin }))
     await applied(writer, [put(['1'])])
-    // The server notes where the last transaction of an origin ends.
+    // The server records where the last transaction of an origin ends.
     const noted = async (): Promise<string | null> => {
       const [[lsn] = []] = await rows(
         `SELECT local_lsn FROM pg_replication_origin_status WHERE external_id = '${origin}'`,
@@ -510,7 +508,7 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
     await next[Symbol.asyncDispose]()
     await target.place.sql(`SELECT pg_replication_origin_drop('${origin}')`)
   })
-  describe('a table that is all but empty for the planner, and was filled since', () => {
+  describe('a table that the planner believes to be almost empty, and was filled since', () => {
     const ROWS = 40_000
 
     /** Its last vacuum found no rows in many pages. */
@@ -527,7 +525,7 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
       return writer
     }
 
-    /** Entries of the primary key's index that were read, once the server has counted the changes of so many rows. */
+    /** Index entries of the primary key that were read, once the server has counted the changes of so many rows. */
     async function entriesRead(name: string, column: 'n_tup_del' | 'n_tup_upd', changed: number): Promise<number> {
       const before = column === 'n_tup_del' ? 5000 : 0
       await expect
@@ -541,7 +539,7 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
       ['small', 100],
       ['large', MANY],
     ] as const) {
-      test(`rows that go are found by their index: ${size}`, async () => {
+      test(`deleted rows are found by their index: ${size}`, async () => {
         const name = `misjudged_${size}`
         await using writer = await misjudged(name)
         await applied(
@@ -552,7 +550,7 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
         expect(await entriesRead(name, 'n_tup_del', gone)).toBeLessThan(ROWS)
       })
 
-      test(`rows whose unique values move are found by their index: ${size}`, async () => {
+      test(`rows with changed unique values are found by their index: ${size}`, async () => {
         const name = `misjudged_unique_${size}`
         await using writer = await misjudged(name, `CREATE UNIQUE INDEX ON ${name} (u)`)
         const puts = Array.from({ length: gone }, (_, i) => put([String(i + 1), String(100_000 + i), 'y']))
@@ -561,7 +559,7 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
       })
     }
 
-    test('rows that keep values are found by their index', async () => {
+    test('rows with unchanged values are found by their index', async () => {
       const name = 'misjudged_partial'
       await using writer = await misjudged(name)
       const puts = Array.from({ length: MANY }, (_, i): Put => {

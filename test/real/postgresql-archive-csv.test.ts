@@ -31,7 +31,7 @@ import {
   type Psql,
 } from './copy-postgresql-kit.ts'
 
-/** Fields of CSV; null for what is empty and in no quotes. */
+/** Fields of CSV; null for an empty one without quotes. */
 function parsed(csv: string): (string | null)[][] {
   const rows: (string | null)[][] = []
   const field = /(?:"((?:[^"]|"")*)"|([^",\r\n]*))([,\n])/gy
@@ -47,7 +47,7 @@ function parsed(csv: string): (string | null)[][] {
   return rows
 }
 
-/** What a reader of the wire form makes of a field. */
+/** The values that a reader of the wire format gets for the fields. */
 function cells(row: readonly (string | null)[], columns: readonly ReadColumn[]): Row {
   return row.map((field, i) => {
     const { kind } = columns[i]?.as ?? {}
@@ -56,7 +56,7 @@ function cells(row: readonly (string | null)[], columns: readonly ReadColumn[]):
   })
 }
 
-/** Bytes as text: comparing a million numbers takes seconds. */
+/** Bytes as text, because a comparison of a million numbers takes seconds. */
 function shown(row: Row): unknown {
   return row.map((cell) => (typeof cell === 'object' && cell !== null ? Buffer.from(cell).toString('hex') : cell))
 }
@@ -65,7 +65,7 @@ function stored(columns: readonly ReadColumn[]): readonly StoredColumn[] {
   return columns.map((column) => ({ ...column, physical: column.name, stored: 'string' }))
 }
 
-/** As an archive has it: what has no form of its own travels as the text that the server prints. */
+/** As an archive requests it: a type without a form of its own is read as the text that the server prints. */
 function archived(table: TableSpec): RowRequest {
   const native = ({ kind }: ColumnType): boolean => kind === 'json' || kind === 'list'
   const columns = table.columns.map((column) => ({
@@ -128,7 +128,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`rows of PostgreSQL as CSV ${POSTGRES_MISSI
     for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
   }
 
-  /** Into a new table of the same columns, and what stands there then. */
+  /** Writes into a new table of the same columns, and returns its rows. */
   async function written(table: TableSpec, wanted: RowRequest, csv: AsyncIterable<Buffer>): Promise<unknown> {
     const name = `${table.table.name}_again`
     await direct.run(`DROP TABLE IF EXISTS ${name}; CREATE TABLE ${name} (LIKE ${table.table.name} INCLUDING ALL)`)
@@ -141,7 +141,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`rows of PostgreSQL as CSV ${POSTGRES_MISSI
     return digest
   }
 
-  test('the CSV that the server prints holds what reading gives, and what its own sum was made of', async () => {
+  test('the CSV that the server prints has the values of a read, and the checksum that the server computes', async () => {
     const wanted = archived(zoo)
     const { text, rows } = await csvOf(wanted)
     const read = await readAll(view, wanted)
@@ -151,7 +151,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`rows of PostgreSQL as CSV ${POSTGRES_MISSI
     const sum = new RowSum()
     for (const row of fields) sum.add(cells(row, wanted.columns))
     expect(sum.digest()).toEqual(await view.digest(wanted, SIGNAL))
-    // Byte for byte, where the form leaves no choice.
+    // Byte for byte, if the format leaves no choice.
     const slow = parsed(read.map((row) => wireLine(row, stored(wanted.columns))).join(''))
     const fixed = wanted.columns.flatMap(({ as }, i) => (as.kind === 'decimal' || as.kind === 'float' ? [] : [i]))
     const only = (table: (string | null)[][]): unknown => table.map((row) => fixed.map((i) => row[i]))
@@ -159,7 +159,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`rows of PostgreSQL as CSV ${POSTGRES_MISSI
     expect(fields[1]?.at(-1)).toBe('\uFEFF')
   })
 
-  test('what has no form in SQL is read and printed here', async () => {
+  test('values without a form in SQL are read and printed by sluice', async () => {
     const wanted = request(zoo)
     const { text, rows } = await csvOf(wanted)
     const read = await readAll(view, wanted)
@@ -167,7 +167,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`rows of PostgreSQL as CSV ${POSTGRES_MISSI
     expect(text).toBe(read.map((row) => wireLine(row, stored(wanted.columns))).join(''))
   })
 
-  test('a range, a condition and an order are heeded; no rows are no bytes', async () => {
+  test('a range, a condition and an order are applied; no rows give no bytes', async () => {
     const wanted = archived(zoo)
     const range = { by: 'key', after: ['1'], through: ['4'] } as const
     const { text, rows } = await csvOf({ ...wanted, columns: wanted.columns.slice(0, 1), range, where: 'id <> 3' })
@@ -193,7 +193,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`rows of PostgreSQL as CSV ${POSTGRES_MISSI
     expect(Date.now() - started).toBeLessThan(1000)
   })
 
-  test.each(['zoo', 'lone', 'made'])('goes back into a table like %s as it was', async (name) => {
+  test.each(['zoo', 'lone', 'made'])('is restored into a table like %s unchanged', async (name) => {
     const table = await tableNamed(store, name)
     const wanted = archived(table)
     const { text } = await csvOf(wanted)
@@ -203,7 +203,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`rows of PostgreSQL as CSV ${POSTGRES_MISSI
     expect(await written(table, wanted, pieces(slow, name === 'zoo' ? 4096 : 1))).toEqual(before)
   })
 
-  test('a line that is no row of the table ends the chunk, and so does what the reader throws', async () => {
+  test('a line that is no row of the table ends the chunk, and so does an error of the reader', async () => {
     const table = await tableNamed(store, 'empty')
     await using writer = await store.target().open(chunk(table))
     await expect(writer.writeCsv?.(pieces('1\n1\n'))).rejects.toMatchObject({ code: 'ROW_REFUSED' })
@@ -218,7 +218,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`rows of PostgreSQL as CSV ${POSTGRES_MISSI
     expect(await direct.rows('SELECT FROM empty')).toEqual([])
   })
 
-  test('fields are changed the same way however the CSV is cut', async () => {
+  test('fields are converted in the same way however the CSV is cut', async () => {
     const value = fc.oneof(
       fc.constantFrom(null, '', '\\.', '\\', '00ff'),
       fc.string({ unit: fc.constantFrom(',', '"', '\n', '\\', 'a') }),

@@ -1,4 +1,4 @@
-/** A partitioned table with a ledger beside it, and requests that archives make. */
+/** A partitioned table and a ledger, and requests as archives make them. */
 import type { TableName, TableSpec } from '../../src/model/copy/column-type.ts'
 import type { Digest } from '../../src/model/copy/rows.ts'
 import type {
@@ -13,7 +13,7 @@ import type { CopyStore } from '../../src/model/copy/port.ts'
 import type { ReadColumn } from '../../src/model/copy/read-column.ts'
 import { request, SIGNAL, tableNamed, type Psql } from './copy-postgresql-kit.ts'
 
-/** Closes a row of `ledger` for the owner with a fence. */
+/** Closes a row of `ledger` for the owner with a fencing token. */
 export function closingFor(fence = 7): Closing {
   const parameters = [fence]
   return {
@@ -35,7 +35,7 @@ export async function ledgerStatus(direct: Psql): Promise<unknown> {
   return (await direct.rows('SELECT status FROM ledger'))[0]?.[0]
 }
 
-/** Every row of three months of 2024, a hundred in each. */
+/** Rows of three months of 2024, a hundred in each. */
 export async function makeBookings(direct: Psql, name = 'bookings'): Promise<void> {
   await direct.run(`DROP TABLE IF EXISTS ${name} CASCADE; DROP SCHEMA IF EXISTS sluice_archived CASCADE;
     CREATE TABLE ${name} (id bigint GENERATED ALWAYS AS IDENTITY, day date NOT NULL, note text, raw bytea, half int GENERATED ALWAYS AS (length(note) / 2) STORED,
@@ -64,10 +64,10 @@ export function storeOf(store: CopyStore): PartitionStore {
   return partitions
 }
 
-/** How locks are waited for where a test says nothing of that. */
+/** Lock timeouts for tests that do not set them. */
 export const WAITS = { patienceMs: 100, budgetMs: 2000, stop: SIGNAL }
 
-/** Takes a partition out of its parent. */
+/** Detaches a partition from its parent. */
 export async function takenOut(
   parts: PartitionStore,
   asked: PartitionRequest,
@@ -87,7 +87,7 @@ export type Case = {
   readonly expect: Digest
 }
 
-/** What an archive knows of a partition once it has exported it. */
+/** What an archive records of a partition after the export. */
 export async function exported(store: CopyStore, parent: TableName, name: string): Promise<Case> {
   const spec = await tableNamed(
     store,

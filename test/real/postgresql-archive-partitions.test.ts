@@ -55,14 +55,14 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
     return Number((await direct.rows(`SELECT count(*) FROM ${table}`))[0]?.[0])
   }
 
-  /** Nothing was done, and nothing is left over. */
+  /** Expects that nothing was done, and nothing is left over. */
   async function untouched(): Promise<void> {
     expect(await count()).toBe(300)
     expect(await ledgerStatus(direct)).toBe('open')
     expect(await direct.rows("SELECT FROM pg_class WHERE relnamespace = to_regnamespace('sluice_archived')")).toEqual(
       [],
     )
-    // A process that was told to end, or lost its line, takes a moment for it.
+    // A process that was told to end, or lost its connection, takes some time to do so.
     await expect
       .poll(() => direct.rows("SELECT FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"), {
         timeout: 5000,
@@ -70,7 +70,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       .toEqual([])
   }
 
-  /** Waits until somebody waits for the parent. */
+  /** Waits until another session waits for the parent. */
   async function parentWanted(): Promise<void> {
     for (;;) {
       const waiting = await direct.rows("SELECT FROM pg_locks WHERE relation = 'bookings'::regclass AND NOT granted")
@@ -88,8 +88,8 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
     for (let at = 0; at < csv.length; at += 777) yield csv.subarray(at, at + 777)
   }
 
-  describe('list', () => {
-    test('gives bounds and identities, by their lower bounds', async () => {
+  describe('the list', () => {
+    test('returns bounds and identities, by lower bound', async () => {
       const listed = await storeOf(store).list(await tableNamed(store, 'bookings'), SIGNAL)
       expect(listed?.by).toBe('day')
       expect(
@@ -111,7 +111,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       expect(listed?.partitions[0]?.bytes).toBeGreaterThan(0n)
     })
 
-    test('sorts bounds as their type does, reads hostile ones, and says what blocks which', async () => {
+    test('sorts bounds by their type, reads hostile ones, and names what blocks a partition', async () => {
       await direct.run(`DROP TABLE IF EXISTS odd CASCADE; CREATE TABLE odd (k text, PRIMARY KEY (k)) PARTITION BY RANGE (k);
         CREATE TABLE "o,') TO (1" PARTITION OF odd FOR VALUES FROM (') TO (''\\"x"') TO (E'*\\n, c');
         CREATE TABLE odd_low PARTITION OF odd FOR VALUES FROM (MINVALUE) TO ('#'); CREATE TABLE odd_rest PARTITION OF odd DEFAULT;
@@ -147,11 +147,11 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
     const order = ([name]: readonly (string | null)[]): number =>
       ['odd_low', "o,') TO (1", 'odd_word', 'odd_high', 'odd_rest'].indexOf(name ?? '')
 
-    test('names publications and a detach that somebody broke off; refuses other kinds of partitions', async () => {
+    test('names publications and an interrupted detach; refuses other kinds of partitions', async () => {
       await direct.run(`CREATE PUBLICATION outgoing FOR TABLE bookings_m1;
         CREATE TABLE plain (id int); CREATE TABLE hashed (id int) PARTITION BY HASH (id); CREATE TABLE two (a int, b int) PARTITION BY RANGE (a, b);
         CREATE TABLE computed (a int) PARTITION BY RANGE ((a + 1))`)
-      // Waits for the reader, and is ended meanwhile.
+      // It waits for the reader, and is ended meanwhile.
       await other.run('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM bookings_m2')
       const killed = await psql(server.url('parts'))
       const broken = killed.run('ALTER TABLE bookings DETACH PARTITION bookings_m2 CONCURRENTLY').catch(String)
@@ -184,8 +184,8 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
     })
   })
 
-  describe('detach and what comes after', () => {
-    test('out, back, out again, dropped, made again: each proved and closed', async () => {
+  describe('detach, attach, drop and creation', () => {
+    test('a partition is detached, attached, detached again, dropped and created again: each step is proved and recorded', async () => {
       const parts = storeOf(store)
       const { request, csv } = await exported(store, BOOKINGS, 'bookings_m2')
       const before = await direct.rows('SELECT * FROM bookings ORDER BY id')
@@ -216,12 +216,12 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       expect(await direct.rows('SELECT * FROM bookings ORDER BY id')).toEqual(before)
       expect((await direct.rows("SELECT FROM pg_indexes WHERE tablename = 'bookings_m2'")).length).toBe(indexes.length)
       expect(await direct.rows("SELECT FROM pg_constraint WHERE conname LIKE 'sluice%'")).toEqual([])
-      // It is a partition like the others: rows find their way into it.
+      // It is an ordinary partition: rows are routed to it.
       await direct.run("INSERT INTO bookings (day, note) VALUES ('2024-02-29', 'new')")
       expect(await count('bookings_m2')).toBe(Number(request.expect.rows) + 1)
     })
 
-    test('other columns keep a partition where it is; other rows leave with it, and are told from what was proved', async () => {
+    test('other columns prevent the detach; other rows are detached too, and reported as different from the proof', async () => {
       const parts = storeOf(store)
       const { request } = await exported(store, BOOKINGS, 'bookings_m1')
       await direct.run('ALTER TABLE bookings ADD later text')
@@ -239,13 +239,13 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       expect(await parts.attach(request)).toBe('differs')
       expect(await count(`${schema}."${name}"`)).toBe(Number(request.expect.rows))
       expect(await ledgerStatus(direct)).toBe('open')
-      // Where its rows count as they are, they come back as they are.
+      // Without an expected proof its rows are attached as they are.
       expect(await parts.attach({ ...request, expect: null })).toBe('done')
       expect(await parts.detached(request.partition, request.identity, SIGNAL)).toBeNull()
       expect(await direct.rows("SELECT id FROM bookings WHERE note LIKE '%!'")).toEqual([['1']])
     })
 
-    test('another table of the name is not the partition, nor is one that somebody took out or moved', async () => {
+    test('another table of that name, and a partition that was detached or moved by hand, are refused', async () => {
       const parts = storeOf(store)
       const { request } = await exported(store, BOOKINGS, 'bookings_m1')
       await direct.run(`ALTER TABLE bookings DETACH PARTITION bookings_m1; ALTER TABLE bookings_m1 RENAME TO was_m1;
@@ -268,7 +268,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       await direct.run(`DROP TABLE "${name}"`)
     })
 
-    test('who lost his fence changes nothing, whenever he lost it', async () => {
+    test('a run that lost its fence changes nothing, whenever it lost it', async () => {
       const parts = storeOf(store)
       const { request, csv } = await exported(store, BOOKINGS, 'bookings_m1')
       const fenced = { ...request, closing: closingFor(6) }
@@ -289,12 +289,12 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       expect(await count()).toBe(300)
     })
 
-    test('a lock that others hold is waited for shortly, and they are named', async () => {
+    test('a lock of another session is waited for shortly, and that session is named', async () => {
       const { request } = await exported(store, BOOKINGS, 'bookings_m1')
       const reader = "BEGIN; SELECT FROM bookings WHERE day = '2024-03-05'"
       const writer = "BEGIN; INSERT INTO bookings (day) VALUES ('2024-01-05')"
       const owner = 'BEGIN; LOCK TABLE bookings_m1 IN ACCESS EXCLUSIVE MODE'
-      // Each is waited for as long as anybody would be.
+      // Each attempt waits as long as its limit.
       for (const sql of process.env['SLUICE_TEST_ALL'] === '1' ? [reader, writer, owner] : [reader]) {
         await other.run(sql)
         const started = Date.now()
@@ -310,7 +310,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       expect(await takenOut(storeOf(store), request)).toBe('done')
     })
 
-    test('a partition is made again for a table that has other columns and another owner now', async () => {
+    test('a partition is created again for a table with new columns and another owner', async () => {
       const { request, csv } = await exported(store, BOOKINGS, 'bookings_m1')
       await direct.run(`DROP TABLE bookings_m1; DROP ROLE IF EXISTS keeper; CREATE ROLE keeper; GRANT ALL ON SCHEMA public TO keeper;
         ALTER TABLE bookings OWNER TO keeper; ALTER TABLE bookings ADD later int DEFAULT 5`)
@@ -329,13 +329,13 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       await direct.run('DROP TABLE bookings; DROP OWNED BY keeper; DROP ROLE keeper')
     })
 
-    test('who holds the parent and comes to the partition is let in at once, and never ended for it', async () => {
+    test('a session that holds the parent can use the partition at once, and is never ended', async () => {
       const { request } = await exported(store, BOOKINGS, 'bookings_m1')
       await other.run("BEGIN; INSERT INTO bookings (day) VALUES ('2024-03-05')")
       const leaving = storeOf(store).leave({ ...request, ...WAITS, budgetMs: 30_000 })
       await parentWanted()
       await other.run("INSERT INTO bookings (day) VALUES ('2024-01-31')")
-      // Whoever comes behind a lock that is wanted is let in when that try is over.
+      // A session behind the requested lock proceeds when that attempt is over.
       await visitor.run("INSERT INTO bookings (day) VALUES ('2024-02-05')")
       await other.run('COMMIT')
       const { end, tries } = await leaving
@@ -344,7 +344,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       expect(await count()).toBe(302 - Number(request.expect.rows))
     })
 
-    test('one long statement on the parent keeps it where it is, and the budget ends that', async () => {
+    test('one long statement on the parent prevents the detach, and the time limit ends the wait', async () => {
       const { request } = await exported(store, BOOKINGS, 'bookings_m1')
       await other.run("BEGIN; SELECT FROM bookings WHERE day = '2024-03-05'")
       const leaving = storeOf(store).leave({ ...request, ...WAITS, budgetMs: 500 })
@@ -356,7 +356,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       await untouched()
     })
 
-    test('a stop ends the tries, and nothing is done', async () => {
+    test('a stop ends the attempts, and nothing is done', async () => {
       const { request } = await exported(store, BOOKINGS, 'bookings_m1')
       await other.run("BEGIN; SELECT FROM bookings WHERE day = '2024-03-05'")
       const { requestStop, stop } = stopper()
@@ -369,7 +369,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       await untouched()
     })
 
-    test('who writes between lock and commit waits, and his row is never taken along', async () => {
+    test('a writer between lock and commit waits, and its row is never detached', async () => {
       const { request } = await exported(store, BOOKINGS, 'bookings_m1')
       const slow = {
         ...request.closing,
@@ -393,7 +393,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
     })
 
     test.each(['EXCLUSIVE MODE', 'DETACH PARTITION', 'SET SCHEMA', "status = 'closed'"])(
-      'the server’s process ends at %s: nothing is half done',
+      'the server process ends at %s: nothing is half done',
       async (word) => {
         const { request } = await exported(store, BOOKINGS, 'bookings_m1')
         const url = server.url('parts').replace(`:${server.port}/`, `:${proxy.port}/`)
@@ -417,7 +417,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       },
     )
 
-    test('an answer to COMMIT that got lost is found out', async () => {
+    test('after a lost answer to COMMIT the result is found out', async () => {
       const { request } = await exported(store, BOOKINGS, 'bookings_m1')
       const url = server.url('parts').replace(`:${server.port}/`, `:${proxy.port}/`)
       await using through = await openPostgresCopy(`${url}?retry_seconds=5&response_timeout=1`)
@@ -440,7 +440,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       expect([await count(), await ledgerStatus(direct)]).toEqual([300 - Number(request.expect.rows), 'open'])
     })
 
-    test('names are taken as they are, and those that are taken give way', async () => {
+    test('hostile names are kept, and names in use are replaced', async () => {
       const hostile = `x"; DROP TABLE bookings; --\n😀${'é'.repeat(10)}`
       const schema = `s'"\n`
       const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
@@ -452,10 +452,10 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       const first = await exported(store, { schema, name: hostile }, 'bookings_m1')
       expect(await takenOut(parts, first.request)).toBe('done')
       await reopenLedger(direct)
-      // Of the same name in another schema, with an index of the same name.
+      // A table of the same name in another schema, with an index of the same name.
       const second = await exported(store, BOOKINGS, 'bookings_m1')
       expect(await takenOut(parts, second.request)).toBe('done')
-      // And once more in the first one.
+      // Once more in the first schema.
       await direct.run(`CREATE TABLE ${quoted(schema)}.bookings_m1 PARTITION OF ${quoted(schema)}.${quoted(hostile)} FOR VALUES FROM (0) TO (10);
         INSERT INTO ${quoted(schema)}.bookings_m1 VALUES (3)`)
       const third = await exported(store, { schema, name: hostile }, 'bookings_m1')
@@ -478,7 +478,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       await direct.run(`DROP SCHEMA ${quoted(schema)} CASCADE`)
     })
 
-    test('two at once are both taken out; a name of any characters finds its way back', async () => {
+    test('two detaches at once both succeed; hostile names are attached again', async () => {
       const parts = storeOf(store)
       const name = `"';\n--😀${'é'.repeat(25)}x`
       expect(Buffer.byteLength(name)).toBe(61)
@@ -501,7 +501,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       ])
     })
 
-    test('what stands in the way is named', async () => {
+    test('obstacles are named', async () => {
       const parts = storeOf(store)
       await direct.run(
         `CREATE TABLE refers (id bigint, day date, FOREIGN KEY (id, day) REFERENCES bookings); INSERT INTO refers SELECT id, day FROM bookings_m1 LIMIT 1`,
@@ -558,7 +558,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       expect(await parts.attach(request)).toBe('done')
     })
 
-    test('rights that are missing are named', async () => {
+    test('missing rights are named', async () => {
       await direct.run(`DROP ROLE IF EXISTS clerk; CREATE ROLE clerk LOGIN PASSWORD 'clerk'; GRANT ALL ON bookings, bookings_m1, ledger, closed TO clerk;
         CREATE SCHEMA IF NOT EXISTS sluice_archived`)
       const { request } = await exported(store, BOOKINGS, 'bookings_m1')
@@ -585,7 +585,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
     })
   })
 
-  test('comments of columns', async () => {
+  test('comments of columns are kept', async () => {
     await direct.run(
       `COMMENT ON COLUMN bookings.note IS 'what "they" said'; COMMENT ON TABLE bookings IS 'all of them'; COMMENT ON COLUMN bookings.raw IS E'\\n'`,
     )

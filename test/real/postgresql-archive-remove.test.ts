@@ -15,7 +15,7 @@ import { archivedColumns, closingFor, ledgerStatus, reopenLedger } from './postg
 
 const FIRST: Range = { by: 'key', after: null, through: ['100'] }
 
-describe.skipIf(!POSTGRES_AVAILABLE)(`rows that are taken out of PostgreSQL ${POSTGRES_MISSING}`, () => {
+describe.skipIf(!POSTGRES_AVAILABLE)(`rows that are removed from PostgreSQL ${POSTGRES_MISSING}`, () => {
   let server: PostgresServer
   let store: CopyStore
   let direct: Psql
@@ -61,8 +61,8 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`rows that are taken out of PostgreSQL ${PO
     return [Number((await direct.rows('SELECT count(*) FROM plain'))[0]?.[0]), await ledgerStatus(direct)]
   }
 
-  test.each(['by a sum of the server', 'by reading what is deleted'])('a range goes, proved %s', async (how) => {
-    // JSON in its canonical form needs a program.
+  test.each(['by a sum of the server', 'by reading what is deleted'])('a range is removed, proved %s', async (how) => {
+    // The canonical form of JSON needs the program.
     const columns = how.includes('server')
       ? archivedColumns(table).map((column) =>
           column.name === 'js' ? { ...column, as: { kind: 'native', name: 'jsonb' } as const } : column,
@@ -80,7 +80,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`rows that are taken out of PostgreSQL ${PO
     expect(await remove(what)).toBe('differs')
   })
 
-  test('rows that changed, came or went, and columns that came, keep all of them', async () => {
+  test('changed, deleted and inserted rows, and new columns, keep all of them', async () => {
     const what = await asked()
     for (const [change, back] of [
       ["UPDATE plain SET note = 'x' WHERE id = 50", 'UPDATE plain SET note = E\'note "50",\\n\' WHERE id = 50'],
@@ -98,7 +98,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`rows that are taken out of PostgreSQL ${PO
     expect(await left()).toEqual([200, 'closed'])
   })
 
-  test('a writer who holds a row is seen: what he wrote is not taken along', async () => {
+  test('a writer with a lock on a row is waited for, and its change is not removed', async () => {
     const what = await asked()
     await other.run("BEGIN; UPDATE plain SET note = 'late' WHERE id = 7")
     const removed = remove(what)
@@ -113,7 +113,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`rows that are taken out of PostgreSQL ${PO
     expect(await left()).toEqual([300, 'open'])
   })
 
-  test('another table of the name, and none, are told from the one that was archived', async () => {
+  test('another table of that name, and a missing one, are distinguished from the archived one', async () => {
     const what = await asked()
     await direct.run(
       'ALTER TABLE plain RENAME TO was; CREATE TABLE plain (LIKE was INCLUDING ALL); INSERT INTO plain SELECT id, note, raw, js FROM was',
@@ -129,7 +129,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`rows that are taken out of PostgreSQL ${PO
     expect(await remove(what)).toBe('done')
   })
 
-  test('rows of other tables do not go with them', async () => {
+  test('they stay if rows of other tables would be deleted with them', async () => {
     const what = await asked()
     await direct.run('CREATE TABLE refers (id int REFERENCES plain ON DELETE CASCADE); INSERT INTO refers VALUES (5)')
     await expect(remove(what)).rejects.toMatchObject({

@@ -1,4 +1,7 @@
-/** Rows of a COPY in one message with other statements: whatever of it is refused, the session goes on, and knows why. */
+/**
+ * Rows of a COPY in one message with other statements: whichever part is refused, the session continues, and reports
+ * the cause.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CopySession } from '../../src/stores/postgresql/server/session.ts'
 import { postgresSettings } from '../../src/stores/postgresql/server/settings.ts'
@@ -21,7 +24,7 @@ describe.skipIf(absent !== '')(`COPY among other statements ${absent}`, () => {
     for (let i = 0; i < many; i++) yield PIECE
   }
 
-  test('statements before and behind it run, in order', async () => {
+  test('statements before and after it run, in order', async () => {
     const sum = 'INSERT INTO sums SELECT sum(n) FROM numbers'
     expect(await session.copyAmong(['TRUNCATE numbers', 'COPY numbers FROM STDIN', sum], pieces(3))).toBe(98_304n)
     expect(await session.ask('SELECT s FROM sums')).toEqual([['147456']])
@@ -40,7 +43,7 @@ describe.skipIf(absent !== '')(`COPY among other statements ${absent}`, () => {
       ['SAVEPOINT a', 'COPY numbers FROM STDIN', 'DELETE FROM numbers WHERE n = 1 / 0'],
       '22012',
     ],
-  ])('%s is refused, whatever is still on its way', async (_, statements, code) => {
+  ])('%s is refused, whatever is still being sent', async (_, statements, code) => {
     for (const many of [0, 1, 300]) {
       const refused = { 'a row': many === 0 }[_] === true ? null : code
       await session.ask('BEGIN')
@@ -52,7 +55,7 @@ describe.skipIf(absent !== '')(`COPY among other statements ${absent}`, () => {
     }
   })
 
-  test('rows that end with an error of ours are forgotten', async () => {
+  test('rows that end with an error of the program are discarded', async () => {
     function* broken(): Generator<Buffer> {
       yield PIECE
       throw new Error('no more')

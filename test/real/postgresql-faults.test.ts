@@ -10,9 +10,9 @@ import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/ser
 import { startProxy, type Proxy, type ProxyConnection } from '../support/servers/proxy.ts'
 
 const CAN_MOUNT = process.platform === 'linux' && process.getuid?.() === 0 && tryMount()
-/** The whole text of a statement: BEGIN … READ COMMITTED is none. */
+/** The complete text of a statement, so that BEGIN … READ COMMITTED does not match. */
 const COMMIT = 'COMMIT\0'
-/** Called with URL and the number of a server process: ends when that is gone. */
+/** Called with a URL and the PID of a server process: ends when that is gone. */
 const UNTIL_GONE = `import pg from 'pg'
   const client = new pg.Client(process.argv[1])
   await client.connect()
@@ -20,7 +20,7 @@ const UNTIL_GONE = `import pg from 'pg'
   await client.end()`
 const ROWS = Array.from({ length: 5000 }, (_, i): SqlRow => [i, `text ${i}`])
 
-describe.skipIf(!POSTGRES_OWN)('PostgreSQL that fails in mid-work (needs a server of its own)', () => {
+describe.skipIf(!POSTGRES_OWN)('failures of PostgreSQL during work (needs a server of its own)', () => {
   let server: PostgresServer
   let proxy: Proxy
   let database: SqlDatabase
@@ -59,14 +59,14 @@ describe.skipIf(!POSTGRES_OWN)('PostgreSQL that fails in mid-work (needs a serve
 
   const landed: HasLanded = async (reader) => (await reader.all('SELECT 1 FROM kept LIMIT 1')).length > 0
 
-  /** Rows, and how many of them are there more than once, by a connection that nothing disturbs. */
+  /** Rows, and how many of them are stored more than once, read through an undisturbed connection. */
   async function kept(): Promise<readonly SqlRow[]> {
     await using direct = await openPostgres(server.url('faults'), 'read')
     return await direct.all('SELECT count(*), count(DISTINCT n) FROM kept')
   }
   const EXACTLY_ONCE = [[ROWS.length, ROWS.length]]
 
-  /** Runs the act when a client sends the word for the first time. */
+  /** Runs the function when a client sends the word for the first time. */
   function onWord(word: string, act: (connection: ProxyConnection, data: Buffer) => 'drop' | void): void {
     let acted = false
     proxy.onClientData((data, connection) => {
@@ -76,7 +76,7 @@ describe.skipIf(!POSTGRES_OWN)('PostgreSQL that fails in mid-work (needs a serve
     })
   }
 
-  test('killed and started again in the middle of a load: the rows are there exactly once', async () => {
+  test('killed and restarted during a load, the server has the rows exactly once', async () => {
     let runs = 0
     await database.write(async (t) => {
       runs++
@@ -91,7 +91,7 @@ describe.skipIf(!POSTGRES_OWN)('PostgreSQL that fails in mid-work (needs a serve
     expect(await kept()).toEqual(EXACTLY_ONCE)
   })
 
-  test('killed between the last statement and COMMIT', async () => {
+  test('killed between the last statement and COMMIT, it has the rows exactly once', async () => {
     let runs = 0
     await database.write(async (t) => {
       await t.load('kept', ['n', 'v'], ROWS)
@@ -104,24 +104,24 @@ describe.skipIf(!POSTGRES_OWN)('PostgreSQL that fails in mid-work (needs a serve
     expect(await kept()).toEqual(EXACTLY_ONCE)
   })
 
-  test('killed when COMMIT was sent: whatever became of it, the rows are there exactly once', async () => {
+  test('killed after COMMIT was sent, it has the rows exactly once, whatever the result', async () => {
     for (const delay of [0, 1, 3]) {
       await database.write((t) => t.run('DELETE FROM kept'))
       onWord(COMMIT, () => void sleep(delay).then(() => server.kill9().then(() => server.restart())))
       await database.write((t) => t.load('kept', ['n', 'v'], ROWS), landed)
-      // A COMMIT that was quicker than the kill has left a server that is still coming back.
+      // If COMMIT was faster than the kill, the server is still restarting.
       await expect.poll(() => kept().catch(() => null), { timeout: 10_000 }).toEqual(EXACTLY_ONCE)
     }
   })
 
-  test('a session that the server ends, because its transaction stood idle for too long: the body is repeated', async () => {
+  test('a session that the server ends because its transaction was idle for too long: the body is repeated', async () => {
     let runs = 0
     const write = database.write(async (t) => {
       await t.load('kept', ['n', 'v'], ROWS)
       if (++runs === 1) {
         const [[pid] = []] = await t.all('SELECT pg_backend_pid()')
         await t.all("SET LOCAL idle_in_transaction_session_timeout = '100ms'")
-        // Nothing of this program runs meanwhile: the server's last word is the answer to the statement behind it.
+        // This program is blocked meanwhile, so the server's last message is the answer to the next statement.
         spawnSync(process.execPath, ['--input-type=module', '-e', UNTIL_GONE, server.url('faults'), String(pid)], { cwd: import.meta.dirname }) // prettier-ignore
       }
       return t.all('SELECT count(*) FROM kept')
@@ -131,7 +131,7 @@ describe.skipIf(!POSTGRES_OWN)('PostgreSQL that fails in mid-work (needs a serve
     expect(await kept()).toEqual(EXACTLY_ONCE)
   })
 
-  test('stopped by its administrator: a body is repeated, a read too', async () => {
+  test('stopped by its administrator: a body and a read are repeated', async () => {
     let runs = 0
     await database.all('SELECT 1')
     const write = database.write(async (t) => {
@@ -145,8 +145,8 @@ describe.skipIf(!POSTGRES_OWN)('PostgreSQL that fails in mid-work (needs a serve
     expect(await kept()).toEqual(EXACTLY_ONCE)
   })
 
-  describe('a cut between COMMIT and its answer', () => {
-    test('COMMIT arrived: its result is returned, and the body not repeated', async () => {
+  describe('a connection that is cut between COMMIT and its answer', () => {
+    test('COMMIT arrived: its result is returned, and the body is not repeated', async () => {
       let runs = 0
       onWord(COMMIT, (connection) => connection.cut())
       const body = database.write(async (t) => {
@@ -171,7 +171,7 @@ describe.skipIf(!POSTGRES_OWN)('PostgreSQL that fails in mid-work (needs a serve
       expect(await kept()).toEqual(EXACTLY_ONCE)
     })
 
-    test('nobody to ask: COMMIT_UNKNOWN, and the body not repeated', async () => {
+    test('without a check the result is COMMIT_UNKNOWN, and the body is not repeated', async () => {
       let runs = 0
       onWord(COMMIT, (connection) => connection.cut())
       const body = database.write(async (t) => {
@@ -182,7 +182,7 @@ describe.skipIf(!POSTGRES_OWN)('PostgreSQL that fails in mid-work (needs a serve
       expect(runs).toBe(1)
     })
 
-    test('no server left to ask: COMMIT_UNKNOWN', async () => {
+    test('without a server to check on the result is COMMIT_UNKNOWN', async () => {
       await database.close()
       database = await through('retry_seconds=1')
       onWord(COMMIT, (connection) => {
@@ -198,8 +198,11 @@ describe.skipIf(!POSTGRES_OWN)('PostgreSQL that fails in mid-work (needs a serve
     })
   })
 
-  describe('a COMMIT that a silent network holds back', () => {
-    /** Runs the body, and delivers the COMMIT after so many milliseconds; the client gives up after 1000, the old session after 2000. */
+  describe('a COMMIT that a silent network delays', () => {
+    /**
+     * Runs the body, and delivers the COMMIT after so many milliseconds; the client gives up after 1000, the old
+     * session after 2000.
+     */
     async function runsUntilWritten(deliveryMs: number): Promise<number> {
       let runs = 0
       onWord(COMMIT, (connection, data) => {
@@ -215,7 +218,7 @@ describe.skipIf(!POSTGRES_OWN)('PostgreSQL that fails in mid-work (needs a serve
       return runs
     }
 
-    test('and delivers after all: nobody asks before the old session has ended, so nothing is written twice', async () => {
+    test('and delivers: the check waits until the old session has ended, so nothing is written twice', async () => {
       expect(await runsUntilWritten(1500)).toBe(1)
       expect(await kept()).toEqual(EXACTLY_ONCE)
     })
@@ -226,7 +229,7 @@ describe.skipIf(!POSTGRES_OWN)('PostgreSQL that fails in mid-work (needs a serve
     })
   })
 
-  test('a network that goes silent under a statement is given up after response_timeout', async () => {
+  test('a network that goes silent during a statement is given up after response_timeout', async () => {
     await database.all('SELECT 1')
     proxy.freeze()
     const answer = database.all('SELECT 2')
@@ -239,24 +242,24 @@ describe.skipIf(!POSTGRES_OWN)('PostgreSQL that fails in mid-work (needs a serve
     })
   })
 
-  test('a statement that takes longer than response_timeout is left alone while the server is at it', async () => {
+  test('a statement that takes longer than response_timeout continues while the server works on it', async () => {
     expect(await database.all('SELECT 7 FROM pg_sleep(2.2)')).toEqual([[7]])
     expect(retries).toEqual([])
   })
 
-  test('a frozen connection whose statement has long ended is given up', async () => {
+  test('a frozen connection whose statement ended long ago is given up', async () => {
     await database.all('SELECT 1')
     proxy.onClientData((data, connection) => {
       if (!data.includes('pg_sleep')) return
       proxy.onClientData(null)
-      // After the statement has gone to the server.
+      // After the statement has been sent to the server.
       setImmediate(() => connection.mute())
     })
     expect(await database.all('SELECT 7 FROM pg_sleep(0.2)')).toEqual([[7]])
     expect(retries).toMatchObject([{ code: 'CONNECTION_LOST' }])
   })
 
-  test('a server that stays away: CONNECTION_LOST after retry_seconds', async () => {
+  test('a server that does not return ends in CONNECTION_LOST after retry_seconds', async () => {
     await database.close()
     database = await through('retry_seconds=1')
     await server.kill9()
@@ -273,7 +276,7 @@ describe.skipIf(!POSTGRES_OWN)('PostgreSQL that fails in mid-work (needs a serve
     }
   })
 
-  test('a reading transaction that breaks is not repeated behind the back of its body', async () => {
+  test('a read transaction that breaks is not repeated without the knowledge of its body', async () => {
     let runs = 0
     const read = database.read(async (reader) => {
       runs++
@@ -308,12 +311,12 @@ describe.skipIf(!POSTGRES_OWN)('PostgreSQL that fails in mid-work (needs a serve
     expect(await kept()).toEqual(EXACTLY_ONCE)
   })
 
-  test('the lock of a connection that was cut is known to be lost', async () => {
+  test('the lock of a connection that was cut is reported as lost', async () => {
     await using lock = await database.lock?.('cut')
     expect(lock?.held).toBe(true)
     proxy.cut()
     await expect.poll(() => lock?.held).toBe(false)
-    // The server lets go when it has noticed.
+    // The server releases it when it has noticed the loss.
     let again: SessionLock | null | undefined
     await expect.poll(async () => (again = await database.lock?.('cut')) ?? null).not.toBeNull()
     expect(again?.held).toBe(true)
@@ -321,7 +324,7 @@ describe.skipIf(!POSTGRES_OWN)('PostgreSQL that fails in mid-work (needs a serve
   })
 
   test.skipIf(!CAN_MOUNT)(
-    'a full disk: NO_SPACE, and nothing of it is there (needs root, to mount a small one)',
+    'a full disk ends in NO_SPACE, and no row of it is stored (needs root, to mount a small one)',
     async () => {
       using folder = temporaryFolder()
       chmodSync(folder.path, 0o755)
@@ -329,7 +332,7 @@ describe.skipIf(!POSTGRES_OWN)('PostgreSQL that fails in mid-work (needs a serve
       try {
         const { uid, gid } = statSync(server.dataFolder)
         chownSync(folder.path, uid, gid)
-        // Outside of a transaction, which the store has no way to.
+        // Outside of a transaction, which the store does not offer.
         await using _ = { [Symbol.asyncDispose]: () => administer('DROP TABLE crowded', 'DROP TABLESPACE small') }
         await administer(
           `CREATE TABLESPACE small LOCATION '${folder.path}'`,
