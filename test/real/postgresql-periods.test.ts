@@ -18,7 +18,7 @@ beforeAll(async () => {
   server = await startPostgres()
   await server.createDatabase('periods')
   const url = server.url('periods')
-  // A session elsewhere must not move a period.
+  // The time zone of the session must not move a period.
   const setup = await psql(url)
   await setup.run(`ALTER DATABASE periods SET timezone TO 'Pacific/Auckland'`)
   await setup.run(`
@@ -37,7 +37,7 @@ afterAll(async () => {
 })
 
 describe.skipIf(!POSTGRES_AVAILABLE)(`periods in PostgreSQL ${POSTGRES_MISSING}`, () => {
-  test('are conditions on days, moments and whole numbers', async () => {
+  test('are conditions on days, timestamps and integers', async () => {
     const table = await tableNamed(store, 't')
     await using view = await store.source(SIGNAL)
     const ids = async (at: number, from: string | null, to: string | null): Promise<string> => {

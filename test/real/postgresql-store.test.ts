@@ -70,7 +70,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`the PostgreSQL store ${POSTGRES_MISSING}`,
       ['json', ['{"a":  [1, "\\u00e9"]}', null]],
     ]
 
-    test.each(TYPED)('%s comes back as it went in, by COPY and by INSERT', async (type, values) => {
+    test.each(TYPED)('%s is read back unchanged, after COPY and after INSERT', async (type, values) => {
       await makeTable('round_trip', `how text, n int, v ${type}`)
       await database.write(async (t) => {
         await t.load(
@@ -86,7 +86,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`the PostgreSQL store ${POSTGRES_MISSING}`,
       expect(rows).toEqual([...values, ...values].map((value) => [value]))
     })
 
-    test('booleans, sums and what has no type of its own', async () => {
+    test('booleans, sums and types that the port lacks are converted', async () => {
       const sql =
         "SELECT true, false, sum(x), 1::oid, '{1,2}'::int[], 'x'::name, NULL FROM (VALUES (1::bigint), (2)) v(x)"
       expect(await database.all(sql)).toEqual([[1, 0, 3, 1, '{1,2}', 'x', null]])
@@ -101,7 +101,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`the PostgreSQL store ${POSTGRES_MISSING}`,
       expect(await database.all('SELECT DISTINCT v FROM surrogates')).toEqual([['a\ufffdb']])
     })
 
-    test('U+0000 is refused by name, and the transaction can go on', async () => {
+    test('U+0000 is refused by name, and the transaction can continue', async () => {
       await makeTable('nul', 'k int, "the text" text')
       await database.write(async (t) => {
         const rows = [
@@ -142,7 +142,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`the PostgreSQL store ${POSTGRES_MISSING}`,
     expect(await database.all('SELECT count(*) FROM copied')).toEqual([[10_000]])
   })
 
-  test('tables and columns of any name', async () => {
+  test('tables and columns may have any name', async () => {
     const table = 'Drop "this"; --?\n$1'
     const column = `it's "a"\\ ?`
     const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`
@@ -168,7 +168,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`the PostgreSQL store ${POSTGRES_MISSING}`,
     expect(await ask()).toEqual([[1, '2']])
   })
 
-  test('a prepared statement takes new types of its parameters', async () => {
+  test('a prepared statement accepts new types of its parameters', async () => {
     for (const [type, value] of [
       ['bigint', 1],
       ['text', 'one'],
@@ -183,7 +183,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`the PostgreSQL store ${POSTGRES_MISSING}`,
   describe('pages', () => {
     const NUMBERS = 'SELECT g FROM generate_series(1, ?::int) g'
 
-    test('come whole and in order, in a transaction and outside', async () => {
+    test('are complete and in order, inside and outside of a transaction', async () => {
       for (const walk of [
         (sql: string, n: number) => collect(database.pages(sql, [n], 100)),
         (sql: string, n: number) => database.read((reader) => collect(reader.pages(sql, [n], 100))),
@@ -197,7 +197,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`the PostgreSQL store ${POSTGRES_MISSING}`,
       }
     })
 
-    test('left half-way give their connection back', async () => {
+    test('that are left half-way return their connection', async () => {
       await using narrow = await openPostgres(`${url}?pool_size=1&application_name=narrow`, 'read')
       for (let i = 0; i < 20; i++) {
         for await (const page of narrow.pages(NUMBERS, [100_000], 10)) {
@@ -209,7 +209,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`the PostgreSQL store ${POSTGRES_MISSING}`,
       expect(await narrow.all(open)).toEqual([['idle']])
     })
 
-    test('leave room for other statements, whatever the size of the pool', async () => {
+    test('leave connections for other statements, whatever the size of the pool', async () => {
       await using narrow = await openPostgres(`${url}?pool_size=1`, 'write')
       let seen = 0
       for await (const page of narrow.pages(NUMBERS, [30], 10)) {
@@ -225,7 +225,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`the PostgreSQL store ${POSTGRES_MISSING}`,
       })
     })
 
-    test('that fail half-way throw, and the database goes on', async () => {
+    test('that fail half-way throw, and the database continues to work', async () => {
       await expect(
         collect(database.pages('SELECT 1 / (50 - g) FROM generate_series(1, 100) g', [], 10)),
       ).rejects.toThrow('division by zero')
@@ -235,7 +235,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`the PostgreSQL store ${POSTGRES_MISSING}`,
   })
 
   describe('transactions', () => {
-    test('a reading one sees one state while another writes, and cannot write', async () => {
+    test('a read transaction sees one snapshot while another one writes, and cannot write', async () => {
       await makeTable('state', 'n int')
       await database.read(async (reader) => {
         expect(await reader.all('SELECT count(*) FROM state')).toEqual([[0]])
@@ -248,7 +248,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`the PostgreSQL store ${POSTGRES_MISSING}`,
       await expect(database.all('DELETE FROM state RETURNING n')).rejects.toMatchObject(denied)
     })
 
-    test('writing ones run at the same time, and reads find a connection beside them', async () => {
+    test('write transactions run concurrently, and reads find a free connection', async () => {
       await makeTable('parallel', 'n int')
       const open = await Promise.all([1, 2, 3, 4].map(() => openTransaction(database)))
       await Promise.all(open.map(({ transaction }, i) => transaction.run('INSERT INTO parallel VALUES (?)', [i])))
@@ -259,7 +259,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`the PostgreSQL store ${POSTGRES_MISSING}`,
       expect(await database.all('SELECT count(*) FROM parallel')).toEqual([[5]])
     })
 
-    test('one that throws leaves nothing, and is not repeated', async () => {
+    test('a transaction that throws leaves nothing, and is not repeated', async () => {
       await makeTable('thrown', 'n int PRIMARY KEY')
       let runs = 0
       const failing = database.write(async (t) => {
@@ -277,7 +277,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`the PostgreSQL store ${POSTGRES_MISSING}`,
       expect(await database.all('SELECT * FROM thrown')).toEqual([])
     })
 
-    test('one whose body overlooks a failed statement does not pass for committed', async () => {
+    test('a transaction whose body ignores a failed statement is not reported as committed', async () => {
       await makeTable('overlooked', 'n int')
       const careless = database.write(async (t) => {
         await t.run('INSERT INTO overlooked VALUES (1)')
@@ -287,13 +287,13 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`the PostgreSQL store ${POSTGRES_MISSING}`,
       expect(await database.all('SELECT * FROM overlooked')).toEqual([])
     })
 
-    test('statements that outlive their transaction are refused', async () => {
+    test('statements after the end of their transaction are refused', async () => {
       let leaked: SqlTransaction | undefined
       await database.write(async (transaction) => void (leaked = transaction))
       await expect(leaked?.run('SELECT 1')).rejects.toThrow('the transaction has ended')
     })
 
-    test('two that block each other both succeed, one of them on its second run', async () => {
+    test('two transactions in a deadlock both succeed, one of them on its second run', async () => {
       await makeTable('crossed', 'k int PRIMARY KEY, n int')
       await database.write((t) => t.script('INSERT INTO crossed VALUES (1, 0), (2, 0)'))
       let runs = 0
@@ -319,7 +319,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`the PostgreSQL store ${POSTGRES_MISSING}`,
   })
 
   describe('a schema in the URL', () => {
-    test('is made when missing, and every name is looked up in it', async () => {
+    test('is created if missing, and every name is resolved in it', async () => {
       const schema = 'My "schema"'
       const parameter = `schema=${encodeURIComponent(schema)}`
       const both = await Promise.all([1, 2].map(() => openPostgres(`${url}?${parameter}`, 'write')))
@@ -334,7 +334,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`the PostgreSQL store ${POSTGRES_MISSING}`,
       expect(await collect(again.pages('SELECT n FROM here', [], 10))).toEqual([[[1]]])
     })
 
-    test('suffices for a user who may not create one', async () => {
+    test('is enough for a user who may not create one', async () => {
       await database.write((t) =>
         t.script(`DROP SCHEMA IF EXISTS given; DROP ROLE IF EXISTS guest; CREATE ROLE guest LOGIN PASSWORD 'g';
           CREATE SCHEMA given AUTHORIZATION guest`),
@@ -348,7 +348,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`the PostgreSQL store ${POSTGRES_MISSING}`,
   })
 
   describe('locks', () => {
-    test('have one holder, until it lets go', async () => {
+    test('have one owner, until it releases them', async () => {
       await using other = await openPostgres(url, 'write')
       const mine = await database.lock?.('a')
       expect(mine?.held).toBe(true)
@@ -397,7 +397,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`the PostgreSQL store ${POSTGRES_MISSING}`,
     test.each([
       ['password file', 'PGPASSFILE', (password: string) => `*:*:*:rotated:${password}\n`],
       ['service file', 'PGSERVICEFILE', (password: string) => `[mine]\nuser=rotated\npassword=${password}\n`],
-    ])('reads the %s at each connect: a password is changed while a program runs', async (_, variable, text) => {
+    ])('reads the %s at each connect, so a password can change while a program runs', async (_, variable, text) => {
       const folder = mkdtempSync(path.join(tmpdir(), 'sluice-pgpass-'))
       const file = path.join(folder, 'file')
       const change = async (password: string): Promise<void> => {
@@ -425,7 +425,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`the PostgreSQL store ${POSTGRES_MISSING}`,
       await expect(openPostgres(nowhere, 'read')).rejects.toMatchObject({ code: 'CONNECT_FAILED' })
     })
 
-    test('waits for nobody for ever', async () => {
+    test('never waits without a limit', async () => {
       const began = performance.now()
       const closed = openPostgres('postgresql://x:y@127.0.0.1:1/db?retry_seconds=1', 'read')
       await expect(closed).rejects.toMatchObject({ ...failed, retryable: true })
@@ -441,7 +441,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`the PostgreSQL store ${POSTGRES_MISSING}`,
     })
 
     test.runIf(POSTGRES_OWN)(
-      'goes through a socket file, and takes from the environment what the URL leaves out',
+      'works through a socket file, and takes missing parts of the URL from the environment',
       async () => {
         const secret = encodeURIComponent(PASSWORD)
         const bySocket = `postgresql://sluice:${secret}@/store?host=${encodeURIComponent(server.socketFolder)}&port=${server.port}`
@@ -463,7 +463,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`the PostgreSQL store ${POSTGRES_MISSING}`,
     )
   })
 
-  test('statement_timeout ends a statement, and prepare=off prepares nothing', async () => {
+  test('statement_timeout ends a statement, and with prepare=off no statement is prepared', async () => {
     await using hasty = await openPostgres(`${url}?statement_timeout=100&prepare=off`, 'read')
     await expect(hasty.all('SELECT pg_sleep(5)')).rejects.toMatchObject({ code: 'TARGET_IO', retryable: true })
     for (let i = 0; i < 4; i++) await hasty.all('SELECT ?::int', [i])
@@ -481,12 +481,12 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`the PostgreSQL store ${POSTGRES_MISSING}`,
     expect(Math.abs(first - Date.now())).toBeLessThan(60_000)
   })
 
-  test('mistakes in SQL keep their SQLSTATE', async () => {
+  test('errors in SQL keep their SQLSTATE', async () => {
     await expect(database.all('SELEC 1')).rejects.toMatchObject({ code: '42601' })
     await expect(database.all('SELECT * FROM not_there')).rejects.toMatchObject({ code: '42P01' })
   })
 
-  test('a closed database refuses, and lets go of all connections', async () => {
+  test('a closed database refuses queries, and has closed all connections', async () => {
     const gone = await openPostgres(`${url}?application_name=gone`, 'write')
     await Promise.all([gone.all('SELECT 1'), gone.write(async () => undefined), gone.read(async () => undefined)])
     await gone.close()

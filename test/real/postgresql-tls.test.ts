@@ -25,13 +25,14 @@ describe.skipIf(!POSTGRES_OWN)('encrypted connections to PostgreSQL (needs a ser
   })
 
   async function useCertificate(name: string): Promise<void> {
-    // Written over, the files keep the owner and the mode that the server insists on; a clone's keys are readable to all.
+    // The files are overwritten, so they keep the owner and mode that the server requires; a clone's keys can be read
+    // by all.
     writeFileSync(join(server.dataFolder, 'server.crt'), readFileSync(pem(name)))
     writeFileSync(join(server.dataFolder, 'server.key'), readFileSync(join(fixtures, `${name}.key`)))
     await server.restart()
   }
 
-  /** Whether the connection was encrypted; throws what opening threw. */
+  /** Whether the connection was encrypted; rethrows an error of opening. */
   async function encrypted(query: string, on = server): Promise<boolean> {
     await using database = await openPostgres(`${on.url()}?${query}`, 'read')
     return (await database.all(ENCRYPTED))[0]?.[0] === 1
@@ -44,7 +45,7 @@ describe.skipIf(!POSTGRES_OWN)('encrypted connections to PostgreSQL (needs a ser
   })
   const UNKNOWN = refused('the server certificate is signed by an unknown authority')
 
-  test('a certificate that fits is taken in every mode; disable stays in plain text', async () => {
+  test('a valid certificate is accepted in every mode; disable does not encrypt', async () => {
     await useCertificate('server')
     expect(await encrypted('')).toBe(true)
     expect(await encrypted('sslmode=disable')).toBe(false)
@@ -54,7 +55,7 @@ describe.skipIf(!POSTGRES_OWN)('encrypted connections to PostgreSQL (needs a ser
     expect(await encrypted('sslmode=require')).toBe(true)
   })
 
-  test('an authority nobody named is refused where proof is asked for', async () => {
+  test('an unknown authority is refused if verification is required', async () => {
     await useCertificate('server')
     await expect(encrypted('sslmode=verify-full')).rejects.toMatchObject({
       ...UNKNOWN,
@@ -67,7 +68,7 @@ describe.skipIf(!POSTGRES_OWN)('encrypted connections to PostgreSQL (needs a ser
     await expect(encrypted(`sslmode=prefer&${other}`)).rejects.toMatchObject({ code: 'TLS_FAILED' })
   })
 
-  test('an expired one is refused', async () => {
+  test('an expired certificate is refused', async () => {
     await useCertificate('expired')
     const expired = refused('the server certificate has expired')
     await expect(encrypted(`sslmode=verify-full&${CA}`)).rejects.toMatchObject(expired)
@@ -75,7 +76,7 @@ describe.skipIf(!POSTGRES_OWN)('encrypted connections to PostgreSQL (needs a ser
     expect(await encrypted('sslmode=require')).toBe(true)
   })
 
-  test('one for another host is refused where the name is compared', async () => {
+  test('a certificate for another host is refused if the host is verified', async () => {
     await useCertificate('other-host')
     await expect(encrypted(`sslmode=verify-full&${CA}`)).rejects.toMatchObject(
       refused('the server certificate is for another host'),
@@ -83,7 +84,7 @@ describe.skipIf(!POSTGRES_OWN)('encrypted connections to PostgreSQL (needs a ser
     expect(await encrypted(`sslmode=verify-ca&${CA}`)).toBe(true)
   })
 
-  test('a self-signed one is refused, unless it is the authority itself', async () => {
+  test('a self-signed certificate is refused, unless it is the authority itself', async () => {
     await useCertificate('self-signed')
     await expect(encrypted('sslmode=verify-full')).rejects.toMatchObject(
       refused('the server certificate is self-signed'),
@@ -92,7 +93,7 @@ describe.skipIf(!POSTGRES_OWN)('encrypted connections to PostgreSQL (needs a ser
     expect(await encrypted(`sslmode=verify-full&${itself}`)).toBe(true)
   })
 
-  test('a server without TLS is refused where encryption is demanded', async () => {
+  test('a server without TLS is refused if encryption is required', async () => {
     for (const mode of ['require', 'verify-ca', 'verify-full']) {
       await expect(encrypted(`sslmode=${mode}`, plain)).rejects.toMatchObject({
         code: 'TLS_FAILED',
@@ -125,7 +126,7 @@ describe.skipIf(!POSTGRES_OWN)('encrypted connections to PostgreSQL (needs a ser
     rmSync(folder, { recursive: true })
   })
 
-  test('PGSSLMODE and PGSSLROOTCERT count where the URL is silent', async () => {
+  test('PGSSLMODE and PGSSLROOTCERT apply if the URL does not set them', async () => {
     await useCertificate('server')
     const environment = { PGSSLMODE: 'verify-full', PGSSLROOTCERT: pem('ca') }
     await using database = await openPostgres(server.url(), 'read', { environment })

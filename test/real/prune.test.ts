@@ -1,4 +1,7 @@
-/** Giving up old versions: what is kept answers as before, what is gone is refused by name, and nothing later trips over it. */
+/**
+ * Pruning of old versions: kept versions give the same results as before, pruned ones are refused by name, and later
+ * commands still work.
+ */
 import { utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -116,7 +119,7 @@ async function restoreRanges(transaction: SqlTransaction, ranges: Ranges): Promi
 
 describe('prune', () => {
   test.each(someOf([1, 2, 3, 4, 5], 2))(
-    'to the newest %i versions: they answer as before, and the log still proves them',
+    'to the newest %i versions: they give the same results, and the log still proves them',
     async (n) => {
       await using at = await opened()
       const { database, table } = at
@@ -147,7 +150,7 @@ describe('prune', () => {
   )
 
   // Two rows a step, and all of a small table in one transaction.
-  test.for([2, 5000])('takes what nothing needs any more, and no row that is in force: %s', async (stepRows) => {
+  test.for([2, 5000])('removes rows that no kept version needs, and no row that is in force: %s', async (stepRows) => {
     await using at = await opened()
     const idle = (versions: number) => idleTables(at.database, ['t', 'none'], { versions })
     expect([...(await idle(2)).keys(), ...(await idle(6)).keys()]).toEqual(['t'])
@@ -167,7 +170,7 @@ describe('prune', () => {
       ['x', 3],
       ['y', 1],
     ])
-    // What a killed prune has left is found by any of its rows.
+    // A killed prune can leave rows in any one of the tables.
     await at.database.write((transaction) =>
       transaction.run(
         `INSERT INTO delta_txns (table_id, version, source, line, app_id, txn_version, last_updated) SELECT table_id, 2, source, line, app_id, txn_version, last_updated FROM delta_txns WHERE app_id = 'x'`,
@@ -176,7 +179,7 @@ describe('prune', () => {
     expect([...(await idle(2))]).toEqual([])
   })
 
-  test('takes the ranges of files that are gone, and conditions find what they found', async () => {
+  test('removes the ranges of pruned files, and conditions still find the same files', async () => {
     await using at = await opened()
     const { database } = at
     const number = 'number' as const
@@ -193,7 +196,7 @@ describe('prune', () => {
     expect(after).toEqual(files)
     expect(Number(before?.[0]) - Number(after?.[0])).toBe(4)
     expect(planned).toEqual({ relation: 'delta_file_ranges', rows: 4 })
-    // Numbers of files that went are given out again; their old ranges must not speak for the new ones.
+    // Numbers of removed files are reused; their old ranges must not apply to new files.
     writeLog(at.table, [[add('n', { stats: '{"numRecords":1,"minValues":{"id":5},"maxValues":{"id":5}}' })]], 6)
     await importInto(database, at.table)
     const found: string[] = []
@@ -202,11 +205,11 @@ describe('prune', () => {
     expect(found).toContain('n')
   })
 
-  // Enough files that ranges are asked, and removed ones enough for new files to be given their numbers in several zones.
+  // Enough files that ranges are used, and enough removed ones that new files reuse numbers in several zones.
   const endings = ['up to date', 'begun', 'as they were'] as const
   const sweeps = endings.flatMap((ends) => [['whole', ends] as const, ['cut short', ends] as const])
   test.each(shareOf(sweeps, 3))(
-    '%s, then an import that gives numbers out again, with ranges %s: conditions find their files',
+    '%s, then an import that reuses file numbers, with ranges %s: conditions find their files',
     async (sweep, ends) => {
       using folder = temporaryFolder()
       const table = join(folder.path, 'table')
@@ -234,7 +237,7 @@ describe('prune', () => {
       await prune(database, { versions: 1 }, 3_000)
       const [numbers] = await database.all("SELECT max(file_no) FROM delta_files WHERE table_id = 't'")
       expect(await database.all("SELECT count(*) FROM delta_file_ranges WHERE table_id = 't'")).toEqual([[2_500]])
-      // Ranges go last, so a kill leaves them.
+      // Ranges are removed last, so a kill leaves them.
       if (sweep === 'cut short')
         await database.write((transaction) =>
           transaction.load('delta_file_ranges', RANGES.delta_file_ranges.split(', '), stale),
@@ -244,7 +247,7 @@ describe('prune', () => {
       const before = await rangesOf(database)
       writeLog(table, [[...files('new', 80_000, 1_000)], [remove('kept7'), ...files('newer', 90_000, 300)]], 3)
       const interrupter = new Interrupter()
-      // A stop that comes behind the last batch lets the import end, and cuts only what follows it.
+      // A stop after the last batch lets the import end, and skips only the steps after it.
       await importInto(database, table, {
         interrupt: interrupter,
         onProgress: ({ version }) => {
@@ -256,7 +259,7 @@ describe('prune', () => {
         [numbers?.[0] ?? null, Number(numbers?.[0]) + 1_500],
       )
       expect(reused).toEqual([[1_300]])
-      // As a kill between the import's end and its first step on ranges leaves them.
+      // As a kill leaves them between the import's end and its first step on ranges.
       if (ends === 'as they were') await database.write((transaction) => restoreRanges(transaction, before))
       const [built] = await database.all('SELECT built_version, built_to FROM delta_range_columns')
       expect(built?.[0]).toBe(ends === 'as they were' ? 2 : 4)
@@ -290,7 +293,7 @@ describe('prune', () => {
     120_000,
   )
 
-  test('by age keeps the version that was the latest then', async () => {
+  test('by age keeps the version that was the latest at that time', async () => {
     await using at = await opened()
     const moment = (seconds: number): Keep => ({ sinceMs: (1_700_000_000 + seconds) * 1000 })
     const table = await readableTable(at.database, { tableId: 't' })
@@ -303,12 +306,12 @@ describe('prune', () => {
     expect((await errorOf(oldestKept(at.database, table, { versions: 0 }))).code).toBe('BAD_FLAG')
   })
 
-  test('and then import --moved: times are those that the log gives, with commits below the first version that it still has', async () => {
+  test('and then import --moved: times are those of the log, including commits below the first version that it still has', async () => {
     await using at = await opened()
     await prune(at.database, { versions: 3 })
     const log = join(at.table, '_delta_log')
     const logFile = (version: number): string => join(log, `${String(version).padStart(20, '0')}.json`)
-    // A copy keeps no order: the first commit is younger than those behind it.
+    // A copy does not keep the order of times: the first commit is newer than the next ones.
     const day = 86_400
     for (const version of COMMITS.keys()) {
       const time = 1_710_000_000 + (version === 0 ? 30 : version) * day
@@ -324,7 +327,7 @@ describe('prune', () => {
     expect(await differencesOf(at.database, at.table)).toEqual([])
   })
 
-  test('to the version that the log was cleaned to as well: neither side is wrong', async () => {
+  test('to the version that the log was cleaned to: both sides agree', async () => {
     await using at = await opened()
     await prune(at.database, { versions: 3 })
     writeCheckpoint(at.table, 3, checkpointOf(COMMITS, 3))
@@ -337,7 +340,7 @@ describe('prune', () => {
     expect(await differencesOf(at.database, at.table)).not.toEqual([])
   })
 
-  test('then a move to a new base, and an import from nothing', async () => {
+  test('then a move to a new base, and an import from the start', async () => {
     await using at = await opened()
     await prune(at.database, { versions: 2 })
     const more = [...COMMITS, [add('h')], [add('i')], [add('j')]]

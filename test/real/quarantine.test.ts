@@ -1,4 +1,4 @@
-/** `quarantine list`: rows that were set aside, by run and table, until they are mended and tried again. */
+/** `quarantine list`: quarantined rows, by run and table, until they are corrected and retried. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ import { copyOf, makePlace, missing, perform, type System } from '../support/cop
 
 const SYSTEMS: readonly System[] = ['sqlite', 'postgresql']
 
-test.for(SYSTEMS)('in %s', async (system, { skip }) => {
+test.for(SYSTEMS)('quarantined rows are listed and retried in %s', async (system, { skip }) => {
   const why = await missing(system)
   skip(why !== '', why)
   const folder = mkdtempSync(join(tmpdir(), 'sluice-quarantine-'))
@@ -46,7 +46,7 @@ test.for(SYSTEMS)('in %s', async (system, { skip }) => {
   }
   const all = await list()
   expect(all.total).toBe('3')
-  // What was set aside in one moment comes in any order.
+  // Rows that were quarantined at the same time have no fixed order.
   const lines = all.rows.map(({ run, table, key }) => `${run} ${table.split('.').at(-1)} ${key.join()}`)
   expect(lines.toSorted()).toEqual([`${runs[0]} t 2`, `${runs[0]} t 4`, `${runs[1]} u 2`])
   const first = all.rows.find(({ key }) => key[0] === '2')
@@ -57,7 +57,7 @@ test.for(SYSTEMS)('in %s', async (system, { skip }) => {
   expect((await list({ table: first?.table ?? '' })).total).toBe('2')
   const some = await list({ limit: 1 })
   expect([some.rows.length, some.total, some.said]).toEqual([1, '3', ['1 of 3 rows are shown; --limit shows more']])
-  // What the ledger does not know is no empty answer.
+  // Unknown runs and tables are errors, not empty lists.
   for (const wrong of [{ runId: '1795000000000000000' }, { table: 'nope' }, { table: 'elsewhere.t' }]) {
     for (const kind of ['quarantine-list', 'retry-quarantine'] as const) {
       const { finished } = await perform({ kind, to: target.url, limit: 10, ...wrong })
@@ -69,18 +69,18 @@ test.for(SYSTEMS)('in %s', async (system, { skip }) => {
   await source.sql("UPDATE t SET n = 5 WHERE typeof(n) = 'text'")
   expect((await perform({ kind: 'retry-quarantine', to: target.url, table: 't' })).finished.error).toBeUndefined()
   expect((await list()).rows.map(({ run }) => run)).toEqual([runs[1]])
-  // Known, and nothing waits any more.
+  // Known, and no row waits any more.
   expect((await list({ table: 't' })).total).toBe('0')
   expect((await list({ runId: runs[0] ?? '' })).total).toBe('0')
   rmSync(folder, { recursive: true })
 })
 
-describe('keys that a collation makes equal', () => {
+describe('keys that are equal by a collation', () => {
   let folder = ''
   beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-quarantine-'))))
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-  test('DuckDB: the row of the other spelling is not taken for it', async (context) => {
+  test('DuckDB: the row of the other spelling is not mistaken for it', async (context) => {
     const why = await missing('postgresql')
     if (why !== '') return context.skip(why)
     const [source, target] = [await makePlace('duckdb', folder), await makePlace('postgresql', folder)]
@@ -106,7 +106,7 @@ describe('keys that a collation makes equal', () => {
     ['mysql', "CREATE TABLE t (k varchar(9) COLLATE utf8mb4_general_ci PRIMARY KEY, v varchar(9), CHECK (v <> 'bad'))"],
   ]
   test.for(targets)(
-    '%s as the target: a row under an equal key is kept, others are written',
+    '%s as the target: a row with an equal key is kept, others are written',
     async ([system, sql], context) => {
       const why = await missing(system)
       if (why !== '') return context.skip(why)

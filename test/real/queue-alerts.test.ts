@@ -1,4 +1,7 @@
-/** Alerts of shared runs: a run that comes again on another host tells each of them once, because the queue knows which stand. */
+/**
+ * Alerts of shared runs: a run that repeats on another host reports each alert once, because the queue knows which are
+ * open.
+ */
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -21,7 +24,7 @@ import { POSTGRES_MISSING, POSTGRES_OWN } from '../support/servers/postgresql.ts
 import { startProxy } from '../support/servers/proxy.ts'
 import { makeOrders, WorkerStage, type WorkerOptions } from '../support/worker-stage.ts'
 
-/** A shared copy of one slot. */
+/** A shared copy with one task. */
 const RUN = {
   kind: 'copy',
   takesTurns: true,
@@ -45,7 +48,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     await stage?.[Symbol.asyncDispose]()
   })
 
-  /** A comparison on a host that has done none before; it remembers nothing by itself. */
+  /** A comparison on a host that has run none before, so it has no history of its own. */
   async function comparedOn(
     host: string,
     more: WorkerOptions = {},
@@ -73,7 +76,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     return { status, told: existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [] }
   }
 
-  test('one that stands is told by the first host alone, and its end by whichever finds it', async () => {
+  test('an open alert is sent by the first host only, and its end by the host that finds it', async () => {
     expect(await comparedOn('first')).toEqual({ status: 'failed', told: ['failed raised'] })
     expect(await comparedOn('second')).toEqual({ status: 'failed', told: ['failed raised'] })
     await stage.ask(
@@ -89,7 +92,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     expect(await stage.ask(stage.queue, 'queue', 'SELECT * FROM sluice_queue.sluice_alerts')).toEqual([])
   })
 
-  test('what begins or ends while the queue is away is told once, and the queue hears of it when it is back', async () => {
+  test('an alert or its end during an outage of the queue is sent once, and recorded when the queue is back', async () => {
     await using proxy = await startProxy(stage.queue.port)
     const url = new URL(stage.queue.url('queue'))
     url.host = `127.0.0.1:${proxy.port}`
@@ -119,7 +122,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
       }
       await holder.end()
       if (queue === 'away') {
-        // An alert comes at once; an end is told when the queue is back.
+        // An alert is sent at once; an end when the queue is back.
         if (row === 'is missing') await stage.until('the alert', () => reported().length > before)
         else await sleep(4_000)
         proxy.redirect(stage.queue.port)
@@ -146,7 +149,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     await stage.forgetRuns()
   })
 
-  test('a run that every worker refuses tells that it failed, once, and the next that ends well clears it', async () => {
+  test('a run that every worker refuses sends failed once, and the next run that succeeds clears it', async () => {
     const file = path.join(stage.folder, 'refused')
     const reported = (): readonly string[] => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [])
     const command = `echo "$SLUICE_ALERT_CAUSE $SLUICE_ALERT_STATE $SLUICE_ALERT_RUN $SLUICE_ALERT_VALUE" >> ${file}`
@@ -179,7 +182,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     await stage.forgetRuns()
   })
 
-  test('a failure that no program has reported is reported once by another worker, where the one that noted the end is gone', async () => {
+  test('a failure that its program did not report is reported once by another worker if the first one is gone', async () => {
     await stage.forgetRuns()
     await using queue = await openQueue(stage.urlOf(stage.queue, 'queue'), 'work')
     const about = { host: 'here', pid: 7, program: 'sluice 1, ledger 1', concurrency: 1, queues: [] }
@@ -198,7 +201,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     const longAgo = `UPDATE sluice_queue.sluice_run_refusals SET refused_at = now() - interval '2 min'`
     await stage.ask(stage.queue, 'queue', longAgo)
     expect((await gone.sweep()).ended).toMatchObject([{ runId: '31', status: 'failed' }])
-    // Its program has crashed.
+    // Its program has crashed, so it has not raised the alert.
     await gone.release(await begun('32'), { left: 'none', exitCode: 3, error, isUnworked: true })
     // Its program has raised its own alerts.
     await gone.release(await begun('33'), { left: 'none', exitCode: 3, error })
@@ -215,7 +218,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     await watch.sent(60_000)
     expect(reported.splice(0)).toEqual(['failed raised 31', 'failed raised 32'])
 
-    // Asked to stop while its program crashes, it would have come again.
+    // A stop was requested while its program crashes, otherwise it would have been repeated.
     const rests = await begun('34', { slots: [{ about: 'own' }] })
     await queue.steer('34', { stop: true })
     await gone.release(rests, { left: 'rest', exitCode: 3, error, isUnworked: true })
@@ -224,13 +227,13 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     await watch.sent(60_000)
     expect(reported).toEqual([])
 
-    // The worker that has noted the alert is killed before it is sent.
+    // The worker that has recorded the alert is killed before it is sent.
     await gone.release(await begun('35'), { left: 'none', exitCode: 3, error, isUnworked: true })
     const [killed] = (await gone.watch()).filter(({ runId }) => runId === '35')
     expect(await gone.takeFailure({ runId: '35', no: 1 })).toMatchObject({ isAgain: false })
     expect(await gone.takeFailure({ runId: '35', no: 1 })).toBeNull()
     await queue.alerts.begin(alertKey(killed?.operation as Operation, 'failed', '', true))
-    // Its sink takes nothing.
+    // Its sink accepts nothing.
     const broken = { ...alert, command: 'exit 1' }
     await gone.release(await begun('36', {}, broken), { left: 'none', exitCode: 3, error, isUnworked: true })
     const inspected = async (): Promise<readonly string[]> => {
@@ -250,7 +253,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     await stage.ask(stage.queue, 'queue', 'DELETE FROM sluice_queue.sluice_alerts')
   })
 
-  test('of two that find the same at once one is told that it is new, and one that it is over', async () => {
+  test('of workers that find the same alert at once, one gets "new", and one gets "cleared"', async () => {
     await using queue = await openQueue(stage.urlOf(stage.queue, 'queue'), 'work')
     const key = { scope: 'x'.repeat(10_000), cause: 'drift', table: 'a' } as const
     const begun = await Promise.all(Array.from({ length: 8 }, () => queue.alerts.begin(key)))
@@ -263,7 +266,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     expect(await stage.ask(stage.queue, 'queue', 'SELECT cause FROM sluice_queue.sluice_alerts')).toEqual([])
   })
 
-  test('an end that is confirmed while another begins the same waits for it, and neither fails', async () => {
+  test('the confirmation of an end waits for a concurrent start of the same alert, and neither fails', async () => {
     await using queue = await openQueue(stage.urlOf(stage.queue, 'queue'), 'work')
     const key = { scope: 'locked', cause: 'drift', table: 'a' } as const
     await queue.alerts.begin(key)
@@ -272,7 +275,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     const other = new pg.Client({ connectionString: stage.queue.url('queue') })
     await other.connect()
     try {
-      // The locks of a beginning, in its order.
+      // Takes the locks of a start, in its order.
       await other.query(`BEGIN; SELECT FROM sluice_queue.sluice_alerts WHERE cause = 'drift' FOR UPDATE`)
       const sent = queue.alerts.sent(key, 'cleared')
       const waits = `SELECT 1 FROM pg_stat_activity WHERE datname = 'queue' AND wait_event_type = 'Lock'`
@@ -288,7 +291,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     expect(await stage.ask(stage.queue, 'queue', 'SELECT cause FROM sluice_queue.sluice_alerts')).toEqual([])
   })
 
-  test('one that was raised while the queue was away keeps its moment, of which its id is made, and so does one whose end no sink took', async () => {
+  test('an alert that was raised during an outage, or whose end no sink accepted, keeps its time and id', async () => {
     await using queue = await openQueue(stage.urlOf(stage.queue, 'queue'), 'work')
     const key = { scope: 'kept', cause: 'drift', table: 'a' } as const
     let isAway = true
@@ -321,7 +324,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     await book.sent(key, 'cleared')
   })
 
-  test('one whose sender does not confirm it is sent by another after a minute, and its end too', async () => {
+  test('an alert or an end that its sender does not confirm is sent by another worker after a minute', async () => {
     await using queue = await openQueue(stage.urlOf(stage.queue, 'queue'), 'work')
     const { alerts } = queue
     const key = { scope: 's', cause: 'drift', table: 'a' } as const
@@ -344,7 +347,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     expect((await alerts.end(key)).is).toBe('none')
     await minuteLater()
     expect(await alerts.end(key)).toEqual({ is: 'cleared', since: first.since })
-    // It begins again before its end is confirmed, which is not that of the new one.
+    // It starts again before its end is confirmed; the confirmation does not apply to the new one.
     const second = await alerts.begin(key)
     expect(second.is).toBe('new')
     expect(second.since).toBeGreaterThan(first.since)
@@ -356,7 +359,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     expect(await stage.ask(stage.queue, 'queue', 'SELECT cause FROM sluice_queue.sluice_alerts')).toEqual([])
   })
 
-  test('a lost worker is reported by another where the one that began to is killed before it has sent that', async () => {
+  test('a lost worker is reported by another worker if the first reporter is killed before it has sent the alert', async () => {
     await stage.forgetRuns()
     await using queue = await openQueue(stage.urlOf(stage.queue, 'queue'), 'work')
     const about = { host: 'here', pid: 7, program: 'sluice 1, ledger 1', concurrency: 1, queues: [] }
@@ -403,7 +406,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     }
     expect(await inspected()).toEqual([])
     await minuteLater('reportedAt')
-    // While its sender works on it, a minute is no reason to send it once more.
+    // While its sender works on it, it is not sent again after a minute.
     await watch.look([])
     await minuteLater('reportedAt')
     expect(await inspected()).toEqual(['worker-lost raised'])
@@ -415,7 +418,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     expect(await gone.noteLoss(key, at, 'over')).toBe(true)
     expect(await inspected()).toEqual([])
     await minuteLater('overAt')
-    // Where no sink takes its end, it is sent again a minute later, and the loss itself is not.
+    // If no sink accepts its end, the end is sent again a minute later, but not the loss.
     writeFileSync(path.join(stage.folder, 'is-away'), '')
     expect(await inspected()).toEqual(['worker-lost cleared'])
     expect(await inspected()).toEqual([])
@@ -426,7 +429,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     await stage.forgetRuns()
   })
 
-  test('a chunk that a silent host has finished since it was heard of is not named, and one that it has not until it is done', async () => {
+  test('a chunk that a silent host has finished is not reported as stuck, and an unfinished one until it is done', async () => {
     await stage.ask(stage.data, 'source', 'CREATE TABLE items AS SELECT g AS id FROM generate_series(1, 40) g')
     await stage.ask(stage.data, 'source', 'ALTER TABLE items ADD PRIMARY KEY (id)')
     const copy = ['copy', '--from', 'shop', '--to', 'cold', '--table', 'items', '--checkpoint-size', '10']
@@ -476,17 +479,17 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
       .poll(async () => await look(), { timeout: 15_000, interval: 1000 })
       .toEqual([expect.stringMatching(/^cleared: chunk 2 is done; it was open since /)])
     expect(await look()).toEqual([])
-    // Another host has done what stands still here: it is not raised again with each look.
+    // Another host has completed the chunk that is stuck here: it is not raised again at each check.
     const still = [{ runId: '17', standing: [{ table: 'public.items', chunk: '2', stoodMs: 20_000 }], moved: () => [] }]
     expect(await look(still)).toEqual([])
 
-    // What is held stands still as asked.
+    // A paused run does not progress, as requested.
     await open(true)
     expect(await queue.steer('17', { held: true })).toBe(true)
     expect(await look()).toEqual([])
     expect(await queue.steer('17', { held: false })).toBe(true)
     expect(await look()).toEqual([expect.stringMatching(/^raised: chunk 2 gets no further for /)])
-    // A run that failed has moved nothing; a later one of the same command has.
+    // A failed run clears nothing; a later run of the same command that succeeds does.
     const ended = async (runId: string, status: string): Promise<unknown> =>
       await stage.ask(
         stage.queue,
@@ -503,7 +506,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     expect(await look()).toEqual([])
   })
 
-  test('chunks of one alert each have a moment of their own: what moved before it stood is no move, and each is named once', async () => {
+  test('chunks of one alert have times of their own: older progress is ignored, and each is named once', async () => {
     await stage.forgetRuns()
     await using queue = await openQueue(stage.urlOf(stage.queue, 'queue'), 'work')
     const program = 'sluice 1, ledger 1'
@@ -528,7 +531,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
       host: 'here',
       emit: (event) => void (event.type === 'alert' && reported.push(`${event.state}: ${event.value}`)),
     })
-    /** When each chunk moved last. */
+    /** Time of the last progress of each chunk. */
     const movedAt = new Map<string, number>()
     const table = 'public.notes'
     const ago = (chunk: string): number => performance.now() - (movedAt.get(chunk) ?? 0)
@@ -562,7 +565,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
       expect.stringMatching(/^cleared: chunks 1, 2 continue or are done; it was open since /),
     ])
 
-    // Another host found that its chunk goes on, and was killed before it had sent that.
+    // Another host found that its chunk progresses, and was killed before it had sent that.
     movedAt.set('4', performance.now() - 9000)
     expect(await look('4')).toEqual([expect.stringMatching(/^raised: chunk 4 gets no further for /)])
     const [stuck] = (await worker.watch())[0]?.alerts ?? []
@@ -580,7 +583,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     await stage.forgetRuns()
   })
 
-  test('that no worker of a version lives is told once, and is over when one comes', async () => {
+  test('a version without live workers is reported once, and cleared when a worker starts', async () => {
     await using queue = await openQueue(stage.urlOf(stage.queue, 'queue'), 'work')
     const program = 'sluice 2, ledger 1'
     const about = { pid: 7, concurrency: 1, queues: [] }
@@ -624,7 +627,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     expect(await look()).toEqual([])
   })
 
-  test('workers --metrics tells how the queue stands, also where no live worker, until it is stopped', async () => {
+  test('workers --metrics reports the queue, even on a host without workers, until it is stopped', async () => {
     await stage.forgetRuns()
     await stage.distribute('diff', '--from', 'shop', '--to', 'cold', '--table', 'orders')
     const watch = stage.desk('workers', '--metrics', '0')

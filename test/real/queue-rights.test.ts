@@ -1,4 +1,7 @@
-/** The rights that `sluice grants` prints for a queue's database, given to real roles: a worker can work, and an observer can do no more than look. */
+/**
+ * The rights that `sluice grants` prints for a queue's database, given to real roles: a worker can work, and an
+ * observer can only read.
+ */
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import pg from 'pg'
@@ -11,7 +14,7 @@ import { makeOrders, WorkerStage } from '../support/worker-stage.ts'
 const ROLES = ['queue_owner', 'queue_worker', 'queue_reader'] as const
 const SECRET = 'hunter2'
 
-/** A role that a careless statement would take for more. */
+/** A role name that an unquoted statement would execute as SQL. */
 const HOSTILE = 'o"ne\'; DROP SCHEMA sluice_queue; -- $(id)'
 
 /** The statements that docs/guides/workers.md shows. */
@@ -58,19 +61,19 @@ describe.skipIf(!POSTGRES_OWN)(`rights in the database of a queue ${POSTGRES_MIS
       for (const channel of ['worker:migrate', 'jobs:insert'])
         await stranger.query('SELECT pg_notify($1, $2)', [channel, said])
     await stranger.end()
-    // The next runner listens anew.
+    // The next runner listens again.
     const copy = ['copy', '--from', 'shop', '--to', 'cold', '--table', 'orders', '--tasks', '1'] as const
     const run = await stage.distribute(...copy)
     await stage.until('the end', async () => (await stage.run(run)).status !== 'running')
     expect(await stage.ask(stage.queue, 'queue', listening)).toEqual(before)
     worker.signal('SIGTERM')
     expect(await worker.ended).toBe(0)
-    // Other tests begin with a database without a queue, and an empty target.
+    // Other tests start with a database without a queue, and an empty target.
     await stage.ask(stage.queue, 'queue', 'DROP SCHEMA sluice_queue CASCADE; DROP SCHEMA graphile_worker CASCADE')
     await stage.ask(stage.data, 'target', 'DROP SCHEMA public CASCADE; CREATE SCHEMA public')
   })
 
-  test('what cannot be given is refused by name, and before there is a queue nothing is', async () => {
+  test('rights that cannot be granted are refused by name, and before a queue exists none is granted', async () => {
     const early = await grants(stage.urlOf(stage.queue, 'queue'), 'observer', 'queue_reader', '--apply')
     expect([early.code, errorOf(early.events)]).toMatchObject([
       2,
@@ -87,7 +90,7 @@ describe.skipIf(!POSTGRES_OWN)(`rights in the database of a queue ${POSTGRES_MIS
     expect([file.code, file.err]).toEqual([6, expect.stringContaining('cannot hold a queue')])
   })
 
-  test('what is printed is enough to work, and to look without changing anything', async () => {
+  test('the printed grants are enough to work, and to read without changing anything', async () => {
     const copy = ['copy', '--from', 'shop', '--to', 'cold', '--table', 'orders', '--tasks', '1'] as const
     const run = await stage.distribute(...copy, '--connect', as('queue_owner'))
     const again = ['--every', '1h', '--', 'diff', '--from', 'shop', '--to', 'cold', '--table', 'orders'] as const
@@ -101,7 +104,7 @@ describe.skipIf(!POSTGRES_OWN)(`rights in the database of a queue ${POSTGRES_MIS
       expect.stringMatching(/sluice grants --connect .* --role observer --to queue_reader .*prints all of it/),
     ])
     const superuser = stage.urlOf(stage.queue, 'queue')
-    // Printed first: nothing is given yet.
+    // Printed first: nothing is granted yet.
     const printed = [
       await grants(superuser, 'worker', 'queue_worker'),
       await grants(as('queue_owner'), 'observer', 'queue_reader'),
@@ -131,7 +134,7 @@ describe.skipIf(!POSTGRES_OWN)(`rights in the database of a queue ${POSTGRES_MIS
     for (const words of changes) {
       const { code, err } = await stage.sluice(...words, '--connect', as('queue_reader'))
       expect([words, code], err).toEqual([words, 4])
-      // The right that is missing, as the owner gives it.
+      // The missing right, as the owner grants it.
       expect([words, err]).toEqual([words, expect.stringContaining('GRANT \\"queue_owner\\" TO \\"queue_reader\\"')])
     }
     const adds = await stage.sluice('schedule', 'add', 'more', '--connect', as('queue_reader'), ...again)
@@ -147,12 +150,12 @@ describe.skipIf(!POSTGRES_OWN)(`rights in the database of a queue ${POSTGRES_MIS
     expect(await stage.run(next)).toMatchObject({ status: 'stopped' })
   })
 
-  test('--apply gives what it prints to whatever name, and only where the login may', async () => {
+  test('--apply grants what it prints to any name, and only if the login may', async () => {
     const superuser = stage.urlOf(stage.queue, 'queue')
     const asked = async (sql: string): Promise<unknown> => (await stage.ask(stage.queue, 'queue', sql))[0]
     const named = `"${HOSTILE.replaceAll('"', '""')}"`
     await stage.ask(stage.queue, 'queue', `CREATE ROLE ${named} LOGIN PASSWORD '${SECRET}'`)
-    // The reader holds the right itself without its grant option: the server would only warn, and give nothing.
+    // The reader has the right without its grant option: the server would only warn, and grant nothing.
     for (const [login, role] of [
       ['queue_reader', 'observer'],
       ['queue_reader', 'worker'],
@@ -167,7 +170,7 @@ describe.skipIf(!POSTGRES_OWN)(`rights in the database of a queue ${POSTGRES_MIS
     expect((await grants(as('queue_owner'), 'observer', HOSTILE, '--apply')).code).toBe(0)
     const theirs = superuser.replace(/\/\/[^@]*@/, `//${encodeURIComponent(HOSTILE)}:${SECRET}@`)
     expect((await stage.sluice('workers', '--connect', theirs)).code).toBe(0)
-    // A table that a later version adds is theirs to read, too.
+    // A table that a later version adds can be read by them, too.
     await stage.ask(stage.queue, 'queue', 'SET ROLE queue_owner; CREATE TABLE sluice_queue.later (a int)')
     expect(
       await asked(`SELECT has_table_privilege('queue_reader', 'sluice_queue.later', 'SELECT') AS reads,

@@ -1,4 +1,4 @@
-/** Rows of a slot whose worker is gone: what it had begun and not ended is done again, and counted once. */
+/** Rows of a task whose worker is gone: unfinished chunks are done again, and counted once. */
 import { execFileSync } from 'node:child_process'
 import { renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -33,14 +33,14 @@ const RUN: QueuedRun = {
   slots: [{ about: '' }],
 }
 
-test('of an import that another worker goes on with are all that the run has brought in', async () => {
+test('of an import that another worker resumes are all that the run has imported', async () => {
   using folder = temporaryFolder()
   const lines = Array.from({ length: 40 }, (_, i) => [...(i === 0 ? [PROTOCOL, METADATA] : []), add(`f${i}`)])
   writeLog(join(folder.path, 'table'), lines)
   const catalog = `sqlite:///${join(folder.path, 'catalog.db')}`
   const table = join(folder.path, 'table')
   const operation = { kind: 'import', table, catalog, dryRun: false, resume: true, batchSize: 1, verbose: false, allowRefused: false, waitMs: 0 } as const // prettier-ignore
-  /** What a slot has told of its turn. */
+  /** What a task has reported in one turn. */
   const turn = async (sharedRun: string, stopsAt = Number.POSITIVE_INFINITY): Promise<Pulse> => {
     const [pulse, interrupt] = [new Pulse(), new Interrupter()]
     await perform(operation, {
@@ -59,13 +59,13 @@ test('of an import that another worker goes on with are all that the run has bro
   expect(first.rows - first.open).toBe(0)
   expect(first.rows).toBeLessThan(42)
   const last = await turn('7/1000')
-  // Not what the run before has brought in.
+  // Without the rows of the earlier run.
   expect(last.rows).toBe(42 - before.rows)
   expect(last.done).toBe(42 - before.rows - first.rows)
   expect(last.open).toBe(0)
 })
 
-describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
+describe.skipIf(!POSTGRES_OWN)(`rows of a task ${POSTGRES_MISSING}`, () => {
   let server: PostgresServer
   beforeAll(async () => {
     server = await startPostgres({})
@@ -75,7 +75,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
     await server?.[Symbol.asyncDispose]()
   })
 
-  test('and how the queue stands, by the clock of its database, whichever worker asks', async () => {
+  test('and the state of the queue are the same for every worker, by the clock of its database', async () => {
     await using queue = await openQueue(server.url('queue'), 'work')
     const [one, other] = [queue.worker(ABOUT), queue.worker({ ...ABOUT, workerId: 'w2', host: 'there' })]
     await one.beat(false)
@@ -116,7 +116,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
     await client.end()
   })
 
-  test('of workers that ended or were lost more than seven days ago go, but for those that a slot names', async () => {
+  test('of workers that ended or were lost over seven days ago are removed, unless a task names them', async () => {
     await using queue = await openQueue(server.url('queue'), 'work')
     const sweeping = queue.worker({ ...ABOUT, workerId: 'sweeps' })
     const ids = ['ended-old', 'lost-old', 'named-old', 'ended-lately']
@@ -144,7 +144,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
     }
   })
 
-  test('in a copy of the queue no run begins before it is confirmed there, and none is called lost', async () => {
+  test('in a copy of the queue no run begins before it is confirmed there, and none is reported as lost', async () => {
     await using queue = await openQueue(server.url('queue'), 'work')
     const worker = queue.worker(ABOUT)
     await worker.beat(false)
@@ -176,7 +176,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
 
     await steered(copy, '20', { held: false })
     expect(await other.claim(waits)).not.toBeNull()
-    // What another worker had there is taken from it first.
+    // The task of the original's worker is first taken from it.
     await steered(copy, '21', { held: false })
     expect(await other.sweep()).toMatchObject({ lost: [worked], unconfirmed: ['22'] })
     expect(await other.claim(worked)).not.toBeNull()
@@ -184,7 +184,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
     expect(await other.sweep()).toMatchObject({ ended: [], unconfirmed: [] })
     expect(await copy.stand()).toMatchObject({ unconfirmedRuns: 0 })
 
-    // The original does not notice.
+    // The original is not affected.
     expect(await queue.stand()).toMatchObject({ unconfirmedRuns: 0 })
     expect(await worker.claim(waits)).not.toBeNull()
     await ask('queue', isLongAgo)
@@ -192,7 +192,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
     await ask('queue', 'DELETE FROM sluice_queue.sluice_runs; DELETE FROM sluice_queue.sluice_workers')
   })
 
-  test('of no worker are taken while the queue has answered again for less than 30 s, and none is called lost or waited for', async () => {
+  test('of no worker are taken in the first 30 s after an outage of the queue, and none is reported as lost', async () => {
     await using queue = await openQueue(server.url('queue'), 'work')
     const [one, other] = [queue.worker(ABOUT), queue.worker({ ...ABOUT, workerId: 'w2', host: 'there' })]
     const alert = { conditions: [{ cause: 'stuck', limit: 10_000 }] }
@@ -209,32 +209,32 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
     }
     const client = new pg.Client({ connectionString: server.url('queue') })
     await client.connect()
-    // As after 42 s in which no worker has reached it.
+    // As after 42 s in which no worker has reached the queue.
     await client.query(`UPDATE sluice_queue.sluice_workers SET beat_at = now() - interval '42 s';
       UPDATE sluice_queue.sluice_run_slots SET beat_at = now() - interval '42 s' WHERE state = 'working';
       UPDATE sluice_queue.sluice_runs SET begun_at = now() - interval '1 min'`)
     const seen = async (): Promise<unknown> =>
       (await one.watch()).map(({ runId, silent, lost, waitsFor }) => [runId, silent.length, lost.length, waitsFor])
     const calm = [['30', 0, 0, null], ['31', 0, 0, null], ['32', 0, 0, null]] // prettier-ignore
-    // It may sweep and look before it beats.
+    // It may sweep and check before its heartbeat.
     for (const isHeard of [false, true]) {
       if (isHeard) await one.beat(false)
       expect(await one.sweep()).toMatchObject({ lost: [], ended: [] })
       expect(await seen()).toEqual(calm)
       expect(await one.claim({ runId: '31', no: 1 })).toBeNull()
     }
-    // Nor does one take them that begins just then.
+    // A worker that starts just then takes none either.
     const late = queue.worker({ ...ABOUT, workerId: 'w3', host: 'later' })
     await late.beat(false)
     expect(await late.sweep()).toMatchObject({ lost: [], isWithheld: true })
     expect(await late.claim({ runId: '31', no: 1 })).toBeNull()
     await client.query(`DELETE FROM sluice_queue.sluice_workers WHERE worker_id = 'w3'`)
-    // For 30 s the queue has answered this worker, and the other one is away.
+    // For 30 s this worker has reached the queue, and the other one is away.
     await client.query(`UPDATE sluice_queue.sluice_workers SET reached_at = now() - interval '31 s' WHERE worker_id = 'w1';
       UPDATE sluice_queue.sluice_run_slots SET beat_at = now() WHERE run_id = '30'`)
     await one.beat(false)
     expect(await seen()).toEqual([['30', 0, 0, null], ['31', 1, 0, null], ['32', 0, 0, null]]) // prettier-ignore
-    // A worker that begins beside it need not wait.
+    // A worker that starts then does not need to wait.
     await late.beat(false)
     expect(await late.sweep()).toMatchObject({ lost: [{ runId: '31', no: 1 }], isWithheld: false })
     await client.query(`DELETE FROM sluice_queue.sluice_workers WHERE worker_id = 'w3'`)
@@ -244,7 +244,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
     await client.end()
   })
 
-  test('of workers that are all gone wait as those that are queued do, and a stop ends them without a worker', async () => {
+  test('of workers that are all gone wait like queued ones, and a stop ends them without a worker', async () => {
     await using queue = await openQueue(server.url('queue'), 'work')
     const worker = queue.worker({ ...ABOUT, workerId: 'alone' })
     await worker.beat(false)
@@ -266,13 +266,13 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
     expect(await steered(queue, '50', { held: false })).toMatchObject({ status: 'running', slots: { queued: 1 } })
     await steered(queue, '50', { stop: true })
     expect((await queue.runs(1, '50'))[0]).toMatchObject({ status: 'stopped', exitCode: 75 })
-    // Where the worker was only cut off, it has the slot no longer.
+    // If the worker was only cut off, it no longer owns the task.
     expect((await worker.release(slot, { left: 'none', exitCode: 0 })).isMine).toBe(false)
     await client.query('DELETE FROM sluice_queue.sluice_runs; DELETE FROM sluice_queue.sluice_workers')
     await client.end()
   })
 
-  test('are those that it has ended, once it waits for another worker', async () => {
+  test('are those of the chunks that it has ended, once it waits for another worker', async () => {
     await using queue = await openQueue(server.url('queue'), 'work')
     await queue.submit(RUN)
     const key = { runId: '7', no: 1 }
@@ -298,7 +298,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
     expect(await rows()).toEqual([100n, 100n])
   })
 
-  test('of a run are those of the ledger, by its newest reading, and a slot that did nothing at the end has no exit code', async () => {
+  test('of a run are those of the latest ledger read, and a task with nothing to do has no exit code', async () => {
     await using queue = await openQueue(server.url('queue'), 'work')
     await queue.submit({ ...RUN, runId: '8', slots: [{ about: '' }, { about: '' }] })
     const worker = queue.worker(ABOUT)
@@ -310,7 +310,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
     if (last === null) throw new Error('the slot is not free')
     await worker.progress(last, { rows: 100n, open: 0n, chunks: 2, rate: 1 }, null)
     await worker.count(last, { rows: 100n, chunks: 2, at: 20 }, 0)
-    // Read before, and noted later; and by a worker that has the slot no longer.
+    // Counts that were read earlier and arrive later, and those of a worker that no longer owns the task, are ignored.
     await worker.count(last, { rows: 50n, chunks: 1, at: 10 }, 0)
     await worker.count(dead, { rows: 7n, chunks: 7, at: 30 }, 0)
     await worker.release(last, { left: 'none', exitCode: 0 })
@@ -320,7 +320,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
       { state: 'ended', exitCode: 0, rows: 100n },
     ])
   })
-  test('are not counted again where the queue is set back in its place, and a worker stays up', async () => {
+  test('are not counted again after a restore of the queue, and a worker keeps running', async () => {
     await using queue = await openQueue(server.url('queue'), 'work')
     const worker = queue.worker({ ...ABOUT, workerId: 'stays' })
     const beaten = async (times: number): Promise<void> => {
@@ -336,7 +336,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
       await client.end()
       return rows
     }
-    /** Recovers to a new timeline, as a promotion and a recovery to an earlier moment do. */
+    /** Recovers to a new timeline, as a promotion and a point-in-time recovery do. */
     const promoted = async (before: number): Promise<void> => {
       await server.demote()
       await server.promote()
@@ -345,7 +345,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
     await beaten(2)
     await queue.submit({ ...RUN, runId: '40' })
     await swept()
-    // A standby that lacks the last beat is promoted.
+    // A standby that lacks the last heartbeat is promoted.
     await promoted(await timeline())
     let carried: unknown
     await expect
@@ -389,7 +389,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
     await onServer("DELETE FROM sluice_queue.sluice_runs WHERE run_id = '40'")
   }, 60_000)
 
-  test('are told, and the run is steered, where the queue is of a program before', async () => {
+  test('are reported, and the run is steered, even if an earlier version made the queue', async () => {
     const client = new pg.Client(server.url('queue'))
     client.on('error', () => undefined)
     await client.connect()
@@ -413,7 +413,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
     expect(await looking.tables('7')).toEqual({ names: [], isWhole: false })
     expect(await looking.runs(1, '7')).toMatchObject([{ status: 'stopped', rows: 100n }])
 
-    // Runs of version 7 were put in here, unless a schedule says that the queue is a copy.
+    // Runs of version 7 were submitted here, unless a schedule shows that the queue is a copy.
     const madeNewer = async (): Promise<unknown> => {
       await client.query(`ALTER TABLE sluice_queue.sluice_runs DROP COLUMN confirmed_in; ALTER TABLE sluice_queue.sluice_run_slots DROP COLUMN unreported; ALTER TABLE sluice_queue.sluice_workers DROP COLUMN reached_at, DROP COLUMN beats; UPDATE sluice_queue.sluice_queue_version SET version = 7;
         UPDATE sluice_queue.sluice_runs SET status = 'running'`)
@@ -427,7 +427,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
          VALUES ($1, '[]', '', '', 'last', '[]', 1, 'me', 'here', 0, $2, $3)`,
         [name, state, place],
       )
-    // Those were left as they came when the queue was moved.
+    // These schedules stayed unconfirmed when the queue was moved.
     await schedule('hourly', 'paused', '{"name": "elsewhere"}')
     await schedule('weekly', 'void', '{"name": "elsewhere"}')
     expect(await madeNewer()).toBe(0)

@@ -1,4 +1,4 @@
-/** Workers that are started together on many hosts, as machines are after a cut of power, make one queue. */
+/** Workers that start together on many hosts, as after a power failure, create one queue. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { expect, test } from 'vitest'
@@ -7,15 +7,15 @@ import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres } from '../support/server
 
 const PROGRAMS = 4
 
-test.skipIf(!POSTGRES_OWN)(`one is made by programs that wait for one another ${POSTGRES_MISSING}`, async () => {
+test.skipIf(!POSTGRES_OWN)(`programs that wait for one another create one queue ${POSTGRES_MISSING}`, async () => {
   await using server = await startPostgres({ extraSettings: ['max_connections=200'] })
   await server.createDatabase('queue')
-  // Those of graphile-worker are there: whoever makes them looks at everything anew.
+  // The tables of graphile-worker exist already: the worker that creates them checks everything again.
   await (await openQueue(server.url('queue'), 'work'))[Symbol.asyncDispose]()
   const first = new pg.Client(server.url('queue'))
   await first.connect()
   await first.query('DROP SCHEMA sluice_queue CASCADE')
-  // One that makes the schema and is cut off: all others wait for it, and then make it at once.
+  // A session creates the schema and is cut off: all others wait for it, and then create the schema at once.
   await first.query('BEGIN; CREATE SCHEMA sluice_queue')
   const opening = Promise.allSettled(Array.from({ length: PROGRAMS }, () => openQueue(server.url('queue'), 'work')))
   const waiting = 'SELECT count(*)::int AS n FROM pg_locks WHERE NOT granted'

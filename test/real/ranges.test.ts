@@ -1,4 +1,7 @@
-/** `sluice index` from the command to the last row: what it builds, what disturbs it, and that hot statements use indexes. */
+/**
+ * `sluice index` from the command to the last row: what it builds, what interrupts it, and that frequent statements use
+ * indexes.
+ */
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { readableTable } from '../../src/catalog/catalog.ts'
@@ -68,7 +71,7 @@ function metadata(columns: readonly Named[]): Line {
   }
 }
 
-/** A file whose column holds `low` to `high`. */
+/** A file whose column has the bounds `low` and `high`. */
 function file(path: string, values: Readonly<Record<string, readonly [unknown, unknown]>>, part = 1): Line {
   const side = (at: 0 | 1): Line =>
     Object.fromEntries(Object.entries(values).map(([name, bounds]) => [name, bounds[at]]))
@@ -86,7 +89,7 @@ async function paths(database: SqlDatabase, version: number, where: string): Pro
   return found.toSorted()
 }
 
-/** Whether ranges answer, and how many files they leave. */
+/** Whether ranges are used, and how many files they leave. */
 async function left(database: SqlDatabase, version: number, where: string): Promise<number | null> {
   const { bound } = await pruningAt(database, 't', version, where)
   return (await candidateFiles(database, 't', bound, Infinity))?.numbers.length ?? null
@@ -105,7 +108,7 @@ const many = (n: number, from = 0): readonly Line[] =>
   Array.from({ length: n }, (_, i) => file(`f${from + i}`, { id: [(from + i) * 10, (from + i) * 10 + 9] }, i % 50))
 
 describe(`ranges in ${BACKEND}`, () => {
-  test('leave a handful of many files, and stay right when files come and go', async () => {
+  test('leave a few of many files, and stay right when files are added and removed', async () => {
     using folder = temporaryFolder()
     writeLog(folder.path, [[MAPPED, metadata([ID]), ...many(3_000)]])
     await using database = await openCatalog(join(folder.path, 'c.db'))
@@ -131,7 +134,7 @@ describe(`ranges in ${BACKEND}`, () => {
       Promise.all([0, 1, 2].map(async (version) => paths(database, version, 'id = 12345')))
     const right = [['f1234'], ['new'], []]
     expect(await asked()).toEqual(right)
-    // The import brought them up to date when it ended.
+    // The import updated them when it ended.
     expect(await extendRanges(database, 't')).toBe(0)
     expect(await count(database, 'delta_file_ranges')).toBe(3_002)
     expect(await count(database, 'delta_range_zones')).toBe(3)
@@ -141,14 +144,14 @@ describe(`ranges in ${BACKEND}`, () => {
     }
   })
 
-  test('are not taken for those of a file that got the number of a removed one', async () => {
+  test('do not apply to a file that gets the number of a removed one', async () => {
     using folder = temporaryFolder()
     writeLog(folder.path, [[MAPPED, metadata([ID]), ...many(2_500)], [file('gone', { id: [1, 2] })], [remove('gone')]])
     await using database = await openCatalog(join(folder.path, 'c.db'))
     await importInto(database, folder.path)
     await addRangeColumns(database, 't', [want('id')], 1)
     await extendRanges(database, 't')
-    // As prune does with files that no kept version has.
+    // As prune does with files of no kept version.
     await database.write((transaction) =>
       transaction.run("DELETE FROM delta_files WHERE table_id = 't' AND path = 'gone'"),
     )
@@ -160,7 +163,7 @@ describe(`ranges in ${BACKEND}`, () => {
     expect(await left(database, 3, 'id = 777777')).toBe(1)
   })
 
-  test('follow a renamed column, and are not those of a new column of an old name', async () => {
+  test('follow a renamed column, and do not apply to a new column with an old name', async () => {
     using folder = temporaryFolder()
     const first: Named = { name: 'id', type: 'long', physical: 'col-1' }
     const files = Array.from({ length: 2_500 }, (_, i) => file(`f${i}`, { 'col-1': [i, i] }))
@@ -185,7 +188,7 @@ describe(`ranges in ${BACKEND}`, () => {
     expect((await rangeColumns(database, 't')).map(({ name }) => name)).toEqual(['old'])
   })
 
-  test('survive a widening, and begin anew where the column became another kind of value', async () => {
+  test('survive a widening, and are built again if the column becomes another kind of value', async () => {
     using folder = temporaryFolder()
     const days = Array.from({ length: 2_500 }, (_, i) =>
       file(`f${i}`, { day: [`20${10 + (i % 80)}-01-01`, `20${10 + (i % 80)}-12-31`], n: [i, i] }),
@@ -225,7 +228,7 @@ describe(`ranges in ${BACKEND}`, () => {
     const noon = "day = '2020-06-01 12:00:00'"
     expect(await left(database, 1, noon)).toBe(33)
     expect(await paths(database, 1, noon)).toHaveLength(32)
-    // Text is no number, so that file may hold any.
+    // Text is no number, so that file may hold any value.
     expect(await left(database, 1, 'n = 5')).toBe(2)
     expect(await left(database, 2, "n = 'b'")).toBeNull()
     await extendRanges(database, 't')
@@ -234,7 +237,7 @@ describe(`ranges in ${BACKEND}`, () => {
     expect(await left(database, 1, noon)).toBe(33)
   })
 
-  test('go on where a stopped build ended, and two builders do not hinder each other', async () => {
+  test('resume where a stopped build ended, and two builders do not block each other', async () => {
     using folder = temporaryFolder()
     writeLog(folder.path, [[MAPPED, metadata([ID]), ...many(20_000)]])
     await using database = await openCatalog(join(folder.path, 'c.db'))
@@ -255,7 +258,7 @@ describe(`ranges in ${BACKEND}`, () => {
   })
 })
 
-test(`a catalog in ${BACKEND} from before there were ranges answers without them, and the next write upgrades it`, async () => {
+test(`a catalog in ${BACKEND} that is older than ranges works without them, and the next write upgrades it`, async () => {
   using folder = temporaryFolder()
   writeLog(folder.path, [[MAPPED, metadata([ID]), ...many(2_100)]])
   const catalogFile = join(folder.path, 'c.db')
@@ -282,7 +285,7 @@ test(`a catalog in ${BACKEND} from before there were ranges answers without them
   expect(await database.all("SELECT count(*) FROM delta_history WHERE table_id = 't'")).toEqual([[1]])
 })
 
-/** A reader that notes what it is asked. */
+/** A reader that records its queries. */
 function noting(reader: SqlReader): { readonly reader: SqlReader; readonly asked: (readonly [string, SqlRow])[] } {
   const asked: (readonly [string, SqlRow])[] = []
   const note = <T>(sql: string, parameters: SqlRow, answer: T): T => {
@@ -302,7 +305,7 @@ function noting(reader: SqlReader): { readonly reader: SqlReader; readonly asked
 /** Relations that grow with a table; the others have a few rows, which no planner looks up by an index. */
 const LARGE = /delta_(?:files|commits|file_ranges)\b/
 
-/** What of a plan reads a large relation without an index; empty when nothing does. */
+/** Steps of a plan that read a large relation without an index; empty if there are none. */
 async function scansOf(database: SqlDatabase, sql: string, parameters: SqlRow): Promise<readonly string[]> {
   if (BACKEND === 'sqlite') {
     const plan = (await database.all(`EXPLAIN QUERY PLAN ${sql}`, parameters)).map((row) => String(row[3]))
@@ -319,7 +322,7 @@ async function scansOf(database: SqlDatabase, sql: string, parameters: SqlRow): 
 }
 
 test.skipIf(BACKEND === 'duckdb')(
-  `hot statements use indexes in ${BACKEND} (DuckDB has none: it skips row groups by their minima and maxima)`,
+  `frequent statements use indexes in ${BACKEND} (DuckDB has none: it skips row groups by their minima and maxima)`,
   async () => {
     using folder = temporaryFolder()
     const commits = Array.from({ length: 1_500 }, (_, version) => [
@@ -338,7 +341,7 @@ test.skipIf(BACKEND === 'duckdb')(
     const drain = async (pages: AsyncIterable<readonly unknown[]>): Promise<void> => {
       for await (const page of pages) expect(page).not.toHaveLength(0)
     }
-    // All partitions of the only table are read at a time, and best in one go.
+    // All partitions of the only table are read at once, preferably in one query.
     const [partition] = await catalogPartitions(database, 't')
     await drain(filesOfPartitions(reader, 't', 1_499, [partition?.no ?? 0]))
     await fileLifetimesOf(reader, { tableId: 't', location: `file://${folder.path}` }, 'v7-3', null)
@@ -355,7 +358,7 @@ test.skipIf(BACKEND === 'duckdb')(
 )
 
 describe(`sluice index in ${BACKEND}`, () => {
-  test('builds, tells, drops, and refuses by name what can have no ranges', async () => {
+  test('builds, reports and drops ranges, and refuses by name columns that cannot have them', async () => {
     using folder = temporaryFolder()
     const lake = join(folder.path, 'table')
     const nested: Line = {

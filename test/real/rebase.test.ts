@@ -1,4 +1,7 @@
-/** A log that was cleaned past the catalog: the table moves to a new base, and whoever reads it meets the old state or the new one. */
+/**
+ * A log that was cleaned past the catalog: the table moves to a new base, and every reader sees the old state or the
+ * new one.
+ */
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -54,7 +57,7 @@ async function cleaned(table: string, database: SqlDatabase): Promise<void> {
   dropCommits(table, 0, 4)
 }
 
-/** The database, with a look at it after every transaction. */
+/** The database, with a check after every transaction. */
 function watched(database: SqlDatabase, look: () => Promise<void>): SqlDatabase {
   return new Proxy(database, {
     get(target, key) {
@@ -73,7 +76,7 @@ function watched(database: SqlDatabase, look: () => Promise<void>): SqlDatabase 
 
 describe('a move to a new base', () => {
   test.each(shareOf([1, 3, 10_000], 3))(
-    'shows the old state or the new at every step, batch size %i',
+    'shows the old or the new state at every step, batch size %i',
     async (batchSize) => {
       using folder = temporaryFolder()
       const table = join(folder.path, 'table')
@@ -97,7 +100,7 @@ describe('a move to a new base', () => {
       expect(await answersOf(database, 't')).toBe(fresh)
       const before = seen.findIndex((one) => one !== old)
       expect(before).toBeGreaterThan(5)
-      // Between the base and the last commit the catalog stands at whole versions of the new history.
+      // Between the base and the last commit the catalog is at complete versions of the new history.
       for (const one of seen.slice(before)) expect([4, 5]).toContain((JSON.parse(one) as number[])[0])
       expect(seen.at(-1)).toBe(fresh)
       const { differences, events } = await validated({ catalog: database, log: openLocalLog(table), tableId: 't' })
@@ -111,7 +114,7 @@ describe('a move to a new base', () => {
     },
   )
 
-  test('that was stopped half-way leaves the old state, and begins again', async () => {
+  test('that was stopped half-way leaves the old state, and starts again', async () => {
     using folder = temporaryFolder()
     const table = join(folder.path, 'table')
     await using database = await openCatalog(join(folder.path, 'c.db'))
@@ -126,7 +129,7 @@ describe('a move to a new base', () => {
     })
     expect(stopped).toMatchObject({ status: 'stopped', version: 1 })
     expect(await answersOf(database, 't')).toBe(old)
-    // The log may be cleaned further before anybody goes on.
+    // The log may be cleaned further before the next run.
     writeCheckpoint(table, 5, checkpointOf(COMMITS, 5))
     rmSync(join(table, '_delta_log', '00000000000000000004.checkpoint.80a083e8-7026-4e79-81be-64bd76c43a11.json'))
     dropCommits(table, 5, 5)
@@ -144,7 +147,7 @@ describe('a move to a new base', () => {
     const stranger = JSON.parse(JSON.stringify(BASE).replaceAll('5fba94ed', '00000000')) as Line[]
     writeCheckpoint(table, 4, stranger)
     expect(await codeOf(importInto(database, table))).toBe('LOG_REWRITTEN')
-    // The same with the commits above the known version at hand, and a checkpoint of that very version.
+    // The same with the commits above the known version present, and a checkpoint of that version.
     writeLog(table, COMMITS)
     rmSync(join(table, '_delta_log', '00000000000000000004.checkpoint.80a083e8-7026-4e79-81be-64bd76c43a11.json'))
     writeCheckpoint(table, 1, [...stranger.slice(0, -1), { checkpointMetadata: { version: 1 } }])
@@ -159,7 +162,7 @@ describe('a move to a new base', () => {
 })
 
 describe('a log that still has every commit above the known version', () => {
-  test('goes on without a new base, though the known commit is gone', async () => {
+  test('is continued without a new base, even if the known commit is gone', async () => {
     using folder = temporaryFolder()
     const table = join(folder.path, 'table')
     await using database = await openCatalog(join(folder.path, 'c.db'))
@@ -175,7 +178,7 @@ describe('a log that still has every commit above the known version', () => {
     expect(await answersOf(database, 't')).toBe(await answersOf(whole, 't'))
   })
 
-  test('goes on by a later checkpoint, where that of the known version cannot be read', async () => {
+  test('is continued from a later checkpoint if that of the known version cannot be read', async () => {
     using folder = temporaryFolder()
     const table = join(folder.path, 'table')
     await using database = await openCatalog(join(folder.path, 'c.db'))
@@ -188,7 +191,7 @@ describe('a log that still has every commit above the known version', () => {
     expect(await importInto(database, table)).toMatchObject({ version: 5, historyFrom: 0 })
   })
 
-  test('is not read again below it; an older commit of another size is found where all is listed', async () => {
+  test('is not read again below it; an older commit of another size is found by a full listing', async () => {
     using folder = temporaryFolder()
     const table = join(folder.path, 'table')
     await using database = await openCatalog(join(folder.path, 'c.db'))
@@ -216,7 +219,7 @@ describe('a log that still has every commit above the known version', () => {
     await importInto(database, table, { log: counted, olderCompared: true })
     expect(lists).toEqual(['00000000000000000002'])
     expect(new Set(reads.map((path) => path.slice(-6, -5)))).toEqual(new Set(['2', '3', '4']))
-    // The known commit goes, so that everything has to be listed; commit 1 is not what it was.
+    // The known commit is removed, so a full listing is needed; commit 1 has changed.
     writeCheckpoint(table, 4, checkpointOf(COMMITS, 4))
     dropCommits(table, 4, 4)
     writeLog(table, [[remove('a'), add('cc', { partitionValues: { day: '2024-01-02' } })]], 1)
@@ -226,7 +229,7 @@ describe('a log that still has every commit above the known version', () => {
 })
 
 describe('another history of the same table, whose known commit is gone', () => {
-  // Set back to version 1 and written further by others.
+  // The table was restored to version 1, and others wrote more commits.
   const OTHER = [...COMMITS.slice(0, 2), ...[2, 3, 4, 5].map((version) => [add(`other-${version}`)])]
 
   const CASES: readonly (readonly [string, (table: string) => void])[] = [
@@ -273,7 +276,7 @@ describe('another history of the same table, whose known commit is gone', () => 
     expect(await answersOf(database, 't')).toBe(old)
   })
 
-  test('is refused where the catalog knew its version by a checkpoint alone', async () => {
+  test('is refused if the catalog knew its version only from a checkpoint', async () => {
     using folder = temporaryFolder()
     const table = join(folder.path, 'table')
     await using database = await openCatalog(join(folder.path, 'c.db'))

@@ -1,4 +1,4 @@
-/** Values in the server's binary formats: the texts that are made of them are those that the server prints. */
+/** Values in the server's binary formats: the decoded texts are those that the server prints. */
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { binaryText, isPrinted } from '../../src/stores/postgresql/follow/replication/binary-text.ts'
@@ -6,7 +6,7 @@ import { POSTGRES_OWN } from '../support/servers/postgresql.ts'
 import { startLogical, type LogicalServer } from './replication-kit.ts'
 
 const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`
-/** Powers that a value is near to are where carries and signs go wrong. */
+/** Values near a power of two, where carries and signs go wrong. */
 const near = (bits: number): fc.Arbitrary<string> =>
   fc
     .tuple(fc.nat(bits), fc.integer({ min: -2, max: 2 }), fc.boolean())
@@ -26,7 +26,7 @@ const decimal = fc.oneof(
   fc.constantFrom('NaN', 'Infinity', '-Infinity', '0', '0.0000', '-0.00001', '10000', '9999.9999', '0.00009999'),
 )
 
-/** Literals by the type, and its object id. */
+/** Literals by type, with the type's OID. */
 const TYPES: Readonly<Record<string, readonly [oid: number, values: fc.Arbitrary<string>]>> = {
   bool: [16, fc.constantFrom('true', 'false')],
   bytea: [17, fc.uint8Array({ maxLength: 40 }).map((bytes) => `'\\x${Buffer.from(bytes).toString('hex')}'`)],

@@ -1,4 +1,4 @@
-/** The connection of a stream: who is answered while nobody reads, how much waits in memory, and how its loss is noticed. */
+/** The connection of a stream: replies while no reader reads, memory use, and how a loss is detected. */
 import path from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Change } from '../../src/model/copy/change.ts'
@@ -51,7 +51,7 @@ describe.skipIf(!POSTGRES_OWN)('the connection of a stream (needs a server of it
     return one
   }
 
-  test('a reader that sleeps longer than wal_sender_timeout keeps its connection, and memory stays flat within a large transaction', async () => {
+  test('a reader that sleeps longer than wal_sender_timeout keeps its connection, and a large transaction needs little memory', async () => {
     const at = await born()
     const rows = 300_000
     await live.sql.run(`ALTER DATABASE live SET wal_sender_timeout TO '2s'`)
@@ -62,7 +62,7 @@ describe.skipIf(!POSTGRES_OWN)('the connection of a stream (needs a server of it
       const session = `FROM pg_stat_replication r JOIN pg_stat_activity a USING (pid) WHERE pid = (
         SELECT active_pid FROM pg_replication_slots WHERE slot_name = '${at.slot}')`
       const [[pid] = []] = await live.sql.rows(`SELECT pid ${session}`)
-      // Full here and on the way: the server waits for room.
+      // The buffers here and on the way are full: the server waits.
       await until(
         async () => (await live.sql.rows(`SELECT 1 ${session} AND wait_event = 'WalSenderWriteData'`)).length > 0,
       )
@@ -81,7 +81,7 @@ describe.skipIf(!POSTGRES_OWN)('the connection of a stream (needs a server of it
         }
         most = Math.max(most, process.memoryUsage().arrayBuffers)
       }
-      // The first batch was looked at above.
+      // The first batch was compared above.
       expect(count).toBeGreaterThan(rows - 10_000)
       expect(most - before).toBeLessThan(24 * 1024 * 1024)
       expect(await live.sql.rows(`SELECT pid ${session}`)).toEqual([[pid]])
@@ -90,7 +90,7 @@ describe.skipIf(!POSTGRES_OWN)('the connection of a stream (needs a server of it
     }
   })
 
-  test('a value of many megabytes arrives whole', async () => {
+  test('a value of many megabytes arrives complete', async () => {
     const at = await born()
     await live.sql.run("INSERT INTO t SELECT 1, string_agg(md5(i::text), '') FROM generate_series(1, 200000) i")
     const [[wanted] = []] = await live.sql.rows('SELECT md5(v) FROM t')
@@ -102,7 +102,7 @@ describe.skipIf(!POSTGRES_OWN)('the connection of a stream (needs a server of it
     expect(found).toBe(wanted)
   })
 
-  test('a server that does not answer any more is a lost connection', async () => {
+  test('a server that no longer responds is a lost connection', async () => {
     const at = await born()
     await live.sql.run(`ALTER DATABASE live SET wal_sender_timeout TO '1s'`)
     try {
@@ -124,7 +124,7 @@ describe.skipIf(!POSTGRES_OWN)('the connection of a stream (needs a server of it
     }
   })
 
-  test('a lost connection gives out first what had come', async () => {
+  test('a lost connection first passes on what had arrived', async () => {
     const at = await born()
     await live.sql.run("INSERT INTO t VALUES (1, 'a')")
     await using stream = await open(live.url, at, [table])
@@ -157,7 +157,7 @@ describe.skipIf(!POSTGRES_OWN)('the connection of a stream (needs a server of it
     await expect(endless()).rejects.toMatchObject({ code: 'ABORTED' })
   })
 
-  test('a server that is killed and started again goes on behind the position that is durable, whatever it remembers itself', async () => {
+  test('a server that is killed and restarted continues after the durable position, whatever it remembers', async () => {
     const at = await born()
     for (const id of [1, 2, 3]) await live.sql.run(`INSERT INTO t VALUES (${id})`)
     await using stream = await open(live.url, at, [table])

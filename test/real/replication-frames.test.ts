@@ -1,4 +1,7 @@
-/** Rows that go over as the bytes of the stream, beside the same rows decoded and encoded again: both targets hold what the source holds. */
+/**
+ * Rows that are transferred as the bytes of the stream, and the same rows decoded and encoded again: both targets equal
+ * the source.
+ */
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Fold } from '../../src/engine/follow/apply/fold.ts'
@@ -13,7 +16,7 @@ import { changeTable, closingOf, requestOf } from './postgresql-apply-kit.ts'
 import { birth, followed, open, startLogical, take, type LogicalServer } from './replication-kit.ts'
 
 const BIG = 'pg_catalog.string_agg(md5(i::text), chr(9) || chr(92))'
-/** Values that are hard to bring over as text, by the columns of a table. */
+/** Values that are hard to transfer as text, by the columns of a table. */
 const HARD: Readonly<Record<string, readonly [type: string, ...values: string[]]>> = {
   b: ['bool', 'true', 'false'],
   i2: ['int2', '-32768', '32767'],
@@ -48,10 +51,10 @@ const HARD: Readonly<Record<string, readonly [type: string, ...values: string[]]
   stamps: ['timestamptz[]', `'{"0044-03-15 BC",infinity,NULL}'`],
   feeling: ['origin.feeling', `'a b'`, `'é\\'`],
 }
-/** Of those, columns whose types have a form that goes over as bytes of the server's binary formats. */
+/** Of those, columns whose types can be transferred in the server's binary format. */
 const BINARY =
   /^(?:bool|int\d|float\d|numeric(?:\(.*\))?|text|varchar.*|char.*|uuid|date|time|timestamp|timestamptz|bytea|jsonb?|origin\.feeling)$/
-/** Of those that are decoded, the spelling changes: of JSON, and bounds of arrays. */
+/** Decoded columns whose spelling changes: JSON, and bounds of arrays. */
 const SPELLED = ['j', 'jb', 'texts']
 
 type Column = (typeof COLUMNS)[number]
@@ -73,7 +76,7 @@ const KEYS: Readonly<Record<string, { key: string; of: (n: number) => string; mo
   unique: { key: 'id uuid PRIMARY KEY', of: (n) => `lpad('${n}', 32, 'a')::uuid` },
 }
 
-/** Text of the row that stands behind each history. */
+/** Text of the row that ends each history. */
 const MARK = 'the end of a history'
 
 type Step = { does: 'put' | 'set' | 'move' | 'remove' | 'crowd' | 'empty'; at: number; to: number; pick: number }
@@ -108,7 +111,10 @@ describe.skipIf(!POSTGRES_OWN)('frames of a stream (needs a server of its own)',
     return changes.open(requestOf([table]))
   }
 
-  /** What a live table gets, transaction by transaction. @returns frames that were seen */
+  /**
+   * Applies changes to a live table, transaction by transaction.
+   * @returns number of frames
+   */
   async function applied(changes: readonly Change[], identity: readonly number[], writer: ChangeWriter) {
     const fold = new Fold(identity)
     let frames = 0
@@ -131,7 +137,7 @@ describe.skipIf(!POSTGRES_OWN)('frames of a stream (needs a server of its own)',
     return frames
   }
 
-  /** Cells are told apart from what carries them. */
+  /** Cells without the form that carries them. */
   function cellsOf(change: Change): unknown {
     if (change.type === 'insert') return [change.type, change.row]
     if (change.type === 'update') return [change.type, change.key, change.row]
@@ -139,7 +145,7 @@ describe.skipIf(!POSTGRES_OWN)('frames of a stream (needs a server of its own)',
     return change.type === 'truncate' ? [change.type, change.tables] : change.type
   }
 
-  /** As the engine plans it: a numeric without a scale goes over as it is spelled. */
+  /** As the engine plans it: a numeric without a scale is transferred as it is spelled. */
   async function source(name: string, identity: readonly string[]): Promise<FollowedTable> {
     const table = await followed(store, `origin.${name}`, { identity })
     const spelled = table.columns.map((one) => ({ ...one, as: one.column.native === 'numeric' && one.name !== 'id' ? ({ kind: 'native', name: 'numeric' } as const) : one.as })) // prettier-ignore
@@ -189,7 +195,7 @@ describe.skipIf(!POSTGRES_OWN)('frames of a stream (needs a server of its own)',
             await live.sql.run(
               `BEGIN; ${steps.map((one) => sqlOf(`origin.${name}`, one, of, columns)).join('; ')}; COMMIT`,
             )
-          // Something for the end to be seen by, whatever the steps have changed.
+          // A change that marks the end, whatever the steps have changed.
           await live.sql.run(`INSERT INTO origin.${name} (id, t) VALUES (${of(99)}, '${MARK}'); DELETE FROM origin.${name} WHERE id = ${of(99)}`) // prettier-ignore
           const streams: unknown[][] = []
           for (const [stream, writer, isFramed] of both) {
@@ -215,7 +221,7 @@ describe.skipIf(!POSTGRES_OWN)('frames of a stream (needs a server of its own)',
     }, 120_000)
   }
 
-  /** Up to the mark that stands behind each history: a row that comes and goes. */
+  /** Changes up to the mark that ends each history: a row that is inserted and deleted. */
   async function untilMark(stream: ChangeStream): Promise<Change[]> {
     const all: Change[] = []
     for (;;) {
@@ -226,7 +232,7 @@ describe.skipIf(!POSTGRES_OWN)('frames of a stream (needs a server of its own)',
     }
   }
 
-  test('types that a database made itself', async () => {
+  test('types that a database has defined itself', async () => {
     const [create = '', ...inserts] = zooSql('made').split(';\n')
     const cut = create.indexOf('INSERT INTO')
     await live.sql.run(`SET search_path TO origin, public; ${cut === -1 ? create : create.slice(0, cut)}`)
@@ -267,7 +273,7 @@ function sqlOf(
     case 'remove':
       return `DELETE FROM ${table} WHERE id = ${of(at)}`
     case 'crowd': {
-      // More than go by prepared statements, the second time as rows that are there.
+      // More rows than go by prepared statements, the second time as existing rows.
       const rows = Array.from({ length: 600 }, (_, n) => `(${of(1000 + n)}, E'a\\t${n}', -77)`)
       return `INSERT INTO ${table} (id, t, i2) VALUES ${rows.join(', ')} ON CONFLICT DO NOTHING;
         UPDATE ${table} SET t = t || 'x', i4 = ${pick} WHERE i2 = -77`

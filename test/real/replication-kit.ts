@@ -1,4 +1,4 @@
-/** A server whose log is decoded, and streams of it in a few words. */
+/** A server whose log is decoded, and helpers for streams of it. */
 import type { Change, LogPosition } from '../../src/model/copy/change.ts'
 import type { CopyStore } from '../../src/model/copy/port.ts'
 import type { ChangeStream, FollowedTable } from '../../src/model/follow/port.ts'
@@ -20,7 +20,7 @@ export async function startLogical(options: Pick<PostgresOptions, 'ssl'> = {}): 
   return { server, url, sql: await psql(url) }
 }
 
-/** All columns that the system does not make itself, under the names of the key. */
+/** All columns that the system does not generate, with the names of the key. */
 export async function followed(
   store: CopyStore,
   pattern: string,
@@ -37,7 +37,7 @@ export type Birth = { readonly slot: string; readonly publication: string; reado
 
 let births = 0
 
-/** Publication, then slot. */
+/** Creates the publication, then the slot. */
 export async function birth(sql: Psql, tables: string, more = ''): Promise<Birth> {
   const name = `stream_${process.pid}_${++births}`
   await sql.run(`CREATE PUBLICATION ${name} FOR TABLE ${tables} ${more}`)
@@ -67,7 +67,7 @@ export function open(
   return openReplicationStream(postgresSettings(url), at, tables, from, { signal: SIGNAL, ...options })
 }
 
-/** Everything up to and with the commit that `enough` is true for, without idle positions. */
+/** Everything up to and including so many commits, without idle positions. */
 export async function take(stream: ChangeStream, commits: number): Promise<Change[]> {
   const all: Change[] = []
   const started = Date.now()

@@ -1,4 +1,6 @@
-/** Rows of a stream: keys that move, values that are not sent, truncation, partitions, and tables that are no longer what they were. */
+/**
+ * Rows of a stream: keys that change, values that are not sent, truncation, partitions, and tables that have changed.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Change } from '../../src/model/copy/change.ts'
 import type { CopyStore } from '../../src/model/copy/port.ts'
@@ -22,7 +24,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a stream (needs a server of its own)', (
     await live.server[Symbol.asyncDispose]()
   })
 
-  /** What one transaction tells of tables that were made before. */
+  /** Changes of one transaction on existing tables. */
   async function reported(
     create: string,
     names: readonly string[],
@@ -38,7 +40,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a stream (needs a server of its own)', (
     return rowsOnly(await take(stream, 1))
   }
 
-  test('a key that moves comes with the key before; a key that stays does not', async () => {
+  test('a changed key is sent with the old key; an unchanged key is not', async () => {
     expect(
       await reported(
         'CREATE TABLE keys (id int PRIMARY KEY, v text)',
@@ -53,7 +55,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a stream (needs a server of its own)', (
     ])
   })
 
-  test('under REPLICA IDENTITY FULL the key is that of the primary key', async () => {
+  test('with REPLICA IDENTITY FULL the key is that of the primary key', async () => {
     expect(
       await reported(
         'CREATE TABLE wholes (v text, id int PRIMARY KEY); ALTER TABLE wholes REPLICA IDENTITY FULL',
@@ -68,7 +70,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a stream (needs a server of its own)', (
     ])
   })
 
-  test('a table without a key is named by whole rows, NULL and all', async () => {
+  test('rows of a table without a key are identified by all columns, including NULL', async () => {
     expect(
       await reported(
         'CREATE TABLE keyless (a int, b text); ALTER TABLE keyless REPLICA IDENTITY FULL',
@@ -83,7 +85,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a stream (needs a server of its own)', (
     ])
   })
 
-  test('a replica identity by an index has the columns of the index, and a value equal in another spelling is the same key', async () => {
+  test('a replica identity by an index has its columns, and an equal value in another spelling is the same key', async () => {
     expect(
       await reported(
         `CREATE TABLE indexed (id int PRIMARY KEY, a numeric NOT NULL, b bytea NOT NULL, v text); CREATE UNIQUE INDEX by_both ON indexed (a, b);
@@ -101,7 +103,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a stream (needs a server of its own)', (
     ])
   })
 
-  test('an unchanged value out of line is undefined, unless the old row or the key tells it', async () => {
+  test('an unchanged out-of-line value is undefined, unless the old row or the key has it', async () => {
     const long = "(SELECT string_agg(md5(i::text), '') FROM generate_series(1, 200) i)"
     const [[text] = []] = await live.sql.rows(`SELECT ${long}`)
     const create = (name: string): string =>
@@ -139,7 +141,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a stream (needs a server of its own)', (
     ])
   })
 
-  test('rows of partitions come under the name of their root, in its order of columns', async () => {
+  test('rows of partitions have the name of their root, and its column order', async () => {
     expect(
       await reported(
         `CREATE TABLE events (id int, day date, v text, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
@@ -170,7 +172,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a stream (needs a server of its own)', (
     ['moved', 'RENAME TO moved_away', 'the table was renamed to public.moved_away'],
     ['rekeyed', 'REPLICA IDENTITY USING INDEX rekeyed_k', 'its replica identity is k, and was id'],
     ['unkeyed', 'DROP CONSTRAINT unkeyed_pkey', 'its replica identity is nothing, and was id'],
-  ])('a table that was %s is told as reshaped, once, and nothing of it afterwards', async (name, alter, reason) => {
+  ])('a table that was %s is reported as reshaped once, and its rows no longer', async (name, alter, reason) => {
     const insert = (table: string): string =>
       `INSERT INTO ${table} (id, k) SELECT coalesce(max(id), 0) + 1, coalesce(max(id), 0) + 1 FROM ${table}`
     await live.sql
@@ -189,12 +191,12 @@ describe.skipIf(!POSTGRES_OWN)('rows of a stream (needs a server of its own)', (
     await using stream = await open(live.url, at, tables)
     expect(rowsOnly(await take(stream, 2))).toEqual(wanted)
     await stream[Symbol.asyncDispose]()
-    // Opened behind the change, the names of types and tables are asked for anew.
+    // After the change a new connection reads the names of types and tables again.
     await using again = await open(live.url, at, tables)
     expect(rowsOnly(await take(again, 2))).toEqual(wanted)
   })
 
-  test('a column that the user left out is no reason to halt', async () => {
+  test('a column that the user left out does not halt the stream', async () => {
     await live.sql.run('CREATE TABLE fewer (id int PRIMARY KEY, unwanted text, v text)')
     const table = await followed(store, 'public.fewer')
     const columns = table.columns.filter(({ name }) => name !== 'unwanted').toReversed()
@@ -204,7 +206,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a stream (needs a server of its own)', (
     expect(rowsOnly(await take(stream, 1))).toEqual([{ type: 'insert', table: 0, row: ['y', '1'] }])
   })
 
-  test('a partition with another replica identity than its root is told as reshaped when an old row lacks the key', async () => {
+  test('a partition with another replica identity is reported as reshaped when an old row lacks the key', async () => {
     expect(
       types(
         await reported(
@@ -218,7 +220,7 @@ describe.skipIf(!POSTGRES_OWN)('rows of a stream (needs a server of its own)', (
     ).toEqual(['insert', 'reshaped'])
   })
 
-  test('a table that was dropped and created anew under its name is told as reshaped', async () => {
+  test('a table that was dropped and created again is reported as reshaped', async () => {
     await live.sql.run('CREATE TABLE anew (id int PRIMARY KEY)')
     const table = await followed(store, 'public.anew')
     const at = await birth(live.sql, 'anew')

@@ -1,4 +1,4 @@
-/** What a stream gives out: what comes again after a loss, in which order, up to which position, and what ends it. */
+/** What a stream sends: what it repeats after a loss, in which order, up to which position, and what ends it. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Change, LogPosition } from '../../src/model/copy/change.ts'
 import type { CopyStore } from '../../src/model/copy/port.ts'
@@ -73,7 +73,7 @@ describe.skipIf(!POSTGRES_OWN)('a stream (needs a server of its own)', () => {
     }
   }
 
-  /** Positions that are told, up to one. */
+  /** Positions that are reported, up to this one. */
   async function reportedUpTo(stream: ChangeStream, position: LogPosition): Promise<readonly LogPosition[]> {
     const reported: LogPosition[] = []
     await until(async () => {
@@ -86,7 +86,7 @@ describe.skipIf(!POSTGRES_OWN)('a stream (needs a server of its own)', () => {
     return reported
   }
 
-  test('adjacent commits: with the first confirmed, another connection brings the second, and not the first again', async () => {
+  test('adjacent commits: with the first confirmed, a new connection sends the second, and not the first again', async () => {
     const at = await born()
     const [one, two] = await Promise.all([psql(live.url), psql(live.url)])
     let from = at.start
@@ -111,7 +111,7 @@ describe.skipIf(!POSTGRES_OWN)('a stream (needs a server of its own)', () => {
     if (pair === null) throw new Error('no two commits followed each other directly')
     const [first, { end }, begin] = pair as readonly [Change, Change & { type: 'commit' }, Change]
     await until(async () => !(await isActive(live.sql, at.slot)))
-    // What the server itself remembers is not beyond the first one.
+    // The position that the server remembers is not beyond the first one.
     expect(await confirmed(at.slot)).toBeLessThanOrEqual(end)
     await using again = await open(live.url, at, [table], end)
     const changes = await take(again, 1)
@@ -120,7 +120,7 @@ describe.skipIf(!POSTGRES_OWN)('a stream (needs a server of its own)', () => {
     expect(rowsOnly(changes)).not.toContainEqual(first)
   })
 
-  test('what was confirmed before the end of a stream has reached the server, and the slot is free when it has ended', async () => {
+  test('a confirmation before the end of a stream has reached the server, and the slot is free after the end', async () => {
     const at = await born()
     await live.sql.run("INSERT INTO t VALUES (1, 'a')")
     const stream = await open(live.url, at, [table])
@@ -133,10 +133,10 @@ describe.skipIf(!POSTGRES_OWN)('a stream (needs a server of its own)', () => {
     await expect(stream.next(0)).rejects.toThrow('closed')
   })
 
-  test('nothing is confirmed that was not said to be durable, also where the server asks', async () => {
+  test('nothing is confirmed that was not reported as durable, even if the server asks', async () => {
     const at = await born()
     await live.sql.run("INSERT INTO t VALUES (1, 'a')")
-    // Told four times in this time.
+    // The position is reported four times during this.
     await live.sql.run(`ALTER DATABASE live SET wal_sender_timeout TO '2s'`)
     try {
       await using stream = await open(live.url, at, [table])
@@ -161,7 +161,7 @@ describe.skipIf(!POSTGRES_OWN)('a stream (needs a server of its own)', () => {
     }
   })
 
-  test('what was rolled back is absent, as transaction and as savepoint; transactions come in the order of their commits', async () => {
+  test('rolled back transactions and savepoints are absent; transactions come in commit order', async () => {
     const at = await born()
     const other = await psql(live.url)
     await other.run('BEGIN; INSERT INTO t VALUES (1)')
@@ -177,7 +177,7 @@ describe.skipIf(!POSTGRES_OWN)('a stream (needs a server of its own)', () => {
     expect(rowsOnly(changes).map((change) => change.type === 'insert' && change.row[0])).toEqual(['3', '6', '1'])
   })
 
-  test('the position moves where nothing is published, up to the fence, and never back', async () => {
+  test("the position advances while nothing is published, up to the source's position, and never back", async () => {
     const at = await born()
     await using stream = await open(live.url, at, [table])
     const all: LogPosition[] = []
@@ -189,7 +189,7 @@ describe.skipIf(!POSTGRES_OWN)('a stream (needs a server of its own)', () => {
     expect(all).toEqual(all.toSorted((a, b) => Number(a - b)))
     expect(new Set(all).size).toBe(all.length)
     expect(stream.end).toBeGreaterThanOrEqual(all.at(-1) ?? 0n)
-    // A position of no transaction is confirmed like any other.
+    // A position outside of transactions is confirmed like any other.
     stream.confirm(all.at(-1) ?? 0n)
     await until(async () => (await confirmed(at.slot)) === all.at(-1))
   })
@@ -235,7 +235,7 @@ describe.skipIf(!POSTGRES_OWN)('a stream (needs a server of its own)', () => {
     }
   })
 
-  test('changes that were made while the publication was not there halt the stream', async () => {
+  test('changes made while the publication was missing halt the stream', async () => {
     const at = await born()
     await live.sql.run(`INSERT INTO t VALUES (1); DROP PUBLICATION ${at.publication}`)
     await live.sql.run('INSERT INTO t VALUES (2)')
@@ -251,7 +251,7 @@ describe.skipIf(!POSTGRES_OWN)('a stream (needs a server of its own)', () => {
     expect(rowsOnly(seen).filter((change) => change.type !== 'insert' || change.row[0] !== '1')).toEqual([])
   })
 
-  test('a role that may not replicate is refused with the statement that helps', async () => {
+  test('a role without REPLICATION is refused with the statement that helps', async () => {
     await live.sql.run("CREATE ROLE plain LOGIN PASSWORD 'plain'; GRANT SELECT ON t TO plain")
     const at = await born()
     await expect(open(live.server.url('live', 'plain', 'plain'), at, [table])).rejects.toMatchObject({
@@ -260,7 +260,7 @@ describe.skipIf(!POSTGRES_OWN)('a stream (needs a server of its own)', () => {
     })
   })
 
-  test('with origin none, what came by replication itself is left out', async ({ skip }) => {
+  test('with origin none, replicated changes are left out', async ({ skip }) => {
     skip((await live.server.major()) < 15, 'before PostgreSQL 15 empty transactions are told, too')
     const at = await born()
     await live.sql.run(
@@ -274,10 +274,10 @@ describe.skipIf(!POSTGRES_OWN)('a stream (needs a server of its own)', () => {
     await all[Symbol.asyncDispose]()
     await using own = await open(live.url, at, [table], at.start, { origin: 'none' })
     const kept = [{ type: 'insert', table: 0, row: ['2', null] }]
-    // What is left out by this program, and not by the server, leaves an empty transaction.
+    // A change that this program leaves out, and not the server, leaves an empty transaction.
     expect(rowsOnly(await take(own, (await live.server.major()) < 16 ? 2 : 1))).toEqual(kept)
     await own[Symbol.asyncDispose]()
-    // As a server before version 16 sends it: everything, with the origin in front.
+    // As a server before version 16 sends it: everything, preceded by the origin.
     const settings = postgresSettings(live.url)
     const session = await CopySession.open(settings, 'read')
     const changes = new Changes(

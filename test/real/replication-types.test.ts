@@ -1,4 +1,4 @@
-/** Values of a stream and values of a copy: the same cells, whatever the type, the way they travel, and the settings of the role. */
+/** Values of a stream and values of a copy: the same cells, for every type, transfer form, and setting of the role. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ColumnType } from '../../src/model/copy/column-type.ts'
 import type { Row } from '../../src/model/copy/rows.ts'
@@ -25,7 +25,7 @@ describe.skipIf(!POSTGRES_OWN)('values of a stream (needs a server of its own)',
     await live.server[Symbol.asyncDispose]()
   })
 
-  /** What the stream tells of rows written by `fill`, and what a view of the source reads of them afterwards. */
+  /** What the stream sends for rows written by `fill`, and what the source then reads of them. */
   async function both(table: FollowedTable, fill: string, url = live.url): Promise<{ told: unknown[]; read: Row[] }> {
     const name = table.table.table.name
     const at = await birth(live.sql, `"${name}"`)
@@ -36,7 +36,7 @@ describe.skipIf(!POSTGRES_OWN)('values of a stream (needs a server of its own)',
     return { told: reported, read: await readAll(view, request(table.table, { columns: table.columns })) }
   }
 
-  /** The table is made and emptied, so that its rows can be written again while the stream is there. */
+  /** Creates and empties the table, so that its rows can be written again while the stream exists. */
   async function zoo(name: string, more: (table: FollowedTable) => FollowedTable = (table) => table) {
     const [create = '', ...inserts] = zooSql(name).split(';\n')
     await live.sql.run(
@@ -46,14 +46,14 @@ describe.skipIf(!POSTGRES_OWN)('values of a stream (needs a server of its own)',
     return { table: more(await followed(store, `public.${name}`)), fill: [...first, ...inserts].join(';\n') }
   }
 
-  test('every type of the zoo as itself', async () => {
+  test('every type of the zoo is equal', async () => {
     const { table, fill } = await zoo('zoo')
     const { told: reported, read } = await both(table, fill)
     expect(read.length).toBeGreaterThan(5)
     expect(reported).toEqual(read)
   })
 
-  test('a role with settings of its own reads the same', async () => {
+  test('a role with settings of its own reads the same values', async () => {
     await live.sql.run(`CREATE ROLE odd LOGIN REPLICATION SUPERUSER PASSWORD 'odd';
       ALTER ROLE odd SET DateStyle TO 'SQL, DMY'; ALTER ROLE odd SET IntervalStyle TO 'sql_standard'; ALTER ROLE odd SET extra_float_digits TO -15;
       ALTER ROLE odd SET bytea_output TO 'escape'; ALTER ROLE odd SET TimeZone TO 'Asia/Kathmandu'; ALTER ROLE odd SET xmloption TO document;
@@ -63,7 +63,7 @@ describe.skipIf(!POSTGRES_OWN)('values of a stream (needs a server of its own)',
     expect(reported).toEqual(read)
   })
 
-  test('columns that travel as another type than their own', async () => {
+  test('columns that are transferred as another type are equal', async () => {
     const other: Readonly<Record<string, ColumnType>> = {
       b: { kind: 'text' },
       i2: { kind: 'decimal' },
@@ -92,7 +92,7 @@ describe.skipIf(!POSTGRES_OWN)('values of a stream (needs a server of its own)',
     expect(reported).toEqual(read)
   })
 
-  test('arrays of everything: dimensions, bounds, delimiters, elements that a cast to text changes', async () => {
+  test('arrays of all kinds are equal: dimensions, bounds, delimiters, elements that a cast to text changes', async () => {
     await live.sql
       .run(`CREATE DOMAIN flag AS boolean; CREATE DOMAIN five AS character(5); CREATE DOMAIN address AS inet;
       CREATE TABLE arrays (id int PRIMARY KEY, bools bool[], flags flag[], small int2[], bigs int8[], reals real[], doubles double precision[], exact numeric(10,3)[],
@@ -115,7 +115,7 @@ describe.skipIf(!POSTGRES_OWN)('values of a stream (needs a server of its own)',
     expect(reported).toEqual(read)
   })
 
-  test('what a cast of elements makes of an array is refused by name where it is unknown', async () => {
+  test('an array whose elements a cast changes in an unknown way is refused by name', async () => {
     await live.sql.run(`CREATE TYPE odd_pair AS (a int, b int);
       CREATE FUNCTION odd_text(odd_pair) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT ''odd''';
       CREATE CAST (odd_pair AS text) WITH FUNCTION odd_text(odd_pair);

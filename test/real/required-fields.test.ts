@@ -1,4 +1,7 @@
-/** Actions without fields that the protocol requires: readers on delta-kernel refuse such a table, so `fsck` names them. */
+/**
+ * Actions without fields that the protocol requires: readers based on delta-kernel refuse such a table, so `fsck` names
+ * them.
+ */
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -48,7 +51,7 @@ test.each(WITHOUT)('%s', async (detail, line) => {
   expect(await found([[PROTOCOL, METADATA, add('b')], [line]], 'action-fields')).toEqual([[COMMITS[1], detail]])
 })
 
-test('many lines of a commit are one finding, and whole ones are none', async () => {
+test('many lines of a commit are one finding, and complete ones are none', async () => {
   const bare = ['a', 'b', 'c'].map((path) => changed(add(path), 'dataChange'))
   const lines = [
     [PROTOCOL, METADATA, add('d', { tags: { dataChange: 'x', partitionValues: 'y' } })],
@@ -89,7 +92,7 @@ test.each([
   ],
   ['id', mapped('id', [1, 'p'], [2, 'p']), ['columns day and a have the same delta.columnMapping.physicalName']],
   ['name', mapped('name', [1, 'p'], [2, null]), ['column a has no delta.columnMapping.physicalName']],
-])('columns that are mapped by %s', async (_mode, schema, details) => {
+])('columns that are mapped by %s need their fields', async (_mode, schema, details) => {
   const protocol = { protocol: { minReaderVersion: 2, minWriterVersion: 5 } }
   expect(await found([[protocol, schema]], 'action-fields')).toEqual(details.map((detail) => [COMMITS[0], detail]))
 })
@@ -100,7 +103,7 @@ test('a schema or protocol that a later commit replaces is no finding', async ()
   expect(await found([bare, [PROTOCOL, METADATA]], 'action-fields')).toEqual([])
 })
 
-test('a file without row ids, in a table that tracks rows', async () => {
+test('a file without row ids is a finding in a table with row tracking', async () => {
   const first = add('a', { baseRowId: 0, defaultRowCommitVersion: 0, stats: '{"numRecords":2}' })
   const bare = [add('b'), add('c')]
   expect(await found([[tracked, trackedMetadata, first], bare], 'row-ids')).toEqual([
@@ -115,7 +118,7 @@ const rowsOf = (path: string, version: number): Line => {
   return add(path, { baseRowId, defaultRowCommitVersion: version, stats: '{"numRecords":2}' })
 }
 
-test('row commit versions above the commit that adds the file', async () => {
+test('row commit versions above the commit that adds the file are a finding', async () => {
   const first = [tracked, trackedMetadata, rowsOf('a', 0)]
   expect(await found([first, [rowsOf('b', 1)], [rowsOf('c', 1)]], 'row-ids')).toEqual([])
   expect(await found([first, [rowsOf('b', 2)], [rowsOf('c', 3), rowsOf('d', 4)]], 'row-ids')).toEqual([
@@ -124,7 +127,7 @@ test('row commit versions above the commit that adds the file', async () => {
   ])
 })
 
-test('row commit versions above the checkpoint that holds the file', async () => {
+test('row commit versions above the checkpoint with the file are a finding', async () => {
   using folder = temporaryFolder()
   const table = join(folder.path, 't')
   writeLog(table, [[tracked]])
@@ -152,7 +155,7 @@ const listing = (...readerFeatures: readonly string[]): Line => ({
   protocol: { minReaderVersion: 3, minWriterVersion: 7, readerFeatures, writerFeatures: readerFeatures },
 })
 
-test('names that differ only in case, and types without their feature, are what kernel readers refuse', async () => {
+test('names that differ only in case, and types without their feature, are findings', async () => {
   const inner = { type: 'struct', fields: [{ name: 'x', type: 'timestamp_ntz', nullable: true, metadata: {} }] }
   const list = { type: 'array', elementType: 'variant', containsNull: true }
   const odd = metadataOf(['a', 'long'], ['A', inner], ['b', list])

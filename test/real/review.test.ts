@@ -1,4 +1,4 @@
-/** What a sceptical user ran into, with the program as it is started: each case once went wrong. */
+/** Problems of a sceptical user, with the program as it is started: each case was a bug once. */
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -26,7 +26,7 @@ function sluice(...words: readonly string[]): Ended {
     cwd: folder.path,
     encoding: 'utf8',
     timeout: 30_000,
-    // The last line of a hang must be that of a test and not of the suite.
+    // A hang must end with the output of this test, not with the timeout of the suite.
     killSignal: 'SIGKILL',
     env: { ...process.env, CI: '1', GITHUB_ACTIONS: '', SLUICE_DATABASE_URL: '' },
   })
@@ -41,8 +41,8 @@ function ending(...words: readonly string[]): Event & { type: 'run.finished' } {
   return last
 }
 
-describe('paths that cannot be tables are usage errors, and no bugs of ours', () => {
-  test('a file', () => {
+describe('paths that cannot be tables are usage errors, not internal errors', () => {
+  test('a file is no table', () => {
     writeFileSync(join(folder.path, 'a-file'), '')
     expect(ending('import', 'a-file', ...DB).error).toMatchObject({
       code: 'NO_SUCH_TABLE',
@@ -50,7 +50,7 @@ describe('paths that cannot be tables are usage errors, and no bugs of ours', ()
     })
     expect(ending('discover', 'a-file/below').error?.code).toBe('NO_SUCH_PATH')
   })
-  test('a URL', () => {
+  test('a URL of another system is no lake', () => {
     expect(ending('discover', 'gs://bucket/lake').error?.code).toBe('UNSUPPORTED_URL')
   })
 })
@@ -62,12 +62,12 @@ describe('tables of a catalog', () => {
     if (sluice('batch-import', 'lake', '--recursive', ...DB).status !== 0)
       throw new Error('the lake cannot be imported')
   })
-  test('are known by the end of their path, as the UI lists them', () => {
+  test('are found by the end of their path, as the UI lists them', () => {
     expect(ending('history', 'shop/orders', ...DB).exitCode).toBe(0)
     expect(ending('validate', 'returns', ...DB).error?.code ?? '').toBe('')
     expect(ending('migration-status', '--table-id', 'shop/returns', ...DB).totals['imports']).toBe('1')
   })
-  test('of which several end so are refused with their ids', () => {
+  test('with the same path end are refused with their ids', () => {
     expect(ending('history', 'shop/orders', ...DB).status).toBe('ok')
     cpSync(ORDERS, join(folder.path, 'other/shop/orders'), { recursive: true, preserveTimestamps: true })
     expect(sluice('import', 'other/shop/orders', ...DB).status).toBe(0)
@@ -85,7 +85,7 @@ describe('tables of a catalog', () => {
       '(delta_tables?)',
     ],
     [['query', 'delta_tabels', 'SELECT 1', '--from', 'sqlite:///catalog.db'], '(delta_tables?)'],
-  ])('that are mistyped are told: %j', (words, meant) => {
+  ])('with a typing error are refused with the likely name: %j', (words, meant) => {
     const { error } = ending(...words)
     expect(error?.code).toBe('NO_SUCH_TABLE')
     expect(error?.message).toMatch(meant)
@@ -96,7 +96,7 @@ describe('URLs of a catalog', () => {
   test('may name their scheme in capitals', () => {
     expect(sluice('migration-status', '--database-url', 'SQLITE:///catalog.db').status).toBe(0)
   })
-  test('take no parameters: they would become part of the name', () => {
+  test('accept no parameters, which would become part of the name', () => {
     expect(ending('import', 'orders', '--database-url', 'sqlite:///catalog.db?mode=ro').error?.code).toBe('BAD_CONFIG')
     expect(existsSync(join(folder.path, 'catalog.db?mode=ro'))).toBe(false)
   })
@@ -112,20 +112,20 @@ describe('URLs of a catalog', () => {
       `The folder of the file does not exist: ${join(folder.path, 'a-file')}`,
     )
   })
-  test('say what to do when nothing is there', () => {
+  test('without a file are refused with a hint', () => {
     expect(ending('validate', 'orders', '--database-url', 'sqlite:///no.db').error).toMatchObject({
       message: 'Database connection failed',
       reason: 'The file does not exist',
       hint: 'Check database URL; the first import creates the catalog',
     })
   })
-  test('say so where a path that was meant to begin at the root begins here', () => {
+  test('relative to this folder are reported if they were meant to begin at the root', () => {
     const path = `${folder.path.slice(1)}/c.db`
     expect(ending('validate', 'orders', '--database-url', `sqlite:///${path}`).error?.hint).toBe(
       `Check database URL; the folder of the file must exist. sqlite:///${path} starts at this folder, sqlite:////${path} at the root`,
     )
   })
-  test('that lead nowhere do not pass for a catalog that answered', () => {
+  test('without a catalog are reported when the log is used instead', () => {
     expect(sluice('files', 'orders', '--database-url', 'sqlite:///no.db').stderr).toContain(
       'there is no catalog at sqlite:///no.db: answered from the log of orders',
     )
@@ -137,13 +137,13 @@ test('--report is checked before anything is measured', () => {
   expect(error).toMatchObject({ code: 'BAD_FLAG', hint: 'name another file with --report; nothing was done yet' })
 })
 
-test.skipIf(!existsSync('/dev/full'))('a log file on a full disk neither holds nor ends a run', () => {
+test.skipIf(!existsSync('/dev/full'))('a log file on a full disk neither blocks nor ends a run', () => {
   const { status, stderr } = sluice('import', 'orders', ...DB, '--log-file', '/dev/full')
   expect(stderr).toContain('the log file /dev/full ends here: ENOSPC')
   expect(status).toBe(0)
 })
 
-test('lists that were cut say so', () => {
+test('shortened lists are reported as such', () => {
   expect(sluice('history', 'orders', ...DB).stderr).toContain('there are older commits')
   expect(sluice('history', 'orders', ...DB, '--limit', '40').stderr).not.toContain('there are older commits')
   expect(sluice('files', 'orders', ...DB, '--limit', '2').stderr).toContain('there are more files')
@@ -151,7 +151,7 @@ test('lists that were cut say so', () => {
 })
 
 describe('the command that rolls back', () => {
-  test('leaves the dry run out and can be copied whatever the table is called', () => {
+  test('leaves the dry run out and can be pasted whatever the name of the table', () => {
     const name = "-it's $(touch made)"
     cpSync(join(folder.path, 'orders'), join(folder.path, name), { recursive: true })
     const words = [...DB, '--', name]
@@ -174,13 +174,13 @@ describe('the command that rolls back', () => {
   })
 })
 
-test('export-log into a folder that cannot be made is no bug of ours', () => {
+test('export-log into a folder that cannot be created is no internal error', () => {
   mkdirSync(join(folder.path, 'out'))
   writeFileSync(join(folder.path, 'out/_delta_log'), '')
   expect(ending('export-log', 'orders', ...DB, '--to', 'out').error).toMatchObject({ code: 'TARGET_IO' })
 })
 
-test('a catalog that was damaged by hand has a way out, and the hint is that way', () => {
+test('a catalog that was damaged by hand can be repaired by the command in the hint', () => {
   cpSync(join(folder.path, 'orders'), join(folder.path, 'damaged'), { recursive: true })
   const own = ['--database-url', 'sqlite:///damaged.db']
   expect(sluice('import', 'damaged', ...own, '--table-id', "it's").status).toBe(0)

@@ -1,11 +1,14 @@
-/** A rollback gives back what was imported, or is refused: a log that merely counts the same is not the one that the catalog holds. */
+/**
+ * A rollback removes what can be imported again, or is refused: a log with the same counts only is not the one that was
+ * imported.
+ */
 import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openCatalog, add, METADATA, PROTOCOL, temporaryFolder, writeLog, type Line } from '../support/catalog-kit.ts'
 import { importOf, perform, type Performed } from './operation-kit.ts'
 
-/** Four one-row files of the same sizes under another letter each. */
+/** Four one-row files of the same sizes, with another letter in each. */
 function write(table: string, letter: string, last: readonly Line[] = []): void {
   const files = [0, 1, 2, 3].map((no) => `${letter}${no}.parquet`)
   writeLog(
@@ -29,7 +32,7 @@ async function asked(table: string, catalog: string): Promise<readonly Performed
   ]
 }
 
-/** Both refuse, and say what would be lost. */
+/** Both commands refuse, and report what would be lost. */
 async function expectRefused(table: string, catalog: string, lost: RegExp): Promise<void> {
   for (const { finished } of await asked(table, catalog)) {
     expect(finished).toMatchObject({ exitCode: 1, error: { code: 'NOT_SAFE' } })
@@ -44,7 +47,7 @@ async function imported(work: string, table: string): Promise<string> {
   return catalog
 }
 
-test('another table of the same shape in the same place is not the one that was imported', async () => {
+test('another table of the same shape in the same folder is not the imported one', async () => {
   using work = temporaryFolder()
   const table = join(work.path, 'x')
   write(table, 'a')
@@ -60,7 +63,7 @@ test('another table of the same shape in the same place is not the one that was 
   ).toBe(true)
 })
 
-test('two tables whose folders were swapped', async () => {
+test('two tables whose folders were swapped are refused', async () => {
   using work = temporaryFolder()
   const [one, two, between] = ['one', 'two', 'between'].map((name) => join(work.path, name)) as [string, string, string]
   write(one, 'a')
@@ -74,7 +77,7 @@ test('two tables whose folders were swapped', async () => {
   await expectRefused(two, catalog, /b0\.parquet/)
 })
 
-test('a commit in the middle that was written again', async () => {
+test('a commit in the middle that was written again is refused', async () => {
   using work = temporaryFolder()
   const table = join(work.path, 'x')
   write(table, 'a')
@@ -85,7 +88,7 @@ test('a commit in the middle that was written again', async () => {
   await expectRefused(table, catalog, /commit 1 /)
 })
 
-test('a catalog that counts the same and names another file', async () => {
+test('a catalog with the same counts and another file is refused', async () => {
   using work = temporaryFolder()
   const table = join(work.path, 'x')
   write(table, 'a')
@@ -98,7 +101,7 @@ test('a catalog that counts the same and names another file', async () => {
   await expectRefused(table, catalog, /log and catalog hold different tables.*z9\.parquet/)
 })
 
-test('a copy of the lake in the same place is the one that was imported, whatever its times', async () => {
+test('a copy of the lake in the same folder is the imported one, whatever its times', async () => {
   using work = temporaryFolder()
   const table = join(work.path, 'x')
   write(table, 'a')

@@ -1,5 +1,5 @@
-// Sends requests to an HTTPS server under a name it is not found by, through a route, and prints what came of each as JSON.
-// node routed-fetch-child.mjs PORT NAME…: the names are those in the URLs, all served by 127.0.0.1:PORT.
+// Sends requests through a route to an HTTPS server under names that do not resolve, and prints each result as JSON.
+// Usage: node routed-fetch-child.mjs PORT NAME…: the names are those in the URLs, all served by 127.0.0.1:PORT.
 import { setMaxListeners } from 'node:events'
 import { routedFetch } from '../../build/stores/s3/routed-fetch.js'
 

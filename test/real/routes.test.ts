@@ -1,4 +1,4 @@
-/** Stores whose connections take a route: names, certificates and signatures stay those of the server, and nobody sees the way. */
+/** Stores whose connections take a route: names, certificates and signatures are still those of the server. */
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -17,10 +17,10 @@ import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/ser
 const fixtures = resolve(import.meta.dirname, '../../fixtures/tls')
 const file = (name: string): string => join(fixtures, name)
 const ROUND_TRIP = 20
-/** The only name that the certificate `other-host` is for. */
+/** The only name for which the certificate `other-host` is valid. */
 const NAME = 'db.example.com'
 
-/** A server that somebody named may have its socket file on another machine. */
+/** A server given by the environment may have its socket file on another machine. */
 const NAMED = process.env['SLUICE_TEST_MYSQL_URL'] !== undefined
 
 let wire: DelayedWire
@@ -33,7 +33,7 @@ afterAll(async () => {
   await wire[Symbol.asyncDispose]()
 })
 
-/** Through the wire to this machine, whatever the name: no test looks names up. */
+/** Through the proxy to this machine, whatever the name: no test resolves names. */
 const home: Route = (address) => {
   asked.push(address)
   return wire.route('path' in address ? address : { host: '127.0.0.1', port: address.port })
@@ -54,12 +54,12 @@ describe.skipIf(!POSTGRES_OWN)('PostgreSQL (needs a server of its own)', () => {
 
   const proof = `sslmode=verify-full&sslrootcert=${encodeURIComponent(file('ca.pem'))}`
 
-  test('the certificate has to be for the server that was named, and every statement takes a round trip', async () => {
+  test('the certificate must be for the named server, and every statement takes a round trip', async () => {
     const url = new URL(server.url())
     url.hostname = NAME
     const opened = await timed(() => openPostgres(`${url.href}?${proof}`, 'read', { route: home }))
     await using database = opened.result
-    // Connecting, the question whether there is TLS, its handshake, a login in two steps, settings, facts.
+    // Connect, TLS request, TLS handshake, a login in two steps, settings, facts.
     expect(opened.ms).toBeGreaterThanOrEqual(7 * ROUND_TRIP)
     expect(asked.at(-1)).toEqual({ host: NAME, port: server.port })
     const { ms, result } = await timed(() =>
@@ -74,7 +74,7 @@ describe.skipIf(!POSTGRES_OWN)('PostgreSQL (needs a server of its own)', () => {
     })
   })
 
-  test('a socket file is a way like any other', async () => {
+  test('a socket file works with a route, too', async () => {
     const { port, username, password } = new URL(server.url())
     const host = encodeURIComponent(server.socketFolder)
     const url = `postgresql://${username}:${password}@/postgres?host=${host}&port=${port}`
@@ -95,14 +95,14 @@ describe.skipIf(!MARIADB_AVAILABLE)('MariaDB', () => {
   })
   afterAll(() => server.stop())
 
-  test('the certificate has to be for the server that was named, and every statement takes a round trip', async () => {
+  test('the certificate must be for the named server, and every statement takes a round trip', async () => {
     const url = new URL(server.url('routed'))
     url.searchParams.set('ssl-mode', 'VERIFY_IDENTITY')
     url.searchParams.set('ssl-ca', file('ca.pem'))
     url.hostname = NAME
     const opened = await timed(() => openMysql(url.href, 'read', { route: home }))
     await using database = opened.result
-    // Connecting and the server's greeting, TLS, login, facts, settings twice.
+    // Connect with the server's greeting, TLS, login, facts, settings twice.
     expect(opened.ms).toBeGreaterThanOrEqual(6 * ROUND_TRIP)
     expect(asked.at(-1)).toEqual({ host: NAME, port: server.port })
     expect((await timed(() => database.all('SELECT 1'))).ms).toBeGreaterThanOrEqual(ROUND_TRIP)
@@ -113,7 +113,7 @@ describe.skipIf(!MARIADB_AVAILABLE)('MariaDB', () => {
     })
   })
 
-  test.skipIf(NAMED)('a socket file is a way like any other', async () => {
+  test.skipIf(NAMED)('a socket file works with a route, too', async () => {
     const url = new URL(server.url('routed'))
     const [row] = await (async () => {
       await using direct = await openMysql(`${url.href}?ssl-mode=DISABLED`, 'read')
@@ -127,7 +127,7 @@ describe.skipIf(!MARIADB_AVAILABLE)('MariaDB', () => {
   })
 })
 
-test('requests to a bucket keep the name of their store, for its certificate and for what is signed', async () => {
+test('requests to a bucket keep the name of their store, for its certificate and for the signature', async () => {
   const seen: string[] = []
   let connections = 0
   const store = createServer(
@@ -156,7 +156,7 @@ test('requests to a bucket keep the name of their store, for its certificate and
     ])
     const line = `${NAME}:${port} /a%20key?list-type=2 today`
     expect(seen).toEqual([`HEAD ${line}`, `GET ${line}`, `GET ${line}`])
-    // What is refused by its name is given up before the store knows of it.
+    // A certificate with the wrong name is refused before a request is sent.
     expect(connections).toBe(1)
   } finally {
     store.close()

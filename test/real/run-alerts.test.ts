@@ -1,4 +1,6 @@
-/** Alerts of runs that come again: each is told once when it begins, and once when it is over, by real files and databases. */
+/**
+ * Alerts of repeated runs: each is sent once when it begins, and once when it is over, with real files and databases.
+ */
 import { execFile } from 'node:child_process'
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -26,7 +28,7 @@ const HOUR_MS = 3_600_000
 const BIN = resolve(import.meta.dirname, '../../dist/cli/bin.js')
 
 let folder: Folder
-/** Of the runs of one machine: what one has told, the next one knows. */
+/** Run history of one machine: each run reads what earlier ones have sent. */
 let book = ''
 let books = 0
 beforeAll(() => {
@@ -65,7 +67,7 @@ const of = (...causes: readonly Exclude<AlertCause, 'lag' | 'wal' | 'stalled' | 
   conditions: causes.map((cause) => ({ cause })),
 })
 
-test('fsck each hour tells a file that is gone once, also to a command, and that it is back', async () => {
+test('an hourly fsck sends once that a file is missing, also to a command, and once that it is back', async () => {
   const table = await makeHealthyTable(join(folder.path, 'healthy'))
   const file = join(table.folder, table.files[0] ?? '')
   const said = join(folder.path, 'said')
@@ -78,7 +80,7 @@ test('fsck each hour tells a file that is gone once, also to a command, and that
   expect(first.alerts).toEqual(['fsck raised'])
   expect(first.told[0]).toMatchObject({ table: table.folder, value: expect.stringContaining('file-missing') as string })
   expect((await run(fsck)).alerts).toEqual([])
-  // A run that has looked at less ends nothing of it.
+  // A run that has checked less clears nothing.
   expect(await run({ ...fsck, since: 0 } as Operation)).toMatchObject({ alerts: [], finished: { exitCode: 0 } })
   renameSync(`${file}.kept`, file)
   expect((await run(fsck)).alerts).toEqual(['fsck cleared'])
@@ -89,7 +91,7 @@ test('fsck each hour tells a file that is gone once, also to a command, and that
   ])
 })
 
-test('an alert that reached nobody is told by the next run, and --alert-exit counts what stands', async () => {
+test('an alert that no sink accepted is sent by the next run, and --alert-exit counts open alerts', async () => {
   const lake = join(folder.path, 'nothing-here')
   const fsck = (command: string, more: Partial<AlertOptions> = {}): Operation =>
     fsckOf(lake, { alert: { ...of('failed'), command, ...more } })
@@ -97,11 +99,11 @@ test('an alert that reached nobody is told by the next run, and --alert-exit cou
   expect((await run(fsck('true'))).alerts).toEqual(['failed raised'])
   const third = await run(fsck('true', { exit: true }))
   expect(third.alerts).toEqual([])
-  // Its own end is worse than that of an alert.
+  // The exit code of its own error takes precedence over that of an alert.
   expect(third.finished.exitCode).toBe(2)
 })
 
-test('of a run that failed the command gets the table that it failed by, or the one that it was asked for', async () => {
+test('the command gets the table that failed, or the one that was requested', async () => {
   const [lake, said] = [join(folder.path, 'two'), join(folder.path, 'failed-tables')]
   writeLog(join(lake, 'good'), [[PROTOCOL, METADATA, add('a')]])
   writeLog(join(lake, 'broken'), [[PROTOCOL, METADATA, add('a')]])
@@ -116,7 +118,7 @@ test('of a run that failed the command gets the table that it failed by, or the 
   expect(readFileSync(said, 'utf8').trim().split('\n')).toEqual(['raised broken', `raised ${none}`, `cleared ${none}`])
 })
 
-test('an alert whose program is killed while it is sent is sent again after a minute, under the same id', async () => {
+test('an alert whose program is killed during the send is sent again after a minute, with the same id', async () => {
   const [state, said] = [join(folder.path, 'killed'), join(folder.path, 'ids')]
   const fsck = async (more: string): Promise<unknown> => {
     const command = `echo "$SLUICE_ALERT_ID $SLUICE_ALERT_STATE" >> '${said}'${more}`
@@ -136,7 +138,7 @@ test('an alert whose program is killed while it is sent is sent again after a mi
   expect(ids()).toHaveLength(2)
 })
 
-test('a catalog that cannot follow its log, by sync; and one that differs from it, by validate', async () => {
+test('a catalog that cannot follow its log is reported by sync, and a different one by validate', async () => {
   const table = join(folder.path, 'drifts')
   writeLog(table, [[PROTOCOL, METADATA, add('a')]])
   const file = join(folder.path, 'c.db')
@@ -187,7 +189,7 @@ test('a catalog that cannot follow its log, by sync; and one that differs from i
   writeFileSync(next, '{"nonsense')
   expect((await run(sync)).alerts).toEqual(['drift raised'])
 
-  // Taken out and imported again it is another table: what stood of the first one hides nothing of it.
+  // A table that is removed and imported again is another one: open alerts of the first one hide none of it.
   const forget: Operation = {
     kind: 'rollback',
     table: 'drifts',
@@ -221,11 +223,11 @@ const syncOf = (catalog: string, more: Partial<SyncOperation>): SyncOperation =>
 })
 
 type Watching = {
-  /** Waits until alerts are these. */
+  /** Waits until the alerts are these. */
   until(alerts: readonly string[]): Promise<void>
 }
 
-/** Alerts of `sync --watch` while it runs, for as long as the body lasts. */
+/** Alerts of `sync --watch` while it runs, for as long as the body takes. */
 async function whileWatching(operation: SyncOperation, body: (watching: Watching) => Promise<void>): Promise<void> {
   const interrupt = new Interrupter()
   const alerts: string[] = []
@@ -248,7 +250,7 @@ async function whileWatching(operation: SyncOperation, body: (watching: Watching
 }
 
 test(
-  'sync --watch tells each fault of a table and each end, those of runs before it too',
+  'sync --watch sends each fault of a table and each end, also those of earlier runs',
   { timeout: 60_000 },
   async () => {
     const table = join(folder.path, 'again')
@@ -274,7 +276,7 @@ test(
   },
 )
 
-test('an alert of a table that was named is one and the same while its folder is away', async () => {
+test('an alert of a named table keeps its identity while the folder is missing', async () => {
   const before = process.cwd()
   const lake = join(folder.path, 'named')
   writeLog(join(lake, 'orders'), [[PROTOCOL, METADATA, add('a')]])
@@ -305,7 +307,7 @@ test('an alert of a table that was named is one and the same while its folder is
   }
 })
 
-test('what keeps a catalog in order by night tells that it failed, and that it goes well again', async () => {
+test('nightly maintenance of a catalog sends that it failed, and that it succeeds again', async () => {
   const table = join(folder.path, 'kept')
   const catalog = `sqlite:///${join(folder.path, 'kept.db')}`
   const alert = of('failed')
@@ -323,7 +325,7 @@ test('what keeps a catalog in order by night tells that it failed, and that it g
   for (const operation of upkeep) expect((await run(operation)).alerts, operation.kind).toEqual(['failed cleared'])
 })
 
-test('what is compared belongs to an alert: neither another target table nor other columns end it, or pass for it', async () => {
+test('alerts are separate for other target tables and other columns: these neither clear nor hide them', async () => {
   const [source, target] = [await makePlace('sqlite', folder.path), await makePlace('sqlite', folder.path)]
   await source.sql('CREATE TABLE a (id INTEGER PRIMARY KEY, v TEXT)', `INSERT INTO a VALUES (1, 'x'), (2, 'y')`)
   for (const name of ['a', 'a2'])
@@ -352,14 +354,14 @@ test('what is compared belongs to an alert: neither another target table nor oth
   await target.sql('DELETE FROM a2', 'UPDATE a SET id = 3 WHERE id = 1')
   for (const fails of [other, keys]) expect((await run(fails)).alerts).toEqual(['failed raised'])
   expect((await run(diff)).alerts).toEqual([])
-  // How it goes about it is no part of it.
+  // Options of the execution do not matter.
   await target.sql('DELETE FROM a')
   const fixed = await run({ ...diff, fix: true, workers: 1 })
   expect(fixed).toMatchObject({ alerts: ['failed cleared'], finished: { exitCode: 0 } })
   expect((await run(diff)).alerts).toEqual([])
 })
 
-test('what a version before has raised is cleared by a run that ends well', async () => {
+test('an alert of an earlier version is cleared by a run that succeeds', async () => {
   const table = await makeHealthyTable(join(folder.path, 'of-before'))
   const memory = memoryOfMachine(book, () => undefined)
   // As that version wrote it.
@@ -373,7 +375,7 @@ test('what a version before has raised is cleared by a run that ends well', asyn
 })
 
 describe.skipIf(why !== '')(`on PostgreSQL${why}`, () => {
-  test('sync --watch tells that its catalog is away, once, and that it is back', { timeout: 60_000 }, async () => {
+  test('sync --watch sends that its catalog is away once, and that it is back', { timeout: 60_000 }, async () => {
     const place = await makePlace('postgresql', folder.path)
     const table = join(folder.path, 'catalog-away')
     writeLog(table, [[PROTOCOL, METADATA, add('a')]])
@@ -398,7 +400,7 @@ describe.skipIf(why !== '')(`on PostgreSQL${why}`, () => {
     }
   })
 
-  test('partitions: none ahead, then rows in the default, then all is well', async () => {
+  test('partitions: alerts for none ahead, then for rows in the default, then both are cleared', async () => {
     const place = await makePlace('postgresql', folder.path)
     const month = (n: number): string => {
       const now = new Date()
@@ -417,7 +419,7 @@ describe.skipIf(why !== '')(`on PostgreSQL${why}`, () => {
     expect(first.alerts).toEqual(['none-ahead raised'])
     expect(first.told[0]).toMatchObject({ table: 'public.events' })
     expect((await run(list)).alerts).toEqual([])
-    // For CI: a listing that found something fails.
+    // For CI: a listing with findings fails.
     expect((await run({ ...list, alert: { ...alert, exit: true } })).finished).toMatchObject({
       exitCode: 1,
       error: { code: 'ALERTED', message: 'an alert ended the run: none-ahead' },
@@ -430,13 +432,13 @@ describe.skipIf(why !== '')(`on PostgreSQL${why}`, () => {
     expect(rest.alerts).toEqual(['default-rows raised'])
     expect((await run(ensure)).alerts).toEqual([])
     await place.sql('DELETE FROM events_rest')
-    // A dry run has done nothing that would be the end of it.
+    // A dry run has done nothing that would clear the alert.
     expect((await run({ ...ensure, dryRun: true })).alerts).toEqual([])
     expect((await run(ensure)).alerts).toEqual(['default-rows cleared'])
   })
 
   test(
-    'a chunk that waits for a lock is stuck, and goes on; or is given back where an alert ends the run',
+    'a chunk that waits for a lock is stuck, and then progresses; or is released if an alert ends the run',
     async () => {
       const source = await makePlace('sqlite', folder.path)
       const target = await makePlace('postgresql', folder.path)
@@ -447,7 +449,7 @@ describe.skipIf(why !== '')(`on PostgreSQL${why}`, () => {
       const held = await psql(target.url)
       try {
         await held.run('BEGIN')
-        // The chunk's row of the same key waits for this transaction.
+        // The chunk's row with the same key waits for this transaction.
         await held.run(`INSERT INTO t VALUES (1, 'other')`)
         const ended = await run({ ...copy, alert: { ...alert, exit: true } })
         expect(ended.alerts).toEqual(['stuck raised', 'stuck cleared'])

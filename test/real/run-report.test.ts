@@ -1,4 +1,4 @@
-/** `sluice report`: one document of what ledger, catalog and book know of a run; hostile names stay text. */
+/** `sluice report`: one document with what ledger, catalog and run history have of a run; hostile names stay text. */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -63,7 +63,7 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-test('tells of a copy with a row set aside what the ledger has, and only that', async () => {
+test('of a copy with a quarantined row has what the ledger has, and nothing else', async () => {
   const document = JSON.parse(textOf(await perform(asked(copied, { to: to.url })))) as RunReport
   expect(document).toMatchObject({ format: 'sluice-run-report', version: 1, run: copied, tool: '0.0.0-test' })
   expect(document.looked.map(({ what, knows }) => [what, knows])).toEqual([
@@ -74,7 +74,7 @@ test('tells of a copy with a row set aside what the ledger has, and only that', 
   const [table] = document.ledger?.tables ?? []
   expect(table).toMatchObject({ written: '899', aside: '1', read: '900' })
   const proved = Object.values(table?.proved ?? {}).reduce((sum, rows) => sum + Number(rows), 0)
-  // Rows of the chunk that waits for one of its rows are not among them.
+  // Rows of the chunk with the quarantined row are not included.
   expect(proved).toBeLessThan(899)
   expect(document.ledger?.failures).toMatchObject([{ status: 'failed', code: 'ROWS_ASIDE' }])
   expect(document.ledger?.refusals).toMatchObject([{ rows: '1', replayed: '0' }])
@@ -91,16 +91,16 @@ test('writes hostile names as text, in a page that loads nothing', async () => {
   expect(markdown).not.toMatch(/<script|\u202E/)
 })
 
-test('is whole on a narrow screen and on paper: each value has the head of its column, and long words may be broken', async () => {
+test('is complete on a narrow screen and on paper: each value has its column name, and long words may break', async () => {
   const page = textOf(await perform(asked(copied, { to: to.url, format: 'html' })))
   expect(page).toContain('data-head="quarantined"')
-  // Nobody scrolls on paper: what a box would hide is lost.
+  // Paper cannot be scrolled: hidden content would be lost.
   expect(page).toMatch(/@media print \{[^]*\.wide \{ overflow: visible; \}/)
   expect(page).toMatch(/@media screen and \(max-width: 48rem\) \{[^]*td \{ display: block;/)
   expect(page).toMatch(/<td class="long"[^>]*><bdi>duckdb:\/\//)
 })
 
-test('writes a file whole, and over none that it was not told to replace', async () => {
+test('writes a complete file, and replaces none without the option', async () => {
   const file = path.join(folder, 'out', 'run.html')
   const refused = await perform(asked(copied, { write: file }))
   expect(refused.finished.error).toMatchObject({ code: 'BAD_FLAG' })
@@ -116,7 +116,7 @@ test('writes a file whole, and over none that it was not told to replace', async
   expect(existsSync(file)).toBe(false)
 })
 
-test('tells of a second comparison only what it has written, and how long it took itself', async () => {
+test('of a second comparison has only what that has written, and its own duration', async () => {
   const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
   await source.sql(
     'CREATE TABLE plain (id INTEGER PRIMARY KEY, v INTEGER)',
@@ -132,7 +132,7 @@ test('tells of a second comparison only what it has written, and how long it too
     'DELETE FROM plain WHERE id = 450',
     'INSERT INTO plain VALUES (1000, 1)',
   )
-  // Two rows behind all chunks are copied.
+  // Two rows after all chunks are copied.
   await source.sql('INSERT INTO plain VALUES (901, 1), (902, 2)')
   const again = await perform({ ...copy, again: true, deleteExtra: true })
   expect(again.finished).toMatchObject({ exitCode: 0 })
@@ -148,7 +148,7 @@ test('tells of a second comparison only what it has written, and how long it too
   expect(await of(fixed)).toMatchObject({ rows: '2', tables: [{ written: '2', equal: '0', removed: '0', chunks: {} }] })
 })
 
-test('says who was asked where nobody knows the run', async () => {
+test('of an unknown run names the places that were searched', async () => {
   const { finished } = await perform(asked('12345', { to: to.url }))
   expect(finished.error).toMatchObject({ code: 'BAD_FLAG', message: 'no source that was read has run 12345' })
   expect(finished.error?.reason).toContain('the ledger of')
@@ -156,7 +156,7 @@ test('says who was asked where nobody knows the run', async () => {
   expect((await perform(asked('9'.repeat(19)))).finished.error).toMatchObject({ code: 'BAD_FLAG' })
 })
 
-test('tells of an import, and of its validation, what the catalog has', async () => {
+test('of an import and its validation has what the catalog has', async () => {
   const lake = path.resolve(import.meta.dirname, '../../fixtures/lake/crm')
   const table = path.join(lake, readdirSync(lake).toSorted()[0] ?? '')
   const catalog = `sqlite:///${path.join(folder, 'catalog.db')}`
@@ -189,7 +189,7 @@ test('tells of an import, and of its validation, what the catalog has', async ()
   expect(second?.notLookedAt.join()).toContain('--to URL')
 })
 
-test('reads a killed run of a ledger of version 1, and draws what the book noted of it', async () => {
+test('reads a killed run of a ledger of version 1, and charts what the run history has of it', async () => {
   const place = await makePlace('sqlite', folder)
   await copyOnce(place)
   const late = {
@@ -245,7 +245,7 @@ const MISSING = new Map<System | 'cassandra', string>([['cassandra', CASSANDRA_M
 for (const system of ['postgresql', 'mysql', 'd1'] as const) MISSING.set(system, await missing(system))
 
 describe.each([...MISSING.keys()])('a ledger of %s', (system) => {
-  it.skipIf(MISSING.get(system) !== '')('has the same to tell', { timeout: 120_000 }, async () => {
+  it.skipIf(MISSING.get(system) !== '')('gives the same report', { timeout: 120_000 }, async () => {
     await using keyspace = system === 'cassandra' ? await newKeyspace() : null
     const target = system === 'cassandra' ? { url: keyspace?.url ?? '' } : await makePlace(system, folder)
     const source = await makePlace('sqlite', folder)
@@ -267,13 +267,13 @@ describe.each([...MISSING.keys()])('a ledger of %s', (system) => {
       expect(ledger?.refusals).toMatchObject([{ rows: '1', replayed: '0' }])
       expect(ledger?.durations.reduce((sum, { chunks }) => sum + chunks, 0)).toBe(ledger?.slowest.length)
     }
-    // A run that it does not know is one that nobody knows.
+    // A run that is not in this ledger is unknown.
     const none = await perform(asked('17', { to: target.url }), undefined)
     expect(none.finished.error).toMatchObject({ code: 'BAD_FLAG', message: 'no source that was read has run 17' })
   })
 })
 
-test('tells what others know where a database is not reached, and ends with its code', async () => {
+test('has the other sources if a database cannot be reached, and ends with its code', async () => {
   const away = 'postgresql://me:secret@127.0.0.1:1/gone'
   const file = path.join(folder, 'away.html')
   const ran = await perform(asked(copied, { to: away, format: 'html', write: file }))
@@ -293,7 +293,7 @@ test('tells what others know where a database is not reached, and ends with its 
   expect((JSON.parse(textOf(catalog)) as RunReport).notReached).toMatchObject([
     { what: 'catalog', where: 'postgresql://me@127.0.0.1:1/gone', code: 'CONNECT_FAILED' },
   ])
-  // Whoever was not reached may know a run that nobody else does: it is not said that there is none.
+  // The database that was not reached may have the run: the report does not deny it.
   const nobody = await perform(asked('17', { to: away, write: path.join(folder, 'none.html') }))
   expect(nobody.finished.error?.code).toBe('CONNECT_FAILED')
   expect(existsSync(path.join(folder, 'none.html'))).toBe(false)

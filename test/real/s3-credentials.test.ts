@@ -66,7 +66,7 @@ async function serve(answer: (request: IncomingMessage, body: string) => readonl
 
 const LATER = Date.parse('2999-01-01T00:00:00Z')
 
-/** What the token service answers. */
+/** The reply of the token service. */
 function assumed(action: string, id: string, secret = SECRET): string {
   const keys = `<AccessKeyId>${id}</AccessKeyId><SecretAccessKey>${secret}</SecretAccessKey><SessionToken>st</SessionToken>`
   const ends = `<Expiration>${new Date(LATER).toISOString()}</Expiration>`
@@ -86,7 +86,7 @@ describe('credentials', () => {
     expect((await refusal({ AWS_SECRET_ACCESS_KEY: SECRET })).message).toContain('the access key id is missing')
   })
 
-  test('of profiles, with region and endpoint', async () => {
+  test('of profiles are used, with region and endpoint', async () => {
     write(
       'credentials',
       `[default]\naws_access_key_id=A\naws_secret_access_key=${SECRET}\n[work]\naws_access_key_id = B # note\naws_secret_access_key = s=ecret\n`,
@@ -109,7 +109,7 @@ describe('credentials', () => {
     expect((await refusal({ AWS_PROFILE: 'nobody' })).message).toContain('nobody')
   })
 
-  test('of a role that a profile takes with the keys of another, through two roles', async () => {
+  test('of a role that a profile assumes with the keys of another, through two roles', async () => {
     write('credentials', `[base]\naws_access_key_id=BASE\naws_secret_access_key=${SECRET}\n`)
     write(
       'config',
@@ -131,7 +131,7 @@ describe('credentials', () => {
     ])
   })
 
-  test('of a role that is taken with a web identity of another profile', async () => {
+  test('of a role that is assumed with a web identity of another profile', async () => {
     const file = join(home, 'token')
     writeFileSync(file, 'jwt.of.us')
     write(
@@ -149,7 +149,7 @@ describe('credentials', () => {
     expect(asked).toEqual(['AssumeRoleWithWebIdentity', 'AssumeRole'])
   })
 
-  test('of a role that the token service refuses, or a service that does not answer', async () => {
+  test('of a role fail if the token service refuses it, or does not respond', async () => {
     write('credentials', `[default]\naws_access_key_id=BASE\naws_secret_access_key=${SECRET}\n`)
     write('config', '[profile chained]\nrole_arn=arn:aws:iam::1:role/x\nsource_profile=default\n')
     const endpoint = await serve(() => [
@@ -169,7 +169,7 @@ describe('credentials', () => {
     expect(broken.hint).toContain('export-credentials')
   })
 
-  test('of a program, which runs again when they end', async () => {
+  test('of a program are renewed by running it again', async () => {
     const program = join(home, 'program.sh')
     const count = join(home, 'count')
     writeFileSync(
@@ -187,7 +187,7 @@ describe('credentials', () => {
     const error = await refusal({ AWS_PROFILE: 'prog' })
     expect([error.code, error.message]).toEqual(['BAD_CONFIG', 'the AWS profile prog gave no credentials'])
     expect(error.hint).toContain('credential_process')
-    // The role is taken with what the program of another profile prints.
+    // The role is assumed with what the program of another profile prints.
     write(
       'config',
       `[profile prog]\ncredential_process = sh -c "echo ECONNRESET ${SECRET} >&2; exit 3"\n[profile role]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = prog\nregion = eu-west-1\n`,
@@ -196,7 +196,7 @@ describe('credentials', () => {
     expect([over.code, over.hint]).toEqual(['BAD_CONFIG', error.hint])
   })
 
-  test('of an agent that takes the connection and says nothing are waited for two seconds', async () => {
+  test('of an agent that accepts the connection and does not reply are waited for two seconds', async () => {
     const silent = createServer(() => undefined)
     server = silent
     await new Promise<void>((ready) => silent.listen(0, '127.0.0.1', ready))
@@ -205,7 +205,7 @@ describe('credentials', () => {
     expect([error.code, error.retryable]).toEqual(['SOURCE_IO', true])
   })
 
-  test('of SSO, by the token that signing in left; where that has ended, signing in is the hint', async () => {
+  test('of SSO come from the token of the login; after its expiry, the hint is to log in', async () => {
     write(
       'config',
       '[profile sso]\nsso_session=ours\nsso_account_id=1\nsso_role_name=reader\n' +
@@ -233,7 +233,7 @@ describe('credentials', () => {
     expect([error.code, error.hint]).toEqual(['SOURCE_DENIED', 'sign in again: aws sso login --profile sso'])
   })
 
-  test.skipIf(!S3_AVAILABLE)('of a role read a bucket, and nothing of the library reaches the output', async () => {
+  test.skipIf(!S3_AVAILABLE)('of a role read a bucket, and no output of the library is printed', async () => {
     await using store = await startS3()
     store.putFolder('fixtures/lake/crm/customers', 'customers')
     write('credentials', `[base]\naws_access_key_id=BASE\naws_secret_access_key=${SECRET}\n`)
@@ -286,7 +286,7 @@ describe('credentials', () => {
     },
   )
 
-  test('of a web identity', async () => {
+  test('of a web identity are used', async () => {
     const asked: URLSearchParams[] = []
     const ends = new Date(Date.now() + 3_600_000).toISOString()
     const endpoint = await serve((_, body) => {
@@ -313,7 +313,7 @@ describe('credentials', () => {
     expect(asked[0]?.get('RoleArn')).toBe('arn:aws:iam::1:role/reader')
   })
 
-  test('that the token service refuses', async () => {
+  test('that the token service refuses are reported', async () => {
     const endpoint = await serve(() => [
       403,
       '<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>',
@@ -328,7 +328,7 @@ describe('credentials', () => {
     expect([error.code, error.message]).toEqual(['SOURCE_DENIED', expect.stringContaining('AccessDenied')])
   })
 
-  test('of a container, with its token', async () => {
+  test('of a container are used, with its token', async () => {
     const endpoint = await serve((request) =>
       request.headers.authorization === 'let me in'
         ? [
@@ -348,7 +348,7 @@ describe('credentials', () => {
     expect((await refusal({ AWS_CONTAINER_CREDENTIALS_FULL_URI: 'http://example.com/creds' })).code).toBe('BAD_CONFIG')
   })
 
-  test('of the instance come last, and cost a second where there is none', async () => {
+  test('of the instance come last, and cost a second if there is none', async () => {
     const endpoint = await serve((request) => {
       if (request.method === 'PUT') return [200, 'imds-token']
       if (request.headers['x-aws-ec2-metadata-token'] !== 'imds-token') return [401, '']
@@ -375,11 +375,11 @@ describe('credentials', () => {
     expect(performance.now() - begun).toBeLessThan(3_000)
   })
 
-  test('are not looked for where requests are anonymous', async () => {
+  test('are not searched if requests are anonymous', async () => {
     expect(await find({ AWS_NO_SIGN_REQUEST: 'true', AWS_ACCESS_KEY_ID: 'A' })).toBeNull()
   })
 
-  test('are renewed before they end, once for all who wait, and kept while a renewal fails', async () => {
+  test('are renewed before they expire, once for all waiting requests, and kept if a renewal fails', async () => {
     let now = 0
     let loads = 0
     let fails = false

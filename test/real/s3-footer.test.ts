@@ -1,4 +1,7 @@
-/** The footer reader against DuckDB's on every real checkpoint, and checkpoints read through files that hold nothing else than what was asked for. */
+/**
+ * The footer reader compared with DuckDB's on every real checkpoint, and checkpoints read from files that have only the
+ * requested bytes.
+ */
 import { closeSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -39,7 +42,7 @@ describe.skipIf(!HAVE_TABLES)(
       rmSync(folder, { recursive: true, force: true })
     })
 
-    test('name the places that DuckDB names', async () => {
+    test('have the positions that DuckDB reports', async () => {
       const connection = await instance.connect()
       let compared = 0
       for (const file of checkpoints) {
@@ -70,7 +73,7 @@ describe.skipIf(!HAVE_TABLES)(
       expect(compared).toBeGreaterThan(45)
     })
 
-    test('are never taken for sound when they are damaged', () => {
+    test('are never accepted as sound when they are damaged', () => {
       const small = checkpoints.map((file) => readFileSync(file)).filter((bytes) => bytes.length < 60_000)
       fc.assert(
         fc.property(fc.nat(), fc.nat(), fc.integer({ min: 0, max: 255 }), (which, place, value) => {
@@ -80,7 +83,7 @@ describe.skipIf(!HAVE_TABLES)(
           const damaged = Buffer.from(found.footer)
           damaged[place % damaged.length] = value
           const chunks = columnChunks(damaged, bytes.length)
-          // Whatever it says, it names places inside of the file only, and it comes to an end.
+          // In any case the positions are inside of the file, and the reader ends.
           for (const { start, end } of chunks ?? []) expect(start >= 4 && end <= bytes.length).toBe(true)
           expect(columnChunks(damaged.subarray(0, place % damaged.length), bytes.length)).toBeNull()
         }),
@@ -88,26 +91,27 @@ describe.skipIf(!HAVE_TABLES)(
       )
     })
 
-    test('are refused where a list has elements of another type, which DuckDB reads all the same', () => {
+    test('are refused if a list has elements of another type, although DuckDB reads them', () => {
       let [sound, refused] = [0, 0]
       for (const file of checkpoints) {
         const found = footerOf(readFileSync(file))
         if (found === null || footerShapeFault(found.footer) !== null) continue
-        // Of the first column its type (i32), and behind it its encodings: a list, its length and the type of its elements.
+        // The type of the first column (i32), and after it its encodings: a list, its length and the type of its
+        // elements.
         const place = 2 + found.footer.toString('latin1').search(/\x15[\x00-\x0e]\x19[\x15\x25\x35\x45]/)
         const damaged = Buffer.from(found.footer)
         damaged[place + 1] = (damaged[place + 1] ?? 0) ^ 1
-        // Where the bytes are something else, they are read as something else.
+        // If the bytes have another meaning, they are read with that.
         if (footerShapeFault(damaged)?.includes('a column of a row group has elements of type 4, not 5') === true)
           refused++
         sound++
       }
-      // The real ones are sound, whatever wrote them.
+      // The real ones are sound, whichever program wrote them.
       expect(sound).toBeGreaterThan(45)
       expect(refused).toBeGreaterThan(sound / 2)
     })
 
-    test('a reader of some columns reads nothing of the others', async () => {
+    test('a reader of some columns reads no bytes of the others', async () => {
       const rows = duckdbParquetRows()
       const kinds: readonly (readonly ActionKind[])[] = [
         ['protocol', 'metaData'],
@@ -131,7 +135,7 @@ describe.skipIf(!HAVE_TABLES)(
           writeSync(fd, bytes)
           for (const { path, start, end } of chunks) {
             if (names.has(path[0] ?? '')) continue
-            // Not zeros, which might pass for an empty page.
+            // No zeros, which might be a valid empty page.
             writeSync(fd, Buffer.alloc(end - start, 0xff), 0, end - start, start)
             holes++
           }
@@ -164,7 +168,7 @@ describe('ranges', () => {
     return set
   }
 
-  test('what is missing and what is there make up what is wanted, and nothing is there twice', () => {
+  test('the missing and the present parts add up to the requested range, without overlap', () => {
     fc.assert(
       fc.property(fc.array(range), fc.array(range), (wanted, have) => {
         const [a, b] = [joined(wanted, 0), joined(have, 0)]

@@ -1,4 +1,4 @@
-/** An endpoint that is no S3: what answered is named, and nothing is tried again and again. */
+/** An endpoint that is no S3 store: the response is named, and the request is not repeated. */
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'

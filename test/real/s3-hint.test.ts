@@ -1,4 +1,7 @@
-/** Logs of a bucket listed from their last checkpoint on: few requests, and never another answer than the whole listing gives. */
+/**
+ * Logs of a bucket that are listed from their last checkpoint on: few requests, and always the same result as with the
+ * full listing.
+ */
 import { existsSync, readFileSync } from 'node:fs'
 import { someOf } from '../support/backend.ts'
 import { join } from 'node:path'
@@ -19,7 +22,7 @@ import { add, checkpointSql, lines, METADATA, PROTOCOL, putParquet } from '../un
 const COMMITS = 1_200
 const HINTED = 1_190
 const OLDER = 1_180
-/** Nobody has to read a thousand commits to get below the older one. */
+/** So that no test must read a thousand commits to get below the older one. */
 const EARLY = 1_150
 const HINT = JSON.stringify({ version: HINTED, size: HINTED + 2 })
 const MANIFEST = { checkpointMetadata: { version: HINTED } }
@@ -27,7 +30,7 @@ const V2_NAME = `${versionDigits(HINTED)}.checkpoint.80a083e8-7026-4e79-81be-64b
 
 const checkpointName = (version: number): string => `${versionDigits(version)}.checkpoint.parquet`
 
-/** Everything that a reader of the newest version is told, as text; an error by its code and message. */
+/** All data for a reader of the newest version, as text; an error by its code and message. */
 async function reported(log: LogStore, reach: LogReach): Promise<string> {
   try {
     const table = await DeltaTable.open(log, parquet, NEVER, reach)
@@ -43,14 +46,14 @@ async function reported(log: LogStore, reach: LogReach): Promise<string> {
     const names = [...(checkpoint?.files ?? []), ...commits].map(({ name }) => name)
     return [...said, `${files} ${bytes} ${rows}`, ...names, ...table.notes].join('\n')
   } catch (error) {
-    // DuckDB names the copy that it was given.
+    // DuckDB names the local copy that it was given.
     if (error instanceof SluiceError)
       return `${error.code} ${error.message.replace(/'[^']*object\.parquet'/, 'the copy')}`
     throw error
   }
 }
 
-/** The files that a reader of the newest version would read, and what the history would be. */
+/** The files that a reader of the newest version would read, and the versions of the history. */
 async function segmentOf(log: LogStore, reach: LogReach): Promise<unknown> {
   const listed = await ListedLog.list(log, reach, NEVER)
   const { checkpoint, commits } = segmentAt(await listed.for(undefined, new Set(), NEVER))
@@ -71,7 +74,7 @@ describe.skipIf(!S3_AVAILABLE)(
       using folder = temporaryFolder()
       checkpoints = {}
       for (const version of [EARLY, OLDER, HINTED]) {
-        // Version v holds f0 to f(v-1): commit v adds the last of them.
+        // Version v has f0 to f(v-1): commit v adds the last of them.
         checkpoints[version] = readFileSync(await putParquet(folder.path, `${version}.parquet`, checkpointSql(version)))
       }
       for (let version = 0; version < COMMITS; version++) {
@@ -86,7 +89,7 @@ describe.skipIf(!S3_AVAILABLE)(
       server.reset()
     })
 
-    test('1,200 commits cost one look at the hint, one listing, the checkpoint and nine commits', async () => {
+    test('1,200 commits cost one read of the hint, one listing, the checkpoint and nine commits', async () => {
       const table = await DeltaTable.open(open('long'), parquet, NEVER, 'newest')
       expect(table.latest).toBe(COMMITS - 1)
       expect(await (await table.snapshot()).counts(NEVER)).toMatchObject({ files: COMMITS - 1 })
@@ -101,13 +104,13 @@ describe.skipIf(!S3_AVAILABLE)(
       expect(server.requests()).toMatchObject({ lists: 2 })
     })
 
-    test('the answer is that of the whole listing', async () => {
+    test('the result is that of the full listing', async () => {
       const newest = await reported(open('long'), 'newest')
       expect(newest).toContain(checkpointName(HINTED))
       expect(newest).toBe(await reported(open('long'), 'all'))
     })
 
-    test('an older version, a time and the history are answered as well', async () => {
+    test('an older version, a time and the history are read as well', async () => {
       const answers = async (reach: LogReach): Promise<unknown> => {
         const table = await DeltaTable.open(open('long'), parquet, NEVER, reach)
         const versions: unknown[] = []
@@ -131,7 +134,7 @@ describe.skipIf(!S3_AVAILABLE)(
       expect((await table.snapshot({ version: HINTED + 3 })).segment.commits).toHaveLength(3)
       expect(server.requests().lists).toBe(1)
       expect((await table.snapshot({ version: HINTED - 1 })).segment.checkpoint?.version).toBe(OLDER)
-      // What comes before is listed up to where the first listing began: two pages, the second of which ends there.
+      // Earlier keys are listed up to where the first listing began: two pages, the second of which ends there.
       expect(server.requests().lists).toBe(3)
     })
 
@@ -140,7 +143,7 @@ describe.skipIf(!S3_AVAILABLE)(
       ['cut short', () => put(checkpointName(HINTED), (checkpoints[HINTED] ?? Buffer.alloc(0)).subarray(0, 9_000))],
       ['empty', () => put(checkpointName(HINTED), '')],
     ]
-    test.each(corrupt)('a good hint at a checkpoint that is %s leads to the older one', async (_, damage) => {
+    test.each(corrupt)('a good hint at a checkpoint that is %s falls back to the older one', async (_, damage) => {
       damage()
       const newest = await reported(open('long'), 'newest')
       expect(newest).toContain(`checkpoint ${HINTED} unreadable, using ${OLDER} and ${COMMITS - 1 - OLDER} commits`)
@@ -148,7 +151,7 @@ describe.skipIf(!S3_AVAILABLE)(
       expect(newest).toBe(await reported(open('long'), 'all'))
     })
 
-    test('a checkpoint that turns bad after its first files never shows as a shorter list', async () => {
+    test('a checkpoint that becomes unreadable after its first files never shows as a shorter list', async () => {
       // Protocol and metadata can be read, and so can the first sidecar.
       const sidecar = (path: string): object => ({ sidecar: { path, sizeInBytes: 1, modificationTime: 1 } })
       put(V2_NAME, lines([MANIFEST, PROTOCOL, METADATA, sidecar('good.parquet'), sidecar('bad.parquet')]))
@@ -170,7 +173,7 @@ describe.skipIf(!S3_AVAILABLE)(
       }
     })
 
-    test('a checkpoint that goes between the listing and the reading leads to the older one', async () => {
+    test('a checkpoint that is deleted between listing and reading falls back to the older one', async () => {
       const table = await DeltaTable.open(open('long'), parquet, NEVER, 'newest')
       server.remove(`long/_delta_log/${checkpointName(HINTED)}`)
       const snapshot = await table.snapshot()
@@ -178,7 +181,7 @@ describe.skipIf(!S3_AVAILABLE)(
       expect(snapshot.segment.checkpoint?.version).toBe(OLDER)
     })
 
-    test('where nothing stands in for a corrupt checkpoint, its error is the answer', async () => {
+    test('without a fallback for a corrupt checkpoint, its error is the result', async () => {
       const bytes = 'no Parquet at all'
       server.put(`alone/_delta_log/${checkpointName(40)}`, bytes)
       server.put(`alone/_delta_log/${commitName(41)}`, lines([add('x')]))
@@ -188,7 +191,7 @@ describe.skipIf(!S3_AVAILABLE)(
       expect(newest).toBe(await reported(open('alone'), 'all'))
     })
 
-    test('a store that refuses to tell of a hint is listed whole', async () => {
+    test('a store that denies access to the hint is listed in full', async () => {
       server.failNext(1, 403, 'AccessDenied')
       const table = await DeltaTable.open(open('long'), parquet, NEVER, 'newest')
       expect(table.latest).toBe(COMMITS - 1)
@@ -210,7 +213,7 @@ describe.skipIf(!S3_AVAILABLE)(
       ['a folder', () => null],
     ]
 
-    /** Puts the hint of a table and gives back how to take it away. */
+    /** Writes the hint of a table and returns how to remove it. */
     function putHint(prefix: string, name: string, text: string | null): Disposable {
       const key = `${prefix}/_delta_log/_last_checkpoint${name === 'a folder' ? '/inside' : ''}`
       const isThere = text !== null || name === 'a folder'
@@ -218,7 +221,7 @@ describe.skipIf(!S3_AVAILABLE)(
       return { [Symbol.dispose]: () => void (isThere && server.remove(key)) }
     }
 
-    /** Which does not look at the hint, so that it is the same whatever stands there. */
+    /** It does not read the hint, so that it is the same whatever the hint. */
     let listedWhole: Promise<string> | undefined
     test.each(HINTS)('the hint of the long log %s', async (name, damaged) => {
       server.remove('long/_delta_log/_last_checkpoint')
@@ -233,7 +236,7 @@ describe.skipIf(!S3_AVAILABLE)(
     describe.skipIf(!HAVE_TABLES)(
       `of real tables${HAVE_TABLES ? '' : ' (skipped: the real tables are not there)'}`,
       () => {
-        test('there are some', () => expect(tables.length).toBeGreaterThan(15))
+        test('some tables are found', () => expect(tables.length).toBeGreaterThan(15))
 
         test.each(someOf(tables, 4))('%s', async (table) => {
           server.putFolder(`${folderOf(table)}/_delta_log`, `${table}/_delta_log`)

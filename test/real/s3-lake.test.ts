@@ -1,4 +1,4 @@
-/** A lake in a bucket through the operations, beside the same lake in a folder. */
+/** A lake in a bucket through the operations, compared with the same lake in a folder. */
 import { cpSync, readdirSync, utimesSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -63,7 +63,7 @@ const IMPORT = {
   waitMs: 0,
 } as const
 
-/** S3 keeps times to the second. */
+/** S3 has times with a precision of one second. */
 function truncateTimes(folder: string): void {
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue
@@ -116,7 +116,7 @@ describe.skipIf(!S3_AVAILABLE)(`a lake in a bucket${S3_AVAILABLE ? '' : ` (skipp
       expect(imported).toMatchObject({ status: 'ok', files })
       expect(files).toBe(String(names.indexOf(table) + 1))
     }
-    // Through the path, and through the id whose location is a URI.
+    // By path, and by the id whose location is a URI.
     await using database = await openCatalogDatabase(at, 'read')
     const ids = (await database.all('SELECT table_id FROM delta_tables')).map(([id]) => String(id))
     expect(ids).toHaveLength(names.length)
@@ -136,7 +136,7 @@ describe.skipIf(!S3_AVAILABLE)(`a lake in a bucket${S3_AVAILABLE ? '' : ` (skipp
   })
 
   test.skipIf(!HAVE_TABLES)(
-    'is found, imported and proved as a folder is',
+    'a lake is found, imported and proved like a folder',
     async () => {
       const lake = join(work.path, 'lake')
       for (const { table } of CHOSEN) {
@@ -181,7 +181,7 @@ describe.skipIf(!S3_AVAILABLE)(`a lake in a bucket${S3_AVAILABLE ? '' : ` (skipp
       const dumps: string[] = []
       for (const at of [here, there]) {
         await using database = await openCatalogDatabase(at, 'read')
-        // Ids hold a digest of the location.
+        // Ids contain a digest of the location.
         dumps.push(
           (await dumpCatalog(database))
             .replaceAll(/-[0-9a-f]{8}(?=")/g, '')
@@ -214,13 +214,13 @@ describe.skipIf(!S3_AVAILABLE)(`a lake in a bucket${S3_AVAILABLE ? '' : ` (skipp
     120_000,
   )
 
-  test('a sync with nothing new is two requests', async () => {
+  test('a sync without new commits needs two requests', async () => {
     writeLog(work.path, [[PROTOCOL, METADATA], [add('a')], [add('b')]])
     server.putFolder(`${work.path}/_delta_log`, 'orders/_delta_log')
     const importing = { ...IMPORT, table: server.url('orders'), catalog: catalog('c.db') }
     expect((await run(importing)).exitCode).toBe(0)
     const first = server.requests()
-    // One listing for plan and import, and every commit once for both of its readings.
+    // One listing for plan and import, and every commit once for both of its reads.
     expect([first.lists, first.gets, first.heads]).toEqual([1, 3, 0])
     server.reset()
     const again = await run(importing)
@@ -232,7 +232,7 @@ describe.skipIf(!S3_AVAILABLE)(`a lake in a bucket${S3_AVAILABLE ? '' : ` (skipp
     expect(server.requests().log.map(({ query }) => query.get('start-after'))).toEqual([
       `orders/_delta_log/${'2'.padStart(20, '0')}`,
     ])
-    // The same table by other names.
+    // The same table under other names.
     for (const table of [`${server.url('orders')}/`, 's3a://lake/orders']) {
       const reported = await run({ kind: 'files', table, catalog: importing.catalog, asOf: {} })
       expect(ofType(reported, 'file').map(({ path }) => path)).toEqual(['a', 'b'])
@@ -244,7 +244,7 @@ describe.skipIf(!S3_AVAILABLE)(`a lake in a bucket${S3_AVAILABLE ? '' : ` (skipp
     expect(ofType(history, 'commit').map(({ version }) => version)).toEqual(['2', '1'])
   })
 
-  test('presence is looked up by listings, whichever are fewer', async () => {
+  test('the presence of files is checked by listings, in the cheaper of two ways', async () => {
     const paths = Array.from({ length: 60 }, (_, i) => `day=${i % 30}/f${i}`)
     for (const path of paths.slice(1)) server.put(`present/${path}`, 'x')
     const pages = async function* (): AsyncGenerator<readonly string[]> {
@@ -258,7 +258,7 @@ describe.skipIf(!S3_AVAILABLE)(`a lake in a bucket${S3_AVAILABLE ? '' : ` (skipp
       outside: 1,
     })
     expect(server.requests()).toMatchObject({ lists: 1, gets: 0, heads: 0 })
-    // Far more that nobody refers to: then by folders after all.
+    // Far more objects that are not referenced: then listings by folder are cheaper.
     for (let i = 0; i < 2_100; i++) server.put(`crowded/day=0/old${i}`, '')
     server.put('crowded/day=1/a', 'x')
     server.put('crowded/day=2/b', 'x')
@@ -270,7 +270,7 @@ describe.skipIf(!S3_AVAILABLE)(`a lake in a bucket${S3_AVAILABLE ? '' : ` (skipp
     expect(server.requests().lists).toBeLessThanOrEqual(5)
   })
 
-  test('many tables are looked at side by side, and told in order', async () => {
+  test('many tables are read concurrently, and reported in order', async () => {
     writeLog(work.path, [[PROTOCOL, METADATA], [add('a')]])
     const names = Array.from({ length: 60 }, (_, i) => `team${i % 3}/t${String(i).padStart(2, '0')}`)
     for (const name of names) server.putFolder(`${work.path}/_delta_log`, `many/${name}/_delta_log`)
@@ -285,13 +285,13 @@ describe.skipIf(!S3_AVAILABLE)(`a lake in a bucket${S3_AVAILABLE ? '' : ` (skipp
     expect(ofType(reported, 'run.finished')[0]?.totals).toMatchObject({ tables: '59', excluded: '1' })
     expect(server.mostAtOnce()).toBeGreaterThan(8)
     const { log } = server.requests()
-    // A look at the folder, a listing, and two commits.
+    // A check of the folder, a listing, and two commits.
     expect(log.length).toBeLessThanOrEqual(1 + 3 + 59 * 4)
     const flat = await run({ kind: 'discover', path: server.url('many/team1'), recursive: false, exclude: [] })
     expect(ofType(flat, 'table')).toHaveLength(20)
   })
 
-  test('a prefix without anything, and a bucket that is not there', async () => {
+  test('a prefix without objects and a missing bucket are refused', async () => {
     const empty = await run({ kind: 'discover', path: server.url('nothing/here'), recursive: true, exclude: [] })
     expect(ofType(empty, 'run.finished')[0]?.error?.code).toBe('NO_SUCH_PATH')
     const bucket = await run({ kind: 'discover', path: 's3://no-such-bucket', recursive: true, exclude: [] })
@@ -300,7 +300,7 @@ describe.skipIf(!S3_AVAILABLE)(`a lake in a bucket${S3_AVAILABLE ? '' : ` (skipp
     expect(ofType(none, 'run.finished')[0]?.error?.code).toBe('NO_LOG')
   })
 
-  test('a comparison counts what the files asked for, and adds what it is told to', async () => {
+  test('a comparison counts the requests for files, and adds the given latency', async () => {
     writeLog(work.path, [[PROTOCOL, METADATA], ...Array.from({ length: 20 }, (_, i) => [add(`f${i}`)])])
     server.putFolder(`${work.path}/_delta_log`, 'compared/_delta_log')
     const report = join(work.path, 'report.md')
@@ -321,7 +321,7 @@ describe.skipIf(!S3_AVAILABLE)(`a lake in a bucket${S3_AVAILABLE ? '' : ` (skipp
     const bucket = await measured(server.url('compared'))
     const counts = ofType(bucket, 'question').find(({ question }) => question === 'counts')
     expect(counts?.same).toBe(true)
-    // A look at the hint that is not there, one listing, and 21 commits.
+    // A request for the missing hint, one listing, and 21 commits.
     expect(counts?.files.requests).toBe('23')
     expect(Number(counts?.files.requestBytes)).toBeGreaterThan(1_000)
     expect(counts?.sql).toMatchObject({ requests: '0', requestBytes: '0' })
@@ -330,7 +330,7 @@ describe.skipIf(!S3_AVAILABLE)(`a lake in a bucket${S3_AVAILABLE ? '' : ` (skipp
     const far = await measured(work.path, 20)
     const slow = ofType(far, 'question').find(({ question }) => question === 'counts')
     expect(slow?.files).toMatchObject({ requests: '23', addedMs: 20, delayed: 'calls' })
-    // The hint, one listing, and 21 commits in two rounds of sixteen at most.
+    // The hint, one listing, and 21 commits in two batches of at most sixteen.
     expect(slow?.files.p50Ms).toBeGreaterThan(55)
     expect(slow?.files.p50Ms).toBeLessThan(23 * 20)
     expect(slow?.sql.addedMs).toBeUndefined()
@@ -352,7 +352,7 @@ describe('URLs of lakes', () => {
     'gs://b/x',
     'gcs://b/x',
     'hdfs://n/x',
-  ])('%s is refused in a sentence', async (url) => {
+  ])('%s is refused with an explanation', async (url) => {
     for (const opened of [openLake(url), openLakeStore(url)]) {
       const error: unknown = await opened.catch((thrown: unknown) => thrown)
       expect(error).toMatchObject({ code: 'UNSUPPORTED_URL', hint: expect.stringContaining('s3://') })

@@ -1,4 +1,4 @@
-/** What reading a log in a bucket costs, and what it survives. */
+/** Requests that reading a log in a bucket costs, and failures that it survives. */
 import { createHash, randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import { connect, createServer, type AddressInfo } from 'node:net'
@@ -38,12 +38,12 @@ async function closedPort(): Promise<string> {
   return `http://127.0.0.1:${port}`
 }
 
-/** A TCP proxy in front of a store. The next connections are reset once they have given on so many bytes of answers. */
+/** A TCP proxy in front of a store. It resets the next connections after so many bytes of responses. */
 async function startCutter(port: number): Promise<
   AsyncDisposable & {
     readonly port: number
     cutNext(count: number, after: number): void
-    /** Cuts that are still to come. */
+    /** Number of cuts left. */
     left(): number
   }
 > {
@@ -114,12 +114,13 @@ describe.skipIf(!S3_AVAILABLE)(`a log in a bucket${S3_AVAILABLE ? '' : ` (skippe
     server.reset()
   })
 
-  test('100 commits are one listing and one request each, sixteen at a time', async () => {
+  test('100 commits cost one listing and one request each, sixteen at a time', async () => {
     server.delay(20)
     const log = open('hundred')
     expect(await filesOf(log)).toBe(COMMITS - 1)
     const { lists, gets, heads } = server.requests()
-    // Protocol and metadata stand in the first commit: the search for them reads all, and the files come out of the same bytes.
+    // Protocol and metadata are in the first commit: the search for them reads all, and the files come out of the same
+    // bytes.
     expect([lists, gets, heads]).toEqual([1, COMMITS, 0])
     expect(log.requests).toMatchObject({ lists: 1, gets: COMMITS, heads: 0, bytes: expect.any(Number) })
     expect(server.mostAtOnce()).toBeGreaterThan(8)
@@ -134,7 +135,7 @@ describe.skipIf(!S3_AVAILABLE)(`a log in a bucket${S3_AVAILABLE ? '' : ` (skippe
     ])
   })
 
-  test('listings longer than a page are followed', async () => {
+  test('listings longer than a page are read to the end', async () => {
     for (let version = 0; version < 2_001; version++) server.put(`long/_delta_log/${commitName(version)}`, '')
     const listing = await listLog(open('long'), { signal: NEVER })
     expect(listing.commits.map(({ version }) => version)).toEqual(Array.from({ length: 2_001 }, (_, i) => i))
@@ -169,14 +170,14 @@ describe.skipIf(!S3_AVAILABLE)(`a log in a bucket${S3_AVAILABLE ? '' : ` (skippe
     expect((await errorOf(bytesOf(log, '../other/x'))).code).toBe('PATH_ESCAPES')
   })
 
-  test("a local copy has the bytes of the object, is nobody else's to read, and goes", async () => {
+  test('a local copy has the bytes of the object, is private, and is deleted at the end', async () => {
     const log = open('big')
     const local = await log.localFile('_delta_log/object', NEVER)
     expect(readFileSync(local.file).equals(BIG)).toBe(true)
     expect(statSync(local.file).mode & 0o777).toBe(0o600)
     await local[Symbol.asyncDispose]()
     server.reset()
-    // A second look at the same object costs nothing.
+    // A second request for the same object costs nothing.
     await using again = await log.localFile('_delta_log/object', NEVER)
     expect(readFileSync(again.file).equals(BIG)).toBe(true)
     expect(server.requests().log).toEqual([])
@@ -186,12 +187,12 @@ describe.skipIf(!S3_AVAILABLE)(`a log in a bucket${S3_AVAILABLE ? '' : ` (skippe
     [503, 'SlowDown'],
     [500, 'InternalError'],
     [429, 'TooManyRequests'],
-  ])('a storm of %i passes', async (status, code) => {
+  ])('reads survive a series of %i', async (status, code) => {
     server.failNext(4, status, code)
     expect(await filesOf(open('hundred'))).toBe(COMMITS - 1)
   })
 
-  test('a store that never recovers is told with its code and request', async () => {
+  test('a store that never recovers is reported with its code and request', async () => {
     server.failNext(1_000, 503)
     const error = await errorOf(filesOf(open('hundred')))
     expect([error.code, error.retryable]).toEqual(['SOURCE_IO', true])
@@ -200,14 +201,14 @@ describe.skipIf(!S3_AVAILABLE)(`a log in a bucket${S3_AVAILABLE ? '' : ` (skippe
     expect(server.requests().lists).toBe(6)
   })
 
-  test('Retry-After is heeded', async () => {
+  test('Retry-After is honoured', async () => {
     server.failNext(1, 503, 'SlowDown', { 'retry-after': '1' })
     const begun = performance.now()
     await listLog(open('hundred'), { signal: NEVER })
     expect(performance.now() - begun).toBeGreaterThan(990)
   })
 
-  test('a body that breaks off goes on where it stopped', async () => {
+  test('a body that breaks off is resumed where it stopped', async () => {
     server.cutNext(3, 1_000_000)
     const got = await bytesOf(open('big'), '_delta_log/object')
     expect(createHash('sha256').update(got).digest('hex')).toBe(createHash('sha256').update(BIG).digest('hex'))
@@ -216,7 +217,7 @@ describe.skipIf(!S3_AVAILABLE)(`a log in a bucket${S3_AVAILABLE ? '' : ` (skippe
     expect(log.slice(1).every(({ range }) => /^bytes=[1-9]\d*-/.test(range ?? ''))).toBe(true)
   })
 
-  test('goes on from a store that names no ETag, as long as size and time stay', async () => {
+  test('is resumed from a store without ETags, as long as size and time stay', async () => {
     server.hide('etag')
     try {
       server.cutNext(3, 1_000_000)
@@ -232,7 +233,7 @@ describe.skipIf(!S3_AVAILABLE)(`a log in a bucket${S3_AVAILABLE ? '' : ` (skippe
     }
   })
 
-  test('goes on from a store with weak ETags, and still sees another object', async () => {
+  test('is resumed from a store with weak ETags, and another object is still detected', async () => {
     server.weaken(true)
     try {
       server.cutNext(3, 1_000_000)
@@ -247,7 +248,7 @@ describe.skipIf(!S3_AVAILABLE)(`a log in a bucket${S3_AVAILABLE ? '' : ` (skippe
     }
   })
 
-  test('a connection that a proxy cuts anywhere in an answer is made again', async () => {
+  test('a connection that a proxy cuts anywhere in a response is opened again', async () => {
     await using proxy = await startCutter(Number(new URL(server.endpoint).port))
     const env = { AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${proxy.port}` }
     for (const [prefix, after] of [
@@ -264,14 +265,14 @@ describe.skipIf(!S3_AVAILABLE)(`a log in a bucket${S3_AVAILABLE ? '' : ` (skippe
     }
   })
 
-  test('an object that is replaced while it is read is not mixed with its successor', async () => {
+  test('an object that is replaced during the read is not mixed with the new one', async () => {
     server.put('replaced/_delta_log/object', BIG)
     server.cutNext(1, 1_000_000, () => server.put('replaced/_delta_log/object', randomBytes(BIG.length)))
     const error = await errorOf(bytesOf(open('replaced'), '_delta_log/object'))
     expect(['LOG_CHANGED', 'SOURCE_GONE']).toContain(error.code)
   })
 
-  test('an abort ends the waiting', async () => {
+  test('an abort ends the wait', async () => {
     server.failNext(1_000, 503, 'SlowDown', { 'retry-after': '20' })
     const controller = new AbortController()
     setTimeout(() => controller.abort(), 200)
@@ -280,7 +281,7 @@ describe.skipIf(!S3_AVAILABLE)(`a log in a bucket${S3_AVAILABLE ? '' : ` (skippe
     expect(performance.now() - begun).toBeLessThan(2_000)
   })
 
-  test('what is refused is said by its name, once, and without a secret', async () => {
+  test('a refused request is reported by name, once, and without a secret', async () => {
     const secret = 'never-to-be-seen'
     const wrong = await errorOf(filesOf(open('hundred', { AWS_SECRET_ACCESS_KEY: secret })))
     expect([wrong.code, wrong.message]).toEqual(['SOURCE_DENIED', expect.stringContaining('SignatureDoesNotMatch')])
@@ -305,7 +306,7 @@ describe.skipIf(!S3_AVAILABLE)(`a log in a bucket${S3_AVAILABLE ? '' : ` (skippe
     ])
   })
 
-  test('a bucket of another region is followed there', async () => {
+  test('a bucket of another region is requested there', async () => {
     server.failNext(1, 301, 'PermanentRedirect', { 'x-amz-bucket-region': 'us-east-1' })
     expect((await listLog(open('hundred', { AWS_REGION: 'eu-west-1' }), { signal: NEVER })).latest).toBe(COMMITS - 1)
   })
@@ -327,7 +328,7 @@ describe.skipIf(!S3_AVAILABLE)(`a log in a bucket${S3_AVAILABLE ? '' : ` (skippe
     }
   })
 
-  test('prefetching an object that is gone fails who reads it, and nobody else', async () => {
+  test('prefetching an object that is gone fails its reader, and no other', async () => {
     const log = open('hundred')
     const paths = [0, 1, 2].map((version) => `_delta_log/${commitName(version)}`)
     await listLog(log, { signal: NEVER })
@@ -363,13 +364,13 @@ describe.skipIf(!S3_AVAILABLE)(`a log in a bucket${S3_AVAILABLE ? '' : ` (skippe
     expect((await snapshot.head(NEVER)).metadata.schemaString).toBe(schema)
     expect(log.requests?.bytes).toBeLessThan(500_000)
     expect((await snapshot.counts(NEVER)).files).toBe(100_000)
-    // What was there already is not fetched again.
+    // Bytes that were read before are not requested again.
     expect(log.requests?.bytes).toBeLessThan(bytes.length + 300_000)
     expect(server.requests()).toMatchObject({ lists: 1, heads: 0 })
     expect(server.requests().gets).toBeLessThan(16)
   })
 
-  test('nothing stays in the temporary folder but what is still in use', () => {
+  test('the temporary folder keeps only files in use', () => {
     const left = readdirSync(tmpdir()).filter((name) => name.startsWith('sluice-s3-'))
     for (const name of left) expect(existsSync(join(tmpdir(), name, 'spool'))).toBe(false)
   })

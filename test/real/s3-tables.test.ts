@@ -17,7 +17,7 @@ const TABLES = [
   ).map(({ table }) => table),
   UNREADABLE,
 ]
-/** Equal errors would be equal answers too: these are few and known. */
+/** Equal errors would be equal results, too: the unreadable tables are few and known. */
 const unreadable: string[] = []
 const reason = S3_MISSING || (HAVE_TABLES ? '' : 'the real tables are not there')
 
@@ -60,14 +60,14 @@ describe.skipIf(!S3_AVAILABLE || !HAVE_TABLES)(
     })
     afterAll(async () => server[Symbol.asyncDispose]())
 
-    test.each(TABLES)('%s reads as it does locally', async (table) => {
+    test.each(TABLES)('%s reads as from a folder', async (table) => {
       server.putFolder(`${folderOf(table)}/_delta_log`, `${table}/_delta_log`)
       const fromBucket = await reported(openS3Log(server.url(encodeURI(table)), { client }))
       if (!fromBucket.includes('protocol')) unreadable.push(`${table} ${fromBucket}`)
       expect(fromBucket).toBe(await reported(openLocalLog(folderOf(table))))
     })
 
-    test('and few of them cannot be read at all', () => {
+    test('few of them cannot be read at all', () => {
       expect(unreadable).toEqual([`${UNREADABLE} MISSING_METADATA`])
     })
   },

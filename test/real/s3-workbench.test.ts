@@ -1,4 +1,4 @@
-/** What the UI asks of a lake in a bucket, and cold runs, whose child must find its own way in. */
+/** What the UI reads of a lake in a bucket, and cold runs, whose child process must find its own credentials. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -36,7 +36,7 @@ async function run(operation: Parameters<typeof runOperation>[0]): Promise<reado
   return events
 }
 
-/** A row without its place. */
+/** A row without its location. */
 function facts({ key, location, ...others }: TableRow): unknown {
   return [typeof key, typeof location, { ...others, tableId: null }]
 }
@@ -84,7 +84,7 @@ describe.skipIf(!S3_AVAILABLE)(`a bucket in the workbench${S3_MISSING && ` (skip
     process.env = before
   })
 
-  test('the list has the rows of the same lake in a folder, and looks at several tables at a time', async () => {
+  test('the list has the rows of the same lake in a folder, and reads several tables at a time', async () => {
     server.delay(20)
     const desk = new QueryDesk({ lake: server.url('lake'), catalog: catalog('none') })
     const rows = await desk.tables()
@@ -100,7 +100,7 @@ describe.skipIf(!S3_AVAILABLE)(`a bucket in the workbench${S3_MISSING && ` (skip
     expect(rows.find(({ name }) => name === ODD)?.key).toBe(server.url('lake/team%201/100%25%20%C3%A9%3F%23'))
   })
 
-  test('a lake that is one table has its name', async () => {
+  test("a lake that is one table has the table's name", async () => {
     const url = server.url('lake/team 1/100% é?#')
     const rows = await new QueryDesk({ lake: url, catalog: catalog('none') }).tables()
     expect(rows.map(({ name, key }) => [name, key])).toEqual([
@@ -108,7 +108,7 @@ describe.skipIf(!S3_AVAILABLE)(`a bucket in the workbench${S3_MISSING && ` (skip
     ])
   })
 
-  test('every tab answers by the key of the list, before and after the import that the list starts', async () => {
+  test('every tab works by the key of the list, before and after the import from the list', async () => {
     const desk = new QueryDesk({ lake: server.url('lake'), catalog: catalog('tabs') })
     const odd = async (): Promise<TableRow> => {
       const row = (await desk.tables()).find(({ name }) => name === ODD)
@@ -138,13 +138,13 @@ describe.skipIf(!S3_AVAILABLE)(`a bucket in the workbench${S3_MISSING && ` (skip
     expect((await odd()).catalog).toEqual({ state: 'current' })
     expect(await answers(await odd())).toEqual(fromLog)
     expect((await desk.overview((await odd()).key)).lastRuns).toMatchObject([{ command: 'import', table: ODD }])
-    // The same place written in another way is the same table.
+    // The same location in another spelling is the same table.
     await run(importing(`s3a://${server.bucket}/lake/${ODD}/`, 'tabs'))
     const runs = await desk.runs(10)
     expect(runs.map(({ table }) => table)).toEqual([ODD, ODD])
   })
 
-  test('the command of several marked tables names each by a URL that leads to it', async () => {
+  test('the command of several marked tables names each by a valid URL', async () => {
     const rows = await new QueryDesk({ lake: server.url('lake'), catalog: catalog('none') }).tables()
     const marked = rows.filter(({ name }) => [ODD, 't01'].includes(name))
     const job = importRows(marked, { lake: server.url('lake'), catalog: catalog('none') }, false)
@@ -160,10 +160,10 @@ describe.skipIf(!S3_AVAILABLE)(`a bucket in the workbench${S3_MISSING && ` (skip
     expect(parseLakeUrl('s3a://b/x y')).toMatchObject({ root: 's3://b/x%20y' })
   })
 
-  test('a cold comparison works, and its child is told no credentials', async () => {
+  test('a cold comparison works, and its child process gets no credentials as arguments', async () => {
     const table = server.url('lake/team 1/100% é?#')
     await run(importing(table, 'cold'))
-    // Told of before it has its words.
+    // The event is sent before the child has its arguments.
     const children: ChildProcess[] = []
     const watch = (message: unknown): void => void children.push((message as { process: ChildProcess }).process)
     subscribe('child_process', watch)
@@ -211,7 +211,7 @@ describe.skipIf(!S3_AVAILABLE)(`a bucket in the workbench${S3_MISSING && ` (skip
     const words = children.map(({ spawnargs }) => spawnargs.slice(1))
     expect(words.length).toBeGreaterThanOrEqual(6)
     expect(words.every((own) => own.length === 1 && own[0]?.endsWith('cold-main.js'))).toBe(true)
-    // The environment is the only way: without it the child has no credentials.
+    // The environment is the only source: without it the child has no credentials.
     process.env = { ...before, HOME: folder.path, AWS_EC2_METADATA_DISABLED: 'true', AWS_REGION: 'us-east-1' }
     await expect(askCold(asked, NEVER)).rejects.toMatchObject({ code: 'BAD_CONFIG' })
   })

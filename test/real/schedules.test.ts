@@ -1,4 +1,7 @@
-/** Schedules: each period has one run, whoever looks; what is confirmed is compared; history says what was passed over and what was said. */
+/**
+ * Schedules: each period has one run, whichever worker checks; a confirmed plan is compared; the history has what was
+ * skipped and what was printed.
+ */
 import { existsSync, readdirSync, readFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -98,7 +101,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
       alerts: alertsOf(inspected),
     })
   const add = async (name: string, ...words: readonly string[]) => stage.sluice('schedule', 'add', name, ...words)
-  /** As if it had been added, or had run, so long ago. */
+  /** Sets the clock of a schedule back, as if it had been added, or had run, so long ago. */
   const back = async (name: string, ms: number): Promise<void> => {
     await stage.ask(
       stage.queue,
@@ -115,7 +118,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     )
   }
 
-  test('each period has one run, however many look at once, and the next waits for its end', async () => {
+  test('each period has one run, however many workers check at once, and the next waits for its end', async () => {
     const { code, events } = await add('coming', '--every', 'day', ...ENSURE)
     expect(code).toBe(0)
     expect(of(events, 'schedule.time')).toHaveLength(10)
@@ -127,18 +130,18 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     expect(run).toMatchObject({ status: 'running', runId: expect.any(String), note: null })
     expect(passed).toMatchObject({ runId: null, note: expect.stringContaining('2 times were passed over') })
     expect(await queue.runs(10)).toHaveLength(1)
-    // No time of it comes twice, whatever a clock does.
+    // No time of a schedule occurs twice, whatever a clock does.
     await ended(run?.runId ?? null)
     await back('coming', DAY)
     await scheduler().look()
     expect(await queue.runs(10)).toHaveLength(1)
-    // Nor is it stuck there.
+    // The schedule is not stuck there either.
     const [stands] = await queue.schedules.list('coming')
     expect(stands?.error).toBeNull()
     expect(stands?.next?.at).toBeGreaterThan(await queue.now())
   })
 
-  test('in a copy of the queue nothing is begun before it is confirmed there', async () => {
+  test('in a copy of the queue no schedule begins a run before it is confirmed there', async () => {
     await add('coming', '--every', 'day', ...ENSURE)
     await back('coming', DAY)
     expect(await queue.schedules.due()).toHaveLength(1)
@@ -156,11 +159,11 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     await changeSchedule(copy, 'coming', 'resume')
     await stage.ask(stage.queue, 'staging', 'UPDATE sluice_queue.sluice_schedules SET next_ms = 0')
     expect(await copy.schedules.due()).toMatchObject([{ name: 'coming', state: 'on', error: null }])
-    // The original does not notice.
+    // The original is not affected.
     expect(await queue.schedules.due()).toMatchObject([{ name: 'coming', state: 'on', error: null }])
   })
 
-  test('a run that came with a copy of the queue waits there for ctl resume, and goes on in the original', async () => {
+  test('a run in a copy of the queue waits there for ctl resume, and continues in the original', async () => {
     const rows = async (): Promise<unknown> =>
       (await stage.ask<{ n: string }>(stage.data, 'target', 'SELECT count(*) AS n FROM inv'))[0]?.n
     await stage.ask(
@@ -199,7 +202,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     await worker.ended
   })
 
-  test('behind a promotion a worker that was there before has them go on; in a copy of the whole server nothing is begun before it is confirmed', async () => {
+  test('after a promotion an existing worker continues schedules; in a copy of the server they need a confirmation', async () => {
     await add('coming', '--every', 'day', ...ENSURE)
     await back('coming', DAY)
     const standby = await startPostgres({ standbyOf: stage.queue, extraSettings: ['max_connections=200'] })
@@ -228,7 +231,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
         return row?.is === false
       })
 
-      // A program that was never in the original: it may be the one of another environment.
+      // A program that was never connected to the original: it may belong to another environment.
       await using copy = await openQueue(standby.url('queue'), 'work', 2)
       const other = copy.worker(late)
       await other.beat(false)
@@ -257,14 +260,14 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
       expect(swept).toContainEqual(expect.objectContaining({ carried: { schedules: 1, runs: 1 }, unconfirmed: [] }))
       expect(await here.stand()).toMatchObject({ unconfirmed: 0, unconfirmedRuns: 0 })
       expect(await worker.claim({ runId: '1', no: 1 })).not.toBeNull()
-      // Neither does the original notice.
+      // The original is not affected either.
       expect(await queue.schedules.due()).toMatchObject([{ name: 'coming', state: 'on', error: null }])
     } finally {
       await standby[Symbol.asyncDispose]()
     }
   })
 
-  test('one that no worker can begin raises failed once, and is over when one begins it; no worker is accused within 30 s', async () => {
+  test('a schedule that no worker can begin raises failed once, and clears it later; no worker is blamed within 30 s', async () => {
     const reported = path.join(stage.folder, 'told-of-schedules')
     const command = `echo "$SLUICE_ALERT_STATE $SLUICE_ALERT_ABOUT" >> ${reported}`
     await add('odd', '--every', 'hour', ...ENSURE, '--alert', 'none-ahead,failed', '--alert-command', command)
@@ -302,7 +305,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     ).toEqual(['raised', 'cleared'])
   })
 
-  test('one that another worker begins alerts in no later period: each has its own 30 s', async () => {
+  test('a schedule that another worker begins alerts in no later period: each has its own 30 s', async () => {
     await add('coming', '--every', 'day', ...ENSURE, '--alert', 'failed')
     said.length = 0
     const [stranger, friend] = [scheduler(queue, [], []), scheduler()]
@@ -316,7 +319,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
       for (const one of [stranger, friend, stranger]) await look(one)
       expect(await queue.runs(10)).toHaveLength(day)
       await ended((await history('coming'))[0]?.runId ?? null)
-      // Time that is put back brings no period twice.
+      // A clock that is set back repeats no period.
       await stage.ask(stage.queue, 'queue', 'DELETE FROM sluice_queue.sluice_schedule_runs')
       ticks += DAY
     }
@@ -328,7 +331,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     expect(alerts()).toEqual([expect.stringMatching(/^raised /)])
   })
 
-  test('what no sink took is sent again within half a minute: the end of an alert, and the alert of a void schedule', async () => {
+  test('alerts that no sink accepted are sent again within 30 s: the end of one, and that of a void schedule', async () => {
     const reported = path.join(stage.folder, 'told-again')
     const broken = `${reported}-broken`
     const command = `[ ! -e ${broken} ] && echo "$SLUICE_ALERT_STATE $SLUICE_ALERT_ID" >> ${reported}`
@@ -351,7 +354,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     await look(one)
     await look(one)
     expect(await queue.runs(10)).toHaveLength(1)
-    // One that fails is not tried at each look.
+    // A failed send is not repeated at each check.
     expect(said.filter((line) => line.startsWith('cleared '))).toHaveLength(1)
     rmSync(broken)
     ticks += 30_000
@@ -374,7 +377,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     expect(lines().slice(2)).toEqual([expect.stringMatching(/^raised /)])
   })
 
-  test('one that is added anew is alerted no more, also where its words ask for no alert', async () => {
+  test('a schedule that is replaced is cleared, even if its new words request no alert', async () => {
     const rows = async (): Promise<readonly unknown[]> =>
       await stage.ask(stage.queue, 'queue', `SELECT FROM sluice_queue.sluice_alerts WHERE about = 'schedule anew'`)
     await add('anew', '--every', 'day', ...ENSURE, '--alert', 'failed')
@@ -393,7 +396,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     expect(await rows()).toEqual([])
   })
 
-  test('a look waits for no command of an alert, and that the end of one is not noted is said', async () => {
+  test('a check waits for no alert command, and a failure to record an end is reported', async () => {
     const reported = path.join(stage.folder, 'told-slowly')
     const go = `${reported}-go`
     const command = `while [ ! -e ${go} ]; do sleep 0.1; done; echo $SLUICE_ALERT_STATE >> ${reported}`
@@ -422,7 +425,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     expect(said).toContainEqual(expect.stringMatching(/^not noted: .*not a complete queue/))
   })
 
-  test('is begun by a worker that takes from its queue, and no error of a slower one stands behind that', async () => {
+  test('a schedule is begun by a worker of its queue, and no late error of another worker remains', async () => {
     await add('coming', '--every', 'day', ...ENSURE)
     await back('coming', DAY)
     const [found] = await queue.schedules.due()
@@ -437,7 +440,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     expect((await queue.schedules.list('coming'))[0]?.error).toBeNull()
   })
 
-  test('of a queue that no worker takes from is named once it is late', async () => {
+  test('a schedule of a queue without workers is reported once it is late', async () => {
     await add('coming', '--every', 'day', '--queue', 'big', ...ENSURE)
     await back('coming', DAY)
     await stage.ask(
@@ -447,7 +450,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     )
     await scheduler().look()
     expect((await queue.schedules.list('coming'))[0]?.error).toBeNull()
-    // It takes nothing new.
+    // It is draining, so it takes nothing new.
     await stage.ask(
       stage.queue,
       'queue',
@@ -464,7 +467,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     expect((await queue.schedules.list('coming'))[0]?.error).toBeNull()
   })
 
-  test('an error that quotes what no jsonb holds is kept all the same', async () => {
+  test('an error with text that jsonb cannot hold is kept all the same', async () => {
     await add('coming', '--every', 'day', ...ENSURE)
     const error = { code: 'ROW_REFUSED', message: 'the key a\0b \ud800 and 😀', retryable: false } as const
     const [found] = await queue.schedules.list('coming')
@@ -472,7 +475,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     expect((await queue.schedules.list('coming'))[0]?.error?.message).toBe('the key a\ufffdb \ufffd and 😀')
   })
 
-  test('what comes due while a run goes on waits for its end', async () => {
+  test('a period that begins during a run waits for its end', async () => {
     await add('coming', '--every', 'day', ...ENSURE)
     await stage.sluice('schedule', 'run-now', 'coming')
     await Promise.all(Array.from({ length: 6 }, async () => scheduler().look()))
@@ -488,7 +491,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     expect((await queue.schedules.list('coming'))[0]).toMatchObject({ running: expect.any(String), error: null })
   })
 
-  test('all that were missed one after the other, and none of a pause', async () => {
+  test('all missed periods run one after the other, and none of a pause', async () => {
     await add('all', '--every', 'day', '--catch-up', 'all', ...ENSURE)
     await back('all', 2 * DAY)
     const periods: (string | null)[] = []
@@ -522,7 +525,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     return new Date((await queue.schedules.now()) - days * DAY).toISOString().slice(0, 10)
   }
 
-  test('runs by hand on a worker, with what it has said; a name is taken once; it goes with its history', async () => {
+  test('a run by hand has its output; a name is used once; a schedule is removed with its history', async () => {
     expect((await add('coming', '--every', 'quarter', '--at', '02:30', ...ENSURE)).code).toBe(0)
     expect((await add('coming', ...ENSURE)).err).toContain('schedule coming already exists')
     await stage.sluice('schedule', 'run-now', 'coming')
@@ -552,7 +555,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     expect(await worker.ended).toBe(0)
   })
 
-  test('what destroys is confirmed by name, and void as soon as its plan is another one', async () => {
+  test('a destructive command is confirmed by name, and void as soon as its plan changes', async () => {
     const archive = path.join(stage.folder, 'archive')
     mkdirSync(archive)
     const purge = [
@@ -581,7 +584,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     expect((await add('purge', ...purge, '--confirm', 'orders')).err).toContain('MISSING_CONFIRM')
     expect(readdirSync(archive)).toEqual([])
     expect((await add('purge', ...purge, '--confirm', 'inv')).code).toBe(0)
-    // The program reads other options: from its config file, or because it is another version.
+    // The program reads other options: from its config file, or because of another version.
     const options = `UPDATE sluice_queue.sluice_schedules SET wanted = true`
     await stage.ask(stage.queue, 'queue', `${options}, confirmed = confirmed || '{"olderThan": "9q"}'`)
     await scheduler().look()
@@ -591,7 +594,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     })
     expect(await queue.stand()).toMatchObject({ refusedSchedules: 1 })
     expect((await stage.sluice('schedule', 'run-now', 'purge')).err).toContain('SCHEDULE_VOID')
-    // The table changes: its dry run on the worker says so, before anything is touched.
+    // The table changes: its dry run on the worker reports it before anything is changed.
     expect((await add('purge', '--replace', ...purge, '--confirm', 'inv')).code).toBe(0)
     await stage.ask(stage.data, 'source', 'ALTER TABLE inv ADD COLUMN note text')
     await stage.ask(stage.queue, 'queue', options)
@@ -617,7 +620,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     ).toEqual([])
   })
 
-  test('a schedule whose alerts cannot be removed stays, and that is said', async () => {
+  test('a schedule whose alerts cannot be removed stays, which is reported', async () => {
     expect((await add('kept', '--every', 'day', ...ENSURE)).code).toBe(0)
     const ask = (sql: string): Promise<unknown> => stage.ask(stage.queue, 'queue', sql)
     await ask(
@@ -634,7 +637,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     expect(await queue.schedules.remove('kept')).toBe(false)
   })
 
-  test('a folder is that of its machine, and the one that it was', async () => {
+  test('a folder belongs to its machine, and must be the same one', async () => {
     const lake = path.join(stage.folder, 'lake')
     mkdirSync(lake)
     expect((await add('look', '--', 'fsck', './lake')).code).toBe(0)
@@ -648,7 +651,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     expect((await queue.runs(1))[0]?.refusals).toMatchObject([
       { error: { message: `${lake} on this worker is not the folder of the run` } },
     ])
-    // Not before a minute has passed, and not while another worker may still take it.
+    // Only after a minute, and not while another worker may still take it.
     await stage.ask(
       stage.queue,
       'queue',
@@ -678,7 +681,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
         hint: expect.stringContaining(`sluice ctl ${first?.runId} resume --distributed`),
       },
     })
-    // The next period has its run, and the same worker looks anew at one that somebody goes on with.
+    // The next period has its run, and the same worker checks again a run that was resumed.
     await back('look', DAY)
     await stage.until('the next one', async () => (await history('look')).length === 2)
     rmSync(lake, { recursive: true })
@@ -703,7 +706,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     expect((await stage.run(run)).rows).toBe(400n)
   })
 
-  test('another disk of the same number at the place of an archive is refused by its worker alone', async () => {
+  test('another disk with the same inode in place of an archive is refused by its worker only', async () => {
     const [archive, kept] = [path.join(stage.folder, 'mounted'), path.join(stage.folder, 'mounted-before')]
     mkdirSync(archive)
     mkdirSync(kept)
@@ -714,7 +717,8 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     )
     const words = ['--from', 'shop', '--to', archive, '--table', 'disks', '--by', 'at', '--older-than', '1q']
     const run = await stage.distribute('archive', 'run', ...words)
-    // A new file system gives its first folder the number that the first one of the other has: the same folder, without what was in it.
+    // A new file system gives its first folder the inode of the other one's first: the same folder, without its
+    // content.
     const move = (from: string, to: string): void => {
       for (const name of readdirSync(from)) renameSync(path.join(from, name), path.join(to, name))
     }
@@ -733,12 +737,12 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     expect(stranger.slots).toEqual(['refused'])
     expect(friend.slots).toEqual(['begun', 'ended'])
     expect((await stage.run(run)).rows).toBe(400n)
-    // One mark for all runs of the folder.
+    // One marker file for all runs of the folder.
     await stage.distribute('archive', 'run', ...words)
     expect(readdirSync(archive).filter((name) => name.startsWith('.'))).toHaveLength(1)
   })
 
-  test('imports of a table and of a lake come again', async () => {
+  test('imports of a table and of a lake are repeated', async () => {
     const lake = path.join(stage.folder, 'lake-again')
     writeLog(path.join(lake, 'orders'), [[PROTOCOL, METADATA, addFile('a')]])
     for (const words of [
@@ -757,7 +761,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     expect(run).toMatchObject({ status: 'ok' })
   })
 
-  test('nothing secret is kept, and what cannot be scheduled is refused by name', async () => {
+  test('no secret is stored, and commands that cannot be scheduled are refused by name', async () => {
     const secret = 'postgresql://app:hush-hush@127.0.0.1:1/nowhere'
     for (const [words, code] of [
       [['--', 'partition', 'ensure', '--from', secret, '--table', 'logs'], 'has no name'],
@@ -801,7 +805,7 @@ function of<T extends EventType>(events: readonly Event[], type: T): readonly Ex
 
 async function until(isSo: () => Promise<boolean>): Promise<void> {
   const from = performance.now()
-  // A line that was just cut fails once.
+  // A connection that was just cut fails once.
   while (!(await isSo().catch(() => false))) {
     if (performance.now() - from > 60_000) throw new Error('it did not come in a minute')
     await sleep(100)

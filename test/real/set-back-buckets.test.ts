@@ -1,4 +1,7 @@
-/** The pairs of set-back.test.ts with an archive in a bucket: a versioned bucket gives its log or its files back as they were, and nothing else. */
+/**
+ * The pairs of set-back.test.ts with an archive in a bucket: a versioned bucket restores its log or its files, and
+ * nothing else.
+ */
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -57,12 +60,12 @@ test.skipIf(!S3_AVAILABLE)('bucket: ledger with its source, log, files', { timeo
       ],
       settle: async () => {
         const refused: string[] = []
-        // Whatever may be destroyed goes first.
+        // Commands that may destroy data run first.
         for (const one of [sweeping, restore, adopt, sweeping, restore]) {
           if (one === adopt && refused.length === 0) continue
           for (const code of await codeOf(one)) if (!refused.includes(code)) refused.push(code)
         }
-        // Files were swept behind a restore that the ledger does not know: the way out that the refusal names.
+        // Files were swept after a restore that the ledger does not have: the way out that the refusal names.
         if (!refused.includes('PROOF_FAILED')) return refused
         const accepting = { ...adopt, accept: ['2020-Q1', '2020-Q2'] } as Operation
         return [...refused, 'then --accept-difference', ...(await codeOf(accepting)), ...(await codeOf(verify))]

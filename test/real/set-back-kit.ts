@@ -1,4 +1,7 @@
-/** Sides of stores that must agree, each set back by itself to each earlier step: lines of the table in docs/dev/set-back.md. */
+/**
+ * Sides of stores that must agree, each restored by itself to each earlier step: lines of the table in
+ * docs/dev/set-back.md.
+ */
 import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
@@ -8,14 +11,14 @@ import { perform, type Place } from '../support/copy-systems.ts'
 
 const PAGE = readFileSync(join(import.meta.dirname, '../../docs/dev/set-back.md'), 'utf8')
 
-/** Something that can be set back by itself. */
+/** A store that can be restored by itself. */
 export type Side = {
   readonly name: string
   readonly keep: (step: string) => void
   readonly setBack: (step: string) => void
 }
 
-/** The same inode, as a backup has it that is brought back in its place. */
+/** Keeps the inode, as a backup does that is restored in place. */
 export function fileSide(name: string, { url, system }: Place): Side {
   const file = url.slice(`${system}:///`.length)
   const kept = (step: string): string => `${file}.${step}`
@@ -31,7 +34,7 @@ export function fileSide(name: string, { url, system }: Place): Side {
     },
     setBack: (step) => {
       for (const tail of ['-wal', '-shm']) rmSync(`${file}${tail}`, { force: true })
-      // Emptied, it is the same file.
+      // An emptied file is still the same file.
       if (existsSync(kept(step))) copyFileSync(kept(step), file)
       else if (existsSync(file)) truncateSync(file)
     },
@@ -69,13 +72,16 @@ type Pair = {
   readonly about: string
   readonly sides: readonly Side[]
   readonly steps: readonly Step[]
-  /** Brings everything to the end that its user wants, by the commands that errors name. @returns codes of what was refused on the way */
+  /**
+   * Reaches the state that the user wants, by the commands that errors name.
+   * @returns codes of refused commands on the way
+   */
   readonly settle: () => Promise<readonly string[]>
-  /** Whether every row is where it should be. */
+  /** Whether every row is in its place. */
   readonly isWhole: () => Promise<boolean>
 }
 
-/** @returns lines of the table: pair, side, from, to, what came of it */
+/** @returns lines of the table: pair, side, from, to, result */
 export async function tried({ about, sides, steps, settle, isWhole }: Pair): Promise<readonly string[]> {
   const every = (what: 'keep' | 'setBack', step: string): void => {
     for (const side of sides) side[what](step)
@@ -97,7 +103,7 @@ export async function tried({ about, sides, steps, settle, isWhole }: Pair): Pro
           lines.push(`${about} | ${side.name} | ${name} | ${earlier} | ${['whole', ...refused].join(', ')}`)
           continue
         }
-        // What is not whole has been said, and nothing else was destroyed: as soon as that side is there again, all rows are.
+        // Every loss was reported, and nothing else was destroyed: when that side is restored, all rows are complete.
         expect(refused, where).not.toEqual([])
         side.setBack(name)
         await settle()

@@ -1,4 +1,7 @@
-/** A queue, the ledger of a shared run, and the alerts that were sent, with one of them set back to each earlier step: what comes of it is the table of docs/dev/set-back.md. */
+/**
+ * A queue, the ledger of a shared run, and the alerts that were sent, with one of them restored to each earlier step:
+ * the results are the table of docs/dev/set-back.md.
+ */
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,7 +14,7 @@ import { written } from './set-back-kit.ts'
 const ROWS = 4000
 const COPY = ['--from', 'shop', '--to', 'cold', '--table', 'orders', '--checkpoint-size', '200', '--workers', '1']
 
-/** The files of a whole server, as a backup of them is brought back in their place. */
+/** The files of a whole server, restored in place as from a backup. */
 class ServerSide {
   readonly name: string
   readonly #server: PostgresServer
@@ -43,7 +46,7 @@ class ServerSide {
 }
 
 describe.skipIf(!POSTGRES_OWN)(
-  `a side of a shared run that is set back ${POSTGRES_MISSING}`,
+  `a side of a shared run that is restored to an earlier step ${POSTGRES_MISSING}`,
   { timeout: 900_000 },
   () => {
     let target: PostgresServer
@@ -67,13 +70,16 @@ describe.skipIf(!POSTGRES_OWN)(
       )
     const isWhole = async (): Promise<boolean> => (await rowsThere()) === Number(`${ROWS}${ROWS}`)
 
-    /** Works until nothing waits. */
+    /** Works until no task waits. */
     async function drained(): Promise<void> {
       const worker = stage.worker({ args: ['--idle', '3s'] })
       expect(await worker.ended).toBe(0)
     }
 
-    /** What a person does who looks at the run: waits for its end, goes on with it, or begins it anew. @returns what had to be done */
+    /**
+     * What a user does who inspects the run: waits for its end, resumes it, or starts it again.
+     * @returns what had to be done
+     */
     async function settled(run: string, ...alert: readonly string[]): Promise<readonly string[]> {
       const did: string[] = []
       await drained()
@@ -167,18 +173,18 @@ describe.skipIf(!POSTGRES_OWN)(
       await lock.end()
 
       const lines: string[] = []
-      /** @returns causes whose end nobody was sent */
+      /** @returns causes whose end was not sent */
       const open = (): string[] => {
         const last = new Map(sent().map((line) => line.split(' ') as [string, string]))
         return [...last].flatMap(([cause, state]) => (state === 'raised' ? [`${cause} stays raised`] : []))
       }
       const tried = async (step: string, earlier: string): Promise<void> => {
         await queue.setBack(earlier)
-        // What a killed worker had is taken after thirty seconds.
+        // The task of a killed worker is taken after thirty seconds.
         const other = stage.worker()
         const isThere = (await stage.sluice('runs', '--distributed', '--run', run)).code === 0
         if (isThere) await stage.until('the end', async () => (await stage.run(run)).status !== 'running')
-        // The alert of a run that has ended is looked at once more.
+        // The alert of a run that has ended is checked once more.
         const stands = `SELECT FROM sluice_queue.sluice_alerts`
         if (isThere)
           await stage.until('no alert stands', async () => (await stage.ask(stage.queue, 'queue', stands)).length === 0)

@@ -1,4 +1,7 @@
-/** Stores that must agree are tried with one of them set back to each earlier step: what comes of it is the table of docs/dev/set-back.md, and no row is lost in silence. */
+/**
+ * Stores that must agree, with one of them restored to each earlier step: the results are the table of
+ * docs/dev/set-back.md, and no row is lost without a report.
+ */
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -45,7 +48,7 @@ test('archive: ledger with its source, log, files', { timeout: 600_000 }, async 
     ],
     settle: async () => {
       const refused: string[] = []
-      // Whatever may be destroyed goes first.
+      // Commands that may destroy data run first.
       for (const one of [sweeping, restore, adopt, sweeping, restore]) {
         if (one === adopt && refused.length === 0) continue
         for (const code of await codeOf(one)) if (!refused.includes(code)) refused.push(code)
@@ -58,7 +61,7 @@ test('archive: ledger with its source, log, files', { timeout: 600_000 }, async 
 })
 
 test(
-  'archive that another database went on with: both ledgers with their sources, log, files',
+  'archive that another database continued: both ledgers with their sources, log, files',
   { timeout: 600_000 },
   async () => {
     const made = await makeBookings(await makePlace('sqlite', folder), 'plain', join(folder, 'moved'), 12)
@@ -101,7 +104,7 @@ test(
       settle: async () => {
         const refused: string[] = []
         const sweeps = [ofFirst, ofSecond].map(({ sweep }) => ({ ...sweep, retentionMs: 0 }) as Operation)
-        // Whatever may be destroyed goes first.
+        // Commands that may destroy data run first.
         for (const one of [...sweeps, ofFirst.restore, adopt(first), ...sweeps, ofFirst.restore]) {
           if (one.kind === 'archive-adopt' && refused.length === 0) continue
           if ('from' in one && one.from === second.url && !existsSync(fileOf(second))) continue
@@ -116,7 +119,10 @@ test(
   },
 )
 
-/** Numbered rows in the source, forty more each time; the target is to have all of them, also those that the source has lost. */
+/**
+ * Numbered rows in the source, forty more each time; the target must have all of them, even those that the source has
+ * lost.
+ */
 function growing(
   source: Place,
   target: Place,
@@ -156,7 +162,7 @@ test('copy: source, target with its ledger', { timeout: 300_000 }, async () => {
   expect(lines).toEqual(written('copy'))
 })
 
-test('stream: source with its notes of changes, target with its checkpoint', { timeout: 300_000 }, async () => {
+test('stream: source with its change log, target with its checkpoint', { timeout: 300_000 }, async () => {
   const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
   await source.sql('PRAGMA journal_mode = WAL', 'CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)')
   const { more, isWhole, count } = growing(source, target)
@@ -172,7 +178,7 @@ test('stream: source with its notes of changes, target with its checkpoint', { t
     settle: async () => {
       const refused = await codeOf(copy)
       const [has] = await source.rows('SELECT count(*) FROM t').catch(() => [])
-      // The way out that a halt names: the target becomes what the source is, so the source has to be whole.
+      // The way out that a halt names makes the target equal to the source, so the source must be complete.
       if (refused.length === 0 || (await isWhole()) || has?.[0] !== String(count())) return refused
       return [...refused, 'then --restart', ...(await codeOf({ ...copy, restart: true }))]
     },

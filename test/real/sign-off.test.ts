@@ -1,4 +1,4 @@
-/** `sluice sign-off`: what is filed after a migration says only what was compared then, and what a look at the target found. */
+/** `sluice sign-off`: the document has only what was compared then, and what a check of the target found. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -23,14 +23,14 @@ const TABLES = [
   'CREATE TABLE ev (id int, day date NOT NULL, v int, PRIMARY KEY (id, day)) PARTITION BY RANGE (day)',
   "CREATE TABLE ev_1 PARTITION OF ev FOR VALUES FROM ('2026-01-01') TO ('2026-02-01')",
   "CREATE TABLE ev_2 PARTITION OF ev FOR VALUES FROM ('2026-02-01') TO ('2026-03-01')",
-  // Made by hand: its columns stand in another order than those of its parent.
+  // Made by hand: its column order is not that of its parent.
   'CREATE TABLE ev_3 (v int, day date NOT NULL, id int NOT NULL)',
   "ALTER TABLE ev ATTACH PARTITION ev_3 FOR VALUES FROM ('2026-03-01') TO ('2026-04-01')",
 ]
 const ROWS =
   "INSERT INTO ev SELECT i, date '2026-01-01' + CASE WHEN i > 190 THEN 65 ELSE i % 50 END, i FROM generate_series(1, 200) i"
 
-/** A stream whose tables are live; one of them is in the same partitions on both sides. */
+/** A stream whose tables are live; one of them has the same partitions on both sides. */
 beforeAll(async () => {
   if (!POSTGRES_OWN) return
   server = await startFollowServer()
@@ -69,7 +69,7 @@ const outcomes = ({ checks }: SignOff): Readonly<Record<string, string>> =>
   Object.fromEntries(checks.map(({ check, table, outcome }) => [`${check} ${table?.replace(/^.*\./, '')}`, outcome]))
 
 describe.skipIf(!POSTGRES_OWN)(`a sign-off ${POSTGRES_MISSING}`, () => {
-  test('names what differs and what is broken, and mends nothing', async () => {
+  test('names differences and faults, and repairs nothing', async () => {
     await stage.source.sql(
       "INSERT INTO item (v) VALUES ('later'), ('removed'), ('removed')",
       "DELETE FROM item WHERE v = 'removed'",
@@ -100,15 +100,15 @@ describe.skipIf(!POSTGRES_OWN)(`a sign-off ${POSTGRES_MISSING}`, () => {
       'partition pruning item': 'not checked',
       'indexes ev': 'ok',
     })
-    // What to do stands with it.
+    // The finding has a hint.
     const { hint = '' } =
       document.checks.find(({ check, hint: does }) => check === 'sequences' && does !== undefined) ?? {}
     await stage.target.sql(/SELECT setval.*$/.exec(hint)?.[0] ?? '', 'ALTER TABLE item VALIDATE CONSTRAINT odd')
-    // Numbers of removed rows are not given out again.
+    // Numbers of removed rows are not issued again.
     expect(await stage.target.rows('SELECT last_value::text FROM item_id_seq')).toEqual([['303']])
   })
 
-  test('leaves sequences to a cutover where one takes the stream; the statement without one stands with it', async () => {
+  test('leaves sequences to a cutover if one takes the stream; the report has the statement for the other case', async () => {
     const one = await stageOf(
       server,
       [
@@ -153,7 +153,7 @@ describe.skipIf(!POSTGRES_OWN)(`a sign-off ${POSTGRES_MISSING}`, () => {
     })
   })
 
-  test('is given for one partition, whatever stands in another', async () => {
+  test('is given for one partition, whatever differs in another', async () => {
     const { finished, document } = await signOff({ partition: 'ev_2', by: 'Ada' })
     expect(finished).toMatchObject({ exitCode: 0, status: 'ok' })
     expect(document).toMatchObject({ verdict: 'given', by: 'Ada', user: 'tester', reasons: [] })
@@ -171,7 +171,7 @@ describe.skipIf(!POSTGRES_OWN)(`a sign-off ${POSTGRES_MISSING}`, () => {
     expect(unknown.finished.error).toMatchObject({ code: 'NO_SUCH_TABLE' })
   })
 
-  test('is compared by the program that follows, while the source is written to; a report tells all of it', async () => {
+  test('is compared by the program that follows, while the source is written; a report has all of it', async () => {
     await stage.target.sql('UPDATE ev SET v = 60 WHERE id = 60')
     const interrupt = new Interrupter()
     let follows = false
@@ -214,7 +214,7 @@ describe.skipIf(!POSTGRES_OWN)(`a sign-off ${POSTGRES_MISSING}`, () => {
     expect(stored).toBe('0')
   })
 
-  test('of a partition that is gone by then ends by name, and the stream goes on', async () => {
+  test('of a partition that was dropped meanwhile fails by name, and the stream continues', async () => {
     const interrupt = new Interrupter()
     let follows = false
     const following = perform(
@@ -249,7 +249,7 @@ describe.skipIf(!POSTGRES_OWN)(`a sign-off ${POSTGRES_MISSING}`, () => {
     expect(said.join()).toMatch(/sign-off .*ev_3/)
   }, 90_000)
 
-  test('is refused for rows of a chunk that was given up, over which an older version made the stream live', async () => {
+  test('is refused for rows of a failed chunk, over which an older version made the stream live', async () => {
     await stage.target.sql(
       `UPDATE migration_checkpoints SET status = 'failed', error_message = 'given up' WHERE table_name = 'item' AND id = (SELECT min(id) FROM migration_checkpoints WHERE table_name = 'item')`,
       'DELETE FROM item WHERE id <= 20',
@@ -266,7 +266,7 @@ describe.skipIf(!POSTGRES_OWN)(`a sign-off ${POSTGRES_MISSING}`, () => {
     expect(item).toMatchObject({ differing: '20', equal: false })
   })
 
-  test('names columns that are not copied, and columns that lose something as accepted', async () => {
+  test('names columns that are not copied, and columns that lose data as accepted', async () => {
     const one = await stageOf(
       server,
       [

@@ -1,4 +1,4 @@
-/** The program of one slot, as its worker starts and steers it. */
+/** The program of one task, as its worker starts and steers it. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -11,7 +11,7 @@ import type { Event } from '../../src/model/run/event.ts'
 const folder = mkdtempSync(path.join(tmpdir(), 'sluice-slot-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-test('a rate that is shared out before a slot begins replaces the one that came with its order', async () => {
+test('a rate that is divided before a task begins replaces the one in its order', async () => {
   const [from, to] = ['from', 'to'].map((name) => path.join(folder, `${name}.db`))
   const db = new Database(from)
   db.exec('CREATE TABLE done (id INTEGER PRIMARY KEY, v TEXT)')
@@ -35,7 +35,7 @@ test('a rate that is shared out before a slot begins replaces the one that came 
   )
   const events: Event[] = []
   program.heard = (event) => void events.push(event)
-  // Both stand in the pipe before the program reads from it.
+  // Both are in the pipe before the program reads from it.
   program.applyRequests({ wishes: { rate: 4000 }, among: 4 })
 
   const { exitCode, error } = await program.done

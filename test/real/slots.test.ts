@@ -1,4 +1,4 @@
-/** `sluice slots`: what slots of a source hold back, and the removal of one. */
+/** `sluice slots`: WAL that replication slots of a source retain, and the removal of a slot. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Operation } from '../../src/app/operations/list.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
@@ -9,7 +9,7 @@ import { changesOf, keyed, LOGICAL } from './follow-source-kit.ts'
 
 const OURS = 'sluice_1763625990000000000'
 
-describe.skipIf(!POSTGRES_OWN)(`slots of a source ${POSTGRES_MISSING}`, () => {
+describe.skipIf(!POSTGRES_OWN)(`replication slots of a source ${POSTGRES_MISSING}`, () => {
   let server: PostgresServer
   let sql: Psql
 
@@ -48,7 +48,7 @@ describe.skipIf(!POSTGRES_OWN)(`slots of a source ${POSTGRES_MISSING}`, () => {
     ])
   })
 
-  test('are removed by name, said twice, and never while somebody reads them', async () => {
+  test('are removed by name with a confirmation, and never while a session reads them', async () => {
     expect((await slots({ drop: 'nothing' })).finished.error).toMatchObject({ code: 'BAD_FLAG' })
     expect((await slots({ drop: OURS })).finished.error).toMatchObject({ code: 'MISSING_CONFIRM' })
     expect((await slots({ drop: OURS, confirm: 'standby' })).finished.error).toMatchObject({ code: 'MISSING_CONFIRM' })
@@ -77,7 +77,7 @@ describe.skipIf(!POSTGRES_OWN)(`slots of a source ${POSTGRES_MISSING}`, () => {
     expect(rowsOf(await slots())).toEqual([])
   })
 
-  test('are had by PostgreSQL alone', async () => {
+  test('exist in PostgreSQL only', async () => {
     const ran = await perform({ kind: 'slots', from: 'sqlite::memory:', dryRun: false })
     expect(ran.finished.exitCode).not.toBe(0)
   })

@@ -1,4 +1,4 @@
-/** `sluice sql` on a real database: what it gives, what it refuses, and that nothing it is given changes the catalog. */
+/** `sluice sql` on a real database: its results, what it refuses, and that no query changes the catalog. */
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -22,12 +22,12 @@ import { eventSchema } from '../cli/event-schema.ts'
 
 const PROGRAM = resolve(import.meta.dirname, '../../dist/cli/bin.js')
 const on = (...backends: readonly string[]): boolean => backends.includes(BACKEND)
-/** Two thousand rows to multiply with each other. */
+/** Two thousand rows, for a cross join. */
 const MANY = on('duckdb')
   ? 'SELECT a.i, b.i FROM range(2000) a(i), range(2000) b(i)'
   : `WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 999)
      SELECT a.i, b.i, c.i FROM n a, n b, n c`
-/** Many times what a pipe and the buffers before it hold. */
+/** Many times the size of a pipe and its buffers. */
 const ENOUGH_BYTES = 2_000_000
 const ENDLESS = `SELECT count(*) FROM delta_files a, delta_files b, delta_files c, delta_files d WHERE a.size + b.size + c.size + d.size = 7`
 
@@ -43,7 +43,7 @@ beforeAll(async () => {
   const files = Array.from({ length: 1_500 }, (_, i) => add(`f${i}`, { size: i }))
   writeLog(folder.path, [[PROTOCOL, METADATA, ...files]])
   await importInto(database, folder.path)
-  // A DuckDB file belongs to one program at a time.
+  // A DuckDB file can be opened by one program at a time.
   if (on('duckdb')) await database.close()
 }, 60_000)
 
@@ -83,7 +83,7 @@ const sluice = (...words: readonly string[]) =>
   })
 
 describe(`queries over a catalog in ${BACKEND}`, () => {
-  it('give names and rows, also where there are none or two of a name', async () => {
+  it('return names and rows, even if there are no rows or two equal names', async () => {
     expect(await ask('SELECT path, size FROM delta_files WHERE size < 2 ORDER BY size')).toEqual({
       columns: ['path', 'size'],
       rows: [
@@ -127,13 +127,13 @@ describe(`queries over a catalog in ${BACKEND}`, () => {
     const count = 'SELECT count(*) FROM delta_active_files'
     expect(on('duckdb') ? (await ask(count)).rows : await database.all(count)).toEqual([[1_500]])
   })
-  it('say where a mistake is, where the server does', async () => {
+  it('report the position of an error, if the server does', async () => {
     const { message } = await refusal('SELECT 1,\n  nothing FROM delta_files')
     expect(message).toContain('nothing')
     if (on('postgresql')) expect(message).toContain('(line 2, column 3)')
     if (on('duckdb')) expect(message).toContain('(line 2)')
   })
-  it('end when nobody wants them any more, at the server too', async () => {
+  it('end when their reader has left, at the server too', async () => {
     const interrupter = new Interrupter()
     setTimeout(() => interrupter.requestStop(new SluiceError('STOPPED', 'enough')), 100)
     const begun = performance.now()
@@ -148,7 +148,10 @@ describe(`queries over a catalog in ${BACKEND}`, () => {
   })
 })
 
-/** What would leave the catalog, or change it past the eyes of a parser. FILE is one that must not appear. */
+/**
+ * Queries that would leave the catalog, or change it in a way that a parser does not see. FILE is one that must not
+ * appear.
+ */
 const OUTSIDE: Readonly<Record<string, readonly string[]>> = {
   sqlite: [
     'ATTACH',
@@ -219,13 +222,13 @@ const OUTSIDE: Readonly<Record<string, readonly string[]>> = {
   ],
 }
 
-it.each(OUTSIDE[BACKEND] ?? [])(`a catalog in ${BACKEND} is not left and not changed by %s`, async (sql) => {
+it.each(OUTSIDE[BACKEND] ?? [])(`a query in ${BACKEND} cannot leave or change the catalog by %s`, async (sql) => {
   const outside = join(folder.path, 'outside')
   expect((await refusal(sql.replaceAll('FILE', outside))).code).toBe('BAD_QUERY')
   expect(existsSync(outside)).toBe(false)
 })
 
-it.skipIf(BACKEND !== 'sqlite')('journal mode and user version stay (of SQLite only)', async () => {
+it.skipIf(BACKEND !== 'sqlite')('journal mode and user version are unchanged (SQLite only)', async () => {
   expect(await database.all('PRAGMA journal_mode')).toEqual([['wal']])
   expect(await database.all('PRAGMA user_version')).toEqual([[0]])
 })
@@ -239,7 +242,7 @@ Zeilen	☃' AS wide FROM delta_files WHERE size = 3`
       'say, it  size  none  empty  wide\na"b, c      3  NULL         zwei\\nZeilen\\t☃\n'.replace(/ +\n/g, '\n'),
     )
     expect(table.stderr).toMatch(/exit {5}0/)
-    // How rows are printed is no matter of the database: each start of the program that shows it is made once.
+    // The output does not depend on the database, so each start of the program runs with SQLite only.
     if (!on('sqlite') && !ALL) return
     expect(sluice('sql', query, '--format', 'csv').stdout).toBe(
       '"say, it",size,none,empty,wide\r\n"a""b, c",3,,"","zwei\nZeilen\t☃"\r\n',
@@ -256,7 +259,7 @@ Zeilen	☃' AS wide FROM delta_files WHERE size = 3`
     expect(events.map(({ type }) => type)).toEqual(['run.started', 'columns', 'row', 'run.finished'])
     expect(sluice('sql', 'SELECT path FROM delta_files WHERE size < 0', '--format', 'csv').stdout).toBe('path\r\n')
   })
-  it('stops at the limit and says so, and tells a mistake from a failure', () => {
+  it('stops at the limit and reports it, and distinguishes an error in the query from a failure', () => {
     const some = sluice('sql', 'SELECT path FROM delta_files', '--limit', '3', '--format', 'csv')
     expect(some.stdout.split('\r\n')).toHaveLength(5)
     expect(some.stderr).toContain('there are more rows than --limit 3')
@@ -266,7 +269,7 @@ Zeilen	☃' AS wide FROM delta_files WHERE size = 3`
     expect(sluice('sql', 'SELECT path FROM delta_files WHERE size < 3', '--limit', '3').stderr).not.toContain('more')
     expect(sluice('sql', ENDLESS, '--timeout', '100ms').stderr).toContain('--timeout (0.1 s)')
   })
-  it('names columns that would have one name in an object, and asks a database without a catalog as well', () => {
+  it('names columns that would be equal in an object, and queries a database without a catalog as well', () => {
     if (!on('sqlite') && !ALL) return
     const twice = sluice('sql', 'SELECT 1 AS a, 2 AS a', '--format', 'json')
     expect(twice.stdout).toBe('{"a":1,"a_2":2}\n')
@@ -280,7 +283,7 @@ Zeilen	☃' AS wide FROM delta_files WHERE size = 3`
     expect(wrong.status).toBe(2)
     expect(wrong.stderr).toContain('lists the tables of the database; it holds no catalog')
   })
-  it('ends well when the reader of a long answer leaves, and holds little of it', async () => {
+  it('ends well when the reader of a long result leaves, and needs little memory', async () => {
     const child = spawn(
       process.execPath,
       ['--max-old-space-size=64', PROGRAM, 'sql', MANY, '--limit', '3000000', '--format', 'csv'],

@@ -1,4 +1,7 @@
-/** Between two tables of equal declaration, SQLite and D1 keep every value as it is stored, and a followed change does so too. */
+/**
+ * Between two tables with equal declarations, SQLite and D1 keep every value as it is stored; so does a followed
+ * change.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -64,7 +67,7 @@ describe.each(PAIRS)('%s to %s', (from, to) => {
   })
 })
 
-test('changes of a followed table', async () => {
+test('changes of a followed table keep the stored form', async () => {
   const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
   await source.sql('PRAGMA journal_mode = WAL', definition(), 'INSERT INTO t (id) VALUES (1), (2), (3), (4), (5), (6)')
   const copy = copyOf(source, target, 't', { follow: { cdc: 'trigger', until: 'equal' } })

@@ -1,4 +1,7 @@
-/** A SQLite file takes any value into any column, and D1 does: one that another program wrote into a target differs like any other, and is mended and put back as it was stored. */
+/**
+ * A SQLite file and D1 accept any value in any column: a value that another program wrote into a target differs like
+ * any other, and is repaired and restored as it was stored.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,7 +30,7 @@ const ODD = [
   "UPDATE t SET n = x'0102' WHERE id = 2",
   'UPDATE t SET n = 1.5 WHERE id = 3',
   "UPDATE t SET v = x'61' WHERE id = 4",
-  // The bytes of a blob in digits are the text of the source.
+  // The bytes of a blob as digits are the text of the source.
   "UPDATE t SET v = x'41' WHERE id = 5",
   "UPDATE t SET f = 'abc' WHERE id = 6",
   "UPDATE t SET raw = 'text' WHERE id = 7",
@@ -50,7 +53,7 @@ async function classes(target: Place): Promise<unknown> {
 }
 
 const SYSTEMS = ['sqlite', 'd1'] as const
-test.each(SYSTEMS)('%s: diff names such rows, --fix mends them, --undo puts them back as stored', async (system) => {
+test.each(SYSTEMS)('%s: diff names such rows, --fix repairs them, --undo restores them as stored', async (system) => {
   if ((await missing(system)) !== '') return
   const source = await makePlace('sqlite', folder)
   const target = await makePlace(system, folder)
@@ -84,14 +87,14 @@ test.each(SYSTEMS)('%s: diff names such rows, --fix mends them, --undo puts them
     exitCode: 0,
     totals: { undone: '11' },
   })
-  // A text of bytes that are no characters comes back as these bytes: which class they had, no cell says.
+  // A text of invalid bytes is restored as these bytes: a cell does not have their storage class.
   const back = (rows: unknown): string =>
     JSON.stringify(rows).replace(/(\["11","integer","11",)"(?:text|blob)"/, '$1"bytes"')
   expect(back(await classes(target))).toBe(back(odd))
 })
 
 describe.skipIf(!POSTGRES_OWN)(`a followed table ${POSTGRES_MISSING}`, () => {
-  test('is compared to its end, and such rows are mended', { timeout: 60_000 }, async () => {
+  test('is compared completely, and such rows are repaired', { timeout: 60_000 }, async () => {
     const target = await makePlace('sqlite', folder)
     const tables = [
       'CREATE TABLE t (id int PRIMARY KEY, n int, v text, f float8, raw bytea, yes bool, at timestamp, d numeric(10,2))',

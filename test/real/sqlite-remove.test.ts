@@ -1,4 +1,4 @@
-/** Rows that are taken out of SQLite once they are proved, and periods of time in its texts. */
+/** Rows that are removed from SQLite after they are proved, and periods of time in its texts. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -88,7 +88,7 @@ async function remove(
 const status = (file: File): unknown => file.one('SELECT status FROM steps')
 const rows = (file: File, where = '1'): unknown => file.one(`SELECT count(*) FROM t WHERE ${where}`)
 
-describe('a row that refers to a removed one keeps it, by the collation and affinity of the parent', () => {
+describe('a row that refers to a removed one prevents the removal, by the collation and affinity of the parent', () => {
   it.each([
     ['text COLLATE NOCASE', 'text', "'A'", "'a'"],
     ['text COLLATE RTRIM', 'text', "'A'", "'A  '"],
@@ -108,7 +108,7 @@ describe('a row that refers to a removed one keeps it, by the collation and affi
     }
   })
 
-  it('and one of another case does not, where the parent tells them apart', async () => {
+  it("a row of another case does not, if the parent's collation is case-sensitive", async () => {
     const file =
       new File(`PRAGMA foreign_keys = OFF; CREATE TABLE t (k text PRIMARY KEY); CREATE TABLE child (p text COLLATE NOCASE REFERENCES t (k));
       INSERT INTO t VALUES ('A'); INSERT INTO child VALUES ('a')`)
@@ -117,7 +117,7 @@ describe('a row that refers to a removed one keeps it, by the collation and affi
 })
 
 describe('rows are removed', () => {
-  it('where they are those that were proved, and no others', async () => {
+  it('if they are those that were proved, and no others', async () => {
     const file = new File(BOOKINGS)
     const spring = Number(rows(file, SPRING))
     expect(spring).toBeGreaterThan(1000)
@@ -153,7 +153,7 @@ describe('rows are removed', () => {
   })
 })
 
-describe('nothing is removed', () => {
+describe('no row is removed', () => {
   const untouched = (file: File, all = 5000): void => expect([rows(file), status(file)]).toEqual([all, 'open'])
 
   it.each([
@@ -162,13 +162,13 @@ describe('nothing is removed', () => {
     ['a row went', 'DELETE FROM t WHERE id = 101', 4999],
     ['a value became NULL', 'UPDATE t SET note = NULL WHERE id = 101', 5000],
     ['a row moved into the period', `UPDATE t SET at = '2024-05-05' WHERE id = 1`, 5000],
-  ])('where %s', async (_, sql, all) => {
+  ])('if %s', async (_, sql, all) => {
     const file = new File(BOOKINGS)
     expect(await remove(file, { where: SPRING }, () => file.run(sql))).toBe('differs')
     untouched(file, all)
   })
 
-  it('where somebody else holds the step, or lost it meanwhile', async () => {
+  it('if another owner has the step, or took it meanwhile', async () => {
     const file = new File(BOOKINGS)
     expect(await remove(file, { where: SPRING, closing: closing('you') })).toBe('fenced')
     untouched(file)
@@ -177,7 +177,7 @@ describe('nothing is removed', () => {
     untouched(file)
   })
 
-  it('where the table is another one, or has a column that nobody proved', async () => {
+  it('if the table was recreated, or has a column that was not proved', async () => {
     const file = new File(BOOKINGS)
     const after = (sql: string) => remove(file, { where: SPRING }, () => file.run(sql))
     expect(await after('ALTER TABLE t ADD COLUMN more TEXT')).toBe('gone')
@@ -189,7 +189,7 @@ describe('nothing is removed', () => {
     expect(file.one('SELECT count(*) FROM u')).toBe(5000)
   })
 
-  it('where the condition says something else each time, or is none', async () => {
+  it('if the condition is not deterministic, or missing', async () => {
     const file = new File(BOOKINGS)
     expect(await remove(file, { where: 'random() > 0' })).toBe('differs')
     untouched(file)
@@ -202,7 +202,7 @@ describe('nothing is removed', () => {
     untouched(file)
   })
 
-  it('where a trigger keeps a row, or rows of another table refer to one', async () => {
+  it('if a trigger keeps a row, or rows of another table refer to one', async () => {
     const file = new File(
       `${BOOKINGS}; CREATE TRIGGER kept BEFORE DELETE ON t WHEN old.id = 101 BEGIN SELECT RAISE(IGNORE); END`,
     )
@@ -217,7 +217,7 @@ describe('nothing is removed', () => {
     expect(await remove(file, { where: SPRING })).toBe('done')
   })
 
-  it('where it is broken off', async () => {
+  it('if it is aborted', async () => {
     const file = new File(BOOKINGS)
     const abort = new AbortController()
     const removing = remove(file, { signal: abort.signal }, () => setTimeout(() => abort.abort(), 5))
@@ -225,7 +225,7 @@ describe('nothing is removed', () => {
     untouched(file)
   })
 
-  it('where the program is killed in the middle', async () => {
+  it('if the program is killed in the middle', async () => {
     const file = new File(BOOKINGS)
     const child = spawn(process.execPath, [
       '-e',
@@ -241,7 +241,7 @@ describe('nothing is removed', () => {
   })
 })
 
-it('a writer beside it waits, and is not lost', async () => {
+it('a concurrent writer waits, and is not lost', async () => {
   const file = new File(BOOKINGS)
   const other = new Database(file.file)
   other.exec(`BEGIN IMMEDIATE; UPDATE t SET note = 'changed' WHERE id = 101`)
@@ -253,7 +253,7 @@ it('a writer beside it waits, and is not lost', async () => {
 })
 
 describe('periods of time', () => {
-  /** Ids of rows that a period holds, and what the five ways to read it say. */
+  /** Ids of rows in a period, and what the five ways to read it return. */
   async function period(file: File, from: string | null, to: string | null, name = 't', column = 'at') {
     await using store = await file.open()
     const table = await onlyTable(store, name)
@@ -290,7 +290,7 @@ describe('periods of time', () => {
   it.each(['TEXT', 'DATETIME', 'TIMESTAMP_TEXT(6)', 'VARCHAR(40)'])(
     'in texts of several spellings: %s',
     async (type) => {
-      // A column that says that it holds times takes no mark of UTC unless all of them have one.
+      // A column that is declared as a time is not read as UTC unless all of its values have the mark.
       const marked = type === 'TEXT' || type === 'VARCHAR(40)'
       const file = texts(type, ...ISO.map((text) => (marked ? text : (text?.replace('Z', '') ?? null))))
       const { ids, extent } = await period(file, '2024-04-01', '2024-07-01 00:00:00')
@@ -308,7 +308,7 @@ describe('periods of time', () => {
     expect((await period(file, '2024-03-31 21:59:59.5', null)).ids).toBe('2 3 4 5 6 7')
   })
 
-  it('of moments with offsets', async () => {
+  it('of timestamps with offsets', async () => {
     const file = texts('TIMESTAMPTZ', '2024-04-01T00:30:00+02:00', '2024-03-31 23:30:00.250-0100', '2024-03-31 23:59:59Z', '2024-04-01 02:00:00.5+02', '2024-04-01T00:00:00Z') // prettier-ignore
     const { ids, extent } = await period(file, '2024-04-01', '2024-05-01')
     expect(ids).toBe('2 4 5')
@@ -316,7 +316,7 @@ describe('periods of time', () => {
     expect((await period(file, '2024-04-01 00:00:00.5', null)).ids).toBe('2 4')
   })
 
-  it('of days and of whole numbers', async () => {
+  it('of days and of integers', async () => {
     expect(
       (await period(texts('DATE', '2024-03-31', '2024-04-01', '2024-04-02', null), '2024-04-01', '2024-04-02')).ids,
     ).toBe('2')
@@ -331,7 +331,7 @@ describe('periods of time', () => {
   })
 
   it.each(['yesterday', '', '2024-4-1', '20240401', '2024-04-01T00:00:00+02:00', 1711929600n])(
-    'are refused where a text is no time: %s',
+    'are refused if a text is no time: %s',
     async (value) => {
       expect((await period(texts('TEXT', '2024-04-01', value), '2024-01-01', '2025-01-01')).extent).toMatch(
         /not a time/,

@@ -1,4 +1,4 @@
-/** SQLite tables that declare ON CONFLICT REPLACE: a row that sluice writes removes no other row of the user. */
+/** SQLite tables with ON CONFLICT REPLACE: a row that sluice writes removes no other row of the user. */
 import Database from 'better-sqlite3'
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -39,7 +39,7 @@ function closing(name: string): { readonly value: Database.Database } & Disposab
   return { value, [Symbol.dispose]: () => value.close() }
 }
 
-it('a restore is refused where a row of the table has the unique value of an archived one', async () => {
+it('a restore is refused if a row of the table has the unique value of an archived one', async () => {
   const due = ['--by', 'at', '--calendar', 'year', '--older-than', '1y', '--grace', '0s', '--drop', '--confirm=v']
   const archived = await sluice('archive', 'run', '--from', url('a.db'), '--table', 'v', '--to', place('to'), ...due)
   expect(archived).toMatchObject({ code: 0 })

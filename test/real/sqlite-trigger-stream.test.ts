@@ -1,4 +1,4 @@
-/** Changes out of a SQLite file: whatever is done to it, a twin that takes what the stream tells holds the same rows. */
+/** Changes of a SQLite file: whatever is done to it, a reference table that applies the stream holds the same rows. */
 import { copyFileSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -60,7 +60,7 @@ async function sitOf(statements: readonly string[], mode = 'wal'): Promise<Sit> 
   }
 }
 
-/** Takes what a stream tells. */
+/** Applies what a stream reports. */
 class NewTable {
   readonly rows: Map<string, string>[]
   readonly #tables: readonly FollowedTable[]
@@ -84,7 +84,7 @@ class NewTable {
     }
   }
 
-  /** Everything that is noted now, and that the target has it. */
+  /** Applies all recorded changes, and confirms them. */
   async catchUp(stream: SnapshotStream): Promise<void> {
     for (;;) {
       const changes = await stream.next(0)
@@ -95,7 +95,7 @@ class NewTable {
   }
 }
 
-/** As the copy of the table has it. */
+/** Rows as a copy of the table reads them. */
 async function inSource(store: CopyStore, table: FollowedTable): Promise<Map<string, string>> {
   await using view = await store.source(SIGNAL)
   return await rowsIn(view, table)
@@ -136,8 +136,8 @@ const opened = async (
   from = 0n,
 ): Promise<SnapshotStream> => (await source.open(birth, tables, from, SIGNAL)) as SnapshotStream
 
-describe('a twin of a SQLite file', () => {
-  test.each([1, 2, 3, 4])('holds the same after anything, seed %i', { timeout: 60_000 }, async (seed) => {
+describe('a reference table that follows a SQLite file', () => {
+  test.each([1, 2, 3, 4])('holds the same rows after random changes, seed %i', { timeout: 60_000 }, async (seed) => {
     await using sit = await sitOf(SQLITE_TABLES)
     const tables = await sit.tables(SQLITE_NAMES)
     const birth = await began(sit, tables)
@@ -162,7 +162,7 @@ describe('a twin of a SQLite file', () => {
   })
 })
 
-describe('rows that REPLACE removes', () => {
+describe('rows that REPLACE removes are reported', () => {
   const cases: readonly (readonly [what: string, table: string, rows: string, write: string])[] = [
     [
       'by generated columns over a column that gets its default',
@@ -216,8 +216,8 @@ const T = [
   `INSERT INTO t VALUES (1, 'a', 0), (2, 'b', 0)`,
 ]
 
-describe('what is in the way of following a SQLite file', () => {
-  test('is named at once, before anything is made', async () => {
+describe('preflight check of a SQLite file as a source', () => {
+  test('names all refusals at once, before anything is created', async () => {
     await using sit = await sitOf(
       [
         'CREATE TABLE nokey (a INTEGER, b TEXT)',
@@ -242,7 +242,7 @@ describe('what is in the way of following a SQLite file', () => {
     expect(refusals[0]?.hint).toMatch(/PRAGMA journal_mode=WAL/)
     expect(identities.at(-1)).toEqual(['k'])
     expect(sit.db.prepare(`SELECT count(*) FROM sqlite_schema WHERE name GLOB 'sluice*'`).pluck().get()).toBe(0)
-    // That is so: a look at the file keeps everybody from committing.
+    // The refusal is true: a reader of the file blocks every commit.
     await using view = await sit.store.source(SIGNAL)
     expect(view.point.view).not.toBe('')
     sit.db.pragma('busy_timeout = 0')
@@ -250,7 +250,7 @@ describe('what is in the way of following a SQLite file', () => {
     expect(sit.store.offers.slotChanges?.()).toBeUndefined()
   })
 
-  test('a row without a key that is written later halts its table, and one that is gone again does not', async () => {
+  test('a row without a key that is written later halts its table, unless it is deleted again', async () => {
     await using sit = await sitOf(['CREATE TABLE t (k TEXT PRIMARY KEY, v INTEGER)'])
     const tables = await sit.tables(['t'])
     const birth = await began(sit, tables)
@@ -264,8 +264,8 @@ describe('what is in the way of following a SQLite file', () => {
   })
 })
 
-describe('what is told', () => {
-  test('comes again until it is forgotten, then never; a source at rest is not written to', async () => {
+describe('reported changes', () => {
+  test('are repeated until they are confirmed, then never; nothing is written to a source at rest', async () => {
     await using sit = await sitOf(T)
     const tables = await sit.tables(['t'])
     const birth = await began(sit, tables)
@@ -275,7 +275,7 @@ describe('what is told', () => {
     expect(before.heldBytes).toBeGreaterThan(0n)
     const first = new NewTable(tables)
     {
-      // Killed between the target and the notes.
+      // Killed between the write to the target and the confirmation.
       await using stream = await opened(sit, birth, tables)
       while (first.applied === 0n) first.take(await stream.next(0))
     }
@@ -297,7 +297,7 @@ describe('what is told', () => {
     expect((await sit.source.lag(birth, SIGNAL)).waiting).toBe(0n)
   })
 
-  test('is forgotten, and not what was noted meanwhile: numbers of notes begin anew in an empty log', async () => {
+  test('are removed, but not later ones: numbers of entries restart in an empty log', async () => {
     await using sit = await sitOf(T)
     const tables = await sit.tables(['t'])
     const birth = await began(sit, tables)
@@ -314,7 +314,7 @@ describe('what is told', () => {
     expect(reference.rows[0]?.get('["1"]')).toMatch(/"1"\]$/)
   })
 
-  test('is what one snapshot shows: a view of the moment, and nothing that is written behind it', async () => {
+  test('are those of one snapshot, and nothing that is written after it', async () => {
     await using sit = await sitOf(T)
     const tables = await sit.tables(['t'])
     const birth = await began(sit, tables)
@@ -337,7 +337,7 @@ describe('what is told', () => {
   })
 
   test(
-    'of many notes in pieces that others write between, and of two streams to each its own',
+    'of many entries are read in pieces between other writes, and two streams have their own',
     { timeout: 30_000 },
     async () => {
       await using sit = await sitOf(T)
@@ -368,7 +368,7 @@ describe('what is told', () => {
   )
 })
 
-test('what an attempt before has left is cleared, and programs that have the file ATTACHed are noted, too', async () => {
+test('objects of an earlier attempt are removed, and writes through ATTACH are recorded, too', async () => {
   await using sit = await sitOf(T)
   const tables = await sit.tables(['t'])
   await began(sit, tables)
@@ -459,7 +459,7 @@ describe('changes that may be missing halt', () => {
     const { faults } = await sit.source.verify(birth, tables, reference.applied, SIGNAL)
     expect(faults.map((one) => [one.code, one.tables])).toEqual(code === null ? [] : [[code, ['t']]])
     expect(faults[0]?.message ?? '').toMatch(reason)
-    // The stream does not go on either, whether anybody has looked or not.
+    // The stream does not continue either, with or without a check.
     if (code === 'TABLE_CHANGED' || code === 'TRIGGERS_CHANGED') {
       if (!/RENAME TO|DROP TABLE/.test(sql)) sit.db.exec('INSERT INTO t (id) VALUES (77)')
       else if (/keys/.test(sql)) expect(() => sit.db.exec('INSERT INTO t (id) VALUES (77)')).toThrow(/no such table/)
@@ -467,7 +467,7 @@ describe('changes that may be missing halt', () => {
     }
   })
 
-  test('columns of a key that swapped names, and nothing once they have swapped back', async () => {
+  test('key columns that swapped names, until they are swapped back', async () => {
     const made = 'CREATE TABLE s (a INTEGER NOT NULL, b INTEGER NOT NULL, v INTEGER, PRIMARY KEY (a, b))'
     await using sit = await sitOf([made, 'INSERT INTO s VALUES (1, 2, 0), (2, 1, 0)'])
     const tables = await sit.tables(['s'])
@@ -479,12 +479,12 @@ describe('changes that may be missing halt', () => {
     expect((await sit.source.verify(birth, tables, 0n, SIGNAL)).faults).toMatchObject([{ tables: ['s'] }])
     sit.db.exec(`UPDATE s SET v = 9 WHERE a = 1; BEGIN; ${swap}; COMMIT`)
     expect((await sit.source.verify(birth, tables, 0n, SIGNAL)).faults).toEqual([])
-    // SQLite renames columns in its triggers, too: each note has the key of its row.
+    // SQLite renames columns in its triggers, too: each entry has the key of its row.
     await reference.catchUp(stream)
     expect(sorted(reference.rows[0])).toEqual(sorted(await inSource(sit.store, tables[0] as FollowedTable)))
   })
 
-  test('a trigger that was made anew as it was, although its text is the same', async () => {
+  test('a trigger that was dropped and created again, although its text is the same', async () => {
     await using sit = await sitOf(T)
     const tables = await sit.tables(['t'])
     const birth = await began(sit, tables)
@@ -493,12 +493,12 @@ describe('changes that may be missing halt', () => {
     sit.db.exec('VACUUM')
     const { faults } = await sit.source.verify(birth, tables, 0n, SIGNAL)
     expect(faults).toMatchObject([{ code: 'TRIGGERS_CHANGED', message: expect.stringMatching(/recreated/) as string }])
-    // Begun anew within the stream it is whole again.
+    // Restarted within the stream it is complete again.
     const renewed = await sit.source.renew?.(birth, tables, 0n, SIGNAL)
     expect((await sit.source.verify(renewed ?? birth, tables, 0n, SIGNAL)).faults).toEqual([])
   })
 
-  test('another file under the same path, and a log lets nobody else take notes out', async () => {
+  test('another file under the same path, and no program can delete entries of a log', async () => {
     await using sit = await sitOf(T)
     const tables = await sit.tables(['t'])
     const birth = await began(sit, tables)
@@ -516,7 +516,7 @@ describe('changes that may be missing halt', () => {
   })
 })
 
-test('what noting costs is measured beside the file', async () => {
+test('the cost of triggers is measured in another file', async () => {
   await using sit = await sitOf([...T, 'CREATE TABLE e (id INTEGER PRIMARY KEY)'])
   const tables = await sit.tables(['t', 'e'])
   const lines = await sit.source.cost?.(tables, SIGNAL)
@@ -526,7 +526,7 @@ test('what noting costs is measured beside the file', async () => {
   expect(lines?.[1]).toMatch(/e has no rows/)
 })
 
-test('what is counted is on the disk before anything is told', async () => {
+test('the counter is on the disk before any change is reported', async () => {
   await using sit = await sitOf(T)
   const { openNoter } = await import('../../src/stores/sqlite/follow/triggers/counter.ts')
   const noter = openNoter(sit.file)

@@ -1,4 +1,7 @@
-/** A request to stop ends `partition in-place` and `partition decommission`, also of a database, while they wait for a lock: nothing is switched or dropped. */
+/**
+ * A request to stop ends `partition in-place` and `partition decommission`, also of a database, while they wait for a
+ * lock: nothing is switched or dropped.
+ */
 import { describe, expect, it } from 'vitest'
 import { Interrupter } from '../../src/shared/abort.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
@@ -21,7 +24,7 @@ const why = await missing('postgresql')
 const held = (table: string): string => `LOCK TABLE ${table} IN ACCESS SHARE MODE`
 
 /**
- * Asks it to stop once a session waits for the lock of another one of this place.
+ * Requests the stop once a session waits for the lock of another one of this place.
  * @param lock taken before the run begins; or at its first finding
  */
 async function stopped(place: Place, lock: string, operation: Operation, isLate = false): Promise<number> {
@@ -44,8 +47,8 @@ async function stopped(place: Place, lock: string, operation: Operation, isLate 
   }
 }
 
-describe.skipIf(why !== '')(`a stop while a lock is waited for ${why}`, () => {
-  it('partitions nothing, and the next run does', { timeout: 60_000 }, async () => {
+describe.skipIf(why !== '')(`a stop during a wait for a lock ${why}`, () => {
+  it('partitions nothing, and the next run succeeds', { timeout: 60_000 }, async () => {
     const place = await makePlace('postgresql', '')
     await stageTable(place)
     expect(await stopped(place, held(SQL), inPlace(place))).toBe(75)
@@ -71,7 +74,7 @@ describe.skipIf(why !== '')(`a stop while a lock is waited for ${why}`, () => {
     const exclusive = `LOCK TABLE ${TABLE_SQL} IN ACCESS EXCLUSIVE MODE`
     expect(await stopped(old, exclusive, retireDatabase(moved))).toBe(75)
     expect(await standing(moved)).toEqual(open)
-    // Refused connections are accepted again. The closing takes some time while a session has to end.
+    // The database accepts connections again. Its closing takes time while a session has to end.
     const session = await psql(old.url)
     expect(await stopped(to, exclusive, retireDatabase(moved), true)).toBe(75)
     await session.close()

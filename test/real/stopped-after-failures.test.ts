@@ -1,4 +1,4 @@
-/** Runs over several tables that are stopped after one has failed: the end names it, and the alert is sent. */
+/** Runs over several tables that are stopped after one has failed: the result names it, and the alert is sent. */
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { runOperation } from '../../src/app/run.ts'
@@ -54,7 +54,7 @@ async function run(
 
 type Lake = Disposable & { readonly lake: string; readonly url: string; readonly file: string }
 
-/** @param good tables of one commit, imported */
+/** @param good tables of one commit, which are imported */
 async function lakeOf(good: readonly string[]): Promise<Lake> {
   const folder = temporaryFolder()
   const lake = join(folder.path, 'lake')
@@ -130,7 +130,7 @@ test.each(STOPS)('prune --all, stopped by %s', async (_by, exitCode, stop) => {
   namesFailed(ran, exitCode, /1 of 2 tables failed before the run was stopped: a-\w+ TABLE_LOCKED/)
 })
 
-/** Two tables of 300 rows: `a` cannot be copied, since the target's has another column. */
+/** Two tables of 300 rows: `a` cannot be copied, because the target's has another column. */
 async function twoTables(folder: string): Promise<readonly [Place, Place]> {
   const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
   const rows = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) SELECT i, i FROM n'
@@ -167,7 +167,7 @@ test.each(STOPS)('diff, stopped by %s', async (_by, exitCode, stop) => {
   namesFailed(ran, exitCode, /1 of 2 tables failed before the run was stopped: a NO_SUCH_TABLE/)
 })
 
-test('a run that is stopped with no failure raises nothing', async () => {
+test('a run that is stopped without a failure raises no alert', async () => {
   using at = await lakeOf(['a', 'b'])
   const how = { watch: false, intervalMs: 1000, batchSize: 1000, parallel: 1 }
   const stop = (one: Interrupter): void => one.requestStop()

@@ -1,4 +1,7 @@
-/** What is bound to a table by its number, and who may do what with it: before two tables change places, after it, and after the way back. */
+/**
+ * Dependencies and rights of a table that are bound to its OID: before a cutover, after it, and after the reverse
+ * cutover.
+ */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { CopyStore } from '../../src/model/copy/port.ts'
 import type { SwitchFinding } from '../../src/model/follow/switch-port.ts'
@@ -19,7 +22,7 @@ const TABLES = `CREATE TABLE public."Book ""ings" (id bigint GENERATED ALWAYS AS
   CREATE TABLE public.audit (what text); CREATE TABLE public."other one" (id int PRIMARY KEY, qty int);
   INSERT INTO public."Book ""ings" (at, qty, who) SELECT '2024-06-01'::timestamptz + i * interval '1 day', i, i % 3 FROM generate_series(1, 300) i`
 
-describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (needs a server of its own)', () => {
+describe.skipIf(!POSTGRES_OWN)('dependencies of tables in a cutover (needs a server of its own)', () => {
   let server: PostgresServer
   let store: CopyStore
   let sql: Psql
@@ -58,13 +61,13 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
   const refusals = async (wanted = FORWARD): Promise<readonly SwitchFinding[]> =>
     (await inspected(wanted)).filter(({ verdict }) => verdict === 'refused')
 
-  /** The table that is read by something, told from the other one by a row that only it has. */
+  /** Marks the public table by a row that only it has. */
   async function marked(): Promise<void> {
     await sql.run(`SET session_replication_role TO replica; SET sluice.apply TO 'on'; UPDATE ${PUBLIC} SET "it's" = 'plain' WHERE id = 1; UPDATE ${TWIN} SET "it's" = 'partitioned' WHERE id = 1;
       RESET sluice.apply; SET session_replication_role TO origin`)
   }
 
-  /** What is asked for before the first turn, between them, and after the second one. */
+  /** Results of a query before the first cutover, between the two, and after the second one. */
   async function thereAndBack(look: () => Promise<unknown>): Promise<readonly unknown[]> {
     expect(await refusals()).toEqual([])
     const found = [await look()]
@@ -75,7 +78,7 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
     return [...found, await look()]
   }
 
-  test('views read the public table, with their options, rights, comments and what is made of them', async () => {
+  test('views read the public table, with their options, rights, comments and dependent views', async () => {
     await sql.run(`CREATE VIEW public."a view" WITH (security_barrier = true, check_option = local) AS SELECT id, "it's" AS "so; it is", qty FROM ${PUBLIC} b WHERE b.id < 100;
       CREATE VIEW public.upper_one WITH (security_invoker = true) AS SELECT upper("so; it is") AS u FROM public."a view" WHERE id = 1;
       CREATE VIEW public.joined AS SELECT b."it's", o.id AS other FROM ${PUBLIC} b LEFT JOIN public."other one" o USING (id) WHERE b.id = 1;
@@ -119,7 +122,7 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
     expect(seen).toEqual([plain, ['p partitioned', 'partitioned', 'partitioned', '1'], plain])
   })
 
-  test('functions that take or give rows of the table are made for those of the other one', async () => {
+  test('functions with rows of the table as argument or result are created for the other table', async () => {
     await sql.run(`CREATE FUNCTION public.found("some" text) RETURNS SETOF ${PUBLIC} LANGUAGE sql STABLE AS $$ SELECT * FROM ${PUBLIC} WHERE id = 1 $$;
       CREATE FUNCTION public.said(b ${PUBLIC}) RETURNS text LANGUAGE plpgsql COST 7 AS $$ BEGIN RETURN b."it's"; END $$;
       CREATE FUNCTION public.by_row() RETURNS text LANGUAGE plpgsql AS $$ DECLARE r ${PUBLIC}%ROWTYPE; n ${PUBLIC}."it's"%TYPE; BEGIN SELECT * INTO r FROM ${PUBLIC} WHERE id = 1; n := r."it's"; RETURN n; END $$;
@@ -144,7 +147,7 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
     )
   })
 
-  test('triggers and rules of the table fire on the public one only, as they are there', async () => {
+  test('triggers and rules of the table fire on the public one only, as they were defined', async () => {
     await sql.run(`CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.audit VALUES (TG_NAME || ' ' || TG_OP); RETURN NEW; END $$;
       CREATE TRIGGER " on ""x"" ON y" BEFORE INSERT OR UPDATE OF "it's" ON ${PUBLIC} FOR EACH ROW WHEN (NEW.qty > 1) EXECUTE FUNCTION public.note();
       CREATE TRIGGER always AFTER UPDATE ON ${PUBLIC} FOR EACH STATEMENT EXECUTE FUNCTION public.note(); ALTER TABLE ${PUBLIC} ENABLE ALWAYS TRIGGER always;
@@ -174,14 +177,14 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
       "neverDit's off",
     ])
     expect(seen.slice(1)).toEqual([seen[0], seen[0]])
-    // A replica writes into the parked one.
+    // A replica session writes into the old table.
     await sql.run(
       `DELETE FROM public.audit; SET session_replication_role TO replica; SET sluice.apply TO 'on'; UPDATE ${TWIN} SET "it's" = 'r' WHERE id = 2; RESET sluice.apply; SET session_replication_role TO origin`,
     )
     expect(await rows('SELECT what FROM public.audit')).toEqual([])
   })
 
-  test('what was changed of the public table between two turns is what holds after the next one', async () => {
+  test('changes of the public table between two cutovers apply after the next one', async () => {
     await sql.run(`CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$; CREATE TRIGGER gone BEFORE INSERT ON ${PUBLIC} FOR EACH ROW EXECUTE FUNCTION public.note();
       CREATE TRIGGER other BEFORE INSERT ON ${PUBLIC} FOR EACH ROW EXECUTE FUNCTION public.note(); CREATE POLICY gone ON ${PUBLIC} TO reader USING (true); GRANT SELECT, UPDATE ON ${PUBLIC} TO reader;
       GRANT UPDATE ("it's") ON ${PUBLIC} TO "cl'erk"`)
@@ -205,7 +208,7 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
     expect(await look()).toEqual(before)
   })
 
-  test('publications of others name the public table, with their columns and filter; those of streams are left alone', async () => {
+  test('publications of others name the public table, with columns and filter; those of streams are unchanged', async () => {
     await sql.run(
       `CREATE PUBLICATION "their's" FOR TABLE ${PUBLIC} (id, at, qty) WHERE (id > 0 AND at > '2020-01-01'), public.audit; CREATE PUBLICATION sluice_ours FOR TABLE ${PUBLIC}`,
     )
@@ -231,7 +234,7 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
     ])
   })
 
-  test('foreign keys to it refer to the other table where that has a unique index of their columns', async () => {
+  test('foreign keys to it refer to the other table if that has a unique index of their columns', async () => {
     await sql.run(`ALTER TABLE ${PUBLIC} ADD CONSTRAINT "both" UNIQUE (id, at); CREATE TABLE public.child (id bigint, at timestamptz, CONSTRAINT "to it" FOREIGN KEY (id, at) REFERENCES ${PUBLIC} (id, at) ON DELETE CASCADE);
       INSERT INTO public.child SELECT id, at FROM ${PUBLIC} WHERE id < 4; COMMENT ON CONSTRAINT "to it" ON public.child IS 'mine'`)
     await newTable()
@@ -251,7 +254,7 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
     expect(await refusals()).toMatchObject([{ about: 'foreign key to it', object: 'by id of public.child' }])
   })
 
-  test('rows that go with those of another table go from the parked one, too', async () => {
+  test('rows that a foreign key deletes are deleted from the old table, too', async () => {
     await sql.run(`CREATE TABLE public.guests (id int PRIMARY KEY); INSERT INTO public.guests SELECT generate_series(0, 2);
       ALTER TABLE ${PUBLIC} ADD CONSTRAINT "its guest" FOREIGN KEY (who) REFERENCES public.guests ON DELETE CASCADE`)
     await newTable()
@@ -265,7 +268,7 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
     await turn(store, BACK)
   })
 
-  test('what cannot be made again is refused, before anything is locked and within the switch', async () => {
+  test('dependencies that cannot be recreated are refused, before any lock and within the cutover', async () => {
     await newTable()
     const cases: readonly (readonly [make: string, undo: string, about: Partial<SwitchFinding>])[] = [
       [
@@ -356,7 +359,7 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
       }
       await sql.run(undo)
     }
-    // A partitioned table takes a unique index with the column of its partitions alone: so it is printed.
+    // A partitioned table accepts a unique index only with its partition column: so it is printed.
     await sql.run(`CREATE UNIQUE INDEX alone ON ${PUBLIC} (id, who)`)
     const [lacking] = await refusals()
     expect(lacking?.hint).toContain(`USING btree (id, who, "at")`)
@@ -365,7 +368,7 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
     expect(await ours(sql)).toEqual([])
   }, 60_000)
 
-  test('who has held the table for long, and who keeps an old snapshot, is told', async () => {
+  test('sessions with an old lock or an old snapshot are reported', async () => {
     await newTable()
     const other = await psql(server.url('bound'))
     await other.run(
@@ -393,14 +396,14 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
     }
   })
 
-  test('a role without the rights is told which', async () => {
+  test('a role without the rights gets their names', async () => {
     await newTable()
     await using poor = await openPostgresCopy(server.url('bound', 'mere', 'mere'))
     const found = (await switchesOf(poor).examine(FORWARD, SIGNAL)).filter(({ verdict }) => verdict === 'refused')
     expect(new Set(found.map(({ about }) => about))).toEqual(new Set(['schema', 'role', 'owner']))
   })
 
-  test('what stays is told: statistics that are not there, publications of all tables, comments that differ', async () => {
+  test('what stays is reported: missing statistics, publications of all tables, different comments', async () => {
     await newTable()
     await sql.run(
       `CREATE PUBLICATION every_one FOR ALL TABLES; COMMENT ON TABLE ${PUBLIC} IS 'new'; CREATE INDEX lonely ON ${PUBLIC} (who)`,

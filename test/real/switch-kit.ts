@@ -1,4 +1,4 @@
-/** Two tables of PostgreSQL that change places, in a few words. */
+/** Helpers for cutovers between two tables of PostgreSQL. */
 import type { TableName } from '../../src/model/copy/column-type.ts'
 import type { Closing } from '../../src/model/run/ledger-port.ts'
 import type { CopyStore } from '../../src/model/copy/port.ts'
@@ -24,7 +24,9 @@ export function request(from: string, to: string, oldTable: string, schema = 'pu
   return { from: { schema, name: from }, to: { schema, name: to }, oldTable }
 }
 
-/** Makes the partitioned table as `partition plan` prints it, with a partition for each year, and rows of the old one. */
+/**
+ * Makes the partitioned table as `partition plan` prints it, with a partition for each year, and rows of the old one.
+ */
 export async function makeNewTable(
   store: CopyStore,
   sql: Psql,
@@ -45,7 +47,7 @@ export async function makeNewTable(
   }
 }
 
-/** Opens, and tries again as long as others keep the lock. */
+/** Opens a cutover, and retries as long as other sessions keep the lock. */
 export async function opened(store: CopyStore, wanted: SwitchRequest, tries = 60): Promise<SwitchAttempt> {
   for (let n = 0; n < tries; n++) {
     const attempt = await switchesOf(store).open(wanted, LIMITS, SIGNAL)
@@ -55,7 +57,10 @@ export async function opened(store: CopyStore, wanted: SwitchRequest, tries = 60
   throw new Error('the lock is not to be had')
 }
 
-/** One turn. @param drain what brings the other table up to date while nobody writes */
+/**
+ * One cutover.
+ * @param drain brings the other table up to date while no session writes
+ */
 export async function turn(
   store: CopyStore,
   wanted: SwitchRequest,
@@ -69,7 +74,7 @@ export async function turn(
   return { made, waitedMs: attempt.waitedMs() }
 }
 
-/** What is ours and stands in a database, by name. */
+/** Names of sluice's objects in a database. */
 export async function ours(sql: Psql): Promise<readonly string[]> {
   const rows = await sql.rows(
     `SELECT 'function ' || proname FROM pg_proc WHERE proname ~ 'sluice' UNION ALL SELECT 'trigger on ' || tgrelid::regclass FROM pg_trigger WHERE tgname ~ 'sluice'

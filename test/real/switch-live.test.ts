@@ -1,4 +1,7 @@
-/** Two tables change places again and again while others write and read: every committed row is there exactly once at every moment, and nobody is refused. */
+/**
+ * Repeated cutovers of two tables while others write and read: every committed row is visible exactly once at any time,
+ * and no session gets an error.
+ */
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { CopyStore } from '../../src/model/copy/port.ts'
@@ -9,12 +12,12 @@ import { makeNewTable, request, turn } from './switch-kit.ts'
 import { until } from './replication-kit.ts'
 
 const TURNS = 6
-/** Transactions of each writer between two turns. */
+/** Transactions of each writer between two cutovers. */
 const BETWEEN = 6
 const PUBLIC = 'public."Book ""ings"'
 const [TWIN, OLD] = ['Book "ings_twin', "b' old"]
 
-/** What a client knows of its rows: those whose commit was answered, and those that it is about to remove. */
+/** What a client knows of its rows: those whose commit was confirmed, and those that it is about to delete. */
 class Known {
   readonly there = new Map<string, string>()
   readonly leaving = new Set<string>()
@@ -33,7 +36,7 @@ class Known {
 
 type Work = { readonly name: string; count: number; failure: unknown }
 
-describe.skipIf(!POSTGRES_OWN)('tables that change places while others use them (needs a server of its own)', () => {
+describe.skipIf(!POSTGRES_OWN)('cutovers of tables while others use them (needs a server of its own)', () => {
   let server: PostgresServer
   let store: CopyStore
   let sql: Psql
@@ -48,7 +51,7 @@ describe.skipIf(!POSTGRES_OWN)('tables that change places while others use them 
       CREATE VIEW public.seen AS SELECT id, "it's" FROM ${PUBLIC}; CREATE TABLE public.audit (id bigint, what text);
       CREATE RULE noted AS ON INSERT TO public.audit WHERE NEW.what = 'rule' DO ALSO UPDATE ${PUBLIC} SET "it's" = "it's" WHERE id = NEW.id`)
     await makeNewTable(store, sql, { schema: 'public', name: 'Book "ings' }, { twin: TWIN })
-    // In place of a stream: what a transaction writes into the public table, it writes into the other one, too.
+    // In place of a stream, a trigger writes the changes of the public table into the other one, too.
     await sql.run(`CREATE FUNCTION public.mirrored() RETURNS trigger LANGUAGE plpgsql SET session_replication_role = replica AS $$
       DECLARE other text := (SELECT format('%I.%I', 'public', relname) FROM pg_class WHERE relname IN ('${TWIN}', '${OLD.replaceAll("'", "''")}') AND relnamespace = 'public'::regnamespace);
       BEGIN
@@ -74,7 +77,7 @@ describe.skipIf(!POSTGRES_OWN)('tables that change places while others use them 
     return client
   }
 
-  test(`${TURNS} turns, there and back`, async () => {
+  test(`${TURNS} cutovers, forward and back`, async () => {
     const known = new Known()
     const on = { value: true }
     const all: Work[] = []

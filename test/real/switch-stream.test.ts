@@ -1,4 +1,7 @@
-/** What a stream out of the table that got the public name is known by, from the transaction of the switch on; and a COMMIT whose answer is lost. */
+/**
+ * How a stream of the new public table starts, from the transaction of the cutover on; and a COMMIT whose answer is
+ * lost.
+ */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -17,7 +20,7 @@ const TWIN = 'public."twin ""p"""'
 const OLD = 'public."old one"'
 const TABLE = `CREATE TABLE ${PUBLIC} (id bigint GENERATED ALWAYS AS IDENTITY, at timestamptz NOT NULL, note text, PRIMARY KEY (id, at)); INSERT INTO ${PUBLIC} (at, note) VALUES ('2024-02-02', 'before')`
 const SLOT = 'sluice_back_and_forth'
-/** Where Debian and Ubuntu put it. */
+/** The path on Debian and Ubuntu. */
 const OLDER = '/usr/lib/postgresql/15/bin'
 
 const VERSIONS = [
@@ -26,7 +29,7 @@ const VERSIONS = [
 ] as const
 
 describe.each(VERSIONS)(
-  'a stream back out of the table that became public, PostgreSQL %s%3$s',
+  'a reverse stream out of the table that became public, PostgreSQL %s%3$s',
   (_, folder, missing) => {
     const isLeftOut = !POSTGRES_OWN || missing !== ''
     let server: PostgresServer
@@ -51,7 +54,7 @@ describe.each(VERSIONS)(
       await server[Symbol.asyncDispose]()
     })
 
-    test.skipIf(isLeftOut)('is whole by its birth, and tells what is written from the position on', async () => {
+    test.skipIf(isLeftOut)('is complete from its start position, and reports what is written after it', async () => {
       const source = changesOf(store)
       const twins = await keyed(store, 'public.twin*')
       const first = await source.begin(SLOT, twins.slice(0, 1), SIGNAL)

@@ -1,4 +1,7 @@
-/** A plain table and its partitioned twin change places, there and back: names, numbers, the guard, comparisons, and what is killed on the way. */
+/**
+ * A plain table and its partitioned copy in cutovers forward and back: names, sequences, the guard, comparisons, and
+ * kills during them.
+ */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { CopyStore } from '../../src/model/copy/port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
@@ -18,7 +21,7 @@ const BACK = request(PUBLIC, OLD, TWIN)
 
 const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
 
-describe.skipIf(!POSTGRES_OWN)('tables that change places (needs a server of its own)', () => {
+describe.skipIf(!POSTGRES_OWN)('cutover of tables (needs a server of its own)', () => {
   let server: PostgresServer
   let store: CopyStore
   let sql: Psql
@@ -69,7 +72,7 @@ describe.skipIf(!POSTGRES_OWN)('tables that change places (needs a server of its
     ).flat()
   }
 
-  test('the public name, and the names of indexes, constraints and statistics, mean the other table, and the first one again after the way back', async () => {
+  test('the public name, and names of indexes, constraints and statistics, move to the other table, and back', async () => {
     const names = await namesOf(PUBLIC)
     const twins = await namesOf(TWIN)
     expect(await switchesOf(store).examine(FORWARD, SIGNAL)).not.toContainEqual(
@@ -85,12 +88,12 @@ describe.skipIf(!POSTGRES_OWN)('tables that change places (needs a server of its
     expect(await namesOf(TWIN)).toEqual(twins)
   })
 
-  test('both names are exchanged where each table gets that of the other one', async () => {
+  test('both names are exchanged if each table gets that of the other one', async () => {
     await turn(store, request(PUBLIC, TWIN, TWIN))
     expect([await kindOf(PUBLIC), await kindOf(TWIN)]).toEqual(['p', 'r'])
   })
 
-  test('numbers go on behind those of both tables, whatever a session has taken ahead, and a sequence goes with the public name', async () => {
+  test('sequences continue after the values of both tables, even cached ones, and a sequence goes with the public name', async () => {
     const [[last] = []] = await other.rows(
       `INSERT INTO ${quoted(PUBLIC)} (at) VALUES ('2024-05-01') RETURNING id::text || ' ' || serial`,
     )
@@ -132,7 +135,7 @@ describe.skipIf(!POSTGRES_OWN)('tables that change places (needs a server of its
     await add(sql)
   })
 
-  test('whoever writes into the parked table is told why not, replicas of others too; sessions that apply pass, and so does everybody once the guard is gone', async () => {
+  test('a write into the old table fails with a reason, on replicas of others too; apply sessions pass, and all without a guard', async () => {
     await turn(store, FORWARD)
     for (const role of ['origin', 'replica', 'local']) {
       await sql.run(`SET session_replication_role TO ${role}`)
@@ -161,7 +164,7 @@ describe.skipIf(!POSTGRES_OWN)('tables that change places (needs a server of its
     expect(await ours(sql)).toEqual([])
   })
 
-  test('what foreign keys do to rows by themselves passes the guard', async () => {
+  test('actions of foreign keys pass the guard', async () => {
     await sql.run(`CREATE TABLE public."pa'rents" (id int PRIMARY KEY); INSERT INTO public."pa'rents" SELECT generate_series(1, 500);
       ALTER TABLE ${quoted(PUBLIC)} ADD CONSTRAINT "o'f" FOREIGN KEY (qty) REFERENCES public."pa'rents" ON DELETE CASCADE;
       ALTER TABLE ${quoted(TWIN)} ADD CONSTRAINT "o'f" FOREIGN KEY (qty) REFERENCES public."pa'rents" ON DELETE CASCADE`)
@@ -170,7 +173,7 @@ describe.skipIf(!POSTGRES_OWN)('tables that change places (needs a server of its
     for (const name of [PUBLIC, OLD]) expect(await one(`SELECT count(*) FROM ${quoted(name)}`)).toBe('499')
   })
 
-  test('the table that is about to get the name is guarded before, with its partitions, and what stands around it passes', async () => {
+  test('the table that gets the name is guarded before the cutover, with its partitions; other tables are not', async () => {
     const part = `${TWIN}_2024`
     const guard = (wanted = FORWARD): Promise<void> => switchesOf(store).guard(wanted, SIGNAL)
     const refused = async (table: string, says: RegExp): Promise<void> => {
@@ -198,13 +201,13 @@ describe.skipIf(!POSTGRES_OWN)('tables that change places (needs a server of its
     await guard()
     await turn(store, FORWARD)
     await sql.run(`UPDATE ${quoted(PUBLIC)} SET qty = 3 WHERE id = 1; UPDATE ${quoted(part)} SET qty = 4 WHERE id = 1`)
-    // The parked one keeps its guard, and its words.
+    // The old table keeps its guard, and its message.
     await guard(BACK)
     await refused(OLD, /is the old table/)
     expect((await ours(sql)).filter((name) => name.startsWith('trigger'))).toHaveLength(1)
   })
 
-  test('nobody waits long for a guard, and a writer that does not end keeps it away', async () => {
+  test('no session waits long for a guard, and an open write transaction keeps it from being set', async () => {
     await other.run(`BEGIN; UPDATE ${quoted(TWIN)} SET qty = 1 WHERE id = 1`)
     await sql.run(`BEGIN; SELECT count(*) FROM ${quoted(TWIN)}`)
     const guarded = switchesOf(store).guard(FORWARD, SIGNAL)
@@ -214,13 +217,13 @@ describe.skipIf(!POSTGRES_OWN)('tables that change places (needs a server of its
     expect(performance.now() - since).toBeLessThan(1000)
     await sql.run(`COMMIT; BEGIN; SELECT count(*) FROM ${quoted(TWIN)}`)
     await other.run('COMMIT')
-    // Who only reads is in nobody's way.
+    // Readers do not block the guard.
     await guarded
     await sql.run('COMMIT')
     await expect(sql.run(`UPDATE ${quoted(TWIN)} SET qty = 2 WHERE id = 2`)).rejects.toMatchObject({ code: '55000' })
   })
 
-  test('the guard of partitions that were detached from a parked table goes with that of the table', async () => {
+  test('the guard of partitions that were detached from an old table is removed with that of the table', async () => {
     await turn(store, FORWARD)
     await copyOver(OLD, PUBLIC)
     await turn(store, BACK)
@@ -234,7 +237,7 @@ describe.skipIf(!POSTGRES_OWN)('tables that change places (needs a server of its
     await turn(store, FORWARD)
     await sql.run(`DELETE FROM ${quoted(left)}`)
     expect((await ours(sql)).filter((name) => name.startsWith('trigger'))).toHaveLength(1)
-    // It may come back to a table that has a guard, too.
+    // A partition may be attached to a table that has a guard, too.
     await copyOver(OLD, PUBLIC)
     await turn(store, BACK)
     await sql.run(`ALTER TABLE ${quoted(TWIN)} DETACH PARTITION ${quoted('again')}`)
@@ -242,7 +245,7 @@ describe.skipIf(!POSTGRES_OWN)('tables that change places (needs a server of its
     expect(await ours(sql)).toEqual([])
   })
 
-  test('rows are compared by what they are on both sides, by keys with NULLs too', async () => {
+  test('rows are compared by their values on both sides, even for keys with NULLs', async () => {
     await using attempt = await opened(store, FORWARD)
     const keys = Array.from({ length: 1200 }, (_, n) => [String(n + 1)])
     expect(await attempt.compare(['id'], keys)).toEqual({ rows: 500n, targetRows: 500n, isEqual: true })
@@ -264,7 +267,7 @@ describe.skipIf(!POSTGRES_OWN)('tables that change places (needs a server of its
     expect(attempt.waitedMs()).toBeGreaterThan(0)
   })
 
-  test('what becomes of either table besides changes of rows is told, and a partition that is gone is refused by its name', async () => {
+  test('other changes of either table than those of rows are reported, and a missing partition is refused by name', async () => {
     const changes = async (...statements: string[]): Promise<readonly string[]> => {
       const mark = await switchesOf(store).mark(FORWARD, SIGNAL)
       for (const statement of statements) await sql.run(statement)
@@ -307,7 +310,7 @@ describe.skipIf(!POSTGRES_OWN)('tables that change places (needs a server of its
     ).toEqual([`public.${TWIN} is another table`])
   })
 
-  test('rows that a trigger of another table writes behind the guard are reported, and foreign key actions are not', async () => {
+  test('rows that a trigger of another table writes past the guard are reported, and foreign key actions are not', async () => {
     await sql.run(`CREATE TABLE public."pa'rents" (id int PRIMARY KEY); INSERT INTO public."pa'rents" SELECT generate_series(1, 500);
       ALTER TABLE ${quoted(PUBLIC)} ADD CONSTRAINT "o'f" FOREIGN KEY (qty) REFERENCES public."pa'rents" ON UPDATE CASCADE ON DELETE SET NULL;
       ALTER TABLE ${quoted(TWIN)} ADD CONSTRAINT "o'f" FOREIGN KEY (qty) REFERENCES public."pa'rents" ON UPDATE CASCADE ON DELETE SET NULL;
@@ -331,7 +334,7 @@ describe.skipIf(!POSTGRES_OWN)('tables that change places (needs a server of its
     expect(await changes(FORWARD, actions, `DELETE FROM "pa'rents" WHERE id = 5`)).toEqual([])
     expect(await changes(FORWARD, 'INSERT INTO x VALUES (1)')).toEqual(written(TWIN))
     expect(await one(`SELECT "it's" FROM ${quoted(TWIN)} WHERE id = 1`)).toBe('wrong')
-    // It is reported again until the mark is newer, also if it was not committed yet when the mark was made.
+    // It is reported again until the mark is newer, even if it was not committed yet when the mark was made.
     expect(await changes(FORWARD, undefined, 'INSERT INTO x VALUES (2)')).toEqual(written(TWIN))
     expect(await changes()).toEqual([])
     await copyOver(TWIN, PUBLIC)
@@ -342,7 +345,7 @@ describe.skipIf(!POSTGRES_OWN)('tables that change places (needs a server of its
     expect(await ours(sql)).toEqual([])
   })
 
-  test('a lock that is not to be had leaves nobody waiting', async () => {
+  test('a lock that is not available leaves no session waiting', async () => {
     await other.run(`BEGIN; LOCK TABLE ${quoted(PUBLIC)} IN ACCESS SHARE MODE`)
     expect(await switchesOf(store).open(FORWARD, { lockTimeoutMs: 50 }, SIGNAL)).toBeNull()
     expect(await one('SELECT count(*) FROM pg_locks WHERE NOT granted')).toBe('0')
@@ -350,7 +353,7 @@ describe.skipIf(!POSTGRES_OWN)('tables that change places (needs a server of its
     await turn(store, FORWARD)
   })
 
-  test('whoever holds what is needed and waits for the table goes on, and the switch gives up', async () => {
+  test('a session with a needed lock that waits for the table continues, and the cutover gives up', async () => {
     await other.run(`BEGIN; SELECT nextval('"Book ""ings_id_seq"')`)
     let inserted: Promise<void>
     {
@@ -364,7 +367,7 @@ describe.skipIf(!POSTGRES_OWN)('tables that change places (needs a server of its
     await turn(store, FORWARD)
   })
 
-  test('an autovacuum of the table gives way', async () => {
+  test('an autovacuum of the table is cancelled', async () => {
     await sql.run(`ALTER TABLE ${quoted(PUBLIC)} SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1);
       UPDATE ${quoted(PUBLIC)} SET qty = qty`)
     const isVacuumed = `SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE a.backend_type = 'autovacuum worker' AND l.relation = '${quoted(PUBLIC)}'::regclass AND l.mode = 'ShareUpdateExclusiveLock'`
@@ -373,7 +376,7 @@ describe.skipIf(!POSTGRES_OWN)('tables that change places (needs a server of its
     expect(attempt).not.toBeNull()
   })
 
-  test('what is not committed has never happened: disposed, fenced, or its session killed', async () => {
+  test('without a commit nothing has happened: disposed, fenced, or its session killed', async () => {
     const before = await namesOf(PUBLIC)
     {
       await using attempt = await opened(store, FORWARD)
@@ -399,13 +402,13 @@ describe.skipIf(!POSTGRES_OWN)('tables that change places (needs a server of its
     await turn(store, FORWARD)
   })
 
-  test('a program that stands still with the table in its hands is ended by the server when others have waited as long as they may', async () => {
+  test('a program that hangs with the table locked is ended by the server when others have waited for the allowed time', async () => {
     await using attempt = await switchesOf(store).open(FORWARD, { ...LIMITS, budgetMs: 400 }, SIGNAL)
     const since = performance.now()
     await other.run(`INSERT INTO ${quoted(PUBLIC)} (at) VALUES ('2024-01-01')`)
     const waited = performance.now() - since
     expect(waited).toBeLessThan(900)
-    // However late it is noticed, nobody has waited longer.
+    // However late it is noticed, no session has waited longer.
     await other.run('SELECT pg_sleep(0.4)')
     expect(attempt?.waitedMs()).toBeGreaterThanOrEqual(400)
     expect(attempt?.waitedMs()).toBeLessThan(700)
@@ -413,7 +416,7 @@ describe.skipIf(!POSTGRES_OWN)('tables that change places (needs a server of its
     {
       await using slow = await switchesOf(store).open(FORWARD, { ...LIMITS, budgetMs: 400 }, SIGNAL)
       await new Promise((resolve) => setTimeout(resolve, 350))
-      // What it has used of its time is not given once more.
+      // The time that it has used is not given again.
       await slow?.compare(['id'], [['1']])
       const then = performance.now()
       await other.run(`INSERT INTO ${quoted(PUBLIC)} (at) VALUES ('2024-01-01')`)
@@ -421,7 +424,7 @@ describe.skipIf(!POSTGRES_OWN)('tables that change places (needs a server of its
     }
   })
 
-  test('the fence lies behind every commit of the table, and on the disk', async () => {
+  test('the catch-up position is after every commit of the table, and on the disk', async () => {
     await other.run(`SET synchronous_commit TO off; INSERT INTO ${quoted(PUBLIC)} (at) VALUES ('2024-01-01')`)
     const behind = BigInt(String(await one(`SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn`)))
     await using attempt = await opened(store, FORWARD)
@@ -432,7 +435,7 @@ describe.skipIf(!POSTGRES_OWN)('tables that change places (needs a server of its
     expect(await attempt.position()).toBeGreaterThanOrEqual(attempt.fence)
   })
 
-  test('a table that is not there is said so', async () => {
+  test('a missing table is refused by name', async () => {
     const gone = request(PUBLIC, 'nothing', OLD)
     expect(await switchesOf(store).examine(gone, SIGNAL)).toMatchObject([
       { verdict: 'refused', object: 'public.nothing' },

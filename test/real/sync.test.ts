@@ -1,4 +1,7 @@
-/** `sync`, `prune` and the lag of `migration-status` as operations: what they tell, what they write, and what they leave alone. */
+/**
+ * `sync`, `prune` and the lag of `migration-status` as operations: what they report, what they write, and what they do
+ * not change.
+ */
 import {
   existsSync,
   readFileSync,
@@ -101,7 +104,7 @@ async function loseRows({ file }: Lake): Promise<void> {
 }
 
 describe('sync', () => {
-  test('of all tables brings what is new, and writes nothing of its own about the others', async () => {
+  test('of all tables imports what is new, and writes nothing about the others', async () => {
     using at = await lakeOf(['one', 'three', 'two'])
     writeLog(join(at.lake, 'two'), [MORE, [add('c')]], 1)
     const before = await countOf(at.file, 'migration_status')
@@ -120,10 +123,10 @@ describe('sync', () => {
     expect(await countOf(at.file, 'catalog_audit')).toBe(audits + 1)
   })
 
-  test('tells of each table once, also where an import has to look whether anything is new', async () => {
+  test('reports each table once, even if an import must check whether anything is new', async () => {
     using at = await lakeOf(['one', 'two'])
     {
-      // As where a checkpoint stands for the newest commit: its bytes are not known.
+      // As if a checkpoint were in place of the newest commit: its bytes are unknown.
       await using database = openSqlite(at.file, 'write')
       await database.write(async (transaction) => {
         await transaction.run(`UPDATE delta_commits SET log_digest = NULL WHERE table_id LIKE 'one-%'`, [])
@@ -136,7 +139,7 @@ describe('sync', () => {
     expect(reported.toSorted()).toEqual(['one', 'two'])
   })
 
-  test('of named tables takes paths and ids, and refuses what is not in the catalog', async () => {
+  test('of named tables accepts paths and ids, and refuses what is not in the catalog', async () => {
     using at = await lakeOf(['one', 'two'])
     writeLog(join(at.lake, 'one'), [MORE], 1)
     writeLog(join(at.lake, 'stranger'), [FIRST])
@@ -149,7 +152,7 @@ describe('sync', () => {
     expect(existsSync(`${at.file}.other`)).toBe(false)
   })
 
-  test('of a table whose rows were removed fails, and leaves it out among all tables', async () => {
+  test('of a table whose rows were removed fails, and skips it among all tables', async () => {
     using at = await lakeOf(['gone', 'well'])
     await loseRows(at)
     const all = await run(syncOf(at.url))
@@ -167,13 +170,13 @@ describe('sync', () => {
       const verdicts = ran.events.flatMap((event) => watches.flatMap((watch) => watch.take(event, 0)))
       return verdicts.map(({ cause, holds }) => [cause, holds])
     }
-    // No alert about it is over.
+    // No alert about it is cleared.
     expect(judged(all)).toEqual(expect.arrayContaining([['drift', true]]))
     expect(judged(all)).not.toContainEqual(['failed', false])
     expect(judged(named)).toContainEqual(['drift', true])
   })
 
-  test('names what is wrong with one table and brings the others', async () => {
+  test('names the fault of each table and imports the others', async () => {
     using at = await lakeOf(['gone', 'edited', 'shorter', 'well'])
     writeLog(join(at.lake, 'shorter'), [MORE], 1)
     await run(syncOf(at.url))
@@ -187,12 +190,12 @@ describe('sync', () => {
       event.type === 'table.finished' && event.error !== undefined ? [event.error.code] : [],
     )
     expect(codes.toSorted()).toEqual(['LOG_REWRITTEN', 'LOG_REWRITTEN', 'NO_LOG'])
-    // What the edited log has above is not mixed in; of the others nobody knows, or there is nothing.
+    // Newer commits of the edited log are not imported; those of the others are unknown, or there are none.
     expect(ran.finished).toMatchObject({ exitCode: 1, totals: { failed: '3', ok: '1', behind: '1' } })
     expect(await countOf(at.file, "migration_status WHERE status = 'failed'")).toBe(0)
   })
 
-  test('names a newest commit that was written over by one of its length, whose time was kept', async () => {
+  test('names a newest commit that was overwritten by one of equal length and time', async () => {
     using at = await lakeOf(['edited', 'well'])
     const log = join(at.lake, 'edited', '_delta_log', '00000000000000000000.json')
     const { mtime, atime } = statSync(log)
@@ -215,7 +218,7 @@ describe('sync', () => {
       ['edited', 'LOG_REWRITTEN'],
       ['well', null],
     ])
-    // One that was cut is another one too, and one that is whole again is the one that was imported.
+    // A truncated commit is another one, too, and a restored one is the one that was imported.
     writeFileSync(log, text.slice(0, text.length / 2))
     expect(await listed()).toContainEqual(['edited', 'LOG_REWRITTEN'])
     writeFileSync(log, text)
@@ -223,7 +226,7 @@ describe('sync', () => {
   })
 
   test.each(['of another size', 'of its size, at another time'])(
-    'names an older commit that was written over by one %s',
+    'names an older commit that was overwritten by one %s',
     async (what) => {
       using at = await lakeOf(['edited', 'well'])
       for (const name of ['edited', 'well']) writeLog(join(at.lake, name), [MORE, [add('c')]], 1)
@@ -243,7 +246,7 @@ describe('sync', () => {
         const imported = await run({ ...importOf(join(at.lake, 'edited'), at.url) })
         expect(imported.finished.error).toMatchObject({ code: 'LOG_REWRITTEN' })
       }
-      // The catalog may hold the only copy of what was written over: both say so.
+      // The catalog may have the only copy of the overwritten commit: both report it.
       const { error } = (await run(validateOf(join(at.lake, 'edited'), at.url))).finished
       expect(error).toMatchObject({
         code: 'DIFFERENCES',
@@ -254,7 +257,7 @@ describe('sync', () => {
     },
   )
 
-  test('says what is missing of a log that lost its newest commits', async () => {
+  test('reports the missing commits of a log that lost its newest ones', async () => {
     using at = await lakeOf(['shorter'])
     writeLog(join(at.lake, 'shorter'), [MORE, [add('c')]], 1)
     await run(syncOf(at.url))
@@ -267,7 +270,7 @@ describe('sync', () => {
     expect(row).toMatchObject({ error: null, version: 0, catalog: { state: 'truncated', ends: 0, version: 2 } })
   })
 
-  test('leaves alone what was rolled back by hand, and a commit whose time alone changed', async () => {
+  test('skips a table that was rolled back by hand, and accepts a commit with another time only', async () => {
     using at = await lakeOf(['back', 'touched'])
     {
       await using database = openSqlite(at.file, 'write')
@@ -297,7 +300,7 @@ describe('sync --watch', () => {
     }
   }
 
-  test('brings commits as they come, tells a failure once, tries again, and ends when asked', async () => {
+  test('imports commits as they come, reports a failure once, retries, and ends at a stop', async () => {
     using at = await lakeOf(['one', 'two'])
     const interrupt = new Interrupter()
     const events: Event[] = []
@@ -310,7 +313,7 @@ describe('sync --watch', () => {
     writeLog(join(at.lake, 'one'), [MORE], 1)
     await until(() => finished('ok').length === 1)
     expect(Date.now() - written).toBeLessThan(1000)
-    // A broken commit is told once, however many rounds pass, and brought when it is mended.
+    // A broken commit is reported once, in however many rounds, and imported when it is repaired.
     writeLog(join(at.lake, 'two'), [[{ add: { path: 5 } }]], 1)
     await until(() => finished('failed').length === 1)
     await sleep(2500)
@@ -326,8 +329,8 @@ describe('sync --watch', () => {
   })
 })
 
-describe('sync --watch, of a commit that is written over', () => {
-  test('sees it while it runs, though its length and time are those that it had', { timeout: 30_000 }, async () => {
+describe('sync --watch, when a commit is overwritten', () => {
+  test('detects it while it runs, even with the same length and time', { timeout: 30_000 }, async () => {
     using at = await lakeOf(['edited', 'well'])
     const interrupt = new Interrupter()
     const events: Event[] = []
@@ -339,7 +342,7 @@ describe('sync --watch, of a commit that is written over', () => {
     const watching = (): boolean => events.some((event) => event.type === 'log' && event.message.includes('watching 2'))
     await vi.waitUntil(watching, { timeout: 15_000 })
     const log = join(at.lake, 'edited', '_delta_log', '00000000000000000000.json')
-    // One round has compared its bytes: from then on only what the listing says is looked at.
+    // One round has compared its bytes: from then on only the listing is compared.
     writeLog(join(at.lake, 'well'), [MORE], 1)
     const brought = (): boolean => events.some((event) => event.type === 'table.finished' && event.status === 'ok')
     await vi.waitUntil(brought, { timeout: 15_000 })
@@ -356,7 +359,7 @@ describe('sync --watch, of a commit that is written over', () => {
 })
 
 describe('migration-status', () => {
-  test('says once a table how far it is behind, and why where it cannot know', async () => {
+  test('reports once for each table how far it is behind, or why that is unknown', async () => {
     using at = await lakeOf(['away', 'behind', 'cleaned', 'current', 'cut', 'half'])
     const commits = [FIRST, MORE, [add('c')], [add('d')]]
     for (const table of ['behind', 'cut']) writeLog(join(at.lake, table), commits.slice(1, 2), 1)
@@ -397,7 +400,7 @@ describe('migration-status', () => {
 })
 
 describe('prune', () => {
-  test('of all tables names those that it leaves out', async () => {
+  test('of all tables names those that it skips', async () => {
     using at = await lakeOf(['gone', 'well'])
     await loseRows(at)
     const prune = { kind: 'prune', tables: [], catalog: at.url, keep: { versions: 1 } } as const
@@ -410,7 +413,7 @@ describe('prune', () => {
     for (const { finished } of [planned, done]) expect(finished.totals).toMatchObject({ tables: '2', skipped: '1' })
   })
 
-  test('as a command: a plan that changes nothing, then the rows go, then there is nothing to do', async () => {
+  test('as a command first prints a plan, then removes the rows, then has nothing to do', async () => {
     using at = await lakeOf(['one', 'two'])
     writeLog(join(at.lake, 'one'), [MORE, [add('c')]], 1)
     await run(syncOf(at.url))

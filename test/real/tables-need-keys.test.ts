@@ -1,6 +1,6 @@
 /**
- * Servers that refuse tables without a key: PostgreSQL where a publication has every table, MariaDB where the
- * administrator requires primary keys. Ledgers, archives, copies and queues work there as elsewhere.
+ * Servers that refuse tables without a key: PostgreSQL if a publication has every table, MariaDB if the administrator
+ * requires primary keys. Ledgers, archives, copies and queues work there as elsewhere.
  */
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -17,7 +17,7 @@ import { MARIADB_AVAILABLE, startMariadb } from '../support/servers/mariadb.ts'
 const folder = mkdtempSync(join(tmpdir(), 'sluice-keys-'))
 const PUBLISHED = 'CREATE PUBLICATION everything FOR ALL TABLES'
 
-/** Each step of an archive, an erasure in it, and a copy of what is left that is planned again. */
+/** Each step of an archive, an erasure in it, and a copy of the rest that is planned again. */
 async function stepsOf(
   place: Place,
   form: Form,
@@ -67,7 +67,7 @@ const KEYLESS = {
     AND NOT EXISTS (SELECT 1 FROM information_schema.table_constraints k WHERE k.table_schema = t.table_schema AND k.table_name = t.table_name
       AND k.constraint_type = 'PRIMARY KEY') ORDER BY 1`,
 }
-/** Their primary keys; an older program made these tables without. */
+/** Their primary keys; an older program made these tables without them. */
 const YOUNGER = {
   migration_ledger: 'PRIMARY KEY',
   migration_archive_ledger: 'PRIMARY KEY',
@@ -129,7 +129,7 @@ test('PostgreSQL, every table published: a queue', async ({ skip }) => {
   expect(versions).toEqual([['1']])
 })
 
-/** Partitions of `delta_files` whose rows no index identifies. */
+/** Partitions of `delta_files` without a replica identity. */
 const UNIDENTIFIED = `SELECT i.inhrelid::regclass::text FROM pg_inherits i WHERE i.inhparent = 'delta_files'::regclass
   AND NOT EXISTS (SELECT 1 FROM pg_index x WHERE x.indrelid = i.inhrelid AND x.indisreplident)`
 
@@ -140,7 +140,7 @@ test.for(['new', 'old'] as const)('PostgreSQL, every table published: a catalog,
   const catalog = place.url
   const [small, large] = [mkdtempSync(join(folder, 'small-')), mkdtempSync(join(folder, 'large-'))]
   writeLog(small, [[PROTOCOL, METADATA, add('a'), add('b')]])
-  // Enough for a partition of its own.
+  // Enough files for a partition of their own.
   writeLog(large, [[PROTOCOL, METADATA, ...Array.from({ length: 100_001 }, (_, i) => add(`f${i}`))]])
   for (const table of [small, large]) await done(importOf(table, catalog))
   if (age === 'old')

@@ -1,4 +1,7 @@
-/** One judge of what is time: serial ids are no times to any command, with `--epoch` or where the ledger says so they are. */
+/**
+ * All commands treat the same columns as times: serial ids are no times to any command, with `--epoch` or if the ledger
+ * has them as times they are.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,7 +16,7 @@ let folder = ''
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-time-judge-'))))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-/** As it is typed. */
+/** Runs a command line as it is typed. */
 async function say(place: Place, line: string): Promise<Ran> {
   const { request } = await parseCommandLine([...line.split(' '), '--from', place.url], {})
   if (request.kind !== 'operation') throw new Error(request.kind)
@@ -23,7 +26,10 @@ async function say(place: Place, line: string): Promise<Ran> {
 const seconds = (day: string): number => Date.parse(`${day}T00:00:00Z`) / 1000
 const YEAR = new Date().getUTCFullYear()
 
-/** A plain table of serial ids, one whose numbers are times, and partitioned ones: of ids, without a bound, and of the months of this year. */
+/**
+ * A plain table of serial ids, one whose numbers are times, and partitioned ones: of ids, without a bound, and of the
+ * months of this year.
+ */
 const TABLES: Readonly<Record<System, readonly string[]>> = {
   postgresql: [
     'CREATE TABLE ids (id bigint PRIMARY KEY, note text)',
@@ -54,14 +60,14 @@ const TABLES: Readonly<Record<System, readonly string[]>> = {
 type Row = {
   readonly line: string
   readonly systems: readonly System[]
-  /** Code of the refusal; none where the bounds themselves say that the numbers are times. */
+  /** Code of the refusal; none if the bounds themselves show that the numbers are times. */
   readonly refused?: 'BAD_FLAG' | 'UNSUPPORTED_TYPE'
-  /** What comes of it with `--epoch s`, or without where nothing is refused. */
+  /** The result with `--epoch s`, or without it if nothing is refused. */
   readonly after: object
 }
 
 const OK = { exitCode: 0 }
-/** Judged, and then refused for another reason: findings of the plan, or periods of ids that would be hundreds. */
+/** Accepted as time, and then refused for another reason: findings of the plan, or hundreds of periods of ids. */
 const AFTER = (code: string): object => ({ error: { code } })
 
 const ROWS: readonly Row[] = [
@@ -71,7 +77,7 @@ const ROWS: readonly Row[] = [
     line: 'partition run --table ids --by id --first nope',
     systems: ['postgresql'],
     refused: 'BAD_FLAG',
-    // Time is judged; what comes next refuses the run.
+    // The column is accepted as time; the next check refuses the run.
     after: AFTER('NOT_FOLLOWABLE'),
   },
   {
@@ -124,7 +130,7 @@ for (const system of SYSTEMS) {
       expect((await say(place, `${line}${to} --epoch s`)).finished).toMatchObject(after)
     })
 
-    test('what the ledger has archived as times needs no option', async () => {
+    test('a column that the ledger has archived as time needs no option', async () => {
       await place.sql('CREATE TABLE past (id bigint PRIMARY KEY)', 'INSERT INTO past VALUES (1), (500)')
       const run = `archive run --table past --by id --older-than 24m --to ${join(folder, `${system}-past`)}`
       expect((await say(place, `${run} --epoch s`)).finished).toMatchObject(OK)

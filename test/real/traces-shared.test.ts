@@ -1,4 +1,7 @@
-/** Traces of a run that workers share, as a collector gets them: one span of the whole run, and the turns of all slots below it. */
+/**
+ * Traces of a run that workers share, as a collector gets them: one span of the whole run, and the turns of all tasks
+ * below it.
+ */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { attributesOf, Collector, type Span } from '../support/collector.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN } from '../support/servers/postgresql.ts'
@@ -52,7 +55,7 @@ describe.skipIf(!POSTGRES_OWN)(`traces of a shared run ${POSTGRES_MISSING}`, { t
     await stage.until(status, async () => (await stage.run(run)).status === status)
   }
 
-  test('is sent once, from its submission to its end by the clock of the queue, above the turns of all workers', async () => {
+  test('are sent once, from submission to end by the clock of the queue, above the turns of all workers', async () => {
     using collector = await Collector.open()
     const run = await stage.distribute(...COPY, '--tasks', '2', '--rate', '2500')
     // Submitted before any of these programs began.
@@ -85,7 +88,7 @@ describe.skipIf(!POSTGRES_OWN)(`traces of a shared run ${POSTGRES_MISSING}`, { t
     expect(JSON.stringify(collector.sent.map(({ body }) => body))).not.toContain(`:${password}@`)
   })
 
-  test('of a run that was stopped, and gone on with, are two in one trace, each above its own turns; what is refused has its error', async () => {
+  test('of a run that was stopped and resumed are two in one trace, each above its own turns; a refused one has its error', async () => {
     using collector = await Collector.open()
     const run = await stage.distribute(...COPY, '--tasks', '1', '--rate', '500')
     const worker = workerOf(collector)

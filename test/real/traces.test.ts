@@ -77,7 +77,7 @@ test('a copy: the run below TRACEPARENT, its table below it, and each chunk with
   for (const span of spans) expect(BigInt(span.endTimeUnixNano)).toBeGreaterThanOrEqual(BigInt(span.startTimeUnixNano))
 }, 60_000)
 
-test('a collector that is away, or answers nothing, is said once; the run is whole', async () => {
+test('a collector that is not reachable or does not reply is reported once, and the run completes', async () => {
   const silent = createServer(() => undefined)
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
   const { port } = silent.address() as AddressInfo
@@ -92,7 +92,7 @@ test('a collector that is away, or answers nothing, is said once; the run is who
   expect(program.err()).not.toContain('hunter2')
 }, 60_000)
 
-test('what is no address of a collector is said, and nothing is sent', async () => {
+test('an invalid address of a collector is reported, and nothing is sent', async () => {
   const wrong = copy('wrong.db', { OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4317' })
   expect(await wrong.ended).toMatchObject({ code: 0 })
   expect(wrong.err()).toContain('no traces are sent')

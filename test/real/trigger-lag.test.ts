@@ -1,4 +1,7 @@
-/** A run whose changes triggers note says how long notes have waited while it is paused: nothing of them is read then. */
+/**
+ * A paused run with triggers reports how long entries of its change log have waited, although it does not read them
+ * then.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { SteeringRequest } from '../../src/engine/run/operation.ts'
@@ -27,8 +30,8 @@ afterAll(async () => {
   await server?.[Symbol.asyncDispose]()
 })
 
-describe.skipIf(!POSTGRES_OWN)(`a paused run of triggers ${POSTGRES_MISSING}`, () => {
-  test('tells a lag that grows, and none once it went on', async () => {
+describe.skipIf(!POSTGRES_OWN)(`a paused run with triggers ${POSTGRES_MISSING}`, () => {
+  test('reports a growing lag, and none after it is resumed', async () => {
     const interrupt = new Interrupter()
     const seen: FollowProgressEvent[] = []
     let options: (one: SteeringRequest) => void = () => undefined

@@ -1,4 +1,7 @@
-/** PostgreSQL as a source whose changes triggers note: what a round tells, what halts a stream, and whom the triggers serve. */
+/**
+ * PostgreSQL as a source with change logs written by triggers: what a batch reports, what halts a stream, and rights of
+ * the triggers.
+ */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { PacedStream } from '../../src/engine/follow/stream/paced-stream.ts'
 import type { Change } from '../../src/model/copy/change.ts'
@@ -37,7 +40,7 @@ function triggersOf(one: CopyStore): ChangeSource {
   return found
 }
 
-/** The log of a table, or what its name ends with in front. */
+/** The change log of a table, or the object whose name ends with that of the log. */
 async function logOf(table: string, what = LOG): Promise<string> {
   const [[oid] = []] = await sql.rows(`SELECT '${table}'::regclass::oid`)
   return `${what}${String(oid)}`
@@ -45,7 +48,7 @@ async function logOf(table: string, what = LOG): Promise<string> {
 
 const open = async (): Promise<ChangeStream> => source.open(birth, tables, source.position(birth.start), SIGNAL)
 
-/** What was told until a transaction or a look that found nothing, in few words. */
+/** The changes up to a commit in short form, or an empty list after some polls without any. */
 async function reported(stream: ChangeStream, confirms = true): Promise<string[]> {
   const words: string[] = []
   for (let i = 0; i < 200; i++) {
@@ -78,14 +81,14 @@ function wordsOf(change: Change): string[] {
   }
 }
 
-/** What is not explained by changes that are still to come. */
+/** Faults that later changes do not explain. */
 const halted = async (): Promise<string[]> => {
   await source.verify(birth, tables, await source.fence(SIGNAL), SIGNAL)
   const { faults } = await source.verify(birth, tables, await source.fence(SIGNAL), SIGNAL)
   return faults.map(({ code, message }) => `${code} ${message}`)
 }
 
-describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`, () => {
+describe.skipIf(!POSTGRES_OWN)(`a stream by triggers ${POSTGRES_MISSING}`, () => {
   beforeAll(async () => {
     server = await startPostgres({ extraSettings: ['wal_level=replica', 'fsync=off'] })
     await server.createDatabase('noted')
@@ -108,7 +111,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
 
   afterEach(() => source.end(NAME, SIGNAL))
 
-  test('tells rows as they stand, of moved keys both, of rows that went to another partition, and nothing twice', async () => {
+  test('reports rows with current values, both keys of a moved row, rows that changed partition, and no row twice', async () => {
     await using stream = await open()
     await sql.run(`
       BEGIN; UPDATE plain SET v = 'a' WHERE id = 1; SAVEPOINT a; UPDATE plain SET v = 'no' WHERE id = 2; ROLLBACK TO a;
@@ -128,12 +131,12 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
     expect(await reported(stream)).toEqual([])
     for (const table of ['plain', 'parts', 'other'])
       expect(await sql.rows(`SELECT FROM ${await logOf(table)}`)).toEqual([])
-    // Keys that two rows had for a moment.
+    // Keys that two rows had temporarily.
     await sql.run('BEGIN; UPDATE plain SET id = 6 WHERE id = 5; UPDATE plain SET id = 5 WHERE v = $$v6$$; COMMIT')
     expect((await reported(stream)).toSorted()).toEqual(['+ plain 5 v6 ', '+ plain 6 v5 '])
   })
 
-  test('tells both spellings of a key that is equal to the one before', async () => {
+  test('reports both spellings of a key that is equal to the one before', async () => {
     await source.end(NAME, SIGNAL)
     await sql.run(`
       CREATE COLLATION cased (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
@@ -154,7 +157,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
     ])
   })
 
-  test('goes on while partition ensure makes partitions, with rows of the default one, and notes what is written to them', async () => {
+  test('continues while partition ensure creates partitions, also with rows of the default one, and records their changes', async () => {
     await source.end(NAME, SIGNAL)
     await sql.run(`
       SET TimeZone TO 'UTC'; CREATE TABLE bookings (id bigint, at timestamptz NOT NULL, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
@@ -184,7 +187,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
     expect(await halted()).toEqual([expect.stringContaining('a later attached partition was detached or dropped')])
   })
 
-  test('a lower number that is committed later is not lost', async () => {
+  test('a lower number that commits later is not lost', async () => {
     await using stream = await open()
     const slow = await psql(server.url('noted'))
     await slow.run('BEGIN; UPDATE plain SET v = $$slow$$ WHERE id = 1')
@@ -196,12 +199,12 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
     expect((await reported(stream)).toSorted()).toEqual(['+ plain 1 slow ', '+ plain 2 quick quicker'])
   })
 
-  test('a round that was not forgotten comes again, with the rows as they stand then', async () => {
+  test('an unconfirmed batch is sent again, with the current rows', async () => {
     {
       await using stream = await open()
       await sql.run('UPDATE plain SET v = $$a$$ WHERE id = 1; DELETE FROM plain WHERE id = 2')
       expect(await reported(stream, false)).toEqual(['- plain 2', '+ plain 1 a '])
-      // Nothing else is told before.
+      // Nothing else is reported before.
       await sql.run('UPDATE plain SET v = $$b$$ WHERE id = 1; INSERT INTO plain VALUES (2, $$back$$)')
       expect(await stream.next(0)).toEqual([])
     }
@@ -209,7 +212,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
     expect((await reported(stream)).toSorted()).toEqual(['+ plain 1 b ', '+ plain 2 back '])
   })
 
-  test('tells the keys of a large round as gone before its rows, where other values have to be unique', async () => {
+  test('reports the keys of a large batch as deleted before its rows, if other values must be unique', async () => {
     await sql.run(`
       ALTER TABLE plain ADD UNIQUE (v); INSERT INTO plain SELECT i, 'v' || i FROM generate_series(21, 11000) i;
       INSERT INTO parts SELECT i, 5, 'x' FROM generate_series(100, 11100) i`)
@@ -222,7 +225,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
     expect(words.filter((word) => word.startsWith('- parts '))).toEqual([])
   })
 
-  test('a TRUNCATE is told with the rows that came after it', async () => {
+  test('a TRUNCATE is reported with the rows that came after it', async () => {
     await using stream = await open()
     await sql.run(
       'TRUNCATE plain, parts; INSERT INTO plain VALUES (1, $$new$$); INSERT INTO parts VALUES (1, 1, $$p$$)',
@@ -235,7 +238,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
     expect(Object.keys(moved).toSorted()).toEqual(['public.parts', 'public.plain'])
   })
 
-  test('holds no lock at the source while it is held back', async () => {
+  test('holds no lock at the source while it is slowed', async () => {
     await using stream = await open()
     let isPaused = true
     const paced = new PacedStream(stream, { rate: () => null, isPaused: () => isPaused, clock: systemClock })
@@ -245,11 +248,11 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
     isPaused = false
     expect((await paced.next(500))[0]).toMatchObject({ type: 'begin' })
     isPaused = true
-    // What has begun comes to its end.
+    // A batch that has begun is completed.
     expect(await reported(paced)).toEqual(['+ plain 1 p '])
   })
 
-  test('a round that reaches a fence shows what every snapshot before the fence shows, also where nobody writes', async () => {
+  test('a batch that reaches a position has all changes of earlier snapshots, even without writers', async () => {
     await using stream = await open()
     for (let i = 0; i < 3; i++) {
       const fence = await source.fence(SIGNAL)
@@ -299,7 +302,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
     expect(await halted()).toEqual(faults.map((fault) => expect.stringMatching(fault)))
   })
 
-  test('halts after its log or the function that notes was changed, and a log is not emptied by mistake', async () => {
+  test('halts after a change of its log or its trigger function, and a log cannot be emptied by mistake', async () => {
     const [plain, parts, other, note] = [
       await logOf('plain'),
       await logOf('parts'),
@@ -322,7 +325,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
     ])
   })
 
-  test('goes on where partitions are made, indexes rebuilt, tables vacuumed', async () => {
+  test('continues when partitions are created, indexes rebuilt, tables vacuumed', async () => {
     await sql.run('CREATE TABLE parts_3 PARTITION OF parts FOR VALUES FROM (20) TO (30)')
     await sql.run('REINDEX TABLE CONCURRENTLY plain')
     await sql.run('VACUUM FULL plain')
@@ -335,7 +338,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
     expect(await halted()).toEqual([])
   })
 
-  test('notes what every role writes, whatever its search path, and gives none of them more than that', async () => {
+  test('records the writes of every role, whatever its search path, and gives none of them more rights', async () => {
     await sql.run(`
       DROP ROLE IF EXISTS clerk; CREATE ROLE clerk LOGIN PASSWORD 'x'; GRANT USAGE ON SCHEMA public TO clerk; GRANT SELECT, INSERT, UPDATE, DELETE ON plain, parts TO clerk;
       GRANT CREATE ON DATABASE noted TO clerk`)
@@ -366,7 +369,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
     await sql.run('DROP OWNED BY clerk; DROP ROLE clerk')
   })
 
-  test('needs no more than the guide names, and copies tables anew within the stream', async () => {
+  test('needs only the rights of the guide, and copies tables again within the stream', async () => {
     await source.end(NAME, SIGNAL)
     await sql.run(`
       CREATE ROLE keeper LOGIN PASSWORD 'x'; GRANT CREATE ON DATABASE noted TO keeper; ALTER TABLE plain OWNER TO keeper; ALTER TABLE parts OWNER TO keeper; ALTER TABLE parts_1 OWNER TO keeper;
@@ -408,7 +411,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
     await sql.run('REASSIGN OWNED BY keeper TO CURRENT_USER; DROP OWNED BY keeper; DROP ROLE keeper')
   })
 
-  test('gives nothing away by default privileges', async () => {
+  test('grants nothing by default privileges', async () => {
     await source.end(NAME, SIGNAL)
     await sql.run(`
       DROP ROLE IF EXISTS anybody; CREATE ROLE anybody; ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO PUBLIC; ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO PUBLIC;
@@ -425,7 +428,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
     await sql.run('DROP ROLE anybody')
   })
 
-  test('a second begin takes away what the first left, and the end takes away all', async () => {
+  test('a second start removes the objects of the first one, and the end removes all', async () => {
     await sql.run('UPDATE plain SET v = $$x$$')
     birth = await source.begin(NAME, tables, SIGNAL)
     expect(await sql.rows(`SELECT count(*) FROM ${await logOf('plain')}`)).toEqual([['0']])
@@ -436,7 +439,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
     expect(await sql.rows(`SELECT nspname FROM pg_namespace WHERE nspname ~ 'sluice'`)).toEqual([])
   })
 
-  test('two streams note one table, each for itself', async () => {
+  test('two streams record one table independently', async () => {
     const second = await source.begin('sluice_78', tables, SIGNAL)
     await using stream = await open()
     await using reference = await source.open(second, tables, source.position(second.start), SIGNAL)
@@ -450,7 +453,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
     expect(await halted()).toEqual([])
   })
 
-  test('measures what it costs those who write, and refuses by name', async () => {
+  test('measures the cost for writers, and refuses by name', async () => {
     expect(await source.cost?.(tables, SIGNAL)).toEqual([
       expect.stringMatching(
         /^public\.p.*: a write of one row takes [\d.]+ ms, (?:with the trigger [\d.]+ ms|and what the trigger adds is less than the variation of the measured times \([\d.]+ ms with\)); measured with 100 writes/,

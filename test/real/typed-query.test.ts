@@ -1,4 +1,7 @@
-/** Typed queries on PostgreSQL: what a login could do with functions, by itself or by what another role has planted. */
+/**
+ * Typed queries on PostgreSQL: what a login could do with functions, by itself or by those that another role has
+ * created.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import pg from 'pg'
 import { openCatalogDatabase } from '../../src/engine/run/registry.ts'
@@ -14,7 +17,7 @@ import {
 const LEAVE = "set_config('role', 'none', false)"
 const PASSWORD = 'typed'
 
-/** Everyone's: what does more than to read rows. */
+/** For every login: queries that do more than read rows. */
 const DOES_MORE = [
   `SELECT ${LEAVE}`,
   `SELECT "set_config"('role', 'none', false)`,
@@ -83,7 +86,7 @@ const DOES_MORE = [
   `SELECT setval('numbers', 7)`,
 ]
 
-/** What is no query at all, or would not be the one that was judged. */
+/** Texts that are no query, or would not run as the query that was checked. */
 const NO_QUERY = [
   `COPY (SELECT 1) TO PROGRAM 'true'`,
   `DECLARE c CURSOR FOR SELECT ${LEAVE}`,
@@ -94,7 +97,7 @@ const NO_QUERY = [
   `SELECT 1) x; RESET ROLE; SELECT (1`,
 ]
 
-/** What another role has made: a planter who may create in `public` and nothing else. */
+/** Objects of another role that may only create in `public`. */
 const PLANTED = [
   `SELECT 'a'::name <<|>> 'b'::name`,
   `SELECT planted(1)`,
@@ -103,7 +106,7 @@ const PLANTED = [
   `SELECT * FROM planted_view`,
   `EXPLAIN SELECT * FROM planted_view`,
 ]
-/** What of another role a superuser may not even have planned. */
+/** Objects of another role for which even planning is refused to a superuser. */
 const REACHES = [
   `SELECT * FROM planted_table WHERE n = 1`,
   `SELECT * FROM parent_of_planted`,
@@ -152,7 +155,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`typed queries on PostgreSQL${POSTGRES_MISS
        CREATE VIEW public.planted_view AS SELECT public.planted(n) FROM public.plain;
        GRANT ALL ON ALL TABLES IN SCHEMA public TO PUBLIC`,
     )
-    // A table with rows of another role below a table of this one.
+    // A table with rows of another role that inherits from a table of this login.
     await as(undefined, 'ALTER TABLE planted_table INHERIT parent_of_planted')
   }, 60_000)
   afterAll(async () => {
@@ -192,11 +195,11 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`typed queries on PostgreSQL${POSTGRES_MISS
   }
 
   test.each([undefined, 'plain_login', 'signaller', 'may_be_boss'])(
-    'what does more than to read is refused: %s',
+    'queries that do more than read are refused: %s',
     async (role) => {
       const other = new pg.Client({ connectionString: urlOf(role) })
       await other.connect()
-      // One judge for all logins: two of them go through every try.
+      // The check is the same for all logins: two of them run every query.
       const some = role === undefined || role === 'plain_login' ? DOES_MORE : DOES_MORE.filter((_, i) => i % 6 === 0)
       for (const sql of some)
         expect(await refusal(role, sql), sql).toMatch(/^BAD_QUERY the query calls pg_catalog\.[^]*more than read rows$/)
@@ -214,7 +217,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`typed queries on PostgreSQL${POSTGRES_MISS
   )
 
   test.each([undefined, 'plain_login', 'signaller'])(
-    'what another role has planted is refused by name: %s',
+    'objects of another role are refused by name: %s',
     async (role) => {
       for (const sql of PLANTED)
         expect(await refusal(role, sql), sql).toMatch(/^BAD_QUERY the query (?:calls|reads) public\.planted/)
@@ -222,7 +225,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`typed queries on PostgreSQL${POSTGRES_MISS
   )
 
   test.each([undefined, 'signaller', 'may_be_boss'])(
-    'rights beyond rows meet nothing of other roles: %s',
+    'a login with rights beyond rows uses no objects of other roles: %s',
     async (role) => {
       for (const sql of REACHES) expect(await refusal(role, sql), sql).toMatch(/^BAD_QUERY /)
     },
@@ -243,22 +246,25 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`typed queries on PostgreSQL${POSTGRES_MISS
     expect((await ask(undefined, 'SELECT * FROM pg_stat_activity')).length).toBeGreaterThan(0)
   })
 
-  test.each([undefined, 'plain_login', 'signaller', 'may_be_boss'])('what only reads is answered: %s', async (role) => {
-    for (const [sql, rows] of ALLOWED) expect(await ask(role, sql), sql).toEqual(rows)
-    const plans = [
-      'EXPLAIN SELECT 1',
-      'explain (analyze, format json) (SELECT 1)',
-      'EXPLAIN ANALYZE VERBOSE TABLE plain',
-    ]
-    for (const sql of plans) expect((await ask(role, sql)).length, sql).toBeGreaterThan(0)
-    expect(await refusal(role, 'EXPLAIN ANALYZE SELECT 1,\n  nothing FROM plain')).toContain('(line 2, column 3)')
-  })
+  test.each([undefined, 'plain_login', 'signaller', 'may_be_boss'])(
+    'queries that only read succeed: %s',
+    async (role) => {
+      for (const [sql, rows] of ALLOWED) expect(await ask(role, sql), sql).toEqual(rows)
+      const plans = [
+        'EXPLAIN SELECT 1',
+        'explain (analyze, format json) (SELECT 1)',
+        'EXPLAIN ANALYZE VERBOSE TABLE plain',
+      ]
+      for (const sql of plans) expect((await ask(role, sql)).length, sql).toBeGreaterThan(0)
+      expect(await refusal(role, 'EXPLAIN ANALYZE SELECT 1,\n  nothing FROM plain')).toContain('(line 2, column 3)')
+    },
+  )
 
-  test("functions of the login's own, and of the owner of the database, are its own matter", async () => {
+  test('functions of the login itself, and of the owner of the database, are accepted', async () => {
     expect(await ask('plain_login', 'SELECT own_function()')).toEqual([['own']])
   })
 
-  test('a CHECK of a domain would run while the text is read', async () => {
+  test('a CHECK of a domain would run while the text is parsed', async () => {
     await as(
       'planter',
       `CREATE FUNCTION public.leave(text) RETURNS boolean LANGUAGE plpgsql AS $f$ BEGIN PERFORM ${LEAVE}; INSERT INTO public.calls VALUES (current_user::text); RETURN true; END $f$;

@@ -1,4 +1,4 @@
-/** Statistics that are no JSON, or hardly: an import and the reader of the log beside it count the same rows by them. */
+/** Statistics that are invalid or unusual JSON: an import and the reader of the log count the same rows by them. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -59,10 +59,10 @@ const TEXTS = [
   '{"a":1,"numRecords":2,"numRecords":3}',
 ]
 
-test('an import counts the rows that the log says, whatever its statistics look like', async () => {
+test('an import counts the rows of the log, whatever its statistics look like', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-statistics-'))
   try {
-    // Each file goes when the next comes, so that each version has a count of its own.
+    // Each file is removed when the next is added, so that each version has a count of its own.
     writeLog(folder, [
       [PROTOCOL, METADATA],
       ...TEXTS.map((stats, i) => [

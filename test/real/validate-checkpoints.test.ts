@@ -1,4 +1,4 @@
-/** Every checkpoint of a table against the commits that it stands for: action by action, whatever the catalog says. */
+/** Every checkpoint of a table compared with its commits, action by action, whatever the catalog has. */
 import { mkdir, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -36,7 +36,7 @@ const COMMITS = [
   [addLine('p=a/4')],
 ]
 
-/** What a checkpoint of version 2 has to hold. */
+/** What a checkpoint of version 2 must contain. */
 const AT_2 = [
   PROTOCOL,
   metaData('one'),
@@ -71,7 +71,7 @@ async function writeRows(file: string, lines: readonly string[]): Promise<void> 
 }
 
 describe('a checkpoint', () => {
-  it('that says what the commits say is proved, without what had expired', async () => {
+  it('with the actions of the commits is proved, without expired ones', async () => {
     await using lake = await makeLake(COMMITS)
     await using subject = await imported(lake.folder)
     await writeCheckpoint(lake.folder, 2, AT_2)
@@ -148,7 +148,7 @@ describe('a checkpoint', () => {
     expect(result.witnessDifferences).toBe(result.differences)
   })
 
-  it('is looked at whichever it is, also beside others of its version and in JSON', async () => {
+  it('is compared whichever it is, even with others of its version and in JSON', async () => {
     await using lake = await makeLake(COMMITS)
     await using subject = await imported(lake.folder)
     await writeCheckpoint(lake.folder, 2, AT_2)
@@ -207,7 +207,7 @@ describe('a checkpoint', () => {
     expect(result.checkpoints).toMatchObject({ unreadable: reason === null ? 0 : 1 })
   })
 
-  it('that lacks parts is named, and is none', async () => {
+  it('with missing parts is named, and does not count', async () => {
     await using lake = await makeLake(COMMITS)
     await using subject = await imported(lake.folder)
     await writeFile(join(lake.folder, '_delta_log', `${digits(2)}.checkpoint.0000000001.0000000003.parquet`), '')
@@ -216,7 +216,7 @@ describe('a checkpoint', () => {
     expect(result.notes.join()).toContain('checkpoint 2 has 1 of its 3 parts')
   })
 
-  it('with decimals that have no digit before the point, in statistics that are a struct alone, is proved', async () => {
+  it('with decimals without a digit before the point, in statistics that are a struct only, is proved', async () => {
     const add = (dataChange: boolean): string =>
       addLine('p=a/1', { dataChange, stats: '{"numRecords":1,"minValues":{"d":-0.125,"s":":.5","t":"\\":.5"}}' })
     await using lake = await makeLake([[PROTOCOL, metaData('one'), add(true)]])
@@ -234,7 +234,7 @@ describe('a checkpoint', () => {
     expect(result.checkpoints).toEqual({ inspected: 1, unreadable: 0, all: 1, notJudged: 0 })
   })
 
-  it('whose commits are gone is not judged, and that is said', async () => {
+  it('whose commits are gone is not compared, which is reported', async () => {
     await using lake = await makeLake(COMMITS)
     await writeCheckpoint(lake.folder, 2, AT_2)
     await using subject = await imported(lake.folder)
@@ -248,13 +248,13 @@ describe('a checkpoint', () => {
 })
 
 describe('_last_checkpoint', () => {
-  it('is read up to a bound, and a larger one is a difference', async () => {
+  it('is read up to a limit, and a larger one is a difference', async () => {
     await using lake = await makeLake(COMMITS)
     await using subject = await imported(lake.folder)
     await mkdir(join(lake.folder, '_delta_log'), { recursive: true })
     const hint = join(lake.folder, '_delta_log/_last_checkpoint')
     await writeFile(hint, '{"version":2}')
-    // A sparse file: nothing of it is on the disk, and all of it would be in memory.
+    // A sparse file: it uses no disk space, and would use all memory.
     await truncate(hint, 6_400_000_000)
     const before = process.memoryUsage().rss
     const result: Validated = await validated(subject)
@@ -271,7 +271,7 @@ describe('_last_checkpoint', () => {
     ['{"version":2,"size":1,"parts":4000000000}', /names checkpoint 2, in 4000000000 parts, which are not there/],
     [null, /_last_checkpoint was not compared: cannot read/],
     ['{"version":2,"size":7}', null],
-  ])('that is %s leads nowhere, and that is said', async (text, expected) => {
+  ])('that is %s is not used, which is reported', async (text, expected) => {
     await using lake = await makeLake(COMMITS)
     await using subject = await imported(lake.folder)
     await writeCheckpoint(lake.folder, 2, AT_2)

@@ -1,4 +1,4 @@
-/** Every column of every relation, damaged one cell at a time: each damage must be found, and named where it was done. */
+/** Every column of every relation, damaged one cell at a time: each damage must be found, and named at its place. */
 import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -35,10 +35,13 @@ const RELATIONS: Record<string, { readonly columns: readonly string[]; readonly 
 /** `file_no` only orders files: another value is no damage. */
 const HARMLESS = new Set(['delta_files.file_no'])
 
-/** Columns by which the validator chooses what to compare: damage to them must not choose the check that misses it. */
+/** Columns by which the validator chooses its comparisons: damage to them must not skip the one that finds it. */
 const DECIDES = new Set(['source', 'from_checkpoint', 'history_from', 'log_bytes'])
 
-/** A validation takes a third of a second, and what it finds has little to do with the database: each takes other columns. */
+/**
+ * A validation takes a third of a second, and its result hardly depends on the database: each database gets other
+ * columns.
+ */
 const [STEP, FROM] = { sqlite: [6, 0], postgresql: [18, 1], mysql: [18, 8], duckdb: [18, 15] }[BACKEND] as [
   number,
   number,
@@ -50,12 +53,12 @@ const CELLS = Object.entries(RELATIONS)
   .filter(({ column }, i) => ALL || i % STEP === FROM || (BACKEND === 'sqlite' && DECIDES.has(column)))
 
 const KEPT_OUT = /UNIQUE|NOT NULL|duplicate key|Duplicate entry|not-null|cannot be null|Constraint Error/
-/** Only SQLite puts a text into a column of numbers. */
+/** Only SQLite accepts a text in a column of numbers. */
 const WRONG_TYPE = /invalid input syntax|Incorrect integer value|Conversion Error|Could not convert|cannot hold/
 
 const reported = (error: unknown): string => `${String(error)} ${String((error as Error).cause)}`
 
-/** Columns that hold 0 or 1: their only plausible damage is the other one. */
+/** Columns with 0 or 1: their only plausible damage is the other value. */
 const EITHER = new Set(['source', 'from_checkpoint', 'data_change', 'in_commit_time', 'removed'])
 
 /** Another value of the same kind. */
@@ -87,7 +90,10 @@ async function change(
   expect(changed).toBe(1)
 }
 
-/** Damages one cell of the last row by key, or of the first, looks whether it is found, and mends it. Null when the relation has no such row or forbids the value. */
+/**
+ * Damages one cell of the last row by key, or of the first, checks whether it is found, and repairs it. Null if the
+ * relation has no such row or forbids the value.
+ */
 async function found(
   subject: Imported,
   relation: string,
@@ -113,7 +119,7 @@ async function found(
       return change(catalog, relation, column, id, wrong)
     })
   } catch (error) {
-    // A primary key that exists already, or a NOT NULL column: the database itself keeps this damage out.
+    // A primary key that exists already, or a NOT NULL column: the database itself refuses this damage.
     if (KEPT_OUT.test(reported(error))) return null
     throw error
   }

@@ -1,11 +1,11 @@
-/** The folder of a table that a catalog holds is gone: `validate` names the ways out, as `sync` does. */
+/** The folder of a table in a catalog is gone: `validate` names the ways out, as `sync` does. */
 import { renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { add, METADATA, PROTOCOL, temporaryFolder, writeLog } from '../support/catalog-kit.ts'
 import { importOf, perform, validateOf } from './operation-kit.ts'
 
-test('a hint of validate leads on where the log is gone', async () => {
+test('the hint of validate names a way out if the log is gone', async () => {
   using work = temporaryFolder()
   const table = join(work.path, 'table')
   const catalog = `sqlite:///${work.path}/catalog.db`
@@ -17,7 +17,7 @@ test('a hint of validate leads on where the log is gone', async () => {
   expect(error?.hint).toMatch(/import PATH --table-id \S+ --moved.*rollback \S+ --forget --confirm=/)
 })
 
-test('a hint of validate names no sync where the log ends before the version of the catalog', async () => {
+test('the hint of validate does not name sync if the log ends before the version of the catalog', async () => {
   using work = temporaryFolder()
   const table = join(work.path, 'table')
   const catalog = `sqlite:///${work.path}/catalog.db`

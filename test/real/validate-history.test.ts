@@ -1,4 +1,7 @@
-/** What is no difference: logs that were cleaned or went on. What is one: rewritten logs, and witnesses that disagree. */
+/**
+ * Logs that were cleaned or have new commits are no difference; rewritten logs, and second sources that disagree, are
+ * one.
+ */
 import {
   ACTION_COLUMNS,
   COMMIT_COLUMNS,
@@ -38,7 +41,7 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
 }
 
 describe('a log that changed since the import', () => {
-  it.skipIf(!HAVE_TABLES)('was cleaned: what both still know agrees', async () => {
+  it.skipIf(!HAVE_TABLES)('was cleaned: what both still have agrees', async () => {
     for (const table of [
       'delta-rs/simple_table_with_checkpoint',
       'kernel-rs-packed/v2-checkpoints-json-with-sidecars',
@@ -55,7 +58,7 @@ describe('a log that changed since the import', () => {
     }
   })
 
-  it.skipIf(!HAVE_TABLES)('was cleaned: a difference at the border is found', async () => {
+  it.skipIf(!HAVE_TABLES)('was cleaned: a difference at the boundary is found', async () => {
     await using lake = await copied('delta-rs/simple_table_with_checkpoint')
     await using subject = await imported(lake.folder)
     for (let v = 0; v <= 10; v++) await rm(join(lake.folder, name(v)), { force: true })
@@ -67,7 +70,7 @@ describe('a log that changed since the import', () => {
     expect((await validated(subject)).differences).toBeGreaterThan(0)
   })
 
-  it('went on: the catalog is checked at its own version', async () => {
+  it('has new commits: the catalog is compared at its own version', async () => {
     await using lake = await makeLake()
     await using subject = await imported(lake.folder)
     await writeFile(join(lake.folder, name(4)), `${addLine('p=a/late.parquet')}\n`)
@@ -104,7 +107,7 @@ describe('a log that changed since the import', () => {
     expect(await codeOf(validated({ ...subject, tableId: 'nobody' }))).toBe('NOT_IMPORTED')
   })
 
-  it('goes back in the number of differences to none when it is as it was', async () => {
+  it('was restored: the number of differences returns to none', async () => {
     await using lake = await makeLake()
     await using subject = await imported(lake.folder)
     const { catalog } = subject
@@ -127,7 +130,7 @@ describe('rows', () => {
     domains: DOMAIN_COLUMNS,
   }
 
-  it('that are gone or there twice are found in every relation', async () => {
+  it('that are missing or doubled are found in every relation', async () => {
     await using lake = await makeLake()
     const blind: string[] = []
     for (const [i, relation] of Object.keys(COLUMNS).entries()) {
@@ -161,7 +164,7 @@ describe('rows', () => {
     expect(blind).toEqual([])
   })
 
-  it('that call a commit a checkpoint are found, also where all of a relation does', async () => {
+  it('that call a commit a checkpoint are found, even if all of a relation do', async () => {
     await using lake = await makeLake()
     const blind: string[] = []
     for (const relations of [['actions'], ['protocols'], ['metadata', 'protocols', 'actions', 'txns', 'domains']]) {
@@ -173,7 +176,7 @@ describe('rows', () => {
     expect(blind).toEqual([])
   })
 
-  it('of the import itself must say that it is complete', async () => {
+  it('of the import itself must show that it is complete', async () => {
     await using lake = await makeLake()
     await using subject = await imported(lake.folder)
     await subject.catalog.write((tx) => tx.run("UPDATE migration_status SET status = 'failed'"))
@@ -183,8 +186,8 @@ describe('rows', () => {
   })
 })
 
-describe.skipIf(!HAVE_TABLES)('witnesses (../shared)', () => {
-  it('are heard where they stand: checksum files, the hint, a checkpoint that was not needed', async () => {
+describe.skipIf(!HAVE_TABLES)('second sources (../shared)', () => {
+  it('are compared if they exist: checksum files, the hint, a checkpoint that was not needed', async () => {
     const result = await (async () => {
       await using subject = await imported(join(TABLES, 'kernel-rs/v1-single-part-struct-stats-only'))
       return await validated(subject, 50)
@@ -195,7 +198,7 @@ describe.skipIf(!HAVE_TABLES)('witnesses (../shared)', () => {
     expect(result.witnesses.some((one) => one.endsWith('.crc'))).toBe(true)
   })
 
-  it('that disagree are shown', async () => {
+  it('that disagree are reported', async () => {
     await using lake = await copied('kernel-rs/v1-single-part-struct-stats-only')
     await using subject = await imported(lake.folder)
     const { version } = await validated(subject, 50)
@@ -204,7 +207,7 @@ describe.skipIf(!HAVE_TABLES)('witnesses (../shared)', () => {
     const found = differencesOf((await validated(subject, 50)).events)
     expect(found).toHaveLength(1)
     expect(found[0]).toMatch(/^checksum: number of files v\d+ {2}numFiles: log 77 \| catalog \d+$/)
-    // A witness that cannot be understood says nothing.
+    // A second source that cannot be parsed is ignored.
     await writeFile(crc, '{"numFiles":')
     await writeFile(join(lake.folder, '_delta_log/_last_checkpoint'), '')
     const broken = await validated(subject, 50)
@@ -224,8 +227,8 @@ describe.skipIf(!HAVE_TABLES)('witnesses (../shared)', () => {
   })
 })
 
-describe('bounds', () => {
-  it('shows a thousand differences and counts them all', async () => {
+describe('limits', () => {
+  it('reports a thousand differences and counts them all', async () => {
     const adds = Array.from({ length: 1500 }, (_, i) => addLine(`p=a/${i}.parquet`))
     await using lake = await makeLake([...COMMITS, adds])
     await using subject = await imported(lake.folder)
@@ -235,7 +238,7 @@ describe('bounds', () => {
     expect(result.differences).toBeGreaterThan(1500)
   })
 
-  it('ends when it is asked to', async () => {
+  it('ends at a stop', async () => {
     await using lake = await makeLake()
     await using subject = await imported(lake.folder)
     const interrupt = new Interrupter()

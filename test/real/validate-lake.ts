@@ -1,4 +1,4 @@
-/** A small log that uses everything the catalog has a column for. Written by the test itself, so that each line is known. */
+/** A small log that uses every column of the catalog. The test writes it itself, so that each line is known. */
 import { mkdtemp, mkdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -104,7 +104,7 @@ export const COMMITS: readonly string[][] = [
 
 export type Lake = AsyncDisposable & { readonly folder: string }
 
-/** Writes the commits; times of the files go backwards once, so that they have to be made to grow. */
+/** Writes the commits; file times go backwards once, so that they must be adjusted. */
 export async function makeLake(commits: readonly string[][] = COMMITS): Promise<Lake> {
   const place = await mkdtemp(join(tmpdir(), 'sluice-lake-'))
   const folder = join(place, "it's [a] 😀 table")

@@ -1,6 +1,6 @@
 /**
- * Ranges that were damaged: every cell of their three relations, changed so that a question could miss a file, is found. A key that lies further
- * out than it must only costs time, and is no difference.
+ * Damaged ranges: every cell of their three relations, changed so that a query could miss a file, is found. A bound
+ * that is too wide only costs time, and is no difference.
  */
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -24,15 +24,18 @@ const EVERY_COLUMN: readonly (WantedColumn & { readonly type: string })[] = [
   { name: 'wall', physicalPath: ['wall'], kind: 'timestamp_ntz', type: 'timestamp_ntz' },
   { name: 'ok', physicalPath: ['ok'], kind: 'boolean', type: 'boolean' },
 ]
-/** Each backend damages others: a proof reads the statistics of every file, and what it finds has little to do with the database. */
+/**
+ * Each backend damages other columns: a proof reads the statistics of every file, and its result hardly depends on the
+ * database.
+ */
 const DAMAGED = ALL ? EVERY_COLUMN.map(({ name }) => name) : BACKEND === 'sqlite' ? ['id', 'text', 'ok'] : ['at']
-/** The first column is there always, and those that are damaged. */
+/** The first column always exists, and those that are damaged. */
 const COLUMNS = EVERY_COLUMN.filter(({ name }, i) => i === 0 || DAMAGED.includes(name))
 /** Built for the first files only. */
 const LATE: WantedColumn = { name: 'late', physicalPath: ['late'], kind: 'number' }
 
 const FILES = 1_100
-/** Files of zone 0: one without statistics, one of nulls alone, and one whose column has some. */
+/** Files of zone 0: one without statistics, one with NULLs only, and one whose column has some. */
 const [BARE, NULLS, MIXED, NORMAL] = [2, 3, 4, 5]
 
 const METADATA: Line = {
@@ -87,7 +90,7 @@ async function subject(): Promise<Subject> {
   await extendRanges(database, 't')
   writeLog(table, [lines.slice(FILES)], 1)
   await importInto(database, table)
-  // As a kill leaves a column, with its first zone only.
+  // As a kill leaves a column: with its first zone only.
   await database.write(async (transaction) => {
     const zoneEnd = (await firstFile(transaction)) - ((await firstFile(transaction)) % 1024) + 1023
     const late = COLUMNS.length + 1
@@ -141,7 +144,7 @@ describe(`damaged ranges in ${BACKEND}`, () => {
     return rows[0] as SqlRow
   }
 
-  /** What is told while one cell holds another value. `moved` finds the row where the damage is to its key. */
+  /** Reports of a validation while one cell has another value. `moved` finds the row if its key is damaged. */
   async function reported(
     relation: string,
     where: string,
@@ -158,7 +161,7 @@ describe(`damaged ranges in ${BACKEND}`, () => {
     }
   }
 
-  /** The next greater bytes and the next smaller ones, as far as a column has room; nothing of UTF-8 lies above 0xf4. */
+  /** The next greater and the next smaller bytes, as far as a column has space; UTF-8 has nothing above 0xf4. */
   const after = (key: Uint8Array): Uint8Array => Buffer.concat([key, Buffer.from([0])])
   const before = (key: Uint8Array): Uint8Array => {
     const last = Math.min(key.at(-1) ?? 0, 0xf5)
@@ -183,7 +186,7 @@ describe(`damaged ranges in ${BACKEND}`, () => {
       )) as readonly [Uint8Array, Uint8Array]
       expect(await reported(relation, row(columnNo, bounded), 'min_key', after(low))).toContain(`min_key of ${name}`)
       expect(await reported(relation, row(columnNo, bounded), 'max_key', before(high))).toContain(`max_key of ${name}`)
-      // Keys that are sound in themselves, only of other files.
+      // Keys that are valid, but belong to other files.
       if (name !== 'ok') {
         const [inner] = await one(`SELECT min_key FROM delta_file_ranges WHERE ${rowOf(columnNo, NORMAL + 1)}`)
         const [outer] = await one(`SELECT max_key FROM delta_file_ranges WHERE ${rowOf(columnNo, NORMAL)}`)
@@ -192,7 +195,7 @@ describe(`damaged ranges in ${BACKEND}`, () => {
         const next = rowOf(columnNo, NORMAL + 1)
         expect(await reported('delta_file_ranges', next, 'max_key', outer ?? null)).toEqual([`max_key of ${name}`])
       }
-      // Where statistics say nothing, any bound is too narrow; a flag has two values, and 0 to 1 is all of them.
+      // Without statistics, any bound is too narrow; a flag has two values, and 0 to 1 is all of them.
       for (const side of ['min_key', 'max_key'] as const) {
         const wrong = name === 'ok' ? Buffer.from([side === 'min_key' ? 1 : 0]) : low
         const open = row(columnNo, BARE)
@@ -252,7 +255,7 @@ describe(`damaged ranges in ${BACKEND}`, () => {
     }, 60_000)
   })
 
-  test('a column that claims files it was not built for', async () => {
+  test('a column that claims files it was not built for is found', async () => {
     const late = `table_id = 't' AND column_no = ${COLUMNS.length + 1}`
     const claims = await reported('delta_range_columns', late, 'built_to', first + FILES)
     expect(new Set(claims)).toEqual(new Set(['row of late']))
@@ -260,7 +263,7 @@ describe(`damaged ranges in ${BACKEND}`, () => {
     expect(claims).toHaveLength(FILES + 1 - (1024 - (first % 1024)) + 1)
   })
 
-  test('a file that a commit hides from those who look behind the ranges', async () => {
+  test('a file that a commit hides from readers after the ranges is found', async () => {
     const [version] = await one("SELECT max(version) FROM delta_commits WHERE table_id = 't'")
     const id = "table_id = 't' AND column_no = 1"
     const [builtVersion = null] = await one(`SELECT built_version FROM delta_range_columns WHERE ${id}`)
@@ -275,7 +278,7 @@ describe(`damaged ranges in ${BACKEND}`, () => {
     }
   })
 
-  test('keys that lie further out, and rows of files that are gone, are no difference', async () => {
+  test('bounds that are too wide, and rows of files that are gone, are no difference', async () => {
     for (const [relation, row, i] of places) {
       for (const [column, wider] of [
         ['min_key', null],
@@ -295,7 +298,7 @@ describe(`damaged ranges in ${BACKEND}`, () => {
     await at.database.write((transaction) => transaction.run(`DELETE FROM delta_file_ranges WHERE ${stray}`))
   })
 
-  test('are told by a validation with both values, and count', async () => {
+  test('are reported by a validation with both values, and counted', async () => {
     const of = { catalog: at.database, log: openLocalLog(at.table), tableId: 't' }
     const healthy = await validated(of, 0)
     expect(differencesOf(healthy.events)).toEqual([])
@@ -316,7 +319,7 @@ describe(`damaged ranges in ${BACKEND}`, () => {
     const emptied = await validated(of, 0)
     expect(emptied.differences).toBe(FILES + 1)
     expect(differencesOf(emptied.events)).toHaveLength(1_000)
-    // Built again from its start, as `index --drop` and `index` would.
+    // Built again from the start, as by `index --drop` and `index`.
     await set('delta_range_columns', "table_id = 't' AND column_no = 1", 'built_to', -1)
     await extendRanges(at.database, 't')
     expect(differencesOf((await validated(of, 0)).events)).toEqual([])

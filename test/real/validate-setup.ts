@@ -1,4 +1,4 @@
-/** Imports a real table into a fresh catalog and validates it. Shared by the tests of the validator. */
+/** Imports a real table into a new catalog and validates it. Shared by the tests of the validator. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -78,7 +78,7 @@ export async function validated(
     catalog: of.catalog,
     tableId: of.tableId,
     log: of.log,
-    // On tables this small a second thread only costs; the commands are tested with as many as they have.
+    // On tables this small a second thread only costs time; the commands are tested with their own number.
     scratch: () => openDuckdb(':memory:', 'write', { memoryLimit: '1GB', threads: ALL ? 2 : 1 }),
     samples,
     checkpoints,

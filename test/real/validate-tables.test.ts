@@ -1,11 +1,11 @@
-/** The validator over every real table: an imported table agrees with its log, and says so without a false alarm. */
+/** The validator on every real table: an imported table agrees with its log, without a false alarm. */
 import { describe, expect, it } from 'vitest'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { expectedTables, folderOf, HAVE_TABLES, representative } from '../tables/shared-tables.ts'
 import { shareOf } from '../support/backend.ts'
 import { differencesOf, imported, validated } from './validate-setup.ts'
 
-/** Logs that an import refuses because they say too little: there is nothing to validate. */
+/** Logs that an import refuses because they are incomplete: there is nothing to validate. */
 const NO_TABLES = new Set(['delta-golden/data-reader-absolute-paths-escaped-chars'])
 const only = process.env['SLUICE_TABLE']
 

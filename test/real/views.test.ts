@@ -1,4 +1,4 @@
-/** The views of the catalog against what the log says, and every query of docs/reference/CATALOG.md as it stands there. */
+/** The views of the catalog compared with the log, and every query of docs/reference/CATALOG.md unchanged. */
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -98,7 +98,7 @@ it(`delta_history in ${BACKEND}`, async () => {
     [2, '2026-11-19T22:59:59.001Z', START + DAY, 'DELETE', 'Test/1', 1, 1, 10 * MB, 10 * MB, 3, 81 * MB, 31],
     [3, '2026-11-19T22:59:59.006Z', START + DAY + 5, 'OPTIMIZE', 'Test/1', 1, 1, 300 * MB, 31 * MB, 3, 350 * MB, null],
   ])
-  // A time that no calendar has must not fail the view.
+  // A time beyond the calendar must not fail the view.
   await database.write((transaction) =>
     transaction.run("UPDATE delta_commits SET commit_time = 9007199254740991 WHERE table_id = 'other' AND version = 0"),
   )
@@ -124,7 +124,7 @@ it(`delta_small_files in ${BACKEND}`, async () => {
   const columns =
     'partition_values, num_files, small_files, small_bytes, small_share + small_share, files_after_compaction'
   const [row] = await from('delta_small_files', columns)
-  // A decimal comes as text, a double as a number.
+  // A decimal is returned as text, a double as a number.
   expect(row?.map((value, i) => (i === 4 ? Number(value) : value))).toEqual([
     '{"day":"2024-01-01"}',
     2,
@@ -144,7 +144,7 @@ it(`delta_table_growth in ${BACKEND}`, async () => {
   ])
 })
 
-it(`no view of ${BACKEND} shows what lies above the current version`, async () => {
+it(`no view of ${BACKEND} shows anything above the current version`, async () => {
   const views = [
     'delta_history',
     'delta_partition_stats',

@@ -1,4 +1,7 @@
-/** The proxy of `--simulate-latency`: how long bytes take through it, that they are the same bytes, and what becomes of ends and breaks. */
+/**
+ * The proxy of `--simulate-latency`: how long bytes take through it, that they are unchanged, and what happens at ends
+ * and resets.
+ */
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import net from 'node:net'
@@ -40,7 +43,7 @@ async function client(to = port()): Promise<net.Socket> {
   return socket
 }
 
-/** Time from before an act until the socket says something, ms. */
+/** Time from an action until the socket receives something, ms. */
 async function answered(socket: net.Socket, act: () => void): Promise<number> {
   const begun = performance.now()
   const heard = once(socket, 'data')
@@ -50,7 +53,7 @@ async function answered(socket: net.Socket, act: () => void): Promise<number> {
 }
 
 describe('time', () => {
-  test('a question and its answer take a round trip, each of many, and connecting takes one more', async () => {
+  test('a request and its response take a round trip, for each of many, and connecting takes one more', async () => {
     const begun = performance.now()
     const socket = await client()
     await answered(socket, () => socket.write('first'))
@@ -59,7 +62,7 @@ describe('time', () => {
       expect(await answered(socket, () => socket.write(`${i}`))).toBeGreaterThanOrEqual(ROUND_TRIP)
   })
 
-  test('a server that speaks first is heard when a client further away would have been seen', async () => {
+  test('a greeting of the server arrives when a distant client would have got it', async () => {
     serve = (socket) => socket.write('greeting')
     const begun = performance.now()
     const socket = await client()
@@ -67,7 +70,7 @@ describe('time', () => {
     expect(performance.now() - begun).toBeGreaterThanOrEqual(2 * ROUND_TRIP)
   })
 
-  test('what is sent one after the other is on its way at the same time', async () => {
+  test('messages that are sent one after the other travel at the same time', async () => {
     const heard: string[] = []
     serve = (socket) => socket.on('data', (data) => heard.push(...data.toString().split('')))
     const [many, one] = [await client(), await client()]
@@ -78,7 +81,7 @@ describe('time', () => {
       many.write(piece)
       await wait(3)
     }
-    // A line that carries one piece at a time would still have most of them when the other connection's piece is there.
+    // A proxy that carried one piece at a time would still have most of them when the other connection's piece arrives.
     await wait(4 * ROUND_TRIP)
     one.write('!')
     while (heard.length <= pieces.length) await wait(5)
@@ -87,7 +90,7 @@ describe('time', () => {
 })
 
 test(
-  'many bytes arrive whole and in order, also where the reader is slower than the writer',
+  'many bytes arrive complete and in order, even if the reader is slower than the writer',
   { timeout: 60_000 },
   async () => {
     const [sent, received] = [createHash('sha256'), createHash('sha256')]
@@ -107,7 +110,7 @@ test(
       sent.update(piece)
       if (!socket.write(piece)) await once(socket, 'drain')
     }
-    // One side has ended; the other one still has something to say.
+    // One side has ended; the other one still sends.
     socket.end()
     const [answer] = (await once(socket, 'data')) as [Buffer]
     expect(answer.toString()).toBe(String(48 << 20))
@@ -115,8 +118,8 @@ test(
   },
 )
 
-describe('ends and breaks', () => {
-  test('a server that ends is heard to the end', async () => {
+describe('ends and resets', () => {
+  test('all bytes of a server that ends arrive', async () => {
     serve = (socket) => socket.end('all of it')
     const socket = await client()
     let text = ''
@@ -136,7 +139,7 @@ describe('ends and breaks', () => {
     expect(['ECONNRESET', 'EPIPE']).toContain(error.code)
   })
 
-  test('a client that goes away is gone for the server', async () => {
+  test('a client that disconnects is disconnected for the server', async () => {
     const gone = new Promise<void>((resolve) => {
       serve = (socket) => {
         socket.once('data', () => socket.write('here'))
@@ -149,7 +152,7 @@ describe('ends and breaks', () => {
     await gone
   })
 
-  test('a server that is not there refuses', async () => {
+  test('a missing server refuses', async () => {
     const other = net.createServer().listen(0, '127.0.0.1')
     await once(other, 'listening')
     const closed = (other.address() as net.AddressInfo).port
@@ -161,7 +164,7 @@ describe('ends and breaks', () => {
     expect(['ECONNRESET', 'EPIPE']).toContain(error.code)
   })
 
-  test('a wire that is taken down cuts what goes through it, and takes nobody any more', async () => {
+  test('a proxy that is closed cuts its connections, and accepts no more', async () => {
     const socket = await client()
     await answered(socket, () => socket.write('x'))
     const by = await wire.route({ host: '127.0.0.1', port: port() })

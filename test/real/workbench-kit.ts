@@ -1,4 +1,4 @@
-/** A workbench over its real threads, on a lake of one's own: what the tests of the workbench share. */
+/** A workbench with its real threads, on a lake of its own: shared by the tests of the workbench. */
 import { cpSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { openWorkbench } from '../../src/app/open-workbench.ts'
@@ -16,7 +16,7 @@ const DEADLINE_MS = 20_000
 export type Bench = AsyncDisposable & {
   readonly folder: string
   readonly lake: string
-  /** The catalog's file; nobody has made it yet. */
+  /** The catalog's file, which does not exist yet. */
   readonly file: string
   readonly bench: Workbench
   /** Another workbench on the same lake. */
@@ -85,13 +85,13 @@ export function batchImportOf(lake: string, bench: Workbench): Operation {
 export type Watched = {
   readonly running: RunningOperation
   readonly events: readonly Event[]
-  /** Resolves with the first event of that type, or rejects when the run ends without one. */
+  /** Resolves with the first event of that type, or rejects if the run ends without one. */
   readonly first: (type: Event['type']) => Promise<Event>
   /** The exit code and the last event. */
   readonly end: () => Promise<{ readonly exitCode: number; readonly last: Extract<Event, { type: 'run.finished' }> }>
 }
 
-/** Starts an operation and keeps all it tells. */
+/** Starts an operation and keeps all its events. */
 export function watch(bench: Workbench, operation: Operation, commandLine = `sluice ${operation.kind}`): Watched {
   const running = bench.start(operation, commandLine)
   const events: Event[] = []
@@ -136,7 +136,7 @@ export async function rowOf(bench: Workbench, name: string): Promise<TableRow> {
   return row
 }
 
-/** Asks again until the answer is as wanted; the deadline says what it was instead. */
+/** Asks again until the result is as wanted; the error at the deadline has the last one. */
 export async function eventually<T>(ask: () => Promise<T>, wanted: (answer: T) => boolean): Promise<T> {
   const end = Date.now() + DEADLINE_MS
   for (;;) {

@@ -1,4 +1,7 @@
-/** Opens a lake as the UI does, and closes it while it is still being read: `node workbench-quit-child.mjs LAKE CATALOG MS`. */
+/**
+ * Opens a lake as the UI does, and closes it while it is still being read: `node workbench-quit-child.mjs LAKE CATALOG
+ * MS`.
+ */
 import { openWorkbench } from '../../build/app/open-workbench.js'
 
 const [lake, catalog, ms] = process.argv.slice(2)
@@ -8,5 +11,5 @@ const rows = await workbench.tables()
 for (const { key } of rows) void workbench.files(key, query).catch(() => undefined)
 await new Promise((resolve) => setTimeout(resolve, Number(ms)))
 await workbench[Symbol.asyncDispose]()
-// As the program does it after its last word.
+// As the program does it after its last output.
 setTimeout(() => process.exit(), 100).unref()

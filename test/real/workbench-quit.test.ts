@@ -1,4 +1,7 @@
-/** Leaving the UI while DuckDB reads a checkpoint for it: its thread is not ended under DuckDB's feet, which would abort the whole process. */
+/**
+ * Leaving the UI while DuckDB reads a checkpoint for it: its thread is not ended during the read, which would abort the
+ * whole process.
+ */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
@@ -28,6 +31,6 @@ async function quitAfter(ms: number): Promise<string> {
   return `${code ?? signal ?? ''}${said}`
 }
 
-test('whenever that is', { timeout: 120_000 }, async () => {
+test('the process ends well whenever the UI is closed', { timeout: 120_000 }, async () => {
   for (let ms = 40; ms <= 320; ms += 40) expect(await quitAfter(ms)).toBe('0')
 })

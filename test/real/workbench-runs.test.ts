@@ -1,4 +1,7 @@
-/** Runs that the workbench starts in threads of their own: events, stop, abort, pause, lanes, and an end that leaves nothing behind. */
+/**
+ * Runs that the workbench starts in threads of their own: events, stop, abort, pause, workers, and an end that leaves
+ * nothing behind.
+ */
 import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -30,7 +33,7 @@ import type { Bench } from './workbench-kit.ts'
 
 const COMMITS = 500
 
-/** A table that is imported in one transaction a commit: long enough to be interrupted, whatever the machine. */
+/** A table that is imported with one transaction per commit: long enough to be interrupted on any machine. */
 function manyCommits(table: string, commits = COMMITS): void {
   const log: Line[][] = [[PROTOCOL, METADATA]]
   for (let version = 1; version < commits; version++) {
@@ -46,7 +49,7 @@ async function openLong(): Promise<Bench & { readonly table: string }> {
   return { ...at, table: join(at.lake, 'long') }
 }
 
-/** The head of the one table in the catalog, as another process would see it. */
+/** The version and files of the only table in the catalog, as another process sees them. */
 async function headOf(at: Bench): Promise<{ version: number | null; files: number | null; seen: number }> {
   await using database = at.openCatalog('read')
   const [row] = await database.all(
@@ -71,7 +74,7 @@ function expectNumbered(events: readonly Event[]): void {
 }
 
 describe('events of a run', () => {
-  test('come in order and without a gap, also to who subscribes late', async () => {
+  test('come in order and without a gap, even for a late subscriber', async () => {
     await using at = await openBench()
     const { running, events, end } = watch(at.bench, batchImportOf(at.lake, at.bench))
     const { exitCode, last } = await end()
@@ -103,7 +106,7 @@ describe('events of a run', () => {
 })
 
 describe('a run that is interrupted', () => {
-  test('stop: whole batches stay, 75, and the same command goes on', { timeout: 60_000 }, async () => {
+  test('a stop keeps whole batches and ends with 75, and the same command resumes', { timeout: 60_000 }, async () => {
     await using at = await openLong()
     const line = 'sluice import long --database-url sqlite:///x.db'
     const stopped = watch(at.bench, importOf(at.table, at.bench, 1), line)
@@ -122,7 +125,7 @@ describe('a run that is interrupted', () => {
     expect(head.seen).toBe(head.files)
     const row = await rowOf(at.bench, 'long')
     expect(row).toMatchObject({ version: COMMITS - 1, catalog: { state: 'unfinished', version: head.version } })
-    // Unfinished: the log answers.
+    // The import is unfinished, so the log is used.
     const page = { asOf: {}, where: '', sort: 'path', descending: false, from: 0, count: 1 } as const
     expect(await at.bench.files(row.key, page)).toMatchObject({ version: COMMITS - 1, total: row.files })
 
@@ -135,69 +138,77 @@ describe('a run that is interrupted', () => {
     expect(await dumpCatalog(database)).toBe(expected)
   })
 
-  test('abort: the running batch is undone, 75, and the same command goes on', { timeout: 60_000 }, async () => {
-    await using at = await openLong()
-    const aborted = watch(at.bench, importOf(at.table, at.bench, 1))
-    await aborted.first('chunk.progress')
-    aborted.running.abort()
-    const { exitCode, last } = await aborted.end()
-    expect({ exitCode, status: last.status, code: last.error?.code }).toEqual({
-      exitCode: 75,
-      status: 'stopped',
-      code: 'ABORTED',
-    })
-    expectNumbered(aborted.events)
-    const head = await headOf(at)
-    expect(head.seen).toBe(head.files ?? 0)
-    expect((await rowOf(at.bench, 'long')).catalog.state).toBe('unfinished')
-    expect((await runToEnd(at.bench, importOf(at.table, at.bench, 1000))).exitCode).toBe(0)
-    const expected = await undisturbed(at.table, at.bench, at)
-    await using database = at.openCatalog('read')
-    expect(await dumpCatalog(database)).toBe(expected)
-  })
+  test(
+    'an abort undoes the running batch and ends with 75, and the same command resumes',
+    { timeout: 60_000 },
+    async () => {
+      await using at = await openLong()
+      const aborted = watch(at.bench, importOf(at.table, at.bench, 1))
+      await aborted.first('chunk.progress')
+      aborted.running.abort()
+      const { exitCode, last } = await aborted.end()
+      expect({ exitCode, status: last.status, code: last.error?.code }).toEqual({
+        exitCode: 75,
+        status: 'stopped',
+        code: 'ABORTED',
+      })
+      expectNumbered(aborted.events)
+      const head = await headOf(at)
+      expect(head.seen).toBe(head.files ?? 0)
+      expect((await rowOf(at.bench, 'long')).catalog.state).toBe('unfinished')
+      expect((await runToEnd(at.bench, importOf(at.table, at.bench, 1000))).exitCode).toBe(0)
+      const expected = await undisturbed(at.table, at.bench, at)
+      await using database = at.openCatalog('read')
+      expect(await dumpCatalog(database)).toBe(expected)
+    },
+  )
 
-  test('pause holds the progress, questions are answered meanwhile, and it goes on', { timeout: 60_000 }, async () => {
-    await using at = await openLong()
-    const { running, first, events, end } = watch(at.bench, importOf(at.table, at.bench, 1))
-    await first('chunk.progress')
-    running.pause(true)
-    // The batch that was running when the word came may still end.
-    let version = (await headOf(at)).version
-    await eventually(
-      async () => {
-        const before = version
-        for (let i = 0; i < 5; i++) await at.bench.tables()
-        version = (await headOf(at)).version
-        return version === before
-      },
-      (same) => same,
-    )
-    const reported = events.length
-    for (let i = 0; i < 15; i++) {
-      const row = await rowOf(at.bench, 'long')
-      expect(row.catalog).toMatchObject({ state: 'running', holder: expect.stringContaining('import') as string })
-    }
-    expect((await headOf(at)).version).toBe(version)
-    expect(version).toBeLessThan(COMMITS - 1)
-    expect(events).toHaveLength(reported)
-    running.pause(false)
-    expect((await end()).exitCode).toBe(0)
-    expect(await rowOf(at.bench, 'long')).toMatchObject({ version: COMMITS - 1, catalog: { state: 'current' } })
-  })
+  test(
+    'a pause stops the progress, queries are answered meanwhile, and it is resumed',
+    { timeout: 60_000 },
+    async () => {
+      await using at = await openLong()
+      const { running, first, events, end } = watch(at.bench, importOf(at.table, at.bench, 1))
+      await first('chunk.progress')
+      running.pause(true)
+      // The batch that was running at the pause may still end.
+      let version = (await headOf(at)).version
+      await eventually(
+        async () => {
+          const before = version
+          for (let i = 0; i < 5; i++) await at.bench.tables()
+          version = (await headOf(at)).version
+          return version === before
+        },
+        (same) => same,
+      )
+      const reported = events.length
+      for (let i = 0; i < 15; i++) {
+        const row = await rowOf(at.bench, 'long')
+        expect(row.catalog).toMatchObject({ state: 'running', holder: expect.stringContaining('import') as string })
+      }
+      expect((await headOf(at)).version).toBe(version)
+      expect(version).toBeLessThan(COMMITS - 1)
+      expect(events).toHaveLength(reported)
+      running.pause(false)
+      expect((await end()).exitCode).toBe(0)
+      expect(await rowOf(at.bench, 'long')).toMatchObject({ version: COMMITS - 1, catalog: { state: 'current' } })
+    },
+  )
 
   test('stop ends a pause', async () => {
     await using at = await openLong()
     const { running, first, end } = watch(at.bench, importOf(at.table, at.bench, 1))
     await first('chunk.progress')
     running.pause(true)
-    // Whoever asks first says what it ends with.
+    // The first request decides the exit code.
     running.stop(143)
     running.stop(130)
     const { exitCode, last } = await end()
     expect([exitCode, last.exitCode]).toEqual([143, 143])
   })
 
-  test('fewer lanes hold the tables that have not begun, more lanes let them in', { timeout: 60_000 }, async () => {
+  test('fewer workers hold back tables that have not begun, more workers start them', { timeout: 60_000 }, async () => {
     const names = ['a', 'b', 'c', 'd']
     await using at = await openBench((lake) => {
       for (const name of names) manyCommits(join(lake, name), 150)
@@ -207,7 +218,7 @@ describe('a run that is interrupted', () => {
     running.workers(1)
     await first('table.finished')
     const began = events.filter(({ type }) => type === 'table.started').length
-    // Two began before the word came at most; then one at a time.
+    // At most two began before the request; then one at a time.
     expect(began).toBeLessThan(names.length)
     running.workers(4)
     expect((await end()).exitCode).toBe(0)
@@ -216,7 +227,7 @@ describe('a run that is interrupted', () => {
     )
   })
 
-  test('two runs of one table: the second is refused and says who holds it', async () => {
+  test('two runs of one table: the second is refused and names the lease owner', async () => {
     await using at = await openLong()
     const one = watch(at.bench, importOf(at.table, at.bench, 1), 'sluice import first')
     await one.first('chunk.progress')
@@ -231,7 +242,7 @@ describe('a run that is interrupted', () => {
 })
 
 describe('the end', () => {
-  test('dispose ends a run, and says how it ended', { timeout: 60_000 }, async () => {
+  test('dispose ends a run, and returns how it ended', { timeout: 60_000 }, async () => {
     await using at = await openLong()
     const { first, end } = watch(at.bench, importOf(at.table, at.bench, 1))
     await first('chunk.progress')
@@ -243,7 +254,7 @@ describe('the end', () => {
     await at.bench[Symbol.asyncDispose]()
     expect((await end()).exitCode).toBe(75)
     expect(await answered).toBe(true)
-    // Nothing of it holds the catalog any more.
+    // Nothing of it locks the catalog any more.
     const other = await at.again()
     expect((await runToEnd(other, importOf(at.table, other, 1000))).exitCode).toBe(0)
   })

@@ -1,4 +1,7 @@
-/** The workbench over its real threads: states of tables, questions answered by log and by catalog alike, errors that cross a thread. */
+/**
+ * The workbench with its real threads: states of tables, the same results from log and catalog, errors that cross a
+ * thread.
+ */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -49,7 +52,7 @@ async function nextChange(bench: Workbench): Promise<readonly TableRow[]> {
 const stateOf = ({ catalog, error }: TableRow): string => error?.code ?? catalog.state
 
 describe('states of the tables', () => {
-  test('before any catalog exists everything is answered from the logs, and no file is made', async () => {
+  test('before any catalog exists everything is read from the logs, and no file is created', async () => {
     await using at = await openBench()
     const rows = await at.bench.tables()
     expect(rows.map(({ name }) => name)).toEqual([
@@ -74,7 +77,7 @@ describe('states of the tables', () => {
     expect(readdirSync(at.folder)).toEqual(['lake'])
   })
 
-  test('after an import, behind, and brought in', async () => {
+  test('change after an import, a new commit, and a sync', async () => {
     await using at = await openBench()
     const before = await at.bench.tables()
     await importAll(at)
@@ -89,7 +92,7 @@ describe('states of the tables', () => {
     expect(recorded?.parts?.map(({ table, status }) => `${table} ${status}`).toSorted()).toEqual(
       rows.filter((row) => stateOf(row) === 'current').map(({ name }) => `${name} ok`),
     )
-    // The same counts as from the log, and those that a log does not tell.
+    // The same counts as from the log, and those that a log does not have.
     for (const [i, row] of rows.entries()) {
       if (row.error !== null) continue
       const { key, name, location, version, files, bytes, partitionColumns, features, changed } = before[i] as TableRow
@@ -106,14 +109,14 @@ describe('states of the tables', () => {
     expect(behind).toMatchObject({ version, files: (was.files ?? 0) + 1, catalog: { state: 'behind', commits: 1 } })
     appendCommit(table, 'year=2024/month=12/new-2.parquet')
     expect((await rowOf(at.bench, 'sales/orders')).catalog).toEqual({ state: 'behind', commits: 2 })
-    // The catalog answers for what it holds.
+    // The catalog is used for the versions that it has.
     expect((await at.bench.files(was.key, filesQuery({}))).version).toBe(was.version)
     expect((await runToEnd(at.bench, importOf(table, at.bench))).exitCode).toBe(0)
     const brought = await rowOf(at.bench, 'sales/orders')
     expect(brought).toMatchObject({ version: version + 1, files: (was.files ?? 0) + 2, catalog: { state: 'current' } })
   })
 
-  test('change by themselves: a commit, and what a catalog brings in', async () => {
+  test('change by themselves: after a commit, and after an import', async () => {
     await using at = await openBench()
     await importAll(at)
     await at.bench.tables()
@@ -125,16 +128,16 @@ describe('states of the tables', () => {
     const other = await at.again()
     await runToEnd(other, importOf(join(at.lake, 'sales', 'orders'), other))
     let [row] = await nextChange(at.bench)
-    // While it is brought in, it is seen that somebody works on it.
+    // During the import, the table is shown as running.
     while (row?.catalog.state === 'running') [row] = await nextChange(at.bench)
     expect(row).toMatchObject({ name: 'sales/orders', version, catalog: { state: 'current' } })
     expect(await at.bench.changed([])).toEqual([])
   })
 
-  test('change by themselves once another program has made the catalog', async () => {
+  test('change by themselves once another program has created the catalog', async () => {
     await using at = await openBench()
     await at.bench.tables()
-    // The first look finds no catalog.
+    // The first check finds no catalog.
     expect(await at.bench.changed([])).toEqual([])
     const other = await at.again()
     await runToEnd(other, importOf(join(at.lake, 'sales', 'orders'), other))
@@ -143,7 +146,7 @@ describe('states of the tables', () => {
     expect(rows).toContainEqual(expect.objectContaining({ name: 'sales/orders', catalog: { state: 'current' } }))
   })
 
-  test('are told without the catalog, where it is away', async () => {
+  test('are reported without the catalog if it is not reachable', async () => {
     await using at = await openBench()
     const away = 'postgresql://me:hidden@127.0.0.1:1/none'
     await using bench = await openWorkbench({ lake: at.lake, catalog: away, tool: 't', actor: 'me', host: 'here' })
@@ -220,11 +223,11 @@ describe('states of the tables', () => {
     expect({ version, total }).toEqual({ version: row.version, total: whole.total })
     expect((await runToEnd(at.bench, importOf(join(at.lake, 'sales/orders'), at.bench))).exitCode).toBe(0)
     expect(await rowOf(at.bench, 'sales/orders')).toMatchObject({ version: row.version, catalog: { state: 'current' } })
-    // The same question as before, about rows that were written anew.
+    // The same query as before, about rows that were written again.
     expect((await at.bench.files(row.key, where)).rows).toEqual(whole.rows)
   })
 
-  test('a roll back and another import change what a repeated question sees', async () => {
+  test('a rollback and another import change the result of a repeated query', async () => {
     await using at = await openBench()
     await importAll(at)
     const { bench } = at
@@ -236,7 +239,7 @@ describe('states of the tables', () => {
     const rollback = { kind: 'rollback', table, catalog, confirm: table, checkFiles: 'none', dryRun: false } as const
     expect((await runToEnd(bench, rollback)).exitCode).toBe(0)
     expect(await rowOf(bench, 'sales/orders')).toMatchObject({ tableId: null, catalog: { state: 'none' } })
-    // Another table takes the row numbers that were his.
+    // Another table gets its row numbers.
     const clicks = join(at.lake, 'events/clicks')
     appendCommit(clicks, 'new.parquet')
     expect((await runToEnd(bench, importOf(clicks, bench))).exitCode).toBe(0)
@@ -244,7 +247,7 @@ describe('states of the tables', () => {
     expect((await bench.files(row.key, where)).rows).toEqual(whole.rows)
   })
 
-  test('without a lake the catalog is the list', async () => {
+  test('without a lake the tables of the catalog are the list', async () => {
     await using at = await openBench()
     await importAll(at)
     const catalog = `sqlite:///${at.file}`
@@ -275,7 +278,10 @@ const WHERES: Readonly<Record<string, readonly string[]>> = {
 }
 const SORTS: readonly FileSort[] = ['path', 'size', 'rows', 'added']
 
-/** What both sides can know: only the catalog knows when a file came that the log tells by a checkpoint, and it counts rows everywhere. */
+/**
+ * What both sides have: only the catalog has the time of a file that the log has in a checkpoint, and it counts rows
+ * everywhere.
+ */
 function comparable(page: FilesPage): object {
   const { rows, funnel, ...rest } = page
   const { ms: _, ...steps } = funnel
@@ -291,7 +297,7 @@ function comparable(page: FilesPage): object {
   }
 }
 
-/** The value that a page is sorted by, a file after the other. */
+/** The values that a page is sorted by, one per file. */
 function order(page: FilesPage, sort: FileSort): readonly (string | number)[] {
   return page.rows.map((row) =>
     sort === 'path'
@@ -350,12 +356,12 @@ async function partitionsOf(bench: Workbench, { key }: TableRow, asOf: AsOf): Pr
     .toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))
 }
 
-describe('log and catalog answer alike', () => {
+describe('log and catalog give the same results', () => {
   test.each(Object.keys(WHERES))('%s', { timeout: 60_000 }, async (name) => {
     await using at = await openBench()
     const catalog = at.bench
     expect((await runToEnd(catalog, importOf(join(at.lake, name), catalog))).exitCode).toBe(0)
-    // Another workbench, whose catalog never comes to be, has the log only.
+    // Another workbench, whose catalog is never created, has the log only.
     const log = await at.again(join(at.folder, 'never.db'))
     const row = await rowOf(catalog, name)
     expect(row.catalog.state).toBe('current')
@@ -411,7 +417,7 @@ describe('log and catalog answer alike', () => {
   })
 })
 
-describe('errors cross the thread as what they are', () => {
+describe('errors cross the thread unchanged', () => {
   const reported = async (answer: Promise<unknown>): Promise<SluiceError> => {
     const error = await answer.then(
       () => null,
@@ -448,11 +454,11 @@ describe('errors cross the thread as what they are', () => {
     expect(gone).toMatchObject({ code: 'NO_LOG', kind: 'source', hint: expect.stringContaining('Verify') as string })
     expect(gone.exitCode).toBe(3)
     expect(await reported(bench.overview('file:///nowhere'))).toMatchObject({ code: 'NO_SUCH_TABLE' })
-    // And the thread goes on answering.
+    // The thread continues to answer.
     expect(await bench.tables()).toHaveLength(6)
   })
 
-  test('of a lake that is not there and of files that are no catalog', async () => {
+  test('of a missing lake and of files that are no catalog', async () => {
     await using at = await openBench((lake) => mkdirSync(lake))
     expect(await at.bench.tables()).toEqual([])
     writeFileSync(

@@ -1,4 +1,6 @@
-/** A worker that is taken out of a queue from elsewhere takes nothing new, gives back what it has, and ends; others go on with it. */
+/**
+ * A worker that is drained from another host takes nothing new, gives back its tasks, and ends; others continue them.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { POSTGRES_MISSING, POSTGRES_OWN } from '../support/servers/postgresql.ts'
 import { compared, makeOrders, WorkerStage } from '../support/worker-stage.ts'
@@ -13,7 +15,7 @@ describe.skipIf(!POSTGRES_OWN)(`a worker that is drained ${POSTGRES_MISSING}`, {
     await stage?.[Symbol.asyncDispose]()
   })
 
-  test('ends well, and another one goes on', async () => {
+  test('ends well, and another one continues', async () => {
     const copy = [
       'copy',
       '--from',
@@ -46,7 +48,7 @@ describe.skipIf(!POSTGRES_OWN)(`a worker that is drained ${POSTGRES_MISSING}`, {
     expect(await stage.run(run)).toMatchObject({ status: 'ok', exitCode: 0 })
     const { source, target } = await compared(stage)
     expect(target).toBe(source)
-    // One that is started there again takes what there is.
+    // A worker that is started there again takes the next task.
     const again = stage.worker({ host: 'gone' })
     await stage.until('it lives', async () => {
       const listed = await stage.sluice('workers')

@@ -1,4 +1,4 @@
-/** Runs that workers share: divided, steered, refused, and nothing secret on the way. */
+/** Runs that workers share: divided, steered, refused, and without secrets in the queue. */
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
@@ -15,7 +15,7 @@ import { POSTGRES_MISSING, POSTGRES_OWN } from '../support/servers/postgresql.ts
 import { openApp } from '../tui/support/app.ts'
 import { compared, makeOrders, WorkerStage, type TestWorker } from '../support/worker-stage.ts'
 
-/** What a worker tells Prometheus, as far as its own events say the same. */
+/** Prometheus metrics of a worker, as far as its own events have the same. */
 async function reportedBy({ events }: TestWorker): Promise<object> {
   const [url = ''] = events.flatMap((event) =>
     event.type === 'log' ? (/^metrics (http\S+)$/.exec(event.message)?.[1] ?? []) : [],
@@ -40,7 +40,7 @@ function ownWork({ events }: TestWorker, run: string): object {
 
 const COPY = ['copy', '--from', 'shop', '--to', 'cold', '--table', 'orders'] as const
 
-/** A program of a slot that ends with the URL of its source on its lips. */
+/** A program of a task that crashes with the URL of its source in its last message. */
 const CRASH = `if (process.argv[1]?.includes('slot-main')) process.on('message', ({ order }) => {
   if (order !== undefined) process.stderr.write('it broke at ' + order.stores[0].url, () => process.exit(9))
 })`
@@ -59,13 +59,13 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     await stage.ask(stage.data, 'target', 'DROP SCHEMA public CASCADE; CREATE SCHEMA public')
   })
 
-  /** The same name on the same server, and another database. */
+  /** The same name on the same server, but another database. */
   async function renewTarget(): Promise<void> {
     await stage.ask(stage.data, 'source', 'DROP DATABASE target WITH (FORCE)')
     await stage.data.createDatabase('target')
   }
 
-  test('share the chunks of a copy, and whoever has begun it is gone', async () => {
+  test('share the chunks of a copy, even when the program that began it is gone', async () => {
     const run = await stage.distribute(...COPY, '--checkpoint-size', '1000', '--tasks', '2')
     expect(await stage.run(run)).toMatchObject({ status: 'running', slots: { queued: 2, working: 0 }, kind: 'copy' })
     const measured = stage.worker({ args: ['--idle', '5s', '--metrics', '0'], overTcp: true })
@@ -103,14 +103,14 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
       ['ended', 0, '1'],
       ['ended', 0, '1'],
     ])
-    // The ledger knows each slot as a run of its own, and by the command that does the same without workers.
+    // The ledger has each task as a run of its own, with the command that does the same without workers.
     const command = `SELECT command FROM migration_runs`
     const commands = await stage.ask<{ command: string }>(stage.data, 'target', command)
     expect(commands).toHaveLength(2)
     for (const { command: line } of commands) expect(line).not.toContain('--distributed')
   })
 
-  test('a worker for whom a name is another database refuses, and another one does the work', async () => {
+  test('a worker for which a name is another database refuses, and another one does the work', async () => {
     const stranger = stage.worker({ host: 'stranger', stores: { cold: stage.urlOf(stage.data, 'other') } })
     const run = await stage.distribute(...COPY, '--tasks', '1')
     await stage.until('a refusal', async () => (await stage.run(run)).refusals.length > 0)
@@ -139,7 +139,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     await Promise.all([stranger.ended, friend.ended])
   })
 
-  test('a database that was made anew is looked at anew: no worker refuses a run by what it has seen before', async () => {
+  test('a database that was created again is checked again: no worker refuses a run by an earlier check', async () => {
     const first = await stage.distribute(...COPY, '--tasks', '1')
     const worker = stage.worker()
     await stage.until('the end', async () => (await stage.run(first)).status === 'ok')
@@ -155,7 +155,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     expect(await worker.ended).toBe(0)
   })
 
-  test('a refusal says by what two databases of one URL differ, and a run goes on once the name means the same one again', async () => {
+  test('a refusal reports how two databases of one URL differ, and a run continues once the name means the same one again', async () => {
     const run = await stage.distribute(...COPY, '--tasks', '1')
     await stage.ask(stage.data, 'source', 'ALTER DATABASE target RENAME TO parked')
     const oid = async (name: string): Promise<string> => {
@@ -195,7 +195,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
       UPDATE sluice_queue.sluice_runs SET program = '9.9.9, ledgers 99 and 99' WHERE run_id = '${run}'`
     await stage.ask(stage.queue, 'queue', jobs)
     const worker = stage.worker({ args: ['--queues', 'nightly'] })
-    // Its sweep queues the slot again, for programs of that version.
+    // Its sweep queues the task again, for programs of that version.
     await stage.until('a job for another program', async () => {
       const sql = `SELECT task_identifier AS task FROM graphile_worker.jobs WHERE key = 'sluice/${run}/1'`
       return (await stage.ask<{ task: string }>(stage.queue, 'queue', sql))[0]?.task.includes('9.9.9') === true
@@ -223,7 +223,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     expect(await worker.ended).toBe(0)
   })
 
-  test('a crash between a run and its jobs is mended by the next sweep', async () => {
+  test('a crash between a run and its jobs is repaired by the next sweep', async () => {
     const run = await stage.distribute(...COPY, '--tasks', '2')
     await stage.ask(
       stage.queue,
@@ -238,13 +238,13 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     await worker.ended
   })
 
-  test('is paused, hurried, stopped and gone on with from anywhere', async () => {
+  test('can be paused, accelerated, stopped and resumed from any host', async () => {
     const run = await stage.distribute(...COPY, '--checkpoint-size', '200', '--rate', '2000', '--tasks', '2')
     const worker = stage.worker({ args: ['--concurrency', '2'] })
     await stage.until('some chunks', async () => (await stage.chunksDone()) > 5)
     await stage.sluice('ctl', run, 'pause', '--distributed')
     expect(await stage.run(run)).toMatchObject({ wishes: { held: true } })
-    // Until both have heard it, and what they had is done.
+    // Until both have received it, and their batches are done.
     let before = -1
     await stage.until('that nothing moves', async () => {
       const now = await stage.chunksDone()
@@ -254,7 +254,8 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
       return isStill
     })
     expect(before).toBeLessThan(300)
-    // Each rate leaves a minute or more of work, so that the run has not ended before it is stopped, also where each command takes seconds.
+    // Each rate leaves a minute or more of work, so that the run has not ended before it is stopped, even if each
+    // command takes seconds.
     await stage.sluice('ctl', run, 'rate', '1000', '--distributed')
     await stage.sluice('ctl', run, 'resume', '--distributed')
     await stage.until('more chunks', async () => (await stage.chunksDone()) > before)
@@ -265,7 +266,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     const soon = await stage.sluice('ctl', run, 'resume', '--distributed', '--connect', url)
     expect(soon.code).toBe(2)
     expect(soon.err).toMatch(new RegExp(`the run ${run} is stopping: [12] of its tasks end their batches`))
-    // Pasted, it finds the queue.
+    // Pasted, the command finds the queue.
     expect(soon.err).toMatch(new RegExp(`sluice runs --distributed --run ${run} --connect \\S+`))
     worker.signal('SIGCONT')
     await stage.until('the stop', async () => (await stage.run(run)).status !== 'running')
@@ -274,7 +275,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     const late = await stage.sluice('ctl', run, 'pause', '--distributed')
     expect(late.code).toBe(2)
     await stage.sluice('ctl', run, 'resume', '--distributed')
-    // A run that has ended takes no rate.
+    // A run that has ended accepts no rate.
     expect((await stage.sluice('ctl', run, 'rate', 'off', '--distributed')).code).toBe(0)
     await stage.until('the end', async () => (await stage.run(run)).status === 'ok')
     expect(done).toBeGreaterThan(before)
@@ -284,7 +285,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     expect(await worker.ended).toBe(0)
   })
 
-  test('a program of a slot that stands still is killed: its slot goes on, an alert says so, and a stop ends its run', async () => {
+  test('a hanging program of a task is killed: its task continues, an alert reports it, and a stop ends its run', async () => {
     const file = path.join(stage.folder, 'told')
     const alert = ['--alert', 'failed', '--alert-command', `echo "$SLUICE_ALERT_CAUSE $SLUICE_ALERT_VALUE" >> ${file}`]
     const copy = [...COPY, '--checkpoint-size', '200', '--rate', '100', '--tasks', '1']
@@ -312,7 +313,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     await worker.ended
   }, 240_000)
 
-  test('a turn of a run that is held begins nothing before it has heard so', async () => {
+  test('a turn of a paused run begins nothing before it knows of the pause', async () => {
     const run = await stage.distribute(...COPY, '--checkpoint-size', '200', '--tasks', '1')
     await stage.sluice('ctl', run, 'pause', '--distributed')
     const worker = stage.worker()
@@ -327,7 +328,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     expect(await worker.ended).toBe(0)
   })
 
-  test('is joined, paused, gone on with and stopped on the screen', async () => {
+  test('can be joined, paused, resumed and stopped on the screen', async () => {
     const run = await stage.distribute(...COPY, '--checkpoint-size', '200', '--rate', '3000', '--tasks', '2')
     const worker = stage.worker({ args: ['--concurrency', '2'] })
     const queue = { url: stage.urlOf(stage.queue, 'queue') }
@@ -363,7 +364,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     expect(await worker.ended).toBe(0)
   })
 
-  test('a drained worker gives back what it has, and another one goes on with it', async () => {
+  test('a drained worker gives back its tasks, and another one continues them', async () => {
     const run = await stage.distribute(...COPY, '--checkpoint-size', '200', '--rate', '3000', '--tasks', '1')
     const first = stage.worker()
     await stage.until('some chunks', async () => (await stage.chunksDone()) > 5)
@@ -379,7 +380,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     expect(target).toBe(source)
   })
 
-  /** What the newest turns have said of tables at their end, in the order of slots. */
+  /** What the newest turns have reported of tables at their end, in the order of tasks. */
   async function reportedOf(run: string, table: string): Promise<readonly { looked: string; notes: string }[]> {
     const sql = `SELECT events FROM sluice_queue.sluice_run_output WHERE run_id = '${run}' ORDER BY slot_no`
     const rows = await stage.ask<{ events: string }>(stage.queue, 'queue', sql)
@@ -392,7 +393,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     )
   }
 
-  test('what was there before is counted once by all slots and turns, and what they have copied by none', async () => {
+  test('rows that existed before are counted once by all tasks and turns, and copied rows by none', async () => {
     await stage.ask(
       stage.data,
       'source',
@@ -428,7 +429,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     expect(await stage.run(run)).toMatchObject({ status: 'ok' })
     for (const { looked: seen } of [...(await reportedOf(run, 'orders')), ...(await reportedOf(run, 'more'))])
       expect(seen).toBe('0')
-    // Who goes on with it after its end, or begins another one, takes nobody's word.
+    // A resumed run, or another one, does not rely on earlier counts.
     const next = await stage.distribute(...COPY, '--tasks', '2')
     const third = stage.worker({ args: ['--concurrency', '2', '--idle', '3s'] })
     expect(await third.ended).toBe(0)
@@ -436,7 +437,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     expect(await stage.run(next)).toMatchObject({ status: 'ok' })
   })
 
-  test('a row that is gone from what was there before is found by whichever slot looks', async () => {
+  test('a row that is missing from the earlier ones is found by whichever task checks', async () => {
     expect((await stage.sluice(...COPY, '--checkpoint-size', '1000')).code).toBe(0)
     await stage.ask(stage.data, 'target', 'DELETE FROM orders WHERE id = 77')
     const run = await stage.distribute(...COPY, '--tasks', '2')
@@ -450,12 +451,12 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     expect(await stage.run(run)).toMatchObject({ status: 'ok' })
   })
 
-  test('a worker that ends when it is idle is not idle while it gives a slot back', async () => {
+  test('a worker that ends when it is idle is not idle while it gives a task back', async () => {
     const slow = await stage.distribute(...COPY, '--rate', '8000', '--tasks', '1')
     const next = await stage.distribute('diff', '--from', 'shop', '--to', 'cold', '--table', 'orders')
     const worker = stage.worker({ args: ['--idle', '3s'] })
     await stage.until('the first one', () => worker.slots.includes('begun'))
-    // The row of the run is somebody's when the slot is to be given back.
+    // The row of the run is locked when the task is to be given back.
     const client = new pg.Client({ connectionString: stage.queue.url('queue') })
     await client.connect()
     await client.query('BEGIN')
@@ -468,7 +469,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
       const sql = `SELECT pid FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0`
       return (await stage.ask(stage.queue, 'queue', sql)).length > 0
     })
-    // Longer than it looks again whether it is idle.
+    // Longer than its interval of idle checks.
     await setTimeout(500)
     await client.query('COMMIT')
     await client.end()
@@ -477,7 +478,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     expect([(await stage.run(slow)).status, (await stage.run(next)).status]).toEqual(['ok', 'ok'])
   })
 
-  test('rows that only the target has are named by a shared comparison that went well, and by its report', async () => {
+  test('rows that only the target has are named by a shared comparison that succeeds, and by its report', async () => {
     for (const database of ['source', 'target'])
       await stage.ask(
         stage.data,
@@ -503,7 +504,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     expect(document.queue?.notes).toContainEqual({ table: 'public.more', note })
   })
 
-  test('a shared comparison that copies first counts each row once, also those that the target refuses', async () => {
+  test('a shared comparison that copies first counts each row once, even those that the target refuses', async () => {
     const odd = (check: string): string => `DROP TABLE IF EXISTS odd; CREATE TABLE odd (id int PRIMARY KEY${check})`
     await stage.ask(stage.data, 'source', `${odd('')}; INSERT INTO odd SELECT generate_series(1, 100)`)
     await stage.ask(stage.data, 'target', odd(', CHECK (id <> 7)'))
@@ -514,7 +515,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     expect(await stage.run(run)).toMatchObject({ rows: 100n, chunks: 1, countedAt: null })
   })
 
-  test('the end of a run that is not whole names each table and its cause, as the same run does here', async () => {
+  test('the result of an incomplete run names each table and its cause, as the same run does on one machine', async () => {
     await stage.ask(
       stage.data,
       'source',
@@ -538,7 +539,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     expect(error?.hint).not.toContain('above')
     for (const { table, error: cause } of notified)
       expect(error?.reason).toContain(`${table}: ${cause?.code ?? ''} ${cause?.message ?? ''}`)
-    // The report of it is asked by the same id.
+    // The report of it is requested by the same id.
     const reported = await stage.sluice('report', run, '--to', 'cold', '--format', 'json')
     const text = reported.events.find((event) => event.type === 'run.report')
     const document = JSON.parse(text?.type === 'run.report' ? text.text : '{}') as RunReport
@@ -568,7 +569,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     })
   })
 
-  test('what differs is found, and ends the run as it ends a run of one machine', async () => {
+  test('differences are found, and end the run as they end one on a single machine', async () => {
     expect((await stage.sluice(...COPY)).code).toBe(0)
     await stage.ask(stage.data, 'target', `UPDATE orders SET note = 'other' WHERE id = 77`)
     const run = await stage.distribute('diff', '--from', 'shop', '--to', 'cold', '--table', 'orders')
@@ -607,7 +608,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     expect(after.events.length).toBe(before.events.length)
   })
 
-  test('a slot that rested ends with the error of the run, and with none where that is well', async () => {
+  test('a waiting task ends with the error of the run, and without one if the run succeeds', async () => {
     await using queue = await openQueue(stage.urlOf(stage.queue, 'queue'), 'work', 2)
     const error = { code: 'CONNECT_FAILED', message: 'away', retryable: true } as const
     const refused = { code: 'NO_SUCH_TABLE', message: 'no table', retryable: false } as const
@@ -634,7 +635,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     }
   })
 
-  test('a slot that works again has no error of its turn before', async () => {
+  test('a task that works again does not keep the error of its earlier turn', async () => {
     await using queue = await openQueue(stage.urlOf(stage.queue, 'queue'), 'work', 2)
     const words = { kind: 'copy', commandLine: 'sluice copy', program: 'none', actor: 'me', host: 'here' }
     const none = { source: null, target: null, queue: null, mark: null }
@@ -651,7 +652,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     if (second === null) throw new Error('no slot')
     expect(await errors()).toEqual([null])
     expect(second.rested).toMatchObject({ times: 1, cause: { code: 'CONNECT_FAILED' } })
-    // Rests are those of one cause in a row.
+    // Repeated waits count only for one cause in a row.
     const refused = { ...error, message: 'refuses the password', retryable: false }
     await worker.release(second, { left: 'rest', exitCode: 4, error: refused })
     const third = await worker.claim({ runId: '90', no: 1 })
@@ -662,7 +663,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     expect(fourth?.rested).toMatchObject({ times: 1, cause: { message: 'refuses the password' } })
   })
 
-  test('a database without a queue stays without one where somebody steers, and a role without rights is told so', async () => {
+  test('a database without a queue gets none from a steering command, and a role without rights gets an error', async () => {
     await stage.ask(stage.data, 'other', `DROP ROLE IF EXISTS poor; CREATE ROLE poor LOGIN PASSWORD 'poor-word'`)
     const url = new URL(stage.data.url('other'))
     for (const words of [
@@ -681,14 +682,14 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     expect(err).not.toMatch(/poor-word|GRANT CREATE [^;]*TO [\\"]*poor/)
   })
 
-  test('no password stands in the queue, or in what workers say', async () => {
+  test('no password is in the queue, or in the output of workers', async () => {
     const password = 'a test pässword/@:%'
     const forms = [password, encodeURIComponent(password), JSON.stringify(password).slice(1, -1)]
     const bad = await stage.distribute(...COPY, '--table', 'nowhere', '--tasks', '1')
     const worker = stage.worker({ args: ['--idle', '3s'] })
     await stage.until('a refusal', async () => (await stage.run(bad)).status !== 'running')
     await worker.ended
-    // What a program says that crashes is nobody's choice.
+    // The last message of a crashing program cannot be controlled.
     await stage.distribute(...COPY, '--tasks', '1')
     const crashing = stage.worker({ preload: CRASH })
     await stage.until('a crash', () => crashing.slots.includes('resting'))
