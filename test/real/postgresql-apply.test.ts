@@ -207,7 +207,9 @@ describe.skipIf(absent !== '')(`changes applied to PostgreSQL ${absent}`, () => 
     }
   })
 
-  test('a large unchanged value is not written again, even if a table has other unique indexes', async ({ skip }) => {
+  test('a large value that has not changed is not written again, even if a table has other unique indexes', async ({
+    skip,
+  }) => {
     skip((await majorOf(target.place.url)) < 17, 'pg_column_toast_chunk_id is of PostgreSQL 17')
     await using writer = await open(
       'stays',

@@ -135,7 +135,7 @@ describe.skipIf(!POSTGRES_OWN)('cutover of tables (needs a server of its own)', 
     await add(sql)
   })
 
-  test('a write into the old table fails with a reason, on replicas of others too; apply sessions pass, and all without a guard', async () => {
+  test('a write into the old table fails with a reason, on replicas too; apply sessions pass, and all without a guard', async () => {
     await turn(store, FORWARD)
     for (const role of ['origin', 'replica', 'local']) {
       await sql.run(`SET session_replication_role TO ${role}`)
