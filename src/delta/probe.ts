@@ -89,9 +89,9 @@ async function count(store: LogStore, snapshot: Snapshot, listing: LogListing, s
 }
 
 /**
- * The facts of a table at its latest version. If the table cannot be read, `refusal` has the reason, beside all facts
- * that were found. Counts come from a small replay of commits, otherwise from the valid `.crc` of that version,
- * otherwise from the checkpoint.
+ * The facts of a table at its latest version. If the table cannot be read, `refusal` has the reason, and the other
+ * members have all facts that were found. Counts come from a small replay of commits, otherwise from the valid `.crc`
+ * of that version, otherwise from the checkpoint.
  * @param parquet called only if counts or metadata are available in a Parquet checkpoint only
  * @throws SluiceError NO_LOG, SOURCE_DENIED, SOURCE_IO if there is no log to read; the signal's reason if it is aborted
  */

@@ -1,7 +1,7 @@
 /** Steering requests of slots: each is passed once, shared out, and leaves the state of the queue, in any order. */
 import { describe, expect, test } from 'vitest'
 import fc from 'fast-check'
-import { NOTHING_TOLD, optionsSince, type SharedRequests } from '../../src/app/share/slot-requests.ts'
+import { NO_REQUESTS, optionsSince, type SharedRequests } from '../../src/app/share/slot-requests.ts'
 import { isUnknownTable } from '../../src/app/share/steered-tables.ts'
 import { refuseForOperation, wholeOptions } from '../../src/app/share/table-orders.ts'
 import { Steering } from '../../src/engine/copy/workers/steering.ts'
@@ -56,7 +56,7 @@ describe('steering requests for single tables', () => {
         }
         // A slot that begins now.
         const late = steering()
-        for (const one of optionsSince(NOTHING_TOLD, reported(orders), false)) late.honour(one)
+        for (const one of optionsSince(NO_REQUESTS, reported(orders), false)) late.honour(one)
         expect(standing(late)).toEqual(standing(direct))
         expect(late.takeRetries('a')).toEqual([])
       }),
@@ -73,13 +73,13 @@ describe('steering requests for single tables', () => {
 
 test('numbers apply to the whole run and are divided, except lanes, which go to the slot with the stream', () => {
   const now: SharedRequests = { wishes: { rate: 1000, workers: 8, lanes: 4, held: true }, among: 2 }
-  expect(optionsSince(NOTHING_TOLD, now, false)).toEqual([
+  expect(optionsSince(NO_REQUESTS, now, false)).toEqual([
     { act: 'hold', held: true },
     { act: 'rate', rate: 500 },
     { act: 'workers', workers: 4 },
     { act: 'lanes', lanes: 4 },
   ])
-  expect(optionsSince(NOTHING_TOLD, now, true)).not.toContainEqual({ act: 'lanes', lanes: 4 })
+  expect(optionsSince(NO_REQUESTS, now, true)).not.toContainEqual({ act: 'lanes', lanes: 4 })
   expect(optionsSince(now, { ...now, among: 4 }, false)).toEqual([
     { act: 'rate', rate: 250 },
     { act: 'workers', workers: 2 },

@@ -10,7 +10,7 @@ import { standingChunkKey, StandingChunks } from '../alerts/causes/standing-chun
 import { Pulse } from '../live/pulse.ts'
 import { systemOf } from '../../engine/run/systems.ts'
 import { SlotAnswers } from './slot-answers.ts'
-import { NOTHING_TOLD, optionsSince, type SharedRequests } from './slot-requests.ts'
+import { NO_REQUESTS, optionsSince, type SharedRequests } from './slot-requests.ts'
 import { SteeredNames } from './steered-tables.ts'
 import { FailureCauses, isCause, withCauses } from './causes.ts'
 import type { MovedChunk } from '../../engine/run/watch-port.ts'
@@ -95,7 +95,7 @@ export class SlotProgram {
         ended(() => crashed(crash(signal ?? `exit ${code}`, complaint)))
       })
     })
-    this.#send({ order: { ...order, wishes: optionsSince(NOTHING_TOLD, honoured, this.#onCall) } })
+    this.#send({ order: { ...order, wishes: optionsSince(NO_REQUESTS, honoured, this.#onCall) } })
   }
 
   /** @param now ms of a monotonic clock */

@@ -21,10 +21,10 @@ function askedRate({ takesTurns, operation }: ClaimedSlot): Pick<RunRequests, 'r
 }
 
 /** Requests before the first message. */
-export const NOTHING_TOLD: SharedRequests = { wishes: {}, among: 0 }
+export const NO_REQUESTS: SharedRequests = { wishes: {}, among: 0 }
 
 /**
- * @param before last message; `NOTHING_TOLD` before the start of the task
+ * @param before last message; `NO_REQUESTS` before the start of the task
  * @param onCall the task copies for the task of the stream, and has no apply workers
  */
 export function optionsSince(before: SharedRequests, now: SharedRequests, onCall: boolean): readonly SteeringRequest[] {
@@ -47,7 +47,7 @@ function tableOptionsSince(
 ): readonly SteeringRequest[] {
   const known = before.wishes.tables ?? []
   // A program retries earlier failures by itself when it begins.
-  const again = before === NOTHING_TOLD ? [] : retries.filter((one) => !before.wishes.retries?.some(isRetry(one)))
+  const again = before === NO_REQUESTS ? [] : retries.filter((one) => !before.wishes.retries?.some(isRetry(one)))
   const gone = known.filter((one) => !tables.some(isHold(one)))
   // A request for a whole table also resets its chunks: send requests for chunks that are still held back again.
   const retried = new Set([...gone, ...again].map(({ table }) => table))

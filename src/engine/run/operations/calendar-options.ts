@@ -4,9 +4,12 @@ import type { Option } from './option.ts'
 import type { CALENDAR_FLAGS } from './words.ts'
 
 /** Values that apply without the option, in words. */
-type Shown = Readonly<Record<(typeof CALENDAR_FLAGS)[number], string>>
+type Shown = Readonly<Partial<Record<(typeof CALENDAR_FLAGS)[number], string>>>
 
-/** `--calendar` and its related options. @param group heading on the command's page */
+/**
+ * `--calendar` and its related options, as far as `shown` has them.
+ * @param group heading on the command's page
+ */
 export function calendarOptions(group: string, shown: Shown): readonly Option[] {
   return [
     {
@@ -35,7 +38,10 @@ export function calendarOptions(group: string, shown: Shown): readonly Option[] 
       type: 'text',
       describe: 'time zone in which days begin, such as Europe/Berlin',
     } as const,
-  ].map((option) => ({ ...option, shown: shown[option.name], config: 'shown', group }))
+  ].flatMap((option): readonly Option[] => {
+    const value = shown[option.name]
+    return value === undefined ? [] : [{ ...option, shown: value, config: 'shown', group }]
+  })
 }
 
 /** How an integer column holds times. */

@@ -1,4 +1,4 @@
-/** Creates and upgrades the tables of a queue, in a schema beside that of graphile-worker. */
+/** Creates and upgrades the tables of a queue, in a schema of their own, next to that of graphile-worker. */
 import type { Pool, QueryResult, QueryResultRow } from 'pg'
 import { SluiceError } from '../../../shared/errors.ts'
 import { sqlStateOf } from '../server/server-errors.ts'

@@ -41,14 +41,6 @@ export const SCHEDULE_RULE_OPTIONS = [
   'zone',
 ] as const
 
-const RULE_CALENDAR = calendarOptions('add and print:', {
-  calendar: '',
-  'first-month': 'january',
-  'year-offset': '0',
-  'first-weekday': 'monday',
-  zone: 'UTC',
-}).filter(({ name }) => name !== 'calendar')
-
 export const scheduleAdd: Declaration<ScheduleAddOperation, (typeof EVENTS)[number]> = {
   kind: 'schedule-add',
   command: {
@@ -89,7 +81,12 @@ export const scheduleAdd: Declaration<ScheduleAddOperation, (typeof EVENTS)[numb
         group: 'add and print:',
         describe: 'day of the period: 1 is its first, -1 its last',
       },
-      ...RULE_CALENDAR,
+      ...calendarOptions('add and print:', {
+        'first-month': 'january',
+        'year-offset': '0',
+        'first-weekday': 'monday',
+        zone: 'UTC',
+      }),
       {
         name: 'catch-up',
         type: 'choice',

@@ -1,4 +1,4 @@
-/** Objects beside a table to drop: column sequences move to the new table, and the guard function is dropped. */
+/** Further objects of a table to drop: column sequences move to the new table, and the guard function is dropped. */
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
