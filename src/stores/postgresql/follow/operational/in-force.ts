@@ -79,8 +79,7 @@ export async function sequencesAhead(
   if (owned.length === 0) return { outcome: 'not checked', found: 'no column is numbered by a sequence' }
   const ahead: string[] = []
   const behind: string[] = []
-  // Several columns may share a sequence: one statement sets it beyond all of them.
-  const goals = new Map<string, { readonly goal: bigint; readonly options: Partial<SequenceOptions> }>()
+  const settings: string[] = []
   for (const [sequence, column, by, min, max] of owned) {
     if (sequence == null || column == null) continue
     const options = { increment: BigInt(by ?? 1), min: BigInt(min ?? 1), max: BigInt(max ?? 1) }
@@ -102,18 +101,25 @@ export async function sequencesAhead(
       continue
     }
     behind.push(text)
-    goals.set(sequence, { goal: further(goals.get(sequence)?.goal ?? goal, goal, increment), options })
+    settings.push(moveSql(sequence, goal, options))
   }
   if (behind.length === 0) return { outcome: 'ok', found: shown(ahead, '; ') }
-  const settings = [...goals].map(([sequence, { goal, options }]) => {
-    const { value, given } = settingFor(goal, options)
-    return `SELECT setval(${literal(sequence)}, ${value}${given ? '' : ', false'})`
-  })
   return {
     outcome: 'failed',
     found: `behind the values of their columns, or the source: ${shown(behind, '; ')}`,
     hint: `the stream does not replicate them; when programs no longer write to the source, check again, then: ${settings.join('; ')}`,
   }
+}
+
+/**
+ * Statement after which a sequence continues with `goal` or beyond. Columns, also of other tables, may share the
+ * sequence: it never moves back.
+ */
+function moveSql(sequence: string, goal: bigint, options: Pick<SequenceOptions, 'increment' | 'min' | 'max'>): string {
+  const { value, given } = settingFor(goal, options)
+  const beyond = options.increment > 0n ? '<' : '>'
+  const isMoved = `last_value ${beyond} ${value}${given ? ` OR last_value = ${value} AND NOT is_called` : ''}`
+  return `SELECT setval(${literal(sequence)}, ${value}${given ? '' : ', false'}) FROM ${sequence} WHERE ${isMoved}`
 }
 
 function shown(names: readonly string[], between = ', '): string {
