@@ -1,5 +1,5 @@
 /** How hints call this program: `sluice` is right only if a shell finds the program by that name. */
-import { realpathSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import path from 'node:path'
 import { COMMANDS } from './command-list.ts'
 
@@ -13,7 +13,7 @@ type Started = {
 /** Without `--no`, npx would download a package of that name if none is installed. */
 const OF_NPM = 'npx --no sluice'
 
-/** The call of the program in shell syntax: `sluice`, `npm start --`, `npx --no sluice`, `node dist/cli/bin.js`. */
+/** The call of the program in shell syntax: `sluice`, `npm start --`, `npx --no sluice`, `node .`, `node PATH/bin.js`. */
 export function programWords({ env, script, cwd }: Started): string {
   const reported = env['SLUICE_PROGRAM']?.trim() ?? ''
   if (reported !== '') return reported
@@ -28,6 +28,8 @@ export function programWords({ env, script, cwd }: Started): string {
   if (found.some((folder) => !isOfNpm(folder))) return 'sluice'
   if (found.length > 0) return OF_NPM
   const near = path.relative(cwd, program)
+  // In a clone, the `index.js` of the package starts the program, too.
+  if (near === path.join('dist', 'cli', 'bin.js') && existsSync(path.join(cwd, 'index.js'))) return 'node .'
   return `node ${near.startsWith('..') ? program : near}`
 }
 

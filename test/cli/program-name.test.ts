@@ -11,6 +11,7 @@ describe('the program name in hints', () => {
   mkdirSync(path.dirname(script), { recursive: true })
   mkdirSync(path.join(folder, 'bin'))
   writeFileSync(script, '')
+  writeFileSync(path.join(folder, 'pkg/index.js'), '')
   symlinkSync(script, path.join(folder, 'bin/sluice'))
   mkdirSync(path.join(folder, 'node_modules/.bin'), { recursive: true })
   symlinkSync(script, path.join(folder, 'node_modules/.bin/sluice'))
@@ -22,6 +23,7 @@ describe('the program name in hints', () => {
     [{ npm_command: 'exec', ...onPath }, script, folder, 'npx --no sluice'],
     [onPath, script, folder, 'sluice'],
     [{ PATH: '/nowhere' }, script, folder, 'node pkg/dist/cli/bin.js'],
+    [{}, script, path.join(folder, 'pkg'), 'node .'],
     [{}, script, path.join(folder, 'bin'), `node ${script}`],
     [{ PATH: ofNpm, npm_lifecycle_event: 'migrate:resume' }, script, folder, 'npx --no sluice'],
     [{ PATH: ofNpm }, script, folder, 'sluice'],
