@@ -142,6 +142,44 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover between two databases ${POSTGRES_MISSI
     expect(await rowsOf(source)).toEqual(await rowsOf(target))
   })
 
+  test('is refused while row security and policies differ, whatever their names', { timeout: 240_000 }, async () => {
+    const stage = await twoStage(server, 100)
+    const { source, target } = stage
+    await source.sql(
+      'DO $$ BEGIN CREATE ROLE row_reader; EXCEPTION WHEN duplicate_object OR unique_violation THEN END $$',
+      `ALTER TABLE ${SQL} ENABLE ROW LEVEL SECURITY`,
+      `ALTER TABLE ${SQL} FORCE ROW LEVEL SECURITY`,
+      `CREATE POLICY "own rows" ON ${SQL} AS RESTRICTIVE TO row_reader USING (id > 10)`,
+    )
+    await target.sql(
+      `ALTER TABLE ${SQL} ENABLE ROW LEVEL SECURITY`,
+      `CREATE POLICY "own rows" ON ${SQL} USING (id > 10)`,
+    )
+    const found = async (): Promise<readonly unknown[]> =>
+      of((await perform(twoCutover(stage, { dryRun: true }))).events, 'cutover.finding').filter(
+        ({ verdict }) => verdict === 'refused',
+      )
+    expect(await found()).toMatchObject([
+      { about: 'row security for the owner' },
+      {
+        about: 'policy',
+        object: 'own rows',
+        detail: expect.stringContaining('AS RESTRICTIVE FOR ALL TO row_reader') as string,
+      },
+      {
+        about: 'policy',
+        object: 'own rows',
+        detail: expect.stringContaining('AS PERMISSIVE FOR ALL TO PUBLIC') as string,
+      },
+    ])
+    await target.sql(
+      `ALTER TABLE ${SQL} FORCE ROW LEVEL SECURITY`,
+      `DROP POLICY "own rows" ON ${SQL}`,
+      `CREATE POLICY other ON ${SQL} AS RESTRICTIVE TO row_reader USING (id > 10)`,
+    )
+    expect(await found()).toEqual([])
+  })
+
   test(
     'requests the reverse stream again if the server ended the session that was creating it',
     {

@@ -1,4 +1,5 @@
 /** Properties that a partition has in addition to its parent's: statements that recreate them, in execution order. */
+import { policySql } from '../server/policy-sql.ts'
 import type { TableName } from '../../../model/copy/column-type.ts'
 import { isUsersTriggerSql } from '../server/relation.ts'
 import { literal, tableSql } from '../server/sql.ts'
@@ -139,11 +140,7 @@ WITH named (oid, name) AS (
   UNION ALL SELECT 'attached', 38, 'the state of the rule ' || r.rulename::text, pg_catalog.format('ALTER TABLE %s %s RULE %I', t.name,
     CASE r.ev_enabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END, r.rulename)
   FROM t JOIN pg_catalog.pg_rewrite r ON r.ev_class = t.oid WHERE r.ev_enabled <> 'O'
-  UNION ALL SELECT 'attached', 40, 'the policy ' || o.polname::text, pg_catalog.format('CREATE POLICY %I ON %s AS %s FOR %s TO %s%s%s', o.polname, t.name,
-    CASE WHEN o.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
-    CASE o.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
-    (SELECT pg_catalog.string_agg(CASE role WHEN 0::oid THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(role)) END, ', ') FROM pg_catalog.unnest(o.polroles) role),
-    ' USING (' || pg_catalog.pg_get_expr(o.polqual, o.polrelid) || ')', ' WITH CHECK (' || pg_catalog.pg_get_expr(o.polwithcheck, o.polrelid) || ')')
+  UNION ALL SELECT 'attached', 40, 'the policy ' || o.polname::text, pg_catalog.format('CREATE POLICY %I ON %s %s', o.polname, t.name, ${policySql('o')})
   FROM t JOIN pg_catalog.pg_policy o ON o.polrelid = t.oid
   UNION ALL SELECT 'attached', 41, 'row security', pg_catalog.format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', t.name) FROM t WHERE t.relrowsecurity
   UNION ALL SELECT 'attached', 42, 'row security for its owner', pg_catalog.format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', t.name) FROM t WHERE t.relforcerowsecurity

@@ -1,4 +1,5 @@
 /** Owner, rights, policies and row security: the other table gets exactly those of the public table. */
+import { policySql } from '../../server/policy-sql.ts'
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
 import { leavesOf } from './guard.ts'
@@ -126,10 +127,7 @@ function securitySql({ oid }: CutoverTable): string {
   return `
     SELECT pg_catalog.json_build_object('owner', pg_catalog.pg_get_userbyid(c.relowner), 'enabled', c.relrowsecurity, 'forced', c.relforcerowsecurity,
       'policies', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('name', p.polname, 'comment', pg_catalog.obj_description(p.oid, 'pg_policy'),
-        'definition', pg_catalog.format('AS %s FOR %s TO %s%s%s', CASE WHEN p.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
-          CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
-          (SELECT pg_catalog.string_agg(CASE role WHEN 0::oid THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(role)) END, ', ' ORDER BY role) FROM pg_catalog.unnest(p.polroles) role),
-          ' USING (' || pg_catalog.pg_get_expr(p.polqual, p.polrelid) || ')', ' WITH CHECK (' || pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) || ')')) ORDER BY p.polname), '[]')
+        'definition', ${policySql('p')}) ORDER BY p.polname), '[]')
         FROM pg_catalog.pg_policy p WHERE p.polrelid = c.oid))
     FROM pg_catalog.pg_class c WHERE c.oid = ${oid}::oid`
 }

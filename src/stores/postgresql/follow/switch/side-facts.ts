@@ -1,4 +1,5 @@
 /** Facts about a table besides its rows, compared by name with those of the other database of a cutover. */
+import { policySql } from '../../server/policy-sql.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 import { partitionColumnSql } from './lacking-index.ts'
@@ -40,6 +41,8 @@ export type CutoverTableFacts = {
   readonly triggers: readonly NamedFact[]
   readonly rules: readonly NamedFact[]
   readonly security: boolean
+  /** Row security for the owner, too. */
+  readonly forced: boolean
   readonly policies: readonly NamedFact[]
   readonly owner: string
   /** The current role; whether it is a member of the owner, and may create functions in the table's schema. */
@@ -92,8 +95,8 @@ function factsSql({ oid }: CutoverTable): string {
       'referencedBy', ${named(`k.conname::text || ' of ' || k.conrelid::pg_catalog.regclass::text`, 'pg_catalog.pg_get_constraintdef(k.oid)', `pg_catalog.pg_constraint k WHERE k.confrelid = c.oid AND k.conrelid <> c.oid AND k.contype = 'f' AND k.conparentid = 0::oid`)},
       'triggers', ${named('g.tgname', 'pg_catalog.pg_get_triggerdef(g.oid)', `pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND p.proname !~ '^sluice_'::text`)},
       'rules', ${named('r.rulename', 'pg_catalog.pg_get_ruledef(r.oid)', `pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN'`)},
-      'security', c.relrowsecurity,
-      'policies', ${named('p.polname', `pg_catalog.concat_ws(' ', p.polcmd, pg_catalog.pg_get_expr(p.polqual, p.polrelid), pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid))`, 'pg_catalog.pg_policy p WHERE p.polrelid = c.oid')},
+      'security', c.relrowsecurity, 'forced', c.relforcerowsecurity,
+      'policies', ${named('p.polname', policySql('p'), 'pg_catalog.pg_policy p WHERE p.polrelid = c.oid')},
       'owner', pg_catalog.pg_get_userbyid(c.relowner), 'me', current_user, 'owned', pg_catalog.pg_has_role(c.relowner, 'USAGE'), 'mayCreate', pg_catalog.has_schema_privilege(c.relnamespace, 'CREATE'),
       'grants', ${list(`SELECT pg_catalog.json_build_object('role', CASE e.grantee WHEN 0::oid THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(e.grantee) END, 'rights', pg_catalog.json_agg(DISTINCT e.privilege_type))
         FROM pg_catalog.aclexplode(c.relacl) e WHERE e.grantee <> c.relowner GROUP BY e.grantee`)},

@@ -153,8 +153,6 @@ function constraintFindings(
   sql: string,
   { tables }: TargetRights,
 ): readonly SwitchFinding[] {
-  const lacking = <T extends NamedFact>(some: readonly T[], others: readonly NamedFact[]): readonly T[] =>
-    some.filter(({ definition }) => !others.some((other) => other.definition === definition))
   const add = ({ name, definition }: NamedFact): string =>
     `ALTER TABLE ${sql} ADD CONSTRAINT ${quoteName(name)} ${definition}`
   return [
@@ -217,40 +215,64 @@ function rightFindings(
     const grant = `GRANT ${missing.join(', ')} ON ${sql} TO ${who}`
     found.push(refused('grant', `${missing.join(', ')} to ${role}`, 'the target does not grant it', grant))
   }
-  if (from.security && !to.security)
-    found.push(
-      refused(
-        'row security',
-        sql,
-        'it is on for the source, and off for the target',
-        `ALTER TABLE ${sql} ENABLE ROW LEVEL SECURITY`,
+  return [...found, ...policyFindings(from, to, sql)]
+}
+
+/** Row security and policies, which decide the rows that each role can read and write. */
+function policyFindings(from: CutoverTableFacts, to: CutoverTableFacts, sql: string): readonly SwitchFinding[] {
+  const switches = [
+    ['row security', 'ENABLE', from.security, to.security],
+    ['row security for the owner', 'FORCE', from.security && from.forced, to.security && to.forced],
+  ] as const
+  const found = switches.flatMap(([about, word, old, now]) =>
+    old && !now
+      ? [
+          refused(
+            about,
+            sql,
+            'it is on for the source, and off for the target',
+            `ALTER TABLE ${sql} ${word} ROW LEVEL SECURITY`,
+          ),
+        ]
+      : !old && now
+        ? [left(about, sql, 'it is on for the target, and off for the source')]
+        : [],
+  )
+  const policy = (name: string, detail: string, hint: string): SwitchFinding =>
+    from.security ? refused('policy', name, detail, hint) : left('policy', name, detail)
+  return [
+    ...found,
+    ...lacking(from.policies, to.policies).map(({ name, definition }) =>
+      policy(name, `the target does not have it: ${definition}`, `create it on ${sql}, or drop it in the source`),
+    ),
+    ...lacking(to.policies, from.policies).map(({ name, definition }) =>
+      policy(
+        name,
+        `only the target has it: ${definition}`,
+        `DROP POLICY ${quoteName(name)} ON ${sql}, or create it in the source`,
       ),
-    )
-  if (!from.security && to.security)
-    found.push(left('row security', sql, 'it is on for the target, and off for the source'))
-  for (const { name } of from.policies) {
-    if (to.policies.some((other) => other.name === name)) continue
-    const detail = 'the target has no policy of that name'
-    found.push(
-      from.security ? refused('policy', name, detail, 'CREATE POLICY on the target') : left('policy', name, detail),
-    )
-  }
-  return found
+    ),
+  ]
+}
+
+/** The facts of `some` whose definition none of `others` has. */
+function lacking<T extends NamedFact>(some: readonly T[], others: readonly NamedFact[]): readonly T[] {
+  return some.filter(({ definition }) => !others.some((other) => other.definition === definition))
 }
 
 function boundFindings(from: CutoverTableFacts, to: CutoverTableFacts): readonly SwitchFinding[] {
-  const lacking = (some: readonly NamedFact[], others: readonly NamedFact[]): readonly NamedFact[] =>
+  const unnamed = (some: readonly NamedFact[], others: readonly NamedFact[]): readonly NamedFact[] =>
     some.filter(({ name }) => !others.some((other) => other.name === name))
   const missing = (some: readonly string[], others: readonly string[]): readonly string[] =>
     some.filter((one) => !others.includes(one))
   const found = [
-    ...lacking(from.triggers, to.triggers).map(({ name, definition }) =>
+    ...unnamed(from.triggers, to.triggers).map(({ name, definition }) =>
       left('trigger', name, `the target does not have it: ${definition}`),
     ),
-    ...lacking(to.triggers, from.triggers).map(({ name, definition }) =>
+    ...unnamed(to.triggers, from.triggers).map(({ name, definition }) =>
       left('trigger', name, `only the target has it: ${definition}`),
     ),
-    ...lacking(from.rules, to.rules).map(({ name, definition }) =>
+    ...unnamed(from.rules, to.rules).map(({ name, definition }) =>
       left('rule', name, `the target does not have it: ${definition}`),
     ),
     ...missing(from.dependents, to.dependents).map((name) =>

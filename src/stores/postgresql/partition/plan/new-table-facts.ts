@@ -1,4 +1,5 @@
 /** Parts of a new table's statements: columns, sequences, checks, storage, rights and comments, each as SQL. */
+import { policySql } from '../../server/policy-sql.ts'
 import { notOwnSql } from '../../server/marks.ts'
 import type { About } from './about.ts'
 
@@ -161,11 +162,7 @@ export function restSql({ oid }: About, target: string): string {
   return `
     WITH t AS (SELECT * FROM pg_catalog.pg_class WHERE oid = ${oid}::oid),
     made (place, sql) AS (
-      SELECT 2, pg_catalog.format('CREATE POLICY %I ON %s AS %s FOR %s TO %s%s%s', o.polname, ${table},
-        CASE WHEN o.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
-        CASE o.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
-        (SELECT pg_catalog.string_agg(CASE role WHEN 0::oid THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(role)) END, ', ') FROM pg_catalog.unnest(o.polroles) role),
-        ' USING (' || pg_catalog.pg_get_expr(o.polqual, o.polrelid) || ')', ' WITH CHECK (' || pg_catalog.pg_get_expr(o.polwithcheck, o.polrelid) || ')')
+      SELECT 2, pg_catalog.format('CREATE POLICY %I ON %s %s', o.polname, ${table}, ${policySql('o')})
       FROM t JOIN pg_catalog.pg_policy o ON o.polrelid = t.oid
       UNION ALL SELECT 2, pg_catalog.format('COMMENT ON POLICY %I ON %s IS %L', o.polname, ${table}, pg_catalog.obj_description(o.oid, 'pg_policy'))
       FROM t JOIN pg_catalog.pg_policy o ON o.polrelid = t.oid WHERE pg_catalog.obj_description(o.oid, 'pg_policy') IS NOT NULL
