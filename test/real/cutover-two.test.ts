@@ -155,7 +155,7 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover between two databases ${POSTGRES_MISSI
       `ALTER TABLE ${SQL} ENABLE ROW LEVEL SECURITY`,
       `CREATE POLICY "own rows" ON ${SQL} USING (id > 10)`,
     )
-    const found = async (): Promise<readonly unknown[]> =>
+    const found = async () =>
       of((await perform(twoCutover(stage, { dryRun: true }))).events, 'cutover.finding').filter(
         ({ verdict }) => verdict === 'refused',
       )
@@ -178,6 +178,29 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover between two databases ${POSTGRES_MISSI
       `CREATE POLICY other ON ${SQL} AS RESTRICTIVE TO row_reader USING (id > 10)`,
     )
     expect(await found()).toEqual([])
+
+    // Rights on columns, and the values that a type takes.
+    await source.sql(
+      `GRANT SELECT (id), REFERENCES (id) ON ${SQL} TO row_reader`,
+      `GRANT UPDATE (id) ON ${SQL} TO PUBLIC`,
+    )
+    const grants = ['UPDATE (id) to PUBLIC', 'SELECT (id) to row_reader'].map((object) => ({ about: 'grant', object }))
+    const granting = await found()
+    expect(granting).toMatchObject(grants)
+    await target.sql(...granting.map(({ hint }) => hint ?? ''))
+    expect(await found()).toEqual([])
+    for (const [place, labels] of [
+      [source, "'a', 'b'"],
+      [target, "'a'"],
+    ] as const)
+      await place.sql(`CREATE TYPE mood AS ENUM (${labels})`, `ALTER TABLE ${SQL} ADD COLUMN feels mood[]`)
+    expect(await found()).toMatchObject([
+      {
+        about: 'column',
+        object: 'feels',
+        detail: "it is public.mood[] ('a', 'b') in the source, and public.mood[] ('a') in the target",
+      },
+    ])
   })
 
   test(

@@ -9,6 +9,8 @@ import { cutoverFacts, type CutoverTable } from './sides.ts'
 export type ColumnFact = {
   readonly name: string
   readonly type: string
+  /** Labels of an enum type; base type and constraints of a domain; null for other types. Of an array: of its elements. */
+  readonly allowed: string | null
   readonly notNull: boolean
   readonly inKey: boolean
   /** `numbers`: identity, or default from a sequence; `GENERATED ALWAYS AS (…)`: generated; otherwise empty. */
@@ -49,7 +51,7 @@ export type CutoverTableFacts = {
   readonly me: string
   readonly owned: boolean
   readonly mayCreate: boolean
-  /** Rights of roles other than the owner, including PUBLIC. */
+  /** Rights of roles other than the owner, including PUBLIC: `SELECT` on the table, `SELECT (id)` on a column. */
   readonly grants: readonly { readonly role: string; readonly rights: readonly string[] }[]
   /** Views, rules and functions that depend on it. */
   readonly dependents: readonly string[]
@@ -80,7 +82,7 @@ function factsSql({ oid }: CutoverTable): string {
   return `
     SELECT pg_catalog.json_build_object(
       'encoding', pg_catalog.current_setting('server_encoding'),
-      'columns', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('name', a.attname, 'type', pg_catalog.format_type(a.atttypid, a.atttypmod), 'notNull', a.attnotnull,
+      'columns', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('name', a.attname, 'type', pg_catalog.format_type(a.atttypid, a.atttypmod), 'allowed', ${allowed}, 'notNull', a.attnotnull,
           'inKey', EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary AND a.attnum = ANY (i.indkey)),
           'kind', CASE WHEN a.attidentity <> '' THEN 'numbers' WHEN a.attgenerated <> '' THEN 'GENERATED ALWAYS AS (' || pg_catalog.pg_get_expr(f.adbin, f.adrelid) || ')' WHEN ${numbers} THEN 'numbers' ELSE '' END,
           'default', CASE WHEN a.attgenerated = '' AND NOT ${numbers} THEN pg_catalog.pg_get_expr(f.adbin, f.adrelid) END) ORDER BY a.attnum), '[]')
@@ -98,8 +100,8 @@ function factsSql({ oid }: CutoverTable): string {
       'security', c.relrowsecurity, 'forced', c.relforcerowsecurity,
       'policies', ${named('p.polname', policySql('p'), 'pg_catalog.pg_policy p WHERE p.polrelid = c.oid')},
       'owner', pg_catalog.pg_get_userbyid(c.relowner), 'me', current_user, 'owned', pg_catalog.pg_has_role(c.relowner, 'USAGE'), 'mayCreate', pg_catalog.has_schema_privilege(c.relnamespace, 'CREATE'),
-      'grants', ${list(`SELECT pg_catalog.json_build_object('role', CASE e.grantee WHEN 0::oid THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(e.grantee) END, 'rights', pg_catalog.json_agg(DISTINCT e.privilege_type))
-        FROM pg_catalog.aclexplode(c.relacl) e WHERE e.grantee <> c.relowner GROUP BY e.grantee`)},
+      'grants', ${list(`SELECT pg_catalog.json_build_object('role', CASE e.grantee WHEN 0::oid THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(e.grantee) END, 'rights', pg_catalog.json_agg(DISTINCT e.named))
+        FROM (${RIGHTS}) e WHERE e.grantee <> c.relowner GROUP BY e.grantee`)},
       'dependents', ${list(`SELECT pg_catalog.to_json(z.said) FROM (
           SELECT DISTINCT CASE WHEN r.rulename = '_RETURN' THEN 'view ' ELSE 'rule ' || r.rulename::text || ' on ' END || r.ev_class::pg_catalog.regclass::text AS said
             FROM pg_catalog.pg_rewrite r WHERE r.oid IN (${dependsOn('pg_catalog.pg_rewrite')}) AND r.ev_class <> c.oid
@@ -112,6 +114,17 @@ function factsSql({ oid }: CutoverTable): string {
       'heirs', CASE WHEN c.relkind = 'p' THEN 0 ELSE (SELECT count(*) FROM pg_catalog.pg_inherits h WHERE h.inhparent = c.oid) END)
     FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_type y ON y.oid = c.reltype WHERE c.oid = ${literal(oid)}::oid`
 }
+
+/** Rights that are granted on the table `c` and on its columns. */
+export const RIGHTS = `SELECT e.grantee, e.privilege_type AS named FROM pg_catalog.aclexplode(c.relacl) e
+  UNION ALL SELECT e.grantee, pg_catalog.format('%s (%I)', e.privilege_type, b.attname)
+  FROM pg_catalog.pg_attribute b, LATERAL pg_catalog.aclexplode(b.attacl) e WHERE b.attrelid = c.oid AND NOT b.attisdropped`
+
+const allowed = `(SELECT CASE t.typtype
+    WHEN 'e' THEN (SELECT pg_catalog.string_agg(pg_catalog.quote_literal(l.enumlabel), ', ' ORDER BY l.enumsortorder) FROM pg_catalog.pg_enum l WHERE l.enumtypid = t.oid)
+    WHEN 'd' THEN pg_catalog.concat_ws(' ', pg_catalog.format_type(t.typbasetype, t.typtypmod), CASE WHEN t.typnotnull THEN 'NOT NULL' END,
+      (SELECT pg_catalog.string_agg(k.def, ' ' ORDER BY k.def COLLATE pg_catalog."C") FROM (SELECT pg_catalog.pg_get_constraintdef(k.oid) FROM pg_catalog.pg_constraint k WHERE k.contypid = t.oid AND k.contype = 'c') k (def)))
+    END FROM pg_catalog.pg_type y JOIN pg_catalog.pg_type t ON t.oid = CASE WHEN y.typcategory = 'A' AND y.typelem <> 0::oid THEN y.typelem ELSE y.oid END WHERE y.oid = a.atttypid)`
 
 const numbers = `EXISTS (SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.refobjid AND s.relkind = 'S'
   WHERE d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass::oid AND d.objid = f.oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid)`

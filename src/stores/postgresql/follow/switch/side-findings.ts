@@ -98,6 +98,10 @@ function columnFinding(one: ColumnFact, other: ColumnFact, sql: string): readonl
     refused('column', one.name, `it is ${here} in the source, and ${there} in the target`, hint),
   ]
   if (one.type !== other.type) return refuse(one.type, other.type, `${alter} TYPE ${one.type}`)
+  if (one.allowed !== other.allowed) {
+    const shown = ({ type, allowed }: ColumnFact): string => `${type}${allowed === null ? '' : ` (${allowed})`}`
+    return refuse(shown(one), shown(other), 'give both types the same values and constraints')
+  }
   if (one.kind !== other.kind) {
     const word = (kind: string): string => (kind === 'numbers' ? 'numbered by a sequence' : kind || 'a plain column')
     return refuse(word(one.kind), word(other.kind), `make it equal on ${sql}`)
@@ -209,7 +213,7 @@ function rightFindings(
       )
       continue
     }
-    const missing = rights.filter((right) => DATA.includes(right) && !may(role, right))
+    const missing = rights.filter((right) => DATA.includes(right.replace(/ .*/s, '')) && !may(role, right))
     if (missing.length === 0) continue
     const who = role === 'PUBLIC' ? role : quoteName(role)
     const grant = `GRANT ${missing.join(', ')} ON ${sql} TO ${who}`

@@ -30,7 +30,7 @@ import { alone, barePartsSql, closeSql, hasWholeBarrier, openSql, tidySql, token
 import { digestTableRows } from './compare.ts'
 import { changesSinceMark, cutoverMark } from './mark.ts'
 import { advanceSequence, positionsOf } from './positions.ts'
-import { cutoverTableFacts, type CutoverTableFacts } from './side-facts.ts'
+import { cutoverTableFacts, RIGHTS, type CutoverTableFacts } from './side-facts.ts'
 import { sideFindings } from './side-findings.ts'
 import { reading } from '../../server/reading.ts'
 import { goneTable, cutoverTable, type CutoverTable } from './sides.ts'
@@ -76,7 +76,11 @@ export class PostgresSwitchSide implements SwitchSide {
       const rights = await session.ask(
         `SELECT r.rolname, p.what FROM pg_catalog.pg_roles r, pg_catalog.unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) p (what)
          WHERE r.rolname = ANY (${list(roles)}) AND pg_catalog.has_table_privilege(r.oid, ${side.oid}::oid, p.what)
-         UNION ALL SELECT 'PUBLIC', e.privilege_type FROM pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) e WHERE c.oid = ${side.oid}::oid AND e.grantee = 0::oid`,
+         UNION ALL SELECT r.rolname, pg_catalog.format('%s (%I)', p.what, a.attname)
+         FROM pg_catalog.pg_roles r, pg_catalog.unnest(ARRAY['SELECT', 'INSERT', 'UPDATE']) p (what), pg_catalog.pg_attribute a
+         WHERE r.rolname = ANY (${list(roles)}) AND a.attrelid = ${side.oid}::oid AND a.attnum > 0 AND NOT a.attisdropped
+           AND pg_catalog.has_column_privilege(r.oid, ${side.oid}::oid, a.attnum, p.what)
+         UNION ALL SELECT 'PUBLIC', e.named FROM pg_catalog.pg_class c, LATERAL (${RIGHTS}) e WHERE c.oid = ${side.oid}::oid AND e.grantee = 0::oid`,
       )
       const there = await session.ask(`SELECT rolname FROM pg_catalog.pg_roles WHERE rolname = ANY (${list(roles)})`)
       const tables = await session.ask(
@@ -86,7 +90,7 @@ export class PostgresSwitchSide implements SwitchSide {
       return sideFindings(from, await cutoverTableFacts(session, side), side.sql, {
         roles: new Set(there.map(([name]) => name ?? '')),
         tables: new Set(tables.map(([name]) => name ?? '')),
-        may: (role, right) => has.has(`${right} ${role}`),
+        may: (role, right) => has.has(`${right} ${role}`) || has.has(`${right.replace(/ .*/s, '')} ${role}`),
       })
     })
   }
