@@ -120,24 +120,29 @@ const landed = (events: readonly Event[]): readonly string[] =>
   events.flatMap((event) => (event.type === 'partition.landed' && event.slice === undefined ? [event.label ?? ''] : []))
 
 describe.skipIf(!POSTGRES_OWN)(`partition run ${POSTGRES_MISSING}`, () => {
-  test('has each row once after kills while rows move between quarters', { timeout: 180_000 }, async () => {
-    const place = await stage()
-    const writer = writing(place.url, 5)
-    let killed = 0
-    for (const [i, step] of [2, 9, 16, 24, 33].entries()) {
-      const when = (['before', 'during', 'after'] as const)[i % 3] ?? 'before'
-      const child = startCopy(runOf(place), { step, when })
-      if ((await child.ended).signal !== null) killed++
-    }
-    expect(killed).toBeGreaterThan(2)
-    const running = perform(runOf(place))
-    await sleep(500)
-    expect(await writer.stop()).toBeGreaterThan(50)
-    const { finished } = await running
-    expect(finished).toMatchObject({ exitCode: 0, totals: { live: '1' } })
-    expect((await perform(runOf(place))).finished.exitCode).toBe(0)
-    await expectSame(place)
-  })
+  test.each(['DEFAULT', 'FULL'])(
+    'has each row once after kills while rows move between quarters, REPLICA IDENTITY %s',
+    { timeout: 180_000 },
+    async (identity) => {
+      const place = await stage()
+      await place.sql(`ALTER TABLE ${QUOTED} REPLICA IDENTITY ${identity}`)
+      const writer = writing(place.url, 5)
+      let killed = 0
+      for (const [i, step] of [2, 9, 16, 24, 33].entries()) {
+        const when = (['before', 'during', 'after'] as const)[i % 3] ?? 'before'
+        const child = startCopy(runOf(place), { step, when })
+        if ((await child.ended).signal !== null) killed++
+      }
+      expect(killed).toBeGreaterThan(2)
+      const running = perform(runOf(place))
+      await sleep(500)
+      expect(await writer.stop()).toBeGreaterThan(50)
+      const { finished } = await running
+      expect(finished).toMatchObject({ exitCode: 0, totals: { live: '1' } })
+      expect((await perform(runOf(place))).finished.exitCode).toBe(0)
+      await expectSame(place)
+    },
+  )
 
   test(
     'begins with the current quarter, and ends a window once running chunks are done',

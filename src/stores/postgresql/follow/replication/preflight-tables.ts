@@ -244,9 +244,8 @@ function identityOf(
     )
   }
   if (mode === 'f') {
-    const isKey = (key: readonly string[]): boolean =>
-      key.length === table.key.length && key.every((name) => table.key.includes(name))
-    if (table.key.length > 0 && keys.some(isKey)) return table.key
+    // The key of the copy may have more columns, such as the one that the target is partitioned by.
+    if (keys.some((key) => key.every((name) => table.key.includes(name)))) return table.key
     return obstacle(
       'has REPLICA IDENTITY FULL, and no unique key of columns that are NOT NULL: a repeated row would be written twice',
       'add a primary key; or copy it without a stream',
