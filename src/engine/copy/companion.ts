@@ -49,7 +49,7 @@ export interface FollowedStream extends AsyncDisposable {
   readonly fence: Statement
   heard(event: CopyEvent): void
   /**
-   * Waits until all changes that a read of the source shows now are durable at the source. @returns the log position
+   * Waits until all changes that are visible at the source now are durable there. @returns the log position
    */
   settle(): Promise<LogPosition>
   /** Tables with chunks that are not copied yet. */

@@ -1,4 +1,4 @@
-/** Ledgers of one database: that of the URL or login, and those that other logins created in other schemas. */
+/** Ledgers of one database: the ledger of the URL or login, and ledgers of other logins in other schemas. */
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import type { LedgerPlace } from '../../model/copy/ledgers-port.ts'
@@ -22,7 +22,7 @@ export class LedgerPlaces implements AsyncDisposable {
     this.#opened = opened
   }
 
-  /** The own ledger first, then those of `places` that this login can read. @throws SluiceError CONNECT_FAILED … */
+  /** The own ledger first, then ledgers of `places` that this login can read. @throws SluiceError CONNECT_FAILED … */
   async readable(places: readonly LedgerPlace[]): Promise<readonly LedgerWhere[]> {
     const all = [this.own]
     for (const { schema, isReadable } of places) if (isReadable) all.push(await this.#at(schema))

@@ -55,11 +55,11 @@ export type Run<E extends EventType = never> = OperationContext<E> & {
   readonly ledgerTotals?: (totals: LedgerTotals) => void
   /** For a worker: watches all runs of its queue for alerts. */
   readonly watchRuns?: (parts: WatchParts) => Promise<QueueWatch>
-  /** Takes verdicts about the stream of the run, of these tables in the form of `--tables`; absent without alerts. */
+  /** Receives verdicts about the stream of the run; `tables` as in `--tables`. Absent without alerts. */
   readonly streamAlert?: (verdict: StreamVerdict, tables: string) => void
   /** Returns when no program works on an archived partition of the stream's tables; set by `runOperation`. */
   readonly waitForArchives?: (begun: StreamBegun) => Promise<void>
-  /** Completes commands in a text with the words of a command line; `runOperation` gives it to each run. */
+  /** Completes commands in a text with options of a command line; set by `runOperation`. */
   readonly wholeBy?: (commandLine: string) => (text: string) => string
   /** Steers the run over its socket until disposed; absent if there is no socket. */
   readonly steerBy?: (steered: Steered) => Disposable

@@ -18,7 +18,7 @@ export function runsIn(folder: string): readonly string[] {
 
 const WRITABLE_BY_OTHERS = 0o022
 
-/** Age, ms, up to which a socket may be created, but not accept connections yet. */
+/** Age up to which a socket may not accept connections yet, although its run is alive, ms. */
 const YOUNG_MS = 10_000
 
 /** Removes a socket that refused a connection: its run was killed and cannot remove it. Never throws. */

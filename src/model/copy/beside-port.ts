@@ -1,4 +1,4 @@
-/** Dependencies of tables besides rows, keys, indexes and constraints: those that a copy transfers, and the others. */
+/** Dependencies of tables besides rows, keys, indexes and constraints. A copy transfers some of them. */
 import type { TableName, TableSpec } from './column-type.ts'
 import type { LeftFound } from './left-behind.ts'
 import type { ColumnSequence } from './sequence.ts'

@@ -8,7 +8,7 @@ import type { SourceView } from './source-port.ts'
 import type { CopyTarget } from './target-port.ts'
 import type { LedgerDatabase } from '../run/ledger-port.ts'
 
-/** How to declare columns if a system has several types for one. */
+/** How to declare a column if a system has several types for its values. */
 export type DeclareOptions = {
   /** Decimals in a system without them: text that keeps every digit, or floats that compare as numbers. */
   readonly decimal?: 'text' | 'real'

@@ -39,7 +39,7 @@ export function rangeText(range: Range): string {
 
 const INTEGER = /^-?\d{1,19}$/
 
-/** A dash is read as part of a key that is a text or a UUID. */
+/** Separator of the bounds: a dash would seem to be part of a key that is a text or a UUID. */
 function between({ after, through }: Extract<Range, { by: 'key' }>): string {
   return [after, through].every((bound) => bound === null || isInteger(bound)) ? '–' : ' … '
 }

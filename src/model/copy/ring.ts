@@ -6,8 +6,8 @@ import type { Range } from './range.ts'
 export type TokenRange = { readonly low: bigint; readonly high: bigint }
 
 /**
- * The tokens that keys can have, as the Cassandra Data Migrator counts them. The RandomPartitioner has two more, which
- * open bounds cover: −1 is its minimum, which no key has, and 2^127 is the token of one hash in 2^128.
+ * The tokens that keys can have, as the Cassandra Data Migrator counts them. The RandomPartitioner has two more tokens.
+ * Open bounds cover them: its minimum −1, which is the token of no key, and 2^127, the token of one hash in 2^128.
  */
 export const RING_TOKENS: Readonly<Record<RingSpec['partitioner'], TokenRange>> = {
   murmur3: { low: -(2n ** 63n), high: 2n ** 63n - 1n },
@@ -19,7 +19,7 @@ export const RING_TOKENS: Readonly<Record<RingSpec['partitioner'], TokenRange>> 
 const SMALL_PART = 100_000n
 
 /**
- * Equal parts with the same bounds as those of the Cassandra Data Migrator, so that both tools' parts can be compared.
+ * Equal parts with the bounds that the Cassandra Data Migrator computes, so that parts of both tools can be compared.
  * @param parts 1 or more; the result may have fewer if there are too few tokens
  * @returns ascending, without gaps; empty if `low` is above `high`
  */
@@ -67,7 +67,7 @@ export function mergedTokens(ranges: readonly TokenRange[]): readonly TokenRange
 }
 
 /**
- * A range, cut at the bounds of others.
+ * Cuts a range at the bounds of others. @returns the pieces within others, and the pieces between them
  * @param others sorted, without overlaps
  */
 export function cutTokens(

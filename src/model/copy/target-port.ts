@@ -87,9 +87,9 @@ export interface ChunkWriter extends AsyncDisposable {
   /** Digest of the range now, read within the transaction. */
   digest(request: DigestRequest): Promise<Digest>
   /**
-   * Rows of the range as the last commits and this transaction left them, values as for `RowRequest.asStored`. No other
-   * transaction can change them until this one ends. Before the first other call it also returns rows that
-   * `replace-range` will remove. Only if `atomic` is 'chunk'.
+   * Rows of the range as the last commits and this transaction left them, with values as `RowRequest.asStored` returns
+   * them. No other transaction can change the rows until this one ends. Before the first other call, the rows that
+   * `replace-range` will remove are returned too. Only if `atomic` is 'chunk'.
    */
   stored?(columns: readonly WriteColumn[]): Promise<readonly Row[]>
   /**

@@ -67,7 +67,7 @@ export type StreamVerdict = {
   readonly limit?: string
 }
 
-/** What an alert is about: the same in each report of it. */
+/** Identifies an alert: equal in all of its reports. */
 export type AlertKey = {
   /** What is monitored, and how (`alertKey`); contains no password. */
   readonly scope: string

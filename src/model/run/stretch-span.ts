@@ -3,7 +3,8 @@ import type { KeySpan } from './event.ts'
 import type { ChunkStretch } from '../copy/summary-events.ts'
 
 /**
- * If only the outer bounds are known, equal widths of all chunks are assumed, which is enough for display.
+ * Key range of one chunk. If only the outer bounds are known, equal widths of all chunks are assumed, which is enough
+ * for display.
  * @param no number of one of the chunks @returns undefined if unknown
  */
 export function spanIn({ first, last, edges }: ChunkStretch, no: number): KeySpan | undefined {

@@ -1,5 +1,5 @@
 /**
- * `copy --again`: compares chunks that earlier runs copied on both sides, and repairs differences as `diff --fix` does.
+ * `copy --again`: compares both sides of chunks that earlier runs copied, and repairs differences as `diff --fix` does.
  * Runs after the unfinished chunks have been copied. Only one process compares a table at a time: it holds the lease
  * that is also needed to divide the table into chunks.
  */

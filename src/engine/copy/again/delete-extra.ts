@@ -65,7 +65,7 @@ function shortRead({ plan, ring, source }: PlannedTable, { from }: PlannedCopy):
   )
 }
 
-/** @param extra counted rows that would be removed @returns null if they may be removed */
+/** @param extra counted rows that would be removed @returns ROWS_EXTRA; null if they may be removed */
 export function unnamed(extra: bigint, plan: TablePlan, confirm: string | undefined): SluiceError | null {
   if (extra <= MOST_UNASKED) return null
   const names = [plan.source.table, plan.target.table].flatMap((table) => [tableText(table), table.name])

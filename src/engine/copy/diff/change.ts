@@ -208,7 +208,7 @@ async function readBack(
   written: number,
   writer: ChunkWriter,
 ): Promise<Outcome> {
-  // After this digest, rows to remove are gone.
+  // The first call removes the rows to remove, but `stored` does not: so call `digest` before it.
   await writer.digest({ scheme: 'count' })
   const stored = await storedRows(plan, writer)
   const holds = ({ text }: Change, after: Row | null): boolean => {
@@ -265,7 +265,7 @@ export function storesAnother(columns: readonly string[] = []): SluiceError {
   })
 }
 
-/** Error for a row whose key the target compares as equal to that of another row. */
+/** Error for a row whose key equals the key of another row in the target. */
 export function oneKey(): SluiceError {
   return new SluiceError('ROW_REFUSED', 'the target holds another row under this key', {
     reason: 'both keys are equal in the target',

@@ -32,7 +32,7 @@ export function differingColumns(plan: TablePlan, source: Row, target: Row): Row
   })
 }
 
-/** A row whose key equals that of another source row in the target. The target holds at most one of them. */
+/** Difference for a source row whose key equals the key of another source row in the target, which holds only one. */
 export function oneKeyOf(plan: TablePlan, row: Row): RowDifference {
   const unasked = new SluiceError('ROW_REFUSED', 'another row of the source has the same key in the target', {
     hint: 'their keys are equal in the target, which holds one of these rows: give one of them another key at the source',

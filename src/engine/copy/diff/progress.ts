@@ -52,8 +52,8 @@ export class DiffProgress {
   }
 
   /**
-   * Counts rows of the target that were searched for in the source. This takes about as long as everything before, so
-   * it reports its own progress.
+   * Counts rows of the target that were searched for in the source, and reports them: the search takes about as long as
+   * all earlier steps.
    */
   inspectedUp(rows: number): void {
     this.seen += BigInt(rows)

@@ -1,5 +1,5 @@
 /**
- * Write times of repaired values: those of the source, so that values that the target wrote later stay unless the user
+ * Write times of repaired values. They are the source's times: values that the target wrote later stay, unless the user
  * overwrites them.
  */
 import type { TablePlan } from '../../../model/copy/plan.ts'

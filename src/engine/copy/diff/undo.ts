@@ -14,9 +14,9 @@ export type Undoing = {
 }
 
 /**
- * Restores rows that still have the values that a repair left, or already those before it. In a target with
- * transactions, the transaction of the write also checks this, reads rows back, and records the undo. For other targets
- * call `noteUndone` afterwards: an undo that was interrupted before is repeated.
+ * Restores rows that a repair changed, if they still have the repaired values, or have their old values already. In a
+ * target with transactions, the transaction of the write also checks this, reads rows back, and records the undo. For
+ * other targets call `noteUndone` afterwards: an undo that was interrupted before is repeated.
  * @returns the result per row
  */
 export async function undoRepairs<U extends Undoing>(

@@ -56,7 +56,7 @@ export function acceptance(
   ]
 }
 
-/** Sum of accepted differences of a table, without those of chunks that were copied or repaired since. */
+/** Sum of accepted differences of a table, without chunks that were copied or repaired since. */
 export type AcceptedSum = {
   readonly chunks: number
   /** Rows that the target held beyond the expected ones, and rows that it lacked. */

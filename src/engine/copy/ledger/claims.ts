@@ -1,4 +1,4 @@
-/** Claims chunks under leases by the database's clock, also those of dead owners. Copying a chunk holds no lock. */
+/** Claims chunks, also of dead owners, under leases by the database's clock. Copying a chunk holds no lock. */
 import { storableError } from './error-text.ts'
 import { randomUUID } from 'node:crypto'
 import type { Claim } from '../../../model/copy/plan.ts'

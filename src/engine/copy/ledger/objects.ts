@@ -60,7 +60,7 @@ export class ObjectLedger {
     return rows.length > 0
   }
 
-  /** Records as built the objects that exist although their creation was interrupted. */
+  /** Records objects as built if they exist although their creation was interrupted. */
   async settle(table: TableKey, there: readonly ObjectRow[]): Promise<void> {
     if (there.length === 0) return
     await (this.#made ??= this.#make())

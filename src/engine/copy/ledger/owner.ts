@@ -3,7 +3,7 @@ import type { TableName } from '../../../model/copy/table-name.ts'
 import type { Owner } from '../../../shared/owner.ts'
 
 /**
- * Lease of a chunk and of a plan, and time after its last heartbeat until a run is killed, in milliseconds. Half of a
+ * Lease of a chunk and of a plan, and time after its last heartbeat until a run counts as killed, ms. Half of a
  * catalog's lease: a chunk is small, and a process that takes one over first ends the session of its old owner.
  */
 export const COPY_LEASE_MS = 30_000

@@ -55,7 +55,7 @@ export async function storedRepairPlan(
 /**
  * The plan under which repairs of a table were recorded, applied to the table's current definition.
  * @param target current definition
- * @returns null if the run recorded none; the name of a column that the table no longer has
+ * @returns the plan; null if the run recorded none; or the name of a column that the table no longer has
  */
 export async function repairPlan(
   database: LedgerDatabase,

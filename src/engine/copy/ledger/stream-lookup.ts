@@ -35,8 +35,8 @@ export async function streamsIntoTables(
 }
 
 /**
- * Streams that have not ended and write into these tables: those of the own ledger; otherwise those of the first other
- * ledger that has such streams and is valid for the table (see `OtherLedgers.list`).
+ * Streams that have not ended and write into these tables. They are read from the login's own ledger, or, if
+ * it has no such stream, from the first other ledger that has one and is valid for the table (see `OtherLedgers.list`).
  */
 export async function streamsInto(
   store: CopyStore,

@@ -5,7 +5,7 @@ import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { TableKey } from './owner.ts'
 
 /**
- * `begun`: publication and replication slot are being created, or were when the process ended. `halted`: changes may be
+ * `begun`: publication and replication slot are not created completely. `halted`: changes may be
  * missing; the position is kept. `ended`: publication and replication slot are removed.
  */
 export type StreamStatus = 'begun' | 'active' | 'halted' | 'ended'
@@ -52,7 +52,7 @@ export type KnownRowCount = { readonly rows: number; readonly changes: number }
 
 /**
  * Changes applied to a table since it was copied last.
- * @property before counts before that, if the table was copied again within its stream
+ * @property before counts before the last copy, if the table was copied again within its stream
  * @property held row count at the apply worker's position; absent if unknown
  */
 export type ChangeCounts = CountedChanges & { before?: CountedChanges; held?: KnownRowCount }

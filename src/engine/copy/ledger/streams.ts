@@ -178,7 +178,7 @@ export class StreamLedger {
     }
   }
 
-  /** Statement for a stream that is about to end and whose tables are emptied. */
+  /** Statement that records that the tables of a stream are emptied; the stream ends afterwards. */
   emptiedStatement(id: string): Statement {
     return {
       sql: `UPDATE migration_streams SET fault = NULL, ended_ms = ${this.#now} WHERE stream_id = ? AND owner = ?`,

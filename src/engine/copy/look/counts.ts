@@ -8,8 +8,8 @@ import { areStamped } from '../diff/sides.ts'
 const BATCH: BatchSize = { rows: 5000, bytes: 8 * 1024 * 1024 }
 
 /**
- * Request for keys only, if a store cannot count. With write times if the copy reads them, because such a read also
- * returns partitions that have static values only.
+ * Request for keys only, if a store cannot count. It includes write times if the copy reads them, because such a read
+ * also returns partitions that have static values only.
  */
 export function keysRequest(plan: TablePlan, request: RowRequest): RowRequest {
   const { key } = request.table

@@ -285,7 +285,7 @@ function textOf({ chunk, before, source, expected, target }: InspectedCounts, si
   return `${what}: expected ${expected ?? target}${own}, found ${target}`
 }
 
-/** Equal, or as earlier runs left them. Surplus and missing rows are summed apart, so that they cannot cancel out. */
+/** Text for counts as expected. Surplus and missing rows are summed separately, so that they cannot cancel out. */
 function howEqual({ more, fewer }: LookResult): string {
   if (more === 0n && fewer === 0n) return 'equal on both sides'
   const parts = [

@@ -12,7 +12,7 @@ export type PlannedObject = {
   readonly name: string
   readonly kind: SchemaObject['kind']
   /**
-   * Extra columns of an existing unique key in the target: columns of the target's primary key that the source's lacks.
+   * Extra columns of an existing unique key in the target: the source's primary key lacks them, the target's has them.
    */
   readonly widenedBy?: readonly string[]
 } & (
@@ -97,7 +97,7 @@ async function planTableObjects(
       planned.push({ name, kind, status: 'there', object: whole })
       continue
     }
-    // Left by an interrupted build: continue with its name.
+    // An interrupted build has left this object: continue under its name.
     const [broken] = same
     const free = broken === undefined ? await names.free(fitted, plan.target, there) : broken.name
     if (free === null) {

@@ -1,4 +1,4 @@
-/** Generated columns: those that the target computes too are compared; plain columns of the target get the values. */
+/** Generated columns: values are compared if the target computes them too, or copied into a plain target column. */
 import { tableText, type Column, type Expression, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { ColumnPlan } from '../../../model/copy/plan.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'

@@ -1,7 +1,4 @@
-/**
- * Dependencies that do not come along: those of the source that the target neither has nor gets. Not part of a plan's
- * hash.
- */
+/** Dependencies of the source that the target neither has nor gets. They are not part of a plan's hash. */
 import { tableText, type Column } from '../../../model/copy/column-type.ts'
 import { leftBehind, type LeftBehind, type LeftFound, type LeftKind } from '../../../model/copy/left-behind.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
@@ -163,7 +160,7 @@ function generatedOf(plan: TablePlan): readonly LeftBehind[] {
   return [...entry(lost), ...entry(uncompared, 'not compared: the target computes it itself')]
 }
 
-/** Losses that the options of a copy chose: source columns left out, and columns with an accepted loss. */
+/** Losses by the options of a copy: source columns that are left out, and columns with an accepted loss. */
 export function chosenLosses({ source, columns }: TablePlan): readonly LeftBehind[] {
   const table = tableText(source.table)
   const names = source.columns.flatMap(({ name, generated }) =>

@@ -36,7 +36,7 @@ export function newTable(
       ? { settings: to.offers.tableOptions.fitted(source.settings).kept }
       : {}),
     ...(sameSystem && source.times !== undefined ? { times: { hidden: source.times.hidden } } : {}),
-    // The created table has a ring like its source. The plan cannot tell whether it is the same ring.
+    // The created table has a ring like its source. Whether both rings are the same is unknown before its creation.
     ...(sameSystem && ring !== undefined
       ? {
           ring: {

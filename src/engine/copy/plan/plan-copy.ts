@@ -385,7 +385,7 @@ function refuseOneName(tables: readonly PlannedTable[], to: CopyStore): readonly
   })
 }
 
-/** Refuses to copy a table onto itself. A store of one database may name a table of another one of the server. */
+/** Refuses to copy a table onto itself. A store of one database may name a table of another database of the server. */
 function refuseItself(
   [from, source]: readonly [CopyStore, TableSpec],
   [to, target, found]: readonly [CopyStore, TableName, TableSpec | null],

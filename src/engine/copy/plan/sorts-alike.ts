@@ -26,7 +26,7 @@ export function sortAlike({ source, target, columns, sameSystem }: Sorted): bool
 }
 
 /**
- * The plan; target rows are found by key if the created table lacks a collation of the key that the source has.
+ * The plan; target rows are found by key if the created table lacks a collation of the source's key.
  * @throws SluiceError UNSUPPORTED_KEY as `findingByKey`; errors of the target
  */
 export async function withCollations(plan: TablePlan, to: CopyStore, signal: AbortSignal): Promise<TablePlan> {

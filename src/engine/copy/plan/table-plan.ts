@@ -156,7 +156,7 @@ function refuseSeveral({ table, key, columns }: TableSpec): void {
   })
 }
 
-/** Refuses modes for existing rows that need a key that a table does not have. @throws SluiceError UNSUPPORTED_KEY */
+/** Refuses a mode for existing rows if a table lacks the key for the mode. @throws SluiceError UNSUPPORTED_KEY */
 function refuseKeys(
   { onExisting }: TableOptions,
   source: TableSpec,

@@ -19,10 +19,10 @@ export function refuseSchemaInName(
 }
 
 /**
- * Name of a table in the target. A second name may follow, under which the ledger may have the copy: an older version,
- * or the same command without `schema=` in the URL, used the other schema. Between two systems that keep schemas, a
- * table keeps its schema, independent of the search_path of both logins. If the URL of the target names a schema,
- * tables of the source's own schema go there. Tables of other systems go to the target's default schema.
+ * Returns one or two names of a table in the target. The ledger may have the copy under the second: an older version of
+ * sluice used the other schema, or the URL had no `schema=` then. Between two systems that keep schemas, a table keeps
+ * its schema, independent of the search_path of both logins. If the URL of the target names a schema, tables of the
+ * source's own schema go there. Tables of other systems go to the target's default schema.
  * @param wanted with the requested schema, if any
  */
 export function namesInTarget(

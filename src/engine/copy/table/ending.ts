@@ -143,8 +143,8 @@ function againTotals(tables: readonly TableRun[]): Readonly<Record<string, strin
 }
 
 /**
- * Proof that this run itself made: of the chunks that it proved, or by counts of chunks that earlier runs proved.
- * Chunks that were copied with a weaker proof determine the result for all.
+ * Proof to report: as this run proved its own chunks, or counted chunks that earlier runs proved; `earlier` if this run
+ * did not count them. Chunks that were copied with a weaker proof determine the result for all.
  */
 function proofOf(
   { verify, noLook }: CopyOperation,

@@ -1,7 +1,4 @@
-/**
- * Checks that the target's table is the one that the ledger's rows were copied into, not another table of the same
- * name.
- */
+/** Checks that the target's table is the table of the recorded copy, not another table of the same name. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { inspectTarget, type TableContext } from './context.ts'
@@ -18,8 +15,8 @@ export type Before = {
 
 /**
  * Compares the current table with the recorded one, and records it.
- * @throws SluiceError PLAN_CHANGED for another table, if its system can identify tables. If a table's mark also changes
- * with ALTER, only for a table with fewer rows than were copied, unless this run compares all rows
+ * @throws SluiceError PLAN_CHANGED for another table, if its system can identify tables. If ALTER changes the mark too,
+ * PLAN_CHANGED is thrown only if the table has fewer rows than were copied, and never if this run compares all rows
  */
 export async function settleTarget(context: TableContext, runs: RunLedger, before: Before): Promise<void> {
   const { key, plan, store, signal } = context

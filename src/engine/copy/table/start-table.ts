@@ -47,7 +47,7 @@ const PLANNING_LOOK_MS = 300
 
 /**
  * Prepares one table so that workers can claim its chunks. An error does not affect other tables.
- * @returns null if another process copies it alone, because it has no key to divide it by, and `elsewhere` is 'leave'
+ * @returns null if `elsewhere` is 'leave' and another process copies the table alone, because the table has no key
  */
 export async function startTable(one: PlannedTable, planned: PlannedCopy, around: CopyContext): Promise<TableRun>
 export async function startTable(

@@ -1,4 +1,4 @@
-/** Reports a transient failure at its beginning, change of cause and end, instead of at every attempt. */
+/** Reports a transient failure when it begins, when its cause changes and when it ends, not at every attempt. */
 import type { Emit } from '../../../model/run/event.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 
@@ -24,7 +24,7 @@ export class ReportedFailures {
     this.#emit({ type: 'log', level: 'warn', ...this.#table, message: `${text}; ${then}` })
   }
 
-  /** @param now what continues */
+  /** @param now text about what continues, such as `the stream continues` */
   passed(now: string): void {
     const reported = this.notified
     this.notified = null

@@ -13,13 +13,13 @@ const QUIET_MS = 5_000
 const SLOWEST = 50
 /** The limit is lifted once it has grown to this multiple of the rate before the halving. */
 const OUTGROWN = 1.5
-/** Rows that may go at once after a pause: those of one second. */
+/** After a pause, the rows of this many seconds may be sent at once. */
 const BURST_SECONDS = 1
 
 /** How long a batch may continue at its rate after a stop, ms; the rest is given back. */
 const STOP_MS = 3_000
 
-/** Lowest share of the earlier rate to which slow answers alone can lower it. */
+/** Slow answers alone lower the rate no further than to this share of the earlier rate. */
 const LEAST_SHARE = 1 / 8
 
 /** @property latency set if there is no error, only slow answers */

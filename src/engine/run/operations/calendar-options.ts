@@ -1,4 +1,4 @@
-/** Options that say into which periods times are divided. */
+/** Options for the periods into which times are divided. */
 import { CALENDAR_UNITS, EPOCHS } from '../../../model/calendar/calendar.ts'
 import type { Option } from './option.ts'
 import type { CALENDAR_FLAGS } from './words.ts'

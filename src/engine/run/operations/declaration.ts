@@ -111,7 +111,7 @@ export type Declaration<O extends { readonly kind: string }, E extends RunEventT
   /** Text of the UI while it runs: `importing`. Default: its kind. */
   readonly doing?: string
   readonly stores: readonly StoreField<O>[]
-  /** Field with the names of what it is about; of several fields the first that is set. */
+  /** Field that names what a run works on; if several fields are listed, the first that is set. */
   readonly about?: FieldOf<O> | readonly FieldOf<O>[]
   /** Absent: nothing is destroyed. */
   readonly destroys?: readonly Destruction<O>[]

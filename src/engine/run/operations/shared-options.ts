@@ -147,7 +147,7 @@ export const ROW_WORDS = {
   timeoutMs: words.optionalDuration('timeout'),
 }
 
-/** Hours of the day in which a run works, next to an option for the zone. */
+/** Hours of the day in which a run works; commands with this option also have one for the time zone. */
 export const BETWEEN_OPTION: Option = {
   name: 'between',
   type: 'text',

@@ -147,8 +147,8 @@ export type BookPart = {
 }
 
 /**
- * A task of a shared run. @property ledgerRun run of its newest turn in ledger, catalog and run history, which has its
- * own report
+ * A task of a shared run. @property ledgerRun id of its newest execution in ledger, catalog and run history; that run
+ * has its own report
  */
 export type ReportedSlot = {
   readonly slot: Dec
@@ -163,7 +163,7 @@ export type ReportedSlot = {
   readonly error: string | null
 }
 
-/** A run in a queue of workers. Rows and chunks of a copy: from the target's ledger; of a task: its last report. */
+/** A run in a queue of workers. Rows and chunks of a copy come from its ledger, those of a task from its report. */
 export type QueuePart = {
   readonly operation: string
   readonly command: string

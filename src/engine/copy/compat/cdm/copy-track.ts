@@ -275,7 +275,7 @@ export class CopyTrack {
     return left
   }
 
-  /** Reopens chunks done in the ledger but not in the earlier run: with quarantined rows or differences. */
+  /** Reopens chunks done in the ledger but pending in the earlier run: they have quarantined or different rows. */
   async #reopen(
     one: PlannedTable,
     chunks: readonly StoredChunk[],

@@ -78,7 +78,7 @@ export type CopyOperation = {
   readonly againWhenDone?: true
   /** With `again`: remove rows that the source does not have. */
   readonly deleteExtra?: true
-  /** Table from which more rows may be removed than the limit that applies without confirmation. */
+  /** Table from which `deleteExtra` may remove more rows than without confirmation. */
   readonly confirm?: string
   readonly dryRun: boolean
   /** After the copy, apply changes of the source until the run is asked to stop. */

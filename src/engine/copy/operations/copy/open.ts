@@ -68,7 +68,7 @@ export async function openCopyTarget(given: OpenedCopy): Promise<CopyStore> {
   )
 }
 
-/** True if no table can be copied into a file still missing. @throws SluiceError if the copy cannot be planned */
+/** True if no table can be copied into the missing file. @throws SluiceError if the copy cannot be planned */
 async function isRefusedWhole({ operation, companion, from, planning, run }: OpenedCopy): Promise<boolean> {
   await using empty = await openCopyStore(operation.to, { mode: 'plan' })
   const planned = refusedForAgain(await planCopy(operation, from, empty, planning), operation)

@@ -42,7 +42,8 @@ export const ENDS: readonly Option[] = inGroup('Source and target:', [
 ])
 
 /**
- * Options for tables, columns and their names. `spark-word` has ignored arguments of spark-submit, which a note lists.
+ * Options for tables, columns and their names. The hidden `spark-word` collects arguments of spark-submit that sluice
+ * ignores; a note lists them.
  */
 export const SELECTION: readonly Option[] = inGroup(TABLES, [
   { name: 'table', type: 'list', shown: 'none', completes: 'table', describe: 'a table of the source; repeatable' },
