@@ -218,8 +218,8 @@ class TableComparison {
   }
 
   /**
-   * Records the result of a chunk, unless it has open rows. @param begun start of the comparison, in ticks @returns
-   * null if the chunk is not proved
+   * Records the result of a chunk, unless it is not proved. @param begun start of the comparison, in ticks @returns the
+   * counts; null if the chunk is not proved
    */
   async #close(
     chunk: StoredChunk,

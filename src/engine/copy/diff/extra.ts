@@ -44,7 +44,10 @@ export async function findExtra(
   await name()
 }
 
-/** Removes keys that readable source rows have. @returns error of an unreadable key, which may equal any key left */
+/**
+ * Removes keys that readable source rows have.
+ * @returns error of an unreadable row, which may have any of the keys left; null if there is none, or no key is left
+ */
 async function forgetThere(sides: DiffSides, unfound: Map<string, RowKey>): Promise<SluiceError | null> {
   const { plan, source, signal } = sides
   const key = keyPositions(plan).flatMap((at) => plan.columns[at] ?? [])

@@ -76,7 +76,7 @@ export class DiffProgress {
 
   report(step: Step): void {
     const { estimated } = this.#extent
-    // In this step all rows of the source are compared, so use their number instead of the estimate.
+    // In this step all rows of the source are compared already, so use their number instead of the estimate.
     const rows = step === EXTRA ? this.#rows : this.#extent.rows
     this.#emit({
       type: 'diff.progress',

@@ -16,8 +16,8 @@ export type Acceptance = {
 }
 
 /**
- * Statements that record a difference and make it expected from now on. They are one transaction; a chunk with a newer
- * fencing token stays as it is.
+ * Statements of one transaction that record a difference. If it is the difference of a chunk, it is expected from now
+ * on, unless the chunk has a newer fencing token.
  */
 export function acceptance(
   database: LedgerDatabase,

@@ -77,7 +77,7 @@ export class ChunkClaims {
   }
 
   /**
-   * Claims the next pending chunk, smallest number first. The chunk's fencing token is incremented, so that an earlier
+   * Claims the next pending chunk, in the order of `work`. The chunk's fencing token is incremented, so that an earlier
    * owner cannot complete the chunk.
    * @param part only every nth chunk, if several jobs share a copy
    * @param except chunk numbers to skip

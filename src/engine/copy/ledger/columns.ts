@@ -219,7 +219,7 @@ export const CHUNK_INDEX_BY_RUN: Readonly<Record<string, string>> = {
   migration_checkpoints_by_run: 'run_id, completed_ms',
 }
 
-/** Index of ledgers before version 3: it sorts all chunks of a status for each claim. */
+/** Index of ledgers before version 3: with it, each claim sorts all chunks of a status. */
 export const OLD_CHUNK_INDEX = 'migration_checkpoints_by_table'
 
 export function ledgerColumnType({ types }: Types, kind: CopyColumnKind): string {

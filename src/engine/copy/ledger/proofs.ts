@@ -66,7 +66,7 @@ export function differing(chunk: StoredChunk, hold: Statement): Statement {
  * Records the result of a chunk that was compared again.
  * @param hold nothing happens unless this process has the lease of the table
  * @param also statements of the same transaction; they must do nothing unless the given query returns a row
- * @returns false if the chunk has a new owner since it was read
+ * @returns false if the chunk has a new owner since it was read, or if the lease is lost
  */
 export async function proveAgain(
   database: LedgerDatabase,

@@ -246,7 +246,7 @@ export async function quarantinedRuns(
   return rows.map(([run]) => BigInt(String(run))).toSorted((a, b) => (a < b ? -1 : 1))
 }
 
-/** Records that a row is in the target now; does nothing if another process has recorded it before. */
+/** Records that a row is in the target now, or gone from the source; does nothing if this is recorded already. */
 export function replayedStatement(database: LedgerDatabase, id: string): Statement {
   const { now } = ledgerDialect(database.dialect)
   return {

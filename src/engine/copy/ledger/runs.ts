@@ -74,7 +74,7 @@ export class RunLedger {
     return row === undefined ? null : String(row[0])
   }
 
-  /** Records the end of the run; releases its leases and tokens. */
+  /** Records the end of the run; releases its leases of tables, and its tokens. */
   async finish(status: string, exitCode: number, detail: string | null): Promise<void> {
     await this.#database.batch([
       {

@@ -68,7 +68,7 @@ export const OF_TABLE = 'table_name = ? AND schema_name = ?'
 export const HELD = "id = ? AND fence = ? AND owner = ? AND status = 'in_progress'"
 /** Condition for chunks that their run compared and did not copy: a copied chunk keeps its claim. */
 export const COMPARED = `claim IS NULL AND ${CLOSED}`
-/** With `status = 'failed'`: nothing of the chunk is in the target. */
+/** With `status = 'failed'`: the chunk is not completed. */
 export const BROKEN = `NOT (${ASIDE})`
 
 /** Parameters of `HELD`. */

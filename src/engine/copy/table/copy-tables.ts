@@ -45,7 +45,7 @@ export async function copyTables(
   await work(aloneFirst(rest))
 }
 
-/** Tables without a key first: one process copies each alone, which takes longest, and others would wait at the end. */
+/** Tables without a key first: one process copies each alone, so at the end other workers would wait for it. */
 function aloneFirst(tables: readonly TableRun[]): readonly TableRun[] {
   const isAlone = ({ context }: TableRun): boolean => context !== null && context.plan.cut !== 'key'
   const sound = tables.filter(({ error }) => error === null)

@@ -153,7 +153,7 @@ async function surveyOf({ database, key, plan, periods }: TableContext): Promise
   return { any, last, nullKeys, gaps }
 }
 
-/** Accepts a chunk that the script completed only if both checksums are equal; otherwise it is copied again. */
+/** A chunk that the script completed is accepted only if both checksums are equal; otherwise it is copied again. */
 async function proveAdopted(context: TableContext, view: SourceView): Promise<void> {
   const { plan, ledger, database, owner, signal, emit, name } = context
   for await (const chunk of ledger.each(`status = 'completed' AND proof IS NULL`)) {

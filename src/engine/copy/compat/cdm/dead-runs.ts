@@ -25,8 +25,8 @@ export type TrackedCopy = {
 }
 
 /**
- * Settles every copy of a table that is recorded as STARTED, except runs with a chunk claimed by a worker, and runs of
- * other tools.
+ * Corrects the ranges of every copy of a table that is recorded as STARTED. Ends such a copy if no worker has claimed a
+ * chunk of it. Leaves out runs of other tools.
  * @param except the calling run
  * @throws SluiceError errors of the target
  */

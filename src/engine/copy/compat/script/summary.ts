@@ -79,7 +79,7 @@ export class CopySummary {
       }))
   }
 
-  /** Removes the retries of a chunk, and returns their number. They are recovered only when the chunk is done. */
+  /** Removes the retries of a chunk, and returns their number: they count as recovered only once the chunk is done. */
   #takeRetries(event: { readonly table: string; readonly chunk: string }): number {
     const retries = this.#retries.get(chunkName(event)) ?? 0
     this.#retries.delete(chunkName(event))
