@@ -72,7 +72,10 @@ export async function checkNewFile(path: string, overwrite: boolean): Promise<vo
   await checkReport(path)
 }
 
-/** @throws SluiceError BAD_FLAG */
+/**
+ * Writes the file in one step: no other program reads a part of it.
+ * @throws SluiceError BAD_FLAG if the file cannot be written, or exists and `overwrite` is false
+ */
 export async function writeWhole(path: string, text: string, overwrite: boolean): Promise<void> {
   const temporaryFile = `${path}.${randomUUID()}.part`
   try {

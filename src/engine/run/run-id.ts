@@ -1,4 +1,4 @@
-/** Run ids are nanoseconds since the epoch: they sort by time, and fit next to those of other migration tools. */
+/** Run ids are nanoseconds since the epoch: they sort by time, also together with run ids of other migration tools. */
 import { threadId } from 'node:worker_threads'
 import type { Clock } from '../../shared/clock.ts'
 

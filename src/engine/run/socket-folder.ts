@@ -60,7 +60,7 @@ export function refuseStranger(folder: string): void {
 export function makeSocketFolder(folder: string): void {
   makeFolderSync(folder, 0o700)
   const found = lstatSync(folder)
-  // A folder of this user with too wide permissions was opened by hand: no other user can have replaced it.
+  // Only this user can have set too wide permissions on their own folder: no other user can have replaced the folder.
   if (found.uid === process.getuid?.() && found.isDirectory() && (found.mode & 0o077) !== 0) chmodSync(folder, 0o700)
   refuseStranger(folder)
 }

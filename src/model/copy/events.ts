@@ -104,7 +104,7 @@ export type CopyAgain = {
   newer?: Dec
 }
 
-/** One table of a copy at its end. Written rows, errors and times are those of this run. */
+/** One table of a copy at its end. Written rows, errors and times are of this run only. */
 export type CopySummaryLine = {
   table: string
   status: TableStatus
@@ -157,7 +157,7 @@ export type CopyPlanLine = {
   bytes: Dec
   chunkRows: Dec
   chunks: Dec
-  /** `chunks` is an estimate, though `rows` may be none. */
+  /** `chunks` is an estimate, even if `rows` is exact. */
   chunksEstimated?: true
   /** Chunks that the target accepts at the same time. */
   writers?: Dec
@@ -193,7 +193,7 @@ export type PlannedObjectLine = {
 /** All events of this file. */
 export type CopyEvents =
   | CopyStartedEvent
-  /** Steering request for a table of a copy, or a chunk. After `retry` the table ends again with the valid result. */
+  /** Steering request for a table of a copy, or a chunk. After `retry` the last `table.finished` is valid. */
   | { type: 'table.steered'; table: string; chunk?: string; act: 'pause' | 'resume' | 'skip' | 'retry' }
   | ChunkStartedEvent
   | {

@@ -30,7 +30,7 @@ export interface CopyStore extends AsyncDisposable {
   readonly offers: Offers<CopyStore>
   /** Default schema for table names without one; null if the system has no schemas. */
   readonly schema: string | null
-  /** Its URL names `schema`: tables in the default schema of another store map to it too. */
+  /** Its URL names `schema`: tables in the default schema of another store also map to this schema. */
   readonly namesSchema?: true
   /**
    * Tables by name: `schema.name` or `name`, with `*` for any characters.

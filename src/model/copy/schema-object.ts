@@ -57,7 +57,7 @@ export type ForeignKey = Named & {
 }
 
 export type OtherObject = Named & {
-  /** `default`: its name is that of the column. */
+  /** A `default` has the name of its column. */
   readonly kind: 'check' | 'exclusion' | 'default'
 }
 
@@ -106,7 +106,7 @@ export function signatureOf(object: SchemaObject): string {
 const CAST =
   /::(?:"[^"]*"|[a-z_][\w$]*)(?:\.(?:"[^"]*"|[a-z_][\w$]*))?(?: (?:varying|precision|with(?:out)? time zone))?(?:\(\d+(?:,\s*\d+)?\))?(?:\[\])*/gi
 
-/** Without brackets, blanks and casts, which a system adds depending on column types. */
+/** Without parentheses, blanks and casts: a system adds casts depending on column types. */
 function bare(definition: string): string {
   return definition.replaceAll(CAST, '').replaceAll(/[()\s]/g, '')
 }

@@ -35,7 +35,7 @@ export type TrackedRange = {
 
 /** The two tables of one schema. Writes are idempotent; a column without a given value keeps its stored one. */
 export interface TrackStore {
-  /** Creates missing tables. @throws SluiceError TABLE_REFUSED for tables of others under these names, TARGET_DENIED … */
+  /** Creates missing tables. @throws SluiceError TABLE_REFUSED if other tables have these names; TARGET_DENIED … */
   prepare(): Promise<void>
   /** All runs of a table, highest id first. */
   runs(table: string): Promise<readonly TrackedRun[]>

@@ -35,7 +35,7 @@ const RUN_FORMS = {
 export type StreamCause = keyof typeof STREAM_FORMS
 export type RunCause = keyof typeof RUN_FORMS
 export type AlertCause = StreamCause | RunCause
-/** Raised for every shared run with `--alert`; its conditions do not name them. */
+/** Raised for every shared run with `--alert`; the conditions of `--alert` do not name these causes. */
 export type QueueCause = 'worker-lost' | 'no-worker'
 
 export const CAUSE_FORMS: Readonly<Record<AlertCause, CauseForm>> = { ...STREAM_FORMS, ...RUN_FORMS }
@@ -59,7 +59,10 @@ export type AlertOptions = {
   readonly exit?: true
 }
 
-/** State of a cause of a stream. Reported when it is first known, because an earlier run may have raised it, and on change. */
+/**
+ * State of a cause of a stream. Reported on change, and when it is first known, because an earlier run may have raised
+ * the alert.
+ */
 export type StreamVerdict = {
   readonly cause: StreamCause
   readonly holds: boolean

@@ -11,7 +11,7 @@ export type Ms = number
 /** A whole number, within bounds if they are given. */
 export type Int<_Least extends number = number, _Most extends number = number> = number
 
-/** How many times more; at least 1. */
+/** Larger of two measurements divided by the smaller; at least 1. */
 export type Factor = number
 
 /** Name of a system whose databases are files. */
@@ -20,5 +20,5 @@ export type FileSystemName = string
 /** UTC, in ISO format with milliseconds. */
 export type Time = string
 
-/** These texts now; later versions may have more, so readers must accept any. */
+/** One of these texts. Later versions may have more, so readers must accept any text. */
 export type Open<T extends string> = T

@@ -69,8 +69,8 @@ export interface SqlDatabase extends SqlReader, AsyncDisposable {
    * One write transaction: commits when the body resolves, rolls back when it throws. On a server the body is run
    * again, after a pause, if the transaction surely did not commit and the cause is transient (deadlock, restart, cut
    * connection).
-   * @param landed called if the connection broke during COMMIT, to avoid writing twice; without it that ends in
-   * COMMIT_UNKNOWN
+   * @param landed called if the connection broke during COMMIT, to avoid writing twice; if absent, COMMIT_UNKNOWN is
+   * thrown then
    * @throws SluiceError CONNECTION_LOST after the last retry, COMMIT_UNKNOWN, NO_SPACE, TARGET_DENIED …
    */
   write<T>(body: (transaction: SqlTransaction) => Promise<T>, landed?: HasLanded): Promise<T>

@@ -1,4 +1,4 @@
-/** Decides which alerts of a stream hold: one verdict when that is first known, and one whenever it changes. */
+/** Decides which alerts of a stream hold. Reports each verdict when it is first known, and whenever it changes. */
 import type { AlertCause, AlertCondition, AlertOptions, StreamCause, StreamVerdict } from '../../../model/run/alert.ts'
 import { tookText, sizeText } from '../../../shared/figures.ts'
 

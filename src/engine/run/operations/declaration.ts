@@ -104,9 +104,9 @@ export type Declaration<O extends { readonly kind: string }, E extends RunEventT
   /** Name in `run.started`, if not its kind. */
   readonly event?: string
   readonly shape: RunDisplay
-  /** Its runs can be paused and resumed. Copies have more to steer, and declare it themselves. */
+  /** Its runs can be paused and resumed. Not set for copies, which handle all of their steering requests themselves. */
   readonly pauses?: true
-  /** Its runs work on several tables at once, and the number can be steered; copies declare it themselves too. */
+  /** Its runs work on several tables at once, and the user can change the number. Not set for copies either. */
   readonly lanes?: true
   /** Text of the UI while it runs: `importing`. Default: its kind. */
   readonly doing?: string

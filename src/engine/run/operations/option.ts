@@ -28,7 +28,7 @@ export type Option = {
   /** Unit of a number, or the way in which a text is parsed: `duration` like 90s or 30d, `bytes` like 64MB. */
   readonly unit?: 'duration' | 'bytes' | 'rows' | 'rows a second' | 'seconds' | 'percent'
   readonly choices?: readonly string[]
-  /** Bounds of a number, default 0 and none; for a duration the smallest, in ms. */
+  /** Smallest and largest number; default: 0, and no limit. Of a duration only the smallest, in ms. */
   readonly least?: number
   readonly most?: number
   readonly default?: string | number | boolean

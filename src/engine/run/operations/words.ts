@@ -76,7 +76,7 @@ export const optionalCount = (option: string): WordSource<number | undefined> =>
 export const countOr = (option: string, otherwise: number): WordSource<number> => ({ as: 'count', option, otherwise })
 export const flag = (option: string): WordSource<boolean> => ({ as: 'flag', option })
 export const set = (option: string): WordSource<true | undefined> => ({ as: 'set', option })
-/** @param _choices those of the option: their type is that of the field */
+/** @param _choices choices of the option; they give the field its type */
 export const choice = <T extends string>(option: string, _choices: readonly T[]): WordSource<T> => ({
   as: 'choice',
   option,

@@ -2,7 +2,7 @@
 import type { Dec } from '../dec.ts'
 import type { CurvePoint } from '../run-book.ts'
 
-/** @property knows true if the source has the run; its data is in the part of that name */
+/** @property knows true if the source has the run; the part of the report named `what` then has its data */
 export type InspectedAt = {
   readonly what: 'ledger' | 'catalog' | 'book' | 'queue'
   readonly where: string

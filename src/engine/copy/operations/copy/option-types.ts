@@ -46,7 +46,7 @@ export type CassandraOptions = {
   readonly dropStamps?: true
   /** Columns of the target: all values of a row get the latest of their write times, as CDM's `writetime.names`. */
   readonly timesOf?: readonly string[]
-  /** The same for TTLs: the longest of these columns, as `ttl.names`. */
+  /** Columns of the target: all values of a row get the longest of their TTLs, as CDM's `ttl.names`. */
   readonly livesOf?: readonly string[]
 }
 

@@ -139,7 +139,7 @@ const CHANGED = 'has changed since the repair, and is not put back'
 const textOf = (result: 'changed' | 'recent'): string =>
   result === 'changed' ? CHANGED : 'has a part that was written a short time ago, and is not put back'
 
-/** Reason for which a target without transactions kept another row. */
+/** Result for a row that a target without transactions did not restore. */
 function keptBy({ before }: Chain, { to }: Around): 'changed' | 'recent' | SluiceError {
   if (to.can.atomic === 'batch') return storesAnother()
   return before === null ? 'recent' : 'changed'
