@@ -38,7 +38,7 @@ export async function attachTable(
   const table = tableSql(name)
   const constraint = quoteName(`${BOUNDS}${oid}`)
   await session.ask(`ALTER TABLE ${table} ADD CONSTRAINT ${constraint} CHECK (${betweenSql(column, type, bounds)})`)
-  // Read first: after a refusal the server answers no query of this transaction.
+  // Read first: after an error the server refuses every query of this transaction.
   const late = await lateRowsOf(session, parent, bounds)
   if (late !== null) await bringLate(session, { oid, name }, late)
   try {
@@ -59,7 +59,8 @@ async function lateRowsOf(session: CopySession, parent: Parent, bounds: Partitio
 }
 
 /**
- * @throws SluiceError TABLE_REFUSED if a publication or foreign key prevents that late rows are moved. Moves nothing.
+ * Tests whether late rows can be moved; moves none.
+ * @throws SluiceError TABLE_REFUSED if a publication or foreign key prevents it
  */
 export async function refuseLateRows(session: CopySession, parent: Parent, bounds: PartitionBounds): Promise<void> {
   const late = await lateRowsOf(session, parent, bounds)
@@ -187,8 +188,8 @@ function moveByHand({ parent, rest, columns, where }: LateRows): string {
 export type LikeParent = KnownTable & { readonly unchecked: readonly string[] }
 
 /**
- * Creates a table to attach. Without a default partition, which ATTACH would lock meanwhile, ATTACH creates the
- * indexes.
+ * Creates a table to attach. It gets no indexes here if there is no default partition: ATTACH creates them. With a
+ * default partition, ATTACH would lock that partition meanwhile.
  */
 export async function createLike(session: CopySession, parent: Parent, name: TableName): Promise<LikeParent> {
   const [row] = await session.ask(

@@ -11,10 +11,9 @@ import { archivedName } from './move.ts'
 type Below = {
   readonly oid: string
   readonly table: TableName
-  /**
-   * The direct partition of the parent: this table, or the one that contains it. `isDefault` is about this partition.
-   */
+  /** Direct partition of the parent: this table, or the partition that contains it. */
   readonly top: TableName
+  /** True if `top` is the default partition. */
   readonly isDefault: boolean
 }
 

@@ -8,7 +8,7 @@ import { refitted, type Refit } from './csv-refit.ts'
 
 /**
  * Sends all rows to the server.
- * @param options of COPY besides its format, as `, FREEZE`
+ * @param options further options of COPY, such as `, FREEZE`
  * @returns the number of rows that the server stored
  * @throws SluiceError UNSUPPORTED_TYPE for list columns, which cannot be written from CSV; errors of the server, and of
  * `csv`

@@ -14,7 +14,7 @@ const ONE_QUOTE = Buffer.from('"')
 const ONE_COMMA = Buffer.from(',')
 const ONE_NEWLINE = Buffer.from('\n')
 
-/** @param fits one for each field of a line; null for an unchanged field. At least one field is not dropped */
+/** @param fits change of each field of a line; null for an unchanged field. At least one field is not dropped */
 export async function* refitted(csv: AsyncIterable<Buffer>, fits: readonly (Refit | null)[]): AsyncGenerator<Buffer> {
   const fields = new Fields(fits)
   for await (const piece of csv) yield fields.of(piece)

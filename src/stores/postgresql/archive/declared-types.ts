@@ -14,7 +14,7 @@ const KINDS: Readonly<Record<string, DeclaredSourceType['kind']>> = {
   d: 'domain',
 }
 
-/** By column name, with their parts in order. @param oid of the table @param database its identity */
+/** Types by column name, with their parts in order. @param oid of the table @param database identity of the database */
 export async function declaredTypes(
   session: CopySession,
   oid: string,
@@ -68,7 +68,11 @@ function partSql(type: string, modifier: string): string {
   return `pg_catalog.json_build_array(pg_catalog.json_build_object('number', '0', 'name', '', 'type', pg_catalog.format_type(${type}, ${modifier})))`
 }
 
-/** Also true for a multirange (since version 14). @param range row of `pg_range` @param type row of `pg_type` */
+/**
+ * SQL condition: the type is the range type, or (since version 14) the multirange type, of a range.
+ * @param range row of `pg_range`
+ * @param type row of `pg_type`
+ */
 function isRangeOf(range: string, type: string): string {
   return `(${range}.rngtypid = ${type}.oid OR (pg_catalog.to_jsonb(${range}) ->> 'rngmultitypid'::text)::oid = ${type}.oid)`
 }

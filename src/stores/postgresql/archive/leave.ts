@@ -48,7 +48,8 @@ function oidsOf({ parent, partition }: Pair, below: readonly KnownTable[]): read
 }
 
 /**
- * Locks of a detach, in order. Otherwise the server would wait for the default partition and referenced tables in turn.
+ * Locks to take before a detach, in order. Without them the DETACH would wait for the default partition and referenced
+ * tables, one after the other.
  */
 async function leavingLocks(
   session: CopySession,
@@ -63,9 +64,9 @@ async function leavingLocks(
 }
 
 /**
- * Under all locks: records the table's own properties, detaches and moves it.
- * @returns `differs` if it has other columns than were archived
- * @throws SluiceError TARGET_BUSY if its definition changed since it was read, TABLE_REFUSED if the server's check for
+ * Records the partition's own properties, then detaches and moves the partition. The caller holds all locks.
+ * @returns `differs` if the partition has other columns than the archived ones
+ * @throws SluiceError TARGET_BUSY if a definition changed since `lookBefore`, TABLE_REFUSED if the server's check for
  * referring rows takes longer than other sessions should wait
  */
 export async function takeAway(

@@ -1,4 +1,4 @@
-/** Counts a partition's own properties, which the parent has not. A plan of many partitions needs only one query. */
+/** Counts indexes, triggers, grants … that a partition does not get from its parent. One query for many partitions. */
 import type { TextRow } from '../server/session.ts'
 
 /** Singular, plural, and SQL that counts them for the partition `c`, whose row of pg_inherits is `i`. */
@@ -36,9 +36,9 @@ const KINDS: readonly (readonly [one: string, many: string, sql: (c: string) => 
 ]
 
 /**
- * Columns whose generation expression differs from that in the table above.
+ * Query for generated columns whose expression differs from that of a table above it in the partition tree.
  * @param c row of pg_class
- * @param above OID
+ * @param above SQL of the OID of that table
  */
 export function computedSql(c: string, above: string): string {
   return `SELECT a.attname FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_attribute b ON b.attrelid = ${above} AND b.attname = a.attname AND NOT b.attisdropped

@@ -16,9 +16,9 @@ export type PartitionLikeTable = {
 }
 
 /**
- * Rows of stage, description, statement, and place (execution order). Stages: `computed` and `empty` before rows are
- * loaded, `filled` before the table is attached, `attached` after it. `cloned`: for triggers that the attachment
- * creates. The search path must be empty, so that the server qualifies every name.
+ * Query whose rows are stage, description, statement, and place (execution order). Stages: `computed` and `empty`
+ * before rows are loaded, `filled` before the table is attached, `attached` after it. `cloned`: for triggers that the
+ * attachment creates. The search path must be empty, so that the server qualifies every name.
  * @param table OID of the partition
  * @param parent OID of its parent, whose properties are left out
  * @param newTable subject of the statements; by default the partition itself
@@ -197,7 +197,8 @@ function ofNewTable(definition: string, word: string): string {
 }
 
 /**
- * Rows: name of an index, and of the parent's index to which it is attached; null for an index of the partition alone.
+ * Query whose rows are the name of an index, and the name of the parent's index to which it is attached; null for an
+ * index of the partition alone.
  */
 export function indexNamesSql(table: string): string {
   return `

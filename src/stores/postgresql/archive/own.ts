@@ -18,9 +18,9 @@ import { countText } from '../../../shared/figures.ts'
  */
 export type DetachedRuleStage = 'computed' | 'empty' | 'filled' | 'attached' | 'cloned'
 
-/** As named in `own-sql`. */
+/** Description of the statement for an UNLOGGED table in `own-sql`. */
 const UNLOGGED = 'UNLOGGED'
-/** Statements whose first qualified name is that of a statistics object. */
+/** Matches statements whose first qualified name is the name of a statistics object. */
 const STATISTICS = /^(?:CREATE|ALTER|COMMENT ON) STATISTICS /
 
 type OwnStatement = { readonly stage: DetachedRuleStage; readonly what: string; readonly sql: string }
@@ -82,7 +82,7 @@ export class GivenBack {
     this.#names = new Set([...this.#own.indexes, ...statistics].map(({ name }) => name))
   }
 
-  /** Its own partitioning; null if there was none. */
+  /** The partition's own partitioning; null if it was not partitioned. */
   get division(): Division | null {
     return this.#own.division ?? null
   }

@@ -306,8 +306,8 @@ async function keep(
 }
 
 /**
- * Records the own properties of a detached table, if they are not recorded yet. Renames the table back first, because
- * the properties contain its name.
+ * Records a detached table's own properties, if the ledger does not have them yet. Renames the table back first,
+ * because the properties contain its name.
  * @returns the table's current name
  */
 async function keptLate(session: CopySession, table: KnownTable, request: LastRequest): Promise<TableName> {

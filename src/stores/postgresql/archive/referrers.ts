@@ -1,4 +1,4 @@
-/** Foreign keys that refer to a PostgreSQL table, and rows that refer to rows of it. */
+/** Foreign keys that refer to a PostgreSQL table, and rows of other tables that refer to its rows. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { Orphans, Referrer, ReferringRow } from '../../../model/archive/port.ts'
 import { orphansSql, referringSql } from '../../common/referring-sql.ts'
@@ -23,7 +23,7 @@ export function columnNamesSql(numbers: string, relation: string): string {
       JOIN pg_catalog.pg_attribute a ON a.attrelid = ${relation} AND a.attnum = u.number)`
 }
 
-/** SQL of operators that compare a column of the parent with a referring one, as JSON. @param oids SQL of an array */
+/** SQL of operators that compare a referenced column with a referring column, as JSON. @param oids SQL of an array */
 export function operatorsSql(oids: string): string {
   return `(SELECT pg_catalog.json_agg(pg_catalog.format('OPERATOR(%I.%s)', s.nspname, o.oprname) ORDER BY u.n) FROM pg_catalog.unnest(${oids}) WITH ORDINALITY AS u (oid, n)
         JOIN pg_catalog.pg_operator o ON o.oid = u.oid JOIN pg_catalog.pg_namespace s ON s.oid = o.oprnamespace)`
@@ -34,7 +34,7 @@ export function namesIn(json: string | null | undefined): readonly string[] {
   return JSON.parse(json ?? '[]') as string[]
 }
 
-/** Foreign keys to a table, also through its parents. Without those that the server adds for every partition. */
+/** Foreign keys to a table and to its parents, except the keys that the server adds for every partition. */
 export async function postgresReferrers(session: CopySession, table: TableName): Promise<readonly Referrer[]> {
   const found = await tableByName(session, table)
   if (found === null) return []
@@ -64,7 +64,10 @@ export async function postgresReferrers(session: CopySession, table: TableName):
   })
 }
 
-/** Runs in its own transaction; `unknown` if it takes longer than `budgetMs`. */
+/**
+ * Values of a row that refers to a row of the table within the condition. Runs in its own transaction; `unknown` if
+ * that takes longer than `budgetMs`.
+ */
 export async function postgresReferringRow(
   session: CopySession,
   table: TableName,
@@ -77,7 +80,10 @@ export async function postgresReferringRow(
   )
 }
 
-/** Runs in its own transaction; `unknown` if it takes longer than `budgetMs`. */
+/**
+ * Number of rows that refer to a missing row. Runs in its own transaction; `unknown` if that takes longer than
+ * `budgetMs`.
+ */
 export async function postgresOrphans(
   session: CopySession,
   table: TableName,

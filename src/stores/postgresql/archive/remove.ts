@@ -64,7 +64,7 @@ function relationOf(session: CopySession, { table }: RemoveRequest): Promise<Pos
   return new RelationCache().of(table.table, (sql) => session.ask(sql))
 }
 
-/** True if the identity is this table's. Tables that are read by blocks have a suffix after the OID. */
+/** True if the identity is this table's. For a table that is read by blocks, it has a suffix after the OID. */
 function isOf(identity: string, database: string, oid: string): boolean {
   const own = `${database}/${oid}`
   return identity === own || identity.startsWith(`${own}/`)

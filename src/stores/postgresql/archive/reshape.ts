@@ -29,7 +29,7 @@ export async function reshapeTable(
 type ParentColumn = {
   readonly name: string
   readonly type: string
-  /** Each with a leading blank; empty if there is none. */
+  /** Clauses of the column definition, each with a leading blank; an empty text for a clause that is not needed. */
   readonly collation: string
   readonly value: string
   readonly needed: string

@@ -17,7 +17,7 @@ const RUNS_STRANGERS_CODE = `EXISTS (
        WHERE d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass::oid AND d.objid = k.oid
          AND (p.oid IS NOT NULL OR o.oid IS NOT NULL) AND ${isStranger('coalesce(p.proowner, o.oprowner)')})`
 
-/** Constraints that are NOT VALID, without those that are NOT ENFORCED, which refuse no row. */
+/** Constraints that are NOT VALID. NOT ENFORCED constraints are left out, because they refuse no row. */
 export async function postgresUnchecked(
   session: CopySession,
   table: TableName,
@@ -50,7 +50,7 @@ export async function postgresUnchecked(
   return [...ofTable, ...(await ofDomains(session, found.oid))]
 }
 
-/** CHECKs of domains that columns have as their type, or as that of their array's elements. */
+/** CHECKs that are NOT VALID, of domains that are the type of a column or of its array elements. */
 async function ofDomains(session: CopySession, oid: string): Promise<readonly UncheckedConstraint[]> {
   const rows = await session.ask(
     `${TRUSTED}, typed AS (
@@ -65,7 +65,7 @@ async function ofDomains(session: CopySession, oid: string): Promise<readonly Un
   )
   return rows.map(([column, domain, name, many, base, expression, ofStranger]) => {
     const own = quoteName(column ?? '')
-    // The expression calls the value VALUE, which is the name of a column outside of a domain.
+    // In the expression, VALUE is the checked value; in a query it is a column name.
     const values = many === 't' ? `pg_catalog.unnest(${own}) AS x (value)` : `(SELECT ${own}::${base} AS value) AS x`
     return {
       constraint: `CHECK ${name} of domain ${domain} in ${column}`,

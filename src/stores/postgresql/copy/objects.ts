@@ -201,7 +201,7 @@ class Builder {
   }
 }
 
-/** Namespace of the object's name; names are unique in one. */
+/** Namespace in which the object's name is unique. */
 function placeOf({ kind }: SchemaObject): string {
   if (kind === 'index' || kind === 'unique' || kind === 'exclusion') return 'relation'
   return kind === 'default' ? 'column' : 'constraint'

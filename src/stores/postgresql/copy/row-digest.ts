@@ -163,7 +163,7 @@ function canonicalText(column: AnyColumn): string | null {
   }
 }
 
-/** Text as COPY prints it; a cast differs for addresses and others. A record of only NULLs is a value, not NULL. */
+/** Text as COPY prints it; a cast differs for some types, such as inet. A record of only NULLs is a value, not NULL. */
 function printed(value: string): string {
   return `CASE WHEN ${value} IS DISTINCT FROM NULL THEN pg_catalog.format('%s', ${value}) END`
 }

@@ -206,7 +206,7 @@ async function setSequences(
   for (const [oid, sequence, column, rising, least, most] of owned) {
     if (except.has(column ?? '')) continue
     const [edge, further] = rising === 't' ? ['max', 'greatest'] : ['min', 'least']
-    // A value beyond the sequence's bounds sets it to its end.
+    // If the value is beyond a bound of the sequence, the sequence is set to this bound.
     await session.ask(
       `SELECT pg_catalog.setval(${literal(oid ?? '')}::oid::regclass, ${further}(
          least(greatest(t.edge::numeric, ${least}), ${most})::bigint, CASE WHEN s.is_called THEN s.last_value END))

@@ -38,7 +38,7 @@ export class Upsert {
     await this.#session.ask(this.#create)
   }
 
-  /** @returns number of rows added or changed, without those left unchanged */
+  /** @returns number of rows that were added or changed */
   async write(pieces: Iterable<Buffer>): Promise<number> {
     await this.#session.copyIn(this.#copy, pieces)
     const changed = await this.#session.run(this.#merge)

@@ -1,7 +1,7 @@
 /**
  * The transaction of one chunk. Triggers and foreign keys of the table fire as for any session: without them a copy
  * could leave rows that the target's owner has forbidden. For a table with a replication stream they do not fire
- * (`pastTriggers`): those of the source have fired, and the stream brings their changes.
+ * (`pastTriggers`): the triggers of the source have fired, and the stream brings their changes.
  */
 import { createHash } from 'node:crypto'
 import { keyTextOf } from '../../../model/copy/key-text.ts'
@@ -191,7 +191,7 @@ export class PostgresWriter implements ChunkWriter {
     return rangeSql(table, this.#relation, range, null)
   }
 
-  /** Also for chunks without rows: the target may have rows of their range, which the source has deleted. */
+  /** Runs also for a chunk without rows: the target may have rows of its range that the source has deleted. */
   async #begin(): Promise<void> {
     if (this.#begun) return
     this.#begun = true
