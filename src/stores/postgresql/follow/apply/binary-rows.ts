@@ -12,6 +12,7 @@ const NONE = 0xff
 export type BinaryFit = { readonly fields: FrameFields; readonly places: readonly number[] }
 
 /**
+ * Yields COPY data of the rows in these slots.
  * @param fit how the row in a slot is read
  * @param first value put before each row, of a type whose binary format is its text; omitted if empty
  */

@@ -1,5 +1,5 @@
 /**
- * Applies small batches by prepared statements: one message a batch, and no temporary table that commits must empty.
+ * Applies small batches by prepared statements: one message a batch, and no temporary table, which costs each commit.
  */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { Cell, Row } from '../../../../model/copy/rows.ts'
@@ -37,7 +37,7 @@ export class DirectChanges {
   readonly #request: ChangeTable
   readonly #shape: PostgresApplyShape
   readonly #written: readonly MergeColumn[]
-  /** Indexes in the written columns of the row key's columns. */
+  /** For each column of the row key: its index in the written columns. */
   readonly #key: readonly number[]
   readonly #text: (cell: Exclude<Cell, null>, at: number) => string
   readonly #frames: RowFrames
@@ -54,14 +54,14 @@ export class DirectChanges {
     this.#text = parameterTexts(tableText(request.table.table), columns)
   }
 
-  /** True if a batch can be applied this way: other batches need the rows from before the batch. */
+  /** True if a batch can be applied this way: other batches need the values that rows had before the batch. */
   takes({ partial }: Pick<FramedBatch, 'partial'>): boolean {
     return partial.length === 0 || (this.#shape.way === 'merge' && partial.every(({ isMoved }) => !isMoved))
   }
 
   /**
-   * Updates rows that keep values of some columns.
-   * @returns puts not written: row not found, or a guarded column would change
+   * Updates rows for changes that do not contain the unchanged values.
+   * @returns changes that were not written: the row was not found, or a guarded column would change
    */
   async keep(partial: readonly PartialPut[]): Promise<readonly PartialPut[]> {
     const counts = await this.#run(partial.map((one) => this.#kept(one)))
@@ -94,7 +94,7 @@ export class DirectChanges {
     ])
   }
 
-  /** @param places indexes in the written columns of one row's parameters */
+  /** @param places for each parameter of one row: the index of its column in the written columns */
   *#steps(
     kind: string,
     rows: readonly Values[],

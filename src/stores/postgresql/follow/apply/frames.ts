@@ -40,7 +40,7 @@ export type FramedBatch = SortedBatch & {
   readonly goneFrames: Framed | null
 }
 
-/** Which rows of a batch: rows that the target should not have yet, or the others with all deleted ones. */
+/** Part of a batch. `new`: rows that the target should not have yet. `others`: all other rows and all deleted rows. */
 export type Share = 'all' | 'new' | 'others'
 
 /** How rows of one layout are written. */

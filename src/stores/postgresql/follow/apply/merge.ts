@@ -8,9 +8,9 @@ import type { PostgresShapeColumn, PostgresApplyShape } from './shape.ts'
 export const OPERATION = {
   gone: 'd',
   put: 'p',
-  /** A put with unchanged values, which are copied from its base: the stored row with the old row key. */
+  /** A row without its unchanged values: they are copied from the stored row with the old row key. */
   fill: 'm',
-  /** A put with unchanged values that stay in place: the old row key is the new one. */
+  /** A row without its unchanged values that keeps its row key: they stay in the stored row. */
   keep: 'u',
 } as const
 
@@ -24,11 +24,11 @@ export type StageSql = {
   readonly find: string
   /** Turns `keep` rows in which a guarded column changes into `fill` rows. */
   readonly demote: string
-  /** Copies unchanged values from the rows of their bases; the count is the number of rows found. */
+  /** Copies unchanged values from the stored rows into `fill` rows; the count is the number of stored rows found. */
   readonly fill: string
-  /** `n` of rows whose base `fill` did not find. */
+  /** `n` of rows whose stored row `fill` did not find. */
   readonly unfilled: string
-  /** Updates `keep` rows: those with one mask, or all (null). Empty text if no column has changed. */
+  /** Updates the `keep` rows with this mask; null: all `keep` rows. Empty text if no column has changed. */
   readonly keep: (mask: string | null) => string
   /** `n` of `keep` rows that the target does not have. */
   readonly absent: string

@@ -25,7 +25,7 @@ const BY_INDEX: Readonly<Record<string, string>> = {
 const MEMOIZE = 140_000
 
 /**
- * A commit must be on disk before the source may remove its log, whatever `synchronous_commit` role and database have.
+ * A commit must be on disk before the source may remove its log, even if role or database set `synchronous_commit` off.
  * A standby is refused as retryable: in a failover it is promoted later.
  */
 const READY = `${durableSql('session')}; SELECT pg_catalog.pg_is_in_recovery()`

@@ -1,4 +1,4 @@
-/** Catalog facts about a table that receives changes: columns, indexes of it and its partitions, way of applying. */
+/** Catalog facts about a table that receives changes: columns, indexes (also of partitions), way of applying. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { refuseReorderedTarget } from '../../../common/column-order.ts'
@@ -36,7 +36,7 @@ type IndexFacts = {
   readonly method: string
   /** Columns of the key, in order; null for an expression, or another collation or operator class than the column's. */
   readonly key: readonly (string | null)[]
-  /** Columns that it uses, also in expressions and its condition; null if it uses whole rows. */
+  /** Columns that the index uses, also in expressions and its condition; null if it uses whole rows. */
   readonly columns: readonly string[] | null
 }
 

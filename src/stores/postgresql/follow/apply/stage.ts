@@ -21,7 +21,7 @@ import type { PartialPut } from '../../../common/apply/puts.ts'
 import type { Framed, FramedBatch, RowFrames } from './frames.ts'
 import type { PostgresApplyShape } from './shape.ts'
 
-/** Masks (sets of unchanged columns) that get their own statement, which sets only the other columns. */
+/** Up to this many masks (sets of unchanged columns), each mask gets a statement that sets only the other columns. */
 const MOST_MASKS = 8
 /** After a refusal, new rows of this many batches are not copied straight into the table. */
 const RESTING = 8
@@ -43,7 +43,7 @@ export class PostgresStage {
   readonly #isGuarded: boolean
   readonly #sql: StageSql
   readonly #written: readonly MergeColumn[]
-  /** Indexes in the written columns of the row key's columns, in the order of the row key. */
+  /** For each column of the row key, in its order: the index in the written columns. */
   readonly #keyPlaces: readonly number[]
   readonly #keyText: (cell: Exclude<Cell, null>, at: number) => string
   readonly #removeAny: PreparedStatement | null
@@ -53,7 +53,7 @@ export class PostgresStage {
   readonly #encodeRows: (rows: readonly Row[]) => Generator<Buffer>
   readonly #copyRows: string
   readonly #frames: RowFrames
-  /** Batches left that use only the general way: the table refused a COPY, or had a row that was reported as new. */
+  /** Batches until rows are copied into the table again: it refused a COPY, or had a row that was reported as new. */
   #resting = 0
   #made = false
   /** The temporary table was created in the open transaction: a rollback removes it. */
@@ -86,7 +86,7 @@ export class PostgresStage {
     this.#encodePartial = encoder(table, [TEXT, TEXT, TEXT, ...bases, ...columns])
   }
 
-  /** @returns partial puts that found no row to take values from */
+  /** @returns partial rows whose stored row, which has the unchanged values, is missing */
   async apply(batch: FramedBatch): Promise<readonly PartialPut[]> {
     const { gone, goneFrames, whole, frames, partial } = batch
     const stays = ({ isMoved }: PartialPut): boolean => this.#way === 'merge' && !isMoved

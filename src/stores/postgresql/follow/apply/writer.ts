@@ -255,7 +255,7 @@ export class PostgresChangeWriter implements ChangeWriter {
   }
 }
 
-/** Rows of a batch that the target should not have yet. */
+/** Number of rows of a batch that the target should not have yet. */
 function newRows({ puts, packed }: ChangeBatch): number {
   let rows = 0
   for (const { isNew } of puts) if (isNew === true) rows++
@@ -264,7 +264,7 @@ function newRows({ puts, packed }: ChangeBatch): number {
   return rows
 }
 
-/** @returns puts that found no row to take values from */
+/** @returns partial rows whose stored row, which has the unchanged values, is missing */
 async function writtenDirectly(
   { direct, stage, shape }: KnownTable,
   changes: FramedBatch,

@@ -16,7 +16,7 @@ import { createSlot, dropSlot, isOwnSlot, PLUGIN, waitForOpen, waitForRoom } fro
 import type { PostgresWait } from '../../server/waiting.ts'
 
 /**
- * If this fails, publication and slot are removed.
+ * Creates publication and slot; if this fails, both are removed.
  * @param wait its session must allow writes: it creates the publication
  * @param quiet makes writers of the tables wait while the slot is created
  * @throws SluiceError SOURCE_BUSY, SLOT_ACTIVE, NOT_FOLLOWABLE; errors of the server

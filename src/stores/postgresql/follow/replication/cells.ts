@@ -21,7 +21,7 @@ type Element = {
   readonly cast: string
 }
 
-/** Casts to text by OID of the type, including those that differ from what the type prints. */
+/** Casts to text by OID of the type. The result of some casts differs from the type's output. */
 const CASTS: Readonly<Record<number, ElementJson>> = {
   // bool
   16: (text) => JSON.stringify(text === 't' ? 'true' : 'false'),

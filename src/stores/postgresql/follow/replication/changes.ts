@@ -20,7 +20,7 @@ const INSERT = code('I')
 const UPDATE = code('U')
 const DELETE = code('D')
 const KEEPALIVE = code('k')
-/** After the letter of a WAL message: its start position, the end of the log, the clock. */
+/** Bytes of a WAL message before its content: letter, start position, end of the log, clock. */
 const WAL_HEADER = 1 + 8 + 8 + 8
 
 /** Largest buffer whose rows may stay bytes. */

@@ -20,7 +20,7 @@ export type ShapeDifference =
   | { readonly type: 'moved'; readonly shape: ReplicatedShape }
   | { readonly type: 'halted'; readonly reason: string }
 
-/** @param asked columns that are followed, and those that the target computes as the source does */
+/** @param asked followed columns, and columns that the target computes as the source does */
 export function shapeDifference(
   before: ReplicatedShape,
   { shape, bornInside, changedBy }: SeenShape,

@@ -25,7 +25,7 @@ export async function sourceLag(session: CopySession, { slot: name }: StreamBirt
   }
 }
 
-/** Only a walsender that has sent everything waits for log; while decoding it computes, reads or waits for a lock. */
+/** The server's clock, and whether the walsender of the slot waits for log: it does so only when all log is sent. */
 async function readerOf(session: CopySession, pid: number | null): Promise<Pick<SourceLag, 'clockMs' | 'readerWaits'>> {
   const [row] = await session.ask(
     `SELECT ${CLOCK_MS}, coalesce((SELECT pg_catalog.lower(a.wait_event) = 'walsenderwaitforwal' FROM pg_catalog.pg_stat_activity a WHERE a.pid = ${pid ?? 'NULL'}), false)`,

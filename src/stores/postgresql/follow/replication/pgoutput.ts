@@ -54,7 +54,7 @@ const EPOCH_MS = 946_684_800_000
 export const MOST_VALUE = 500 * 1024 * 1024
 /** Up to this length reading bytes one by one is faster than calling a decoder. */
 const SHORT = 12
-/** Up to this length it pays to check whether a text is ASCII: its decoder takes a third of the time of UTF-8's. */
+/** Up to this length a check for ASCII pays: the ASCII decoder takes a third of the time of the UTF-8 decoder. */
 const LOOKED_AT = 128
 
 const BEGIN = code('B')

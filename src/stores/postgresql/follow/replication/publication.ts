@@ -21,8 +21,8 @@ export type FoundPublication = {
 }
 
 /**
- * Names the tables; FOR ALL TABLES would include ledgers. Has no column list: with one the server would refuse every
- * UPDATE as soon as the replica identity is changed to columns outside of the list.
+ * Creates a publication that names its tables: FOR ALL TABLES would include ledgers. It has no column list: with one,
+ * the server would refuse every UPDATE once the replica identity is changed to columns outside of the list.
  */
 export async function createPublication(
   session: CopySession,

@@ -156,9 +156,9 @@ export class ReplicatedRelations {
 }
 
 /**
- * After a rename another column may have a name. Only the order of the attribute numbers, and the type's OID, show
- * which column has a name in this message.
- * @returns why a name belongs to another column than noted; null if none does
+ * Detects names that belong to other columns after a rename. A message has no attribute numbers, only the order of its
+ * columns and the OIDs of their types.
+ * @returns why a name belongs to another column than noted; null if each name belongs to the same column
  */
 function renumberedIn(noted: readonly ColumnShape[], columns: RelationMessage['columns']): string | null {
   const before = new Map(noted.map((column) => [column.name, column]))

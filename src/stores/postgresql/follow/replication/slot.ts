@@ -77,7 +77,7 @@ export async function findSlots(session: CopySession, name: string | null = null
 }
 
 /**
- * Creates the slot. The server waits until every transaction that was open at the start of this has ended.
+ * Creates the slot. The server waits until every transaction that was open at the start of this call has ended.
  * @returns the position from which on the slot reports every transaction
  * @throws SluiceError SOURCE_BUSY as `waitPostgresUntil`; errors of the server
  */

@@ -24,7 +24,7 @@ export async function readComment(session: CopySession, [kind, name]: StreamObje
 }
 
 /**
- * Call it within a READ COMMITTED transaction, whose end releases the lock.
+ * Changes the comment of an object. Call it within a READ COMMITTED transaction, whose end releases the lock.
  * @param change receives the comment once no other transaction writes it; null changes nothing
  * @returns whether it was changed
  * @throws errors of the server

@@ -17,7 +17,7 @@ const LOCK = 1_936_487_785n
 /** Longest wait for another session that closes or opens the table, in ms. */
 const LOCK_MS = 5000
 
-/** Statement: no other session can close or open this table until the transaction ends. */
+/** Statement after which no other session can close or open this table until the transaction ends. */
 export function alone({ oid }: CutoverTable): string {
   return `SET LOCAL lock_timeout TO ${LOCK_MS}; SELECT pg_catalog.pg_advisory_xact_lock(${(LOCK << 32n) | BigInt(oid)})`
 }

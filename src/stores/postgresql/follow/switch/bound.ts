@@ -15,9 +15,9 @@ type Bound = {
   readonly owned: boolean
   readonly owner: string
   readonly isTemporary: boolean
-  /** It is valid only because of the primary key. */
+  /** True if the object is valid only because of the primary key. */
   readonly byKey: boolean
-  /** An object that depends on it, if it returns or takes rows of the table. */
+  /** For a function that returns or takes rows of the table: an object that depends on the function. */
   readonly needed: string | null
   readonly comment: string | null
   readonly grants: readonly string[] | null

@@ -122,7 +122,7 @@ function among(identity: readonly string[], types: ReadonlyMap<string, string>, 
   return [list, ...nulls].join(' AND ')
 }
 
-/** Types to compare columns in; base types of domains. No modifier: it would truncate, and is 1 for `character`. */
+/** Types in which columns are compared; for a domain its base type. Without length: a length would truncate values. */
 async function columnTypes(session: CopySession, { oid }: CutoverTable): Promise<ReadonlyMap<string, string>> {
   const rows = await session.ask(
     `WITH RECURSIVE below AS (

@@ -31,7 +31,7 @@ export class LockBudget {
     this.#since = performance.now()
   }
 
-  /** From now on the server waits for a statement only as long as other sessions may still wait for the end. */
+  /** From now on the server ends the session if it is idle for longer than other sessions may still wait. */
   async shorten(): Promise<void> {
     const leftMs = this.#leftMs()
     await this.#session.ask(idleSql(leftMs))

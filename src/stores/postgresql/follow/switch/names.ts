@@ -12,7 +12,7 @@ type Named = {
   readonly kind: 'INDEX' | 'STATISTICS' | 'SEQUENCE'
   readonly schema: string
   readonly name: string
-  /** Its definition, without its own name and the table's. */
+  /** Definition without the name of the object and the name of the table. */
   readonly what: string
   readonly unique: boolean
   readonly exclusion: boolean

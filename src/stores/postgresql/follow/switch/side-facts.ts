@@ -24,7 +24,7 @@ export type NamedFact = { readonly name: string; readonly definition: string }
 
 export type IndexFact = {
   readonly name: string
-  /** Its definition, without its own name and the table's. */
+  /** Definition without the name of the index and the name of the table. */
   readonly what: string
   readonly unique: boolean
   readonly exclusion: boolean

@@ -40,8 +40,9 @@ const LONG_LOCK_MS = 1500
 const FROZEN_MS = 5000
 
 /**
- * Waits for no long transaction: each table is locked against writers only while its triggers are created. So writes of
- * earlier sessions are visible, and triggers note later ones. If this fails, everything created is removed.
+ * Creates schema, logs and triggers; if this fails, they are removed. Waits for no long transaction: each table is
+ * locked against writers only while its triggers are created. So earlier writes are visible, and triggers note later
+ * writes.
  * @param wait its session must allow writes
  * @throws SluiceError SOURCE_BUSY if a table cannot be locked, NOT_FOLLOWABLE; errors of the server
  */

@@ -1,6 +1,6 @@
 /**
- * Positions of a stream by triggers are positions of the server's log. It grows by itself, so they can be compared, and
- * reported in bytes like those of a slot.
+ * Positions of a stream by triggers are positions of the server's log. The log grows by itself, so positions can be
+ * compared, and reported in bytes like the positions of a slot.
  *
  * A round reads its position first, then takes its snapshot. A catch-up position is one byte after the end of the log,
  * and a record is added to the log right afterwards. So a position of a round that reaches a catch-up position was read

@@ -1,4 +1,4 @@
-/** One round: reports everything that one snapshot of the source shows of the logs, as one transaction. */
+/** One round: reports, as one transaction, all changes that one snapshot of the source shows in the logs. */
 import type { Change, LogPosition, RowChange } from '../../../../model/copy/change.ts'
 import { tableText, type ColumnType } from '../../../../model/copy/column-type.ts'
 import type { Row } from '../../../../model/copy/rows.ts'

@@ -116,7 +116,7 @@ export async function logsFault(
 
 type Kept = { readonly isLog: boolean; readonly isLost: boolean; readonly isSame: boolean }
 
-/** In the order of the logs. */
+/** State of each log, in their order. */
 async function keptLogs(session: CopySession, logs: readonly PostgresTableLog[]): Promise<readonly Kept[]> {
   const kept: Kept[] = []
   for (const { oid, table, counter, unchanged } of logs) {
