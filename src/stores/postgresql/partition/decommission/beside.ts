@@ -29,7 +29,7 @@ export async function ownedSequences(
   }))
 }
 
-/** Keeps the values. A sequence that the new table cannot own gets no owner column. */
+/** Makes the new table own a sequence, which keeps its value. If the table cannot own it, no table owns it. */
 export async function moveSequence(
   session: CopySession,
   { name, column, heir }: OwnedSequence,

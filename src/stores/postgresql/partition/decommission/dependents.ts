@@ -1,4 +1,4 @@
-/** Objects around a table to drop: those that prevent it, those that lose the table silently, code with its name. */
+/** Objects that prevent the DROP of a table, objects that would lose it silently, and functions with its name. */
 import type { DecommissionFinding } from '../../../../model/partition/decommission-port.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'

@@ -9,7 +9,7 @@ import { guardFunctions, moveSequence, ownedSequences } from './beside.ts'
 import { refusals } from './look.ts'
 
 /**
- * Does not use CASCADE: a new dependent of the table makes the DROP fail.
+ * Drops the table without CASCADE: a new dependent of the table makes the DROP fail.
  * @returns messages about further changes
  * @throws SluiceError TABLE_REFUSED
  */

@@ -24,7 +24,7 @@ export type PreparedNewTable = {
   readonly wanted: readonly IndexToBuild[]
 }
 
-/** In the caller's transaction: other sessions see the new table only under the public name; a rollback removes it. */
+/** Creates the new table in the caller's transaction: other sessions see it only under the public name. */
 export async function makeNewParts(session: CopySession, request: InPlaceRequest): Promise<PreparedNewTable> {
   const about = await aboutTable(session, request.planned, false)
   const wanted = await wantedIndexes(about)
@@ -107,7 +107,7 @@ export async function switchStatements(
   ]
 }
 
-/** Renames the default partition after the table; none if another relation has that name. */
+/** Statement that names the default partition after the table; none if another relation has that name. */
 function renameDefault(
   { schema, name }: About,
   { sideName: newParts }: InPlaceRequest,

@@ -231,7 +231,7 @@ export class PostgresInPlace implements InPlaceStore {
     }
   }
 
-  /** One program at a time per table, from any host. */
+  /** Runs the body while no other program, on any host, runs one for this table. */
   #locked<T>(table: TableName, limits: InPlaceLimits, body: Body<T>): Promise<T> {
     const { signal } = limits
     return this.#write(table, signal, async (session) => {

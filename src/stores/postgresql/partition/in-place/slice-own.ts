@@ -1,4 +1,4 @@
-/** Properties that a period cut out of the first partition gets from it, because partitions do not inherit them. */
+/** Properties that a new partition copies from the first partition, because partitions do not inherit them. */
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import { ownStatementsSql } from '../../archive/own-sql.ts'
 import type { KnownTable } from '../../server/locks.ts'

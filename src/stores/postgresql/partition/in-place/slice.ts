@@ -91,8 +91,8 @@ export async function prepareSlice(session: CopySession, request: SliceRequest, 
 }
 
 /**
- * The caller has locked the table and its partitions. The server trusts the check and reads no row of the past. A
- * lookup by index after the DELETE, under the same lock, verifies it.
+ * Moves the rows of the period. The caller has locked the table and its partitions. The server trusts the check and
+ * reads no row of the past. A lookup by index after the DELETE, under the same lock, verifies the check.
  * @returns number of moved rows
  * @throws SluiceError PLAN_CHANGED, PARTITION_REFUSED
  */

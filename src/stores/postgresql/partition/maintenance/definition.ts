@@ -3,8 +3,8 @@ import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 
 /**
- * Digest that changes with every change of the tables' definition: of the transaction ids of their catalog rows.
- * Statistics are updated in place and do not change it.
+ * Digest of the transaction ids of the tables' catalog rows: changes with every change of their definition. Statistics
+ * are updated in place and do not change it.
  * @param oids of the tables
  */
 export async function definitionMark(session: CopySession, oids: readonly string[]): Promise<string> {

@@ -12,8 +12,8 @@ const MOST_WAIT_MS = 100
 const MOST_ROWS = 10_000
 
 /**
- * Applies the current rows of the keys, not those of the event. A user's trigger may have changed them again, and with
- * a deferred check two rows can share a key for a while.
+ * Applies the current rows of the keys, not the rows of the trigger event. A user's trigger may have changed them
+ * again, and with a deferred check two rows can share a key for a while.
  * @param columns columns that the server does not generate
  * @param late names of deferrable constraints of these tables: a failure at the end of a transaction could not be
  * caught

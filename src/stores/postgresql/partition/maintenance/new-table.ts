@@ -32,13 +32,13 @@ export type NewPartitionOptions = {
   readonly of: KnownTable
   /** OID of the partitioned table. */
   readonly parent: string
-  /** Its name until it is attached. */
+  /** Name of the new table until it is attached. */
   readonly sideTable: TableName
-  /** Its name after that, from which the names of its indexes are derived. */
+  /** Name of the new table once it is attached; the names of its indexes are derived from it. */
   readonly name: TableName
-  /** Condition that all of its rows meet. */
+  /** Condition that all rows of the new table meet. */
   readonly check: string
-  /** Its period, if that is not the model's; absent for a table that replaces the model. */
+  /** Period of the new table, if it differs from the model's; absent for a table that replaces the model. */
   readonly period?: PeriodRule & { readonly of: TableName }
 }
 

@@ -12,7 +12,7 @@ import { literal } from '../../server/sql.ts'
 const REST_MS = 100
 /**
  * Rounds of waiting, if new snapshots have the same oldest transaction as old ones, because of an old writer. Each
- * round waits for all running transactions, since those of the earlier round may have exported their snapshots to them.
+ * round waits for all running transactions: they may have got the snapshot of a transaction of the earlier round.
  */
 const HANDED_ON = 3
 
@@ -43,7 +43,7 @@ export class OldViews {
   readonly #table: TableName
   /** True if the server shows this role the snapshots of other sessions. */
   readonly notified: boolean
-  /** If snapshots cannot be distinguished, those of transactions that began before this server time are suspect. */
+  /** If snapshots cannot be distinguished, a snapshot is suspect if its transaction began before this server time. */
   #before = '-infinity'
   /** Transactions that ran at the start of a round, for a role that may not see their snapshots. */
   #running: readonly string[] = []

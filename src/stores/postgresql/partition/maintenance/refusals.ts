@@ -73,7 +73,7 @@ async function ofDependents(session: CopySession, { identity, name }: RangeParti
   }
 }
 
-/** Publications whose subscribers would not see, or would see wrongly, that rows of a partition move. */
+/** The reason, if a publication would not send the move of rows of a partition, or would send it wrongly; else null. */
 export async function ofPublications(
   session: CopySession,
   { identity: parent }: Pick<RangedTable, 'identity'>,

@@ -128,7 +128,7 @@ async function exchanged(
     const rename = (from: string, to: string): string =>
       `ALTER ${kind} ${tableSql({ schema: schema ?? '', name: from })} RENAME TO ${quoteName(to)}`
     const own = name ?? ''
-    // The suffix differs from that of a truncated new name.
+    // This suffix differs from the suffix of a truncated new name.
     return [rename(own, suffixed(own, `${oid}_old`)), rename(fresh, own)]
   })
 }

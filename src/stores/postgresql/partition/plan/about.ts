@@ -15,7 +15,7 @@ export type About = {
   /** Schema and name, quoted for SQL. */
   readonly sql: string
   readonly column: string
-  /** The column, quoted for SQL. */
+  /** The column to partition by, quoted for SQL. */
   readonly by: string
   readonly attnum: string
   /** True if some row has NULL in the column. */
@@ -53,5 +53,5 @@ export function andList(names: readonly string[]): string {
   return names.length < 2 ? (names[0] ?? '') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
 }
 
-/** Text for objects bound to the table's oid: they stay with the old table when the new one gets its name. */
+/** Text for objects bound to the table's OID: they stay with the old table when the new one gets its name. */
 export const BOUND = 'it is bound to the table by its OID, not by its name: it would stay with the old table'

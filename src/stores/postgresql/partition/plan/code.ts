@@ -112,7 +112,7 @@ function triggersSql({ oid }: About): string {
     FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ${oid}::oid AND NOT g.tgisinternal ORDER BY g.tgname`
 }
 
-/** Functions are bound by a body parsed at creation, or by the table's row type. Other bodies refer to it by name. */
+/** A function is bound by a body parsed at creation, or by the table's row type. Other bodies contain its name. */
 function boundSql({ oid }: About): string {
   return `
     WITH t AS (SELECT c.*, y.typarray FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_type y ON y.oid = c.reltype WHERE c.oid = ${oid}::oid),

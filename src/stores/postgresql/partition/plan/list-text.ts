@@ -21,6 +21,7 @@ export function withColumn(definition: string, column: string): string {
 const BEHIND_PLACE = /^ (?:WHERE|DEFERRABLE|NOT DEFERRABLE|INITIALLY|NOT ENFORCED)\b/
 
 /**
+ * Inserts a tablespace into a definition, before the clauses that follow it.
  * @param definition of an index from its method on, or of a constraint with an index
  * @param place such as ` TABLESPACE "fast"`, with a leading blank
  */

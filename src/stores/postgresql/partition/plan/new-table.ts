@@ -122,7 +122,8 @@ export async function newTableParts(
 }
 
 /**
- * Names that other objects have already, of the new tables, their indexes (one namespace with tables) and statistics.
+ * Names of the new tables, indexes and statistics that existing objects already have. Tables and indexes share one
+ * namespace.
  * @param tables the new table, and its partitions
  */
 export async function takenNames(about: About, tables: readonly string[]): Promise<readonly string[]> {

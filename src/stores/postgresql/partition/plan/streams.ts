@@ -104,7 +104,8 @@ function replicaIdentity({ kind, index, primary, key, unsent }: Identity, { sql 
 }
 
 /**
- * Publications of the table that publish changes, if the server would refuse them in partitions without an identity.
+ * Refuses publications of the table's changes, if the server would refuse these changes because the new partitions have
+ * no replica identity.
  */
 export async function unidentifiedFindings(about: About): Promise<readonly PlanFinding[]> {
   const [identity] = await planFacts<Identity>(about, identitySql(about))
