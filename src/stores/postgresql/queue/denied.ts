@@ -11,8 +11,8 @@ import { QUEUE_SCHEMA } from './schema.ts'
 export type QueueUse = 'look' | 'change' | 'make'
 
 /**
- * Maps a refusal of the server to an error with the use and the GRANT for it. Reads the owner of the queue for this; if
- * there is none, or the server does not answer, the hint explains how a queue is created.
+ * Maps a refusal of the server to an error that names the refused use and the GRANT that permits it. If the queue has
+ * no owner, or the server does not answer, the hint explains how a queue is created.
  */
 export async function deniedInQueue(
   thrown: unknown,
@@ -52,7 +52,7 @@ function hintFor(use: QueueUse, owner: string | null, { user, database, label }:
   return `as ${owner}, who owns the queue: GRANT USAGE ON SCHEMA ${schema} TO ${role}; GRANT SELECT ON ALL TABLES IN SCHEMA ${schema} TO ${role}; ${command} prints all of it`
 }
 
-/** Null if there is no queue, or the server does not answer. */
+/** Role that owns the queue; null if there is no queue, or the server does not answer. */
 async function ownerOf(pool: Pool): Promise<string | null> {
   try {
     const { rows } = await pool.query<{ owner: string }>(

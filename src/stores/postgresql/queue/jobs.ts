@@ -47,7 +47,7 @@ export async function unqueueSlots(client: PoolClient, { where, values }: Which)
 /** SQL over `s`, a waiting slot: it has no job that a worker would ever take. */
 export const HAS_NO_JOB = `NOT EXISTS (SELECT FROM graphile_worker.jobs j WHERE j.key = ${KEY} AND j.attempts < j.max_attempts)`
 
-/** Unlocks the jobs of slots, of any worker: those of a lost worker would stay locked for four hours. */
+/** Unlocks the jobs of slots, of any worker: the jobs of a lost worker would stay locked for four hours. */
 export async function unlockJobs(client: PoolClient, keys: readonly SlotKey[]): Promise<void> {
   if (keys.length === 0) return
   await client.query(

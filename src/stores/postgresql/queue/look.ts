@@ -52,8 +52,8 @@ export function hasWorker(queue: string): string {
 /** SQL: the worker `w` takes slots of the run `r`, as `takesFrom`. */
 export const TAKES = `w.program = r.program AND ${takesFromQueue('r.queue')}`
 /**
- * SQL condition: the active run `r` waits, not confirmed in this database.
- * @param identity parameter with its identity
+ * SQL condition: the active run `r` waits, because it is not confirmed in this database.
+ * @param identity parameter with the identity of the database
  */
 export const unconfirmedSql = (identity: string): string =>
   `(r.status = 'running' AND ${isOtherDatabase(identity, 'r')})`
@@ -227,7 +227,7 @@ type WatchRecord = Omit<WatchedRun, 'runId' | 'silent' | 'lost' | 'alerts' | 'un
 /**
  * Runs with alert options: active ones, and others with an alert, a lost slot or an unreported failure. Runs confirmed
  * in another database, of which this one is a copy, are watched there.
- * @param workerId of the worker that asks: while it is not `steady`, no other worker is reported as silent
+ * @param workerId id of the caller: while this worker is not `steady`, no other worker is reported as silent
  */
 export async function readWatched(pool: QueuePool, workerId: string): Promise<readonly WatchedRun[]> {
   const { rows } = await pool.ask<WatchRecord>(
@@ -284,7 +284,7 @@ type WorkerRecord = Readonly<
   readonly slots: readonly { readonly runId: string; readonly no: number; readonly rate: number }[] | null
 }
 
-/** Live workers first; of ended and lost ones only those of the last day. */
+/** Workers with a heartbeat within the last day: live workers first, then lost workers, then ended ones. */
 export async function readWorkers(pool: QueuePool): Promise<readonly WorkerRow[]> {
   const { rows } = await pool.ask<WorkerRecord>(
     `SELECT w.worker_id, w.host, w.pid, w.program, w.concurrency, w.queues, ${ms('w.begun_at')} AS begun_at, ${ms('w.beat_at')} AS beat_at,

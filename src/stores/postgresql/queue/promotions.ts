@@ -6,7 +6,7 @@ import { isOtherDatabase, isOnStandby, isSameServer, type AskPostgres } from './
 import { QUEUE_SCHEMA } from './schema.ts'
 
 const NOTHING: Carried = { schedules: 0, runs: 0 }
-/** Heartbeats that a promoted standby may lack (it is seconds behind). With more, later work would run again. */
+/** Heartbeats that a promoted standby may lack (it is seconds behind). If more are missing, work would run again. */
 const LACKED = 2
 
 /** State of one worker. */
@@ -15,7 +15,7 @@ export class Promotions {
   readonly #workerId: string
   /** Identity of the database that this worker used last, and its first heartbeat there. */
   #seen: { readonly identity: string; readonly begun: string } | null = null
-  /** Heartbeats of this worker, by its row. */
+  /** Number of heartbeats in this worker's row. */
   #beats = 0
 
   constructor(ask: AskPostgres, workerId: string) {

@@ -21,7 +21,7 @@ const LONG_AGO = `now() - ${REFUSED_FOR_MS} * interval '1 millisecond'`
  * Ends runs without a slot at work that at least one live worker refused, if no worker that could take them had a
  * heartbeat for `REFUSED_FOR_MS`. Without a live worker a run waits for one. The slots get the error, and a worker
  * reports it.
- * @param workerId of the worker that asks: it ends none while it is not `steady`
+ * @param workerId id of the caller: while this worker is not `steady`, it ends no run
  */
 export async function endRefused(client: PoolClient, workerId: string): Promise<readonly EndedRun[]> {
   const { rows } = await client.query<{ run_id: string }>(

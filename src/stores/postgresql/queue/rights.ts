@@ -12,9 +12,9 @@ const SCHEMA = quoted(QUEUE_SCHEMA)
 type Owner = {
   readonly name: string
   readonly superuser: boolean
-  /** Owns the schema of sluice or a table in it, not only those of graphile-worker. */
+  /** Owns the schema of sluice or a table in it, not only the schema of graphile-worker or its tables. */
   readonly of_queue: boolean
-  /** The role that gets the rights already has those of this owner. */
+  /** The role that gets the rights already has the rights of this owner. */
   readonly held: boolean
   /** This session has the rights of the owner. */
   readonly mine: boolean

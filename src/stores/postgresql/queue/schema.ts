@@ -1,4 +1,4 @@
-/** Creates and upgrades the tables of a queue, in a schema of their own, next to that of graphile-worker. */
+/** Creates and upgrades the tables of a queue. They have their own schema, as the tables of graphile-worker do. */
 import type { Pool, QueryResult, QueryResultRow } from 'pg'
 import { SluiceError } from '../../../shared/errors.ts'
 import { sqlStateOf } from '../server/server-errors.ts'
@@ -189,7 +189,7 @@ const KEYED = `DO $$ BEGIN
   END IF;
 END $$`
 
-/** Upgrades from a version to that of this program. */
+/** Upgrades the tables from a version to the version of this program. */
 async function bringUp(client: Asked, version: number, identity: string): Promise<void> {
   if (version < VERSION) await client.query(KEYED)
   if (version < WITH_SCHEDULES) await client.query(SCHEDULES)

@@ -1,4 +1,4 @@
-/** COPY … FROM STDIN: sends pieces unchanged. An error of the server ends the pieces, and the other way round. */
+/** COPY … FROM STDIN: sends pieces unchanged. An error of the server ends the pieces; their error ends the COPY. */
 import type { Duplex } from 'node:stream'
 import type { Connection, Submittable } from 'pg'
 import type { CopyFlow } from './copy-out.ts'
@@ -78,7 +78,7 @@ export class CopyIn implements Submittable {
   }
 
   handleDataRow(): void {
-    // Likewise.
+    // As above.
   }
 
   handleCommandComplete({ text }: { readonly text: string }): void {

@@ -26,7 +26,7 @@ export class CopyOut implements Submittable {
   readonly #mine: Listener = (data) => this.#take(data)
   /** Part of a message header at the end of a piece. */
   #header: Buffer | null = null
-  /** Bytes left of a row, and of another message. */
+  /** Bytes that are still to come of the current row, and of another message. */
   #row = 0
   #other = 0
   #messages = 0n

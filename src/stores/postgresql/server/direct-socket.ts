@@ -36,7 +36,7 @@ export class DirectSocket extends Socket {
     this.#own = own
   }
 
-  /** From now on `data` is not emitted. */
+  /** Gives all later bytes to the sink: `data` is no longer emitted. */
   give(sink: SocketSink): void {
     this.#sink = sink
   }

@@ -204,7 +204,7 @@ function reasonOf({ detail, constraint, column }: ServerError): { readonly reaso
   return parts.length === 0 ? {} : { reason: parts.join(': ') }
 }
 
-/** The table that the server's error is about, such as one of a constraint that is checked at the commit; else null. */
+/** The table that the server's error names; null without one. Errors of constraints checked at the commit have it. */
 export function tableOfError(thrown: unknown): string | null {
   const { schema, table } = serverError(thrown) ?? {}
   return schema === undefined || table === undefined ? null : tableText({ schema, name: table })

@@ -84,7 +84,7 @@ export function usesSql(tree: string): string {
   WHERE s.why IS NOT NULL LIMIT 1`
 }
 
-/** True for the tree of a SELECT, INSERT, UPDATE or DELETE, not for that of a utility statement (SET, PREPARE). */
+/** True for the tree of a SELECT, INSERT, UPDATE or DELETE; false for a utility statement (SET, PREPARE). */
 export const isAnalysed = (tree: string): boolean => /^\(\{QUERY\s+:commandType\s+[1-4]\s/.test(tree)
 
 export function refusedUse([what, name, why]: SqlRow, where: string): SluiceError {
@@ -105,7 +105,7 @@ function oidsOf(tree: string, fields: string): readonly string[] {
   return [...found].flatMap(([, numbers = '']) => numbers.split(/\s+/))
 }
 
-/** OIDs of relations that are read with the rights of the login, not with those of a view's owner. */
+/** OIDs of relations that are read with the rights of the login, not with the rights of a view's owner. */
 function directly(tree: string): readonly string[] {
   return [...tree.matchAll(/:relid\s+(\d+)(?:(?!:relid\s)[^])*?:checkAsUser\s+0\b/g)].map(
     ([, relation = '']) => relation,

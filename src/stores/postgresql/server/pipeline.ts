@@ -32,7 +32,7 @@ export class Pipeline implements Submittable {
   #resolve: (counts: readonly number[]) => void = () => undefined
   #reject: (error: unknown) => void = () => undefined
 
-  /** @param prepared statements of the steps are added to it */
+  /** @param prepared receives the statements of the steps */
   constructor(steps: readonly PreparedStep[], prepared: PreparedNames) {
     this.#steps = steps
     this.#prepared = prepared

@@ -35,7 +35,7 @@ export function treeSql(oid: string): string {
   return `SELECT ${oid} UNION ALL SELECT relid::oid FROM pg_catalog.pg_partition_tree(${oid})`
 }
 
-/** SQL over a trigger: it is a user's, or its clone on a partition, which is internal before PostgreSQL 15. */
+/** SQL over a trigger: a user's trigger, or its clone on a partition (internal before PostgreSQL 15). */
 export function isUsersTriggerSql(trigger: string): string {
   // Triggers of keys refer to an index, and may be clones, too.
   return `(NOT ${trigger}.tgisinternal OR ${trigger}.tgparentid <> 0::oid AND ${trigger}.tgconstrindid = 0::oid)`

@@ -9,8 +9,8 @@ import { toPostgres } from './values.ts'
 import { literal } from './sql.ts'
 
 /**
- * Added to the settings of every session (`connect.ts`), if the server knows them. Other values would hide rows, cut
- * them or change checksums.
+ * Settings of a copy in addition to the settings of every session (`connect.ts`), if the server has them. Other values
+ * would hide rows, cut them or change checksums.
  */
 const SETTINGS: Readonly<Record<string, string>> = {
   IntervalStyle: 'iso_8601',

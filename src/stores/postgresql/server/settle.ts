@@ -70,7 +70,7 @@ async function fateOf(reader: Asked, id: string): Promise<boolean | null> {
     }
   } catch (error) {
     if (isConnectionLoss(error)) throw error
-    // Another server may have replaced the old one and does not know the transaction: its rows decide.
+    // A server that replaced the old one may have no record of the transaction: the rows decide.
   }
   return null
 }

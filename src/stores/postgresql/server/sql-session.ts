@@ -43,7 +43,7 @@ export class SqlSession extends WireSession {
     return this.#failure
   }
 
-  /** Error of a lost connection: that of the first failed statement, if any. */
+  /** Error of the first failed statement; without one, the error of the lost connection. */
   override loss(): unknown {
     return (this.#failure ??= super.loss())
   }

@@ -140,7 +140,7 @@ export function orderSql({ table, key }: TableSpec): string {
     : ` ORDER BY ${key.map((name) => `${quoteName(table.name)}.${quoteName(name)}`).join(', ')}`
 }
 
-/** Type in which a key column is compared: of a domain its base type, since a domain has no comparison of its own. */
+/** Type in which a key column is compared; for a domain its base type, because a domain has no own comparison. */
 function castOf({ type, native }: Column): string {
   return native === CHAR ? native : (builtIn(type) ?? native)
 }

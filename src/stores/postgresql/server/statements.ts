@@ -26,7 +26,7 @@ export class PreparedStatements {
     this.#prepare = prepare
   }
 
-  /** @throws Error if the number of parameters is not that of the placeholders */
+  /** @throws Error if the number of parameters differs from the number of placeholders */
   of(sql: string, parameters: number): NamedStatement {
     // A question mark is also an operator of PostgreSQL: without parameters the text stays as it is.
     if (parameters === 0) {

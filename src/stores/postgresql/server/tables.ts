@@ -17,7 +17,7 @@ const QUOTED = /^(?:"((?:[^"]|"")+)"|([^".*]+))(?:\.(?:"((?:[^"]|"")+)"|([^".*]+
 
 /**
  * Tables and partitioned tables that match a pattern; a partition only if the pattern is its name. Rows and bytes of a
- * partitioned table include all partitions; those of a table with inheriting tables do not include these.
+ * partitioned table include all partitions; rows and bytes of a parent table do not include inheriting tables.
  * @param database identity of this database
  */
 export function findPostgresTables(

@@ -36,7 +36,7 @@ const LEADS_OUT = `EXISTS (
         WHERE NOT (d.refclassid OPERATOR(pg_catalog.=) ANY (ARRAY[${LIFELESS}]))
           AND NOT EXISTS (SELECT FROM parts o WHERE o.class OPERATOR(pg_catalog.=) d.refclassid AND o.oid OPERATOR(pg_catalog.=) d.refobjid))`
 
-/** SQL over `c`: it has inheriting tables other than partitions, or inherits itself. */
+/** SQL over `c`: other tables than partitions inherit from it, or it inherits from a table or is a partition. */
 const HAS_HEIRS = `EXISTS (
         SELECT FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class k ON k.oid OPERATOR(pg_catalog.=) i.inhrelid
         WHERE i.inhrelid OPERATOR(pg_catalog.=) c.oid OR (i.inhparent OPERATOR(pg_catalog.=) c.oid AND NOT k.relispartition))`

@@ -58,7 +58,7 @@ export function watchWanted({ ask, readers, always, onWanted }: WantedOptions): 
   }
 }
 
-/** SQL of a table that readers hold and another session wants exclusively, and if a reader waits. Needs no rights. */
+/** SQL: a table that readers hold and another session waits to lock, and whether a reader waits. Needs no rights. */
 function wantedSql(pids: readonly number[]): string {
   const ours = `'{${pids.join(',')}}'::int[]`
   return `WITH waiting AS MATERIALIZED (

@@ -224,7 +224,7 @@ export class WireSession implements Pooled {
     }
   }
 
-  /** Runs work in turn, under the silence watch: it must wait for the server all the time. */
+  /** Runs work in turn, under the silence watch: the work must wait for the server all the time. */
   protected watched<T>(work: () => Promise<T>): Promise<T> {
     return this.#inTurn(async () => {
       this.#watch.begin()
