@@ -28,14 +28,14 @@ export function isRefusedValue(error: unknown): error is SluiceError {
 }
 
 /**
- * Row key value of a target that is not of its type. Stays an error of the target, even if the store reads it as a
- * source.
+ * Error for a row key value in a target that is not of its column's type. Stays an error of the target, even if the
+ * store reads the value as a source.
  */
 export class StoredKeyError extends SluiceError {}
 
 /**
- * Error for a value that is not of its column's type. @param isTarget rows are read `asStored`: the value is of a row
- * key
+ * Error for a value that is not of its column's type.
+ * @param isTarget true if rows are read `asStored`: only values of the row key are refused then
  */
 export function valueError(
   isTarget: boolean,

@@ -123,7 +123,7 @@ function namesOf(columns: TableSpec['columns']): ReadonlySet<string> {
   return new Set(columns.map(({ name }) => name.toLowerCase()))
 }
 
-/** @returns what does not fit; null if everything does */
+/** @returns why a table with this name is not the ledger's; null if it is, or if the ledger has no such name */
 function lacking(table: OwnTable | null, columns: ReadonlySet<string>): string | null {
   if (table === null || !isOfLedgers(table)) return null
   if (table.oneColumn === true && columns.size > 1) return 'that table has other columns'

@@ -3,8 +3,8 @@ import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 
 /**
- * For a target that keeps one row for each key: two rows of the source may have the same key in the target, and the
- * second would overwrite the first without notice.
+ * Refuses a target whose key does not contain the source's key, if the target keeps one row for each key. Two rows of
+ * the source may have the same key there, and the second would overwrite the first without notice.
  * @param found the table of the target @param key its key @param given key of the source, in names of the target
  * @throws SluiceError UNSUPPORTED_KEY
  */

@@ -1,27 +1,27 @@
 /**
- * The register of every table that sluice makes for itself, on any system. Copies leave these tables out by this list,
- * a user's table of such a name is refused by it, and documents and tests use it. A table that is not in it cannot be
- * made (`late-table`, `ledger/schema`).
+ * The register of every table that sluice makes for itself, on any system. Copies leave these tables out, and a user's
+ * table of such a name is refused. Documents and tests use the register, too. A table that is not in it cannot be made
+ * (`late-table`, `ledger/schema`).
  */
 
 /**
- * The part of sluice that makes a table and migrates it under its own version. `catalog`: of logs. `copy`, `archive`:
- * their ledgers. `ledger log`: the log that holds a ledger in Cassandra. `track`: shared with the Cassandra Data
- * Migrator. `partitions`: helper tables while a table is partitioned. `streams`: state of a trigger stream at its
- * source. `queue`: of workers.
+ * The part of sluice that makes a table and migrates it under its own version. `catalog`: catalog of logs. `copy`,
+ * `archive`: their ledgers. `ledger log`: the log that holds a ledger in Cassandra. `track`: shared with the Cassandra
+ * Data Migrator. `partitions`: helper tables while a table is partitioned. `streams`: state of a trigger stream at its
+ * source. `queue`: queue of the workers.
  */
 export type OwnTableOwner = 'catalog' | 'copy' | 'archive' | 'ledger log' | 'track' | 'partitions' | 'streams' | 'queue'
 
 export type OwnTable = {
   readonly name: string
   readonly owner: OwnTableOwner
-  /** First version of its owner's tables that has it. */
+  /** First version of the owner's tables that has this table. */
   readonly since: number
   /** Created at its first use, by any version; otherwise together with the others. */
   readonly late?: true
-  /** Systems that have it, if not all that its owner works on. */
+  /** Systems that have this table; absent: all systems of its owner. */
   readonly only?: readonly string[]
-  /** Columns that it has had in every version: they distinguish it from a user's table of that name. */
+  /** Columns that the table has in every version: they distinguish it from a user's table of that name. */
   readonly marks: readonly string[]
   /** The table has one column, which a user's table may have among others. */
   readonly oneColumn?: true

@@ -20,7 +20,7 @@ export class QueryWatch implements Disposable {
   }
 
   /**
-   * For an error that may come from stopping the query.
+   * Call it for each error of the query: the error may only show that the query was stopped.
    * @param outOfTime the database reports a timeout, which its clock may reach before this program's clock
    * @throws SluiceError the signal's reason, DEADLINE
    */

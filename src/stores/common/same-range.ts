@@ -16,8 +16,8 @@ const SAME_ORDER: ReadonlySet<ColumnType['kind']> = new Set([
 ])
 
 /**
- * False for blocks, which exist only in the source.
- * @param keepsOrder whether the target stores values of a kind in a column with the common sort order
+ * True if the range has the same rows in the target. False for blocks, which exist only in the source.
+ * @param keepsOrder true if the target's column sorts values of this kind in the common order
  */
 export function rangeMeansTheSame(
   request: Pick<ChunkRequest, 'table' | 'columns' | 'range' | 'sortsAlike'>,

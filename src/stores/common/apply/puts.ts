@@ -1,4 +1,4 @@
-/** Sorts the puts of a batch: whole rows, rows that keep values, and rows that take values from another row. */
+/** Divides the rows to write of a batch into whole rows and partial rows, which lack unchanged values. */
 import type { CellBatch, ChangeRow, Put } from '../../../model/copy/change.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
@@ -9,9 +9,9 @@ import type { ChangeTable } from '../../../model/follow/port.ts'
 export type WrittenColumn = { readonly name: string; readonly at: number; readonly inIdentity: boolean }
 
 /**
- * A put with unchanged values, which come from its base row: the row of the target before the change.
- * @property isMoved the base row has another row key @property mask one character per column of the request; 1:
- * unchanged value
+ * A partial row: a changed row without its unchanged values, which the target has in the row before the change.
+ * @property base row key of that row @property isMoved true if the new row has another row key
+ * @property mask one character per column of the request; 1: unchanged value
  */
 export type PartialPut = { readonly put: Put; readonly base: Row; readonly isMoved: boolean; readonly mask: string }
 

@@ -13,9 +13,9 @@ export interface ChangeSteps {
   /** Begins a transaction. */
   begin(signal: AbortSignal): Promise<void>
   /**
-   * Reads the base rows of partial puts first, then deletes, then writes the puts.
-   * @param table index of the table among those that the session was opened for
-   * @returns puts whose base row is missing; nothing was written for them
+   * Reads the stored rows of partial rows first, then deletes rows, then writes rows.
+   * @param table index of the table among the tables of the session
+   * @returns partial rows whose stored row is missing; nothing was written for them
    */
   apply(table: number, batch: SortedBatch, signal: AbortSignal): Promise<readonly PartialPut[]>
   /** Removes every row. */

@@ -17,7 +17,7 @@ type Place =
 export type RowPlan = {
   /** Columns to read from the source table. */
   readonly columns: readonly ReadColumn[]
-  /** For a map: no rows if it is null or empty, else one per entry; a refused entry is reported without its value. */
+  /** One row; with a map, one row per entry, and none if it is null. A refused entry is reported without its value. */
   rowsOf(row: Row, refused: (row: Row, error: SluiceError) => void): readonly Row[]
   /** The stamp for each row of `rowsOf`. */
   stampOf(stamp: Stamp): Stamp

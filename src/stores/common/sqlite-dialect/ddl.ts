@@ -60,7 +60,7 @@ export function createSqliteDialectTable(table: TableSpec): string {
   return `CREATE TABLE ${quote(name)} (\n  ${columns.join(',\n  ')}\n)${optionsSql(table)}`
 }
 
-/** Whether the column numbers rows from a sequence in the source, so that a deleted row's number is never reused. */
+/** True if the source never reuses the number of a deleted row: by AUTOINCREMENT, or by a sequence with step 1. */
 function isNumbered({ options = [] }: TableSpec, { sequence }: Column): boolean {
   if (options.includes('WITHOUT ROWID')) return false
   return options.includes('AUTOINCREMENT') || (sequence !== undefined && (sequence.options?.increment ?? 1n) === 1n)

@@ -119,7 +119,7 @@ function exactly(stored: string | number | bigint): string | number | bigint {
   return wrongClass('a floating point number', stored)
 }
 
-/** SQLite does not enforce `DECIMAL(10,2)`. */
+/** Refuses numbers with more digits than the type has: SQLite does not enforce `DECIMAL(10,2)`. */
 function decimalReader({ precision, scale = 0 }: ColumnType & { kind: 'decimal' }, convert: Normalizer): CellReader {
   if (precision === undefined) return (stored) => convert(withoutBytes('a number', stored))
   const exact = normalizer({ kind: 'decimal' })

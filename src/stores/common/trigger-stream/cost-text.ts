@@ -1,6 +1,7 @@
 /**
- * Text on the time that triggers add to a write; if the measured times vary by more, the text is only about that.
- * @param what fires @param without time of one write without triggers @param noted time with triggers
+ * Text on the time of a write with triggers. If the measured time is not longer than without triggers, the text only
+ * reports that the measured times vary by more than the triggers cost.
+ * @param what what fires @param without time of one write without triggers @param noted time with triggers
  * @param text formats a time
  */
 export function costText(

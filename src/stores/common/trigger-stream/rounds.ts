@@ -1,7 +1,7 @@
 /**
- * Port of a source whose triggers note the keys of changed rows. A round reads one snapshot of the notes: for each
- * noted key the current row, or that it is gone. A round that repeats, because a program was killed before its notes
- * were deleted, gives the same result.
+ * Port of a source whose triggers note the keys of changed rows. A round reads the notes of one snapshot, and emits the
+ * current row of each noted key, or a delete if the row is missing. If a program is killed before the notes are
+ * deleted, a later round emits the same keys again, with the same result in the target.
  */
 import type { Change, LogPosition } from '../../../model/copy/change.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
