@@ -144,7 +144,7 @@ async function refuseReferred(session: CopySession, { parent, rest, where }: Lat
 
 type ReferredTable = { readonly table: TableName; readonly referrer: Referrer }
 
-/** Foreign keys to the default partition or its parents, and to tables below it, if it is itself partitioned. */
+/** Foreign keys to the default partition, to its parents, and to the tables below it. */
 async function referrersBelow(session: CopySession, rest: TableName): Promise<readonly ReferredTable[]> {
   const found = new Map<string, ReferredTable>()
   for (const table of await withTablesBelow(session, rest)) {

@@ -70,7 +70,7 @@ export async function recreate(
 
 /**
  * Fills a new table without sending its rows to subscribers, which never received their deletion. Publications of all
- * tables or of the schema would send the rows, but not those of an UNLOGGED table or of a table rewrite.
+ * tables or of the schema would send the rows, but not the rows of an UNLOGGED table or of a table rewrite.
  */
 async function unsent(
   session: CopySession,

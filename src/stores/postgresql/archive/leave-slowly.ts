@@ -22,7 +22,7 @@ const SINCE = 140_000
 /** Longest wait for the end of a terminated session, ms. */
 const ENDING_MS = 5000
 
-/** Text that says why this detach is impossible; null if it is possible. */
+/** Reason why this detach is impossible; null if it is possible. */
 export async function keepsFromSlowLeave(session: CopySession, { parent }: DetachedPartition): Promise<string | null> {
   if (session.version < SINCE) return 'this server has no DETACH PARTITION CONCURRENTLY'
   const above = await tableByName(session, parent)

@@ -36,7 +36,7 @@ const KINDS: readonly (readonly [one: string, many: string, sql: (c: string) => 
 ]
 
 /**
- * Query for generated columns whose expression differs from that of a table above it in the partition tree.
+ * Query for generated columns whose expression differs from the expression in a table above, in the partition tree.
  * @param c row of pg_class
  * @param above SQL of the OID of that table
  */

@@ -61,7 +61,7 @@ async function closed(
   } catch (error) {
     const known = postgresError(error, settings)
     if (known instanceof SluiceError) throw known
-    // The failure is the ledger's, not that of a row.
+    // The ledger failed, not a row.
     throw new SluiceError('TARGET_IO', `the ledger cannot be written: ${(error as Error).message}`, {
       where: settings.label,
       cause: error,
@@ -69,7 +69,7 @@ async function closed(
   }
 }
 
-/** True if the transaction is committed. Asks in a new connection. @throws SluiceError COMMIT_UNKNOWN */
+/** True if the transaction is committed; queried on a new connection. @throws SluiceError COMMIT_UNKNOWN */
 function hasCommitted(
   { backend }: CopySession,
   {

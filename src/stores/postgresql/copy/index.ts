@@ -33,7 +33,7 @@ import { declarePostgresType } from '../server/types.ts'
 import { underSignal } from '../server/under-signal.ts'
 
 export type PostgresCopyOptions = {
-  /** Variables of libpq (PGHOST, PGPASSWORD …); default: those of the program. */
+  /** Variables of libpq (PGHOST, PGPASSWORD …); default: the variables of the program. */
   readonly environment?: PostgresEnvironment
   /** Most sessions of one read view of a source at the same time; further requests wait. */
   readonly readers?: number

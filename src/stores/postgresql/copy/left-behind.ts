@@ -113,7 +113,7 @@ function regclassOf({ schema, name }: TableName, own: string): string {
   return tableSql({ schema: schema ?? own, name })
 }
 
-/** Expression for kinds and columns of extended statistics: their definition without their name and their table. */
+/** Expression for kinds and columns of extended statistics: the definition without the object's name and the table. */
 const definitionSql = `(
       SELECT pg_catalog.substr(w.body, 1 + pg_catalog.length(pg_catalog.format('CREATE STATISTICS %I.%I', w.nspname, w.stxname)))
       FROM (

@@ -1,4 +1,4 @@
-/** Sequences of the columns of a PostgreSQL table: reads their positions, and moves those of a target. */
+/** Sequences of the columns of a PostgreSQL table: reads their positions, and moves the sequences of a target. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import { further, type ColumnSequence, type SequenceOptions } from '../../../model/copy/sequence.ts'
 import type { CopySession } from '../server/session.ts'

@@ -1,4 +1,4 @@
-/** Alerts of shared and scheduled runs, for every host that works on them. Times are those of the database. */
+/** Alerts of shared and scheduled runs, for every host that works on them. Times are by the clock of the database. */
 import { createHash } from 'node:crypto'
 import type { AlertKey } from '../../../model/run/alert.ts'
 import { CONFIRM_MS, type AlertState } from '../../../model/run/alert-memory.ts'

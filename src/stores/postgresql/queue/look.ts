@@ -1,4 +1,4 @@
-/** Reads the state of runs, slots and workers from their rows. All times are those of the database. */
+/** Reads the state of runs, slots and workers from their rows. All times are by the clock of the database. */
 import {
   LOST_AFTER_MS,
   SILENT_AFTER_MS,

@@ -1,4 +1,4 @@
-/** Ends runs that every worker refuses: they would never start, and their schedule would wait for them forever. */
+/** Ends runs that every worker refuses: such a run would never start, and its schedule would wait for its end. */
 import type { PoolClient } from 'pg'
 import { REFUSED_FOR_MS, type EndedRun } from '../../../model/share/distributed.ts'
 import { SluiceError, type ErrorInfo } from '../../../shared/errors.ts'

@@ -106,7 +106,7 @@ class PostgresQueueRights implements QueueRights {
   }
 }
 
-/** Rights to read the tables of sluice; an observer does not read those of graphile-worker. */
+/** Rights to read the tables of sluice; an observer does not read the tables of graphile-worker. */
 function observerGrants(place: Place, all: readonly Owner[], to: string): QueueGrants {
   const owners = all.filter((owner) => owner.of_queue)
   const role = quoted(to)

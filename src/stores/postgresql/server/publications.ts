@@ -1,8 +1,8 @@
 /** Which publications send the rows of a table. */
 
 /**
- * SQL of the publications that send at least one of some tables. Its columns are those of pg_publication, then `how`
- * and `relation`. `how` is `table`, `schema` or `all`; `relation` is the named table, or NULL unless `how` is `table`.
+ * SQL of the publications that send at least one of some tables. Columns: all columns of pg_publication, then `how` and
+ * `relation`. `how` is `table`, `schema` or `all`; `relation` is the named table, or NULL unless `how` is `table`.
  * @param version of the server; publications of schemas exist from PostgreSQL 15 on
  * @param oids SQL of the tables: one OID, a list, or a query
  */

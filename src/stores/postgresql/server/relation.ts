@@ -18,8 +18,8 @@ export const HAS_HEIRS = `(c.relkind = 'r' AND c.relhassubclass AND EXISTS (
   SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid))`
 
 /**
- * SQL over the table `c`: tables inherit from it, and all have exactly its columns, so their rows cannot be
- * distinguished from its own. A query by its plain name returns them, too.
+ * SQL over the table `c`: tables inherit from it, and all have exactly its columns. A query by its plain name also
+ * returns the rows of these tables, which cannot be distinguished from its own.
  */
 export const HAS_ALIKE_HEIRS = `(${HAS_HEIRS} AND NOT EXISTS (
   WITH RECURSIVE heirs AS (
@@ -30,7 +30,7 @@ export const HAS_ALIKE_HEIRS = `(${HAS_HEIRS} AND NOT EXISTS (
     SELECT FROM pg_catalog.pg_attribute b
     WHERE b.attrelid = c.oid AND b.attname = a.attname AND b.attnum > 0 AND NOT b.attisdropped)))`
 
-/** SQL over a table: its OID, and those of all its partitions. A foreign key may refer to a single partition. */
+/** SQL over a table: its OID, and the OIDs of all its partitions. A foreign key may refer to a single partition. */
 export function treeSql(oid: string): string {
   return `SELECT ${oid} UNION ALL SELECT relid::oid FROM pg_catalog.pg_partition_tree(${oid})`
 }

@@ -21,7 +21,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
   transaction_timeout: '0',
 }
 
-/** Statement that applies the settings of a copy, in addition to those of `connect`. */
+/** Statement that applies the settings of a copy, in addition to the settings of `connect`. */
 export function copySettings({ statementTimeoutMs, lockWaitMs }: PostgresSettings): string {
   const known = Object.entries({
     ...SETTINGS,

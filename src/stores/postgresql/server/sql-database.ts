@@ -54,7 +54,7 @@ const RELATIONS = `SELECT CASE WHEN pg_catalog.pg_table_is_visible(c.oid) THEN c
   ORDER BY name, a.attnum LIMIT ${MOST_LISTED_COLUMNS}`
 
 export type PostgresOptions = {
-  /** libpq's variables (PGHOST, PGPASSWORD …); by default those of this process. */
+  /** libpq's variables (PGHOST, PGPASSWORD …); default: the variables of this process. */
   readonly environment?: PostgresEnvironment
   /** Route to the server, if it is not direct. */
   readonly route?: Route | undefined

@@ -24,8 +24,8 @@ export type PostgresWait = {
 
 /**
  * Transactions whose end is awaited. A replication slot starts after all transactions with an id on the server, in any
- * database. A snapshot that shows all changes must start after those of its own database. A lock waits for sessions
- * that hold conflicting locks on the table.
+ * database. A snapshot that shows all changes must start after all transactions of its own database. A lock waits for
+ * sessions that hold conflicting locks on the table.
  * @property without pid of a session of sluice, which is left out
  */
 export type WaitsFor =

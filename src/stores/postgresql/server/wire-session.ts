@@ -185,7 +185,8 @@ export class WireSession implements Pooled {
   }
 
   /**
-   * Ends the connection in any state. A busy server process would notice it only when it replies, so it is terminated.
+   * Ends the connection in any state. Also terminates a busy server process, which would notice the end only when it
+   * replies.
    */
   destroy(): void {
     if (!this.#alive) return

@@ -268,7 +268,7 @@ async function examineSecondary(
   const name = tableText(table.table)
   const names = secondary.map((index) => index.name).join(', ')
   if (secondary.length > 0 && catchingUp === true) {
-    // Indexes of partitions are dropped with those of the root.
+    // Indexes of partitions are dropped with the indexes of the root.
     const dropped = await session.ask(
       `SELECT CASE WHEN k.oid IS NULL THEN 'DROP INDEX ' || i.name ELSE pg_catalog.format('ALTER TABLE %s DROP CONSTRAINT %I', k.conrelid::pg_catalog.regclass, k.conname) END
        FROM pg_catalog.unnest(${literal(arrayText(secondary.map((index) => index.name)))}::text[]) AS i (name) LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = pg_catalog.to_regclass(i.name)::oid AND k.contype IN ('u', 'p', 'x')

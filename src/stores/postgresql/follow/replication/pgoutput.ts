@@ -43,7 +43,7 @@ export type OutputMessage =
   | { readonly type: 'truncate'; readonly relations: readonly number[] }
   /** Follows `begin`: the transaction was applied under a replication origin. */
   | { readonly type: 'origin' }
-  /** Messages that change no row: Type, and those of pg_logical_emit_message. */
+  /** Messages that change no row: Type, and messages of pg_logical_emit_message. */
   | { readonly type: 'other' }
 
 const FOREIGN: OutputMessage = { type: 'origin' }

@@ -8,7 +8,7 @@ import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import type { CutoverTable, CutoverTables } from './sides.ts'
 
-/** Triggers of one kind fire in order of their names: the blank makes this one fire before those of users. */
+/** Triggers of one kind fire in order of their names: the blank makes this trigger fire before users' triggers. */
 export const TRIGGER = ' sluice_parked'
 
 /** First half of the key of an advisory lock; the second half is the guarded table. */

@@ -1,4 +1,4 @@
-/** Triggers and rules: the other table gets exactly those of the public table. */
+/** The other table gets exactly the triggers and rules of the public table. */
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
 import { cutoverFacts, type CutoverTable, type CutoverTables, type CutoverStep } from './sides.ts'
@@ -114,7 +114,7 @@ function withoutTable({ kind, definition, table }: Code): string {
   return definition
 }
 
-/** Leaves out sluice's own triggers: those of streams refer to a table by OID, and guards are removed separately. */
+/** Leaves out sluice's own triggers: triggers of streams refer to a table by OID; guards are removed separately. */
 function codeOf(sides: CutoverTables, { oid }: CutoverTable): Promise<readonly Code[]> {
   return cutoverFacts<Code>(
     sides,

@@ -7,7 +7,7 @@ import { literal, tableSql } from '../../server/sql.ts'
 /** @property heir true if a column of the new table may own it: same column name, schema and owner */
 export type OwnedSequence = { readonly name: TableName; readonly column: string; readonly heir: boolean }
 
-/** Sequences that a column owns, without those of identity columns. */
+/** Sequences that a column owns, without the sequences of identity columns. */
 export async function ownedSequences(
   session: CopySession,
   oid: string,

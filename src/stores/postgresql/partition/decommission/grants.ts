@@ -1,4 +1,4 @@
-/** Reads the rights on a table, revokes those of all roles but the owner, and grants them again. */
+/** Reads the rights of all roles but the owner on a table, revokes these rights, and grants them again. */
 import { SluiceError } from '../../../../shared/errors.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'

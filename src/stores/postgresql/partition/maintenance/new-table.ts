@@ -205,7 +205,7 @@ function leftOut(
   return leaveOutOwn(session, of, { parent: { oid: parent, name: period.of }, sideTable, period })
 }
 
-/** Free names for indexes and statistics objects, derived as those of another table. */
+/** Free names for indexes and statistics objects, derived from the names of the model table's objects. */
 async function freshNames(
   session: CopySession,
   of: KnownTable,

@@ -1,4 +1,4 @@
-/** Compares rows and checksum of a default partition with those of its replacement tables, in one snapshot. */
+/** Compares a default partition with its replacement tables, in one snapshot: number of rows and checksum. */
 import { tableText, type TableSpec } from '../../../../model/copy/column-type.ts'
 import { equalDigests, type Digest } from '../../../../model/copy/rows.ts'
 import { sumText } from '../../../../model/copy/row-hash.ts'

@@ -32,7 +32,7 @@ export async function stillWanted(
   return { missing, there: [...there] }
 }
 
-/** The partitions with bounds as the server prints them; their schema defaults to that of the table. */
+/** The partitions with bounds as the server prints them; their schema defaults to the schema of the table. */
 export async function canonicalOptions(
   session: CopySession,
   { table, column }: RangedTable,

@@ -27,7 +27,7 @@ type Constraint = {
   readonly comment: string | null
 }
 
-/** Suffix for indexes and statistics of the new table, so that their names differ from those of the old table. */
+/** Suffix for indexes and statistics of the new table, so that their names differ from the names of the old ones. */
 const MARK = 'p'
 
 /** Statements, in execution order. */
