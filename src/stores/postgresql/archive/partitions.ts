@@ -1,6 +1,6 @@
 /**
- * Steps on partitions of PostgreSQL. Each is one transaction that proves the rows again and completes the ledger entry;
- * only a concurrent detach takes two.
+ * Steps on partitions of PostgreSQL. Each is one transaction that compares the table with the archive again (a detach:
+ * only its columns) and completes the ledger entry. Only a concurrent detach takes several transactions.
  */
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'

@@ -186,7 +186,7 @@ export class PostgresTarget implements CopyTarget, AsyncDisposable {
 
 /**
  * Sets the sequences of a table's columns after the largest value, so that new rows get no copied number. Never moves a
- * sequence back.
+ * used sequence back.
  * @param except columns whose sequences are set to the source's position
  */
 async function setSequences(

@@ -190,7 +190,7 @@ export class PostgresSchedules implements ScheduleBook {
       if (row === undefined || row.state === 'void') return 'moved'
       // A paused schedule may still be started by hand.
       if (byHand ? !row.wanted : row.state !== 'on' || Number(row.since_ms) !== found) return 'moved'
-      // Checked after the row is locked: the UPDATE may have waited, and its snapshot of other rows is older.
+      // Checked by another statement, after the lock: SELECT FOR UPDATE may have waited, and its snapshot is older.
       const running = await client.query(`SELECT FROM ${SCHEDULES} s WHERE s.name = $1 AND ${RUNNING} IS NOT NULL`, [
         name,
       ])

@@ -46,7 +46,7 @@ export function refuseForeign(name: string): void {
   })
 }
 
-/** Slots by name. PostgreSQL 16 reports `conflicting` for every invalidated logical slot, even for removed log. */
+/** Slots by name. `conflicting` counts only on a standby: PostgreSQL 16 reports it for all invalid logical slots. */
 export async function findSlots(session: CopySession, name: string | null = null): Promise<readonly FoundSlot[]> {
   const rows = await session.ask(
     `WITH wal AS (SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()

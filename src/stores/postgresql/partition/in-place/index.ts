@@ -293,7 +293,7 @@ async function settleTable(session: CopySession, table: TableName): Promise<read
   return left
 }
 
-/** Creates the new table, compares both, and rolls back. Creates no foreign keys, which would block writers. */
+/** Creates the new table, and compares both; the caller rolls back. Creates no foreign keys: they block writers. */
 async function planned(session: CopySession, request: InPlaceRequest): Promise<InPlacePlan> {
   const about = await aboutTable(session, request.planned, false)
   const [row] = await session.ask(`SELECT pg_catalog.pg_table_size(${about.oid})`)

@@ -32,7 +32,7 @@ import { Changed, NotNow } from './not-now.ts'
 import { switchOver } from './switch.ts'
 import { NewPartitionTable, type MissingProperty, type NewPartitionOptions } from './new-table.ts'
 
-/** The cutover follows a round with at most this many notes that took at most `QUICK_MS`. */
+/** The cutover follows a round with at most this many notes that took at most `QUICK_MS` times the round's number. */
 const FEW = 500
 const QUICK_MS = 100
 /** Most rounds: if notes are left after them, other sessions write faster than changes can be applied. */
