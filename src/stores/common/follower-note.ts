@@ -26,7 +26,8 @@ export function followerOf(text: string | null): Follower | null {
 }
 
 /**
- * Called before change notes are deleted, in the same transaction, under a lock that `noteFollower` takes too.
+ * Refuses to delete change notes if another target replicates the stream now. Called in the transaction that deletes
+ * them, under a lock that `noteFollower` takes too.
  * @param noted record at the source now
  * @throws SluiceError SOURCE_IO, retryable, if another target replicates now: the stream is reopened, and reports that
  */

@@ -5,7 +5,11 @@ import { ledgerDialect } from '../ledger-dialect.ts'
 import { refuseForeignTables } from './ledger-tables.ts'
 import { ownTable } from './own-tables.ts'
 
-/** @param name in the register @param body columns and constraints @throws SluiceError TABLE_REFUSED: a user's table */
+/**
+ * Creates a ledger table unless it exists.
+ * @param name in the register @param body columns and constraints
+ * @throws SluiceError TABLE_REFUSED if a table of a user has this name
+ */
 export async function makeLate(database: LedgerDatabase, name: string, body: string): Promise<void> {
   if (ownTable(name) === null) throw new Error(`${name} is not in the register of tables (stores/own-tables)`)
   await refuseForeignTables(database, [name])

@@ -3,12 +3,16 @@
 /** Most conditions of one statement. */
 export const PERIODS_AT_ONCE = 100
 
-/** True if any of the conditions holds. */
+/** SQL condition that is true if any of the conditions holds. */
 export function anyOf(conditions: readonly string[]): string {
   return conditions.map((condition) => `(${condition})`).join(' OR ')
 }
 
-/** One row with a count per condition, each by its own lookup. @param from table SQL @param text count as text */
+/**
+ * Query for one row with a count per condition, each by its own lookup.
+ * @param from table SQL
+ * @param text SQL that converts a count to text
+ */
 export function countsByIndex(
   from: string,
   conditions: readonly string[],

@@ -31,13 +31,13 @@ export async function ensureArchivedSchema(session: CopySession): Promise<void> 
   })
 }
 
-/** @throws SluiceError TABLE_REFUSED if an untrusted role owns it, which may drop the tables in it */
+/** True if the schema exists. @throws SluiceError TABLE_REFUSED if an untrusted role owns it: it may drop its tables */
 export function hasArchivedSchema(session: CopySession): Promise<boolean> {
   return hasOwnSchema((sql) => session.ask(sql), ARCHIVED_SCHEMA, session.settings.label)
 }
 
 /**
- * Moves an exclusively locked table, with indexes and sequences; those get other names if theirs are taken.
+ * Moves an exclusively locked table with its indexes and sequences, which get other names if their names are taken.
  * @param to a free name
  * @throws SluiceError TABLE_REFUSED if it is not free
  */

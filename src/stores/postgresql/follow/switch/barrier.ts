@@ -50,7 +50,7 @@ END`
   return [...functionSql(side, body), ...(await barePartsSql(session, side))]
 }
 
-/** Statements for partitions that were added after the table was closed. */
+/** Statements that add the trigger to the table and partitions that lack it, such as partitions added after closing. */
 export async function barePartsSql(session: CopySession, side: CutoverTable): Promise<readonly string[]> {
   return (await bareOf(session, side)).flatMap(({ sql, hasOne }) => [
     ...(hasOne ? [`DROP TRIGGER ${quoteName(TRIGGER)} ON ${sql}`] : []),
