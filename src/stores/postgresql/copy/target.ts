@@ -186,7 +186,7 @@ export class PostgresTarget implements CopyTarget, AsyncDisposable {
 
 /**
  * Sets the sequences of a table's columns after the largest value, so that new rows get no copied number. Never moves a
- * used sequence back.
+ * sequence back.
  * @param except columns whose sequences are set to the source's position
  */
 async function setSequences(
@@ -205,12 +205,13 @@ async function setSequences(
   )
   for (const [oid, sequence, column, rising, least, most] of owned) {
     if (except.has(column ?? '')) continue
-    const [edge, further] = rising === 't' ? ['max', 'greatest'] : ['min', 'least']
+    const [edge, further, reaches] = rising === 't' ? ['max', 'greatest', '>='] : ['min', 'least', '<=']
     // If the value is beyond a bound of the sequence, the sequence is set to this bound.
     await session.ask(
       `SELECT pg_catalog.setval(${literal(oid ?? '')}::oid::regclass, ${further}(
          least(greatest(t.edge::numeric, ${least}), ${most})::bigint, CASE WHEN s.is_called THEN s.last_value END))
-       FROM ${sequence} s, (SELECT ${edge}(${quoteName(column ?? '')}) AS edge FROM ${tableFromSql(relation)}) t WHERE t.edge IS NOT NULL`,
+       FROM ${sequence} s, (SELECT ${edge}(${quoteName(column ?? '')}) AS edge FROM ${tableFromSql(relation)}) t
+       WHERE t.edge ${reaches} s.last_value OR s.is_called AND t.edge IS NOT NULL`,
     )
   }
 }
