@@ -102,6 +102,35 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     expect((await perform(commands.drop)).finished).toMatchObject({ exitCode: 0 })
     expect(await audited(place)).toEqual([['40']])
   })
+
+  test('a trigger of replicas does not fire, and the others fire once', async () => {
+    const { place, commands } = await bookings(
+      'postgresql',
+      ...FUNCTIONS,
+      NOTED,
+      `CREATE TRIGGER replicated AFTER INSERT OR DELETE ON ${TABLE} FOR EACH ROW EXECUTE FUNCTION noted()`,
+      `ALTER TABLE ${TABLE} ENABLE REPLICA TRIGGER replicated`,
+    )
+    const plan = messages(await perform(dry(commands.run)))
+    expect(plan).toMatch(/trigger noted: fired for each removed or restored row/)
+    expect(plan).not.toContain('replicated')
+    await perform(commands.run)
+    expect((await perform(commands.drop)).finished).toMatchObject({ exitCode: 0 })
+    expect(await audited(place)).toEqual([['40']])
+  })
+
+  test('a deferrable key refuses a restored row, too', async () => {
+    const { place, commands } = await bookings('postgresql', ...FUNCTIONS, NOTED)
+    await place.sql(
+      `UPDATE ${TABLE} SET note = id`,
+      `ALTER TABLE ${TABLE} ADD CONSTRAINT late UNIQUE (note) DEFERRABLE`,
+    )
+    await perform(commands.run)
+    expect((await perform(commands.drop)).finished).toMatchObject({ exitCode: 0 })
+    await place.sql(`INSERT INTO ${TABLE} VALUES (1000000, '2090-02-01', '1', 1)`)
+    expect((await perform(commands.restore)).finished).toMatchObject({ status: 'failed' })
+    expect(await place.rows(`SELECT id FROM ${TABLE} WHERE note = '1'`)).toEqual([['1000000']])
+  })
 })
 
 describe.skipIf(why !== '')(`PostgreSQL, native${why}`, { timeout: 60_000 }, () => {

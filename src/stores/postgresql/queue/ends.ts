@@ -75,7 +75,7 @@ export async function endOfRun(client: PoolClient, runId: string): Promise<Ended
      FROM (
        SELECT s.exit_code, s.error FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.run_id = $1
        ORDER BY
-         -- Who is on call says nothing of the whole.
+         -- A slot on call does not decide the result of the run.
          ${ON_CALL},
          -- Stopped is no verdict where another slot has one, unless work of its own was left.
          CASE WHEN s.operation IS NULL THEN s.exit_code = ${EXIT_OF_KIND.stopped} END,

@@ -151,7 +151,7 @@ function relationsSql({ condition, exact, kinds }: RelationFilter): string {
         -- As the planner does it: so many rows a block, and the blocks that there are now.
         pg_catalog.sum((pg_catalog.pg_relation_size(c.oid) / b.size)::numeric
           * CASE WHEN c.reltuples >= 0::real AND c.relpages > 0 THEN c.reltuples::numeric / c.relpages::numeric
-            -- Nobody has counted yet: so many rows as would fit if their texts were short.
+            -- No statistics yet: so many rows as would fit if their texts were short.
             ELSE pg_catalog.floor((b.size - 24)::numeric / (28::numeric + (
               SELECT coalesce(pg_catalog.sum(CASE WHEN a.attlen > 0 THEN a.attlen ELSE 32 END), 0)::numeric FROM pg_catalog.pg_attribute a
               WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped))) END) AS rows
