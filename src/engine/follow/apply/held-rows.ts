@@ -36,7 +36,7 @@ export class HeldRows {
     return this.#isFresh
   }
 
-  /** @param lacking puts of the batch that were not written */
+  /** @param lacking number of rows in `puts` that were not written */
   applied(at: number, { puts, gone, packed }: ChangeBatch, lacking: number): void {
     const held = this.#rows.get(at)
     if (held === undefined) return

@@ -20,7 +20,7 @@ export type TableBatch = { readonly at: number; readonly batch: ChangeBatch; rea
 
 /**
  * @property batch that was written
- * @property unwritten number of its puts that were not written, because the row with their other values is missing
+ * @property unwritten number of changed rows not written, because the target lacks the row with their unchanged values
  * @property refused keys of rows that the target refuses
  */
 export type AppliedBatch = TableBatch & { readonly unwritten: number; readonly refused: readonly Row[] }
@@ -94,7 +94,7 @@ async function named(refused: Refused, error: SluiceError, { writer, name }: Nam
   return withText(error, { message: `${table}${key}: ${error.message}` })
 }
 
-/** A row of the batch that is refused alone, found by bisection; null if there is none. Rolls back before that. */
+/** A row of the batch that is refused alone, found by bisection; null if there is none. Rolls back first. */
 async function refusedRow({ at, batch }: Refused, writer: ApplyAround['writer']): Promise<Put | null> {
   const { puts, gone } = unpacked(batch)
   if (puts.length === 1) return puts[0] ?? null
@@ -148,7 +148,7 @@ async function withoutRefused(
     if (await takes({ puts: some, gone })) return true
     const [only] = some
     if (some.length > 1) return await halves(some)
-    // The row may conflict with a unique value of another row that the batch also changes: try it with those deleted.
+    // The row may conflict with a unique value of another row of the batch: try the row with all others deleted.
     const others = new Set(puts.filter((put) => put !== only))
     if (only !== undefined && !(await takes(without(others)))) refused.add(only)
     return tries <= MOST_TRIES && refused.size <= MOST_REFUSED

@@ -57,7 +57,7 @@ export async function differencesIn(
   return inspected
 }
 
-/** Compares the rows of one key. Returns the key as the system spells it, and the difference; null without any row. */
+/** Compares the rows of one key. @returns the key as the system spells it, and the difference; null if there is no row */
 export async function rowsOfKey(
   key: RowKey,
   table: FollowTable,
@@ -78,7 +78,7 @@ export async function rowsOfKey(
 
 type Requests = { readonly source: RowRequest; readonly target: RowRequest }
 
-/** Number of rows if both sides hold the same. `refused`: a row cannot be read, so that rows are compared one by one. */
+/** Number of rows if both sides hold equal rows. `refused`: a row cannot be read, so rows are compared one by one. */
 async function equalRows(
   requests: Requests,
   { source, target, signal }: BothViews,
@@ -95,7 +95,7 @@ async function equalRows(
   }
 }
 
-/** Reads the rows of each side, and the same keys of the other; constant memory. @returns false if `found` ended it */
+/** Reads the rows of each side, and the same keys of the other; constant memory. @returns false if `found` ended this */
 async function rowByRow(
   requests: Requests,
   plan: TablePlan,

@@ -98,7 +98,7 @@ export async function outcomeOf(
   ledger: StreamLedger,
   run: { readonly emit: (event: FollowRowEvent) => void },
 ): Promise<RepairCounts> {
-  // At or after the position at which the rows were read. A live table equals the source at the applied position.
+  // The rows were read at this position or before it. A live table equals the source at the applied position.
   const position = await ledger.positionOf(stream, table)
   const repairs = await repairedSince(ledger.database, table, nominated.sinceMs)
   const sum = { mended: 0, removed: 0, equal: 0 }

@@ -41,12 +41,15 @@ export type SnapshotParts = {
 }
 
 /**
- * Why there was no common snapshot. `order`: in the log, a transaction that the snapshot shows comes after one that it
- * does not show; another snapshot may succeed.
+ * Why there was no common snapshot. `order`: in the log, a transaction outside of the snapshot comes before a
+ * transaction inside of the snapshot; another snapshot may succeed.
  */
 export type NoSnapshot = 'order' | 'many changes' | 'late'
 
-/** Returns once the apply worker has every received change. @throws errors of the stores and of the apply worker */
+/**
+ * @returns the snapshot, or why there is none; the apply worker has every received change then
+ * @throws errors of the stores and of the apply worker
+ */
 export async function openCompareMoment(parts: SnapshotParts): Promise<ComparedSnapshot | NoSnapshot> {
   const { from, to, stream, signal } = parts
   const source = reportsSnapshots(stream) ? await reported(stream, parts) : await from.source(signal)

@@ -42,7 +42,7 @@ export class TakenTransactions {
     if (this.#xids.length > 2 * MOST_TAKEN) this.#xids = this.#xids.slice(-MOST_TAKEN)
   }
 
-  /** True if a snapshot that was taken after all of them shows all of them. */
+  /** True if the snapshot shows all added transactions. @param snapshot taken after the last `add` */
   areVisible(snapshot: VisibleTransactions): boolean {
     // An xid that seems far ahead is so old that the numbers have wrapped since.
     this.#xids = this.#xids.filter(

@@ -78,7 +78,7 @@ export class SignOffLedger {
     ])
   }
 
-  /** The oldest waiting request; includes one whose comparison did not end. */
+  /** The oldest waiting request; also a request whose comparison has begun, but did not end. */
   async waiting(stream: string): Promise<SignOffRequest | null> {
     const [row] = await this.#database.all(
       `SELECT sign_off_id, wanted FROM ${NAME} WHERE stream_id = ? AND status IN ('asked', 'comparing') ORDER BY asked_ms, sign_off_id LIMIT 1`,

@@ -17,7 +17,10 @@ export type Behind = {
   /** How `lagMs` bounds the lag if no position was reported, or if trigger records are pending; absent if exact. */
   readonly lagIs?: 'at most' | 'at least'
   readonly isCaughtUp: boolean
-  /** True while the source is silent for at most `SILENT_MS`, as if idle: `lagMs` may be wrong, and raises no alert. */
+  /**
+   * True in the first `SILENT_MS` of a run if the source has not reported yet: it may be idle, so `lagMs` may be wrong
+   * and raises no alert.
+   */
   readonly isEarly: boolean
 }
 
@@ -89,7 +92,7 @@ export class SourceSilence {
       lagMs: Math.max(0, Math.round(clockMs - lastMs)),
       lagIs: known.length === 0 ? 'at least' : 'at most',
       isCaughtUp: false,
-      // If the source was idle since, the last change of an earlier run does not bound the lag.
+      // Only a change of an earlier run is known. The source may have been idle since: then `lagMs` is too high.
       isEarly: lastMs < sinceMs && clockMs - sinceMs <= SILENT_MS,
     }
   }

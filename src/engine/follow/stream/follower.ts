@@ -41,7 +41,7 @@ export async function notedFollower(
   const noted = await changes.follower(slot, signal)
   const now = await targetNow(to, signal)
   // A matching target whose ledger lacks the recorded owner is a promoted standby, or restored from a backup: the check
-  // of positions detects changes that it lacks.
+  // of positions detects missing changes.
   const isShared = sharedRun !== undefined && owners.includes(noted?.owner ?? '')
   if (noted === null || isSameTarget(noted, now, isShared)) return { other: null, noted, now }
   return { other: { place: owners.includes(noted.owner) ? 'moved' : 'elsewhere', noted }, noted, now }
@@ -73,7 +73,7 @@ export async function refuseElsewhere(
 
 /**
  * Records this target under a new owner: in the ledger first, so that after a kill in between the next program finds
- * its own owner at the source. If the source refuses the record, the run continues only if it has no other target's.
+ * its own owner at the source. If the source refuses the record, the run continues only if no other target is recorded.
  * @param birth as in the ledger since this program owns the stream
  * @param isMoved the user has confirmed that this target replaces the recorded one
  * @returns the stream's start data from here on
@@ -131,7 +131,7 @@ function addressesOf({ address }: Target, noted: Follower | null): readonly stri
   return [...new Set([...(noted === null ? [] : [noted.address, ...(noted.addresses ?? [])]), address])]
 }
 
-/** @param isShared the queue identified this database as the run's (decision 15), and the ledger has the owner */
+/** @param isShared the queue identified this as the database of the run (decision 15), and the ledger has the owner */
 function isSameTarget(noted: Follower, now: Target, isShared: boolean): boolean {
   const [was, is] = [noted.origin, now.origin]
   if (FILE.every((fact) => was[fact] !== undefined && was[fact] === is[fact])) return true
@@ -153,7 +153,7 @@ function wasStartedOnce(was: string | undefined, is: string | undefined): boolea
   return was.startsWith('~') && is.startsWith('~') && Math.abs(Number(was.slice(1)) - Number(is.slice(1))) <= ROUNDED
 }
 
-/** A MariaDB without a server id records only the prefix. */
+/** False for an absent fact, and for a bare prefix: a MariaDB without a server id records only the prefix. */
 function isKnown(fact: string | undefined): boolean {
   return fact !== undefined && !fact.endsWith(':')
 }

@@ -130,12 +130,12 @@ export async function goneTables(
   return [...(await streamTableNames(stream, database))].filter((name) => !there.has(name))
 }
 
-/** Pause (ms) before the smallest stream id begins again; others wait ten times as long, and find that stream. */
+/** Pause (ms) of the program with the smallest stream id; the others pause ten times as long, and find its stream. */
 const AGAIN_MS = 200
 
 /**
  * Begins a stream unless another program begins one at the same time. Each program that finds another stream withdraws
- * its own, so at most one remains. Then the smallest stream id begins again before the others check, so one remains.
+ * its own, so at most one remains. The program with the smallest stream id begins again before the others check.
  * @param begin records the stream in the ledger
  * @throws SluiceError TABLE_FOLLOWED if another program has these tables now; the reason of the signal
  */

@@ -1,4 +1,4 @@
-/** Checks whether the source can retain its log during the copy: above its limit, slot and copy are lost. */
+/** Checks whether the source can retain the log that is written during the copy; if not, slot and copy are lost. */
 import { sizeText } from '../../../shared/figures.ts'
 import type { FollowRefusal, WalRoom } from '../../../model/follow/port.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
@@ -8,7 +8,7 @@ import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
 const BYTES_A_SECOND = 10_000_000
 
 /**
- * Reports how long the free space lasts at the measured rate.
+ * Reports how long retention limit and free space last at the measured rate of the log.
  * @param room null if the server does not report it
  * @returns a refusal if the log does not fit; empty if it fits, or if this is unknown
  */

@@ -16,7 +16,7 @@ import { sidesAt } from '../compare/compare-moment.ts'
 import { answerOfRange } from '../compare/range-answer.ts'
 import { RoundLedger, TRIES, type SharedRound } from './rounds.ts'
 
-/** Interval (ms) of checks that the round is still open: its snapshots keep VACUUM from removing dead rows. */
+/** Interval (ms) of checks that the shared comparison is open: its snapshots keep VACUUM from removing dead rows. */
 const LOOK_MS = 1000
 
 export type CompareForParts = {

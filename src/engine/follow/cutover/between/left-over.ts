@@ -81,7 +81,7 @@ export async function settleLeft(
   }
 }
 
-/** How long attempts blocked writers that a killed program had undone. The end of the last attempt is not recorded. */
+/** How long undone attempts of a killed program blocked writers. The end of the last attempt is not recorded. */
 function undone({ earlier, token }: BetweenDocument): Waited {
   const waits = new Waits(earlier)
   if (token !== undefined) waits.add(null)

@@ -166,7 +166,7 @@ function cannotMove(stream: string, store: CopyStore, other: CopyStore): SluiceE
   })
 }
 
-/** The stream with this id; if the ledger has only the cutover that created it, the stream that the cutover ended. */
+/** The stream with this id. If the ledger has the id only as the reverse stream of a cutover: the stream before it. */
 async function namedIn(database: LedgerDatabase, id: string): Promise<StreamRow | null> {
   const own = await streamNamed(database, id)
   if (own !== null) return own

@@ -34,7 +34,7 @@ export type CutoverOperation = {
   /** Keeps running the reverse stream, instead of ending when it has caught up. */
   readonly stay: boolean
   readonly dryRun: boolean
-  /** The public name, repeated as confirmation. */
+  /** The public name, as confirmation. */
   readonly confirm?: string
   readonly alert?: AlertOptions
 }

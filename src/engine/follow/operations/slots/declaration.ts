@@ -8,7 +8,7 @@ export type SlotsOperation = {
   readonly kind: 'slots'
   readonly from: string
   readonly drop?: string
-  /** Name of the slot to remove, repeated as confirmation. */
+  /** Name of the slot to remove, as confirmation. */
   readonly confirm?: string
   readonly dryRun: boolean
 }
