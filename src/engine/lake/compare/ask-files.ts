@@ -1,6 +1,6 @@
 /**
- * Answers the questions from the log's files. Each answer begins with a listing, which is the only way to find new
- * commits.
+ * Answers the questions of `performance-compare` from the log's files. Each answer begins with a listing, which is the
+ * only way to find new commits.
  */
 import { compilePruning } from '../../../delta/pruning.ts'
 import { readLog } from '../../../delta/commit-lines.ts'
@@ -55,7 +55,7 @@ export async function* askFiles(id: QuestionId, plan: ComparePlan, side: FilesSi
   }
 }
 
-/** The newest version; `plan.version` if the log is newer. */
+/** Snapshot at `plan.version`, also if the log has newer versions. */
 async function snapshotFor(table: DeltaTable, plan: ComparePlan, side: FilesSide): Promise<Snapshot> {
   const isNewest = table.latest === plan.version
   return table.snapshot(isNewest ? {} : { version: plan.version }, { signal: side.signal })

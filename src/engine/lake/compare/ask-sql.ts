@@ -1,6 +1,6 @@
 /**
- * Answers the questions from the catalog. Each answer first reads the table's import state, to find the readable
- * versions.
+ * Answers the questions of `performance-compare` from the catalog. Each answer first reads the table's import state, to
+ * find the readable versions.
  */
 import { readableTable, type ReadableTable } from '../../../catalog/catalog.ts'
 import { commitLine } from '../../../catalog/export/adds.ts'

@@ -74,7 +74,7 @@ async function ask(request: ColdRequest, latency: LatencySetting, passed: (bytes
  * counts.
  */
 async function bytesOf(request: ColdRequest): Promise<string | null> {
-  // The reader that was timed, without the proxy, whose reads are not part of the answer.
+  // The same reader as was timed, but without the proxy: reads of the proxy are not part of the answer.
   const near: LatencySetting = { ms: 0, lake: request.latency.lake === 'calls' ? 'calls' : null, sql: null }
   let passed = 0
   const before = bytesReadSoFar()

@@ -39,7 +39,7 @@ export class AnswerDigest {
     return createHash('sha256').update(this.#sums).update(String(this.#rows)).digest('hex')
   }
 
-  /** The groups that differ from the other digest's, each with the larger of the two row counts. */
+  /** The groups in which the two digests differ, each with the larger of the two row counts. */
   unequal(other: AnswerDigest): ReadonlyMap<number, number> {
     const shares = new Map<number, number>()
     for (let share = 0; share < SHARES; share++) {

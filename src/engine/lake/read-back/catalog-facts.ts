@@ -97,7 +97,7 @@ function wordsOf({ columns, raw }: AddRecord): FileWords {
   }
 }
 
-/** The column has a replacement for each unpaired surrogate; the raw line, if kept, has the original. */
+/** Statistics as written: the column has replacements for unpaired surrogates; the raw line, if kept, the originals. */
 function statsOf(stats: string, raw: Uint8Array | null): string {
   if (raw === null || !stats.includes('\ufffd')) return stats
   const action = parseAction(utf8(raw), () => 'an add line of the catalog')

@@ -10,7 +10,7 @@ export type WireStart = { readonly roundTripMs: number; readonly turns: SharedAr
 export type WireOrder = { readonly id: number; readonly address: ServerAddress }
 export type WireAnswer = { readonly id: number } & ({ readonly port: number } | { readonly error: string })
 
-/** Id of the message that the thread is running. */
+/** Id of the message by which the thread reports that it is running. */
 export const UP = 0
 
 type Asked = { readonly resolve: (port: number) => void; readonly reject: (error: SluiceError) => void }
