@@ -57,7 +57,10 @@ export async function differencesIn(
   return inspected
 }
 
-/** Compares the rows of one key. @returns the key as the system spells it, and the difference; null if there is no row */
+/**
+ * Compares the rows of one key.
+ * @returns the key as the system spells it, and the difference, null if there is none; null if neither side has a row
+ */
 export async function rowsOfKey(
   key: RowKey,
   table: FollowTable,
@@ -95,7 +98,10 @@ async function equalRows(
   }
 }
 
-/** Reads the rows of each side, and the same keys of the other; constant memory. @returns false if `found` ended this */
+/**
+ * Reads the rows of each side, and the rows with the same keys of the other side, in constant memory.
+ * @returns false if `found` ended the search
+ */
 async function rowByRow(
   requests: Requests,
   plan: TablePlan,
