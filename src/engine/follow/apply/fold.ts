@@ -25,7 +25,7 @@ export class Fold {
   #packed = new PackedRows()
   /** Finds packed rows by key name, as long as the batch has no other rows. */
   readonly #index = new NameIndex()
-  /** For a batch that also has other rows, by `identityName` of the row key: slot of a packed row, or a row as cells. */
+  /** If the batch also has other rows, by `identityName` of the row key: slot of a packed row, or a row as cells. */
   readonly #last = new Map<string, number | Last>()
   #isByName = false
 
