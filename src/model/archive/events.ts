@@ -222,7 +222,7 @@ export type QuerySourcesEvent = {
   hotColumns: readonly string[]
   /** Fetched rows left out because the archive has their key; their values were not compared. */
   leftOut?: Dec
-  /** Fetched rows left out because a detached period has their key in the archive, although they are in another now. */
+  /** Fetched rows of other periods that were left out, because a detached period has their key in the archive. */
   moved?: Dec
   /** Columns that the query compares or sorts as text, but the database does not; with type: `price (numeric)`. */
   asTexts?: readonly string[]

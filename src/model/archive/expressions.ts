@@ -20,7 +20,7 @@ export type OtherExpression = {
 /**
  * Test of the arguments of a call. `text`: the first is a text. `fraction`: one is a number that may have a fraction.
  * `real`: the first is a floating point number, and the statement reads a column of such numbers. `single`: there is
- * exactly one argument. `negative`, `zero`: the second is a constant below 0, or 0. `letters`: the second is not a
- * constant text without letters. `moment`: one is a date or time, and none an interval.
+ * exactly one argument. `negative`, `zero`: the second is a constant below 0, or 0. `letters`: the second may be a
+ * text with letters. `moment`: one is a date or time, and none an interval.
  */
 export type ArgumentTest = 'text' | 'fraction' | 'real' | 'single' | 'negative' | 'zero' | 'letters' | 'moment'

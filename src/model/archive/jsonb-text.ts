@@ -1,4 +1,4 @@
-/** Converts JSON text to the text that PostgreSQL prints for the same value as jsonb, as ALTER TABLE would. */
+/** Converts JSON text to PostgreSQL's text of the same jsonb value: the result of ALTER TABLE … TYPE jsonb. */
 import { SluiceError } from '../../shared/errors.ts'
 import { readJson, type JsonShape } from '../lake/json-reader.ts'
 

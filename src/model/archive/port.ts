@@ -128,9 +128,9 @@ export type RowTriggers = {
   readonly firing: readonly string[]
   /** True if none of them fires in transactions that remove or restore archived rows. */
   readonly quiet: boolean
-  /** Hint: what to do about those in `changing`. */
+  /** Hint about the triggers and rules in `changing`. */
   readonly remedy: string
-  /** Set if they call functions that sluice does not read: those of `firing` may then change other rows. */
+  /** Set if they call functions that sluice does not read: triggers in `firing` may then change other rows. */
   readonly unread?: true
   /** How the system keeps deleted rows of the table, and the statement that removes them; absent if it keeps none. */
   readonly history?: { readonly by: string; readonly remedy: string }
@@ -206,7 +206,7 @@ export interface PartitionStore {
   detached(partition: TableName, identity: string, signal: AbortSignal): Promise<TableSpec | null>
   /**
    * Detached tables that were attached again by hand: current name by `identity`. A table is found by its detached
-   * name, or by its OID if it is where rows of its recorded bounds may be.
+   * name; or by its OID, if its current partition may contain rows of the recorded bounds.
    */
   attached(parent: TableName, left: readonly LeftTable[], signal: AbortSignal): Promise<ReadonlyMap<string, TableName>>
   /** Tables that may be a detached partition, by name or OID: a load of a dump changes OIDs. Several if ambiguous. */

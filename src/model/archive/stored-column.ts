@@ -75,7 +75,7 @@ export type StoredTable = {
   readonly mapped: boolean
   /** Source columns by which rows of a file are sorted. */
   readonly sortBy: readonly string[]
-  /** Columns of the Delta table whose type in the source has changed; `name` is that of the Delta table. */
+  /** Columns of the Delta table whose type in the source has changed; `name` is the name in the Delta table. */
   readonly kept?: readonly StoredColumn[]
   /** Physical names of columns that the source dropped: files have them, and they are never reused. */
   readonly retired?: readonly string[]

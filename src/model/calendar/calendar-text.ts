@@ -117,8 +117,8 @@ function zoneName(text: string): string {
 }
 
 /**
- * ICU accepts more names than IANA lists, and other programs read them differently: IST is India, Israel or Ireland.
- * EET and WET before 1997 differ between editions of the IANA list.
+ * True for names that other programs read differently: IST is India, Israel or Ireland. ICU accepts more names than
+ * IANA lists. EET and WET before 1997 differ between editions of the IANA list.
  */
 function isAbbreviation(text: string): boolean {
   return /^systemv\//i.test(text) || (/^[a-z]{3}$/i.test(text) && !/^(?:gmt|uct)$/i.test(text))

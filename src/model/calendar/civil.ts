@@ -6,7 +6,7 @@ import { SluiceError } from '../../shared/errors.ts'
 export const FIRST_DAY = -719_162
 export const LAST_DAY = 2_932_896
 
-/** Years start in March here, so that a leap day is the last of its year. */
+/** A day as a number. Years start in March here, so that a leap day is the last day of its year. */
 export function dayNumber({ year, month, day }: CivilDay): number {
   const shifted = month <= 2 ? year - 1 : year
   const era = Math.floor(shifted / 400)

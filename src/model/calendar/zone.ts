@@ -27,7 +27,7 @@ export function isZone(name: string): boolean {
   }
 }
 
-/** First instant of a day; for a skipped day, that of the next day. @throws SluiceError BAD_FLAG for an unknown zone */
+/** First instant of a day; for a skipped day, of the next day. @throws SluiceError BAD_FLAG for an unknown zone */
 export function firstInstant(zone: string, day: number): number {
   const shown = day * MS_OF_DAY
   if (zone === 'UTC') return shown

@@ -294,7 +294,7 @@ export type TargetPreflight = {
 }
 
 export type Applied = {
-  /** Row keys (`Put.key`) of puts whose `base` is missing in the table: they were not written. */
+  /** Row keys (`Put.key`) of rows not written, because the table lacks the row with their unchanged values (`base`). */
   readonly lacking: readonly Row[]
 }
 

@@ -12,7 +12,7 @@ import type { Closing } from '../run/ledger-port.ts'
 export type SwitchRequest = {
   /** The table that has the public name until the cutover. */
   readonly from: TableName
-  /** The table that gets it. */
+  /** The table that gets this name. */
   readonly to: TableName
   /** New name of `from`, in its own schema. */
   readonly oldTable: string

@@ -181,7 +181,7 @@ export type WorkerRow = {
 
 /** State of a queue by the clock of its database, equal for every worker. */
 export type QueueStand = {
-  /** Workers of the last day that have not ended, by heartbeat: states as in `WorkerRow`. */
+  /** Counts of workers that have not ended and were seen in the last day, by the states of `WorkerRow`. */
   readonly workers: Readonly<Record<'lives' | 'silent' | 'lost', number>>
   /** Tasks of running runs; `lost`: those of `working` whose worker is lost. */
   readonly slots: Readonly<Record<'queued' | 'working' | 'lost', number>>
@@ -237,7 +237,7 @@ export type WatchedRun = {
   readonly alerts: readonly StandingAlert[]
   /** Failures that no worker has reported. */
   readonly unreported: readonly UnworkedFailure[]
-  /** Program version of the workers that it waits for, if none sent a heartbeat for `LOST_AFTER_MS`; otherwise null. */
+  /** Program version of the run, if no live worker takes its tasks `LOST_AFTER_MS` after its begin; otherwise null. */
   readonly waitsFor: string | null
 }
 

@@ -1,6 +1,6 @@
 /**
  * What a store offers to shared runs: a queue of tasks, and rows for runs and workers. The queue only distributes work.
- * Leases, fencing tokens and proofs are those of ledger and catalog, so two workers with the same task do no harm.
+ * Leases, fencing tokens and proofs are in ledger and catalog, so two workers with the same task do no harm.
  */
 import type { AlertKey } from '../run/alert.ts'
 import type { AlertMemory, AlertState } from '../run/alert-memory.ts'

@@ -15,7 +15,7 @@ export type ScheduleSpec = {
   readonly words: readonly string[]
   /** The same as shell text. */
   readonly commandLine: string
-  /** In the form of `app/share/schedules/rule-text`. */
+  /** Calendar rule as text; format: `app/share/schedules/rule-text`. */
   readonly rule: string
   readonly catchUp: CatchUp
   /** Identities of its stores at the time of adding. */

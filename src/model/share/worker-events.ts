@@ -94,7 +94,7 @@ export type SharedRunEvent = {
   actor: string
   host: string
   program: string
-  /** Program version of the workers that it waits for, if none is alive. */
+  /** Program version of the run, if no live worker takes its queued tasks. */
   waitsFor?: string
   /** Workers that refuse it, with reasons. */
   refusedBy?: readonly string[]
