@@ -19,7 +19,7 @@ export type History = {
   readonly checkpoint: CheckpointFiles | null
   /** Ascending and contiguous, all of them above the checkpoint. */
   readonly commits: readonly CommitFile[]
-  /** The commit of version `from`, if it exists, too, not only the checkpoint: it has the version's time and operation. */
+  /** Commit of version `from`, if it exists besides the checkpoint: it has the version's time and operation. */
   readonly baseCommit: CommitFile | null
   /** Commits below `from`, from which no version can be built any more. */
   readonly orphans: readonly CommitFile[]

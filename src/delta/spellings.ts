@@ -71,7 +71,7 @@ export class Spellings {
     file.spellings.set(path, { path, kind, version })
   }
 
-  /** Files of which readers that compare text have more copies than sluice: two for one, or one of a removed file. */
+  /** Files with more copies for readers that compare text than for sluice: two instead of one, or a removed file. */
   apart(): readonly SpelledApart[] {
     return [...this.#odd.values()]
       .map(({ isActive, spellings }) => ({ isActive, spellings: [...spellings.values()] }))

@@ -119,8 +119,9 @@ type At = {
 }
 
 /**
- * A missing column without an unknown one was added later; an unknown column alone is allowed. With mapped names
- * columns may be dropped and renamed, so only pairs with the same id or name are reported.
+ * Reports doubled columns, and pairs of a missing and an unknown column. A missing column alone was added later; an
+ * unknown column alone is allowed. With mapped names columns may be dropped and renamed, so the two columns of a pair
+ * must have the same id or name.
  * @param wanted the columns of `known` that the file should have
  */
 function inspectNames(

@@ -1,4 +1,4 @@
-/** Decides whether a file's bounds allow a value that meets a condition: false only if none can. */
+/** Decides whether a file's bounds allow a value that meets a condition: false only if no value can. */
 import type { Comparison, LiteralValue } from '../../model/lake/predicate.ts'
 import { floatDomain, numericDomain } from './numbers.ts'
 import type { PartitionValue } from './partition-values.ts'
