@@ -20,7 +20,7 @@ export class Attempts {
   #failures = 0
   #since: number | null = null
 
-  /** @param retryMs the work is given up no earlier than this after its first failure */
+  /** @param retryMs minimum time from the first failure until the work is given up, ms */
   constructor(retryMs: number = RETRY_MS, clock: Pick<Clock, 'ticks'> = systemClock) {
     this.#retryMs = retryMs
     this.#clock = clock

@@ -1,8 +1,8 @@
 /** Patterns of names: `*` matches any number of characters, also none; every other character matches itself. */
 
 /**
- * Which letters are equal: `exact`, none; `unicode`, all of them, as in MySQL if it folds names;
- * `ascii`, A and a, as in SQLite, D1 and DuckDB, which treat É and é as different.
+ * Letters whose case is ignored. `exact`: none. `unicode`: all, as in MySQL if it folds names. `ascii`: A to Z, as in
+ * SQLite, D1 and DuckDB, which treat É and é as different.
  */
 export type LetterCase = 'exact' | 'ascii' | 'unicode'
 

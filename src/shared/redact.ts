@@ -1,4 +1,4 @@
-/** Removes passwords from everything that is printed, logged or stored: from URLs; known secrets become `***`. */
+/** Removes passwords of URLs from everything that is printed, logged or stored; known secrets become `***`. */
 
 import { visible } from './visible.ts'
 
@@ -85,7 +85,7 @@ export function secretsOfUrl(url: string): readonly string[] {
   return [...new Set(found.flatMap((secret) => [secret, decoded(secret)]))].filter((secret) => secret !== '')
 }
 
-/** Text without passwords: those of URLs in it, and the given secrets wherever they occur. */
+/** Removes passwords and secret parameters of URLs from a text; the given secrets become `***` wherever they occur. */
 export function redactText(text: string, secrets: readonly string[] = []): string {
   let clean = text
   // Longest first, because a secret that begins with another would leave its tail behind.

@@ -30,7 +30,7 @@ export function shellWords(line: string, env: Env): readonly string[] {
     }
     const name = variable ?? braced
     if (name !== undefined) {
-      // A shell splits an unquoted value at its blanks, but not a quoted one, as sluice prints it.
+      // A shell would split this unquoted value at its blanks; in commands that sluice prints it is quoted.
       if (/\s/.test(env[name] ?? '')) throw unread(line, at)
       word = (word ?? '') + (env[name] ?? '')
       continue
