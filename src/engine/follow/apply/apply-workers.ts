@@ -19,11 +19,11 @@ export class ApplyWorkers {
   readonly #of: readonly number[]
   readonly #positions: Positions
   readonly #database: LedgerDatabase
-  /** Start position of each worker: changes that it already applied come again if another worker was behind it. */
+  /** Start position of each worker. Earlier changes are already applied; they come again if another worker was behind. */
   readonly #from: readonly LogPosition[]
   /** The transaction whose changes arrive now. */
   #open: Begin | null = null
-  /** Worker of the transaction's first table. Only this worker counts it, also if it comes again for other workers. */
+  /** Worker of the transaction's first table. Only this worker counts it, also if other workers get it again. */
   #counting: number | null = null
 
   /** @param lanes at least one @param of by table, the index of its apply worker */

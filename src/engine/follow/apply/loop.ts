@@ -122,8 +122,8 @@ export class FollowLoop {
       this.#parts.target.frames,
     )
     await using opened = durably(reported, this.#parts.to, signal)
-    // Record a table replaced by TRUNCATE before the TRUNCATE is applied: after a kill in between, the next program
-    // would not know that the stream reported it.
+    // Record a table replaced by TRUNCATE before the TRUNCATE is applied: otherwise a kill in between would lose the
+    // report of the stream.
     const source = new PacedStream(
       looking(opened, async () => void (await this.#wholeness.verify())),
       { rate: () => steering.rateNow, isPaused: () => steering.isPaused, clock },

@@ -31,7 +31,7 @@ export function isOver(status: SwitchStatus): boolean {
 
 export type SwitchRow = {
   readonly id: string
-  /** The stream that filled the table which got the public name. */
+  /** The stream into the table that got the public name. */
   readonly stream: string
   /** The stream that keeps the old table equal since then. */
   readonly reverse: string

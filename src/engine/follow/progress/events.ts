@@ -275,7 +275,7 @@ class TableCounts {
   }
 }
 
-/** Present state of a stream, as far as this program knows. */
+/** Present state of a stream, from the data of this program. */
 function standingOf(lane: ApplyWorkers, source: PacedStream): Standing {
   return {
     applied: lane.applied,

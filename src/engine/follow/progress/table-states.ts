@@ -23,8 +23,8 @@ export class TableStates {
   #states: State[] = []
 
   /**
-   * Loads the states from the ledger. Call it before a stream is opened again, because this run may have committed more
-   * than it knows.
+   * Loads the states from the ledger. Call it before a stream is opened again, because a commit of this run may have
+   * succeeded without a reply.
    * @param tables in the order of the stream
    * @param parts of partly copied tables, by name
    */

@@ -52,7 +52,7 @@ export async function streamHeld(id: string, database: LedgerDatabase): Promise<
   return found
 }
 
-/** @throws SluiceError LEDGER_BUSY if the requested stream is no longer that of these tables */
+/** @throws SluiceError LEDGER_BUSY if the requested stream is no longer the stream of these tables */
 export function refuseOther(within: FollowingParts['within'], found: StreamRow | null): void {
   if (within !== undefined && found?.id !== within.stream) throw endedMeanwhile(within.stream)
 }

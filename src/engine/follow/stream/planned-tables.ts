@@ -26,7 +26,7 @@ export function reportOthers(
   run.emit({ type: 'log', level: 'note', message, hint })
 }
 
-/** @throws the error of the first table that cannot be planned; those of the others are reported */
+/** @throws the error of the first table that cannot be planned; errors of the others are reported */
 export function refusePlans({ tables }: PlannedCopy, run: CopyRun): void {
   const [first, ...others] = tables.flatMap(({ error, source }) => (error === null ? [] : [{ error, source }]))
   if (first === undefined) return

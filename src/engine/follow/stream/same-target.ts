@@ -1,4 +1,4 @@
-/** Checks that the tables of the target are still those to which the stream's position applies. */
+/** Checks that the target still has the tables and rows to which the stream's position applies. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellNames } from '../../../shared/shell.ts'
@@ -56,7 +56,7 @@ export async function refuseOtherTarget(
       const { rows } = await there.extent({ ...target.table, key: target.identity }, null, true)
       if (rows < held) {
         await using here = await from.source(signal)
-        // A repair also removes rows, which the ledger does not count, but only rows that the source does not have.
+        // Repairs also remove rows, without a count in the ledger, but only rows that the source does not have.
         if (rows < (await here.extent(plan.source, null, true)).rows) {
           const reason = `the ledger says at least ${held}: it was recreated, or another program removed rows`
           throw missing(`${table} holds only ${rows} rows`, reason, stream, [name])

@@ -35,7 +35,7 @@ export async function performFollow(operation: FollowOperation, run: CopyRun): P
   return await goOn(copyOfStream(stream, { from, to: operation.to }, now), run)
 }
 
-/** @throws SluiceError BAD_FLAG if the id is that of a run, and not of the stream itself */
+/** @throws SluiceError BAD_FLAG if the id is the id of a run, and not of the stream itself */
 async function ended(
   { to: url, stream: named, moved }: FollowOperation,
   stream: StreamRow,
