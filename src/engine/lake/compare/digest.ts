@@ -9,7 +9,7 @@ import type { AnswerRow } from './answer-row.ts'
 /** Groups of rows; the row's subject decides the group. */
 const SHARES = 4_096
 const LANES = 8
-/** Numbers per group: its row count, and two lanes of its sum. */
+/** Numbers per group: its row count, and two 32-bit sums. */
 const WIDTH = 3
 
 export class AnswerDigest {

@@ -139,7 +139,7 @@ export async function measure(id: QuestionId, options: MeasureOptions): Promise<
 type Rows = { readonly files: number; readonly sql: number }
 
 /**
- * @returns ms of each run, and row counts of files and SQL: those of the proof, or of a run with another count
+ * @returns ms of each run, and row counts of files and SQL: of the proof, or of a run with another count
  */
 async function timedRuns(
   files: () => Promise<number>,

@@ -1,7 +1,7 @@
 /**
  * Proves that two answers are the same, row by row. Digests need one pass over each answer. If they differ, the rows of
- * the groups that differ are read again and compared field by field, in as many passes as memory requires, until a
- * difference is found or all are equal.
+ * the groups that differ are read again and compared field by field. Memory decides how many passes this takes; the
+ * first pass with a difference is the last one.
  */
 import { answerRows, answerDigest, type PagedAnswer, type AnswerRow } from './answer.ts'
 import { digestShare, type AnswerDigest } from './digest.ts'

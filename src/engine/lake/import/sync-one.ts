@@ -24,7 +24,7 @@ export type Synced = {
   readonly reported: boolean
 }
 
-/** Maximum older commits with a changed file time that one check reads: in a copy of a lake all commits have one. */
+/** Maximum older commits with a changed file time that one check reads: a copied lake has only such commits. */
 const OLDER_READ = 10
 
 export type SyncSettings = {

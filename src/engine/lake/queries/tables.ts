@@ -15,7 +15,7 @@ import { catalogRows, type CatalogRow } from './catalog-rows.ts'
 
 /**
  * Rows by name. For a table that is current in the catalog, the counts are read from the catalog.
- * @param away why the catalog cannot be queried; null if it was, or if there is none yet
+ * @param away why the catalog cannot be queried; null if it was queried, or does not exist yet
  */
 export async function listLakeTables(
   lake: string | null,

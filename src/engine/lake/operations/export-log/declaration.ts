@@ -8,8 +8,8 @@ import * as words from '../../../run/operations/words.ts'
 const CHECKPOINTS = ['none', 'base', 'latest'] as const
 
 /**
- * Checkpoints of an exported log: `none`; `base`: of the version where the catalog begins, without which its commits
- * cannot be read; `latest`: `base` and a checkpoint of the latest version.
+ * Checkpoints of an exported log. `none`: no checkpoint. `base`: a checkpoint of the catalog's first version, without
+ * which later commits cannot be read. `latest`: `base`, and a checkpoint of the latest version.
  */
 export type ExportedCheckpoint = (typeof CHECKPOINTS)[number]
 
