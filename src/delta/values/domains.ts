@@ -53,7 +53,7 @@ export function compareOrdered(a: number | bigint, b: number | bigint): number {
   return a < b ? -1 : a > b ? 1 : 0
 }
 
-// Rank of a UTF-16 unit in the order of code points. Delta orders text by UTF-8 bytes, which is that order;
+// Rank of a UTF-16 unit in the order of code points. Delta orders text by UTF-8 bytes, which gives the same order;
 // JavaScript's < compares UTF-16 units.
 
 function unitRank(unit: number): number {

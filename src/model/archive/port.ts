@@ -269,7 +269,7 @@ export type Effort = {
   readonly rows: bigint | null
 }
 
-/** Row counts of periods, for stores whose conditions are SQL. Conditions are those of `Times.condition`. */
+/** Row counts of periods, for stores whose conditions are SQL. Conditions come from `Times.condition`. */
 export interface PeriodStore {
   /** Cost of finding the rows that match any of the conditions. Reads no rows. */
   effort(table: TableSpec, conditions: readonly string[], signal: AbortSignal): Promise<Effort>

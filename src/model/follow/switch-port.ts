@@ -1,6 +1,6 @@
 /**
- * What a store offers to a cutover within one database: one commit gives the public name to the new table, and
- * recreates for it the objects that are bound to the old table rather than to its name.
+ * What a store offers to a cutover within one database. One commit gives the public name to the new table, and creates
+ * again for it the objects that are bound to the old table, not to its name.
  */
 import type { LogPosition } from '../copy/change.ts'
 import type { TableName } from '../copy/column-type.ts'

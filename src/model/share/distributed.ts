@@ -183,7 +183,7 @@ export type WorkerRow = {
 export type QueueStand = {
   /** Counts of workers that have not ended and were seen in the last day, by the states of `WorkerRow`. */
   readonly workers: Readonly<Record<'lives' | 'silent' | 'lost', number>>
-  /** Tasks of running runs; `lost`: those of `working` whose worker is lost. */
+  /** Tasks of running runs; `lost`: `working` tasks whose worker is lost. */
   readonly slots: Readonly<Record<'queued' | 'working' | 'lost', number>>
   /** Runs with queued tasks that no live worker takes. */
   readonly waiting: number
@@ -272,5 +272,5 @@ export const SWEEP_MS = 2_000
 export const TAKEN_OVER_MS = 35_000
 /** A resumable task is released after this time, so that runs and workers alternate. */
 export const TASK_TURN_MS = 5 * 60_000
-/** A run that every worker refuses ends when no worker that could take it sent a heartbeat for this time. */
+/** A run that every worker refuses ends after this time without a heartbeat of a worker that could take it. */
 export const REFUSED_FOR_MS = 60_000
