@@ -54,8 +54,8 @@ export type WalRoom = {
 }
 
 /**
- * Start record of a stream: identifies it, is stored in the ledger, and is compared at every start and every minute.
- * Stored as JSON, hence texts.
+ * Start record of a stream: identifies it, is stored in the ledger, and is compared at every start and every five
+ * seconds. Stored as JSON, hence texts.
  */
 export type StreamBirth = {
   readonly slot: string
@@ -185,8 +185,8 @@ export interface ChangeSource {
     quiet?: boolean,
   ): Promise<StreamBirth>
   /**
-   * Compares the stream with its start record. Call before `open` at every start, once a minute, and before applying a
-   * `truncate`: afterwards its cause cannot be determined.
+   * Compares the stream with its start record. Call before `open` at every start, every five seconds, and before
+   * applying a `truncate`: afterwards its cause cannot be determined.
    * @param tables those still replicated; others are not checked
    * @param applied durable position in the target
    */

@@ -19,7 +19,7 @@ export class ApplyWorkers {
   readonly #of: readonly number[]
   readonly #positions: Positions
   readonly #database: LedgerDatabase
-  /** Start position of each worker. Earlier changes are already applied; they come again if another worker was behind. */
+  /** Start position of each worker. It has applied earlier changes; they come again if another worker was behind. */
   readonly #from: readonly LogPosition[]
   /** The transaction whose changes arrive now. */
   #open: Begin | null = null

@@ -15,7 +15,7 @@ export type QuestionId =
 
 export type CompareQuestion = {
   readonly id: QuestionId
-  /** Without the versions of a certain table. At most 25 characters: a column of the headless table. */
+  /** Without the versions of a certain table; `PlannedQuestion.asked` has them. */
   readonly title: string
   /** What the files' reader and SQL read, and how. */
   readonly files: string
