@@ -85,7 +85,7 @@ export function secretsOfUrl(url: string): readonly string[] {
   return [...new Set(found.flatMap((secret) => [secret, decoded(secret)]))].filter((secret) => secret !== '')
 }
 
-/** Removes passwords and secret parameters of URLs from a text; the given secrets become `***` wherever they occur. */
+/** Removes passwords and secret parameters of URLs from a text; given secrets of 4 or more characters become `***`. */
 export function redactText(text: string, secrets: readonly string[] = []): string {
   let clean = text
   // Longest first, because a secret that begins with another would leave its tail behind.

@@ -46,9 +46,9 @@ export type SameKeys = { readonly rows: bigint; readonly keys: readonly string[]
 
 export interface ParquetFiles extends AsyncDisposable {
   /**
-   * Writes every row of the CSV, sorted by `table.sortBy`, and syncs each file and the folder to disk. Rows of 256 KB
-   * and more go unsorted into files after the others. Files appear under their final names; after a failure the caller
-   * removes them.
+   * Writes every row of the CSV, sorted by `table.sortBy`, and syncs each file and the folder to disk. Rows above
+   * 256 KB (with less memory, down to 16 KB) go unsorted into files after the others. Files appear under their final
+   * names; after a failure the caller removes them.
    * @returns files that hold rows, in order; none for no rows
    * @throws SluiceError VALUE_REFUSED for a value that the stored type does not hold, with column and value; SOURCE_IO
    * for a line that is cut off; NO_SPACE (with key and column of a row that memory does not hold), TARGET_IO; the
