@@ -1,6 +1,6 @@
 /**
- * Tables whose rows are deleted or changed with deleted rows of another table, including those that the login may not
- * see. information_schema shows a foreign key only to a login that has a right other than SELECT on the table with the
+ * Tables in which a DELETE of another table deletes or changes rows, including tables that the login may not see.
+ * information_schema shows a foreign key only to a login that has a right other than SELECT on the table with the
  * key.
  */
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
@@ -13,7 +13,7 @@ import type { MysqlSession } from './session.ts'
 
 /** Error number: InnoDB's own list of foreign keys needs PROCESS. */
 const NO_PROCESS = 1227
-/** TYPE in that list: ON DELETE CASCADE, and ON DELETE SET NULL. */
+/** Bits of TYPE in InnoDB's list: ON DELETE CASCADE, and ON DELETE SET NULL. */
 const FOLLOWS = 1 + 2
 /** The first MariaDB version whose EXPLAIN DELETE was measured to open the tables that a DELETE would change. */
 const OPENS_FOLLOWERS = [10, 11] as const
@@ -26,7 +26,7 @@ export type Deletion = {
   readonly refused: 'all' | 'hidden'
   /** What the user can do about the named foreign keys. */
   readonly remedy: string
-  /** An alternative that deletes nothing, and so does not need the right to see them; absent if there is none. */
+  /** An alternative that deletes nothing, so that no right to see foreign keys is needed; absent if there is none. */
   readonly without?: string
 }
 

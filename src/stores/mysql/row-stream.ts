@@ -200,7 +200,7 @@ function declaredIn(field: FieldPacket): DeclaredType | undefined {
   if (extendedTypeName === 'uuid') return 'uuid'
   const isUnsigned = typeof flags === 'number' && (flags & UNSIGNED) !== 0
   if (columnType === NEWDECIMAL) {
-    // The length is that of the text: digits, a sign and a point.
+    // `columnLength` counts the characters of the text: digits, a sign and a point.
     const digits = (columnLength ?? 0) - (isUnsigned ? 0 : 1) - (decimals > 0 ? 1 : 0)
     return decimalType(digits, decimals)
   }

@@ -85,7 +85,7 @@ export class MysqlWriter {
     await session.rollBack()
     if (session.broken === null || session.mark === null) return
     const { mark } = session
-    // The server may not have noticed yet, or be gone itself; either way nothing was committed.
+    // The server may not have noticed the lost connection yet, or may be down: in both cases nothing was committed.
     await asking(this.#config, (asker) => ended(mark, asker, END_BEFORE_REPEAT_MS)).catch(() => undefined)
   }
 

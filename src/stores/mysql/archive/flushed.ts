@@ -14,7 +14,7 @@ const POSITIONS = [
 ] as const
 
 /**
- * Returns once all that is committed is on disk. A commit itself waits for the disk only if
+ * Returns once all committed changes are on disk. A commit itself waits for the disk only if
  * `innodb_flush_log_at_trx_commit` is 1 (or 3), which no session can choose.
  * @returns TARGET_DENIED if the server neither writes its log on request nor shows how far it is written; null
  * otherwise
@@ -28,7 +28,7 @@ export async function untilFlushed(session: MysqlSession, label: string): Promis
     () => true,
     () => false,
   )
-  // MariaDB writes nothing then where the setting is 0, and does not sync where it is 2; MySQL does both.
+  // FLUSH ENGINE LOGS of MySQL writes and syncs the log. MariaDB writes nothing at setting 0, and does not sync at 2.
   if (wanted === null && asked) return null
   for (let waited = 0; wanted !== null && waited < LONGEST_MS; waited += POLL_MS) {
     const now = await positions(session)

@@ -12,7 +12,7 @@ const TOO_LONG = new Set([3024, 1969])
 /** No right to read the table, or a column of it. */
 const DENIED = new Set([1142, 1143])
 
-/** Only keys of tables that this user may see. @throws errors of the server */
+/** Foreign keys that refer to the table, of tables that this user may see. @throws errors of the server */
 export async function mysqlReferrers(session: MysqlSession, { schema, name }: TableName): Promise<readonly Referrer[]> {
   const rows = await session.rows(
     `SELECT k.CONSTRAINT_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.COLUMN_NAME, k.REFERENCED_COLUMN_NAME, r.DELETE_RULE,

@@ -23,8 +23,8 @@ import type { MysqlTableShape } from '../copy/shape.ts'
 import { takeMark } from '../mark.ts'
 
 /**
- * Error numbers of the server: no such table; rows refer to this row, for logins that may not see the other table, and
- * for logins that may.
+ * Error numbers of the server. REFERRED_TO: other rows refer to this row; 1217 if the login may not see their table,
+ * else 1451.
  */
 const NO_SUCH_TABLE = 1146
 const REFERRED_TO = new Set([1217, 1451])
@@ -87,7 +87,7 @@ async function deleted(session: MysqlSession, request: RemoveRequest): Promise<'
   return BigInt(changed) === expect.rows ? 'deleted' : 'differs'
 }
 
-/** Checked after the transaction has used the table, so that the table can no longer be altered. */
+/** True if it is the planned table. Call after the transaction has used the table: then it can no longer be altered. */
 async function isSame(session: MysqlSession, { table: { table, identity } }: RemoveRequest): Promise<boolean> {
   const [[schema, created] = []] = await session.rows(
     'SELECT TABLE_SCHEMA, CREATE_TIME FROM information_schema.TABLES WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?',

@@ -49,7 +49,7 @@ export function isBroken(name: string): string {
   return `${marks(`CONVERT(${name} USING utf8mb4) COLLATE utf8mb4_bin`, 'CHAR_LENGTH')} <> ${marks(`CAST(${name} AS BINARY)`, 'LENGTH')}`
 }
 
-/** SQL for the UTF-8 bytes of a text; for one with bytes that are no character, byte FF (never UTF-8) and its bytes. */
+/** SQL for the UTF-8 bytes of a text. If some are no character: byte FF (never in UTF-8), then the stored bytes. */
 function gaplessBytes(name: string): string {
   return `IF(${isBroken(name)}, CONCAT(X'FF', CAST(${name} AS BINARY)), CAST(CONVERT(${name} USING utf8mb4) AS BINARY))`
 }

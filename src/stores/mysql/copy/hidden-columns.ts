@@ -6,14 +6,14 @@ import { loginOf } from '../login.ts'
 import type { MysqlSession } from '../session.ts'
 import { mysqlTableSql } from './names.ts'
 
-/** The server's numbers for a table, and for a column, that the login may not read. */
+/** Error numbers: the login may not read the table, or a column. */
 const DENIED = new Set([1142, 1143])
 const LOCK_WAIT = 1205
 
 /** True if the login sees all columns: for `*` the server checks all of them, including INVISIBLE ones. */
 export async function readsAll(session: MysqlSession, table: TableName): Promise<boolean> {
   try {
-    // Names of columns do not come out: the driver ends the connection for some of them.
+    // The result has no column names of the table: for some names the driver ends the connection.
     await session.rows(`SELECT 1 FROM (SELECT * FROM ${mysqlTableSql(table)} LIMIT 0) AS every_column`)
     return true
   } catch (error) {

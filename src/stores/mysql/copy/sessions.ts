@@ -6,7 +6,7 @@ import { mysqlErrorNumber } from '../errors.ts'
 import type { MysqlSession } from '../session.ts'
 import { asking, connectTo } from '../sessions.ts'
 
-/** The server's number for "there is no such session". */
+/** Error number: there is no such session. */
 const NO_SUCH_SESSION = 1094
 
 /** Warnings are read to distinguish an existing row from a cut value: each row of a statement may cause some. */

@@ -7,7 +7,7 @@ import type { MysqlSession } from '../session.ts'
 export type MysqlTableShape = {
   /** Null if there is no such table. */
   readonly engine: string | null
-  /** Column names of each unique index on whole values, by the name of the index. */
+  /** Columns of each unique index without prefixes and expressions, by index name. */
   readonly unique: ReadonlyMap<string, readonly string[]>
 }
 

@@ -20,7 +20,7 @@ import { openMysqlWriter } from './writer.ts'
 
 /** Connections that stay open between chunks. */
 const IDLE = 8
-/** The server's number for a TRUNCATE of a table that foreign keys refer to. */
+/** Error number: TRUNCATE of a table to which foreign keys refer. */
 const REFERRED_TO = 1701
 const DROP_KEYS = 'drop these foreign keys first'
 

@@ -146,7 +146,7 @@ class Writer implements ChunkWriter {
     const { table, range, signal } = this.#writing.request
     const { sql, parameters } = this.#condition()
     return await this.#try(async () => {
-      // A separate statement: only the next one sees the commits that this one has waited for.
+      // This statement waits for locks of other sessions; only a later statement sees what they have committed.
       await this.#session.rows(`SELECT COUNT(*) FROM ${this.#into.table} WHERE ${sql} FOR UPDATE`, parameters)
       const request: RowRequest = { table, columns, range, where: null, ordered: false, asStored: true }
       const rows: Row[] = []

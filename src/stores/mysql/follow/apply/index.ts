@@ -40,8 +40,8 @@ export class MysqlApply implements ChangeTarget {
 }
 
 /**
- * Sessions that apply changes: like those that write a copy, but without foreign key checks, because the source has
- * checked the rows.
+ * Opens a session that applies changes: like a session that writes a copy, but without foreign key checks, because the
+ * source has checked the rows.
  * @throws SluiceError CONNECT_FAILED, TLS_FAILED
  */
 async function openApplySession(config: MysqlConfig): Promise<MysqlSession> {

@@ -70,9 +70,9 @@ export class MysqlStage {
   }
 
   /**
-   * Updates the rows of `stays` in place, and completes the rows of `fills` from their base rows in the target;
-   * `insert` writes these.
-   * @returns puts whose base row is missing in the target
+   * Updates the rows of `stays` in place. Adds to the rows of `fills` their unchanged values from the target; `insert`
+   * writes these rows.
+   * @returns partial rows whose existing row is missing in the target
    */
   async take(
     shape: ApplyShape,
@@ -118,7 +118,7 @@ export class MysqlStage {
     await this.#session.execute(`DELETE FROM ${quoted(this.#name)}`)
   }
 
-  /** @returns number of rows whose base row was found; -1 if nothing had to be set */
+  /** @returns number of rows that exist in the target; -1 if no value had to be set */
   async #bring(
     shape: ApplyShape,
     [one]: readonly PartialPut[],

@@ -26,7 +26,7 @@ type KnownTable = {
   readonly changes: TableChanges
   shape: ApplyShape
   readAt: number
-  /** Number of the transaction in which it was read. */
+  /** Number of the transaction in which the shape was read. */
   readIn: number
 }
 
@@ -48,7 +48,7 @@ export async function openChangeWriter(
       const shape = await soundMysqlShape(table, session)
       const changes = new TableChanges(session, table, config.label)
       await changes.prepare(shape)
-      // The first transaction that writes to it reads it again: indexes may be built in between.
+      // The first transaction that writes to the table reads its shape again: indexes may be built in between.
       tables.push({ changes, shape, readAt: -Infinity, readIn: 0 })
     }
     await session.command('COMMIT')
@@ -187,7 +187,7 @@ class MysqlChangeWriter implements ChangeWriter {
     try {
       if (this.#session.broken !== null) throw this.#session.lost()
       if (!this.#inTransaction) {
-        // The server begins one with the first statement.
+        // The server begins a transaction with its first statement.
         this.#inTransaction = true
         this.#number++
       }

@@ -176,7 +176,7 @@ function changedMeanwhile(reason: string): SluiceError {
   })
 }
 
-/** On a new session: the old one may be closed by now. If this fails, the next `begin` removes the same objects. */
+/** Removes the objects of a failed `begin`, on a new session. If this fails, the next `begin` removes them. */
 async function removeMade(config: MysqlConfig, name: string, { tell: report }: MysqlWait): Promise<void> {
   try {
     await using session = await openCopySession(config, 'write')

@@ -81,7 +81,7 @@ export class MysqlRounds implements Rounds {
     if (progress === null) throw logsGone(`the row of progress of stream ${birth.slot} is gone`)
     const { counter, shown } = progress
     const isNoted = await this.#isNoted()
-    // No change has this number, but the target will store it as its position: it must survive a crash of the source.
+    // No change has this number, but the target will store it as its position: the source must keep it after a crash.
     if (!isNoted && counter > shown) await noteShown(this.#writer, config.database, birth.slot, counter)
     return { end: counter, isNoted, idle: counter }
   }

@@ -62,7 +62,7 @@ export async function createdAs(session: MysqlSession, table: TableName): Promis
   }
 }
 
-/** Defaults and comments are left out: triggers see the resulting values. */
+/** See `MysqlTriggerShape.columns`. Without defaults and comments: triggers see the resulting values. */
 export async function columnTexts(session: MysqlSession, { schema, name }: TableName): Promise<readonly string[]> {
   const rows = await session.rows(
     `SELECT COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLLATION_NAME, GENERATION_EXPRESSION FROM information_schema.COLUMNS

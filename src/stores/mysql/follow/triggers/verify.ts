@@ -98,7 +98,7 @@ async function tableFault(
   return wrong === null ? null : { code: 'TRIGGERS_CHANGED', reason: wrong }
 }
 
-/** @returns why the columns differ from those the stream was planned with; null if they are the same */
+/** @returns how the columns differ from the planned columns of the stream; null if they are the same */
 export function columnsFault(
   before: Pick<MysqlTriggerShape, 'columns'>,
   now: Pick<MysqlTriggerShape, 'columns'>,

@@ -136,7 +136,7 @@ function instantOf(bound: string): number | null {
   return Number.isNaN(at) ? null : at
 }
 
-/** A value of a date column is its midnight: a bound within a day leaves the whole day below. */
+/** Text of a bound; null after the year 9999. For dates, a bound within a day becomes the next day. */
 function textAt(at: number, isDate: boolean): string | null {
   const instant = Math.max(isDate ? Math.ceil(at / MS_OF_DAY) * MS_OF_DAY : at, Date.parse(`${FIRST}T00:00:00Z`))
   if (instant > Date.parse(`${LAST_YEAR}-12-31T23:59:59Z`)) return null

@@ -23,11 +23,12 @@ const LONGEST_REST_OF_LOOKS_MS = 100
 /** Pause between two waits, each of which may cost a user a transaction; it is doubled each time. */
 const FIRST_BETWEEN_WAITS_MS = 200
 const LONGEST_BETWEEN_WAITS_MS = 5000
-/** Share of the time in which no transaction is kept waiting; at least 250 ms, or that share of a shorter budget. */
+/** Share of the retry limit in which no transaction has to wait. */
 const WITHOUT_WAITING = 0.5
+/** Least such time for each statement, ms; for a short retry limit, the share of it. */
 const ALWAYS_WITHOUT_WAITING_MS = 250
 
-/** @returns until when no transaction may be kept waiting, by the clock of `performance` */
+/** @returns time until which no transaction may have to wait, by the clock of `performance` */
 export function politeUntil(budgetMs: number): number {
   return performance.now() + budgetMs * WITHOUT_WAITING
 }
@@ -42,7 +43,7 @@ export type Sessions = {
 type Patience = {
   readonly patienceMs: number
   readonly budgetMs: number
-  /** For the whole run (`politeUntil`): a table busy for so long is not free for the next partition either. */
+  /** See `politeUntil`; one time for the whole run: a table busy so long is not free for the next partition either. */
   readonly politeUntil: number
   readonly signal: AbortSignal
 }

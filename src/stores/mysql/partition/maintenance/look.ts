@@ -62,7 +62,7 @@ export async function inspectMysqlPartitions(
   }
 }
 
-/** Other errors than a lock timeout are ignored: they would prevent the partitioning, too. @throws a lock timeout */
+/** Opens the table. Ignores all errors but a lock timeout: the partitioning meets them, too. @throws a lock timeout */
 async function opened(session: MysqlSession, table: TableName): Promise<void> {
   try {
     await session.command(`SHOW CREATE TABLE ${ticked(table)}`)
