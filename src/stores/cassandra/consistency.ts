@@ -73,8 +73,7 @@ const LONGEST_PAUSE_MS = 10_000
 const ATTEMPTS_AT_LEVEL = 3
 
 /**
- * Runs writes at a level. Unavailable and timeouts are retried, then at ONE if that is allowed; an unreachable or
- * Runs writes at a level. Unavailable and timeouts are retried, then at ONE if that is allowed; an unreachable or
+ * Runs writes at a level. Errors of availability and timeouts are retried, then at ONE if allowed; an unreachable or
  * overloaded cluster is retried with pauses that double. Only for writes that may be repeated: not for counters or
  * conditional writes.
  */

@@ -234,7 +234,7 @@ function tlsVerdict({ error, message }: Failure, settings: CassandraSettings): S
   )
 }
 
-/** GRANT statement for the right that is missing by a message `User u has no SELECT permission on <table ks.t> …`. */
+/** GRANT statement for the right in a message `User u has no SELECT permission on <table ks.t> …`. */
 function grantFor(message: string): string {
   const [, user, right, on] = /User (\S+) has no (\w+) permission on <([^>]+)>/.exec(message) ?? []
   if (user === undefined || right === undefined || on === undefined) return 'GRANT the missing right to this user'

@@ -87,14 +87,15 @@ export class Collecting {
   }
 
   /**
-   * @param has value in the target; null if none @returns `leave`, a write time, or null to write it with its own time
+   * @param has value in the target; null if none
+   * @returns `leave`, a write time, or null: the collection is written with its own time
    */
   #changeOf(encoded: Encoded, at: number, has: Cell, there: CellTime): 'leave' | bigint | null {
     const { row, stamp } = encoded
     const isSame = has === (row[at] ?? null)
     const wanted = this.#rows.usingOf(encoded, at)
     const { time } = wanted
-    // The server's own time is later than any existing one.
+    // The server's own time is later than every existing write time.
     if (time === null) return isSame ? 'leave' : null
     if (stamp?.times[at] != null && there.time !== null) {
       if (time > there.time) return null
@@ -103,7 +104,7 @@ export class Collecting {
       return time + 1n
     }
     if (isSame) return 'leave'
-    // Unknown write time in the target: use one that is later than any existing.
+    // The write time in the target is unknown: use a time later than every existing one.
     return has === null ? null : this.#now()
   }
 

@@ -93,7 +93,7 @@ function declared({ name, native, static: shared }: Column, clustered: boolean):
   return `${quotedName(name)} ${native}${shared === true && clustered ? ' static' : ''}`
 }
 
-/** Tables and types are folder names: Cassandra allows letters, digits and _ there; columns may have any name. */
+/** Refuses table names other than ASCII letters, digits and _: they are folder names. Refuses empty column names. */
 function refuseNames({ table, columns }: TableSpec): void {
   const { name } = table
   if (!/^\w{1,48}$/.test(name)) {

@@ -27,7 +27,7 @@ export function cassandraDecoder(type: CqlType, as: ColumnType): (value: unknown
   return (value) => (value == null ? null : convert(read(value)))
 }
 
-/** Whether the column's canonical form is also that of the type in which values are transferred. */
+/** True if the column's canonical form is the canonical form of the type in which values are transferred, too. */
 function isAlready(type: ColumnType, as: ColumnType): boolean {
   if (as.kind === 'native') return true
   if (type.kind === 'json') return as.kind === 'json' || as.kind === 'list'
@@ -143,7 +143,7 @@ function nameOf({ name }: CqlType & { readonly kind: 'simple' }, spelled: boolea
   }
 }
 
-/** A value lacks fields that were added to the type after its write: null for every system but Cassandra. */
+/** Fields added to the type after the write are missing in the value: null, except between Cassandra systems. */
 function tupleJson(parts: readonly CqlType[], spelled: boolean): JsonWriter {
   const writers = parts.map((part) => jsonOf(part, spelled))
   return (value) => {

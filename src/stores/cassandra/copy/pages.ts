@@ -39,8 +39,8 @@ export type CassandraPageRequest = {
 /** Pauses before a partition is given up: the servers may recover. */
 const PAUSES_MS = [500, 2000] as const
 /**
- * Parts into which a range is divided if the failing token is unknown. Many, because each level costs one timeout, and
- * the readable parts cost nothing.
+ * Parts into which a range is divided if the failing token is unknown. Many, because each further division costs a
+ * timeout, and readable parts cost none.
  */
 const PARTS = 16
 /** Name of the column with the token, which is read in addition to the table's columns. */
@@ -51,7 +51,7 @@ type Fetched = DriverPage & { readonly state: string | null }
 
 type Piece = {
   readonly tokens: TokenRange
-  /** Last emitted row of the piece: rows up to it are skipped. Such a piece is one token. */
+  /** Last emitted row: rows up to it are skipped. Only set for a piece of one token; otherwise null. */
   readonly after: DriverRow | null
   /** The first token of the piece could not be read either, so the failure is located only by dividing. */
   readonly blind?: true

@@ -185,7 +185,7 @@ function heldValues(encode: () => Parameters): Parameters | null {
   }
 }
 
-/** A key value in the form of ranges. */
+/** The cell of a key value, from its text in a range's bound. */
 function cellOf(text: string, kind: string): Cell {
   if (kind === 'bytes') return bytesOfText(text)
   return kind === 'float' ? Number(text) : text

@@ -25,7 +25,7 @@ type Words = {
   readonly table: string
   readonly id: string
   readonly columns: string
-  /** What is read of each column: its name, and since 3.0 its kind and its type. */
+  /** Select list for a column: its name; since 3.0 also its kind and its type. */
   readonly column: string
 }
 
@@ -91,8 +91,9 @@ export async function refuseChanged(link: CassandraLink, { table, identity, colu
 }
 
 /**
- * Names of columns that are not planned, without the hidden ones of tables WITH COMPACT STORAGE: one of type `empty`,
- * or a clustering column and its value if the visible columns are static.
+ * Names of visible columns. A table WITH COMPACT STORAGE has hidden ones: a column of type `empty`; or, if its visible
+ * columns are static, a clustering column and its value.
+ * @param rows columns that are not planned
  */
 function shownColumns(rows: Awaited<ReturnType<typeof ask>>): readonly string[] {
   // ALTER cannot add a clustering column.

@@ -11,7 +11,7 @@ import { type Encoded, type Parameters, type Write } from './row-writes.ts'
 export type Sending = {
   readonly writes: readonly Write[]
   readonly rows: readonly Encoded[]
-  /** Sends one write after the other, the first one last, until one is refused. */
+  /** Sends the writes one by one in reverse order, and stops at the first error. */
   readonly inTurn?: true
 }
 
@@ -61,7 +61,7 @@ export class Sender {
     }
   }
 
-  /** All writes of a row or none: if the server refuses a collection, no other part of the row stays. */
+  /** Sends the writes of a row together; if that is too large, one by one, with the write of the key last. */
   async #row(writes: readonly Write[], rows: readonly Encoded[]): Promise<void> {
     try {
       await this.#together(writes, rows)
@@ -116,7 +116,7 @@ export class Sender {
   }
 }
 
-/** For batches, requests and mutations; guardrails for values have other texts. */
+/** Error text of a batch, request or mutation that is too large. Guardrails for single values have other texts. */
 const TOO_LARGE = /too (?:large|big)|oversized/i
 
 const NOTHING: Promise<unknown> = Promise.resolve()
@@ -125,7 +125,7 @@ function isPlain({ timeAt }: Write): boolean {
   return timeAt === undefined
 }
 
-/** Writes with the TTL that is left now, however long they have waited; without those that have expired. */
+/** The writes with the TTL that is left now; without expired writes. */
 function stillLiving(writes: readonly Write[]): readonly Write[] {
   const now = Math.floor(Date.now() / 1000)
   return writes.flatMap((write) => {
@@ -139,7 +139,7 @@ function stillLiving(writes: readonly Write[]): readonly Write[] {
   })
 }
 
-/** After a lost answer the next attempt is a microsecond later, and replaces list elements of the first one. */
+/** After a lost reply, the write time is some µs later: the attempt replaces list elements of the first attempt. */
 function parametersOf({ parameters, timeAt }: Write, later: bigint): Parameters {
   if (later === 0n || timeAt === undefined) return parameters
   const time = parameters[timeAt]

@@ -136,7 +136,7 @@ export function settingsFor(
   }
 }
 
-/** TTL in seconds that the server gives every row without one, even if the write sets no expiry; 0 if a write can. */
+/** Default TTL in seconds, if a write of this release cannot set "no expiry"; otherwise 0. */
 export function forcedLife({ default_time_to_live: life = '0' }: TableSettings, release: string): number {
   return isBefore(release, ...FOREVER) ? Number(life) : 0
 }

@@ -33,9 +33,8 @@ export async function serverTime({ client, readLevel }: CassandraLink): Promise<
 }
 
 /**
- * What is left after a removal: write times, and the value of `first`: the first partition key column for rows, the
- * first clustering column for static values.
- * column for static values.
+ * What is left after a removal: write times; and `first`, the value of the first partition key column for rows, of
+ * the first clustering column for static values.
  */
 export type Left = { readonly times: readonly (bigint | null)[]; readonly first: unknown }
 

@@ -85,8 +85,8 @@ export class CassandraChunkWriter implements ChunkWriter {
   }
 
   /**
-   * False if a range cannot be checked, because rows that other chunks wrote look like older rows: then the table is
-   * checked before its first chunk.
+   * True if the target has rows in the range. False also if the range cannot be checked, because rows of other chunks
+   * look like older rows: then the table is checked before its first chunk.
    */
   async occupied(): Promise<boolean> {
     if (!this.#byTokens) return false
@@ -199,7 +199,7 @@ export class CassandraChunkWriter implements ChunkWriter {
     return written
   }
 
-  /** Static values come with every row of a partition; they are written once for consecutive rows. */
+  /** True if static values have to be written: every row of a partition has them, consecutive rows write them once. */
   #isNewPartition(row: Encoded): boolean {
     if (!this.#rows.hasStatics) return false
     const text = `${this.#rows.partitionText(row)}\0${this.#rows.staticsText(row)}`

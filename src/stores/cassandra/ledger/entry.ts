@@ -18,7 +18,7 @@ export type StoredEntry = {
 
 export type EntryBatch = {
   readonly statements: readonly Statement[]
-  /** Number of rows that it inserted, changed and deleted: another number in a replica means another ledger. */
+  /** Number of rows that the batch inserted, changed and deleted. If a replica gets another number, it differs. */
   readonly changes: number
 }
 

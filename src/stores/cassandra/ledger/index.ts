@@ -120,7 +120,7 @@ class CqlLedger implements LedgerDatabase {
   }
 
   async #serve(): Promise<void> {
-    // Calls of the same turn join the group.
+    // Other calls in the same turn of the event loop join the group.
     await breathe()
     while (this.#waiting.length > 0) {
       const group = this.#take()

@@ -22,7 +22,7 @@ export type LedgerPosition = {
 }
 
 export type LedgerSnapshot = {
-  /** The last entry that is in it. */
+  /** The last entry that the snapshot includes. */
   readonly position: LedgerPosition
   /** Null before the first snapshot: an empty ledger. */
   readonly id: string | null

@@ -1,6 +1,6 @@
 /**
  * Lets one program at a time create tables of one name. Old servers check whether a table exists only before they
- * create it: two that are created at the same time are two tables, of which the server loses one at its next start.
+ * create it: two programs at the same time create two tables, and the server loses one of them at its next start.
  *
  * Every lock would need a table. So each program first creates a table with a unique name, and continues only while
  * there is no other such table; if two programs see each other, one drops its table again.
@@ -18,7 +18,7 @@ const DEAD_MS = 30_000
 /**
  * @param names tables that must exist at the end
  * @param change runs a statement that changes the schema
- * @param make creates them; runs only if one of them is missing, and never in two programs at once
+ * @param make creates the tables; runs only if one of them is missing, and never in two programs at once
  */
 export async function makeInTurn(
   link: CassandraLink,
