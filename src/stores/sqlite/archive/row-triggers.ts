@@ -80,7 +80,7 @@ function furtherWrites(
   ]
 }
 
-/** What a foreign key does to rows that refer to a row that is deleted, or gets another key. */
+/** What a foreign key does to referring rows if their parent row is deleted, or gets another key; null if nothing. */
 function actionOf(deed: Deed, { on_delete, on_update }: Action): Deed | null {
   const action = deed === 'delete' ? on_delete : deed === 'update' ? on_update : ''
   if (action === 'CASCADE') return deed

@@ -27,8 +27,8 @@ export function sqliteTimeCondition({ name, type }: Column, from: string | null,
 }
 
 /**
- * See `Times.around`. SQLite enforces no types. Numbers are compared as numbers; texts and bytes sort after all numbers.
- * Of times only texts that begin with a day are compared, by that day.
+ * See `Times.around`. SQLite enforces no types. An integer column compares numbers; texts and bytes meet the condition.
+ * A time column compares texts that begin with a day, by that day; all other values meet the condition.
  */
 export function sqliteTimeAround({ name, type }: Column, from: string | null, to: string | null): string | null {
   const column = quote(name)

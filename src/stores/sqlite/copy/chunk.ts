@@ -85,7 +85,7 @@ export class SqliteChunk implements ChunkWriter {
     if (this.#toClear && !byRange) throw rangeKept('SQLite', tableText(request.table.table))
   }
 
-  /** Also false if the chunk's bounds do not apply here: then existing rows are refused by their keys. */
+  /** See `ChunkWriter.seesRange`. If the chunk's bounds do not apply here, existing rows are refused by their keys. */
   get seesRange(): boolean {
     return this.#byRange
   }

@@ -66,8 +66,8 @@ function uniqueIndexes(connection: Database.Database, table: string): readonly U
 }
 
 /**
- * Collations of columns that do not compare by bytes. SQLite shows them only in the programs that it compiles; null for
- * a collation that another program has defined, by which nothing can be compared here.
+ * Collations of columns that do not compare by bytes, from the bytecode of a statement: SQLite shows them nowhere else.
+ * Null for a collation of another program: SQLite cannot compare by it here.
  */
 export function collationsOf(
   connection: Database.Database,

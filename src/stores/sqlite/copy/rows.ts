@@ -35,7 +35,7 @@ export type SqliteScan = {
   /** Must fix the order: a scan may have to restart in its middle. */
   readonly order: string
   readonly onRefused?: (row: readonly (string | null)[], error: SluiceError) => void
-  /** `RowRequest.asStored`: receives rows with such a value. */
+  /** Receives rows with a value that is not of its type; see `RowRequest.asStored`. */
   readonly odd?: OddRows
   /** See `RowRequest.instead`. */
   readonly instead?: (shown: string) => Cell

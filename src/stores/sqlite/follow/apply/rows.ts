@@ -58,7 +58,7 @@ export class SqliteChangedRows {
     this.#isOver = isUnique && secondary.length === 0
   }
 
-  /** @returns puts whose base row, which has their unchanged values, is not in the target */
+  /** @returns partial rows whose existing row, which has the unchanged values, is missing in the target */
   async apply({ gone, whole, partial }: SortedBatch, signal: AbortSignal): Promise<readonly PartialPut[]> {
     const rows: SqlRow[] = []
     const lacking: PartialPut[] = []
@@ -70,7 +70,7 @@ export class SqliteChangedRows {
         await breathe()
       }
     }
-    // Read the base rows first: the deletes below may remove them.
+    // First read the existing rows, which have the unchanged values: the deletes below may remove them.
     await each(partial, (one) => {
       const filled = this.#filled(one)
       if (filled === null) lacking.push(one)
@@ -115,7 +115,7 @@ export class SqliteChangedRows {
     })
   }
 
-  /** The complete row: unchanged values come from the stored base row; null if that row is missing. */
+  /** The complete row, with the unchanged values of the existing row; null if the target has no such row. */
   #filled({ put, base }: PartialPut): SqlRow | null {
     const found = this.#statement('base', () => {
       const names = this.#columns.map(({ name }) => quote(name))

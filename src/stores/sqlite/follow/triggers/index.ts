@@ -32,7 +32,7 @@ import { sqliteLogTable, sqliteProgressTable, streamsOn } from './log.ts'
 import { SqliteRounds } from './rounds.ts'
 import { verifySqliteTriggers } from './verify.ts'
 
-/** Notes of which the size is measured, and bytes that each takes besides its key. */
+/** Number of notes whose size is measured, and bytes of a note besides its key. */
 const [SAMPLED, NOTE_BYTES] = [100, 8]
 
 export class SqliteTriggers implements ChangeSource {

@@ -30,8 +30,8 @@ export type RoundsOptions = {
 }
 
 /**
- * @property noted of each table that has notes; empty if there are none @property at a time within the write lock, ms
- * since the epoch: the snapshot has everything committed until then
+ * @property noted notes of each table that has any
+ * @property at time under the write lock, ms since the epoch: the snapshot has everything committed until then
  */
 type Opened = { readonly position: LogPosition; readonly at: number; readonly noted: readonly Notes[] }
 type Reshaped = Extract<Change, { readonly type: 'reshaped' }>
