@@ -47,7 +47,7 @@ export const writeDuckdbAnswer: WriteAnswer = async ({ path, columns, csv, signa
   try {
     using db = await openDuckDb({ threads: THREADS, memoryLimit: MEMORY, tempDirectory: join(folder, 'spill') })
     const { connection } = db
-    // One more than the columns, so that no row is an empty line.
+    // One extra column: without it, a row whose only value is NULL would be an empty line.
     const width = columns.length + 1
     const select = columns.map(selected).join(', ')
     await fed({ connection, folder, commas: width - 1, signal }, csv, async (file) => {

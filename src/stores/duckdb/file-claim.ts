@@ -44,7 +44,7 @@ function taken(claim: string): boolean {
 }
 
 const REST = new RegExp(`^${MARK}$`)
-/** Name suffix by older programs. */
+/** Name suffix in older versions of sluice. */
 const OLD_REST = /^\d+$/
 
 /** Removes files of killed programs. @param folder may be shared by containers, where process numbers repeat */

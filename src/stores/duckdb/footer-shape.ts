@@ -5,7 +5,7 @@ type Kind = 'number' | 'bytes' | 'list' | 'struct'
 type Shape = {
   readonly name: string
   readonly fields: Readonly<Record<number, Kind>>
-  /** Shapes of structs in these fields, or in lists there. */
+  /** Shapes of structs in these fields, or in lists of these fields. */
   readonly inner: Readonly<Record<number, Shape>>
   /** Type numbers of the elements of lists. DuckDB ignores them, other readers refuse the file. */
   readonly elements?: Readonly<Record<number, number>>

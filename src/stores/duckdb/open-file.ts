@@ -25,8 +25,8 @@ export type FileOptions = {
 }
 
 /**
- * Keeps changes that a killed program left in a file's log. DuckDB 1.5.5 replays them at opening, but loses index
- * changes that were not used when it writes them into the file at its end: the next change of such a row fails for good
+ * Keeps changes that a killed program left in a file's log. DuckDB 1.5.5 replays them when it opens the file. When it
+ * closes the file, it loses index changes that no statement has used: the next change of such a row fails for good
  * (duckdb/duckdb#23645). A separate CHECKPOINT, before anything else, keeps them.
  */
 const KEEP_LEFT_LOG = 'CHECKPOINT'

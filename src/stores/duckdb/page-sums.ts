@@ -5,7 +5,7 @@ import type { PageSums } from '../../model/lake/parquet-footers.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { Thrift } from '../../shared/thrift.ts'
 
-/** `values`: their number by the footer; `data`: its offset of the first page that is no dictionary. */
+/** As in the footer. `values`: number of values; `data`: offset of the first page that is not a dictionary. */
 export type PlacedChunk = {
   readonly column: string
   readonly start: number
@@ -66,7 +66,7 @@ export async function pageSums(
         at += page.header + page.size
       }
       if (counted !== values) return `the pages of ${column} hold ${counted} values, the footer says ${values}`
-      // Old writers put a dictionary there without recording it.
+      // If the footer names the start of the chunk, a dictionary may be there: old writers did not record it.
       if (first !== null && first !== data && start !== data)
         return `the first page of ${column} is at byte ${first}, the footer says ${data}`
     }

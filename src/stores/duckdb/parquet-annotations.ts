@@ -11,13 +11,13 @@ const OLD_OF: Readonly<Record<string, readonly string[]>> = {
   ListType: ['LIST'],
   MapType: ['MAP', 'MAP_KEY_VALUE'],
 }
-/** DuckDB prints the width as the character of that number. */
+/** DuckDB prints the bit width as the character with that code. */
 const INTEGER = /^IntType\(bitWidth=([\s\S]), isSigned=(\w+)\)/
 const DECIMAL = /^DecimalType\(scale=(-?\d+), precision=(-?\d+)\)/
 const UNIT = /unit=TimeUnit\(.*\b(MILLIS|MICROS|NANOS)=(?!<null>)/
 
 /**
- * The contradiction, as "UTF8 and DateType"; null if only one is set, or one is unknown here.
+ * The contradiction, such as "UTF8 and DateType() at once"; null if only one is set, or one is unknown here.
  * @param annotation as DuckDB's `parquet_schema` gives it
  */
 export function annotationFault(annotation: {

@@ -30,7 +30,7 @@ function timestamp(expression: string, type: string): string {
   return `CASE WHEN ${micros} % 1000 = 0 THEN ${format('%g')} ELSE ${format('%f')} END`
 }
 
-/** SQL for the JSON text of one value; NULL if the value is. */
+/** SQL for the JSON text of one value; NULL if the value is NULL. */
 function valueSql(expression: string, column: ParquetColumn, binary: BinaryAs): string {
   const { type } = column
   if (column.fields.length > 0) {

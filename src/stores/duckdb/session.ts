@@ -40,7 +40,7 @@ export class DuckdbSession {
     yield* pagesIn(await this.result(sql, parameters), pageRows)
   }
 
-  /** @returns rows that a statement changed; for one that returns rows, their number */
+  /** @returns number of rows that the statement returned, or else changed */
   async change(sql: string, parameters: SqlRow = [], signal?: AbortSignal): Promise<number> {
     const result = await this.result(sql, parameters, signal === undefined ? {} : { signal })
     return result.returnType === ResultReturnType.QUERY_RESULT ? result.rowCount : result.rowsChanged

@@ -95,7 +95,7 @@ export class DuckdbChunk implements ChunkWriter {
     return this.#byRange
   }
 
-  /** Also false if the chunk's bounds cannot be expressed here: existing rows are then refused by their key. */
+  /** False also if the chunk's bounds cannot be expressed here: existing rows are then refused by their key. */
   async occupied(): Promise<boolean> {
     this.#begun()
     if (!this.#byRange) return false

@@ -39,10 +39,10 @@ export class DuckdbChangedRows {
     this.#key = request.identity.map((name) => this.#written.findIndex((column) => column.name === name))
   }
 
-  /** @returns puts whose base row is missing */
+  /** @returns partial rows whose existing row, which has the unchanged values, is missing in the table */
   async apply({ gone, whole, partial }: SortedBatch, signal: AbortSignal): Promise<readonly PartialPut[]> {
     const keys = this.#key.map((place) => this.#columns[place] as StagedColumn)
-    // Read the base rows first: the deletes below may remove them.
+    // First read the existing rows, which have the unchanged values: the deletes below may remove them.
     const lacking = partial.length === 0 ? [] : await this.#fill(partial, keys, signal)
     if (gone.length > 0) {
       await this.#stage(GONE, keys, gone, signal)
@@ -85,7 +85,7 @@ export class DuckdbChangedRows {
     return fromTable(this.#request.table)
   }
 
-  /** Completes rows that keep values. @returns those whose base row is missing */
+  /** Adds the unchanged values of partial rows from the table. @returns rows that the table lacks */
   async #fill(
     partial: readonly PartialPut[],
     keys: readonly StagedColumn[],
@@ -113,7 +113,7 @@ export class DuckdbChangedRows {
     return partial.filter((_, n) => numbers.has(n))
   }
 
-  /** @param values of the row key in a row `s` of the staging table */
+  /** @param values SQL of the row key's columns; `s` is a row of the staging table */
   async #remove(stage: string, values: readonly string[]): Promise<void> {
     await this.#session.change(`DELETE FROM ${this.#table} AS t USING ${stage} AS s WHERE ${this.#same(values)}`)
   }
@@ -129,7 +129,7 @@ export class DuckdbChangedRows {
     return this.#request.identity.map((name, i) => `t.${quotedName(name)} = ${values[i]}`).join(' AND ')
   }
 
-  /** @param marks number and mask of each row, if needed */
+  /** @param marks values of the columns n (row number) and m (mask, 1 for unchanged columns), if the table has them */
   async #stage(
     name: string,
     columns: readonly StagedColumn[],
