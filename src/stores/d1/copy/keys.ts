@@ -11,7 +11,7 @@ import { binderOf } from '../../common/sqlite-dialect/bind.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 
-/** The value as JSON, because an untyped column converts no texts. Bytes are the second element, as hex digits. */
+/** Bound of an untyped column, which converts no texts: a JSON list, `[value]`, or for bytes `[null, hex digits]`. */
 const ANY_BOUND = '(SELECT coalesce(unhex(value ->> 1), value ->> 0) FROM (SELECT ? AS value))'
 
 /** For tables that are read: bounds are texts of the stored values. */

@@ -29,7 +29,7 @@ export type D1PageRequest = {
   readonly range: Range
   readonly where: string | null
   readonly keys: KeyDialect
-  /** Whose table it is: the kind of the errors for values that are not of their type. */
+  /** Side of the table: the kind of errors for values that are not of their type. */
   readonly blame: 'source' | 'target'
 }
 

@@ -10,7 +10,7 @@ import { d1Decoder } from './select.ts'
 
 export type D1Scan = D1PageRequest & {
   readonly onRefused?: RowRequest['onRefused']
-  /** `RowRequest.asStored`: receives rows with such a value. */
+  /** Receives rows with a value that is not of its type; see `RowRequest.asStored`. */
   readonly odd?: OddRows
 }
 

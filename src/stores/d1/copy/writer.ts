@@ -78,7 +78,7 @@ export class D1ChunkWriter implements ChunkWriter {
     return this.#byRange
   }
 
-  /** Also false if the chunk's bounds do not apply here: an existing row is then refused by its key. */
+  /** False also if the chunk's bounds do not apply here: an existing row is then refused by its key. */
   async occupied(): Promise<boolean> {
     if (!this.#byRange) return false
     const { table, signal } = this.#request
