@@ -50,7 +50,7 @@ function shortly(status: number, headers: Headers, body: string): string {
   return `HTTP ${status}, ${type}, ${body === '' ? 'an empty body' : JSON.stringify(body.slice(0, FIRST))}`
 }
 
-/** Error for an endpoint whose answer is not one of S3. @param where URI of the object or prefix */
+/** Error for an endpoint whose answer is not from S3. @param where URI of the object or prefix */
 export function foreignAnswer(
   where: string,
   answer: { readonly status: number; readonly headers: Headers },

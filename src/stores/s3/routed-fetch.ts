@@ -1,6 +1,6 @@
 /**
- * `fetch` for requests with a route. Node's own `fetch` cannot connect to another address than the URL's host, which is
- * signed and which the certificate must match.
+ * `fetch` for requests with a route. Node's own `fetch` connects only to the URL's host, and the URL must keep that
+ * host: it is signed, and the certificate must match it.
  */
 import http from 'node:http'
 import https from 'node:https'
@@ -26,7 +26,7 @@ export type FetchAnswer = {
 
 const PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443 }
 
-/** Connections stay open between requests, as those of `fetch` do. */
+/** Connections stay open between requests, as with `fetch`. */
 export function routedFetch(route: Route): Fetch {
   const agents = new Map<string, Promise<http.Agent>>()
   return async (text, init) => {

@@ -59,7 +59,7 @@ class S3Log implements LogStore {
     return { bucket: this.#bucket, counts: this.#counts }
   }
 
-  /** URLs resolve `.` and `..` parts, which would request another object than the named one. */
+  /** Key of a path. Refuses the parts `.` and `..`: a URL resolves them, and another object would be requested. */
   #key(path: string): string {
     const key = this.#prefix + path
     if (/(?:^|\/)\.{1,2}(?:\/|$)/.test(key)) {
