@@ -1,6 +1,7 @@
 /**
- * Run history of this user on this machine: what ran, how it ended, and a curve of each. For display only: no decision
- * depends on it, and a program that cannot write it continues without. In the same folder is the file of active alerts.
+ * Run history of this user on this machine: what ran, how it ended, and the progress of each run over time. For
+ * display only: no decision depends on it, and a program that cannot write it continues. The file of active alerts is in
+ * the same folder.
  */
 import { closeSync, existsSync, openSync, readdirSync, renameSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -25,8 +26,8 @@ export function isDamaged(thrown: unknown): boolean {
 }
 
 /**
- * Renames a damaged run history; only `damagedBooks` finds it under the new name.
- * @param file name of the next run history
+ * Renames a damaged file of run history or alerts, with its WAL files; see `damagedBooks`.
+ * @param file its path; the next file gets the same path
  */
 export function setBookApart(file: string): void {
   const damagedFile = `${file}.damaged-${Date.now()}`
@@ -35,7 +36,7 @@ export function setBookApart(file: string): void {
   }
 }
 
-/** Damaged run histories that were renamed. @returns absolute paths, oldest first */
+/** Files that `setBookApart` has renamed. @returns absolute paths, oldest first */
 export function damagedBooks(file: string): readonly string[] {
   const folder = dirname(file)
   const start = `${basename(file)}.damaged-`
