@@ -39,7 +39,7 @@ export class Copies {
   }
 
   /**
-   * @param known size and ETag by the newest listing, if there is one
+   * @param known size and ETag from the newest listing, if there is one
    * @param columns top-level columns that will be read; absent: everything, empty: only the footer
    * @throws SluiceError SOURCE_GONE, SOURCE_DENIED, SOURCE_IO, LOG_CHANGED; NO_SPACE of the temporary folder
    */

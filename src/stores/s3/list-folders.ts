@@ -18,7 +18,7 @@ type Begun = {
   readonly names: readonly string[]
 }
 
-/** @returns a function that resumes the listing by `/` */
+/** @returns a function that resumes the listing, with the delimiter `/` */
 export function listFolders(client: S3Client, request: ListRequest, begun: Begun): () => Promise<FolderNames> {
   return async () => {
     const { prefix } = request

@@ -81,7 +81,7 @@ function keyEncoder(shape: CassandraShape, columns: readonly ReadColumn[]): (row
 
 /**
  * @param sums digests of the batches as they were proved; null if an earlier attempt proved them and has removed some
- * rows since: then a row is removed only if every value is older than that proof
+ * rows since: then a row is removed only if all its values are older than that proof, by `QUIET_US`
  * @returns whether all of the rows are gone
  */
 async function removeBatches(

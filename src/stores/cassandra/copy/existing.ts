@@ -1,4 +1,4 @@
-/** Adds rows to existing ones: a row whose key is taken is left unchanged. */
+/** Adds rows to a table with rows: existing rows with the same keys stay unchanged. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { CassandraLink } from '../connect.ts'

@@ -263,7 +263,7 @@ export class Pages {
     return this.#request.link.client.hosts.values().some((host) => !host.isUp())
   }
 
-  /** The first token of a range that has rows; null if none has. */
+  /** The first token of a range that has rows; null if the range is empty; `unknown` if the servers cannot read it. */
   async #firstToken(tokens: TokenRange): Promise<bigint | 'unknown' | null> {
     const { table, ring } = this.#request
     const columns = table.key.slice(0, ring.columns).map(selectedCqlColumn).join(', ')

@@ -5,7 +5,7 @@ import type { D1Client, D1Result, D1Statement } from '../client.ts'
 import { d1Error, whereOf } from '../errors.ts'
 import { D1Failure } from '../failure.ts'
 
-/** How long a batch whose answers get lost is sent again, in milliseconds. */
+/** How long a batch is sent again if its answers get lost, in milliseconds. */
 export const SETTLE_MS = 60_000
 
 export type Once = {

@@ -83,7 +83,8 @@ type Reshaped = Extract<Change, { type: 'reshaped' }>
  * @param session in a transaction with its snapshot taken, after a savepoint `sluice`
  * @param begun `position` of the batch, and `at`, the time when it was taken, before the snapshot: everything committed
  * until then is included
- * @returns null if a table could not be read, or was altered after the snapshot: then nothing was reported
+ * @returns null if no rows were reported: a table was altered, which the only change reports, or cannot be read in this
+ * snapshot
  * @throws SluiceError VALUE_REFUSED, SOURCE_IO if a log was emptied; the server's errors
  */
 export async function* mysqlReportedRound(
@@ -133,7 +134,7 @@ async function countNotes(
 
 /**
  * Locks the definitions of the tables until the batch has been reported.
- * @returns the first table that was replaced or altered; `later` if one cannot be read in this snapshot
+ * @returns the first table that was replaced or altered; `later` if a table cannot be read in this snapshot
  */
 async function held(
   session: MysqlSession,
