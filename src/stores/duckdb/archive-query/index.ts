@@ -235,7 +235,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
     return names.flatMap((name) => this.#request.columns.find((column) => column.name === name) ?? [])
   }
 
-  /** For a FROM clause: files of which only keys or values are compared, with the current physical column names. */
+  /** Subquery for a FROM clause: rows of files to compare with, under the current physical column names. */
   async #placed(files: readonly QueryFile[], columns: readonly QueryColumn[]): Promise<string> {
     const links: string[] = []
     for (const { file } of files) links.push(await this.#session.place(file, `key-${this.#links++}.parquet`))

@@ -36,8 +36,8 @@ export class LargeRowWriter {
   }
 
   /**
-   * First writes the earlier rows if this one does not fit into their file; by then, the source has freed it from
-   * memory.
+   * Collects a row; first writes the earlier rows if this row does not fit into their file. So a row is written only
+   * after the source has freed it from memory.
    * @throws as `ParquetFiles.write`, in DuckDB's own words; SluiceError NO_SPACE, with key and column
    */
   async take(row: LargeRow): Promise<void> {

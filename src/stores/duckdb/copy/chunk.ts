@@ -158,7 +158,7 @@ export class DuckdbChunk implements ChunkWriter {
     }
   }
 
-  /** Rows need no lock: a change of a row that another session has changed since fails. */
+  /** Takes no locks: to change a row fails if another session has changed it since. */
   async stored(columns: readonly WriteColumn[]): Promise<readonly Row[]> {
     this.#begun()
     const { table, signal } = this.#request

@@ -16,8 +16,8 @@ type Action = {
 const REMEDY = 'drop it while no other program writes to the table, and create it again after the run or restore'
 
 /**
- * A trigger changes rows of its own table if its statements write to it, or to tables whose triggers and foreign keys
- * lead back to it. It keeps rows out by RAISE(IGNORE). No connection can disable triggers.
+ * Triggers that fire for inserts and deletes. `changing`: they write to their own table, directly or through triggers
+ * and foreign keys of other tables, or skip rows by RAISE(IGNORE). No connection can disable triggers.
  */
 export function sqliteRowTriggers(connection: Database.Database, table: string): RowTriggers {
   const name = foldedText(table, 'ascii')

@@ -133,7 +133,7 @@ export class SqliteRounds implements Rounds {
     }
   }
 
-  /** The first table of which a change may not have been noted, or which cannot be read as planned. */
+  /** The first table with changes that may not be noted, or that cannot be read as planned; null if there is none. */
   #firstOther(reader: Database.Database): Reshaped | null {
     const { birth } = this.request
     const version = reader.pragma('main.schema_version', { simple: true })
