@@ -1,7 +1,7 @@
 /**
  * Queries that a user types. A result is complete before its first row is returned, because DuckDB's streams can end
- * early without an error. It is stored in a temporary table, which spills to disk if it is large, and pages are read
- * from that.
+ * early without an error. It is stored in a temporary table, which spills to disk if it is large; pages are read from
+ * this table.
  */
 import {
   DuckDBDecimalType,

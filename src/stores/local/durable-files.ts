@@ -1,4 +1,4 @@
-/** Makes files and folders durable, and compares files. Errors are those of the file system. */
+/** Makes files and folders durable, and compares files. Errors of the file system are not mapped. */
 import type { BigIntStats } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'

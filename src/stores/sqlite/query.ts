@@ -1,7 +1,6 @@
 /**
  * Runs user queries in a process of their own: SQLite blocks inside the call, so in this process ctrl-c and deadlines
- * would have to wait. The query is sent over stdin; pages come back as lines, which that process cannot write ahead of
- * the reader.
+ * would have to wait. The query is sent over stdin; pages come back as lines. The process waits until a page is read.
  */
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'

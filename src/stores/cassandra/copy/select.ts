@@ -9,7 +9,7 @@ export type CqlQuery = { readonly cql: string; readonly parameters: readonly unk
 
 /** Texts, quoted names and comments, in which keywords have no meaning. */
 const SKIPPED = /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\/[^\n]*|\/\*[\s\S]*?\*\//g
-/** Keywords that would change more than which rows are read. */
+/** Keywords with other effects than to select rows. */
 const NO_CONDITION = /\b(?:limit|order\s+by|group\s+by|per\s+partition|allow\s+filtering|using|or)\b|;/i
 
 /** @throws SluiceError BAD_PREDICATE */

@@ -1,6 +1,6 @@
 /**
- * Writes a chunk. Written rows are not rolled back. Writing them again changes nothing, because write times and TTLs
- * are those of the source.
+ * Writes a chunk. Written rows are not rolled back. Writing them again changes nothing, because they get the write
+ * times and TTLs of the source.
  */
 import { shownValue } from '../../../model/copy/bytes-text.ts'
 import { tableText } from '../../../model/copy/column-type.ts'

@@ -1,5 +1,5 @@
 /**
- * Columns whose form in files must be changed in a way that SQL does not support: their rows are converted one by one.
+ * Columns with another form in files than in the table. SQL cannot convert this form, so rows are converted one by one.
  */
 import { jsonbText } from '../../../model/archive/jsonb-text.ts'
 import type { StoredColumn } from '../../../model/archive/stored-column.ts'

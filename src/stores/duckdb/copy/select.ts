@@ -111,7 +111,7 @@ export function proofText(column: Column, as: ColumnType, ours: boolean): string
   }
 }
 
-/** Types whose text is the one that their system prints. */
+/** Types whose values are texts as their own system prints them. */
 const OWN_TEXTS: ReadonlySet<ColumnType['kind']> = new Set(['native', 'json', 'list', 'text', 'decimal'])
 
 /** True if the canonical texts of the column's type and of the type of the transfer are equal for every value. */

@@ -122,7 +122,7 @@ async function ofDatabases(session: MysqlSession, schemas: readonly string[]): P
   return found
 }
 
-/** Without these rights the dictionary silently leaves rows out. */
+/** Reports triggers and views as unread if the user lacks a right without which the dictionary silently hides them. */
 async function hiddenFrom(session: MysqlSession): Promise<readonly LeftBehind[]> {
   const grants = (await session.command('SHOW GRANTS')).map(([text]) => String(text).toUpperCase())
   const has = (right: string): boolean => grants.some((text) => text.includes('ALL PRIVILEGES') || text.includes(right))

@@ -6,9 +6,9 @@ import { quoted } from '../load.ts'
 export { quoted } from '../load.ts'
 
 /**
- * True for NULL only. In a NOT NULL date column, `IS NULL` is also true for 0000-00-00, and so is `t.day IS NULL` for a
- * row that an outer join has found; with `sql_auto_is_null` it is true for the id generated last. `IS NOT NULL` works
- * as in other systems.
+ * True for NULL only. In a NOT NULL date column, `IS NULL` is also true for 0000-00-00, even for a row that an outer
+ * join has found. With `sql_auto_is_null`, `IS NULL` is true for the id generated last. `IS NOT NULL` works as in other
+ * systems.
  * @param name quoted
  */
 export function isNull(name: string): string {

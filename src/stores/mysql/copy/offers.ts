@@ -27,7 +27,7 @@ type OfferParts = {
   readonly server: string
   readonly flavour: 'mysql' | 'mariadb'
   readonly sessions: Pool<MysqlSession>
-  /** Errors are those of the source. */
+  /** Runs a body with a session; errors are mapped to errors of the source. */
   readonly ask: Ask
 }
 

@@ -1,7 +1,7 @@
 /**
- * Detects replaced tables. A snapshot holds the rows of every table, but not the names. After a RENAME, as by tools
- * that alter large tables, a reader of the name would find the rows that the new table had at the snapshot: some or
- * none.
+ * Detects replaced tables. A snapshot holds the rows of every table, but not the names. Tools that alter large tables
+ * rename a new table to the old name. A read by name would then find the new table as of the snapshot: with some rows
+ * or none.
  */
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'

@@ -16,7 +16,7 @@ const KINDS = "('BASE TABLE', 'SYSTEM VERSIONED')"
 const AT_ONCE = 200
 
 /**
- * @param pattern `db.table` or `table`, with `*` for any characters; without `db` those of the URL's database
+ * @param pattern `db.table` or `table`, with `*` for any characters; without `db`: tables of the URL's database
  * @param server identifies this server, for the identity of a table
  * @returns sorted by name
  */

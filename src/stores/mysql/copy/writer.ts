@@ -54,7 +54,7 @@ class Writer implements ChunkWriter {
   readonly #into: InsertInto
   readonly #encoders: readonly ((cell: Cell) => SqlValue)[]
   readonly #stop = (): void => this.#session.destroy()
-  /** User lock that this session holds until it ends, by which other sessions find it. */
+  /** User lock of this session, held until its end: other sessions find the session by it. */
   #mark: string | null = null
   /** Why nothing can be written or committed any more. */
   #doom: unknown = null

@@ -8,10 +8,10 @@ export type Deed = 'insert' | 'update' | 'delete'
 export type TriggerWrite = { readonly table: string; readonly deed: Deed }
 
 export type TriggerText = {
-  /** The statement that it fires for. */
+  /** Kind of statement for which the trigger fires. */
   readonly on: Deed
   readonly writes: readonly TriggerWrite[]
-  /** True if it has RAISE(IGNORE), which skips the write of the row that it fires for. */
+  /** True if the trigger has RAISE(IGNORE): the row is then not written. */
   readonly ignores: boolean
 }
 

@@ -39,7 +39,7 @@ export class DuckdbChangedRows {
     this.#key = request.identity.map((name) => this.#written.findIndex((column) => column.name === name))
   }
 
-  /** @returns partial rows whose existing row, which has the unchanged values, is missing in the table */
+  /** @returns partial rows without an existing row in the table: their unchanged values are unknown */
   async apply({ gone, whole, partial }: SortedBatch, signal: AbortSignal): Promise<readonly PartialPut[]> {
     const keys = this.#key.map((place) => this.#columns[place] as StagedColumn)
     // First read the existing rows, which have the unchanged values: the deletes below may remove them.

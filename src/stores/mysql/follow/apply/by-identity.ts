@@ -1,6 +1,6 @@
 /**
- * Finds rows by their keys. Statements name the index: with stale statistics, such as those of a table that was just
- * empty, the server would scan the table.
+ * Finds rows by their keys. Statements name the index: with stale statistics, as for a table that was just empty,
+ * the server would scan the table.
  */
 import { keyPart } from '../../../../model/copy/row-key.ts'
 import type { Row } from '../../../../model/copy/rows.ts'

@@ -72,7 +72,7 @@ export class MysqlStage {
   /**
    * Updates the rows of `stays` in place. Adds to the rows of `fills` their unchanged values from the target; `insert`
    * writes these rows.
-   * @returns partial rows whose existing row is missing in the target
+   * @returns partial rows without an existing row in the target
    */
   async take(
     shape: ApplyShape,

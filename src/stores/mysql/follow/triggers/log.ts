@@ -181,8 +181,8 @@ export async function logKeyColumns(
 }
 
 /**
- * Expression that differs for all values of a key column that the target may keep apart: the bytes of a text with a
- * collation, and the number of an enum or a set, whose value number 0 is printed like the empty member.
+ * Expression that differs for all key values that the target may keep apart: the bytes of a text with a collation; the
+ * number of an enum or a set, because number 0 is printed like the empty member.
  */
 export function exactSql(
   expression: string,

@@ -58,7 +58,7 @@ export class SqliteChangedRows {
     this.#isOver = isUnique && secondary.length === 0
   }
 
-  /** @returns partial rows whose existing row, which has the unchanged values, is missing in the target */
+  /** @returns partial rows without an existing row in the target: their unchanged values are unknown */
   async apply({ gone, whole, partial }: SortedBatch, signal: AbortSignal): Promise<readonly PartialPut[]> {
     const rows: SqlRow[] = []
     const lacking: PartialPut[] = []
