@@ -24,7 +24,7 @@ export const DUCKDB_LEDGER: LedgerDialect = {
   keyless: null,
   indexes: { kept: false, unlessThere: 'IF NOT EXISTS ', drop: (name) => `DROP INDEX IF EXISTS ${name}` },
   updates: 'subquery',
-  // One JSON text with all rows is read a hundred times faster than one parameter per value.
+  // One JSON text is read a hundred times faster than the same rows in VALUES.
   bulk: (columns, rows) => {
     const cells = columns.map(({ name, type }, at) =>
       type === 'integer' ? `CAST(r->>${at} AS BIGINT) AS ${name}` : `r->>${at} AS ${name}`,

@@ -158,7 +158,7 @@ export class DuckdbChunk implements ChunkWriter {
     }
   }
 
-  /** Takes no locks: to change a row fails if another session has changed it since. */
+  /** Takes no locks: changing a row fails if another session has changed it since. */
   async stored(columns: readonly WriteColumn[]): Promise<readonly Row[]> {
     this.#begun()
     const { table, signal } = this.#request
