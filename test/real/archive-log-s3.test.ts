@@ -131,7 +131,10 @@ describe.skipIf(!S3_AVAILABLE)(`an archive in a bucket ${S3_MISSING}`, () => {
     expect((await refusalOf(writer.upload(path, file, NEVER))).code).toBe('TARGET_IO')
     const large = `q=${60 * KB + 1}%2F/file 1.parquet`
     writeFileSync(file, randomBytes(60 * KB + 1))
+    proxy.asked.length = 0
     expect((await refusalOf(writer.upload(large, file, NEVER))).code).toBe('TARGET_IO')
+    // Its parts, which cost money, are removed.
+    expect(proxy.asked.filter(({ method, query }) => method === 'DELETE' && query.has('uploadId'))).toHaveLength(1)
     expect((await bytesAt(url, path)).equals(kept)).toBe(true)
   })
 

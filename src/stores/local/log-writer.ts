@@ -44,7 +44,8 @@ class LocalLogWriter implements LogWriter {
         this.#onStep('placed', path)
       } catch (error) {
         if (fileErrorCode(error) !== 'EEXIST') throw error
-        return (await fileHolds(file, bytes)) ? 'written' : 'exists'
+        // The same bytes: an earlier attempt, which may have ended before the folder was synced.
+        if (!(await fileHolds(file, bytes))) return 'exists'
       } finally {
         await rm(temporaryFile, { force: true })
       }

@@ -82,7 +82,9 @@ async function putParts(at: S3Object, handle: FileHandle, source: Source, signal
   const uploadId = await begin(at, signal)
   try {
     const etags = await sendParts(at, handle, source, uploadId, signal)
-    return await complete(at, uploadId, etags, signal)
+    const isComplete = await complete(at, uploadId, etags, signal)
+    if (!isComplete) await takeBack(at, uploadId)
+    return isComplete
   } catch (error) {
     await takeBack(at, uploadId)
     throw error
