@@ -104,6 +104,6 @@ async function noSuchTable(reader: SqlReader, name: string): Promise<SluiceError
     String(id),
   )
   return new SluiceError('NO_SUCH_TABLE', `${name} is not in the catalog`, {
-    hint: ids.length === 0 ? 'the catalog is empty: import a table first' : `it holds ${ids.join(', ')}`,
+    hint: ids.length === 0 ? 'the catalog is empty: import a table first' : `the catalog has ${ids.join(', ')}`,
   })
 }

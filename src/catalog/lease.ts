@@ -149,7 +149,7 @@ export async function renewLease(transaction: SqlTransaction, lease: Lease, nowM
   ])
   if (changed !== 1) {
     throw new SluiceError('LEASE_LOST', `another run took over ${lease.tableId}; nothing of this batch was written`, {
-      hint: 'let the other run finish; this machine was silent for too long',
+      hint: 'let the other run finish: this one did not renew its lease in time',
     })
   }
 }

@@ -152,10 +152,10 @@ async function applied(
     const migration = known.find((m) => m.version === version)
     if (migration === undefined) {
       if (breaking === 0) continue
-      throw newer(reader.label, `migration ${String(version)} (${String(name)}) is unknown here`)
+      throw newer(reader.label, `migration ${String(version)} (${String(name)}) is unknown to this sluice`)
     }
     if (checksum(migration) !== sum)
-      throw newer(reader.label, `migration ${String(version)} (${String(name)}) differs from ours`)
+      throw newer(reader.label, `migration ${String(version)} (${String(name)}) differs from that of this sluice`)
     versions.push(migration.version)
   }
   await refuseIncomplete(reader, names, Math.max(0, ...versions))

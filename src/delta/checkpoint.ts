@@ -147,7 +147,7 @@ async function* topLines(
             manifests++
             const { version } = action.checkpointMetadata
             if (version !== checkpoint.version)
-              throw badCheckpoint(checkpoint, path, `it says it is of version ${version}`)
+              throw badCheckpoint(checkpoint, path, `its checkpointMetadata has version ${version}`)
           }
         }
         yield block

@@ -34,7 +34,7 @@ function refusedFeature(name: string): SluiceError {
       'TABLE_FEATURE',
       `table feature '${name}': its commits are in the catalog of another system`,
       {
-        reason: 'the log in the file system may be incomplete without a sign of it',
+        reason: 'the log in the file system may be incomplete, and sluice cannot detect that',
         hint: 'read this table through the catalog that owns it',
       },
     )

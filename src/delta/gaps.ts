@@ -50,7 +50,7 @@ export function historyCutOff(
   const verb = isOne(missing) ? 'is' : 'are'
   return missing.length === 0
     ? `there is no readable checkpoint for the older ${older}`
-    : `${missed} ${verb} missing, which cuts off the older ${older}`
+    : `${missed} ${verb} missing, so the older ${older} cannot be used`
 }
 
 /** Names missing commits, and the versions that cannot be read because of them; null if no commit is missing. */
@@ -76,7 +76,7 @@ const SHOWN = 5
 function spansText(noun: string, spans: readonly VersionInterval[]): readonly string[] {
   if (spans.length === 0) return []
   const shown = spans.slice(0, SHOWN).map(({ from, to }) => (from === to ? `${from}` : `${from} to ${to}`))
-  const more = spans.length > SHOWN ? ` and ${spans.length - SHOWN} more runs of them` : ''
+  const more = spans.length > SHOWN ? ` and ${spans.length - SHOWN} more ranges` : ''
   return [`${noun}${isOne(spans) ? '' : 's'} ${shown.join(', ')}${more}`]
 }
 

@@ -101,7 +101,7 @@ function comparable(compiler: Compiler, ref: ColumnRef, column: Column): ColumnC
   const checks = columnChecks(column.field)
   if (checks !== 'never') return checks
   const message = `column ${renderColumn({ names: column.path })} is ${typeText(column.type)} and has no order`
-  throw predicateError(compiler.text, ref.at, message, 'Such a column can only be asked for IS NULL')
+  throw predicateError(compiler.text, ref.at, message, 'Such a column can be used only with IS NULL and IS NOT NULL')
 }
 
 function mismatch(compiler: Compiler, column: Column, value: Literal): Error {

@@ -113,7 +113,7 @@ export function fileReadings({ spellings, isActive }: SpelledApart): string {
     return `${where} ${kind}s ${JSON.stringify(path)}`
   })
   const theirs = copies(spellings)
-  const times = theirs === 1 ? 'have it' : `have it ${theirs} times`
-  const ours = isActive ? 'sluice, which decodes paths, has it once' : 'for sluice, which decodes paths, it is removed'
+  const times = theirs === 1 ? 'read it' : `read it ${theirs} times`
+  const ours = isActive ? 'sluice decodes paths, and reads it once' : 'sluice decodes paths, and treats it as removed'
   return `${said.join(', ')}, which is one file: ${ours}; readers that compare undecoded paths ${times}`
 }

@@ -51,7 +51,11 @@ function unquoted(text: string, env: Env): string {
 }
 
 function unread(line: string, at: number): SluiceError {
-  return new SluiceError('BAD_FLAG', `only a shell can read this command, from ${line.slice(at, at + 20)} on`, {
-    hint: 'run it in a shell',
-  })
+  return new SluiceError(
+    'BAD_FLAG',
+    `this command needs a shell for the part that begins with ${line.slice(at, at + 20)}`,
+    {
+      hint: 'run it in a shell',
+    },
+  )
 }

@@ -27,7 +27,7 @@ export class Thrift {
 
   /** A struct as its fields by number. @throws Error if the bytes are not a struct, or end too early */
   struct(depth: number): Map<number, Value> {
-    if (depth > MAX_DEPTH) throw new Error('too deep')
+    if (depth > MAX_DEPTH) throw new Error('its structs are nested too deep')
     const fields = new Map<number, Value>()
     for (let id = 0; ;) {
       const head = this.#byte()
@@ -61,7 +61,7 @@ export class Thrift {
       case 12:
         return this.struct(depth + 1)
       default:
-        throw new Error(`no type ${type}`)
+        throw new Error(`a value has the unknown type ${type}`)
     }
   }
 
@@ -69,7 +69,7 @@ export class Thrift {
     const head = this.#byte()
     const short = head >> 4
     const length = short === 15 ? this.#varint() : short
-    if (length > this.#bytes.length) throw new Error('the list is longer than the bytes')
+    if (length > this.#bytes.length) throw new Error('a list is longer than the remaining bytes')
     const list = Array.from({ length }, () => this.#value(head & 15, depth + 1, true))
     this.#elements.set(list, head & 15)
     return list
@@ -96,7 +96,7 @@ export class Thrift {
     for (let scale = 1; ; scale *= 128) {
       const byte = this.#byte()
       value += (byte & 127) * scale
-      if (!Number.isSafeInteger(value)) throw new Error('the number is too large')
+      if (!Number.isSafeInteger(value)) throw new Error('a number is too large')
       if (byte < 128) return value
     }
   }

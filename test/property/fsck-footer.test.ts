@@ -74,8 +74,8 @@ describe.skipIf(!HAVE_TABLES)('one bit of a footer', () => {
   const known: readonly (readonly [string, string, number, number, RegExp])[] = [
     ['delta-golden/data-reader-primitives', 'part-00001-09e47b80', 1692, 0x02, /as_double/],
     ['delta-golden/data-reader-primitives', 'part-00001-09e47b80', 1518, 0x02, /as_long/],
-    ['delta-golden/parquet-decimal-type', '', 885, 0x08, /logical type has 2 kinds/],
-    ['dat-v0.0.3/all_primitive_types', '', 1165, 0x08, /before another one ends/],
+    ['delta-golden/parquet-decimal-type', '', 885, 0x08, /logical type has 2 values instead of one/],
+    ['dat-v0.0.3/all_primitive_types', '', 1165, 0x08, /before the end of another column/],
   ]
   test.each(known)('%s %s, %i before the end', async (table, part, fromEnd, mask, expected) => {
     const copy = copied(table, part)

@@ -100,7 +100,7 @@ test.skipIf(why !== '')(`late rows in the default partition${why}`, { timeout: 1
     for (const dryRun of [true, false]) {
       const { finished } = await perform({ ...back, dryRun } as Operation)
       expect(finished).toMatchObject({ error: { code: 'TABLE_REFUSED' } })
-      expect(finished.error?.reason).toContain(`the publication "their's" would send that they leave it`)
+      expect(finished.error?.reason).toContain(`the publication "their's" would send their deletes`)
       expect(finished.error?.hint).toContain('create it for the subscribers first')
     }
     expect(await place.rows(`SELECT count(*) FROM ${TABLE}_rest`)).toEqual([['3']])

@@ -299,7 +299,7 @@ test('a subpartition with its own generation expression blocks the detach, and i
   const plan = await perform({ ...commandsOf(archived).run, dryRun: true } as Operation)
   expect(
     plan.events.flatMap((event) => (event.type === 'archive.planned' ? [[event.status, event.note]] : []))[0],
-  ).toEqual(['blocked', 'low below it computes g in its own way, which a restore cannot recreate'])
+  ).toEqual(['blocked', 'low below it computes g by its own expression, which a restore cannot recreate'])
 })
 
 test.skipIf(!POSTGRES_OWN)(

@@ -52,7 +52,7 @@ describe.skipIf(!CASSANDRA_OWN)('clusters with two nodes, and with users (need n
       'ok encryption: not encrypted; it stays on this machine',
       'ok release: Cassandra 2.1.0, native protocol 3, cluster sluice tests',
       'ok ring: Murmur3Partitioner: tokens from -2^63 to 2^63 - 1',
-      'ok nodes: 2 of 2 nodes up: 2 in datacenter1, the near one',
+      'ok nodes: 2 of 2 nodes up: 2 in datacenter1, the local one',
       'ok schema: the same on all nodes',
       'ok keyspace: two: NetworkTopologyStrategy, datacenter1 2; read and written at LOCAL_QUORUM',
       'ok rights: the cluster does not require a login',
@@ -105,7 +105,7 @@ describe.skipIf(!CASSANDRA_OWN)('clusters with two nodes, and with users (need n
     const performed = await perform({ kind: 'doctor', catalog: cluster.url('two') })
     expect(performed.check('nodes')).toMatchObject({
       status: 'warn',
-      found: '1 of 2 nodes up: 2 in datacenter1, the near one',
+      found: '1 of 2 nodes up: 2 in datacenter1, the local one',
       cause: 'down: 127.0.0.2',
     })
   })

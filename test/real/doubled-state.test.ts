@@ -54,7 +54,7 @@ async function found(
 }
 
 const commit = (version: number): string => `_delta_log/${String(version).padStart(20, '0')}.json`
-const DIFFER = 'some readers use the first line, others, like sluice, the last one, and these differ'
+const DIFFER = 'some readers use the first line, others, like sluice, the last one, and the lines differ'
 
 test('two schemas in one commit are a finding', async () => {
   expect(await found('actions-doubled', [metaData('id', 'a'), metaData('id', 'b')])).toEqual([

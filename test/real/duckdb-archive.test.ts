@@ -535,6 +535,6 @@ it.each(Object.entries(CUTS))('a file %s is no damaged database when keys are co
   const shared = [{ within: null, key: ['id'], files: [{ file, label: '2020-Q1', rows: 50_000n, has }] }]
   await expect(query.bring(columns, csvOf(rows.slice(0, 2), table.columns), [], shared)).rejects.toMatchObject({
     code: 'PARTITION_CHANGED',
-    message: expect.stringMatching(/^a file of the archive is not the proved one: /) as string,
+    message: expect.stringMatching(/^a file of the archive differs from the proved one: /) as string,
   })
 })

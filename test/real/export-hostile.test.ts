@@ -228,7 +228,7 @@ test('a catalog that lost rows is refused: nothing is published', async () => {
   await database.write((transaction) => transaction.run('UPDATE delta_commits SET num_lines = 1 WHERE version = 1'))
   await expect(exportTo(first, out, 'latest')).rejects.toMatchObject({
     code: 'TARGET_CORRUPT',
-    message: expect.stringContaining('holds 1 files of version 2 and has counted 2') as string,
+    message: expect.stringContaining('it has 1 files of version 2, and its recorded count is 2') as string,
   })
   expect(readdirSync(out)).toEqual([])
 })

@@ -56,7 +56,7 @@ test('a cleaned log has no missing commits', async () => {
   expect(await gapsIn(without(...Array(21).keys()))).toEqual([[0], ['19', '0']])
 })
 
-const CUT = 'commit 24 is missing, which cuts off the older commits 0 to 23, 25 to 29 and checkpoint 20'
+const CUT = 'commit 24 is missing, so the older commits 0 to 23, 25 to 29 and checkpoint 20 cannot be used'
 
 test('import and history report the commits that the log has and they do not use', async () => {
   const folder = without(24)

@@ -73,9 +73,9 @@ const exportOf = (table: string, catalog: string, to: string, checkpoint: 'base'
 })
 
 const REMOVED =
-  'which is one file: for sluice, which decodes paths, it is removed; readers that compare undecoded paths have it'
+  'which is one file: sluice decodes paths, and treats it as removed; readers that compare undecoded paths read it'
 const ONCE =
-  'which is one file: sluice, which decodes paths, has it once; readers that compare undecoded paths have it 2 times'
+  'which is one file: sluice decodes paths, and reads it once; readers that compare undecoded paths read it 2 times'
 const apart: readonly (readonly [string, string, readonly (readonly Said[])[], string])[] = [
   [
     'escaped in the remove',
@@ -114,7 +114,7 @@ test.each(apart)('%s: both readings are named, and no checkpoint is written', as
   const validated = await perform(validateOf(table, catalog))
   expect(validated.finished.status).toBe('ok')
   expect(validated.notes.join('\n')).toContain(
-    'one file is spelled in several ways in the commits: readers that compare undecoded paths have other files at version 2',
+    'one file is spelled in several ways in the commits: readers that compare undecoded paths see other files at version 2',
   )
 
   const refused = await perform(exportOf(table, catalog, `${table}-latest`, 'latest'))

@@ -169,7 +169,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       await other.run('ROLLBACK')
       const case2 = await storeOf(store).list(await tableNamed(store, 'bookings'), SIGNAL)
       expect(case2?.partitions.map(({ blocked }) => blocked)).toEqual([
-        'it is listed itself in the publication outgoing',
+        'the publication outgoing lists it separately',
         'another user began to detach it and did not finish: ALTER TABLE "public"."bookings" DETACH PARTITION "public"."bookings_m2" FINALIZE',
         null,
       ])

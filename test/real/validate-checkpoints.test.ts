@@ -181,8 +181,8 @@ describe('a checkpoint', () => {
   })
 
   it.each([
-    ['that is of another version by its own word', 1, 0, 'it says it is of version 1'],
-    ['whose sidecar has another size than it says', 2, 1, 'bytes, the checkpoint says'],
+    ['that is of another version by its own word', 1, 0, 'its checkpointMetadata has version 1'],
+    ['whose sidecar has another size than it says', 2, 1, 'bytes, and the checkpoint records'],
     ['of V2 that says so of itself and its sidecar', 2, 0, null],
   ])('%s', async (_, version, more, reason) => {
     await using lake = await makeLake(COMMITS)
@@ -266,7 +266,7 @@ describe('_last_checkpoint', () => {
   })
 
   it.each([
-    ['{"version":999999999999,"size":1}', /names checkpoint 999999999999, which is not there: readers that follow it/],
+    ['{"version":999999999999,"size":1}', /names checkpoint 999999999999, which is missing: readers that follow it/],
     ['{"version":-1,"size":1}', /names checkpoint -1, which is not there/],
     ['{"version":2,"size":1,"parts":4000000000}', /names checkpoint 2, in 4000000000 parts, which are not there/],
     [null, /_last_checkpoint was not compared: cannot read/],

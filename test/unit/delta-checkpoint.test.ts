@@ -260,7 +260,7 @@ describe('other forms', () => {
     put(folder, `${V5}.checkpoint.${UUID}.json`, lines([PROTOCOL, METADATA]))
     await expect(read(folder)).rejects.toMatchObject({ code: 'BAD_CHECKPOINT', message: /0 checkpointMetadata rows/ })
     put(folder, `${V5}.checkpoint.${UUID}.json`, lines([{ checkpointMetadata: { version: 6 } }]))
-    await expect(read(folder)).rejects.toMatchObject({ message: /it says it is of version 6/ })
+    await expect(read(folder)).rejects.toMatchObject({ message: /its checkpointMetadata has version 6/ })
     put(folder, `${V5}.checkpoint.${UUID}.json`, `${lines([{ checkpointMetadata: { version: 5 } }])}{"add":{"pa`)
     await expect(read(folder)).rejects.toMatchObject({
       code: 'BAD_CHECKPOINT',

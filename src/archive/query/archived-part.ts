@@ -173,7 +173,7 @@ async function sha256Of(file: string, signal: AbortSignal): Promise<string> {
 }
 
 function changed(where: string, what: string): SluiceError {
-  return new SluiceError('PARTITION_CHANGED', `a file of the archive is not the proved one: ${what}`, {
+  return new SluiceError('PARTITION_CHANGED', `a file of the archive differs from the proved one: ${what}`, {
     where,
     hint: 'sluice archive verify lists other faults',
   })

@@ -65,7 +65,7 @@ export class ExportedCheckpointRows {
     const [counted] = await this.#reader.all(EXPECTED, [tableId, this.version])
     if (counted?.[0] !== this.adds) {
       throw this.#damaged(
-        `it holds ${this.adds} files of version ${this.version} and has counted ${String(counted?.[0])}`,
+        `it has ${this.adds} files of version ${this.version}, and its recorded count is ${String(counted?.[0])}`,
       )
     }
   }

@@ -57,7 +57,7 @@ export async function followLog(options: ImportOptions, lease: Lease, from: Foll
     return retimeTable(transaction, stored, await stateAt(transaction, tableId, stored.to), from.commits)
   })
   const changed = Math.max(times.length, retimed?.versions ?? 0)
-  if (changed > 0) onNote(`${changed} commits now have the times of their files, which reads by time use`)
+  if (changed > 0) onNote(`${changed} commits now have the times of the moved files; reads by time use these times`)
   return retimed?.time ?? null
 }
 
@@ -104,9 +104,9 @@ export async function keysFrom(
   const paths = (): AsyncIterable<readonly string[]> => pathsOf(reader, tableId, interrupt.abort)
   const apart = before === log.root ? null : await readApart(paths, before, log.root)
   if (apart !== null) {
-    throw new SluiceError('LOG_REWRITTEN', `at its new place the log of ${tableId} has another history: ${apart}`, {
+    throw new SluiceError('LOG_REWRITTEN', `the log of ${tableId} has another history at its new location: ${apart}`, {
       where: log.label,
-      reason: `absolute paths of its commits name other files below the table than they did from ${before}`,
+      reason: `absolute paths in its commits name other files of the table than they did at ${before}`,
       hint: againIfRight(tableId, database.label),
     })
   }
@@ -169,9 +169,9 @@ async function readApart(
     for (const path of page) {
       const [was, is] = [canonicalPath(path, before), canonicalPath(path, after)]
       const one = byBefore.get(was)
-      if (one !== undefined && one.other !== is) return `"${one.path}" and "${path}" were one file, and are two`
+      if (one !== undefined && one.other !== is) return `"${one.path}" and "${path}" were one file, and are now two`
       const two = byAfter.get(is)
-      if (two !== undefined && two.other !== was) return `"${two.path}" and "${path}" were two files, and are one`
+      if (two !== undefined && two.other !== was) return `"${two.path}" and "${path}" were two files, and are now one`
     }
   }
   return null

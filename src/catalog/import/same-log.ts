@@ -135,7 +135,7 @@ export async function checkOlder(
   }
   if (others.length === 0) return
   onNote(
-    `${others.length} older commits have another file time than when they were imported; ${chosen.length} ${moved === true ? 'older commits' : 'of them'} were read and have the same bytes`,
+    `${others.length} older commits have another file time than at their import; ${chosen.length} ${moved === true ? 'older commits' : 'of them'} were read and have the same bytes`,
   )
 }
 

@@ -129,7 +129,7 @@ function adminPlan(place: Place, catalog: Catalog | null, to: string): GrantPlan
   }
   if (!catalog.ownerIsSuperuser) {
     const note = `only the owner of a relation may upgrade it, so ${to} becomes a member of ${owner}, with all of that role's rights`
-    const by = `a superuser, or who may administer the role ${owner}`
+    const by = `a superuser, or a role that may administer ${owner}`
     return { statements: [...schema, `GRANT ${quoted(owner)} TO ${role}`], notes: [note], by }
   }
   return {

@@ -229,7 +229,7 @@ async function noteSpellings(scratch: SqlDatabase, report: Report, version: numb
   if (count === 0) return
   const files = count === 1 ? 'one file is' : `${count} files are`
   report.notes.push(
-    `${files} spelled in several ways in the commits: readers that compare undecoded paths have other files at version ${version}, unless a checkpoint has settled it; sluice fsck TABLE names both readings`,
+    `${files} spelled in several ways in the commits: readers that compare undecoded paths see other files at version ${version}, unless a checkpoint resolved this; sluice fsck TABLE names both readings`,
   )
 }
 
@@ -254,7 +254,7 @@ async function noteTimes(scratch: SqlDatabase, report: Report): Promise<void> {
     count === 1
       ? `the in-commit timestamp of version ${first} is not above the one before`
       : `${count} in-commit timestamps are not above the one before, the first of them in version ${first}`
-  report.notes.push(`${times}: readers disagree on the version of a time; sluice fsck TABLE names each`)
+  report.notes.push(`${times}: readers may find different versions for one time; sluice fsck TABLE names each`)
 }
 
 /** Compares every row of every relation. */

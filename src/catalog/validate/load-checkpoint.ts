@@ -113,10 +113,10 @@ export async function refuseContradicted(
     [version, source],
   )
   for (const [own] of said)
-    if (Number(own) !== version) throw badCheckpoint(`it says it is of version ${String(own)}`, name)
+    if (Number(own) !== version) throw badCheckpoint(`its checkpointMetadata has version ${String(own)}`, name)
   for (const { path, bytes } of await sidecarsOf({ log, scratch }, version, source)) {
     const size = (await log.head(path, signal))?.size
-    if (size !== bytes) throw badCheckpoint(`it has ${size ?? 'no'} bytes, the checkpoint says ${bytes}`, path)
+    if (size !== bytes) throw badCheckpoint(`it has ${size ?? 'no'} bytes, and the checkpoint records ${bytes}`, path)
   }
 }
 

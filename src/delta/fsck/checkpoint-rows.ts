@@ -32,7 +32,7 @@ export class CheckedCheckpointRows {
       this.#seen.add(key)
       return []
     }
-    const detail = `checkpoint ${this.#version} has two rows of it`
+    const detail = `checkpoint ${this.#version} has two rows of this file`
     return [{ level: 'finding', kind: 'checkpoint-twice', path: file.path, detail }]
   }
 
@@ -64,7 +64,7 @@ export class CheckedCheckpointRows {
     if (first === undefined) return []
     const { column, what, one, other } = first
     const more = apart.length === 1 ? '' : `, and ${apart.length - 1} more`
-    const detail = `checkpoint ${this.#version} says twice what ${what} is: ${one} in the text, ${other} in the struct${more}`
+    const detail = `checkpoint ${this.#version} stores ${what} twice, with different values: ${one} in the text, ${other} in the struct${more}`
     const where = column === '' ? {} : { column }
     return [{ level: 'finding', kind: 'checkpoint-structs', path, ...where, log: one, found: other, detail }]
   }

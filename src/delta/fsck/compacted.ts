@@ -98,10 +98,10 @@ export function departures(commits: LatestActions, compacted: LatestActions, sch
       else if (!word.wasAdded) found.push({ path, detail: 'it lacks a file that its commits remove' })
     } else if ((word.add === null) !== (said.add === null)) {
       const [ours, theirs] = [word, said].map(({ add }) => (add === null ? 'removed' : 'active'))
-      found.push({ path, detail: `a file is ${theirs} by it, ${ours} by its commits` })
+      found.push({ path, detail: `a file is ${theirs} in the compaction file, and ${ours} in its commits` })
     } else if (word.add !== null && said.add !== null) {
       for (const { what, one, other } of compare(word.add, said.add)) {
-        found.push({ path, detail: `${what} is ${other} in it, ${one} in its commits` })
+        found.push({ path, detail: `${what} is ${other} in the compaction file, and ${one} in its commits` })
       }
     }
   }
@@ -115,7 +115,10 @@ export function departures(commits: LatestActions, compacted: LatestActions, sch
     if (theirs === undefined) found.push({ detail: `it lacks ${what}` })
     else
       found.push({
-        detail: ours === undefined ? `it has ${what}, its commits do not have it` : `${what} differs in it`,
+        detail:
+          ours === undefined
+            ? `it has ${what}, which its commits do not have`
+            : `${what} differs from that of its commits`,
       })
   }
   return found

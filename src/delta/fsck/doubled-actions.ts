@@ -97,15 +97,15 @@ function readings(version: number, { state, kinds, digests }: Named): string | n
   if (state !== null) {
     const times = `commit ${version} has ${kinds.length} actions ${state}`
     if (digests.size === 1) return `${times}, with the same text`
-    return `${times}: some readers use the first line, others, like sluice, the last one, and these differ`
+    return `${times}: some readers use the first line, others, like sluice, the last one, and the lines differ`
   }
   if (!kinds.includes('add')) return null
   if (!kinds.includes('remove')) {
     if (digests.size === 1) return `commit ${version} adds it ${kinds.length} times, with the same text`
-    return `commit ${version} adds it ${kinds.length} times: some readers use the first line, others, like sluice, the last one, and these differ`
+    return `commit ${version} adds it ${kinds.length} times: some readers use the first line, others, like sluice, the last one, and the lines differ`
   }
   const stateAfter = (kind: Kind | undefined): string => (kind === 'add' ? 'active' : 'removed')
   const ours = `sluice uses the last line: it is ${stateAfter(last)}`
   if (first === last) return `commit ${version} adds and removes it, and the order of lines has no meaning; ${ours}`
-  return `commit ${version} adds and removes it; ${ours}; for readers that use the first it is ${stateAfter(first)}`
+  return `commit ${version} adds and removes it; ${ours}; for readers that use the first line it is ${stateAfter(first)}`
 }

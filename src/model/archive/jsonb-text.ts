@@ -25,7 +25,7 @@ const JSONB: JsonShape<string> = {
   number: numeric,
   word: (word) => word,
   twice: (name) => {
-    throw lossy(`an object has the name ${JSON.stringify(name)} twice, and keeps the last of the two alone`)
+    throw lossy(`an object has two values of ${JSON.stringify(name)}, and a jsonb keeps only the last one`)
   },
 }
 
@@ -35,8 +35,8 @@ export function jsonbText(json: string): string {
 }
 
 function text(value: string): string {
-  if (value.includes('\0')) throw lossy('it has the character U+0000 in a text')
-  if (LONE.test(value)) throw lossy('it has half a character in a text')
+  if (value.includes('\0')) throw lossy('a text in it has the character U+0000')
+  if (LONE.test(value)) throw lossy('a text in it has a surrogate without its pair')
   const shown = value.replaceAll(SPECIAL, (char) => SHORT[char] ?? (char < ' ' ? escapeOf(char) : char))
   return `"${shown}"`
 }
@@ -50,7 +50,7 @@ function numeric(digits: string): string {
   const [, sign = '', whole = '', behind = '', exponent = '0'] =
     /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(digits) ?? []
   const power = Number(exponent)
-  if (Math.abs(power) > MOST_POWER) throw lossy(`it has the number ${digits.slice(0, 40)}`)
+  if (Math.abs(power) > MOST_POWER) throw lossy(`the exponent of its number ${digits.slice(0, 40)} is too large`)
   const all = whole + behind
   const point = whole.length + power
   const scale = Math.max(0, behind.length - power)
@@ -67,6 +67,6 @@ const MOST_POWER = 131_071
 
 function lossy(why: string): SluiceError {
   return new SluiceError('VALUE_REFUSED', `a jsonb cannot hold all of this json: ${why}`, {
-    hint: 'give the column the type json again, run the same command, and change the value and the type then; or restore the rows into another table with --into',
+    hint: 'change the column back to json, run the same command, then correct the value and change the type; or restore the rows into another table with --into',
   })
 }

@@ -44,7 +44,7 @@ export function cutOff(spec: CalendarSpec, age: Age, now: Date): string {
   const day = periodStart(counted, ordinalOf(counted, dayAt(spec.zone, now.getTime())) - age.count)
   if (!isLabelled(day)) {
     throw new SluiceError('BAD_FLAG', `nothing is older than ${ageText(age)}`, {
-      reason: 'it reaches back beyond the year 1',
+      reason: 'this age reaches back before the year 1',
       hint: 'give a smaller number',
     })
   }

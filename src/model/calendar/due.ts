@@ -66,7 +66,7 @@ function hasInstants(spec: CalendarSpec, period: Period, kind: ValueKind): boole
 function outside(value: string): SluiceError {
   return new SluiceError('VALUE_REFUSED', `${JSON.stringify(value)} lies outside of the years 1 to 9999`, {
     kind: 'source',
-    reason: 'periods have names only there',
-    hint: 'rows with such values have to be corrected or moved by hand first',
+    reason: 'periods have names only in these years',
+    hint: 'first correct or move the rows with such values by hand',
   })
 }

@@ -95,10 +95,14 @@ export function offset(zone: string, instant: number): number {
   try {
     shown = clockOf(zone).format(instant)
   } catch (cause) {
-    throw new SluiceError('BAD_FLAG', `there is no time in the zone ${JSON.stringify(zone)} at ${instant}`, {
-      hint: 'give the name of a place, such as Europe/Berlin, or UTC',
-      cause,
-    })
+    throw new SluiceError(
+      'BAD_FLAG',
+      `the time in the zone ${JSON.stringify(zone)} cannot be computed for the instant ${instant}`,
+      {
+        hint: 'give the name of a place, such as Europe/Berlin, or UTC',
+        cause,
+      },
+    )
   }
   const [, sign = '+', hours = 0, minutes = 0, seconds = 0] = /GMT([+-])(\d\d):(\d\d)(?::(\d\d))?$/.exec(shown) ?? []
   const size = (Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)) * 1000

@@ -27,7 +27,7 @@ export function withoutArrayBounds<C extends Cell, T>(
     if (typeof cell !== 'string' || !hasArrayBounds(cell)) return encode(cell)
     const column = name === undefined ? 'the column' : `column ${name}`
     throw new SluiceError('ROW_REFUSED', `${column} would not keep the bounds of this array: ${cell.slice(0, 60)}`, {
-      reason: 'its elements are not numbered from 1, as those of a list in another system are',
+      reason: 'its elements are not numbered from 1, and the target numbers the elements of a list from 1',
       hint: 'change the value at its source, or leave the column out with --columns',
     })
   }

@@ -46,7 +46,7 @@ function strictly(as: ColumnType, exact: Normalizer): Normalizer {
     return (raw) => {
       const text = exact(raw) as string
       if (rounded(text, scale) === text) return text
-      throw refusedValue(`a number of ${precision} digits, ${scale} of them behind the point`, text)
+      throw refusedValue(`a number of ${precision} digits, ${scale} of them after the decimal point`, text)
     }
   }
   if (as.kind !== 'timestamp' && as.kind !== 'time') return exact
@@ -54,7 +54,7 @@ function strictly(as: ColumnType, exact: Normalizer): Normalizer {
   return (raw) => {
     const text = exact(raw) as string
     if (shortened(text, digits) === text) return text
-    throw refusedValue(`a time with ${digits} digits of a second`, text)
+    throw refusedValue(`a time with at most ${digits} decimal places of a second`, text)
   }
 }
 

@@ -79,7 +79,7 @@ function partsOf(pattern: string): readonly Part[] {
 
 function unknown(token: string): SluiceError {
   return new SluiceError('BAD_CONFIG', `a pattern with ${token} is not supported`, {
-    hint: 'it may have yyyy, yy, MM, dd, HH, hh with a, mm, ss, S up to nine times, and texts between',
+    hint: 'use yyyy, yy, MM, dd, HH, hh with a, mm, ss, S up to nine times, and texts between them',
   })
 }
 
@@ -117,14 +117,14 @@ function formatted(parts: readonly Part[], local: Date, ms: number): string {
 }
 
 function parsed(parts: readonly Part[], found: RegExpExecArray | null, text: string): number {
-  if (found === null) throw refusedValue('a time of the pattern', text)
+  if (found === null) throw refusedValue('a time in the form of the pattern', text)
   const values: Partial<Record<Field, string>> = {}
   let at = 1
   for (const part of parts) {
     if ('literal' in part) continue
     const value = found[at++] ?? ''
     // A repeated field must have the same value.
-    if ((values[part.field] ?? value) !== value) throw refusedValue('a time of the pattern', text)
+    if ((values[part.field] ?? value) !== value) throw refusedValue('a time in the form of the pattern', text)
     values[part.field] = part.field === 'year' && part.width === 2 ? `20${value}` : value
   }
   const number = (field: Field): number => Number(values[field] ?? 0)

@@ -31,7 +31,7 @@ export function canonicalDecimal(text: string): string {
   const [, sign = '', whole = '', fraction = '', exponentText = '0'] = found
   const exponent = Number(exponentText)
   if (Math.abs(exponent) > MOST_EXPONENT) {
-    throw refusedValue('a number with an exponent that any database takes', text)
+    throw refusedValue(`a number with an exponent from -${MOST_EXPONENT} to ${MOST_EXPONENT}`, text)
   }
   let digits = whole + fraction
   let point = whole.length + exponent

@@ -98,25 +98,25 @@ const KINDS: Readonly<Record<LeftKind, Words>> = {
   'system versioning': words('system-versioned table', 'current rows are copied, and the history of rows is not'),
   sequence: words(
     'column numbered by a sequence',
-    'the target has no such sequence, and may give the number of a deleted row again, or none',
+    'the target has no such sequence: a new row may get the number of a deleted row, or no number',
     'columns numbered by a sequence',
   ),
   'shared sequence': words(
     'column numbered by a named sequence',
-    'in the target each column counts by itself: two that share the sequence get the same numbers',
+    'in the target each column counts by itself: two columns of one sequence get the same numbers',
     'columns numbered by a named sequence',
   ),
   'cyclic sequence': words(
-    'column numbered by a sequence that starts again',
+    'column numbered by a cyclic sequence',
     'the target continues after the last number of the sequence',
-    'columns numbered by a sequence that starts again',
+    'columns numbered by a cyclic sequence',
   ),
   'free sequence': words(
     'sequence that numbers no column',
     'to be created in the target by hand',
     'sequences that number no column',
   ),
-  type: words('type that no column has', 'to be created in the target by hand', 'types that no column has'),
+  type: words('type that no column uses', 'to be created in the target by hand', 'types that no column uses'),
   'invisible column': words('invisible column', 'in the target it shows in SELECT *'),
   trigger: words('trigger', 'the target has no equivalent'),
   rule: words('rule', 'the target has no equivalent'),
@@ -152,12 +152,12 @@ const KINDS: Readonly<Record<LeftKind, Words>> = {
   ),
   'time to live': words(
     'write time and time to live',
-    'the server does not report those of these columns: they get those of the other columns of their row, and a row without any other value never expires in the target',
+    'the server does not report them for these columns: the target gets those of other columns of the row, and a row without other values never expires there',
     'write times and times to live',
   ),
   'time of an element': words(
     'write time and time to live of elements',
-    'where those of the elements of a collection differ, all of them get the latest write time and the longest time to live of its elements',
+    'all elements of a collection get the latest write time and the longest time to live of its elements',
     'write times and times to live of elements',
   ),
   'endless life': words(

@@ -55,8 +55,8 @@ function comparedLines({ compared }: SignOff): readonly string[] {
   if (compared === null) return ['Nothing was compared.', '']
   const { position, begunAt, endedAt, pauseMs, run, tables } = compared
   return [
-    `All rows of both sides were compared as of position ${position} of the source's log, where both held everything before it and nothing else. The snapshot was taken at ` +
-      `${begunAt}, changes waited for ${pauseMs} ms, and the comparison ended at ${endedAt} (run ${run}). What came after that position is applied and not compared.`,
+    `All rows of source and target were compared as of position ${position} of the source's log: both had all changes before it, and no later ones. The snapshot was taken at ` +
+      `${begunAt}, changes waited for ${pauseMs} ms, and the comparison ended at ${endedAt} (run ${run}). Changes after that position are applied, and were not compared.`,
     '',
     ...table(
       ['table', 'target', 'rows', 'rows of the target', 'sum', 'sum of the target', 'differing', 'not readable', ''],

@@ -16,7 +16,7 @@ export const FINDINGS = {
     'the vector belongs to another file: restore both, or RESTORE TABLE to a version before it was written',
   'file-unreadable': 'restore the file from a backup; FSCK REPAIR TABLE in Spark helps only after the file is deleted',
   'file-encrypted': 'sluice has no keys: read the table once with the engine that wrote it',
-  'row-count': 'the file is not the one that the log means, or its statistics are wrong: compare it with a backup',
+  'row-count': 'the file is not the one that the log describes, or its statistics are wrong: compare it with a backup',
   'columns-missing': 'the file belongs to another table or schema, or its footer is damaged: restore it from a backup',
   'column-type': 'readers refuse the file or misread it: rewrite it with the schema of the table',
   statistics:
@@ -24,7 +24,7 @@ export const FINDINGS = {
   'statistics-unreadable':
     'readers that parse them fail, or read every file: write the statistics again (ANALYZE TABLE … COMPUTE DELTA STATISTICS) or rewrite the file',
   'partition-values':
-    'readers refuse the file, or take the value for another one: rewrite the file with partition values of the types of the table',
+    'readers refuse the file or misread the value: rewrite the file with partition values of the types of the table',
   'partition-spelling':
     'readers on delta-kernel refuse the table: rewrite the file with a writer that spells the value as PROTOCOL.md, "Partition Value Serialization", does',
   'file-twice':
@@ -38,9 +38,9 @@ export const FINDINGS = {
   'byte-order-mark':
     'delta-spark skips it, as sluice does; deltalake, DuckDB and others on delta-kernel refuse the table: a new checkpoint at or above the commit ends that, or write the file without its first three bytes',
   'in-commit-times':
-    'readers disagree on the version of a time: ask by version; switching in-commit timestamps off and on again restarts them',
+    'readers may find different versions for one time: query by version; disabling and enabling in-commit timestamps restarts them',
   'path-spellings':
-    'readers that compare paths as they are written have other rows: RESTORE TABLE to the version before, or let the writer that added the file remove it in its own spelling; a new checkpoint by a reader that decodes paths would resolve it without notice',
+    'readers that compare undecoded paths return other rows: RESTORE TABLE to the version before, or let the writer that added the file remove it in its own spelling; a new checkpoint by a reader that decodes paths would resolve it without notice',
   'row-ids':
     'rows cannot be distinguished by their ids or commit versions: copy the table into a new one, or rewrite the files with a writer that gives fresh ids',
   'page-checksum': 'bytes of the file have changed since it was written: restore it from a backup',
@@ -51,9 +51,10 @@ export const FINDINGS = {
   'checkpoint-twice': 'readers that start from it have the rows of the file twice: write a new checkpoint',
   'checkpoint-files':
     'readers that start from it lose rows, or have rows that were deleted: write a new checkpoint while the commits are there',
-  'checksum-file': 'writers that check a version by it fail or warn: delete the .crc file, the next commit writes one',
+  'checksum-file':
+    'writers that verify a version with it fail or warn: delete the .crc file; the next commit writes a new one',
   'compacted-log':
-    'readers that take it for the commits get other files or none: it only repeats them and may be deleted while they are there',
+    'readers that use it instead of the commits get other files or none: delete it while the commits exist, because it only repeats them',
   'last-checkpoint':
     'readers that follow it cannot open the table: it is only a hint and may be deleted; a new checkpoint writes it again',
   'sidecar-missing': 'the checkpoint cannot be read: restore the file, or write a new checkpoint',
@@ -65,7 +66,7 @@ export const FINDINGS = {
     'bring the missing files of the log back from a backup: log cleanup removes the oldest commits only',
   'file-time': 'files were copied or restored after they were written; nothing is wrong with that alone',
   orphan: 'VACUUM deletes files that no version refers to, once they are older than the retention',
-  vacuum: 'VACUUM frees this much, and older versions can no longer be read then',
+  vacuum: 'VACUUM frees this space; older versions can no longer be read after it',
 } as const
 
 export type FindingKind = keyof typeof FINDINGS

@@ -12,11 +12,11 @@ type CauseForm = {
 
 /** Causes that a replication stream raises itself. */
 const STREAM_FORMS = {
-  lag: { form: 'lag>30s', means: 'age of the oldest transaction that waits', limit: { sign: '>', unit: 'duration' } },
+  lag: { form: 'lag>30s', means: 'age of the oldest waiting transaction', limit: { sign: '>', unit: 'duration' } },
   wal: { form: 'wal>10GB', means: 'log retained for the slot', limit: { sign: '>', unit: 'bytes' } },
   stalled: { form: 'stalled>60s', means: 'nothing is applied', limit: { sign: '>', unit: 'duration' } },
-  rate: { form: 'rate<1000', means: 'changes a second while it lags', limit: { sign: '<', unit: 'count' } },
-  error: { form: 'error', means: 'a failure that is tried again' },
+  rate: { form: 'rate<1000', means: 'changes a second while the stream lags', limit: { sign: '<', unit: 'count' } },
+  error: { form: 'error', means: 'a failure that is retried' },
   'slot-lost': { form: 'slot-lost', means: 'the slot is gone' },
 } as const satisfies Readonly<Record<string, CauseForm>>
 
@@ -25,10 +25,10 @@ const RUN_FORMS = {
   failed: { form: 'failed', means: 'the run ends failed or refused' },
   stuck: { form: 'stuck>10m', means: 'a chunk makes no progress', limit: { sign: '>', unit: 'duration' } },
   quarantine: { form: 'quarantine', means: 'rows are quarantined' },
-  drift: { form: 'drift', means: 'catalog and log differ, or the catalog cannot follow' },
-  fsck: { form: 'fsck', means: 'a file is not what the log says' },
+  drift: { form: 'drift', means: 'catalog and log differ, or the catalog cannot be synced with the log' },
+  fsck: { form: 'fsck', means: 'a file differs from the log' },
   verify: { form: 'verify', means: 'a file of an archive is damaged or missing' },
-  'none-ahead': { form: 'none-ahead', means: 'fewer partitions are ahead than asked for' },
+  'none-ahead': { form: 'none-ahead', means: 'fewer partitions are ahead than requested' },
   'default-rows': { form: 'default-rows', means: 'rows lie in the default partition' },
 } as const satisfies Readonly<Record<string, CauseForm>>
 

@@ -14,7 +14,7 @@ export const fail = (found: string, trouble: Trouble): Verdict => ({ status: 'fa
 export function failedVerdict(thrown: unknown): Verdict {
   if (!(thrown instanceof SluiceError)) {
     const message = thrown instanceof Error ? thrown.message : String(thrown)
-    return fail(message, { hint: 'this is a bug in sluice if nothing explains it: please report it' })
+    return fail(message, { hint: 'if nothing in your setup explains it, this is a bug in sluice: please report it' })
   }
   const { message, where, reason, hint = 'see the cause' } = thrown
   const detail = where?.replace(/^\w+:\/\/\S+(?:: |$)/, '') ?? ''

@@ -25,8 +25,8 @@ const LONGEST_MOVES = 256
 
 const NO_FIELD = 'the paste is ignored: no text field is open'
 const TOO_LONG = 'the paste is ignored: it is longer than 65,536 characters'
-const SEVERAL = 'several keys at once are ignored, as a paste would be: press them one by one'
-const LEFT_OUT = 'enter, esc and other keys that came together with text are left out: press them again'
+const SEVERAL = 'several keys at once are ignored, like a paste: press them one by one'
+const LEFT_OUT = 'enter, esc and other keys that arrived together with text are ignored: press them again'
 
 const pressed = (press: KeyPress): Input => ({ kind: 'press', press })
 const NOTHING: OneRead = { inputs: [], note: null }

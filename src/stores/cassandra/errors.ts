@@ -63,7 +63,7 @@ function verdictOf(failure: Failure, settings: CassandraSettings, doing: Doing):
       return [
         'BAD_CONFIG',
         `the cluster has no data center ${settings.datacenter ?? ''}`,
-        { reason: message, hint: 'set dc= to one of these, in the same letters, or leave it out' },
+        { reason: message, hint: 'set dc= to one of these names, which are case-sensitive, or remove dc=' },
       ]
     case 'no-host':
     case 'unknown-host':

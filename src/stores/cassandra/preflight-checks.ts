@@ -66,7 +66,7 @@ export function nodesVerdict(link: CassandraLink): Verdict {
   const down = nodes.filter(({ isUp }) => !isUp)
   const centers = [...new Set(nodes.map(({ datacenter }) => datacenter))].map((name) => {
     const count = nodes.filter(({ datacenter }) => datacenter === name).length
-    return `${count} in ${name}${name === link.datacenter ? ', the near one' : ''}`
+    return `${count} in ${name}${name === link.datacenter ? ', the local one' : ''}`
   })
   const found = `${nodes.length - down.length} of ${countText(nodes.length, 'node')} up: ${centers.join('; ')}`
   if (down.length === 0) return ok(found)

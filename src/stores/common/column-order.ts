@@ -40,9 +40,9 @@ export function refuseReordered(
 export function refuseReorderedTarget(planned: Planned, now: readonly string[], label: string): void {
   const reason = reordered(planned, now)
   if (reason === null) return
-  throw new SluiceError('TABLE_REFUSED', `columns of ${tableText(planned.table)} have other names`, {
+  throw new SluiceError('TABLE_REFUSED', `columns of ${tableText(planned.table)} have other names or positions`, {
     where: label,
-    reason: `${reason}; changes were not written under these names`,
+    reason: `${reason}; no changes were written to the wrong columns`,
     hint: 'restore the names of the columns, then run the same command again; or copy the table again with --resync',
   })
 }
@@ -55,5 +55,5 @@ function reordered({ columns }: Planned, now: readonly string[]): string | null 
   const found = now.filter((name) => known.has(name))
   const at = found.findIndex((name, i) => name !== planned[i])
   if (at === -1) return null
-  return `its column ${found[at]} is where ${planned[at]} was when the copy was planned: columns have exchanged their names or places`
+  return `its column ${found[at]} has the position that ${planned[at]} had when the copy was planned: columns have exchanged their names or positions`
 }

@@ -33,7 +33,7 @@ export function followerOf(text: string | null): Follower | null {
  */
 export function refuseOtherFollower({ slot, owners = [] }: StreamBirth, noted: Follower | null): void {
   if (noted === null || owners.length === 0 || owners.includes(noted.owner)) return
-  throw new SluiceError('SOURCE_IO', `another target now follows ${slot}: ${noted.address}`, {
+  throw new SluiceError('SOURCE_IO', `another target now replicates from ${slot}: ${noted.address}`, {
     kind: 'source',
     retryable: true,
   })

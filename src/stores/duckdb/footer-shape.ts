@@ -68,7 +68,7 @@ function kindOf(value: Value): Kind {
 /** Unknown fields are no fault: a newer version may have added them. */
 function faultIn(value: Value, shape: Shape, thrift: Thrift): string | null {
   if (!(value instanceof Map)) return `a ${shape.name} is not a struct`
-  if (shape === LOGICAL && value.size !== 1) return `a ${shape.name} has ${value.size} kinds`
+  if (shape === LOGICAL && value.size !== 1) return `a ${shape.name} has ${value.size} values instead of one`
   for (const [id, field] of value as ReadonlyMap<number, Value>) {
     const wanted = shape.fields[id]
     if (wanted !== undefined && kindOf(field) !== wanted) return `field ${id} of a ${shape.name} is a ${kindOf(field)}`

@@ -121,7 +121,8 @@ function footerFault(footer: Footer, size: number): FileFault | null {
   if (crypt !== null) return { fault: 'encrypted', reason: `its columns are encrypted (${crypt})` }
   if (!Number.isSafeInteger(rows) || rows < 0) return damagedParquet('its footer has no row count')
   if (rows !== grouped) return damagedParquet(`its footer counts ${rows} rows, but its row groups have ${grouped}`)
-  if (reach > size) return damagedParquet(`its footer puts a column up to byte ${reach} of ${size}`)
+  if (reach > size)
+    return damagedParquet(`a column ends at byte ${reach} by its footer, and the file has ${size} bytes`)
   return null
 }
 
@@ -290,7 +291,7 @@ function reachOf(places: readonly { readonly start: number; readonly end: number
   let reach = MAGIC_BYTES
   for (const { start, end } of places.toSorted((a, b) => a.start - b.start || a.end - b.end)) {
     if (start < reach || end < start)
-      throw new Error(`its footer puts a column at byte ${start}, before another one ends`)
+      throw new Error(`a column begins at byte ${start} by its footer, before the end of another column`)
     reach = end
   }
   return reach

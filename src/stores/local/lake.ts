@@ -123,7 +123,10 @@ function holdsLog(path: string): boolean {
 function notListed(path: string, error: unknown): SluiceError {
   if (!(error instanceof SluiceError) && lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true) {
     if (targetOf(path) === 'nowhere')
-      return new SluiceError('NO_SUCH_PATH', 'it is a link that leads nowhere', { where: path, cause: error })
+      return new SluiceError('NO_SUCH_PATH', 'it is a symbolic link whose target is missing', {
+        where: path,
+        cause: error,
+      })
   }
   return localSourceError(error, path)
 }

@@ -99,7 +99,7 @@ function whyNotConnected(
     }
   }
   if (errno === 1044) {
-    const hint = `GRANT SELECT ON ${backquotedName(config.database)}.* TO ${backquotedName(user)}, and more of a target; or name another user or database`
+    const hint = `GRANT SELECT ON ${backquotedName(config.database)}.* TO ${backquotedName(user)}, and the rights to write for a target; or name another user or database`
     return { reason: 'this user has no rights on the database', hint }
   }
   if (errno === 1040 || errno === 1203) {

@@ -42,6 +42,6 @@ export async function settledCommit<T>(config: MysqlConfig, commit: MysqlLostCom
   } catch (error) {
     throw unknown('the server could not be queried afterwards', error)
   }
-  if (found === null) throw unknown('the server still works on the old session', lost)
+  if (found === null) throw unknown('the old session still runs on the server', lost)
   return found.said
 }

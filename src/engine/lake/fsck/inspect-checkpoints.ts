@@ -228,7 +228,7 @@ async function inspectSidecars(
       if (size === undefined) {
         wrong({ level: 'finding', kind: 'sidecar-missing', path, detail: `${of} does not exist` })
       } else if (size !== sizeInBytes) {
-        const detail = `${of} has ${size} bytes, the checkpoint says ${sizeInBytes}`
+        const detail = `${of} has ${size} bytes, and the checkpoint records ${sizeInBytes}`
         wrong({ level: 'finding', kind: 'sidecar-size', path: name, log: `${sizeInBytes}`, found: `${size}`, detail })
       }
     }

@@ -41,7 +41,7 @@ export function reportBlocks(report: RunReport): readonly ReportBlock[] {
   return [
     {
       is: 'text',
-      text: `Written at ${at} by sluice ${tool}. It shows what was recorded by then, and compared nothing.`,
+      text: `Written at ${at} by sluice ${tool}. It shows what was recorded by then; nothing was compared.`,
     },
     {
       is: 'table',
@@ -64,7 +64,7 @@ export function reportBlocks(report: RunReport): readonly ReportBlock[] {
 function ledgerBlocks(part: LedgerPart): readonly ReportBlock[] {
   const states = sums(part.tables.map(({ chunks }) => chunks))
   return [
-    heading('The run, by the ledger'),
+    heading('The run in the ledger'),
     facts([
       ['operation', part.operation],
       ['status', part.status],
@@ -81,10 +81,10 @@ function ledgerBlocks(part: LedgerPart): readonly ReportBlock[] {
     ]),
     heading('Tables'),
     text(
-      'Chunks count for the run that worked on them last: those that a later run has taken over are reported there. Rows are proved where the ledger says so of their chunk, at the time when it was copied or compared. Rows that were there already and were compared are equal, and not written.',
+      'A chunk is counted for the run that worked on it last. Its rows are proved if the ledger records a proof of the chunk, as of the time when it was copied or compared. Existing rows that were compared and are equal are not written.',
     ),
     ...(part.tables.length === 0
-      ? [text('No chunk in the ledger is of this run.')]
+      ? [text('The ledger has no chunk of this run.')]
       : [
           table(
             ['table', 'chunks', 'read', 'written', 'equal', 'removed', 'skipped', 'quarantined', 'proof of the rows'],
@@ -126,7 +126,7 @@ function ledgerBlocks(part: LedgerPart): readonly ReportBlock[] {
       ? [text('This run quarantined no row.')]
       : [
           table(
-            ['table', 'stage', 'code', 'rows', 'brought since', 'one of the messages'],
+            ['table', 'stage', 'code', 'rows', 'written since', 'one of the messages'],
             part.refusals.map((one) => [one.table, one.stage, one.code, one.rows, one.replayed, one.example]),
           ),
         ]),
@@ -171,7 +171,7 @@ const PROOFS: Readonly<Record<string, string>> = {
 
 function catalogBlocks(part: CatalogPart): readonly ReportBlock[] {
   return [
-    heading('The run, by the audit of the catalog'),
+    heading('The run in the audit of the catalog'),
     facts([
       ['command', part.command],
       ['about', part.subject],
@@ -184,9 +184,11 @@ function catalogBlocks(part: CatalogPart): readonly ReportBlock[] {
       ['sluice', part.tool],
     ]),
     heading('Imports'),
-    text('Those that began while this run went on, of whatever table: an import does not say which run it is of.'),
+    text(
+      'All imports that began during this run, of any table: the catalog does not record which run an import belongs to.',
+    ),
     ...(part.imports.length === 0
-      ? [text('The catalog has no import that began while this run went on.')]
+      ? [text('The catalog has no import that began during this run.')]
       : [
           table(
             ['import', 'table', 'status', 'version', 'files', 'began', 'ended', 'error'],
@@ -216,9 +218,9 @@ function catalogBlocks(part: CatalogPart): readonly ReportBlock[] {
 
 function queueBlocks(part: QueuePart): readonly ReportBlock[] {
   return [
-    heading('The run that workers share, by their queue'),
+    heading('The shared run in the queue of its workers'),
     text(
-      'Rows are those that the tasks reported last, and prove nothing: a report of the run of a task, with --to or --database-url, shows what ledger or catalog has of it.',
+      'Row counts are the last ones that the tasks reported, and prove nothing. A report of the run of a task, with --to or --database-url, shows what the ledger or the catalog recorded.',
     ),
     facts([
       ['operation', part.operation],
@@ -237,7 +239,7 @@ function queueBlocks(part: QueuePart): readonly ReportBlock[] {
     ]),
     heading('Slots'),
     table(
-      ['slot', 'about', 'state', 'host', 'rows', 'chunks', 'turns', 'run of its newest turn', 'exit', 'why'],
+      ['slot', 'about', 'state', 'host', 'rows', 'chunks', 'turns', 'run of its last turn', 'exit', 'why'],
       part.slots.map((one) => [
         one.slot,
         one.about,
@@ -263,7 +265,7 @@ function queueBlocks(part: QueuePart): readonly ReportBlock[] {
     ...(part.notes.length === 0
       ? []
       : [
-          heading('Noted of tables'),
+          heading('Notes about tables'),
           table(
             ['table', 'note'],
             part.notes.map((one) => [one.table, one.note]),
@@ -272,7 +274,7 @@ function queueBlocks(part: QueuePart): readonly ReportBlock[] {
     ...(part.refusals.length === 0
       ? []
       : [
-          heading('Workers that refuse it'),
+          heading('Workers that refuse the run'),
           table(
             ['host', 'why'],
             part.refusals.map((one) => [one.host, one.error]),
@@ -305,7 +307,7 @@ function bookBlocks(part: BookPart): readonly ReportBlock[] {
       : [
           { is: 'curve', title: 'Work over time', points: part.curve } satisfies ReportBlock,
           text(
-            `${part.curve.length} samples from ${isoTime(part.curve[0]?.at ?? 0)} to ${isoTime(part.curve.at(-1)?.at ?? 0)}; the last says ${part.curve.at(-1)?.done ?? 0} done.`,
+            `${part.curve.length} samples from ${isoTime(part.curve[0]?.at ?? 0)} to ${isoTime(part.curve.at(-1)?.at ?? 0)}; the last one has ${part.curve.at(-1)?.done ?? 0} done.`,
           ),
         ]),
   ]

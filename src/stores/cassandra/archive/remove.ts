@@ -164,7 +164,8 @@ function refuseUnfit({ table, columns, counters }: CassandraShape): void {
   if (shared.length === 0) return
   throw new SluiceError('UNSUPPORTED_TYPE', `${where} has static columns: ${shared.join(', ')}`, {
     where,
-    reason: 'they belong to all rows of a partition: they would stay without a row, or be removed with rows that stay',
+    reason:
+      'they belong to all rows of a partition: a removal of some rows would leave them without a row, or remove them from the other rows',
     hint: 'archive it without removing anything, or copy it into a table without static columns',
   })
 }

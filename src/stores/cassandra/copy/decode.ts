@@ -47,7 +47,7 @@ function readerOf(type: CqlType, spelled: boolean): (value: unknown) => Given {
 function bytesText(name: string): (value: unknown) => string {
   return (value) => {
     if (Buffer.isBuffer(value)) return blobText(value)
-    throw refusedValue('a value that travels', `one of ${name}`)
+    throw refusedValue('a value that can be copied', `a value of the type ${name}`)
   }
 }
 

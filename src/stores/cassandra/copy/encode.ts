@@ -151,7 +151,7 @@ function setOf({ of }: CqlType & { readonly kind: 'set' | 'list' }, spelled: boo
   return (value) => {
     if (!Array.isArray(value)) throw refused('a set', value)
     const all = value.map((one) => bytes(within(one)))
-    if (!spelled && !ascends(all, compare)) throw refused('a set, which is sorted and holds nothing twice,', value)
+    if (!spelled && !ascends(all, compare)) throw refused('a set of sorted, distinct elements', value)
     return collection(all.length, all)
   }
 }
@@ -162,13 +162,13 @@ function mapOf(type: CqlType & { readonly kind: 'map' }, spelled: boolean): Byte
   const compare = compareOf(type.key)
   if (!isByName(type, spelled)) {
     return (value) => {
-      if (!Array.isArray(value)) throw refused(`a ${cqlText(type)}, which is a list of pairs,`, value)
+      if (!Array.isArray(value)) throw refused(`a ${cqlText(type)} as a list of pairs`, value)
       const pairs = value.map((pair: Json) => {
-        if (!Array.isArray(pair) || pair.length !== 2) throw refused('a pair of a map', pair)
+        if (!Array.isArray(pair) || pair.length !== 2) throw refused('a pair of key and value', pair)
         return [ofKey(within(pair[0] as Json)), ofValue(within(pair[1] as Json))] as const
       })
       const keys = pairs.map(([key]) => key)
-      if (!spelled && !ascends(keys, compare)) throw refused('a map, which is sorted and holds no key twice,', value)
+      if (!spelled && !ascends(keys, compare)) throw refused('a map of sorted, distinct keys', value)
       return collection(pairs.length, pairs.flat())
     }
   }
@@ -179,7 +179,7 @@ function mapOf(type: CqlType & { readonly kind: 'map' }, spelled: boolean): Byte
     const pairs = Array.from(members, ([name, one]) => [ofKey(asKey(name)), ofValue(within(one))] as const)
     pairs.sort(([a], [b]) => compare(a, b))
     const keys = pairs.map(([key]) => key)
-    if (!ascends(keys, compare)) throw refused('a map, which holds no key twice,', value)
+    if (!ascends(keys, compare)) throw refused('a map of distinct keys', value)
     return collection(pairs.length, pairs.flat())
   }
 }

@@ -164,7 +164,7 @@ export class RowDecoder {
       const message = `a row of the partition (${partition}) has an empty value in its key, in ${this.#clustering}`
       return new SluiceError('VALUE_REFUSED', message, {
         where: tableText(this.#request.table.table),
-        reason: 'the server accepts no bytes as a value of any type; it is not NULL, and not a value of this type',
+        reason: 'the server accepts an empty value for every type: it is neither NULL nor a value of the type',
         hint: 'write the row under another key at the source',
         kind: 'source',
       })

@@ -202,7 +202,7 @@ function unreadableError(
   return new SluiceError(
     'VALUE_REFUSED',
     typeof partition === 'bigint'
-      ? `a partition at ${onRefused === undefined ? 'or behind ' : ''}the token ${partition} cannot be read, and its key is unknown`
+      ? `a partition at ${onRefused === undefined ? 'or after ' : ''}the token ${partition} cannot be read, and its key is unknown`
       : `rows of the partition (${partition.map(driverText).join(', ')}) cannot be read`,
     {
       where: name,

@@ -176,7 +176,7 @@ export async function removeKeys(
   const quiet = now - QUIET_US
   const latestRemovable = (key: RowKey, found: Left): bigint | null => {
     const latest = latestOf(found)
-    const hint = 'keep the row; once that time has passed it can be removed'
+    const hint = 'keep the row, and remove it after that time has passed'
     refuseAhead({ key, latest, now }, 'ROW_REFUSED', tableText(request.table.table), hint)
     return latest
   }

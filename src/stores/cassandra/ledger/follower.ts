@@ -81,7 +81,7 @@ export class LedgerFollower {
     for (let attempt = 1; ; attempt++) {
       const head = await this.#patiently(() => this.log.head())
       if (head === null) {
-        if (this.#position !== null) throw brokenLedger('its end is gone')
+        if (this.#position !== null) throw brokenLedger('the end of its log is missing')
         return this.now()
       }
       if (await this.#follow(head)) return Math.max(head.now, this.#latest)
@@ -148,7 +148,7 @@ export class LedgerFollower {
         this.#replica.apply(read)
       } catch (error) {
         throw brokenLedger(
-          `entry ${entry.seq} cannot be repeated: ${error instanceof Error ? error.message : String(error)}`,
+          `entry ${entry.seq} cannot be replayed: ${error instanceof Error ? error.message : String(error)}`,
         )
       }
       this.#advance(entry, now)
@@ -167,11 +167,11 @@ export class LedgerFollower {
     if (id !== null) {
       const bytes = await this.#patiently(() => this.log.readParts(id, parts))
       if (bytes === null) return false
-      if (entryChecksum(bytes) !== sum) throw brokenLedger('the snapshot differs from the written one')
+      if (entryChecksum(bytes) !== sum) throw brokenLedger('the checksum of its snapshot is wrong')
       try {
         image = inflateRawSync(bytes, { maxOutputLength: LONGEST_IMAGE })
       } catch {
-        throw brokenLedger('the snapshot cannot be read')
+        throw brokenLedger('its snapshot cannot be read')
       }
     }
     const [head, body] = image === null ? [0, null] : [Number(image.readBigInt64BE(0)), image.subarray(8)]

@@ -251,7 +251,7 @@ class CqlLedger implements LedgerDatabase {
   async #look(entry: LedgerLogEntry): Promise<'applied' | 'taken' | 'nowhere'> {
     const { log } = this.#follower
     const head = await log.head()
-    if (head === null) throw brokenLedger('its end is gone')
+    if (head === null) throw brokenLedger('the end of its log is missing')
     if (head.seq < entry.seq) return 'nowhere'
     if (head.id === entry.id) return 'applied'
     const chain = await log.between({ seq: entry.seq - 1n, id: entry.prev }, head)

@@ -191,7 +191,7 @@ export class LedgerLog {
       if (row === undefined) return null
       const bytes = await this.#bytesOf(row)
       if (bytes === null) return null
-      if (entryChecksum(bytes) !== row.get('sum')) throw brokenLedger(`entry ${seq} differs from the written one`)
+      if (entryChecksum(bytes) !== row.get('sum')) throw brokenLedger(`the checksum of entry ${seq} is wrong`)
       const prev = String(row.get('prev'))
       chain.push({ seq, id, prev, bytes })
       id = prev
@@ -288,11 +288,11 @@ export class LedgerLog {
     if (level !== this.#level.name) {
       throw new SluiceError(
         'BAD_CONFIG',
-        `the ledger was begun at ${level}, and this program would use ${this.#level.name}`,
+        `the ledger was created with serial consistency ${level}, and this program would use ${this.#level.name}`,
         {
           where: this.#link.settings.label,
           reason: 'programs that use different serial consistency levels may not see changes of each other',
-          hint: 'set the same serial_consistency and dc in the URLs of all of them',
+          hint: 'set the same serial_consistency and dc in the URLs of all these programs',
         },
       )
     }

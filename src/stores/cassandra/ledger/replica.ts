@@ -39,7 +39,10 @@ export class Replica {
     define('current_time', () => iso().slice(11, 19))
     for (const name of FORBIDDEN) {
       define(name, () => {
-        throw new SluiceError('INTERNAL', `a statement of the ledger calls ${name}(), which no log can repeat`)
+        throw new SluiceError(
+          'INTERNAL',
+          `a statement of the ledger calls ${name}(), which cannot be replayed from a log`,
+        )
       })
     }
   }
@@ -78,7 +81,8 @@ export class Replica {
       for (const { statements, changes } of batches) {
         const ran = this.run(statements)
         const found = ran.batch?.changes ?? 0
-        if (found !== changes) throw new Error(`it changes ${found} rows, and has changed ${changes}`)
+        if (found !== changes)
+          throw new Error(`it changes ${found} rows now, and changed ${changes} when it was recorded`)
       }
       this.commit()
     } finally {

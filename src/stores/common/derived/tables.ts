@@ -23,7 +23,7 @@ export function derivedTable(table: TableSpec, options: Derivation, system: stri
   if (explodeMap !== undefined) {
     for (const { name } of entries) {
       const isOther = name !== explodeMap.column && table.columns.some((column) => column.name === name)
-      if (isOther || name in constants) throw taken(table, name, 'is there already')
+      if (isOther || name in constants) throw taken(table, name, 'exists already')
     }
   }
   const always = Object.entries(constants).map(([name, value]): Column => ({
@@ -53,7 +53,7 @@ function entryColumns(
   system: string,
 ): readonly Column[] {
   const map = table.columns.find(({ name }) => name === column)
-  if (map === undefined) throw taken(table, column, 'is not there')
+  if (map === undefined) throw taken(table, column, 'does not exist')
   if (table.key.includes(column)) throw taken(table, column, 'is part of its key, and cannot become several rows')
   const cql = system === 'cassandra' ? parseCql(map.native, fieldsOf(table)) : null
   if (cql === null ? map.type.kind !== 'json' : cql.kind !== 'map') {

@@ -96,7 +96,7 @@ function floatBinder(affinity: Affinity): Binder {
   return (cell) => {
     const number = Number(cell)
     if (Number.isNaN(number)) return refuse('SQLite would store NaN as NULL', cell)
-    if (Object.is(number, -0) && affinity !== 'any') return refuse('SQLite makes 0 of -0.0', '-0.0')
+    if (Object.is(number, -0) && affinity !== 'any') return refuse('SQLite would store -0.0 as 0', '-0.0')
     return number
   }
 }

@@ -149,7 +149,7 @@ export class Inserts {
 
   #tooLarge(total: number, sizes: readonly number[]): SluiceError {
     const largest = this.#columns[sizes.indexOf(Math.max(...sizes))]?.name ?? ''
-    return new SluiceError('ROW_REFUSED', `the row has ${total} bytes, the largest value in ${largest}`, {
+    return new SluiceError('ROW_REFUSED', `the row has ${total} bytes, and its largest value is in ${largest}`, {
       where: tableText(this.#table.table),
       reason: `the limit of D1 is ${MOST_ROW_BYTES} bytes for a value, and for all values of a row`,
       hint: 'store long values elsewhere, such as in R2, or leave the column out with --columns',

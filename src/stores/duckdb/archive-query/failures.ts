@@ -45,7 +45,7 @@ export function unreadValue(error: unknown, table: string, columns: readonly Que
     `${table}.${column.name}: a query cannot read this value as ${column.stored}: ${shown}`,
     {
       where: `${table}.${column.name}`,
-      reason: 'a row of the database has it, and the query reads that row',
+      reason: 'the value is in a row of the database that the query reads',
       hint: 'leave the row out with a condition on another column, or read other columns',
       kind: 'source',
     },
@@ -54,7 +54,7 @@ export function unreadValue(error: unknown, table: string, columns: readonly Que
 
 /** @param label of a file; empty if unknown */
 export function changedFile(label: string, what: string, cause?: unknown): SluiceError {
-  return new SluiceError('PARTITION_CHANGED', `a file of the archive is not the proved one: ${what}`, {
+  return new SluiceError('PARTITION_CHANGED', `a file of the archive differs from the proved one: ${what}`, {
     ...(label === '' ? {} : { where: label }),
     hint: 'sluice archive verify lists other faults',
     ...(cause === undefined ? {} : { cause }),

@@ -44,7 +44,7 @@ export async function refuseAlikeKeys(
   const by = doubted.map(({ column: { name, column } }) => `${name} by ${column.collation ?? column.native}`).join(', ')
   throw new SluiceError('PARTITION_STATE', `the key of ${table} may treat ${before} and ${there} as equal`, {
     where: table,
-    reason: `the archive has a row ${before}, the table has a row ${there}, and only the database compares ${by}: it is unknown whether both rows count`,
+    reason: `the archive has the row ${before}, and the table has the row ${there}. Only the database can compare ${by}, so it is unknown whether they are the same row`,
     hint: `give the row ${there} the key ${before} again, drop or restore the archived partition of ${before}, or query other periods`,
   })
 }

@@ -45,7 +45,7 @@ export async function checkArchivedFile(
     const [row] = await asked(desk, `SELECT ${select.join(', ')} FROM (SELECT ${shown} FROM ${from})`, signal)
     const { size, sha256 } = await bytes
     const [rows, sum, ...facts] = row ?? []
-    if (rows == null || sum == null) throw new SluiceError('INTERNAL', 'DuckDB gave no sum', { where: file })
+    if (rows == null || sum == null) throw new SluiceError('INTERNAL', 'DuckDB returned no checksum', { where: file })
     const found = BigInt(rows)
     return {
       name: basename(file),

@@ -60,7 +60,7 @@ function valueSql(column: StoredColumn, value: string): string {
     case 'timestamp':
       return `CAST(${sqlLiteral(value)} AS ${duckColumn(column).native})`
     default:
-      throw new SluiceError('INTERNAL', `${column.name} is stored as ${column.stored}, and compared with nothing`)
+      throw new SluiceError('INTERNAL', `${column.name} is stored as ${column.stored}, which cannot be compared`)
   }
 }
 

@@ -32,7 +32,7 @@ export async function duckdbDigest(
     // A value cannot be converted: reading row by row finds it, and names it in the error.
     return slowDigest(session, query, signal)
   }
-  if (row === undefined) throw new SluiceError('INTERNAL', 'DuckDB gave no sum')
+  if (row === undefined) throw new SluiceError('INTERNAL', 'DuckDB returned no checksum')
   return { rows: BigInt(String(row[0])), sum: sumText(BigInt(String(row[1]))) }
 }
 

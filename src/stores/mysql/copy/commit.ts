@@ -36,7 +36,7 @@ export async function closeMysqlChunk(
  */
 export async function endMarked(config: MysqlConfig, mark: string): Promise<void> {
   if (await asking(config, (asker) => ended(mark, asker, END_MS))) return
-  throw new SluiceError('TARGET_BUSY', 'the server still works on the session of a lost owner', {
+  throw new SluiceError('TARGET_BUSY', 'the server has not ended the session of a program whose lease expired', {
     where: config.label,
     reason: 'it rolls back the writes of that session, or this user may not end it',
     hint: 'wait, or resume the copy as the user who began it',

@@ -101,7 +101,7 @@ function shown(cell: Present): string {
 function text(cell: Present): string {
   if (typeof cell === 'string') return cell
   if (typeof cell === 'number') return Object.is(cell, -0) ? '-0' : String(cell)
-  throw new Unfit('bytes in a column of another kind')
+  throw new Unfit('bytes in a column of another type')
 }
 
 function whole(cell: Present): string {
@@ -167,7 +167,7 @@ function decimal(scale: number): Encoder {
 function double(cell: Present): SqlValue {
   if (typeof cell !== 'number') return text(cell)
   if (!Number.isFinite(cell)) throw new Unfit(`${cell} is not a number that MySQL can store`)
-  if (Object.is(cell, -0)) throw new Unfit('MySQL makes 0 of -0')
+  if (Object.is(cell, -0)) throw new Unfit('MySQL would store -0 as 0')
   return cell
 }
 

@@ -52,7 +52,7 @@ export const MYSQL_EXPRESSIONS: ExpressionRules = {
     },
     {
       names: ['dayofweek', 'weekday'],
-      what: 'starts to count with another day in MySQL',
+      what: 'counts from another day of the week in MySQL',
       instead: 'isodow(d) is 1 on Mondays and 7 on Sundays',
     },
     {

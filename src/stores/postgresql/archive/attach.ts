@@ -110,7 +110,7 @@ async function refusePublished(session: CopySession, late: LateRows): Promise<vo
   if (found === undefined) return
   throw new SluiceError('TABLE_REFUSED', `late rows of the default partition ${tableText(rest)} cannot be moved`, {
     where: tableText(parent.name),
-    reason: `the publication ${quoteName(found[0] ?? '')} would send that they leave it, but not that they come into a detached table: its subscribers would lose them; nothing was changed`,
+    reason: `the publication ${quoteName(found[0] ?? '')} would send their deletes, but not their inserts into a detached table: its subscribers would lose these rows; nothing was changed`,
     hint: `${moveByHand(late)}; a publication of all tables or of the schema sends the other table, too: create it for the subscribers first`,
   })
 }
@@ -136,7 +136,7 @@ async function refuseReferred(session: CopySession, { parent, rest, where }: Lat
       {
         where: tableText(parent.name),
         reason: `the late row would be moved by a delete, and the foreign key ${referrer.name ?? ''} refuses that or runs ON DELETE ${referrer.onDelete}; nothing was changed`,
-        hint: `drop the key for that time: ALTER TABLE ${child} DROP CONSTRAINT ${key}; run the same command again; then ${add}`,
+        hint: `drop the foreign key first: ALTER TABLE ${child} DROP CONSTRAINT ${key}; run the same command again; then ${add}`,
       },
     )
   }

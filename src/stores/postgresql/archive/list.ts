@@ -85,12 +85,12 @@ function found(row: TextRow): Found {
     if (leaving != null) return leavingText(leaving)
     if (kind === 'f') return 'it is a foreign table: its rows are not in this database'
     if (foreign != null) return `rows of the foreign tables ${foreign} below it are not in this database`
-    if (computed != null) return `${computed} in its own way, which a restore cannot recreate`
+    if (computed != null) return `${computed} by its own expression, which a restore cannot recreate`
     if (bounds === null) return 'it is the default partition, which has no bounds'
     if (referrers != null) {
       return `foreign keys of other tables refer to it and not to the whole table: ${referrers}`
     }
-    if (publications != null) return `it is listed itself in the publication ${publications}`
+    if (publications != null) return `the publication ${publications} lists it separately`
     return null
   })()
   const many = below === '1' ? '1 table' : `${below} tables`

@@ -91,7 +91,7 @@ export class GivenBack {
   get undivided(): readonly NotRestored[] {
     if (this.division === null) return []
     const { by, tables } = this.division
-    const what = `its division by ${by} into ${countText(tables.length, 'table')}`
+    const what = `its partitioning by ${by} into ${countText(tables.length, 'table')}`
     return [{ what, why: 'these tables were dropped with it, and all of its rows are in one table' }]
   }
 
@@ -112,7 +112,7 @@ export class GivenBack {
         const sql = await this.#placed(statement.sql, table)
         // The archive deletes the files: these rows are the only copy, and a crash would empty an UNLOGGED table.
         if (statement.what === UNLOGGED)
-          this.missing.push({ what: UNLOGGED, why: `its rows are the only copy; run ${sql} to make it so again` })
+          this.missing.push({ what: UNLOGGED, why: `its rows are the only copy; run ${sql} to make it UNLOGGED again` })
         else if (!(await this.#give({ ...statement, sql })) && stage === 'computed') throw this.#notComputed(table)
       }
     })

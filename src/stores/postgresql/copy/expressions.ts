@@ -27,6 +27,6 @@ export const POSTGRES_EXPRESSIONS: ExpressionRules = {
       what: 'begins before the text in PostgreSQL if its start is negative, and counts from the end in DuckDB',
       instead: 'right(t, 2) is the end of a text',
     },
-    { names: ['format'], what: 'has other patterns in PostgreSQL', instead: `printf('%s', t) takes the same ones` },
+    { names: ['format'], what: 'has other patterns in PostgreSQL', instead: `printf('%s', t) has the same patterns` },
   ],
 }

@@ -42,18 +42,22 @@ export class PostgresLedger implements LedgerDatabase {
       [pid],
     )
     if (hidden !== undefined) {
-      throw new SluiceError('TARGET_DENIED', `the session of a lost owner belongs to ${String(hidden[0])}`, {
-        where: this.#database.label,
-        reason: 'this user may not see that session, and cannot end it',
-        hint: 'connect as the same user as before, or as one with pg_signal_backend and pg_read_all_stats',
-      })
+      throw new SluiceError(
+        'TARGET_DENIED',
+        `the session of a program whose lease expired belongs to ${String(hidden[0])}`,
+        {
+          where: this.#database.label,
+          reason: 'this user may not see that session, and cannot end it',
+          hint: 'connect as the same user as before, or as one with pg_signal_backend and pg_read_all_stats',
+        },
+      )
     }
     await this.#database.all(
       'SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE pid = ? AND backend_start = CAST(? AS timestamptz)',
       [pid, startedAt],
     )
     if (await backendIsGone(this.#database, backend)) return
-    throw new SluiceError('TARGET_BUSY', 'the session of a lost owner does not end', {
+    throw new SluiceError('TARGET_BUSY', 'the session of a program whose lease expired does not end', {
       where: `${this.#database.label}, server process ${pid}`,
       hint: 'wait until its statement ends, then run the same command again',
       retryable: true,

@@ -35,7 +35,8 @@ export class QueuePool implements AsyncDisposable {
     const { client, socket, local } = await connect(settings, 'write')
     const isEncrypted = socket instanceof TLSSocket
     await client.end().catch(() => undefined)
-    if (local !== null) throw pooled(settings, 'a queue is waited for by LISTEN, which ends with the transaction there')
+    if (local !== null)
+      throw pooled(settings, 'workers wait with LISTEN, which ends with the transaction in such a pooler')
     const pool = new Pool({
       host: settings.host,
       port: settings.port,

@@ -151,7 +151,7 @@ function workerGrants(place: Place, owners: readonly Owner[], to: string, where:
         ? `${to} already has the rights of ${namesOf(owners)}, who owns the queue`
         : `${to} becomes a member of ${namesOf(lacked)}, with all of that role's rights: give the queue to a separate owner, which owns nothing else`,
     ],
-    by: `a superuser, or who may administer the role ${namesOf(lacked.length === 0 ? owners : lacked)}`,
+    by: `a superuser, or a role that may administer ${namesOf(lacked.length === 0 ? owners : lacked)}`,
     mayRun: lacked.every((owner) => owner.administered),
   }
 }

@@ -17,7 +17,7 @@ const OF_TABLE = { on: 'TABLE', read: 'SELECT', write: 'SELECT, INSERT, UPDATE, 
 export function reservedHint(message: string): string | null {
   const [, kind] = RESERVED.exec(message) ?? []
   if (kind === undefined) return null
-  return `sluice reserves this name, and does not use what another role could replace: DROP ${kind.toUpperCase()} it; or connect as its owner, if you trust that role`
+  return `sluice reserves this name, and does not use an object that another role could replace: DROP ${kind.toUpperCase()} it, or connect as its owner if you trust that role`
 }
 
 /**

@@ -81,6 +81,6 @@ export function plantedError([what, schema, owner]: Planted, user: string, label
   return new SluiceError('TARGET_DENIED', `the role ${owner} has created ${what} where statements of ${user} find it`, {
     where: label,
     reason: `it has the name of a built-in object, the search_path has its schema, and it would run with the rights of ${user}`,
-    hint: `DROP ${what}, where it is not yours, and keep others from the schema: REVOKE CREATE ON SCHEMA ${schema} FROM PUBLIC; else let ${user}, the database's owner or a superuser own it`,
+    hint: `DROP ${what} if it is not yours, and REVOKE CREATE ON SCHEMA ${schema} FROM PUBLIC; otherwise give it to ${user}, the database's owner or a superuser`,
   })
 }

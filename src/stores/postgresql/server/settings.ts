@@ -73,7 +73,7 @@ export function postgresSettings(url: string, environment: PostgresEnvironment =
     const text = parameter(name, variable)
     if (text === undefined) return fallback
     if (/^\d{1,9}(?:\.\d{1,3})?$/.test(text) && Number(text) >= least) return Number(text)
-    throw new SluiceError('BAD_CONFIG', `${name}=${text} must be a number from ${least} on`, { where: label })
+    throw new SluiceError('BAD_CONFIG', `${name}=${text} must be a number of at least ${least}`, { where: label })
   }
   const end = (name: 'host' | 'port' | 'user' | 'dbname', inUrl: string, variable: string): string =>
     parts.parameters.get(name) ?? (inUrl || first.get(name) || environment[variable] || '')

@@ -48,7 +48,7 @@ export async function hasLanded<R extends Asked>(commit: PostgresLostCommit<R>):
   try {
     return await ask(async (reader) => {
       // While the old process exists, its commit may still be running: an answer now could become wrong.
-      if (!(await backendIsGone(reader, backend))) throw unknown('the server still works on it', lost)
+      if (!(await backendIsGone(reader, backend))) throw unknown('the transaction may still run on the server', lost)
       const fate = commit.id === undefined ? null : await fateOf(reader, commit.id)
       return fate ?? (await landed(reader))
     })

@@ -80,7 +80,7 @@ export class SqlSession extends WireSession {
       this.client.off('notice', heard)
     }
     if (withheld.length === 0) return
-    throw (this.#failure ??= new SluiceError('TARGET_DENIED', 'a right was not given', {
+    throw (this.#failure ??= new SluiceError('TARGET_DENIED', 'a right was not granted', {
       where: this.settings.label,
       reason: withheld.join('; '),
     }))

@@ -247,7 +247,7 @@ export class Strangers {
 function refused([schema, name, why, owner = null, user = null]: SqlRow, where: string): SluiceError {
   const [what, danger] =
     name === ''
-      ? [`schema ${String(schema)}`, 'that role may replace or drop what is in it']
+      ? [`schema ${String(schema)}`, 'that role may replace or drop its objects']
       : [`${String(schema)}.${String(name)}`, 'its code would run as this login']
   const joins =
     owner === null
@@ -256,6 +256,6 @@ function refused([schema, name, why, owner = null, user = null]: SqlRow, where: 
   return new SluiceError('TABLE_REFUSED', `sluice does not use ${what}, although it has a reserved name`, {
     where,
     reason: `${String(why)}; ${danger}`,
-    hint: `${joins}; else drop, rename or ALTER … OWNER TO it${name === '' ? '' : '; or use another schema'}`,
+    hint: `${joins}; otherwise drop or rename it, or change its owner with ALTER … OWNER TO${name === '' ? '' : '; or use another schema'}`,
   })
 }

@@ -7,7 +7,7 @@ export const SQLITE_EXPRESSIONS: ExpressionRules = {
     {
       names: ['~~', '!~~'],
       where: 'letters',
-      what: 'is LIKE of DuckDB, which distinguishes A and a; LIKE of SQLite does not',
+      what: 'distinguishes A and a in DuckDB, and does not in SQLite',
       instead: `t ILIKE 'a%', or t GLOB 'a*' if A and a are different`,
     },
     {
@@ -25,7 +25,7 @@ export const SQLITE_EXPRESSIONS: ExpressionRules = {
     {
       names: ['CAST'],
       where: 'fraction',
-      what: 'of a number with a fraction to a whole number truncates in SQLite, and rounds in DuckDB',
+      what: 'to a whole number truncates a fraction in SQLite, and rounds it in DuckDB',
       instead: 'trunc(x), or round(x)',
     },
     {
@@ -33,6 +33,6 @@ export const SQLITE_EXPRESSIONS: ExpressionRules = {
       what: 'is the value in SQLite, and JSON in DuckDB',
       instead: `j->>'$.k' for the value`,
     },
-    { names: ['format'], what: 'has other patterns in SQLite', instead: `printf('%s', t) takes the same ones` },
+    { names: ['format'], what: 'has other patterns in SQLite', instead: `printf('%s', t) has the same patterns` },
   ],
 }

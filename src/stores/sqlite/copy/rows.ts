@@ -224,7 +224,7 @@ export class SqliteRowReader {
     const where = `${table.table.name}.${column?.name ?? ''}, row ${this.#keyOf(stored, at)}`
     const named = valueError(odd !== undefined, `${where}: ${error.message}`, {
       where,
-      reason: `the column is declared as ${column?.column.native === '' ? 'nothing, and its first rows hold another type' : (column?.column.native ?? '')}`,
+      reason: `the column is declared ${column?.column.native === '' ? 'without a type, and its first rows hold another type' : `as ${column?.column.native ?? ''}`}`,
       cause: error,
     })
     if (onRefused === undefined) throw named

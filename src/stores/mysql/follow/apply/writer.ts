@@ -169,7 +169,7 @@ class MysqlChangeWriter implements ChangeWriter {
       throw new SluiceError('TARGET_BUSY', `${tableText(request.table.table)} was altered`, {
         where: this.#config.label,
         reason: 'its columns have just changed',
-        hint: 'the session is reopened and reads them again',
+        hint: 'sluice opens the session again and reads the new columns',
         retryable: true,
       })
     }

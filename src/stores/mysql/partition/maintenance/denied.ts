@@ -6,7 +6,7 @@ import { mysqlErrorNumber } from '../../error-numbers.ts'
 const DENIED = new Set([1044, 1142, 1143, 1227])
 
 const RIGHTS =
-  'GRANT it; partition list takes SELECT on the table, and ensure SELECT and ALTER, of MySQL CREATE and INSERT too, and FILE for a DATA DIRECTORY'
+  'GRANT it: partition list needs SELECT on the table; partition ensure needs SELECT and ALTER, on MySQL also CREATE and INSERT, and FILE for a DATA DIRECTORY'
 
 /** @returns an error that names the missing right; null for other errors */
 export function deniedError(

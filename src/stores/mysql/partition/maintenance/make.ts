@@ -203,5 +203,5 @@ function lockLost(where: string): SluiceError {
 }
 
 function refused(where: string, reason: string, hint: string): SluiceError {
-  return new SluiceError('TABLE_REFUSED', `${where} cannot be given these partitions`, { where, reason, hint })
+  return new SluiceError('TABLE_REFUSED', `these partitions cannot be created in ${where}`, { where, reason, hint })
 }

@@ -54,7 +54,7 @@ export async function triggersFire(session: CopySession, { oid }: CheckedTable):
   return {
     outcome: 'failed',
     found: `${off.length} of ${rows.length} do not fire for writers: ${shown(off)}`,
-    hint: 'ALTER TABLE … ENABLE TRIGGER, or drop what is not wanted',
+    hint: 'ALTER TABLE … ENABLE TRIGGER, or drop the triggers that you do not need',
   }
 }
 

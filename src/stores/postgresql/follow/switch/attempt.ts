@@ -188,6 +188,6 @@ function refusal({ from, to }: CutoverTables, refused: readonly SwitchFinding[])
   return new SluiceError('TABLE_REFUSED', `${tableText(from)} and ${tableText(to)} cannot be exchanged`, {
     where: tableText(from),
     reason: said.join('; '),
-    hint: first?.hint ?? 'remove the causes, then switch again',
+    hint: first?.hint ?? 'remove the causes, then run the cutover again',
   })
 }

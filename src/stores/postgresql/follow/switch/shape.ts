@@ -78,7 +78,7 @@ function ofSide(
     refuse('owner', sql, `it belongs to ${shape.owner}, and ${me} is not a member of that role`, hint)
   }
   if (shape.isPartition) {
-    refuse('partition', sql, `it is a partition of ${shape.parents.join(', ')}`, 'switch its parent table')
+    refuse('partition', sql, `it is a partition of ${shape.parents.join(', ')}`, 'cut over its parent table')
   } else if (shape.parents.length > 0) {
     refuse('inheritance', sql, `it inherits from ${shape.parents.join(', ')}`, `ALTER TABLE ${sql} NO INHERIT …`)
   }

@@ -57,14 +57,14 @@ function placeFindings(from: CutoverTableFacts, to: CutoverTableFacts, sql: stri
   ] as const) {
     const table = `the ${side} table`
     if (!facts.owned) {
-      const detail = `it belongs to ${facts.owner}, and ${facts.me} is not a member of that role: it cannot be closed`
+      const detail = `it belongs to ${facts.owner}, and ${facts.me} is not a member of that role: sluice cannot block its writers`
       found.push(refused('owner', table, detail, `GRANT ${quoteName(facts.owner)} TO ${quoteName(facts.me)}`))
     } else if (!facts.mayCreate) {
-      const detail = `${facts.me} may not create the function that closes it in its schema`
+      const detail = `${facts.me} may not create the function that blocks its writers in its schema`
       found.push(refused('schema', table, detail, `GRANT CREATE ON SCHEMA … TO ${quoteName(facts.me)}`))
     }
     if (facts.isPartition)
-      found.push(refused('partition', table, 'it is a partition of another table', 'switch that one'))
+      found.push(refused('partition', table, 'it is a partition of another table', 'cut over that table'))
     if (facts.heirs > 0)
       found.push(refused('inheritance', table, 'other tables inherit from it', 'move their rows into the table'))
     if (facts.subscriptions > 0) {
@@ -85,7 +85,7 @@ function columnFindings(from: CutoverTableFacts, to: CutoverTableFacts, sql: str
         'columns',
         sql,
         detail,
-        'both need the same columns in the same order, because a statement may omit their names',
+        'give both the same columns in the same order, because a statement may omit their names',
       ),
     ]
   }

@@ -57,7 +57,7 @@ export async function silentLosses(session: CopySession, oid: string): Promise<r
     object: object ?? '',
     detail: LOSSES[about ?? ''] ?? 'the table is a part of it',
     ...(about === 'publication'
-      ? { hint: 'ALTER PUBLICATION … DROP TABLE, or sluice slots where a stream of sluice has left it' }
+      ? { hint: 'ALTER PUBLICATION … DROP TABLE, or sluice slots if a stream of sluice left it' }
       : {}),
   }))
 }

@@ -52,7 +52,7 @@ export async function takeAll(session: CopySession, { oid, name }: KnownTable): 
   if (left === undefined) return JSON.stringify(grants)
   throw new SluiceError('TABLE_REFUSED', `${left.privilege} of ${left.to ?? 'PUBLIC'} could not be revoked`, {
     where: tableSql(name),
-    hint: 'REVOKE it as the role that has given it, then run the same command again',
+    hint: 'REVOKE it as the role that granted it, then run the same command again',
   })
 }
 

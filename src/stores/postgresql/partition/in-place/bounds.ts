@@ -81,7 +81,7 @@ export async function sayBounds(
 ): Promise<void> {
   const { session, sql } = about
   const state = await boundsState(about, request)
-  const said = `rows have a ${request.planned.column.name}, before ${request.bound}`
+  const said = `rows must have a ${request.planned.column.name} before ${request.bound}`
   if (state === 'unchecked' || state === 'valid') report('check', 'found', said)
   else {
     await alone(about, patience, addSql(about, request, state))
@@ -159,12 +159,12 @@ export function outsideRefused({ planned, bound }: InPlaceRequest, { nulls, beyo
   ]
   return new SluiceError('PARTITION_REFUSED', `rows of ${table} cannot stay in one partition before ${bound}`, {
     where: table,
-    reason: parts.length === 0 ? 'they were removed during the check' : parts.join('; '),
+    reason: parts.length === 0 ? 'these rows were removed during the check' : parts.join('; '),
     hint: [
       ...(nulls > 0n ? [`SELECT * FROM ${sql} WHERE ${by} IS NULL shows those without one: give them a time`] : []),
       ...(beyond > 0n
         ? [
-            `SELECT * FROM ${sql} WHERE ${by} >= ${literal(bound)} shows those behind it: give them another time, or let the past end later with --last PERIOD`,
+            `SELECT * FROM ${sql} WHERE ${by} >= ${literal(bound)} shows the rows from that time on: give them another time, or let the past end later with --last PERIOD`,
           ]
         : []),
       'then run the same command again',

@@ -163,7 +163,7 @@ export class PostgresInPlace implements InPlaceStore {
       } catch (error) {
         throw session.alive && isPostgresBusy(error) ? late(table, waits.tries, OTHERS) : error
       }
-      report('validate', 'done', `the past may end at ${partition.from}`)
+      report('validate', 'done', `the partition of the past may end at ${partition.from}`)
       let rows = 0n
       const switched = await this.#tried(session, table, limits, report, async (_, held, lockTimeoutMs) => {
         const side = await cutoverTable(session, table)
@@ -225,7 +225,7 @@ export class PostgresInPlace implements InPlaceStore {
         if (!session.alive || !(isPostgresBusy(error) || sqlStateOf(error) === TOO_LONG)) throw error
         why = isPostgresBusy(error) ? OTHERS : `it took longer than ${budgetMs} ms`
       }
-      report('switch', 'again', `${why}: nothing was changed; it is tried again`)
+      report('switch', 'again', `${why}: nothing was changed, and sluice tries again`)
       if (performance.now() + rest > end) throw late(table, tries, why)
       await restUnder(signal, rest)
     }

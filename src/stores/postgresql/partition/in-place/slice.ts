@@ -123,7 +123,7 @@ export async function moveSlice(session: CopySession, request: SliceRequest): Pr
   const deleted = await session.run(`DELETE FROM ${past} WHERE ${condition}`)
   const [left] = await session.ask(`SELECT FROM ${past} WHERE ${condition} LIMIT 1`)
   if (inserted !== deleted || left !== undefined)
-    throw changed(request, `${inserted} rows were copied, but ${deleted} were deleted from the past`)
+    throw changed(request, `${inserted} rows were copied, but ${deleted} were deleted from the partition of the past`)
   await session.ask('SET LOCAL enable_seqscan TO DEFAULT')
   await attachTable(session, parent, made, request.partition)
   await session.ask(
@@ -217,8 +217,8 @@ async function refuseBound(
   )
   if (same?.[0] !== 't')
     throw refuse(
-      `the past ends at ${leaf.bound}, and the period at ${partition.to}`,
-      'use the last period of the past: rows between two partitions cannot stay in the past',
+      `the partition of the past ends at ${leaf.bound}, and the period at ${partition.to}`,
+      'give the last period of that partition: its remaining rows must be one range',
     )
   const past = tableSql(leaf.past)
   const [row] = await session.ask(
@@ -238,7 +238,7 @@ async function refuseBound(
   )
   if (rows.length > 0)
     throw refuse(
-      `${rows.map(([name]) => name).join(', ')}: the server would check all rows that refer to the past, or delete or change them with the moved rows, or a stream would not see that they were moved`,
+      `${rows.map(([name]) => name).join(', ')}: the server would check all referring rows, or delete or change them with the moved rows, or a stream would miss the move`,
       'drop it, and create it again after the slice',
     )
   const published = await ofPublications(session, { identity: parent.oid }, { identity: leaf.oid, name: leaf.past })
@@ -252,7 +252,7 @@ async function refuseBound(
   )
   if (firing.length > 0)
     throw refuse(
-      `${firing.map(([name]) => name).join(', ')} of ${tableText(leaf.past)}: it would run for rows that are deleted there because they are moved`,
+      `${firing.map(([name]) => name).join(', ')} of ${tableText(leaf.past)}: it would run for moved rows, because a move deletes them there`,
       'disable it, and enable it again after the slice',
     )
 }

@@ -130,7 +130,7 @@ export async function refuseMove(
 }
 
 function notToBeHad({ table }: RangedTable, cause: NotNow): SluiceError {
-  return new SluiceError('TARGET_BUSY', `the default partition of ${tableText(table)} could not be switched`, {
+  return new SluiceError('TARGET_BUSY', `the default partition of ${tableText(table)} could not be replaced`, {
     where: tableText(table),
     reason: cause.message,
     hint: 'run the same command again when there are fewer writes',

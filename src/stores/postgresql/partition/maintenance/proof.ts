@@ -50,9 +50,9 @@ export async function proveQuarantined(
     if (equalDigests(before, { rows, sum: sumText(sum) })) return rows
     const stale = await staleGenerated(session, log.of)
     if (stale !== null) throw unmovable(log.of, stale)
-    throw new SluiceError('PROOF_FAILED', `the copies of ${tableText(log.of.name)} are not equal to it`, {
+    throw new SluiceError('PROOF_FAILED', `the copied rows of ${tableText(log.of.name)} differ from its rows`, {
       where: tableText(log.of.name),
-      reason: `${before.rows} rows with the checksum ${before.sum}, and ${rows} rows with ${sumText(sum)} in the tables that would replace it`,
+      reason: `it has ${before.rows} rows with the checksum ${before.sum}, and its copies have ${rows} rows with ${sumText(sum)}`,
       hint: 'nothing was changed; this is a fault of sluice or of the server: please report it',
     })
   } finally {

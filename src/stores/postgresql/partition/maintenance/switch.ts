@@ -85,7 +85,7 @@ export async function switchOver(
 }
 
 function behind(): NotNow {
-  return new NotNow('changes could not be made in both at once')
+  return new NotNow('other sessions changed it again before it was locked')
 }
 
 /** For a partition that was added meanwhile, ATTACH would scan the whole new default partition. @throws Changed */

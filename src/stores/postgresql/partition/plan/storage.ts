@@ -75,7 +75,7 @@ export async function storageOf(about: About): Promise<readonly PlanFinding[]> {
       'storage parameters',
       storage.options.join(', '),
       'on every partition, because the server refuses them for the partitioned table; autovacuum handles the partitions, but you must run ANALYZE on the whole table yourself',
-      `ANALYZE ${about.sql} now and then: autovacuum does not do that for a partitioned table`,
+      `ANALYZE ${about.sql} regularly: autovacuum does not analyze a partitioned table`,
     )
   } else {
     add(
@@ -83,7 +83,7 @@ export async function storageOf(about: About): Promise<readonly PlanFinding[]> {
       'autovacuum',
       about.name,
       'it maintains every partition, but does not analyze the partitioned table',
-      `ANALYZE ${about.sql} now and then, by a timer`,
+      `ANALYZE ${about.sql} regularly, by a timer`,
     )
   }
   if (storage.space !== null) add('made', 'tablespace', storage.space, 'of the new table, whose partitions inherit it')

@@ -42,7 +42,7 @@ export async function conflictUsers(about: About, narrow: readonly Narrow[]): Pr
   if (typeof statements === 'string') found.push({ ...all, verdict: 'not looked', detail: statements, hint: LOOK })
   else if (statements.includes(HIDDEN)) {
     const detail = 'pg_stat_statements hides the statements of other roles from this one'
-    const hint = 'GRANT pg_read_all_stats to the role of --from, or look in the code'
+    const hint = 'GRANT pg_read_all_stats to the role of --from, or search the code'
     found.push({ ...all, verdict: 'not looked', detail, hint })
   }
   if (found.length === 0) {

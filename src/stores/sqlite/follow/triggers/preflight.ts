@@ -33,7 +33,7 @@ function fileRefusals(connection: Database.Database, file: string): readonly Fol
   if (mode !== 'wal') {
     refusals.push({
       message: `the file has a rollback journal (journal_mode = ${mode}): other sessions could not commit while the stream or a comparison reads`,
-      hint: 'PRAGMA journal_mode=WAL, once: the file keeps it, and programs that use it go on as they are',
+      hint: 'PRAGMA journal_mode=WAL, once: the setting stays in the file, and other programs need no change',
     })
   }
   try {
