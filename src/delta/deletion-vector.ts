@@ -77,7 +77,7 @@ async function readStored(
   if (block.length < dv.sizeInBytes + 8) throw bad(path, `the file ends before byte ${end}`)
   const size = block.readInt32BE(0)
   if (size !== dv.sizeInBytes) {
-    throw bad(path, `the log says ${dv.sizeInBytes} bytes at offset ${offset}, the file says ${size}`)
+    throw bad(path, `the vector at offset ${offset} has ${dv.sizeInBytes} bytes in the log, and ${size} in the file`)
   }
   const data = block.subarray(4, 4 + size)
   if (crc32(data) !== block.readUInt32BE(4 + size)) throw bad(path, `the CRC-32 at offset ${offset} does not match`)
@@ -87,7 +87,7 @@ async function readStored(
 function readInline(dv: DeletionVectorDescriptor): Buffer {
   const bytes = decodeZ85(dv.pathOrInlineDv)
   if (bytes.length < dv.sizeInBytes) {
-    throw new RangeError(`the log says ${dv.sizeInBytes} bytes, the text has ${bytes.length}`)
+    throw new RangeError(`the text has ${bytes.length} bytes, and the log gives ${dv.sizeInBytes}`)
   }
   return bytes.subarray(0, dv.sizeInBytes)
 }
@@ -129,7 +129,7 @@ export async function readVectorAt(
     if (magic !== MAGIC) throw new RangeError(`its magic number is ${magic}, not ${MAGIC}`)
     const rows = readRoaring64(data.subarray(4))
     if (rows.cardinality !== dv.cardinality) {
-      throw new RangeError(`the log says ${dv.cardinality} rows, but it has ${rows.cardinality}`)
+      throw new RangeError(`it has ${rows.cardinality} rows, and the log gives ${dv.cardinality}`)
     }
     return rows
   } catch (error) {

@@ -521,7 +521,7 @@ test('the cost of triggers is measured in another file', async () => {
   const tables = await sit.tables(['t', 'e'])
   const lines = await sit.source.cost?.(tables, SIGNAL)
   expect(lines?.[0]).toMatch(
-    /^t: a write of one row takes [\d.]+ µs, (?:with the triggers [\d.]+ µs|and what the triggers add is less than the variation of the measured times)/,
+    /^t: a write of one row takes [\d.]+ µs, (?:with the triggers [\d.]+ µs|and the triggers add less than the variation of the measured times)/,
   )
   expect(lines?.[1]).toMatch(/e has no rows/)
 })

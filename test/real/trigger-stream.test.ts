@@ -456,7 +456,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream by triggers ${POSTGRES_MISSING}`, () =>
   test('measures the cost for writers, and refuses by name', async () => {
     expect(await source.cost?.(tables, SIGNAL)).toEqual([
       expect.stringMatching(
-        /^public\.p.*: a write of one row takes [\d.]+ ms, (?:with the trigger [\d.]+ ms|and what the trigger adds is less than the variation of the measured times \([\d.]+ ms with\)); measured with 100 writes/,
+        /^public\.p.*: a write of one row takes [\d.]+ ms, (?:with the trigger [\d.]+ ms|and the trigger adds less than the variation of the measured times \([\d.]+ ms with the trigger\)); measured with 100 writes/,
       ),
       expect.stringMatching(/^public\.p.* measured with 100 writes of each kind to a copy of 20 rows/),
       expect.stringMatching(/^public.other has no rows/),

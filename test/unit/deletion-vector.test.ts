@@ -125,7 +125,7 @@ describe('readDeletionVector', () => {
     const flipped = Buffer.from(bytes)
     flipped[30] = (flipped[30] ?? 0) ^ 1
     await expectBad(flipped, dv(0, 1), /CRC-32/)
-    await expectBad(bytes, dv(0, 2), /log says 2 rows, but it has 1/)
+    await expectBad(bytes, dv(0, 2), /has 1 rows, and the log gives 2/)
     await expectBad(bytes, { ...dv(0, 1), sizeInBytes: 33 }, /33 bytes/)
     await expectBad(bytes.subarray(0, 20), dv(0, 1), /ends before/)
     await expectBad(Buffer.alloc(0), dv(0, 1), /version is missing/)

@@ -95,7 +95,7 @@ export function misstatements(
   const found: Misstated[] = []
   const expected = nulls === undefined ? null : claimedNulls(Number(nulls), counts)
   if (expected !== null && facts.nulls !== null && expected !== facts.nulls) {
-    const detail = `${facts.nulls} values of ${name} are null, the log says ${nulls}`
+    const detail = `${facts.nulls} values of ${name} are null, and the log counts ${nulls}`
     found.push({ column: name, log: `nullCount ${nulls}`, found: `${facts.nulls}`, detail })
   }
   if (min === undefined && max === undefined) return found

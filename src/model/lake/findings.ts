@@ -2,7 +2,7 @@
 
 export const FINDINGS = {
   'log-rewritten':
-    'bring back the commits that were imported; if the log is right, take the table out of the catalog and import it again with `sluice rollback TABLE --forget --confirm=TABLE` and `sluice import TABLE`',
+    'restore the imported commits; if the log is right, take the table out of the catalog and import it again with `sluice rollback TABLE --forget --confirm=TABLE` and `sluice import TABLE`',
   'file-missing':
     'restore the file from a backup or an older version of the object; FSCK REPAIR TABLE in Spark removes it from the log, with its rows',
   'path-unusable':
@@ -26,9 +26,9 @@ export const FINDINGS = {
   'partition-values':
     'readers refuse the file or misread the value: rewrite the file with partition values of the types of the table',
   'partition-spelling':
-    'readers on delta-kernel refuse the table: rewrite the file with a writer that spells the value as PROTOCOL.md, "Partition Value Serialization", does',
+    'readers on delta-kernel refuse the table: rewrite the file with a writer that follows PROTOCOL.md, "Partition Value Serialization"',
   'file-twice':
-    'readers have its rows twice: RESTORE TABLE to a version before, or let a writer remove it with the vector that it was added with',
+    'readers have its rows twice: RESTORE TABLE to an earlier version, or let a writer remove it with the vector of its add',
   'actions-doubled':
     'a commit may name a file, schema, protocol, transaction or domain once (PROTOCOL.md, "Action Reconciliation"), so readers disagree: let a writer commit the intended action again, or RESTORE TABLE to the version before',
   'action-fields':
@@ -45,12 +45,12 @@ export const FINDINGS = {
     'rows cannot be distinguished by their ids or commit versions: copy the table into a new one, or rewrite the files with a writer that gives fresh ids',
   'page-checksum': 'bytes of the file have changed since it was written: restore it from a backup',
   'checkpoint-unreadable':
-    'readers that start from it cannot open the table: restore the file, or write a new checkpoint while the commits are there',
+    'readers that start from it cannot open the table: restore the file, or write a new checkpoint while the commits exist',
   'checkpoint-structs':
     'readers that skip files by the struct lose rows, those that use the text do not: write a new checkpoint',
   'checkpoint-twice': 'readers that start from it have the rows of the file twice: write a new checkpoint',
   'checkpoint-files':
-    'readers that start from it lose rows, or have rows that were deleted: write a new checkpoint while the commits are there',
+    'readers that start from it lose rows, or have rows that were deleted: write a new checkpoint while the commits exist',
   'checksum-file':
     'writers that verify a version with it fail or warn: delete the .crc file; the next commit writes a new one',
   'compacted-log':
@@ -63,7 +63,7 @@ export const FINDINGS = {
   'older-missing': 'older versions that need these files can no longer be read; a VACUUM does that',
   'change-data-missing': 'the change data feed of these versions can no longer be read; a VACUUM does that',
   'commit-missing':
-    'bring the missing files of the log back from a backup: log cleanup removes the oldest commits only',
+    'restore the missing files of the log from a backup: log cleanup removes only the oldest commits',
   'file-time': 'files were copied or restored after they were written; nothing is wrong with that alone',
   orphan: 'VACUUM deletes files that no version refers to, once they are older than the retention',
   vacuum: 'VACUUM frees this space; older versions can no longer be read after it',

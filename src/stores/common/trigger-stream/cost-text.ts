@@ -12,5 +12,5 @@ export function costText(
 ): string {
   return noted > without
     ? `with the ${what} ${text(noted)}`
-    : `and what the ${what} add${what === 'trigger' ? 's' : ''} is less than the variation of the measured times (${text(noted)} with)`
+    : `and the ${what} add${what === 'trigger' ? 's' : ''} less than the variation of the measured times (${text(noted)} with the ${what})`
 }

@@ -64,7 +64,7 @@ export function stepError(thrown: unknown, { settings, table, holders = [], righ
     case '23514':
       // A violated partition bound has no constraint name.
       if (constraint === undefined) {
-        return refused('move rows between its bounds out of the default partition, then run the same command again')
+        return refused('move the rows within its bounds out of the default partition, then run the same command again')
       }
       if (!constraint.startsWith(BOUNDS)) {
         return refused(

@@ -107,7 +107,7 @@ async function examineTable(
   if (request.catchingUp === true && own.length > 0) {
     refuse(
       `foreign keys of ${name} may refuse rows until the table has caught up: ${own.join(', ')}`,
-      'drop them, and build them after it with --with indexes,constraints',
+      'drop them, and build them afterwards with --with indexes,constraints',
     )
   }
 }

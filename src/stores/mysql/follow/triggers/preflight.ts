@@ -121,7 +121,7 @@ async function examineTable(
   if (kind === 'SYSTEM VERSIONED')
     obstacles.push({
       message: 'keeps the history of its rows (WITH SYSTEM VERSIONING), which is deleted without a trigger',
-      hint: 'leave it out, and copy it without following',
+      hint: 'leave it out, and copy it without a stream',
     })
   const index = keyIndexOf(await uniqueIndexes(session, table), spec.key)
   if (index === null)

@@ -31,7 +31,7 @@ export function deniedError(
 export function columnsHidden(where: string, expression: string): SluiceError {
   return new SluiceError('SOURCE_DENIED', `the login may not see the columns of ${where}`, {
     where,
-    reason: `it has no SELECT on the partition columns, ${expression}`,
+    reason: `it has no right SELECT on the partition columns, ${expression}`,
     hint: RIGHTS,
   })
 }

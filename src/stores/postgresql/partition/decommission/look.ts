@@ -33,7 +33,7 @@ export async function inspectOldTable(
       verdict: 'look',
       about: 'function',
       object,
-      detail: 'its text contains the name of the table: the server does not know whether it uses the table',
+      detail: 'its text contains the name of the table: the server does not record whether it uses the table',
     })),
     ...(await ownedSequences(session, oid, above?.oid ?? null)).map(
       ({ name, column, heir: fits }): DecommissionFinding => ({

@@ -23,7 +23,7 @@ export async function findingsOf(
     {
       verdict: 'not known',
       about: 'other databases',
-      detail: 'the server does not know whether a foreign server or dblink of another database connects to this one',
+      detail: 'the server does not record whether a foreign server or dblink of another database connects to this one',
       hint: 'search its name in pg_foreign_server of the other databases, and refused connections in the log when it is inactive',
     },
   ]
