@@ -89,7 +89,7 @@ describe('parsePredicate', () => {
     ['a IN 1', 'expected "(", found "1" at character 6'],
     ['a BETWEEN 1', 'expected AND, found the end at character 12'],
     ['a IS 1', 'expected NULL, found "1" at character 6'],
-    ['a LIKE 1', 'LIKE takes a text in single quotes at character 8'],
+    ['a LIKE 1', 'LIKE needs a text in single quotes at character 8'],
     ['a NOT = 1', 'expected IN, BETWEEN or LIKE after NOT, found "=" at character 7'],
     ["d > DATE '2024-02-30'", "'2024-02-30' is not a date at character 10"],
     ["d > TIMESTAMP '10:00'", "'10:00' is not a timestamp at character 15"],

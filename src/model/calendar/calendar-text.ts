@@ -109,7 +109,7 @@ function zoneName(text: string): string {
   if (!/^[a-z]/i.test(text) || isAbbreviation(text) || !isZone(text)) {
     throw bad(
       `there is no time zone ${JSON.stringify(text)}`,
-      'give the name of a place, such as Europe/Berlin, or UTC',
+      'give the name of a time zone, such as Europe/Berlin or UTC',
     )
   }
   const spelled = new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone

@@ -99,7 +99,7 @@ export function offset(zone: string, instant: number): number {
       'BAD_FLAG',
       `the time in the zone ${JSON.stringify(zone)} cannot be computed for the instant ${instant}`,
       {
-        hint: 'give the name of a place, such as Europe/Berlin, or UTC',
+        hint: 'give the name of a time zone, such as Europe/Berlin or UTC',
         cause,
       },
     )

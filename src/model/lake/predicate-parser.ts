@@ -160,7 +160,7 @@ export function parsePredicate(text: string): Predicate {
     }
     if (acceptWord('LIKE')) {
       const pattern = literal()
-      if (pattern.kind !== 'string') throw predicateError(text, pattern.at, 'LIKE takes a text in single quotes')
+      if (pattern.kind !== 'string') throw predicateError(text, pattern.at, 'LIKE needs a text in single quotes')
       return { kind: 'like', column: subject, pattern, negated }
     }
     if (negated) throw fail(peek(), `expected IN, BETWEEN or LIKE after NOT, found ${shown(peek())}`)

@@ -41,7 +41,7 @@ const COLUMN: Shape = {
   elements: { 2: I32, 3: BINARY, 8: STRUCT, 13: STRUCT },
 }
 const CHUNK: Shape = {
-  name: 'place of a column',
+  name: 'column chunk',
   fields: { ...numbers(2, 4, 5, 6, 7), 1: 'bytes', 3: 'struct', 8: 'struct', 9: 'bytes' },
   inner: { 3: COLUMN },
 }

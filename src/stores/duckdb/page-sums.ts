@@ -68,7 +68,7 @@ export async function pageSums(
       if (counted !== values) return `the pages of ${column} hold ${counted} values, the footer says ${values}`
       // If the footer names the start of the chunk, a dictionary may be there: old writers did not record it.
       if (first !== null && first !== data && start !== data)
-        return `the first page of ${column} is at byte ${first}, the footer says ${data}`
+        return `the first page of ${column} is at byte ${first}, and at byte ${data} by the footer`
     }
   } finally {
     await handle.close()

@@ -302,7 +302,7 @@ async function versionNow(client: Asked, label: string): Promise<number> {
   if (version <= VERSION) return version
   throw new SluiceError('LEDGER_NEWER', 'the queue was written by a newer sluice', {
     where: label,
-    reason: `its tables have version ${version}, and this sluice knows ${VERSION}`,
+    reason: `its tables have version ${version}, and this sluice supports version ${VERSION}`,
     hint: 'use the sluice that wrote it, or a newer one',
   })
 }

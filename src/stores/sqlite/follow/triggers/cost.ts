@@ -49,7 +49,7 @@ function costOf(source: Database.Database, one: FollowedTable): string {
     const noted = median(scratch, one)
     const bytes = Math.max(0, Math.round((pages(scratch) - before) / (rows * (TRIALS + 1))))
     return (
-      `${name}: a write of one row takes ${usText(without / rows)}, ${costText('triggers', without / rows, noted / rows, usText)}, and a note of about ${bytes} bytes, without what a commit takes; ` +
+      `${name}: a write of one row takes ${usText(without / rows)}, ${costText('triggers', without / rows, noted / rows, usText)}, plus a note of about ${bytes} bytes, without the time of the commit; ` +
       `measured in memory with ${rows * TRIALS} writes of each kind to a copy of ${rows} rows`
     )
   } catch (error) {
