@@ -154,7 +154,9 @@ function parsed(parts: readonly Part[], found: RegExpExecArray | null, text: str
  */
 export function fixedOffset(zone: string): number | null {
   if (!isZone(zone)) {
-    throw new SluiceError('BAD_CONFIG', `there is no time zone ${zone}`, { hint: 'give one such as UTC or Etc/GMT-1' })
+    throw new SluiceError('BAD_CONFIG', `there is no time zone ${zone}`, {
+      hint: 'give a zone such as UTC or Etc/GMT-1',
+    })
   }
   const ahead = offset(zone, 0)
   for (let month = 1; month < 12 * 70; month++) if (offset(zone, Date.UTC(1970, month, 1)) !== ahead) return null

@@ -62,8 +62,7 @@ export const FINDINGS = {
   'not-read': 'check it where it can be reached, or with credentials that may read it',
   'older-missing': 'older versions that need these files can no longer be read; a VACUUM does that',
   'change-data-missing': 'the change data feed of these versions can no longer be read; a VACUUM does that',
-  'commit-missing':
-    'restore the missing files of the log from a backup: log cleanup removes only the oldest commits',
+  'commit-missing': 'restore the missing files of the log from a backup: log cleanup removes only the oldest commits',
   'file-time': 'files were copied or restored after they were written; nothing is wrong with that alone',
   orphan: 'VACUUM deletes files that no version refers to, once they are older than the retention',
   vacuum: 'VACUUM frees this space; older versions can no longer be read after it',

@@ -191,7 +191,7 @@ function parametersOf(query: string, label: string): ReadonlyMap<string, string>
     const equals = pair.indexOf('=')
     const name = decode(equals === -1 ? pair : pair.slice(0, equals), label)
     if (!KNOWN.includes(name)) {
-      throw bad(`the URL has an unknown parameter: ${name}`, label, `known are ${KNOWN.join(', ')}`)
+      throw bad(`the URL has an unknown parameter: ${name}`, label, `use only ${KNOWN.join(', ')}`)
     }
     parameters.set(name, equals === -1 ? '' : decode(pair.slice(equals + 1), label))
   }

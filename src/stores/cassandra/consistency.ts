@@ -36,7 +36,7 @@ export function consistencyOf(
   const found = Object.entries(LEVELS).find(([name]) => plain(name) === plain(word))
   if (found !== undefined) return { name: found[0] as LevelName, number: found[1] }
   throw new SluiceError('BAD_CONFIG', `${said.parameter ?? 'consistency'}=${word} is not known`, {
-    hint: `one of ${Object.keys(LEVELS).join(', ')}`,
+    hint: `use one of ${Object.keys(LEVELS).join(', ')}`,
     where: said.where,
   })
 }

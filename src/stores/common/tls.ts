@@ -67,7 +67,9 @@ export function tlsPlan(request: TlsOptions): TlsPlan {
 export function tlsModeOf(word: string, parameter = 'sslmode'): TlsMode {
   const mode = TLS_MODES.find((known) => known === word)
   if (mode !== undefined) return mode
-  throw new SluiceError('BAD_CONFIG', `${parameter}=${word} is not known`, { hint: `one of ${TLS_MODES.join(', ')}` })
+  throw new SluiceError('BAD_CONFIG', `${parameter}=${word} is not known`, {
+    hint: `use one of ${TLS_MODES.join(', ')}`,
+  })
 }
 
 /** Text of a PEM file that the user named. @throws SluiceError BAD_CONFIG if it cannot be read */

@@ -61,7 +61,7 @@ export function mysqlConfig(url: string, env: NodeJS.ProcessEnv = process.env): 
   const texts = parsed.searchParams
   for (const name of texts.keys()) {
     if (!KNOWN.has(name)) {
-      throw bad(`the database URL has an unknown parameter: ${name}`, label, `known are ${[...KNOWN].join(', ')}`)
+      throw bad(`the database URL has an unknown parameter: ${name}`, label, `use only ${[...KNOWN].join(', ')}`)
     }
   }
   const database = decode(parsed.pathname.slice(1), label)
@@ -144,7 +144,7 @@ function modeOf(word: string, label: string): TlsMode {
   const lower = word.toLowerCase()
   const mode = MODES[lower] ?? TLS_MODES.find((known) => known === lower)
   if (mode !== undefined) return mode
-  throw bad(`ssl-mode=${word} is not known`, label, `one of ${Object.keys(MODES).join(', ').toUpperCase()}`)
+  throw bad(`ssl-mode=${word} is not known`, label, `use one of ${Object.keys(MODES).join(', ').toUpperCase()}`)
 }
 
 function seconds(texts: URLSearchParams, name: keyof typeof DEFAULTS, label: string, least: number): number {

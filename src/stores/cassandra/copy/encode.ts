@@ -40,7 +40,7 @@ function bytesOf(type: CqlType, as: ColumnType): (cell: Given) => Buffer {
     const value = parseJson(String(cell))
     if (!keepsEmpty && isNothing(value)) {
       throw new SluiceError('VALUE_REFUSED', `Cassandra does not distinguish an empty ${type.kind} from NULL`, {
-        reason: 'only a frozen one can be empty',
+        reason: `only a frozen ${type.kind} can be empty`,
         hint: 'set it to NULL in the source, or give the target a text column',
       })
     }

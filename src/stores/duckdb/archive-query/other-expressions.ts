@@ -16,7 +16,7 @@ export function refuseOtherExpressions(plan: string, { others }: ExpressionRules
   const [name, { what, instead }] = found
   throw new SluiceError('BAD_QUERY', `${name} ${what}`, {
     reason:
-      'DuckDB computes the answer for rows of the table and of the archive, and the database would give another one',
+      'DuckDB computes the answer for rows of the table and of the archive, and the database would compute another answer',
     hint: instead,
   })
 }

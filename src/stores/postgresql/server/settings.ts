@@ -101,7 +101,10 @@ export function postgresSettings(url: string, environment: PostgresEnvironment =
   const hasPassword = password() !== null
   const prepare = parameter('prepare') ?? 'on'
   if (prepare !== 'on' && prepare !== 'off') {
-    throw new SluiceError('BAD_CONFIG', `prepare=${prepare} is not known`, { where: label, hint: 'on or off' })
+    throw new SluiceError('BAD_CONFIG', `prepare=${prepare} is not known`, {
+      where: label,
+      hint: 'write prepare=on or prepare=off',
+    })
   }
   const statementTimeout = number('statement_timeout', 0, 0)
   return {
@@ -143,7 +146,7 @@ function serviceOf(
     if (unknown === undefined) return found
     throw new SluiceError('BAD_CONFIG', `the service ${name} has ${unknown}, which sluice does not know`, {
       where: label,
-      hint: `known are ${OF_LIBPQ.join(', ')}`,
+      hint: `use only ${OF_LIBPQ.join(', ')}`,
     })
   }
 }
@@ -235,7 +238,7 @@ function splitUrl(url: string, label: string): UrlParts {
     if (!PARAMETERS.includes(name)) {
       throw new SluiceError('BAD_CONFIG', `the URL has an unknown parameter: ${name}`, {
         where: label,
-        hint: `known are ${PARAMETERS.join(', ')}`,
+        hint: `use only ${PARAMETERS.join(', ')}`,
       })
     }
     parameters.set(name, equals === -1 ? '' : decode(pair.slice(equals + 1)))
