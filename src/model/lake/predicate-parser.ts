@@ -117,7 +117,7 @@ export function parsePredicate(text: string): Predicate {
       return typedLiteral(word === 'DATE' ? 'date' : 'timestamp', at)
     }
     const isName = token.kind === 'word' || token.kind === 'quoted'
-    const hint = isName ? `Text takes single quotes: '${token.text}'; two columns cannot be compared` : undefined
+    const hint = isName ? `Write text in single quotes: '${token.text}'; two columns cannot be compared` : undefined
     throw fail(token, `expected a value, found ${shown(token)}`, hint)
   }
 
