@@ -25,12 +25,12 @@ import { placeDigest, fileTest, foundRows, type FoundFile, type SourcePlace } fr
 
 export type ErasureOf = {
   readonly test: RowTest
-  /** Paths of files that certainly hold no such row. */
+  /** Paths of files that certainly hold no row to erase. */
   readonly without: ReadonlySet<string>
   readonly reason: string
   /** Statements that record the erased rows, in the transaction that ends the erasure. */
   readonly noting: (place: string, now: ErasedNow, guard: Statement) => readonly Statement[]
-  /** Returns a row once the erasure is recorded. */
+  /** Query that returns a row once the erasure is recorded. */
   readonly noted: (place: string, fence: bigint) => Statement
 }
 
@@ -213,8 +213,8 @@ async function cutFiles(
 }
 
 /**
- * Deletes rows of the source in the transaction of the closing, if their digest is still the expected one; otherwise it
- * computes the digest again and retries.
+ * Deletes rows of the source in the transaction that runs the statements of `closing`, if their digest is still the
+ * expected one; otherwise computes the digest again and retries.
  * @returns number of deleted rows
  */
 export async function removeFrom(

@@ -26,7 +26,7 @@ export type SourcePlace = {
 }
 
 export type FoundRows = {
-  /** Files that hold such rows; the other files of the partition do not change. */
+  /** Files that hold rows to erase; the other files of the partition do not change. */
   readonly files: readonly FoundFile[]
   /** Null if no row of the partition is in the source. */
   readonly place: SourcePlace | null
@@ -35,7 +35,7 @@ export type FoundRows = {
 }
 
 /**
- * @param without paths of files that certainly hold no such row; they are not opened
+ * @param without paths of files that certainly hold no row to erase; they are not opened
  * @param attached tables of attached partitions, by their identities
  * @throws SluiceError UNSUPPORTED_TYPE if the source compares a column differently from Parquet files; PROOF_FAILED,
  * SOURCE_IO, CONNECTION_LOST

@@ -25,7 +25,7 @@ export type PartitionLook = {
   readonly partition: ArchivedPartition
   readonly archivedRows: bigint
   readonly sourceRows: bigint
-  /** Paths of its files that hold such rows: these are rewritten without them. */
+  /** Paths of its files that hold rows to erase: these files are rewritten without the rows. */
   readonly files: readonly string[]
   /** True if its files are in no version yet, or it has expired and the newest version may still name its files. */
   readonly underWay: boolean
@@ -77,6 +77,7 @@ export async function whileMoved<T>(
 }
 
 /**
+ * What an erasure would do; changes nothing.
  * @throws SluiceError PARTITION_STATE if a partition is between two states; UNSUPPORTED_TYPE, PROOF_FAILED, SOURCE_IO
  */
 export async function lookAround(
@@ -115,7 +116,7 @@ export async function lookAround(
   return { partitions, otherRows: otherRows.digest, refusal }
 }
 
-/** Paths of files that cannot contain such rows, by their statistics. Empty if `thorough`: every file is opened. */
+/** Paths of files that by their statistics hold no row to erase. Empty if `thorough`: every file is opened. */
 export async function spared(context: ArchiveContext, { test, thorough }: ErasedRows): Promise<ReadonlySet<string>> {
   if (thorough === true) return new Set()
   const predicate = testPredicate(test, archivedColumns(context.archived))

@@ -203,7 +203,7 @@ export class ErasureLedger {
     ]
   }
 
-  /** Returns a row once it is recorded. */
+  /** Query that returns a row once the erased rows of the place are recorded. */
   noted(id: bigint, place: string, fence: bigint): Statement {
     return {
       sql: `SELECT 1 FROM migration_archive_erased WHERE ${KEY} AND place = ? AND fence = ?`,

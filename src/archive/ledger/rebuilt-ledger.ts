@@ -16,7 +16,7 @@ export function isBeingRebuilt({ origin }: Pick<ArchiveRecord, 'origin'>): boole
 
 /**
  * Writes all rows in one transaction, which fails if another program has created the archive of this table meanwhile.
- * @param replaces id of an archive of this table in the ledger of which nothing was published; null if there is none
+ * @param replaces id of the table's archive in the ledger, which published nothing; null if the ledger has none
  * @param more statements of the same transaction
  */
 export async function writeRebuilt(

@@ -92,7 +92,7 @@ export function withHeadFeature(protocol: ProtocolAction): ProtocolAction {
   return { ...protocol, minWriterVersion: 7, writerFeatures: [...meant, HEAD_FEATURE] }
 }
 
-/** @param table the archived table as a command names it; null if unknown */
+/** Command that adopts the archive. @param table the archived table as a command names it; null if unknown */
 export function adoptCommand(table: string | null): string {
   const words = table === null ? '' : ` --table ${shellQuote(table)} --confirm=${shellQuote(table)}`
   return `sluice archive adopt${words}`

@@ -33,8 +33,9 @@ export async function recordOf(
 }
 
 /**
- * The record of an archive by this column. Reads the ledger only for whole numbers: other types need no record.
- * @returns null for other columns, and if the table has no archive by this one
+ * The record of an archive that this column partitions. Reads the ledger only for whole numbers: other types need no
+ * record.
+ * @returns null for a column of another type, and if no archive of the table is partitioned by this column
  * @throws SluiceError as recordOf
  */
 export async function archivedAs(

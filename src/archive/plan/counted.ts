@@ -1,4 +1,4 @@
-/** Counts by which check archived periods with rows in the database were compared, for a sentence at the end. */
+/** Counts archived periods by the check that compared them with the database, for a sentence at the end. */
 import type { PeriodLook } from './period-rows.ts'
 
 /** How a period was checked. `empty`: the database has no rows of it, so nothing more could be checked. */

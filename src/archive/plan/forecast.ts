@@ -112,7 +112,7 @@ export type ExportSample = { readonly rows: bigint; readonly ms: number }
 /**
  * @param samples times of earlier partitions
  * @param due rows of each partition to process
- * @returns ms; null if the samples are not sufficient. The sum of the fastest sample's time per partition, and of the
+ * @returns ms; null if the samples are not sufficient. For each partition, the time of the fastest sample plus the
  * median time per row: a sample that waited for locks must not affect the forecast
  */
 export function foretoldMs(samples: readonly ExportSample[], due: readonly bigint[]): number | null {

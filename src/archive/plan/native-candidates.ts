@@ -68,8 +68,8 @@ function isEpoch(kind: ValueKind): boolean {
 type Place = Pick<ArchiveCandidate, 'status' | 'note'>
 
 /**
- * Blocks a due partition in the range of another partition of the ledger, if it cannot be archived as a further part;
- * otherwise notes that it has late rows.
+ * Blocks a due partition whose range the ledger already has, if the partition cannot become a further part; otherwise
+ * notes that it has late rows.
  */
 function furtherOf(
   standing: Place,

@@ -19,7 +19,7 @@ type Standing = Bounds & Pick<NativePartition, 'identity' | 'isDefault'>
 
 /** Partitions of the ledger in the range of an attached partition. */
 export type LedgerOverlap = {
-  /** The entry of its table, or of a table that it replaced and that was not archived, or was restored. */
+  /** The entry of its table, or of a replaced table that was not archived or was restored. */
   readonly own: ArchivedPartition | null
   /** The partition that was in this range before: the first part of the period. */
   readonly left: ArchivedPartition | null

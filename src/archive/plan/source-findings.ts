@@ -1,4 +1,4 @@
-/** Finds archived rows that are still in the database and differ from their proof: by checksum, key or count. */
+/** Finds differences between archived periods and the database: late, missing or changed rows and partitions. */
 import { otherParts } from '../ledger/parts.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import type { ArchiveContext } from '../steps/context.ts'

@@ -7,7 +7,7 @@ import type { CopyStore } from '../../model/copy/port.ts'
 import { openArchiveSource, recordsOf, tableNow } from '../work/each-table.ts'
 import { isMistaken, nativeKind } from './time-kind.ts'
 
-/** Such partitions that are DETACHED: their rows exist, but the server refuses new rows between their bounds. */
+/** Wrongly detached partitions: their rows exist, but the server refuses new rows between their bounds. */
 async function mistakenIn(
   store: CopyStore,
   table: TableSpec,
@@ -28,7 +28,7 @@ async function mistakenIn(
   }
 }
 
-/** Messages about such partitions of all tables in a database; empty without archives. */
+/** Messages about wrongly detached partitions of all tables in a database; empty without archives. */
 export async function mistakenOf(
   url: string,
   signal: AbortSignal,
@@ -43,7 +43,7 @@ export async function mistakenOf(
   return texts
 }
 
-/** Message about such partitions of a table; null if there are none. */
+/** Message about wrongly detached partitions of a table; null if there are none. */
 export async function mistakenText(
   store: CopyStore,
   table: TableSpec,

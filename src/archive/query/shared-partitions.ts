@@ -84,7 +84,7 @@ export function isKnown(bound: string | null, { stored }: QueryColumn): boolean 
   return bound === null ? unitsOfDay(stored) > 0n : unitsOf(bound, stored) !== null
 }
 
-/** The files of one partition among those of `read`, in order. */
+/** Files of one partition. @param files of all partitions in `read`, in the same order */
 export function filesOf(
   label: string,
   read: readonly ArchivedPartition[],

@@ -15,7 +15,7 @@ export function labelsOf(name: string, state: ArchiveLogState, { said }: SaidArc
   return new Set([...state.files.keys(), ...written, ...said.holds.keys()])
 }
 
-/** Columns of the table; column sets and holds from the properties of the archive. */
+/** Stored columns of the table, and the column sets and holds in the properties of the archive. */
 export type LoggedFacts = {
   readonly noted: Pick<SaidArchive['noted'], 'stored'>
   readonly said: Pick<SaidArchive['said'], 'columns' | 'holds'>

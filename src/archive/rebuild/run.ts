@@ -43,7 +43,7 @@ export type Rebuilding = RebuildOptions & {
   readonly dryRun: boolean
 }
 
-/** Partitions for the new ledger, the number of findings, and of archived rows that were compared with the source. */
+/** Partitions for the new ledger, and numbers: findings, and archived rows that were compared with the source. */
 type Found = { readonly partitions: readonly ArchivedPartition[]; readonly findings: number; readonly compared: bigint }
 
 /**

@@ -134,8 +134,8 @@ async function refuseLost(lostRows: () => Promise<SluiceError | null>): Promise<
 /**
  * Moves the partition back to PLANNED, because the export does not match the rows.
  * @returns the claim to continue with
- * @throws SluiceError PARTITION_CHANGED if the source lacks published rows that only the archive may have; also
- * recorded in the ledger
+ * @throws SluiceError PARTITION_CHANGED if published rows are missing in the source: the archive may have the only
+ * copy; also recorded in the ledger
  */
 async function toExportAgain(
   context: ArchiveContext,

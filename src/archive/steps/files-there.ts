@@ -1,4 +1,4 @@
-/** Compares files of an archive with their sizes, without reading them. */
+/** Compares the sizes of an archive's files with the recorded sizes, without reading the files. */
 import type { ArchivedFile } from '../../model/archive/archived-file.ts'
 import type { ArchiveContext } from './context.ts'
 

@@ -75,7 +75,7 @@ export function columnRefusal(
   return refusal(context, partition, what, hint)
 }
 
-/** True for the column that partitions a plain table if it no longer does, or restored rows would lack its values. */
+/** True for a plain table's partitioning column, if a restore must write rows or the column no longer selects them. */
 function isCut(context: ArchiveContext, partition: ArchivedPartition, lost: StoredColumn): boolean {
   const { archived, store, table } = context
   const now = retypedNow(archived.stored.columns, lost) ?? lost
@@ -135,7 +135,7 @@ function withoutFlags(lost: readonly StoredColumn[]): readonly string[] {
   return lost.flatMap((column) => ['--without', column.name])
 }
 
-/** The column of the table that replaced it with another type. */
+/** The column of the table that replaced an archived column, with another type. */
 function retypedNow(now: readonly StoredColumn[], { physical }: StoredColumn): StoredColumn | undefined {
   return now.find(({ was }) => was?.includes(physical) === true)
 }

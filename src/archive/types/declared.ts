@@ -31,7 +31,7 @@ export function renamedType(
   return type.kind === 'native' ? { ...type, name: renamed(type.name, then.declared, now) } : type
 }
 
-/** The type of an attribute, or below a range or a domain, under its present name. */
+/** The type of an attribute, or the base type of a range or a domain, under its present name. */
 function typeNow(
   { type }: DeclaredSourceType['parts'][number],
   then: Pick<StoredColumn, 'declared'>,
@@ -68,7 +68,7 @@ function otherMembers(before: DeclaredSourceType, after: DeclaredSourceType, isS
     : `the members of ${after.name} have another order now`
 }
 
-/** Text about changed attributes, which texts list by position: by number in the same type, by name in a new one. */
+/** Text about changed attributes, whose values texts list by position. A new type is compared by attribute names. */
 function otherPlaces(before: DeclaredSourceType, after: DeclaredSourceType, isSame: boolean): string | null {
   const list = ({ parts }: DeclaredSourceType): string =>
     JSON.stringify(parts.map(({ number, name, type }) => [isSame ? number : name, plainType(type)]))

@@ -9,8 +9,8 @@ export type NamedColumn = { readonly column: Column; readonly old: StoredColumn;
 export type TakenName = { readonly column: StoredColumn; readonly of: readonly StoredColumn[] }
 
 /**
- * A rename keeps position and type. So a column may be each archived column of its type for which all columns keep
- * their order. If no such order exists, it may be each missing column of its type.
+ * A rename keeps position and type. So a column may be any archived column of its type, if all columns then keep their
+ * order. If no such order exists, it may be any missing column of its type.
  * @param named in the order of the table @param stored archived columns, in the order that they had
  */
 export function doubtfulNames(

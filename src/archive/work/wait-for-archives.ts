@@ -28,7 +28,7 @@ export async function waitForArchives({ from, to, ledger, ...waiting }: StreamBe
   await waitAt(to.store, () => Ledgers.beside(to.store, ledger), to.tables, waiting)
 }
 
-/** Errors of an unreadable archive ledger: streams start anyway, because each partition checks for streams itself. */
+/** Errors of an unreadable archive ledger. The stream starts anyway: archive runs check each partition for streams. */
 const UNREADABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'LEDGER_DAMAGED',
   'LEDGER_NEWER',

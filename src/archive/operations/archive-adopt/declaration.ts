@@ -9,7 +9,7 @@ export type ArchiveAdoptOperation = {
   readonly kind: 'archive-adopt'
   readonly from: string
   readonly table: string
-  /** Name of the table, repeated. */
+  /** Name of the table, as confirmation. */
   readonly confirm?: string
   /** Labels of partitions whose rows in the source may differ from the archived ones. */
   readonly accept: readonly string[]

@@ -3,18 +3,18 @@ import { FAILED } from '../../../engine/run/operations/alert-options.ts'
 import type { Declaration } from '../../../engine/run/operations/declaration.ts'
 import * as words from '../../../engine/run/operations/words.ts'
 
-/** Erases rows about a person from a table and its archive, with every older version of the archive. */
+/** Erases rows about a person from a table and its archive, and removes all older versions of the archive. */
 export type ArchiveEraseOperation = {
   readonly kind: 'archive-erase'
   readonly from: string
   readonly table: string
   /** Condition for the rows: `customer_id = 42`. It may name a person, and is not stored. */
   readonly where: string
-  /** A ticket: written to the certificate, and identifies an interrupted erasure. */
+  /** Ticket of the request: recorded in the certificate; the same ticket resumes an interrupted erasure. */
   readonly reason: string
-  /** Other ledgers that the log names: URL of the database to read one from, or `gone:ID` if it no longer exists. */
+  /** Other ledgers that the log names: URL of the ledger's database, or `gone:ID` if the ledger no longer exists. */
   readonly ledgers?: readonly string[] | undefined
-  /** Name of the table, repeated. */
+  /** Name of the table, as confirmation. */
   readonly confirm?: string
   /** Count only. */
   readonly dryRun: boolean

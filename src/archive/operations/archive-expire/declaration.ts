@@ -9,14 +9,14 @@ export type ArchiveExpireOperation = {
   readonly kind: 'archive-expire'
   readonly from: string
   readonly table: string
-  /** Such as `10y`: older than this many whole periods before today's. */
+  /** Age such as `10y`: the current year and the 10 years before it are kept. */
   readonly olderThan: string
   readonly epoch?: Epoch
   /** Only these, by label; empty means all that are old enough. */
   readonly partitions: readonly string[]
   /** Retention of files that the archive no longer names, ms; default: the ledger's. */
   readonly retentionMs?: number
-  /** Name of the table, repeated. */
+  /** Name of the table, as confirmation. */
   readonly confirm?: string
   readonly alert?: AlertOptions
   readonly dryRun: boolean

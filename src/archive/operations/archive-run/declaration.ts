@@ -23,7 +23,7 @@ export type ArchiveOperation = {
   readonly epoch?: Epoch
   /** Default: the ledger's; calendar quarters for a new table. */
   readonly calendar?: CalendarSpec
-  /** Such as `8q`: older than this many whole periods before today's. */
+  /** Age such as `8q`: the current quarter and the 8 quarters before it are kept. */
   readonly olderThan?: string
   /** Only these, by label; empty means all that are due. */
   readonly partitions: readonly string[]

@@ -4,7 +4,7 @@ import type { Declaration } from '../../../engine/run/operations/declaration.ts'
 import type { Option } from '../../../engine/run/operations/option.ts'
 import * as words from '../../../engine/run/operations/words.ts'
 
-/** Removes files that no archive version names and no program is writing, and files that no retained version names. */
+/** Removes files that no version names, unless a program writes them, and files that only expired versions name. */
 export type ArchiveSweepOperation = {
   readonly kind: 'archive-sweep'
   readonly from: string
@@ -13,7 +13,7 @@ export type ArchiveSweepOperation = {
   readonly olderThanMs: number
   /** Retention of files of older versions, ms; default: the ledger's; without one, they are never removed. */
   readonly retentionMs?: number
-  /** Other ledgers that the log names: URL of the database to read one from, or `gone:ID` if it no longer exists. */
+  /** Other ledgers that the log names: URL of the ledger's database, or `gone:ID` if the ledger no longer exists. */
   readonly ledgers?: readonly string[] | undefined
   /** Name of the table, or `all` for several; confirms the command. */
   readonly confirm?: string

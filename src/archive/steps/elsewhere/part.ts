@@ -17,7 +17,7 @@ export type RestoredPart = {
   readonly partition: ArchivedPartition
   /** Test with the column names of the files; null for all rows. */
   readonly test: RowTest | null
-  /** Files that may hold such rows. */
+  /** Files that may hold rows of the part. */
   readonly files: readonly ArchivedFile[]
   /** Digest of its rows, over all columns of the files. */
   readonly expect: Digest
