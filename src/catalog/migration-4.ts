@@ -13,5 +13,5 @@ export const TIME_TEXT = sqlLiteral(
   '^[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,6})?(Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)?$',
 )
 
-/** The columns. `started_at` loses its NOT NULL, too. */
+/** The columns that get a time type. `started_at` loses its NOT NULL, too. */
 export const STATUS_TIMES = ['started_at', 'completed_at'] as const

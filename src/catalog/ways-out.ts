@@ -2,22 +2,22 @@
 import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
 
-/** Removes the table from the catalog, independently of its log. */
+/** Command that removes the table from the catalog, independently of its log. */
 export function forgetCommand(tableId: string): string {
   const id = shellQuote(tableId)
   return `sluice rollback ${id} --forget --confirm=${id}`
 }
 
 /**
- * Imports the table again, under the condition that makes it safe: the catalog may hold the only copy of commits that
- * the log lost.
+ * Text about a new import of the table, with the condition that makes it safe: the catalog may hold the only copy of
+ * commits that the log lost.
  * @param url of the catalog, without secrets
  */
 export function againIfRight(tableId: string, url: string): string {
   return `if the log is right, remove the table from the catalog and import it again: ${forgetCommand(tableId)} --database-url ${shellQuote(url)}`
 }
 
-/** Imports a moved table from its new folder. */
+/** Command that imports a moved table from its new folder. */
 export function movedCommand(tableId: string): string {
   return `sluice import PATH --table-id ${shellQuote(tableId)} --moved`
 }

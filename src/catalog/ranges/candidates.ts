@@ -9,7 +9,7 @@ export type Candidates = {
   /** The numbers cover files up to `builtTo` that were added up to `builtVersion`. */
   readonly builtTo: number
   readonly builtVersion: number
-  /** No file that is not covered has a lower number. */
+  /** Files that the numbers do not cover have at least this number. */
   readonly restFrom: number
 }
 
