@@ -167,7 +167,7 @@ export function holderOfMany(
   return null
 }
 
-/** 9999-12-31 is used for "no end" where a bound must be a day. */
+/** True if the upper bound is 9999-12-31 or later, which means "no end" where a bound must be a day. */
 export function isEndless({ high }: Pick<PlacedPartition, 'high'>): boolean {
   return high >= LAST_DAY * MS_OF_DAY
 }

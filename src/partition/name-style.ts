@@ -8,7 +8,7 @@ export type NameStyle = {
   readonly prefix: string
   readonly suffix: string
   readonly form: NameForm
-  /** Calendar of the labels in the names: that of the bounds, with the first month and year offset of the names. */
+  /** Calendar of the labels in the names: the bounds' calendar, with the first month and year offset of the names. */
   readonly spec: CalendarSpec
 }
 

@@ -1,4 +1,4 @@
-/** State of a partitioned table: partitions as times, gaps, calendar and naming style. */
+/** State of a partitioned table: partitions with their bounds as times, gaps, calendar and naming style. */
 import type { ArchiveRecord } from '../archive/ledger/record.ts'
 import { tableText, type Column, type TableName, type TableSpec } from '../model/copy/column-type.ts'
 import { SluiceError } from '../shared/errors.ts'
@@ -41,7 +41,7 @@ export type PartitionCoverage = {
   readonly calendar: TableCalendar | null
   /** Candidates if the calendar is null because its days could begin in several zones. */
   readonly zones: readonly string[]
-  /** Zone of its local times: that of its calendar, otherwise of its database, otherwise UTC. */
+  /** Zone of its local times: the zone of its calendar, otherwise of its database, otherwise UTC. */
   readonly zone: string
 }
 

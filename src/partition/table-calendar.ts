@@ -119,7 +119,7 @@ export function matchingPeriods(
   return of
 }
 
-/** Except for zones, candidates share no period: a quarter is no month; quarters from April and May are never equal. */
+/** In one zone, no two candidates share a period: quarters that begin in April and in May, for example, never do. */
 function* candidates(kind: ValueKind, zones: readonly string[]): Iterable<CalendarSpec> {
   const inZones = isInstant(kind) ? [...new Set(zones)] : [zones[0] ?? DEFAULT_CALENDAR.zone]
   for (const zone of inZones) {

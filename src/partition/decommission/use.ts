@@ -62,7 +62,7 @@ function isComparable({ identity: noted, detail: { use } }: DecommissionRow, now
   )
 }
 
-/** A read after sluice's last one, if the server records times; otherwise null. */
+/** Text about a read later than sluice's last read, if the server records times; otherwise null. */
 function lastRead({ lastReadMs }: TableUse, endedMs: number | null): string | null {
   if (lastReadMs == null || endedMs === null || lastReadMs <= endedMs) return null
   return `the last read was at ${isoTime(lastReadMs)}, and not by sluice`

@@ -96,8 +96,8 @@ async function followedBy({ store, database, table, run }: InspectedTable): Prom
 type DuePeriods = { readonly due: readonly string[]; readonly empty: readonly string[] }
 
 /**
- * Labels of periods older than the limit that are still in the table. @returns `empty`: those without rows, which no
- * run archives
+ * Labels of periods older than the limit that are still in the table. @returns `empty`: labels of periods without rows,
+ * which no run archives
  */
 async function dueOf(inspected: InspectedTable, olderThan: string): Promise<DuePeriods> {
   const { standing, name, archive, now, store, run } = inspected

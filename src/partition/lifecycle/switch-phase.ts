@@ -1,4 +1,4 @@
-/** Phase II: the partitioned table takes the public name; the old table is kept equal for a while, then retired. */
+/** Phase II: the partitioned table gets the public name; a reverse stream updates the old table until it is retired. */
 import { isoTime } from '../../shared/clock.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import { isUnderWay, type SwitchRow } from '../../engine/follow/cutover/switch-row.ts'

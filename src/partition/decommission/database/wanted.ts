@@ -60,8 +60,8 @@ export async function wantedInside(
 }
 
 /**
- * Cutovers that are in progress or not cleaned up, and those whose reverse stream has not ended.
- * @param identity of the database that they move writers from; null for all of the ledger
+ * Cutovers that are in progress or not cleaned up, and cutovers whose reverse stream has not ended.
+ * @param identity of the database that writers leave by the cutover; null for all cutovers of the ledger
  */
 async function waysBack(place: LedgerWhere, identity: string | null): Promise<readonly DecommissionFinding[]> {
   const { database } = place

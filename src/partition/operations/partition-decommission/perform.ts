@@ -122,7 +122,7 @@ async function next(
   return { totals: { ...totals, steps: '1' } }
 }
 
-/** Finding for the copy of an earlier run, if this run drops the table because of that copy, or is a dry run. */
+/** Finding for an earlier run's copy, if this run makes no new copy and drops the table, or is a dry run. */
 async function copyFindings(
   { steps, oldTable }: Retired,
   { graceOver }: InspectedOldTable,

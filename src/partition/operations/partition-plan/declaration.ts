@@ -7,9 +7,9 @@ import * as words from '../../../engine/run/operations/words.ts'
 export type PartitionPlanOperation = {
   readonly kind: 'partition-plan'
   readonly from: string
-  /** The database of the new table; default: that of the old one. */
+  /** The database of the new table; default: the old table's database. */
   readonly to?: string | undefined
-  /** Name of the new table; default: that of the old one, with `_partitioned` in the same database. */
+  /** Name of the new table; default: the old table's name, with `_partitioned` if both are in one database. */
   readonly into?: string | undefined
   readonly table: string
   /** Time column. */

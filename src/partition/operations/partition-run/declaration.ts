@@ -11,7 +11,7 @@ import { CHUNK_PROOFS } from './options.ts'
 export type PartitionRunOperation = {
   readonly kind: 'partition-run'
   readonly from: string
-  /** The database of the new table; default: that of the old one. */
+  /** The database of the new table; default: the old table's database. */
   readonly to?: string | undefined
   readonly table: string
   /** Time column. */
@@ -19,7 +19,7 @@ export type PartitionRunOperation = {
   readonly calendar: Partial<CalendarSpec>
   /** Unit of integers since 1970, if bounds and ledger do not determine it. */
   readonly epoch?: Epoch | undefined
-  /** Name of the new table; default: that of the old one, with `_partitioned` in the same database. */
+  /** Name of the new table; default: the old table's name, with `_partitioned` if both are in one database. */
   readonly into?: string | undefined
   /** Unit of the slices of a period, each of which is reported when copied. */
   readonly slices?: 'week' | 'month' | undefined
