@@ -155,7 +155,7 @@ function endedAs(
   }
 }
 
-/** Removes the resume command if it is the command that was refused for its usage: it would be refused again. */
+/** Removes the resume command if it equals the run's own command, and this command was refused as invalid usage. */
 function withoutItself(ended: RunFinished, { commandLine }: RunOptions): RunFinished {
   const { resumeCommand, ...rest } = ended
   const isRefused = ended.exitCode === EXIT_OF_KIND.usage || ended.exitCode === EXIT_OF_KIND.unsupported

@@ -37,7 +37,7 @@ type Parts = {
   readonly stop: (reason: SluiceError, now: boolean) => void
 }
 
-/** Of a cause that was found in events, or of one of a stream. */
+/** Verdict about a cause that was found in events, or about a cause of a stream. */
 type Verdict = Omit<CauseVerdict, 'cause'> & { readonly cause: AlertCause }
 
 /** Subject of a verdict. @property about text for sinks, independent of this program's folder */

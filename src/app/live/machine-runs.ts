@@ -1,4 +1,4 @@
-/** The runs of this user on this machine: those with a socket, and those in the run history. */
+/** The runs of this user on this machine, found by their sockets and in the run history. */
 import { existsSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import { dirname } from 'node:path'

@@ -6,7 +6,7 @@ import type { SlotDone } from './slot-messages.ts'
 
 /** Number of retries after crashes. */
 const CRASHES = 5
-/** Number of rests for a refused login or a session-sharing pooler: 2 min, enough for a password change to end. */
+/** Number of pauses after a refused login or a session-sharing pooler: 2 min, enough for a password change to end. */
 export const REFUSED_LOGINS = 6
 
 /** Summary errors: the errors of the tables decide instead. */

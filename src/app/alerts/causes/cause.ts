@@ -7,7 +7,7 @@ export type CauseVerdict = {
   readonly cause: RunCause
   /** Empty if the cause concerns the whole run. */
   readonly table: string
-  /** Tables that sinks are given if `table` is empty; those of the command if absent. */
+  /** Tables for sinks if `table` is empty; absent: the tables of the command. */
   readonly named?: string
   readonly holds: boolean
   /** Start of the current table's data, ms since the epoch: an older alert is about another table of the same name. */

@@ -11,7 +11,7 @@ export type ScheduleAddOperation = {
   /** URL of the queue's database. */
   readonly connect: string
   readonly name: string
-  /** In the form of `app/share/schedules/rule-text`. */
+  /** Calendar rule as text; format: `app/share/schedules/rule-text`. */
   readonly rule: string
   readonly catchUp: CatchUp
   /** The command without the program name, as words and as shell text; with store names instead of URLs. */

@@ -5,7 +5,7 @@ import { SCHEDULE_RULE_OPTIONS } from '../schedule-add/declaration.ts'
 export type SchedulePrintOperation = {
   readonly kind: 'schedule-print'
   readonly name: string
-  /** In the form of `app/share/schedules/rule-text`. */
+  /** Calendar rule as text; format: `app/share/schedules/rule-text`. */
   readonly rule: string
   readonly words: readonly string[]
   /** True if each run of the command is destructive. */
