@@ -6,7 +6,7 @@ export type Beginning = {
   /** Notes printed at the beginning. */
   readonly notes?: readonly string[]
   readonly warnings?: readonly string[]
-  /** The next command, if it differs from the one that the run names. */
+  /** Command that is suggested after the run, if it differs from the resume command that the run names. */
   readonly next?: (finished: RunFinished, runId: string) => string | undefined
 }
 

@@ -88,7 +88,7 @@ export function stateCatalogFile(lake: string, env: Readonly<Record<string, stri
 
 /**
  * The catalog that the UI keeps for a lake, for a command without a catalog: the catalog of the folder or bucket, or of
- * the nearest one above. Commands do not create it, because a script whose variable is not set must fail.
+ * the nearest folder above. Commands do not create it, because a script whose variable is not set must fail.
  * @param place path of a lake or of a table in it
  * @returns null if there is none
  */

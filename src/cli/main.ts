@@ -95,7 +95,7 @@ export async function main(typed: readonly string[], context: CliContext): Promi
 
 /** Signals that end the session. */
 async function signalsOf({ request, globals }: Parsed, { signals }: CliContext): Promise<NodeJS.EventEmitter> {
-  // For attach, signals end the watching, not the run.
+  // `attach` gets the signals itself: they end the display, not the run.
   if (request.kind === 'attach') return new EventEmitter()
   if (!globals.background) return signals
   const { signalsOfStart } = await import('./background.ts')
@@ -103,8 +103,8 @@ async function signalsOf({ request, globals }: Parsed, { signals }: CliContext):
 }
 
 /**
- * True if a visible password needs a warning. Not in a background process, whose parent was given the words, and not
- * for JSON, whose caller chose the words.
+ * True if a visible password needs a warning: not in a background process, because its parent checks the same command
+ * line, and not for JSON, because a program wrote the command line.
  */
 function isPasswordReported(argv: readonly string[], mode: FrontendMode, { background }: CliContext): boolean {
   return mode !== 'json' && background === undefined && holdsPassword(argv)
@@ -293,12 +293,12 @@ async function perform(
   return exitCode
 }
 
-/** True if the command is shown on a screen; a plan is printed. */
+/** True if the UI shows the operation: long operations, except plans, which are printed. */
 function isLong(operation: Operation): boolean {
   return declarationOf(operation.kind).shape === 'long' && !isPlanOnly(operation)
 }
 
-/** True if the run has hours of the day; then it runs without the UI. @throws SluiceError BAD_FLAG with --tui */
+/** True if --between limits the hours of the run; then it has no UI. @throws SluiceError BAD_FLAG with --tui */
 function keepsHours(reported: CommandTexts | undefined, { tui }: Globals): boolean {
   if (reported?.hours === undefined) return false
   if (!tui) return true

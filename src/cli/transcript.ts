@@ -1,6 +1,6 @@
 /**
- * Text that stays in the scrollback after the terminal UI: for each run the lines of a run without the UI. Log files
- * are written during the run.
+ * Text that stays in the scrollback after the terminal UI has closed: for each run, the lines that the same command
+ * prints without the UI. Log files are written during the run.
  */
 import type { Event } from '../model/run/event.ts'
 import { sayings, withNext } from './beginning.ts'

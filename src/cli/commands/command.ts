@@ -19,13 +19,13 @@ export type CommandTexts = {
   readonly notes?: readonly string[]
   /** Notes on other active runs, also printed at the beginning. */
   readonly live?: () => Promise<readonly string[]>
-  /** Warnings printed at the beginning, about what may be unintended. */
+  /** Warnings printed at the beginning, such as about options that the user may not have intended. */
   readonly warnings?: readonly string[]
   /** Hours of the day in which the run works. */
   readonly hours?: Hours
   /** Log file for the output, in addition to the console. */
   readonly log?: string
-  /** The next command, if it is not the same command again. */
+  /** Command that is suggested when the run has ended; undefined: the command of the run. */
   readonly next?: (finished: RunFinished, runId: string) => string | undefined
 }
 
