@@ -84,7 +84,7 @@ export class SummaryFold {
     }
   }
 
-  /** Numbers of equal checks and of versions, as text; null if a check differed, or nothing was checked. */
+  /** Text such as `12 checks equal at 3 versions`; null if a check differed, or nothing was checked. */
   proof(): string | null {
     if (this.#checks === 0 || this.#equal < this.#checks || this.#differences > 0) return null
     return `${plural(this.#checks, 'check')} equal at ${plural(this.#versions.size, 'version')}`
@@ -116,7 +116,7 @@ export class SummaryFold {
     if (parts.length > 0) return parts.join('; ') + noProof
     const totals = Object.entries(finished.totals).map(([name, value]) => `${name} ${grouped(value)}`)
     const outcome = finished.status === 'ok' ? 'done' : finished.status
-    // Commands of a family have a second word.
+    // `archive-run` is shown as `archive run`, as the user types it.
     const words = command.replace(/^(archive|partition|lifecycle)-/, '$1 ')
     return `${totals.length === 0 ? `${words} ${outcome}` : totals.join(', ')} in ${durationText(finished.ms)}${noProof}`
   }
