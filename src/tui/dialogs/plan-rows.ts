@@ -1,15 +1,18 @@
-/** Lines of a printed plan as rows of a dialog. Output entries wrap below their text; table rows keep their columns. */
+/**
+ * Lines of a printed plan as rows of a dialog. Log lines (time, keyword, text) wrap below their text; table rows keep
+ * their columns.
+ */
 import { clean, width, wrap, wrapLabelled } from '../../render/screen-text.ts'
 import { isReported } from '../run/story.ts'
 
 /** Largest fraction of a row that columns may take if the last column is to be wrapped. */
 const MOST_BEFORE = 0.6
 
-/** Continuation rows of an output entry: where, cause, do. */
+/** Detail lines below a log line: they begin with the label `where`, `cause` or `do`. */
 const MORE_TOLD = /^ {5}(?:where|cause|do) /
 
 /**
- * @param left cells by which wide table rows are scrolled @param lists true: every row that is not an output entry is a
+ * @param left cells by which wide table rows are scrolled @param lists true: every line other than a log line is a
  * table row
  */
 export function planRows(text: string, cells: number, left: number, lists = false): readonly string[] {

@@ -5,7 +5,7 @@ import type { RunView } from './run-view.ts'
 
 /** Largest number of lines kept; the newest ones. */
 const KEPT_LINES = 1000
-/** An output entry: `0:02 FAILED   what`. */
+/** A log line of the output: time, keyword and text, such as `0:02 FAILED   what`. */
 const BLOCK = /^\s*(?:\d+:)?\d+:\d\d +(\S+) +(.*)$/
 
 /** The run with new lines added. */
@@ -29,7 +29,7 @@ export function isStory(run: RunView): boolean {
   )
 }
 
-/** Whether a line is an output entry, not a table row. */
+/** Whether a line of the output is a log line (time, keyword, text), not a table row. */
 export function isReported(text: string): boolean {
   return BLOCK.test(text)
 }

@@ -98,8 +98,8 @@ function markAll(state: State): State {
 }
 
 /**
- * Opens the active run of this program, else the run that was open. A run of another program that was left is reopened
- * only by `enter`.
+ * Opens the active run of this program, else the run that was open last. If the user left a run of another program,
+ * only `enter` opens it again. If the Runs or queue screen is open already, opens the list.
  */
 function openRuns(state: State): State {
   if (state.screen === 'runs' || state.screen === 'queue')

@@ -56,7 +56,7 @@ export function logLines(entry: LogEntry, cells: number): Line[] {
   ])
 }
 
-/** The pane in `cells`, with the height of the body. */
+/** The pane, `cells` wide and as high as the body. */
 export function activityPane(state: State, cells: number): Line[] {
   const { body } = geometry(state)
   const marks = marksOf(state.ascii)

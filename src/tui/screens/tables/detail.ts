@@ -69,7 +69,7 @@ function content(state: State, cells: number, rows: number): Line[] {
   }
 }
 
-/** The pane in `cells`, with the height of the body. */
+/** The pane, `cells` wide and as high as the body. */
 export function detailPane(state: State, cells: number): Line[] {
   const g = geometry(state)
   const row = cursorRow(state)

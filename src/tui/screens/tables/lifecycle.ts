@@ -23,7 +23,7 @@ const TONES: Readonly<Record<LifecycleState, Tone>> = {
 /** A row of the view, and the command that the row shows; null if it shows none. */
 export type LifecycleRow = { readonly line: Line; readonly command: string | null }
 
-/** Lines of `cells`, with a title. */
+/** Lines of the phases for a width of `cells`; the first line is the title. */
 export function lifecycleLines(shown: LifecycleShown, cells: number): Line[] {
   return [
     rule(lifecycleTitle(shown), cells),

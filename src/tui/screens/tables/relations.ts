@@ -40,7 +40,7 @@ export function relationHeading(state: State, title: string, cells: number, sort
   ]
 }
 
-/** Width of the name and titles of the other columns, for lines of `cells` after their mark. */
+/** Width of the name, and titles of the other columns, for lines that are `cells` wide after their mark. */
 export function relationTitles(cells: number): { readonly name: number; readonly titles: readonly Span[] } {
   const { name, key } = widths(cells)
   const titles = [
@@ -78,12 +78,12 @@ export function databaseNote({ state, error, relations }: Database, filter: stri
   return line('   no table is here, or none that this user may see', 'muted')
 }
 
-/** Facts about a table other than its columns, in lines of `cells`. */
+/** Facts about a table other than its columns, in lines at most `cells` wide. */
 export function relationFacts(relation: RelationEvent, cells: number): Line[] {
   return lined(factTexts(relation), cells)
 }
 
-/** Columns of a table below a title, in lines of `cells`. */
+/** Columns of a table below a title, in lines at most `cells` wide. */
 export function relationColumns(relation: RelationEvent, cells: number): Line[] {
   return lined(columnTexts(relation), cells)
 }

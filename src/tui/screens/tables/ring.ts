@@ -1,4 +1,4 @@
-/** Token ring of a Cassandra table: a bar for each part, and the extremes. */
+/** Token ring of a Cassandra table: a bar for each part, the fullest and the emptiest range, and the hosts. */
 import { ringGroups } from '../../../model/copy/ring-groups.ts'
 import type { RingEvent, RingHostEvent } from '../../../model/run/event.ts'
 import { bar } from '../../draw/bars.ts'
@@ -8,7 +8,7 @@ import { line, rule, span } from '../../draw/line.ts'
 import { clean, padEnd, wrap } from '../../../render/screen-text.ts'
 import type { RingShown } from './ring-shown.ts'
 
-/** Most lines of bars; more parts share a line. */
+/** Maximum number of bars; with more parts, several parts share a bar. */
 const LINES = 16
 const ROWS = 14
 const SIZE = 10
@@ -16,7 +16,7 @@ const TOKEN = 20
 const LEAST_BAR = 6
 const MOST_BAR = 40
 
-/** Column widths for lines of `cells`; the size column is dropped first, so that the bar keeps its minimum. */
+/** Column widths for a line that is `cells` wide; drops the size column first, so that the bar keeps its minimum. */
 function widths(cells: number): { readonly token: number; readonly size: number; readonly bar: number } {
   const rest = cells - TOKEN - ROWS - 2
   const size = rest - SIZE >= LEAST_BAR ? SIZE : 0
@@ -25,13 +25,13 @@ function widths(cells: number): { readonly token: number; readonly size: number;
 
 const about = (exact: boolean, n: number): string => `${exact ? '' : '~'}${shownCount(n)}`
 
-/** Lines of `cells`, with a title. */
+/** Lines of the ring for a width of `cells`; the first line is the title. */
 export function ringLines(shown: RingShown, cells: number, ascii: boolean): Line[] {
   const [title, ...rest] = pictureLines(shown, cells - 2, ascii)
   return [rule(title, cells), ...rest.map((one): Line => [span(' '), ...one])]
 }
 
-/** `ringLines` as plain text for a dialog of `cells`; the first line is the title. */
+/** `ringLines` as plain text for a dialog that is `cells` wide; the first line is the title. */
 export function ringText(shown: RingShown, cells: number, ascii: boolean): readonly string[] {
   const [title, ...rest] = pictureLines(shown, cells, ascii)
   return [title, ...rest.map((one) => one.map(({ text }) => text).join(''))]

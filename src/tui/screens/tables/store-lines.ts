@@ -47,7 +47,7 @@ export function storeLine(state: State, row: StoreRow, cells: number): Line {
   return spreadLine([...head, span(left < 8 ? '' : cutMiddle(place, left), 'muted')], line(`${said} `, tone), cells)
 }
 
-/** Facts about a store, in lines of `cells`. */
+/** Facts about a store, in lines at most `cells` wide. */
 export function storeFacts(state: State, row: StoreRow, cells: number): Line[] {
   const { error } = standing(state, row)
   const database = databaseOf(state, row)

@@ -1,4 +1,4 @@
-/** Tables synchronized with new commits by `sync --watch`, next to other runs. */
+/** Tables synchronized with new commits by `sync --watch`, also while other runs are active. */
 import type { TableRow } from '../../../model/lake/answers.ts'
 import type { ErrorInfo } from '../../../shared/errors.ts'
 

@@ -1,4 +1,7 @@
-/** `sync --watch` of tables or the whole catalog. Each has its own thread next to other runs, and ends with the UI. */
+/**
+ * `sync --watch` of tables or the whole catalog. Each has its own thread, also while other runs are active, and ends
+ * with the UI.
+ */
 import { defaultNumber } from '../../../app/operations/facts.ts'
 import { hasOneOpener } from '../../../engine/run/systems.ts'
 import { isInCatalog, type TableRow } from '../../../model/lake/answers.ts'

@@ -124,7 +124,7 @@ function rowLine(
   ]
 }
 
-/** The list with its heading, `rows` lines of `cells`. */
+/** The list with its heading: `rows` lines, `cells` wide. */
 export function tablesList(state: State, cells: number, rows: number): Line[] {
   const { columns, name } = tableColumns(cells)
   const cursor = cursorIndex(state)

@@ -27,13 +27,13 @@ const TONES: Readonly<Partial<Record<PartitionState, Tone>>> = {
   missing: 'bad',
 }
 
-/** Lines of `cells`, with a title. */
+/** Lines of the time line for a width of `cells`; the first line is the title. */
 export function timelineLines(shown: TimelineShown, cells: number, ascii: boolean): Line[] {
   const [title, ...rest] = pictureLines(shown, cells - 2, ascii)
   return [rule(title, cells), ...rest.map((one): Line => [span(' '), ...one])]
 }
 
-/** `timelineLines` as plain text for a dialog of `cells`; the first line is the title. */
+/** `timelineLines` as plain text for a dialog that is `cells` wide; the first line is the title. */
 export function timelineText(shown: TimelineShown, cells: number, ascii: boolean): readonly string[] {
   const [title, ...rest] = pictureLines(shown, cells, ascii)
   return [title, ...rest.map((one) => one.map(({ text }) => text).join(''))]

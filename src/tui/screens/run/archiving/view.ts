@@ -15,7 +15,7 @@ import { archiveHead } from './head.ts'
 import { partitionListLines } from './partitions.ts'
 import { partitionFacts } from './texts.ts'
 
-/** The screen in `cells`, with the height of the body. */
+/** The screen, `cells` wide and as high as the body. */
 export function archiveScreen(state: State, run: RunView, archiving: ArchiveProgress, cells: number): Line[] {
   const { body } = geometry(state)
   const layout = archiveLayout(state, run)

@@ -9,7 +9,7 @@ import type { RunView } from '../../../run/run-view.ts'
 import { lagText } from './follow.ts'
 import { retryOf } from './texts.ts'
 
-/** Rows of `cells`; empty while the run is active. */
+/** Rows, at most `cells` wide; empty while the run is active. */
 export function endingLines(run: RunView, cells: number): readonly Line[] {
   const { finished, copy } = run
   if (finished === null || copy === null) return []

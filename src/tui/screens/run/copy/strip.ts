@@ -23,7 +23,7 @@ export function chunkMark(state: ChunkState, ascii: boolean): readonly [mark: st
   return [ascii ? plain : mark, tone]
 }
 
-/** Rule, strip and scale: three rows of `cells`. */
+/** Rule, strip and scale: three rows that are `cells` wide. */
 export function keyStrip(table: CopyTable | null, named: boolean, cells: number, ascii: boolean): Line[] {
   if (table === null) return [rule('key space', cells), line(' not known yet: the copy is being planned', 'muted'), []]
   const size = Math.max(1, cells - 2)

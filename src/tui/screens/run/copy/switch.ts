@@ -19,7 +19,7 @@ const NAME = 16
 /** Fewest rows for a log to be shown. */
 const LEAST_LOG = 3
 
-/** The screen in `cells`, with the height of the body. */
+/** The screen, `cells` wide and as high as the body. */
 export function switchScreen(state: State, run: RunView, copy: CopyProgress, cells: number): Line[] {
   const { body } = geometry(state)
   const { switching } = copy

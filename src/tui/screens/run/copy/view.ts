@@ -31,7 +31,7 @@ export function newestLines(state: State, rows: number, cells: number): Line[] {
   return [...others.slice(Math.max(0, others.length + end.length - rows)), ...end]
 }
 
-/** The screen in `cells`, with the height of the body. */
+/** The screen, `cells` wide and as high as the body. */
 export function copyScreen(state: State, run: RunView, copy: CopyProgress, cells: number): Line[] {
   const { body } = geometry(state)
   const layout = copyLayout(state, run)
