@@ -14,7 +14,7 @@ import { storedRows } from './stored-rows.ts'
 import { proofOf } from './step-end.ts'
 import { countText } from '../../shared/figures.ts'
 
-/** Where rows of a partition are. @property isOwn a detached table, which keeps the columns that it had at the detach */
+/** Where rows of a partition are. @property isOwn a detached table, which keeps its columns from before the detach */
 export type RowsPlace = { readonly table: TableSpec; readonly where: string | null; readonly isOwn?: true }
 
 /** @property back other parts of the period that were restored: their rows are among the late rows */
