@@ -9,7 +9,7 @@ export type CatalogRights = {
   readonly login: string
   /** The highest complete level; null if rights for reading are missing. */
   readonly level: AccessLevel | null
-  /** Rights missing for each level, without those of the level below, such as `INSERT on delta_files`. */
+  /** Rights missing for each level, without the rights of the level below, such as `INSERT on delta_files`. */
   readonly missing: Readonly<Record<AccessLevel, readonly string[]>>
   /** Optional rights: without them an import is slower. */
   readonly wanted: readonly string[]

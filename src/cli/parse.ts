@@ -220,8 +220,8 @@ function withNote(request: Request, note: string): Request {
 }
 
 /**
- * Stores that the UI lists besides the one that it opens: the stores of the config file. If it has none, and the folder
- * has no lake: the database of $DATABASE_URL.
+ * Stores that the UI lists besides the opened store: the stores of the config file. If the file has none, and the
+ * folder has no lake: the database of $DATABASE_URL.
  */
 async function nearbyStores(
   target: string,

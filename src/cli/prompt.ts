@@ -47,7 +47,7 @@ export async function typedLine(
   }
 }
 
-/** Key names that differ in the line editor, and those that are the same. */
+/** Names that Node's line editor has for keys, by our key names; most are equal. */
 const NAMES: Readonly<Record<string, string>> = {
   enter: 'return',
   ...Object.fromEntries('backspace delete left right up down home end'.split(' ').map((name) => [name, name])),

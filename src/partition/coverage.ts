@@ -119,7 +119,7 @@ export function comingPeriods(
   return { missing, overlaps }
 }
 
-/** Periods completely within a gap; none if the gap begins before the year 1, or has more of them than MOST_AT_ONCE. */
+/** Periods completely within a gap; none if the gap begins before the year 1, or has more than MOST_AT_ONCE periods. */
 export function periodsWithin(spec: CalendarSpec, gap: Gap, kind: ValueKind): readonly PlacedPeriod[] {
   const found: PlacedPeriod[] = []
   let period = Number.isFinite(gap.low) ? periodOfNumber(spec, dayIn(spec, gap.low, kind)) : null

@@ -1,4 +1,4 @@
-/** Periods of a table's rows, and planned partitions: those with rows, those in between, and future ones. */
+/** Periods of a table's rows, and planned partitions: for periods with rows, periods in between, and future periods. */
 import type { CalendarSpec } from '../model/calendar/calendar.ts'
 import { digits } from '../model/calendar/civil.ts'
 import { nextPeriod, periodOf, type Period } from '../model/calendar/period.ts'
@@ -41,7 +41,7 @@ export function rowYears({ years }: Years): RowYears {
   return { main, far: far.map(([year, counted]) => ({ year, ...counted })) }
 }
 
-/** Every period that may hold rows of these years, in order; with a month more on both sides, for zones. */
+/** Every period that may hold rows of these years, in order; one more month at both ends, because of time zones. */
 export function periodsOfYears(
   spec: CalendarSpec,
   { first, last }: { readonly first: number; readonly last: number },

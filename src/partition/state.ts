@@ -67,7 +67,7 @@ export function stateOf(partition: RangePartition, options: StateOptions): Parti
   return options.cutOff !== null && last < parseDay(options.cutOff) ? 'due' : 'hot'
 }
 
-/** Whole calendar periods since a partition's end, 0 for the one before the current; undefined if it has not ended. */
+/** Whole periods since a partition's end, 0 for the period before the current; undefined if it has not ended. */
 export function periodAge(partition: RangePartition, options: StateOptions): number | undefined {
   const { spec, kind, now } = options
   const high = edge(partition.to, Infinity, kind)

@@ -25,13 +25,13 @@ const HOW: ReadonlySet<string> = new Set(
     /\s+/,
   ),
 )
-/** Such fields within an object field. */
+/** Fields of the same kind within an object field. */
 const HOW_WITHIN: Readonly<Record<string, readonly string[]>> = { ring: ['splits'] }
 
 /**
- * Identity of an alert across runs. The scope contains what is inspected and how: runs of one scope find the same. An
- * alert of a run with options such as `--deep` or `--to-table` is cleared only by a run with the same options. Without
- * a table, the scope names the subject of the whole run.
+ * Identity of an alert across runs. The scope contains what is inspected and how: runs with the same scope have the
+ * same findings. An alert of a run with options such as `--deep` or `--to-table` is cleared only by a run with the same
+ * options. Without a table, the scope names the subject of the whole run.
  * @param isQueued the operation is as queued: this program's folder does not apply
  */
 export function alertKey(operation: Operation, cause: AlertKey['cause'], table: string, isQueued: boolean): AlertKey {

@@ -90,7 +90,7 @@ function ownRuns(folder: string): readonly string[] {
   }
 }
 
-/** A later run that did the follow-up command with success; null if none did. @param later runs begun after this one */
+/** The later run that completed the follow-up command; null if there is none. @param later runs begun after this run */
 function doneSince({ folder, commandLine, end }: BookRow, later: readonly BookRow[]): string | null {
   if (end !== null && end.resumeCommand === null) return null
   const command = end?.resumeCommand ?? commandLine

@@ -80,7 +80,7 @@ export class Pulse {
     }
   }
 
-  /** Rows processed; rows that are processed again count again. Base of a rate. */
+  /** Rows processed, to compute a rate; rows that are processed twice count twice. */
   get done(): number {
     return this.#sum(this.#done, 'done')
   }

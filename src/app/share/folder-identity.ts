@@ -23,7 +23,7 @@ const CONTENT =
 
 /**
  * Identity of a folder: machine, real path, inode number and marker.
- * @param isWritten a run writes to it: creates a marker if there is none, or warns if this user may not
+ * @param isWritten a run writes to the folder: creates a missing marker, or warns if this user may not create it
  * @throws SluiceError NO_SUCH_PATH, TARGET_IO
  */
 export function identifiedFolder(folder: string, isWritten: boolean, warn: (message: string) => void): QueuedStore {

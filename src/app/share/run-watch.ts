@@ -236,8 +236,8 @@ export class RunWatch implements QueueWatch {
   }
 
   /**
-   * Ends the alert when each of its chunks has made progress, when the run was stopped, or when it or a later run of
-   * the same command succeeded. A failed run does not end the alert.
+   * Ends the alert when each of its chunks has made progress, when the run was stopped, or when this run or a later run
+   * of the same command succeeded. A failed run does not end the alert.
    */
   async #unstuck(known: Known, alert: StandingAlert, { moves, finished, limit }: Unstuck): Promise<void> {
     const { run, operation } = known

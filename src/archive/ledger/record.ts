@@ -202,7 +202,7 @@ export async function readParts(
   return found.filter((one) => one.period === period).toSorted((a, b) => a.part - b.part)
 }
 
-/** Periods of a plain table whose archived rows are still in it, read by an index of the ledger. */
+/** Periods of a plain table in state DETACHED, read by an index of the ledger: their rows are still in the table. */
 export async function readDetached(database: LedgerDatabase, table: TableName): Promise<readonly ArchivedPartition[]> {
   const detached: ArchiveState = 'DETACHED'
   const found = await readSome(database, table, () => [{ where: 'state = ?', values: [detached] }])

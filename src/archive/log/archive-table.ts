@@ -236,7 +236,7 @@ export class ArchiveTable implements ArchiveLog {
     for (let tried = 1; ; tried++) {
       const state = await this.own(signal, { tableId, configuration })
       if (state !== null) await this.#settle(state)
-      // Read the ledger after the state: facts written to it by a program that committed before are included, and a
+      // Read the ledger after the state: the ledger then has the facts of every program that committed before, and a
       // program that commits later reads the ledger again.
       const noted = (await this.#parts.properties?.()) ?? null
       const properties = noted === null ? null : change(noted)

@@ -1,7 +1,7 @@
 /**
  * The ownership token of an archive's log (`head`): a number that each commit of sluice replaces, and that the ledger
  * stores before the commit is written. If the ledger does not have the log's token, another database continued the log:
- * a copy of this one, the original of this copy, or this one before it was restored.
+ * a copy of this database, the original of this copy, or this database before it was restored from a backup.
  */
 import { randomInt } from 'node:crypto'
 import type { ProtocolAction } from '../../delta/actions.ts'
@@ -54,7 +54,7 @@ export interface HeadBook {
    * differs: then nothing may be written
    */
   intend(intent: HeadIntent): Promise<void>
-  /** Records that the log has this token at this version: no other token of it or an earlier version can land. */
+  /** Records that the log has this token at this version: no other token can land at this or an earlier version. */
   settle(head: bigint, version: number): Promise<void>
   /** Commits of this ledger, by version; without commits of older programs and other ledgers. */
   sums(): Promise<ReadonlyMap<number, CommitSums>>

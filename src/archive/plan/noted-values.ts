@@ -24,8 +24,8 @@ export async function notedValues(
 }
 
 /**
- * Columns that certainly kept their names. For each other column that may have been renamed to this name, a recorded
- * row with different values in both still has this column's value, and no such row has the other column's value.
+ * Columns that certainly kept their names. Each is compared with the columns that may have its name now: of the
+ * recorded rows whose two values differ, some still have this column's value, and none has the other column's value.
  */
 export async function keptNames(
   store: CopyStore,

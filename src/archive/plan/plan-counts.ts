@@ -11,8 +11,8 @@ import { refusalText } from './row-triggers.ts'
 
 /**
  * The plan with rows of archived periods that are still in the source, as far as they can be counted in about a second.
- * For rows of a plain table that a run will remove, also notes about rows of other tables that refer to them, and about
- * key numbers that the system will reuse.
+ * If a run will remove rows of a plain table, also with notes about referring rows of other tables, and about key
+ * numbers that the system will reuse.
  */
 export async function inspectedThrough(
   plan: PlannedArchive,

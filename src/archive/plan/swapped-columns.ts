@@ -13,8 +13,9 @@ import { notedValues } from './noted-values.ts'
 /**
  * Compares the recorded rows that still exist. If none exists, or their values were updated, it relies on the names.
  * @param renamed the user's statements; `NAME=NAME` for a column that kept its name
- * @throws SluiceError PARTITION_CHANGED if, in all recorded rows that exist, columns have exchanged their values, or
- * the values of an archived column are now in a new column, or in another column while its own has different values
+ * @throws SluiceError PARTITION_CHANGED if one of these is true in all recorded rows that exist: columns have exchanged
+ * their values; a new column has the values of an archived column; another column has the values of an archived column,
+ * and the archived column has different values
  */
 export async function refuseSwappedColumns(
   store: CopyStore,

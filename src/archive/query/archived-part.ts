@@ -18,7 +18,7 @@ export function archivedPartitions(record: ArchiveRecord | null): readonly Archi
   return (record?.partitions ?? []).filter(({ state }) => isArchived(state))
 }
 
-/** Partitions whose table is detached, and whose rows queries still read from that table, not from the archive. */
+/** Partitions with a detached table: queries still read the rows from this table, not from the archive. */
 export function awayPartitions(record: ArchiveRecord | null): readonly ArchivedPartition[] {
   return (record?.partitions ?? []).filter(({ away }) => away)
 }

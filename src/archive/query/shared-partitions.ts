@@ -18,7 +18,7 @@ import { countText } from '../../shared/figures.ts'
 
 export type SharedPartition = {
   readonly label: string
-  /** Null if only the source can compare the bounds: rows that were moved out of them are not detected then. */
+  /** Null if only the source can compare the bounds: then rows that were moved out of the bounds are not detected. */
   readonly within: Excepted | null
 }
 

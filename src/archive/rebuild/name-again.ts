@@ -1,4 +1,4 @@
-/** Adds files to the log again that a restore removed from it, and that a rebuilt ledger needs. */
+/** Adds files to the log again: a restore has removed them, and a rebuilt ledger needs them. */
 import { readPartition, type ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveContext } from '../steps/context.ts'
 import { nameAgain } from '../steps/expire.ts'

@@ -19,9 +19,9 @@ import { restoreCommand } from './refusals.ts'
 export type NeighbourParts = {
   /** All parts of a partition's period, from the current ledger. */
   readonly parts: (of: Pick<ArchivedPartition, 'period'>) => Promise<readonly ArchivedPartition[]>
-  /** Periods of a plain table whose archived rows are still in it, from the current ledger. */
+  /** Detached periods of a plain table, from the current ledger: their archived rows are still in the table. */
   readonly detached: () => Promise<readonly ArchivedPartition[]>
-  /** Such periods with fewer rows in the table than archived; empty if counting takes more than about a second. */
+  /** Detached periods with fewer rows in the table than archived; empty if counting takes more than about a second. */
   readonly shrunken: () => Promise<readonly ArchivedPartition[]>
   /** Rows of the source whose keys are in files of other partitions; null if table or files lack a key column. */
   readonly doubled: (

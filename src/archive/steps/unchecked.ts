@@ -23,7 +23,7 @@ type Around = {
   readonly store: CopyStore
   readonly emit: Emit<'log'>
   readonly signal: AbortSignal
-  /** The rows are a partition that is a table: it gets constraints other than those of types back unchecked. */
+  /** The rows are a partition that is a table: a restore of this table tests only constraints of column types. */
   readonly isNative: boolean
 }
 

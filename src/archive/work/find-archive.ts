@@ -134,7 +134,7 @@ export function otherArchivedTable(store: CopyStore, { table, archive }: Archive
 }
 
 /**
- * For archived tables without number and witness, or that neither of them identifies any more.
+ * For archived tables that neither a table number nor a witness identifies.
  * @throws SluiceError PARTITION_STATE if a table without an archive may be a renamed archived one
  */
 export async function refusePerhapsRenamed(

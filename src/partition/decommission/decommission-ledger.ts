@@ -1,4 +1,4 @@
-/** Ledger rows of the steps that retire an old table: one per step, those of a cutover ordered by `step_no`. */
+/** Steps that retire an old table, in the ledger: one row per step; `step_no` orders the steps after a cutover. */
 import { randomUUID } from 'node:crypto'
 import type { TableUse } from '../../model/partition/decommission-port.ts'
 import type { LedgerDatabase, Statement } from '../../model/run/ledger-port.ts'

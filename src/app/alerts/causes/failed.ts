@@ -4,7 +4,7 @@ import type { EventBody } from '../../../model/run/event.ts'
 import { errorLine, type ErrorCode, type ErrorInfo } from '../../../shared/errors.ts'
 import type { CauseWatch } from './cause.ts'
 
-/** Final errors that these causes report: if one of them is active, `failed` is not raised too. */
+/** Final errors that other causes report: if one of these causes is active, `failed` is not raised too. */
 const TOLD_BY: Readonly<Partial<Record<ErrorCode, readonly RunCause[]>>> = {
   DIFFERENCES: ['drift', 'fsck'],
   PROOF_FAILED: ['verify'],

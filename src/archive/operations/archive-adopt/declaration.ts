@@ -13,7 +13,7 @@ export type ArchiveAdoptOperation = {
   readonly confirm?: string
   /** Labels of partitions whose rows in the source may differ from the archived ones. */
   readonly accept: readonly string[]
-  /** Location of the archive, or of its parent folder: a ledger without this archive is rebuilt from it. */
+  /** Location of the archive, or of its parent folder: a ledger without this archive is rebuilt from the archive. */
   readonly to?: string
   /** Facts that an archive of an older program lacks: calendar, and a plain table's partition column. */
   readonly calendar?: Partial<CalendarSpec>

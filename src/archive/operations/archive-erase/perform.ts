@@ -205,8 +205,8 @@ function lookNow(
 }
 
 /**
- * @throws SluiceError LEDGER_BUSY if another erasure of the table has not ended, PLAN_CHANGED if this one began with
- * another condition
+ * @throws SluiceError LEDGER_BUSY if another erasure of the table has not ended, PLAN_CHANGED if this erasure began
+ * with another condition
  */
 function refuseOther({ reason, condition, state }: Erasure, asked: string, test: RowTest, name: string): void {
   if (reason !== asked) {

@@ -153,7 +153,7 @@ function reportMade(
   if (made !== null) reportWaits(table, made, run)
 }
 
-/** Required periods, and those in gaps that have rows in the default partition. */
+/** Required periods, and periods in gaps that have rows in the default partition. */
 async function missingPeriods(
   { standing, archive, name }: TableWithCoverage,
   missing: readonly PlacedPeriod[],
