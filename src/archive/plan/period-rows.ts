@@ -18,7 +18,7 @@ export type PeriodSource = { readonly store: CopyStore; readonly table: TableSpe
 
 /** Result for one archived period of a plain table, or for late rows of a removed native partition. */
 export type PeriodLook =
-  /** `surplus`: rows beyond the ledger's number; negative if some are missing. `place`: another table that has them. */
+  /** `surplus`: rows beyond the ledger's number; negative if some are missing. `place`: the default partition. */
   | { readonly rows: bigint; readonly surplus: bigint; readonly cheap: boolean; readonly place?: RowsPlace }
   /** The reason why it was not checked. */
   | { readonly notLooked: string }

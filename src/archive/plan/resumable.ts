@@ -76,7 +76,7 @@ export function reportStanding(called: TableName, standing: ResumeState, { emit 
   }
 }
 
-/** Event fields: why a run would refuse, and what of the archive was not checked. */
+/** Event fields: why a run would refuse, and which part of the archive was not checked. */
 export function standingFields(
   standing: ResumeState,
   notInspected: readonly string[] = [],
