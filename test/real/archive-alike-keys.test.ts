@@ -237,7 +237,7 @@ describe.each(AGAIN)('%s', (system, columns, setBack) => {
         expect.stringMatching(/--into NEW_TABLE$/),
         expect.stringMatching(/--as-changed --confirm=\S*places$/),
       ])
-      expect(error?.hint).toContain('2 archived rows no longer count')
+      expect(error?.hint).toContain('2 archived rows are given up')
       const kept = await run(into)
       expect(kept.finished.error).toBeUndefined()
       const table = system === 'postgresql' ? 'public."NEW_TABLE"' : 'NEW_TABLE'
@@ -247,7 +247,7 @@ describe.each(AGAIN)('%s', (system, columns, setBack) => {
       ])
       const ended = await run(changed)
       expect(ended.finished.error).toBeUndefined()
-      expect(saidBy(ended)).toContain('2 archived rows no longer count')
+      expect(saidBy(ended)).toContain('2 archived rows are given up')
       expect(await state()).toBe('RESTORED')
       expect(await place.rows('SELECT v FROM places ORDER BY id')).toEqual([['new1'], ['new2']])
     },

@@ -242,13 +242,13 @@ test('PostgreSQL: verify, list and plan of a clone warn that a run would refuse 
   const foreign = [
     'foreign archive',
     expect.stringMatching(
-      /was written with an ownership token that this ledger does not know: this is not the archive of this/,
+      /was written with an ownership token that is not in this ledger: this is not the archive of this/,
     ),
   ]
   expect((await reported(inspected.verify)).slice(0, 3)).toEqual([1, warning, foreign])
   // As after a restore of the original from its own backup: only the ownership token shows the difference.
   await stage.sql(`UPDATE migration_archives SET origin = replace(origin, '"database"', '"unknown"')`)
-  const head = expect.stringContaining('was written with an ownership token that this ledger does not know')
+  const head = expect.stringContaining('was written with an ownership token that is not in this ledger')
   const headWarning = [
     'warn',
     expect.stringContaining('an ownership token that this ledger does not know'),

@@ -57,7 +57,7 @@ test.skipIf(why !== '')(`late rows in the default partition${why}`, { timeout: 1
   const foretold = await perform({ ...back, dryRun: true } as Operation)
   expect(foretold.finished).toMatchObject({ exitCode: 0 })
   expect(foretold.events.flatMap((event) => (event.type === 'archive.planned' ? [event.note] : []))).toEqual([
-    expect.stringContaining('1 row of 2020-Q1 came late, and is in the default partition'),
+    expect.stringContaining('1 late row of 2020-Q1 is in the default partition'),
   ])
   // A key that the archive has is named, and nothing is changed.
   const taken = { ...restore, partitions: ['2020-Q2'] } as Operation

@@ -103,7 +103,7 @@ test('a dropped partition is restored with all its own objects', async ({ skip }
   expect(before.length).toBeGreaterThan(30)
   const plan = await perform({ ...commandsOf(archived).run, dryRun: true } as Operation)
   expect(plan.events.flatMap((event) => (event.type === 'archive.planned' ? [event.note] : []))).toEqual([
-    'has of its own: 3 indexes, 1 constraint, 2 triggers, 1 rule, 1 policy, 2 grants, 1 comment, 1 set of storage parameters',
+    'not inherited from the parent: 3 indexes, 1 constraint, 2 triggers, 1 rule, 1 policy, 2 grants, 1 comment, 1 set of storage parameters',
     undefined,
     undefined,
   ])
@@ -265,7 +265,7 @@ test('a partition with its own generation expression is restored with that expre
   const before = [await place.rows(CATALOG), await place.rows(rows)]
   const plan = await perform({ ...commandsOf(archived).run, dryRun: true } as Operation)
   expect(plan.events.flatMap((event) => (event.type === 'archive.planned' ? [event.note] : []))).toEqual([
-    'has of its own: 1 expression',
+    'not inherited from the parent: 1 expression',
     undefined,
   ])
   const restore = { ...commandsOf(archived).restore, partitions: ['2020-Q1'] } as Operation

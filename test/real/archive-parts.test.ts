@@ -96,14 +96,14 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
     )
     const dropped = await done(drop)
     expect(dropped.events.flatMap((event) => (event.type === 'log' ? [event.message] : []))).toContain(
-      '2020-Q1: 2 rows that came late stay in the table, and can be archived as a further part of 2020-Q1',
+      '2020-Q1: 2 late rows stay in the table, and can be archived as a further part of 2020-Q1',
     )
     await whole(made)
     expect(await listed(made.place)).toEqual(['2020-Q1 DROPPED 20 2', '2020-Q2 DROPPED 20'])
     const further = planned(await done(planOf(run)))
     expect(further.map(({ partition, status, rows, note }) => [partition, status, rows, note])).toEqual([
       ['2020-Q1', 'done', '20', '2 rows more in the table than expected, by count'],
-      ['2020-Q1.part2', 'due', '2', '2 rows that came after 2020-Q1 was archived'],
+      ['2020-Q1.part2', 'due', '2', '2 rows added after 2020-Q1 was archived'],
       ['2020-Q2', 'done', '20', undefined],
     ])
     await done(named(run, '2020-Q1.part2'))
@@ -359,7 +359,7 @@ describe('a period in parts', () => {
     expect(back.find((text) => text.startsWith('2020-Q1.part3: '))).toMatch(
       /21 more rows are in the table, of 2020-Q1, 2020-Q1\.part2, which were restored, or later/,
     )
-    expect(back.join()).not.toContain('came later')
+    expect(back.join()).not.toContain('added later')
     await whole(made)
   })
 
@@ -435,7 +435,7 @@ describe('partitions of PostgreSQL', () => {
     await whole(made)
     expect(planned(await done(planOf(run))).map(({ partition, status, note }) => [partition, status, note])).toEqual([
       ['2020-Q1', 'done', expect.stringContaining('rows of the detached table')],
-      ['2020-Q1.part2', 'due', 'it has rows that came after 2020-Q1 was archived'],
+      ['2020-Q1.part2', 'due', 'it has rows that were added after 2020-Q1 was archived'],
       ['2020-Q2', 'done', expect.stringContaining('rows of the detached table')],
       ['bookings_2', 'later', undefined],
     ])
@@ -606,7 +606,7 @@ describe.skipIf(WITHOUT.get('postgresql') !== '')('a plain table that is partiti
       const plan = planned(await done(planOf(run)))
       expect(plan.map(({ partition, status, note }) => [partition, status, note])).toEqual([
         ['2020-Q1', 'done', '1 row more in the table than expected, by count'],
-        ['2020-Q1.part2', 'due', 'it has rows that came after 2020-Q1 was archived'],
+        ['2020-Q1.part2', 'due', 'it has rows that were added after 2020-Q1 was archived'],
         ['2020-Q2', 'due', undefined],
         [`${TABLE}_now`, 'later', undefined],
       ])

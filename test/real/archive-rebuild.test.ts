@@ -534,7 +534,7 @@ test('missing restored rows are refused, changed and late ones are not', async (
   const refused = [
     expect.stringMatching(/^2020-Q1 differs from the source: 1 archived row is missing \(3\); /),
     expect.stringMatching(
-      /^2020-Q2 differs from the source: 1 archived row is missing \(100003\), 1 row has other values \(100007\), 1 row came later/,
+      /^2020-Q2 differs from the source: 1 archived row is missing \(100003\), 1 row has other values \(100007\), 1 row was added later/,
     ),
     'PROOF_FAILED',
   ]

@@ -136,7 +136,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     const foretold = await perform({ ...restore, dryRun: true })
     expect(foretold.finished).toMatchObject({ exitCode: 0 })
     const found =
-      /10 archived rows are missing \(.*\), 2 rows came later \(90001(?:, .*)?; 90002(?:, .*)?\); missing rows are restored/
+      /10 archived rows are missing \(.*\), 2 rows were added later \(90001(?:, .*)?; 90002(?:, .*)?\); missing rows are restored/
     expect(said(foretold)).toMatch(found)
     expect(await state()).toBe('DETACHED')
     const restored = await perform(restore)
@@ -156,7 +156,8 @@ describe.each(PLACES)('%s, %s', (system, form) => {
         `DELETE FROM ${detached} WHERE id = 7`,
         late(90_001),
       )
-      const found = /1 archived row is missing \(7(?:, .*)?\), 1 row has other values \(5(?:, .*)?\), 1 row came later/
+      const found =
+        /1 archived row is missing \(7(?:, .*)?\), 1 row has other values \(5(?:, .*)?\), 1 row was added later/
       for (const dryRun of [true, false]) {
         const { finished } = await perform({ ...restore, dryRun })
         expect(finished).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_CHANGED' } })
@@ -184,7 +185,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     const restored = await perform(restore)
     expect(restored.finished).toMatchObject({ exitCode: 0 })
     expect(said(restored)).toMatch(
-      /300 archived rows are missing .*, 1 row came later \(90001\); missing rows are restored from the files; late rows stay/,
+      /300 archived rows are missing .*, 1 row was added later \(90001\); missing rows are restored from the files; late rows stay/,
     )
     expect(await inTable()).toBe('301')
     expect(await state()).toBe('RESTORED')

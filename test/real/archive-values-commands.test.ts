@@ -177,7 +177,7 @@ it('options for periods are refused', { timeout: 120_000 }, async () => {
     ],
     [
       ['expire', '--table', ORDERS, '--older-than', '10y', '--retention', '30d', '--dry-run'],
-      /^2 .*cut by values of region, which have no age.*sluice archive erase/s,
+      /^2 .*partitioned by values of region, and values have no age.*sluice archive erase/s,
     ],
     [['hold', '--table', ORDERS, '--partition', 'asia', '--reason', 'x'], /^\d .*has no partition asia/s],
   ]

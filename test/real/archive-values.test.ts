@@ -107,7 +107,7 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
     await isWhole(orders)
     expect(plannedValues(await done(plan))).toEqual([
       'eu done 2: 1 row more in the table than expected, by count',
-      'eu.part2 later 1: 1 row that came after eu was archived',
+      'eu.part2 later 1: 1 row added after eu was archived',
       'EU later 1',
       'us later 1',
     ])

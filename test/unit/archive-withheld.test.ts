@@ -17,8 +17,7 @@ test('messages have *** for the values of a condition, and other numbers stay', 
   expect(withhold('Key (id)=(42) of 1420 rows, a.d+a@example.org, aXd+a@example.org')).toBe(
     'Key (id)=(***) of 1420 rows, ***, aXd+a@example.org',
   )
-  const counts =
-    'the disk is full: 42 more of the partitions were not started; 42 such rows are left, 42 rows of 42 files'
+  const counts = 'the disk is full: 42 more partitions were not started; 42 such rows are left, 42 rows of 42 files'
   expect(withhold(counts)).toBe(counts)
   expect(withhold('(42, row) 42 rowing, 42 more')).toBe('(***, row) *** rowing, *** more')
   const error = new SluiceError('BAD_PREDICATE', 'no 42', {

@@ -200,10 +200,10 @@ async function cutFiles(
     if (!equalDigests(less({ rows: file.rows, sum: file.sum }, digest), left)) {
       throw new SluiceError(
         'PROOF_FAILED',
-        `${file.path} was rewritten without the erased rows, and does not read back as written`,
+        `${file.path} was rewritten without the erased rows, but the new file has other rows than expected`,
         {
           where: `${name}, ${partition.label}`,
-          reason: `${file.rows} rows less ${digest.rows} should be left; ${left.rows} were read, or their values differ`,
+          reason: `${file.rows} rows minus ${digest.rows} erased ones were expected; ${left.rows} were read, or their values differ`,
           hint: 'nothing was changed; run sluice archive verify to check the file',
         },
       )

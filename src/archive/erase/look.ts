@@ -65,7 +65,7 @@ export async function whileMoved<T>(
       const now = await reload()
       if (now.revision === seen.revision) throw thrown
       if (tried === TRIES)
-        throw new SluiceError('LEDGER_BUSY', `another command moves partitions of ${name}`, {
+        throw new SluiceError('LEDGER_BUSY', `another command changes partitions of ${name} in the ledger`, {
           where: name,
           hint: 'run the same command again',
           retryable: true,
@@ -182,7 +182,7 @@ export function heldError(
   const named = held.map(({ partition }) => `${partition.label} (${partition.held ?? ''})`).join(', ')
   return new SluiceError('PARTITION_HELD', `partitions of ${name} contain rows to erase, and are held: ${named}`, {
     where: name,
-    reason: 'a held partition cannot be erased, and an erasure is not done in part: nothing was changed',
+    reason: 'a held partition cannot be erased, and a partial erasure is not allowed: nothing was changed',
     hint: `sluice archive release --table ${shellQuote(name)} --partition ${shellQuote(first.partition.label)} ends the hold`,
   })
 }
@@ -215,7 +215,7 @@ export function between({ name }: ArchiveContext, partition: ArchivedPartition):
       ? 'its detach has begun and has not ended'
       : away
         ? 'its table was detached, and its checksum was not computed yet'
-        : 'its rows are in two places, and neither place counts alone',
+        : 'its rows are partly in the table and partly in the archive',
     hint: `finish that step first, then run the erasure again: ${command}`,
   })
 }

@@ -36,7 +36,7 @@ export function rowTest(
     if (columnsNow?.columns.some((column) => column.name === name) === true) {
       throw refused(
         `the archive has no column ${name}: the table got it after rows were archived`,
-        `no archived row has a value in it; delete rows of the table that have one there; ${columnsNow.run} adds the column to the archive with the next due partition, and then this command accepts it`,
+        `archived rows have no value in this column; delete the rows of the table with a DELETE statement, or archive the next due partition, which adds the column to the archive: ${columnsNow.run}`,
       )
     }
     throw refused(`there is no column ${name}`, `its columns are ${columns.map((column) => column.name).join(', ')}`)
@@ -77,7 +77,7 @@ export function rowTest(
       case 'like':
         throw refused(
           `LIKE on ${condition.column.names.join('.')} does not mean the same in every system`,
-          'compare with whole values, with = or IN',
+          'compare the whole value with = or IN',
         )
     }
   }
@@ -142,7 +142,7 @@ function canonical({ name, type, native }: Column, op: Comparison, value: Litera
       // Reported below, without the value.
     }
   }
-  const shape = type.kind === 'text' || type.kind === 'uuid' ? ': it takes a text in single quotes' : ''
+  const shape = type.kind === 'text' || type.kind === 'uuid' ? ': it needs a text in single quotes' : ''
   throw refused(
     `${name} is compared with a value that is not a valid ${native}${shape}`,
     'write the value as the column stores it',

@@ -6,7 +6,7 @@ import type { EventBody } from '../../model/run/event.ts'
 export type Withhold = (text: string) => string
 
 /** A number before one of these nouns is a count of this program. Databases put values in brackets, quotes, commas. */
-const COUNTED = '(?! (?:(?:more|such|archived) )*(?:rows?|files?|partitions?|of the partitions)(?![\\p{L}\\p{N}]))'
+const COUNTED = '(?! (?:(?:more|such|archived|late) )*(?:rows?|files?|partitions?)(?![\\p{L}\\p{N}]))'
 
 /** Replaces the values of a test by `***`. Only whole words: a short number is a part of many others. Counts stay. */
 export function withholding(test: RowTest): Withhold {

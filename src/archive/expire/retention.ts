@@ -13,7 +13,7 @@ export function wantedRetention({ table, retentionMs }: ArchivedTable, asked: nu
       'BAD_FLAG',
       `no retention is set for files that were removed from the archive of ${tableText(table)}`,
       {
-        hint: 'give it once with --retention, such as 30d: expired partitions can be restored for so long',
+        hint: 'set it once with --retention, such as --retention 30d: expired partitions can be restored during this time',
       },
     )
   }
@@ -22,7 +22,7 @@ export function wantedRetention({ table, retentionMs }: ArchivedTable, asked: nu
       'PLAN_CHANGED',
       `--retention is shorter than the recorded retention of ${tableText(table)}, ${retentionInWords(retentionMs)}`,
       {
-        reason: 'partitions that have expired can be restored for as long',
+        reason: 'expired partitions can be restored during the recorded retention',
         hint: 'leave --retention out, or give a longer one',
       },
     )

@@ -51,7 +51,7 @@ export async function reportOutdated(sweeping: Sweeping, retentionMs: number | n
       ...(file.partition === null ? {} : { partition: file.partition }),
       path: file.path,
       finding: 'outdated file',
-      detail: `${removedText(file)}${partition?.state === 'EXPIRED' ? '; it has expired, and cannot be restored then' : ''}`,
+      detail: `${removedText(file)}${partition?.state === 'EXPIRED' ? '; it has expired, and cannot be restored after that' : ''}`,
       bytes: file.bytes.toString(),
     })
   }
@@ -74,7 +74,11 @@ export async function sweepOutdated(sweeping: Sweeping, retentionMs: number | nu
   for (const sweep of await sweeps.unfinished()) {
     const kept = sweep.files.filter(({ path, bytes }) => others.keeps(path, BigInt(bytes)))
     if (kept.length === 0) all = added(all, await destroy(sweeping, sweeps, sweep))
-    else note(sweeping, `the sweep of run ${sweep.id} was interrupted, and waits for ledgers that were not read`)
+    else
+      note(
+        sweeping,
+        `the sweep of run ${sweep.id} was interrupted, and is not continued before the other ledgers of its files are read`,
+      )
   }
   if (run.interrupt.stop.aborted) return all
   const due = await dueFiles(sweeping, retentionMs)
@@ -142,7 +146,7 @@ async function dueFiles(sweeping: Sweeping, retentionMs: number | null): Promise
   if (retentionMs === null) {
     const { files, bytes } = countOf(outdated)
     const hint =
-      'give it once with sluice archive sweep --retention 30d: older versions then lose the files that were removed from the archive before that'
+      'set it once with sluice archive sweep --retention 30d: files that were removed from the archive more than 30 days ago are then destroyed'
     note(
       sweeping,
       `${filesText(files)}, ${bytes} bytes, of older versions ${files === 1 ? 'stays' : 'stay'}: no retention is set for them`,

@@ -352,7 +352,7 @@ export class ArchiveTable implements ArchiveLog {
     for (const { name, bytes } of files) {
       const found = await store.head(name, signal)
       if (found !== null && BigInt(found.size) === bytes) continue
-      const what = found === null ? 'is not there' : `has ${found.size} bytes instead of ${bytes}`
+      const what = found === null ? 'is missing' : `has ${found.size} bytes instead of ${bytes}`
       throw new SluiceError('PARTITION_CHANGED', `a file of ${partition} ${what}`, {
         where: `${store.label}/${name}`,
         hint: 'nothing was published; the same command writes the partition again',

@@ -113,7 +113,7 @@ export function grownShape(
   const twice = names.find((name, i) => names.indexOf(name) !== i)
   if (twice !== undefined) {
     const field = own.find(({ name }) => name === twice)
-    throw conflict(`${twice} is called ${field?.physicalName} in its files, and the ledger does not know that name`)
+    throw conflict(`${twice} is called ${field?.physicalName} in its files, and that name is not in the ledger`)
   }
   const made = shapeOf(inOrder(fields, stored), stored.mapped ? last : null)
   return {

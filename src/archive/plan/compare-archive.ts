@@ -157,7 +157,11 @@ async function compared(
   if (wasPublished && !isProved) {
     const detail =
       partition?.digest == null ? 'the ledger has no proof of it' : digestDifference(proof, partition.digest)
-    return { finding: 'other rows', partition: label, detail: `the archive is not what the ledger proved: ${detail}` }
+    return {
+      finding: 'other rows',
+      partition: label,
+      detail: `the archive differs from the proof in the ledger: ${detail}`,
+    }
   }
   if (state === 'DROPPED' || (isProved && !wasPublished)) return null
   const hot = partition === null ? null : await digestNow(context, wasPublished ? partition : inPlace(partition))

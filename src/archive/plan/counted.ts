@@ -36,7 +36,9 @@ export class PlanCounts {
         : []),
       ...(unlooked > 0 ? [`${unlooked} not at all (${reasons.slice(0, NAMED).join('; ')}${more})`] : []),
     ]
-    return { notChecked: `archived rows that are still in the database, by period: ${parts.join('; ')}. ${next}` }
+    return {
+      notChecked: `archived rows that are still in the database; periods were searched for them: ${parts.join('; ')}. ${next}`,
+    }
   }
 
   #add<K>(counts: Map<K, number>, key: K): void {

@@ -17,6 +17,6 @@ export async function detachedGone(
   if (!(await partitions.isGone(native.table, native.identity, signal))) return null
   // Until the detached table is proved, its rows are read from that table, and the files may lack some.
   return away
-    ? `its detached table is gone, and its rows counted there: restore the table from a backup; ${restoreCommand(name, partition, '--dry-run')} shows what the archive has of them`
+    ? `its detached table is gone, and the archive may lack some of its rows: restore the table from a backup; ${restoreCommand(name, partition, '--dry-run')} shows what the archive has of them`
     : `its detached table is gone: a change to its rows after the proof is lost; ${restoreCommand(name, partition)} brings back the archived ones`
 }

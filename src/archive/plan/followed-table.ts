@@ -45,7 +45,7 @@ async function followedError(
   if (into !== undefined) {
     return new SluiceError('TABLE_FOLLOWED', `stream ${into.id} writes into ${name}`, {
       where: store.label,
-      reason: 'it does not know of archived or restored rows: its next comparison would undo these changes',
+      reason: 'the stream does not replicate an archive run or a restore: its next comparison would undo these changes',
       hint: `archive the table at its source, or end the stream first: sluice follow ${into.id} --end --from URL --to ${store.label}, with the URL of its source`,
     })
   }

@@ -45,5 +45,5 @@ export async function latePeriods(
 
 /** Text such as `3 rows that came after 2024-Q2 was archived`. */
 export function lateText(rows: bigint, period: string): string {
-  return `${countText(rows, 'row')} that came after ${period} was archived`
+  return `${countText(rows, 'row')} added after ${period} was archived`
 }

@@ -58,5 +58,5 @@ export function missingDetail({ isReplaced }: MissingPartition): string {
 
 /** Message of a query: archived rows are not in the answer, because other partitions are within their bounds. */
 export function replacedText({ label }: Pick<ArchivedPartition, 'label'>): string {
-  return `${label}: ${NO_PARTITION}; they were left out, and the rows that are between its bounds now count`
+  return `${label}: ${NO_PARTITION}; queries leave the archived rows out, and use the rows that are between its bounds now`
 }

@@ -111,7 +111,7 @@ function furtherOf(
       note: `without a key, late rows of ${period} cannot be distinguished from archived ones: give the table a primary key`,
     }
   }
-  const late = `it has rows that came after ${period} was archived`
+  const late = `it has rows that were added after ${period} was archived`
   return { ...standing, note: standing.note === undefined ? late : `${late}; ${standing.note}` }
 }
 
@@ -138,7 +138,9 @@ function standingOf(
   if (!named && !isOld(partition, until, calendar, kind)) return { status: 'later' }
   if (partition.isDefault) return { status: 'blocked', note: 'the default partition does not belong to a period' }
   if (partition.blocked !== null) return { status: 'blocked', note: partition.blocked }
-  return partition.own === null ? { status: 'due' } : { status: 'due', note: `has of its own: ${partition.own}` }
+  return partition.own === null
+    ? { status: 'due' }
+    : { status: 'due', note: `not inherited from the parent: ${partition.own}` }
 }
 
 /** True if the upper bound is not after the first day that is kept. */

@@ -32,9 +32,13 @@ export async function newArchive(
 ): Promise<ArchivedTable> {
   const { to, asText, graceMs } = operation
   if (to === undefined) {
-    throw new SluiceError('BAD_FLAG', `${tableText(table.table)} has no archive yet, so the archive needs a place`, {
-      hint: 'give a folder or s3://bucket/folder with --to',
-    })
+    throw new SluiceError(
+      'BAD_FLAG',
+      `${tableText(table.table)} has no archive yet, and --to does not say where to create it`,
+      {
+        hint: 'give a folder or s3://bucket/folder with --to',
+      },
+    )
   }
   return {
     table: table.table,

@@ -12,7 +12,7 @@ export async function reportLosable(
 ): Promise<void> {
   for (const { what, remedy } of (await store.offers.losable?.among([table], interrupt.abort)) ?? []) {
     const message = `${what}: a crash of the server may delete its rows before they are archived, and a restore into it is refused`
-    emit({ type: 'log', level: 'warn', table: tableText(table), message, hint: `${remedy} ends that` })
+    emit({ type: 'log', level: 'warn', table: tableText(table), message, hint: `${remedy} prevents this` })
   }
 }
 
@@ -104,7 +104,7 @@ export async function reportErased(
   if (quiet || all.length === 0) return null
   const message = `${all.join(', ')}: may fire for each erased row, and rows that it writes elsewhere are not erased`
   emit({ type: 'log', level: 'warn', table: name, message })
-  return `what ${all.join(', ')} of ${name} wrote elsewhere`
+  return `rows that ${all.join(', ')} of ${name} wrote elsewhere`
 }
 
 /** Reports triggers and rules of a target table: they fire, and the restore is refused if rows then differ. */

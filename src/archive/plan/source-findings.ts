@@ -49,7 +49,7 @@ export async function* sourceFindings(
     if (interrupt.stop.aborted) return
     const again = await attachedByHand(context, partition)
     if (again !== null) {
-      const detail = `its table was attached again by hand, as ${tableText(again)}, and its rows there count; ${restoreCommand(context.name, partition)} compares them, and removes them from the archive`
+      const detail = `its table was attached again by hand, as ${tableText(again)}, and its rows there are the valid ones; ${restoreCommand(context.name, partition)} compares them, and removes them from the archive`
       yield { finding: 'differs from the source', partition: partition.label, detail }
       continue
     }
@@ -131,7 +131,7 @@ async function lateNeighbours(
   const doubled = rows - late.rows
   return [
     ...(late.rows === 0n ? [] : [finding(late.rows, `but not in the archive: ${late.keys.join('; ')}`)]),
-    ...(doubled > 0n ? [finding(doubled, 'with keys that the archive has')] : []),
+    ...(doubled > 0n ? [finding(doubled, 'with keys of archived rows')] : []),
   ]
 }
 

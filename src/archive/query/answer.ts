@@ -336,7 +336,7 @@ function refuseUncomputed(
     const labels = lacking.map(({ label }) => label).join(', ')
     const earlier = columns.find(({ physical }) => column.was?.includes(physical) === true)
     const since = earlier === undefined ? 'before it was added' : 'when it was stored as another type'
-    const name = earlier === undefined ? '' : `ask for ${quotedName(earlier.name)}, which has their values, `
+    const name = earlier === undefined ? '' : `select ${quotedName(earlier.name)}, which has their values, `
     throw new SluiceError('BAD_QUERY', `${column.name} has no values in ${labels}`, {
       reason: `the database computes the column, and these rows were archived ${since}`,
       hint: `${name}leave it out (SELECT * EXCLUDE (${quotedName(column.name)})), limit the condition to other periods, or restore ${labels}`,

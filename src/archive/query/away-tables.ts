@@ -106,7 +106,7 @@ function goneAway(record: ArchiveRecord | null, { label }: ArchivedPartition): S
     'PARTITION_STATE',
     `the table of ${label} was detached from ${tableText(record?.table ?? { name: '' })}, and is gone`,
     {
-      reason: 'its rows count in the table until the archived rows count',
+      reason: 'queries read its rows from the detached table until a run has computed its checksum',
       hint: 'it was dropped or moved by hand: sluice archive list shows its state',
     },
   )
@@ -116,6 +116,6 @@ function goneAway(record: ArchiveRecord | null, { label }: ArchivedPartition): S
 export function attachedTexts(attached: Standings['attached']): readonly string[] {
   return [...attached].map(
     ([label, table]) =>
-      `files of ${label}, whose table ${tableText(table)} was attached again by hand: its rows in the table count`,
+      `files of ${label}, whose table ${tableText(table)} was attached again by hand: queries read its rows from the table`,
   )
 }

@@ -74,7 +74,7 @@ export function unsettledRows(
     if (partition === undefined || partition.restoring || !isAllRemoved(partition) || rows === 0n) return []
     const what = `${countText(rows, 'row')} of the table with keys of archived rows of ${label}`
     return [
-      `${what} ${rows === 1n ? 'was' : 'were'} left out: the archived ones count; to make those of the table count: ${asChangedCommand(name, partition)}`,
+      `${what} ${rows === 1n ? 'was' : 'were'} left out: queries use the archived ones; to use those of the table instead: ${asChangedCommand(name, partition)}`,
     ]
   })
 }

@@ -283,13 +283,13 @@ function reportLost(
 ): void {
   const gone = (last?.partitions ?? []).filter(({ state, native }) => state === 'DROPPED' && native !== null)
   if (gone.length === 0) return
-  const message = `what ${gone.length === 1 ? 'a dropped partition' : `${gone.length} dropped partitions`} had of their own (local indexes, triggers, grants) was only in the old ledger: if restored, they get what their table gives them`
+  const message = `local indexes, triggers and grants of ${gone.length === 1 ? 'a dropped partition' : `${gone.length} dropped partitions`} were only in the old ledger: a restore creates only those of the table`
   emit({ type: 'log', level: 'warn', table, message })
 }
 
 function differs(name: string, standing: number): SluiceError {
-  const what = standing === 1 ? '1 difference keeps' : `${standing} differences keep`
-  return new SluiceError('PROOF_FAILED', `${what} ${name} from taking its archive over`, {
-    hint: 'nothing was changed; --accept-difference LABEL takes over a partition whose rows in the database differ. With --dry-run it shows the state of each: after PUBLISHED and RESTORED the rows of the table count, after DETACHED and DROPPED those of the archive',
+  const what = standing === 1 ? '1 difference is' : `${standing} differences are`
+  return new SluiceError('PROOF_FAILED', `${name} cannot take its archive over: ${what} not accepted`, {
+    hint: 'nothing was changed; --accept-difference LABEL takes over a partition whose rows in the database differ. With --dry-run it shows the state of each: for PUBLISHED and RESTORED the rows of the table are valid, for DETACHED and DROPPED those of the archive',
   })
 }

@@ -334,7 +334,7 @@ function report({ emit, name }: ArchiveContext<Advancing>, partition: ArchivedPa
 }
 
 function stillChanging({ name }: ArchiveContext, { label, error }: ArchivedPartition): SluiceError {
-  return new SluiceError('PARTITION_CHANGED', `${label} of ${name} is changed while it is exported, again and again`, {
+  return new SluiceError('PARTITION_CHANGED', `${label} of ${name} was changed during each try to export it`, {
     where: `${name}, ${label}`,
     ...(error === null ? {} : { reason: error.message }),
     hint: 'stop the program that writes to it, then run the same command again',

@@ -59,7 +59,7 @@ export async function withoutFiles(context: ArchiveContext, label: string, reloa
       await ledger.move(held, 'RESTORED', 'RESTORED', { retracted: true, logged: [] })
     }
     const said = lostText(rows)
-    const now = rows.all ? 'EXPIRED' : 'RESTORED: the rows in the table count'
+    const now = rows.all ? 'EXPIRED' : 'RESTORED: the rows in the table are the valid ones'
     const message = `${label} was ${state} and no longer has files: it is ${now}${said === '' ? '' : `; ${said}`}`
     emit({ type: 'log', level: 'warn', table: name, message })
   })

@@ -174,7 +174,7 @@ async function published(
     if (thrown.code !== 'ARCHIVE_CONFLICT' && thrown.code !== 'PROOF_FAILED') throw thrown
     what = thrown.message
   }
-  const letGo = `${what}; the rows of the table count, and its files are removed from the Delta table`
+  const letGo = `${what}; the rows of the table are kept, and its files are removed from the Delta table`
   if (options.asChanged) return { place: null, found: null, text: letGo, columns, refusal: null }
   const refusal = onlyCopy(name, partition, what)
   return { place: null, found: null, text: refusal.message, columns, refusal }
@@ -211,7 +211,7 @@ async function attachedAlready(
   const text = `${what}; compared now: ${rowsNowText(found, archived)}`
   if (found.kind === 'equal') return { ...seen, found, text, refusal: null }
   if (options.asChanged)
-    return { ...seen, found, text: `${text}; the present values count, and ${ceaseText(archived)}`, refusal: null }
+    return { ...seen, found, text: `${text}; the present values are kept, and ${ceaseText(archived)}`, refusal: null }
   return { ...seen, found, text, refusal: otherValues(name, partition, text, { rows: archived }) }
 }
 
@@ -243,7 +243,7 @@ async function amongOthers(
       {
         where: `${context.name}, ${label}`,
         reason: `rows that differ from the archived ones are not restored while ${names} are in the table; nothing was changed`,
-        hint: `detach ${names}, then run the same command again: it attaches the table again; --dry-run shows which rows count`,
+        hint: `detach ${names}, then run the same command again: it attaches the table again; --dry-run shows which rows are kept`,
       },
     )
   }
@@ -354,7 +354,7 @@ function foretold(found: RowsNow, partition: ArchivedPartition, { asChanged }: R
   const archived = proofOf(partition).rows
   if (found.kind === 'equal') return `compared now: ${rowsNowText(found, archived)}`
   if (found.kind === 'counted') {
-    return `compared now: ${rowsNowText(found, archived)}${asChanged ? `; the present values count, and ${ceaseText(archived)}` : ''}`
+    return `compared now: ${rowsNowText(found, archived)}${asChanged ? `; the present values are kept, and ${ceaseText(archived)}` : ''}`
   }
   // If no row is expected in the table, a full restore is the normal case.
   const isPlainReturn =

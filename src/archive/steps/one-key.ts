@@ -100,7 +100,7 @@ export function comparedOtherwise(key: readonly string[], shared: readonly Share
     .flatMap(({ file, now }) =>
       key.includes(now.name) && by(file) !== by(now)
         ? [
-            `${now.name} of the key is compared by ${by(now)} now, and was compared by ${by(file)}: rows whose keys are equal by that would not be restored, and their keys were not compared`,
+            `${now.name} of the key is compared by ${by(now)} now, and was compared by ${by(file)}: a row whose key equals another one in the new comparison cannot be restored; this was not checked`,
           ]
         : [],
     )

@@ -97,7 +97,7 @@ export async function requireWhole(
   const { reader, interrupt, name } = context
   for (const { path, bytes, sha256 } of files) {
     const head = await reader.head(path, interrupt.abort)
-    if (head === null) throw damagedFile(name, partition, path, 'is not there')
+    if (head === null) throw damagedFile(name, partition, path, 'is missing')
     const isSame = BigInt(head.size) === bytes && (await sha256InPlace(context, path)) === sha256
     if (!isSame) throw damagedFile(name, partition, path, 'has changed since it was proved')
   }

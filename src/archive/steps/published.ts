@@ -91,7 +91,7 @@ async function placeAway(context: ArchiveContext, partition: ArchivedPartition):
 
 /** Error: the source has none of the archived rows any more. */
 export function emptied(context: Pick<ArchiveContext, 'name' | 'table'>, partition: ArchivedPartition): SluiceError {
-  return removed(context, partition, 'its rows are no longer there')
+  return removed(context, partition, 'its rows are no longer in the table')
 }
 
 /** Error with a hint: rows of a plain table with a key can be restored; other rows only into another table. */

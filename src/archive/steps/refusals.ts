@@ -67,7 +67,7 @@ export function removedByHand(name: string, partition: Named, what: string): Slu
 export function changedAway(name: string, { label }: Named, how: string): SluiceError {
   return new SluiceError('PARTITION_CHANGED', `${label} of ${name} changed before it was detached: ${how}`, {
     where: `${name}, ${label}`,
-    hint: 'run the same command to export it again; until then its rows in the database count',
+    hint: 'run the same command to export it again; until then its rows in the database are the valid ones',
     retryable: true,
   })
 }
@@ -82,14 +82,10 @@ export function gone(
     : 'or see sluice archive list'
   const table =
     native === null ? label : [native.table.schema, native.table.name].filter((part) => part !== undefined).join('.')
-  return new SluiceError(
-    'PARTITION_CHANGED',
-    `${table}, which ${label} of ${name} was, is no longer a partition of it`,
-    {
-      where: `${name}, ${label}`,
-      hint: `it was detached, dropped or replaced: attach the table again, ${otherwise}`,
-    },
-  )
+  return new SluiceError('PARTITION_CHANGED', `${table}, the table of ${label}, is no longer a partition of ${name}`, {
+    where: `${name}, ${label}`,
+    hint: `it was detached, dropped or replaced: attach the table again, ${otherwise}`,
+  })
 }
 
 /** Error: a detached table was moved or renamed by hand. @param to name that it should have */
@@ -115,7 +111,7 @@ export function attachedAgain(
   return new SluiceError('PARTITION_CHANGED', `the detached table of ${label} of ${name} was attached again by hand`, {
     where: `${name}, ${label}`,
     reason: `its rows are in ${name}, as those of ${tableText(table)}; nothing was changed`,
-    hint: `${restoreCommand(name, partition)} compares them with the archive and makes them count there; or ${out} detaches them again: then run the same command again`,
+    hint: `${restoreCommand(name, partition)} compares them with the archive, and keeps them in the table as the valid ones; or ${out} detaches them again: then run the same command again`,
   })
 }
 
@@ -183,7 +179,7 @@ export function otherValues(
       spelled !== undefined
         ? `the key of the table treats ${spelled.archived} and ${spelled.there} as equal: it cannot hold both the archived row and the other one; nothing was changed`
         : outside === undefined
-          ? 'the archived values of these rows would no longer count, so nothing was changed'
+          ? 'the archived values of these rows would be given up, so nothing was changed'
           : 'a row outside of the partition is another row with a reused key, or the archived row with another time: nothing was changed',
     hint: [...(computed.length === 0 ? [] : [withoutHint(name, partition, computed)]), both, ours].join('; '),
   })
@@ -191,7 +187,7 @@ export function otherValues(
 
 /** Text about archived rows that are given up, because other rows have their keys. */
 export function ceaseText(rows: bigint): string {
-  return rows === 1n ? '1 archived row no longer counts' : `${rows} archived rows no longer count`
+  return rows === 1n ? '1 archived row is given up' : `${rows} archived rows are given up`
 }
 
 /** Error: the table does not accept archived rows although their keys are free, because another row excludes them. */
@@ -258,7 +254,7 @@ export function destroyed(name: string, { label, sweptMs }: Pick<ArchivedPartiti
   const when = sweptMs === null ? '' : `; the destruction of its files began at ${isoTime(sweptMs)}`
   return new SluiceError('PARTITION_STATE', `${label} of ${name} has expired and cannot be restored${when}`, {
     where: `${name}, ${label}`,
-    hint: 'the archive no longer has its rows; sluice archive list shows what it was',
+    hint: 'the archive no longer has its rows; sluice archive list shows its record',
   })
 }
 
@@ -289,7 +285,7 @@ export function damagedFile(
       : 'its rows are still in the database; nothing was removed from it',
     hint: isOnlyCopy
       ? 'restore the file from a copy of the archive or an older version of the object, then run the same command again; sluice archive verify names every damaged file'
-      : `${restoreCommand(name, { label })} makes its rows in the table count again, and ${runCommand(name, { label })} writes new files`,
+      : `${restoreCommand(name, { label })} makes its rows in the table the valid ones again, and ${runCommand(name, { label })} writes new files`,
   })
 }
 

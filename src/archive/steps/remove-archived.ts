@@ -83,7 +83,7 @@ export async function removeArchived(
   await ledger.move(held, 'DETACHED', 'DROPPED', { error: null })
   const late = found.rows - there.same.rows
   if (late === 0n) return
-  const message = `${partition.label}: ${late} ${late === 1n ? 'row that came late stays' : 'rows that came late stay'} in the table, and can be archived as a further part of ${partition.period}`
+  const message = `${partition.label}: ${late} ${late === 1n ? 'late row stays' : 'late rows stay'} in the table, and can be archived as a further part of ${partition.period}`
   context.emit({ type: 'log', level: 'note', table: name, message })
 }
 
@@ -156,7 +156,7 @@ export async function backOut(context: ArchiveContext, { partition, held }: Clai
   // queries would read this row and the archived one.
   await ledger.move(held, 'DETACHED', 'DETACHED', { restoring: false })
   const rows = changed.rows === 1n ? 'row is' : 'rows are'
-  const message = `${partition.label}: ${changed.rows} ${rows} in the table with other values and keys of archived rows (${changed.keys.join('; ')}); queries count the archived ones and leave these out, until ${asChangedCommand(name, partition)} makes these count`
+  const message = `${partition.label}: ${changed.rows} ${rows} in the table with other values and keys of archived rows (${changed.keys.join('; ')}); queries use the archived ones and leave these out, until ${asChangedCommand(name, partition)} accepts these`
   context.emit({ type: 'log', level: 'warn', table: name, message })
 }
 

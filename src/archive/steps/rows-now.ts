@@ -267,7 +267,7 @@ function outsideText(outside: NamedRows, changed: bigint): string {
 }
 
 function lateText({ back = [], ...late }: LateRows): string {
-  if (back.length === 0) return named(late, 'row came later', 'rows came later')
+  if (back.length === 0) return named(late, 'row was added later', 'rows were added later')
   const parts = `${back.join(', ')}, which ${back.length === 1 ? 'was' : 'were'} restored`
   return named(
     late,

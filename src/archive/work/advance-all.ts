@@ -162,7 +162,7 @@ class Round {
   async end(): Promise<void> {
     if (this.#isFull) {
       const left = this.#left + this.#parts.queue.flat().length + this.#others.length
-      if (left > 0) this.#say('warn', `the disk is full: ${left} more of the partitions were not started`)
+      if (left > 0) this.#say('warn', `the disk is full: ${left} more partitions were not started`)
       return
     }
     if (this.#parts.run.interrupt.stop.aborted) return

@@ -128,7 +128,7 @@ export class Ledgers implements AsyncDisposable {
       `two ledgers of archives name ${name}: ${first.where} and ${second.where}`,
       {
         where: this.#store.label,
-        reason: 'each would publish and drop without the other, and neither has all archived partitions',
+        reason: 'neither ledger has all archived partitions, and a run would use only one of them',
         hint: `sluice archive list with ?schema= of each shows its archives; then delete the rows of ${name} from migration_archives and migration_archive_partitions of the wrong one`,
       },
     )

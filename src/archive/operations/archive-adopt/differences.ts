@@ -20,14 +20,14 @@ export function repairText(repair: Repair, dryRun: boolean): string | null {
   switch (repair.kind) {
     case 'unnamed': {
       const there = repair.outdated.length === 0 ? '' : ' that exist'
-      return `${label}: the ledger says ${state} and the log names none of its files${there}; its ${files.length} files exist and were read: the log ${would('names', 'name')} them again`
+      return `${label}: the ledger says ${state} and the log names none of its files${there}; its ${files.length} files exist and were read: adopt ${would('adds', 'add')} them to the log again`
     }
     case 'later': {
       const { digest: before } = repair.before
-      return `${label}: the ledger ${would('takes', 'take')} over ${countText(digest?.rows ?? 0n, 'row')} in ${countText(files.length, 'file')} as the log has them; it had ${countText(before?.rows ?? 0n, 'row')}`
+      return `${label}: the ledger ${would('gets', 'get')} the ${countText(digest?.rows ?? 0n, 'row')} in ${countText(files.length, 'file')} of the log; it had ${countText(before?.rows ?? 0n, 'row')}`
     }
     case 'left':
-      return `${label}: the ledger says ${state}, and the log names its files: the log ${would('no longer names', 'no longer name')} them; the files stay until a sweep`
+      return `${label}: the ledger says ${state}, but the log names its files: adopt ${would('removes', 'remove')} them from the log; the files stay until a sweep`
     case 'gone':
       return null
   }
@@ -54,15 +54,15 @@ export function differs(name: string, { all, open, closed }: Differences): Sluic
   if (others.some(({ repair }) => repair?.kind !== 'later')) hints.push(rowsHint(name))
   return new SluiceError(
     'PROOF_FAILED',
-    `${standing.size} of ${all} ${all === 1 ? 'difference keeps' : 'differences keep'} ${name} from taking its archive over`,
+    `${name} cannot take its archive over: ${standing.size} of ${countText(all, 'difference')} ${standing.size === 1 ? 'is' : 'are'} not accepted`,
     { hint: hints.join('; ') },
   )
 }
 
 const LATER =
-  '--accept-difference LABEL takes over a DROPPED partition as the archive has it now: the ledger gets the rows, checksums and files of its log'
+  '--accept-difference LABEL takes over a DROPPED partition from the archive: the ledger gets the row count, checksum and files that the log has'
 
 function rowsHint(name: string): string {
   const letGo = restoreCommand(name, { label: 'LABEL' }, '--as-changed', `--confirm=${name}`)
-  return `--accept-difference LABEL takes over a partition whose rows in the database differ: unless the ledger says DETACHED or DROPPED, the next run archives these rows in place of the archived ones. That run is refused if archived rows are missing in the database: ${letGo} gives up the archived ones. It also takes over a partition whose files are gone: then the rows in the database count, and rows that the difference reports as neither in the table nor in the archive are lost. A partition with a missing or changed file keeps its state, and sluice archive verify names the file`
+  return `--accept-difference LABEL takes over a partition whose rows in the database differ: unless the ledger says DETACHED or DROPPED, the next run archives these rows in place of the archived ones. That run is refused if archived rows are missing in the database: ${letGo} gives up the archived ones. It also takes over a partition whose files are gone: then only the rows in the database remain, and rows that are reported as neither in the table nor in the archive are lost. A partition with a missing or changed file keeps its state, and sluice archive verify names the file`
 }

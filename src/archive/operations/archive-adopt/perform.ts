@@ -81,7 +81,7 @@ function refuseElsewhere({ archive }: ArchiveRecord, to: string, table: TableSpe
   const name = tableText(table.table)
   throw new SluiceError(
     'PLAN_CHANGED',
-    `the ledger has another place for the archive of ${name}: ${redactUrl(archive)}`,
+    `the ledger has another location for the archive of ${name}: ${redactUrl(archive)}`,
     { where: name, hint: 'leave --to out, or change migration_archives.archive if the folder was moved' },
   )
 }

@@ -100,10 +100,14 @@ function refuseAgeless(record: ArchiveRecord): void {
   if (!isByValue(record)) return
   const name = tableText(record.table)
   const column = record.timeColumn ?? ''
-  throw new SluiceError('BAD_FLAG', `the archive of ${name} is cut by values of ${column}, which have no age`, {
-    where: name,
-    hint: `sluice archive erase --table ${shellQuote(name)} --where "$WHERE" --reason TICKET removes rows for good, with a condition on ${column}`,
-  })
+  throw new SluiceError(
+    'BAD_FLAG',
+    `the archive of ${name} is partitioned by values of ${column}, and values have no age`,
+    {
+      where: name,
+      hint: `sluice archive erase --table ${shellQuote(name)} --where "$WHERE" --reason TICKET removes rows for good, with a condition on ${column}`,
+    },
+  )
 }
 
 /** Type of the partition bounds, by the current table. */

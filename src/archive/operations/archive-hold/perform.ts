@@ -93,7 +93,7 @@ async function reported({ table, record, opened, run }: About, what: 'held' | 'r
       `${named(table)} is ${what} in the ledger of this database, but not in the archive`,
       {
         reason: error.message,
-        hint: `${againText(error)}: a lost ledger is rebuilt from there`,
+        hint: `${againText(error)}: a lost ledger is rebuilt from the archive`,
         retryable: error.retryable,
         cause: thrown,
       },
@@ -108,7 +108,7 @@ function againText({ hint }: SluiceError): string {
 }
 
 function named({ table }: TableSpec): string {
-  return `what was named of ${tableText(table)}`
+  return `the selection of ${tableText(table)}`
 }
 
 type Found = {

@@ -109,8 +109,8 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
       'or a move; the previous database is refused from then on. With --to it rebuilds a lost ledger. ' +
       'erase writes files again without some rows, deletes these rows from the database, and destroys every ' +
       'older version of the archive. expire removes partitions from the archive for good; sweep destroys their ' +
-      'files, and those of other older versions, after the retention period. For a table that `lifecycle:` of ' +
-      'the config file names exactly so, options of its entry apply unless the command line sets them; ' +
+      'files, and those of other older versions, after the retention period. If `lifecycle:` of ' +
+      'the config file has an entry of exactly this table, its options apply unless the command line sets them; ' +
       '`archive` of the entry is --to.\n',
   },
   actions: {

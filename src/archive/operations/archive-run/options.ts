@@ -78,7 +78,7 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     shown: 'none',
     group: 'plan and run:',
     completes: 'column',
-    describe: 'a column that is stored as the text that the source prints; repeatable',
+    describe: 'column to store as the text that the source prints; repeatable',
   },
   {
     name: 'renamed',

@@ -212,7 +212,7 @@ function lateError({ late, checked }: { readonly late: number; readonly checked:
   const [periods, partitions] = [late === 1 ? 'period has' : 'periods have', checked === 1 ? 'partition' : 'partitions']
   return new SluiceError('PROOF_FAILED', `${late} archived ${periods} late rows in the table`, {
     reason: `the ${checked} ${partitions} that were read are unchanged since they were proved`,
-    hint: 'nothing was changed; sluice archive plan says what happens to these rows',
+    hint: 'nothing was changed; sluice archive plan shows what a run does with these rows',
   })
 }
 

@@ -79,8 +79,8 @@ const WITHOUT_ARCHIVE =
 function renamed(former: string, by: TableIdentities['by'] | undefined): string {
   const how =
     by === 'number'
-      ? "the table's number"
-      : 'facts that its ledger recorded of the table: its mark, or keys of rows that stay'
+      ? 'the number of the table in the database'
+      : 'what the ledger recorded: an identifier of the table, or keys of rows that were not archived'
   return `the table was called ${former} when it was archived: its archive was found by ${how}`
 }
 

@@ -145,7 +145,7 @@ function expiredNeighbours(chosen: readonly ArchivedPartition[], { partitions }:
 function refuseUnconfirmed({ asChanged, dryRun, confirm, table: given }: RestoreOperation, { table }: TableSpec): void {
   const name = tableText(table)
   if (asChanged !== true || dryRun || confirm === given || confirm === name) return
-  throw new SluiceError('MISSING_CONFIRM', 'archived values of changed rows would no longer count', {
+  throw new SluiceError('MISSING_CONFIRM', 'archived values of changed rows would be given up', {
     where: name,
     hint: `add ${shellQuote(`--confirm=${name}`)}, or --dry-run to see which rows differ`,
   })
@@ -165,7 +165,7 @@ async function defaultPartitionRows(
   if (seen.isAmongOthers === true || look === undefined || !('rows' in look) || look.place === undefined) return seen
   const { rows, place } = look
   if (rows === 0n) return seen
-  const what = `${countText(rows, 'row')} of ${partition.label} came late, and ${rows === 1n ? 'is' : 'are'} in the default partition ${tableText(place.table.table)}`
+  const what = `${countText(rows, 'late row')} of ${partition.label} ${rows === 1n ? 'is' : 'are'} in the default partition ${tableText(place.table.table)}`
   const { store, table, reader, interrupt } = context
   const source = { store, table: { ...place.table, key: table.key }, signal: interrupt.abort }
   const archive = { reader, open: openArchiveQuery }
@@ -179,10 +179,14 @@ async function defaultPartitionRows(
     })
     return { text: what, refusal }
   }
-  if (found.both.rows === 0n) return { text: `${seen.text}; ${what}: they come into it`, refusal: null }
-  const taken = `${what}; ${found.both.rows} of them under a key of the archive: ${found.both.keys.join('; ')}`
+  if (found.both.rows === 0n)
+    return {
+      text: `${seen.text}; ${what}: the restore moves ${rows === 1n ? 'it' : 'them'} into the partition`,
+      refusal: null,
+    }
+  const taken = `${what}; ${found.both.rows} of them ${found.both.rows === 1n ? 'has a key' : 'have keys'} of archived rows: ${found.both.keys.join('; ')}`
   const refusal = new SluiceError('PARTITION_CHANGED', taken, {
-    reason: 'that key would refuse a restore, which would change nothing',
+    reason: 'a restore would fail because of duplicate keys, and change nothing',
     hint: `give these rows other keys, or remove them, then run the same command again; or restore the archived rows into another table: ${elsewhereCommand(context.name, partition)}`,
   })
   return { text: taken, refusal }

@@ -51,7 +51,7 @@ async function requireLogged(context: ArchiveContext, partition: ArchivedPartiti
     await proveLogged(context, partition)
   } catch (thrown) {
     if (!isLogGap(thrown)) throw thrown
-    const message = `${partition.label}: its files are those of the ledger: in the log ${thrown.message}`
+    const message = `${partition.label}: the files that the ledger names are used, because the log cannot be read: ${thrown.message}`
     context.emit({ type: 'log', level: 'warn', table: context.name, message })
   }
 }
