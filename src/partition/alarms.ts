@@ -179,8 +179,8 @@ function lateAlarms(
     ...(from === null ? {} : { from }),
     ...(to === null ? {} : { to }),
     rows: dec(rows),
-    detail: `rows of ${label} came late: that period is archived, and no longer in the table`,
-    hint: `sluice restore --table ${shellQuote(tableText(table))} --partition ${shellQuote(label)} brings it back and says what these rows need; then archive it again`,
+    detail: `late rows of ${label} are in the default partition: that period is archived, and no longer in the table`,
+    hint: `sluice restore --table ${shellQuote(tableText(table))} --partition ${shellQuote(label)} restores it, and shows what to do with these rows; then archive it again`,
   }))
 }
 
@@ -208,7 +208,7 @@ function strayAlarms(
       from: ahead.from,
       rows: dec(ahead.rows),
       detail: 'they belong to periods beyond those that need a partition now',
-      hint: `sluice partition ensure --ahead ${ahead.enough ?? 'N'} creates them and moves these rows; else they stay there until their periods come`,
+      hint: `sluice partition ensure --ahead ${ahead.enough ?? 'N'} creates them and moves these rows; otherwise they stay there until then`,
     })
   }
   if (others.rows > 0n) {
@@ -219,7 +219,7 @@ function strayAlarms(
       rows: dec(others.rows),
       detail:
         calendar === null
-          ? 'no other partition takes them, or they have no time'
+          ? 'they are outside of all other partitions, or have no time'
           : 'their period does not need a partition, or they have no time',
       hint: 'correct their times if these are wrong, or create partitions for them by hand',
     })

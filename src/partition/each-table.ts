@@ -79,7 +79,7 @@ export async function eachTable(
       if (signal.aborted || known.code === 'INTERNAL') throw known
       if (known.kind === 'unsupported' && !named) {
         passedOver++
-        const message = `passed over: ${[known.message, known.reason].filter(Boolean).join('; ')}`
+        const message = `skipped: ${[known.message, known.reason].filter(Boolean).join('; ')}`
         run.emit({ type: 'log', level: 'note', table: name, message })
         continue
       }

@@ -41,7 +41,7 @@ function takenFinding(taken: readonly string[]): PlanFinding {
 function rowFindings({ outside, request: { planned, bound }, last }: InPlacePhases): readonly PlanFinding[] {
   const column = planned.column.name
   if (outside === null) {
-    const detail = `no index finds rows without a ${column} or rows from ${bound} on: the run counts them first, and reads the table for that`
+    const detail = `no index finds rows with NULL in ${column} or with ${bound} or later: the run reads the whole table to count them`
     return [{ verdict: 'not looked', about: 'rows outside', object: column, detail }]
   }
   const { nulls, beyond, latest } = outside
@@ -52,17 +52,17 @@ function rowFindings({ outside, request: { planned, bound }, last }: InPlacePhas
   const found: PlanFinding[] = []
   const one = { verdict: 'refused', object: column } as const
   if (nulls > 0n) {
-    const detail = `${nulls} without a value: a range partition does not take them`
+    const detail = `${nulls} with NULL: a range partition cannot hold them`
     found.push({ ...one, about: 'rows without a time', detail, hint: 'give them a time' })
   }
   if (beyond > 0n) {
     const until = latest === null ? ', all of them infinite' : `, the latest of them that is not infinite at ${latest}`
-    const detail = `${beyond} at ${bound} or later${until}: the past ends there`
+    const detail = `${beyond} at ${bound} or later${until}: the first partition ends there`
     found.push({
       ...one,
       about: 'rows outside',
       detail,
-      hint: 'give them another time, or let the past end later with --last PERIOD',
+      hint: 'give them another time, or name a later period with --last',
     })
   }
   return found
@@ -87,15 +87,15 @@ function stepFindings({ request, statements, bytes, budgetMs }: InPlacePhases): 
     ...(isValid ? [] : [{ ...one, about: 'validation', detail: `${read} once, while other sessions read and write` }]),
     {
       ...one,
-      about: 'rows behind the past',
+      about: 'rows after the first partition',
       object: request.planned.column.name,
-      detail: `from the check until the new table has the name, a row at ${request.bound} or later is refused, and so is one without a time`,
-      hint: 'if rows are written so far ahead, let the past end later with --last PERIOD; --revert also removes the check',
+      detail: `until the cutover, the check refuses rows at ${request.bound} or later, and rows without a time`,
+      hint: 'if rows with such times are written, name a later period with --last; --revert also removes the check',
     },
     {
       ...one,
       about: 'pause',
-      detail: `other sessions wait for one transaction, independent of the size of the table: for ${budgetMs} ms at most, else nothing is changed and it is tried again`,
+      detail: `other sessions wait for one transaction, independent of the size of the table: for ${budgetMs} ms at most; if it takes longer, nothing is changed and the run tries again`,
     },
   ]
 }

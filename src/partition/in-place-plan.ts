@@ -77,7 +77,7 @@ export function lastOfPast(current: Period, filled: Period | undefined): Period 
 }
 
 function isOver(last: Period, current: Period): SluiceError {
-  return new SluiceError('BAD_FLAG', `${last.label} has ended: current rows would be later than the past`, {
+  return new SluiceError('BAD_FLAG', `${last.label} has ended: current rows would be after the first partition`, {
     hint: `give --last ${current.label} or a later period`,
   })
 }
@@ -88,7 +88,7 @@ export function refuseSameNames({ planned, past, sideName, partitions }: InPlace
   const twice = names.find((name, at) => names.indexOf(name) !== at)
   if (twice === undefined) return
   throw new SluiceError('BAD_FLAG', `two tables of ${tableText(planned.table.table)} would be called ${twice}`, {
-    hint: 'give the past another name with --past',
+    hint: 'give the first partition another name with --past',
   })
 }
 

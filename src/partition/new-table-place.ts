@@ -141,7 +141,7 @@ export async function placedNewTable(place: NewTablePlace, about: NewTableFit): 
 function refusal(
   { target }: NewTablePlace,
   about: NewTableFit,
-  { reason, hint = 'create there what it names, or give the login the right to it' }: PlacedRefusal,
+  { reason, hint = 'create the missing objects there, or grant the login the right to use them' }: PlacedRefusal,
 ): PlanFinding {
   return {
     verdict: 'refused',

@@ -117,7 +117,7 @@ export async function copyFindings(
           {
             verdict: 'changes' as const,
             about: 'index',
-            detail: `no index of ${tableText(table)} begins with ${planned.column.name}: sluice partition run, which copies each period by itself, is refused without one`,
+            detail: `no index of ${tableText(table)} begins with ${planned.column.name}: sluice partition run is refused without one, because it copies each period separately`,
             hint: indexStatement(planned),
           },
         ]),
@@ -128,7 +128,7 @@ export async function copyFindings(
             verdict: 'changes' as const,
             about: 'partition run',
             object: late.flatMap(({ object }) => object ?? []).join(', '),
-            detail: `sluice partition run creates ${newTable?.name ?? 'the new table'} without these: a row copied late may break them until the table has caught up`,
+            detail: `sluice partition run creates ${newTable?.name ?? 'the new table'} without these: a row copied late may violate them until the table has caught up`,
             hint: 'create them with the statements that the run prints, once the new table is live: the cutover is refused without them',
           },
         ]),

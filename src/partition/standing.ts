@@ -57,7 +57,7 @@ export function comingOf(
 export function maintenanceOf(store: CopyStore): MaintenanceStore {
   const maintenance = store.offers.maintenance
   if (maintenance !== undefined) return maintenance
-  throw new SluiceError('UNSUPPORTED_URL', `sluice cannot keep partitions by ranges of time of ${store.system}`, {
+  throw new SluiceError('UNSUPPORTED_URL', `sluice cannot maintain partitions by time ranges in ${store.system}`, {
     where: store.label,
     hint: 'tables of PostgreSQL, MySQL and MariaDB have such partitions',
     kind: 'unsupported',
@@ -194,8 +194,8 @@ function otherRanges({ table, column, partitions }: RangedTable): SluiceError {
             ? 'its bounds are days that are written as numbers (YYYYMMDD), not seconds or milliseconds since 1970'
             : 'as seconds or milliseconds since 1970 its bounds match no calendar',
       hint: isKind(column, ['int'])
-        ? 'if the numbers are times, give --epoch s or --epoch ms; keep partitions of other numbers by hand'
-        : 'partitions by dates, times and epoch numbers are kept; keep others by hand',
+        ? 'if the numbers are times, give --epoch s or --epoch ms; create and drop partitions of other numbers by hand'
+        : 'sluice maintains partitions by dates, times and epoch numbers; create and drop others by hand',
     },
   )
 }

@@ -38,8 +38,8 @@ async function phasesOf({ source, target }: TwoStage): Promise<readonly Lifecycl
 const KILLS = [
   ['when the source is closed', 2, 'running', /is at step closed/, 'switched'],
   ['when both are proved equal', 3, 'running', /is at step proved/, 'went on'],
-  ['when the target is open', 4, 'due', /; the slot of the stream before is still there.*--on-switch/, 'done before'],
-  ['when users are told', 5, 'due', /; the slot of the stream before is still there$/, 'done before'],
+  ['when the target is open', 4, 'due', /; the slot of the earlier stream still exists.*--on-switch/, 'done before'],
+  ['when users are told', 5, 'due', /; the slot of the earlier stream still exists$/, 'done before'],
 ] as const
 
 describe.skipIf(!POSTGRES_OWN).each([false, true])(`a cutover with --revert: %s ${POSTGRES_MISSING}`, (revert) => {

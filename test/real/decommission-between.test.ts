@@ -69,7 +69,7 @@ test.skipIf(!POSTGRES_OWN)(
     )
     const first = await perform(retire({ old, to }))
     expect(findings(first.events, 'table')).toMatchObject([
-      { verdict: 'fine', detail: expect.stringMatching(/turn 1 gave it their users.*100 rows were equal/) as string },
+      { verdict: 'fine', detail: expect.stringMatching(/cutover 1.*100 rows were equal/) as string },
     ])
     expect(
       first.finished,
@@ -103,9 +103,7 @@ test.skipIf(!POSTGRES_OWN)(
       {
         verdict: 'look',
         object: `public.${TABLE}`,
-        detail: expect.stringMatching(
-          /turn 2 gave it.*100 rows were equal.*holds 97 now, and this database 100/,
-        ) as string,
+        detail: expect.stringMatching(/cutover 2.*100 rows were equal.*holds 97 now, and this database 100/) as string,
       },
     ])
     expect(steps(first.events)).toEqual(['inactive done'])

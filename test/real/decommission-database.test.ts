@@ -286,7 +286,7 @@ describe.skipIf(why !== '')(`a database whose tables have been copied elsewhere$
       // An owner without SELECT on a table cannot count its rows.
       const uncounted = await perform(retire(moved, { from }))
       expect(findings(uncounted.events, 'table')).toMatchObject([
-        { verdict: 'refused', detail: expect.stringContaining('may not count its rows here') as string },
+        { verdict: 'refused', detail: expect.stringContaining('may not count the rows of this database') as string },
         { verdict: 'refused' },
       ])
       await moved.old.sql(

@@ -142,7 +142,11 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
     )
     const { events } = await perform({ ...list(place, 'bookings'), calendar: { unit: 'quarter' } } as Operation)
     expect(alarms(events).filter(({ alarm }) => alarm === 'rows in the default')).toMatchObject([
-      { rows: '1', detail: 'rows of 2020-Q1 came late: that period is archived, and no longer in the table' },
+      {
+        rows: '1',
+        detail:
+          'late rows of 2020-Q1 are in the default partition: that period is archived, and no longer in the table',
+      },
     ])
   })
 

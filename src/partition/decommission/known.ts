@@ -22,7 +22,7 @@ export function switchFinding({ turn, switchedMs, publicTable, oldTable }: Switc
   return {
     verdict: 'fine',
     about: 'switch',
-    detail: `turn ${turn} at ${isoTime(switchedMs ?? 0)} gave ${publicTable} to another table and renamed the old one to ${oldTable}`,
+    detail: `cutover ${turn} at ${isoTime(switchedMs ?? 0)} gave the name ${publicTable} to another table, and renamed the old one to ${oldTable}`,
   }
 }
 
@@ -147,7 +147,7 @@ export async function archiveHolds(
         verdict: isHere ? 'refused' : 'fine',
         about: 'hold',
         object: `${tableText(table)} ${label}`,
-        detail: isHere ? `a hold keeps it: ${held}` : `is on the public table: ${held}`,
+        detail: isHere ? `it is held: ${held}` : `a partition of the public table is held: ${held}`,
         ...(isHere
           ? {
               hint: `sluice archive release --table ${shellQuote(tableText(table))} --partition ${shellQuote(label)} ends the hold`,

@@ -49,7 +49,7 @@ export async function lastArchive({ from, to, oldTable, copies }: ArchiveOptions
   const ending = await startCopy({ ...COPY, from, to, tables: [tableText(oldTable)] }, run, null)
   if (ending.error !== undefined) throw ending.error
   if (ending.stopped === true || stop.aborted) {
-    throw new SluiceError('STOPPED', 'stopped before the last copy was whole: nothing is dropped', {
+    throw new SluiceError('STOPPED', 'stopped before the last copy was complete: nothing is dropped', {
       hint: 'run the same command to continue the copy',
     })
   }
@@ -84,7 +84,7 @@ export async function lastCopyFinding(
   return {
     verdict: 'refused',
     ...about,
-    detail: `${why}, and the drop relies on it`,
+    detail: `${why}: the table is not dropped without its last copy`,
     hint: `give --archive again, with the URL of a database${password}: the rows are copied once more before the drop`,
   }
 }

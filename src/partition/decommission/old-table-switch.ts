@@ -32,7 +32,7 @@ export async function switchOfOldTable(database: LedgerDatabase, name: string, l
   const last = all.findLast(({ publicTable }) => publicTable === only)
   if (last === undefined) throw new Error('a switch that was found is gone')
   if (isUnderWay(last.status) || last.switchedMs === null) {
-    throw new SluiceError('LEDGER_BUSY', `a switch of ${only} is being prepared`, {
+    throw new SluiceError('LEDGER_BUSY', `a cutover of ${only} is being prepared`, {
       where: label,
       hint: `end it first: run sluice cutover ${last.stream} to finish it or give it up`,
     })
@@ -70,7 +70,7 @@ async function betweenTwo(database: LedgerDatabase, last: SwitchRow, label: stri
   const [closed, open] = isClosed ? [here, there] : [there, here]
   const end = `sluice follow ${isClosed ? newest.id : reverse} --from ${open} --to ${closed} --end`
   const isOver = isClosed && newest.isOver
-  return new SluiceError('NOT_SWITCHABLE', `the last switch of ${publicTable} was between two databases`, {
+  return new SluiceError('NOT_SWITCHABLE', `the last cutover of ${publicTable} was between two databases`, {
     where: label,
     reason: isClosed
       ? `the table here is closed, and that of ${newest.source} receives the writes`

@@ -40,7 +40,7 @@ export async function archivePhase(inspected: InspectedTable): Promise<Phase> {
   if (standing === null && archive === null)
     return { ...facts, state: 'not begun', detail: `nothing is archived; ${nothingYet(copy)}` }
   if (standing === null) {
-    inspected.leave(`what of ${inspected.name} is due: run ${ofTable('archive plan', entry)}`)
+    inspected.leave(`due partitions of ${inspected.name}: run ${ofTable('archive plan', entry)}`)
     return { ...facts, state: 'done', detail: archivedText(archive) }
   }
   if (standing.calendar === null)
@@ -71,7 +71,9 @@ export async function archivePhase(inspected: InspectedTable): Promise<Phase> {
   const followed = await followedBy(inspected)
   if (followed !== null) return { ...reported, state: 'blocked', ...blocks([followed.message, followed.hint]) }
   const left =
-    onTheirWay.length === 0 ? {} : blocks([`a run left ${labels(onTheirWay.map(({ label }) => label))} on the way`])
+    onTheirWay.length === 0
+      ? {}
+      : blocks([`a run ended before these partitions were finished: ${labels(onTheirWay.map(({ label }) => label))}`])
   return { ...reported, state: 'due', ...left, ...next }
 }
 
@@ -172,7 +174,7 @@ function archivedText(record: ArchiveRecord | null): string {
     archived === '0'
       ? 'nothing is archived'
       : `${archived} archived${archivedTo === undefined ? '' : ` up to ${archivedTo}`}`,
-    ...(past === 0 ? [] : [`${past} of them past their grace`]),
+    ...(past === 0 ? [] : [`${past} of them after their grace period`]),
     ...(held === 0 ? [] : [`${held} held`]),
   ].join(', ')
 }

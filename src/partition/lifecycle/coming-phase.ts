@@ -39,7 +39,7 @@ export async function comingPhase(inspected: InspectedTable): Promise<Phase> {
     ...(stray === null ? {} : { defaultRows: dec(strayRows) }),
   }
   const reported = coverText(standing, last)
-  const kept = standing.table.keptBy === undefined ? '' : `; ${standing.table.keptBy} makes partitions of it, too`
+  const kept = standing.table.keptBy === undefined ? '' : `; ${standing.table.keptBy} creates partitions of it, too`
   if (alarms.length === 0)
     return { ...facts, state: 'done', detail: `${reported}, ${ahead} whole periods ahead${kept}` }
   // Rows of the default partition that no required period takes are not moved by `partition ensure`.

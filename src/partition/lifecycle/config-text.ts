@@ -28,8 +28,8 @@ export function entryText(entry: WrittenEntry): string {
           '# Database of the table: a URL without a password, a name of stores, or a variable that holds the URL.',
           keyLine('from', from),
         ]),
-    '# The database that the partitioned table goes into, where it is another one: to',
-    '# The column that says when a row belongs, and the periods that the table is cut by.',
+    '# Database of the partitioned table, if it is another one: to',
+    '# Time column of the rows, and the periods of the partitions.',
     keyLine('by', by),
     ...(epoch === undefined ? [] : [keyLine('epoch', epoch)]),
     keyLine('calendar', unit),
@@ -38,16 +38,16 @@ export function entryText(entry: WrittenEntry): string {
       : []),
     ...(unit === 'week' ? [keyLine('first-weekday', firstWeekday)] : []),
     keyLine('zone', zone),
-    '# Phase I, partition plan and partition run: parts of a period that are copied in parallel (week, month), how',
-    '# many at a time, and the time that there is for one period.',
+    '# Phase I, partition plan and partition run: slices of a period that are copied in parallel (week, month),',
+    '# how many are copied at once, and the time limit for one period.',
     '# slices: week',
     '# lanes: 2',
     '# window: 3h',
     '# Alerts while changes are followed.',
     '# alert: lag>30s,wal>10GB,stalled>60s,error',
-    '# Phase III, partition ensure: whole periods after the current one that have to be there.',
+    '# Phase III, partition ensure: number of whole periods after the current one that must have partitions.',
     keyLine('ahead', ahead),
-    '# Phase IV, archive run: what is older than so many whole periods, where it goes, and how long it stays detached.',
+    '# Phase IV, archive run: age of due partitions, folder of the archive, and how long a detached partition is kept.',
     olderThan === undefined ? '# older-than: 8q' : keyLine('older-than', olderThan),
     archive === undefined ? '# archive: s3://bucket/prefix' : keyLine('archive', archive),
     '# grace: 7d',
@@ -89,7 +89,7 @@ export function withEntry(
       `${all === undefined ? 'the config file' : 'lifecycle'} is not a list of keys, one per line`,
       {
         where: file,
-        hint: '--write - prints the entry, to be put in by hand',
+        hint: '--write - prints the entry: add it by hand',
       },
     )
   }
@@ -107,7 +107,7 @@ export function withEntry(
     )
   }
   if (!replace) {
-    throw new SluiceError('BAD_CONFIG', `lifecycle of ${file} has an entry of ${entry.table}`, {
+    throw new SluiceError('BAD_CONFIG', `lifecycle of ${file} already has an entry of ${entry.table}`, {
       where: file,
       hint: 'change it there; or replace it with --replace; --write - prints the new entry first',
     })

@@ -61,7 +61,7 @@ function streamPhase(inspected: InspectedTable, stream: StreamStanding): Phase {
   if (signed?.given === true) {
     const alone = isFollowed
       ? ''
-      : `; no program follows stream ${id}, and the source keeps its log until a cutover, or ${ofStream('follow', id, entry)}, goes on`
+      : `; no program follows stream ${id}, and the source keeps its log until the cutover or this command continues: ${ofStream('follow', id, entry)}`
     return { state: 'done', detail: `${progressText(stream)}, signed ${isoTime(signed.ms)} by ${signed.by}${alone}` }
   }
   const turn = lastTurn(inspected)
@@ -95,7 +95,7 @@ function progressText({ state, chunks, chunksDone, rows, proof, periods }: Strea
   const words = {
     resync: 'to be copied again',
     copying: copied,
-    catchup: `${copied}; changes that came meanwhile are applied`,
+    catchup: `${copied}; changes made meanwhile are being applied`,
     live: chunks === 0n ? 'copied and followed' : `copied, ${rows} rows, and followed`,
   }[state]
   if (proof === null) return words

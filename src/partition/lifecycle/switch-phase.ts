@@ -15,19 +15,19 @@ export function switchPhase(inspected: InspectedTable, before: Phase): Phase {
   if (stream === null || stream.row.status === 'ended') {
     return standing === null
       ? { state: 'not begun', detail: 'there is no partitioned table yet that could take the name' }
-      : { state: 'not asked for', detail: 'the table is partitioned, and was never switched by sluice' }
+      : { state: 'not asked for', detail: 'the table is partitioned, and sluice has made no cutover of it' }
   }
-  if (before.state === 'blocked') return { state: 'not begun', detail: 'the partitioned table is not signed yet' }
+  if (before.state === 'blocked') return { state: 'not begun', detail: 'the partitioned table is not signed off yet' }
   if (before.state !== 'done') {
     return {
       state: 'not begun',
-      detail: 'the partitioned table is not signed yet',
+      detail: 'the partitioned table is not signed off yet',
       next: ofStream('sign-off', stream.row.id, entry),
     }
   }
   return {
     state: 'due',
-    detail: 'the partitioned table is signed, and can take the name',
+    detail: 'the partitioned table is signed off, and can take the name',
     next: ofStream('cutover', stream.row.id, entry),
   }
 }
@@ -37,12 +37,12 @@ function turnPhase(inspected: InspectedTable, turn: SwitchRow): Phase {
   const again = { next: `${ofStream('cutover', turn.stream, inspected.entry)}${isBack ? ' --revert' : ''}` }
   if (isUnderWay(turn.status)) {
     const step = turn.status === 'preparing' ? 'being prepared' : `at step ${turn.status}`
-    return { state: 'running', detail: `turn ${turn.turn} is ${step} by ${turn.actor}`, ...again }
+    return { state: 'running', detail: `cutover ${turn.turn} is ${step} by ${turn.actor}`, ...again }
   }
   const reported = `${isBack ? 'taken back' : 'switched'} ${whenText(turn)}${pauseText(turn)}`
   if (turn.status === 'switched' || turn.status === 'announced') {
     const untold = turn.isBetween && turn.status === 'switched' ? '; to notify users, add --on-switch' : ''
-    return { state: 'due', detail: `${reported}; the slot of the stream before is still there${untold}`, ...again }
+    return { state: 'due', detail: `${reported}; the slot of the earlier stream still exists${untold}`, ...again }
   }
   if (isBack) {
     const detail = `${reported}; to go forward again, sign off stream ${turn.reverse}, then cutover ${turn.reverse}`
@@ -89,7 +89,7 @@ function retiring(inspected: InspectedTable, turn: SwitchRow, reported: string):
       ...kept,
       ...also,
       state: 'due',
-      detail: `${reported}; ${back}; its grace is over`,
+      detail: `${reported}; ${back}; its grace period is over`,
       next: `${command('follow', id, entry)} --end`,
     }
   }
@@ -99,7 +99,13 @@ function retiring(inspected: InspectedTable, turn: SwitchRow, reported: string):
   const inactive = `${name} is inactive since ${isoTime(step.doneMs)}`
   const undo = { also: [`${ofTable('partition decommission', entry)} --undo`] }
   return isOver
-    ? { ...kept, ...undo, state: 'due', detail: `${reported}; ${inactive}, and its grace is over`, ...decommission }
+    ? {
+        ...kept,
+        ...undo,
+        state: 'due',
+        detail: `${reported}; ${inactive}, and its grace period is over`,
+        ...decommission,
+      }
     : { ...kept, ...undo, state: 'running', detail: `${reported}; ${inactive}` }
 }
 
@@ -113,7 +119,7 @@ function retiringDatabase(
 ): Phase {
   const ends = isNamed ? entry.words.stream : `--from ${shellQuote(url)} ${entry.words.into}`
   const command = `sluice partition decommission --database ${ends}`
-  const done = isNamed ? '; the entry can name the new database alone now, as from' : ''
+  const done = isNamed ? '; the entry can now name only the new database, under from' : ''
   if (step?.step === 'dropped')
     return { state: 'done', detail: `${reported}; database ${step.name} was dropped ${isoTime(step.doneMs)}${done}` }
   if (step?.step === 'inactive') {
@@ -122,7 +128,7 @@ function retiringDatabase(
     const said = `${reported}; database ${step.name} refuses connections since ${isoTime(step.doneMs)}`
     const undo = { keptUntil: isoTime(overMs), also: [`${command} --undo`] }
     return isOver
-      ? { ...undo, state: 'due', detail: `${said}, and its grace is over`, next: command }
+      ? { ...undo, state: 'due', detail: `${said}, and its grace period is over`, next: command }
       : { ...undo, state: 'running', detail: said }
   }
   if (step !== null) {

@@ -47,14 +47,14 @@ export async function bothSides(table: ContainedTable, copy: MovedTable, options
   const { database, identity, inside, target, signal } = options
   const proof = await lastProof(database, identity, copy)
   const to = nameOf(copy)
-  const moved = `${copy.rows} rows ${copy.source === null ? 'went' : 'were copied'} to ${to} ${proof.detail}`
+  const moved = `${copy.rows} rows were ${copy.source === null ? 'moved' : 'copied'} to ${to} ${proof.detail}`
   // Count the source last: rows written meanwhile are then reported as missing in the target.
   const there = await target.look(copy)
   if (there === null) return { lacks: `${moved}; the target has no table ${to} now`, proof, detail: moved, kept: null }
   const here = await onSide('source', () => inside.count(table, signal))
   const lacks =
     here === null
-      ? `${moved}; this login may not count its rows here (connect as one that may read them), ${to} holds ${String(there.rows)} now`
+      ? `${moved}; this login may not count the rows of this database (connect as one that may read them), ${to} holds ${String(there.rows)} now`
       : lackOf({ table, copy, proof, moved, there, here })
   const detail = `${moved}; ${counts(to, there.rows, here ?? 0n)}`
   if (lacks !== null || here === null) return { lacks, proof, detail, kept: null }

@@ -75,7 +75,7 @@ async function waysBack(place: LedgerWhere, identity: string | null): Promise<re
     const back = streams.find(([id]) => id === reverse)
     // Until a cutover between two databases is done, its reverse stream may not be recorded in this ledger yet.
     if (isUnderWay(status) || (isBetween && status !== 'done')) {
-      const detail = `a switch of this table is ${status}, not done`
+      const detail = `a cutover of this table is ${status}, not done`
       found.push(
         refused(
           'switch',
@@ -122,7 +122,7 @@ async function wentBack(
         publicTable,
         detail,
         follows.has(reverse)
-          ? `sluice cutover ${reverse} lets the other database take over first`
+          ? `sluice cutover ${reverse} moves its users to the other database first`
           : `no stream reads from this database any more: retire the other one, with --from and --to exchanged, or move the table again: sluice copy --follow --from ${shellQuote(store.label)} --to ${shellQuote(to.label)} --tables ${shellQuote(publicTable)}, then a cutover`,
       )
     })

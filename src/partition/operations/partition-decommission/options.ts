@@ -24,7 +24,7 @@ export const DECOMMISSION_OPTIONS: readonly Option[] = [
     type: 'text',
     shown: 'the one that the server comes with',
     group: GROUP,
-    describe: 'with --database: another database of its server, through which it is closed and dropped',
+    describe: 'with --database: another database of the same server, to which sluice connects to close and drop it',
   },
   {
     name: 'grace',

@@ -58,7 +58,7 @@ export async function performPartitionDecommission(
   await using database = await store.ledger()
   if ((await hasLedger(database)) && !dryRun) await prepareLedger(database)
   const knows = knowsOldTable(operation.table)
-  const what = `the switch of ${operation.table} is`
+  const what = `the cutover of ${operation.table} is`
   await refuseKnownElsewhere(store, database, what, knows, run.interrupt.abort, '--from')
   const row = await switchOfOldTable(database, operation.table, store.label)
   const ledger = new DecommissionLedger(database, row, run)
@@ -260,8 +260,8 @@ async function tablesOf(
 function decommissionOf(store: CopyStore): DecommissionStore {
   const decommission = store.offers.decommission
   if (decommission !== undefined) return decommission
-  throw new SluiceError('UNSUPPORTED_URL', `tables of ${store.system} are not exchanged by a cutover`, {
+  throw new SluiceError('UNSUPPORTED_URL', `sluice cannot exchange tables of ${store.system} by a cutover`, {
     where: store.label,
-    hint: 'name the PostgreSQL database in which the switch happened with --from',
+    hint: 'name the PostgreSQL database of the cutover with --from',
   })
 }

@@ -301,7 +301,7 @@ function alarmError(alarms: ReadonlySet<PartitionAlarm>): { readonly error?: Slu
 function noCalendar(name: string, { table: { partitions }, zones }: PartitionCoverage): SluiceError {
   if (zones.length > 0) {
     return new SluiceError('BAD_FLAG', `the partitions of ${name} do not show its time zone`, {
-      reason: `their bounds begin a day in ${String(zones.length)} zones`,
+      reason: `their bounds are the start of a day in ${String(zones.length)} time zones`,
       hint: `name it with --zone, such as ${zonesText(zones)}`,
     })
   }
@@ -309,7 +309,7 @@ function noCalendar(name: string, { table: { partitions }, zones }: PartitionCov
   return new SluiceError('BAD_FLAG', `the partitions of ${name} do not show its calendar`, {
     reason:
       bounded.length === 0
-        ? 'it has none with bounds'
+        ? 'no partition has bounds'
         : `the bounds of ${bounded
             .slice(-3)
             .map((one) => tableText(one.name))

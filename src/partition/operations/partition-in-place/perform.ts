@@ -90,7 +90,7 @@ async function partitioned(able: Able, operation: PartitionInPlaceOperation, run
   if (operation.dryRun) {
     for (const { sql, isDone } of planned.statements) if (!isDone) run.emit({ type: 'partition.sql', table: name, sql })
     reportPartitions(name, options, 'planned', run)
-    report('switch', 'planned', `${name} would be partitioned, with all rows of today in ${request.past}`)
+    report('switch', 'planned', `${name} would be partitioned, with all current rows in ${request.past}`)
     return { totals: { ...totals, switched: '0' } }
   }
   await inPlace.prepare(request, limits, report)
@@ -219,7 +219,11 @@ async function reverted(
       return { totals: { switched: '0' } }
     }
     const cleared = await inPlace.clear(table.table, limits)
-    report('clear', 'done', cleared === 0 ? 'there was nothing' : `${cleared} indexes and constraints are removed`)
+    report(
+      'clear',
+      'done',
+      cleared === 0 ? 'there was nothing to remove' : `${cleared} indexes and constraints are removed`,
+    )
     // A run that reverted may have been killed before its end.
     await reportLeft(able, run)
     return { totals: { switched: '0' } }

@@ -58,8 +58,8 @@ export const partitionList: Declaration<PartitionListOperation, (typeof EVENTS)[
       'copies the current period first and older ones after it, proves each, and replicates changes; a cutover ' +
       'exchanges both tables. in-place needs no copy, for tables too large to store twice: all rows become the ' +
       'first partition, and new periods get their own partitions. decommission retires the old table of a ' +
-      'cutover: its first run revokes the rights on it, a run after the grace period drops it. For a table that ' +
-      '`lifecycle:` of the config file names exactly so, options of its entry apply unless the command line ' +
+      'cutover: its first run revokes the rights on it, a run after the grace period drops it. If ' +
+      '`lifecycle:` of the config file has an entry of exactly this table, its options apply unless the command line ' +
       'sets them.\n',
   },
   actions: {

@@ -43,7 +43,7 @@ export async function performPartitionList(operation: PartitionListOperation, ru
           type: 'log',
           level: 'note',
           table: found.name,
-          message: `its bounds begin a day in ${String(standing.zones.length)} zones: name one with --zone, such as ${zonesText(standing.zones)}`,
+          message: `its bounds are the start of a day in ${String(standing.zones.length)} time zones: name one with --zone, such as ${zonesText(standing.zones)}`,
         })
       }
       const counts = count ? await countsOf(found, store, run) : null

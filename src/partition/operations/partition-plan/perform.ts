@@ -63,7 +63,7 @@ async function making(
     const { findings, statements } = await placedNewTable(place, about)
     return { findings, statements: statements.all }
   }
-  const detail = `it already exists: its own ${there.partitions.length} partitions count`
+  const detail = `it already exists, and its ${there.partitions.length} partitions are used`
   const finding: PlanFinding = { verdict: 'fine', about: 'new table', object: tableText(newTableName(about)), detail }
   return { findings: [...about.findings, finding], statements: [] }
 }
@@ -127,7 +127,7 @@ function ended(
           {
             where: tableText(table),
             reason: [...new Set(refused.map(({ about }) => about))].join(', '),
-            hint: 'do what each refused finding says, then plan again',
+            hint: 'do what the hint of each refused finding says, then plan again',
           },
         )
   return {

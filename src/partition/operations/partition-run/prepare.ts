@@ -53,7 +53,7 @@ async function newTableBefore(
   const there = await newTableThere(place, about)
   if (there === null) return null
   await refuseUnindexed(place.source, about)
-  const message = `${tableText(newTableName(about))} already exists: its own ${there.partitions.length} partitions count, not the calendar of this command`
+  const message = `${tableText(newTableName(about))} already exists: its ${there.partitions.length} partitions are used, not the calendar of this command`
   run.emit({ type: 'log', level: 'note', message })
   return there
 }
@@ -127,14 +127,14 @@ async function refuseUnindexed({ plan, signal }: PlanSource, { planned }: NewTab
   const { table } = planned.table
   throw new SluiceError('PARTITION_REFUSED', `no index of ${tableText(table)} begins with ${planned.column.name}`, {
     where: tableText(table),
-    reason: 'each period is copied by itself, and without an index each would read the whole table',
+    reason: 'each period is copied separately, and without an index each would read the whole table',
     hint: `${indexStatement(planned)}, then run the same command again`,
   })
 }
 
 /** @param late statements that were left out */
 function reportLate(name: TableName, late: readonly string[], run: PartitionRun): void {
-  const message = `${tableText(name)} is created without what a row copied late may break: unique indexes and exclusions other than its primary key, and foreign keys. The cutover is refused without them`
+  const message = `${tableText(name)} is created without foreign keys, exclusions and unique indexes other than its primary key: a row copied late may violate them. The cutover is refused without them`
   run.emit({ type: 'log', level: 'warn', message, hint: `once the table is live: ${late.join('; ')}` })
 }
 
@@ -161,7 +161,7 @@ function refused({ findings, planned }: NewTablePlan, run: PartitionRun): Sluice
     {
       where: table,
       reason: [...new Set(found.map(({ about }) => about))].join(', '),
-      hint: 'run sluice partition plan: it says what to do with each',
+      hint: 'run sluice partition plan: it shows what to do about each',
     },
   )
 }
