@@ -184,7 +184,7 @@ describe.skipIf(!POSTGRES_OWN)(`lost workers, ${named} ${POSTGRES_MISSING}`, { t
     const msOf = (text = ''): number => Number(text.split(' ')[0]) - from
     await stage.until('a chunk that stands', () => one('stuck raised') !== undefined)
     expect(one('stuck raised')).toMatch(
-      new RegExp(`run=${run} host=dead table=public.orders: chunk \\d+ gets no further for \\d+\\.\\d s`),
+      new RegExp(`run=${run} host=dead table=public.orders: chunk \\d+ makes no progress for \\d+\\.\\d s`),
     )
     expect(msOf(one('stuck raised'))).toBeLessThan(24_000)
     const spare = stage.worker({ host: 'spare' })

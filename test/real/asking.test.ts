@@ -163,7 +163,7 @@ it('saves all rows with exact values, counts them, and overwrites files only on 
   await using bytes = bytesAndTexts
   await expect(bytes.save({ path: at('b.parquet'), format: 'parquet', overwrite: false })).rejects.toMatchObject({
     code: 'LOSSY_TYPE',
-    message: 'v: bytes and other values, for which Parquet has no one type',
+    message: 'Parquet has no type for columns with both bytes and other values: v',
   })
   expect(existsSync(at('b.parquet'))).toBe(false)
   await bytes.save({ path: at('b.csv'), format: 'csv', overwrite: false })

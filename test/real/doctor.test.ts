@@ -82,7 +82,7 @@ describe('a file', () => {
       const catalog = `${kind}:///${join(folder.path, `sound.${kind}`)}`
       const before = await examine(catalog, lake)
       expect(troubles(before)).toEqual([])
-      expect(before.check('file')?.found).toBe('not there yet: the first import makes it')
+      expect(before.check('file')?.found).toBe('it does not exist yet: the first import creates it')
       await imported(catalog)
       const after = await examine(catalog, table)
       expect(troubles(after)).toEqual([])

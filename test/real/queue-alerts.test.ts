@@ -472,7 +472,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     }
     expect(await look()).toEqual([])
     await open(true)
-    expect(await look()).toEqual([expect.stringMatching(/^raised: chunk 2 gets no further for /)])
+    expect(await look()).toEqual([expect.stringMatching(/^raised: chunk 2 makes no progress for /)])
     expect(await look()).toEqual([])
     await open(false)
     await expect
@@ -488,7 +488,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     expect(await queue.steer('17', { held: true })).toBe(true)
     expect(await look()).toEqual([])
     expect(await queue.steer('17', { held: false })).toBe(true)
-    expect(await look()).toEqual([expect.stringMatching(/^raised: chunk 2 gets no further for /)])
+    expect(await look()).toEqual([expect.stringMatching(/^raised: chunk 2 makes no progress for /)])
     // A failed run clears nothing; a later run of the same command that succeeds does.
     const ended = async (runId: string, status: string): Promise<unknown> =>
       await stage.ask(
@@ -553,7 +553,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
       ['3', 2500],
     ] as const)
       movedAt.set(chunk, performance.now() - ms)
-    expect(await look('1', '2')).toEqual([expect.stringMatching(/^raised: chunks 1, 2 get no further for /)])
+    expect(await look('1', '2')).toEqual([expect.stringMatching(/^raised: chunks 1, 2 make no progress for /)])
     expect(await look('2', '3')).toEqual([])
     expect(await look('1', '2', '3')).toEqual([])
     expect(await named()).toEqual(['1', '2', '3'])
@@ -567,7 +567,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
 
     // Another host found that its chunk progresses, and was killed before it had sent that.
     movedAt.set('4', performance.now() - 9000)
-    expect(await look('4')).toEqual([expect.stringMatching(/^raised: chunk 4 gets no further for /)])
+    expect(await look('4')).toEqual([expect.stringMatching(/^raised: chunk 4 makes no progress for /)])
     const [stuck] = (await worker.watch())[0]?.alerts ?? []
     if (stuck === undefined) throw new Error('none stands')
     expect(await queue.alerts.moved(stuck, ['4'])).toBe(true)

@@ -461,7 +461,7 @@ describe.skipIf(why !== '')(`on PostgreSQL${why}`, () => {
         } = await run(copy, (event) => {
           if (event.type === 'alert' && event.state === 'raised') void held.run('ROLLBACK')
         })
-        expect(reported[0]?.value).toMatch(/^chunk \d+ gets no further for /)
+        expect(reported[0]?.value).toMatch(/^chunk \d+ makes no progress for /)
         expect(alerts).toEqual(['stuck raised', 'stuck cleared'])
         expect(finished.exitCode).toBe(0)
       } finally {

@@ -128,7 +128,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     const [run, passed, ...more] = await history('coming')
     expect(more).toEqual([])
     expect(run).toMatchObject({ status: 'running', runId: expect.any(String), note: null })
-    expect(passed).toMatchObject({ runId: null, note: expect.stringContaining('2 times were passed over') })
+    expect(passed).toMatchObject({ runId: null, note: expect.stringContaining('2 times were skipped') })
     expect(await queue.runs(10)).toHaveLength(1)
     // No time of a schedule occurs twice, whatever a clock does.
     await ended(run?.runId ?? null)
@@ -511,9 +511,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     const resumed = of((await stage.sluice('schedule', 'resume', 'all')).events, 'schedule.changed')
     expect(resumed).toMatchObject([
       {
-        notes: [
-          '2 times were passed over: ' + (await dayBack(1)) + ' to ' + (await dayBack(0)) + ' while it was paused',
-        ],
+        notes: ['2 times were skipped: ' + (await dayBack(1)) + ' to ' + (await dayBack(0)) + ' while it was paused'],
       },
     ])
     await scheduler().look()

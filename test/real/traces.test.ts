@@ -88,7 +88,7 @@ test('a collector that is not reachable or does not reply is reported once, and 
   silent.closeAllConnections()
   silent.close()
   expect(program.events().at(-1)).toMatchObject({ type: 'run.finished', totals: { written: String(ROWS) } })
-  expect(program.err().match(/traces do not reach/g)).toHaveLength(1)
+  expect(program.err().match(/traces cannot be sent/g)).toHaveLength(1)
   expect(program.err()).not.toContain('hunter2')
 }, 60_000)
 

@@ -119,7 +119,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
       {
         error: {
           code: 'BAD_CONFIG',
-          message: 'the store cold of this worker is another database than that of the run',
+          message: 'the store cold on this worker is not the database of the run',
         },
       },
     ])
@@ -232,7 +232,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     )
     const worker = stage.worker({ args: ['--concurrency', '2', '--idle', '15s'] })
     await stage.until('the end', async () => (await stage.run(run)).status === 'ok')
-    expect(worker.said).toContain('queued again, because nothing waited for them')
+    expect(worker.said).toContain('queued again, because their job was missing in the queue')
     expect((await compared(stage)).target).toMatch(/^60000 60000 /)
     worker.signal('SIGTERM')
     await worker.ended

@@ -163,7 +163,7 @@ describe('drift', () => {
     // Another program updates the table.
     expect(found(all('drift'), [finished('failed', 'TABLE_LOCKED')])).toEqual([])
     const [verdict] = new AlertCauses(all('drift')).take(finished('failed', 'LOG_GAP'), 0)
-    expect(verdict?.value).toBe('the catalog is 2 versions behind, and unable to follow: LOG_GAP: why')
+    expect(verdict?.value).toBe('the catalog is 2 versions behind, and could not be updated: LOG_GAP: why')
   })
   test('validate raises drift if log and catalog differ', () => {
     const sides = { table: 't', version: '3', check: 'files', log: '10', catalog: '9' }
@@ -363,7 +363,7 @@ describe('a chunk that is stuck', () => {
         cause: 'stuck',
         table: 't',
         holds: true,
-        value: 'chunks 1, 2 get no further for 12 min',
+        value: 'chunks 1, 2 make no progress for 12 min',
         limit: '10 min',
         stoodMs: 12 * MINUTE,
       },

@@ -211,7 +211,7 @@ export class RunAlerts {
     try {
       return await asked
     } catch (error) {
-      this.#log('warn', `the memory of alerts does not answer: ${asSluiceError(error).message}`)
+      this.#log('warn', `the list of open alerts cannot be used: ${asSluiceError(error).message}`)
       return otherwise
     }
   }

@@ -36,7 +36,8 @@ export async function askInto(
   signal: AbortSignal,
 ): Promise<void> {
   const text = sql.replace(END, '')
-  if (text.trim() === '') throw new SluiceError('BAD_QUERY', 'there is no statement', { hint: 'type one first' })
+  if (text.trim() === '')
+    throw new SluiceError('BAD_QUERY', 'there is no statement', { hint: 'type a statement first' })
   if (place.kind === 'archive') return await askArchive(place, text, explain, sink, signal)
   const ask = async (database: SqlDatabase): Promise<void> => {
     const asked = explain && !EXPLAINS.test(text) ? `${database.explains} ${text}` : text
@@ -84,7 +85,7 @@ async function askArchive(
 ): Promise<void> {
   if (explain) {
     throw new SluiceError('BAD_QUERY', 'a query over a table and its archive cannot be explained', {
-      reason: 'its rows lie in two systems; the answer names what was read',
+      reason: 'its rows are in two systems; the answer shows which parts were read',
       hint: 'run it, or explain it over the database alone',
     })
   }

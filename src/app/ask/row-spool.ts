@@ -107,9 +107,9 @@ export class RowSpool implements AsyncDisposable {
   }
 
   #full(cause?: unknown): SluiceError {
-    return new SluiceError('NO_SPACE', `the answer does not fit on this machine: ${this.rows} rows of it do`, {
+    return new SluiceError('NO_SPACE', `only ${this.rows} rows of the answer fit on this machine`, {
       where: tmpdir(),
-      reason: cause === undefined ? `one answer may take ${this.#most} bytes there` : 'the disk is full',
+      reason: cause === undefined ? `the limit for one answer is ${this.#most} bytes` : 'the disk is full',
       hint: 'reduce the answer with WHERE or LIMIT, or set TMPDIR to a larger disk',
       cause,
     })
@@ -213,7 +213,7 @@ async function writeAll(file: FileHandle, bytes: Buffer, position: number): Prom
 async function readAll(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
   for (let at = 0; at < bytes.byteLength;) {
     const { bytesRead } = await file.read(bytes, at, bytes.byteLength - at, position + at)
-    if (bytesRead === 0) throw new SluiceError('INTERNAL', 'the file of an answer ends before its rows do')
+    if (bytesRead === 0) throw new SluiceError('INTERNAL', 'the file of an answer has fewer rows than the answer')
     at += bytesRead
   }
 }

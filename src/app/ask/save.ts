@@ -123,7 +123,7 @@ function refuseBytesAmongOthers({ columns, spool }: Rows): void {
   const [first = ''] = names
   throw new SluiceError(
     'LOSSY_TYPE',
-    `${names.join(', ')}: bytes and other values, for which Parquet has no one type`,
+    `Parquet has no type for columns with both bytes and other values: ${names.join(', ')}`,
     {
       hint: `make them one type in the query, as with hex(${first}) or CAST(${first} AS BLOB), or save as .csv or .jsonl, where bytes are \\x and digits`,
     },
@@ -225,7 +225,7 @@ function failure(error: unknown, path: string, temporaryFile: string): unknown {
   const why = WHY[code]?.(dirname(path)) ?? message.replaceAll(temporaryFile, path)
   return new SluiceError('BAD_FLAG', `${path} cannot be written: ${why}`, {
     where: path,
-    hint: 'name another one',
+    hint: 'name another file',
     cause: error,
   })
 }
@@ -233,8 +233,8 @@ function failure(error: unknown, path: string, temporaryFile: string): unknown {
 const WHY: Readonly<Record<string, (folder: string) => string>> = {
   ENOENT: (folder) => `there is no folder ${folder}`,
   ENOTDIR: (folder) => `${folder} is not a folder`,
-  EACCES: (folder) => `nothing may be written into ${folder}`,
-  EROFS: (folder) => `nothing can be written into ${folder}`,
+  EACCES: (folder) => `this user may not write into ${folder}`,
+  EROFS: (folder) => `${folder} is on a read-only file system`,
 }
 
 function named(error: SluiceError, path: string, temporaryFile: string): SluiceError {

@@ -23,7 +23,7 @@ export async function examineCatalog(examination: Examination, database: SqlData
   let present = false
   await examination.check(AREA, 'version', async () => {
     present = (await catalogPresence(database)) === 'present'
-    return present ? versionVerdict(database, rights) : ok('no catalog yet: the first import makes it')
+    return present ? versionVerdict(database, rights) : ok('no catalog yet: the first import creates it')
   })
   if (!present) return
   await examination.check(AREA, 'imports', () => importsVerdict(database))
@@ -62,7 +62,7 @@ async function versionVerdict(database: SqlDatabase, rights: CatalogRights | nul
   const found = `version ${String(rows.at(-1)?.[0])}, ${countText(Number(tables), 'table')}`
   const missing = dialectOf(database).migrations.filter(({ version }) => !applied.has(version))
   if (missing.length === 0) return ok(found)
-  const trouble = { cause: `this sluice makes version ${missing.at(-1)?.version ?? ''}` }
+  const trouble = { cause: `this sluice uses version ${missing.at(-1)?.version ?? ''}` }
   if (rights === null || rights.level === 'admin')
     return warn(found, { ...trouble, hint: 'the next import upgrades it' })
   return fail(found, { ...trouble, hint: 'let an administrator import once: this login may not upgrade the catalog' })

@@ -94,7 +94,7 @@ async function archivesVerdict(url: string, signal: AbortSignal): Promise<Verdic
   } catch (thrown) {
     const { code, message, hint } = asSluiceError(thrown)
     if (code !== 'CONNECT_FAILED') throw thrown
-    return warn('not inspected', { cause: message, hint: hint ?? 'archive list says more' })
+    return warn('not inspected', { cause: message, hint: hint ?? 'run sluice archive list to find the cause' })
   }
   const [first, ...others] = found
   if (first === undefined) return null

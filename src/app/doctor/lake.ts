@@ -87,7 +87,7 @@ export function timesVerdict({ commits }: Pick<LogListing, 'commits'>, now: numb
   const ahead = commits.filter(({ modified }) => modified > now + AHEAD_MS)
   if (ahead.length > 0) {
     return warn(`${countText(ahead.length, 'commit')} from the future`, {
-      cause: `${ahead[0]?.name ?? ''} was written ${tookText((ahead[0]?.modified ?? now) - now)} from now by its file's time`,
+      cause: `the file time of ${ahead[0]?.name ?? ''} is ${tookText((ahead[0]?.modified ?? now) - now)} in the future`,
       hint: 'check the clocks of this machine, and of the one that writes the lake',
     })
   }

@@ -36,7 +36,7 @@ export async function checkLocalFile(
       if (error.code === 'ENOENT') return null
       throw error
     })
-    if (stats === null) return ok('not there yet: the first import makes it')
+    if (stats === null) return ok('it does not exist yet: the first import creates it')
     if (!(await may(file, constants.R_OK)))
       return fail(`${file} cannot be read by this user`, { hint: `chmod or chown ${file}` })
     exists = true

@@ -96,6 +96,6 @@ export async function freeSpace(folder: string): Promise<number> {
 }
 
 export function spaceVerdict(found: string, free: number, hint: string): Verdict {
-  if (free < NO_SPACE) return fail(found, { cause: 'the disk is all but full', hint })
+  if (free < NO_SPACE) return fail(found, { cause: 'the disk is almost full', hint })
   return free < LITTLE_SPACE ? warn(found, { cause: 'little space is left', hint }) : ok(found)
 }

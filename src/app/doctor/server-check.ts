@@ -35,11 +35,11 @@ export async function clockVerdict(database: SqlDatabase, clock: Pick<Clock, 'no
   const skew = there < before ? there - before : there > after ? there - after : 0
   const amount = Math.abs(skew)
   const found =
-    amount < 50 ? 'the same time here and there' : `the server is ${tookText(amount)} ${skew > 0 ? 'ahead' : 'behind'}`
+    amount < 50 ? 'the server has the same time' : `the server is ${tookText(amount)} ${skew > 0 ? 'ahead' : 'behind'}`
   if (amount <= SKEW_WARN_MS) return ok(found)
   const trouble = {
-    cause: 'leases of running imports go by both clocks',
-    hint: 'let both machines follow a time server (NTP)',
+    cause: 'leases of running imports depend on both clocks',
+    hint: 'synchronise both clocks with a time server (NTP)',
   }
   return amount > SKEW_FAIL_MS ? fail(found, trouble) : warn(found, trouble)
 }
@@ -55,7 +55,7 @@ export async function locksVerdict(database: SqlDatabase, name: string): Promise
     const second = await database.lock(name)
     if (second !== null) {
       await second[Symbol.asyncDispose]()
-      return warn('locks do not hold: two sessions got the same one', {
+      return warn('two sessions got the same lock at the same time', {
         cause: 'a pooler between here and the server hands out another session each time (pool_mode=transaction)',
         hint: 'connect to the server itself, or to a pooler with pool_mode=session',
       })
@@ -65,11 +65,11 @@ export async function locksVerdict(database: SqlDatabase, name: string): Promise
   }
   const again = await database.lock(name)
   if (again === null) {
-    return warn('a lock that was given back is still held', {
+    return warn('a released lock is still held', {
       cause: 'a pooler keeps the session that took it',
       hint: 'connect to the server itself, or to a pooler with pool_mode=session',
     })
   }
   await again[Symbol.asyncDispose]()
-  return ok('taken by one session at a time, and given back')
+  return ok('taken by one session at a time, and released')
 }

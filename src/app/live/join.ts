@@ -130,7 +130,7 @@ class Joined {
       return
     }
     // An older program accepts only "get" or "set".
-    const message = typeof error?.message === 'string' ? error.message : 'it does not say why'
+    const message = typeof error?.message === 'string' ? error.message : 'its program sent no reason'
     this.#fail(`the run cannot be watched: ${message}`, 'steer a run of an older sluice with sluice ctl')
   }
 

@@ -136,7 +136,7 @@ function refusal(error: NodeJS.ErrnoException, host: string, port: number): Slui
       cause: error,
     })
   }
-  return new SluiceError('BAD_FLAG', 'the metrics cannot be served there', {
+  return new SluiceError('BAD_FLAG', 'the metrics cannot be served at this address', {
     where,
     reason: error.message,
     hint: '--metrics takes a port, or an address of this machine and a port: --metrics 9464, --metrics 10.0.0.5:9464',

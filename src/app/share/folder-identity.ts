@@ -50,7 +50,7 @@ function placeOf(folder: string): string {
     return `${machine()} ${whole} ${statSync(whole, { bigint: true }).ino}`
   } catch {
     throw new SluiceError('NO_SUCH_PATH', `there is no folder ${folder} on ${hostname()}`, {
-      hint: 'make it first, or mount it: workers compare it with what it was when the run was begun',
+      hint: 'create or mount it first: workers compare it with the folder at the start of the run',
     })
   }
 }
@@ -74,10 +74,12 @@ function newMark(folder: string, warn: (message: string) => void): string | null
   } catch (thrown) {
     const error = thrown as NodeJS.ErrnoException
     if (DENIED.has(error.code ?? '')) {
-      warn(`${folder} gets no mark, and its workers do not notice another disk that is mounted there: ${error.message}`)
+      warn(
+        `sluice cannot write a marker file into ${folder}, so workers do not notice another disk at this path: ${error.message}`,
+      )
       return null
     }
-    throw new SluiceError('TARGET_IO', 'the folder gets no mark that its workers compare', {
+    throw new SluiceError('TARGET_IO', 'sluice cannot write the marker file that workers compare', {
       where: `${file}: ${error.message}`,
       cause: error,
     })

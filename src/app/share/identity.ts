@@ -33,11 +33,11 @@ async function checkDatabase(begun: QueuedStore, url: string): Promise<void> {
   const difference = identityDifference(url, here.identity, begun.identity)
   throw new SluiceError(
     'BAD_CONFIG',
-    `the store ${begun.name} of this worker is another database than that of the run`,
+    `the store ${begun.name} on this worker is not the database of the run`,
     here.label === begun.label
       ? {
           where: here.label,
-          reason: `${difference}; the URL is the same: the database was recreated or restored since, or the name of its host leads elsewhere here`,
+          reason: `${difference}; the URL is the same: the database was recreated or restored since, or its host name means another server here`,
           hint: 'if this database is the right one, start the run again; if not, correct the connection of this worker',
         }
       : {

@@ -182,7 +182,7 @@ export class RunWatch implements QueueWatch {
     const key: AlertKey = { scope: `run ${runId}`, cause: 'no-worker', table: '' }
     if (waitsFor !== null) {
       const look = this.#whole(`sluice runs --distributed --run ${runId}`)
-      const value = `no live worker of version ${waitsFor} takes the run; ${look} says how to continue`
+      const value = `no live worker of version ${waitsFor} takes the run; ${look} shows how to continue`
       await this.#begin(known, key, { cause: 'no-worker', value }, { run: runId })
     } else if (alerts.some(({ cause }) => cause === 'no-worker')) {
       const value = status === 'running' ? 'a live worker takes the run' : 'the run has ended'
@@ -262,7 +262,7 @@ export class RunWatch implements QueueWatch {
     if (raised.some((chunk) => !moved.includes(chunk)))
       return await over(movedText(raised, new Set(['further', 'done'])))
     const [isOne, isDone] = [raised.length === 1, !moved.some(goesOn)]
-    const how = isDone ? (isOne ? 'is done' : 'are done') : `${isOne ? 'goes' : 'go'} on on ${this.#parts.host}`
+    const how = isDone ? (isOne ? 'is done' : 'are done') : `${isOne ? 'continues' : 'continue'} on ${this.#parts.host}`
     await over(`${chunksText(raised.map((chunk) => ({ chunk })))} ${how}`)
   }
 

@@ -27,7 +27,7 @@ export function sharingOf(operation: Operation): Sharing {
     })
   }
   if (isPlanOnly(operation)) {
-    throw new SluiceError('BAD_FLAG', 'a plan is made here, not by a worker', {
+    throw new SluiceError('BAD_FLAG', '--dry-run makes its plan on this machine, not by workers', {
       hint: 'remove --distributed or --dry-run',
     })
   }
@@ -71,12 +71,16 @@ export function namedStores(operation: Operation, known: readonly NamedUrl[]): r
   return [...new Set(urlsOf(operation))].map((url) => {
     const found = known.find((store) => store.url === url)
     if (found !== undefined) return found
-    throw new SluiceError('BAD_FLAG', `${redactUrl(url)} has no name, and a queue does not hold URLs`, {
-      hint:
-        known.length === 0
-          ? 'add it to stores: in sluice.yaml, here and where workers run, and give that name'
-          : `name a store of the config file: ${known.map(({ name }) => name).join(', ')}`,
-    })
+    throw new SluiceError(
+      'BAD_FLAG',
+      `${redactUrl(url)} is not a store of the config file, and a queue holds names of stores only`,
+      {
+        hint:
+          known.length === 0
+            ? 'add it to stores: in sluice.yaml, here and where workers run, and give that name'
+            : `name a store of the config file: ${known.map(({ name }) => name).join(', ')}`,
+      },
+    )
   })
 }
 

@@ -36,7 +36,9 @@ export class SlotAlerts {
     const asked = async (act: AlertQuestion['act'], key: AlertKey): Promise<AlertAnswer['answer']> => {
       const answer = await this.#answered({ id: (this.#last += 1), act, key })
       if (answer === null)
-        say('the worker does not report which alerts are open: the alerts that this machine remembers are used')
+        say(
+          'the worker does not report which alerts are open: the open alerts that are stored on this machine are used',
+        )
       return answer
     }
     return {

@@ -105,9 +105,7 @@ async function refusalOf(confirmed: string): Promise<{ readonly exitCode: number
     ])
     const events = await trialOf(operation, async (plan, onEvent) => await runOperation(plan, { ...options, onEvent }))
     if (markOf(operation, events) === confirmed) return null
-    throw planChanged(
-      'its dry run shows other columns, another calendar or another place than the one that was confirmed',
-    )
+    throw planChanged('its dry run shows columns, a calendar or a location that differ from the confirmed plan')
   } catch (thrown) {
     const error = asSluiceError(thrown)
     return { exitCode: error.exitCode, error: error.info() }

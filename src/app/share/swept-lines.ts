@@ -24,7 +24,7 @@ export class SweptLines {
       ...(isSetBack === true
         ? [
             warn(
-              'the queue was set back: heartbeats of this worker are missing in it, so finished work would begin again; only what is confirmed continues',
+              'the queue has an earlier state: heartbeats of this worker are missing in it, so finished work would start again; only confirmed runs and schedules continue',
             ),
           ]
         : []),
@@ -35,7 +35,9 @@ export class SweptLines {
       ...(lost.length === 0
         ? []
         : [warn(`queued again, because their workers sent no heartbeat for 30 s: ${named(lost)}`)]),
-      ...(others.length === 0 ? [] : [warn(`queued again, because nothing waited for them: ${named(others)}`)]),
+      ...(others.length === 0
+        ? []
+        : [warn(`queued again, because their job was missing in the queue: ${named(others)}`)]),
     ]
   }
 }

@@ -24,7 +24,7 @@ export function refuseForOperation(run: DistributedRun, options: RunRequests, ta
   if (operation === null) {
     throw new SluiceError(
       'BAD_FLAG',
-      `the run ${run.runId} belongs to another program version, which knows its options`,
+      `the run ${run.runId} belongs to another program version, and only that version can apply this request`,
       {
         hint: `use the program of its workers: ${run.program}`,
       },
@@ -33,7 +33,7 @@ export function refuseForOperation(run: DistributedRun, options: RunRequests, ta
   const follows = sharingOf(operation).by === 'stream'
   if (options.lanes !== undefined && !follows)
     throw new SluiceError('BAD_FLAG', `the run ${run.runId} does not replicate changes and has no apply workers`, {
-      hint: 'workers N says how many chunks are copied at once',
+      hint: 'workers N sets how many chunks are copied at once',
     })
   const [request] = tables
   if (request === undefined || operation.kind === 'copy') return

@@ -95,7 +95,7 @@ export class Worker {
     this.#secrets = known.flatMap(({ url }) => secretsOfUrl(url))
     this.#busyAt = run.clock.ticks()
     this.#contact = new QueueContact(run.clock, this.#secrets, log, () => {
-      log('warn', 'the queue refuses the login of this worker: it ends, and returns its work after the batch')
+      log('warn', 'the queue refuses the login of this worker: the worker ends, and returns its work after the batch')
       this.#drain.abort()
     })
     this.#stop = AbortSignal.any([run.interrupt.stop, this.#drain.signal])

@@ -33,7 +33,7 @@ export type TracesOptions = {
 /** Address, headers and service name come from the OTEL_* variables. */
 export function openTraces({ endpoint, traceparent, version, shown, say }: TracesOptions): OpenTraces {
   const sending = new ReportedExporter(new OTLPTraceExporter(), () =>
-    say(`the traces do not reach ${endpoint}; the run continues without them`),
+    say(`the traces cannot be sent to ${endpoint}; the run continues without them`),
   )
   const resource = defaultResource()
     .merge(resourceFromAttributes({ 'service.name': 'sluice', 'service.version': version }))

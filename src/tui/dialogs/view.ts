@@ -115,7 +115,7 @@ function scheduleBox({ name, choice }: Of<'schedule'>, state: State): Box {
     `Schedule ${clean(name)} runs once more, besides its scheduled times.${waits}${command}`,
     [
       ['Go back, begin nothing', 'esc leaves it'],
-      ['Run it now', 'a worker begins it'],
+      ['Run it now', 'a worker starts it'],
     ],
     choice,
     'enter chooses · esc goes back',

@@ -33,7 +33,7 @@ export function drift(): CauseWatch {
         }
         case 'run.finished':
           if (event.status !== 'ok') return []
-          return tables.well.map((table) => well(table, 'the catalog is what the log says'))
+          return tables.well.map((table) => well(table, 'the catalog equals the log'))
         default:
           return []
       }
@@ -46,20 +46,20 @@ const answers: CauseVerdict = well('', 'the catalog answers')
 /** Verdicts for the result of `sync` on one table. */
 function followed(event: Extract<EventBody, { type: 'table.finished' }>): readonly CauseVerdict[] {
   const { table, status, error, behind, importedAt } = event
-  if (status === 'ok' || status === 'current') return [well(table, 'the catalog has followed its log'), answers]
+  if (status === 'ok' || status === 'current') return [well(table, 'the catalog is up to date with its log'), answers]
   if (status === 'skipped')
     return [
-      { cause: 'drift', table, holds: true, value: 'its rows were removed from the catalog, which does not follow' },
+      { cause: 'drift', table, holds: true, value: 'its rows were removed from the catalog, and sync skips the table' },
     ]
   if ((status !== 'failed' && status !== 'refused') || error === undefined || BUSY.has(error.code)) return []
   if (AWAY.has(error.code)) return [{ cause: 'drift', table: '', holds: true, value: error.message }]
-  const by = behind === undefined || behind === '0' ? '' : ` ${countText(behind, 'version')} behind, and`
+  const by = behind === undefined || behind === '0' ? '' : ` is ${countText(behind, 'version')} behind, and`
   return [
     {
       cause: 'drift',
       table,
       holds: true,
-      value: `the catalog is${by} unable to follow: ${error.code}: ${error.message}`,
+      value: `the catalog${by} could not be updated: ${error.code}: ${error.message}`,
       ...sinceImport(importedAt),
     },
   ]

@@ -5,8 +5,8 @@ import type { CauseWatch, CauseVerdict } from './cause.ts'
 type AlarmEvent = Extract<EventBody, { type: 'partition.alarm' }>
 type Phase = Extract<EventBody, { type: 'lifecycle.phase' }>
 
-const AHEAD = 'as many partitions are ahead as were asked for'
-const NO_ROWS = 'no row lies in the default partition'
+const AHEAD = 'all requested partitions of coming periods exist'
+const NO_ROWS = 'no row is in the default partition'
 
 export function noneAhead(): CauseWatch {
   const said = (table: string, holds: boolean, value: string): readonly CauseVerdict[] => [
@@ -67,5 +67,5 @@ function watch({ alarm, stood, phase }: Sought): CauseWatch {
 }
 
 function rowsText(rows: bigint): string {
-  return rows === 1n ? 'a row lies' : `${rows} rows lie`
+  return rows === 1n ? '1 row is' : `${rows} rows are`
 }

@@ -98,8 +98,8 @@ export function stuckText(
   const { step = '', attempts = 0, why = '', stoodMs } = first
   const what = step === '' ? '' : ` while ${step}`
   const tries = attempts === 0 ? '' : `, tried ${attempts + 1} times`
-  const verb = chunks.length === 1 ? 'gets' : 'get'
-  return `${chunksText(chunks)} ${verb} no further for ${alertDurationText(stoodMs)}${what}${tries}${why}`
+  const verb = chunks.length === 1 ? 'makes' : 'make'
+  return `${chunksText(chunks)} ${verb} no progress for ${alertDurationText(stoodMs)}${what}${tries}${why}`
 }
 
 /** `45.0 s`, `12 min`: longer times in minutes. */

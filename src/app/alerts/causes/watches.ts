@@ -140,7 +140,7 @@ function fsck(): CauseWatch {
         cause: 'fsck' as const,
         table,
         holds: false,
-        value: 'nothing that the log points at is wrong',
+        value: 'no difference between the log and its files was found',
       }))
     },
   }

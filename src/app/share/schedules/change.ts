@@ -45,14 +45,14 @@ const DO: Readonly<Record<ScheduleChange, (queue: RunQueue, found: Schedule) => 
     if (!(await queue.schedules.want(name))) return null
     const isAlone = !(await queue.workers()).some(({ state }) => state === 'lives')
     return [
-      running === null ? 'a worker begins it within some seconds' : `it waits for its run ${running}`,
-      ...(isAlone ? ['no worker is there now: start one with sluice worker'] : []),
+      running === null ? 'a worker starts it within a few seconds' : `it waits for its run ${running}`,
+      ...(isAlone ? ['no worker is running: start one with sluice worker'] : []),
     ]
   },
   remove: async ({ schedules }, { name, running }) =>
     (await schedules.remove(name))
       ? [
-          'its history is gone with it; its runs stay in sluice runs --distributed',
+          'its history was removed too; its runs stay in sluice runs --distributed',
           ...(running === null ? [] : [`its run ${running} continues`]),
         ]
       : null,
@@ -76,7 +76,7 @@ function refused({ name, state, error }: Schedule, change: ScheduleChange): Slui
   }
   if (state === 'void') {
     return new SluiceError('SCHEDULE_VOID', `schedule ${name} is void: its plan is not the confirmed one`, {
-      hint: `sluice schedule list ${name} says why; add it again with --replace to confirm it again`,
+      hint: `sluice schedule list ${name} shows the cause; add it again with --replace to confirm it again`,
     })
   }
   return new SluiceError('BAD_FLAG', `schedule ${name} is ${state === 'on' ? 'not paused' : 'paused already'}`, {

@@ -74,7 +74,7 @@ export class Scheduler {
     if (!wanted && now - (next?.at ?? now) < LATE_MS) return
     const takes = queue === null ? 'without --queues' : `with --queues ${queue}`
     const error = new SluiceError('BAD_CONFIG', `its runs need a live worker ${takes}, and there is none`, {
-      hint: `start sluice worker ${queue === null ? '' : `--queues ${shellQuote(queue)} `}where the stores of its command are known`,
+      hint: `start sluice worker ${queue === null ? '' : `--queues ${shellQuote(queue)} `}on a machine whose config file has the stores of its command`,
     })
     await this.#refuse(schedule, error)
   }
@@ -167,11 +167,11 @@ export function clockworkFrom(rule: ScheduleRule, since: number): Clockwork {
   return { since, next: occurrencesAfter(rule, since).next().value ?? null }
 }
 
-/** As text: `3 times were passed over: 2026-11-20 to 2026-11-22`. */
+/** As text: `3 times were skipped: 2026-11-20 to 2026-11-22`. */
 export function passedText({ first, last, count }: PassedOver): string {
   return count === 1
-    ? `the time of ${first.period} was passed over`
-    : `${count} times were passed over: ${first.period} to ${last.period}`
+    ? `the time of ${first.period} was skipped`
+    : `${count} times were skipped: ${first.period} to ${last.period}`
 }
 
 /**

@@ -43,7 +43,7 @@ export function crontabLine({ name, rule, words, folder }: Printed): UnitFile {
   const command = `cd ${shellQuote(folder)} && flock -n "$HOME/.sluice-${name}.lock" sluice ${words.map(shellQuote).join(' ')}`
   const text =
     `# sluice ${name}: ${ruleWords(rule)}\n` +
-    `# CRON_TZ counts in cronie; a cron that does not know it, such as that of Debian, goes by the zone of the machine, which has to be ${zone} then.\n` +
+    `# cronie uses CRON_TZ. Other crons, such as Debian's, ignore it and use the zone of the machine, which must then be ${zone}.\n` +
     `CRON_TZ=${zone}\n${fields} ${command.replaceAll('%', '\\%')}\n`
   return { file: 'crontab', text }
 }

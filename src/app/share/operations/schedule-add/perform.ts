@@ -57,7 +57,7 @@ export async function performScheduleAdd(operation: ScheduleAddOperation, run: R
   const workers = (await queue.workers()).filter((one) => one.state === 'lives' && takesFrom(one, waits))
   const notes = [
     `it runs ${ruleWords(rule)}`,
-    ...(mark === null ? [] : ['it destroys data each time: it becomes void when its plan changes']),
+    ...(mark === null ? [] : ['each run destroys data: the schedule becomes void when its plan changes']),
     ...(workers.length > 0
       ? []
       : ['no worker of this version takes runs from that queue now: start one with sluice worker']),

@@ -33,7 +33,7 @@ export async function performSharedRuns(operation: SharedRunsOperation, run: Sha
   for (const slot of slots) reportSlot(slot, run)
   await reportTables(found, slots, queue, run)
   for (const { host, error } of found.refusals)
-    run.emit({ type: 'log', level: 'warn', message: `a worker on ${host} refuses it: ${errorLine(error)}` })
+    run.emit({ type: 'log', level: 'warn', message: `a worker on ${host} refuses the run: ${errorLine(error)}` })
   reportWaiting(found, run)
   reportCounted(found, run)
   await reportEnd(found, slots, queue, run)

@@ -21,7 +21,7 @@ export async function performWorker(operation: WorkerOperation, run: RunOf<typeo
     message: `worker ${workerId} takes from ${queue.label}${from}: ${countText(concurrency, 'task')} at once`,
   })
   if (run.readCommand === undefined) {
-    const message = 'it begins no schedules: only a worker of the command line can read their commands'
+    const message = 'this worker starts no scheduled runs: only a worker of the command line can read their commands'
     run.emit({ type: 'log', level: 'warn', message })
   }
   const { slots, rows } = await taking.work(idleMs ?? null)

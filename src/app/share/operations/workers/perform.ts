@@ -42,7 +42,7 @@ export async function performWorkers(
   }
   const others = all.filter(({ program, state }) => state === 'lives' && program !== programMark(run.tool))
   if (others.length > 0) {
-    const message = `${others.length} of them are of another version, and take no run that is begun with this one (${programMark(run.tool)})`
+    const message = `${others.length} of them have another version, and take no runs that are started with this version (${programMark(run.tool)})`
     run.emit({ type: 'log', level: 'warn', message })
   }
   return { totals: { workers: dec(all.length), live: dec(all.filter(({ state }) => state === 'lives').length) } }
