@@ -12,8 +12,8 @@ export function refuseBackground(operation: Operation | null, tui: boolean): voi
     })
   }
   if (operation !== null && isWatched(operation)) return
-  throw new SluiceError('BAD_FLAG', '--background is for runs that are watched, and this command only answers', {
-    hint: 'leave it out',
+  throw new SluiceError('BAD_FLAG', '--background is for long runs, and this command only prints a result', {
+    hint: 'remove --background',
   })
 }
 

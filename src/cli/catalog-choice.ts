@@ -41,13 +41,13 @@ export function chooseCatalog(
  */
 export function catalogUrl(choice: CatalogChoice | null, kept: readonly string[] = []): string {
   if (choice === null && kept.length > 1) {
-    throw new SluiceError('BAD_FLAG', `no catalog is given, and the UI keeps ${kept.length}`, {
+    throw new SluiceError('BAD_FLAG', `no catalog is given, and the terminal UI has ${kept.length} of its own`, {
       hint: `name the one that is meant: ${kept.slice(0, MOST_KEPT).map(named).join(', or ')}`,
     })
   }
   if (choice === null) {
     throw new SluiceError('BAD_FLAG', 'no catalog is given', {
-      hint: `add --database-url, for example sqlite:///catalog.db, or set ${CATALOG_VARIABLE}; the one that \`sluice PATH\` keeps for a lake is taken once it is there`,
+      hint: `add --database-url, for example sqlite:///catalog.db, or set ${CATALOG_VARIABLE}; if \`sluice PATH\` has created a catalog for the lake, that one is the default`,
     })
   }
   if (choice.unset !== undefined) throw choice.unset

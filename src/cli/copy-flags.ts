@@ -24,7 +24,7 @@ export function readObjects(args: Arguments, defaults: ConfigDefaults): readonly
   if (words.length === 0) return undefined
   const odd = words.find((word) => word !== 'all' && !OBJECT_WISHES.some((options) => options === word))
   if (odd !== undefined) {
-    throw new SluiceError(flags.length > 0 ? 'BAD_FLAG' : 'BAD_CONFIG', `--with ${odd} means nothing`, {
+    throw new SluiceError(flags.length > 0 ? 'BAD_FLAG' : 'BAD_CONFIG', `--with ${odd} is not a kind of object`, {
       hint: `it takes ${OBJECT_WISHES.join(', ')} and all`,
     })
   }

@@ -25,9 +25,9 @@ export function refuseWithWorkers(
   const flags: readonly (readonly [flag: string, isGiven: boolean, hint: string])[] = [
     ['--background', background, 'the program that starts a distributed run may end before the run'],
     ['--tui', tui, 'sluice runs --distributed shows it'],
-    ['--max-runtime', maxRuntimeMs !== undefined, 'sluice ctl RUN stop --distributed ends it well'],
+    ['--max-runtime', maxRuntimeMs !== undefined, 'sluice ctl RUN stop --distributed ends it cleanly'],
     ['--metrics', metrics?.isAsked === true, 'workers serve the metrics of their tasks: sluice worker --metrics 9464'],
-    ['--between', reported?.hours !== undefined, 'sluice ctl RUN pause --distributed holds it'],
+    ['--between', reported?.hours !== undefined, 'sluice ctl RUN pause --distributed pauses it'],
   ]
   for (const [flag, isGiven, hint] of flags) {
     if (isGiven) throw new SluiceError('BAD_FLAG', `--distributed and ${flag} exclude each other`, { hint })
@@ -79,7 +79,7 @@ export async function runDistributed(
   if (workers === 0) {
     const from = queue === null ? '' : ` --queues ${queue}`
     session.output.talk(
-      `sluice: no worker of this version takes from it now: start one with sluice worker${behind}${from}\n`,
+      `sluice: no worker of this version takes runs from this queue now: start one with sluice worker${behind}${from}\n`,
     )
   }
   return 0

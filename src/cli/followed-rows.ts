@@ -45,7 +45,7 @@ export function followedRequest(args: Arguments, { defaults, env }: RequestConte
   if (other !== undefined) {
     throw new SluiceError('BAD_FLAG', `--${other} cannot be combined with --run`, {
       reason: 'tables and columns are those of the stream, and rows are repaired to equal the source',
-      hint: 'leave it out',
+      hint: `remove --${other}`,
     })
   }
   const from = givenStoreUrl('from', args, defaults, env)

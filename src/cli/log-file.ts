@@ -78,7 +78,9 @@ export function logFileFace(
       for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
     } catch (error) {
       broken = true
-      complain(`the log file ${file} ends here: ${error instanceof Error ? error.message : String(error)}`)
+      complain(
+        `the log file ${file} cannot be written any more: ${error instanceof Error ? error.message : String(error)}`,
+      )
     }
   }
   return {

@@ -309,7 +309,9 @@ function keepsHours(reported: CommandTexts | undefined, { tui }: Globals): boole
 function isLogged(reported: CommandTexts | undefined, { tui }: Globals): boolean {
   if (reported?.log === undefined) return false
   if (!tui) return true
-  throw new SluiceError('BAD_FLAG', `--tui excludes what writes ${reported.log}`, { hint: 'leave --tui out' })
+  throw new SluiceError('BAD_FLAG', `--tui cannot be used with a command that writes ${reported.log}`, {
+    hint: 'remove --tui',
+  })
 }
 
 async function control(

@@ -9,10 +9,10 @@ import { shellRows } from './examples.ts'
 import { EXIT_CODES } from './exit-codes.ts'
 
 const VARIABLES: readonly (readonly [name: string, meaning: string])[] = [
-  ['SLUICE_DATABASE_URL', 'URL of the catalog, where --database-url does not say it'],
+  ['SLUICE_DATABASE_URL', 'URL of the catalog, if --database-url is not given'],
   ['SLUICE_SCHEMA', 'schema of a PostgreSQL catalog'],
-  ['DATABASE_URL', 'URL of the source of a copy, where --from does not say it'],
-  ['SLUICE_PROGRAM', 'how hints call the program, where it is started through another one'],
+  ['DATABASE_URL', 'URL of the source of a copy, if --from is not given'],
+  ['SLUICE_PROGRAM', 'name of the program in hints, if another program starts it'],
 ]
 
 /** Escapes a text for roff: no line is read as a request, and dashes stay ASCII for the shell. */
@@ -139,7 +139,7 @@ function rest(): readonly string[] {
     '.TP',
     bold('sluice.yaml'),
     roff(
-      'stores by name and defaults of flags: of the folder one is in or of one above it, else of $XDG_CONFIG_HOME/sluice. It is read if no other user may write it; --config names another one, --no-config none.',
+      'stores by name and defaults of flags: in the current folder or one above it, else in $XDG_CONFIG_HOME/sluice. It is read only if no other user may write it; --config names another file, --no-config reads none.',
     ),
   ]
 }

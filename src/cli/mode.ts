@@ -47,9 +47,13 @@ export function chooseMode(input: ModeInput): FrontendMode {
       throw new SluiceError('BAD_FLAG', `--tui and ${against} exclude each other`, { hint: 'leave one of the two out' })
     }
     if (!input.stdinTTY || !input.stdoutTTY) {
-      throw new SluiceError('BAD_FLAG', `--tui needs a terminal, and ${input.stdinTTY ? 'stdout' : 'stdin'} is none`, {
-        hint: 'run it in a terminal without pipes or redirections, or leave --tui out to get text',
-      })
+      throw new SluiceError(
+        'BAD_FLAG',
+        `--tui needs a terminal, and ${input.stdinTTY ? 'stdout' : 'stdin'} is not a terminal`,
+        {
+          hint: 'run it in a terminal without pipes or redirections, or leave --tui out to get text',
+        },
+      )
     }
     if (input.env['TERM'] === 'dumb') {
       throw new SluiceError('BAD_FLAG', '--tui needs a terminal that can move its cursor, and TERM is dumb', {

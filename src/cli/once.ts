@@ -39,8 +39,8 @@ export function refuseUnneededConfirm(args: Arguments, operation: Operation | nu
   throw new SluiceError('BAD_FLAG', '--confirm has nothing to confirm', {
     hint:
       fields.length === 0
-        ? 'leave it out'
-        : `it belongs to ${fields.map(flagOf).join(' or ')}: add that, or leave --confirm out`,
+        ? 'remove --confirm'
+        : `it belongs to ${fields.map(flagOf).join(' or ')}: add that, or remove --confirm`,
   })
 }
 

@@ -35,7 +35,7 @@ export async function openScreen(
   const { catalog, connect } = globals
   if (isCatalogUrl(target) && catalog?.from === 'flag') {
     throw new SluiceError('BAD_FLAG', 'two catalogs are given, one as an operand and one with --database-url', {
-      hint: 'leave one out',
+      hint: 'remove one of the two',
     })
   }
   const urls = [

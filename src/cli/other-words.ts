@@ -40,7 +40,7 @@ export const OTHER_WORDS: readonly OtherWords[] = [
   },
   {
     words: ['cdc', 'debezium', 'peerdb', 'replication', 'sync-tables'],
-    here: 'a copy with --follow applies what changes at its source',
+    here: 'a copy with --follow applies the changes of its source',
     command: 'follow',
     page: 'docs/guides/follow.md',
   },
@@ -82,7 +82,7 @@ export const OTHER_WORDS: readonly OtherWords[] = [
   },
   {
     words: ['ducklake', 'iceberg', 'catalog'],
-    here: 'Delta logs are imported into a SQL catalog, and stay what they are',
+    here: 'Delta logs are imported into a SQL catalog, and are not changed',
     command: 'import',
     page: 'docs/reference/CATALOG.md',
   },

@@ -99,7 +99,7 @@ export function openOutput(stdout: Writable, stderr: Writable, onGone: () => voi
       return new SluiceError(full ? 'NO_SPACE' : 'TARGET_IO', 'the output cannot be written', {
         where: 'stdout',
         reason: cause.message,
-        hint: full ? 'Free up disk space or use alternative storage' : 'send stdout elsewhere',
+        hint: full ? 'Free up disk space or use alternative storage' : 'redirect stdout to another place',
         cause,
       })
     },

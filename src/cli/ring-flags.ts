@@ -96,7 +96,7 @@ function runNumber(args: Arguments, name: string): string | undefined {
   if (word === undefined) return undefined
   if (/^[1-9]\d{0,18}$/.test(word) && BigInt(word) < 2n ** 63n) return word
   throw new SluiceError('BAD_FLAG', `--${name} ${word} is not the number of a run`, {
-    hint: 'run_id of cdm_run_info holds them',
+    hint: 'the numbers of runs are in run_id of cdm_run_info',
   })
 }
 
@@ -113,5 +113,7 @@ const LEVELS: ReadonlySet<string> = new Set(
 function level(args: Arguments, name: string): string | undefined {
   const word = givenText(args, name)?.toUpperCase()
   if (word === undefined || LEVELS.has(word)) return word
-  throw new SluiceError('BAD_FLAG', `--${name} ${word} is no level`, { hint: `one of ${[...LEVELS].join(', ')}` })
+  throw new SluiceError('BAD_FLAG', `--${name} ${word} is not a consistency level`, {
+    hint: `one of ${[...LEVELS].join(', ')}`,
+  })
 }

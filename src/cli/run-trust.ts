@@ -25,7 +25,7 @@ export function runTrust(
   session.emit({ type: 'run.started', command: 'trust', tool, ...(action === 'list' ? {} : { target: file }) })
   const files = action === 'list' ? trustedFiles(env) : changed(file, action, env)
   const note = (message: string): void => session.emit({ type: 'log', level: 'note', message })
-  for (const one of files) note(`${one} is trusted${action === 'remove' ? ' no longer' : ''}`)
+  for (const one of files) note(`${one} is ${action === 'remove' ? 'no longer ' : ''}trusted`)
   if (files.length === 0) note(action === 'list' ? 'no file is trusted' : `${file} was not trusted`)
   const totals = { files: String(files.length) }
   session.emit({ type: 'run.finished', status: 'ok', exitCode: 0, totals, ms: 0 })

@@ -54,7 +54,7 @@ function refuseUnheeded(args: Arguments, every: string, unit: CalendarUnit | 'pa
   const units = CALENDAR_UNITS.filter((one) => HEEDED[one].includes(unheeded))
   throw new SluiceError('BAD_FLAG', `--every ${every} does not take --${unheeded}`, {
     ...(unit === 'part' ? { reason: 'parts of a day are counted from midnight UTC' } : {}),
-    hint: `leave it out, or take --every ${units.join(', ')}`,
+    hint: `remove --${unheeded}, or use --every ${units.join(', ')}`,
   })
 }
 

@@ -17,4 +17,4 @@ export function holdsPassword(argv: readonly string[]): boolean {
 
 /** Warning: the words are visible in the process list until they are replaced, and in the shell history. */
 export const PASSWORD_NOTE =
-  'a password on the command line can be read in the list of programs while sluice starts, and later in the history of the shell: SLUICE_DATABASE_URL, DATABASE_URL, PGPASSWORD, MYSQL_PWD, CASSANDRA_PASSWORD or a store that is $VARIABLE keep it out'
+  'a password on the command line can be read in the list of programs while sluice starts, and later in the history of the shell: use SLUICE_DATABASE_URL, DATABASE_URL, PGPASSWORD, MYSQL_PWD, CASSANDRA_PASSWORD, or a store that is $VARIABLE'

@@ -25,8 +25,8 @@ export function refuseMetrics({ metrics }: Globals, request: Request, mode: Fron
   if (metrics === null || !metrics.isAsked) return
   if (request.kind === 'open' && mode === 'tui') return
   if (request.kind === 'operation' && isWatched(request.operation)) return
-  throw new SluiceError('BAD_FLAG', '--metrics is for runs that are watched, and this command only answers', {
-    hint: 'leave it out; --metrics is for copy, follow, sync, import, archive run, worker and other long runs',
+  throw new SluiceError('BAD_FLAG', '--metrics is for long runs, and this command only prints a result', {
+    hint: 'remove it; --metrics is for copy, follow, sync, import, archive run, worker and other long runs',
   })
 }
 
@@ -104,7 +104,7 @@ async function wantedTraces(
   const isHttp = endpoint !== null && /^https?:$/.test(endpoint.protocol)
   if (!isHttp || protocol === 'grpc') {
     const why = isHttp
-      ? 'traces go over HTTP, and not over gRPC'
+      ? 'sluice sends traces over HTTP only, not over gRPC'
       : `${name} is not a URL that begins with http:// or https://`
     say(`no traces are sent: ${why}`)
     return null

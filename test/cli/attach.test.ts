@@ -239,5 +239,5 @@ it('a run that cannot begin fails at once, and so does a list with --background'
   expect(wrong.out()).toMatch(/FAILED|refused/)
   const listing = sluice('runs', '--to', urlOf('a.db'), '--background')
   expect(await listing.code).toBe(2)
-  expect(listing.out()).toContain('--background is for runs that are watched')
+  expect(listing.out()).toContain('--background is for long runs')
 })

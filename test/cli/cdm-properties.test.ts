@@ -150,7 +150,7 @@ describe('properties files', () => {
     ['spark.cdm.perfops.numParts many', /numParts takes a whole number/],
     ['spark.cdm.trackRun maybe', /trackRun takes true or false/],
     ['spark.cdm.feature.constantColumns.values 1', /has 1 values for 2 names/],
-    ['spark.cdm.schema.origin.column.ttl.automatic false', /ttl\.automatic is false alone/],
+    ['spark.cdm.schema.origin.column.ttl.automatic false', /ttl\.automatic is false, but/],
     [
       'spark.cdm.connect.origin.tls.enabled true\nspark.cdm.connect.origin.tls.trustStore.path /x/trust.jks',
       /store of Java/,
@@ -214,7 +214,7 @@ describe('spark-submit', () => {
   it('is refused if no command matches the class', async () => {
     await expect(copyOf('--class', `${CLASS}.GuardrailCheck`)).rejects.toThrow(/no counterpart/)
     await expect(copyOf('--class', `${CLASS}.Nothing`)).rejects.toThrow(/no program/)
-    await expect(copyOf('copy', '--class', `${CLASS}.DiffData`)).rejects.toThrow(/is a diff, and no copy/)
+    await expect(copyOf('copy', '--class', `${CLASS}.DiffData`)).rejects.toThrow(/is for diff, and the command is copy/)
   })
 })
 
@@ -403,7 +403,7 @@ describe('flags of a ring', () => {
     [['--prev-run-id', '0'], /no number of a run/],
     [['--prev-run-id', '5', '--auto-rerun'], /exclude each other/],
     [['--run-id', '5', '--prev-run-id', '5'], /are both 5/],
-    [['--consistency', 'MOST'], /is no level/],
+    [['--consistency', 'MOST'], /is not a consistency level/],
     [['--explode-map', 'm:k'], /three columns/],
     [['--constants', 'x'], /names no column/],
     [['--no-stamps', '--writetime', '1'], /exclude each other/],

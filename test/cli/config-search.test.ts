@@ -206,7 +206,7 @@ describe('a config file in the folder of a lake', () => {
     expect([changed.code, changed.err]).toEqual([2, expect.stringContaining('it has changed since it was trusted')])
     expect((await said('trust', lake)).code).toBe(0)
     expect(isTrusted(file, env)).toBe(true)
-    expect((await said('trust', lake, '--remove')).err).toContain(`${file} is trusted no longer`)
+    expect((await said('trust', lake, '--remove')).err).toContain(`${file} is no longer trusted`)
     expect((await said('fsck', 't')).code).toBe(2)
     expect((await said('trust', '--list')).err).toContain('no file is trusted')
     expect((await said('trust', below)).code).toBe(2)

@@ -34,7 +34,7 @@ test('when the clock is changed, its local time counts', () => {
 test.each(['22-5', '22:00', '24:00-05:00', '22:00-22:00', '00:00-24:00', '22:60-05:00', 'night'])(
   '%s is refused',
   (text) => {
-    expect(() => parseHours(text, 'UTC')).toThrow(`--between ${text} is not a span of hours`)
+    expect(() => parseHours(text, 'UTC')).toThrow(`--between ${text} is not a time range`)
   },
 )
 

@@ -278,7 +278,7 @@ describe('--metrics', () => {
     const { engine, started } = playingEngine(() => [])
     const around = fakeContext({ engine })
     expect(await main([...words, '--metrics', '0'], around)).toBe(2)
-    expect(around.err()).toContain('--metrics is for runs that are watched')
+    expect(around.err()).toContain('--metrics is for long runs')
     expect(started).toEqual([])
   })
 

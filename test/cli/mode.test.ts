@@ -41,8 +41,8 @@ describe('choice of the frontend', () => {
   })
 
   it.each<[string, Partial<ModeInput>, RegExp]>([
-    ['stdin is no terminal', { stdinTTY: false }, /--tui needs a terminal, and stdin is none/],
-    ['stdout is no terminal', { stdoutTTY: false }, /--tui needs a terminal, and stdout is none/],
+    ['stdin is no terminal', { stdinTTY: false }, /--tui needs a terminal, and stdin is not a terminal/],
+    ['stdout is no terminal', { stdoutTTY: false }, /--tui needs a terminal, and stdout is not a terminal/],
     ['TERM=dumb', { env: { TERM: 'dumb' } }, /TERM is dumb/],
     ['--json', { json: true }, /--tui and --json exclude each other/],
     ['--ci', { ci: true }, /--tui and --ci/],

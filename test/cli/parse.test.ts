@@ -247,7 +247,10 @@ describe('source of the catalog URL', () => {
     const several = await parseCommandLine(['validate', 'sales/orders'], variablesOfUi).catch(
       (thrown: SluiceError) => thrown,
     )
-    expect(several).toMatchObject({ code: 'BAD_FLAG', message: 'no catalog is given, and the UI keeps 2' })
+    expect(several).toMatchObject({
+      code: 'BAD_FLAG',
+      message: 'no catalog is given, and the terminal UI has 2 of its own',
+    })
     const flags = (several as SluiceError).hint?.match(/--database-url \S+\.db/g) ?? []
     expect(flags.map((one) => one.slice('--database-url '.length)).toSorted()).toEqual(
       [standing, other].map((file) => `sqlite:///${file}`).toSorted(),
@@ -338,7 +341,7 @@ describe('errors of a command line', () => {
     [
       'backwards',
       ['changes', 't', '--from-version', '7', '--to-version', '3'],
-      'BAD_FLAG --to-version 3 lies before --from-version 7',
+      'BAD_FLAG --to-version 3 is before --from-version 7',
     ],
     ['a missing flag', ['changes', 't', '--from-version', '7'], 'BAD_FLAG --to-version is missing'],
     [

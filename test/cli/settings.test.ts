@@ -116,7 +116,7 @@ describe('copy --settings', () => {
   it('with auto prints that the size of the table decides', async () => {
     const { told: reported } = await asked(null, '--preset', 'auto')
     expect(JSON.stringify(reported)).toContain(
-      'N workers, batches of N rows, pages of N; N goes by the size of the largest table',
+      'N workers, batches of N rows, pages of N; N depends on the size of the largest table',
     )
   })
   const ENDS = ['--from', 'cassandra://a/ks', '--to', 'cassandra://b/ks', '--table', 'ks.t']

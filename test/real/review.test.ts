@@ -139,7 +139,7 @@ test('--report is checked before anything is measured', () => {
 
 test.skipIf(!existsSync('/dev/full'))('a log file on a full disk neither blocks nor ends a run', () => {
   const { status, stderr } = sluice('import', 'orders', ...DB, '--log-file', '/dev/full')
-  expect(stderr).toContain('the log file /dev/full ends here: ENOSPC')
+  expect(stderr).toContain('the log file /dev/full cannot be written any more: ENOSPC')
   expect(status).toBe(0)
 })
 

@@ -11,12 +11,12 @@ const ZONE = `${KEY}.timestamp.string.zone`
 
 /** Codecs of the migrator that are refused, and why. */
 const REFUSED: Readonly<Record<string, string>> = {
-  STRING_BLOB: 'a text is copied as a text, and a blob as a blob: give both columns one type',
-  ASCII_BLOB: 'a text is copied as a text, and a blob as a blob: give both columns one type',
-  POINT_TYPE: 'types of DataStax Enterprise are copied as their bytes: leave it out',
-  POLYGON_TYPE: 'types of DataStax Enterprise are copied as their bytes: leave it out',
-  LINE_STRING: 'types of DataStax Enterprise are copied as their bytes: leave it out',
-  DATE_RANGE: 'types of DataStax Enterprise are copied as their bytes: leave it out',
+  STRING_BLOB: 'give both columns the same type: a text is copied as a text, and a blob as a blob',
+  ASCII_BLOB: 'give both columns the same type: a text is copied as a text, and a blob as a blob',
+  POINT_TYPE: 'remove this codec: types of DataStax Enterprise are copied as their bytes',
+  POLYGON_TYPE: 'remove this codec: types of DataStax Enterprise are copied as their bytes',
+  LINE_STRING: 'remove this codec: types of DataStax Enterprise are copied as their bytes',
+  DATE_RANGE: 'remove this codec: types of DataStax Enterprise are copied as their bytes',
 }
 /** Conversions between numbers that need no codec. */
 const NEEDLESS: ReadonlySet<string> = new Set(['BIGINT_BIGINTEGER'])
@@ -34,11 +34,7 @@ export function codecsOf(settings: CdmSettings): {
   const zone = settings.text(ZONE) ?? 'UTC'
   const names = asked.filter((name) => !NEEDLESS.has(name)).map((name) => nameOf(settings, name))
   if (names.includes('TIMESTAMP_STRING_MILLIS') && names.includes('TIMESTAMP_STRING_FORMAT'))
-    throw settings.bad(
-      KEY,
-      'names both codecs of timestamps',
-      'the migrator accepts only one of them: leave the other out',
-    )
+    throw settings.bad(KEY, 'names both codecs of timestamps', 'remove one of them: the migrator accepts only one')
   if (!names.includes('TIMESTAMP_STRING_FORMAT')) {
     const idle = [FORMAT, ZONE].filter((key) => settings.text(key) !== undefined)
     const notes = idle.map((key) => `${key} has no effect without TIMESTAMP_STRING_FORMAT in ${KEY}`)

@@ -83,7 +83,7 @@ const KNOWN: Readonly<Record<string, Known>> = {
   'spark.cdm.trackRun.runId': used,
   'spark.cdm.trackRun.previousRunId': used,
   'spark.cdm.trackRun.autoRerun': used,
-  'spark.cdm.trackRun.rerunMultiplier': refused('a failed range is halved automatically: leave it out', '1'),
+  'spark.cdm.trackRun.rerunMultiplier': refused('remove this property: a failed range is halved automatically', '1'),
   'spark.cdm.perfops.numParts': used,
   'spark.cdm.perfops.batchSize': used,
   'spark.cdm.perfops.ratelimit.origin': used,
@@ -94,13 +94,13 @@ const KNOWN: Readonly<Record<string, Known>> = {
   'spark.cdm.perfops.errorLimit': idle,
   'spark.cdm.perfops.printStatsAfter': idle,
   'spark.cdm.perfops.printStatsPerPart': idle,
-  'spark.cdm.tokenrange.partitionFile': refused('--track-run with --prev-run-id tries again what failed'),
+  'spark.cdm.tokenrange.partitionFile': refused('use --track-run with --prev-run-id to retry failed ranges'),
   'spark.cdm.transform.missing.key.ts.replace.value': refused(
     'a row without its key is quarantined; correct it at the source, or add the column with --constants',
   ),
   'spark.cdm.transform.custom.writetime': used,
   'spark.cdm.transform.custom.writetime.incrementBy': refused(
-    'lists are written completely and never twice: leave it out',
+    'remove this property: lists are written completely and never twice',
     '0',
   ),
   'spark.cdm.transform.custom.ttl': used,
@@ -129,7 +129,7 @@ const KNOWN: Readonly<Record<string, Known>> = {
   'spark.cdm.feature.extractJson.propertyMapping': refused(EXTRACT),
   'spark.cdm.feature.extractJson.overwrite': refused(EXTRACT, 'false'),
   'spark.cdm.feature.guardrail.colSizeInKB': refused(
-    'a row that is too large for the target is quarantined automatically: leave it out, or write 0',
+    'remove this property, or set it to 0: a row that is too large for the target is quarantined automatically',
     '0',
   ),
 }

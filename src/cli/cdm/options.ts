@@ -166,8 +166,8 @@ function stampOptions(settings: CdmSettings, fresh: (name: string) => string): C
   if (off.length === 1)
     throw settings.bad(
       `${at}.${off[0] ?? ''}.automatic`,
-      'is false alone',
-      'write times and TTLs can be kept only together',
+      'is false, but that of the other one is not',
+      'set both to the same value: write times and TTLs can be kept only together',
     )
   const ttl = settings.count('spark.cdm.transform.custom.ttl', 0, 2 ** 31 - 1) ?? 0
   const writetime = settings.whole('spark.cdm.transform.custom.writetime') ?? '0'

@@ -76,8 +76,8 @@ export function fromSparkSubmit(argv: readonly string[]): readonly string[] {
     const job = jobOf(asked)
     if (command === null) words.unshift(job.command)
     else if (command !== job.command) {
-      throw new SluiceError('BAD_FLAG', `--class ${asked} is a ${job.command}, and no ${command}`, {
-        hint: `leave one of the two out`,
+      throw new SluiceError('BAD_FLAG', `--class ${asked} is for ${job.command}, and the command is ${command}`, {
+        hint: `remove one of the two`,
       })
     }
   }

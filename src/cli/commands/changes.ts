@@ -9,8 +9,8 @@ const changes: Command = {
     const fromVersion = requiredCount(args, 'from-version', 0)
     const toVersion = requiredCount(args, 'to-version', 0)
     if (toVersion < fromVersion) {
-      throw new SluiceError('BAD_FLAG', `--to-version ${toVersion} lies before --from-version ${fromVersion}`, {
-        hint: 'swap the two',
+      throw new SluiceError('BAD_FLAG', `--to-version ${toVersion} is before --from-version ${fromVersion}`, {
+        hint: 'exchange the two versions',
       })
     }
     return operate({

@@ -110,7 +110,7 @@ function followOf(args: Arguments): CopyOperation['follow'] {
   const names = ['until-caught-up', 'until-equal', 'prove-every', 'apply-workers', 'fire-triggers', 'cdc']
   const name = resync.length === 0 ? names.find((one) => args[one] !== undefined && args[one] !== false) : 'resync'
   if (name === undefined) return undefined
-  throw new SluiceError('BAD_FLAG', `--${name} requires --follow`, { hint: 'add --follow, or leave it out' })
+  throw new SluiceError('BAD_FLAG', `--${name} requires --follow`, { hint: `add --follow, or remove --${name}` })
 }
 
 /** @throws SluiceError BAD_FLAG for a cause of streams without --follow */
@@ -133,12 +133,12 @@ function refuseWith(
   if (!again) return
   if (restart) {
     throw new SluiceError('BAD_FLAG', '--again and --restart exclude each other', {
-      hint: '--again compares what was copied, --restart copies it again',
+      hint: 'use --again to compare copied rows, or --restart to copy them again',
     })
   }
   if (part) {
     throw new SluiceError('BAD_FLAG', '--again and --part exclude each other', {
-      hint: 'one program compares a table; leave --part out',
+      hint: 'remove --part: a table is compared by one program',
     })
   }
 }
@@ -170,7 +170,7 @@ function reportedOf(args: Arguments, operation: CopyOperation, { ends, script, c
     ]
     const batches = batchRows === undefined ? 'batches of as many rows as fit' : `batches of ${grouped(batchRows)} rows`
     const facts = [`chunks of ${grouped(chunkRows ?? 0)} rows`, batches, `--on-existing ${onExisting}`]
-    notes.push(`as ${variables.join(', ')} say: ${[...facts, `resume ${restart ? 'off' : 'on'}`].join(', ')}`)
+    notes.push(`from ${variables.join(', ')}: ${[...facts, `resume ${restart ? 'off' : 'on'}`].join(', ')}`)
   }
   if (restart) {
     const over = onExisting === 'upsert' ? ' until rows of equal key are written over them' : ''

@@ -52,7 +52,9 @@ const diff: Command = {
     const fix = givenFlag(args, 'fix')
     const deleteExtra = givenFlag(args, 'delete-extra')
     if (deleteExtra && !fix) {
-      throw new SluiceError('BAD_FLAG', '--delete-extra requires --fix', { hint: 'add --fix, or leave it out' })
+      throw new SluiceError('BAD_FLAG', '--delete-extra requires --fix', {
+        hint: 'add --fix, or remove --delete-extra',
+      })
     }
     if (fix && undo !== undefined) {
       throw new SluiceError('BAD_FLAG', '--fix and --undo exclude each other', { hint: 'leave one of the two out' })
@@ -62,7 +64,7 @@ const diff: Command = {
     const mending = mendingOf(args, cdm)
     for (const name of ['fix-counters', 'overwrite-newer']) {
       if (!givenFlag(args, name) || mending.fix) continue
-      throw new SluiceError('BAD_FLAG', `--${name} requires --fix`, { hint: 'add --fix, or leave it out' })
+      throw new SluiceError('BAD_FLAG', `--${name} requires --fix`, { hint: `add --fix, or remove --${name}` })
     }
     return operate(
       {

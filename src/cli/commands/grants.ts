@@ -16,7 +16,7 @@ const grants: Command = {
       return operate({ kind: 'queue-grants', connect, role: ofQueue, to, apply }, { printed: { env } })
     }
     const role = ACCESS_LEVELS.find((level) => level === wanted)
-    if (role === undefined) throw new SluiceError('BAD_FLAG', `--role ${wanted} is none of its choices`)
+    if (role === undefined) throw new SluiceError('BAD_FLAG', `--role ${wanted} is not a role`)
     refuseFlag(args, 'connect', wanted, '--database-url names a catalog')
     return operate({ kind: 'grants', catalog: catalog(), role, to, apply })
   },

@@ -149,7 +149,9 @@ function wordsOf(args: Arguments): readonly string[] {
 async function readInner(words: readonly string[], args: Arguments, context: RequestContext): Promise<Operation> {
   const unfit = words.find((word) => NOT_THERE.includes(word.split('=')[0] ?? ''))
   if (unfit !== undefined) {
-    throw new SluiceError('BAD_FLAG', `a scheduled command has no ${unfit}`, { hint: 'leave it out after --' })
+    throw new SluiceError('BAD_FLAG', `a scheduled command has no ${unfit}`, {
+      hint: `remove ${unfit} from the command`,
+    })
   }
   const request = await context.read(withConfig(words, givenText(args, 'config') ?? null))
   const said = words.slice(0, 2).join(' ')
@@ -158,8 +160,8 @@ async function readInner(words: readonly string[], args: Arguments, context: Req
       hint: 'the allowed commands are listed by sluice schedule --help',
     })
   if (request.reported?.hours !== undefined || request.reported?.log !== undefined) {
-    throw new SluiceError('BAD_FLAG', 'a scheduled command cannot have hours or its own log', {
-      hint: '--at says when it begins',
+    throw new SluiceError('BAD_FLAG', 'a scheduled command cannot have --between or a log file', {
+      hint: 'use --at of the schedule to set its time of day',
     })
   }
   refuseUnlessItComesAgain(request.operation)

@@ -3,11 +3,11 @@ import { stringify } from 'yaml'
 import { shellQuote } from '../../shared/shell.ts'
 import type { FoundPlaces, NamedPlace } from './found.ts'
 
-const HEAD = `# Defaults of sluice in this folder and those below it: \`sluice --help\` says where it searches, --no-config ignores it.
-# Paths are absolute, for they count in every folder. No password belongs here: $NAME is replaced by the variable.
+const HEAD = `# Defaults of sluice in this folder and those below it. \`sluice --help\` shows where sluice searches for it; --no-config ignores it.
+# Paths are absolute, because the file applies to all folders below. Do not write passwords here: $NAME is replaced by the variable.
 `
 const FLAGS = `
-# Every flag may stand here under its name, as its default:
+# Each flag can be set here by its name, as a default:
 # parallel: 4
 # max-runtime: 2h
 # metrics: 9464
@@ -34,8 +34,8 @@ export function configText({ places, defaults }: FoundPlaces): string {
   const named =
     first === undefined
       ? NO_PLACES
-      : `\n# Short names: \`${inspectCommand(first)}\` says what the first one holds.\nstores:\n${stores.join('')}`
+      : `\n# Short names: \`${inspectCommand(first)}\` lists the content of the first one.\nstores:\n${stores.join('')}`
   const said = Object.entries(defaults).map(([flag, name]) => `${flag}: ${name}\n`)
-  const chosen = said.length === 0 ? '' : `\n# Where nothing is said on the command line:\n${said.join('')}`
+  const chosen = said.length === 0 ? '' : `\n# Defaults, if the command line does not set them:\n${said.join('')}`
   return HEAD + named + chosen + FLAGS
 }

@@ -90,6 +90,6 @@ const NAMES = ['workers', 'batchRows', 'pageRows'] as const
 
 function sizesText(sizes: ScriptSizes, open: readonly (keyof ScriptSizes)[]): string {
   const count = (name: keyof ScriptSizes): string => (open.includes(name) ? 'N' : String(sizes[name]))
-  const which = open.length === 0 ? '' : '; N goes by the size of the largest table'
+  const which = open.length === 0 ? '' : '; N depends on the size of the largest table'
   return `${count('workers')} workers, batches of ${count('batchRows')} rows, pages of ${count('pageRows')}${which}`
 }

@@ -37,7 +37,7 @@ export function migratorLogFace(
       for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
     } catch (error) {
       broken = true
-      complain(`${file} ends here: ${error instanceof Error ? error.message : String(error)}`)
+      complain(`${file} cannot be written any more: ${error instanceof Error ? error.message : String(error)}`)
     }
   }
   return {

@@ -111,7 +111,7 @@ function textOf(file: string): string {
     throw new SluiceError('BAD_CONFIG', 'the settings file cannot be read', {
       where: file,
       reason: error instanceof Error ? error.message : String(error),
-      hint: 'check the path behind --settings',
+      hint: 'check the path after --settings',
       cause: error,
     })
   }

@@ -126,7 +126,7 @@ async function requested(argv: readonly string[], env: Env, secrets: readonly st
   } = await parseCommandLine(argv, env)
   if (request.kind !== 'operation') throw onlyShell('it starts no operation')
   const { reported } = request
-  if (reported?.hours !== undefined) throw onlyShell('it keeps hours of the day')
+  if (reported?.hours !== undefined) throw onlyShell('it has --between')
   if (reported?.log !== undefined) throw onlyShell(`it writes ${reported.log}`)
   return { request, printed: commandLine(argv, catalog, secrets, { env, ...reported?.printed }) }
 }

@@ -121,6 +121,6 @@ function optionNamed({ takes }: CommandForm, name: string): FormOption | undefin
 
 function unknown({ words }: CommandForm, word: string): SluiceError {
   return new SluiceError('BAD_FLAG', `the form of ${words.join(' ')} has no place for ${word}`, {
-    hint: 'leave it out, or run the command in a shell',
+    hint: `remove ${word}, or run the command in a shell`,
   })
 }
