@@ -213,7 +213,7 @@ describe('spark-submit', () => {
 
   it('is refused if no command matches the class', async () => {
     await expect(copyOf('--class', `${CLASS}.GuardrailCheck`)).rejects.toThrow(/no counterpart/)
-    await expect(copyOf('--class', `${CLASS}.Nothing`)).rejects.toThrow(/no program/)
+    await expect(copyOf('--class', `${CLASS}.Nothing`)).rejects.toThrow(/is not a program/)
     await expect(copyOf('copy', '--class', `${CLASS}.DiffData`)).rejects.toThrow(/is for diff, and the command is copy/)
   })
 })
@@ -400,7 +400,7 @@ describe('flags of a ring', () => {
     [['--partition-min', '5', '--partition-max', '4'], /is above/],
     [['--partition-min', '1e9'], /takes a whole number/],
     [['--coverage', '0'], /from 1 to 100/],
-    [['--prev-run-id', '0'], /no number of a run/],
+    [['--prev-run-id', '0'], /is not the number of a run/],
     [['--prev-run-id', '5', '--auto-rerun'], /exclude each other/],
     [['--run-id', '5', '--prev-run-id', '5'], /are both 5/],
     [['--consistency', 'MOST'], /is not a consistency level/],
