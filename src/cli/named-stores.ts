@@ -17,7 +17,7 @@ export function urlBehind(text: string, env: Env, key: string): string {
   if (name === undefined) return text
   const value = env[name]?.trim() ?? ''
   if (value !== '') return value
-  throw new SluiceError('BAD_CONFIG', `${name}, which ${key} of the config file names, is not set`, {
+  throw new SluiceError('BAD_CONFIG', `the variable ${name} is not set, but ${key} of the config file uses it`, {
     hint: `set ${name}, or leave the config file out with --no-config`,
   })
 }

@@ -90,7 +90,7 @@ export class CopyLines {
 
   released(block: MakeBlock): readonly Block[] {
     this.#rate = null
-    return [block('throttle', 'over: as fast as it goes')]
+    return [block('throttle', 'ended: full speed again')]
   }
 
   steered(event: Of<'table.steered'>, block: MakeBlock): readonly Block[] {

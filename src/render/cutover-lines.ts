@@ -30,7 +30,7 @@ function gateLine({ name, state, detail, hint }: Of<'cutover.gate'>, block: Make
 }
 
 const BECOMES = {
-  refused: 'prevents the switch',
+  refused: 'prevents the cutover',
   made: 'is recreated for the new table',
   left: 'stays with the old table',
   fine: 'needs nothing',
@@ -54,7 +54,7 @@ function switchedLine(event: Of<'cutover.switched'>, block: MakeBlock): Block {
   return block('proved', `${table} is now the name of the other table; the earlier one is ${event.parked}`, {
     details: [
       ['waited', `${durationText(pauseMs)} at most, ${durationText(waitedMs)} in ${plural(tries, 'try', 'tries')}`],
-      ['proof', `${plural(provedRows, 'row')} equal, ${touchedRows} compared again within the switch`],
+      ['proof', `${plural(provedRows, 'row')} equal, ${touchedRows} compared again during the cutover`],
       ['way back', `stream ${stream} keeps ${event.parked} equal from ${position} on; ${other}`],
     ],
   })
@@ -74,7 +74,7 @@ function movedLine(event: Of<'cutover.switched'>, block: MakeBlock): Block {
           'closed',
           `${event.isLeast === true ? `at least ${durationText(pauseMs)}` : `${durationText(pauseMs)} at most`} without a table to write to, ${durationText(waitedMs)} in ${plural(tries, 'try', 'tries')}`,
         ],
-        ['proof', `${plural(provedRows, 'row')} equal, ${touchedRows} compared again as of the fence`],
+        ['proof', `${plural(provedRows, 'row')} equal, ${touchedRows} compared again as of the catch-up position`],
         [
           'way back',
           `stream ${stream} keeps ${event.parked} of ${event.closed ?? ''} equal from ${position} on; ${other}`,

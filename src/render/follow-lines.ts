@@ -138,7 +138,7 @@ function tableText({ state, position, reread, mended: repaired }: Of<'follow.tab
 }
 
 const BECAME = {
-  mended: 'mended',
+  mended: 'repaired',
   removed: 'removed: the source has no such row',
   equal: 'equal when the stream read it',
 } as const

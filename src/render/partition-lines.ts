@@ -106,10 +106,10 @@ export function partitionOutcomeText({ totals, ms, status }: RunFinished, comman
   const inspected = failed === '0' && tables !== '0' && status !== 'stopped'
   const parts = [
     plural(tables, 'table'),
-    ...(passedOver === '0' ? [] : [`${grouped(passedOver)} passed over`]),
+    ...(passedOver === '0' ? [] : [`${grouped(passedOver)} skipped`]),
     ...(partitions === undefined ? [] : [plural(partitions, 'partition')]),
     ...(bytes === undefined || bytes === '0' ? [] : [sizeText(bytes)]),
-    ...(made === undefined ? [] : [`${plural(made, 'partition')} made`]),
+    ...(made === undefined ? [] : [`${plural(made, 'partition')} created`]),
     ...(planned === undefined ? [] : [`${plural(planned, 'partition')} would be created; nothing was changed`]),
     ...(found === '0' ? [] : [`${grouped(found)} created by other programs meanwhile`]),
     ...(moved === '0' ? [] : [`${plural(moved, 'row')} moved`]),
@@ -131,18 +131,20 @@ function tableText({
 }: Of<'partition.table'>): string {
   return [
     `${plural(partitions, 'partition')} by ${visible(by)}${hasDefault ? ', one of them the default' : ''}`,
-    calendar === undefined ? 'of no calendar' : `${calendar}, by ${calendarFrom ?? 'the options'}`,
+    calendar === undefined ? 'without a calendar' : `${calendar}, by ${calendarFrom ?? 'the options'}`,
     isOpen
       ? 'its last partition has no end'
       : coveredTo === undefined
-        ? 'now has no partition'
+        ? 'the current period has no partition'
         : `exist up to ${coveredTo}`,
-    ...(keptBy === undefined ? [] : [`kept by ${visible(keptBy)}`]),
+    ...(keptBy === undefined ? [] : [`maintained by ${visible(keptBy)}`]),
   ].join('; ')
 }
 
 function madeText({ partition, label, from, to, status, moved }: Of<'partition.made'>): string {
-  const what = { planned: 'would be made', made: 'made', found: 'was created by another program meanwhile' }[status]
+  const what = { planned: 'would be created', made: 'created', found: 'was created by another program meanwhile' }[
+    status
+  ]
   const rows = moved === undefined ? '' : `; ${plural(moved, 'row')} moved into it`
   return `${visible(partition)} ${what}: ${label}, ${from} to ${to}${rows}`
 }

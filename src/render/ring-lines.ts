@@ -50,7 +50,7 @@ function picture(ring: RingEvent, parts: readonly RingPartEvent[], hosts: readon
       ].join('  '),
     ),
     fact('ring', `${ring.partitioner}, ${plural(ring.parts, 'part')}${shared(groups[0]?.parts ?? 1)}`),
-    fact('skew', `${factorText(ring.skew)}: the fullest part has so many times the rows that parts have on average`),
+    fact('skew', `${factorText(ring.skew)}: rows of the fullest part, relative to an average part`),
     ...ring.largest.map((part, i) => fact(i === 0 ? 'fullest' : '', partText(part, about))),
     ...ring.emptiest.map((part, i) => fact(i === 0 ? 'emptiest' : '', partText(part, about))),
     ...(ring.fullest === undefined ? [] : [fact('partition', partitionText(ring.fullest))]),

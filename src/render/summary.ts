@@ -216,7 +216,7 @@ function refusedText(
     return `${grouped(hindered)} of ${plural(tables, 'table')} cannot be ${command.endsWith('import') ? 'imported' : 'copied'}`
   }
   if (findings === undefined) return `${grouped(refused)} refused`
-  return `${grouped(refused)} of ${plural(findings, 'finding')} ${refused === '1' ? 'stands' : 'stand'} in the way`
+  return `${grouped(refused)} of ${plural(findings, 'finding')} ${refused === '1' ? 'blocks' : 'block'} the run`
 }
 
 /**

@@ -153,7 +153,7 @@ describe('properties files', () => {
     ['spark.cdm.schema.origin.column.ttl.automatic false', /ttl\.automatic is false, but/],
     [
       'spark.cdm.connect.origin.tls.enabled true\nspark.cdm.connect.origin.tls.trustStore.path /x/trust.jks',
-      /store of Java/,
+      /Java key store/,
     ],
   ])('are refused with the property in the message: %s', async (line, message) => {
     await expect(copyOf('copy', '--properties', file(`${BASIC}${line}\n`))).rejects.toThrow(message)

@@ -232,7 +232,7 @@ describe('a config file', () => {
     const file = write(`from: $SOURCE\nto: \${TARGET}\ntable: t\n`)
     expect(await asked(['copy', '--config', file], { SOURCE: SECRET, TARGET: TO })).toEqual({ ...base, from: SECRET })
     expect(await refused(['copy', '--config', file], { TARGET: TO })).toBe(
-      'BAD_CONFIG SOURCE, which from of the config file names, is not set',
+      'BAD_CONFIG the variable SOURCE is not set, but from of the config file uses it',
     )
   })
   it('is refused with invalid values', async () => {

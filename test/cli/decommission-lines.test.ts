@@ -51,8 +51,8 @@ it('reports findings with their verdict, and steps as planned, done or found', (
 })
 
 it.each([
-  [{ findings: '31', refused: '1', steps: '0' }, '1 of 31 findings stands in the way'],
-  [{ findings: '4', refused: '2' }, '2 of 4 findings stand in the way'],
+  [{ findings: '31', refused: '1', steps: '0' }, '1 of 31 findings blocks the run'],
+  [{ findings: '4', refused: '2' }, '2 of 4 findings block the run'],
   [{ ok: '3', refused: '1' }, '1 refused'],
 ])('a plan with %o ends with refusals, and not with copy totals', (totals, words) => {
   const finished = { type: 'run.finished', status: 'failed', exitCode: 1, ms: 5, totals } as const

@@ -115,7 +115,7 @@ it('an unknown name is refused, and the error lists the known names without a UR
 
 it('an unset variable and an invalid URL of a store are errors that do not show the value', async () => {
   expect(await refusal('copy --from prod --to x --table t', 'stores: {prod: $NOTHING, x: sqlite:///x.db}')).toContain(
-    'BAD_CONFIG NOTHING, which stores.prod of the config file names, is not set',
+    'BAD_CONFIG the variable NOTHING is not set, but stores.prod of the config file uses it',
   )
   const wrong = await refusal('copy --from prod --table t', 'stores: {prod: geheim99}')
   expect(wrong).toContain('stores.prod: is not a URL, a $VARIABLE or a path')

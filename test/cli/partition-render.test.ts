@@ -231,12 +231,12 @@ it('--quiet prints the database, alarms and the end, and no success for tables t
       [0, { type: 'run.started', command: 'partition-ensure', tool: '0.1.0', target: FROM }],
       [1, { type: 'run.finished', status: 'ok', exitCode: 0, totals: { made: '0', alarms: '0', ...totals }, ms: 1 }],
     ])
-  expect(await text(ended({ tables: '2' }), false, true)).toContain('2 tables, 0 partitions made, no alarm in')
+  expect(await text(ended({ tables: '2' }), false, true)).toContain('2 tables, 0 partitions created, no alarm in')
   expect(await text(ended({ tables: '2', failed: '1' }), false, true)).toContain(
-    '2 tables, 0 partitions made, 1 failed in',
+    '2 tables, 0 partitions created, 1 failed in',
   )
   expect(await text(ended({ tables: '0', passedOver: '1' }), false, true)).toContain(
-    '0 tables, 1 passed over, 0 partitions made in',
+    '0 tables, 1 skipped, 0 partitions created in',
   )
 })
 

@@ -416,7 +416,7 @@ describe.skipIf(skipped)(`creation of partitions of MySQL${why}`, () => {
       }
       for (const [made1, status] of [
         [/made/, 0],
-        [/ 0 partitions made, no alarm/, 0],
+        [/ 0 partitions created, no alarm/, 0],
       ] as const) {
         const child = run()
         let text = ''

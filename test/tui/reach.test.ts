@@ -48,7 +48,7 @@ describe('a catalog under an open screen', () => {
     reach.answered('runs')
     reach.answered('tables')
     reach.answered('tables')
-    expect(said).toEqual([expect.stringContaining('cannot be reached'), 'the catalog is back'])
+    expect(said).toEqual([expect.stringContaining('cannot be reached'), 'the catalog can be reached again'])
     vi.advanceTimersByTime(60_000)
     expect(reloads).toBe(4)
   })

@@ -102,7 +102,7 @@ describe.each([
     await app.settled()
     expectGolden(`switch-${at}`, trimmed(app))
     expect(drawn(app.screen())).not.toMatch(/░|chunk|key space|WORKER| 0 %/)
-    expect(app.screen()).toContain('waits for gate compared')
+    expect(app.screen()).toContain('waits for check compared')
     expect(app.screen()).toContain('no lag')
     run.emit(gate('compared', 'ok', '400000 rows equal as of 0/C541438'))
     run.emit(gate('reverse stream', 'ok', 'slot sluice_9 exists'))

@@ -23,6 +23,6 @@ test('a finding that belongs to neither table has no "stays with" text', () => {
     "index i'x stays with the old table: so it is",
   ])
   expect(said({ verdict: 'refused', about: 'subscription', object: 's' })).toEqual([
-    'subscription s prevents the switch: so it is',
+    'subscription s prevents the cutover: so it is',
   ])
 })

@@ -77,7 +77,7 @@ export async function sweepOutdated(sweeping: Sweeping, retentionMs: number | nu
     else
       note(
         sweeping,
-        `the sweep of run ${sweep.id} was interrupted, and is not continued before the other ledgers of its files are read`,
+        `the sweep of run ${sweep.id} was interrupted, and cannot continue yet: other ledgers may need its files`,
       )
   }
   if (run.interrupt.stop.aborted) return all

@@ -188,7 +188,7 @@ async function absent(context: ArchiveContext, partition: ArchivedPartition): Pr
   if (native === null) return null
   const isOut = state === 'DETACHED' && (await detachedOrGone(context, partition))
   const detail =
-    'its table is not at the place in the ledger, and was not compared: the archive may have the only copy of its rows'
+    'its table was not found under the name in the ledger, and was not compared: the archive may have the only copy of its rows'
   return isOut ? null : { finding: 'differs from the source', partition: label, detail }
 }
 

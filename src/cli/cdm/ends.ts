@@ -72,7 +72,7 @@ function tlsParameters(settings: CdmSettings, at: string): readonly string[] {
   if (path === undefined) return ['sslmode=verify-full']
   if (type === 'PEM' || /\.(?:pem|crt|cer)$/i.test(path))
     return ['sslmode=verify-full', `sslrootcert=${encodeURIComponent(path)}`]
-  throw new SluiceError('BAD_CONFIG', `${key} names a store of Java, which cannot be read`, {
+  throw new SluiceError('BAD_CONFIG', `${key} names a Java key store, and sluice cannot read that format`, {
     where: settings.where(key),
     hint: `write its certificate as PEM (keytool -exportcert -rfc -keystore ${path} -file ca.pem), and name that file`,
   })

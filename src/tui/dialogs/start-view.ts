@@ -113,7 +113,7 @@ function ending(d: Of<'start'>, state: State, inner: number): Line[] {
   }
   const refused = d.lines.filter((text) => storyTone(text) !== 'plain').length
   if (refused > 0) {
-    const text = `${amount(refused, 'line')} of the plan ${refused === 1 ? 'says' : 'say'} what is not as it should be.`
+    const text = `${amount(refused, 'line')} of the plan ${refused === 1 ? 'reports' : 'report'} a problem.`
     lines.push(...wrap(text, inner).map((part) => line(part, 'warn')))
   }
   if (typed !== null) lines.push(...wrap(clean(`At stake: ${typed.what}.`), inner).map((part) => line(part, 'warn')))

@@ -35,7 +35,7 @@ export class WorkbenchReach {
   answered(slot: SlotName): void {
     if (slot !== 'tables' || !this.#away) return
     this.#away = false
-    this.#flash('the catalog is back', 'ok')
+    this.#flash('the catalog can be reached again', 'ok')
   }
 
   /** Starts the retries, so that the screen recovers by itself when the server is back. */

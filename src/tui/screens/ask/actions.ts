@@ -250,7 +250,7 @@ export class AskSession {
     const relations = place === null ? [] : (state.ask.relations.get(placeKey(place)) ?? [])
     const { offers, length } = offersFor(state.ask.editor, relations)
     if (offers.length === 0) {
-      if (insert) this.#flash('nothing is known that begins so')
+      if (insert) this.#flash('no known name begins with this')
       return
     }
     const common = commonBeginning(offers.map(({ text }) => text))

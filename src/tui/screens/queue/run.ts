@@ -179,7 +179,7 @@ function slotDetail(state: State, run: SharedRun, queue: QueueShown, cells: numb
   const quiet =
     word === 'silent' || word === 'lost'
       ? [
-          `its worker was not heard of for ${ms === null ? 'long' : heardText(slot.beatAt, queue)}${word === 'lost' ? ': others take over' : ''}`,
+          `its worker sent no heartbeat for ${ms === null ? 'long' : heardText(slot.beatAt, queue)}${word === 'lost' ? ': other workers take over' : ''}`,
         ]
       : []
   const facts = [

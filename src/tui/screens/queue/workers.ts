@@ -73,7 +73,7 @@ function detail(state: State, queue: QueueShown, cells: number): Line[] {
     line(` ${cutEnd(`${takes} · ${amount(concurrency, 'task')} at once · since ${fullTime(begunAt)}`, cells - 2)}`),
     other
       ? line(
-          ` ${cutEnd(`${version}: takes no run that is begun with this program (${queue.program})`, cells - 2)}`,
+          ` ${cutEnd(`${version}: takes no runs that are started with this program (${queue.program})`, cells - 2)}`,
           'warn',
         )
       : line(` ${cutEnd(version, cells - 2)}`, 'muted'),
@@ -91,9 +91,7 @@ export function workersScreen(state: State, cells: number): Line[] {
   const height = workersHeight(state)
   const rows = rowsInSight(grid, lines, view.at, height)
   const empty =
-    queue.heardAt.workers === null
-      ? []
-      : [line('   none was heard of in the last day; sluice worker starts one', 'muted')]
+    queue.heardAt.workers === null ? [] : [line('   no worker in the last day; sluice worker starts one', 'muted')]
   const ended = queue.workers.filter(({ state: one }) => one === 'ended').length
   const more = ended === 0 ? '' : `, ${shownCount(ended)} ended in the last day`
   return block(

@@ -62,7 +62,7 @@ function answerTitle(page: FilesPage, state: State, cells: number): string {
     parts.push(
       cells >= 100
         ? `${shownCount(funnel.keptWithoutStats)} kept because they carry no stats on ${funnel.stats.columns.join(', ')}`
-        : `${shownCount(funnel.keptWithoutStats)} kept for want of stats`,
+        : `${shownCount(funnel.keptWithoutStats)} kept without stats`,
     )
   parts.push(took(funnel.ms))
   const asOf = state.detail.asOf

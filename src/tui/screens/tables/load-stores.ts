@@ -71,7 +71,7 @@ export class Stores {
     if (now?.kind !== 'add-store' || now.field.text !== text) return
     if (shared.length > text.length) this.#store.dispatch({ type: 'typed', field: field(shared) })
     else if (words.length > 1) this.#flash(words.map((word) => word.slice(text.lastIndexOf('/') + 1)).join('  '))
-    else this.#flash('nothing there begins so')
+    else this.#flash('nothing there begins with this')
   }
 
   /** Folds a store, or unfolds and reads it. */

@@ -150,10 +150,10 @@ function filledText({ rows, chunks, done, proved, at, source }: NonNullable<Rela
   const whole = done === chunks ? '' : `, ${shownCount(Number(done))} of ${amount(Number(chunks), 'chunk')} done`
   const proof =
     proved === done
-      ? 'sums were equal'
+      ? 'checksums were equal'
       : proved === '0'
-        ? 'sums were not compared'
-        : `sums equal in ${shownCount(Number(proved))}`
+        ? 'checksums were not compared'
+        : `checksums equal in ${shownCount(Number(proved))}`
   const when = at === undefined ? '' : ` · ${at.slice(0, 16).replace('T', ' ')} UTC`
   return `${amount(Number(rows), 'row')}${whole} · ${proof}${when}${source === undefined ? '' : ` · from ${source}`}`
 }

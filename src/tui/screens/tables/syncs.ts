@@ -38,7 +38,7 @@ export class Syncs {
     }
     if (this.#isRefused(place)) return
     if (this.#running.has(ALL_CATALOG_TABLES)) {
-      this.#say('all tables are brought in already: W ends that')
+      this.#say('all tables are synced already: W ends that')
       return
     }
     if (this.#running.size + known.length > MOST) {
@@ -47,7 +47,7 @@ export class Syncs {
     }
     for (const row of known) this.#start(row.key, syncJob([tableArgument(row, place)], place), lagOf(row))
     const what = known.length === 1 ? (known[0]?.name ?? '') : `${known.length} tables`
-    this.#say(`commits of ${what} are brought in as they come, until w or until the screen is left`)
+    this.#say(`new commits of ${what} are imported until w is pressed or the screen is left`)
   }
 
   /** As `toggle`, for the whole catalog. */
@@ -60,7 +60,7 @@ export class Syncs {
     for (const key of this.#running.keys()) this.#stop(key)
     const lag = (this.#store.get().slots.tables.value ?? []).reduce((sum, row) => sum + lagOf(row), 0)
     this.#start(ALL_CATALOG_TABLES, syncJob([], place), lag)
-    this.#say('commits of all tables of the catalog are brought in as they come, until W or until the screen is left')
+    this.#say('new commits of all tables of the catalog are imported until W is pressed or the screen is left')
   }
 
   close(): void {
@@ -69,7 +69,7 @@ export class Syncs {
 
   #isRefused({ catalog }: OpenLake): boolean {
     if (!hasOneOpener(catalog)) return false
-    this.#say('this catalog takes one program at a time: nothing else could be asked or started meanwhile')
+    this.#say('this catalog accepts one program at a time: during a sync nothing else could run')
     return true
   }
 

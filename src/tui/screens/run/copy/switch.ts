@@ -67,12 +67,12 @@ function doing(run: RunView, { switched, step, gates, waitsFor }: SwitchProgress
   }
   if (step?.holds === true) return { text: step.text, tone: 'warn' }
   const refused = [...gates.values()].find(({ state }) => state === 'refused')
-  if (refused !== undefined) return { text: `gate ${refused.name} is shut: ${refused.detail}`, tone: 'bad' }
-  if (waitsFor !== null) return { text: `waits for gate ${waitsFor.name}: ${waitText(waitsFor, run)}`, tone: 'strong' }
+  if (refused !== undefined) return { text: `check ${refused.name} failed: ${refused.detail}`, tone: 'bad' }
+  if (waitsFor !== null) return { text: `waits for check ${waitsFor.name}: ${waitText(waitsFor, run)}`, tone: 'strong' }
   if (gates.size === 0 && run.trouble !== null) return { text: run.trouble, tone: 'warn' }
   if (gates.size === 0)
     return { text: 'asking the ledger and the database whether a cutover may begin', tone: 'strong' }
-  return { text: step?.text ?? 'all checked gates are open', tone: 'strong' }
+  return { text: step?.text ?? 'all checks so far passed', tone: 'strong' }
 }
 
 /** What a cutover check waits for, with the progress of a comparison. */
