@@ -251,7 +251,7 @@ test('PostgreSQL: verify, list and plan of a clone warn that a run would refuse 
   const head = expect.stringContaining('was written with an ownership token that is not in this ledger')
   const headWarning = [
     'warn',
-    expect.stringContaining('an ownership token that this ledger does not know'),
+    expect.stringContaining('an ownership token that is not in this ledger'),
     expect.stringContaining('sluice archive adopt'),
   ]
   expect((await reported(inspected.verify)).slice(0, 2)).toEqual([1, foreign])
