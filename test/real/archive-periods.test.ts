@@ -147,7 +147,7 @@ describe.each(['sqlite', 'postgresql'] as const)('%s: one late row and one delet
     const whole = await perform(verify)
     expect(whole.finished).toMatchObject({
       exitCode: 0,
-      notChecked: expect.stringMatching(/by period: 2 by key, not by value\. sluice archive verify --deep/),
+      notChecked: expect.stringMatching(/searched for them: 2 by key, not by value\. sluice archive verify --deep/),
     })
     await place.sql(
       `DELETE FROM ${TABLE} WHERE id = 5`,

@@ -236,7 +236,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s', async (system) => {
       await place.sql(`ALTER TABLE ${TABLE} ADD COLUMN plain integer`)
       expect((await ended(erase('plain = 1'))).error).toMatchObject({
         code: 'BAD_PREDICATE',
-        hint: expect.stringContaining('no archived row has a value in it') as string,
+        hint: expect.stringContaining('archived rows have no value in this column') as string,
       })
       expect(await asked(`SELECT count(*), count(plain) FROM ${TABLE}`)).toBe('180 0')
       await done(restore({ partitions: [OLD, '2020-Q2'] }))

@@ -590,9 +590,9 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     [
       'a URL without a name',
       ['--from', 'shop', '--to', 'sqlite:///tmp/nowhere.db'],
-      /has no name, and a queue does not hold URLs/,
+      /is not a store of the config file, and a queue holds names/,
     ],
-    ['a command that only looks', ['--dry-run', '--from', 'shop', '--to', 'cold'], /a plan is made here/],
+    ['a command that only looks', ['--dry-run', '--from', 'shop', '--to', 'cold'], /makes its plan on this machine/],
     [
       'the background',
       ['--background', '--from', 'shop', '--to', 'cold'],
