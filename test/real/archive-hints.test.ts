@@ -125,7 +125,7 @@ test('the error for a condition on a column added later says what helps', async 
   expect((await perform(erase)).finished.error).toMatchObject({
     code: 'BAD_PREDICATE',
     message: 'the archive has no column who: the table got it after rows were archived',
-    hint: expect.stringContaining(`sluice archive run --table ${TABLE} adds the column to the archive`) as string,
+    hint: expect.stringContaining(`adds the column to the archive: sluice archive run --table ${TABLE}`) as string,
   })
   fine(await perform({ ...run, partitions: ['2020-Q2'] }))
   expect((await perform({ ...erase, dryRun: true } as Operation)).finished).toMatchObject({ exitCode: 0 })

@@ -346,7 +346,7 @@ describe.skipIf(!POSTGRES_OWN)(
         }
         expect(await locksVerdict(pooled as SqlDatabase, 'x')).toMatchObject({
           status: 'warn',
-          found: expect.stringContaining('do not hold') as string,
+          found: expect.stringContaining('got the same lock') as string,
         })
         expect(await locksVerdict(database, 'x')).toMatchObject({ status: 'ok' })
       } finally {
