@@ -87,7 +87,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`properties of a table ${CASSANDRA_MISSING
     }
     expect(left('t')).toEqual([
       expect.stringMatching(
-        /2 write times and times to live \(m, s\): the server reports none of them: rows never expire/,
+        /2 write times and times to live \(m, s\): the server does not report the TTL of these columns: rows never expire/,
       ),
     ])
     expect(left('u')).toEqual([

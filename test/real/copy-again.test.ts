@@ -154,7 +154,7 @@ test('its plan reports what is compared, and changes nothing', async () => {
   const plan = await perform({ ...copy, again: true, dryRun: true })
   expect(plan.finished.exitCode).toBe(0)
   expect(all(plan, 'plan.ready')[0]?.copies?.[0]?.notes).toEqual([
-    'one chunk of earlier runs (100 rows) is compared on both sides: rows that are missing or differ are written, rows that the source lacks are counted, and stay',
+    'one chunk of earlier runs (100 rows) is compared on both sides: rows that are missing or differ are written, rows that the source lacks are counted, but not removed',
   ])
   expect(await target.rows('SELECT COUNT(*) FROM t')).toEqual([['10']])
 })

@@ -193,7 +193,10 @@ test('a chunk that failed for too many refused rows is copied by the next run', 
   await target.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, n INTEGER CHECK (n < 0 OR id > 100))')
   const given = copy({ maxAside: 10 })
   const failed = await perform(given)
-  const error = { code: 'ROWS_ASIDE', reason: expect.stringMatching(/^the last one: .*CHECK/) as string }
+  const error = {
+    code: 'ROWS_ASIDE',
+    reason: expect.stringMatching(/^cause of the last refused row: .*CHECK/) as string,
+  }
   expect(failed.finished).toMatchObject({ exitCode: 1, error })
   await source.sql('UPDATE t SET n = -1 WHERE id <= 100')
   const again = await perform(given)

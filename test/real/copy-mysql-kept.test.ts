@@ -113,7 +113,7 @@ describe('JSON as text', () => {
     expect(refused.finished).toMatchObject({ exitCode: 6, error: { code: 'LOSSY_TYPE' } })
     const accepted = await perform(copyOf(from, target, 'j', { acceptLossy: ['doc'] }))
     expect(accepted.finished).toMatchObject({ exitCode: 0 })
-    expect(lineOf(accepted.events).columns.find(({ from: name }) => name === 'doc')?.lossy).toMatch(/doubled names/)
+    expect(lineOf(accepted.events).columns.find(({ from: name }) => name === 'doc')?.lossy).toMatch(/duplicate names/)
     // A copy begun with this option continues without it, because older versions did not require it.
     await from.sql(`INSERT INTO j VALUES (2, '{"b":2}')`)
     expect((await perform(copyOf(from, target, 'j'))).finished).toMatchObject({ exitCode: 0 })

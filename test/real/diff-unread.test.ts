@@ -44,7 +44,7 @@ it('the unreadable row is named, and all other rows are compared and repaired', 
   // Whether the row differs is unknown, and no flag of diff would repair it.
   expect(repaired.finished.error).toMatchObject({
     message: 'one row could not be compared',
-    hint: 'the log says which rows those are, and why',
+    hint: 'read the log: it names these rows, with the causes',
   })
   expect(await target.rows('SELECT count(*) FROM t WHERE id = 30000')).toEqual([['1']])
 })

@@ -420,7 +420,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     const before = await reportedOf(run, 'orders')
     expect(before.map(({ looked: inspected }) => inspected).toSorted()).toEqual(['0', '60'])
     expect(before.find(({ looked: inspected }) => inspected === '0')?.notes).toMatch(
-      /another turn of this shared run, compared/,
+      /another task of this shared run, compared/,
     )
     await stage.sluice('ctl', run, 'rate', 'off', '--distributed')
     const second = stage.worker({ args: ['--concurrency', '2', '--idle', '3s'] })

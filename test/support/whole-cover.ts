@@ -53,7 +53,7 @@ function byLinks(chunks: readonly StoredChunk[]): WholeCover {
     return { chain, gaps: at === null && chain.length > 0 ? [] : [{ by: 'key', after: at, through: null }] }
   throw new SluiceError(
     'LEDGER_DAMAGED',
-    'chunks are missing from the ledger, and the table does not show which rows they held',
+    'chunks are missing from the ledger, and their rows cannot be determined from the table',
     {
       hint: 'begin again with --restart; rows that the target holds stay there',
     },

@@ -56,7 +56,7 @@ export function openSourceStore(url: string, asked?: CassandraOptions, more: Sou
 export async function openCopyStore(url: string, options: CopyOptions): Promise<CopyStore> {
   const system = systemOf(url)
   if (system?.copies === undefined) {
-    throw new SluiceError('UNSUPPORTED_URL', `${redactUrl(url)} is not a database that copies support`, {
+    throw new SluiceError('UNSUPPORTED_URL', `${redactUrl(url)} is not a database that sluice can copy`, {
       hint: `give --from and --to as ${copyExamples()}`,
     })
   }
@@ -103,5 +103,7 @@ function fileOf(url: string): string {
     })
   }
   if (path !== undefined && path !== ':memory:') return resolve(path)
-  throw new SluiceError('BAD_CONFIG', `${url} names no file`, { hint: `write ${scheme}:///file, with three slashes` })
+  throw new SluiceError('BAD_CONFIG', `${url} has no file path`, {
+    hint: `write ${scheme}:///file, with three slashes`,
+  })
 }

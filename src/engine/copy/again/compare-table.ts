@@ -69,7 +69,12 @@ async function taken({ planning, name, emit }: TableContext, { steering }: CopyC
     if (await planning.take()) return true
     if (steering.stop.aborted) return false
     if (!reported)
-      emit({ type: 'log', level: 'note', table: name, message: 'another run compares or divides it; waiting' })
+      emit({
+        type: 'log',
+        level: 'note',
+        table: name,
+        message: 'another run is comparing it or dividing it into chunks; waiting',
+      })
     await sleep(WAIT_MS)
   }
 }
@@ -383,12 +388,13 @@ class TableComparison {
 }
 
 function openRows(open: bigint, newer: bigint): SluiceError {
-  const rows = open === 1n ? 'one row is not in the target' : `${open} rows are not in the target`
+  const rows =
+    open === 1n ? 'one row of the target is missing or differs' : `${open} rows of the target are missing or differ`
   const why = newer === 0n ? '' : `, ${newer} of them because the target has newer values`
-  return new SluiceError('DIFFERENCES', `${rows} with the values of the source${why}`, {
+  return new SluiceError('DIFFERENCES', `${rows} from the source${why}`, {
     hint:
       newer > 0n
-        ? 'newer values of the target stay; run sluice diff --fix --overwrite-newer to overwrite them'
+        ? 'newer values of the target are kept; run sluice diff --fix --overwrite-newer to overwrite them'
         : 'run the same command again to compare once more; sluice diff names the rows that differ',
   })
 }

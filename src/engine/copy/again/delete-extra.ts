@@ -39,7 +39,7 @@ function keyless({ plan, source }: PlannedTable): SluiceError | null {
   if (plan === null || plan.cut === 'key') return null
   return new SluiceError(
     'UNSUPPORTED_KEY',
-    `${tableText(source.table)} has no key, and --again finds rows by their key`,
+    `${tableText(source.table)} has no key, but --again finds rows by their key`,
     {
       hint: 'copy all of it again with --restart and without --again, or name unique columns with --key',
     },

@@ -28,7 +28,7 @@ export async function againPlan(
     const extra =
       operation.deleteExtra === true
         ? `removed; more than ${MOST_UNASKED} need --confirm=${shellQuote(tableText(plan.target.table))}`
-        : 'counted, and stay'
+        : 'counted, but not removed'
     notes.push([
       `${what} ${chunks === 1n ? 'is' : 'are'} compared on both sides: rows that are missing or differ are written, rows that the source lacks are ${extra}`,
     ])

@@ -16,7 +16,7 @@ export function compareDigests(plan: TablePlan, source: Digest, target: Digest):
     'PROOF_FAILED',
     `the target does not hold the rows that were read from ${plan.source.table.name}: ${what}`,
     {
-      reason: 'a trigger or another writer changed rows of the target, or the target stores some value in another way',
+      reason: 'a trigger or another writer changed rows of the target, or the target stores a value differently',
       hint: 'sluice diff names the rows that differ',
     },
   )
@@ -43,7 +43,7 @@ export function rowsDropped({ source, target }: TablePlan, dropped: bigint, read
     `the target did not take ${dropped} of ${rowCountText(read)} that were read from ${source.table.name}`,
     {
       where: tableText(target.table),
-      reason: 'a trigger or a rule of the target leaves rows out without an error',
+      reason: 'a trigger or a rule of the target drops rows without an error',
       hint: 'disable the trigger or rule for the copy, or leave out these rows with --where, and run the same command again',
     },
   )
@@ -54,13 +54,13 @@ export function compareCounted({ source }: TablePlan, expected: Digest, found: D
   if (equalDigests(expected, found)) return
   const what =
     expected.rows === found.rows
-      ? 'their keys find other rows, or one row several times'
+      ? 'some of their keys find another row, or the same row twice'
       : `${expected.rows} rows were written or skipped, ${found.rows} are in the target`
   throw new SluiceError(
     'PROOF_FAILED',
     `the target does not hold a row for each row that was read from ${source.table.name}: ${what}`,
     {
-      reason: 'several rows have one key in the target, or a trigger or another writer changed its rows',
+      reason: 'several rows have the same key in the target, or a trigger or another writer changed its rows',
       hint: 'sluice diff names the rows that differ',
     },
   )

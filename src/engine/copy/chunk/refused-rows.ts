@@ -42,7 +42,7 @@ export function notEmpty(table: string, begun = false): SluiceError {
   return new SluiceError('TARGET_NOT_EMPTY', `the target's ${table} already holds rows in the range to be written`, {
     hint: begun
       ? 'add --again: it copies the rest, compares these rows with the source, and repairs what differs'
-      : 'choose what happens to them: --on-existing upsert, replace-range or append',
+      : 'choose what happens to these rows: --on-existing upsert, replace-range or append',
   })
 }
 
@@ -51,8 +51,8 @@ export function notEmpty(table: string, begun = false): SluiceError {
  * @param last cause of the last refused row; given if its chunk is given up, because this row is then not quarantined
  */
 export function tooManyQuarantined(table: string, most: number, last?: string): SluiceError {
-  return new SluiceError('ROWS_ASIDE', `more than ${most} rows of ${table} were refused: the table is given up`, {
-    ...(last === undefined ? {} : { reason: `the last one: ${last}` }),
+  return new SluiceError('ROWS_ASIDE', `more than ${most} rows of ${table} were refused: the copy of this table ends`, {
+    ...(last === undefined ? {} : { reason: `cause of the last refused row: ${last}` }),
     hint: `${last === undefined ? 'sluice quarantine list names their causes' : 'correct the rows at the source'}; --max-aside allows more`,
   })
 }

@@ -251,24 +251,28 @@ export function storedInstead(plan: TablePlan, given: Row, stored: Row): SluiceE
     at >= given.length || isEqualCell(given[at] ?? null, stored[at] ?? null) ? [] : [to],
   )
   if (!isEqualRow(writtenCells(plan, given), stored)) return storesAnother(names)
-  return new SluiceError('ROW_REFUSED', `the target computes ${names.join(', ')} itself and gets another value`, {
-    hint: 'give the columns of the target the expressions of the source',
-  })
+  return new SluiceError(
+    'ROW_REFUSED',
+    `the target generates ${names.join(', ')} itself, with another value than the source`,
+    {
+      hint: 'generate these columns in the target with the expressions of the source',
+    },
+  )
 }
 
 /** Error for a row that was written or removed without an error, but is stored differently. */
 export function storesAnother(columns: readonly string[] = []): SluiceError {
   const at = columns.length === 0 ? '' : ` (${columns.join(', ')})`
-  return new SluiceError('ROW_REFUSED', `the target stores another row${at}`, {
-    reason: 'a trigger or a rule of the target changes or ignores what is written',
-    hint: 'change or disable it, then run the same command again',
+  return new SluiceError('ROW_REFUSED', `the target stores other values than sluice wrote${at}`, {
+    reason: 'a trigger or a rule of the target changes or ignores the write',
+    hint: 'change or disable this trigger or rule, then run the same command again',
   })
 }
 
 /** Error for a row whose key equals the key of another row in the target. */
 export function oneKey(): SluiceError {
   return new SluiceError('ROW_REFUSED', 'the target holds another row under this key', {
-    reason: 'both keys are equal in the target',
+    reason: 'the target treats both keys as equal',
     hint: 'give one of the two rows another key at the source',
   })
 }

@@ -35,7 +35,7 @@ export function differingColumns(plan: TablePlan, source: Row, target: Row): Row
 /** Difference for a source row whose key equals the key of another source row in the target, which holds only one. */
 export function oneKeyOf(plan: TablePlan, row: Row): RowDifference {
   const unasked = new SluiceError('ROW_REFUSED', 'another row of the source has the same key in the target', {
-    hint: 'their keys are equal in the target, which holds one of these rows: give one of them another key at the source',
+    hint: 'the target treats both keys as equal and holds one of the rows: give one of them another key at the source',
   })
   return { key: rowBound(plan, row), kind: 'missing', columns: [], unasked }
 }

@@ -37,7 +37,7 @@ export function unexplained(
   if (lost >= 0n && lost <= quarantined) return null
   return notProved(
     name,
-    `${rowCountText(rows)} in the source and ${targetRows} in the target, which ${missing} missing and ${extra} extra do not explain`,
+    `${rowCountText(rows)} in the source and ${targetRows} in the target; ${missing} missing and ${extra} extra rows do not explain this`,
   )
 }
 
@@ -56,7 +56,7 @@ export function unexplainedRange(name: string, range: Range): SluiceError {
 
 function notProved(name: string, message: string): SluiceError {
   return new SluiceError('PROOF_FAILED', `${name} is not proved: ${message}`, {
-    reason: 'several rows have one key, rows were written while they were compared, or a row was lost on the way',
+    reason: 'several rows have the same key, rows were written during the comparison, or a row was lost on the way',
     hint: 'run the same command again; if the result is the same, search for duplicate keys on both sides (GROUP BY the key HAVING count(*) > 1); if there are none and no program writes, report a bug',
   })
 }

@@ -126,7 +126,10 @@ async function madeSure(
     if (suspect === undefined || side === null || !isNowhere || asked++ >= MOST_MADE_SURE) sure.push(one)
     else if (!(await isPresent(sides, side, suspect.key))) sure.push(one)
     else {
-      const error = new SluiceError('VALUE_REFUSED', 'its key is in the table, but a query by this key finds no row')
+      const error = new SluiceError(
+        'VALUE_REFUSED',
+        'a query by its key finds no row, although the table holds this key',
+      )
       sure.push({ difference: { ...suspect, unasked: unasked(side, error) }, now: PRESENT[suspect.kind] })
     }
   }
@@ -190,7 +193,7 @@ async function inspect(
       return { difference: null, now: { source: both, target: both } }
     }
     if (here === undefined && kind !== 'extra' && !finds) {
-      const error = new SluiceError('VALUE_REFUSED', 'a query by its key, as the target holds it, finds no row')
+      const error = new SluiceError('VALUE_REFUSED', 'a query by the key that the target holds finds no row')
       return { difference: { ...suspect, unasked: unasked('source', error) }, now: PRESENT[kind] }
     }
     const now = { source: here === undefined ? 0n : 1n, target: there === undefined ? 0n : 1n }

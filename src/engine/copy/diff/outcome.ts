@@ -37,4 +37,4 @@ export function addOutcome(sum: DiffCounts, one: Readonly<DiffCounts>): void {
 }
 
 /** Hint for rows that no key distinguishes. */
-export const KEYLESS_HINT = 'give them a key at the source, or copy the table again with --restart'
+export const KEYLESS_HINT = 'give these rows a key at the source, or copy the table again with --restart'

@@ -230,7 +230,7 @@ function writtenNow(stamp: Stamp | undefined): Stamp | undefined {
 
 function notRemoved(): SluiceError {
   return new SluiceError('ROW_REFUSED', 'a part of the row was not removed', {
-    reason: 'it was written meanwhile, or no more than ten minutes ago without a readable write time',
+    reason: 'this part was written meanwhile, or in the last ten minutes without a readable write time',
     hint: 'run the diff again later',
   })
 }

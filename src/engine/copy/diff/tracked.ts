@@ -36,7 +36,7 @@ export async function trackDiff(
     return { record: new Counted(name, null, run), ranges: all }
   }
   if (to.offers.tracks === undefined) {
-    throw new SluiceError('UNSUPPORTED_URL', `runs are not tracked in ${to.system}`, {
+    throw new SluiceError('UNSUPPORTED_URL', `--track-run cannot record runs in ${to.system}`, {
       where: to.label,
       hint: `remove --track-run, or compare with ${trackingTitles()}`,
     })

@@ -45,11 +45,15 @@ export async function beginLedger(
     if (plan?.create === true || ((await hasLedger(database)) && (await knows(database)))) continue
     const [place] = (await knowing(places, name, knows, signal)).others
     if (place === undefined) continue
-    throw new SluiceError('TABLE_REFUSED', `${tableText(name)} was copied under another ledger, ${place.where}`, {
-      where: to.label,
-      reason: 'a second ledger would not have its runs, streams and proofs',
-      hint: `${byName(place)}${name.schema === undefined ? '' : ` and --to-schema ${shellQuote(name.schema)}`} to continue with that ledger, or connect as its owner`,
-    })
+    throw new SluiceError(
+      'TABLE_REFUSED',
+      `the copy of ${tableText(name)} is recorded in another ledger, ${place.where}`,
+      {
+        where: to.label,
+        reason: 'a second ledger would not have its runs, streams and proofs',
+        hint: `${byName(place)}${name.schema === undefined ? '' : ` and --to-schema ${shellQuote(name.schema)}`} to continue with that ledger, or connect as its owner`,
+      },
+    )
   }
   await prepareLedger(database)
 }
@@ -99,7 +103,7 @@ export async function readLedger(
     const { others, unread } = await knowing(places, null, knows, interrupt.abort)
     const [first = places.own, ...more] = isOwn ? [places.own, ...others] : others
     for (const place of more) {
-      const message = `another ledger of copies is not shown here, ${place.where}`
+      const message = `another ledger of copies (${place.where}) is not shown here`
       emit({ type: 'log', level: 'note', message, hint: `${byName(place)} to see it` })
     }
     for (const { schema, damage } of unread) {

@@ -29,9 +29,9 @@ export async function refuseUnknownTable(
   const [schema, name] = [table.slice(0, Math.max(dot, 0)), table.slice(dot + 1)]
   const isNamed = '(table_name = ? OR (schema_name = ? AND table_name = ?))'
   if (await isAnywhere(isNamed, [table, schema, name], ['migration_plans', 'migration_quarantine'])) return
-  throw new SluiceError('NO_SUCH_TABLE', `no copy into this database has filled a table ${table}`, {
+  throw new SluiceError('NO_SUCH_TABLE', `no copy into this database has written into a table ${table}`, {
     where: label,
-    hint: 'name it as the target does; sluice runs --to URL lists what was copied',
+    hint: 'give the name of the table in the target; sluice runs --to URL lists what was copied',
   })
 }
 

@@ -12,7 +12,7 @@ import { streamsIntoTables } from './stream-lookup.ts'
 type Instead = { readonly reason: string; readonly hint: (stream: string) => string }
 
 const WRITE: Instead = {
-  reason: 'a stream does not know rows that another command writes',
+  reason: 'the stream does not see rows that another command writes',
   hint: (stream) =>
     `resume it with sluice follow ${stream}; repair single rows with sluice diff --fix --run ${stream} --key KEY, or with --range or --partition instead of --key; or end it first with sluice follow ${stream} --end`,
 }

@@ -69,11 +69,11 @@ export async function lookEarlier(
       notes: [`${said}, ${shared === undefined ? 'by another program' : 'since this shared run began'}`],
     }
   if (!isRanged(context.plan) && (await ledger.has(`NOT ${CLOSED}`)))
-    return { ...base, notes: [`${said}; the table can only be counted as a whole, once all of its chunks are copied`] }
+    return { ...base, notes: [`${said}; the table can only be counted as a whole, after all of its chunks are copied`] }
   const turn = shared === undefined ? 'mine' : await turnToLook(context, shared, steering.stop)
   if (turn === null) return { ...base, isStopped: true }
   if (turn !== 'mine')
-    return { ...base, notes: [`${said}; run ${turn.by}, another turn of this shared run, compared their counts`] }
+    return { ...base, notes: [`${said}; run ${turn.by}, another task of this shared run, compared their counts`] }
   try {
     const inspected = await countEarlier(context, standing, said, around)
     if (shared !== undefined && !inspected.isStopped && inspected.error === null)
@@ -102,7 +102,12 @@ async function turnToLook(context: TableContext, shared: SharedTables, stop: Abo
     }
     if (stop.aborted) return null
     if (!reported)
-      emit({ type: 'log', level: 'note', table: name, message: 'another task counts or divides it; waiting' })
+      emit({
+        type: 'log',
+        level: 'note',
+        table: name,
+        message: 'another task is counting it or dividing it into chunks; waiting',
+      })
     await sleep(TURN_WAIT_MS, undefined, { signal: stop }).catch(() => undefined)
   }
 }
@@ -208,7 +213,7 @@ async function noteUnknown(
   }
   const what = ofChunks.length === 0 ? 'the table' : `${ofChunks.length} of its chunks`
   return [
-    `no earlier run has recorded how many rows of the target belong to ${what}: later runs expect the number of now, ${signed(surplus)} rows compared with the source`,
+    `no earlier run has recorded how many rows of the target belong to ${what}: later runs expect the number that this run counted, ${signed(surplus)} rows compared with the source`,
   ]
 }
 
@@ -281,7 +286,7 @@ function textOf({ chunk, before, source, expected, target }: InspectedCounts, si
   const what = chunk === null ? 'the table' : `chunk ${chunk.no} (${rangeText(chunk.range)})`
   if (side === 'source') return `${what}: ${signed(source - before)} rows in the source`
   const beyond = expected === null ? 0n : expected - source
-  const own = beyond > 0n ? ` (the source's ${source}, and ${beyond} that only the target had)` : ''
+  const own = beyond > 0n ? ` (${source} as in the source, and ${beyond} that only the target had)` : ''
   return `${what}: expected ${expected ?? target}${own}, found ${target}`
 }
 
@@ -292,7 +297,7 @@ function howEqual({ more, fewer }: LookResult): string {
     ...(more > 0n ? [`${countText(more, 'row')} more than the source`] : []),
     ...(fewer > 0n ? [`${countText(fewer, 'row')} fewer`] : []),
   ]
-  return `unchanged since earlier runs: the target holds ${parts.join(', and elsewhere ')}${more > 0n ? '' : ' than the source'}`
+  return `unchanged since earlier runs: the target holds ${parts.join(', and in other chunks ')}${more > 0n ? '' : ' than the source'}`
 }
 
 function acceptedText({ more, fewer }: AcceptedSum): string {

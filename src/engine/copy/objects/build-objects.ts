@@ -114,10 +114,14 @@ function thereIn(plans: ObjectPlans, table: string): readonly ObjectRow[] {
 export function objectsError(table: string, errors: readonly SluiceError[]): SluiceError {
   const [first] = errors
   const what = errors.length === 1 ? 'an index or a constraint' : `${errors.length} indexes or constraints`
-  return new SluiceError('OBJECTS_FAILED', `${what} of ${table} could not be made; its rows are in the target`, {
-    ...(first === undefined ? {} : { reason: first.message }),
-    hint: 'correct the cause, then run the same command again: it does only what is not done',
-  })
+  return new SluiceError(
+    'OBJECTS_FAILED',
+    `${what} of ${table} could not be created; the rows of the table are in the target`,
+    {
+      ...(first === undefined ? {} : { reason: first.message }),
+      hint: 'correct the cause, then run the same command again: it does only what is not done',
+    },
+  )
 }
 
 /** @returns the error if the object could not be created; null if it exists */

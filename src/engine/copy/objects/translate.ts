@@ -75,13 +75,13 @@ function plainIndex(object: IndexObject, passage: Passage): Translated {
   }
   if (!ORDERED.has(object.method)) {
     return sameWords
-      ? { refused: `it is a ${object.method} index, and a column of it has another name in the target` }
+      ? { refused: `it is a ${object.method} index, and one of its columns has another name in the target` }
       : { refused: `only ${from} has ${object.method} indexes` }
   }
   if (object.nullsEqual === true && !sameWords) return { refused: `only ${from} treats NULLs as equal` }
   const prefix = object.parts.find((part) => part.prefix !== undefined)
   if (prefix !== undefined && object.unique && !sameWords) {
-    return { refused: `only the beginnings of ${prefix.column ?? ''} are unique` }
+    return { refused: `the source requires only the beginnings of ${prefix.column ?? ''} to be unique` }
   }
   const renamed = (name: string): string => targetColumn(name, plan) ?? name
   return {

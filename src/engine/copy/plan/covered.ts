@@ -80,7 +80,7 @@ function gapBehind(stretches: readonly AdjacentChunks[]): readonly KeyRange[] {
     return only.through === null ? [] : [{ by: 'key', after: only.through, through: null }]
   throw new SluiceError(
     'LEDGER_DAMAGED',
-    'chunks are missing from the ledger, and the table does not show which rows they held',
+    'chunks are missing from the ledger, and their rows cannot be determined from the table',
     {
       hint: 'begin again with --restart; rows that the target holds stay there',
     },

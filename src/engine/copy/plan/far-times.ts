@@ -49,14 +49,14 @@ async function unlike(column: Column, plan: TablePlan, sides: Sides): Promise<st
   }
   if (kind !== 'date' && kind !== 'time' && kind !== 'timestamp') return null
   // Times with several spellings are normalized by the copy.
-  if (from.can.textTimes === true) return 'a time in another spelling'
+  if (from.can.textTimes === true) return 'the text of times'
   // A TIME of MySQL has a sign and up to three digits of hours, which other systems do not accept.
-  if (kind === 'time') return from.system === to.system ? null : 'a time beyond its day'
+  if (kind === 'time') return from.system === to.system ? null : 'a time outside of one day'
   if (from.can.farTimes !== true || to.can.textTimes !== true) return null
   // An index finds such times only in its first column. In a later column the search reads the whole index, which costs
   // more than finding rows by key.
   const isFound = plan.source.key[0] === column.name || plan.onExisting === 'replace-range'
-  return isFound ? await farValue(column, plan, sides) : 'a time that may be far'
+  return isFound ? await farValue(column, plan, sides) : 'a time before year 1 or after 9999'
 }
 
 async function farValue(column: Column, plan: TablePlan, sides: Sides): Promise<string | null> {

@@ -22,7 +22,7 @@ export function pairTypes(
 ): Pairing {
   if (sameSystem && source.native === target.native && source.oneWay === true) {
     throw new SluiceError('UNSUPPORTED_TYPE', `${source.name} (${source.native}) cannot be copied unchanged`, {
-      reason: 'the text of a value does not show its member of the type',
+      reason: 'the type has several members, and the text of a value does not show to which of them it belongs',
       hint: 'leave the column out with --columns, or make the column of the target a text',
     })
   }
@@ -48,7 +48,7 @@ function betweenJson(source: Column, target: Column): Pairing | null {
   if (source.spelled !== true) return null
   if (target.type.kind === 'text') return { as: { kind: 'json', spelled: true } }
   if (target.type.kind !== 'json') return null
-  return { as: { kind: 'json' }, lossy: 'doubled names, blanks and the spelling of numbers in JSON are not kept' }
+  return { as: { kind: 'json' }, lossy: 'duplicate names, blanks and the spelling of numbers in JSON are not kept' }
 }
 
 /** Geometries become texts that other systems can read, and such texts become geometries. */

@@ -52,7 +52,7 @@ export function planRing(
   const ring = RING_TOKENS[table.ring.partitioner]
   const low = tokenOf(options?.min, ring.low, 'smallest')
   const high = tokenOf(options?.max, ring.high, 'largest')
-  if (low > high) throw new SluiceError('BAD_FLAG', `the smallest partition ${low} lies above the largest, ${high}`)
+  if (low > high) throw new SluiceError('BAD_FLAG', `the smallest partition ${low} is above the largest, ${high}`)
   if (low < ring.low || high > ring.high) {
     throw new SluiceError('BAD_FLAG', `${low < ring.low ? low : high} is not a token of ${tableText(table.table)}`, {
       reason: `its tokens go from ${ring.low} to ${ring.high}`,
@@ -68,7 +68,7 @@ export function planRing(
     throw new SluiceError('BAD_FLAG', `splits must be at least 1, not ${splits}`)
   if (options?.ranges !== undefined) {
     const wanted = options.ranges.map(({ min, max }) => ({ low: BigInt(min), high: BigInt(max) }))
-    const part = 'only ranges that the previous run left undone were requested'
+    const part = 'only ranges that the previous run did not complete were requested'
     return {
       ring,
       splits: Math.max(1, wanted.length),

@@ -39,8 +39,9 @@ function timesLeft({ source, target, columns }: TablePlan): readonly LeftBehind[
   if (values.length === 0 && columns.length > source.key.length) return []
   const secret = values.filter(({ from }) => hidden.includes(from)).map(({ from }) => from)
   if (values.length === secret.length) {
-    const why = secret.length === 0 ? 'the table has only its key' : 'the server reports none of them'
-    return [leftBehind('time to live', secret, table, `${why}: rows never expire in the target unless --ttl says when`)]
+    const why =
+      secret.length === 0 ? 'the table has only key columns' : 'the server does not report the TTL of these columns'
+    return [leftBehind('time to live', secret, table, `${why}: rows never expire in the target unless --ttl is given`)]
   }
   return secret.length === 0 ? [] : [leftBehind('time to live', secret, table)]
 }
@@ -65,12 +66,12 @@ function elementsLeft(plan: TablePlan): readonly LeftBehind[] {
 }
 
 const OF_THEIR_ROW =
-  'an older version began this copy and gave collections the write time and time to live of their row; when the copy has ended, sluice diff --fix --overwrite-newer gives them their own'
+  'an older version began this copy and gave collections the write time and time to live of their row; after the copy, sluice diff --fix --overwrite-newer gives elements their own'
 
 function lifetimesForced({ source, target }: TablePlan): readonly LeftBehind[] {
   const { forced } = target.times ?? {}
   if (forced === undefined) return []
-  const means = `the target removes every row after ${forced} s that is written without a time to live (default_time_to_live)`
+  const means = `the target removes rows without a time to live ${forced} s after they are written (default_time_to_live)`
   return [leftBehind('endless life', [], tableText(source.table), means)]
 }
 

@@ -227,7 +227,7 @@ function refuseOneWay({ table, key, columns }: TableSpec): void {
   if (column === undefined) return
   throw new SluiceError(
     'UNSUPPORTED_KEY',
-    `${table.name} has the key ${column.name}, whose texts do not distinguish all of its values`,
+    `${table.name} has the key ${column.name}, but different values of this column have the same text`,
     {
       where: tableText(table),
       reason: `${column.native} has several members with the same text`,

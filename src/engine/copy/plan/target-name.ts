@@ -14,7 +14,7 @@ export function refuseSchemaInName(
   const [schema = '', ...rest] = toTable.split('.')
   if (found !== null || toSchema !== undefined || rest.length === 0 || to.can.keepsSchemas !== true) return
   throw new SluiceError('BAD_FLAG', `--to-table ${toTable} would create a table with a dot in its name`, {
-    hint: `name the schema with its own option: --to-schema ${shellQuote(schema)} --to-table ${shellQuote(rest.join('.'))}; if the dot is meant, add --to-schema ${shellQuote(to.schema ?? '')}`,
+    hint: `name the schema with its own option: --to-schema ${shellQuote(schema)} --to-table ${shellQuote(rest.join('.'))}; if the dot belongs to the name, add --to-schema ${shellQuote(to.schema ?? '')}`,
   })
 }
 

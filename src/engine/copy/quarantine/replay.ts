@@ -169,9 +169,13 @@ function targetKeys(plan: TablePlan, key: RowKey): readonly RowKey[] {
 /** Key of an entry. Older versions wrote an empty text for a NULL key; the stored row shows which of both is meant. */
 function trueKey(quarantinedRow: QuarantinedRow, { source }: TablePlan): RowKey {
   if (quarantinedRow.key.length === 0) {
-    throw new SluiceError('UNSUPPORTED_KEY', `a row of ${quarantinedRow.table.name} has no key to find it by`, {
-      hint: 'correct the row, then copy the table again with --restart',
-    })
+    throw new SluiceError(
+      'UNSUPPORTED_KEY',
+      `a quarantined row of ${quarantinedRow.table.name} cannot be found: it has no key`,
+      {
+        hint: 'correct the row, then copy the table again with --restart',
+      },
+    )
   }
   const key = quarantinedRow.key.map((text, i) => {
     const name = source.key[i] ?? ''
@@ -205,10 +209,14 @@ function refuseUnfindable({ stage, row }: QuarantinedRow, key: RowKey, { source 
       ? source.ring === undefined || !hasOwnValues || keyColumn(at)?.made !== undefined
       : keyColumn(at)?.type.kind === 'bytes' || !/^\\x|\ufffd/.test(text)
   if (stage !== 'read' || key.every(isFindable)) return
-  throw new SluiceError('ROW_REFUSED', `the key ${rowKeyText(key)} is not a value of its column, and finds no row`, {
-    reason: 'it is unknown whether the source still has the row',
-    hint: 'correct the key of the row at the source, then run the same copy with --again: it compares both sides and writes what is missing',
-  })
+  throw new SluiceError(
+    'ROW_REFUSED',
+    `the key ${rowKeyText(key)} is not a valid value of its column: a query by it finds no row`,
+    {
+      reason: 'sluice cannot check whether the source still has the row',
+      hint: 'correct the key of the row at the source, then run the same copy with --again: it compares both sides and writes what is missing',
+    },
+  )
 }
 
 /** Error: several source rows may get this key, and the entry does not show which of them was refused. */

@@ -47,6 +47,6 @@ export async function retryQuarantined(context: TableContext, stop: AbortSignal)
     type: 'log',
     level: 'note',
     table: name,
-    message: `of ${rows.length} rows that earlier runs quarantined ${written} are in the target now${more}`,
+    message: `${written} of ${rows.length} rows that earlier runs quarantined are in the target now${more}`,
   })
 }

@@ -60,7 +60,7 @@ export async function settlePlan(
   } else if (mayBeOthers) known = (await runs.plan(key)) ?? known
   if (isKnown(known)) return
   const reason = planDifference(known.plan, essenceUnder(known.hash, sourceIdentity, plan))
-  throw new SluiceError('PLAN_CHANGED', `${name} was being copied under another plan`, {
+  throw new SluiceError('PLAN_CHANGED', `an earlier run began to copy ${name} under another plan`, {
     reason,
     hint: hintOf(reason, plan),
   })

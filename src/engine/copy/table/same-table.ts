@@ -33,9 +33,9 @@ export async function settleTarget(context: TableContext, runs: RunLedger, befor
 async function refuseAnother(context: TableContext, lasting: boolean, copied: bigint): Promise<void> {
   const { name, plan } = context
   const table = tableText(plan.target.table)
-  const hint = 'if that is meant, begin again with --restart'
+  const hint = 'if this was done on purpose, begin again with --restart'
   if (lasting) {
-    throw new SluiceError('PLAN_CHANGED', `${table} is not the table that was being filled`, {
+    throw new SluiceError('PLAN_CHANGED', `${table} is not the table into which earlier runs copied rows`, {
       reason: `it was recreated since; the ledger says that ${copied} rows of ${name} were copied into the table before`,
       hint,
     })

@@ -55,7 +55,7 @@ export class CopyTrack {
     const { track } = around.operation
     if (track === undefined) return null
     if (around.to.offers.tracks === undefined) {
-      throw new SluiceError('UNSUPPORTED_URL', `runs are not tracked in ${around.to.system}`, {
+      throw new SluiceError('UNSUPPORTED_URL', `--track-run cannot record runs in ${around.to.system}`, {
         where: around.to.label,
         hint: `remove --track-run (the ledger records the same), or copy into ${trackingTitles()}`,
       })
@@ -72,7 +72,7 @@ export class CopyTrack {
         'BAD_FLAG',
         `${planned.tables.length} tables are copied, but a tracked run covers one table`,
         {
-          hint: 'name one table, or remove --prev-run-id and --auto-rerun: the same command does only what is not done',
+          hint: 'name one table, or remove --prev-run-id and --auto-rerun: the same command copies only what is missing',
         },
       )
     }

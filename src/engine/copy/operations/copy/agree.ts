@@ -43,7 +43,7 @@ export async function agreeCopy(given: PlannedCopyRun, database: LedgerDatabase)
     operation = { ...operation, again: true }
     planned = refusedForAgain(planned, operation)
     const message =
-      'earlier runs copied all of it: every row is read and compared once more, and written where it differs'
+      'earlier runs copied all tables: every row is read and compared once more, and written again if it differs'
     run.emit({ type: 'log', level: 'note', message })
   }
   if (companion !== null) operation = { ...operation, noLook: true }

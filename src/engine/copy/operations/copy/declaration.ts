@@ -30,7 +30,7 @@ import { PAGES } from '../../../run/operations/pages.ts'
 
 const WRITTEN = 'How it is written:'
 const PROVED = 'How it is proved:'
-const AGAIN = 'Going on, and once more:'
+const AGAIN = 'Resuming and repeating:'
 const FOLLOWED = 'Changes of the source:'
 
 export type CopyOperation = {
@@ -376,7 +376,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
     { field: 'to', family: 'database', access: 'write', end: 'target' },
   ],
   about: 'tables',
-  destroys: [{ what: 'rows of the target that the source has not', when: 'deleteExtra', confirm: 'confirm' }],
+  destroys: [{ what: 'rows of the target that the source does not have', when: 'deleteExtra', confirm: 'confirm' }],
   plans: 'dryRun',
   distributes: {
     by: 'chunks',

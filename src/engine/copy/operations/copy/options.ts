@@ -10,7 +10,7 @@ export const DECIMALS = ['text', 'real'] as const
 export const PROOFS = ['chunk', 'count', 'none'] as const
 
 /** Heading of options in other programs' formats. */
-export const AS_OTHERS = 'As other tools have it:'
+export const AS_OTHERS = 'Options of other tools:'
 const TABLES = 'Tables and columns:'
 
 /** Operations that run a stream. */
@@ -92,7 +92,7 @@ export const SELECTION: readonly Option[] = inGroup(TABLES, [
     type: 'number',
     fallback: 4,
     config: 'shown',
-    describe: 'chunks processed in parallel; always one into a target that takes one writer, such as a database file',
+    describe: 'chunks processed in parallel; always one into a target that allows one writer, such as a database file',
   },
   {
     name: 'properties',
@@ -157,7 +157,7 @@ export const TRACK: readonly Option[] = inGroup('Cassandra:', [
     name: 'auto-rerun',
     type: 'flag',
     default: false,
-    describe: 'the same for the latest run, if it did not end well',
+    describe: 'the same for the latest run, if it did not end successfully',
   },
 ])
 

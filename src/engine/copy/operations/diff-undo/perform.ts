@@ -113,7 +113,7 @@ async function undoAll(
         if (result === 'fixed') continue
         if (result instanceof SluiceError) refused.set(one, result)
         else changed++
-        warn(plan, one, result instanceof SluiceError ? `is not put back: ${result.message}` : textOf(result), run)
+        warn(plan, one, result instanceof SluiceError ? `is not restored: ${result.message}` : textOf(result), run)
       }
       for (const error of refused.values()) throw error
     }
@@ -123,8 +123,8 @@ async function undoAll(
   const what = changed === 1 ? 'one row was' : `${changed} rows were`
   return {
     totals,
-    error: new SluiceError('DIFFERENCES', `${what} changed after the repair, and not put back`, {
-      hint: 'migration_repairs holds their values before (before_json) and after the repair (after_json)',
+    error: new SluiceError('DIFFERENCES', `${what} changed after the repair, and not restored`, {
+      hint: 'inspect migration_repairs: it holds the values before (before_json) and after the repair (after_json)',
     }),
   }
 }
@@ -134,10 +134,10 @@ function warn({ target }: TablePlan, { key }: Undoing, what: string, run: DiffUn
   run.emit({ type: 'log', level: 'warn', table: tableText(target.table), message })
 }
 
-const CHANGED = 'has changed since the repair, and is not put back'
+const CHANGED = 'has changed since the repair, and is not restored'
 
 const textOf = (result: 'changed' | 'recent'): string =>
-  result === 'changed' ? CHANGED : 'has a part that was written a short time ago, and is not put back'
+  result === 'changed' ? CHANGED : 'has a part that was written a short time ago, and is not restored'
 
 /** Result for a row that a target without transactions did not restore. */
 function keptBy({ before }: Chain, { to }: Around): 'changed' | 'recent' | SluiceError {
@@ -210,7 +210,7 @@ async function planOf(
   }
   if (typeof plan === 'string') {
     throw new SluiceError('PLAN_CHANGED', `${name} no longer has column ${plan}, which its repaired rows had`, {
-      hint: 'put the rows back by hand from before_json in migration_repairs',
+      hint: 'restore the rows by hand from before_json in migration_repairs',
     })
   }
   return plan

@@ -95,8 +95,7 @@ export const diff: Declaration<DiffOperation, (typeof EVENTS)[number]> = {
         alias: 'n',
         type: 'flag',
         default: false,
-        describe:
-          'with --run: only report current differences, including rows in flight (also what --run does without --fix)',
+        describe: 'with --run: only report current differences, including rows in flight; the default without --fix',
       },
       ...RING,
       ...TRACK,

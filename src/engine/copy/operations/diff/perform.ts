@@ -279,13 +279,13 @@ function keyedOf({ missing, different, extra, fixed }: DiffCounts): bigint {
 }
 
 const OUTSIDE =
-  'rows that only the target has stay: the source may have them outside --where; compare without it to find out'
+  'rows that only the target has are kept: the source may have them outside --where; compare without --where to find out'
 
 function hintFor(operation: DiffOperation, sum: DiffCounts, commandLine: string): string {
   const { fix, deleteExtra, overwriteNewer, where } = operation
   const keyed = keyedOf(sum)
-  if (sum.ranges > 0n && keyed <= 0n) return `the log says how many rows each side has; ${KEYLESS_HINT}`
-  if (keyed <= 0n) return 'the log says which rows those are, and why'
+  if (sum.ranges > 0n && keyed <= 0n) return `the log shows how many rows each side has; ${KEYLESS_HINT}`
+  if (keyed <= 0n) return 'read the log: it names these rows, with the causes'
   if (!fix) {
     if (sum.missing + sum.different === 0n && where !== undefined) return OUTSIDE
     if (sum.missing + sum.different === 0n)
@@ -297,11 +297,11 @@ function hintFor(operation: DiffOperation, sum: DiffCounts, commandLine: string)
     return `run ${commandLine} --fix to repair the target; the replaced rows are kept${most}`
   }
   if (sum.newer > 0n && overwriteNewer !== true)
-    return 'newer values of the target stay unless --overwrite-newer is given'
+    return 'newer values of the target are kept; add --overwrite-newer to overwrite them'
   if (!deleteExtra && where !== undefined && sum.extra > 0n) return OUTSIDE
   return deleteExtra || sum.extra === 0n
     ? 'run the same command again to repair the rest; the log names rows that cannot be repaired'
-    : 'rows that only the target has stay unless --delete-extra is given'
+    : 'rows that only the target has are kept; add --delete-extra to remove them'
 }
 
 /** Leaves out `timesOf` and `livesOf`, which the repair applies value by value. */

@@ -55,7 +55,7 @@ export async function performRetryQuarantine(
   )
   const sourceUrl = operation.from ?? (await runs.sourceOf(first.runId))
   if (sourceUrl === null) {
-    throw new SluiceError('BAD_FLAG', 'the ledger does not say where these rows come from', {
+    throw new SluiceError('BAD_FLAG', 'the ledger does not record the source of these rows', {
       hint: 'name the source with --from',
     })
   }
@@ -125,8 +125,8 @@ async function planAgain(
   const [found] = stored === null ? [] : await from.tables(stored.sourceTable, signal)
   const [target] = await to.tables(name, signal)
   if (stored === null || found === undefined || target === undefined) {
-    throw new SluiceError('NO_SUCH_TABLE', `${name} has changed since its rows were quarantined`, {
-      hint: 'a table or its plan no longer exists; sluice diff --fix repairs rows without a plan',
+    throw new SluiceError('NO_SUCH_TABLE', `${name}, its source table or its plan no longer exists`, {
+      hint: 'run sluice diff --fix: it repairs rows without a plan',
     })
   }
   const options = JSON.parse(stored.wishes) as Omit<TableOptions, 'rename'> & {
