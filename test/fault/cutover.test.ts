@@ -221,7 +221,7 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover ${POSTGRES_MISSING}`, () => {
     const booker = startBooker(stage.place.url, 5, 2)
     const late = await switched(stage, { budgetMs: 400, triesForMs: 4000 })
     expect(late.finished).toMatchObject({ exitCode: 75, status: 'stopped' })
-    expect(late.finished.error?.message).toMatch(/gate lock: other sessions lock the table/)
+    expect(late.finished.error?.message).toMatch(/cutover check lock: other sessions lock the table/)
     expect(gate(late.events, 'lock')).toBe('waiting')
     expect(of(late.events, 'cutover.step').filter(({ step }) => step === 'released').length).toBeGreaterThan(1)
     expect(await kinds(stage)).toEqual({ public: 'r', parked: null, twin: 'p' })

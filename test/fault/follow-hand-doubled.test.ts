@@ -95,7 +95,7 @@ test('repairs of the stream are reported although the second comparison fails', 
   expect(finished).toMatchObject({ exitCode: 5, error: { code: 'STREAM_HALTED' }, totals: { fixed: '0', equal: '1' } })
   expect(events.findLast((event) => event.type === 'table.finished')).toMatchObject({
     status: 'failed',
-    notes: [expect.any(String), expect.stringMatching(/^0 repaired, 0 removed, 1 equal by then/)],
+    notes: [expect.any(String), expect.stringMatching(/^0 repaired, 0 removed, 1 already equal/)],
   })
   const ended = 'SELECT status, exit_code FROM migration_runs ORDER BY run_id DESC LIMIT 1'
   expect(await one.target.rows(ended)).toEqual([['failed', '5']])

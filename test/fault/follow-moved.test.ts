@@ -205,7 +205,7 @@ describe.skipIf(!POSTGRES_OWN).each(KINDS)(
         const [clone, second] = [await cloneOf(one.original), await cloneOf(one.original)]
         const ended = await one.follow(clone, { end: true })
         expect(ended.finished, JSON.stringify(ended.finished.error)).toMatchObject(GOES_ON)
-        const said = logsOf(ended).find(({ message }) => message.includes('has ended here only'))
+        const said = logsOf(ended).find(({ message }) => message.includes('has ended only in this ledger'))
         // The clone has the ledger with the owner, like a target under another name.
         expect(said?.hint).toContain(`sluice follow ${one.stream} --moved --end`)
         expect((await one.begunInto(second, true)).finished).toMatchObject(GOES_ON)
@@ -341,7 +341,7 @@ describe.skipIf(!POSTGRES_OWN)(
 
       await noteOtherHost(one)
       const ended = await one.follow(one.original, { end: true })
-      const said = logsOf(ended).find(({ message }) => message.includes('has ended here only'))
+      const said = logsOf(ended).find(({ message }) => message.includes('has ended only in this ledger'))
       expect(said?.hint).toContain(`sluice follow ${one.stream} --moved --end`)
       expect((await one.follow(one.original, { end: true, moved: true })).finished).toMatchObject(GOES_ON)
       const place = { ...one, target: one.original, names: ['t'], copy: copyOf(one.source, one.original, 't') }

@@ -206,7 +206,9 @@ describe.skipIf(!POSTGRES_OWN)(`single tables of a distributed run ${POSTGRES_MI
       const sql = `SELECT tables = '{}' AS follows FROM sluice_queue.sluice_run_slots WHERE slot_no = 1`
       return (await stage.ask<{ follows: boolean }>(stage.queue, 'queue', sql))[0]?.follows === true
     })
-    expect(await refused(run, 'pause', 'a')).toContain('pause of one table is not possible in a run that follows')
+    expect(await refused(run, 'pause', 'a')).toContain(
+      'pause of one table is not possible in a run that replicates changes',
+    )
     await steer(run, 'lanes', '1')
     await until(1)
     await steer(run, 'lanes', '2')

@@ -87,7 +87,7 @@ describe.skipIf(!POSTGRES_OWN)(`a run that follows ${POSTGRES_MISSING}`, () => {
     expect(events.at(-1)).toMatchObject({
       type: 'log',
       level: 'warn',
-      message: 'a run that follows does not use workers',
+      message: 'a run that replicates changes has no copy workers',
     })
     options({ act: 'lanes', lanes: 17 })
     expect(events.at(-1)).toMatchObject({ type: 'log', level: 'warn', message: 'lanes must be 1 to 16, not 17' })

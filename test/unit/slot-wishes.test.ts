@@ -126,7 +126,7 @@ describe('the table of a request', () => {
     expect(refused({ kind: 'diff', tables: ['a'] }, {}, [hold('a')])).toBe(
       'diff does not support pause of single tables',
     )
-    expect(refused({ kind: 'follow' }, {}, [hold('a')])).toContain('not possible in a run that follows')
+    expect(refused({ kind: 'follow' }, {}, [hold('a')])).toContain('not possible in a run that replicates changes')
     expect(refused({ kind: 'copy', tables: ['a'] }, { lanes: 2 }, [])).toBe(
       'the run 7 does not replicate changes and has no apply workers',
     )
@@ -134,7 +134,7 @@ describe('the table of a request', () => {
     refuseForOperation(run({ kind: 'copy', tables: ['a'], follow: {} }), { lanes: 2 }, [hold('a')])
     const follows = { names: [], isWhole: true }
     expect(sluiceErrorOf(() => wholeOptions(copy, [hold('a')], follows)).message).toContain(
-      'not possible in a run that follows',
+      'not possible in a run that replicates changes',
     )
     expect(sluiceErrorOf(() => wholeOptions(copy, [hold('a')], null)).message).toContain('older program')
   })

@@ -118,7 +118,7 @@ function refusal(thrown: unknown): SluiceError | null {
 
 function advised(error: SluiceError, then: string): SluiceError {
   return withText(error, {
-    hint: `${error.hint ?? 'correct the row at its source, or the table of the target'}; ${then}`,
+    hint: `${error.hint ?? 'correct the row at the source, or alter the table of the target so that it accepts the row'}; ${then}`,
   })
 }
 

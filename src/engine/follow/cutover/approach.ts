@@ -126,7 +126,7 @@ export class Approach {
     gates.set({
       name: 'lag',
       state: isNear ? 'ok' : 'waiting',
-      detail: this.#lagMs === null ? 'it is being measured' : `${Math.max(this.#lagMs, Math.round(waits))} ms`,
+      detail: this.#lagMs === null ? 'the lag is being measured' : `${Math.max(this.#lagMs, Math.round(waits))} ms`,
     })
     return isNear
   }

@@ -64,7 +64,8 @@ export function identitiesIn(document: string | null): {
   readonly identities: { readonly public: string; readonly parked: string }
   readonly names: { readonly public: TableName; readonly parked: TableName }
 } {
-  if (document === null) throw new SluiceError('LEDGER_DAMAGED', 'the ledger has a cutover without its document')
+  if (document === null)
+    throw new SluiceError('LEDGER_DAMAGED', 'the ledger records a cutover, but its document is missing')
   const { tables } = JSON.parse(document) as Document
   return {
     identities: { public: tables.public.identity, parked: tables.parked.identity },

@@ -46,7 +46,7 @@ export function findingsGate(findings: readonly SwitchFinding[]): Gate {
     return {
       name: 'findings',
       state: 'ok',
-      detail: `${count('made')} to be recreated, ${count('left')} stay with the old table`,
+      detail: `${count('made')} objects will be recreated, ${count('left')} stay with the old table`,
     }
   }
   const others = more.length === 0 ? '' : `, and ${more.length} more`

@@ -76,8 +76,8 @@ export async function readyFor(
     set('NOT_SWITCHABLE', {
       name: 'name',
       state: 'refused',
-      detail: `${tableText(oldTableAt)} already exists, and ${tableText(from)} was to get this name`,
-      hint: 'give another name with --parked',
+      detail: `${tableText(oldTableAt)} already exists, but ${tableText(from)} would get this name`,
+      hint: 'give the old table another name with --parked',
     })
   }
   const request: SwitchRequest = { from, to, oldTable }
@@ -216,7 +216,11 @@ export async function signOffGate(
   if (newest?.given === true && !newest.isOutdated) {
     return { gate: { name, state: 'ok', detail: `given by ${newest.by}: ${newest.id}` }, id: newest.id }
   }
-  if (unsigned) return { gate: { name, state: 'ok', detail: 'none that counts, as --unsigned says' }, id: null }
+  if (unsigned)
+    return {
+      gate: { name, state: 'ok', detail: 'there is no valid sign-off; --unsigned continues without one' },
+      id: null,
+    }
   return {
     gate: {
       name,
@@ -237,7 +241,9 @@ function missingSignOff(newest: SignOffVerdictRow | undefined, verdicts: readonl
       : `the newest sign-off was refused at ${at}`
   }
   const partitions = verdicts.filter(({ given }) => given).length
-  return partitions === 0 ? 'none was given' : `${partitions} partitions were signed, but not the table`
+  return partitions === 0
+    ? 'no sign-off was given'
+    : `${partitions} partitions were signed off, but not the whole table,`
 }
 
 export function readinessRefusal([first, ...more]: readonly ReadinessRefusal[]): SluiceError {

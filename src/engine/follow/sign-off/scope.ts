@@ -36,7 +36,7 @@ export async function signOffScope(
     return { scope: { tables: [tableText(one.source.table)], partition: rows }, tables: [one] }
   }
   throw new SluiceError('BAD_FLAG', `no table of the stream has a partition ${partition}`, {
-    hint: `they are searched in ${scope.tables.join(', ')}; partitions that are partitioned themselves do not count`,
+    hint: `name a partition of ${scope.tables.join(', ')} that is not partitioned itself`,
   })
 }
 

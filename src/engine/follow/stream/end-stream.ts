@@ -52,12 +52,12 @@ export async function endStreamAtBoth(
     run.emit({ type: 'log', level: 'note', message: `stream ${id} has ended: ${made} are removed` })
     return
   }
-  const message = `stream ${id} has ended here only: ${made} stay at the source, for ${targetText(other.noted)}`
+  const message = `stream ${id} has ended only in this ledger: ${made} stay at the source, for ${targetText(other.noted)}`
   const byHand = changes?.endByHand?.(name) ?? `sluice slots --drop ${name} at the source`
   const gone = `if that target no longer exists: ${byHand}`
   const hint =
     other.place === 'moved'
-      ? `if that is this target under another name: sluice follow ${id} --moved --end; ${gone}`
+      ? `if that target is this one under another name: sluice follow ${id} --moved --end; ${gone}`
       : gone
   run.emit({ type: 'log', level: 'warn', message, hint })
 }
@@ -80,7 +80,7 @@ export async function refuseSwitching(
   if (left === undefined) return
   throw new SluiceError('LEDGER_BUSY', `a cutover of stream ${stream} to another database is under way`, {
     where: to.label,
-    reason: `it is ${left.status}: the table of the source may be closed to writers`,
+    reason: `its state is ${left.status}: the table of the source may be closed to writers`,
     hint: `run sluice cutover ${stream} to finish it or give it up, then end the stream`,
   })
 }

@@ -111,7 +111,7 @@ export async function noteFollower(
   } catch (error) {
     if (!(error instanceof SluiceError) || error.code !== 'SOURCE_DENIED') throw error
     if (other !== null) throw notNoted(stream, birth, other.noted, error)
-    const message = `the source could not record the target of stream ${stream}: a copy of the target could take its changes`
+    const message = `the source could not record the target of stream ${stream}: a copy of the target could take over its changes`
     const hint = `make this login the owner of ${birth.slot}`
     run.emit({ type: 'log', level: 'warn', message, hint })
     return known

@@ -59,7 +59,7 @@ export function refuseOther(within: FollowingParts['within'], found: StreamRow |
 
 function endedMeanwhile(stream: string): SluiceError {
   return new SluiceError('LEDGER_BUSY', `stream ${stream} has ended meanwhile`, {
-    reason: 'another program switched its tables, or ended it',
+    reason: 'another program made its cutover, or ended the stream',
     hint: 'run the same command again: it shows the new state',
   })
 }

@@ -30,7 +30,7 @@ export function streamSides({ from, to }: PlannedCopy, cdc: Cdc): StreamSides {
   if (changes === undefined && from.offers.triggerChanges !== undefined) {
     throw new SluiceError('NOT_FOLLOWABLE', `${from.system} has no replication slots to follow its changes`, {
       where: from.label,
-      reason: 'a stream uses a slot if --cdc does not say otherwise',
+      reason: 'a stream uses a slot unless --cdc trigger is given',
       hint: 'add --cdc trigger: triggers on the tables record which rows change',
     })
   }

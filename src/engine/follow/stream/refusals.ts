@@ -29,7 +29,7 @@ export function refuseTargetUrl(url: string): void {
 
 /** @param system of the target @param where the target, without password */
 export function cannotFollow(system: string, where: string): SluiceError {
-  return new SluiceError('NOT_FOLLOWABLE', `${system} cannot follow a source`, {
+  return new SluiceError('NOT_FOLLOWABLE', `${system} cannot be the target of a stream`, {
     where,
     reason: 'rows and the position of the stream must change in one transaction',
     hint: 'remove --follow; --again compares the tables once more whenever it is run',
@@ -38,15 +38,15 @@ export function cannotFollow(system: string, where: string): SluiceError {
 
 /** Error for a number of workers, which a stream does not use. */
 export function refusedWorkers(): SluiceError {
-  return new SluiceError('BAD_FLAG', 'a run that follows does not use workers', {
+  return new SluiceError('BAD_FLAG', 'a run that replicates changes has no copy workers', {
     reason: 'its changes are applied in the order of their commits',
-    hint: 'workers are for copying tables; lanes N sets the apply workers, rate N limits the stream',
+    hint: 'set the apply workers with lanes N, or limit the stream with rate N',
   })
 }
 
 /** Error for a steering request for a single table of a stream. */
 export function refusedForStream(act: TableRequest['act']): SluiceError {
-  return new SluiceError('BAD_FLAG', `${act} of one table is not possible in a run that follows`, {
+  return new SluiceError('BAD_FLAG', `${act} of one table is not possible in a run that replicates changes`, {
     reason: 'a transaction may change several tables, and is applied as a whole',
     hint: 'pause, resume, stop and rate apply to the whole stream',
   })
@@ -86,7 +86,7 @@ export function refuseInPart(
   if (periods !== undefined && stream?.birth != null && !restart) return
   throw new SluiceError('BAD_FLAG', '--changes-only is for streams that partition run has begun', {
     reason: 'in other tables, a change does not show whether its row is already copied',
-    hint: 'remove --changes-only: the rest is copied and then followed',
+    hint: 'remove --changes-only: sluice then copies the rest and follows the table',
   })
 }
 
@@ -97,7 +97,7 @@ export function refuseCombinations(operation: CopyOperation): void {
     [
       '--where',
       where !== undefined,
-      'rows can start or stop to match its condition, and the stream does not report that',
+      'a change can make a row match the condition or no longer match it, and the stream does not report that',
     ],
     ['--again', again === true, 'chunks would be written outside the stream'],
     ['--part', part !== undefined, 'a stream has one reader'],
@@ -106,8 +106,8 @@ export function refuseCombinations(operation: CopyOperation): void {
     ['spark.cdm.transform.codecs', codecs !== undefined, 'a stream applies rows as they are in the table'],
     ['--track-run', track !== undefined, 'a stream has no token ranges'],
     ['--splits', ring !== undefined, 'a stream has no token ranges'],
-    ['--settings', script !== undefined, 'a run with it ends, a stream does not'],
-    ['--verify none', verify === 'none', 'a followed table begins with rows that are proved'],
+    ['--settings', script !== undefined, 'it is for runs that end by themselves, and a stream does not'],
+    ['--verify none', verify === 'none', 'a stream may only begin with rows that are proved'],
     [
       `--on-existing ${onExisting}`,
       onExisting === 'append' || onExisting === 'upsert',

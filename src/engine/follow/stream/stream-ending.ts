@@ -36,7 +36,7 @@ export function endingOf(copied: Ending, { why, row, applied, provedAt }: LoopEn
       ? `changes up to ${upTo} are applied${states.isInPart ? ' to the copied rows' : ''}; this run did not compare the rows`
       : provedAt === upTo
         ? `every row was found equal as of ${provedAt}`
-        : `every row was found equal as of ${provedAt}; what came after that, up to ${upTo}, is applied and not compared`
+        : `every row was found equal as of ${provedAt}; later changes, up to ${upTo}, are applied but not compared`
   const ending: Ending = { ...copied, totals, notChecked }
   if (why === 'reached' && states.isInPart) {
     const message = `changes up to ${upTo} are applied to the copied rows; the rest is not copied yet`

@@ -25,7 +25,7 @@ export async function refuseStreamGap({ operation, planned, database, owner }: P
   const names = read.map(({ source }) => tableText(source.table)).join(', ')
   const was = read.length === 1 ? 'was copied while no stream followed it' : 'were copied while no stream followed them'
   throw new SluiceError('PLAN_CHANGED', `${names} ${was}`, {
-    reason: 'a stream that begins now does not have the changes since then',
+    reason: 'a stream that begins now lacks the changes since that copy',
     hint: hintOf(operation, read),
   })
 }

@@ -52,7 +52,11 @@ async function withRound(
     if (!(await rounds.isOpen(round.id))) over.abort(new Error('the round is over'))
   }
   const views = await joined(round, { from, to }, signal).catch((error: unknown) => {
-    emit({ type: 'log', level: 'note', message: `nothing is compared here: ${errorLine(asSluiceError(error).info())}` })
+    emit({
+      type: 'log',
+      level: 'note',
+      message: `this worker compares nothing: ${errorLine(asSluiceError(error).info())}`,
+    })
     return null
   })
   if (views === null) return { ranges: 0, rows: 0n }

@@ -38,6 +38,7 @@ export function documentText(document: Omit<BetweenDocument, 'format' | 'version
 
 /** @throws SluiceError LEDGER_DAMAGED if `text` is null */
 export function documentOf(text: string | null): BetweenDocument {
-  if (text === null) throw new SluiceError('LEDGER_DAMAGED', 'the ledger has a cutover without its document')
+  if (text === null)
+    throw new SluiceError('LEDGER_DAMAGED', 'the ledger records a cutover, but its document is missing')
   return JSON.parse(text) as BetweenDocument
 }

@@ -122,8 +122,8 @@ export const cutover: Declaration<CutoverOperation, (typeof CUTOVER_EVENTS)[numb
       'dry-run',
     ],
     epilogue:
-      'Every row is compared before the tables change places. Rows that changed since then are compared in the ' +
-      'transaction that exchanges the tables: it does all of this, or nothing. The old table stays, and a ' +
+      'Every row is compared before the tables are exchanged. Rows that changed since then are compared in the ' +
+      'transaction that exchanges the tables: it does all of this, or nothing. The old table is kept, and a ' +
       'stream keeps it equal: cutover RUN --revert goes back, as often as needed. After a kill, run the same ' +
       'command again.\n',
   },

@@ -20,7 +20,7 @@ export function wayBackCommand({ stream, revert }: Pick<CutoverOperation, 'strea
 }
 
 type Late = {
-  readonly said: 'no table was exchanged' | 'nothing was switched'
+  readonly said: 'no table was exchanged' | 'the cutover was not made'
   readonly hint: string
   readonly tries: number
   readonly triesForMs: number
@@ -28,7 +28,7 @@ type Late = {
 
 /** Result if no attempt succeeded in time. @param ending of the stream's run */
 export function late(ending: Ending, { said, hint, tries, triesForMs }: Late, { shut }: Gates): Ending {
-  const why = shut === null ? `none of ${tries} tries succeeded` : `gate ${shut.name}: ${shut.detail}`
+  const why = shut === null ? `none of ${tries} tries succeeded` : `cutover check ${shut.name}: ${shut.detail}`
   const error = new SluiceError('OUT_OF_TRIES', `${said} within ${triesForMs} ms; ${why}`, { hint: shut?.hint ?? hint })
   return { ...ending, stopped: true, error }
 }

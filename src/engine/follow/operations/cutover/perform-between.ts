@@ -63,7 +63,7 @@ export async function cutoverBetween(operation: CutoverOperation, between: Betwe
   if (left !== undefined && !dryRun && wanted !== 'next')
     await givenUp(between, able, left.id, (detail) => run.emit({ type: 'cutover.step', step: 'given up', detail }))
   if (wanted === 'nothing to revert') {
-    throw new SluiceError('BAD_FLAG', `stream ${stream.id} was not switched: there is nothing to revert`, {
+    throw new SluiceError('BAD_FLAG', `stream ${stream.id} has had no cutover: there is nothing to revert`, {
       hint: 'remove --revert',
     })
   }
@@ -85,7 +85,7 @@ async function doneBefore(
   const when = isoTime(last.switchedMs ?? 0)
   const detail = `${last.publicTable} of ${now.store.label} has received the writes since ${when}`
   run.emit({ type: 'cutover.step', step: 'done before', detail })
-  const before = { totals: { switched: '0' }, proof: `switched on ${when}` }
+  const before = { totals: { switched: '0' }, proof: `cutover on ${when}` }
   if (operation.dryRun || (last.status === 'done' && !operation.stay))
     return { ...before, next: followCommand(between, last.reverse) }
   return await finished(operation, between, last, before, run)
@@ -136,9 +136,9 @@ async function switched(
   try {
     const ending = await goOn(copy, run, { stream: stream.id, watch })
     if (watch.end?.type === 'late') {
-      const hint = 'the source is open; run the same command again (--pause-budget and --tries-for set how long)'
+      const hint = 'the source is open; run the same command again (--pause-budget and --tries-for set its time limits)'
       const { triesForMs } = operation
-      return late(ending, { said: 'nothing was switched', hint, tries: watch.tries, triesForMs }, gates)
+      return late(ending, { said: 'the cutover was not made', hint, tries: watch.tries, triesForMs }, gates)
     }
     if (watch.end === null) return ending
   } finally {
@@ -151,7 +151,7 @@ async function switched(
   const proof = `${facts.rows} rows equal before, ${facts.touched} of them compared again as of position ${facts.fence}`
   await using after = await betweenOf(operation, stream.id, run)
   const row = after?.family.turns.at(-1)
-  if (after === null || row === undefined) throw new Error('the switch that was made is gone')
+  if (after === null || row === undefined) throw new Error('the cutover that was made is no longer in the ledger')
   return await finished(operation, after, row, { totals: { switched: '1' }, proof }, run)
 }
 
@@ -342,7 +342,7 @@ async function cleaned(between: Between, row: SwitchRow, run: CutoverRun, isDone
   await back.end(name, run.interrupt.abort)
   const { opens } = documentOf(await opened.switches.document(row.id))
   if (!(await closing.tidy(opens.table, run.interrupt.abort))) {
-    const message = `other sessions lock ${tableText(opens.table)}: a trigger without effect stays on it until the next cutover`
+    const message = `other sessions lock ${tableText(opens.table)}: a trigger that does nothing stays on it until the next cutover`
     run.emit({ type: 'log', level: 'note', message })
   }
   if (isDone) await opened.steps.done(row.id)
@@ -390,7 +390,7 @@ function notActive({ stream, family }: Between): SluiceError {
     : `${RESTART_STREAM}, to begin another one`
   return new SluiceError('STREAM_HALTED', `stream ${id} is ${status === 'begun' ? 'not created yet' : status}`, {
     ...(faults[0] === undefined ? {} : { reason: faults[0].message }),
-    hint: status === 'ended' ? ended : `run sluice follow ${id}, which resumes the stream, or says what blocks it`,
+    hint: status === 'ended' ? ended : `run sluice follow ${id}, which resumes the stream, or reports why it cannot`,
   })
 }
 

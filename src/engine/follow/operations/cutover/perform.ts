@@ -37,7 +37,7 @@ export async function performCutover(operation: CutoverOperation, run: CutoverRu
   await using standing = await openFamily(url, stream, run)
   const wanted = wantedTurn(standing.family, revert)
   if (wanted === 'nothing to revert') {
-    throw new SluiceError('BAD_FLAG', `stream ${standing.stream.id} was not switched: there is nothing to revert`, {
+    throw new SluiceError('BAD_FLAG', `stream ${standing.stream.id} has had no cutover: there is nothing to revert`, {
       hint: 'remove --revert',
     })
   }
@@ -64,21 +64,25 @@ async function doneBefore(
   const { identities, names } = identitiesIn(await ledger.document(last.id))
   const there = await targetTableNow(names.public, store, run.interrupt.abort)
   if (there?.identity !== identities.public) {
-    throw new SluiceError('PLAN_CHANGED', `${last.publicTable} is not the table that got this name`, {
-      reason: `the ledger says that ${last.takenTable} has had it since ${isoTime(last.switchedMs ?? 0)}`,
-      hint: 'another user has renamed it since: inspect both tables first',
-    })
+    throw new SluiceError(
+      'PLAN_CHANGED',
+      `${last.publicTable} is no longer the table that got this name in the cutover`,
+      {
+        reason: `the ledger says that ${last.takenTable} has had it since ${isoTime(last.switchedMs ?? 0)}`,
+        hint: 'inspect both tables first: another user has renamed them since',
+      },
+    )
   }
   const when = isoTime(last.switchedMs ?? 0)
   const detail = `${last.publicTable} has been the former ${last.takenTable} since ${when}; the old table is ${last.oldTable}`
   run.emit({ type: 'cutover.step', step: 'done before', detail })
   if (!isNew || operation.dryRun)
-    return { totals: { switched: '0' }, proof: `switched on ${when}`, next: followCommand(operation, family.newest) }
+    return { totals: { switched: '0' }, proof: `cutover on ${when}`, next: followCommand(operation, family.newest) }
   return await wayBack(
     operation,
     standing,
     family.newest,
-    { totals: { switched: '0' }, proof: `switched on ${when}` },
+    { totals: { switched: '0' }, proof: `cutover on ${when}` },
     run,
   )
 }
@@ -123,7 +127,7 @@ async function switched(
   try {
     const ending = await goOn(copy, run, { stream: stream.id, watch })
     if (watch.end?.type === 'late') {
-      const hint = 'run the same command again; --pause-budget and --tries-for set how long'
+      const hint = 'run the same command again; --pause-budget and --tries-for set its time limits'
       const { triesForMs } = operation
       return late(ending, { said: 'no table was exchanged', hint, tries: watch.tries, triesForMs }, gates)
     }
@@ -151,7 +155,7 @@ async function switched(
   })
   const name = await cleanUp(standing, able, { id, stream: stream.id }, run)
   run.emit({ type: 'cutover.step', step: 'cleaned up', detail: `slot and publication ${name} are removed` })
-  const proof = `${facts.proof.rows} rows equal as of ${facts.proof.position}, ${facts.proof.touched} of them compared again within the switch`
+  const proof = `${facts.proof.rows} rows equal as of ${facts.proof.position}, ${facts.proof.touched} of them compared again within the cutover`
   return await wayBack(operation, standing, id, { totals: { switched: '1' }, proof }, run)
 }
 
@@ -297,7 +301,7 @@ function notActive({ stream }: OpenedFamily): SluiceError {
     hint:
       status === 'ended'
         ? `${RESTART_STREAM}, to begin another one`
-        : `run sluice follow ${id}, which resumes the stream, or says what blocks it`,
+        : `run sluice follow ${id}, which resumes the stream, or reports why it cannot`,
   })
 }
 

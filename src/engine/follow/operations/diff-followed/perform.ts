@@ -215,7 +215,7 @@ function notesOf(compared: ComparedByHand, outcome: RepairCounts | null): readon
   const { mended: repaired, removed, equal, position } = outcome
   return [
     found,
-    `${repaired} repaired, ${removed} removed, ${equal} equal by then: these rows equal the source at ${position}`,
+    `${repaired} repaired, ${removed} removed, ${equal} already equal: these rows equal the source at ${position}`,
   ]
 }
 
@@ -250,7 +250,7 @@ function errorOf(
   }
   const [several] = shared
   if (several !== undefined) {
-    const text = `${shared.length === 1 ? 'one key' : `${shared.length} keys`} of ${name} with several rows: they are not the same on both sides`
+    const text = `${shared.length === 1 ? 'one key' : `${shared.length} keys`} of ${name} with several rows, which differ between both sides`
     const reason = several.error.message
     const again = 'keep one row of each key on both sides, then run the same command again'
     const hint =
@@ -265,14 +265,10 @@ function errorOf(
     return { error: new SluiceError('DIFFERENCES', text, { hint }) }
   }
   if (unexplained > 0) {
-    const error = new SluiceError(
-      'DIFFERENCES',
-      `the checksums of ${name} differ, although no row that was compared does`,
-      {
-        reason: `${unexplained} parts of the table differ as a whole: rows changed meanwhile, or keys cannot tell them apart`,
-        hint: 'run the same command again; if it repeats, compare the whole table with sluice follow STREAM --until-equal',
-      },
-    )
+    const error = new SluiceError('DIFFERENCES', `the checksums of ${name} differ, but no compared row differs`, {
+      reason: `${unexplained} key ranges of the table differ as a whole: rows changed meanwhile, or several rows have the same key`,
+      hint: 'run the same command again; if it repeats, compare the whole table with sluice follow STREAM --until-equal',
+    })
     return { error }
   }
   if (unread > 0) {

@@ -65,7 +65,8 @@ async function streamOf(
   await refuseKnownElsewhere(to, database, `stream ${id} is`, knowsStream(id), run.interrupt.abort)
   const stream = await streamKnown(database, id, to.label)
   await finishSwitch({ store: to, database }, stream.id, run)
-  const restartHint = 'the command that began the stream, with --restart, copies its tables again and follows them'
+  const restartHint =
+    'run the command that began the stream with --restart: it copies the tables again and follows them'
   const refusal =
     stream.status === 'ended'
       ? await streamEnded(database, stream.id, (newest) => `sluice follow ${newest}`, restartHint)

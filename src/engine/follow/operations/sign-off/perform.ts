@@ -209,7 +209,7 @@ async function objectChecks(
         ...head,
         outcome: 'failed',
         found: `not in the target: ${missing.map(({ kind, name: one }) => `${kind} ${one}`).join(', ')}`,
-        hint: 'run sluice follow STREAM: it builds what is missing, or says what blocks it',
+        hint: 'run sluice follow STREAM: it creates what is missing, or reports why it cannot',
       }
     }
     if (others.length === 0)
@@ -229,7 +229,7 @@ function movedByCutover(check: SignOffCheck, isOneDatabase: boolean): SignOffChe
   return {
     ...rest,
     outcome: 'not checked',
-    found: `${check.found}; a cutover moves it beyond both tables`,
+    found: `${check.found}; a cutover advances the sequences beyond both tables`,
     // Users may also be moved to the other database without a cutover.
     ...(hint === undefined || isOneDatabase ? {} : { hint }),
   }
@@ -258,7 +258,7 @@ async function refuseUnready({ id, status, faults }: StreamRow, database: Ledger
   if (why === null) return
   throw new SluiceError('STREAM_HALTED', why, {
     reason: 'both sides cannot be compared as of one snapshot',
-    hint: `run sluice follow ${id}, which resumes the stream, or says what blocks it`,
+    hint: `run sluice follow ${id}, which resumes the stream, or reports why it cannot`,
   })
 }
 

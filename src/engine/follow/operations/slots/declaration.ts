@@ -34,8 +34,8 @@ export const slots: Declaration<SlotsOperation, (typeof EVENTS)[number]> = {
       WOULD_GO,
     ],
     epilogue:
-      'A slot keeps the log of its server until it is read: a slot without a reader fills the disk. Names of slots that sluice made begin with ' +
-      'sluice_. A copy cannot go on without its slot: sluice follow RUN --end removes it together with what the ledger knows.\n',
+      'A slot keeps the log of its server until it is read: a slot without a reader fills the disk. Names of slots that sluice created begin with ' +
+      'sluice_. A stream cannot resume without its slot: sluice follow RUN --end removes the slot and ends the stream in the ledger.\n',
   },
   words: {
     from: words.end('from'),
