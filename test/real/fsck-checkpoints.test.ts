@@ -56,7 +56,7 @@ describe.skipIf(!HAVE_TABLES)('checkpoints', () => {
     const performed = await perform(fsckOf(copied()))
     expect(kinds(performed)).toEqual([])
     expect(line(performed)).toBe(
-      '1 of 1, 0: read whole; files compared with the commits; their other contents are compared by sluice validate TABLE',
+      '1 of 1, 0: read completely; files compared with the commits; their other contents are compared by sluice validate TABLE',
     )
     expect(performed.finished.proof).toMatch(/; 1 of 1 checkpoints$/)
   })
@@ -116,7 +116,7 @@ describe.skipIf(!HAVE_TABLES)('checkpoints', () => {
     writeFileSync(older, 'broken')
     const newest = await perform(fsckOf(folder))
     expect(kinds(newest)).toEqual([])
-    expect(line(newest)).toMatch(/^1 of 2, 0: read whole; files compared with the commits; not read: 3; /)
+    expect(line(newest)).toMatch(/^1 of 2, 0: read completely; files compared with the commits; not read: 3; /)
     expect(kinds(await perform(fsckOf(folder, { asOf: { version: 5 } })))).toEqual(['checkpoint-unreadable'])
     writeFileSync(join(log, '_last_checkpoint'), '{"version":3,"size":5}')
     expect(kinds(await perform(fsckOf(folder)))).toEqual(['checkpoint-unreadable'])
@@ -252,7 +252,7 @@ describe('files of a checkpoint compared with the commits', () => {
     checkpoint(folder, 6, ['a', 'b', 'c', 'd', 'e', 'f'])
     const performed = await perform(fsckOf(folder))
     expect(found(performed, 'checkpoint-files')).toEqual([])
-    expect(line(performed)).toMatch(/^1 of 1, 0: read whole; files compared with the commits; /)
+    expect(line(performed)).toMatch(/^1 of 1, 0: read completely; files compared with the commits; /)
   })
 
   test.each([
@@ -260,12 +260,12 @@ describe('files of a checkpoint compared with the commits', () => {
     [
       'has a removed one',
       ['a', 'b', 'c', 'd', 'e', 'f', 'z'],
-      '7 files of 700 bytes, the commits give 6 files of 600 bytes; it has besides z',
+      '7 files of 700 bytes, the commits give 6 files of 600 bytes; it also has z',
     ],
     [
       'has another one',
       ['a', 'b', 'c', 'd', 'e', 'g'],
-      '6 files of 600 bytes, the commits give 6 files of 600 bytes; it lacks f; it has besides g',
+      '6 files of 600 bytes, the commits give 6 files of 600 bytes; it lacks f; it also has g',
     ],
   ])('a checkpoint that %s is a finding', async (_, files, says) => {
     const folder = table()
@@ -310,7 +310,7 @@ describe('files of a checkpoint compared with the commits', () => {
     expect(reported).toMatchObject({
       looked: '1',
       of: '2',
-      detail: 'files and bytes of version 6 compared; those of other versions were not compared',
+      detail: 'files and bytes of version 6 compared; checksum files of other versions were not compared',
     })
   })
 })

@@ -44,10 +44,14 @@ export async function resolveTable(table: string, catalog: SqlReader | null): Pr
   const [one, ...others] = endingIn(table, places)
   if (one !== undefined && others.length === 0) return { by: 'id', ...one }
   if (one !== undefined) {
-    throw new SluiceError('AMBIGUOUS_TABLE', `${table} matches the end of ${others.length + 1} tables of the catalog`, {
-      reason: [one, ...others].map(({ tableId, path }) => `${tableId} is ${path}`).join('; '),
-      hint: 'give more of the path, or the id',
-    })
+    throw new SluiceError(
+      'AMBIGUOUS_TABLE',
+      `${table} matches the end of ${others.length + 1} table paths of the catalog`,
+      {
+        reason: [one, ...others].map(({ tableId, path }) => `${tableId} is ${path}`).join('; '),
+        hint: 'give a longer part of the path, or the table id',
+      },
+    )
   }
   const meant = nearIn(table, places) ?? nearOnDisk(table)
   throw new SluiceError(

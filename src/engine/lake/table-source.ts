@@ -73,7 +73,7 @@ async function versionFor(database: SqlDatabase, table: ReadableTable, asOf: AsO
   if (version !== null) return version
   throw new SluiceError(
     'VERSION_NOT_FOUND',
-    `the catalog has ${table.tableId} from version ${table.historyFrom} on, which is later`,
+    `the catalog has ${table.tableId} only from version ${table.historyFrom} on, which is later than that time`,
     {
       where: new Date(asOf.timestampMs).toISOString(),
       hint: `give a later time, or --version ${table.historyFrom}`,

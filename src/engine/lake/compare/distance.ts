@@ -74,11 +74,11 @@ export function latencyText({ ms, lake, sql }: LatencySetting): string {
     ...(onWire === null
       ? []
       : [
-          `every connection ${onWire} goes through a proxy of sluice's own, which holds each byte back for ${ms / 2} ms either way; connecting waits ${ms} ms, and TLS and login wait for each of their round trips; bandwidth is not limited`,
+          `every connection ${onWire} goes through a proxy of sluice, which delays each byte by ${ms / 2} ms in each direction; connecting waits ${ms} ms, and TLS and login wait for each of their round trips; bandwidth is not limited`,
         ]),
     ...(lake === 'calls'
       ? [
-          `the lake is a folder, which has no wire: every call that would be a request to a bucket waits ${ms} ms in the program, and ${ms} ms more where it would need another connection`,
+          `the lake is a folder without a network: every call that would be a request to a bucket waits ${ms} ms in the program, and ${ms} ms more where it would need another connection`,
         ]
       : []),
     ...(sql === null ? ['nothing for SQL, whose database runs in this process'] : []),
@@ -95,6 +95,6 @@ export function takesThreads(dialect: SqlDialect): boolean {
 export function threadsText(dialect: SqlDialect): string {
   const threads = PARQUET_THREADS === 1 ? 'one thread' : `${PARQUET_THREADS} threads`
   return takesThreads(dialect)
-    ? `DuckDB has ${threads} on either side: for the Parquet of the log, and for the catalog`
+    ? `DuckDB has ${threads} on each side: for the Parquet of the log, and for the catalog`
     : `DuckDB has ${threads} for the Parquet of the log; the other side does not use it`
 }

@@ -129,7 +129,7 @@ export function requestsText(results: readonly Pick<QuestionEvent, 'files'>[]): 
     counted.reduce((total, one) => total + BigInt(pick(one) ?? 0), 0n)
   const requests = sum((side) => side.requests)
   const bytes = sum((side) => side.requestBytes)
-  return `to answer every question once the files took ${requests} requests and ${bytes} bytes of the lake, SQL 0 requests`
+  return `to answer every question once, the files took ${requests} requests and ${bytes} bytes of the lake, SQL 0 requests`
 }
 
 /** Error with which the run must end, or null. @returns SluiceError DIFFERENCES */
@@ -159,7 +159,7 @@ function chosenQuestions(ids: readonly string[] | undefined): ReadonlySet<Questi
 }
 
 function unevenVersions({ logVersion, catalogVersion, version }: ComparePlan): { message: string; hint: string } {
-  const message = `the log is at v${logVersion} and the catalog at v${catalogVersion}, which is a difference; all else is compared at v${version}`
+  const message = `the log is at v${logVersion} and the catalog at v${catalogVersion}: this is a difference; everything else is compared at v${version}`
   return { message, hint: 'import the table again to compare the newest version' }
 }
 

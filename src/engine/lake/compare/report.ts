@@ -111,7 +111,7 @@ function verdictText({ results, equal, different, faster }: CompareSummary): str
   const winners = [
     ...(faster.sql > 0 ? [`SQL was faster in ${faster.sql}`] : []),
     ...(faster.files > 0 ? [`the files were faster in ${faster.files}`] : []),
-    ...(faster.even > 0 ? [`${faster.even} came out even`] : []),
+    ...(faster.even > 0 ? [`${faster.even} were even`] : []),
   ]
   const filesWin = results.filter((result) => result.faster === 'files').map(({ title }) => inline(title))
   return [
@@ -124,27 +124,27 @@ function verdictText({ results, equal, different, faster }: CompareSummary): str
 function method({ runs, cold, plan, results, latency, dialect }: CompareSummary): readonly string[] {
   const requests = requestsText(results)
   return [
-    'Both sides answer the same question about the same version and hand out the same rows. Before anything is timed, both answers are read once and compared by an order-independent sum of the sha256 of every row; making these digests is in no time shown.',
-    'A row has every field that both sides have: of a file its path, size, time, partition values, deletion vector, tags, row ids, clustering and statistics, of a change its line word for word. Statistics that a checkpoint left out or rewrote are compared by value, as far as both sides have them. A total is compared with the files behind it.',
-    `Warm: ${runs} timed runs a side, in turns, after that first one. p50 is their median, p95 the nearest rank${runs < 20 ? ' (with fewer than 20 runs the slowest)' : ''}.`,
-    'Every run of the files lists the log and reads what the question needs, as a reader must that cannot know what is new. Every run of SQL reads the head row of the table first, over a connection that stays open.',
+    'Both sides answer the same question about the same version and return the same rows. Before anything is timed, both answers are read once and compared by an order-independent sum of the sha256 of every row; no time shown includes these digests.',
+    'A row has every field that both sides have: of a file its path, size, time, partition values, deletion vector, tags, row ids, clustering and statistics, of a change its line word for word. Statistics that a checkpoint left out or rewrote are compared by value, as far as both sides have them. A total is compared with the sum of its files.',
+    `Warm: ${runs} timed runs per side, alternating, after that first one. p50 is their median, p95 the nearest rank${runs < 20 ? ' (with fewer than 20 runs the slowest)' : ''}.`,
+    'Every run of the files lists the log and reads what the question needs, like a reader without a cache. Every run of SQL reads the head row of the table first, over a connection that stays open.',
     ...(cold
       ? [
-          `In this report ${COLD_MEANING}: the time runs inside a new Node, from before the store or the connection is opened (the database driver, or DuckDB where a Parquet checkpoint is read, is loaded in it) to the end of the answer. Node's own start and the loading of sluice are not in it. Median of up to three; fewer where they take long.`,
+          `In this report ${COLD_MEANING}: the time runs inside a new Node, from before the store or the connection is opened (the database driver, or DuckDB where a Parquet checkpoint is read, is loaded in it) to the end of the answer. The start of Node and the loading of sluice are not included. Median of up to three runs; fewer if they take long.`,
           'Read: bytes that read calls returned, by the kernel (rchar of /proc/self/io), while the question is asked once more in that process over fresh connections; rows that DuckDB hands over are not counted twice. They come from the page cache or the disk alike. "-" where the system does not report it.',
         ]
-      : ['Cold runs were left out, and with them the bytes read.']),
-    'Opened: files of the log opened for one answer. A checkpoint that commits could stand in for is read through before its rows are used, which counts as one more and takes its time.',
+      : ['Cold runs and bytes read were not measured.']),
+    'Opened: files of the log opened for one answer. If commits could replace a checkpoint, it is read completely before its rows are used: this counts as one more file, and its time is included.',
     `The files are read by sluice's own reader (JavaScript; Parquet through DuckDB). It replays the log for counts and does not take them from a .crc file, as some readers do. Another reader may be faster or slower.`,
     ...(requests === null
       ? ['Everything here is on this machine; a log on an object store pays a round trip for every file opened.']
       : [
-          `Requests: to answer one question once, by a reader that has nothing of the table yet, fetches up to 16 commits at a time and, asked for the newest version, lists the log from its last checkpoint on; SQL sends the lake none. ${sentence(requests)}`,
+          `Requests: to answer one question once, by a reader without cached data of the table. It fetches up to 16 commits at a time and, for the newest version, lists the log from its last checkpoint on. SQL sends no request to the lake. ${sentence(requests)}`,
         ]),
     sentence(threadsText(dialect)),
     ...(latency.ms > 0 ? [sentence(latencyText(latency))] : []),
-    `The import that made the catalog (versions ${plan.from} to ${plan.catalogVersion} are in both) is not part of any figure.`,
-    'Faster compares the warm medians; within 5 % it is called even.',
+    `The import that made the catalog (versions ${plan.from} to ${plan.catalogVersion} are in both) is not included in any figure.`,
+    'Faster compares the warm medians; a difference up to 5 % is called even.',
   ]
 }
 

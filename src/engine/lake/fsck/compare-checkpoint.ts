@@ -84,7 +84,7 @@ async function against(
   const most = Math.max(own.files, log.files)
   const { one, other } = await onlyInOne(filesOf(alone), filesOf(segment), apart, most)
   const base = segment.checkpoint === null ? 'the commits' : `checkpoint ${segment.checkpoint.version} and the commits`
-  const names = [...named('it lacks', other), ...named('it has besides', one)].map((text) => `; ${text}`).join('')
+  const names = [...named('it lacks', other), ...named('it also has', one)].map((text) => `; ${text}`).join('')
   const detail = `checkpoint ${checkpoint.version} has ${countsOf(own)}, ${base} give ${countsOf(log)}${names}`
   const path = logPathOf(checkpoint.files[0]?.name ?? '')
   return [{ level: 'finding', kind: 'checkpoint-files', path, log: countsOf(log), found: countsOf(own), detail }]

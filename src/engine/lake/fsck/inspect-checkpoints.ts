@@ -93,7 +93,7 @@ const MOST_VERSIONS = 8
 /** Text: what was read and compared, and what was not. @param wrong number of findings about checkpoints */
 export function inspectedText({ compared, notRead, notJudged }: CheckpointCounts, wrong: number): string {
   const parts = [
-    wrong === 0 ? 'read whole' : 'read as far as they can be',
+    wrong === 0 ? 'read completely' : 'read as far as possible',
     ...(compared > 0 ? ['files compared with the commits'] : []),
     ...(notJudged.length === 0
       ? []

@@ -43,12 +43,12 @@ export async function inspectChecksum(
   }
   const what = listed === null ? 'files and bytes' : 'files, bytes and the paths of its list of files'
   const own = !isThere
-    ? `version ${version} has none`
+    ? `version ${version} has no checksum file`
     : crc === null
-      ? `that of version ${version} cannot be read; readers skip it`
+      ? `the checksum file of version ${version} cannot be read; readers skip it`
       : `${what} of version ${version} compared`
   const others = crcs.length - Number(isThere)
-  const rest = others === 0 ? '' : '; those of other versions were not compared'
+  const rest = others === 0 ? '' : '; checksum files of other versions were not compared'
   report.checked('checksums', crc === null ? 0 : 1, crcs.length, Number(isWrong) + Number(lost !== ''), `${own}${rest}`)
 }
 

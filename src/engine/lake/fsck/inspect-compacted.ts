@@ -100,7 +100,7 @@ async function compare(
     return
   }
   if (theirs.doubled.size > 0) {
-    const detail = `this compacted log file names ${theirs.doubled.size} files more than once: readers use the first line or the last`
+    const detail = `this compacted log file names ${theirs.doubled.size} files more than once: readers use either the first line or the last`
     found({ ...wrong, level: 'note', detail })
   }
   const all = departures(ours, theirs, schema)

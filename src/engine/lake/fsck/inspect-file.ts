@@ -147,12 +147,12 @@ export class FileExaminer {
       fit.present === 0 && footer.rows > 0 && (mode === 'none' || footer.fields.every(({ id }) => id === null))
     if (lacksAll && mode !== 'name') {
       const wanted = mode === 'id' ? 'field ids of the table' : 'columns of the table'
-      const detail = `it has none of the ${wanted}, but ${names === '' ? 'no column at all' : names}`
+      const detail = names === '' ? 'it has no columns' : `it has none of the ${wanted}, but ${names}`
       return [{ level: 'finding', kind: 'columns-missing', path, found: names, detail }]
     }
     return [
       ...fit.renamed.map(({ column, unknown }): Finding => {
-        const detail = `it lacks ${column}, and has ${unknown}, which the table does not know`
+        const detail = `it lacks ${column}, and has ${unknown}, which is no column of the table`
         return { level: 'finding', kind: 'columns-missing', path, column, found: unknown, detail }
       }),
       ...fit.doubled.map((column): Finding => {

@@ -167,7 +167,7 @@ async function vectorOf(
         level: 'finding',
         kind: 'vector-missing',
         path,
-        detail: `its deletion vector ${at} is not there`,
+        detail: `its deletion vector ${at} does not exist`,
         absent: at,
       })
       return null
@@ -203,7 +203,7 @@ async function open(
     throwIfAborted(signal)
     const { path } = file
     if (error instanceof SluiceError && error.code === 'SOURCE_GONE') {
-      findings.push({ level: 'finding', kind: 'file-missing', path, detail: 'it is gone since it was listed' })
+      findings.push({ level: 'finding', kind: 'file-missing', path, detail: 'it was listed, but no longer exists' })
       return null
     }
     const why = places.passOver(place, error)

@@ -53,7 +53,9 @@ export async function locate(
 async function atTime(database: SqlDatabase, tableId: string, timeMs: number): Promise<number> {
   const version = await versionAtTime(database, tableId, timeMs)
   if (version !== null) return version
-  throw new SluiceError('VERSION_NOT_FOUND', 'the catalog begins after that time', { where: tableId })
+  throw new SluiceError('VERSION_NOT_FOUND', 'the oldest version in the catalog is later than that time', {
+    where: tableId,
+  })
 }
 
 /**

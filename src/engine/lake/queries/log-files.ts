@@ -119,7 +119,7 @@ async function* filesOf(
     if (seen > MAX_FILES) {
       throw new SluiceError(
         'NOT_IMPORTED',
-        `the table has more than ${MAX_FILES} files: import it to look through them`,
+        `the table has more than ${MAX_FILES} files: import the table to list them`,
         {
           hint: 'press i on the table, or run: sluice import TABLE',
         },

@@ -33,7 +33,7 @@ export const GLOBAL_OPTIONS: readonly GlobalOption[] = [
     completes: 'file',
     describe: 'YAML with stores and defaults of flags; else sluice.yaml',
   },
-  { name: 'no-config', type: 'flag', describe: 'read no sluice.yaml, of this folder, above or yours' },
+  { name: 'no-config', type: 'flag', describe: 'do not search for a sluice.yaml' },
   { name: 'ci', type: 'flag', default: false, describe: 'plain text, even in a terminal' },
   { name: 'json', type: 'flag', default: false, describe: 'JSON lines on stdout, one object an event' },
   { name: 'tui', type: 'flag', default: false, describe: 'the terminal UI, or an error when there is no terminal' },
@@ -43,7 +43,7 @@ export const GLOBAL_OPTIONS: readonly GlobalOption[] = [
     default: false,
     describe: 'start a run that continues when the terminal closes',
   },
-  { name: 'distributed', type: 'flag', default: false, describe: 'hand a run over to the workers of a queue' },
+  { name: 'distributed', type: 'flag', default: false, describe: 'give a run to the workers of a queue' },
   {
     name: 'connect',
     type: 'text',
@@ -78,7 +78,7 @@ export const GLOBAL_OPTIONS: readonly GlobalOption[] = [
     name: 'confirm',
     type: 'text',
     value: '=NAME',
-    describe: 'name of the table that may go (rollback, --drop)',
+    describe: 'name of the table that may be removed',
   },
   { name: 'no-input', type: 'flag', describe: 'never ask' },
   {

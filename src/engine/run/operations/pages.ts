@@ -51,7 +51,7 @@ export const PAGES = {
     name: 'performance-compare',
     operands: '<table>',
     group: 'Lakes',
-    summary: 'time the same questions on files and on SQL',
+    summary: 'measure the same questions on files and in SQL',
   },
   history: {
     name: 'history',
@@ -70,7 +70,7 @@ export const PAGES = {
     name: 'verify-rollback',
     operands: '<table>',
     group: 'Lakes',
-    summary: 'check that a table can go back to its own log',
+    summary: 'check that a table can be rolled back to its log',
   },
   rollback: {
     name: 'rollback',
@@ -118,7 +118,7 @@ export const PAGES = {
     name: 'cutover',
     operands: '<run>',
     group: 'Copies',
-    summary: 'switch to the table of a stream, or back',
+    summary: 'move users to the table of a stream, or back',
   },
   diff: { name: 'diff', operands: '', group: 'Copies', summary: 'list rows in which tables differ, or fix them' },
   quarantine: {
@@ -187,7 +187,7 @@ export const PAGES = {
     group: 'Operate',
     summary: 'list the imports of a catalog and their progress',
   },
-  runs: { name: 'runs', operands: '', group: 'Operate', summary: 'list what ran on a catalog, or into a database' },
+  runs: { name: 'runs', operands: '', group: 'Operate', summary: 'list runs on a catalog, or into a database' },
   report: {
     name: 'report',
     operands: '<run>',

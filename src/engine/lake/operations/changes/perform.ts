@@ -32,7 +32,7 @@ export async function performChanges(operation: ChangesOperation, run: ChangesRu
       if (from < historyFrom) {
         throw new SluiceError(
           'HISTORY_MISSING',
-          `the catalog has ${tableId} from version ${historyFrom} on, not the changes after ${from}`,
+          `the catalog has ${tableId} only from version ${historyFrom} on, so it lacks changes after ${from}`,
           {
             hint: `give --from-version ${historyFrom} or higher`,
           },

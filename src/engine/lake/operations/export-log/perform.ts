@@ -182,7 +182,7 @@ async function writeCheckpoint(
   await log.replaceText(LAST_CHECKPOINT, `${JSON.stringify(hint)}\n`)
   if (rows.leftOut.size > 0) {
     const kinds = [...rows.leftOut].map(([kind, count]) => `${count} ${kind}`).join(', ')
-    warn(run, `checkpoint ${version} has no column for what the log held: ${kinds}`)
+    warn(run, `checkpoint ${version} cannot store parts of the log, for lack of a column: ${kinds}`)
   }
   return written.rows
 }
@@ -203,7 +203,7 @@ function missingLines({ version, numLines }: HeldCommit, found: number): SluiceE
  * which.
  */
 function notTheBytes(versions: readonly number[]): string {
-  return `commit ${firstOf(versions, MOST_NAMED)} ${versions.length === 1 ? 'does' : 'do'} not have the bytes of the original: sluice validate TABLE says whether the rows are those of its log`
+  return `commit ${firstOf(versions, MOST_NAMED)} ${versions.length === 1 ? 'does' : 'do'} not have the bytes of the original: run sluice validate TABLE to compare its rows with the log`
 }
 
 function readOtherwise(differences: number, location: string): SluiceError {

@@ -47,7 +47,7 @@ export const prune: Declaration<PruneOperation, (typeof EVENTS)[number]> = {
     {
       what: 'versions of tables in the catalog that are not kept',
       confirm: 'confirm',
-      asked: 'to give these versions up',
+      asked: 'to remove these versions',
       named: { field: 'tables', several: 'all' },
       against: 'the versions to remove are of',
       counted: true,

@@ -64,10 +64,10 @@ export const rollback: Declaration<RollbackOperation, (typeof EVENTS)[number]> =
     {
       what: 'the rows of the table in the catalog',
       confirm: 'confirm',
-      asked: 'to take it out of the catalog',
+      asked: 'to remove it from the catalog',
       // The checks name the table as the catalog does: shorter to type than a path.
       named: { event: 'verify.check', field: 'table', or: 'table' },
-      refused: (name) => `rollback takes ${name} out of the catalog`,
+      refused: (name) => `rollback removes ${name} from the catalog`,
     },
   ],
   plans: 'dryRun',

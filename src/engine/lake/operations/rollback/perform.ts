@@ -104,7 +104,7 @@ export async function performRollback(operation: RollbackOperation, run: Rollbac
   if (operation.confirm !== operation.table && operation.confirm !== tableId) {
     throw new SluiceError('MISSING_CONFIRM', `rollback of ${tableId} needs its name as confirmation`, {
       reason: operation.confirm === undefined ? 'no name was given' : `"${operation.confirm}" is not its name`,
-      hint: `say --confirm=${shellQuote(tableId)}`,
+      hint: `add --confirm=${shellQuote(tableId)}`,
     })
   }
   const body = async ({ database }: WritableCatalog): Promise<Ending> => {
@@ -212,7 +212,7 @@ async function checkLog(
       name: 'every version',
       equal: alone === '',
       log: `v${from} to v${table.latest}`,
-      catalog: held === null ? 'nothing whole' : `v${held.from} to v${held.to}`,
+      catalog: held === null ? 'no complete version' : `v${held.from} to v${held.to}`,
       problem: alone,
     })
     const snapshot = await table.snapshot(version === null ? {} : { version }, { allowRefused: true })
@@ -333,14 +333,14 @@ function notSafe({ head: { tableId }, state }: Subject, { lost, inUse }: Verdict
   const anyway = forgetCommand(tableId)
   if (state !== 'whole') {
     return new SluiceError('NOT_SAFE', message, {
-      reason: 'the table in the catalog is incomplete, and the log does not give all of it',
-      hint: `restore the log and import again; if it is lost, remove what was imported: ${anyway}`,
+      reason: 'the table in the catalog is incomplete, and the whole table cannot be read from the log',
+      hint: `restore the log and import again; if the log is lost, remove what was imported: ${anyway}`,
     })
   }
   if (lost.every((problem) => problem.startsWith(DISAGREES))) {
     return new SluiceError('NOT_SAFE', message, {
       reason: 'one of the two is wrong: the log was changed, or the catalog is damaged',
-      hint: `if the log is the right one: ${anyway}, then import again; if not, repair the log first`,
+      hint: `if the log is right, run ${anyway}, then import again; if the catalog is right, repair the log first`,
     })
   }
   return new SluiceError('NOT_SAFE', message, {

@@ -35,7 +35,7 @@ type Sides = {
 /** Reads the log if the catalog has nothing complete for a comparison. @throws SluiceError of the log */
 export async function notHeld(snapshot: Snapshot, signal: AbortSignal): Promise<RollbackWitness> {
   const said = countsText(snapshot.version, await sumsOf(filesOfLog(snapshot, signal)))
-  return { name: 'log re-read', equal: true, log: said, catalog: 'nothing whole', problem: '' }
+  return { name: 'log re-read', equal: true, log: said, catalog: 'no complete version', problem: '' }
 }
 
 /** Compares all commits, and the files of the version, on both sides. @throws SluiceError of an unreadable log */
@@ -62,7 +62,7 @@ export async function witnesses(sides: Sides, signal: AbortSignal): Promise<read
       equal: head.metadataId === null || metadata.id === head.metadataId,
       log: metadata.id,
       catalog: head.metadataId ?? 'unknown',
-      problem: `the log is of table ${metadata.id}, the catalog holds ${String(head.metadataId)}`,
+      problem: `the table id is ${metadata.id} in the log, but ${String(head.metadataId)} in the catalog`,
     },
     {
       name: 'commits as imported',

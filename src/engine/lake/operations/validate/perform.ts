@@ -110,7 +110,7 @@ function adviceOn(
 ): string {
   const [id, catalog] = [shellQuote(tableId), `--database-url ${shellQuote(url)}`]
   if (differences === witnessDifferences)
-    return 'the catalog agrees with the commits; other files of the log do not, and a reader that starts from them sees another table: write a new checkpoint of the table, and keep its commits until then'
+    return 'the catalog agrees with the commits; other files of the log do not, and readers that start from them see other data: write a new checkpoint of the table, and keep its commits until then'
   if (otherThanRanges === 0)
     return `only ranges are wrong, which could hide files from a condition: rebuild them with sluice index ${id} COLUMN --drop ${catalog}, then without --drop`
   if (differences === witnessDifferences + timeDifferences)
@@ -121,5 +121,5 @@ function adviceOn(
 /** Number of compared checkpoints, as text; empty if the log has none. */
 function checkpointsText({ inspected, all, notJudged }: CheckpointsInspected): string {
   if (all === 0) return ''
-  return `; ${inspected} of ${all} checkpoints compared${notJudged === 0 ? '' : `, ${notJudged} not judged`}`
+  return `; ${inspected} of ${all} checkpoints compared${notJudged === 0 ? '' : `, ${notJudged} not compared: their commits are gone`}`
 }
