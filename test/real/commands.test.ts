@@ -188,7 +188,7 @@ describe('the commands, one after the other', { timeout: 300_000 }, () => {
       `"END ok 0 delta_actions=218 delta_commits=37 delta_files=190 delta_txns=36 tables=1"`,
     )
     expect(await lines({ ...prune, dryRun: false })).toMatchInlineSnapshot(`
-      "…/lake/big/m ok v41 it answers from v37 now; removed delta_files 190, delta_actions 218, delta_txns 36, delta_commits 37
+      "…/lake/big/m ok v41 the catalog now answers from v37; removed delta_files 190, delta_actions 218, delta_txns 36, delta_commits 37
       END ok 0 delta_actions=218 delta_commits=37 delta_files=190 delta_txns=36 failed=0 tables=1"
     `)
     const early = await say(stage.files('big/m', { asOf: { version: 36 } }))

@@ -89,7 +89,7 @@ test('a healthy table has no finding, and the last line reports what was checked
   expect(findings(shallow)).toEqual([])
   expect(shallow.finished).toMatchObject({
     exitCode: 0,
-    proof: '3 files listed, 3 footers, 1 vectors; not rows',
+    proof: '3 files listed, 3 footers, 1 vectors; rows not read',
     totals: { files: '3', footers: '3', vectors: '1', rowsRead: '0', findings: '0', orphans: '0' },
   })
   const deep = await perform(fsckOf(healthy.folder, { deep: true }))

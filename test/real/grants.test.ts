@@ -145,7 +145,7 @@ async function expectImporter(catalog: string, big: string): Promise<void> {
 async function expectUpgradeDenied(catalog: string): Promise<void> {
   const { finished } = await perform(importOf(table, catalog))
   expect(finished).toMatchObject({ exitCode: 4, error: { code: 'TARGET_DENIED' } })
-  expect(finished.error?.message).toMatch(/may not make or upgrade this catalog$/)
+  expect(finished.error?.message).toMatch(/may not create or upgrade this catalog$/)
   expect(finished.error?.hint).toContain('--role admin --to ')
   const doctor = await perform({ kind: 'doctor', catalog })
   expect(doctor.check('version', 'catalog')).toMatchObject({ status: 'fail', found: 'version 1, 1 table' })

@@ -17,7 +17,7 @@ import { patientFor, type Patient } from '../../shared/patient.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import { openCatalogDatabase } from '../run/registry.ts'
 
-const VERBS: Readonly<Record<AccessLevel, string>> = { reader: 'read', importer: 'write', admin: 'make or upgrade' }
+const VERBS: Readonly<Record<AccessLevel, string>> = { reader: 'read', importer: 'write', admin: 'create or upgrade' }
 
 /** Opens an existing catalog for reading. Nothing is created or written. */
 export async function withCatalog<T>(

@@ -158,7 +158,7 @@ export async function change(
       landed,
     }
     if ((await writer.commit(closing)) === 'fenced') {
-      throw new SluiceError('LEASE_LOST', `another program repairs ${plan.target.table.name} now`)
+      throw new SluiceError('LEASE_LOST', `another program is repairing ${plan.target.table.name}`)
     }
     return stored
   })

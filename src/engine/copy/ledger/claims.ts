@@ -360,7 +360,7 @@ function leaseLost({ no }: Claim): SluiceError {
 
 function fenceLost(): SluiceError {
   return new SluiceError('LEASE_LOST', 'another program runs the stream of this table now', {
-    hint: 'it copies the rest; this program writes nothing more',
+    hint: 'the other program copies the rest; this program writes nothing more',
     retryable: true,
   })
 }

@@ -114,7 +114,7 @@ export class Planning {
   }
 
   #lost(cause?: unknown): SluiceError {
-    return new SluiceError('LEASE_LOST', `another program divides ${this.#key.name} now`, { cause })
+    return new SluiceError('LEASE_LOST', `another program is dividing ${this.#key.name} into chunks`, { cause })
   }
 
   get #renewal(): Statement {

@@ -191,7 +191,7 @@ function verdict(
       'DIFFERENCES',
       `rows of ${name} differ from the source in ${countText(differing, 'chunk')}`,
       {
-        reason: '--again has found them and could not repair them',
+        reason: 'an earlier run with --again found these rows, but could not repair them',
         hint: 'sluice diff names the rows; run the same command with --again to compare and repair once more',
       },
     )

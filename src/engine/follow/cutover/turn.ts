@@ -175,7 +175,8 @@ export class CutoverTurn implements Watch {
       if (this.#facts !== null && (await this.#hasHappened(thrown, this.#facts))) return 'end'
       const error = asSluiceError(thrown)
       // The server has terminated the idle session of this program.
-      if (error.code === 'CONNECTION_LOST' && waitedMs > budgetMs) return this.#over('standing still', attempt)
+      if (error.code === 'CONNECTION_LOST' && waitedMs > budgetMs)
+        return this.#over('an idle session of this program', attempt)
       if (error.code !== 'TARGET_BUSY') throw thrown
       gates.set({ name: 'lock', state: 'waiting', detail: error.message })
       return this.#rest(`${error.message}: try ${this.#tries} is given up`)

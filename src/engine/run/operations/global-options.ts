@@ -35,7 +35,7 @@ export const GLOBAL_OPTIONS: readonly GlobalOption[] = [
   },
   { name: 'no-config', type: 'flag', describe: 'do not search for a sluice.yaml' },
   { name: 'ci', type: 'flag', default: false, describe: 'plain text, even in a terminal' },
-  { name: 'json', type: 'flag', default: false, describe: 'JSON lines on stdout, one object an event' },
+  { name: 'json', type: 'flag', default: false, describe: 'JSON lines on stdout, one object per event' },
   { name: 'tui', type: 'flag', default: false, describe: 'the terminal UI, or an error when there is no terminal' },
   {
     name: 'background',

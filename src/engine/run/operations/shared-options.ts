@@ -124,7 +124,14 @@ const ROW_FORMATS: readonly RowFormat[] = ['table', 'csv', 'json']
 
 /** For commands that return rows of a query. */
 export const ROW_OPTIONS: readonly Option[] = [
-  { name: 'limit', type: 'number', unit: 'rows', least: 1, default: 1000, describe: 'most rows to return' },
+  {
+    name: 'limit',
+    type: 'number',
+    unit: 'rows',
+    least: 1,
+    default: 1000,
+    describe: 'maximum number of rows to return',
+  },
   {
     name: 'format',
     type: 'choice',

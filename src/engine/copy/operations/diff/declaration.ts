@@ -106,7 +106,7 @@ export const diff: Declaration<DiffOperation, (typeof EVENTS)[number]> = {
         type: 'number',
         default: 100,
         config: 'default',
-        describe: 'differences listed per table; all are counted',
+        describe: 'maximum differences listed per table; all are counted',
       },
       {
         name: 'fix',

@@ -391,7 +391,7 @@ class Check {
   #proof({ vectors, footers, rows }: InsideCounts, { all, read: checkpoints }: CheckpointCounts): string {
     const { wanted } = this.#counts
     const some = footers < wanted ? ` of ${wanted}` : ''
-    const none = this.#operation.deep ? 'rows of no file' : 'not rows'
+    const none = this.#operation.deep ? 'no rows read' : 'rows not read'
     const read = rows === 0 ? none : `rows of ${rows}${rows < wanted ? ` of ${wanted}` : ''} files`
     const bases = all === 0 ? '' : `; ${checkpoints} of ${all} checkpoints`
     return `${wanted} files listed, ${footers}${some} footers, ${vectors} vectors; ${read}${bases}`

@@ -127,8 +127,8 @@ function reportPruned(
 ): void {
   const said =
     rows.length === 0
-      ? `nothing to prune: it answers from v${historyFrom} already`
-      : `it answers from v${historyFrom} now; removed ${listOf(rows)}`
+      ? `nothing to prune: the catalog already answers from v${historyFrom}`
+      : `the catalog now answers from v${historyFrom}; removed ${listOf(rows)}`
   const at = { type: 'table.finished', table: name, location: pathOfLocation(location) } as const
   emit({ ...at, status: 'ok', version: dec(latest), historyFrom: dec(historyFrom), ms, notes: [said] })
 }
@@ -138,8 +138,8 @@ async function reportPlan(database: SqlDatabase, table: Named, keep: Keep, run: 
   const { historyFrom, rows } = await prunePlan(database, table.tableId, await oldestKept(database, readable, keep))
   const message =
     rows.length === 0
-      ? `nothing to prune: it answers from v${historyFrom} already`
-      : `would answer from v${historyFrom}, not v${readable.historyFrom}; would remove ${listOf(rows)}; bytes unknown`
+      ? `nothing to prune: the catalog already answers from v${historyFrom}`
+      : `the catalog would answer from v${historyFrom}, not v${readable.historyFrom}; rows to remove: ${listOf(rows)}; bytes unknown`
   run.emit({ type: 'log', level: 'note', table: table.name, message })
   return rows
 }
