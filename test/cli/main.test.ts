@@ -171,7 +171,7 @@ describe('rollback', () => {
     const { engine, started } = playingEngine(() => good('rollback'))
     const around = fakeContext({ engine, tty: true })
     const ending = main(argv, around)
-    while (!around.err().includes('Type finance/ledger to take it out')) await sleep(1)
+    while (!around.err().includes('Type finance/ledger to remove it')) await sleep(1)
     typed(around, answer)
     expect(await ending).toBe(exitCode)
     const trial = { dryRun: true }
@@ -202,7 +202,7 @@ describe('rollback in a terminal', () => {
     )
     const around = fakeContext({ engine, tty: true })
     const ending = main(argv, around)
-    while (!around.err().includes('Type t-1a2b3c4d to take it out')) await sleep(1)
+    while (!around.err().includes('Type t-1a2b3c4d to remove it')) await sleep(1)
     typed(around, '\u0003')
     expect(await ending).toBe(130)
     expect(around.err()).toMatch(/exit {5}130 stopped before anything was changed\n$/)

@@ -18,8 +18,8 @@ const removing = (totals: Readonly<Record<string, string>>) =>
   )
 
 describe.each([
-  ['prune of a table', PRUNE, { tables: '1', delta_files: '4' }, 'finance/ledger', 'give these versions up'],
-  ['prune of all tables', PRUNE_ALL, { tables: '2', delta_files: '4' }, 'all', 'give these versions up'],
+  ['prune of a table', PRUNE, { tables: '1', delta_files: '4' }, 'finance/ledger', 'remove these versions'],
+  ['prune of all tables', PRUNE_ALL, { tables: '2', delta_files: '4' }, 'all', 'remove these versions'],
   ['archive sweep', SWEEP, { findings: '1', bytes: '96' }, 'bookings', 'remove these files'],
 ])('%s', (_case, argv, totals, name, what) => {
   it.each([

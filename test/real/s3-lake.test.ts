@@ -337,7 +337,7 @@ describe.skipIf(!S3_AVAILABLE)(`a lake in a bucket${S3_AVAILABLE ? '' : ` (skipp
     expect(slow?.sql.p50Ms).toBeLessThan(20)
     const { readFileSync } = await import('node:fs')
     expect(readFileSync(report, 'utf8')).toContain(
-      'imulated latency: 20 ms a round trip; the lake is a folder, which has no wire: every call that would be a request',
+      'imulated latency: 20 ms a round trip; the lake is a folder without a network: every call that would be a request',
     )
     const near = await measured(work.path)
     expect(ofType(near, 'question')[0]?.files.requests).toBeUndefined()
