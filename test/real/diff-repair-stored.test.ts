@@ -30,7 +30,7 @@ const messages = ({ events }: Ran): readonly string[] =>
 const notes = (target: Place): Promise<unknown> =>
   target.rows('SELECT row_key, before_json, after_json FROM migration_repairs WHERE undone_ms IS NULL ORDER BY row_key')
 
-const STORES_ANOTHER = 'cannot be repaired: the target stores other values than sluice wrote'
+const STORES_ANOTHER = 'cannot be repaired: the target changed or ignored the write'
 
 async function pair(system: 'sqlite' | 'd1' = 'sqlite'): Promise<{ source: Place; target: Place }> {
   const [source, target] = [await makePlace('sqlite', folder), await makePlace(system, folder)]

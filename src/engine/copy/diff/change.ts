@@ -263,8 +263,8 @@ export function storedInstead(plan: TablePlan, given: Row, stored: Row): SluiceE
 /** Error for a row that was written or removed without an error, but is stored differently. */
 export function storesAnother(columns: readonly string[] = []): SluiceError {
   const at = columns.length === 0 ? '' : ` (${columns.join(', ')})`
-  return new SluiceError('ROW_REFUSED', `the target stores other values than sluice wrote${at}`, {
-    reason: 'a trigger or a rule of the target changes or ignores the write',
+  return new SluiceError('ROW_REFUSED', `the target changed or ignored the write${at}`, {
+    reason: 'a trigger or a rule of the target did this',
     hint: 'change or disable this trigger or rule, then run the same command again',
   })
 }

@@ -125,7 +125,7 @@ function method({ runs, cold, plan, results, latency, dialect }: CompareSummary)
   const requests = requestsText(results)
   return [
     'Both sides answer the same question about the same version and return the same rows. Before anything is timed, both answers are read once and compared by an order-independent sum of the sha256 of every row; no time shown includes these digests.',
-    'A row has every field that both sides have: of a file its path, size, time, partition values, deletion vector, tags, row ids, clustering and statistics, of a change its line word for word. Statistics that a checkpoint left out or rewrote are compared by value, as far as both sides have them. A total is compared with the sum of its files.',
+    'A row has every field that both sides have: of a file its path, size, time, partition values, deletion vector, tags, row ids, clustering and statistics, of a change its line word for word. Statistics that a checkpoint left out or rewrote are compared by value, as far as both sides have them. For a total, the files that it counts are compared, too.',
     `Warm: ${runs} timed runs per side, alternating, after that first one. p50 is their median, p95 the nearest rank${runs < 20 ? ' (with fewer than 20 runs the slowest)' : ''}.`,
     'Every run of the files lists the log and reads what the question needs, like a reader without a cache. Every run of SQL reads the head row of the table first, over a connection that stays open.',
     ...(cold
