@@ -445,7 +445,9 @@ test('of many files that differ, some are named and all are counted', async () =
   )
   expect(named.length).toBeGreaterThan(16)
   expect(named.length).toBeLessThan(200)
-  expect(warnings).toContainEqual(expect.stringMatching(/^v2 files: \d+ of 1,024 groups of names have more differences/))
+  expect(warnings).toContainEqual(
+    expect.stringMatching(/^v2 files: \d+ of 1,024 groups of names have more differences/),
+  )
   expect(Number(totals['differences'])).toBeGreaterThan(1_000)
 })
 
