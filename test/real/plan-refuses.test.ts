@@ -58,6 +58,27 @@ describe('a dry run refuses what a run refuses', () => {
       expect(finished.error).toMatchObject({ code: 'VALUE_REFUSED', message: 'a key of t is not a whole number: xx' })
     }
   })
+
+  /** The server empties such a table when it starts after a crash; chunks that the ledger has would be gone. */
+  test.for([
+    ['postgresql', 'CREATE UNLOGGED TABLE t (k int PRIMARY KEY)'],
+    ['postgresql', 'CREATE TABLE t (k int PRIMARY KEY) PARTITION BY RANGE (k)', 'CREATE TABLE a PARTITION OF t FOR VALUES FROM (0) TO (2)', 'CREATE UNLOGGED TABLE b PARTITION OF t FOR VALUES FROM (2) TO (9)'], // prettier-ignore
+    ['mysql', 'CREATE TABLE t (k int PRIMARY KEY) ENGINE = MEMORY'],
+  ] as const)('a table that a crash of the server empties: %s, %s', async ([to, ...made], { skip }) => {
+    const [source, target] = await places('sqlite', to, skip)
+    await source.sql('CREATE TABLE t (k INTEGER PRIMARY KEY)', 'INSERT INTO t VALUES (1), (2)')
+    await target.sql(...made)
+    for (const dryRun of [true, false]) {
+      const { finished } = await perform({ ...copyOf(source, target, 't'), dryRun })
+      expect(finished.error).toMatchObject({
+        code: 'TABLE_REFUSED',
+        message: expect.stringMatching(
+          /is (?:UNLOGGED|a table of MEMORY): a crash of the server would remove copied rows/,
+        ),
+      })
+    }
+    expect(await target.rows('SELECT count(*) FROM t')).toEqual([['0']])
+  })
 })
 
 describe('a dry run refuses a database file whose folder is missing, as the run does', () => {

@@ -6,6 +6,7 @@ import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { Extent } from '../../../model/copy/source-port.ts'
 import type { CopyOperation } from '../operations/copy/declaration.ts'
+import { refuseLosableTarget } from './losable-target.ts'
 import { noSuchTable } from './no-such-table.ts'
 import { onSide } from '../sides.ts'
 import { foldedText } from '../../../shared/name-pattern.ts'
@@ -201,6 +202,8 @@ async function planOne(
     refuseSchemaInName(found, operation, to)
     refuseItself([from, source], [to, targetName, found])
     refuseOwnTarget(targetName, found, to, operation, around.purpose ?? 'write')
+    if (found !== null && (around.purpose ?? 'write') === 'write')
+      await again(() => refuseLosableTarget(targetName, to, signal))
     // The estimate of a table that was never analysed is useless for dividing it, so small tables are counted.
     const counted = source.rows <= COUNT_UP_TO
     const keyed = withKey(source, options.key)
