@@ -31,7 +31,7 @@ import {
 } from '../support/catalog-kit.ts'
 import { perform } from './operation-kit.ts'
 
-type Kind = 'long' | 'string' | 'date' | 'timestamp_ntz' | 'integer'
+type Kind = 'long' | 'string' | 'date' | 'timestamp_ntz' | 'integer' | 'decimal(38,0)'
 type Named = { readonly name: string; readonly type: Kind; readonly physical?: string }
 
 const MAPPED: Line = {
@@ -235,6 +235,26 @@ describe(`ranges in ${BACKEND}`, () => {
     expect((await rangeColumns(database, 't')).map(({ kind }) => kind)).toEqual(['timestamp_ntz', 'string'])
     expect(await paths(database, 2, "n = 'b'")).toContain('text')
     expect(await left(database, 1, noon)).toBe(33)
+  })
+
+  test('leave files whose bounds a writer clamped to 64 bits', async () => {
+    using folder = temporaryFolder()
+    const [least, most] = ['-9223372036854775808', '9223372036854775807']
+    const files = [file('below', { n: [least, '1'] }), file('above', { n: ['1', most] }), file('inside', { n: [1, 2] })]
+    writeLog(folder.path, [[MAPPED, metadata([{ name: 'n', type: 'decimal(38,0)' }]), ...files]])
+    await using database = await openCatalog(join(folder.path, 'c.db'))
+    await importInto(database, folder.path)
+    await addRangeColumns(database, 't', [want('n')], 1)
+    await extendRanges(database, 't')
+    for (const [where, path] of [
+      ['n = 12345678901234567890123456789012345678', 'above'],
+      ['n > 20000000000000000000', 'above'],
+      ['n = -12345678901234567890123456789012345678', 'below'],
+      ['n < -20000000000000000000', 'below'],
+    ] as const) {
+      expect(await paths(database, 0, where)).toEqual([path])
+      expect(await left(database, 0, where)).toBe(1)
+    }
   })
 
   test('resume where a stopped build ended, and two builders do not block each other', async () => {

@@ -17,6 +17,7 @@ const SCHEMA = parseSchema(
       field('ratio', 'float'),
       field('amount', 'decimal(10,2)'),
       field('wide', 'decimal(38,18)'),
+      field('whole', 'decimal(38,0)'),
       field('name', 'string'),
       field('day', 'date'),
       field('at', 'timestamp'),
@@ -187,6 +188,23 @@ describe('decimals', () => {
     expect(byStats('wide = -10000000000000100000000000000', 'wide', low, '1')).toBe(false)
     const exact = '12345678901234567890.123456789012345678'
     expect(byStats('wide > 12345678901234567890.123456789012345678', 'wide', '1', exact)).toBe(false)
+  })
+})
+
+describe('whole decimals that a writer clamped to 64 bits', () => {
+  const [least, most] = ['-9223372036854775808', '9223372036854775807']
+  it.each([
+    ['whole > 10000000000000000000', most, most, true],
+    ['whole = 12345678901234567890123456789012345678', '1', most, true],
+    ['whole <> 9223372036854775807', most, most, true],
+    ['whole < -10000000000000000000', least, least, true],
+    ['whole NOT BETWEEN -9223372036854775808 AND 0', least, '0', true],
+    ['whole < 9223372036854775000', most, most, false],
+    ['whole > -9223372036854775000', least, least, false],
+    ['whole > 10000000000000000000', '1', '9223372036854775806', false],
+    ['id > 9223372036854775807', most, most, false],
+  ])('%s over %s to %s', (text, min, max, expected) => {
+    expect(byStats(text, text.split(' ', 1)[0] ?? '', min, max)).toBe(expected)
   })
 })
 

@@ -2,11 +2,12 @@
  * Keys that the bounds of a file must reach to match a literal. Where src/delta/pruning.ts allows for rounding (floats,
  * decimals that went through a double, timestamps cut to milliseconds), the limits are wider, too.
  */
-import { parseExactNumber, type ExactNumber } from '../../model/run/exact-number.ts'
+import { compareExact, parseExactNumber, type ExactNumber } from '../../model/run/exact-number.ts'
 import type { Comparison, LiteralValue } from '../../model/lake/predicate.ts'
 import { parseDouble } from '../../delta/values/partition-values.ts'
 import type { Field } from '../../delta/schema.ts'
 import { booleanDomain, dateDomain, literalText, timestampDomain } from '../../delta/values/domains.ts'
+import { INT64 } from '../../delta/values/numbers.ts'
 import { DAY_MICROS } from './classes.ts'
 import { booleanKey, numberKey, textKey, textKeyBeyond, timeKey } from './keys.ts'
 
@@ -94,7 +95,11 @@ function numberAround(value: LiteralValue, isWide: boolean): LiteralReach {
   const number = text === null ? null : parseExactNumber(text)
   if (number === null) return NOTHING
   if (!isWide) return { reach: numberKey(number, 'down'), start: numberKey(number, 'up') }
-  return { reach: numberKey(shifted(number, -1n), 'down'), start: numberKey(shifted(number, 1n), 'up') }
+  const [low, high] = [shifted(number, -1n), shifted(number, 1n)]
+  // A bound at a limit of 64 bits may stand for any value beyond it, as in src/delta/values/numbers.ts.
+  const reach = compareExact(low, INT64.most) > 0 ? INT64.most : low
+  const start = compareExact(high, INT64.least) < 0 ? INT64.least : high
+  return { reach: numberKey(reach, 'down'), start: numberKey(start, 'up') }
 }
 
 const SHIFT_DIGITS = 19

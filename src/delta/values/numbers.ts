@@ -23,6 +23,12 @@ function compareNumeric(a: Numeric, b: Numeric): number {
   return compareExact(exact(a), exact(b))
 }
 
+/** The limits of 64 bits, as exact numbers. */
+export const INT64: Readonly<Record<'least' | 'most', ExactNumber>> = {
+  least: { unscaled: -(2n ** 63n), scale: 0 },
+  most: { unscaled: 2n ** 63n - 1n, scale: 0 },
+}
+
 const LONGEST_DOUBLE = 17
 const GUARD_DIGITS = 20
 
@@ -43,7 +49,10 @@ export function numericDomain(isWideDecimal: boolean): Domain<Numeric> {
   const bound = (piece: string | undefined, direction: 1n | -1n): Numeric | undefined => {
     const value = piece === undefined ? null : parseNumeric(bareText(piece))
     if (value === null) return undefined
-    return isWideDecimal ? widened(value, direction) : value
+    if (!isWideDecimal) return value
+    // delta-rs writes whole decimals as 64 bits: a greater value becomes the limit.
+    const isClamped = compareNumeric(value, direction === 1n ? INT64.most : INT64.least) === 0
+    return isClamped ? undefined : widened(value, direction)
   }
   return {
     compare: compareNumeric,
