@@ -1,0 +1,43 @@
+/**
+ * Checks that this machine has tables of a lake. A run that names tables by their ids, or all of them, names no folder
+ * that could be compared; the catalog has the folders, which exist on one machine only.
+ */
+import { existsSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { catalogIfThere } from '../../engine/lake/table-source.ts'
+import { endingIn, tablePlaces } from '../../engine/lake/table-name.ts'
+import type { NamedUrl } from '../../model/share/own-url.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { firstOf } from '../../shared/first-of.ts'
+import { declarationOf, storeOf, storesOf } from '../operations/facts.ts'
+import { knownOperation } from './known-operation.ts'
+import { withOwnUrls } from './sharing.ts'
+
+/** Folders that a message names. */
+const MOST_NAMED = 3
+
+/**
+ * @param operation of a task, with names of stores
+ * @throws SluiceError NO_SUCH_PATH if its tables are in folders, and none of these is on this machine; errors of the
+ * catalog
+ */
+export async function checkTableFolders(operation: unknown, known: readonly NamedUrl[]): Promise<void> {
+  const named = knownOperation(operation)
+  if (named === null || !declarationOf(named.kind).stores.some(({ family }) => family === 'table')) return
+  const own = withOwnUrls(named, known)
+  await using catalog = await catalogIfThere(storeOf(own, 'catalog'))
+  if (catalog === null) return
+  const places = await tablePlaces(catalog)
+  const tables = storesOf(own).flatMap(({ family, name }) => (family === 'table' ? [name] : []))
+  const meant = tables.flatMap((table) => {
+    const byId = places.filter(({ tableId }) => tableId === table)
+    return byId.length > 0 ? byId : endingIn(table, places)
+  })
+  const folders = (tables.length === 0 ? places : meant).flatMap(({ path }) => (path.startsWith('/') ? [path] : []))
+  if (folders.length === 0 || folders.some((folder) => existsSync(folder))) return
+  const message = `${hostname()} has none of the folders of its tables: ${firstOf(folders, MOST_NAMED)}`
+  throw new SluiceError('NO_SUCH_PATH', message, {
+    reason: 'folders belong to one machine, and the catalog names these',
+    hint: 'start a worker on the machine that has them; sluice rollback TABLE --forget takes out a table whose folder is gone',
+  })
+}
