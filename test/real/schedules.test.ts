@@ -740,39 +740,42 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     expect(readdirSync(archive).filter((name) => name.startsWith('.'))).toHaveLength(1)
   })
 
-  test.skipIf(!NAMESPACES)('a machine without the folders of its tables refuses a run that names them by id', async () => {
-    const lake = path.join(stage.folder, 'lake-by-id')
-    const table = path.join(lake, 'orders')
-    writeLog(table, [[PROTOCOL, METADATA, addFile('a')]])
-    const catalog = ['--database-url', 'cold']
-    expect((await stage.sluice('import', table, '--table-id', 'by-id', ...catalog)).code).toBe(0)
-    const runs = []
-    for (const words of [
-      ['sync', '--all'],
-      ['sync', 'by-id'],
-      ['validate', 'by-id'],
-      ['fsck', 'by-id'],
-    ])
-      runs.push(await stage.distribute(...words, ...catalog))
-    // Mounted in the namespace of this worker alone.
-    const preload = `import { execFileSync } from 'node:child_process'
+  test.skipIf(!NAMESPACES)(
+    'a machine without the folders of its tables refuses a run that names them by id',
+    async () => {
+      const lake = path.join(stage.folder, 'lake-by-id')
+      const table = path.join(lake, 'orders')
+      writeLog(table, [[PROTOCOL, METADATA, addFile('a')]])
+      const catalog = ['--database-url', 'cold']
+      expect((await stage.sluice('import', table, '--table-id', 'by-id', ...catalog)).code).toBe(0)
+      const runs = []
+      for (const words of [
+        ['sync', '--all'],
+        ['sync', 'by-id'],
+        ['validate', 'by-id'],
+        ['fsck', 'by-id'],
+      ])
+        runs.push(await stage.distribute(...words, ...catalog))
+      // Mounted in the namespace of this worker alone.
+      const preload = `import { execFileSync } from 'node:child_process'
       execFileSync('mount', ['-t', 'tmpfs', 'none', ${JSON.stringify(lake)}])`
-    const stranger = stage.worker({ host: 'elsewhere', preload, args: ['--idle', '20s'] })
-    for (const run of runs) {
-      await stage.until('a refusal', async () => {
-        const { refusals, status, error } = await stage.run(run)
-        return refusals.length > 0 || JSON.stringify({ status, error })
-      })
-      expect(await stage.run(run)).toMatchObject({
-        status: 'running',
-        refusals: [{ error: { message: `elsewhere has none of the folders of its tables: ${table}` } }],
-      })
-    }
-    expect(new Set(stranger.slots)).toEqual(new Set(['refused']))
-    const friend = stage.worker({ args: ['--idle', '3s'] })
-    expect(await friend.ended).toBe(0)
-    for (const run of runs.slice(0, 3)) expect(await stage.run(run)).toMatchObject({ status: 'ok' })
-  })
+      const stranger = stage.worker({ host: 'elsewhere', preload, args: ['--idle', '20s'] })
+      for (const run of runs) {
+        await stage.until('a refusal', async () => {
+          const { refusals, status, error } = await stage.run(run)
+          return refusals.length > 0 || JSON.stringify({ status, error })
+        })
+        expect(await stage.run(run)).toMatchObject({
+          status: 'running',
+          refusals: [{ error: { message: `elsewhere has none of the folders of its tables: ${table}` } }],
+        })
+      }
+      expect(new Set(stranger.slots)).toEqual(new Set(['refused']))
+      const friend = stage.worker({ args: ['--idle', '3s'] })
+      expect(await friend.ended).toBe(0)
+      for (const run of runs.slice(0, 3)) expect(await stage.run(run)).toMatchObject({ status: 'ok' })
+    },
+  )
 
   test('imports of a table and of a lake are repeated', async () => {
     const lake = path.join(stage.folder, 'lake-again')
