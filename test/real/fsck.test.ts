@@ -52,6 +52,16 @@ function kinds(performed: Performed): readonly string[] {
   return [...new Set(findings(performed).map(({ finding }) => finding))].toSorted()
 }
 
+test('a sample says that it left out files, unless it opened all that are there', async () => {
+  const drawn = async (more: Parameters<typeof fsckOf>[1]): Promise<readonly string[]> => {
+    const { events } = await perform(fsckOf(healthy.folder, more))
+    return events.flatMap((event) => (event.type === 'fsck.checked' && event.drawn === true ? [event.check] : []))
+  }
+  expect(await drawn({ sample: 1 })).toEqual(['footers'])
+  expect(await drawn({ sample: 1000 })).toEqual([])
+  expect(await drawn({})).toEqual([])
+})
+
 test('progress counts every file that is processed, whatever the result, and in a sample the files that are opened', async () => {
   const table = copied()
   const [first = ''] = objectsOf(table.folder).filter((name) => name.endsWith('.parquet'))

@@ -120,6 +120,9 @@ test('fsck findings raise one alert per run, which only a complete run clears', 
   ])
   expect(found(all('fsck'), [finding('note'), checked, ended()])).toEqual(['fsck t: over'])
   for (const code of ['STOPPED', 'SOURCE_IO'] as const) expect(found(all('fsck'), [checked, ended(code)])).toEqual([])
+  // A sample that found nothing may have left out the damaged file.
+  const drawn: EventBody = { ...checked, check: 'footers', of: '6', drawn: true }
+  expect(found(all('fsck'), [checked, drawn, ended()])).toEqual([])
 })
 
 test('archive damage is reported by table; late rows are no damage', () => {

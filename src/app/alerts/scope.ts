@@ -25,6 +25,8 @@ const HOW: ReadonlySet<string> = new Set(
     /\s+/,
   ),
 )
+/** Fields of the same kind for one cause: a complete run clears what a random selection of files has raised. */
+const HOW_OF_CAUSE: Partial<Readonly<Record<AlertKey['cause'], readonly string[]>>> = { fsck: ['sample'] }
 /** Fields of the same kind within an object field. */
 const HOW_WITHIN: Readonly<Record<string, readonly string[]>> = { ring: ['splits'] }
 
@@ -37,7 +39,8 @@ const HOW_WITHIN: Readonly<Record<string, readonly string[]>> = { ring: ['splits
 export function alertKey(operation: Operation, cause: AlertKey['cause'], table: string, isQueued: boolean): AlertKey {
   const { stores: places, alerts } = declarationOf(operation.kind)
   const subjects = subjectFieldsOf(operation.kind)
-  const left = new Set([...HOW, ...(alerts?.how ?? []), ...places.map(({ field }) => field), ...subjects])
+  const own = [...(alerts?.how ?? []), ...(HOW_OF_CAUSE[cause] ?? [])]
+  const left = new Set([...HOW, ...own, ...places.map(({ field }) => field), ...subjects])
   const stores = storesOf(operation)
     .filter(({ field }) => !subjects.includes(field))
     .map(({ name, family }) => (PATHS.has(family) ? pathKey(name, isQueued) : placeOf(name, family)))

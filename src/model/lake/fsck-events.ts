@@ -19,7 +19,10 @@ export type FsckFindingEvent = {
   hint: string
 }
 
-/** A level of `fsck` is complete: `looked` of `of` files, commits or vectors were inspected. */
+/**
+ * A level of `fsck` is complete: `looked` of `of` files, commits or vectors were inspected. `drawn` if these were
+ * selected at random, and others were not inspected.
+ */
 export type FsckCheckedEvent = {
   type: 'fsck.checked'
   table: string
@@ -39,6 +42,7 @@ export type FsckCheckedEvent = {
   of: Dec
   findings: Dec
   detail: string
+  drawn?: true
 }
 
 /** Progress of a step of `fsck`, a few times per second. */

@@ -127,15 +127,19 @@ function quarantine(): CauseWatch {
 /** `fsck`: a file of the table differs from the log. Notes raise no alert: they do not affect the version. */
 function fsck(): CauseWatch {
   const tables = new InspectedTables()
+  let isDrawn = false
   return {
     take: (event) => {
-      if (event.type === 'fsck.checked') tables.inspected(event.table)
+      if (event.type === 'fsck.checked') {
+        tables.inspected(event.table)
+        isDrawn ||= event.drawn === true
+      }
       if (event.type === 'fsck.finding' && event.level === 'finding' && tables.found(event.table)) {
         const { table, finding, path, detail } = event
         return [{ cause: 'fsck', table, holds: true, value: [finding, path, detail].filter(Boolean).join(': ') }]
       }
-      // An interrupted run has not inspected everything.
-      if (event.type !== 'run.finished' || event.status !== 'ok') return []
+      // An interrupted run, and one of a sample, have not inspected everything.
+      if (event.type !== 'run.finished' || event.status !== 'ok' || isDrawn) return []
       return tables.well.map((table) => ({
         cause: 'fsck' as const,
         table,

@@ -61,8 +61,15 @@ export class FsckReport {
     })
   }
 
-  /** Reports that a kind of check is complete. */
-  checked(check: FsckCheckedEvent['check'], inspected: number, of: number, findings: number, detail: string): void {
+  /** Reports that a kind of check is complete. @param isDrawn only a random selection of the files was inspected */
+  checked(
+    check: FsckCheckedEvent['check'],
+    inspected: number,
+    of: number,
+    findings: number,
+    detail: string,
+    isDrawn = false,
+  ): void {
     this.#emit({
       type: 'fsck.checked',
       table: this.#table,
@@ -71,6 +78,7 @@ export class FsckReport {
       of: dec(of),
       findings: dec(findings),
       detail,
+      ...(isDrawn ? { drawn: true } : {}),
     })
   }
 }

@@ -252,7 +252,8 @@ class Check {
     const wrong =
       report.of('file-unreadable') + report.of('file-encrypted') + report.of('row-count') + report.of('column')
     const opened = footers === 0 && wanted > 0 ? 'no file could be opened' : null
-    report.checked('footers', footers, wanted, wrong, opened ?? `${drawn}rows, columns and types compared`)
+    const isDrawn = sample !== undefined && footers < this.#counts.there
+    report.checked('footers', footers, wanted, wrong, opened ?? `${drawn}rows, columns and types compared`, isDrawn)
     const compared = opened ?? `${bounds} columns with statistics compared`
     report.checked('statistics', footers, wanted, report.of('statistics'), compared)
     if (!deep) return
