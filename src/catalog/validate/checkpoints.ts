@@ -25,6 +25,8 @@ export type CheckpointsInspected = {
   readonly all: number
   /** Checkpoints that cannot be compared, because their commits are gone. */
   readonly notJudged: number
+  /** Checkpoints that could have been compared, and were not drawn. */
+  readonly leftOut: number
 }
 
 type At = {
@@ -69,11 +71,12 @@ export async function checkCheckpoints(
     throwIfAborted(at.interrupt.stop)
     if (await checkOne(at, checkpoint, broken.get(checkpoint), now)) inspected++
   }
-  if (chosen.length < sound.length) {
+  const leftOut = sound.length - chosen.length
+  if (leftOut > 0) {
     report.notes.push(`${inspected} of ${able.length} checkpoints were compared with the commits; more with --samples`)
   }
   const unreadable = unread.length + chosen.length - inspected
-  return { inspected, unreadable, all: all.length, notJudged: all.length - able.length }
+  return { inspected, unreadable, all: all.length, notJudged: all.length - able.length, leftOut }
 }
 
 /** @returns true if the checkpoint was read and compared */
