@@ -15,6 +15,7 @@ import { idleTables } from '../../src/catalog/prune-idle.ts'
 import { oldestKept, prunePlan, pruneTable, type Keep, type Pruned } from '../../src/catalog/prune.ts'
 import { versionAtTime } from '../../src/catalog/query/counts.ts'
 import { DeltaTable } from '../../src/delta/table.ts'
+import { readVersion } from '../../src/engine/lake/table-source.ts'
 import { parquetRows } from '../../src/engine/run/registry.ts'
 import { Interrupter, NEVER } from '../../src/shared/abort.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
@@ -304,6 +305,21 @@ describe('prune', () => {
     expect((await prune(at.database, moment(3.5))).historyFrom).toBe(3)
     expect(await oldestKept(at.database, await readableTable(at.database, { tableId: 't' }), moment(0))).toBe(3)
     expect((await errorOf(oldestKept(at.database, table, { versions: 0 }))).code).toBe('BAD_FLAG')
+  })
+
+  test('between the opening of a version and its reading: the version is refused, and not answered in part', async () => {
+    await using at = await opened()
+    const table = await readableTable(at.database, { tableId: 't' }, 2)
+    const source = { from: 'catalog', database: at.database, table } as const
+    const read = async (): Promise<readonly string[]> =>
+      await readVersion(source, async (reader, { version }) => {
+        const found: string[] = []
+        for await (const page of prunedFiles(reader, 't', version, null)) found.push(...page.map(({ path }) => path))
+        return found
+      })
+    expect(await read()).toEqual(['b', 'c'])
+    await prune(at.database, { versions: 1 })
+    expect((await errorOf(read())).code).toBe('HISTORY_MISSING')
   })
 
   test('and then import --moved: times are those of the log, including commits below the first version that it still has', async () => {

@@ -9,7 +9,7 @@ import { versionAtTime } from '../../catalog/query/counts.ts'
 import type { LogReach } from '../../delta/listed-log.ts'
 import { DeltaTable } from '../../delta/table.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { SqlDatabase } from '../../model/run/sql-port.ts'
+import type { SqlDatabase, SqlReader } from '../../model/run/sql-port.ts'
 import { mayHoldCatalog, parseCatalogUrl } from '../run/catalog-url.ts'
 import type { AsOf } from '../../model/lake/as-of.ts'
 import { openCatalogDatabase, openLake, parquetRows } from '../run/registry.ts'
@@ -60,6 +60,19 @@ export async function withTable<T>(
   } finally {
     await database?.close()
   }
+}
+
+/**
+ * Reads from the catalog in one snapshot, in which the version is checked again: a prune, or a move to a new base, may
+ * have removed its rows since the table was opened.
+ * @param body gets the table as it is in the snapshot
+ * @throws SluiceError HISTORY_MISSING, NO_SUCH_TABLE …
+ */
+export async function readVersion<T>(
+  { database, table: { tableId, version } }: Extract<TableSource, { from: 'catalog' }>,
+  body: (reader: SqlReader, table: ReadableTable) => Promise<T>,
+): Promise<T> {
+  return database.read(async (reader) => body(reader, await readableTable(reader, { tableId }, version)))
 }
 
 /** Which versions of the log a query for a version or time needs. */

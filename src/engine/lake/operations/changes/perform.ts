@@ -7,7 +7,7 @@ import { dvId } from '../../../../delta/paths.ts'
 import { numRecordsOf } from '../../../../delta/stats.ts'
 import { dec, type ChangeEvent } from '../../../../model/run/event.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
-import { withTable } from '../../table-source.ts'
+import { readVersion, withTable } from '../../table-source.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
 import type { changes, ChangesOperation } from './declaration.ts'
 
@@ -28,20 +28,21 @@ export async function performChanges(operation: ChangesOperation, run: ChangesRu
   }
   await withTable(operation.table, operation.catalog, { version: to }, run, async (source) => {
     if (source.from === 'catalog') {
-      const { tableId, historyFrom } = source.table
-      if (from < historyFrom) {
-        throw new SluiceError(
-          'HISTORY_MISSING',
-          `the catalog has ${tableId} only from version ${historyFrom} on, so it lacks changes after ${from}`,
-          {
-            hint: `give --from-version ${historyFrom} or higher`,
-          },
-        )
-      }
-      for await (const page of catalogChanges(source.database, tableId, from, to)) {
-        throwIfAborted(run.interrupt.abort)
-        for (const record of page) report(eventOfRecord(record))
-      }
+      await readVersion(source, async (reader, { tableId, historyFrom }) => {
+        if (from < historyFrom) {
+          throw new SluiceError(
+            'HISTORY_MISSING',
+            `the catalog has ${tableId} only from version ${historyFrom} on, so it lacks changes after ${from}`,
+            {
+              hint: `give --from-version ${historyFrom} or higher`,
+            },
+          )
+        }
+        for await (const page of catalogChanges(reader, tableId, from, to)) {
+          throwIfAborted(run.interrupt.abort)
+          for (const record of page) report(eventOfRecord(record))
+        }
+      })
       return
     }
     for await (const change of source.table.changes(from, to, run.interrupt.abort)) {

@@ -1,5 +1,5 @@
 /** `files`: active files of a version, pruned by a condition, from the catalog or from the log. */
-import { pruningAt, prunedFiles, type TablePruning } from '../../../../catalog/query/pruned.ts'
+import { pruningAt, prunedFiles } from '../../../../catalog/query/pruned.ts'
 import type { FileRecord } from '../../../../catalog/query/files.ts'
 import type { AddAction, DeletionVectorDescriptor } from '../../../../delta/actions.ts'
 import { compilePruning, type Pruning } from '../../../../delta/pruning.ts'
@@ -9,8 +9,7 @@ import { numRecordsOf } from '../../../../delta/stats.ts'
 import { dec, type FileEvent } from '../../../../model/run/event.ts'
 import { parsePredicate } from '../../../../model/lake/predicate.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
-import type { SqlReader } from '../../../../model/run/sql-port.ts'
-import { withTable } from '../../table-source.ts'
+import { readVersion, withTable } from '../../table-source.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
 import type { files, FilesOperation } from './declaration.ts'
 
@@ -35,15 +34,13 @@ export async function performFiles(operation: FilesOperation, run: FilesRun): Pr
       const { tableId, version } = source.table
       totals.version = version
       const { where } = operation
-      const list = async (reader: SqlReader, pruning: TablePruning | null): Promise<void> => {
+      await readVersion(source, async (reader) => {
+        const pruning = where === undefined ? null : await pruningAt(reader, tableId, version, where)
         for await (const page of prunedFiles(reader, tableId, version, pruning)) {
           throwIfAborted(abort)
           for (const file of page) if (!report(fileEvent(file))) return
         }
-      }
-      // A condition needs several statements; an import may merge partitions between them.
-      if (where === undefined) await list(source.database, null)
-      else await source.database.read(async (reader) => list(reader, await pruningAt(reader, tableId, version, where)))
+      })
       return
     }
     const { version, timestampMs } = operation.asOf
