@@ -1,4 +1,5 @@
 /** The table to check: its schema at a version, and its active files, from the catalog or from the log. */
+import { readableTable } from '../../../catalog/catalog.ts'
 import { readImportHead } from '../../../catalog/import/head.ts'
 import { newestKnown, type NewestKnown } from '../../../catalog/import/same-log.ts'
 import { countsAt } from '../../../catalog/query/counts.ts'
@@ -96,12 +97,17 @@ async function ofCatalog(
     table: await DeltaTable.open(store, parquetRows, signal),
     version,
     files: async function* () {
+      const { files } = await countsAt(database, tableId, version)
+      let seen = 0
       for await (const page of activeFiles(database, tableId, version)) {
+        seen += page.length
         yield page.map((record) => ({
           file: fileOfRecord(record),
           isWanted: since === undefined || record.addedVersion > since,
         }))
       }
+      // A prune may have removed the version since it was opened: then these were a part of its files.
+      if (seen !== files) await readableTable(database, { tableId }, version)
     },
     count: async () => (await countsAt(database, tableId, version)).files,
     domain: async (name) =>
