@@ -84,6 +84,7 @@ export async function runOperation(operation: Operation, options: RunOptions): P
     runId,
     owner,
     watchRuns: async (parts) => new (await import('./share/run-watch.ts')).RunWatch(parts, whole),
+    checkTableFolders: async (task, known) => (await import('./share/table-folders.ts')).checkTableFolders(task, known),
     wholeBy: wholeCommands,
     ...(alerts === null ? {} : { streamAlert: (found, tables) => alerts.takeStream(found, tables) }),
     waitForArchives: async (stream) => (await import('../archive/work/wait-for-archives.ts')).waitForArchives(stream),

@@ -32,7 +32,6 @@ import { SlotProgram } from './slot-program.ts'
 import { requestsOf } from './slot-requests.ts'
 import { standReported } from './queue-status.ts'
 import { SweptLines } from './swept-lines.ts'
-import { checkTableFolders } from './table-folders.ts'
 import { WorkerAlerts } from './worker-alerts.ts'
 
 type WorkerRun = RunOf<typeof worker>
@@ -190,7 +189,7 @@ export class Worker {
       const urls = slot.stores.filter(({ name }) => !isFolderName(name))
       stores = urls.map(({ name }) => ({ name, url: ownUrl(name, this.#known) }))
       await checkStores(slot.stores, this.#known)
-      await checkTableFolders(slot.operation, this.#known)
+      await this.#run.checkTableFolders?.(slot.operation, this.#known)
     } catch (thrown) {
       const error = redactValue(asSluiceError(thrown).info(), this.#secrets)
       // The database's identity is unknown: the next try reads the password again. A login that stays refused is an

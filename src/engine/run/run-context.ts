@@ -1,5 +1,6 @@
 /** Context of a running operation, and its result. */
 import type { EndedRun, HeardSlot, LedgerTotals } from '../../model/share/distributed.ts'
+import type { NamedUrl } from '../../model/share/own-url.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
@@ -55,6 +56,8 @@ export type Run<E extends EventType = never> = OperationContext<E> & {
   readonly ledgerTotals?: (totals: LedgerTotals) => void
   /** For a worker: watches all runs of its queue for alerts. */
   readonly watchRuns?: (parts: WatchParts) => Promise<QueueWatch>
+  /** For a worker: throws NO_SUCH_PATH if the tables of a task are in folders, and none of these is on this machine. */
+  readonly checkTableFolders?: (operation: unknown, known: readonly NamedUrl[]) => Promise<void>
   /** Receives verdicts about the stream of the run; `tables` as in `--tables`. Absent without alerts. */
   readonly streamAlert?: (verdict: StreamVerdict, tables: string) => void
   /** Returns when no program works on an archived partition of the stream's tables; set by `runOperation`. */
