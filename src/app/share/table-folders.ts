@@ -18,8 +18,8 @@ const MOST_NAMED = 3
 
 /**
  * @param operation of a task, with names of stores
- * @throws SluiceError NO_SUCH_PATH if its tables are in folders, and none of these is on this machine; errors of the
- * catalog
+ * @throws SluiceError NO_SUCH_PATH if all its tables are in folders, and none of these is on this machine; errors of
+ * the catalog
  */
 export async function checkTableFolders(operation: unknown, known: readonly NamedUrl[]): Promise<void> {
   const named = knownOperation(operation)
@@ -33,8 +33,9 @@ export async function checkTableFolders(operation: unknown, known: readonly Name
     const byId = places.filter(({ tableId }) => tableId === table)
     return byId.length > 0 ? byId : endingIn(table, places)
   })
-  const folders = (tables.length === 0 ? places : meant).flatMap(({ path }) => (path.startsWith('/') ? [path] : []))
-  if (folders.length === 0 || folders.some((folder) => existsSync(folder))) return
+  const folders = (tables.length === 0 ? places : meant).map(({ path }) => path)
+  // Any machine reads tables of a bucket: then those in folders are reported by the run.
+  if (folders.length === 0 || folders.some((folder) => !folder.startsWith('/') || existsSync(folder))) return
   const message = `${hostname()} has none of the folders of its tables: ${firstOf(folders, MOST_NAMED)}`
   throw new SluiceError('NO_SUCH_PATH', message, {
     reason: 'folders belong to one machine, and the catalog names these',
