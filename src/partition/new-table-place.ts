@@ -8,6 +8,7 @@ import {
   type PlanFinding,
   type NewTableStatements,
   type Rehearsal,
+  type TableToPartition,
 } from '../model/partition/plan-port.ts'
 import { tableKeyOf } from '../engine/copy/ledger/owner.ts'
 import { streamsInto } from '../engine/copy/ledger/stream-lookup.ts'
@@ -86,10 +87,23 @@ export async function newTableThere(
   })
 }
 
-/** Why no table of the source can be replicated; null if tables can. */
-export async function unfollowable({ source: { store, signal } }: NewTablePlace): Promise<PlanFinding | null> {
-  const preflight = await store.offers.slotChanges?.().examine([], signal)
-  const first = preflight?.refusals.find(({ table }) => table === undefined)
+/** Columns by which the rows are copied: the time, so that a range of them is a range of time, and the table's key. */
+export function copyKey({ table, column }: Pick<TableToPartition, 'table' | 'column'>): readonly string[] {
+  return [column.name, ...table.key.filter((name) => name !== column.name)]
+}
+
+/** Why the table cannot be replicated; null if it can. Other findings that refuse the table may be the cause. */
+export async function unfollowable(
+  { source: { store, signal } }: NewTablePlace,
+  { planned, findings }: NewTableFit,
+): Promise<PlanFinding | null> {
+  const isRefused = findings.some(({ verdict }) => verdict === 'refused')
+  const columns = planned.table.columns.flatMap((column) =>
+    column.generated === true ? [] : [{ name: column.name, as: column.type, column }],
+  )
+  const followed = { table: { ...planned.table, key: copyKey(planned) }, columns, identity: [] }
+  const preflight = await store.offers.slotChanges?.().examine(isRefused ? [] : [followed], signal)
+  const first = preflight?.refusals[0]
   if (first === undefined) return null
   return { verdict: 'refused', about: 'following', object: store.label, detail: first.message, hint: first.hint }
 }

@@ -120,6 +120,32 @@ const landed = (events: readonly Event[]): readonly string[] =>
   events.flatMap((event) => (event.type === 'partition.landed' && event.slice === undefined ? [event.label ?? ''] : []))
 
 describe.skipIf(!POSTGRES_OWN)(`partition run ${POSTGRES_MISSING}`, () => {
+  test(
+    'no table is created for one that cannot be followed, and the plan says so',
+    { timeout: 60_000 },
+    async (context) => {
+      if ((await server.major()) < 18) return context.skip()
+      const place = await stage()
+      await place.sql(
+        `ALTER TABLE ${QUOTED} ADD half numeric GENERATED ALWAYS AS (price / 2) VIRTUAL, REPLICA IDENTITY FULL`,
+      )
+      const asked = { from: place.url, table: TABLE, by: 'at', calendar: {}, workers: 1, exact: false }
+      const plan = await perform({ ...asked, kind: 'partition-plan' })
+      const said = plan.events.flatMap((event) =>
+        event.type === 'partition.finding' && event.about === 'following' ? [event.detail] : [],
+      )
+      expect(said).toEqual([
+        expect.stringMatching(/REPLICA IDENTITY FULL.* half, .*partition run is refused/) as string,
+      ])
+      const { finished } = await perform(runOf(place))
+      expect(finished.error).toMatchObject({
+        code: 'NOT_FOLLOWABLE',
+        hint: expect.stringContaining('partition in-place') as string,
+      })
+      expect(await place.rows(`SELECT to_regclass('${TWIN}') IS NULL`)).toEqual([['t']])
+    },
+  )
+
   test.each(['DEFAULT', 'FULL'])(
     'has each row once after kills while rows move between quarters, REPLICA IDENTITY %s',
     { timeout: 180_000 },
@@ -217,11 +243,12 @@ describe.skipIf(!POSTGRES_OWN)(`partition run ${POSTGRES_MISSING}`, () => {
     },
   )
 
-  test(
-    'keeps copied periods equal, also for rows that moved in from uncopied periods',
+  test.each(['DEFAULT', 'FULL'])(
+    'keeps copied periods equal, also for rows that moved in from uncopied periods: REPLICA IDENTITY %s',
     { timeout: 120_000 },
-    async () => {
+    async (identity) => {
       const place = await stage()
+      await place.sql(`ALTER TABLE ${QUOTED} REPLICA IDENTITY ${identity}`)
       const other = await placeOn('postgresql', server.url())
       const to = other.url
       const sliced = await perform(runOf(place, { to, slices: 'month', numbers: { from: 1, through: 1 } }))

@@ -120,6 +120,31 @@ test('a dropped partition is restored with all its own objects', async ({ skip }
   await place.sql(`DROP OWNED BY ${role}`, `DROP ROLE ${role}`)
 })
 
+test('a restored partition has an exclusion of its table once', async ({ skip }) => {
+  const why = await missing('postgresql')
+  if (why !== '') return skip(why)
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-archive-own-'))
+  const place = await makePlace('postgresql', folder)
+  const commands = commandsOf(await makeBookings(place, 'native', folder, 20))
+  const [[version] = []] = await place.rows('SHOW server_version_num')
+  if (Number(version) < 170_000) return skip('older servers have no exclusions of partitioned tables')
+  await place.sql(
+    'ALTER TABLE bookings ADD CONSTRAINT once EXCLUDE USING btree (at WITH =, id WITH =)',
+    'CREATE TABLE bookings_rest PARTITION OF bookings DEFAULT',
+  )
+  const exclusions = (): Promise<readonly (readonly unknown[])[]> =>
+    place.rows(
+      `SELECT conrelid::regclass::text, conname, coninhcount FROM pg_constraint WHERE contype = 'x' ORDER BY 1, 2`,
+    )
+  const before = await exclusions()
+  for (const operation of [commands.run, commands.drop])
+    expect((await perform(operation)).finished).toMatchObject({ exitCode: 0 })
+  const { finished, events } = await perform(commands.restore)
+  expect(finished).toMatchObject({ exitCode: 0 })
+  expect(events.filter((event) => event.type === 'log' && event.message.includes('not restored'))).toEqual([])
+  expect(await exclusions()).toEqual(before)
+})
+
 test('rows that violate a NOT VALID constraint are restored, and the constraint stays NOT VALID', async ({ skip }) => {
   const why = await missing('postgresql')
   if (why !== '') skip(why)

@@ -146,6 +146,24 @@ describe.skipIf(!POSTGRES_OWN)('new partitions (needs a server of its own)', () 
   })
 
   describe('creation', () => {
+    test('each new partition has an exclusion of the table once', async (context) => {
+      if ((await server.major()) < 17) return context.skip()
+      await direct.run(`ALTER TABLE bookings ADD CONSTRAINT once EXCLUDE USING btree (at WITH =, note WITH =); CREATE TABLE bookings_rest PARTITION OF bookings DEFAULT;
+        COMMENT ON CONSTRAINT bookings_q2_at_note_excl ON bookings_q2 IS 'of q2';
+        INSERT INTO bookings (at, note) SELECT '2024-07-01 00:00+00'::timestamptz + i * interval '1 day', 'n' FROM generate_series(1, 30) i`)
+      const made = [await make(store, await look(store, 'bookings'), [Q3])]
+      made.push(await make(store, await look(store, 'bookings'), [Q4]))
+      expect(made.map(({ notGiven }) => notGiven)).toEqual([[], []])
+      expect(made.map((one) => one.made.map(({ moved }) => moved))).toEqual([[30n], [0n]])
+      const exclusions = await direct.rows(
+        `SELECT conrelid::regclass::text, conname, coninhcount::text FROM pg_constraint WHERE contype = 'x' ORDER BY 1, 2`,
+      )
+      expect(exclusions).toEqual([
+        ['bookings', 'once', '0'],
+        ...['q1', 'q2', 'q3', 'q4', 'rest'].map((one) => [`bookings_${one}`, `bookings_${one}_at_note_excl`, '1']),
+      ])
+    })
+
     test('has the same result twice, and finds partitions that others created', async () => {
       const before = await look(store, 'bookings')
       const steps: string[] = []

@@ -482,11 +482,6 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
         'g3',
       ],
       [
-        'a whole row with a column that is not stored',
-        'CREATE TABLE g7 (id int, at date, v int GENERATED ALWAYS AS (id + 1) VIRTUAL, PRIMARY KEY (id, at)); ALTER TABLE g7 REPLICA IDENTITY FULL',
-        'g7',
-      ],
-      [
         'no name for a row that is changed',
         'CREATE TABLE g4 (id int, at date, PRIMARY KEY (id, at)); ALTER TABLE g4 REPLICA IDENTITY NOTHING',
         'g4',

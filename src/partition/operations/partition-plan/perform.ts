@@ -73,7 +73,7 @@ async function making(
  * not read single periods.
  */
 async function runFindings(place: NewTablePlace, about: NewTableFit): Promise<readonly PlanFinding[]> {
-  const unheard = await unfollowable(place)
+  const unheard = await unfollowable(place, about)
   const found = await copyFindings(place.source, about)
   if (place.isElsewhere) {
     const refused = found.map((one) => (one.about === 'index' ? { ...one, verdict: 'refused' as const } : one))

@@ -7,6 +7,7 @@ import { shellQuote } from '../../../shared/shell.ts'
 import type { CopyOperation } from '../../../engine/copy/operations/copy/declaration.ts'
 import { chosenSlices, type ChosenSlices } from '../../period-marks.ts'
 import { CopyPace } from '../../pace.ts'
+import { copyKey } from '../../new-table-place.ts'
 import type { NewTablePlan } from '../../new-table-plan.ts'
 import type { Ending, Run } from '../../../engine/run/run-context.ts'
 import { copyAndFollow } from '../../../engine/follow/stream/companion.ts'
@@ -73,7 +74,7 @@ function copyOf(
   periods: PeriodOptions,
 ): CopyOperation {
   const { from, workers, chunkRows, rate, untilCaughtUp, untilEqual, proveEveryMs, alert, restart, quiesce } = operation
-  const { table, column } = planned
+  const { table } = planned
   const until = untilEqual ? ('equal' as const) : untilCaughtUp ? ('caught-up' as const) : null
   return {
     kind: 'copy',
@@ -82,7 +83,7 @@ function copyOf(
     tables: [tableText(table.table)],
     toTable: into,
     rename: {},
-    key: [column.name, ...table.key.filter((name) => name !== column.name)],
+    key: copyKey(planned),
     periods,
     onExisting: 'refuse',
     acceptLossy: [],

@@ -199,12 +199,18 @@ export async function createLike(session: CopySession, parent: Parent, name: Tab
   // Only the parent has identity columns.
   const like = `LIKE ${tableSql(parent.name)} INCLUDING ALL EXCLUDING IDENTITY EXCLUDING STATISTICS${indexes}`
   await session.ask(`CREATE TABLE ${tableSql(name)} (${like})`)
+  const built = await session.ask(
+    `SELECT pg_catalog.quote_ident(k.conname) FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_index i ON i.indexrelid = k.conindid
+     WHERE k.conrelid = ${literal(tableSql(name))}::pg_catalog.regclass::oid AND i.indrelid = k.conrelid AND i.indisexclusion`,
+  )
+  const alter = `ALTER TABLE ${tableSql(name)}`
+  // ATTACH builds these (`BUILT_BY_ATTACH`).
+  await session.askAll(built.map(([constraint]) => `${alter} DROP CONSTRAINT ${constraint}`))
   // LIKE copies NOT VALID constraints as valid ones.
   const unchecked = await session.ask(
     `SELECT pg_catalog.quote_ident(conname), pg_catalog.pg_get_constraintdef(oid) FROM pg_catalog.pg_constraint
      WHERE conrelid = ${literal(parent.oid)}::oid AND contype IN ('c', 'n') AND NOT connoinherit AND NOT convalidated ORDER BY 1`,
   )
-  const alter = `ALTER TABLE ${tableSql(name)}`
   await session.askAll(unchecked.map(([constraint]) => `${alter} DROP CONSTRAINT ${constraint}`))
   const [owner] = await session.ask(
     `SELECT pg_catalog.pg_get_userbyid(relowner) FROM pg_catalog.pg_class

@@ -16,6 +16,12 @@ export type PartitionLikeTable = {
 }
 
 /**
+ * SQL condition on `pg_index i` of a table `pg_class t`: the index is for an exclusion, or a key WITHOUT OVERLAPS, of the
+ * partitioned table. An attachment always builds it: a table that has one already would have two.
+ */
+export const BUILT_BY_ATTACH = `(i.indisexclusion AND (t.relkind = 'p' OR EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhrelid = i.indexrelid)))`
+
+/**
  * Query whose rows are stage, description, statement, and place (execution order). Stages: `computed` and `empty`
  * before rows are loaded, `filled` before the table is attached, `attached` after it. `cloned`: for triggers that the
  * attachment creates. The search path must be empty, so that the server qualifies every name.
@@ -25,6 +31,7 @@ export type PartitionLikeTable = {
  */
 export function ownStatementsSql(table: string, parent: string, newTable: PartitionLikeTable | null = null): string {
   const all = newTable === null ? 'false' : 'true'
+  const isBuilt = `(${all} AND EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indexrelid = k.conindid AND ${BUILT_BY_ATTACH}))`
   const named = [...(newTable?.names ?? [])].map(([oid, name]) => `(${literal(oid)}::oid, ${literal(name)})`)
   return `
 WITH named (oid, name) AS (
@@ -62,12 +69,12 @@ WITH named (oid, name) AS (
     EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conindid = i.indexrelid AND k.conrelid = i.indrelid AND k.contype IN ('p', 'u', 'x')) AS constrains
   FROM t JOIN pg_catalog.pg_index i ON i.indrelid = t.oid JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
     LEFT JOIN pg_catalog.pg_inherits h ON h.inhrelid = c.oid LEFT JOIN pg_catalog.pg_class p ON p.oid = h.inhparent LEFT JOIN named d ON d.oid = i.indexrelid
-  WHERE i.indisvalid OR NOT ${all}
+  WHERE (i.indisvalid AND NOT ${BUILT_BY_ATTACH}) OR NOT ${all}
 ), k AS (
   SELECT k.oid, k.contype, coalesce(d.name, k.conname) AS conname FROM t JOIN pg_catalog.pg_constraint k ON k.conrelid = t.oid LEFT JOIN named d ON d.oid = k.conindid
     AND k.contype IN ('p', 'u', 'x')
   WHERE (k.contype IN ('p', 'u', 'x') AND ${all} OR k.contype IN ('c', 'f', 'p', 'u', 'x') AND k.conparentid = 0::oid AND k.coninhcount = 0)
-    AND NOT (k.contype = 'c' AND ${all}) AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint p WHERE p.conrelid = t.parent AND p.contype = k.contype AND (k.contype = 'p' OR k.contype = 'c' AND p.conname = k.conname))
+    AND NOT (k.contype = 'c' AND ${all}) AND NOT ${isBuilt} AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint p WHERE p.conrelid = t.parent AND p.contype = k.contype AND (k.contype = 'p' OR k.contype = 'c' AND p.conname = k.conname))
 ), g AS (
   SELECT g.*, g.tgparentid AS source FROM t JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid AND ${isUsersTriggerSql('g')}
   WHERE g.tgname NOT IN (${NOTING_TRIGGERS.map(literal).join(', ')})
@@ -167,7 +174,7 @@ WITH named (oid, name) AS (
   UNION ALL SELECT 'attached', 62, 'the comment on the index ' || x.relname::text, pg_catalog.format('COMMENT ON INDEX %s IS %L', x.name, d.text)
   FROM x, LATERAL (SELECT pg_catalog.obj_description(x.indexrelid, 'pg_class') AS text) d WHERE d.text IS NOT NULL
   UNION ALL SELECT 'attached', 63, 'the comment on the constraint ' || k.conname::text, pg_catalog.format('COMMENT ON CONSTRAINT %I ON %s IS %L', coalesce(x.relname, k.conname), t.name, d.text)
-  FROM t JOIN pg_catalog.pg_constraint k ON k.conrelid = t.oid LEFT JOIN x ON x.indexrelid = k.conindid AND k.contype IN ('p', 'u', 'x'), LATERAL (SELECT pg_catalog.obj_description(k.oid, 'pg_constraint') AS text) d WHERE d.text IS NOT NULL
+  FROM t JOIN pg_catalog.pg_constraint k ON k.conrelid = t.oid LEFT JOIN x ON x.indexrelid = k.conindid AND k.contype IN ('p', 'u', 'x'), LATERAL (SELECT pg_catalog.obj_description(k.oid, 'pg_constraint') AS text) d WHERE d.text IS NOT NULL AND NOT ${isBuilt}
   UNION ALL SELECT CASE g.source WHEN 0::oid THEN 'attached' ELSE 'cloned' END, 64, 'the comment on the trigger ' || g.tgname::text, pg_catalog.format('COMMENT ON TRIGGER %I ON %s IS %L', g.tgname, t.name, d.text)
   FROM t, g, LATERAL (SELECT pg_catalog.obj_description(g.oid, 'pg_trigger') AS text) d WHERE d.text IS NOT NULL
   UNION ALL SELECT 'attached', 65, 'the comment on the rule ' || r.rulename::text, pg_catalog.format('COMMENT ON RULE %I ON %s IS %L', r.rulename, t.name, d.text)

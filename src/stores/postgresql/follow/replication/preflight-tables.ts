@@ -244,8 +244,10 @@ function identityOf(
     )
   }
   if (mode === 'f') {
-    // The key of the copy may have more columns, such as the one that the target is partitioned by.
-    if (keys.some((key) => key.every((name) => table.key.includes(name)))) return table.key
+    // The key of a copy by periods is the time, followed by a unique key.
+    const within = keys.filter((key) => key.every((name) => table.key.includes(name)))
+    const unique = within.find((key) => key.length === table.key.length) ?? within[0]
+    if (unique !== undefined) return table.key.filter((name) => unique.includes(name))
     return obstacle(
       'has REPLICA IDENTITY FULL, and no unique key of columns that are NOT NULL: a repeated row would be written twice',
       'add a primary key; or copy it without a stream',

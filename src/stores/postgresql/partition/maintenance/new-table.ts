@@ -1,7 +1,7 @@
 /** A new table with the same properties as another one, not yet a partition. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { isRefusal } from '../../archive/own.ts'
-import { ownStatementsSql } from '../../archive/own-sql.ts'
+import { BUILT_BY_ATTACH, ownStatementsSql } from '../../archive/own-sql.ts'
 import { tableByName } from '../../server/known.ts'
 import type { KnownTable } from '../../server/locks.ts'
 import { suffixed } from '../../archive/move.ts'
@@ -212,7 +212,8 @@ async function freshNames(
   { schema, name }: TableName,
 ): Promise<ReadonlyMap<string, string>> {
   const rows = await session.ask(
-    `SELECT c.oid, c.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = ${literal(of.oid)}::oid
+    `SELECT c.oid, c.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
+     WHERE t.oid = ${literal(of.oid)}::oid AND NOT ${BUILT_BY_ATTACH}
      UNION ALL SELECT oid, stxname FROM pg_catalog.pg_statistic_ext WHERE stxrelid = ${literal(of.oid)}::oid ORDER BY 2`,
   )
   const taken = new Set(

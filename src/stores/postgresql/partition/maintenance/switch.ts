@@ -124,12 +124,13 @@ async function exchanged(
   )
   return rows.flatMap(([oid, schema, name, kind]) => {
     const fresh = names.get(oid ?? '')
-    if (fresh === undefined) return []
     const rename = (from: string, to: string): string =>
       `ALTER ${kind} ${tableSql({ schema: schema ?? '', name: from })} RENAME TO ${quoteName(to)}`
     const own = name ?? ''
-    // This suffix differs from the suffix of a truncated new name.
-    return [rename(own, suffixed(own, `${oid}_old`)), rename(fresh, own)]
+    // The suffix differs from that of a truncated new name.
+    const away = rename(own, suffixed(own, `${oid}_old`))
+    // The attachment builds and names an index without a new name.
+    return fresh === undefined ? [away] : [away, rename(fresh, own)]
   })
 }
 

@@ -19,8 +19,6 @@ type Identity = {
   readonly index: string | null
   readonly primary: boolean
   readonly key: boolean
-  /** Generated columns that are not stored, if the server cannot send them with a whole row. */
-  readonly unsent: readonly string[]
 }
 
 export async function planStreamFindings(about: About): Promise<readonly PlanFinding[]> {
@@ -58,7 +56,7 @@ function publication({ name, how, root, narrow }: Publication, { sql }: About): 
 }
 
 /** Replica identity of rows that change during the copy; without one the table cannot be followed. */
-function replicaIdentity({ kind, index, primary, key, unsent }: Identity, { sql }: About): readonly PlanFinding[] {
+function replicaIdentity({ kind, index, primary, key }: Identity, { sql }: About): readonly PlanFinding[] {
   const one = { about: 'replica identity' } as const
   const again = 'on every partition; new ones also need it, because they do not inherit it'
   const refused = (detail: string, hint: string): readonly PlanFinding[] => [
@@ -73,11 +71,6 @@ function replicaIdentity({ kind, index, primary, key, unsent }: Identity, { sql 
     case 'f':
       if (!key)
         return refused('FULL, and no unique key of columns that are NOT NULL', `ALTER TABLE ${sql} ADD PRIMARY KEY …`)
-      if (unsent.length > 0)
-        return refused(
-          `FULL, and the generated column ${unsent.join(', ')} is not stored: with a publication the server would refuse every UPDATE and DELETE`,
-          `ALTER TABLE ${sql} REPLICA IDENTITY DEFAULT, with a primary key`,
-        )
       return [{ ...one, verdict: 'made', object: 'FULL', detail: again }]
     case 'n':
       return refused(
@@ -172,8 +165,6 @@ function identitySql({ oid }: About): string {
       'key', EXISTS (SELECT FROM pg_catalog.pg_index i WHERE ${sound} AND i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL
         AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attnotnull
           AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))),
-      'index', (SELECT x.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = c.oid AND i.indisreplident),
-      'unsent', (SELECT coalesce(pg_catalog.json_agg(a.attname ORDER BY a.attnum), '[]') FROM pg_catalog.pg_attribute a
-        WHERE a.attrelid = c.oid AND a.attgenerated = 'v' AND NOT a.attisdropped))
+      'index', (SELECT x.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = c.oid AND i.indisreplident))
     FROM pg_catalog.pg_class c WHERE c.oid = ${oid}::oid`
 }
