@@ -122,14 +122,14 @@ const landed = (events: readonly Event[]): readonly string[] =>
 describe.skipIf(!POSTGRES_OWN)(`partition run ${POSTGRES_MISSING}`, () => {
   test(
     'no table is created for one that cannot be followed, and the plan says so',
-    { timeout: 60_000 },
+    { timeout: 120_000 },
     async (context) => {
       if ((await server.major()) < 18) return context.skip()
       const place = await stage()
       await place.sql(
         `ALTER TABLE ${QUOTED} ADD half numeric GENERATED ALWAYS AS (price / 2) VIRTUAL, REPLICA IDENTITY FULL`,
       )
-      const asked = { from: place.url, table: TABLE, by: 'at', calendar: {}, workers: 1, exact: false }
+      const asked = { from: place.url, table: TABLE, by: 'at', calendar: {}, lanes: 1, exact: false, measure: false }
       const plan = await perform({ ...asked, kind: 'partition-plan' })
       const said = plan.events.flatMap((event) =>
         event.type === 'partition.finding' && event.about === 'following' ? [event.detail] : [],
