@@ -71,8 +71,7 @@ WHERE kind = 'commitInfo' AND source IN (0, 3) AND version >= (SELECT min(versio
 /**
  * Commit times, all by the newest version's configuration: the in-commit timestamp, else the file's own time, at least
  * 1 ms after the version before. The file's time in closed form: time(v) = v + max over u <= v of (mtime(u) - u). The
- * time of a checkpoint without its commit does not move later times. Commits that the log has lost do: the catalog has
- * their times.
+ * time of a checkpoint without its commit does not move later times.
  */
 const TIMES = `
 CREATE TABLE log_time AS
@@ -88,14 +87,9 @@ rule AS (
   SELECT CASE WHEN lower(c->>'$."delta.enableInCommitTimestamps"') = 'true' AND regexp_matches(features, '"inCommitTimestamp(-preview)?"')
     THEN coalesce(TRY_CAST(c->>'$."delta.inCommitTimestampEnablementVersion"' AS BIGINT), 0) END AS in_commit_from
   FROM configured, able),
-cleaned AS (
-  SELECT max(TRY_CAST(commit_time AS BIGINT) - TRY_CAST(version AS BIGINT)) AS most FROM cat_commits k
-  WHERE TRY_CAST(version AS BIGINT) < (SELECT min(version) FROM log_version WHERE has_commit)
-    AND NOT EXISTS (FROM log_version v WHERE v.version = TRY_CAST(k.version AS BIGINT) AND v.modified = TRY_CAST(k.commit_time AS BIGINT))),
 seen AS (
   SELECT v.version, v.modified, v.has_commit, CASE WHEN v.has_commit
-      THEN v.version + greatest((SELECT most FROM cleaned), max(CASE WHEN v.has_commit THEN v.modified - v.version END) OVER (ORDER BY v.version))
-      ELSE v.modified END AS by_file,
+      THEN v.version + max(CASE WHEN v.has_commit THEN v.modified - v.version END) OVER (ORDER BY v.version) ELSE v.modified END AS by_file,
     CASE WHEN v.version >= (SELECT in_commit_from FROM rule) THEN
       TRY(CAST(regexp_extract(CAST(json_extract(json_extract(i.raw, '$.commitInfo'), '$.inCommitTimestamp') AS VARCHAR), '^-?[0-9]+$') AS BIGINT)) END AS inside
   FROM log_version v LEFT JOIN log_info i ON i.version = v.version)
