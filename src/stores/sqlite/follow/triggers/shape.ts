@@ -144,14 +144,10 @@ type NotedFault = { readonly code: 'TABLE_CHANGED' | 'TRIGGERS_CHANGED'; readonl
 
 /**
  * @param before `sqliteShapeText` at the start @param now the present one
- * @param addedAgain finds a column that was added again
+ * @param findAdded result of `addedAgain`
  * @returns null if no change can be missing
  */
-export function notedFault(
-  before: string | undefined,
-  now: string,
-  addedAgain: () => string | null,
-): NotedFault | null {
+export function notedFault(before: string | undefined, now: string, findAdded: () => string | null): NotedFault | null {
   if (before === now) return null
   const [was, is] = [JSON.parse(before ?? '{"table":null,"unique":{},"made":[]}') as Noted, JSON.parse(now) as Noted]
   if (is.table === null) return { code: 'TABLE_CHANGED', reason: 'it was dropped or renamed' }
@@ -167,7 +163,7 @@ export function notedFault(
     return { code: 'TRIGGERS_CHANGED', reason }
   }
   if (JSON.stringify(is.made) === JSON.stringify(was.made)) {
-    const column = addedAgain()
+    const column = findAdded()
     if (column === null) return null
     return { code: 'TABLE_CHANGED', reason: addedAgainText(column) }
   }
