@@ -24,7 +24,7 @@ One read of the terminal is one key. This holds in the UI, in \`attach\`, and at
 - **Reports and answers** of the terminal (mouse, focus, device, cursor, colours, modes) and sequences that are no key are swallowed whole, also
   when they arrive in pieces. The reports of mouse and focus are switched off when the program starts. A sequence that never ends is given up after half a
   second of silence, and after two seconds in all.
-- **A paste** goes into the open text field, whatever it holds: its line ends are left out (the editor of the Ask screen keeps them), a tab becomes a blank, a
+- **A paste** goes into the open text field, with any content. Line ends are left out (the editor of the Ask screen keeps them), and a tab becomes a blank. A
   control character is shown as \`\\x1b\` and does nothing. It never confirms: enter is a key of its own, behind a name that was pasted, too. Where no text field is
   open a paste is ignored, and the last row says so. One of more than 65,536 characters is ignored as a whole. A paste without an end is over after a
   second of silence.

@@ -19,9 +19,9 @@ export async function lastProof(database: LedgerDatabase, identity: string, move
   const at = copiedMs === null ? 'at a time that was not recorded' : `until ${isoTime(copiedMs)}`
   const compared = await lastComparison(database, identity, moved)
   if (switched !== null && (compared === null || (compared.provedMs ?? 0) <= switched.ms)) {
-    const moved =
+    const cutover =
       copiedMs === null ? `by cutover ${switched.turn}` : `${at}; cutover ${switched.turn} moved its users there`
-    const detail = `${moved} at ${isoTime(switched.ms)}, when ${switched.rows} rows were equal`
+    const detail = `${cutover} at ${isoTime(switched.ms)}, when ${switched.rows} rows were equal`
     return { by: 'switch', equal: true, detail }
   }
   if (compared === null) return { by: 'copy', equal: false, detail: `${at}, without a stream` }
