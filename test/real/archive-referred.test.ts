@@ -140,7 +140,7 @@ describe.skipIf(noPostgres !== '')(`partitions of PostgreSQL${noPostgres}`, { ti
     expect(await photos(place)).toEqual(before)
     // The statements of the hint work.
     const [, away, add] =
-      /for that time: (.*?); run the same command again; then (.*)$/.exec(finished.error?.hint ?? '') ?? []
+      /drop the foreign key first: (.*?); run the same command again; then (.*)$/.exec(finished.error?.hint ?? '') ?? []
     await place.sql(away ?? '')
     expect((await perform(only(restore, '2020-Q1'))).finished).toMatchObject({ exitCode: 0 })
     await place.sql(add ?? '')
