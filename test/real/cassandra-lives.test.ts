@@ -74,5 +74,38 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       const again = await perform(copy)
       expect(again.finished.exitCode, failures(again)).toBe(0)
     })
+
+    test('a quarantined row comes with its write time and TTL, and later values of the target stay', async () => {
+      await using source = await newKeyspace()
+      await using target = await newKeyspace()
+      await source.cql('CREATE TABLE t (a int PRIMARY KEY, v text)')
+      await target.cql('CREATE TABLE t (a int PRIMARY KEY, v int)')
+      for (const a of [1, 2, 3]) await source.cql(`INSERT INTO t (a, v) VALUES (${a}, 'none') USING TIMESTAMP 1000`)
+      const copy = copyBetween(source.url, target.url, ['t'], { ring: { splits: 1 } })
+      const first = await perform(copy)
+      expect(first.finished.totals, failures(first)).toMatchObject({ read: '3', written: '0', quarantined: '3' })
+      const corrected = 'USING TIMESTAMP 2000 AND TTL 5000'
+      for (const a of [1, 2]) await source.cql(`INSERT INTO t (a, v) VALUES (${a}, '${a}') ${corrected}`)
+      await target.cql('INSERT INTO t (a, v) VALUES (2, 22) USING TIMESTAMP 3000')
+      const timed = async (): Promise<unknown> => {
+        const rows = await target.rows('SELECT a, v, writetime(v), ttl(v) FROM t')
+        const found = rows.map((row) => row.values() as [number, number, bigint, number | null])
+        // Seconds pass during the test.
+        return found
+          .map(([a, v, time, life]) => [a, v, Number(time), life === null ? null : Math.ceil(life / 1000)])
+          .toSorted(([a], [b]) => Number(a) - Number(b))
+      }
+      const retried = await perform({ kind: 'retry-quarantine', to: target.url })
+      expect(retried.finished.totals, failures(retried)).toMatchObject({ read: '3', written: '1', quarantined: '2' })
+      const aside = retried.events.flatMap((event) => (event.type === 'row.aside' ? [event.error.message] : []))
+      expect(aside.some((message) => /^the row .*2.* of t differs from the source/.test(message))).toBe(true)
+      expect(await timed()).toEqual([
+        [1, 1, 2000, 5],
+        [2, 22, 3000, null],
+      ])
+      await source.cql(`INSERT INTO t (a, v) VALUES (3, '3') ${corrected}`)
+      await perform(copy)
+      expect(await timed()).toContainEqual([3, 3, 2000, 5])
+    })
   },
 )

@@ -4,7 +4,7 @@ import type { Column } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { isOneRow, rowKeyOf, rowKeyText, type RowKey } from '../../../model/copy/row-key.ts'
 import { rowHash, RowSum, addedSums } from '../../../model/copy/row-hash.ts'
-import { equalDigests, type Row } from '../../../model/copy/rows.ts'
+import { equalDigests, type Row, type Stamp } from '../../../model/copy/rows.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { Closing, LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
@@ -12,7 +12,7 @@ import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { ChunkWriter } from '../../../model/copy/target-port.ts'
 import { plannedReadColumns, targetKeyPositions, keyedTargetTable, writeColumns } from '../table/context.ts'
 import { oneKey } from '../diff/change.ts'
-import { findsByKey, targetRange } from '../diff/sides.ts'
+import { areStamped, findsByKey, targetRange } from '../diff/sides.ts'
 import { hasLossyKey } from '../chunk/exact-keys.ts'
 import { replayedStatement, type QuarantinedRow } from '../ledger/quarantine.ts'
 import { CLOSED } from '../ledger/stored-chunk.ts'
@@ -39,7 +39,7 @@ export async function replay(
 ): Promise<'written' | 'gone'> {
   const { to, view, database, signal } = around
   const key = trueKey(quarantinedRow, plan)
-  const rows = await sourceRows(key, plan, view, signal)
+  const { rows, stamps } = await sourceRows(key, plan, view, signal)
   // A comparison records a row with its key in the target, and other source rows may get the same key.
   const isBare = !findsByKey(plan) && JSON.stringify(targetKeys(plan, key)[0]) === JSON.stringify(key)
   if (rows.length === 0) refuseUnfindable(quarantinedRow, key, plan)
@@ -79,13 +79,8 @@ export async function replay(
       const closing = closingOf(database, quarantinedRow, change)
       if (rows.length > 0 && !isPresent) {
         const step = { guard: closing.guard, advance: NOTHING, landed: closing.guard }
-        await writer.write(rows, to.can.atomic === 'batch' ? step : undefined)
-        if (!(await isThere())) {
-          throw new SluiceError(
-            'PROOF_FAILED',
-            `the row ${rowKeyText(key)} in the target differs from the row that was read`,
-          )
-        }
+        await writer.write(rows, to.can.atomic === 'batch' ? step : undefined, stamps)
+        if (!(await isThere())) throw stamps === undefined ? differs(key) : isNewer(key, plan)
       }
       await writer.commit(closing)
       return rows.length > 0 ? 'written' : 'gone'
@@ -106,26 +101,36 @@ async function holdsOther(
 }
 
 /**
- * Rows of the source with the key. @throws SluiceError ROW_REFUSED if several rows have a key that must identify one
- * row
+ * Rows of the source with the key; with their write times and TTLs if both systems have them. @throws SluiceError
+ * ROW_REFUSED if several rows have a key that must identify one row
  */
-async function sourceRows(key: RowKey, plan: TablePlan, view: SourceView, signal: AbortSignal): Promise<Row[]> {
+async function sourceRows(
+  key: RowKey,
+  plan: TablePlan,
+  view: SourceView,
+  signal: AbortSignal,
+): Promise<{ readonly rows: readonly Row[]; readonly stamps: readonly Stamp[] | undefined }> {
   const request = {
     table: plan.source,
     columns: plannedReadColumns(plan),
     range: { by: 'keys', keys: [key] },
     where: plan.where ?? null,
     ordered: false,
+    ...(areStamped(plan) ? { stamps: true as const } : {}),
   } as const
   const rows: Row[] = []
-  for await (const batch of view.read(request, ONE_ROW, signal)) rows.push(...batch.rows)
+  const stamps: Stamp[] = []
+  for await (const batch of view.read(request, ONE_ROW, signal)) {
+    rows.push(...batch.rows)
+    stamps.push(...(batch.stamps ?? []))
+  }
   if (rows.length > 1 && isOneRow(key)) {
     throw new SluiceError('ROW_REFUSED', `the source holds ${rows.length} rows with the key ${rowKeyText(key)}`, {
       reason: 'the target accepts one of them: its key must be unique',
       hint: 'keep one of them at the source, then run the same command again',
     })
   }
-  return rows
+  return { rows, stamps: areStamped(plan) ? stamps : undefined }
 }
 
 /**
@@ -239,6 +244,23 @@ function fallsTogether(key: RowKey, { target }: TablePlan): SluiceError {
     {
       reason: 'the key loses data, as accepted with --accept-lossy',
       hint: 'give the column of the target a type that keeps the whole key',
+    },
+  )
+}
+
+function differs(key: RowKey): SluiceError {
+  return new SluiceError('PROOF_FAILED', `the row ${rowKeyText(key)} in the target differs from the row that was read`)
+}
+
+/** Error: of two values with write times, the target keeps the later one. */
+function isNewer(key: RowKey, { target }: TablePlan): SluiceError {
+  return new SluiceError(
+    'ROW_REFUSED',
+    `the row ${rowKeyText(key)} of ${target.table.name} differs from the source after the write`,
+    {
+      reason:
+        'the target has values or a deletion with a later write time, or values have changed or expired meanwhile',
+      hint: 'sluice diff names the values that differ; with --fix --overwrite-newer it replaces later ones of the target',
     },
   )
 }
