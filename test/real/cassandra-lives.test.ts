@@ -107,5 +107,22 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(
       await perform(copy)
       expect(await timed()).toContainEqual([3, 3, 2000, 5])
     })
+
+    test('a quarantined row gets the TTL and the write time that its copy sets', async () => {
+      await using source = await newKeyspace()
+      await using target = await newKeyspace()
+      await source.cql('CREATE TABLE t (a int PRIMARY KEY, v text)')
+      await target.cql('CREATE TABLE t (a int PRIMARY KEY, v int)')
+      await source.cql(`INSERT INTO t (a, v) VALUES (1, 'none') USING TIMESTAMP 1000`)
+      const cassandra = { ttl: 5000, writetime: '4000' }
+      const first = await perform(copyBetween(source.url, target.url, ['t'], { ring: { splits: 1 }, cassandra }))
+      expect(first.finished.totals, failures(first)).toMatchObject({ read: '1', written: '0', quarantined: '1' })
+      await source.cql(`INSERT INTO t (a, v) VALUES (1, '1') USING TIMESTAMP 2000`)
+      const retried = await perform({ kind: 'retry-quarantine', to: target.url })
+      expect(retried.finished.totals, failures(retried)).toMatchObject({ read: '1', written: '1', quarantined: '0' })
+      const [row] = await target.rows('SELECT v, writetime(v), ttl(v) FROM t')
+      const [v, time, life] = row?.values() as [number, bigint, number | null]
+      expect([v, Number(time), life !== null && life <= 5000 && life > 4000]).toEqual([1, 4000, true])
+    })
   },
 )

@@ -22,7 +22,7 @@ import { extentOfPart, planRing, type RingPlan } from './ring-plan.ts'
 import { withFarTimes } from './far-times.ts'
 import { withCollations } from './sorts-alike.ts'
 import { planTable, withKey } from './table-plan.ts'
-import type { TableOptions } from './table-options.ts'
+import { timesSet, type TableOptions } from './table-options.ts'
 
 export type PlannedTable = {
   readonly source: TableSpec
@@ -350,6 +350,7 @@ function optionsOf(operation: CopyOperation, acceptLossy: readonly string[]): Ta
             ...(codecs === undefined ? {} : { codecs }),
           },
         }),
+    ...timesSet(operation.cassandra),
   }
 }
 

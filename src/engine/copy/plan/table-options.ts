@@ -1,5 +1,7 @@
 /** Options of a run for the plan of a table. */
 import type { OnExisting } from '../../../model/copy/plan.ts'
+import type { TimeOptions } from '../diff/times.ts'
+import type { CassandraOptions } from '../operations/copy/option-types.ts'
 import type { Derivation } from '../../../stores/common/derived/index.ts'
 
 export type Verify = 'chunk' | 'count' | 'none'
@@ -37,4 +39,19 @@ export type TableOptions = {
   readonly key?: readonly string[]
   /** How the copy derives rows from source rows; a later plan of the copy must derive them in the same way. */
   readonly derived?: Derivation
+  /** Write times and TTLs that the copy sets itself; absent if it keeps those of the source. */
+  readonly times?: TimeOptions
+}
+
+/** The options of a copy that set write times and TTLs; empty if there are none. */
+export function timesSet(options: CassandraOptions = {}): Pick<TableOptions, 'times'> {
+  const { ttl, writetime, dropStamps, timesOf, livesOf } = options
+  const times = {
+    ...(ttl === undefined ? {} : { ttl }),
+    ...(writetime === undefined ? {} : { writetime }),
+    ...(dropStamps === undefined ? {} : { dropStamps }),
+    ...(timesOf === undefined ? {} : { timesOf }),
+    ...(livesOf === undefined ? {} : { livesOf }),
+  }
+  return Object.keys(times).length === 0 ? {} : { times }
 }

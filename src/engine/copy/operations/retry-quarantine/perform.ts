@@ -17,6 +17,7 @@ import { openExisting, openSourceStore } from '../../open-stores.ts'
 import { onSide } from '../../sides.ts'
 import { planTable } from '../../plan/table-plan.ts'
 import type { TableOptions } from '../../plan/table-options.ts'
+import type { TimeOptions } from '../../diff/times.ts'
 import { refuseFollowed, RETRY } from '../../ledger/refuse-followed.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
 import type { retryQuarantine, RetryQuarantineOperation } from './declaration.ts'
@@ -61,18 +62,19 @@ export async function performRetryQuarantine(
   }
   await using from = await openSourceStore(sourceUrl)
   await using view = await from.source(run.interrupt.abort)
+  await using targets = new TimedTargets(operation.to, to)
   const plans = new Map<string, Promise<Again>>()
   const planOf = (row: Pick<QuarantinedRow, 'table'>): Promise<Again> => {
     const name = `${row.table.schema}.${row.table.name}`
-    const plan = plans.get(name) ?? planAgain(row, { from, view, to, runs, signal: run.interrupt.abort })
+    const plan = plans.get(name) ?? planAgain(row, { from, view, to, targets, runs, signal: run.interrupt.abort })
     plans.set(name, plan)
     return plan
   }
-  const around = { to, database, signal: run.interrupt.abort }
+  const around = { database, signal: run.interrupt.abort }
   for (const list of weak) {
     if (run.interrupt.stop.aborted) return { totals: decimals(totals), stopped: true }
     const again = await planOf(list)
-    const { found, brought } = await recheck(list, again.plan, { ...around, view: again.view })
+    const { found, brought } = await recheck(list, again.plan, { ...around, view: again.view, to: again.to })
     totals.rechecked = (totals.rechecked ?? 0) + found + brought
     totals.written += brought
   }
@@ -81,7 +83,7 @@ export async function performRetryQuarantine(
     if (run.interrupt.stop.aborted) return { totals: decimals(totals), stopped: true }
     try {
       const again = await planOf(row)
-      const outcome = await replay(row, again.plan, { ...around, view: again.view })
+      const outcome = await replay(row, again.plan, { ...around, view: again.view, to: again.to })
       totals.read++
       totals[outcome]++
     } catch (thrown) {
@@ -105,8 +107,31 @@ export async function performRetryQuarantine(
   return { totals: decimals(totals), error, next: run.commandLine }
 }
 
-/** A plan, and the read view of the source that belongs to the plan. */
-type Again = { readonly plan: TablePlan; readonly view: SourceView }
+/** A plan, the read view of the source that belongs to the plan, and the target with the options of the copy. */
+type Again = { readonly plan: TablePlan; readonly view: SourceView; readonly to: CopyStore }
+
+/** The target, opened once more for each table whose copy sets write times or TTLs itself. */
+class TimedTargets implements AsyncDisposable {
+  readonly #url: string
+  readonly #to: CopyStore
+  readonly #opened: CopyStore[] = []
+
+  constructor(url: string, to: CopyStore) {
+    this.#url = url
+    this.#to = to
+  }
+
+  async of(times: TimeOptions | undefined): Promise<CopyStore> {
+    if (times === undefined) return this.#to
+    const store = await onSide('target', () => openExisting(this.#url, { cassandra: times }))
+    this.#opened.push(store)
+    return store
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const store of this.#opened) await store[Symbol.asyncDispose]()
+  }
+}
 
 /** The plan of the copy that quarantined the row. */
 async function planAgain(
@@ -115,11 +140,12 @@ async function planAgain(
     readonly from: CopyStore
     readonly view: SourceView
     readonly to: CopyStore
+    readonly targets: TimedTargets
     readonly runs: RunLedger
     readonly signal: AbortSignal
   },
 ): Promise<Again> {
-  const { from, view, to, runs, signal } = around
+  const { from, view, to, targets, runs, signal } = around
   const stored = await runs.plan(row.table)
   const name = row.table.schema === '' ? row.table.name : `${row.table.schema}.${row.table.name}`
   const [found] = stored === null ? [] : await from.tables(stored.sourceTable, signal)
@@ -152,7 +178,11 @@ async function planAgain(
   const isCopied = (column: string): boolean =>
     (copied as readonly string[]).some((text) => text.startsWith(`${column} -> `))
   const columns = plan.columns.filter((one) => one.source.generated !== true || isCopied(one.from))
-  return { plan: { ...plan, columns }, view: derivedView(view, found, derived, from.system) }
+  return {
+    plan: { ...plan, columns },
+    view: derivedView(view, found, derived, from.system),
+    to: await targets.of(options.times),
+  }
 }
 
 function decimals(totals: Readonly<Record<string, number>>): Readonly<Record<string, string>> {
