@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Event, EventBody } from '../../src/model/run/event.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 import { slotEnd } from '../../src/app/share/slot-end.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
 import { ledgerProblems } from '../support/copy-ledger.ts'
@@ -148,6 +149,27 @@ test('a refused row is quarantined with its cause, all others are proved, and a 
   // The checksums of the ledger are those of the target's present rows.
   const compared = await perform({ ...copy(), kind: 'diff', limit: 5, fix: false, deleteExtra: false })
   expect(compared.finished.exitCode).toBe(0)
+})
+
+test('a row that another program wrote under the key of a quarantined one stays, unless the copy overwrites rows', async () => {
+  await target.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, n INTEGER CHECK (n <> 1770 AND n <> 2220))')
+  const retry: Operation = { kind: 'retry-quarantine', to: target.url, from: source.url }
+  const written = async (): Promise<unknown> => target.rows('SELECT id, name FROM t WHERE id IN (177, 222) ORDER BY id')
+  expect((await perform(copy())).finished.totals).toMatchObject({ quarantined: '2' })
+  await source.sql('UPDATE t SET n = 1 WHERE id IN (177, 222)')
+  await target.sql("INSERT INTO t SELECT 177, 'other', 5", 'INSERT INTO t SELECT 222, NULL, 5')
+  for (const operation of [retry, copy()]) {
+    const { events, finished } = await perform(operation)
+    expect(finished.exitCode).toBe(1)
+    expect(of(events, 'row.aside').map(({ error }) => error.code)).toEqual(['ROW_REFUSED', 'ROW_REFUSED'])
+    expect(await written()).toEqual([
+      ['177', 'other'],
+      ['222', null],
+    ])
+  }
+  await perform({ ...copy(), kind: 'diff', limit: 5, fix: true, deleteExtra: false })
+  expect((await perform(retry)).finished).toMatchObject({ exitCode: 0, totals: { written: '2', quarantined: '0' } })
+  expect(await all(target)).toEqual(await all(source))
 })
 
 test('a chunk that is copied again does not count rows that an earlier attempt quarantined', async () => {

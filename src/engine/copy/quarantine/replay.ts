@@ -22,7 +22,7 @@ const ONE_ROW = { rows: 1, bytes: 1024 * 1024 }
 
 /**
  * Writes the row and counts it in its chunk, in one transaction if the target has transactions.
- * @param plan of the table, with `upsert`
+ * @param plan of the table, with the `onExisting` of its copy: a row that this does not overwrite stays
  * @returns `gone` if the source no longer has the row
  * @throws SluiceError UNSUPPORTED_KEY for a row without a key; ROW_REFUSED, VALUE_REFUSED if it is still refused;
  * PROOF_FAILED
@@ -76,6 +76,8 @@ export async function replay(
       if (rows.length > 0 && before > 0n && hasLossyKey(plan) && !(await isThere())) throw fallsTogether(key, plan)
       if (rows.length > 0 && before > 0n && isBare) throw notKnown(key, plan)
       if (rows.length > 0 && before > 0n && !isPresent && (await holdsOther(writer, plan, only, before))) throw oneKey()
+      const stays = stamps === undefined && (plan.onExisting === 'append' || plan.onExisting === 'refuse')
+      if (rows.length > 0 && before > 0n && stays && !(await isThere())) throw isOthers(key, plan)
       const closing = closingOf(database, quarantinedRow, change)
       if (rows.length > 0 && !isPresent) {
         const step = { guard: closing.guard, advance: NOTHING, landed: closing.guard }
@@ -244,6 +246,18 @@ function fallsTogether(key: RowKey, { target }: TablePlan): SluiceError {
     {
       reason: 'the key loses data, as accepted with --accept-lossy',
       hint: 'give the column of the target a type that keeps the whole key',
+    },
+  )
+}
+
+/** Error: the row was written by another program since it was quarantined. */
+function isOthers(key: RowKey, { target, onExisting }: TablePlan): SluiceError {
+  return new SluiceError(
+    'ROW_REFUSED',
+    `${target.table.name} already has a row ${rowKeyText(key)}, with other values than the source`,
+    {
+      reason: `another program wrote it, and a copy with --on-existing ${onExisting} overwrites no rows`,
+      hint: 'sluice diff shows both rows, and --fix overwrites that of the target',
     },
   )
 }

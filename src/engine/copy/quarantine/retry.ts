@@ -24,8 +24,7 @@ export async function retryQuarantined(context: TableContext, stop: AbortSignal)
     for (const row of left) {
       if (stop.aborted) break
       try {
-        const upsert = { ...plan, onExisting: 'upsert' as const }
-        const outcome = await views.ask((view) => replay(row, upsert, { to: store, view, database, signal }))
+        const outcome = await views.ask((view) => replay(row, plan, { to: store, view, database, signal }))
         if (outcome === 'written') written++
         else gone++
       } catch (thrown) {

@@ -179,7 +179,7 @@ async function planAgain(
     (copied as readonly string[]).some((text) => text.startsWith(`${column} -> `))
   const columns = plan.columns.filter((one) => one.source.generated !== true || isCopied(one.from))
   return {
-    plan: { ...plan, columns },
+    plan: { ...plan, columns, onExisting: options.onExisting },
     view: derivedView(view, found, derived, from.system),
     to: await targets.of(options.times),
   }
