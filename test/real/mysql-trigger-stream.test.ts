@@ -374,22 +374,6 @@ describe.skipIf(MISSING !== '')(`a stream by triggers of MariaDB ${MISSING}`, ()
       expect((await halted()).join()).toMatch(/^TABLE_CHANGED .*plain: it was altered, and altered back/)
     })
 
-    test.each([`v VARCHAR(20) COMMENT 'again' AFTER id`, `v VARCHAR(20) DEFAULT 'd' AFTER id`])(
-      'after a column that was dropped and added again: %s',
-      async (again) => {
-        await place.sql(
-          `ALTER TABLE plain DROP COLUMN v, ADD COLUMN ${again}`,
-          'CREATE INDEX w_of_plain ON plain (w)',
-          `UPDATE plain SET v = 'x' WHERE id = 1`,
-        )
-        expect((await halted()).join()).toMatch(
-          /^TABLE_CHANGED .*plain: its column v seems to have been dropped and added/,
-        )
-        await using stream = await open()
-        expect(await stream.next(200)).toMatchObject([{ type: 'reshaped', table: 0 }])
-      },
-    )
-
     test('continues after an index, a comment, a default and a trigger of another program', async () => {
       await place.sql(
         'CREATE INDEX w_of_plain ON plain (w)',

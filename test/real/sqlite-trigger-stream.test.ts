@@ -484,25 +484,6 @@ describe('changes that may be missing halt', () => {
     expect(sorted(reference.rows[0])).toEqual(sorted(await inSource(sit.store, tables[0] as FollowedTable)))
   })
 
-  test('a column that was dropped and added again, although the definition is the same', async () => {
-    const rows = Array.from({ length: 20 }, (_, i) => `(${i}, 'v${i}', ${i % 4 === 0 ? "'none'" : `'w${i}'`})`)
-    await using sit = await sitOf([`CREATE TABLE s (id INTEGER PRIMARY KEY, v TEXT, w TEXT DEFAULT 'none')`, `INSERT INTO s VALUES ${rows.join(', ')}`]) // prettier-ignore
-    const tables = await sit.tables(['s'])
-    const birth = await began(sit, tables)
-    const text = (): unknown => sit.db.prepare(`SELECT sql FROM sqlite_schema WHERE name = 's'`).pluck().get()
-    const before = text()
-    sit.db.exec("ALTER TABLE s DROP COLUMN w; ALTER TABLE s ADD COLUMN w TEXT DEFAULT 'none'")
-    expect(text()).toBe(before)
-    sit.db.exec(`UPDATE s SET w = 'new' WHERE id = 1`)
-    const reason = /its column w seems to have been dropped and added again/
-    const { faults } = await sit.source.verify(birth, tables, 0n, SIGNAL)
-    expect(faults).toMatchObject([{ code: 'TABLE_CHANGED', message: expect.stringMatching(reason) as string }])
-    await using stream = await opened(sit, birth, tables)
-    await expect(new NewTable(tables).catchUp(stream)).rejects.toThrow(reason)
-    const renewed = await sit.source.renew?.(birth, tables, 0n, SIGNAL)
-    expect((await sit.source.verify(renewed ?? birth, tables, 0n, SIGNAL)).faults).toEqual([])
-  })
-
   test('a trigger that was dropped and created again, although its text is the same', async () => {
     await using sit = await sitOf(T)
     const tables = await sit.tables(['t'])

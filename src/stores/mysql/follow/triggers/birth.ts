@@ -11,7 +11,6 @@ import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.t
 import type { MysqlConfig } from '../../config.ts'
 import { openCopySession } from '../../copy/sessions.ts'
 import { ticked } from '../../partition/maintenance/options.ts'
-import { filledColumns } from './added-again.ts'
 import { awaitMysqlLock, MYSQL_LOCK_WAIT_MS, waitMysqlUntil, type MysqlWait } from './busy.ts'
 import { keyIndexOf, preparedTransactions } from './preflight.ts'
 import {
@@ -154,8 +153,7 @@ async function logged(
     throw changedMeanwhile(`triggers and log of ${where} were changed or dropped after their creation`)
   const known: MysqlTableLog = { number, table: log, key: followed.identity, index, made }
   born.facts[mysqlLogFact(table)] = JSON.stringify(known)
-  const filled = await filledColumns(session, table, followed.identity)
-  born.shapes[where] = JSON.stringify({ ...shape, filled })
+  born.shapes[where] = JSON.stringify(shape)
 }
 
 /**

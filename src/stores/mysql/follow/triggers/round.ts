@@ -4,13 +4,11 @@ import { tableText } from '../../../../model/copy/column-type.ts'
 import type { Row } from '../../../../model/copy/rows.ts'
 import type { FollowedTable } from '../../../../model/follow/port.ts'
 import type { ReadColumn } from '../../../../model/copy/read-column.ts'
-import { addedAgainText } from '../../../common/trigger-stream/added-again-text.ts'
 import { mysqlSelection } from '../../copy/cells.ts'
 import { isNull, quoted, mysqlTableSql } from '../../copy/names.ts'
 import { canonicalRowReader } from '../../copy/read.ts'
 import { mysqlErrorNumber } from '../../error-numbers.ts'
 import type { MysqlSession } from '../../session.ts'
-import { addedAgain } from './added-again.ts'
 import { isMysqlBusy } from './busy.ts'
 import { exactSql, FIRST_NOTE, mysqlLogKeyColumn, type MysqlTableLog } from './log.ts'
 import { logsGone } from './position.ts'
@@ -156,8 +154,6 @@ async function held(
       const columns = created === shape.created ? shape.columns : await columnTexts(session, name)
       const other = columnsFault(shape, { columns })
       if (other !== null) return reshaped(other)
-      const again = created === shape.created ? null : await addedAgain(session, name, one.log, shape.filled ?? [])
-      if (again !== null) return reshaped(addedAgainText(again))
       const ids = await tableIds(session, name)
       if (Object.entries(shape.ids).some(([partition, id]) => ids[partition] !== id))
         return reshaped('it, or a partition of it, was emptied or recreated')

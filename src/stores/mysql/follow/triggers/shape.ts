@@ -27,8 +27,6 @@ export type MysqlTriggerShape = {
   readonly cascades: readonly string[]
   /** CREATE_TIME of the table: in MariaDB every ALTER TABLE changes it, and TRUNCATE does not (measured, 10.11). */
   readonly altered: string
-  /** `filledColumns` as of that time; absent in streams of older programs. */
-  readonly filled?: readonly string[]
 }
 
 /** @returns null if there is no such table */

@@ -2,10 +2,8 @@
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import type { FollowedTable, StreamBirth, StreamFault, StreamState } from '../../../../model/follow/port.ts'
-import { addedAgainText } from '../../../common/trigger-stream/added-again-text.ts'
 import { counterFault, counterText } from '../../../common/trigger-stream/counter.ts'
 import type { MysqlSession } from '../../session.ts'
-import { addedAgain, filledColumns } from './added-again.ts'
 import {
   FIRST_NOTE,
   mysqlLogFact,
@@ -47,30 +45,12 @@ export async function verifyMysqlTriggers(
   for (const [at, table] of tables.entries()) {
     const name = all[at] ?? ''
     const before = parseMysqlShape(birth.shapes[name])
-    const key = logsOf(birth).get(mysqlLogFact(table.table.table))?.key ?? []
-    const now = await shapeNow(session, table.table.table, key, before)
+    const now = await readMysqlTriggerShape(session, table.table.table)
     const code = await tableFault(session, birth, table, before, now)
     if (code !== null) faults.push({ code: code.code, tables: [name], message: `${name}: ${code.reason}`, since })
     else if (now !== null && JSON.stringify(now) !== birth.shapes[name]) moved[name] = JSON.stringify(now)
   }
   return { faults, moved, unclear: [] }
-}
-
-/** @returns null if there is no such table */
-async function shapeNow(
-  session: MysqlSession,
-  table: TableName,
-  key: readonly string[],
-  before: MysqlTriggerShape,
-): Promise<MysqlTriggerShape | null> {
-  const now = await readMysqlTriggerShape(session, table)
-  if (now === null) return null
-  const filled = isAltered(before, now) ? await filledColumns(session, table, key) : before.filled
-  return filled === undefined ? now : { ...now, filled }
-}
-
-function isAltered(before: MysqlTriggerShape, now: MysqlTriggerShape): boolean {
-  return before.altered !== now.altered || before.created !== now.created
 }
 
 type WholeFault = Pick<StreamFault, 'code' | 'message'>
@@ -112,7 +92,7 @@ async function tableFault(
   if (now === null) return changed('it was dropped or renamed')
   const log = logsOf(birth).get(mysqlLogFact(table))
   if (log === undefined) return { code: 'TRIGGERS_CHANGED', reason: 'the stream has no log of it' }
-  const reason = columnsFault(before, now) ?? (await numbersFault(session, table, before, now)) ?? keyFault(log, followed, now) ?? backFault(before, now) ?? (await addedAgainFault(session, table, log, before, now)) // prettier-ignore
+  const reason = columnsFault(before, now) ?? (await numbersFault(session, table, before, now)) ?? keyFault(log, followed, now) ?? backFault(before, now) // prettier-ignore
   if (reason !== null) return changed(reason)
   const wrong = await logFault(session, birth.slot, table, mysqlLogOf(birth, followed))
   return wrong === null ? null : { code: 'TRIGGERS_CHANGED', reason: wrong }
@@ -172,22 +152,10 @@ function keyFault(
  * Fault of a table that was altered and altered back: a foreign key in between may have removed rows without a note.
  */
 function backFault(before: MysqlTriggerShape, now: MysqlTriggerShape): string | null {
-  const rest = { altered: '', filled: undefined }
-  const isSame = JSON.stringify({ ...before, ...rest }) === JSON.stringify({ ...now, ...rest })
+  const isSame = JSON.stringify({ ...before, altered: '' }) === JSON.stringify({ ...now, altered: '' })
   return isSame && before.altered !== now.altered
     ? `it was altered, and altered back (${now.altered}): changes in between may not have been recorded`
     : null
-}
-
-async function addedAgainFault(
-  session: MysqlSession,
-  table: TableName,
-  log: MysqlTableLog,
-  before: MysqlTriggerShape,
-  now: MysqlTriggerShape,
-): Promise<string | null> {
-  const column = isAltered(before, now) ? await addedAgain(session, table, log, before.filled ?? []) : null
-  return column === null ? null : addedAgainText(column)
 }
 
 async function logFault(

@@ -38,7 +38,7 @@ export async function beginSqliteTriggers(
     for (const [at, table] of tables.entries()) {
       makeSqliteLog(connection, name, at + 1, table)
       facts[numberFact(table.table.table)] = String(at + 1)
-      shapes[tableText(table.table.table)] = sqliteShapeText(connection, name, at + 1, table)
+      shapes[tableText(table.table.table)] = sqliteShapeText(connection, name, at + 1, table.table.table)
     }
     return { slot: name, publication: name, start: counterText(0n), facts, shapes }
   }
@@ -79,7 +79,7 @@ export async function renewSqliteTriggers(
         const number = tableNumber(birth, table.table.table)
         removeMade(connection, birth.slot, number)
         makeSqliteLog(connection, birth.slot, number, table)
-        shapes[tableText(table.table.table)] = sqliteShapeText(connection, birth.slot, number, table)
+        shapes[tableText(table.table.table)] = sqliteShapeText(connection, birth.slot, number, table.table.table)
       }
       return { ...birth, shapes: { ...birth.shapes, ...shapes } }
     },

@@ -177,7 +177,7 @@ function filled(info: SqliteColumnInfo): string {
 }
 
 /** A single name as a default is a text to SQLite, in quotes or not; in a trigger it would be a column. */
-export function initialOf(initial: string): string {
+function initialOf(initial: string): string {
   const named = nameAt(initial, 'brackets')
   const isName = named?.rest.trim() === '' && !initial.trimStart().startsWith("'")
   if (named === null || !isName || VALUES.test(initial.trim())) return initial

@@ -16,7 +16,7 @@ import { counted, openNoter, written } from './counter.ts'
 import { readSqliteFollower } from './follower.ts'
 import { sqliteLogTable, tableNumber, sqliteProgressTable } from './log.ts'
 import { notesIn, sqliteReportedRound, type SqliteNotedTable, type Notes } from './round.ts'
-import { addedAgain, notedFault, sqliteShapeText } from './shape.ts'
+import { notedFault, sqliteShapeText } from './shape.ts'
 
 /** Notes that are deleted in one transaction; all writers wait for its end. */
 const TAKEN = 5000
@@ -138,10 +138,9 @@ export class SqliteRounds implements Rounds {
     const { birth } = this.request
     const version = reader.pragma('main.schema_version', { simple: true })
     if (version === this.#schema) return null
-    for (const [place, { table, number, log }] of this.#tables.entries()) {
-      const before = birth.shapes[tableText(table.table.table)]
-      const now = sqliteShapeText(reader, birth.slot, number, table, before)
-      const fault = notedFault(before, now, () => addedAgain(reader, table.table.table.name, log, before))
+    for (const [place, { table, number }] of this.#tables.entries()) {
+      const { table: name } = table.table
+      const fault = notedFault(birth.shapes[tableText(name)], sqliteShapeText(reader, birth.slot, number, name))
       if (fault !== null) return reshaped(place, fault.reason)
     }
     const [row] = reader.prepare(`SELECT 1 FROM main.sqlite_schema WHERE name = ?`).all(sqliteProgressTable(birth.slot))

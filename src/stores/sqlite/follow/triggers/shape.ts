@@ -1,16 +1,10 @@
 /** Schema fingerprint of a replicated table and its triggers, recorded at the start. VACUUM does not change it. */
 import type Database from 'better-sqlite3'
-import type { FollowedTable } from '../../../../model/follow/port.ts'
-import { initialOf, uniquesOf } from './conflicts.ts'
+import type { TableName } from '../../../../model/copy/column-type.ts'
+import { uniquesOf } from './conflicts.ts'
 import { definitionTokens } from '../../../common/definition-text.ts'
-import { quote } from '../../../common/sqlite-dialect/ddl.ts'
 import { streamOfName } from '../../../common/sqlite-dialect/stream-names.ts'
-import { addedAgainText } from '../../../common/trigger-stream/added-again-text.ts'
-import { sqliteColumns } from '../../copy/shape.ts'
-import { sqliteLogKeyColumn, sqliteLogTable } from './log.ts'
-
-/** Rows that are looked at for defaults, and the fewest of them that show that a column was added again. */
-const [SAMPLE, FEWEST] = [300, 10]
+import { sqliteLogTable } from './log.ts'
 
 type Noted = {
   /** Definition of the table; null if there is none. */
@@ -21,22 +15,14 @@ type Noted = {
   readonly made: readonly (readonly [name: string, sql: string])[]
   /** User triggers that run before those of the stream and may keep them from running; absent if there are none. */
   readonly ignoring?: readonly string[]
-  /** Version of all definitions of the file, columns of the key, and `filledColumns`; absent in streams of older programs. */
-  readonly version?: number
-  readonly key?: readonly string[]
-  readonly filled?: readonly string[]
 }
 
-/**
- * @param before what it returned earlier: not all is read again
- * @returns JSON
- */
+/** @returns JSON */
 export function sqliteShapeText(
   connection: Database.Database,
   stream: string,
   number: number,
-  { table: { table: { name } }, identity }: FollowedTable, // prettier-ignore
-  before?: string,
+  { name }: TableName,
 ): string {
   const definition = connection
     .prepare(`SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?`)
@@ -53,19 +39,11 @@ export function sqliteShapeText(
   )
   const unique = definition === undefined ? [] : uniquesOf(connection, name)
   const ignoring = ignoringTriggers(connection, name, own)
-  const version = connection.pragma('main.schema_version', { simple: true }) as number
-  const known = JSON.parse(before ?? '{}') as Partial<Noted>
-  const key = known.key ?? identity
-  const isKnown = definition === undefined || known.version === version
-  const filled = isKnown ? (known.filled ?? []) : filledColumns(defaultsIn(connection, name, key))
   const noted: Noted = {
     table: definition ?? null,
     unique: Object.fromEntries(unique.map((one) => [one.name, one.sql ?? ''])),
     made: own,
     ...(ignoring.length === 0 ? {} : { ignoring }),
-    version,
-    key,
-    filled,
   }
   return JSON.stringify(noted)
 }
@@ -98,56 +76,11 @@ function ignoresAfter(sql: string): boolean {
   return tokens[3] === 'AFTER' && ignores
 }
 
-/** Of some rows: their number, and how many have the default, by column outside the key. */
-type Defaults = { readonly rows: number; readonly columns: ReadonlyMap<string, number> }
-
-/** @param but condition for the rows to look at */
-function defaultsIn(connection: Database.Database, table: string, key: readonly string[], but = ''): Defaults {
-  const columns = sqliteColumns(connection, table).filter(({ name, hidden }) => hidden === 0 && !key.includes(name))
-  const values = columns.map(
-    ({ name, dflt_value: initial }, at) =>
-      `${quote(name)} IS ${initial === null ? 'NULL' : `(${initialOf(initial)})`} AS v${at}`,
-  )
-  const sums = columns.map((_, at) => `, coalesce(sum(v${at}), 0)`).join('')
-  const some = `SELECT ${['1', ...values].join(', ')} FROM ${quote(table)} ${but} LIMIT ${SAMPLE}`
-  const [rows = 0, ...found] = connection.prepare(`SELECT count(*)${sums} FROM (${some})`).raw(true).get() as number[]
-  return { rows, columns: new Map(columns.map(({ name }, at) => [name, found[at] ?? 0])) }
-}
-
-/** Columns that have another value than their default in at least two thirds of the rows. */
-function filledColumns({ rows, columns }: Defaults): readonly string[] {
-  return [...columns].flatMap(([name, count]) => (rows > 0 && count * 3 <= rows ? [name] : []))
-}
-
-/**
- * A column that was dropped and added again has the same definition, and its default in every row that was not written
- * since. No trigger fires for that.
- * @returns a column that was filled before, and has its default in all rows without a note; null if none
- */
-export function addedAgain(
-  connection: Database.Database,
-  table: string,
-  log: string,
-  before: string | undefined,
-): string | null {
-  const { version, key = [], filled = [] } = JSON.parse(before ?? '{}') as Partial<Noted>
-  if (key.length === 0 || filled.length === 0) return null
-  if (version === connection.pragma('main.schema_version', { simple: true })) return null
-  const keys = key.map((_, i) => sqliteLogKeyColumn(i))
-  const noted = `SELECT ${keys.join(', ')} FROM ${quote(log)} WHERE ${keys.map((one) => `${one} IS NOT NULL`).join(' AND ')}`
-  const { rows, columns } = defaultsIn(connection, table, key, `WHERE (${key.map(quote).join(', ')}) NOT IN (${noted})`)
-  return rows < FEWEST ? null : (filled.find((name) => columns.get(name) === rows) ?? null)
-}
-
 /** Fault of one table of a stream. */
 type NotedFault = { readonly code: 'TABLE_CHANGED' | 'TRIGGERS_CHANGED'; readonly reason: string }
 
-/**
- * @param before `sqliteShapeText` at the start @param now the present one
- * @param findAdded result of `addedAgain`
- * @returns null if no change can be missing
- */
-export function notedFault(before: string | undefined, now: string, findAdded: () => string | null): NotedFault | null {
+/** @param before `sqliteShapeText` at the start @param now the present one @returns null if no change can be missing */
+export function notedFault(before: string | undefined, now: string): NotedFault | null {
   if (before === now) return null
   const [was, is] = [JSON.parse(before ?? '{"table":null,"unique":{},"made":[]}') as Noted, JSON.parse(now) as Noted]
   if (is.table === null) return { code: 'TABLE_CHANGED', reason: 'it was dropped or renamed' }
@@ -162,11 +95,7 @@ export function notedFault(before: string | undefined, now: string, findAdded: (
     const reason = `trigger ${ignoring} is newer than the triggers of the stream, and its RAISE(IGNORE) keeps them from recording changes: drop it, and create it again before the table is copied again`
     return { code: 'TRIGGERS_CHANGED', reason }
   }
-  if (JSON.stringify(is.made) === JSON.stringify(was.made)) {
-    const column = findAdded()
-    if (column === null) return null
-    return { code: 'TABLE_CHANGED', reason: addedAgainText(column) }
-  }
+  if (JSON.stringify(is.made) === JSON.stringify(was.made)) return null
   const lost = was.made.find(([name, sql]) => !is.made.some(([one, text]) => one === name && text === sql))
   const reason =
     lost === undefined

@@ -5,8 +5,8 @@ import { tableText } from '../../../../model/copy/column-type.ts'
 import type { FollowedTable, StreamBirth, StreamFault, StreamState } from '../../../../model/follow/port.ts'
 import { counterFault, counterText } from '../../../common/trigger-stream/counter.ts'
 import { counterNow } from './counter.ts'
-import { sqliteLogTable, tableNumber, sqliteProgressTable } from './log.ts'
-import { addedAgain, notedFault, sqliteShapeText } from './shape.ts'
+import { tableNumber, sqliteProgressTable } from './log.ts'
+import { notedFault, sqliteShapeText } from './shape.ts'
 
 /** @param connection within one transaction @param file current inode of its path */
 export function verifySqliteTriggers(
@@ -22,16 +22,12 @@ export function verifySqliteTriggers(
   if (whole !== null) return { faults: [{ ...whole, tables: names, since }], moved: {}, unclear: [] }
   const faults: StreamFault[] = []
   const moved: Record<string, string> = {}
-  for (const [at, table] of tables.entries()) {
+  for (const [at, { table }] of tables.entries()) {
     const name = names[at] ?? ''
-    const number = tableNumber(birth, table.table.table)
-    const before = birth.shapes[name]
-    const now = sqliteShapeText(connection, birth.slot, number, table, before)
-    const fault = notedFault(before, now, () =>
-      addedAgain(connection, table.table.table.name, sqliteLogTable(birth.slot, number), before),
-    )
+    const now = sqliteShapeText(connection, birth.slot, tableNumber(birth, table.table), table.table)
+    const fault = notedFault(birth.shapes[name], now)
     if (fault !== null) faults.push({ code: fault.code, tables: [name], message: `${name}: ${fault.reason}`, since })
-    else if (now !== before) moved[name] = now
+    else if (now !== birth.shapes[name]) moved[name] = now
   }
   return { faults, moved, unclear: [] }
 }
