@@ -7,7 +7,6 @@ import { workingFolder } from '../../shared/working-folder.ts'
 import type { StoreFamily } from '../../engine/run/operations/declaration.ts'
 import { commandNameOf, declarationOf, storesOf, subjectFieldsOf, subjectsOf } from '../operations/facts.ts'
 import type { Operation } from '../operations/list.ts'
-import { SAMPLED_VERSIONS } from '../../engine/lake/operations/validate/declaration.ts'
 import { systemOf } from '../../engine/run/systems.ts'
 
 const PATHS: ReadonlySet<StoreFamily> = new Set(['lake', 'table', 'folder'])
@@ -32,7 +31,6 @@ const HOW: ReadonlySet<string> = new Set(
  */
 const COMPLETE: Partial<Readonly<Record<AlertKey['cause'], Readonly<Record<string, unknown>>>>> = {
   fsck: { sample: undefined },
-  drift: { samples: SAMPLED_VERSIONS, checkpoints: undefined },
 }
 /** Fields of the same kind within an object field. */
 const HOW_WITHIN: Readonly<Record<string, readonly string[]>> = { ring: ['splits'] }

@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { isAbsolute } from 'node:path'
 import { catalogIfThere } from '../../engine/lake/table-source.ts'
 import { endingIn, tablePlaces } from '../../engine/lake/table-name.ts'
 import type { NamedUrl } from '../../model/share/own-url.ts'
@@ -29,12 +30,14 @@ export async function checkTableFolders(operation: unknown, known: readonly Name
   if (catalog === null) return
   const places = await tablePlaces(catalog)
   const tables = storesOf(own).flatMap(({ family, name }) => (family === 'table' ? [name] : []))
+  // A folder itself was compared before.
+  if (tables.some((table) => isAbsolute(table))) return
   const meant = tables.flatMap((table) => {
     const byId = places.filter(({ tableId }) => tableId === table)
     return byId.length > 0 ? byId : endingIn(table, places)
   })
   const folders = (tables.length === 0 ? places : meant).map(({ path }) => path)
-  // Any machine reads tables of a bucket: then those in folders are reported by the run.
+  // Any machine can read a table in a bucket. The run itself reports folders that are missing beside others.
   if (folders.length === 0 || folders.some((folder) => !folder.startsWith('/') || existsSync(folder))) return
   const message = `${hostname()} has none of the folders of its tables: ${firstOf(folders, MOST_NAMED)}`
   throw new SluiceError('NO_SUCH_PATH', message, {

@@ -211,7 +211,7 @@ async function setSequences(
       `SELECT pg_catalog.setval(${literal(oid ?? '')}::oid::regclass, ${further}(
          least(greatest(t.edge::numeric, ${least}), ${most})::bigint, CASE WHEN s.is_called THEN s.last_value END))
        FROM ${sequence} s, (SELECT ${edge}(${quoteName(column ?? '')}) AS edge FROM ${tableFromSql(relation)}) t
-       WHERE t.edge ${reaches} s.last_value OR s.is_called AND t.edge IS NOT NULL`,
+       WHERE t.edge::numeric ${reaches} s.last_value::numeric OR s.is_called AND t.edge IS NOT NULL`,
     )
   }
 }

@@ -1,5 +1,5 @@
 /** Facts about a table besides its rows, compared by name with those of the other database of a cutover. */
-import { policySql } from '../../server/policy-sql.ts'
+import { policyRolesSql, policySql } from '../../server/policy-sql.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 import { partitionColumnSql } from './lacking-index.ts'
@@ -31,6 +31,13 @@ export type IndexFact = {
   readonly columns: readonly string[]
 }
 
+export type PolicyFact = NamedFact & {
+  /** Names as in SQL, or PUBLIC. */
+  readonly roles: readonly string[]
+  /** The definition without roles, and without the table's own name, which may differ between the databases. */
+  readonly rule: string
+}
+
 export type CutoverTableFacts = {
   readonly encoding: string
   readonly columns: readonly ColumnFact[]
@@ -45,7 +52,7 @@ export type CutoverTableFacts = {
   readonly security: boolean
   /** Row security for the owner, too. */
   readonly forced: boolean
-  readonly policies: readonly NamedFact[]
+  readonly policies: readonly PolicyFact[]
   readonly owner: string
   /** The current role; whether it is a member of the owner, and may create functions in the table's schema. */
   readonly me: string
@@ -98,7 +105,8 @@ function factsSql({ oid }: CutoverTable): string {
       'triggers', ${named('g.tgname', 'pg_catalog.pg_get_triggerdef(g.oid)', `pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND p.proname !~ '^sluice_'::text`)},
       'rules', ${named('r.rulename', 'pg_catalog.pg_get_ruledef(r.oid)', `pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN'`)},
       'security', c.relrowsecurity, 'forced', c.relforcerowsecurity,
-      'policies', ${named('p.polname', policySql('p'), 'pg_catalog.pg_policy p WHERE p.polrelid = c.oid')},
+      'policies', ${list(`SELECT pg_catalog.json_build_object('name', p.polname, 'definition', ${policySql('p')}, 'roles', pg_catalog.to_json(${policyRolesSql('p')}),
+          'rule', pg_catalog.replace(${policySql('p', `''::text`)}, pg_catalog.quote_ident(c.relname) || '.', '')) FROM pg_catalog.pg_policy p WHERE p.polrelid = c.oid`)},
       'owner', pg_catalog.pg_get_userbyid(c.relowner), 'me', current_user, 'owned', pg_catalog.pg_has_role(c.relowner, 'USAGE'), 'mayCreate', pg_catalog.has_schema_privilege(c.relnamespace, 'CREATE'),
       'grants', ${list(`SELECT pg_catalog.json_build_object('role', CASE e.grantee WHEN 0::oid THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(e.grantee) END, 'rights', pg_catalog.json_agg(DISTINCT e.named))
         FROM (${RIGHTS}) e WHERE e.grantee <> c.relowner GROUP BY e.grantee`)},

@@ -5,7 +5,7 @@
 import type { SwitchFinding } from '../../../../model/follow/switch-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { makeUnique } from './lacking-index.ts'
-import type { ColumnFact, CutoverTableFacts, IndexFact, NamedFact } from './side-facts.ts'
+import type { ColumnFact, CutoverTableFacts, IndexFact, NamedFact, PolicyFact } from './side-facts.ts'
 
 const KEPT_APART = 'rows that this one refuses would no longer be refused'
 const DATA = ['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']
@@ -219,11 +219,16 @@ function rightFindings(
     const grant = `GRANT ${missing.join(', ')} ON ${sql} TO ${who}`
     found.push(refused('grant', `${missing.join(', ')} to ${role}`, 'the target does not grant it', grant))
   }
-  return [...found, ...policyFindings(from, to, sql)]
+  return [...found, ...policyFindings(from, to, sql, roles)]
 }
 
 /** Row security and policies, which decide the rows that each role can read and write. */
-function policyFindings(from: CutoverTableFacts, to: CutoverTableFacts, sql: string): readonly SwitchFinding[] {
+function policyFindings(
+  from: CutoverTableFacts,
+  to: CutoverTableFacts,
+  sql: string,
+  roles: ReadonlySet<string>,
+): readonly SwitchFinding[] {
   const switches = [
     ['row security', 'ENABLE', from.security, to.security],
     ['row security for the owner', 'FORCE', from.security && from.forced, to.security && to.forced],
@@ -244,18 +249,31 @@ function policyFindings(from: CutoverTableFacts, to: CutoverTableFacts, sql: str
   )
   const policy = (name: string, detail: string, hint: string): SwitchFinding =>
     from.security ? refused('policy', name, detail, hint) : left('policy', name, detail)
+  // Programs cannot connect as a role that the target lacks.
+  const there = (one: PolicyFact): PolicyFact => ({ ...one, roles: one.roles.filter((role) => roles.has(role)) })
+  const some = from.policies.map(there)
+  const isIn = (one: PolicyFact, others: readonly PolicyFact[]): boolean =>
+    others.some(({ rule, roles: named }) => rule === one.rule && named.join() === one.roles.join())
   return [
     ...found,
-    ...lacking(from.policies, to.policies).map(({ name, definition }) =>
-      policy(name, `the target does not have it: ${definition}`, `create it on ${sql}, or drop it in the source`),
-    ),
-    ...lacking(to.policies, from.policies).map(({ name, definition }) =>
-      policy(
-        name,
-        `only the target has it: ${definition}`,
-        `DROP POLICY ${quoteName(name)} ON ${sql}, or create it in the source`,
+    ...some.flatMap((one) => {
+      const { name, definition } = one
+      if (one.roles.length === 0)
+        return [left('policy', name, `the target database has none of its roles: ${definition}`)]
+      if (isIn(one, to.policies)) return []
+      return [
+        policy(name, `the target does not have it: ${definition}`, `create it on ${sql}, or drop it in the source`),
+      ]
+    }),
+    ...to.policies
+      .filter((one) => !isIn(one, some))
+      .map(({ name, definition }) =>
+        policy(
+          name,
+          `only the target has it: ${definition}`,
+          `DROP POLICY ${quoteName(name)} ON ${sql}, or create it in the source`,
+        ),
       ),
-    ),
   ]
 }
 

@@ -82,7 +82,12 @@ export class PostgresSwitchSide implements SwitchSide {
            AND pg_catalog.has_column_privilege(r.oid, ${side.oid}::oid, a.attnum, p.what)
          UNION ALL SELECT 'PUBLIC', e.named FROM pg_catalog.pg_class c, LATERAL (${RIGHTS}) e WHERE c.oid = ${side.oid}::oid AND e.grantee = 0::oid`,
       )
-      const there = await session.ask(`SELECT rolname FROM pg_catalog.pg_roles WHERE rolname = ANY (${list(roles)})`)
+      const ofPolicies = from.policies.flatMap((policy) => policy.roles)
+      const there = await session.ask(
+        `SELECT rolname FROM pg_catalog.pg_roles WHERE rolname = ANY (${list(roles)})
+         UNION SELECT pg_catalog.quote_ident(rolname) FROM pg_catalog.pg_roles WHERE pg_catalog.quote_ident(rolname) = ANY (${list(ofPolicies)})
+         UNION SELECT 'PUBLIC'`,
+      )
       const tables = await session.ask(
         `SELECT t FROM pg_catalog.unnest(${list(from.references.map(({ to }) => to))}) t WHERE pg_catalog.to_regclass(t) IS NOT NULL`,
       )
