@@ -25,13 +25,8 @@ const HOW: ReadonlySet<string> = new Set(
     /\s+/,
   ),
 )
-/**
- * Fields by which a run inspects a random selection, with their values in a complete run: this clears what the other
- * has raised.
- */
-const COMPLETE: Partial<Readonly<Record<AlertKey['cause'], Readonly<Record<string, unknown>>>>> = {
-  fsck: { sample: undefined },
-}
+/** Fields of the same kind for one cause: a complete run clears what a random selection of files has raised. */
+const HOW_OF_CAUSE: Partial<Readonly<Record<AlertKey['cause'], readonly string[]>>> = { fsck: ['sample'] }
 /** Fields of the same kind within an object field. */
 const HOW_WITHIN: Readonly<Record<string, readonly string[]>> = { ring: ['splits'] }
 
@@ -44,14 +39,13 @@ const HOW_WITHIN: Readonly<Record<string, readonly string[]>> = { ring: ['splits
 export function alertKey(operation: Operation, cause: AlertKey['cause'], table: string, isQueued: boolean): AlertKey {
   const { stores: places, alerts } = declarationOf(operation.kind)
   const subjects = subjectFieldsOf(operation.kind)
-  const complete = COMPLETE[cause] ?? {}
-  const left = new Set([...HOW, ...(alerts?.how ?? []), ...places.map(({ field }) => field), ...subjects])
+  const own = [...(alerts?.how ?? []), ...(HOW_OF_CAUSE[cause] ?? [])]
+  const left = new Set([...HOW, ...own, ...places.map(({ field }) => field), ...subjects])
   const stores = storesOf(operation)
     .filter(({ field }) => !subjects.includes(field))
     .map(({ name, family }) => (PATHS.has(family) ? pathKey(name, isQueued) : placeOf(name, family)))
   const how = Object.entries(operation)
     .filter(([field]) => !left.has(field))
-    .map(([field, value]) => [field, field in complete ? complete[field] : value] as const)
     .map(([field, value]) => [field, without(HOW_WITHIN[field] ?? [], value)] as const)
     .filter(([, value]) => isGiven(value))
     .toSorted(([a], [b]) => (a < b ? -1 : 1))

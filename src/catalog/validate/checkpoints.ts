@@ -25,8 +25,6 @@ export type CheckpointsInspected = {
   readonly all: number
   /** Checkpoints that cannot be compared, because their commits are gone. */
   readonly notJudged: number
-  /** Checkpoints that could have been compared, and were not drawn. */
-  readonly leftOut: number
 }
 
 type At = {
@@ -71,12 +69,11 @@ export async function checkCheckpoints(
     throwIfAborted(at.interrupt.stop)
     if (await checkOne(at, checkpoint, broken.get(checkpoint), now)) inspected++
   }
-  const leftOut = sound.length - chosen.length
-  if (leftOut > 0) {
+  if (chosen.length < sound.length) {
     report.notes.push(`${inspected} of ${able.length} checkpoints were compared with the commits; more with --samples`)
   }
   const unreadable = unread.length + chosen.length - inspected
-  return { inspected, unreadable, all: all.length, notJudged: all.length - able.length, leftOut }
+  return { inspected, unreadable, all: all.length, notJudged: all.length - able.length }
 }
 
 /** @returns true if the checkpoint was read and compared */

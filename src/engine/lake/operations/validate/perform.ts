@@ -78,7 +78,6 @@ export async function performValidate(operation: ValidateOperation, run: Validat
       checkpoints: dec(result.checkpoints.inspected),
       checkpointsUnreadable: dec(result.checkpoints.unreadable),
       checkpointsInLog: dec(result.checkpoints.all),
-      ...(result.checkpoints.leftOut === 0 ? {} : { checkpointsLeftOut: dec(result.checkpoints.leftOut) }),
     }
     const notChecked = NOT_OPENED
     if (differences === 0)
