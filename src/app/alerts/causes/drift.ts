@@ -33,7 +33,7 @@ export function drift(): CauseWatch {
         }
         case 'run.finished':
           if (event.status !== 'ok') return []
-          return tables.well.map((table) => well(table, 'the catalog equals the log'))
+          return tables.well.map((table) => well(table, 'validate found no difference'))
         default:
           return []
       }
