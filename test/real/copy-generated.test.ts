@@ -242,7 +242,7 @@ describe('a column that both sides compute', () => {
     const fixed = await diff(from, to, { fix: true })
     expect(fixed.finished).toMatchObject({ exitCode: 1, totals: { different: '2', fixed: '0' } })
     expect(await to.rows('SELECT net FROM ge WHERE id = 1')).toEqual([['10']])
-    expect(JSON.stringify(fixed.events)).toContain('the target computes vat itself')
+    expect(JSON.stringify(fixed.events)).toContain('the target generates vat itself')
   })
 
   test('is compared by --again', async () => {

@@ -175,7 +175,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     for (const worker of workers) worker.signal('SIGTERM')
     await Promise.all(workers.map(async ({ ended }) => await ended))
     expect(reported()).toEqual([
-      expect.stringMatching(new RegExp(`^failed raised ${run} WORKERS_REFUSED .*is another database`)),
+      expect.stringMatching(new RegExp(`^failed raised ${run} WORKERS_REFUSED .*is not the database of the run`)),
       expect.stringMatching(/^failed cleared /),
     ])
     expect(await stage.ask(stage.queue, 'queue', stands)).toEqual([])
@@ -617,7 +617,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     expect(await look()).toEqual([])
     const old = "UPDATE sluice_queue.sluice_runs SET begun_at = now() - interval '1 min' WHERE run_id = '18'"
     await stage.ask(stage.queue, 'queue', old)
-    const how = 'takes the run; sluice runs --distributed --run 18 --config q.yaml says'
+    const how = 'takes the run; sluice runs --distributed --run 18 --config q.yaml shows'
     expect(await look()).toEqual([
       expect.stringContaining(`raised: no live worker of version sluice 2, ledger 1 ${how}`),
     ])

@@ -799,7 +799,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
   test('no secret is stored, and commands that cannot be scheduled are refused by name', async () => {
     const secret = 'postgresql://app:hush-hush@127.0.0.1:1/nowhere'
     for (const [words, code] of [
-      [['--', 'partition', 'ensure', '--from', secret, '--table', 'logs'], 'has no name'],
+      [['--', 'partition', 'ensure', '--from', secret, '--table', 'logs'], 'is not a store of the config file'],
       [['--', 'query', 'shop', 'SELECT 1'], 'BAD_FLAG'],
       [['--', 'copy', '--from', 'shop', '--to', 'cold', '--table', 'inv'], 'copy cannot be scheduled without --again'],
       [
