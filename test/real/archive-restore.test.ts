@@ -100,7 +100,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
       for (const one of [{ ...restore, dryRun: true }, restore, { ...restore, into: 'elsewhere' }]) {
         const { finished } = await perform(one)
         expect(finished.error).toMatchObject({ code: 'ARCHIVE_CONFLICT', message: expect.stringContaining(name) })
-        expect(finished.error?.message).toContain(how === 'changed' ? 'has changed' : 'not there')
+        expect(finished.error?.message).toContain(how === 'changed' ? 'has changed' : 'is missing')
         expect(finished.error?.hint).toContain('from a copy of the archive')
       }
       expect([await inTable(), await state()]).toEqual(['0', 'DROPPED'])
