@@ -22,10 +22,10 @@ export class Interrupter implements Interrupt {
   get abort(): AbortSignal {
     return this.#abort.signal
   }
-  requestStop(reason: SluiceError = new SluiceError('STOPPED', 'stopped as asked')): void {
+  requestStop(reason: SluiceError = new SluiceError('STOPPED', 'stopped on request')): void {
     if (!this.#stop.signal.aborted) this.#stop.abort(reason)
   }
-  requestAbort(reason: SluiceError = new SluiceError('ABORTED', 'aborted as asked')): void {
+  requestAbort(reason: SluiceError = new SluiceError('ABORTED', 'aborted on request')): void {
     this.requestStop(reason)
     if (!this.#abort.signal.aborted) this.#abort.abort(reason)
   }
@@ -41,7 +41,7 @@ export function exitOfStop({ stop }: Interrupt): number {
 export function throwIfAborted(signal: AbortSignal): void {
   if (!signal.aborted) return
   if (signal.reason instanceof SluiceError) throw signal.reason
-  throw new SluiceError('ABORTED', 'aborted as asked', { cause: signal.reason })
+  throw new SluiceError('ABORTED', 'aborted on request', { cause: signal.reason })
 }
 
 /** Sleeps until the time is over or the signal has fired. */

@@ -104,7 +104,7 @@ describe('an import in a terminal', () => {
     app.type('\u0003\u0003')
     expect(await app.ended).toMatchObject({ exitCode: 130 })
     await expectRestored(app)
-    expect(closing(app)).toMatch(/exit {5}130 (?:aborted as asked|stopped; nothing is lost)/)
+    expect(closing(app)).toMatch(/exit {5}130 (?:aborted on request|stopped; nothing is lost)/)
     await expectGoesOn('twice')
   })
 

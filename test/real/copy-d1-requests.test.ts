@@ -94,7 +94,7 @@ describe('the request budget', () => {
     budget.block(60_000)
     const stop = new AbortController()
     const waiting = budget.take({ signal: stop.signal, urgent: false })
-    stop.abort(new SluiceError('STOPPED', 'stopped as asked'))
+    stop.abort(new SluiceError('STOPPED', 'stopped on request'))
     await expect(waiting).rejects.toMatchObject({ code: 'STOPPED' })
   })
 })

@@ -228,7 +228,7 @@ describe.skipIf(!POSTGRES_OWN)('copies from and to a PostgreSQL that fails (need
       const stop = new AbortController()
       const reading = view.read(request(table), { rows: 10, bytes: 1000 }, stop.signal)[Symbol.asyncIterator]()
       await reading.next()
-      const reason = new SluiceError('STOPPED', 'stopped as asked')
+      const reason = new SluiceError('STOPPED', 'stopped on request')
       stop.abort(reason)
       await expect(reading.next()).rejects.toBe(reason)
       const slow = view.digest(
@@ -435,7 +435,7 @@ describe.skipIf(!POSTGRES_OWN)('copies from and to a PostgreSQL that fails (need
 
     test('leaves no rows after an abort', async () => {
       const stop = new AbortController()
-      const reason = new SluiceError('ABORTED', 'aborted as asked')
+      const reason = new SluiceError('ABORTED', 'aborted on request')
       {
         await using writer = await store.target().open(chunk(await tableNamed(store, 'kept'), { signal: stop.signal }))
         await writer.write([row(1)])

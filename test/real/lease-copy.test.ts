@@ -127,7 +127,7 @@ describe.each(['sqlite', 'postgresql'] as const)('leases of a copy in %s', (syst
 })
 
 test.each([
-  [new SluiceError('STOPPED', 'aborted as asked'), 'stopped', 75],
+  [new SluiceError('STOPPED', 'aborted on request'), 'stopped', 75],
   [new SluiceError('CONNECTION_LOST', 'gone'), 'failed', 4],
 ])('a run that ends by %s records its status and exit code', async (error, status, exit) => {
   const place = await makePlace('sqlite', folder)

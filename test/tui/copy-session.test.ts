@@ -50,7 +50,7 @@ it('changes rate and workers, pauses and resumes, stops and aborts', async () =>
   await app.press(['x'], 'copying, stopping')
   expect(app.screen()).toContain('stopping after the running chunks')
   await app.press(['X'], 'resumable, chunks undone')
-  await app.press(['tab', 'enter'], 'aborted as asked')
+  await app.press(['tab', 'enter'], 'aborted on request')
   expect(run.calls).toEqual([
     'rate 4000',
     'rate 2000',

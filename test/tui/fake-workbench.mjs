@@ -239,7 +239,7 @@ class FakeRun {
   abort(exitCode = 75) {
     this.stopExit ??= exitCode
     this.calls.push('abort')
-    this.finish(this.stopExit, { resumeCommand: this.commandLine, error: err('ABORTED', 'aborted as asked') })
+    this.finish(this.stopExit, { resumeCommand: this.commandLine, error: err('ABORTED', 'aborted on request') })
   }
   pause(paused) {
     this.calls.push(`pause ${paused}`)
@@ -817,7 +817,8 @@ export function fakeWorkbench({
         })
       run.onStop = () =>
         setTimeout(
-          () => run.finish(run.stopExit, { resumeCommand: run.commandLine, error: err('STOPPED', 'stopped as asked') }),
+          () =>
+            run.finish(run.stopExit, { resumeCommand: run.commandLine, error: err('STOPPED', 'stopped on request') }),
           150,
         )
       run.timer = setInterval(() => {

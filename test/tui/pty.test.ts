@@ -134,7 +134,7 @@ describe.runIf(compiled)('in a pty', () => {
     await ready(app)
     await app.press(['/', 'rates', 'enter', 'i'], 'enter starts')
     await app.press(['enter'], 'WORKER')
-    await app.press(['ctrl-c', 'ctrl-c'], 'ABORTED aborted as asked')
+    await app.press(['ctrl-c', 'ctrl-c'], 'ABORTED aborted on request')
   })
 
   it('exits with 0 on q, and has drawn only in the 16 colors of the terminal', async () => {

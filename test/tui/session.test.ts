@@ -63,7 +63,7 @@ it('steers the shown run', async () => {
   await app.press(['p', '+'], 'workers wanted 2')
   await app.press(['x'], 'importing, stopping')
   await app.press(['X'], 'Abort now')
-  await app.press(['tab', 'enter'], 'aborted as asked')
+  await app.press(['tab', 'enter'], 'aborted on request')
   expect(run?.calls).toEqual(['pause true', 'pause false', 'workers 2', 'stop', 'abort'])
 })
 

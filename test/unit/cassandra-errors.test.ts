@@ -212,7 +212,7 @@ describe('failures of Cassandra', () => {
   })
 
   test('pass unchanged if they are sluice errors already', () => {
-    const ours = new SluiceError('STOPPED', 'stopped as asked')
+    const ours = new SluiceError('STOPPED', 'stopped on request')
     expect(cassandraError(ours, settings)).toBe(ours)
   })
 

@@ -15,8 +15,8 @@ const flags = new Int32Array(start.flags)
 const interrupter = new Interrupter()
 const look = setInterval(() => {
   const [stop, abort] = [Atomics.load(flags, FLAG.stop), Atomics.load(flags, FLAG.abort)]
-  if (stop !== 0) interrupter.requestStop(new SluiceError('STOPPED', 'stopped as asked', { exitCode: stop }))
-  if (abort !== 0) interrupter.requestAbort(new SluiceError('ABORTED', 'aborted as asked', { exitCode: abort }))
+  if (stop !== 0) interrupter.requestStop(new SluiceError('STOPPED', 'stopped on request', { exitCode: stop }))
+  if (abort !== 0) interrupter.requestAbort(new SluiceError('ABORTED', 'aborted on request', { exitCode: abort }))
 }, LOOK_EVERY_MS)
 
 // Keeps requests that arrive before the operation listens.

@@ -211,7 +211,7 @@ function startOperation(operation: Operation, commandLine: string, identity: Ide
     const endFor = (message: string): void => {
       if (last?.type === 'run.finished') return
       const aborted = Atomics.load(cells, FLAG.abort) !== 0
-      const error = aborted ? new SluiceError('ABORTED', 'aborted as asked') : new SluiceError('INTERNAL', message)
+      const error = aborted ? new SluiceError('ABORTED', 'aborted on request') : new SluiceError('INTERNAL', message)
       const exitCode = aborted ? Atomics.load(cells, FLAG.stop) : error.exitCode
       report(endBehind(last, error, exitCode, aborted ? commandLine : undefined))
       resolve(exitCode)

@@ -193,7 +193,7 @@ export async function foldersInside(
 export function lookText(found: Extract<FoundInFolder, { kind: 'unreadable' | 'unseen' }>): string {
   if (found.kind === 'unreadable') return `cannot read the folder ${found.path}: ${found.error.message}`
   const { path, listed, after } = found
-  return `only the first ${listed.toLocaleString('en')} names in ${path}, up to ${after}, were searched for tables: give the path of a table after it`
+  return `only the first ${listed.toLocaleString('en')} names in ${path}, up to ${after}, were searched for tables: to use a table after that name, give its path`
 }
 
 /** Folders named in a message. */

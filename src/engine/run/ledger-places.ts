@@ -18,7 +18,7 @@ export class LedgerPlaces implements AsyncDisposable {
 
   /** @param own ledger of the store, which stays open @param opened wraps each further ledger */
   constructor(store: CopyStore, own: LedgerDatabase, opened: (ledger: LedgerDatabase) => LedgerDatabase) {
-    this.own = { where: "this login's own", schema: '', store, database: own }
+    this.own = { where: "this login's own ledger", schema: '', store, database: own }
     this.#opened = opened
   }
 
@@ -35,7 +35,12 @@ export class LedgerPlaces implements AsyncDisposable {
     const store = await this.own.store.offers.otherLedgers?.open(schema)
     if (store === undefined) throw new Error('a store with ledgers in schemas opens none of them')
     try {
-      const place = { where: `that of schema ${schema}`, schema, store, database: this.#opened(await store.ledger()) }
+      const place = {
+        where: `the ledger of schema ${schema}`,
+        schema,
+        store,
+        database: this.#opened(await store.ledger()),
+      }
       this.#others.set(schema, place)
       return place
     } catch (error) {

@@ -95,7 +95,7 @@ const KINDS: Readonly<Record<LeftKind, Words>> = {
   unlogged: words('UNLOGGED table', 'the table of the target is an ordinary one'),
   strict: words('STRICT table', 'the target does not enforce the types of columns'),
   'without rowid': words('table WITHOUT ROWID', 'the table of the target has a rowid', 'tables WITHOUT ROWID'),
-  'system versioning': words('system-versioned table', 'current rows are copied, and the history of rows is not'),
+  'system versioning': words('system-versioned table', 'current rows are copied, but their history is not'),
   sequence: words(
     'column numbered by a sequence',
     'the target has no such sequence: a new row may get the number of a deleted row, or no number',
@@ -103,7 +103,7 @@ const KINDS: Readonly<Record<LeftKind, Words>> = {
   ),
   'shared sequence': words(
     'column numbered by a named sequence',
-    'in the target each column counts by itself: two columns of one sequence get the same numbers',
+    'in the target each column is numbered separately: two columns of one sequence get the same numbers',
     'columns numbered by a named sequence',
   ),
   'cyclic sequence': words(
@@ -117,7 +117,7 @@ const KINDS: Readonly<Record<LeftKind, Words>> = {
     'sequences that number no column',
   ),
   type: words('type that no column uses', 'to be created in the target by hand', 'types that no column uses'),
-  'invisible column': words('invisible column', 'in the target it shows in SELECT *'),
+  'invisible column': words('invisible column', 'SELECT * shows it in the target'),
   trigger: words('trigger', 'the target has no equivalent'),
   rule: words('rule', 'the target has no equivalent'),
   view: words('view', 'to be created in the target by hand'),
@@ -132,7 +132,7 @@ const KINDS: Readonly<Record<LeftKind, Words>> = {
   comment: words('comment', 'they are not created in the target'),
   'large object': words(
     'column of large object numbers',
-    'numbers are copied as they are, and the large objects are not',
+    'the numbers are copied, but the large objects are not',
     'columns of large object numbers',
   ),
   statistics: words('extended statistics object', 'to be created in the target by hand'),
@@ -152,7 +152,7 @@ const KINDS: Readonly<Record<LeftKind, Words>> = {
   ),
   'time to live': words(
     'write time and time to live',
-    'the server does not report them for these columns: the target gets those of other columns of the row, and a row without other values never expires there',
+    'the server does not report them for these columns: the target gets the times of other columns of the row, and a row without other values never expires in the target',
     'write times and times to live',
   ),
   'time of an element': words(

@@ -10,7 +10,7 @@ export type BookedRun = {
   readonly run: string
   readonly kind: string
   readonly commandLine: string
-  /** Absolute path for relative paths of the command; null if unknown, as in rows of older programs. */
+  /** Absolute path of the folder where relative paths of the command begin; null if unknown, as in old rows. */
   readonly folder: string | null
   readonly source: string | null
   readonly target: string | null

@@ -120,7 +120,7 @@ export type SharedSlotEvent = {
   state: SlotState | 'lost'
   turns: Dec
   host?: string
-  /** Its run in ledger, catalog and run history. */
+  /** Id of the task's own run, as in ledger, catalog and run history. */
   ledgerRun?: Dec
   rows: Dec
   chunks: Dec

@@ -146,7 +146,7 @@ class TableComparison {
     const { database, owner, key, plan, name, emit } = this.#context
     const adopted = await patiently(() => adoptRepairs(database, owner.runId, key, plan), this.#context, this.#stop)
     if (adopted === null) return
-    const message = `continues run ${adopted.runId}, which had recorded ${rowCountText(adopted.rows)}: sluice diff --undo ${owner.runId} reverts both`
+    const message = `continues run ${adopted.runId}, which had recorded ${rowCountText(adopted.rows)}: sluice diff --undo ${owner.runId} reverts the repairs of both runs`
     emit({ type: 'log', level: 'note', table: name, message })
   }
 

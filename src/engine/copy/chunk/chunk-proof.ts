@@ -30,7 +30,8 @@ export function otherNullKeys({ source, target }: TablePlan, rows: bigint): Slui
     `the target already has rows whose key is NULL: ${rowCountText(rows)} ${verb} not from ${source.table.name}`,
     {
       where: tableText(target.table),
-      reason: `no key distinguishes ${them} from the rows that were read, so these were not written`,
+      reason:
+        'without a key, these rows cannot be distinguished from rows of the source, so rows of the source were not written',
       hint: `remove ${them} from the target, or leave out rows whose key is NULL with --where, and run the same command again`,
     },
   )
@@ -40,7 +41,7 @@ export function otherNullKeys({ source, target }: TablePlan, rows: bigint): Slui
 export function rowsDropped({ source, target }: TablePlan, dropped: bigint, read: bigint): SluiceError {
   return new SluiceError(
     'PROOF_FAILED',
-    `the target did not take ${dropped} of ${rowCountText(read)} that were read from ${source.table.name}`,
+    `the target did not store ${dropped} of ${rowCountText(read)} that were read from ${source.table.name}`,
     {
       where: tableText(target.table),
       reason: 'a trigger or a rule of the target drops rows without an error',
@@ -54,7 +55,7 @@ export function compareCounted({ source }: TablePlan, expected: Digest, found: D
   if (equalDigests(expected, found)) return
   const what =
     expected.rows === found.rows
-      ? 'some of their keys find another row, or the same row twice'
+      ? 'a query by some of their keys finds another row, or the same row twice'
       : `${expected.rows} rows were written or skipped, ${found.rows} are in the target`
   throw new SluiceError(
     'PROOF_FAILED',

@@ -22,7 +22,7 @@ export class UnevenElements {
   notes(): readonly string[] {
     return [...this.#rows].map(
       ([column, rows]) =>
-        `in ${rowCountText(rows)} elements of ${column} had different write times or TTLs: all of them have the latest write time and the longest TTL now`,
+        `in ${rowCountText(rows)}, elements of ${column} had different write times or TTLs: in the target, all have the latest write time and the longest TTL`,
     )
   }
 

@@ -253,7 +253,7 @@ export function storedInstead(plan: TablePlan, given: Row, stored: Row): SluiceE
   if (!isEqualRow(writtenCells(plan, given), stored)) return storesAnother(names)
   return new SluiceError(
     'ROW_REFUSED',
-    `the target generates ${names.join(', ')} itself, with another value than the source`,
+    `the target generates ${names.join(', ')} itself, and the result differs from the source`,
     {
       hint: 'generate these columns in the target with the expressions of the source',
     },
@@ -279,8 +279,8 @@ export function oneKey(): SluiceError {
 
 /** Error for a row that another program changed each time it was to be written. */
 export function changedMeanwhile(): SluiceError {
-  return new SluiceError('TARGET_BUSY', 'another program changed it meanwhile', {
-    reason: 'a repair overwrites only what it has read',
+  return new SluiceError('TARGET_BUSY', 'another program has changed the row meanwhile', {
+    reason: 'a repair overwrites a row only if it has not changed since it was read',
     hint: 'run the same command again',
     retryable: true,
   })

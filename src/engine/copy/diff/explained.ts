@@ -51,7 +51,7 @@ export function unproved(name: string, compared: Compared): SluiceError | null {
 
 /** @param range range whose checksums differ, although no differing row was found */
 export function unexplainedRange(name: string, range: Range): SluiceError {
-  return notProved(name, `${rangeText(range)}: the checksums of both sides differ, but no differing row was found`)
+  return notProved(name, `the checksums of both sides differ (${rangeText(range)}), but no differing row was found`)
 }
 
 function notProved(name: string, message: string): SluiceError {

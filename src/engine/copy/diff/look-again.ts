@@ -128,7 +128,7 @@ async function madeSure(
     else {
       const error = new SluiceError(
         'VALUE_REFUSED',
-        'a query by its key finds no row, although the table holds this key',
+        'a query by the key finds no row, although the table has a row with this key',
       )
       sure.push({ difference: { ...suspect, unasked: unasked(side, error) }, now: PRESENT[suspect.kind] })
     }
@@ -193,7 +193,7 @@ async function inspect(
       return { difference: null, now: { source: both, target: both } }
     }
     if (here === undefined && kind !== 'extra' && !finds) {
-      const error = new SluiceError('VALUE_REFUSED', 'a query by the key that the target holds finds no row')
+      const error = new SluiceError('VALUE_REFUSED', 'a query by the key, as the target stores it, finds no row')
       return { difference: { ...suspect, unasked: unasked('source', error) }, now: PRESENT[kind] }
     }
     const now = { source: here === undefined ? 0n : 1n, target: there === undefined ? 0n : 1n }

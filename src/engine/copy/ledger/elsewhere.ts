@@ -50,7 +50,7 @@ export async function beginLedger(
       `the copy of ${tableText(name)} is recorded in another ledger, ${place.where}`,
       {
         where: to.label,
-        reason: 'a second ledger would not have its runs, streams and proofs',
+        reason: 'a second ledger would lack the runs, streams and proofs of the first one',
         hint: `${byName(place)}${name.schema === undefined ? '' : ` and --to-schema ${shellQuote(name.schema)}`} to continue with that ledger, or connect as its owner`,
       },
     )

@@ -14,12 +14,12 @@ type Instead = { readonly reason: string; readonly hint: (stream: string) => str
 const WRITE: Instead = {
   reason: 'the stream does not see rows that another command writes',
   hint: (stream) =>
-    `resume it with sluice follow ${stream}; repair single rows with sluice diff --fix --run ${stream} --key KEY, or with --range or --partition instead of --key; or end it first with sluice follow ${stream} --end`,
+    `resume the stream with sluice follow ${stream}; or repair some rows with sluice diff --fix --run ${stream} and --key, --range or --partition; or end the stream first with sluice follow ${stream} --end`,
 }
 
 /** Texts for a refused undo of a repair. */
 export const UNDO: Instead = {
-  reason: 'the row would differ from its source again, and the next comparison of the stream would repair it again',
+  reason: 'the row would differ from the source again, until the next comparison of the stream repairs it',
   hint: (stream) => `change the row at the source; or end the stream first with sluice follow ${stream} --end`,
 }
 
@@ -46,7 +46,7 @@ export async function refuseFollowed(
 }
 
 /**
- * `refuseFollowed` for a table that is being copied: a stream started since then is in the copy's own ledger.
+ * `refuseFollowed` during a copy: reads only the ledger of the copy, which records a stream that started after the copy.
  * @throws SluiceError TABLE_FOLLOWED
  */
 export async function refuseFollowedSince(database: LedgerDatabase, key: TableKey): Promise<void> {

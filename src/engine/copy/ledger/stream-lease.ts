@@ -122,7 +122,7 @@ export class StreamLease {
 
 /** Error for a process whose stream another process has taken. */
 export function streamLost(): SluiceError {
-  return new SluiceError('LEASE_LOST', 'another program follows this stream now', {
+  return new SluiceError('LEASE_LOST', 'another program runs this stream now', {
     hint: 'this program applies no more changes; end one of the two programs',
   })
 }

@@ -64,7 +64,7 @@ export function ledgerUnderAbort(
 /** @throws the reason of `over`, and errors of the call */
 async function answered<T>(question: () => Promise<T>, over: AbortSignal): Promise<T> {
   const gone = (): SluiceError =>
-    over.reason instanceof SluiceError ? over.reason : new SluiceError('ABORTED', 'aborted as asked')
+    over.reason instanceof SluiceError ? over.reason : new SluiceError('ABORTED', 'aborted on request')
   if (over.aborted) throw gone()
   let end = (): void => undefined
   const ended = new Promise<never>((_, reject) => {

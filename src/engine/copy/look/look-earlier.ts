@@ -57,7 +57,7 @@ export async function lookEarlier(
   const { ledger, owner } = context
   const base: EarlierInspection = { chunks: 0, isStopped: false, error: null, notes: [] }
   if (standing.earlier === 0n) return base
-  const said = `${count(standing.earlier, standing.chunks)} ${howCopied(standing)}, with the values of that time`
+  const said = `${count(standing.earlier, standing.chunks)} ${howCopied(standing)}, with their values at that time`
   if (operation.noLook === true || operation.verify === 'none')
     return { ...base, notes: [`${said}; they were not compared now`] }
   // Chunks completed by another process since this run began need no count.

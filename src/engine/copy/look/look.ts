@@ -36,7 +36,8 @@ export function changedSide({ before, source, expected, target }: InspectedCount
 }
 
 /**
- * Surplus of a chunk in the ledger. Version 1 recorded none: a range that had to be empty holds only the rows written.
+ * Recorded surplus of a chunk. Ledger version 1 recorded none; it is then written minus read if the range had to be empty
+ * or was replaced, else unknown (null).
  */
 export function surplusOf({ plan }: TableContext, { surplus, read, written }: StoredChunk): bigint | null {
   if (surplus !== null) return surplus
@@ -106,7 +107,7 @@ class Look {
     return this.#result()
   }
 
-  /** For a target without corresponding ranges: compares the sum over all chunks with the count of the table. */
+  /** If source ranges cannot be read in the target: compares the sum over all chunks with the count of the table. */
   async whole({ chunks, count }: Earlier, planSurplus: bigint | null): Promise<LookResult | null> {
     const { ledger, owner } = this.#context
     const { before, ours } = await ledger.readRows(owner.runId)

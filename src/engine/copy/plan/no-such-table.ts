@@ -11,7 +11,7 @@ const PATIENCE_MS = 3000
 
 type Asked = Pick<CopyStore, 'label' | 'tables'>
 
-/** @param words such as `the source has no table ordrs` @returns NO_SUCH_TABLE, with the suggested table after them */
+/** @param words such as `the source has no table ordrs` @returns NO_SUCH_TABLE: words and suggested table */
 export async function noSuchTable(store: Asked, name: string, words: string): Promise<SluiceError> {
   const meant = name.includes('*') ? null : await meantTable(store, name)
   return new SluiceError('NO_SUCH_TABLE', `${words}${meant === null ? '' : ` (${meant}?)`}`, {

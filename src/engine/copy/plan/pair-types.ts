@@ -23,7 +23,7 @@ export function pairTypes(
   if (sameSystem && source.native === target.native && source.oneWay === true) {
     throw new SluiceError('UNSUPPORTED_TYPE', `${source.name} (${source.native}) cannot be copied unchanged`, {
       reason: 'the type has several members, and the text of a value does not show to which of them it belongs',
-      hint: 'leave the column out with --columns, or make the column of the target a text',
+      hint: 'leave the column out with --columns, or give the column of the target a text type',
     })
   }
   if (sameSystem && source.native === target.native && source.fields !== target.fields) {
@@ -65,7 +65,7 @@ function paired(source: Column, target: Column, accepted: boolean): Pairing {
     'UNSUPPORTED_TYPE',
     `${source.name} (${source.native}) cannot become ${target.name} (${target.native})`,
     {
-      hint: 'leave the column out with --columns, or make the column of the target a text',
+      hint: 'leave the column out with --columns, or give the column of the target a text type',
     },
   )
 }

@@ -66,7 +66,7 @@ function elementsLeft(plan: TablePlan): readonly LeftBehind[] {
 }
 
 const OF_THEIR_ROW =
-  'an older version began this copy and gave collections the write time and time to live of their row; after the copy, sluice diff --fix --overwrite-newer gives elements their own'
+  'an older version began this copy and gave collections the write time and time to live of their row; after the copy, run sluice diff --fix --overwrite-newer to give each element its times of the source'
 
 function lifetimesForced({ source, target }: TablePlan): readonly LeftBehind[] {
   const { forced } = target.times ?? {}

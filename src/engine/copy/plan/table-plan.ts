@@ -125,7 +125,7 @@ function refuseGiven(
   if (given.hidesColumns === true && options.columns === undefined) {
     throw new SluiceError('TABLE_REFUSED', `${tableText(given.table)} has columns that this user may not read`, {
       where: from.label,
-      reason: `the rights of the user show only ${given.columns.map(({ name }) => name).join(', ')}`,
+      reason: `this user sees only ${given.columns.map(({ name }) => name).join(', ')}`,
       hint: 'grant SELECT on the whole table, or name the columns to copy with --columns',
       kind: 'source',
     })
@@ -136,7 +136,7 @@ function refuseGiven(
 function refuseEmpty({ table, columns }: TableSpec, chosen: readonly Column[]): void {
   if (chosen.length > 0) return
   throw new SluiceError('TABLE_REFUSED', `${tableText(table)} has no columns with values to copy`, {
-    reason: columns.length === 0 ? 'it has no columns' : 'the target generates all of their values itself',
+    reason: columns.length === 0 ? 'it has no columns' : 'the target generates the values of all columns itself',
     hint: 'exclude the table, and create it in the target yourself',
     kind: 'source',
   })

@@ -195,7 +195,7 @@ function trueKey(quarantinedRow: QuarantinedRow, { source }: TablePlan): RowKey 
       Object.entries(quarantinedRow.row).every(([name, value]) => value === null || source.key.includes(name)))
   if (quarantinedRow.stage === 'read' && source.ring !== undefined && isPartition) {
     throw new SluiceError('ROW_REFUSED', `partition ${rowKeyText(key)} could not be read, so its rows are unknown`, {
-      hint: 'run the same copy with --again once it can be read: that compares both sides, and writes what is missing',
+      hint: 'run the same copy with --again once the partition can be read: it compares both sides and writes what is missing',
     })
   }
   return key
@@ -257,7 +257,7 @@ function isOthers(key: RowKey, { target, onExisting }: TablePlan): SluiceError {
     `${target.table.name} already has a row ${rowKeyText(key)}, with other values than the source`,
     {
       reason: `another program wrote it, and a copy with --on-existing ${onExisting} overwrites no rows`,
-      hint: 'sluice diff shows both rows, and --fix overwrites that of the target',
+      hint: 'sluice diff shows both rows; sluice diff --fix overwrites the row of the target',
     },
   )
 }
@@ -274,13 +274,13 @@ function isNewer(key: RowKey, { target }: TablePlan): SluiceError {
     {
       reason:
         'the target has values or a deletion with a later write time, or values have changed or expired meanwhile',
-      hint: 'sluice diff names the values that differ; with --fix --overwrite-newer it replaces later ones of the target',
+      hint: 'sluice diff names the values that differ; sluice diff --fix --overwrite-newer also replaces later values of the target',
     },
   )
 }
 
 function notOne(key: RowKey, rows: number, where = 'in the source'): SluiceError {
-  const others = rows === 1 ? `a row ${where} has it, too` : `${rows} rows ${where} have it`
+  const others = rows === 1 ? `a row ${where} has the same key` : `${rows} rows ${where} have it`
   return new SluiceError('ROW_REFUSED', `the key ${rowKeyText(key)} does not identify one row: ${others}`, {
     reason: 'rows whose key is NULL cannot be distinguished',
     hint: 'give the rows a key at the source, or let the target accept them, then copy the table again with --restart',

@@ -41,7 +41,7 @@ export async function retryQuarantined(context: TableContext, stop: AbortSignal)
     if (error !== undefined) emit({ type: 'row.aside', table: name, chunk: '', key: row.key, error: error.info() })
   }
   if (written + gone === 0) return
-  const more = gone === 0 ? '' : `, ${gone} that the source no longer has`
+  const more = gone === 0 ? '' : `, and ${gone} no longer exist in the source`
   emit({
     type: 'log',
     level: 'note',

@@ -177,7 +177,7 @@ async function proveAdopted(context: TableContext, view: SourceView): Promise<vo
       type: 'log',
       level: 'warn',
       table: name,
-      message: `chunk ${chunk.no} was completed by another program, but holds ${stored.rows} rows where the source has ${source.rows}, or other values: it is copied again`,
+      message: `chunk ${chunk.no} was completed by another program, but differs from the source (${stored.rows} rows in the target, ${source.rows} in the source): it is copied again`,
     })
   }
 }

@@ -159,7 +159,7 @@ function proofOf(
 
 function leftOutAsAsked(tables: readonly string[]): SluiceError {
   const shown = tables.length <= 3 ? tables.join(', ') : `${tables.length} tables`
-  return new SluiceError('STOPPED', `not finished, because it was skipped on request: ${shown}`, {
+  return new SluiceError('STOPPED', `skipped on request, and so not finished: ${shown}`, {
     hint: 'run the same command to copy what was skipped',
   })
 }

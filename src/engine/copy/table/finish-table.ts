@@ -202,7 +202,7 @@ function verdict(
       quarantined === 1n ? 'one row is not in the target' : `${quarantined} rows of ${name} are not in the target`,
       {
         // In a table with a stream only the stream's own run may write rows.
-        hint: `sluice quarantine list says why; correct them at the source, then ${operation.follow === undefined ? 'sluice quarantine retry' : 'run the same command again'}`,
+        hint: `sluice quarantine list shows the causes; correct the rows at the source, then ${operation.follow === undefined ? 'sluice quarantine retry' : 'run the same command again'}`,
       },
     )
   }
@@ -320,7 +320,7 @@ function copyTally(tally: Tallies, points: number, { again }: TableRun, { proved
 function extraNotes({ plan }: TableContext, { extra }: TableTotals): readonly string[] {
   if (extra === 0n) return []
   return [
-    `the target holds ${countText(extra, 'row')} more than the source in the ranges that were copied: --on-existing ${plan.onExisting} leaves ${extra === 1n ? 'it' : 'them'} there; only the rows that were read are proved`,
+    `the target holds ${countText(extra, 'row')} more than the source in the ranges that were copied: --on-existing ${plan.onExisting} keeps ${extra === 1n ? 'it' : 'them'}; only the rows that were read are proved`,
   ]
 }
 

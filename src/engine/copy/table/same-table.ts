@@ -36,7 +36,7 @@ async function refuseAnother(context: TableContext, lasting: boolean, copied: bi
   const hint = 'if this was done on purpose, begin again with --restart'
   if (lasting) {
     throw new SluiceError('PLAN_CHANGED', `${table} is not the table into which earlier runs copied rows`, {
-      reason: `it was recreated since; the ledger says that ${copied} rows of ${name} were copied into the table before`,
+      reason: `it was recreated since; according to the ledger, ${copied} rows of ${name} were copied into the earlier table`,
       hint,
     })
   }
@@ -44,7 +44,7 @@ async function refuseAnother(context: TableContext, lasting: boolean, copied: bi
   const there = await rowsIn(context)
   if (there >= copied) return
   throw new SluiceError('PLAN_CHANGED', `${table} does not hold all rows that were copied into it`, {
-    reason: `it was recreated or altered since, and holds ${there} rows; the ledger says that ${copied} of ${name} were copied into it`,
+    reason: `it was recreated or altered since, and holds ${there} rows; according to the ledger, ${copied} rows of ${name} were copied into it`,
     hint,
   })
 }

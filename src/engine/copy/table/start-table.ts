@@ -259,7 +259,8 @@ async function mayCut(
     if (plan.cut === 'key' && (await runs.plan(key))?.planned === true) return 'cut'
     if (plan.cut !== 'key' && elsewhere === 'leave') return 'copied elsewhere'
     throwIfAborted(steering.stop)
-    const doing = plan.cut === 'key' ? 'cutting it into chunks' : 'copying it, and without a key it cannot be shared'
+    const doing =
+      plan.cut === 'key' ? 'dividing the table into chunks' : 'copying the table, which cannot be shared without a key'
     if (!reported) run.emit({ type: 'log', level: 'note', table: name, message: `another run is ${doing}; waiting` })
     await sleep(PLANNING_LOOK_MS)
   }
@@ -319,7 +320,7 @@ function lostRows({ name, plan }: TableContext, copied: bigint): SluiceError {
   const what = plan.create ? 'no longer exists in the target' : 'is empty in the target'
   const how = plan.create ? 'dropped' : 'emptied'
   return new SluiceError('PLAN_CHANGED', `${tableText(plan.target.table)} ${what}`, {
-    reason: `the ledger says that ${copied} rows of ${name} were copied into it`,
+    reason: `according to the ledger, ${copied} rows of ${name} were copied into it`,
     hint: `if it was ${how} on purpose, begin again with --restart`,
   })
 }

@@ -160,6 +160,6 @@ function askedOfTable(act: TableRequest['act'], value: unknown): SteeringRequest
 
 function wrong(message: string): SluiceError {
   return new SluiceError('BAD_FLAG', message, {
-    hint: 'workers N, lanes N, rate N, pause, resume, stop; and pause, resume, skip, retry with TABLE, or TABLE/CHUNK for one chunk',
+    hint: 'for the whole run: workers N, lanes N, rate N, pause, resume or stop; for a table or chunk: pause, resume, skip or retry, with TABLE or TABLE/CHUNK',
   })
 }

@@ -29,7 +29,7 @@ export class ReportedFailures {
     const reported = this.notified
     this.notified = null
     if (reported !== null)
-      this.#emit({ type: 'log', level: 'note', ...this.#table, message: `${now}; over: ${reported}` })
+      this.#emit({ type: 'log', level: 'note', ...this.#table, message: `${now}; this failure has ended: ${reported}` })
   }
 }
 

@@ -27,7 +27,7 @@ export async function patiently<T>(
   for (;;) {
     try {
       const done = await body()
-      failures.passed('it continues')
+      failures.passed('the run continues')
       return done
     } catch (thrown) {
       const error = asSluiceError(thrown)

@@ -20,7 +20,7 @@ export async function reclaimDead(
 ): Promise<readonly Reclaimed[]> {
   const chunks = await ledger.claims.held()
   const dead = chunks.filter(({ holder }) => endedHolder(holder, owner) !== null)
-  // Chunks of the script, which records no owners: they are freed like chunks of dead owners.
+  // Chunks without an owner come from the migration script, which records none: free them like those of dead owners.
   const nobodys = chunks.filter(({ holder }) => holder === null)
   return free(database, ledger, [...dead, ...nobodys], 'ended')
 }

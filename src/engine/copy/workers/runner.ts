@@ -372,10 +372,10 @@ async function viewFor(context: TableContext): Promise<SourceView> {
 }
 
 function blocksLost({ name }: TableContext, cause: SluiceError | null): SluiceError {
-  return new SluiceError('CONNECTION_LOST', `the source snapshot in which ${name} was divided is gone`, {
+  return new SluiceError('CONNECTION_LOST', `the source snapshot in which ${name} was divided no longer exists`, {
     kind: 'source',
     reason: cause?.message ?? 'its server was restarted, or the connection to it broke',
-    hint: 'it has no key to resume by: run the same command again to copy it from its beginning',
+    hint: 'the table has no key to resume by: run the same command again to copy it from the beginning',
     ...(cause === null ? {} : { cause }),
   })
 }

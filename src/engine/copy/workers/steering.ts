@@ -111,7 +111,7 @@ export class Steering {
         this.#held = known.held
         break
       case 'stop':
-        this.#stop.abort(new SluiceError('STOPPED', 'stopped as asked'))
+        this.#stop.abort(new SluiceError('STOPPED', 'stopped on request'))
         break
       case 'workers':
         this.#workers = known.workers

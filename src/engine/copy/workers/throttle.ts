@@ -155,8 +155,8 @@ export class Throttle {
     if (this.#options.stop?.aborted !== true) return
     this.#stoppedAt ??= now
     if (now - this.#stoppedAt < STOP_MS) return
-    throw new SluiceError('STOPPED', 'at this rate the batch would have taken too long after the stop', {
-      hint: 'run the same command to continue with it',
+    throw new SluiceError('STOPPED', 'the batch was stopped, because it would have taken too long at this rate', {
+      hint: 'run the same command to continue',
     })
   }
 

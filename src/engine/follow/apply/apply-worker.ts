@@ -386,7 +386,7 @@ export class ApplyWorker {
       }
       const closing = positionClosing(database, held, this.#row, after, [...this.#folded.takeStatements(), ...also])
       if ((await writer.commit(closing)) === 'fenced') {
-        throw new SluiceError('LEASE_LOST', 'another program follows this stream now', {
+        throw new SluiceError('LEASE_LOST', 'another program runs this stream now', {
           hint: 'this batch was not written; end one of the two programs',
         })
       }

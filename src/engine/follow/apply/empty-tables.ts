@@ -26,7 +26,7 @@ export async function emptyTables(
   await using writer = await changeTarget.open(request)
   await writer.truncate([...tables.keys()])
   if ((await writer.commit({ statements: also, guard: landed, landed })) === 'committed') return
-  throw new SluiceError('LEASE_LOST', 'another program follows this stream now', {
+  throw new SluiceError('LEASE_LOST', 'another program runs this stream now', {
     hint: 'no table was emptied; end one of the two programs',
   })
 }

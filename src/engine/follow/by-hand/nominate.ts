@@ -84,7 +84,7 @@ export function refuseStanding({ id, status, birth, faults }: StreamRow, run: Co
   if (status === 'ended') {
     throw new SluiceError('STREAM_HALTED', `stream ${id} has ended`, {
       reason: 'no run follows its tables',
-      hint: 'remove --run: sluice diff --fix repairs them itself',
+      hint: 'remove --run: sluice diff --fix then repairs the rows itself',
     })
   }
   if (birth !== null) return

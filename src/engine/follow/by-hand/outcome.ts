@@ -47,7 +47,8 @@ export async function untilRead(
     refuseStanding(await streamKnown(ledger.database, stream, label), run)
     if ((await ledger.lease.holder(stream)) === null) return 'free'
     if (run.interrupt.stop.aborted) return 'stopped'
-    const message = 'the program that follows the stream reads these rows between two of its transactions'
+    const message =
+      'waiting until the program that runs the stream has read these rows; it does so between two transactions'
     if (!reported) run.emit({ type: 'log', level: 'note', message })
     if (run.clock.ticks() - asked >= ASK_MS) {
       asked = run.clock.ticks()
@@ -71,13 +72,13 @@ async function heldBack(
     return { message: `run ${run} is paused and reads no rows`, hint: `run sluice ctl ${run} resume` }
   if (steered !== null && steered.rate !== null) {
     return {
-      message: `run ${run} is limited to ${steered.rate} changes a second: it reads these rows after the changes that wait`,
+      message: `run ${run} is limited to ${steered.rate} changes a second: it reads these rows after the waiting changes`,
       hint: `run sluice ctl ${run} rate off to remove the limit`,
     }
   }
   const where = steered === null ? ', or the run is paused or limited on its machine' : ''
   return {
-    message: `run ${run} has not reached these rows yet: earlier changes wait${where}`,
+    message: `run ${run} has not reached these rows yet: earlier changes are waiting${where}`,
     hint: `sluice ctl ${run} on the machine of the run shows whether it is paused or limited; ctrl-c ends this command, and the rows are still read later`,
   }
 }

@@ -60,7 +60,7 @@ export async function compareScope(
   const keyed = byIdentity(table)
   if (options.by === 'range') {
     if (!keyed.sortsAlike) {
-      throw new SluiceError('BAD_FLAG', `a range of ${table.name} has different rows on each side`, {
+      throw new SluiceError('BAD_FLAG', `a range of ${table.name} selects different rows in source and target`, {
         reason: 'source and target sort its key differently',
         hint: 'name rows with --key, or compare all of them with sluice follow STREAM --until-equal',
       })

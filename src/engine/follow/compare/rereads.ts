@@ -52,9 +52,10 @@ export type Reread = {
 }
 
 /**
- * For a table in catch-up: the rows read are newer than what is applied, so the table must catch up to their position.
+ * Rereads the waiting rows of a table in catch-up. They are newer than the applied changes, so the table must catch up to
+ * the position of the read.
  * @param at the table's number in the stream
- * @returns null if no row waited
+ * @returns null if no row waited to be read
  */
 export async function rereadRows(
   lane: ApplyWorkers,
@@ -90,8 +91,9 @@ export async function rereadRows(
 }
 
 /**
- * For a live table, or the copied part of one, while the target holds exactly what the view shows. The table stays
- * equal to the source, and its unique values cannot conflict with later changes.
+ * Rereads the waiting rows of a live table, or of the copied part of a table, in one transaction. The target must hold
+ * exactly the rows of the view: then the table stays equal to the source, and its unique values cannot conflict with
+ * later changes.
  * @param view of the source
  * @param part copied part of the table; null for the whole table
  * @returns how many rows were read, and how many of them were changed

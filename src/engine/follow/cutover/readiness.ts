@@ -143,10 +143,10 @@ export async function streamGates(
       gate: {
         name: 'stream',
         ...(holder === null
-          ? { state: 'ok', detail: `no other program follows stream ${stream.id}` }
+          ? { state: 'ok', detail: `no other program runs stream ${stream.id}` }
           : {
               state: 'refused',
-              detail: `process ${holder.pid ?? '?'} on ${holder.host ?? 'another machine'} follows stream ${stream.id}`,
+              detail: `process ${holder.pid ?? '?'} on ${holder.host ?? 'another machine'} runs stream ${stream.id}`,
               hint: 'end it first, with ctrl-c or sluice ctl RUN stop',
             }),
       },
@@ -252,7 +252,7 @@ export function readinessRefusal([first, ...more]: readonly ReadinessRefusal[]):
     gate: { name: 'reverse stream', detail: 'it does not exist' },
   }
   return new SluiceError(code, `cutover check ${gate.name} failed: ${gate.detail}`, {
-    ...(more.length === 0 ? {} : { reason: `so did ${more.map((one) => one.gate.name).join(', ')}` }),
+    ...(more.length === 0 ? {} : { reason: `also failed: ${more.map((one) => one.gate.name).join(', ')}` }),
     ...('hint' in gate && gate.hint !== undefined ? { hint: gate.hint } : {}),
   })
 }

@@ -74,7 +74,7 @@ export class Maker {
 
   /** Aborts the creation and waits for its end. */
   async stop(): Promise<void> {
-    this.#end.abort(new SluiceError('STOPPED', 'stopped as asked'))
+    this.#end.abort(new SluiceError('STOPPED', 'stopped on request'))
     await this.#begun?.catch(() => undefined)
   }
 }

@@ -80,8 +80,8 @@ export function ableOf({ store, stream }: Pick<OpenedFamily, 'store' | 'stream'>
   if (switches === undefined || changes === undefined)
     throw no(
       `tables of ${store.system} cannot be exchanged`,
-      'it has no transaction that renames tables and reports changes',
-      'cutover works within one PostgreSQL database so far',
+      `${store.system} has no transaction that renames tables and reports changes`,
+      'so far, cutover works within one PostgreSQL database only',
     )
   if (cdcOf(stream, undefined) !== 'slot') {
     throw no(

@@ -19,6 +19,6 @@ export async function streamEnded(
   // Between two databases, the other ledger holds what happened next.
   const hint = turn.isBetween
     ? `stream ${turn.reverse} continued in the other direction: sluice cutover ${turn.reverse} --dry-run shows the state`
-    : `${goOn(newest)} is for the stream that continues with its tables`
+    : `another stream continues with the tables: ${goOn(newest)}`
   return new SluiceError('STREAM_HALTED', `stream ${id} has ended: its tables were exchanged${when}`, { hint })
 }

@@ -239,7 +239,7 @@ export class CutoverTurn implements Watch {
     const closing = this.#parts.closing({ ...facts, fence, birth })
     this.#facts = facts
     if ((await attempt.commit(closing)) === 'fenced') {
-      throw new SluiceError('LEASE_LOST', 'another program follows this stream now', {
+      throw new SluiceError('LEASE_LOST', 'another program runs this stream now', {
         hint: 'no table was exchanged; end one of the two programs',
       })
     }

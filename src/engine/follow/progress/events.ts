@@ -237,7 +237,7 @@ export class ProgressReporter implements AsyncDisposable {
     const silent = [this.#target, this.#source].find(({ isSilent }) => isSilent)
     if (this.#isStopReported || !steering.stop.aborted || silent === undefined) return
     this.#isStopReported = true
-    const message = `the stop waits for the ${silent.name}, which does not answer; a second stop ends the run without it, and the next run applies what was not written`
+    const message = `the stop waits for the ${silent.name}, which does not answer; a second stop ends the run without waiting; the next run applies what was not written`
     run.emit({ type: 'log', level: 'warn', message })
   }
 }

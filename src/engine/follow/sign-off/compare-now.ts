@@ -58,7 +58,7 @@ async function untilFree({ id, stream, open, run }: CompareParts): Promise<Answe
     const holder = await streams.lease.holder(stream)
     if (holder === null) return 'free'
     const who = `process ${holder.pid ?? '?'} on ${holder.host ?? 'another machine'}`
-    if (!reported) note(run, `${who} follows the stream: it was asked to compare both sides as of one snapshot`)
+    if (!reported) note(run, `${who} runs the stream; it was requested to compare both sides as of one snapshot`)
     reported = true
     if (!long && run.clock.ticks() - since > LONG_MS && (await signOffs.step(id)) === 'asked') {
       note(run, `${who} has not begun to compare: it is behind, a table is not live, or it is of an older version`)

@@ -52,12 +52,12 @@ export async function endStreamAtBoth(
     run.emit({ type: 'log', level: 'note', message: `stream ${id} has ended: ${made} are removed` })
     return
   }
-  const message = `stream ${id} has ended only in this ledger: ${made} stay at the source, for ${targetText(other.noted)}`
+  const message = `stream ${id} has ended only in this ledger: ${made} are kept at the source for ${targetText(other.noted)}`
   const byHand = changes?.endByHand?.(name) ?? `sluice slots --drop ${name} at the source`
-  const gone = `if that target no longer exists: ${byHand}`
+  const gone = `if that target no longer exists, run: ${byHand}`
   const hint =
     other.place === 'moved'
-      ? `if that target is this one under another name: sluice follow ${id} --moved --end; ${gone}`
+      ? `if that target is this one under another name, run: sluice follow ${id} --moved --end; ${gone}`
       : gone
   run.emit({ type: 'log', level: 'warn', message, hint })
 }

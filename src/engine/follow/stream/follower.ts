@@ -111,7 +111,7 @@ export async function noteFollower(
   } catch (error) {
     if (!(error instanceof SluiceError) || error.code !== 'SOURCE_DENIED') throw error
     if (other !== null) throw notNoted(stream, birth, other.noted, error)
-    const message = `the source could not record the target of stream ${stream}: a copy of the target could take over its changes`
+    const message = `the source could not record the target of stream ${stream}: a copy of the target could receive its changes instead`
     const hint = `make this login the owner of ${birth.slot}`
     run.emit({ type: 'log', level: 'warn', message, hint })
     return known
@@ -173,7 +173,7 @@ function movedError(stream: string, { place, noted }: OtherTarget, now: Target):
   if (place === 'elsewhere') {
     return new SluiceError('STREAM_MOVED', `stream ${stream} now writes into another target: ${there}`, {
       reason: `this target is ${here}, and the source has recorded another one since; nothing was read from the source`,
-      hint: `if the other one is a mistake, end its program, then run sluice follow ${stream} --moved; else end the stream only here: sluice follow ${stream} --end`,
+      hint: `if the other one is a mistake, end its program, then run sluice follow ${stream} --moved; otherwise, end the stream only in this ledger: sluice follow ${stream} --end`,
     })
   }
   return new SluiceError('STREAM_MOVED', `stream ${stream} wrote into ${there}, but this target is ${here}`, {

@@ -68,6 +68,6 @@ function command(stream: string, faults: readonly StreamFault[], tables: readonl
 function withoutThem(stream: string, gone: readonly string[]): string {
   return (
     `restore ${gone.join(', ')} under that name, then run sluice follow ${stream} --resync ${shellNames(gone)}; ` +
-    `or continue without: end the stream with sluice follow ${stream} --end, then run copy --follow with the remaining --tables`
+    `or continue without ${gone.length === 1 ? 'it' : 'them'}: end the stream with sluice follow ${stream} --end, then run copy --follow with the remaining --tables`
   )
 }

@@ -37,7 +37,9 @@ export async function streamOfPlan(
   const isSame = more.length === 0 && known.length === wanted.size && known.every((name) => wanted.has(name))
   if (isSame && found.sourceIdentity === planned.from.identity) return found
   throw new SluiceError('TABLE_FOLLOWED', `stream ${found.id} follows ${known.join(', ')}`, {
-    reason: isSame ? `it reads from ${found.source}` : 'a run of a stream must name exactly its tables',
+    reason: isSame
+      ? `it reads from ${found.source}`
+      : 'a run of a stream must name all tables of the stream, and no others',
     hint: `resume it with sluice follow ${found.id}, or end it first with sluice follow ${found.id} --end`,
   })
 }

@@ -37,7 +37,7 @@ export async function refuseLostPartitions(
     'PARTITION_CHANGED',
     `${tableText(table)} has lost ${lost.length === 1 ? 'a partition' : 'partitions'} that this copy wrote into: ${said}`,
     {
-      reason: 'dropped, detached or renamed after the copy; the ledger still records the rows as proved',
+      reason: `${lost.length === 1 ? 'it was' : 'they were'} dropped, detached or renamed after the copy; the ledger still records the rows as proved`,
       hint: `restore each under its name; if rows are lost, create the partition again and run sluice follow ${id} --until-equal to copy them; or begin again with --restart`,
     },
   )

@@ -1,4 +1,7 @@
-/** Stages of opening the stream of a copy: find or begin it, check its tables, record and take it, start the source. */
+/**
+ * Stages of opening the stream of a copy: find or begin it, check its tables, record and take it, start reading changes
+ * at the source.
+ */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { Cdc, StreamBirth } from '../../../model/follow/port.ts'
 import { dec } from '../../../model/run/event.ts'

@@ -37,7 +37,7 @@ export function streamSides({ from, to }: PlannedCopy, cdc: Cdc): StreamSides {
   if (changes === undefined) {
     throw new SluiceError('NOT_FOLLOWABLE', `changes of ${from.system} cannot be followed`, {
       where: from.label,
-      hint: 'remove --follow; --again compares the tables once more whenever it is run',
+      hint: 'remove --follow; each later copy with --again compares the tables and writes what differs',
     })
   }
   if (target === undefined) {
@@ -114,7 +114,7 @@ function keyRefusals({ name, plan, target }: FollowTable, to: Pick<ChangeTarget,
     )
     refusals.push({
       table,
-      message: `the source identifies rows of ${name} by ${by}, but a table that is created for it ${made === '' ? 'has no key' : `is unique by ${made}`}`,
+      message: `the source identifies rows of ${name} by ${by}, but the table that sluice would create in the target ${made === '' ? 'has no key' : `is unique by ${made}`}`,
       // `--key` refuses floating point numbers.
       hint: `create the table in the target first, with a unique index on (${by}) and no other unique one${isFloat ? '' : `; or use --key ${shellNames(target.identity)}`}`,
     })

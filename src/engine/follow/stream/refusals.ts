@@ -32,7 +32,7 @@ export function cannotFollow(system: string, where: string): SluiceError {
   return new SluiceError('NOT_FOLLOWABLE', `${system} cannot be the target of a stream`, {
     where,
     reason: 'rows and the position of the stream must change in one transaction',
-    hint: 'remove --follow; --again compares the tables once more whenever it is run',
+    hint: 'remove --follow; each later copy with --again compares the tables and writes what differs',
   })
 }
 
@@ -63,7 +63,7 @@ export function lanesRefusal(
   if (wanted < 1 || wanted > MOST_LANES)
     return new SluiceError('BAD_FLAG', `lanes must be 1 to ${MOST_LANES}, not ${wanted}`)
   if (wanted === 1 || can.writers > 1) return null
-  return new SluiceError('BAD_FLAG', `${wanted} apply workers: ${system} allows one writer at a time`, {
+  return new SluiceError('BAD_FLAG', `${system} allows one writer at a time, not ${wanted} apply workers`, {
     where: label,
     hint: 'remove --apply-workers',
   })

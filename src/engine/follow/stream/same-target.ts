@@ -45,7 +45,12 @@ export async function refuseOtherTarget(
     const table = tableText(plan.target.table)
     const isMarked = known !== null && mark !== null
     if ((plan.create && !isCopied) || (isMarked && mark.lasting && mark.text !== known)) {
-      throw missing(`${table} is not the table that was filled`, 'it was dropped or recreated since', stream, [name])
+      throw missing(
+        `${table} is not the table into which the stream wrote rows`,
+        'it was dropped or recreated since',
+        stream,
+        [name],
+      )
     }
     if (!(await isEmpty(there, target, signal))) {
       // Without a lasting mark, only the number of rows shows that the table was recreated. Triggers may remove rows.
@@ -58,7 +63,7 @@ export async function refuseOtherTarget(
         await using here = await from.source(signal)
         // Repairs also remove rows, without a count in the ledger, but only rows that the source does not have.
         if (rows < (await here.extent(plan.source, null, true)).rows) {
-          const reason = `the ledger says at least ${held}: it was recreated, or another program removed rows`
+          const reason = `according to the ledger, it must have at least ${held}: the table was recreated, or another program removed rows`
           throw missing(`${table} holds only ${rows} rows`, reason, stream, [name])
         }
       }

@@ -152,7 +152,7 @@ function chosenQuestions(ids: readonly string[] | undefined): ReadonlySet<Questi
   const wanted = new Set<QuestionId>()
   for (const id of ids) {
     if (!isQuestionId(id))
-      throw new SluiceError('BAD_FLAG', `there is no question ${id}`, { hint: `ask ${known.join(', ')}` })
+      throw new SluiceError('BAD_FLAG', `there is no question ${id}`, { hint: `the questions are ${known.join(', ')}` })
     wanted.add(id)
   }
   return wanted

@@ -32,7 +32,7 @@ export async function inspectChecksum(
     const said = `${crc.numFiles} files of ${crc.tableSizeBytes} bytes`
     const given = `${all} files of ${bytes} bytes`
     const path = logPathOf(crcName(version))
-    const detail = `the checksum file of version ${version} says ${said}, the version has ${given}`
+    const detail = `the checksum file of version ${version} records ${said}, the version has ${given}`
     report.add({ level: 'finding', kind: 'checksum-file', path, log: given, found: said, detail })
   }
   const listed = crc?.listed() ?? null

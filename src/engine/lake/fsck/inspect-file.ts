@@ -208,7 +208,7 @@ export function vectorFindings(file: FsckFile, vector: DeletionVector, rows: num
 function rowFindings({ path, stats }: FsckFile, rows: number): readonly Finding[] {
   const said = numRecordsOf(stats)
   if (said === null || said === rows) return []
-  const detail = `the file has ${rows} rows, the log says ${said}`
+  const detail = `the file has ${rows} rows, the log records ${said}`
   return [{ level: 'finding', kind: 'row-count', path, log: `${said}`, found: `${rows}`, detail }]
 }
 

@@ -123,12 +123,12 @@ export class ListingCheck {
       return unread(why)
     }
     if (there === null) {
-      found({ level: 'finding', kind: 'file-missing', path, detail: 'the file is not there', absent: place.path })
+      found({ level: 'finding', kind: 'file-missing', path, detail: 'the file does not exist', absent: place.path })
       return { place: null, vector }
     }
     if (Math.abs(there.modified - file.modificationTime) >= 1000) this.counts.times++
     if (there.size === file.size) return { place, vector }
-    const detail = `the file has ${there.size} bytes, the log says ${file.size}`
+    const detail = `the file has ${there.size} bytes, the log records ${file.size}`
     found({ level: 'finding', kind: 'file-size', path, log: `${file.size}`, found: `${there.size}`, detail })
     return { place, vector }
   }

@@ -222,6 +222,6 @@ export const PAGES = {
     name: 'doctor',
     operands: '[path]',
     group: 'Operate',
-    summary: 'check the setup and say how to fix it',
+    summary: 'check the setup and suggest fixes',
   },
 } as const satisfies Readonly<Record<string, CommandPage>>

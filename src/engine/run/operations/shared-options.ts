@@ -21,7 +21,7 @@ export const CONNECT: Option = {
   describe: 'URL of the PostgreSQL database with the queue, or a store of the config file',
 }
 
-/** A list that takes one word each time: otherwise it would also take the path that follows. */
+/** One value per --exclude: with several, it would also take the path that follows. */
 export const EXCLUDE: Option = {
   name: 'exclude',
   type: 'list',
@@ -158,5 +158,5 @@ export const ROW_WORDS = {
 export const BETWEEN_OPTION: Option = {
   name: 'between',
   type: 'text',
-  describe: 'hours of the day to work in, such as 22:00-05:00; outside of them the run waits and begins nothing',
+  describe: 'hours of the day in which the run works, such as 22:00-05:00; at other times it waits and begins nothing',
 }

@@ -292,7 +292,7 @@ export class CopyTrack {
     )
     if (again.length === 0) return
     if (to.can.atomic !== 'row' && !['upsert', 'replace-range'].includes(operation.onExisting)) {
-      const message = `${again.length} ranges that are not PASS already hold rows and are not changed`
+      const message = `${again.length} ranges without status PASS were copied before; their rows are not written again`
       const hint = 'add --on-existing upsert to write them again, or run sluice quarantine retry for quarantined rows'
       this.#say('warn', message, tableText(one.source.table), hint)
       return

@@ -85,7 +85,7 @@ export async function recheck(
           'PROOF_FAILED',
           `rows of ${list.table.name} in the target differ from the rows that were read`,
           {
-            hint: 'run sluice diff while no program writes to them: it names the differences',
+            hint: 'run sluice diff while no program writes to the table: it names the rows that differ',
           },
         )
       }
@@ -101,7 +101,7 @@ function sourceKeys(plan: TablePlan, keys: readonly Key[]): readonly Key[] {
   const at = keyPositions(plan).map((position) => inRow.indexOf(position))
   if (at.length > 0 && !at.includes(-1)) return keys.map((key) => at.map((index) => key[index] ?? ''))
   throw new SluiceError('UNSUPPORTED_KEY', `rows of ${plan.source.table.name} cannot be found by the target's key`, {
-    hint: 'sluice diff --fix compares all of the table instead',
+    hint: 'run sluice diff --fix instead: it compares the whole table',
   })
 }
 

@@ -321,7 +321,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         type: 'flag',
         default: false,
         describe:
-          'then apply changes of the source until stopped; the same command resumes (PostgreSQL with logical replication)',
+          'after the copy, apply changes of the source until stopped; the same command resumes (PostgreSQL with logical replication)',
       },
       {
         name: 'until-caught-up',
@@ -357,7 +357,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         name: 'zone',
         type: 'text',
         group: 'Options:',
-        describe: 'time zone of --between, such as Europe/Berlin; else that of this machine',
+        describe: 'time zone of --between, such as Europe/Berlin; else the zone of this machine',
       },
     ],
     first: ['from', 'to', 'table', 'tables', 'where', 'workers', 'with', 'on-existing', 'follow', 'dry-run'],

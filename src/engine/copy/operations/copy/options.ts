@@ -9,7 +9,7 @@ export const DECIMALS = ['text', 'real'] as const
 /** Proof of a chunk. */
 export const PROOFS = ['chunk', 'count', 'none'] as const
 
-/** Heading of options in other programs' formats. */
+/** Heading of options that exist for compatibility with other programs. */
 export const AS_OTHERS = 'Options of other tools:'
 const TABLES = 'Tables and columns:'
 
@@ -55,7 +55,7 @@ export const SELECTION: readonly Option[] = inGroup(TABLES, [
     completes: 'table',
     describe: "names and patterns, comma-separated, such as 'public.*'; repeatable",
   },
-  { name: 'to-schema', type: 'text', describe: 'schema in the target (default: that of the source)' },
+  { name: 'to-schema', type: 'text', describe: 'schema in the target (default: the schema of the source)' },
   {
     name: 'to-table',
     type: 'text',
@@ -82,7 +82,7 @@ export const SELECTION: readonly Option[] = inGroup(TABLES, [
     name: 'key',
     type: 'list',
     commas: true,
-    shown: 'that of the table',
+    shown: 'the key of the table',
     completes: 'column',
     describe: 'columns that identify a row, comma-separated',
   },
@@ -145,7 +145,7 @@ export const TRACK: readonly Option[] = inGroup('Cassandra:', [
     default: false,
     describe: 'record the run in cdm_run_info and cdm_run_details of the target, range by range',
   },
-  { name: 'run-id', type: 'text', shown: 'that of the run', describe: 'number of the run in cdm_run_info' },
+  { name: 'run-id', type: 'text', shown: 'the number of the run', describe: 'number of the run in cdm_run_info' },
   {
     name: 'prev-run-id',
     type: 'text',
@@ -157,7 +157,7 @@ export const TRACK: readonly Option[] = inGroup('Cassandra:', [
     name: 'auto-rerun',
     type: 'flag',
     default: false,
-    describe: 'the same for the latest run, if it did not end successfully',
+    describe: 'like --prev-run-id with the latest run, if that run did not end successfully',
   },
 ])
 
@@ -170,7 +170,7 @@ export const CASSANDRA: readonly Option[] = inGroup('Cassandra:', [
     name: 'consistency',
     type: 'text',
     choices: CONSISTENCY,
-    shown: 'that of the URL, or LOCAL_QUORUM',
+    shown: 'the level of the URL, or LOCAL_QUORUM',
     describe: 'consistency level of reads and writes in Cassandra',
   },
   { name: 'read-consistency', type: 'text', choices: CONSISTENCY, describe: 'as --consistency, for reads only' },
@@ -190,12 +190,12 @@ export const WRITING: readonly Option[] = inGroup('Cassandra:', [
     name: 'ttl',
     type: 'number',
     unit: 'seconds',
-    describe: 'TTL of all rows in seconds, instead of that of the source',
+    describe: 'TTL of all rows in seconds, instead of their TTL in the source',
   },
   {
     name: 'writetime',
     type: 'text',
-    describe: 'write time of all rows in microseconds since 1970, instead of that of the source',
+    describe: 'write time of all rows in microseconds since 1970, instead of their write time in the source',
   },
   {
     name: 'stamps',
@@ -238,7 +238,7 @@ export const PROVE_EVERY: Option = {
 export const LANES: Option = {
   name: 'apply-workers',
   type: 'number',
-  shown: 'as before; 1',
+  shown: 'as in the last run, else 1',
   describe:
     'while following, number of apply workers, each for its own tables; tables joined by foreign keys share one. A source transaction may then become several in the target',
 }

@@ -59,7 +59,7 @@ const KEY: Option = {
   name: 'key',
   type: 'list',
   commas: true,
-  shown: 'that of the table',
+  shown: 'the key of the table',
   completes: 'column',
   describe:
     'columns that identify a row, comma-separated; with --run: key values of one row, comma-separated; repeatable',

@@ -8,7 +8,7 @@ export const QUARANTINED = {
     type: 'text',
     completes: 'run',
     runsOf: ['copy', 'follow', 'retry-quarantine'],
-    describe: 'rows that this run quarantined (default: all)',
+    describe: 'only rows that this run quarantined (default: all)',
   },
   table: { name: 'table', type: 'text', completes: 'table', describe: 'only rows of this table of the target' },
 } as const satisfies Readonly<Record<string, Option>>

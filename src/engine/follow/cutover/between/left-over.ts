@@ -36,7 +36,7 @@ export async function settleLeft(
       'LEDGER_BUSY',
       `process ${fence.pid ?? '?'} on ${fence.host ?? 'another machine'} runs this cutover`,
       {
-        hint: 'wait until it has ended; its lease runs out half a minute after it was killed',
+        hint: 'wait until it has ended; if it was killed, its lease expires half a minute later',
       },
     )
   }

@@ -162,7 +162,7 @@ function cannotMove(stream: string, store: CopyStore, other: CopyStore): SluiceE
   return new SluiceError('NOT_SWITCHABLE', `stream ${stream} fills a table of another database`, {
     where: store.label,
     reason: `sluice cannot close tables of ${systems.join(' and ')} to all writers except the reverse stream`,
-    hint: 'stop the writers, follow until it is caught up, sign off, and give users the new address; cutover works within one PostgreSQL database and between two so far',
+    hint: `stop the writers, run sluice follow ${stream} --until-caught-up, sign off, and give users the new address; so far, cutover works within one PostgreSQL database and between two`,
   })
 }
 

@@ -215,9 +215,9 @@ export class BetweenTurn implements Watch {
     const { holding, prepared } = await closing.writers(from, signal)
     const [first, ...more] = [...prepared.map((gid) => `prepared transaction ${gid}`), ...holding]
     const others = more.length === 0 ? '' : `, and ${more.length} more`
-    const who = first === undefined ? 'other sessions hold it' : `${first} holds it${others}`
+    const who = first === undefined ? 'other sessions lock it' : `it is locked by ${first}${others}`
     gates.set({ name: 'lock', state: 'waiting', detail: `the source could not be closed: ${who}` })
-    return { next: 'on', why: `the source could not be closed, ${who}: try ${this.#tries} is given up` }
+    return { next: 'on', why: `the source could not be closed (${who}): try ${this.#tries} is given up` }
   }
 
   async #catchUp(one: Try, { lane, stream }: Standstill, fence: LogPosition): Promise<Shut | null> {
@@ -342,6 +342,6 @@ function mustHold(isHeld: boolean): void {
 
 function leaseLost(): SluiceError {
   return new SluiceError('LEASE_LOST', 'another program continues this stream or this cutover', {
-    hint: 'this program opens no database any more; end one of the two programs',
+    hint: 'this program no longer opens the source or the target to writers; end one of the two programs',
   })
 }

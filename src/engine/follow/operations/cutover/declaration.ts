@@ -92,7 +92,8 @@ export const cutover: Declaration<CutoverOperation, (typeof CUTOVER_EVENTS)[numb
         name: 'keep-sessions',
         type: 'flag',
         default: false,
-        describe: 'two databases: do not terminate sessions that keep the source open for writing, wait for them',
+        describe:
+          'for a cutover between two databases: wait for sessions that keep the source open for writing, instead of terminating them',
       },
       {
         name: 'follow',

@@ -386,7 +386,7 @@ function leftBehind(id: string, error: unknown, run: CutoverRun): void {
 function notActive({ stream, family }: Between): SluiceError {
   const { id, status, faults } = stream
   const ended = family.turns.some((row) => hasSwitched(row.status))
-    ? 'the reverse stream was ended: the closed table is no longer kept equal'
+    ? 'the reverse stream was ended: it no longer applies changes to the closed table'
     : `${RESTART_STREAM}, to begin another one`
   return new SluiceError('STREAM_HALTED', `stream ${id} is ${status === 'begun' ? 'not created yet' : status}`, {
     ...(faults[0] === undefined ? {} : { reason: faults[0].message }),

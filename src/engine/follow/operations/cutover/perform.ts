@@ -68,13 +68,13 @@ async function doneBefore(
       'PLAN_CHANGED',
       `${last.publicTable} is no longer the table that got this name in the cutover`,
       {
-        reason: `the ledger says that ${last.takenTable} has had it since ${isoTime(last.switchedMs ?? 0)}`,
+        reason: `according to the ledger, the former ${last.takenTable} has had this name since ${isoTime(last.switchedMs ?? 0)}`,
         hint: 'inspect both tables first: another user has renamed them since',
       },
     )
   }
   const when = isoTime(last.switchedMs ?? 0)
-  const detail = `${last.publicTable} has been the former ${last.takenTable} since ${when}; the old table is ${last.oldTable}`
+  const detail = `the former ${last.takenTable} has had the name ${last.publicTable} since ${when}; the old table is ${last.oldTable}`
   run.emit({ type: 'cutover.step', step: 'done before', detail })
   if (!isNew || operation.dryRun)
     return { totals: { switched: '0' }, proof: `cutover on ${when}`, next: followCommand(operation, family.newest) }
@@ -113,7 +113,7 @@ async function switched(
   if (confirm !== publicName && confirm !== ready.request.from.name) {
     throw new SluiceError(
       'MISSING_CONFIRM',
-      `${publicName} becomes another table: its name is needed as confirmation`,
+      `the cutover gives the name ${publicName} to another table: the name is needed as confirmation`,
       {
         hint: `add --confirm=${shellQuote(publicName)}, or --dry-run to see checks and findings`,
       },

@@ -242,7 +242,7 @@ function errorOf(
   const differ = missing + extra + different
   const [first] = nowhere
   if (first !== undefined) {
-    const rest = nowhere.length === 1 ? '' : `, nor ${nowhere.length - 1} others that were named`
+    const rest = nowhere.length === 1 ? '' : `, nor ${nowhere.length - 1} other rows that were named`
     const error = new SluiceError('BAD_FLAG', `neither side of ${name} has a row ${first}${rest}`, {
       hint: 'give the key of a row in the source, or of a row that only the target has',
     })
@@ -250,13 +250,13 @@ function errorOf(
   }
   const [several] = shared
   if (several !== undefined) {
-    const text = `${shared.length === 1 ? 'one key' : `${shared.length} keys`} of ${name} with several rows, which differ between both sides`
+    const text = `${shared.length === 1 ? 'one key' : `${shared.length} keys`} of ${name} ${shared.length === 1 ? 'has' : 'have'} several rows, which differ between both sides`
     const reason = several.error.message
     const again = 'keep one row of each key on both sides, then run the same command again'
     const hint =
       dryRun || isRead
         ? again
-        : `run the same command again: it compares what the stream has written; if it repeats, ${again}`
+        : `run the same command again: it compares what the stream has written; if the result is the same, ${again}`
     return { error: new SluiceError('DIFFERENCES', text, { reason, hint }) }
   }
   if (dryRun && differ > 0) {
@@ -267,7 +267,7 @@ function errorOf(
   if (unexplained > 0) {
     const error = new SluiceError('DIFFERENCES', `the checksums of ${name} differ, but no compared row differs`, {
       reason: `${unexplained} key ranges of the table differ as a whole: rows changed meanwhile, or several rows have the same key`,
-      hint: 'run the same command again; if it repeats, compare the whole table with sluice follow STREAM --until-equal',
+      hint: 'run the same command again; if the result is the same, compare the whole table with sluice follow STREAM --until-equal',
     })
     return { error }
   }

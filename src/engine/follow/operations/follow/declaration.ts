@@ -76,7 +76,7 @@ export const follow: Declaration<FollowOperation, (typeof COPY_EVENTS)[number]> 
         type: 'flag',
         default: false,
         describe:
-          'for a stream that partition run began: apply changes to copied periods and copy nothing, so that the source need not keep its log until the next window',
+          'for a stream that `sluice partition run` started: only apply changes to copied periods and copy nothing, so that the source can discard its log before the next run',
       },
       {
         name: 'until-caught-up',

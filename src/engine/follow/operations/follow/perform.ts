@@ -45,7 +45,7 @@ async function ended(
   if (named !== stream.id) {
     throw new SluiceError('BAD_FLAG', `${named} is a run of stream ${stream.id}, but --end needs the id of a stream`, {
       reason: `stream ${stream.id} reads from ${stream.source}`,
-      hint: `sluice follow ${stream.id} --end, if you mean that stream`,
+      hint: `to end that stream, run sluice follow ${stream.id} --end`,
     })
   }
   await using to = await onSide('target', () => openExisting(url))

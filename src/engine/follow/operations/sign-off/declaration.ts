@@ -58,7 +58,7 @@ export const signOff: Declaration<SignOffOperation, (typeof EVENTS)[number]> = {
       ...alertOptions(FAILED),
     ],
     epilogue:
-      'All rows of both sides are compared as of one snapshot, by the program that follows the stream, or by this one if none does; nothing is repaired. Exit code 0 ' +
+      'All rows of both sides are compared as of one snapshot, by the program that runs the stream, or by this command if no program runs it; nothing is repaired. Exit code 0 ' +
       'means that all of them were equal and no check failed. The ledger keeps the sign-off: `sluice follow RUN --report -` lists those of a stream.\n',
   },
   words: {

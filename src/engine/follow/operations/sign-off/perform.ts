@@ -335,10 +335,12 @@ async function reported(document: SignOff, report: string | undefined, run: Sign
   return {
     ...ending,
     error: new SluiceError(differs ? 'DIFFERENCES' : 'NOT_SIGNED', `the sign-off is refused: ${reasons[0] ?? ''}`, {
-      ...(reasons.length > 1 ? { reason: `and ${reasons.length - 1} more` } : {}),
+      ...(reasons.length > 1
+        ? { reason: `there ${reasons.length === 2 ? 'is one more reason' : `are ${reasons.length - 1} more reasons`}` }
+        : {}),
       hint: differs
         ? `run sluice follow ${history.stream} --until-equal to name and repair rows that differ, then sign off again`
-        : 'do what each failed check says, then sign off again',
+        : 'correct what each failed check reports, then sign off again',
     }),
   }
 }

@@ -78,7 +78,7 @@ async function refuseOther(
     'BAD_FLAG',
     `replication slot ${name} belongs to database ${database}, and --from names ${here}`,
     {
-      hint: `its publication is there, too: name database ${database} with --from`,
+      hint: `name database ${database} with --from; the publication of the slot is there too`,
     },
   )
 }

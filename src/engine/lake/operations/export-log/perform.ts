@@ -182,7 +182,7 @@ async function writeCheckpoint(
   await log.replaceText(LAST_CHECKPOINT, `${JSON.stringify(hint)}\n`)
   if (rows.leftOut.size > 0) {
     const kinds = [...rows.leftOut].map(([kind, count]) => `${count} ${kind}`).join(', ')
-    warn(run, `checkpoint ${version} cannot store parts of the log, for lack of a column: ${kinds}`)
+    warn(run, `checkpoint ${version} has no column for these parts of the log: ${kinds}`)
   }
   return written.rows
 }

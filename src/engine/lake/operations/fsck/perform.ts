@@ -236,7 +236,7 @@ class Check {
       this.#report.add({ level: 'note', kind: 'file-outside', detail })
     }
     if (counts.times > 0) {
-      const detail = `${counts.times} of ${wanted} files have another modification time than the log says`
+      const detail = `${counts.times} of ${wanted} files have another modification time than the log records`
       this.#report.add({ level: 'note', kind: 'file-time', detail })
     }
   }
@@ -304,11 +304,11 @@ class Check {
       report.add(finding)
     if (gone > 0) {
       const below = unreadableBelow === null ? 'older versions' : `versions below ${unreadableBelow}`
-      const detail = `${gone} files that only older versions need are not there; ${below} may not be readable`
+      const detail = `${gone} files that only older versions need do not exist; ${below} may not be readable`
       report.add({ level: 'note', kind: 'older-missing', found: `${gone}`, detail })
     }
     if (changeGone > 0) {
-      const detail = `${changeGone} of ${changeFiles} files of change data are not there`
+      const detail = `${changeGone} of ${changeFiles} files of change data do not exist`
       report.add({ level: 'note', kind: 'change-data-missing', found: `${changeGone}`, detail })
     }
     const physical = schema.fields
@@ -383,7 +383,7 @@ class Check {
       proof: 'none',
       error: new SluiceError('DIFFERENCES', `fsck found errors in ${places}`, {
         where: this.#subject.store.label,
-        hint: 'do what each finding says; fsck changes nothing',
+        hint: 'follow the advice of each finding; fsck changes nothing',
       }),
     }
   }

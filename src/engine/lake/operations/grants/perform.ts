@@ -81,6 +81,6 @@ function fileHasNoRoles(title: string, { beside }: { readonly beside?: string })
     reason: 'users that may read or write the file may read or write the catalog',
     hint:
       'set the permissions of the file: chown OWNER:GROUP FILE, then chmod 640 FILE for a group that reads or 660 for one that imports' +
-      (beside === undefined ? '' : `; who reads or imports needs ${beside}`),
+      (beside === undefined ? '' : `; users who read or import need ${beside}`),
   })
 }

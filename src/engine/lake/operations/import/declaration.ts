@@ -47,7 +47,7 @@ export const importOne: Declaration<ImportOperation, (typeof IMPORT_EVENTS)[numb
         name: 'moved',
         type: 'flag',
         default: false,
-        describe: 'the folder of the table with that --table-id was renamed or moved here',
+        describe: 'the table of --table-id is in this folder now: it was renamed or moved',
       },
       BATCH_SIZE,
       PLAN_ONLY,

@@ -62,7 +62,7 @@ export const performanceCompare: Declaration<CompareOperation, (typeof EVENTS)[n
         name: 'simulate-latency',
         type: 'text',
         unit: 'duration',
-        describe: 'add this round-trip time to the lake and the database server, through a proxy, such as 30ms',
+        describe: 'add this round-trip time, such as 30ms, to the lake and the database server; uses a proxy',
       },
       {
         name: 'report',

@@ -308,7 +308,7 @@ function onlyIn(held: Versions | null, log: Versions): string {
 }
 
 function aloneText({ from, to }: Versions): string {
-  return from === to ? `version ${from} is in the catalog alone` : `versions ${from} to ${to} are in the catalog alone`
+  return from === to ? `only the catalog has version ${from}` : `only the catalog has versions ${from} to ${to}`
 }
 
 function listOf(rows: RelationRowCounts): string {

@@ -21,7 +21,7 @@ type ValidateRun = RunOf<typeof validate>
 
 /** What a validation does not check. */
 const NOT_OPENED =
-  'data files and deletion vectors were not opened, nor structs of checkpoints compared with their texts: sluice fsck TABLE does both'
+  'data files and deletion vectors were not opened, and structs of checkpoints were not compared with their texts: sluice fsck TABLE does both'
 
 export async function performValidate(operation: ValidateOperation, run: ValidateRun): Promise<Ending> {
   const { emit, interrupt, clock } = run
