@@ -56,5 +56,5 @@ export function versionsText(versions: readonly number[]): string {
 /** Text about commits that only the catalog has; '' if there are none. */
 export function onlyHeldText(versions: readonly number[]): string {
   if (versions.length === 0) return ''
-  return `${versionsText(versions)} ${versions.length === 1 ? 'is' : 'are'} in the catalog alone`
+  return `only the catalog has ${versionsText(versions)}`
 }

@@ -164,7 +164,7 @@ export const copy = stamped([
         readPoints: '2',
       },
       notes: [
-        '6 of 45 chunks were proved on 2026-11-19, with the values of that time; their counts were compared now, and are equal on both sides; --again compares values',
+        '6 of 45 chunks were proved on 2026-11-19, with their values at that time; their counts were compared now, and are equal on both sides; --again compares values',
         'read from 2 states of the source: every chunk is what the source held when it was read',
       ],
       error: aside,

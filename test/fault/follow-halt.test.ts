@@ -167,7 +167,7 @@ describe.skipIf(!POSTGRES_OWN)('a stream whose tables change', () => {
         const { finished } = await again({ follow })
         expect(finished).toMatchObject({ exitCode: 5, error: { code: 'STREAM_HALTED' } })
         expect(finished.error?.hint).toMatch(
-          /^restore public\.t under that name, .*--resync public\.t; or continue without: .* --end/,
+          /^restore public\.t under that name, .*--resync public\.t; or continue without it: .* --end/,
         )
       }
       expect(await positionOf(one)).toBe(before)

@@ -114,7 +114,7 @@ describe.skipIf(!POSTGRES_OWN)(`single tables of a distributed run ${POSTGRES_MI
     expect(await stage.run(run)).toMatchObject({
       status: 'stopped',
       exitCode: 75,
-      error: { code: 'STOPPED', message: 'not finished, because it was skipped on request: public.a' },
+      error: { code: 'STOPPED', message: 'skipped on request, and so not finished: public.a' },
       slots: { queued: 0, working: 0, ended: 2 },
     })
     await expectEqual('b')

@@ -820,7 +820,7 @@ test('PostgreSQL: a ledger of copies is found by the table that it names, in any
   const { finished } = await perform(copy(bert))
   expect(finished.error).toMatchObject({
     code: 'TABLE_REFUSED',
-    message: 'the copy of public.goods is recorded in another ledger, that of schema anna',
+    message: 'the copy of public.goods is recorded in another ledger, the ledger of schema anna',
     hint: expect.stringContaining('?schema=anna at the end of the URL of the target and --to-schema public'),
   })
   expect(await place.rows(ledgers)).toEqual([['anna']])
@@ -831,8 +831,8 @@ test('PostgreSQL: a ledger of copies is found by the table that it names, in any
   // It is not used for another table, and each ledger that is not shown is reported.
   expect(await ended(copyOf(source, bert, 'goods', { toSchema: 'bert' }))).toBe('ok')
   expect(await place.rows(ledgers)).toEqual([['anna'], ['bert']])
-  expect(await runs(bert)).toContainEqual('another ledger of copies (that of schema anna) is not shown here')
-  expect(await runs(place)).toContainEqual('another ledger of copies (that of schema bert) is not shown here')
+  expect(await runs(bert)).toContainEqual('another ledger of copies (the ledger of schema anna) is not shown here')
+  expect(await runs(place)).toContainEqual('another ledger of copies (the ledger of schema bert) is not shown here')
   // A stream in her ledger also blocks other logins from removing or changing rows of its table.
   await source.sql('CREATE TABLE kept (id INTEGER PRIMARY KEY, v TEXT)', 'PRAGMA journal_mode = WAL')
   const followed = copyOf(source, anna, 'kept', { toSchema: 'public', follow: { cdc: 'trigger', until: 'caught-up' } })

@@ -92,7 +92,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`properties of a table ${CASSANDRA_MISSING
     ])
     expect(left('u')).toEqual([
       expect.stringMatching(
-        /time to live \(m\): the server does not report them for these columns: the target gets those of other columns/,
+        /time to live \(m\): the server does not report them for these columns: the target gets the times of other columns/,
       ),
     ])
     // With this release, the target would expire a row that never expires in the source.

@@ -263,11 +263,11 @@ describe('a table whose log was lost, moved or set back', { timeout: 120_000 }, 
     })
     expect((await say(rollbackOf('back', { forget: true }))).finished.error?.code).toBe('MISSING_CONFIRM')
     expect(await lines(rollbackOf('back', { forget: true, dryRun: true }))).toMatchInlineSnapshot(`
-      "warn removing back may lose data: versions 2 to 3 are in the catalog alone; the log cannot be read: version 3 does not exist; the newest is 1
+      "warn removing back may lose data: only the catalog has versions 2 to 3; the log cannot be read: version 3 does not exist; the newest is 1
       END ok 0 catalog_leases=1 checks=4 delta_actions=3 delta_commits=4 delta_files=4 delta_metadata=1 delta_partitions=1 delta_protocols=1 delta_tables=1 migration_status=1 problems=2"
     `)
     expect(await forgotten('back')).toMatchInlineSnapshot(`
-      "warn removing back may lose data: versions 2 to 3 are in the catalog alone; the log cannot be read: version 3 does not exist; the newest is 1
+      "warn removing back may lose data: only the catalog has versions 2 to 3; the log cannot be read: version 3 does not exist; the newest is 1
       END ok 0 catalog_leases=1 checks=4 delta_actions=3 delta_commits=4 delta_files=4 delta_metadata=1 delta_partitions=1 delta_protocols=1 delta_tables=1 migration_status=1 problems=2"
     `)
     expect((await say({ ...importOf(table, url), tableId: 'back' } as Operation)).finished).toMatchObject({
@@ -292,7 +292,7 @@ describe('a table whose log was lost, moved or set back', { timeout: 120_000 }, 
       },
     })
     expect(await forgotten('gone')).toMatchInlineSnapshot(`
-      "warn removing gone may lose data: the log cannot be read: No checkpoint or JSON files found; versions 0 to 3 are in the catalog alone
+      "warn removing gone may lose data: the log cannot be read: No checkpoint or JSON files found; only the catalog has versions 0 to 3
       END ok 0 catalog_leases=1 checks=3 delta_actions=3 delta_commits=4 delta_files=4 delta_metadata=1 delta_partitions=1 delta_protocols=1 delta_tables=1 migration_status=1 problems=2"
     `)
     expect((await say(syncOf(url))).finished.exitCode).toBe(0)
@@ -365,7 +365,7 @@ describe('a table whose log was lost, moved or set back', { timeout: 120_000 }, 
     })
     expect((await say(rollbackOf('cleaned', { confirm: 'cleaned' }))).finished.error?.code).toBe('NOT_SAFE')
     expect(await forgotten('cleaned')).toMatchInlineSnapshot(`
-      "warn removing cleaned may lose data: versions 0 to 1 are in the catalog alone; commit 2 is in the catalog alone
+      "warn removing cleaned may lose data: only the catalog has versions 0 to 1; only the catalog has commit 2
       END ok 0 catalog_leases=1 checks=7 delta_actions=3 delta_commits=4 delta_files=4 delta_metadata=1 delta_partitions=1 delta_protocols=1 delta_tables=1 migration_status=1 problems=2"
     `)
   })

@@ -64,9 +64,9 @@ describe.each(['sqlite', 'duckdb', 'postgresql'].filter((system) => system !== '
     }
 
     test.each([
-      ['below the base', 5, 'commits 3 to 5 are in the catalog alone'],
-      ['up to the base', 6, 'commits 3 to 6 are in the catalog alone'],
-      ['in part', 3, 'commit 3 is in the catalog alone'],
+      ['below the base', 5, 'only the catalog has commits 3 to 5'],
+      ['up to the base', 6, 'only the catalog has commits 3 to 6'],
+      ['in part', 3, 'only the catalog has commit 3'],
     ])('commits %s', async (_name, to, alone) => {
       using work = temporaryFolder()
       const catalog = await catalogIn(work.path)

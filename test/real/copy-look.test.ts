@@ -82,7 +82,7 @@ describe.each(TARGETS)('from PostgreSQL to %s', { timeout: 120_000 }, (system) =
     expect(resumed.finished.error?.reason).toEqual(reason)
     expect(of(resumed, 'look.difference')).toHaveLength(1)
     expect(notes(resumed)).toMatch(
-      /^7 of 8 chunks were proved on \d{4}-\d\d-\d\d, with the values of that time; their counts were compared now; --again/,
+      /^7 of 8 chunks were proved on \d{4}-\d\d-\d\d, with their values at that time; their counts were compared now; --again/,
     )
     // The same again, when nothing is left to do.
     const again = await perform(copy)

@@ -60,7 +60,7 @@ test('a table that is skipped is not called done, and the next run continues it'
     exitCode: 75,
     totals: { tables: '3', ok: '2', written: '700', proved: '7', chunks: '9' },
     resumeCommand: 'sluice copy',
-    error: { code: 'STOPPED', message: 'not finished, because it was skipped on request: a' },
+    error: { code: 'STOPPED', message: 'skipped on request, and so not finished: a' },
   })
   expect(statuses(first)).toEqual({ a: 'skipped', b: 'ok', c: 'ok' })
   expect(await counted()).toEqual(['100', '300', '300'])

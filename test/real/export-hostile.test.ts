@@ -199,7 +199,7 @@ test('rows for which a checkpoint has no column are left out and named', async (
   await using before = await openCatalog(first)
   await importInto(before, table)
   const { warnings, totals } = await exportTo(first, join(folder.path, 'out'))
-  expect(warnings).toEqual(['checkpoint 5 cannot store parts of the log, for lack of a column: 2 weather, 1 cdc'])
+  expect(warnings).toEqual(['checkpoint 5 has no column for these parts of the log: 2 weather, 1 cdc'])
   expect(totals).toMatchObject({ commits: '1', checkpoints: '1', checkpointRows: '3' })
   await using after = await openCatalog(join(folder.path, 'second.db'))
   await importInto(after, join(folder.path, 'out'))
@@ -322,7 +322,7 @@ test('fields of a deletion vector that a checkpoint cannot hold are left out and
   const { error, warnings } = await exportTo(file, out, 'latest')
   expect([error?.code, warnings]).toEqual([
     undefined,
-    ['checkpoint 3 cannot store parts of the log, for lack of a column: 1 deletionVector.maxRowIndex'],
+    ['checkpoint 3 has no column for these parts of the log: 1 deletionVector.maxRowIndex'],
   ])
   // The exported log has the fields in its commits and not in its checkpoint: neither is wrong.
   await using after = await openCatalog(join(folder.path, 'after.db'))

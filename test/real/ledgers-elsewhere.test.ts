@@ -59,7 +59,7 @@ const ELSEWHERE = {
   exitCode: 4,
   error: {
     code: 'TABLE_REFUSED',
-    message: expect.stringContaining('is in another ledger, that of schema anna') as string,
+    message: expect.stringContaining('is in another ledger, the ledger of schema anna') as string,
     hint: expect.stringContaining('?schema=anna') as string,
   },
 }

@@ -149,7 +149,7 @@ describe.skipIf(!S3_AVAILABLE)(`tables inside of a table with many files in a bu
     })
     expect(finished).toMatchObject({ exitCode: 0, totals: { tables: '5' } })
     expect(notes).toEqual([
-      `only the first 1,010 names in ${running.url('lake/t')}, up to part-01004.parquet, were searched for tables: give the path of a table after it`,
+      `only the first 1,010 names in ${running.url('lake/t')}, up to part-01004.parquet, were searched for tables: to use a table after that name, give its path`,
     ])
     expect(await found(running.url('lake/t/zone'))).toEqual(['deep'])
   })

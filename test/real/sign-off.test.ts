@@ -233,7 +233,7 @@ describe.skipIf(!POSTGRES_OWN)(`a sign-off ${POSTGRES_MISSING}`, () => {
       { ...given(), partition: 'ev_3' },
       {
         onEvent: (event) => {
-          if (isAway || event.type !== 'log' || !event.message.includes('was asked to compare')) return
+          if (isAway || event.type !== 'log' || !event.message.includes('was requested to compare')) return
           isAway = true
           atOnce(stage.target.url, 'ALTER TABLE ev_3 RENAME TO elsewhere')
         },

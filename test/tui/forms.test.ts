@@ -129,7 +129,7 @@ describe('a form', () => {
     const app = await start()
     await app.press(['r'], 'reading the log again')
     app.fake.runsStarted[0]?.finish(1, {
-      error: { code: 'NOT_SAFE', message: 'versions 0 to 3 are in the catalog alone', retryable: false },
+      error: { code: 'NOT_SAFE', message: 'only the catalog has versions 0 to 3', retryable: false },
     })
     await app.until('Forget …')
     await app.press(['tab', 'enter'], /● forget +yes/)

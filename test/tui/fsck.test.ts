@@ -36,7 +36,7 @@ const missing: EventBody = {
   level: 'finding',
   finding: 'file-missing',
   path: 'day=1/part-0.parquet',
-  detail: 'the file is not there',
+  detail: 'the file does not exist',
   hint: 'restore it',
 }
 const listed: EventBody = {
@@ -105,7 +105,7 @@ it('shows on the Run screen how many files were checked, and findings', async ()
   expect(app.row(1)).toContain('checking files 40 %')
   run?.emit(missing)
   await app.until('1 finding')
-  expect(app.screen()).toContain('day=1/part-0.parquet the file is not there')
+  expect(app.screen()).toContain('day=1/part-0.parquet the file does not exist')
   run?.emit(at('files', 20_000, 20_000, 3_000_000_000))
   run?.emit(listed)
   run?.emit(at('history', 3, 40))

@@ -34,7 +34,7 @@ describe('opening a store', () => {
     expect([end, calls]).toEqual(['there', 3])
     expect(events).toEqual([
       { type: 'log', level: 'warn', message: 'no; trying again' },
-      { type: 'log', level: 'note', message: 'it continues; over: no' },
+      { type: 'log', level: 'note', message: 'the run continues; this failure has ended: no' },
     ])
   })
 
@@ -56,7 +56,7 @@ it('a retry reports location and cause, and again only if the cause changes', as
   expect(events.map((event) => (event.type === 'log' ? event.message : ''))).toEqual([
     'no connection (refused): postgresql://host/db; trying again',
     'no connection (late): postgresql://host/db; trying again',
-    'it continues; over: no connection (late): postgresql://host/db',
+    'the run continues; this failure has ended: no connection (late): postgresql://host/db',
   ])
 })
 
