@@ -220,9 +220,7 @@ test('of two copies of a table without a key, one waits for the other', { timeou
   for (const { finished } of ended) expect(finished).toMatchObject({ exitCode: 0, totals: { written: '2000' } })
   expect(chunksOf(ended[1].events)).toEqual([])
   expect(
-    ended[1].events.some(
-      (event) => event.type === 'log' && event.message.includes('cannot be shared without a key'),
-    ),
+    ended[1].events.some((event) => event.type === 'log' && event.message.includes('cannot be shared without a key')),
   ).toBe(true)
   await expectDone({ copy, source: from, target, table: 'k', select: 'SELECT a, b FROM k ORDER BY a, b' })
 })
