@@ -49,7 +49,7 @@ export const GLOBAL_OPTIONS: readonly GlobalOption[] = [
     type: 'text',
     value: ' URL',
     completes: 'database',
-    describe: 'URL of the queue; else the value of connect: in the config file',
+    describe: 'URL of the queue; else connect: in the config file',
   },
   {
     name: 'queue',
@@ -62,7 +62,7 @@ export const GLOBAL_OPTIONS: readonly GlobalOption[] = [
     type: 'number',
     value: ' N',
     ...TASK_LIMITS,
-    describe: 'with --distributed, maximum number of worker processes that share the run',
+    describe: 'with --distributed, number of workers that share the run',
   },
   { name: 'quit', type: 'flag', default: false, describe: 'leave the Run screen when its run has ended' },
   { name: 'quiet', alias: 'q', type: 'flag', default: false, describe: 'only errors and the last line' },
@@ -104,13 +104,13 @@ export const GLOBAL_OPTIONS: readonly GlobalOption[] = [
     type: 'text',
     unit: 'duration',
     value: ' DUR',
-    describe: 'stop the run cleanly after this time, such as 90s, 30m or 2h (exit 75)',
+    describe: 'stop the run cleanly after 90s, 30m or 2h (exit 75)',
   },
   {
     name: 'metrics',
     type: 'text',
     value: ' [HOST:]PORT',
-    describe: 'serve metrics for Prometheus at this address during a run',
+    describe: 'serve Prometheus metrics at this address during a run',
   },
   {
     name: 'help',
