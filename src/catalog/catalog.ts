@@ -45,7 +45,7 @@ export async function readableTable(reader: SqlReader, by: CatalogTableKey, vers
     throw new SluiceError('NOT_IMPORTED', `${head.tableId} is no longer in the catalog: its rows were removed`, {
       where: head.location,
       reason: 'delta_files or migration_status has no rows for it, as after the manual rollback of the guide',
-      hint: 'import it again: the import starts from nothing',
+      hint: 'import it again: the import starts from the beginning',
     })
   }
   const at = version ?? head.currentVersion
@@ -81,7 +81,7 @@ export async function readableTable(reader: SqlReader, by: CatalogTableKey, vers
 }
 
 /**
- * True if the log had no versions below the table's oldest one: only then the catalog has rows of a base checkpoint.
+ * True if the table's history begins at a base checkpoint: the log had no older versions when it was imported.
  */
 async function beganAtBase(reader: SqlReader, tableId: string, historyFrom: number): Promise<boolean> {
   const rows = await reader.all('SELECT 1 FROM delta_protocols WHERE table_id = ? AND version = ? AND source = 1', [

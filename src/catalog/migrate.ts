@@ -155,7 +155,10 @@ async function applied(
       throw newer(reader.label, `migration ${String(version)} (${String(name)}) is unknown to this sluice`)
     }
     if (checksum(migration) !== sum)
-      throw newer(reader.label, `migration ${String(version)} (${String(name)}) differs from that of this sluice`)
+      throw newer(
+        reader.label,
+        `migration ${String(version)} (${String(name)}) differs from the same migration of this sluice`,
+      )
     versions.push(migration.version)
   }
   await refuseIncomplete(reader, names, Math.max(0, ...versions))

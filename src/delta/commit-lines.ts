@@ -135,7 +135,7 @@ class LineReader {
     const spread = this.#spread
     const state = spread.take(raw)
     if (state === 'more') return null
-    if (state === 'broken') throw this.fail('not valid JSON, on this line and those after it')
+    if (state === 'broken') throw this.fail('not valid JSON, even together with the next lines')
     const line = this.#wanted(spread.line, spread.text)
     this.#spread = null
     return line

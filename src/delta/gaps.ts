@@ -60,7 +60,7 @@ export function gapText({ missing, lost }: Gaps): string | null {
   const [gone] = spansText('version', lost)
   const verb = isOne(missing) ? 'is' : 'are'
   const means = gone === undefined ? 'a checkpoint covers each version' : `${gone} can no longer be read`
-  return `${missed} ${verb} missing among those of the log: ${means}`
+  return `${missed} ${verb} missing in the log: ${means}`
 }
 
 const at = ({ version }: { readonly version: number }): VersionInterval => ({ from: version, to: version })

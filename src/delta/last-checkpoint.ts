@@ -165,10 +165,10 @@ export function hintFault(
   const named = `_last_checkpoint names checkpoint ${version}`
   if (there.length === 0) {
     const torn = incomplete.some((one) => one.version === version)
-    return { found: `${version}`, detail: `${named}, ${torn ? 'of which parts are missing' : 'which does not exist'}` }
+    return { found: `${version}`, detail: `${named}, ${torn ? 'which is incomplete' : 'which does not exist'}` }
   }
   const wanted = parts ?? 1
   if (there.some(({ files }) => files.length === wanted)) return null
   const has = there.map(({ files }) => files.length).join(' or ')
-  return { found: `${wanted} parts`, detail: `${named} in ${wanted} parts, it has ${has}` }
+  return { found: `${wanted} parts`, detail: `${named} in ${wanted} parts, but it has ${has}` }
 }

@@ -160,9 +160,9 @@ export function parseAction(raw: string, where: () => string, mode: ParseMode = 
   if (Number.isNaN(names)) throw bad(`nested more than ${MOST_NESTED_IN_LOG} deep`, where)
   if (!isObject(parsed)) throw bad(`should be a JSON object, is ${shown(parsed)}`, where)
   const doubled = doubledName(raw, names)
-  if (doubled !== null) throw bad(`the name ${shown(doubled)} is twice in one object`, where)
+  if (doubled !== null) throw bad(`the name ${shown(doubled)} occurs twice in one object`, where)
   const half = halfCharacter(raw, parsed)
-  if (half !== null) throw bad(`the text ${shown(half)} has half of a character`, where)
+  if (half !== null) throw bad(`the text ${shown(half)} contains an unpaired surrogate`, where)
   let kind: string | null = null
   for (const key in parsed) {
     // Some writers write all kinds and set all but one to null.

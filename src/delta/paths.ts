@@ -87,7 +87,7 @@ function parseRoot(root: string): Root {
   const literalFolder = withSlash(literal.path)
   const full = `${place.scheme}://${place.authority}`
   const short = place.scheme === 'file' && place.authority === '' ? [literalFolder, `file:${literalFolder}`] : []
-  // Undecoded text can replace the decoded folder only if both are equal.
+  // Undecoded paths can be matched by prefix only if decoding does not change the folder.
   const prefixes = literal.path === place.path ? [full + literalFolder, ...short] : []
   return { place, folder: withSlash(place.path), literalFolder, prefixes }
 }

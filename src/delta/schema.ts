@@ -109,7 +109,7 @@ function parseTypeChanges(metadata: Json, where: string): readonly TypeChange[] 
 function parseField(value: unknown, mapping: ColumnMappingMode, parent: string, depth: number): Field {
   if (!isObject(value) || typeof value['name'] !== 'string') throw bad(`a field of ${parent} has no name`)
   const name = value['name']
-  if (!name.isWellFormed()) throw bad(`the name of the field ${JSON.stringify(name)} has half of a character`)
+  if (!name.isWellFormed()) throw bad(`the name of the field ${JSON.stringify(name)} contains an unpaired surrogate`)
   const where = parent === 'the table' ? `"${name}"` : `"${name}" in ${parent}`
   const metadata = isObject(value['metadata']) ? value['metadata'] : {}
   const id = metadata['delta.columnMapping.id']

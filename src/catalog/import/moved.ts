@@ -104,11 +104,15 @@ export async function keysFrom(
   const paths = (): AsyncIterable<readonly string[]> => pathsOf(reader, tableId, interrupt.abort)
   const apart = before === log.root ? null : await readApart(paths, before, log.root)
   if (apart !== null) {
-    throw new SluiceError('LOG_REWRITTEN', `the log of ${tableId} has another history at its new location: ${apart}`, {
-      where: log.label,
-      reason: `absolute paths in its commits name other files of the table than they did at ${before}`,
-      hint: againIfRight(tableId, database.label),
-    })
+    throw new SluiceError(
+      'LOG_REWRITTEN',
+      `paths in the log of ${tableId} identify other files at the new location: ${apart}`,
+      {
+        where: log.label,
+        reason: `absolute paths in its commits name other files of the table than they did at ${before}`,
+        hint: againIfRight(tableId, database.label),
+      },
+    )
   }
   const found: FileKey[] = []
   const rows = reader.pages(

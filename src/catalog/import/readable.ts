@@ -32,12 +32,12 @@ export function unreadableRefusal(
 const LONG = {
   metaData: {
     reason:
-      'one action has name, description, configuration and schema of a table, and a longer one could not be validated',
+      'name, description, configuration and schema of a table are in one action, and a longer one could not be validated',
     hint: 'shorten the description or the properties of the table with the engine that owns it, then write a checkpoint',
   },
   other: {
     reason: 'a longer line could not be validated',
-    hint: 'write a checkpoint with the engine that owns the table, after the long value was removed from the table',
+    hint: 'remove the long value from the table, then write a checkpoint with the engine that owns the table',
   },
 } as const
 

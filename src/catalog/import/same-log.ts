@@ -80,7 +80,7 @@ export async function newestOf(
 /** Text about a log that ends below the catalog's version. */
 export function endedLogText(latest: number, current: number): string {
   const lost = latest + 1 === current ? `commit ${current} is` : `commits ${latest + 1} to ${current} are`
-  return `it ends at version ${latest}, the catalog has ${current}: ${lost} gone from its end`
+  return `it ends at version ${latest}, but the catalog has version ${current}: ${lost} missing`
 }
 
 /**
@@ -238,7 +238,7 @@ export function rewritten(
     where: `${log.label}/_delta_log`,
     reason: cut
       ? 'its newest commits were deleted, or the table was restored from a backup; the catalog still has the imported versions'
-      : 'a table was replaced, restored from a backup or its log edited; mixing two histories would give wrong answers',
+      : 'the table was replaced or restored from a backup, or its log was edited; mixing two histories would give wrong answers',
     hint: cut ? `restore the missing commits; ${again}` : again,
   })
 }

@@ -75,7 +75,9 @@ export async function importStart(options: {
     return fresh(history, head, {
       purge: true,
       note:
-        head.importId === null ? null : 'the catalog rows of this table were removed by hand: importing from nothing',
+        head.importId === null
+          ? null
+          : 'the catalog rows of this table were removed by hand: importing all versions again',
       importId: null,
     })
   }
@@ -93,7 +95,7 @@ export async function importStart(options: {
     }
   }
   if (options.changed) {
-    const note = 'commits of an unfinished import have changed since: importing from nothing'
+    const note = 'commits of an unfinished import have changed since: importing all versions again'
     return fresh(history, head, { purge: true, note, importId })
   }
   const commits = commitsAbove(listing, current)

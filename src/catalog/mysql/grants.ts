@@ -76,7 +76,7 @@ async function accountOf(
   } catch (error) {
     if (!(error instanceof SluiceError) || error.code !== 'TARGET_DENIED') throw error
     const account = wanted ?? { name: to, host: '%' }
-    return { account, unsure: `whether ${to} exists is unknown: this login may not read mysql.user` }
+    return { account, unsure: `it is unknown whether ${to} exists: this login has no right to read mysql.user` }
   }
   const fitting = known.filter(({ name, host }) =>
     wanted === null ? name === to : name === wanted.name && host.toLowerCase() === wanted.host.toLowerCase(),
@@ -89,7 +89,7 @@ async function accountOf(
     })
   }
   if (fitting.length > 1) {
-    throw new SluiceError('BAD_FLAG', `this server has ${fitting.length} users of the name ${to}`, {
+    throw new SluiceError('BAD_FLAG', `this server has ${fitting.length} users named ${to}`, {
       hint: `name one with its host: ${fitting.map(({ name, host }) => `${name}@${host}`).join(', ')}`,
     })
   }

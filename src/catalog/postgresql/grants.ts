@@ -139,8 +139,8 @@ function adminPlan(place: Place, catalog: Catalog | null, to: string): GrantPlan
       ...rowStatements(place, catalog, role, 'ALL'),
     ],
     notes: [
-      `the catalog belongs to ${owner}, a superuser, and membership in such a role is not granted here: ${to} imports, but cannot upgrade the catalog`,
-      `for that, give it to a separate role: ALTER TABLE … OWNER TO, for each relation and function of ${place.schema}, then run grants again`,
+      `the catalog belongs to ${owner}, a superuser, and sluice does not grant membership in a superuser: ${to} can import, but cannot upgrade the catalog`,
+      `to allow upgrades, give the catalog to a separate role: ALTER TABLE … OWNER TO, for each relation and function of ${place.schema}, then run grants again`,
     ],
     by: `${owner} or another superuser`,
   }

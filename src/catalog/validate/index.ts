@@ -207,7 +207,7 @@ async function leaveOutCleaned(
   if (older.length > 0)
     await runAll(scratch, [`DELETE FROM cat_actions WHERE source = '0' AND version IN (${older.join(', ')})`])
   report.notes.push(
-    `${onlyHeldText(gone)}: the log was cleaned of ${gone.length === 1 ? 'it' : 'them'}; sluice export-log TABLE --to FOLDER writes all that the catalog holds`,
+    `${onlyHeldText(gone)}: a log cleanup removed ${gone.length === 1 ? 'it' : 'them'}; sluice export-log TABLE --to FOLDER writes all commits that the catalog has`,
   )
   return gone
 }
@@ -252,8 +252,8 @@ async function noteTimes(scratch: SqlDatabase, report: Report): Promise<void> {
   const first = String(row?.[1])
   const times =
     count === 1
-      ? `the in-commit timestamp of version ${first} is not above the one before`
-      : `${count} in-commit timestamps are not above the one before, the first of them in version ${first}`
+      ? `the in-commit timestamp of version ${first} is not later than that of the version before`
+      : `${count} in-commit timestamps are not later than that of the version before, the first of them in version ${first}`
   report.notes.push(`${times}: readers may find different versions for one time; sluice fsck TABLE names each`)
 }
 

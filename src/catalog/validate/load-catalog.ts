@@ -125,7 +125,7 @@ async function copy(
   }
   const arrived = await countOf(scratch, target)
   if (arrived !== Number(promised?.[0])) {
-    throw new Error(`${relation.name} holds ${String(promised?.[0])} rows of the table, ${arrived} were read`)
+    throw new Error(`${relation.name} holds ${String(promised?.[0])} rows of the table, but ${arrived} were read`)
   }
 }
 

@@ -54,7 +54,7 @@ export class LongLines {
       {
         where: `${this.#label}/_delta_log`,
         reason: `it was imported before this limit, and a longer line may not fit into the memory of the validator: ${thrown.message}`,
-        hint: `write a checkpoint with the engine that owns the table, after the long value was removed from the table; then remove the table from the catalog and import it again: ${forgetCommand(this.#tableId)}`,
+        hint: `remove the long value from the table, and write a checkpoint with the engine that owns the table; then remove the table from the catalog and import it again: ${forgetCommand(this.#tableId)}`,
         cause: thrown,
       },
     )

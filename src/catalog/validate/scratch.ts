@@ -39,7 +39,11 @@ export async function prepareScratch(scratch: SqlDatabase): Promise<void> {
   await scratch.write((transaction) => transaction.script(TABLES))
 }
 
-/** Runs statements in one transaction; unlike a stream, they throw if they fail halfway. @returns changed rows */
+/**
+ * Runs statements in one transaction. Their results are not streamed: DuckDB ends a result stream without an error if
+ * the query fails.
+ * @returns number of changed rows
+ */
 export async function runAll(scratch: SqlDatabase, statements: readonly string[]): Promise<number> {
   return scratch.write(async (transaction) => {
     let changed = 0

@@ -53,11 +53,11 @@ export class RowIds {
       const range = `${first} to ${last}`
       // A file that is active twice is reported as another finding.
       if (before !== null && first <= before.last && path !== before.path) {
-        const detail = `its rows have the ids ${range}, those of ${before.path} ${before.first} to ${before.last}`
+        const detail = `its rows have the ids ${range}, which overlap the ids of ${before.path}: ${before.first} to ${before.last}`
         findings.push({ ...wrong, path, log: range, found: before.path, detail })
       }
       if (mark !== null && last > mark) {
-        const detail = `its rows have the ids ${range}, and the high water mark is ${mark}`
+        const detail = `its rows have the ids ${range}, above the high water mark ${mark}`
         findings.push({ ...wrong, path, log: `${mark}`, found: range, detail })
       }
       if (before === null || last > before.last) before = ids

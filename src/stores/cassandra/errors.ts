@@ -116,7 +116,7 @@ function verdictOf(failure: Failure, settings: CassandraSettings, doing: Doing):
 
 /** Guardrails of a cluster that refuse every statement of a kind, with a hint for this user. */
 const GUARDRAILS: readonly (readonly [name: RegExp, hint: string])[] = [
-  [/page[ _]size/i, 'add page_rows= to the URL, with at most the rows of page_size_fail_threshold in cassandra.yaml'],
+  [/page[ _]size/i, 'add page_rows= to the URL, with a number up to page_size_fail_threshold of cassandra.yaml'],
   [
     /user[ _-]?(?:provided )?timestamps?/i,
     'copy with --no-stamps: values then have the time of the copy, and never expire',

@@ -82,7 +82,7 @@ export async function schemaVerdict(link: CassandraLink): Promise<Verdict> {
   if (versions <= 1) return ok('the same on all nodes')
   return warn(`${versions} versions among ${countText(nodes, 'node')}`, {
     cause: 'a schema change is in progress, or a node was down during one',
-    hint: 'wait, then check with nodetool describecluster; restart a node that stays behind',
+    hint: 'wait, then run nodetool describecluster; restart a node that still has another version',
   })
 }
 

@@ -27,19 +27,19 @@ export type LedgerDialect = {
   readonly hidesTables: boolean
   /** Names of the columns of a table, which is the parameter; no rows if there is no such table. */
   readonly columns: string
-  /** Query for the names of tables, as given, and of their columns; parameters: the names of this number of tables. */
+  /** Query for pairs of table name, as given, and column name. @param tables number of table names, its parameters */
   columnsOfAll(tables: number): string
   /**
-   * Query for tables without a primary key; parameters: the names of this number of tables. Null if a key cannot be
-   * added to an existing table, and is never needed.
+   * Query for those of the given tables that have no primary key; its parameters are the table names, and `tables` is
+   * their number. Null for a database that never needs the key, and cannot add it to an existing table.
    */
   readonly keyless: ((tables: number) => string) | null
   /** Indexes of the table of chunks. */
   readonly indexes: {
     /**
-     * False if a kill, followed by opening and closing the file before the next run, may damage an index of changing
-     * rows. Then ledgers get no indexes, older ledgers lose theirs, and chunks are read ahead: no other program has the
-     * file open.
+     * False if an index of updated rows may be damaged by a kill, when the file is opened and closed before the next
+     * run. Then new ledgers get no indexes, and older ledgers lose theirs. Chunks are found by a scan that reads ahead,
+     * which is safe because no other program can open the file.
      */
     readonly kept: boolean
     /**

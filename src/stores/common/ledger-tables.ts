@@ -65,8 +65,8 @@ export async function refuseIncomplete(
     reason: `${hidesTables ? 'they do not exist, or this login has no right on them' : 'they were dropped, or a backup was restored in part'}; nothing was changed`,
     hint: `${hidesTables ? 'grant this login the required rights on all of its tables; if they do not exist, ' : ''}${
       owner === 'copy'
-        ? `restore all tables migration_* of one backup together; without one, ${left} and copy into empty tables again`
-        : `restore all tables migration_archive* of one backup together; without one, ${left} and adopt each archive again with \`sluice archive adopt --table TABLE --confirm=TABLE\``
+        ? `restore all tables migration_* of one backup together; without a backup, ${left} and copy into empty tables again`
+        : `restore all tables migration_archive* of one backup together; without a backup, ${left} and adopt each archive again with \`sluice archive adopt --table TABLE --confirm=TABLE\``
     }`,
   })
 }

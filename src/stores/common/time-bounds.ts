@@ -43,7 +43,7 @@ export function movedDay(day: string, days: number): string {
   const at = /^\d{4}-\d\d-\d\d$/.test(day) ? Date.parse(`${day}T00:00:00Z`) + days * 86_400_000 : Number.NaN
   const text = Number.isNaN(at) ? '' : new Date(at).toISOString().slice(0, 10)
   if (/^\d{4}-/.test(text)) return text
-  throw new Error(`no calendar day is next to ${day}`)
+  throw new Error(`no day of the calendar can be computed from ${day}`)
 }
 
 /** Negative if `a` is before `b`. Both are canonical dates, both timestamps, or both whole numbers. */

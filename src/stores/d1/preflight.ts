@@ -7,7 +7,7 @@ import { d1Settings } from './settings.ts'
 
 const AREA = 'database'
 const BROKEN =
-  'copies to D1 depend on it: do not copy to this database, and please report it with the date and the kind of the database'
+  'do not copy to this database: copies depend on this; please report it with the date and the kind of the database'
 
 export async function examineD1(checks: Checks, url: string): Promise<void> {
   const address = await checks.check(AREA, 'address', async () => ok(d1Settings(url, process.env).label))

@@ -65,10 +65,10 @@ export async function pageSums(
         }
         at += page.header + page.size
       }
-      if (counted !== values) return `the pages of ${column} hold ${counted} values, the footer says ${values}`
+      if (counted !== values) return `the pages of ${column} have ${counted} values, but the footer records ${values}`
       // If the footer names the start of the chunk, a dictionary may be there: old writers did not record it.
       if (first !== null && first !== data && start !== data)
-        return `the first page of ${column} is at byte ${first}, and at byte ${data} by the footer`
+        return `the first page of ${column} is at byte ${first}, but the footer records byte ${data}`
     }
   } finally {
     await handle.close()

@@ -120,9 +120,9 @@ function footerFault(footer: Footer, size: number): FileFault | null {
   const { rows, grouped, reach, crypt } = footer as ReadFooter
   if (crypt !== null) return { fault: 'encrypted', reason: `its columns are encrypted (${crypt})` }
   if (!Number.isSafeInteger(rows) || rows < 0) return damagedParquet('its footer has no row count')
-  if (rows !== grouped) return damagedParquet(`its footer counts ${rows} rows, but its row groups have ${grouped}`)
+  if (rows !== grouped) return damagedParquet(`its footer records ${rows} rows, but its row groups have ${grouped}`)
   if (reach > size)
-    return damagedParquet(`a column ends at byte ${reach} by its footer, and the file has ${size} bytes`)
+    return damagedParquet(`according to its footer a column ends at byte ${reach}, but the file has ${size} bytes`)
   return null
 }
 
@@ -266,7 +266,8 @@ function groupsOf(
     }
   }
   for (const columns of columnsOfGroup.values()) {
-    if (columns !== leaves.length) throw new Error(`a row group has ${columns} columns, the schema ${leaves.length}`)
+    if (columns !== leaves.length)
+      throw new Error(`a row group has ${columns} columns, but the schema has ${leaves.length}`)
   }
   let rows = 0
   for (const count of rowsOfGroup.values()) rows += count
@@ -280,7 +281,7 @@ function chunkFault(
 ): string | null {
   if (chunk.path !== path) return `its column ${path} is called ${chunk.path} in a row group`
   if (chunk.physical !== field.physical)
-    return `its column ${path} is ${field.physical}, and ${chunk.physical} in a row group`
+    return `its column ${path} is ${field.physical}, but ${chunk.physical} in a row group`
   if (!isRepeated && chunk.values !== chunk.rows)
     return `its column ${path} has ${chunk.values} values in a row group of ${chunk.rows} rows`
   return null
@@ -291,7 +292,7 @@ function reachOf(places: readonly { readonly start: number; readonly end: number
   let reach = MAGIC_BYTES
   for (const { start, end } of places.toSorted((a, b) => a.start - b.start || a.end - b.end)) {
     if (start < reach || end < start)
-      throw new Error(`a column begins at byte ${start} by its footer, before the end of another column`)
+      throw new Error(`according to its footer a column begins at byte ${start}, before the end of another column`)
     reach = end
   }
   return reach

@@ -81,7 +81,7 @@ async function rowCount(connection: DuckDBConnection, source: string, file: stri
   const row = (await result.getRows())[0]
   const [rows, grouped] = [Number(row?.[0]), Number(row?.[1])]
   if (!Number.isSafeInteger(rows) || rows < 0) throw badParquet('the footer has no row count', file)
-  if (rows !== grouped) throw badParquet(`the footer counts ${rows} rows, its row groups ${grouped}`, file)
+  if (rows !== grouped) throw badParquet(`the footer records ${rows} rows, but its row groups have ${grouped}`, file)
   return rows
 }
 
@@ -215,9 +215,10 @@ class DuckDbParquetRows implements ProvingParquetRows {
       }
       throwIfAborted(signal)
       const rest = tail.end()
-      if (rest === null) throw badParquet(`row ${facts.rows}, the last by the footer, was not received`, file)
+      if (rest === null)
+        throw badParquet(`row ${facts.rows}, the last one according to the footer, was not received`, file)
       if (tail.lines !== pipe.rows())
-        throw badParquet(`${pipe.rows()} rows were read, ${tail.lines} were received`, file)
+        throw badParquet(`${pipe.rows()} rows were read, but ${tail.lines} were received`, file)
       if (rest.length > 0) yield rest
     } catch (error) {
       throw parquetError(error, file, signal)
@@ -239,7 +240,7 @@ class DuckDbParquetRows implements ProvingParquetRows {
       const hashed = `bit_xor(hash(${sql.leaves.join(', ')}))`
       const result = await connection.run(`SELECT count(*)::DOUBLE, ${hashed}::VARCHAR FROM read_parquet(${source})`)
       const count = Number((await result.getRows())[0]?.[0])
-      if (count !== facts.rows) throw badParquet(`the footer counts ${facts.rows} rows, ${count} were found`, file)
+      if (count !== facts.rows) throw badParquet(`the footer records ${facts.rows} rows, but ${count} were found`, file)
     } catch (error) {
       throw parquetError(error, file, signal)
     } finally {

@@ -31,7 +31,7 @@ export async function scanRows(
     const read = `SELECT count(*)${whole.join('')} FROM ${from}`
     const [all] = await rowsOf(connection, read)
     const rows = Number(all?.[0])
-    if (rows !== footer.rows) return damagedParquet(`its footer counts ${footer.rows} rows, ${rows} were read`)
+    if (rows !== footer.rows) return damagedParquet(`its footer records ${footer.rows} rows, but ${rows} were read`)
     const facts = columns.flatMap(({ path, bounds }) => factsSql(path, fieldAt(footer.fields, path), bounds))
     const select = ['count(*)', ...facts].join(', ')
     const [row = []] = await rowsOf(connection, `SELECT ${select} FROM ${from} ${hidden}`)

@@ -168,7 +168,11 @@ function decode(text: string, label: string): string {
   try {
     return decodeURIComponent(text)
   } catch {
-    throw bad('the database URL has a % that does not begin a code', label, 'write %25 for a percent sign')
+    throw bad(
+      'the database URL has a % that does not begin an encoded character',
+      label,
+      'write %25 for a percent sign',
+    )
   }
 }
 

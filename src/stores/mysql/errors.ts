@@ -1,4 +1,4 @@
-/** Maps failures of MySQL and MariaDB to our errors, with the texts of the guide if it has them. */
+/** Maps failures of MySQL and MariaDB to SluiceError, with the texts of shared/guide-errors.ts where they fit. */
 import { SluiceError, type ErrorCode, type ErrorDetails } from '../../shared/errors.ts'
 import { connectionFailed, databaseMissing, permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
 import { backquotedName } from '../../shared/sql-text.ts'
@@ -41,8 +41,8 @@ export function mysqlConnectError(thrown: unknown, config: MysqlConfig): unknown
 
 /**
  * @param connecting the server to which a connection was being made; null after that
- * @returns a SluiceError of the target's kind; an error that is not of the server, the driver or the network is
- * returned unchanged
+ * @returns a SluiceError whose code and kind are those of a target; an error that is not of the server, the driver or
+ * the network is returned unchanged
  */
 export function mysqlError(thrown: unknown, label: string, connecting: MysqlConfig | null = null): unknown {
   if (thrown instanceof SluiceError) return thrown

@@ -93,7 +93,7 @@ async function packetsVerdict(reader: SqlReader): Promise<Verdict> {
 async function loadsVerdict(reader: SqlReader): Promise<Verdict> {
   const value = (await variables(reader, ['local_infile'])).get('local_infile')
   if (value === 'ON') return ok('LOAD DATA LOCAL (local_infile is on)')
-  return warn('many rows an INSERT: local_infile is off', {
+  return warn('INSERT with many rows: local_infile is off', {
     cause: 'LOAD DATA LOCAL is about twice as fast',
     hint: 'SET GLOBAL local_infile = ON, where the rules of the server allow it',
   })

@@ -50,7 +50,7 @@ function refuseFunctions(sql: string, where: string): void {
   throw new SluiceError('BAD_QUERY', `the query calls ${name}`, {
     where,
     reason: 'the function does more than read rows',
-    hint: 'ask without it',
+    hint: 'remove it from the query',
   })
 }
 

@@ -170,7 +170,7 @@ function noAgreement({ settings }: CassandraLink): SluiceError {
   return new SluiceError('TARGET_BUSY', 'the nodes do not agree about the schema', {
     where: settings.label,
     reason: 'a table was created, and some nodes do not have it yet: they could refuse rows',
-    hint: 'find the node that is behind with nodetool describecluster, then run the same command again',
+    hint: 'find the node with another schema version (nodetool describecluster), then run the same command again',
     retryable: true,
   })
 }

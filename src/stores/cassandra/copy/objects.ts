@@ -66,7 +66,7 @@ export class CassandraObjects implements ObjectStore {
   /** Resolves when every node that is up has built its part. */
   async build(object: SchemaObject, table: TableSpec, _inUse: boolean, signal: AbortSignal): Promise<void> {
     if (object.kind !== 'index')
-      throw objectFailed(object, `copies do not create one in Cassandra: ${tableText(table.table)}`)
+      throw objectFailed(object, `a copy to Cassandra creates only indexes: ${tableText(table.table)}`)
     const keyspace = this.#keyspace(table)
     const place = { schema: keyspace, name: table.table.name }
     try {

@@ -145,7 +145,7 @@ export class RowDecoder {
   shownPartition(partition: readonly unknown[] | bigint): readonly (string | null)[] {
     return this.#parts.map(({ name, decode }) => {
       const at = this.#shape.partition.indexOf(name)
-      // Not a key value, but different for each token.
+      // Without key values, the token identifies the partition.
       if (typeof partition === 'bigint') return at === 0 ? `token ${partition}` : null
       const value = partition[at]
       return value == null ? null : shownBy(decode, value)
@@ -161,7 +161,7 @@ export class RowDecoder {
   #noRow(found: DriverRow): SluiceError {
     const partition = this.#shape.partition.map((name) => driverText(found[nameInRow(name)])).join(', ')
     if (this.#hasOwnValues(found)) {
-      const message = `a row of the partition (${partition}) has an empty value in its key, in ${this.#clustering}`
+      const message = `a row of the partition (${partition}) has an empty value in its key column ${this.#clustering}`
       return new SluiceError('VALUE_REFUSED', message, {
         where: tableText(this.#request.table.table),
         reason: 'the server accepts an empty value for every type: it is neither NULL nor a value of the type',

@@ -18,7 +18,7 @@ export type StoredEntry = {
 
 export type EntryBatch = {
   readonly statements: readonly Statement[]
-  /** Number of rows that the batch inserted, changed and deleted. If a replica gets another number, it differs. */
+  /** Rows that the batch inserted, changed and deleted. Another number in a replica means that its content differs. */
   readonly changes: number
 }
 

@@ -72,7 +72,7 @@ export const FOLDED_HINT = 'recreate the table with a column that is compared by
 
 /** @param by what compares different texts as equal */
 export function foldedText(key: string, table: string, by: string): string {
-  return `${key} of ${table} is compared by ${by}, for which two different keys of the source can be equal`
+  return `${key} of ${table} is compared by ${by}, which may treat two different keys of the source as equal`
 }
 
 function examineColumns(request: ChangeTable, { columns }: TableLook, name: string, refuse: Refuse): void {
@@ -117,7 +117,7 @@ function examineTriggers(
   }
   refuse(
     `triggers of ${name} would fire a second time for changes of the source: ${triggers.join(', ')}`,
-    `drop them, and create them again after the stream has ended: ${system} cannot disable them for one session; or let them fire with --fire-triggers`,
+    `drop them, and create them again after the stream has ended (${system} cannot disable them for one session), or let them fire with --fire-triggers`,
   )
 }
 

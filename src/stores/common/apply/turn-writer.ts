@@ -87,7 +87,7 @@ export class TurnWriter implements ChangeWriter {
 
   #table(table: number): ChangeTable {
     const found = this.#request.tables[table]
-    if (found === undefined) throw new Error(`there is no table ${table} among those that this session was opened for`)
+    if (found === undefined) throw new Error(`this session was not opened for a table ${table}`)
     return found
   }
 

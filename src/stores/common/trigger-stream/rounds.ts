@@ -18,8 +18,8 @@ export type RoundState = {
 /** A round that was emitted completely. */
 export type StreamRound = {
   /**
-   * Read or assigned before the snapshot was taken, and durable at the source: a later catch-up position is greater.
-   * Meaningless if `isEmpty`.
+   * Position of the round, fixed before the snapshot was taken, and durable at the source: later catch-up positions are
+   * greater. Meaningless if `isEmpty`.
    */
   readonly position: LogPosition
   /** Nothing was noted. */

@@ -29,7 +29,7 @@ export type D1PageRequest = {
   readonly range: Range
   readonly where: string | null
   readonly keys: KeyDialect
-  /** Side of the table: the kind of errors for values that are not of their type. */
+  /** Side of the table; decides the kind of the error for a value that is not of its type. */
   readonly blame: 'source' | 'target'
 }
 

@@ -150,7 +150,7 @@ export class D1ChunkWriter implements ChunkWriter {
       if (outcome.kind === 'fenced') return 'fenced'
       this.#toClear = false
       if (outcome.kind === 'done' && outcome.results[before.length]?.changes === 0) {
-        throw new Error('the guard allowed the close of a chunk that its own statement did not find')
+        throw new Error('the guard found the chunk, but the statement that closes it did not')
       }
       return 'committed'
     } catch (error) {

@@ -15,7 +15,7 @@ const MB = 1 << 20
 const FILE_BYTES = { most: 32 * MB, least: MB }
 /** Rows of one statement. */
 const FILE_ROWS = 128
-/** Compression needs the page's memory again: a larger row is not compressed, so three times its size is enough. */
+/** Larger rows are not compressed, because compression needs the page's memory a second time. */
 const COMPRESSED_BYTES = 64 * MB
 /** DuckDB reserves memory by powers of two, plus some for itself. */
 const MEMORY = { times: 6, more: 256 * MB }

@@ -242,7 +242,7 @@ export class DuckdbChunk implements ChunkWriter {
         throw duckdbCopyError(error, this.#label, 'target')
       })
     if (range.by === 'keys' && removed > range.keys.length)
-      throw new Error(`${removed} rows have one of ${range.keys.length} keys`)
+      throw new Error(`${removed} rows were deleted for ${range.keys.length} keys`)
   }
 
   #refusal(error: unknown): unknown {

@@ -21,7 +21,7 @@ export const DUCKDB_SOURCE_KEYS: KeyDialect = {
   bound: ({ type, native }) => (type.kind === 'bytes' ? 'unhex(?)' : `CAST(? AS ${native})`),
   value: ({ type }, text) => {
     if (type.kind === 'bytes') return digitsOfText(text)
-    // A bound of another system, for a comparison.
+    // In a comparison, a bound may be a text of another system.
     const isForeign = text.endsWith(' BC') || (type.kind === 'timestamp' && type.zone && !text.endsWith('+00'))
     return isForeign && (type.kind === 'date' || type.kind === 'timestamp') ? boundText(type, text) : text
   },

@@ -38,7 +38,7 @@ export async function endMarked(config: MysqlConfig, mark: string): Promise<void
   if (await asking(config, (asker) => ended(mark, asker, END_MS))) return
   throw new SluiceError('TARGET_BUSY', 'the server has not ended the session of a program whose lease expired', {
     where: config.label,
-    reason: 'it rolls back the writes of that session, or this user may not end it',
+    reason: 'the server is still rolling back the writes of that session, or this user has no right to end it',
     hint: 'wait, or resume the copy as the user who began it',
     retryable: true,
   })

@@ -146,7 +146,7 @@ function exactly(length: number): Encoder {
   return (cell) => {
     const given = bytes(cell)
     if (given instanceof Uint8Array && given.byteLength < length) {
-      throw new Unfit(`${given.byteLength} bytes would be filled up to ${length}`)
+      throw new Unfit(`${given.byteLength} bytes would be padded to ${length}`)
     }
     return given
   }

@@ -156,7 +156,7 @@ function numbered({ name, native }: Column, edge: string, beyond: '>' | '<'): Sq
   if (number === null) {
     throw new SluiceError(
       'UNSUPPORTED_KEY',
-      `${name} no longer has the member ${edge}, where a range of its key ends`,
+      `the type of column ${name} no longer has the member ${edge}, which is the bound of a key range`,
       {
         hint: 'begin again with --restart',
       },

@@ -111,7 +111,7 @@ async function refusePublished(session: CopySession, late: LateRows): Promise<vo
   throw new SluiceError('TABLE_REFUSED', `late rows of the default partition ${tableText(rest)} cannot be moved`, {
     where: tableText(parent.name),
     reason: `the publication ${quoteName(found[0] ?? '')} would send their deletes, but not their inserts into a detached table: its subscribers would lose these rows; nothing was changed`,
-    hint: `${moveByHand(late)}; a publication of all tables or of the schema sends the other table, too: create it for the subscribers first`,
+    hint: `${moveByHand(late)}; a publication of all tables or of the schema also sends the other table: first create that table for the subscribers`,
   })
 }
 

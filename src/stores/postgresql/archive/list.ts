@@ -95,7 +95,7 @@ function found(row: TextRow): Found {
   })()
   const many = below === '1' ? '1 table' : `${below} tables`
   const divided =
-    by == null ? [] : [`${many} below it by ${by}, which a restore cannot recreate after they are dropped`]
+    by == null ? [] : [`${many} below it, partitioned by ${by}, which a restore cannot recreate after they are dropped`]
   const all = [...divided, ownText(own)].filter((part) => part !== null)
   return {
     oid: oid ?? '',

@@ -48,7 +48,7 @@ async function fromOf(session: CopySession, table: TableSpec): Promise<string> {
 async function planOf(session: CopySession, sql: string): Promise<PlanNode> {
   const [row] = await session.askOne(`EXPLAIN (FORMAT JSON) ${sql}`)
   const [plan] = JSON.parse(row?.[0] ?? '[]') as readonly { readonly Plan: PlanNode }[]
-  if (plan === undefined) throw new Error('the server explained nothing')
+  if (plan === undefined) throw new Error('EXPLAIN returned no plan')
   return plan.Plan
 }
 

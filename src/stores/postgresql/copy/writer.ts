@@ -99,13 +99,13 @@ export class PostgresWriter implements ChunkWriter {
   }
 
   async writeFrames(frames: AsyncIterable<Buffer>, format: FrameFormat): Promise<bigint> {
-    if (this.#upsert !== null) throw new Error('frames are never merged with rows that are there')
+    if (this.#upsert !== null) throw new Error('frames cannot be merged with existing rows')
     await this.#begin()
     return this.#do(() => this.#session.copyIn(copyStatement(this.#request, FRAME_FORMATS[format]), frames))
   }
 
   async writeCsv(csv: AsyncIterable<Buffer>): Promise<bigint> {
-    if (this.#upsert !== null) throw new Error('rows of CSV are never merged with rows that are there')
+    if (this.#upsert !== null) throw new Error('rows of CSV cannot be merged with existing rows')
     await this.#begin()
     const { table, columns } = this.#request
     return this.#do(() => loadCsv(this.#session, table.table, columns, csv))
@@ -187,7 +187,7 @@ export class PostgresWriter implements ChunkWriter {
 
   #condition(range: Range = this.#request.range): string {
     const { table } = this.#request
-    if (range.by === 'block') throw new Error('blocks of a source say nothing about a target')
+    if (range.by === 'block') throw new Error('a range of blocks of the source cannot be used in the target')
     return rangeSql(table, this.#relation, range, null)
   }
 

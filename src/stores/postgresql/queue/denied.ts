@@ -41,9 +41,9 @@ function hintFor(use: QueueUse, owner: string | null, { user, database, label }:
   const role = quoteName(user)
   const command = `sluice grants --connect ${shellQuote(label)} --role ${use === 'look' ? 'observer' : 'worker'} --to ${shellQuote(user)}`
   if (owner === null) {
-    const by = use === 'make' ? '' : ', where there is no queue yet'
+    const unless = use === 'make' ? '' : 'if there is no queue yet: '
     const make = `GRANT CREATE ON DATABASE ${quoteName(database)}`
-    return `the creator of the queue owns it: start the first worker as a role that does nothing else (as the owner of the database: ${make} TO that role), then ${command} prints what ${role} needs${by}`
+    return `${unless}start the first worker as a separate role, which creates and owns the queue (as the owner of the database: ${make} TO that role); then ${command} prints the rights that ${role} needs`
   }
   // `change` writes only after the owner was found to be a role that the login trusts.
   if (use !== 'look')

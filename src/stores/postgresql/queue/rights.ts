@@ -101,7 +101,7 @@ class PostgresQueueRights implements QueueRights {
   #noQueue({ database }: Place): SluiceError {
     return new SluiceError('NO_SUCH_PATH', `the database ${database} has no queue`, {
       where: this.label,
-      hint: `create it first, as the role that will own it (it needs GRANT CREATE ON DATABASE ${quoted(database)}): the first sluice worker creates it, and so does the first run with --distributed`,
+      hint: `create it first: start sluice worker, or a run with --distributed, as the role that will own the queue (it needs GRANT CREATE ON DATABASE ${quoted(database)})`,
     })
   }
 }
@@ -133,8 +133,8 @@ function workerGrants(place: Place, owners: readonly Owner[], to: string, where:
   if (superuser !== undefined) {
     throw new SluiceError('TARGET_DENIED', `the queue belongs to ${superuser.name}, a superuser`, {
       where,
-      reason: `workers must be members of the role that owns the queue, and membership in a superuser is not granted here`,
-      hint: `give it to a separate role: ALTER … OWNER TO for the schemas ${QUEUE_SCHEMA} and ${JOBS_SCHEMA} and all of their objects; then run the same command again`,
+      reason: `workers must be members of the role that owns the queue, and sluice does not grant membership in a superuser`,
+      hint: `give the queue to a separate role: ALTER … OWNER TO for the schemas ${QUEUE_SCHEMA} and ${JOBS_SCHEMA} and all of their objects; then run the same command again`,
     })
   }
   const role = quoted(to)

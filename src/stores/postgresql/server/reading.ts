@@ -1,4 +1,4 @@
-/** Runs work on sessions of a source. An abort signal ends the work; its errors become errors of the source. */
+/** Runs work on sessions of a source. An abort signal ends the work. Errors of the work become errors of the source. */
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { Pool } from '../../common/pool.ts'
 import { postgresSourceError } from './errors.ts'
@@ -8,7 +8,7 @@ import type { PostgresSettings } from './settings.ts'
 
 type Body<T> = (session: CopySession) => Promise<T>
 
-/** Runs `body` on a session of the pool. @throws SluiceError of `body`, and CONNECTION_LOST … as the store */
+/** Runs `body` on a session of the pool. @throws SluiceError of `body`; CONNECTION_LOST and other errors of the source */
 export function asking<T>(
   readers: Pool<CopySession>,
   settings: PostgresSettings,

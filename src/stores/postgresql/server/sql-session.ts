@@ -133,7 +133,7 @@ export class SqlSession extends WireSession {
     const text = `COPY ${quotedName(table)} (${columns.map(quotedName).join(',')}) FROM STDIN`
     const loaded = await this.copyIn(text, copyText(rows))
     if (loaded !== BigInt(rows.length)) {
-      throw new SluiceError('INTERNAL', `PostgreSQL took ${loaded} of ${rows.length} rows`)
+      throw new SluiceError('INTERNAL', `PostgreSQL stored ${loaded} of ${rows.length} rows`)
     }
   }
 

@@ -6,9 +6,8 @@ import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { sqliteShape } from '../copy/shape.ts'
 
 /**
- * First page of each table, by `tableText`; used as its version, because SQLite has no table ids. A rename or ALTER
- * does not change it. VACUUM moves all tables, including the ledger, whose page is a part of the version: after a
- * VACUUM no table has its earlier version.
+ * Identity of each table, by `tableText`: its root page and that of the ledger, because SQLite has no table ids. A
+ * rename or ALTER does not change it. VACUUM also moves the ledger: after a VACUUM no table has its earlier identity.
  */
 export function sqliteTableMarks(
   connection: Database.Database,

@@ -15,11 +15,11 @@ import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 /** SQLite nests a condition one level per term, and allows a thousand levels. */
 export const KEY_TERMS = 400
 
-/** For tables that are read: bounds are texts of the stored values, of any class. */
+/** For tables that are read: a bound is the text of a stored value of any storage class. */
 export const SQLITE_SOURCE_KEYS: KeyDialect = {
   quote,
   from: (table) => quote(table.table.name),
-  // A column that converts nothing compares a number with a text only by their storage classes.
+  // A column without affinity compares a number and a text by storage class, so the bound is cast to a number.
   bound: ({ type, native }) => (type.kind === 'decimal' && affinityOf(native) === 'any' ? 'CAST(? AS NUMERIC)' : '?'),
   value: (column, text) => storedValue(column, text),
   text: textExpression,
@@ -44,7 +44,7 @@ export function sqliteTargetKeys(asOf: (column: Column) => ColumnType): KeyDiale
 function textExpression({ name, type }: Column): string {
   const column = quote(name)
   if (type.kind === 'bytes') return `'\\x' || lower(hex(${column}))`
-  // 15 digits if a double holds the decimal exactly: more digits would be a neighbouring value in other systems.
+  // Print 15 digits if a double preserves every decimal of the type: more digits would show another decimal.
   if (type.kind === 'decimal' && fitsDouble(type.precision, type.scale)) {
     return `CASE typeof(${column}) WHEN 'real' THEN printf('%!.15g', ${column}) ELSE CAST(${column} AS TEXT) END`
   }

@@ -106,7 +106,7 @@ export function engineText({ table }: ChangeTable, { engine, kind }: ApplyShape)
   const name = tableText(table.table)
   return engine === ''
     ? `${name} is not a table (${kind.toLowerCase()}): changes can be applied only to tables`
-    : `${name} is a table of ${engine}, which has no transactions: its rows and their position could not be committed together`
+    : `${name} is a table of ${engine}, which has no transactions: its rows and the position of the stream could not be committed together`
 }
 
 export function lackingColumns({ columns }: ChangeTable, shape: ApplyShape): readonly string[] {

@@ -81,7 +81,7 @@ export async function makeMysqlPartitions(
       if (plan.options === null) {
         notGiven.push({
           partition: options.name.name,
-          what: 'the options of its neighbour',
+          what: 'the options of the neighbouring partition',
           why: 'the server does not print them',
         })
       }
@@ -165,7 +165,7 @@ function refuseUnfit(
     throw refused(
       where,
       `${method.text} cannot have a partition from ${options.from} to ${options.to}`,
-      'give --calendar and --zone with periods that it can have',
+      'choose a --calendar and --zone whose periods fit this partitioning',
     )
   }
   // The server ignores case in partition names.
@@ -180,8 +180,8 @@ function refuseUnfit(
   if (last === undefined || same(inspected, last.to, options.from)) return
   throw refused(
     where,
-    `the partition ${name} from ${options.from} would overlap: it would have all rows from ${String(last.to)} on, where ${last.name.name} ends`,
-    'create the partitions up to there by hand, or give the calendar of the table with --calendar',
+    `the partition ${name} would begin at ${String(last.to)}, where ${last.name.name} ends, and not at ${options.from}`,
+    `create the partitions up to ${options.from} by hand, or give the calendar of the table with --calendar`,
   )
 }
 

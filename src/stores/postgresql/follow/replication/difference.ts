@@ -170,9 +170,10 @@ function ofPartitions(
     if (is.bounds !== was.bounds || is.parent !== was.parent) return `partition ${was.name} has other bounds`
     if (is.attached !== was.attached) return `partition ${was.name} was detached and attached again`
     const changed = ofNode(was, is)
-    if (changed !== null) return `of partition ${was.name}: ${changed}`
+    if (changed !== null) return `partition ${was.name}: ${changed}`
   }
-  if ([...noted.keys()].some((oid) => !nodes.has(oid))) return 'a later attached partition was detached or dropped'
+  if ([...noted.keys()].some((oid) => !nodes.has(oid)))
+    return 'a partition that was attached later was detached or dropped'
   const [root] = now.nodes
   for (const added of addedNodes(before, now)) {
     if (added.kind === 'f') return `foreign table ${added.name} was attached`

@@ -159,7 +159,7 @@ export class OutputReader {
   }
 
   #old(relation: number, kind: number): OldRow {
-    if (kind !== KEY && kind !== OLD) throw broken(`${shown(kind)} is where the old row begins`)
+    if (kind !== KEY && kind !== OLD) throw broken(`an old row begins with an unexpected ${shown(kind)}`)
     return { whole: kind === OLD, row: this.#tuple(relation) }
   }
 
@@ -190,7 +190,7 @@ export class OutputReader {
       else if (kind === NULL) cells[i] = null
       else if (kind === UNCHANGED) cells[i] = undefined
       else if (kind === BINARY) cells[i] = this.#value(this.#binary(this.#types.get(relation)?.[i] ?? 0))
-      else throw broken(`${shown(kind)} is where a value begins`)
+      else throw broken(`a value begins with an unexpected ${shown(kind)}`)
     }
     return cells
   }

@@ -75,8 +75,8 @@ export async function verifyStream(
       if (birth.facts[memberFact(table.table)] !== publication?.tables.get(oid)) {
         const how =
           publication?.tables.has(oid) === true
-            ? 'has another entry for it: the table was removed and added again, or its row filter or column list changed'
-            : 'does not send it'
+            ? 'has another entry for the table: it was removed and added again, or its row filter or column list changed'
+            : 'does not send the table'
         halt('PUBLICATION_CHANGED', `publication ${birth.publication} ${how}`)
         continue
       }

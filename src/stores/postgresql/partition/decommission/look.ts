@@ -42,7 +42,7 @@ export async function inspectOldTable(
         object: `${name.schema ?? ''}.${name.name}`,
         detail: fits
           ? `the removal assigns it to column ${column} of the public table`
-          : 'stays without a table: the public table has another owner, another schema, or no such column',
+          : 'it stays without a table: the public table has another owner, another schema, or no such column',
       }),
     ),
     ...(await referenced(session, oid)),
@@ -77,7 +77,7 @@ export async function refusals(session: CopySession, oid: string): Promise<reado
     about: 'depends on it',
     object,
     detail: 'the server does not drop the table while this exists',
-    hint: 'change it to the public table, or drop it',
+    hint: 'change it to use the public table, or drop it',
   }))
   return [...dependents, ...(await silentLosses(session, oid))]
 }
@@ -154,7 +154,7 @@ async function referenced(session: CopySession, oid: string): Promise<readonly D
     verdict: 'changes',
     about: 'foreign key',
     object: object ?? '',
-    detail: 'it refers to this table; the removal locks it for all sessions for a short time',
+    detail: 'it refers to this table, which the removal locks for all sessions for a short time',
   }))
 }
 
@@ -165,7 +165,7 @@ async function guards(session: CopySession, oid: string): Promise<readonly Decom
       verdict: 'changes',
       about: 'guard',
       object: sql,
-      detail: 'blocks writers of the table, and is dropped with it',
+      detail: 'it blocks writers of the table, and is dropped with it',
     }))
   }
   return [

@@ -340,7 +340,7 @@ function late(table: TableName, tries: number, why: string): SluiceError {
   return new SluiceError('OUT_OF_TRIES', `${tableText(table)} could not be locked in ${tries} tries`, {
     where: tableText(table),
     reason: why,
-    hint: 'the prepared parts stay; run the same command to try again, for longer with --pause-budget and --tries-for',
+    hint: 'the prepared parts stay; run the same command again with a longer --pause-budget or --tries-for',
   })
 }
 

@@ -146,7 +146,7 @@ class Making {
     const names = await silentStandbys(this.#session).catch(() => [])
     if (names.length === 0) return []
     return [
-      `old snapshots on ${names.join(', ')} cannot be seen (hot_standby_feedback is off there, or hidden from this role): a REPEATABLE READ transaction there that began before the rows moved and first reads the table now does not see them`,
+      `snapshots on the standbys ${names.join(', ')} are unknown (hot_standby_feedback is off there, or hidden from this role): a REPEATABLE READ transaction of a standby that began before the move does not see the moved rows if it first reads the table now`,
     ]
   }
 
@@ -163,7 +163,7 @@ function refuseDivided({ table, partitions }: RangedTable): void {
   throw new SluiceError('TABLE_REFUSED', `the partitions of ${tableText(table)} have subpartitions`, {
     where: tableText(newest.name),
     reason: 'sluice creates only plain partitions',
-    hint: 'create the coming ones by hand, like this one',
+    hint: 'create the next partitions by hand, with subpartitions like those of the newest one',
   })
 }
 

@@ -160,7 +160,7 @@ export class NewPartitionTable {
     const along = await takenAlong(this.#session, of, left)
     if (along.length > 0) {
       this.notes.push(
-        `${tableText(name)} has objects that may refuse rows and that otherwise only ${tableText(of.name)} has: ${along.join(', ')}`,
+        `${tableText(name)} got objects that may refuse rows, and that ${tableText(of.name)} has but its parent does not: ${along.join(', ')}`,
       )
     }
   }

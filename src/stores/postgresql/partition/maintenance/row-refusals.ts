@@ -21,7 +21,7 @@ export function rowRefusal(error: unknown, rest: KnownTable): unknown {
   const called = /(?:PL\/\w+|SQL) function "?([^\s"(]+(?:\([^)]*\))?)/.exec(where)?.[1]
   if (NOT_FOUND.has(state) && called !== undefined) {
     return unmovable(rest, {
-      reason: `a rule or a generated column of it calls the function ${called}, which uses names without a schema (${message}): that works only in sessions whose search_path has the schema, and rows are copied with an empty search_path`,
+      reason: `a rule or a generated column of it calls the function ${called}, which uses names without a schema (${message}): rows are copied with an empty search_path, in which the server does not find these names`,
       hint: `ALTER FUNCTION ${called} SET search_path TO the schemas that it needs, then run the same command again`,
     })
   }
@@ -59,7 +59,7 @@ export async function staleGenerated(session: CopySession, rest: KnownTable, con
     // The server recomputes it only when a column that it depends on changes.
     const made = quoteName(base ?? name ?? '')
     return {
-      reason: `${row[0]} of its rows have a value in the generated column ${name} that its expression ${expression} no longer gives: a function in it was replaced, and copies of these rows would have other values`,
+      reason: `${row[0]} of its rows have a value in the generated column ${name} that differs from its expression ${expression}: a function in it was replaced, and copies of these rows would have other values`,
       hint: `rewrite them: UPDATE ONLY ${tableSql(rest.name)} SET ${made} = ${made}; or restore the earlier function`,
     }
   }

@@ -110,7 +110,7 @@ function exclusion({ name, definition, equal }: Exclusion, { column, session }: 
   return {
     ...one,
     verdict: 'refused',
-    detail: `${definition}: the server accepts it only with ${column} in it WITH =`,
+    detail: `${definition}: the server accepts it only if it contains ${column} WITH =`,
     hint,
   }
 }

@@ -51,7 +51,7 @@ function publication({ name, how, root, narrow }: Publication, { sql }: About): 
   }
   const covers = how === 'all' ? 'it is FOR ALL TABLES' : 'it is for all tables of the schema'
   const detail = `${covers}: rows that are copied into the new table are also sent to its subscribers, and ${as}`
-  const hint = `${viaRoot}copy while its subscriptions are disabled, or replace it by publications of single tables before`
+  const hint = `${viaRoot}disable its subscriptions during the copy, or replace it by publications of single tables first`
   return { ...one, detail, hint }
 }
 
@@ -70,7 +70,10 @@ function replicaIdentity({ kind, index, primary, key }: Identity, { sql }: About
   switch (kind) {
     case 'f':
       if (!key)
-        return refused('FULL, and no unique key of columns that are NOT NULL', `ALTER TABLE ${sql} ADD PRIMARY KEY …`)
+        return refused(
+          'it is FULL, and the table has no unique key of NOT NULL columns',
+          `ALTER TABLE ${sql} ADD PRIMARY KEY …`,
+        )
       return [{ ...one, verdict: 'made', object: 'FULL', detail: again }]
     case 'n':
       return refused(
@@ -91,7 +94,11 @@ function replicaIdentity({ kind, index, primary, key }: Identity, { sql }: About
           `ALTER TABLE ${sql} ADD PRIMARY KEY …, not deferrable; or ALTER TABLE ${sql} REPLICA IDENTITY USING INDEX … with a unique index on columns that are NOT NULL`,
         )
       return [
-        { ...one, verdict: 'fine', detail: 'the primary key, which has more columns then: it identifies old rows' },
+        {
+          ...one,
+          verdict: 'fine',
+          detail: 'the primary key identifies old rows, also after the new table adds a column to it',
+        },
       ]
   }
 }

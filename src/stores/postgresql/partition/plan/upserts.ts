@@ -97,7 +97,7 @@ function lost({ target, columns: given }: ConflictClause, narrow: readonly Narro
   }
   return target.columns.includes(column)
     ? null
-    : 'the server refuses it after the key gets the column: no unique index matches it then'
+    : `the server will refuse it: after ${column} is added to the key, no unique index matches its columns`
 }
 
 /** Statements with ON CONFLICT; otherwise why they cannot be read, as text. */

@@ -165,7 +165,7 @@ async function others(session: CopySession): Promise<readonly DecommissionFindin
       about,
       object: names.slice(0, MOST_NAMES).join(', ') + more,
       detail,
-      hint: 'check that the other database has all that you still need of them',
+      hint: 'check that the other database has all of them that you still need',
     })
   }
   return findings

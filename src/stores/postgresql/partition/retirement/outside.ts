@@ -124,8 +124,8 @@ function sessionFinding({ pid, words, mayEnd }: DatabaseSession): DecommissionFi
     verdict: 'refused',
     about: 'session',
     object,
-    detail: `${words}: this login may not end it`,
-    hint: 'end it by its own user or by a superuser; members of pg_signal_backend may end sessions of all but superusers',
+    detail: `${words}: this login has no right to end it`,
+    hint: 'end it as its user or as a superuser; members of pg_signal_backend may end all sessions but those of superusers',
   }
 }
 

@@ -15,8 +15,8 @@ export type DatabaseSession = {
 const POLL_MS = 20
 
 /**
- * Sessions of clients and background workers; the server ends its own vacuum by itself. Without pg_read_all_stats a
- * login sees only the user of other sessions.
+ * Sessions of clients and background workers, without autovacuum workers, which the server ends by itself. Without
+ * pg_read_all_stats a login sees only the user of other sessions.
  * @param own processes to leave out
  */
 export async function sessionsOf(

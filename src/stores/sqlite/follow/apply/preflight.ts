@@ -15,7 +15,7 @@ export function checkSqliteTarget(connection: Database.Database, request: Change
   // Opening a file for writing sets the mode; on some file systems the mode stays the old one, without an error.
   if (connection.pragma('journal_mode', { simple: true }) !== 'wal') {
     refusals.push({
-      message: 'the file has no WAL, so other sessions cannot read it while changes are written',
+      message: 'the file is not in WAL mode, so other sessions cannot read it while changes are written',
       hint: 'move it to a local disk: network file systems have no shared memory',
     })
   }
