@@ -101,7 +101,7 @@ test.skipIf(why !== '')(`late rows in the default partition${why}`, { timeout: 1
       const { finished } = await perform({ ...back, dryRun } as Operation)
       expect(finished).toMatchObject({ error: { code: 'TABLE_REFUSED' } })
       expect(finished.error?.reason).toContain(`the publication "their's" would send their deletes`)
-      expect(finished.error?.hint).toContain('create it for the subscribers first')
+      expect(finished.error?.hint).toContain('first create that table for the subscribers')
     }
     expect(await place.rows(`SELECT count(*) FROM ${TABLE}_rest`)).toEqual([['3']])
     await place.sql(`DROP PUBLICATION "their's"`)

@@ -48,7 +48,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 90_000 }, () => {
       expect.objectContaining({
         partition: '2020-Q1',
         status: 'due',
-        note: 'not inherited from the parent: 4 tables below it by HASH (id), which a restore cannot recreate after they are dropped',
+        note: 'not inherited from the parent: 4 tables below it, partitioned by HASH (id), which a restore cannot recreate after they are dropped',
       }),
     )
     const [first] = planned.events.filter((event) => event.type === 'archive.planned')

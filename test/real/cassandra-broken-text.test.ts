@@ -96,7 +96,7 @@ describe.runIf(CASSANDRA_AVAILABLE)('texts of invalid UTF-8', () => {
     const target = await makePlace('sqlite', folder)
     const ran = await perform(copyOf({ url: from.url }, target, 'hollow'))
     expect(ran.finished).toMatchObject({ exitCode: 1, totals: { read: '2', written: '1', quarantined: '1' } })
-    expect(refusals(ran)).toEqual(['a row of the partition (1) has an empty value in its key, in c'])
+    expect(refusals(ran)).toEqual(['a row of the partition (1) has an empty value in its key column c'])
     const retry = { kind: 'retry-quarantine', from: from.url, to: target.url } as const
     for (let i = 0; i < 2; i++) {
       const { finished, events } = await perform(retry)

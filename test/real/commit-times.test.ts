@@ -238,7 +238,7 @@ test.each([
     wrong.length === 0
       ? []
       : [
-          '2 in-commit timestamps are not above the one before, the first of them in version 2: readers may find different versions for one time; sluice fsck TABLE names each',
+          '2 in-commit timestamps are not later than that of the version before, the first of them in version 2: readers may find different versions for one time; sluice fsck TABLE names each',
         ],
   )
 })

@@ -41,14 +41,14 @@ async function gapsIn(
 
 test('fsck names the missing commit, and the versions that can no longer be read', async () => {
   expect(await gapsIn(without())).toEqual([[0], ['40', '0']])
-  const gap = 'commits 24, 26 are missing among those of the log: versions 24 to 29 can no longer be read'
+  const gap = 'commits 24, 26 are missing in the log: versions 24 to 29 can no longer be read'
   for (const version of [undefined, 12, 35]) {
     expect(await gapsIn(without(24, 26), version)).toEqual([[1], ['finding', gap], ['38', '1']])
   }
 })
 
 test('a missing commit is a note if a checkpoint covers every version', async () => {
-  const gap = 'commit 20 is missing among those of the log: a checkpoint covers each version'
+  const gap = 'commit 20 is missing in the log: a checkpoint covers each version'
   expect(await gapsIn(without(20))).toEqual([[0], ['note', gap], ['39', '0']])
 })
 

@@ -97,7 +97,7 @@ describe.skipIf(!POSTGRES_OWN)('constraints of the neighbour only (needs a serve
     const { notes, notGiven } = await make(store, await look(store, 'b'), [Q1])
     expect(notGiven).toEqual([])
     expect(notes).toEqual([
-      'public.b_2027_q1 has objects that may refuse rows and that otherwise only public.b_2026_q4 has: the foreign key known, the trigger own, the unique index once',
+      'public.b_2027_q1 got objects that may refuse rows, and that public.b_2026_q4 has but its parent does not: the foreign key known, the trigger own, the unique index once',
     ])
     expect(await checks('b_2027_q1')).toEqual([['known'], ['sane']])
   })

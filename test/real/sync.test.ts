@@ -263,7 +263,9 @@ describe('sync', () => {
     await run(syncOf(at.url))
     for (const version of [1, 2]) rmSync(join(at.lake, 'shorter', '_delta_log', `0000000000000000000${version}.json`))
     const { finished } = await run(syncOf(at.url, { tables: [join(at.lake, 'shorter')] }))
-    expect(finished.error?.message).toMatch(/it ends at version 0, the catalog has 2: commits 1 to 2 are gone/)
+    expect(finished.error?.message).toMatch(
+      /it ends at version 0, but the catalog has version 2: commits 1 to 2 are missing/,
+    )
     expect(finished.error?.hint).toMatch(/^restore the missing commits; if the log is right/)
     await using database = openSqlite(at.file, 'read')
     const [row] = await listLakeTables(at.lake, database, new AbortController().signal)
@@ -390,7 +392,7 @@ describe('migration-status', () => {
     )
     expect(why.toSorted()).toEqual([
       ['away', expect.stringMatching(/^its lag is unknown: /)],
-      ['cut', 'its log was truncated: it ends at version 0, the catalog has 1: commit 1 is gone from its end'],
+      ['cut', 'its log was truncated: it ends at version 0, but the catalog has version 1: commit 1 is missing'],
       [
         'half',
         expect.stringMatching(/^its log is no longer the one that was imported: commit 0 has 20 bytes, it had \d+$/),

@@ -186,27 +186,27 @@ describe('gaps', () => {
     ['c8-20 p10 p15', null, 'there is no readable checkpoint for the older commits 8 to 9'],
     [
       'c0-3 c5-12 u3 u6 u9 u11 u12',
-      'commit 4 is missing among those of the log: versions 4 to 5 can no longer be read',
+      'commit 4 is missing in the log: versions 4 to 5 can no longer be read',
       'commit 4 is missing, so the older commits 0 to 3, 5 and checkpoint 3 cannot be used',
     ],
     [
       'c0-3 p4 c5-9',
-      'commit 4 is missing among those of the log: a checkpoint covers each version',
+      'commit 4 is missing in the log: a checkpoint covers each version',
       'commit 4 is missing, so the older commits 0 to 3 cannot be used',
     ],
     [
       'p10 c11-20 p30 c31-35',
-      'commits 21 to 30 are missing among those of the log: versions 21 to 29 can no longer be read',
+      'commits 21 to 30 are missing in the log: versions 21 to 29 can no longer be read',
       'commits 21 to 30 are missing, so the older commits 11 to 20 and checkpoint 10 cannot be used',
     ],
     [
       'c0-2 c6 c8-9 p5 p8',
-      'commits 3 to 5, 7 are missing among those of the log: versions 3 to 4, 7 can no longer be read',
+      'commits 3 to 5, 7 are missing in the log: versions 3 to 4, 7 can no longer be read',
       'commits 3 to 5, 7 are missing, so the older commits 0 to 2, 6 and checkpoint 5 cannot be used',
     ],
     [
       'c0-9 p10',
-      'commit 10 is missing among those of the log: a checkpoint covers each version',
+      'commit 10 is missing in the log: a checkpoint covers each version',
       'commit 10 is missing, so the older commits 0 to 9 cannot be used',
     ],
   ])('%s', async (text, gaps, older) => {

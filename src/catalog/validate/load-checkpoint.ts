@@ -116,7 +116,7 @@ export async function refuseContradicted(
     if (Number(own) !== version) throw badCheckpoint(`its checkpointMetadata has version ${String(own)}`, name)
   for (const { path, bytes } of await sidecarsOf({ log, scratch }, version, source)) {
     const size = (await log.head(path, signal))?.size
-    if (size !== bytes) throw badCheckpoint(`it has ${size ?? 'no'} bytes, but the checkpoint records ${bytes}`, path)
+    if (size !== bytes) throw badCheckpoint(`it has ${size ?? 'no'} bytes, and the checkpoint records ${bytes}`, path)
   }
 }
 

@@ -1,4 +1,4 @@
-/** Maps SQLite's result codes to our errors, with the texts of the guide if it has them. */
+/** Maps SQLite's result codes to SluiceError, with the texts of shared/guide-errors.ts where they fit. */
 import { accessSync, constants, existsSync, statfsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { SluiceError } from '../../shared/errors.ts'
