@@ -120,7 +120,7 @@ export async function checkLastCheckpoint(at: At, folder: LogFolder, from: numbe
   if (!named.some((one) => one.files.length === wanted)) {
     const which = named.length > 0 ? `in ${String(wanted)} parts, which are` : 'which is'
     at.report.notes.push(
-      `${LAST_CHECKPOINT} names checkpoint ${String(version ?? 'none')}, ${which} missing: readers that follow it cannot open the table, and fsck counts that as a finding`,
+      `${LAST_CHECKPOINT} names checkpoint ${String(version ?? 'none')}, ${which} missing: readers that follow it cannot open the table, and fsck reports that as a finding`,
     )
   }
   if (typeof version !== 'number' || typeof files !== 'number' || version < from || version > to) return

@@ -34,7 +34,7 @@ export async function keepsFromSlowLeave(session: CopySession, { parent }: Detac
   )
   if (row?.[0] === 't') return `${tableText(parent)} has a default partition, so the server cannot detach concurrently`
   if (row?.[1] != null)
-    return `the foreign key ${row[1]} refers to it: the server would search its rows while writers wait`
+    return `the foreign key ${row[1]} refers to ${tableText(parent)}: the server would search its rows while writers wait`
   return null
 }
 

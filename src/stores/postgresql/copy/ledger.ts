@@ -47,7 +47,7 @@ export class PostgresLedger implements LedgerDatabase {
         `the session of a program whose lease expired belongs to ${String(hidden[0])}`,
         {
           where: this.#database.label,
-          reason: 'this user may not see that session, and cannot end it',
+          reason: 'this user has no right to see that session, and cannot end it',
           hint: 'connect as the same user as before, or as one with pg_signal_backend and pg_read_all_stats',
         },
       )

@@ -64,6 +64,6 @@ function refusedByAll(
   const more = refusals.length - named.length
   return new SluiceError('WORKERS_REFUSED', 'every worker that could take this run refuses it', {
     reason: `${named.join('; ')}${more > 0 ? `; and ${more} more` : ''}`,
-    hint: `correct what they name, or start a matching worker; then run sluice ctl ${runId} resume --distributed to queue the rest`,
+    hint: `correct these errors, or start a matching worker; then run sluice ctl ${runId} resume --distributed to queue the rest`,
   })
 }

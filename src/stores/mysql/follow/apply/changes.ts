@@ -97,7 +97,9 @@ export class TableChanges {
     stays: (put: PartialPut) => boolean,
   ): Promise<ReadonlySet<PartialPut>> {
     if (this.#stage === null)
-      throw new Error(`values of ${tableText(this.#request.table.table)} are missing, and sources always send them`)
+      throw new Error(
+        `values of ${tableText(this.#request.table.table)} are missing, although sources always send them`,
+      )
     const staying = partial.filter(stays)
     return await this.#stage.take(
       shape,
