@@ -8,7 +8,7 @@ import { SluiceError } from '../shared/errors.ts'
 export function refuseBackground(operation: Operation | null, tui: boolean): void {
   if (tui) {
     throw new SluiceError('BAD_FLAG', '--tui and --background exclude each other', {
-      hint: 'sluice attach shows a run of the background in the terminal',
+      hint: 'sluice attach shows a background run in the terminal UI',
     })
   }
   if (operation !== null && isWatched(operation)) return

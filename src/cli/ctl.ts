@@ -19,7 +19,7 @@ const LONGEST = 1_000_000
 const SILENT_HINT =
   'it may be stopped (kill -STOP) or very busy; the request was not applied, so repeat it when the run continues'
 const HINT =
-  'give workers N, rate N (or rate off), lanes N for a stream, pause, resume or stop for the whole run; pause, resume, skip or retry with TABLE or TABLE/CHUNK'
+  'for the whole run: workers N, rate N, rate off, lanes N (stream), pause, resume or stop; for a table or chunk: pause, resume, skip or retry, with TABLE or TABLE/CHUNK'
 const SWITCHES: Readonly<Record<string, readonly [name: string, value: boolean]>> = {
   pause: ['paused', true],
   resume: ['paused', false],

@@ -182,8 +182,8 @@ function ordersOf(set: Readonly<Record<string, Setting>>): {
     else if (name === 'pause' || name === 'resume' || name === 'skip' || name === 'retry')
       tables.push(...[value].flat().map((text) => tableOptions(name, String(text))))
     else {
-      throw new SluiceError('BAD_FLAG', `a run of a queue does not accept ${name}`, {
-        hint: 'give workers N, rate N, lanes N, pause, resume or stop for the whole run; pause, resume, skip, retry with TABLE or TABLE/CHUNK',
+      throw new SluiceError('BAD_FLAG', `a distributed run does not accept ${name}`, {
+        hint: 'for the whole run: workers N, rate N, lanes N, pause, resume or stop; for a table or chunk: pause, resume, skip or retry, with TABLE or TABLE/CHUNK',
       })
     }
   }

@@ -36,7 +36,7 @@ function sqliteAddon(): string {
 function crash(error: unknown): void {
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
   // Synchronous, because nothing else is reliable here. Node's own exit code 1 would mean "differences found".
-  writeSync(2, `sluice: a bug in sluice ended it; please report this\n${text}\n`)
+  writeSync(2, `sluice: ended by a bug in sluice; please report it\n${text}\n`)
   process.exit(70)
 }
 

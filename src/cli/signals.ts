@@ -46,7 +46,7 @@ export function watchSignals(options: SignalOptions): SignalWatch {
     first ??= signal
     stage += 1
     if (stage === 1) {
-      options.say('finishing the running batch, then stop; press again to abort')
+      options.say('stopping after the running batch; press again to abort')
       interrupter.requestStop(new SluiceError('STOPPED', `stopped by ${signal}`, { exitCode: EXIT_OF_SIGNAL[first] }))
     } else if (stage === 2) {
       options.say('aborting: the running batch is dropped')

@@ -25,7 +25,7 @@ export function someTableArguments(args: Arguments, defaults: ConfigDefaults): r
 export function oneTableOf(args: Arguments, defaults: ConfigDefaults): string {
   const [table, ...more] = someTableArguments(args, defaults)
   if (table !== undefined && more.length === 0) return table
-  throw new SluiceError('BAD_FLAG', `one table at a time, and not ${more.length + 1}`, { hint: 'give --table once' })
+  throw new SluiceError('BAD_FLAG', `give one table, not ${more.length + 1}`, { hint: 'give --table once' })
 }
 
 /** Tables of a command; empty for all. @throws SluiceError BAD_FLAG unless tables or `--all` are given, not both */
@@ -39,7 +39,7 @@ export function tablesOrAllArgument(args: Arguments, operand: string, verb: stri
   }
   if (!all && tables.length === 0) {
     throw new SluiceError('BAD_FLAG', `no table to ${verb} is named`, {
-      hint: 'name tables by path or table id, or say --all for every table of the catalog',
+      hint: 'name tables by path or table id, or give --all for every table of the catalog',
     })
   }
   return tables

@@ -208,7 +208,7 @@ function strayAlarms(
       from: ahead.from,
       rows: dec(ahead.rows),
       detail: 'they belong to periods beyond those that need a partition now',
-      hint: `sluice partition ensure --ahead ${ahead.enough ?? 'N'} creates them and moves these rows; otherwise they stay there until then`,
+      hint: `sluice partition ensure --ahead ${ahead.enough ?? 'N'} creates these partitions and moves the rows; otherwise the rows stay in the default partition for now`,
     })
   }
   if (others.rows > 0n) {

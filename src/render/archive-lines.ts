@@ -181,7 +181,7 @@ const STATUS: Readonly<Record<Of<'archive.planned'>['status'], string>> = {
 export function forecastText(event: Of<'archive.forecast'>): string {
   const { partitions, drops, rows, estimated, sourceBytes, bytes, ms, workers, from } = event
   const sizes = printedSizes(sourceBytes, bytes)
-  const side = workers > 1 ? ` (one after the other; ${workers} side by side)` : ''
+  const side = workers > 1 ? ` one after the other; this run processes ${workers} in parallel` : ''
   const facts = [
     ...(partitions === '0' ? [] : [`${plural(partitions, 'partition')} to archive`]),
     ...(drops === '0' ? [] : [`${plural(drops, 'partition')} to drop`]),

@@ -13,7 +13,7 @@ const RELEASED: Readonly<Record<Of<'chunk.released'>['reason'], string>> = {
   asked: 'returned as requested, and rolled back',
   lease: 'its owner sent no heartbeat for too long',
   ended: 'its program has ended',
-  compare: 'there are already rows, which will be compared with those of the source',
+  compare: 'its range in the target already has rows, which will be compared with the source',
   left: 'it failed on this worker, and is left to the owner of the stream',
   taken: 'another program has it, or takes it when its lease has expired',
 }

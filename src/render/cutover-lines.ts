@@ -51,7 +51,7 @@ function switchedLine(event: Of<'cutover.switched'>, block: MakeBlock): Block {
   const { table, revert, pauseMs, waitedMs, tries, provedRows, touchedRows, stream, position, wayBack } = event
   if (event.database !== undefined) return movedLine(event, block)
   const other = `${wayBack} ${revert ? 'goes forward again' : 'goes back'}`
-  return block('proved', `${table} is now the name of the other table; the earlier one is ${event.parked}`, {
+  return block('proved', `the other table is now called ${table}; the earlier one is ${event.parked}`, {
     details: [
       ['waited', `${durationText(pauseMs)} at most, ${durationText(waitedMs)} in ${plural(tries, 'try', 'tries')}`],
       ['proof', `${plural(provedRows, 'row')} equal, ${touchedRows} compared again during the cutover`],

@@ -177,5 +177,5 @@ function waitsText({ longestMs, tries, proved }: Of<'partition.waits'>): string 
     proved === undefined
       ? ''
       : `; ${plural(proved, 'row')} ${proved === '1' ? 'was' : 'were'} equal before the new tables took their place`
-  return `other sessions waited at most ${measureText(longestMs)} for our locks${again}${rows}`
+  return `other sessions waited at most ${measureText(longestMs)} for locks of sluice${again}${rows}`
 }

@@ -131,7 +131,7 @@ function rateText({
   partitionPerHour,
   windowMs,
 }: Of<'partition.rate'>): string {
-  const what = `${plural(rows, 'row')}, ${sizeText(bytes)} ${written ? 'read and written' : 'read, and not written,'} in ${durationText(ms)} by ${plural(lanes, 'worker')}`
+  const what = `${plural(rows, 'row')}, ${sizeText(bytes)} ${written ? 'read and written' : 'read but not written'} in ${durationText(ms)} by ${plural(lanes, 'worker')}`
   const need =
     neededPerHour === undefined || windowMs === undefined
       ? ''
@@ -139,6 +139,6 @@ function rateText({
   const alone =
     partitionPerHour === undefined
       ? ''
-      : `, ${sizeText(partitionPerHour)} of them for one partition, which takes one lane without --slices`
+      : `, ${sizeText(partitionPerHour)} of it for one partition, which one worker copies without --slices`
   return `measured: ${what}: ${sizeText(bytesPerHour)} an hour${alone}${need}`
 }

@@ -5,7 +5,7 @@ import type { SqlDatabase } from '../../model/run/sql-port.ts'
 
 /** Replacement hints; for other codes only the message is adapted. */
 const HINTS: Partial<Readonly<Record<SluiceError['code'], string>>> = {
-  BAD_QUERY: 'sluice discover URL lists the tables of the database; it holds no catalog',
+  BAD_QUERY: 'this database has no catalog; sluice discover URL lists its tables',
   TARGET_CORRUPT: 'restore the database from a backup',
   TARGET_BUSY: 'wait until the other program ends, then ask again',
   TARGET_IO: 'check the disk of the database, then ask again',

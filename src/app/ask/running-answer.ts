@@ -56,7 +56,7 @@ export class RunningAnswer implements AsyncDisposable {
   /** Ends the statement on the server; `ended` resolves afterwards. */
   cancel(): void {
     if (this.#done !== null || this.#cancel.signal.aborted) return
-    this.#cancel.abort(new SluiceError('STOPPED', 'cancelled as asked'))
+    this.#cancel.abort(new SluiceError('STOPPED', 'cancelled as requested'))
     this.report(this.progress)
   }
 
@@ -85,7 +85,7 @@ export class RunningAnswer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.cancel()
-    this.#leave.abort(new SluiceError('ABORTED', 'the answer is no longer wanted'))
+    this.#leave.abort(new SluiceError('ABORTED', 'the answer is no longer needed'))
     await this.ended
     await this.#busy
     await this.#spool?.[Symbol.asyncDispose]()

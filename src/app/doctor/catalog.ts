@@ -119,7 +119,7 @@ async function indexesVerdict(database: SqlDatabase): Promise<Verdict | null> {
   }
   if (missing.length === 0) return ok('all there')
   return warn(`missing: ${listed(missing)}`, {
-    cause: 'a killed import left them out: answers are right, and slow',
+    cause: 'an import was killed before it built them: queries are correct, but slow',
     hint: 'the next import builds them',
   })
 }

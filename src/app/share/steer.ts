@@ -61,13 +61,17 @@ async function standing(queue: RunQueue, runId: string): Promise<DistributedRun>
 
 /** Tasks may have received the stop, so nothing else can be requested before all of them have ended. */
 function stopping({ runId, slots }: DistributedRun): SluiceError {
-  return new SluiceError('BAD_FLAG', `the run ${runId} is stopping: ${slots.working} of its tasks end their batches`, {
-    hint: `wait until sluice runs --distributed --run ${runId} shows that it has stopped, then run the same command again`,
-  })
+  return new SluiceError(
+    'BAD_FLAG',
+    `the run ${runId} is stopping: ${slots.working} of its tasks are still finishing their batches`,
+    {
+      hint: `run the same command again when the run has stopped: sluice runs --distributed --run ${runId} shows its state`,
+    },
+  )
 }
 
 function ended({ runId, status }: DistributedRun): SluiceError {
   return new SluiceError('BAD_FLAG', `the run ${runId} has ended: ${status}`, {
-    hint: status === 'ok' ? 'begin another run' : `sluice ctl ${runId} resume --distributed queues what is left of it`,
+    hint: status === 'ok' ? 'start another run' : `sluice ctl ${runId} resume --distributed queues the rest of the run`,
   })
 }

@@ -71,7 +71,7 @@ export class QueryDesk implements Answers {
 
   /** Aborts current queries, as far as possible. No queries may follow. */
   stop(): void {
-    this.#closed.abort(new SluiceError('ABORTED', 'the workbench is closed'))
+    this.#closed.abort(new SluiceError('ABORTED', 'the query was aborted, because the UI was closed'))
     this.#fresh[Symbol.dispose]()
   }
 

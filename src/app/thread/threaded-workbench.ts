@@ -115,7 +115,8 @@ export class ThreadedWorkbench implements Workbench {
   }
 
   #ask<T>(method: QueryMethod, given: readonly unknown[]): Promise<T> {
-    if (this.#disposed) return Promise.reject(new SluiceError('ABORTED', 'the workbench is closed'))
+    if (this.#disposed)
+      return Promise.reject(new SluiceError('ABORTED', 'the query was aborted, because the UI was closed'))
     const { worker } = (this.#queries ??= this.#openQueries(this.#catalogUrl))
     const id = this.#nextId++
     return new Promise<T>((resolve, reject) => {

@@ -106,8 +106,8 @@ export function fileTest(
         : `column ${tested} had the type ${earlier.column.native} when ${label} of ${name} was archived`,
       {
         where: `${name}, ${label}`,
-        reason: 'that column does not identify the rows to erase; nothing was changed',
-        hint: 'name the rows by other columns, or restore the partition first',
+        reason: 'the condition cannot be tested in these files; nothing was changed',
+        hint: 'use other columns in the condition, or restore the partition first',
       },
     )
   })
@@ -140,13 +140,14 @@ export function sourceTest(
 ): string {
   const where = store.offers.rowValues?.condition(table.columns, test) ?? null
   if (where !== null) return where
-  throw new SluiceError('UNSUPPORTED_TYPE', `the rows of ${name} to erase cannot be identified in its database`, {
+  throw new SluiceError('UNSUPPORTED_TYPE', `the rows to erase from ${name} cannot be selected in its database`, {
     where: store.label,
-    reason:
-      store.offers.rowValues === undefined
-        ? 'this system cannot remove rows within a transaction'
-        : 'it compares a column of the condition differently from Parquet files',
-    hint: 'name rows by columns of whole numbers, texts or dates',
+    ...(store.offers.rowValues === undefined
+      ? { reason: 'this system cannot remove rows within a transaction' }
+      : {
+          reason: 'the database compares a column of the condition differently from Parquet files',
+          hint: 'use only columns of whole numbers, texts or dates in the condition',
+        }),
   })
 }
 

@@ -195,7 +195,8 @@ export function heldExpiredError({ name }: ArchiveContext, { partitions }: Archi
   const named = held.map((one) => `${one.label} (${one.held ?? ''})`).join(', ')
   return new SluiceError('PARTITION_HELD', `files of expired partitions of ${name} are held: ${named}`, {
     where: name,
-    reason: 'an erasure removes the older versions of the archive, and only these name the files: nothing was changed',
+    reason:
+      'an erasure deletes files that only older versions of the archive name, and the held files are among them; nothing was changed',
     hint: `sluice archive release --table ${shellQuote(name)} --partition ${shellQuote(first.label)} ends the hold`,
   })
 }

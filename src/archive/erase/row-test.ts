@@ -120,7 +120,10 @@ export function testPredicate(test: RowTest, columns: readonly Pick<Column, 'nam
 
 function canonical({ name, type, native }: Column, op: Comparison, value: Literal): string {
   if (!EQUAL.has(type.kind)) {
-    throw refused(`${name} is ${native}, which a database and Parquet files compare differently`, 'name other columns')
+    throw refused(
+      `${name} is ${native}, which a database and Parquet files compare differently`,
+      'use other columns in the condition',
+    )
   }
   if (op !== '=' && op !== '<>' && !SORTED.has(type.kind)) {
     throw refused(`${name} is ${native}, which systems sort differently`, 'use =, <> or IN for this column')

@@ -129,8 +129,8 @@ export async function eraseOtherRows(
     (end) => {
       if (end === 'done') return
       if (end === 'fenced') throw lost(context.name, { label: 'the erasure' })
-      const how = end === 'gone' ? 'in a table that was replaced by another one' : 'changed continuously'
-      throw new SluiceError('PARTITION_CHANGED', `rows of ${context.name} to erase are ${how}`, {
+      const how = end === 'gone' ? 'are in a table that another table has replaced' : 'change continuously'
+      throw new SluiceError('PARTITION_CHANGED', `rows to erase from ${context.name} ${how}`, {
         where: context.name,
         hint: 'stop the program that writes them, then run the same command again',
       })

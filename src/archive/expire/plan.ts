@@ -67,7 +67,7 @@ export function expiryStatus(
 }
 
 function whyNot(state: ArchivedPartition['state']): string {
-  if (state === 'DETACHED') return 'it is DETACHED: its rows are in the database until archive run --drop'
+  if (state === 'DETACHED') return 'it is DETACHED: its rows are in the database until archive run --drop removes them'
   if (state === 'RESTORED') return 'it is RESTORED: its rows are in the table'
   return `it is ${state}: it has not left the database`
 }

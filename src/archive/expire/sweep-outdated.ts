@@ -67,7 +67,7 @@ export async function sweepOutdated(sweeping: Sweeping, retentionMs: number | nu
   const sweeps = new SweepLedger(database, record.table, run.owner)
   const erasure = await new ErasureLedger(database, record.table, run.owner).unfinished()
   if (erasure !== null) {
-    note(sweeping, `older versions stay: the erasure ${erasure.reason} has not ended, and removes them itself`)
+    note(sweeping, `older versions are not swept: the erasure ${erasure.reason} has not ended, and will remove them`)
     return NOTHING
   }
   let all = NOTHING
@@ -177,11 +177,11 @@ async function dueFiles(sweeping: Sweeping, retentionMs: number | null): Promise
   for (const [label, files] of held) {
     note(
       sweeping,
-      `${label} is held (${byLabel.get(label)?.held ?? ''}): ${filesText(files)} of it ${files === 1 ? 'stays' : 'stay'}`,
+      `${filesText(files)} of ${label} ${files === 1 ? 'stays' : 'stay'}, because ${label} is held (${byLabel.get(label)?.held ?? ''})`,
     )
   }
   for (const [label, files] of copies) {
-    const message = `${label}: ${filesText(files)} of it ${files === 1 ? 'stays' : 'stay'}: the log no longer names ${files === 1 ? 'it' : 'them'}, and the ledger says ${byLabel.get(label)?.state}: its rows may exist nowhere else`
+    const message = `${filesText(files)} of ${label} ${files === 1 ? 'stays' : 'stay'}: the log no longer names ${files === 1 ? 'it' : 'them'}, but the state in the ledger is ${byLabel.get(label)?.state}, so the rows may exist nowhere else`
     note(sweeping, message, adoptHint(owned.name))
   }
   return due
@@ -231,7 +231,10 @@ function travelOf(due: readonly Due[]): number | null {
 function reportTravel(sweeping: Sweeping, due: readonly Due[]): void {
   const version = travelOf(due)
   if (version === null) return
-  note(sweeping, `versions of the archive before ${version} lose rows: time travel reaches back to version ${version}`)
+  note(
+    sweeping,
+    `versions of the archive before ${version} lose rows; version ${version} is then the oldest that can be read completely`,
+  )
 }
 
 function removedText({ removedMs, removedVersion }: OutdatedFile): string {

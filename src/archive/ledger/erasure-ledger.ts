@@ -133,7 +133,8 @@ export class ErasureLedger {
     const open = (await this.all()).filter(({ state }) => state !== 'done')
     const other = open.find((one) => one.id !== id)
     const begun = open.find((one) => one.id === id)
-    if (begun === undefined) throw new SluiceError('INTERNAL', 'the ledger has no erasure that has just begun')
+    if (begun === undefined)
+      throw new SluiceError('INTERNAL', 'the erasure that this program just recorded is missing in the ledger')
     if (other === undefined) return begun
     await this.#database.batch([
       {
@@ -142,10 +143,10 @@ export class ErasureLedger {
         parameters: [...this.#table, id],
       },
     ])
-    throw new SluiceError('LEDGER_BUSY', `the erasure ${other.reason} has begun at the same time`, {
+    throw new SluiceError('LEDGER_BUSY', `another erasure of the table (${other.reason}) began at the same time`, {
       where: this.#table.filter((part) => part !== '').join('.'),
-      reason: 'a table can have one erasure at a time; this one erased nothing',
-      hint: 'run this one again after the other one has ended',
+      reason: 'a table can have one erasure at a time; this command erased nothing',
+      hint: 'run the same command again after the other erasure has ended',
       retryable: true,
     })
   }

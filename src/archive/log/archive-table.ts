@@ -102,7 +102,7 @@ export class ArchiveTable implements ArchiveLog {
       const again = await this.state(signal, expected)
       if (again?.version !== state?.version) continue
       if (state === null)
-        throw conflict(store, `its log is gone from ${store.label}`, 'move the archive back to its former place')
+        throw conflict(store, `its log is gone from ${store.label}`, 'move the archive back to its earlier location')
       throw foreignHead(store.label, state.version, this.#parts.table ?? null)
     }
   }
@@ -300,7 +300,7 @@ export class ArchiveTable implements ArchiveLog {
   /** @throws SluiceError ARCHIVE_CONFLICT if there is no log */
   #present(state: ArchiveTableState | null): ArchiveTableState {
     if (state !== null) return state
-    throw conflict(this.#parts.store, 'it has no log', 'move the archive back to its former place')
+    throw conflict(this.#parts.store, 'it has no log', 'move the archive back to its earlier location')
   }
 
   #refuseOther({ tableId, metadata }: ArchiveTableState, expected: Expected): void {
@@ -311,7 +311,7 @@ export class ArchiveTable implements ArchiveLog {
       throw conflict(store, own === undefined ? `its ${name} is missing` : `its ${name} is ${own}, not ${value}`)
     }
     if (expected.tableId === undefined || expected.tableId === tableId) return
-    const hint = `nothing was changed; if this is the archive of this table and its ledger was lost, ${adoptCommand(table)} makes the ledger from it; otherwise name another folder in migration_archives.archive, then run the same command again without --to`
+    const hint = `nothing was changed; if this is the archive of this table and its ledger was lost, ${adoptCommand(table)} rebuilds the ledger from it; otherwise name another folder in migration_archives.archive, then run the same command again without --to`
     throw conflict(store, `its id is ${tableId}, not ${expected.tableId}`, hint)
   }
 

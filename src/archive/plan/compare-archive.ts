@@ -170,7 +170,7 @@ async function compared(
     return {
       finding: 'not in the ledger',
       partition: label,
-      detail: `the archive has ${proof.rows} rows of it, the database has none`,
+      detail: `${proof.rows} rows in the archive, none in the database`,
     }
   }
   const expected = wasPublished && partition !== null ? await expectedNow(context, partition) : proof

@@ -45,7 +45,7 @@ export async function refuseTwoArchives(
   if (first !== undefined) {
     throw new SluiceError('TABLE_REFUSED', `partitions of ${name} have their own archives: ${namesOf(own)}`, {
       where: name,
-      reason: `an archive of ${name} would have those rows twice, or would not have them`,
+      reason: `an archive of ${name} would have these rows twice, or not at all`,
       hint: `restore them, then archive ${name}: ${restoreOf(first)}; or continue to archive each partition separately`,
     })
   }
@@ -60,7 +60,8 @@ export async function refuseTwoArchives(
       hint: `archive it with the other partitions: sluice archive run --table ${shellQuote(archived.name)}`,
     })
   }
-  const message = `it is a partition of ${above.map(tableText).join(', ')}: dropped rows can no longer be read there either, and that table cannot be archived as long as they are archived under this name`
+  const names = above.map(tableText).join(', ')
+  const message = `it is a partition of ${names}: rows that are archived and dropped are missing in ${names} too, and ${names} cannot be archived as long as ${name} has its own archive`
   emit({ type: 'log', level: 'warn', table: name, message })
 }
 

@@ -57,7 +57,7 @@ async function withGoing(
     heldText(await referred.look(table.table, condition, signal)),
     again === null
       ? null
-      : `its rows have the highest ${again}: after their removal ${store.system} gives that number to another row, and this one cannot be restored: a key with AUTOINCREMENT gives each number once`,
+      : `its rows have the highest ${again}: after their removal ${store.system} may give that number to another row, and the archived row cannot be restored; with AUTOINCREMENT each number is used once`,
     one.note ?? null,
   ].filter((text) => text !== null)
   return notes.length === 0 ? one : { ...one, note: notes.join('; ') }

@@ -194,6 +194,7 @@ export async function refuseHeirs(
     })
   }
   if (parents.length === 0) return
-  const message = `it inherits from ${parents.map(tableText).join(', ')}: dropped rows can no longer be read there either`
+  const names = parents.map(tableText).join(', ')
+  const message = `it inherits from ${names}: rows that are archived and dropped are missing in ${names} too`
   emit({ type: 'log', level: 'note', table: name, message })
 }

@@ -97,7 +97,7 @@ export async function reportErased(
     throw new SluiceError('TABLE_REFUSED', `${name} keeps deleted rows, which an erasure does not reach`, {
       where: name,
       reason: history.by,
-      hint: `delete the rows, then ${history.remedy}, and remove the versioning for the erasure of the archive`,
+      hint: `delete the rows, then ${history.remedy}; remove the versioning before you erase the rows from the archive`,
     })
   }
   const all = [...changing, ...firing]

@@ -159,8 +159,8 @@ async function comparedWith(
       continue
     }
     if (partition === null) {
-      const what = gone ?? 'the log describes no files of it, and its table does not exist'
-      const message = `${label} was archived before, and ${what}: it is not in the new ledger`
+      const what = gone ?? 'the log describes none of its files, and its table does not exist'
+      const message = `${label} is not in the new ledger: it was archived before, and ${what}`
       run.emit({ type: 'log', level: 'warn', table: name, message })
       continue
     }

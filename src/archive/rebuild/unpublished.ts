@@ -22,7 +22,7 @@ import { differing, type RebuildContext } from './whereabouts.ts'
 type Sides = RebuildContext & { readonly state: ArchiveLogState; readonly said: SaidArchive }
 
 const UNKNOWN_ROWS =
-  'it was archived, and an erasure destroyed the history that had its row count; the table has no rows of it'
+  'it was archived, and an erasure destroyed the history that had its row count; the table has none of its rows'
 
 /** The log does not record who expired a partition. */
 const UNKNOWN_ACTOR = 'unknown: the ledger was rebuilt'

@@ -174,7 +174,7 @@ function doubledKeys(
   const many = `${rows} ${rows === 1n ? 'row has' : 'rows have'} a key that is already archived`
   const named = `${keys.join('; ')}${rows > BigInt(keys.length) ? ' …' : ''}`
   const [first = partition] = others
-  const moved = `if they were moved here, ${restoreCommand(name, first, '--as-changed')} removes their old period from the archive; `
+  const moved = `if the rows were moved here, ${restoreCommand(name, first, '--as-changed')} removes their old period from the archive; `
   return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name}: ${many}: ${named}`, {
     where: `${name}, ${partition.label}`,
     reason: `a row of ${others.map(({ label }) => label).join(', ')} would be in the archive twice, so nothing was removed from the table`,

@@ -53,11 +53,11 @@ export async function* findings(
     if (known.has(label) || !wanted(label) || partitions.some((one) => one.label === label && mayBeLogged(one)))
       continue
     const own = partitions.find((one) => one.label === label)
-    const since = own === undefined ? '' : `, and the ledger says ${own.state}`
+    const since = own === undefined ? '' : `, and the state in the ledger is ${own.state}`
     yield {
       finding: 'not in the ledger',
       partition: label,
-      detail: `the log names ${files.length} files of it${since}`,
+      detail: `the log names ${files.length} files of this partition${since}`,
     }
   }
 }
@@ -97,7 +97,7 @@ function* logFindings({ label, files }: ArchivedPartition, logged: readonly Logg
         finding: 'not in the log',
         partition: label,
         path,
-        detail: `the log says ${found.size} bytes, the ledger ${bytes}`,
+        detail: `${found.size} bytes in the log, ${bytes} in the ledger`,
       }
     }
   }

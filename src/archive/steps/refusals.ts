@@ -38,7 +38,7 @@ export function flagWord(name: string, value: string): readonly string[] {
 export function changedRows(name: string, { label }: Named, how: string): SluiceError {
   return new SluiceError('PARTITION_CHANGED', `${label} of ${name} changed: ${how}`, {
     where: `${name}, ${label}`,
-    hint: 'find the program that writes to it; the same command exports it again; none of its rows was removed',
+    hint: 'stop the program that writes to the partition, then run the same command: it exports the partition again; no rows were removed',
     retryable: true,
   })
 }
@@ -198,7 +198,8 @@ export function keptOut(name: string, partition: Named, { rows, keys }: NamedRow
     `${partition.label} of ${name} cannot be restored: the table refuses ${rows} of its rows (${keys.join('; ')}${more})`,
     {
       where: `${name}, ${partition.label}`,
-      reason: 'a key of the table, such as one without overlaps, refuses them because of present rows',
+      reason:
+        'a constraint of the table, such as a key WITHOUT OVERLAPS, refuses them because of rows that are already in the table',
       hint: `change or remove those rows, then run the same command again; or restore the archived rows into another table: ${elsewhereCommand(name, partition)}`,
     },
   )
@@ -298,7 +299,7 @@ export function adoptHint(name: string): string {
 export function notLogged(name: string, { label, state }: Pick<ArchivedPartition, 'label' | 'state'>): SluiceError {
   return new SluiceError(
     'ARCHIVE_CONFLICT',
-    `the ledger says ${state} of ${label} of ${name}, but the log does not name its files`,
+    `${label} of ${name} is ${state} in the ledger, but the log does not name its files`,
     {
       where: `${name}, ${label}`,
       reason: 'the database lost a commit after a crash or a restored backup; sweeps keep the files',

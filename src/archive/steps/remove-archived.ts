@@ -155,8 +155,8 @@ export async function backOut(context: ArchiveContext, { partition, held }: Clai
   // It is unknown whether such a row was restored and changed, or inserted by another program. In state DROPPED,
   // queries would read this row and the archived one.
   await ledger.move(held, 'DETACHED', 'DETACHED', { restoring: false })
-  const rows = changed.rows === 1n ? 'row is' : 'rows are'
-  const message = `${partition.label}: ${changed.rows} ${rows} in the table with other values and keys of archived rows (${changed.keys.join('; ')}); queries use the archived ones and leave these out, until ${asChangedCommand(name, partition)} accepts these`
+  const rows = changed.rows === 1n ? 'row' : 'rows'
+  const message = `${partition.label}: the table has ${changed.rows} ${rows} with the keys of archived rows, but other values (${changed.keys.join('; ')}); queries use the archived values until ${asChangedCommand(name, partition)} accepts those in the table`
   context.emit({ type: 'log', level: 'warn', table: name, message })
 }
 

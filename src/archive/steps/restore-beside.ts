@@ -48,11 +48,15 @@ export async function amongOthersRefusal(
   const { label } = partition
   const names = tables.map(tableText).join(', ')
   if (partition.away) {
-    return new SluiceError('PARTITION_STATE', `${label} of ${name} cannot be attached: ${names} took its bounds`, {
-      where: `${name}, ${label}`,
-      reason: 'its table was detached, and its checksum was not computed yet',
-      hint: `bring it to DETACHED first: sluice archive run --table ${shellQuote(name)} --partition ${shellQuote(label)}; then run the same command again`,
-    })
+    return new SluiceError(
+      'PARTITION_STATE',
+      `${label} of ${name} cannot be attached: ${names} ${tables.length === 1 ? 'has' : 'have'} its bounds now`,
+      {
+        where: `${name}, ${label}`,
+        reason: 'its table was detached, and its checksum was not computed yet',
+        hint: `bring it to DETACHED first: sluice archive run --table ${shellQuote(name)} --partition ${shellQuote(label)}; then run the same command again`,
+      },
+    )
   }
   const into: ComparedTable = { table, shared: fitNow(context, partition).shared }
   try {

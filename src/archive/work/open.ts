@@ -165,7 +165,7 @@ function refuseAbsentFolder({ table, archive, partitions = [] }: KnownArchive): 
     {
       where: place.path,
       reason: 'partitions were published in it; a new one was not created',
-      hint: 'mount its disk, or restore the folder, and run the same command again; if it was moved, write its new place into migration_archives.archive',
+      hint: 'mount its disk, or restore the folder, and run the same command again; if it was moved, write its new location into migration_archives.archive',
     },
   )
 }

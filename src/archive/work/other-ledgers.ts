@@ -66,7 +66,7 @@ export class OtherLedgers implements AsyncDisposable {
         const found = ids.filter((id) => writers.others.some((one) => one.id === id))
         for (const id of found) asked.#known.add(id)
         if (found.length > 0) continue
-        const message = `${redactUrl(word)}: no ledger was read there, because the log of ${owned.name} does not name another ledger of it`
+        const message = `no ledger was read from ${redactUrl(word)}: the log of ${owned.name} names no other ledger that is there`
         run.emit({ type: 'log', level: 'warn', table: owned.name, message })
       }
       return asked

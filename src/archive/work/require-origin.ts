@@ -90,7 +90,7 @@ function sharedFacts(then: Origin, now: Origin): readonly string[] {
 /** Texts about differences. Ignores facts that one origin lacks; a text if there is no common fact to compare. */
 function changedFacts(then: Origin, now: Origin): readonly string[] {
   const both = sharedFacts(then, now)
-  if (both.length === 0) return ['none of the identifiers that the ledger recorded can be read there']
+  if (both.length === 0) return ['none of the recorded identifiers can be read in this database']
   return both
     .filter((name) => then[name] !== now[name])
     .map((name) => `its ${FACTS[name] ?? name} was ${then[name]} and is ${now[name]}`)

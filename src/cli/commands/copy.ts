@@ -173,7 +173,7 @@ function reportedOf(args: Arguments, operation: CopyOperation, { ends, script, c
     notes.push(`from ${variables.join(', ')}: ${[...facts, `resume ${restart ? 'off' : 'on'}`].join(', ')}`)
   }
   if (restart) {
-    const over = onExisting === 'upsert' ? ' until rows of equal key are written over them' : ''
+    const over = onExisting === 'upsert' ? ' until rows with equal keys overwrite them' : ''
     notes.push(
       operation.follow === undefined
         ? `everything is copied again; rows in the target stay there${over}`

@@ -149,14 +149,14 @@ function wordsOf(args: Arguments): readonly string[] {
 async function readInner(words: readonly string[], args: Arguments, context: RequestContext): Promise<Operation> {
   const unfit = words.find((word) => NOT_THERE.includes(word.split('=')[0] ?? ''))
   if (unfit !== undefined) {
-    throw new SluiceError('BAD_FLAG', `a scheduled command has no ${unfit}`, {
+    throw new SluiceError('BAD_FLAG', `a scheduled command cannot have ${unfit}`, {
       hint: `remove ${unfit} from the command`,
     })
   }
   const request = await context.read(withConfig(words, givenText(args, 'config') ?? null))
   const said = words.slice(0, 2).join(' ')
   if (request.kind !== 'operation')
-    throw new SluiceError('BAD_FLAG', `${said} cannot be repeated`, {
+    throw new SluiceError('BAD_FLAG', `${said} cannot be scheduled`, {
       hint: 'the allowed commands are listed by sluice schedule --help',
     })
   if (request.reported?.hours !== undefined || request.reported?.log !== undefined) {
@@ -173,7 +173,7 @@ function refuseUnconfirmed(operation: Operation): boolean {
   const destroys = destructionsOf(operation)
   const confirmed = new Map<string, unknown>(Object.entries(operation)).get('confirm') !== undefined
   if (!confirmed && destroys.some(({ confirm, asked }) => confirm !== undefined && asked !== undefined)) {
-    throw new SluiceError('MISSING_CONFIRM', 'each run of it deletes data, and cannot be confirmed by a user', {
+    throw new SluiceError('MISSING_CONFIRM', 'each scheduled run deletes data, and no user can confirm it', {
       hint: 'add --confirm=NAME to the command, with the name of the table',
     })
   }

@@ -78,7 +78,7 @@ export async function lastCopyFinding(
   const { to } = archived
   const about = { about: 'last copy', object: to }
   const why = await lossOf(archived, old, signal)
-  if (why === null) return { verdict: 'fine', ...about, detail: `its ${archived.rows} rows are there, unchanged` }
+  if (why === null) return { verdict: 'fine', ...about, detail: `the copy has its ${archived.rows} rows, unchanged` }
   // A user in a URL mostly has a password, which the ledger does not keep.
   const password = to.includes('@') ? ' and its password' : ''
   return {

@@ -73,8 +73,8 @@ async function betweenTwo(database: LedgerDatabase, last: SwitchRow, label: stri
   return new SluiceError('NOT_SWITCHABLE', `the last cutover of ${publicTable} was between two databases`, {
     where: label,
     reason: isClosed
-      ? `the table here is closed, and that of ${newest.source} receives the writes`
-      : `the table here receives the writes, and ${oldTable} of the other database is closed`,
+      ? `the table in this database is closed, and the table in ${newest.source} receives the writes`
+      : `the table in this database receives the writes, and ${oldTable} of the other database is closed`,
     hint: `a closed table is dropped with its database: ${isOver ? '' : `${end} ends the reverse stream, then `}sluice partition decommission --database --from ${closed} --to ${open}`,
   })
 }

@@ -69,7 +69,7 @@ function streamPhase(inspected: InspectedTable, stream: StreamStanding): Phase {
     return { state: 'running', detail: `${progressText(stream)}; its cutover is not finished` }
   if (!isFollowed) {
     const since = stream.lane?.commitMs
-    const silent = since == null ? '' : `; what was committed up to ${isoTime(since)} is applied`
+    const silent = since == null ? '' : `; changes committed up to ${isoTime(since)} are applied`
     return { state: 'due', detail: `${progressText(stream)}; no program follows stream ${id}${silent}`, ...follow }
   }
   if (state !== 'live' || proof === null) return { state: 'running', detail: progressText(stream) }

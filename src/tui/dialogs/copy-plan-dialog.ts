@@ -35,11 +35,11 @@ function planLines(plan: CopyPlanLine, detailed: boolean, cells: number): Line[]
   put(
     `${plan.estimated ? 'about ' : ''}${amount(Number(plan.rows), 'row')}, ${bytes(Number(plan.bytes))}, ${chunks} ${key}${plan.status === 'resume' ? ', resumes' : ''}`,
   )
-  const where = plan.create ? 'creates the table' : `the table is there; its rows: ${plan.onExisting}`
+  const where = plan.create ? 'creates the table' : `the table exists; its rows: ${plan.onExisting}`
   put(`${where}; ${PROOF[plan.proof] ?? `proof ${plan.proof}`}`)
   if (plan.requests !== undefined) {
     const { requestMs = 0 } = plan
-    const time = requestMs < 1000 ? '' : `, which take ${clockSpan(requestMs)} at least`
+    const time = requestMs < 1000 ? '' : `, which take at least ${clockSpan(requestMs)}`
     put(`about ${amount(Number(plan.requests), 'request')} to the target${time}`)
   }
   for (const note of plan.notes ?? []) put(`note: ${note}`, 'warn')
@@ -71,10 +71,10 @@ const PROOF: Readonly<Record<string, string>> = {
 const LONG_MS = 3000
 
 function waitLines({ askedAt, reported }: Of<'copy-plan'>, now: number, cells: number): Line[] {
-  const lines = [line('asking both sides what there is to do …', 'muted')]
+  const lines = [line('planning: reading source and target …', 'muted')]
   if (reported !== null) lines.push(...wrap(clean(reported), cells).map((text) => line(text, 'warn')))
   if (now - askedAt < LONG_MS) return lines
-  const why = 'a side that cannot be reached is tried again for about 30 s, and a large one takes its time'
+  const why = 'an unreachable source or target is tried again for about 30 s, and large tables take longer'
   return [...lines, ...wrap(`${clockSpan(now - askedAt)} so far: ${why}`, cells).map((text) => line(text, 'muted'))]
 }
 
@@ -97,7 +97,7 @@ export function copyPlanBox(d: Of<'copy-plan'>, state: State): Box {
     body.push(...wrap(clean(`${code} ${message}`), inner).map((text) => line(text, 'bad')))
     if (where !== undefined) body.push(...wrap(clean(`where: ${where}`), inner).map((text) => line(text)))
     if (hint !== undefined) body.push(...wrap(clean(`do: ${hint}`), inner).map((text) => line(text, 'strong')))
-  } else if (d.state === 'failed') body.push(line('the plan could not be made; the log (4) says why', 'bad'))
+  } else if (d.state === 'failed') body.push(line('the plan failed; the log (4) shows why', 'bad'))
   body.push(...all.slice(top, top + room))
   if (all.length > room)
     body.push(line(`${top + 1}–${Math.min(all.length, top + room)} of ${all.length} · j k scroll`, 'muted'))

@@ -41,7 +41,7 @@ function leftSide(form: Form, layout: FormLayout, state: State): Line[] {
   const dash = marksOf(state.ascii).dash
   const ruled = state.size.rows - 3 >= 12
   const shown = rows.slice(form.top, form.top + list).map((row) => rowLine(row, form, left, state))
-  if (rows.length === 0) shown.push(line('no option has that in its name or its words', 'muted'))
+  if (rows.length === 0) shown.push(line('no option matches', 'muted'))
   const found = form.find === null ? null : findLine(form, left, state)
   const standing = standingRows(form, layout)
   return [
@@ -182,8 +182,8 @@ function standingLines(form: Form, cells: number, rows: number): Line[] {
     const next = lists
       ? 'enter asks; nothing is changed'
       : plan === null
-        ? 'enter shows what it touches, before it starts'
-        : 'enter shows its plan; nothing has started'
+        ? 'enter shows what would change, before anything starts'
+        : 'enter shows the plan; nothing has started'
     return [line(cutEnd(next, cells), 'ok')]
   }
   const wrapped = wrap(clean(hindrance(form, read)), cells)
@@ -203,8 +203,8 @@ function planSide({ plan, of, read }: Form, { plan: cells }: FormLayout, state: 
     const why = of.reads
       ? 'nothing is changed: enter asks'
       : isStartable(read) && read.plan === null
-        ? 'there is no preview of it but this:'
-        : 'shown here as soon as what is needed is filled in'
+        ? 'the only preview of this command:'
+        : 'shown here when the required fields are filled in'
     const notes = isStartable(read) ? read.notes : []
     return block(
       [

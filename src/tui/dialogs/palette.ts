@@ -125,7 +125,7 @@ export function paletteLines(state: State, cells: number, rows: number): Line[] 
   const entries = paletteEntries(state)
   const cursor = state.dialog?.kind === 'palette' ? state.dialog.cursor : 0
   const top = Math.max(0, Math.min(cursor - rows + 1, entries.length - rows))
-  if (entries.length === 0) return [line(' nothing of that name works here', 'muted')]
+  if (entries.length === 0) return [line(' no command of that name works here', 'muted')]
   return entries.slice(top, top + rows).map((entry, i) => {
     const here = top + i === cursor
     if ('form' in entry) {

@@ -62,11 +62,11 @@ export function planBox(d: Of<'plan'>, state: State): Box {
   const all = d.lines.flatMap((p) => planLine(p, name))
   const top = Math.max(0, Math.min(d.top, all.length - room))
   const body: Line[] = []
-  if (d.state === 'reading') body.push(line('reading the logs to see what there is to do …', 'muted'))
+  if (d.state === 'reading') body.push(line('planning: reading the logs …', 'muted'))
   if (d.error !== null) {
     const why = `${d.error.code} ${d.error.message}${d.error.hint === undefined ? '' : ` · do: ${d.error.hint}`}`
     body.push(...wrap(clean(why), inner).map((t) => line(t, 'bad')))
-  } else if (d.state === 'failed') body.push(line('the plan could not be made; the log (4) says why', 'bad'))
+  } else if (d.state === 'failed') body.push(line('the plan failed; the log (4) shows why', 'bad'))
   body.push(...all.slice(top, top + room))
   if (all.length > room)
     body.push(line(`${top + 1}–${Math.min(all.length, top + room)} of ${all.length} · j k scroll`, 'muted'))

@@ -74,7 +74,7 @@ function parts(d: Of<'start'>, state: State): Parts {
   const rows = d.lines.flatMap((text): Line[] =>
     planRows(text, inner, d.left, d.read?.lists).map((part) => line(part, storyTone(text))),
   )
-  if (d.state === 'reading') rows.push(line(d.read?.lists === true ? '…' : 'asking what it would do …', 'muted'))
+  if (d.state === 'reading') rows.push(line(d.read?.lists === true ? '…' : 'planning …', 'muted'))
   // Skip the error if a line of the output already shows it.
   if (d.error !== null && !d.lines.some((text) => storyTone(text) === 'bad')) {
     const { code, message, where, reason, hint } = d.error
@@ -103,12 +103,12 @@ function ending(d: Of<'start'>, state: State, inner: number): Line[] {
     return [line(texts[d.state], d.state === 'failed' ? 'bad' : 'muted')]
   }
   if (d.state === 'reading') return [line('nothing has started', 'muted')]
-  if (d.state === 'failed') return [line('nothing was started: the plan says why', 'bad')]
+  if (d.state === 'failed') return [line('nothing was started: the plan shows why', 'bad')]
   const { typed } = d
   const running = activeRun(state)
   const lines: Line[] = []
   if (running !== undefined) {
-    const text = `One run at a time works here: this begins when ${running.operation.kind} has ended. x on the Runs screen (2) stops that, and drops what waits: stop first, or y copies the command for another terminal.`
+    const text = `The UI works on one run at a time: this one begins when ${running.operation.kind} has ended. x on the Runs screen (2) stops the active run and drops the waiting ones. y copies the command for another terminal.`
     lines.push(...wrap(text, inner).map((part) => line(part, 'warn')))
   }
   const refused = d.lines.filter((text) => storyTone(text) !== 'plain').length
@@ -118,7 +118,7 @@ function ending(d: Of<'start'>, state: State, inner: number): Line[] {
   }
   if (typed !== null) lines.push(...wrap(clean(`At stake: ${typed.what}.`), inner).map((part) => line(part, 'warn')))
   if (typed?.name === null)
-    return [...lines, line('Its name is asked for in a shell only: y copies the command.', 'bad')]
+    return [...lines, line('Its name can be confirmed only in a shell: y copies the command.', 'bad')]
   if (typed !== null) {
     const [before, after] = around(d.field)
     lines.push([

@@ -68,12 +68,12 @@ function sharedBox({ act, runId, choice }: Of<'shared'>, state: State): Box {
   const run = shownRun(state)
   const isStop = act === 'stop'
   const working = run?.slots.working ?? 0
-  const slots = isStop ? `, and ${amount(working, 'task')} of it ${working === 1 ? 'works' : 'work'}` : ''
+  const slots = isStop ? `, with ${amount(working, 'task')} in progress` : ''
   const about = run === null ? '' : ` is ${cutMiddle(clean(nameOfRun(run)), 30)}${slots}.`
   return choiceBox(
     state,
-    isStop ? 'Stop a run of the queue' : 'Go on with a run of the queue',
-    `Run ${runId}${about} ${isStop ? 'Workers on every host would end it.' : 'What is left of it is queued for workers once more.'}`.trim(),
+    isStop ? 'Stop a run of the queue' : 'Resume a run of the queue',
+    `Run ${runId}${about} ${isStop ? 'Workers on every host would stop it.' : 'The rest of the run is queued for workers again.'}`.trim(),
     isStop
       ? [
           ['Go back, let it run', 'esc leaves it'],
@@ -81,7 +81,7 @@ function sharedBox({ act, runId, choice }: Of<'shared'>, state: State): Box {
         ]
       : [
           ['Go back, leave it as it is', ''],
-          ['Queue what is left of it', 'x stops it again'],
+          ['Queue the rest of the run', 'x stops it again'],
         ],
     choice,
     'enter chooses · esc goes back',
@@ -95,7 +95,7 @@ function drainBox({ worker, choice }: Of<'drain'>, state: State): Box {
   return choiceBox(
     state,
     'Drain a worker',
-    `Process ${pid} on ${clean(host)} takes nothing new, and ends. ${has} Others take what it gives back.`,
+    `Process ${pid} on ${clean(host)} takes no new tasks, and ends. ${has} Other workers take the tasks that it gives back.`,
     [
       ['Go back, let it work', 'esc leaves it'],
       ['Drain it', 'it is started there again'],
@@ -108,7 +108,7 @@ function drainBox({ worker, choice }: Of<'drain'>, state: State): Box {
 function scheduleBox({ name, choice }: Of<'schedule'>, state: State): Box {
   const found = state.queue?.schedules?.find(({ schedule }) => schedule === name)
   const command = found === undefined ? '' : ` Its command: ${cutMiddle(clean(found.command), 60)}`
-  const waits = found?.running === undefined ? '' : ' It waits until its present run has ended.'
+  const waits = found?.running === undefined ? '' : ' The new run waits until the present one has ended.'
   return choiceBox(
     state,
     'Run a schedule now',
@@ -180,7 +180,7 @@ function helpBox(d: Of<'help'>, state: State): Box {
 function needBox(d: Of<'need'>, state: State): Box {
   const cells = Math.min(state.size.columns, 100)
   const one = needyRows(state).find(({ key }) => key === d.key)
-  const body: Line[] = (one?.why ?? ['nothing any more: it was repaired meanwhile']).flatMap((text, i) =>
+  const body: Line[] = (one?.why ?? ['nothing: it was repaired meanwhile']).flatMap((text, i) =>
     wrap(clean(text), cells - 4).map((row) => line(row, i === 0 && one?.mark === 'bad' ? 'bad' : 'plain')),
   )
   if (one?.repair != null) body.push([], [span('enter ', 'strong'), span(one.repair.what)])

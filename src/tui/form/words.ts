@@ -120,7 +120,7 @@ function optionNamed({ takes }: CommandForm, name: string): FormOption | undefin
 }
 
 function unknown({ words }: CommandForm, word: string): SluiceError {
-  return new SluiceError('BAD_FLAG', `the form of ${words.join(' ')} has no place for ${word}`, {
+  return new SluiceError('BAD_FLAG', `the form of ${words.join(' ')} has no field for ${word}`, {
     hint: `remove ${word}, or run the command in a shell`,
   })
 }

@@ -160,7 +160,7 @@ function setWorkers(s: Acting, run: RunView, by: number): void {
   const { writers } = run.copy ?? { writers: null }
   if (by > 0 && writers !== null && wanted > writers) {
     const many = writers === 1 ? 'one chunk' : `${writers} chunks`
-    s.flash(`the target takes ${many} at a time: more workers would only wait`)
+    s.flash(`the target accepts ${many} at a time: more workers would only wait`)
     return
   }
   s.steering.workers(wanted)

@@ -194,7 +194,7 @@ export class TuiSession implements Acting {
     if (!this.#isTyping || this.ask.paste(text)) return
     const typed = fieldText(text)
     if (typed !== '') this.#edit({ name: 'paste', typed })
-    if (!isOneLine(text)) this.flash('line ends are left out of what came at once; enter is a key of its own')
+    if (!isOneLine(text)) this.flash('line ends of the pasted text were left out; press enter separately')
   }
 
   #sayDead(key: string): void {

@@ -79,7 +79,7 @@ export function syncText(
   const key = sync.key === ALL_CATALOG_TABLES ? 'W' : 'w'
   if (sync.state === 'failed')
     return { text: `ended: ${sync.error?.message ?? 'it failed'} · ${key} begins it again`, tone: 'bad' }
-  if (sync.state === 'stopping') return { text: 'ends after what it is bringing in', tone: 'muted' }
+  if (sync.state === 'stopping') return { text: 'ends after the current import', tone: 'muted' }
   if (sync.trouble !== null) return { text: `${sync.trouble} · it tries again · ${key} ends it`, tone: 'bad' }
   const cells = Math.min(24, sync.lags.length)
   const spark = sync.lags.length < 2 ? '' : `${sparkline(sync.lags.slice(-cells), cells, ascii)} `

@@ -60,8 +60,8 @@ async function confirmedMark(operation: Operation, trial: Trial): Promise<string
   if (typed !== null && typed.name !== null && said !== typed.name) {
     throw new SluiceError(
       'MISSING_CONFIRM',
-      `each run of it destroys ${typed.what}, and needs a name as confirmation`,
-      { hint: `add --confirm=${typed.name} to the command, or remove the option that destroys` },
+      `each scheduled run destroys ${typed.what}: the command needs a name as confirmation`,
+      { hint: `add --confirm=${typed.name} to the command, or remove the option that destroys data` },
     )
   }
   return operationMark(operation, events)

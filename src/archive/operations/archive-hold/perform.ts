@@ -73,7 +73,7 @@ async function reportedWithout(labels: readonly string[], { table, record, opene
     await reportArchive(record, opened, run, table.table, { change })
   } catch (thrown) {
     const error = asSluiceError(thrown)
-    throw new SluiceError(error.code, `${named(table)} is not released: its archive still says that it is held`, {
+    throw new SluiceError(error.code, `${named(table)} is not released: the hold is still recorded in the archive`, {
       reason: error.message,
       hint: againText(error),
       retryable: error.retryable,

@@ -66,7 +66,7 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
   },
   { ...EPOCH, group: 'plan, run and expire:' },
   ...calendarOptions('plan, run and adopt:', {
-    calendar: 'that of the ledger, or quarter',
+    calendar: 'as in the ledger, or quarter',
     'first-month': 'january',
     'year-offset': '0',
     'first-weekday': 'monday',
@@ -86,7 +86,8 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     shown: 'none',
     group: 'plan and run:',
     completes: 'column',
-    describe: 'OLD=NEW: a renamed column, if the database does not record it; NAME=NAME: it kept its name; repeatable',
+    describe:
+      'OLD=NEW: the column was renamed; NAME=NAME: it was not; only if the database does not record renames; repeatable',
   },
   {
     name: 'dropped',
@@ -122,7 +123,7 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     name: 'grace',
     type: 'text',
     unit: 'duration',
-    shown: 'that of the ledger, or 7d',
+    shown: 'as in the ledger, or 7d',
     group: 'plan, run and adopt:',
     describe: 'how long a detached partition is kept in the database',
   },
@@ -166,7 +167,7 @@ export const ARCHIVE_OPTIONS: readonly Option[] = [
     fallback: '100ms',
     least: 1,
     group: 'run:',
-    describe: 'longest that other sessions wait because of one of our lock requests',
+    describe: 'longest time that one lock request of sluice makes other sessions wait',
   },
   {
     name: 'retry-limit',

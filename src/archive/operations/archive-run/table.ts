@@ -85,7 +85,7 @@ async function inspectStanding(
 }
 
 function unreadText({ table: { table }, archived }: ArchiveTablePlan, { message }: SluiceError): string {
-  return `${redactUrl(archived.archive)}, the archive of ${tableText(table)}: nothing was due, and it was not read (${message})`
+  return `nothing was due in ${tableText(table)}; its archive ${redactUrl(archived.archive)} was not read (${message})`
 }
 
 /** Writes the ledger's facts to the archive. A failure only warns: partitions are valid without these properties. */

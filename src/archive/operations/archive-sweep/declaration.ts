@@ -35,7 +35,7 @@ export const SWEEP_OPTIONS: readonly Option[] = [
     name: 'retention',
     type: 'text',
     unit: 'duration',
-    shown: 'that of the ledger',
+    shown: 'as in the ledger',
     group: 'sweep and expire:',
     describe:
       'how long to keep files that the archive no longer uses, such as 30d; recorded for later runs. During this time expired partitions can be restored, and older versions can be read',

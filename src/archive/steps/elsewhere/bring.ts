@@ -148,7 +148,7 @@ function meanwhile({ store, table }: Destination): SluiceError {
 }
 
 function leftOut({ store, table }: Destination, given: number, wrote: number): SluiceError {
-  return new SluiceError('TARGET_NOT_EMPTY', `${tableText(table.table)} took ${wrote} of ${given} rows`, {
+  return new SluiceError('TARGET_NOT_EMPTY', `${tableText(table.table)} accepted ${wrote} of ${given} rows`, {
     where: store.label,
     reason:
       'a trigger or rule of the table drops rows, or another program wrote rows with the same keys; nothing was changed',

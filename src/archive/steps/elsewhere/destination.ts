@@ -183,10 +183,10 @@ function takenError(
   changed: bigint,
 ): SluiceError {
   const more = rows > BigInt(taken.length) ? ' …' : ''
-  const what = rows === 1n ? 'a key of these rows is' : `${rows} keys of these rows are`
+  const what = rows === 1n ? 'a key of the restored rows is' : `${rows} keys of the restored rows are`
   return new SluiceError('TARGET_NOT_EMPTY', `${what} taken in ${tableText(table.table)}: ${taken.join('; ')}${more}`, {
     where: store.label,
-    reason: `${changed === 0n ? 'the rows there have the same values' : `${changed} of the rows there have other values`}, and not all of these rows are there; nothing was changed`,
-    hint: 'name a new table with --into, and it is created; or remove these rows from this one',
+    reason: `${changed === 0n ? 'the existing rows have the same values' : `${changed} of the existing rows have other values`}, and the table does not have all restored rows; nothing was changed`,
+    hint: 'name a new table with --into, and it is created; or remove the existing rows from this table',
   })
 }

@@ -134,7 +134,7 @@ export async function keptFinding(
       verdict: 'look',
       about,
       object: table,
-      detail: `${detail}; the table of this database will be dropped, as you have said`,
+      detail: `${detail}; the table of this database will be dropped, as --leave requests`,
     }
   }
   const hint = `--undo accepts connections again, so its rows can be copied; or add --leave ${shellQuote(table)} if they are no longer needed`

@@ -79,7 +79,7 @@ export async function tableFindings(options: DatabaseTablesOptions): Promise<Tab
         ? {
             verdict: 'look',
             about: LARGE_OBJECTS,
-            detail: `${detail}: they will be dropped with the database, as you have said`,
+            detail: `${detail}: they will be dropped with the database, as --leave requests`,
           }
         : { verdict: 'refused', about: LARGE_OBJECTS, detail, hint: `add --leave ${shellQuote(LARGE_OBJECTS)}` },
     )
@@ -110,7 +110,12 @@ async function ofTable(table: ContainedTable, options: DatabaseTablesOptions): P
     const what = `${lacks ?? ''}; ${holds}`
     if (isLeft) {
       return {
-        finding: { verdict: 'look', about: 'table', object, detail: `${what}: it will be dropped, as you have said` },
+        finding: {
+          verdict: 'look',
+          about: 'table',
+          object,
+          detail: `${what}: it will be dropped, as --leave requests`,
+        },
         kept: null,
       }
     }

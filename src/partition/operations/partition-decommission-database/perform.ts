@@ -292,7 +292,7 @@ const refusedOf = (findings: readonly DecommissionFinding[]): readonly Decommiss
 /** Tables and large objects that are removed without a complete copy. */
 function leftOf(findings: readonly DecommissionFinding[]): readonly string[] {
   return findings.flatMap(({ verdict, about, object, detail }) =>
-    verdict === 'look' && detail.endsWith('as you have said') ? [object ?? about] : [],
+    verdict === 'look' && detail.endsWith('as --leave requests') ? [object ?? about] : [],
   )
 }
 

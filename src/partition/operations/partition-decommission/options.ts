@@ -22,9 +22,10 @@ export const DECOMMISSION_OPTIONS: readonly Option[] = [
   {
     name: 'maintenance-db',
     type: 'text',
-    shown: 'the one that the server comes with',
+    shown: 'the default database of the server',
     group: GROUP,
-    describe: 'with --database: another database of the same server, to which sluice connects to close and drop it',
+    describe:
+      'with --database: another database of the same server, to which sluice connects while it closes and drops the database',
   },
   {
     name: 'grace',
@@ -40,7 +41,8 @@ export const DECOMMISSION_OPTIONS: readonly Option[] = [
     type: 'flag',
     fallback: false,
     group: GROUP,
-    describe: 'only revoke the rights on the old table, also after the grace period; a database refuses connections',
+    describe:
+      'only revoke the rights on the old table (with --database: refuse connections), and do not drop it, even after the grace period',
   },
   {
     name: 'archive',
@@ -55,6 +57,6 @@ export const DECOMMISSION_OPTIONS: readonly Option[] = [
     type: 'flag',
     fallback: false,
     group: GROUP,
-    describe: 'restore the rights on the old table; a database accepts connections again',
+    describe: 'restore the rights on the old table; with --database: accept connections again',
   },
 ]

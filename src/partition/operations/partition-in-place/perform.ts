@@ -236,7 +236,7 @@ async function reverted(
   const switched = await inPlace.revert(table.table, limits, (step, status, detail) =>
     report(step === 'switch' ? 'revert' : step, status, detail),
   )
-  report('revert', 'done', `${name} is again the table that was ${tableText(done.past)}`)
+  report('revert', 'done', `${tableText(done.past)} has the name ${name} again`)
   reportWaits(name, switched, run)
   await reportLeft(able, run)
   return { totals: { switched: '1' } }
@@ -288,9 +288,13 @@ function reportWaits(table: string, { pauseMs, tries }: InPlaceSwitched, run: Ru
 
 function refuseUnconfirmed({ table, name }: Able, { confirm }: PartitionInPlaceOperation): void {
   if (confirm === name || confirm === table.table.name) return
-  throw new SluiceError('MISSING_CONFIRM', `${name} becomes another table: its name is needed as confirmation`, {
-    hint: `add --confirm=${shellQuote(name)}, or --dry-run to see what would be done`,
-  })
+  throw new SluiceError(
+    'MISSING_CONFIRM',
+    `the name ${name} moves to another table: the name is needed as confirmation`,
+    {
+      hint: `add --confirm=${shellQuote(name)}, or --dry-run to see what would be done`,
+    },
+  )
 }
 
 function refusal(table: string, refused: readonly PlanFinding[]): SluiceError {

@@ -60,7 +60,7 @@ export const PARTITION_OPTIONS: readonly Option[] = [
     fallback: '100ms',
     least: 1,
     group: 'ensure and decommission:',
-    describe: 'longest that other sessions wait because of one of our lock requests',
+    describe: 'longest time that one lock request of sluice makes other sessions wait',
   },
   {
     name: 'retry-limit',

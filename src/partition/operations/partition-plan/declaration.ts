@@ -47,7 +47,7 @@ export const PLAN_OPTIONS: readonly Option[] = [
     shown: 'none',
     group: BOTH,
     describe:
-      'slices of a period that are copied in parallel and reported separately: week or month, cut off at its bounds; with week:1-6 or month:1-2 run copies only these of the first period and ends (exit 75)',
+      'slices of a period that are copied in parallel and reported separately: week or month, cut off at its bounds; with week:1-6 or month:1-2, partition run copies only these slices of the first period and ends (exit 75)',
   },
   {
     name: 'window',
@@ -55,7 +55,7 @@ export const PLAN_OPTIONS: readonly Option[] = [
     unit: 'duration',
     group: BOTH,
     describe:
-      'time limit for one period, such as 3h; after it, run begins no more chunks and ends (exit 75); the same command resumes',
+      'time limit for one period, such as 3h; after it, partition run begins no more chunks and ends (exit 75); the same command resumes',
   },
   {
     name: 'exact',

@@ -15,7 +15,7 @@ export const RUN_OPTIONS: readonly Option[] = [
     group: BOTH,
     completes: 'database',
     describe:
-      'URL or alias of the database of the new table; with decommission --database: of the database that the tables moved to',
+      'URL or alias of the database with the new table; for decommission --database: of the database that the tables moved to',
   },
   {
     name: 'into',

@@ -142,7 +142,7 @@ async function appliedMeanwhile(
   )
   if (error !== undefined && error.code !== 'STOPPED') return error
   const to = shellQuote(redactUrl(options.to))
-  const message = `changes of copied periods are applied, so the source may delete them from its log; run sluice follow ${stream} --changes-only --to ${to} to continue with that until the rest is copied`
+  const message = `changes of copied periods are applied, so the source may delete them from its log; until the rest is copied, run sluice follow ${stream} --changes-only --to ${to} to apply later changes`
   run.emit({ type: 'log', level: 'note', table: options.tables[0] ?? '', message })
   return null
 }

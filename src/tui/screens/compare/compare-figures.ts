@@ -54,7 +54,7 @@ export function figuresMeaning(questions: readonly QuestionEvent[], compare: Bar
   const runs = questions[0]?.runs
   const what = compare.cold ? 'cold' : `warm median${runs === undefined ? '' : ` of ${runs}`}`
   const added = questions[0]?.files.addedMs ?? questions[0]?.sql.addedMs ?? 0
-  if (isReckoned(questions, compare)) return `reckoned at ${compare.latency} ms from the ${what}`
+  if (isReckoned(questions, compare)) return `calculated at ${compare.latency} ms from the ${what}`
   return added > 0 && compare.latency === added ? `${what}, measured at ${added} ms` : `${what}, measured`
 }
 

@@ -12,7 +12,7 @@ export function compareNotes(questions: readonly QuestionEvent[], compare: BarsS
   if (!isReckoned(questions, compare)) return [measured]
   const files = addedText('files', questions, compare)
   const sql = addedText('sql', questions, compare)
-  return [measured, `Reckoned from that for a round trip of ${compare.latency} ms, not measured: ${files}; ${sql}.`]
+  return [measured, `Calculated from that for a round trip of ${compare.latency} ms, not measured: ${files}; ${sql}.`]
 }
 
 function measuredText({ files, sql }: QuestionEvent): string {

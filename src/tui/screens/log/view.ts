@@ -16,10 +16,7 @@ export function logScreen(state: State, cells: number): Line[] {
   const title = `${state.log.filter === '' ? '' : ` filter ${state.log.filter} ·`} ${rows.length} of ${state.log.entries.length} lines kept`
   if (rows.length === 0)
     return block(
-      [
-        line(title, 'muted'),
-        line(state.log.entries.length === 0 ? '   nothing was said yet' : '   no line matches', 'muted'),
-      ],
+      [line(title, 'muted'), line(state.log.entries.length === 0 ? '   no lines yet' : '   no line matches', 'muted')],
       cells,
       body,
     )

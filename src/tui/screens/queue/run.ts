@@ -104,7 +104,7 @@ function aboutLine(run: SharedRun, { now }: State, cells: number): Line {
 function endLines(run: SharedRun, cells: number, roomy: boolean): Line[] {
   const { status, exitCode, error, endedAt } = run
   const end = ` ended  ${fullTime(endedAt)}, exit ${exitCode ?? '?'}`
-  const goesOn = status === 'ok' ? '' : ' · p queues what is left'
+  const goesOn = status === 'ok' ? '' : ' · p queues the rest'
   const why = error === null ? [] : wrap(queueErrorText(error), cells - 9).slice(0, roomy ? 4 : 1)
   const hint = error?.hint === undefined || !roomy ? [] : wrap(clean(error.hint), cells - 9).slice(0, 2)
   const labelled = (label: string, rows: readonly string[], bad: boolean): Line[] =>

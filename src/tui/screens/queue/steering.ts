@@ -53,7 +53,7 @@ export class SharedRuns {
       try {
         const workers = await queue.drain(workerId)
         this.#store.dispatch({ type: 'queue-workers', workers, now: this.#clock.now() })
-        this.#flash(`process ${pid} on ${host} takes nothing new, and ends`, 'ok')
+        this.#flash(`process ${pid} on ${host} takes no new tasks, and ends`, 'ok')
       } catch (thrown) {
         const { message, hint } = asSluiceError(thrown)
         this.#flash(`not drained: ${message}${hint === undefined ? '' : `; ${hint}`}`, 'bad')
@@ -87,7 +87,7 @@ export class SharedRuns {
         run = await queue.steer(runId, options)
       } catch (thrown) {
         const { message, hint } = asSluiceError(thrown)
-        this.#flash(`not ordered: ${message}${hint === undefined ? '' : `; ${hint}`}`, 'bad')
+        this.#flash(`not requested: ${message}${hint === undefined ? '' : `; ${hint}`}`, 'bad')
       }
       this.#waiting -= 1
       // While later requests are pending, keep showing all of them.

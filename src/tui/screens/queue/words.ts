@@ -142,10 +142,10 @@ export function orderLine(run: SharedRun, slots: readonly TaskRow[], queue: Queu
 function heardBy(all: number, deaf: number, word: SharedWord): string {
   if (all === 0) return 'applied by the next worker that takes a task'
   if (deaf === 0)
-    return `all tasks have heard${word === 'pausing' || word === 'stopping' ? ', and finish what they have begun' : ''}`
+    return `all tasks have received it${word === 'pausing' || word === 'stopping' ? ', and finish their batches' : ''}`
   const who =
     all === 1 ? 'its task has' : `${shownCount(deaf)} of ${amount(all, 'task')} ${deaf === 1 ? 'has' : 'have'}`
-  return `${who} not heard yet`
+  return `${who} not received it yet`
 }
 
 /** A URL as host and path: without system, user and connection settings. */

@@ -126,7 +126,7 @@ function machineCells(run: MachineRun, state: State): Cells {
   const said: Readonly<Record<MachineRun['state'], string>> = {
     live: run.canJoin ? 'enter joins it' : 'works in another program',
     ended: end?.error ?? '',
-    'broken off': 'its program has ended; enter says how to resume it',
+    'broken off': 'its program has ended; enter shows how to resume it',
     elsewhere: `on ${host ?? 'another machine'}`,
   }
   return {

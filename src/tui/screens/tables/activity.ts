@@ -88,5 +88,5 @@ export function activityPane(state: State, cells: number): Line[] {
           .slice(-left)
           .flatMap((entry) => logLines(entry, cells))
           .slice(-left)
-  return block([...lines, ...(newest.length === 0 ? [line(' nothing was said yet', 'muted')] : newest)], cells, body)
+  return block([...lines, ...(newest.length === 0 ? [line(' no lines yet', 'muted')] : newest)], cells, body)
 }

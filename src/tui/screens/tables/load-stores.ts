@@ -41,7 +41,7 @@ export class Stores {
       const label = kind === 'database' ? redactUrl(url) : url
       const { lake, catalog } = this.#store.get()
       if ([lake, catalog].some((own) => own !== null && isSamePlace(own, label))) {
-        this.#store.dispatch({ type: 'prompt-error', error: 'it is open: its tables stand first' })
+        this.#store.dispatch({ type: 'prompt-error', error: 'it is already open: its tables are listed first' })
         return
       }
       if (kind === 'database') this.#workbench.know(url)

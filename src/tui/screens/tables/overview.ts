@@ -114,7 +114,7 @@ function settingLines(overview: Overview, cells: number): Line[] {
     lines.push([])
   }
   if (overview.txns.length > 0) {
-    lines.push(rule('writers that remember where they were', cells))
+    lines.push(rule('writers with a recorded position (txn)', cells))
     for (const txn of overview.txns) lines.push(...fact('', `${txn.appId}  at ${txn.version}`, cells))
     lines.push([])
   }

@@ -75,7 +75,7 @@ export function databaseNote({ state, error, relations }: Database, filter: stri
   if (error !== null) return line(cutEnd(`   ${clean(`${error.code} ${error.message}`)}`, cells), 'bad')
   if (state === 'reading') return line('   reading which tables there are …', 'muted')
   if (relations.length > 0) return line(`   no table matches ${clean(filter)} · esc shows all`, 'muted')
-  return line('   no table is here, or none that this user may see', 'muted')
+  return line('   the database has no tables, or none that this user may see', 'muted')
 }
 
 /** Facts about a table other than its columns, in lines at most `cells` wide. */

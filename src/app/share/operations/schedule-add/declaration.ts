@@ -94,7 +94,7 @@ export const scheduleAdd: Declaration<ScheduleAddOperation, (typeof EVENTS)[numb
         fallback: 'last',
         group: 'add:',
         describe:
-          'times that passed without a worker: last runs the last one late, all runs each, none the last one if at most 1 h late',
+          'due times that passed while no worker was running: last (run only the newest), all (run each), none (run the newest if it is at most 1 h late)',
       },
       {
         name: 'tasks',
@@ -103,7 +103,7 @@ export const scheduleAdd: Declaration<ScheduleAddOperation, (typeof EVENTS)[numb
         least: 1,
         most: 64,
         group: 'add:',
-        describe: 'workers that share each run',
+        describe: 'maximum number of workers that share each run',
       },
       {
         name: 'queue',

@@ -44,7 +44,7 @@ export const validate: Declaration<ValidateOperation, (typeof EVENTS)[number]> =
         most: 1000,
         shown: `${SAMPLED_VERSIONS} versions, all checkpoints`,
         config: 'default',
-        describe: 'maximum of older versions and of checkpoints to check besides the latest',
+        describe: 'maximum number of older versions, and of checkpoints, to check besides the latest',
       },
       ...alertOptions(CAUSES),
     ],

@@ -68,6 +68,6 @@ function leftBehindText(last: FollowProgressEvent | null): string | null {
   if (numberOf(last.waiting ?? last.lagBytes) === 0) return null
   // The log also grows by changes of other tables.
   return last.waiting === undefined
-    ? `no waiting change was known; the next run reads ${waiting} of the source's log`
-    : `${waiting} that came last are read by the next run`
+    ? `no waiting changes were known; the next run reads ${waiting} of the source's log`
+    : `the next run reads the last ${waiting}`
 }

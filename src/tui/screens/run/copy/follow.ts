@@ -62,7 +62,7 @@ export function followLines(
   const both = `${slot}    ${compared}`
   // With lag 0, log that is not read yet may still contain changes, so say only what is known.
   const foot = isWhole
-    ? `${last.lagMs === 0 ? 'nothing is known to wait' : `behind ${waits}`}    ${compared}`
+    ? `${last.lagMs === 0 ? 'no waiting changes are known' : `behind ${waits}`}    ${compared}`
     : width(both) <= rest
       ? both
       : slot
@@ -93,7 +93,7 @@ function doingText({ pausedAt }: FollowedRun, now: number): string {
 /** What the run does before the stream is open; there are no figures yet. */
 function beginning(run: FollowedRun, now: number, cells: number): Line[] {
   if (run.trouble !== null) return [line(` ${cutEnd(clean(run.trouble), cells - 2)}`, 'warn'), [], []]
-  const doing = run.plan === null ? 'asking both sides and the ledger what there is' : 'opening the stream'
+  const doing = run.plan === null ? 'reading source, target and ledger' : 'opening the stream'
   return [line(` ${cutEnd(`${doing} … ${clockSpan(now - run.startedAt)} so far`, cells - 2)}`, 'strong'), [], []]
 }
 

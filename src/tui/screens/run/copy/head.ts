@@ -81,7 +81,7 @@ function readLine(run: RunView, copy: CopyProgress, cells: number): Line {
     if (run.finished !== null) return []
     // Nothing else changes while the run waits, so show the reason here.
     if (run.trouble !== null) return line(` ${cutEnd(clean(run.trouble), cells - 2)}`, 'warn')
-    return line(' planning: asking both sides what there is …', 'muted')
+    return line(' planning: reading source and target …', 'muted')
   }
   const { read, written, skipped, quarantined, proved } = copy.tally()
   const { rows, estimated } = copy.rows()

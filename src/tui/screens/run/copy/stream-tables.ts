@@ -32,7 +32,7 @@ export function streamTables(
     return here ? chosen(made, cells) : made
   })
   if (tables.length === 0) {
-    const text = state.runs.errorsOnly ? 'nothing is wrong with any table · e shows all' : 'the ledger is being asked'
+    const text = state.runs.errorsOnly ? 'nothing is wrong with any table · e shows all' : 'the ledger is being read'
     return [rule('tables', cells), line(`   ${text}`, 'muted')]
   }
   return [rule(amount(tables.length, 'table'), cells), ...lines]

@@ -72,7 +72,7 @@ export function whatOf(chunk: Chunk, run: RunView, now: number): readonly Report
       const [first] = chunk.rows
       const rows =
         first === undefined
-          ? `${amount(chunk.quarantined, 'row')} quarantined${chunk.earlier ? ' by an earlier run' : ''}: sluice quarantine list says why`
+          ? `${amount(chunk.quarantined, 'row')} quarantined${chunk.earlier ? ' by an earlier run' : ''}: sluice quarantine list shows why`
           : `${quarantinedText(first, key)}${chunk.quarantined > 1 ? ` · and ${shownCount(chunk.quarantined - 1)} more` : ''}`
       return [...reported(rows, 'warn'), ...reported(`do: correct it at the source, then ${retryOf(run)}`, 'strong')]
     }
