@@ -158,7 +158,7 @@ describe('archive', () => {
     ['archive adopt --table t --partition p', 'BAD_FLAG archive adopt does not accept --partition'],
     ['archive verify --accept-difference p', 'BAD_FLAG archive verify does not accept --accept-difference'],
     ['archive hold --table t --partition p', 'BAD_FLAG --reason is missing'],
-    ['archive hold --table t --table u --partition p --reason r', 'BAD_FLAG one table at a time, and not 2'],
+    ['archive hold --table t --table u --partition p --reason r', 'BAD_FLAG give one table, not 2'],
     ['archive run --table t --oldr-than 8q', 'BAD_FLAG unknown flag --oldr-than (--older-than?)'],
     ['restore --table t', 'BAD_FLAG no partition is named'],
     ['query t', 'BAD_FLAG QUERY is missing'],

@@ -241,7 +241,7 @@ describe('stopping', () => {
     await sleep(50)
     around.signals.emit(signal)
     expect(await ending).toBe(exitCode)
-    expect(around.err()).toContain('finishing the running batch, then stop; press again to abort')
+    expect(around.err()).toContain('stopping after the running batch; press again to abort')
     expect(around.err()).toContain(`next     sluice import t --database-url ${DB}\n`)
     expect(around.err()).toMatch(new RegExp(`exit {5}${exitCode} stopped by ${signal}\n$`))
     expect(around.signals.listenerCount('SIGINT')).toBe(0)

@@ -102,7 +102,7 @@ describe('a signal', () => {
     expect(last).toMatchObject({ status: 'stopped', exitCode: code })
     const printed = ['sluice', ...importWords(signal)].filter((word) => word !== '--json')
     expect(last.resumeCommand?.split(' ')).toEqual(printed)
-    expect(one.err()).toContain('finishing the running batch')
+    expect(one.err()).toContain('stopping after the running batch')
     await expectGoesOn(signal)
   })
 
@@ -110,7 +110,7 @@ describe('a signal', () => {
     const one = headless(importWords('twice'))
     await one.until(hasProgress)
     one.child.kill('SIGINT')
-    await one.until(({ err }) => err().includes('finishing the running batch'))
+    await one.until(({ err }) => err().includes('stopping after the running batch'))
     // A repeat within one second counts as the same key press.
     const again = setInterval(() => one.child.kill('SIGINT'), 200)
     const ended = await one.ended

@@ -133,7 +133,9 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     const dry = await perform({ ...sweep, dryRun: true } as Operation)
     expect(dry.finished).toMatchObject({ exitCode: 0, totals: { findings: '2' } })
     expect(
-      dry.events.some((event) => event.type === 'log' && /time travel reaches back to version/.test(event.message)),
+      dry.events.some(
+        (event) => event.type === 'log' && /is then the oldest that can be read completely/.test(event.message),
+      ),
     ).toBe(true)
     expect([await rowsAt(archive, 1), parquetOf(archive).length]).toEqual([before, 3])
     expect((await perform(sweep)).finished).toMatchObject({ exitCode: 0, totals: { findings: '2' } })

@@ -268,7 +268,7 @@ describe.skipIf(why !== '')(`the old table of a cutover in PostgreSQL${why}`, ()
         .map(({ verdict, detail }) => `${verdict}: ${detail}`)
         .join()
     }
-    expect(await trial()).toBe('fine: its 500 rows are there, unchanged')
+    expect(await trial()).toBe('fine: the copy has its 500 rows, unchanged')
     const refused = async (reason: RegExp): Promise<void> => {
       expect(await trial()).toMatch(reason)
       const { finished, events } = await perform(retire(place, { confirm: PARKED }))

@@ -265,7 +265,9 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     const url = stage.queue.url('queue')
     const soon = await stage.sluice('ctl', run, 'resume', '--distributed', '--connect', url)
     expect(soon.code).toBe(2)
-    expect(soon.err).toMatch(new RegExp(`the run ${run} is stopping: [12] of its tasks end their batches`))
+    expect(soon.err).toMatch(
+      new RegExp(`the run ${run} is stopping: [12] of its tasks are still finishing their batches`),
+    )
     // Pasted, the command finds the queue.
     expect(soon.err).toMatch(new RegExp(`sluice runs --distributed --run ${run} --connect \\S+`))
     worker.signal('SIGCONT')
@@ -345,7 +347,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     app.type('enter')
     await seen('2 working')
     app.type('p')
-    await seen('pause: 2 of 2 tasks have not heard yet')
+    await seen('pause: 2 of 2 tasks have not received it yet')
     await seen('copy: paused')
     expect(await stage.run(run)).toMatchObject({ status: 'running', wishes: { held: true } })
     const before = await stage.chunksDone()

@@ -171,7 +171,7 @@ it('distinguishes calculated times of distant servers from measured ones, and dr
   await app.until('213')
   await app.press(['/', 'orders', 'enter', 'c'], 'changes v1700')
   await app.until(/warm median of 7, measured/)
-  await app.press(['.', '.', 'right', 'right'], 'reckoned at 50 ms from the warm median of 7')
+  await app.press(['.', '.', 'right', 'right'], 'calculated at 50 ms from the warm median of 7')
   // 41.2 ms were measured, and five requests are sequential. SQL makes no round trips.
   await app.until(/latest version \+ schema +291\.2 ms █+│█+ 0\.31 ms/)
   await app.press(['b'], /latest version \+ schema +13 █+│ 0 +SQL none/)
@@ -181,7 +181,7 @@ it('distinguishes calculated times of distant servers from measured ones, and dr
   expect(svg).toContain('viewBox="0 0 1280 720"')
   expect(svg).toContain('>291.2 ms</text>')
   expect(svg).toContain(
-    'Reckoned from that for a round trip of 50 ms, not measured: files 50 ms more for each of 5 round trips in a row',
+    'Calculated from that for a round trip of 50 ms, not measured: files 50 ms more for each of 5 round trips in a row',
   )
   await app.press([',', ',', 'left', 'left', 'left'], 'warm median of 7, measured')
   await app.press(
@@ -189,5 +189,5 @@ it('distinguishes calculated times of distant servers from measured ones, and dr
     'enter again writes over it',
   )
   await app.press(['enter'], 'picture: sluice-compare-there.svg')
-  expect(app.fake.written[1]?.text).not.toContain('Reckoned')
+  expect(app.fake.written[1]?.text).not.toContain('Calculated')
 })

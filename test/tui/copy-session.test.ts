@@ -203,7 +203,7 @@ it('shows how long it waits for both sides of a copy', async () => {
     const run = begin(operation, commandLine)
     return { ...run, subscribe: () => () => undefined, done: new Promise(() => undefined), abort: () => undefined }
   }
-  await app.press(['c', 'd1://account/away', 'enter'], 'asking both sides what there is to do')
+  await app.press(['c', 'd1://account/away', 'enter'], 'planning: reading source and target')
   expect(app.screen()).not.toContain('so far')
   app.clock.now += 12_000
   await app.until('0:12 so far: a side that cannot be reached is tried again')

@@ -90,7 +90,7 @@ describe('a form', () => {
     const app = await start()
     await formOf(app, COPY, 'enter shows its plan')
     expect(app.screen()).toContain("'my table'")
-    await app.press(['enter'], 'asking what it would do')
+    await app.press(['enter'], 'planning …')
     const [plan] = app.fake.runsStarted
     expect(plan?.operation).toMatchObject({ kind: 'copy', dryRun: true, tables: ['orders', 'my table'], workers: 3 })
     // Only the workbench has the password.
@@ -112,7 +112,7 @@ describe('a form', () => {
     expect(app.screen()).toMatch(/● table +orders 'my table'/)
     expect(app.fake.runsStarted).toHaveLength(1)
 
-    await app.press(['enter'], 'asking what it would do')
+    await app.press(['enter'], 'planning …')
     app.fake.runsStarted[1]?.finish(0)
     await app.until('Start (tab goes there)')
     await app.press(['tab'], 'enter starts it')
@@ -134,7 +134,7 @@ describe('a form', () => {
     await app.until('Forget …')
     await app.press(['tab', 'enter'], /● forget +yes/)
     expect(app.screen()).toMatch(/TABLE +\.\/lake\/crm\/accounts/)
-    await app.press(['enter'], 'asking what it would do')
+    await app.press(['enter'], 'planning …')
     const plan = app.fake.runsStarted[1]
     expect(plan?.operation).toMatchObject({ kind: 'rollback', forget: true, dryRun: true })
     plan?.emit({
@@ -255,7 +255,7 @@ describe('a form', () => {
   it('needs the typed name before data is removed', async () => {
     const app = await start()
     await formOf(app, 'prune crm/accounts --keep-versions 10', 'enter shows its plan')
-    await app.press(['enter'], 'asking what it would do')
+    await app.press(['enter'], 'planning …')
     app.fake.runsStarted[0]?.finish(0)
     await app.until('Type crm/accounts to continue')
     await app.press(['tab', 'enter'], 'needs the name')

@@ -82,7 +82,7 @@ it('accepts the name of a table, like validate and compare, and tab completes it
   expect(app.fake.runsStarted.at(-1)?.operation).toMatchObject({ kind: 'fsck', table: TABLE })
   app.fake.runsStarted.at(-1)?.finish(0)
   await app.until('idle')
-  await app.press([':', 'validate tmp'], 'nothing of that name works here')
+  await app.press([':', 'validate tmp'], 'no command of that name works here')
   await app.press(['esc'], (screen) => !screen.includes('validate tmp'))
   await app.press([':', 'fsck tmp'], '· scratch/tmp_join')
   await app.press(['enter'], 'checking files')

@@ -226,7 +226,7 @@ it('opens a run, and shows a request until all tasks have got it', async () => {
   // The rate is the sum of tasks with a recent heartbeat.
   expect(app.screen()).toMatch(/3,047\/s of 1 task/)
   expectGolden('shared-run-80x24', trimmed(app))
-  await app.press(['p'], /pause: 2 of 2 tasks have not heard yet/)
+  await app.press(['p'], /pause: 2 of 2 tasks have not received it yet/)
   expect(from.ordered).toEqual([{ held: true }])
   expect(app.screen()).toContain('pausing')
   from.told.now += 2_000
@@ -235,7 +235,7 @@ it('opens a run, and shows a request until all tasks have got it', async () => {
     slot(2, { beatAt: NOW + 1_500, rate: 0 }),
     slot(3, WAITS),
   ]
-  await app.until('all tasks have heard')
+  await app.until('all tasks have received it')
   await app.until('copy: paused')
   await app.press(['p'], /resume: 2 of 2 tasks/)
   await app.press(['+'], '10 chunks at once')
@@ -285,7 +285,7 @@ it('shows the end of a run, and queues the rest only after a confirmation', asyn
   await app.press(['j'], 'task 2')
   await app.until('3 rows differ')
   expectGolden('shared-run-ended-120x40', trimmed(app))
-  await app.press(['p'], 'Queue what is left of it')
+  await app.press(['p'], 'Queue the rest of the run')
   await app.press(['enter'], 'host1')
   expect(from.ordered).toEqual([])
 })

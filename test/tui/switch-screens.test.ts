@@ -131,7 +131,7 @@ describe.each([
   it('a followed stream shows its steps before it is open, and since when it is paused', async () => {
     const { app, run } = await begun(FOLLOW, columns, rows)
     run.emit({ type: 'run.started', command: 'follow', tool: '0.1.0', target: TO })
-    await app.until('asking both sides')
+    await app.until('reading source, target and ledger')
     const before = app.screen()
     expect(before).not.toMatch(/░|chunk|key space|WORKER|\?  \?/)
     run.emit(told.planned([told.planLine('public.bookings', 400_000), told.planLine('public.accounts', 20_000)]))

@@ -32,7 +32,7 @@ describe('notes of a comparison', () => {
   it('report how the times for the chosen latency are calculated, for each side', () => {
     const both = [question(files, { roundTrips: '2' }), question({ roundTrips: '14' }, { roundTrips: '2' })]
     expect(compareNotes(both, at(50))[1]).toBe(
-      'Reckoned from that for a round trip of 50 ms, not measured: files 50 ms more for each of 6 to 14 round trips in a row; SQL 50 ms more for each of 2 round trips in a row.',
+      'Calculated from that for a round trip of 50 ms, not measured: files 50 ms more for each of 6 to 14 round trips in a row; SQL 50 ms more for each of 2 round trips in a row.',
     )
   })
   it('report that an embedded database has no round trips', () => {

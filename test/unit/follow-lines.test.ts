@@ -17,7 +17,7 @@ function shown(follow: FollowProgress, cells: number): string {
 
 test('shows lag, states, slot and the newest comparison', () => {
   const follow = new FollowProgress()
-  expect(shown(follow, 80)).toContain('asking both sides and the ledger what there is … 0:04 so far')
+  expect(shown(follow, 80)).toContain('reading source, target and ledger … 0:04 so far')
   follow.fold(
     said({
       type: 'follow.progress',

@@ -147,8 +147,8 @@ export async function eraseOtherRows(
 }
 
 /**
- * Searches every file of the newest version again, and the detached tables and the table.
- * @throws SluiceError PROOF_FAILED if such a row still exists; ARCHIVE_CONFLICT if the log names files that the ledger
+ * Searches the newest version, the detached tables and the table for rows to erase.
+ * @throws SluiceError PROOF_FAILED if one still exists; ARCHIVE_CONFLICT if the log names files that the ledger
  * does not
  */
 export async function requireGone({ context, wanted }: Erasing, record: ArchiveRecord): Promise<void> {
@@ -234,7 +234,10 @@ export async function endHistory({ context, database, others, erasures, erasure,
   return { ...erasure, state: 'done', version, destroyed }
 }
 
-/** Files that no reader of this version needs. @param olderThanMs no running program has older temporary files */
+/**
+ * Files that no reader of this version needs.
+ * @param olderThanMs ms since the epoch: older temporary files belong to no running program
+ */
 export async function erasableFiles(
   context: ArchiveContext,
   { database, others }: Pick<Erasing, 'database' | 'others'>,

@@ -8,7 +8,7 @@ import type { QueryColumn, QueryNeeds } from '../../model/archive/query-port.ts'
  * Numbers that DuckDB compares differently from the source database. Databases compare a number with a decimal point
  * and a 4-byte column as 8-byte numbers, DuckDB as 4-byte ones. MySQL and MariaDB read a number of two digits as a
  * year.
- * @returns one sentence for each column that the statement reads, if it compares numbers of its type
+ * @returns one sentence for each column that the statement reads, if the statement compares numbers of that type
  */
 export function otherNumbers(
   columns: readonly QueryColumn[],

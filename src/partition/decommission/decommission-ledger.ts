@@ -17,12 +17,13 @@ export type DecommissionDetail = {
   readonly grants?: string
   readonly use?: TableUse
   readonly streamEnded?: boolean
-  /** `archived`: the last copy. */
+  /** For step `archived`: the copy that was made and compared. */
   readonly archive?: {
     /** URL of the target, without password. */
     readonly to: string
-    /** Digest of the rows of the old table. */
+    /** Number of rows of the old table. */
     readonly rows: string
+    /** Checksum of these rows. */
     readonly sum: string
     /** Digest of the copy, in the types of its target; absent in rows of older versions. */
     readonly copy?: { readonly rows: string; readonly sum: string }
@@ -108,7 +109,7 @@ export class DecommissionLedger {
   /**
    * Query that returns a row while the table has the required state, its cutover is the last one of the public table,
    * the grace period is over, and its reverse stream has ended.
-   * @param standing required last state step; `active` also if there was none
+   * @param standing required state: the last step that changed it, or `active` if there is no such step
    */
   guard(standing: 'inactive' | 'active', graceMs = 0): Statement {
     const { now } = ledgerDialect(this.#database.dialect)

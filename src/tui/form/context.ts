@@ -69,7 +69,7 @@ function deltaOf({ type }: FormOption, state: State): string {
 function runOf({ runsOf }: FormOption, state: State): string | null {
   if (state.screen !== 'runs') return null
   const row = runRows(state)[state.runs.at.cursor]
-  // Only the queue can find a run by the id of a shared run.
+  // Leave the option empty for a shared run: only the queue knows its id.
   if (row?.kind === 'shared') return null
   return row === undefined || (runsOf !== undefined && !isRunOf(row, runsOf)) ? null : listedRunId(row)
 }

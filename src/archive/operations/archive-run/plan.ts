@@ -99,7 +99,7 @@ export class RefusedTables {
   }
 }
 
-/** Store and ledger of a table, in the form that planning needs. */
+/** Store and ledger of a table, with the time and the abort signal that planning needs. */
 export function aroundOf(
   opened: OpenedArchive,
   { clock, interrupt }: ArchiveRun,

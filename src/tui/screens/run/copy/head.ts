@@ -1,4 +1,4 @@
-/** The head of a copy's screen: command, progress, rate, and the balance of rows read. */
+/** The head of a copy's screen: command, progress, rate, and rows read: written, skipped, quarantined. */
 import { progressBar, sparkline } from '../../../draw/bars.ts'
 import { bytes, clockSpan, shownCount, percent, rate, timeOfDay } from '../../../../render/screen-format.ts'
 import type { Line } from '../../../draw/line.ts'
@@ -166,7 +166,7 @@ function latencyText({ latency }: CopyProgress): readonly string[] {
   return [`target ${Math.round(latency.p95Ms)} ms/MB${usual}`]
 }
 
-/** Settings changed by keys. */
+/** Settings that the user changed by keystrokes: number of workers, rate limit. */
 function settings(run: RunView): string[] {
   const limit = limitOf(run)
   const rates = Number.isFinite(limit) ? [`limit ${rate(limit)}`] : run.wantedRate === null ? [] : ['no limit']
