@@ -412,7 +412,7 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
       expect.objectContaining({
         alarm: 'rows in the default',
         rows: '2',
-        hint: expect.stringContaining(`--ahead ${ahead + 4} creates them`) as string,
+        hint: expect.stringContaining(`--ahead ${ahead + 4} creates these partitions`) as string,
       }),
     ])
     const all = await perform(ensure(place, ['partly'], { ahead: ahead + 4 }))

@@ -259,7 +259,9 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a task ${POSTGRES_MISSING}`, () => {
     await silent(20)
     expect((await queue.runs(1, '50'))[0]).toMatchObject({ isWaiting: false })
     await steered(queue, '50', { stop: true })
-    await expect(steered(queue, '50', { held: false })).rejects.toThrow('1 of its tasks end their batches')
+    await expect(steered(queue, '50', { held: false })).rejects.toThrow(
+      '1 of its tasks are still finishing their batches',
+    )
     await silent(31)
     expect((await queue.runs(1, '50'))[0]).toMatchObject({ status: 'running', isWaiting: true })
     expect((await queue.stand()).waiting).toBe(1)

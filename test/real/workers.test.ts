@@ -360,7 +360,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     await seen('2 working')
     app.type('x', 'down', 'enter')
     await seen('copy: stopped')
-    expect(app.screen()).toContain('exit 75 · p queues what is left')
+    expect(app.screen()).toContain('exit 75 · p queues the rest')
     await app.quit()
     worker.signal('SIGTERM')
     expect(await worker.ended).toBe(0)

@@ -206,7 +206,7 @@ it('shows how long it waits for both sides of a copy', async () => {
   await app.press(['c', 'd1://account/away', 'enter'], 'planning: reading source and target')
   expect(app.screen()).not.toContain('so far')
   app.clock.now += 12_000
-  await app.until('0:12 so far: a side that cannot be reached is tried again')
+  await app.until('0:12 so far: an unreachable source or target is tried again')
   await app.press(['esc'], (screen) => !screen.includes('so far'))
 })
 
