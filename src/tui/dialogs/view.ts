@@ -95,7 +95,7 @@ function drainBox({ worker, choice }: Of<'drain'>, state: State): Box {
   return choiceBox(
     state,
     'Drain a worker',
-    `Process ${pid} on ${clean(host)} takes no new tasks, and ends. ${has} Other workers take the tasks that it gives back.`,
+    `Process ${pid} on ${clean(host)} takes nothing new, and ends. ${has} Others take what it gives back.`,
     [
       ['Go back, let it work', 'esc leaves it'],
       ['Drain it', 'it is started there again'],
