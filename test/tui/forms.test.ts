@@ -249,7 +249,7 @@ describe('a form', () => {
     expect(app.fake.runsStarted).toHaveLength(0)
     await app.press(['enter'], 'ctrl-f find')
     await app.press(['esc'], '› crm/accounts')
-    await formOf(app, 'copy --nonsense 1', 'has no place for --nonsense')
+    await formOf(app, 'copy --nonsense 1', 'has no field for --nonsense')
   })
 
   it('needs the typed name before data is removed', async () => {

@@ -39,7 +39,7 @@ async function fill(line: string): Promise<void> {
   await app.press([':'], '╭─ :')
   await app.press([`${line} `], '›')
   await app.press(['enter'], /enter (?:shows|asks)/)
-  await app.until(/enter (?:shows (?:the plan;|what would change)|asks; nothing)/)
+  await app.until(/enter (?:shows (?:its plan;|what would change)|asks; nothing)/)
 }
 
 /** A read-only command: its form shows the result, and no run is started. */

@@ -183,7 +183,7 @@ function standingLines(form: Form, cells: number, rows: number): Line[] {
       ? 'enter asks; nothing is changed'
       : plan === null
         ? 'enter shows what would change, before anything starts'
-        : 'enter shows the plan; nothing has started'
+        : 'enter shows its plan; nothing has started'
     return [line(cutEnd(next, cells), 'ok')]
   }
   const wrapped = wrap(clean(hindrance(form, read)), cells)
