@@ -447,7 +447,7 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
     })
     expect(ensured.finished).toMatchObject({
       exitCode: 3,
-      error: { code: 'SOURCE_DENIED', reason: expect.stringMatching(/no SELECT.*at/) },
+      error: { code: 'SOURCE_DENIED', reason: expect.stringMatching(/no right SELECT.*at/) },
     })
   })
 })

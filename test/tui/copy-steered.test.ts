@@ -139,6 +139,6 @@ it('refuses more workers than the target allows, and distinguishes quarantined r
   })
   await app.until('done but for quarantined rows 1')
   await app.until(/! public.orders +done .* 2 rows quarantined/)
-  await app.press(['+'], 'the target takes one chunk at a time')
+  await app.press(['+'], 'the target accepts one chunk at a time')
   expect(run.calls).toEqual([])
 })
