@@ -383,7 +383,7 @@ describe('the command that repeats a run', () => {
       'note     from DATABASE_URL, CLOUDFLARE_ACCOUNT_ID, D1_DATABASE_ID: chunks of 50,000 rows, batches of as many rows as fit, --on-existing upsert, resume off\n',
     )
     expect(around.err()).toContain(
-      'note     everything is copied again; rows in the target stay there until rows of equal key are written over them\n',
+      'note     everything is copied again; rows in the target stay there until rows with equal keys overwrite them\n',
     )
   })
 })

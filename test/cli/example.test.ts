@@ -149,7 +149,7 @@ describe('the scripts', () => {
     const { database: target } = needed(context)
     await target.sql("UPDATE coordinate_speed_new SET note = 'spoilt' WHERE id = 3")
     const { code, text } = await run('bash', ['-c', scripts['migrate:resume'] ?? ''], { RESUME_MODE: 'false' })
-    expect(text).toContain('rows in the target stay there until rows of equal key are written over them')
+    expect(text).toContain('rows in the target stay there until rows with equal keys overwrite them')
     expect(text).toContain('2,500 rows, 1 chunk of 50,000 by id (3 to 7500)')
     expect(text).toMatch(/ok {7}\[1\/1\] 100\.0 % {2}chunk 1 \(id 3 to 7500\): 2,500 rows in /)
     expect(text).not.toContain(new URL(source).password)

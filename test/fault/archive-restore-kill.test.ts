@@ -152,7 +152,7 @@ describe.each(WRITTEN)('%s, plain', (system) => {
       expect(finished.error?.reason).toContain('is DETACHED')
       expect(finished.error?.hint).toMatch(/--as-changed --confirm=/)
       const warned = events.flatMap((event) => (event.type === 'log' && event.level === 'warn' ? [event.message] : []))
-      expect(warned.join()).toContain('3 rows are in the table with other values and keys of archived rows (1; 2; 3)')
+      expect(warned.join()).toContain('the table has 3 rows with the keys of archived rows, but other values (1; 2; 3)')
       expect(await place.rows(standing)).toEqual([['1'], ['2'], ['3'], ['90001']])
       expect(notes.join()).toMatch(/3 rows .* 2020-Q1 .*left out.*sluice restore .* --as-changed --confirm=/)
     }

@@ -360,7 +360,7 @@ describe('a table whose log was lost, moved or set back', { timeout: 120_000 }, 
     const unsafe = (await say({ kind: 'verify-rollback', table, catalog: url, checkFiles: 'none' })).finished.error
     expect(unsafe).toMatchObject({
       code: 'NOT_SAFE',
-      message: expect.stringContaining('versions 0 to 1 ') as string,
+      message: expect.stringContaining('versions 0 to 1;') as string,
       hint: expect.stringContaining('sluice rollback cleaned --forget --confirm=cleaned') as string,
     })
     expect((await say(rollbackOf('cleaned', { confirm: 'cleaned' }))).finished.error?.code).toBe('NOT_SAFE')

@@ -178,7 +178,9 @@ export class Steering {
         const chunks = this.#chunks.get(table) ?? new Map<string, HeldState>()
         this.#chunks.set(table, chunks.set(chunk, why))
         // A paused chunk would keep its transaction and locks open, so it is given back and copied again later.
-        this.#flights.get(flightKey(table, chunk))?.given.abort(new SluiceError('STOPPED', 'returned on request'))
+        this.#flights
+          .get(flightKey(table, chunk))
+          ?.given.abort(new SluiceError('STOPPED', 'the chunk was paused or skipped'))
       }
       return
     }

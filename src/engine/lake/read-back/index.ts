@@ -162,7 +162,7 @@ class Comparison {
       this.#emit({ type: 'verify.mismatch', ...head, ...shown(difference, FIELDS[what]), sides: SIDES })
     }
     if (unnamed === 0) return
-    const message = `v${version} ${check}: ${unnamed} of 1,024 groups of names have more differences, which are not listed`
+    const message = `v${version} ${check}: differences in ${unnamed} more of 1,024 groups of entries are not listed`
     this.#emit({ type: 'log', level: 'warn', message })
   }
 

@@ -22,8 +22,8 @@ export function boundsOf(text: string): PartitionBounds | null {
   if (text === 'DEFAULT') return null
   const found = ONE.exec(text)
   if (found === null) {
-    throw new SluiceError('UNSUPPORTED_TYPE', `the bounds of a partition are not a range: ${text}`, {
-      reason: PLACES.test(text) ? 'they are bounds of several columns' : 'it is partitioned differently',
+    throw new SluiceError('UNSUPPORTED_TYPE', `the bounds of a partition are not a range of one column: ${text}`, {
+      reason: PLACES.test(text) ? 'they have several columns' : 'the table is partitioned by list or hash',
     })
   }
   return { from: valueOf(found[1] ?? ''), to: valueOf(found[2] ?? '') }

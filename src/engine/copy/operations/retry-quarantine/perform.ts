@@ -152,7 +152,7 @@ async function planAgain(
   const [target] = await to.tables(name, signal)
   if (stored === null || found === undefined || target === undefined) {
     throw new SluiceError('NO_SUCH_TABLE', `${name}, its source table or its plan no longer exists`, {
-      hint: 'run sluice diff --fix: it repairs rows without a plan',
+      hint: 'run sluice diff --fix: it does not need the stored plan',
     })
   }
   const options = JSON.parse(stored.wishes) as Omit<TableOptions, 'rename'> & {
