@@ -294,11 +294,11 @@ describe('files of a checkpoint compared with the commits', () => {
     [{ tableSizeBytes: 600, numFiles: 6 }, []],
     [
       { tableSizeBytes: 600, numFiles: 5 },
-      ['the checksum file of version 6 says 5 files of 600 bytes, the version has 6 files of 600 bytes'],
+      ['the checksum file of version 6 records 5 files of 600 bytes, the version has 6 files of 600 bytes'],
     ],
     [
       { tableSizeBytes: 599, numFiles: 6 },
-      ['the checksum file of version 6 says 6 files of 599 bytes, the version has 6 files of 600 bytes'],
+      ['the checksum file of version 6 records 6 files of 599 bytes, the version has 6 files of 600 bytes'],
     ],
   ])('a checksum file with %j is compared with the version', async (says, expected) => {
     const folder = table()
