@@ -86,7 +86,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
       rmSync(made.archive, { recursive: true })
       cpSync(kept, made.archive, { recursive: true })
       const would = await perform(adoptOf(backup, QUARTERS, true))
-      expect(notesOf(would).join('\n')).toMatch(/2020-Q1: .*would take.*18 rows.*20/)
+      expect(notesOf(would).join('\n')).toMatch(/2020-Q1: .*would get the 18 rows.*20/)
       const taken = await perform(adoptOf(backup, QUARTERS))
       expect([codeOf(taken), taken.finished.exitCode]).toEqual(['ok', 0])
       expect(notesOf(taken).join('\n')).toMatch(/2020-Q1: .*takes.*18 rows.*20/)

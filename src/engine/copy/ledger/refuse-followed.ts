@@ -14,7 +14,7 @@ type Instead = { readonly reason: string; readonly hint: (stream: string) => str
 const WRITE: Instead = {
   reason: 'the stream does not see rows that another command writes',
   hint: (stream) =>
-    `resume the stream with sluice follow ${stream}; or repair some rows with sluice diff --fix --run ${stream} and --key, --range or --partition; or end the stream first with sluice follow ${stream} --end`,
+    `resume the stream with sluice follow ${stream}; or repair some rows with sluice diff --fix --run ${stream} --key KEY, or with --range or --partition instead of --key; or end the stream first with sluice follow ${stream} --end`,
 }
 
 /** Texts for a refused undo of a repair. */
