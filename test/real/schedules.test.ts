@@ -804,7 +804,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
       [['--', 'copy', '--from', 'shop', '--to', 'cold', '--table', 'inv'], 'copy cannot be scheduled without --again'],
       [
         ['--', 'copy', '--from', 'shop', '--to', 'cold', '--table', 'inv', '--again', '--background'],
-        'has no --background',
+        'cannot have --background',
       ],
       [
         ['--', 'copy', '--from', 'shop', '--to', 'cold', '--table', 'inv', '--again', '--follow'],
