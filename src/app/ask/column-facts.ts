@@ -1,9 +1,9 @@
 /** Collects the common type of a column's values, for writing a typed file. */
+import { INT64 } from '../../shared/int64.ts'
 import type { SqlRow } from '../../model/run/sql-port.ts'
 import { DECIMAL_DIGITS, type AnswerType, type DeclaredType } from '../../model/run/answer-file.ts'
 import { declaredFit } from './declared-fit.ts'
 
-const INT64 = { least: -(2n ** 63n), most: 2n ** 63n - 1n }
 /** Printed decimals, dates and times, which drivers return as text. */
 const NUMBER = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/
 const TIME = /^\d{4,6}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s?(?:Z|[+-]\d{2}(?::?\d{2})?)?)?$/

@@ -1,4 +1,5 @@
 /** Builds the actions of a partition's commit, and finds out whether the log already has them. */
+import { INT64 } from '../../shared/int64.ts'
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { isWellFormed } from '../../shared/well-formed.ts'
@@ -41,8 +42,6 @@ export type Author = {
 
 /** Commits are the manifest, so log cleanup is off. The table is not append-only, because commits remove files. */
 const CONFIGURATION = { 'delta.checkpointInterval': '10', 'delta.enableExpiredLogCleanup': 'false' }
-
-const MAX_INT64 = 2n ** 63n - 1n
 
 /**
  * Adds the files of a partition, in place of files of an older attempt.
@@ -258,5 +257,5 @@ export function refuseUnfit(partition: string, fence: bigint): void {
   if (partition === '' || !isWellFormed(partition)) {
     throw new SluiceError('VALUE_REFUSED', `a Delta table cannot hold '${partition}' as the value of a partition`)
   }
-  if (fence < 0n || fence > MAX_INT64) throw new Error(`a fence of ${fence}`)
+  if (fence < 0n || fence > INT64.most) throw new Error(`a fence of ${fence}`)
 }

@@ -7,7 +7,7 @@ import type { Comparison, LiteralValue } from '../../model/lake/predicate.ts'
 import { parseDouble } from '../../delta/values/partition-values.ts'
 import type { Field } from '../../delta/schema.ts'
 import { booleanDomain, dateDomain, literalText, timestampDomain } from '../../delta/values/domains.ts'
-import { INT64 } from '../../delta/values/numbers.ts'
+import { EXACT_INT64 } from '../../delta/values/numbers.ts'
 import { DAY_MICROS } from './classes.ts'
 import { booleanKey, numberKey, textKey, textKeyBeyond, timeKey } from './keys.ts'
 
@@ -97,8 +97,8 @@ function numberAround(value: LiteralValue, isWide: boolean): LiteralReach {
   if (!isWide) return { reach: numberKey(number, 'down'), start: numberKey(number, 'up') }
   const [low, high] = [shifted(number, -1n), shifted(number, 1n)]
   // A bound at a limit of 64 bits may stand for any value beyond it, as in src/delta/values/numbers.ts.
-  const reach = compareExact(low, INT64.most) > 0 ? INT64.most : low
-  const start = compareExact(high, INT64.least) < 0 ? INT64.least : high
+  const reach = compareExact(low, EXACT_INT64.most) > 0 ? EXACT_INT64.most : low
+  const start = compareExact(high, EXACT_INT64.least) < 0 ? EXACT_INT64.least : high
   return { reach: numberKey(reach, 'down'), start: numberKey(start, 'up') }
 }
 

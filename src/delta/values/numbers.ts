@@ -1,4 +1,5 @@
 /** Order and bounds of the numeric types. */
+import { INT64 } from '../../shared/int64.ts'
 import { compareExact, parseExactNumber } from '../../model/run/exact-number.ts'
 import type { ExactNumber } from '../../model/run/exact-number.ts'
 import { parseDouble } from './partition-values.ts'
@@ -24,9 +25,9 @@ function compareNumeric(a: Numeric, b: Numeric): number {
 }
 
 /** The limits of 64 bits, as exact numbers. */
-export const INT64: Readonly<Record<'least' | 'most', ExactNumber>> = {
-  least: { unscaled: -(2n ** 63n), scale: 0 },
-  most: { unscaled: 2n ** 63n - 1n, scale: 0 },
+export const EXACT_INT64: Readonly<Record<'least' | 'most', ExactNumber>> = {
+  least: { unscaled: INT64.least, scale: 0 },
+  most: { unscaled: INT64.most, scale: 0 },
 }
 
 const LONGEST_DOUBLE = 17
@@ -51,7 +52,7 @@ export function numericDomain(isWideDecimal: boolean): Domain<Numeric> {
     if (value === null) return undefined
     if (!isWideDecimal) return value
     // delta-rs writes whole decimals as 64 bits: a greater value becomes the limit.
-    const isClamped = compareNumeric(value, direction === 1n ? INT64.most : INT64.least) === 0
+    const isClamped = compareNumeric(value, direction === 1n ? EXACT_INT64.most : EXACT_INT64.least) === 0
     return isClamped ? undefined : widened(value, direction)
   }
   return {

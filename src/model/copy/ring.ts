@@ -1,4 +1,5 @@
 /** Token ring arithmetic in bigint, because tokens exceed a double: splitting, remaining ranges, samples. */
+import { INT64 } from '../../shared/int64.ts'
 import type { RingSpec } from './column-type.ts'
 import type { Range } from './range.ts'
 
@@ -10,7 +11,7 @@ export type TokenRange = { readonly low: bigint; readonly high: bigint }
  * Open bounds cover them: its minimum −1, which is the token of no key, and 2^127, the token of one hash in 2^128.
  */
 export const RING_TOKENS: Readonly<Record<RingSpec['partitioner'], TokenRange>> = {
-  murmur3: { low: -(2n ** 63n), high: 2n ** 63n - 1n },
+  murmur3: { low: INT64.least, high: INT64.most },
   random: { low: 0n, high: 2n ** 127n - 1n },
   ycql: { low: 0n, high: 65_535n },
 }

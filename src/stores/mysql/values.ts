@@ -1,12 +1,11 @@
 /** Converts values to and from MySQL. Nothing is interpolated: the binary protocol sends parameters with types. */
+import { INT64 } from '../../shared/int64.ts'
 import mysql from 'mysql2'
 import type { ExecuteValues, FieldPacket } from 'mysql2'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlRow, SqlValue } from '../../model/run/sql-port.ts'
 
 const { LONGLONG } = mysql.TypedParameter
-const INT64_MIN = -(2n ** 63n)
-const INT64_MAX = 2n ** 63n - 1n
 const UINT64_MAX = 2n ** 64n - 1n
 
 /** Column types of the protocol that need conversion. */
@@ -30,7 +29,7 @@ export function parameterOf(value: SqlValue): ExecuteValues {
     refuseNumber(value)
   }
   if (typeof value === 'bigint') {
-    if (value >= INT64_MIN && value <= INT64_MAX) return LONGLONG(value)
+    if (value >= INT64.least && value <= INT64.most) return LONGLONG(value)
     return value > 0n && value <= UINT64_MAX ? LONGLONG.unsigned(value) : String(value)
   }
   return bufferOf(value)

@@ -1,4 +1,5 @@
 /** Converts the range of a chunk to columns of the ledger, and back. */
+import { INT64 } from '../../../shared/int64.ts'
 import { hasWholeBounds, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { KeyBound, Range } from '../../../model/copy/range.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
@@ -11,8 +12,6 @@ export type StoredRange = {
   readonly startId: bigint | null
   readonly endId: bigint | null
 }
-
-const MOST = 2n ** 63n - 1n
 
 /** @param span smallest and largest key seen, for a range without a bound */
 export function storeRange(
@@ -74,9 +73,9 @@ function bound(text: SqlValue | undefined): KeyBound | null {
 function integer(text: string | null): bigint | null {
   if (text === null || !/^-?\d+$/.test(text)) return null
   const value = BigInt(text)
-  return value > MOST || value < -MOST - 1n ? null : value
+  return value > INT64.most || value < INT64.least ? null : value
 }
 
 function next(value: bigint | null): bigint | null {
-  return value === null || value === MOST ? null : value + 1n
+  return value === null || value === INT64.most ? null : value + 1n
 }

@@ -2,6 +2,7 @@
  * Binds canonical values for columns of SQLite, which converts values by the column's affinity: a value that would
  * change is refused. Needs no driver.
  */
+import { INT64 } from '../../../shared/int64.ts'
 import { withoutArrayBounds } from '../../../model/copy/array-bounds.ts'
 import { canonicalDecimal } from '../../../model/copy/decimal.ts'
 import type { ColumnType } from '../../../model/copy/column-type.ts'
@@ -15,8 +16,6 @@ import type { Affinity } from './types.ts'
 type Present = Exclude<Cell, null>
 export type Binder = (cell: Present) => SqlValue
 
-const LOWEST = -(2n ** 63n)
-const HIGHEST = 2n ** 63n - 1n
 const WHOLE = /^-?\d+$/
 /** Digits that are always exact in a double. */
 const SAFE_DIGITS = 15
@@ -61,7 +60,8 @@ function integerBinder(affinity: Affinity): Binder {
     const text = String(cell)
     if (text.length <= SAFE_DIGITS) return short(text)
     const value = BigInt(text)
-    if (value < LOWEST || value > HIGHEST) return refuse('SQLite cannot store whole numbers of more than 64 bits', cell)
+    if (value < INT64.least || value > INT64.most)
+      return refuse('SQLite cannot store whole numbers of more than 64 bits', cell)
     if (affinity === 'real' && BigInt(Number(value)) !== value)
       return refuse('a floating point column would round it', cell)
     return value
@@ -74,7 +74,7 @@ function decimalBinder(affinity: Affinity): Binder {
     const text = String(cell)
     if (affinity !== 'real' && WHOLE.test(text)) {
       const value = BigInt(text)
-      if (value >= LOWEST && value <= HIGHEST) return value
+      if (value >= INT64.least && value <= INT64.most) return value
     }
     const number = Number(text)
     if (affinity === 'real' && !Number.isFinite(number)) {
@@ -117,7 +117,7 @@ function textBinder(affinity: Affinity): Binder {
 
 function fitsExactly(value: bigint, affinity: Affinity): boolean {
   if (affinity === 'real') return BigInt(Number(value)) === value
-  return value >= LOWEST && value <= HIGHEST
+  return value >= INT64.least && value <= INT64.most
 }
 
 function wellFormed(cell: Present): string {

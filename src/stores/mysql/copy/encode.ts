@@ -2,6 +2,7 @@
  * Converts values for a column. Refuses what the server would accept and change (round, cut, pad, store as another
  * value). Values that the server itself refuses are not checked here.
  */
+import { INT64 } from '../../../shared/int64.ts'
 import { withoutArrayBounds } from '../../../model/copy/array-bounds.ts'
 import { bytesOfHex } from '../../../model/copy/bytes-text.ts'
 import type { ColumnType } from '../../../model/copy/column-type.ts'
@@ -21,7 +22,6 @@ import { baseTypeName, isBytes, isOpaque, isText, isWholeType, isShape } from '.
 type Present = Exclude<Cell, null>
 type Encoder = (cell: Present) => SqlValue
 
-const LEAST_WHOLE = -(2n ** 63n)
 const MOST_WHOLE = 2n ** 64n - 1n
 
 /** Why a value does not fit; its row is refused. */
@@ -255,7 +255,7 @@ function isDoubleExact(json: string): boolean {
     const exact = canonicalDecimal(token)
     if (/^-?\d+$/.test(exact)) {
       const integer = BigInt(exact)
-      if (integer >= LEAST_WHOLE && integer <= MOST_WHOLE) continue
+      if (integer >= INT64.least && integer <= MOST_WHOLE) continue
     }
     const nearest = Number(token)
     if (!Number.isFinite(nearest) || canonicalDecimal(String(nearest)) !== exact) return false
