@@ -88,11 +88,10 @@ export async function movePostgresSequences(
     }
     const goal = further(next, entry.next, increment)
     if (goal === entry.next) continue
-    const { value, given } = settingFor(goal, entry.options)
-    // Unchanged if another session has moved the sequence further since.
+    const setting = settingFor(goal, entry.options)
     await session.ask(
-      `SELECT pg_catalog.setval(${literal(oid)}::oid::regclass, ${value}, ${given ? 'true' : 'false'}) FROM ${tableSql(sequence)} s
-       WHERE s.last_value ${increment < 0n ? '>=' : '<='} ${value}`,
+      `SELECT pg_catalog.setval(${literal(oid)}::oid::regclass, ${setting.value}, ${String(setting.given)}) FROM ${tableSql(sequence)}
+       WHERE ${isBehindSql(setting, increment)}`,
     )
   }
   return notes
@@ -110,6 +109,12 @@ export function settingFor(
   const last = before > max ? max : before < min && increment < 0n ? min : before
   const given = last >= min && last <= max
   return { value: given ? last : goal > max ? max : goal < min ? min : goal, given }
+}
+
+/** SQL condition: a sequence has not reached the setting. Other sessions may have moved it further. */
+export function isBehindSql({ value, given }: ReturnType<typeof settingFor>, increment: bigint): string {
+  const behind = `last_value ${increment < 0n ? '>' : '<'} ${value}`
+  return given ? `${behind} OR last_value = ${value} AND NOT is_called` : behind
 }
 
 /** `GENERATED … AS IDENTITY` with the options of the source's sequence; bounds are cut to the column's type. */

@@ -1,6 +1,6 @@
 /** Checks that indexes, constraints, triggers and sequences of a table and its partitions are in force. */
 import { further, type SequenceOptions } from '../../../../model/copy/sequence.ts'
-import { settingFor } from '../../copy/positions.ts'
+import { isBehindSql, settingFor } from '../../copy/positions.ts'
 import { quoteName } from '../../server/connect.ts'
 import { treeSql } from '../../server/relation.ts'
 import type { CopySession, TextRow } from '../../server/session.ts'
@@ -116,10 +116,9 @@ export async function sequencesAhead(
  * sequence: it never moves back.
  */
 function moveSql(sequence: string, goal: bigint, options: Pick<SequenceOptions, 'increment' | 'min' | 'max'>): string {
-  const { value, given } = settingFor(goal, options)
-  const beyond = options.increment > 0n ? '<' : '>'
-  const isMoved = `last_value ${beyond} ${value}${given ? ` OR last_value = ${value} AND NOT is_called` : ''}`
-  return `SELECT setval(${literal(sequence)}, ${value}${given ? '' : ', false'}) FROM ${sequence} WHERE ${isMoved}`
+  const setting = settingFor(goal, options)
+  const to = `${setting.value}${setting.given ? '' : ', false'}`
+  return `SELECT setval(${literal(sequence)}, ${to}) FROM ${sequence} WHERE ${isBehindSql(setting, options.increment)}`
 }
 
 function shown(names: readonly string[], between = ', '): string {
