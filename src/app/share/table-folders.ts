@@ -4,13 +4,13 @@
  */
 import { existsSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { isAbsolute } from 'node:path'
 import { catalogIfThere } from '../../engine/lake/table-source.ts'
 import { endingIn, tablePlaces } from '../../engine/lake/table-name.ts'
 import type { NamedUrl } from '../../model/share/own-url.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { firstOf } from '../../shared/first-of.ts'
 import { declarationOf, storeOf, storesOf } from '../operations/facts.ts'
+import { isFolderName } from './folder-identity.ts'
 import { knownOperation } from './known-operation.ts'
 import { withOwnUrls } from './sharing.ts'
 
@@ -26,19 +26,19 @@ export async function checkTableFolders(operation: unknown, known: readonly Name
   const named = knownOperation(operation)
   if (named === null || !declarationOf(named.kind).stores.some(({ family }) => family === 'table')) return
   const own = withOwnUrls(named, known)
+  const tables = storesOf(own).flatMap(({ family, name }) => (family === 'table' ? [name] : []))
+  // Folders that a run names were compared before.
+  if (tables.some(isFolderName)) return
   await using catalog = await catalogIfThere(storeOf(own, 'catalog'))
   if (catalog === null) return
   const places = await tablePlaces(catalog)
-  const tables = storesOf(own).flatMap(({ family, name }) => (family === 'table' ? [name] : []))
-  // A folder itself was compared before.
-  if (tables.some((table) => isAbsolute(table))) return
   const meant = tables.flatMap((table) => {
     const byId = places.filter(({ tableId }) => tableId === table)
     return byId.length > 0 ? byId : endingIn(table, places)
   })
   const folders = (tables.length === 0 ? places : meant).map(({ path }) => path)
-  // Any machine can read a table in a bucket. The run itself reports folders that are missing beside others.
-  if (folders.length === 0 || folders.some((folder) => !folder.startsWith('/') || existsSync(folder))) return
+  // Any machine can read a table in a bucket. The run itself reports missing folders of single tables.
+  if (folders.length === 0 || folders.some((folder) => !isFolderName(folder) || existsSync(folder))) return
   const message = `${hostname()} has none of the folders of its tables: ${firstOf(folders, MOST_NAMED)}`
   throw new SluiceError('NO_SUCH_PATH', message, {
     reason: 'folders belong to one machine, and the catalog names these',
