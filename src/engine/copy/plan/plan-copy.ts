@@ -22,7 +22,7 @@ import { extentOfPart, planRing, type RingPlan } from './ring-plan.ts'
 import { withFarTimes } from './far-times.ts'
 import { withCollations } from './sorts-alike.ts'
 import { planTable, withKey } from './table-plan.ts'
-import { timesSet, type TableOptions } from './table-options.ts'
+import { tableOptions, type TableOptions } from './table-options.ts'
 
 export type PlannedTable = {
   readonly source: TableSpec
@@ -193,17 +193,21 @@ async function planOne(
   const { from, to, views, again, signal } = around
   const wanted = wantedName(source, operation)
   const accepted = acceptedColumns(source, operation.acceptLossy)
-  const compares = around.purpose === 'look' || around.purpose === 'mend'
-  const options = { ...optionsOf(operation, accepted), ...(compares ? { anyExpression: true as const } : {}), ...old }
+  const purpose = around.purpose ?? 'write'
+  const compares = purpose === 'look' || purpose === 'mend'
+  const options = {
+    ...tableOptions(operation, accepted),
+    ...(compares ? { anyExpression: true as const } : {}),
+    ...old,
+  }
   try {
     const names = namesInTarget(wanted, source.table, from, to)
     const targetName = (await around.begun?.placeOf(from.identity, source.table, names)) ?? names[0]
     const found = await again(() => targetTableNow(targetName, to, signal))
     refuseSchemaInName(found, operation, to)
     refuseItself([from, source], [to, targetName, found])
-    refuseOwnTarget(targetName, found, to, operation, around.purpose ?? 'write')
-    if (found !== null && (around.purpose ?? 'write') === 'write')
-      await again(() => refuseLosableTarget(targetName, to, signal))
+    refuseOwnTarget(targetName, found, to, operation, purpose)
+    if (found !== null && purpose === 'write') await again(() => refuseLosableTarget(targetName, to, signal))
     // The estimate of a table that was never analysed is useless for dividing it, so small tables are counted.
     const counted = source.rows <= COUNT_UP_TO
     const keyed = withKey(source, options.key)
@@ -326,32 +330,6 @@ function ringOfRows({ ring, rows }: TableSpec, { chunkRows }: CopyOperation): { 
 
 function rowsOfRange({ rows }: Extent, { splits }: RingPlan): number {
   return Math.max(1, Math.ceil(Number(rows) / splits))
-}
-
-function optionsOf(operation: CopyOperation, acceptLossy: readonly string[]): TableOptions {
-  const { columns, where, chunkRows, key, constants, explodeMap, codecs } = operation
-  return {
-    ...(columns === undefined ? {} : { columns }),
-    rename: new Map(Object.entries(operation.rename)),
-    ...(where === undefined ? {} : { where }),
-    onExisting: operation.onExisting,
-    acceptLossy,
-    ...(operation.acceptAllLossy === true ? { acceptAllLossy: true } : {}),
-    ...(chunkRows === undefined ? {} : { chunkRows }),
-    ...(operation.decimal === undefined ? {} : { decimal: operation.decimal }),
-    verify: operation.verify,
-    ...(key === undefined ? {} : { key }),
-    ...(constants === undefined && explodeMap === undefined && codecs === undefined
-      ? {}
-      : {
-          derived: {
-            ...(constants === undefined ? {} : { constants }),
-            ...(explodeMap === undefined ? {} : { explodeMap }),
-            ...(codecs === undefined ? {} : { codecs }),
-          },
-        }),
-    ...timesSet(operation.cassandra),
-  }
 }
 
 /** @returns null if there is none */

@@ -1,6 +1,7 @@
 /** Options of a run for the plan of a table. */
 import type { OnExisting } from '../../../model/copy/plan.ts'
 import type { TimeOptions } from '../diff/times.ts'
+import type { CopyOperation } from '../operations/copy/declaration.ts'
 import type { CassandraOptions } from '../operations/copy/option-types.ts'
 import type { Derivation } from '../../../stores/common/derived/index.ts'
 
@@ -43,8 +44,35 @@ export type TableOptions = {
   readonly times?: TimeOptions
 }
 
+/** Options that a copy gives to the plans of its tables. @param acceptLossy columns of the table */
+export function tableOptions(operation: CopyOperation, acceptLossy: readonly string[]): TableOptions {
+  const { columns, where, chunkRows, key, constants, explodeMap, codecs } = operation
+  return {
+    ...(columns === undefined ? {} : { columns }),
+    rename: new Map(Object.entries(operation.rename)),
+    ...(where === undefined ? {} : { where }),
+    onExisting: operation.onExisting,
+    acceptLossy,
+    ...(operation.acceptAllLossy === true ? { acceptAllLossy: true } : {}),
+    ...(chunkRows === undefined ? {} : { chunkRows }),
+    ...(operation.decimal === undefined ? {} : { decimal: operation.decimal }),
+    verify: operation.verify,
+    ...(key === undefined ? {} : { key }),
+    ...(constants === undefined && explodeMap === undefined && codecs === undefined
+      ? {}
+      : {
+          derived: {
+            ...(constants === undefined ? {} : { constants }),
+            ...(explodeMap === undefined ? {} : { explodeMap }),
+            ...(codecs === undefined ? {} : { codecs }),
+          },
+        }),
+    ...timesSet(operation.cassandra),
+  }
+}
+
 /** The options of a copy that set write times and TTLs; empty if there are none. */
-export function timesSet(options: CassandraOptions = {}): Pick<TableOptions, 'times'> {
+function timesSet(options: CassandraOptions = {}): Pick<TableOptions, 'times'> {
   const { ttl, writetime, dropStamps, timesOf, livesOf } = options
   const times = {
     ...(ttl === undefined ? {} : { ttl }),

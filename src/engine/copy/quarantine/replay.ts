@@ -112,13 +112,14 @@ async function sourceRows(
   view: SourceView,
   signal: AbortSignal,
 ): Promise<{ readonly rows: readonly Row[]; readonly stamps: readonly Stamp[] | undefined }> {
+  const isStamped = areStamped(plan)
   const request = {
     table: plan.source,
     columns: plannedReadColumns(plan),
     range: { by: 'keys', keys: [key] },
     where: plan.where ?? null,
     ordered: false,
-    ...(areStamped(plan) ? { stamps: true as const } : {}),
+    ...(isStamped ? { stamps: true as const } : {}),
   } as const
   const rows: Row[] = []
   const stamps: Stamp[] = []
@@ -132,7 +133,7 @@ async function sourceRows(
       hint: 'keep one of them at the source, then run the same command again',
     })
   }
-  return { rows, stamps: areStamped(plan) ? stamps : undefined }
+  return { rows, stamps: isStamped ? stamps : undefined }
 }
 
 /**
