@@ -52,7 +52,7 @@ export type FileDeclaration = {
   /** True if a file is one of its databases, by its first 16 bytes. */
   isOne(head: Buffer): boolean
   /** Other files that need the same rights, in words; absent if there are none. */
-  readonly beside?: string
+  readonly alsoNeeded?: string
 }
 
 /** Where a catalog is: a file by its absolute path, or a server by its URL. */

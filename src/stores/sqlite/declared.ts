@@ -9,7 +9,7 @@ export const sqlite: SystemDeclaration = {
   family: 'sqlite',
   file: {
     isOne: (head) => head.toString('latin1') === 'SQLite format 3\0',
-    beside: 'the same on its folder, for the -wal and -shm files',
+    alsoNeeded: 'the same on its folder, for the -wal and -shm files',
   },
   catalog: {
     example: 'sqlite:///file.db (relative), sqlite:////path/file.db (absolute)',

@@ -15,7 +15,7 @@ type GrantsRun = RunOf<typeof grants>
 export async function performGrants(operation: GrantsOperation, run: GrantsRun): Promise<Ending> {
   const { catalog, role, to, apply } = operation
   const { system } = parseCatalogUrl(catalog)
-  if (system.file !== undefined) throw fileHasNoRoles(system.title, system.file)
+  if (system.file !== undefined) throw fileHasNoRoles(system.title, system.file.alsoNeeded)
   const plan = await planOf(catalog, { level: role, to })
   const report = (sql: string): void => run.emit({ type: 'statement', sql, applied: apply })
   if (apply && plan.unsure !== undefined) {
@@ -74,13 +74,13 @@ async function grantPlan(reader: SqlReader, options: GrantOptions): Promise<Gran
 /**
  * Error: a file has no logins, only permissions.
  * @param title of its system
- * @param file `beside`: text about other files that must be accessible
+ * @param alsoNeeded text about other files that must be accessible
  */
-function fileHasNoRoles(title: string, { beside }: { readonly beside?: string }): SluiceError {
+function fileHasNoRoles(title: string, alsoNeeded?: string): SluiceError {
   return new SluiceError('UNSUPPORTED_URL', `a ${title} file has no roles to grant rights to`, {
     reason: 'users that may read or write the file may read or write the catalog',
     hint:
       'set the permissions of the file: chown OWNER:GROUP FILE, then chmod 640 FILE for a group that reads or 660 for one that imports' +
-      (beside === undefined ? '' : `; users who read or import need ${beside}`),
+      (alsoNeeded === undefined ? '' : `; users who read or import need ${alsoNeeded}`),
   })
 }
