@@ -151,6 +151,23 @@ describe.skipIf(!POSTGRES_OWN)(`a table that another session wants to lock ${POS
     expect(notes(events)).toEqual([])
   })
 
+  test('sequences are read while a session waits for the table that the snapshot has read', async () => {
+    const { source } = await stage('PRIMARY KEY')
+    await using store = await openPostgresCopy(source.url, { yields: true })
+    const table = await tableNamed(store, TABLE)
+    await using view = await store.source(SIGNAL)
+    await view.digest(request(table), SIGNAL)
+    const client = new pg.Client({ connectionString: source.url })
+    await client.connect()
+    const locked = client.query(`SET lock_timeout = '60s'; BEGIN; LOCK TABLE ${QUOTED}; ROLLBACK`)
+    const waits = `SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'`
+    await expect.poll(() => source.rows(waits), { timeout: 10_000 }).toEqual([['1']])
+    expect(await store.dependencies!().sequences(table, SIGNAL)).toMatchObject([{ column: 'id' }])
+    await locked
+    await client.end()
+    await expect(view.digest(request(table), SIGNAL)).rejects.toMatchObject({ code: 'SOURCE_BUSY' })
+  })
+
   test('a role without the right to see other sessions reads the same snapshot anyway', async () => {
     const { source } = await stage('PRIMARY KEY')
     await source.sql(

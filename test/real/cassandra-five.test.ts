@@ -84,7 +84,7 @@ describe.skipIf(FIVE_MISSING !== '')('Cassandra 5.0', { timeout: 60_000 }, () =>
       const plan = ran.events.find((event) => event.type === 'plan.ready')
       expect(JSON.stringify(plan)).toMatch(/elements.*latest write time.*longest time to live/)
       const end = ran.events.find((event) => event.type === 'table.finished')
-      expect(JSON.stringify(end)).toContain('in one row elements of m had different write times or TTLs')
+      expect(JSON.stringify(end)).toContain('in one row, elements of m had different write times or TTLs')
     })
 
     test('are compared, and repaired', async () => {

@@ -20,7 +20,7 @@ export type PoolLimits = {
 type Waiting = { resolve(): void; reject(error: unknown): void }
 
 export class Pool<S extends Pooled> {
-  readonly #open: () => Promise<S>
+  readonly #connect: () => Promise<S>
   readonly #limits: PoolLimits
   readonly #label: string
   readonly #idle: S[] = []
@@ -30,11 +30,16 @@ export class Pool<S extends Pooled> {
   #closed = false
 
   /** @param label of the database, for messages */
-  constructor(open: () => Promise<S>, limits: PoolLimits, label: string) {
-    this.#open = open
+  constructor(connect: () => Promise<S>, limits: PoolLimits, label: string) {
+    this.#connect = connect
     this.#limits = limits
     this.#label = label
     this.#places = limits.most
+  }
+
+  /** Connections that are open, used or not. */
+  get open(): readonly S[] {
+    return [...this.#used, ...this.#idle].filter(({ alive }) => alive)
   }
 
   /** Takes over an open, unused connection. */
@@ -101,7 +106,7 @@ export class Pool<S extends Pooled> {
 
   async #opened(): Promise<S> {
     if (this.#closed) throw this.#gone()
-    const session = await this.#open()
+    const session = await this.#connect()
     if (!this.#closed) return session
     await session.close()
     throw this.#gone()

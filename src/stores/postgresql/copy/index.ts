@@ -152,7 +152,7 @@ class PostgresCopy implements CopyStore {
     const { readers = READERS, moving, yields, mortal } = this.#options
     return openPostgresSource(this.#settings, readers, {
       isMoving: moving === true,
-      yields: yields === true,
+      yields: yields === true ? () => this.#sessions.open : undefined,
       isMortal: mortal === true,
     })
   }

@@ -23,7 +23,6 @@ export class PostgresSnapshot implements AsyncDisposable {
   readonly #holder: CopySession
   readonly #name: string
   readonly #readers: Pool<CopySession>
-  readonly #open = new Set<CopySession>()
   #unwatched: () => void = () => undefined
   /** Set if the server ends the sessions of a program that freezes. */
   #heart: NodeJS.Timeout | undefined
@@ -145,19 +144,19 @@ export class PostgresSnapshot implements AsyncDisposable {
   /**
    * From now on, closes all sessions when another session waits for an exclusive lock on a table that they read. Reads
    * then fail with `lost`.
-   * @param always true: for any such session; false: only if a session of this snapshot waits, too
+   * @param always true: for any such session; false: only if a session of this program waits, too
+   * @param others further sessions of this program in the database
    */
-  letGoWhereWanted(always: boolean): void {
+  letGoWhereWanted(always: boolean, others: () => readonly CopySession[]): void {
+    const pids = (sessions: readonly CopySession[]): readonly number[] => sessions.map(({ backend }) => backend.pid)
     this.#unwatched = watchWanted({
       ask: (sql) => this.#holder.ask(sql),
-      readers: () => {
-        for (const session of this.#open) if (!session.alive) this.#open.delete(session)
-        return [...this.#open].map(({ backend }) => backend.pid)
-      },
+      readers: () => pids(this.#readers.open),
+      others: () => pids(others()),
       always,
       onWanted: (table) => {
         this.#lost = tableWanted(this.#settings, table)
-        for (const session of this.#open) session.destroy()
+        for (const session of this.#readers.open) session.destroy()
         void this[Symbol.asyncDispose]()
       },
     })
@@ -182,7 +181,6 @@ export class PostgresSnapshot implements AsyncDisposable {
     const session = await CopySession.open(this.#settings, 'read')
     try {
       await session.begin(KIND, `SET TRANSACTION SNAPSHOT ${literal(this.#name)}`)
-      this.#open.add(session)
       return session
     } catch (error) {
       session.destroy()

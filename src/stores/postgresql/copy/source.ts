@@ -32,8 +32,11 @@ const NEVER = new AbortController().signal
 export type ViewOptions = {
   /** Another read view may replace this one at any time. */
   readonly isMoving?: boolean
-  /** Sessions release their tables if another one waits for an exclusive lock; reads then fail with SOURCE_BUSY. */
-  readonly yields?: boolean
+  /**
+   * Sessions release their tables if another one waits for an exclusive lock; reads then fail with SOURCE_BUSY. Returns
+   * further sessions of this program in the database.
+   */
+  readonly yields?: (() => readonly CopySession[]) | undefined
   /** The server ends the sessions if this program freezes for as long as a lease. */
   readonly isMortal?: boolean
 }
@@ -45,11 +48,11 @@ const GUESS = 100n
 export async function openPostgresSource(
   settings: PostgresSettings,
   readers: number,
-  { isMoving = false, yields = false, isMortal = false }: ViewOptions = {},
+  { isMoving = false, yields, isMortal = false }: ViewOptions = {},
 ): Promise<SourceView> {
   try {
     const snapshot = await PostgresSnapshot.open(settings, readers, isMortal)
-    if (yields) snapshot.letGoWhereWanted(isMoving)
+    if (yields !== undefined) snapshot.letGoWhereWanted(isMoving, yields)
     return new PostgresView(settings, snapshot, isMoving)
   } catch (error) {
     throw postgresSourceError(error, settings)

@@ -1,8 +1,9 @@
 /**
  * Detects a session that waits for an exclusive lock (TRUNCATE, ALTER TABLE, LOCK TABLE) on a table that snapshot
- * readers hold. If an idle reader holds the table, the session waits for it. Another reader that then requests the
- * table waits for the session. The server detects no deadlock, because the readers depend on each other only in this
- * program. All writers of the table wait, too.
+ * readers hold. If an idle reader holds the table, the session waits for it. Another session of this program that then
+ * requests the table waits for that session: a further reader, or one that only reads the catalog, because
+ * `pg_get_expr` locks the table, too. The server detects no deadlock, because these sessions depend on each other only
+ * in this program. All writers of the table wait, too.
  */
 import type { TextRow } from './session.ts'
 
@@ -15,9 +16,11 @@ export type WantedOptions = {
   readonly ask: (sql: string) => Promise<readonly TextRow[]>
   /** Server processes that read the snapshot. */
   readonly readers: () => readonly number[]
+  /** Server processes of this program's other sessions. */
+  readonly others: () => readonly number[]
   /**
-   * True: give the snapshot up for any waiting session. False: only if a reader waits, too, so that neither would
-   * continue. A copy should show one snapshot of the source as long as possible.
+   * True: give the snapshot up for any waiting session. False: only if a session of this program waits, too, so that
+   * neither would continue. A copy should show one snapshot of the source as long as possible.
    */
   readonly always: boolean
   /** Called at most once, with the name of the table. */
@@ -25,7 +28,7 @@ export type WantedOptions = {
 }
 
 /** Checks repeatedly, until a session waits or a check fails. @returns a function that ends the checks */
-export function watchWanted({ ask, readers, always, onWanted }: WantedOptions): () => void {
+export function watchWanted({ ask, readers, others, always, onWanted }: WantedOptions): () => void {
   const begun = performance.now()
   let timer: NodeJS.Timeout | null = null
   let ended = false
@@ -35,7 +38,7 @@ export function watchWanted({ ask, readers, always, onWanted }: WantedOptions): 
     if (pids.length > 0) {
       if (!saved) await ask('SAVEPOINT looking')
       saved = true
-      const [row] = await ask(wantedSql(pids))
+      const [row] = await ask(wantedSql(pids, others()))
       const [table, stuck] = row ?? []
       if (ended) return
       if (table != null && (stuck === 't' || (always && performance.now() - begun >= LEAST_MS))) {
@@ -58,11 +61,14 @@ export function watchWanted({ ask, readers, always, onWanted }: WantedOptions): 
   }
 }
 
-/** SQL: a table that readers hold and another session waits to lock, and whether a reader waits. Needs no rights. */
-function wantedSql(pids: readonly number[]): string {
-  const ours = `'{${pids.join(',')}}'::int[]`
+/**
+ * SQL: a table that readers hold and another session waits to lock, and whether a session of this program waits. Needs
+ * no rights.
+ */
+function wantedSql(readers: readonly number[], others: readonly number[]): string {
+  const [reading, ours] = [readers, [...readers, ...others]].map((pids) => `'{${pids.join(',')}}'::int[]`)
   return `WITH waiting AS MATERIALIZED (
       SELECT pid, relation, mode FROM pg_catalog.pg_locks WHERE NOT granted AND locktype = 'relation')
     SELECT w.relation::regclass, EXISTS (SELECT FROM waiting o WHERE o.pid = ANY (${ours})) FROM waiting w
-    WHERE w.mode = 'AccessExclusiveLock' AND w.pid <> ALL (${ours}) AND pg_catalog.pg_blocking_pids(w.pid) OPERATOR(pg_catalog.&&) ${ours} LIMIT 1`
+    WHERE w.mode = 'AccessExclusiveLock' AND w.pid <> ALL (${ours}) AND pg_catalog.pg_blocking_pids(w.pid) OPERATOR(pg_catalog.&&) ${reading} LIMIT 1`
 }
