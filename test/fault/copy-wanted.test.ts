@@ -162,7 +162,7 @@ describe.skipIf(!POSTGRES_OWN)(`a table that another session wants to lock ${POS
     const locked = client.query(`SET lock_timeout = '60s'; BEGIN; LOCK TABLE ${QUOTED}; ROLLBACK`)
     const waits = `SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'`
     await expect.poll(() => source.rows(waits), { timeout: 10_000 }).toEqual([['1']])
-    expect(await store.dependencies!().sequences(table, SIGNAL)).toMatchObject([{ column: 'id' }])
+    expect(await store.dependencies().sequences(table, SIGNAL)).toMatchObject([{ column: 'id' }])
     await locked
     await client.end()
     await expect(view.digest(request(table), SIGNAL)).rejects.toMatchObject({ code: 'SOURCE_BUSY' })

@@ -237,8 +237,10 @@ describe.skipIf(FIVE_MISSING !== '')('Cassandra 5.0', { timeout: 60_000 }, () =>
       const rows = Array.from({ length: 10 }, () => id++)
       await five.cql(
         // The rows of one side expire two seconds after those of the other, as in a copy.
-        ...rows.map((one) => `INSERT INTO s5.short (id, v) VALUES (${one}, 'v') USING TTL 2`),
-        ...rows.map((one) => `INSERT INTO t5.short (id, v) VALUES (${one}, 'v') USING TTL 4`),
+        ...rows.flatMap((one) => [
+          `INSERT INTO s5.short (id, v) VALUES (${one}, 'v') USING TTL 2`,
+          `INSERT INTO t5.short (id, v) VALUES (${one}, 'v') USING TTL 4`,
+        ]),
       )
     }
     const { signal, abort } = abortable()
