@@ -84,8 +84,13 @@ function readingOf(name: Name, cell: Cell): Reading {
   }
   const found = typeof cell === 'string' ? timeOf(name, cell) : null
   if (found !== null) return read(found)
+  // Year 0 is 1 BC: it cannot be read, and is near no other day.
   const start =
-    typeof cell === 'string' && /^\d{4}-/.test(cell) && !cell.endsWith('BC') ? msOf(cell.slice(0, 10)) : null
+    cell === '0000-01-01'
+      ? Date.parse(cell)
+      : typeof cell === 'string' && /^\d{4}-/.test(cell) && !cell.endsWith('BC')
+        ? msOf(cell.slice(0, 10))
+        : null
   if (start === null || /^\d{4}-\d\d-\d\d[\d.:]/.test(String(cell))) return { values: ANY[name], isRead: false }
   const most = (name === 'ts' ? 6 : 1) * DAY_MS
   const near = ANY[name].filter((ms) => Math.abs(ms - start) <= most)
