@@ -8,6 +8,7 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import type { SqlReader } from '../../../model/run/sql-port.ts'
 import { fileEvent } from '../operations/files/perform.ts'
 import type { FileSort, FilesPage, Funnel } from '../../../model/lake/answers.ts'
+import { readVersion } from '../table-source.ts'
 import type { Located } from './located.ts'
 
 export type FilesQuery = {
@@ -39,21 +40,32 @@ type Selection = {
 export class FilePages {
   #last: Selection | null = null
 
-  async page(located: InCatalog, query: FilesQuery, signal: AbortSignal): Promise<FilesPage> {
-    const { database, table } = located
+  /** @throws SluiceError HISTORY_MISSING if a prune has removed the version meanwhile */
+  page(located: InCatalog, query: FilesQuery, signal: AbortSignal): Promise<FilesPage> {
+    // One snapshot of the catalog for all statements: an import may merge partitions between two of them.
+    return readVersion(located, (reader) => this.#page(reader, located, query, signal))
+  }
+
+  async #page(
+    reader: SqlReader,
+    { table, importId }: InCatalog,
+    query: FilesQuery,
+    signal: AbortSignal,
+  ): Promise<FilesPage> {
     const { tableId, version } = table
-    const counts = await countsAt(database, tableId, version)
+    const counts = await countsAt(reader, tableId, version)
     const { commitTime } = counts
     const all = { files: counts.files, bytes: counts.bytes }
     if (query.where.trim() === '') {
       const begun = performance.now()
       const direction = query.descending ? 'DESC' : 'ASC'
-      const numbers = await database.all(
+      const numbers = await reader.all(
         `SELECT file_no FROM delta_files WHERE table_id = ? AND ${ACTIVE} ORDER BY ${ORDER[query.sort]} ${direction}, file_no ${direction} LIMIT ? OFFSET ?`,
         [tableId, version, version, query.count, query.from],
       )
-      const rows = await this.#rows(
-        located,
+      const rows = await rowsOf(
+        reader,
+        tableId,
         numbers.map(([no]) => no as number),
         null,
       )
@@ -61,34 +73,32 @@ export class FilePages {
       const funnel = { all, partition: none, stats: none, keptWithoutStats: 0, ms: performance.now() - begun }
       return { rows, total: counts.files, from: query.from, version, commitTime, funnel }
     }
-    const key = JSON.stringify([tableId, located.importId, version, query.where, query.sort, query.descending])
-    // One snapshot of the catalog for all statements of a condition: an import may merge partitions between two of
-    // them.
-    if (this.#last?.key !== key)
-      this.#last = await database.read(async (reader) => select(reader, table, query, { key, all, signal }))
+    const key = JSON.stringify([tableId, importId, version, query.where, query.sort, query.descending])
+    if (this.#last?.key !== key) this.#last = await select(reader, table, query, { key, all, signal })
     const { numbers, funnel, pruning } = this.#last
     const wanted = [...numbers.subarray(query.from, query.from + query.count)]
-    const rows = await this.#rows(located, wanted, pruning)
+    const rows = await rowsOf(reader, tableId, wanted, pruning)
     return { rows, total: numbers.length, from: query.from, version, commitTime, funnel }
   }
+}
 
-  async #rows(
-    { database, table }: InCatalog,
-    numbers: readonly number[],
-    pruning: Pruning | null,
-  ): Promise<readonly Row[]> {
-    const column = pruning?.dataColumns[0]
-    const records = new Map((await filesByNumber(database, table.tableId, numbers)).map((file) => [file.fileNo, file]))
-    return numbers.flatMap((no) => {
-      const file = records.get(no)
-      if (file === undefined) return []
-      if (column === undefined) return [fileEvent(file)]
-      const { min, max } = statsRange(file.stats, column.physicalPath)
-      return [
-        { ...fileEvent(file), range: { ...(min === undefined ? {} : { min }), ...(max === undefined ? {} : { max }) } },
-      ]
-    })
-  }
+async function rowsOf(
+  reader: SqlReader,
+  tableId: string,
+  numbers: readonly number[],
+  pruning: Pruning | null,
+): Promise<readonly Row[]> {
+  const column = pruning?.dataColumns[0]
+  const records = new Map((await filesByNumber(reader, tableId, numbers)).map((file) => [file.fileNo, file]))
+  return numbers.flatMap((no) => {
+    const file = records.get(no)
+    if (file === undefined) return []
+    if (column === undefined) return [fileEvent(file)]
+    const { min, max } = statsRange(file.stats, column.physicalPath)
+    return [
+      { ...fileEvent(file), range: { ...(min === undefined ? {} : { min }), ...(max === undefined ? {} : { max }) } },
+    ]
+  })
 }
 
 async function select(
