@@ -48,21 +48,25 @@ function findingLine({ verdict, about, object, detail, hint }: Of<'cutover.findi
 }
 
 function switchedLine(event: Of<'cutover.switched'>, block: MakeBlock): Block {
-  const { table, revert, pauseMs, waitedMs, tries, provedRows, touchedRows, stream, position, wayBack } = event
+  const { table, revert, pauseMs, waitedMs, tries, provedRows, touchedRows, wayBack } = event
   if (event.database !== undefined) return movedLine(event, block)
   const other = `${wayBack} ${revert ? 'goes forward again' : 'goes back'}`
   return block('proved', `the other table is now called ${table}; the earlier one is ${event.parked}`, {
     details: [
       ['waited', `${durationText(pauseMs)} at most, ${durationText(waitedMs)} in ${plural(tries, 'try', 'tries')}`],
       ['proof', `${plural(provedRows, 'row')} equal, ${touchedRows} compared again during the cutover`],
-      ['way back', `stream ${stream} keeps ${event.parked} equal from ${position} on; ${other}`],
+      ['way back', `${keptEqual(event.parked, event)}; ${other}`],
     ],
   })
 }
 
+function keptEqual(table: string, { stream, position }: Of<'cutover.switched'>): string {
+  return `stream ${stream} keeps ${table} equal from ${position} on, while it is followed; otherwise the server keeps its log for it`
+}
+
 /** Between two databases: the table keeps its name, and writers use another address. */
 function movedLine(event: Of<'cutover.switched'>, block: MakeBlock): Block {
-  const { table, revert, pauseMs, waitedMs, tries, provedRows, touchedRows, stream, position, wayBack } = event
+  const { table, revert, pauseMs, waitedMs, tries, provedRows, touchedRows, wayBack } = event
   const goes = `${wayBack} ${revert ? 'goes forward again' : 'goes back'}`
   const other = event.refusedWhile === undefined ? goes : `${goes}, and is refused while ${event.refusedWhile}`
   return block(
@@ -75,10 +79,7 @@ function movedLine(event: Of<'cutover.switched'>, block: MakeBlock): Block {
           `${event.isLeast === true ? `at least ${durationText(pauseMs)}` : `${durationText(pauseMs)} at most`} without a table to write to, ${durationText(waitedMs)} in ${plural(tries, 'try', 'tries')}`,
         ],
         ['proof', `${plural(provedRows, 'row')} equal, ${touchedRows} compared again as of the catch-up position`],
-        [
-          'way back',
-          `stream ${stream} keeps ${event.parked} of ${event.closed ?? ''} equal from ${position} on; ${other}`,
-        ],
+        ['way back', `${keptEqual(`${event.parked} of ${event.closed ?? ''}`, event)}; ${other}`],
       ],
     },
   )
