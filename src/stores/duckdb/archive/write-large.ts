@@ -104,7 +104,7 @@ function tooLarge(
   return new SluiceError(known.code, `a row is too large for the memory of this machine: ${what}`, {
     where: key.length === 0 ? folder : key.join(', '),
     reason: known.message,
-    hint: 'run the same command on a machine with free memory of three times the value, or make the value smaller in the source',
+    hint: 'run the same command on a machine with free memory of six times the value, or make the value smaller in the source',
     kind: 'source',
     cause: error,
   })

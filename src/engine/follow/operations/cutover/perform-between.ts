@@ -263,11 +263,11 @@ function saysOf({ able, ready: { from, to } }: TurnAround): BetweenParts['says']
   return {
     source: {
       says: `${name} is closed: its rows follow those of ${there}, and only the stream may write into it`,
-      hint: `Write to ${there}, at ${host}:${port}. If a switch was killed, run the same cutover: it ends the switch or gives it up.`,
+      hint: `Write to ${there}, at ${host}:${port}. If a cutover was killed, run it again: it completes the cutover or gives it up.`,
     },
     target: {
       says: `${tableText(to)} is about to take the writes of ${name}: its rows follow those of the source, and only the stream may write into it`,
-      hint: `Write to the source. If a switch was killed, run the same cutover: it ends the switch or gives it up.`,
+      hint: `Write to the source. If a cutover was killed, run it again: it completes the cutover or gives it up.`,
     },
   }
 }
