@@ -50,6 +50,16 @@ describe.skipIf(!SYSTEMD)('systemd runs at the times of a worker, if systemd-ana
   })
 })
 
+test('a word with a line break is refused, because it would be a crontab line of its own', () => {
+  const printed = {
+    name: 'a',
+    rule: rule({ unit: 'day' }),
+    words: ['copy', '--where', "a = 'x\n* * * * * id'"],
+    folder: '/',
+  }
+  expect(() => crontabLine(printed)).toThrow(/line break/)
+})
+
 test('a crontab has days, weeks and first days; other rules are refused', () => {
   expect(crontabTimes(rule({ unit: 'day' }))).toEqual({ fields: '30 2 * * *', zone: 'UTC' })
   expect(crontabTimes(rule({ unit: 'week', firstWeekday: 7 }, 2)).fields).toBe('30 2 * * 1')

@@ -1,4 +1,5 @@
 /** Schedules as systemd units or a crontab line, for use without a queue. Missed times are left to systemd and cron. */
+import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import { crontabTimes, systemdTimes } from './cron-times.ts'
 import { ruleWords } from './rule-text.ts'
@@ -36,8 +37,15 @@ export function systemdUnits({ name, rule, words, folder }: Printed): readonly U
   ]
 }
 
-/** A crontab line, preceded by its time zone. @throws SluiceError BAD_FLAG for times that a crontab cannot express */
+/**
+ * A crontab line, preceded by its time zone. @throws SluiceError BAD_FLAG for times and words that a crontab cannot
+ * express
+ */
 export function crontabLine({ name, rule, words, folder }: Printed): UnitFile {
+  if ([folder, ...words].some((word) => /[\r\n]/.test(word)))
+    throw new SluiceError('BAD_FLAG', 'the command has a line break, which ends a line of a crontab', {
+      hint: 'use --as systemd',
+    })
   const { fields, zone } = crontabTimes(rule)
   // A percent sign ends the command of a crontab, even between quotes.
   const command = `cd ${shellQuote(folder)} && flock -n "$HOME/.sluice-${name}.lock" sluice ${words.map(shellQuote).join(' ')}`
