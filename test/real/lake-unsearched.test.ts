@@ -89,6 +89,13 @@ describe.each([
   })
 })
 
+test('an exclusion that is not a pattern is refused by name', async () => {
+  using work = temporaryFolder()
+  writeTable(join(work.path, 'seen'))
+  const { finished } = await perform({ kind: 'discover', path: work.path, recursive: true, exclude: ['[z-a]'] })
+  expect(finished.error).toMatchObject({ code: 'BAD_FLAG', message: '--exclude [z-a] is not a pattern' })
+})
+
 test.each(HIDDEN)('discover and the list of tables name a lake with %s', async (_name, hide) => {
   using work = temporaryFolder()
   writeTable(join(work.path, 'seen'))

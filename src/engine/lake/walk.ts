@@ -144,7 +144,10 @@ function excludedBy(path: string, words: readonly string[]): string | null {
   return null
 }
 
-/** `*` and `?` stay within one part of the path, `**` crosses parts; a glob without '/' may match any part. */
+/**
+ * `*` and `?` stay within one part of the path, `**` crosses parts; a glob without '/' may match any part.
+ * @throws SluiceError BAD_FLAG
+ */
 function globToRegExp(glob: string): RegExp {
   let source = ''
   for (let i = 0; i < glob.length; i++) {
@@ -164,7 +167,12 @@ function globToRegExp(glob: string): RegExp {
       }
     } else source += c.replace(/[\\^$.|+(){}\]]/, '\\$&')
   }
-  return new RegExp(glob.includes('/') ? `^${source}$` : `(^|/)${source}(/|$)`)
+  try {
+    return new RegExp(glob.includes('/') ? `^${source}$` : `(^|/)${source}(/|$)`)
+  } catch (cause) {
+    const hint = 'in [ ], write a range from its lower to its higher character, such as [a-z]'
+    throw new SluiceError('BAD_FLAG', `--exclude ${glob} is not a pattern`, { hint, cause })
+  }
 }
 
 /**
