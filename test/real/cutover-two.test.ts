@@ -155,9 +155,9 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover between two databases ${POSTGRES_MISSI
       `ALTER TABLE ${SQL} ENABLE ROW LEVEL SECURITY`,
       `CREATE POLICY "own rows" ON ${SQL} USING (id > 10)`,
     )
-    const found = async () =>
+    const found = async (wanted = 'refused') =>
       of((await perform(twoCutover(stage, { dryRun: true }))).events, 'cutover.finding').filter(
-        ({ verdict }) => verdict === 'refused',
+        ({ verdict }) => verdict === wanted,
       )
     expect(await found()).toMatchObject([
       { about: 'row security for the owner' },
@@ -189,6 +189,22 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover between two databases ${POSTGRES_MISSI
     expect(granting).toMatchObject(grants)
     await target.sql(...granting.map(({ hint }) => hint ?? ''))
     expect(await found()).toEqual([])
+    for (const [place, sorts, equal] of [
+      [source, '"C"', '"C"'],
+      [target, '"POSIX"', 'any_case'],
+    ] as const)
+      await place.sql(
+        "CREATE COLLATION any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
+        `ALTER TABLE ${SQL} ADD COLUMN sorted text COLLATE ${sorts}, ADD COLUMN alike text COLLATE ${equal}`,
+      )
+    expect(await found()).toMatchObject([
+      { about: 'column', object: 'alike', detail: expect.stringContaining('takes different texts as equal') as string },
+    ])
+    expect(await found('left')).toContainEqual(
+      expect.objectContaining({ object: 'sorted', detail: expect.stringContaining('pg_catalog."POSIX"') as string }),
+    )
+    await target.sql(`ALTER TABLE ${SQL} DROP COLUMN alike`)
+    await source.sql(`ALTER TABLE ${SQL} DROP COLUMN alike`)
     for (const [place, labels] of [
       [source, "'a', 'b'"],
       [target, "'a'"],

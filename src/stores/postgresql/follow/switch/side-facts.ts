@@ -11,6 +11,10 @@ export type ColumnFact = {
   readonly type: string
   /** Labels of an enum type; base type and constraints of a domain; null for other types. Of an array: of its elements. */
   readonly allowed: string | null
+  /** Name as in SQL; null for types without texts. */
+  readonly collation: string | null
+  /** False: the collation takes some different texts as equal. */
+  readonly exact: boolean | null
   readonly notNull: boolean
   readonly inKey: boolean
   /** `numbers`: identity, or default from a sequence; `GENERATED ALWAYS AS (…)`: generated; otherwise empty. */
@@ -40,6 +44,8 @@ export type PolicyFact = NamedFact & {
 
 export type CutoverTableFacts = {
   readonly encoding: string
+  /** Locale of the database's default collation. */
+  readonly sorting: string
   readonly columns: readonly ColumnFact[]
   readonly indexes: readonly IndexFact[]
   /** Partition column; null for a plain table. */
@@ -88,12 +94,14 @@ function factsSql({ oid }: CutoverTable): string {
        OR d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass::oid AND d.refobjid IN (c.reltype, y.typarray) AND c.reltype <> 0::oid)`
   return `
     SELECT pg_catalog.json_build_object(
-      'encoding', pg_catalog.current_setting('server_encoding'),
-      'columns', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('name', a.attname, 'type', pg_catalog.format_type(a.atttypid, a.atttypmod), 'allowed', ${allowed}, 'notNull', a.attnotnull,
+      'encoding', pg_catalog.current_setting('server_encoding'), 'sorting', ${SORTING},
+      'columns', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('name', a.attname, 'type', pg_catalog.format_type(a.atttypid, a.atttypmod), 'allowed', ${allowed},
+          'collation', pg_catalog.quote_ident(o.nspname) || '.' || pg_catalog.quote_ident(l.collname), 'exact', l.collisdeterministic, 'notNull', a.attnotnull,
           'inKey', EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary AND a.attnum = ANY (i.indkey)),
           'kind', CASE WHEN a.attidentity <> '' THEN 'numbers' WHEN a.attgenerated <> '' THEN 'GENERATED ALWAYS AS (' || pg_catalog.pg_get_expr(f.adbin, f.adrelid) || ')' WHEN ${numbers} THEN 'numbers' ELSE '' END,
           'default', CASE WHEN a.attgenerated = '' AND NOT ${numbers} THEN pg_catalog.pg_get_expr(f.adbin, f.adrelid) END) ORDER BY a.attnum), '[]')
-        FROM pg_catalog.pg_attribute a LEFT JOIN pg_catalog.pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+        FROM pg_catalog.pg_attribute a LEFT JOIN pg_catalog.pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
+          LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation LEFT JOIN pg_catalog.pg_namespace o ON o.oid = l.collnamespace WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
       'indexes', ${list(`SELECT pg_catalog.json_build_object('name', x.relname, 'what', coalesce(${exclusionSql}, ${indexTailSql}), 'unique', i.indisunique, 'exclusion', ${exclusionSql} IS NOT NULL, 'columns', (SELECT coalesce(pg_catalog.json_agg(a.attname ORDER BY a.attname), '[]')
           FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey))) FROM pg_catalog.pg_index i
         JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE i.indrelid = c.oid AND i.indisvalid`)},
@@ -127,6 +135,11 @@ function factsSql({ oid }: CutoverTable): string {
 export const RIGHTS = `SELECT e.grantee, e.privilege_type AS named FROM pg_catalog.aclexplode(c.relacl) e
   UNION ALL SELECT e.grantee, pg_catalog.format('%s (%I)', e.privilege_type, b.attname)
   FROM pg_catalog.pg_attribute b, LATERAL pg_catalog.aclexplode(b.attacl) e WHERE b.attrelid = c.oid AND NOT b.attisdropped`
+
+/** The columns of the locale have other names in older versions. */
+const SORTING = `(SELECT coalesce(pg_catalog.jsonb_extract_path_text(j, 'datlocale'), pg_catalog.jsonb_extract_path_text(j, 'daticulocale'), d.datcollate::text)
+  || CASE pg_catalog.jsonb_extract_path_text(j, 'datlocprovider') WHEN 'i' THEN ' (ICU)' WHEN 'b' THEN ' (builtin)' ELSE '' END
+  FROM pg_catalog.pg_database d, LATERAL (SELECT pg_catalog.to_jsonb(d)) x (j) WHERE d.datname = pg_catalog.current_database())`
 
 const allowed = `(SELECT CASE t.typtype
     WHEN 'e' THEN (SELECT pg_catalog.string_agg(pg_catalog.quote_literal(l.enumlabel), ', ' ORDER BY l.enumsortorder) FROM pg_catalog.pg_enum l WHERE l.enumtypid = t.oid)

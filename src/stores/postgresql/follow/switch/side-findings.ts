@@ -8,6 +8,8 @@ import { makeUnique } from './lacking-index.ts'
 import type { ColumnFact, CutoverTableFacts, IndexFact, NamedFact, PolicyFact } from './side-facts.ts'
 
 const KEPT_APART = 'rows that this one refuses would no longer be refused'
+const SORTED_APART = 'ORDER BY, comparisons with < and >, and text ranges give other results after the cutover'
+const DEFAULT_COLLATION = 'pg_catalog."default"'
 const DATA = ['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']
 
 /** Facts that only the target database has. */
@@ -51,6 +53,10 @@ function placeFindings(from: CutoverTableFacts, to: CutoverTableFacts, sql: stri
     const detail = `the source database is in ${from.encoding}, the target database in ${to.encoding}: rows cannot be compared by their text`
     found.push(refused('encoding', to.encoding, detail, 'copy into a database of the same encoding'))
   }
+  if (from.sorting !== to.sorting && from.columns.some(({ collation }) => collation === DEFAULT_COLLATION)) {
+    const detail = `it is the default collation of the target database, and ${from.sorting} that of the source: ${SORTED_APART}`
+    found.push(left('collation', to.sorting, detail))
+  }
   for (const [side, facts] of [
     ['source', from],
     ['target', to],
@@ -89,7 +95,18 @@ function columnFindings(from: CutoverTableFacts, to: CutoverTableFacts, sql: str
       ),
     ]
   }
-  return from.columns.flatMap((one, at) => columnFinding(one, to.columns[at] ?? one, sql))
+  return from.columns.flatMap((one, at) => {
+    const other = to.columns[at] ?? one
+    return [...columnFinding(one, other, sql), ...collationFinding(one, other, sql)]
+  })
+}
+
+function collationFinding(one: ColumnFact, other: ColumnFact, sql: string): readonly SwitchFinding[] {
+  if (one.type !== other.type || one.collation === other.collation || one.collation === null) return []
+  const detail = `its collation is ${one.collation} in the source, and ${other.collation ?? 'none'} in the target`
+  if (one.exact === other.exact) return [left('column', one.name, `${detail}: ${SORTED_APART}`)]
+  const hint = `ALTER TABLE ${sql} ALTER COLUMN ${quoteName(one.name)} TYPE ${one.type} COLLATE ${one.collation}`
+  return [refused('column', one.name, `${detail}, and one of them takes different texts as equal`, hint)]
 }
 
 function columnFinding(one: ColumnFact, other: ColumnFact, sql: string): readonly SwitchFinding[] {
