@@ -101,7 +101,7 @@ describe.skipIf(!POSTGRES_OWN || !compiled)('phases (need a server of their own)
       const app = await phasesOf(place, TABLE, size)
       await app.until('enter shows its plan')
       await app.press(['enter'], 'Start (tab goes there)')
-      await app.press(['pageup', 'pageup'], 'would be made')
+      await app.press(['pageup', 'pageup'], 'would be created')
       await app.press(['esc'], 'enter shows its plan')
       // Enter cancels, too, until the other button is chosen; letters do nothing.
       await app.press(['enter'], 'Start (tab goes there)')
