@@ -5,6 +5,12 @@ import { SluiceError } from '../../shared/errors.ts'
 import { isFolderPath } from '../../shared/folder.ts'
 import { connectionFailed, databaseMissing, permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
 
+/** The driver's code of an error; empty if it has none. */
+export function sqliteCode(thrown: unknown): string {
+  const { code } = thrown as { readonly code?: unknown }
+  return typeof code === 'string' ? code : ''
+}
+
 type Coded = { readonly code?: unknown; readonly message?: unknown }
 
 type Access = 'no folder' | 'missing' | 'denied' | 'there'

@@ -1,6 +1,16 @@
+/** Connections that read a file, and the rows of statements. */
+import { existsSync } from 'node:fs'
 import Database from 'better-sqlite3'
+import type { SqlRow } from '../../model/run/sql-port.ts'
+import { sqliteCode } from './errors.ts'
 
 export const BUSY_TIMEOUT_MS = 10_000
+
+/** The path again. @throws an error with the driver's code for a missing file, which the driver would create */
+export function existing(file: string): string {
+  if (!existsSync(file)) throw Object.assign(new Error('there is no such file'), { code: 'SQLITE_CANTOPEN' })
+  return file
+}
 
 /**
  * A connection that may not write rows, but may clean up: when the last connection to a file is read-only, it leaves
@@ -22,8 +32,19 @@ export function openReader(file: string): Database.Database {
   try {
     return open({ fileMustExist: true })
   } catch (error) {
-    const { code } = error as { readonly code?: unknown }
-    if (typeof code !== 'string' || !/^SQLITE_(READONLY|CANTOPEN|PERM)/.test(code)) throw error
+    if (!/^SQLITE_(READONLY|CANTOPEN|PERM)/.test(sqliteCode(error))) throw error
     return open({ readonly: true })
   }
+}
+
+/** All rows of a statement, without names; integers are numbers. */
+export function rowsOf(connection: Database.Database, sql: string, parameters: SqlRow = []): readonly SqlRow[] {
+  const statement = connection.prepare(sql).raw(true)
+  return statement.all(...parameters) as readonly SqlRow[]
+}
+
+/** As `rowsOf`, but integers are bigints. */
+export function wideRowsOf(connection: Database.Database, sql: string, parameters: SqlRow = []): readonly SqlRow[] {
+  const statement = connection.prepare(sql).raw(true).safeIntegers(true)
+  return statement.all(...parameters) as readonly SqlRow[]
 }

@@ -2,7 +2,6 @@
  * SQLite through better-sqlite3. One connection writes and another reads, so that readers of this process see committed
  * rows only, as readers of other processes do.
  */
-import { existsSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { MOST_LISTED_COLUMNS, relationsOfRows } from '../common/known-relations.ts'
 import type {
@@ -15,10 +14,10 @@ import type {
   SqlRow,
   SqlTransaction,
 } from '../../model/run/sql-port.ts'
-import { sqliteError } from './errors.ts'
+import { sqliteCode, sqliteError } from './errors.ts'
 import { refusePlanted } from './planted.ts'
 import { queryFile } from './query.ts'
-import { BUSY_TIMEOUT_MS, openReader } from './reader.ts'
+import { BUSY_TIMEOUT_MS, existing, openReader } from './reader.ts'
 
 const RELATIONS = `SELECT m.name, p.name, p.type FROM sqlite_schema m JOIN pragma_table_xinfo(m.name) p
   WHERE m.type IN ('table', 'view') AND substr(m.name, 1, 7) <> 'sqlite_' ORDER BY m.name, p.cid LIMIT ${MOST_LISTED_COLUMNS}`
@@ -187,12 +186,7 @@ class SqliteDatabase implements SqlDatabase {
   }
 
   #open(): Connection {
-    return this.#guard(() => {
-      if (!existsSync(this.#file)) {
-        throw Object.assign(new Error('there is no such file'), { code: 'SQLITE_CANTOPEN' })
-      }
-      return openReader(this.#file)
-    })
+    return this.#guard(() => openReader(existing(this.#file)))
   }
 
   #guard<T>(body: () => T): T {
@@ -215,8 +209,7 @@ export function useWal(connection: Connection): void {
       connection.pragma('journal_mode = WAL')
       return
     } catch (error) {
-      const { code } = error as { readonly code?: unknown }
-      if (code !== 'SQLITE_BUSY' || performance.now() > deadline) throw error
+      if (sqliteCode(error) !== 'SQLITE_BUSY' || performance.now() > deadline) throw error
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, WAL_RETRY_MS)
     }
   }

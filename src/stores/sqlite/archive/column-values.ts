@@ -3,11 +3,10 @@ import type Database from 'better-sqlite3'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import type { ColumnValue, ColumnValues } from '../../../model/archive/values-port.ts'
-import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
-import { sqliteShape } from '../copy/shape.ts'
 import { hops } from './hops.ts'
+import { wideRowsOf } from '../reader.ts'
 
 /** Rows between two pauses for other work. */
 const STRETCH = 20_000
@@ -23,20 +22,14 @@ export async function sqliteColumnValues(
   const isText = type.kind === 'text' && affinityOf(native) === 'text'
   if (!isText && type.kind !== 'int') return null
   const column = quote(name)
-  const ask = (sql: string, parameters: SqlRow): readonly SqlRow[] =>
-    connection
-      .prepare(sql)
-      .raw(true)
-      .safeIntegers(true)
-      .all(...parameters) as readonly SqlRow[]
   const own = isText ? 'text' : 'integer'
   const odd = `(typeof(${column}) NOT IN ('${own}', 'null'))`
   const value = `CASE WHEN ${column} IS NULL THEN NULL WHEN ${odd} THEN substr(quote(${column}), 1, 60) ELSE CAST(${column} AS TEXT) END`
   const counts = new Map<string, ColumnValue>()
-  const everything = { sql: '1 = 1', parameters: [] }
-  for (const { sql, parameters } of hops(table, sqliteShape(connection, table.table.name), everything, STRETCH, ask)) {
+  for (const { sql, parameters } of hops(connection, table, STRETCH)) {
     throwIfAborted(signal)
-    const rows = ask(
+    const rows = wideRowsOf(
+      connection,
       `SELECT value, odd, count(*) FROM (SELECT ${value} AS value, ${odd} AS odd FROM ${quote(table.table.name)} WHERE ${sql}) GROUP BY value COLLATE BINARY, odd LIMIT ${most + 1}`,
       parameters,
     )

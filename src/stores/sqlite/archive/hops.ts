@@ -1,22 +1,22 @@
 /** Splits a table into pieces of a fixed number of rows: a statement on a large table would block all other work. */
+import type Database from 'better-sqlite3'
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { SqlCondition } from '../../common/key-ranges.ts'
-import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
-import type { SqliteShape } from '../copy/shape.ts'
+import { sqliteShape } from '../copy/shape.ts'
+import { wideRowsOf } from '../reader.ts'
 
 /**
  * SQL conditions; each row of `within` meets one of them. Rows of a piece may be deleted before the next condition is
  * requested.
- * @param ask returns the rows of a statement, integers as bigints
  */
 export function* hops(
+  connection: Database.Database,
   table: TableSpec,
-  { rowid }: SqliteShape,
-  within: SqlCondition,
   rows: number,
-  ask: (sql: string, parameters: SqlRow) => readonly SqlRow[],
+  within: SqlCondition = { sql: '1 = 1', parameters: [] },
 ): Generator<SqlCondition> {
+  const { rowid } = sqliteShape(connection, table.table.name)
   const order = rowid === null ? table.key.map(quote) : [rowid]
   if (order.length === 0) {
     yield within
@@ -26,7 +26,8 @@ export function* hops(
   const marks = order.map(() => '?').join(', ')
   let rest = within
   for (;;) {
-    const [last] = ask(
+    const [last] = wideRowsOf(
+      connection,
       `SELECT ${list} FROM ${quote(table.table.name)} WHERE ${rest.sql} ORDER BY ${list} LIMIT 1 OFFSET ${rows - 1}`,
       rest.parameters,
     )

@@ -4,10 +4,10 @@ import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import type { Effort } from '../../../model/archive/port.ts'
 import { anyOf, countsByIndex, countsByScan, placedCounts } from '../../common/period-sql.ts'
-import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { sqliteShape } from '../copy/shape.ts'
 import { hops } from './hops.ts'
+import { wideRowsOf } from '../reader.ts'
 
 /** Rows between two pauses for other work. */
 const STRETCH = 50_000
@@ -18,7 +18,7 @@ export function sqlitePeriodEffort(
   conditions: readonly string[],
 ): Effort {
   const from = quote(table.table.name)
-  const plan = asker(connection)(`EXPLAIN QUERY PLAN SELECT 1 FROM ${from} WHERE ${anyOf(conditions)}`, [])
+  const plan = wideRowsOf(connection, `EXPLAIN QUERY PLAN SELECT 1 FROM ${from} WHERE ${anyOf(conditions)}`)
   // The fourth column is the step as text; a SCAN may also read a whole index.
   if (!plan.some(([, , , step]) => String(step).startsWith('SCAN'))) return { by: 'index', rows: null }
   return { by: 'scan', rows: mostRows(connection, table) }
@@ -32,22 +32,23 @@ export async function sqlitePeriodCounts(
   by: Effort['by'],
   signal: AbortSignal,
 ): Promise<readonly bigint[]> {
-  const ask = asker(connection)
   const from = quote(table.table.name)
   if (by === 'index') {
     const counts: bigint[] = []
     for (const condition of conditions) {
       throwIfAborted(signal)
-      counts.push(BigInt(String(ask(countsByIndex(from, [condition]), [])[0]?.[0] ?? 0)))
+      counts.push(BigInt(String(wideRowsOf(connection, countsByIndex(from, [condition]))[0]?.[0] ?? 0)))
       await breathe()
     }
     return counts
   }
   let counts = conditions.map(() => 0n)
-  const everything = { sql: '1 = 1', parameters: [] }
-  for (const { sql, parameters } of hops(table, sqliteShape(connection, table.table.name), everything, STRETCH, ask)) {
+  for (const { sql, parameters } of hops(connection, table, STRETCH)) {
     throwIfAborted(signal)
-    const found = placedCounts(conditions.length, ask(countsByScan(from, conditions, undefined, sql), parameters))
+    const found = placedCounts(
+      conditions.length,
+      wideRowsOf(connection, countsByScan(from, conditions, undefined, sql), parameters),
+    )
     counts = counts.map((count, i) => count + (found[i] ?? 0n))
     await breathe()
   }
@@ -60,17 +61,11 @@ function mostRows(connection: Database.Database, table: TableSpec): bigint | nul
   const known = table.rows > 0n ? table.rows : null
   if (rowid === null) return known
   const from = quote(table.table.name)
-  const [row] = asker(connection)(`SELECT (SELECT min(${rowid}) FROM ${from}), (SELECT max(${rowid}) FROM ${from})`, [])
+  const [row] = wideRowsOf(
+    connection,
+    `SELECT (SELECT min(${rowid}) FROM ${from}), (SELECT max(${rowid}) FROM ${from})`,
+  )
   if (row?.[0] == null || row[1] == null) return 0n
   const span = BigInt(String(row[1])) - BigInt(String(row[0])) + 1n
   return known !== null && known < span ? known : span
-}
-
-function asker(connection: Database.Database): (sql: string, parameters: SqlRow) => readonly SqlRow[] {
-  return (sql, parameters) =>
-    connection
-      .prepare(sql)
-      .raw(true)
-      .safeIntegers(true)
-      .all(...parameters) as readonly SqlRow[]
 }

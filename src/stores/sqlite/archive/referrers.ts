@@ -5,6 +5,7 @@ import type { Dangling, Orphans, Referrer, ReferringRow } from '../../../model/a
 import { orphansSql, referringSql } from '../../common/referring-sql.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { sqliteColumns } from '../copy/shape.ts'
+import { sqliteCode } from '../errors.ts'
 
 /** Rows that a statement may read, because it cannot be stopped: about a second. */
 const MOST_ROWS = 1_000_000
@@ -75,7 +76,7 @@ export function sqliteOrphans(connection: Database.Database, table: TableName, r
     return { rows: connection.prepare(sql).pluck().safeIntegers(true).get() as bigint }
   } catch (error) {
     // For example an unknown collation of another program.
-    if ((error as { readonly code?: unknown }).code === 'SQLITE_ERROR') return { unknown: (error as Error).message }
+    if (sqliteCode(error) === 'SQLITE_ERROR') return { unknown: (error as Error).message }
     throw error
   }
 }

@@ -6,16 +6,16 @@ import { equalDigests } from '../../../model/copy/rows.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { RemoveRequest, StepEnd } from '../../../model/archive/port.ts'
-import { rangeCondition, keyOrder, type SqlCondition } from '../../common/key-ranges.ts'
+import { keyOrder, type SqlCondition } from '../../common/key-ranges.ts'
 import { keyListParts } from '../../common/key-parts.ts'
-import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { sqliteTableIdentity } from '../copy/introspect.ts'
-import { KEY_TERMS, SQLITE_SOURCE_KEYS } from '../copy/key-dialect.ts'
+import { KEY_TERMS, SQLITE_SOURCE_KEYS, sqliteCondition } from '../copy/key-dialect.ts'
 import { sqliteDigest } from '../copy/proof.ts'
 import { sqliteColumns, sqliteShape, type SqliteShape } from '../copy/shape.ts'
 import { hops } from './hops.ts'
 import { sqliteReferrers } from './referrers.ts'
+import { isClosed } from '../copy/connection.ts'
 
 /** Rows between two pauses for other work. */
 const STRETCH = 2000
@@ -43,15 +43,11 @@ export async function removeSqliteRows(connection: Database.Database, request: R
   try {
     const found = await sqliteDigest(connection, { table, columns, conditions, order }, signal)
     if (!equalDigests(found, expect)) return 'differs'
-    if ((await deleted(connection, request, conditions, shape)) !== expect.rows) return 'differs'
+    if ((await deleted(connection, request, conditions)) !== expect.rows) return 'differs'
   } catch (error) {
     throw mistaken(error, where)
   }
-  for (const [i, { sql, parameters }] of statements.entries()) {
-    const statement = connection.prepare(sql)
-    const changed = statement.reader ? statement.all(...parameters).length : statement.run(...parameters).changes
-    if (i === 0 && changed !== 1) return 'fenced'
-  }
+  if (!isClosed(connection, statements)) return 'fenced'
   throwIfAborted(signal)
   connection.exec('COMMIT')
   return 'done'
@@ -66,17 +62,10 @@ async function deleted(
   connection: Database.Database,
   { table, signal }: RemoveRequest,
   conditions: readonly SqlCondition[],
-  shape: SqliteShape,
 ): Promise<bigint> {
-  const ask = (sql: string, parameters: SqlRow): readonly SqlRow[] =>
-    connection
-      .prepare(sql)
-      .raw(true)
-      .safeIntegers(true)
-      .all(...parameters) as readonly SqlRow[]
   let rows = 0n
   for (const condition of conditions) {
-    for (const { sql, parameters } of hops(table, shape, condition, STRETCH, ask)) {
+    for (const { sql, parameters } of hops(connection, table, STRETCH, condition)) {
       throwIfAborted(signal)
       const piece = connection.prepare(`DELETE FROM ${quote(table.table.name)} WHERE ${sql}`)
       rows += BigInt(piece.run(...parameters).changes)
@@ -87,16 +76,7 @@ async function deleted(
 }
 
 function conditionsOf({ table, range, where }: RemoveRequest, { rowid }: SqliteShape): readonly SqlCondition[] {
-  return keyListParts(range, table.key.length, KEY_TERMS).map((part) => {
-    const condition = rangeCondition(table, part, where, SQLITE_SOURCE_KEYS)
-    if (part.by !== 'block') return condition
-    if (rowid === null) throw new Error(`${table.table.name} has no numbered rows`)
-    const edges = [
-      ...(part.from > 0n ? [`${rowid} >= ${part.from}`] : []),
-      ...(part.to === null ? [] : [`${rowid} < ${part.to}`]),
-    ]
-    return { ...condition, sql: [...edges, condition.sql].join(' AND ') }
-  })
+  return keyListParts(range, table.key.length, KEY_TERMS).map((part) => sqliteCondition(table, part, where, rowid))
 }
 
 /** The connection does not enforce foreign keys: references to deleted rows would be left dangling. */

@@ -5,12 +5,11 @@ import { tableText, type Column, type TableSpec } from '../../../model/copy/colu
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { TimeExtent } from '../../../model/archive/values-port.ts'
-import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { compareCanonicalTimes } from '../../common/time-bounds.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
-import { sqliteShape } from '../copy/shape.ts'
 import { hops } from './hops.ts'
 import { sortedText } from './time.ts'
+import { wideRowsOf } from '../reader.ts'
 
 /** Rows between two pauses for other work. */
 const STRETCH = 20_000
@@ -29,19 +28,13 @@ export async function sqliteTimeExtent(
 ): Promise<TimeExtent> {
   const { sorted, odd } = expressionsOf(column)
   const name = quote(column.name)
-  const ask = (sql: string, parameters: SqlRow): readonly SqlRow[] =>
-    connection
-      .prepare(sql)
-      .raw(true)
-      .safeIntegers(true)
-      .all(...parameters) as readonly SqlRow[]
   let low: string | null = null
   let high: string | null = null
   let nulls = 0n
-  const everything = { sql: '1 = 1', parameters: [] }
-  for (const { sql, parameters } of hops(table, sqliteShape(connection, table.table.name), everything, STRETCH, ask)) {
+  for (const { sql, parameters } of hops(connection, table, STRETCH)) {
     throwIfAborted(signal)
-    const [row = []] = ask(
+    const [row = []] = wideRowsOf(
+      connection,
       `SELECT CAST(min(time) AS TEXT), CAST(max(time) AS TEXT), count(*) - count(value), count(odd), CAST(min(odd) AS TEXT) FROM ` +
         `(SELECT ${name} AS value, ${sorted} AS time, CASE WHEN ${name} IS NOT NULL AND ifnull(${odd}, 1) THEN ${name} END AS odd ` +
         `FROM ${quote(table.table.name)} WHERE ${sql})`,

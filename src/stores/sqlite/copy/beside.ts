@@ -1,5 +1,4 @@
 /** Dependencies, sequences and generated columns of tables of a database file. */
-import type Database from 'better-sqlite3'
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { LeftBehind } from '../../../model/copy/left-behind.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
@@ -14,18 +13,16 @@ import {
   positionQuery,
   sequenceIn,
 } from '../../common/sqlite-dialect/beside-list.ts'
-import { sqliteCopyError, type SqliteCopySide } from './errors.ts'
+import { rowsOf } from '../reader.ts'
+import type { SqliteParts } from './connection.ts'
+import { sqliteCopyError } from './errors.ts'
 import type { SqliteListQuery } from '../../common/sqlite-dialect/object-list.ts'
 
 export class SqliteDependencies implements DependencyStore {
-  readonly #reader: () => Database.Database
-  readonly #label: string
-  readonly #side: SqliteCopySide
+  readonly #parts: SqliteParts
 
-  constructor(reader: () => Database.Database, label: string, side: SqliteCopySide) {
-    this.#reader = reader
-    this.#label = label
-    this.#side = side
+  constructor(parts: SqliteParts) {
+    this.#parts = parts
   }
 
   async left(scope: LeftScope, signal: AbortSignal): Promise<readonly LeftBehind[]> {
@@ -50,13 +47,11 @@ export class SqliteDependencies implements DependencyStore {
   }
 
   #ask({ sql, parameters }: SqliteListQuery): readonly SqlRow[] {
+    const { reader, label, side } = this.#parts
     try {
-      return this.#reader()
-        .prepare(sql)
-        .raw(true)
-        .all(...parameters) as readonly SqlRow[]
+      return rowsOf(reader(), sql, parameters)
     } catch (error) {
-      throw sqliteCopyError(error, this.#label, this.#side)
+      throw sqliteCopyError(error, label, side)
     }
   }
 }

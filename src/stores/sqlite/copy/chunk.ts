@@ -6,18 +6,17 @@ import type { Range } from '../../../model/copy/range.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
-import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkRequest, ChunkWriter, DigestRequest } from '../../../model/copy/target-port.ts'
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { Closing } from '../../../model/run/ledger-port.ts'
 import { keyOrder, rangeCondition, type KeyDialect, type SqlCondition } from '../../common/key-ranges.ts'
-import { rollBack } from './connection.ts'
+import { isClosed, rollBack } from './connection.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
-import { sqliteCopyError, isSqliteRowError } from './errors.ts'
+import { sqliteCopyError, sqliteRefusal } from './errors.ts'
 import { Inserter } from './insert.ts'
 import { KEY_TERMS, SQLITE_SOURCE_KEYS, sqliteTargetKeys } from './key-dialect.ts'
 import { keyListParts } from '../../common/key-parts.ts'
-import { rangeKept, rowRefused, tableRefused } from '../../common/refusals.ts'
+import { rangeKept } from '../../common/refusals.ts'
 import { rangeMeansTheSame, typesOf } from '../../common/same-range.ts'
 import { sqliteDigest, keysDigest, ownDigest, type Stored } from './proof.ts'
 import { slices, type Care } from './rows.ts'
@@ -167,10 +166,7 @@ export class SqliteChunk implements ChunkWriter {
     this.#begun()
     return this.#guard(() => {
       this.#clearRange()
-      for (const [i, { sql, parameters }] of statements.entries()) {
-        const statement = this.#connection.prepare(sql)
-        const changed = statement.reader ? statement.all(...parameters).length : statement.run(...parameters).changes
-        if (i > 0 || changed === 1) continue
+      if (!isClosed(this.#connection, statements)) {
         this.#end()
         return 'fenced'
       }
@@ -250,12 +246,7 @@ export class SqliteChunk implements ChunkWriter {
   }
 
   #refusal(error: unknown): unknown {
-    const { message, code } = error as { readonly message: string; readonly code?: unknown }
-    const table = tableText(this.#request.table.table)
-    const refused = { system: 'SQLite', label: this.#label, table, message, cause: error }
-    if (code === 'SQLITE_ERROR') return tableRefused(refused)
-    if (error instanceof SluiceError || !isSqliteRowError(error)) return sqliteCopyError(error, this.#label, 'target')
-    return rowRefused(refused, typeof code === 'string' ? code : undefined)
+    return sqliteRefusal(error, this.#label, tableText(this.#request.table.table))
   }
 
   #guard<T>(body: () => T): T {

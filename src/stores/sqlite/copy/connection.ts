@@ -3,10 +3,25 @@ import { existsSync, statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { throwIfAborted } from '../../../shared/abort.ts'
+import type { Statement } from '../../../model/run/ledger-port.ts'
+import type { Turn } from '../../../model/run/turn.ts'
 import { BUSY_TIMEOUT_MS } from '../reader.ts'
 import { useWal } from '../sql-database.ts'
+import { sqliteCopyError, type SqliteCopySide } from './errors.ts'
+import { sqliteCode } from '../errors.ts'
 
 const LOOK_MS = 25
+
+/** What all parts of a store share that is a database file. */
+export type SqliteParts = {
+  readonly reader: () => Database.Database
+  /** @throws Error if the database was opened for reading */
+  readonly writer: () => Database.Database
+  /** Had while the writer is in a transaction. */
+  readonly turn: Turn
+  readonly label: string
+  readonly side: SqliteCopySide
+}
 
 export type SqliteWriter = { readonly connection: Database.Database; readonly restore: () => void }
 
@@ -56,8 +71,7 @@ export async function beginWrite(connection: Database.Database, signal?: AbortSi
       connection.exec('BEGIN IMMEDIATE')
       return
     } catch (error) {
-      const { code } = error as { readonly code?: unknown }
-      if (typeof code !== 'string' || !code.startsWith('SQLITE_BUSY') || performance.now() > deadline) throw error
+      if (!sqliteCode(error).startsWith('SQLITE_BUSY') || performance.now() > deadline) throw error
     }
     await sleep(LOOK_MS)
   }
@@ -66,4 +80,66 @@ export async function beginWrite(connection: Database.Database, signal?: AbortSi
 /** Rolls back unless the transaction has ended by itself, as it does if the disk is full. */
 export function rollBack(connection: Database.Database): void {
   if (connection.inTransaction) connection.exec('ROLLBACK')
+}
+
+/**
+ * Runs the body in its own write transaction; the body is synchronous, so nothing else runs meanwhile. @throws the
+ * driver's error after ten seconds without the lock
+ */
+export async function written<T>(connection: Database.Database, body: () => T, signal?: AbortSignal): Promise<T> {
+  await beginWrite(connection, signal)
+  try {
+    const result = body()
+    connection.exec('COMMIT')
+    return result
+  } finally {
+    rollBack(connection)
+  }
+}
+
+/** As `written`, with the writer of a store, after its earlier transactions. @throws SluiceError of a target */
+export async function writtenInTurn<T>(
+  { writer, turn, label }: SqliteParts,
+  body: (connection: Database.Database) => T,
+  signal?: AbortSignal,
+): Promise<T> {
+  return await turn.take(async () => {
+    if (signal !== undefined) throwIfAborted(signal)
+    try {
+      const connection = writer()
+      return await written(connection, () => body(connection), signal)
+    } catch (error) {
+      throw sqliteCopyError(error, label, 'target')
+    }
+  })
+}
+
+/** Runs the body with a connection that is closed afterwards. @throws SluiceError of a source */
+export async function withConnection<T>(
+  open: () => Database.Database,
+  label: string,
+  signal: AbortSignal,
+  body: (connection: Database.Database) => T | Promise<T>,
+): Promise<T> {
+  throwIfAborted(signal)
+  try {
+    const connection = open()
+    try {
+      return await body(connection)
+    } finally {
+      connection.close()
+    }
+  } catch (error) {
+    throw sqliteCopyError(error, label, 'source')
+  }
+}
+
+/** Runs the statements that close a chunk. @returns false if the first one changes no row: the chunk is fenced */
+export function isClosed(connection: Database.Database, statements: readonly Statement[]): boolean {
+  for (const [i, { sql, parameters }] of statements.entries()) {
+    const statement = connection.prepare(sql)
+    const changed = statement.reader ? statement.all(...parameters).length : statement.run(...parameters).changes
+    if (i === 0 && changed !== 1) return false
+  }
+  return true
 }

@@ -1,7 +1,8 @@
 /** Maps SQLite's result codes to errors of copies. */
-import { SluiceError, type ErrorCode, type ErrorKind } from '../../../shared/errors.ts'
+import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
 import { fileHint } from '../../common/not-connected.ts'
-import { missingFolder, sqliteError } from '../errors.ts'
+import { rowRefused, tableRefused } from '../../common/refusals.ts'
+import { missingFolder, sqliteCode, sqliteError } from '../errors.ts'
 
 export type SqliteCopySide = 'source' | 'target'
 
@@ -37,34 +38,31 @@ export function sqliteCopyError(thrown: unknown, label: string, side: SqliteCopy
   const known = sqliteError(thrown, label)
   if (!(known instanceof SluiceError) || known === thrown) return known
   const words = WORDS[known.code]
-  const { where } = known
   const folder = known.code === 'CONNECT_FAILED' ? missingFolder(label) : null
   return new SluiceError(known.code, words?.message ?? known.message, {
-    kind: kindOn(side, known.kind),
+    kind: known.kind === 'target' ? side : known.kind,
     retryable: known.retryable,
     cause: thrown,
-    where,
-    ...reasonOf(folder === null ? undefined : `there is no folder ${folder}`),
-    ...reasonOf(words?.reason ?? (words === undefined ? known.reason : undefined)),
-    ...(words === undefined ? hintOf(known.hint) : { hint: words.hint }),
+    where: known.where,
+    reason:
+      (words === undefined ? known.reason : words.reason) ??
+      (folder === null ? undefined : `there is no folder ${folder}`),
+    hint: words === undefined ? known.hint : words.hint,
   })
 }
 
 /** True for errors of a single row: it is refused, and others may be accepted. */
 export function isSqliteRowError(thrown: unknown): boolean {
   if (thrown instanceof RangeError) return /too (?:big|large|long)/i.test(thrown.message)
-  const { code } = thrown as { readonly code?: unknown }
-  return typeof code === 'string' && /^SQLITE_(?:CONSTRAINT|MISMATCH|TOOBIG)/.test(code)
+  return /^SQLITE_(?:CONSTRAINT|MISMATCH|TOOBIG)/.test(sqliteCode(thrown))
 }
 
-function kindOn(side: SqliteCopySide, kind: ErrorKind): ErrorKind {
-  return kind === 'target' ? side : kind
-}
-
-function reasonOf(reason: string | undefined): { readonly reason?: string } {
-  return reason === undefined ? {} : { reason }
-}
-
-function hintOf(hint: string | undefined): { readonly hint?: string } {
-  return hint === undefined ? {} : { hint }
+/** An error while rows of a table were written. @param table empty for an error that is about no table */
+export function sqliteRefusal(error: unknown, label: string, table: string): unknown {
+  const { message } = error as { readonly message: string }
+  const code = sqliteCode(error)
+  const refused = { system: 'SQLite', label, table, message, cause: error }
+  if (table !== '' && code === 'SQLITE_ERROR') return tableRefused(refused)
+  if (error instanceof SluiceError || !isSqliteRowError(error)) return sqliteCopyError(error, label, 'target')
+  return rowRefused(refused, code === '' ? undefined : code)
 }

@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type Database from 'better-sqlite3'
 import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
@@ -12,8 +12,8 @@ import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { ObjectStore } from '../../../model/copy/objects-port.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { StoreAbilities } from '../../../model/copy/abilities.ts'
-import { openReader } from '../reader.ts'
-import { openSqliteWriter, type SqliteWriter } from './connection.ts'
+import { existing, openReader } from '../reader.ts'
+import { openSqliteWriter, type SqliteParts, type SqliteWriter } from './connection.ts'
 import { sqliteCopyError, type SqliteCopySide } from './errors.ts'
 import { sqliteTables } from './introspect.ts'
 import { refusePlanted } from '../planted.ts'
@@ -22,7 +22,7 @@ import { sqliteOffers } from './offers.ts'
 import type { SqliteOffers } from '../offered.ts'
 import { SqliteObjects } from './objects.ts'
 import { lockSideFile } from './side-lock.ts'
-import { SqliteView } from './source.ts'
+import { sqliteView } from './source.ts'
 import { SqliteTarget } from './target.ts'
 import { SQLITE_EXPRESSIONS } from './expressions.ts'
 import { Turn } from '../../../model/run/turn.ts'
@@ -70,44 +70,40 @@ class SqliteCopy implements CopyStore {
   readonly offers: SqliteOffers
   readonly schema = null
   readonly #file: string
-  readonly #side: SqliteCopySide
   readonly #writer: SqliteWriter | null
-  readonly #turn = new Turn()
-  #reader: Database.Database | null
+  readonly #parts: SqliteParts
+  #reader: Database.Database | null = null
   #ledger: SqliteLedger | null = null
 
   constructor(file: string, label: string, side: SqliteCopySide, writer: SqliteWriter | null) {
     this.#file = file
     this.label = label
-    this.#side = side
     this.#writer = writer
+    this.#parts = {
+      reader: () => (this.#reader ??= openReader(existing(file))),
+      writer: () => {
+        if (writer === null) throw new Error('the database was opened for reading')
+        return writer.connection
+      },
+      turn: new Turn(),
+      label,
+      side,
+    }
     try {
       // Opened now, so that a missing file, or one that is not SQLite, fails at once.
-      this.#reader = openOld(file)
+      this.#parts.reader()
     } catch (error) {
       writer?.connection.close()
       throw error
     }
     const { dev, ino } = statSync(file, { bigint: true })
     this.identity = `sqlite ${dev}:${ino}`
-    this.offers = sqliteOffers({
-      file,
-      label,
-      side,
-      turn: this.#turn,
-      reader: () => this.#open(),
-      writer: this.#write,
-      within: (signal, body) => this.#within(signal, body),
-    })
+    this.offers = sqliteOffers(file, this.#parts)
   }
 
   async tables(pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
     throwIfAborted(signal)
-    try {
-      return sqliteTables(this.#open(), pattern)
-    } catch (error) {
-      throw sqliteCopyError(error, this.label, this.#side)
-    }
+    return this.#guard(() => sqliteTables(this.#parts.reader(), pattern))
   }
 
   declare(type: ColumnType, _inKey?: boolean, options?: DeclareOptions): DeclaredColumn {
@@ -116,94 +112,50 @@ class SqliteCopy implements CopyStore {
 
   async source(signal: AbortSignal): Promise<SourceView> {
     throwIfAborted(signal)
-    try {
-      const connection = openOld(this.#file)
-      try {
-        return new SqliteView(connection, this.label)
-      } catch (error) {
-        connection.close()
-        throw error
-      }
-    } catch (error) {
-      throw sqliteCopyError(error, this.label, 'source')
-    }
+    return this.#guard(() => sqliteView(openReader(existing(this.#file)), this.label), 'source')
   }
 
   target(): CopyTarget {
-    return new SqliteTarget(this.#write, this.#turn, this.label)
+    return new SqliteTarget(this.#parts)
   }
 
   async refuseUncreatable(table: TableSpec, signal: AbortSignal): Promise<void> {
     throwIfAborted(signal)
     createSqliteDialectTable(table)
     const { name } = table.table
-    try {
-      const found = this.#open().prepare(`SELECT type FROM main.sqlite_schema WHERE lower(name) = lower(?)`).pluck()
-      const type = found.get(name) as string | undefined
-      if (type === undefined || type === 'table') return
-      throw new SluiceError('TABLE_REFUSED', `${name} is a ${type}, not a table`, {
-        where: this.label,
-        hint: `give the table another name with --to-table, or drop the ${type}`,
-      })
-    } catch (error) {
-      throw sqliteCopyError(error, this.label, this.#side)
-    }
-  }
-
-  objects(): ObjectStore {
-    return new SqliteObjects({
-      reader: () => this.#open(),
-      writer: this.#write,
-      turn: this.#turn,
-      label: this.label,
-      side: this.#side,
+    const sql = `SELECT type FROM main.sqlite_schema WHERE lower(name) = lower(?)`
+    const type = this.#guard(() => this.#parts.reader().prepare(sql).pluck().get(name)) as string | undefined
+    if (type === undefined || type === 'table') return
+    throw new SluiceError('TABLE_REFUSED', `${name} is a ${type}, not a table`, {
+      where: this.label,
+      hint: `give the table another name with --to-table, or drop the ${type}`,
     })
   }
 
+  objects(): ObjectStore {
+    return new SqliteObjects(this.#parts)
+  }
+
   dependencies(): DependencyStore {
-    return new SqliteDependencies(() => this.#open(), this.label, this.#side)
+    return new SqliteDependencies(this.#parts)
   }
 
   async ledger(): Promise<LedgerDatabase> {
     if (this.#ledger !== null) return this.#ledger
-    try {
-      refusePlanted(this.#open(), this.#writer !== null, this.label)
+    return this.#guard(() => {
+      refusePlanted(this.#parts.reader(), this.#writer !== null, this.label)
       const lock = this.#writer === null ? null : lockSideFile(this.#file, this.label)
-      this.#ledger = new SqliteLedger({
-        reader: () => this.#open(),
-        writer: this.#writer === null ? null : this.#write,
-        turn: this.#turn,
-        label: this.label,
-        release: () => {
-          this.#ledger = null
-          lock?.[Symbol.dispose]()
-        },
-      })
-      return this.#ledger
-    } catch (error) {
-      throw sqliteCopyError(error, this.label, this.#side)
-    }
-  }
-
-  /** All statements of the body see the snapshot of the first one. */
-  async #within<T>(signal: AbortSignal, body: (connection: Database.Database) => T | Promise<T>): Promise<T> {
-    throwIfAborted(signal)
-    try {
-      const connection = openOld(this.#file)
-      try {
-        connection.exec('BEGIN')
-        return await body(connection)
-      } finally {
-        connection.close()
+      const release = (): void => {
+        this.#ledger = null
+        lock?.[Symbol.dispose]()
       }
-    } catch (error) {
-      throw sqliteCopyError(error, this.label, 'source')
-    }
+      return (this.#ledger = new SqliteLedger({ ...this.#parts, release }))
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     // After the last chunk: a connection in use cannot be closed.
-    await this.#turn.take(() => undefined)
+    await this.#parts.turn.take(() => undefined)
     this.#reader?.close()
     this.#reader = null
     this.#writer?.restore()
@@ -211,19 +163,11 @@ class SqliteCopy implements CopyStore {
     await this.#ledger?.[Symbol.asyncDispose]()
   }
 
-  readonly #write = (): Database.Database => {
-    if (this.#writer === null) throw new Error('the database was opened for reading')
-    return this.#writer.connection
+  #guard<T>(body: () => T, side = this.#parts.side): T {
+    try {
+      return body()
+    } catch (error) {
+      throw sqliteCopyError(error, this.label, side)
+    }
   }
-
-  #open(): Database.Database {
-    this.#reader ??= openOld(this.#file)
-    return this.#reader
-  }
-}
-
-/** Opens an existing file for reading; refuses a missing one, which the driver would create. */
-function openOld(file: string): Database.Database {
-  if (!existsSync(file)) throw Object.assign(new Error('there is no such file'), { code: 'SQLITE_CANTOPEN' })
-  return openReader(file)
 }

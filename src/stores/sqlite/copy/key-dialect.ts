@@ -1,16 +1,17 @@
 /** Keys in SQLite's SQL, without a driver. */
 import { bytesOfText } from '../../../model/copy/bytes-text.ts'
 import { normalizer } from '../../../model/copy/canonical.ts'
-import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
+import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { fitsDouble } from '../../../model/copy/decimal.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { KeyDialect } from '../../common/key-ranges.ts'
+import { rangeCondition, type KeyDialect, type SqlCondition } from '../../common/key-ranges.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
 import { literalOf, valueOfLiteral } from '../../common/sqlite-dialect/any.ts'
 import { binderOf } from '../../common/sqlite-dialect/bind.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
+import type { Range } from '../../../model/copy/range.ts'
 
 /** SQLite nests a condition one level per term, and allows a thousand levels. */
 export const KEY_TERMS = 400
@@ -39,6 +40,23 @@ export function sqliteTargetKeys(asOf: (column: Column) => ColumnType): KeyDiale
       return binderOf(as, affinityOf(column.native))(cell)
     },
   }
+}
+
+/** Condition for the rows of a range. @param rowid of the table; null if it has none */
+export function sqliteCondition(
+  table: TableSpec,
+  range: Range,
+  where: string | null,
+  rowid: string | null,
+): SqlCondition {
+  const condition = rangeCondition(table, range, where, SQLITE_SOURCE_KEYS)
+  if (range.by !== 'block') return condition
+  if (rowid === null) throw new Error(`${table.table.name} has no numbered rows`)
+  const edges = [
+    ...(range.from > 0n ? [`${rowid} >= ${range.from}`] : []),
+    ...(range.to === null ? [] : [`${rowid} < ${range.to}`]),
+  ]
+  return { ...condition, sql: [...edges, condition.sql].join(' AND ') }
 }
 
 function textExpression({ name, type }: Column): string {

@@ -6,16 +6,10 @@
 import type Database from 'better-sqlite3'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
-import { beginWrite, rollBack } from './connection.ts'
+import { writtenInTurn, type SqliteParts } from './connection.ts'
 import { sqliteCopyError } from './errors.ts'
-import type { Turn } from '../../../model/run/turn.ts'
 
-export type LedgerParts = {
-  readonly reader: () => Database.Database
-  /** Null if the database was opened for reading. */
-  readonly writer: (() => Database.Database) | null
-  readonly turn: Turn
-  readonly label: string
+export type LedgerParts = SqliteParts & {
   /** Called once, when the ledger is no longer needed. */
   readonly release: () => void
 }
@@ -32,27 +26,16 @@ export class SqliteLedger implements LedgerDatabase {
   }
 
   async all(sql: string, parameters: SqlRow = []): Promise<readonly SqlRow[]> {
-    return this.#guard(() => run(this.#parts.reader(), { sql, parameters }))
+    const { reader, label } = this.#parts
+    try {
+      return run(reader(), { sql, parameters })
+    } catch (error) {
+      throw sqliteCopyError(error, label, 'target')
+    }
   }
 
   async batch(statements: readonly Statement[]): Promise<readonly (readonly SqlRow[])[]> {
-    const { writer, turn } = this.#parts
-    if (writer === null) throw new Error('the database was opened for reading')
-    return turn.take(async () => {
-      try {
-        const connection = writer()
-        await beginWrite(connection)
-        try {
-          const results = statements.map((statement) => run(connection, statement))
-          connection.exec('COMMIT')
-          return results
-        } finally {
-          rollBack(connection)
-        }
-      } catch (error) {
-        throw sqliteCopyError(error, this.#parts.label, 'target')
-      }
-    })
+    return await writtenInTurn(this.#parts, (connection) => statements.map((statement) => run(connection, statement)))
   }
 
   /** A transaction of SQLite ends with its program. */
@@ -64,14 +47,6 @@ export class SqliteLedger implements LedgerDatabase {
     if (this.#released) return
     this.#released = true
     this.#parts.release()
-  }
-
-  #guard<T>(body: () => T): T {
-    try {
-      return body()
-    } catch (error) {
-      throw sqliteCopyError(error, this.#parts.label, 'target')
-    }
   }
 }
 

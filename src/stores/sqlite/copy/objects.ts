@@ -5,9 +5,10 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import type { ObjectStore } from '../../../model/copy/objects-port.ts'
 import { objectFailed } from '../../common/object-names.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
-import type { Turn } from '../../../model/run/turn.ts'
-import { beginWrite, rollBack } from './connection.ts'
-import { sqliteCopyError, type SqliteCopySide } from './errors.ts'
+import { sqliteCode } from '../errors.ts'
+import { rowsOf } from '../reader.ts'
+import { writtenInTurn, type SqliteParts } from './connection.ts'
+import { sqliteCopyError } from './errors.ts'
 import {
   createIndex,
   fittedObject,
@@ -17,19 +18,11 @@ import {
   type SqliteListQuery,
 } from '../../common/sqlite-dialect/object-list.ts'
 
-export type ObjectParts = {
-  readonly reader: () => Database.Database
-  readonly writer: () => Database.Database
-  readonly turn: Turn
-  readonly label: string
-  readonly side: SqliteCopySide
-}
-
 export class SqliteObjects implements ObjectStore {
   readonly words = 'sqlite'
-  readonly #parts: ObjectParts
+  readonly #parts: SqliteParts
 
-  constructor(parts: ObjectParts) {
+  constructor(parts: SqliteParts) {
     this.#parts = parts
   }
 
@@ -55,36 +48,23 @@ export class SqliteObjects implements ObjectStore {
   }
 
   async build(object: SchemaObject, table: TableSpec, _inUse: boolean, signal: AbortSignal): Promise<void> {
-    const { turn, writer, label } = this.#parts
     const sql = createIndex(object, table)
-    await turn.take(async () => {
-      throwIfAborted(signal)
+    const build = (connection: Database.Database): void => {
       try {
-        const connection = writer()
-        await beginWrite(connection, signal)
-        try {
-          connection.exec(sql)
-          connection.exec('COMMIT')
-        } finally {
-          rollBack(connection)
-        }
+        connection.exec(sql)
       } catch (error) {
-        const { code } = error as { readonly code?: unknown }
-        if (typeof code === 'string' && /^SQLITE_(?:CONSTRAINT|ERROR)/.test(code)) {
-          throw objectFailed(object, (error as Error).message, { where: `${label}, ${table.table.name}`, cause: error })
-        }
-        throw sqliteCopyError(error, label, 'target')
+        if (!/^SQLITE_(?:CONSTRAINT|ERROR)/.test(sqliteCode(error))) throw error
+        const where = `${this.#parts.label}, ${table.table.name}`
+        throw objectFailed(object, (error as Error).message, { where, cause: error })
       }
-    })
+    }
+    await writtenInTurn(this.#parts, build, signal)
   }
 
   #ask({ sql, parameters }: SqliteListQuery): readonly SqlRow[] {
     const { reader, label, side } = this.#parts
     try {
-      return reader()
-        .prepare(sql)
-        .raw(true)
-        .all(...parameters) as readonly SqlRow[]
+      return rowsOf(reader(), sql, parameters)
     } catch (error) {
       throw sqliteCopyError(error, label, side)
     }

@@ -2,9 +2,7 @@
 import { closeSync, existsSync, fsyncSync, openSync, statSync } from 'node:fs'
 import type Database from 'better-sqlite3'
 import type { TableName } from '../../../model/copy/column-type.ts'
-import type { Durability } from '../../../model/copy/durability-port.ts'
-import type { Identification, Origin, TableMark } from '../../../model/copy/identification-port.ts'
-import type { Turn } from '../../../model/run/turn.ts'
+import type { Origin } from '../../../model/copy/identification-port.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { sqliteColumnValues } from '../archive/column-values.ts'
 import { sqlitePeriodCounts, sqlitePeriodEffort } from '../archive/periods.ts'
@@ -19,28 +17,41 @@ import { sqliteTimeAround, sqliteTimeCondition } from '../archive/time.ts'
 import type { SqliteOffers } from '../offered.ts'
 import { SqliteApply } from '../follow/apply/index.ts'
 import { SqliteTriggers } from '../follow/triggers/index.ts'
-import { sqliteCopyError, type SqliteCopySide } from './errors.ts'
+import { existing, openReader } from '../reader.ts'
+import { withConnection, type SqliteParts } from './connection.ts'
+import { sqliteCopyError } from './errors.ts'
 
-/** Runs a body whose statements all see the snapshot of the first one. */
-type Within = <T>(signal: AbortSignal, body: (connection: Database.Database) => T | Promise<T>) => Promise<T>
-
-type OfferParts = {
-  readonly file: string
-  readonly label: string
-  readonly side: SqliteCopySide
-  readonly turn: Turn
-  readonly reader: () => Database.Database
-  readonly writer: () => Database.Database
-  readonly within: Within
-}
-
-export function sqliteOffers(parts: OfferParts): SqliteOffers {
-  const { file, label, turn, reader, writer, within } = parts
+export function sqliteOffers(file: string, parts: SqliteParts): SqliteOffers {
+  const { label, reader } = parts
+  /** All statements of the body see the snapshot of the first one. */
+  const within = <T>(signal: AbortSignal, body: (connection: Database.Database) => T | Promise<T>): Promise<T> =>
+    withConnection(
+      () => openReader(existing(file)),
+      label,
+      signal,
+      (connection) => {
+        connection.exec('BEGIN')
+        return body(connection)
+      },
+    )
   // One for all callers, because it records which stream is read.
   let triggers: SqliteTriggers | null = null
   return {
-    durability: new SqliteDurability(file),
-    identification: new SqliteIdentification(parts),
+    durability: { flushed: () => flushed(file) },
+    identification: {
+      origin: () => origin(file),
+      // There is no server.
+      started: () => Promise.resolve(null),
+      mark: async (_table, signal) => {
+        throwIfAborted(signal)
+        try {
+          // Tables have no versions; the schema version rises with every change of any table.
+          return { text: String(reader().pragma('main.schema_version', { simple: true })), lasting: false }
+        } catch (error) {
+          throw sqliteCopyError(error, label, parts.side)
+        }
+      },
+    },
     identities: {
       by: 'mark',
       lasting: true,
@@ -81,64 +92,32 @@ export function sqliteOffers(parts: OfferParts): SqliteOffers {
     unchecked: { list: ({ name }, signal) => within(signal, (one) => sqliteUnchecked(one, name)) },
     // A file has no replication slot: changes are available by triggers only.
     triggerChanges: () => (triggers ??= new SqliteTriggers(file, label)),
-    changeTarget: new SqliteApply({ reader, writer, turn, label }),
+    changeTarget: new SqliteApply(parts),
   }
 }
 
-class SqliteDurability implements Durability {
-  readonly #file: string
-
-  constructor(file: string) {
-    this.#file = file
-  }
-
-  /**
-   * Syncs the WAL: connections with `synchronous = NORMAL` write commits to it without a sync. In other journal modes
-   * commits are already synced.
-   */
-  async flushed(): Promise<void> {
-    const log = `${this.#file}-wal`
-    if (!existsSync(log)) return
-    // Closing this file loses no lock: SQLite's locks are on the database and the WAL index.
-    const open = openSync(log, 'r+')
-    try {
-      fsyncSync(open)
-    } finally {
-      closeSync(open)
-    }
+/**
+ * Syncs the WAL: connections with `synchronous = NORMAL` write commits to it without a sync. In other journal modes
+ * commits are already synced.
+ */
+async function flushed(file: string): Promise<void> {
+  const log = `${file}-wal`
+  if (!existsSync(log)) return
+  // Closing this file loses no lock: SQLite's locks are on the database and the WAL index.
+  const open = openSync(log, 'r+')
+  try {
+    fsyncSync(open)
+  } finally {
+    closeSync(open)
   }
 }
 
-class SqliteIdentification implements Identification {
-  readonly #parts: OfferParts
-
-  constructor(parts: OfferParts) {
-    this.#parts = parts
-  }
-
-  /**
-   * Inode and creation time. Another path, a restart of the machine and VACUUM keep both; a copy of the file has
-   * others. Some file systems return the time of the last change as the creation time; it is left out then.
-   */
-  async origin(): Promise<Origin> {
-    const { ino, birthtimeNs, ctimeNs } = statSync(this.#parts.file, { bigint: true })
-    const isKnown = birthtimeNs > 0n && birthtimeNs !== ctimeNs
-    return { file: ino.toString(), ...(isKnown ? { made: birthtimeNs.toString() } : {}) }
-  }
-
-  /** Null: there is no server. */
-  started(): Promise<null> {
-    return Promise.resolve(null)
-  }
-
-  async mark(_table: TableName, signal: AbortSignal): Promise<TableMark | null> {
-    throwIfAborted(signal)
-    const { reader, label, side } = this.#parts
-    try {
-      // Tables have no versions; the schema version rises with every change of any table.
-      return { text: String(reader().pragma('main.schema_version', { simple: true })), lasting: false }
-    } catch (error) {
-      throw sqliteCopyError(error, label, side)
-    }
-  }
+/**
+ * Inode and creation time. Another path, a restart of the machine and VACUUM keep both; a copy of the file has others.
+ * Some file systems return the time of the last change as the creation time; it is left out then.
+ */
+async function origin(file: string): Promise<Origin> {
+  const { ino, birthtimeNs, ctimeNs } = statSync(file, { bigint: true })
+  const isKnown = birthtimeNs > 0n && birthtimeNs !== ctimeNs
+  return { file: ino.toString(), ...(isKnown ? { made: birthtimeNs.toString() } : {}) }
 }

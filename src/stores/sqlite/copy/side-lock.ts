@@ -6,6 +6,7 @@
 import { rmSync, statSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { SluiceError } from '../../../shared/errors.ts'
+import { sqliteCode } from '../errors.ts'
 
 /** @throws SluiceError LEDGER_BUSY at once if another copy or archive writes to the file; the driver's errors */
 export function lockSideFile(file: string, label: string): Disposable {
@@ -40,8 +41,7 @@ function inode(file: string): number | null {
 }
 
 function busy(error: unknown, label: string): unknown {
-  const { code } = error as { readonly code?: unknown }
-  if (typeof code !== 'string' || !/^SQLITE_(?:BUSY|LOCKED)/.test(code)) return error
+  if (!/^SQLITE_(?:BUSY|LOCKED)/.test(sqliteCode(error))) return error
   return new SluiceError('LEDGER_BUSY', 'another program copies into this database, or archives from it', {
     where: label,
     reason: 'SQLite has one writer, so only one copy or archive run at a time',

@@ -30,11 +30,12 @@ import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { Spellings } from '../../common/sqlite-dialect/spellings.ts'
 import { conditionHint } from '../../common/query-errors.ts'
 import { sqliteCopyError } from './errors.ts'
-import { KEY_TERMS, SQLITE_SOURCE_KEYS } from './key-dialect.ts'
+import { KEY_TERMS, SQLITE_SOURCE_KEYS, sqliteCondition } from './key-dialect.ts'
 import { keyListParts } from '../../common/key-parts.ts'
 import { regrouped } from '../../common/regrouped.ts'
 import { slices, type Care, type Open, type SqliteScan, type Slice } from './rows.ts'
 import { sqliteShape, type SqliteShape } from './shape.ts'
+import { wideRowsOf } from '../reader.ts'
 
 const HOP = 50_000
 
@@ -181,15 +182,7 @@ export class SqliteView implements SourceView {
   }
 
   #condition(table: TableSpec, range: Range, where: string | null): SqlCondition {
-    const condition = rangeCondition(table, range, where, SQLITE_SOURCE_KEYS)
-    if (range.by !== 'block') return condition
-    const { rowid } = this.#shape(table)
-    if (rowid === null) throw new Error(`${table.table.name} has no numbered rows`)
-    const edges = [
-      range.from > 0n ? `${rowid} >= ${range.from}` : null,
-      range.to === null ? null : `${rowid} < ${range.to}`,
-    ]
-    return { ...condition, sql: [...edges.filter((edge) => edge !== null), condition.sql].join(' AND ') }
+    return sqliteCondition(table, range, where, range.by === 'block' ? this.#shape(table).rowid : null)
   }
 
   async *#cutBlocks(
@@ -243,11 +236,7 @@ export class SqliteView implements SourceView {
   }
 
   #all(sql: string, parameters: SqlRow): readonly SqlRow[] {
-    return this.#connection
-      .prepare(sql)
-      .raw(true)
-      .safeIntegers(true)
-      .all(...parameters) as readonly SqlRow[]
+    return wideRowsOf(this.#connection, sql, parameters)
   }
 
   /** @param where condition of the user, to which syntax errors are attributed */
@@ -266,6 +255,16 @@ export class SqliteView implements SourceView {
       }
       throw sqliteCopyError(error, this.#label, 'source')
     }
+  }
+}
+
+/** A view of a connection that is closed with it, also if the view cannot begin. @throws SluiceError of the source */
+export function sqliteView(connection: Database.Database, label: string): SourceView {
+  try {
+    return new SqliteView(connection, label)
+  } catch (error) {
+    connection.close()
+    throw error
   }
 }
 

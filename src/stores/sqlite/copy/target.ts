@@ -10,47 +10,45 @@ import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import { declaredTableOptions } from '../../common/sqlite-dialect/beside-list.ts'
 import { SqliteChunk } from './chunk.ts'
 import { refuseReordered } from '../../common/column-order.ts'
-import { beginWrite, rollBack } from './connection.ts'
+import { beginWrite, rollBack, writtenInTurn, type SqliteParts } from './connection.ts'
 import { createSqliteDialectTable, quote } from '../../common/sqlite-dialect/ddl.ts'
 import { sqliteCopyError } from './errors.ts'
 import { numberingOf } from '../../common/sqlite-dialect/numbering.ts'
 import { Spellings } from '../../common/sqlite-dialect/spellings.ts'
 import { sqliteShape } from './shape.ts'
 import { SqliteView } from './source.ts'
-import type { Turn } from '../../../model/run/turn.ts'
+import { sqliteCode } from '../errors.ts'
 
 /** Rows of an index that ANALYZE reads: enough for the planner, and fast. */
 const ANALYSIS_ROWS = 1000
 
 export class SqliteTarget implements CopyTarget {
-  readonly #writer: () => Database.Database
-  readonly #turn: Turn
-  readonly #label: string
+  readonly #parts: SqliteParts
 
-  constructor(writer: () => Database.Database, turn: Turn, label: string) {
-    this.#writer = writer
-    this.#turn = turn
-    this.#label = label
+  constructor(parts: SqliteParts) {
+    this.#parts = parts
   }
 
   async create(table: TableSpec, signal: AbortSignal): Promise<void> {
     const sql = createSqliteDialectTable(table)
-    await this.#write(signal, (connection) => {
+    const create = (connection: Database.Database): void => {
       try {
         connection.exec(sql)
       } catch (error) {
-        if ((error as { readonly code?: unknown }).code !== 'SQLITE_ERROR') throw error
+        if (sqliteCode(error) !== 'SQLITE_ERROR') throw error
         throw new SluiceError('TABLE_REFUSED', `SQLite cannot create the table: ${(error as Error).message}`, {
-          where: `${this.#label}, ${table.table.name}`,
+          where: `${this.#parts.label}, ${table.table.name}`,
           hint: 'rename columns with --rename and the table with --to-table, or leave columns out with --columns',
           cause: error,
         })
       }
-    })
+    }
+    await writtenInTurn(this.#parts, create, signal)
   }
 
   async clear(table: TableSpec, signal: AbortSignal): Promise<void> {
-    await this.#write(signal, (connection) => connection.exec(`DELETE FROM ${quote(table.table.name)}`))
+    const sql = `DELETE FROM ${quote(table.table.name)}`
+    await writtenInTurn(this.#parts, (connection) => connection.exec(sql), signal)
   }
 
   async finish(
@@ -58,8 +56,8 @@ export class SqliteTarget implements CopyTarget {
     signal: AbortSignal,
     sequences: readonly ColumnSequence[] = [],
   ): Promise<readonly string[]> {
-    let notes: readonly string[] = []
-    await this.#write(signal, (connection) => {
+    const end = (connection: Database.Database): readonly string[] => {
+      let notes: readonly string[] = []
       if (sequences.length > 0) {
         const created = connection
           .prepare(`SELECT sql FROM sqlite_schema WHERE type = 'table' AND lower(name) = lower(?)`)
@@ -71,72 +69,55 @@ export class SqliteTarget implements CopyTarget {
       }
       connection.prepare(`PRAGMA analysis_limit = ${ANALYSIS_ROWS}`).get()
       connection.exec(`ANALYZE ${quote(table.table.name)}`)
-    })
-    return notes
+      return notes
+    }
+    return await writtenInTurn(this.#parts, end, signal)
   }
 
   async open(request: ChunkRequest): Promise<ChunkWriter> {
-    const leave = await this.#turn.wait()
+    const { writer, turn, label } = this.#parts
+    const leave = await turn.wait()
     try {
-      const connection = this.#writer()
+      const connection = writer()
       await beginWrite(connection, request.signal)
       try {
         const { table, range, signal } = request
         const shape = sqliteShape(connection, table.table.name)
-        refuseReordered(table, shape.columns, 'target', this.#label)
+        refuseReordered(table, shape.columns, 'target', label)
         const others = range.by === 'keys' ? await this.#spellings(connection).others(table, range, signal) : []
-        return new SqliteChunk(connection, request, { shape, others, label: this.#label, leave, turn: this.#turn })
+        return new SqliteChunk(connection, request, { shape, others, label, leave, turn })
       } catch (error) {
         rollBack(connection)
         throw error
       }
     } catch (error) {
       leave()
-      throw sqliteCopyError(error, this.#label, 'target')
+      throw sqliteCopyError(error, label, 'target')
     }
   }
 
   async remove(request: RemoveRequest): Promise<StepEnd> {
-    let end: StepEnd = 'differs'
-    await this.#turn.take(async () => {
-      throwIfAborted(request.signal)
+    const { table, range, signal } = request
+    const { writer, turn, label } = this.#parts
+    return await turn.take(async () => {
+      throwIfAborted(signal)
       try {
-        const connection = this.#writer()
-        await beginWrite(connection, request.signal)
+        const connection = writer()
+        await beginWrite(connection, signal)
         try {
-          const { table, range, signal } = request
           const found = await this.#spellings(connection).found(table, range, signal)
-          end = await removeSqliteRows(connection, { ...request, range: found })
+          return await removeSqliteRows(connection, { ...request, range: found })
         } finally {
           rollBack(connection)
         }
       } catch (error) {
-        throw sqliteCopyError(error, this.#label, 'target')
+        throw sqliteCopyError(error, label, 'target')
       }
     })
-    return end
   }
 
   /** @param connection within a transaction */
   #spellings(connection: Database.Database): Spellings {
-    return new Spellings(new SqliteView(connection, this.#label))
-  }
-
-  async #write(signal: AbortSignal, body: (connection: Database.Database) => void): Promise<void> {
-    await this.#turn.take(async () => {
-      throwIfAborted(signal)
-      try {
-        const connection = this.#writer()
-        await beginWrite(connection, signal)
-        try {
-          body(connection)
-          connection.exec('COMMIT')
-        } finally {
-          rollBack(connection)
-        }
-      } catch (error) {
-        throw sqliteCopyError(error, this.#label, 'target')
-      }
-    })
+    return new Spellings(new SqliteView(connection, this.#parts.label))
   }
 }

@@ -1,27 +1,17 @@
 import type Database from 'better-sqlite3'
-import { SluiceError } from '../../../../shared/errors.ts'
 import type { PartialPut, SortedBatch } from '../../../common/apply/puts.ts'
 import { TurnWriter, type ChangeSteps } from '../../../common/apply/turn-writer.ts'
 import type { Statement } from '../../../../model/run/ledger-port.ts'
 import type { ChangeRequest, ChangeTarget, ChangeWriter, TargetPreflight } from '../../../../model/follow/port.ts'
-import { rowRefused, tableRefused } from '../../../common/refusals.ts'
-import type { Turn } from '../../../../model/run/turn.ts'
-import { beginWrite, rollBack } from '../../copy/connection.ts'
-import { sqliteCopyError, isSqliteRowError } from '../../copy/errors.ts'
+import { beginWrite, isClosed, rollBack, type SqliteParts } from '../../copy/connection.ts'
+import { sqliteCopyError, sqliteRefusal } from '../../copy/errors.ts'
 import { checkSqliteTarget } from './preflight.ts'
 import { SqliteChangedRows } from './rows.ts'
 
-export type SqliteApplyParts = {
-  readonly reader: () => Database.Database
-  readonly writer: () => Database.Database
-  readonly turn: Turn
-  readonly label: string
-}
-
 export class SqliteApply implements ChangeTarget {
-  readonly #parts: SqliteApplyParts
+  readonly #parts: SqliteParts
 
-  constructor(parts: SqliteApplyParts) {
+  constructor(parts: SqliteParts) {
     this.#parts = parts
   }
 
@@ -82,10 +72,7 @@ class SqliteSteps implements ChangeSteps {
   }
 
   async commit(statements: readonly Statement[]): Promise<'committed' | 'fenced'> {
-    for (const [i, { sql, parameters }] of statements.entries()) {
-      const statement = this.#connection.prepare(sql)
-      const changed = statement.reader ? statement.all(...parameters).length : statement.run(...parameters).changes
-      if (i > 0 || changed === 1) continue
+    if (!isClosed(this.#connection, statements)) {
       rollBack(this.#connection)
       return 'fenced'
     }
@@ -98,11 +85,7 @@ class SqliteSteps implements ChangeSteps {
   }
 
   named(error: unknown, table: string): unknown {
-    const { message, code } = error as { readonly message: string; readonly code?: unknown }
-    const refused = { system: 'SQLite', label: this.#label, table, message, cause: error }
-    if (table !== '' && code === 'SQLITE_ERROR') return tableRefused(refused)
-    if (error instanceof SluiceError || !isSqliteRowError(error)) return sqliteCopyError(error, this.#label, 'target')
-    return rowRefused(refused, typeof code === 'string' ? code : undefined)
+    return sqliteRefusal(error, this.#label, table)
   }
 
   async close(): Promise<void> {

@@ -6,6 +6,7 @@ import type { SqlRow } from '../../../../model/run/sql-port.ts'
 import { objectQueries, objectsIn } from '../../../common/sqlite-dialect/object-list.ts'
 import { collationsOf } from '../../copy/keys.ts'
 import { sqliteColumns } from '../../copy/shape.ts'
+import { rowsOf } from '../../reader.ts'
 
 const RULES: ApplyRules = { system: 'SQLite', foreignKeys: 'unchecked', scans: false, overwrites: true }
 
@@ -29,12 +30,8 @@ export function checkSqliteTarget(connection: Database.Database, request: Change
 
 function inspect(connection: Database.Database, { table }: ChangeTable): TableLook {
   const { name } = table.table
-  const all = (sql: string, ...parameters: readonly string[]): readonly SqlRow[] =>
-    connection
-      .prepare(sql)
-      .raw(true)
-      .all(...parameters) as readonly SqlRow[]
-  const [kind] = all(`SELECT type FROM pragma_table_list WHERE schema = 'main' AND lower(name) = lower(?)`, name)
+  const all = (sql: string, parameters: readonly string[]): readonly SqlRow[] => rowsOf(connection, sql, parameters)
+  const [kind] = all(`SELECT type FROM pragma_table_list WHERE schema = 'main' AND lower(name) = lower(?)`, [name])
   const infos = sqliteColumns(connection, name)
   const collations = collationsOf(
     connection,
@@ -44,8 +41,7 @@ function inspect(connection: Database.Database, { table }: ChangeTable): TableLo
   const referred = all(
     `SELECT DISTINCT s.name FROM sqlite_schema AS s JOIN pragma_foreign_key_list(s.name) AS k
      WHERE s.type = 'table' AND lower(k."table") = lower(?) AND lower(s.name) <> lower(?) ORDER BY 1`,
-    name,
-    name,
+    [name, name],
   )
   return {
     kind: kind === undefined ? null : String(kind[0]),
@@ -59,12 +55,11 @@ function inspect(connection: Database.Database, { table }: ChangeTable): TableLo
     }),
     objects: objectsIn(
       table,
-      objectQueries(table).map(({ sql, parameters }) => all(sql, ...parameters)),
+      objectQueries(table).map(({ sql, parameters }) => all(sql, parameters)),
     ),
-    triggers: all(
-      `SELECT name FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(?) ORDER BY 1`,
+    triggers: all(`SELECT name FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(?) ORDER BY 1`, [
       name,
-    ).map(([trigger]) => String(trigger)),
+    ]).map(([trigger]) => String(trigger)),
     referred: referred.map(([from]) => `one of ${String(from)}`),
   }
 }

@@ -15,6 +15,7 @@ import { objectQueries, objectsIn } from '../../../common/sqlite-dialect/object-
 import { affinityOf } from '../../../common/sqlite-dialect/types.ts'
 import type { WriteColumn } from '../../../../model/copy/write-column.ts'
 import { sqliteShape } from '../../copy/shape.ts'
+import { rowsOf } from '../../reader.ts'
 
 /** Values per statement, as in the copy's own writer. */
 const VALUES_A_STATEMENT = 256
@@ -48,12 +49,7 @@ export class SqliteChangedRows {
     this.#key = request.identity.map((one) => this.#written.findIndex((column) => column.name === one))
     this.#alias = this.#columns.findIndex((column) => column.name === shape.alias)
     this.#rowsAStatement = Math.max(1, Math.floor(VALUES_A_STATEMENT / Math.max(1, this.#columns.length)))
-    const answers = objectQueries(request.table).map(({ sql, parameters }) =>
-      connection
-        .prepare(sql)
-        .raw(true)
-        .all(...parameters),
-    ) as readonly (readonly SqlRow[])[]
+    const answers = objectQueries(request.table).map(({ sql, parameters }) => rowsOf(connection, sql, parameters))
     const { isUnique, secondary } = applyIndexes(objectsIn(request.table, answers), request.identity)
     this.#isOver = isUnique && secondary.length === 0
   }

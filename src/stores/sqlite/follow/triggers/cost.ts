@@ -5,10 +5,10 @@ import { tableText } from '../../../../model/copy/column-type.ts'
 import { breathe, throwIfAborted } from '../../../../shared/abort.ts'
 import type { FollowedTable } from '../../../../model/follow/port.ts'
 import { costText } from '../../../common/trigger-stream/cost-text.ts'
-import type { SqlRow } from '../../../../model/run/sql-port.ts'
 import { quote } from '../../../common/sqlite-dialect/ddl.ts'
 import { sqliteColumns } from '../../copy/shape.ts'
 import { makeSqliteLog, makeProgress } from './log.ts'
+import { wideRowsOf } from '../../reader.ts'
 
 const WRITES = 200
 /** Number of trials, of which the median counts, because the machine has other load. */
@@ -72,11 +72,7 @@ function copied(source: Database.Database, scratch: Database.Database, { table }
     .all(name) as string[]
   for (const sql of made) scratch.exec(sql)
   const columns = sqliteColumns(source, name).flatMap((one) => (one.hidden === 0 ? [quote(one.name)] : []))
-  const rows = source
-    .prepare(`SELECT ${columns.join(', ')} FROM ${quote(name)} LIMIT ${WRITES}`)
-    .raw(true)
-    .safeIntegers(true)
-    .all() as SqlRow[]
+  const rows = wideRowsOf(source, `SELECT ${columns.join(', ')} FROM ${quote(name)} LIMIT ${WRITES}`)
   const insert = scratch.prepare(
     `INSERT INTO ${quote(name)} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
   )
@@ -87,11 +83,7 @@ function copied(source: Database.Database, scratch: Database.Database, { table }
 /** Ms for one write of each row, one statement per row. */
 function median(scratch: Database.Database, { table: { table }, identity }: FollowedTable): number {
   const keys = identity.map(quote)
-  const all = scratch
-    .prepare(`SELECT ${keys.join(', ')} FROM ${quote(table.name)}`)
-    .raw(true)
-    .safeIntegers(true)
-    .all() as SqlRow[]
+  const all = wideRowsOf(scratch, `SELECT ${keys.join(', ')} FROM ${quote(table.name)}`)
   const [first = ''] = keys
   const write = scratch.prepare(
     `UPDATE ${quote(table.name)} SET ${first} = ${first} WHERE ${keys.map((key) => `${key} = ?`).join(' AND ')}`,

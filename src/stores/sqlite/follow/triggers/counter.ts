@@ -10,37 +10,20 @@
  * (sqlite.org/walformat.html). So once a commit of sluice is synced, every commit before it, of any program, is on disk
  * too. Earlier checkpoints were synced by the program that made them, unless with `synchronous = OFF`.
  */
-import { existsSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import { quote } from '../../../common/sqlite-dialect/ddl.ts'
-import { beginWrite, rollBack } from '../../copy/connection.ts'
 import { sqliteProgressTable } from './log.ts'
+import { existing } from '../../reader.ts'
 
 /** Short, because the driver blocks this whole process while it waits for a lock. */
 const LOCK_MS = 50
 
 /** A connection that writes the stream's tables, with durable commits. @throws the driver's errors */
 export function openNoter(file: string): Database.Database {
-  if (!existsSync(file)) throw Object.assign(new Error('there is no such file'), { code: 'SQLITE_CANTOPEN' })
-  const connection = new Database(file, { timeout: LOCK_MS, fileMustExist: true })
+  const connection = new Database(existing(file), { timeout: LOCK_MS, fileMustExist: true })
   connection.pragma('synchronous = FULL')
   return connection
-}
-
-/**
- * Runs the body in its own write transaction; the body is synchronous, so nothing else runs meanwhile. @throws the
- * driver's error after ten seconds without the lock
- */
-export async function written<T>(connection: Database.Database, body: () => T, signal?: AbortSignal): Promise<T> {
-  await beginWrite(connection, signal)
-  try {
-    const result = body()
-    connection.exec('COMMIT')
-    return result
-  } finally {
-    rollBack(connection)
-  }
 }
 
 /** Call it within a write transaction. @returns the new number; null if the row is gone */

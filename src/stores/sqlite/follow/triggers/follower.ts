@@ -3,7 +3,7 @@ import type Database from 'better-sqlite3'
 import type { Follower } from '../../../../model/follow/port.ts'
 import { followerOf } from '../../../common/follower-note.ts'
 import { quote } from '../../../common/sqlite-dialect/ddl.ts'
-import { written } from './counter.ts'
+import { written } from '../../copy/connection.ts'
 import { sqliteFollowerTable } from './log.ts'
 
 export function readSqliteFollower(connection: Database.Database, stream: string): Follower | null {

@@ -1,5 +1,4 @@
 /** SQLite files as a source of changes: triggers note the keys of changed rows, and batches read the rows. */
-import { existsSync } from 'node:fs'
 import type Database from 'better-sqlite3'
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import type { TableName } from '../../../../model/copy/column-type.ts'
@@ -22,15 +21,16 @@ import { counterOf, counterText } from '../../../common/trigger-stream/counter.t
 import { TriggerStream } from '../../../common/trigger-stream/stream.ts'
 import { sqliteCopyError } from '../../copy/errors.ts'
 import { sqliteColumns } from '../../copy/shape.ts'
-import { openReader } from '../../reader.ts'
+import { existing, openReader } from '../../reader.ts'
 import { beginSqliteTriggers, endSqliteTriggers, fileNumber, renewSqliteTriggers } from './birth.ts'
 import { sqliteTriggerCost } from './cost.ts'
-import { counted, counterNow, openNoter, written } from './counter.ts'
+import { counted, counterNow, openNoter } from './counter.ts'
 import { checkSqliteTriggers } from './preflight.ts'
 import { readSqliteFollower, writeSqliteFollower } from './follower.ts'
 import { sqliteLogTable, sqliteProgressTable, streamsOn } from './log.ts'
 import { SqliteRounds } from './rounds.ts'
 import { verifySqliteTriggers } from './verify.ts'
+import { withConnection, written } from '../../copy/connection.ts'
 
 /** Number of notes whose size is measured, and bytes of a note besides its key. */
 const [SAMPLED, NOTE_BYTES] = [100, 8]
@@ -171,29 +171,11 @@ export class SqliteTriggers implements ChangeSource {
 
   /** On a new connection, so that it opens the file that is now at the path. */
   async #read<T>(signal: AbortSignal, body: (connection: Database.Database) => T | Promise<T>): Promise<T> {
-    return await this.#with(signal, () => (existsSync(this.#file) ? openReader(this.#file) : missing()), body)
+    return await withConnection(() => openReader(existing(this.#file)), this.#label, signal, body)
   }
 
   async #write<T>(signal: AbortSignal, body: (connection: Database.Database) => Promise<T>): Promise<T> {
-    return await this.#with(signal, () => openNoter(this.#file), body)
-  }
-
-  async #with<T>(
-    signal: AbortSignal,
-    open: () => Database.Database,
-    body: (connection: Database.Database) => T | Promise<T>,
-  ): Promise<T> {
-    throwIfAborted(signal)
-    try {
-      const connection = open()
-      try {
-        return await body(connection)
-      } finally {
-        connection.close()
-      }
-    } catch (error) {
-      throw sqliteCopyError(error, this.#label, 'source')
-    }
+    return await withConnection(() => openNoter(this.#file), this.#label, signal, body)
   }
 }
 
@@ -214,6 +196,3 @@ function sizeOf(connection: Database.Database, log: string): { readonly notes: b
 }
 
 /** Error for a missing file, which the driver would create. */
-function missing(): never {
-  throw Object.assign(new Error('there is no such file'), { code: 'SQLITE_CANTOPEN' })
-}

@@ -4,11 +4,11 @@ import type { Change, LogPosition, RowChange } from '../../../../model/copy/chan
 import type { Row } from '../../../../model/copy/rows.ts'
 import { breathe, throwIfAborted } from '../../../../shared/abort.ts'
 import type { FollowedTable } from '../../../../model/follow/port.ts'
-import type { SqlRow } from '../../../../model/run/sql-port.ts'
 import { quote } from '../../../common/sqlite-dialect/ddl.ts'
 import { slices, type Open, type SqliteScan } from '../../copy/rows.ts'
 import { isIdentity, isOfColumns, uniquesOf } from './conflicts.ts'
 import { sqliteLogKeyColumn } from './log.ts'
+import { rowsOf } from '../../reader.ts'
 
 /**
  * A batch with more notes is large, and the target writes it in pieces. A unique value may have moved from a row of a
@@ -126,16 +126,12 @@ function rowWithoutKey(reader: Database.Database, { table, log }: SqliteNotedTab
       : [],
   )
   return nullable.some(([own, key]) => {
-    const [isNoted] = all(reader, `SELECT 1 FROM ${quote(log)} WHERE ${key} IS NULL LIMIT 1`)
+    const [isNoted] = rowsOf(reader, `SELECT 1 FROM ${quote(log)} WHERE ${key} IS NULL LIMIT 1`)
     return (
       isNoted !== undefined &&
-      all(reader, `SELECT 1 FROM ${quote(table.table.table.name)} WHERE ${own} IS NULL LIMIT 1`).length > 0
+      rowsOf(reader, `SELECT 1 FROM ${quote(table.table.table.name)} WHERE ${own} IS NULL LIMIT 1`).length > 0
     )
   })
-}
-
-function all(reader: Database.Database, sql: string): readonly SqlRow[] {
-  return reader.prepare(sql).raw(true).all() as readonly SqlRow[]
 }
 
 async function* read(reader: Database.Database, scan: SqliteScan, signal: AbortSignal): AsyncGenerator<readonly Row[]> {

@@ -3,20 +3,20 @@ import type Database from 'better-sqlite3'
 import type { Change, LogPosition } from '../../../../model/copy/change.ts'
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { breathe, throwIfAborted } from '../../../../shared/abort.ts'
-import type { SourceView } from '../../../../model/copy/source-port.ts'
 import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
 import { refuseOtherFollower } from '../../../common/follower-note.ts'
 import type { RoundState, Rounds, RoundChanges } from '../../../common/trigger-stream/rounds.ts'
 import { quote } from '../../../common/sqlite-dialect/ddl.ts'
-import { beginWrite, rollBack } from '../../copy/connection.ts'
+import { beginWrite, rollBack, written } from '../../copy/connection.ts'
 import { sqliteCopyError } from '../../copy/errors.ts'
-import { SqliteView } from '../../copy/source.ts'
+import { sqliteView } from '../../copy/source.ts'
 import { openReader } from '../../reader.ts'
-import { counted, openNoter, written } from './counter.ts'
+import { counted, openNoter } from './counter.ts'
 import { readSqliteFollower } from './follower.ts'
 import { sqliteLogTable, tableNumber, sqliteProgressTable } from './log.ts'
 import { notesIn, sqliteReportedRound, type SqliteNotedTable, type Notes } from './round.ts'
 import { notedFault, sqliteShapeText } from './shape.ts'
+import { sqliteCode } from '../../errors.ts'
 
 /** Notes that are deleted in one transaction; all writers wait for its end. */
 const TAKEN = 5000
@@ -68,7 +68,7 @@ export class SqliteRounds implements Rounds {
       const row = this.#reader.prepare(sql).raw(true).safeIntegers(true).get() as [bigint, bigint] | undefined
       if (row !== undefined) return { end: row[0], isNoted: row[1] === 1n, idle: row[0] }
     } catch (error) {
-      if ((error as { readonly code?: unknown }).code !== 'SQLITE_ERROR') throw error
+      if (sqliteCode(error) !== 'SQLITE_ERROR') throw error
     }
     // A table is missing: the next batch reports which.
     return { end: 0n, isNoted: true, idle: 0n }
@@ -91,7 +91,7 @@ export class SqliteRounds implements Rounds {
         position,
         isEmpty: noted.length === 0,
         forget: (upTo) => this.#forget(noted, upTo),
-        view: async () => viewOf(reader, label),
+        view: async () => sqliteView(reader, label),
       }
     } finally {
       if (!forView) rollBack(reader)
@@ -189,13 +189,4 @@ export class SqliteRounds implements Rounds {
 
 function reshaped(table: number, reason: string): Reshaped {
   return { type: 'reshaped', table, reason }
-}
-
-function viewOf(reader: Database.Database, label: string): SourceView {
-  try {
-    return new SqliteView(reader, label)
-  } catch (error) {
-    reader.close()
-    throw error
-  }
 }

@@ -5,6 +5,7 @@ import { uniquesOf } from './conflicts.ts'
 import { definitionTokens } from '../../../common/definition-text.ts'
 import { streamOfName } from '../../../common/sqlite-dialect/stream-names.ts'
 import { sqliteLogTable } from './log.ts'
+import { rowsOf } from '../../reader.ts'
 
 type Noted = {
   /** Definition of the table; null if there is none. */
@@ -28,10 +29,10 @@ export function sqliteShapeText(
     .prepare(`SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?`)
     .pluck()
     .get(name) as string | undefined
-  const all = connection
-    .prepare(`SELECT name, sql FROM main.sqlite_schema WHERE type IN ('table', 'trigger') ORDER BY type, rowid`)
-    .raw(true)
-    .all() as [string, string][]
+  const all = rowsOf(
+    connection,
+    `SELECT name, sql FROM main.sqlite_schema WHERE type IN ('table', 'trigger') ORDER BY type, rowid`,
+  ) as readonly (readonly [string, string])[]
   const own = all.filter(
     ([one]) =>
       streamOfName(one) === stream &&
@@ -57,12 +58,11 @@ function ignoringTriggers(
   table: string,
   own: readonly (readonly [name: string, sql: string])[],
 ): readonly string[] {
-  const triggers = connection
-    .prepare(
-      `SELECT name, sql FROM main.sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(?) ORDER BY rowid`,
-    )
-    .raw(true)
-    .all(table) as [string, string][]
+  const triggers = rowsOf(
+    connection,
+    `SELECT name, sql FROM main.sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(?) ORDER BY rowid`,
+    [table],
+  ) as readonly (readonly [string, string])[]
   const names = new Set(own.map(([name]) => name))
   const first = triggers.findIndex(([name]) => names.has(name))
   const newer = first === -1 ? [] : triggers.slice(first)
