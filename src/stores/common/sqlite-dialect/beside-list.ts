@@ -11,13 +11,34 @@ import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import { regexText } from '../../../shared/name-pattern.ts'
 import { columnsIn, expressionIn } from '../column-definitions.ts'
 import { maskedCode } from '../definition-text.ts'
-import type { LeftScope } from '../../../model/copy/beside-port.ts'
+import type { DependencyStore, LeftScope } from '../../../model/copy/beside-port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
-import type { SqliteListQuery } from './object-list.ts'
+import type { ListRows, SqliteListQuery } from './object-list.ts'
 import { streamOfName } from './stream-names.ts'
 
+/** Dependencies, sequences and generated columns of the tables of a database. */
+export function sqliteDependencies(rowsOf: ListRows): DependencyStore {
+  return {
+    left: async (scope, signal) => {
+      if (scope.tables.length === 0 && !scope.all) return []
+      return leftIn(scope, await rowsOf(leftQueries(scope), signal))
+    },
+    sequences: async (table, signal) => {
+      const [created = [], counters = []] = await rowsOf(detailQueries(table), signal)
+      const sql = String(created[0]?.[0] ?? '')
+      if (counters.length === 0) return sequenceIn(table, sql, null)
+      const [[[last] = []] = []] = await rowsOf([positionQuery(table)], signal)
+      return sequenceIn(table, sql, last == null ? null : String(last))
+    },
+    detailed: async (table, signal) => {
+      const [created = []] = await rowsOf(detailQueries(table), signal)
+      return detailedTable(table, String(created[0]?.[0] ?? ''))
+    },
+  }
+}
+
 /** Queries for `leftIn`. */
-export function leftQueries({ tables }: LeftScope): readonly SqliteListQuery[] {
+function leftQueries({ tables }: LeftScope): readonly SqliteListQuery[] {
   const names = JSON.stringify(tables.map(({ name }) => name))
   return [
     {
@@ -77,7 +98,7 @@ export function detailQueries({ table: { name } }: TableSpec): readonly SqliteLi
 }
 
 /** Query for the last number. Only if `sqlite_sequence` exists, which SQLite creates with the first AUTOINCREMENT. */
-export function positionQuery({ table: { name } }: TableSpec): SqliteListQuery {
+function positionQuery({ table: { name } }: TableSpec): SqliteListQuery {
   return { sql: 'SELECT CAST(seq AS TEXT) FROM sqlite_sequence WHERE lower(name) = lower(?)', parameters: [name] }
 }
 
@@ -92,7 +113,7 @@ export function generatedExpressions(sql: string): ReadonlyMap<string, NonNullab
 }
 
 /** @param sql the text of CREATE TABLE */
-export function detailedTable(table: TableSpec, sql: string): TableSpec {
+function detailedTable(table: TableSpec, sql: string): TableSpec {
   const options = declaredTableOptions(sql)
   const expressions = generatedExpressions(sql)
   const columns = table.columns.map((column): Column => {
@@ -103,7 +124,7 @@ export function detailedTable(table: TableSpec, sql: string): TableSpec {
 }
 
 /** @param last the last number that was given; null if none was */
-export function sequenceIn(table: TableSpec, sql: string, last: string | null): readonly ColumnSequence[] {
+function sequenceIn(table: TableSpec, sql: string, last: string | null): readonly ColumnSequence[] {
   const column = table.columns.find(({ identity }) => identity === true)
   if (column === undefined || !declaredTableOptions(sql).includes('AUTOINCREMENT')) return []
   return [{ column: column.name, next: last === null ? 1n : BigInt(last) + 1n }]

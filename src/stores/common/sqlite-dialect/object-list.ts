@@ -1,4 +1,5 @@
 /** Indexes, constraints and defaults of a table, for all systems that use SQLite's SQL. */
+import type { ObjectStore } from '../../../model/copy/objects-port.ts'
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { IndexPart, SchemaObject } from '../../../model/copy/schema-object.ts'
 import { definitionCode, nameAt } from '../definition-text.ts'
@@ -6,6 +7,30 @@ import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
 import { quote } from './ddl.ts'
 
 export type SqliteListQuery = { readonly sql: string; readonly parameters: readonly string[] }
+
+/** Rows of each query. @throws SluiceError of the system */
+export type ListRows = (
+  queries: readonly SqliteListQuery[],
+  signal: AbortSignal,
+) => Promise<readonly (readonly SqlRow[])[]>
+
+/** Indexes and constraints of the tables of a database. @param build as `ObjectStore.build`, with the statement */
+export function sqliteObjectStore(
+  rowsOf: ListRows,
+  build: (sql: string, object: SchemaObject, table: TableSpec, signal: AbortSignal) => Promise<void>,
+): ObjectStore {
+  return {
+    words: 'sqlite',
+    list: async (table, signal) => objectsIn(table, await rowsOf(objectQueries(table), signal)),
+    scope: () => 'schema',
+    taken: async (table, names, signal) => {
+      const [rows = []] = await rowsOf([takenQuery(table, names)], signal)
+      return new Set(rows.map(([name]) => String(name)))
+    },
+    fitted: (object) => fittedObject(object),
+    build: async (object, table, _inUse, signal) => build(createIndex(object, table), object, table, signal),
+  }
+}
 
 /** Queries for `objectsIn`. */
 export function objectQueries({ table: { name } }: TableSpec): readonly SqliteListQuery[] {
@@ -138,7 +163,7 @@ function grouped(rows: readonly SqlRow[]): readonly (readonly SqlRow[])[] {
 }
 
 /** Query for the names that are taken by objects other than indexes of the table. */
-export function takenQuery({ table }: TableSpec, names: readonly string[]): SqliteListQuery {
+function takenQuery({ table }: TableSpec, names: readonly string[]): SqliteListQuery {
   return {
     sql: `SELECT j.value FROM json_each(?) AS j JOIN sqlite_schema AS s ON lower(s.name) = lower(j.value)
           WHERE NOT (s.type = 'index' AND lower(s.tbl_name) = lower(?))`,
@@ -150,7 +175,7 @@ export function takenQuery({ table }: TableSpec, names: readonly string[]): Sqli
  * The object as these systems can create it. A constraint that only CREATE TABLE can define is refused, unless an index
  * suffices.
  */
-export function fittedObject(object: SchemaObject): SchemaObject | { readonly refused: string } {
+function fittedObject(object: SchemaObject): SchemaObject | { readonly refused: string } {
   switch (object.kind) {
     case 'index':
       return object.own === '' ? { ...object, method: 'btree', include: [] } : object
@@ -168,7 +193,7 @@ export function fittedObject(object: SchemaObject): SchemaObject | { readonly re
 }
 
 /** CREATE INDEX of a fitted object; does nothing if it exists. */
-export function createIndex(object: SchemaObject, { table }: TableSpec): string {
+function createIndex(object: SchemaObject, { table }: TableSpec): string {
   if (object.kind !== 'index') throw new Error(`SQLite cannot create a ${object.kind}`)
   const { own, parts, unique, name } = object
   const list = parts.map(({ column, descending, special }) => {

@@ -11,7 +11,8 @@ import type { StoreAbilities } from '../../../model/copy/abilities.ts'
 import { redactText } from '../../../shared/redact.ts'
 import type { OpenedAgain } from '../../common/opened-again.ts'
 import type { DependencyStore } from '../../../model/copy/beside-port.ts'
-import { D1Dependencies } from './beside.ts'
+import { sqliteDependencies } from '../../common/sqlite-dialect/beside-list.ts'
+import { d1ListRows } from './read-rows.ts'
 import { otherSpelling } from '../../common/sqlite-dialect/spellings.ts'
 import { declareSqliteType } from '../../common/sqlite-dialect/types.ts'
 import { API_RATE, sharedBudget, type RequestBudget } from '../budget.ts'
@@ -21,7 +22,7 @@ import { D1Failure } from '../failure.ts'
 import { d1Settings, isDatabaseId, type D1Environment } from '../settings.ts'
 import { MOST_ROW_BYTES } from './cells.ts'
 import { D1Ledger } from './ledger.ts'
-import { D1Objects } from './objects.ts'
+import { d1Objects } from './objects.ts'
 import { D1Source } from './source.ts'
 import { d1Tables } from './tables.ts'
 import { creation, D1Target } from './target.ts'
@@ -186,11 +187,11 @@ class D1Store implements D1CopyStore {
   }
 
   objects(): ObjectStore {
-    return new D1Objects(this.#client)
+    return d1Objects(this.#client)
   }
 
   dependencies(): DependencyStore {
-    return new D1Dependencies(this.#client)
+    return sqliteDependencies(d1ListRows(this.#client))
   }
 
   async ledger(): Promise<LedgerDatabase> {

@@ -10,6 +10,7 @@ import { valueOfLiteral } from '../../common/sqlite-dialect/any.ts'
 import { binderOf } from '../../common/sqlite-dialect/bind.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
+import { freeRowid } from '../../common/sqlite-dialect/table-facts.ts'
 
 /** Bound of an untyped column, which converts no texts: a JSON list, `[value]`, or for bytes `[null, hex digits]`. */
 const ANY_BOUND = '(SELECT coalesce(unhex(value ->> 1), value ->> 0) FROM (SELECT ? AS value))'
@@ -78,9 +79,8 @@ function anyValue(literal: string): SqlValue {
 
 /** A name by which SQL can read the rowid, because no column has it. @throws SluiceError UNSUPPORTED_KEY if none */
 export function rowidOf(table: TableSpec): string {
-  const taken = new Set(table.columns.map(({ name }) => name.toLowerCase()))
-  const free = ['rowid', '_rowid_', 'oid'].find((name) => !taken.has(name))
-  if (free !== undefined) return free
+  const free = freeRowid(table.columns)
+  if (free !== null) return free
   throw new SluiceError('UNSUPPORTED_KEY', 'columns named rowid, _rowid_ and oid hide the numbers of the rows', {
     where: table.table.name,
     hint: 'rename one of them, or give the table a primary key',

@@ -5,9 +5,17 @@
  */
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
-import { affinityOf, ANY, sqliteColumnType } from '../../common/sqlite-dialect/types.ts'
+import type { SqlRow } from '../../../model/run/sql-port.ts'
+import {
+  collationIn,
+  collationSql,
+  firstValuesSql,
+  inferredType,
+  isInferred,
+} from '../../common/sqlite-dialect/table-facts.ts'
+import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 import type { D1Client, D1Result, D1Row, D1Statement } from '../client.ts'
-import type { D1ColumnInfo, D1Shape } from './shape.ts'
+import type { D1Shape } from './shape.ts'
 
 export type Inspections = {
   readonly types: ReadonlyMap<string, ColumnType>
@@ -19,7 +27,6 @@ export type Inspections = {
   readonly lastRowid: bigint | null
 }
 
-const LOOK_AT_ROWS = 1000
 /** Databases up to this size are counted: D1 charges for every row that is read. */
 const SMALL_BYTES = 32 * 1024 * 1024
 const STATEMENTS_A_REQUEST = 100
@@ -89,17 +96,22 @@ function questionsOn(shape: D1Shape, at: number, count: boolean, estimates: bool
   }
   // Only tables whose definition has COLLATE can have another collation than BINARY.
   const collates = /\bcollate\b/i.test(shape.sql)
-  for (const column of shape.columns) {
-    if (collates && affinityOf(column.native) !== 'integer') {
-      const sql = `EXPLAIN SELECT +${quote(column.name)} = 'x' FROM ${table}`
-      questions.push(ask(sql, (rows, answer) => noteCollation(column, rows, answer)))
+  for (const { name, type: native } of shape.columns) {
+    if (collates && affinityOf(native) !== 'integer') {
+      questions.push(
+        ask(collationSql(shape.name, name), (rows, answer) => {
+          const collation = collationIn(rows as readonly SqlRow[])
+          if (collation !== null) answer.collations.set(name, collation)
+        }),
+      )
     }
-    const declared = sqliteColumnType(column.native)
-    if (declared !== null && !isTime(declared)) continue
+    if (!isInferred(native)) continue
     questions.push(
-      ask(lookSql(table, column), (rows, answer) => {
-        const type = corrected(declared, rows)
-        if (type !== null) answer.types.set(column.name, type)
+      ask(firstValuesSql(shape.name, name), (rows, answer) => {
+        const classes = rows.map(([storage]) => storage)
+        const hasZone = rows.every(([, zone]) => zone === 1)
+        const type = inferredType(native, classes, hasZone)
+        if (type !== null) answer.types.set(name, type)
       }),
     )
   }
@@ -108,46 +120,4 @@ function questionsOn(shape: D1Shape, at: number, count: boolean, estimates: bool
 
 function whole(row: D1Row | undefined): bigint {
   return BigInt(String(row?.[0] ?? 0))
-}
-
-/** SQLite shows a collation only in the bytecode of a statement. */
-function noteCollation({ name }: D1ColumnInfo, rows: readonly D1Row[], { collations }: Answer): void {
-  const compare = rows.find(([, opcode]) => opcode === 'Eq' || opcode === 'Ne')
-  const collation = /^(.*)-\d+$/s.exec(String(compare?.[5] ?? ''))?.[1]?.toUpperCase() ?? 'BINARY'
-  if (collation !== 'BINARY') collations.set(name, collation)
-}
-
-function isTime({ kind }: ColumnType): boolean {
-  return kind === 'date' || kind === 'time' || kind === 'timestamp'
-}
-
-/** Storage classes of the first values, and whether texts among them have a zone. */
-function lookSql(table: string, { name }: D1ColumnInfo): string {
-  const zones = [
-    '*[0-9][Zz]',
-    '*:[0-9]*[+-][0-9][0-9]',
-    '*:[0-9]*[+-][0-9][0-9]:[0-9][0-9]',
-    '*:[0-9]*[+-][0-9][0-9][0-9][0-9]',
-  ]
-  return (
-    `SELECT typeof(c), typeof(c) = 'text' AND (${zones.map((zone) => `c GLOB '${zone}'`).join(' OR ')}) ` +
-    `FROM (SELECT ${quote(name)} AS c FROM ${table} LIMIT ${LOOK_AT_ROWS}) WHERE c IS NOT NULL GROUP BY 1, 2`
-  )
-}
-
-function corrected(declared: ColumnType | null, rows: readonly D1Row[]): ColumnType | null {
-  const classes = new Set(rows.map(([storage]) => storage))
-  const only = (...names: readonly string[]): boolean => [...classes].every((one) => names.includes(String(one)))
-  if (declared !== null) {
-    if (classes.size === 0) return null
-    if (only('integer')) return { kind: 'int', bits: 64 }
-    if (only('real', 'integer')) return { kind: 'float', bits: 64 }
-    return declared.kind === 'timestamp' && rows.every(([, zone]) => zone === 1) ? { ...declared, zone: true } : null
-  }
-  if (classes.size === 0) return ANY
-  if (only('integer')) return { kind: 'int', bits: 64 }
-  if (only('real')) return { kind: 'float', bits: 64 }
-  if (only('real', 'integer')) return { kind: 'decimal' }
-  if (only('text')) return { kind: 'text' }
-  return only('blob') ? { kind: 'bytes' } : ANY
 }

@@ -1,21 +1,6 @@
 /** One table in the schema of a D1 database. */
 
-/** An index of whole columns, over all rows. */
-export type UniqueIndex = {
-  readonly origin: string
-  readonly names: readonly string[]
-  readonly collations: readonly string[]
-}
-
-export type D1ColumnInfo = {
-  readonly name: string
-  readonly native: string
-  readonly notNull: boolean
-  readonly initial: string | null
-  /** Position in the primary key, from 1; 0 outside of it. */
-  readonly primary: number
-  readonly hidden: number
-}
+import type { SqliteColumnInfo, UniqueIndex } from '../../common/sqlite-dialect/table-facts.ts'
 
 export type D1Shape = {
   readonly name: string
@@ -24,6 +9,6 @@ export type D1Shape = {
   readonly rowid: string | null
   /** The column that is the rowid; null if there is none. */
   readonly alias: string | null
-  readonly columns: readonly D1ColumnInfo[]
+  readonly columns: readonly SqliteColumnInfo[]
   readonly indexes: readonly UniqueIndex[]
 }

@@ -1,11 +1,17 @@
 /** Tables of a D1 database by its schema, in three requests for any number of tables. */
-import { createHash } from 'node:crypto'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { matchesTableName } from '../../common/sqlite-dialect/table-named.ts'
 import { ANY, exactOf, isNumberAsText, spelledOf, sqliteColumnType } from '../../common/sqlite-dialect/types.ts'
 import type { D1Client, D1Row } from '../client.ts'
 import { inspectD1Tables, type Inspections } from './look.ts'
 import type { D1Shape } from './shape.ts'
+import {
+  freeRowid,
+  rowidBlocks,
+  rowidColumn,
+  sqliteIdentity,
+  sqliteKeyOf,
+} from '../../common/sqlite-dialect/table-facts.ts'
 
 /** @param pattern `name` or `main.name`, with `*` for any characters; case-insensitive, as SQLite @throws D1Failure */
 export async function d1Tables(client: D1Client, pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
@@ -61,10 +67,10 @@ function shapeOf(
   const columns = columnRows
     .map(([column, type, notNull, initial, pk, hidden]) => ({
       name: String(column),
-      native: String(type ?? ''),
-      notNull: notNull === 1,
-      initial: initial == null ? null : String(initial),
-      primary: Number(pk),
+      type: String(type ?? ''),
+      notnull: Number(notNull),
+      dflt_value: initial == null ? null : String(initial),
+      pk: Number(pk),
       hidden: Number(hidden),
     }))
     // `hidden` is 1 for hidden columns of virtual tables.
@@ -81,19 +87,16 @@ function shapeOf(
     names: parts.map(([, , , part]) => (part == null ? null : String(part))),
     collations: parts.map(([, , , , collation]) => String(collation).toUpperCase()),
   }))
-  const [first, ...more] = columns.filter(({ primary }) => primary > 0)
-  // A single column of exactly the type INTEGER, unless SQLite made an index for it (as for INTEGER PRIMARY KEY DESC).
-  const isAlias =
-    !withoutRowid &&
-    more.length === 0 &&
-    first?.native.toUpperCase() === 'INTEGER' &&
-    !all.some(({ origin }) => origin === 'pk')
-  const taken = new Set(columns.map((column) => column.name.toLowerCase()))
   return {
     name,
     sql,
-    rowid: withoutRowid ? null : (['rowid', '_rowid_', 'oid'].find((free) => !taken.has(free)) ?? null),
-    alias: isAlias ? (first?.name ?? null) : null,
+    rowid: withoutRowid ? null : freeRowid(columns),
+    alias: withoutRowid
+      ? null
+      : rowidColumn(
+          columns,
+          all.some(({ origin }) => origin === 'pk'),
+        ),
     columns,
     indexes: all.flatMap(({ origin, unique, names, collations }) =>
       unique && names.every((part) => part !== null) ? [{ origin, names, collations }] : [],
@@ -102,7 +105,7 @@ function shapeOf(
 }
 
 function specOf(shape: D1Shape, { types, collations, rows, bytes, lastRowid }: Inspections): TableSpec {
-  const columns = shape.columns.map(({ name, native, notNull, initial, hidden }): Column => {
+  const columns = shape.columns.map(({ name, type: native, notnull, dflt_value: initial, hidden }): Column => {
     const collation = collations.get(name)
     const type = types.get(name) ?? sqliteColumnType(native) ?? ANY
     return {
@@ -112,7 +115,7 @@ function specOf(shape: D1Shape, { types, collations, rows, bytes, lastRowid }: I
       ...(isNumberAsText(native, type) ? { asText: true } : {}),
       ...spelledOf(type),
       ...exactOf(native, sqliteColumnType(native) ?? ANY, { isInferred: types.has(name) }),
-      nullable: !notNull && name !== shape.alias,
+      nullable: notnull === 0 && name !== shape.alias,
       ...(hidden > 1 ? { generated: true } : {}),
       ...(name === shape.alias ? { identity: true } : {}),
       ...(initial === null ? {} : { hasDefault: true }),
@@ -121,37 +124,11 @@ function specOf(shape: D1Shape, { types, collations, rows, bytes, lastRowid }: I
   })
   return {
     table: { name: shape.name },
-    identity: `${shape.name} ${createHash('sha256').update(shape.sql).digest('hex').slice(0, 16)}`,
+    identity: sqliteIdentity(shape.name, shape.sql),
     columns,
-    ...keyOf(shape, columns),
+    ...sqliteKeyOf(shape.alias, columns, shape.columns, shape.indexes),
     rows,
     bytes,
-    // Each rowid is a block; rows below 1 belong to the first.
-    ...(shape.rowid === null ? {} : { blocks: lastRowid === null || lastRowid < 0n ? 1n : lastRowid + 1n }),
+    ...(shape.rowid === null ? {} : { blocks: rowidBlocks(lastRowid) }),
   }
-}
-
-/** The row key of a table: the primary key, else the smallest unique index, preferably one without NULLs. */
-function keyOf(
-  { alias, columns: infos, indexes }: D1Shape,
-  columns: readonly Column[],
-): Pick<TableSpec, 'key' | 'primary'> {
-  if (alias !== null) return { key: [alias], primary: true }
-  const byName = new Map(columns.map((column) => [column.name, column]))
-  const usable = indexes.filter(({ names, collations }) =>
-    names.every((name, i) => {
-      const column = byName.get(name)
-      if (column === undefined || column.generated === true || column.type.kind === 'float') return false
-      // Under another collation than the column's own, equal keys could be different rows.
-      return (column.collation ?? 'BINARY') === collations[i]
-    }),
-  )
-  if (usable.some(({ origin }) => origin === 'pk')) {
-    const primary = infos.filter((column) => column.primary > 0).toSorted((a, b) => a.primary - b.primary)
-    return { key: primary.map(({ name }) => name), primary: true }
-  }
-  const nulls = (names: readonly string[]): number =>
-    names.some((name) => byName.get(name)?.nullable !== false) ? 1 : 0
-  const [best] = usable.toSorted((a, b) => nulls(a.names) - nulls(b.names) || a.names.length - b.names.length)
-  return best === undefined ? { key: [], primary: false } : { key: best.names, primary: false }
 }

@@ -7,20 +7,23 @@ import { detailQueries, declaredTableOptions } from '../../common/sqlite-dialect
 import { createSqliteDialectTable, quote } from '../../common/sqlite-dialect/ddl.ts'
 import { numberingOf } from '../../common/sqlite-dialect/numbering.ts'
 import type { D1Client, D1Statement } from '../client.ts'
-import { d1Error } from '../errors.ts'
 import { D1Failure } from '../failure.ts'
 import { D1_MOST_COLUMNS } from './insert.ts'
 import { SETTLE_MS, d1WriteError } from './statements.ts'
 import { D1ChunkWriter } from './writer.ts'
+import type { ListRows } from '../../common/sqlite-dialect/object-list.ts'
+import { d1ListRows } from './read-rows.ts'
 
 const MOST_STATEMENT_BYTES = 100_000
 
 export class D1Target implements CopyTarget {
   readonly #client: D1Client
+  readonly #rows: ListRows
   readonly #rowsPerInsert: number | undefined
 
   constructor(client: D1Client, rowsPerInsert: number | undefined) {
     this.#client = client
+    this.#rows = d1ListRows(client)
     this.#rowsPerInsert = rowsPerInsert
   }
 
@@ -34,11 +37,7 @@ export class D1Target implements CopyTarget {
   }
 
   async clear(table: TableSpec, signal: AbortSignal): Promise<void> {
-    try {
-      await this.#client.read([{ sql: `DELETE FROM ${quote(table.table.name)}`, params: [] }], { signal })
-    } catch (error) {
-      throw d1Error(error, this.#client.settings)
-    }
+    await this.#rows([{ sql: `DELETE FROM ${quote(table.table.name)}`, parameters: [] }], signal)
   }
 
   /** Without the source's next number, SQLite continues after the largest row number by itself. */
@@ -48,21 +47,12 @@ export class D1Target implements CopyTarget {
     sequences: readonly ColumnSequence[] = [],
   ): Promise<readonly string[]> {
     if (sequences.length === 0) return []
-    try {
-      const [query] = detailQueries(table)
-      const [created] = await this.#client.read([{ sql: query?.sql ?? '', params: [table.table.name] }], { signal })
-      const sql = String(created?.rows[0]?.[0] ?? '')
-      const { statements, notes } = numberingOf(table, declaredTableOptions(sql).includes('AUTOINCREMENT'), sequences)
-      // Safe to send again after a lost answer.
-      if (statements.length > 0)
-        await this.#client.read(
-          statements.map(({ sql: text, parameters }) => ({ sql: text, params: parameters })),
-          { signal },
-        )
-      return notes
-    } catch (error) {
-      throw d1Error(error, this.#client.settings)
-    }
+    const [created = []] = await this.#rows(detailQueries(table).slice(0, 1), signal)
+    const isNumbered = declaredTableOptions(String(created[0]?.[0] ?? '')).includes('AUTOINCREMENT')
+    const { statements, notes } = numberingOf(table, isNumbered, sequences)
+    // Safe to send again after a lost answer.
+    if (statements.length > 0) await this.#rows(statements, signal)
+    return notes
   }
 
   async open(request: ChunkRequest): Promise<ChunkWriter> {

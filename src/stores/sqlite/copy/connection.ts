@@ -5,7 +5,8 @@ import Database from 'better-sqlite3'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { Statement } from '../../../model/run/ledger-port.ts'
 import type { Turn } from '../../../model/run/turn.ts'
-import { BUSY_TIMEOUT_MS } from '../reader.ts'
+import type { ListRows } from '../../common/sqlite-dialect/object-list.ts'
+import { BUSY_TIMEOUT_MS, rowsOf } from '../reader.ts'
 import { useWal } from '../sql-database.ts'
 import { sqliteCopyError, type SqliteCopySide } from './errors.ts'
 import { sqliteCode } from '../errors.ts'
@@ -112,6 +113,18 @@ export async function writtenInTurn<T>(
       throw sqliteCopyError(error, label, 'target')
     }
   })
+}
+
+/** Reads with the reader of a store. */
+export function sqliteListRows({ reader, label, side }: SqliteParts): ListRows {
+  return async (queries, signal) => {
+    throwIfAborted(signal)
+    try {
+      return queries.map(({ sql, parameters }) => rowsOf(reader(), sql, parameters))
+    } catch (error) {
+      throw sqliteCopyError(error, label, side)
+    }
+  }
 }
 
 /** Runs the body with a connection that is closed afterwards. @throws SluiceError of a source */

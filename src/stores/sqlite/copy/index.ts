@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import type Database from 'better-sqlite3'
 import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import type { DependencyStore } from '../../../model/copy/beside-port.ts'
-import { SqliteDependencies } from './beside.ts'
+import { sqliteDependencies } from '../../common/sqlite-dialect/beside-list.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, DeclaredColumn, DeclareOptions } from '../../../model/copy/port.ts'
@@ -13,14 +13,14 @@ import type { ObjectStore } from '../../../model/copy/objects-port.ts'
 import type { SourceView } from '../../../model/copy/source-port.ts'
 import type { StoreAbilities } from '../../../model/copy/abilities.ts'
 import { existing, openReader } from '../reader.ts'
-import { openSqliteWriter, type SqliteParts, type SqliteWriter } from './connection.ts'
+import { openSqliteWriter, sqliteListRows, type SqliteParts, type SqliteWriter } from './connection.ts'
 import { sqliteCopyError, type SqliteCopySide } from './errors.ts'
 import { sqliteTables } from './introspect.ts'
 import { refusePlanted } from '../planted.ts'
 import { SqliteLedger } from './ledger.ts'
 import { sqliteOffers } from './offers.ts'
 import type { SqliteOffers } from '../offered.ts'
-import { SqliteObjects } from './objects.ts'
+import { sqliteObjects } from './objects.ts'
 import { lockSideFile } from './side-lock.ts'
 import { sqliteView } from './source.ts'
 import { SqliteTarget } from './target.ts'
@@ -133,11 +133,11 @@ class SqliteCopy implements CopyStore {
   }
 
   objects(): ObjectStore {
-    return new SqliteObjects(this.#parts)
+    return sqliteObjects(this.#parts)
   }
 
   dependencies(): DependencyStore {
-    return new SqliteDependencies(this.#parts)
+    return sqliteDependencies(sqliteListRows(this.#parts))
   }
 
   async ledger(): Promise<LedgerDatabase> {

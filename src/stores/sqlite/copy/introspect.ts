@@ -1,13 +1,18 @@
-import { createHash } from 'node:crypto'
 import type Database from 'better-sqlite3'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
-import { collationsOf, sqliteKey } from './keys.ts'
+import { collationsOf, uniqueIndexes } from './keys.ts'
 import { inferredTypes } from './infer.ts'
-import { sqliteColumns, sqliteShape, type SqliteColumnInfo, type SqliteShape } from './shape.ts'
+import { sqliteColumns, sqliteShape, type SqliteShape } from './shape.ts'
 import { sizesOf } from './sizes.ts'
 import { matchesTableName } from '../../common/sqlite-dialect/table-named.ts'
 import { ANY, exactOf, isNumberAsText, spelledOf, sqliteColumnType } from '../../common/sqlite-dialect/types.ts'
+import {
+  rowidBlocks,
+  sqliteIdentity,
+  sqliteKeyOf,
+  type SqliteColumnInfo,
+} from '../../common/sqlite-dialect/table-facts.ts'
 
 type Named = { readonly name: string; readonly sql: string }
 
@@ -34,11 +39,7 @@ export function sqliteTables(connection: Database.Database, pattern: string): re
 export function sqliteTableIdentity(connection: Database.Database, name: string): string | null {
   const found = connection.prepare(`SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?`).pluck()
   const sql = found.get(name) as string | undefined
-  return sql === undefined ? null : identity(name, sql)
-}
-
-function identity(name: string, sql: string): string {
-  return `${name} ${createHash('sha256').update(sql).digest('hex').slice(0, 16)}`
+  return sql === undefined ? null : sqliteIdentity(name, sql)
 }
 
 function specOf(
@@ -52,9 +53,9 @@ function specOf(
   const columns = columnSpecs(connection, name, infos, shape)
   return {
     table: { name },
-    identity: identity(name, sql),
+    identity: sqliteIdentity(name, sql),
     columns,
-    ...sqliteKey(connection, name, columns, infos, shape),
+    ...sqliteKeyOf(shape.alias, columns, infos, uniqueIndexes(connection, name)),
     ...size,
     ...(shape.rowid === null ? {} : { blocks: blocksOf(connection, name, shape.rowid) }),
   }
@@ -93,12 +94,11 @@ function columnSpecs(
   })
 }
 
-/** Every row is its own block, by its rowid; rowids below 1 belong to the first block. */
 function blocksOf(connection: Database.Database, table: string, rowid: string): bigint {
   const most = connection
     .prepare(`SELECT max(${rowid}) FROM ${quote(table)}`)
     .pluck()
     .safeIntegers(true)
     .get() as bigint | null
-  return most === null || most < 0n ? 1n : most + 1n
+  return rowidBlocks(most)
 }

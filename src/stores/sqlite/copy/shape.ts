@@ -1,5 +1,6 @@
 /** SQLite's facts about a table. */
 import type Database from 'better-sqlite3'
+import { freeRowid, rowidColumn, type SqliteColumnInfo } from '../../common/sqlite-dialect/table-facts.ts'
 
 export type SqliteShape = {
   /** Column names, in order. */
@@ -11,19 +12,9 @@ export type SqliteShape = {
   readonly alias: string | null
 }
 
-export type SqliteColumnInfo = {
-  readonly cid: number
-  readonly name: string
-  readonly type: string
-  readonly notnull: number
-  readonly dflt_value: string | null
-  readonly pk: number
-  readonly hidden: number
-}
-
 export function sqliteColumns(connection: Database.Database, table: string): readonly SqliteColumnInfo[] {
   return connection
-    .prepare(`SELECT cid, name, type, "notnull", dflt_value, pk, hidden FROM pragma_table_xinfo(?)`)
+    .prepare(`SELECT name, type, "notnull", dflt_value, pk, hidden FROM pragma_table_xinfo(?)`)
     .all(table) as SqliteColumnInfo[]
 }
 
@@ -36,16 +27,8 @@ export function sqliteShape(connection: Database.Database, table: string): Sqlit
     .get(table) as { readonly wr: number; readonly strict: number } | undefined
   const found = sqliteColumns(connection, table)
   const columns = found.map(({ name }) => name)
-  if (info === undefined) return { columns, strict: false, rowid: null, alias: null }
-  const taken = new Set(columns.map((name) => name.toLowerCase()))
-  const rowid = info.wr === 1 ? null : (['rowid', '_rowid_', 'oid'].find((name) => !taken.has(name)) ?? null)
-  return { columns, strict: info.strict === 1, rowid, alias: info.wr === 1 ? null : aliasOf(connection, table, found) }
-}
-
-/** One primary key column of exactly the type INTEGER, unless it has an index (as for INTEGER PRIMARY KEY DESC). */
-function aliasOf(connection: Database.Database, table: string, columns: readonly SqliteColumnInfo[]): string | null {
-  const [first, ...more] = columns.filter(({ pk }) => pk > 0)
-  if (first === undefined || more.length > 0 || first.type.toUpperCase() !== 'INTEGER') return null
+  const strict = info?.strict === 1
+  if (info === undefined || info.wr === 1) return { columns, strict, rowid: null, alias: null }
   const indexed = connection.prepare(`SELECT 1 FROM pragma_index_list(?) WHERE origin = 'pk'`).get(table) !== undefined
-  return indexed ? null : first.name
+  return { columns, strict, rowid: freeRowid(found), alias: rowidColumn(found, indexed) }
 }

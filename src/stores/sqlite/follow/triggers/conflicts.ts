@@ -8,7 +8,8 @@ import { bracketElements, maskedCode, nameAt } from '../../../common/definition-
 import { generatedExpressions } from '../../../common/sqlite-dialect/beside-list.ts'
 import { quote } from '../../../common/sqlite-dialect/ddl.ts'
 import { tailOf } from '../../../common/sqlite-dialect/object-list.ts'
-import { sqliteColumns, sqliteShape, type SqliteColumnInfo } from '../../copy/shape.ts'
+import type { SqliteColumnInfo } from '../../../common/sqlite-dialect/table-facts.ts'
+import { sqliteColumns, sqliteShape } from '../../copy/shape.ts'
 
 /** A uniqueness rule: expressions over a row, each with its collation, for the rows where `where` is true. */
 export type Unique = {

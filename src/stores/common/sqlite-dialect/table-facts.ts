@@ -1,0 +1,134 @@
+/** What the schema and the first rows of a SQLite table say about its columns and its row key. */
+import { createHash } from 'node:crypto'
+import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
+import type { SqlRow } from '../../../model/run/sql-port.ts'
+import { quote } from './ddl.ts'
+import { ANY, sqliteColumnType } from './types.ts'
+
+const LOOK_AT_ROWS = 1000
+
+const ZONES = [
+  '*[0-9][Zz]',
+  '*:[0-9]*[+-][0-9][0-9]',
+  '*:[0-9]*[+-][0-9][0-9]:[0-9][0-9]',
+  '*:[0-9]*[+-][0-9][0-9][0-9][0-9]',
+]
+
+/** A row of `pragma_table_xinfo`. */
+export type SqliteColumnInfo = {
+  readonly name: string
+  readonly type: string
+  readonly notnull: number
+  readonly dflt_value: string | null
+  /** Position in the primary key, from 1; 0 outside of it. */
+  readonly pk: number
+  /** 1 for hidden columns of virtual tables, more for generated columns. */
+  readonly hidden: number
+}
+
+/** An index of whole columns, over all rows. */
+export type UniqueIndex = {
+  readonly origin: string
+  readonly names: readonly string[]
+  readonly collations: readonly string[]
+}
+
+/** As `TableSpec.identity`. @param sql its CREATE TABLE */
+export function sqliteIdentity(name: string, sql: string): string {
+  return `${name} ${createHash('sha256').update(sql).digest('hex').slice(0, 16)}`
+}
+
+/** As `TableSpec.blocks`: each rowid is a block, and rows below 1 belong to the first. @param last null: no rows */
+export function rowidBlocks(last: bigint | null): bigint {
+  return last === null || last < 0n ? 1n : last + 1n
+}
+
+/** A name by which SQL can read the rowid; null if columns have taken all of its names. */
+export function freeRowid(columns: readonly { readonly name: string }[]): string | null {
+  const taken = new Set(columns.map(({ name }) => name.toLowerCase()))
+  return ['rowid', '_rowid_', 'oid'].find((name) => !taken.has(name)) ?? null
+}
+
+/**
+ * The column that is the rowid: the only one of a key, of exactly the type INTEGER, unless SQLite made an index for it
+ * (as for INTEGER PRIMARY KEY DESC).
+ */
+export function rowidColumn(columns: readonly SqliteColumnInfo[], hasPrimaryIndex: boolean): string | null {
+  const [first, ...more] = columns.filter(({ pk }) => pk > 0)
+  const isRowid = more.length === 0 && first?.type.toUpperCase() === 'INTEGER' && !hasPrimaryIndex
+  return isRowid ? first.name : null
+}
+
+/** The row key: the primary key, else the smallest unique index, those without NULLs first. */
+export function sqliteKeyOf(
+  alias: string | null,
+  columns: readonly Column[],
+  infos: readonly SqliteColumnInfo[],
+  indexes: readonly UniqueIndex[],
+): Pick<TableSpec, 'key' | 'primary'> {
+  if (alias !== null) return { key: [alias], primary: true }
+  const byName = new Map(columns.map((column) => [column.name, column]))
+  const usable = indexes.filter(({ names, collations }) =>
+    names.every((name, i) => {
+      const column = byName.get(name)
+      // Floats cannot be bounds; and under another collation than the column's, equal keys could be two rows.
+      if (column === undefined || column.generated === true || column.type.kind === 'float') return false
+      return (column.collation ?? 'BINARY') === collations[i]
+    }),
+  )
+  if (usable.some(({ origin }) => origin === 'pk')) {
+    const primary = infos.filter(({ pk }) => pk > 0).toSorted((a, b) => a.pk - b.pk)
+    return { key: primary.map(({ name }) => name), primary: true }
+  }
+  const nulls = (names: readonly string[]): number =>
+    names.some((name) => byName.get(name)?.nullable !== false) ? 1 : 0
+  const [best] = usable.toSorted((a, b) => nulls(a.names) - nulls(b.names) || a.names.length - b.names.length)
+  return { key: best?.names ?? [], primary: false }
+}
+
+/** Query for the bytecode of a comparison: SQLite shows the collation of a column nowhere else. */
+export function collationSql(table: string, column: string): string {
+  return `EXPLAIN SELECT +${quote(column)} = 'x' FROM ${quote(table)}`
+}
+
+/** @param program rows of `collationSql` @returns the collation; null if it is BINARY */
+export function collationIn(program: readonly SqlRow[]): string | null {
+  const compare = program.find(([, opcode]) => opcode === 'Eq' || opcode === 'Ne')
+  const collation = /^(.*)-\d+$/s.exec(String(compare?.[5] ?? ''))?.[1]?.toUpperCase() ?? 'BINARY'
+  return collation === 'BINARY' ? null : collation
+}
+
+/** True if the type of a column depends on its rows: it has no usable type, or SQLite has no such type. */
+export function isInferred(native: string): boolean {
+  const kind = sqliteColumnType(native)?.kind
+  return kind === undefined || kind === 'date' || kind === 'time' || kind === 'timestamp'
+}
+
+/** Query for the storage classes of the first values, and whether texts among them have a zone. */
+export function firstValuesSql(table: string, column: string): string {
+  return (
+    `SELECT typeof(c), typeof(c) = 'text' AND (${ZONES.map((zone) => `c GLOB '${zone}'`).join(' OR ')}) ` +
+    `FROM (SELECT ${quote(column)} AS c FROM ${quote(table)} LIMIT ${LOOK_AT_ROWS}) WHERE c IS NOT NULL GROUP BY 1, 2`
+  )
+}
+
+/**
+ * The type that the first values show.
+ * @param classes their storage classes
+ * @param hasZone whether a timestamp gets a zone
+ * @returns null if the declared type is right
+ */
+export function inferredType(native: string, classes: readonly unknown[], hasZone: boolean): ColumnType | null {
+  const declared = sqliteColumnType(native)
+  const only = (...names: readonly string[]): boolean => classes.every((one) => names.includes(String(one)))
+  if (classes.length === 0) return declared === null ? ANY : null
+  if (only('integer')) return { kind: 'int', bits: 64 }
+  if (declared !== null) {
+    if (only('real', 'integer')) return { kind: 'float', bits: 64 }
+    return declared.kind === 'timestamp' && hasZone ? { ...declared, zone: true } : null
+  }
+  if (only('real')) return { kind: 'float', bits: 64 }
+  if (only('real', 'integer')) return { kind: 'decimal' }
+  if (only('text')) return { kind: 'text' }
+  return only('blob') ? { kind: 'bytes' } : ANY
+}
