@@ -1,4 +1,6 @@
 /** Parses definitions that databases print, where no other form exists: names, elements in brackets, quoted parts. */
+import type { TableName } from '../../model/copy/column-type.ts'
+import { regexText } from '../../shared/name-pattern.ts'
 
 /** Quoting of texts and names: `brackets` also allows names in square brackets, `backslash` escapes in texts. */
 export type Quoting = 'standard' | 'brackets' | 'backslash'
@@ -115,4 +117,10 @@ export function closingBracket(code: string, from: number): number {
 function lengthAt(pattern: RegExp, text: string, at: number): number {
   pattern.lastIndex = at
   return pattern.exec(text)?.[0].length ?? 0
+}
+
+/** Whether the text of a definition has the name of a table as a word. */
+export function speaksOf(sql: string, { name }: TableName): boolean {
+  const word = regexText(name)
+  return new RegExp(String.raw`(?<![\p{L}\p{N}_$])${word}(?![\p{L}\p{N}_$])`, 'iu').test(sql)
 }

@@ -20,11 +20,7 @@ export function asObjectError(thrown: unknown, object: SchemaObject, named: (thr
   if (!(error instanceof SluiceError)) return error
   if (error.code !== 'ROW_REFUSED' && error.code !== 'TABLE_REFUSED') return error
   const { message, where, reason } = error
-  return objectFailed(object, message, {
-    ...(where === undefined ? {} : { where }),
-    ...(reason === undefined ? {} : { reason }),
-    cause: error,
-  })
+  return objectFailed(object, message, { where, reason, cause: error })
 }
 
 /** Cuts a name to this number of bytes, without splitting a character. */

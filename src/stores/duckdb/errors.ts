@@ -5,6 +5,7 @@
 import { SluiceError, type ErrorCode } from '../../shared/errors.ts'
 import { connectionFailed, databaseMissing, permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
 import { fileHint } from '../common/not-connected.ts'
+import { rowRefused, tableRefused } from '../common/refusals.ts'
 
 export type DuckdbCopySide = 'source' | 'target'
 
@@ -137,7 +138,16 @@ export function duckdbCopyError(thrown: unknown, label: string, side: DuckdbCopy
     retryable: known.retryable,
     cause: thrown,
     where,
-    ...(reason === undefined || known.code in OF_COPIES ? {} : { reason }),
-    ...(known.code === 'CONNECT_FAILED' ? { hint: fileHint('duckdb') } : hint === undefined ? {} : { hint }),
+    reason: known.code in OF_COPIES ? undefined : reason,
+    hint: known.code === 'CONNECT_FAILED' ? fileHint('duckdb') : hint,
   })
+}
+
+/** An error while rows of a table were written. */
+export function duckdbRefusal(error: unknown, label: string, table: string): unknown {
+  const message = duckdbErrorLine(error)
+  const refused = { system: 'DuckDB', label, table, message, cause: error }
+  if (/^(?:Binder|Catalog) Error/.test(message)) return tableRefused(refused)
+  if (error instanceof SluiceError || !isDuckdbRowError(error)) return duckdbCopyError(error, label, 'target')
+  return rowRefused(refused)
 }

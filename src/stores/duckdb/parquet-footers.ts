@@ -19,6 +19,7 @@ import { damagedParquet, faultOf } from './parquet-faults.ts'
 import { annotationFault } from './parquet-annotations.ts'
 import { ParquetNames } from './parquet-names.ts'
 import { scanRows } from './parquet-scan.ts'
+import { groupBy } from '../common/group-by.ts'
 
 const SETTINGS = { threads: 1, memoryLimit: '768MB' } as const
 const TAIL_BYTES = 8
@@ -130,13 +131,8 @@ type Rows = readonly (readonly DuckDBValue[])[]
 
 async function rowsBy(connection: DuckDBConnection, sql: string): Promise<ReadonlyMap<string, Rows>> {
   const result = await connection.run(sql)
-  const by = new Map<string, (readonly DuckDBValue[])[]>()
-  for (const [name, ...row] of await result.getRows()) {
-    const rows = by.get(String(name))
-    if (rows === undefined) by.set(String(name), [row])
-    else rows.push(row)
-  }
-  return by
+  const by = groupBy(await result.getRows(), ([name]) => String(name))
+  return new Map([...by].map(([name, rows]) => [name, rows.map(([, ...row]) => row)]))
 }
 
 async function readFooters(

@@ -16,8 +16,7 @@ const FULL = /HTTP 507|QuotaExceeded|StorageFull/i
 export function ofTarget(error: unknown): unknown {
   if (!(error instanceof SluiceError)) return error
   const { where, reason, retryable } = error
-  const place = where === undefined ? {} : { where }
-  if (FULL.test(reason ?? '')) return new SluiceError(...spaceExhausted({ ...place, cause: error }))
+  if (FULL.test(reason ?? '')) return new SluiceError(...spaceExhausted({ where, cause: error }))
   const code = OF_TARGET[error.code]
   if (code === undefined) {
     if (error.kind !== 'source') return error
@@ -25,9 +24,9 @@ export function ofTarget(error: unknown): unknown {
   }
   const hint = code === 'TARGET_DENIED' && error.hint?.includes('s3:GetObject') === true ? NEEDED : error.hint
   return new SluiceError(code, error.message, {
-    ...place,
-    ...(reason === undefined ? {} : { reason }),
-    ...(hint === undefined ? {} : { hint }),
+    where,
+    reason,
+    hint,
     retryable,
     cause: error,
   })

@@ -1,16 +1,9 @@
 /** Dependencies of SQLite tables besides rows, keys and indexes, for all systems that use its SQL. */
-import {
-  tableText,
-  type Column,
-  type TableName,
-  type TableOption,
-  type TableSpec,
-} from '../../../model/copy/column-type.ts'
+import { tableText, type Column, type TableOption, type TableSpec } from '../../../model/copy/column-type.ts'
 import { groupedLeft, type LeftBehind, type LeftKind } from '../../../model/copy/left-behind.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
-import { regexText } from '../../../shared/name-pattern.ts'
 import { columnsIn, expressionIn } from '../column-definitions.ts'
-import { maskedCode } from '../definition-text.ts'
+import { maskedCode, speaksOf } from '../definition-text.ts'
 import type { DependencyStore, LeftScope } from '../../../model/copy/beside-port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { ListRows, SqliteListQuery } from './object-list.ts'
@@ -82,11 +75,6 @@ export function leftIn({ tables, all }: LeftScope, answers: readonly (readonly S
   }
   if (all) for (const [name] of virtual) rows.push(['virtual table', undefined, String(name)])
   return groupedLeft(rows)
-}
-
-function speaksOf(sql: string, { name }: TableName): boolean {
-  const word = regexText(name)
-  return new RegExp(String.raw`(?<![\p{L}\p{N}_$])${word}(?![\p{L}\p{N}_$])`, 'iu').test(sql)
 }
 
 /** The text of CREATE TABLE, and whether the database has `sqlite_sequence`. */

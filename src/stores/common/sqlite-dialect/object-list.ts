@@ -3,8 +3,9 @@ import type { ObjectStore } from '../../../model/copy/objects-port.ts'
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { IndexPart, SchemaObject } from '../../../model/copy/schema-object.ts'
 import { definitionCode, nameAt } from '../definition-text.ts'
-import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
+import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { quote } from './ddl.ts'
+import { groupBy } from '../group-by.ts'
 
 export type SqliteListQuery = { readonly sql: string; readonly parameters: readonly string[] }
 
@@ -53,11 +54,13 @@ export function objectQueries({ table: { name } }: TableSpec): readonly SqliteLi
 /** @param answers rows of each of `objectQueries` */
 export function objectsIn(table: TableSpec, answers: readonly (readonly SqlRow[])[]): readonly SchemaObject[] {
   const [indexes = [], keys = [], columns = [], [created] = []] = answers
-  const objects: SchemaObject[] = grouped(indexes).map((rows) => indexObject(table, rows))
+  const objects: SchemaObject[] = [...groupBy(indexes, ([name]) => name).values()].map((rows) =>
+    indexObject(table, rows),
+  )
   const primary = columns.filter(([, , place]) => Number(place) > 0).map(([name]) => String(name))
   const hasPrimary = objects.some((object) => object.kind === 'unique' && object.primary === true)
   if (primary.length > 0 && !hasPrimary) objects.push(uniqueOf(`${table.table.name}_pkey`, primary, true))
-  for (const rows of grouped(keys)) objects.push(foreignKey(table, rows))
+  for (const rows of groupBy(keys, ([id]) => id).values()) objects.push(foreignKey(table, rows))
   for (const [name, value, , hidden] of columns) {
     if (value == null || Number(hidden) > 1) continue
     objects.push({ kind: 'default', name: String(name), own: String(value), columns: [String(name)] })
@@ -148,18 +151,6 @@ function foreignKey({ table }: TableSpec, rows: readonly SqlRow[]): SchemaObject
     onUpdate: String(onUpdate),
     rest: '',
   }
-}
-
-/** Rows grouped by their first value. */
-function grouped(rows: readonly SqlRow[]): readonly (readonly SqlRow[])[] {
-  const groups = new Map<SqlValue, SqlRow[]>()
-  for (const row of rows) {
-    const [key = null] = row
-    const group = groups.get(key)
-    if (group === undefined) groups.set(key, [row])
-    else group.push(row)
-  }
-  return [...groups.values()]
 }
 
 /** Query for the names that are taken by objects other than indexes of the table. */

@@ -12,6 +12,7 @@ import {
   sqliteIdentity,
   sqliteKeyOf,
 } from '../../common/sqlite-dialect/table-facts.ts'
+import { groupBy } from '../../common/group-by.ts'
 
 /** @param pattern `name` or `main.name`, with `*` for any characters; case-insensitive, as SQLite @throws D1Failure */
 export async function d1Tables(client: D1Client, pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
@@ -75,13 +76,7 @@ function shapeOf(
     }))
     // `hidden` is 1 for hidden columns of virtual tables.
     .filter(({ hidden }) => hidden !== 1)
-  const byName = new Map<string, D1Row[]>()
-  for (const row of indexRows) {
-    const parts = byName.get(String(row[0]))
-    if (parts === undefined) byName.set(String(row[0]), [row])
-    else parts.push(row)
-  }
-  const all = [...byName.values()].map((parts) => ({
+  const all = [...groupBy(indexRows, ([index]) => String(index)).values()].map((parts) => ({
     origin: String(parts[0]?.[1]),
     unique: parts[0]?.[2] === 1,
     names: parts.map(([, , , part]) => (part == null ? null : String(part))),

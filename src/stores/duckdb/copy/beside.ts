@@ -3,10 +3,9 @@ import { tableText, type Column, type TableName, type TableSpec } from '../../..
 import { groupedLeft, type LeftBehind, type LeftKind } from '../../../model/copy/left-behind.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import { countText } from '../../../shared/figures.ts'
-import { regexText } from '../../../shared/name-pattern.ts'
 import type { DependencyStore, LeftScope } from '../../../model/copy/beside-port.ts'
 import { columnsIn, expressionIn } from '../../common/column-definitions.ts'
-import { nameAt } from '../../common/definition-text.ts'
+import { nameAt, speaksOf } from '../../common/definition-text.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { DuckdbCopySession } from './session.ts'
 
@@ -96,11 +95,6 @@ export class DuckdbDependencies implements DependencyStore {
       ...macros.map(([name]): [LeftKind, undefined, string] => ['function', undefined, String(name)]),
     ]
   }
-}
-
-function speaksOf(sql: string, { name }: TableName): boolean {
-  const word = regexText(name)
-  return new RegExp(String.raw`(?<![\p{L}\p{N}_$])${word}(?![\p{L}\p{N}_$])`, 'iu').test(sql)
 }
 
 /** Sequences of columns whose default is only `nextval`. */

@@ -7,11 +7,11 @@ import type { ChunkRequest, ChunkWriter, DigestRequest } from '../../../model/co
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { Closing } from '../../../model/run/ledger-port.ts'
 import { rangeCondition, type SqlCondition } from '../../common/key-ranges.ts'
-import { rangeKept, rowRefused, tableRefused } from '../../common/refusals.ts'
+import { rangeKept } from '../../common/refusals.ts'
 import { hidesNumbers } from './introspect.ts'
 import { rangeMeansTheSame, typesOf } from '../../common/same-range.ts'
 import { duckdbDigest } from './digest.ts'
-import { duckdbCopyError, isDuckdbRowError, duckdbErrorLine } from '../errors.ts'
+import { duckdbCopyError, duckdbRefusal, isDuckdbRowError } from '../errors.ts'
 import { boundTexts, fromTable, duckdbTargetKeys } from './key-dialect.ts'
 import { keyList, keyTypes, spelled, type KeyList } from './keys.ts'
 import { duckdbRows, type DuckdbRowQuery } from './rows.ts'
@@ -174,10 +174,7 @@ export class DuckdbChunk implements ChunkWriter {
     this.#begun()
     await this.#clearRange()
     try {
-      for (const [i, { sql, parameters }] of statements.entries()) {
-        const changed = await this.#session.change(sql, parameters)
-        if (i === 0 && changed !== 1) return 'fenced'
-      }
+      if (!(await this.#session.closesChunk(statements))) return 'fenced'
       await this.#session.commit()
       this.#over = true
       return 'committed'
@@ -246,12 +243,7 @@ export class DuckdbChunk implements ChunkWriter {
   }
 
   #refusal(error: unknown): unknown {
-    const message = duckdbErrorLine(error)
-    const table = tableText(this.#request.table.table)
-    const refused = { system: 'DuckDB', label: this.#label, table, message, cause: error }
-    if (/^(?:Binder|Catalog) Error/.test(message)) return tableRefused(refused)
-    if (error instanceof SluiceError || !isDuckdbRowError(error)) return duckdbCopyError(error, this.#label, 'target')
-    return rowRefused(refused)
+    return duckdbRefusal(error, this.#label, tableText(this.#request.table.table))
   }
 }
 

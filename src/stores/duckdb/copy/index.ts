@@ -20,7 +20,7 @@ import { duckdbCopyError, type DuckdbCopySide } from '../errors.ts'
 import { duckdbTables } from './introspect.ts'
 import { DuckdbLedger } from './ledger.ts'
 import { DuckdbObjects } from './objects.ts'
-import { DuckdbCopySession } from './session.ts'
+import { DuckdbCopySession, type DuckdbParts } from './session.ts'
 import { DuckdbView } from './source.ts'
 import { createDuckdbTable, DuckdbTarget } from './target.ts'
 import { declareDuckdbType } from './types.ts'
@@ -54,23 +54,23 @@ export async function openDuckdbCopy(file: string, { mode, label }: DuckdbCopyOp
   let database: OpenFile | null = null
   try {
     database = await OpenFile.open(path, { mode, label })
-    const parts: Parts = { path, label, side, database }
-    const reader = await connect(parts)
-    return new DuckdbCopy(parts, reader, mode === 'write' ? await connect(parts) : null)
+    const opened: Opened = { path, label, side, database }
+    const reader = await connect(opened)
+    return new DuckdbCopy(opened, reader, mode === 'write' ? await connect(opened) : null)
   } catch (error) {
     await database?.close()
     throw busyAsState(duckdbCopyError(error, label, side), side)
   }
 }
 
-type Parts = {
+type Opened = {
   readonly path: string
   readonly label: string
   readonly side: DuckdbCopySide
   readonly database: OpenFile
 }
 
-async function connect({ database, label, side }: Parts): Promise<DuckdbCopySession> {
+async function connect({ database, label, side }: Opened): Promise<DuckdbCopySession> {
   return DuckdbCopySession.open(await database.connect(), label, side)
 }
 
@@ -95,27 +95,30 @@ class DuckdbCopy implements CopyStore {
   readonly can = ABILITIES
   readonly offers: DuckdbOffers
   readonly schema = 'main'
-  readonly #parts: Parts
-  readonly #reader: DuckdbCopySession
+  readonly #opened: Opened
   readonly #writer: DuckdbCopySession | null
-  readonly #turn = new Turn()
+  readonly #parts: DuckdbParts
 
-  constructor(parts: Parts, reader: DuckdbCopySession, writer: DuckdbCopySession | null) {
-    this.#parts = parts
-    this.label = parts.label
-    this.#reader = reader
+  constructor(opened: Opened, reader: DuckdbCopySession, writer: DuckdbCopySession | null) {
+    this.#opened = opened
     this.#writer = writer
-    const { label } = parts
-    this.offers = {
-      times: { condition: timeCondition },
-      changeTarget: new DuckdbApply({ reader, writer, turn: this.#turn, objects: this.objects(), label }),
+    this.label = opened.label
+    this.#parts = {
+      reader,
+      writer: () => {
+        if (writer === null) throw new Error('the database was opened for reading')
+        return writer
+      },
+      turn: new Turn(),
+      label: opened.label,
     }
-    const { dev, ino } = statSync(parts.path, { bigint: true })
+    this.offers = { times: { condition: timeCondition }, changeTarget: new DuckdbApply(this.#parts) }
+    const { dev, ino } = statSync(opened.path, { bigint: true })
     this.identity = `duckdb ${dev}:${ino}`
   }
 
   tables(pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
-    return duckdbTables(this.#reader, pattern, signal)
+    return duckdbTables(this.#parts.reader, pattern, signal)
   }
 
   declare(type: ColumnType): DeclaredColumn {
@@ -124,10 +127,10 @@ class DuckdbCopy implements CopyStore {
   }
 
   async source(signal: AbortSignal): Promise<SourceView> {
-    const session = await connect(this.#parts)
+    const session = await connect(this.#opened)
     try {
       // A file open for reading has no writer. Without a transaction, a failed statement affects no other.
-      if (this.#parts.side === 'source') return new DuckdbView(session)
+      if (this.#opened.side === 'source') return new DuckdbView(session)
       await session.begin()
       // The first read fixes the snapshot of the transaction.
       await session.rows('SELECT count(*) FROM duckdb_tables()', [], { signal })
@@ -139,7 +142,7 @@ class DuckdbCopy implements CopyStore {
   }
 
   target(): CopyTarget {
-    return new DuckdbTarget(this.#writer, this.#turn, this.label)
+    return new DuckdbTarget(this.#parts)
   }
 
   async refuseUncreatable(table: TableSpec): Promise<void> {
@@ -147,22 +150,22 @@ class DuckdbCopy implements CopyStore {
   }
 
   objects(): ObjectStore {
-    return new DuckdbObjects(this.#reader, this.#writer, this.#turn, this.label)
+    return new DuckdbObjects(this.#parts)
   }
 
   dependencies(): DependencyStore {
-    return new DuckdbDependencies(this.#reader)
+    return new DuckdbDependencies(this.#parts.reader)
   }
 
   async ledger(): Promise<LedgerDatabase> {
-    return new DuckdbLedger(this.label, await connect(this.#parts), this.#writer, this.#turn)
+    return new DuckdbLedger({ ...this.#parts, reader: await connect(this.#opened) })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     // After the last chunk.
-    await this.#turn.take(() => undefined)
-    this.#reader.close()
+    await this.#parts.turn.take(() => undefined)
+    this.#parts.reader.close()
     this.#writer?.close()
-    await this.#parts.database.close()
+    await this.#opened.database.close()
   }
 }

@@ -5,32 +5,26 @@
  */
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
-import type { Turn } from '../../../model/run/turn.ts'
-import type { DuckdbCopySession } from './session.ts'
+import type { DuckdbParts } from './session.ts'
 
 export class DuckdbLedger implements LedgerDatabase {
   readonly dialect = 'duckdb'
   readonly label: string
-  readonly #reader: DuckdbCopySession
-  readonly #writer: DuckdbCopySession | null
-  readonly #turn: Turn
+  readonly #parts: DuckdbParts
 
-  /** @param writer null if the file was opened for reading */
-  constructor(label: string, reader: DuckdbCopySession, writer: DuckdbCopySession | null, turn: Turn) {
-    this.label = label
-    this.#reader = reader
-    this.#writer = writer
-    this.#turn = turn
+  /** @param parts with a reader that is closed with the ledger */
+  constructor(parts: DuckdbParts) {
+    this.#parts = parts
+    this.label = parts.label
   }
 
   all(sql: string, parameters: SqlRow = []): Promise<readonly SqlRow[]> {
-    return this.#reader.rows(sql, parameters)
+    return this.#parts.reader.rows(sql, parameters)
   }
 
   async batch(statements: readonly Statement[]): Promise<readonly (readonly SqlRow[])[]> {
-    const writer = this.#writer
-    if (writer === null) throw new Error('the database was opened for reading')
-    return this.#turn.take(() =>
+    const writer = this.#parts.writer()
+    return this.#parts.turn.take(() =>
       writer.transaction(async () => {
         const results: (readonly SqlRow[])[] = []
         for (const { sql, parameters } of statements) results.push(await writer.given(sql, parameters))
@@ -45,6 +39,6 @@ export class DuckdbLedger implements LedgerDatabase {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#reader.close()
+    this.#parts.reader.close()
   }
 }

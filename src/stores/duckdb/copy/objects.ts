@@ -7,30 +7,23 @@ import type { ObjectStore } from '../../../model/copy/objects-port.ts'
 import { bracketElements, nameAt } from '../../common/definition-text.ts'
 import { objectFailed } from '../../common/object-names.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
-import type { Turn } from '../../../model/run/turn.ts'
 import { duckdbCopyError, isExpressionError, isDuckdbRowError, duckdbErrorLine } from '../errors.ts'
 import { fromTable } from './key-dialect.ts'
-import type { DuckdbCopySession } from './session.ts'
+import type { DuckdbParts } from './session.ts'
 
 const OF_TABLE = 'database_name = current_database() AND schema_name = ? AND table_name = ?'
 
 export class DuckdbObjects implements ObjectStore {
   readonly words = 'duckdb'
-  readonly #reader: DuckdbCopySession
-  readonly #writer: DuckdbCopySession | null
-  readonly #turn: Turn
-  readonly #label: string
+  readonly #parts: DuckdbParts
 
-  constructor(reader: DuckdbCopySession, writer: DuckdbCopySession | null, turn: Turn, label: string) {
-    this.#reader = reader
-    this.#writer = writer
-    this.#turn = turn
-    this.#label = label
+  constructor(parts: DuckdbParts) {
+    this.#parts = parts
   }
 
   async list({ table }: TableSpec, signal: AbortSignal): Promise<readonly SchemaObject[]> {
     const { schema = 'main', name } = table
-    const ask = (sql: string): Promise<readonly SqlRow[]> => this.#reader.rows(sql, [schema, name], { signal })
+    const ask = (sql: string): Promise<readonly SqlRow[]> => this.#parts.reader.rows(sql, [schema, name], { signal })
     const indexes = await ask(
       `SELECT index_name, is_unique, sql FROM duckdb_indexes() WHERE ${OF_TABLE} ORDER BY index_name`,
     )
@@ -59,7 +52,7 @@ export class DuckdbObjects implements ObjectStore {
   }
 
   async taken({ table }: TableSpec, names: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>> {
-    const rows = await this.#reader.rows(
+    const rows = await this.#parts.reader.rows(
       `SELECT index_name FROM duckdb_indexes() WHERE database_name = current_database() AND schema_name = ? AND table_name <> ?
        UNION SELECT table_name FROM duckdb_tables() WHERE database_name = current_database() AND schema_name = ?`,
       [table.schema ?? 'main', table.name, table.schema ?? 'main'],
@@ -101,26 +94,26 @@ export class DuckdbObjects implements ObjectStore {
   }
 
   async build(object: SchemaObject, table: TableSpec, _inUse: boolean, signal: AbortSignal): Promise<void> {
-    const writer = this.#writer
-    if (writer === null) throw new Error('the database was opened for reading')
+    const { turn, label } = this.#parts
+    const writer = this.#parts.writer()
     const sql = buildSql(object, table)
-    await this.#turn.take(async () => {
+    await turn.take(async () => {
       throwIfAborted(signal)
       try {
         await writer.change(sql, [], signal)
       } catch (error) {
         throwIfAborted(signal)
         if (isExpressionError(error) || isDuckdbRowError(error)) {
-          const where = `${this.#label}, ${table.table.name}`
+          const where = `${label}, ${table.table.name}`
           throw objectFailed(object, duckdbErrorLine(error), { where, cause: error })
         }
-        throw duckdbCopyError(error, this.#label, 'target')
+        throw duckdbCopyError(error, label, 'target')
       }
     })
   }
 
   async #generated(schema: string, table: string, signal: AbortSignal): Promise<readonly SqlRow[]> {
-    const [row] = await this.#reader.rows(`SELECT sql FROM duckdb_tables() WHERE ${OF_TABLE}`, [schema, table], {
+    const [row] = await this.#parts.reader.rows(`SELECT sql FROM duckdb_tables() WHERE ${OF_TABLE}`, [schema, table], {
       signal,
     })
     return bracketElements(String(row?.[0] ?? '')).flatMap((element) => {

@@ -2,6 +2,8 @@
 import type { DuckDBAppender, DuckDBConnection } from '@duckdb/node-api'
 import { duckdbCopyError, type DuckdbCopySide } from '../errors.ts'
 import { DuckdbSession } from '../session.ts'
+import type { Statement } from '../../../model/run/ledger-port.ts'
+import type { Turn } from '../../../model/run/turn.ts'
 
 export class DuckdbCopySession extends DuckdbSession {
   readonly #side: DuckdbCopySide
@@ -38,7 +40,26 @@ export class DuckdbCopySession extends DuckdbSession {
     })
   }
 
+  /** Runs the statements that close a chunk. @returns false if the first one changes no row: the chunk is fenced */
+  async closesChunk(statements: readonly Statement[]): Promise<boolean> {
+    for (const [i, { sql, parameters }] of statements.entries()) {
+      const changed = await this.change(sql, parameters)
+      if (i === 0 && changed !== 1) return false
+    }
+    return true
+  }
+
   protected override named(error: unknown): unknown {
     return duckdbCopyError(error, this.label, this.#side)
   }
+}
+
+/** What all parts of a store share that is a DuckDB file. */
+export type DuckdbParts = {
+  readonly reader: DuckdbCopySession
+  /** @throws Error if the file was opened for reading */
+  readonly writer: () => DuckdbCopySession
+  /** Had while the writer is in a transaction. */
+  readonly turn: Turn
+  readonly label: string
 }

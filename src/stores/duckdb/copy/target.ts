@@ -5,36 +5,30 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import type { ChunkRequest, ChunkWriter, CopyTarget } from '../../../model/copy/target-port.ts'
-import type { Turn } from '../../../model/run/turn.ts'
 import { DuckdbChunk } from './chunk.ts'
 import { duckdbCopyError, isExpressionError, duckdbErrorLine } from '../errors.ts'
 import { fromTable } from './key-dialect.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import { moveDuckdbSequences, numberedSql, sequencesSql } from './numbering.ts'
-import type { DuckdbCopySession } from './session.ts'
+import type { DuckdbParts } from './session.ts'
 
 export class DuckdbTarget implements CopyTarget {
-  readonly #writer: DuckdbCopySession | null
-  readonly #turn: Turn
-  readonly #label: string
+  readonly #parts: DuckdbParts
 
-  /** @param writer null if the file was opened for reading */
-  constructor(writer: DuckdbCopySession | null, turn: Turn, label: string) {
-    this.#writer = writer
-    this.#turn = turn
-    this.#label = label
+  constructor(parts: DuckdbParts) {
+    this.#parts = parts
   }
 
   async create(table: TableSpec, signal: AbortSignal): Promise<void> {
     const statements = [...sequencesSql(table), createDuckdbTable(table)]
-    await this.#turn.take(async () => {
+    await this.#parts.turn.take(async () => {
       throwIfAborted(signal)
       try {
-        for (const sql of statements) await this.#session.raw(sql)
+        for (const sql of statements) await this.#parts.writer().raw(sql)
       } catch (error) {
         if (!isExpressionError(error)) throw error
         throw new SluiceError('TABLE_REFUSED', `DuckDB cannot create the table: ${duckdbErrorLine(error)}`, {
-          where: `${this.#label}, ${table.table.name}`,
+          where: `${this.#parts.label}, ${table.table.name}`,
           hint: 'rename columns with --rename and the table with --to-table, or leave columns out with --columns',
           cause: error,
         })
@@ -43,7 +37,7 @@ export class DuckdbTarget implements CopyTarget {
   }
 
   async clear(table: TableSpec, signal: AbortSignal): Promise<void> {
-    await this.#turn.take(() => this.#session.change(`DELETE FROM ${fromTable(table)}`, [], signal))
+    await this.#parts.turn.take(() => this.#parts.writer().change(`DELETE FROM ${fromTable(table)}`, [], signal))
   }
 
   async finish(
@@ -51,28 +45,23 @@ export class DuckdbTarget implements CopyTarget {
     signal: AbortSignal,
     sequences: readonly ColumnSequence[] = [],
   ): Promise<readonly string[]> {
-    let notes: readonly string[] = []
-    await this.#turn.take(async () => {
-      notes = await moveDuckdbSequences(this.#session, table, sequences, signal)
-      await this.#session.change(`ANALYZE ${fromTable(table)}`, [], signal)
+    return await this.#parts.turn.take(async () => {
+      const notes = await moveDuckdbSequences(this.#parts.writer(), table, sequences, signal)
+      await this.#parts.writer().change(`ANALYZE ${fromTable(table)}`, [], signal)
+      return notes
     })
-    return notes
   }
 
   async open(request: ChunkRequest): Promise<ChunkWriter> {
-    const leave = await this.#turn.wait()
+    const { writer, turn, label } = this.#parts
+    const leave = await turn.wait()
     try {
       throwIfAborted(request.signal)
-      return await DuckdbChunk.begin(this.#session, request, this.#label, leave, this.#turn)
+      return await DuckdbChunk.begin(writer(), request, label, leave, turn)
     } catch (error) {
       leave()
-      throw duckdbCopyError(error, this.#label, 'target')
+      throw duckdbCopyError(error, label, 'target')
     }
-  }
-
-  get #session(): DuckdbCopySession {
-    if (this.#writer === null) throw new Error('the database was opened for reading')
-    return this.#writer
   }
 }
 

@@ -5,6 +5,7 @@ import { bracketElements, nameAt } from '../../common/definition-text.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { MysqlSession } from '../session.ts'
 import { mysqlTableSql } from './names.ts'
+import { groupBy } from '../../common/group-by.ts'
 
 /** @param session in which a backslash escapes, as the server prints texts @returns [] if there is no such table */
 export async function listMysqlObjects(session: MysqlSession, table: TableName): Promise<readonly SchemaObject[]> {
@@ -38,8 +39,10 @@ export async function listMysqlObjects(session: MysqlSession, table: TableName):
     [schema, name],
   )
   return [
-    ...byName(statistics).map(([index, rows]) => indexObject(index, rows, definitions.keys.get(index) ?? '')),
-    ...byName(keys).map(([key, rows]) => foreignKey(key, rows)),
+    ...[...groupBy(statistics, ([index]) => String(index))].map(([index, rows]) =>
+      indexObject(index, rows, definitions.keys.get(index) ?? ''),
+    ),
+    ...[...groupBy(keys, ([key]) => String(key))].map(([key, rows]) => foreignKey(key, rows)),
     ...[...definitions.checks].map(([check, own]): SchemaObject => ({
       kind: 'check',
       name: check,
@@ -133,15 +136,4 @@ function defaultOf([name, value, extra, type]: SqlRow, isMariadb: boolean): read
 /** The dictionary puts a backslash before quotes, which is not valid SQL. */
 function expressionOf(text: string): string {
   return `(${text.replaceAll(String.raw`\'`, "'")})`
-}
-
-function byName(rows: readonly SqlRow[]): readonly (readonly [string, readonly SqlRow[]])[] {
-  const groups = new Map<string, SqlRow[]>()
-  for (const row of rows) {
-    const name = String(row[0])
-    const group = groups.get(name)
-    if (group === undefined) groups.set(name, [row])
-    else group.push(row)
-  }
-  return [...groups]
 }

@@ -18,6 +18,7 @@ import { MysqlApply } from '../follow/apply/index.ts'
 import { MysqlTriggers } from '../follow/triggers/index.ts'
 import { MysqlMaintenance } from '../partition/maintenance/index.ts'
 import type { MysqlSession } from '../session.ts'
+import { createdAt } from './same-table.ts'
 
 type Ask = <T>(signal: AbortSignal, body: (session: MysqlSession) => Promise<T>) => Promise<T>
 
@@ -71,12 +72,10 @@ function recognised({
           const [[now] = []] = await session.rows('SELECT UNIX_TIMESTAMP()')
           return uptime == null ? null : `~${Number(now) - Number(uptime)}`
         }),
-      mark: async ({ schema, name }, signal) => {
-        const sql =
-          'SELECT CREATE_TIME FROM information_schema.TABLES WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?'
-        const [[created] = []] = await ask(signal, (session) => session.rows(sql, [schema ?? null, name]))
+      mark: async (table, signal) => {
+        const created = await ask(signal, (session) => createdAt(session, table))
         // An ALTER changes this time, too.
-        return created == null ? null : { text: String(created), lasting: false }
+        return created === null ? null : { text: created, lasting: false }
       },
     },
     // In MariaDB a RENAME changes the creation time of a table.

@@ -24,11 +24,7 @@ export class SameTables {
     const name = mysqlTableSql(table)
     // Any read locks the name.
     await session.rows(`SELECT 1 FROM ${name} LIMIT 0`)
-    const [[time] = []] = await session.rows(
-      'SELECT CREATE_TIME FROM information_schema.TABLES WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?',
-      [table.schema ?? null, table.name],
-    )
-    const made = String(time ?? '')
+    const made = (await createdAt(session, table)) ?? ''
     const before = this.#made.get(name) ?? made
     this.#made.set(name, before)
     if (before === made) {
@@ -46,6 +42,15 @@ export class SameTables {
       retryable: true,
     })
   }
+}
+
+/** When the table was created; null if there is none, or the server does not say. */
+export async function createdAt(session: MysqlSession, { schema, name }: TableName): Promise<string | null> {
+  const [[time] = []] = await session.rows(
+    'SELECT CREATE_TIME FROM information_schema.TABLES WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?',
+    [schema ?? null, name],
+  )
+  return time == null ? null : String(time)
 }
 
 /** Column names of these tables, in one query. The session must have locked them by reading or writing. */

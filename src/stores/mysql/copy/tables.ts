@@ -8,6 +8,7 @@ import { chooseKey, type MysqlIndexPart } from './keys.ts'
 import { isDictionaryName, quoted, tablePattern, type NameTest } from './names.ts'
 import { isDated } from './printed-days.ts'
 import { baseTypeName, isByBytes, isHexed, isShape, mysqlColumnType } from './types.ts'
+import { groupBy } from '../../common/group-by.ts'
 
 /** The server's own databases. */
 const OWN = new Set(['information_schema', 'mysql', 'performance_schema', 'sys'])
@@ -128,13 +129,8 @@ class Dictionary {
          AND CAST(TABLE_NAME AS BINARY) IN (${marks}) ${tail}`,
       [this.#schema, ...(alone ? this.#names : []), ...this.#names],
     )
-    const byTable = new Map<string, SqlRow[]>()
-    for (const [name, ...row] of rows) {
-      const some = byTable.get(String(name))
-      if (some === undefined) byTable.set(String(name), [row])
-      else some.push(row)
-    }
-    return byTable
+    const byTable = groupBy(rows, ([name]) => String(name))
+    return new Map([...byTable].map(([name, some]) => [name, some.map(([, ...row]) => row)]))
   }
 }
 

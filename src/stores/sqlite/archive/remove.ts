@@ -15,7 +15,7 @@ import { sqliteDigest } from '../copy/proof.ts'
 import { sqliteColumns, sqliteShape, type SqliteShape } from '../copy/shape.ts'
 import { hops } from './hops.ts'
 import { sqliteReferrers } from './referrers.ts'
-import { isClosed } from '../copy/connection.ts'
+import { closesChunk } from '../copy/connection.ts'
 
 /** Rows between two pauses for other work. */
 const STRETCH = 2000
@@ -47,7 +47,7 @@ export async function removeSqliteRows(connection: Database.Database, request: R
   } catch (error) {
     throw mistaken(error, where)
   }
-  if (!isClosed(connection, statements)) return 'fenced'
+  if (!closesChunk(connection, statements)) return 'fenced'
   throwIfAborted(signal)
   connection.exec('COMMIT')
   return 'done'

@@ -10,7 +10,7 @@ import type { ChunkRequest, ChunkWriter, DigestRequest } from '../../../model/co
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { Closing } from '../../../model/run/ledger-port.ts'
 import { keyOrder, rangeCondition, type KeyDialect, type SqlCondition } from '../../common/key-ranges.ts'
-import { isClosed, rollBack } from './connection.ts'
+import { closesChunk, rollBack } from './connection.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { sqliteCopyError, sqliteRefusal } from './errors.ts'
 import { Inserter } from './insert.ts'
@@ -166,7 +166,7 @@ export class SqliteChunk implements ChunkWriter {
     this.#begun()
     return this.#guard(() => {
       this.#clearRange()
-      if (!isClosed(this.#connection, statements)) {
+      if (!closesChunk(this.#connection, statements)) {
         this.#end()
         return 'fenced'
       }

@@ -148,7 +148,7 @@ export async function withConnection<T>(
 }
 
 /** Runs the statements that close a chunk. @returns false if the first one changes no row: the chunk is fenced */
-export function isClosed(connection: Database.Database, statements: readonly Statement[]): boolean {
+export function closesChunk(connection: Database.Database, statements: readonly Statement[]): boolean {
   for (const [i, { sql, parameters }] of statements.entries()) {
     const statement = connection.prepare(sql)
     const changed = statement.reader ? statement.all(...parameters).length : statement.run(...parameters).changes

@@ -1,10 +1,8 @@
 /** DuckDB files as the target of a replication stream. */
 import { tableText } from '../../../../model/copy/column-type.ts'
-import { SluiceError } from '../../../../shared/errors.ts'
 import { inspectedTable, type ApplyRules, type TableLook } from '../../../common/apply/examined-table.ts'
 import type { PartialPut, SortedBatch } from '../../../common/apply/puts.ts'
 import { TurnWriter, type ChangeSteps } from '../../../common/apply/turn-writer.ts'
-import type { ObjectStore } from '../../../../model/copy/objects-port.ts'
 import type { Statement } from '../../../../model/run/ledger-port.ts'
 import type {
   ChangeRequest,
@@ -14,29 +12,19 @@ import type {
   FollowRefusal,
   TargetPreflight,
 } from '../../../../model/follow/port.ts'
-import { rowRefused, tableRefused } from '../../../common/refusals.ts'
-import type { Turn } from '../../../../model/run/turn.ts'
 import { duckdbTables } from '../../copy/introspect.ts'
-import type { DuckdbCopySession } from '../../copy/session.ts'
-import { duckdbCopyError, isDuckdbRowError, duckdbErrorLine } from '../../errors.ts'
+import { DuckdbObjects } from '../../copy/objects.ts'
+import type { DuckdbCopySession, DuckdbParts } from '../../copy/session.ts'
+import { duckdbRefusal } from '../../errors.ts'
 import { DuckdbChangedRows } from './rows.ts'
-
-export type DuckdbApplyParts = {
-  readonly reader: DuckdbCopySession
-  /** Null if the file was opened for reading. */
-  readonly writer: DuckdbCopySession | null
-  readonly turn: Turn
-  readonly objects: ObjectStore
-  readonly label: string
-}
 
 /** DuckDB has no triggers, and always checks foreign keys. Columns are read fast, and joins use no index. */
 const RULES: ApplyRules = { system: 'DuckDB', foreignKeys: 'refused', scans: true, overwrites: false }
 
 export class DuckdbApply implements ChangeTarget {
-  readonly #parts: DuckdbApplyParts
+  readonly #parts: DuckdbParts
 
-  constructor(parts: DuckdbApplyParts) {
+  constructor(parts: DuckdbParts) {
     this.#parts = parts
   }
 
@@ -54,12 +42,11 @@ export class DuckdbApply implements ChangeTarget {
 
   async open(request: ChangeRequest): Promise<ChangeWriter> {
     const { writer, turn, label } = this.#parts
-    if (writer === null) throw new Error('the database was opened for reading')
-    return new TurnWriter(request, new DuckdbSteps(writer, request, label), turn)
+    return new TurnWriter(request, new DuckdbSteps(writer(), request, label), turn)
   }
 
   async #look({ table }: ChangeTable, signal: AbortSignal): Promise<TableLook> {
-    const { reader, objects } = this.#parts
+    const { reader } = this.#parts
     const { schema = 'main', name } = table.table
     const [kind] = await reader.rows(
       `SELECT table_type FROM information_schema.tables
@@ -84,7 +71,7 @@ export class DuckdbApply implements ChangeTarget {
           ? {}
           : { foldedBy: column.collation }),
       })),
-      objects: await objects.list(table, signal),
+      objects: await new DuckdbObjects(this.#parts).list(table, signal),
       triggers: [],
       referred: referred.map(([key, of]) => `${String(key)} of ${String(of)}`),
     }
@@ -116,9 +103,7 @@ class DuckdbSteps implements ChangeSteps {
   }
 
   async commit(statements: readonly Statement[]): Promise<'committed' | 'fenced'> {
-    for (const [i, { sql, parameters }] of statements.entries()) {
-      const changed = await this.#session.change(sql, parameters)
-      if (i > 0 || changed === 1) continue
+    if (!(await this.#session.closesChunk(statements))) {
       await this.#session.rollBack()
       return 'fenced'
     }
@@ -131,12 +116,7 @@ class DuckdbSteps implements ChangeSteps {
   }
 
   named(error: unknown, table: string): unknown {
-    const message = duckdbErrorLine(error)
-    const where = table === '' ? this.#names : table
-    const refused = { system: 'DuckDB', label: this.#label, table: where, message, cause: error }
-    if (/^(?:Binder|Catalog) Error/.test(message)) return tableRefused(refused)
-    if (error instanceof SluiceError || !isDuckdbRowError(error)) return duckdbCopyError(error, this.#label, 'target')
-    return rowRefused(refused)
+    return duckdbRefusal(error, this.#label, table === '' ? this.#names : table)
   }
 
   /** The session belongs to the store, which stays open. */

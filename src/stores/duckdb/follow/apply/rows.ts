@@ -44,36 +44,23 @@ export class DuckdbChangedRows {
     const keys = this.#key.map((place) => this.#columns[place] as StagedColumn)
     // First read the existing rows, which have the unchanged values: the deletes below may remove them.
     const lacking = partial.length === 0 ? [] : await this.#fill(partial, keys, signal)
+    const values = keys.map(({ name, column }) => cast(column, `s.${name}`))
+    const isFilled = lacking.length < partial.length
     if (gone.length > 0) {
       await this.#stage(GONE, keys, gone, signal)
-      await this.#remove(
-        GONE,
-        keys.map(({ name, column }) => cast(column, `s.${name}`)),
-      )
+      await this.#remove(GONE, values)
     }
-    if (whole.length > 0) await this.#stage(WHOLE, this.#columns, whole, signal)
-    if (whole.length > 0)
-      await this.#remove(
-        WHOLE,
-        keys.map(({ name, column }) => cast(column, `s.${name}`)),
-      )
-    const isFilled = lacking.length < partial.length
-    if (isFilled)
-      await this.#remove(
-        FILLED,
-        keys.map(({ name }) => `s.${name}`),
-      )
+    if (whole.length > 0) {
+      await this.#stage(WHOLE, this.#columns, whole, signal)
+      await this.#remove(WHOLE, values)
+    }
+    const filled = keys.map(({ name }) => `s.${name}`)
+    if (isFilled) await this.#remove(FILLED, filled)
     // After all touched rows are deleted: unique values may move from one row to another.
-    if (whole.length > 0)
-      await this.#insert(
-        WHOLE,
-        this.#columns.map(({ name, column }) => cast(column, name)),
-      )
-    if (isFilled)
-      await this.#insert(
-        FILLED,
-        this.#columns.map(({ name }) => name),
-      )
+    const puts = this.#columns.map(({ name, column }) => cast(column, name))
+    if (whole.length > 0) await this.#insert(WHOLE, puts)
+    const names = this.#columns.map(({ name }) => name)
+    if (isFilled) await this.#insert(FILLED, names)
     return lacking
   }
 

@@ -16,6 +16,7 @@ import { isNull, quoted, mysqlTableSql } from '../../copy/names.ts'
 import type { MysqlSession } from '../../session.ts'
 import { forceIndex } from './by-identity.ts'
 import type { ApplyShape, MysqlShapeColumn } from './shape.ts'
+import { groupBy } from '../../../common/group-by.ts'
 
 export type MysqlCellEncoder = (cell: Cell) => SqlValue
 
@@ -79,7 +80,9 @@ export class MysqlStage {
     stays: readonly PartialPut[],
     fills: readonly PartialPut[],
   ): Promise<ReadonlySet<PartialPut>> {
-    const [left, right] = [grouped(stays), grouped(fills)]
+    // One statement for all rows that leave out the same columns.
+    const alike = (puts: readonly PartialPut[]) => [...groupBy(puts, ({ mask }) => mask).values()]
+    const [left, right] = [alike(stays), alike(fills)]
     const puts = [...left.flat(), ...right.flat()]
     this.#filledFrom = stays.length
     await addRows(
@@ -170,17 +173,6 @@ export class MysqlStage {
   #placeOf(keyAt: number): number {
     return this.#written.findIndex(({ name }) => name === this.#request.identity[keyAt])
   }
-}
-
-/** Groups rows that leave out the same columns. */
-function grouped(puts: readonly PartialPut[]): readonly (readonly PartialPut[])[] {
-  const groups = new Map<string, PartialPut[]>()
-  for (const put of puts) {
-    const group = groups.get(put.mask)
-    if (group === undefined) groups.set(put.mask, [put])
-    else group.push(put)
-  }
-  return [...groups.values()]
 }
 
 function named(column: WriteColumn | undefined, name: string): WriteColumn {

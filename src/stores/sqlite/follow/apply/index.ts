@@ -3,7 +3,7 @@ import type { PartialPut, SortedBatch } from '../../../common/apply/puts.ts'
 import { TurnWriter, type ChangeSteps } from '../../../common/apply/turn-writer.ts'
 import type { Statement } from '../../../../model/run/ledger-port.ts'
 import type { ChangeRequest, ChangeTarget, ChangeWriter, TargetPreflight } from '../../../../model/follow/port.ts'
-import { beginWrite, isClosed, rollBack, type SqliteParts } from '../../copy/connection.ts'
+import { beginWrite, closesChunk, rollBack, type SqliteParts } from '../../copy/connection.ts'
 import { sqliteCopyError, sqliteRefusal } from '../../copy/errors.ts'
 import { checkSqliteTarget } from './preflight.ts'
 import { SqliteChangedRows } from './rows.ts'
@@ -72,7 +72,7 @@ class SqliteSteps implements ChangeSteps {
   }
 
   async commit(statements: readonly Statement[]): Promise<'committed' | 'fenced'> {
-    if (!isClosed(this.#connection, statements)) {
+    if (!closesChunk(this.#connection, statements)) {
       rollBack(this.#connection)
       return 'fenced'
     }
