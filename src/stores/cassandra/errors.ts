@@ -36,6 +36,19 @@ export function cassandraError(thrown: unknown, settings: CassandraSettings, doi
   })
 }
 
+/** Runs the body; its errors are those of `cassandraError`. */
+export async function askingCassandra<T>(
+  { settings }: { readonly settings: CassandraSettings },
+  doing: Doing,
+  body: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await body()
+  } catch (error) {
+    throw cassandraError(error, settings, doing)
+  }
+}
+
 /** Whether a failed write may have been executed: a timeout, a broken connection. */
 export function isUncertain(thrown: unknown): boolean {
   const { kind } = cassandraFailure(thrown)

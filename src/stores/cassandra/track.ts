@@ -4,7 +4,7 @@ import type { TrackedRange, TrackedRun, TrackStore } from '../../model/copy/trac
 import { trackStatus } from '../../model/copy/track-port.ts'
 import type { CassandraLink } from './connect.ts'
 import { createTable, refuseOtherShapes, type DeclaredTable } from './declared-table.ts'
-import { cassandraError, type Doing } from './errors.ts'
+import { askingCassandra, type Doing } from './errors.ts'
 import { quotedName } from '../../shared/sql-text.ts'
 
 const RUN_COLUMNS = 'table_name, run_id, run_type, prev_run_id, start_time, end_time, run_info, status'
@@ -64,12 +64,7 @@ export class CqlTrack implements TrackStore {
   }
 
   async #refuseOthers(): Promise<void> {
-    const { settings } = this.#link
-    try {
-      await refuseOtherShapes(this.#link, this.#keyspace, TABLES)
-    } catch (error) {
-      throw cassandraError(error, settings, 'read')
-    }
+    await askingCassandra(this.#link, 'read', () => refuseOtherShapes(this.#link, this.#keyspace, TABLES))
   }
 
   async runs(table: string): Promise<readonly TrackedRun[]> {
@@ -104,23 +99,16 @@ export class CqlTrack implements TrackStore {
   }
 
   async putRun(run: TrackedRun): Promise<void> {
-    const { table, runId, type, previous, started, ended, info, status } = run
-    const more = [...(ended === null ? [] : ['end_time']), ...(info === null ? [] : ['run_info'])]
-    const names = ['table_name', 'run_id', 'run_type', 'prev_run_id', 'start_time', 'status', ...more]
-    await this.#run(
-      'write',
-      `INSERT INTO ${this.#info} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`,
-      [
-        table,
-        runId,
-        type,
-        previous,
-        new Date(started),
-        status,
-        ...(ended === null ? [] : [new Date(ended)]),
-        ...(info === null ? [] : [info]),
-      ],
-    )
+    await this.#insert(this.#info, {
+      table_name: run.table,
+      run_id: run.runId,
+      run_type: run.type,
+      prev_run_id: run.previous,
+      start_time: new Date(run.started),
+      status: run.status,
+      end_time: run.ended === null ? null : new Date(run.ended),
+      run_info: run.info,
+    })
   }
 
   async putRanges(table: string, runId: bigint, ranges: readonly TrackedRange[]): Promise<void> {
@@ -130,50 +118,43 @@ export class CqlTrack implements TrackStore {
   }
 
   async #putRange(table: string, runId: bigint, { low, high, status, info, started }: TrackedRange): Promise<void> {
-    const names = [
-      'table_name',
-      'run_id',
-      'token_min',
-      'token_max',
-      'status',
-      ...(info === null ? [] : ['run_info']),
-      ...(started === null ? [] : ['start_time']),
-    ]
+    await this.#insert(this.#details, {
+      table_name: table,
+      run_id: runId,
+      token_min: low,
+      token_max: high,
+      status,
+      run_info: info,
+      start_time: started === null ? null : new Date(started),
+    })
+  }
+
+  /** Leaves out columns whose value is null. */
+  async #insert(table: string, values: Readonly<Record<string, unknown>>): Promise<void> {
+    const given = Object.entries(values).filter(([, value]) => value !== null)
+    const names = given.map(([name]) => name).join(', ')
+    const cql = `INSERT INTO ${table} (${names}) VALUES (${given.map(() => '?').join(', ')})`
     await this.#run(
       'write',
-      `INSERT INTO ${this.#details} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`,
-      [
-        table,
-        runId,
-        low,
-        high,
-        status,
-        ...(info === null ? [] : [info]),
-        ...(started === null ? [] : [new Date(started)]),
-      ],
+      cql,
+      given.map(([, value]) => value),
     )
   }
 
   async #ask(cql: string, parameters: readonly unknown[]): Promise<readonly types.Row[]> {
-    const { client, readLevel, settings } = this.#link
-    try {
-      const options = { prepare: true, autoPage: true, consistency: readLevel, isIdempotent: true }
+    const { client, readLevel } = this.#link
+    const options = { prepare: true, autoPage: true, consistency: readLevel, isIdempotent: true }
+    return await askingCassandra(this.#link, 'read', async () => {
       const rows: types.Row[] = []
       for await (const row of await client.execute(cql, [...parameters], options)) rows.push(row)
       return rows
-    } catch (error) {
-      throw cassandraError(error, settings, 'read')
-    }
+    })
   }
 
   async #run(doing: Doing, cql: string, parameters: readonly unknown[] = []): Promise<void> {
-    const { client, writeLevel, settings } = this.#link
-    try {
-      const prepare = doing === 'write'
-      await client.execute(cql, [...parameters], { prepare, consistency: writeLevel, isIdempotent: true })
-    } catch (error) {
-      throw cassandraError(error, settings, doing)
-    }
+    const { client, writeLevel } = this.#link
+    const options = { prepare: doing === 'write', consistency: writeLevel, isIdempotent: true }
+    await askingCassandra(this.#link, doing, () => client.execute(cql, [...parameters], options))
   }
 }
 

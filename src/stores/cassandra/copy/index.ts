@@ -10,7 +10,7 @@ import type { StoreAbilities } from '../../../model/copy/abilities.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { connectCassandra, type CassandraLink } from '../connect.ts'
 import { isBelowQuorum, levelName } from '../consistency.ts'
-import { cassandraError } from '../errors.ts'
+import { askingCassandra } from '../errors.ts'
 import { cassandraFailure, type RetryHeard } from '../failure.ts'
 import type { OpenedAgain } from '../../common/opened-again.ts'
 import { redactUrl } from '../../../shared/redact.ts'
@@ -119,11 +119,7 @@ class CassandraStore implements CopyStore {
   }
 
   async tables(pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
-    try {
-      return await cassandraTables(this.#link, pattern, signal)
-    } catch (error) {
-      throw cassandraError(error, this.#link.settings, 'read')
-    }
+    return await askingCassandra(this.#link, 'read', () => cassandraTables(this.#link, pattern, signal))
   }
 
   declare(type: ColumnType, inKey?: boolean): { readonly native: string; readonly type: ColumnType } {

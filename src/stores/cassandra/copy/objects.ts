@@ -9,7 +9,7 @@ import { quotedName } from '../../../shared/sql-text.ts'
 import type { ObjectStore } from '../../../model/copy/objects-port.ts'
 import { asObjectError, objectFailed } from '../../common/object-names.ts'
 import type { CassandraLink } from '../connect.ts'
-import { cassandraError } from '../errors.ts'
+import { askingCassandra, cassandraError } from '../errors.ts'
 import { changeSchema } from './ddl.ts'
 import { indexesOf, PLAIN, SAI, SASI } from './index-list.ts'
 import { cassandraTableName, textLiteral } from './names.ts'
@@ -28,7 +28,7 @@ export class CassandraObjects implements ObjectStore {
 
   async list(table: TableSpec, signal: AbortSignal): Promise<readonly SchemaObject[]> {
     throwIfAborted(signal)
-    return await this.#guard(() => indexesOf(this.#link, table), 'read')
+    return await askingCassandra(this.#link, 'read', () => indexesOf(this.#link, table))
   }
 
   scope(): 'schema' {
@@ -42,7 +42,7 @@ export class CassandraObjects implements ObjectStore {
     const cql = isOld
       ? 'SELECT index_name FROM system.schema_columns WHERE keyspace_name = ?'
       : 'SELECT index_name FROM system_schema.indexes WHERE keyspace_name = ?'
-    const { rows } = await this.#guard(() => this.#ask(cql, [keyspace]), 'read')
+    const { rows } = await askingCassandra(this.#link, 'read', () => this.#ask(cql, [keyspace]))
     const there = new Set(rows.map((row) => String(row.get('index_name'))))
     return new Set(names.filter((name) => there.has(name)))
   }
@@ -111,14 +111,6 @@ export class CassandraObjects implements ObjectStore {
   async #ask(cql: string, parameters: readonly string[], host?: unknown): Promise<types.ResultSet> {
     const options = { prepare: true, consistency: 1, isIdempotent: true, ...(host === undefined ? {} : { host }) }
     return await this.#link.client.execute(cql, [...parameters], options as object)
-  }
-
-  async #guard<T>(body: () => Promise<T>, doing: 'read' | 'schema'): Promise<T> {
-    try {
-      return await body()
-    } catch (error) {
-      throw cassandraError(error, this.#link.settings, doing)
-    }
   }
 
   #keyspace({ table }: TableSpec): string {

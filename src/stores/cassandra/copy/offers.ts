@@ -3,7 +3,7 @@ import type { SourceView } from '../../../model/copy/source-port.ts'
 import { cassandraTimeCondition, cassandraTimeExtent } from '../archive/time.ts'
 import type { CassandraLink } from '../connect.ts'
 import type { CassandraOffers } from '../offered.ts'
-import { cassandraError } from '../errors.ts'
+import { askingCassandra } from '../errors.ts'
 import { untilSynced } from '../flushed.ts'
 import { CqlTrack } from '../track.ts'
 import { ringPicture } from './ring-sample.ts'
@@ -18,13 +18,7 @@ type OfferParts = {
 }
 
 export function cassandraOffers({ link, keyspace, source }: OfferParts): CassandraOffers {
-  const asked = async <T>(body: () => Promise<T>): Promise<T> => {
-    try {
-      return await body()
-    } catch (error) {
-      throw cassandraError(error, link.settings, 'read')
-    }
-  }
+  const asked = <T>(body: () => Promise<T>): Promise<T> => askingCassandra(link, 'read', body)
   return {
     tableOptions: { fitted: (settings) => settingsFor(settings, link.release, link.partitioner === 'ycql') },
     durability: { flushed: (signal) => untilSynced(link, signal) },

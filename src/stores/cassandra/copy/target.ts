@@ -9,7 +9,7 @@ import type { ChunkRequest, ChunkWriter, CopyTarget } from '../../../model/copy/
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import { removeCassandraRows } from '../archive/remove.ts'
 import type { CassandraLink } from '../connect.ts'
-import { cassandraError } from '../errors.ts'
+import { askingCassandra, cassandraError } from '../errors.ts'
 import { makeTable, truncate } from './ddl.ts'
 import { RequestFlow } from './flow.ts'
 import { refuseNoCondition } from './select.ts'
@@ -47,7 +47,7 @@ export class CassandraTarget implements CopyTarget {
   }
 
   async create(table: TableSpec, signal: AbortSignal): Promise<void> {
-    const refused = await this.#guard(() => makeTable(this.#link, table, signal), 'schema')
+    const refused = await askingCassandra(this.#link, 'schema', () => makeTable(this.#link, table, signal))
     this.#refused.set(tableText(table.table), refused)
   }
 
@@ -56,7 +56,7 @@ export class CassandraTarget implements CopyTarget {
   }
 
   async clear(table: TableSpec, signal: AbortSignal): Promise<void> {
-    await this.#guard(() => truncate(this.#link, table, signal), 'schema')
+    await askingCassandra(this.#link, 'schema', () => truncate(this.#link, table, signal))
   }
 
   /** Nothing to do after loading. @returns a note for each sequence, which Cassandra does not have */
@@ -77,10 +77,10 @@ export class CassandraTarget implements CopyTarget {
         hint: 'choose --on-existing upsert, or TRUNCATE the table and copy with refuse',
       })
     }
-    await this.#guard(() => this.#same.check(table.table), 'schema')
-    const shape = await this.#guard(() => cassandraTableShape(this.#link, table.table), 'schema')
+    await askingCassandra(this.#link, 'schema', () => this.#same.check(table.table))
+    const shape = await askingCassandra(this.#link, 'schema', () => cassandraTableShape(this.#link, table.table))
     if (onExisting === 'replace-range')
-      await this.#guard(() => removeKeys(this.#link, request, shape, this.#flow), 'write')
+      await askingCassandra(this.#link, 'write', () => removeKeys(this.#link, request, shape, this.#flow))
     return new CassandraChunkWriter(
       {
         link: this.#link,
@@ -107,14 +107,6 @@ export class CassandraTarget implements CopyTarget {
         request.where === null ? null : cassandraSourceError(error, this.#link, request.table, request.where)
       if (ofSource instanceof SluiceError && ofSource.code === 'BAD_PREDICATE') throw ofSource
       throw cassandraError(error, this.#link.settings, 'write')
-    }
-  }
-
-  async #guard<T>(body: () => Promise<T>, doing: 'schema' | 'write'): Promise<T> {
-    try {
-      return await body()
-    } catch (error) {
-      throw cassandraError(error, this.#link.settings, doing)
     }
   }
 }

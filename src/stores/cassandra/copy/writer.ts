@@ -10,7 +10,7 @@ import type { ChunkRequest, ChunkWriter, DigestRequest } from '../../../model/co
 import { refuseMerging } from '../../common/merging-key.ts'
 import type { CassandraLink } from '../connect.ts'
 import { ONE } from '../consistency.ts'
-import { cassandraError } from '../errors.ts'
+import { askingCassandra, cassandraError } from '../errors.ts'
 import { cassandraFailure } from '../failure.ts'
 import { BATCH_ROWS, batchesOf } from './batches.ts'
 import { KeyReader, readLevelFor, type CassandraRowKey } from './by-keys.ts'
@@ -122,20 +122,14 @@ export class CassandraChunkWriter implements ChunkWriter {
       range.by === 'keys' && given.size === 0
         ? range.keys.map((bound) => keyOfBound(this.#request, this.#shape, bound))
         : given.values()
-    try {
-      return await cassandraDigestOfKeys(this.#reader, request, this.#shape, named, flow, countOnly)
-    } catch (error) {
-      throw cassandraError(error, link.settings, 'read')
-    }
+    return await askingCassandra(link, 'read', () =>
+      cassandraDigestOfKeys(this.#reader, request, this.#shape, named, flow, countOnly),
+    )
   }
 
   async commit(closing: Closing): Promise<'committed' | 'fenced'> {
     const { same, link, ledger } = this.#parts
-    try {
-      await same.check(this.#request.table.table)
-    } catch (error) {
-      throw cassandraError(error, link.settings, 'read')
-    }
+    await askingCassandra(link, 'read', () => same.check(this.#request.table.table))
     return closeCassandraChunk(await ledger(), closing)
   }
 
