@@ -3,7 +3,7 @@ import type Database from 'better-sqlite3'
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import { declaredTableOptions } from '../../common/sqlite-dialect/beside-list.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
-import { sqliteShape } from '../copy/shape.ts'
+import { definitionOf, sqliteShape } from '../copy/shape.ts'
 
 /**
  * Identity of each table, by `tableText`: its root page and that of the ledger, because SQLite has no table ids. A
@@ -37,8 +37,7 @@ export function givenAgain(
 ): string | null {
   const { alias } = sqliteShape(connection, name)
   if (alias === null) return null
-  const sql = connection.prepare("SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?").pluck()
-  if (declaredTableOptions(String(sql.get(name))).includes('AUTOINCREMENT')) return null
+  if (declaredTableOptions(definitionOf(connection, name) ?? '').includes('AUTOINCREMENT')) return null
   const [table, number] = [quote(name), quote(alias)]
   const highest = connection
     .prepare(`SELECT 1 FROM ${table} WHERE ${number} = (SELECT max(${number}) FROM ${table}) AND (${condition})`)

@@ -2,14 +2,12 @@
 import type Database from 'better-sqlite3'
 import type { UncheckedConstraint } from '../../../model/archive/port.ts'
 import { closingBracket, maskedCode, nameAt } from '../../common/definition-text.ts'
+import { foldedDefinitionOf } from '../copy/shape.ts'
 
 /** Only CHECKs: our connections enforce no foreign keys. CHECKs are only in the definition of the table. */
 export function sqliteUnchecked(connection: Database.Database, name: string): readonly UncheckedConstraint[] {
-  const sql = connection
-    .prepare(`SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND lower(name) = lower(?)`)
-    .pluck()
-    .get(name) as string | undefined
-  return sql === undefined ? [] : checksIn(sql)
+  const sql = foldedDefinitionOf(connection, name)
+  return sql === null ? [] : checksIn(sql)
 }
 
 /** @param sql a CREATE TABLE */

@@ -3,7 +3,7 @@ import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { collationsOf, uniqueIndexes } from './keys.ts'
 import { inferredTypes } from './infer.ts'
-import { sqliteColumns, sqliteShape, type SqliteShape } from './shape.ts'
+import { definitionOf, sqliteColumns, sqliteShape, type SqliteShape } from './shape.ts'
 import { sizesOf } from './sizes.ts'
 import { matchesTableName } from '../../common/sqlite-dialect/table-named.ts'
 import { ANY, exactOf, isNumberAsText, spelledOf, sqliteColumnType } from '../../common/sqlite-dialect/types.ts'
@@ -37,9 +37,8 @@ export function sqliteTables(connection: Database.Database, pattern: string): re
 
 /** Current value of `TableSpec.identity`; null if there is no table of exactly that name. */
 export function sqliteTableIdentity(connection: Database.Database, name: string): string | null {
-  const found = connection.prepare(`SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?`).pluck()
-  const sql = found.get(name) as string | undefined
-  return sql === undefined ? null : sqliteIdentity(name, sql)
+  const sql = definitionOf(connection, name)
+  return sql === null ? null : sqliteIdentity(name, sql)
 }
 
 function specOf(

@@ -12,6 +12,18 @@ export type SqliteShape = {
   readonly alias: string | null
 }
 
+/** CREATE TABLE of the table of exactly this name; null if there is none. */
+export function definitionOf(connection: Database.Database, name: string): string | null {
+  const found = connection.prepare(`SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?`).pluck()
+  return (found.get(name) as string | undefined) ?? null
+}
+
+/** As `definitionOf`, but case is ignored, as by SQLite. */
+export function foldedDefinitionOf(connection: Database.Database, name: string): string | null {
+  const sql = `SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND lower(name) = lower(?)`
+  return (connection.prepare(sql).pluck().get(name) as string | undefined) ?? null
+}
+
 export function sqliteColumns(connection: Database.Database, table: string): readonly SqliteColumnInfo[] {
   return connection
     .prepare(`SELECT name, type, "notnull", dflt_value, pk, hidden FROM pragma_table_xinfo(?)`)

@@ -15,7 +15,7 @@ import { createSqliteDialectTable, quote } from '../../common/sqlite-dialect/ddl
 import { sqliteCopyError } from './errors.ts'
 import { numberingOf } from '../../common/sqlite-dialect/numbering.ts'
 import { Spellings } from '../../common/sqlite-dialect/spellings.ts'
-import { sqliteShape } from './shape.ts'
+import { foldedDefinitionOf, sqliteShape } from './shape.ts'
 import { SqliteView } from './source.ts'
 import { sqliteCode } from '../errors.ts'
 
@@ -59,11 +59,8 @@ export class SqliteTarget implements CopyTarget {
     const end = (connection: Database.Database): readonly string[] => {
       let notes: readonly string[] = []
       if (sequences.length > 0) {
-        const created = connection
-          .prepare(`SELECT sql FROM sqlite_schema WHERE type = 'table' AND lower(name) = lower(?)`)
-          .pluck()
-          .get(table.table.name)
-        const numbering = numberingOf(table, declaredTableOptions(String(created)).includes('AUTOINCREMENT'), sequences)
+        const created = foldedDefinitionOf(connection, table.table.name) ?? ''
+        const numbering = numberingOf(table, declaredTableOptions(created).includes('AUTOINCREMENT'), sequences)
         for (const { sql, parameters } of numbering.statements) connection.prepare(sql).run(...parameters)
         notes = numbering.notes
       }

@@ -9,7 +9,7 @@ import { generatedExpressions } from '../../../common/sqlite-dialect/beside-list
 import { quote } from '../../../common/sqlite-dialect/ddl.ts'
 import { tailOf } from '../../../common/sqlite-dialect/object-list.ts'
 import type { SqliteColumnInfo } from '../../../common/sqlite-dialect/table-facts.ts'
-import { sqliteColumns, sqliteShape } from '../../copy/shape.ts'
+import { foldedDefinitionOf, sqliteColumns, sqliteShape } from '../../copy/shape.ts'
 
 /** A uniqueness rule: expressions over a row, each with its collation, for the rows where `where` is true. */
 export type Unique = {
@@ -155,11 +155,7 @@ function newRow(columns: readonly NewColumn[]): string {
 type NewColumn = SqliteColumnInfo & { readonly expression: string | null }
 
 function newColumns(connection: Database.Database, table: string): readonly NewColumn[] {
-  const sql = connection
-    .prepare(`SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND lower(name) = lower(?)`)
-    .pluck()
-    .get(table) as string | undefined
-  const expressions = generatedExpressions(sql ?? '')
+  const expressions = generatedExpressions(foldedDefinitionOf(connection, table) ?? '')
   return sqliteColumns(connection, table).flatMap((one) => {
     if (one.hidden === 1) return []
     const made = one.hidden > 1 ? expressions.get(one.name.toLowerCase()) : undefined

@@ -15,6 +15,7 @@ import type { LogPosition } from '../../../../model/copy/change.ts'
 import { quote } from '../../../common/sqlite-dialect/ddl.ts'
 import { sqliteProgressTable } from './log.ts'
 import { existing } from '../../reader.ts'
+import { definitionOf } from '../../copy/shape.ts'
 
 /** Short, because the driver blocks this whole process while it waits for a lock. */
 const LOCK_MS = 50
@@ -41,8 +42,7 @@ export type CountedPosition = {
 /** @returns null if the table or the row is gone */
 export function counterNow(connection: Database.Database, stream: string): CountedPosition | null {
   const name = sqliteProgressTable(stream)
-  const there = connection.prepare(`SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = ?`).get(name)
-  if (there === undefined) return null
+  if (definitionOf(connection, name) === null) return null
   const sql = `SELECT token, counter, forgotten FROM ${quote(name)} WHERE one = 1`
   return (connection.prepare(sql).safeIntegers(true).get() as CountedPosition | undefined) ?? null
 }

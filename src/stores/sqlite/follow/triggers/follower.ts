@@ -5,11 +5,11 @@ import { followerOf } from '../../../common/follower-note.ts'
 import { quote } from '../../../common/sqlite-dialect/ddl.ts'
 import { written } from '../../copy/connection.ts'
 import { sqliteFollowerTable } from './log.ts'
+import { definitionOf } from '../../copy/shape.ts'
 
 export function readSqliteFollower(connection: Database.Database, stream: string): Follower | null {
   const name = sqliteFollowerTable(stream)
-  const there = connection.prepare(`SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = ?`).get(name)
-  if (there === undefined) return null
+  if (definitionOf(connection, name) === null) return null
   const note = connection
     .prepare(`SELECT note FROM ${quote(name)} WHERE one = 1`)
     .pluck()

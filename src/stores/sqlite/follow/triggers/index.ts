@@ -20,7 +20,7 @@ import { quote } from '../../../common/sqlite-dialect/ddl.ts'
 import { counterOf, counterText } from '../../../common/trigger-stream/counter.ts'
 import { TriggerStream } from '../../../common/trigger-stream/stream.ts'
 import { sqliteCopyError } from '../../copy/errors.ts'
-import { sqliteColumns } from '../../copy/shape.ts'
+import { definitionOf, sqliteColumns } from '../../copy/shape.ts'
 import { existing, openReader } from '../../reader.ts'
 import { beginSqliteTriggers, endSqliteTriggers, fileNumber, renewSqliteTriggers } from './birth.ts'
 import { sqliteTriggerCost } from './cost.ts'
@@ -181,8 +181,7 @@ export class SqliteTriggers implements ChangeSource {
 
 /** Number of waiting notes, and their approximate bytes: a large log must not be scanned every second. */
 function sizeOf(connection: Database.Database, log: string): { readonly notes: bigint; readonly bytes: bigint } {
-  const there = connection.prepare(`SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = ?`).get(log)
-  if (there === undefined) return { notes: 0n, bytes: 0n }
+  if (definitionOf(connection, log) === null) return { notes: 0n, bytes: 0n }
   const keys = sqliteColumns(connection, log).flatMap(({ name }) =>
     name === 'note_id' ? [] : [`coalesce(octet_length(${quote(name)}), 0)`],
   )

@@ -6,6 +6,7 @@ import { definitionTokens } from '../../../common/definition-text.ts'
 import { streamOfName } from '../../../common/sqlite-dialect/stream-names.ts'
 import { sqliteLogTable } from './log.ts'
 import { rowsOf } from '../../reader.ts'
+import { definitionOf } from '../../copy/shape.ts'
 
 type Noted = {
   /** Definition of the table; null if there is none. */
@@ -25,10 +26,7 @@ export function sqliteShapeText(
   number: number,
   { name }: TableName,
 ): string {
-  const definition = connection
-    .prepare(`SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?`)
-    .pluck()
-    .get(name) as string | undefined
+  const definition = definitionOf(connection, name)
   const all = rowsOf(
     connection,
     `SELECT name, sql FROM main.sqlite_schema WHERE type IN ('table', 'trigger') ORDER BY type, rowid`,
@@ -38,10 +36,10 @@ export function sqliteShapeText(
       streamOfName(one) === stream &&
       (one === sqliteLogTable(stream, number) || one.startsWith(`${stream}_${number}_`)),
   )
-  const unique = definition === undefined ? [] : uniquesOf(connection, name)
+  const unique = definition === null ? [] : uniquesOf(connection, name)
   const ignoring = ignoringTriggers(connection, name, own)
   const noted: Noted = {
-    table: definition ?? null,
+    table: definition,
     unique: Object.fromEntries(unique.map((one) => [one.name, one.sql ?? ''])),
     made: own,
     ...(ignoring.length === 0 ? {} : { ignoring }),
