@@ -9,6 +9,7 @@ import type { FileEntry, LogListingEntry, LogObject, LogStore } from '../../mode
 import { SluiceError } from '../../shared/errors.ts'
 import { permissionDenied } from '../../shared/guide-errors.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
+import { fileErrorCode } from './durable-files.ts'
 
 /** Up to this many bytes come in one piece, from one synchronous read: several times faster for small commits. */
 const WHOLE = 1 << 20
@@ -24,17 +25,13 @@ const SMALL_BYTES = 1 << 16
 let slab: Buffer | null = null
 let slabUsed = 0
 
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
-}
-
 /** The file does not exist, or cannot: its name holds NUL or is too long. */
 const ABSENT: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE'])
 
 /** A file system error as a SluiceError: SOURCE_GONE, SOURCE_DENIED or SOURCE_IO. */
 export function localSourceError(error: unknown, where: string): SluiceError {
   if (error instanceof SluiceError) return error
-  const code = codeOf(error)
+  const code = fileErrorCode(error)
   if (ABSENT.has(code)) return sourceGone('file', where, { cause: error })
   if (code === 'EACCES' || code === 'EPERM') {
     return new SluiceError(...permissionDenied('SOURCE_DENIED', { where, cause: error }))
@@ -58,7 +55,7 @@ function statOrNull(file: string): Stats | null {
   try {
     return statSync(file, { throwIfNoEntry: false }) ?? null
   } catch (error) {
-    const code = codeOf(error)
+    const code = fileErrorCode(error)
     if (ABSENT.has(code) || code === 'ELOOP') return null
     throw localSourceError(error, file)
   }
@@ -73,7 +70,7 @@ export function realFolder(path: string): string {
   try {
     return realpathSync.native(absolute)
   } catch (error) {
-    const code = codeOf(error)
+    const code = fileErrorCode(error)
     const parent = dirname(absolute)
     if ((code === 'ENOENT' || code === 'ENOTDIR') && parent !== absolute)
       return join(realFolder(parent), basename(absolute))
@@ -124,7 +121,7 @@ class LocalLog implements LogStore {
     try {
       entries = await readdir(path, { withFileTypes: true })
     } catch (error) {
-      if (ABSENT.has(codeOf(error))) return
+      if (ABSENT.has(fileErrorCode(error))) return
       throw localSourceError(error, path)
     }
     for (const entry of sortByBytes(entries)) {
@@ -161,7 +158,7 @@ class LocalLog implements LogStore {
       try {
         entries = await readdir(path, { withFileTypes: true })
       } catch (error) {
-        if (ABSENT.has(codeOf(error))) continue
+        if (ABSENT.has(fileErrorCode(error))) continue
         const failure = localSourceError(error, path)
         if (folder === '' || failure.code !== 'SOURCE_DENIED' || denied === undefined) throw failure
         denied(folder, failure)

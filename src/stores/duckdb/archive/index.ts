@@ -47,15 +47,7 @@ class DuckdbParquetFiles implements ParquetFiles {
   }
 
   write(request: WriteRequest, csv: AsyncIterable<Buffer>): Promise<readonly WrittenFile[]> {
-    return this.#with(async (desk) => {
-      try {
-        // Several threads would write sorted row groups in any order; rows come through one pipe anyway.
-        await desk.connection.run('SET threads = 1')
-        return await writeParquet(desk, request, this.#options.memoryBytes, csv)
-      } catch (error) {
-        throw parquetWriteError(error, request.folder, request.table.columns, request.signal)
-      }
-    })
+    return this.#written(request, (desk) => writeParquet(desk, request, this.#options.memoryBytes, csv))
   }
 
   examine(request: ReadFiles): Promise<readonly InspectedFile[]> {
@@ -71,15 +63,10 @@ class DuckdbParquetFiles implements ParquetFiles {
   }
 
   rewrite(request: Rewritten): Promise<readonly WrittenFile[]> {
-    const { file, test, table, folder, signal } = request
-    return this.#with(async (desk) => {
-      try {
-        await desk.connection.run('SET threads = 1')
-        const values = await keptSql(desk, file, { columns: table.columns, signal, test })
-        return await writeRows(desk, request, this.#options.memoryBytes, values)
-      } catch (error) {
-        throw parquetWriteError(error, folder, table.columns, signal)
-      }
+    const { file, test, table, signal } = request
+    return this.#written(request, async (desk) => {
+      const values = await keptSql(desk, file, { columns: table.columns, signal, test })
+      return await writeRows(desk, request, this.#options.memoryBytes, values)
     })
   }
 
@@ -118,6 +105,21 @@ class DuckdbParquetFiles implements ParquetFiles {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
     await Promise.allSettled(this.#running)
+  }
+
+  #written(
+    { folder, table, signal }: WriteRequest,
+    work: (desk: Desk) => Promise<readonly WrittenFile[]>,
+  ): Promise<readonly WrittenFile[]> {
+    return this.#with(async (desk) => {
+      try {
+        // Several threads would write sorted row groups in any order; rows come through one pipe anyway.
+        await desk.connection.run('SET threads = 1')
+        return await work(desk)
+      } catch (error) {
+        throw parquetWriteError(error, folder, table.columns, signal)
+      }
+    })
   }
 
   async #open(): Promise<Desk> {

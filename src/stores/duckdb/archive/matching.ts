@@ -6,29 +6,20 @@ import { sumText } from '../../../model/copy/row-hash.ts'
 import type { Digest } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { sqlLiteral, quotedName } from '../../../shared/sql-text.ts'
-import { asked } from './ask.ts'
 import { duckColumn, readColumn } from './columns.ts'
 import type { Desk } from './desk.ts'
-import { readError } from './errors.ts'
-import { sumSql } from './sum-sql.ts'
+import { summedFile } from './sum-sql.ts'
 import { checkSchema, parquetSql } from './parquet-file.ts'
 
 /** @returns digest of each file's matching rows @throws SluiceError PROOF_FAILED, SOURCE_IO, the signal's reason */
-export async function matchingOf(desk: Desk, { columns, files, signal, test }: Tested): Promise<readonly Digest[]> {
+export async function matchingOf(desk: Desk, request: Tested): Promise<readonly Digest[]> {
+  const { columns, files, test } = request
+  const shown = columns.map(readColumn).join(', ')
   const found: Digest[] = []
   for (const file of files) {
-    try {
-      const from = await parquetSql(desk, file)
-      await checkSchema(desk, from, file, columns, signal)
-      const [row] = await asked(
-        desk,
-        `SELECT CAST(count(*) AS VARCHAR), CAST(${sumSql(columns)} AS VARCHAR) FROM (SELECT ${columns.map(readColumn).join(', ')} FROM ${from} WHERE ${meant(columns, test)})`,
-        signal,
-      )
-      found.push({ rows: BigInt(row?.[0] ?? 0), sum: sumText(BigInt(row?.[1] ?? 0)) })
-    } catch (error) {
-      throw readError(error, file, signal)
-    }
+    const rowsOf = (from: string): string => `(SELECT ${shown} FROM ${from} WHERE ${meant(columns, test)})`
+    const { rows, sum } = await summedFile(desk, file, request, rowsOf)
+    found.push({ rows, sum: sumText(sum) })
   }
   return found
 }

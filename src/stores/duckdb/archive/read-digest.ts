@@ -10,12 +10,9 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import { rangeCondition, type KeyDialect } from '../../common/key-ranges.ts'
 import { duckText } from '../copy/spell.ts'
-import { asked } from './ask.ts'
 import { duckColumn, readColumn } from './columns.ts'
 import type { Desk } from './desk.ts'
-import { readError } from './errors.ts'
-import { sumSql } from './sum-sql.ts'
-import { checkSchema, parquetSql } from './parquet-file.ts'
+import { summedFile } from './sum-sql.ts'
 
 export type ArchivedKeyRange = ReadFiles & { readonly key: readonly string[]; readonly range: Range }
 
@@ -23,28 +20,17 @@ export type ArchivedKeyRange = ReadFiles & { readonly key: readonly string[]; re
  * @throws SluiceError UNSUPPORTED_KEY for keys that sort differently in their source; PROOF_FAILED, SOURCE_IO, the
  * signal's reason
  */
-export async function archivedDigest(
-  desk: Desk,
-  { columns, files, signal, key, range }: ArchivedKeyRange,
-): Promise<Digest> {
+export async function archivedDigest(desk: Desk, request: ArchivedKeyRange): Promise<Digest> {
+  const { columns, files, key, range } = request
   const { sql, parameters } = conditionOf(columns, key, range)
+  const shown = columns.map(readColumn).join(', ')
+  const rowsOf = (from: string): string => `(SELECT ${shown} FROM ${from}) WHERE ${sql}`
   let rows = 0n
   let sum = 0n
   for (const file of files) {
-    try {
-      const from = await parquetSql(desk, file)
-      await checkSchema(desk, from, file, columns, signal)
-      const [found] = await asked(
-        desk,
-        `SELECT CAST(count(*) AS VARCHAR), CAST(${sumSql(columns)} AS VARCHAR) FROM (SELECT ${columns.map(readColumn).join(', ')} FROM ${from}) WHERE ${sql}`,
-        signal,
-        parameters,
-      )
-      rows += BigInt(found?.[0] ?? 0)
-      sum += BigInt(found?.[1] ?? 0)
-    } catch (error) {
-      throw readError(error, file, signal)
-    }
+    const found = await summedFile(desk, file, request, rowsOf, parameters)
+    rows += found.rows
+    sum += found.sum
   }
   return { rows, sum: sumText(sum) }
 }
