@@ -1,3 +1,31 @@
+/** What triggers cost writers: which tables are measured, and the texts. */
+import type { FollowedTable } from '../../../model/follow/port.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+
+/** Largest tables first; more are not measured. */
+const MOST_TABLES = 8
+
+/** @returns a line for each measured table, and one for all that were not measured */
+export async function costLines(
+  tables: readonly FollowedTable[],
+  signal: AbortSignal,
+  costOf: (table: FollowedTable) => Promise<string>,
+): Promise<readonly string[]> {
+  const largest = [...tables].toSorted((a, b) => Number(b.table.rows - a.table.rows))
+  const lines: string[] = []
+  for (const one of largest.slice(0, MOST_TABLES)) {
+    throwIfAborted(signal)
+    lines.push(await costOf(one))
+  }
+  const more = largest.length - MOST_TABLES
+  return more > 0 ? [...lines, `the cost of triggers on ${more} smaller tables was not measured`] : lines
+}
+
+/** The upper median; 0 if there are no times. */
+export function medianOf(times: readonly number[]): number {
+  return times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0
+}
+
 /**
  * Text on the time of a write with triggers. If the measured time is not longer than without triggers, the text only
  * reports that the measured times vary by more than the triggers cost.

@@ -7,7 +7,7 @@ import type { MysqlSession } from '../session.ts'
 import { mysqlLeftBehind } from './left-behind.ts'
 import { isDictionaryName } from './names.ts'
 
-/** Runs the body with a session; errors of the server are thrown as errors of the store. */
+/** Runs the body with a session; errors of the server are thrown as errors of the source. */
 export type AskMysql = <T>(signal: AbortSignal, body: (session: MysqlSession) => Promise<T>) => Promise<T>
 
 export class MysqlDependencies implements DependencyStore {

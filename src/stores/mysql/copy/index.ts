@@ -90,7 +90,6 @@ class Store implements CopyStore {
       config,
       server,
       flavour: this.#flavour,
-      sessions: this.#pool,
       ask: (signal, body) => this.#ask(signal, body),
     })
   }

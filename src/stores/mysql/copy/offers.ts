@@ -1,7 +1,6 @@
 /** Optional capabilities of MySQL and MariaDB as a store. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
-import type { Pool } from '../../common/pool.ts'
 import { mysqlColumnValues } from '../archive/column-values.ts'
 import { untilFlushed } from '../archive/flushed.ts'
 import { mysqlPeriodCounts, mysqlPeriodEffort } from '../archive/periods.ts'
@@ -17,23 +16,19 @@ import type { MysqlOffers } from '../offered.ts'
 import { MysqlApply } from '../follow/apply/index.ts'
 import { MysqlTriggers } from '../follow/triggers/index.ts'
 import { MysqlMaintenance } from '../partition/maintenance/index.ts'
-import type { MysqlSession } from '../session.ts'
+import type { AskMysql } from './beside.ts'
 import { createdAt } from './same-table.ts'
-
-type Ask = <T>(signal: AbortSignal, body: (session: MysqlSession) => Promise<T>) => Promise<T>
 
 type OfferParts = {
   readonly config: MysqlConfig
   /** As in the identity of the store. */
   readonly server: string
   readonly flavour: 'mysql' | 'mariadb'
-  readonly sessions: Pool<MysqlSession>
-  /** Runs a body with a session; errors are mapped to errors of the source. */
-  readonly ask: Ask
+  readonly ask: AskMysql
 }
 
 export function mysqlOffers(parts: OfferParts): MysqlOffers {
-  const { config, server, sessions, ask } = parts
+  const { config, server, ask } = parts
   return {
     durability: {
       flushed: async (signal) => {
@@ -45,7 +40,7 @@ export function mysqlOffers(parts: OfferParts): MysqlOffers {
     ...recognised(parts),
     ...byRows(ask),
     maintenance: new MysqlMaintenance(config, server),
-    triggerChanges: () => new MysqlTriggers(config, sessions),
+    triggerChanges: () => new MysqlTriggers(config, ask),
     changeTarget: new MysqlApply(config),
   }
 }
@@ -88,7 +83,7 @@ function recognised({
 }
 
 function byRows(
-  ask: Ask,
+  ask: AskMysql,
 ): Pick<MysqlOffers, 'times' | 'timeExtents' | 'rowValues' | 'periods' | 'referrers' | 'rowTriggers' | 'unchecked'> {
   return {
     times: { condition: mysqlTimeCondition },

@@ -3,7 +3,7 @@ import { tableText, type TableName } from '../../../../model/copy/column-type.ts
 import { SluiceError } from '../../../../shared/errors.ts'
 import { millisText } from '../../../../shared/figures.ts'
 import type { FollowedTable } from '../../../../model/follow/port.ts'
-import { costText } from '../../../common/trigger-stream/cost-text.ts'
+import { costLines, costText, medianOf } from '../../../common/trigger-stream/cost-text.ts'
 import { quoted, mysqlTableSql } from '../../copy/names.ts'
 import { ticked } from '../../partition/maintenance/options.ts'
 import type { MysqlSession } from '../../session.ts'
@@ -12,27 +12,18 @@ import { logKeyColumns, logStatements, triggerStatements } from './log.ts'
 const WRITES = 200
 /** Number of trials, of which the median counts, because the machine has other load. */
 const TRIALS = 5
-/** Largest tables first; more are not measured. */
-const MOST_TABLES = 8
 /** A stream name that no run has. */
 const TRIAL = 'sluice_0'
 const TOKEN = '00000000-0000-0000-0000-000000000000'
 
-/** @returns a line for each measured table, and one for all that were not measured */
-export async function mysqlTriggerCost(
+/** @returns as `costLines` */
+export function mysqlTriggerCost(
   session: MysqlSession,
   database: string,
   tables: readonly FollowedTable[],
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const largest = [...tables].toSorted((a, b) => Number(b.table.rows - a.table.rows))
-  const lines: string[] = []
-  for (const one of largest.slice(0, MOST_TABLES)) {
-    signal.throwIfAborted()
-    lines.push(await costOf(session, database, one))
-  }
-  const more = largest.length - MOST_TABLES
-  return more > 0 ? [...lines, `the cost of triggers on ${more} smaller tables was not measured`] : lines
+  return costLines(tables, signal, (one) => costOf(session, database, one))
 }
 
 async function costOf(session: MysqlSession, database: string, one: FollowedTable): Promise<string> {
@@ -82,5 +73,5 @@ async function median(session: MysqlSession, written: string): Promise<number> {
     if (trial > 0) taken.push(ms)
     await session.command('ROLLBACK')
   }
-  return taken.toSorted((a, b) => a - b)[Math.floor(taken.length / 2)] ?? 0
+  return medianOf(taken)
 }

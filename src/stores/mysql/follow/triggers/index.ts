@@ -13,7 +13,6 @@ import type {
   StreamBirth,
   StreamState,
 } from '../../../../model/follow/port.ts'
-import type { Pool } from '../../../common/pool.ts'
 import { counterOf, counterText } from '../../../common/trigger-stream/counter.ts'
 import { TriggerStream } from '../../../common/trigger-stream/stream.ts'
 import type { MysqlConfig } from '../../config.ts'
@@ -30,22 +29,20 @@ import { FIRST_NOTE, logsOf, mysqlProgressTable, refuseForeignName, streamOfTrig
 import { mysqlClockMs, readProgress, takeNumber } from './position.ts'
 import { MysqlRounds } from './rounds.ts'
 import { verifyMysqlTriggers } from './verify.ts'
+import type { AskMysql } from '../../copy/beside.ts'
 
 /** Up to this many notes are counted exactly; above it the dictionary's estimate is used. */
 const MOST_COUNTED = 100_000
 
 export class MysqlTriggers implements ChangeSource {
   readonly #config: MysqlConfig
-  readonly #sessions: Pool<MysqlSession>
-  readonly #patienceMs: number
+  readonly #ask: AskMysql
   /** The stream that this program follows: `fence` raises its counter. */
   #stream: string | null = null
 
-  /** @param patienceMs lock timeout in ms of `begin` and `end` for a table */
-  constructor(config: MysqlConfig, sessions: Pool<MysqlSession>, patienceMs = MYSQL_LOCK_WAIT_MS) {
+  constructor(config: MysqlConfig, ask: AskMysql) {
     this.#config = config
-    this.#sessions = sessions
-    this.#patienceMs = patienceMs
+    this.#ask = ask
   }
 
   text(position: LogPosition): string {
@@ -57,7 +54,7 @@ export class MysqlTriggers implements ChangeSource {
   }
 
   examine(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowPreflight> {
-    return this.#read(signal, (session) => checkMysqlTriggers(session, this.#config.database, tables))
+    return this.#ask(signal, (session) => checkMysqlTriggers(session, this.#config.database, tables))
   }
 
   cost(tables: readonly FollowedTable[], signal: AbortSignal): Promise<readonly string[]> {
@@ -97,7 +94,7 @@ export class MysqlTriggers implements ChangeSource {
     signal: AbortSignal,
   ): Promise<StreamState> {
     this.#stream = birth.slot
-    return await this.#read(signal, (session) =>
+    return await this.#ask(signal, (session) =>
       verifyMysqlTriggers(session, this.#config.database, birth, tables, applied),
     )
   }
@@ -109,7 +106,7 @@ export class MysqlTriggers implements ChangeSource {
   }
 
   lag(birth: StreamBirth, signal: AbortSignal): Promise<SourceLag> {
-    return this.#read(signal, async (session) => {
+    return this.#ask(signal, async (session) => {
       const progress = await readProgress(session, this.#config.database, birth.slot)
       // Read the clock before counting notes: a count of 0 then means that no note was waiting at that time.
       const at = await mysqlClockMs(session)
@@ -142,7 +139,7 @@ export class MysqlTriggers implements ChangeSource {
   }
 
   follower(name: string, signal: AbortSignal): Promise<Follower | null> {
-    return this.#read(signal, (session) => readMysqlFollower(session, this.#config.database, name))
+    return this.#ask(signal, (session) => readMysqlFollower(session, this.#config.database, name))
   }
 
   noteFollower(name: string, follower: Follower, was: string | null, signal: AbortSignal): Promise<boolean> {
@@ -165,7 +162,7 @@ export class MysqlTriggers implements ChangeSource {
   }
 
   streamsOf({ schema, name }: TableName, signal: AbortSignal): Promise<readonly string[]> {
-    return this.#read(signal, async (session) => {
+    return this.#ask(signal, async (session) => {
       const rows = await session.rows(
         'SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = COALESCE(?, DATABASE()) AND EVENT_OBJECT_TABLE = ? ORDER BY 1',
         [schema ?? null, name],
@@ -183,18 +180,7 @@ export class MysqlTriggers implements ChangeSource {
   }
 
   #wait(session: MysqlSession, signal: AbortSignal, report: (message: string) => void): MysqlWait {
-    return { session, signal, tell: report, patienceMs: this.#patienceMs }
-  }
-
-  async #read<T>(signal: AbortSignal, body: (session: MysqlSession) => Promise<T>): Promise<T> {
-    throwIfAborted(signal)
-    try {
-      return await this.#sessions.use((session) =>
-        interruptibleMysql(this.#config, session, signal, () => body(session)),
-      )
-    } catch (error) {
-      throw mysqlSourceError(error, this.#config.label)
-    }
+    return { session, signal, tell: report, patienceMs: MYSQL_LOCK_WAIT_MS }
   }
 
   async #write<T>(signal: AbortSignal, body: (session: MysqlSession) => Promise<T>): Promise<T> {

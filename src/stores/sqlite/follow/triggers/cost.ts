@@ -2,9 +2,9 @@
 import { performance } from 'node:perf_hooks'
 import Database from 'better-sqlite3'
 import { tableText } from '../../../../model/copy/column-type.ts'
-import { breathe, throwIfAborted } from '../../../../shared/abort.ts'
+import { breathe } from '../../../../shared/abort.ts'
 import type { FollowedTable } from '../../../../model/follow/port.ts'
-import { costText } from '../../../common/trigger-stream/cost-text.ts'
+import { costLines, costText, medianOf } from '../../../common/trigger-stream/cost-text.ts'
 import { quote } from '../../../common/sqlite-dialect/ddl.ts'
 import { sqliteColumns } from '../../copy/shape.ts'
 import { makeSqliteLog, makeProgress } from './log.ts'
@@ -13,25 +13,19 @@ import { wideRowsOf } from '../../reader.ts'
 const WRITES = 200
 /** Number of trials, of which the median counts, because the machine has other load. */
 const TRIALS = 9
-/** Largest tables first; more are not measured. */
-const MOST_TABLES = 8
 const STREAM = 'sluice_0'
 
-/** @returns a line for each measured table, and one for all that were not measured */
-export async function sqliteTriggerCost(
+/** @returns as `costLines` */
+export function sqliteTriggerCost(
   source: Database.Database,
   tables: readonly FollowedTable[],
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const largest = [...tables].toSorted((a, b) => Number(b.table.rows - a.table.rows))
-  const lines: string[] = []
-  for (const one of largest.slice(0, MOST_TABLES)) {
-    throwIfAborted(signal)
-    lines.push(costOf(source, one))
+  return costLines(tables, signal, async (one) => {
+    const line = costOf(source, one)
     await breathe()
-  }
-  const more = largest.length - MOST_TABLES
-  return more > 0 ? [...lines, `the cost of triggers on ${more} smaller tables was not measured`] : lines
+    return line
+  })
 }
 
 function costOf(source: Database.Database, one: FollowedTable): string {
@@ -95,7 +89,7 @@ function median(scratch: Database.Database, { table: { table }, identity }: Foll
     for (const key of all) write.run(...key)
     if (trial > 0) taken.push(performance.now() - from)
   }
-  return taken.toSorted((a, b) => a - b)[Math.floor(taken.length / 2)] ?? 0
+  return medianOf(taken)
 }
 
 function pages(scratch: Database.Database): number {
