@@ -19,6 +19,7 @@ import { spaceExhausted } from '../../shared/guide-errors.ts'
 import { syncPath } from '../../shared/sync-path.ts'
 import { CHECKPOINT_COLUMNS, CHECKPOINT_KEYS } from './checkpoint-schema.ts'
 import { identifier, sqlLiteral, openDuckDb, type DuckDb } from './instance.ts'
+import { interruptibleDuckdb } from './archive/ask.ts'
 
 const MB = 1 << 20
 /** Most text bytes of a row group, and its number of rows as in DuckDB and Spark. */
@@ -110,21 +111,13 @@ async function copyRows(
   text: RowsText,
   signal: AbortSignal,
 ): Promise<number> {
-  const stop = (): void => {
-    db.connection.interrupt()
-  }
-  throwIfAborted(signal)
-  signal.addEventListener('abort', stop, { once: true })
-  try {
-    const lines = Math.max(1, sum(text))
-    const fitting = Math.floor(GROUP_BYTES / Math.max(1, text.bytes / lines))
-    const group = Math.min(GROUP_ROWS.most, Math.max(GROUP_ROWS.least, fitting))
-    const source = `read_json(${at.from}, format = 'newline_delimited', compression = 'uncompressed', columns = ${CHECKPOINT_COLUMNS}, maximum_object_size = ${Math.max(16 * MB, text.longest + 1024)})`
-    const form = `FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE ${group}, USE_TMP_FILE false`
-    return (await db.connection.run(`COPY (SELECT * FROM ${source}) TO ${at.to} (${form})`)).rowsChanged
-  } finally {
-    signal.removeEventListener('abort', stop)
-  }
+  const lines = Math.max(1, sum(text))
+  const fitting = Math.floor(GROUP_BYTES / Math.max(1, text.bytes / lines))
+  const group = Math.min(GROUP_ROWS.most, Math.max(GROUP_ROWS.least, fitting))
+  const source = `read_json(${at.from}, format = 'newline_delimited', compression = 'uncompressed', columns = ${CHECKPOINT_COLUMNS}, maximum_object_size = ${Math.max(16 * MB, text.longest + 1024)})`
+  const form = `FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE ${group}, USE_TMP_FILE false`
+  const copy = `COPY (SELECT * FROM ${source}) TO ${at.to} (${form})`
+  return (await interruptibleDuckdb(db, signal, () => db.connection.run(copy))).rowsChanged
 }
 
 /** Counts the rows of each kind in the written file: a line that became an empty row must not pass. */

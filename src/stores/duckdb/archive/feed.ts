@@ -6,6 +6,7 @@ import { Socket } from 'node:net'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { interruptibleDuckdb } from './ask.ts'
 
 /**
  * More than any pipe holds. The statement skips this first line. Once it is written, the FIFO is surely open for
@@ -240,9 +241,6 @@ async function throughFile<T>(
   run: (path: string) => Promise<T>,
 ): Promise<T> {
   const file = await open(path, 'wx', 0o600)
-  const stop = (): void => {
-    connection.interrupt()
-  }
   try {
     let last = LF
     await file.write(Buffer.from(`x${','.repeat(commas)}\n`))
@@ -253,14 +251,11 @@ async function throughFile<T>(
     }
     if (last !== LF) throw cutOffError()
     await file.close()
-    throwIfAborted(signal)
-    signal.addEventListener('abort', stop, { once: true })
-    return await run(path)
+    return await interruptibleDuckdb({ connection }, signal, () => run(path))
   } catch (error) {
     throwIfAborted(signal)
     throw error
   } finally {
-    signal.removeEventListener('abort', stop)
     await file.close()
     await rm(path, { force: true })
   }
