@@ -6,6 +6,7 @@ import { quoted, mysqlTableSql } from '../copy/names.ts'
 import { mysqlErrorNumber } from '../errors.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { MysqlSession } from '../session.ts'
+import { groupBy } from '../../common/group-by.ts'
 
 /** Statement timeout of MySQL and of MariaDB. */
 const TOO_LONG = new Set([3024, 1969])
@@ -23,24 +24,20 @@ export async function mysqlReferrers(session: MysqlSession, { schema, name }: Ta
      ORDER BY k.CONSTRAINT_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION`,
     [schema ?? null, name],
   )
-  const byKey = new Map<string, Referrer & { readonly columns: string[]; readonly to: string[] }>()
-  for (const [place, table, constraint, column, to, rule, own] of rows) {
-    const id = JSON.stringify([place, table, constraint])
+  const byKey = groupBy(rows, ([place, table, constraint]) => JSON.stringify([place, table, constraint]))
+  return [...byKey.values()].map((parts) => {
+    const [[place, table, constraint, , , rule, own] = []] = parts
     const onDelete = String(rule)
-    const known = byKey.get(id) ?? {
+    return {
       name: String(constraint),
       table: { schema: String(place), name: String(table) },
-      columns: [],
-      to: [],
+      columns: parts.map(([, , , column]) => String(column)),
+      to: parts.map(([, , , , to]) => String(to)),
       onDelete,
       stopsRemoval: onDelete === 'CASCADE' || onDelete.startsWith('SET'),
       own: Number(own) === 1,
     }
-    byKey.set(id, known)
-    known.columns.push(String(column))
-    known.to.push(String(to))
-  }
-  return [...byKey.values()]
+  })
 }
 
 /** @throws errors of the server */

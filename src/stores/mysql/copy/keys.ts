@@ -1,6 +1,7 @@
 /** Chooses the row key of a table: columns that identify its rows, and sort them by an index. */
 import type { Column } from '../../../model/copy/column-type.ts'
 import { isSortable } from './ranges.ts'
+import { groupBy } from '../../common/group-by.ts'
 
 export type MysqlIndexPart = {
   readonly index: string
@@ -20,10 +21,8 @@ export function chooseKey(
   parts: readonly MysqlIndexPart[],
   columns: readonly Column[],
 ): { readonly key: readonly string[]; readonly primary: boolean } {
-  const names = [...new Set(parts.map(({ index }) => index))]
-  const indexes = names
-    .map((name) => parts.filter(({ index }) => index === name))
-    .filter((index) => isUsable(index, columns))
+  const all = [...groupBy(parts, ({ index }) => index).values()]
+  const indexes = all.filter((index) => isUsable(index, columns))
   const [best] = indexes.toSorted((a, b) => rank(a) - rank(b) || a.length - b.length)
   if (best === undefined) return { key: [], primary: false }
   return { key: best.flatMap(({ column }) => (column === null ? [] : [column])), primary: best[0]?.index === 'PRIMARY' }

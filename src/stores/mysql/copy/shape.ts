@@ -3,6 +3,7 @@ import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkRequest } from '../../../model/copy/target-port.ts'
 import type { MysqlSession } from '../session.ts'
+import { groupBy } from '../../common/group-by.ts'
 
 export type MysqlTableShape = {
   /** Null if there is no such table. */
@@ -23,15 +24,11 @@ export async function mysqlTableShape(session: MysqlSession, { table }: TableSpe
       WHERE TABLE_SCHEMA = ${here} AND TABLE_NAME = ? AND NON_UNIQUE = 0 ORDER BY INDEX_NAME, SEQ_IN_INDEX`,
     name,
   )
-  const unique = new Map<string, string[]>()
-  const partial = new Set<string>()
-  for (const [index, column, prefix] of parts) {
-    const columns = unique.get(String(index)) ?? []
-    unique.set(String(index), [...columns, String(column)])
-    if (column == null || prefix != null) partial.add(String(index))
-  }
-  for (const index of partial) unique.delete(index)
-  return { engine: engine == null ? null : String(engine), unique }
+  const unique = [...groupBy(parts, ([index]) => String(index))].flatMap(([index, some]) => {
+    const isWhole = some.every(([, column, prefix]) => column != null && prefix == null)
+    return isWhole ? [[index, some.map(([, column]) => String(column))] as const] : []
+  })
+  return { engine: engine == null ? null : String(engine), unique: new Map(unique) }
 }
 
 /** @throws SluiceError TABLE_REFUSED if rows could be lost, or remain after a failed chunk */

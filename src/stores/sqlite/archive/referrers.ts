@@ -6,6 +6,7 @@ import { orphansSql, referringSql } from '../../common/referring-sql.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { sqliteColumns } from '../copy/shape.ts'
 import { sqliteCode } from '../errors.ts'
+import { groupBy } from '../../common/group-by.ts'
 
 /** Rows that a statement may read, because it cannot be stopped: about a second. */
 const MOST_ROWS = 1_000_000
@@ -30,24 +31,20 @@ export function sqliteReferrers(connection: Database.Database, name: string): re
   const primary = sqliteColumns(connection, name)
     .filter(({ pk }) => pk > 0)
     .toSorted((a, b) => a.pk - b.pk)
-  const byKey = new Map<string, Referrer & { readonly columns: string[]; readonly to: string[] }>()
-  for (const { child, id, from, to, onDelete } of links) {
-    const key = JSON.stringify([child, id])
-    const known = byKey.get(key) ?? {
+  const byKey = groupBy(links, ({ child, id }) => JSON.stringify([child, id]))
+  return [...byKey.values()].map((parts) => {
+    const [{ child, onDelete } = { child: '', onDelete: '' }] = parts
+    return {
       name: null,
       table: { name: child },
-      columns: [],
-      to: [],
+      columns: parts.map(({ from }) => from),
+      to: parts.map(({ from, to }, i) => to ?? primary[i]?.name ?? from),
       onDelete,
       // Our connections do not enforce foreign keys; the removal checks them itself.
       stopsRemoval: false,
       own: child.toLowerCase() === name.toLowerCase(),
     }
-    byKey.set(key, known)
-    known.to.push(to ?? primary[known.columns.length]?.name ?? from)
-    known.columns.push(from)
-  }
-  return [...byKey.values()]
+  })
 }
 
 export function sqliteReferringRow(

@@ -3,6 +3,7 @@ import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { ChangeTable } from '../../../../model/follow/port.ts'
 import type { MysqlSession } from '../../session.ts'
+import { groupBy } from '../../../common/group-by.ts'
 
 /** A column of the table itself. */
 export type MysqlShapeColumn = {
@@ -134,18 +135,15 @@ async function readIndexes(
      WHERE ${here} ORDER BY INDEX_NAME, SEQ_IN_INDEX`,
     name,
   )
-  const indexes = new Map<string, IndexFacts>()
-  for (const [index, many, type, column, prefix, isHidden] of parts) {
-    const whole = column == null || prefix != null ? null : String(column)
-    const before = indexes.get(String(index))
-    indexes.set(String(index), {
-      name: String(index),
+  return [...groupBy(parts, ([index]) => String(index))].map(([index, some]) => {
+    const [[, many, type, , , isHidden] = []] = some
+    return {
+      name: index,
       unique: Number(many) === 0,
       usable: type === 'BTREE' && Number(isHidden) === 0,
-      columns: [...(before?.columns ?? []), whole],
-    })
-  }
-  return [...indexes.values()]
+      columns: some.map(([, , , column, prefix]) => (column == null || prefix != null ? null : String(column))),
+    }
+  })
 }
 
 /** True if the index columns are exactly the row key. */

@@ -9,6 +9,7 @@ import { quoted, mysqlTableSql } from '../../copy/names.ts'
 import { ticked } from '../../partition/maintenance/options.ts'
 import type { MysqlSession } from '../../session.ts'
 import type { LogMarks } from './log.ts'
+import { groupBy } from '../../../common/group-by.ts'
 
 /** There is no such table. */
 export const NO_TABLE = 1146
@@ -121,14 +122,14 @@ export async function uniqueIndexes(
      WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ? AND NON_UNIQUE = 0 ORDER BY INDEX_NAME, SEQ_IN_INDEX`,
     [schema ?? null, name],
   )
-  const found = new Map<string, string[]>()
-  const unfit = new Set<string>()
-  for (const [index, column, prefix, nullable, type] of rows) {
-    const key = String(index)
-    found.set(key, [...(found.get(key) ?? []), String(column)])
-    if (column == null || prefix != null || nullable === 'YES' || type !== 'BTREE') unfit.add(key)
-  }
-  return Object.fromEntries([...found].filter(([key]) => !unfit.has(key)))
+  const found = [...groupBy(rows, ([index]) => String(index))].flatMap(([index, parts]) => {
+    const isFit = parts.every(
+      ([, column, prefix, nullable, type]) =>
+        column != null && prefix == null && nullable !== 'YES' && type === 'BTREE',
+    )
+    return isFit ? [[index, parts.map(([, column]) => String(column))] as const] : []
+  })
+  return Object.fromEntries(found)
 }
 
 /** Number of unique indexes of a table, of any kind. */
