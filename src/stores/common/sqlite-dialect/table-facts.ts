@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { quote } from './ddl.ts'
-import { ANY, sqliteColumnType } from './types.ts'
+import { ANY, exactOf, isNumberAsText, spelledOf, sqliteColumnType } from './types.ts'
 
 const LOOK_AT_ROWS = 1000
 
@@ -59,6 +59,36 @@ export function rowidColumn(columns: readonly SqliteColumnInfo[], hasPrimaryInde
   return isRowid ? first.name : null
 }
 
+/**
+ * A column without its collation.
+ * @param alias the column that is the rowid
+ * @param inferred the type that the rows show; undefined if the declared one is right
+ * @param options `ofNone`: notes the declared type next to an inferred one
+ */
+export function sqliteColumnOf(
+  { name, type: native, notnull, dflt_value: initial, hidden }: SqliteColumnInfo,
+  alias: string | null,
+  inferred: ColumnType | undefined,
+  { strict = false, ofNone = false }: { readonly strict?: boolean; readonly ofNone?: boolean } = {},
+): Column {
+  const declared = sqliteColumnType(native) ?? ANY
+  const type = inferred ?? declared
+  const isInferred = inferred !== undefined
+  return {
+    name,
+    type,
+    native,
+    ...(isInferred && ofNone ? { typeOfNone: declared } : {}),
+    ...(isNumberAsText(native, type) ? { asText: true } : {}),
+    ...spelledOf(type),
+    ...exactOf(native, declared, { isInferred, strict }),
+    nullable: notnull === 0 && name !== alias,
+    ...(hidden > 1 ? { generated: true } : {}),
+    ...(name === alias ? { identity: true } : {}),
+    ...(initial === null ? {} : { hasDefault: true }),
+  }
+}
+
 /** The row key: the primary key, else the smallest unique index, those without NULLs first. */
 export function sqliteKeyOf(
   alias: string | null,
@@ -99,7 +129,7 @@ export function collationIn(program: readonly SqlRow[]): string | null {
 }
 
 /** True if the type of a column depends on its rows: it has no usable type, or SQLite has no such type. */
-export function isInferred(native: string): boolean {
+export function dependsOnRows(native: string): boolean {
   const kind = sqliteColumnType(native)?.kind
   return kind === undefined || kind === 'date' || kind === 'time' || kind === 'timestamp'
 }

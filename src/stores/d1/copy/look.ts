@@ -11,7 +11,7 @@ import {
   collationSql,
   firstValuesSql,
   inferredType,
-  isInferred,
+  dependsOnRows,
 } from '../../common/sqlite-dialect/table-facts.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 import type { D1Client, D1Result, D1Row, D1Statement } from '../client.ts'
@@ -105,7 +105,7 @@ function questionsOn(shape: D1Shape, at: number, count: boolean, estimates: bool
         }),
       )
     }
-    if (!isInferred(native)) continue
+    if (!dependsOnRows(native)) continue
     questions.push(
       ask(firstValuesSql(shape.name, name), (rows, answer) => {
         const classes = rows.map(([storage]) => storage)

@@ -1,7 +1,6 @@
 /** Tables of a D1 database by its schema, in three requests for any number of tables. */
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { matchesTableName } from '../../common/sqlite-dialect/table-named.ts'
-import { ANY, exactOf, isNumberAsText, spelledOf, sqliteColumnType } from '../../common/sqlite-dialect/types.ts'
 import type { D1Client, D1Row } from '../client.ts'
 import { inspectD1Tables, type Inspections } from './look.ts'
 import type { D1Shape } from './shape.ts'
@@ -9,6 +8,7 @@ import {
   freeRowid,
   rowidBlocks,
   rowidColumn,
+  sqliteColumnOf,
   sqliteIdentity,
   sqliteKeyOf,
 } from '../../common/sqlite-dialect/table-facts.ts'
@@ -100,22 +100,10 @@ function shapeOf(
 }
 
 function specOf(shape: D1Shape, { types, collations, rows, bytes, lastRowid }: Inspections): TableSpec {
-  const columns = shape.columns.map(({ name, type: native, notnull, dflt_value: initial, hidden }): Column => {
-    const collation = collations.get(name)
-    const type = types.get(name) ?? sqliteColumnType(native) ?? ANY
-    return {
-      name,
-      type,
-      native,
-      ...(isNumberAsText(native, type) ? { asText: true } : {}),
-      ...spelledOf(type),
-      ...exactOf(native, sqliteColumnType(native) ?? ANY, { isInferred: types.has(name) }),
-      nullable: notnull === 0 && name !== shape.alias,
-      ...(hidden > 1 ? { generated: true } : {}),
-      ...(name === shape.alias ? { identity: true } : {}),
-      ...(initial === null ? {} : { hasDefault: true }),
-      ...(collation === undefined ? {} : { collation }),
-    }
+  const columns = shape.columns.map((info): Column => {
+    const collation = collations.get(info.name)
+    const column = sqliteColumnOf(info, shape.alias, types.get(info.name))
+    return collation === undefined ? column : { ...column, collation }
   })
   return {
     table: { name: shape.name },

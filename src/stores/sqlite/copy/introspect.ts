@@ -1,14 +1,17 @@
 import type Database from 'better-sqlite3'
-import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
+import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { collationsOf, uniqueIndexes } from './keys.ts'
-import { inferredTypes } from './infer.ts'
+import { rowsOf } from '../reader.ts'
 import { definitionOf, sqliteColumns, sqliteShape, type SqliteShape } from './shape.ts'
 import { sizesOf } from './sizes.ts'
 import { matchesTableName } from '../../common/sqlite-dialect/table-named.ts'
-import { ANY, exactOf, isNumberAsText, spelledOf, sqliteColumnType } from '../../common/sqlite-dialect/types.ts'
 import {
+  firstValuesSql,
+  inferredType,
+  dependsOnRows,
   rowidBlocks,
+  sqliteColumnOf,
   sqliteIdentity,
   sqliteKeyOf,
   type SqliteColumnInfo,
@@ -66,31 +69,34 @@ function columnSpecs(
   infos: readonly SqliteColumnInfo[],
   { alias, strict }: SqliteShape,
 ): readonly Column[] {
-  const inferred = inferredTypes(connection, table, infos)
   const collations = collationsOf(
     connection,
     table,
     infos.map(({ name }) => name),
   )
-  return infos.map(({ name, type: native, notnull, dflt_value: initial, hidden }): Column => {
-    const collation = collations.get(name)
-    const declared = sqliteColumnType(native) ?? ANY
-    const type = inferred.get(name) ?? declared
-    return {
-      name,
-      type,
-      native,
-      ...(inferred.has(name) ? { typeOfNone: declared } : {}),
-      ...(isNumberAsText(native, type) ? { asText: true } : {}),
-      ...spelledOf(type),
-      ...exactOf(native, declared, { isInferred: inferred.has(name), strict }),
-      nullable: notnull === 0 && name !== alias,
-      ...(hidden > 1 ? { generated: true } : {}),
-      ...(name === alias ? { identity: true } : {}),
-      ...(initial === null ? {} : { hasDefault: true }),
-      ...(collation === undefined ? {} : { collation: collation ?? 'unknown' }),
-    }
+  return infos.map((info): Column => {
+    const inferred = inferredIn(connection, table, info) ?? undefined
+    const column = sqliteColumnOf(info, alias, inferred, { strict, ofNone: true })
+    const collation = collations.get(info.name)
+    return collation === undefined ? column : { ...column, collation: collation ?? 'unknown' }
   })
+}
+
+/**
+ * The type of a column without a usable declared type, by its first rows. Dates too: SQLite has no date type, so a date
+ * column with numbers becomes a number. Later rows have to be of that type. Null if the declared type is right.
+ */
+function inferredIn(
+  connection: Database.Database,
+  table: string,
+  { name, type: native }: SqliteColumnInfo,
+): ColumnType | null {
+  if (!dependsOnRows(native)) return null
+  const rows = rowsOf(connection, firstValuesSql(table, name))
+  const classes = rows.map(([storage]) => storage)
+  // If some values have a zone, the column gets a zone. Values without one are UTC, as in SQLite's date functions.
+  const hasZone = rows.some(([, zone]) => zone === 1)
+  return inferredType(native, classes, hasZone)
 }
 
 function blocksOf(connection: Database.Database, table: string, rowid: string): bigint {
