@@ -106,8 +106,8 @@ export async function unlockLeaving(session: CopySession, identity: string): Pro
 export async function endMarkers(session: CopySession, { identity, partition }: DetachedPartition): Promise<void> {
   const until = performance.now() + ENDING_MS
   for (;;) {
-    const [row] = await session.ask(`SELECT pg_catalog.pg_try_advisory_lock(${keyOf(identity)})`)
-    if (row?.[0] === 't') return unlockLeaving(session, identity)
+    if (await session.holds(`SELECT pg_catalog.pg_try_advisory_lock(${keyOf(identity)})`))
+      return unlockLeaving(session, identity)
     await session.ask(
       `SELECT pg_catalog.pg_terminate_backend(l.pid) FROM pg_catalog.pg_locks l WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
          AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())

@@ -46,8 +46,7 @@ export async function namedCollation(
 
 /** True if the default collation of the database compares texts by bytes. */
 export async function isBytewise(session: CopySession): Promise<boolean> {
-  const [row] = await session.ask(
+  return await session.holds(
     `SELECT ${collationSql('\'pg_catalog."default"\'::regcollation', session.version)} IS NULL`,
   )
-  return row?.[0] === 't'
 }

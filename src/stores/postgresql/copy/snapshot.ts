@@ -197,11 +197,10 @@ export class PostgresSnapshot implements AsyncDisposable {
 async function logPosition(session: CopySession): Promise<string | null> {
   await session.ask('SAVEPOINT position')
   try {
-    const [row] = await session.ask(
+    return await session.one(
       `SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
          ELSE pg_catalog.pg_current_wal_insert_lsn() END`,
     )
-    return row?.[0] ?? null
   } catch {
     await session.ask('ROLLBACK TO position')
     return null

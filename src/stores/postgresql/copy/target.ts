@@ -302,8 +302,7 @@ async function unknownType(
   await session.ask('SAVEPOINT type')
   let reason = 'the target has no type of that name'
   try {
-    const [row] = await session.ask(`SELECT pg_catalog.to_regtype(${literal(native)})::oid`)
-    const oid = row?.[0] ?? null
+    const oid = await session.one(`SELECT pg_catalog.to_regtype(${literal(native)})::oid`)
     if (oid !== null) {
       const types = await loadTypes([oid], (sql) => session.ask(sql))
       if (fields === undefined || compositeFields(oid, types) === fields) return null

@@ -78,8 +78,7 @@ export class PostgresWriter implements ChunkWriter {
 
   occupied(): Promise<boolean> {
     return this.#do(async () => {
-      const [row] = await this.#session.ask(`SELECT EXISTS (SELECT FROM ${this.#from} WHERE ${this.#condition()})`)
-      return row?.[0] === 't'
+      return await this.#session.holds(`SELECT EXISTS (SELECT FROM ${this.#from} WHERE ${this.#condition()})`)
     })
   }
 

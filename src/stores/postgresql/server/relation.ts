@@ -93,10 +93,9 @@ export async function relationColumnNames(
   session: CopySession,
   { oid }: Pick<PostgresRelation, 'oid'>,
 ): Promise<readonly string[]> {
-  const rows = await session.ask(
+  return await session.texts(
     `SELECT a.attname FROM pg_catalog.pg_attribute a WHERE a.attrelid = ${literal(oid)}::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`,
   )
-  return rows.map(([name]) => name ?? '')
 }
 
 export function missingTable(table: TableName): string {

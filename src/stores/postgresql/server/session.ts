@@ -69,6 +69,21 @@ export class CopySession extends WireSession {
     return (await this.#texts({ text: sql })).rows
   }
 
+  /** Returns the first value of the first row as a text; null if there is no row. */
+  async one(sql: string): Promise<string | null> {
+    return (await this.ask(sql))[0]?.[0] ?? null
+  }
+
+  /** True if the first value of the first row is true. */
+  async holds(sql: string): Promise<boolean> {
+    return (await this.one(sql)) === 't'
+  }
+
+  /** Returns the first value of each row as a text; NULL becomes an empty text. */
+  async texts(sql: string): Promise<readonly string[]> {
+    return (await this.ask(sql)).map(([text]) => text ?? '')
+  }
+
   /** Runs statements in one message: sessions that wait for their locks need not wait for a round trip each. */
   async askAll(statements: readonly string[]): Promise<void> {
     if (statements.length > 0) await this.ask(statements.join(';\n'))

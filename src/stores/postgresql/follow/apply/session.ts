@@ -37,8 +37,7 @@ export async function openApplySession(
 ): Promise<CopySession> {
   const session = await CopySession.open(settings, 'write')
   try {
-    const [ready] = await session.ask(READY)
-    if (ready?.[0] === 't') throw isStandby(settings)
+    if (await session.holds(READY)) throw isStandby(settings)
     for (const [name, value] of Object.entries(BY_INDEX)) await session.ask(`SET ${name} TO ${value}`)
     // No row is searched for twice, so a cache costs more than it saves.
     if (session.version >= MEMOIZE) await session.ask('SET enable_memoize TO off')

@@ -153,8 +153,7 @@ export class PostgresChanges implements ChangeSource {
 
   database(signal: AbortSignal): Promise<string> {
     return this.#read(signal, async (session) => {
-      const [row] = await session.ask('SELECT pg_catalog.current_database()')
-      return row?.[0] ?? this.#settings.database
+      return (await session.one('SELECT pg_catalog.current_database()')) ?? this.#settings.database
     })
   }
 

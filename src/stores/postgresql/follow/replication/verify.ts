@@ -172,8 +172,7 @@ export async function otherServer(session: CopySession, { facts }: StreamBirth):
 
 /** @throws SluiceError CONNECT_FAILED (retryable) */
 export async function refuseStandby(session: CopySession): Promise<void> {
-  const [row] = await session.ask('SELECT pg_catalog.pg_is_in_recovery()')
-  if (row?.[0] !== 't') return
+  if (!(await session.holds('SELECT pg_catalog.pg_is_in_recovery()'))) return
   throw new SluiceError(
     'CONNECT_FAILED',
     'the server is a standby, and changes can be replicated only from a primary',
@@ -232,8 +231,7 @@ async function rowsIn(session: CopySession, oid: string): Promise<'none' | 'some
     const [empty, name, readable] = row ?? []
     if (empty === 't') return 'none'
     if (empty == null || readable !== 't') return 'some'
-    const [some] = await session.ask(`SELECT EXISTS (SELECT FROM ONLY ${name})`)
-    return some?.[0] === 't' ? 'some' : 'none'
+    return (await session.holds(`SELECT EXISTS (SELECT FROM ONLY ${name})`)) ? 'some' : 'none'
   } catch (error) {
     if (isConnectionLoss(error)) throw error
     // Locked by another session, or dropped meanwhile: the next check sees it.

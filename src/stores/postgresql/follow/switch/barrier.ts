@@ -24,11 +24,10 @@ export function alone({ oid }: CutoverTable): string {
 
 /** Token that closed the table; null if it is open. Checks only the table itself, not its partitions. */
 export async function tokenOf(session: CopySession, side: CutoverTable): Promise<string | null> {
-  const [row] = await session.ask(
+  return await session.one(
     `SELECT substring(p.prosrc FROM 'sluice closed ([a-z0-9_]+)') FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
      WHERE g.tgrelid = ${side.oid}::oid AND g.tgname = ${literal(TRIGGER)} AND g.tgenabled = 'A' AND p.proname = ${literal(functionName(side))}`,
   )
-  return row?.[0] ?? null
 }
 
 /** True if the table and each of its partitions have the trigger of its function. */

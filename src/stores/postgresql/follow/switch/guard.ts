@@ -113,8 +113,7 @@ function nestedKey({ oid }: CutoverTable): string {
 }
 
 async function hasCounter(session: CopySession, table: CutoverTable): Promise<boolean> {
-  const [row] = await session.ask(`SELECT pg_catalog.to_regclass(${literal(guardName(table))}) IS NOT NULL`)
-  return row?.[0] === 't'
+  return await session.holds(`SELECT pg_catalog.to_regclass(${literal(guardName(table))}) IS NOT NULL`)
 }
 
 /**
@@ -143,10 +142,9 @@ export function isGuardSql(trigger: string): string {
 
 /** True for a guarded (old) table: only its stream writes into it. @param oid of the table */
 export async function isGuarded(session: CopySession, oid: string): Promise<boolean> {
-  const [row] = await session.ask(
+  return await session.holds(
     `SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ${literal(oid)}::oid AND g.tgname = ${literal(TRIGGER)})`,
   )
-  return row?.[0] === 't'
 }
 
 /**

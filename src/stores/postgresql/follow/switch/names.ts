@@ -26,8 +26,7 @@ const MARKS = ['p', 'p2', 'p3', 'p4', 'p5', 'p6', 'p7', 'p8', 'p9']
 export async function namesOf(sides: CutoverTables): Promise<readonly CutoverStep[]> {
   const old = await namedOf(sides, sides.from)
   const fresh = await namedOf(sides, sides.to)
-  const [row] = await sides.session.ask(`SELECT ${partitionColumnSql(sides.to.oid)}`)
-  const by = row?.[0] ?? null
+  const by = await sides.session.one(`SELECT ${partitionColumnSql(sides.to.oid)}`)
   const pairs = pairsOf(old, fresh)
   const steps: CutoverStep[] = []
   const names = pairs.map(([one]) => one.name)

@@ -113,10 +113,9 @@ function only({ rows, emptied }: Firing, schema: string): Firing {
 /** Schemas of any program's streams whose triggers note changes of a table, its partitions, or a table above it. */
 export async function notedBy(session: CopySession, table: TableName): Promise<readonly string[]> {
   const oid = `pg_catalog.to_regclass(${literal(tableSql(table))})::oid`
-  const rows = await session.ask(
+  return await session.texts(
     `SELECT DISTINCT n.nspname FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
      WHERE p.proname ~ '^note_\\d+$'::text AND n.nspname ~ '^sluice_[a-z0-9_]+$'::text AND g.tgrelid IN (${treeSql(oid)})
      ORDER BY 1`,
   )
-  return rows.map(([name]) => name ?? '')
 }

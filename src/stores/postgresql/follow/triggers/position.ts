@@ -19,8 +19,7 @@ import { flushLog, lsnOf } from '../../server/lsn.ts'
 const INSERT = 'pg_catalog.pg_current_wal_insert_lsn()'
 
 export async function insertPosition(session: CopySession): Promise<LogPosition> {
-  const [row] = await session.ask(`SELECT ${INSERT}`)
-  return lsnOf(row?.[0] ?? '')
+  return lsnOf((await session.one(`SELECT ${INSERT}`)) ?? '')
 }
 
 /** Returns a catch-up position, see above. @param session may write, and is in no transaction */

@@ -91,8 +91,7 @@ export async function otherTime(
 
 /** Detects a restored server: its log ends before a position that it has reported. */
 async function setBack(session: CopySession, applied: LogPosition): Promise<string | null> {
-  const [row] = await session.ask('SELECT pg_catalog.pg_current_wal_insert_lsn()')
-  const now = row?.[0] ?? '0/0'
+  const now = (await session.one('SELECT pg_catalog.pg_current_wal_insert_lsn()')) ?? '0/0'
   if (lsnOf(now) >= applied) return null
   return `the server's log ends at ${now}, but changes up to ${lsnText(applied)} are applied: the server was restored to an earlier time`
 }
@@ -120,11 +119,10 @@ type Kept = { readonly isLog: boolean; readonly isLost: boolean; readonly isSame
 async function keptLogs(session: CopySession, logs: readonly PostgresTableLog[]): Promise<readonly Kept[]> {
   const kept: Kept[] = []
   for (const { oid, table, counter, unchanged } of logs) {
-    const [log] = await session.ask(
+    const isLog = await session.holds(
       `SELECT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ${oid}::oid AND c.oid = pg_catalog.to_regclass(${literal(tableSql(table))})::oid
          AND c.relkind = 'r' AND c.relpersistence = 'p' AND NOT c.relhasrules AND NOT c.relrowsecurity)`,
     )
-    const isLog = log?.[0] === 't'
     // The condition was written under an empty search path.
     const look = `SELECT ${lostSql(counter)}, coalesce(${unchanged}, false)`
     const [row] = isLog ? await withFullNames(session, () => session.ask(look)) : []

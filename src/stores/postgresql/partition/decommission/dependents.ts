@@ -32,11 +32,10 @@ export async function dropDependents(
       ? ''
       : `AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass::oid
          AND k.oid = d.objid AND k.conparentid <> 0::oid)`
-  const rows = await session.ask(
+  return await session.texts(
     `${GOING(oid)} SELECT DISTINCT ${NAMED} FROM pg_catalog.pg_depend d JOIN going g ON d.refclassid = g.classid AND d.refobjid = g.objid
      WHERE d.deptype = 'n' AND NOT EXISTS (SELECT FROM going o WHERE o.classid = d.classid AND o.objid = d.objid) ${withoutInherited} ORDER BY 1`,
   )
-  return rows.map(([name]) => name ?? '')
 }
 
 /** Publications and subscriptions whose streams would end silently, and memberships of other objects. */
@@ -71,11 +70,10 @@ const LOSSES: Readonly<Record<string, string>> = {
 export async function mentioning(session: CopySession, oid: string, name: string): Promise<readonly string[]> {
   // Plain, and as written in a quoted name.
   const texts = new Set([name, name.replaceAll('"', '""')])
-  const rows = await session.ask(
+  return await session.texts(
     `SELECT pg_catalog.pg_describe_object('pg_catalog.pg_proc'::pg_catalog.regclass::oid, p.oid, 0) FROM pg_catalog.pg_proc p
      WHERE p.pronamespace <> 'pg_catalog'::pg_catalog.regnamespace::oid AND (${[...texts].map((text) => `pg_catalog.strpos(p.prosrc, ${literal(text)}) > 0`).join(' OR ')})
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgfoid = p.oid AND t.tgrelid = ${literal(oid)}::oid)
      ORDER BY 1`,
   )
-  return rows.map(([one]) => one ?? '')
 }

@@ -87,11 +87,10 @@ async function isThere(
   role: string | null,
   column: string | null,
 ): Promise<boolean> {
-  const [row] = await session.ask(
+  return await session.holds(
     `SELECT ${role === null ? 'true' : `EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = ${literal(role)})`}
        AND ${column === null ? 'true' : `EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = ${literal(oid)}::oid AND attname = ${literal(column)} AND NOT attisdropped)`}`,
   )
-  return row?.[0] === 't'
 }
 
 function parsed(text: string): readonly Grant[] {

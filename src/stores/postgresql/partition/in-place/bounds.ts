@@ -125,8 +125,7 @@ async function alone(
   await patience.run([], async () => {
     await session.ask(`${lookFirstSql(session.version)}; SET LOCAL lock_timeout TO ${LOCK_MS}`)
     await session.ask(`LOCK TABLE ONLY ${sql} IN ACCESS EXCLUSIVE MODE`)
-    const [row] = await session.ask(`SELECT ${literal(sql)}::pg_catalog.regclass::oid = ${oid}::oid`)
-    if (row?.[0] !== 't')
+    if (!(await session.holds(`SELECT ${literal(sql)}::pg_catalog.regclass::oid = ${oid}::oid`)))
       throw new SluiceError('PLAN_CHANGED', `${sql} is no longer the table that was planned`, {
         hint: 'run the same command again',
       })

@@ -296,8 +296,7 @@ async function settleTable(session: CopySession, table: TableName): Promise<read
 /** Creates the new table, and compares both; the caller rolls back. Creates no foreign keys: they block writers. */
 async function planned(session: CopySession, request: InPlaceRequest): Promise<InPlacePlan> {
   const about = await aboutTable(session, request.planned, false)
-  const [row] = await session.ask(`SELECT pg_catalog.pg_table_size(${about.oid})`)
-  const bytes = BigInt(row?.[0] ?? 0)
+  const bytes = BigInt((await session.one(`SELECT pg_catalog.pg_table_size(${about.oid})`)) ?? 0)
   const before = await beforeFindings(about)
   if (before.some(({ verdict }) => verdict === 'refused')) return { findings: before, statements: [], bytes }
   const statements = [...(await indexStatements(about)), ...(await boundsStatements(about, request))]

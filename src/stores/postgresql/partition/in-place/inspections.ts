@@ -129,12 +129,11 @@ function oddSql({ oid }: About): string {
 
 /** Statements that remove properties that a partition must not have. @param past name of the table at that time */
 export async function stripped(about: About, past: string): Promise<readonly string[]> {
-  const rows = await about.session.ask(
+  return await about.session.texts(
     `SELECT 'DROP TRIGGER ' || pg_catalog.quote_ident(g.tgname) || ' ON ' || ${literal(past)} FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ${about.oid}::oid AND NOT g.tgisinternal
      UNION ALL SELECT 'ALTER TABLE ' || ${literal(past)} || ' ALTER COLUMN ' || pg_catalog.quote_ident(a.attname) || ' DROP IDENTITY' FROM pg_catalog.pg_attribute a
        WHERE a.attrelid = ${about.oid}::oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attidentity <> ''
      UNION ALL SELECT 'ALTER TABLE ' || ${literal(past)} || ' NOT OF' FROM pg_catalog.pg_class c WHERE c.oid = ${about.oid}::oid AND c.reloftype <> 0::oid
      UNION ALL SELECT 'ALTER TABLE ' || ${literal(past)} || ' REPLICA IDENTITY DEFAULT' FROM pg_catalog.pg_index i WHERE i.indrelid = ${about.oid}::oid AND i.indisreplident AND i.indisprimary`,
   )
-  return rows.map(([sql]) => sql ?? '')
 }

@@ -47,8 +47,7 @@ export async function planSlice(session: CopySession, request: SliceRequest): Pr
   const before = performance.now()
   await refuseStale(session, request, { leaf, condition })
   const staleMs = performance.now() - before
-  const [counted] = await session.ask(`SELECT count(*) FROM ${past} WHERE ${condition}`)
-  const rows = BigInt(counted?.[0] ?? 0)
+  const rows = BigInt((await session.one(`SELECT count(*) FROM ${past} WHERE ${condition}`)) ?? 0)
   const trial = { schema: parent.name.schema ?? 'public', name: sliceMark(leaf.oid) }
   await createLike(session, parent, trial)
   const since = performance.now()

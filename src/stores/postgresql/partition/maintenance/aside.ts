@@ -61,8 +61,7 @@ export class SideTables {
         this.tables.map(({ newTable }) => newTable.table),
       )
       await session.ask(noteSql(this.#log, mirrorSql(this.#log, this.tables, this.#columns, late)))
-      const [row] = await session.ask('SELECT pg_catalog.txid_current()')
-      return row?.[0] ?? ''
+      return (await session.one('SELECT pg_catalog.txid_current()')) ?? ''
     } catch (error) {
       this.#restore(before)
       throw error

@@ -22,10 +22,9 @@ export function knownPartition({ identity, name }: Pick<RangePartition, 'identit
 
 /** Condition on all rows if the table is itself a partition; null otherwise. */
 export async function constraintAbove(session: CopySession, { identity }: RangedTable): Promise<string | null> {
-  const [row] = await session.ask(
+  return await session.one(
     `SELECT pg_catalog.pg_get_partition_constraintdef(oid) FROM pg_catalog.pg_class WHERE oid = ${literal(identity)}::oid AND relispartition`,
   )
-  return row?.[0] ?? null
 }
 
 /**

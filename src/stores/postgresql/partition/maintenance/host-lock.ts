@@ -25,8 +25,7 @@ export async function takeHostLock(
   const end = performance.now() + budgetMs
   for (let rest = REST_MS; ; rest = Math.min(rest * 2, MOST_REST_MS)) {
     throwIfAborted(signal)
-    const [row] = await session.ask(`SELECT pg_catalog.pg_try_advisory_lock(${key})`)
-    if (row?.[0] === 't') return
+    if (await session.holds(`SELECT pg_catalog.pg_try_advisory_lock(${key})`)) return
     if (performance.now() + rest > end) throw await otherHolds(session, key, table)
     await restUnder(signal, rest)
   }

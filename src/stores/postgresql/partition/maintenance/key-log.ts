@@ -277,8 +277,8 @@ export function lostSql(counter: string): string {
 }
 
 async function refuseLost(session: CopySession, { counter }: KeyLog): Promise<void> {
-  const [last] = await session.ask(`SELECT ${lostSql(counter)}`)
-  if (last?.[0] === 't') throw new Changed('a change of the default partition could not be recorded')
+  if (await session.holds(`SELECT ${lostSql(counter)}`))
+    throw new Changed('a change of the default partition could not be recorded')
 }
 
 /** Query for the keys of some notes, in columns `k0`, `k1` … A key may be repeated: DISTINCT would merge spellings. */

@@ -65,9 +65,8 @@ export function mirrorSql(
 
 /** Qualified names of the deferrable constraints of these tables. */
 export async function lateConstraints(session: CopySession, tables: readonly KnownTable[]): Promise<readonly string[]> {
-  const rows = await session.ask(
+  return await session.texts(
     `SELECT pg_catalog.format('%I.%I', n.nspname, k.conname) FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_namespace n ON n.oid = k.connamespace
      WHERE k.conrelid = ANY (${literal(`{${tables.map(({ oid }) => oid).join(',')}}`)}::oid[]) AND k.condeferrable ORDER BY k.oid`,
   )
-  return rows.map(([name]) => name ?? '')
 }

@@ -28,12 +28,11 @@ type View = {
  * @returns their names
  */
 export async function silentStandbys(session: CopySession): Promise<readonly string[]> {
-  const rows = await session.ask(
+  return await session.texts(
     `SELECT DISTINCT coalesce(nullif(r.application_name, ''), 'process ' || r.pid::text) FROM pg_catalog.pg_stat_replication r
        LEFT JOIN pg_catalog.pg_replication_slots s ON s.active_pid = r.pid
      WHERE s.slot_type IS DISTINCT FROM 'logical' AND r.state IS DISTINCT FROM 'backup' AND r.backend_xmin IS NULL AND s.xmin IS NULL ORDER BY 1`,
   )
-  return rows.map(([name]) => name ?? '')
 }
 
 export class OldViews {

@@ -68,7 +68,7 @@ export async function takenAlong(
   left: readonly LeftOutConstraint[],
 ): Promise<readonly string[]> {
   const oid = `${literal(of.oid)}::oid`
-  const rows = await session.ask(
+  return await session.texts(
     `SELECT 'the trigger ' || g.tgname::text FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ${oid}::oid AND NOT g.tgisinternal AND g.tgenabled <> 'D'
        AND g.tgparentid = 0::oid AND g.tgname NOT IN (${NOTING_TRIGGERS.map(literal).join(', ')})
      UNION ALL SELECT 'the foreign key ' || k.conname::text FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${oid}::oid AND k.contype = 'f' AND k.conparentid = 0::oid
@@ -78,7 +78,6 @@ export async function takenAlong(
        WHERE i.indrelid = ${oid}::oid AND (i.indisunique OR i.indisexclusion) AND i.indisvalid AND NOT c.relispartition
      ORDER BY 1`,
   )
-  return rows.map(([one]) => one ?? '')
 }
 
 async function ownRules(

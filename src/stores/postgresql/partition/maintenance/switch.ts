@@ -140,12 +140,11 @@ async function sequencesTo(
   of: KnownTable,
   { options: request }: NewPartitionTable,
 ): Promise<readonly string[]> {
-  const rows = await session.ask(
+  return await session.texts(
     `SELECT pg_catalog.format('ALTER SEQUENCE %I.%I OWNED BY %s.%I', n.nspname, c.relname, ${literal(tableSql(request.sideTable))}, a.attname)
      FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class c ON c.oid = d.objid AND c.relkind = 'S' JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
        JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
      WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid
        AND d.refobjid = ${literal(of.oid)}::oid AND d.deptype = 'a'`,
   )
-  return rows.map(([sql]) => sql ?? '')
 }

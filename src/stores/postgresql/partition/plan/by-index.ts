@@ -56,9 +56,8 @@ export async function leadsIndex({
   oid,
   attnum,
 }: Pick<About, 'session' | 'oid' | 'attnum'>): Promise<boolean> {
-  const [row] = await session.ask(
+  return await session.holds(
     `SELECT EXISTS (SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_am m ON m.oid = x.relam
       WHERE i.indrelid = ${oid}::oid AND m.amname = 'btree' AND i.indkey[0] = ${attnum} AND i.indpred IS NULL AND i.indisvalid AND i.indisready)`,
   )
-  return row?.[0] === 't'
 }

@@ -132,13 +132,12 @@ export async function takenNames(about: About, tables: readonly string[]): Promi
   const own = [...tables, suffixed(target, 'default')]
   const names = [...own, ...ownNames(indexes, own).values()]
   const statistics = [...ownNames(await planFacts<NewTableStatistics>(about, statisticsSql(about)), []).values()]
-  const rows = await about.session.ask(
+  return await about.session.texts(
     `SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE n.nspname = ${literal(about.schema)} AND c.relname IN (${names.map(literal).join(', ')})
      UNION ALL SELECT s.stxname FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace
      WHERE n.nspname = ${literal(about.schema)} AND s.stxname IN (${['', ...statistics].map(literal).join(', ')}) ORDER BY 1`,
   )
-  return rows.map(([name]) => name ?? '')
 }
 
 /** New index names by the old ones. @param tables the new table, and its partitions */

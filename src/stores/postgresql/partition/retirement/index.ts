@@ -69,10 +69,9 @@ class PostgresRetirement implements DatabaseRetirement {
 
   hold(): Promise<boolean> {
     return this.#do(async (session) => {
-      const [row] = await session.ask(
+      return await session.holds(
         `SELECT pg_catalog.pg_try_advisory_lock(${LOCK_CLASS}, pg_catalog.hashtext(${literal(this.name)}))`,
       )
-      return row?.[0] === 't'
     })
   }
 
@@ -89,10 +88,9 @@ class PostgresRetirement implements DatabaseRetirement {
 
   nameOf(identity: string, signal: AbortSignal): Promise<string | null> {
     return this.#do(async (session) => {
-      const [row] = await session.ask(
+      return await session.one(
         `SELECT datname FROM pg_catalog.pg_database WHERE oid::text = ${literal(this.#oidOf(identity))}`,
       )
-      return row?.[0] ?? null
     }, signal)
   }
 

@@ -68,8 +68,7 @@ export class PostgresInside implements DatabaseInside {
           `SELECT relkind FROM pg_catalog.pg_class WHERE oid = ${literal(tableSql(table))}::pg_catalog.regclass::oid`,
         )
         const from = tableFromSql({ name: table, only: kind?.[0] !== 'p' })
-        const [row] = await session.ask(`SELECT pg_catalog.count(*) FROM ${from}`)
-        return BigInt(row?.[0] ?? 0)
+        return BigInt((await session.one(`SELECT pg_catalog.count(*) FROM ${from}`)) ?? 0)
       } catch (error) {
         if (sqlStateOf(error) === NO_RIGHT) return null
         throw stepError(error, { settings: this.#settings, table: tableText(table) })
