@@ -9,6 +9,7 @@ import { sqlStateOf } from '../server/server-errors.ts'
 import type { PostgresSettings } from '../server/settings.ts'
 import { namedCollation } from './collations.ts'
 import { postgresSourceError } from '../server/errors.ts'
+import { ReadsServer } from '../server/reading.ts'
 import { postgresLeftBehind } from './left-behind.ts'
 import { postgresSequences } from './positions.ts'
 import type { CopySession } from '../server/session.ts'
@@ -17,65 +18,48 @@ import { underSignal } from '../server/under-signal.ts'
 
 const DENIED = '42501'
 
-export class PostgresDependencies implements DependencyStore {
-  readonly #settings: PostgresSettings
-  readonly #sessions: Pool<CopySession>
+export class PostgresDependencies extends ReadsServer implements DependencyStore {
   readonly #schema: string
 
   /** @param schema used for names without a schema */
   constructor(settings: PostgresSettings, sessions: Pool<CopySession>, schema: string) {
-    this.#settings = settings
-    this.#sessions = sessions
+    super(settings, sessions)
     this.#schema = schema
   }
 
   async left(scope: LeftScope, signal: AbortSignal): Promise<readonly LeftFound[]> {
     try {
-      return await this.#use(signal, (session) => postgresLeftBehind(session, scope, this.#schema))
+      throwIfAborted(signal)
+      return await this.readers.use((session) =>
+        underSignal(session, signal, () => postgresLeftBehind(session, scope, this.#schema)),
+      )
     } catch (error) {
-      if (sqlStateOf(error) !== DENIED) throw postgresSourceError(error, this.#settings)
+      if (sqlStateOf(error) !== DENIED) throw postgresSourceError(error, this.settings)
       return [leftBehind('unread', ['triggers, views, functions and grants'], undefined, (error as Error).message)]
     }
   }
 
-  async sequences({ table }: TableSpec, signal: AbortSignal): Promise<readonly ColumnSequence[]> {
-    try {
-      return await this.#use(signal, (session) => postgresSequences(session, this.#placed(table)))
-    } catch (error) {
-      throw postgresSourceError(error, this.#settings)
-    }
+  sequences({ table }: TableSpec, signal: AbortSignal): Promise<readonly ColumnSequence[]> {
+    return this.read(signal, (session) => postgresSequences(session, this.#placed(table)))
   }
 
   async detailed(table: TableSpec, signal: AbortSignal): Promise<TableSpec> {
     if (!table.columns.some(({ generated }) => generated === true)) return table
-    try {
-      return await this.#use(signal, async (session) => withExpressions(session, table, this.#placed(table.table)))
-    } catch (error) {
-      throw postgresSourceError(error, this.#settings)
-    }
+    return await this.read(signal, (session) => withExpressions(session, table, this.#placed(table.table)))
   }
 
-  async collations(names: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>> {
-    const there = new Set<string>()
-    try {
-      await this.#use(signal, async (session) => {
-        for (const name of names) {
-          if ((await namedCollation(name, (sql) => session.ask(sql))) !== null) there.add(name)
-        }
-      })
-    } catch (error) {
-      throw postgresSourceError(error, this.#settings)
-    }
-    return there
+  collations(names: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>> {
+    return this.read(signal, async (session) => {
+      const there = new Set<string>()
+      for (const name of names) {
+        if ((await namedCollation(name, (sql) => session.ask(sql))) !== null) there.add(name)
+      }
+      return there
+    })
   }
 
   #placed({ schema, name }: TableName): TableName {
     return { schema: schema ?? this.#schema, name }
-  }
-
-  async #use<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
-    throwIfAborted(signal)
-    return await this.#sessions.use((session) => underSignal(session, signal, () => body(session)))
   }
 }
 

@@ -8,9 +8,8 @@ import { takeObjectLock, type ObjectLock } from '../../common/object-lock.ts'
 import { asObjectError, objectFailed, shortened } from '../../common/object-names.ts'
 import { quoteName } from '../server/connect.ts'
 import { sqlStateOf } from '../server/server-errors.ts'
-import type { Pool } from '../../common/pool.ts'
-import type { PostgresSettings } from '../server/settings.ts'
-import { postgresSourceError, postgresTargetError } from '../server/errors.ts'
+import { postgresTargetError } from '../server/errors.ts'
+import { ReadsServer } from '../server/reading.ts'
 import { listPostgresObjects } from './object-list.ts'
 import { CopySession } from '../server/session.ts'
 import { columnList, equalTo, literal, MOST_NAME_BYTES, tableSql } from '../server/sql.ts'
@@ -20,22 +19,11 @@ import { countText } from '../../../shared/figures.ts'
 /** Types without a btree operator class. */
 const WITHOUT_ORDER = /^(?:json|xml|point|line|lseg|box|path|polygon|circle)$/
 
-export class PostgresObjects implements ObjectStore {
+export class PostgresObjects extends ReadsServer implements ObjectStore {
   readonly words = 'postgresql'
-  readonly #settings: PostgresSettings
-  readonly #readers: Pool<CopySession>
 
-  constructor(settings: PostgresSettings, readers: Pool<CopySession>) {
-    this.#settings = settings
-    this.#readers = readers
-  }
-
-  async list({ table }: TableSpec, signal: AbortSignal): Promise<readonly SchemaObject[]> {
-    try {
-      return await this.#read(signal, (session) => listPostgresObjects(session, table))
-    } catch (error) {
-      throw postgresSourceError(error, this.#settings)
-    }
+  list({ table }: TableSpec, signal: AbortSignal): Promise<readonly SchemaObject[]> {
+    return this.read(signal, (session) => listPostgresObjects(session, table))
   }
 
   /** Indexes are relations, whose names are unique in a schema. */
@@ -45,14 +33,16 @@ export class PostgresObjects implements ObjectStore {
 
   async taken({ table }: TableSpec, names: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>> {
     const own = `pg_catalog.to_regclass(${literal(tableSql(table))})::oid`
-    const rows = await this.#read(signal, (session) =>
-      session.ask(
-        `SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    const found = await this.readers.use((session) =>
+      underSignal(session, signal, () =>
+        session.texts(
+          `SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
          WHERE n.nspname = ${literal(table.schema ?? 'public')} AND c.relname IN (${['', ...names].map(literal).join(', ')})
            AND NOT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indexrelid = c.oid AND i.indrelid = ${own})`,
+        ),
       ),
     )
-    return new Set(rows.map(([name]) => name ?? ''))
+    return new Set(found)
   }
 
   fitted(object: SchemaObject, table: TableSpec): SchemaObject | { readonly refused: string } {
@@ -77,20 +67,14 @@ export class PostgresObjects implements ObjectStore {
         await new Builder(session, table, inUse).build(object)
       })
     } catch (error) {
-      throw asObjectError(error, object, (thrown) =>
-        postgresTargetError(thrown, this.#settings, tableText(table.table)),
-      )
+      throw asObjectError(error, object, (thrown) => postgresTargetError(thrown, this.settings, tableText(table.table)))
     }
-  }
-
-  #read<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
-    return this.#readers.use((session) => underSignal(session, signal, () => body(session)))
   }
 
   /** In a session of its own, so that no lock remains. */
   async #write(signal: AbortSignal, body: (session: CopySession) => Promise<void>): Promise<void> {
     throwIfAborted(signal)
-    await using session = await CopySession.open(this.#settings, 'write')
+    await using session = await CopySession.open(this.settings, 'write')
     await underSignal(session, signal, () => body(session))
   }
 }

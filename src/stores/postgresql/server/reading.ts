@@ -1,7 +1,7 @@
 /** Runs work on sessions of a source. An abort signal ends the work. Errors of the work become errors of the source. */
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { Pool } from '../../common/pool.ts'
-import { postgresSourceError } from './errors.ts'
+import { postgresSourceError, postgresTargetError } from './errors.ts'
 import { CopySession } from './session.ts'
 import { underSignal } from './under-signal.ts'
 import type { PostgresSettings } from './settings.ts'
@@ -37,10 +37,31 @@ export function reading<T>(
 
 /** Runs `body` on a new session that may write. @throws as `asking` */
 export function writing<T>(settings: PostgresSettings, signal: AbortSignal, body: Body<T>): Promise<T> {
-  return ofSource(settings, signal, async () => {
-    await using session = await CopySession.open(settings, 'write')
-    return await underSignal(session, signal, () => body(session))
-  })
+  return ofSource(settings, signal, () => onNewSession(settings, signal, body))
+}
+
+/**
+ * `writing` on a target.
+ * @param place what errors name, such as the table
+ * @throws SluiceError of `body`; errors of the target
+ */
+export async function writingTo<T>(
+  settings: PostgresSettings,
+  place: string,
+  signal: AbortSignal,
+  body: Body<T>,
+): Promise<T> {
+  throwIfAborted(signal)
+  try {
+    return await onNewSession(settings, signal, body)
+  } catch (error) {
+    throw postgresTargetError(error, settings, place)
+  }
+}
+
+async function onNewSession<T>(settings: PostgresSettings, signal: AbortSignal, body: Body<T>): Promise<T> {
+  await using session = await CopySession.open(settings, 'write')
+  return await underSignal(session, signal, () => body(session))
 }
 
 async function ofSource<T>(settings: PostgresSettings, signal: AbortSignal, body: () => Promise<T>): Promise<T> {
@@ -49,5 +70,21 @@ async function ofSource<T>(settings: PostgresSettings, signal: AbortSignal, body
     return await body()
   } catch (error) {
     throw postgresSourceError(error, settings)
+  }
+}
+
+/** Base of what a server offers for its tables: settings, and sessions that read. */
+export abstract class ReadsServer {
+  protected readonly settings: PostgresSettings
+  protected readonly readers: Pool<CopySession>
+
+  constructor(settings: PostgresSettings, readers: Pool<CopySession>) {
+    this.settings = settings
+    this.readers = readers
+  }
+
+  /** Runs `body` on a reading session. @throws as `asking` */
+  protected read<T>(signal: AbortSignal, body: Body<T>): Promise<T> {
+    return asking(this.readers, this.settings, signal, body)
   }
 }

@@ -7,10 +7,9 @@ import type { OperationalPreflight, OperationalTable } from '../../../../model/f
 import { keyColumns } from '../../../common/key-ranges.ts'
 import { quoteName } from '../../server/connect.ts'
 import { isConnectionLoss } from '../../server/server-errors.ts'
-import { postgresTargetError } from '../../server/errors.ts'
-import { CopySession } from '../../server/session.ts'
+import type { CopySession } from '../../server/session.ts'
 import { literal, operatorSql, tableSql } from '../../server/sql.ts'
-import { underSignal } from '../../server/under-signal.ts'
+import { writingTo } from '../../server/reading.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
 import { isGuarded } from '../switch/guard.ts'
 import { constraintsHold, indexesValid, sequencesAhead, triggersFire } from './in-force.ts'
@@ -100,16 +99,9 @@ export class PostgresOperational implements OperationalPreflight {
     })
   }
 
-  async #with<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
-    throwIfAborted(signal)
-    const { label } = this.#settings
-    try {
-      // A session for writing, so that the checks get the same refusals as writers.
-      await using session = await CopySession.open(this.#settings, 'write')
-      return await underSignal(session, signal, () => body(session))
-    } catch (error) {
-      throw postgresTargetError(error, this.#settings, label)
-    }
+  /** Runs `body` on a session for writing, so that the checks get the same refusals as writers. */
+  #with<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
+    return writingTo(this.#settings, this.#settings.label, signal, body)
   }
 }
 

@@ -15,7 +15,7 @@ import type {
   StreamState,
 } from '../../../../model/follow/port.ts'
 import type { Pool } from '../../../common/pool.ts'
-import { asking, writing } from '../../server/reading.ts'
+import { ReadsServer, writing } from '../../server/reading.ts'
 import type { CopySession } from '../../server/session.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
 import { beginStream, endReplication } from './birth.ts'
@@ -31,16 +31,13 @@ import { renewTables } from './renew.ts'
 import { slotFault, verifyStream } from './verify.ts'
 import { POSTGRES_WAIT_MS } from '../../server/waiting.ts'
 
-export class PostgresChanges implements ChangeSource {
-  readonly #settings: PostgresSettings
-  readonly #readers: Pool<CopySession>
+export class PostgresChanges extends ReadsServer implements ChangeSource {
   readonly #notes = new TruncateNotes()
   readonly #patienceMs: number
 
   /** @param patienceMs longest wait of `begin` for other transactions, in ms */
   constructor(settings: PostgresSettings, readers: Pool<CopySession>, patienceMs = POSTGRES_WAIT_MS) {
-    this.#settings = settings
-    this.#readers = readers
+    super(settings, readers)
     this.#patienceMs = patienceMs
   }
 
@@ -53,7 +50,7 @@ export class PostgresChanges implements ChangeSource {
   }
 
   examine(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowPreflight> {
-    return this.#read(signal, (session) => examineSource(session, tables, signal))
+    return this.read(signal, (session) => examineSource(session, tables, signal))
   }
 
   async begin(
@@ -65,7 +62,7 @@ export class PostgresChanges implements ChangeSource {
   ): Promise<StreamBirth> {
     refuseForeign(name)
     return this.#write(signal, (session) =>
-      beginStream(this.#settings, name, tables, { session, signal, tell: report, patienceMs: this.#patienceMs }, quiet),
+      beginStream(this.settings, name, tables, { session, signal, tell: report, patienceMs: this.#patienceMs }, quiet),
     )
   }
 
@@ -75,7 +72,7 @@ export class PostgresChanges implements ChangeSource {
     applied: LogPosition,
     signal: AbortSignal,
   ): Promise<StreamState> {
-    return this.#read(signal, (session) => verifyStream(session, birth, tables, applied, this.#notes))
+    return this.read(signal, (session) => verifyStream(session, birth, tables, applied, this.#notes))
   }
 
   async renew(
@@ -91,7 +88,7 @@ export class PostgresChanges implements ChangeSource {
   }
 
   async fence(signal: AbortSignal): Promise<LogPosition> {
-    const [position, isThere] = await this.#read(signal, async (session) => {
+    const [position, isThere] = await this.read(signal, async (session) => {
       const end = await commitFence(session)
       return [end, await isFlushed(session, end)]
     })
@@ -100,7 +97,7 @@ export class PostgresChanges implements ChangeSource {
   }
 
   lag(birth: StreamBirth, signal: AbortSignal): Promise<SourceLag> {
-    return this.#read(signal, (session) => sourceLag(session, birth))
+    return this.read(signal, (session) => sourceLag(session, birth))
   }
 
   async open(
@@ -111,13 +108,13 @@ export class PostgresChanges implements ChangeSource {
     frames?: FrameFormat,
   ): Promise<ChangeStream> {
     // Only the owner of the run's lease may read the slot: another reader is a program that lost the lease.
-    const stream = await openReplicationStream(this.#settings, birth, tables, from, { signal, takeOver: true, frames })
+    const stream = await openReplicationStream(this.settings, birth, tables, from, { signal, takeOver: true, frames })
     try {
       // From here on no other program can replace the slot, and nothing is confirmed yet.
-      const fault = await this.#read(signal, (session) => slotFault(session, birth, from))
+      const fault = await this.read(signal, (session) => slotFault(session, birth, from))
       if (fault !== null) {
         throw new SluiceError('SLOT_LOST', fault, {
-          where: this.#settings.label,
+          where: this.settings.label,
           hint: 'changes since that position are lost: copy these tables again',
         })
       }
@@ -132,7 +129,7 @@ export class PostgresChanges implements ChangeSource {
   }
 
   follower(name: string, signal: AbortSignal): Promise<Follower | null> {
-    return this.#read(signal, (session) => readPostgresFollower(session, ['PUBLICATION', name]))
+    return this.read(signal, (session) => readPostgresFollower(session, ['PUBLICATION', name]))
   }
 
   noteFollower(name: string, follower: Follower, was: string | null, signal: AbortSignal): Promise<boolean> {
@@ -144,24 +141,20 @@ export class PostgresChanges implements ChangeSource {
   }
 
   streamsOf(table: TableName, signal: AbortSignal): Promise<readonly string[]> {
-    return this.#read(signal, (session) => tablePublications(session, table))
+    return this.read(signal, (session) => tablePublications(session, table))
   }
 
   slots(signal: AbortSignal): Promise<readonly ReplicationSlotLine[]> {
-    return this.#read(signal, replicationSlotLines)
+    return this.read(signal, replicationSlotLines)
   }
 
   database(signal: AbortSignal): Promise<string> {
-    return this.#read(signal, async (session) => {
-      return (await session.one('SELECT pg_catalog.current_database()')) ?? this.#settings.database
+    return this.read(signal, async (session) => {
+      return (await session.one('SELECT pg_catalog.current_database()')) ?? this.settings.database
     })
   }
 
-  #read<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
-    return asking(this.#readers, this.#settings, signal, body)
-  }
-
   #write<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
-    return writing(this.#settings, signal, body)
+    return writing(this.settings, signal, body)
   }
 }

@@ -9,20 +9,18 @@ import type {
   SwitchRequest,
   SwitchStore,
 } from '../../../../model/follow/switch-port.ts'
-import type { Pool } from '../../../common/pool.ts'
 import { isPostgresBusy } from '../../server/locks.ts'
 import { postgresTargetError } from '../../server/errors.ts'
 import { CopySession } from '../../server/session.ts'
 import { underSignal } from '../../server/under-signal.ts'
 import { Patience } from '../../server/patience.ts'
 import { commitFence, flushLog, isFlushed } from '../../server/lsn.ts'
-import type { PostgresSettings } from '../../server/settings.ts'
 import { Attempt } from './attempt.ts'
 import { guardBeforeSql, unguardSql } from './guard.ts'
 import { LockBudget } from './held.ts'
 import { findingOf, stepsOf } from './inspections.ts'
 import { cutoverMark } from './mark.ts'
-import { reading } from '../../server/reading.ts'
+import { reading, ReadsServer, writingTo } from '../../server/reading.ts'
 import { cutoverTable, cutoverTables, type CutoverTable } from './sides.ts'
 import { dependentsWithRules, lockAll, lockDependent, lookFirstSql } from './take.ts'
 
@@ -30,17 +28,9 @@ const BUDGET_MS = 5000
 /** Limits for guarding, ms. Lock waits are short, so that no other session waits long behind them. */
 const SHORTLY = { patienceMs: 200, budgetMs: 20_000 }
 
-export class PostgresSwitches implements SwitchStore {
-  readonly #settings: PostgresSettings
-  readonly #readers: Pool<CopySession>
-
-  constructor(settings: PostgresSettings, readers: Pool<CopySession>) {
-    this.#settings = settings
-    this.#readers = readers
-  }
-
+export class PostgresSwitches extends ReadsServer implements SwitchStore {
   examine(request: SwitchRequest, signal: AbortSignal): Promise<readonly SwitchFinding[]> {
-    return reading(this.#readers, this.#settings, signal, async (session) => {
+    return reading(this.readers, this.settings, signal, async (session) => {
       for (const table of [request.from, request.to]) {
         const side = await cutoverTable(session, table)
         if (side === null || !/^[rp]$/.test(side.kind)) return [missing(table)]
@@ -50,7 +40,7 @@ export class PostgresSwitches implements SwitchStore {
   }
 
   mark(request: SwitchRequest, signal: AbortSignal): Promise<SwitchMark> {
-    return reading(this.#readers, this.#settings, signal, async (session) => {
+    return reading(this.readers, this.settings, signal, async (session) => {
       const { from, to } = await cutoverTables(session, request)
       return await cutoverMark(session, [from, to])
     })
@@ -60,7 +50,7 @@ export class PostgresSwitches implements SwitchStore {
     throwIfAborted(signal)
     const sessions: CopySession[] = []
     const open = async (): Promise<CopySession> => {
-      const session = await CopySession.open(this.#settings, 'write')
+      const session = await CopySession.open(this.settings, 'write')
       sessions.push(session)
       return session
     }
@@ -71,7 +61,7 @@ export class PostgresSwitches implements SwitchStore {
       return attempt
     } catch (error) {
       throwIfAborted(signal)
-      throw postgresTargetError(error, this.#settings, tableText(request.from))
+      throw postgresTargetError(error, this.settings, tableText(request.from))
     } finally {
       if (attempt === null) {
         for (const session of sessions) {
@@ -98,30 +88,22 @@ export class PostgresSwitches implements SwitchStore {
   }
 
   /** @param wanted returns the statements; called once without a lock and once with it */
-  async #alter(
+  #alter(
     name: TableName,
     from: 'everybody' | 'writers',
     signal: AbortSignal,
     wanted: (session: CopySession) => Promise<{ readonly table: CutoverTable; readonly sql: readonly string[] } | null>,
   ): Promise<void> {
-    throwIfAborted(signal)
-    const session = await CopySession.open(this.#settings, 'write')
-    try {
-      await underSignal(session, signal, async () => {
-        const before = await wanted(session)
-        if (before === null || before.sql.length === 0) return
-        await new Patience(session, { ...SHORTLY, signal }).run([], async () => {
-          await session.ask(lookFirstSql(session.version))
-          await lockAll(session, before.table, SHORTLY.patienceMs, from)
-          const now = await wanted(session)
-          if (now !== null) await session.askAll(now.sql)
-        })
+    return writingTo(this.settings, tableText(name), signal, async (session) => {
+      const before = await wanted(session)
+      if (before === null || before.sql.length === 0) return
+      await new Patience(session, { ...SHORTLY, signal }).run([], async () => {
+        await session.ask(lookFirstSql(session.version))
+        await lockAll(session, before.table, SHORTLY.patienceMs, from)
+        const now = await wanted(session)
+        if (now !== null) await session.askAll(now.sql)
       })
-    } catch (error) {
-      throw postgresTargetError(error, this.#settings, tableText(name))
-    } finally {
-      await session.close()
-    }
+    })
   }
 
   /** @returns null if other sessions did not release the table in time */
@@ -160,7 +142,7 @@ export class PostgresSwitches implements SwitchStore {
     return new Attempt({
       session,
       otherSession,
-      settings: this.#settings,
+      settings: this.settings,
       request,
       signal,
       lockTimeoutMs,

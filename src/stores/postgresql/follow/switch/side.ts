@@ -3,7 +3,7 @@
  */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import type { RowKey } from '../../../../model/copy/row-key.ts'
-import { restUnder, throwIfAborted } from '../../../../shared/abort.ts'
+import { restUnder } from '../../../../shared/abort.ts'
 import type { Closing } from '../../../../model/run/ledger-port.ts'
 import type { SwitchFinding, SwitchMark } from '../../../../model/follow/switch-port.ts'
 import type {
@@ -16,24 +16,20 @@ import type {
   SideWriters,
   SwitchSide,
 } from '../../../../model/follow/switch-side-port.ts'
-import type { Pool } from '../../../common/pool.ts'
 import { isPostgresBusy } from '../../server/locks.ts'
 import { commitChunk } from '../../copy/commit.ts'
-import { postgresTargetError } from '../../server/errors.ts'
-import { CopySession } from '../../server/session.ts'
+import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
-import { underSignal } from '../../server/under-signal.ts'
 import { committed, Patience } from '../../server/patience.ts'
 import { commitFence, flushLog } from '../../server/lsn.ts'
-import type { PostgresSettings } from '../../server/settings.ts'
 import { alone, barePartsSql, closeSql, hasWholeBarrier, openSql, tidySql, tokenOf } from './barrier.ts'
 import { digestTableRows } from './compare.ts'
 import { changesSinceMark, cutoverMark } from './mark.ts'
 import { advanceSequence, positionsOf } from './positions.ts'
 import { cutoverTableFacts, RIGHTS, type CutoverTableFacts } from './side-facts.ts'
 import { sideFindings } from './side-findings.ts'
-import { reading } from '../../server/reading.ts'
-import { goneTable, cutoverTable, type CutoverTable } from './sides.ts'
+import { reading, ReadsServer, writingTo } from '../../server/reading.ts'
+import { goneTable, cutoverSide, cutoverTable, type CutoverTable } from './sides.ts'
 import { lockAll, lookFirstSql } from './take.ts'
 import { endWriters, writersOf } from './writers.ts'
 
@@ -48,17 +44,9 @@ const FROZEN_MS = 2000
 const OPEN_MS = 2000
 const WRITE = 'ISOLATION LEVEL READ COMMITTED READ WRITE'
 
-export class PostgresSwitchSide implements SwitchSide {
-  readonly #settings: PostgresSettings
-  readonly #readers: Pool<CopySession>
-
-  constructor(settings: PostgresSettings, readers: Pool<CopySession>) {
-    this.#settings = settings
-    this.#readers = readers
-  }
-
+export class PostgresSwitchSide extends ReadsServer implements SwitchSide {
   get address(): SideAddress {
-    const { host, port, database } = this.#settings
+    const { host, port, database } = this.settings
     return { host, port: String(port), database }
   }
 
@@ -225,7 +213,7 @@ export class PostgresSwitchSide implements SwitchSide {
         return { changed }
       }
       await session.askAll(openSql(side))
-      const outcome = await commitChunk(session, closing, this.#settings, signal, 'a switch')
+      const outcome = await commitChunk(session, closing, this.settings, signal, 'a switch')
       return outcome === 'committed' ? 'opened' : 'fenced'
     })
   }
@@ -236,36 +224,24 @@ export class PostgresSwitchSide implements SwitchSide {
     body: (session: CopySession, side: CutoverTable) => Promise<T>,
   ): Promise<T> {
     return reading(
-      this.#readers,
-      this.#settings,
+      this.readers,
+      this.settings,
       signal,
-      async (session) => await body(session, await known(session, table)),
+      async (session) => await body(session, await cutoverSide(session, table)),
     )
   }
 
-  async #write<T>(
+  #write<T>(
     table: TableName,
     signal: AbortSignal,
     body: (session: CopySession, side: CutoverTable) => Promise<T>,
   ): Promise<T> {
-    throwIfAborted(signal)
-    try {
-      const session = await CopySession.open(this.#settings, 'write')
+    return writingTo(this.settings, tableText(table), signal, async (session) => {
       try {
-        return await underSignal(session, signal, async () => await body(session, await known(session, table)))
+        return await body(session, await cutoverSide(session, table))
       } finally {
         await session.rollBack()
-        await session.close()
       }
-    } catch (error) {
-      throw postgresTargetError(error, this.#settings, tableText(table))
-    }
+    })
   }
-}
-
-/** @throws SluiceError SOURCE_GONE */
-async function known(session: CopySession, table: TableName): Promise<CutoverTable> {
-  const side = await cutoverTable(session, table)
-  if (side === null || !/^[rp]$/.test(side.kind)) throw goneTable(table)
-  return side
 }

@@ -60,15 +60,17 @@ export async function cutoverTable(
   }
 }
 
+/** @throws SluiceError SOURCE_GONE if the table does not exist, or is not a table */
+export async function cutoverSide(session: CopySession, table: TableName): Promise<CutoverTable> {
+  const side = await cutoverTable(session, table)
+  if (side === null || !/^[rp]$/.test(side.kind)) throw goneTable(table)
+  return side
+}
+
 /** @throws SluiceError SOURCE_GONE if one of the tables does not exist, or is not a table */
 export async function cutoverTables(session: CopySession, request: SwitchRequest): Promise<CutoverTables> {
-  const sides: CutoverTable[] = []
-  for (const table of [request.from, request.to]) {
-    const side = await cutoverTable(session, table)
-    if (side === null || !/^[rp]$/.test(side.kind)) throw goneTable(table)
-    sides.push(side)
-  }
-  const [from, to] = sides as [CutoverTable, CutoverTable]
+  const from = await cutoverSide(session, request.from)
+  const to = await cutoverSide(session, request.to)
   return {
     session,
     from,

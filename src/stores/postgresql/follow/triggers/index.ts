@@ -15,7 +15,7 @@ import type {
 import type { Pool } from '../../../common/pool.ts'
 import { quoteName } from '../../server/connect.ts'
 import { postgresSourceError } from '../../server/errors.ts'
-import { asking, writing } from '../../server/reading.ts'
+import { ReadsServer, writing } from '../../server/reading.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 import { PostgresChanges } from '../replication/index.ts'
@@ -39,23 +39,20 @@ import { verifyPostgresTriggers } from './verify.ts'
 /** The catalogs store the lower half of a transaction id. */
 const HALF = 0xffff_ffffn
 
-export class PostgresTriggers implements ChangeSource {
-  readonly #settings: PostgresSettings
-  readonly #sessions: Pool<CopySession>
-  readonly #readers: number
+export class PostgresTriggers extends ReadsServer implements ChangeSource {
+  readonly #views: number
   readonly notified = new TruncateNotes()
   readonly #patienceMs: number
   /** Converts positions, lists slots, and reads the database name. */
   readonly #server: PostgresChanges
 
   /**
-   * @param readers sessions of a read view at the same time
+   * @param views sessions of a read view at the same time
    * @param patienceMs how long `begin` and `end` try to lock a table
    */
-  constructor(settings: PostgresSettings, sessions: Pool<CopySession>, readers: number, patienceMs = POSTGRES_WAIT_MS) {
-    this.#settings = settings
-    this.#sessions = sessions
-    this.#readers = readers
+  constructor(settings: PostgresSettings, sessions: Pool<CopySession>, views: number, patienceMs = POSTGRES_WAIT_MS) {
+    super(settings, sessions)
+    this.#views = views
     this.#patienceMs = patienceMs
     this.#server = new PostgresChanges(settings, sessions)
   }
@@ -69,7 +66,7 @@ export class PostgresTriggers implements ChangeSource {
   }
 
   examine(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowPreflight> {
-    return this.#read(signal, (session) => checkPostgresTriggers(session, tables))
+    return this.read(signal, (session) => checkPostgresTriggers(session, tables))
   }
 
   cost(tables: readonly FollowedTable[], signal: AbortSignal): Promise<readonly string[]> {
@@ -84,7 +81,7 @@ export class PostgresTriggers implements ChangeSource {
   ): Promise<StreamBirth> {
     refuseForeign(name)
     return this.#write(signal, (session) =>
-      beginPostgresTriggers(this.#settings, name, tables, this.#wait(session, signal, report)),
+      beginPostgresTriggers(this.settings, name, tables, this.#wait(session, signal, report)),
     )
   }
 
@@ -108,11 +105,11 @@ export class PostgresTriggers implements ChangeSource {
   ): Promise<StreamState> {
     // A position after everything that this check sees. If no session writes, the next catch-up position lets the log
     // grow.
-    const end = await this.#read(signal, async (session) => {
+    const end = await this.read(signal, async (session) => {
       await refuseStandby(session)
       return (await insertPosition(session)) + 1n
     })
-    return await this.#read(signal, (session) =>
+    return await this.read(signal, (session) =>
       verifyPostgresTriggers(session, birth, tables, applied, { reported: this.notified, end }),
     )
   }
@@ -125,7 +122,7 @@ export class PostgresTriggers implements ChangeSource {
     const logs = Object.entries(facts).flatMap(([name, text]) =>
       name.startsWith('log of ') ? [(JSON.parse(text) as { readonly oid: string }).oid] : [],
     )
-    return this.#read(signal, async (session) => {
+    return this.read(signal, async (session) => {
       // Read the clock before the notes: if there are none, no note was waiting at this time.
       const at = await postgresClockMs(session)
       const found = await session.ask(
@@ -155,21 +152,21 @@ export class PostgresTriggers implements ChangeSource {
       this.notified.note(names[table] ?? '', Number(BigInt(txid) & HALF))
     try {
       const rounds = await PostgresRounds.open({
-        settings: this.#settings,
+        settings: this.settings,
         birth,
         tables,
         onEmptied,
-        readers: this.#readers,
+        readers: this.#views,
         signal,
       })
       return new TriggerStream(rounds, from, signal)
     } catch (error) {
-      throw postgresSourceError(error, this.#settings)
+      throw postgresSourceError(error, this.settings)
     }
   }
 
   follower(name: string, signal: AbortSignal): Promise<Follower | null> {
-    return this.#read(signal, (session) => readPostgresFollower(session, ['SCHEMA', name]))
+    return this.read(signal, (session) => readPostgresFollower(session, ['SCHEMA', name]))
   }
 
   noteFollower(name: string, follower: Follower, was: string | null, signal: AbortSignal): Promise<boolean> {
@@ -192,7 +189,7 @@ export class PostgresTriggers implements ChangeSource {
   }
 
   streamsOf(table: TableName, signal: AbortSignal): Promise<readonly string[]> {
-    return this.#read(signal, (session) => notedBy(session, table))
+    return this.read(signal, (session) => notedBy(session, table))
   }
 
   slots(signal: AbortSignal): Promise<readonly ReplicationSlotLine[]> {
@@ -207,12 +204,8 @@ export class PostgresTriggers implements ChangeSource {
     return { session, signal, tell: report, patienceMs: this.#patienceMs }
   }
 
-  #read<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
-    return asking(this.#sessions, this.#settings, signal, body)
-  }
-
   #write<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
-    return writing(this.#settings, signal, async (session) => {
+    return writing(this.settings, signal, async (session) => {
       await session.ask(`SET search_path TO ''`)
       return await body(session)
     })

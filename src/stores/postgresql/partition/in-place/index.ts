@@ -18,18 +18,14 @@ import type {
   SliceRequest,
 } from '../../../../model/partition/in-place-port.ts'
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
-import type { Pool } from '../../../common/pool.ts'
 import { isPostgresBusy } from '../../server/locks.ts'
-import { postgresTargetError } from '../../server/errors.ts'
-import { asking } from '../../server/reading.ts'
-import { CopySession } from '../../server/session.ts'
+import { ReadsServer, writingTo } from '../../server/reading.ts'
+import type { CopySession } from '../../server/session.ts'
 import { tableSql } from '../../server/sql.ts'
-import { underSignal } from '../../server/under-signal.ts'
 import { sqlStateOf } from '../../server/server-errors.ts'
 import { takeHostLock } from '../maintenance/host-lock.ts'
 import { committed, Patience } from '../../server/patience.ts'
 import { aboutTable } from '../plan/about.ts'
-import type { PostgresSettings } from '../../server/settings.ts'
 import { LockBudget } from '../../follow/switch/held.ts'
 import { cutoverTable } from '../../follow/switch/sides.ts'
 import { lookFirstSql } from '../../follow/switch/take.ts'
@@ -62,23 +58,15 @@ type Try = (session: CopySession, held: LockBudget, lockTimeoutMs: number) => Pr
 /** Lock timeout of the statements after the cutover, ms: they block no session, but may wait for an autovacuum. */
 const SETTLE_LOCK_MS = 5000
 
-export class PostgresInPlace implements InPlaceStore {
-  readonly #settings: PostgresSettings
-  readonly #readers: Pool<CopySession>
-
-  constructor(settings: PostgresSettings, readers: Pool<CopySession>) {
-    this.#settings = settings
-    this.#readers = readers
-  }
-
+export class PostgresInPlace extends ReadsServer implements InPlaceStore {
   async done(table: TableName, signal: AbortSignal): Promise<InPlaceDone | null> {
-    const found = await this.#read(signal, (session) => pastOf(session, table))
+    const found = await this.read(signal, (session) => pastOf(session, table))
     return found === null ? null : { past: found.past, bound: found.bound }
   }
 
   outside(request: InPlaceRequest, signal: AbortSignal): Promise<Outside> {
     const { table } = request.planned.table
-    return this.#read(signal, async (session) => {
+    return this.read(signal, async (session) => {
       const about = { session, oid: (await cutoverTable(session, table))?.oid ?? '0' }
       if ((await boundsState(about, request)) === 'valid') return { nulls: 0n, beyond: 0n, latest: null }
       return await outsideOf(session, tableSql(table), request)
@@ -242,25 +230,13 @@ export class PostgresInPlace implements InPlaceStore {
     })
   }
 
-  async #write<T>(table: TableName, signal: AbortSignal, body: Body<T>): Promise<T> {
-    throwIfAborted(signal)
-    const session = await CopySession.open(this.#settings, 'write')
-    try {
-      return await underSignal(session, signal, async () => {
-        await session.ask(
-          `SET search_path TO ''; SET default_tablespace TO ''; SET default_table_access_method TO heap; SET lock_timeout TO 0; ${LOOK_FOR_US}`,
-        )
-        return await body(session)
-      })
-    } catch (error) {
-      throw error instanceof SluiceError ? error : postgresTargetError(error, this.#settings, tableText(table))
-    } finally {
-      await session.close()
-    }
-  }
-
-  #read<T>(signal: AbortSignal, body: Body<T>): Promise<T> {
-    return asking(this.#readers, this.#settings, signal, body)
+  #write<T>(table: TableName, signal: AbortSignal, body: Body<T>): Promise<T> {
+    return writingTo(this.settings, tableText(table), signal, async (session) => {
+      await session.ask(
+        `SET search_path TO ''; SET default_tablespace TO ''; SET default_table_access_method TO heap; SET lock_timeout TO 0; ${LOOK_FOR_US}`,
+      )
+      return await body(session)
+    })
   }
 }
 

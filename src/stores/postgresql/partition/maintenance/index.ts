@@ -11,13 +11,11 @@ import type {
   PrintedBounds,
   StrayRows,
 } from '../../../../model/partition/maintenance-port.ts'
-import type { Pool } from '../../../common/pool.ts'
 import { isPostgresBusy, Locks } from '../../server/locks.ts'
 import { stepError } from '../../archive/step-errors.ts'
-import { asking } from '../../server/reading.ts'
+import { ReadsServer } from '../../server/reading.ts'
 import { CopySession } from '../../server/session.ts'
 import { underSignal } from '../../server/under-signal.ts'
-import type { PostgresSettings } from '../../server/settings.ts'
 import { takeHostLock } from './host-lock.ts'
 import { clearLeftOver, leftOverOf } from './left-over.ts'
 import { inspectPostgresPartitions } from './look.ts'
@@ -30,25 +28,17 @@ const RIGHTS = 'connect as the owner of the table and of its partitions, who may
 /** How long a failed run tries to remove what it created, ms. */
 const TIDYING_MS = 3000
 
-export class PostgresMaintenance implements MaintenanceStore {
-  readonly #settings: PostgresSettings
-  readonly #readers: Pool<CopySession>
-
-  constructor(settings: PostgresSettings, readers: Pool<CopySession>) {
-    this.#settings = settings
-    this.#readers = readers
-  }
-
+export class PostgresMaintenance extends ReadsServer implements MaintenanceStore {
   look(table: TableName, sizes: boolean, signal: AbortSignal): Promise<RangedTable | null> {
-    return this.#read(signal, (session) => inspectPostgresPartitions(session, table, sizes))
+    return this.read(signal, (session) => inspectPostgresPartitions(session, table, sizes))
   }
 
   zone(signal: AbortSignal): Promise<string | null> {
-    return this.#read(signal, databaseZone)
+    return this.read(signal, databaseZone)
   }
 
   count(table: RangedTable, signal: AbortSignal): Promise<readonly bigint[]> {
-    return this.#read(signal, (session) => countedRows(session, table))
+    return this.read(signal, (session) => countedRows(session, table))
   }
 
   stray(
@@ -56,7 +46,7 @@ export class PostgresMaintenance implements MaintenanceStore {
     spans: readonly PrintedBounds[],
     signal: AbortSignal,
   ): Promise<{ readonly spans: readonly bigint[]; readonly others: StrayRows }> {
-    return this.#read(signal, (session) => strayRows(session, table, spans))
+    return this.read(signal, (session) => strayRows(session, table, spans))
   }
 
   foresee({
@@ -64,17 +54,15 @@ export class PostgresMaintenance implements MaintenanceStore {
     partitions,
     signal,
   }: Pick<MakeRequest, 'table' | 'partitions' | 'signal'>): Promise<SluiceError | null> {
-    return this.#read(signal, (session) =>
-      tableRefusal(() => foreseePostgresPartitions(session, { table, partitions })),
-    )
+    return this.read(signal, (session) => tableRefusal(() => foreseePostgresPartitions(session, { table, partitions })))
   }
 
   async make(request: MakeRequest): Promise<Made> {
     const { signal, table } = request
     throwIfAborted(signal)
     const waits = { ...request, signal: eitherSignal(request) }
-    const about = { settings: this.#settings, table: tableText(table.table), rights: RIGHTS }
-    const session = await CopySession.open(this.#settings, 'write')
+    const about = { settings: this.settings, table: tableText(table.table), rights: RIGHTS }
+    const session = await CopySession.open(this.settings, 'write')
     let holds = false
     try {
       return await underSignal(session, signal, async () => {
@@ -101,7 +89,7 @@ export class PostgresMaintenance implements MaintenanceStore {
     const limits = { patienceMs, budgetMs: TIDYING_MS, signal: new AbortController().signal }
     let session: CopySession | null = null
     try {
-      session = await CopySession.open(this.#settings, 'write')
+      session = await CopySession.open(this.settings, 'write')
       if ((await leftOverOf(session, table.identity)) === null) return
       await prepare(session, { ...limits, table })
       await clearLeftOver(session, new Patience(session, limits), table.identity)
@@ -110,10 +98,6 @@ export class PostgresMaintenance implements MaintenanceStore {
     } finally {
       await session?.close()
     }
-  }
-
-  #read<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
-    return asking(this.#readers, this.#settings, signal, body)
   }
 }
 

@@ -13,14 +13,11 @@ import type {
   NewTableStatements,
   Years,
 } from '../../../../model/partition/plan-port.ts'
-import type { Pool } from '../../../common/pool.ts'
-import { postgresSourceError, postgresTargetError } from '../../server/errors.ts'
+import { postgresSourceError } from '../../server/errors.ts'
 import { isPostgresBusy } from '../../server/locks.ts'
 import { committed } from '../../server/patience.ts'
-import { reading } from '../../server/reading.ts'
+import { reading, ReadsServer, writingTo } from '../../server/reading.ts'
 import { CopySession } from '../../server/session.ts'
-import { underSignal } from '../../server/under-signal.ts'
-import type { PostgresSettings } from '../../server/settings.ts'
 import { aboutTable, type PlanInspection } from './about.ts'
 import { planCodeFindings } from './code.ts'
 import { planKeyFindings } from './keys.ts'
@@ -50,15 +47,7 @@ const LOCK_WAIT_MS = 300
 const TRIES = 20
 const REST_MS = 250
 
-export class PostgresPartitionPlan implements PartitionPlanStore {
-  readonly #settings: PostgresSettings
-  readonly #sessions: Pool<CopySession>
-
-  constructor(settings: PostgresSettings, sessions: Pool<CopySession>) {
-    this.#settings = settings
-    this.#sessions = sessions
-  }
-
+export class PostgresPartitionPlan extends ReadsServer implements PartitionPlanStore {
   findings(planned: TableToPartition, nulls: boolean, signal: AbortSignal): Promise<readonly PlanFinding[]> {
     return this.#look(signal, async (session) => {
       const about = await aboutTable(session, planned, nulls)
@@ -100,28 +89,12 @@ export class PostgresPartitionPlan implements PartitionPlanStore {
     return this.#look(signal, async (session) => leadsIndex(await aboutTable(session, planned, false)))
   }
 
-  async rehearse(statements: NewTableStatements, signal: AbortSignal): Promise<Rehearsal> {
-    throwIfAborted(signal)
-    const session = await CopySession.open(this.#settings, 'write')
-    try {
-      return await underSignal(session, signal, () => rehearsed(session, statements))
-    } catch (error) {
-      throw postgresTargetError(error, this.#settings, 'the new table')
-    } finally {
-      await session.close()
-    }
+  rehearse(statements: NewTableStatements, signal: AbortSignal): Promise<Rehearsal> {
+    return writingTo(this.settings, 'the new table', signal, (session) => rehearsed(session, statements))
   }
 
-  async make(statements: readonly string[], signal: AbortSignal): Promise<void> {
-    throwIfAborted(signal)
-    const session = await CopySession.open(this.#settings, 'write')
-    try {
-      await underSignal(session, signal, () => makeTables(session, statements))
-    } catch (error) {
-      throw postgresTargetError(error, this.#settings, 'the new table')
-    } finally {
-      await session.close()
-    }
+  make(statements: readonly string[], signal: AbortSignal): Promise<void> {
+    return writingTo(this.settings, 'the new table', signal, (session) => makeTables(session, statements))
   }
 
   async measure(request: MeasureRequest): Promise<MeasuredRead> {
@@ -133,13 +106,13 @@ export class PostgresPartitionPlan implements PartitionPlanStore {
     try {
       return await measureLanes(request, async () => {
         throwIfAborted(request.signal)
-        const session = await CopySession.open(this.#settings, 'write')
+        const session = await CopySession.open(this.settings, 'write')
         open.push(session)
         return session
       })
     } catch (error) {
       throwIfAborted(request.signal)
-      throw postgresSourceError(error, this.#settings)
+      throw postgresSourceError(error, this.settings)
     } finally {
       request.signal.removeEventListener('abort', stop)
       // Closing a session rolls back its transaction.
@@ -148,7 +121,7 @@ export class PostgresPartitionPlan implements PartitionPlanStore {
   }
 
   #look<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
-    return reading(this.#sessions, this.#settings, signal, body)
+    return reading(this.readers, this.settings, signal, body)
   }
 }
 
