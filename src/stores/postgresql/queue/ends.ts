@@ -1,7 +1,7 @@
 /** How a shared run ends: with its last slot, or on request. */
 import type { PoolClient } from 'pg'
 import type { EndedRun } from '../../../model/share/distributed.ts'
-import { EXIT_OF_KIND, type ErrorInfo } from '../../../shared/errors.ts'
+import { EXIT_OF_KIND } from '../../../shared/errors.ts'
 import { queueSlots, unlockJobs, unqueueSlots } from './jobs.ts'
 import { ms, silent } from './look.ts'
 import { ON_CALL, QUEUE_SCHEMA } from './schema.ts'
@@ -85,35 +85,24 @@ export async function endOfRun(client: PoolClient, runId: string): Promise<Ended
        LIMIT 1) verdict
      WHERE r.run_id = $1 AND r.status = 'running'
        AND NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.run_id = $1 AND s.state <> 'ended')
-     RETURNING r.run_id, r.kind, r.source, r.target, r.program, r.status, r.exit_code, r.error, ${ms('r.begun_at')} AS begun_at, ${ms('r.ended_at')} AS ended_at,
-       r.wishes ->> 'resumedAt'::text AS resumed`,
+     RETURNING r.run_id AS "runId", r.kind, r.source, r.target, r.program, r.status, r.exit_code AS "exitCode", r.error, ${ms('r.begun_at')} AS "begunAt",
+       ${ms('r.ended_at')} AS "endedAt", r.wishes ->> 'resumedAt'::text AS resumed`,
     [runId],
   )
   const [row] = rows
   if (row === undefined) return null
-  const { kind, source, target, program, status, exit_code, error, begun_at, ended_at, resumed } = row
+  const { resumed, begunAt, ...ended } = row
   return {
-    runId: row.run_id,
-    sharedRun: sharedRunOf(row.run_id, resumed),
-    kind,
-    source,
-    target,
-    program,
-    status,
-    exitCode: exit_code,
-    error,
-    from: resumed === null ? begun_at : Number(resumed),
-    endedAt: ended_at,
+    ...ended,
+    sharedRun: sharedRunOf(ended.runId, resumed),
+    from: resumed === null ? begunAt : Number(resumed),
   }
 }
 
-type EndRecord = Readonly<
-  Record<'run_id' | 'kind' | 'program', string> & Record<'source' | 'target' | 'resumed', string | null>
-> &
-  Readonly<Record<'exit_code' | 'begun_at' | 'ended_at', number>> & {
-    readonly status: EndedRun['status']
-    readonly error: ErrorInfo | null
-  }
+type EndRecord = Omit<EndedRun, 'sharedRun' | 'from'> & {
+  readonly resumed: string | null
+  readonly begunAt: number
+}
 
 /** As `ClaimedSlot.sharedRun`. @param resumed ms since the epoch; null if the run was never resumed */
 export function sharedRunOf(runId: string, resumed: string | null): string {

@@ -3,16 +3,12 @@ import {
   LOST_AFTER_MS,
   SILENT_AFTER_MS,
   type DistributedRun,
-  type DistributedStatus,
   type QueueStand,
-  type RunRequests,
   type TaskRow,
-  type SlotState,
   type UncountedRun,
   type WatchedRun,
   type WorkerRow,
 } from '../../../model/share/distributed.ts'
-import type { ErrorInfo } from '../../../shared/errors.ts'
 import { isOtherDatabase } from './identity.ts'
 import type { QueuePool } from './pool.ts'
 import type { SteeredTables } from '../../../model/share/queue-port.ts'
@@ -73,21 +69,12 @@ const MOST_UNCOUNTED = 20
 /** SQL: rows of a slot. Rows of chunks that a turn left open are counted by the next worker of the slot. */
 const ROWS = `earlier_rows + turn_rows - CASE WHEN state = 'queued' THEN ${OPEN_ROWS} ELSE 0 END`
 
-type RunRecord = Readonly<
-  Record<'run_id' | 'kind' | 'command_line' | 'program' | 'actor' | 'host' | 'rows', string> &
-    Record<'source' | 'target' | 'queue', string | null> &
-    Record<'begun_at' | 'chunks' | 'rate' | 'queued' | 'working' | 'ended' | 'lost' | 'whole', number> &
-    Record<'ended_at' | 'exit_code' | 'counted_at', number | null>
-> & {
-  readonly status: DistributedStatus
-  readonly operation: unknown
-  readonly slot_runs: readonly string[] | null
-  readonly waits: boolean
-  readonly unconfirmed: boolean
-  readonly error: ErrorInfo | null
-  readonly wishes: RunRequests
-  readonly refusals: readonly { readonly host: string; readonly error: ErrorInfo }[] | null
-}
+type RunRecord = Omit<DistributedRun, 'rows' | 'slots' | 'refusals' | 'slotRuns'> &
+  DistributedRun['slots'] & {
+    readonly rows: string
+    readonly refusals: DistributedRun['refusals'] | null
+    readonly slotRuns: DistributedRun['slotRuns'] | null
+  }
 
 export async function readStand(pool: QueuePool): Promise<Omit<QueueStand, 'unconfirmed' | 'refusedSchedules'>> {
   const { rows } = await pool.ask<
@@ -123,9 +110,10 @@ export async function readStand(pool: QueuePool): Promise<Omit<QueueStand, 'unco
 /** Runs of the queue, newest first. */
 export async function readRuns(pool: QueuePool, limit: number, runId?: string): Promise<readonly DistributedRun[]> {
   const { rows } = await pool.ask<RunRecord>(
-    `SELECT r.run_id, r.kind, r.command_line, r.operation, r.queue, r.source, r.target, r.program, r.actor, r.host, ${ms('r.begun_at')} AS begun_at,
-       ${ms('r.ended_at')} AS ended_at, r.status, r.exit_code, r.error, r.wishes, ${WAITS} AND NOT ${unconfirmedSql('$3')} AS waits, ${unconfirmedSql('$3')} AS unconfirmed,
-       CASE WHEN ${COUNT_IS_DUE} THEN (to_jsonb(r) ->> 'ledger_ms')::float8 END AS counted_at, s.*,
+    `SELECT r.run_id AS "runId", r.kind, r.command_line AS "commandLine", r.operation, r.queue, r.source, r.target, r.program, r.actor, r.host,
+       ${ms('r.begun_at')} AS "begunAt", ${ms('r.ended_at')} AS "endedAt", r.status, r.exit_code AS "exitCode", r.error, r.wishes,
+       ${WAITS} AND NOT ${unconfirmedSql('$3')} AS "isWaiting", ${unconfirmedSql('$3')} AS "isUnconfirmed",
+       CASE WHEN ${COUNT_IS_DUE} THEN (to_jsonb(r) ->> 'ledger_ms')::float8 END AS "countedAt", s.*,
        (SELECT json_agg(json_build_object('host', f.host, 'error', f.error) ORDER BY f.refused_at)
         FROM ${QUEUE_SCHEMA}.sluice_run_refusals f WHERE f.run_id = r.run_id) AS refusals
      FROM ${QUEUE_SCHEMA}.sluice_runs r, LATERAL (
@@ -134,37 +122,17 @@ export async function readRuns(pool: QueuePool, limit: number, runId?: string): 
          count(*) FILTER (WHERE state = 'queued')::int AS queued, count(*) FILTER (WHERE state = 'working')::int AS working,
          count(*) FILTER (WHERE state = 'working' AND ${silent('beat_at')})::int AS lost,
          count(*) FILTER (WHERE state = 'ended')::int AS ended, count(*) FILTER (WHERE about = '' OR ${ON_CALL})::int AS whole,
-         array_agg(ledger_run ORDER BY slot_no) FILTER (WHERE ledger_run IS NOT NULL) AS slot_runs
+         array_agg(ledger_run ORDER BY slot_no) FILTER (WHERE ledger_run IS NOT NULL) AS "slotRuns"
        FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE run_id = r.run_id) s
      WHERE $2::text IS NULL OR r.run_id = $2 ORDER BY r.begun_at DESC, r.run_id DESC LIMIT $1`,
     [limit, runId ?? null, await pool.identity.read()],
   )
-  return rows.map((row) => ({
-    runId: row.run_id,
-    kind: row.kind,
-    commandLine: row.command_line,
-    operation: row.operation,
-    queue: row.queue,
-    source: row.source,
-    target: row.target,
-    program: row.program,
-    actor: row.actor,
-    host: row.host,
-    begunAt: row.begun_at,
-    endedAt: row.ended_at,
-    status: row.status,
-    exitCode: row.exit_code,
-    error: row.error,
-    wishes: row.wishes,
-    rows: BigInt(row.rows),
-    chunks: row.chunks,
-    countedAt: row.counted_at,
-    rate: row.rate,
-    slots: { queued: row.queued, working: row.working, ended: row.ended, lost: row.lost, whole: row.whole },
-    refusals: row.refusals ?? [],
-    slotRuns: row.slot_runs ?? [],
-    isWaiting: row.waits,
-    isUnconfirmed: row.unconfirmed,
+  return rows.map(({ queued, working, ended, lost, whole, ...run }) => ({
+    ...run,
+    rows: BigInt(run.rows),
+    slots: { queued, working, ended, lost, whole },
+    refusals: run.refusals ?? [],
+    slotRuns: run.slotRuns ?? [],
   }))
 }
 
@@ -178,46 +146,23 @@ export async function readUncounted(pool: QueuePool): Promise<readonly Uncounted
   return rows
 }
 
-type SlotRecord = Readonly<
-  Record<'run_id' | 'about' | 'rows', string> &
-    Record<'slot_no' | 'turns' | 'chunks' | 'rate', number> &
-    Record<'worker_id' | 'host' | 'ledger_run', string | null> &
-    Record<'beat_at' | 'exit_code', number | null>
-> & { readonly state: SlotState; readonly on_call: boolean; readonly lost: boolean; readonly error: ErrorInfo | null }
+type SlotRecord = Omit<TaskRow, 'rows'> & { readonly rows: string }
 
 /** Slots of a run, in order of their numbers. */
 export async function readSlots(pool: QueuePool, runId: string): Promise<readonly TaskRow[]> {
   const { rows } = await pool.ask<SlotRecord>(
-    `SELECT s.run_id, s.slot_no, s.about, s.state, ${ON_CALL} AS on_call, s.turns, s.worker_id, w.host, s.ledger_run, ${ms('s.beat_at')} AS beat_at,
-       (s.state = 'working' AND ${silent('s.beat_at')}) AS lost, (${ROWS})::text AS rows,
+    `SELECT s.run_id AS "runId", s.slot_no AS no, s.about, s.state, ${ON_CALL} AS "onCall", s.turns, s.worker_id AS "workerId", w.host,
+       s.ledger_run AS "ledgerRun", ${ms('s.beat_at')} AS "beatAt", (s.state = 'working' AND ${silent('s.beat_at')}) AS "isLost", (${ROWS})::text AS rows,
        s.earlier_chunks + s.turn_chunks AS chunks,
-       CASE WHEN s.state = 'working' AND NOT ${silent('s.beat_at', SILENT_AFTER_MS)} THEN s.rate ELSE 0 END AS rate, s.exit_code, s.error
+       CASE WHEN s.state = 'working' AND NOT ${silent('s.beat_at', SILENT_AFTER_MS)} THEN s.rate ELSE 0 END AS rate, s.exit_code AS "exitCode", s.error
      FROM ${QUEUE_SCHEMA}.sluice_run_slots s LEFT JOIN ${QUEUE_SCHEMA}.sluice_workers w USING (worker_id)
      WHERE s.run_id = $1 ORDER BY s.slot_no`,
     [runId],
   )
-  return rows.map((row) => ({
-    runId: row.run_id,
-    no: row.slot_no,
-    about: row.about,
-    state: row.state,
-    onCall: row.on_call,
-    turns: row.turns,
-    workerId: row.worker_id,
-    host: row.host,
-    ledgerRun: row.ledger_run,
-    beatAt: row.beat_at,
-    isLost: row.lost,
-    rows: BigInt(row.rows),
-    chunks: row.chunks,
-    rate: row.rate,
-    exitCode: row.exit_code,
-    error: row.error,
-  }))
+  return rows.map((row) => ({ ...row, rows: BigInt(row.rows) }))
 }
 
-type WatchRecord = Omit<WatchedRun, 'runId' | 'silent' | 'lost' | 'alerts' | 'unreported'> & {
-  readonly run_id: string
+type WatchRecord = Omit<WatchedRun, 'silent' | 'lost' | 'alerts' | 'unreported'> & {
   readonly silent: WatchedRun['silent'] | null
   readonly lost: WatchedRun['lost'] | null
   readonly alerts: WatchedRun['alerts'] | null
@@ -231,7 +176,7 @@ type WatchRecord = Omit<WatchedRun, 'runId' | 'silent' | 'lost' | 'alerts' | 'un
  */
 export async function readWatched(pool: QueuePool, workerId: string): Promise<readonly WatchedRun[]> {
   const { rows } = await pool.ask<WatchRecord>(
-    `SELECT r.run_id, r.operation, r.stores, r.status, ${ms('clock_timestamp()')} AS now, coalesce(r.wishes -> 'held'::text = 'true', false) AS "isHeld",
+    `SELECT r.run_id AS "runId", r.operation, r.stores, r.status, ${ms('clock_timestamp()')} AS now, coalesce(r.wishes -> 'held'::text = 'true', false) AS "isHeld",
        r.status <> 'running' AND EXISTS (
          SELECT FROM ${QUEUE_SCHEMA}.sluice_runs b WHERE b.command_line = r.command_line AND b.status = 'ok' AND b.ended_at > r.ended_at) AS "isMended",
        CASE WHEN ${WAITS} AND ${silent('r.begun_at')}
@@ -255,13 +200,12 @@ export async function readWatched(pool: QueuePool, workerId: string): Promise<re
      ORDER BY r.run_id`,
     [await pool.identity.read(), workerId],
   )
-  return rows.map(({ run_id, silent: unheard, lost, alerts, unreported, ...run }) => ({
+  return rows.map((run) => ({
     ...run,
-    runId: run_id,
-    silent: unheard ?? [],
-    lost: lost ?? [],
-    alerts: alerts ?? [],
-    unreported: unreported ?? [],
+    silent: run.silent ?? [],
+    lost: run.lost ?? [],
+    alerts: run.alerts ?? [],
+    unreported: run.unreported ?? [],
   }))
 }
 
@@ -276,18 +220,12 @@ export async function readTables(pool: QueuePool, runId: string): Promise<Steere
   return { names: rows[0]?.names ?? [], isWhole: rows[0]?.whole === true }
 }
 
-type WorkerRecord = Readonly<
-  Record<'worker_id' | 'host' | 'program', string> & Record<'pid' | 'concurrency' | 'begun_at' | 'beat_at', number>
-> & {
-  readonly queues: readonly string[]
-  readonly state: WorkerRow['state']
-  readonly slots: readonly { readonly runId: string; readonly no: number; readonly rate: number }[] | null
-}
+type WorkerRecord = Omit<WorkerRow, 'slots'> & { readonly slots: WorkerRow['slots'] | null }
 
 /** Workers with a heartbeat within the last day: live workers first, then lost workers, then ended ones. */
 export async function readWorkers(pool: QueuePool): Promise<readonly WorkerRow[]> {
   const { rows } = await pool.ask<WorkerRecord>(
-    `SELECT w.worker_id, w.host, w.pid, w.program, w.concurrency, w.queues, ${ms('w.begun_at')} AS begun_at, ${ms('w.beat_at')} AS beat_at,
+    `SELECT w.worker_id AS "workerId", w.host, w.pid, w.program, w.concurrency, w.queues, ${ms('w.begun_at')} AS "begunAt", ${ms('w.beat_at')} AS "beatAt",
        CASE WHEN w.ended_at IS NOT NULL THEN 'ended' WHEN ${silent('w.beat_at')} THEN 'lost' WHEN ${silent('w.beat_at', SILENT_AFTER_MS)} THEN 'silent' WHEN w.draining OR ${DRAIN_WANTED} THEN 'draining' ELSE 'lives' END AS state,
        (SELECT json_agg(json_build_object('runId', s.run_id, 'no', s.slot_no, 'rate', s.rate) ORDER BY s.run_id, s.slot_no)
         FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.worker_id = w.worker_id AND s.state = 'working') AS slots
@@ -295,18 +233,7 @@ export async function readWorkers(pool: QueuePool): Promise<readonly WorkerRow[]
      WHERE ${LATELY}
      ORDER BY w.ended_at IS NOT NULL, ${silent('w.beat_at')}, w.begun_at, w.worker_id`,
   )
-  return rows.map((row) => ({
-    workerId: row.worker_id,
-    host: row.host,
-    pid: row.pid,
-    program: row.program,
-    concurrency: row.concurrency,
-    queues: row.queues,
-    begunAt: row.begun_at,
-    beatAt: row.beat_at,
-    state: row.state,
-    slots: row.slots ?? [],
-  }))
+  return rows.map((row) => ({ ...row, slots: row.slots ?? [] }))
 }
 
 /** Clock of the database, ms since the epoch, as the times of rows. */

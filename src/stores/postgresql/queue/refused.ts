@@ -5,12 +5,8 @@ import { SluiceError, type ErrorInfo } from '../../../shared/errors.ts'
 import { dropQueued, endOfRun } from './ends.ts'
 import { queueJsonbText } from './json.ts'
 import { silent, steady, TAKES } from './look.ts'
-import { QUEUE_SCHEMA } from './schema.ts'
+import { REFUSALS, RUNS, SLOTS, WORKERS } from './schema.ts'
 
-const SLOTS = `${QUEUE_SCHEMA}.sluice_run_slots`
-const RUNS = `${QUEUE_SCHEMA}.sluice_runs`
-const WORKERS = `${QUEUE_SCHEMA}.sluice_workers`
-const REFUSALS = `${QUEUE_SCHEMA}.sluice_run_refusals`
 /** Most refusals that a message names. */
 const NAMED = 5
 

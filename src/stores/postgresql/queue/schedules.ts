@@ -1,6 +1,5 @@
 /** Rows of schedules and of their history. */
 import type { PoolClient } from 'pg'
-import type { DistributedStatus } from '../../../model/share/distributed.ts'
 import type { Event } from '../../../model/run/event.ts'
 import { scheduleScope, type CatchUp, type ScheduleState } from '../../../model/share/schedule.ts'
 import { SluiceError, type ErrorInfo } from '../../../shared/errors.ts'
@@ -19,12 +18,11 @@ import { isOtherDatabase } from './identity.ts'
 import { queueJsonbText } from './json.ts'
 import { hasWorker, ms, readClock } from './look.ts'
 import type { QueuePool } from './pool.ts'
-import { QUEUE_SCHEMA } from './schema.ts'
+import { QUEUE_SCHEMA, RUNS } from './schema.ts'
 import { submitRun } from './submit.ts'
 
 const SCHEDULES = `${QUEUE_SCHEMA}.sluice_schedules`
 const HISTORY = `${QUEUE_SCHEMA}.sluice_schedule_runs`
-const RUNS = `${QUEUE_SCHEMA}.sluice_runs`
 /** History lines kept for each schedule, with their runs. */
 const KEPT = 500
 
@@ -46,13 +44,7 @@ type Row = Readonly<Record<'name' | 'command_line' | 'rule' | 'actor' | 'host' |
     readonly error: ErrorInfo | null
   }
 
-type HistoryRow = Readonly<Record<'name' | 'at', string | number>> &
-  Readonly<Record<'period' | 'due_ms' | 'run_id' | 'note', string | null>> &
-  Readonly<Record<'exit_code' | 'ended', number | null>> & {
-    readonly at: number
-    readonly status: DistributedStatus | null
-    readonly error: ErrorInfo | null
-  }
+type HistoryRow = Omit<ScheduledRun, 'dueAt'> & { readonly name: string; readonly dueAt: string | null }
 
 export class PostgresSchedules implements ScheduleBook {
   readonly #pool: QueuePool
@@ -276,7 +268,8 @@ export class PostgresSchedules implements ScheduleBook {
   /** The newest lines of each schedule. */
   async #lines(names: readonly string[], limit: number): Promise<readonly HistoryRow[]> {
     const { rows } = await this.#pool.ask<HistoryRow>(
-      `SELECT n.name, h.period, h.due_ms, ${ms('h.at')} AS at, h.run_id, h.note, r.status, r.exit_code, r.error, ${ms('r.ended_at')} AS ended
+      `SELECT n.name, h.period, h.due_ms AS "dueAt", ${ms('h.at')} AS at, h.run_id AS "runId", h.note, r.status, r.exit_code AS "exitCode", r.error,
+         ${ms('r.ended_at')} AS "endedAt"
        FROM unnest($1::text[]) n (name), LATERAL (SELECT * FROM ${HISTORY} o WHERE o.name = n.name ORDER BY o.no DESC LIMIT $2) h
          LEFT JOIN ${RUNS} r USING (run_id)
        ORDER BY n.name, h.no DESC`,
@@ -332,17 +325,6 @@ function unconfirmed(name: string): SluiceError {
   })
 }
 
-function lineOf(row: HistoryRow): ScheduledRun {
-  const { period, at, note, status, error } = row
-  return {
-    period,
-    dueAt: row.due_ms === null ? null : Number(row.due_ms),
-    at,
-    runId: row.run_id,
-    note,
-    status,
-    exitCode: row.exit_code,
-    error,
-    endedAt: row.ended,
-  }
+function lineOf({ name: _, ...line }: HistoryRow): ScheduledRun {
+  return { ...line, dueAt: line.dueAt === null ? null : Number(line.dueAt) }
 }

@@ -1,31 +1,18 @@
 /** Rows that a worker reads from the queue, and removes. */
 import type { PoolClient } from 'pg'
-import type { RunRequests } from '../../../model/share/distributed.ts'
+import type { Rested } from '../../../model/share/distributed.ts'
 import { systemClock } from '../../../shared/clock.ts'
-import type { ErrorInfo } from '../../../shared/errors.ts'
-import type { QueuedStore, SlotKey } from '../../../model/share/queue-port.ts'
+import type { ClaimedSlot, SlotKey, SlotOrders } from '../../../model/share/queue-port.ts'
 import { unconfirmedSql } from './look.ts'
 import type { QueuePool } from './pool.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 
-export type ClaimRecord = {
-  readonly fence: number
-  readonly rests: number
-  readonly rested_for: ErrorInfo | null
-  readonly about: string
-  readonly kind: string
-  readonly takes_turns: boolean
-  readonly operation: unknown
-  readonly stores: readonly QueuedStore[]
-  readonly command_line: string
-  readonly mark: string | null
-  readonly resumed: string | null
-  readonly on_call: boolean
-  readonly wishes: RunRequests
-  readonly working: number
-}
-
-export type KeyRecord = { readonly run_id: string; readonly slot_no: number }
+export type ClaimRecord = Omit<ClaimedSlot, keyof SlotKey | 'sharedRun' | 'rested' | 'orders'> &
+  Omit<SlotOrders, 'isOver'> & {
+    readonly rests: number
+    readonly cause: Rested['cause']
+    readonly resumed: string | null
+  }
 
 export async function unconfirmedRuns(client: PoolClient, identity: string): Promise<readonly string[]> {
   const { rows } = await client.query<{ run_id: string }>(
@@ -33,10 +20,6 @@ export async function unconfirmedRuns(client: PoolClient, identity: string): Pro
     [identity],
   )
   return rows.map(({ run_id }) => run_id)
-}
-
-export function keysOf(rows: readonly KeyRecord[]): readonly SlotKey[] {
-  return rows.map(({ run_id, slot_no }) => ({ runId: run_id, no: slot_no }))
 }
 
 const AGAIN_MS = 3_600_000

@@ -42,14 +42,8 @@ import type { QueuePool } from './pool.ts'
 import { Promotions } from './promotions.ts'
 import { endRefused } from './refused.ts'
 import { takeSlots } from './runner.ts'
-import { QUEUE_SCHEMA } from './schema.ts'
-import { type ClaimRecord, type KeyRecord, keysOf, OldWorkers, unconfirmedRuns } from './worker-rows.ts'
-
-const SLOTS = `${QUEUE_SCHEMA}.sluice_run_slots`
-
-const RUNS = `${QUEUE_SCHEMA}.sluice_runs`
-
-const WORKERS = `${QUEUE_SCHEMA}.sluice_workers`
+import { QUEUE_SCHEMA, RUNS, SLOTS, WORKERS } from './schema.ts'
+import { type ClaimRecord, OldWorkers, unconfirmedRuns } from './worker-rows.ts'
 
 /** First wait after a transient failure, ms. It doubles with each retry, up to `LONGEST_REST_MS`. */
 const FIRST_REST_MS = 2_000
@@ -100,43 +94,20 @@ export class PostgresQueueWorker implements QueueWorker {
        FROM ${RUNS} r
        WHERE s.run_id = $1 AND s.slot_no = $2 AND r.run_id = s.run_id AND r.status = 'running' AND r.wishes -> 'stop'::text IS DISTINCT FROM 'true'
          AND NOT ${unconfirmedSql('$4')} AND (s.state = 'queued' OR (s.state = 'working' AND ${silent('s.beat_at')} AND ${steady('$3')}))
-       RETURNING s.fence, s.rests, s.about, s.compares AS on_call, r.kind, r.takes_turns, coalesce(s.operation, r.operation) AS operation, r.stores, r.command_line, r.mark,
-         r.wishes ->> 'resumedAt'::text AS resumed, r.wishes, (SELECT o.error FROM ${SLOTS} o WHERE o.run_id = s.run_id AND o.slot_no = s.slot_no) AS rested_for,
+       RETURNING s.fence, s.rests, s.about, s.compares AS "onCall", r.kind, r.takes_turns AS "takesTurns", coalesce(s.operation, r.operation) AS operation, r.stores, r.command_line AS "commandLine", r.mark,
+         r.wishes ->> 'resumedAt'::text AS resumed, r.wishes, (SELECT o.error FROM ${SLOTS} o WHERE o.run_id = s.run_id AND o.slot_no = s.slot_no) AS cause,
          (SELECT count(*)::int FROM ${SLOTS} o WHERE o.run_id = r.run_id AND (o.state = 'working' OR o.slot_no = s.slot_no)) AS working`,
       [runId, no, this.#about.workerId, await this.#pool.identity.read()],
     )
     const [row] = rows
     if (row === undefined) return null
-    const {
-      fence,
-      rests,
-      rested_for,
-      about,
-      kind,
-      takes_turns,
-      operation,
-      stores,
-      command_line,
-      mark,
-      resumed,
-      on_call,
-      wishes,
-      working,
-    } = row
+    const { rests, cause, resumed, wishes, working, ...slot } = row
     return {
       runId,
       no,
-      fence,
-      rested: { times: rests, cause: rested_for },
-      about,
-      kind,
-      takesTurns: takes_turns,
+      ...slot,
+      rested: { times: rests, cause },
       sharedRun: sharedRunOf(runId, resumed),
-      operation,
-      stores,
-      commandLine: command_line,
-      mark,
-      onCall: on_call,
       orders: { wishes, working, isOver: false },
     }
   }
@@ -276,25 +247,23 @@ export class PostgresQueueWorker implements QueueWorker {
     const carried = await this.#promotions.carry(identity)
     await this.#oldWorkers.forget(this.#pool)
     return await this.#pool.transaction(async (client) => {
-      const lost = await client.query<KeyRecord>(
+      const { rows: lostKeys } = await client.query<SlotKey>(
         `UPDATE ${SLOTS} s SET state = 'queued', fence = s.fence + 1, rate = 0, lost = ${LOSS}
          FROM ${RUNS} r
          WHERE r.run_id = s.run_id AND r.status = 'running' AND (NOT ${unconfirmedSql('$1')} OR r.wishes -> 'stop'::text = 'true') AND s.state = 'working' AND ${silent('s.beat_at')} AND ${steady('$2')}
            AND (s.run_id, s.slot_no) IN (
              SELECT o.run_id, o.slot_no FROM ${SLOTS} o WHERE o.state = 'working' AND ${silent('o.beat_at')} FOR UPDATE SKIP LOCKED)
-         RETURNING s.run_id, s.slot_no`,
+         RETURNING s.run_id AS "runId", s.slot_no AS no`,
         [identity, this.#about.workerId],
       )
-      const lostKeys = keysOf(lost.rows)
       await unlockJobs(client, lostKeys)
       // Includes the slots lost just now: their job may be locked, or missing.
-      const { rows } = await client.query<KeyRecord>(
-        `SELECT s.run_id, s.slot_no FROM ${SLOTS} s JOIN ${RUNS} r USING (run_id)
+      const { rows: unqueued } = await client.query<SlotKey>(
+        `SELECT s.run_id AS "runId", s.slot_no AS no FROM ${SLOTS} s JOIN ${RUNS} r USING (run_id)
          WHERE s.state = 'queued' AND r.status = 'running' AND NOT ${unconfirmedSql('$1')} AND ${HAS_NO_JOB}
          ORDER BY s.run_id, s.slot_no FOR UPDATE OF s SKIP LOCKED`,
         [identity],
       )
-      const unqueued = keysOf(rows)
       for (const { runId, no } of unqueued) await queueAgain(client, runId, no)
       const stopped = await this.#endStopped(lostKeys, client)
       const refused = await endRefused(client, this.#about.workerId)
