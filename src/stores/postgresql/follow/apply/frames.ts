@@ -15,6 +15,7 @@ import { sorted, type SortedBatch } from '../../../common/apply/puts.ts'
 import { travelsWhole } from '../../server/cells.ts'
 import { FrameFields } from '../replication/framed-change.ts'
 import { Framer } from '../replication/framer.ts'
+import { code } from '../replication/pgoutput.ts'
 import { binaryRows } from './binary-rows.ts'
 import { identityColumns, type MergeColumn } from './merge.ts'
 import { copiedBytes, LONG, PIECE } from './pieces.ts'
@@ -283,8 +284,4 @@ function escaped(data: Buffer, start: number, end: number, piece: Buffer, from: 
     } else piece[at++] = byte
   }
   return at
-}
-
-function code(letter: string): number {
-  return letter.charCodeAt(0)
 }

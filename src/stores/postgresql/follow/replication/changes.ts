@@ -2,7 +2,7 @@
 import type { Change, LogPosition, RowChange } from '../../../../model/copy/change.ts'
 import { PublicationMissing, ServerMessage } from './errors.ts'
 import { HEADER } from './frames.ts'
-import { broken, OutputReader, type OutputMessage } from './pgoutput.ts'
+import { broken, code, DELETE, INSERT, OutputReader, UPDATE, type OutputMessage } from './pgoutput.ts'
 import type { ReplicatedRelation, ReplicatedRelations } from './relations.ts'
 import { MisfitRow, type TableRows } from './table-rows.ts'
 
@@ -16,9 +16,6 @@ const COMPLETE = code('C')
 const ERROR = code('E')
 const NOTICE = code('N')
 const WAL = code('w')
-const INSERT = code('I')
-const UPDATE = code('U')
-const DELETE = code('D')
 const KEEPALIVE = code('k')
 /** Bytes of a WAL message before its content: letter, start position, end of the log, clock. */
 const WAL_HEADER = 1 + 8 + 8 + 8
@@ -254,8 +251,4 @@ function changed(rows: TableRows, message: RowMessage): Change {
     case 'delete':
       return rows.delete(message.old)
   }
-}
-
-function code(letter: string): number {
-  return letter.charCodeAt(0)
 }

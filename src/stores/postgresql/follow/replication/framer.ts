@@ -5,20 +5,11 @@ import type { FollowedTable } from '../../../../model/follow/port.ts'
 import type { Reader } from '../../server/cells.ts'
 import type { ValueText } from './binary-text.ts'
 import { FramedChange, FrameFields, lengthAt, type MessageLayout } from './framed-change.ts'
+import { BINARY, DELETE, INSERT, KEY, NEW, NULL, OLD, TEXT, UPDATE } from './pgoutput.ts'
 
 /** Larger messages are read value by value, because the frames of a batch keep their blocks in memory. */
 const MOST = 8 * 1024 * 1024
 
-const INSERT = code('I')
-const UPDATE = code('U')
-const DELETE = code('D')
-/** Letters before a row, and before a value in it. */
-const NEW = code('N')
-const KEY = code('K')
-const OLD = code('O')
-const NULL = code('n')
-const TEXT = code('t')
-const BINARY = code('b')
 /** Letter, relation, letter of the row, number of columns. */
 const HEAD = 1 + 4 + 1 + 2
 
@@ -143,8 +134,4 @@ export class Framer implements MessageLayout {
 /** True if a complete row follows: the key for a DELETE, all values otherwise. */
 function isWhole(kind: number, letter: number): boolean {
   return kind === DELETE ? letter === KEY || letter === OLD : (kind === INSERT || kind === UPDATE) && letter === NEW
-}
-
-function code(letter: string): number {
-  return letter.charCodeAt(0)
 }

@@ -62,19 +62,19 @@ const COMMIT = code('C')
 const ORIGIN = code('O')
 const RELATION = code('R')
 const TYPE = code('Y')
-const INSERT = code('I')
-const UPDATE = code('U')
-const DELETE = code('D')
+export const INSERT = code('I')
+export const UPDATE = code('U')
+export const DELETE = code('D')
 const TRUNCATE = code('T')
 const MESSAGE = code('M')
 /** Letters before a row, and before a value in it. */
-const NEW = code('N')
-const KEY = code('K')
-const OLD = code('O')
-const NULL = code('n')
+export const NEW = code('N')
+export const KEY = code('K')
+export const OLD = code('O')
+export const NULL = code('n')
 const UNCHANGED = code('u')
-const TEXT = code('t')
-const BINARY = code('b')
+export const TEXT = code('t')
+export const BINARY = code('b')
 
 /** Text function for the binary format of a type, by its OID. */
 export type BinaryTexts = (type: number) => (data: Buffer, start: number, end: number) => string
@@ -299,7 +299,8 @@ function shortAscii(data: Buffer, start: number, end: number): string {
   return text
 }
 
-function code(letter: string): number {
+/** Code of an ASCII letter. */
+export function code(letter: string): number {
   return letter.charCodeAt(0)
 }
 

@@ -12,6 +12,7 @@ import type { PostgresSettings } from '../../server/settings.ts'
 import { ServerMessage } from './errors.ts'
 import { ReplicationFrames, HEADER, type Visit } from './frames.ts'
 import { agreeSettings, StartReplication, startSql, type WalRequest } from './start-replication.ts'
+import { code } from './pgoutput.ts'
 
 /** Bytes that wait for a reader: reading pauses at `FULL` and resumes at `ROOM`. */
 const FULL = 4 * 1024 * 1024
@@ -346,8 +347,4 @@ async function leave(socket: Duplex, farewell: Buffer): Promise<void> {
   socket.end(farewell)
   await ended
   clearTimeout(timer)
-}
-
-function code(letter: string): number {
-  return letter.charCodeAt(0)
 }
