@@ -7,9 +7,8 @@ import { Pool } from '../../common/pool.ts'
 import type { PostgresSettings } from '../server/settings.ts'
 import { commitChunk } from '../copy/commit.ts'
 import { CopySession } from '../server/session.ts'
-import { tableSql } from '../server/sql.ts'
 import { underSignal } from '../server/under-signal.ts'
-import type { WantedLock } from '../server/patience.ts'
+import { takeWithin, type WantedLock } from '../server/patience.ts'
 import { lookFirstSql } from '../follow/switch/take.ts'
 import { isPostgresBusy, Locks } from '../server/locks.ts'
 import { stepError } from './step-errors.ts'
@@ -58,20 +57,7 @@ export class Steps implements AsyncDisposable {
    * COMMIT_UNKNOWN
    */
   run(step: LedgerCheckedStep, body: (within: WithinStep) => Promise<StepBodyEnd>): Promise<StepEnd> {
-    const { closing, signal } = step
-    return this.#with(step, async (session, locks) => {
-      const end = await underSignal(session, signal, async () => {
-        await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', `SET LOCAL lock_timeout = ${PATIENCE_MS}`)
-        const { sql, parameters } = closing.guard
-        if ((await session.all(sql, parameters)).length === 0) return 'fenced'
-        return body({ session, locks })
-      })
-      if (end !== 'done') {
-        await session.ask('ROLLBACK')
-        return end
-      }
-      return (await commitChunk(session, closing, this.#settings, signal)) === 'committed' ? 'done' : 'fenced'
-    })
+    return this.#with(step, (session, locks) => this.within(session, step, () => body({ session, locks })))
   }
 
   /**
@@ -188,13 +174,5 @@ export class Steps implements AsyncDisposable {
       if (!sound) session.destroy()
       await this.#sessions.give(session)
     }
-  }
-}
-
-/** @throws errors of the server if not all are granted in time */
-async function takeWithin(session: CopySession, locks: readonly WantedLock[], until: number): Promise<void> {
-  for (const { table, mode } of locks) {
-    const left = Math.max(1, Math.floor(until - performance.now()))
-    await session.ask(`SET LOCAL lock_timeout = ${left}; LOCK TABLE ONLY ${tableSql(table.name)} IN ${mode} MODE`)
   }
 }

@@ -81,7 +81,7 @@ export class Patience {
           `SET LOCAL idle_in_transaction_session_timeout = ${FROZEN_MS}`,
         )
         since = performance.now()
-        await this.#take(locks, since, patienceMs * (end - since > budgetMs * EARLY ? LOCKS_SHARE : 1))
+        await takeWithin(session, locks, since + patienceMs * (end - since > budgetMs * EARLY ? LOCKS_SHARE : 1))
         const result = await body()
         await committed(session)
         return result
@@ -117,13 +117,12 @@ export class Patience {
       await restUnder(signal, rest * (0.75 + Math.random() / 2))
     }
   }
+}
 
-  async #take(locks: readonly WantedLock[], since: number, patienceMs: number): Promise<void> {
-    for (const { table, mode } of locks) {
-      const left = Math.max(1, Math.floor(patienceMs - (performance.now() - since)))
-      await this.#session.ask(
-        `SET LOCAL lock_timeout = ${left}; LOCK TABLE ONLY ${tableSql(table.name)} IN ${mode} MODE`,
-      )
-    }
+/** Takes the locks in this order. @param until time of `performance.now()` until which they are waited for */
+export async function takeWithin(session: CopySession, locks: readonly WantedLock[], until: number): Promise<void> {
+  for (const { table, mode } of locks) {
+    const left = Math.max(1, Math.floor(until - performance.now()))
+    await session.ask(`SET LOCAL lock_timeout = ${left}; LOCK TABLE ONLY ${tableSql(table.name)} IN ${mode} MODE`)
   }
 }
