@@ -26,24 +26,14 @@ type Found = {
 /** Reason why a table cannot be followed, and what to do about it. */
 type Obstacle = Omit<FollowRefusal, 'table'>
 
-export async function examineTables(session: CopySession, tables: readonly FollowedTable[]): Promise<TablePreflight> {
-  return await inspected(session, tables, 'slot')
-}
-
-/** As `examineTables`, for triggers: replica identity and generated columns do not matter. */
-export async function examineNotedTables(
+/** @param cdc for triggers, replica identity and generated columns do not matter */
+export async function examineTables(
   session: CopySession,
   tables: readonly FollowedTable[],
+  cdc: Cdc,
 ): Promise<TablePreflight> {
-  return await inspected(session, tables, 'trigger')
-}
-
-async function inspected(session: CopySession, tables: readonly FollowedTable[], cdc: Cdc): Promise<TablePreflight> {
-  const found = await findReplicatedTables(
-    session,
-    tables.map(({ table }) => table.table),
-  )
-  const oids = found.flatMap((one) => (one === null ? [] : [one.oid]))
+  const found = await findReplicatedTables(session, tables)
+  const oids = oidsOf(found)
   const shapes = await readShapes(session, oids)
   const keys = await uniqueKeys(session, oids)
   const inside = partitionsOf([...shapes.values()].map(({ shape }) => shape))
@@ -78,10 +68,12 @@ async function inspected(session: CopySession, tables: readonly FollowedTable[],
 /** @returns in the order of the names; null if the table does not exist */
 export async function findReplicatedTables(
   session: CopySession,
-  names: readonly TableName[],
+  tables: readonly Pick<FollowedTable, 'table'>[],
 ): Promise<readonly (Found | null)[]> {
-  if (names.length === 0) return []
-  const wanted = names.map((name, at) => `(${at}, pg_catalog.to_regclass(${literal(tableSql(name))})::oid)`)
+  if (tables.length === 0) return []
+  const wanted = tables.map(
+    ({ table }, at) => `(${at}, pg_catalog.to_regclass(${literal(tableSql(table.table))})::oid)`,
+  )
   const rows = await session.ask(
     `SELECT c.oid, c.relkind, c.relpersistence, pg_catalog.pg_has_role(c.relowner, 'USAGE'), pg_catalog.pg_get_userbyid(c.relowner),
        c.relkind <> 'p' AND EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid)
@@ -102,6 +94,11 @@ export async function findReplicatedTables(
 }
 
 /** Columns of a unique index, all NOT NULL. */
+/** Oids of the tables that exist. */
+export function oidsOf(found: readonly (Found | null)[]): readonly string[] {
+  return found.flatMap((one) => one?.oid ?? [])
+}
+
 type UniqueKey = {
   readonly columns: readonly string[]
   readonly isPrimary: boolean

@@ -19,7 +19,7 @@ export async function examineSource(
   signal: AbortSignal,
 ): Promise<FollowPreflight> {
   const server = await examineServer(session)
-  const { refusals, identities } = await examineTables(session, tables)
+  const { refusals, identities } = await examineTables(session, tables, 'slot')
   const open = await openTransactions(session)
   const notes = [
     ...(open.length === 0 ? [] : [`the slot is created when these transactions have ended: ${open.join('; ')}`]),

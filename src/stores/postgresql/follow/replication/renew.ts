@@ -62,7 +62,7 @@ async function published(birth: StreamBirth, { table }: FollowedTable, wait: Pos
     wait,
     `publishing ${name}`,
     async () => {
-      const member = await memberOf(session, birth, table.table)
+      const member = await memberOf(session, birth, table)
       if (member !== undefined && sendsWholeTable(member)) return true
       await session.begin('', `SET LOCAL lock_timeout = ${LOCK_MS}`)
       try {
@@ -82,11 +82,11 @@ async function published(birth: StreamBirth, { table }: FollowedTable, wait: Pos
 async function memberOf(
   session: CopySession,
   birth: StreamBirth,
-  table: FollowedTable['table']['table'],
+  table: FollowedTable['table'],
 ): Promise<string | undefined> {
   const publication = await findPublication(session, birth.publication)
   const fault = publicationFault(birth, publication?.facts ?? null)
   if (fault !== null) throw new SluiceError('STREAM_HALTED', fault, { hint: 'run the same command again' })
-  const [found] = await findReplicatedTables(session, [table])
+  const [found] = await findReplicatedTables(session, [{ table }])
   return publication?.tables.get(found?.oid ?? '')
 }

@@ -1,7 +1,7 @@
 /** Preflight check of server, role and tables for triggers: reports all obstacles before anything is created. */
 import type { FollowedTable, FollowPreflight, FollowRefusal } from '../../../../model/follow/port.ts'
 import type { CopySession } from '../../server/session.ts'
-import { examineNotedTables } from '../replication/preflight-tables.ts'
+import { examineTables } from '../replication/preflight-tables.ts'
 
 const OLDEST = 140_000
 
@@ -12,7 +12,7 @@ export async function checkPostgresTriggers(
   session: CopySession,
   tables: readonly FollowedTable[],
 ): Promise<FollowPreflight> {
-  const { refusals, identities } = await examineNotedTables(session, tables)
+  const { refusals, identities } = await examineTables(session, tables, 'trigger')
   return { refusals: [...(await examineServer(session)), ...refusals], notes: [NOT_TOLD], identities, wal: null }
 }
 
