@@ -3,12 +3,11 @@
  * All call one function, which contains the closing token. Replacing its body opens the table without locking it.
  */
 import { APPLY } from '../apply/pass.ts'
-import { quoteName } from '../../server/connect.ts'
 import { ownFunctionSql } from '../../server/own-function.ts'
 import { treeSql } from '../../server/relation.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
-import { TRIGGER, unguardSql } from './guard.ts'
+import { guardFunction, guardName, TRIGGER, triggerSql, unguardSql, type Guarded } from './guard.ts'
 import type { CutoverTable } from './sides.ts'
 
 /** First half of the key of an advisory lock; the second half is the table. */
@@ -26,7 +25,7 @@ export function alone({ oid }: CutoverTable): string {
 export async function tokenOf(session: CopySession, side: CutoverTable): Promise<string | null> {
   return await session.one(
     `SELECT substring(p.prosrc FROM 'sluice closed ([a-z0-9_]+)') FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
-     WHERE g.tgrelid = ${side.oid}::oid AND g.tgname = ${literal(TRIGGER)} AND g.tgenabled = 'A' AND p.proname = ${literal(functionName(side))}`,
+     WHERE g.tgrelid = ${side.oid}::oid AND g.tgname = ${literal(TRIGGER)} AND g.tgenabled = 'A' AND p.proname = ${literal(guardFunction(side))}`,
   )
 }
 
@@ -51,11 +50,7 @@ END`
 
 /** Statements that add the trigger to the table and partitions that lack it, such as partitions added after closing. */
 export async function barePartsSql(session: CopySession, side: CutoverTable): Promise<readonly string[]> {
-  return (await bareOf(session, side)).flatMap(({ sql, hasOne }) => [
-    ...(hasOne ? [`DROP TRIGGER ${quoteName(TRIGGER)} ON ${sql}`] : []),
-    `CREATE TRIGGER ${quoteName(TRIGGER)} BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON ${sql} FOR EACH STATEMENT EXECUTE FUNCTION ${functionSqlName(side)}()`,
-    `ALTER TABLE ONLY ${sql} ENABLE ALWAYS TRIGGER ${quoteName(TRIGGER)}`,
-  ])
+  return (await bareOf(session, side)).flatMap((table) => triggerSql(guardName(side), table))
 }
 
 export function openSql(side: CutoverTable): readonly string[] {
@@ -68,32 +63,21 @@ export async function tidySql(session: CopySession, side: CutoverTable): Promise
 }
 
 function functionSql(side: CutoverTable, body: string): readonly string[] {
-  const name = functionSqlName(side)
+  const name = guardName(side)
   return [
     ...ownFunctionSql(name, side.oid, `RETURNS trigger LANGUAGE plpgsql SET search_path = '' AS ${literal(body)}`),
     `REVOKE ALL ON FUNCTION ${name}() FROM PUBLIC`,
   ]
 }
 
-function functionName({ oid }: CutoverTable): string {
-  return `sluice_parked_${oid}`
-}
-
-function functionSqlName(side: CutoverTable): string {
-  return tableSql({ schema: side.schema, name: functionName(side) })
-}
-
 /** The table and its partitions that lack the trigger of its function, or whose trigger does not always fire. */
-async function bareOf(
-  session: CopySession,
-  side: CutoverTable,
-): Promise<readonly { readonly sql: string; readonly hasOne: boolean }[]> {
+async function bareOf(session: CopySession, side: CutoverTable): Promise<readonly Guarded[]> {
   const own = `g.tgrelid = c.oid AND g.tgname = ${literal(TRIGGER)}`
   const rows = await session.ask(
     `SELECT n.nspname, c.relname, EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE ${own})
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relkind IN ('r', 'p') AND c.oid IN (${treeSql(`${side.oid}::oid`)})
-       AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid WHERE ${own} AND g.tgenabled = 'A' AND p.proname = ${literal(functionName(side))})
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid WHERE ${own} AND g.tgenabled = 'A' AND p.proname = ${literal(guardFunction(side))})
      ORDER BY c.oid`,
   )
   return rows.map(([schema, name, hasOne]) => ({

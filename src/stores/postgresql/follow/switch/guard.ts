@@ -60,10 +60,15 @@ export async function guardBeforeSql({ session, from, to }: CutoverTables): Prom
   })
 }
 
-type Guarded = { readonly sql: string; readonly hasOne: boolean }
+export type Guarded = { readonly sql: string; readonly hasOne: boolean }
 
-function guardName({ schema, oid }: CutoverTable): string {
-  return tableSql({ schema, name: `sluice_parked_${oid}` })
+/** Name of the function that blocks writers of a table, in its schema. */
+export function guardFunction({ oid }: CutoverTable): string {
+  return `sluice_parked_${oid}`
+}
+
+export function guardName(table: CutoverTable): string {
+  return tableSql({ schema: table.schema, name: guardFunction(table) })
 }
 
 /** @param of table after which the function is named */
@@ -99,7 +104,7 @@ END`
   ]
 }
 
-function triggerSql(guard: string, { sql, hasOne }: Guarded): readonly string[] {
+export function triggerSql(guard: string, { sql, hasOne }: Guarded): readonly string[] {
   return [
     // DROP TRIGGER locks out readers, too.
     ...(hasOne ? [`DROP TRIGGER IF EXISTS ${quoteName(TRIGGER)} ON ${sql}`] : []),

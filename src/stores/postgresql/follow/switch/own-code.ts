@@ -1,7 +1,6 @@
 /** The other table gets exactly the triggers and rules of the public table. */
 import { quoteName } from '../../server/connect.ts'
-import { literal } from '../../server/sql.ts'
-import { cutoverFacts, type CutoverTable, type CutoverTables, type CutoverStep } from './sides.ts'
+import { dropped, recreated, type CutoverTable, type CutoverTables, type CutoverStep } from './sides.ts'
 
 type Code = {
   readonly kind: 'TRIGGER' | 'RULE'
@@ -33,27 +32,17 @@ export async function sameCode(sides: CutoverTables): Promise<readonly CutoverSt
 }
 
 async function replaced(sides: CutoverTables, old: readonly Code[]): Promise<readonly CutoverStep[]> {
-  const { to } = sides
-  const fresh = await codeOf(sides, to)
-  const steps: CutoverStep[] = []
-  for (const one of old) {
-    const other = fresh.find(({ kind, name }) => kind === one.kind && name === one.name) ?? null
-    steps.push(...made(sides, one, other))
-  }
-  for (const { kind, name, definition } of fresh) {
-    if (old.some((one) => one.kind === kind && one.name === name)) continue
-    steps.push({
-      verdict: 'made',
-      about: kind.toLowerCase(),
-      object: name,
-      detail: `the public table does not have it, so it is dropped from the other table: ${definition}`,
-      before: [`DROP ${kind} ${quoteName(name)} ON ${to.sql}`],
-    })
-  }
-  return steps
+  const fresh = await codeOf(sides, sides.to)
+  const among = (some: readonly Code[], { kind, name }: Code): Code | undefined =>
+    some.find((one) => one.kind === kind && one.name === name)
+  return [
+    ...old.flatMap((one) => made(sides, one, among(fresh, one) ?? null)),
+    ...fresh.flatMap((one) => (among(old, one) === undefined ? [dropped(sides, one, one.definition)] : [])),
+  ]
 }
 
-function made({ to, public: name }: CutoverTables, one: Code, other: Code | null): readonly CutoverStep[] {
+function made(sides: CutoverTables, one: Code, other: Code | null): readonly CutoverStep[] {
+  const { to, public: name } = sides
   const step = { about: one.kind.toLowerCase(), object: one.name } as const
   const isSame = other !== null && withoutTable(one) === withoutTable(other)
   if (isSame && other.state === one.state) return []
@@ -69,24 +58,8 @@ function made({ to, public: name }: CutoverTables, one: Code, other: Code | null
       },
     ]
   }
-  return [
-    {
-      ...step,
-      verdict: 'made',
-      detail:
-        other === null
-          ? 'the other table gets it'
-          : 'the other table has a different one of that name, which is replaced',
-      ...(other === null ? {} : { before: [`DROP ${one.kind} ${quoteName(one.name)} ON ${to.sql}`] }),
-      after: [
-        one.definition.replace(/;\s*$/, ''),
-        ...(one.state === 'O' ? [] : [fires]),
-        ...(one.comment === null
-          ? []
-          : [`COMMENT ON ${one.kind} ${quoteName(one.name)} ON ${name} IS ${literal(one.comment)}`]),
-      ],
-    },
-  ]
+  const make = [one.definition.replace(/;\s*$/, ''), ...(one.state === 'O' ? [] : [fires])]
+  return [recreated(sides, one, make, other !== null)]
 }
 
 /** Disables triggers of the old table that fire for replicas: they would repeat what they did on the public table. */
@@ -116,8 +89,7 @@ function withoutTable({ kind, definition, table }: Code): string {
 
 /** Leaves out sluice's own triggers: triggers of streams refer to a table by OID; guards are removed separately. */
 function codeOf(sides: CutoverTables, { oid }: CutoverTable): Promise<readonly Code[]> {
-  return cutoverFacts<Code>(
-    sides,
+  return sides.session.objects<Code>(
     `SELECT pg_catalog.json_build_object('kind', 'TRIGGER', 'name', g.tgname, 'definition', pg_catalog.pg_get_triggerdef(g.oid), 'table', g.tgrelid::pg_catalog.regclass::text,
        'state', g.tgenabled, 'comment', pg_catalog.obj_description(g.oid, 'pg_trigger'), 'rowTables', g.tgtype & 1::int2 = 1 AND (g.tgoldtable IS NOT NULL OR g.tgnewtable IS NOT NULL))
      FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace

@@ -1,9 +1,8 @@
 /** Owner, rights, policies and row security: the other table gets exactly those of the public table. */
 import { policySql } from '../../server/policy-sql.ts'
 import { quoteName } from '../../server/connect.ts'
-import { literal } from '../../server/sql.ts'
 import { leavesOf } from './guard.ts'
-import { cutoverFacts, type CutoverTable, type CutoverTables, type CutoverStep } from './sides.ts'
+import { dropped, recreated, type CutoverTable, type CutoverTables, type CutoverStep } from './sides.ts'
 
 type Policy = { readonly name: string; readonly definition: string; readonly comment: string | null }
 type Security = {
@@ -22,8 +21,8 @@ type Grant = {
 
 export async function securityOf(sides: CutoverTables): Promise<readonly CutoverStep[]> {
   const { from, to, public: name } = sides
-  const [old] = await cutoverFacts<Security>(sides, securitySql(from))
-  const [fresh] = await cutoverFacts<Security>(sides, securitySql(to))
+  const [old] = await sides.session.objects<Security>(securitySql(from))
+  const [fresh] = await sides.session.objects<Security>(securitySql(to))
   if (old === undefined || fresh === undefined) return []
   const steps: CutoverStep[] = []
   if (old.owner !== fresh.owner) {
@@ -60,8 +59,8 @@ async function grantSteps(
 ): Promise<readonly CutoverStep[]> {
   const text = ({ column, privilege, grantee, grantable }: Grant): string =>
     JSON.stringify([column, privilege, grantee, grantable])
-  const old = await cutoverFacts<Grant>(sides, grantsSql(from, from))
-  const fresh = await cutoverFacts<Grant>(sides, grantsSql(to, from))
+  const old = await sides.session.objects<Grant>(grantsSql(from, from))
+  const fresh = await sides.session.objects<Grant>(grantsSql(to, from))
   const [had, has] = [new Set(old.map(text)), new Set(fresh.map(text))]
   const missing = old.filter((one) => !has.has(text(one)))
   const surplus = fresh.filter((one) => !had.has(text(one)))
@@ -88,37 +87,17 @@ async function grantSteps(
   ]
 }
 
-function policySteps({ to, public: name }: CutoverTables, old: Security, fresh: Security): readonly CutoverStep[] {
+function policySteps(sides: CutoverTables, old: Security, fresh: Security): readonly CutoverStep[] {
+  const among = ({ policies }: Security, name: string): Policy | undefined => policies.find((one) => one.name === name)
   const steps: CutoverStep[] = []
   for (const one of old.policies) {
-    const other = fresh.policies.find((each) => each.name === one.name)
+    const other = among(fresh, one.name)
     if (other?.definition === one.definition) continue
-    steps.push({
-      verdict: 'made',
-      about: 'policy',
-      object: one.name,
-      detail:
-        other === undefined
-          ? 'the other table gets it'
-          : 'the other table has a different one of that name, which is replaced',
-      ...(other === undefined ? {} : { before: [`DROP POLICY ${quoteName(one.name)} ON ${to.sql}`] }),
-      after: [
-        `CREATE POLICY ${quoteName(one.name)} ON ${name} ${one.definition}`,
-        ...(one.comment === null
-          ? []
-          : [`COMMENT ON POLICY ${quoteName(one.name)} ON ${name} IS ${literal(one.comment)}`]),
-      ],
-    })
+    const make = `CREATE POLICY ${quoteName(one.name)} ON ${sides.public} ${one.definition}`
+    steps.push(recreated(sides, { ...one, kind: 'POLICY' }, [make], other !== undefined))
   }
-  for (const one of fresh.policies) {
-    if (old.policies.some((each) => each.name === one.name)) continue
-    steps.push({
-      verdict: 'made',
-      about: 'policy',
-      object: one.name,
-      detail: `the public table does not have it, so it is dropped from the other table: ${one.definition}`,
-      before: [`DROP POLICY ${quoteName(one.name)} ON ${to.sql}`],
-    })
+  for (const { name, definition } of fresh.policies) {
+    if (among(old, name) === undefined) steps.push(dropped(sides, { kind: 'POLICY', name }, definition))
   }
   return steps
 }

@@ -3,6 +3,7 @@ import { tableText, type TableName } from '../../../../model/copy/column-type.ts
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { SwitchFinding, SwitchRequest } from '../../../../model/follow/switch-port.ts'
 import type { CopySession } from '../../server/session.ts'
+import { quoteName } from '../../server/connect.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 
 export type CutoverTable = {
@@ -34,6 +35,41 @@ export type CutoverStep = SwitchFinding & {
   readonly before?: readonly string[]
   /** To run after the tables have exchanged their names. */
   readonly after?: readonly string[]
+}
+
+/** A trigger, rule or policy: its name is unique within its table. */
+export type NamedOfTable = { readonly kind: 'TRIGGER' | 'RULE' | 'POLICY'; readonly name: string }
+
+/**
+ * Gives the other table what the public table has, in place of one of that name.
+ * @param make statements that create it under the public name
+ */
+export function recreated(
+  { to, public: table }: CutoverTables,
+  { kind, name, comment }: NamedOfTable & { readonly comment: string | null },
+  make: readonly string[],
+  isThere: boolean,
+): CutoverStep {
+  const commented = `COMMENT ON ${kind} ${quoteName(name)} ON ${table} IS ${literal(comment ?? '')}`
+  return {
+    verdict: 'made',
+    about: kind.toLowerCase(),
+    object: name,
+    detail: isThere ? 'the other table has a different one of that name, which is replaced' : 'the other table gets it',
+    ...(isThere ? { before: [`DROP ${kind} ${quoteName(name)} ON ${to.sql}`] } : {}),
+    after: [...make, ...(comment === null ? [] : [commented])],
+  }
+}
+
+/** Drops from the other table what the public table does not have. */
+export function dropped({ to }: CutoverTables, { kind, name }: NamedOfTable, definition: string): CutoverStep {
+  return {
+    verdict: 'made',
+    about: kind.toLowerCase(),
+    object: name,
+    detail: `the public table does not have it, so it is dropped from the other table: ${definition}`,
+    before: [`DROP ${kind} ${quoteName(name)} ON ${to.sql}`],
+  }
 }
 
 /** Inspects one topic. Needs a transaction with an empty search path, so that the server writes full names. */
@@ -88,9 +124,4 @@ export function goneTable(table: TableName): SluiceError {
     reason: 'it was dropped or renamed',
     hint: 'inspect both tables, then plan the cutover again',
   })
-}
-
-/** Rows of a statement that returns one JSON object a row. */
-export async function cutoverFacts<T>({ session }: Pick<CutoverTables, 'session'>, sql: string): Promise<readonly T[]> {
-  return (await session.ask(sql)).map(([json]) => JSON.parse(json ?? 'null') as T)
 }
