@@ -4,7 +4,8 @@ import { foreignKeyHint, hiddenHint, postgresTargetError } from '../server/error
 import { reservedHint } from '../server/missing-right.ts'
 import { LACKS_IDENTITY, lacksIdentity, sqlStateOf } from '../server/server-errors.ts'
 import type { PostgresSettings } from '../server/settings.ts'
-import { isPostgresBusy } from '../server/locks.ts'
+import { isPostgresBusy, Locks } from '../server/locks.ts'
+import type { CopySession } from '../server/session.ts'
 
 type About = {
   readonly settings: PostgresSettings
@@ -81,6 +82,19 @@ export function stepError(thrown: unknown, { settings, table, holders = [], righ
     default:
       return postgresTargetError(thrown, settings, table)
   }
+}
+
+/** `stepError` that names the sessions with locks of these tables, if they prevented the step. Ends the transaction. */
+export async function lockedStepError(
+  thrown: unknown,
+  about: About,
+  session: CopySession,
+  oids: readonly string[],
+): Promise<unknown> {
+  if (!isPostgresBusy(thrown) || !session.alive) return stepError(thrown, about)
+  const locks = new Locks(session)
+  locks.involve(...oids)
+  return stepError(thrown, { ...about, holders: await locks.holders() })
 }
 
 function busy(thrown: unknown, table: string, holders: readonly string[]): SluiceError {

@@ -84,6 +84,11 @@ export class CopySession extends WireSession {
     return (await this.ask(sql)).map(([text]) => text ?? '')
   }
 
+  /** Rows of a statement that returns one JSON object a row. */
+  async objects<T>(sql: string): Promise<readonly T[]> {
+    return (await this.ask(sql)).map(([json]) => JSON.parse(json ?? 'null') as T)
+  }
+
   /** Runs statements in one message: sessions that wait for their locks need not wait for a round trip each. */
   async askAll(statements: readonly string[]): Promise<void> {
     if (statements.length > 0) await this.ask(statements.join(';\n'))
@@ -114,6 +119,16 @@ export class CopySession extends WireSession {
     if (row?.[0] === String(this.backend.pid)) return
     this.destroy()
     throw pooled(this.settings, NEEDS_SESSION)
+  }
+
+  /** Runs `body` in a transaction that is rolled back. @param first as of `begin` @throws as `begin`, and of `body` */
+  async rolledBack<T>(kind: string, first: string, body: () => Promise<T>): Promise<T> {
+    await this.begin(kind, first)
+    try {
+      return await body()
+    } finally {
+      await this.rollBack()
+    }
   }
 
   /** Returns the error unchanged: its meaning depends on the side and the table of the copy, see `errors.ts`. */

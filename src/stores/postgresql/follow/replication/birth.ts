@@ -8,7 +8,7 @@ import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.t
 import { originOf } from '../../copy/identity.ts'
 import { CopySession } from '../../server/session.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
-import { findReplicatedTables } from './preflight-tables.ts'
+import { findReplicatedTables, oidsOf } from './preflight-tables.ts'
 import { createPublication, needsGenerated, dropPublication, findPublication, memberFact } from './publication.ts'
 import { BY_INDEX, readShapes, shapeText, type ReplicatedShape } from './shapes.ts'
 import { QUIET_MS, quiesced } from './quiesce.ts'
@@ -81,13 +81,10 @@ export async function notedNow(
   tables: readonly FollowedTable[],
 ): Promise<Pick<StreamBirth, 'facts' | 'shapes'>> {
   const place = await notedPlace(session)
-  await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', BY_INDEX)
-  try {
+  return await session.rolledBack('ISOLATION LEVEL REPEATABLE READ READ ONLY', BY_INDEX, async () => {
     const { facts, shapes } = await notedWithin(session, name, tables)
     return { facts: { ...place, ...facts }, shapes }
-  } finally {
-    await session.rollBack()
-  }
+  })
 }
 
 /** Server and database of a stream. Call outside a transaction: a refused query is ignored, but would abort one. */
@@ -104,14 +101,8 @@ export async function notedWithin(
 ): Promise<Pick<StreamBirth, 'facts' | 'shapes'>> {
   const facts: Record<string, string> = {}
   const publication = await findPublication(session, name)
-  const found = await findReplicatedTables(
-    session,
-    tables.map(({ table }) => table.table),
-  )
-  const seen = await readShapes(
-    session,
-    found.flatMap((one) => (one === null ? [] : [one.oid])),
-  )
+  const found = await findReplicatedTables(session, tables)
+  const seen = await readShapes(session, oidsOf(found))
   const shapes: Record<string, string> = {}
   for (const [at, table] of tables.entries()) {
     const oid = found[at]?.oid ?? '0'

@@ -53,8 +53,7 @@ export async function verifyStream(
   if (other !== null) return whole('OTHER_SERVER', other)
   const lost = await slotFault(session, birth, applied)
   if (lost !== null) return whole('SLOT_LOST', lost)
-  await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', BY_INDEX)
-  try {
+  return await session.rolledBack('ISOLATION LEVEL REPEATABLE READ READ ONLY', BY_INDEX, async () => {
     const publication = await findPublication(session, birth.publication)
     const changed = publicationFault(birth, publication?.facts ?? null)
     if (changed !== null) return whole('PUBLICATION_CHANGED', changed)
@@ -91,9 +90,7 @@ export async function verifyStream(
       if (result.type === 'halted') halt('TABLE_CHANGED', result.reason)
     }
     return { faults, moved, unclear }
-  } finally {
-    await session.rollBack()
-  }
+  })
 }
 
 /** Why the slot has lost changes; null if it has not. It keeps the log after its own position, not after `applied`. */

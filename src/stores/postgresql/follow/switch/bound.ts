@@ -1,7 +1,7 @@
 /** User objects that refer to the table by OID: the cutover recreates them from definitions that contain names. */
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
-import { cutoverFacts, type CutoverTables, type CutoverStep } from './sides.ts'
+import type { CutoverTables, CutoverStep } from './sides.ts'
 
 type Bound = {
   readonly kind: 'view' | 'materialized view' | 'rule' | 'policy' | 'function' | 'row function'
@@ -24,7 +24,7 @@ type Bound = {
 }
 
 export async function cutoverBoundFindings(sides: CutoverTables): Promise<readonly CutoverStep[]> {
-  const found = await cutoverFacts<Bound>(sides, boundSql(sides))
+  const found = await sides.session.objects<Bound>(boundSql(sides))
   const [same] = await sides.session.ask(sameKeySql(sides))
   return [...found.map((one) => stepOf(one, same?.[0] === 't', sides)), ...(await unknownTo(sides))]
 }

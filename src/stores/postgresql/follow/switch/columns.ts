@@ -1,6 +1,6 @@
 /** Columns of both tables must be the same in the same order, so that prepared statements of users still work. */
 import { quoteName } from '../../server/connect.ts'
-import { cutoverFacts, type CutoverTable, type CutoverTables, type CutoverStep } from './sides.ts'
+import type { CutoverTable, CutoverTables, CutoverStep } from './sides.ts'
 
 type ColumnFacts = {
   readonly name: string
@@ -85,8 +85,7 @@ function kindOf({ identity, generated }: ColumnFacts): string {
 }
 
 function columnFacts(sides: CutoverTables, { oid }: CutoverTable): Promise<readonly ColumnFacts[]> {
-  return cutoverFacts<ColumnFacts>(
-    sides,
+  return sides.session.objects<ColumnFacts>(
     `SELECT pg_catalog.json_build_object('name', a.attname, 'type', pg_catalog.format_type(a.atttypid, a.atttypmod),
       'collation', (SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(l.collname) FROM pg_catalog.pg_collation l JOIN pg_catalog.pg_namespace n ON n.oid = l.collnamespace WHERE l.oid = a.attcollation),
       'notNull', a.attnotnull, 'inKey', EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary AND a.attnum = ANY (i.indkey)),

@@ -1,6 +1,6 @@
 /** Sessions that have held the public table for long: until they release it, every attempt to lock it fails. */
 import { literal } from '../../server/sql.ts'
-import { cutoverFacts, type CutoverTables, type CutoverStep } from './sides.ts'
+import type { CutoverTables, CutoverStep } from './sides.ts'
 
 const LONG_S = 5
 const MOST = 5
@@ -14,7 +14,7 @@ type Holder = {
 }
 
 export async function cutoverHolderFindings(sides: CutoverTables): Promise<readonly CutoverStep[]> {
-  return (await cutoverFacts<Holder>(sides, holdersSql(sides))).map(({ gid, pid, name, state, seconds }) => {
+  return (await sides.session.objects<Holder>(holdersSql(sides))).map(({ gid, pid, name, state, seconds }) => {
     const step = { verdict: 'left', about: 'lock' } as const
     const detail = `held for ${seconds} s: the cutover can happen only after it releases ${sides.from.sql}`
     if (gid !== null) {

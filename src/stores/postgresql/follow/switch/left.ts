@@ -1,5 +1,5 @@
 /** Findings about properties that a cutover does not exchange between the two tables. Each may have a hint. */
-import { cutoverFacts, type CutoverTables, type CutoverStep } from './sides.ts'
+import type { CutoverTables, CutoverStep } from './sides.ts'
 
 type Left = {
   readonly identity: readonly [string, string]
@@ -12,7 +12,7 @@ type Left = {
 
 export async function cutoverLeftFindings(sides: CutoverTables): Promise<readonly CutoverStep[]> {
   const { from, to } = sides
-  const [left] = await cutoverFacts<Left>(sides, leftSql(sides))
+  const [left] = await sides.session.objects<Left>(leftSql(sides))
   if (left === undefined) return []
   const steps: CutoverStep[] = []
   if (!left.analyzed) {

@@ -5,7 +5,7 @@ import { tableSql } from '../../server/sql.ts'
 import { notOwnSql } from '../../server/marks.ts'
 import { exclusionSql, indexTailSql } from '../../partition/plan/new-table-facts.ts'
 import { makeUnique, partitionColumnSql } from './lacking-index.ts'
-import { cutoverFacts, type CutoverTable, type CutoverTables, type CutoverStep } from './sides.ts'
+import type { CutoverTable, CutoverTables, CutoverStep } from './sides.ts'
 
 type Named = {
   readonly oid: string
@@ -110,8 +110,7 @@ function isSibling(one: Named, other: Named): boolean {
 }
 
 function namedOf(sides: CutoverTables, { oid }: CutoverTable): Promise<readonly Named[]> {
-  return cutoverFacts<Named>(
-    sides,
+  return sides.session.objects<Named>(
     `SELECT pg_catalog.json_build_object('oid', x.oid::text, 'kind', 'INDEX', 'schema', n.nspname, 'name', x.relname, 'unique', i.indisunique,
        'exclusion', ${exclusionSql} IS NOT NULL, 'what', coalesce(${exclusionSql}, ${indexTailSql}),
        'columns', (SELECT coalesce(pg_catalog.json_agg(a.attname), '[]') FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey)))

@@ -3,7 +3,7 @@ import type { SidePositions } from '../../../../model/follow/switch-side-port.ts
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 import { beyondSql } from './sequences.ts'
-import { cutoverFacts, type CutoverTable } from './sides.ts'
+import type { CutoverTable } from './sides.ts'
 
 type Numbering = {
   readonly column: string
@@ -54,8 +54,7 @@ export async function advanceSequence(
 
 /** Sequences owned by columns or used by their defaults. */
 function numberings(session: CopySession, { oid }: CutoverTable): Promise<readonly Numbering[]> {
-  return cutoverFacts<Numbering>(
-    { session },
+  return session.objects<Numbering>(
     `SELECT DISTINCT ON (f.attnum) pg_catalog.json_build_object('column', f.attname, 'oid', s.oid::text, 'sql', pg_catalog.format('%I.%I', n.nspname, s.relname), 'cache', q.seqcache::text,
        'increment', q.seqincrement::text, 'minimum', q.seqmin::text, 'maximum', q.seqmax::text)::text
      FROM (SELECT d.objid AS sequence, a.attnum, a.attname, 0 AS rank FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid

@@ -1,7 +1,7 @@
 /** User publications: from the cutover on they contain the other table, with the same column list and row filter. */
 import { quoteName } from '../../server/connect.ts'
 import { publishedBySql } from '../../server/publications.ts'
-import { cutoverFacts, type CutoverTables, type CutoverStep } from './sides.ts'
+import type { CutoverTables, CutoverStep } from './sides.ts'
 
 type Publication = {
   readonly name: string
@@ -16,7 +16,7 @@ type Publication = {
 }
 
 export async function cutoverPublicationFindings(sides: CutoverTables): Promise<readonly CutoverStep[]> {
-  return (await cutoverFacts<Publication>(sides, publicationsSql(sides))).map((one) => stepOf(one, sides))
+  return (await sides.session.objects<Publication>(publicationsSql(sides))).map((one) => stepOf(one, sides))
 }
 
 function stepOf(

@@ -2,7 +2,7 @@
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
 import { notOwnSql } from '../../server/marks.ts'
-import { cutoverFacts, type CutoverTable, type CutoverTables, type CutoverStep } from './sides.ts'
+import type { CutoverTable, CutoverTables, CutoverStep } from './sides.ts'
 
 type Incoming = {
   readonly name: string
@@ -29,9 +29,9 @@ const UNCHECKED_PARTITIONED = 180_000
 
 export async function cutoverReferenceFindings(sides: CutoverTables): Promise<readonly CutoverStep[]> {
   const { from, to } = sides
-  const incoming = await cutoverFacts<Incoming>(sides, incomingSql(sides))
-  const old = await cutoverFacts<Constraint>(sides, constraintsSql(from))
-  const fresh = await cutoverFacts<Constraint>(sides, constraintsSql(to))
+  const incoming = await sides.session.objects<Incoming>(incomingSql(sides))
+  const old = await sides.session.objects<Constraint>(constraintsSql(from))
+  const fresh = await sides.session.objects<Constraint>(constraintsSql(to))
   return [
     ...incoming.filter(({ isSelf }) => !isSelf).map((one) => repointed(one, sides)),
     ...incoming.filter(({ isSelf }) => isSelf).flatMap((one) => ofItself(one, sides)),

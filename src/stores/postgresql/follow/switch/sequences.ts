@@ -1,7 +1,7 @@
 /** Sequences: after the cutover no number is given out that a row has, or that a session may have cached. */
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
-import { cutoverFacts, type CutoverTable, type CutoverTables, type CutoverStep } from './sides.ts'
+import type { CutoverTable, CutoverTables, CutoverStep } from './sides.ts'
 
 type Sequence = {
   readonly oid: string
@@ -82,8 +82,7 @@ export function beyondSql(
 }
 
 function ownedBy(sides: CutoverTables, { oid }: CutoverTable): Promise<readonly Sequence[]> {
-  return cutoverFacts<Sequence>(
-    sides,
+  return sides.session.objects<Sequence>(
     `SELECT pg_catalog.json_build_object('oid', s.oid::text, 'sql', pg_catalog.format('%I.%I', n.nspname, s.relname), 'column', a.attname, 'identity', d.deptype = 'i', 'owner', pg_catalog.pg_get_userbyid(s.relowner),
        'options', pg_catalog.format('INCREMENT BY %s, MINVALUE %s, MAXVALUE %s, START WITH %s, CACHE %s, %s', q.seqincrement, q.seqmin, q.seqmax, q.seqstart, q.seqcache, CASE WHEN q.seqcycle THEN 'CYCLE' ELSE 'NO CYCLE' END),
        'increment', q.seqincrement::text, 'minimum', q.seqmin::text, 'maximum', q.seqmax::text, 'cache', q.seqcache::text)

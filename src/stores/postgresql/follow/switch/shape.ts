@@ -3,7 +3,7 @@ import { tableText } from '../../../../model/copy/column-type.ts'
 import { quoteName } from '../../server/connect.ts'
 import { literal, MOST_NAME_BYTES } from '../../server/sql.ts'
 import { sqlStateOf } from '../../server/server-errors.ts'
-import { cutoverFacts, type CutoverTable, type CutoverTables, type CutoverStep } from './sides.ts'
+import type { CutoverTable, CutoverTables, CutoverStep } from './sides.ts'
 
 type Shape = {
   readonly isPartition: boolean
@@ -29,7 +29,7 @@ export async function cutoverShapeFindings(sides: CutoverTables): Promise<readon
   const steps: CutoverStep[] = []
   const refuse = (about: string, object: string, detail: string, hint: string): void =>
     void steps.push({ verdict: 'refused', about, object, detail, hint })
-  const [role] = await cutoverFacts<Role>(sides, roleSql(sides))
+  const [role] = await sides.session.objects<Role>(roleSql(sides))
   if (role === undefined) return []
   if (from.oid === to.oid) refuse('table', tableText(from), 'it is the same table', 'name another one')
   if (from.schema !== to.schema) {
@@ -60,7 +60,7 @@ export async function cutoverShapeFindings(sides: CutoverTables): Promise<readon
     steps.push({ verdict: 'left', about: 'event trigger', object: event, detail })
   }
   for (const side of [from, to]) {
-    const [shape] = await cutoverFacts<Shape>(sides, shapeSql(side))
+    const [shape] = await sides.session.objects<Shape>(shapeSql(side))
     if (shape !== undefined) ofSide(side, shape, role, refuse)
   }
   steps.push(...(await subscriptions(sides)))

@@ -4,7 +4,7 @@ import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 import { partitionColumnSql } from './lacking-index.ts'
 import { exclusionSql, indexTailSql } from '../../partition/plan/new-table-facts.ts'
-import { cutoverFacts, type CutoverTable } from './sides.ts'
+import type { CutoverTable } from './sides.ts'
 
 export type ColumnFact = {
   readonly name: string
@@ -79,7 +79,7 @@ export type CutoverTableFacts = {
 
 /** @throws errors of the server */
 export async function cutoverTableFacts(session: CopySession, side: CutoverTable): Promise<CutoverTableFacts> {
-  const [facts] = await cutoverFacts<CutoverTableFacts>({ session }, factsSql(side))
+  const [facts] = await session.objects<CutoverTableFacts>(factsSql(side))
   if (facts === undefined) throw new Error('the server does not describe a table')
   return facts
 }

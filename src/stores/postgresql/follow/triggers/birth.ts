@@ -10,7 +10,7 @@ import { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { Changed } from '../../partition/maintenance/not-now.ts'
 import { committed } from '../../server/patience.ts'
-import { findReplicatedTables } from '../replication/preflight-tables.ts'
+import { findReplicatedTables, oidsOf } from '../replication/preflight-tables.ts'
 import { flushLog, lsnText } from '../../server/lsn.ts'
 import { BY_INDEX } from '../replication/shapes.ts'
 import { lostByAll } from '../../../../model/follow/lost-stream.ts'
@@ -177,17 +177,10 @@ async function notedNow(
 ): Promise<Pick<StreamBirth, 'facts' | 'shapes'>> {
   const facts: Record<string, string> = await originOf(session)
   const shapes: Record<string, string> = {}
-  await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', BY_INDEX)
-  try {
+  return await session.rolledBack('ISOLATION LEVEL REPEATABLE READ READ ONLY', BY_INDEX, async () => {
     const written = await writtenNow(session, made)
-    const found = await findReplicatedTables(
-      session,
-      tables.map(({ table }) => table.table),
-    )
-    const seen = await readNoted(
-      session,
-      found.flatMap((one) => (one === null ? [] : [one.oid])),
-    )
+    const found = await findReplicatedTables(session, tables)
+    const seen = await readNoted(session, oidsOf(found))
     for (const [at, { table }] of tables.entries()) {
       const noted = seen.get(found[at]?.oid ?? '0')
       const log = made[at]
@@ -197,9 +190,7 @@ async function notedNow(
       shapes[tableText(table.table)] = postgresShapeText(noted)
     }
     return { facts, shapes }
-  } finally {
-    await session.rollBack()
-  }
+  })
 }
 
 function changedMeanwhile(reason: string): SluiceError {

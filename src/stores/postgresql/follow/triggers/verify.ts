@@ -35,8 +35,7 @@ export async function verifyPostgresTriggers(
   const lost = await logsFault(session, birth, applied)
   if (lost !== null) return whole('SLOT_LOST', lost)
   const logs = tables.map((table) => postgresLogOf(birth, table))
-  await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', BY_INDEX)
-  try {
+  return await session.rolledBack('ISOLATION LEVEL REPEATABLE READ READ ONLY', BY_INDEX, async () => {
     const befores = tables.map(({ table }) => notedOf(birth.shapes[tableText(table.table)]))
     const oids = befores.map(({ shape }) => shape.nodes[0]?.oid ?? '0')
     const seen = await readNoted(session, oids)
@@ -73,9 +72,7 @@ export async function verifyPostgresTriggers(
       if (result.type !== 'unclear' && text !== birth.shapes[name]) moved[name] = text
     }
     return { faults, moved, unclear }
-  } finally {
-    await session.rollBack()
-  }
+  })
 }
 
 /**

@@ -11,9 +11,9 @@ import type {
   OldTableState,
 } from '../../../../model/partition/decommission-port.ts'
 import type { Statement } from '../../../../model/run/ledger-port.ts'
-import { isPostgresBusy, Locks, type KnownTable } from '../../server/locks.ts'
+import type { KnownTable } from '../../server/locks.ts'
 import { hasColumns, tableByIdentity } from '../../server/known.ts'
-import { stepError } from '../../archive/step-errors.ts'
+import { lockedStepError, stepError } from '../../archive/step-errors.ts'
 import { CopySession } from '../../server/session.ts'
 import { digestPostgresRows } from '../../copy/row-digest.ts'
 import { tableFromSql, literal } from '../../server/sql.ts'
@@ -89,7 +89,7 @@ export class PostgresDecommission implements DecommissionStore {
   ): Promise<'fenced' | 'gone' | { readonly result: T }> {
     const about = { settings: this.#settings, table: tableText(table), rights: RIGHTS }
     throwIfAborted(signal)
-    const session = await CopySession.open(this.#settings, 'write')
+    await using session = await CopySession.open(this.#settings, 'write')
     const known = { oid: identity, name: table }
     try {
       return await underSignal(session, signal, async () => {
@@ -103,29 +103,19 @@ export class PostgresDecommission implements DecommissionStore {
       })
     } catch (error) {
       if (error instanceof SluiceError && error.code !== 'TARGET_BUSY') throw error
-      if (!isPostgresBusy(error) || !session.alive) throw stepError(error, about)
-      const locks = new Locks(session)
-      locks.involve(identity)
-      throw stepError(error, { ...about, holders: await locks.holders() })
-    } finally {
-      await session.close()
+      throw await lockedStepError(error, about, session, [identity])
     }
   }
 
   async #read<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
     throwIfAborted(signal)
-    const session = await CopySession.open(this.#settings, 'read')
+    await using session = await CopySession.open(this.#settings, 'read')
     try {
-      return await underSignal(session, signal, async () => {
-        await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY')
-        const result = await body(session)
-        await session.rollBack()
-        return result
-      })
+      return await underSignal(session, signal, () =>
+        session.rolledBack('ISOLATION LEVEL REPEATABLE READ READ ONLY', '', () => body(session)),
+      )
     } catch (error) {
       throw stepError(error, { settings: this.#settings, table: '', rights: RIGHTS })
-    } finally {
-      await session.close()
     }
   }
 }

@@ -41,6 +41,9 @@ import { moveSlice, planSlice, prepareSlice } from './slice.ts'
 const HOST_MS = 10_000
 const LOCK_MS = 900
 const PATIENCE_MS = 300
+
+const WRITE = 'ISOLATION LEVEL READ COMMITTED READ WRITE'
+const BRIEF_LOCKS = `SET LOCAL lock_timeout TO ${PATIENCE_MS}`
 const FIRST_REST_MS = 200
 const MOST_REST_MS = 5000
 /** An index build takes hours: the server checks at this interval whether its client is still connected. */
@@ -74,14 +77,9 @@ export class PostgresInPlace extends ReadsServer implements InPlaceStore {
   }
 
   plan(request: InPlaceRequest, signal: AbortSignal): Promise<InPlacePlan> {
-    return this.#write(request.planned.table.table, signal, async (session) => {
-      await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', `SET LOCAL lock_timeout TO ${PATIENCE_MS}`)
-      try {
-        return await planned(session, request)
-      } finally {
-        await session.rollBack()
-      }
-    })
+    return this.#write(request.planned.table.table, signal, (session) =>
+      session.rolledBack(WRITE, BRIEF_LOCKS, () => planned(session, request)),
+    )
   }
 
   async prepare(request: InPlaceRequest, limits: InPlaceLimits, report: InPlaceReported): Promise<void> {
@@ -128,14 +126,9 @@ export class PostgresInPlace extends ReadsServer implements InPlaceStore {
   }
 
   planSlice(request: SliceRequest, signal: AbortSignal): Promise<SlicePlan> {
-    return this.#write(request.table, signal, async (session) => {
-      await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', `SET LOCAL lock_timeout TO ${PATIENCE_MS}`)
-      try {
-        return await planSlice(session, request)
-      } finally {
-        await session.rollBack()
-      }
-    })
+    return this.#write(request.table, signal, (session) =>
+      session.rolledBack(WRITE, BRIEF_LOCKS, () => planSlice(session, request)),
+    )
   }
 
   slice(
@@ -195,10 +188,7 @@ export class PostgresInPlace extends ReadsServer implements InPlaceStore {
       throwIfAborted(signal)
       const held = new LockBudget(session, budgetMs)
       let why: string
-      await session.begin(
-        'ISOLATION LEVEL READ COMMITTED READ WRITE',
-        `${held.firstSql}; ${lookFirstSql(session.version)}`,
-      )
+      await session.begin(WRITE, `${held.firstSql}; ${lookFirstSql(session.version)}`)
       try {
         const made = await attempt(session, held, lockTimeoutMs)
         const pauseMs = held.waitedMs()

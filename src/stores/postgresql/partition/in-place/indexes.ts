@@ -4,7 +4,7 @@ import type { InPlaceStatement, InPlaceReported } from '../../../../model/partit
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
-import { planFacts, type About } from '../plan/about.ts'
+import type { About } from '../plan/about.ts'
 import { withColumn, withPlace } from '../plan/list-text.ts'
 import { indexTailSql } from '../plan/new-table-facts.ts'
 import { INDEX_NOTES, indexMark, notOwnSql } from '../../server/marks.ts'
@@ -31,7 +31,7 @@ export type IndexToBuild = {
 
 /** Indexes that must exist before the cutover. */
 export async function wantedIndexes(about: About): Promise<readonly IndexToBuild[]> {
-  const narrow = await planFacts<Narrow>(about, narrowSql(about))
+  const narrow = await about.session.objects<Narrow>(narrowSql(about))
   return narrow.flatMap((of): IndexToBuild[] => {
     const place = of.space === null ? '' : ` TABLESPACE ${quoteName(of.space)}`
     const build = (note: IndexToBuild['note'], attnum: string | null, tail: string): IndexToBuild => {

@@ -2,7 +2,7 @@
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
-import { planFacts, type About } from '../plan/about.ts'
+import type { About } from '../plan/about.ts'
 import { planKeyFindings } from '../plan/keys.ts'
 import { planRightFindings } from '../plan/rights.ts'
 import { planShapeFindings, type PlannedTableShape } from '../plan/shape.ts'
@@ -92,7 +92,7 @@ const REASONS: Readonly<Record<string, readonly [about: string, detail: string]>
 
 async function ownRefusals(about: About): Promise<readonly PlanFinding[]> {
   const { sql } = about
-  return (await planFacts<Odd>(about, oddSql(about))).map(({ kind, name, definition }): PlanFinding => {
+  return (await about.session.objects<Odd>(oddSql(about))).map(({ kind, name, definition }): PlanFinding => {
     const [what = kind, detail = definition] = REASONS[kind] ?? []
     const drop = `ALTER TABLE ${sql} DROP CONSTRAINT ${quoteName(name)}`
     const hint =

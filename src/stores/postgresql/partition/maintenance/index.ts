@@ -11,8 +11,7 @@ import type {
   PrintedBounds,
   StrayRows,
 } from '../../../../model/partition/maintenance-port.ts'
-import { isPostgresBusy, Locks } from '../../server/locks.ts'
-import { stepError } from '../../archive/step-errors.ts'
+import { lockedStepError } from '../../archive/step-errors.ts'
 import { ReadsServer } from '../../server/reading.ts'
 import { CopySession } from '../../server/session.ts'
 import { underSignal } from '../../server/under-signal.ts'
@@ -74,10 +73,8 @@ export class PostgresMaintenance extends ReadsServer implements MaintenanceStore
       if (isStop(error, request)) return NOTHING_MADE
       // A SluiceError already names the cause.
       if (error instanceof SluiceError) throw error
-      if (!isPostgresBusy(error) || !session.alive) throw stepError(error, about)
-      const locks = new Locks(session)
-      locks.involve(table.identity, ...table.partitions.map(({ identity }) => identity))
-      throw stepError(error, { ...about, holders: await locks.holders() })
+      const oids = [table, ...table.partitions].map(({ identity }) => identity)
+      throw await lockedStepError(error, about, session, oids)
     } finally {
       await session.close()
       if (holds) await this.#tidy(request)
@@ -87,16 +84,13 @@ export class PostgresMaintenance extends ReadsServer implements MaintenanceStore
   /** Removes objects that a failed run created and did not attach. If this fails, the next run removes them. */
   async #tidy({ table, patienceMs }: MakeRequest): Promise<void> {
     const limits = { patienceMs, budgetMs: TIDYING_MS, signal: new AbortController().signal }
-    let session: CopySession | null = null
     try {
-      session = await CopySession.open(this.settings, 'write')
+      await using session = await CopySession.open(this.settings, 'write')
       if ((await leftOverOf(session, table.identity)) === null) return
       await prepare(session, { ...limits, table })
       await clearLeftOver(session, new Patience(session, limits), table.identity)
     } catch {
       // The error of the run itself is reported instead.
-    } finally {
-      await session?.close()
     }
   }
 }

@@ -43,11 +43,6 @@ export async function aboutTable(session: CopySession, planned: TableToPartition
   return { session, oid, schema, name: table.name, sql, column, by: quoteName(column), attnum, nulls }
 }
 
-/** Results of a query that returns one JSON object per row. */
-export async function planFacts<T>({ session }: Pick<About, 'session'>, sql: string): Promise<readonly T[]> {
-  return (await session.ask(sql)).map(([json]) => JSON.parse(json ?? 'null') as T)
-}
-
 /** `a, b and c`. */
 export function andList(names: readonly string[]): string {
   return names.length < 2 ? (names[0] ?? '') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`

@@ -3,7 +3,7 @@ import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
 import { onOneLine } from './list-text.ts'
-import { type About, BOUND, planFacts } from './about.ts'
+import { type About, BOUND } from './about.ts'
 
 type Trigger = {
   readonly name: string
@@ -26,8 +26,8 @@ const STATES: Readonly<Record<string, string>> = {
 const FIRES: Readonly<Record<string, string>> = { D: 'DISABLE', R: 'ENABLE REPLICA', A: 'ENABLE ALWAYS' }
 
 export async function planCodeFindings(about: About): Promise<readonly PlanFinding[]> {
-  const triggers = await planFacts<Trigger>(about, triggersSql(about))
-  const bound = await planFacts<Bound>(about, boundSql(about))
+  const triggers = await about.session.objects<Trigger>(triggersSql(about))
+  const bound = await about.session.objects<Bound>(boundSql(about))
   return [...triggers.map((one) => trigger(one, about)), ...bound.map((one) => ofKind(one, about))]
 }
 

@@ -2,7 +2,7 @@
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { notOwnSql } from '../../server/marks.ts'
-import { type About, andList, planFacts } from './about.ts'
+import { type About, andList } from './about.ts'
 import { indexTailSql } from './new-table-facts.ts'
 import { conflictUsers } from './upserts.ts'
 
@@ -28,8 +28,8 @@ export async function planKeyFindings(about: About): Promise<readonly PlanFindin
   const found: PlanFinding[] = uniques.map((unique) => verdictOn(unique, about))
   const narrow = uniques.filter(({ columns, period }) => !period && !columns.includes(about.column))
   found.push(...(await conflictUsers(about, narrow)))
-  for (const one of await planFacts<Exclusion>(about, exclusionsSql(about))) found.push(exclusion(one, about))
-  const others = await planFacts<{ readonly name: string; readonly sound: boolean }>(about, othersSql(about))
+  for (const one of await about.session.objects<Exclusion>(exclusionsSql(about))) found.push(exclusion(one, about))
+  const others = await about.session.objects<{ readonly name: string; readonly sound: boolean }>(othersSql(about))
   const sound = others.filter(({ sound: ok }) => ok).map(({ name }) => name)
   if (sound.length > 0) {
     found.push({
@@ -54,7 +54,7 @@ export async function planKeyFindings(about: About): Promise<readonly PlanFindin
 }
 
 function uniquesOf(about: About): Promise<readonly Unique[]> {
-  return planFacts<Unique>(about, uniquesSql(about))
+  return about.session.objects<Unique>(uniquesSql(about))
 }
 
 function verdictOn({ name, primary, columns, made, definition, period }: Unique, { column, sql }: About): PlanFinding {

@@ -3,7 +3,7 @@ import type { NewTableLine, NewTablePartition, NewTableStatements } from '../../
 import { quoteName } from '../../server/connect.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { suffixed } from '../../archive/move.ts'
-import { type About, planFacts } from './about.ts'
+import type { About } from './about.ts'
 import { withColumn, withPlace } from './list-text.ts'
 import {
   columnsSql,
@@ -59,13 +59,13 @@ export async function newTableParts(
 ): Promise<NewTableParts> {
   const { schema } = about
   const target = tableSql({ schema, name })
-  const [table] = await planFacts<NewTableFacts>(about, tableSqlOf(about))
+  const [table] = await about.session.objects<NewTableFacts>(tableSqlOf(about))
   if (table === undefined) return { made: [], secondary: [], references: [], rest: [], columns: [] }
-  const columns = await planFacts<NewTableColumn>(about, columnsSql(about))
-  const constraints = await planFacts<Constraint>(about, constraintsSql(about))
+  const columns = await about.session.objects<NewTableColumn>(columnsSql(about))
+  const constraints = await about.session.objects<Constraint>(constraintsSql(about))
   const checks = constraints.filter(({ kind }) => kind === 'c')
-  const indexes = (await planFacts<NewTableIndex>(about, indexesSql(about))).filter((one) => isTaken(one, about))
-  const statistics = await planFacts<NewTableStatistics>(about, statisticsSql(about))
+  const indexes = (await about.session.objects<NewTableIndex>(indexesSql(about))).filter((one) => isTaken(one, about))
+  const statistics = await about.session.objects<NewTableStatistics>(statisticsSql(about))
   const tables = [name, suffixed(name, 'default'), ...partitions.map((one) => one.name)]
   const indexNames = ownNames(indexes, tables)
   const statisticsNames = ownNames(statistics, [])
@@ -127,11 +127,11 @@ export async function newTableParts(
  * @param tables the new table, and its partitions
  */
 export async function takenNames(about: About, tables: readonly string[]): Promise<readonly string[]> {
-  const indexes = (await planFacts<NewTableIndex>(about, indexesSql(about))).filter((one) => isTaken(one, about))
+  const indexes = (await about.session.objects<NewTableIndex>(indexesSql(about))).filter((one) => isTaken(one, about))
   const [target = ''] = tables
   const own = [...tables, suffixed(target, 'default')]
   const names = [...own, ...ownNames(indexes, own).values()]
-  const statistics = [...ownNames(await planFacts<NewTableStatistics>(about, statisticsSql(about)), []).values()]
+  const statistics = [...ownNames(await about.session.objects<NewTableStatistics>(statisticsSql(about)), []).values()]
   return await about.session.texts(
     `SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE n.nspname = ${literal(about.schema)} AND c.relname IN (${names.map(literal).join(', ')})
@@ -142,7 +142,7 @@ export async function takenNames(about: About, tables: readonly string[]): Promi
 
 /** New index names by the old ones. @param tables the new table, and its partitions */
 export async function newIndexNames(about: About, tables: readonly string[]): Promise<ReadonlyMap<string, string>> {
-  const indexes = (await planFacts<NewTableIndex>(about, indexesSql(about))).filter((one) => isTaken(one, about))
+  const indexes = (await about.session.objects<NewTableIndex>(indexesSql(about))).filter((one) => isTaken(one, about))
   const [target = ''] = tables
   return ownNames(indexes, [...tables, suffixed(target, 'default')])
 }
@@ -162,13 +162,13 @@ function ownNames(old: readonly { readonly name: string }[], taken: readonly str
 
 /** Definitions of the table's CHECK constraints, for the new table. */
 export async function checkDefinitions(about: About): Promise<readonly string[]> {
-  const constraints = await planFacts<Constraint>(about, constraintsSql(about))
+  const constraints = await about.session.objects<Constraint>(constraintsSql(about))
   return constraints.flatMap(({ kind, definition }) => (kind === 'c' ? [definition] : []))
 }
 
 /** Functions that make the index definitions for a table with the same columns. */
 export async function indexTails(about: About): Promise<readonly ((target: string) => string)[]> {
-  const indexes = (await planFacts<NewTableIndex>(about, indexesSql(about))).filter(
+  const indexes = (await about.session.objects<NewTableIndex>(indexesSql(about))).filter(
     (one) => isTaken(one, about) && !one.exclusion,
   )
   return indexes.map(

@@ -1,7 +1,7 @@
 /** Foreign keys of the table, and foreign keys that refer to it. */
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
-import { type About, andList, planFacts } from './about.ts'
+import { type About, andList } from './about.ts'
 
 type Reference = {
   readonly name: string
@@ -17,7 +17,7 @@ type Reference = {
 
 export async function planReferenceFindings(about: About): Promise<readonly PlanFinding[]> {
   const found: PlanFinding[] = []
-  for (const one of await planFacts<Reference>(about, referencesSql(about))) {
+  for (const one of await about.session.objects<Reference>(referencesSql(about))) {
     if (one.incoming) found.push(incoming(one, about))
     else found.push(outgoing(one, about))
   }

@@ -17,36 +17,37 @@ type Refused = Rehearsal['refused'][number]
 /** @throws errors of the connection */
 export async function rehearsed(session: CopySession, statements: NewTableStatements): Promise<Rehearsal> {
   const { all, late, columns } = statements
-  await session.begin('', `SET LOCAL lock_timeout = ${LOCK_WAIT_MS}; SET LOCAL search_path = ''`)
-  try {
-    const missing: string[] = []
-    for (const type of new Set(columns.map((column) => column.type)))
-      if (await isMissing(session, type)) missing.push(type)
-    const [refused, left] = [new Map<string, Refused>(), [] as { statement: string; reason: string }[]]
-    const isLate = new Set(late)
-    for (const statement of all) {
-      const error = await refusalOf(session, statement)
-      if (error === null) continue
-      if (isLate.has(statement)) {
-        // The session that holds a table now will release it later.
-        if (!isPostgresBusy(error)) left.push({ statement, reason: error.message })
-        continue
+  return await session.rolledBack(
+    '',
+    `SET LOCAL lock_timeout = ${LOCK_WAIT_MS}; SET LOCAL search_path = ''`,
+    async () => {
+      const missing: string[] = []
+      for (const type of new Set(columns.map((column) => column.type)))
+        if (await isMissing(session, type)) missing.push(type)
+      const [refused, left] = [new Map<string, Refused>(), [] as { statement: string; reason: string }[]]
+      const isLate = new Set(late)
+      for (const statement of all) {
+        const error = await refusalOf(session, statement)
+        if (error === null) continue
+        if (isLate.has(statement)) {
+          // The session that holds a table now will release it later.
+          if (!isPostgresBusy(error)) left.push({ statement, reason: error.message })
+          continue
+        }
+        const faults = await columnFaults(session, statement, columns, missing)
+        for (const one of faults.refused) refused.set(one.reason, one)
+        if (missing.length > 0) break
+        if (faults.refused.length > 0) {
+          if ((await refusalOf(session, faults.without)) === null) continue
+          break
+        }
+        if (refused.size === 0 || !AFTERMATH.test(error.message)) refused.set(error.message, { reason: error.message })
+        // Without the table all later statements are refused.
+        if (/^CREATE (?:TABLE|SEQUENCE)/.test(statement)) break
       }
-      const faults = await columnFaults(session, statement, columns, missing)
-      for (const one of faults.refused) refused.set(one.reason, one)
-      if (missing.length > 0) break
-      if (faults.refused.length > 0) {
-        if ((await refusalOf(session, faults.without)) === null) continue
-        break
-      }
-      if (refused.size === 0 || !AFTERMATH.test(error.message)) refused.set(error.message, { reason: error.message })
-      // Without the table all later statements are refused.
-      if (/^CREATE (?:TABLE|SEQUENCE)/.test(statement)) break
-    }
-    return { missing, refused: [...refused.values()], left: missing.length > 0 ? [] : left }
-  } finally {
-    if (session.alive) await session.rollBack()
-  }
+      return { missing, refused: [...refused.values()], left: missing.length > 0 ? [] : left }
+    },
+  )
 }
 
 /** @returns why each column is refused in a statement, and the statement with only the types of these columns */

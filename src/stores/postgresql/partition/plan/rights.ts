@@ -2,7 +2,7 @@
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
-import { type About, planFacts } from './about.ts'
+import type { About } from './about.ts'
 
 type Rights = {
   readonly owner: string
@@ -15,7 +15,7 @@ type Rights = {
 }
 
 export async function planRightFindings(about: About): Promise<readonly PlanFinding[]> {
-  const [rights] = await planFacts<Rights>(about, rightsSql(about))
+  const [rights] = await about.session.objects<Rights>(rightsSql(about))
   if (rights === undefined) return []
   const { owner, me, member, grants, defaults, labels, create } = rights
   const found: PlanFinding[] = []

@@ -1,6 +1,6 @@
 /** Properties of the table and its column that prevent or affect partitioning. */
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
-import { type About, planFacts } from './about.ts'
+import type { About } from './about.ts'
 import { shellQuote } from '../../../../shared/shell.ts'
 
 export type PlannedTableShape = {
@@ -24,7 +24,7 @@ export async function planShapeFindings(
   about: About,
   nulls: (about: About, shape: PlannedTableShape) => PlanFinding = nullability,
 ): Promise<readonly PlanFinding[]> {
-  const [shape] = await planFacts<PlannedTableShape>(about, shapeSql(about))
+  const [shape] = await about.session.objects<PlannedTableShape>(shapeSql(about))
   if (shape === undefined) return []
   const { column, by, sql, name } = about
   const found: PlanFinding[] = []

@@ -2,7 +2,7 @@
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'
-import { type About, planFacts } from './about.ts'
+import type { About } from './about.ts'
 
 type Storage = {
   readonly options: readonly string[] | null
@@ -23,7 +23,7 @@ type Storage = {
 }
 
 export async function storageOf(about: About): Promise<readonly PlanFinding[]> {
-  const [storage] = await planFacts<Storage>(about, storageSql(about))
+  const [storage] = await about.session.objects<Storage>(storageSql(about))
   if (storage === undefined) return []
   const found: PlanFinding[] = []
   const add = (verdict: PlanFinding['verdict'], what: string, object: string, detail: string, hint?: string): void =>

@@ -3,7 +3,7 @@ import { PUBLISHED_PARTITIONS, type PlanFinding } from '../../../../model/partit
 import { quoteName } from '../../server/connect.ts'
 import { publishedBySql } from '../../server/publications.ts'
 import { LACKS_IDENTITY, sqlStateOf } from '../../server/server-errors.ts'
-import { type About, planFacts } from './about.ts'
+import type { About } from './about.ts'
 
 type Publication = {
   readonly name: string
@@ -22,8 +22,8 @@ type Identity = {
 }
 
 export async function planStreamFindings(about: About): Promise<readonly PlanFinding[]> {
-  const publications = await planFacts<Publication>(about, publicationsSql(about))
-  const [identity] = await planFacts<Identity>(about, identitySql(about))
+  const publications = await about.session.objects<Publication>(publicationsSql(about))
+  const [identity] = await about.session.objects<Identity>(identitySql(about))
   return [
     ...publications.map((one) => publication(one, about)),
     ...(identity === undefined ? [] : replicaIdentity(identity, about)),
@@ -108,8 +108,8 @@ function replicaIdentity({ kind, index, primary, key }: Identity, { sql }: About
  * no replica identity.
  */
 export async function unidentifiedFindings(about: About): Promise<readonly PlanFinding[]> {
-  const [identity] = await planFacts<Identity>(about, identitySql(about))
-  return unidentified(identity, await planFacts<Publication>(about, publicationsSql(about)))
+  const [identity] = await about.session.objects<Identity>(identitySql(about))
+  return unidentified(identity, await about.session.objects<Publication>(publicationsSql(about)))
 }
 
 const COVERS = { table: 'it has the table', all: 'it is for all tables', schema: 'it is for all tables of the schema' }

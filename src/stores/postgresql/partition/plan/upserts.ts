@@ -5,7 +5,7 @@
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { sqlStateOf } from '../../server/server-errors.ts'
 import { literal } from '../../server/sql.ts'
-import { type About, planFacts } from './about.ts'
+import type { About } from './about.ts'
 import { conflictClauses, type ConflictClause } from './conflict-clauses.ts'
 
 /** A key without the column: its name, and its columns (null for an expression). */
@@ -25,10 +25,10 @@ export async function conflictUsers(about: About, narrow: readonly Narrow[]): Pr
   if (narrow.length === 0) return []
   const statements = await recorded(about)
   const all = { about: 'ON CONFLICT', object: narrow.map(({ name }) => name).join(', ') }
-  const ways = await planFacts<Way>(about, waysSql(about))
+  const ways = await about.session.objects<Way>(waysSql(about))
   const kept: readonly Source[] =
     typeof statements === 'string' ? [] : statements.map((text) => ({ object: cut(text), text }))
-  const sources = [...kept, ...(await planFacts<Source>(about, BODIES))]
+  const sources = [...kept, ...(await about.session.objects<Source>(BODIES))]
   const users = sources.flatMap((source) => {
     const finding = userOf(source, ways, narrow, about)
     return finding === null ? [] : [finding]
