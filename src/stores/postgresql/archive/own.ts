@@ -182,26 +182,16 @@ export class GivenBack {
   }
 
   async #give({ what, sql }: Pick<OwnStatement, 'what' | 'sql'>): Promise<boolean> {
-    const session = this.#session
-    await session.ask('SAVEPOINT own')
-    try {
-      await session.askOne(sql)
-    } catch (error) {
-      if (!session.alive || !isRefusal(error)) throw error
-      await session.ask('ROLLBACK TO SAVEPOINT own; RELEASE SAVEPOINT own')
-      const { message } = error as Error
-      const named = qualifiedNames(sql).find(
-        ({ schema }) => this.#gone?.has(schema) === true && message.includes(schema),
-      )
-      const cause =
-        named === undefined
-          ? ''
-          : `: the schema ${named.schema} was dropped or renamed: with its present name, run ${sql}`
-      this.missing.push({ what, why: `${message}${cause}` })
-      return false
-    }
-    await session.ask('RELEASE SAVEPOINT own')
-    return true
+    const given = await this.#session.attempt(() => this.#session.askOne(sql), isRefusal)
+    if ('result' in given) return true
+    const { message } = given.refused
+    const named = qualifiedNames(sql).find(({ schema }) => this.#gone?.has(schema) === true && message.includes(schema))
+    const cause =
+      named === undefined
+        ? ''
+        : `: the schema ${named.schema} was dropped or renamed: with its present name, run ${sql}`
+    this.missing.push({ what, why: `${message}${cause}` })
+    return false
   }
 }
 

@@ -24,11 +24,10 @@ import type {
   ReturnPlace,
 } from '../../../model/archive/port.ts'
 import type { Pool } from '../../common/pool.ts'
-import { postgresSourceError } from '../server/errors.ts'
+import { ReadsServer } from '../server/reading.ts'
 import type { CopySession } from '../server/session.ts'
 import { tableSql, literal } from '../server/sql.ts'
-import { describeTables } from '../server/tables.ts'
-import { underSignal } from '../server/under-signal.ts'
+import { describeTable } from '../server/tables.ts'
 import type { WantedLock } from '../server/patience.ts'
 import {
   lockDetachedTable,
@@ -74,20 +73,19 @@ type Ending = {
   readonly locks: readonly WantedLock[]
 }
 
-export class PostgresPartitions implements PartitionStore {
+export class PostgresPartitions extends ReadsServer implements PartitionStore {
   readonly #database: string
-  readonly #readers: Pool<CopySession>
   readonly #steps: Steps
 
   /** @param database identity of this database */
   constructor(database: string, readers: Pool<CopySession>, steps: Steps) {
+    super(steps.settings, readers)
     this.#database = database
-    this.#readers = readers
     this.#steps = steps
   }
 
   async list(parent: TableSpec, signal: AbortSignal): Promise<NativePartitions | null> {
-    return this.#read(signal, (session) => listPartitions(session, parent, this.#database))
+    return this.read(signal, (session) => listPartitions(session, parent, this.#database))
   }
 
   async leave(request: LeaveRequest): Promise<DetachResult> {
@@ -132,12 +130,11 @@ export class PostgresPartitions implements PartitionStore {
     request: Pick<PartitionRequest, 'parent' | 'partition' | 'identity'>,
     signal: AbortSignal,
   ): Promise<{ readonly standing: LeaveStanding; readonly table: TableSpec | null }> {
-    return this.#read(signal, async (session) => {
+    return this.read(signal, async (session) => {
       const { standing, table } = await detachState(session, request)
       if (table === null) return { standing, table: null }
-      const condition = `c.oid = ${table.oid}::oid`
-      const [spec] = await describeTables(session, { condition, exact: true, kinds: "'r', 'p'" }, this.#database)
-      return spec === undefined ? { standing: 'gone', table: null } : { standing, table: spec }
+      const spec = await describeTable(session, table.oid, "'r', 'p'", this.#database)
+      return spec === null ? { standing: 'gone', table: null } : { standing, table: spec }
     })
   }
 
@@ -187,12 +184,10 @@ export class PostgresPartitions implements PartitionStore {
   }
 
   async detached(_partition: TableName, identity: string, signal: AbortSignal): Promise<TableSpec | null> {
-    return this.#read(signal, async (session) => {
+    return this.read(signal, async (session) => {
       const found = await tableByIdentity(session, identity)
       if (found === null || !isUnchanged(found)) return null
-      const condition = `c.oid = ${found.oid}::oid`
-      const [spec] = await describeTables(session, { condition, exact: true, kinds: "'r', 'p'" }, this.#database)
-      return spec ?? null
+      return await describeTable(session, found.oid, "'r', 'p'", this.#database)
     })
   }
 
@@ -201,34 +196,34 @@ export class PostgresPartitions implements PartitionStore {
     left: readonly LeftTable[],
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, TableName>> {
-    return this.#read(signal, (session) => attachedTables(session, parent, left))
+    return this.read(signal, (session) => attachedTables(session, parent, left))
   }
 
   async detachedTables(partition: TableName, identity: string, signal: AbortSignal): Promise<readonly NumberedName[]> {
-    return this.#read(signal, (session) => detachedTables(session, partition, identity))
+    return this.read(signal, (session) => detachedTables(session, partition, identity))
   }
 
   async isGone(partition: TableName, identity: string, signal: AbortSignal): Promise<boolean> {
-    return this.#read(signal, async (session) => {
+    return this.read(signal, async (session) => {
       if ((await tableByIdentity(session, identity)) !== null) return false
       return (await tableByName(session, archivedName(partition, identity))) === null
     })
   }
 
   requireRights(parent: TableName, signal: AbortSignal): Promise<void> {
-    return this.#read(signal, (session) => requireRights(session, parent))
+    return this.read(signal, (session) => requireRights(session, parent))
   }
 
   inheritance(table: TableName, signal: AbortSignal): Promise<Inheritance> {
-    return this.#read(signal, (session) => inheritanceOf(session, table))
+    return this.read(signal, (session) => inheritanceOf(session, table))
   }
 
   kin(table: TableName, identities: readonly string[], signal: AbortSignal): Promise<Kin> {
-    return this.#read(signal, (session) => kinOf(session, table, identities))
+    return this.read(signal, (session) => kinOf(session, table, identities))
   }
 
   dropRefusal({ identity }: Pick<PartitionRequest, 'identity'>, signal: AbortSignal): Promise<SluiceError | null> {
-    return this.#read(signal, async (session) => {
+    return this.read(signal, async (session) => {
       const table = await tableByIdentity(session, identity)
       return table === null ? null : dropRefusal(session, table)
     })
@@ -239,7 +234,7 @@ export class PostgresPartitions implements PartitionStore {
   }
 
   returnRefusal(request: ReturnPlace, signal: AbortSignal): Promise<SluiceError | null> {
-    return this.#read(signal, (session) => returnRefusal(session, request))
+    return this.read(signal, (session) => returnRefusal(session, request))
   }
 
   attach(request: ReturnRequest & { readonly reshape?: Reshape }): Promise<StepEnd> {
@@ -251,7 +246,7 @@ export class PostgresPartitions implements PartitionStore {
   }
 
   async standing(parent: TableName, bounds: PartitionBounds, signal: AbortSignal): Promise<readonly TableName[]> {
-    return this.#read(signal, async (session) => {
+    return this.read(signal, async (session) => {
       const { oid, key } = await partitionParent(session, parent)
       return standingBetween(session, oid, key, bounds)
     })
@@ -263,14 +258,6 @@ export class PostgresPartitions implements PartitionStore {
 
   detachedName(partition: TableName, identity: string): TableName {
     return archivedName(partition, identity)
-  }
-
-  async #read<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
-    try {
-      return await this.#readers.use((session) => underSignal(session, signal, () => body(session)))
-    } catch (error) {
-      throw postgresSourceError(error, this.#steps.settings)
-    }
   }
 
   async #back(

@@ -8,13 +8,18 @@ import { Pool } from '../../common/pool.ts'
 import { quoteName } from '../server/connect.ts'
 import { removePostgresRows } from '../archive/remove.ts'
 import type { Steps } from '../archive/steps.ts'
-import { sqlStateOf } from '../server/server-errors.ts'
 import { refuseReordered } from '../../common/column-order.ts'
 import { refuseUnmakeable, unspelled, type NewTableLimits } from '../../common/new-table.ts'
 import type { PostgresSettings } from '../server/settings.ts'
 import { isBytewise, namedCollation } from './collations.ts'
 import { postgresTargetError } from '../server/errors.ts'
-import { relationColumnNames, missingTable, RelationCache, type PostgresRelation } from '../server/relation.ts'
+import {
+  emptyTables,
+  relationColumnNames,
+  missingTable,
+  RelationCache,
+  type PostgresRelation,
+} from '../server/relation.ts'
 import { createNamed, identitySql, movePostgresSequences } from './positions.ts'
 import { AS_REPLICA, mayBeReplica } from './replica-role.ts'
 import { CopySession } from '../server/session.ts'
@@ -77,15 +82,7 @@ export class PostgresTarget implements CopyTarget, AsyncDisposable {
   clear(table: TableSpec, signal: AbortSignal): Promise<void> {
     return this.#transaction(table, signal, async (session) => {
       const from = tableFromSql(await this.#relation(table, session))
-      await session.ask('SAVEPOINT clear')
-      try {
-        await session.ask(`TRUNCATE ${from}`)
-      } catch (error) {
-        // Only owners may TRUNCATE, and only if no foreign key refers to the table; otherwise delete the rows.
-        if (!/^(?:42501|0A000)$/.test(sqlStateOf(error) ?? '')) throw error
-        await session.ask('ROLLBACK TO SAVEPOINT clear')
-        await session.ask(`DELETE FROM ${from}`)
-      }
+      await emptyTables(session, [from])
     })
   }
 

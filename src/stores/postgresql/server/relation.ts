@@ -1,5 +1,6 @@
 /** A table or view that statements name, with the facts that they need. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import { sqlStateOf } from './server-errors.ts'
 import type { CopySession, TextRow } from './session.ts'
 import { literal, type FromRelation } from './sql.ts'
 
@@ -100,4 +101,16 @@ export async function relationColumnNames(
 
 export function missingTable(table: TableName): string {
   return `there is no table ${tableText(table)}`
+}
+
+/**
+ * Empties tables, named by `tableFromSql`, in the open transaction. TRUNCATE needs the owner, and no foreign keys from
+ * other tables: otherwise their rows are deleted.
+ */
+export async function emptyTables(session: CopySession, from: readonly string[]): Promise<void> {
+  const truncated = await session.attempt(
+    () => session.ask(`TRUNCATE ${from.join(', ')}`),
+    (error) => /^(?:42501|0A000)$/.test(sqlStateOf(error) ?? ''),
+  )
+  if ('refused' in truncated) for (const one of from) await session.ask(`DELETE FROM ${one}`)
 }

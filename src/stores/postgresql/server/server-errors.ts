@@ -35,6 +35,11 @@ export function sqlStateOf(error: unknown): string | null {
   return typeof code === 'string' && typeof severity === 'string' && /^[\dA-Z]{5}$/.test(code) ? code : null
 }
 
+/** True if the login lacks a right. */
+export function isDenied(error: unknown): boolean {
+  return sqlStateOf(error) === '42501'
+}
+
 /** True if the connection is lost or could not be made, or if the server is unavailable now. */
 export function isConnectionLoss(error: unknown): boolean {
   const state = sqlStateOf(error)

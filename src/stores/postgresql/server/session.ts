@@ -131,6 +131,27 @@ export class CopySession extends WireSession {
     }
   }
 
+  /**
+   * Runs `body` in a savepoint of the open transaction.
+   * @param isExpected true for an error that undoes only the body and is returned
+   * @throws other errors of `body`, after which the transaction cannot continue
+   */
+  async attempt<T>(
+    body: () => Promise<T>,
+    isExpected: (error: unknown) => boolean,
+  ): Promise<{ readonly result: T } | { readonly refused: Error }> {
+    await this.ask('SAVEPOINT attempt')
+    try {
+      const result = await body()
+      await this.ask('RELEASE SAVEPOINT attempt')
+      return { result }
+    } catch (error) {
+      if (!this.alive || !isExpected(error)) throw error
+      await this.ask('ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt')
+      return { refused: error as Error }
+    }
+  }
+
   /** Returns the error unchanged: its meaning depends on the side and the table of the copy, see `errors.ts`. */
   protected override named(error: unknown): unknown {
     return error

@@ -58,6 +58,21 @@ function like(name: string, pattern: string, more: string): string {
 /** Selects relations: SQL over `n` and `c`, whether it names single relations, and a list of `relkind`s. */
 export type RelationFilter = { readonly condition: string; readonly exact: boolean; readonly kinds: string }
 
+/** `describeTables` of one table, with its exact size; null if it does not exist, or is of another kind. */
+export async function describeTable(
+  session: CopySession,
+  oid: string,
+  kinds: RelationFilter['kinds'],
+  database: string,
+): Promise<TableSpec | null> {
+  const [spec] = await describeTables(
+    session,
+    { condition: `c.oid = ${literal(oid)}::oid`, exact: true, kinds },
+    database,
+  )
+  return spec ?? null
+}
+
 /** @param database identity of this database */
 export async function describeTables(
   session: CopySession,

@@ -10,12 +10,11 @@ import type { Closing } from '../../../../model/run/ledger-port.ts'
 import type { Applied, ChangeRequest, ChangeTable, ChangeWriter } from '../../../../model/follow/port.ts'
 import { commitChunk, type LastLook } from '../../copy/commit.ts'
 import { postgresTargetError, tableOfError } from '../../server/errors.ts'
-import { relationColumnNames, RelationCache } from '../../server/relation.ts'
+import { emptyTables, relationColumnNames, RelationCache } from '../../server/relation.ts'
 import type { CopySession } from '../../server/session.ts'
 import { tableFromSql, literal, tableSql } from '../../server/sql.ts'
 import { underSignal } from '../../server/under-signal.ts'
 import { arrayText } from '../../server/array-text.ts'
-import { sqlStateOf } from '../../server/server-errors.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
 import { DirectChanges } from './direct.ts'
 import { mergeColumns } from './merge.ts'
@@ -90,16 +89,7 @@ export class PostgresChangeWriter implements ChangeWriter {
         from.push(tableFromSql((await this.#known(table)).shape.relation))
         this.#written.add(table)
       }
-      await this.#session.ask('SAVEPOINT sluice_truncate')
-      try {
-        await this.#session.ask(`TRUNCATE ${from.join(', ')}`)
-      } catch (error) {
-        // TRUNCATE needs the owner, and no foreign keys from other tables. Otherwise delete the rows one by one.
-        if (!/^(?:42501|0A000)$/.test(sqlStateOf(error) ?? '')) throw error
-        await this.#session.ask('ROLLBACK TO SAVEPOINT sluice_truncate')
-        for (const one of from) await this.#session.ask(`DELETE FROM ${one}`)
-      }
-      await this.#session.ask('RELEASE SAVEPOINT sluice_truncate')
+      await emptyTables(this.#session, from)
     })
   }
 

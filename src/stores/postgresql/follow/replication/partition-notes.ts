@@ -44,14 +44,8 @@ export async function noteAttached(session: CopySession, note: PartitionNote): P
 }
 
 async function addNote(session: CopySession, of: StreamObject, note: PartitionNote): Promise<void> {
-  await session.ask('SAVEPOINT noted')
-  try {
-    await changeComment(session, of, (now) => ({ ...now, partitions: [...notesOf(now), note].slice(-MOST) }))
-    await session.ask('RELEASE SAVEPOINT noted')
-  } catch (error) {
-    if (!session.alive || !isRefusal(error)) throw error
-    await session.ask('ROLLBACK TO SAVEPOINT noted')
-  }
+  const noted = (now: StreamComment): StreamComment => ({ ...now, partitions: [...notesOf(now), note].slice(-MOST) })
+  await session.attempt(() => changeComment(session, of, noted), isRefusal)
 }
 
 function notesOf({ partitions }: StreamComment): readonly PartitionNote[] {

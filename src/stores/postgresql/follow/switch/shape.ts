@@ -2,7 +2,7 @@
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { quoteName } from '../../server/connect.ts'
 import { literal, MOST_NAME_BYTES } from '../../server/sql.ts'
-import { sqlStateOf } from '../../server/server-errors.ts'
+import { isDenied } from '../../server/server-errors.ts'
 import type { CutoverTable, CutoverTables, CutoverStep } from './sides.ts'
 
 type Shape = {
@@ -95,26 +95,25 @@ function ofSide(
 
 /** A subscription writes by OID, so it continues under any name. Not every role may read subscriptions. */
 async function subscriptions({ session, from, to }: CutoverTables): Promise<readonly CutoverStep[]> {
-  await session.ask('SAVEPOINT looking')
-  try {
-    const rows = await session.ask(
-      `SELECT s.subname, r.srrelid::pg_catalog.regclass FROM pg_catalog.pg_subscription_rel r JOIN pg_catalog.pg_subscription s ON s.oid = r.srsubid
-       WHERE r.srrelid IN (${from.oid}::oid, ${to.oid}::oid) ORDER BY 1`,
-    )
-    await session.ask('RELEASE SAVEPOINT looking')
-    return rows.map(([name, table]) => ({
-      verdict: 'refused',
-      about: 'subscription',
-      object: name ?? '',
-      detail: `it writes to ${table}, and would continue with that table under its new name`,
-      hint: `ALTER SUBSCRIPTION ${quoteName(name ?? '')} DISABLE and drop it before, or partition the table where these rows come from`,
-    }))
-  } catch (error) {
-    if (!session.alive || sqlStateOf(error) !== '42501') throw error
-    await session.ask('ROLLBACK TO SAVEPOINT looking; RELEASE SAVEPOINT looking')
+  const found = await session.attempt(
+    () =>
+      session.ask(
+        `SELECT s.subname, r.srrelid::pg_catalog.regclass FROM pg_catalog.pg_subscription_rel r JOIN pg_catalog.pg_subscription s ON s.oid = r.srsubid
+         WHERE r.srrelid IN (${from.oid}::oid, ${to.oid}::oid) ORDER BY 1`,
+      ),
+    isDenied,
+  )
+  if ('refused' in found) {
     const hint = 'ask a superuser: SELECT * FROM pg_subscription_rel'
     return [{ verdict: 'left', about: 'subscription', detail: 'this role may not see them', hint }]
   }
+  return found.result.map(([name, table]) => ({
+    verdict: 'refused',
+    about: 'subscription',
+    object: name ?? '',
+    detail: `it writes to ${table}, and would continue with that table under its new name`,
+    hint: `ALTER SUBSCRIPTION ${quoteName(name ?? '')} DISABLE and drop it before, or partition the table where these rows come from`,
+  }))
 }
 
 function roleSql({ session, from, to, oldTableName }: CutoverTables): string {

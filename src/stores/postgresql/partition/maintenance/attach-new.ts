@@ -2,7 +2,6 @@
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import type { ComingPartition, RangedTable } from '../../../../model/partition/maintenance-port.ts'
 import { betweenSql, boundsSql } from '../../server/bounds.ts'
-import { isRefusal } from '../../archive/own.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
@@ -10,7 +9,7 @@ import { noteAttached } from '../../follow/replication/partition-notes.ts'
 import { sideTableName, attachMark } from './names.ts'
 import type { Patience, WantedLock } from '../../server/patience.ts'
 import { constraintAbove, knownDefaultPartition, knownPartition, neighbourOf, referencedLocks } from './dependencies.ts'
-import { NewPartitionTable, type MissingProperty } from './new-table.ts'
+import { NewPartitionTable, refusalOf, type MissingProperty } from './new-table.ts'
 
 /**
  * @returns properties that the new partition did not get, and notes to report
@@ -82,13 +81,8 @@ export async function giveCloned(
 ): Promise<readonly MissingProperty[]> {
   const missing: MissingProperty[] = []
   for (const sql of statements) {
-    try {
-      await session.ask(`SAVEPOINT own; ${sql}; RELEASE SAVEPOINT own`)
-    } catch (error) {
-      if (!session.alive || !isRefusal(error)) throw error
-      await session.ask('ROLLBACK TO SAVEPOINT own')
-      missing.push({ what: sql, why: (error as Error).message })
-    }
+    const why = await refusalOf(session, sql)
+    if (why !== null) missing.push({ what: sql, why })
   }
   return missing
 }

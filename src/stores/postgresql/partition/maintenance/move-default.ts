@@ -16,7 +16,7 @@ import { betweenSql, orderedBounds, type PartitionBounds } from '../../server/bo
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
-import { describeTables } from '../../server/tables.ts'
+import { describeTable } from '../../server/tables.ts'
 import { underSignal } from '../../server/under-signal.ts'
 import type { SideTable } from './aside-table.ts'
 import { SideTables } from './aside.ts'
@@ -263,9 +263,8 @@ function outsideSql(column: string, type: string, ranges: readonly PartitionBoun
 }
 
 async function specOf(session: CopySession, rest: RangePartition): Promise<TableSpec> {
-  const condition = `c.oid = ${literal(rest.identity)}::oid`
-  const [spec] = await describeTables(session, { condition, exact: true, kinds: "'r'" }, '')
-  if (spec !== undefined) return spec
+  const spec = await describeTable(session, rest.identity, "'r'", '')
+  if (spec !== null) return spec
   throw new Changed('the default partition is gone')
 }
 

@@ -114,24 +114,16 @@ export class NewPartitionTable {
     const wanted = this.#statements.filter(({ stage, own }) => stage !== 'cloned' && LATE.has(own.place))
     if (wanted.length === 0) return []
     const session = this.#session
-    await session.ask('BEGIN')
-    try {
+    return await session.rolledBack('', '', async () => {
       for (const { own } of wanted) {
-        try {
-          // NOT VALID here: its rows are checked only once, at the end.
-          const tried = own.place === FOREIGN_KEY && !own.sql.endsWith(UNCHECKED) ? own.sql + UNCHECKED : own.sql
-          await session.ask(`SAVEPOINT own; ${tried}; RELEASE SAVEPOINT own`)
-          taken.push(own.sql)
-        } catch (error) {
-          if (!session.alive || !isRefusal(error)) throw error
-          await session.ask('ROLLBACK TO SAVEPOINT own')
-          this.missing.push({ what: own.what, why: (error as Error).message })
-        }
+        // NOT VALID here: its rows are checked only once, at the end.
+        const tried = own.place === FOREIGN_KEY && !own.sql.endsWith(UNCHECKED) ? own.sql + UNCHECKED : own.sql
+        const why = await refusalOf(session, tried)
+        if (why === null) taken.push(own.sql)
+        else this.missing.push({ what: own.what, why })
       }
-    } finally {
-      await session.rollBack()
-    }
-    return taken
+      return taken
+    })
   }
 
   /** Statements on triggers that the attachment creates, for the table under its final name. */
@@ -181,6 +173,18 @@ export class NewPartitionTable {
 }
 
 /** @param closed true: revokes rights from default privileges, so that only roles with rights on the model get any */
+/** Runs a statement in the open transaction; returns why the server refuses it, or null. */
+export async function refusalOf(session: CopySession, sql: string): Promise<string | null> {
+  try {
+    await session.ask(`SAVEPOINT own; ${sql}; RELEASE SAVEPOINT own`)
+    return null
+  } catch (error) {
+    if (!session.alive || !isRefusal(error)) throw error
+    await session.ask('ROLLBACK TO SAVEPOINT own')
+    return (error as Error).message
+  }
+}
+
 async function made(session: CopySession, name: TableName, sql: string, closed: boolean): Promise<KnownTable> {
   await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE')
   try {

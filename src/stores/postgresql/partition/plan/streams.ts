@@ -2,7 +2,7 @@
 import { PUBLISHED_PARTITIONS, type PlanFinding } from '../../../../model/partition/plan-port.ts'
 import { quoteName } from '../../server/connect.ts'
 import { publishedBySql } from '../../server/publications.ts'
-import { LACKS_IDENTITY, sqlStateOf } from '../../server/server-errors.ts'
+import { isDenied, LACKS_IDENTITY } from '../../server/server-errors.ts'
 import type { About } from './about.ts'
 
 type Publication = {
@@ -129,31 +129,24 @@ function unidentified(identity: Identity | undefined, publications: readonly Pub
 
 /** Subscriptions of this server that write into the table; not every role may read them. */
 async function subscriptions({ session, oid, sql }: About): Promise<readonly PlanFinding[]> {
-  await session.ask('SAVEPOINT looking')
-  try {
-    const rows = await session.ask(
-      `SELECT s.subname FROM pg_catalog.pg_subscription_rel r JOIN pg_catalog.pg_subscription s ON s.oid = r.srsubid WHERE r.srrelid = ${oid}::oid ORDER BY 1`,
-    )
-    await session.ask('RELEASE SAVEPOINT looking')
-    return rows.map(([name]) => ({
-      verdict: 'refused',
-      about: 'subscription',
-      object: name ?? '',
-      detail: 'it writes to the table by its OID: it would stay with the old table',
-      hint: `partition ${sql} where these rows come from, or end the subscription before`,
-    }))
-  } catch (error) {
-    if (!session.alive || sqlStateOf(error) !== '42501') throw error
-    await session.ask('ROLLBACK TO SAVEPOINT looking; RELEASE SAVEPOINT looking')
-    return [
-      {
-        verdict: 'not looked',
-        about: 'subscription',
-        detail: (error as Error).message,
-        hint: 'ask a superuser: SELECT * FROM pg_subscription_rel',
-      },
-    ]
+  const found = await session.attempt(
+    () =>
+      session.texts(
+        `SELECT s.subname FROM pg_catalog.pg_subscription_rel r JOIN pg_catalog.pg_subscription s ON s.oid = r.srsubid WHERE r.srrelid = ${oid}::oid ORDER BY 1`,
+      ),
+    isDenied,
+  )
+  if ('refused' in found) {
+    const hint = 'ask a superuser: SELECT * FROM pg_subscription_rel'
+    return [{ verdict: 'not looked', about: 'subscription', detail: found.refused.message, hint }]
   }
+  return found.result.map((object) => ({
+    verdict: 'refused',
+    about: 'subscription',
+    object,
+    detail: 'it writes to the table by its OID: it would stay with the old table',
+    hint: `partition ${sql} where these rows come from, or end the subscription before`,
+  }))
 }
 
 function publicationsSql({ session, oid }: About): string {

@@ -3,7 +3,7 @@
  * readable, and functions and rules, whose statements the server may not count.
  */
 import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
-import { sqlStateOf } from '../../server/server-errors.ts'
+import { isDenied, sqlStateOf } from '../../server/server-errors.ts'
 import { literal } from '../../server/sql.ts'
 import type { About } from './about.ts'
 import { conflictClauses, type ConflictClause } from './conflict-clauses.ts'
@@ -107,23 +107,19 @@ async function recorded({ session }: About): Promise<readonly string[] | string>
      WHERE e.extname = 'pg_stat_statements'`,
   )
   if (row === undefined) return 'the extension pg_stat_statements is not in this database'
-  await session.ask('SAVEPOINT looking')
   // Statements that create functions and rules only repeat what the catalogs hold, or held.
   const making = String.raw`^\s*create\s+(or\s+replace\s+)?(function|procedure|rule)\M`
-  try {
-    const rows = await session.ask(
-      `SELECT DISTINCT query FROM ${row[0]}.pg_stat_statements
-       WHERE dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
-         AND (query = ${literal(HIDDEN)} OR query ~* 'conflict' AND query !~* ${literal(making)}) ORDER BY 1`,
-    )
-    await session.ask('RELEASE SAVEPOINT looking')
-    return rows.map(([text]) => text ?? '')
-  } catch (error) {
+  const found = await session.attempt(
+    () =>
+      session.texts(
+        `SELECT DISTINCT query FROM ${row[0]}.pg_stat_statements
+         WHERE dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+           AND (query = ${literal(HIDDEN)} OR query ~* 'conflict' AND query !~* ${literal(making)}) ORDER BY 1`,
+      ),
     // The library is not loaded, or the role may not read it.
-    if (!session.alive || !['55000', '42501'].includes(sqlStateOf(error) ?? '')) throw error
-    await session.ask('ROLLBACK TO SAVEPOINT looking; RELEASE SAVEPOINT looking')
-    return `pg_stat_statements cannot be read: ${(error as Error).message}`
-  }
+    (error) => sqlStateOf(error) === '55000' || isDenied(error),
+  )
+  return 'refused' in found ? `pg_stat_statements cannot be read: ${found.refused.message}` : found.result
 }
 
 /** The table, and views through which the server inserts into it. */
