@@ -9,7 +9,7 @@ import type { Row } from '../../src/model/copy/rows.ts'
 import type { CopyStore } from '../../src/model/copy/port.ts'
 import type { ReadColumn } from '../../src/model/copy/read-column.ts'
 import type { RowRequest, SourceView } from '../../src/model/copy/source-port.ts'
-import { refitted, type Refit } from '../../src/stores/postgresql/archive/csv-refit.ts'
+import { refitted, type Refit } from '../../src/stores/postgresql/archive/csv-in.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import {
   POSTGRES_AVAILABLE,

@@ -4,7 +4,6 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { WriteColumn } from '../../../model/copy/write-column.ts'
 import type { CopySession } from '../server/session.ts'
 import { columnList, tableSql } from '../server/sql.ts'
-import { refitted, type Refit } from './csv-refit.ts'
 
 /**
  * Sends all rows to the server.
@@ -37,4 +36,96 @@ function fitOf({ name, as, column }: WriteColumn): Refit | null {
     reason: 'PostgreSQL reads an array only in its own text form, such as {1,2}',
     kind: 'target',
   })
+}
+
+/** Rewrites CSV fields for COPY as a stream; only data of the current piece is held. */
+
+/** `bytes`: adds PostgreSQL's prefix for hex digits. `drop`: omitted. `quoted`: a leading backslash is quoted. */
+export type Refit = 'bytes' | 'drop' | 'quoted'
+
+const QUOTE = 34
+const COMMA = 44
+const NEWLINE = 10
+const BACKSLASH = 92
+
+const MARK = Buffer.from(String.raw`\x`)
+const QUOTED_MARK = Buffer.from(String.raw`"\x`)
+const ONE_QUOTE = Buffer.from('"')
+const ONE_COMMA = Buffer.from(',')
+const ONE_NEWLINE = Buffer.from('\n')
+
+/** @param fits change of each field of a line; null for an unchanged field. At least one field is not dropped */
+export async function* refitted(csv: AsyncIterable<Buffer>, fits: readonly (Refit | null)[]): AsyncGenerator<Buffer> {
+  const fields = new Fields(fits)
+  for await (const piece of csv) yield fields.of(piece)
+}
+
+class Fields {
+  readonly #fits: readonly (Refit | null)[]
+  readonly #keeps: readonly boolean[]
+  /** Whether the comma before a field is kept. */
+  readonly #commas: readonly boolean[]
+  #column = 0
+  #atStart = true
+  #inQuotes = false
+  /** The field began with a backslash, and needs a closing quote. */
+  #open = false
+
+  constructor(fits: readonly (Refit | null)[]) {
+    this.#fits = fits
+    this.#keeps = fits.map((fit) => fit !== 'drop')
+    this.#commas = this.#keeps.map((keeps, i) => keeps && this.#keeps.indexOf(true) < i)
+  }
+
+  of(piece: Buffer): Buffer {
+    const parts: Buffer[] = []
+    // Local variables, since this runs for every byte.
+    let [column, atStart, inQuotes] = [this.#column, this.#atStart, this.#inQuotes]
+    let keeps = this.#keeps[column] === true
+    let from = 0
+    for (let at = 0; at < piece.length; at++) {
+      if (inQuotes) {
+        at = piece.indexOf(QUOTE, at)
+        if (at === -1) break
+        inQuotes = false
+        continue
+      }
+      const byte = piece[at]
+      if (byte === COMMA || byte === NEWLINE) {
+        if (this.#open) {
+          parts.push(piece.subarray(from, at), ONE_QUOTE)
+          from = at
+          this.#open = false
+        }
+        column = byte === COMMA ? column + 1 : 0
+        atStart = true
+        const goesOn = this.#keeps[column] === true
+        if (keeps && goesOn) continue
+        if (keeps) parts.push(piece.subarray(from, at))
+        if (byte === NEWLINE) parts.push(ONE_NEWLINE)
+        else if (this.#commas[column] === true) parts.push(ONE_COMMA)
+        from = at + 1
+        keeps = goesOn
+        continue
+      }
+      if (byte === QUOTE) inQuotes = true
+      if (!atStart) continue
+      atStart = false
+      const fit = this.#fits[column]
+      if (fit === 'bytes') {
+        parts.push(piece.subarray(from, at), inQuotes ? QUOTED_MARK : MARK)
+        from = inQuotes ? at + 1 : at
+      } else if (fit === 'quoted' && byte === BACKSLASH) {
+        parts.push(piece.subarray(from, at), ONE_QUOTE)
+        from = at
+        this.#open = true
+      }
+    }
+    if (keeps) parts.push(piece.subarray(from))
+    this.#column = column
+    this.#atStart = atStart
+    this.#inQuotes = inQuotes
+    const [first] = parts
+    return parts.length === 1 && first !== undefined ? first : Buffer.concat(parts)
+  }
 }

@@ -14,13 +14,12 @@ import type {
 import type { ScheduleBook } from '../../../model/share/schedule-port.ts'
 import { PostgresAlerts } from './alerts.ts'
 import { endOfStopped } from './ends.ts'
-import { queueSlots } from './jobs.ts'
+import { queueSlots, submitRun } from './jobs.ts'
 import { readClock, readRuns, readSlots, readStand, readTables, readWorkers, silent } from './look.ts'
 import { QueuePool } from './pool.ts'
 import { SILENT } from './runner.ts'
 import { lookForQueue, makeSchemas, prepareQueue, QUEUE_SCHEMA, WHOLE, type QueueTables } from './schema.ts'
 import { PostgresSchedules } from './schedules.ts'
-import { submitRun } from './submit.ts'
 import { PostgresQueueWorker } from './worker.ts'
 
 /** Connections of a process that only reads or submits. */

@@ -19,7 +19,7 @@ import { queueJsonbText } from './json.ts'
 import { hasWorker, ms, readClock } from './look.ts'
 import type { QueuePool } from './pool.ts'
 import { QUEUE_SCHEMA, RUNS } from './schema.ts'
-import { submitRun } from './submit.ts'
+import { submitRun } from './jobs.ts'
 
 const SCHEDULES = `${QUEUE_SCHEMA}.sluice_schedules`
 const HISTORY = `${QUEUE_SCHEMA}.sluice_schedule_runs`

@@ -16,9 +16,8 @@ import { travelsWhole } from '../../server/cells.ts'
 import { FrameFields } from '../replication/framed-change.ts'
 import { Framer } from '../replication/framer.ts'
 import { code } from '../replication/pgoutput.ts'
-import { binaryRows } from './binary-rows.ts'
+import { binaryRows, copiedBytes, LONG, PIECE } from './binary-rows.ts'
 import { identityColumns, type MergeColumn } from './merge.ts'
-import { copiedBytes, LONG, PIECE } from './pieces.ts'
 
 /** Layouts in the cache: more than a table has at any time. */
 const MOST_LAYOUTS = 1000

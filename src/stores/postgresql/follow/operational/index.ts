@@ -12,9 +12,15 @@ import { literal, operatorSql, tableSql } from '../../server/sql.ts'
 import { writingTo } from '../../server/reading.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
 import { isGuarded } from '../switch/guard.ts'
-import { constraintsHold, indexesValid, sequencesAhead, triggersFire } from './in-force.ts'
-import type { CheckedTable, OperationalVerdict } from './examined.ts'
-import { pruningWorks } from './pruning.ts'
+import {
+  constraintsHold,
+  indexesValid,
+  sequencesAhead,
+  triggersFire,
+  type CheckedTable,
+  type OperationalVerdict,
+  pruningWorks,
+} from './in-force.ts'
 
 type Check = (session: CopySession, table: CheckedTable) => Promise<OperationalVerdict>
 

@@ -1,7 +1,12 @@
-/** Notes about a stream at its source: JSON with named facts, in the comment of its publication or triggers' schema. */
+/**
+ * Notes about a stream at its source: JSON with named facts, in the comment of its publication or triggers' schema.
+ * The program that follows a stream: noted in the comment of the publication, or of the triggers' schema.
+ */
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
+import type { Follower } from '../../../../model/follow/port.ts'
+import { followerFrom } from '../../../common/follower-note.ts'
 
 /** The object whose comment is used: the publication of a stream, or the schema of its triggers. */
 export type StreamObject = readonly [kind: 'PUBLICATION' | 'SCHEMA', name: string]
@@ -41,4 +46,34 @@ export async function changeComment(
   const changed = change(await readComment(session, of))
   if (changed !== null) await write(changed)
   return changed !== null
+}
+
+export async function readPostgresFollower(session: CopySession, of: StreamObject): Promise<Follower | null> {
+  return followerFrom((await readComment(session, of))['follower'])
+}
+
+/**
+ * @param was owner in the current note; null without a note
+ * @param lock statement that locks the notes against concurrent changes
+ * @returns false if another owner is noted
+ * @throws errors of the server
+ */
+export async function writePostgresFollower(
+  session: CopySession,
+  of: StreamObject,
+  follower: Follower,
+  was: string | null,
+  lock = '',
+): Promise<boolean> {
+  await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', lock)
+  try {
+    const isNoted = await changeComment(session, of, (now) =>
+      (followerFrom(now['follower'])?.owner ?? null) === was ? { ...now, follower } : null,
+    )
+    await session.commit()
+    return isNoted
+  } catch (error) {
+    await session.rollBack()
+    throw error
+  }
 }

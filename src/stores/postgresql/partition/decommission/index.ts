@@ -1,4 +1,7 @@
-/** Retires an old table of PostgreSQL: inspection, and each step as one short transaction with its ledger row. */
+/**
+ * Retires an old table of PostgreSQL: inspection, and each step as one short transaction with its ledger row. Drops an
+ * old table, in a transaction that has its lock.
+ */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { equalDigests } from '../../../../model/copy/rows.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
@@ -12,17 +15,17 @@ import type {
 } from '../../../../model/partition/decommission-port.ts'
 import type { Statement } from '../../../../model/run/ledger-port.ts'
 import type { KnownTable } from '../../server/locks.ts'
-import { hasColumns, tableByIdentity } from '../../server/known.ts'
+import { hasColumns, tableByIdentity, tableByName } from '../../server/known.ts'
 import { lockedStepError, stepError } from '../../archive/step-errors.ts'
 import { CopySession } from '../../server/session.ts'
 import { digestPostgresRows } from '../../copy/row-digest.ts'
-import { tableFromSql, literal } from '../../server/sql.ts'
+import { tableFromSql, literal, tableSql } from '../../server/sql.ts'
 import { underSignal } from '../../server/under-signal.ts'
 import { Patience, type WantedLock } from '../../server/patience.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
-import { dropOldTable } from './drop.ts'
 import { giveBack, takeAll } from './grants.ts'
-import { inspectOldTable } from './look.ts'
+import { inspectOldTable, refusals } from './look.ts'
+import { guardFunctions, moveSequence, ownedSequences } from './beside.ts'
 
 const RIGHTS = 'connect as the owner of the table, who may also write the tables of the ledger'
 
@@ -142,4 +145,45 @@ async function holds(session: CopySession, table: KnownTable, { columns, digest 
 async function isIt(session: CopySession, { oid, name }: KnownTable): Promise<boolean> {
   const found = await tableByIdentity(session, oid)
   return found !== null && found.name.name === name.name && found.name.schema === name.schema
+}
+
+/**
+ * Drops the table without CASCADE: a new dependent of the table makes the DROP fail.
+ * @returns messages about further changes
+ * @throws SluiceError TABLE_REFUSED
+ */
+async function dropOldTable(session: CopySession, table: KnownTable, heir: TableName): Promise<readonly string[]> {
+  await session.ask(`SET LOCAL search_path TO ''`)
+  const [refused] = await refusals(session, table.oid)
+  if (refused !== undefined) {
+    throw new SluiceError(
+      'TABLE_REFUSED',
+      `${refused.object ?? refused.about} prevents the removal of ${tableText(table.name)}`,
+      { where: tableText(table.name), reason: refused.detail, hint: refused.hint },
+    )
+  }
+  const also: string[] = []
+  const above = await tableByName(session, heir)
+  if (above === null) {
+    throw new SluiceError('TABLE_REFUSED', `${tableText(heir)} does not exist`, {
+      where: tableText(table.name),
+      reason: 'the old table may have the only copy of these rows',
+    })
+  }
+  for (const sequence of await ownedSequences(session, table.oid, above.oid)) {
+    await moveSequence(session, sequence, heir)
+    also.push(
+      sequence.heir
+        ? `sequence ${tableText(sequence.name)} belongs to column ${sequence.column} of ${tableText(heir)}`
+        : `sequence ${tableText(sequence.name)} no longer belongs to a table`,
+    )
+  }
+  const guards = await guardFunctions(session, table.oid)
+  await session.ask(`DROP TABLE ${tableSql(table.name)}`)
+  for (const { sql } of guards) {
+    // Function and sequence have the same name.
+    await session.ask(`DROP FUNCTION ${sql}; DROP SEQUENCE IF EXISTS ${sql.replace(/\(\)$/, '')}`)
+    also.push(`function ${sql}, which blocked writers, is dropped`)
+  }
+  return also
 }

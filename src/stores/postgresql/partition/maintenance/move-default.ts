@@ -18,7 +18,7 @@ import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { describeTable } from '../../server/tables.ts'
 import { underSignal } from '../../server/under-signal.ts'
-import type { SideTable } from './aside-table.ts'
+import { type SideTable, NewPartitionTable, type MissingProperty, type NewPartitionOptions } from './new-table.ts'
 import { SideTables } from './aside.ts'
 import { definitionMark } from './definition.ts'
 import { beginKeyLog, noteSql, type KeyLog } from './key-log.ts'
@@ -30,7 +30,6 @@ import { refuseUnmovable, unmovable } from './refusals.ts'
 import { constraintAbove, knownPartition, neighbourOf } from './dependencies.ts'
 import { Changed, NotNow } from './not-now.ts'
 import { switchOver } from './switch.ts'
-import { NewPartitionTable, type MissingProperty, type NewPartitionOptions } from './new-table.ts'
 
 /** The cutover follows a round with at most this many notes that took at most `QUICK_MS` times the round's number. */
 const FEW = 500

@@ -1,4 +1,7 @@
-/** A new table with the same properties as another one, not yet a partition. */
+/**
+ * A new table with the same properties as another one, not yet a partition. One of the tables that replace a default
+ * partition.
+ */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { isRefusal } from '../../archive/own.ts'
 import { BUILT_BY_ATTACH, ownStatementsSql } from '../../archive/own-sql.ts'
@@ -12,6 +15,7 @@ import { attachMark } from './names.ts'
 import { committed } from '../../server/patience.ts'
 import { revokeOthers } from './rights.ts'
 import { leaveOutOwn, takenAlong, type LeftOutConstraint, type PeriodRule } from './own-rules.ts'
+import type { ComingPartition } from '../../../../model/partition/maintenance-port.ts'
 
 /** Places of `ownStatementsSql` that run last: foreign keys, triggers, rules, row security. The copy needs none. */
 const FOREIGN_KEY = 22
@@ -240,4 +244,15 @@ async function freshNames(
     names.set(oid ?? '', fresh)
   }
   return names
+}
+
+export type SideTable = {
+  readonly newTable: NewPartitionTable
+  /** SQL condition: a row of the default partition belongs to this table. @param row its name in the statement */
+  readonly belongs: (row: string) => string
+  /** True if the key alone decides: all rows with the same key belong to the same table. */
+  readonly byKey: boolean
+  /** Null for the new default partition. */
+  readonly coming: ComingPartition | null
+  rows: bigint
 }
