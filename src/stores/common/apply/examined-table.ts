@@ -75,10 +75,18 @@ export function foldedText(key: string, table: string, by: string): string {
   return `${key} of ${table} is compared by ${by}, which may treat two different keys of the source as equal`
 }
 
-function examineColumns(request: ChangeTable, { columns }: TableLook, name: string, refuse: Refuse): void {
-  const found = new Map(columns.map((column) => [column.name.toLowerCase(), column]))
-  const { identity } = request
-  const lacking = request.columns.filter((one) => one.column.generated !== true && !found.has(one.name.toLowerCase()))
+/**
+ * Refuses a table that lacks columns, or in which changes cannot find their rows.
+ * @param found a column of the table, by its name in the request
+ * @returns true if it is not refused
+ */
+export function fitsColumns(
+  { table: { table }, columns, identity }: ChangeTable,
+  found: (name: string) => Pick<InspectedColumn, 'generated'> | undefined,
+  refuse: Refuse,
+): boolean {
+  const name = tableText(table)
+  const lacking = columns.filter((one) => one.column.generated !== true && found(one.name) === undefined)
   if (lacking.length > 0) {
     refuse(`${name} has no column ${lacking.map((one) => one.name).join(', ')}`, 'add it, with the type of the source')
   }
@@ -86,15 +94,20 @@ function examineColumns(request: ChangeTable, { columns }: TableLook, name: stri
     refuse(`no columns identify the rows of ${name}`, 'give the source table a primary key, or a replica identity')
   }
   const unusable = identity.filter((key) => {
-    const written = request.columns.find((one) => one.name === key)
-    return (
-      written === undefined || written.column.generated === true || found.get(key.toLowerCase())?.generated === true
-    )
+    const written = columns.find((one) => one.name === key)
+    return written === undefined || written.column.generated === true || found(key)?.generated === true
   })
   if (unusable.length > 0) {
     const message = `the row key of ${name} needs ${unusable.join(', ')}, which is not copied or is computed by the target`
     refuse(message, 'copy these columns, as plain columns')
   }
+  return lacking.length === 0 && identity.length > 0 && unusable.length === 0
+}
+
+function examineColumns(request: ChangeTable, { columns }: TableLook, name: string, refuse: Refuse): void {
+  const found = new Map(columns.map((column) => [column.name.toLowerCase(), column]))
+  const { identity } = request
+  fitsColumns(request, (column) => found.get(column.toLowerCase()), refuse)
   for (const key of identity) {
     const by = found.get(key.toLowerCase())?.foldedBy
     if (by === undefined) continue

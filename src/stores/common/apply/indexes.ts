@@ -1,10 +1,5 @@
 /** Indexes that find the row of a change, and those that can refuse it, if indexes are listed as `SchemaObject`s. */
-import {
-  isPlainIndex,
-  type ForeignKey,
-  type IndexObject,
-  type SchemaObject,
-} from '../../../model/copy/schema-object.ts'
+import { isPlainIndex, type IndexObject, type SchemaObject } from '../../../model/copy/schema-object.ts'
 
 export type ApplyIndexes = {
   /** A unique index is exactly on the row key: row keys are unique in the table, and a row can be overwritten. */
@@ -13,7 +8,6 @@ export type ApplyIndexes = {
   readonly isFound: boolean
   /** Unique indexes that can refuse a row although its row key is free. */
   readonly secondary: readonly IndexObject[]
-  readonly foreignKeys: readonly ForeignKey[]
 }
 
 /** @param identity row key columns; case of names is ignored */
@@ -27,7 +21,6 @@ export function applyIndexes(objects: readonly SchemaObject[], identity: readonl
     isUnique: exact.some(({ unique }) => unique),
     isFound: indexes.some((index) => whole(index) && finds(index, wanted)),
     secondary: indexes.filter((index) => index.unique && !covers(index, wanted)),
-    foreignKeys: objects.filter((object): object is ForeignKey => object.kind === 'foreign key'),
   }
 }
 

@@ -7,7 +7,6 @@
 import { createHash } from 'node:crypto'
 import { keyTextOf } from '../../../model/copy/key-text.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
-import type { Range } from '../../../model/copy/range.ts'
 import type { Digest, FrameFormat, Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkRequest, ChunkWriter, DigestRequest } from '../../../model/copy/target-port.ts'
@@ -185,8 +184,8 @@ export class PostgresWriter implements ChunkWriter {
     return tableFromSql(this.#relation)
   }
 
-  #condition(range: Range = this.#request.range): string {
-    const { table } = this.#request
+  #condition(): string {
+    const { table, range } = this.#request
     if (range.by === 'block') throw new Error('a range of blocks of the source cannot be used in the target')
     return rangeSql(table, this.#relation, range, null)
   }

@@ -2,7 +2,7 @@
 import { tableText, type Column } from '../../../../model/copy/column-type.ts'
 import { textEquality } from '../../../../model/copy/text-equality.ts'
 import type { ChangeRequest, ChangeTable, FollowRefusal, TargetPreflight } from '../../../../model/follow/port.ts'
-import { FOLDED_HINT, foldedText } from '../../../common/apply/examined-table.ts'
+import { fitsColumns, FOLDED_HINT, foldedText } from '../../../common/apply/examined-table.ts'
 import { arrayText } from '../../server/array-text.ts'
 import { quoteName } from '../../server/connect.ts'
 import { isUsersTriggerSql, missingTable } from '../../server/relation.ts'
@@ -96,28 +96,14 @@ async function examineTable(
 type Refuse = (message: string, hint: string) => void
 
 function examineColumns(request: ChangeTable, shape: PostgresApplyShape, refuse: Refuse): boolean {
-  const { table, columns, identity, comparedApart = [] } = request
-  const name = tableText(table.table)
-  const lacking = columns.filter(({ column }, at) => column.generated !== true && shape.columns[at] === null)
-  if (lacking.length > 0) {
-    refuse(`${name} has no column ${lacking.map((one) => one.name).join(', ')}`, 'add it, with the type of the source')
-  }
-  if (identity.length === 0) {
-    refuse(`no columns identify the rows of ${name}`, 'give the source table a primary key, or a replica identity')
-  }
-  const unusable = identity.filter((key) => {
-    const at = columns.findIndex((one) => one.name === key)
-    return at === -1 || columns[at]?.column.generated === true || shape.columns[at]?.generated === true
-  })
-  if (unusable.length > 0) {
-    const message = `the row key of ${name} needs ${unusable.join(', ')}, which is not copied or is computed by the target`
-    refuse(message, 'copy these columns, as plain columns')
-  }
+  const { table, columns, comparedApart = [] } = request
+  const found = new Map(columns.map(({ name }, at) => [name, shape.columns[at] ?? undefined]))
+  const fits = fitsColumns(request, (name) => found.get(name), refuse)
   for (const { name: key, column } of columns) {
     const by = comparedApart.includes(key) ? foldedBy(column) : null
-    if (by !== null) refuse(foldedText(key, name, by), FOLDED_HINT)
+    if (by !== null) refuse(foldedText(key, tableText(table.table), by), FOLDED_HINT)
   }
-  return lacking.length === 0 && identity.length > 0 && unusable.length === 0
+  return fits
 }
 
 /** Type or collation that treats different texts as equal; null if texts are compared by bytes. */
