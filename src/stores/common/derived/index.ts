@@ -14,7 +14,6 @@ import { createHash } from 'node:crypto'
 import { SluiceError } from '../../../shared/errors.ts'
 import { columnTypeOf, cqlText, parseCql } from '../../cassandra/copy/types.ts'
 
-export { derivedTable } from './tables.ts'
 export type { Derivation } from './derivation.ts'
 
 /** Returns the store itself if nothing is derived. @throws (on `tables`) SluiceError BAD_FLAG, UNSUPPORTED_TYPE */
@@ -103,7 +102,7 @@ const TEXT: ColumnType = { kind: 'text' }
  * Adds the derived columns. The map's key becomes the last column of the row key, because a source row becomes several.
  * @throws SluiceError BAD_FLAG if a column is missing, or exists already; UNSUPPORTED_TYPE if it is no map
  */
-function derivedTable(table: TableSpec, options: Derivation, system: string): TableSpec {
+export function derivedTable(table: TableSpec, options: Derivation, system: string): TableSpec {
   if (addsNothing(options)) return table
   const { constants = {}, explodeMap } = options
   for (const name of Object.keys(constants)) {

@@ -42,6 +42,24 @@ export async function committed(session: CopySession): Promise<void> {
   throw end === 'rolled back' ? new Error('the server rolled back a transaction at its commit') : end.lost
 }
 
+/** Runs `body` in a transaction and commits it. @throws as `body` and `committed`, after which it is rolled back */
+export async function inTransaction<T>(
+  session: CopySession,
+  kind: string,
+  first: string,
+  body: () => Promise<T>,
+): Promise<T> {
+  try {
+    await session.begin(kind, first)
+    const result = await body()
+    await committed(session)
+    return result
+  } catch (error) {
+    await session.rollBack()
+    throw error
+  }
+}
+
 export class Patience {
   readonly #session: CopySession
   readonly #limits: PatienceLimits

@@ -11,8 +11,6 @@ import { optionFileText, sectionOf, isOpenToOthers } from '../../common/option-f
 import { isLocalHost, tlsModeOf, tlsPlan, type TlsPlan } from '../../common/tls.ts'
 import { statSync } from 'node:fs'
 
-export type { PostgresEnvironment } from './pgpass.ts'
-
 export type PostgresSettings = {
   /** URL without password, for messages. */
   readonly label: string
@@ -256,7 +254,7 @@ function splitUrl(url: string, label: string): UrlParts {
   }
 }
 
-type PostgresEnvironment = Readonly<Record<string, string | undefined>>
+export type PostgresEnvironment = Readonly<Record<string, string | undefined>>
 
 type Server = {
   readonly host: string

@@ -92,45 +92,38 @@ function nativeType({ name }: PgType): ColumnType {
 }
 
 /** Type of a built-in OID of pg_type.dat, the same on every server; null for other OIDs. */
+/** Types whose modifier changes nothing, by OID. */
+const BUILT_IN: Readonly<Record<number, ColumnType>> = {
+  16: { kind: 'bool' },
+  17: { kind: 'bytes' },
+  20: { kind: 'int', bits: 64 },
+  21: { kind: 'int', bits: 16 },
+  23: { kind: 'int', bits: 32 },
+  25: { kind: 'text' },
+  114: { kind: 'json' },
+  700: { kind: 'float', bits: 32 },
+  701: { kind: 'float', bits: 64 },
+  1082: { kind: 'date' },
+  2950: { kind: 'uuid' },
+  3802: { kind: 'json' },
+}
+
 function builtInType(oid: number, modifier: number): ColumnType | null {
   switch (oid) {
-    case 16:
-      return { kind: 'bool' }
-    case 21:
-      return { kind: 'int', bits: 16 }
-    case 23:
-      return { kind: 'int', bits: 32 }
-    case 20:
-      return { kind: 'int', bits: 64 }
     case 1700:
       return numeric(modifier)
-    case 700:
-      return { kind: 'float', bits: 32 }
-    case 701:
-      return { kind: 'float', bits: 64 }
-    case 25:
-      return { kind: 'text' }
     case 1043:
       return modifier < 0 ? { kind: 'text' } : { kind: 'text', most: modifier - 4 }
     case 1042:
       return modifier < 0 ? { kind: 'text', padded: true } : { kind: 'text', most: modifier - 4, padded: true }
-    case 17:
-      return { kind: 'bytes' }
-    case 2950:
-      return { kind: 'uuid' }
-    case 1082:
-      return { kind: 'date' }
     case 1083:
       return { kind: 'time', digits: digitsOf(modifier) }
     case 1114:
       return { kind: 'timestamp', zone: false, digits: digitsOf(modifier) }
     case 1184:
       return { kind: 'timestamp', zone: true, digits: digitsOf(modifier) }
-    case 114:
-    case 3802:
-      return { kind: 'json' }
     default:
-      return null
+      return BUILT_IN[oid] ?? null
   }
 }
 

@@ -9,7 +9,7 @@ import { originOf } from '../../copy/identity.ts'
 import { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { Changed } from '../../partition/maintenance/not-now.ts'
-import { committed } from '../../server/patience.ts'
+import { inTransaction } from '../../server/patience.ts'
 import { findReplicatedTables, oidsOf } from '../replication/preflight-tables.ts'
 import { flushLog, lsnText } from '../../server/lsn.ts'
 import { BY_INDEX } from '../replication/shapes.ts'
@@ -55,7 +55,7 @@ export async function beginPostgresTriggers(
   const { session } = wait
   await endPostgresTriggers(name, wait)
   try {
-    await inTransaction(session, () => makeSchema(session, name))
+    await briefly(session, () => makeSchema(session, name))
     const logs: PostgresTableLog[] = []
     for (const table of tables) logs.push(await logged(name, table, wait))
     const start = await insertPosition(session)
@@ -143,7 +143,7 @@ async function patiently<T>(wait: PostgresWait, what: string, waitsFor: WaitsFor
     what,
     async () => {
       try {
-        results.push(await inTransaction(wait.session, body, tries++ < SHORT_TRIES ? LOCK_MS : LONG_LOCK_MS))
+        results.push(await briefly(wait.session, body, tries++ < SHORT_TRIES ? LOCK_MS : LONG_LOCK_MS))
         return true
       } catch (error) {
         if (!wait.session.alive || !isPostgresBusy(error)) throw error
@@ -156,17 +156,9 @@ async function patiently<T>(wait: PostgresWait, what: string, waitsFor: WaitsFor
   throw new Error(`${what} was not created`)
 }
 
-async function inTransaction<T>(session: CopySession, body: () => Promise<T>, lockMs = LOCK_MS): Promise<T> {
+function briefly<T>(session: CopySession, body: () => Promise<T>, lockMs = LOCK_MS): Promise<T> {
   const limits = `SET LOCAL lock_timeout = ${lockMs}; SET LOCAL idle_in_transaction_session_timeout = ${FROZEN_MS}`
-  await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', limits)
-  try {
-    const result = await body()
-    await committed(session)
-    return result
-  } catch (error) {
-    await session.rollBack()
-    throw error
-  }
+  return inTransaction(session, 'ISOLATION LEVEL READ COMMITTED READ WRITE', limits, body)
 }
 
 /** Facts and shapes that are compared later. */

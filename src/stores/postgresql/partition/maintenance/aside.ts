@@ -7,7 +7,7 @@ import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { forget, keysSql, lockedSql, noted, noteSql, sameKey, type KeyLog, type LogNotes } from './key-log.ts'
 import { NotNow } from './not-now.ts'
-import { committed } from '../../server/patience.ts'
+import { inTransaction } from '../../server/patience.ts'
 import type { SideTable } from './new-table.ts'
 import type { KnownTable } from '../../server/locks.ts'
 
@@ -137,13 +137,9 @@ export class SideTables {
     const before = this.tables.map(({ rows }) => rows)
     try {
       // Lock before the first read: TRUNCATE empties the table for older snapshots, too.
-      await session.begin('ISOLATION LEVEL REPEATABLE READ READ WRITE', lockedSql(this.#log))
-      const result = await body()
-      await committed(session)
-      return result
+      return await inTransaction(session, 'ISOLATION LEVEL REPEATABLE READ READ WRITE', lockedSql(this.#log), body)
     } catch (error) {
       this.#restore(before)
-      await session.rollBack()
       throw error
     }
   }

@@ -185,22 +185,5 @@ async function hasToMove(
 function isChange(error: unknown): boolean {
   if (error instanceof Changed) return true
   // 23505 and 23P01: new rows violate a constraint that only the neighbour has.
-  const state = sqlStateOf(error)
-  return (
-    state !== null &&
-    [
-      '42P01',
-      '42P07',
-      '42P17',
-      '23514',
-      '23505',
-      '23P01',
-      '42704',
-      '42710',
-      '42703',
-      '42804',
-      '42809',
-      '3F000',
-    ].includes(state)
-  )
+  return /^(?:42P01|42P07|42P17|23514|23505|23P01|42704|42710|42703|42804|42809|3F000)$/.test(sqlStateOf(error) ?? '')
 }

@@ -12,7 +12,7 @@ import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, MOST_NAME_BYTES, tableSql } from '../../server/sql.ts'
 import { attachMark } from './names.ts'
-import { committed } from '../../server/patience.ts'
+import { inTransaction } from '../../server/patience.ts'
 import { revokeOthers } from './rights.ts'
 import { leaveOutOwn, takenAlong, type LeftOutConstraint, type PeriodRule } from './own-rules.ts'
 import type { ComingPartition } from '../../../../model/partition/maintenance-port.ts'
@@ -190,18 +190,13 @@ export async function refusalOf(session: CopySession, sql: string): Promise<stri
 }
 
 async function made(session: CopySession, name: TableName, sql: string, closed: boolean): Promise<KnownTable> {
-  await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE')
-  try {
+  return await inTransaction(session, 'ISOLATION LEVEL READ COMMITTED READ WRITE', '', async () => {
     await session.ask(sql)
     const table = await tableByName(session, name)
     if (table === null) throw new Error('a table that was just created does not exist')
     if (closed) await revokeOthers(session, 'TABLE', table.oid)
-    await committed(session)
     return table
-  } catch (error) {
-    await session.rollBack()
-    throw error
-  }
+  })
 }
 
 function leftOut(

@@ -56,8 +56,8 @@ export class OldViews {
 
   /** @param since id of a committed transaction */
   static async since(session: CopySession, since: string, table: TableName): Promise<OldViews> {
-    const [row] = await session.ask(`SELECT pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')`)
-    return new OldViews(session, BigInt(since), table, row?.[0] === 't')
+    const seesAll = await session.holds(`SELECT pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')`)
+    return new OldViews(session, BigInt(since), table, seesAll)
   }
 
   /**
@@ -87,15 +87,13 @@ export class OldViews {
 
   async #begin(): Promise<void> {
     if (this.notified) {
-      const [row] = await this.#session.ask('SELECT pg_catalog.clock_timestamp()')
-      this.#before = row?.[0] ?? ''
+      this.#before = (await this.#session.one('SELECT pg_catalog.clock_timestamp()')) ?? ''
       return
     }
-    const rows = await this.#session.ask(
+    this.#running = await this.#session.texts(
       `SELECT DISTINCT l.virtualtransaction FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
        WHERE l.locktype = 'virtualxid' AND l.granted AND l.pid <> pg_catalog.pg_backend_pid() AND a.datname = pg_catalog.current_database() AND a.usesysid IS NOT NULL`,
     )
-    this.#running = rows.map(([id]) => id ?? '')
   }
 
   async #look(): Promise<readonly View[]> {
