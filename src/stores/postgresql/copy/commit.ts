@@ -72,20 +72,13 @@ async function closed(
 /** True if the transaction is committed; queried on a new connection. @throws SluiceError COMMIT_UNKNOWN */
 function hasCommitted(
   { backend }: CopySession,
-  {
-    id,
-    landed,
-    what,
-    lost,
-  }: Pick<PostgresLostCommit<CopySession>, 'what' | 'lost'> & { id: string; landed: Statement },
+  { landed, ...end }: Pick<PostgresLostCommit<CopySession>, 'what' | 'lost'> & { id: string; landed: Statement },
   settings: PostgresSettings,
 ): Promise<boolean> {
   return hasLanded<CopySession>({
-    what,
+    ...end,
     backend,
-    id,
     landed: async (session) => (await session.all(landed.sql, landed.parameters)).length > 0,
-    lost,
     label: settings.label,
     ask: (body) =>
       retrying(

@@ -14,7 +14,7 @@ import { cancel } from './beside.ts'
 import { connect, quoteName } from './connect.ts'
 import { isConnectionLoss, postgresError, sqlStateOf } from './server-errors.ts'
 import { DOMAINS_SQL, HIDE_TREES, isAnalysed, refusedUse, SHOW_TREES, TREE, usesSql } from './judged-query.ts'
-import { WireSession } from './wire-session.ts'
+import { WireSession, type ServerNotice } from './wire-session.ts'
 import type { PostgresSettings } from './settings.ts'
 import { QUERY_TYPES } from './values.ts'
 
@@ -124,13 +124,7 @@ class QuerySession extends WireSession {
   async refuseUnsafe(before: string, query: string): Promise<void> {
     await this.#refuseWhere(DOMAINS_SQL)
     const trees: string[] = []
-    const heard = ({
-      message,
-      detail,
-    }: {
-      readonly message?: string | undefined
-      readonly detail?: string | undefined
-    }) => {
+    const heard = ({ message, detail }: ServerNotice): void => {
       if (message?.startsWith(TREE) === true && detail !== undefined) trees.push(detail)
     }
     const name = quoteName(`sluice_${randomUUID()}`)

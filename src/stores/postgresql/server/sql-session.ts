@@ -8,7 +8,7 @@ import { quotedName } from '../../../shared/sql-text.ts'
 import type { OpenMode, SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
 import { connect, durableSql, type Connected } from './connect.ts'
 import { isStalePlan } from './server-errors.ts'
-import { WireSession, type PostgresAnswer } from './wire-session.ts'
+import { WireSession, type PostgresAnswer, type ServerNotice } from './wire-session.ts'
 import type { PostgresSettings } from './settings.ts'
 import type { PreparedStatements } from './statements.ts'
 import { toPostgres, TYPES } from './values.ts'
@@ -67,13 +67,7 @@ export class SqlSession extends WireSession {
   /** @throws SluiceError TARGET_DENIED, also if the server only warns that a right was not granted */
   async script(sql: string): Promise<void> {
     const withheld: string[] = []
-    const heard = ({
-      code,
-      message,
-    }: {
-      readonly code?: string | undefined
-      readonly message?: string | undefined
-    }): void => {
+    const heard = ({ code, message }: ServerNotice): void => {
       if (code === NOT_GRANTED) withheld.push(message ?? code)
     }
     this.client.on('notice', heard)

@@ -91,41 +91,7 @@ export async function describeTables(
     ask,
   )
   return relations.map(([oid, schema, name, file, rows, bytes, blocks, partitioning, alikeHeirs]) => {
-    const columns = attributes
-      .filter(([owner]) => owner === oid)
-      .map(
-        ([
-          ,
-          column,
-          type,
-          modifier,
-          native,
-          nullable,
-          generated,
-          identity,
-          hasDefault,
-          collation,
-          sortsOnly,
-        ]): Column => {
-          const known = postgresColumnType(type ?? '', Number(modifier), types)
-          const fields = compositeFields(type ?? '', types)
-          return {
-            name: column ?? '',
-            type: known,
-            native: native ?? '',
-            ...(native === 'json' ? { spelled: true } : {}),
-            ...(fields === null ? {} : { fields }),
-            ...(known.kind === 'decimal' && known.precision === undefined ? { exactAs: native ?? '' } : {}),
-            ...(known.kind === 'decimal' && known.scale !== 0 ? { zeros: true } : {}),
-            nullable: nullable === 't',
-            ...(generated === 't' ? { generated: true } : {}),
-            ...(identity === 't' ? { identity: true } : {}),
-            ...(hasDefault === 't' ? { hasDefault: true } : {}),
-            ...(collation == null ? {} : { collation }),
-            ...(collation != null && sortsOnly === 't' ? { sortsOnly: true as const } : {}),
-          }
-        },
-      )
+    const columns = attributes.filter(([owner]) => owner === oid).map((row) => columnOf(row, types))
     const floats = columns.flatMap(({ name: column, type }) => (type.kind === 'float' ? [column] : []))
     const key = bestKey(
       indexes.filter(([owner]) => owner === oid),
@@ -147,6 +113,28 @@ export async function describeTables(
       ...(alikeHeirs === 't' ? { withoutHeirs: true as const } : {}),
     }
   })
+}
+
+/** @param row a row of `columnsSql` */
+function columnOf(row: TextRow, types: Awaited<ReturnType<typeof loadTypes>>): Column {
+  const [, name, type, modifier, native, nullable, generated, identity, hasDefault, collation, sortsOnly] = row
+  const known = postgresColumnType(type ?? '', Number(modifier), types)
+  const fields = compositeFields(type ?? '', types)
+  return {
+    name: name ?? '',
+    type: known,
+    native: native ?? '',
+    ...(native === 'json' ? { spelled: true } : {}),
+    ...(fields === null ? {} : { fields }),
+    ...(known.kind === 'decimal' && known.precision === undefined ? { exactAs: native ?? '' } : {}),
+    ...(known.kind === 'decimal' && known.scale !== 0 ? { zeros: true } : {}),
+    nullable: nullable === 't',
+    ...(generated === 't' ? { generated: true } : {}),
+    ...(identity === 't' ? { identity: true } : {}),
+    ...(hasDefault === 't' ? { hasDefault: true } : {}),
+    ...(collation == null ? {} : { collation }),
+    ...(collation != null && sortsOnly === 't' ? { sortsOnly: true as const } : {}),
+  }
 }
 
 function relationsSql({ condition, exact, kinds }: RelationFilter): string {

@@ -38,6 +38,9 @@ export type PostgresAnswer<R> = {
   readonly rows: readonly R[]
 }
 
+/** A message of the server that is not an error. */
+export type ServerNotice = Readonly<Partial<Record<'code' | 'message' | 'detail', string | undefined>>>
+
 /** Outcome of a transaction: committed, rolled back after a failed statement, or unknown (the connection broke). */
 export type TransactionEnd = 'committed' | 'rolled back' | { readonly lost: unknown }
 

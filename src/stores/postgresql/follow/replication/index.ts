@@ -14,10 +14,8 @@ import type {
   StreamBirth,
   StreamState,
 } from '../../../../model/follow/port.ts'
-import type { Pool } from '../../../common/pool.ts'
 import { ReadsServer, writing } from '../../server/reading.ts'
 import type { CopySession } from '../../server/session.ts'
-import type { PostgresSettings } from '../../server/settings.ts'
 import { beginStream, endReplication, renewTables } from './birth.ts'
 import { examineSource } from './preflight.ts'
 import { readPostgresFollower, writePostgresFollower } from './stream-comment.ts'
@@ -28,18 +26,10 @@ import { refuseForeign } from './slot.ts'
 import { openReplicationStream } from './stream.ts'
 import { TruncateNotes } from './truncate-notes.ts'
 import { slotFault, verifyStream } from './verify.ts'
-import { POSTGRES_WAIT_MS } from '../../server/waiting.ts'
+import { POSTGRES_WAIT_MS, type PostgresWait } from '../../server/waiting.ts'
 
-export class PostgresChanges extends ReadsServer implements ChangeSource {
-  readonly #notes = new TruncateNotes()
-  readonly #patienceMs: number
-
-  /** @param patienceMs longest wait of `begin` for other transactions, in ms */
-  constructor(settings: PostgresSettings, readers: Pool<CopySession>, patienceMs = POSTGRES_WAIT_MS) {
-    super(settings, readers)
-    this.#patienceMs = patienceMs
-  }
-
+/** What a source of changes offers, whether it reads the log or notes of triggers: positions are those of the log. */
+export abstract class PostgresChangeSource extends ReadsServer {
   text(position: LogPosition): string {
     return lsnText(position)
   }
@@ -47,6 +37,24 @@ export class PostgresChanges extends ReadsServer implements ChangeSource {
   position(text: string): LogPosition {
     return lsnOf(text)
   }
+
+  slots(signal: AbortSignal): Promise<readonly ReplicationSlotLine[]> {
+    return this.read(signal, replicationSlotLines)
+  }
+
+  database(signal: AbortSignal): Promise<string> {
+    return this.read(signal, async (session) => {
+      return (await session.one('SELECT pg_catalog.current_database()')) ?? this.settings.database
+    })
+  }
+
+  protected wait(session: CopySession, signal: AbortSignal, report: (message: string) => void): PostgresWait {
+    return { session, signal, tell: report, patienceMs: POSTGRES_WAIT_MS }
+  }
+}
+
+export class PostgresChanges extends PostgresChangeSource implements ChangeSource {
+  readonly #notes = new TruncateNotes()
 
   examine(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowPreflight> {
     return this.read(signal, (session) => examineSource(session, tables, signal))
@@ -61,7 +69,7 @@ export class PostgresChanges extends ReadsServer implements ChangeSource {
   ): Promise<StreamBirth> {
     refuseForeign(name)
     return this.#write(signal, (session) =>
-      beginStream(this.settings, name, tables, { session, signal, tell: report, patienceMs: this.#patienceMs }, quiet),
+      beginStream(this.settings, name, tables, this.wait(session, signal, report), quiet),
     )
   }
 
@@ -81,9 +89,7 @@ export class PostgresChanges extends ReadsServer implements ChangeSource {
     signal: AbortSignal,
     report: (message: string) => void = () => undefined,
   ): Promise<StreamBirth> {
-    return this.#write(signal, (session) =>
-      renewTables(birth, tables, applied, { session, signal, tell: report, patienceMs: this.#patienceMs }),
-    )
+    return this.#write(signal, (session) => renewTables(birth, tables, applied, this.wait(session, signal, report)))
   }
 
   async fence(signal: AbortSignal): Promise<LogPosition> {
@@ -141,16 +147,6 @@ export class PostgresChanges extends ReadsServer implements ChangeSource {
 
   streamsOf(table: TableName, signal: AbortSignal): Promise<readonly string[]> {
     return this.read(signal, (session) => tablePublications(session, table))
-  }
-
-  slots(signal: AbortSignal): Promise<readonly ReplicationSlotLine[]> {
-    return this.read(signal, replicationSlotLines)
-  }
-
-  database(signal: AbortSignal): Promise<string> {
-    return this.read(signal, async (session) => {
-      return (await session.one('SELECT pg_catalog.current_database()')) ?? this.settings.database
-    })
   }
 
   #write<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {

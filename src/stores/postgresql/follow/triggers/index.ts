@@ -7,7 +7,6 @@ import type {
   FollowedTable,
   FollowPreflight,
   Follower,
-  ReplicationSlotLine,
   SourceLag,
   StreamBirth,
   StreamState,
@@ -15,16 +14,15 @@ import type {
 import type { Pool } from '../../../common/pool.ts'
 import { quoteName } from '../../server/connect.ts'
 import { postgresSourceError } from '../../server/errors.ts'
-import { ReadsServer, writing } from '../../server/reading.ts'
+import { writing } from '../../server/reading.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
-import { PostgresChanges } from '../replication/index.ts'
+import { PostgresChangeSource } from '../replication/index.ts'
 import { readPostgresFollower, writePostgresFollower } from '../replication/stream-comment.ts'
 import { postgresClockMs } from '../replication/lag.ts'
 import { refuseForeign } from '../replication/slot.ts'
 import { refuseStandby } from '../replication/verify.ts'
 import { TruncateNotes } from '../replication/truncate-notes.ts'
-import { POSTGRES_WAIT_MS, type PostgresWait } from '../../server/waiting.ts'
 import { TriggerStream } from '../../../common/trigger-stream/stream.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
 import { beginPostgresTriggers, endPostgresTriggers, renewPostgresTriggers } from './birth.ts'
@@ -39,30 +37,14 @@ import { verifyPostgresTriggers } from './verify.ts'
 /** The catalogs store the lower half of a transaction id. */
 const HALF = 0xffff_ffffn
 
-export class PostgresTriggers extends ReadsServer implements ChangeSource {
+export class PostgresTriggers extends PostgresChangeSource implements ChangeSource {
   readonly #views: number
   readonly notified = new TruncateNotes()
-  readonly #patienceMs: number
-  /** Converts positions, lists slots, and reads the database name. */
-  readonly #server: PostgresChanges
 
-  /**
-   * @param views sessions of a read view at the same time
-   * @param patienceMs how long `begin` and `end` try to lock a table
-   */
-  constructor(settings: PostgresSettings, sessions: Pool<CopySession>, views: number, patienceMs = POSTGRES_WAIT_MS) {
+  /** @param views sessions of a read view at the same time */
+  constructor(settings: PostgresSettings, sessions: Pool<CopySession>, views: number) {
     super(settings, sessions)
     this.#views = views
-    this.#patienceMs = patienceMs
-    this.#server = new PostgresChanges(settings, sessions)
-  }
-
-  text(position: LogPosition): string {
-    return this.#server.text(position)
-  }
-
-  position(text: string): LogPosition {
-    return this.#server.position(text)
   }
 
   examine(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowPreflight> {
@@ -81,7 +63,7 @@ export class PostgresTriggers extends ReadsServer implements ChangeSource {
   ): Promise<StreamBirth> {
     refuseForeign(name)
     return this.#write(signal, (session) =>
-      beginPostgresTriggers(this.settings, name, tables, this.#wait(session, signal, report)),
+      beginPostgresTriggers(this.settings, name, tables, this.wait(session, signal, report)),
     )
   }
 
@@ -93,7 +75,7 @@ export class PostgresTriggers extends ReadsServer implements ChangeSource {
     report: (message: string) => void = () => undefined,
   ): Promise<StreamBirth> {
     return this.#write(signal, (session) =>
-      renewPostgresTriggers(birth, tables, applied, this.#wait(session, signal, report)),
+      renewPostgresTriggers(birth, tables, applied, this.wait(session, signal, report)),
     )
   }
 
@@ -179,7 +161,7 @@ export class PostgresTriggers extends ReadsServer implements ChangeSource {
     return this.#write(signal, (session) =>
       endPostgresTriggers(
         name,
-        this.#wait(session, signal, () => undefined),
+        this.wait(session, signal, () => undefined),
       ),
     )
   }
@@ -190,18 +172,6 @@ export class PostgresTriggers extends ReadsServer implements ChangeSource {
 
   streamsOf(table: TableName, signal: AbortSignal): Promise<readonly string[]> {
     return this.read(signal, (session) => notedBy(session, table))
-  }
-
-  slots(signal: AbortSignal): Promise<readonly ReplicationSlotLine[]> {
-    return this.#server.slots(signal)
-  }
-
-  database(signal: AbortSignal): Promise<string> {
-    return this.#server.database(signal)
-  }
-
-  #wait(session: CopySession, signal: AbortSignal, report: (message: string) => void): PostgresWait {
-    return { session, signal, tell: report, patienceMs: this.#patienceMs }
   }
 
   #write<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {

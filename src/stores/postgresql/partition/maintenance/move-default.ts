@@ -19,13 +19,12 @@ import { literal, tableSql } from '../../server/sql.ts'
 import { describeTable } from '../../server/tables.ts'
 import { underSignal } from '../../server/under-signal.ts'
 import { type SideTable, NewPartitionTable, type MissingProperty, type NewPartitionOptions } from './new-table.ts'
-import { SideTables } from './aside.ts'
+import { SideTables, proveQuarantined } from './aside.ts'
 import { definitionMark } from './definition.ts'
 import { beginKeyLog, noteSql, type KeyLog } from './key-log.ts'
 import { sideTableName } from './names.ts'
 import { OldViews } from './old-views.ts'
 import type { Patience } from '../../server/patience.ts'
-import { proveQuarantined } from './proof.ts'
 import { refuseUnmovable, unmovable } from './refusals.ts'
 import { constraintAbove, knownPartition, neighbourOf } from './dependencies.ts'
 import { Changed, NotNow } from './not-now.ts'
@@ -37,6 +36,13 @@ const QUICK_MS = 100
 /** Most rounds: if notes are left after them, other sessions write faster than changes can be applied. */
 const MOST_ROUNDS = 100
 const FIRST_REST_MS = 50
+
+/** @property options partitions that take their rows out of the default partition `rest` */
+type DefaultMove = {
+  readonly table: RangedTable
+  readonly rest: RangePartition
+  readonly options: readonly ComingPartition[]
+}
 
 export type Moved = {
   readonly made: readonly (ComingPartition & { readonly moved: bigint })[]
@@ -50,11 +56,7 @@ export async function moveDefault(
   session: CopySession,
   patience: Patience,
   request: MakeRequest,
-  {
-    table,
-    rest,
-    options,
-  }: { readonly table: RangedTable; readonly rest: RangePartition; readonly options: readonly ComingPartition[] },
+  { table, rest, options }: DefaultMove,
 ): Promise<Moved> {
   // Until the cutover a stop cancels the running statement, and the created objects are removed.
   const { stop = NEVER.stop } = request
@@ -170,19 +172,7 @@ async function followed(patience: Patience, sideTable: SideTables, { onStep, tab
 async function begun(
   session: CopySession,
   patience: Patience,
-  {
-    table,
-    rest,
-    options,
-    spec,
-    log,
-  }: {
-    readonly table: RangedTable
-    readonly rest: RangePartition
-    readonly options: readonly ComingPartition[]
-    readonly spec: TableSpec
-    readonly log: KeyLog
-  },
+  { table, rest, options, spec, log }: DefaultMove & { readonly spec: TableSpec; readonly log: KeyLog },
 ): Promise<SideTables> {
   const above = await constraintAbove(session, table)
   const also = above === null ? '' : ` AND (${above})`
