@@ -4,20 +4,20 @@ import { isConnectionLoss } from '../server/server-errors.ts'
 import type { PostgresSettings } from '../server/settings.ts'
 import type { CopySession } from '../server/session.ts'
 
+const SYSTEM = 'SELECT system_identifier FROM pg_catalog.pg_control_system()'
+const DATABASE = 'SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()'
+
 /** System identifier of the server (its address if the server denies the identifier) and OID of the database. */
 export async function databaseIdentity(session: CopySession, settings: PostgresSettings): Promise<string> {
-  const [row] = await session.ask(
-    'SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()',
-  )
-  const database = row?.[0] ?? settings.database
+  const database = (await session.one(DATABASE)) ?? settings.database
   return `postgresql/${await serverIdentity(session, settings)}/${database}`
 }
 
 /** System identifier of the server; its address if the server denies the identifier. */
 export async function serverIdentity(session: CopySession, { host, port }: PostgresSettings): Promise<string> {
   try {
-    const [row] = await session.ask('SELECT system_identifier FROM pg_catalog.pg_control_system()')
-    if (row?.[0] != null) return row[0]
+    const system = await session.one(SYSTEM)
+    if (system !== null) return system
   } catch {
     // Some services deny this function.
   }
@@ -34,8 +34,8 @@ export const STARTED = `SELECT pg_catalog.to_char(pg_catalog.timezone('UTC'::tex
  */
 export async function originOf(session: CopySession): Promise<Origin> {
   const facts: Readonly<Record<string, string>> = {
-    system: 'SELECT system_identifier FROM pg_catalog.pg_control_system()',
-    database: 'SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()',
+    system: SYSTEM,
+    database: DATABASE,
     timeline: `SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN NULL
       ELSE pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8) END`,
   }

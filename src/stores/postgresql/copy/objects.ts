@@ -2,16 +2,15 @@
 import { createHash } from 'node:crypto'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { ForeignKey, IndexObject, SchemaObject } from '../../../model/copy/schema-object.ts'
-import { throwIfAborted } from '../../../shared/abort.ts'
 import type { ObjectStore } from '../../../model/copy/objects-port.ts'
 import { takeObjectLock, type ObjectLock } from '../../common/object-lock.ts'
 import { asObjectError, objectFailed, shortened } from '../../common/object-names.ts'
 import { quoteName } from '../server/connect.ts'
 import { sqlStateOf } from '../server/server-errors.ts'
 import { postgresTargetError } from '../server/errors.ts'
-import { ReadsServer } from '../server/reading.ts'
+import { onNewSession, ReadsServer } from '../server/reading.ts'
 import { listPostgresObjects } from './object-list.ts'
-import { CopySession } from '../server/session.ts'
+import type { CopySession } from '../server/session.ts'
 import { columnList, equalTo, literal, MOST_NAME_BYTES, tableSql } from '../server/sql.ts'
 import { underSignal } from '../server/under-signal.ts'
 import { countText } from '../../../shared/figures.ts'
@@ -59,7 +58,8 @@ export class PostgresObjects extends ReadsServer implements ObjectStore {
 
   async build(object: SchemaObject, table: TableSpec, inUse: boolean, signal: AbortSignal): Promise<void> {
     try {
-      await this.#write(signal, async (session) => {
+      // In a session of its own, so that no lock remains.
+      await onNewSession(this.settings, signal, async (session) => {
         const lock = objectLock(session, lockOf(table, inUse ? null : object), table)
         await takeObjectLock(lock, object, table, signal)
         // No limit on the wait: no session uses the table, so none queues behind this one.
@@ -69,13 +69,6 @@ export class PostgresObjects extends ReadsServer implements ObjectStore {
     } catch (error) {
       throw asObjectError(error, object, (thrown) => postgresTargetError(thrown, this.settings, tableText(table.table)))
     }
-  }
-
-  /** In a session of its own, so that no lock remains. */
-  async #write(signal: AbortSignal, body: (session: CopySession) => Promise<void>): Promise<void> {
-    throwIfAborted(signal)
-    await using session = await CopySession.open(this.settings, 'write')
-    await underSignal(session, signal, () => body(session))
   }
 }
 

@@ -90,10 +90,7 @@ function recognised({
   return {
     identification: {
       origin: (signal) => ask(signal, originOf),
-      started: async (signal) => {
-        const [row] = await ask(signal, (session) => session.ask(STARTED))
-        return row?.[0] ?? null
-      },
+      started: (signal) => ask(signal, (session) => session.one(STARTED)),
       mark: async ({ schema, name }, signal) => {
         const quoted = tableSql({ schema: schema ?? own, name })
         const sql = `SELECT pg_catalog.to_regclass(${literal(quoted)})::oid`

@@ -51,7 +51,6 @@ export async function writingTo<T>(
   signal: AbortSignal,
   body: Body<T>,
 ): Promise<T> {
-  throwIfAborted(signal)
   try {
     return await onNewSession(settings, signal, body)
   } catch (error) {
@@ -59,7 +58,9 @@ export async function writingTo<T>(
   }
 }
 
-async function onNewSession<T>(settings: PostgresSettings, signal: AbortSignal, body: Body<T>): Promise<T> {
+/** Runs `body` on a new session that may write, and closes it. @throws errors of the server as they are */
+export async function onNewSession<T>(settings: PostgresSettings, signal: AbortSignal, body: Body<T>): Promise<T> {
+  throwIfAborted(signal)
   await using session = await CopySession.open(settings, 'write')
   return await underSignal(session, signal, () => body(session))
 }

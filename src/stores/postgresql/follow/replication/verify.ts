@@ -42,13 +42,8 @@ export async function verifyStream(
   applied: LogPosition,
   reported: ReportedChanges,
 ): Promise<StreamState> {
-  const all = tables.map(({ table }) => tableText(table.table))
   const since = lsnText(applied)
-  const whole = (code: StreamFault['code'], message: string): StreamState => ({
-    faults: [{ code, tables: all, message, since }],
-    moved: {},
-    unclear: [],
-  })
+  const whole = faultOfAll(tables, since)
   const other = await otherServer(session, birth)
   if (other !== null) return whole('OTHER_SERVER', other)
   const lost = await slotFault(session, birth, applied)
@@ -93,6 +88,15 @@ export async function verifyStream(
   })
 }
 
+/** Makes the state of a stream with one fault, which concerns all of its tables. */
+export function faultOfAll(
+  tables: readonly FollowedTable[],
+  since: string,
+): (code: StreamFault['code'], message: string) => StreamState {
+  const all = tables.map(({ table }) => tableText(table.table))
+  return (code, message) => ({ faults: [{ code, tables: all, message, since }], moved: {}, unclear: [] })
+}
+
 /** Why the slot has lost changes; null if it has not. It keeps the log after its own position, not after `applied`. */
 export async function slotFault(
   session: CopySession,
@@ -118,12 +122,7 @@ export async function slotFault(
 /** Compares a table with its noted shape. @param around `end`: end of the log when this comparison began */
 export async function tableDifference(
   session: CopySession,
-  {
-    table,
-    columns,
-    computed = [],
-    unwritten = [],
-  }: Pick<FollowedTable, 'table' | 'columns' | 'computed' | 'unwritten'>,
+  { table, columns, computed = [], unwritten = [] }: FollowedTable,
   before: ReplicatedShape,
   now: SeenShape,
   around: {

@@ -114,8 +114,7 @@ type Position = Pick<Numbering, 'column' | 'cache'> & { readonly last: string }
 export async function positionsOf(session: CopySession, side: CutoverTable): Promise<SidePositions> {
   const positions: Position[] = []
   for (const { column, cache, sql } of await numberings(session, side)) {
-    const [row] = await session.ask(`SELECT last_value FROM ${sql}`)
-    positions.push({ column, cache, last: row?.[0] ?? '0' })
+    positions.push({ column, cache, last: (await session.one(`SELECT last_value FROM ${sql}`)) ?? '0' })
   }
   return { text: JSON.stringify(positions) }
 }

@@ -9,7 +9,7 @@ import { lostSql } from '../../partition/maintenance/key-log.ts'
 import { lsnOf, lsnText } from '../../server/lsn.ts'
 import { readNotes } from '../replication/partition-notes.ts'
 import { BY_INDEX } from '../replication/shapes.ts'
-import { otherServer, tableDifference, type ReportedChanges } from '../replication/verify.ts'
+import { faultOfAll, otherServer, tableDifference, type ReportedChanges } from '../replication/verify.ts'
 import { postgresLogOf, progressSql, writtenNow, type PostgresTableLog } from './log.ts'
 import { firingFault, notedOf, postgresShapeText, readNoted } from './noted-shape.ts'
 
@@ -25,11 +25,7 @@ export async function verifyPostgresTriggers(
 ): Promise<StreamState> {
   const all = tables.map(({ table }) => tableText(table.table))
   const since = lsnText(applied)
-  const whole = (code: StreamFault['code'], message: string): StreamState => ({
-    faults: [{ code, tables: all, message, since }],
-    moved: {},
-    unclear: [],
-  })
+  const whole = faultOfAll(tables, since)
   const other = await otherTime(session, birth, applied)
   if (other !== null) return whole('OTHER_SERVER', other)
   const lost = await logsFault(session, birth, applied)

@@ -9,8 +9,6 @@ import { conflictUsers } from './upserts.ts'
 type Unique = {
   readonly name: string
   readonly primary: boolean
-  /** True if it belongs to a constraint. */
-  readonly constraint: boolean
   /** Key columns; null for an expression. */
   readonly columns: readonly (string | null)[]
   /** One of its columns always gets unique values: from a sequence without CYCLE, or random UUIDs. */
@@ -117,7 +115,7 @@ function exclusion({ name, definition, equal }: Exclusion, { column, session }: 
 
 function uniquesSql({ oid }: About): string {
   return `
-    SELECT pg_catalog.json_build_object('name', x.relname, 'primary', i.indisprimary, 'constraint', k.oid IS NOT NULL,
+    SELECT pg_catalog.json_build_object('name', x.relname, 'primary', i.indisprimary,
       'sound', i.indisvalid AND i.indisready,
       'definition', coalesce(pg_catalog.pg_get_constraintdef(k.oid), 'UNIQUE ' || ${indexTailSql}),
       'period', coalesce((pg_catalog.to_jsonb(k) ->> 'conperiod'::text)::boolean, false),

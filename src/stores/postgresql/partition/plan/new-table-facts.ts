@@ -110,8 +110,6 @@ export type NewTableFacts = {
   readonly unlogged: boolean
   readonly options: string | null
   readonly identity: string
-  readonly security: boolean
-  readonly forced: boolean
   readonly comment: string | null
 }
 
@@ -123,7 +121,7 @@ export function tableSqlOf({ oid }: About): string {
       'options', (SELECT pg_catalog.string_agg(pg_catalog.format('%s%I = %L', prefix, option_name, option_value), ', ') FROM (
         SELECT '' AS prefix, * FROM pg_catalog.pg_options_to_table(c.reloptions)
         UNION ALL SELECT 'toast.', o.* FROM pg_catalog.pg_class l, pg_catalog.pg_options_to_table(l.reloptions) o WHERE l.oid = c.reltoastrelid) AS given),
-      'identity', c.relreplident, 'security', c.relrowsecurity, 'forced', c.relforcerowsecurity, 'comment', pg_catalog.obj_description(c.oid, 'pg_class'))
+      'identity', c.relreplident, 'comment', pg_catalog.obj_description(c.oid, 'pg_class'))
     FROM pg_catalog.pg_class c WHERE c.oid = ${oid}::oid`
 }
 

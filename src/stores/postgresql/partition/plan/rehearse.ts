@@ -92,8 +92,7 @@ async function probed(session: CopySession, statement: string): Promise<Error | 
 async function isMissing(session: CopySession, type: string): Promise<boolean> {
   let found: string | null = null
   const error = await refusalOf(session, async () => {
-    const [row] = await session.ask(`SELECT pg_catalog.to_regtype(${literal(type)})`)
-    found = row?.[0] ?? null
+    found = await session.one(`SELECT pg_catalog.to_regtype(${literal(type)})`)
   })
   return error !== null || found === null
 }

@@ -12,7 +12,6 @@ export type PlannedTableShape = {
   readonly persistence: string
   readonly extension: string | null
   readonly generated: boolean
-  readonly identity: boolean
   readonly notNull: boolean
   readonly type: string
   readonly ordered: boolean
@@ -105,7 +104,7 @@ function shapeSql({ oid, attnum }: About): string {
       'of', CASE WHEN c.reloftype <> 0::oid THEN c.reloftype::pg_catalog.regtype::text END,
       'extension', (SELECT e.extname FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
         WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.objid = c.oid AND d.deptype = 'e' AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass::oid),
-      'generated', a.attgenerated <> '', 'identity', a.attidentity <> '', 'notNull', a.attnotnull AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'n' AND k.conkey[1] = a.attnum AND NOT k.convalidated),
+      'generated', a.attgenerated <> '', 'notNull', a.attnotnull AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'n' AND k.conkey[1] = a.attnum AND NOT k.convalidated),
       'type', pg_catalog.format_type(a.atttypid, a.atttypmod),
       'ordered', EXISTS (SELECT FROM pg_catalog.pg_opclass o JOIN pg_catalog.pg_am m ON m.oid = o.opcmethod AND m.amname = 'btree'
         JOIN pg_catalog.pg_type t ON t.oid = a.atttypid WHERE o.opcdefault AND o.opcintype IN (t.oid, t.typbasetype)),

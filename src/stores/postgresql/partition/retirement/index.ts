@@ -47,8 +47,8 @@ export async function openPostgresRetirement(
   const settings = postgresSettings(url)
   const session = await openMaintenance(settings, maintenance, mode)
   const server = `postgresql/${await serverIdentity(session, settings)}/`
-  const [row] = await session.ask('SELECT pg_catalog.current_database()')
-  return new PostgresRetirement(settings, session, server, row?.[0] ?? '')
+  const through = (await session.one('SELECT pg_catalog.current_database()')) ?? ''
+  return new PostgresRetirement(settings, session, server, through)
 }
 
 class PostgresRetirement implements DatabaseRetirement {
