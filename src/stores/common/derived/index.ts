@@ -1,6 +1,6 @@
 /**
- * A source whose tables get additional columns: constants, and the entries of a map, one row per entry. Table
- * declarations with their derived columns.
+ * A source whose tables get additional columns: constants, and the entries of a map, one row per entry. The table
+ * declarations name these columns.
  */
 import { tableText, type TableSpec, type Column, type ColumnType } from '../../../model/copy/column-type.ts'
 import type { ColumnFacts } from '../../../model/archive/values-port.ts'

@@ -1,5 +1,5 @@
 /**
- * Makes rows with derived columns from rows of the source table. Splits a map, which is transferred as JSON, into
+ * Makes rows with derived columns from rows of the source table. A map, which is transferred as JSON, is split into
  * entries with cells for their columns.
  */
 import { conversionOf, readType, type Conversion } from '../../../model/copy/codec.ts'

@@ -1,5 +1,5 @@
 /**
- * OIDs of tables and attribute numbers of columns, which a rename does not change. User-defined types of a table's
+ * OIDs of tables and attribute numbers of columns, which a rename does not change; and user-defined types of a table's
  * columns, also those inside domains, arrays, ranges and composites.
  */
 import type { TableName } from '../../../model/copy/column-type.ts'

@@ -1,6 +1,6 @@
 /**
- * Restores a partition: attaches the detached table, loads a new table, or inserts its rows among newer rows. Adapts a
- * detached table to later changes of its parent's columns, so that it can be attached again.
+ * Restores a partition: attaches the detached table, loads a new table, or inserts its rows among newer rows. A
+ * detached table is first adapted to later changes of its parent's columns.
  */
 import type { AmongOthersRequest, Giving, PartitionRequest, Reshape } from '../../../model/archive/port.ts'
 import { AS_REPLICA } from '../copy/replica-role.ts'

@@ -1,6 +1,6 @@
 /**
- * The partitions of a table, and what prevents their archiving. Counts indexes, triggers, grants … that a partition
- * does not get from its parent. One query for many partitions.
+ * The partitions of a table, and what prevents their archiving. One query counts, for all of them, indexes, triggers,
+ * grants … that a partition does not get from its parent.
  */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'

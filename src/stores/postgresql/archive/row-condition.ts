@@ -1,4 +1,4 @@
-/** Tests of rows in the SQL of PostgreSQL. Distinct values of a column of a plain table. */
+/** Tests of rows in the SQL of PostgreSQL, and distinct values of a column of a plain table. */
 import type { RowTest } from '../../../model/archive/row-test.ts'
 import type { Comparison } from '../../../model/lake/condition.ts'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'

@@ -1,6 +1,6 @@
 /**
- * Jobs of graphile-worker for slots. Each slot has one job key, so a slot that is queued twice has one job. A run and
- * its slots, with their jobs.
+ * A run and its slots, with jobs of graphile-worker for the slots. Each slot has one job key, so a slot that is queued
+ * twice has one job.
  */
 import type { PoolClient } from 'pg'
 import type { SlotKey, QueuedRun } from '../../../model/share/queue-port.ts'

@@ -1,6 +1,6 @@
 /**
- * Connections of a queue, shared by graphile-worker and by the rows of runs and workers. Finds the right that a role
- * lacks in the database of a queue, and the statement that grants it.
+ * Connections of a queue, shared by graphile-worker and by the rows of runs and workers. If a role lacks a right in
+ * the database, the error names it, and the statement that grants it.
  */
 import { TLSSocket } from 'node:tls'
 import { Client, Pool, type ClientConfig, type PoolClient, type QueryResult, type QueryResultRow } from 'pg'

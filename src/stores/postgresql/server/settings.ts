@@ -1,6 +1,6 @@
 /**
- * Settings from a PostgreSQL URL, then libpq's service file, environment and password file, in this order. libpq's
- * password file. It is read here because the driver would print a warning at every start.
+ * Settings from a PostgreSQL URL, then libpq's service file, environment and password file, in this order. The
+ * password file is read here because the driver would print a warning at every start.
  */
 import { homedir, userInfo } from 'node:os'
 import { join } from 'node:path'

@@ -1,6 +1,6 @@
 /**
- * A session of a catalog: statements with values, prepared once they are repeated, and results by page. Writes rows in
- * COPY's text format, in pieces for a socket.
+ * A session of a catalog: statements with values, prepared once they are repeated, results by page, and rows that are
+ * loaded in COPY's text format, in pieces for a socket.
  */
 import Cursor from 'pg-cursor'
 import { SluiceError } from '../../../shared/errors.ts'

@@ -1,7 +1,6 @@
 /**
- * Checks that indexes, constraints, triggers and sequences of a table and its partitions are in force. Checks that a
- * query by the partition key of an existing row reads one partition, according to the server's plan. / Input and
- * result of the checks of a table.
+ * Checks that indexes, constraints, triggers and sequences of a table and its partitions are in force, and that a
+ * query by the partition key of an existing row reads one partition, according to the server's plan.
  */
 import { further, type SequenceOptions } from '../../../../model/copy/sequence.ts'
 import { isBehindSql, settingFor } from '../../copy/positions.ts'

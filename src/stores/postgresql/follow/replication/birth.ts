@@ -1,8 +1,8 @@
 /**
- * Starts and ends a stream. The start creates the publication, then the slot, then waits until snapshots show every
- * earlier transaction. / Tables of a stream that are copied again: published again if missing, and noted with their
- * current shape. / Makes writers wait while a slot is created: their tables have no open changes at the start of the
- * stream.
+ * Starts and ends a stream, and renews tables of it. The start creates the publication, then the slot, then waits
+ * until snapshots show every earlier transaction. It can make writers wait while the slot is created: then their
+ * tables have no open changes at the start of the stream. Tables that are copied again are published again if missing,
+ * and noted with their current shape.
  */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'

@@ -1,6 +1,6 @@
 /**
  * Notes about a stream at its source: JSON with named facts, in the comment of its publication or triggers' schema.
- * The program that follows a stream: noted in the comment of the publication, or of the triggers' schema.
+ * One of them is the program that follows the stream.
  */
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'

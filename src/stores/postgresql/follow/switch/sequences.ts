@@ -1,6 +1,6 @@
 /**
- * Sequences: after the cutover no number is given out that a row has, or that a session may have cached. Sequences in
- * a cutover between databases: the new table gets only numbers that the old one never issued.
+ * Sequences: after the cutover no number is given out that a row has, or that a session may have cached. In a cutover
+ * between databases the new table gets only numbers that the old one never issued.
  */
 import { quoteName } from '../../server/connect.ts'
 import { literal } from '../../server/sql.ts'

@@ -1,6 +1,6 @@
 /**
- * Retires an old table of PostgreSQL: inspection, and each step as one short transaction with its ledger row. Drops an
- * old table, in a transaction that has its lock.
+ * Retires an old table of PostgreSQL: inspection, and each step as one short transaction with its ledger row. The last
+ * step drops the table, under its lock.
  */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { equalDigests } from '../../../../model/copy/rows.ts'

@@ -1,7 +1,4 @@
-/**
- * Inspects an old table: its users, its dependents, and what its removal would drop or change. Sessions that use a
- * table now.
- */
+/** Inspects an old table: sessions that use it now, its dependents, and what its removal would drop or change. */
 import { countedSince } from '../counters.ts'
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import type { DecommissionFinding, OldTableState, TableUse } from '../../../../model/partition/decommission-port.ts'

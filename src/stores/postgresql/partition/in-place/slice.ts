@@ -1,7 +1,6 @@
 /**
  * Splits the latest period from the first partition (the past). Its rows move in one transaction; all other sessions
- * wait for it. / Properties that a new partition copies from the first partition, because partitions do not inherit
- * them.
+ * wait for it. The new partition gets the properties of the first one, because partitions do not inherit them.
  */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'

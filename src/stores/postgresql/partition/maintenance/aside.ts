@@ -1,7 +1,7 @@
 /**
- * Fills the tables that will replace a default partition, then applies changes of other sessions to them. Trigger
- * statements that apply a change of a default partition to its replacement tables, in its transaction. / Compares a
- * default partition with its replacement tables, in one snapshot: number of rows and checksum.
+ * Fills the tables that will replace a default partition, then applies changes of other sessions to them: by rounds,
+ * and by a trigger that applies each change in its own transaction. At the end the default partition is compared with
+ * these tables in one snapshot: number of rows and checksum.
  */
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'

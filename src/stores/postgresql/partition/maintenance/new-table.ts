@@ -1,6 +1,6 @@
 /**
- * A new table with the same properties as another one, not yet a partition. One of the tables that replace a default
- * partition.
+ * A new table with the same properties as another one, not yet a partition: the next partition, or one of the tables
+ * that replace a default partition.
  */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { isRefusal } from '../../archive/own.ts'

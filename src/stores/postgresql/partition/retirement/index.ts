@@ -1,7 +1,4 @@
-/**
- * Retires a whole PostgreSQL database, through another database of the same server. The database of the same server
- * through which another one is retired.
- */
+/** Retires a whole PostgreSQL database, through another database of the same server. */
 import { throwIfAborted, type Interrupt } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { OpenMode } from '../../../../model/run/sql-port.ts'
