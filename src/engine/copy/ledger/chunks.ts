@@ -10,6 +10,7 @@ import { batchOnce } from './once.ts'
 import type { RunOwner, TableKey } from './owner.ts'
 import type { Planning } from './planning.ts'
 import { BROKEN, chunkColumns, chunkOf, CLOSED, OF_TABLE, proofIn, type StoredChunk } from './stored-chunk.ts'
+import { runStatement } from './statement.ts'
 
 const STATEMENTS_A_BATCH = 50
 /** Chunks per read. */
@@ -184,28 +185,20 @@ export class ChunkLedger {
 
   /** Adopts the script's ledger rows of this table: they have no schema and no kind of chunk. */
   async adopt(): Promise<void> {
-    await this.#database.batch([
-      {
-        sql: `UPDATE migration_checkpoints SET schema_name = ?, kind = 'key', chunk_no = id,
+    const sql = `UPDATE migration_checkpoints SET schema_name = ?, kind = 'key', chunk_no = id,
                 lo = CASE WHEN start_id IS NULL THEN NULL ELSE '["' || CAST(start_id - 1 AS ${this.#text}) || '"]' END,
                 hi = CASE WHEN end_id IS NULL THEN NULL ELSE '["' || CAST(end_id AS ${this.#text}) || '"]' END,
                 status = CASE WHEN status = 'completed' THEN 'completed' ELSE 'pending' END
-              WHERE table_name = ? AND schema_name IS NULL`,
-        parameters: [this.#key.schema, this.#key.name],
-      },
-    ])
+              WHERE table_name = ? AND schema_name IS NULL`
+    await runStatement(this.#database, sql, [this.#key.schema, this.#key.name])
   }
 
   /** Makes a completed chunk pending again, unless it has changed since it was read. */
   async reopen(chunk: StoredChunk): Promise<void> {
     this.claims.released(chunk.no)
-    await this.#database.batch([
-      {
-        sql: `UPDATE migration_checkpoints SET status = 'pending', cursor_key = NULL, next_try = 0, surplus = NULL
-              WHERE id = ? AND ${CLOSED} AND COALESCE(fence, 0) = ?`,
-        parameters: [chunk.id, chunk.fence],
-      },
-    ])
+    const sql = `UPDATE migration_checkpoints SET status = 'pending', cursor_key = NULL, next_try = 0, surplus = NULL
+              WHERE id = ? AND ${CLOSED} AND COALESCE(fence, 0) = ?`
+    await runStatement(this.#database, sql, [chunk.id, chunk.fence])
   }
 
   /** Records the surplus of chunks that did not change since they were read from the ledger. */

@@ -12,6 +12,7 @@ import { ClaimSearch, shareText, without, type JobShare, type ClaimScope } from 
 import { readRange } from './keys.ts'
 import { COPY_LEASE_MS, type RunOwner, type TableKey } from './owner.ts'
 import { BROKEN, chunkColumns, chunkOf, HELD, heldBy, heldQuery, OF_TABLE, type StoredChunk } from './stored-chunk.ts'
+import { runStatement } from './statement.ts'
 
 /** Number of ids to read ahead if no index leads to the next chunk. */
 const READ_AHEAD = 200
@@ -303,13 +304,9 @@ export class ChunkClaims {
   /** Frees a chunk of a dead owner; does nothing if the chunk has a new owner since. */
   async free(chunk: StoredChunk): Promise<void> {
     this.released(chunk.no)
-    await this.#database.batch([
-      {
-        sql: `UPDATE migration_checkpoints SET status = 'pending', ${this.#lease.back}, claim = NULL, next_try = 0
-              WHERE id = ? AND COALESCE(fence, 0) = ? AND status = 'in_progress'`,
-        parameters: [chunk.id, chunk.fence],
-      },
-    ])
+    const sql = `UPDATE migration_checkpoints SET status = 'pending', ${this.#lease.back}, claim = NULL, next_try = 0
+              WHERE id = ? AND COALESCE(fence, 0) = ? AND status = 'in_progress'`
+    await runStatement(this.#database, sql, [chunk.id, chunk.fence])
   }
 
   /** Gives a chunk back unfinished: after a stop, or for a later retry. */
@@ -321,28 +318,20 @@ export class ChunkClaims {
     this.released(claim.no)
     // No delay: use 0, independent of the server clock.
     const due = waitMs === 0 ? '?' : `${this.#now} + ?`
-    await this.#database.batch([
-      {
-        sql: `UPDATE migration_checkpoints SET status = 'pending', ${this.#lease.back}, claim = NULL,
-                next_try = ${due}, error_code = ?, error_message = ? WHERE ${HELD}`,
-        parameters: [
-          waitMs,
-          error?.code ?? null,
-          error === null ? null : storableError(error.message),
-          ...heldBy(this.#owner, claim),
-        ],
-      },
+    const sql = `UPDATE migration_checkpoints SET status = 'pending', ${this.#lease.back}, claim = NULL,
+                next_try = ${due}, error_code = ?, error_message = ? WHERE ${HELD}`
+    await runStatement(this.#database, sql, [
+      waitMs,
+      error?.code ?? null,
+      error === null ? null : storableError(error.message),
+      ...heldBy(this.#owner, claim),
     ])
   }
 
   async fail(claim: Claim, error: { readonly code: string; readonly message: string }): Promise<void> {
-    await this.#database.batch([
-      {
-        sql: `UPDATE migration_checkpoints SET status = 'failed', ${this.#lease.back}, claim = NULL, rows_quarantined = 0, error_code = ?, error_message = ?
-              WHERE ${HELD}`,
-        parameters: [error.code, storableError(error.message), ...heldBy(this.#owner, claim)],
-      },
-    ])
+    const sql = `UPDATE migration_checkpoints SET status = 'failed', ${this.#lease.back}, claim = NULL, rows_quarantined = 0, error_code = ?, error_message = ?
+              WHERE ${HELD}`
+    await runStatement(this.#database, sql, [error.code, storableError(error.message), ...heldBy(this.#owner, claim)])
   }
 
   get #identity(): readonly [string, string] {

@@ -7,6 +7,7 @@ import { fateOf, type ProcessIdentity, type StoredIdentity } from '../../../shar
 import type { SqlValue } from '../../../model/run/sql-port.ts'
 import { COPY_LEASE_MS, type RunOwner } from './owner.ts'
 import { COMPARED } from './stored-chunk.ts'
+import { runStatement } from './statement.ts'
 
 export const KILLED_RUN = 'killed'
 export const KILLED_DETAIL = 'its program ended before it recorded a result'
@@ -80,13 +81,9 @@ export async function markKilled(database: LedgerDatabase, here: ProcessIdentity
   for (const [run, , , , , , until] of killed) {
     const id = BigInt(String(run))
     const [[chunk] = []] = await database.all(`SELECT CAST(${lastChunkOf(id)} AS ${types.castText})`)
-    await database.batch([
-      {
-        sql: `UPDATE migration_runs SET status = ?, detail = ?, ended_ms = COALESCE(?, started_ms), rows_written = ${killedRunRows(id)},
-                alive_until = NULL WHERE run_id = ? AND status = 'running'`,
-        parameters: [KILLED_RUN, KILLED_DETAIL, lastHeardOf(whole(until), whole(chunk)), id],
-      },
-    ])
+    const sql = `UPDATE migration_runs SET status = ?, detail = ?, ended_ms = COALESCE(?, started_ms), rows_written = ${killedRunRows(id)},
+                alive_until = NULL WHERE run_id = ? AND status = 'running'`
+    await runStatement(database, sql, [KILLED_RUN, KILLED_DETAIL, lastHeardOf(whole(until), whole(chunk)), id])
   }
 }
 

@@ -8,12 +8,14 @@ import type { RunOwner, TableKey } from './owner.ts'
 import { storableError } from './error-text.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { makeLateTable } from './late-tables.ts'
+import { runStatement } from './statement.ts'
 
 export type ObjectRow = { readonly name: string; readonly kind: ObjectKind }
 
 export class ObjectLedger {
   readonly #database: LedgerDatabase
   readonly #owner: RunOwner
+  /** Only runs that create objects create the table: older ledgers do not have it. */
   #made: Promise<void> | null = null
 
   constructor(database: LedgerDatabase, owner: RunOwner) {
@@ -23,7 +25,7 @@ export class ObjectLedger {
 
   /** Records that the creation of an object starts. */
   async begin(table: TableKey, object: ObjectRow): Promise<void> {
-    await (this.#made ??= this.#make())
+    await (this.#made ??= makeLateTable(this.#database, 'migration_objects'))
     const { now } = ledgerDialect(this.#database.dialect)
     await this.#database.batch([
       { sql: `DELETE FROM migration_objects WHERE ${OBJECT}`, parameters: parametersOf(table, object) },
@@ -38,15 +40,11 @@ export class ObjectLedger {
   /** @param error why it could not be created; null if it exists */
   async end(table: TableKey, object: ObjectRow, error: string | null): Promise<void> {
     const { now } = ledgerDialect(this.#database.dialect)
-    await this.#database.batch([
-      {
-        sql: `UPDATE migration_objects SET status = ?, error_message = ?, ended_ms = ${now} WHERE ${OBJECT}`,
-        parameters: [
-          error === null ? 'built' : 'failed',
-          error === null ? null : storableError(error),
-          ...parametersOf(table, object),
-        ],
-      },
+    const sql = `UPDATE migration_objects SET status = ?, error_message = ?, ended_ms = ${now} WHERE ${OBJECT}`
+    await runStatement(this.#database, sql, [
+      error === null ? 'built' : 'failed',
+      error === null ? null : storableError(error),
+      ...parametersOf(table, object),
     ])
   }
 
@@ -63,7 +61,7 @@ export class ObjectLedger {
   /** Records objects as built if they exist although their creation was interrupted. */
   async settle(table: TableKey, there: readonly ObjectRow[]): Promise<void> {
     if (there.length === 0) return
-    await (this.#made ??= this.#make())
+    await (this.#made ??= makeLateTable(this.#database, 'migration_objects'))
     const { now } = ledgerDialect(this.#database.dialect)
     await this.#database.batch(
       there.map((object) => ({
@@ -71,11 +69,6 @@ export class ObjectLedger {
         parameters: parametersOf(table, object),
       })),
     )
-  }
-
-  /** Called only by runs that create objects: older ledgers do not have the table. */
-  async #make(): Promise<void> {
-    await makeLateTable(this.#database, 'migration_objects')
   }
 }
 

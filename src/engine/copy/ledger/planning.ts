@@ -9,6 +9,7 @@ import { databaseTimes, LeaseSql } from '../../../stores/common/lease/sql.ts'
 import { COPY_LEASE_MS, type RunOwner, type TableKey } from './owner.ts'
 import { batchOnce, type Hold } from './once.ts'
 import { notedChange, prepareSurplusChanges } from './surplus-changes.ts'
+import { runStatement } from './statement.ts'
 
 const TABLE = 'schema_name = ? AND table_name = ?'
 const COLUMNS: LeaseColumns = {
@@ -53,12 +54,8 @@ export class Planning {
 
   /** Releases the lease. */
   async end(): Promise<void> {
-    await this.#database.batch([
-      {
-        sql: `UPDATE migration_plans SET ${this.#lease.back} WHERE ${TABLE} AND planner = ?`,
-        parameters: this.#mine.parameters,
-      },
-    ])
+    const sql = `UPDATE migration_plans SET ${this.#lease.back} WHERE ${TABLE} AND planner = ?`
+    await runStatement(this.#database, sql, this.#mine.parameters)
   }
 
   /** Statements that renew and check this process's lease, for transactions of the target. */

@@ -6,6 +6,7 @@ import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { RunOwner, TableKey } from './owner.ts'
 import { ASIDE_CODE, CLOSED, DIFFERS, OF_TABLE, type StoredChunk } from './stored-chunk.ts'
 import { notedChange, prepareSurplusChanges } from './surplus-changes.ts'
+import { runStatement } from './statement.ts'
 
 /** Records the proof of a chunk that another program copied. */
 export async function trust(
@@ -17,24 +18,20 @@ export async function trust(
   target: Digest,
   point: ReadPoint,
 ): Promise<void> {
-  await database.batch([
-    {
-      sql: `UPDATE migration_checkpoints SET proof = ?, source_checksum = ?, target_checksum = ?, rows_read = ?, rows_written = ?,
+  const sql = `UPDATE migration_checkpoints SET proof = ?, source_checksum = ?, target_checksum = ?, rows_read = ?, rows_written = ?,
               records_processed = ?, read_view = ?, read_at = ?, surplus = 0, run_id = ?, completed_ms = ${ledgerDialect(database.dialect).now}
-            WHERE id = ? AND status = 'completed' AND proof IS NULL`,
-      parameters: [
-        scheme,
-        source.sum,
-        target.sum,
-        source.rows,
-        source.rows,
-        source.rows,
-        point.view,
-        point.at,
-        owner.runId,
-        chunk.id,
-      ],
-    },
+            WHERE id = ? AND status = 'completed' AND proof IS NULL`
+  await runStatement(database, sql, [
+    scheme,
+    source.sum,
+    target.sum,
+    source.rows,
+    source.rows,
+    source.rows,
+    point.view,
+    point.at,
+    owner.runId,
+    chunk.id,
   ])
 }
 

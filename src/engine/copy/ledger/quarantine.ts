@@ -10,6 +10,7 @@ import { storableError } from './error-text.ts'
 import type { RunOwner, TableKey } from './owner.ts'
 import { CLOSED, heldQuery, OF_TABLE } from './stored-chunk.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
+import { runStatement } from './statement.ts'
 
 export type RowToQuarantine = {
   /** Key of the row at the source; empty if the row has none. */
@@ -164,7 +165,7 @@ export async function endLines(database: LedgerDatabase, owner: RunOwner, claim:
   )
   if (newest == null) return
   const { sql, parameters } = replayedChunk(database, claim.id, heldQuery(owner, claim))
-  await database.batch([{ sql: `${sql} AND created_ms <= ?`, parameters: [...parameters, BigInt(String(newest))] }])
+  await runStatement(database, `${sql} AND created_ms <= ?`, [...parameters, BigInt(String(newest))])
 }
 
 /** Entries not replayed yet, oldest first. @param runId of one run; null: all @param table of the target; null: all */

@@ -7,6 +7,7 @@ import { markKilled, killedRunRows } from './killed-runs.ts'
 import { storableError } from './error-text.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { forgetBatches } from './once.ts'
+import { runStatement } from './statement.ts'
 
 export type NewRunRow = {
   readonly operation: string
@@ -119,12 +120,8 @@ export class RunLedger {
 
   /** Deletes the plan: the table is then copied as if for the first time. */
   async forgetPlan(key: TableKey): Promise<void> {
-    await this.#database.batch([
-      {
-        sql: 'DELETE FROM migration_plans WHERE schema_name = ? AND table_name = ?',
-        parameters: [key.schema, key.name],
-      },
-    ])
+    const sql = 'DELETE FROM migration_plans WHERE schema_name = ? AND table_name = ?'
+    await runStatement(this.#database, sql, [key.schema, key.name])
   }
 
   /** `Identification.mark` of the target table at its last check; null if none is recorded. */
@@ -147,12 +144,8 @@ export class RunLedger {
   }
 
   async notePlanSurplus(key: TableKey, surplus: bigint): Promise<void> {
-    await this.#database.batch([
-      {
-        sql: 'UPDATE migration_plans SET surplus = ? WHERE schema_name = ? AND table_name = ?',
-        parameters: [surplus, key.schema, key.name],
-      },
-    ])
+    const sql = 'UPDATE migration_plans SET surplus = ? WHERE schema_name = ? AND table_name = ?'
+    await runStatement(this.#database, sql, [surplus, key.schema, key.name])
   }
 
   /** Start of this run, by the clock of the ledger's database. */
@@ -164,12 +157,8 @@ export class RunLedger {
   }
 
   async noteTargetMark(key: TableKey, mark: string): Promise<void> {
-    await this.#database.batch([
-      {
-        sql: 'UPDATE migration_plans SET target_mark = ? WHERE schema_name = ? AND table_name = ?',
-        parameters: [mark, key.schema, key.name],
-      },
-    ])
+    const sql = 'UPDATE migration_plans SET target_mark = ? WHERE schema_name = ? AND table_name = ?'
+    await runStatement(this.#database, sql, [mark, key.schema, key.name])
   }
 
   /** Stores a plan, unless the table has one. @param instead replace the plan of an earlier run */

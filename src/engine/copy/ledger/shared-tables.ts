@@ -5,6 +5,7 @@ import type { LedgerTotals } from '../../../model/share/distributed.ts'
 import { makeLateTable } from './late-tables.ts'
 import type { TableKey } from './owner.ts'
 import { CLOSED } from './stored-chunk.ts'
+import { runStatement } from './statement.ts'
 
 const TABLE = 'shared_run = ? AND schema_name = ? AND table_name = ?'
 
@@ -52,12 +53,8 @@ export class SharedTables {
   /** Records that all earlier chunks are as expected. */
   async noteLooked(key: TableKey, runId: bigint): Promise<void> {
     const { now } = ledgerDialect(this.#database.dialect)
-    await this.#database.batch([
-      {
-        sql: `UPDATE migration_shared_tables SET looked_by = ?, looked_ms = ${now} WHERE ${TABLE}`,
-        parameters: [runId, ...this.#parameters(key)],
-      },
-    ])
+    const sql = `UPDATE migration_shared_tables SET looked_by = ?, looked_ms = ${now} WHERE ${TABLE}`
+    await runStatement(this.#database, sql, [runId, ...this.#parameters(key)])
   }
 
   /** Rows and chunks that all executions of the run have completed so far, including those before a resumption. */

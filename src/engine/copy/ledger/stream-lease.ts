@@ -13,6 +13,7 @@ import {
 } from '../../../stores/common/lease/columns.ts'
 import { databaseTimes, LeaseSql } from '../../../stores/common/lease/sql.ts'
 import { COPY_LEASE_MS, type RunOwner } from './owner.ts'
+import { runStatement } from './statement.ts'
 
 /** Separator of session names. */
 const SESSIONS = '\n'
@@ -90,33 +91,21 @@ export class StreamLease {
 
   /** Records the sessions that apply changes, so that they can be ended if their process is gone. */
   async noteSessions(id: string, sessions: readonly string[]): Promise<void> {
-    await this.#database.batch([
-      {
-        sql: 'UPDATE migration_streams SET session = ? WHERE stream_id = ? AND owner = ?',
-        parameters: [sessions.join(SESSIONS), id, this.#owner.id],
-      },
-    ])
+    const sql = 'UPDATE migration_streams SET session = ? WHERE stream_id = ? AND owner = ?'
+    await runStatement(this.#database, sql, [sessions.join(SESSIONS), id, this.#owner.id])
   }
 
   /** Heartbeat: extends this owner's lease. */
   async renew(id: string): Promise<void> {
-    const { sql, parameters } = this.#lease.renewed
-    await this.#database.batch([
-      {
-        sql: `UPDATE migration_streams SET ${sql} WHERE stream_id = ? AND owner = ?`,
-        parameters: [...parameters, id, this.#owner.id],
-      },
-    ])
+    const renewed = this.#lease.renewed
+    const sql = `UPDATE migration_streams SET ${renewed.sql} WHERE stream_id = ? AND owner = ?`
+    await runStatement(this.#database, sql, [...renewed.parameters, id, this.#owner.id])
   }
 
   /** Releases the lease. */
   async release(id: string): Promise<void> {
-    await this.#database.batch([
-      {
-        sql: `UPDATE migration_streams SET ${this.#lease.back}, session = NULL WHERE stream_id = ? AND owner = ?`,
-        parameters: [id, this.#owner.id],
-      },
-    ])
+    const sql = `UPDATE migration_streams SET ${this.#lease.back}, session = NULL WHERE stream_id = ? AND owner = ?`
+    await runStatement(this.#database, sql, [id, this.#owner.id])
   }
 }
 

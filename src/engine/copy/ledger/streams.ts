@@ -21,6 +21,7 @@ import {
 } from './stream-row.ts'
 import { StreamLease, streamLost } from './stream-lease.ts'
 import { hasStreams } from './stream-lookup.ts'
+import { runStatement } from './statement.ts'
 
 const TABLES = [
   'migration_streams',
@@ -118,18 +119,14 @@ export class StreamLedger {
   }
 
   async note(id: string, status: StreamStatus, faults: readonly StreamFault[] = []): Promise<void> {
-    await this.database.batch([
-      {
-        sql: `UPDATE migration_streams SET status = ?, fault = ?, ended_ms = ${status === 'ended' ? this.#now : 'NULL'} WHERE stream_id = ?`,
-        parameters: [status, faults.length === 0 ? null : JSON.stringify(faults), id],
-      },
-    ])
+    const sql = `UPDATE migration_streams SET status = ?, fault = ?, ended_ms = ${status === 'ended' ? this.#now : 'NULL'} WHERE stream_id = ?`
+    await runStatement(this.database, sql, [status, faults.length === 0 ? null : JSON.stringify(faults), id])
   }
 
   /** Records the options with which `follow RUN` continues the stream. */
   async storeOptions(id: string, options: string): Promise<void> {
     const sql = 'UPDATE migration_streams SET wishes = ? WHERE stream_id = ?'
-    await this.database.batch([{ sql, parameters: [options, id] }])
+    await runStatement(this.database, sql, [options, id])
   }
 
   /** Statement that replaces the stored start of a stream. Does nothing if another process has the stream. */
@@ -296,25 +293,21 @@ export class StreamLedger {
 
   /** Records the result of a comparison of a table. */
   async noteProof(id: string, { schema, name }: TableKey, proof: StoredStreamProof): Promise<void> {
-    await this.database.batch([
-      {
-        sql: `INSERT INTO migration_stream_proofs (proof_id, stream_id, run_id, schema_name, table_name, log_position, source_rows, target_rows, differing, unread, pause_ms, took_ms, proved_ms)
-              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ${this.#now})`,
-        parameters: [
-          randomUUID(),
-          id,
-          this.#owner.runId,
-          schema,
-          name,
-          proof.position,
-          proof.rows,
-          proof.targetRows,
-          proof.differing,
-          proof.unread,
-          proof.pauseMs,
-          proof.ms,
-        ],
-      },
+    const sql = `INSERT INTO migration_stream_proofs (proof_id, stream_id, run_id, schema_name, table_name, log_position, source_rows, target_rows, differing, unread, pause_ms, took_ms, proved_ms)
+              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ${this.#now})`
+    await runStatement(this.database, sql, [
+      randomUUID(),
+      id,
+      this.#owner.runId,
+      schema,
+      name,
+      proof.position,
+      proof.rows,
+      proof.targetRows,
+      proof.differing,
+      proof.unread,
+      proof.pauseMs,
+      proof.ms,
     ])
   }
 }

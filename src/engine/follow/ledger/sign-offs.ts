@@ -7,6 +7,7 @@ import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { SidesWhere } from '../stream/partition-where.ts'
 import { makeLateTable } from '../../copy/ledger/late-tables.ts'
 import type { TableKey } from '../../copy/ledger/owner.ts'
+import { runStatement } from '../../copy/ledger/statement.ts'
 
 /** What is compared. @property tables names in the source; empty for all tables of the stream */
 export type SignOffScope = {
@@ -70,12 +71,8 @@ export class SignOffLedger {
   }
 
   async ask(id: string, stream: string, runId: bigint, scope: SignOffScope): Promise<void> {
-    await this.#database.batch([
-      {
-        sql: `INSERT INTO ${NAME} (sign_off_id, stream_id, run_id, status, wanted, asked_ms) VALUES (?, ?, ?, 'asked', ?, ${this.#now})`,
-        parameters: [id, stream, runId, JSON.stringify(scope)],
-      },
-    ])
+    const sql = `INSERT INTO ${NAME} (sign_off_id, stream_id, run_id, status, wanted, asked_ms) VALUES (?, ?, ?, 'asked', ?, ${this.#now})`
+    await runStatement(this.#database, sql, [id, stream, runId, JSON.stringify(scope)])
   }
 
   /** The oldest waiting request; also a request whose comparison has begun, but did not end. */
@@ -89,12 +86,12 @@ export class SignOffLedger {
 
   async begun(id: string): Promise<void> {
     const sql = `UPDATE ${NAME} SET status = 'comparing', begun_ms = ${this.#now} WHERE sign_off_id = ? AND status IN ('asked', 'comparing')`
-    await this.#database.batch([{ sql, parameters: [id] }])
+    await runStatement(this.#database, sql, [id])
   }
 
   async answer(id: string, answer: SignOffAnswer): Promise<void> {
     const sql = `UPDATE ${NAME} SET status = 'compared', answer = ?, log_position = ?, compared_ms = ${this.#now} WHERE sign_off_id = ? AND status = 'comparing'`
-    await this.#database.batch([{ sql, parameters: [JSON.stringify(answer), answer.position, id] }])
+    await runStatement(this.#database, sql, [JSON.stringify(answer), answer.position, id])
   }
 
   async step(id: string): Promise<SignOffStep | null> {
@@ -116,7 +113,7 @@ export class SignOffLedger {
   /** Records that the tables cannot be compared: no program tries again. */
   async refuse(id: string, failed: ErrorInfo): Promise<void> {
     const sql = `UPDATE ${NAME} SET status = 'dropped', answer = ?, ended_ms = ${this.#now} WHERE sign_off_id = ? AND status = 'comparing'`
-    await this.#database.batch([{ sql, parameters: [JSON.stringify({ failed }), id] }])
+    await runStatement(this.#database, sql, [JSON.stringify({ failed }), id])
   }
 
   /** @returns why the tables could not be compared; null if the sign-off was not refused */
@@ -132,7 +129,7 @@ export class SignOffLedger {
   async close({ id, by, verdict, tool, ...rest }: SignOff): Promise<void> {
     const document: SignOff = { id, by, verdict, tool, ...rest }
     const sql = `UPDATE ${NAME} SET status = ?, signed_by = ?, tool = ?, document = ?, ended_ms = ${this.#now} WHERE sign_off_id = ?`
-    await this.#database.batch([{ sql, parameters: [verdict, by, tool, JSON.stringify(document), id] }])
+    await runStatement(this.#database, sql, [verdict, by, tool, JSON.stringify(document), id])
   }
 
   /** Sign-offs of a stream, newest first. @param key a sign-off is outdated if this table was copied again after it */
@@ -160,6 +157,6 @@ export class SignOffLedger {
   /** Cancels the request: its caller has stopped waiting. */
   async drop(id: string): Promise<void> {
     const sql = `UPDATE ${NAME} SET status = 'dropped', ended_ms = ${this.#now} WHERE sign_off_id = ? AND status IN ('asked', 'comparing', 'compared')`
-    await this.#database.batch([{ sql, parameters: [id] }])
+    await runStatement(this.#database, sql, [id])
   }
 }

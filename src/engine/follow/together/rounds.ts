@@ -15,6 +15,7 @@ import { makeLateTable } from '../../copy/ledger/late-tables.ts'
 import { COPY_LEASE_MS, type RunOwner } from '../../copy/ledger/owner.ts'
 import type { RangeAnswer } from '../compare/range-answer.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
+import { runStatement } from '../../copy/ledger/statement.ts'
 
 /** Ranges per INSERT. */
 const AT_ONCE = 200
@@ -139,13 +140,13 @@ export class RoundLedger {
     for (let at = 0; at < ranges.length; at += AT_ONCE) {
       const some = ranges.slice(at, at + AT_ONCE)
       const values = some.map(() => "(?, ?, ?, ?, 'open', 0)").join(', ')
-      await this.#database.batch([
-        {
-          sql: `INSERT INTO migration_proof_ranges (round_id, range_no, table_no, wanted, status, tries) VALUES ${values}
-                ON CONFLICT DO NOTHING`,
-          parameters: some.flatMap(({ no, table, range }): SqlRow => [round, no, table, JSON.stringify(range)]),
-        },
-      ])
+      const sql = `INSERT INTO migration_proof_ranges (round_id, range_no, table_no, wanted, status, tries) VALUES ${values}
+                ON CONFLICT DO NOTHING`
+      await runStatement(
+        this.#database,
+        sql,
+        some.flatMap(({ no, table, range }): SqlRow => [round, no, table, JSON.stringify(range)]),
+      )
     }
   }
 
@@ -190,23 +191,15 @@ export class RoundLedger {
 
   /** Lets another program take the range. */
   async giveBack(round: string, { no, claim }: ClaimedRange): Promise<void> {
-    await this.#database.batch([
-      {
-        sql: `UPDATE migration_proof_ranges SET status = 'open', claim = NULL, ${this.#lease.back} WHERE round_id = ? AND range_no = ? AND claim = ?`,
-        parameters: [round, no, claim],
-      },
-    ])
+    const sql = `UPDATE migration_proof_ranges SET status = 'open', claim = NULL, ${this.#lease.back} WHERE round_id = ? AND range_no = ? AND claim = ?`
+    await runStatement(this.#database, sql, [round, no, claim])
   }
 
   /** Extends the leases of all ranges that this owner holds. */
   async renew(round: string): Promise<void> {
-    const { sql, parameters } = this.#lease.renewed
-    await this.#database.batch([
-      {
-        sql: `UPDATE migration_proof_ranges SET ${sql} WHERE round_id = ? AND status = 'held' AND owner = ?`,
-        parameters: [...parameters, round, this.#owner.id],
-      },
-    ])
+    const renewed = this.#lease.renewed
+    const sql = `UPDATE migration_proof_ranges SET ${renewed.sql} WHERE round_id = ? AND status = 'held' AND owner = ?`
+    await runStatement(this.#database, sql, [...renewed.parameters, round, this.#owner.id])
   }
 
   /** Frees ranges of owners known to have ended, before their leases expire. @returns ranges without a result */
@@ -221,12 +214,8 @@ export class RoundLedger {
       ),
     )
     for (const owner of ended) {
-      await this.#database.batch([
-        {
-          sql: `UPDATE migration_proof_ranges SET status = 'open', claim = NULL, ${this.#lease.back} WHERE round_id = ? AND status = 'held' AND owner = ?`,
-          parameters: [round, owner],
-        },
-      ])
+      const sql = `UPDATE migration_proof_ranges SET status = 'open', claim = NULL, ${this.#lease.back} WHERE round_id = ? AND status = 'held' AND owner = ?`
+      await runStatement(this.#database, sql, [round, owner])
     }
     return rows.length
   }

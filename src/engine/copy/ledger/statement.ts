@@ -1,0 +1,8 @@
+/** Runs one statement of a ledger. */
+import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
+import type { SqlRow } from '../../../model/run/sql-port.ts'
+
+/** Runs it in a transaction of its own. @param sql idempotent, as for `LedgerDatabase.batch` */
+export async function runStatement(database: LedgerDatabase, sql: string, parameters: SqlRow): Promise<void> {
+  await database.batch([{ sql, parameters }])
+}
