@@ -7,8 +7,10 @@ import { readImportHead } from '../../catalog/import/head.ts'
 import { catalogPresence } from '../../catalog/migrate.ts'
 import { versionAtTime } from '../../catalog/query/counts.ts'
 import type { LogReach } from '../../delta/listed-log.ts'
+import type { Snapshot } from '../../delta/snapshot.ts'
 import { DeltaTable } from '../../delta/table.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import { givenFields } from '../../shared/given-fields.ts'
 import type { SqlDatabase, SqlReader } from '../../model/run/sql-port.ts'
 import { mayHoldCatalog, parseCatalogUrl } from '../run/catalog-url.ts'
 import type { AsOf } from '../../model/lake/as-of.ts'
@@ -109,4 +111,9 @@ export async function catalogIfThere(url: string | undefined): Promise<SqlDataba
   }
   await database.close()
   return null
+}
+
+/** The snapshot of a log at a version or time; the newest without either. */
+export async function snapshotAt(table: DeltaTable, { version, timestampMs: timestamp }: AsOf): Promise<Snapshot> {
+  return table.snapshot(givenFields({ version, timestamp }))
 }

@@ -2,6 +2,7 @@
 import type { Column, TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { TableOptions } from './table-options.ts'
+import { givenFields } from '../../../shared/given-fields.ts'
 
 /** @param chosen columns of the source to copy */
 export function newTable(
@@ -65,8 +66,7 @@ function newColumn(
         type,
         ...(asText === true ? { asText } : {}),
         ...(spelled === true ? { spelled } : {}),
-        ...(exactAs === undefined ? {} : { exactAs }),
-        ...(fields === undefined ? {} : { fields }),
+        ...givenFields({ exactAs, fields }),
       }
     : to.declare(type, source.key.includes(name), {
         ...(decimal === undefined ? {} : { decimal }),

@@ -4,6 +4,7 @@ import type { TimeOptions } from '../diff/times.ts'
 import type { CopyOperation } from '../operations/copy/declaration.ts'
 import type { CassandraOptions } from '../operations/copy/option-types.ts'
 import type { Derivation } from '../../../stores/common/derived/index.ts'
+import { givenFields } from '../../../shared/given-fields.ts'
 
 export type Verify = 'chunk' | 'count' | 'none'
 
@@ -47,6 +48,7 @@ export type TableOptions = {
 /** Options that a copy gives to the plans of its tables. @param acceptLossy columns of the table */
 export function tableOptions(operation: CopyOperation, acceptLossy: readonly string[]): TableOptions {
   const { columns, where, chunkRows, key, constants, explodeMap, codecs } = operation
+  const derived = givenFields({ constants, explodeMap, codecs })
   return {
     ...(columns === undefined ? {} : { columns }),
     rename: new Map(Object.entries(operation.rename)),
@@ -54,19 +56,10 @@ export function tableOptions(operation: CopyOperation, acceptLossy: readonly str
     onExisting: operation.onExisting,
     acceptLossy,
     ...(operation.acceptAllLossy === true ? { acceptAllLossy: true } : {}),
-    ...(chunkRows === undefined ? {} : { chunkRows }),
-    ...(operation.decimal === undefined ? {} : { decimal: operation.decimal }),
+    ...givenFields({ chunkRows, decimal: operation.decimal }),
     verify: operation.verify,
     ...(key === undefined ? {} : { key }),
-    ...(constants === undefined && explodeMap === undefined && codecs === undefined
-      ? {}
-      : {
-          derived: {
-            ...(constants === undefined ? {} : { constants }),
-            ...(explodeMap === undefined ? {} : { explodeMap }),
-            ...(codecs === undefined ? {} : { codecs }),
-          },
-        }),
+    ...(Object.keys(derived).length === 0 ? {} : { derived }),
     ...timesSet(operation.cassandra),
   }
 }
@@ -74,12 +67,6 @@ export function tableOptions(operation: CopyOperation, acceptLossy: readonly str
 /** The options of a copy that set write times and TTLs; empty if there are none. */
 function timesSet(options: CassandraOptions = {}): Pick<TableOptions, 'times'> {
   const { ttl, writetime, dropStamps, timesOf, livesOf } = options
-  const times = {
-    ...(ttl === undefined ? {} : { ttl }),
-    ...(writetime === undefined ? {} : { writetime }),
-    ...(dropStamps === undefined ? {} : { dropStamps }),
-    ...(timesOf === undefined ? {} : { timesOf }),
-    ...(livesOf === undefined ? {} : { livesOf }),
-  }
+  const times = givenFields({ ttl, writetime, dropStamps, timesOf, livesOf })
   return Object.keys(times).length === 0 ? {} : { times }
 }

@@ -2,6 +2,7 @@
 import type { Finding } from '../../../delta/fsck/finding.ts'
 import { FINDINGS, type FindingKind } from '../../../model/lake/findings.ts'
 import { dec, type Emit, type FsckCheckedEvent } from '../../../model/run/event.ts'
+import { givenFields } from '../../../shared/given-fields.ts'
 
 /** Maximum number of findings stored in a catalog. */
 const MOST_KEPT = 50_000
@@ -51,10 +52,7 @@ export class FsckReport {
       table: this.#table,
       level,
       finding: kind,
-      ...(path === undefined ? {} : { path }),
-      ...(column === undefined ? {} : { column }),
-      ...(log === undefined ? {} : { log }),
-      ...(found === undefined ? {} : { found }),
+      ...givenFields({ path, column, log, found }),
       detail,
       ...(bytes === undefined ? {} : { bytes: dec(bytes) }),
       hint: FINDINGS[kind],

@@ -12,7 +12,7 @@ import { columnMappingMode, schemaOf, type ColumnMappingMode, type StructType } 
 import { DeltaTable } from '../../../delta/table.ts'
 import type { LogStore } from '../../../model/lake/log-store.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { withTable } from '../table-source.ts'
+import { snapshotAt, withTable } from '../table-source.ts'
 import { openLake, parquetRows } from '../../run/registry.ts'
 import { pathOfLocation } from '../../../model/lake/lake-url.ts'
 import type { Run } from '../../run/run-context.ts'
@@ -117,11 +117,7 @@ async function ofCatalog(
 }
 
 async function ofLog({ asOf, since }: FsckOperation, { table }: Source<'log'>, signal: AbortSignal): Promise<Subject> {
-  const { version, timestampMs } = asOf
-  const snapshot = await table.snapshot({
-    ...(version === undefined ? {} : { version }),
-    ...(timestampMs === undefined ? {} : { timestamp: timestampMs }),
-  })
+  const snapshot = await snapshotAt(table, asOf)
   const { protocol, metadata } = await snapshot.head(signal)
   const added = await addedSince(table, since, snapshot.version, signal)
   return {

@@ -10,7 +10,7 @@ import type { Feature, Overview, SchemaField, TableRow } from '../../../model/la
 import { openLake } from '../../run/registry.ts'
 import type { AsOf } from '../../../model/lake/as-of.ts'
 import type { Located } from './located.ts'
-import { snapshotAt } from './log-files.ts'
+import { snapshotAt } from '../table-source.ts'
 import { runsOf } from './recorded-runs.ts'
 
 export type DeclaredTable = {
@@ -44,7 +44,7 @@ export async function logHead(
   asOf: AsOf,
   signal: AbortSignal,
 ): Promise<Pick<DeclaredTable, 'protocol' | 'metadata'>> {
-  if (located.from === 'log') return (await snapshotAt(located, asOf)).head(signal)
+  if (located.from === 'log') return (await snapshotAt(located.table, asOf)).head(signal)
   return stateAt(located.database, located.table.tableId, located.table.version)
 }
 

@@ -11,6 +11,7 @@ import type { AsOf } from '../../../model/lake/as-of.ts'
 import type { FilesPage, Page, PartitionRow } from '../../../model/lake/answers.ts'
 import { lacksStats, type FilesQuery } from './files-page.ts'
 import type { Located } from './located.ts'
+import { snapshotAt } from '../table-source.ts'
 
 type InLog = Extract<Located, { from: 'log' }>
 
@@ -24,7 +25,7 @@ export async function filesFromLog(
   signal: AbortSignal,
 ): Promise<FilesPage> {
   const begun = performance.now()
-  const snapshot = await snapshotAt(located, asOf)
+  const snapshot = await snapshotAt(located.table, asOf)
   const { protocol, metadata } = await snapshot.head(signal)
   const where = query.where.trim()
   const pruning =
@@ -84,7 +85,7 @@ export async function partitionsFromLog(
   signal: AbortSignal,
 ): Promise<Page<PartitionRow>> {
   const groups = new Map<string, { files: number; bytes: number; rows: number | null }>()
-  for await (const { add } of filesOf(await snapshotAt(located, asOf), signal)) {
+  for await (const { add } of filesOf(await snapshotAt(located.table, asOf), signal)) {
     const key = JSON.stringify(add.partitionValues ?? {})
     const group = groups.get(key) ?? { files: 0, bytes: 0, rows: 0 }
     const records = numRecordsOf(add.stats)
@@ -100,13 +101,6 @@ export async function partitionsFromLog(
   }))
   rows.sort((a, b) => b.bytes - a.bytes)
   return { rows: rows.slice(from, from + count), total: rows.length, from }
-}
-
-export async function snapshotAt({ table }: InLog, { version, timestampMs }: AsOf): Promise<Snapshot> {
-  return table.snapshot({
-    ...(version === undefined ? {} : { version }),
-    ...(timestampMs === undefined ? {} : { timestamp: timestampMs }),
-  })
 }
 
 async function* filesOf(

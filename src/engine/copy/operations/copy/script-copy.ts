@@ -9,6 +9,7 @@ import type { CopyRun } from '../../copy-run.ts'
 import { performCopy } from './perform.ts'
 import { presetBySize, SCRIPT_PRESETS, type ScriptSizes } from '../../../../model/copy/script-presets.ts'
 import type { CopyStore } from '../../../../model/copy/port.ts'
+import { givenFields } from '../../../../shared/given-fields.ts'
 
 /** @throws as `copy` */
 export async function scriptCopy(operation: CopyOperation, run: CopyRun, companion: Companion | null): Promise<Ending> {
@@ -57,8 +58,7 @@ async function sizedCopy(operation: CopyOperation, from: CopyStore, run: Run<'lo
     ...(batchRows === undefined || operation.batchRows === undefined ? {} : { batchRows }),
     cassandra: {
       ...operation.cassandra,
-      ...(batchRows === undefined ? {} : { batchRows }),
-      ...(pageRows === undefined ? {} : { pageRows }),
+      ...givenFields({ batchRows, pageRows }),
     },
   }
 }

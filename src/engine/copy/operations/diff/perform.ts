@@ -38,6 +38,7 @@ import type { DiffOperation } from './declaration.ts'
 import type { Ending } from '../../../run/run-context.ts'
 import { stoppedEnding, type TableError } from '../../../run/stopped-ending.ts'
 import type { DiffRun } from '../../diff/diff-run.ts'
+import { givenFields } from '../../../../shared/given-fields.ts'
 
 export async function performDiff(operation: DiffOperation, run: DiffRun): Promise<Ending> {
   const writes = operation.fix || operation.track !== undefined
@@ -253,9 +254,7 @@ function settleOptions({ fix, limit, deleteExtra, ...operation }: DiffOperation)
   const { fixOnly, fixCounters, overwriteNewer, cassandra } = operation
   const repair = {
     deleteExtra,
-    ...(fixOnly === undefined ? {} : { only: fixOnly }),
-    ...(fixCounters === undefined ? {} : { counters: fixCounters }),
-    ...(overwriteNewer === undefined ? {} : { overwriteNewer }),
+    ...givenFields({ only: fixOnly, counters: fixCounters, overwriteNewer }),
     times: cassandra ?? {},
   }
   return { fix, limit, repair, patient: true }
@@ -320,16 +319,7 @@ function requests(operation: DiffOperation): CopyOperation {
     to,
     tables,
     rename,
-    ...(toSchema === undefined ? {} : { toSchema }),
-    ...(toTable === undefined ? {} : { toTable }),
-    ...(columns === undefined ? {} : { columns }),
-    ...(where === undefined ? {} : { where }),
-    ...(key === undefined ? {} : { key }),
-    ...(ring === undefined ? {} : { ring }),
-    ...(constants === undefined ? {} : { constants }),
-    ...(explodeMap === undefined ? {} : { explodeMap }),
-    ...(codecs === undefined ? {} : { codecs }),
-    ...(cassandra === undefined ? {} : { cassandra }),
+    ...givenFields({ toSchema, toTable, columns, where, key, ring, constants, explodeMap, codecs, cassandra }),
     workers,
     onExisting: 'append',
     acceptLossy: [],

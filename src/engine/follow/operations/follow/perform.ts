@@ -13,6 +13,7 @@ import type { Ending } from '../../../run/run-context.ts'
 import type { CopyRun } from '../../../copy/copy-run.ts'
 import type { FollowOperation } from './declaration.ts'
 import { goOn } from './hints.ts'
+import { givenFields } from '../../../../shared/given-fields.ts'
 
 /** @throws as `copy`; SluiceError NO_SUCH_TABLE for a run without a stream */
 export async function performFollow(operation: FollowOperation, run: CopyRun): Promise<Ending> {
@@ -25,12 +26,9 @@ export async function performFollow(operation: FollowOperation, run: CopyRun): P
   const until = untilEqual ? ('equal' as const) : untilCaughtUp ? ('caught-up' as const) : null
   const now = {
     ...(until === null ? {} : { until }),
-    ...(changesOnly === undefined ? {} : { changesOnly }),
-    ...(proveEveryMs === undefined ? {} : { proveEveryMs }),
-    ...(alert === undefined ? {} : { alert }),
+    ...givenFields({ changesOnly, proveEveryMs, alert }),
     ...(resync === undefined || resync.length === 0 ? {} : { resync }),
-    ...(lanes === undefined ? {} : { lanes }),
-    ...(moved === undefined ? {} : { moved }),
+    ...givenFields({ lanes, moved }),
   }
   return await goOn(copyOfStream(stream, { from, to: operation.to }, now), run)
 }

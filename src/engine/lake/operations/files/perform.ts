@@ -9,7 +9,7 @@ import { numRecordsOf } from '../../../../delta/stats.ts'
 import { dec, type FileEvent } from '../../../../model/run/event.ts'
 import { parsePredicate } from '../../../../model/lake/predicate.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
-import { readVersion, withTable } from '../../table-source.ts'
+import { readVersion, snapshotAt, withTable } from '../../table-source.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
 import type { files, FilesOperation } from './declaration.ts'
 
@@ -43,11 +43,7 @@ export async function performFiles(operation: FilesOperation, run: FilesRun): Pr
       })
       return
     }
-    const { version, timestampMs } = operation.asOf
-    const snapshot = await source.table.snapshot({
-      ...(version === undefined ? {} : { version }),
-      ...(timestampMs === undefined ? {} : { timestamp: timestampMs }),
-    })
+    const snapshot = await snapshotAt(source.table, operation.asOf)
     totals.version = snapshot.version
     let pruning: Pruning | null = null
     if (operation.where !== undefined) {
