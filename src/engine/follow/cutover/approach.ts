@@ -1,10 +1,13 @@
-/** What an attempt of a cutover requires: all rows found equal, rows changed since then known, a small lag. */
+/**
+ * A cutover as the stream's loop calls it, and what an attempt requires: all rows found equal, rows changed since then
+ * known, a small lag.
+ */
 import type { Clock } from '../../../shared/clock.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChangeSource } from '../../../model/follow/port.ts'
 import type { SwitchFinding } from '../../../model/follow/switch-port.ts'
 import { TouchedRows } from '../compare/touched-rows.ts'
-import type { Standstill } from '../progress/watch.ts'
+import type { Standstill, Watch } from '../progress/watch.ts'
 import { findingsGate, type Gates } from './gates.ts'
 import type { MadeStream } from './reverse-stream.ts'
 
@@ -34,6 +37,80 @@ export type ApproachParts = {
 
 /** Prerequisites of an attempt. */
 export type AttemptReady = { readonly made: MadeStream; readonly findings: readonly SwitchFinding[] }
+
+/** How a cutover ended. */
+type WatchEnd<Facts> =
+  | { readonly type: 'switched'; readonly facts: Facts }
+  /** No attempt succeeded in time: the first unmet cutover check is the reason. */
+  | { readonly type: 'late' }
+  /** The server did not report the outcome of the commit, and the ledger cannot be queried. */
+  | { readonly type: 'unknown' }
+
+/** What a cutover within one database and one between two have in common; they differ in the attempt. */
+export abstract class CutoverWatch<Facts extends { pauseMs: number; waitedMs: number }> implements Watch {
+  protected readonly approach: Approach
+  protected ended: WatchEnd<Facts> | null = null
+  /** Attempts so far. */
+  protected tried = 0
+  readonly #begin: () => Promise<void>
+  #isBegun = false
+
+  /** @param parts.begin records the cutover before anything is created for it */
+  constructor(parts: ApproachParts & { readonly begin: () => Promise<void> }) {
+    this.approach = new Approach(parts)
+    this.#begin = parts.begin
+  }
+
+  get touched(): TouchedRows {
+    return this.approach.touched
+  }
+
+  /** True if anything may have been created for the cutover. */
+  get isBegun(): boolean {
+    return this.#isBegun
+  }
+
+  /** Null if the run ended for another reason. */
+  get end(): WatchEnd<Facts> | null {
+    return this.ended
+  }
+
+  get tries(): number {
+    return this.tried
+  }
+
+  isOver(): boolean {
+    if (this.ended !== null) return true
+    if (!this.approach.isLate) return false
+    this.ended = { type: 'late' }
+    return true
+  }
+
+  async prepare(): Promise<void> {
+    if (!this.#isBegun) {
+      this.#isBegun = true
+      await this.#begin()
+    }
+    await this.guard()
+  }
+
+  /** @throws SluiceError NOT_SWITCHABLE, LEASE_LOST, and what the stores throw */
+  async between(now: Standstill): Promise<'end' | 'prove' | 'on'> {
+    if (this.isOver()) return 'end'
+    const ready = await this.approach.ready(now)
+    return typeof ready === 'string' ? ready : await this.attempt(now, ready)
+  }
+
+  protected switched(facts: Facts): void {
+    const { longestMs, totalMs } = this.approach.waits
+    this.ended = { type: 'switched', facts: { ...facts, pauseMs: longestMs, waitedMs: totalMs } }
+  }
+
+  /** Guards the new table, and notes the state of the tables before they are compared. */
+  protected abstract guard(): Promise<void>
+
+  protected abstract attempt(now: Standstill, ready: AttemptReady): Promise<'end' | 'prove' | 'on'>
+}
 
 export class Approach {
   readonly touched = new TouchedRows()

@@ -83,14 +83,18 @@ export function ableOf({ store, stream }: Pick<OpenedFamily, 'store' | 'stream'>
       `${store.system} has no transaction that renames tables and reports changes`,
       'so far, cutover works within one PostgreSQL database only',
     )
-  if (cdcOf(stream, undefined) !== 'slot') {
-    throw no(
-      `stream ${stream.id} reads changes by triggers`,
-      'only the log of a slot shows what was committed before the cutover',
-      'copy with --cdc slot',
-    )
-  }
+  refuseTriggers(stream, store)
   return { switches, changes }
+}
+
+/** @throws SluiceError NOT_SWITCHABLE for a stream that reads changes by triggers */
+export function refuseTriggers(stream: StreamRow, { label }: CopyStore): void {
+  if (cdcOf(stream, undefined) === 'slot') return
+  throw new SluiceError('NOT_SWITCHABLE', `stream ${stream.id} reads changes by triggers`, {
+    where: label,
+    reason: 'only the log of a slot shows what was committed before the cutover',
+    hint: 'copy with --cdc slot',
+  })
 }
 
 /** After a kill in a cutover: the next run of the reverse stream removes slot and publication of the earlier one. */

@@ -5,6 +5,7 @@ import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { makeLateTable } from '../../copy/ledger/late-tables.ts'
 import type { RunOwner, TableKey } from '../../copy/ledger/owner.ts'
 import { readSwitches, type SwitchRow } from './switch-row.ts'
+import { runStatement } from '../../copy/ledger/statement.ts'
 
 /** A cutover that is about to happen. */
 export type ComingSwitch = Pick<
@@ -64,8 +65,11 @@ export class SwitchLedger {
     return row?.[0] == null ? null : String(row[0])
   }
 
-  /** Records the cutover before anything is created for it; called by the owner of its stream. */
-  async begin(coming: ComingSwitch): Promise<void> {
+  /**
+   * Records the cutover before anything is created for it; called by the owner of its stream.
+   * @param document of a cutover between two databases
+   */
+  async begin(coming: ComingSwitch, document: string | null = null): Promise<void> {
     await makeLateTable(this.#database, 'migration_switches')
     const { id, stream, reverse, turn, publicTable, takenTable, oldTable, actor, tool } = coming
     await this.#database.batch([
@@ -74,37 +78,41 @@ export class SwitchLedger {
         parameters: [id],
       },
       {
-        sql: `INSERT INTO migration_switches (switch_id, stream_id, reverse_stream_id, run_id, turn, status, public_table, taken_table, parked_table, begun_ms, actor, tool)
-              VALUES (?, ?, ?, ?, ?, 'preparing', ?, ?, ?, ${this.#now}, ?, ?)`,
-        parameters: [id, stream, reverse, this.#owner.runId, turn, publicTable, takenTable, oldTable, actor, tool],
+        sql: `INSERT INTO migration_switches (switch_id, stream_id, reverse_stream_id, run_id, turn, status, public_table, taken_table, parked_table, begun_ms, actor, tool, document)
+              VALUES (?, ?, ?, ?, ?, 'preparing', ?, ?, ?, ${this.#now}, ?, ?, ?)`,
+        parameters: [
+          id,
+          stream,
+          reverse,
+          this.#owner.runId,
+          turn,
+          publicTable,
+          takenTable,
+          oldTable,
+          actor,
+          tool,
+          document,
+        ],
       },
     ])
   }
 
   /** Records that the cutover did not happen, and that everything of it is removed. */
   async giveUp(id: string): Promise<void> {
-    await this.#database.batch([
-      {
-        sql: `UPDATE migration_switches SET status = 'given up', ended_ms = ${this.#now} WHERE switch_id = ? AND status = 'preparing'`,
-        parameters: [id],
-      },
-    ])
+    const sql = `UPDATE migration_switches SET status = 'given up', ended_ms = ${this.#now} WHERE switch_id = ? AND status = 'preparing'`
+    await runStatement(this.#database, sql, [id])
   }
 
   /** Records that slot and publication of the earlier stream are removed. */
   async done(id: string): Promise<void> {
-    await this.#database.batch([
-      {
-        sql: `UPDATE migration_switches SET status = 'done', ended_ms = ${this.#now} WHERE switch_id = ? AND status = 'switched'`,
-        parameters: [id],
-      },
-    ])
+    const sql = `UPDATE migration_switches SET status = 'done', ended_ms = ${this.#now} WHERE switch_id = ? AND status = 'switched'`
+    await runStatement(this.#database, sql, [id])
   }
 
   /** Records how long other sessions waited for the cutover, ms. */
   async noteWait(id: string, pauseMs: number): Promise<void> {
     const sql = 'UPDATE migration_switches SET pause_ms = ? WHERE switch_id = ?'
-    await this.#database.batch([{ sql, parameters: [pauseMs, id] }])
+    await runStatement(this.#database, sql, [pauseMs, id])
   }
 
   /** For the switching transaction: ends the earlier stream and begins the reverse one. @param fence fencing token */

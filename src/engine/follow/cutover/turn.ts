@@ -6,8 +6,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
-import type { Clock } from '../../../shared/clock.ts'
-import type { ChangeSource, FollowedTable, StreamBirth } from '../../../model/follow/port.ts'
+import type { FollowedTable, StreamBirth } from '../../../model/follow/port.ts'
 import type { Closing } from '../../../model/run/ledger-port.ts'
 import type {
   SwitchAttempt,
@@ -16,11 +15,8 @@ import type {
   SwitchRequest,
   SwitchStore,
 } from '../../../model/follow/switch-port.ts'
-import type { TouchedRows } from '../compare/touched-rows.ts'
-import type { Standstill, Watch } from '../progress/watch.ts'
-import { Approach, type AttemptReady } from './approach.ts'
-import type { Gates } from './gates.ts'
-import type { MadeStream } from './reverse-stream.ts'
+import type { Standstill } from '../progress/watch.ts'
+import { CutoverWatch, type ApproachParts, type AttemptReady } from './approach.ts'
 
 /** Longest wait for the lock in one attempt, ms. */
 const LOCK_MS = 900
@@ -30,29 +26,19 @@ const NEXT_MS = 20
 const SETTLE_TRIES = 20
 const SETTLE_MS = 500
 
-export type TurnParts = {
+export type TurnParts = Omit<ApproachParts, 'findings' | 'earlier'> & {
   readonly switches: SwitchStore
   readonly request: SwitchRequest
   /** Row key columns of the stream. */
   readonly identity: readonly string[]
-  /** Change source of the stream that ends. */
-  readonly changes: ChangeSource
   /** The table that gets the public name, under that name. */
   readonly source: FollowedTable
   /** Records the cutover before anything is created for it. */
   readonly begin: () => Promise<void>
-  /** @returns null while publication and slot of the reverse stream are being created */
-  readonly wayBack: () => MadeStream | null
   readonly closing: (facts: ClosingFacts) => Closing
   /** True if the cutover has happened, according to the ledger. */
   readonly hasHappened: () => Promise<boolean>
-  /** Reads again the ledger rows that may have changed since the run began. */
-  readonly look: () => Promise<void>
-  readonly gates: Gates
   readonly budgetMs: number
-  readonly triesForMs: number
-  readonly clock: Clock
-  readonly signal: AbortSignal
   readonly tell: (step: 'trying' | 'released' | 'again' | 'exchanged', detail: string) => void
 }
 
@@ -78,100 +64,50 @@ export type TurnProof = {
   readonly touched: bigint
 }
 
-export type TurnEnd =
-  | { readonly type: 'switched'; readonly facts: Omit<ClosingFacts, 'fence' | 'birth'> }
-  /** No attempt succeeded in time: the first unmet cutover check is the reason. */
-  | { readonly type: 'late' }
-  /** The server did not report the outcome of the commit, and the ledger cannot be queried. */
-  | { readonly type: 'unknown' }
+type TurnFacts = Omit<ClosingFacts, 'fence' | 'birth'>
 
-export class CutoverTurn implements Watch {
+export class CutoverTurn extends CutoverWatch<TurnFacts> {
   readonly #parts: TurnParts
-  readonly #approach: Approach
-  #end: TurnEnd | null = null
-  #isBegun = false
   /** State of the tables when the last comparison began. */
   #mark: SwitchMark | null = null
-  #tries = 0
   /** Facts that the pending commit writes about the cutover. */
-  #facts: Omit<ClosingFacts, 'fence' | 'birth'> | null = null
+  #facts: TurnFacts | null = null
 
   constructor(parts: TurnParts) {
+    super({ ...parts, findings: () => parts.switches.examine(parts.request, parts.signal) })
     this.#parts = parts
-    this.#approach = new Approach({ ...parts, findings: () => parts.switches.examine(parts.request, parts.signal) })
   }
 
-  get touched(): TouchedRows {
-    return this.#approach.touched
-  }
-
-  /** True if anything may have been created for the cutover. */
-  get isBegun(): boolean {
-    return this.#isBegun
-  }
-
-  /** Null if the run ended for another reason. */
-  get end(): TurnEnd | null {
-    return this.#end
-  }
-
-  /** Longest time that a session may have waited in one attempt, ms. */
-  get longestMs(): number {
-    return this.#approach.waits.longestMs
-  }
-
-  get tries(): number {
-    return this.#tries
-  }
-
-  isOver(): boolean {
-    if (this.#end !== null) return true
-    if (!this.#approach.isLate) return false
-    this.#end = { type: 'late' }
-    return true
-  }
-
-  async prepare(): Promise<void> {
-    const { switches, request, signal, begin } = this.#parts
-    if (!this.#isBegun) {
-      this.#isBegun = true
-      await begin()
-    }
+  protected override async guard(): Promise<void> {
+    const { switches, request, signal } = this.#parts
     // Repeat this on each call, because partitions may have been added.
     await switches.guard(request, signal)
     this.#mark = await switches.mark(request, signal)
   }
 
-  /** @throws SluiceError NOT_SWITCHABLE, LEASE_LOST, and what the stores throw */
-  async between(now: Standstill): Promise<'end' | 'prove' | 'on'> {
-    if (this.isOver()) return 'end'
-    const ready = await this.#approach.ready(now)
-    return typeof ready === 'string' ? ready : await this.#try(now, ready)
-  }
-
-  async #try(now: Standstill, ready: AttemptReady): Promise<'end' | 'prove' | 'on'> {
+  protected override async attempt(now: Standstill, ready: AttemptReady): Promise<'end' | 'prove' | 'on'> {
     const { switches, request, budgetMs, clock, signal, gates, tell: report } = this.#parts
-    this.#tries++
+    this.tried++
     const asked = clock.ticks()
     const lockTimeoutMs = Math.max(1, Math.min(LOCK_MS, Math.floor(budgetMs / 2)))
     await using attempt = await switches.open(request, { lockTimeoutMs, budgetMs }, signal)
     if (attempt === null) {
-      this.#approach.waits.add(clock.ticks() - asked)
-      const detail = `other sessions lock the table: try ${this.#tries} was given up after ${Math.round(clock.ticks() - asked)} ms`
+      this.approach.waits.add(clock.ticks() - asked)
+      const detail = `other sessions lock the table: try ${this.tried} was given up after ${Math.round(clock.ticks() - asked)} ms`
       gates.set({ name: 'lock', state: 'waiting', detail })
       return this.#rest(detail)
     }
-    gates.set({ name: 'lock', state: 'ok', detail: `locked in try ${this.#tries}` })
-    report('trying', `try ${this.#tries}: the table is locked, other sessions wait`)
+    gates.set({ name: 'lock', state: 'ok', detail: `locked in try ${this.tried}` })
+    report('trying', `try ${this.tried}: the table is locked, other sessions wait`)
     this.#facts = null
     try {
       const answer = await this.#within(now, attempt, ready)
       if (answer === 'end') return answer
-      this.#approach.waits.add(attempt.waitedMs())
+      this.approach.waits.add(attempt.waitedMs())
       return answer
     } catch (thrown) {
       const waitedMs = attempt.waitedMs()
-      this.#approach.waits.add(waitedMs)
+      this.approach.waits.add(waitedMs)
       if (this.#facts !== null && (await this.#hasHappened(thrown, this.#facts))) return 'end'
       const error = asSluiceError(thrown)
       // The server has terminated the idle session of this program.
@@ -179,7 +115,7 @@ export class CutoverTurn implements Watch {
         return this.#over('an idle session of this program', attempt)
       if (error.code !== 'TARGET_BUSY') throw thrown
       gates.set({ name: 'lock', state: 'waiting', detail: error.message })
-      return this.#rest(`${error.message}: try ${this.#tries} is given up`)
+      return this.#rest(`${error.message}: try ${this.tried} is given up`)
     }
   }
 
@@ -225,9 +161,9 @@ export class CutoverTurn implements Watch {
     const facts = {
       applied: changes.text(lane.applied),
       position,
-      pauseMs: Math.max(this.#approach.waits.longestMs, pauseMs),
-      waitedMs: this.#approach.waits.totalMs + pauseMs,
-      tries: this.#tries,
+      pauseMs: Math.max(this.approach.waits.longestMs, pauseMs),
+      waitedMs: this.approach.waits.totalMs + pauseMs,
+      tries: this.tried,
       proof: {
         position: proof.position,
         rows: proof.compared.reduce((sum, one) => sum + one.rows, 0n),
@@ -243,8 +179,8 @@ export class CutoverTurn implements Watch {
         hint: 'no table was exchanged; end one of the two programs',
       })
     }
-    this.#approach.waits.add(attempt.waitedMs())
-    this.#switched(facts)
+    this.approach.waits.add(attempt.waitedMs())
+    this.switched(facts)
     report('exchanged', `both tables were exchanged in ${Math.round(attempt.waitedMs())} ms`)
     return 'end'
   }
@@ -253,31 +189,24 @@ export class CutoverTurn implements Watch {
     const { budgetMs, gates } = this.#parts
     const detail = `${what} took longer than --pause-budget ${budgetMs} ms (${Math.round(attempt.waitedMs())} ms)`
     gates.set({ name: 'pause', state: 'waiting', detail })
-    return this.#rest(`${detail}: try ${this.#tries} is given up`)
+    return this.#rest(`${detail}: try ${this.tried} is given up`)
   }
 
   #rest(detail: string): 'on' {
-    this.#parts.tell('released', `${detail}; nothing has changed, the next try begins in ${this.#approach.rest()} ms`)
+    this.#parts.tell('released', `${detail}; nothing has changed, the next try begins in ${this.approach.rest()} ms`)
     return 'on'
   }
 
-  #switched(facts: Omit<ClosingFacts, 'fence' | 'birth'>): void {
-    this.#end = {
-      type: 'switched',
-      facts: { ...facts, pauseMs: this.#approach.waits.longestMs, waitedMs: this.#approach.waits.totalMs },
-    }
-  }
-
   /** Reads from the ledger whether a commit without a reply succeeded. @throws `thrown` if the ledger cannot be read */
-  async #hasHappened(thrown: unknown, facts: Omit<ClosingFacts, 'fence' | 'birth'>): Promise<boolean> {
+  async #hasHappened(thrown: unknown, facts: TurnFacts): Promise<boolean> {
     for (let i = 0; i < SETTLE_TRIES; i++) {
       const happened = await this.#parts.hasHappened().catch(() => null)
-      if (happened === true) this.#switched(facts)
+      if (happened === true) this.switched(facts)
       if (happened === false) this.#facts = null
       if (happened !== null) return happened
       await sleep(SETTLE_MS)
     }
-    this.#end = { type: 'unknown' }
+    this.ended = { type: 'unknown' }
     throw thrown
   }
 }

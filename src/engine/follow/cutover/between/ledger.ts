@@ -4,21 +4,18 @@
  */
 import type { Closing, LedgerDatabase, Statement } from '../../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../../stores/ledger-dialect.ts'
-import { makeLateTable } from '../../../copy/ledger/late-tables.ts'
 import type { RunOwner } from '../../../copy/ledger/owner.ts'
-import type { ComingSwitch } from '../switch-ledger.ts'
+import type { SwitchFacts } from '../switch-ledger.ts'
 import type { SwitchStatus } from '../switch-row.ts'
+import { runStatement } from '../../../copy/ledger/statement.ts'
 
 /** A stream that this program owns. */
 export type HeldStream = { readonly stream: string; readonly fence: number }
 
-export type ProvedFacts = {
-  /** Position up to which the stream that ends is applied; the reverse stream starts at `reversePosition`. */
-  readonly position: string
+/** `position`: up to which the stream that ends is applied. */
+export type ProvedFacts = Omit<SwitchFacts, 'document'> & {
+  /** Start position of the reverse stream. */
   readonly reversePosition: string
-  readonly tries: number
-  readonly pauseMs: number
-  readonly provedRows: bigint
 }
 
 const UNDER_WAY = `('preparing', 'closing', 'closed', 'proved')`
@@ -39,35 +36,6 @@ export class BetweenLedger {
     const [row] = await this.#database.all('SELECT status, document FROM migration_switches WHERE switch_id = ?', [id])
     if (row === undefined) return null
     return { status: String(row[0]) as SwitchStatus, document: row[1] == null ? null : String(row[1]) }
-  }
-
-  /** Records the cutover before anything is created for it; called by the owner of its stream. */
-  async begin(coming: ComingSwitch, document: string): Promise<void> {
-    await makeLateTable(this.#database, 'migration_switches')
-    const { id, stream, reverse, turn, publicTable, takenTable, oldTable, actor, tool } = coming
-    await this.#database.batch([
-      {
-        sql: `DELETE FROM migration_switches WHERE switch_id = ? AND status IN ('preparing', 'given up')`,
-        parameters: [id],
-      },
-      {
-        sql: `INSERT INTO migration_switches (switch_id, stream_id, reverse_stream_id, run_id, turn, status, public_table, taken_table, parked_table, begun_ms, actor, tool, document)
-              VALUES (?, ?, ?, ?, ?, 'preparing', ?, ?, ?, ${this.#now}, ?, ?, ?)`,
-        parameters: [
-          id,
-          stream,
-          reverse,
-          this.#owner.runId,
-          turn,
-          publicTable,
-          takenTable,
-          oldTable,
-          actor,
-          tool,
-          document,
-        ],
-      },
-    ])
   }
 
   /** Clock of the database, ms since the epoch. */
@@ -144,19 +112,13 @@ export class BetweenLedger {
   /** Records that users know the new address. */
   async announced(id: string): Promise<void> {
     const sql = `UPDATE migration_switches SET status = 'announced' WHERE switch_id = ? AND status = 'switched'`
-    await this.#database.batch([{ sql, parameters: [id] }])
+    await runStatement(this.#database, sql, [id])
   }
 
   /** Records that everything of the earlier stream is removed, and the reverse stream is in its own ledger. */
   async done(id: string): Promise<void> {
     const sql = `UPDATE migration_switches SET status = 'done', ended_ms = ${this.#now} WHERE switch_id = ? AND status IN ('switched', 'announced')`
-    await this.#database.batch([{ sql, parameters: [id] }])
-  }
-
-  /** Records how long writers were blocked, ms. */
-  async noteWait(id: string, pauseMs: number): Promise<void> {
-    const sql = 'UPDATE migration_switches SET pause_ms = ? WHERE switch_id = ?'
-    await this.#database.batch([{ sql, parameters: [pauseMs, id] }])
+    await runStatement(this.#database, sql, [id])
   }
 
   async #moved(

@@ -58,7 +58,7 @@ export async function settleLeft(
       if (outcome === 'opened') {
         await paused()
         const ms = Math.max(waits.longestMs, row.pauseMs ?? 0)
-        await opens.steps.noteWait(row.id, ms)
+        await opens.switches.noteWait(row.id, ms)
         const detail = `a program was killed when both sides were proved equal: the target is open now; writers had no table to write to for ${waits.all.isLeast ? 'at least ' : ''}${tookText(ms)}`
         run.emit({ type: 'cutover.step', step: 'went on', detail })
         return { isOpen: true }

@@ -5,7 +5,6 @@ import type { FollowedTable } from '../../../../model/follow/port.ts'
 import type { SwitchFinding } from '../../../../model/follow/switch-port.ts'
 import type { CutoverRun } from '../../operations/cutover/declaration.ts'
 import type { CopyOperation } from '../../../copy/operations/copy/declaration.ts'
-import type { TableKey } from '../../../copy/ledger/owner.ts'
 import { findingsGate, type Gate, type Gates } from '../gates.ts'
 import {
   quarantineGate,
@@ -13,35 +12,28 @@ import {
   signOffGate,
   streamGates,
   tableOf,
+  type CutoverReady,
   type ReadinessRefusal,
+  type ReadyOptions,
 } from '../readiness.ts'
 import { reverseCopy } from '../reverse-copy.ts'
 import { examineReverse } from '../reverse-stream.ts'
 import type { AbleEnds, Between } from './sides.ts'
+import { givenFields } from '../../../../shared/given-fields.ts'
 
-export type BetweenReady = {
+/** `reverse`: the copy operation after the cutover. */
+export type BetweenReady = Pick<CutoverReady, 'key' | 'identity' | 'reverse' | 'findings' | 'signOff'> & {
   readonly from: TableName
   readonly to: TableName
-  readonly key: TableKey
-  readonly identity: readonly string[]
-  /** The copy operation after the cutover. */
-  readonly reverse: CopyOperation
   /** The table to which writers move, as the source of the reverse stream. */
   readonly taken: FollowedTable
-  readonly findings: readonly SwitchFinding[]
   /** Why a cutover back would be refused now, and a hint; null if it would be allowed. */
   readonly shut: ShutWay | null
-  /** Id of the sign-off that the cutover relies on; null without one. */
-  readonly signOff: string | null
 }
 
 export type ShutWay = { readonly why: string; readonly hint: string }
 
-export type BetweenOptions = {
-  readonly unsigned: boolean
-  readonly revert: boolean
-  readonly keepSessions: boolean
-}
+export type BetweenOptions = Omit<ReadyOptions, 'parked'> & { readonly keepSessions: boolean }
 
 /** @param copy operation of the ending stream @throws SluiceError for the first refused check; all are reported */
 export async function betweenReady(
@@ -68,8 +60,7 @@ export async function betweenReady(
     run.emit({
       type: 'cutover.finding',
       ...finding,
-      ...(object === undefined ? {} : { object }),
-      ...(hint === undefined ? {} : { hint }),
+      ...givenFields({ object, hint }),
     })
   }
   set('NOT_SWITCHABLE', findingsGate(findings))

@@ -9,12 +9,12 @@ import type { CopyRun } from '../../../copy/copy-run.ts'
 import { refuseKnownElsewhere } from '../../../copy/ledger/elsewhere.ts'
 import { openExisting } from '../../../copy/open-stores.ts'
 import { onSide } from '../../../copy/sides.ts'
-import { cdcOf } from '../../stream/known-stream.ts'
 import type { StreamRow } from '../../../copy/ledger/stream-row.ts'
 import { StreamLedger } from '../../../copy/ledger/streams.ts'
 import { streamNamed } from '../../../copy/ledger/stream-lookup.ts'
 import { knowsStream } from '../../stream/named-stream.ts'
 import { familyOf, type Family } from '../family.ts'
+import { refuseTriggers } from '../standing.ts'
 import { SwitchLedger } from '../switch-ledger.ts'
 import { readSwitches } from '../switch-row.ts'
 import type { CutoverEnd } from './end.ts'
@@ -137,20 +137,12 @@ async function newestOf(
 
 /** @throws SluiceError NOT_SWITCHABLE if a table cannot move between these databases */
 export function ableEnds({ closes, opens, stream }: Pick<Between, 'closes' | 'opens' | 'stream'>): AbleEnds {
-  const no = (message: string, reason: string, hint: string): SluiceError =>
-    new SluiceError('NOT_SWITCHABLE', message, { where: opens.store.label, reason, hint })
   const [closing, opening] = [closes.store.offers.switchSide, opens.store.offers.switchSide]
   const [changes, back] = [closes.store.offers.slotChanges?.(), opens.store.offers.slotChanges?.()]
   if (closing === undefined || opening === undefined || changes === undefined || back === undefined) {
     throw cannotMove(stream.id, opens.store, closes.store)
   }
-  if (cdcOf(stream, undefined) !== 'slot') {
-    throw no(
-      `stream ${stream.id} reads changes by triggers`,
-      'only the log of a slot shows what was committed before the cutover',
-      'copy with --cdc slot',
-    )
-  }
+  refuseTriggers(stream, opens.store)
   return { closing, opening, changes, back }
 }
 

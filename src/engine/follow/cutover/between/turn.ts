@@ -8,14 +8,13 @@ import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import type { LogPosition } from '../../../../model/copy/change.ts'
 import type { SwitchMark } from '../../../../model/follow/switch-port.ts'
 import type { SwitchSide } from '../../../../model/follow/switch-side-port.ts'
-import type { TouchedRows } from '../../compare/touched-rows.ts'
-import type { Standstill, Watch } from '../../progress/watch.ts'
-import { Approach, type AttemptReady } from '../approach.ts'
+import type { Standstill } from '../../progress/watch.ts'
+import { CutoverWatch, type AttemptReady } from '../approach.ts'
 import type { MadeStream } from '../reverse-stream.ts'
 import { hasSwitched } from '../switch-row.ts'
 import { documentOf } from './document.ts'
 import type { HeldStream } from './ledger.ts'
-import type { BetweenParts, BetweenFacts, BetweenEnd, DocumentFacts } from './turn-facts.ts'
+import type { BetweenParts, BetweenFacts, DocumentFacts } from './turn-facts.ts'
 
 /** Longest wait for the source's lock in one attempt, ms: writers queue behind it. */
 const LOCK_MS = 300
@@ -59,71 +58,41 @@ type Found = Equal &
     readonly proof: NonNullable<Standstill['proof']>
   }
 
-export class BetweenTurn implements Watch {
+export class BetweenTurn extends CutoverWatch<BetweenFacts> {
   readonly #parts: BetweenParts
-  readonly #approach: Approach
-  #end: BetweenEnd | null = null
-  #isBegun = false
   #marks: Marks | null = null
-  #tries = 0
   /** An attempt that could not be undone yet. */
   #left: Try | null = null
 
   constructor(parts: BetweenParts) {
+    super(parts)
     this.#parts = parts
-    this.#approach = new Approach(parts)
   }
 
-  get touched(): TouchedRows {
-    return this.#approach.touched
+  /** Not over while an attempt must be undone. */
+  override isOver(): boolean {
+    return (this.end !== null || this.#left === null) && super.isOver()
   }
 
-  /** True if anything may have been created for the cutover. */
-  get isBegun(): boolean {
-    return this.#isBegun
-  }
-
-  get end(): BetweenEnd | null {
-    return this.#end
-  }
-
-  get tries(): number {
-    return this.#tries
-  }
-
-  isOver(): boolean {
-    if (this.#end !== null) return true
-    if (!this.#approach.isLate || this.#left !== null) return false
-    this.#end = { type: 'late' }
-    return true
-  }
-
-  async prepare(): Promise<void> {
-    const { opening, closing, begin, says, signal, from, to, id } = this.#parts
-    if (!this.#isBegun) {
-      this.#isBegun = true
-      await begin()
-    }
+  protected override async guard(): Promise<void> {
+    const { opening, closing, says, signal, from, to, id } = this.#parts
     // Repeat this on each call, because partitions may have been added.
     await opening.guard({ table: to, token: `target_${id}`, ...says.target }, signal)
     this.#marks = { source: await closing.mark(from, signal), target: await opening.mark(to, signal) }
   }
 
-  /** @throws SluiceError NOT_SWITCHABLE, LEASE_LOST, and what the stores throw */
-  async between(now: Standstill): Promise<'end' | 'prove' | 'on'> {
+  override async between(now: Standstill): Promise<'end' | 'prove' | 'on'> {
     if (this.#left !== null) {
       if (await this.#takeBack(this.#left)) return 'end'
       this.#left = null
     }
-    if (this.isOver()) return 'end'
-    const ready = await this.#approach.ready(now)
-    return typeof ready === 'string' ? ready : await this.#try(now, ready)
+    return await super.between(now)
   }
 
-  async #try(now: Standstill, { made }: AttemptReady): Promise<'end' | 'prove' | 'on'> {
+  protected override async attempt(now: Standstill, { made }: AttemptReady): Promise<'end' | 'prove' | 'on'> {
     const { runId, stream, steps, clock, tell: report } = this.#parts
-    const token = `${runId}_${now.fence}_${++this.#tries}`
-    const started = { closingMs: await steps.now(), earlier: this.#approach.waits.all, token }
+    const token = `${runId}_${now.fence}_${++this.tried}`
+    const started = { closingMs: await steps.now(), earlier: this.approach.waits.all, token }
     const held = { stream, fence: now.fence }
     const one: Try = { token, started, held, since: clock.ticks(), isProved: false, facts: null }
     let answer: Shut | 'end'
@@ -135,7 +104,7 @@ export class BetweenTurn implements Watch {
       if (await this.#takeBack(one)) return 'end'
       this.#left = null
       if (error.code !== 'TARGET_BUSY') throw thrown
-      return this.#rest(`${error.message}: try ${this.#tries} is given up`)
+      return this.#rest(`${error.message}: try ${this.tried} is given up`)
     }
     if (answer === 'end') return 'end'
     this.#left = one
@@ -201,7 +170,7 @@ export class BetweenTurn implements Watch {
       endsSessions,
     } = this.#parts
     mustHold(await steps.closing(id, one.held, document(one.started)))
-    report('closing', `try ${this.#tries}: the source is being closed to writers`)
+    report('closing', `try ${this.tried}: the source is being closed to writers`)
     const budget = { lockTimeoutMs: LOCK_MS, budgetMs: budgetMs * CLOSE_SHARE, endsSessions }
     const closed = await closing.close(
       { table: from, token: one.token, ...says.source, ...budget },
@@ -209,7 +178,7 @@ export class BetweenTurn implements Watch {
       signal,
     )
     if (closed !== null) {
-      gates.set({ name: 'lock', state: 'ok', detail: `the source was closed in try ${this.#tries}` })
+      gates.set({ name: 'lock', state: 'ok', detail: `the source was closed in try ${this.tried}` })
       return closed
     }
     const { holding, prepared } = await closing.writers(from, signal)
@@ -217,7 +186,7 @@ export class BetweenTurn implements Watch {
     const others = more.length === 0 ? '' : `, and ${more.length} more`
     const who = first === undefined ? 'other sessions lock it' : `it is locked by ${first}${others}`
     gates.set({ name: 'lock', state: 'waiting', detail: `the source could not be closed: ${who}` })
-    return { next: 'on', why: `the source could not be closed (${who}): try ${this.#tries} is given up` }
+    return { next: 'on', why: `the source could not be closed (${who}): try ${this.tried} is given up` }
   }
 
   async #catchUp(one: Try, { lane, stream }: Standstill, fence: LogPosition): Promise<Shut | null> {
@@ -255,7 +224,7 @@ export class BetweenTurn implements Watch {
   }
 
   #factsOf(one: Try, { proof, position, ...found }: Found): BetweenFacts {
-    const { waits } = this.#approach
+    const { waits } = this.approach
     const pauseMs = Math.round(this.#elapsed(one))
     return {
       ...found,
@@ -278,8 +247,8 @@ export class BetweenTurn implements Watch {
     if (outcome === 'fenced') throw leaseLost()
     if (outcome !== 'opened') return prove(outcome.changed.join('; '))
     const ms = this.#elapsed(one)
-    this.#approach.waits.add(ms)
-    this.#switched(facts)
+    this.approach.waits.add(ms)
+    this.switched(facts)
     report('opened', `the target is open, ${Math.round(ms)} ms after the first try to lock the source`)
     return 'end'
   }
@@ -295,7 +264,7 @@ export class BetweenTurn implements Watch {
     if (elapsed <= budgetMs) return null
     const why = `${what} took longer than --pause-budget ${budgetMs} ms (${Math.round(elapsed)} ms)`
     gates.set({ name: 'pause', state: 'waiting', detail: why })
-    return { next: 'on', why: `${why}: try ${this.#tries} is given up` }
+    return { next: 'on', why: `${why}: try ${this.tried} is given up` }
   }
 
   /**
@@ -312,27 +281,20 @@ export class BetweenTurn implements Watch {
       // The reply to the statement that opens the target was lost, or another program has made the cutover.
       const standing = await steps.standing(id)
       if (one.facts === null || documentOf(standing?.document ?? null).token !== one.token) throw leaseLost()
-      this.#approach.waits.add(clock.ticks() - one.since)
-      this.#switched(one.facts)
+      this.approach.waits.add(clock.ticks() - one.since)
+      this.switched(one.facts)
       return true
     }
     // Another program continues the same step: it closed the source under another token.
     if (status !== 'preparing' && status !== 'given up') throw leaseLost()
     await closing.release(from, one.token, AbortSignal.timeout(REOPEN_MS))
-    this.#approach.waits.add(clock.ticks() - one.since)
+    this.approach.waits.add(clock.ticks() - one.since)
     return false
   }
 
   #rest(why: string): 'on' {
-    this.#parts.tell('released', `${why}; the source is open, the next try begins in ${this.#approach.rest()} ms`)
+    this.#parts.tell('released', `${why}; the source is open, the next try begins in ${this.approach.rest()} ms`)
     return 'on'
-  }
-
-  #switched(facts: BetweenFacts): void {
-    this.#end = {
-      type: 'switched',
-      facts: { ...facts, pauseMs: this.#approach.waits.longestMs, waitedMs: this.#approach.waits.totalMs },
-    }
   }
 }
 

@@ -1,11 +1,16 @@
-/** How a cutover ends, within one database and between two. */
+/** How a cutover ends or is refused, within one database and between two. */
 import { dec } from '../../../../model/run/event.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
+import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
 import type { Gates } from '../../cutover/gates.ts'
+import { quarantineGate } from '../../cutover/readiness.ts'
+import type { TableKey } from '../../../copy/ledger/owner.ts'
+import type { StreamRow } from '../../../copy/ledger/stream-row.ts'
 import type { Ending } from '../../../run/run-context.ts'
 import type { CopyOperation } from '../../../copy/operations/copy/declaration.ts'
 import { goOn } from '../follow/hints.ts'
 import type { CutoverOperation, CutoverRun } from './declaration.ts'
+import { givenFields } from '../../../../shared/given-fields.ts'
 
 /** Result of --dry-run: state of the cutover checks before any comparison. */
 export function foreseen(gates: Gates): Ending {
@@ -51,9 +56,27 @@ export async function followedBack(
   })
   // Leaves out totals of copied rows: none were copied.
   const { transactions, changes } = totals
-  const reported = {
-    ...(transactions === undefined ? {} : { transactions }),
-    ...(changes === undefined ? {} : { changes }),
-  }
-  return { ...ending, ...before, totals: { ...before.totals, ...reported } }
+  return { ...ending, ...before, totals: { ...before.totals, ...givenFields({ transactions, changes }) } }
+}
+
+/** Error: there is no cutover to revert. */
+export function nothingToRevert(stream: string): SluiceError {
+  return new SluiceError('BAD_FLAG', `stream ${stream} has had no cutover: there is nothing to revert`, {
+    hint: 'remove --revert',
+  })
+}
+
+/** Error: the stream does not run. @param ifEnded hint for a stream that was ended */
+export function notActive({ id, status, faults }: StreamRow, ifEnded: string): SluiceError {
+  return new SluiceError('STREAM_HALTED', `stream ${id} is ${status === 'begun' ? 'not created yet' : status}`, {
+    ...(faults[0] === undefined ? {} : { reason: faults[0].message }),
+    hint: status === 'ended' ? ifEnded : `run sluice follow ${id}, which resumes the stream, or reports why it cannot`,
+  })
+}
+
+/** Reads the quarantine again before an attempt. @throws SluiceError ROWS_ASIDE */
+export async function requireNoQuarantine(database: LedgerDatabase, key: TableKey, gates: Gates): Promise<void> {
+  const gate = await quarantineGate(database, key)
+  gates.set(gate)
+  if (gate.state === 'refused') throw new SluiceError('ROWS_ASIDE', gate.detail, { hint: gate.hint ?? '' })
 }

@@ -16,9 +16,8 @@ import { BetweenTurn } from '../../cutover/between/turn.ts'
 import type { BetweenFacts, BetweenParts, DocumentFacts } from '../../cutover/between/turn-facts.ts'
 import { finishUnnoted } from '../../cutover/between/unnoted.ts'
 import type { Waited } from '../../cutover/approach.ts'
-import { wantedTurn } from '../../cutover/family.ts'
+import { wantedTurn, type Family } from '../../cutover/family.ts'
 import { Gates } from '../../cutover/gates.ts'
-import { quarantineGate } from '../../cutover/readiness.ts'
 import { storedOptions } from '../../cutover/reverse-copy.ts'
 import { makeReverse, Maker } from '../../cutover/reverse-stream.ts'
 import { hasSwitched, type SwitchRow } from '../../cutover/switch-row.ts'
@@ -29,7 +28,15 @@ import { copyOfStream } from '../../stream/named-stream.ts'
 import type { Ending } from '../../../run/run-context.ts'
 import { goOn } from '../follow/hints.ts'
 import type { CutoverOperation, CutoverRun } from './declaration.ts'
-import { followedBack, foreseen, late, wayBackCommand } from './ended.ts'
+import {
+  followedBack,
+  foreseen,
+  late,
+  notActive,
+  nothingToRevert,
+  requireNoQuarantine,
+  wayBackCommand,
+} from './ended.ts'
 
 /** Default for how long writers of the source may be blocked, ms. */
 export const BETWEEN_BUDGET_MS = 10_000
@@ -63,9 +70,7 @@ export async function cutoverBetween(operation: CutoverOperation, between: Betwe
   if (left !== undefined && !dryRun && wanted !== 'next')
     await givenUp(between, able, left.id, (detail) => run.emit({ type: 'cutover.step', step: 'given up', detail }))
   if (wanted === 'nothing to revert') {
-    throw new SluiceError('BAD_FLAG', `stream ${stream.id} has had no cutover: there is nothing to revert`, {
-      hint: 'remove --revert',
-    })
+    throw nothingToRevert(stream.id)
   }
   const last = family.turns.at(-1)
   if (wanted === 'done' && last !== undefined) return await doneBefore(operation, between, last, run)
@@ -100,7 +105,7 @@ async function switched(
 ): Promise<Ending> {
   const { closes, opens, stream, family } = between
   const { dryRun, confirm, unsigned, revert, keepSessions } = operation
-  if (stream.status !== 'active') throw notActive(between)
+  if (stream.status !== 'active') throw notActive(stream, restartHint(family))
   const gates = new Gates((gate, table) =>
     run.emit({ type: 'cutover.gate', ...(table === null ? {} : { table }), ...gate }),
   )
@@ -140,13 +145,13 @@ async function switched(
       const { triesForMs } = operation
       return late(ending, { said: 'the cutover was not made', hint, tries: watch.tries, triesForMs }, gates)
     }
-    if (watch.end === null) return ending
+    if (watch.end?.type !== 'switched') return ending
   } finally {
     await maker.stop()
     if ((watch.isBegun || family.preparing.length > 0) && watch.end?.type !== 'switched') await giveUp(id)
   }
   const { facts } = watch.end
-  await opens.steps.noteWait(id, facts.pauseMs)
+  await opens.switches.noteWait(id, facts.pauseMs)
   reportSwitched(operation, between, ready, id, facts, run)
   const proof = `${facts.rows} rows equal before, ${facts.touched} of them compared again as of position ${facts.fence}`
   await using after = await betweenOf(operation, stream.id, run)
@@ -193,7 +198,7 @@ function turnOf(around: TurnAround): BetweenTurn {
     identity: ready.identity,
     steps: opens.steps,
     begin: () =>
-      opens.steps.begin(
+      opens.switches.begin(
         { ...noted, takenTable: publicTable, actor, tool },
         document(earlier === undefined ? {} : { earlier }),
       ),
@@ -201,11 +206,7 @@ function turnOf(around: TurnAround): BetweenTurn {
     wayBack: () => maker.made((signal) => makeReverse(able.back, id, ready.taken, run, signal)),
     findings: async () =>
       await able.opening.examine(to, await able.closing.facts(from, run.interrupt.abort), run.interrupt.abort),
-    look: async () => {
-      const gate = await quarantineGate(opens.database, ready.key)
-      gates.set(gate)
-      if (gate.state === 'refused') throw new SluiceError('ROWS_ASIDE', gate.detail, { hint: gate.hint ?? '' })
-    },
+    look: () => requireNoQuarantine(opens.database, ready.key, gates),
     document,
     gates,
     budgetMs: operation.budgetMs ?? BETWEEN_BUDGET_MS,
@@ -383,15 +384,11 @@ function leftBehind(id: string, error: unknown, run: CutoverRun): void {
   run.emit({ type: 'log', level: 'warn', message, hint })
 }
 
-function notActive({ stream, family }: Between): SluiceError {
-  const { id, status, faults } = stream
-  const ended = family.turns.some((row) => hasSwitched(row.status))
+/** Hint for a stream that was ended. */
+function restartHint({ turns }: Family): string {
+  return turns.some((row) => hasSwitched(row.status))
     ? 'the reverse stream was ended: it no longer applies changes to the closed table'
     : `${RESTART_STREAM}, to begin another one`
-  return new SluiceError('STREAM_HALTED', `stream ${id} is ${status === 'begun' ? 'not created yet' : status}`, {
-    ...(faults[0] === undefined ? {} : { reason: faults[0].message }),
-    hint: status === 'ended' ? ended : `run sluice follow ${id}, which resumes the stream, or reports why it cannot`,
-  })
 }
 
 /** @param between state after the cutover */

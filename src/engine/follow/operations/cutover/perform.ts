@@ -11,7 +11,7 @@ import { tableKeyOf } from '../../../copy/ledger/owner.ts'
 import { cutoverDocument, identitiesIn } from '../../cutover/document.ts'
 import { wantedTurn } from '../../cutover/family.ts'
 import { Gates } from '../../cutover/gates.ts'
-import { quarantineGate, readyFor, type CutoverReady } from '../../cutover/readiness.ts'
+import { readyFor, type CutoverReady } from '../../cutover/readiness.ts'
 import { storedOptions } from '../../cutover/reverse-copy.ts'
 import { makeReverse, Maker } from '../../cutover/reverse-stream.ts'
 import { betweenOf } from '../../cutover/between/sides.ts'
@@ -23,7 +23,15 @@ import { copyOfStream, streamKnown } from '../../stream/named-stream.ts'
 import type { Ending } from '../../../run/run-context.ts'
 import { goOn } from '../follow/hints.ts'
 import type { CutoverOperation, CutoverRun } from './declaration.ts'
-import { followedBack, foreseen, late, wayBackCommand } from './ended.ts'
+import {
+  followedBack,
+  foreseen,
+  late,
+  notActive,
+  nothingToRevert,
+  requireNoQuarantine,
+  wayBackCommand,
+} from './ended.ts'
 import { cutoverBetween } from './perform-between.ts'
 
 /** Default for how long a session may wait, ms. */
@@ -37,9 +45,7 @@ export async function performCutover(operation: CutoverOperation, run: CutoverRu
   await using standing = await openFamily(url, stream, run)
   const wanted = wantedTurn(standing.family, revert)
   if (wanted === 'nothing to revert') {
-    throw new SluiceError('BAD_FLAG', `stream ${standing.stream.id} has had no cutover: there is nothing to revert`, {
-      hint: 'remove --revert',
-    })
+    throw nothingToRevert(standing.stream.id)
   }
   const able = ableOf(standing)
   const last = standing.family.turns.at(-1)
@@ -95,7 +101,7 @@ async function switched(
 ): Promise<Ending> {
   const { stream, ledger, family } = standing
   const { to: url, revert, dryRun, confirm } = operation
-  if (stream.status !== 'active') throw notActive(standing)
+  if (stream.status !== 'active') throw notActive(stream, `${RESTART_STREAM}, to begin another one`)
   const gates = new Gates((gate, table) =>
     run.emit({ type: 'cutover.gate', ...(table === null ? {} : { table }), ...gate }),
   )
@@ -229,11 +235,7 @@ function turnOf({ operation, standing, able, ready, gates, id, turn, maker, run 
       const found = await ledger.find(id)
       return found?.status === 'switched' || found?.status === 'done'
     },
-    look: async () => {
-      const gate = await quarantineGate(database, ready.key)
-      gates.set(gate)
-      if (gate.state === 'refused') throw new SluiceError('ROWS_ASIDE', gate.detail, { hint: gate.hint ?? '' })
-    },
+    look: () => requireNoQuarantine(database, ready.key, gates),
     gates,
     budgetMs: operation.budgetMs ?? BUDGET_MS,
     triesForMs: operation.triesForMs,
@@ -292,17 +294,6 @@ async function givenUp(
 function leftBehind(id: string, error: unknown, run: CutoverRun): void {
   const message = `slot and publication ${streamName(id)}, or the guard of the new table, still exist: ${error instanceof Error ? error.message : String(error)}`
   run.emit({ type: 'log', level: 'warn', message, hint: 'run the same command: it uses them, or removes them' })
-}
-
-function notActive({ stream }: OpenedFamily): SluiceError {
-  const { id, status, faults } = stream
-  return new SluiceError('STREAM_HALTED', `stream ${id} is ${status === 'begun' ? 'not created yet' : status}`, {
-    ...(faults[0] === undefined ? {} : { reason: faults[0].message }),
-    hint:
-      status === 'ended'
-        ? `${RESTART_STREAM}, to begin another one`
-        : `run sluice follow ${id}, which resumes the stream, or reports why it cannot`,
-  })
 }
 
 function followCommand({ to }: CutoverOperation, stream: string): string {
