@@ -6,14 +6,10 @@ import { rangeText, type Range } from '../../../model/copy/range.ts'
 import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { rowCountText } from '../chunk/rows-text.ts'
+import type { DiffCounts } from './outcome.ts'
 
 /** Counts of a comparison. */
-type Counted = {
-  readonly rows: bigint
-  readonly targetRows: bigint
-  readonly missing: bigint
-  readonly extra: bigint
-}
+type Counted = Readonly<Pick<DiffCounts, 'rows' | 'targetRows' | 'missing' | 'extra'>>
 
 /** Counts with checksums of both sides. */
 type Compared = Counted & {

@@ -2,6 +2,7 @@
  * Totals over the chunks of a table, computed by the database: a ledger may have ten million chunks, and every process
  * that joins a copy needs totals at its start and end.
  */
+import type { TallyOfChunk } from '../../../model/copy/plan.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import type { ChunkStretch, ChunkEventTotals } from '../../../model/copy/summary-events.ts'
 import { dec } from '../../../model/run/dec.ts'
@@ -23,14 +24,7 @@ export type ChunkTotals = {
   readonly quarantined: bigint
   readonly written: bigint
   /** Totals of completed chunks. */
-  readonly done: {
-    readonly chunks: bigint
-    readonly read: bigint
-    readonly written: bigint
-    readonly skipped: bigint
-    readonly quarantined: bigint
-    readonly bytes: bigint
-  }
+  readonly done: TallyOfChunk & { readonly chunks: bigint }
   /** Target rows beyond those written from the source, in chunks that this run completed. */
   readonly extra: bigint
   /**

@@ -1,6 +1,5 @@
 /** A live chunk as stored in the ledger. */
-import type { Claim } from '../../../model/copy/plan.ts'
-import type { Range } from '../../../model/copy/range.ts'
+import type { Claim, TallyOfChunk } from '../../../model/copy/plan.ts'
 import type { ProofScheme } from '../../../model/copy/rows.ts'
 import { storedLeaseOwner, type Holder } from '../../../stores/common/lease/columns.ts'
 import type { Statement } from '../../../model/run/ledger-port.ts'
@@ -8,36 +7,26 @@ import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
 import { readRange } from './keys.ts'
 import type { RunOwner } from './owner.ts'
 
-export type StoredChunk = {
-  readonly id: number
-  readonly no: number
-  readonly range: Range
-  /** `completed` even if some of its rows were refused. */
-  readonly status: string
-  readonly read: bigint
-  readonly written: bigint
-  readonly quarantined: bigint
-  readonly records: bigint
-  readonly cursor: string | null
-  /** Current or last owner; null if none is recorded. */
-  readonly holder: Holder | null
-  readonly session: string | null
-  readonly fence: number
-  readonly attempt: number
-  readonly proof: string | null
-  readonly error: string | null
-  readonly errorCode: string | null
-  readonly view: string | null
-  readonly sourceSum: string | null
-  readonly skipped: bigint
-  readonly bytes: bigint
-  /** Target rows in its range minus source rows read, at its completion; null if unknown. */
-  readonly surplus: bigint | null
-  /** The run that worked on it last. */
-  readonly runId: bigint | null
-  /** By the clock of the ledger's database; null until completed. */
-  readonly completedMs: number | null
-}
+export type StoredChunk = Omit<Claim, 'written'> &
+  TallyOfChunk & {
+    /** `completed` even if some of its rows were refused. */
+    readonly status: string
+    readonly records: bigint
+    /** Current or last owner; null if none is recorded. */
+    readonly holder: Holder | null
+    readonly session: string | null
+    readonly proof: string | null
+    readonly error: string | null
+    readonly errorCode: string | null
+    readonly view: string | null
+    readonly sourceSum: string | null
+    /** Target rows in its range minus source rows read, at its completion; null if unknown. */
+    readonly surplus: bigint | null
+    /** The run that worked on it last. */
+    readonly runId: bigint | null
+    /** By the clock of the ledger's database; null until completed. */
+    readonly completedMs: number | null
+  }
 
 /**
  * Error code of a completed chunk with refused rows. The ledger has `failed` and this code, so that queries for

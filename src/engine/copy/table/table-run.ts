@@ -1,15 +1,11 @@
 /** A table during a copy, and its result. */
+import type { TallyOfChunk } from '../../../model/copy/plan.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 import type { AgainWork } from '../again/again-work.ts'
 import type { TableContext } from './context.ts'
 
-export type Tallies = {
-  readonly read: bigint
-  readonly written: bigint
-  readonly skipped: bigint
-  readonly quarantined: bigint
-  /** Bytes of the source, approximate. */
-  readonly bytes: bigint
+/** Totals of chunks; `bytes` of the source are approximate. */
+export type Tallies = TallyOfChunk & {
   readonly chunks: bigint
   /** Chunks proved by this run. */
   readonly proved: bigint

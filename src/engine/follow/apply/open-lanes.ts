@@ -1,13 +1,10 @@
 /** Opens a session of the target for each apply worker of a stream. */
-import type { Clock } from '../../../shared/clock.ts'
 import type { LogPosition } from '../../../model/copy/change.ts'
-import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
-import type { ChangeTarget, ChangeWriter } from '../../../model/follow/port.ts'
-import type { FollowTable } from '../stream/followed-table.ts'
+import type { ChangeWriter } from '../../../model/follow/port.ts'
 import { ApplyWorker } from './apply-worker.ts'
 import { ApplyWorkers } from './apply-workers.ts'
-import type { Positions, StreamLedger } from '../../copy/ledger/streams.ts'
-import type { TableStates } from '../progress/table-states.ts'
+import type { LoopParts } from './loop-parts.ts'
+import type { Positions } from '../../copy/ledger/streams.ts'
 import type { TouchedRows } from '../compare/touched-rows.ts'
 
 export type OpenLanes = AsyncDisposable & {
@@ -16,19 +13,13 @@ export type OpenLanes = AsyncDisposable & {
   answerTo(confirm: (position: LogPosition) => void): void
 }
 
-export type LanesRequest = {
-  readonly stream: string
-  readonly fence: number
-  readonly ledger: StreamLedger
-  readonly database: LedgerDatabase
-  readonly target: ChangeTarget
-  readonly tables: readonly FollowTable[]
+export type LanesRequest = Pick<
+  LoopParts,
+  'stream' | 'fence' | 'ledger' | 'database' | 'target' | 'tables' | 'states' | 'fireTriggers' | 'clock'
+> & {
   /** By table, the number of its apply worker. */
   readonly laneOf: readonly number[]
-  readonly states: TableStates
   readonly positions: Positions
-  readonly fireTriggers: boolean
-  readonly clock: Clock
   /** As in `LaneParts`. */
   readonly touched?: TouchedRows | undefined
   readonly signal: AbortSignal

@@ -10,24 +10,11 @@ import { MetKeys } from '../../copy/diff/met-keys.ts'
 import { findsByKey, type DiffSides } from '../../copy/diff/sides.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 import type { ComparedSnapshot } from './moment.ts'
-import { answerOfRange, TableAnswer } from './range-answer.ts'
+import { answerOfRange, TableAnswer, type RowComparison } from './range-answer.ts'
 
-export type TableComparison = {
+export type TableComparison = RowComparison & {
   /** The table's number in the stream. */
   readonly table: number
-  readonly rows: bigint
-  readonly targetRows: bigint
-  /**
-   * Checksums of all rows of both sides, see docs/reference/CANONICAL.md; null if a row of the source cannot be read.
-   */
-  readonly sums: readonly [source: string, target: string] | null
-  readonly differences: readonly Pick<RowDifference, 'key' | 'kind' | 'columns'>[]
-  /** Further differences, counted but not listed. */
-  readonly more: number
-  /** Rows of the source that cannot be read: whether they are equal is unknown. */
-  readonly unread: number
-  /** Surplus rows of one side that the differing keys do not explain: several rows with one key. Included in `more`. */
-  readonly doubled: number
   readonly ms: number
   /** Number of ranges that other workers compared; absent without other workers. */
   readonly elsewhere?: number

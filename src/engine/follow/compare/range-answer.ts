@@ -9,17 +9,25 @@ import type { DiffSides } from '../../copy/diff/sides.ts'
 /** Differences that one comparison of a range lists and repairs; the next comparison finds the rest. */
 const MOST_DIFFERENCES = 20_000
 
-/** @property more unlisted differences @property missing keys only in the source @property extra only in the target */
-export type RangeAnswer = {
+/** Rows of a range or a table, compared on both sides. */
+export type RowComparison = {
   readonly rows: bigint
   readonly targetRows: bigint
-  /** Checksums of both sides, see docs/reference/CANONICAL.md; null if a row of the source cannot be read. */
+  /** Checksums of all rows of both sides, see docs/reference/CANONICAL.md; null if a row of the source cannot be read. */
   readonly sums: readonly [source: string, target: string] | null
   readonly differences: readonly Pick<RowDifference, 'key' | 'kind' | 'columns'>[]
+  /** Further differences, counted but not listed. */
   readonly more: number
+  /** Rows of the source that cannot be read: whether they are equal is unknown. */
+  readonly unread: number
+  /** Surplus rows of one side that the differing keys do not explain: several rows with one key. Included in `more`. */
+  readonly doubled: number
+}
+
+/** @property missing keys only in the source @property extra only in the target */
+export type RangeAnswer = Omit<RowComparison, 'doubled'> & {
   readonly missing: number
   readonly extra: number
-  readonly unread: number
   /** Keys of several rows that are not the same on both sides; absent in answers of older versions. */
   readonly shared?: number
 }
@@ -88,15 +96,7 @@ export class TableAnswer {
   }
 
   /** @param hasKey the rows were compared by key */
-  whole(hasKey: boolean): {
-    readonly rows: bigint
-    readonly targetRows: bigint
-    readonly sums: readonly [source: string, target: string] | null
-    readonly differences: readonly Pick<RowDifference, 'key' | 'kind' | 'columns'>[]
-    readonly more: number
-    readonly unread: number
-    readonly doubled: number
-  } {
+  whole(hasKey: boolean): RowComparison {
     // A comparison by key does not find a row that one side has twice; only the row counts show it.
     const lost = this.#rows - this.#targetRows - BigInt(this.#lacking)
     const doubled = this.#sums === null || !hasKey ? 0 : Number(lost < 0n ? -lost : lost)

@@ -40,31 +40,30 @@ const BATCH = 32
  */
 const LANES = { near: 2, far: 4 } as const
 
+type InsideOptions = {
+  readonly places: Places
+  /** Also reads all rows. */
+  readonly deep: boolean
+  readonly signal: AbortSignal
+  /** Receives every file that was checked. */
+  readonly progress: FsckProgress
+}
+
 /**
- * @param options.deep also reads all rows
- * @param options.progress receives every file that was checked
  * @throws SluiceError of a store that cannot be read; bad contents of a file are findings
  */
 export async function lookInside(
   jobs: AsyncIterable<FsckJob> | Iterable<FsckJob>,
   subject: Subject,
   parquet: () => Promise<ParquetFooters>,
-  options: {
-    readonly places: Places
-    readonly deep: boolean
-    readonly signal: AbortSignal
-    readonly found: (finding: Finding) => void
-    readonly progress: FsckProgress
-  },
+  { found, ...inside }: InsideOptions & { readonly found: (finding: Finding) => void },
 ): Promise<InsideCounts> {
-  const { places, deep, signal, found, progress } = options
   const examiner = new FileExaminer(subject)
   const total: InsideCounts = { vectors: 0, footers: 0, bounds: 0, rows: 0, pages: 0, summedPages: 0 }
   const lanes = subject.store.requests === undefined ? LANES.near : LANES.far
-  const work = (batch: readonly FsckJob[]): Promise<Outcome> =>
-    inspectBatch(batch, { examiner, parquet, places, deep, signal, progress })
+  const work = (batch: readonly FsckJob[]): Promise<Outcome> => inspectBatch(batch, { examiner, parquet, ...inside })
   for await (const { findings, counts } of orderedResults(batches(jobs), lanes, work)) {
-    throwIfAborted(signal)
+    throwIfAborted(inside.signal)
     for (const finding of findings) found(finding)
     for (const key of Object.keys(total) as (keyof InsideCounts)[]) total[key] += counts[key]
   }
@@ -84,14 +83,7 @@ async function* batches(jobs: AsyncIterable<FsckJob> | Iterable<FsckJob>): Async
 
 type Opened = AsyncDisposable & { readonly file: string }
 
-type Means = {
-  readonly examiner: FileExaminer
-  readonly parquet: () => Promise<ParquetFooters>
-  readonly places: Places
-  readonly deep: boolean
-  readonly signal: AbortSignal
-  readonly progress: FsckProgress
-}
+type Means = InsideOptions & { readonly examiner: FileExaminer; readonly parquet: () => Promise<ParquetFooters> }
 
 async function inspectBatch(batch: readonly FsckJob[], means: Means): Promise<Outcome> {
   const { parquet, places, deep, signal, progress } = means

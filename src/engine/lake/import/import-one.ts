@@ -5,7 +5,6 @@ import { readImportHead } from '../../../catalog/import/head.ts'
 import { dec } from '../../../model/run/event.ts'
 import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
 import type { LogStore } from '../../../model/lake/log-store.ts'
-import type { SqlReader } from '../../../model/run/sql-port.ts'
 import type { WritableCatalog } from '../catalog-session.ts'
 import { runLeaseHolder } from '../../run/holder.ts'
 import { newRunId, operatorRun } from '../../run/run-id.ts'
@@ -25,16 +24,10 @@ export type ImportTarget = {
   readonly worker: number
 }
 
-export type ImportSettings = {
-  readonly batchSize: number
-  readonly allowRefused: boolean
-  readonly waitMs: number
-  /** The table's folder may have moved: the table with this id in the catalog gets the new location. */
-  readonly moved?: boolean
-  /** The commits below the known version were already compared with the log's. */
-  readonly olderCompared?: boolean
-  /** `false`: do not record a failure that happened before the first write (default `true`). */
-  readonly noteFailure?: boolean
+export type ImportSettings = Pick<
+  ImportOptions,
+  'batchSize' | 'allowRefused' | 'waitMs' | 'moved' | 'olderCompared' | 'noteFailure'
+> & {
   /** Number of versions that the catalog lacked when it was compared with the log; reported if the import fails. */
   readonly behind?: number
   /** When the catalog first got the table; set if the import only adds new commits. */
@@ -66,7 +59,11 @@ export async function importAndReport(
   const said = new ImportEvents(target, run)
   try {
     const log = target.log ?? (await openLake(target.path))
-    const tableId = target.tableId ?? (await knownTableId(catalog.database, log)) ?? defaultTableId(log.root)
+    // The id in the catalog stays the same, even if the table is now imported under another name.
+    const tableId =
+      target.tableId ??
+      (await readImportHead(catalog.database, { location: log.root }))?.tableId ??
+      defaultTableId(log.root)
     const { batchSize, allowRefused, waitMs, moved = false, olderCompared = false, noteFailure = true } = settings
     const result = await importTable({
       database: catalog.database,
@@ -193,9 +190,4 @@ class ImportEvents {
       ...(notes.length === 0 ? {} : { notes }),
     })
   }
-}
-
-/** Id of a table in the catalog. It stays the same, even if the table is now imported under another name. */
-async function knownTableId(reader: SqlReader, log: LogStore): Promise<string | null> {
-  return (await readImportHead(reader, { location: log.root }))?.tableId ?? null
 }

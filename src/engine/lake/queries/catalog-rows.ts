@@ -8,25 +8,19 @@ import type { ProtocolAction } from '../../../delta/actions.ts'
 import { featureNames } from '../../../delta/features.ts'
 import { hasEnded, thisProcess } from '../../../shared/owner.ts'
 import type { SqlDatabase } from '../../../model/run/sql-port.ts'
-import type { CatalogState, ProofState } from '../../../model/lake/answers.ts'
+import type { CatalogState, TableRow } from '../../../model/lake/answers.ts'
 
-export type CatalogRow = {
+export type CatalogRow = Pick<
+  TableRow,
+  'location' | 'version' | 'historyFrom' | 'files' | 'bytes' | 'rows' | 'partitionColumns' | 'features' | 'proof'
+> & {
   readonly tableId: string
-  readonly location: string
-  readonly version: number | null
-  readonly historyFrom: number | null
-  readonly files: number | null
-  readonly bytes: number | null
-  readonly rows: number | null
   readonly commitTime: number | null
   /** The commit of `version`, as it was imported. */
   readonly newest: NewestKnown | null
   /** URL of the catalog as displayed. */
   readonly catalogUrl: string
-  readonly partitionColumns: readonly string[]
-  readonly features: readonly string[]
   readonly state: CatalogState
-  readonly proof: ProofState
 }
 
 /**

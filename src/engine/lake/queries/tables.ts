@@ -200,13 +200,7 @@ function catalogState(row: CatalogRow | undefined, latest: number): CatalogState
   return row.state
 }
 
-function sourceRow(found: {
-  readonly system: string
-  readonly name: string
-  readonly path: string
-  readonly bytes: number
-  readonly modified: number
-}): TableRow {
+function sourceRow(found: Extract<FoundInFolder, { kind: 'database' }>): TableRow {
   return {
     key: found.path,
     name: found.name,

@@ -6,16 +6,15 @@ import { tableText } from '../../../../model/copy/column-type.ts'
 import { RING_TOKENS, type TokenRange } from '../../../../model/copy/ring.ts'
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import type { CopyStore } from '../../../../model/copy/port.ts'
-import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
 import type { TrackStore } from '../../../../model/copy/track-port.ts'
-import type { CopyOperation } from '../../operations/copy/declaration.ts'
 import type { RingOptions, TrackOptions } from '../../operations/copy/option-types.ts'
-import type { CopyEvent, CopyRun } from '../../copy-run.ts'
+import type { CopyEvent } from '../../copy-run.ts'
 import { ChunkLedger } from '../../ledger/chunks.ts'
-import { tableKeyOf, type RunOwner } from '../../ledger/owner.ts'
+import { tableKeyOf } from '../../ledger/owner.ts'
 import { CLOSED, type StoredChunk } from '../../ledger/stored-chunk.ts'
 import type { PlannedCopy, PlannedTable } from '../../plan/plan-copy.ts'
 import { wantedChunks } from '../../plan/wanted-chunks.ts'
+import type { CopyContext } from '../../table/copy-context.ts'
 import type { TableRun } from '../../table/table-run.ts'
 import { noteTrackedRun } from '../../ledger/tracked-runs.ts'
 import { countsOf, settleDeadRuns, storedChunkTokens, type TrackedCopy } from './dead-runs.ts'
@@ -24,13 +23,7 @@ import type { CdmCounts } from './run-info.ts'
 import { TrackedTable } from './tracked-table.ts'
 import { trackingTitles } from '../../../run/systems.ts'
 
-export type TrackContext = {
-  readonly operation: CopyOperation
-  readonly run: CopyRun
-  readonly to: CopyStore
-  readonly database: LedgerDatabase
-  readonly owner: RunOwner
-}
+export type TrackContext = Pick<CopyContext, 'operation' | 'run' | 'database' | 'owner'> & { readonly to: CopyStore }
 
 type Followed = {
   readonly table: TrackedTable

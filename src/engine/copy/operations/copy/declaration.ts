@@ -1,9 +1,8 @@
 import { STREAM_CAUSES, type AlertOptions } from '../../../../model/run/alert.ts'
-import type { CodecOptions } from '../../../../model/copy/codec.ts'
 import type { PeriodOptions, TimeSpan } from '../../../../model/copy/period-marks.ts'
 import type { OnExisting } from '../../../../model/copy/plan.ts'
 import type { ObjectOptions } from '../../../../model/copy/schema-object.ts'
-import type { CassandraOptions, FollowOptions, RingOptions, ScriptOptions, TrackOptions } from './option-types.ts'
+import type { FollowOptions, PairedTables, ScriptOptions } from './option-types.ts'
 import { alertOptions, formsText } from '../../../run/operations/alert-options.ts'
 import type { Declaration } from '../../../run/operations/declaration.ts'
 import { inGroup } from '../../../run/operations/option.ts'
@@ -33,22 +32,8 @@ const PROVED = 'How it is proved:'
 const AGAIN = 'Resuming and repeating:'
 const FOLLOWED = 'Changes of the source:'
 
-export type CopyOperation = {
+export type CopyOperation = PairedTables & {
   readonly kind: 'copy'
-  /** URLs of the stores. */
-  readonly from: string
-  readonly to: string
-  /** Names or patterns of tables of the source. */
-  readonly tables: readonly string[]
-  /** Schema for new tables in the target; default: that of the source. */
-  readonly toSchema?: string
-  readonly columns?: readonly string[]
-  /** Names of columns in the target, by their names in the source. */
-  readonly rename: Readonly<Record<string, string>>
-  /** Name of the table in the target, where one table is copied. */
-  readonly toTable?: string
-  readonly where?: string
-  readonly key?: readonly string[]
   readonly onExisting: OnExisting
   readonly acceptLossy: readonly string[]
   /** Do not refuse lossy columns. Set by `diff`, which compares values in types that both sides can hold. */
@@ -60,7 +45,6 @@ export type CopyOperation = {
   readonly chunkRows?: number
   /** Rows per write; default: by the target. */
   readonly batchRows?: number
-  readonly workers: number
   /** Rows per second. */
   readonly rate?: number
   /** This job's share of the chunks, where several jobs split a copy. */
@@ -85,24 +69,10 @@ export type CopyOperation = {
   readonly follow?: FollowOptions
   /** Objects created in the target once the rows are copied; default: none. */
   readonly with?: readonly ObjectOptions[]
-  /** Part of a token ring to copy, and number of pieces; default: all of it. */
-  readonly ring?: RingOptions
-  /** Columns of the target that get the same value in every row, by name, as texts. */
-  readonly constants?: Readonly<Record<string, string>>
-  /** A map column of the source whose entries each become a row, and the columns for key and value. */
-  readonly explodeMap?: { readonly column: string; readonly key: string; readonly value: string }
-  /** Conversions between a number or a timestamp and a text, by the types of both columns; default: none. */
-  readonly codecs?: CodecOptions
-  /** Record runs in `cdm_run_info` and `cdm_run_details`, as the Cassandra Data Migrator does. */
-  readonly track?: TrackOptions
-  /** Also print log lines in the format of the Cassandra Data Migrator. */
-  readonly cdmLines?: true
   /** Copy the table period by period; the row key begins with the column of the periods. Set by `partition run`. */
   readonly periods?: PeriodOptions
   /** With `periods`: copy only chunks with rows of this time span, and leave the others; default: all. */
   readonly span?: TimeSpan
-  /** Options for writing and reading Cassandra; default: those of its URL, and general defaults. */
-  readonly cassandra?: CassandraOptions
   /** Work as the parallel script for Cassandra does: sum up the tables at the end. */
   readonly script?: ScriptOptions
   /** Alerts of a copy without a stream. */

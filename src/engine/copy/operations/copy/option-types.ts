@@ -1,4 +1,5 @@
 /** Groups of options for copies and comparisons: token rings, Cassandra, and the tools that sluice replaces. */
+import type { CodecOptions } from '../../../../model/copy/codec.ts'
 import type { Cdc } from '../../../../model/follow/port.ts'
 import type { AlertOptions } from '../../../../model/run/alert.ts'
 import type { ScriptSizes } from '../../../../model/copy/script-presets.ts'
@@ -48,6 +49,39 @@ export type CassandraOptions = {
   readonly timesOf?: readonly string[]
   /** Columns of the target: all values of a row get the longest of their TTLs, as CDM's `ttl.names`. */
   readonly livesOf?: readonly string[]
+}
+
+/** Tables of a source and a target that are copied or compared, and how rows of one become rows of the other. */
+export type PairedTables = {
+  /** URLs of the stores. */
+  readonly from: string
+  readonly to: string
+  /** Names or patterns of tables of the source. */
+  readonly tables: readonly string[]
+  /** Schema for new tables in the target; default: that of the source. */
+  readonly toSchema?: string
+  readonly columns?: readonly string[]
+  /** Names of columns in the target, by their names in the source. */
+  readonly rename: Readonly<Record<string, string>>
+  /** Name of the table in the target, if there is one table. */
+  readonly toTable?: string
+  readonly where?: string
+  readonly key?: readonly string[]
+  readonly workers: number
+  /** Part of a token ring, and number of pieces; default: all of it. */
+  readonly ring?: RingOptions
+  /** Columns of the target that get the same value in every row, by name, as texts. */
+  readonly constants?: Readonly<Record<string, string>>
+  /** A map column of the source whose entries each become a row, and the columns for key and value. */
+  readonly explodeMap?: { readonly column: string; readonly key: string; readonly value: string }
+  /** Conversions between a number or a timestamp and a text, by the types of both columns; default: none. */
+  readonly codecs?: CodecOptions
+  /** Record runs in `cdm_run_info` and `cdm_run_details`, as the Cassandra Data Migrator does. */
+  readonly track?: TrackOptions
+  /** Also print log lines in the format of the Cassandra Data Migrator. */
+  readonly cdmLines?: true
+  /** Options for writing and reading Cassandra; default: those of its URL, and general defaults. */
+  readonly cassandra?: CassandraOptions
 }
 
 export type FollowOptions = {

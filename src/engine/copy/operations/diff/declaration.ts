@@ -1,25 +1,13 @@
 import type { AlertOptions } from '../../../../model/run/alert.ts'
-import type { CodecOptions } from '../../../../model/copy/codec.ts'
-import type { CopyOperation } from '../copy/declaration.ts'
-import type { CassandraOptions, RingOptions, TrackOptions } from '../copy/option-types.ts'
+import type { PairedTables } from '../copy/option-types.ts'
 import { alertOptions, FAILED } from '../../../run/operations/alert-options.ts'
 import type { Declaration } from '../../../run/operations/declaration.ts'
 import { CASSANDRA, ENDS, RING, SELECTION, STREAMS, TRACK, WRITING } from '../copy/options.ts'
 import type { Option } from '../../../run/operations/option.ts'
 import { PAGES } from '../../../run/operations/pages.ts'
 
-export type DiffOperation = {
+export type DiffOperation = PairedTables & {
   readonly kind: 'diff'
-  readonly from: string
-  readonly to: string
-  readonly tables: readonly string[]
-  readonly toSchema?: string
-  readonly toTable?: string
-  readonly columns?: readonly string[]
-  readonly rename: Readonly<Record<string, string>>
-  readonly where?: string
-  readonly key?: readonly string[]
-  readonly workers: number
   /** Limit of differences that are named; all are counted. */
   readonly limit: number
   /** Make the target equal to the source. */
@@ -32,13 +20,6 @@ export type DiffOperation = {
   readonly fixCounters?: true
   /** With `fix`: overwrite values that the target wrote later than the source. */
   readonly overwriteNewer?: true
-  readonly ring?: RingOptions
-  readonly constants?: Readonly<Record<string, string>>
-  readonly explodeMap?: NonNullable<CopyOperation['explodeMap']>
-  readonly codecs?: CodecOptions
-  readonly track?: TrackOptions
-  readonly cdmLines?: true
-  readonly cassandra?: CassandraOptions
   readonly alert?: AlertOptions
 }
 

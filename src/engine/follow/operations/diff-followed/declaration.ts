@@ -1,15 +1,11 @@
 import type { ScopeOptions } from '../../by-hand/scope.ts'
 import { COPY_EVENTS } from '../../../copy/operations/copy/declaration.ts'
 import type { Declaration } from '../../../run/operations/declaration.ts'
+import type { FollowOperation } from '../follow/declaration.ts'
 
 /** Compares named rows of a replicated table; the apply worker of its stream repairs those that differ. */
-export type DiffFollowedOperation = {
+export type DiffFollowedOperation = Pick<FollowOperation, 'stream' | 'to' | 'from'> & {
   readonly kind: 'diff-followed'
-  /** Id of the stream, or of the run that last worked on it. */
-  readonly stream: string
-  readonly to: string
-  /** URL of the source; absent: the one in the ledger, which has no password. */
-  readonly from?: string
   /** Name of the table in the source or the target; optional if the stream has one table. */
   readonly table?: string
   readonly scope: ScopeOptions

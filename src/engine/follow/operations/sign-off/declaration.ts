@@ -1,20 +1,14 @@
-import type { AlertOptions } from '../../../../model/run/alert.ts'
 import { alertOptions, FAILED } from '../../../run/operations/alert-options.ts'
 import { COPY_EVENTS } from '../../../copy/operations/copy/declaration.ts'
 import { ENDS, STREAM } from '../../../copy/operations/copy/options.ts'
 import type { Declaration } from '../../../run/operations/declaration.ts'
-import { STREAM_LOOK } from '../follow/declaration.ts'
+import { STREAM_LOOK, type FollowOperation } from '../follow/declaration.ts'
 import { PAGES } from '../../../run/operations/pages.ts'
 import * as words from '../../../run/operations/words.ts'
 
 /** Creates the document to file after a migration: rows compared in a common snapshot, and checks of other objects. */
-export type SignOffOperation = {
+export type SignOffOperation = Pick<FollowOperation, 'stream' | 'to' | 'from' | 'alert'> & {
   readonly kind: 'sign-off'
-  /** Id of the stream, or of the run that last worked on it. */
-  readonly stream: string
-  readonly to: string
-  /** URL of the source; absent: the one in the ledger, which has no password. */
-  readonly from?: string
   /** Table names in the source; empty: all tables of the stream. */
   readonly tables: readonly string[]
   /** One partition of one table: only its rows are compared. */
@@ -23,7 +17,6 @@ export type SignOffOperation = {
   readonly by?: string
   /** File for the document: JSON if its name ends in .json, otherwise Markdown; `-`: printed. */
   readonly report?: string
-  readonly alert?: AlertOptions
 }
 
 const EVENTS = [...COPY_EVENTS, 'check', 'follow.signed', 'run.report'] as const
