@@ -4,12 +4,12 @@ import type { Range } from '../../../model/copy/range.ts'
 import { tokensOfRange } from '../../../model/copy/ring.ts'
 import { RowSum } from '../../../model/copy/row-hash.ts'
 import { equalDigests, type Digest, type FrameFormat, type ProofScheme } from '../../../model/copy/rows.ts'
-import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
+import type { SluiceError } from '../../../shared/errors.ts'
 import type { RowRequest, SourceView } from '../../../model/copy/source-port.ts'
 import { writtenCells } from '../table/context.ts'
-import { compareRange, equalRows } from '../diff/compare.ts'
+import { compareRange, equalRows, readableDigests } from '../diff/compare.ts'
 import { type RowDifference } from '../diff/difference.ts'
-import { digests, sourceRequest, targetRequest, type DiffSides } from '../diff/sides.ts'
+import { sourceRequest, targetRequest, type DiffSides } from '../diff/sides.ts'
 import { compareInspectedUp, compareTokens, type TokenHooks } from '../diff/tokens.ts'
 import type { RingPlan } from '../plan/ring-plan.ts'
 
@@ -100,13 +100,8 @@ async function sumsOf(all: DiffSides, range: Range): Promise<Sums | null> {
     // Different bytes may still be equal values, so fall through to the canonical checksum.
     if (equalDigests(here, there)) return { scheme: 'echo', source: here, target: there }
   }
-  try {
-    const [here, there] = await digests(sides, range)
-    return { scheme: 'canonical', source: here, target: there }
-  } catch (thrown) {
-    if (asSluiceError(thrown).code !== 'VALUE_REFUSED' || range.by !== 'key') throw thrown
-    return null
-  }
+  const both = await readableDigests(sides, range)
+  return both === null ? null : { scheme: 'canonical', source: both[0], target: both[1] }
 }
 
 /** sha256 over the rows as the system prints them, in key order. */

@@ -4,7 +4,6 @@
  */
 import type { Claim, TallyOfChunk } from '../../../model/copy/plan.ts'
 import type { KeyBound, Range } from '../../../model/copy/range.ts'
-import type { RowKey } from '../../../model/copy/row-key.ts'
 import { RowSum } from '../../../model/copy/row-hash.ts'
 import { type Digest, type ProofScheme, type Row, type Stamp } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -202,7 +201,7 @@ class ChunkWork {
     for await (const { rows } of this.#view.read(request, this.#context.batch, signal)) {
       for (const row of this.#exact.taken(rows)) {
         this.#read += 1n
-        if (taken(before, lineOf({ key: this.#keyOf(row), row: shownIn(plan, row) }))) continue
+        if (taken(before, lineOf({ key: this.#exact.of(row), row: shownIn(plan, row) }))) continue
         this.#add(row)
         this.#keys?.note(writtenCells(plan, row))
       }
@@ -232,7 +231,7 @@ class ChunkWork {
       computed: this.#computed,
       refusedRows: this.#quarantine.rows,
       request: { ...this.#request(this.#claim.range), onRefused: () => undefined },
-      keyOf: (row) => this.#keyOf(row),
+      keyOf: (row) => this.#exact.of(row),
     })
     const quarantined = await this.#quarantine.count()
     const settled = this.#written + this.#skipped + this.#expired + quarantined
@@ -290,7 +289,7 @@ class ChunkWork {
     const rows = plan.checked === undefined ? read : read.map((row) => writtenCells(plan, row))
     const given = performance.now()
     if (this.#batchwise) {
-      const next = JSON.stringify(this.#keyOf(last))
+      const next = JSON.stringify(this.#exact.of(last))
       const step = stepOf(this.#context.owner, this.#claim, this.#cursor, next, rows.length, Math.round(bytes))
       this.#count(rows.length, await writer.write(rows, step))
       this.#cursor = next
@@ -335,7 +334,7 @@ class ChunkWork {
         this.#sum.remove(writtenCells(this.#context.plan, row))
         this.#computed.remove(row)
         await this.#quarantine.note({
-          ...refusedRowOf(this.#context.plan, this.#keyOf(row), row, error),
+          ...refusedRowOf(this.#context.plan, this.#exact.of(row), row, error),
           stage: 'write',
         })
         return
@@ -389,9 +388,5 @@ class ChunkWork {
     const { range } = this.#claim
     if (this.#cursor === null || range.by !== 'key') return range
     return { by: 'key', after: JSON.parse(this.#cursor) as KeyBound, through: range.through }
-  }
-
-  #keyOf(row: Row): RowKey {
-    return this.#exact.of(row)
   }
 }

@@ -152,7 +152,7 @@ export async function equalRows(sides: DiffSides, range: Range): Promise<bigint 
 }
 
 /** Digests of both sides; null if a row of the source cannot be read: such a range has no checksum. */
-async function readableDigests(sides: DiffSides, range: Range): Promise<readonly [Digest, Digest] | null> {
+export async function readableDigests(sides: DiffSides, range: Range): Promise<readonly [Digest, Digest] | null> {
   try {
     return await digests(sides, range)
   } catch (thrown) {

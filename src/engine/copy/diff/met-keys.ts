@@ -26,17 +26,11 @@ export type MeetingKeys = {
 
 /** Keys as 128-bit digests (collisions ruled out in practice), each with the last pass that read it. */
 export class MetKeys {
-  readonly #most: number
   /** Part compared by each pass, indexed by pass number from 1. */
   readonly #parts: number[] = [0]
   #digests = new Uint32Array(FIRST_SLOTS * WORDS)
   #passes = new Uint32Array(FIRST_SLOTS)
   #size = 0
-
-  /** @param most keys kept in memory */
-  constructor(most = MOST_KEYS) {
-    this.#most = most
-  }
 
   /** @param part number of the part of the table that is read: passes over one part read the same rows */
   pass(part = 0): MeetingKeys {
@@ -48,7 +42,7 @@ export class MetKeys {
     const places = keyPositions(plan)
     const first = new Set(rows.filter((row) => this.#isFirst(keyTextOf(row, places), pass)))
     // Past the limit, a row with a known key could be taken for the first one.
-    if (this.#size > this.#most) throw tooMany(plan, this.#most)
+    if (this.#size > MOST_KEYS) throw tooMany(plan)
     return { first, others: rows.filter((row) => !first.has(row)) }
   }
 
@@ -88,10 +82,10 @@ function slotOf(words: Uint32Array, digests: Uint32Array, passes: Uint32Array): 
   return slot
 }
 
-function tooMany({ source, target }: TablePlan, most: number): SluiceError {
+function tooMany({ source, target }: TablePlan): SluiceError {
   return new SluiceError(
     'UNSUPPORTED_KEY',
-    `more than ${most} rows of ${source.table.name} would have to be compared with each other`,
+    `more than ${MOST_KEYS} rows of ${source.table.name} would have to be compared with each other`,
     {
       reason: `the key loses data in ${target.table.name}: two rows of the source may have the same key there`,
       hint: 'compare the table in parts: run sluice diff with a different --where for each part',

@@ -3,14 +3,6 @@ import { randomUUID } from 'node:crypto'
 import type { LedgerDatabase, Statement } from '../../../model/run/ledger-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 
-/**
- * Name of a batch. It is kept until its owner's run has ended: a service may execute a request of a broken connection
- * after it has answered the repeated request.
- */
-function tokenOf(owner: string): string {
-  return `${owner}/${randomUUID()}`
-}
-
 /** Removes the tokens of a run that has ended. */
 export function forgetBatches(owner: string): Statement {
   const prefix = `${owner}/`
@@ -38,7 +30,9 @@ export async function batchOnce(
   statements: readonly Statement[],
   hold: Hold | null = null,
 ): Promise<void> {
-  const token = tokenOf(owner)
+  // The token is kept until the owner's run has ended: a service may execute a request of a broken connection after it
+  // has answered the repeated request.
+  const token = `${owner}/${randomUUID()}`
   try {
     await database.batch([...(hold === null ? [] : [hold.renew]), tokenStatement(database, token, hold), ...statements])
   } catch (error) {

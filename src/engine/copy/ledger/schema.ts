@@ -16,11 +16,10 @@ export const LEDGER_VERSION = 4
  * Creates a missing ledger, upgrades an older one, and adds columns to a table of the script. If a process is killed
  * meanwhile, the ledger keeps the old version, and the next process repeats the step. Concurrent processes may run the
  * same statements.
- * @returns whether a table of the script was adopted
  * @throws SluiceError LEDGER_NEWER; LEDGER_DAMAGED if a table is missing; TABLE_REFUSED if a user's table has a name of
  * the ledger
  */
-export async function prepareLedger(database: LedgerDatabase): Promise<{ readonly adopted: boolean }> {
+export async function prepareLedger(database: LedgerDatabase): Promise<void> {
   const dialect = ledgerDialect(database.dialect)
   const version = await versionOf(database, dialect)
   if (version > LEDGER_VERSION) {
@@ -36,8 +35,8 @@ export async function prepareLedger(database: LedgerDatabase): Promise<{ readonl
   if (version > 0) await refuseIncomplete(database, 'copy', version)
   for (const sql of removals(dialect)) await runDdl(database, sql)
   if (version > 0) await keyTables(database, lateKeys(dialect))
-  if (version === LEDGER_VERSION) return { adopted: false }
-  const adopted = version === 0 && (await create(database, dialect))
+  if (version === LEDGER_VERSION) return
+  if (version === 0) await create(database, dialect)
   const look = {
     types: dialect.types,
     indexes: dialect.indexes,
@@ -49,15 +48,12 @@ export async function prepareLedger(database: LedgerDatabase): Promise<{ readonl
     for (const sql of await statements(look)) await runDdl(database, sql)
     await noteVersion(database, 'migration_ledger', next)
   }
-  return { adopted }
 }
 
-/** @returns whether a table of the script exists */
-async function create(database: LedgerDatabase, dialect: LedgerDialect): Promise<boolean> {
+async function create(database: LedgerDatabase, dialect: LedgerDialect): Promise<void> {
   const found = await columnNames(database, dialect, 'migration_checkpoints')
   const statements = [...dialect.before, ...tables(dialect)]
-  const adopted = found.size > 0
-  if (adopted) {
+  if (found.size > 0) {
     for (const [name, kind] of Object.entries({ ...SEED_COLUMNS, ...CHUNK_COLUMNS })) {
       if (!found.has(name))
         statements.push(`ALTER TABLE migration_checkpoints ADD COLUMN ${name} ${ledgerColumnType(dialect, kind)}`)
@@ -65,7 +61,6 @@ async function create(database: LedgerDatabase, dialect: LedgerDialect): Promise
   }
   // One by one: some systems commit each DDL statement at once, and each of these may run again.
   for (const sql of statements) await runDdl(database, sql)
-  return adopted
 }
 
 /**

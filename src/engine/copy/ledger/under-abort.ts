@@ -18,12 +18,11 @@ const STOP_MS = 10_000
 export function ledgerUnderAbort(
   database: LedgerDatabase,
   { abort, stop }: Pick<Interrupt, 'abort' | 'stop'>,
-  graceMs = GRACE_MS,
 ): LedgerDatabase {
   const over = new AbortController()
   let timer: NodeJS.Timeout | undefined
   const begin = (): void => {
-    timer = setTimeout(() => over.abort(abort.reason), graceMs)
+    timer = setTimeout(() => over.abort(abort.reason), GRACE_MS)
   }
   if (abort.aborted) begin()
   else abort.addEventListener('abort', begin, { once: true })

@@ -2,7 +2,7 @@
 import { hasWholeBounds, tableText } from '../../../model/copy/column-type.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
-import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
+import { equalDigests } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Extent, SourceView } from '../../../model/copy/source-port.ts'
 import { inspectTarget, plannedReadColumns, type TableContext } from './context.ts'
@@ -159,7 +159,7 @@ async function proveAdopted(context: TableContext, view: SourceView): Promise<vo
   for await (const chunk of ledger.each(`status = 'completed' AND proof IS NULL`)) {
     if (chunk.range.by !== 'key') continue
     const { range } = chunk
-    const stored = await digestThere(context, range)
+    const stored = await inspectTarget(context, range, (writer) => writer.digest({ scheme: 'canonical' }))
     const request = {
       table: plan.source,
       columns: plannedReadColumns(plan),
@@ -180,10 +180,6 @@ async function proveAdopted(context: TableContext, view: SourceView): Promise<vo
       message: `chunk ${chunk.no} was completed by another program, but differs from the source (${stored.rows} rows in the target, ${source.rows} in the source): it is copied again`,
     })
   }
-}
-
-function digestThere(context: TableContext, range: Range): Promise<Digest> {
-  return inspectTarget(context, range, (writer) => writer.digest({ scheme: 'canonical' }))
 }
 
 /** Reopens completed chunks without an upper bound if rows were added: a chunk without rows gets no upper bound. */

@@ -41,7 +41,7 @@ async function refuseAnother(context: TableContext, lasting: boolean, copied: bi
     })
   }
   if (context.compares === true) return
-  const there = await rowsIn(context)
+  const { rows: there } = await inspectTarget(context, { by: 'all' }, (writer) => writer.digest({ scheme: 'count' }))
   if (there >= copied) return
   throw new SluiceError('PLAN_CHANGED', `${table} does not hold all rows that were copied into it`, {
     reason: `it was recreated or altered since, and holds ${there} rows; according to the ledger, ${copied} rows of ${name} were copied into it`,
@@ -54,8 +54,4 @@ export async function noteTarget({ key, plan, store, signal }: TableContext, run
   const mark =
     (await onSide('target', async () => store.offers.identification?.mark(plan.target.table, signal))) ?? null
   if (mark !== null && !mark.lasting && (await runs.targetMark(key)) !== null) await runs.noteTargetMark(key, mark.text)
-}
-
-async function rowsIn(context: TableContext): Promise<bigint> {
-  return (await inspectTarget(context, { by: 'all' }, (writer) => writer.digest({ scheme: 'count' }))).rows
 }

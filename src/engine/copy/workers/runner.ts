@@ -190,7 +190,8 @@ class Worker {
         if (kind === 'table' || kind === 'row' || waitMs === null) return await this.#giveUp(table, claim, kind, error)
         if (error.kind === 'source' && view !== null) {
           // All chunks that read a dropped view fail; only one of them reports this.
-          if ((await context.views.renew(view, error)) && yielded !== null) this.#note(table, yielded)
+          if ((await context.views.renew(view, error)) && yielded !== null)
+            emit({ type: 'log', level: 'note', table: name, message: yielded })
           if (context.only !== null && !(await context.views.has(view)))
             return await this.#giveUp(table, claim, 'table', blocksLost(context, error))
         }
@@ -310,10 +311,6 @@ class Worker {
         bytes: dec(Math.round(bytes)),
       })
     }
-  }
-
-  #note({ context }: Working, message: string): void {
-    context.emit({ type: 'log', level: 'note', table: context.name, message })
   }
 
   async #wait(ms: number, signal = this.#awake): Promise<void> {

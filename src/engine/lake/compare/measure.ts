@@ -78,7 +78,7 @@ export async function measure(id: QuestionId, options: MeasureOptions): Promise<
       if (isCounted) return body(files(log))
       isCounted = true
       const found = await body(files(counting))
-      requests = requestsSince(log)
+      requests = log.requests === undefined ? null : { ...log.requests }
       return found
     },
     (body) => catalog.read((reader) => body(sql(reader))),
@@ -176,11 +176,6 @@ async function versionsApart(plan: ComparePlan, files: FilesSide, catalog: SqlDa
     ? (await DeltaTable.open(files.log, files.parquet, files.signal, 'newest')).latest
     : (await catalog.read((reader) => readableTable(reader, { tableId }))).latest
   return now > version ? null : `the newest version: version is ${logVersion} in the files, ${catalogVersion} in SQL`
-}
-
-/** Request counts of one run so far. */
-function requestsSince(log: LogStore): RequestCounts | null {
-  return log.requests === undefined ? null : { ...log.requests }
 }
 
 /** Number of all requests, of every kind. */

@@ -25,7 +25,7 @@ export async function performSync(operation: SyncOperation, run: SyncRun): Promi
   const { catalog: url, tables, watch } = operation
   // A mistyped URL must not create a catalog, and a mistyped table must not start a run.
   const patient = whileHeld(run, operation.waitMs ?? WAIT_MS)
-  await patient(() => withNamed(url, tables))
+  await patient(() => withCatalog(url, (database) => tablesOf(database, tables)))
   const subject = tables.length === 0 ? 'all tables' : tables.join(', ')
   const body = async (catalog: WritableCatalog): Promise<Ending> => {
     const proved: ComparedImports = new Map()
@@ -42,10 +42,6 @@ export async function performSync(operation: SyncOperation, run: SyncRun): Promi
 }
 
 /** @throws SluiceError NOT_A_CATALOG, NO_SUCH_TABLE */
-async function withNamed(url: string, names: readonly string[]): Promise<void> {
-  await withCatalog(url, (database) => tablesOf(database, names))
-}
-
 async function tablesOf(database: SqlDatabase, names: readonly string[]): Promise<readonly Named[]> {
   await checkCatalog(database)
   if (names.length > 0) return namedLakeTables(database, names)
