@@ -12,10 +12,10 @@ export type ArchiveColumns = Readonly<Record<string, ArchiveColumnKind>>
  */
 export type LedgerTable = { readonly key: ArchiveColumns; readonly columns: ArchiveColumns }
 
-const OF_TABLE: ArchiveColumns = { schema_name: 'name', table_name: 'name' }
+export const OF_TABLE: ArchiveColumns = { schema_name: 'name', table_name: 'name' }
 const OF_PARTITION: ArchiveColumns = { ...OF_TABLE, partition_name: 'name' }
 
-const ARCHIVES: ArchiveColumns = {
+export const ARCHIVES: ArchiveColumns = {
   // Folder or URI of the Delta table, and the id in its metadata.
   archive: 'text',
   archive_id: 'name',
@@ -41,7 +41,7 @@ const ARCHIVES: ArchiveColumns = {
   witness: 'text',
 }
 
-const PARTITIONS: ArchiveColumns = {
+export const PARTITIONS: ArchiveColumns = {
   state: 'name',
   from_bound: 'name',
   to_bound: 'name',

@@ -11,7 +11,7 @@ import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { storedLeaseOwner, LEASE_COLUMNS, ownerColumns, type Holder } from '../../stores/common/lease/columns.ts'
 import type { SqlValue } from '../../model/run/sql-port.ts'
 import { RowLeases } from './leased-row.ts'
-import { ledgerText } from './cells.ts'
+import { castTexts, ledgerText, runStatement } from './cells.ts'
 import { ledgerColumns } from './schema.ts'
 
 export type DestroyedFile = { readonly path: string; readonly bytes: string; readonly sha256: string }
@@ -78,7 +78,6 @@ export class ErasureLedger {
   /** All erasures of the table, newest last. A read-only ledger of an older program has none. */
   async all(): Promise<readonly Erasure[]> {
     if ((await ledgerColumns(this.#database, 'migration_archive_erasures')).size === 0) return []
-    const { castText } = ledgerDialect(this.#database.dialect).types
     const names = [
       'erasure_id',
       'state',
@@ -92,7 +91,7 @@ export class ErasureLedger {
       ...ownerColumns(LEASE_COLUMNS),
     ]
     const rows = await this.#database.all(
-      `SELECT ${names.map((name) => `CAST(${name} AS ${castText})`).join(', ')} FROM migration_archive_erasures
+      `SELECT ${castTexts(this.#database.dialect, names)} FROM migration_archive_erasures
        WHERE schema_name = ? AND table_name = ? ORDER BY migration_archive_erasures.erasure_id`,
       this.#table,
     )
@@ -123,26 +122,19 @@ export class ErasureLedger {
     tool: string,
   ): Promise<Erasure> {
     const { unlessThere } = ledgerDialect(this.#database.dialect)
-    await this.#database.batch([
-      {
-        sql: `INSERT INTO migration_archive_erasures (schema_name, table_name, erasure_id, state, reason, tested, signed_by, tool, condition_hash, begun_ms)
-              VALUES (?, ?, ?, 'erasing', ?, ?, ?, ?, ?, ${this.#now}) ${unlessThere}`,
-        parameters: [...this.#table, id, reason, JSON.stringify(tested), signedBy, tool, condition],
-      },
-    ])
+    const insert = `INSERT INTO migration_archive_erasures (schema_name, table_name, erasure_id, state, reason, tested, signed_by, tool, condition_hash, begun_ms)
+              VALUES (?, ?, ?, 'erasing', ?, ?, ?, ?, ?, ${this.#now}) ${unlessThere}`
+    const row = [...this.#table, id, reason, JSON.stringify(tested), signedBy, tool, condition]
+    await runStatement(this.#database, insert, row)
     const open = (await this.all()).filter(({ state }) => state !== 'done')
     const other = open.find((one) => one.id !== id)
     const begun = open.find((one) => one.id === id)
     if (begun === undefined)
       throw new SluiceError('INTERNAL', 'the erasure that this program just recorded is missing in the ledger')
     if (other === undefined) return begun
-    await this.#database.batch([
-      {
-        // A second run with the same ticket may already have taken it over.
-        sql: `DELETE FROM migration_archive_erasures WHERE ${KEY} AND state = 'erasing' AND owner IS NULL`,
-        parameters: [...this.#table, id],
-      },
-    ])
+    // A second run with the same ticket may already have taken it over.
+    const remove = `DELETE FROM migration_archive_erasures WHERE ${KEY} AND state = 'erasing' AND owner IS NULL`
+    await runStatement(this.#database, remove, [...this.#table, id])
     throw new SluiceError('LEDGER_BUSY', `another erasure of the table (${other.reason}) began at the same time`, {
       where: this.#table.filter((part) => part !== '').join('.'),
       reason: 'a table can have one erasure at a time; this command erased nothing',
@@ -153,10 +145,9 @@ export class ErasureLedger {
 
   /** Erased rows of each place so far. */
   async erased(id: bigint): Promise<readonly Erased[]> {
-    const { castText } = ledgerDialect(this.#database.dialect).types
     const names = ['place', 'archived_rows', 'source_rows']
     const rows = await this.#database.all(
-      `SELECT ${names.map((name) => `CAST(${name} AS ${castText})`).join(', ')} FROM migration_archive_erased WHERE ${KEY} ORDER BY migration_archive_erased.place`,
+      `SELECT ${castTexts(this.#database.dialect, names)} FROM migration_archive_erased WHERE ${KEY} ORDER BY migration_archive_erased.place`,
       [...this.#table, id],
     )
     return rows.map((row): Erased => {
@@ -274,15 +265,7 @@ export class ErasureLedger {
   }
 
   async end(id: bigint): Promise<void> {
-    await this.#set(id, `state = 'done', condition_hash = NULL, ended_ms = ${this.#now}`, [])
-  }
-
-  async #set(id: bigint, sets: string, parameters: readonly SqlValue[]): Promise<void> {
-    await this.#database.batch([
-      {
-        sql: `UPDATE migration_archive_erasures SET ${sets} WHERE ${KEY}`,
-        parameters: [...parameters, ...this.#table, id],
-      },
-    ])
+    const sql = `UPDATE migration_archive_erasures SET state = 'done', condition_hash = NULL, ended_ms = ${this.#now} WHERE ${KEY}`
+    await runStatement(this.#database, sql, [...this.#table, id])
   }
 }

@@ -10,7 +10,7 @@ import type { Origin } from '../../model/copy/identification-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import type { CommitSums, HeadBook, HeadIntent, LedgerHead } from '../log/head.ts'
 import type { LedgerName } from '../log/ledger-name.ts'
-import { filesText, readLedgerJson, ledgerText } from './cells.ts'
+import { castTexts, filesText, ledgerText, readLedgerJson, runStatement } from './cells.ts'
 import { ledgerColumns } from './schema.ts'
 
 const TABLE = 'schema_name = ? AND table_name = ?'
@@ -31,11 +31,8 @@ export class HeadLedger implements HeadBook {
   async read(): Promise<readonly LedgerHead[]> {
     // A read-only ledger may be from an older program.
     if ((await ledgerColumns(this.#database, 'migration_archive_heads')).size === 0) return []
-    const { castText } = ledgerDialect(this.#database.dialect).types
-    const rows = await this.#database.all(
-      `SELECT CAST(head AS ${castText}), CAST(delta_version AS ${castText}), CAST(state AS ${castText}) FROM migration_archive_heads WHERE ${TABLE}`,
-      this.#key,
-    )
+    const columns = castTexts(this.#database.dialect, ['head', 'delta_version', 'state'])
+    const rows = await this.#database.all(`SELECT ${columns} FROM migration_archive_heads WHERE ${TABLE}`, this.#key)
     return rows.map(([head, version, state]) => ({
       head: BigInt(String(head)),
       version: Number(version),
@@ -52,12 +49,8 @@ export class HeadLedger implements HeadBook {
 
   /** If two programs name a ledger, the first one wins. */
   async setName(name: LedgerName): Promise<void> {
-    await this.#database.batch([
-      {
-        sql: `UPDATE migration_archives SET ledger = ? WHERE ${TABLE} AND ledger IS NULL`,
-        parameters: [JSON.stringify(name), ...this.#key],
-      },
-    ])
+    const sql = `UPDATE migration_archives SET ledger = ? WHERE ${TABLE} AND ledger IS NULL`
+    await runStatement(this.#database, sql, [JSON.stringify(name), ...this.#key])
   }
 
   async intend({ head, version, sha256, claim }: HeadIntent): Promise<void> {
@@ -155,12 +148,8 @@ export class HeadLedger implements HeadBook {
 
   /** Makes the origin the only database that may write into the archive. */
   async setOrigin(origin: Origin): Promise<void> {
-    await this.#database.batch([
-      {
-        sql: `UPDATE migration_archives SET origin = ? WHERE ${TABLE}`,
-        parameters: [JSON.stringify(origin), ...this.#key],
-      },
-    ])
+    const sql = `UPDATE migration_archives SET origin = ? WHERE ${TABLE}`
+    await runStatement(this.#database, sql, [JSON.stringify(origin), ...this.#key])
   }
 
   /**

@@ -6,6 +6,7 @@ import { endedHolder, LEASE_COLUMNS, type Holder } from '../../stores/common/lea
 import { beat } from '../../stores/common/lease/heartbeat.ts'
 import { databaseTimes, LeaseSql } from '../../stores/common/lease/sql.ts'
 import { PARTITION_LEASE_MS } from './partition-facts.ts'
+import { runStatement } from './cells.ts'
 
 /** A row by its id, its holder at the time of the read, and its name in messages. */
 export type LeasedRow = { readonly id: bigint; readonly holder: Holder | null; readonly what: string }
@@ -67,11 +68,7 @@ export class RowLeases {
 
   /** Updates all rows of the table that this program holds. */
   async #set(sets: string, parameters: LeaseSql['renewed']['parameters']): Promise<void> {
-    await this.#database.batch([
-      {
-        sql: `UPDATE ${this.#place.name} SET ${sets} WHERE schema_name = ? AND table_name = ? AND owner = ?`,
-        parameters: [...parameters, ...this.#table, this.#owner.id],
-      },
-    ])
+    const sql = `UPDATE ${this.#place.name} SET ${sets} WHERE schema_name = ? AND table_name = ? AND owner = ?`
+    await runStatement(this.#database, sql, [...parameters, ...this.#table, this.#owner.id])
   }
 }

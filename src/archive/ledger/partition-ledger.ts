@@ -11,8 +11,8 @@ import type { Closing, LedgerDatabase, Statement } from '../../model/run/ledger-
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { endedHolder, LEASE_COLUMNS, type Holder } from '../../stores/common/lease/columns.ts'
 import { databaseTimes, LeaseSql } from '../../stores/common/lease/sql.ts'
-import type { SqlValue } from '../../model/run/sql-port.ts'
-import { filesText, ledgerText } from './cells.ts'
+import type { SqlRow, SqlValue } from '../../model/run/sql-port.ts'
+import { filesText, ledgerText, runStatement } from './cells.ts'
 import type { ArchivedTable, NewArchive } from './record.ts'
 import {
   PARTITION_LEASE_MS,
@@ -22,7 +22,8 @@ import {
   type NewPartition,
 } from './partition-facts.ts'
 
-const PARTITION = 'schema_name = ? AND table_name = ? AND partition_name = ?'
+const TABLE = 'schema_name = ? AND table_name = ?'
+const PARTITION = `${TABLE} AND partition_name = ?`
 
 export class PartitionLedger {
   readonly #database: LedgerDatabase
@@ -70,11 +71,11 @@ export class PartitionLedger {
     await this.#database.batch([
       {
         sql: `UPDATE migration_archive_partitions SET stored = ?
-              WHERE schema_name = ? AND table_name = ? AND stored IS NULL AND checksum IS NOT NULL`,
+              WHERE ${TABLE} AND stored IS NULL AND checksum IS NOT NULL`,
         parameters: [JSON.stringify(before), ...this.#key],
       },
       {
-        sql: `UPDATE migration_archives SET stored = ?, time_column = ?, revision = revision + 1 WHERE schema_name = ? AND table_name = ?`,
+        sql: `UPDATE migration_archives SET stored = ?, time_column = ?, revision = revision + 1 WHERE ${TABLE}`,
         parameters: [JSON.stringify(stored), timeColumn, ...this.#key],
       },
     ])
@@ -145,45 +146,27 @@ export class PartitionLedger {
 
   /** Sets the retention of files that the newest version of the archive does not name. */
   async keep(retentionMs: number): Promise<void> {
-    await this.#database.batch([
-      {
-        sql: `UPDATE migration_archives SET retention_ms = ? WHERE schema_name = ? AND table_name = ?`,
-        parameters: [retentionMs, ...this.#key],
-      },
-    ])
+    await this.#run(`UPDATE migration_archives SET retention_ms = ? WHERE ${TABLE}`, [retentionMs, ...this.#key])
   }
 
   /** The hold of a partition; undefined if the ledger does not have the partition. */
   async #heldFor(label: string): Promise<string | null | undefined> {
-    const [rows] = await this.#database.batch([
-      {
-        sql: `SELECT hold_reason FROM migration_archive_partitions WHERE ${PARTITION}`,
-        parameters: [...this.#key, label],
-      },
-    ])
-    const [row] = rows ?? []
+    const sql = `SELECT hold_reason FROM migration_archive_partitions WHERE ${PARTITION}`
+    const [row] = await this.#run(sql, [...this.#key, label])
     return row === undefined ? undefined : ledgerText(row[0] ?? null)
   }
 
   /** Sets or removes the hold of all parts of a period; later parts inherit it. @param reason null removes the hold */
   async holdPeriod(period: string, reason: string | null): Promise<void> {
     await this.hold(period, reason)
-    await this.#database.batch([
-      {
-        sql: `UPDATE migration_archive_partitions SET hold_reason = ? WHERE schema_name = ? AND table_name = ? AND period = ?`,
-        parameters: [reason, ...this.#key, period],
-      },
-    ])
+    const sql = `UPDATE migration_archive_partitions SET hold_reason = ? WHERE ${TABLE} AND period = ?`
+    await this.#run(sql, [reason, ...this.#key, period])
   }
 
   /** @param reason null removes the hold */
   async hold(label: string, reason: string | null): Promise<void> {
-    await this.#database.batch([
-      {
-        sql: `UPDATE migration_archive_partitions SET hold_reason = ? WHERE ${PARTITION}`,
-        parameters: [reason, ...this.#key, label],
-      },
-    ])
+    const sql = `UPDATE migration_archive_partitions SET hold_reason = ? WHERE ${PARTITION}`
+    await this.#run(sql, [reason, ...this.#key, label])
   }
 
   /**
@@ -213,23 +196,15 @@ export class PartitionLedger {
 
   /** Heartbeat: renews the leases of this program. */
   async renew(): Promise<void> {
-    const { sql, parameters } = this.#lease.renewed
-    await this.#database.batch([
-      {
-        sql: `UPDATE migration_archive_partitions SET ${sql} WHERE schema_name = ? AND table_name = ? AND owner = ?`,
-        parameters: [...parameters, ...this.#key, this.#owner.id],
-      },
-    ])
+    const { sql: sets, parameters } = this.#lease.renewed
+    const sql = `UPDATE migration_archive_partitions SET ${sets} WHERE ${TABLE} AND owner = ?`
+    await this.#run(sql, [...parameters, ...this.#key, this.#owner.id])
   }
 
   /** Ends the lease, whatever its fencing token: this program may have claimed the partition more than once. */
   async release({ label }: Pick<PartitionClaim, 'label'>): Promise<void> {
-    await this.#database.batch([
-      {
-        sql: `UPDATE migration_archive_partitions SET ${this.#lease.back} WHERE ${PARTITION} AND owner = ?`,
-        parameters: [...this.#key, label, this.#owner.id],
-      },
-    ])
+    const sql = `UPDATE migration_archive_partitions SET ${this.#lease.back} WHERE ${PARTITION} AND owner = ?`
+    await this.#run(sql, [...this.#key, label, this.#owner.id])
   }
 
   /**
@@ -265,7 +240,7 @@ export class PartitionLedger {
           parameters: [to, ...parameters, ...mine, from],
         },
         {
-          sql: `UPDATE migration_archives SET revision = revision + 1 WHERE schema_name = ? AND table_name = ?`,
+          sql: `UPDATE migration_archives SET revision = revision + 1 WHERE ${TABLE}`,
           parameters: this.#key,
         },
         ...(noted.absorbs === undefined ? [] : [this.#absorbing(held.label, noted.absorbs)]),
@@ -289,7 +264,7 @@ export class PartitionLedger {
   #absorbing(label: string, period: string): Statement {
     return {
       sql: `UPDATE migration_archive_partitions SET num_rows = NULL, checksum = NULL, files = NULL, file_bytes = NULL
-            WHERE schema_name = ? AND table_name = ? AND COALESCE(period, partition_name) = ? AND partition_name <> ?
+            WHERE ${TABLE} AND COALESCE(period, partition_name) = ? AND partition_name <> ?
               AND state = 'RESTORED' AND retracted = 1 AND native_table IS NULL`,
       parameters: [...this.#key, period, label],
     }
@@ -357,12 +332,12 @@ export class PartitionLedger {
   async #add(table: string, values: Readonly<Record<string, SqlValue>>, time: string): Promise<void> {
     const columns = ['schema_name', 'table_name', ...Object.keys(values), time]
     const { unlessThere } = ledgerDialect(this.#database.dialect)
-    await this.#database.batch([
-      {
-        sql: `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${'?, '.repeat(columns.length - 1)}${this.#now}) ${unlessThere}`,
-        parameters: [...this.#key, ...Object.values(values)],
-      },
-    ])
+    const sql = `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${'?, '.repeat(columns.length - 1)}${this.#now}) ${unlessThere}`
+    await this.#run(sql, [...this.#key, ...Object.values(values)])
+  }
+
+  #run(sql: string, parameters: SqlRow): Promise<readonly SqlRow[]> {
+    return runStatement(this.#database, sql, parameters)
   }
 }
 

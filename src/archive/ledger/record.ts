@@ -11,7 +11,8 @@ import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { storedLeaseOwner, LEASE_COLUMNS, ownerColumns, type Holder } from '../../stores/common/lease/columns.ts'
 import type { SqlRow, SqlValue } from '../../model/run/sql-port.ts'
 import type { LedgerName } from '../log/ledger-name.ts'
-import { damagedLedger, readFiles, readLedgerJson, ledgerText, storedName } from './cells.ts'
+import { castTexts, damagedLedger, readFiles, readLedgerJson, ledgerText, storedName } from './cells.ts'
+import { ARCHIVES, OF_TABLE, PARTITIONS } from './columns.ts'
 import { ledgerColumns } from './schema.ts'
 
 export type ArchivedTable = {
@@ -218,11 +219,10 @@ async function readSome(
 ): Promise<readonly ArchivedPartition[]> {
   const there = await ledgerColumns(database, 'migration_archive_partitions')
   if (there.size === 0) return []
-  const { castText } = ledgerDialect(database.dialect).types
   const key = [table.schema ?? '', table.name]
   const [archives, ...found] = await database.batch([
     {
-      sql: `SELECT CAST(stored AS ${castText}) FROM migration_archives WHERE schema_name = ? AND table_name = ?`,
+      sql: `SELECT ${castTexts(database.dialect, ['stored'])} FROM migration_archives WHERE schema_name = ? AND table_name = ?`,
       parameters: key,
     },
     ...conditions(there).map(({ where, values }) => ({
@@ -237,108 +237,52 @@ async function readSome(
   return found.flat().map((row) => partitionOf(row, archive))
 }
 
-const TABLE = [
-  'schema_name',
-  'table_name',
-  'archive',
-  'archive_id',
-  'time_column',
-  'calendar',
-  'stored',
-  'grace_ms',
-  'revision',
-  'origin',
-  'retention_ms',
-  'ledger',
-  'witness',
-]
-const PARTITION = [
-  'partition_name',
-  'state',
-  'from_bound',
-  'to_bound',
-  'native_schema',
-  'native_table',
-  'native_identity',
-  'num_rows',
-  'checksum',
-  'source_bytes',
-  'files',
-  'file_prefix',
-  'delta_version',
-  'removed_rows',
-  'removed_sum',
-  'restoring',
-  'retracted',
-  'hold_reason',
-  'fence',
-  ...ownerColumns(LEASE_COLUMNS),
-  'error_code',
-  'error_message',
-  'changed_ms',
-  'export_ms',
-  'drop_after_ms',
-  'logged_files',
-  'own_ddl',
-  'stored',
-  'away',
-  'expired_ms',
-  'expired_by',
-  'swept_ms',
-  'period',
-  'part',
-  'leaving',
-  'chosen_by',
-]
+const TABLE = [...Object.keys(OF_TABLE), ...Object.keys(ARCHIVES)]
+const PARTITION = ['partition_name', ...Object.keys(PARTITIONS)]
 
-/** Read all columns as text, so that no number of the ledger is rounded. */
-const asTexts = (names: readonly string[], { dialect }: LedgerDatabase, there: ReadonlySet<string>): string => {
-  const { castText } = ledgerDialect(dialect).types
-  // A read-only ledger may be from an older program.
-  return names.map((name) => `CAST(${there.has(name) ? name : 'NULL'} AS ${castText})`).join(', ')
-}
+// A read-only ledger may be from an older program.
+const asTexts = (names: readonly string[], { dialect }: LedgerDatabase, there: ReadonlySet<string>): string =>
+  castTexts(
+    dialect,
+    names.map((name) => (there.has(name) ? name : 'NULL')),
+  )
 const tableColumns = (database: LedgerDatabase, there: ReadonlySet<string>): string => asTexts(TABLE, database, there)
 const partitionColumns = (database: LedgerDatabase, there: ReadonlySet<string>): string => {
   const { now } = ledgerDialect(database.dialect)
   return `${asTexts(PARTITION, database, there)}, CASE WHEN drop_after_ms <= ${now} THEN 1 ELSE 0 END`
 }
 
+/** Reads cells of a row by their columns. */
+function cellsOf(names: readonly string[], row: SqlRow) {
+  const values = new Map(names.map((name, i) => [name, ledgerText(row[i] ?? null)]))
+  const text = (name: string): string | null => values.get(name) ?? null
+  const json = (name: string): unknown => (text(name) === null ? null : readLedgerJson(text(name) ?? ''))
+  return { text, json }
+}
+
 function tableOf(row: SqlRow): ArchivedTable {
-  const [
-    schema,
-    name,
-    archive,
-    archiveId,
-    timeColumn,
-    calendar,
-    stored,
-    grace,
-    revision,
-    origin,
-    retention,
-    ledger,
-    witness,
-  ] = row.map(ledgerText)
+  const { text, json } = cellsOf(TABLE, row)
+  const [name, archive, archiveId, stored] = ['table_name', 'archive', 'archive_id', 'stored'].map(text)
   if (name == null || archive == null || archiveId == null || stored == null) throw damagedLedger('migration_archives')
+  const [retention, ledger] = [text('retention_ms'), text('ledger')]
   return {
-    table: storedName(schema, name),
+    table: storedName(text('schema_name'), name),
     archive,
     archiveId,
-    timeColumn: timeColumn ?? null,
-    calendar: calendar ?? '',
+    timeColumn: text('time_column'),
+    calendar: text('calendar') ?? '',
     stored: readLedgerJson(stored) as StoredTable,
-    graceMs: Number(grace ?? 0),
-    revision: revision ?? '0',
-    origin: origin == null ? null : (readLedgerJson(origin) as Origin),
-    retentionMs: retention == null ? null : Number(retention),
-    witness: witness == null ? null : (readLedgerJson(witness) as TableWitness),
-    ...(ledger == null ? {} : { ledger: readLedgerJson(ledger) as LedgerName }),
+    graceMs: Number(text('grace_ms') ?? 0),
+    revision: text('revision') ?? '0',
+    origin: json('origin') as Origin | null,
+    retentionMs: retention === null ? null : Number(retention),
+    witness: json('witness') as TableWitness | null,
+    ...(ledger === null ? {} : { ledger: readLedgerJson(ledger) as LedgerName }),
   }
 }
 
 function partitionOf(row: SqlRow, archive: StoredTable): ArchivedPartition {
-  const values = new Map(PARTITION.map((name, i) => [name, ledgerText(row[i] ?? null)]))
-  const text = (name: string): string | null => values.get(name) ?? null
+  const { text, json } = cellsOf(PARTITION, row)
   const number = (name: string): number | null => (text(name) === null ? null : Number(text(name)))
   const whole = (name: string): bigint | null => (text(name) === null ? null : BigInt(text(name) ?? 0))
   const state = ARCHIVE_STATES.find((known) => known === text('state'))
@@ -372,10 +316,9 @@ function partitionOf(row: SqlRow, archive: StoredTable): ArchivedPartition {
     exportMs: number('export_ms'),
     dropAfterMs: number('drop_after_ms'),
     graceOver: String(row[PARTITION.length]) === '1',
-    logged: text('logged_files') === null ? null : (readLedgerJson(text('logged_files') ?? '') as readonly string[]),
+    logged: json('logged_files') as readonly string[] | null,
     own: text('own_ddl'),
-    columns:
-      text('stored') === null ? archive.columns : (readLedgerJson(text('stored') ?? '') as readonly StoredColumn[]),
+    columns: (json('stored') as readonly StoredColumn[] | null) ?? archive.columns,
     away: number('away') === 1,
     expired: expired === null ? null : { ms: expired, by: text('expired_by') ?? '' },
     sweptMs: number('swept_ms'),

@@ -6,7 +6,7 @@ import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { storedLeaseOwner, LEASE_COLUMNS, ownerColumns, type Holder } from '../../stores/common/lease/columns.ts'
 import type { DestroyedFile } from './erasure-ledger.ts'
 import { RowLeases } from './leased-row.ts'
-import { ledgerText } from './cells.ts'
+import { castTexts, ledgerText, runStatement } from './cells.ts'
 import { ledgerColumns } from './schema.ts'
 
 /** `partition`: its label; null if the log does not have it. */
@@ -39,10 +39,9 @@ export class SweepLedger {
   /** Unfinished sweeps, oldest first. A read-only ledger of an older program has none. */
   async unfinished(): Promise<readonly ArchiveSweepRecord[]> {
     if ((await ledgerColumns(this.#database, TABLE)).size === 0) return []
-    const { castText } = ledgerDialect(this.#database.dialect).types
     const names = ['sweep_id', 'delta_version', 'retention_ms', 'files', ...ownerColumns(LEASE_COLUMNS)]
     const rows = await this.#database.all(
-      `SELECT ${names.map((name) => `CAST(${name} AS ${castText})`).join(', ')} FROM ${TABLE}
+      `SELECT ${castTexts(this.#database.dialect, names)} FROM ${TABLE}
        WHERE schema_name = ? AND table_name = ? AND state = 'destroying' ORDER BY ${TABLE}.sweep_id`,
       this.#table,
     )
@@ -64,13 +63,10 @@ export class SweepLedger {
     { signedBy, tool }: { readonly signedBy: string; readonly tool: string },
   ): Promise<void> {
     const { unlessThere } = ledgerDialect(this.#database.dialect)
-    await this.#database.batch([
-      {
-        sql: `INSERT INTO ${TABLE} (schema_name, table_name, sweep_id, state, signed_by, tool, retention_ms, delta_version, files, begun_ms)
-              VALUES (?, ?, ?, 'destroying', ?, ?, ?, ?, ?, ${this.#now}) ${unlessThere}`,
-        parameters: [...this.#table, id, signedBy, tool, retentionMs, version, JSON.stringify(files)],
-      },
-    ])
+    const sql = `INSERT INTO ${TABLE} (schema_name, table_name, sweep_id, state, signed_by, tool, retention_ms, delta_version, files, begun_ms)
+              VALUES (?, ?, ?, 'destroying', ?, ?, ?, ?, ?, ${this.#now}) ${unlessThere}`
+    const row = [...this.#table, id, signedBy, tool, retentionMs, version, JSON.stringify(files)]
+    await runStatement(this.#database, sql, row)
   }
 
   /** Runs `body` under the lease of the sweep. @throws SluiceError LEDGER_BUSY; errors of `body` */
@@ -79,11 +75,7 @@ export class SweepLedger {
   }
 
   async end({ id }: ArchiveSweepRecord): Promise<void> {
-    await this.#database.batch([
-      {
-        sql: `UPDATE ${TABLE} SET state = 'done', ended_ms = ${this.#now} WHERE schema_name = ? AND table_name = ? AND sweep_id = ?`,
-        parameters: [...this.#table, id],
-      },
-    ])
+    const sql = `UPDATE ${TABLE} SET state = 'done', ended_ms = ${this.#now} WHERE schema_name = ? AND table_name = ? AND sweep_id = ?`
+    await runStatement(this.#database, sql, [...this.#table, id])
   }
 }

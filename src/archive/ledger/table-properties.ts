@@ -2,9 +2,8 @@
 import type { StoredColumn, StoredTable } from '../../model/archive/stored-column.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
-import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { columnsName, type ArchiveProperties } from '../log/properties.ts'
-import { ledgerText } from './cells.ts'
+import { castTexts, ledgerText } from './cells.ts'
 import { ledgerColumns } from './schema.ts'
 
 /** Null if the ledger does not have the table. */
@@ -12,8 +11,7 @@ export async function tableProperties(database: LedgerDatabase, table: TableName
   // A read-only ledger may be from an older program.
   if (!(await ledgerColumns(database, 'migration_archive_partitions')).has('stored')) return null
   const knowsRetention = (await ledgerColumns(database, 'migration_archives')).has('retention_ms')
-  const { castText } = ledgerDialect(database.dialect).types
-  const texts = (names: readonly string[]): string => names.map((name) => `CAST(${name} AS ${castText})`).join(', ')
+  const texts = (names: readonly string[]): string => castTexts(database.dialect, names)
   const ofTable = 'schema_name = ? AND table_name = ?'
   const parameters = [table.schema ?? '', table.name]
   const [archives, holds, columns] = await database.batch([

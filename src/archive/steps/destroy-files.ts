@@ -5,7 +5,7 @@ import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
-import { ledgerDialect } from '../../stores/ledger-dialect.ts'
+import { castTexts } from '../ledger/cells.ts'
 import { onlyCopies, readArchive } from '../ledger/record.ts'
 import type { NamedLedger } from '../log/ledger-name.ts'
 import type { ArchiveContext } from './context.ts'
@@ -89,9 +89,8 @@ export class Destroyer {
  * @throws SluiceError CONNECTION_LOST … if the database does not answer
  */
 async function ledgerWord(database: LedgerDatabase, { schema, name }: TableName): Promise<string> {
-  const { castText } = ledgerDialect(database.dialect).types
   const of = (table: string, columns: readonly string[]): { readonly sql: string; readonly parameters: string[] } => ({
-    sql: `SELECT ${columns.map((column) => `CAST(${column} AS ${castText})`).join(', ')} FROM ${table}
+    sql: `SELECT ${castTexts(database.dialect, columns)} FROM ${table}
           WHERE schema_name = ? AND table_name = ? ORDER BY ${columns[0]}`,
     parameters: [schema ?? '', name],
   })

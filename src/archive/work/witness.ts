@@ -18,6 +18,7 @@ import type { SourceView } from '../../model/copy/source-port.ts'
 import { isLedgerTable } from '../../stores/common/ledger-tables.ts'
 import type { Run } from '../../engine/run/run-context.ts'
 import type { OpenedArchive } from './find-ledger.ts'
+import { runStatement } from '../ledger/cells.ts'
 
 export type MarkedTables = TableIdentities & { readonly by: 'mark' }
 
@@ -263,12 +264,8 @@ async function noteWitness(
   { schema, name }: TableName,
   witness: TableWitness | null,
 ): Promise<void> {
-  await database.batch([
-    {
-      sql: 'UPDATE migration_archives SET witness = ? WHERE schema_name = ? AND table_name = ?',
-      parameters: [witness === null ? null : JSON.stringify(witness), schema ?? '', name],
-    },
-  ])
+  const sql = 'UPDATE migration_archives SET witness = ? WHERE schema_name = ? AND table_name = ?'
+  await runStatement(database, sql, [witness === null ? null : JSON.stringify(witness), schema ?? '', name])
 }
 
 async function witnessOf(
