@@ -69,19 +69,19 @@ export class Fields<T = unknown> {
     if (this.#isThere(field) && typeof this.#all[field] !== 'string') throw this.#bad(field, 'text')
   }
 
-  count<K extends string>(field: K): asserts this is Is<T, K, number> {
+  #count(field: string): void {
     const value = this.#all[field]
     if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
       throw this.#bad(field, 'a whole number from 0 to 2^53')
     }
   }
 
+  count<K extends string>(field: K): asserts this is Is<T, K, number> {
+    this.#count(field)
+  }
+
   countOrNull<K extends string>(field: K): asserts this is MayBe<T, K, number> {
-    if (!this.#isThere(field)) return
-    const value = this.#all[field]
-    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
-      throw this.#bad(field, 'a whole number from 0 to 2^53')
-    }
+    if (this.#isThere(field)) this.#count(field)
   }
 
   integer<K extends string>(field: K): asserts this is Is<T, K, number> {

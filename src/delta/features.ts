@@ -49,7 +49,7 @@ function refusedFeature(name: string): SluiceError {
  * Why sluice must not read a table, or null.
  * @returns SluiceError PROTOCOL_VERSION or TABLE_FEATURE with the first cause
  */
-export function readerRefusal(protocol: ProtocolAction, _metadata: MetadataAction): SluiceError | null {
+export function readerRefusal(protocol: ProtocolAction): SluiceError | null {
   const { minReaderVersion } = protocol
   if (minReaderVersion > NEWEST_READER) {
     return new SluiceError('PROTOCOL_VERSION', `Unsupported Delta protocol reader version (${minReaderVersion})`, {

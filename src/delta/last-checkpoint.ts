@@ -3,6 +3,7 @@ import { SluiceError } from '../shared/errors.ts'
 import type { LogStore } from '../model/lake/log-store.ts'
 import { listLog } from './listing.ts'
 import { LAST_CHECKPOINT, logPathOf } from './log-path.ts'
+import { isObject } from './action-fields.ts'
 
 export type LastCheckpointHint = {
   readonly version: number
@@ -71,10 +72,6 @@ function copyOf(value: unknown): HintCopy | null {
     sidecars: list('sidecarFiles')?.map(pathOf) ?? null,
     actions: list('nonFileActions')?.map((action) => JSON.stringify(action)) ?? null,
   }
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function hintOf(object: Readonly<Record<string, unknown>>): LastCheckpointHint | null {

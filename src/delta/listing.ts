@@ -41,6 +41,13 @@ export type LogListing = {
   readonly latest: number | null
 }
 
+/** Notes on checkpoints that are not used, because some of their parts are missing. */
+export function incompleteNotes({ incomplete }: LogListing): string[] {
+  return incomplete.map(
+    ({ version, parts, present }) => `checkpoint ${version} ignored: ${present} of its ${parts} parts exist`,
+  )
+}
+
 type Parted = { readonly version: number; readonly parts: number; readonly present: Map<number, LogFileFacts> }
 
 const PREFERENCE = { v2: 0, multipart: 1, classic: 2 } as const

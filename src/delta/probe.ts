@@ -5,7 +5,7 @@ import type { ParquetRows } from '../model/lake/parquet-rows.ts'
 import type { MetadataAction, ProtocolAction } from './actions.ts'
 import { readCrc } from './crc.ts'
 import { featureNames, readerRefusal } from './features.ts'
-import { listLog } from './listing.ts'
+import { listLog, incompleteNotes } from './listing.ts'
 import type { CheckpointFiles, CommitFile, LogListing } from './listing.ts'
 import { logHistory } from './segment.ts'
 import { Snapshot } from './snapshot.ts'
@@ -101,9 +101,7 @@ export async function probeTable(
   signal: AbortSignal,
 ): Promise<TableFacts> {
   const listing = await listLog(store, { signal })
-  const notes = listing.incomplete.map(
-    ({ version, parts, present }) => `checkpoint ${version} ignored: ${present} of its ${parts} parts exist`,
-  )
+  const notes = incompleteNotes(listing)
   let facts: TableFacts = {
     version: listing.latest ?? 0,
     historyFrom: historyFrom(listing),
@@ -127,7 +125,7 @@ export async function probeTable(
     const snapshot = new Snapshot({ store, parquet, listing, unreadable, note })
     facts = { ...facts, lastCommit: await lastCommitTime(store, listing, null, signal) }
     const head = await snapshot.head(signal)
-    const refusal = readerRefusal(head.protocol, head.metadata)
+    const refusal = readerRefusal(head.protocol)
     facts = {
       ...facts,
       ...head,

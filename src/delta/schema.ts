@@ -2,6 +2,7 @@
 import { isNestedDeeper, MOST_NESTED_SCHEMA } from '../model/lake/json-nesting.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { MetadataAction, ProtocolAction } from './actions.ts'
+import { isObject } from './action-fields.ts'
 
 const PRIMITIVES = [
   'byte',
@@ -76,10 +77,6 @@ function bad(reason: string, cause?: unknown): SluiceError {
     hint: 'Check schemaString in the metaData action of the log',
     cause,
   })
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function isPrimitive(name: string): name is PrimitiveName {

@@ -11,7 +11,7 @@ import { commitHistory } from './history.ts'
 import type { CommitSummary } from './history.ts'
 import { ListedLog } from './listed-log.ts'
 import type { LogReach } from './listed-log.ts'
-import { checkpointModified } from './listing.ts'
+import { checkpointModified, incompleteNotes } from './listing.ts'
 import type { CheckpointFiles, LogListing } from './listing.ts'
 import { commitsOf, logHistory, segmentAt } from './segment.ts'
 import type { History, LogSegment } from './segment.ts'
@@ -62,10 +62,7 @@ export class DeltaTable {
    * Notes on skipped checkpoints: incomplete ones among the listed files, then unreadable ones in order of discovery.
    */
   get notes(): readonly string[] {
-    const incomplete = this.#log.known.incomplete.map(
-      ({ version, parts, present }) => `checkpoint ${version} ignored: ${present} of its ${parts} parts exist`,
-    )
-    return [...incomplete, ...this.#notes]
+    return [...incompleteNotes(this.#log.known), ...this.#notes]
   }
 
   /** All files of the log. @throws SluiceError SOURCE_DENIED, SOURCE_IO */
@@ -87,7 +84,7 @@ export class DeltaTable {
     const version = at.version ?? (at.timestamp === undefined ? undefined : await this.versionAt(at.timestamp, signal))
     const snapshot = await this.#snapshot(version, signal)
     const head = await snapshot.head(signal)
-    const refusal = options.allowRefused === true ? null : readerRefusal(head.protocol, head.metadata)
+    const refusal = options.allowRefused === true ? null : readerRefusal(head.protocol)
     if (refusal !== null)
       throw new SluiceError(refusal.code, refusal.message, { ...refusal.info(), where: this.store.label })
     return snapshot

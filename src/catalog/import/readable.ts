@@ -26,7 +26,7 @@ export function unreadableRefusal(
       hint,
     })
   }
-  return readerRefusal(protocol, metadata)
+  return readerRefusal(protocol)
 }
 
 const LONG = {

@@ -10,6 +10,7 @@ import { booleanDomain, dateDomain, literalText, timestampDomain } from '../../d
 import { EXACT_INT64 } from '../../delta/values/numbers.ts'
 import { DAY_MICROS } from './classes.ts'
 import { booleanKey, numberKey, textKey, textKeyBeyond, timeKey } from './keys.ts'
+import { hasBeenFloat } from '../../delta/values/typed.ts'
 
 /** A file matches only if its max key is at or above `reach` and its min key at or below `start`; null is no limit. */
 export type LiteralReach = { readonly reach: Buffer | null; readonly start: Buffer | null }
@@ -59,7 +60,7 @@ function keysAround(field: Field, value: LiteralValue): LiteralReach {
       return numberAround(value, false)
     case 'float':
     case 'double':
-      return doubleAround(value, type.name === 'float' || wasFloat(field))
+      return doubleAround(value, hasBeenFloat(field))
     case 'date': {
       const day = dateDomain.literal(value)
       return day === null ? NOTHING : timesAround(BigInt(day.low) * DAY_MICROS)
@@ -84,10 +85,6 @@ function keysAround(field: Field, value: LiteralValue): LiteralReach {
 
 function isFloating({ type }: Field): boolean {
   return type.kind === 'primitive' && (type.name === 'float' || type.name === 'double')
-}
-
-function wasFloat({ typeChanges }: Field): boolean {
-  return typeChanges.some(({ from }) => from.kind === 'primitive' && from.name === 'float')
 }
 
 function numberAround(value: LiteralValue, isWide: boolean): LiteralReach {

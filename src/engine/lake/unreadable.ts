@@ -13,7 +13,7 @@ export async function warnUnreadable(
   run: Run<'log'>,
 ): Promise<void> {
   const { protocol, metadata } = await stateAt(reader, tableId, version)
-  const refusal = protocol === null || metadata === null ? null : readerRefusal(protocol, metadata)
+  const refusal = protocol === null || metadata === null ? null : readerRefusal(protocol)
   if (refusal === null) return
   const message = `readers must refuse version ${version} (${refusal.code}: ${refusal.message}): the catalog answers from the commits, which may differ from the table`
   run.emit({ type: 'log', level: 'warn', table: name, message })

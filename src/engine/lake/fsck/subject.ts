@@ -85,7 +85,7 @@ async function ofCatalog(
   if (protocol === null || metadata === null) {
     throw new SluiceError('HISTORY_MISSING', `the catalog holds no schema of ${tableId} at version ${version}`)
   }
-  const refusal = readerRefusal(protocol, metadata)
+  const refusal = readerRefusal(protocol)
   if (refusal !== null) throw new SluiceError(refusal.code, refusal.message, refusal.info())
   const currentVersion = (await readImportHead(database, { tableId }))?.currentVersion ?? version
   if (since !== undefined && since < historyFrom) throw historyMissing(since, historyFrom)

@@ -92,7 +92,7 @@ function notesOf(field: Field): readonly string[] {
 
 export function features({ protocol, metadata }: DeclaredTable): readonly Feature[] {
   if (protocol === null || metadata === null) return []
-  const refusal = readerRefusal(protocol, metadata)
+  const refusal = readerRefusal(protocol)
   const reader = new Set(protocol.readerFeatures ?? [])
   const listed = new Set([...reader, ...(protocol.writerFeatures ?? [])])
   return featureNames(protocol, metadata).map((name) => {
