@@ -1,6 +1,7 @@
 /** `catalog_fsck`: findings of the latest `fsck` of each table. The first row of a table describes what was checked. */
 import type { Finding } from '../delta/fsck/finding.ts'
 import type { SqlDatabase, SqlTransaction } from '../model/run/sql-port.ts'
+import { countOf } from './count-rows.ts'
 
 export type FsckRecord = {
   readonly tableId: string
@@ -48,9 +49,6 @@ export async function lastFsck(database: SqlDatabase, tableId: string): Promise<
   ])
   const [row] = rows
   if (row === undefined) return null
-  const [counted] = await database.all('SELECT count(*) FROM catalog_fsck WHERE table_id = ? AND level = ?', [
-    tableId,
-    'finding',
-  ])
-  return { checkedAt: Number(row[0]), version: Number(row[1]), findings: Number(counted?.[0] ?? 0) }
+  const findings = await countOf(database, 'catalog_fsck WHERE table_id = ? AND level = ?', [tableId, 'finding'])
+  return { checkedAt: Number(row[0]), version: Number(row[1]), findings }
 }

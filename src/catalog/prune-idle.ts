@@ -2,6 +2,7 @@
 import type { SqlReader } from '../model/run/sql-port.ts'
 import { oldestKept, type Keep } from './prune.ts'
 import { STATE_RELATIONS, type StateRelation } from './state-relations.ts'
+import { inLists } from './in-lists.ts'
 
 /** A completely imported table that a prune would not change. */
 export type IdleTable = { readonly latest: number; readonly historyFrom: number }
@@ -19,11 +20,10 @@ export async function idleTables(
   keep: Keep,
 ): Promise<ReadonlyMap<string, IdleTable>> {
   const idle = new Map<string, IdleTable>()
-  for (let from = 0; from < tableIds.length; from += AT_ONCE) {
-    const some = tableIds.slice(from, from + AT_ONCE)
+  for (const { some, marks } of inLists(tableIds, AT_ONCE)) {
     const rows = await reader.all(
       `SELECT t.table_id, t.current_version, t.history_from FROM delta_tables t
-       WHERE t.table_id IN (${some.map(() => '?').join(', ')}) AND NOT (${LEFT.join(' OR ')})`,
+       WHERE t.table_id IN (${marks}) AND NOT (${LEFT.join(' OR ')})`,
       some,
     )
     for (const [tableId, latest, historyFrom] of rows as readonly [string, number | null, number | null][]) {

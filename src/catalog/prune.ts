@@ -10,6 +10,7 @@ import type { ReadableTable } from './catalog.ts'
 import type { RelationRowCounts } from './rollback.ts'
 import { sweepStep, type CatalogSweep } from './sweep-step.ts'
 import { hasFewRows, rowsBelow, sweepBelow } from './sweep.ts'
+import { countOf } from './count-rows.ts'
 
 /**
  * Versions to keep: a number, or all versions that were the latest at some time since `sinceMs` (ms since the epoch).
@@ -39,11 +40,8 @@ export async function oldestKept(reader: SqlReader, table: ReadableTable, keep: 
 
 /** The rows that `pruneTable` would remove. Writes nothing. */
 export async function prunePlan(reader: SqlReader, tableId: string, historyFrom: number): Promise<Pruned> {
-  const [row] = await reader.all('SELECT count(*) FROM delta_commits WHERE table_id = ? AND version < ?', [
-    tableId,
-    historyFrom,
-  ])
-  return { historyFrom, rows: withCommits(Number(row?.[0] ?? 0), await rowsBelow(reader, tableId, historyFrom)) }
+  const commits = await countOf(reader, 'delta_commits WHERE table_id = ? AND version < ?', [tableId, historyFrom])
+  return { historyFrom, rows: withCommits(commits, await rowsBelow(reader, tableId, historyFrom)) }
 }
 
 /**

@@ -2,6 +2,7 @@
 import type { SqlReader, SqlTransaction } from '../model/run/sql-port.ts'
 import { forgetFsck } from './fsck-findings.ts'
 import { RELATIONS_OF_TABLE } from './import/head.ts'
+import { countOf } from './count-rows.ts'
 
 const ALL_RELATIONS = [...RELATIONS_OF_TABLE, 'migration_status', 'catalog_leases', 'delta_tables'] as const
 
@@ -11,8 +12,7 @@ export type RelationRowCounts = readonly { readonly relation: string; readonly r
 export async function rowsOfTable(reader: SqlReader, tableId: string): Promise<RelationRowCounts> {
   const counts: { relation: string; rows: number }[] = []
   for (const relation of ALL_RELATIONS) {
-    const [row] = await reader.all(`SELECT count(*) FROM ${relation} WHERE table_id = ?`, [tableId])
-    const rows = row?.[0] as number
+    const rows = await countOf(reader, `${relation} WHERE table_id = ?`, [tableId])
     if (rows > 0) counts.push({ relation, rows })
   }
   return counts

@@ -1,3 +1,5 @@
+import type { SqlTransaction } from '../model/run/sql-port.ts'
+
 /** Catalog tables that hold the state of a version: of each key, the newest row at or below the version is valid. */
 export type StateRelation = {
   readonly name: 'delta_metadata' | 'delta_protocols' | 'delta_txns' | 'delta_domains'
@@ -11,3 +13,18 @@ export const STATE_RELATIONS: readonly StateRelation[] = [
   { name: 'delta_txns', key: 'app_id' },
   { name: 'delta_domains', key: 'domain' },
 ]
+
+/**
+ * Deletes commits and state of some versions. Queries for valid state read all versions: a transaction or domain that a
+ * new base lacks would become valid again.
+ */
+export async function dropVersions(
+  transaction: SqlTransaction,
+  tableId: string,
+  which: 'version > ?' | 'version < ?',
+  version: number,
+): Promise<void> {
+  for (const relation of ['delta_commits', ...STATE_RELATIONS.map(({ name }) => name)]) {
+    await transaction.run(`DELETE FROM ${relation} WHERE table_id = ? AND ${which}`, [tableId, version])
+  }
+}

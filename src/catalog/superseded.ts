@@ -5,6 +5,7 @@ import { STATE_RELATIONS, type StateRelation } from './state-relations.ts'
 import type { RelationRowCounts } from './rollback.ts'
 import type { SqlReader } from '../model/run/sql-port.ts'
 import { sweepReader, sweepStep, type CatalogSweep } from './sweep-step.ts'
+import { countOf } from './count-rows.ts'
 
 type Place = { readonly version: number; readonly source: number; readonly line: number }
 
@@ -15,12 +16,9 @@ const ROWS_A_STATEMENT = 200
 export async function supersededRows(reader: SqlReader, tableId: string, below: number): Promise<RelationRowCounts> {
   const counts: { relation: string; rows: number }[] = []
   for (const relation of STATE_RELATIONS) {
-    const [row] = await reader.all(`SELECT count(*) FROM ${relation.name} WHERE table_id = ? AND version < ?`, [
-      tableId,
-      below,
-    ])
+    const rows = await countOf(reader, `${relation.name} WHERE table_id = ? AND version < ?`, [tableId, below])
     const kept = await inForce(reader, tableId, relation, below)
-    counts.push({ relation: relation.name, rows: Number(row?.[0] ?? 0) - kept.length })
+    counts.push({ relation: relation.name, rows: rows - kept.length })
   }
   return counts
 }

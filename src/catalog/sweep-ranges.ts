@@ -5,6 +5,7 @@
 import type { SqlReader } from '../model/run/sql-port.ts'
 import { rangeColumns, ZONE_FILES } from './ranges/columns.ts'
 import { sweepReader, sweepStep, type CatalogSweep } from './sweep-step.ts'
+import { countOf } from './count-rows.ts'
 
 const OF_COLUMN = 'table_id = ? AND column_no = ?'
 
@@ -40,11 +41,11 @@ export async function sweepRanges(at: CatalogSweep, stepRows: number): Promise<n
  */
 export async function rangesBelow(reader: SqlReader, tableId: string, below: number): Promise<number> {
   if ((await rangeColumns(reader, tableId)).length === 0) return 0
-  const [row] = await reader.all(
-    `SELECT count(*) FROM delta_file_ranges r WHERE r.table_id = ? AND NOT EXISTS (
+  return await countOf(
+    reader,
+    `delta_file_ranges r WHERE r.table_id = ? AND NOT EXISTS (
        SELECT 1 FROM delta_files f WHERE f.table_id = r.table_id AND f.file_no = r.file_no
          AND (f.added_version >= ? OR f.removed_version IS NULL OR f.removed_version > ?))`,
     [tableId, below, below],
   )
-  return Number(row?.[0] ?? 0)
 }

@@ -7,6 +7,7 @@ import type { RelationRowCounts } from './rollback.ts'
 import { dropSuperseded, supersededRows } from './superseded.ts'
 import { rangesBelow, sweepRanges } from './sweep-ranges.ts'
 import { sweepReader, sweepStep, type CatalogSweep } from './sweep-step.ts'
+import { countOf } from './count-rows.ts'
 
 /** A table with at most this many rows is swept in one transaction. */
 const FEW_ROWS = 5000
@@ -93,17 +94,16 @@ export async function sweepBelow(at: CatalogSweep, below: number): Promise<Relat
 
 /** Counts the rows that `sweepBelow` would remove. */
 export async function rowsBelow(reader: SqlReader, tableId: string, below: number): Promise<RelationRowCounts> {
-  const count = async (sql: string, parameters: readonly (string | number)[]): Promise<number> =>
-    Number((await reader.all(`SELECT count(*) FROM ${sql}`, parameters))[0]?.[0] ?? 0)
   const counts = [
     {
       relation: 'delta_files',
-      rows: await count(`delta_files WHERE table_id = ? AND ${ENDED}`, [tableId, below, below]),
+      rows: await countOf(reader, `delta_files WHERE table_id = ? AND ${ENDED}`, [tableId, below, below]),
     },
     { relation: 'delta_file_ranges', rows: await rangesBelow(reader, tableId, below) },
     {
       relation: 'delta_partitions',
-      rows: await count(
+      rows: await countOf(
+        reader,
         `delta_partitions p WHERE p.table_id = ? AND NOT EXISTS (SELECT 1 FROM delta_files f WHERE f.table_id = p.table_id
            AND f.partition_no = p.partition_no AND (f.added_version >= ? OR f.removed_version IS NULL OR f.removed_version > ?))`,
         [tableId, below, below],
@@ -111,7 +111,7 @@ export async function rowsBelow(reader: SqlReader, tableId: string, below: numbe
     },
     {
       relation: 'delta_actions',
-      rows: await count('delta_actions WHERE table_id = ? AND version < ?', [tableId, below]),
+      rows: await countOf(reader, 'delta_actions WHERE table_id = ? AND version < ?', [tableId, below]),
     },
     ...(await supersededRows(reader, tableId, below)),
   ]

@@ -19,6 +19,7 @@ import {
 } from '../relations.ts'
 import { FILE, type FileRow } from './rows.ts'
 import { setMany } from './set-many.ts'
+import { inLists } from '../in-lists.ts'
 
 const { first_file_no: FIRST_FILE_NO } = columnPlaces(COMMIT_COLUMNS)
 /** Maximum number of cached partitions; above it the cache is cleared and the table is queried again. */
@@ -91,10 +92,9 @@ export class FileNumbers {
     const numbers = new Map<string, number>()
     // Rows of older programs are found by the hash of the original text.
     const hashes = [...new Set([...partitions].flatMap(([values, texts]) => [values, ...texts]))].map(valuesHash)
-    for (let start = 0; start < hashes.length; start += HASHES_A_QUESTION) {
-      const some = hashes.slice(start, start + HASHES_A_QUESTION)
+    for (const { some, marks } of inLists(hashes, HASHES_A_QUESTION)) {
       const found = await transaction.all(
-        `SELECT partition_no, partition_values FROM delta_partitions WHERE table_id = ? AND values_hash IN (${some.map(() => '?').join(',')})`,
+        `SELECT partition_no, partition_values FROM delta_partitions WHERE table_id = ? AND values_hash IN (${marks})`,
         [this.#tableId, ...some],
       )
       for (const [number, text] of found) {

@@ -10,6 +10,7 @@ import { inCommitRule, inCommitTimeOf } from '../../delta/timestamps.ts'
 import type { SqlDatabase, SqlReader, SqlTransaction } from '../../model/run/sql-port.ts'
 import { writeUnderLease, type Lease } from '../lease.ts'
 import { setMany } from './set-many.ts'
+import { countOf } from '../count-rows.ts'
 
 /** Milliseconds since the epoch, and whether the time comes from the commit itself. */
 export type ImportedCommitTime = { readonly time: number; readonly inCommit: boolean }
@@ -215,11 +216,12 @@ export async function retimeStale(
 ): Promise<number | null> {
   const { tableId, from, to } = versions
   const inCommitFrom = ruledFrom(declared)
-  const [row] = await database.all(
-    'SELECT count(*) FROM delta_commits WHERE table_id = ? AND version >= ? AND version <= ? AND version < ? AND in_commit_time = 1',
+  const timed = await countOf(
+    database,
+    'delta_commits WHERE table_id = ? AND version >= ? AND version <= ? AND version < ? AND in_commit_time = 1',
     [tableId, from, to, inCommitFrom],
   )
-  if (Number(row?.[0]) === 0) return null
+  if (timed === 0) return null
   const listed = await commits()
   const { time } = await writeUnderLease(database, lease, async (transaction) =>
     retimeTable(transaction, versions, declared, listed),

@@ -6,7 +6,7 @@ import { isoTime } from '../../shared/clock.ts'
 import type { SqlDatabase, SqlReader, SqlTransaction } from '../../model/run/sql-port.ts'
 import { writeUnderLease, type Lease } from '../lease.ts'
 import { stateAt } from '../query/state.ts'
-import { STATE_RELATIONS } from '../state-relations.ts'
+import { dropVersions } from '../state-relations.ts'
 
 /** Progress of an unfinished import. Updated in the batch's own transaction. */
 export type Cursor = {
@@ -171,9 +171,8 @@ export async function discardAbove(
   const version = head.currentVersion ?? -1
   if (!keepCheckpointRows) {
     await transaction.run('DELETE FROM delta_files WHERE table_id = ? AND added_version > ?', [head.tableId, version])
-    for (const relation of ['delta_actions', 'delta_commits', ...STATE_RELATIONS.map(({ name }) => name)]) {
-      await transaction.run(`DELETE FROM ${relation} WHERE table_id = ? AND version > ?`, [head.tableId, version])
-    }
+    await transaction.run('DELETE FROM delta_actions WHERE table_id = ? AND version > ?', [head.tableId, version])
+    await dropVersions(transaction, head.tableId, 'version > ?', version)
   }
   await transaction.run('UPDATE delta_files SET removed_version = NULL WHERE table_id = ? AND removed_version > ?', [
     head.tableId,

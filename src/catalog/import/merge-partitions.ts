@@ -5,6 +5,7 @@ import { writeUnderLease, type Lease } from '../lease.ts'
 import { canonicalValues, valuesHash } from '../partition-values.ts'
 import type { ImportOptions } from './options.ts'
 import { setMany } from './set-many.ts'
+import { inLists } from '../in-lists.ts'
 
 type Place = Pick<ImportOptions, 'database' | 'tableId' | 'interrupt'>
 
@@ -21,9 +22,7 @@ export async function mergePartitions(at: Place, lease: Lease): Promise<void> {
   await setHashes(at, lease)
   for await (const [keeper, numbers] of doubled(at)) {
     await write(at, lease, async (transaction) => {
-      for (let start = 0; start < numbers.length; start += ROWS_A_STATEMENT) {
-        const some = numbers.slice(start, start + ROWS_A_STATEMENT)
-        const marks = some.map(() => '?').join(',')
+      for (const { some, marks } of inLists(numbers, ROWS_A_STATEMENT)) {
         await transaction.run(
           `UPDATE delta_files SET partition_no = ? WHERE table_id = ? AND partition_no IN (${marks})`,
           [keeper, at.tableId, ...some],

@@ -4,10 +4,9 @@
  * base's version, the base is written above the current version, and the transaction that makes it current deletes the
  * old history.
  */
-import type { SqlTransaction } from '../../model/run/sql-port.ts'
-import { STATE_RELATIONS } from '../state-relations.ts'
 import { sweepStep, type CatalogSweep } from '../sweep-step.ts'
 import { dropActions, fileSteps } from '../sweep.ts'
+import { dropVersions } from '../state-relations.ts'
 
 /**
  * Prepares the new base: deletes rows that an earlier try wrote above the current version, and ends every open lifetime
@@ -32,19 +31,5 @@ export async function setRebasedRowsApart(at: CatalogSweep, current: number, bas
     })
   }
   await dropActions(at, current, Number.MAX_SAFE_INTEGER)
-  await sweepStep(at, async (transaction) => {
-    for (const relation of ['delta_commits', ...STATE_RELATIONS.map(({ name }) => name)]) {
-      await transaction.run(`DELETE FROM ${relation} WHERE table_id = ? AND version > ?`, [tableId, current])
-    }
-  })
-}
-
-/**
- * Deletes old state, in the transaction that makes the new base current. Queries for valid state read all versions: a
- * transaction or domain that the base lacks would become valid again.
- */
-export async function dropOldState(transaction: SqlTransaction, tableId: string, base: number): Promise<void> {
-  for (const relation of ['delta_commits', ...STATE_RELATIONS.map(({ name }) => name)]) {
-    await transaction.run(`DELETE FROM ${relation} WHERE table_id = ? AND version < ?`, [tableId, base])
-  }
+  await sweepStep(at, (transaction) => dropVersions(transaction, tableId, 'version > ?', current))
 }

@@ -14,9 +14,10 @@ import { Batch, FileNumbers, writeBatch } from './batch.ts'
 import { retime, type ChangedRule } from './commit-clock.ts'
 import { discardAbove, insertHead, moveHead, purgeTable, type Cursor, type HeadState } from './head.ts'
 import type { ImportOptions } from './options.ts'
-import { dropOldState, setRebasedRowsApart } from './rebase.ts'
+import { setRebasedRowsApart } from './rebase.ts'
 import type { Replay } from './replay.ts'
 import type { Start } from './start.ts'
+import { dropVersions } from '../state-relations.ts'
 
 /** Progress of the base checkpoint, while its version is not complete. */
 export type CheckpointPart = Pick<Cursor, 'checkpointRows' | 'checkpoint'>
@@ -309,7 +310,7 @@ export class ImportRecord {
         throw new SluiceError('LEASE_LOST', `${tableId} was changed by another run; nothing of this batch was written`)
       }
       if (this.#rebase !== null && from !== null && from < this.#rebase)
-        await dropOldState(transaction, tableId, this.#rebase)
+        await dropVersions(transaction, tableId, 'version < ?', this.#rebase)
     }
     const { version, nowMs } = head
     await setStatus(transaction, this.#importId, { status: 'in_progress', version, files: step.files, nowMs })

@@ -1,5 +1,6 @@
 /** Sets one column of many rows, each to its own value. */
 import type { SqlTransaction } from '../../model/run/sql-port.ts'
+import { inLists } from '../in-lists.ts'
 
 /** Many rows per statement, because a server's reply takes longer than the change itself. */
 const ROWS_A_STATEMENT = 200
@@ -17,10 +18,8 @@ export async function setMany(
   { relation, key, column, tableId }: Column,
   values: readonly (readonly [key: number, value: number])[],
 ): Promise<void> {
-  for (let start = 0; start < values.length; start += ROWS_A_STATEMENT) {
-    const some = values.slice(start, start + ROWS_A_STATEMENT)
+  for (const { some, marks } of inLists(values, ROWS_A_STATEMENT)) {
     const cases = some.map(() => 'WHEN ? THEN ?').join(' ')
-    const marks = some.map(() => '?').join(',')
     await transaction.run(
       `UPDATE ${relation} SET ${column} = CASE ${key} ${cases} ELSE ${column} END WHERE table_id = ? AND ${key} IN (${marks})`,
       [...some.flat(), tableId, ...some.map(([row]) => row)],

@@ -3,6 +3,7 @@ import type { SqlReader, SqlRow } from '../../model/run/sql-port.ts'
 import { keyHash } from '../../shared/hash.ts'
 import { canonicalPath } from '../../delta/paths.ts'
 import { dialectOf } from '../dialect.ts'
+import { inLists } from '../in-lists.ts'
 
 export type FileRecord = {
   readonly fileNo: number
@@ -49,9 +50,7 @@ export async function* filesOfPartitions(
   version: number,
   partitions: readonly number[],
 ): AsyncGenerator<readonly FileRecord[]> {
-  for (let start = 0; start < partitions.length; start += IDS_A_STATEMENT) {
-    const ids = partitions.slice(start, start + IDS_A_STATEMENT)
-    const marks = ids.map(() => '?').join(',')
+  for (const { some: ids, marks } of inLists(partitions, IDS_A_STATEMENT)) {
     const sql = `SELECT ${COLUMNS} FROM delta_files WHERE table_id = ? AND partition_no IN (${marks}) AND ${ACTIVE}`
     for await (const page of reader.pages(sql, [tableId, ...ids, version, version], PAGE_ROWS))
       yield page.map(fileRecord)
@@ -65,9 +64,8 @@ export async function filesByNumber(
   numbers: readonly number[],
 ): Promise<readonly FileRecord[]> {
   const files: FileRecord[] = []
-  for (let start = 0; start < numbers.length; start += IDS_A_STATEMENT) {
-    const ids = numbers.slice(start, start + IDS_A_STATEMENT)
-    const sql = `SELECT ${COLUMNS} FROM delta_files WHERE table_id = ? AND file_no IN (${ids.map(() => '?').join(',')})`
+  for (const { some: ids, marks } of inLists(numbers, IDS_A_STATEMENT)) {
+    const sql = `SELECT ${COLUMNS} FROM delta_files WHERE table_id = ? AND file_no IN (${marks})`
     files.push(...(await reader.all(sql, [tableId, ...ids])).map(fileRecord))
   }
   return files
@@ -89,10 +87,9 @@ export async function* numberedFiles(
   { numbers, builtVersion }: Numbered,
 ): AsyncGenerator<readonly FileRecord[]> {
   const upTo = Math.min(version, builtVersion)
-  for (let start = 0; start < numbers.length; start += IDS_A_STATEMENT) {
-    const ids = numbers.slice(start, start + IDS_A_STATEMENT)
+  for (const { some: ids, marks } of inLists(numbers, IDS_A_STATEMENT)) {
     const rows = await reader.all(
-      `SELECT ${COLUMNS} FROM delta_files WHERE table_id = ? AND file_no IN (${ids.map(() => '?').join(',')}) AND ${ACTIVE}`,
+      `SELECT ${COLUMNS} FROM delta_files WHERE table_id = ? AND file_no IN (${marks}) AND ${ACTIVE}`,
       [tableId, ...ids, upTo, version],
     )
     if (rows.length > 0) yield rows.map(fileRecord)
@@ -121,11 +118,10 @@ export async function sumOfPartitions(
   partitions: readonly number[],
 ): Promise<{ readonly files: number; readonly bytes: number }> {
   const sum = { files: 0, bytes: 0 }
-  for (let start = 0; start < partitions.length; start += IDS_A_STATEMENT) {
-    const ids = partitions.slice(start, start + IDS_A_STATEMENT)
+  for (const { some: ids, marks } of inLists(partitions, IDS_A_STATEMENT)) {
     const [row] = await reader.all(
       `SELECT count(*), coalesce(sum(size), 0) FROM delta_files
-       WHERE table_id = ? AND partition_no IN (${ids.map(() => '?').join(',')}) AND ${ACTIVE}`,
+       WHERE table_id = ? AND partition_no IN (${marks}) AND ${ACTIVE}`,
       [tableId, ...ids, version, version],
     )
     const [files, bytes] = row as [number, number]

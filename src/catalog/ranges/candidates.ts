@@ -2,6 +2,7 @@
 import type { SqlReader, SqlValue } from '../../model/run/sql-port.ts'
 import { columnsStand, firstFileAfter, rangeColumns, ZONE_FILES, type RangeColumn } from './columns.ts'
 import { rangeTest, testedRangeColumns, type BoundCondition, type RangeTest } from './condition.ts'
+import { inLists } from '../in-lists.ts'
 
 export type Candidates = {
   /** Numbers of files that may match, ascending within their zones. */
@@ -44,10 +45,9 @@ export async function candidateFiles(
   const sql = (marks: string): string =>
     `SELECT r0.file_no FROM delta_file_ranges r0${joins('delta_file_ranges', columns, ['zone_no', 'file_no'])}
      WHERE r0.table_id = ? AND r0.column_no = ? AND r0.zone_no IN (${marks}) AND r0.file_no <= ? AND (${whereOf(test, columns)})`
-  for (let start = 0; start < zones.length; start += ZONES_A_STATEMENT) {
-    const some = zones.slice(start, start + ZONES_A_STATEMENT)
+  for (const { some, marks } of inLists(zones, ZONES_A_STATEMENT)) {
     const parameters = [...headParameters(columns, tableId), ...some, builtTo, ...parametersOf(test)]
-    for await (const page of reader.pages(sql(some.map(() => '?').join(',')), parameters, PAGE_ROWS)) {
+    for await (const page of reader.pages(sql(marks), parameters, PAGE_ROWS)) {
       for (const [number] of page) numbers.push(number as number)
       if (numbers.length > most) return null
     }

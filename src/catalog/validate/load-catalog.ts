@@ -19,7 +19,8 @@ import {
   TXN_COLUMNS,
 } from '../relations.ts'
 import type { LongLines } from './long-lines.ts'
-import { countOf, loadPacked } from './scratch.ts'
+import { loadPacked } from './scratch.ts'
+import { countOf } from '../count-rows.ts'
 
 const PAGE_ROWS = 5000
 

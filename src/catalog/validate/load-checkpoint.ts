@@ -8,6 +8,7 @@ import { sqlLiteral, quotedName } from '../../shared/sql-text.ts'
 import type { SqlDatabase, SqlTransaction } from '../../model/run/sql-port.ts'
 import { EMPTY, TAKE_APART, type LogLoader } from './load-log.ts'
 import type { Checkpoint } from './window.ts'
+import { countOf } from '../count-rows.ts'
 
 /** Checkpoint rows per statement. */
 const BATCH_ROWS = 100_000
@@ -124,8 +125,7 @@ async function loadParquet(at: At, path: string, version: number, source: number
   try {
     await using local = await at.log.localFile(path, at.signal)
     const from = `read_parquet(${sqlLiteral(literally(local.file))}, file_row_number = true)`
-    const [counted] = await at.scratch.all(`SELECT count(*) FROM ${from}`)
-    const rows = Number(counted?.[0] ?? 0)
+    const rows = await countOf(at.scratch, from)
     for (let first = 0; first < rows; first += BATCH_ROWS) {
       throwIfAborted(at.signal)
       await at.scratch.write(async (transaction) => {

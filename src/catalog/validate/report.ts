@@ -4,6 +4,7 @@ import type { SqlDatabase, SqlValue } from '../../model/run/sql-port.ts'
 import { compareSql, SETTLE, SETTLED, type ValidateComparison } from './compare.ts'
 import { settleByType } from './settle-by-type.ts'
 import { loadCounted, runAll } from './scratch.ts'
+import { countOf } from '../count-rows.ts'
 
 /** Maximum number of differences shown; all differences are counted. */
 export const MAX_SHOWN = 1000
@@ -76,10 +77,10 @@ export class Report {
 
   /** Number of differences so far that are commit times. */
   async ofTimes(): Promise<number> {
-    const [row] = await this.#scratch.all(
-      `SELECT count(*) FROM difference WHERE "check" IN ('commits', 'table') AND field IN ('commit_time', 'in_commit_time', 'file_mtime', 'current_commit_time')`,
+    return await countOf(
+      this.#scratch,
+      `difference WHERE "check" IN ('commits', 'table') AND field IN ('commit_time', 'in_commit_time', 'file_mtime', 'current_commit_time')`,
     )
-    return Number(row?.[0] ?? 0)
   }
 
   /** Adds differences to a check that `noted` ends. Call it with a bounded number, because every row may differ. */

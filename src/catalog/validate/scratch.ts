@@ -4,6 +4,7 @@
  */
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlDatabase, SqlRow, SqlTransaction } from '../../model/run/sql-port.ts'
+import { countOf } from '../count-rows.ts'
 
 /** Source of a log line, and its effect. */
 export const LINE_SOURCE = {
@@ -104,8 +105,4 @@ export async function loadPacked(
     return true
   })
   if (!whole) await scratch.write((transaction) => loadCounted(transaction, table, columns, rows))
-}
-
-export async function countOf(reader: Pick<SqlTransaction, 'all'>, relation: string): Promise<number> {
-  return Number((await reader.all(`SELECT count(*) FROM ${relation}`))[0]?.[0] ?? 0)
 }
