@@ -248,6 +248,14 @@ export function errorFromInfo(info: ErrorInfo, kind?: ErrorKind): SluiceError {
   })
 }
 
+/** For `catch`: null if an error has one of these codes. @throws any other error */
+export function nullOn(...codes: readonly ErrorCode[]): (thrown: unknown) => null {
+  return (thrown) => {
+    if (thrown instanceof SluiceError && codes.includes(thrown.code)) return null
+    throw thrown
+  }
+}
+
 /** A thrown value as a `SluiceError`; a value of another class is a bug of sluice and becomes INTERNAL. */
 export function asSluiceError(thrown: unknown): SluiceError {
   if (thrown instanceof SluiceError) return thrown

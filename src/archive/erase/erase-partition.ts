@@ -180,7 +180,7 @@ async function cutFiles(
   )
   for (const [i, { file, digest }] of found.entries()) {
     const written = await parquet.rewrite({
-      file: join(local.folder, local.paths[i] ?? ''),
+      file: local.paths[i] ?? '',
       test: ofFiles,
       table,
       folder,

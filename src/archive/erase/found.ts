@@ -1,5 +1,4 @@
 /** Finds the rows to erase: in which files, and in which table of the source. */
-import { join } from 'node:path'
 import type { ArchivedFile } from '../../model/archive/archived-file.ts'
 import { renamedTest, type RowTest } from '../../model/archive/row-test.ts'
 import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
@@ -9,7 +8,7 @@ import type { ReadColumn } from '../../model/copy/read-column.ts'
 import type { SourceView } from '../../model/copy/source-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { NO_ROWS } from '../../model/copy/row-hash.ts'
-import { partitionCondition, archivedReadColumns, wholeOf, type ArchiveContext } from '../steps/context.ts'
+import { partitionCondition, archivedReadColumns, wholeRequest, type ArchiveContext } from '../steps/context.ts'
 import { localFiles } from '../steps/local-files.ts'
 import { findDetachedTable } from '../steps/detached-table.ts'
 import { storedTable } from '../types/index.ts'
@@ -71,7 +70,7 @@ async function foundFiles(
   const parquet = await context.parquet()
   const digests = await parquet.matching({
     columns: partition.columns,
-    files: local.paths.map((path) => join(local.folder, path)),
+    files: local.paths,
     signal: context.interrupt.abort,
     test: fileTest(context, partition, test),
   })
@@ -119,7 +118,7 @@ export function placeDigest(
   view: SourceView,
   { table, where, columns }: SourcePlace,
 ): Promise<Digest> {
-  return view.digest({ table, columns, range: wholeOf(table), where, ordered: false }, interrupt.abort)
+  return view.digest(wholeRequest(table, columns, where), interrupt.abort)
 }
 
 /** All current columns of a table in the source: the digest must cover the whole rows that are deleted. */

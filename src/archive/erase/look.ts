@@ -4,7 +4,7 @@ import { partitionsNow } from '../steps/detached-table.ts'
 import { isAllRemoved, type ArchivedPartition, type ArchiveRecord } from '../ledger/record.ts'
 import { NO_ROWS } from '../../model/copy/row-hash.ts'
 import { partitionCondition, type ArchiveContext } from '../steps/context.ts'
-import { asChangedCommand, dropCommand, restoreCommand, runCommand } from '../steps/refusals.ts'
+import { asChangedCommand, dropCommand, restoreCommand, runCommand, partitionError } from '../steps/refusals.ts'
 import type { RowTest } from '../../model/archive/row-test.ts'
 import { isArchived } from '../../model/archive/state.ts'
 import type { TableSpec } from '../../model/copy/column-type.ts'
@@ -210,8 +210,7 @@ export function between({ name }: ArchiveContext, partition: ArchivedPartition):
       : state === 'DETACHED' && isAllRemoved(partition)
         ? `${dropCommand(name, partition)}; or, if the rows in the table are right and the archived rows with their keys are not: ${asChangedCommand(name, partition)}`
         : runCommand(name, partition)
-  return new SluiceError('PARTITION_STATE', `${label} of ${name} is between two states (${state})`, {
-    where: `${name}, ${label}`,
+  return partitionError('PARTITION_STATE', name, { label }, `is between two states (${state})`, {
     reason: leaving
       ? 'its detach has begun and has not ended'
       : away

@@ -11,7 +11,7 @@ import { compilePruning, type Pruning } from '../../delta/pruning.ts'
 import { schemaOf } from '../../delta/schema.ts'
 import type { Predicate } from '../../model/lake/condition.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
-import { SluiceError } from '../../shared/errors.ts'
+import { nullOn, SluiceError } from '../../shared/errors.ts'
 import { Turn } from '../../model/run/turn.ts'
 import type { Adoption, ArchiveLog, Departed, Publication, CommitOptions } from '../steps/log.ts'
 import { compareArchiveCommits } from './compare-commits.ts'
@@ -31,7 +31,7 @@ import {
   type Author,
   type Retraction,
 } from './plan-commit.ts'
-import { conflict, nullIfGap, openTable, readArchiveState } from './read-state.ts'
+import { conflict, openTable, readArchiveState } from './read-state.ts'
 import type { ActiveArchiveFile, ArchiveTableState } from './read-state.ts'
 import type { ArchiveTableParts, Published } from './archive-table-parts.ts'
 
@@ -113,7 +113,7 @@ export class ArchiveTable implements ArchiveLog {
    * @throws SluiceError as `state`
    */
   async without(predicate: Predicate, signal: AbortSignal): Promise<ReadonlySet<string>> {
-    const state = await this.state(signal).catch(nullIfGap)
+    const state = await this.state(signal).catch(nullOn('LOG_GAP'))
     if (state === null) return new Set()
     const { protocol, metadata, files } = state
     let pruning: Pruning

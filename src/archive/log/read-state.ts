@@ -8,7 +8,7 @@ import { numRecordsOf } from '../../delta/stats.ts'
 import { DeltaTable } from '../../delta/table.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
 import type { ParquetRows } from '../../model/lake/parquet-rows.ts'
-import { SluiceError } from '../../shared/errors.ts'
+import { nullOn, SluiceError } from '../../shared/errors.ts'
 import type { LoggedFile, ArchiveLogState } from '../steps/log.ts'
 import { HEAD_APP, HEAD_FEATURE } from './head.ts'
 
@@ -60,12 +60,6 @@ export function isLogGap(error: unknown): error is SluiceError {
   return error instanceof SluiceError && error.code === 'LOG_GAP'
 }
 
-/** Null if a commit of the log is missing, for callers that can do without the log; throws other errors. */
-export function nullIfGap(error: unknown): null {
-  if (isLogGap(error)) return null
-  throw error
-}
-
 function missingCommit({ label }: LogStore, gap: SluiceError): SluiceError {
   return new SluiceError('LOG_GAP', gap.message, {
     where: `${label}/${LOG_FOLDER}`,
@@ -87,12 +81,7 @@ export async function openTable(source: LogSource, signal: AbortSignal): Promise
 }
 
 async function openedTable({ store, parquet }: LogSource, signal: AbortSignal): Promise<DeltaTable | null> {
-  try {
-    return await DeltaTable.open(store, parquet, signal, 'newest')
-  } catch (error) {
-    if (error instanceof SluiceError && error.code === 'NO_LOG') return null
-    throw error
-  }
+  return await DeltaTable.open(store, parquet, signal, 'newest').catch(nullOn('NO_LOG'))
 }
 
 async function firstName({ store }: LogSource, signal: AbortSignal): Promise<string | null> {

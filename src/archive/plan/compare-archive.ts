@@ -21,6 +21,7 @@ import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 import type { ComparedPartition, Repair } from './compared-partition.ts'
 import { laterArchive } from './later-archive.ts'
 import { digestNow, expectedNow } from './not-removed.ts'
+import { archivedFile } from '../rebuild/logged.ts'
 
 /** For a label that is not in the ledger: the partition in the source; null if the source has none. */
 export type FindCandidate = (label: string) => Promise<NewPartition | null>
@@ -236,20 +237,11 @@ async function provedFiles(
   files: readonly LoggedFile[],
   columns: readonly StoredColumn[],
 ): Promise<readonly ArchivedFile[]> {
-  const tagged = files.map(({ path, size, rows, tags }): ArchivedFile | null => {
-    const { 'sluice.checksum': sum, 'sluice.sha256': sha256 } = tags
-    return sum === undefined || sha256 === undefined || rows === null ? null : { path, bytes: size, rows, sha256, sum }
-  })
-  const proved = tagged.filter((file) => file !== null)
+  const proved = files.map(archivedFile).filter((file) => file !== null)
   if (proved.length === files.length) return proved
   await using local = await localFiles(context, files)
-  const inspected = await (
-    await context.parquet()
-  ).examine({
-    columns,
-    files: local.paths.map((path) => `${local.folder}/${path}`),
-    signal: context.interrupt.abort,
-  })
+  const parquet = await context.parquet()
+  const inspected = await parquet.examine({ columns, files: local.paths, signal: context.interrupt.abort })
   return inspected.map(({ bytes, rows, sha256, digest }, i) => ({
     path: files[i]?.path ?? '',
     bytes,

@@ -8,12 +8,7 @@ import type { FindLate } from '../steps/rows-now.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { openArchiveQuery } from '../../stores/parquet.ts'
-import {
-  columnIn,
-  type KeyDifferences,
-  type OpenArchiveQuery,
-  type QueryColumn,
-} from '../../model/archive/query-port.ts'
+import { columnIn, type KeyDifferences, type QueryColumn } from '../../model/archive/query-port.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
 import type { PeriodSource } from './period-rows.ts'
 import { openFiles, placedFiles } from '../query/archived-part.ts'
@@ -21,9 +16,7 @@ import { hotRows } from '../query/hot-part.ts'
 import { queryColumns } from '../query/query-columns.ts'
 import { sharedPartition } from '../query/shared-partitions.ts'
 import { countText } from '../../shared/figures.ts'
-
-/** Access to the archive for a comparison by key. */
-export type Archive = { readonly reader: LogStore; readonly open: OpenArchiveQuery }
+import { keysText } from '../steps/named-rows.ts'
 
 /**
  * Compares the rows of one archived period of a plain table with its files, by key.
@@ -35,7 +28,7 @@ export async function keyFindings(
   source: PeriodSource,
   record: ArchiveRecord,
   partition: ArchivedPartition,
-  archive: Archive,
+  reader: LogStore,
   values: boolean,
   neighbours: readonly ArchivedPartition[] = [],
 ): Promise<readonly ArchiveFinding[] | null> {
@@ -44,11 +37,11 @@ export async function keyFindings(
   const condition = shared === null ? null : cutCondition(store, table, record, partition)
   if (shared === null || condition === null) return null
   const parts = [partition, ...neighbours]
-  const found = await keyDifferences(source, record, parts, archive, { values, where: condition })
+  const found = await keyDifferences(source, record, parts, reader, { values, where: condition })
   if (found === null || neighbours.length === 0 || !holdsAll(partition))
     return found === null ? null : described(partition, found)
   // Rows of the other parts were removed from the table, so only this part's rows can be missing.
-  const own = await keyDifferences(source, record, [partition], archive, { values: false, where: condition })
+  const own = await keyDifferences(source, record, [partition], reader, { values: false, where: condition })
   return own === null ? null : described(partition, { ...found, deleted: own.deleted })
 }
 
@@ -61,7 +54,7 @@ export async function keyDifferences(
   { store, table, signal }: PeriodSource,
   record: Pick<ArchiveRecord, 'stored' | 'timeColumn'>,
   partitions: readonly Pick<ArchivedPartition, 'files' | 'columns'>[],
-  { reader, open }: Archive,
+  reader: LogStore,
   { values, where }: { readonly values: boolean; readonly where: string | null },
 ): Promise<KeyDifferences | null> {
   const columns = queryColumns(table, record.stored)
@@ -77,7 +70,7 @@ export async function keyDifferences(
   if (table.key.length === 0 || !table.key.every((name) => both.some((one) => one.name === name))) return null
   const physical = both.flatMap((one) => [one.physical, ...(one.earlier ?? [])])
   await using local = await openFiles(reader, partitions.flatMap(placedFiles), physical, signal)
-  await using query = await open({
+  await using query = await openArchiveQuery({
     table: table.table,
     columns,
     sql: 'SELECT 1',
@@ -110,7 +103,7 @@ function described(
     what: string,
   ): ArchiveFinding[] => {
     if (rows === 0n) return []
-    const named = keys.length === 0 ? '' : `: ${keys.join('; ')}${rows > BigInt(keys.length) ? ' …' : ''}`
+    const named = keys.length === 0 ? '' : `: ${keysText(rows, keys)}`
     return [{ finding: kind, partition: label, detail: `${countText(rows, 'row')} ${what}${named}` }]
   }
   return [
@@ -139,9 +132,8 @@ export function lateRows(
     // A detached table keeps its columns.
     const stored = isOwn === true ? { ...record.stored, columns: partition.columns } : record.stored
     const signal = interrupt.abort
-    const archive = { reader, open: openArchiveQuery }
     try {
-      const found = await keyDifferences({ store, table, signal }, { ...record, stored }, [partition], archive, {
+      const found = await keyDifferences({ store, table, signal }, { ...record, stored }, [partition], reader, {
         values: false,
         where,
       })

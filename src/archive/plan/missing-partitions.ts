@@ -7,8 +7,7 @@ import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { gone } from '../steps/refusals.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
-import type { NativePartitions } from '../../model/archive/port.ts'
-import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
+import { nullOn, type SluiceError } from '../../shared/errors.ts'
 import { isInTable, NativeParts, type MissingPartition } from './native-parts.ts'
 import { nativesFor } from './plan.ts'
 import { nativeKind } from './time-kind.ts'
@@ -24,26 +23,12 @@ export async function missingPartitions(
 ): Promise<readonly MissingPartition[]> {
   const counting = (record?.partitions ?? []).filter(isInTable)
   if (record === null || counting.length === 0 || table.columns.length === 0) return []
-  const natives = await rangesOf(store, table, record, signal)
+  const natives = await nativesFor(store, table, record, signal).catch(nullOn('UNSUPPORTED_TYPE'))
   // If the table is now partitioned in another way, their rows may be in any of its partitions.
   if (natives === null) return counting.map((partition) => ({ partition, isReplaced: true }))
   const kind = nativeKind(table, natives, record) ?? 'epoch-seconds'
   const isNumbered = !isElsewhere(record.origin, (await store.offers.identification?.origin(signal)) ?? {})
   return new NativeParts(counting, natives.partitions).missing(natives.partitions, kind, isNumbered)
-}
-
-async function rangesOf(
-  store: CopyStore,
-  table: TableSpec,
-  record: ArchiveRecord,
-  signal: AbortSignal,
-): Promise<NativePartitions | null> {
-  try {
-    return await nativesFor(store, table, record, signal)
-  } catch (thrown) {
-    if (asSluiceError(thrown).code !== 'UNSUPPORTED_TYPE') throw thrown
-    return null
-  }
 }
 
 /** Error with which a run refuses a missing partition. */

@@ -10,7 +10,7 @@ import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { parseLakeUrl } from '../../model/lake/lake-url.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
-import type { ArchiveOperation } from '../operations/archive-run/declaration.ts'
+import type { ArchivePlanOptions } from '../operations/archive-run/declaration.ts'
 import { calendarText } from '../../model/calendar/calendar-text.ts'
 import type { CalendarSpec } from '../../model/calendar/calendar.ts'
 
@@ -22,7 +22,7 @@ export const GRACE_MS = 7 * DAY_MS
 /** Ledger record of a new archive. @throws SluiceError BAD_FLAG without a location, UNSUPPORTED_TYPE */
 export async function newArchive(
   table: TableSpec,
-  operation: ArchiveOperation,
+  operation: ArchivePlanOptions,
   {
     store,
     calendar,

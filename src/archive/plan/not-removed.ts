@@ -4,7 +4,7 @@ import {
   archivedReadColumns,
   partitionRowRequest,
   sharedColumns,
-  wholeOf,
+  wholeRequest,
   type ArchiveContext,
 } from '../steps/context.ts'
 import type { ArchiveFinding } from '../steps/find-damage.ts'
@@ -14,6 +14,7 @@ import { NO_PARTITION } from './missing-partitions.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
+import { fileColumns } from '../types/fit.ts'
 
 /** @returns `none` if the source has no rows or table to compare */
 export async function stillThere(
@@ -48,7 +49,7 @@ export async function stillThere(
 /** Expected digest of these rows: the proof, limited to columns that the table still has. */
 export async function expectedNow(context: ArchiveContext, partition: ArchivedPartition): Promise<Digest> {
   const isAway = partition.native !== null && (partition.state !== 'PUBLISHED' || partition.away)
-  const columns = isAway ? partition.columns : fitNow(context, partition).shared.map(({ file }) => file)
+  const columns = isAway ? partition.columns : fileColumns(fitNow(context, partition).shared)
   return proofOver(context, partition, columns)
 }
 
@@ -68,12 +69,6 @@ export async function digestNow(context: ArchiveContext, partition: ArchivedPart
     : await attachedPartition(context, native)
   if (found == null) return null
   await using view = await store.source(interrupt.abort)
-  const request = {
-    table: found,
-    columns: isAway ? archivedReadColumns(partition.columns) : sharedColumns(fitNow(context, partition).shared),
-    range: wholeOf(found),
-    where: null,
-    ordered: false,
-  }
-  return await view.digest(request, interrupt.abort)
+  const columns = isAway ? archivedReadColumns(partition.columns) : sharedColumns(fitNow(context, partition).shared)
+  return await view.digest(wholeRequest(found, columns), interrupt.abort)
 }

@@ -9,6 +9,7 @@ import { isPublished } from '../../model/archive/state.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import { countText } from '../../shared/figures.ts'
+import { keysText } from '../steps/named-rows.ts'
 
 export type PeriodSum = { readonly period: string; readonly text: string; readonly isChecked: boolean }
 
@@ -79,9 +80,8 @@ async function doubledIn(
     const found = await sameKeys(context, part, others)
     if (found === null) return 'the table has no key, or files lack a column of it'
     if (found.rows === 0n) return null
-    const more = found.rows > BigInt(found.keys.length) ? ' …' : ''
     const rows = countText(found.rows, 'row')
-    const detail = `${rows} with keys that ${others.map(({ label }) => label).join(', ')} also has: ${found.keys.join('; ')}${more}`
+    const detail = `${rows} with keys that ${others.map(({ label }) => label).join(', ')} also has: ${keysText(found.rows, found.keys)}`
     return { finding: 'doubled rows', partition: part.label, detail }
   } catch (thrown) {
     throwIfAborted(context.interrupt.abort)

@@ -8,7 +8,7 @@ import { pathOfLocation } from '../../model/lake/lake-url.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
-import type { ArchiveOperation } from '../operations/archive-run/declaration.ts'
+import type { ArchivePlanOptions } from '../operations/archive-run/declaration.ts'
 import { calendarText } from '../../model/calendar/calendar-text.ts'
 import type { CalendarSpec } from '../../model/calendar/calendar.ts'
 import { isAsked, type NamedPartition } from '../work/named-partitions.ts'
@@ -30,7 +30,7 @@ export const CALENDAR_HINT = 'leave --calendar, --first-month, --year-offset, --
 export function refuseAsText(
   { table, columns, key }: TableSpec,
   column: string | null,
-  { asText }: ArchiveOperation,
+  { asText }: ArchivePlanOptions,
   { record, isLoose }: { readonly record: ArchiveRecord | null; readonly isLoose: boolean },
 ): void {
   const refuse = (name: string, what: string, reason: string): void => {
@@ -73,7 +73,7 @@ export function refuseUnknownColumns({ table, columns }: TableSpec, names: reado
 export function sameArchive(
   table: TableSpec,
   record: ArchiveRecord,
-  operation: ArchiveOperation,
+  operation: ArchivePlanOptions,
   { calendar, timeColumn }: { readonly calendar: CalendarSpec | null; readonly timeColumn: string | null },
 ): ArchiveRecord {
   const name = tableText(table.table)
@@ -130,7 +130,7 @@ export function refuseOtherTime(
 }
 
 /** @throws SluiceError BAD_FLAG */
-export function refuseByValue({ table }: TableSpec, { byValue }: ArchiveOperation): void {
+export function refuseByValue({ table }: TableSpec, { byValue }: ArchivePlanOptions): void {
   if (byValue === undefined) return
   throw new SluiceError('BAD_FLAG', `${tableText(table)} is partitioned: its archive has the same partitions`, {
     where: tableText(table),

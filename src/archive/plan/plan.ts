@@ -12,7 +12,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { NativePartitions, PartitionTable } from '../../model/archive/port.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
-import type { ArchiveOperation } from '../operations/archive-run/declaration.ts'
+import type { ArchivePlanOptions } from '../operations/archive-run/declaration.ts'
 import { cutOff, parseAge } from '../../model/calendar/age.ts'
 import { DEFAULT_CALENDAR, type CalendarSpec } from '../../model/calendar/calendar.ts'
 import { recordCalendar } from './record-calendar.ts'
@@ -74,7 +74,7 @@ export type PlannedArchive = {
 /** @throws SluiceError BAD_FLAG, UNSUPPORTED_TYPE, UNSUPPORTED_KEY, PLAN_CHANGED, SOURCE_DENIED for hidden columns */
 export async function planArchive(
   table: TableSpec,
-  operation: ArchiveOperation,
+  operation: ArchivePlanOptions,
   around: {
     readonly store: CopyStore
     readonly database: LedgerDatabase
@@ -176,7 +176,7 @@ export async function nativeNow(
 async function presentOf(
   table: TableSpec,
   record: ArchiveRecord,
-  operation: ArchiveOperation,
+  operation: ArchivePlanOptions,
   { store, signal }: { readonly store: CopyStore; readonly signal: AbortSignal },
 ): Promise<PresentArchive> {
   refuseUnknownColumns(table, operation.asText)
@@ -190,7 +190,7 @@ async function presentOf(
 }
 
 /** The calendar of the ledger, otherwise the default; null if partitioned by values. */
-function ownCalendar(record: ArchiveRecord | null, { byValue }: ArchiveOperation): CalendarSpec | null {
+function ownCalendar(record: ArchiveRecord | null, { byValue }: ArchivePlanOptions): CalendarSpec | null {
   if (record !== null) return recordCalendar(record)
   return byValue === undefined ? DEFAULT_CALENDAR : null
 }
@@ -198,7 +198,7 @@ function ownCalendar(record: ArchiveRecord | null, { byValue }: ArchiveOperation
 /** The first day that is kept. @throws SluiceError BAD_FLAG */
 function untilOf(
   { table }: TableSpec,
-  { olderThan }: ArchiveOperation,
+  { olderThan }: ArchivePlanOptions,
   calendar: CalendarSpec | null,
   nowMs: number,
 ): string | null {

@@ -19,7 +19,6 @@ import { periodRows, type PeriodLook, type PeriodSource } from './period-rows.ts
 import { detachedGone } from './detached-gone.ts'
 import { missingDetail, missingPartitions } from './missing-partitions.ts'
 import { stillThere } from './not-removed.ts'
-import { openArchiveQuery } from '../../stores/parquet.ts'
 import { countText } from '../../shared/figures.ts'
 
 /**
@@ -110,13 +109,12 @@ async function lateNeighbours(
   { table, where }: RowsPlace,
   reader: LogStore,
 ): Promise<readonly ArchiveFinding[]> {
-  const archive = { reader, open: openArchiveQuery }
   await using view = await store.source(signal)
   const { rows } = await view.extent(table, where, true)
   let late: KeyDifferences['late'] | null = null
   const parts = [partition, ...archivedNeighbours(partition, record)]
   try {
-    const found = await keyDifferences({ store, table, signal }, record, parts, archive, { values: false, where })
+    const found = await keyDifferences({ store, table, signal }, record, parts, reader, { values: false, where })
     late = found?.late ?? null
   } catch (thrown) {
     throwIfAborted(signal)
@@ -155,12 +153,11 @@ async function differencesByKey(
   values: boolean,
   reader: LogStore,
 ): Promise<readonly ArchiveFinding[] | null> {
-  const archive = { reader, open: openArchiveQuery }
   const neighbours = archivedNeighbours(partition, record)
   try {
-    const found = await keyFindings(source, record, partition, archive, values, neighbours)
+    const found = await keyFindings(source, record, partition, reader, values, neighbours)
     if (found === null || found.length === 0 || values) return found
-    return await keyFindings(source, record, partition, archive, true, neighbours)
+    return await keyFindings(source, record, partition, reader, true, neighbours)
   } catch (thrown) {
     throwIfAborted(source.signal)
     if (!(thrown instanceof SluiceError)) throw thrown

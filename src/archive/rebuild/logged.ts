@@ -66,7 +66,8 @@ export function loggedPartition(
 
 const OF_PARTITION = ['sluice.from', 'sluice.to', 'sluice.columns', 'sluice.native', 'sluice.period', 'sluice.part']
 
-function archivedFile({ path, size, rows, tags }: LoggedFile): ArchivedFile | null {
+/** A file with the proof in its tags; null if another program added it. */
+export function archivedFile({ path, size, rows, tags }: LoggedFile): ArchivedFile | null {
   const { 'sluice.checksum': sum, 'sluice.sha256': sha256 } = tags
   return sum === undefined || sha256 === undefined || rows === null ? null : { path, bytes: size, rows, sha256, sum }
 }

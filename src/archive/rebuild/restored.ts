@@ -6,7 +6,7 @@ import { proveInPlace } from '../steps/prove.ts'
 import { rowsNow, rowsNowText, type RowsNow, type RowsPlace } from '../steps/rows-now.ts'
 import { proofOf } from '../steps/step-end.ts'
 import type { ArchiveFinding } from '../steps/find-damage.ts'
-import { asSluiceError } from '../../shared/errors.ts'
+import { asSluiceError, nullOn } from '../../shared/errors.ts'
 import { differing, ofDetached, ofRest, type RebuildContext } from './whereabouts.ts'
 
 /**
@@ -135,14 +135,9 @@ async function rowsOrNull(
   place: Place,
   { late }: RebuildContext,
 ): Promise<RowsNow | null> {
-  try {
-    // Use EXPIRED because only older versions of the log name the files.
-    return await rowsNow(context, { ...before, state: 'EXPIRED' }, place, late)
-  } catch (thrown) {
-    const { code } = asSluiceError(thrown)
-    if (code === 'ARCHIVE_CONFLICT' || code === 'PROOF_FAILED') return null
-    throw thrown
-  }
+  // Use EXPIRED because only older versions of the log name the files.
+  const found = rowsNow(context, { ...before, state: 'EXPIRED' }, place, late)
+  return await found.catch(nullOn('ARCHIVE_CONFLICT', 'PROOF_FAILED'))
 }
 
 async function rowsAt({ store, interrupt }: ArchiveContext, { table, where }: Place): Promise<bigint> {

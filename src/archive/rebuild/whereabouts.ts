@@ -6,7 +6,7 @@ import type { ArchiveFinding } from '../steps/find-damage.ts'
 import { rowsNow, rowsNowText, type FindLate, type RowsNow } from '../steps/rows-now.ts'
 import { proofOf } from '../steps/take-out.ts'
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
-import { SluiceError } from '../../shared/errors.ts'
+import { nullOn } from '../../shared/errors.ts'
 import type { NativePartition, NativePartitions } from '../../model/archive/port.ts'
 import { digestNow, expectedNow } from '../plan/not-removed.ts'
 import { columnNamed } from '../../engine/copy/plan/column-named.ts'
@@ -194,13 +194,8 @@ async function rowsInParent(
 }
 
 /** Null if a row has a value outside its type: such a row cannot have been proved. */
-async function digestOrNull(context: ArchiveContext, partition: ArchivedPartition): Promise<Digest | null> {
-  try {
-    return await digestNow(context, partition)
-  } catch (thrown) {
-    if (thrown instanceof SluiceError && thrown.code === 'VALUE_REFUSED') return null
-    throw thrown
-  }
+function digestOrNull(context: ArchiveContext, partition: ArchivedPartition): Promise<Digest | null> {
+  return digestNow(context, partition).catch(nullOn('VALUE_REFUSED'))
 }
 
 export function differing({ label }: ArchivedPartition, detail: string): ArchiveFinding {

@@ -6,7 +6,7 @@ import { dec } from '../../model/run/event.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { Attempts } from '../../shared/attempts.ts'
-import { asSluiceError, SluiceError } from '../../shared/errors.ts'
+import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
 import type { PartitionTable } from '../../model/archive/port.ts'
 import { partitionFolder } from '../log/data-path.ts'
 import type { PartitionClaim } from '../ledger/partition-facts.ts'
@@ -19,7 +19,7 @@ import { archivedFiles, proveFiles } from './prove.ts'
 import { leaveParent, proveAway } from './leave.ts'
 import { publishFiles } from './publish.ts'
 import { hasFewer, lostRefusal } from './published.ts'
-import { lost, mustStay } from './refusals.ts'
+import { lost, mustStay, partitionError } from './refusals.ts'
 import { retract } from './restore.ts'
 import { detachRows, dropPartition, proofOf } from './take-out.ts'
 
@@ -334,8 +334,7 @@ function report({ emit, name }: ArchiveContext<Advancing>, partition: ArchivedPa
 }
 
 function stillChanging({ name }: ArchiveContext, { label, error }: ArchivedPartition): SluiceError {
-  return new SluiceError('PARTITION_CHANGED', `${label} of ${name} was changed during each try to export it`, {
-    where: `${name}, ${label}`,
+  return partitionError('PARTITION_CHANGED', name, { label }, `was changed during each try to export it`, {
     ...(error === null ? {} : { reason: error.message }),
     hint: 'stop the program that writes to it, then run the same command again',
   })

@@ -14,7 +14,8 @@ import { isInProgress, otherParts } from '../ledger/parts.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { fitNow, type ArchiveContext } from './context.ts'
 import { localFiles } from './local-files.ts'
-import { restoreCommand } from './refusals.ts'
+import { restoreCommand, partitionError } from './refusals.ts'
+import { keysText } from './named-rows.ts'
 
 export type NeighbourParts = {
   /** All parts of a partition's period, from the current ledger. */
@@ -43,15 +44,10 @@ export async function refuseOtherOpen(
 ): Promise<void> {
   const open = otherParts(partition, await parts(partition)).find((one) => one.native === null && isInProgress(one))
   if (open === undefined) return
-  throw new SluiceError(
-    'PARTITION_STATE',
-    `${partition.label} of ${name} cannot continue while ${open.label} is open`,
-    {
-      where: `${name}, ${partition.label}`,
-      reason: `${open.label} is ${open.state}: only one part of a period can be in progress`,
-      hint: `archive ${open.label} to DROPPED, or restore it: ${restoreCommand(name, open)}`,
-    },
-  )
+  throw partitionError('PARTITION_STATE', name, partition, `cannot continue while ${open.label} is open`, {
+    reason: `${open.label} is ${open.state}: only one part of a period can be in progress`,
+    hint: `archive ${open.label} to DROPPED, or restore it: ${restoreCommand(name, open)}`,
+  })
 }
 
 /**
@@ -116,7 +112,7 @@ export async function sameKeys(
   if (key === null || keys.includes(null)) return null
   const fetched = one.paths === undefined ? one.files : []
   await using local = await localFiles(context, [...fetched, ...others.flatMap(({ files }) => files)])
-  const paths = local.paths.map((path) => join(local.folder, path))
+  const { paths } = local
   const keyed: KeyedFiles[] = []
   let from = fetched.length
   for (const [i, { files }] of others.entries()) {
@@ -172,10 +168,9 @@ function doubledKeys(
   { rows, keys }: SameKeys,
 ): SluiceError {
   const many = `${rows} ${rows === 1n ? 'row has' : 'rows have'} a key that is already archived`
-  const named = `${keys.join('; ')}${rows > BigInt(keys.length) ? ' …' : ''}`
   const [first = partition] = others
   const moved = `if the rows were moved here, ${restoreCommand(name, first, '--as-changed')} removes their old period from the archive; `
-  return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name}: ${many}: ${named}`, {
+  return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name}: ${many}: ${keysText(rows, keys)}`, {
     where: `${name}, ${partition.label}`,
     reason: `a row of ${others.map(({ label }) => label).join(', ')} would be in the archive twice, so nothing was removed from the table`,
     hint: `${first.period === partition.period ? '' : moved}give these rows other keys, or remove them from the table; ${restoreCommand(name, first, '--dry-run')} shows whether they are the archived rows`,

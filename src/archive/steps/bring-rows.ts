@@ -2,18 +2,17 @@
 import type { RowTriggers } from '../../model/archive/port.ts'
 import { sumOfRows } from '../../model/copy/row-hash.ts'
 import { equalDigests, type Row } from '../../model/copy/rows.ts'
-import { rowKeyOf } from '../../model/copy/row-key.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { computedNames, computedRefusal, otherwiseComputed, writtenOf } from './computed.ts'
 import { progress, sharedColumns, type ArchiveContext, type ClaimedPartition } from './context.ts'
-import { findOneKey, oneKeyText, type KeyedTable } from './one-key.ts'
+import { findOneKey, oneKeyText, writeKeyed, type KeyedTable } from './one-key.ts'
 import { changedByTriggers, changedMeanwhile, keptOut, keysAlike, lost, queryCommand } from './refusals.ts'
 import { keyPlaces, sharedAt, compareRowsNow, type ComparedTable, type RowsPlace } from './rows-now.ts'
 import { storedRows } from './stored-rows.ts'
 import { proofOf } from './take-out.ts'
-import { withWriter } from '../../stores/common/with-writer.ts'
 import { Naming, type NamedRows } from './named-rows.ts'
+import { fileColumns } from '../types/fit.ts'
 
 /** Rows per transaction. */
 const ROWS = 5000
@@ -34,17 +33,13 @@ export async function bringRows(
 ): Promise<void> {
   const { table } = place
   const into: ComparedTable = { table, shared: sharedAt(context, partition, place) }
-  requireKey(context, into)
+  const refusal = keyRefusal(context, into)
+  if (refusal !== null) throw refusal
   const { store, interrupt } = context
   const report = progress(context, partition, 'restoring', proofOf(partition).rows)
   const writing = await writingOf(context, into)
   let seen = 0n
-  for await (const rows of storedRows(
-    context,
-    partition,
-    into.shared.map(({ file }) => file),
-    ROWS,
-  )) {
+  for await (const rows of storedRows(context, partition, fileColumns(into.shared), ROWS)) {
     let wanted = rows
     if (existing !== 'none') {
       await using view = await store.source(interrupt.abort)
@@ -61,12 +56,12 @@ export async function bringRows(
   }
 }
 
-/** @throws SluiceError UNSUPPORTED_KEY if rows have no usable key */
-export function requireKey(context: ArchiveContext, { table, shared }: ComparedTable): void {
+/** Error UNSUPPORTED_KEY if rows have no usable key; else null. */
+export function keyRefusal(context: ArchiveContext, { table, shared }: ComparedTable): SluiceError | null {
   const columns = shared.filter(({ now }) => now.column.generated !== true)
   const isWritten = table.key.every((name) => columns.some(({ now }) => now.name === name))
-  if (keyPlaces(shared, table) !== null && isWritten) return
-  throw new SluiceError(
+  if (keyPlaces(shared, table) !== null && isWritten) return null
+  return new SluiceError(
     'UNSUPPORTED_KEY',
     `rows of ${context.name} cannot be distinguished, so they cannot be restored in parts`,
     { hint: `give the table a primary key; or read the archive: ${queryCommand(context.name)}` },
@@ -104,7 +99,7 @@ export async function oneKeyRefusal(
 ): Promise<SluiceError | null> {
   const into: ComparedTable = { table: place.table, shared: sharedAt(context, partition, place) }
   const { row: written } = writtenOf(into)
-  const files = into.shared.map(({ file }) => file)
+  const files = fileColumns(into.shared)
   async function* rows(): AsyncGenerator<readonly Row[]> {
     for await (const some of storedRows(context, partition, files, ROWS)) yield some.map(written)
   }
@@ -139,24 +134,9 @@ async function notTaken(
  * @param rows whose keys are free in the table
  * @throws SluiceError ROW_REFUSED, CONNECTION_LOST …
  */
-async function findKeptOut(
-  rows: readonly Row[],
-  { target, table, columns, pastTriggers = false, signal }: KeyedTable,
-): Promise<NamedRows> {
-  const places = table.key.map((name) => columns.findIndex((one) => one.name === name))
+async function findKeptOut(rows: readonly Row[], writing: KeyedTable): Promise<NamedRows> {
   const kept = new Naming()
-  const keys = rows.map((row) => rowKeyOf(row, places))
-  const request = {
-    table,
-    columns,
-    range: { by: 'keys', keys } as const,
-    onExisting: 'append' as const,
-    careful: false,
-    pastTriggers,
-    cursor: null,
-    signal,
-  }
-  await withWriter(target, request, async (writer) => {
+  await writeKeyed(writing, rows, async (writer, keys) => {
     for (const [at, row] of rows.entries()) if ((await writer.write([row])) === 0) kept.add(keys[at] ?? [])
   })
   return kept.named()
@@ -167,34 +147,19 @@ async function bringSome(
   { ledger, name }: ArchiveContext,
   { partition, held }: ClaimedPartition,
   into: ComparedTable,
-  { target, table, columns, pastTriggers = false, signal }: KeyedTable,
+  writing: KeyedTable,
   rows: readonly Row[],
 ): Promise<boolean> {
   const written = rows.map(writtenOf(into).row)
-  const key = table.key.map((column) => columns.findIndex((one) => one.name === column))
-  const keys = written.map((row) => rowKeyOf(row, key))
   // Compare generated columns too.
   const all = computedNames(into.shared).length === 0 ? {} : { columns: sharedColumns(into.shared) }
-  return await withWriter(
-    target,
-    {
-      table,
-      columns,
-      range: { by: 'keys', keys },
-      onExisting: 'append',
-      careful: false,
-      pastTriggers,
-      cursor: null,
-      signal,
-    },
-    async (writer) => {
-      await writer.write(written)
-      const there = await writer.digest({ scheme: 'canonical', ...all })
-      if (!equalDigests(there, sumOfRows(rows))) return false
-      const noted = partition.state === 'PUBLISHED' ? { error: null } : { restoring: true }
-      const closing = ledger.closing(held, partition.state, partition.state, noted)
-      if ((await writer.commit(closing)) === 'fenced') throw lost(name, partition)
-      return true
-    },
-  )
+  return await writeKeyed(writing, written, async (writer) => {
+    await writer.write(written)
+    const there = await writer.digest({ scheme: 'canonical', ...all })
+    if (!equalDigests(there, sumOfRows(rows))) return false
+    const noted = partition.state === 'PUBLISHED' ? { error: null } : { restoring: true }
+    const closing = ledger.closing(held, partition.state, partition.state, noted)
+    if ((await writer.commit(closing)) === 'fenced') throw lost(name, partition)
+    return true
+  })
 }

@@ -1,14 +1,12 @@
 /** Generated columns: a restore never writes them, but compares the generated values with the archived ones. */
 import { sumOfRows } from '../../model/copy/row-hash.ts'
-import { rowKeyOf } from '../../model/copy/row-key.ts'
 import { equalDigests, type Row } from '../../model/copy/rows.ts'
-import { SluiceError } from '../../shared/errors.ts'
-import { withWriter } from '../../stores/common/with-writer.ts'
+import type { SluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { SharedColumn } from '../types/fit.ts'
 import { fitNow, sharedColumns, type ArchiveContext } from './context.ts'
-import type { KeyedTable } from './one-key.ts'
-import { changedAfter, elsewhereCommand, withoutHint } from './refusals.ts'
+import { writeKeyed, type KeyedTable } from './one-key.ts'
+import { changedAfter, elsewhereCommand, withoutHint, partitionError } from './refusals.ts'
 import type { ComparedTable } from './rows-now.ts'
 
 const isComputed = ({ now }: SharedColumn): boolean => now.column.generated === true
@@ -39,14 +37,11 @@ export function writtenOf({ table, shared }: ComparedTable): {
 export async function otherwiseComputed(
   rows: readonly Row[],
   { table, shared }: ComparedTable,
-  { target, columns, pastTriggers = false, signal }: KeyedTable,
+  into: KeyedTable,
 ): Promise<readonly string[]> {
   const { row: written } = writtenOf({ table, shared })
   const wrote = rows.map(written)
-  const places = table.key.map((name) => columns.findIndex((one) => one.name === name))
-  const range = { by: 'keys', keys: wrote.map((row) => rowKeyOf(row, places)) } as const
-  const request = { table, columns, range, onExisting: 'append', careful: false, pastTriggers, cursor: null } as const
-  return await withWriter(target, { ...request, signal }, async (writer) => {
+  return await writeKeyed({ ...into, table }, wrote, async (writer) => {
     await writer.write(wrote)
     const names: string[] = []
     for (const [at, column] of sharedColumns(shared).entries()) {
@@ -62,11 +57,12 @@ export async function otherwiseComputed(
 export function computedRefusal(name: string, partition: ArchivedPartition, names: readonly string[]): SluiceError {
   const what = names.join(', ')
   const same = `give ${what} the earlier expression again, then run the same command`
-  return new SluiceError(
+  return partitionError(
     'PARTITION_CHANGED',
-    `${partition.label} of ${name} cannot be restored: the table computes ${what} differently, so its rows would not be the archived ones`,
+    name,
+    partition,
+    `cannot be restored: the table computes ${what} differently, so its rows would not be the archived ones`,
     {
-      where: `${name}, ${partition.label}`,
       reason: 'nothing was changed: queries still read these rows from the archive',
       hint: `${same}; or ${withoutHint(name, partition, names)}; or restore the archived rows into another table: ${elsewhereCommand(name, partition)}`,
     },

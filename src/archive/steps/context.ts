@@ -79,13 +79,8 @@ export function partitionRowRequest(
   partition: ArchivedPartition,
   table: TableSpec,
 ): RowRequest {
-  return {
-    table,
-    columns: sharedColumns(fitNow(context, partition).shared),
-    range: wholeOf(table),
-    where: partition.native === null ? partitionCondition(context, partition) : null,
-    ordered: false,
-  }
+  const where = partition.native === null ? partitionCondition(context, partition) : null
+  return wholeRequest(table, sharedColumns(fitNow(context, partition).shared), where)
 }
 
 /**
@@ -124,6 +119,15 @@ export function partitionCondition({ store, table, archived }: ArchiveContext, p
 /** All rows of a table, including those without a key. */
 export function wholeOf(table: TableSpec): Range {
   return table.key.length > 0 && keyMayBeNull(table).length === 0 ? EVERY_KEY : { by: 'all' }
+}
+
+/** Request for all rows of a table that satisfy `where`, in any order. */
+export function wholeRequest(
+  table: TableSpec,
+  columns: readonly ReadColumn[],
+  where: string | null = null,
+): RowRequest {
+  return { table, columns, range: wholeOf(table), where, ordered: false }
 }
 
 /** Reports the progress of a step, at most five times a second. */

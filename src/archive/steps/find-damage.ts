@@ -1,6 +1,5 @@
 /** Finds differences between an archive and its proof: in its log and its files, byte by byte and row by row. */
 import { stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { ArchivedFile } from '../../model/archive/archived-file.ts'
 import type { ArchiveFindingEvent } from '../../model/archive/events.ts'
 import { isPublished } from '../../model/archive/state.ts'
@@ -158,7 +157,7 @@ async function oneFile(
       return { finding: 'changed file', detail: `${head.size} bytes, and ${file.bytes} when it was proved` }
     }
     await using local = await localFiles(context, [file])
-    const path = join(local.folder, local.paths[0] ?? '')
+    const path = local.paths[0] ?? ''
     await stat(path)
     const parquet = await context.parquet()
     const [read] = await parquet.examine({ columns, files: [path], signal: interrupt.abort })

@@ -3,7 +3,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import type { Unsure } from '../types/index.ts'
 import { hasLeft, type ArchivedPartition } from '../ledger/record.ts'
-import { requireKey } from './bring-rows.ts'
+import { keyRefusal } from './bring-rows.ts'
 import { computedNames } from './computed.ts'
 import { partitionCondition, type ArchiveContext } from './context.ts'
 import { attachedByHand, movedNow, nativePartitions } from './detached-table.ts'
@@ -329,19 +329,8 @@ function refusalOf(
 
 /** Error if rows of the files cannot be written into the table. */
 function rowsRefusal(context: ArchiveContext, partition: ArchivedPartition, place: RowsPlace): SluiceError | null {
-  return (
-    valuelessRefusal(context, partition) ?? meaningRefusal(context, partition) ?? keyRefusal(context, partition, place)
-  )
-}
-
-function keyRefusal(context: ArchiveContext, partition: ArchivedPartition, place: RowsPlace): SluiceError | null {
-  try {
-    requireKey(context, { table: place.table, shared: sharedAt(context, partition, place) })
-    return null
-  } catch (thrown) {
-    if (thrown instanceof SluiceError) return thrown
-    throw thrown
-  }
+  const into = { table: place.table, shared: sharedAt(context, partition, place) }
+  return valuelessRefusal(context, partition) ?? meaningRefusal(context, partition) ?? keyRefusal(context, into)
 }
 
 /** True if all archived rows are in the source, unchanged as far as required. */

@@ -1,8 +1,8 @@
 /** Detaches a native partition, then proves it without blocking sessions: PUBLISHED → DETACHING → DETACHED. */
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
-import { asSluiceError } from '../../shared/errors.ts'
+import { nullOn } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
-import { archivedReadColumns, wholeOf, type ArchiveContext, type ClaimedPartition } from './context.ts'
+import { archivedReadColumns, wholeRequest, type ArchiveContext, type ClaimedPartition } from './context.ts'
 import { findDetachedTable, nativePartitions } from './detached-table.ts'
 import { pacedDigest } from './paced-digest.ts'
 import { emptied } from './published.ts'
@@ -106,11 +106,6 @@ async function sumAway(context: ArchiveContext, partition: ArchivedPartition): P
   if (table === null) throw droppedByHand(name, partition)
   await using view = await store.source(interrupt.abort)
   const columns = archivedReadColumns(partition.columns)
-  try {
-    const request = { table, columns, range: wholeOf(table), where: null, ordered: false }
-    return await pacedDigest(context, partition, view, request, interrupt.abort)
-  } catch (thrown) {
-    if (asSluiceError(thrown).code === 'VALUE_REFUSED') return null
-    throw thrown
-  }
+  const digest = pacedDigest(context, partition, view, wholeRequest(table, columns), interrupt.abort)
+  return await digest.catch(nullOn('VALUE_REFUSED'))
 }

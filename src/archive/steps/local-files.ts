@@ -9,6 +9,7 @@ import type { ArchivedFile } from '../../model/archive/archived-file.ts'
 import type { ArchiveContext } from './context.ts'
 import { makeFolder } from '../../shared/make-folder.ts'
 
+/** @property paths of the files on this machine */
 export type DownloadedFiles = AsyncDisposable & { readonly folder: string; readonly paths: readonly string[] }
 
 export async function localFiles(
@@ -16,12 +17,14 @@ export async function localFiles(
   files: readonly Pick<ArchivedFile, 'path'>[],
 ): Promise<DownloadedFiles> {
   const { writer, spool, interrupt } = context
-  const paths = files.map(({ path }) => path)
-  if (writer.folder !== null) return { folder: writer.folder, paths, async [Symbol.asyncDispose]() {} }
+  const below = (folder: string): readonly string[] => files.map(({ path }) => join(folder, path))
+  if (writer.folder !== null) {
+    return { folder: writer.folder, paths: below(writer.folder), async [Symbol.asyncDispose]() {} }
+  }
   const folder = await mkdtemp(join(spool, 'fetched-'))
   const dispose = (): Promise<void> => rm(folder, { recursive: true, force: true })
   try {
-    for (const path of paths) {
+    for (const { path } of files) {
       const file = join(folder, path)
       await makeFolder(dirname(file))
       const bytes = context.reader.read(path, { signal: interrupt.abort })
@@ -31,7 +34,7 @@ export async function localFiles(
     await dispose()
     throw error
   }
-  return { folder, paths, [Symbol.asyncDispose]: dispose }
+  return { folder, paths: below(folder), [Symbol.asyncDispose]: dispose }
 }
 
 /** Sha256 of the stored bytes, as 64 hexadecimal digits. @param etag reads only with this ETag; null for any */

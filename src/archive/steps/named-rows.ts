@@ -11,6 +11,11 @@ export type NamedRows = {
   readonly outside?: NamedRows
 }
 
+/** @param keys some of the keys of these rows */
+export function keysText(rows: bigint, keys: readonly string[]): string {
+  return `${keys.join('; ')}${rows > BigInt(keys.length) ? ' …' : ''}`
+}
+
 /** Maximum of keys that a message names. */
 const NAMED = 5
 

@@ -2,7 +2,7 @@
 import type { Column, TableSpec } from '../../model/copy/column-type.ts'
 import { rowKeyOf, rowKeyText, type RowKey } from '../../model/copy/row-key.ts'
 import type { Row } from '../../model/copy/rows.ts'
-import type { CopyTarget } from '../../model/copy/target-port.ts'
+import type { ChunkWriter, CopyTarget } from '../../model/copy/target-port.ts'
 import type { WriteColumn } from '../../model/copy/write-column.ts'
 import { withWriter } from '../../stores/common/with-writer.ts'
 import type { SharedColumn } from '../types/fit.ts'
@@ -14,6 +14,23 @@ export type KeyedTable = {
   readonly columns: readonly WriteColumn[]
   readonly pastTriggers?: boolean
   readonly signal: AbortSignal
+}
+
+/**
+ * Writes rows in one transaction, which is rolled back unless `work` commits it.
+ * @param work gets the keys of the rows
+ * @throws as `withWriter`
+ */
+export async function writeKeyed<T>(
+  { target, table, columns, pastTriggers = false, signal }: KeyedTable,
+  rows: readonly Row[],
+  work: (writer: ChunkWriter, keys: readonly RowKey[]) => Promise<T>,
+): Promise<T> {
+  const places = table.key.map((name) => columns.findIndex((one) => one.name === name))
+  const keys = rows.map((row) => rowKeyOf(row, places))
+  const range = { by: 'keys', keys } as const
+  const request = { table, columns, range, onExisting: 'append', careful: false, pastTriggers, cursor: null } as const
+  return await withWriter(target, { ...request, signal }, (writer) => work(writer, keys))
 }
 
 /** Two keys, and how the table compares their texts. */
@@ -38,7 +55,7 @@ export async function findOneKey(rows: AsyncIterable<readonly Row[]>, into: Keye
   let asked = 0
   for await (const [one, other] of alikePairs(rows, places)) {
     if (asked++ >= MOST_PAIRS) return null
-    if (await areOne(into, one, other))
+    if (await areOne(into, one.row, other.row))
       return { keys: [rowKeyText(one.key), rowKeyText(other.key)], by: comparedBy(table.key, columns) }
   }
   return null
@@ -70,25 +87,11 @@ function folded(text: string): string {
 }
 
 /** True if the table accepts only one of two rows with free keys. */
-async function areOne(
-  { target, table, columns, pastTriggers = false, signal }: KeyedTable,
-  one: Keyed,
-  other: Keyed,
-): Promise<boolean> {
-  const request = {
-    table,
-    columns,
-    range: { by: 'keys', keys: [one.key, other.key] } as const,
-    onExisting: 'append' as const,
-    careful: false,
-    pastTriggers,
-    cursor: null,
-    signal,
-  }
-  return await withWriter(
-    target,
-    request,
-    async (writer) => (await writer.write([one.row])) === 1 && (await writer.write([other.row])) === 0,
+async function areOne(into: KeyedTable, one: Row, other: Row): Promise<boolean> {
+  return await writeKeyed(
+    into,
+    [one, other],
+    async (writer) => (await writer.write([one])) === 1 && (await writer.write([other])) === 0,
   )
 }
 

@@ -1,13 +1,13 @@
 /** Partitions with other columns than their table: refusals and texts for a restore, and a check before removal. */
 import { RowSum } from '../../model/copy/row-hash.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
-import { SluiceError } from '../../shared/errors.ts'
+import type { SluiceError } from '../../shared/errors.ts'
 import type { SourceView } from '../../model/copy/source-port.ts'
 import { isComputedOtherwise, otherMeaning, retypedText, type Unsure } from '../types/index.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { fitNow, archivedReadColumns, partitionRowRequest, type ArchiveContext } from './context.ts'
 import { cutCondition } from './cut-condition.ts'
-import { restoreCommand, runCommand } from './refusals.ts'
+import { restoreCommand, runCommand, partitionError } from './refusals.ts'
 import { doubtOf } from './unsure-columns.ts'
 
 /** Text about each changed column in a restore; empty if the columns are the same. */
@@ -120,8 +120,7 @@ function intoText({ name }: ArchiveContext, partition: ArchivedPartition): strin
 }
 
 function refusal({ name }: ArchiveContext, partition: ArchivedPartition, what: string, hint: string): SluiceError {
-  return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} cannot be restored: ${what}`, {
-    where: `${name}, ${partition.label}`,
+  return partitionError('PARTITION_CHANGED', name, partition, `cannot be restored: ${what}`, {
     hint,
   })
 }
@@ -176,13 +175,8 @@ export async function refuseFreshValues(
   if (BigInt(`0x${sum}`) === rows * BigInt(`0x${one.digest().sum}`)) return
   const names = fresh.map((column) => column.name).join(', ')
   const isRetyped = fresh.some(({ was }) => lost.some(({ physical }) => was?.includes(physical) === true))
-  throw new SluiceError(
-    'PARTITION_CHANGED',
-    `${partition.label} of ${name} has values in ${names} that are not in the archive`,
-    {
-      where: `${name}, ${partition.label}`,
-      reason: `${isRetyped ? 'the column got another type' : 'the column was added'} after the rows were archived, and its values would be removed with them`,
-      hint: `nothing was removed; ${restoreCommand(name, partition, ...withoutFlags(lost))}, then ${runCommand(name, partition)}`,
-    },
-  )
+  throw partitionError('PARTITION_CHANGED', name, partition, `has values in ${names} that are not in the archive`, {
+    reason: `${isRetyped ? 'the column got another type' : 'the column was added'} after the rows were archived, and its values would be removed with them`,
+    hint: `nothing was removed; ${restoreCommand(name, partition, ...withoutFlags(lost))}, then ${runCommand(name, partition)}`,
+  })
 }

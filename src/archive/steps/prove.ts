@@ -68,10 +68,14 @@ export async function proveInPlace(
   if (digest === null) throw new Error(`${partition.label} has no proof`)
   return whole(context, partition, async () => {
     await using local = await localFiles(context, files)
-    const inspected = await proveFiles(context, partition, digest, local.paths, local.folder)
+    const inspected = await proveFiles(context, partition, digest, pathsOf(files), local.folder)
     if (inspected.some(({ sha256 }, i) => sha256 !== files[i]?.sha256)) await requireWhole(context, partition)
-    return inspected.map((file, i) => ({ ...file, name: files[i]?.path ?? file.name }))
+    return inspected
   })
+}
+
+function pathsOf(files: readonly ArchivedFile[]): readonly string[] {
+  return files.map(({ path }) => path)
 }
 
 /** Runs `work` on files of a partition. If it fails because a file is damaged, the error names that file. */
@@ -119,12 +123,12 @@ export async function proofOver(
     return proof
   return whole(context, partition, async () => {
     await using local = await localFiles(context, partition.files)
-    await proveFiles(context, partition, proof, local.paths, local.folder)
+    await proveFiles(context, partition, proof, pathsOf(partition.files), local.folder)
     const parquet = await context.parquet()
     const files = await parquet.examine({
       columns,
       all: partition.columns,
-      files: local.paths.map((path) => join(local.folder, path)),
+      files: local.paths,
       signal: context.interrupt.abort,
     })
     return digestSum(files.map(({ digest }) => digest))

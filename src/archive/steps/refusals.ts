@@ -2,13 +2,24 @@
 import { isPublished } from '../../model/archive/state.ts'
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { isoTime } from '../../shared/clock.ts'
-import { SluiceError } from '../../shared/errors.ts'
+import { SluiceError, type ErrorCode, type ErrorDetails } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import { quotedName } from '../../shared/sql-text.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
-import type { NamedRows } from './named-rows.ts'
+import { type NamedRows, keysText } from './named-rows.ts'
 
 type Named = Pick<ArchivedPartition, 'label'>
+
+/** An error about one partition of table `name`. @param what follows the name of the partition in the message */
+export function partitionError(
+  code: ErrorCode,
+  name: string,
+  { label }: Named,
+  what: string,
+  details: Omit<ErrorDetails, 'where'> = {},
+): SluiceError {
+  return new SluiceError(code, `${label} of ${name} ${what}`, { where: `${name}, ${label}`, ...details })
+}
 
 /** Command such as `sluice restore --table public.visits --partition 2020-Q1`, with further words. */
 export function restoreCommand(name: string, { label }: Named, ...more: readonly string[]): string {
@@ -36,8 +47,7 @@ export function flagWord(name: string, value: string): readonly string[] {
 
 /** Error: rows of the source have changed. */
 export function changedRows(name: string, { label }: Named, how: string): SluiceError {
-  return new SluiceError('PARTITION_CHANGED', `${label} of ${name} changed: ${how}`, {
-    where: `${name}, ${label}`,
+  return partitionError('PARTITION_CHANGED', name, { label }, `changed: ${how}`, {
     hint: 'stop the program that writes to the partition, then run the same command: it exports the partition again; no rows were removed',
     retryable: true,
   })
@@ -45,15 +55,10 @@ export function changedRows(name: string, { label }: Named, how: string): Sluice
 
 /** Error: the source lacks rows that only the archive may have. @param what text about these rows */
 export function notAsArchived(name: string, { label }: Named, what: string, hint: string): SluiceError {
-  return new SluiceError(
-    'PARTITION_CHANGED',
-    `${label} of ${name} in the table differs from the archived one: ${what}`,
-    {
-      where: `${name}, ${label}`,
-      reason: 'the archive may have the only copy of these rows, and keeps its files: nothing was changed',
-      hint,
-    },
-  )
+  return partitionError('PARTITION_CHANGED', name, { label }, `in the table differs from the archived one: ${what}`, {
+    reason: 'the archive may have the only copy of these rows, and keeps its files: nothing was changed',
+    hint,
+  })
 }
 
 /** Error: rows of a published partition were removed from a plain table by hand. @param what text about these rows */
@@ -65,8 +70,7 @@ export function removedByHand(name: string, partition: Named, what: string): Slu
 
 /** Error: rows of a detached table differ from the export. SQL on the parent cannot change them any more. */
 export function changedAway(name: string, { label }: Named, how: string): SluiceError {
-  return new SluiceError('PARTITION_CHANGED', `${label} of ${name} changed before it was detached: ${how}`, {
-    where: `${name}, ${label}`,
+  return partitionError('PARTITION_CHANGED', name, { label }, `changed before it was detached: ${how}`, {
     hint: 'run the same command to export it again; until then its rows in the database are the valid ones',
     retryable: true,
   })
@@ -135,8 +139,7 @@ export function droppedByHand(name: string, partition: Named): SluiceError {
 
 /** Error: the rows in the source differ from the archived ones; some may already be removed. */
 export function changedAfter(name: string, partition: Named, how: string): SluiceError {
-  return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} changed after it was archived: ${how}`, {
-    where: `${name}, ${partition.label}`,
+  return partitionError('PARTITION_CHANGED', name, partition, `changed after it was archived: ${how}`, {
     hint: `nothing more is removed; ${restoreCommand(name, partition, '--dry-run')} shows which rows differ, and what a restore does with them`,
   })
 }
@@ -173,8 +176,7 @@ export function otherValues(
   const rekeyed = others === undefined ? '' : `give the row ${others} another key, then run the same command again, or `
   const both = `to keep both rows, ${rekeyed}restore the archived rows into another table: ${elsewhereCommand(name, partition)}`
   const ours = `if the rows of the database are right (${ceaseText(rows)} then): ${asChangedCommand(name, partition)}`
-  return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} changed after it was archived: ${what}`, {
-    where: `${name}, ${partition.label}`,
+  return partitionError('PARTITION_CHANGED', name, partition, `changed after it was archived: ${what}`, {
     reason:
       spelled !== undefined
         ? `the key of the table treats ${spelled.archived} and ${spelled.there} as equal: it cannot hold both the archived row and the other one; nothing was changed`
@@ -192,12 +194,12 @@ export function ceaseText(rows: bigint): string {
 
 /** Error: the table does not accept archived rows although their keys are free, because another row excludes them. */
 export function keptOut(name: string, partition: Named, { rows, keys }: NamedRows): SluiceError {
-  const more = rows > BigInt(keys.length) ? ' …' : ''
-  return new SluiceError(
+  return partitionError(
     'PARTITION_CHANGED',
-    `${partition.label} of ${name} cannot be restored: the table refuses ${rows} of its rows (${keys.join('; ')}${more})`,
+    name,
+    partition,
+    `cannot be restored: the table refuses ${rows} of its rows (${keysText(rows, keys)})`,
     {
-      where: `${name}, ${partition.label}`,
       reason:
         'a constraint of the table, such as a key WITHOUT OVERLAPS, refuses them because of rows that are already in the table',
       hint: `change or remove those rows, then run the same command again; or restore the archived rows into another table: ${elsewhereCommand(name, partition)}`,
@@ -207,8 +209,7 @@ export function keptOut(name: string, partition: Named, { rows, keys }: NamedRow
 
 /** Error: two archived rows have the same key in the present table. @param what text with both keys */
 export function keysAlike(name: string, partition: Named, what: string): SluiceError {
-  return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} cannot be restored: ${what}`, {
-    where: `${name}, ${partition.label}`,
+  return partitionError('PARTITION_CHANGED', name, partition, `cannot be restored: ${what}`, {
     reason: 'both rows had different keys when they were archived; nothing was changed',
     hint: `give the key its earlier collation, and run the same command again; or create a table whose key distinguishes these texts, and restore the rows there: ${elsewhereCommand(name, partition)}`,
   })
@@ -221,8 +222,7 @@ export function queryCommand(name: string): string {
 
 /** Error: archived rows have columns that the table lacks, so they cannot be restored. */
 export function otherColumns(name: string, partition: Named, what: string): SluiceError {
-  return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} cannot be restored: ${what}`, {
-    where: `${name}, ${partition.label}`,
+  return partitionError('PARTITION_CHANGED', name, partition, `cannot be restored: ${what}`, {
     hint: `add the column again, then run the same command; to read the archive as it is: ${queryCommand(name)}`,
   })
 }
@@ -230,8 +230,7 @@ export function otherColumns(name: string, partition: Named, what: string): Slui
 /** Error: rows were written during the restore. */
 export function changedMeanwhile(name: string, partition: Named, how: string): SluiceError {
   const ours = `if the rows of the table that changed meanwhile are right: ${asChangedCommand(name, partition)}`
-  return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} changed while it was restored: ${how}`, {
-    where: `${name}, ${partition.label}`,
+  return partitionError('PARTITION_CHANGED', name, partition, `changed while it was restored: ${how}`, {
     reason:
       'queries still read these rows from the archive; restored rows stay in the table, and queries leave them out',
     hint: `to compare again and continue: ${restoreCommand(name, partition)}; ${ours}`,
@@ -240,11 +239,12 @@ export function changedMeanwhile(name: string, partition: Named, how: string): S
 
 /** Error: triggers or rules of the table fire for restored rows, which then have other values. */
 export function changedByTriggers(name: string, partition: Named, fired: readonly string[]): SluiceError {
-  return new SluiceError(
+  return partitionError(
     'PARTITION_CHANGED',
-    `${partition.label} of ${name} cannot be restored: its rows have other values after ${fired.join(', ')} fired`,
+    name,
+    partition,
+    `cannot be restored: its rows have other values after ${fired.join(', ')} fired`,
     {
-      where: `${name}, ${partition.label}`,
       hint: `disable the trigger or rule while no other program writes to the table, and run the same command again; or restore the archived rows into another table: ${elsewhereCommand(name, partition)}`,
     },
   )
@@ -253,8 +253,7 @@ export function changedByTriggers(name: string, partition: Named, fired: readonl
 /** Error: the partition has expired, and its files are being destroyed or no longer exist. */
 export function destroyed(name: string, { label, sweptMs }: Pick<ArchivedPartition, 'label' | 'sweptMs'>): SluiceError {
   const when = sweptMs === null ? '' : `; the destruction of its files began at ${isoTime(sweptMs)}`
-  return new SluiceError('PARTITION_STATE', `${label} of ${name} has expired and cannot be restored${when}`, {
-    where: `${name}, ${label}`,
+  return partitionError('PARTITION_STATE', name, { label }, `has expired and cannot be restored${when}`, {
     hint: 'the archive no longer has its rows; sluice archive list shows its record',
   })
 }
@@ -297,11 +296,12 @@ export function adoptHint(name: string): string {
 
 /** Error: the log removed files that the ledger needs: the ledger is from a backup, or the server lost a commit. */
 export function notLogged(name: string, { label, state }: Pick<ArchivedPartition, 'label' | 'state'>): SluiceError {
-  return new SluiceError(
+  return partitionError(
     'ARCHIVE_CONFLICT',
-    `${label} of ${name} is ${state} in the ledger, but the log does not name its files`,
+    name,
+    { label },
+    `is ${state} in the ledger, but the log does not name its files`,
     {
-      where: `${name}, ${label}`,
       reason: 'the database lost a commit after a crash or a restored backup; sweeps keep the files',
       hint: adoptHint(name),
     },
@@ -310,8 +310,7 @@ export function notLogged(name: string, { label, state }: Pick<ArchivedPartition
 
 /** Error: the partition has a hold. */
 export function mustStay({ name }: { readonly name: string }, { label, held }: ArchivedPartition): SluiceError {
-  return new SluiceError('PARTITION_HELD', `${label} of ${name} is held: ${held ?? ''}`, {
-    where: `${name}, ${label}`,
+  return partitionError('PARTITION_HELD', name, { label }, `is held: ${held ?? ''}`, {
     hint: `sluice archive release --table ${shellQuote(name)} --partition ${shellQuote(label)} ends the hold`,
   })
 }

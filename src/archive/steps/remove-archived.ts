@@ -22,6 +22,7 @@ import { asChangedCommand, changedAfter, changedMeanwhile } from './refusals.ts'
 import { keyPlaces, rowsNowText, compareRowsNow, type ComparedTable } from './rows-now.ts'
 import { digestDifference, settledStep } from './step-end.ts'
 import { storedRows } from './stored-rows.ts'
+import { fileColumns } from '../types/fit.ts'
 
 /** Rows per transaction: short enough for sessions that wait for its locks. */
 const ROWS = 5000
@@ -64,7 +65,7 @@ export async function removeArchived(
   const [columns, where] = [sharedColumns(shared), partitionCondition(context, partition)]
   const bytesOfRow = whole.rows === 0n ? 0 : Number(partition.sourceBytes ?? 0n) / Number(whole.rows)
   let removed = before
-  for await (const rows of archivedRows(context, partition, into)) {
+  for await (const rows of storedRows(context, partition, fileColumns(into.shared), ROWS)) {
     throwIfAborted(interrupt.stop)
     const some = await sameOf(context, into, rows)
     if (some.length === 0) continue
@@ -102,7 +103,7 @@ async function standing(
 ): Promise<Standing> {
   let same = NO_ROWS
   const [missing, changed] = [new Naming(), new Naming()]
-  for await (const rows of archivedRows(context, partition, into)) {
+  for await (const rows of storedRows(context, partition, fileColumns(into.shared), ROWS)) {
     await using view = await context.store.source(context.interrupt.abort)
     const some: Row[] = []
     for (const [at, { key, how, there }] of (
@@ -140,7 +141,7 @@ export async function backOut(context: ArchiveContext, { partition, held }: Clai
   const target = store.target()
   if (target.remove === undefined) throw new Error('the store cannot remove rows')
   const [columns, where] = [sharedColumns(into.shared), partitionCondition(context, partition)]
-  for await (const rows of archivedRows(context, partition, into)) {
+  for await (const rows of storedRows(context, partition, fileColumns(into.shared), ROWS)) {
     const some = await sameOf(context, into, rows)
     if (some.length === 0) continue
     const keys = some.map((row) => rowKeyOf(row, places))
@@ -160,37 +161,15 @@ export async function backOut(context: ArchiveContext, { partition, held }: Clai
   context.emit({ type: 'log', level: 'warn', table: name, message })
 }
 
-/** Digest of the archived rows, in the columns that files and table share. */
-function wholeNow(context: ArchiveContext, partition: ClaimedPartition['partition']): Promise<Digest> {
-  return proofOver(
-    context,
-    partition,
-    fitNow(context, partition).shared.map(({ file }) => file),
-  )
-}
-
 /** Digest of the archived rows that are not in the plain table with the values that a restore writes. */
 export async function removedNow(context: ArchiveContext, partition: ClaimedPartition['partition']): Promise<Digest> {
   const into: ComparedTable = { table: context.table, shared: fitNow(context, partition).shared }
   const { same } = await standing(context, partition, into, writtenOf(into))
-  return subtracted(await wholeNow(context, partition), same)
+  return subtracted(await proofOver(context, partition, fileColumns(into.shared)), same)
 }
 
 async function sameOf(context: ArchiveContext, into: ComparedTable, rows: readonly Row[]): Promise<readonly Row[]> {
   await using view = await context.store.source(context.interrupt.abort)
   const found = await compareRowsNow(context, into, view, rows)
   return found.flatMap(({ row, how }) => (how === 'same' ? [row] : []))
-}
-
-function archivedRows(
-  context: ArchiveContext,
-  partition: ClaimedPartition['partition'],
-  { shared }: ComparedTable,
-): AsyncIterable<readonly Row[]> {
-  return storedRows(
-    context,
-    partition,
-    shared.map(({ file }) => file),
-    ROWS,
-  )
 }

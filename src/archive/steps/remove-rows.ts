@@ -26,6 +26,7 @@ import { isAllRemoved } from '../ledger/record.ts'
 import { keyPlaces } from './rows-now.ts'
 import { settledStep } from './step-end.ts'
 import { refuseViolations } from './unchecked.ts'
+import { fileColumns } from '../types/fit.ts'
 
 /** Rows per transaction: short enough for sessions that wait for its locks. */
 const ROWS = 20_000
@@ -37,11 +38,7 @@ export async function removeArchivedRows(
 ): Promise<void> {
   const { ledger, interrupt, store, table, name, pace } = context
   const { shared } = fitNow(context, partition)
-  const whole = await proofOver(
-    context,
-    partition,
-    shared.map(({ file }) => file),
-  )
+  const whole = await proofOver(context, partition, fileColumns(shared))
   // Without transactions, a range may be removed in part, and only the store records that its rest was proved: always
   // use the same range.
   const bytesOfRow = whole.rows === 0n ? 0 : Number(partition.sourceBytes ?? 0n) / Number(whole.rows)

@@ -4,17 +4,18 @@ import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import type { AmongOthersRequest } from '../../model/archive/port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
-import { requireKey } from './bring-rows.ts'
+import { keyRefusal } from './bring-rows.ts'
 import { otherRows } from './computed.ts'
 import { fitNow, archivedReadColumns, sharedColumns, type ArchiveContext, type ClaimedPartition } from './context.ts'
 import { attachedByHand, nativePartitions } from './detached-table.ts'
 import { localFiles } from './local-files.ts'
-import { Naming } from './named-rows.ts'
+import { Naming, keysText } from './named-rows.ts'
 import { proofOver, proveLogged } from './prove.ts'
-import { elsewhereCommand } from './refusals.ts'
+import { elsewhereCommand, partitionError } from './refusals.ts'
 import { compareRowsNow, type ComparedTable } from './rows-now.ts'
 import { storedRows } from './stored-rows.ts'
 import { partitionRequest, proofOf, settledStep } from './take-out.ts'
+import { fileColumns } from '../types/fit.ts'
 
 /** Keys per lookup. */
 const AT_ONCE = 1000
@@ -48,26 +49,23 @@ export async function amongOthersRefusal(
   const { label } = partition
   const names = tables.map(tableText).join(', ')
   if (partition.away) {
-    return new SluiceError(
+    return partitionError(
       'PARTITION_STATE',
-      `${label} of ${name} cannot be attached: ${names} ${tables.length === 1 ? 'has' : 'have'} its bounds now`,
+      name,
+      { label },
+      `cannot be attached: ${names} ${tables.length === 1 ? 'has' : 'have'} its bounds now`,
       {
-        where: `${name}, ${label}`,
         reason: 'its table was detached, and its checksum was not computed yet',
         hint: `bring it to DETACHED first: sluice archive run --table ${shellQuote(name)} --partition ${shellQuote(label)}; then run the same command again`,
       },
     )
   }
   const into: ComparedTable = { table, shared: fitNow(context, partition).shared }
-  try {
-    requireKey(context, into)
-  } catch (thrown) {
-    if (thrown instanceof SluiceError) return thrown
-    throw thrown
-  }
+  const keyless = keyRefusal(context, into)
+  if (keyless !== null) return keyless
   const taken = new Naming()
   await using view = await store.source(interrupt.abort)
-  const columns = into.shared.map(({ file }) => file)
+  const columns = fileColumns(into.shared)
   for await (const rows of storedRows(context, partition, columns, AT_ONCE)) {
     for (const { how, key, there } of await compareRowsNow(context, into, view, rows))
       if (how !== 'missing') taken.add(key, there)
@@ -75,12 +73,12 @@ export async function amongOthersRefusal(
   if (taken.rows === 0n) return null
   const { rows, keys } = taken.named()
   const many = `${rows} of its keys ${rows === 1n ? 'is' : 'are'} taken in the table`
-  const named = `${keys.join('; ')}${rows > BigInt(keys.length) ? ' …' : ''}`
-  return new SluiceError(
+  return partitionError(
     'PARTITION_CHANGED',
-    `${label} of ${name} cannot be restored into the table of ${names}: ${many}: ${named}`,
+    name,
+    { label },
+    `cannot be restored into the table of ${names}: ${many}: ${keysText(rows, keys)}`,
     {
-      where: `${name}, ${label}`,
       reason: 'nothing was changed: queries still read these rows from the archive',
       hint: `give these rows other keys, or remove them, then run the same command again; or restore the archived rows into another table: ${elsewhereCommand(name, partition)}`,
     },
@@ -99,7 +97,7 @@ export async function restoreAmongOthers(
 ): Promise<void> {
   const { ledger, interrupt, table } = context
   const { shared } = fitNow(context, partition)
-  const files = shared.map(({ file }) => file)
+  const files = fileColumns(shared)
   await proveLogged(context, partition)
   const back = { restoring: false, retracted: false, error: null, away: false } as const
   const closing = ledger.closing(held, partition.state, 'RESTORED', back)
@@ -120,8 +118,7 @@ export async function restoreAmongOthers(
   }
   await using local = await localFiles(context, partition.files)
   const parquet = await context.parquet()
-  const paths = local.paths.map((path) => `${local.folder}/${path}`)
-  const csv = parquet.csv({ columns: files, all: partition.columns, files: paths, signal: interrupt.abort })
+  const csv = parquet.csv({ columns: files, all: partition.columns, files: local.paths, signal: interrupt.abort })
   const end = await nativePartitions(context).bringAmongOthers(request, csv)
   settledStep(end, context, partition, (how) => otherRows(context, partition, how))
 }

@@ -22,6 +22,7 @@ import { backOut, removedNow } from './remove-archived.ts'
 import { restoreAmongOthers } from './restore-beside.ts'
 import { rowsNow, rowsNowText, type RowsPlace, type RowsNow } from './rows-now.ts'
 import { partitionRequest, proofOf, settledStep } from './take-out.ts'
+import { fileColumns } from '../types/fit.ts'
 
 const BACK = { restoring: false, retracted: false, error: null } as const
 
@@ -251,18 +252,13 @@ async function fill(
 async function recreate(context: ArchiveContext, { partition, held }: ClaimedPartition): Promise<void> {
   const { ledger, interrupt } = context
   const { shared } = fitNow(context, partition)
-  const columns = shared.map(({ file }) => file)
+  const columns = fileColumns(shared)
   // Do not read the files first: the transaction that restores the rows computes their digest.
   await proveLogged(context, partition)
   const closing = ledger.closing(held, partition.state, 'RESTORED', { ...BACK, away: false })
   await using local = await localFiles(context, partition.files)
   const parquet = await context.parquet()
-  const csv = parquet.csv({
-    columns,
-    all: partition.columns,
-    files: local.paths.map((path) => `${local.folder}/${path}`),
-    signal: interrupt.abort,
-  })
+  const csv = parquet.csv({ columns, all: partition.columns, files: local.paths, signal: interrupt.abort })
   const reported = withProgress(context, partition, csv)
   const request = {
     ...returnRequest(context, partition, closing),

@@ -6,9 +6,9 @@ import { equalDigests, type Digest, type Row } from '../../model/copy/rows.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { SourceView } from '../../model/copy/source-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
-import type { SharedColumn } from '../types/fit.ts'
-import { fitNow, progress, sharedColumns, wholeOf, type ArchiveContext } from './context.ts'
-import { Naming, type NamedRows } from './named-rows.ts'
+import { type SharedColumn, fileColumns } from '../types/fit.ts'
+import { fitNow, progress, sharedColumns, wholeRequest, type ArchiveContext } from './context.ts'
+import { Naming, type NamedRows, keysText } from './named-rows.ts'
 import { proofOver, proveArchived } from './prove.ts'
 import { storedRows } from './stored-rows.ts'
 import { proofOf } from './step-end.ts'
@@ -62,11 +62,7 @@ export async function rowsNow(
   await using view = await store.source(context.interrupt.abort)
   const gone = shared.filter(({ now: { name } }) => !table.columns.some((column) => column.name === name))
   const now = gone.length > 0 ? null : await digestOf(context, view, place, shared)
-  const proof = await proofOver(
-    context,
-    partition,
-    shared.map(({ file }) => file),
-  )
+  const proof = await proofOver(context, partition, fileColumns(shared))
   if (now !== null && equalDigests(now, proof)) return { kind: 'equal', now }
   const rows = now?.rows ?? (await view.extent(table, where, true)).rows
   if (gone.length > 0) {
@@ -105,15 +101,8 @@ async function digestOf(
   { table, where }: RowsPlace,
   shared: readonly SharedColumn[],
 ): Promise<Digest | null> {
-  const request = {
-    table,
-    columns: sharedColumns(shared),
-    range: wholeOf(table),
-    where,
-    ordered: false,
-  }
   try {
-    return await view.digest(request, interrupt.abort)
+    return await view.digest(wholeRequest(table, sharedColumns(shared), where), interrupt.abort)
   } catch (thrown) {
     if (asSluiceError(thrown).code === 'VALUE_REFUSED') return null
     throw thrown
@@ -135,12 +124,7 @@ async function inspectedUp(
   const report = progress(context, partition, 'verifying', proofOf(partition).rows)
   const [missing, changed, outside] = [new Naming(), new Naming(), new Naming()]
   let same = 0n
-  for await (const rows of storedRows(
-    context,
-    partition,
-    into.shared.map(({ file }) => file),
-    AT_ONCE,
-  )) {
+  for await (const rows of storedRows(context, partition, fileColumns(into.shared), AT_ONCE)) {
     const standing = await compareRowsNow(context, into, view, rows)
     for (const { how, key, there } of standing) {
       if (how === 'same') same++
@@ -282,5 +266,5 @@ function rowCount(rows: bigint): string {
 
 function named({ rows, keys }: NamedRows, one: string, many: string): string {
   const text = `${rows} ${rows === 1n ? one : many}`
-  return keys.length === 0 ? text : `${text} (${keys.join('; ')}${rows > BigInt(keys.length) ? ' …' : ''})`
+  return keys.length === 0 ? text : `${text} (${keysText(rows, keys)})`
 }

@@ -24,7 +24,7 @@ export async function* storedRows(
     {
       columns,
       all,
-      files: local.paths.map((path) => `${local.folder}/${path}`),
+      files: local.paths,
       signal: context.interrupt.abort,
       ...(test === undefined ? {} : { test }),
     },

@@ -27,6 +27,11 @@ export function columnsFit(files: readonly StoredColumn[], table: readonly Store
   return { shared, lost, fresh: table.filter((column) => !shared.some((one) => one.now === column)) }
 }
 
+/** Shared columns as the files have them. */
+export function fileColumns(shared: readonly SharedColumn[]): readonly StoredColumn[] {
+  return shared.map(({ file }) => file)
+}
+
 /** A column whose type has changed, maybe only in the archive, if its values fit; null if not, or if it was dropped. */
 function retyped(file: StoredColumn, table: readonly StoredColumn[]): SharedColumn | null {
   const now = table.find(({ was }) => was?.includes(file.physical) === true)

@@ -10,12 +10,13 @@ import { isDiskExhausted } from '../../shared/guide-errors.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { whilePaused } from '../../engine/run/pause.ts'
 import type { Run } from '../../engine/run/run-context.ts'
-import { openArchiveQuery } from '../../stores/parquet.ts'
 import { keyDifferences } from '../plan/late-rows.ts'
 import { periodRows } from '../plan/period-rows.ts'
 import { beatOfArchive } from './owner.ts'
 import { nativeNow } from '../plan/plan.ts'
 import type { NeighbourParts } from '../steps/beside.ts'
+import { partitionError } from '../steps/refusals.ts'
+import { fileColumns } from '../types/fit.ts'
 
 /** The result for one partition. */
 export type PartitionOutcome = {
@@ -75,14 +76,11 @@ function parallelContext(context: ArchiveContext, database: LedgerDatabase): Nei
     doubled: async (partition, others, native) => {
       const table = native?.table ?? context.table
       const where = native === null ? partitionCondition(context, partition) : null
-      const archive = { reader, open: openArchiveQuery }
       const source = { store, table: { ...table, key: context.table.key }, signal: interrupt.abort }
       // A detached table keeps its columns.
-      const columns = partition.away
-        ? fitNow(context, partition).shared.map(({ file }) => file)
-        : archived.stored.columns
+      const columns = partition.away ? fileColumns(fitNow(context, partition).shared) : archived.stored.columns
       const record = { ...archived, stored: { ...archived.stored, columns } }
-      return (await keyDifferences(source, record, others, archive, { values: false, where }))?.both ?? null
+      return (await keyDifferences(source, record, others, reader, { values: false, where }))?.both ?? null
     },
   }
 }
@@ -270,8 +268,7 @@ async function partitionNow(
 
 function busy({ name }: ArchiveContext, partition: ArchivedPartition): SluiceError {
   const { label } = partition
-  return new SluiceError('LEDGER_BUSY', `${label} of ${name} is in use by ${holderText(partition)}`, {
-    where: `${name}, ${label}`,
+  return partitionError('LEDGER_BUSY', name, { label }, `is in use by ${holderText(partition)}`, {
     hint: 'let it finish; the lease of a dead program ends after half a minute',
     retryable: true,
   })

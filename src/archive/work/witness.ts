@@ -9,7 +9,7 @@ import { EVERY_KEY, type Range } from '../../model/copy/range.ts'
 import { isOneRow, keyPart, rowKeyOf } from '../../model/copy/row-key.ts'
 import type { Row } from '../../model/copy/rows.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
-import { asSluiceError } from '../../shared/errors.ts'
+import { asSluiceError, nullOn } from '../../shared/errors.ts'
 import type { TableIdentities } from '../../model/archive/port.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { Origin } from '../../model/copy/identification-port.ts'
@@ -170,10 +170,7 @@ async function heldRows(
     columns,
     { by: 'keys', keys: rows.map((row) => row.key) },
     signal,
-  ).catch((thrown: unknown) => {
-    if (asSluiceError(thrown).code === 'SOURCE_DENIED') return null
-    throw thrown
-  })
+  ).catch(nullOn('SOURCE_DENIED'))
   if (there === null) return null
   const now = new Map(there.map((row) => [JSON.stringify(row.key), row.values]))
   const held = { alike: 0, whole: 0 }

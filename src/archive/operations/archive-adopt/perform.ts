@@ -87,7 +87,7 @@ function refuseElsewhere({ archive }: ArchiveRecord, to: string, table: TableSpe
 }
 
 async function takeOver(
-  { from, table: named, accept, dryRun }: ArchiveAdoptOperation,
+  { accept, dryRun }: ArchiveAdoptOperation,
   table: TableSpec,
   noted: ArchiveRecord,
   opened: OpenedArchive,
@@ -100,7 +100,7 @@ async function takeOver(
   const labels = record.partitions.map(({ label }) => label)
   const accepted = accept.map((text) => labelNamed(recordCalendar(record), text, labels))
   const adoption = new Adoption({
-    asked: { from, named, dryRun },
+    dryRun,
     table,
     record,
     unclear,
@@ -145,7 +145,7 @@ const NOT_READ =
   'files of the archive were compared by their sizes and by the checksums that the log has of them; their bytes were not read: sluice archive verify reads them'
 
 type AdoptionParts = {
-  readonly asked: { readonly from: string; readonly named: string; readonly dryRun: boolean }
+  readonly dryRun: boolean
   readonly table: TableSpec
   readonly record: ArchiveRecord
   /** Findings by label: partitions for which several tables may be the detached one. */
@@ -194,23 +194,14 @@ class Adoption {
 
   /** Reports how ledger and log are made equal; `withoutFiles` reports it for files that are gone. */
   #report(repair: Repair): void {
-    const message = repairText(repair, this.#parts.asked.dryRun)
+    const message = repairText(repair, this.#parts.dryRun)
     if (message !== null) this.#parts.run.emit({ type: 'log', level: 'note', table: this.#name, message })
   }
 
   /** The partition as planned for the table; null if the table has none of that label. */
   async #candidate(label: string): Promise<Awaited<ReturnType<FindCandidate>>> {
-    const { asked, table, record, opened, run } = this.#parts
-    const operation = {
-      kind: 'archive',
-      from: asked.from,
-      tables: [asked.named],
-      partitions: [label],
-      asText: [],
-      detach: false,
-      drop: false,
-      dryRun: true,
-    } as const
+    const { table, record, opened, run } = this.#parts
+    const operation = { partitions: [label], asText: [], drop: false }
     const around = { ...opened, name: record.table, nowMs: run.clock.now(), signal: run.interrupt.abort }
     try {
       return (await planArchive(table, operation, around)).partitions[0]?.candidate ?? null

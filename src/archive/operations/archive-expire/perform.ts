@@ -24,6 +24,8 @@ import { requireOrigin } from '../../work/require-origin.ts'
 import { resumeState, reportStanding } from '../../plan/resumable.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 import type { archiveExpire, ArchiveExpireOperation } from './declaration.ts'
+import { partitionError, mustStay } from '../../steps/refusals.ts'
+import { knownBounds } from '../../plan/bound-fields.ts'
 
 type ArchiveExpireRun = RunOf<typeof archiveExpire>
 
@@ -74,7 +76,7 @@ export async function performArchiveExpire(operation: ArchiveExpireOperation, ru
       await expirePartition(context, { partition, held }, run.actor)
     } catch (thrown) {
       const now = asSluiceError(thrown).code === 'LEASE_LOST' ? await reload() : partition
-      throw now.held !== null && now.state === 'DROPPED' ? heldError(context.name, now) : thrown
+      throw now.held !== null && now.state === 'DROPPED' ? mustStay(context, now) : thrown
     }
     const after = await reload()
     const until = isoTime((after.expired?.ms ?? nowMs) + retentionMs)
@@ -152,7 +154,7 @@ async function refuseNow(
 ): Promise<void> {
   const { name, archived, ledger } = context
   const { status, note } = expiryStatus(partition, archived.graceMs, await ledger.now())
-  if (status === 'held') throw heldError(name, partition)
+  if (status === 'held') throw mustStay(context, partition)
   if (status === 'blocked') throw notNow(name, { partition, status, ...(note === undefined ? {} : { note }) })
   const refusal = status === 'due' ? await erasureError(erasures, name) : null
   if (refusal !== null) throw refusal
@@ -163,20 +165,12 @@ function refuseNamed({ partitions }: ArchiveExpireOperation, name: string, plan:
   if (partitions.length === 0) return
   const [first] = plan.filter(({ status }) => status === 'held' || status === 'blocked' || status === 'later')
   if (first === undefined) return
-  throw first.status === 'held' ? heldError(name, first.partition) : notNow(name, first)
+  throw first.status === 'held' ? mustStay({ name }, first.partition) : notNow(name, first)
 }
 
 function notNow(name: string, { partition: { label }, note = '' }: PlannedExpiry): SluiceError {
-  return new SluiceError('PARTITION_STATE', `${label} of ${name} does not expire: ${note}`, {
-    where: `${name}, ${label}`,
+  return partitionError('PARTITION_STATE', name, { label }, `does not expire: ${note}`, {
     hint: 'a partition can expire only if the archive alone has its rows, and its grace period has ended; nothing was changed',
-  })
-}
-
-function heldError(name: string, { label, held }: ArchivedPartition): SluiceError {
-  return new SluiceError('PARTITION_HELD', `${label} of ${name} is held: ${held ?? ''}`, {
-    where: `${name}, ${label}`,
-    hint: `sluice archive release --table ${shellQuote(name)} --partition ${shellQuote(label)} ends the hold`,
   })
 }
 
@@ -223,17 +217,14 @@ function report(
   }
 }
 
-function expiryOf(
-  table: string,
-  { label, state, from, to, digest, files, held }: ArchivedPartition,
-): Omit<ArchiveExpiryEvent, 'step' | 'until' | 'note'> {
+function expiryOf(table: string, partition: ArchivedPartition): Omit<ArchiveExpiryEvent, 'step' | 'until' | 'note'> {
+  const { label, state, digest, files, held } = partition
   return {
     type: 'archive.expiry',
     table,
     partition: label,
     state,
-    ...(from === null ? {} : { from }),
-    ...(to === null ? {} : { to }),
+    ...knownBounds(partition),
     ...(digest === null ? {} : { rows: dec(digest.rows), checksum: digest.sum }),
     files: dec(files.length),
     bytes: dec(files.reduce((sum, { bytes }) => sum + bytes, 0n)),

@@ -7,7 +7,6 @@ import { dec } from '../../../model/run/event.ts'
 import type { ArchiveProperties } from '../../log/properties.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { archiveHold, ArchiveHoldOperation } from './declaration.ts'
-import type { ArchiveOperation } from '../archive-run/declaration.ts'
 import { archivedTable, openArchiveSource, type OpenedArchive } from '../../work/each-table.ts'
 import { askedFor, isAsked } from '../../work/named-partitions.ts'
 import { nearestText } from '../../plan/label-named.ts'
@@ -134,7 +133,7 @@ function refuseSwept(parts: readonly ArchivedPartition[], table: TableSpec, reas
 async function unknownYet(
   text: string,
   { table, record }: Pick<About, 'table' | 'record'>,
-  { from, reason }: ArchiveHoldOperation,
+  { reason }: ArchiveHoldOperation,
   { store, database }: OpenedArchive,
   run: ArchiveHoldRun,
 ): Promise<Found> {
@@ -147,16 +146,7 @@ async function unknownYet(
     const what = `the ledger has no partition ${label} of ${tableText(table.table)}${near}`
     throw new SluiceError('PARTITION_STATE', what, { hint: 'sluice archive list shows the known ones' })
   }
-  const asked: ArchiveOperation = {
-    kind: 'archive',
-    from,
-    tables: [tableText(table.table)],
-    partitions: [text],
-    asText: [],
-    detach: false,
-    drop: false,
-    dryRun: true,
-  }
+  const asked = { partitions: [text], asText: [], drop: false }
   const around = { store, database, name: record.table, nowMs: run.clock.now(), signal: run.interrupt.abort }
   const [planned] = (await planArchive(table, asked, around)).partitions
   if (planned === undefined) throw new Error(`${text} was planned as nothing`)

@@ -61,6 +61,9 @@ export type ArchiveOperation = {
   readonly alert?: AlertOptions
 }
 
+/** The part of an operation that decides the plan of a table. */
+export type ArchivePlanOptions = Omit<ArchiveOperation, 'kind' | 'from' | 'tables' | 'detach' | 'dryRun'>
+
 /** Flags of `plan` and `run`. */
 const PLANNED = [
   'from',

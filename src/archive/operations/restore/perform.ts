@@ -27,7 +27,6 @@ import { requireOrigin } from '../../work/require-origin.ts'
 import { seenArchive } from '../../plan/table-changes.ts'
 import { resumeState, reportStanding } from '../../plan/resumable.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
-import { openArchiveQuery } from '../../../stores/parquet.ts'
 import { isByValue } from '../../ledger/by-value.ts'
 import { countText } from '../../../shared/figures.ts'
 
@@ -168,9 +167,8 @@ async function defaultPartitionRows(
   const what = `${countText(rows, 'late row')} of ${partition.label} ${rows === 1n ? 'is' : 'are'} in the default partition ${tableText(place.table.table)}`
   const { store, table, reader, interrupt } = context
   const source = { store, table: { ...place.table, key: table.key }, signal: interrupt.abort }
-  const archive = { reader, open: openArchiveQuery }
   const options = { values: false, where: place.where }
-  const found = table.key.length === 0 ? null : await keyDifferences(source, record, [partition], archive, options)
+  const found = table.key.length === 0 ? null : await keyDifferences(source, record, [partition], reader, options)
   if (found === null) {
     const refusal = new SluiceError('TABLE_REFUSED', what, {
       reason:

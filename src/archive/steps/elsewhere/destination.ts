@@ -11,6 +11,7 @@ import type { ArchivedPartition } from '../../ledger/record.ts'
 import type { ArchiveContext } from '../context.ts'
 import { partRows, type RestoredPart } from './part.ts'
 import { countText } from '../../../shared/figures.ts'
+import { keysText } from '../named-rows.ts'
 
 export type Destination = {
   readonly store: CopyStore
@@ -182,9 +183,8 @@ function takenError(
   rows: bigint,
   changed: bigint,
 ): SluiceError {
-  const more = rows > BigInt(taken.length) ? ' …' : ''
   const what = rows === 1n ? 'a key of the restored rows is' : `${rows} keys of the restored rows are`
-  return new SluiceError('TARGET_NOT_EMPTY', `${what} taken in ${tableText(table.table)}: ${taken.join('; ')}${more}`, {
+  return new SluiceError('TARGET_NOT_EMPTY', `${what} taken in ${tableText(table.table)}: ${keysText(rows, taken)}`, {
     where: store.label,
     reason: `${changed === 0n ? 'the existing rows have the same values' : `${changed} of the existing rows have other values`}, and the table does not have all restored rows; nothing was changed`,
     hint: 'name a new table with --into, and it is created; or remove the existing rows from this table',

@@ -1,5 +1,4 @@
 /** Archived rows for another table: a whole partition, or the rows that match a test. */
-import { join } from 'node:path'
 import type { ArchivedFile } from '../../../model/archive/archived-file.ts'
 import type { RowTest } from '../../../model/archive/row-test.ts'
 import { RowSum, digestSum } from '../../../model/copy/row-hash.ts'
@@ -64,11 +63,7 @@ async function meantRows(
 ): Promise<Digest> {
   await using local = await localFiles(context, files)
   const parquet = await context.parquet()
-  const request = {
-    columns: partition.columns,
-    files: local.paths.map((path) => join(local.folder, path)),
-    signal: context.interrupt.abort,
-  }
+  const request = { columns: partition.columns, files: local.paths, signal: context.interrupt.abort }
   const read = await parquet.examine(request)
   const other = files.find(({ sha256, sum }, i) => sha256 !== read[i]?.sha256 || sum !== read[i]?.digest.sum)
   if (other !== undefined) {
