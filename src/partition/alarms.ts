@@ -3,7 +3,7 @@ import type { PartitionAlarmEvent } from '../model/partition/events.ts'
 import { dec } from '../model/run/event.ts'
 import { tableText } from '../model/copy/column-type.ts'
 import { hasLeft, type ArchiveRecord } from '../archive/ledger/record.ts'
-import type { RangePartition, StrayRows } from '../model/partition/maintenance-port.ts'
+import type { RangePartition, StrayRows, PrintedBounds } from '../model/partition/maintenance-port.ts'
 import {
   catchAll,
   coveredTo,
@@ -16,6 +16,7 @@ import {
 import type { PartitionCoverage } from './standing.ts'
 import { nowFor } from './state.ts'
 import { shellQuote } from '../shared/shell.ts'
+import { knownBounds } from '../archive/plan/bound-fields.ts'
 
 /** Number of periods named in a line. */
 const NAMED = 6
@@ -114,8 +115,7 @@ function manyAlarm({ partition, periods }: NonNullable<ReturnType<typeof holderO
   return {
     alarm: 'overlap',
     partition: tableText(partition.name),
-    ...(partition.from === null ? {} : { from: partition.from }),
-    ...(partition.to === null ? {} : { to: partition.to }),
+    ...knownBounds(partition),
     detail: `it holds ${labelsText(periods)} together, so they cannot be archived or dropped separately`,
     hint: 'split it by hand, at an hour without writes',
   }
@@ -174,14 +174,11 @@ function lateAlarms(
   late: NonNullable<AlarmOptions['stray']>['late'],
   { table: { table } }: PartitionCoverage,
 ): readonly Alarm[] {
-  return late.map(({ label, from, to, rows }) => ({
-    alarm: 'rows in the default',
-    ...(from === null ? {} : { from }),
-    ...(to === null ? {} : { to }),
-    rows: dec(rows),
-    detail: `late rows of ${label} are in the default partition: that period is archived, and no longer in the table`,
-    hint: `sluice restore --table ${shellQuote(tableText(table))} --partition ${shellQuote(label)} restores it, and shows what to do with these rows; then archive it again`,
-  }))
+  return late.map(({ label, rows, ...bounds }) => {
+    const detail = `late rows of ${label} are in the default partition: that period is archived, and no longer in the table`
+    const hint = `sluice restore --table ${shellQuote(tableText(table))} --partition ${shellQuote(label)} restores it, and shows what to do with these rows; then archive it again`
+    return inDefault(bounds, rows, detail, { hint })
+  })
 }
 
 function strayAlarms(
@@ -193,36 +190,24 @@ function strayAlarms(
   for (const [i, period] of missing.entries()) {
     const rows = inMissing[i] ?? 0n
     if (rows === 0n) continue
-    alarms.push({
-      alarm: 'rows in the default',
-      from: period.from,
-      to: period.to,
-      rows: dec(rows),
-      detail: `rows of ${period.period.label} are in the default partition`,
-      ...hint,
-    })
+    alarms.push(inDefault(period, rows, `rows of ${period.period.label} are in the default partition`, hint))
   }
   if (ahead !== null) {
-    alarms.push({
-      alarm: 'rows in the default',
-      from: ahead.from,
-      rows: dec(ahead.rows),
-      detail: 'they belong to periods beyond those that need a partition now',
-      hint: `sluice partition ensure --ahead ${ahead.enough ?? 'N'} creates these partitions and moves the rows; otherwise the rows stay in the default partition for now`,
-    })
+    const further = `sluice partition ensure --ahead ${ahead.enough ?? 'N'} creates these partitions and moves the rows; otherwise the rows stay in the default partition for now`
+    const detail = 'they belong to periods beyond those that need a partition now'
+    alarms.push(inDefault({ from: ahead.from, to: null }, ahead.rows, detail, { hint: further }))
   }
   if (others.rows > 0n) {
-    alarms.push({
-      alarm: 'rows in the default',
-      ...(others.from === null ? {} : { from: others.from }),
-      ...(others.to === null ? {} : { to: others.to }),
-      rows: dec(others.rows),
-      detail:
-        calendar === null
-          ? 'they are outside of all other partitions, or have no time'
-          : 'their period does not need a partition, or they have no time',
-      hint: 'correct their times if these are wrong, or create partitions for them by hand',
-    })
+    const detail =
+      calendar === null
+        ? 'they are outside of all other partitions, or have no time'
+        : 'their period does not need a partition, or they have no time'
+    const byHand = 'correct their times if these are wrong, or create partitions for them by hand'
+    alarms.push(inDefault(others, others.rows, detail, { hint: byHand }))
   }
   return alarms
+}
+
+function inDefault(bounds: PrintedBounds, rows: bigint, detail: string, hint: Pick<Alarm, 'hint'>): Alarm {
+  return { alarm: 'rows in the default', ...knownBounds(bounds), rows: dec(rows), detail, ...hint }
 }

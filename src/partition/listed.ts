@@ -10,6 +10,7 @@ import { openGaps } from './alarms.ts'
 import { periodsWithin, type PlacedPeriod } from './coverage.ts'
 import type { TableWithCoverage } from './each-table.ts'
 import { periodAge, entryOf, periodFor, stateOf, type StateOptions } from './state.ts'
+import { knownBounds } from '../archive/plan/bound-fields.ts'
 
 type Row = { readonly low: number; readonly event: PartitionEvent }
 
@@ -61,8 +62,7 @@ function partitionEvent(
     table: name,
     partition: tableText(partition.name),
     ...(label === undefined ? {} : { label }),
-    ...(partition.from === null ? {} : { from: partition.from }),
-    ...(partition.to === null ? {} : { to: partition.to }),
+    ...knownBounds(partition),
     state: stateOf(partition, options),
     ...(rows === null ? {} : { rows: dec(rows) }),
     estimated: counted === undefined,
@@ -87,8 +87,7 @@ function goneEvent(table: string, one: ArchivedPartition): PartitionEvent {
     table,
     partition: one.native === null ? one.label : tableText(one.native.table),
     label: one.label,
-    ...(one.from === null ? {} : { from: one.from }),
-    ...(one.to === null ? {} : { to: one.to }),
+    ...knownBounds(one),
     state: 'archived',
     ...(one.digest === null ? {} : { rows: dec(one.digest.rows) }),
     estimated: false,

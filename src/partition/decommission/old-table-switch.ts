@@ -87,6 +87,7 @@ export function knowsOldTable(name: string): (database: LedgerDatabase) => Promi
     )
 }
 
-function isCalled(text: string, name: string): boolean {
-  return text === name || text.endsWith(`.${name}`)
+/** @param asked table, with or without its schema */
+export function isCalled(name: string, asked: string): boolean {
+  return name === asked || name.endsWith(`.${asked}`)
 }

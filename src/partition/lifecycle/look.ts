@@ -1,7 +1,7 @@
 /** Reads the lifecycle state of a table of the config file from the table and the ledgers. Read-only. */
 import type { ArchiveRecord } from '../../archive/ledger/record.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
-import { asSluiceError, SluiceError } from '../../shared/errors.ts'
+import { asSluiceError, nullOn, SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import { sourceTables } from '../../archive/work/each-table.ts'
@@ -17,6 +17,7 @@ import { isSwitched, lastTurn, type InspectedTable, type PartitionedCopy } from 
 import type { OpenStore, OpenStores } from './open-stores.ts'
 import { archiveOf } from '../../archive/work/find-archive.ts'
 import { streamStanding, type StreamStanding } from './stream-standing.ts'
+import { isCalled } from '../decommission/old-table-switch.ts'
 
 /**
  * A table that moved to another database is read there, whether or not the old database still exists.
@@ -134,15 +135,8 @@ async function movedTo(database: LedgerDatabase, table: string, owner: RunOwner)
   return stream === null || (stream.row.status === 'ended' && stream.row.id === last.stream) ? last : null
 }
 
-function isCalled(name: string, asked: string): boolean {
-  return name === asked || name.endsWith(`.${asked}`)
-}
-
 /** Null if the table no longer exists in the database it left. */
-function gone(error: unknown): null {
-  if (asSluiceError(error).code !== 'NO_SUCH_TABLE') throw error
-  return null
-}
+const gone = nullOn('NO_SUCH_TABLE')
 
 async function lastStep(database: LedgerDatabase, identity: string, run: Run<'log'>): Promise<DatabaseStep | null> {
   const last = (await new DatabaseSteps(database, run).of(identity)).at(-1)

@@ -21,10 +21,9 @@ import { phaseFindings } from '../../in-place-phases.ts'
 import { tableToPartition } from '../../new-table-plan.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 import type { partitionInPlace, PartitionInPlaceOperation } from './declaration.ts'
+import { refusedError, reportFindings } from '../../plan-findings.ts'
 
 type Run = RunOf<typeof partitionInPlace>
-
-const ORDER: readonly PlanFinding['verdict'][] = ['refused', 'changes', 'not looked', 'made', 'fine']
 
 type Able = {
   readonly store: CopyStore
@@ -86,7 +85,10 @@ async function partitioned(able: Able, operation: PartitionInPlaceOperation, run
     refused: dec(refused.length),
     partitions: dec(request.partitions.length + 1),
   }
-  if (refused.length > 0) return { totals: { ...totals, switched: '0' }, error: refusal(name, refused) }
+  if (refused.length > 0) {
+    const hint = 'do what each refused finding says, then run the same command again'
+    return { totals: { ...totals, switched: '0' }, error: refusedError(name, 'partitioned in place', refused, hint) }
+  }
   if (operation.dryRun) {
     for (const { sql, isDone } of planned.statements) if (!isDone) run.emit({ type: 'partition.sql', table: name, sql })
     reportPartitions(name, options, 'planned', run)
@@ -258,12 +260,8 @@ async function reported(
   )
   // A run counts again before it creates anything, and scans the table if needed.
   const outside = (await plan.isIndexed(request.planned, signal)) ? await inPlace.outside(request, signal) : null
-  const all = [
-    ...findings,
-    ...phaseFindings({ request, last, statements, bytes, taken, outside, budgetMs: operation.budgetMs }),
-  ].toSorted((a, b) => ORDER.indexOf(a.verdict) - ORDER.indexOf(b.verdict))
-  for (const finding of all) run.emit({ type: 'partition.finding', table: name, ...finding })
-  return all
+  const phases = phaseFindings({ request, last, statements, bytes, taken, outside, budgetMs: operation.budgetMs })
+  return reportFindings(name, [...findings, ...phases], run)
 }
 
 async function reportLeft({ inPlace, table, name, limits, tell: report }: Able, run: Run): Promise<void> {
@@ -293,18 +291,6 @@ function refuseUnconfirmed({ table, name }: Able, { confirm }: PartitionInPlaceO
     `the name ${name} moves to another table: the name is needed as confirmation`,
     {
       hint: `add --confirm=${shellQuote(name)}, or --dry-run to see what would be done`,
-    },
-  )
-}
-
-function refusal(table: string, refused: readonly PlanFinding[]): SluiceError {
-  return new SluiceError(
-    'PARTITION_REFUSED',
-    `${table} cannot be partitioned in place: ${refused.length} ${refused.length === 1 ? 'finding blocks' : 'findings block'} it`,
-    {
-      where: table,
-      reason: [...new Set(refused.map(({ about }) => about))].join(', '),
-      hint: 'do what each refused finding says, then run the same command again',
     },
   )
 }

@@ -21,13 +21,12 @@ import {
 } from '../../new-table-place.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 import type { partitionPlan, PartitionPlanOperation } from './declaration.ts'
+import { reportFindings } from '../../plan-findings.ts'
 
 type Run = RunOf<typeof partitionPlan>
 
 /** Longest wait for a locked table. */
 const LOOK_WAIT_MS = 10_000
-const ORDER: readonly PlanFinding['verdict'][] = ['refused', 'changes', 'not looked', 'made', 'fine']
-
 /**
  * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, BAD_FLAG, UNSUPPORTED_URL, CONNECT_FAILED; TABLE_REFUSED if the
  * name of the new table belongs to another table
@@ -41,10 +40,20 @@ export async function performPartitionPlan(operation: PartitionPlanOperation, ru
   const planned = await planNewTableAt(place, operation, new Date(run.clock.now()))
   const { newTable } = planned
   if (newTable === null)
-    return ended(planned.planned, reportFindings(planned.planned, planned.findings, run), [], 0, [])
+    return ended(
+      planned.planned,
+      reportFindings(tableText(planned.planned.table.table), planned.findings, run),
+      [],
+      0,
+      [],
+    )
   const about = { ...planned, newTable }
   const { findings: found, statements } = await making(place, about)
-  const findings = reportFindings(planned.planned, [...found, ...(await runFindings(place, about))], run)
+  const findings = reportFindings(
+    tableText(planned.planned.table.table),
+    [...found, ...(await runFindings(place, about))],
+    run,
+  )
   const rate = await measured(source.plan, planned.planned, newTable.partitions, operation, source.signal)
   emitPartitionForecast(planned.planned, newTable.filled.periods, rate, operation, run.emit)
   const table = tableText(planned.planned.table.table)
@@ -82,16 +91,6 @@ async function runFindings(place: NewTablePlace, about: NewTableFit): Promise<re
   if (unheard === null) return found
   const detail = `${unheard.detail}: sluice partition run is refused, and sluice partition in-place needs no stream`
   return [...found, { ...unheard, verdict: 'changes', detail }]
-}
-
-function reportFindings(
-  { table: { table } }: TableToPartition,
-  found: readonly PlanFinding[],
-  { emit }: Run,
-): readonly PlanFinding[] {
-  const sorted = found.toSorted((a, b) => ORDER.indexOf(a.verdict) - ORDER.indexOf(b.verdict))
-  for (const finding of sorted) emit({ type: 'partition.finding', table: tableText(table), ...finding })
-  return sorted
 }
 
 function notChecked(

@@ -23,6 +23,7 @@ import {
   type NewTablePlace,
 } from '../../new-table-place.ts'
 import type { partitionRun, PartitionRunOperation } from './declaration.ts'
+import { refusedError } from '../../plan-findings.ts'
 
 export type PartitionRun = RunOf<typeof partitionRun>
 
@@ -155,13 +156,5 @@ function refused({ findings, planned }: NewTablePlan, run: PartitionRun): Sluice
     const message = `${about}${object === undefined ? '' : ` ${object}`}: ${detail}`
     run.emit({ type: 'log', level: 'error', table, message, ...(hint === undefined ? {} : { hint }) })
   }
-  return new SluiceError(
-    'PARTITION_REFUSED',
-    `${table} cannot be partitioned: ${found.length} ${found.length === 1 ? 'finding blocks' : 'findings block'} it`,
-    {
-      where: table,
-      reason: [...new Set(found.map(({ about }) => about))].join(', '),
-      hint: 'run sluice partition plan: it shows what to do about each',
-    },
-  )
+  return refusedError(table, 'partitioned', found, 'run sluice partition plan: it shows what to do about each')
 }
