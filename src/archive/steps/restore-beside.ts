@@ -1,6 +1,6 @@
 /** Restores archived rows into another partition that covers their range now; compared in the same transaction. */
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
-import { SluiceError } from '../../shared/errors.ts'
+import type { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import type { AmongOthersRequest } from '../../model/archive/port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
