@@ -46,7 +46,7 @@ export async function examine(options: ExamineOptions, signal: AbortSignal): Pro
     identity: look.identity,
     findings: [
       switchFinding(row),
-      graceFinding(row, graceMs, look.nowMs),
+      graceFinding(graceEndMs, look.nowMs, 'table'),
       ...back.findings,
       ...(await otherStreams(options, signal)),
       ...(await archiveHolds(options, look.identity, signal)),

@@ -26,13 +26,13 @@ export function switchFinding({ turn, switchedMs, publicTable, oldTable }: Switc
   }
 }
 
-export function graceFinding({ switchedMs }: SwitchRow, graceMs: number, nowMs: number): DecommissionFinding {
-  const end = (switchedMs ?? 0) + graceMs
+/** @param end of the grace period, ms @param what is dropped afterwards */
+export function graceFinding(end: number, nowMs: number, what: 'table' | 'database'): DecommissionFinding {
   const isOver = end <= nowMs
   return {
     verdict: isOver ? 'fine' : 'waits',
     about: 'grace',
-    detail: isOver ? `ended at ${isoTime(end)}` : `ends at ${isoTime(end)}: the table is not dropped before`,
+    detail: isOver ? `ended at ${isoTime(end)}` : `ends at ${isoTime(end)}: the ${what} is not dropped before`,
   }
 }
 

@@ -18,6 +18,7 @@ import type { DatabaseStep } from './steps.ts'
 import { ARCHIVES, tableFindings, type TableFindings } from './tables.ts'
 import { TargetSide } from './target-side.ts'
 import { archivesInside, wantedByTarget, wantedInside } from './wanted.ts'
+import { graceFinding } from '../known.ts'
 
 export type ExamineDatabase = {
   readonly retirement: DatabaseRetirement
@@ -110,16 +111,11 @@ export async function examineInactive(
   const { retirement, signal } = options
   const { use, findings } = await retirement.look(signal)
   const end = inactive.doneMs + graceMs
-  const graceOver = end <= nowMs
   return {
     use,
-    graceOver,
+    graceOver: end <= nowMs,
     findings: [
-      {
-        verdict: graceOver ? 'fine' : 'waits',
-        about: 'grace',
-        detail: graceOver ? `ended at ${isoTime(end)}` : `ends at ${isoTime(end)}: the database is not dropped before`,
-      },
+      graceFinding(end, nowMs, 'database'),
       ...(await wantedThere(options)),
       useSinceInactive(use, inactive.detail.use, inactive.doneMs),
       ...left.map((object): DecommissionFinding => ({
