@@ -3,7 +3,7 @@ import type { TableSpec } from '../../model/copy/column-type.ts'
 import { rowHash } from '../../model/copy/row-hash.ts'
 import { rowKeyOf, type RowKey } from '../../model/copy/row-key.ts'
 import { equalDigests, type Digest, type Row } from '../../model/copy/rows.ts'
-import { asSluiceError } from '../../shared/errors.ts'
+import { nullOn } from '../../shared/errors.ts'
 import type { SourceView } from '../../model/copy/source-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { type SharedColumn, fileColumns } from '../types/fit.ts'
@@ -101,12 +101,8 @@ async function digestOf(
   { table, where }: RowsPlace,
   shared: readonly SharedColumn[],
 ): Promise<Digest | null> {
-  try {
-    return await view.digest(wholeRequest(table, sharedColumns(shared), where), interrupt.abort)
-  } catch (thrown) {
-    if (asSluiceError(thrown).code === 'VALUE_REFUSED') return null
-    throw thrown
-  }
+  const digest = view.digest(wholeRequest(table, sharedColumns(shared), where), interrupt.abort)
+  return await digest.catch(nullOn('VALUE_REFUSED'))
 }
 
 /** Indexes of the key columns in a row; null without a key, or if the archive lacks a key column. */
