@@ -4,13 +4,14 @@ import type { RowFormat } from '../model/run/row-format.ts'
 import type { ArchiveColumnsEvent } from '../model/archive/events.ts'
 import type { Event } from '../model/run/event.ts'
 import { historyText } from '../model/follow/sign-off-text.ts'
-import { ARCHIVE_PLAN_COLUMNS, archivePlanRow, storedColumnsText } from '../render/archive-listings.ts'
+import { ARCHIVE_PLAN, storedColumnsText } from '../render/archive-listings.ts'
 import { CheckLines } from '../render/check-lines.ts'
-import { COPY_PLAN_COLUMNS, copyPlanRow, DIFFERENCE_COLUMNS, differenceRows, typeMap } from '../render/copy-listings.ts'
+import { cellsOf } from '../render/column.ts'
+import { COPY_PLAN, DIFFERENCE_COLUMNS, differenceRows, typeMap } from '../render/copy-listings.ts'
 import type { Face } from './face.ts'
 import { declarationOfCommand } from '../app/operations/facts.ts'
 import { LifecycleLines } from '../render/check-lines.ts'
-import { listingOf, RUNS_HERE, PLAN_COLUMNS, planRow, QUESTION_HEADER, questionRow } from '../render/listings.ts'
+import { listingOf, RUNS_HERE, PLAN, QUESTION_HEADER, questionRow } from '../render/listings.ts'
 import { Narrator } from '../render/narrator.ts'
 import type { Block, LineWord } from '../render/block.ts'
 import type { Output } from './output.ts'
@@ -111,14 +112,14 @@ export function textFace(output: Output, options: TextOptions): Face {
   }
   const results = (event: Event): void => {
     if (event.type === 'plan.ready' && event.details !== undefined) {
-      const plan = tableWriter(PLAN_COLUMNS, data)
-      for (const line of event.details) plan.row(planRow(line))
+      const plan = tableWriter(PLAN, data)
+      for (const line of event.details) plan.row(cellsOf(PLAN, line))
       plan.end()
       return
     }
     if (event.type === 'plan.ready' && event.copies !== undefined && dryRun) {
-      const plan = tableWriter(COPY_PLAN_COLUMNS, data)
-      for (const line of event.copies) plan.row(copyPlanRow(line))
+      const plan = tableWriter(COPY_PLAN, data)
+      for (const line of event.copies) plan.row(cellsOf(COPY_PLAN, line))
       plan.end()
       for (const { table, to, columns } of event.copies) {
         if (columns.length > 0) data(`\n${visible(`${table} -> ${to}`)}\n${typeMap(columns).join('\n')}\n`)
@@ -126,8 +127,8 @@ export function textFace(output: Output, options: TextOptions): Face {
       return
     }
     if (event.type === 'archive.planned' && dryRun) {
-      listing ??= tableWriter(ARCHIVE_PLAN_COLUMNS, data)
-      listing.row(archivePlanRow(event))
+      listing ??= tableWriter(ARCHIVE_PLAN, data)
+      listing.row(cellsOf(ARCHIVE_PLAN, event))
       return
     }
     if (event.type === 'archive.columns' && dryRun) {

@@ -1,5 +1,6 @@
 /** Columns of aligned tables, and the content of their cells. */
-import { timeText } from '../shared/figures.ts'
+import { grouped, sizeText, timeText } from '../shared/figures.ts'
+import { visible } from '../shared/visible.ts'
 
 /** A column of an aligned table. */
 export type TableColumn = {
@@ -14,11 +15,46 @@ export type TableColumn = {
   readonly below?: true
 }
 
-export const left = (title: string, least = 0): TableColumn => ({ title, align: 'left', least })
-export const right = (title: string): TableColumn => ({ title, align: 'right' })
+/** A column that knows the text of its cell in a row. */
+export type Column<Row> = TableColumn & { readonly cell: (row: Row) => string }
 
-/** The time of an event, in a cell. */
-export const timeCell = (iso: string | undefined): string => (iso === undefined ? NONE : timeText(iso))
+type InTerminal = Pick<TableColumn, 'most' | 'rank' | 'below'>
+
+export const left = <Row>(title: string, cell: (row: Row) => string, more: InTerminal = {}): Column<Row> => ({
+  title,
+  align: 'left',
+  cell,
+  ...more,
+})
+
+export const right = <Row>(title: string, cell: (row: Row) => string, more: InTerminal = {}): Column<Row> => ({
+  ...left(title, cell, more),
+  align: 'right',
+})
+
+/** The texts of one row, in the order of the columns. */
+export const cellsOf = <Row>(columns: readonly Column<Row>[], row: Row): readonly string[] =>
+  columns.map(({ cell }) => cell(row))
+
+/** Columns whose rows are made elsewhere. */
+export const titled = (...titles: readonly string[]): readonly TableColumn[] =>
+  titles.map((title) => ({ title, align: 'left' }))
 
 /** Content of a cell without a value. */
 export const NONE = '-'
+
+const orNone =
+  <T>(text: (value: T) => string) =>
+  (value: T | undefined): string =>
+    value === undefined ? NONE : text(value)
+
+/** Texts of values that an event may lack. */
+export const timeCell = orNone<string>(timeText)
+export const countCell = orNone<string>(grouped)
+export const sizeCell = orNone<string>(sizeText)
+export const textCell = orNone<string>(visible)
+export const versionCell = orNone<string>((version) => `v${version}`)
+export const exitCell = orNone<number>(String)
+
+/** The notes of a row that has any, in one cell. */
+export const notesCell = (...notes: readonly string[]): string => notes.filter((note) => note !== '').join('; ')

@@ -1,155 +1,85 @@
 /** Tables of a database, copies, quarantined rows and differences as rows of aligned tables. */
 import type { CopyPlanLine, DifferenceEvent, RelationEvent } from '../model/run/event.ts'
 import { sizeText, clockText, grouped, timeText } from '../shared/figures.ts'
-import type { Listing } from './listing.ts'
+import { listing } from './listing.ts'
 import { visible } from '../shared/visible.ts'
 import { cells, pad } from './cells.ts'
-import { left, NONE, right, type TableColumn } from './column.ts'
-
-const RELATION_COLUMNS: readonly TableColumn[] = [
-  left('TABLE'),
-  right('ROWS'),
-  right('SIZE'),
-  left('KEY'),
-  left('PARTITIONS'),
-  left('RESUMABLE'),
-  left('NOTES'),
-]
+import { countCell, exitCell, left, NONE, notesCell, right, timeCell, titled, type Column } from './column.ts'
 
 /** An empty table may take this many bytes with its indexes. */
 const EMPTY_BYTES = 100_000
 
-function relationRow(event: RelationEvent): readonly string[] {
-  const { table, rows, estimated, bytes, key, partitioning, resumable, note } = event
-  return [
-    visible(table),
-    // Without statistics a system may estimate 0 rows for a table with data.
-    estimated && rows === '0' && Number(bytes) > EMPTY_BYTES
-      ? '?'
-      : `${estimated && rows !== '0' ? '~' : ''}${grouped(rows)}`,
-    bytes === '0' ? NONE : sizeText(bytes),
-    key.length === 0 ? NONE : visible(key.join(', ')),
-    partitioning ?? NONE,
-    resumable ? 'yes' : 'no',
-    note ?? '',
-  ]
-}
-
 /** Tables of a database. */
-export const RELATIONS: Listing = {
-  columns: RELATION_COLUMNS,
-  row: (event) => (event.type === 'relation' ? relationRow(event) : null),
+export const RELATIONS = listing('relation', [
+  left('TABLE', (event) => visible(event.table)),
+  right('ROWS', relationRows),
+  right('SIZE', (event) => (event.bytes === '0' ? NONE : sizeText(event.bytes))),
+  left('KEY', (event) => (event.key.length === 0 ? NONE : visible(event.key.join(', ')))),
+  left('PARTITIONS', (event) => event.partitioning ?? NONE),
+  left('RESUMABLE', (event) => (event.resumable ? 'yes' : 'no')),
+  left('NOTES', (event) => event.note ?? ''),
+])
+
+/** Without statistics a system may estimate 0 rows for a table with data. */
+function relationRows({ rows, estimated, bytes }: RelationEvent): string {
+  if (estimated && rows === '0' && Number(bytes) > EMPTY_BYTES) return '?'
+  return `${estimated && rows !== '0' ? '~' : ''}${grouped(rows)}`
 }
 
 /** Copies into a database. */
-export const COPY_RUNS: Listing = {
-  columns: [
-    left('RUN'),
-    left('OPERATION'),
-    { ...left('SOURCE'), most: 48 },
-    left('STATUS'),
-    right('EXIT'),
-    { ...right('ROWS'), rank: 2 },
-    { ...left('STARTED'), rank: 3 },
-    { ...left('ENDED'), rank: 1 },
-    left('ERROR'),
-  ],
-  row: (event) =>
-    event.type !== 'copy.run'
-      ? null
-      : [
-          event.run,
-          visible(event.operation),
-          visible(event.source),
-          visible(event.status),
-          event.exitCode === undefined ? NONE : String(event.exitCode),
-          grouped(event.rows),
-          event.startedAt === undefined ? NONE : timeText(event.startedAt),
-          event.completedAt === undefined ? NONE : timeText(event.completedAt),
-          visible(event.error ?? ''),
-        ],
-}
+export const COPY_RUNS = listing('copy.run', [
+  left('RUN', (event) => event.run),
+  left('OPERATION', (event) => visible(event.operation)),
+  left('SOURCE', (event) => visible(event.source), { most: 48 }),
+  left('STATUS', (event) => visible(event.status)),
+  right('EXIT', (event) => exitCell(event.exitCode)),
+  right('ROWS', (event) => grouped(event.rows), { rank: 2 }),
+  left('STARTED', (event) => timeCell(event.startedAt), { rank: 3 }),
+  left('ENDED', (event) => timeCell(event.completedAt), { rank: 1 }),
+  left('ERROR', (event) => visible(event.error ?? '')),
+])
 
 /** Chunks of one copy, failed ones first. */
-export const COPY_CHUNKS: Listing = {
-  columns: [
-    left('TABLE'),
-    right('CHUNK'),
-    left('STATUS'),
-    right('TOKEN MIN'),
-    right('TOKEN MAX'),
-    right('ROWS'),
-    right('ATTEMPTS'),
-    left('ERROR'),
-  ],
-  row: (event) =>
-    event.type !== 'copy.chunk'
-      ? null
-      : [
-          visible(event.table),
-          event.chunk,
-          visible(event.status),
-          event.tokenMin ?? (event.after === undefined ? NONE : `behind ${cutListed(event.after)}`),
-          event.tokenMax ?? (event.through === undefined ? NONE : cutListed(event.through)),
-          grouped(event.rows),
-          String(event.attempts),
-          visible(event.error ?? ''),
-        ],
-}
+export const COPY_CHUNKS = listing('copy.chunk', [
+  left('TABLE', (event) => visible(event.table)),
+  right('CHUNK', (event) => event.chunk),
+  left('STATUS', (event) => visible(event.status)),
+  right(
+    'TOKEN MIN',
+    (event) => event.tokenMin ?? (event.after === undefined ? NONE : `behind ${cutListed(event.after)}`),
+  ),
+  right('TOKEN MAX', (event) => event.tokenMax ?? (event.through === undefined ? NONE : cutListed(event.through))),
+  right('ROWS', (event) => grouped(event.rows)),
+  right('ATTEMPTS', (event) => String(event.attempts)),
+  left('ERROR', (event) => visible(event.error ?? '')),
+])
 
 /** Quarantined rows. */
-export const QUARANTINE: Listing = {
-  columns: [left('RUN'), left('TABLE'), left('KEY'), left('CODE'), left('MESSAGE'), left('SINCE')],
-  row: (event) =>
-    event.type !== 'quarantine.row'
-      ? null
-      : [
-          event.run,
-          visible(event.table),
-          event.key.length === 0 ? NONE : cutListed(event.key.map((part) => part ?? 'NULL').join(', ')),
-          event.code,
-          visible(event.message),
-          timeText(event.at),
-        ],
-}
+export const QUARANTINE = listing('quarantine.row', [
+  left('RUN', (event) => event.run),
+  left('TABLE', (event) => visible(event.table)),
+  left('KEY', (event) =>
+    event.key.length === 0 ? NONE : cutListed(event.key.map((part) => part ?? 'NULL').join(', ')),
+  ),
+  left('CODE', (event) => event.code),
+  left('MESSAGE', (event) => visible(event.message)),
+  left('SINCE', (event) => timeText(event.at)),
+])
 
 /** Replication slots of a source. */
-export const SLOT_LISTING: Listing = {
-  columns: [
-    left('SLOT'),
-    left('PLUGIN'),
-    left('DATABASE'),
-    left('ACTIVE'),
-    left('STATUS'),
-    right('HELD'),
-    right('SAFE'),
-    left('CONFIRMED'),
-    left('RUN'),
-  ],
-  row: (event) =>
-    event.type !== 'slot'
-      ? null
-      : [
-          visible(event.slot),
-          visible(event.plugin ?? NONE),
-          visible(event.database ?? NONE),
-          event.active ? 'yes' : 'no',
-          event.status ?? NONE,
-          event.held === null ? NONE : sizeText(event.held),
-          event.safe === null ? NONE : sizeText(event.safe),
-          event.confirmed ?? NONE,
-          event.run ?? NONE,
-        ],
-}
+export const SLOT_LISTING = listing('slot', [
+  left('SLOT', (event) => visible(event.slot)),
+  left('PLUGIN', (event) => visible(event.plugin ?? NONE)),
+  left('DATABASE', (event) => visible(event.database ?? NONE)),
+  left('ACTIVE', (event) => (event.active ? 'yes' : 'no')),
+  left('STATUS', (event) => event.status ?? NONE),
+  right('HELD', (event) => (event.held === null ? NONE : sizeText(event.held))),
+  right('SAFE', (event) => (event.safe === null ? NONE : sizeText(event.safe))),
+  left('CONFIRMED', (event) => event.confirmed ?? NONE),
+  left('RUN', (event) => event.run ?? NONE),
+])
 
-export const DIFFERENCE_COLUMNS: readonly TableColumn[] = [
-  left('TABLE'),
-  left('KEY'),
-  left('DIFFERENCE'),
-  left('COLUMN'),
-  left('SOURCE'),
-  left('TARGET'),
-]
+export const DIFFERENCE_COLUMNS = titled('TABLE', 'KEY', 'DIFFERENCE', 'COLUMN', 'SOURCE', 'TARGET')
 
 /** Longer texts are cut; JSON lines have the whole values. */
 const SHOWN = 60
@@ -179,43 +109,28 @@ export function cutListed(text: string, most = SHOWN): string {
   return shown.length <= most ? shown : `${shown.slice(0, most - 3)}...`
 }
 
-export const COPY_PLAN_COLUMNS: readonly TableColumn[] = [
-  left('TABLE'),
-  left('TO'),
-  left('PLAN'),
-  right('ROWS'),
-  right('SIZE'),
-  right('CHUNKS'),
-  right('OF'),
-  left('BY'),
-  left('PROOF'),
-  left('ON EXISTING'),
-  right('REQUESTS'),
-  right('AT LEAST'),
-  left('NOTES'),
+/** One table of the plan of a copy, as `--dry-run` shows it. */
+export const COPY_PLAN: readonly Column<CopyPlanLine>[] = [
+  left('TABLE', (line) => visible(line.table)),
+  left('TO', (line) => visible(line.to)),
+  left('PLAN', (line) => (line.status === 'refused' ? 'refused' : `${line.status}${line.create ? ', create' : ''}`)),
+  right('ROWS', (line) => (isKnown(line) ? `${line.estimated ? '~' : ''}${grouped(line.rows)}` : NONE)),
+  right('SIZE', (line) => (line.bytes === '0' ? NONE : sizeText(line.bytes))),
+  right('CHUNKS', (line) =>
+    isKnown(line) ? `${line.chunksEstimated === true ? '~' : ''}${grouped(line.chunks)}` : NONE,
+  ),
+  right('OF', (line) => (isKnown(line) ? grouped(line.chunkRows) : NONE)),
+  left('BY', (line) => (line.key.length === 0 ? NONE : visible(line.key.join(', ')))),
+  left('PROOF', (line) => (line.status === 'refused' ? NONE : line.proof)),
+  left('ON EXISTING', (line) => (line.status === 'refused' ? NONE : line.onExisting)),
+  right('REQUESTS', (line) => countCell(line.requests)),
+  right('AT LEAST', ({ requestMs: ms = 0 }) => (ms < 1000 ? NONE : clockText(ms))),
+  left('NOTES', ({ error, notes = [] }) =>
+    notesCell(error === undefined ? '' : `${error.code} ${error.message}`, ...notes),
+  ),
 ]
 
-/** One table of the plan of a copy, as `--dry-run` shows it. */
-export function copyPlanRow(line: CopyPlanLine): readonly string[] {
-  const known = line.chunkRows !== '0'
-  return [
-    visible(line.table),
-    visible(line.to),
-    line.status === 'refused' ? 'refused' : `${line.status}${line.create ? ', create' : ''}`,
-    known ? `${line.estimated ? '~' : ''}${grouped(line.rows)}` : NONE,
-    line.bytes === '0' ? NONE : sizeText(line.bytes),
-    known ? `${line.chunksEstimated === true ? '~' : ''}${grouped(line.chunks)}` : NONE,
-    known ? grouped(line.chunkRows) : NONE,
-    line.key.length === 0 ? NONE : visible(line.key.join(', ')),
-    line.status === 'refused' ? NONE : line.proof,
-    line.status === 'refused' ? NONE : line.onExisting,
-    line.requests === undefined ? NONE : grouped(line.requests),
-    line.requestMs === undefined || line.requestMs < 1000 ? NONE : clockText(line.requestMs),
-    [line.error === undefined ? '' : `${line.error.code} ${line.error.message}`, ...(line.notes ?? [])]
-      .filter((note) => note !== '')
-      .join('; '),
-  ]
-}
+const isKnown = ({ chunkRows }: CopyPlanLine): boolean => chunkRows !== '0'
 
 /** `old -> new` for a renamed column. */
 function columnName({ from, to }: CopyPlanLine['columns'][number]): string {

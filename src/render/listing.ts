@@ -1,8 +1,14 @@
 /** Maps one kind of event to rows of an aligned table. */
-import type { Event } from '../model/run/event.ts'
-import type { TableColumn } from './column.ts'
+import type { Event, EventOf, EventType } from '../model/run/event.ts'
+import { cellsOf, type Column, type TableColumn } from './column.ts'
 
 export type Listing = {
   readonly columns: readonly TableColumn[]
   readonly row: (event: Event) => readonly string[] | null
+}
+
+/** The list of all events of one type. */
+export function listing<T extends EventType>(type: T, columns: readonly Column<EventOf<T>>[]): Listing {
+  const isListed = (event: Event): event is EventOf<T> => event.type === type
+  return { columns, row: (event) => (isListed(event) ? cellsOf(columns, event) : null) }
 }

@@ -2,25 +2,28 @@
  * Output of `partition plan`: findings as an aligned table, measurements, estimated times, and statements.
  * The statements run as they are printed.
  */
-import type { Event, EventBody } from '../model/run/event.ts'
+import type { Event, EventBody, EventOf } from '../model/run/event.ts'
 import { sizeText, durationText, grouped, plural } from '../shared/figures.ts'
 import { visible } from '../shared/visible.ts'
-import { left, right, type TableColumn } from './column.ts'
+import { cellsOf, left, NONE, right, titled, type Column, type TableColumn } from './column.ts'
 import { tableWriter, type TableWriter } from './text-table.ts'
 
-type Of<T extends Event['type']> = Extract<Event, { type: T }>
 type RunFinished = Extract<EventBody, { type: 'run.finished' }>
 
-const FINDINGS = [left('VERDICT'), left('ABOUT'), left('OBJECT'), left('WHAT HAPPENS, OR WHY NOT')]
-const FORECAST = [
-  left('PARTITION'),
-  left('SLICE'),
-  left('FROM'),
-  left('TO'),
-  right('ROWS'),
-  right('SIZE'),
-  right('AT LEAST'),
-  left('WINDOW'),
+const FINDINGS = titled('VERDICT', 'ABOUT', 'OBJECT', 'WHAT HAPPENS, OR WHY NOT')
+const FORECAST: readonly Column<EventOf<'partition.forecast'>>[] = [
+  left('PARTITION', (event) => visible(event.label)),
+  left('SLICE', (event) => visible(event.slice ?? '')),
+  left('FROM', (event) => event.from),
+  left('TO', (event) => event.to),
+  right(
+    'ROWS',
+    ({ rows, estimated, off = '0' }) =>
+      `${estimated ? '~' : ''}${grouped(rows)}${off === '0' ? '' : ` ±${grouped(off)}`}`,
+  ),
+  right('SIZE', (event) => sizeText(event.bytes)),
+  right('AT LEAST', ({ ms }) => (ms === undefined ? NONE : durationText(ms))),
+  left('WINDOW', ({ fits }) => (fits === undefined ? NONE : fits ? 'fits' : 'too long')),
 ]
 
 export class PartitionPlanText {
@@ -44,7 +47,7 @@ export class PartitionPlanText {
         this.#part = 'rate'
         return true
       case 'partition.forecast':
-        this.#in('forecast', FORECAST).row(forecastRow(event))
+        this.#in('forecast', FORECAST).row(cellsOf(FORECAST, event))
         return true
       case 'partition.sql':
         if (this.#part !== 'sql') this.end()
@@ -91,33 +94,9 @@ function findingRows({
   object,
   detail,
   hint,
-}: Of<'partition.finding'>): readonly (readonly string[])[] {
+}: EventOf<'partition.finding'>): readonly (readonly string[])[] {
   const row = [verdict, visible(about), visible(object ?? ''), visible(detail)]
   return hint === undefined ? [row] : [row, ['', '', '', `do: ${visible(hint)}`]]
-}
-
-function forecastRow({
-  label,
-  slice,
-  from,
-  to,
-  rows,
-  estimated,
-  off,
-  bytes,
-  ms,
-  fits,
-}: Of<'partition.forecast'>): readonly string[] {
-  return [
-    visible(label),
-    visible(slice ?? ''),
-    from,
-    to,
-    `${estimated ? '~' : ''}${grouped(rows)}${off === undefined || off === '0' ? '' : ` ±${grouped(off)}`}`,
-    sizeText(bytes),
-    ms === undefined ? '-' : durationText(ms),
-    fits === undefined ? '-' : fits ? 'fits' : 'too long',
-  ]
 }
 
 function rateText({
@@ -130,7 +109,7 @@ function rateText({
   neededPerHour,
   partitionPerHour,
   windowMs,
-}: Of<'partition.rate'>): string {
+}: EventOf<'partition.rate'>): string {
   const what = `${plural(rows, 'row')}, ${sizeText(bytes)} ${written ? 'read and written' : 'read but not written'} in ${durationText(ms)} by ${plural(lanes, 'worker')}`
   const need =
     neededPerHour === undefined || windowMs === undefined

@@ -1,74 +1,39 @@
 /** Workers of a queue, and the runs that they share, as rows of an aligned table. */
 import { visible } from '../shared/visible.ts'
-import { left, NONE, right, timeCell } from './column.ts'
+import { exitCell, left, NONE, right, textCell, timeCell } from './column.ts'
 import { grouped } from '../shared/figures.ts'
-import type { Listing } from './listing.ts'
+import { listing } from './listing.ts'
 
 const rate = (value: string): string => (value === '0' ? NONE : `${grouped(value)}/s`)
 
-export const WORKERS: Listing = {
-  columns: [
-    left('HOST'),
-    right('PID'),
-    left('STATE'),
-    right('SLOTS'),
-    right('RATE'),
-    { ...left('WORKS ON'), rank: 1 },
-    { ...left('HEARD OF'), rank: 2 },
-    { ...left('QUEUES'), rank: 3 },
-    { ...left('PROGRAM'), rank: 4 },
-  ],
-  row: (event) =>
-    event.type !== 'worker'
-      ? null
-      : [
-          visible(event.host),
-          event.pid,
-          event.state,
-          `${event.slots.length} of ${event.concurrency}`,
-          rate(event.rate),
-          event.slots.length === 0 ? NONE : event.slots.join(' '),
-          timeCell(event.beatAt),
-          event.queues.length === 0 ? NONE : visible(event.queues.join(', ')),
-          visible(event.program),
-        ],
-}
+export const WORKERS = listing('worker', [
+  left('HOST', (event) => visible(event.host)),
+  right('PID', (event) => event.pid),
+  left('STATE', (event) => event.state),
+  right('SLOTS', (event) => `${event.slots.length} of ${event.concurrency}`),
+  right('RATE', (event) => rate(event.rate)),
+  left('WORKS ON', (event) => (event.slots.length === 0 ? NONE : event.slots.join(' ')), { rank: 1 }),
+  left('HEARD OF', (event) => timeCell(event.beatAt), { rank: 2 }),
+  left('QUEUES', (event) => (event.queues.length === 0 ? NONE : visible(event.queues.join(', '))), { rank: 3 }),
+  left('PROGRAM', (event) => visible(event.program), { rank: 4 }),
+])
 
-export const SHARED_RUNS: Listing = {
-  columns: [
-    left('RUN'),
-    left('OPERATION'),
-    left('STATUS'),
-    right('EXIT'),
-    right('SLOTS'),
-    right('ROWS'),
-    right('RATE'),
-    { ...left('BEGUN'), rank: 2 },
-    { ...left('ENDED'), rank: 1 },
-    { ...left('ERROR'), rank: 3 },
-    { ...left('REFUSED BY'), rank: 4 },
-    { ...left('COMMAND'), below: true },
-  ],
-  row: (event) =>
-    event.type !== 'shared.run'
-      ? null
-      : [
-          event.run,
-          visible(event.operation),
-          event.paused ? 'paused' : event.status,
-          event.exitCode === undefined ? NONE : String(event.exitCode),
-          slotsText(event),
-          event.countedAt === undefined
-            ? grouped(event.rows)
-            : `${grouped(event.rows)} as of ${timeCell(event.countedAt)}`,
-          rate(event.rate),
-          timeCell(event.begunAt),
-          timeCell(event.endedAt),
-          visible(event.error ?? ''),
-          visible((event.refusedBy ?? []).join('; ')),
-          visible(event.command),
-        ],
-}
+export const SHARED_RUNS = listing('shared.run', [
+  left('RUN', (event) => event.run),
+  left('OPERATION', (event) => visible(event.operation)),
+  left('STATUS', (event) => (event.paused ? 'paused' : event.status)),
+  right('EXIT', (event) => exitCell(event.exitCode)),
+  right('SLOTS', slotsText),
+  right('ROWS', (event) =>
+    event.countedAt === undefined ? grouped(event.rows) : `${grouped(event.rows)} as of ${timeCell(event.countedAt)}`,
+  ),
+  right('RATE', (event) => rate(event.rate)),
+  left('BEGUN', (event) => timeCell(event.begunAt), { rank: 2 }),
+  left('ENDED', (event) => timeCell(event.endedAt), { rank: 1 }),
+  left('ERROR', (event) => visible(event.error ?? ''), { rank: 3 }),
+  left('REFUSED BY', (event) => visible((event.refusedBy ?? []).join('; ')), { rank: 4 }),
+  left('COMMAND', (event) => visible(event.command), { below: true }),
+])
 
 /** `3 working, 1 queued`. */
 function slotsText({ queued, working, ended }: Readonly<Record<'queued' | 'working' | 'ended', string>>): string {
@@ -80,36 +45,17 @@ function slotsText({ queued, working, ended }: Readonly<Record<'queued' | 'worki
   return reported.flatMap(([count, word]) => (count === '0' ? [] : [`${count} ${word}`])).join(', ')
 }
 
-export const SHARED_SLOTS: Listing = {
-  columns: [
-    right('SLOT'),
-    left('STATE'),
-    { ...left('ABOUT'), rank: 3 },
-    left('HOST'),
-    right('ROWS'),
-    right('CHUNKS'),
-    right('RATE'),
-    right('TURNS'),
-    { ...left('HEARD OF'), rank: 1 },
-    { ...left('RUN THERE'), rank: 2 },
-    right('EXIT'),
-    left('ERROR'),
-  ],
-  row: (event) =>
-    event.type !== 'shared.slot'
-      ? null
-      : [
-          event.slot,
-          event.state,
-          event.about === '' ? NONE : visible(event.about),
-          event.host === undefined ? NONE : visible(event.host),
-          grouped(event.rows),
-          grouped(event.chunks),
-          rate(event.rate),
-          event.turns,
-          timeCell(event.beatAt),
-          event.ledgerRun ?? NONE,
-          event.exitCode === undefined ? NONE : String(event.exitCode),
-          visible(event.error ?? ''),
-        ],
-}
+export const SHARED_SLOTS = listing('shared.slot', [
+  right('SLOT', (event) => event.slot),
+  left('STATE', (event) => event.state),
+  left('ABOUT', (event) => (event.about === '' ? NONE : visible(event.about)), { rank: 3 }),
+  left('HOST', (event) => textCell(event.host)),
+  right('ROWS', (event) => grouped(event.rows)),
+  right('CHUNKS', (event) => grouped(event.chunks)),
+  right('RATE', (event) => rate(event.rate)),
+  right('TURNS', (event) => event.turns),
+  left('HEARD OF', (event) => timeCell(event.beatAt), { rank: 1 }),
+  left('RUN THERE', (event) => event.ledgerRun ?? NONE, { rank: 2 }),
+  right('EXIT', (event) => exitCell(event.exitCode)),
+  left('ERROR', (event) => visible(event.error ?? '')),
+])

@@ -207,6 +207,9 @@ export type EventType = EventBody['type']
 /** An event as printed: numbered without gaps, with a UTC timestamp. */
 export type Event = { v: 1; seq: Int<1>; ts: Time; runId: Dec | null } & EventBody
 
+/** The events of one type, or of several. */
+export type EventOf<T extends EventType> = Extract<Event, { type: T }>
+
 type Bodies = { readonly [T in EventType]: Extract<EventBody, { type: T }> }
 
 /** Emits events of these types. Contravariant: an emitter of more types fits where fewer are needed. */
