@@ -1,15 +1,13 @@
 /** Archive events as lines: due partitions, results of each partition, and speed. */
 import { archivedByText } from '../model/archive/cut-text.ts'
 import type { ArchiveState } from '../model/archive/state.ts'
-import type { Event } from '../model/run/event.ts'
+import type { Event, EventOf } from '../model/run/event.ts'
 import { ArchivePace, archivePaceText } from './archive-pace.ts'
 import { errorDetails } from './block.ts'
 import type { Block, SubjectColumn, MakeBlock, LineWord } from './block.ts'
 import { sizeText, durationText, factorText, grouped, plural, timeText } from '../shared/figures.ts'
 import { visible } from '../shared/visible.ts'
 import { pad } from './cells.ts'
-
-type Of<T extends Event['type']> = Extract<Event, { type: T }>
 
 /** Number of planned partitions that are printed; the rest is counted, and `--dry-run` lists them all. */
 const MOST_LINES = 20
@@ -76,7 +74,7 @@ export class ArchiveLines {
     }
   }
 
-  #columns({ table, archive, columns, ...cut }: Of<'archive.columns'>, block: MakeBlock): readonly Block[] {
+  #columns({ table, archive, columns, ...cut }: EventOf<'archive.columns'>, block: MakeBlock): readonly Block[] {
     if (cut.byValue !== undefined) this.#byValue.add(table)
     const noted = columns.filter(({ note }) => note !== undefined)
     const shown = this.#options.verbose ? noted : noted.slice(0, MOST_LINES)
@@ -99,7 +97,7 @@ export class ArchiveLines {
     ]
   }
 
-  #plan(event: Of<'archive.planned'>, block: MakeBlock): readonly Block[] {
+  #plan(event: EventOf<'archive.planned'>, block: MakeBlock): readonly Block[] {
     const { table, status, note } = event
     if (LEFT[status] !== undefined && !this.#options.verbose) {
       // A value has no age.
@@ -123,7 +121,7 @@ export class ArchiveLines {
     return [block(word, this.#subject(event) + facts.join('  '), { table, problem: status === 'blocked' })]
   }
 
-  #state(event: Of<'archive.state'>, block: MakeBlock): readonly Block[] {
+  #state(event: EventOf<'archive.state'>, block: MakeBlock): readonly Block[] {
     const { table, state, error } = event
     this.#tables.add(table)
     if (error !== undefined) {
@@ -137,7 +135,7 @@ export class ArchiveLines {
     return [block(word, this.#subject(event) + facts, { table, problem: state === 'FAILED' })]
   }
 
-  #progress(event: Of<'archive.progress'>, at: number, block: MakeBlock): readonly Block[] {
+  #progress(event: EventOf<'archive.progress'>, at: number, block: MakeBlock): readonly Block[] {
     this.#lastProgress ??= at
     if (at - this.#lastProgress < PROGRESS_EVERY_MS) return this.#rest(block)
     this.#lastProgress = at
@@ -166,7 +164,7 @@ export class ArchiveLines {
   }
 }
 
-const STATUS: Readonly<Record<Of<'archive.planned'>['status'], string>> = {
+const STATUS: Readonly<Record<EventOf<'archive.planned'>['status'], string>> = {
   due: 'due',
   resume: 'resumes',
   drop: 'will be dropped',
@@ -178,7 +176,7 @@ const STATUS: Readonly<Record<Of<'archive.planned'>['status'], string>> = {
 }
 
 /** `3 partitions to archive  about 24,691,356 rows  about 2.4 GB -> 420 MB (5.7x), estimated from 5 partitions`. */
-export function forecastText(event: Of<'archive.forecast'>): string {
+export function forecastText(event: EventOf<'archive.forecast'>): string {
   const { partitions, drops, rows, estimated, sourceBytes, bytes, ms, workers, from } = event
   const sizes = printedSizes(sourceBytes, bytes)
   const side = workers > 1 ? ` one after the other; this run processes ${workers} in parallel` : ''
@@ -208,7 +206,7 @@ export function printedSizes(source: string | undefined, stored: string | undefi
   return `${sizeText(source)} -> ${sizeText(stored)} (${factorText(Number(source) / Number(stored))})`
 }
 
-function stateFacts(event: Of<'archive.state'>): readonly string[] {
+function stateFacts(event: EventOf<'archive.state'>): readonly string[] {
   const { state, rows, files, version, dropAfter } = event
   const proven = state === 'EXPORTED' || state === 'VERIFIED'
   const facts = [
@@ -225,7 +223,7 @@ function stateFacts(event: Of<'archive.state'>): readonly string[] {
   return facts.filter((fact) => fact !== '')
 }
 
-function sourcesText(event: Of<'query.sources'>): string {
+function sourcesText(event: EventOf<'query.sources'>): string {
   const {
     table,
     partitions,

@@ -2,19 +2,17 @@
  * The lines that scripts search for in the log of the Cassandra Data Migrator, with its spacing.
  * They are printed next to our own lines if a run comes from its files.
  */
-import type { Event } from '../model/run/event.ts'
-
-type Of<T extends Event['type']> = Extract<Event, { type: T }>
+import type { Event, EventOf } from '../model/run/event.ts'
 
 const RULE = '#'.repeat(96)
 const HASHES = '#'.repeat(22)
-const JOBS: Readonly<Record<Of<'run.tracked'>['job'], string>> = {
+const JOBS: Readonly<Record<EventOf<'run.tracked'>['job'], string>> = {
   MIGRATE: 'Migrate Job',
   VALIDATE: 'Data Validation Job',
 }
 
 export class CdmLines {
-  readonly #begun = new Map<string, Of<'run.tracked'>>()
+  readonly #begun = new Map<string, EventOf<'run.tracked'>>()
   /** Line of each range when it began, by table and chunk. */
   readonly #ranges = new Map<string, string>()
   #job: string | null = null
@@ -54,7 +52,7 @@ export class CdmLines {
     }
   }
 
-  #start(event: Of<'run.tracked'>): readonly string[] {
+  #start(event: EventOf<'run.tracked'>): readonly string[] {
     const isFirst = this.#job === null
     this.#job = JOBS[event.job]
     this.#begun.set(event.table, event)
@@ -75,13 +73,13 @@ export class CdmLines {
   }
 
   /** The migrator counts one run, sluice all runs into the same tables. If they differ, both are printed. */
-  #earlier({ totals: { read, written, skipped, quarantined } }: Of<'run.finished'>): readonly string[] {
+  #earlier({ totals: { read, written, skipped, quarantined } }: EventOf<'run.finished'>): readonly string[] {
     if (read === undefined || BigInt(read) === this.#read) return []
     const all = `Read: ${read}; Write: ${written ?? 0}; Skipped: ${skipped ?? 0}; Error: ${quarantined ?? 0}`
     return [`The final counts are those of this run alone; with the runs before it: ${all}`]
   }
 
-  #range({ table, worker, from, to }: Of<'chunk.started'>): string | null {
+  #range({ table, worker, from, to }: EventOf<'chunk.started'>): string | null {
     const begun = this.#begun.get(table)
     if (begun === undefined) return null
     // An open bound is the end of the ring.
@@ -100,7 +98,7 @@ function banner(text: string): readonly string[] {
   return [RULE, `${'#'.repeat(left)}${inner}${'#'.repeat(RULE.length - inner.length - left)}`, RULE]
 }
 
-function countedLines({ cdmRun, counters }: Of<'run.counted'>): readonly string[] {
+function countedLines({ cdmRun, counters }: EventOf<'run.counted'>): readonly string[] {
   return [
     RULE,
     ...(cdmRun === undefined ? [] : [`RunId: ${cdmRun}`]),
@@ -112,7 +110,7 @@ function countedLines({ cdmRun, counters }: Of<'run.counted'>): readonly string[
 }
 
 /** No lines for surplus rows of the target: the migrator does not search for them. */
-function differenceLines({ difference, key, columns = [], fixed }: Of<'difference'>): readonly string[] {
+function differenceLines({ difference, key, columns = [], fixed }: EventOf<'difference'>): readonly string[] {
   const row = key.join(' %% ')
   if (difference === 'missing') {
     const found = `Missing target row found for key: ${row}`

@@ -2,13 +2,11 @@
  * Chunks of a copy as lines: where a copy resumes, and with `--verbose` each finished chunk,
  * as the scripts of the guide print them.
  */
-import type { Event } from '../model/run/event.ts'
+import type { EventOf } from '../model/run/event.ts'
 import type { Block, MakeBlock } from './block.ts'
 import { durationText, grouped, plural } from '../shared/figures.ts'
 
-type Of<T extends Event['type']> = Extract<Event, { type: T }>
-
-const RELEASED: Readonly<Record<Of<'chunk.released'>['reason'], string>> = {
+const RELEASED: Readonly<Record<EventOf<'chunk.released'>['reason'], string>> = {
   stop: 'the run stops',
   asked: 'returned as requested, and rolled back',
   lease: 'its owner sent no heartbeat for too long',
@@ -38,7 +36,7 @@ export class ChunkLines {
   }
 
   /** For a resumed table, the number of open chunks is printed with the first of them. */
-  begun({ table, key, low, high, chunks, done }: Of<'copy.started'>): void {
+  begun({ table, key, low, high, chunks, done }: EventOf<'copy.started'>): void {
     const open = BigInt(chunks) - BigInt(done.chunks)
     this.#tables.set(table, { key, low, high, open, goesOn: done.chunks !== '0' })
     this.#done.delete(table)
@@ -46,7 +44,7 @@ export class ChunkLines {
   }
 
   /** @param subject the table, if there are several @returns where a table resumes, once */
-  started(event: Of<'chunk.started'>, subject: string, block: MakeBlock): readonly Block[] {
+  started(event: EventOf<'chunk.started'>, subject: string, block: MakeBlock): readonly Block[] {
     const { table, chunk } = event
     const begun = this.#tables.get(table)
     if (begun === undefined || !begun.goesOn || this.#announced.has(table)) return []
@@ -55,7 +53,7 @@ export class ChunkLines {
     return [block('resume', subject + text, { table })]
   }
 
-  done(event: Of<'chunk.done'>, subject: string, block: MakeBlock): readonly Block[] {
+  done(event: EventOf<'chunk.done'>, subject: string, block: MakeBlock): readonly Block[] {
     const { table, chunk, done, ms, quarantined = '0' } = event
     const begun = this.#tables.get(table)
     if (begun === undefined) return []
@@ -72,7 +70,7 @@ export class ChunkLines {
 }
 
 /** ` (id 1 to 50000)`; empty for a chunk that is not a range of one column. */
-function spanText({ from, to }: Of<'chunk.started'> | Of<'chunk.done'>, { key, low, high }: Begun): string {
+function spanText({ from, to }: EventOf<'chunk.started'> | EventOf<'chunk.done'>, { key, low, high }: Begun): string {
   const [column] = key
   if (column === undefined || key.length > 1 || from === undefined || to === undefined) return ''
   const [first, last] = [from?.[0] ?? low, to?.[0] ?? high]
@@ -80,6 +78,6 @@ function spanText({ from, to }: Of<'chunk.started'> | Of<'chunk.done'>, { key, l
 }
 
 /** A chunk that was released, and why. @param chunk text that names it */
-export function releasedText(chunk: string, reason: Of<'chunk.released'>['reason']): string {
+export function releasedText(chunk: string, reason: EventOf<'chunk.released'>['reason']): string {
   return `${chunk} is ${reason === 'taken' ? 'no longer copied here' : 'free again'}: ${RELEASED[reason]}`
 }

@@ -1,7 +1,7 @@
 /** A copy as lines: its plan, what is done already, throttling, quarantined rows, and proofs. */
 import { ChunkLines, releasedText } from './chunk-lines.ts'
 import { leftLines } from '../model/copy/left-behind.ts'
-import type { CopyAgain, CopyPlanLine, CopyTally, Event, LookDifferenceEvent } from '../model/run/event.ts'
+import type { CopyAgain, CopyPlanLine, CopyTally, LookDifferenceEvent, EventOf } from '../model/run/event.ts'
 import { errorDetails, withoutReported } from './block.ts'
 import type { Block, SubjectColumn, MakeBlock } from './block.ts'
 import { typeMap } from './copy-listings.ts'
@@ -9,8 +9,6 @@ import { objectReported, plannedObjects } from './object-lines.ts'
 import { namedRowKeyText } from './row-key.ts'
 import { tableSteered } from './steering-lines.ts'
 import { sizeText, durationText, grouped, plural } from '../shared/figures.ts'
-
-type Of<T extends Event['type']> = Extract<Event, { type: T }>
 
 /** Number of lines of one kind that are printed; the rest is counted, and JSON lines have all of them. */
 const MOST_LINES = 20
@@ -56,7 +54,7 @@ export class CopyLines {
     this.#chunks = new ChunkLines(options.verbose)
   }
 
-  plan(event: Of<'plan.ready'>, block: MakeBlock): readonly Block[] {
+  plan(event: EventOf<'plan.ready'>, block: MakeBlock): readonly Block[] {
     const { copies = [] } = event
     for (const line of copies) this.#plans.set(line.table, line)
     const refused = this.#options.dryRun ? copies.filter(({ error }) => error !== undefined) : []
@@ -64,7 +62,7 @@ export class CopyLines {
     return [...this.#planned(event, copies, block), ...left, ...refused.flatMap((line) => this.#refused(line, block))]
   }
 
-  started(event: Of<'copy.started'>, at: number, block: MakeBlock): readonly Block[] {
+  started(event: EventOf<'copy.started'>, at: number, block: MakeBlock): readonly Block[] {
     const { table, key, chunks, done } = event
     this.#keys.set(table, key)
     if (event.ring !== undefined) this.#partitions.set(table, event.ring.columns)
@@ -80,7 +78,7 @@ export class CopyLines {
   }
 
   /** @param perSecond measured rate before the throttle; null if unknown */
-  throttled(event: Of<'throttle.on'>, perSecond: number | null, block: MakeBlock): readonly Block[] {
+  throttled(event: EventOf<'throttle.on'>, perSecond: number | null, block: MakeBlock): readonly Block[] {
     const measured = perSecond !== null && perSecond > Number(event.rate) ? Math.round(perSecond).toString() : null
     const before = this.#rate ?? measured
     this.#rate = event.rate
@@ -93,7 +91,7 @@ export class CopyLines {
     return [block('throttle', 'ended: full speed again')]
   }
 
-  steered(event: Of<'table.steered'>, block: MakeBlock): readonly Block[] {
+  steered(event: EventOf<'table.steered'>, block: MakeBlock): readonly Block[] {
     // Failures of a retry are reported again.
     if (event.act === 'retry') {
       for (const key of this.#failures) if (key.startsWith(`${event.table}\n`)) this.#failures.delete(key)
@@ -102,26 +100,26 @@ export class CopyLines {
   }
 
   /** A released chunk. Chunks released by a stop are summed up in one line at the end. */
-  free({ table, chunk, reason }: Of<'chunk.released'>, block: MakeBlock): readonly Block[] {
+  free({ table, chunk, reason }: EventOf<'chunk.released'>, block: MakeBlock): readonly Block[] {
     if (reason === 'stop' && !this.#options.verbose) return []
     return [block('note', releasedText(`${this.#subject(table)}chunk ${chunk}`, reason), { table })]
   }
 
-  object(event: Of<'index.started' | 'index.done' | 'index.failed'>, block: MakeBlock): readonly Block[] {
+  object(event: EventOf<'index.started' | 'index.done' | 'index.failed'>, block: MakeBlock): readonly Block[] {
     if (event.type === 'index.failed') this.#options.onReported(`${event.error.code} ${event.error.message}`)
     else if (event.type === 'index.done') this.#made += 1
     if (this.#made > MOST_LINES && event.type !== 'index.failed' && !this.#options.verbose) return []
     return objectReported(event, this.#subject(event.table), block)
   }
 
-  retried({ table, chunk, attempt, waitMs, error }: Of<'chunk.retried'>, block: MakeBlock): readonly Block[] {
+  retried({ table, chunk, attempt, waitMs, error }: EventOf<'chunk.retried'>, block: MakeBlock): readonly Block[] {
     // A note of the run has reported it once for all chunks.
     if (error.code === 'SOURCE_BUSY' && !this.#options.verbose) return []
     const what = `${this.#subject(table)}chunk ${chunk}  ${error.code} ${error.message}`
     return [block('retry', `${what}; try ${attempt} in ${durationText(waitMs)}`, { table })]
   }
 
-  onQuarantined(event: Of<'row.aside'>, block: MakeBlock): readonly Block[] {
+  onQuarantined(event: EventOf<'row.aside'>, block: MakeBlock): readonly Block[] {
     this.#quarantined += 1
     if (this.#quarantined > MOST_LINES && !this.#options.verbose) return []
     const { table, chunk, error } = event
@@ -130,7 +128,7 @@ export class CopyLines {
   }
 
   /** A failure that is the same in every chunk is reported once. */
-  chunkFailed(event: Of<'chunk.failed'>, block: MakeBlock): readonly Block[] {
+  chunkFailed(event: EventOf<'chunk.failed'>, block: MakeBlock): readonly Block[] {
     const { table, chunk, error } = event
     const reported = `${error.code} ${error.message}`
     if (this.#failures.has(`${table}\n${reported}`)) return []
@@ -145,24 +143,24 @@ export class CopyLines {
   }
 
   /** A chunk of an earlier run with an unexpected number of rows. */
-  differs(event: Of<'look.difference'>, block: MakeBlock): readonly Block[] {
+  differs(event: EventOf<'look.difference'>, block: MakeBlock): readonly Block[] {
     this.#different += 1
     if (this.#different > MOST_LINES && !this.#options.verbose) return []
     const { table } = event
     return [block(event.accepted === true ? 'note' : 'DIFFERS', this.#subject(table) + lookText(event), { table })]
   }
 
-  begins(event: Of<'chunk.started'>, block: MakeBlock): readonly Block[] {
+  begins(event: EventOf<'chunk.started'>, block: MakeBlock): readonly Block[] {
     return this.#chunks.started(event, this.#subject(event.table), block)
   }
 
-  done(event: Of<'chunk.done'>, at: number, block: MakeBlock): readonly Block[] {
+  done(event: EventOf<'chunk.done'>, at: number, block: MakeBlock): readonly Block[] {
     this.#lastDone.set(event.table, at)
     return this.#chunks.done(event, this.#subject(event.table), block)
   }
 
   /** Result of a table; null if the narrator prints its general lines instead. */
-  finished(event: Of<'table.finished'>, block: MakeBlock): readonly Block[] | null {
+  finished(event: EventOf<'table.finished'>, block: MakeBlock): readonly Block[] | null {
     const { table, copied, error, status } = event
     if (copied === undefined || status === 'refused') return null
     const subject = this.#subject(table)
@@ -189,7 +187,7 @@ export class CopyLines {
   }
 
   /** Dependencies that were not transferred. Empty for a dry run, which reports them with the plan. */
-  left({ leftBehind = [] }: Of<'run.finished'>, block: MakeBlock): readonly Block[] {
+  left({ leftBehind = [] }: EventOf<'run.finished'>, block: MakeBlock): readonly Block[] {
     return this.#options.dryRun ? [] : leftLines(leftBehind).map((text) => block('note', text))
   }
 
@@ -207,7 +205,7 @@ export class CopyLines {
     ]
   }
 
-  #planned(event: Of<'plan.ready'>, copies: readonly CopyPlanLine[], block: MakeBlock): readonly Block[] {
+  #planned(event: EventOf<'plan.ready'>, copies: readonly CopyPlanLine[], block: MakeBlock): readonly Block[] {
     const hash = `plan ${event.hash.slice(0, 8)}`
     const going = copies.filter(({ error }) => error === undefined)
     const [one] = going
@@ -276,7 +274,7 @@ export class CopyLines {
     return `${grouped(proved)} of ${plural(chunks, 'chunk')}: ${what}${without(quarantined)}`
   }
 
-  #keyText({ table, key }: Of<'row.aside'>): string {
+  #keyText({ table, key }: EventOf<'row.aside'>): string {
     return namedRowKeyText(key, this.#keys.get(table) ?? [], this.#partitions.get(table))
   }
 

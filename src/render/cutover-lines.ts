@@ -1,9 +1,7 @@
 /** A cutover as lines: its checks, objects bound to the old table, each step, and how long sessions waited. */
-import type { Event } from '../model/run/event.ts'
+import type { Event, EventOf } from '../model/run/event.ts'
 import type { Block, MakeBlock } from './block.ts'
 import { durationText, plural } from '../shared/figures.ts'
-
-type Of<T extends Event['type']> = Extract<Event, { type: T }>
 
 const MARKS = { ok: 'ok', waiting: 'at', refused: 'refused' } as const
 
@@ -23,7 +21,7 @@ export function cutoverLines(event: Event, block: MakeBlock): readonly Block[] {
   }
 }
 
-function gateLine({ name, state, detail, hint }: Of<'cutover.gate'>, block: MakeBlock): Block {
+function gateLine({ name, state, detail, hint }: EventOf<'cutover.gate'>, block: MakeBlock): Block {
   const text = `gate ${name}: ${state === 'waiting' ? 'waits, ' : ''}${detail}`
   if (state !== 'refused') return block(MARKS[state], text)
   return block('refused', text, { problem: true, details: hint === undefined ? [] : [['do', hint]] })
@@ -39,7 +37,7 @@ const BECOMES = {
 /** These are not objects of a table; the detail has all the information. */
 const ONLY_TOLD: ReadonlySet<string> = new Set(['lock', 'old snapshots', 'statistics', 'event trigger', 'subscription'])
 
-function findingLine({ verdict, about, object, detail, hint }: Of<'cutover.finding'>, block: MakeBlock): Block {
+function findingLine({ verdict, about, object, detail, hint }: EventOf<'cutover.finding'>, block: MakeBlock): Block {
   const name = object === undefined ? about : `${about} ${about === 'lock' ? 'of ' : ''}${object}`
   const isReported = verdict === 'left' && ONLY_TOLD.has(about)
   const text = `${isReported ? name : `${name} ${BECOMES[verdict]}`}: ${detail}`
@@ -47,7 +45,7 @@ function findingLine({ verdict, about, object, detail, hint }: Of<'cutover.findi
   return verdict === 'refused' ? block('refused', text, { problem: true, details }) : block('note', text, { details })
 }
 
-function switchedLine(event: Of<'cutover.switched'>, block: MakeBlock): Block {
+function switchedLine(event: EventOf<'cutover.switched'>, block: MakeBlock): Block {
   const { table, revert, pauseMs, waitedMs, tries, provedRows, touchedRows, wayBack } = event
   if (event.database !== undefined) return movedLine(event, block)
   const other = `${wayBack} ${revert ? 'goes forward again' : 'goes back'}`
@@ -60,12 +58,12 @@ function switchedLine(event: Of<'cutover.switched'>, block: MakeBlock): Block {
   })
 }
 
-function keptEqual(table: string, { stream, position }: Of<'cutover.switched'>): string {
+function keptEqual(table: string, { stream, position }: EventOf<'cutover.switched'>): string {
   return `stream ${stream} keeps ${table} equal from ${position} on, while it is followed; otherwise the server keeps its log for it`
 }
 
 /** Between two databases: the table keeps its name, and writers use another address. */
-function movedLine(event: Of<'cutover.switched'>, block: MakeBlock): Block {
+function movedLine(event: EventOf<'cutover.switched'>, block: MakeBlock): Block {
   const { table, revert, pauseMs, waitedMs, tries, provedRows, touchedRows, wayBack } = event
   const goes = `${wayBack} ${revert ? 'goes forward again' : 'goes back'}`
   const other = event.refusedWhile === undefined ? goes : `${goes}, and is refused while ${event.refusedWhile}`

@@ -1,11 +1,9 @@
 /** The decommissioning of an old table as lines: what was checked, and what was done. */
-import type { Event } from '../model/run/event.ts'
+import type { Event, EventOf } from '../model/run/event.ts'
 import type { Block, SubjectColumn, MakeBlock } from './block.ts'
 import { visible } from '../shared/visible.ts'
 
-type Of<T extends Event['type']> = Extract<Event, { type: T }>
-
-const STEPS: Readonly<Record<Of<'decommission.step'>['step'], readonly [planned: string, done: string]>> = {
+const STEPS: Readonly<Record<EventOf<'decommission.step'>['step'], readonly [planned: string, done: string]>> = {
   inactive: ['would be made inactive: only its owner could use it', 'is inactive: only its owner may use it'],
   active: ['would get its rights back', 'has its rights back'],
   archived: ['would be copied once more', 'is copied once more, and compared row by row'],
@@ -34,7 +32,7 @@ export function decommissionBlocks(event: Event, subjects: SubjectColumn, block:
 }
 
 function finding(
-  { table, verdict, about, object, detail, hint }: Of<'decommission.finding'>,
+  { table, verdict, about, object, detail, hint }: EventOf<'decommission.finding'>,
   subjects: SubjectColumn,
   block: MakeBlock,
 ): Block {

@@ -1,11 +1,9 @@
 /** A stream of changes as lines: its start, live tables, and its lag. */
 import { rowKeyText } from '../model/copy/row-key.ts'
-import type { Event } from '../model/run/event.ts'
+import type { Event, EventOf } from '../model/run/event.ts'
 import { visible } from '../shared/visible.ts'
 import type { Block, SubjectColumn, MakeBlock } from './block.ts'
 import { sizeText, durationText, grouped, plural } from '../shared/figures.ts'
-
-type Of<T extends Event['type']> = Extract<Event, { type: T }>
 
 /** How often the progress of the stream is reported, ms: often at first, later once a minute. */
 const FIRST_MS = 10_000
@@ -84,7 +82,7 @@ export class FollowLines {
   }
 
   /** A run that follows may take weeks, so differences are reported immediately. */
-  #difference({ table, key, difference, columns = [] }: Of<'difference'>, block: MakeBlock): readonly Block[] {
+  #difference({ table, key, difference, columns = [] }: EventOf<'difference'>, block: MakeBlock): readonly Block[] {
     if (!this.#follows) return []
     const found = (this.#differing.get(table) ?? 0) + 1
     this.#differing.set(table, found)
@@ -98,7 +96,7 @@ export class FollowLines {
     return [block('DIFFERS', text, { table, code: 'DIFFERENCES', problem: true })]
   }
 
-  #progress(event: Of<'follow.progress'>, at: number, block: MakeBlock): readonly Block[] {
+  #progress(event: EventOf<'follow.progress'>, at: number, block: MakeBlock): readonly Block[] {
     this.#begunAt ??= at
     const every = at - this.#begunAt > LATER_MS ? LATER_MS : FIRST_MS
     if (this.reportedAt !== null && at - this.reportedAt < every) return []
@@ -107,7 +105,10 @@ export class FollowLines {
   }
 }
 
-function signed({ verdict, by, position, tables, rows, id, reasons }: Of<'follow.signed'>, block: MakeBlock): Block {
+function signed(
+  { verdict, by, position, tables, rows, id, reasons }: EventOf<'follow.signed'>,
+  block: MakeBlock,
+): Block {
   const what = `sign-off ${verdict} by ${by}: ${plural(tables, 'table')}, ${plural(rows, 'row')}${position === undefined ? '' : ` as of ${position}`}`
   if (verdict === 'given') return block('proved', what, { details: [['id', id]] })
   return block('refused', what, {
@@ -116,7 +117,7 @@ function signed({ verdict, by, position, tables, rows, id, reasons }: Of<'follow
   })
 }
 
-function startedText({ stream, slot, position, tables, isNew, cdc }: Of<'follow.started'>): string {
+function startedText({ stream, slot, position, tables, isNew, cdc }: EventOf<'follow.started'>): string {
   const what = plural(Number(tables), 'table')
   const made =
     cdc === 'trigger'
@@ -127,7 +128,7 @@ function startedText({ stream, slot, position, tables, isNew, cdc }: Of<'follow.
     : `stream ${stream} resumes at ${position} with ${what}, ${cdc === 'trigger' ? 'triggers and logs' : 'slot'} ${slot}`
 }
 
-function tableText({ state, position, reread, mended: repaired }: Of<'follow.table'>): string {
+function tableText({ state, position, reread, mended: repaired }: EventOf<'follow.table'>): string {
   if (state === 'live' && reread !== undefined)
     return `${plural(reread, 'row')} read again as of ${position}: ${repaired === '0' ? 'none differed' : `${plural(repaired ?? '0', 'row')} repaired`}`
   if (state === 'live') return `live at ${position}: it equals the source at that position`
@@ -143,7 +144,7 @@ const BECAME = {
   equal: 'equal when the stream read it',
 } as const
 
-function rowText({ key, outcome, position }: Of<'follow.row'>): string {
+function rowText({ key, outcome, position }: EventOf<'follow.row'>): string {
   return `${rowKeyText(key)}: ${BECAME[outcome]}, as of ${position}`
 }
 
@@ -156,7 +157,7 @@ function provedText({
   pauseMs,
   ms,
   elsewhere = '0',
-}: Of<'follow.proved'>): string {
+}: EventOf<'follow.proved'>): string {
   const shared = elsewhere === '0' ? '' : ` (${plural(elsewhere, 'range')} by other workers)`
   const took = `compared in ${durationText(ms)}${shared}, changes waited for ${pauseMs} ms`
   if (differing === '0' && unread === '0') return `${plural(rows, 'row')} equal as of ${position}; ${took}`
@@ -166,7 +167,7 @@ function provedText({
 }
 
 /** Used for the lines of a run and for its screen. */
-export function streamProgressText(event: Of<'follow.progress'>): string {
+export function streamProgressText(event: EventOf<'follow.progress'>): string {
   const { lagBytes, waiting, lagMs, lagIs, rate, changes, heldBytes, safeBytes, remainingMs, position } = event
   const behind = waiting === undefined ? sizeText(lagBytes) : plural(waiting, 'note')
   const lag =

@@ -1,9 +1,7 @@
 /** Results of `fsck` as lines: findings with both sides, notes, and the remedy once for each kind. */
-import type { Event } from '../model/run/event.ts'
+import type { EventOf } from '../model/run/event.ts'
 import type { Block, SubjectColumn, MakeBlock } from './block.ts'
 import { sizeText, clockText, grouped, plural } from '../shared/figures.ts'
-
-type Of<T extends Event['type']> = Extract<Event, { type: T }>
 
 /** How often the progress of a check is reported, ms. */
 const TOLD_EVERY_MS = 10_000
@@ -34,7 +32,11 @@ export class FsckLines {
     this.#verbose = verbose
   }
 
-  event(event: Of<'fsck.finding' | 'fsck.checked' | 'fsck.progress'>, at: number, block: MakeBlock): readonly Block[] {
+  event(
+    event: EventOf<'fsck.finding' | 'fsck.checked' | 'fsck.progress'>,
+    at: number,
+    block: MakeBlock,
+  ): readonly Block[] {
     if (event.type === 'fsck.progress') return this.#progress(event, at, block)
     return event.type === 'fsck.checked' ? this.#checked(event, block) : this.#finding(event, block)
   }
@@ -45,7 +47,7 @@ export class FsckLines {
     return [block('note', `and ${plural(this.#hidden, 'finding')} more; --verbose or --json shows all`)]
   }
 
-  #progress(event: Of<'fsck.progress'>, at: number, block: MakeBlock): readonly Block[] {
+  #progress(event: EventOf<'fsck.progress'>, at: number, block: MakeBlock): readonly Block[] {
     this.reportedAt ??= at
     if (this.#step?.name !== event.step) this.#step = { name: event.step, at, done: Number(event.done) }
     if (at - this.reportedAt < TOLD_EVERY_MS) return []
@@ -53,7 +55,7 @@ export class FsckLines {
     return [block('at', progressText(event, this.#step.done, at - this.#step.at))]
   }
 
-  #finding(event: Of<'fsck.finding'>, block: MakeBlock): readonly Block[] {
+  #finding(event: EventOf<'fsck.finding'>, block: MakeBlock): readonly Block[] {
     const reported = this.notified.get(event.finding) ?? 0
     this.notified.set(event.finding, reported + 1)
     if (reported >= MOST && !this.#verbose) {
@@ -69,7 +71,7 @@ export class FsckLines {
   }
 
   #checked(
-    { check, looked: inspected, of, findings, detail, table }: Of<'fsck.checked'>,
+    { check, looked: inspected, of, findings, detail, table }: EventOf<'fsck.checked'>,
     block: MakeBlock,
   ): readonly Block[] {
     const all = inspected === of ? grouped(of) : `${grouped(inspected)} of ${grouped(of)}`
@@ -85,7 +87,7 @@ export class FsckLines {
  * @param from `done` at the first event of the step
  * @param ms time since the first event
  */
-function progressText({ step, done, total, bytes }: Of<'fsck.progress'>, from: number, ms: number): string {
+function progressText({ step, done, total, bytes }: EventOf<'fsck.progress'>, from: number, ms: number): string {
   const [inspected, all] = [Number(done), Number(total ?? 0)]
   const rate = ms < 1000 ? 0 : ((inspected - from) * 1000) / ms
   return [

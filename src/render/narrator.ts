@@ -1,5 +1,5 @@
 /** Folds the events of a run into blocks, which a UI then writes, colours and groups. */
-import type { Event } from '../model/run/event.ts'
+import type { Event, EventOf } from '../model/run/event.ts'
 import { ERROR_CODES } from '../shared/errors.ts'
 import { sizeText, clockText, durationText, grouped, plural } from '../shared/figures.ts'
 import { visible } from '../shared/visible.ts'
@@ -20,8 +20,6 @@ import { ProofLines } from './proof-lines.ts'
 import { ScriptLines } from './script-lines.ts'
 import { runSteered } from './steering-lines.ts'
 import { workerEventLines } from './worker-lines.ts'
-
-type Of<T extends Event['type']> = Extract<Event, { type: T }>
 
 const PROGRESS_EVERY_MS = 10_000
 const CHUNK_WORDS: Readonly<Record<string, string>> = { action: 'commit', check: 'version', row: 'chunk' }
@@ -61,8 +59,8 @@ export class Narrator {
   readonly #follow: FollowLines
   readonly #cdm = new CdmLines()
   readonly #script = new ScriptLines()
-  #comparing: Of<'diff.progress'> | null = null
-  #looking: Of<'look.progress'> | null = null
+  #comparing: EventOf<'diff.progress'> | null = null
+  #looking: EventOf<'look.progress'> | null = null
   readonly #reported = new Set<string>()
   readonly notified = new Set<string>()
 
@@ -197,7 +195,7 @@ export class Narrator {
     return this.#command === 'copy'
   }
 
-  #start(event: Of<'run.started'>, block: MakeBlock): readonly Block[] {
+  #start(event: EventOf<'run.started'>, block: MakeBlock): readonly Block[] {
     this.#command = event.command
     this.#source = event.source ?? ''
     this.#resumes = event.resumes ?? null
@@ -214,7 +212,7 @@ export class Narrator {
     ]
   }
 
-  #plan(event: Of<'plan.ready'>, block: MakeBlock): readonly Block[] {
+  #plan(event: EventOf<'plan.ready'>, block: MakeBlock): readonly Block[] {
     const chunkWord = isArchiving(this.#command) ? 'partition' : (CHUNK_WORDS[event.unit] ?? 'chunk')
     const facts = [
       ...(event.unit === 'question' ? [] : [plural(event.tables, 'table')]),
@@ -239,7 +237,7 @@ export class Narrator {
     return blocks
   }
 
-  #table(event: Of<'table.finished'>, block: MakeBlock): readonly Block[] {
+  #table(event: EventOf<'table.finished'>, block: MakeBlock): readonly Block[] {
     const { table, error } = event
     const subject = this.#subjects.pad(table)
     if (this.#command === 'diff' && error === undefined) {
@@ -287,7 +285,7 @@ export class Narrator {
     return [...blocks, ...notes.map((note) => block('note', subject + note, { table }))]
   }
 
-  #finish(event: Of<'run.finished'>, block: MakeBlock): readonly Block[] {
+  #finish(event: EventOf<'run.finished'>, block: MakeBlock): readonly Block[] {
     const blocks: Block[] = []
     const { error } = event
     const summed = error !== undefined && ['verify', 'stopped'].includes(ERROR_CODES[error.code])
@@ -354,13 +352,13 @@ export function inPlaceBlocks(event: Event, subjects: SubjectColumn, block: Make
 const isArchiving = (command: string): boolean => command === 'archive' || command === 'restore'
 
 /** Progress of counting the rows of earlier chunks, at the end of a copy. */
-function lookingText(event: Of<'look.progress'> | null): string {
+function lookingText(event: EventOf<'look.progress'> | null): string {
   if (event === null || event.done === event.total) return ''
   return `  counting rows of earlier chunks, ${grouped(event.done)} of ${grouped(event.total)}`
 }
 
 /** Progress of a comparison: ranges, and differences so far. */
-function comparingText(event: Of<'diff.progress'> | null): string {
+function comparingText(event: EventOf<'diff.progress'> | null): string {
   if (event === null) return ''
   const { step, ranges, left, differences, looked: inspected } = event
   const found = `  ${plural(differences, 'difference')} so far`

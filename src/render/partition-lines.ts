@@ -1,16 +1,15 @@
 /** Partitions of live tables as lines: what was created, how long sessions may have waited, and alarms. */
-import type { Event, EventBody } from '../model/run/event.ts'
+import type { Event, EventBody, EventOf } from '../model/run/event.ts'
 import type { Block, SubjectColumn, MakeBlock } from './block.ts'
 import { sizeText, durationText, grouped, measureText, plural } from '../shared/figures.ts'
 import { visible } from '../shared/visible.ts'
 
-type Of<T extends Event['type']> = Extract<Event, { type: T }>
 type RunFinished = Extract<EventBody, { type: 'run.finished' }>
 
 /** How often the progress of moving rows is reported, ms. */
 const TOLD_EVERY_MS = 10_000
 
-const STEPS: Readonly<Record<Of<'partition.progress'>['step'], string>> = {
+const STEPS: Readonly<Record<EventOf<'partition.progress'>['step'], string>> = {
   making: 'making partitions',
   logging: 'changes of the default partition are recorded',
   copying: 'its rows are copied to another table',
@@ -53,7 +52,11 @@ export class PartitionLines {
     }
   }
 
-  #progress({ table, step, rows, total }: Of<'partition.progress'>, at: number, block: MakeBlock): readonly Block[] {
+  #progress(
+    { table, step, rows, total }: EventOf<'partition.progress'>,
+    at: number,
+    block: MakeBlock,
+  ): readonly Block[] {
     const isNew = this.#step !== `${table} ${step}`
     this.#step = `${table} ${step}`
     if (step === 'making' || (!isNew && at - (this.reportedAt ?? at) < TOLD_EVERY_MS)) return []
@@ -65,7 +68,7 @@ export class PartitionLines {
     return [block('at', `${this.#subjects.pad(table)}${STEPS[step]}${count}`, { table })]
   }
 
-  #alarm(event: Of<'partition.alarm'>, block: MakeBlock): Block {
+  #alarm(event: EventOf<'partition.alarm'>, block: MakeBlock): Block {
     const { table, alarm, hint } = event
     return block('ALARM', `${this.#subjects.pad(table)}${alarm}: ${alarmText(event)}`, {
       table,
@@ -77,7 +80,7 @@ export class PartitionLines {
 }
 
 /** The text after the name of the alarm. */
-export function alarmText({ partition, from, to, rows, detail }: Of<'partition.alarm'>): string {
+export function alarmText({ partition, from, to, rows, detail }: EventOf<'partition.alarm'>): string {
   const span =
     from === undefined
       ? to === undefined
@@ -128,7 +131,7 @@ function tableText({
   isOpen = false,
   hasDefault,
   keptBy,
-}: Of<'partition.table'>): string {
+}: EventOf<'partition.table'>): string {
   return [
     `${plural(partitions, 'partition')} by ${visible(by)}${hasDefault ? ', one of them the default' : ''}`,
     calendar === undefined ? 'without a calendar' : `${calendar}, by ${calendarFrom ?? 'the options'}`,
@@ -141,7 +144,7 @@ function tableText({
   ].join('; ')
 }
 
-function madeText({ partition, label, from, to, status, moved }: Of<'partition.made'>): string {
+function madeText({ partition, label, from, to, status, moved }: EventOf<'partition.made'>): string {
   const what = { planned: 'would be created', made: 'created', found: 'was created by another program meanwhile' }[
     status
   ]
@@ -150,14 +153,14 @@ function madeText({ partition, label, from, to, status, moved }: Of<'partition.m
 }
 
 /** `Q2-FY25: 39,312 rows in 2 chunks, count and checksum of each equal, in 1.2 s`. */
-function landedText({ label, slice, rows, chunks, proof, ms, earlier }: Of<'partition.landed'>): string {
+function landedText({ label, slice, rows, chunks, proof, ms, earlier }: EventOf<'partition.landed'>): string {
   const name = [label, slice].filter((one) => one !== undefined).join(' ')
   const what = proof === 'chunk' ? 'count and checksum' : 'count'
   const when = earlier === true ? ', by an earlier run' : ms === undefined ? '' : `, in ${durationText(ms)}`
   return `${name === '' ? '' : `${visible(name)}: `}${plural(rows, 'row')} in ${plural(chunks, 'chunk')}, ${what} of each equal${when}`
 }
 
-function paceText({ rows, total, bytesPerHour, neededPerHour, leftMs }: Of<'partition.pace'>): string {
+function paceText({ rows, total, bytesPerHour, neededPerHour, leftMs }: EventOf<'partition.pace'>): string {
   const parts = [`${grouped(rows)} of about ${grouped(total)} rows`, `${sizeText(bytesPerHour)} an hour`]
   if (neededPerHour !== undefined && leftMs !== undefined) {
     const short = BigInt(bytesPerHour) < BigInt(neededPerHour)
@@ -168,7 +171,7 @@ function paceText({ rows, total, bytesPerHour, neededPerHour, leftMs }: Of<'part
   return parts.join('  ')
 }
 
-function waitsText({ longestMs, tries, proved }: Of<'partition.waits'>): string {
+function waitsText({ longestMs, tries, proved }: EventOf<'partition.waits'>): string {
   const again =
     tries === 0
       ? ''

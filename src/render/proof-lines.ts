@@ -1,9 +1,7 @@
 /** Proofs and comparisons as lines: equal checks, and differences with both sides. */
-import type { Event } from '../model/run/event.ts'
+import type { EventOf } from '../model/run/event.ts'
 import type { Block, SubjectColumn, MakeBlock } from './block.ts'
 import { plural } from '../shared/figures.ts'
-
-type Of<T extends Event['type']> = Extract<Event, { type: T }>
 
 /** Number of differences that are printed; the rest is counted, and JSON lines have all of them. */
 const MAX_DIFFERENCES = 20
@@ -25,7 +23,7 @@ export class ProofLines {
     this.#brief = brief
   }
 
-  event(event: Of<'verify.check' | 'verify.mismatch' | 'question'>, block: MakeBlock): readonly Block[] {
+  event(event: EventOf<'verify.check' | 'verify.mismatch' | 'question'>, block: MakeBlock): readonly Block[] {
     if (event.type === 'verify.check') return this.#check(event, block)
     if (event.type === 'verify.mismatch') return this.#mismatch(event, block)
     if (event.same) return []
@@ -40,7 +38,7 @@ export class ProofLines {
     return [block('note', `and ${plural(this.#hidden, 'difference')} more; --verbose or --json shows all`)]
   }
 
-  #check(event: Of<'verify.check'>, block: MakeBlock): readonly Block[] {
+  #check(event: EventOf<'verify.check'>, block: MakeBlock): readonly Block[] {
     const subject = this.#subjects.pad(`v${event.version} ${event.check}`, 24)
     if (!event.equal) {
       const sides = event.sides ?? SIDES
@@ -63,7 +61,7 @@ export class ProofLines {
     return [block('ok', subject + both + witness, { table: event.table })]
   }
 
-  #mismatch(event: Of<'verify.mismatch'>, block: MakeBlock): readonly Block[] {
+  #mismatch(event: EventOf<'verify.mismatch'>, block: MakeBlock): readonly Block[] {
     if (this.#shown >= MAX_DIFFERENCES && !this.#verbose) {
       this.#hidden += 1
       return []

@@ -1,19 +1,17 @@
 /** The closing summary of a copy in the style of the parallel script: one line per table, problems first. */
-import type { CopySummaryLine, Event } from '../model/run/event.ts'
+import type { CopySummaryLine, EventOf } from '../model/run/event.ts'
 import type { Block, MakeBlock } from './block.ts'
 import { durationText, grouped, plural } from '../shared/figures.ts'
 import { pad } from './cells.ts'
 
-type Of<T extends Event['type']> = Extract<Event, { type: T }>
-
 export class ScriptLines {
   #fallback = 0
 
-  fellBack({ rows }: Of<'rows.fallback'>): void {
+  fellBack({ rows }: EventOf<'rows.fallback'>): void {
     this.#fallback += Number(rows)
   }
 
-  summary({ tables }: Of<'copy.summary'>, block: MakeBlock): readonly Block[] {
+  summary({ tables }: EventOf<'copy.summary'>, block: MakeBlock): readonly Block[] {
     const width = Math.min(40, Math.max(...tables.map(({ table }) => table.length)))
     const counts = tables.filter(({ status, error }) => status === 'ok' && error === undefined).length
     const failed = tables.length - counts

@@ -1,16 +1,14 @@
 /** Rules for the events that a run keeps for late viewers, except events of chunks. */
-import type { Event, EventType } from '../../model/run/event.ts'
+import type { EventType, EventOf } from '../../model/run/event.ts'
 import { KEPT } from '../../model/run/kept.ts'
 
-type Of<T extends EventType> = Extract<Event, { type: T }>
-
 /** The newest event of each key is kept, at its newest position. */
-type Keyed<T extends EventType> = { readonly by: (event: Of<T>) => string }
+type Keyed<T extends EventType> = { readonly by: (event: EventOf<T>) => string }
 /** The newest events are kept; `counts` names the counter of the dropped ones. */
 type Newest<T extends EventType> = {
   readonly newest: number
   readonly counts?: 'mismatches' | 'differences' | 'findings'
-  readonly only?: (event: Of<T>) => boolean
+  readonly only?: (event: EventOf<T>) => boolean
 }
 
 export type Rule<T extends EventType = EventType> = Keyed<T> | Newest<T>

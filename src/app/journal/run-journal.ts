@@ -2,7 +2,8 @@
  * Run journal: the events that a late viewer needs to build the same state as a viewer from the start. Bounded: events
  * of chunks are summed up when no view can show them any more, and lists keep the newest entries.
  */
-import { dec, type ClosedState, type Event, type EventType, type TableStatus } from '../../model/run/event.ts'
+import { dec } from '../../model/run/event.ts'
+import type { ClosedState, Event, EventOf, EventType, TableStatus } from '../../model/run/event.ts'
 import { KEPT } from '../../model/run/kept.ts'
 import { ruleOf } from './rules.ts'
 import { CompletedWork } from './sums.ts'
@@ -15,8 +16,6 @@ import {
   type ChunkLife,
 } from './table-chunks.ts'
 
-type Of<T extends EventType> = Extract<Event, { type: T }>
-
 /** Limit of tables whose final events are kept. */
 const ENDS = 5000
 
@@ -28,7 +27,7 @@ export class RunJournal {
   readonly #tables = new Map<string, TableChunks>()
   /** Completed work of runs that are not copies, and of tables that were planned again. */
   readonly #work = new CompletedWork()
-  readonly #ended = new Map<string, Of<'table.finished'>>()
+  readonly #ended = new Map<string, EventOf<'table.finished'>>()
   readonly #endedBefore = new Map<TableStatus, bigint>()
   readonly #counts: Counts = { mismatches: 0n, differences: 0n, findings: 0n }
   /** Number of completed steps of each partition. */
@@ -166,7 +165,7 @@ export class RunJournal {
     return table
   }
 
-  #begin(event: Of<'copy.started'>): void {
+  #begin(event: EventOf<'copy.started'>): void {
     const table = this.#table(event.table)
     // The chunk map of the table restarts; completed work stays counted.
     for (const some of [this.#noted, this.#recent]) {
@@ -179,7 +178,7 @@ export class RunJournal {
     table.begin(event)
   }
 
-  #planned({ copies = [] }: Of<'plan.ready'>): void {
+  #planned({ copies = [] }: EventOf<'plan.ready'>): void {
     for (const { table: name } of copies) {
       for (const some of [this.#active, this.#noted, this.#recent])
         for (const [key, life] of some) if (life.table === name && some.delete(key)) this.#retire(life)
@@ -218,7 +217,7 @@ export class RunJournal {
     this.#work.add(end.unit, end.read ?? end.done)
   }
 
-  #started(event: Of<'chunk.started'>): void {
+  #started(event: EventOf<'chunk.started'>): void {
     const { table, chunk, worker } = event
     // A worker that begins another chunk has left the previous one.
     for (const [key, life] of this.#active) {
@@ -234,7 +233,7 @@ export class RunJournal {
     this.#active.set(keyOf(event), { ...freshLife(table, chunk), started: event, steered: before?.steered ?? null })
   }
 
-  #retried(event: Of<'chunk.retried'>): void {
+  #retried(event: EventOf<'chunk.retried'>): void {
     const life = this.#lifeOf(event)
     if (life.retried !== null) this.#work.retries += 1n
     life.retried = event
@@ -242,7 +241,7 @@ export class RunJournal {
     life.end = null
   }
 
-  #close(event: Of<'chunk.done' | 'chunk.failed'>): void {
+  #close(event: EventOf<'chunk.done' | 'chunk.failed'>): void {
     const life = this.#takeOut(keyOf(event)) ?? freshLife(event.table, event.chunk)
     const { started } = life
     const isSpanned = event.type === 'chunk.failed' || event.from !== undefined || event.to !== undefined
@@ -273,14 +272,14 @@ export class RunJournal {
     this.#retire(oldest[1])
   }
 
-  #skipped(event: Of<'chunk.skipped'>): void {
+  #skipped(event: EventOf<'chunk.skipped'>): void {
     const known = this.#takeOut(keyOf(event))
     if (known !== null) this.#retire(known)
     if (Number(event.quarantined) === 0) this.#table(event.table).skip(event)
     else this.#end(freshLife(event.table, event.chunk), event)
   }
 
-  #differs(event: Of<'look.difference'>, chunk: string): void {
+  #differs(event: EventOf<'look.difference'>, chunk: string): void {
     const known = this.#takeOut(keyOf({ table: event.table, chunk }))
     if (known !== null) this.#retire(known)
     this.#end(freshLife(event.table, chunk), event)
@@ -296,7 +295,7 @@ export class RunJournal {
     this.#noted.set(keyOf(at), { ...freshLife(at.table, at.chunk), steered })
   }
 
-  #steered(event: Of<'table.steered'>): void {
+  #steered(event: EventOf<'table.steered'>): void {
     const { table: name, chunk, act } = event
     if (chunk !== undefined) return this.#steeredChunk(event, chunk)
     const table = this.#table(name)
@@ -316,7 +315,7 @@ export class RunJournal {
     if (act === 'retry') table.forgetFailed()
   }
 
-  #steeredChunk(event: Of<'table.steered'>, chunk: string): void {
+  #steeredChunk(event: EventOf<'table.steered'>, chunk: string): void {
     const { table, act } = event
     const key = keyOf({ table, chunk })
     const life = this.#active.get(key) ?? this.#noted.get(key) ?? this.#recent.get(key) ?? null
@@ -332,7 +331,7 @@ export class RunJournal {
     }
   }
 
-  #finished(event: Of<'table.finished'>): void {
+  #finished(event: EventOf<'table.finished'>): void {
     const before = this.#ended.get(event.table)
     if (before !== undefined) this.#endEarlier(before)
     this.#ended.set(event.table, event)
@@ -342,7 +341,7 @@ export class RunJournal {
   }
 
   /** Drops the final event of a table, which from now on is only counted. */
-  #endEarlier(event: Of<'table.finished'>): void {
+  #endEarlier(event: EventOf<'table.finished'>): void {
     this.#ended.delete(event.table)
     this.#endedBefore.set(event.status, (this.#endedBefore.get(event.status) ?? 0n) + 1n)
     // A comparison has no chunks: count its work by its last progress.

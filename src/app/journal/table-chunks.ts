@@ -1,26 +1,25 @@
 /** Chunks of one table in the run journal: events of chunks that a view can show, state and totals of all others. */
 import { KEPT } from '../../model/run/kept.ts'
 import { spanIn } from '../../model/run/stretch-span.ts'
-import { dec, type ChunksSummaryEvent, type ClosedState, type Event, type KeySpan } from '../../model/run/event.ts'
+import { dec } from '../../model/run/event.ts'
+import type { ChunksSummaryEvent, ClosedState, Event, EventOf, KeySpan } from '../../model/run/event.ts'
 import { ChunkStates } from './chunk-states.ts'
 import { Sums, CompletedWork } from './sums.ts'
-
-type Of<T extends Event['type']> = Extract<Event, { type: T }>
 
 const WHOLE = /^-?\d{1,40}$/
 
 /** Final event of a chunk. */
-export type ChunkEndEvent = Of<'chunk.done' | 'chunk.skipped' | 'chunk.failed' | 'look.difference'>
+export type ChunkEndEvent = EventOf<'chunk.done' | 'chunk.skipped' | 'chunk.failed' | 'look.difference'>
 
 /** The events of one chunk since its last start. */
 export type ChunkLife = {
   readonly table: string
   readonly chunk: string
-  started: Of<'chunk.started'> | null
-  progress: Of<'chunk.progress'> | null
-  retried: Of<'chunk.retried'> | null
-  quarantined: Of<'row.aside'>[]
-  steered: Of<'table.steered'> | null
+  started: EventOf<'chunk.started'> | null
+  progress: EventOf<'chunk.progress'> | null
+  retried: EventOf<'chunk.retried'> | null
+  quarantined: EventOf<'row.aside'>[]
+  steered: EventOf<'table.steered'> | null
   end: ChunkEndEvent | null
 }
 
@@ -33,7 +32,7 @@ export function eventsOf({ started, progress, retried, quarantined, steered, end
   return [started, progress, retried, ...quarantined, steered, end].filter((event) => event !== null)
 }
 
-export function noteQuarantined(life: ChunkLife, event: Of<'row.aside'>): void {
+export function noteQuarantined(life: ChunkLife, event: EventOf<'row.aside'>): void {
   if (life.quarantined.length < KEPT.rowsOfChunk) life.quarantined.push(event)
 }
 
@@ -47,9 +46,9 @@ function spanOf({ started, end }: ChunkLife): KeySpan {
 export class TableChunks {
   readonly name: string
   /** In the order of starts and restarts. */
-  readonly begins: Of<'copy.started'>[] = []
+  readonly begins: EventOf<'copy.started'>[] = []
   /** Last steering request for the whole table. */
-  steered: Of<'table.steered'> | null = null
+  steered: EventOf<'table.steered'> | null = null
   /** Sequence number of the newest started chunk that is no longer kept. */
   lastBegun = 0
   #lastSeq = 0
@@ -66,7 +65,7 @@ export class TableChunks {
     this.name = name
   }
 
-  begin(event: Of<'copy.started'>): void {
+  begin(event: EventOf<'copy.started'>): void {
     this.begins.push(event)
     const { key, low, high } = event
     this.#states = new ChunkStates(
@@ -75,21 +74,21 @@ export class TableChunks {
   }
 
   /** Records the time of the first chunk that was started. */
-  noteStart(event: Of<'chunk.started'>): void {
+  noteStart(event: EventOf<'chunk.started'>): void {
     if (this.#since !== null) return
     this.#since = event.ts
     this.#note(event)
   }
 
   /** Adds a chunk of an earlier run that no view shows. */
-  skip(event: Of<'chunk.skipped'>): void {
+  skip(event: EventOf<'chunk.skipped'>): void {
     this.#note(event)
     this.#before.add(event)
     this.#states.set(event.chunk, closedBy(event), event)
   }
 
   /** Adds chunks of earlier runs that were never reported one by one. */
-  skipMany(event: Of<'chunks.summary'>): void {
+  skipMany(event: EventOf<'chunks.summary'>): void {
     this.#note(event)
     this.#before.take(event.before)
     for (const stretch of event.states) {

@@ -1,9 +1,8 @@
 /** Current work: chunks, and steps of archive partitions, with the rows of each so far. */
-import type { Event } from '../../model/run/event.ts'
+import type { EventOf } from '../../model/run/event.ts'
 import type { MetricName } from './declared.ts'
 import type { Series } from './series.ts'
 
-type Of<T extends Event['type']> = Extract<Event, { type: T }>
 type Chunk = { readonly table: string; readonly chunk: string }
 type Rows = Extract<MetricName, 'sluice_chunks_open_rows' | 'sluice_archive_step_rows'>
 type Open = { readonly table: string; readonly metric: Rows; rows: number }
@@ -21,7 +20,7 @@ export class OpenWork {
     this.#at(run, slot, table, `chunk ${chunk}`, 'sluice_chunks_open_rows')
   }
 
-  progress(run: string, slot: string, { table, chunk, done }: Of<'chunk.progress'>): void {
+  progress(run: string, slot: string, { table, chunk, done }: EventOf<'chunk.progress'>): void {
     this.#move(run, this.#at(run, slot, table, `chunk ${chunk}`, 'sluice_chunks_open_rows'), Number(done))
   }
 
@@ -29,11 +28,11 @@ export class OpenWork {
     this.#close(run, slot, table, `chunk ${chunk}`)
   }
 
-  step(run: string, slot: string, { table, partition, rows }: Of<'archive.progress'>): void {
+  step(run: string, slot: string, { table, partition, rows }: EventOf<'archive.progress'>): void {
     this.#move(run, this.#at(run, slot, table, `partition ${partition}`, 'sluice_archive_step_rows'), Number(rows))
   }
 
-  stepEnded(run: string, slot: string, { table, partition }: Of<'archive.state'>): void {
+  stepEnded(run: string, slot: string, { table, partition }: EventOf<'archive.state'>): void {
     this.#close(run, slot, table, `partition ${partition}`)
   }
 

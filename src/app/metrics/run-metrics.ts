@@ -1,10 +1,8 @@
 /** Converts events to metrics. Measures nothing itself: times are from the events. */
-import type { Event, EventType } from '../../model/run/event.ts'
+import type { Event, EventType, EventOf } from '../../model/run/event.ts'
 import type { MetricName } from './declared.ts'
 import { OpenWork } from './open-work.ts'
 import { Series, type MetricSample } from './series.ts'
-
-type Of<T extends EventType> = Extract<Event, { type: T }>
 
 /** Origin of events. `slot` (the task) is empty for a run of this program. */
 type Reported = { readonly run: string; readonly slot: string }
@@ -51,7 +49,7 @@ export class RunMetrics {
     return this.#series.of(metric)
   }
 
-  #begun(run: string, { ts, command, tool }: Of<'run.started'>): void {
+  #begun(run: string, { ts, command, tool }: EventOf<'run.started'>): void {
     this.#series.begun(run)
     this.#series.set('sluice_run_info', { run, command, version: tool }, 1)
     this.#series.set('sluice_run_start_time_seconds', { run }, seconds(ts))
@@ -63,7 +61,7 @@ export class RunMetrics {
     if (command === 'worker') this.#series.set('sluice_worker_info', { version: tool }, 1)
   }
 
-  #finished(run: string, { status, exitCode, ms, error }: Of<'run.finished'>): void {
+  #finished(run: string, { status, exitCode, ms, error }: EventOf<'run.finished'>): void {
     this.#open.drop(run, '')
     this.#positions.delete(run)
     this.#series.set('sluice_run_running', { run }, 0)
@@ -73,7 +71,7 @@ export class RunMetrics {
     this.#left(run)
   }
 
-  #slot({ run, slot, state }: Of<'worker.slot'>): void {
+  #slot({ run, slot, state }: EventOf<'worker.slot'>): void {
     const slots = this.#slots.get(run) ?? new Set()
     this.#slots.set(run, slots)
     if (state === 'begun') {
@@ -99,14 +97,14 @@ export class RunMetrics {
     this.#series.ended(run)
   }
 
-  #beat({ ts, concurrency, working, queue }: Of<'worker.beat'>): void {
+  #beat({ ts, concurrency, working, queue }: EventOf<'worker.beat'>): void {
     this.#queue({ queue })
     this.#series.set('sluice_worker_last_beat_timestamp_seconds', {}, seconds(ts))
     this.#series.set('sluice_worker_concurrency', {}, Number(concurrency))
     this.#series.set('sluice_worker_slots_working', {}, Number(working))
   }
 
-  #queue({ queue }: Pick<Of<'queue.stand'>, 'queue'>): void {
+  #queue({ queue }: Pick<EventOf<'queue.stand'>, 'queue'>): void {
     for (const [state, count] of Object.entries(queue.workers))
       this.#series.set('sluice_queue_workers', { state }, Number(count))
     for (const [state, count] of Object.entries(queue.slots))
@@ -164,7 +162,7 @@ export class RunMetrics {
     }
   }
 
-  #tableFinished(run: string, { table, status, version, copied, error }: Of<'table.finished'>): void {
+  #tableFinished(run: string, { table, status, version, copied, error }: EventOf<'table.finished'>): void {
     const series = this.#series
     series.add('sluice_tables_finished_total', { run, status }, 1)
     if (error !== undefined) series.add('sluice_table_errors_total', { run, table, error: error.code }, 1)

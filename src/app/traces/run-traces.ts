@@ -3,10 +3,8 @@
  * events; the number of spans is bounded.
  */
 import { SpanStatusCode, trace, type Attributes, type Context, type Span, type Tracer } from '@opentelemetry/api'
-import type { Event, EventType } from '../../model/run/event.ts'
+import type { Event, EventOf } from '../../model/run/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
-
-type Of<T extends EventType> = Extract<Event, { type: T }>
 
 /** Limit of failed spans of a run, and of its other spans. Beyond the limit, one in EACH of the other spans is kept. */
 const ALL = 1000
@@ -94,7 +92,7 @@ export class RunTraces {
     this.#root = null
   }
 
-  #begun({ command, tool, runId, source, target }: Of<'run.started'>, at: number): void {
+  #begun({ command, tool, runId, source, target }: EventOf<'run.started'>, at: number): void {
     const attributes = {
       ...this.#more,
       'sluice.command': command,
@@ -106,7 +104,7 @@ export class RunTraces {
     this.#root = this.#tracer.startSpan(`sluice ${command}`, { startTime: at, attributes }, this.#parent)
   }
 
-  #finished({ status, exitCode, totals, error }: Of<'run.finished'>, at: number): void {
+  #finished({ status, exitCode, totals, error }: EventOf<'run.finished'>, at: number): void {
     for (const span of this.#tables.values()) span.end(at)
     this.#tables.clear()
     const root = this.#root
@@ -119,7 +117,7 @@ export class RunTraces {
     root.end(at)
   }
 
-  #tableFinished(event: Of<'table.finished'>, at: number): void {
+  #tableFinished(event: EventOf<'table.finished'>, at: number): void {
     const { table, status, ms, version, copied, error } = event
     const attributes = {
       'sluice.status': status,

@@ -3,7 +3,7 @@
  * object is changed in place and never copied.
  */
 import { WorkPace } from '../../../model/copy/work-pace.ts'
-import type { Event, EventBody, KeySpan, TargetLatency, LookDifferenceEvent } from '../../../model/run/event.ts'
+import type { Event, KeySpan, TargetLatency, LookDifferenceEvent, EventOf } from '../../../model/run/event.ts'
 import { KEPT } from '../../../model/run/kept.ts'
 import { ChunkBook, freshChunk, type Chunk } from './chunk-book.ts'
 import type { ChunkState } from './chunk-map.ts'
@@ -11,8 +11,6 @@ import { CopyTable, type TableTally } from './copy-table.ts'
 import { FollowProgress } from './follow-progress.ts'
 import { SwitchProgress } from './switch-progress.ts'
 import { countDec } from '../../../render/screen-format.ts'
-
-type Of<T extends EventBody['type']> = Extract<Event, { type: T }>
 
 type Pressure = { readonly reason: string; readonly rate: number }
 
@@ -174,7 +172,7 @@ export class CopyProgress {
     this.#at(chunk.table).map.set(chunk.no, chunk.state, chunk.span)
   }
 
-  #started(event: Of<'chunk.started'>, now: number): void {
+  #started(event: EventOf<'chunk.started'>, now: number): void {
     const { table: name, chunk: no, worker } = event
     const table = this.#at(name)
     this.begunAt ??= now
@@ -189,7 +187,7 @@ export class CopyProgress {
     this.#put({ ...freshChunk(name, no, spanOf(event)), state: 'copying', worker, startedAt: now, held })
   }
 
-  #progress({ table, chunk, step }: Of<'chunk.progress'>): void {
+  #progress({ table, chunk, step }: EventOf<'chunk.progress'>): void {
     const known = this.book.find(table, chunk)
     if (known === null) return
     // Read and written, but not proved yet.
@@ -199,14 +197,14 @@ export class CopyProgress {
     if (known.state !== 'copying') this.book.put({ ...known, state: 'copying', againAt: null, error: null })
   }
 
-  #retried(event: Of<'chunk.retried'>, now: number): void {
+  #retried(event: EventOf<'chunk.retried'>, now: number): void {
     const known = this.book.find(event.table, event.chunk) ?? freshChunk(event.table, event.chunk, {})
     const { attempt, error } = event
     // The rows that the failed try quarantined were rolled back.
     this.#put({ ...known, state: 'waits', attempt, error, againAt: now + event.waitMs, quarantined: 0, rows: [] })
   }
 
-  #done(event: Of<'chunk.done'>, now: number): void {
+  #done(event: EventOf<'chunk.done'>, now: number): void {
     const table = this.#at(event.table)
     const known = this.book.find(event.table, event.chunk) ?? freshChunk(event.table, event.chunk, {})
     const read = Number(event.read ?? event.done)
@@ -237,7 +235,7 @@ export class CopyProgress {
     })
   }
 
-  #skipped(event: Of<'chunk.skipped'>): void {
+  #skipped(event: EventOf<'chunk.skipped'>): void {
     const table = this.#at(event.table)
     const [read, written, quarantined] = [Number(event.read), Number(event.written), Number(event.quarantined)]
     const proved = isProved(table, event.checksum)
@@ -256,7 +254,7 @@ export class CopyProgress {
   }
 
   /** Adds chunks that are reported as a summary instead of one by one. */
-  #summed(event: Of<'chunks.summary'>): void {
+  #summed(event: EventOf<'chunks.summary'>): void {
     const table = this.#at(event.table)
     table.add(event)
     this.workers = Math.max(this.workers, event.workers)
@@ -267,7 +265,7 @@ export class CopyProgress {
   }
 
   /** Marks a chunk as failed that was proved earlier, and whose rows differ now. */
-  #differs(event: Of<'look.difference'>): void {
+  #differs(event: EventOf<'look.difference'>): void {
     if (event.chunk === undefined || event.accepted === true) return
     const known = this.book.find(event.table, event.chunk) ?? freshChunk(event.table, event.chunk, spanOf(event))
     const error = { code: 'COUNTS_DIFFER', message: countDifferenceText(event), retryable: false } as const
@@ -276,20 +274,20 @@ export class CopyProgress {
     this.#put({ ...known, span, state: 'failed', error, againAt: null, earlier: true })
   }
 
-  #failed(event: Of<'chunk.failed'>, now: number): void {
+  #failed(event: EventOf<'chunk.failed'>, now: number): void {
     const known = this.book.find(event.table, event.chunk) ?? freshChunk(event.table, event.chunk, {})
     const ms = known.startedAt === null ? null : now - known.startedAt
     this.#put({ ...known, state: 'failed', error: event.error, againAt: null, ms })
   }
 
   /** Removes a chunk that was rolled back and has no worker, unless a steering request holds it. */
-  #released({ table, chunk }: Of<'chunk.released'>): void {
+  #released({ table, chunk }: EventOf<'chunk.released'>): void {
     const known = this.book.find(table, chunk)
     if (known?.held == null) return this.#letGo({ table, no: chunk })
     this.#put({ ...freshChunk(table, chunk, known.span), held: known.held })
   }
 
-  #steered({ table: name, chunk, act }: Of<'table.steered'>): void {
+  #steered({ table: name, chunk, act }: EventOf<'table.steered'>): void {
     const table = this.#at(name)
     const held = act === 'pause' ? 'paused' : act === 'skip' ? 'skipped' : null
     if (chunk !== undefined) {
@@ -307,14 +305,14 @@ export class CopyProgress {
     table.map.turn('failed', 'pending')
   }
 
-  #onQuarantined({ table, chunk, key, error }: Of<'row.aside'>): void {
+  #onQuarantined({ table, chunk, key, error }: EventOf<'row.aside'>): void {
     const known = this.book.find(table, chunk)
     if (known === null) return
     const rows = known.rows.length < KEPT.rowsOfChunk ? [...known.rows, { key, error }] : known.rows
     this.book.put({ ...known, quarantined: known.quarantined + 1, rows })
   }
 
-  #finished(event: Of<'table.finished'>): void {
+  #finished(event: EventOf<'table.finished'>): void {
     const table = this.#at(event.table)
     table.result = event
     if (event.status === 'ok' && isProvedAtEnd(table)) {
