@@ -3,7 +3,7 @@ import { takenBy, type SpokenAction } from '../app/operations/facts.ts'
 import type { CommandDeclaration } from '../engine/run/operations/option.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { requiredText, type Arguments } from './arguments.ts'
-import { closest } from '../shared/closest.ts'
+import { suggested } from '../shared/closest.ts'
 import type { ConfigDefaults } from './config.ts'
 import { configuredFor, shownOption } from './option-flags.ts'
 
@@ -23,8 +23,7 @@ export function actionOf(
     return action
   }
   const known = [...new Set(actions.map(({ name }) => name))]
-  const meant = closest(word, known)
-  throw new SluiceError('BAD_FLAG', `${command.name} has no action ${word}${meant === null ? '' : ` (${meant}?)`}`, {
+  throw new SluiceError('BAD_FLAG', `${command.name} has no action ${word}${suggested(word, known)}`, {
     hint: `it takes ${known.join(known.length === 2 ? ' and ' : ', ')}`,
   })
 }

@@ -8,7 +8,7 @@ import {
 } from '../model/run/alert.ts'
 import { commandNameOf, declarationOf } from '../app/operations/facts.ts'
 import type { OperationKind } from '../app/operations/list.ts'
-import { closest } from '../shared/closest.ts'
+import { suggested } from '../shared/closest.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { givenFlag, given, givenText, type Arguments } from './arguments.ts'
 import { parseByteSize } from './byte-size.ts'
@@ -63,8 +63,7 @@ function conditionOf(text: string, { command, causes, others }: Alerting): Alert
   const hint = `${command} can alert on ${formsText(causes)}`
   const word = wordOf(text)
   if (!isCause(word)) {
-    const meant = closest(word, causes)
-    throw new SluiceError('BAD_FLAG', `--alert ${text} is not a condition${meant === null ? '' : ` (${meant}?)`}`, {
+    throw new SluiceError('BAD_FLAG', `--alert ${text} is not a condition${suggested(word, causes)}`, {
       hint,
     })
   }

@@ -9,7 +9,7 @@ import { CALENDAR_UNITS } from '../model/calendar/calendar.ts'
 import { DECIMALS, ON_EXISTING, PROOFS } from '../engine/copy/operations/copy/options.ts'
 import { CHECKED_FILES } from '../engine/run/operations/shared-options.ts'
 import { SluiceError } from '../shared/errors.ts'
-import { closest } from '../shared/closest.ts'
+import { suggested } from '../shared/closest.ts'
 import { LIFECYCLE, LIFECYCLE_KEYS } from './lifecycle-config.ts'
 
 const positive = z.int().min(1)
@@ -88,9 +88,9 @@ function issueTexts(issue: z.core.$ZodIssue, lined: Lined): readonly string[] {
   const { path } = issue
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => {
-      const meant = path[0] === 'lifecycle' ? closest(key, LIFECYCLE_KEYS) : null
+      const meant = path[0] === 'lifecycle' ? suggested(key, LIFECYCLE_KEYS) : ''
       const within = path.length === 0 ? '' : `${path.join('.')}: `
-      return `${within}unknown key ${key}${meant === null ? '' : ` (${meant}?)`}${placeOf([...path, key], true, lined)}`
+      return `${within}unknown key ${key}${meant}${placeOf([...path, key], true, lined)}`
     })
   }
   // For an invalid key of a record the reason is in the nested issue.

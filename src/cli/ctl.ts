@@ -4,7 +4,7 @@ import path from 'node:path'
 import { noSuchLocalRun, refuseStranger, removeDead } from '../engine/run/socket-folder.ts'
 import { ERROR_CODES, SluiceError } from '../shared/errors.ts'
 import type { ErrorCode } from '../shared/errors.ts'
-import { closest } from '../shared/closest.ts'
+import { suggested } from '../shared/closest.ts'
 
 export type Setting = string | number | boolean | null | readonly string[]
 export type ControlRequest = { readonly get: true } | { readonly set: Readonly<Record<string, Setting>> }
@@ -76,8 +76,7 @@ function settingOf(word: string): readonly [name: string, value: Setting] {
     if (found !== undefined) return found
     if (OF_TABLES.has(word)) throw wrong(`${word} needs a table: ${word} TABLE`)
     if (VALUED.has(word)) throw wrong(`${word} needs a number: ${word} N`)
-    const meant = closest(word, Object.keys(SWITCHES))
-    throw wrong(`${word} is not a setting${meant === null ? '' : ` (${meant}?)`}`)
+    throw wrong(`${word} is not a setting${suggested(word, Object.keys(SWITCHES))}`)
   }
   const name = word.slice(0, equals)
   const value = word.slice(equals + 1).trim()
@@ -100,8 +99,8 @@ function settingOf(word: string): readonly [name: string, value: Setting] {
       if (value !== '') return [name, value]
       throw wrong(`${name}= needs the name of a table`)
     default: {
-      const meant = closest(name, ['workers', 'lanes', 'rate', 'paused', 'stop', ...OF_TABLES])
-      throw wrong(`${name} is not a setting${meant === null ? '' : ` (${meant}?)`}`)
+      const known = ['workers', 'lanes', 'rate', 'paused', 'stop', ...OF_TABLES]
+      throw wrong(`${name} is not a setting${suggested(name, known)}`)
     }
   }
 }

@@ -1,7 +1,7 @@
 /** `stores:` of the config file: short names for database URLs and archive places. */
 import { existsSync } from 'node:fs'
 import { asSluiceError, SluiceError, type ErrorInfo } from '../shared/errors.ts'
-import { closest } from '../shared/closest.ts'
+import { suggested } from '../shared/closest.ts'
 import type { ConfigDefaults } from './config.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -49,10 +49,9 @@ export function placeOr(word: string, defaults: ConfigDefaults, env: Env): strin
 export function noSuchStore(word: string, { stores = {} }: ConfigDefaults, origin: string): SluiceError | null {
   const names = Object.keys(stores)
   if (names.length === 0 || word.includes('://')) return null
-  const meant = closest(word, names)
   return new SluiceError(
     'BAD_FLAG',
-    `${origin} is neither a URL nor the name of a store: ${word}${meant === null ? '' : ` (${meant}?)`}`,
+    `${origin} is neither a URL nor the name of a store: ${word}${suggested(word, names)}`,
     {
       hint: `the config file names ${names.join(', ')}`,
     },

@@ -35,3 +35,9 @@ export function closest(word: string, known: readonly string[]): string | null {
   }
   return best
 }
+
+/** ` (word?)`, with the word of `known` that was probably meant; empty if no word is similar. */
+export function suggested(word: string, known: readonly string[]): string {
+  const meant = closest(word, known)
+  return meant === null ? '' : ` (${meant}?)`
+}

@@ -1,7 +1,7 @@
 /** completion: prints the completion script of a shell. */
 import { SluiceError } from '../../shared/errors.ts'
 import { requiredText } from '../arguments.ts'
-import { closest } from '../../shared/closest.ts'
+import { suggested } from '../../shared/closest.ts'
 import { SCRIPTS, type Shell } from '../completion/scripts.ts'
 import type { Command } from './command.ts'
 
@@ -10,8 +10,7 @@ const completion: Command = {
     const word = requiredText(args, 'shell')
     if (isShell(word)) return { kind: 'help', text: SCRIPTS[word] }
     const shells = Object.keys(SCRIPTS)
-    const meant = closest(word, shells)
-    throw new SluiceError('BAD_FLAG', `the shell ${word} is not supported${meant === null ? '' : ` (${meant}?)`}`, {
+    throw new SluiceError('BAD_FLAG', `the shell ${word} is not supported${suggested(word, shells)}`, {
       hint: `it takes ${shells.join(', ')}`,
     })
   },

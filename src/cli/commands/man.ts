@@ -1,6 +1,6 @@
 /** man: a page of the manual, as roff. */
 import { SluiceError } from '../../shared/errors.ts'
-import { closest } from '../../shared/closest.ts'
+import { suggested } from '../../shared/closest.ts'
 import { givenText } from '../arguments.ts'
 import { commandNamed, COMMANDS } from '../command-list.ts'
 import { toolVersion } from '../help.ts'
@@ -13,11 +13,8 @@ const man: Command = {
     if (name === undefined) return { kind: 'help', text: manPage(null, toolVersion()) }
     const command = commandNamed(name)
     if (command !== null) return { kind: 'help', text: manPage(command, toolVersion()) }
-    const meant = closest(
-      name,
-      COMMANDS.map((one) => one.name),
-    )
-    throw new SluiceError('BAD_FLAG', `there is no command ${name}${meant === null ? '' : ` (${meant}?)`}`, {
+    const known = COMMANDS.map((one) => one.name)
+    throw new SluiceError('BAD_FLAG', `there is no command ${name}${suggested(name, known)}`, {
       hint: 'sluice --help lists the commands',
     })
   },
