@@ -1,7 +1,7 @@
 /** Flags of `archive`: partitioning, age and storage. */
 import { DEFAULT_CALENDAR, type CalendarSpec, type Epoch } from '../model/calendar/calendar.ts'
 import { SluiceError } from '../shared/errors.ts'
-import { givenFlag, given, givenList, givenCount, givenText } from './arguments.ts'
+import { exclusive, givenFlag, given, givenList, givenCount, givenText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
 import { parseByteSize } from './byte-size.ts'
 import { CALENDAR_FLAGS } from '../engine/run/operations/words.ts'
@@ -93,9 +93,7 @@ function cutOptions(
   }
   const other = ['by', ...CALENDAR_FLAGS].find((name) => args[name] !== undefined)
   if (other !== undefined) {
-    throw new SluiceError('BAD_FLAG', `--by-value and --${other} exclude each other`, {
-      hint: 'a table is partitioned by values of a column, or by periods of time',
-    })
+    throw exclusive('--by-value', `--${other}`, 'a table is partitioned by values of a column, or by periods of time')
   }
   return { byValue, ...given('olderThan', ageIn(args, 'older-than', {})) }
 }

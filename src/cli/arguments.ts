@@ -92,3 +92,8 @@ export function givenList(args: Arguments, name: string, as: string = shown(name
 export function given<K extends string, V>(key: K, value: V | undefined): { readonly [P in K]?: V } {
   return (value === undefined ? {} : { [key]: value }) as { readonly [P in K]?: V }
 }
+
+/** The error for two options that cannot be combined. */
+export function exclusive(one: string, other: string, hint = 'leave one of the two out'): SluiceError {
+  return new SluiceError('BAD_FLAG', `${one} and ${other} exclude each other`, { hint })
+}

@@ -1,4 +1,5 @@
 /** Decides which operations `--background` accepts, and reports when such a run has begun. */
+import { exclusive } from './arguments.ts'
 import { isWatched } from '../app/live/watched.ts'
 import type { Operation } from '../app/operations/list.ts'
 import type { Event } from '../model/run/event.ts'
@@ -7,9 +8,7 @@ import { SluiceError } from '../shared/errors.ts'
 /** @throws SluiceError BAD_FLAG for an operation that cannot run in the background */
 export function refuseBackground(operation: Operation | null, tui: boolean): void {
   if (tui) {
-    throw new SluiceError('BAD_FLAG', '--tui and --background exclude each other', {
-      hint: 'sluice attach shows a background run in the terminal UI',
-    })
+    throw exclusive('--tui', '--background', 'sluice attach shows a background run in the terminal UI')
   }
   if (operation !== null && isWatched(operation)) return
   throw new SluiceError('BAD_FLAG', '--background is for long runs, and this command only prints a result', {

@@ -1,4 +1,5 @@
 /** `--distributed`: leaves a run to workers, and steers such a run. */
+import { exclusive } from './arguments.ts'
 import { hostname } from 'node:os'
 import { isoTime } from '../shared/clock.ts'
 import { SluiceError } from '../shared/errors.ts'
@@ -30,7 +31,7 @@ export function refuseWithWorkers(
     ['--between', reported?.hours !== undefined, 'sluice ctl RUN pause --distributed pauses it'],
   ]
   for (const [flag, isGiven, hint] of flags) {
-    if (isGiven) throw new SluiceError('BAD_FLAG', `--distributed and ${flag} exclude each other`, { hint })
+    if (isGiven) throw exclusive('--distributed', flag, hint)
   }
 }
 

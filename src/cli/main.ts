@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import process from 'node:process'
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
 import type { Request, CommandTexts } from './commands/command.ts'
-import { given } from './arguments.ts'
+import { exclusive, given } from './arguments.ts'
 import { commandLine } from './command-line.ts'
 import { hasFlag, withConfig, type FoundConfig } from './config-search.ts'
 import { confirmed } from './confirmed.ts'
@@ -302,7 +302,7 @@ function isLong(operation: Operation): boolean {
 function keepsHours(reported: CommandTexts | undefined, { tui }: Globals): boolean {
   if (reported?.hours === undefined) return false
   if (!tui) return true
-  throw new SluiceError('BAD_FLAG', '--tui and --between exclude each other', { hint: 'leave one of the two out' })
+  throw exclusive('--tui', '--between')
 }
 
 /** True if the run writes a migrator's log; then it runs without the UI. @throws SluiceError BAD_FLAG with --tui */

@@ -1,4 +1,7 @@
 /** Chooses the frontend of a command. A pure function, tested by a table of cases. */
+import { exclusive } from './arguments.ts'
+import type { Globals } from './globals.ts'
+import type { CliContext } from './ports.ts'
 import { SluiceError } from '../shared/errors.ts'
 
 export type FrontendMode = 'tui' | 'text' | 'json'
@@ -44,7 +47,7 @@ export function chooseMode(input: ModeInput): FrontendMode {
             ? null
             : '--no-input'
     if (against !== null) {
-      throw new SluiceError('BAD_FLAG', `--tui and ${against} exclude each other`, { hint: 'leave one of the two out' })
+      throw exclusive('--tui', against)
     }
     if (!input.stdinTTY || !input.stdoutTTY) {
       throw new SluiceError(

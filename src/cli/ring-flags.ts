@@ -2,7 +2,7 @@
 import type { CassandraOptions, RingOptions, TrackOptions } from '../engine/copy/operations/copy/option-types.ts'
 import type { CopyOperation } from '../engine/copy/operations/copy/declaration.ts'
 import { SluiceError } from '../shared/errors.ts'
-import { givenFlag, given, givenList, givenCount, givenText, type Arguments } from './arguments.ts'
+import { exclusive, givenFlag, given, givenList, givenCount, givenText, type Arguments } from './arguments.ts'
 import type { CdmOptions } from './cdm/options.ts'
 
 /** @returns undefined if none is given @throws SluiceError BAD_FLAG */
@@ -29,9 +29,7 @@ export function readTrack(args: Arguments, cdm: CdmOptions | null): TrackOptions
   const asked = givenFlag(args, 'track-run') || cdm?.track !== undefined
   if (!asked && !autoRerun && runId === undefined && previous === undefined) return undefined
   if (autoRerun && previous !== undefined) {
-    throw new SluiceError('BAD_FLAG', '--auto-rerun and --prev-run-id exclude each other', {
-      hint: 'leave one of the two out',
-    })
+    throw exclusive('--auto-rerun', '--prev-run-id')
   }
   if (runId !== undefined && runId === previous)
     throw new SluiceError('BAD_FLAG', `--run-id and --prev-run-id are both ${runId}`)
@@ -52,9 +50,7 @@ export function readCassandra(args: Arguments, cdm: CdmOptions | null): Cassandr
     ...(args['stamps'] === false ? { dropStamps: true as const } : {}),
   }
   if (options.dropStamps === true && options.writetime !== undefined) {
-    throw new SluiceError('BAD_FLAG', '--no-stamps and --writetime exclude each other', {
-      hint: 'leave one of the two out',
-    })
+    throw exclusive('--no-stamps', '--writetime')
   }
   return Object.keys(options).length === 0 ? undefined : options
 }

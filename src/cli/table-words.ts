@@ -1,7 +1,7 @@
 /** Tables of a command: from its flags, else from the config file. */
 import { isS3Url, parseLakeUrl } from '../model/lake/lake-url.ts'
 import { SluiceError } from '../shared/errors.ts'
-import { givenFlag, givenList, type Arguments } from './arguments.ts'
+import { exclusive, givenFlag, givenList, type Arguments } from './arguments.ts'
 import type { ConfigDefaults } from './config.ts'
 import { configNames } from './copy-flags.ts'
 
@@ -35,7 +35,7 @@ export function tablesOrAllArgument(args: Arguments, operand: string, verb: stri
   // Refuse bad S3 URLs before anything is printed, logged or recorded.
   for (const table of tables) if (isS3Url(table)) parseLakeUrl(table)
   if (all && tables.length > 0) {
-    throw new SluiceError('BAD_FLAG', 'TABLE and --all exclude each other', { hint: 'leave one of the two out' })
+    throw exclusive('TABLE', '--all')
   }
   if (!all && tables.length === 0) {
     throw new SluiceError('BAD_FLAG', `no table to ${verb} is named`, {

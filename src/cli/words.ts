@@ -5,7 +5,7 @@ import type { OperationWord, OperationWords } from '../engine/run/operations/wor
 import type { SliceNumbers, SliceUnit } from '../model/calendar/slices.ts'
 import type { AsOf } from '../model/lake/as-of.ts'
 import { SluiceError } from '../shared/errors.ts'
-import { givenFlag, given, givenList, givenCount, givenText, type Arguments } from './arguments.ts'
+import { exclusive, givenFlag, given, givenList, givenCount, givenText, type Arguments } from './arguments.ts'
 import { ageIn, calendarOptions } from './calendar-flags.ts'
 import { alertOf } from './alert-flags.ts'
 import { archivePlaceArgument } from './archive-flags.ts'
@@ -130,9 +130,7 @@ function asOf(args: Arguments): AsOf {
   const version = givenCount(args, 'version', 0)
   const timestamp = givenText(args, 'timestamp')
   if (version !== undefined && timestamp !== undefined) {
-    throw new SluiceError('BAD_FLAG', '--version and --timestamp exclude each other', {
-      hint: 'leave one of the two out',
-    })
+    throw exclusive('--version', '--timestamp')
   }
   return {
     ...given('version', version),

@@ -6,7 +6,7 @@ import type { RunFinished } from '../../engine/run/operation.ts'
 import type { AlertCause, AlertOptions } from '../../model/run/alert.ts'
 import { COPY_CAUSES, DECIMALS, FOLLOW_CAUSES, ON_EXISTING, PROOFS } from '../../engine/copy/operations/copy/options.ts'
 import { defaultNumber } from '../../app/operations/facts.ts'
-import { givenFlag, given, givenList, givenCount, givenText } from '../arguments.ts'
+import { exclusive, givenFlag, given, givenList, givenCount, givenText } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
 import { readAlert } from '../alert-flags.ts'
 import { splitNames } from '../name-list.ts'
@@ -42,7 +42,7 @@ function operationOf(
   const part = givenText(args, 'part')
   const restart = givenFlag(args, 'restart')
   if (restart && givenFlag(args, 'resume')) {
-    throw new SluiceError('BAD_FLAG', '--resume and --restart exclude each other', { hint: 'leave one of the two out' })
+    throw exclusive('--resume', '--restart')
   }
   const again = givenFlag(args, 'again')
   const track = readTrack(args, cdm)
@@ -132,14 +132,10 @@ function refuseWith(
   }
   if (!again) return
   if (restart) {
-    throw new SluiceError('BAD_FLAG', '--again and --restart exclude each other', {
-      hint: 'use --again to compare copied rows, or --restart to copy them again',
-    })
+    throw exclusive('--again', '--restart', 'use --again to compare copied rows, or --restart to copy them again')
   }
   if (part) {
-    throw new SluiceError('BAD_FLAG', '--again and --part exclude each other', {
-      hint: 'remove --part: a table is compared by one program',
-    })
+    throw exclusive('--again', '--part', 'remove --part: a table is compared by one program')
   }
 }
 

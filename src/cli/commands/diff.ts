@@ -1,7 +1,7 @@
 /** diff: compares after a copy, and repairs. */
 import { SluiceError } from '../../shared/errors.ts'
 import { alertOf } from '../alert-flags.ts'
-import { requiredCount, givenFlag, given, givenList } from '../arguments.ts'
+import { exclusive, requiredCount, givenFlag, given, givenList } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
 import { chooseEnd } from '../copy-ends.ts'
 import { readSelection } from '../copy-flags.ts'
@@ -44,9 +44,7 @@ const diff: Command = {
     const undo = runIdArgument(args, 'undo', '--undo')
     if (alert !== undefined && (followed !== null || undo !== undefined)) {
       const flagName = undo === undefined ? '--run' : '--undo'
-      throw new SluiceError('BAD_FLAG', `--alert and ${flagName} exclude each other`, {
-        hint: 'remove --alert: a command with named rows or a run prints its result',
-      })
+      throw exclusive('--alert', flagName, 'remove --alert: a command with named rows or a run prints its result')
     }
     if (followed !== null) return followed
     const fix = givenFlag(args, 'fix')
@@ -57,7 +55,7 @@ const diff: Command = {
       })
     }
     if (fix && undo !== undefined) {
-      throw new SluiceError('BAD_FLAG', '--fix and --undo exclude each other', { hint: 'leave one of the two out' })
+      throw exclusive('--fix', '--undo')
     }
     if (undo !== undefined) return undoRequest(undo, args, context)
     const { selection, cdm, add } = readSelection(args, context)

@@ -1,7 +1,6 @@
 /** follow: continues a stream, ends it, or reports on it. */
 import { FOLLOW_WORDS } from '../../engine/follow/operations/follow/declaration.ts'
-import { SluiceError } from '../../shared/errors.ts'
-import { givenFlag, givenText } from '../arguments.ts'
+import { exclusive, givenFlag, givenText } from '../arguments.ts'
 import { commandNamed } from '../command-list.ts'
 import { chooseEnd } from '../copy-ends.ts'
 import { spoken } from '../words.ts'
@@ -19,9 +18,7 @@ const follow: Command = {
     if (report === undefined) return spoken('follow', FOLLOW_WORDS, { command, args, context })
     const other = OF_RUNS.find((name) => givenFlag(args, name))
     if (other !== undefined) {
-      throw new SluiceError('BAD_FLAG', `--${other} and --report exclude each other`, {
-        hint: 'a report only reads the ledger; leave one of the two out',
-      })
+      throw exclusive(`--${other}`, '--report', 'a report only reads the ledger; leave one of the two out')
     }
     const to = chooseEnd('to', args, context.defaults, context.env)
     const stream = givenText(args, 'run') ?? ''

@@ -1,7 +1,7 @@
 /** grants: rights in a catalog, or in the database of a queue, depending on the role. */
 import { ACCESS_LEVELS, QUEUE_ROLES } from '../../engine/lake/operations/grants/declaration.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import { givenFlag, givenText, requiredText } from '../arguments.ts'
+import { exclusive, givenFlag, givenText, requiredText } from '../arguments.ts'
 import { chooseQueue } from '../queue-choice.ts'
 import { operate } from './command.ts'
 import type { Command } from './command.ts'
@@ -26,9 +26,7 @@ const grants: Command = {
 function refuseFlag(args: Parameters<typeof givenFlag>[0], name: string, role: string, hint: string): void {
   if (givenText(args, name) === undefined) return
   const roles = (name === 'connect' ? QUEUE_ROLES : ACCESS_LEVELS).join(', ')
-  throw new SluiceError('BAD_FLAG', `--role ${role} and --${name} exclude each other`, {
-    hint: `${hint}; roles with --${name} are ${roles}`,
-  })
+  throw exclusive(`--role ${role}`, `--${name}`, `${hint}; roles with --${name} are ${roles}`)
 }
 
 export const commands = { grants }

@@ -1,7 +1,7 @@
 /** prune: drops old versions of tables from the catalog. */
 import { SluiceError } from '../../shared/errors.ts'
 import { alertOf } from '../alert-flags.ts'
-import { givenFlag, given, givenCount, givenText } from '../arguments.ts'
+import { exclusive, givenFlag, given, givenCount, givenText } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
 import { givenDuration } from '../duration.ts'
 import { operate } from './command.ts'
@@ -13,9 +13,7 @@ function keepOf(args: Arguments): { readonly versions: number } | { readonly for
   const versions = givenCount(args, 'keep-versions', 1)
   const forMs = givenDuration(args, 'older-than')
   if (versions !== undefined && forMs !== undefined) {
-    throw new SluiceError('BAD_FLAG', '--keep-versions and --older-than exclude each other', {
-      hint: 'leave one of the two out',
-    })
+    throw exclusive('--keep-versions', '--older-than')
   }
   if (versions !== undefined) return { versions }
   if (forMs !== undefined) return { forMs }
