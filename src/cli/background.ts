@@ -18,6 +18,7 @@ import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
 import { ownMark } from '../shared/process-mark.ts'
 import { stateFolder } from '../shared/state-folder.ts'
+import { splitAtEnd } from './globals.ts'
 import type { CliContext } from './ports.ts'
 import type { CliSession } from './session.ts'
 
@@ -72,8 +73,7 @@ export async function runInBackground(
 
 /** Words without `--background`, and with `--ci`, since no user is present. */
 export function wordsOfChild(argv: readonly string[]): readonly string[] {
-  const end = argv.indexOf('--')
-  const [flags, rest] = end === -1 ? [argv, []] : [argv.slice(0, end), argv.slice(end)]
+  const [flags, rest] = splitAtEnd(argv)
   const kept = flags.filter((word) => !/^--background(?:=|$)/.test(word))
   return [...kept, ...(kept.includes('--json') || kept.includes('--ci') ? [] : ['--ci']), ...rest]
 }

@@ -7,7 +7,7 @@ import type { CatalogChoice } from './catalog-choice.ts'
 import { COMMANDS } from './command-list.ts'
 import { shownUrl } from './copy-ends.ts'
 import { currentFlags } from './former-flags.ts'
-import { firstWord } from './globals.ts'
+import { firstWord, splitAtEnd } from './globals.ts'
 import { SCHEMA_VARIABLE } from './schema-choice.ts'
 
 /** Flags that choose a frontend for one call; printed commands leave them out. */
@@ -58,8 +58,7 @@ export function commandLine(
 ): string {
   const words = ['sluice']
   const argv = currentFlags(typed)
-  const end = argv.indexOf('--')
-  const flags = end === -1 ? argv : argv.slice(0, end)
+  const [flags, [end, ...literal]] = splitAtEnd(argv)
   const isLeft = flags.includes(TO_WORKERS) && !OF_ITSELF.has(firstWord(flags) ?? '')
   const away = isLeft ? OF_QUEUES : ONCE
   const withheld = flags.map((word) => WITHHELD.get(word)).find((names) => names !== undefined)
@@ -93,7 +92,7 @@ export function commandLine(
     ...(catalog?.from === 'variable' ? [`--database-url "$${CATALOG_VARIABLE}"`] : []),
     ...(catalog?.schemaFrom === 'variable' ? [`--schema "$${SCHEMA_VARIABLE}"`] : []),
   )
-  if (end !== -1) words.push('--', ...argv.slice(end + 1).map((word) => shellQuote(redactText(word, secrets))))
+  if (end !== undefined) words.push(end, ...literal.map((word) => shellQuote(redactText(word, secrets))))
   return words.join(' ')
 }
 

@@ -2,7 +2,7 @@
 import { lstatSync, realpathSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import path from 'node:path'
-import { configFlag, firstWord } from './globals.ts'
+import { configFlag, firstWord, splitAtEnd } from './globals.ts'
 import { DEFAULT_CONFIG } from './lifecycle-defaults.ts'
 import { isTrusted } from './trust.ts'
 
@@ -48,16 +48,14 @@ export function searchConfig(argv: readonly string[], cwd: string, env: Env, uid
 
 /** True if a flag is among the words, which are not parsed yet. */
 export function hasFlag(argv: readonly string[], flag: string): boolean {
-  const end = argv.indexOf('--')
-  return (end === -1 ? argv : argv.slice(0, end)).includes(flag)
+  return splitAtEnd(argv)[0].includes(flag)
 }
 
 /** Adds `--config FILE` as if typed, so that every printed command has it. */
 export function withConfig(argv: readonly string[], file: string | null): readonly string[] {
   if (file === null) return argv
-  const end = argv.indexOf('--')
-  const flag = ['--config', file]
-  return end === -1 ? [...argv, ...flag] : [...argv.slice(0, end), ...flag, ...argv.slice(end)]
+  const [flags, rest] = splitAtEnd(argv)
+  return [...flags, '--config', file, ...rest]
 }
 
 function upwards(cwd: string): readonly string[] {

@@ -65,6 +65,12 @@ export function firstWord(argv: readonly string[]): string | null {
   return null
 }
 
+/** The words before a `--`, and those from it on. */
+export function splitAtEnd(argv: readonly string[]): readonly [flags: readonly string[], rest: readonly string[]] {
+  const end = argv.indexOf('--')
+  return end === -1 ? [argv, []] : [argv.slice(0, end), argv.slice(end)]
+}
+
 /** Value of `--config`. Read without yargs, because the file sets the defaults that yargs shows. */
 export function configFlag(argv: readonly string[]): string | null {
   for (const [index, word] of argv.entries()) {
@@ -80,9 +86,8 @@ export function configFlag(argv: readonly string[]): string | null {
  * @throws SluiceError BAD_FLAG for a value that is not `all`, since the command would run
  */
 export function helpAsked(argv: readonly string[]): 'first' | 'all' | null {
-  const end = argv.indexOf('--')
   let asked: 'first' | 'all' | null = null
-  for (const word of end === -1 ? argv : argv.slice(0, end)) {
+  for (const word of splitAtEnd(argv)[0]) {
     const [, equals, value] = /^(?:--help|-h)(?:(=)(.*))?$/s.exec(word) ?? [null]
     if (word === '--help' || word === '-h') asked ??= 'first'
     else if (value === 'all') asked = 'all'

@@ -4,6 +4,7 @@ import type { Operation } from '../app/operations/list.ts'
 import type { Option } from '../engine/run/operations/option.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { Arguments } from './arguments.ts'
+import { splitAtEnd } from './globals.ts'
 import { shownOption } from './option-flags.ts'
 
 /**
@@ -11,8 +12,7 @@ import { shownOption } from './option-flags.ts'
  * @throws SluiceError BAD_FLAG
  */
 export function refuseTwice(args: Arguments, argv: readonly string[], takes: readonly Option[]): void {
-  const end = argv.indexOf('--')
-  const flags = end === -1 ? argv : argv.slice(0, end)
+  const [flags] = splitAtEnd(argv)
   for (const option of takes) {
     const value = args[option.name]
     if (option.type !== 'list' && option.type !== 'flag' && Array.isArray(value)) {

@@ -23,7 +23,7 @@ import type { Request } from './commands/command.ts'
 import type { ConfigDefaults } from './config.ts'
 import { actionsOf } from '../app/operations/facts.ts'
 import { isCopyUrl } from '../engine/run/systems.ts'
-import { configFlag, declareGlobals, firstWord, helpAsked, readGlobals } from './globals.ts'
+import { configFlag, declareGlobals, firstWord, helpAsked, readGlobals, splitAtEnd } from './globals.ts'
 import type { Globals } from './globals.ts'
 import { DEFAULT_CONFIG } from './lifecycle-defaults.ts'
 import { allStores, noSuchStore, placeOr, storeOr, type ConfiguredStore } from './named-stores.ts'
@@ -318,9 +318,8 @@ function hideLiterals(argv: readonly string[]): {
   readonly words: readonly string[]
   readonly reveal: <T>(value: T) => T | string
 } {
-  const end = argv.indexOf('--')
-  if (end === -1) return { words: argv, reveal: (value) => value }
-  const literals = argv.slice(end + 1)
+  const [flags, [end, ...literals]] = splitAtEnd(argv)
+  if (end === undefined) return { words: argv, reveal: (value) => value }
   const placeholders = literals.map((_, index) => `${LITERAL}${index}${LITERAL}`)
   const one = (text: string): string => {
     let plain = text
@@ -333,7 +332,7 @@ function hideLiterals(argv: readonly string[]): {
     if (typeof value === 'string') return one(value)
     return Array.isArray(value) ? (value.map((item: unknown) => reveal(item)) as T) : value
   }
-  return { words: [...argv.slice(0, end), ...placeholders], reveal }
+  return { words: [...flags, ...placeholders], reveal }
 }
 
 /** Splits `--flag="value"` into two words: yargs strips quotes in one word for a list only, in a second word never. */

@@ -1,7 +1,7 @@
 /** Words of `spark-submit`: accepts the lines in guides of the Cassandra Data Migrator with `sluice` as the program. */
 import { SluiceError } from '../../shared/errors.ts'
 import { COMMANDS } from '../command-list.ts'
-import { VALUE_FLAGS } from '../globals.ts'
+import { splitAtEnd, VALUE_FLAGS } from '../globals.ts'
 
 export type CdmJob = { readonly command: 'copy' | 'diff'; readonly ysql: boolean }
 
@@ -45,8 +45,7 @@ export function jobOf(word: string): CdmJob {
  * @throws SluiceError BAD_FLAG
  */
 export function fromSparkSubmit(argv: readonly string[]): readonly string[] {
-  const end = argv.indexOf('--')
-  const flags = end === -1 ? argv : argv.slice(0, end)
+  const [flags, rest] = splitAtEnd(argv)
   if (!flags.some((word) => /^--(?:class|properties|properties-file|conf)(?:=|$)/.test(word))) return argv
   const words: string[] = []
   const idle: string[] = []
@@ -82,5 +81,5 @@ export function fromSparkSubmit(argv: readonly string[]): readonly string[] {
     }
   }
   const carried = idle.flatMap((word) => [`--${IDLE_FLAG}`, word.replace(/^--/, '')])
-  return [...words, ...carried, ...(end === -1 ? [] : argv.slice(end))]
+  return [...words, ...carried, ...rest]
 }
