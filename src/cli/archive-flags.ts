@@ -1,5 +1,6 @@
 /** Flags of `archive`: partitioning, age and storage. */
-import { DEFAULT_CALENDAR, type CalendarSpec, type Epoch } from '../model/calendar/calendar.ts'
+import type { ArchiveOperation } from '../archive/operations/archive-run/declaration.ts'
+import { DEFAULT_CALENDAR, type CalendarSpec } from '../model/calendar/calendar.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { exclusive, givenFlag, given, givenList, givenCount, givenText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
@@ -23,28 +24,11 @@ const MOST_WORKERS = 16
 /** Lowest useful rate; no partition is worth a slower one. */
 const LEAST_RATE = 1000
 
-export type Archiving = {
-  readonly to?: string
-  readonly by?: string
-  readonly byValue?: string
-  readonly calendar?: CalendarSpec
-  readonly epoch?: Epoch
-  readonly olderThan?: string
-  readonly asText: readonly string[]
-  readonly exact?: true
-  readonly renamed?: readonly string[]
-  readonly dropped?: readonly string[]
-  readonly widen?: true
-  readonly detach: boolean
-  readonly drop: boolean
-  readonly graceMs?: number
-  readonly fileBytes?: number
-  readonly memoryBytes?: number
-  readonly patienceMs?: number
-  readonly budgetMs?: number
-  readonly workers?: number
-  readonly rate?: number
-}
+/** What the options of an archive say, apart from the stores, tables and partitions. */
+export type Archiving = Omit<
+  ArchiveOperation,
+  'kind' | 'from' | 'tables' | 'partitions' | 'confirm' | 'dryRun' | 'alert'
+>
 
 /** @throws SluiceError BAD_FLAG */
 export function readArchiving(args: Arguments, context: Pick<RequestContext, 'defaults' | 'env'>): Archiving {

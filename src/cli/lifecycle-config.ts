@@ -1,6 +1,6 @@
 /** `lifecycle:` of the config file: settings of tables, named like the command-line options. */
 import { z } from 'zod'
-import { CALENDAR_UNITS, EPOCHS, type CalendarUnit, type Epoch } from '../model/calendar/calendar.ts'
+import { CALENDAR_UNITS, EPOCHS } from '../model/calendar/calendar.ts'
 import { MOST_AHEAD } from '../partition/coverage.ts'
 import { ALERT_CAUSES } from '../model/run/alert.ts'
 import { SluiceError } from '../shared/errors.ts'
@@ -9,31 +9,6 @@ import { ageIn, calendarOptions } from './calendar-flags.ts'
 import { parseDuration } from './duration.ts'
 
 const word = z.string().min(1)
-
-/** Settings of one table. `archive` is `--to` of the archive commands. */
-export type LifecycleConfig = {
-  readonly from?: string | undefined
-  readonly to?: string | undefined
-  readonly by?: string | undefined
-  readonly epoch?: Epoch | undefined
-  readonly calendar?: CalendarUnit | undefined
-  readonly 'first-month'?: string | undefined
-  readonly 'year-offset'?: number | undefined
-  readonly 'first-weekday'?: string | undefined
-  readonly zone?: string | undefined
-  readonly slices?: 'week' | 'month' | undefined
-  readonly window?: string | undefined
-  readonly lanes?: number | undefined
-  readonly workers?: number | undefined
-  readonly rate?: number | undefined
-  readonly ahead?: number | undefined
-  readonly 'older-than'?: string | undefined
-  readonly archive?: string | undefined
-  readonly grace?: string | undefined
-  readonly alert?: string | undefined
-  readonly 'alert-command'?: string | undefined
-  readonly 'alert-exit'?: boolean | undefined
-}
 
 /** A text validated by the parser of the option; its error becomes the error of the file. */
 const readBy = (read: (text: string) => unknown): z.ZodType<string, string> =>
@@ -77,6 +52,9 @@ const ENTRY = z.strictObject({
   'alert-command': word.optional(),
   'alert-exit': z.boolean().optional(),
 })
+
+/** Settings of one table. `archive` is `--to` of the archive commands. */
+export type LifecycleConfig = Readonly<z.infer<typeof ENTRY>>
 
 export const LIFECYCLE_KEYS: readonly string[] = Object.keys(ENTRY.shape)
 

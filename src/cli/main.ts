@@ -26,20 +26,6 @@ import type { Operation } from '../app/operations/list.ts'
 import { namingPassedOver, foundConfig, settledTrust } from './settled-config.ts'
 import { namedBy, printed, whoAndWhat, openScreen } from './open-screen.ts'
 
-function modeOf(globals: Globals, { env, stdinTTY, stdoutTTY }: CliContext): FrontendMode {
-  const { ci, json, quiet, input, tui } = globals
-  return chooseMode({
-    stdinTTY,
-    stdoutTTY,
-    env,
-    ci,
-    json,
-    quiet,
-    input,
-    tui,
-  })
-}
-
 /** Reports an error that occurred before the session was opened. */
 async function refuseEarly(argv: readonly string[], error: SluiceError, context: CliContext): Promise<number> {
   const session = await openCliSession(context, {
@@ -68,7 +54,7 @@ export async function main(typed: readonly string[], context: CliContext): Promi
     parsed = await parseCommandLine(argv, context.env)
     if (parsed.request.kind === 'help') return await printHelp(parsed.request.text, context)
     const { globals } = parsed
-    mode = modeOf(globals, context)
+    mode = chooseMode({ ...context, ...globals })
     if (parsed.request.kind === 'open' && mode === 'tui')
       return await openScreen(argv, parsed.request, globals, context)
     const signals = await signalsOf(parsed, context)

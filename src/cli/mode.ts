@@ -6,18 +6,8 @@ import { SluiceError } from '../shared/errors.ts'
 
 export type FrontendMode = 'tui' | 'text' | 'json'
 
-export type ModeInput = {
-  readonly stdinTTY: boolean
-  readonly stdoutTTY: boolean
-  readonly env: Readonly<Record<string, string | undefined>>
-  readonly ci: boolean
-  readonly json: boolean
-  readonly quiet: boolean
-  /** False with `--no-input`. */
-  readonly input: boolean
-  /** `--tui`: the user requires the terminal UI. */
-  readonly tui: boolean
-}
+export type ModeInput = Pick<Globals, 'ci' | 'json' | 'quiet' | 'input' | 'tui'> &
+  Pick<CliContext, 'stdinTTY' | 'stdoutTTY' | 'env'>
 
 const OFF = new Set(['', '0', 'false', 'no', 'off'])
 

@@ -3,14 +3,10 @@ import type { LifecycleStatusOperation } from '../partition/operations/lifecycle
 import type * as engine from '../app/index.ts'
 import type { CommandPort } from '../app/command-port.ts'
 import type { JoinedRun, Workbench } from '../app/workbench.ts'
-import type { NamedUrl } from '../model/share/own-url.ts'
 import type { Event } from '../model/run/event.ts'
-import type { ErrorInfo } from '../shared/errors.ts'
+import type { ConfiguredStore } from './named-stores.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { Operation } from '../app/operations/list.ts'
-
-/** A store of the config file for the UI; its URL has no password. */
-export type ConfigStore = NamedUrl & { readonly error?: ErrorInfo }
 
 /** Functions of the engine that the command line calls. */
 export type EnginePort = Pick<typeof engine, 'distribute' | 'steerShared' | 'runOperation' | 'openWorkbench'>
@@ -27,7 +23,7 @@ export type TuiPort = {
     readonly tool: string
     readonly ascii: boolean
     readonly lifecycle?: LifecycleStatusOperation
-    readonly stores?: readonly ConfigStore[]
+    readonly stores?: readonly ConfiguredStore[]
     readonly memory?: { read(): unknown; write(value: unknown): void }
     readonly commands?: CommandPort
     readonly stdin: NodeJS.ReadStream

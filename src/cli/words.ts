@@ -140,28 +140,9 @@ function asOf(args: Arguments): AsOf {
 
 type Single = Extract<OperationWord, { readonly as: 'text' | 'count' | 'choice' | 'duration' | 'run' }>
 
-type OfOption = Exclude<
-  OperationWord,
-  {
-    readonly as:
-      | 'catalog'
-      | 'end'
-      | 'database'
-      | 'databases'
-      | 'queue'
-      | 'archive place'
-      | 'as of'
-      | 'constant'
-      | 'calendar'
-      | 'alert'
-      | 'age'
-      | 'slice unit'
-      | 'slice numbers'
-      | 'any tables'
-      | 'some tables'
-      | 'one table'
-  }
->
+type OfOption =
+  | Single
+  | Extract<OperationWord, { readonly as: 'flag' | 'set' | 'list' | 'filled' | 'names' | 'some' | 'tables or all' }>
 
 function ofOption(word: OfOption, option: Option, { command, args, context }: Spoken): unknown {
   const { name } = option

@@ -1,5 +1,4 @@
 /** Options of a copy or a diff from properties of the Cassandra Data Migrator. */
-import type { CodecOptions } from '../../model/copy/codec.ts'
 import type { CassandraOptions, RingOptions, TrackOptions } from '../../engine/copy/operations/copy/option-types.ts'
 import type { CopyOperation } from '../../engine/copy/operations/copy/declaration.ts'
 import { given } from '../arguments.ts'
@@ -8,29 +7,21 @@ import { codecsOf } from './codecs.ts'
 import type { Property } from './properties-file.ts'
 import { CdmSettings } from './settings.ts'
 
-export type CdmOptions = {
-  /** URLs; undefined if the properties name neither a cluster nor a table of that side. */
-  readonly from?: string
-  readonly to?: string
-  /** `keyspace.table`, as source tables are named. */
-  readonly table?: string
-  readonly toSchema?: string
-  readonly toTable?: string
-  readonly rename: Readonly<Record<string, string>>
-  readonly where?: string
-  readonly rate?: number
-  readonly batchRows?: number
-  readonly ring?: RingOptions
-  readonly constants?: Readonly<Record<string, string>>
-  readonly explodeMap?: NonNullable<CopyOperation['explodeMap']>
-  readonly codecs?: CodecOptions
-  readonly cassandra?: CassandraOptions
-  readonly track?: TrackOptions
-  /** For a diff: what to repair. */
-  readonly correct: { readonly missing: boolean; readonly mismatch: boolean; readonly counters: boolean }
-  /** Notes printed at the beginning of the run. */
-  readonly notes: readonly string[]
-}
+/** Fields that mean the same in the operation. */
+type Shared =
+  | ('toSchema' | 'toTable' | 'rename' | 'where' | 'rate' | 'batchRows')
+  | ('ring' | 'constants' | 'explodeMap' | 'codecs' | 'cassandra' | 'track')
+
+/** `from` and `to` are undefined if the properties name neither a cluster nor a table of that side. */
+export type CdmOptions = Pick<CopyOperation, Shared> &
+  Partial<Pick<CopyOperation, 'from' | 'to'>> & {
+    /** `keyspace.table`, as source tables are named. */
+    readonly table?: string
+    /** For a diff: what to repair. */
+    readonly correct: { readonly missing: boolean; readonly mismatch: boolean; readonly counters: boolean }
+    /** Notes printed at the beginning of the run. */
+    readonly notes: readonly string[]
+  }
 
 /**
  * @param properties if a key is repeated, the last property is used
