@@ -99,7 +99,7 @@ export async function showRun(
   context: CliContext,
   heard?: (event: Event) => void,
 ): Promise<number> {
-  return show(catalogOfRun(run.operation), face, context, run, heard)
+  return (await shownUntil(catalogOfRun(run.operation), face, context, run, heard)).exitCode
 }
 
 /**
@@ -137,20 +137,10 @@ export async function openUi(
   const { remembers = true } = options
   const at = opened(options, context.env)
   const memory = remembers ? uiMemory([at.lake, at.catalog, at.database], context.env) : null
-  return show(at, { ...options, memory }, context, undefined, heard)
+  return (await shownUntil(at, { ...options, memory }, context, undefined, heard)).exitCode
 }
 
 type TuiEnd = { readonly exitCode: number; readonly goesOn: boolean }
-
-async function show(
-  at: Opened,
-  options: Face,
-  context: CliContext,
-  initial?: RunToShow,
-  heard?: (event: Event) => void,
-): Promise<number> {
-  return (await shownUntil(at, options, context, initial, heard)).exitCode
-}
 
 async function shownUntil(
   { lake, catalog, database }: Opened,

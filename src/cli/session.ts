@@ -10,7 +10,7 @@ import { Interrupter } from '../shared/abort.ts'
 import { isoTime } from '../shared/clock.ts'
 import { armDeadline, type Deadline } from '../shared/deadline.ts'
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
-import { redactText, redactUrl, secretsOfUrl } from '../shared/redact.ts'
+import { redactUrl, secretsOfUrl } from '../shared/redact.ts'
 import { given } from './arguments.ts'
 import { bookFolder } from './book-folder.ts'
 import { CATALOG_VARIABLE } from './catalog-choice.ts'
@@ -53,8 +53,6 @@ export type RunSettings = Beginning & {
 export type CliSession = {
   readonly output: Output
   readonly interrupter: Interrupter
-  readonly actor: string
-  readonly host: string
   /** Shows an event of the command line itself, outside of any run. */
   emit(body: EventBody): void
   /** Shows an event of a run in another program. */
@@ -65,7 +63,6 @@ export type CliSession = {
   interrupted(): void
   /** Shows that a command could not start. @returns its exit code */
   refuse(command: string, error: SluiceError): number
-  redact(text: string): string
   close(): Promise<void>
 }
 
@@ -152,11 +149,8 @@ export async function openCliSession(context: CliContext, options: SessionOption
   return {
     output,
     interrupter,
-    actor,
-    host,
     emit,
     show: (event) => show(event, false),
-    redact: (text) => redactText(text, options.secrets),
     run: async (operation, commandLine, settings = {}) => {
       const { part = false, listen, slots, hours, notes = [], warnings = [], next } = settings
       listing = declarationOf(operation.kind).shape === 'listing'
