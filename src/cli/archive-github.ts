@@ -1,6 +1,7 @@
 /** Archive results for GitHub: a summary table of partitions, and annotations for errors. */
 import type { Event } from '../model/run/event.ts'
 import { forecastText, printedSizes } from '../render/archive-lines.ts'
+import type { ErrorInfo } from '../shared/errors.ts'
 import { durationText, grouped, plural } from '../shared/figures.ts'
 import { alarmText } from '../render/partition-lines.ts'
 
@@ -68,11 +69,10 @@ export class ArchiveRows {
 export function annotationOf(event: Event): Annotation | null {
   if (event.type === 'archive.state' && event.error !== undefined) {
     const { table, partition, error } = event
-    const message = [error.message, error.where ?? '', error.hint === undefined ? '' : `do: ${error.hint}`]
     return {
       kind: 'error',
       title: `${table} ${partition}: ${error.code}`,
-      message: message.filter((part) => part !== '').join('\n'),
+      message: errorText(error),
       reported: `${error.code} ${error.message}`,
     }
   }
@@ -94,4 +94,10 @@ export function annotationOf(event: Event): Annotation | null {
     return { kind: 'warning', title: `${table} ${partition} is blocked`, message: note }
   }
   return null
+}
+
+export function errorText(error: ErrorInfo): string {
+  return [error.message, error.where ?? '', error.hint === undefined ? '' : `do: ${error.hint}`]
+    .filter((part) => part !== '')
+    .join('\n')
 }

@@ -68,21 +68,7 @@ export function logFileFace(
       cause: error,
     })
   }
-  let broken = false
-  // Written synchronously, because the log is read to see what a killed run did last. A full disk must not end or block
-  // the run, which does not depend on this file.
-  const write = (line: string): void => {
-    if (broken) return
-    try {
-      const bytes = Buffer.from(line)
-      for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
-    } catch (error) {
-      broken = true
-      complain(
-        `the log file ${file} cannot be written any more: ${error instanceof Error ? error.message : String(error)}`,
-      )
-    }
-  }
+  const write = fileWriter(fd, `the log file ${file}`, complain)
   return {
     event: (event) => {
       const { ts, type, v: _v, seq: _seq, ...rest } = redact(event)
@@ -91,5 +77,22 @@ export function logFileFace(
       write(`${visibleJson({ level: LEVELS[levelOf(event)], time: ts, type, ...facts, msg: message })}\n`)
     },
     close: () => closeSync(fd),
+  }
+}
+
+/** Writes texts to an open file; after the first failure it writes no more, and complains once about the file. */
+export function fileWriter(fd: number, name: string, complain: (message: string) => void): (text: string) => void {
+  let broken = false
+  // Written synchronously, because the log is read to see what a killed run did last. A full disk must not end or block
+  // the run, which does not depend on this file.
+  return (text) => {
+    if (broken) return
+    try {
+      const bytes = Buffer.from(text)
+      for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
+    } catch (error) {
+      broken = true
+      complain(`${name} cannot be written any more: ${error instanceof Error ? error.message : String(error)}`)
+    }
   }
 }

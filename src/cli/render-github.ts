@@ -6,10 +6,9 @@ import { appendFileSync } from 'node:fs'
 import { leftLines } from '../model/copy/left-behind.ts'
 import { rowKeyText } from '../model/copy/row-key.ts'
 import type { Event, EventBody } from '../model/run/event.ts'
-import type { ErrorInfo } from '../shared/errors.ts'
 import { ERROR_CODES } from '../shared/errors.ts'
 import type { Face } from './face.ts'
-import { annotationOf, ARCHIVE_SUMMARY_COLUMNS, ArchiveRows } from './archive-github.ts'
+import { annotationOf, errorText, ARCHIVE_SUMMARY_COLUMNS, ArchiveRows } from './archive-github.ts'
 import { sizeText, durationText, grouped } from '../shared/figures.ts'
 import { oneLine, visible } from '../shared/visible.ts'
 import { defuse } from './render-text.ts'
@@ -62,12 +61,6 @@ function fenced(command: string): readonly string[] {
   const ticks = Math.max(0, ...[...command.matchAll(/`+/g)].map(([run]) => run.length))
   const fence = '`'.repeat(Math.max(3, ticks + 1))
   return [`${fence}sh`, plain(command), fence]
-}
-
-function errorText(error: ErrorInfo): string {
-  return [error.message, error.where ?? '', error.hint === undefined ? '' : `do: ${error.hint}`]
-    .filter((part) => part !== '')
-    .join('\n')
 }
 
 function importFacts({ version, files, bytes, ms }: TableFinished): readonly string[] {

@@ -1,8 +1,9 @@
 /** `migrator.log`: output of a run with time and level, appended during the run, in addition to the console. */
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import type { Event } from '../../model/run/event.ts'
 import { SluiceError, type ErrorInfo } from '../../shared/errors.ts'
 import type { Face } from '../face.ts'
+import { fileWriter } from '../log-file.ts'
 import { sizeText, durationText, grouped, plural } from '../../shared/figures.ts'
 import { oneLine } from '../../shared/visible.ts'
 import { Narrator } from '../../render/narrator.ts'
@@ -29,17 +30,7 @@ export function migratorLogFace(
 ): Face {
   const fd = opened(file)
   const lines = new MigratorLines()
-  let broken = false
-  const write = (text: string): void => {
-    if (broken) return
-    try {
-      const bytes = Buffer.from(text)
-      for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
-    } catch (error) {
-      broken = true
-      complain(`${file} cannot be written any more: ${error instanceof Error ? error.message : String(error)}`)
-    }
-  }
+  const write = fileWriter(fd, file, complain)
   return {
     event: (event) => {
       const text = lines.event(redact(event))
