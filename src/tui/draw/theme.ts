@@ -22,83 +22,44 @@ export const LOOKS: Readonly<Record<Tone, TextStyle>> = {
   chosen: { inverse: true },
 }
 
-export type ThemeMarks = {
-  readonly ok: string
-  readonly behind: string
-  readonly unfinished: string
-  readonly running: string
-  readonly none: string
-  readonly bad: string
-  readonly refused: string
-  readonly row: string
-  readonly marked: string
-  readonly checkpoint: string
-  readonly open: string
-  readonly folded: string
-  readonly sync: string
-  readonly bar: string
-  readonly dash: string
-  readonly middle: string
-  readonly caret: string
-  readonly up: string
-  readonly down: string
-  readonly same: string
-  readonly differs: string
+/** Each mark, and what stands for it in ASCII. */
+const MARKS = {
+  ok: ['✓', 'ok'],
+  behind: ['↓', 'v'],
+  unfinished: ['■', '#'],
+  running: ['◐', '~'],
+  none: ['–', '-'],
+  bad: ['✗', 'x'],
+  refused: ['⊘', 'o'],
+  row: ['›', '>'],
+  marked: ['●', '*'],
+  checkpoint: ['◆', '+'],
+  open: ['▾', '-'],
+  folded: ['▸', '+'],
+  sync: ['↻', '@'],
+  bar: ['│', '|'],
+  dash: ['─', '-'],
+  middle: ['│', '|'],
+  caret: ['▏', '_'],
+  up: ['▲', '^'],
+  down: ['▼', 'v'],
+  same: ['=', '='],
+  differs: ['≠', '!='],
+} as const
+
+type Mark = keyof typeof MARKS
+
+export type ThemeMarks = Readonly<Record<Mark, string>> & {
   readonly corners: readonly [string, string, string, string]
   readonly tees: readonly [string, string]
 }
 
-export const UNICODE_MARKS: ThemeMarks = {
-  ok: '✓',
-  behind: '↓',
-  unfinished: '■',
-  running: '◐',
-  none: '–',
-  bad: '✗',
-  refused: '⊘',
-  row: '›',
-  marked: '●',
-  checkpoint: '◆',
-  open: '▾',
-  folded: '▸',
-  sync: '↻',
-  bar: '│',
-  dash: '─',
-  middle: '│',
-  caret: '▏',
-  up: '▲',
-  down: '▼',
-  same: '=',
-  differs: '≠',
-  corners: ['╭', '╮', '╰', '╯'],
-  tees: ['┬', '┴'],
-}
+const marks = (side: 0 | 1): Readonly<Record<Mark, string>> =>
+  Object.fromEntries(Object.entries(MARKS).map(([name, both]) => [name, both[side]])) as Record<Mark, string>
 
-export const ASCII_MARKS: ThemeMarks = {
-  ok: 'ok',
-  behind: 'v',
-  unfinished: '#',
-  running: '~',
-  none: '-',
-  bad: 'x',
-  refused: 'o',
-  row: '>',
-  marked: '*',
-  checkpoint: '+',
-  open: '-',
-  folded: '+',
-  sync: '@',
-  bar: '|',
-  dash: '-',
-  middle: '|',
-  caret: '_',
-  up: '^',
-  down: 'v',
-  same: '=',
-  differs: '!=',
-  corners: ['+', '+', '+', '+'],
-  tees: ['+', '+'],
-}
+const UNICODE_MARKS: ThemeMarks = { ...marks(0), corners: ['╭', '╮', '╰', '╯'], tees: ['┬', '┴'] }
+
+const ASCII_MARKS: ThemeMarks = { ...marks(1), corners: ['+', '+', '+', '+'], tees: ['+', '+'] }
 
 /** Marks for the terminal. */
 export function marksOf(ascii: boolean): ThemeMarks {
