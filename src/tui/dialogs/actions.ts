@@ -4,6 +4,7 @@ import type { Event } from '../../model/run/event.ts'
 import type { KeyCommand } from '../keymap/bindings.ts'
 import { foldRollbackCheck } from '../run/rollback-check.ts'
 import type { State } from '../state/state.ts'
+import type { Of } from './box.ts'
 import type { Dialog } from './state.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import { subjectsOf } from '../../app/operations/facts.ts'
@@ -23,8 +24,6 @@ import { steeredRun } from '../state/selectors.ts'
 import { wantsName } from './start-dialog.ts'
 import { acceptStart, askStart, backFromStart } from './starting.ts'
 import { stopRun } from '../session/stop-run.ts'
-
-type Of<K extends Dialog['kind']> = Extract<Dialog, { kind: K }>
 
 const set = (s: Acting, dialog: Dialog | null): void => {
   s.store.dispatch({ type: 'dialog', dialog })
@@ -296,8 +295,9 @@ export function completedPalette(state: State): string | null {
 export function dialogKey(s: Acting, key: string): boolean {
   const dialog = s.state.dialog
   if (dialog === null) return false
-  if (dialog.kind === 'lifecycle') return lifecycleKey(s, dialog, key)
-  if (dialog.kind === 'start') return startKey(s, dialog, key)
+  if (dialog.kind === 'lifecycle' && lifecycleKey(s, dialog, key)) return true
+  if (dialog.kind === 'start' && startKey(s, dialog, key)) return true
+  if (dialog.kind === 'start' && wantsName(dialog)) return false
   if (key === 'y' && (dialog.kind === 'text' || dialog.kind === 'plan' || dialog.kind === 'copy-plan')) {
     if (dialog.kind !== 'text') s.copyCommand(dialog.commandLine)
     else if (dialog.isCommand === true) s.copyCommand(dialog.copy)
@@ -344,13 +344,6 @@ function lifecycleKey(s: Acting, dialog: Of<'lifecycle'>, key: string): boolean 
     case 'R':
       s.lifecycles.read(dialog.row)
       return true
-    case 'j':
-    case 'k':
-      dialogCommand(s, key === 'j' ? 'dialog.next' : 'dialog.previous')
-      return true
-    case 'q':
-      dialogCommand(s, 'dialog.close')
-      return true
     default:
       return false
   }
@@ -361,7 +354,6 @@ const SIDEWAYS = 20
 
 /** Handles a key of the plan dialog. While the user types a name, letters and arrows go to the text field. */
 function startKey(s: Acting, dialog: Of<'start'>, key: string): boolean {
-  const isTyped = wantsName(dialog)
   switch (key) {
     case 'tab':
     case 'shift-tab':
@@ -369,18 +361,13 @@ function startKey(s: Acting, dialog: Of<'start'>, key: string): boolean {
       return true
     case 'left':
     case 'right':
-      if (!isTyped) set(s, { ...dialog, left: movedSideways(dialog, s.state, key === 'left' ? -SIDEWAYS : SIDEWAYS) })
-      return !isTyped
+      if (wantsName(dialog)) return false
+      set(s, { ...dialog, left: movedSideways(dialog, s.state, key === 'left' ? -SIDEWAYS : SIDEWAYS) })
+      return true
     case 'y':
-      if (!isTyped) s.copyCommand(dialog.of.command)
-      return !isTyped
-    case 'j':
-    case 'k':
-      if (!isTyped) dialogCommand(s, key === 'j' ? 'dialog.next' : 'dialog.previous')
-      return !isTyped
-    case 'q':
-      if (!isTyped) backFromStart(s, dialog)
-      return !isTyped
+      if (wantsName(dialog)) return false
+      s.copyCommand(dialog.of.command)
+      return true
     default:
       return false
   }

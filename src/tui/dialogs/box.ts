@@ -31,3 +31,8 @@ export function framed(state: State, title: Line, body: readonly Line[], foot: s
     ],
   ]
 }
+
+/** A dialog in its frame. */
+export function boxed(state: State, title: Line, body: readonly Line[], foot: string, cells: number): Box {
+  return { lines: framed(state, title, body, foot, cells), cells, top: false }
+}

@@ -7,7 +7,7 @@ import { line } from '../draw/line.ts'
 import { clean, wrap } from '../../render/screen-text.ts'
 import type { State } from '../state/state.ts'
 import type { Box, Of } from './box.ts'
-import { framed } from './box.ts'
+import { boxed } from './box.ts'
 import { columnText } from '../screens/run/copy/texts.ts'
 
 /** Largest number of tables for which all columns are listed; with more tables, only lossy columns are. */
@@ -112,5 +112,5 @@ export function copyPlanBox(d: Of<'copy-plan'>, state: State): Box {
     : d.state === 'reading'
       ? 'esc cancels'
       : 'y copies the command · esc closes'
-  return { lines: framed(state, line(clean(d.title), 'strong'), body, foot, cells), cells, top: false }
+  return boxed(state, line(clean(d.title), 'strong'), body, foot, cells)
 }

@@ -12,7 +12,7 @@ import type { State } from '../state/state.ts'
 import { masked, shownAround } from '../draw/masked.ts'
 import { field } from '../state/text-field.ts'
 import type { Box, Of } from './box.ts'
-import { framed } from './box.ts'
+import { boxed } from './box.ts'
 import { planRows } from './plan-rows.ts'
 
 /** The form over the full screen. */
@@ -25,7 +25,7 @@ export function formBox({ form }: Of<'form'>, state: State): Box {
     span(form.of.words.join(' '), 'strong'),
     span(cutEnd(` · ${form.of.summary}`, Math.max(0, cells - 8 - width(form.of.words.join(' ')))), 'muted'),
   ]
-  return { lines: framed(state, title, body, keysOf(form), cells), cells, top: false }
+  return boxed(state, title, body, keysOf(form), cells)
 }
 
 function keysOf(form: Form): string {

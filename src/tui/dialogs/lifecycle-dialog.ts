@@ -6,7 +6,7 @@ import { marksOf } from '../draw/theme.ts'
 import { chosenCommand, commandsOf, READING_LIFECYCLE, type LifecycleShown } from '../screens/tables/lifecycle-shown.ts'
 import type { State } from '../state/state.ts'
 import type { Box, Of } from './box.ts'
-import { framed } from './box.ts'
+import { boxed } from './box.ts'
 import { lifecycleRows, lifecycleTitle, type LifecycleRow } from '../screens/tables/lifecycle.ts'
 
 const MOST_CELLS = 140
@@ -34,7 +34,7 @@ export function lifecycleBox(d: Of<'lifecycle'>, state: State): Box {
     ...(rows.length > room ? [`${top + 1}–${Math.min(rows.length, top + room)} of ${rows.length}`] : []),
   ]
   const title: Line = [span(`${cutMiddle(clean(d.row.name), NAME)} · ${lifecycleTitle(shown)}`, 'strong')]
-  return { lines: framed(state, title, body, keys.join(' · '), cells), cells, top: false }
+  return boxed(state, title, body, keys.join(' · '), cells)
 }
 
 /** The dialog after a key: `j` and `k` choose another command, or scroll if there is no command; page keys scroll. */

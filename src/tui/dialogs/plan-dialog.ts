@@ -6,7 +6,7 @@ import { line, span } from '../draw/line.ts'
 import { clean, cutMiddle, padEnd, width, wrap } from '../../render/screen-text.ts'
 import type { State } from '../state/state.ts'
 import type { Box, Of } from './box.ts'
-import { WIDE, framed } from './box.ts'
+import { WIDE, boxed } from './box.ts'
 
 function planLine(p: PlanLine, name: number): Line[] {
   const front = padEnd(cutMiddle(clean(p.table), name), name)
@@ -80,5 +80,5 @@ export function planBox(d: Of<'plan'>, state: State): Box {
         ? 'enter starts · y copies · esc cancels'
         : 'nothing starts from here · y copies · esc closes'
       : 'esc cancels'
-  return { lines: framed(state, line(clean(d.title), 'strong'), body, foot, cells), cells, top: false }
+  return boxed(state, line(clean(d.title), 'strong'), body, foot, cells)
 }

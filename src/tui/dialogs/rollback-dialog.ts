@@ -8,7 +8,7 @@ import { knownValue } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
 import { around } from '../state/text-field.ts'
 import type { Box, Of } from './box.ts'
-import { WIDE, framed } from './box.ts'
+import { WIDE, boxed } from './box.ts'
 
 /** What a roll back removes, whether it is safe, and the typed name. */
 export function rollbackBox(d: Of<'rollback'>, state: State): Box {
@@ -69,9 +69,5 @@ export function rollbackBox(d: Of<'rollback'>, state: State): Box {
         ],
   )
   const foot = `esc cancels · same as: ${d.commandLine.replace(/ --database-url \S+/, '')}`
-  return {
-    lines: framed(state, line(`Roll back ${clean(d.row.name)}`, 'strong'), body, foot, cells),
-    cells,
-    top: false,
-  }
+  return boxed(state, line(`Roll back ${clean(d.row.name)}`, 'strong'), body, foot, cells)
 }

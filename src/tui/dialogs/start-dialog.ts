@@ -1,7 +1,7 @@
 /** State of the plan dialog: whether the command may start, and what is shown. */
-import type { Dialog } from './state.ts'
+import type { Of } from './box.ts'
 
-type Start = Extract<Dialog, { kind: 'start' }>
+type Start = Of<'start'>
 
 /** Whether the dialog asks for a name. */
 export function wantsName({ state, typed }: Start): boolean {

@@ -10,7 +10,7 @@ import { canGo, wantsName } from './start-dialog.ts'
 import type { State } from '../state/state.ts'
 import { around } from '../state/text-field.ts'
 import type { Box, Of } from './box.ts'
-import { framed } from './box.ts'
+import { boxed } from './box.ts'
 import { isWide, planRows } from './plan-rows.ts'
 
 const MOST_CELLS = 140
@@ -34,7 +34,7 @@ export function startBox(d: Of<'start'>, state: State): Box {
   const title: Line = [
     span(`${cutMiddle(clean(d.of.title), 40)} · ${d.read?.lists === true ? 'answer' : 'plan'}`, 'strong'),
   ]
-  return { lines: framed(state, title, body, `${keys}${where}`, cells), cells, top: false }
+  return boxed(state, title, body, `${keys}${where}`, cells)
 }
 
 /** First visible line of the plan after a move. */

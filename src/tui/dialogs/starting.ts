@@ -7,12 +7,12 @@ import type { Event } from '../../model/run/event.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { Form } from '../form/form.ts'
 import type { RelationRow } from '../screens/tables/relation-row.ts'
-import type { Dialog } from './state.ts'
+import type { Of } from './box.ts'
 import { canGo } from './start-dialog.ts'
 import { field } from '../state/text-field.ts'
 import type { Acting } from '../session/acting.ts'
 
-type Start = Extract<Dialog, { kind: 'start' }>
+type Start = Of<'start'>
 
 /** Running plans, by the `of` object of their dialog. */
 const plans = new WeakMap<object, RunningOperation>()

@@ -17,7 +17,7 @@ import { isFollowing } from '../screens/run/copy/copy-layout.ts'
 import { needyRows } from '../screens/tables/needy.ts'
 import { subject } from '../screens/runs/view.ts'
 import type { Box, Of } from './box.ts'
-import { WIDE, framed } from './box.ts'
+import { WIDE, boxed } from './box.ts'
 import { copyPlanBox } from './copy-plan-dialog.ts'
 import { lifecycleBox } from './lifecycle-dialog.ts'
 import { formBox } from './form-dialog.ts'
@@ -31,7 +31,7 @@ function choiceBox(
   question: string,
   choices: readonly (readonly [string, string])[],
   at: number,
-  foot: string,
+  foot = 'enter chooses · esc goes back',
 ): Box {
   const cells = Math.min(state.size.columns, WIDE)
   const marks = marksOf(state.ascii)
@@ -45,7 +45,7 @@ function choiceBox(
       return i === at ? chosen(drawn, cells - 4) : drawn
     }),
   ]
-  return { lines: framed(state, line(title, 'strong'), body, foot, cells), cells, top: false }
+  return boxed(state, line(title, 'strong'), body, foot, cells)
 }
 
 /** @param id view id of the run; default: the steered run */
@@ -84,7 +84,6 @@ function sharedBox({ act, runId, choice }: Of<'shared'>, state: State): Box {
           ['Queue the rest of the run', 'x stops it again'],
         ],
     choice,
-    'enter chooses · esc goes back',
   )
 }
 
@@ -101,7 +100,6 @@ function drainBox({ worker, choice }: Of<'drain'>, state: State): Box {
       ['Drain it', 'it is started there again'],
     ],
     choice,
-    'enter chooses · esc goes back',
   )
 }
 
@@ -118,7 +116,6 @@ function scheduleBox({ name, choice }: Of<'schedule'>, state: State): Box {
       ['Run it now', 'a worker starts it'],
     ],
     choice,
-    'enter chooses · esc goes back',
   )
 }
 
@@ -146,11 +143,7 @@ function textBox(d: Of<'text'>, state: State): Box {
   const top = Math.max(0, Math.min(d.top, rows.length - room))
   const where = rows.length > room ? ` · ${top + 1}–${top + room} of ${shownCount(rows.length)}` : ''
   const body = rows.slice(top, top + room).map((t) => line(t))
-  return {
-    lines: framed(state, line(clean(d.title), 'strong'), body, `j k scroll · y copies · esc closes${where}`, cells),
-    cells,
-    top: false,
-  }
+  return boxed(state, line(clean(d.title), 'strong'), body, `j k scroll · y copies · esc closes${where}`, cells)
 }
 
 function helpBox(d: Of<'help'>, state: State): Box {
@@ -164,14 +157,13 @@ function helpBox(d: Of<'help'>, state: State): Box {
     d.typing || d.field.text !== '' ? ` · / ${d.field.text}${d.typing ? marksOf(state.ascii).caret : ''}` : ''
   const more = all.length > room ? ` · ${top + 1}–${Math.min(all.length, top + room)} of ${all.length}` : ''
   return {
-    lines: framed(
+    ...boxed(
       state,
       line(`${helpTitle(state)}${isAll ? '' : ' · now'}${find}`, 'strong'),
       body,
       `${isAll ? '' : '? all keys · '}/ finds a key · j k scroll · esc closes${more}`,
       cells,
     ),
-    cells,
     top: true,
   }
 }
@@ -187,7 +179,7 @@ function needBox(d: Of<'need'>, state: State): Box {
   const foot = one?.repair == null ? 'esc closes' : 'enter does that · esc closes'
   const room = Math.max(3, state.size.rows - 2)
   const title = line(`${clean(one?.name ?? d.key)} needs you`, 'strong')
-  return { lines: framed(state, title, body.slice(0, room), foot, cells), cells, top: false }
+  return boxed(state, title, body.slice(0, room), foot, cells)
 }
 
 /** The box of a dialog. */
@@ -224,7 +216,6 @@ export function dialogBox(d: Dialog, state: State): Box {
           ['Abort now', unit(state, 'resumable, chunks undone', 'resumable, the running batch is undone')],
         ],
         d.choice,
-        'enter chooses · esc goes back',
       )
     case 'stop':
       return choiceBox(
@@ -236,7 +227,6 @@ export function dialogBox(d: Dialog, state: State): Box {
           [`Stop after the running ${unit(state, 'chunks', 'batches')}`, 'resumable'],
         ],
         d.choice,
-        'enter chooses · esc goes back',
       )
     case 'shared':
       return sharedBox(d, state)
@@ -253,17 +243,13 @@ export function dialogBox(d: Dialog, state: State): Box {
         span(marksOf(state.ascii).caret, 'info'),
         span(after, 'strong'),
       ]
-      return {
-        lines: framed(
-          state,
-          title,
-          paletteLines(state, cells - 4, rows),
-          'enter opens or runs · tab completes · esc closes',
-          cells,
-        ),
+      return boxed(
+        state,
+        title,
+        paletteLines(state, cells - 4, rows),
+        'enter opens or runs · tab completes · esc closes',
         cells,
-        top: false,
-      }
+      )
     }
     case 'text':
       return textBox(d, state)
