@@ -29,6 +29,7 @@ import { isChosen, underCursor } from '../screens/run/copy/copy-cursor.ts'
 import { partitionLines } from '../screens/run/archiving/texts.ts'
 import { chunkSpan, chunkText, copyTableLines } from '../screens/run/copy/texts.ts'
 import { differingRows } from '../screens/run/differences.ts'
+import type { RelationRow } from '../screens/tables/relation-row.ts'
 import { relationText } from '../screens/tables/relations.ts'
 import { goesOnBy, unconfirmedCommand } from '../../app/live/goes-on.ts'
 import { machineRunText } from '../screens/run/run-texts.ts'
@@ -199,6 +200,16 @@ function steer(s: Acting, act: TableRequest['act']): void {
   }
 }
 
+const OF_RELATION = {
+  'open.relation': (s: Acting, { name, relation }: RelationRow): void => {
+    const lines = relationText(relation).map((one) => one.replace(/^# /, ''))
+    text(s, name, lines, name)
+  },
+  'open.ring': (s: Acting, row: RelationRow): void => s.rings.look(row),
+  'open.lifecycle': (s: Acting, row: RelationRow): void => s.lifecycles.open(row),
+  'open.timeline': (s: Acting, row: RelationRow): void => s.timelines.look(row),
+}
+
 /** Executes a command on these tables. @returns false if the command is not about tables */
 function actOnTables(s: Acting, command: KeyCommand, rows: readonly TableRow[]): boolean {
   switch (command) {
@@ -267,30 +278,12 @@ export function actOn(s: Acting, command: KeyCommand, rows: readonly TableRow[] 
     case 'database.tables':
       if (s.workbench.catalog !== null) s.databases.open(s.workbench.catalog, s.workbench.catalog, null)
       break
-    case 'open.relation': {
-      const row = cursorRow(s.state)
-      if (row?.kind === 'relation')
-        text(
-          s,
-          row.name,
-          relationText(row.relation).map((one) => one.replace(/^# /, '')),
-          row.name,
-        )
-      break
-    }
-    case 'open.ring': {
-      const row = cursorRow(s.state)
-      if (row?.kind === 'relation') s.rings.look(row)
-      break
-    }
-    case 'open.lifecycle': {
-      const row = cursorRow(s.state)
-      if (row?.kind === 'relation') s.lifecycles.open(row)
-      break
-    }
+    case 'open.relation':
+    case 'open.ring':
+    case 'open.lifecycle':
     case 'open.timeline': {
       const row = cursorRow(s.state)
-      if (row?.kind === 'relation') s.timelines.look(row)
+      if (row?.kind === 'relation') OF_RELATION[command](s, row)
       break
     }
     case 'compare.again':

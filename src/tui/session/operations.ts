@@ -27,8 +27,9 @@ export function shellQuoted(argument: string): string {
   return /^[\w@%+=:,./~-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", String.raw`'\''`)}'`
 }
 
-const command = (words: readonly string[], catalog: string): string =>
-  ['sluice', ...words, '--database-url', catalog].map(shellQuoted).join(' ')
+const commandOf = (...words: readonly string[]): string => ['sluice', ...words].map(shellQuoted).join(' ')
+
+const command = (words: readonly string[], catalog: string): string => commandOf(...words, '--database-url', catalog)
 
 /** How a command names a table: by its path, or by its id if only a catalog is open. */
 export function tableArgument(row: TableRow, place: Pick<OpenLake, 'lake'>): string {
@@ -124,9 +125,7 @@ export function fsckJob(row: TableRow, place: OpenLake): TuiJob {
       seed: FSCK_SEED,
       outside: false,
     },
-    commandLine: isKnown
-      ? command(['fsck', table], place.catalog)
-      : ['sluice', 'fsck', table].map(shellQuoted).join(' '),
+    commandLine: isKnown ? command(['fsck', table], place.catalog) : commandOf('fsck', table),
   }
 }
 
@@ -188,17 +187,14 @@ export function copyTablesJob(tables: readonly string[], from: string, to: strin
       restart: false,
       dryRun,
     },
-    commandLine: [
-      'sluice',
+    commandLine: commandOf(
       'copy',
       '--from',
       from,
       '--to',
       redactUrl(to),
       ...tables.flatMap((name) => ['--table', name]),
-    ]
-      .map(shellQuoted)
-      .join(' '),
+    ),
   }
 }
 
@@ -212,7 +208,7 @@ const RING = {
 export function tokensJob(url: string, table: string): TuiJob {
   return {
     operation: { kind: 'tokens', from: url, tables: [table], ...RING },
-    commandLine: ['sluice', 'tokens', table, '--from', url].map(shellQuoted).join(' '),
+    commandLine: commandOf('tokens', table, '--from', url),
   }
 }
 
@@ -221,7 +217,7 @@ export function partitionsJob(url: string, table: string): TuiJob {
   const ahead = defaultNumber('partition-list', 'ahead')
   return {
     operation: { kind: 'partition-list', from: url, tables: [table], calendar: {}, ahead, count: false },
-    commandLine: ['sluice', 'partition', 'list', '--from', url, '--table', table].map(shellQuoted).join(' '),
+    commandLine: commandOf('partition', 'list', '--from', url, '--table', table),
   }
 }
 
@@ -229,7 +225,7 @@ export function partitionsJob(url: string, table: string): TuiJob {
 export function archivedOf(url: string, table: string): TuiJob {
   return {
     operation: { kind: 'archive-list', from: url, tables: [table], count: false },
-    commandLine: ['sluice', 'archive', 'list', '--from', url, '--table', table].map(shellQuoted).join(' '),
+    commandLine: commandOf('archive', 'list', '--from', url, '--table', table),
   }
 }
 
@@ -268,9 +264,7 @@ export function copyRunsOf(url: string, limit: number, runId?: string): TuiJob {
   const one = runId === undefined ? {} : { runId }
   return {
     operation: { kind: 'copy-runs', to: url, limit, ...one },
-    commandLine: ['sluice', 'runs', '--to', url, ...(runId === undefined ? [] : ['--run', runId])]
-      .map(shellQuoted)
-      .join(' '),
+    commandLine: commandOf('runs', '--to', url, ...(runId === undefined ? [] : ['--run', runId])),
   }
 }
 
@@ -278,6 +272,6 @@ export function copyRunsOf(url: string, limit: number, runId?: string): TuiJob {
 export function discoverDatabaseJob(url: string): TuiJob {
   return {
     operation: { kind: 'discover-database', url, tables: EVERY_TABLE },
-    commandLine: ['sluice', 'discover', url].map(shellQuoted).join(' '),
+    commandLine: commandOf('discover', url),
   }
 }

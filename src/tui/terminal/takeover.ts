@@ -30,29 +30,27 @@ export class Takeover {
   /** Switches to raw mode, bracketed paste and the alternate screen; turns cursor and line wrap off. */
   enter(): void {
     this.#take()
-    process.on('exit', this.#restore)
-    process.on('SIGINT', this.#onInterrupt)
-    process.on('SIGTERM', this.#onTerminate)
-    process.on('SIGHUP', this.#onHangup)
-    process.on('uncaughtException', this.#onCrash)
-    process.on('unhandledRejection', this.#onCrash)
-    this.#stdin.on('end', this.#onHangup)
-    this.#stdin.on('error', this.#onHangup)
-    this.#stdout.on('error', this.#onHangup)
+    this.#listeners('on')
   }
 
   /** Restores the normal screen. */
   leave(): void {
     this.#restore()
-    process.off('exit', this.#restore)
-    process.off('SIGINT', this.#onInterrupt)
-    process.off('SIGTERM', this.#onTerminate)
-    process.off('SIGHUP', this.#onHangup)
-    process.off('uncaughtException', this.#onCrash)
-    process.off('unhandledRejection', this.#onCrash)
-    this.#stdin.off('end', this.#onHangup)
-    this.#stdin.off('error', this.#onHangup)
-    this.#stdout.off('error', this.#onHangup)
+    this.#listeners('off')
+  }
+
+  #listeners(turn: 'on' | 'off'): void {
+    const program: NodeJS.EventEmitter = process
+    program[turn]('exit', this.#restore)
+    program[turn]('SIGINT', this.#onInterrupt)
+    program[turn]('SIGTERM', this.#onTerminate)
+    program[turn]('SIGHUP', this.#onHangup)
+    program[turn]('uncaughtException', this.#onCrash)
+    program[turn]('unhandledRejection', this.#onCrash)
+    const [stdin, stdout]: readonly [NodeJS.EventEmitter, NodeJS.EventEmitter] = [this.#stdin, this.#stdout]
+    stdin[turn]('end', this.#onHangup)
+    stdin[turn]('error', this.#onHangup)
+    stdout[turn]('error', this.#onHangup)
   }
 
   /** Restores the terminal until the shell continues the program. */

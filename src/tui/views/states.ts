@@ -1,6 +1,6 @@
 /** States of a table as mark, word and tone. */
 import type { TableRow } from '../../model/lake/answers.ts'
-import type { Span, Tone } from '../draw/line.ts'
+import type { Span } from '../draw/line.ts'
 import { span } from '../draw/line.ts'
 import type { ThemeMarks } from '../draw/theme.ts'
 import { isInCatalog } from '../../model/lake/answers.ts'
@@ -26,80 +26,67 @@ const SHORT: Readonly<Record<string, string>> = {
 }
 
 /** Cell of the CATALOG column. */
-export function catalogState(row: TableRow, marks: ThemeMarks): { readonly text: string; readonly tone: Tone } {
-  if (row.system !== undefined) return { text: `${marks.none} ${titleOf(row.system)}`, tone: 'muted' }
+export function catalogState(row: TableRow, marks: ThemeMarks): Span {
+  if (row.system !== undefined) return span(`${marks.none} ${titleOf(row.system)}`, 'muted')
   if (row.error !== null) {
     const refused = isRefused(row)
-    return {
-      text: `${refused ? marks.refused : marks.bad} ${SHORT[row.error.code] ?? 'failed'}`,
-      tone: refused ? 'warn' : 'bad',
-    }
+    return span(`${refused ? marks.refused : marks.bad} ${SHORT[row.error.code] ?? 'failed'}`, refused ? 'warn' : 'bad')
   }
   switch (row.catalog.state) {
     case 'none':
-      return { text: `${marks.none} not yet`, tone: 'muted' }
+      return span(`${marks.none} not yet`, 'muted')
     case 'current':
-      return { text: `${marks.ok} current`, tone: 'ok' }
+      return span(`${marks.ok} current`, 'ok')
     case 'behind':
-      return { text: `${marks.behind} ${row.catalog.commits} behind`, tone: 'warn' }
+      return span(`${marks.behind} ${row.catalog.commits} behind`, 'warn')
     case 'truncated':
-      return { text: `${marks.bad} truncated`, tone: 'bad' }
+      return span(`${marks.bad} truncated`, 'bad')
     case 'unfinished':
-      return { text: `${marks.unfinished} at ${row.catalog.percent} %`, tone: 'warn' }
+      return span(`${marks.unfinished} at ${row.catalog.percent} %`, 'warn')
     case 'running':
-      return { text: `${marks.running} running`, tone: 'info' }
+      return span(`${marks.running} running`, 'info')
     case 'away':
-      return { text: `${marks.bad} away`, tone: 'bad' }
+      return span(`${marks.bad} away`, 'bad')
     case 'failed':
-      return { text: `${marks.bad} ${SHORT[row.catalog.error.code] ?? 'failed'}`, tone: 'bad' }
+      return span(`${marks.bad} ${SHORT[row.catalog.error.code] ?? 'failed'}`, 'bad')
   }
 }
 
 /** As `catalogState`, for a table that is being synchronized: with the mark of a sync, or its error. */
-export function syncedState(
-  row: TableRow,
-  syncs: State['syncs'],
-  marks: ThemeMarks,
-): { readonly text: string; readonly tone: Tone } {
+export function syncedState(row: TableRow, syncs: State['syncs'], marks: ThemeMarks): Span {
   const plain = catalogState(row, marks)
   const sync = isInCatalog(row) ? syncOf(syncs, row.key) : null
   if (sync === null) return plain
   if (sync.state === 'failed' || (sync.trouble !== null && sync.key === row.key))
-    return { text: `${marks.bad} sync`, tone: 'bad' }
-  return { text: plain.text.replace(/^\S+/, marks.sync), tone: plain.tone === 'ok' ? 'info' : plain.tone }
+    return span(`${marks.bad} sync`, 'bad')
+  return span(plain.text.replace(/^\S+/, marks.sync), plain.tone === 'ok' ? 'info' : plain.tone)
 }
 
 /** State of the sync in one line; null if there is none. */
-export function syncText(
-  { syncs, ascii }: State,
-  row: TableRow,
-): { readonly text: string; readonly tone: Tone } | null {
+export function syncText({ syncs, ascii }: State, row: TableRow): Span | null {
   const sync = syncOf(syncs, row.key)
   if (sync === null) return null
   const key = sync.key === ALL_CATALOG_TABLES ? 'W' : 'w'
   if (sync.state === 'failed')
-    return { text: `ended: ${sync.error?.message ?? 'it failed'} · ${key} begins it again`, tone: 'bad' }
-  if (sync.state === 'stopping') return { text: 'ends after the current import', tone: 'muted' }
-  if (sync.trouble !== null) return { text: `${sync.trouble} · it tries again · ${key} ends it`, tone: 'bad' }
+    return span(`ended: ${sync.error?.message ?? 'it failed'} · ${key} begins it again`, 'bad')
+  if (sync.state === 'stopping') return span('ends after the current import', 'muted')
+  if (sync.trouble !== null) return span(`${sync.trouble} · it tries again · ${key} ends it`, 'bad')
   const cells = Math.min(24, sync.lags.length)
   const spark = sync.lags.length < 2 ? '' : `${sparkline(sync.lags.slice(-cells), cells, ascii)} `
   const of = sync.key === ALL_CATALOG_TABLES ? 'all tables' : 'it'
-  return {
-    text: `${spark}${amount(sync.lags.at(-1) ?? 0, 'commit')} behind · ${key} ends the sync of ${of}`,
-    tone: 'info',
-  }
+  return span(`${spark}${amount(sync.lags.at(-1) ?? 0, 'commit')} behind · ${key} ends the sync of ${of}`, 'info')
 }
 
 /** Cell of the PROVED column. */
-export function proofState(row: TableRow, marks: ThemeMarks): { readonly text: string; readonly tone: Tone } {
-  if (row.kind !== 'delta') return { text: '', tone: 'muted' }
+export function proofState(row: TableRow, marks: ThemeMarks): Span {
+  if (row.kind !== 'delta') return span('', 'muted')
   switch (row.proof.state) {
     case 'never':
-      return { text: `${marks.none} never`, tone: 'muted' }
+      return span(`${marks.none} never`, 'muted')
     case 'proved':
-      return { text: `${marks.ok} v${row.proof.version}`, tone: 'ok' }
+      return span(`${marks.ok} v${row.proof.version}`, 'ok')
     case 'differs':
-      return { text: `${marks.bad} ${row.proof.differences} differ`, tone: 'bad' }
+      return span(`${marks.bad} ${row.proof.differences} differ`, 'bad')
   }
 }
 

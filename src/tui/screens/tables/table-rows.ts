@@ -55,9 +55,9 @@ function cellOf(row: TableRow, column: Column, state: State): Span {
   const marks = marksOf(state.ascii)
   const gap = ' '.repeat(column.gap)
   const side = column.right ? -column.width : column.width
-  const put = (text: string, tone?: Span['tone']): Span => {
-    const made = cell(text, side, tone)
-    return { text: gap + made.text, tone: made.tone }
+  const put = (shown: string | Span): Span => {
+    const { text, tone } = typeof shown === 'string' ? span(shown) : shown
+    return span(gap + cell(text, side, tone).text, tone)
   }
   switch (column.id) {
     case 'version':
@@ -68,14 +68,10 @@ function cellOf(row: TableRow, column: Column, state: State): Span {
       return put(bytes(row.bytes))
     case 'changed':
       return put(age(row.changed, state.now))
-    case 'catalog': {
-      const s = syncedState(row, state.syncs, marks)
-      return put(s.text, s.tone)
-    }
-    case 'proof': {
-      const s = proofState(row, marks)
-      return put(s.text, s.tone)
-    }
+    case 'catalog':
+      return put(syncedState(row, state.syncs, marks))
+    case 'proof':
+      return put(proofState(row, marks))
     case 'name':
       return put(row.name)
   }

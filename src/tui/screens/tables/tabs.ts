@@ -9,20 +9,16 @@ import { overviewLines } from './overview.ts'
 
 /** Rows of a tab of the detail pane; 0 while unknown. */
 export function tabTotal(state: State, tab: Tab): number {
-  const id = (name: Parameters<typeof slotIdentity>[1]): string => slotIdentity(state, name)
   switch (tab) {
     case 'overview':
       return overviewLines(state, geometry(state).detail || state.size.columns).length
     case 'schema':
-      return knownValue(state, 'schema', id('schema'))?.length ?? 0
     case 'features':
-      return knownValue(state, 'features', id('features'))?.length ?? 0
+      return knownValue(state, tab, slotIdentity(state, tab))?.length ?? 0
     case 'history':
-      return knownValue(state, 'history', id('history'))?.total ?? 0
     case 'partitions':
-      return knownValue(state, 'partitions', id('partitions'))?.total ?? 0
     case 'files':
-      return knownValue(state, 'files', id('files'))?.total ?? 0
+      return knownValue(state, tab, slotIdentity(state, tab))?.total ?? 0
   }
 }
 
