@@ -1,7 +1,7 @@
 /** Runs each statement in its own thread, which also holds the result. The caller's event loop never waits. */
 import type { Worker } from 'node:worker_threads'
 import { compiledEntry } from '../../shared/compiled-entry.ts'
-import { errorFromInfo, SluiceError } from '../../shared/errors.ts'
+import { SluiceError } from '../../shared/errors.ts'
 import { startThread } from '../../shared/thread.ts'
 import { AskHistory } from '../ask/history.ts'
 import { pathsThatBegin, saveText } from '../ask/save.ts'
@@ -15,8 +15,7 @@ import {
   type AskRelation,
 } from '../ask/port.ts'
 import type { AskMessage, AskOrder, AskStart } from './ask-messages.ts'
-
-type Waiting = { readonly resolve: (value: unknown) => void; readonly reject: (error: Error) => void }
+import { PendingCalls } from './pending-calls.ts'
 
 export class ThreadedAsking implements AskPort {
   readonly #urlOf: (label: string) => string
@@ -74,10 +73,9 @@ export class ThreadedAsking implements AskPort {
 class AskThread {
   readonly #worker: Worker
   readonly #listeners = new Set<(progress: AskProgress) => void>()
-  readonly #waiting = new Map<number, Waiting>()
+  readonly #calls = new PendingCalls()
   readonly #ended: Promise<void>
   #last: AskProgress | null
-  #nextId = 1
   #gone = false
 
   constructor(start: AskStart, onEnd: () => void) {
@@ -110,11 +108,8 @@ class AskThread {
   /** @param order null if the request was part of the thread's start */
   asked<T>(order: ((id: number) => AskOrder) | null): Promise<T> {
     if (this.#gone) return Promise.reject(new SluiceError('ABORTED', 'the answer is closed'))
-    const id = order === null ? 0 : this.#nextId++
-    return new Promise<T>((resolve, reject) => {
-      this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject })
-      if (order !== null) this.#worker.postMessage(order(id))
-    })
+    if (order === null) return this.#calls.ask(() => undefined, 0)
+    return this.#calls.ask((id) => this.#worker.postMessage(order(id)))
   }
 
   close(): Promise<void> {
@@ -130,20 +125,15 @@ class AskThread {
     if (message.type === 'progress') {
       this.#last = message.progress
       for (const listener of this.#listeners) listener(message.progress)
-    } else if (message.type !== 'closed') {
-      const waiting = this.#waiting.get(message.id)
-      this.#waiting.delete(message.id)
-      if (message.type === 'answer') waiting?.resolve(message.value)
-      else waiting?.reject(errorFromInfo(message.error, message.kind))
-    }
+    } else if (message.type === 'answer') this.#calls.resolve(message.id, message.value)
+    else if (message.type === 'failed') this.#calls.reject(message.id, message.error, message.kind)
   }
 
   /** The thread has ended: rejects all waiting calls; a running statement has ended with it. */
   #fail(error: Error): void {
     if (this.#gone) return
     this.#gone = true
-    for (const { reject } of this.#waiting.values()) reject(error)
-    this.#waiting.clear()
+    this.#calls.rejectAll(error)
     const last = this.#last
     if (last === null || last.state === 'done') return
     const info = (error instanceof SluiceError ? error : new SluiceError('INTERNAL', error.message)).info()

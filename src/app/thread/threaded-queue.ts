@@ -7,6 +7,7 @@ import { redactUrl } from '../../shared/redact.ts'
 import { startThread } from '../../shared/thread.ts'
 import type { QueueLook, QueueSeen, QueueWanted, ScheduleChanged, SharedRun } from '../share/queue-look.ts'
 import type { ScheduleChange } from '../share/schedules/change.ts'
+import { PendingCalls } from './pending-calls.ts'
 import type { QueueAnswer, QueueAsked, QueueQuestion, QueueStart } from './queue-messages.ts'
 
 /** A queue by its URL, or the error of its config. */
@@ -14,8 +15,6 @@ export type KnownQueue = { readonly url: string; readonly error?: ErrorInfo }
 
 /** Time for a thread to close its connections before it is terminated, ms. */
 const GRACE_MS = 2_000
-
-type Waiting = { readonly resolve: (value: unknown) => void; readonly reject: (error: Error) => void }
 
 export class ThreadedQueue implements QueueLook {
   readonly label: string
@@ -56,8 +55,7 @@ export class ThreadedQueue implements QueueLook {
 /** One thread, from start to end. */
 class Asked {
   readonly #thread: Worker
-  readonly #waiting = new Map<number, Waiting>()
-  #nextId = 1
+  readonly #calls = new PendingCalls()
 
   /** @param gone called when the thread has ended by itself */
   constructor(start: QueueStart, gone: () => void) {
@@ -66,25 +64,18 @@ class Asked {
     this.#thread.unref()
     const failAll = (error: Error): void => {
       gone()
-      for (const { reject } of this.#waiting.values()) reject(error)
-      this.#waiting.clear()
+      this.#calls.rejectAll(error)
     }
     this.#thread.on('message', (answer: QueueAnswer) => {
-      const waiting = this.#waiting.get(answer.id)
-      this.#waiting.delete(answer.id)
-      if ('error' in answer) waiting?.reject(errorFromInfo(answer.error.info, answer.error.kind))
-      else waiting?.resolve(answer.value)
+      if ('error' in answer) this.#calls.reject(answer.id, answer.error.info, answer.error.kind)
+      else this.#calls.resolve(answer.id, answer.value)
     })
     this.#thread.on('error', failAll)
     this.#thread.on('exit', () => failAll(new SluiceError('INTERNAL', 'the thread that reads the queue ended')))
   }
 
   ask<T>(asked: QueueAsked): Promise<T> {
-    const id = this.#nextId++
-    return new Promise<T>((resolve, reject) => {
-      this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject })
-      this.#thread.postMessage({ id, asked } satisfies QueueQuestion)
-    })
+    return this.#calls.ask<T>((id) => this.#thread.postMessage({ id, asked } satisfies QueueQuestion))
   }
 
   /** Ends the thread. Earlier calls are still answered, unless the server is silent. */

@@ -2,7 +2,7 @@
 import type { Worker } from 'node:worker_threads'
 import { isoTime, systemClock } from '../../shared/clock.ts'
 import { compiledEntry } from '../../shared/compiled-entry.ts'
-import { errorFromInfo, EXIT_OF_KIND, SluiceError } from '../../shared/errors.ts'
+import { EXIT_OF_KIND, SluiceError } from '../../shared/errors.ts'
 import { startThread } from '../../shared/thread.ts'
 import type { Event } from '../../model/run/event.ts'
 import { redactUrl } from '../../shared/redact.ts'
@@ -14,6 +14,7 @@ import type { ThreadAnswer, QueryMethod, ThreadQuestion } from './messages.ts'
 import { FLAG, FLAG_BYTES, type OperationMessage, type OperationStart } from './operation-messages.ts'
 import { withUrls } from '../operations/facts.ts'
 import type { Operation } from '../operations/list.ts'
+import { PendingCalls } from './pending-calls.ts'
 import { ThreadedAsking } from './threaded-asking.ts'
 import { ThreadedQueue, type KnownQueue } from './threaded-queue.ts'
 
@@ -31,9 +32,8 @@ export class ThreadedWorkbench implements Workbench {
   /** Complete URLs by their displayed form. */
   readonly #urls: Map<string, string>
   #queries: Asked | null = null
-  #nextId = 1
   #disposed = false
-  readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>()
+  readonly #calls = new PendingCalls()
   readonly #running = new Set<Started>()
   readonly asking = new ThreadedAsking((label) => this.#urls.get(label) ?? label)
 
@@ -118,9 +118,7 @@ export class ThreadedWorkbench implements Workbench {
     if (this.#disposed)
       return Promise.reject(new SluiceError('ABORTED', 'the query was aborted, because the UI was closed'))
     const { worker } = (this.#queries ??= this.#openQueries(this.#catalogUrl))
-    const id = this.#nextId++
-    return new Promise<T>((resolve, reject) => {
-      this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject })
+    return this.#calls.ask<T>((id) => {
       // Only a thread with pending calls keeps the process running.
       worker.ref()
       worker.postMessage({ id, method, arguments: given } satisfies ThreadQuestion)
@@ -130,8 +128,7 @@ export class ThreadedWorkbench implements Workbench {
   #openQueries(catalog: string | null): Asked {
     const worker = startThread(compiledEntry('app/thread/query-main'), { lake: this.lake, catalog })
     const failAll = (error: Error): void => {
-      for (const { reject } of this.#waiting.values()) reject(error)
-      this.#waiting.clear()
+      this.#calls.rejectAll(error)
       this.#queries = null
       isClosed()
     }
@@ -139,12 +136,10 @@ export class ThreadedWorkbench implements Workbench {
     const closed = new Promise<void>((resolve) => (isClosed = resolve))
     worker.on('message', (answer: ThreadAnswer | 'closed') => {
       if (answer === 'closed') return isClosed()
-      const waiting = this.#waiting.get(answer.id)
-      this.#waiting.delete(answer.id)
+      if ('error' in answer) this.#calls.reject(answer.id, answer.error, answer.kind)
+      else this.#calls.resolve(answer.id, answer.value)
       // While the thread is being ended, it keeps the process running until it has ended.
-      if (this.#waiting.size === 0 && !this.#disposed) worker.unref()
-      if ('error' in answer) waiting?.reject(errorFromInfo(answer.error, answer.kind))
-      else waiting?.resolve(answer.value)
+      if (this.#calls.size === 0 && !this.#disposed) worker.unref()
     })
     worker.on('error', failAll)
     worker.on('exit', () => failAll(new SluiceError('INTERNAL', 'the thread that answers questions ended')))
