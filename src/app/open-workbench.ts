@@ -1,5 +1,5 @@
 /** The workbench for the terminal UI. */
-import type { Deadline } from '../shared/deadline.ts'
+import type { Identity } from '../engine/run/identity.ts'
 import { ThreadedWorkbench } from './thread/threaded-workbench.ts'
 import { parseCatalogUrl } from '../engine/run/catalog-url.ts'
 import type { KnownQueue } from './thread/threaded-queue.ts'
@@ -12,31 +12,19 @@ import type { Workbench } from './workbench.ts'
  * @param options.urls further URLs, to which operations refer by their displayed form
  * @throws SluiceError BAD_CONFIG, UNSUPPORTED_URL for a catalog URL that cannot be opened
  */
-export async function openWorkbench(options: {
-  readonly lake?: string | null
-  readonly catalog?: string | null
-  readonly database?: string | null
-  readonly urls?: readonly string[]
-  readonly tool: string
-  readonly actor: string
-  readonly host: string
-  /** Folder of this machine's run history; if absent, runs are not recorded. */
-  readonly book?: string
-  /** The queue of workers, if one is configured. */
-  readonly queue?: KnownQueue
-  /** Deadline of each run. */
-  readonly deadline?: Deadline
-}): Promise<Workbench> {
-  const { lake = null, catalog = null, database = null, urls = [], tool, actor, host, deadline, book, queue } = options
+export async function openWorkbench(
+  options: Identity & {
+    readonly lake?: string | null
+    readonly catalog?: string | null
+    readonly database?: string | null
+    readonly urls?: readonly string[]
+    /** The queue of workers, if one is configured. */
+    readonly queue?: KnownQueue
+  },
+): Promise<Workbench> {
+  const { lake = null, catalog = null, database = null, urls = [], queue, ...identity } = options
   if (catalog !== null) parseCatalogUrl(catalog)
   else if (lake !== null) throw new Error('a lake is opened with a catalog')
-  const identity = {
-    tool,
-    actor,
-    host,
-    ...(deadline === undefined ? {} : { deadline }),
-    ...(book === undefined ? {} : { book }),
-  }
   return new ThreadedWorkbench(
     { lake, catalogUrl: catalog, databaseUrl: database, urls, ...(queue === undefined ? {} : { queue }) },
     identity,

@@ -1,12 +1,11 @@
 /** Runs an operation: numbers and timestamps its events, records it in the catalog, always ends with `run.finished`. */
-import { isoTime, type Clock } from '../shared/clock.ts'
+import { isoTime } from '../shared/clock.ts'
 import { exitOfStop, type Interrupt } from '../shared/abort.ts'
 import { asSluiceError, EXIT_OF_KIND, SluiceError } from '../shared/errors.ts'
 import { newOwner, type Owner } from '../shared/owner.ts'
 import type { Dec, Event, EventBody, EventType, RunStatus } from '../model/run/event.ts'
 import { statusOf } from '../model/run/run-status.ts'
-import type { RunControl, RunFinished } from '../engine/run/operation.ts'
-import type { ReadWords } from '../model/share/work-port.ts'
+import type { OperationContext, RunFinished } from '../engine/run/operation.ts'
 import type { Ending, Run, SlotListener } from '../engine/run/run-context.ts'
 import type { AlertMemory } from '../model/run/alert-memory.ts'
 import type { LedgerTotals } from '../model/share/distributed.ts'
@@ -20,14 +19,10 @@ import { OPERATIONS, type Operation } from './operations/list.ts'
 import { reported } from './whole-commands/reported.ts'
 import { wholeCommands } from './whole-commands/whole.ts'
 
-export type RunOptions = {
-  readonly interrupt: Interrupt
-  readonly clock: Clock
-  readonly tool: string
-  readonly actor: string
-  readonly host: string
-  /** The command that repeats the run, without secrets. */
-  readonly commandLine: string
+/** What a run is given as it is: the operation gets the same. */
+type Given = Omit<OperationContext, 'emit' | 'workOf'>
+
+export type RunOptions = Given & {
   readonly onEvent: (event: Event) => void
   /** Worker only: receives events of its tasks. */
   readonly slots?: SlotListener
@@ -47,11 +42,8 @@ export type RunOptions = {
   readonly queued?: Operation
   /** Task only: true if a run with this end is retried automatically. */
   readonly goesOn?: (finished: RunFinished) => boolean
-  readonly control?: RunControl
-  readonly readCommand?: ReadWords
   /** Follow-up command, if it is not the operation's own. */
   readonly next?: (finished: RunFinished, runId: string) => string | undefined
-  readonly drained?: () => Promise<void>
 }
 
 /** @returns the last event; never rejects */

@@ -1,14 +1,13 @@
 /** A run that can be watched and steered while active: its journal, viewers and socket. */
 import type { Socket } from 'node:net'
 import type { Event, EventBody } from '../../model/run/event.ts'
-import { Interrupter, type Interrupt } from '../../shared/abort.ts'
-import type { Clock } from '../../shared/clock.ts'
+import { Interrupter } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { ProcessIdentity } from '../../shared/owner.ts'
 import { redactUrl, redactValue, secretsOfUrl } from '../../shared/redact.ts'
 import { workingFolder } from '../../shared/working-folder.ts'
 import { openControlSocket } from '../../engine/copy/workers/control-socket.ts'
-import type { RunControl } from '../../engine/run/operation.ts'
+import type { OperationContext, RunControl } from '../../engine/run/operation.ts'
 import { declarationOf, operationEnds, subjectsOf, urlsOf, withUrls } from '../operations/facts.ts'
 import type { Operation } from '../operations/list.ts'
 import { RunJournal } from '../journal/run-journal.ts'
@@ -18,17 +17,14 @@ import { PlainSteering } from './plain-steering.ts'
 import { steeredEvent, type Steered } from '../../engine/run/steered.ts'
 import { Viewers } from './viewers.ts'
 
-export type LiveOptions = {
-  readonly runId: string
-  readonly interrupt: Interrupt
-  readonly control?: RunControl
-  readonly commandLine: string
-  readonly tool: string
-  readonly host: string
-  readonly startedAt: string
-  readonly clock: Clock
+export type LiveOptions = Pick<
+  OperationContext,
+  'interrupt' | 'control' | 'commandLine' | 'tool' | 'host' | 'clock'
+> & {
   /** Folder of the run history; if absent, the run is not recorded. */
   readonly book?: string
+  readonly runId: string
+  readonly startedAt: string
   readonly owner: ProcessIdentity
   /** Emits an event of the run. */
   readonly emit: (body: EventBody) => void

@@ -1,7 +1,7 @@
 /** Submits an operation to workers: checks its stores, creates the run, queues its tasks. Then this program may end. */
-import type { Clock } from '../../shared/clock.ts'
 import { takesFrom } from '../../model/share/distributed.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import type { OperationContext } from '../../engine/run/operation.ts'
 import { openCopyStore } from '../../engine/copy/open-stores.ts'
 import { storesOf } from '../operations/facts.ts'
 import type { Operation } from '../operations/list.ts'
@@ -11,10 +11,8 @@ import type { NamedUrl } from '../../model/share/own-url.ts'
 import { storeIdentities, queueable, queuedRun } from './queued-run.ts'
 import { sharingOf } from './sharing.ts'
 
-export type DistributeOptions = {
+export type DistributeOptions = Pick<OperationContext, 'commandLine' | 'tool' | 'actor' | 'host' | 'clock'> & {
   readonly operation: Operation
-  /** The command line without secrets. */
-  readonly commandLine: string
   /** URL of the queue's database. */
   readonly queue: string
   /** Name of the queue for its tasks; null for the unnamed queue. */
@@ -23,10 +21,6 @@ export type DistributeOptions = {
   readonly slots: number
   /** Stores of the config file. */
   readonly stores: readonly NamedUrl[]
-  readonly tool: string
-  readonly actor: string
-  readonly host: string
-  readonly clock: Clock
   readonly warn: (message: string) => void
 }
 

@@ -5,6 +5,7 @@ import type { Event } from '../../model/run/event.ts'
 import { TASK_TURN_MS, type LedgerTotals, type Rested } from '../../model/share/distributed.ts'
 import type { ClaimedSlot } from '../../model/share/queue-port.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
+import type { Identity } from '../../engine/run/identity.ts'
 import type { SteeringRequest } from '../../engine/run/operation.ts'
 import type { NamedUrl } from '../../model/share/own-url.ts'
 
@@ -25,15 +26,12 @@ export type SlotDone = {
 }
 
 /** Instructions for the program, which do not appear in the process list. */
-export type SlotOrder = {
+export type SlotOrder = Pick<Identity, 'tool' | 'actor' | 'host' | 'book'> & {
+  readonly commandLine: string
   /** With names instead of URLs. */
   readonly operation: unknown
   /** This machine's URLs of the names. */
   readonly stores: readonly NamedUrl[]
-  readonly commandLine: string
-  readonly tool: string
-  readonly actor: string
-  readonly host: string
   /** Applied before anything begins. */
   readonly wishes: readonly SteeringRequest[]
   /** Id of the shared run. The run of the task records it in the ledger, besides its own id. */
@@ -46,8 +44,6 @@ export type SlotOrder = {
   readonly onCall?: true
   /** Digest of the confirmed plan: the task does nothing if its current plan differs. */
   readonly mark?: string
-  /** Folder of this machine's run history. */
-  readonly book?: string
 }
 
 /** The order of a claimed task. @param stores URLs of the task's store names on this machine */
