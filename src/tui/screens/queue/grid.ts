@@ -17,23 +17,21 @@ export type GridColumn<R> = {
   readonly draw: (row: R) => string | readonly Span[]
 }
 
-export type Grid = {
-  readonly head: Line
-  /** @param here whether the row has the cursor */
-  readonly rows: readonly ((here: boolean) => Line)[]
-}
-
 /**
+ * The heading and the visible rows of a list.
+ * @param height visible rows
  * @param cells width of the screen
  * @param across text of a row without columns; null for a row with columns
  */
-export function gridOf<R>(
+export function gridOf<R extends { readonly key: string }>(
   columns: readonly GridColumn<R>[],
   rows: readonly R[],
+  at: KeyedPosition,
+  height: number,
   cells: number,
   state: State,
   across: (row: R) => string | null = () => null,
-): Grid {
+): { readonly head: Line; readonly rows: readonly Line[] } {
   const shown = columns.filter(({ from = 0 }) => cells >= from)
   const marks = marksOf(state.ascii)
   const fixed = shown.reduce((sum, column) => sum + Math.abs(column.cells) + 1, 3)
@@ -44,15 +42,20 @@ export function gridOf<R>(
   }
   const drawn = (texts: readonly (string | readonly Span[])[], lead: string): Line => [
     span(lead),
-    ...texts.flatMap((text, at) => [...place(text, shown[at]?.cells ?? 0), span(' ')]),
+    ...texts.flatMap((text, nth) => [...place(text, shown[nth]?.cells ?? 0), span(' ')]),
   ]
   const head = drawn(
     shown.map(({ title }) => title),
     '   ',
   ).map(({ text }) => span(text, 'strong'))
+  const cursor = cursorIn(
+    rows.map(({ key }) => key),
+    at,
+  )
   return {
     head,
-    rows: rows.map((row) => (here) => {
+    rows: rows.slice(at.top, at.top + height).map((row, nth) => {
+      const here = at.top + nth === cursor
       const lead = here ? ` ${marks.row} ` : '   '
       const text = across(row)
       const one =
@@ -65,16 +68,4 @@ export function gridOf<R>(
       return here ? chosen(one, cells) : one
     }),
   }
-}
-
-/** The visible rows of a list. */
-export function rowsInSight(
-  { rows }: Grid,
-  lines: readonly { readonly key: string }[],
-  at: KeyedPosition,
-  height: number,
-): readonly Line[] {
-  const keys = lines.map(({ key }) => key)
-  const cursor = cursorIn(keys, at)
-  return rows.slice(at.top, at.top + height).map((draw, row) => draw(at.top + row === cursor))
 }

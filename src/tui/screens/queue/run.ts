@@ -19,7 +19,7 @@ import {
   type QueueShown,
 } from './queue-shown.ts'
 import type { State } from '../../state/state.ts'
-import { gridOf, rowsInSight, type GridColumn } from './grid.ts'
+import { gridOf, type GridColumn } from './grid.ts'
 import {
   countedAsOf,
   queueErrorText,
@@ -214,13 +214,12 @@ export function sharedRunScreen(state: State, cells: number): Line[] {
   }
   const { head, list, below } = parts(state, run, queue, cells)
   const lines = taskLines(state)
-  const grid = gridOf(columnsOf(run, queue, state), lines, cells, state)
-  const rows = rowsInSight(grid, lines, view.at, list)
+  const grid = gridOf(columnsOf(run, queue, state), lines, view.at, list, cells, state)
   return block(
     [
       ...head,
       grid.head,
-      ...block(lines.length === 0 ? [line('   reading its tasks …', 'muted')] : rows, cells, list),
+      ...block(lines.length === 0 ? [line('   reading its tasks …', 'muted')] : grid.rows, cells, list),
       ...(below === 0 ? [] : slotDetail(state, run, queue, cells)),
     ],
     cells,

@@ -10,7 +10,7 @@ import { scheduleAtCursor, scheduleLines, type ScheduleLine } from './queue-rows
 import { queueView } from './queue-open.ts'
 import type { QueueShown } from './queue-shown.ts'
 import type { State } from '../../state/state.ts'
-import { gridOf, rowsInSight, type GridColumn } from './grid.ts'
+import { gridOf, type GridColumn } from './grid.ts'
 import { queueLine, stateSpan } from './words.ts'
 
 const DETAIL_ROWS = 5
@@ -85,9 +85,8 @@ export function schedulesScreen(state: State, cells: number): Line[] {
   const view = queueView(state)
   if (queue === null || view?.kind !== 'schedules') return block([], cells, body)
   const lines = scheduleLines(queue)
-  const grid = gridOf(columnsOf(queue, state), lines, cells, state)
   const height = schedulesHeight(state)
-  const rows = rowsInSight(grid, lines, view.at, height)
+  const { head, rows } = gridOf(columnsOf(queue, state), lines, view.at, height, cells, state)
   const empty =
     queue.schedules === null
       ? [line('   reading …', 'muted')]
@@ -95,7 +94,7 @@ export function schedulesScreen(state: State, cells: number): Line[] {
   return block(
     [
       queueLine(queue, 'schedules', cells),
-      grid.head,
+      head,
       ...block(lines.length === 0 ? empty : rows, cells, height),
       ...(below(state) === 0 ? [] : detail(state, cells)),
     ],

@@ -10,7 +10,7 @@ import { nameOfRun, workerAtCursor, workerRows, type WorkerLine } from './queue-
 import { queueView } from './queue-open.ts'
 import { workerWord, type QueueShown } from './queue-shown.ts'
 import type { State } from '../../state/state.ts'
-import { gridOf, rowsInSight, type GridColumn } from './grid.ts'
+import { gridOf, type GridColumn } from './grid.ts'
 import { heardText, queueLine, rateText, stateSpan } from './words.ts'
 
 const DETAIL_ROWS = 3
@@ -87,9 +87,9 @@ export function workersScreen(state: State, cells: number): Line[] {
   const view = queueView(state)
   if (queue === null || view?.kind !== 'workers') return block([], cells, body)
   const lines = workerRows(queue)
-  const grid = gridOf(columnsOf(queue, state), lines, cells, state, (one) => slotLine(one, queue, cells))
   const height = workersHeight(state)
-  const rows = rowsInSight(grid, lines, view.at, height)
+  const across = (one: WorkerLine): string | null => slotLine(one, queue, cells)
+  const { head, rows } = gridOf(columnsOf(queue, state), lines, view.at, height, cells, state, across)
   const empty =
     queue.heardAt.workers === null ? [] : [line('   no worker in the last day; sluice worker starts one', 'muted')]
   const ended = queue.workers.filter(({ state: one }) => one === 'ended').length
@@ -97,7 +97,7 @@ export function workersScreen(state: State, cells: number): Line[] {
   return block(
     [
       queueLine(queue, 'workers', cells, more),
-      grid.head,
+      head,
       ...block(lines.length === 0 ? empty : rows, cells, height),
       ...(below(state) === 0 ? [] : detail(state, queue, cells)),
     ],
