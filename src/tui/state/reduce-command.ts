@@ -30,6 +30,16 @@ const MOVES: Partial<Record<KeyCommand, Move>> = {
   'cursor.last': 'last',
 }
 
+/** Commands that open a prompt, and the text that it has at first. */
+const PROMPTS: Partial<Record<KeyCommand, readonly [kind: Prompt['kind'], text: string]>> = {
+  'copy.tables': ['copy-to', ''],
+  'as-of.edit': ['as-of', ''],
+  'store.add': ['add-store', ''],
+  'import.path': ['import-path', ''],
+  'compare.picture': ['picture-to', 'sluice-compare.svg'],
+  'ask.save': ['ask-save', ''],
+}
+
 const cycle = <T>(list: readonly T[], current: T, by: number): T =>
   list[(list.indexOf(current) + by + list.length) % list.length] ?? current
 
@@ -114,6 +124,8 @@ function openRuns(state: State): State {
 export function reduceCommand(state: State, command: KeyCommand): State {
   const move = MOVES[command]
   if (move !== undefined) return openScreen(state).move(state, move)
+  const asks = PROMPTS[command]
+  if (asks !== undefined) return { ...state, prompt: prompt(...asks) }
   const { tables, detail } = state
   switch (command) {
     case 'open':
@@ -129,8 +141,6 @@ export function reduceCommand(state: State, command: KeyCommand): State {
       return toPane(state, state.runs.copy.pane === 'top' ? 'chunks' : 'top')
     case 'copy.chunks':
       return toPane(state, 'chunks')
-    case 'copy.tables':
-      return { ...state, prompt: prompt('copy-to', '') }
     case 'pane.next':
       return nextPane(state, 1)
     case 'pane.previous':
@@ -159,12 +169,6 @@ export function reduceCommand(state: State, command: KeyCommand): State {
       return { ...state, prompt: prompt('where', detail.where) }
     case 'where.clear':
       return { ...state, detail: { ...detail, where: '', at: { ...detail.at, files: START } } }
-    case 'as-of.edit':
-      return { ...state, prompt: prompt('as-of', '') }
-    case 'store.add':
-      return { ...state, prompt: prompt('add-store', '') }
-    case 'import.path':
-      return { ...state, prompt: prompt('import-path', '') }
     case 'sort.next':
       if (state.focus === 'detail')
         return {
@@ -197,10 +201,6 @@ export function reduceCommand(state: State, command: KeyCommand): State {
       return { ...state, screen: 'compare' }
     case 'screen.ask':
       return { ...state, screen: 'ask' }
-    case 'compare.picture':
-      return { ...state, prompt: prompt('picture-to', 'sluice-compare.svg') }
-    case 'ask.save':
-      return { ...state, prompt: prompt('ask-save', '') }
     case 'screen.log':
       return { ...state, screen: 'log' }
     case 'errors':
