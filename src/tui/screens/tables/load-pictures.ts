@@ -51,10 +51,7 @@ export const RING_PICTURES: PictureKind = {
         if (event.type === 'ring.host') hosts.push(event)
         if (event.type === 'ring') ring = event
       },
-      read: (key, error) => {
-        const state = error === null && ring !== null ? 'ready' : 'failed'
-        return { type: 'ring-read', key, shown: { state, parts, hosts, ring, error } }
-      },
+      read: (key, error) => ({ type: 'ring-read', key, shown: { parts, hosts, ring, error } }),
     }
   },
   waiting: (key) => ({ type: 'ring-reading', key }),

@@ -3,7 +3,6 @@ import type { RingEvent, RingHostEvent, RingPartEvent } from '../../../model/run
 import type { ErrorInfo } from '../../../shared/errors.ts'
 
 export type RingShown = {
-  readonly state: 'reading' | 'ready' | 'failed'
   readonly parts: readonly RingPartEvent[]
   readonly hosts: readonly RingHostEvent[]
   /** Null until all is read. */
@@ -11,4 +10,4 @@ export type RingShown = {
   readonly error: ErrorInfo | null
 }
 
-export const RING_READING: RingShown = { state: 'reading', parts: [], hosts: [], ring: null, error: null }
+export const RING_READING: RingShown = { parts: [], hosts: [], ring: null, error: null }
