@@ -4,7 +4,7 @@ import type { ArchiveState } from '../model/archive/state.ts'
 import type { Event, EventOf } from '../model/run/event.ts'
 import { ArchivePace, archivePaceText } from './archive-pace.ts'
 import { errorDetails } from './block.ts'
-import type { Block, SubjectColumn, MakeBlock, LineWord } from './block.ts'
+import type { Block, LinesOptions, MakeBlock, LineWord } from './block.ts'
 import { sizeText, durationText, factorText, grouped, plural, timeText } from '../shared/figures.ts'
 import { visible } from '../shared/visible.ts'
 import { pad } from './cells.ts'
@@ -24,17 +24,8 @@ const LEFT: Readonly<Record<string, string>> = {
   held: 'held',
 }
 
-export type ArchiveLinesOptions = {
-  readonly subjects: SubjectColumn
-  readonly verbose: boolean
-  /** Only the plan was requested; it is printed on stdout. */
-  readonly dryRun: boolean
-  /** Called with errors that need not be repeated at the end: `CODE message`. */
-  readonly onReported: (error: string) => void
-}
-
 export class ArchiveLines {
-  readonly #options: ArchiveLinesOptions
+  readonly #options: LinesOptions
   readonly #pace = new ArchivePace()
   readonly #tables = new Set<string>()
   readonly #byValue = new Set<string>()
@@ -42,7 +33,7 @@ export class ArchiveLines {
   #planned = 0
   #lastProgress: number | null = null
 
-  constructor(options: ArchiveLinesOptions) {
+  constructor(options: LinesOptions) {
     this.#options = options
   }
 

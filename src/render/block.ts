@@ -24,6 +24,16 @@ export type Block = {
   readonly problem: boolean
 }
 
+/** For the lines of an operation whose plan may be all that was asked for. */
+export type LinesOptions = {
+  readonly subjects: SubjectColumn
+  readonly verbose: boolean
+  /** Only the plan was requested; it is printed on stdout. */
+  readonly dryRun: boolean
+  /** Called with errors that need not be repeated at the end: `CODE message`. */
+  readonly onReported: (error: string) => void
+}
+
 /** Makes a block at a fixed time of the run. */
 export type MakeBlock = (
   word: LineWord,

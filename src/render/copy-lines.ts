@@ -3,7 +3,7 @@ import { ChunkLines, releasedText } from './chunk-lines.ts'
 import { leftLines } from '../model/copy/left-behind.ts'
 import type { CopyAgain, CopyPlanLine, CopyTally, LookDifferenceEvent, EventOf } from '../model/run/event.ts'
 import { errorDetails, withoutReported } from './block.ts'
-import type { Block, SubjectColumn, MakeBlock } from './block.ts'
+import type { Block, LinesOptions, MakeBlock } from './block.ts'
 import { typeMap } from './copy-listings.ts'
 import { objectReported, plannedObjects } from './object-lines.ts'
 import { namedRowKeyText } from './row-key.ts'
@@ -22,17 +22,8 @@ const EXISTING: Readonly<Record<string, string>> = {
   append: 'rows are added to the existing ones',
 }
 
-export type CopyLinesOptions = {
-  readonly subjects: SubjectColumn
-  readonly verbose: boolean
-  /** Only the plan was requested: refused tables are reported with it, because no later event reports them. */
-  readonly dryRun: boolean
-  /** Called with errors that need not be repeated at the end: `CODE message`. */
-  readonly onReported: (error: string) => void
-}
-
 export class CopyLines {
-  readonly #options: CopyLinesOptions
+  readonly #options: LinesOptions
   readonly #plans = new Map<string, CopyPlanLine>()
   readonly #keys = new Map<string, readonly string[]>()
   /** Number of key columns that name the partition, by table. */
@@ -49,7 +40,7 @@ export class CopyLines {
   #failed = 0
   #different = 0
 
-  constructor(options: CopyLinesOptions) {
+  constructor(options: LinesOptions) {
     this.#options = options
     this.#chunks = new ChunkLines(options.verbose)
   }
@@ -57,6 +48,7 @@ export class CopyLines {
   plan(event: EventOf<'plan.ready'>, block: MakeBlock): readonly Block[] {
     const { copies = [] } = event
     for (const line of copies) this.#plans.set(line.table, line)
+    // With a plan alone no later event reports refused tables.
     const refused = this.#options.dryRun ? copies.filter(({ error }) => error !== undefined) : []
     const left = leftLines(event.leftBehind ?? []).map((text) => block('note', text))
     return [...this.#planned(event, copies, block), ...left, ...refused.flatMap((line) => this.#refused(line, block))]
