@@ -1,5 +1,4 @@
 /** Chooses the frontends that write the output of a run. */
-import type { RowFormat } from '../model/run/row-format.ts'
 import type { Event } from '../model/run/event.ts'
 import { redactText, redactValue } from '../shared/redact.ts'
 import type { Face } from './face.ts'
@@ -7,21 +6,14 @@ import { oneLine } from '../shared/visible.ts'
 import { isOn } from './mode.ts'
 import type { Output } from './output.ts'
 import type { CliContext } from './ports.ts'
+import type { TextOptions } from './render-text.ts'
 
 /** Options of the frontends. */
-export type FaceOptions = {
-  readonly quiet: boolean
-  readonly verbose: boolean
+export type FaceOptions = Pick<TextOptions, 'quiet' | 'verbose' | 'rowFormat' | 'dryRun' | 'progress'> & {
   readonly logFile?: string | undefined
   /** Log file with time and level, in the format of the parallel script. */
   readonly migratorLog?: string | undefined
   readonly secrets: readonly string[]
-  /** How rows of a query are written. */
-  readonly rowFormat?: RowFormat
-  /** True: only the plan is requested. */
-  readonly dryRun?: boolean
-  /** Print progress lines; `false` for output that is read after the run. Default `true`. */
-  readonly progress?: boolean
 }
 
 type Asked = FaceOptions & { readonly json: boolean }
@@ -49,13 +41,8 @@ export async function consoleFaces(
   const json = options.json ? await import('./render-json.ts') : null
   const text = options.json ? null : await import('./render-text.ts')
   const summary = github ? await import('./render-github.ts') : null
-  const { quiet, verbose, rowFormat = 'table', dryRun = false, progress = true } = options
   const reported = {
-    quiet,
-    verbose,
-    rowFormat,
-    dryRun,
-    progress,
+    ...options,
     color: colorTalk,
     github,
     redact,

@@ -38,7 +38,7 @@ export type TextOptions = {
   readonly rowFormat?: RowFormat
   /** Width of the terminal on stdout in cells; absent without a terminal. */
   readonly room?: number
-  /** True: the plan is the result. */
+  /** True: only the plan is requested, and is the result. */
   readonly dryRun?: boolean
   /** Print progress lines; `false` for output that is read after the run. Default `true`. */
   readonly progress?: boolean

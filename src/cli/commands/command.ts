@@ -1,6 +1,6 @@
 /** Types of the commands that a file exports. */
-import type { RunFinished } from '../../engine/run/operation.ts'
 import type { Arguments } from '../arguments.ts'
+import type { Beginning } from '../beginning.ts'
 import type { PrintedMore } from '../command-line.ts'
 import type { ConfigDefaults } from '../config.ts'
 import type { ControlRequest } from '../ctl.ts'
@@ -12,21 +12,15 @@ import type { LifecycleStatusOperation } from '../../partition/operations/lifecy
 import type { Operation } from '../../app/operations/list.ts'
 
 /** Texts around an operation, in addition to its events. */
-export type CommandTexts = {
+export type CommandTexts = Beginning & {
   /** For the printed command that repeats the run. */
   readonly printed: PrintedMore
-  /** Notes printed at the beginning of the run. */
-  readonly notes?: readonly string[]
   /** Notes on other active runs, also printed at the beginning. */
   readonly live?: () => Promise<readonly string[]>
-  /** Warnings printed at the beginning, such as about options that the user may not have intended. */
-  readonly warnings?: readonly string[]
   /** Hours of the day in which the run works. */
   readonly hours?: Hours
   /** Log file for the output, in addition to the console. */
   readonly log?: string
-  /** Command that is suggested when the run has ended; undefined: the command of the run. */
-  readonly next?: (finished: RunFinished, runId: string) => string | undefined
 }
 
 /** Request of a command line. */
