@@ -1,29 +1,27 @@
 /** Runs a command of the command line itself, from its first event to its exit code. */
 import { statusOf } from '../model/run/run-status.ts'
 import type { Dec } from '../model/run/event.ts'
+import type { Clock } from '../shared/clock.ts'
 import { asSluiceError, type ErrorInfo } from '../shared/errors.ts'
+import { toolVersion } from './help.ts'
 import type { CliSession } from './session.ts'
 
-type Answering = {
-  readonly command: string
-  readonly tool: string
-  readonly ticks: () => number
-  /**
-   * Printed command line whose databases and config file are added to commands in hints; absent: hints stay as they
-   * are.
-   */
-  readonly around?: string
-}
-
-/** @param body emits the rows and returns their totals @returns the exit code */
+/**
+ * @param body emits the rows and returns their totals
+ * @param around printed command line whose databases and config file are added to commands in hints; absent: hints stay
+ *   as they are
+ * @returns the exit code
+ */
 export async function answered(
+  command: string,
   session: CliSession,
-  { command, tool, ticks, around }: Answering,
+  clock: Clock,
   body: () => Promise<Readonly<Record<string, Dec>>>,
+  around?: string,
 ): Promise<number> {
-  const began = ticks()
-  const ms = (): number => Math.round(ticks() - began)
-  session.emit({ type: 'run.started', command, tool })
+  const began = clock.ticks()
+  const ms = (): number => Math.round(clock.ticks() - began)
+  session.emit({ type: 'run.started', command, tool: toolVersion() })
   try {
     const totals = await body()
     session.emit({ type: 'run.finished', ms: ms(), status: 'ok', exitCode: 0, totals })

@@ -3,6 +3,7 @@ import { exclusive } from './arguments.ts'
 import { hostname } from 'node:os'
 import { isoTime } from '../shared/clock.ts'
 import { SluiceError } from '../shared/errors.ts'
+import type { Dec } from '../model/run/event.ts'
 import type { RunRequests } from '../model/share/distributed.ts'
 import { tableOptions, type HeldState, type TableRequest } from '../model/run/table-request.ts'
 import type { Operation } from '../app/operations/list.ts'
@@ -10,6 +11,7 @@ import { answered } from './answered.ts'
 import type { CommandTexts } from './commands/command.ts'
 import type { ControlRequest, Setting } from './ctl.ts'
 import type { Globals } from './globals.ts'
+import { toolVersion } from './help.ts'
 import { commandLine } from './command-line.ts'
 import type { CliContext } from './ports.ts'
 import type { DistributedOptions } from './queue-choice.ts'
@@ -45,7 +47,7 @@ export async function runDistributed(
   operation: Operation,
   line: string,
   options: DistributedOptions,
-  { json, tool, behind }: { readonly json: boolean; readonly tool: string; readonly behind: string },
+  { json, behind }: { readonly json: boolean; readonly behind: string },
   session: CliSession,
   { env, clock, loadEngine }: CliContext,
 ): Promise<number> {
@@ -58,7 +60,7 @@ export async function runDistributed(
     queueName: queue,
     slots,
     stores,
-    tool,
+    tool: toolVersion(),
     actor: actorName(env),
     host: hostname(),
     clock,
@@ -104,13 +106,12 @@ export async function ctlDistributed(
   run: string | null,
   request: ControlRequest,
   connect: string,
-  tool: string,
   session: CliSession,
   { clock, loadEngine }: CliContext,
   behind: string,
 ): Promise<number> {
   const around = `sluice runs --distributed${behind}`
-  return await answered(session, { command: 'ctl', tool, ticks: () => clock.ticks(), around }, async () => {
+  const body = async (): Promise<Readonly<Record<string, Dec>>> => {
     if (run === null) {
       throw new SluiceError('BAD_FLAG', 'no run is given', {
         hint: 'sluice runs --distributed lists the runs of a queue',
@@ -157,7 +158,8 @@ export async function ctlDistributed(
       ],
     })
     return { slots: String(slots.queued + slots.working + slots.ended), rows: rows.toString() }
-  })
+  }
+  return await answered('ctl', session, clock, body, around)
 }
 
 /** `orders, items/3`. */

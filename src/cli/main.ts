@@ -211,19 +211,22 @@ async function perform(
   }
   if (request.kind === 'trust') {
     const { runTrust } = await import('./run-trust.ts')
-    return runTrust(session, request, { cwd: process.cwd(), tool: toolVersion() }, context)
+    return runTrust(session, request, context)
   }
   if (request.kind === 'attach') return await attach(request, mode, globals, session, context)
   if (request.kind === 'runs-here') {
     const { listRunsHere } = await import('./runs-here.ts')
-    return await listRunsHere(session, request.limit, env, toolVersion())
+    return await listRunsHere(session, request.limit, env)
   }
   if (request.kind === 'ctl') {
-    if (globals.distributed === null) return await control(request, session, context)
+    if (globals.distributed === null) {
+      const { runCtl } = await import('./run-ctl.ts')
+      return await runCtl(request.run, request.request, session, context)
+    }
     const { ctlDistributed, queueWords } = await import('./distributed.ts')
     const { connect } = globals.distributed
     const behind = queueWords(argv, secrets, env)
-    return await ctlDistributed(request.run, request.request, connect, toolVersion(), session, context, behind)
+    return await ctlDistributed(request.run, request.request, connect, session, context, behind)
   }
   let { operation } = request
   const { reported } = request
@@ -238,7 +241,7 @@ async function perform(
   if (globals.distributed !== null && operation.kind !== 'shared-runs') {
     const { queueWords, refuseWithWorkers, runDistributed } = await import('./distributed.ts')
     refuseWithWorkers(globals, reported)
-    const around = { json: mode === 'json', tool: toolVersion(), behind: queueWords(argv, secrets, env) }
+    const around = { json: mode === 'json', behind: queueWords(argv, secrets, env) }
     return await runDistributed(operation, line, globals.distributed, around, session, context)
   }
   if (globals.background) {
@@ -298,19 +301,6 @@ function isLogged(reported: CommandTexts | undefined, { tui }: Globals): boolean
   throw new SluiceError('BAD_FLAG', `--tui cannot be used with a command that writes ${reported.log}`, {
     hint: 'remove --tui',
   })
-}
-
-async function control(
-  { run, request }: Extract<Request, { kind: 'ctl' }>,
-  session: CliSession,
-  { clock, env }: CliContext,
-): Promise<number> {
-  const [{ runCtl }, { controlSocketPath }] = await Promise.all([
-    import('./run-ctl.ts'),
-    import('../engine/copy/workers/control-socket.ts'),
-  ])
-  const socketPath = (runId: string): string => controlSocketPath(runId, env)
-  return await runCtl(session, { run, request, tool: toolVersion(), ticks: () => clock.ticks(), socketPath })
 }
 
 async function attach(

@@ -1,25 +1,23 @@
 /** `sluice ctl`: steers a run of this machine, or lists the active ones. */
 import path from 'node:path'
 import { asSluiceError } from '../shared/errors.ts'
+import { controlSocketPath } from '../engine/copy/workers/control-socket.ts'
 import { runsIn } from '../engine/run/socket-folder.ts'
 import { answered } from './answered.ts'
 import { controlRun } from './ctl.ts'
 import type { ControlRequest, RunState } from './ctl.ts'
+import type { CliContext } from './ports.ts'
 import type { CliSession } from './session.ts'
 
-export type CtlOptions = {
-  readonly run: string | null
-  readonly request: ControlRequest
-  readonly tool: string
-  readonly ticks: () => number
-  /** Path of a run's control socket. */
-  readonly socketPath: (runId: string) => string
-}
-
-/** Resolves with the exit code. */
-export async function runCtl(session: CliSession, options: CtlOptions): Promise<number> {
-  const { run, request, tool, ticks, socketPath } = options
-  return await answered(session, { command: 'ctl', tool, ticks }, async () => {
+/** @param run null: lists the active runs @returns the exit code */
+export async function runCtl(
+  run: string | null,
+  request: ControlRequest,
+  session: CliSession,
+  { clock, env }: CliContext,
+): Promise<number> {
+  const socketPath = (runId: string): string => controlSocketPath(runId, env)
+  return await answered('ctl', session, clock, async () => {
     const found =
       run === null ? await statesOf(socketPath) : [{ run, state: await controlRun(socketPath(run), request) }]
     report(session, found)

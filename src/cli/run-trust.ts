@@ -5,6 +5,7 @@ import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
 import { visible } from '../shared/visible.ts'
 import { whyNot } from './config-search.ts'
+import { toolVersion } from './help.ts'
 import { DEFAULT_CONFIG } from './lifecycle-defaults.ts'
 import type { CliContext } from './ports.ts'
 import { typedLine } from './prompt.ts'
@@ -15,14 +16,10 @@ import { contentHash, hasChanged, trustedFiles, trustFile, withdrawTrust, type T
  * @returns the exit code @throws SluiceError BAD_CONFIG if there is no file of this user, TARGET_DENIED if trust cannot
  * be stored
  */
-export function runTrust(
-  session: CliSession,
-  { folder, action }: TrustRequest,
-  { cwd, tool }: { readonly cwd: string; readonly tool: string },
-  { env }: CliContext,
-): number {
-  const file = path.resolve(cwd, folder, DEFAULT_CONFIG)
-  session.emit({ type: 'run.started', command: 'trust', tool, ...(action === 'list' ? {} : { target: file }) })
+export function runTrust(session: CliSession, { folder, action }: TrustRequest, { env }: CliContext): number {
+  const file = path.resolve(folder, DEFAULT_CONFIG)
+  const target = action === 'list' ? {} : { target: file }
+  session.emit({ type: 'run.started', command: 'trust', tool: toolVersion(), ...target })
   const files = action === 'list' ? trustedFiles(env) : changed(file, action, env)
   const note = (message: string): void => session.emit({ type: 'log', level: 'note', message })
   for (const one of files) note(`${one} is ${action === 'remove' ? 'no longer ' : ''}trusted`)

@@ -6,6 +6,7 @@ import { isoTime } from '../shared/clock.ts'
 import type { SluiceError } from '../shared/errors.ts'
 import { KEPT_RUNS } from '../model/run/run-book.ts'
 import { bookFolder } from './book-folder.ts'
+import { toolVersion } from './help.ts'
 import type { CliContext } from './ports.ts'
 import type { CliSession } from './session.ts'
 
@@ -48,8 +49,8 @@ export async function liveNotes(env: Env): Promise<readonly string[]> {
 }
 
 /** Lists the runs. @returns the exit code */
-export async function listRunsHere(session: CliSession, limit: number, env: Env, tool: string): Promise<number> {
-  session.emit({ type: 'run.started', command: 'runs', tool })
+export async function listRunsHere(session: CliSession, limit: number, env: Env): Promise<number> {
+  session.emit({ type: 'run.started', command: 'runs', tool: toolVersion() })
   const { runs: found, trouble, asides } = await runsHere(env, limit)
   const runs = found.slice(0, limit)
   const columns = ['run', 'status', 'exit', 'command', 'about', 'started', 'ended', 'goes on by']
