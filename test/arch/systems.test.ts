@@ -23,6 +23,7 @@ const MAY_NAME: Readonly<Record<string, string>> = {
   'cli/session.ts': 'passwords that both databases of the Cassandra Data Migrator begin with',
   'cli/script-variables.ts': 'reads the variables of a script that copies from PostgreSQL to D1',
   'cli/catalog-choice.ts': 'the catalog that a lake gets without a word is a file of SQLite',
+  'engine/copy/operations/copy/option-types.ts': 'what a run wishes of Cassandra alone goes by its name',
   'engine/copy/operations/copy/declaration.ts': 'what a run wishes of Cassandra alone goes by its name',
   'engine/copy/operations/diff/declaration.ts': 'what a run wishes of Cassandra alone goes by its name',
   'engine/copy/operations/copy/script-copy.ts': 'sets what a run wishes of Cassandra',

@@ -1,12 +1,22 @@
 /** Rows accepted only at level ONE: reported, and listed in the ledger before their chunk is completed. */
 import { tableText } from '../../../../model/copy/column-type.ts'
-import { dec } from '../../../../model/run/event.ts'
+import { dec, type Emit } from '../../../../model/run/event.ts'
+import type { TablePlan } from '../../../../model/copy/plan.ts'
+import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
+import type { RunOwner, TableKey } from '../../ledger/owner.ts'
 import { noteRechecks } from '../../ledger/rechecks.ts'
-import type { TableContext } from '../../table/context.ts'
 
 type Key = readonly string[]
 
-type Copied = Pick<TableContext, 'name' | 'plan' | 'key' | 'database' | 'owner' | 'emit'>
+/** The parts of a table's context that are needed here. */
+type Copied = {
+  readonly name: string
+  readonly plan: TablePlan
+  readonly key: TableKey
+  readonly database: LedgerDatabase
+  readonly owner: RunOwner
+  readonly emit: Emit<'rows.fallback'>
+}
 
 const LEVEL = 'ONE'
 /** Limit of keys in one event. */
