@@ -2,8 +2,7 @@
 import type { ArchivedFile } from '../../model/archive/archived-file.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
-import type { SqlDialect, SqlRow, SqlValue } from '../../model/run/sql-port.ts'
+import type { SqlDialect, SqlValue } from '../../model/run/sql-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 
 type WrittenForm = { path: string; bytes: string; rows: string; sha256: string; sum: string; etag?: string }
@@ -12,16 +11,6 @@ type WrittenForm = { path: string; bytes: string; rows: string; sha256: string; 
 export function castTexts(dialect: SqlDialect, columns: readonly string[]): string {
   const { castText } = ledgerDialect(dialect).types
   return columns.map((column) => `CAST(${column} AS ${castText})`).join(', ')
-}
-
-/** Runs one statement in its own transaction. @returns its rows */
-export async function runStatement(
-  database: LedgerDatabase,
-  sql: string,
-  parameters: SqlRow,
-): Promise<readonly SqlRow[]> {
-  const [rows] = await database.batch([{ sql, parameters }])
-  return rows ?? []
 }
 
 /** A table name from its columns in the ledger: without a schema these hold '' or NULL. */

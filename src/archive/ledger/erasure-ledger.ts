@@ -11,7 +11,8 @@ import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { storedLeaseOwner, LEASE_COLUMNS, ownerColumns, type Holder } from '../../stores/common/lease/columns.ts'
 import type { SqlValue } from '../../model/run/sql-port.ts'
 import { RowLeases } from './leased-row.ts'
-import { castTexts, ledgerText, runStatement } from './cells.ts'
+import { castTexts, ledgerText } from './cells.ts'
+import { runStatement } from '../../engine/copy/ledger/statement.ts'
 import { ledgerColumns } from './schema.ts'
 
 export type DestroyedFile = { readonly path: string; readonly bytes: string; readonly sha256: string }

@@ -6,7 +6,7 @@ import { endedHolder, LEASE_COLUMNS, type Holder } from '../../stores/common/lea
 import { beat } from '../../stores/common/lease/heartbeat.ts'
 import { databaseTimes, LeaseSql } from '../../stores/common/lease/sql.ts'
 import { PARTITION_LEASE_MS } from './partition-facts.ts'
-import { runStatement } from './cells.ts'
+import { runStatement } from '../../engine/copy/ledger/statement.ts'
 
 /** A row by its id, its holder at the time of the read, and its name in messages. */
 export type LeasedRow = { readonly id: bigint; readonly holder: Holder | null; readonly what: string }

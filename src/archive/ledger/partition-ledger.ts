@@ -12,7 +12,8 @@ import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { endedHolder, LEASE_COLUMNS, type Holder } from '../../stores/common/lease/columns.ts'
 import { databaseTimes, LeaseSql } from '../../stores/common/lease/sql.ts'
 import type { SqlRow, SqlValue } from '../../model/run/sql-port.ts'
-import { filesText, ledgerText, runStatement } from './cells.ts'
+import { filesText, ledgerText } from './cells.ts'
+import { runStatement } from '../../engine/copy/ledger/statement.ts'
 import type { ArchivedTable, NewArchive } from './record.ts'
 import {
   PARTITION_LEASE_MS,

@@ -6,7 +6,8 @@ import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { storedLeaseOwner, LEASE_COLUMNS, ownerColumns, type Holder } from '../../stores/common/lease/columns.ts'
 import type { DestroyedFile } from './erasure-ledger.ts'
 import { RowLeases } from './leased-row.ts'
-import { castTexts, ledgerText, runStatement } from './cells.ts'
+import { castTexts, ledgerText } from './cells.ts'
+import { runStatement } from '../../engine/copy/ledger/statement.ts'
 import { ledgerColumns } from './schema.ts'
 
 /** `partition`: its label; null if the log does not have it. */

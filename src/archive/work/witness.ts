@@ -18,7 +18,7 @@ import type { SourceView } from '../../model/copy/source-port.ts'
 import { isLedgerTable } from '../../stores/common/ledger-tables.ts'
 import type { Run } from '../../engine/run/run-context.ts'
 import type { OpenedArchive } from './find-ledger.ts'
-import { runStatement } from '../ledger/cells.ts'
+import { runStatement } from '../../engine/copy/ledger/statement.ts'
 
 export type MarkedTables = TableIdentities & { readonly by: 'mark' }
 

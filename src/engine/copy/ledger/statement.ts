@@ -2,7 +2,12 @@
 import type { LedgerDatabase } from '../../../model/run/ledger-port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 
-/** Runs it in a transaction of its own. @param sql idempotent, as for `LedgerDatabase.batch` */
-export async function runStatement(database: LedgerDatabase, sql: string, parameters: SqlRow): Promise<void> {
-  await database.batch([{ sql, parameters }])
+/** Runs it in a transaction of its own. @param sql idempotent, as for `LedgerDatabase.batch` @returns its rows */
+export async function runStatement(
+  database: LedgerDatabase,
+  sql: string,
+  parameters: SqlRow,
+): Promise<readonly SqlRow[]> {
+  const [rows] = await database.batch([{ sql, parameters }])
+  return rows ?? []
 }
