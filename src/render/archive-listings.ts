@@ -8,10 +8,10 @@ import { listing } from './listing.ts'
 import { visible } from '../shared/visible.ts'
 import { tableWriter } from './text-table.ts'
 import { countCell, left, NONE, notesCell, right, sizeCell, textCell, timeCell, titled, versionCell } from './column.ts'
-import type { Column } from './column.ts'
+import type { ListColumn } from './column.ts'
 
 /** One partition of a plan. */
-export const ARCHIVE_PLAN: readonly Column<ArchivePlanEvent>[] = [
+export const ARCHIVE_PLAN: readonly ListColumn<ArchivePlanEvent>[] = [
   left('TABLE', (event) => visible(event.table)),
   left('PARTITION', (event) => visible(event.partition)),
   left('PLAN', (event) => event.status),

@@ -16,24 +16,24 @@ export type TableColumn = {
 }
 
 /** A column that knows the text of its cell in a row. */
-export type Column<Row> = TableColumn & { readonly cell: (row: Row) => string }
+export type ListColumn<Row> = TableColumn & { readonly cell: (row: Row) => string }
 
 type InTerminal = Pick<TableColumn, 'most' | 'rank' | 'below'>
 
-export const left = <Row>(title: string, cell: (row: Row) => string, more: InTerminal = {}): Column<Row> => ({
+export const left = <Row>(title: string, cell: (row: Row) => string, more: InTerminal = {}): ListColumn<Row> => ({
   title,
   align: 'left',
   cell,
   ...more,
 })
 
-export const right = <Row>(title: string, cell: (row: Row) => string, more: InTerminal = {}): Column<Row> => ({
+export const right = <Row>(title: string, cell: (row: Row) => string, more: InTerminal = {}): ListColumn<Row> => ({
   ...left(title, cell, more),
   align: 'right',
 })
 
 /** The texts of one row, in the order of the columns. */
-export const cellsOf = <Row>(columns: readonly Column<Row>[], row: Row): readonly string[] =>
+export const cellsOf = <Row>(columns: readonly ListColumn<Row>[], row: Row): readonly string[] =>
   columns.map(({ cell }) => cell(row))
 
 /** Columns whose rows are made elsewhere. */

@@ -4,7 +4,7 @@ import { sizeText, clockText, grouped, timeText } from '../shared/figures.ts'
 import { listing } from './listing.ts'
 import { visible } from '../shared/visible.ts'
 import { cells, pad } from './cells.ts'
-import { countCell, exitCell, left, NONE, notesCell, right, timeCell, titled, type Column } from './column.ts'
+import { countCell, exitCell, left, NONE, notesCell, right, timeCell, titled, type ListColumn } from './column.ts'
 
 /** An empty table may take this many bytes with its indexes. */
 const EMPTY_BYTES = 100_000
@@ -110,7 +110,7 @@ export function cutListed(text: string, most = SHOWN): string {
 }
 
 /** One table of the plan of a copy, as `--dry-run` shows it. */
-export const COPY_PLAN: readonly Column<CopyPlanLine>[] = [
+export const COPY_PLAN: readonly ListColumn<CopyPlanLine>[] = [
   left('TABLE', (line) => visible(line.table)),
   left('TO', (line) => visible(line.to)),
   left('PLAN', (line) => (line.status === 'refused' ? 'refused' : `${line.status}${line.create ? ', create' : ''}`)),

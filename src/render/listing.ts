@@ -1,6 +1,6 @@
 /** Maps one kind of event to rows of an aligned table. */
 import type { Event, EventOf, EventType } from '../model/run/event.ts'
-import { cellsOf, type Column, type TableColumn } from './column.ts'
+import { cellsOf, type ListColumn, type TableColumn } from './column.ts'
 
 export type Listing = {
   readonly columns: readonly TableColumn[]
@@ -8,7 +8,7 @@ export type Listing = {
 }
 
 /** The list of all events of one type. */
-export function listing<T extends EventType>(type: T, columns: readonly Column<EventOf<T>>[]): Listing {
+export function listing<T extends EventType>(type: T, columns: readonly ListColumn<EventOf<T>>[]): Listing {
   const isListed = (event: Event): event is EventOf<T> => event.type === type
   return { columns, row: (event) => (isListed(event) ? cellsOf(columns, event) : null) }
 }

@@ -6,7 +6,7 @@ import { sizeText, durationText, factorText, grouped, measureText, timeText } fr
 import { visible } from '../shared/visible.ts'
 import { listing, type Listing } from './listing.ts'
 import type { Drawn } from './row-writer.ts'
-import { countCell, left, NONE, notesCell, right, sizeCell, timeCell, versionCell, type Column } from './column.ts'
+import { countCell, left, NONE, notesCell, right, sizeCell, timeCell, versionCell, type ListColumn } from './column.ts'
 import { SCHEDULE_RUNS, SCHEDULE_TIMES, SCHEDULES } from './schedule-listings.ts'
 import { SHARED_RUNS, SHARED_SLOTS, WORKERS } from './worker-listings.ts'
 
@@ -148,7 +148,7 @@ export function listingOf(event: Event): Listing | null {
 }
 
 /** One table of the plan of an import. */
-export const PLAN: readonly Column<PlanLine>[] = [
+export const PLAN: readonly ListColumn<PlanLine>[] = [
   left('TABLE', (line) => line.table),
   left('PLAN', (line) => line.status),
   left('VERSIONS', planVersions),

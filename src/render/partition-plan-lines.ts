@@ -5,13 +5,13 @@
 import type { Event, EventBody, EventOf } from '../model/run/event.ts'
 import { sizeText, durationText, grouped, plural } from '../shared/figures.ts'
 import { visible } from '../shared/visible.ts'
-import { cellsOf, left, NONE, right, titled, type Column, type TableColumn } from './column.ts'
+import { cellsOf, left, NONE, right, titled, type ListColumn, type TableColumn } from './column.ts'
 import { tableWriter, type TableWriter } from './text-table.ts'
 
 type RunFinished = Extract<EventBody, { type: 'run.finished' }>
 
 const FINDINGS = titled('VERDICT', 'ABOUT', 'OBJECT', 'WHAT HAPPENS, OR WHY NOT')
-const FORECAST: readonly Column<EventOf<'partition.forecast'>>[] = [
+const FORECAST: readonly ListColumn<EventOf<'partition.forecast'>>[] = [
   left('PARTITION', (event) => visible(event.label)),
   left('SLICE', (event) => visible(event.slice ?? '')),
   left('FROM', (event) => event.from),

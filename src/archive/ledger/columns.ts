@@ -12,10 +12,10 @@ export type ArchiveColumns = Readonly<Record<string, ArchiveColumnKind>>
  */
 export type LedgerTable = { readonly key: ArchiveColumns; readonly columns: ArchiveColumns }
 
-export const OF_TABLE: ArchiveColumns = { schema_name: 'name', table_name: 'name' }
-const OF_PARTITION: ArchiveColumns = { ...OF_TABLE, partition_name: 'name' }
+export const TABLE_COLUMNS: ArchiveColumns = { schema_name: 'name', table_name: 'name' }
+const OF_PARTITION: ArchiveColumns = { ...TABLE_COLUMNS, partition_name: 'name' }
 
-export const ARCHIVES: ArchiveColumns = {
+export const ARCHIVE_COLUMNS: ArchiveColumns = {
   // Folder or URI of the Delta table, and the id in its metadata.
   archive: 'text',
   archive_id: 'name',
@@ -41,7 +41,7 @@ export const ARCHIVES: ArchiveColumns = {
   witness: 'text',
 }
 
-export const PARTITIONS: ArchiveColumns = {
+export const PARTITION_COLUMNS: ArchiveColumns = {
   state: 'name',
   from_bound: 'name',
   to_bound: 'name',
@@ -192,23 +192,23 @@ const SWEEPS: ArchiveColumns = {
 }
 
 export const TABLES: Readonly<Record<string, LedgerTable>> = {
-  migration_archives: { key: OF_TABLE, columns: ARCHIVES },
-  migration_archive_partitions: { key: OF_PARTITION, columns: PARTITIONS },
+  migration_archives: { key: TABLE_COLUMNS, columns: ARCHIVE_COLUMNS },
+  migration_archive_partitions: { key: OF_PARTITION, columns: PARTITION_COLUMNS },
   migration_archive_history: {
     key: { ...OF_PARTITION, fence: 'integer', state: 'name' },
     columns: HISTORY,
   },
-  migration_archive_erasures: { key: { ...OF_TABLE, erasure_id: 'integer' }, columns: ERASURES },
+  migration_archive_erasures: { key: { ...TABLE_COLUMNS, erasure_id: 'integer' }, columns: ERASURES },
   // `place`: the partition, or `table/` and the run id for rows in no partition.
   migration_archive_erased: {
-    key: { ...OF_TABLE, erasure_id: 'integer', place: 'name' },
+    key: { ...TABLE_COLUMNS, erasure_id: 'integer', place: 'name' },
     columns: ERASED,
   },
-  migration_archive_sweeps: { key: { ...OF_TABLE, sweep_id: 'integer' }, columns: SWEEPS },
-  migration_archive_heads: { key: { ...OF_TABLE, head: 'integer' }, columns: HEADS },
+  migration_archive_sweeps: { key: { ...TABLE_COLUMNS, sweep_id: 'integer' }, columns: SWEEPS },
+  migration_archive_heads: { key: { ...TABLE_COLUMNS, head: 'integer' }, columns: HEADS },
   // Since version 10. Two programs may intend the same version: `head` shows which commit landed.
   migration_archive_commits: {
-    key: { ...OF_TABLE, delta_version: 'integer', head: 'integer' },
+    key: { ...TABLE_COLUMNS, delta_version: 'integer', head: 'integer' },
     columns: COMMITS,
   },
 }

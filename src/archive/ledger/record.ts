@@ -12,7 +12,7 @@ import { storedLeaseOwner, LEASE_COLUMNS, ownerColumns, type Holder } from '../.
 import type { SqlRow, SqlValue } from '../../model/run/sql-port.ts'
 import type { LedgerName } from '../log/ledger-name.ts'
 import { castTexts, damagedLedger, readFiles, readLedgerJson, ledgerText, storedName } from './cells.ts'
-import { ARCHIVES, OF_TABLE, PARTITIONS } from './columns.ts'
+import { ARCHIVE_COLUMNS, TABLE_COLUMNS, PARTITION_COLUMNS } from './columns.ts'
 import { ledgerColumns } from './schema.ts'
 
 export type ArchivedTable = {
@@ -237,8 +237,8 @@ async function readSome(
   return found.flat().map((row) => partitionOf(row, archive))
 }
 
-const TABLE = [...Object.keys(OF_TABLE), ...Object.keys(ARCHIVES)]
-const PARTITION = ['partition_name', ...Object.keys(PARTITIONS)]
+const TABLE = [...Object.keys(TABLE_COLUMNS), ...Object.keys(ARCHIVE_COLUMNS)]
+const PARTITION = ['partition_name', ...Object.keys(PARTITION_COLUMNS)]
 
 // A read-only ledger may be from an older program.
 const asTexts = (names: readonly string[], { dialect }: LedgerDatabase, there: ReadonlySet<string>): string =>

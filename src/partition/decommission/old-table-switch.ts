@@ -14,7 +14,7 @@ import { isUnderWay, readSwitches, type SwitchRow } from '../../engine/follow/cu
  */
 export async function switchOfOldTable(database: LedgerDatabase, name: string, label: string): Promise<SwitchRow> {
   const all = await readSwitches(database)
-  const called = (text: string): boolean => isCalled(text, name)
+  const called = (text: string): boolean => isNamed(text, name)
   const named = all.filter(({ publicTable, oldTable }) => called(publicTable) || called(oldTable))
   const names = [...new Set(named.map(({ publicTable }) => publicTable))]
   const [only] = names
@@ -83,11 +83,11 @@ async function betweenTwo(database: LedgerDatabase, last: SwitchRow, label: stri
 export function knowsOldTable(name: string): (database: LedgerDatabase) => Promise<boolean> {
   return async (database) =>
     (await readSwitches(database)).some(
-      ({ publicTable, oldTable }) => isCalled(publicTable, name) || isCalled(oldTable, name),
+      ({ publicTable, oldTable }) => isNamed(publicTable, name) || isNamed(oldTable, name),
     )
 }
 
 /** @param asked table, with or without its schema */
-export function isCalled(name: string, asked: string): boolean {
+export function isNamed(name: string, asked: string): boolean {
   return name === asked || name.endsWith(`.${asked}`)
 }

@@ -17,7 +17,7 @@ import { isSwitched, lastTurn, type InspectedTable, type PartitionedCopy } from 
 import type { OpenStore, OpenStores } from './open-stores.ts'
 import { archiveOf } from '../../archive/work/find-archive.ts'
 import { streamStanding, type StreamStanding } from './stream-standing.ts'
-import { isCalled } from '../decommission/old-table-switch.ts'
+import { isNamed } from '../decommission/old-table-switch.ts'
 
 /**
  * A table that moved to another database is read there, whether or not the old database still exists.
@@ -127,7 +127,7 @@ function placedIn(entry: LifecycleEntry, name: string, before: string): Lifecycl
 async function movedTo(database: LedgerDatabase, table: string, owner: RunOwner): Promise<SwitchRow | null> {
   const turns = (await readSwitches(database)).filter(
     ({ isBetween, oldTable, status, turn }) =>
-      isBetween && turn % 2 === 1 && hasSwitched(status) && isCalled(oldTable, table),
+      isBetween && turn % 2 === 1 && hasSwitched(status) && isNamed(oldTable, table),
   )
   const last = turns.at(-1)
   if (last === undefined) return null

@@ -29,7 +29,7 @@ export function isDiskFull(error: unknown): boolean {
 }
 
 /** True if the file system denies access. */
-export function isDenied(error: unknown): boolean {
+export function isDuckdbDenied(error: unknown): boolean {
   return /permission denied|read-only file system/i.test(messageOf(error))
 }
 

@@ -1,7 +1,7 @@
 /** Separates DuckDB's errors about damaged data files from faults of the machine. */
 import type { FileFault } from '../../model/lake/parquet-footers.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import { firstLine, isDenied, isDiskFull } from './errors.ts'
+import { firstLine, isDuckdbDenied, isDiskFull } from './errors.ts'
 
 export function damagedParquet(reason: string): FileFault {
   return { fault: 'damaged', reason }
@@ -13,7 +13,7 @@ export function faultOf(error: unknown): FileFault {
   if (/^Out of Memory/i.test(message) && !/allocate.*(?:TB|PB|EB|[1-9]\d{2,}\.\d GB)/i.test(message)) {
     throw new SluiceError('SOURCE_IO', `not enough memory to read a data file: ${message}`, { cause: error })
   }
-  if (isDenied(message)) throw new SluiceError('SOURCE_DENIED', message, { cause: error })
+  if (isDuckdbDenied(message)) throw new SluiceError('SOURCE_DENIED', message, { cause: error })
   if (isDiskFull(message)) {
     throw new SluiceError('NO_SPACE', 'no space left for temporary files', { kind: 'source', cause: error })
   }

@@ -83,12 +83,12 @@ export function ableOf({ store, stream }: Pick<OpenedFamily, 'store' | 'stream'>
       `${store.system} has no transaction that renames tables and reports changes`,
       'so far, cutover works within one PostgreSQL database only',
     )
-  refuseTriggers(stream, store)
+  refuseTriggerStream(stream, store)
   return { switches, changes }
 }
 
 /** @throws SluiceError NOT_SWITCHABLE for a stream that reads changes by triggers */
-export function refuseTriggers(stream: StreamRow, { label }: CopyStore): void {
+export function refuseTriggerStream(stream: StreamRow, { label }: CopyStore): void {
   if (cdcOf(stream, undefined) === 'slot') return
   throw new SluiceError('NOT_SWITCHABLE', `stream ${stream.id} reads changes by triggers`, {
     where: label,

@@ -117,11 +117,11 @@ export function sqliteKeyOf(
 }
 
 /** Query for the bytecode of a comparison: SQLite shows the collation of a column nowhere else. */
-export function collationSql(table: string, column: string): string {
+export function columnCollationSql(table: string, column: string): string {
   return `EXPLAIN SELECT +${quote(column)} = 'x' FROM ${quote(table)}`
 }
 
-/** @param program rows of `collationSql` @returns the collation; null if it is BINARY */
+/** @param program rows of `columnCollationSql` @returns the collation; null if it is BINARY */
 export function collationIn(program: readonly SqlRow[]): string | null {
   const compare = program.find(([, opcode]) => opcode === 'Eq' || opcode === 'Ne')
   const collation = /^(.*)-\d+$/s.exec(String(compare?.[5] ?? ''))?.[1]?.toUpperCase() ?? 'BINARY'

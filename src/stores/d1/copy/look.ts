@@ -8,7 +8,7 @@ import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import {
   collationIn,
-  collationSql,
+  columnCollationSql,
   firstValuesSql,
   inferredType,
   dependsOnRows,
@@ -99,7 +99,7 @@ function questionsOn(shape: D1Shape, at: number, count: boolean, estimates: bool
   for (const { name, type: native } of shape.columns) {
     if (collates && affinityOf(native) !== 'integer') {
       questions.push(
-        ask(collationSql(shape.name, name), (rows, answer) => {
+        ask(columnCollationSql(shape.name, name), (rows, answer) => {
           const collation = collationIn(rows as readonly SqlRow[])
           if (collation !== null) answer.collations.set(name, collation)
         }),

@@ -3,7 +3,7 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { permissionDenied, spaceExhausted } from '../../../shared/guide-errors.ts'
 import type { StoredColumn } from '../../../model/archive/stored-column.ts'
-import { firstLine, isDenied, isDiskFull, messageOf } from '../errors.ts'
+import { firstLine, isDuckdbDenied, isDiskFull, messageOf } from '../errors.ts'
 import { valueRefusal } from './wire-cast.ts'
 
 /** Errors of the machine, for reads and for writes. */
@@ -21,7 +21,7 @@ export function machineError(error: unknown, where: string, side: 'source' | 'ta
       cause: error,
     })
   }
-  if (isDenied(error)) {
+  if (isDuckdbDenied(error)) {
     const code = side === 'source' ? 'SOURCE_DENIED' : 'TARGET_DENIED'
     return new SluiceError(...permissionDenied(code, { where, cause: error }))
   }

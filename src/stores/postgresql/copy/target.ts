@@ -14,7 +14,7 @@ import type { PostgresSettings } from '../server/settings.ts'
 import { isBytewise, namedCollation } from './collations.ts'
 import { postgresTargetError } from '../server/errors.ts'
 import {
-  emptyTables,
+  truncateTables,
   relationColumnNames,
   missingTable,
   RelationCache,
@@ -82,7 +82,7 @@ export class PostgresTarget implements CopyTarget, AsyncDisposable {
   clear(table: TableSpec, signal: AbortSignal): Promise<void> {
     return this.#transaction(table, signal, async (session) => {
       const from = tableFromSql(await this.#relation(table, session))
-      await emptyTables(session, [from])
+      await truncateTables(session, [from])
     })
   }
 

@@ -5,12 +5,12 @@ import { SluiceError, type ErrorInfo } from '../../../shared/errors.ts'
 import { dropQueued, endOfRun } from './ends.ts'
 import { queueJsonbText } from './json.ts'
 import { silent, steady, TAKES } from './look.ts'
-import { REFUSALS, RUNS, SLOTS, WORKERS } from './schema.ts'
+import { REFUSALS_TABLE, RUNS_TABLE, SLOTS_TABLE, WORKERS_TABLE } from './schema.ts'
 
 /** Most refusals that a message names. */
 const NAMED = 5
 
-const HAS_REFUSED = `EXISTS (SELECT FROM ${REFUSALS} f WHERE f.run_id = r.run_id AND f.worker_id = w.worker_id)`
+const HAS_REFUSED = `EXISTS (SELECT FROM ${REFUSALS_TABLE} f WHERE f.run_id = r.run_id AND f.worker_id = w.worker_id)`
 const LONG_AGO = `now() - ${REFUSED_FOR_MS} * interval '1 millisecond'`
 
 /**
@@ -21,12 +21,12 @@ const LONG_AGO = `now() - ${REFUSED_FOR_MS} * interval '1 millisecond'`
  */
 export async function endRefused(client: PoolClient, workerId: string): Promise<readonly EndedRun[]> {
   const { rows } = await client.query<{ run_id: string }>(
-    `SELECT r.run_id FROM ${RUNS} r
-     WHERE r.status = 'running' AND ${steady('$1')} AND EXISTS (SELECT FROM ${SLOTS} s WHERE s.run_id = r.run_id AND s.state = 'queued')
-       AND NOT EXISTS (SELECT FROM ${SLOTS} s WHERE s.run_id = r.run_id AND s.state = 'working')
-       AND (SELECT min(f.refused_at) FROM ${REFUSALS} f WHERE f.run_id = r.run_id) < ${LONG_AGO}
-       AND EXISTS (SELECT FROM ${WORKERS} w WHERE w.ended_at IS NULL AND NOT ${silent('w.beat_at')} AND ${TAKES} AND ${HAS_REFUSED})
-       AND NOT EXISTS (SELECT FROM ${WORKERS} w WHERE w.beat_at > ${LONG_AGO} AND ${TAKES} AND NOT ${HAS_REFUSED})
+    `SELECT r.run_id FROM ${RUNS_TABLE} r
+     WHERE r.status = 'running' AND ${steady('$1')} AND EXISTS (SELECT FROM ${SLOTS_TABLE} s WHERE s.run_id = r.run_id AND s.state = 'queued')
+       AND NOT EXISTS (SELECT FROM ${SLOTS_TABLE} s WHERE s.run_id = r.run_id AND s.state = 'working')
+       AND (SELECT min(f.refused_at) FROM ${REFUSALS_TABLE} f WHERE f.run_id = r.run_id) < ${LONG_AGO}
+       AND EXISTS (SELECT FROM ${WORKERS_TABLE} w WHERE w.ended_at IS NULL AND NOT ${silent('w.beat_at')} AND ${TAKES} AND ${HAS_REFUSED})
+       AND NOT EXISTS (SELECT FROM ${WORKERS_TABLE} w WHERE w.beat_at > ${LONG_AGO} AND ${TAKES} AND NOT ${HAS_REFUSED})
      ORDER BY r.run_id FOR UPDATE OF r SKIP LOCKED`,
     [workerId],
   )
@@ -37,11 +37,11 @@ export async function endRefused(client: PoolClient, workerId: string): Promise<
 
 async function endOne(client: PoolClient, runId: string): Promise<readonly EndedRun[]> {
   const { rows } = await client.query<{ host: string; error: ErrorInfo }>(
-    `SELECT DISTINCT ON (host, error ->> 'message'::text) host, error FROM ${REFUSALS} WHERE run_id = $1 ORDER BY host, error ->> 'message'::text`,
+    `SELECT DISTINCT ON (host, error ->> 'message'::text) host, error FROM ${REFUSALS_TABLE} WHERE run_id = $1 ORDER BY host, error ->> 'message'::text`,
     [runId],
   )
   const error = refusedByAll(runId, rows)
-  await client.query(`UPDATE ${SLOTS} SET error = $2, unreported = $2 WHERE run_id = $1 AND state = 'queued'`, [
+  await client.query(`UPDATE ${SLOTS_TABLE} SET error = $2, unreported = $2 WHERE run_id = $1 AND state = 'queued'`, [
     runId,
     queueJsonbText(error.info()),
   ])

@@ -18,7 +18,7 @@ import { isOtherDatabase } from './identity.ts'
 import { queueJsonbText } from './json.ts'
 import { hasWorker, ms, readClock } from './look.ts'
 import type { QueuePool } from './pool.ts'
-import { QUEUE_SCHEMA, RUNS } from './schema.ts'
+import { QUEUE_SCHEMA, RUNS_TABLE } from './schema.ts'
 import { submitRun } from './jobs.ts'
 
 const SCHEDULES = `${QUEUE_SCHEMA}.sluice_schedules`
@@ -27,7 +27,7 @@ const HISTORY = `${QUEUE_SCHEMA}.sluice_schedule_runs`
 const KEPT = 500
 
 /** SQL: the running run of a schedule `s`. */
-const RUNNING = `(SELECT h.run_id FROM ${HISTORY} h JOIN ${RUNS} r USING (run_id) WHERE h.name = s.name AND r.status = 'running' LIMIT 1)`
+const RUNNING = `(SELECT h.run_id FROM ${HISTORY} h JOIN ${RUNS_TABLE} r USING (run_id) WHERE h.name = s.name AND r.status = 'running' LIMIT 1)`
 
 type Row = Readonly<Record<'name' | 'command_line' | 'rule' | 'actor' | 'host' | 'since_ms', string>> &
   Readonly<Record<'mark' | 'queue' | 'next_ms' | 'next_period' | 'running', string | null>> & {
@@ -156,7 +156,7 @@ export class PostgresSchedules implements ScheduleBook {
 
   async unalerted(): Promise<readonly Schedule[]> {
     // A run that was refused at its start raises its own alert.
-    const ownAlert = `(SELECT r.error ->> 'code'::text FROM ${HISTORY} h JOIN ${RUNS} r USING (run_id) WHERE h.name = s.name ORDER BY h.no DESC LIMIT 1) IS NOT DISTINCT FROM 'SCHEDULE_VOID'::text`
+    const ownAlert = `(SELECT r.error ->> 'code'::text FROM ${HISTORY} h JOIN ${RUNS_TABLE} r USING (run_id) WHERE h.name = s.name ORDER BY h.no DESC LIMIT 1) IS NOT DISTINCT FROM 'SCHEDULE_VOID'::text`
     const alerted = `EXISTS (SELECT FROM ${ALERTS} a WHERE a.about = $2 || s.name AND a.cause = 'failed' AND NOT ${isUnsentYet('a')})`
     return await this.#read(
       `s.state = 'void' AND s.error IS NOT NULL AND ${RUNNING} IS NULL AND NOT ${ownAlert} AND NOT ${isOtherDatabase('$1', 's')} AND NOT ${alerted}`,
@@ -271,7 +271,7 @@ export class PostgresSchedules implements ScheduleBook {
       `SELECT n.name, h.period, h.due_ms AS "dueAt", ${ms('h.at')} AS at, h.run_id AS "runId", h.note, r.status, r.exit_code AS "exitCode", r.error,
          ${ms('r.ended_at')} AS "endedAt"
        FROM unnest($1::text[]) n (name), LATERAL (SELECT * FROM ${HISTORY} o WHERE o.name = n.name ORDER BY o.no DESC LIMIT $2) h
-         LEFT JOIN ${RUNS} r USING (run_id)
+         LEFT JOIN ${RUNS_TABLE} r USING (run_id)
        ORDER BY n.name, h.no DESC`,
       [names, limit],
     )
@@ -282,7 +282,7 @@ export class PostgresSchedules implements ScheduleBook {
 /** Deletes old history lines, their runs, and the slots and output of these runs. */
 async function forget(client: PoolClient, name: string): Promise<void> {
   const old = `SELECT h.no, h.run_id FROM ${HISTORY} h WHERE h.name = $1 ORDER BY h.no DESC OFFSET ${KEPT}`
-  await client.query(`DELETE FROM ${RUNS} r USING (${old}) o WHERE r.run_id = o.run_id`, [name])
+  await client.query(`DELETE FROM ${RUNS_TABLE} r USING (${old}) o WHERE r.run_id = o.run_id`, [name])
   await client.query(`DELETE FROM ${HISTORY} h USING (${old}) o WHERE h.name = $1 AND h.no = o.no`, [name])
 }
 

@@ -7,10 +7,10 @@ import { isOtherDatabase, QueueIdentity, type AskPostgres } from './identity.ts'
 
 /** Contains `sluice_runs` and the other tables. */
 export const QUEUE_SCHEMA = 'sluice_queue'
-export const RUNS = `${QUEUE_SCHEMA}.sluice_runs`
-export const SLOTS = `${QUEUE_SCHEMA}.sluice_run_slots`
-export const WORKERS = `${QUEUE_SCHEMA}.sluice_workers`
-export const REFUSALS = `${QUEUE_SCHEMA}.sluice_run_refusals`
+export const RUNS_TABLE = `${QUEUE_SCHEMA}.sluice_runs`
+export const SLOTS_TABLE = `${QUEUE_SCHEMA}.sluice_run_slots`
+export const WORKERS_TABLE = `${QUEUE_SCHEMA}.sluice_workers`
+export const REFUSALS_TABLE = `${QUEUE_SCHEMA}.sluice_run_refusals`
 
 const VERSION = 8
 const WITH_SCHEDULES = 2

@@ -42,7 +42,7 @@ import type { QueuePool } from './pool.ts'
 import { Promotions } from './promotions.ts'
 import { endRefused } from './refused.ts'
 import { takeSlots } from './runner.ts'
-import { QUEUE_SCHEMA, RUNS, SLOTS, WORKERS } from './schema.ts'
+import { QUEUE_SCHEMA, RUNS_TABLE, SLOTS_TABLE, WORKERS_TABLE } from './schema.ts'
 import { type ClaimRecord, OldWorkers, unconfirmedRuns } from './worker-rows.ts'
 
 /** First wait after a transient failure, ms. It doubles with each retry, up to `LONGEST_REST_MS`. */
@@ -57,7 +57,7 @@ const OFFERED_AFTER_MS = 1_000
 const MINE = `s.run_id = $1 AND s.slot_no = $2 AND s.fence = $3 AND s.worker_id = $4 AND s.state = 'working'`
 
 /** SQL over `s`, a slot of a lost worker: the report of its loss as `SilentSlot`, and when it was found. */
-const LOSS = `jsonb_build_object('no', s.slot_no, 'workerId', s.worker_id, 'host', (SELECT w.host FROM ${WORKERS} w WHERE w.worker_id = s.worker_id), 'beatAt', ${ms('s.beat_at')},
+const LOSS = `jsonb_build_object('no', s.slot_no, 'workerId', s.worker_id, 'host', (SELECT w.host FROM ${WORKERS_TABLE} w WHERE w.worker_id = s.worker_id), 'beatAt', ${ms('s.beat_at')},
   'chunks', s.open_chunks, 'at', ${ms('clock_timestamp()')})`
 
 export class PostgresQueueWorker implements QueueWorker {
@@ -75,8 +75,8 @@ export class PostgresQueueWorker implements QueueWorker {
   async beat(draining: boolean): Promise<boolean> {
     const { workerId, host, pid, program, concurrency, queues } = this.#about
     const { rows } = await this.#pool.ask<{ drain_wanted: boolean; beats: number }>(
-      `INSERT INTO ${WORKERS} AS w (worker_id, host, pid, program, concurrency, queues, draining, reached_at)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN EXISTS (SELECT FROM ${WORKERS} k WHERE k.worker_id = $1) THEN NULL WHEN ${UNWITNESSED} THEN now() END)
+      `INSERT INTO ${WORKERS_TABLE} AS w (worker_id, host, pid, program, concurrency, queues, draining, reached_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN EXISTS (SELECT FROM ${WORKERS_TABLE} k WHERE k.worker_id = $1) THEN NULL WHEN ${UNWITNESSED} THEN now() END)
        ON CONFLICT (worker_id) DO UPDATE SET beat_at = now(), reached_at = CASE WHEN ${silent('w.beat_at', SILENT_AFTER_MS)} THEN now() ELSE w.reached_at END, draining = excluded.draining, ended_at = NULL,
          beats = w.beats + 1 RETURNING w.drain_wanted, w.beats`,
       [workerId, host, pid, program, concurrency, queues, draining],
@@ -87,16 +87,16 @@ export class PostgresQueueWorker implements QueueWorker {
 
   async claim({ runId, no }: SlotKey): Promise<ClaimedSlot | null> {
     const { rows } = await this.#pool.ask<ClaimRecord>(
-      `UPDATE ${SLOTS} s SET state = 'working', fence = s.fence + 1, turns = s.turns + 1, worker_id = $3, beat_at = now(),
+      `UPDATE ${SLOTS_TABLE} s SET state = 'working', fence = s.fence + 1, turns = s.turns + 1, worker_id = $3, beat_at = now(),
          begun_at = coalesce(s.begun_at, now()), earlier_rows = s.earlier_rows + s.turn_rows - s.open_rows, earlier_chunks = s.earlier_chunks + s.turn_chunks,
          turn_rows = 0, open_rows = 0, turn_chunks = 0, rate = 0, ledger_run = NULL, error = NULL, unreported = NULL,
          lost = CASE WHEN s.state = 'working' THEN ${LOSS} ELSE s.lost END, open_chunks = '[]'
-       FROM ${RUNS} r
+       FROM ${RUNS_TABLE} r
        WHERE s.run_id = $1 AND s.slot_no = $2 AND r.run_id = s.run_id AND r.status = 'running' AND r.wishes -> 'stop'::text IS DISTINCT FROM 'true'
          AND NOT ${unconfirmedSql('$4')} AND (s.state = 'queued' OR (s.state = 'working' AND ${silent('s.beat_at')} AND ${steady('$3')}))
        RETURNING s.fence, s.rests, s.about, s.compares AS "onCall", r.kind, r.takes_turns AS "takesTurns", coalesce(s.operation, r.operation) AS operation, r.stores, r.command_line AS "commandLine", r.mark,
-         r.wishes ->> 'resumedAt'::text AS resumed, r.wishes, (SELECT o.error FROM ${SLOTS} o WHERE o.run_id = s.run_id AND o.slot_no = s.slot_no) AS cause,
-         (SELECT count(*)::int FROM ${SLOTS} o WHERE o.run_id = r.run_id AND (o.state = 'working' OR o.slot_no = s.slot_no)) AS working`,
+         r.wishes ->> 'resumedAt'::text AS resumed, r.wishes, (SELECT o.error FROM ${SLOTS_TABLE} o WHERE o.run_id = s.run_id AND o.slot_no = s.slot_no) AS cause,
+         (SELECT count(*)::int FROM ${SLOTS_TABLE} o WHERE o.run_id = r.run_id AND (o.state = 'working' OR o.slot_no = s.slot_no)) AS working`,
       [runId, no, this.#about.workerId, await this.#pool.identity.read()],
     )
     const [row] = rows
@@ -120,12 +120,12 @@ export class PostgresQueueWorker implements QueueWorker {
   ): Promise<SlotOrders | null> {
     const answer = await this.#pool.ask<SlotOrders>(
       `WITH mine AS (
-         UPDATE ${SLOTS} s SET beat_at = now(), turn_rows = $5, turn_chunks = $6, rate = $7, ledger_run = coalesce($8, s.ledger_run), open_rows = $9,
+         UPDATE ${SLOTS_TABLE} s SET beat_at = now(), turn_rows = $5, turn_chunks = $6, rate = $7, ledger_run = coalesce($8, s.ledger_run), open_rows = $9,
            tables = coalesce($10, s.tables), open_chunks = $11
          WHERE ${MINE} RETURNING s.run_id)
        SELECT r.wishes, r.status <> 'running' AS "isOver",
-         (SELECT count(*)::int FROM ${SLOTS} o WHERE o.run_id = r.run_id AND o.state = 'working') AS working
-       FROM ${RUNS} r JOIN mine USING (run_id)`,
+         (SELECT count(*)::int FROM ${SLOTS_TABLE} o WHERE o.run_id = r.run_id AND o.state = 'working') AS working
+       FROM ${RUNS_TABLE} r JOIN mine USING (run_id)`,
       [
         ...this.#mine(slot),
         rows.toString(),
@@ -142,8 +142,8 @@ export class PostgresQueueWorker implements QueueWorker {
 
   async count(slot: ClaimedSlot, { rows, chunks, at }: LedgerTotals, ageMs: number): Promise<void> {
     await this.#pool.ask(
-      `UPDATE ${RUNS} r SET ledger_rows = $5, ledger_chunks = $6, ledger_ms = $7, counted_at = clock_timestamp() - $8 * interval '1 millisecond'
-       WHERE r.run_id = $1 AND coalesce(r.ledger_ms, 0) <= $7 AND EXISTS (SELECT FROM ${SLOTS} s WHERE ${MINE})`,
+      `UPDATE ${RUNS_TABLE} r SET ledger_rows = $5, ledger_chunks = $6, ledger_ms = $7, counted_at = clock_timestamp() - $8 * interval '1 millisecond'
+       WHERE r.run_id = $1 AND coalesce(r.ledger_ms, 0) <= $7 AND EXISTS (SELECT FROM ${SLOTS_TABLE} s WHERE ${MINE})`,
       [...this.#mine(slot), rows.toString(), chunks, at, ageMs],
     )
   }
@@ -157,7 +157,7 @@ export class PostgresQueueWorker implements QueueWorker {
     totals: LedgerTotals | null,
   ): Promise<void> {
     await this.#pool.ask(
-      `UPDATE ${RUNS} r SET ledger_rows = coalesce($3, ledger_rows), ledger_chunks = coalesce($4, ledger_chunks), counted_end = r.ended_at
+      `UPDATE ${RUNS_TABLE} r SET ledger_rows = coalesce($3, ledger_rows), ledger_chunks = coalesce($4, ledger_chunks), counted_end = r.ended_at
        WHERE r.run_id = $1 AND ${ms('r.ended_at')} = $2 AND coalesce(r.ledger_rows <= $3 AND r.ledger_chunks <= $4, true)`,
       [runId, endedAt, totals?.rows.toString() ?? null, totals?.chunks ?? null],
     )
@@ -166,7 +166,7 @@ export class PostgresQueueWorker implements QueueWorker {
   async keep(slot: ClaimedSlot, events: readonly Event[]): Promise<void> {
     // Text, not jsonb: jsonb refuses some characters that values may contain.
     await this.#pool.ask(
-      `INSERT INTO ${QUEUE_SCHEMA}.sluice_run_output (run_id, slot_no, events) SELECT s.run_id, s.slot_no, $5 FROM ${SLOTS} s WHERE ${MINE}
+      `INSERT INTO ${QUEUE_SCHEMA}.sluice_run_output (run_id, slot_no, events) SELECT s.run_id, s.slot_no, $5 FROM ${SLOTS_TABLE} s WHERE ${MINE}
        ON CONFLICT (run_id, slot_no) DO UPDATE SET events = excluded.events`,
       [...this.#mine(slot), JSON.stringify(events)],
     )
@@ -183,7 +183,7 @@ export class PostgresQueueWorker implements QueueWorker {
       const isWanted = isLeftOut && !(await leavesOut(client, runId))
       const goesOn = !isStopped && (left !== 'none' || isWanted)
       const { rows } = await client.query<{ rests: number; shared: boolean; on_call: boolean }>(
-        `UPDATE ${SLOTS} s SET state = CASE WHEN $5 THEN 'queued' ELSE 'ended' END, rate = 0, exit_code = $6, error = $7,
+        `UPDATE ${SLOTS_TABLE} s SET state = CASE WHEN $5 THEN 'queued' ELSE 'ended' END, rate = 0, exit_code = $6, error = $7,
            rests = $8, ended_at = CASE WHEN $5 THEN NULL ELSE clock_timestamp() END,
            lost = CASE WHEN $9 THEN ${LOSS} || '{"isKilled": true}'::jsonb ELSE s.lost END
          WHERE ${MINE} RETURNING s.rests, s.operation IS NULL AND NOT s.compares AS shared, s.compares AS on_call`,
@@ -213,7 +213,10 @@ export class PostgresQueueWorker implements QueueWorker {
       const hasFailed = about !== '' || ended?.status === 'failed' || ended?.status === 'refused'
       // If the run was asked to stop while the slot rested before a retry, it has not failed.
       if (isUnworked && error !== undefined && hasFailed && left === 'none')
-        await client.query(`UPDATE ${SLOTS} SET unreported = error WHERE run_id = $1 AND slot_no = $2`, [runId, no])
+        await client.query(`UPDATE ${SLOTS_TABLE} SET unreported = error WHERE run_id = $1 AND slot_no = $2`, [
+          runId,
+          no,
+        ])
       return { isMine: true, goesOn, ended }
     })
   }
@@ -235,7 +238,7 @@ export class PostgresQueueWorker implements QueueWorker {
         [runId, workerId, host, info],
       )
       const { rowCount } = await client.query(
-        `UPDATE ${SLOTS} s SET state = 'queued', turns = s.turns - 1, error = CASE WHEN s.rests > 0 THEN $5::jsonb END WHERE ${MINE}`,
+        `UPDATE ${SLOTS_TABLE} s SET state = 'queued', turns = s.turns - 1, error = CASE WHEN s.rests > 0 THEN $5::jsonb END WHERE ${MINE}`,
         [...this.#mine(slot), info],
       )
       if (rowCount === 1) await queueAgain(client, runId, no, OFFERED_AFTER_MS)
@@ -248,18 +251,18 @@ export class PostgresQueueWorker implements QueueWorker {
     await this.#oldWorkers.forget(this.#pool)
     return await this.#pool.transaction(async (client) => {
       const { rows: lostKeys } = await client.query<SlotKey>(
-        `UPDATE ${SLOTS} s SET state = 'queued', fence = s.fence + 1, rate = 0, lost = ${LOSS}
-         FROM ${RUNS} r
+        `UPDATE ${SLOTS_TABLE} s SET state = 'queued', fence = s.fence + 1, rate = 0, lost = ${LOSS}
+         FROM ${RUNS_TABLE} r
          WHERE r.run_id = s.run_id AND r.status = 'running' AND (NOT ${unconfirmedSql('$1')} OR r.wishes -> 'stop'::text = 'true') AND s.state = 'working' AND ${silent('s.beat_at')} AND ${steady('$2')}
            AND (s.run_id, s.slot_no) IN (
-             SELECT o.run_id, o.slot_no FROM ${SLOTS} o WHERE o.state = 'working' AND ${silent('o.beat_at')} FOR UPDATE SKIP LOCKED)
+             SELECT o.run_id, o.slot_no FROM ${SLOTS_TABLE} o WHERE o.state = 'working' AND ${silent('o.beat_at')} FOR UPDATE SKIP LOCKED)
          RETURNING s.run_id AS "runId", s.slot_no AS no`,
         [identity, this.#about.workerId],
       )
       await unlockJobs(client, lostKeys)
       // Includes the slots lost just now: their job may be locked, or missing.
       const { rows: unqueued } = await client.query<SlotKey>(
-        `SELECT s.run_id AS "runId", s.slot_no AS no FROM ${SLOTS} s JOIN ${RUNS} r USING (run_id)
+        `SELECT s.run_id AS "runId", s.slot_no AS no FROM ${SLOTS_TABLE} s JOIN ${RUNS_TABLE} r USING (run_id)
          WHERE s.state = 'queued' AND r.status = 'running' AND NOT ${unconfirmedSql('$1')} AND ${HAS_NO_JOB}
          ORDER BY s.run_id, s.slot_no FOR UPDATE OF s SKIP LOCKED`,
         [identity],
@@ -288,7 +291,7 @@ export class PostgresQueueWorker implements QueueWorker {
   async noteLoss({ runId, no }: SlotKey, at: number, is: LossReport): Promise<boolean> {
     const { becomes, where } = LOSS_REPORTS[is]
     const { rowCount } = await this.#pool.ask(
-      `UPDATE ${SLOTS} SET lost = ${becomes} WHERE run_id = $1 AND slot_no = $2 AND (lost ->> 'at'::text)::float8 = $3 AND ${where}`,
+      `UPDATE ${SLOTS_TABLE} SET lost = ${becomes} WHERE run_id = $1 AND slot_no = $2 AND (lost ->> 'at'::text)::float8 = $3 AND ${where}`,
       [runId, no, at],
     )
     return rowCount === 1
@@ -296,7 +299,7 @@ export class PostgresQueueWorker implements QueueWorker {
 
   async takeFailure({ runId, no }: SlotKey): ReturnType<QueueWorker['takeFailure']> {
     const { rows } = await this.#pool.ask<{ at: number; isAgain: boolean }>(
-      `UPDATE ${SLOTS} s SET unreported = s.unreported || jsonb_build_object('takenAt', ${ms('clock_timestamp()')}, 'isAgain', s.unreported ? 'takenAt')
+      `UPDATE ${SLOTS_TABLE} s SET unreported = s.unreported || jsonb_build_object('takenAt', ${ms('clock_timestamp()')}, 'isAgain', s.unreported ? 'takenAt')
        WHERE s.run_id = $1 AND s.slot_no = $2 AND ${UNREPORTED}
        RETURNING (s.unreported ->> 'takenAt'::text)::float8 AS at, (s.unreported ->> 'isAgain'::text)::boolean AS "isAgain"`,
       [runId, no],
@@ -306,7 +309,7 @@ export class PostgresQueueWorker implements QueueWorker {
 
   async reported({ runId, no }: SlotKey, at: number): Promise<void> {
     await this.#pool.ask(
-      `UPDATE ${SLOTS} SET unreported = NULL WHERE run_id = $1 AND slot_no = $2 AND (unreported ->> 'takenAt'::text)::float8 = $3`,
+      `UPDATE ${SLOTS_TABLE} SET unreported = NULL WHERE run_id = $1 AND slot_no = $2 AND (unreported ->> 'takenAt'::text)::float8 = $3`,
       [runId, no, at],
     )
   }
@@ -324,14 +327,14 @@ export class PostgresQueueWorker implements QueueWorker {
   }
 
   async leave(): Promise<void> {
-    await this.#pool.ask(`UPDATE ${WORKERS} SET ended_at = now(), beat_at = now() WHERE worker_id = $1`, [
+    await this.#pool.ask(`UPDATE ${WORKERS_TABLE} SET ended_at = now(), beat_at = now() WHERE worker_id = $1`, [
       this.#about.workerId,
     ])
   }
 
   async #refusedRuns(client: PoolClient): Promise<readonly string[]> {
     const { rows } = await client.query<{ run_id: string }>(
-      `SELECT f.run_id FROM ${QUEUE_SCHEMA}.sluice_run_refusals f JOIN ${RUNS} r USING (run_id) WHERE f.worker_id = $1 AND r.status = 'running'`,
+      `SELECT f.run_id FROM ${QUEUE_SCHEMA}.sluice_run_refusals f JOIN ${RUNS_TABLE} r USING (run_id) WHERE f.worker_id = $1 AND r.status = 'running'`,
       [this.#about.workerId],
     )
     return rows.map(({ run_id }) => run_id)
@@ -341,7 +344,7 @@ export class PostgresQueueWorker implements QueueWorker {
   async #isWithheld(client: PoolClient): Promise<boolean> {
     const { rows } = await client.query<{ held: boolean }>(
       `SELECT NOT ${steady('$1')} AND EXISTS (
-         SELECT FROM ${SLOTS} s JOIN ${RUNS} r USING (run_id) WHERE r.status = 'running' AND s.state = 'working' AND ${silent('s.beat_at')}) AS held`,
+         SELECT FROM ${SLOTS_TABLE} s JOIN ${RUNS_TABLE} r USING (run_id) WHERE r.status = 'running' AND s.state = 'working' AND ${silent('s.beat_at')}) AS held`,
       [this.#about.workerId],
     )
     return rows[0]?.held === true

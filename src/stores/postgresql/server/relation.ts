@@ -107,7 +107,7 @@ export function missingTable(table: TableName): string {
  * Empties tables, named by `tableFromSql`, in the open transaction. TRUNCATE needs the owner, and no foreign keys from
  * other tables: otherwise their rows are deleted.
  */
-export async function emptyTables(session: CopySession, from: readonly string[]): Promise<void> {
+export async function truncateTables(session: CopySession, from: readonly string[]): Promise<void> {
   const truncated = await session.attempt(
     () => session.ask(`TRUNCATE ${from.join(', ')}`),
     (error) => /^(?:42501|0A000)$/.test(sqlStateOf(error) ?? ''),

@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3'
 import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
-import { collationsOf, uniqueIndexes } from './keys.ts'
+import { collationsOf, sqliteUniqueIndexes } from './keys.ts'
 import { rowsOf } from '../reader.ts'
 import { definitionOf, sqliteColumns, sqliteShape, type SqliteShape } from './shape.ts'
 import { sizesOf } from './sizes.ts'
@@ -57,7 +57,7 @@ function specOf(
     table: { name },
     identity: sqliteIdentity(name, sql),
     columns,
-    ...sqliteKeyOf(shape.alias, columns, infos, uniqueIndexes(connection, name)),
+    ...sqliteKeyOf(shape.alias, columns, infos, sqliteUniqueIndexes(connection, name)),
     ...size,
     ...(shape.rowid === null ? {} : { blocks: blocksOf(connection, name, shape.rowid) }),
   }

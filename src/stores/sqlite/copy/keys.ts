@@ -1,10 +1,10 @@
 /** Unique indexes of a table, and collations of its columns. */
 import type Database from 'better-sqlite3'
-import { collationIn, collationSql, type UniqueIndex } from '../../common/sqlite-dialect/table-facts.ts'
+import { collationIn, columnCollationSql, type UniqueIndex } from '../../common/sqlite-dialect/table-facts.ts'
 import { rowsOf } from '../reader.ts'
 
 /** Only indexes on whole columns, over all rows; sorted by name. */
-export function uniqueIndexes(connection: Database.Database, table: string): readonly UniqueIndex[] {
+export function sqliteUniqueIndexes(connection: Database.Database, table: string): readonly UniqueIndex[] {
   const indexes = connection
     .prepare(`SELECT name, origin FROM pragma_index_list(?) WHERE "unique" = 1 AND partial = 0`)
     .all(table) as { readonly name: string; readonly origin: string }[]
@@ -30,7 +30,7 @@ export function collationsOf(
   const found = new Map<string, string | null>()
   for (const name of columns) {
     try {
-      const collation = collationIn(rowsOf(connection, collationSql(table, name)))
+      const collation = collationIn(rowsOf(connection, columnCollationSql(table, name)))
       if (collation !== null) found.set(name, collation)
     } catch (error) {
       if (!/no such collation/.test(String(error))) throw error

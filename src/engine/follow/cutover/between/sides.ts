@@ -14,7 +14,7 @@ import { StreamLedger } from '../../../copy/ledger/streams.ts'
 import { streamNamed } from '../../../copy/ledger/stream-lookup.ts'
 import { knowsStream } from '../../stream/named-stream.ts'
 import { familyOf, type Family } from '../family.ts'
-import { refuseTriggers } from '../standing.ts'
+import { refuseTriggerStream } from '../standing.ts'
 import { SwitchLedger } from '../switch-ledger.ts'
 import { readSwitches } from '../switch-row.ts'
 import type { CutoverEnd } from './end.ts'
@@ -142,7 +142,7 @@ export function ableEnds({ closes, opens, stream }: Pick<Between, 'closes' | 'op
   if (closing === undefined || opening === undefined || changes === undefined || back === undefined) {
     throw cannotMove(stream.id, opens.store, closes.store)
   }
-  refuseTriggers(stream, opens.store)
+  refuseTriggerStream(stream, opens.store)
   return { closing, opening, changes, back }
 }
 

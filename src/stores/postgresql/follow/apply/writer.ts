@@ -10,7 +10,7 @@ import type { Closing } from '../../../../model/run/ledger-port.ts'
 import type { Applied, ChangeRequest, ChangeTable, ChangeWriter } from '../../../../model/follow/port.ts'
 import { commitChunk, type LastLook } from '../../copy/commit.ts'
 import { postgresTargetError, tableOfError } from '../../server/errors.ts'
-import { emptyTables, relationColumnNames, RelationCache } from '../../server/relation.ts'
+import { truncateTables, relationColumnNames, RelationCache } from '../../server/relation.ts'
 import type { CopySession } from '../../server/session.ts'
 import { tableFromSql, literal, tableSql } from '../../server/sql.ts'
 import { underSignal } from '../../server/under-signal.ts'
@@ -89,7 +89,7 @@ export class PostgresChangeWriter implements ChangeWriter {
         from.push(tableFromSql((await this.#known(table)).shape.relation))
         this.#written.add(table)
       }
-      await emptyTables(this.#session, from)
+      await truncateTables(this.#session, from)
     })
   }
 
