@@ -1,6 +1,7 @@
 /** Optional capabilities of SQLite as a store. */
 import { closeSync, existsSync, fsyncSync, openSync, statSync } from 'node:fs'
 import type Database from 'better-sqlite3'
+import type { Durability } from '../../../model/copy/durability-port.ts'
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { Origin } from '../../../model/copy/identification-port.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
@@ -37,7 +38,7 @@ export function sqliteOffers(file: string, parts: SqliteParts): SqliteOffers {
   // One for all callers, because it records which stream is read.
   let triggers: SqliteTriggers | null = null
   return {
-    durability: { flushed: () => flushed(file) },
+    durability: new SqliteDurability(file),
     identification: {
       origin: () => origin(file),
       // There is no server.
@@ -96,19 +97,27 @@ export function sqliteOffers(file: string, parts: SqliteParts): SqliteOffers {
   }
 }
 
-/**
- * Syncs the WAL: connections with `synchronous = NORMAL` write commits to it without a sync. In other journal modes
- * commits are already synced.
- */
-async function flushed(file: string): Promise<void> {
-  const log = `${file}-wal`
-  if (!existsSync(log)) return
-  // Closing this file loses no lock: SQLite's locks are on the database and the WAL index.
-  const open = openSync(log, 'r+')
-  try {
-    fsyncSync(open)
-  } finally {
-    closeSync(open)
+class SqliteDurability implements Durability {
+  readonly #file: string
+
+  constructor(file: string) {
+    this.#file = file
+  }
+
+  /**
+   * Syncs the WAL: connections with `synchronous = NORMAL` write commits to it without a sync. In other journal modes
+   * commits are already synced.
+   */
+  async flushed(): Promise<void> {
+    const log = `${this.#file}-wal`
+    if (!existsSync(log)) return
+    // Closing this file loses no lock: SQLite's locks are on the database and the WAL index.
+    const open = openSync(log, 'r+')
+    try {
+      fsyncSync(open)
+    } finally {
+      closeSync(open)
+    }
   }
 }
 
