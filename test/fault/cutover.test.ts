@@ -314,13 +314,13 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover ${POSTGRES_MISSING}`, () => {
     const signed = await perform({ kind: 'sign-off', stream, to: place.url, tables: [] })
     expect(signed.finished.error).toMatchObject({
       ...ended,
-      hint: expect.stringContaining(`sluice sign-off ${newest} `),
+      hint: expect.stringContaining(`sluice sign-off ${newest}`),
     })
     const asked = { kind: 'follow', stream, to: place.url, end: false, untilCaughtUp: true, untilEqual: false } as const
     const followed = await perform(asked)
     expect(followed.finished.error).toMatchObject({
       ...ended,
-      hint: expect.stringContaining(`sluice follow ${newest} `),
+      hint: expect.stringContaining(`sluice follow ${newest}`),
     })
     const own = await perform({ kind: 'sign-off', stream: newest, to: place.url, tables: [] })
     expect(own.finished.error?.code).not.toBe('STREAM_HALTED')
