@@ -285,7 +285,7 @@ for (const system of ['mysql', 'sqlite'] as const) {
         expect(messages(ran)).toContain('trigger noted: may fire for each erased row')
       }
       const again = await perform({ ...erase, reason: 'T-2' })
-      expect(again.finished.notChecked).toContain('what trigger noted of')
+      expect(again.finished.notChecked).toContain('rows that trigger noted of')
     })
   })
 }
