@@ -21,7 +21,10 @@ export function readRing(args: Arguments, cdm: CdmOptions | null): RingOptions |
   return Object.keys(options).length === 0 ? undefined : options
 }
 
-/** Tracking, which each of its flags enables. @returns undefined if none is given @throws SluiceError BAD_FLAG */
+/**
+ * Options of run tracking; any one of its flags enables it. @returns undefined if none is given
+ * @throws SluiceError BAD_FLAG
+ */
 export function readTrack(args: Arguments, cdm: CdmOptions | null): TrackOptions | undefined {
   const runId = runNumber(args, 'run-id') ?? cdm?.track?.runId
   const previous = runNumber(args, 'prev-run-id') ?? cdm?.track?.previous

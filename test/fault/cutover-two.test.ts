@@ -172,7 +172,9 @@ describe.skipIf(!POSTGRES_OWN)(`a cutover between two databases ${POSTGRES_MISSI
       await holder.query(`BEGIN; UPDATE ${SQL} SET qty = qty WHERE id = 2`)
       const late = await perform(twoCutover(stage, { keepSessions: true, budgetMs: 800, triesForMs: 3000 }))
       expect(late.finished).toMatchObject({ exitCode: 75, status: 'stopped' })
-      expect(late.finished.error?.message).toMatch(/the source could not be closed: hol"der \(process \d+, /)
+      expect(late.finished.error?.message).toMatch(
+        /the source could not be closed: it is locked by hol"der \(process \d+, /,
+      )
       expect(steps(late.events)).not.toContain('session ended')
       expect(await statuses(stage)).toEqual(['given up'])
       await holder.query(`UPDATE ${SQL} SET qty = qty + 1 WHERE id = 2`)

@@ -204,7 +204,7 @@ export class ErasureLedger {
     }
   }
 
-  /** Closing for rows in no partition: each run records its rows once. */
+  /** Statements that record erased rows in no partition; repeated, they record nothing twice. */
   closing(id: bigint, place: string, fence: bigint, sourceRows: bigint): Closing {
     const key: readonly SqlValue[] = [...this.#table, id]
     const guard = {
@@ -245,7 +245,7 @@ export class ErasureLedger {
     ])
   }
 
-  /** Records files to destroy, so that a run after a kill finds them. @param expired no longer restorable partitions */
+  /** Records files to destroy, so that a run after a kill finds them. @param expired labels that cannot be restored */
   async destroying(
     id: bigint,
     version: number,

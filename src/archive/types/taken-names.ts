@@ -5,12 +5,12 @@ import type { Column } from '../../model/copy/column-type.ts'
 /** A present column, the archived column of its name, and whether both are certainly the same. */
 export type NamedColumn = { readonly column: Column; readonly old: StoredColumn; readonly isSure: boolean }
 
-/** An archived column, and the archived columns that the present column of its name may be instead. */
+/** An archived column, and other archived columns that may have been renamed to its name in the source. */
 export type TakenName = { readonly column: StoredColumn; readonly of: readonly StoredColumn[] }
 
 /**
- * A rename keeps position and type. So a column may be any archived column of its type, if all columns then keep their
- * order. If no such order exists, it may be any missing column of its type.
+ * A rename keeps position and type. So a column may come from any archived column of its type that keeps all columns in
+ * order. If none does, it may come from any missing column of its type.
  * @param named in the order of the table @param stored archived columns, in the order that they had
  */
 export function doubtfulNames(

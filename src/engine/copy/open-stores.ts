@@ -19,7 +19,9 @@ export type SourceOptions = Pick<CopyOptions, 'lockWaitMs' | 'moving' | 'yields'
 /** Pause between two reports about a store that does not answer, ms. */
 const TOLD_AGAIN_MS = 5000
 
-/** Store options of a run: waits are emitted. In a distributed run, no session outlives a frozen process (`mortal`). */
+/**
+ * Store options of a run: emits retries. In a distributed run, the server ends sessions of a frozen process (`mortal`).
+ */
 export function storeOptions(run: {
   readonly emit: Emit<'log'>
   readonly clock: Pick<Clock, 'ticks'>
@@ -64,7 +66,7 @@ export async function openCopyStore(url: string, options: CopyOptions): Promise<
   if (file !== null) refuseFolder(file, redactUrl(url))
   if (options.mode !== 'plan') return await system.copies.open({ url, file }, options)
   if (file === null || existsSync(file)) return await system.copies.open({ url, file }, { ...options, mode: 'read' })
-  // Opening fails as in the run, and creates nothing.
+  // The folder is missing: opening for writing fails with the same error as in the run, and creates nothing.
   if (lacksFolder(file)) return await system.copies.open({ url, file }, { ...options, mode: 'write' })
   return await openEmpty(url, system.copies)
 }

@@ -1,6 +1,6 @@
 /**
  * What a store offers to partition a table without copying it: the table becomes the first partition of a new table
- * with its name, next to new periods. The table is read before that, while it is in use.
+ * with its name, next to new periods. Its rows are read before that, while sessions use it.
  */
 import type { Column, TableName } from '../copy/column-type.ts'
 import type { PlanFinding, TableToPartition, NewTablePartition } from './plan-port.ts'
@@ -11,7 +11,7 @@ export type InPlaceRequest = {
   readonly past: string
   /** Name of the new table until it gets the public name, within one transaction. */
   readonly sideName: string
-  /** First value after the past partition, as the column prints it. */
+  /** Exclusive upper bound of the partition that was the table, as the column prints it. */
   readonly bound: string
   /** New periods, from `bound` on. */
   readonly partitions: readonly NewTablePartition[]
@@ -63,11 +63,11 @@ export type InPlaceSwitched = {
 /** A table that was partitioned in place. */
 export type InPlaceDone = {
   readonly past: TableName
-  /** First value after the past partition. */
+  /** Exclusive upper bound of the partition that was the table. */
   readonly bound: string
 }
 
-/** The latest period of the past partition, to be split off as its own partition. */
+/** The latest period in the partition that was the table, to be split off as its own partition. */
 export type SliceRequest = {
   readonly table: TableName
   readonly column: Column

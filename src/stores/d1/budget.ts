@@ -90,7 +90,7 @@ export class RequestBudget {
     if (policy !== null) this.#quota = { most: policy[0], seconds: policy[1] }
     const rest = strictest(items(headers.get('ratelimit'), 'r', 't'), ([count]) => count)
     if (rest === null) return
-    // Other programs may use the same token: leave them their share of the rest.
+    // Other programs may use the same token: leave them a share of the limit.
     const count = Math.floor(rest[0] - this.#quota.most * (1 - SHARE))
     this.#left = { count, until: this.#ticks() + rest[1] * 1000 }
   }

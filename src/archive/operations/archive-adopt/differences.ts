@@ -6,7 +6,10 @@ import { SluiceError } from '../../../shared/errors.ts'
 
 export const OF_FILES: ReadonlySet<string> = new Set(['missing file', 'changed file'])
 
-/** True if `--accept-difference` can take the partition over. A damaged file changes no facts in the ledger. */
+/**
+ * True if `--accept-difference` can take the partition over. A missing or changed file is acceptable, too: it changes
+ * no facts in the ledger.
+ */
 export function isAcceptable({ finding, repair }: ComparedPartition): boolean {
   if (finding === null) return true
   if (finding.finding === 'not in the log') return repair?.kind === 'gone' && repair.partition.held === null

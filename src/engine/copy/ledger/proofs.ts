@@ -49,7 +49,7 @@ export function wholeProof({ schema, name }: TableKey, chunks: bigint, stored: D
 }
 
 /**
- * Records that a comparison has left differences in a chunk.
+ * Records that a chunk still has differences after a comparison.
  * @param hold query that returns a row while this process has the table's lease; otherwise nothing happens
  */
 export function differing(chunk: StoredChunk, hold: Statement): Statement {

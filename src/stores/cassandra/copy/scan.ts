@@ -79,7 +79,7 @@ function wantedBy({ column, holds }: TimeJudge, decoder: RowDecoder): (found: Dr
   }
 }
 
-/** The rows of a period, if the reader filters them. */
+/** Keeps the rows that `isWanted` accepts; without it, all rows. */
 async function* picked(
   pages: AsyncIterable<DriverPage>,
   isWanted: ((found: DriverRow) => boolean) | null,
@@ -156,7 +156,7 @@ async function* inspected(
     const partition = encoded(0, columns)
     if (partition === null) return []
     const mayShare = decoder.mayShareOnly && isSharedBound(key, columns)
-    // Older versions wrote absent values as empty texts. The key of another row contains no NULL.
+    // NULL in a key: a partition with static values only, whose key older versions of sluice wrote with empty texts.
     if (!mayShare && key.includes(null)) return []
     if (!mayShare || (spellsEmpty && !key.includes(null))) {
       const rest = encoded(columns, parts.length)

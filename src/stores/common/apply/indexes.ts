@@ -1,8 +1,8 @@
-/** Indexes that find the row of a change, and those that can refuse it, if indexes are listed as `SchemaObject`s. */
+/** Among indexes that are `SchemaObject`s: those that find the row of a change, and those that can refuse it. */
 import { isPlainIndex, type IndexObject, type SchemaObject } from '../../../model/copy/schema-object.ts'
 
 export type ApplyIndexes = {
-  /** A unique index is exactly on the row key: row keys are unique in the table, and a row can be overwritten. */
+  /** True if a unique index has exactly the columns of the row key: then a row can be overwritten by its key. */
   readonly isUnique: boolean
   /** A lookup by the row key reads few rows. */
   readonly isFound: boolean
@@ -24,7 +24,7 @@ export function applyIndexes(objects: readonly SchemaObject[], identity: readonl
   }
 }
 
-/** True if the index covers all rows by whole values of plain columns, compared as the columns are compared. */
+/** True if the index has all rows, by complete values of plain columns, without a collation or operator class. */
 function whole(index: IndexObject): boolean {
   return (
     isPlainIndex(index) && index.parts.every(({ prefix, special }) => prefix === undefined && special === undefined)

@@ -35,7 +35,7 @@ export type D1PageRequest = {
 
 export type D1Page = {
   readonly rows: readonly D1Row[]
-  /** Index of the first column; the row's position comes before. */
+  /** Index of the first requested column in a row; the values of the row's position precede it. */
   readonly from: number
   readonly bytes: number
   readonly broken: BrokenTexts

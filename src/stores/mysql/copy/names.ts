@@ -15,7 +15,7 @@ export function isNull(name: string): string {
   return `(${name} <=> NULL)`
 }
 
-/** `"db"."table"`, for our sessions. */
+/** `"db"."table"`, for sessions of sluice, which have ANSI_QUOTES. */
 export function mysqlTableSql({ schema, name }: TableName): string {
   return schema === undefined ? quoted(name) : `${quoted(schema)}.${quoted(name)}`
 }

@@ -70,7 +70,7 @@ export function actOnShared(s: Acting, command: KeyCommand): boolean {
 }
 
 /**
- * A task of a shared run in full, for its dialog.
+ * All facts about a task of a distributed run, for its dialog.
  * @returns lines with labels in the first column
  */
 function slotText(slot: TaskRow, run: SharedRun, queue: QueueShown): readonly string[] {

@@ -1,4 +1,4 @@
-/** One batch: all notes that one snapshot of the source shows, as one transaction. */
+/** One batch: all keys in the log tables that one snapshot of the source shows, as one transaction. */
 import type { Change, LogPosition, RowChange } from '../../../../model/copy/change.ts'
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { Row } from '../../../../model/copy/rows.ts'
@@ -29,7 +29,7 @@ const CHANGED = 1412
 /** No such table; no such index. */
 const GONE = new Set([1146, 1176])
 
-/** A replicated table with its log. */
+/** A replicated table, and the log table that its triggers fill. */
 export type MysqlNotedTable = {
   readonly table: FollowedTable
   readonly log: MysqlTableLog

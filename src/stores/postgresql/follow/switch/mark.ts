@@ -14,7 +14,7 @@ type Tree = { readonly oid: string; readonly nodes: readonly Node[]; readonly ne
 
 type Nested = Awaited<ReturnType<typeof nestedWrites>>
 
-/** Call it in a transaction. */
+/** State of the tables, with which later changes are found. Call it in a transaction. */
 export async function cutoverMark(session: CopySession, tables: readonly CutoverTable[]): Promise<SwitchMark> {
   return { text: JSON.stringify(await treesOf(session, tables)) }
 }
@@ -30,7 +30,7 @@ export async function changesSinceMark(
   mark: SwitchMark,
   tables: readonly CutoverTable[],
 ): Promise<readonly string[]> {
-  // A mark of an older version has no count of nested writes.
+  // Older versions of sluice did not count writes by triggers of other tables.
   const before = JSON.parse(mark.text) as readonly (Omit<Tree, 'nested'> & { readonly nested?: Nested })[]
   const now = await treesOf(session, tables)
   return tables.flatMap((table, at) => {

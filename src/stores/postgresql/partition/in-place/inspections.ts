@@ -25,8 +25,8 @@ export async function takeover(sides: CutoverTables, reported: boolean): Promise
 }
 
 /**
- * Findings that apply only if one table is a copy of the other. Here, no rows are applied or compared, and partitions
- * are used through the table.
+ * True for findings that apply only if the new table is a copy. Here the old table becomes its partition, so they are
+ * left out.
  */
 function isOfCopies({ about, verdict }: CutoverStep): boolean {
   if (verdict === 'refused') return about === 'role' || about === 'row security'
@@ -49,7 +49,7 @@ export async function beforeFindings(about: About): Promise<readonly PlanFinding
   const rights = (await planRightFindings(about)).filter(({ verdict }) => verdict !== 'made')
   return [
     ...(await planShapeFindings(about, withoutTime)),
-    // Indexes stay as they are; only other verdicts on them are reported.
+    // Existing indexes are kept, so findings `made` about them are left out.
     ...(await planKeyFindings(about)).filter(({ about: what, verdict }) => what !== 'index' || verdict !== 'made'),
     ...(await ownRefusals(about)),
     ...(await unidentifiedFindings(about)),
@@ -127,7 +127,7 @@ function oddSql({ oid }: About): string {
         WHERE g.tgrelid = ${oid}::oid AND NOT g.tgisinternal AND (p.proname ~ '^sluice_'::text OR n.nspname ~ '^sluice_'::text)) AS f ORDER BY 1::text`
 }
 
-/** Statements that remove properties that a partition must not have. @param past name of the table at that time */
+/** Statements that remove properties that a partition must not have. @param past name of the table as a partition */
 export async function stripped(about: About, past: string): Promise<readonly string[]> {
   return await about.session.texts(
     `SELECT 'DROP TRIGGER ' || pg_catalog.quote_ident(g.tgname) || ' ON ' || ${literal(past)} FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ${about.oid}::oid AND NOT g.tgisinternal

@@ -30,7 +30,7 @@ export async function rehearsed(session: CopySession, statements: NewTableStatem
         const error = await refusalOf(session, statement)
         if (error === null) continue
         if (isLate.has(statement)) {
-          // The session that holds a table now will release it later.
+          // The lock of another session is temporary, so it is not reported.
           if (!isPostgresBusy(error)) left.push({ statement, reason: error.message })
           continue
         }

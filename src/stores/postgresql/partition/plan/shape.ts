@@ -78,7 +78,7 @@ function nullability({ column, by, sql, nulls }: About, { notNull, primary, type
   const one = { about: 'column', object: column }
   if (notNull) return { ...one, verdict: 'fine', detail: `${type} NOT NULL` }
   if (primary) {
-    // A row written later without a value would stop the stream for good: its change precedes the one that repairs it.
+    // A NULL written later would stop the stream for good: the log has it before any correction.
     return {
       ...one,
       verdict: 'refused',
