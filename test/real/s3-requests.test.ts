@@ -196,7 +196,7 @@ describe.skipIf(!S3_AVAILABLE)(`a log in a bucket${S3_AVAILABLE ? '' : ` (skippe
     server.failNext(1_000, 503)
     const error = await errorOf(filesOf(open('hundred')))
     expect([error.code, error.retryable]).toEqual(['SOURCE_IO', true])
-    expect(error.message).toContain('SlowDown, after 6 tries')
+    expect(error.message).toContain('SlowDown after 6 tries')
     expect(error.reason).toContain('TEST-')
     expect(server.requests().lists).toBe(6)
   })
