@@ -48,7 +48,9 @@ async function rowsOf(place: Place): Promise<readonly (string | null)[]> {
 }
 
 async function statuses({ target }: TwoStage): Promise<readonly (string | null)[]> {
-  return (await target.rows('SELECT status FROM migration_switches ORDER BY turn, begun_ms')).map(([status]) => status ?? null)
+  return (await target.rows('SELECT status FROM migration_switches ORDER BY turn, begun_ms')).map(
+    ([status]) => status ?? null,
+  )
 }
 
 /** Whether a side accepts writes. */
