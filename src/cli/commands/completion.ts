@@ -11,7 +11,7 @@ const completion: Command = {
     if (isShell(word)) return { kind: 'help', text: SCRIPTS[word] }
     const shells = Object.keys(SCRIPTS)
     throw new SluiceError('BAD_FLAG', `the shell ${word} is not supported${suggested(word, shells)}`, {
-      hint: `it takes ${shells.join(', ')}`,
+      hint: `give one of ${shells.join(', ')}`,
     })
   },
 }

@@ -19,7 +19,7 @@ export async function retireOf(
   if (retire !== undefined) return await onSide('source', () => retire(url, options))
   throw new SluiceError(
     'UNSUPPORTED_URL',
-    `sluice cannot retire whole databases of ${systemOf(url)?.title ?? 'this'}`,
+    `sluice cannot decommission a database of ${systemOf(url)?.title ?? 'this system'}`,
     {
       where: redactUrl(url),
       hint: 'name a PostgreSQL database with --from; a database that is a file is removed by hand',
@@ -68,7 +68,7 @@ export function openedByOthers({ name, label }: Named): SluiceError {
   return new SluiceError('PLAN_CHANGED', `database ${name} accepts connections again, but not because of sluice`, {
     where: label,
     reason: 'its contents may have changed since it was inspected',
-    hint: 'find out who did it; --undo records it, then the same command starts again',
+    hint: 'find out which user allowed connections; run the same command with --undo, then again without it',
   })
 }
 
