@@ -3,6 +3,7 @@
  * version, so readers see whole versions only, and a killed import loses at most one batch.
  */
 import type { SqlReader, SqlTransaction, SqlValue } from '../../model/run/sql-port.ts'
+import { groupBy } from '../../shared/group-by.ts'
 import { dialectOf } from '../dialect.ts'
 import { canonicalValues, valuesHash } from '../partition-values.ts'
 import {
@@ -82,13 +83,7 @@ export class FileNumbers {
 
   async #number(transaction: SqlTransaction, unknown: readonly string[]): Promise<void> {
     // Several texts may mean one partition: its row has the first text.
-    const partitions = new Map<string, string[]>()
-    for (const text of unknown) {
-      const values = canonicalValues(text)
-      const texts = partitions.get(values)
-      if (texts === undefined) partitions.set(values, [text])
-      else texts.push(text)
-    }
+    const partitions = groupBy(unknown, canonicalValues)
     const numbers = new Map<string, number>()
     // Rows of older programs are found by the hash of the original text.
     const hashes = [...new Set([...partitions].flatMap(([values, texts]) => [values, ...texts]))].map(valuesHash)

@@ -1,6 +1,6 @@
 /** Tables and views that a statement can name, from one query of a system. */
 import type { KnownRelation, SqlRow } from '../../model/run/sql-port.ts'
-import { groupBy } from './group-by.ts'
+import { groupBy } from '../../shared/group-by.ts'
 
 /** More columns than a completion list needs. */
 export const MOST_LISTED_COLUMNS = 50_000

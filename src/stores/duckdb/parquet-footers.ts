@@ -19,7 +19,7 @@ import { damagedParquet, faultOf } from './parquet-faults.ts'
 import { annotationFault } from './parquet-annotations.ts'
 import { ParquetNames } from './parquet-names.ts'
 import { scanRows } from './parquet-scan.ts'
-import { groupBy } from '../common/group-by.ts'
+import { groupBy } from '../../shared/group-by.ts'
 
 const SETTINGS = { threads: 1, memoryLimit: '768MB' } as const
 const TAIL_BYTES = 8

@@ -2,6 +2,7 @@
  * `stuck`: a started chunk makes no progress, despite retries. Ends with progress of the chunk, the end of its table,
  * or the regular end of the run.
  */
+import { groupBy } from '../../../shared/group-by.ts'
 import { tookText } from '../../../shared/figures.ts'
 import type { CauseWatch, CauseVerdict } from './cause.ts'
 import { StandingChunks, type ChunkMove, type OpenChunk } from './standing-chunks.ts'
@@ -65,13 +66,7 @@ export function stuck(limit: number): CauseWatch {
 
 /** Chunks by table, in the order of each table's first chunk. */
 export function byTable<C extends { readonly table: string }>(chunks: readonly C[]): ReadonlyMap<string, readonly C[]> {
-  const found = new Map<string, C[]>()
-  for (const chunk of chunks) {
-    const known = found.get(chunk.table)
-    if (known === undefined) found.set(chunk.table, [chunk])
-    else known.push(chunk)
-  }
-  return found
+  return groupBy(chunks, ({ table }) => table)
 }
 
 /** `chunk 5`, `chunks 5, 6`. */

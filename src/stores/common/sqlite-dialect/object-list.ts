@@ -5,7 +5,7 @@ import type { IndexPart, SchemaObject } from '../../../model/copy/schema-object.
 import { definitionCode, nameAt } from '../definition-text.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { quote } from './ddl.ts'
-import { groupBy } from '../group-by.ts'
+import { groupBy } from '../../../shared/group-by.ts'
 
 export type SqliteListQuery = { readonly sql: string; readonly parameters: readonly string[] }
 

@@ -12,7 +12,7 @@ import {
   sqliteIdentity,
   sqliteKeyOf,
 } from '../../common/sqlite-dialect/table-facts.ts'
-import { groupBy } from '../../common/group-by.ts'
+import { groupBy } from '../../../shared/group-by.ts'
 
 /** @param pattern `name` or `main.name`, with `*` for any characters; case-insensitive, as SQLite @throws D1Failure */
 export async function d1Tables(client: D1Client, pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {

@@ -6,7 +6,7 @@ import { quoted, mysqlTableSql } from '../copy/names.ts'
 import { mysqlErrorNumber } from '../errors.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { MysqlSession } from '../session.ts'
-import { groupBy } from '../../common/group-by.ts'
+import { groupBy } from '../../../shared/group-by.ts'
 
 /** Statement timeout of MySQL and of MariaDB. */
 const TOO_LONG = new Set([3024, 1969])

@@ -1,7 +1,7 @@
 /** Chooses the row key of a table: columns that identify its rows, and sort them by an index. */
 import type { Column } from '../../../model/copy/column-type.ts'
 import { isSortable } from './ranges.ts'
-import { groupBy } from '../../common/group-by.ts'
+import { groupBy } from '../../../shared/group-by.ts'
 
 export type MysqlIndexPart = {
   readonly index: string

@@ -5,7 +5,7 @@ import { bracketElements, nameAt } from '../../common/definition-text.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { MysqlSession } from '../session.ts'
 import { mysqlTableSql } from './names.ts'
-import { groupBy } from '../../common/group-by.ts'
+import { groupBy } from '../../../shared/group-by.ts'
 
 /** @param session in which a backslash escapes, as the server prints texts @returns [] if there is no such table */
 export async function listMysqlObjects(session: MysqlSession, table: TableName): Promise<readonly SchemaObject[]> {

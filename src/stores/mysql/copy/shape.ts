@@ -3,7 +3,7 @@ import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkRequest } from '../../../model/copy/target-port.ts'
 import type { MysqlSession } from '../session.ts'
-import { groupBy } from '../../common/group-by.ts'
+import { groupBy } from '../../../shared/group-by.ts'
 
 export type MysqlTableShape = {
   /** Null if there is no such table. */

@@ -8,7 +8,7 @@ import { chooseKey, type MysqlIndexPart } from './keys.ts'
 import { isDictionaryName, quoted, tablePattern, type NameTest } from './names.ts'
 import { isDated } from './printed-days.ts'
 import { baseTypeName, isByBytes, isHexed, isShape, mysqlColumnType } from './types.ts'
-import { groupBy } from '../../common/group-by.ts'
+import { groupBy } from '../../../shared/group-by.ts'
 
 /** The server's own databases. */
 const OWN = new Set(['information_schema', 'mysql', 'performance_schema', 'sys'])

@@ -6,7 +6,7 @@ import { orphansSql, referringSql } from '../../common/referring-sql.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { sqliteColumns } from '../copy/shape.ts'
 import { sqliteCode } from '../errors.ts'
-import { groupBy } from '../../common/group-by.ts'
+import { groupBy } from '../../../shared/group-by.ts'
 
 /** Rows that a statement may read, because it cannot be stopped: about a second. */
 const MOST_ROWS = 1_000_000

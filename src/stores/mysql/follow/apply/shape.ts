@@ -3,7 +3,7 @@ import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { ChangeTable } from '../../../../model/follow/port.ts'
 import type { MysqlSession } from '../../session.ts'
-import { groupBy } from '../../../common/group-by.ts'
+import { groupBy } from '../../../../shared/group-by.ts'
 
 /** A column of the table itself. */
 export type MysqlShapeColumn = {

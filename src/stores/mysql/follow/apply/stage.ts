@@ -16,7 +16,7 @@ import { isNull, quoted, mysqlTableSql } from '../../copy/names.ts'
 import type { MysqlSession } from '../../session.ts'
 import { forceIndex } from './by-identity.ts'
 import type { ApplyShape, MysqlShapeColumn } from './shape.ts'
-import { groupBy } from '../../../common/group-by.ts'
+import { groupBy } from '../../../../shared/group-by.ts'
 
 export type MysqlCellEncoder = (cell: Cell) => SqlValue
 

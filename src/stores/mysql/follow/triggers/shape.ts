@@ -9,7 +9,7 @@ import { quoted, mysqlTableSql } from '../../copy/names.ts'
 import { ticked } from '../../partition/maintenance/options.ts'
 import type { MysqlSession } from '../../session.ts'
 import type { LogMarks } from './log.ts'
-import { groupBy } from '../../../common/group-by.ts'
+import { groupBy } from '../../../../shared/group-by.ts'
 
 /** There is no such table. */
 export const NO_TABLE = 1146

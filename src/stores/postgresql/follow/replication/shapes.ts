@@ -3,6 +3,7 @@
  * the stream. These are columns, types, replica identity, partitions and files of rows. They are read without a lock
  * that could block other sessions.
  */
+import { groupBy } from '../../../../shared/group-by.ts'
 import type { CopySession, TextRow } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
 
@@ -116,15 +117,9 @@ function seen(nodes: readonly TextRow[], columns: readonly TextRow[], types: rea
   }
 }
 
+/** Rows by their first value. */
 function grouped(rows: readonly TextRow[]): ReadonlyMap<string, TextRow[]> {
-  const groups = new Map<string, TextRow[]>()
-  for (const row of rows) {
-    const [root] = row
-    const group = groups.get(root ?? '')
-    if (group === undefined) groups.set(root ?? '', [row])
-    else group.push(row)
-  }
-  return groups
+  return groupBy(rows, ([root]) => root ?? '')
 }
 
 /**

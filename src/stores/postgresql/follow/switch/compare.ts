@@ -1,4 +1,5 @@
 /** Compares some rows of both tables, found by row key, in the session of the cutover: by count and two hashes. */
+import { groupBy } from '../../../../shared/group-by.ts'
 import { tableText } from '../../../../model/copy/column-type.ts'
 import type { RowKey } from '../../../../model/copy/row-key.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
@@ -98,14 +99,7 @@ function* conditionsOf(
 
 /** Groups keys by the positions of their NULLs. */
 function byNulls(keys: readonly RowKey[]): Iterable<readonly RowKey[]> {
-  const groups = new Map<string, RowKey[]>()
-  for (const key of keys) {
-    const nulls = key.map((part) => (part === null ? 'n' : '.')).join('')
-    const group = groups.get(nulls)
-    if (group === undefined) groups.set(nulls, [key])
-    else group.push(key)
-  }
-  return groups.values()
+  return groupBy(keys, (key) => key.map((part) => (part === null ? 'n' : '.')).join('')).values()
 }
 
 /** @param keys with NULLs at the same positions */
