@@ -41,7 +41,7 @@ export function chooseCatalog(
  */
 export function catalogUrl(choice: CatalogChoice | null, kept: readonly string[] = []): string {
   if (choice === null && kept.length > 1) {
-    throw new SluiceError('BAD_FLAG', `no catalog is given, and the terminal UI keeps ${kept.length} catalogs`, {
+    throw new SluiceError('BAD_FLAG', `no catalog is given, and the terminal UI created ${kept.length} catalogs`, {
       hint: `give the URL of one of them: ${kept.slice(0, MOST_KEPT).map(named).join(', or ')}`,
     })
   }

@@ -131,7 +131,7 @@ async function buildParser(
         })
         if (chosen.choice !== null) {
           const { url } = chosen.choice
-          outcome.request = withNote(outcome.request, `no catalog is given: using ${url}, which the UI keeps`)
+          outcome.request = withNote(outcome.request, `no catalog is given: using ${url}, the one that the terminal UI created`)
         }
         const { request } = outcome
         refuseUnneededConfirm(args, request.kind === 'operation' ? request.operation : null)

@@ -57,14 +57,14 @@ export function unreadBook(file: string, cause: unknown): SluiceError {
     return new SluiceError('TARGET_CORRUPT', 'the run history is damaged', {
       where: file,
       reason,
-      hint: 'the next run renames it and starts a new one; sluice ctl lists the present runs',
+      hint: 'the next run renames it and starts a new one; sluice ctl lists the active runs',
       cause,
     })
   }
   return new SluiceError('TARGET_IO', 'the run history cannot be read', {
     where: file,
     reason,
-    hint: 'check the file and its folder; sluice ctl lists the present runs',
+    hint: 'check the file and its folder; sluice ctl lists the active runs',
     cause,
   })
 }

@@ -249,7 +249,7 @@ describe('source of the catalog URL', () => {
     )
     expect(several).toMatchObject({
       code: 'BAD_FLAG',
-      message: 'no catalog is given, and the terminal UI keeps 2 catalogs',
+      message: 'no catalog is given, and the terminal UI created 2 catalogs',
     })
     const flags = (several as SluiceError).hint?.match(/--database-url \S+\.db/g) ?? []
     expect(flags.map((one) => one.slice('--database-url '.length)).toSorted()).toEqual(

@@ -43,7 +43,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     )
     const before = await all(place)
     const plan = await perform(dry(commands.run))
-    expect(messages(plan)).toContain('rule kept, trigger touch, trigger noted: not fired')
+    expect(messages(plan)).toContain('rule kept, trigger touch, trigger noted: not run')
     expect((await perform(commands.run)).finished).toMatchObject({ exitCode: 0 })
     expect((await perform(commands.drop)).finished).toMatchObject({ exitCode: 0, totals: { dropped: '2' } })
     expect(await all(place)).toHaveLength(20)
@@ -96,7 +96,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     const { place, commands } = await bookings('postgresql', ...FUNCTIONS, NOTED)
     await place.sql(`CREATE TABLE photos (of_id bigint REFERENCES ${TABLE})`)
     expect(messages(await perform(dry(commands.run)))).toMatch(
-      /trigger noted: fired for each removed or restored row; its function was not read, and may change rows that stay/,
+      /trigger noted: run for each removed or restored row; its function was not read, and may change rows that stay/,
     )
     await perform(commands.run)
     expect((await perform(commands.drop)).finished).toMatchObject({ exitCode: 0 })
@@ -112,7 +112,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
       `ALTER TABLE ${TABLE} ENABLE REPLICA TRIGGER replicated`,
     )
     const plan = messages(await perform(dry(commands.run)))
-    expect(plan).toMatch(/trigger noted: fired for each removed or restored row/)
+    expect(plan).toMatch(/trigger noted: run for each removed or restored row/)
     expect(plan).not.toContain('replicated')
     await perform(commands.run)
     expect((await perform(commands.drop)).finished).toMatchObject({ exitCode: 0 })
@@ -153,11 +153,11 @@ describe.skipIf(why !== '')(`PostgreSQL, native${why}`, { timeout: 60_000 }, () 
     const into = { ...commands.restore, into: 'elsewhere' } as Operation
     for (const operation of [dry(into), into]) {
       const ran = await perform(operation)
-      expect(messages(ran)).toContain('trigger noted: fired for each row')
+      expect(messages(ran)).toContain('trigger noted: run for each row')
       expect(ran.finished).toMatchObject({ exitCode: 0 })
     }
     expect(await audited(place)).toEqual([['40']])
-    expect(messages(await perform(dry(commands.restore)))).toContain('trigger touch: not fired')
+    expect(messages(await perform(dry(commands.restore)))).toContain('trigger touch: not run')
     expect((await perform(commands.restore)).finished).toMatchObject({ exitCode: 0 })
     expect(await all(place)).toEqual(before)
   })
@@ -253,7 +253,7 @@ for (const system of ['mysql', 'sqlite'] as const) {
         expect((await perform(operation)).finished.error).toMatchObject({ code: 'TABLE_REFUSED' })
       await place.sql('DROP TRIGGER touch')
       expect(messages(await perform(dry(commands.run)))).toContain(
-        'trigger noted: fired for each removed or restored row',
+        'trigger noted: run for each removed or restored row',
       )
       await perform(commands.run)
       expect((await perform(commands.drop)).finished).toMatchObject({ exitCode: 0 })
@@ -333,7 +333,7 @@ describe('sqlite, in several transactions', { timeout: 60_000 }, () => {
         `CREATE TRIGGER noted AFTER DELETE ON ${TABLE} BEGIN INSERT INTO aud VALUES (OLD.id); END`,
         `CREATE TRIGGER back AFTER DELETE ON aud BEGIN DELETE FROM ${TABLE} WHERE id = OLD.a; END`,
       ],
-      /trigger noted: fired for each removed or restored row/,
+      /trigger noted: run for each removed or restored row/,
     ],
     [
       'names that hold the name of the table, texts and comments',
@@ -343,7 +343,7 @@ describe('sqlite, in several transactions', { timeout: 60_000 }, () => {
            -- UPDATE ${TABLE} SET note = NULL
            INSERT INTO ${TABLE}_log (${TABLE}, n) SELECT 'delete from ${TABLE}', count(*) FROM ${TABLE}; END`,
       ],
-      /trigger noted: fired for each removed or restored row/,
+      /trigger noted: run for each removed or restored row/,
     ],
   ])('%s', async (_name, statements, text) => {
     expect(await refusal(...statements)).toMatch(text)

@@ -37,7 +37,7 @@ export async function refuseTriggers(
   const all = [...changing, ...firing]
   if (all.length === 0) return
   if (quiet) {
-    const message = `${all.join(', ')}: not fired for removed or restored rows (session_replication_role is set in these transactions only)`
+    const message = `${all.join(', ')}: not run for removed or restored rows (session_replication_role is set in these transactions only)`
     return emit({ type: 'log', level: 'note', table: name, message })
   }
   if (changing.length > 0) {
@@ -48,7 +48,7 @@ export async function refuseTriggers(
     })
   }
   const other = unread === true ? '; its function was not read, and may change rows that stay' : ''
-  const message = `${firing.join(', ')}: fired for each removed or restored row${other}`
+  const message = `${firing.join(', ')}: run for each removed or restored row${other}`
   emit({ type: 'log', level: 'warn', table: name, message })
 }
 
@@ -117,6 +117,6 @@ export async function reportTriggers(
   if (changing.length + firing.length === 0) return
   const change =
     changing.length === 0 ? '' : '; if one of them changes or rejects a row, the restore ends and changes nothing'
-  const message = `${[...changing, ...firing].join(', ')}: fired for each row that is inserted into the table${change}`
+  const message = `${[...changing, ...firing].join(', ')}: run for each row that is inserted into the table${change}`
   emit({ type: 'log', level: 'warn', table: tableText(table), message })
 }

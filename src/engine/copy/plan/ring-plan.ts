@@ -154,5 +154,5 @@ function partText({ low, high }: TokenRange, ring: TokenRange, coverage: number)
 function tokenOf(text: string | undefined, otherwise: bigint, which: string): bigint {
   if (text === undefined || text === '') return otherwise
   if (/^[+-]?\d+$/.test(text)) return BigInt(text)
-  throw new SluiceError('BAD_FLAG', `the ${which} partition must be a whole number, not ${text}`)
+  throw new SluiceError('BAD_FLAG', `the ${which} token must be a whole number, not ${text}`)
 }

@@ -106,6 +106,6 @@ function overlapping({ table }: RangedTable, options: ComingPartition, partition
   return new SluiceError('TABLE_REFUSED', `${tableText(partition.name)} overlaps ${tableText(options.name)}`, {
     where: tableText(table),
     reason: `it goes from ${from ?? 'the beginning'} to ${to ?? 'the end'}; the required bounds are from ${options.from} to ${options.to}`,
-    hint: 'detach it, or use a calendar whose periods have the same end',
+    hint: 'detach it, or use a calendar in which a period has these bounds',
   })
 }
