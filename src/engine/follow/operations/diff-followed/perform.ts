@@ -6,6 +6,7 @@
 import { dec } from '../../../../model/run/event.ts'
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import { redactUrl } from '../../../../shared/redact.ts'
+import { grouped } from '../../../../shared/figures.ts'
 import type { CopyStore } from '../../../../model/copy/port.ts'
 import type { LedgerDatabase } from '../../../../model/run/ledger-port.ts'
 import type { RunOwner } from '../../../copy/ledger/owner.ts'
@@ -208,14 +209,14 @@ function totalsOf(compared: ComparedByHand, outcome: RepairCounts | null): Endin
 function notesOf(compared: ComparedByHand, outcome: RepairCounts | null): readonly string[] {
   const { rows, targetRows, missing, extra, different, unread } = compared
   const found =
-    `now, including rows in flight: ${rows} rows in the source, ${targetRows} in the target: ` +
-    `${missing} missing, ${extra} extra, ${different} different` +
-    (unread === 0 ? '' : `, ${unread} that cannot be read`)
+    `now, including rows in flight: ${grouped(rows)} rows in the source, ${grouped(targetRows)} in the target: ` +
+    `${grouped(missing)} missing, ${grouped(extra)} extra, ${grouped(different)} different` +
+    (unread === 0 ? '' : `, ${grouped(unread)} that cannot be read`)
   if (outcome === null) return [found]
   const { mended: repaired, removed, equal, position } = outcome
   return [
     found,
-    `${repaired} repaired, ${removed} removed, ${equal} already equal: these rows equal the source at ${position}`,
+    `${grouped(repaired)} repaired, ${grouped(removed)} removed, ${grouped(equal)} already equal: these rows equal the source at ${position}`,
   ]
 }
 
@@ -227,7 +228,7 @@ function reportMore(
 ): void {
   const unnamed = missing + extra + different - limit
   if (unnamed > 0)
-    emit({ type: 'log', level: 'note', message: `${unnamed} more differences are counted but not listed` })
+    emit({ type: 'log', level: 'note', message: `${grouped(unnamed)} more differences are counted but not listed` })
   if (outcome === null || outcome.runs.length === 0) return
   const runs = outcome.runs.length === 1 ? 'run' : 'runs'
   const message = `the earlier values of the target are in migration_repairs, under ${runs} ${outcome.runs.join(', ')}`
