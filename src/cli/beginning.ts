@@ -7,7 +7,10 @@ export type Beginning = {
   readonly notes?: readonly string[]
   /** Printed with them, such as about options that the user may not have intended. */
   readonly warnings?: readonly string[]
-  /** Command that is suggested after the run, if it differs from the resume command that the run names; undefined: that one. */
+  /**
+   * Command that is suggested after the run, if it differs from the resume command that the run names; undefined: that
+   * one.
+   */
   readonly next?: (finished: RunFinished, runId: string) => string | undefined
 }
 

@@ -13,7 +13,9 @@ type Started = {
 /** Without `--no`, npx would download a package of that name if none is installed. */
 const OF_NPM = 'npx --no sluice'
 
-/** The call of the program in shell syntax: `sluice`, `npm start --`, `npx --no sluice`, `node .`, `node PATH/bin.js`. */
+/**
+ * The call of the program in shell syntax: `sluice`, `npm start --`, `npx --no sluice`, `node .`, `node PATH/bin.js`.
+ */
 export function programWords({ env, script, cwd }: Started): string {
   const reported = env['SLUICE_PROGRAM']?.trim() ?? ''
   if (reported !== '') return reported

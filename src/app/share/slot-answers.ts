@@ -1,4 +1,7 @@
-/** Detects a task program that no longer replies to its worker. A program that is stopped, loops or waits for a disk does not end on request. */
+/**
+ * Detects a task program that no longer replies to its worker. A program that is stopped, loops or waits for a disk
+ * does not end on request.
+ */
 import { BEAT_MS, LOST_AFTER_MS } from '../../model/share/distributed.ts'
 
 /** Time for loading the modules of the program, ms. */
@@ -23,7 +26,10 @@ export class SlotAnswers {
     this.#cpu = cpu
   }
 
-  /** Call when the program is requested to end. From then on, silence during a statement counts too, unless the program uses CPU. */
+  /**
+   * Call when the program is requested to end. From then on, silence during a statement counts too, unless the program
+   * uses CPU.
+   */
   stopped(): void {
     if (!this.#isStopped) this.#silentMs = 0
     this.#isStopped = true
@@ -45,8 +51,8 @@ export class SlotAnswers {
   }
 
   /**
-   * True after a third of the time limit without a message: its worker then sends no heartbeats for the task, and others
-   * see it as silent. False while the program starts: a second start on another host may be as slow.
+   * True after a third of the time limit without a message: its worker then sends no heartbeats for the task, and
+   * others see it as silent. False while the program starts: a second start on another host may be as slow.
    */
   get isLate(): boolean {
     return this.#hasAnswered && this.#silentMs >= this.#limit / 3

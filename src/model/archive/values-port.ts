@@ -32,8 +32,8 @@ export interface Times {
   condition(column: Column, from: string | null, to: string | null): string | null
   /**
    * As `condition`, but true for every row that may have such a time: only rows that certainly have none are left out.
-   * Times may be compared only by the day in their text. Absent if the system enforces column types, because `condition` is then
-   * exact.
+   * Times may be compared only by the day in their text. Absent if the system enforces column types, because
+   * `condition` is then exact.
    */
   around?(column: Column, from: string | null, to: string | null): string | null
 }

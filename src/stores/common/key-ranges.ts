@@ -255,7 +255,10 @@ export function wholeKey(table: TableSpec, text: string): bigint {
   })
 }
 
-/** Whether whole numbers from `low` to `high` are divided by arithmetic. @param estimate rows of the table; 0 if unknown */
+/**
+ * Whether whole numbers from `low` to `high` are divided by arithmetic.
+ * @param estimate rows of the table; 0 if unknown
+ */
 export function isDense(low: bigint, high: bigint, estimate: bigint): boolean {
   return estimate > 0n && high - low + 1n <= estimate * 2n
 }

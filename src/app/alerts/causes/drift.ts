@@ -1,5 +1,5 @@
 /** `drift`: catalog and log differ (`validate`), or `sync` cannot update or reach the catalog. */
-import type { EventBody } from '../../../model/run/event.ts'
+import type { Dec, EventBody } from '../../../model/run/event.ts'
 import type { ErrorCode } from '../../../shared/errors.ts'
 import { InspectedTables, type CauseWatch, type CauseVerdict } from './cause.ts'
 import { countText } from '../../../shared/figures.ts'
@@ -33,7 +33,7 @@ export function drift(): CauseWatch {
         }
         case 'run.finished':
           if (event.status !== 'ok') return []
-          return tables.well.map((table) => well(table, 'validate found no difference'))
+          return tables.well.map((table) => well(table, validated(event.totals)))
         default:
           return []
       }
@@ -63,6 +63,15 @@ function followed(event: Extract<EventBody, { type: 'table.finished' }>): readon
       ...sinceImport(importedAt),
     },
   ]
+}
+
+/** What a validation without differences compared: by default four older versions, which are chosen at random. */
+function validated({
+  versions = '0',
+  checkpoints = '0',
+  checkpointsInLog = '0',
+}: Readonly<Record<string, Dec>>): string {
+  return `validate found no difference at ${countText(versions, 'version')} and in ${checkpoints} of ${countText(checkpointsInLog, 'checkpoint')}`
 }
 
 function sinceImport(at: string | undefined): Pick<CauseVerdict, 'notBefore'> {

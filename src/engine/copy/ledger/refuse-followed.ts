@@ -46,7 +46,8 @@ export async function refuseFollowed(
 }
 
 /**
- * `refuseFollowed` during a copy: reads only the ledger of the copy, which records a stream that started after the copy.
+ * `refuseFollowed` during a copy: reads only the ledger of the copy, which records a stream that started after the
+ * copy.
  * @throws SluiceError TABLE_FOLLOWED
  */
 export async function refuseFollowedSince(database: LedgerDatabase, key: TableKey): Promise<void> {

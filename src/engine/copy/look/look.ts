@@ -36,8 +36,8 @@ export function changedSide({ before, source, expected, target }: InspectedCount
 }
 
 /**
- * Recorded surplus of a chunk. Ledger version 1 recorded none; it is then written minus read if the range had to be empty
- * or was replaced, else unknown (null).
+ * Recorded surplus of a chunk. Ledger version 1 recorded none; it is then written minus read if the range had to be
+ * empty or was replaced, else unknown (null).
  */
 export function surplusOf({ plan }: TableContext, { surplus, read, written }: StoredChunk): bigint | null {
   if (surplus !== null) return surplus

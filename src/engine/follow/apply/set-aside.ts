@@ -84,7 +84,9 @@ export async function refusedNow(thrown: unknown, batch: Refused, around: Naming
 type Refused = Pick<TableBatch, 'at' | 'batch'>
 type Naming = Pick<ApplyAround, 'writer' | 'name'>
 
-/** The error with the table and, if one row of the batch is refused alone, its key: servers name the constraint only. */
+/**
+ * The error with the table and, if one row of the batch is refused alone, its key: servers name the constraint only.
+ */
 async function named(refused: Refused, error: SluiceError, { writer, name }: Naming): Promise<SluiceError> {
   if (/, row \(/.test(error.message)) return error
   // If the search fails, the refusal itself is still the cause.

@@ -13,7 +13,9 @@ const MOST_DIFFERENCES = 20_000
 export type RowComparison = {
   readonly rows: bigint
   readonly targetRows: bigint
-  /** Checksums of all rows of both sides, see docs/reference/CANONICAL.md; null if a row of the source cannot be read. */
+  /**
+   * Checksums of all rows of both sides, see docs/reference/CANONICAL.md; null if a row of the source cannot be read.
+   */
   readonly sums: readonly [source: string, target: string] | null
   readonly differences: readonly Pick<RowDifference, 'key' | 'kind' | 'columns'>[]
   /** Further differences, counted but not listed. */

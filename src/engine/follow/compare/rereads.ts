@@ -52,8 +52,8 @@ export type Reread = {
 }
 
 /**
- * Rereads the waiting rows of a table in catch-up. They are newer than the applied changes, so the table must catch up to
- * the position of the read.
+ * Rereads the waiting rows of a table in catch-up. They are newer than the applied changes, so the table must catch up
+ * to the position of the read.
  * @param at the table's number in the stream
  * @returns null if no row waited to be read
  */

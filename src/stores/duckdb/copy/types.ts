@@ -63,7 +63,9 @@ export function duckdbColumnType(native: string): ColumnType {
     : { kind: 'native', name: native }
 }
 
-/** True for unions and variants: the text of a value does not name its type; the first type that accepts it is taken. */
+/**
+ * True for unions and variants: the text of a value does not name its type; the first type that accepts it is taken.
+ */
 export function textHidesType(native: string): boolean {
   return /\b(?:UNION\(|VARIANT\b)/.test(native.replaceAll(/'(?:[^']|'')*'|"(?:[^"]|"")*"/g, ''))
 }

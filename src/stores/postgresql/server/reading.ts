@@ -8,7 +8,10 @@ import type { PostgresSettings } from './settings.ts'
 
 type Body<T> = (session: CopySession) => Promise<T>
 
-/** Runs `body` on a session of the pool. @throws SluiceError of `body`; CONNECTION_LOST and other errors of the source */
+/**
+ * Runs `body` on a session of the pool.
+ * @throws SluiceError of `body`; CONNECTION_LOST and other errors of the source
+ */
 export function asking<T>(
   readers: Pool<CopySession>,
   settings: PostgresSettings,

@@ -9,7 +9,9 @@ import type { CutoverTable } from './sides.ts'
 export type ColumnFact = {
   readonly name: string
   readonly type: string
-  /** Labels of an enum type; base type and constraints of a domain; null for other types. Of an array: of its elements. */
+  /**
+   * Labels of an enum type; base type and constraints of a domain; null for other types. Of an array: of its elements.
+   */
   readonly allowed: string | null
   /** Name as in SQL; null for types without texts. */
   readonly collation: string | null
